@@ -1,0 +1,267 @@
+//! Failures of user code, as they are stored.
+
+use alloc::string::{String, ToString};
+use core::fmt;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::limits::MAX_MESSAGE_BYTES;
+use crate::payload::{Payload, PayloadError};
+
+/// What an activity failed with, as the orchestration sees it.
+///
+/// A message for people, whether another attempt can help, and, where wanted, a value of any serde
+/// type for code.
+///
+/// ```
+/// use reenact_core::ActivityError;
+///
+/// let declined = ActivityError::fatal("the card was declined").with_details(&51_u32);
+/// assert!(!declined.is_retryable());
+/// assert_eq!(declined.details::<u32>(), Some(51));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActivityError {
+    kind: ActivityErrorKind,
+    message: String,
+    details: Option<Payload>,
+}
+
+/// What sort of failure an [`ActivityError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum ActivityErrorKind {
+    /// The activity returned an error; another attempt can help.
+    Retryable,
+    /// The activity returned an error; another attempt cannot help.
+    Fatal,
+    /// The activity panicked; the message is the panic's.
+    Panicked,
+    /// The input does not decode into the activity's type; the activity did not run.
+    InvalidInput,
+    /// The output does not encode, is too large, or does not decode into the type that the
+    /// orchestration asked for.
+    InvalidOutput,
+}
+
+impl ActivityError {
+    /// A failure that may pass: another attempt can help.
+    pub fn retryable(message: impl fmt::Display) -> Self {
+        Self::of_kind(ActivityErrorKind::Retryable, message)
+    }
+
+    /// A failure that stays: another attempt cannot help.
+    pub fn fatal(message: impl fmt::Display) -> Self {
+        Self::of_kind(ActivityErrorKind::Fatal, message)
+    }
+
+    /// For runtimes: a failure of any kind. The message is cut at [`MAX_MESSAGE_BYTES`].
+    pub fn of_kind(kind: ActivityErrorKind, message: impl fmt::Display) -> Self {
+        Self { kind, message: bounded_message(message), details: None }
+    }
+
+    /// Adds a value for code to look at. A value that does not encode, or is too large, is left
+    /// out, and the message says so.
+    #[must_use]
+    pub fn with_details<T: Serialize + ?Sized>(mut self, details: &T) -> Self {
+        match Payload::encode(details) {
+            Ok(details) => self.details = Some(details),
+            Err(why) => {
+                self.message = bounded_message(format_args!("{} (details: {why})", self.message));
+            }
+        }
+        self
+    }
+
+    /// What sort of failure it is.
+    pub fn kind(&self) -> ActivityErrorKind {
+        self.kind
+    }
+
+    /// Whether another attempt can help: errors returned as retryable, and panics.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.kind, ActivityErrorKind::Retryable | ActivityErrorKind::Panicked)
+    }
+
+    /// The message for people.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The details, when there are any and they are a `T`.
+    pub fn details<T: DeserializeOwned>(&self) -> Option<T> {
+        self.details.as_ref()?.decode().ok()
+    }
+}
+
+impl fmt::Display for ActivityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            ActivityErrorKind::Retryable | ActivityErrorKind::Fatal => f.write_str(&self.message),
+            ActivityErrorKind::Panicked => write!(f, "the activity panicked: {}", self.message),
+            ActivityErrorKind::InvalidInput => {
+                write!(f, "the activity's input is not valid: {}", self.message)
+            }
+            ActivityErrorKind::InvalidOutput => {
+                write!(f, "the activity's output is not valid: {}", self.message)
+            }
+        }
+    }
+}
+
+impl core::error::Error for ActivityError {}
+
+/// Retryable, with the text as its message.
+impl From<String> for ActivityError {
+    fn from(message: String) -> Self {
+        Self::retryable(message)
+    }
+}
+
+/// Retryable, with the text as its message.
+impl From<&str> for ActivityError {
+    fn from(message: &str) -> Self {
+        Self::retryable(message)
+    }
+}
+
+/// What an orchestration failed with, as its clients see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrchestrationError {
+    kind: OrchestrationErrorKind,
+    message: String,
+    details: Option<Payload>,
+}
+
+/// What sort of failure an [`OrchestrationError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum OrchestrationErrorKind {
+    /// The orchestration returned an error.
+    Failed,
+    /// The orchestration panicked; the message is the panic's.
+    Panicked,
+    /// A [limit](crate::limits) was passed.
+    LimitExceeded,
+    /// The input or an event's data is not of the type that the code asked for.
+    InvalidInput,
+    /// The output does not encode or is too large.
+    InvalidOutput,
+}
+
+impl OrchestrationError {
+    /// A failure with a message for people.
+    pub fn new(message: impl fmt::Display) -> Self {
+        Self::of_kind(OrchestrationErrorKind::Failed, message)
+    }
+
+    /// For runtimes: a failure of any kind. The message is cut at [`MAX_MESSAGE_BYTES`].
+    pub fn of_kind(kind: OrchestrationErrorKind, message: impl fmt::Display) -> Self {
+        Self { kind, message: bounded_message(message), details: None }
+    }
+
+    /// Adds a value for code to look at. A value that does not encode, or is too large, is left
+    /// out, and the message says so.
+    #[must_use]
+    pub fn with_details<T: Serialize + ?Sized>(mut self, details: &T) -> Self {
+        match Payload::encode(details) {
+            Ok(details) => self.details = Some(details),
+            Err(why) => {
+                self.message = bounded_message(format_args!("{} (details: {why})", self.message));
+            }
+        }
+        self
+    }
+
+    /// What sort of failure it is.
+    pub fn kind(&self) -> OrchestrationErrorKind {
+        self.kind
+    }
+
+    /// The message for people.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The details, when there are any and they are a `T`.
+    pub fn details<T: DeserializeOwned>(&self) -> Option<T> {
+        self.details.as_ref()?.decode().ok()
+    }
+}
+
+impl fmt::Display for OrchestrationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            OrchestrationErrorKind::Panicked => {
+                write!(f, "the orchestration panicked: {}", self.message)
+            }
+            _ => f.write_str(&self.message),
+        }
+    }
+}
+
+impl core::error::Error for OrchestrationError {}
+
+impl From<String> for OrchestrationError {
+    fn from(message: String) -> Self {
+        Self::new(message)
+    }
+}
+
+impl From<&str> for OrchestrationError {
+    fn from(message: &str) -> Self {
+        Self::new(message)
+    }
+}
+
+/// Keeps the message and the details, so that `?` loses nothing.
+impl From<ActivityError> for OrchestrationError {
+    fn from(error: ActivityError) -> Self {
+        Self {
+            kind: OrchestrationErrorKind::Failed,
+            message: bounded_message(&error),
+            details: error.details,
+        }
+    }
+}
+
+impl From<PayloadError> for OrchestrationError {
+    fn from(error: PayloadError) -> Self {
+        Self::of_kind(OrchestrationErrorKind::InvalidInput, error)
+    }
+}
+
+/// A message for storage, cut at [`MAX_MESSAGE_BYTES`].
+pub(crate) fn bounded_message(message: impl fmt::Display) -> String {
+    const MARK: &str = "… (cut)";
+    let mut message = message.to_string();
+    if message.len() > MAX_MESSAGE_BYTES {
+        let mut end = MAX_MESSAGE_BYTES - MARK.len();
+        while !message.is_char_boundary(end) {
+            end -= 1;
+        }
+        message.truncate(end);
+        message.push_str(MARK);
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_overlong_message_is_cut_at_a_character_and_says_so() {
+        let error = ActivityError::fatal("é".repeat(MAX_MESSAGE_BYTES));
+        assert!(error.message().len() <= MAX_MESSAGE_BYTES);
+        assert!(error.message().ends_with("é… (cut)"));
+    }
+
+    #[test]
+    fn question_mark_keeps_message_and_details() {
+        let error = OrchestrationError::from(ActivityError::fatal("no funds").with_details(&7));
+        assert_eq!(error.message(), "no funds");
+        assert_eq!(error.details::<i32>(), Some(7));
+    }
+}

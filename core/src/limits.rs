@@ -1,0 +1,41 @@
+//! Every limit of reenact, with its unit. Each is checked before anything is stored.
+
+use core::time::Duration;
+
+/// Longest [`InstanceId`](crate::InstanceId), in bytes of UTF-8.
+pub const MAX_INSTANCE_ID_BYTES: usize = 256;
+
+/// Longest name of an orchestration, an activity or an external event, in bytes of UTF-8.
+pub const MAX_NAME_BYTES: usize = 128;
+
+/// Longest idempotency key of an external event, in bytes of UTF-8.
+pub const MAX_EVENT_KEY_BYTES: usize = 256;
+
+/// Largest single payload (input, output, event data, recorded value), in bytes.
+pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
+
+/// Longest message or reason that is stored (errors, panics, terminations), in bytes of UTF-8.
+/// A longer one is cut, with a mark that says so.
+pub const MAX_MESSAGE_BYTES: usize = 8 * 1024;
+
+/// Most events in the history of one execution. An execution that would pass it fails.
+pub const MAX_HISTORY_EVENTS: u64 = 1_000_000;
+
+/// From this many events on, a host warns once that a history grows long.
+pub const WARN_HISTORY_EVENTS: u64 = 100_000;
+
+/// Most payload bytes in the history of one execution. An execution that would pass it fails.
+pub const MAX_HISTORY_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Most durable futures that one execution may have outstanding at a time (fan-out).
+pub const MAX_OUTSTANDING: usize = 100_000;
+
+/// Most external events that one execution buffers before anybody waits for them.
+pub const MAX_BUFFERED_EVENTS: usize = 10_000;
+
+/// Longest timer or start delay.
+pub const MAX_TIMER: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+
+/// Most polls of an orchestration's future for one event, without any durable step in between.
+/// Past it, the orchestration wakes itself for ever and is parked.
+pub const MAX_IDLE_POLLS: u32 = 100_000;

@@ -1,0 +1,25 @@
+//! Storage for reenact.
+//!
+//! A provider sees bytes, ids and positions, never what an event means. It hands out four things:
+//! a [`HistoryStore`] for the logs, an [`ExternalEventRouter`] for messages to a shard from
+//! outside its owner, a [`TimerScheduler`] that knows what time it is, and [`ShardLease`]s that
+//! keep one writer per shard. [`InMemory`] is the reference model of all of them.
+//!
+//! Whoever writes a provider runs the conformance suite on it (feature `conformance`).
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod error;
+mod memory;
+mod router;
+mod store;
+mod timer;
+
+pub use error::{Place, ProviderError};
+pub use memory::InMemory;
+pub use router::{Delivery, DeliveryId, ExternalEventRouter, Message};
+pub use store::{
+    Batch, Epoch, HistoryStore, InstanceFilter, InstancePage, InstanceState, InstanceSummary,
+    Lease, PageRequest, Provider, ShardLease, StoredTurn, TurnPage, TurnRecord,
+};
+pub use timer::{ManualClock, SystemClock, TimerScheduler};

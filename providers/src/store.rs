@@ -1,0 +1,256 @@
+//! The seam between the runtime and a medium.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use reenact_core::{ExecutionId, InstanceId, Name, Receipt, ShardId, Timestamp};
+
+use crate::{ExternalEventRouter, ProviderError, TimerScheduler};
+
+/// A store for the hosts of one hub. Cloning a provider's handles is cheap; all of them are shared.
+pub trait Provider: Send + Sync + 'static {
+    /// The number of shards, at least 1, the same for ever in one store.
+    fn shards(&self) -> u32;
+    /// The logs.
+    fn histories(&self) -> Arc<dyn HistoryStore>;
+    /// Messages to shards from outside their owners.
+    fn router(&self) -> Arc<dyn ExternalEventRouter>;
+    /// The clock that timers run on.
+    fn timers(&self) -> Arc<dyn TimerScheduler>;
+    /// Who owns which shard.
+    fn leases(&self) -> Arc<dyn ShardLease>;
+}
+
+/// The logs of all instances, by shard.
+#[async_trait]
+pub trait HistoryStore: Send + Sync + 'static {
+    /// Appends all turns of the batch or none. Durable when it returns; the receipt proves it.
+    ///
+    /// An empty batch is allowed: it proves that everything before it is durable.
+    ///
+    /// # Errors
+    /// - `Fenced`: the batch's epoch is not the shard's newest.
+    /// - `Conflict`: a turn's number is not the next one of its execution, a first turn's instance
+    ///   exists already, or a turn is of another shard.
+    /// - `TooLarge`, `Throttled`, `Unavailable`: nothing was written.
+    /// - `Unknown`: it may or may not have been written.
+    async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError>;
+
+    /// Reads turns of one execution, from the turn numbered `from` on, in order; at most
+    /// `limit` of them (at least 1 is returned when there is one).
+    ///
+    /// # Errors
+    /// - `NotFound`: no such instance or execution.
+    /// - `Conflict`: `from` is past the end (the end itself gives an empty page).
+    async fn read(
+        &self,
+        instance: &InstanceId,
+        execution: ExecutionId,
+        from: u64,
+        limit: usize,
+    ) -> Result<TurnPage, ProviderError>;
+
+    /// The newest summary of one instance; `None` when there is no such instance.
+    ///
+    /// # Errors
+    /// Those of the medium.
+    async fn summary(&self, instance: &InstanceId)
+    -> Result<Option<InstanceSummary>, ProviderError>;
+
+    /// Instances that pass the filter, ordered by id, a page at a time.
+    ///
+    /// # Errors
+    /// Those of the medium.
+    async fn list(
+        &self,
+        filter: &InstanceFilter,
+        page: &PageRequest,
+    ) -> Result<InstancePage, ProviderError>;
+
+    /// Removes a finished instance with all of its executions. Durable when it returns.
+    ///
+    /// # Errors
+    /// - `NotFound`: no such instance.
+    /// - `Conflict`: it is not finished.
+    /// - `Fenced`: the lease's epoch is not its shard's newest.
+    async fn purge(&self, instance: &InstanceId, lease: &Lease) -> Result<(), ProviderError>;
+
+    /// The unfinished instances of a shard that must be woken although nobody sends them
+    /// anything: those whose summary has a `wake_at`, earliest first. Call it once, after the
+    /// lease is acquired and before the first append.
+    ///
+    /// # Errors
+    /// - `Fenced`: the lease's epoch is not its shard's newest.
+    /// - `Corrupt`: what is stored does not decode.
+    async fn recover(&self, lease: &Lease) -> Result<Vec<InstanceSummary>, ProviderError>;
+}
+
+/// The number of an ownership of a shard. Each new owner gets a higher one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
+/// Ownership of one shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The shard.
+    pub shard: ShardId,
+    /// The fence: an append under an older epoch fails.
+    pub epoch: Epoch,
+    /// Who owns it, for people.
+    pub owner: String,
+    /// From then on another may take it; `None` when it never runs out by itself.
+    pub expires: Option<Timestamp>,
+}
+
+/// One writer per shard.
+#[async_trait]
+pub trait ShardLease: Send + Sync + 'static {
+    /// Takes a shard that nobody holds, or whose lease has run out, under a new epoch.
+    ///
+    /// # Errors
+    /// - `Conflict`: another holds it; the reason names the owner.
+    async fn acquire(&self, shard: ShardId, owner: &str) -> Result<Lease, ProviderError>;
+
+    /// Extends a lease that is still the newest of its shard.
+    ///
+    /// # Errors
+    /// - `Fenced`: another has acquired the shard since, or the lease was released.
+    async fn renew(&self, lease: &Lease) -> Result<Lease, ProviderError>;
+
+    /// Gives a shard up at once. Doing it again, or for a lease that was lost, is no error.
+    ///
+    /// # Errors
+    /// Those of the medium.
+    async fn release(&self, lease: &Lease) -> Result<(), ProviderError>;
+}
+
+/// Turns that become durable together or not at all.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The shard of all the turns.
+    pub shard: ShardId,
+    /// The writer's ownership.
+    pub epoch: Epoch,
+    /// The turns, in order. Several may be of one execution.
+    pub turns: Vec<TurnRecord>,
+}
+
+/// One turn on its way into the store.
+#[derive(Clone, Debug)]
+pub struct TurnRecord {
+    /// The number of the turn in its execution; the first is 0.
+    pub number: u64,
+    /// The encoded events: for the core to read.
+    pub bytes: Arc<[u8]>,
+    /// What is known of the instance once this turn counts.
+    pub summary: InstanceSummary,
+}
+
+/// One turn out of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredTurn {
+    /// The number of the turn in its execution; the first is 0.
+    pub number: u64,
+    /// The encoded events.
+    pub bytes: Arc<[u8]>,
+}
+
+/// Some turns, and where to go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnPage {
+    /// The turns, in order.
+    pub turns: Vec<StoredTurn>,
+    /// The `from` of the next page; `None` when this was the last one.
+    pub next: Option<u64>,
+}
+
+/// What the outside may know of an instance without reading its history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceSummary {
+    /// Its id.
+    pub instance: InstanceId,
+    /// The newest execution.
+    pub execution: ExecutionId,
+    /// The orchestration's name.
+    pub name: Name,
+    /// Where it stands.
+    pub state: InstanceState,
+    /// When it was started.
+    pub created_at: Timestamp,
+    /// The time of its newest turn. For a finished one: when it finished.
+    pub updated_at: Timestamp,
+    /// Number of turns in the execution's history.
+    pub turns: u64,
+    /// Number of events in the execution's history.
+    pub events: u64,
+    /// When a host must have it in memory even if nobody sends it anything: the epoch itself when
+    /// it has unfinished work, the next timer when it only waits for that, `None` when only a
+    /// message can move it.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// Where an instance stands in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum InstanceState {
+    /// It goes on, or waits.
+    Running,
+    /// It returned a value.
+    Completed,
+    /// It returned an error, panicked, or passed a limit.
+    Failed,
+    /// Somebody terminated it.
+    Terminated,
+}
+
+impl InstanceState {
+    /// Whether nothing more can happen to it.
+    pub const fn is_finished(self) -> bool {
+        !matches!(self, Self::Running)
+    }
+}
+
+/// Which instances to list. The default lets all pass.
+#[derive(Clone, Debug, Default)]
+pub struct InstanceFilter {
+    /// Only those in one of these states; all when empty.
+    pub states: Vec<InstanceState>,
+    /// Only those of this orchestration.
+    pub name: Option<Name>,
+    /// Only those whose id begins so.
+    pub id_prefix: Option<String>,
+}
+
+impl InstanceFilter {
+    /// Whether an instance passes.
+    pub fn matches(&self, summary: &InstanceSummary) -> bool {
+        (self.states.is_empty() || self.states.contains(&summary.state))
+            && self.name.as_ref().is_none_or(|name| *name == summary.name)
+            && (self.id_prefix.as_ref())
+                .is_none_or(|prefix| summary.instance.as_str().starts_with(prefix.as_str()))
+    }
+}
+
+/// Which page of a list.
+#[derive(Clone, Debug)]
+pub struct PageRequest {
+    /// Begin after this id; at the first one when `None`.
+    pub after: Option<InstanceId>,
+    /// At most so many; 0 counts as 1.
+    pub limit: usize,
+}
+
+impl Default for PageRequest {
+    fn default() -> Self {
+        Self { after: None, limit: 100 }
+    }
+}
+
+/// Some instances, and where to go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstancePage {
+    /// The instances, ordered by id.
+    pub instances: Vec<InstanceSummary>,
+    /// The `after` of the next page; `None` when this was the last one.
+    pub next: Option<InstanceId>,
+}
