@@ -6,6 +6,7 @@ use core::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::future::EventError;
 use crate::limits::MAX_MESSAGE_BYTES;
 use crate::payload::{Payload, PayloadError};
 
@@ -92,6 +93,10 @@ impl ActivityError {
     /// The details, when there are any and they are a `T`.
     pub fn details<T: DeserializeOwned>(&self) -> Option<T> {
         self.details.as_ref()?.decode().ok()
+    }
+
+    pub(crate) fn stored_bytes(&self) -> usize {
+        self.message.len() + self.details.as_ref().map_or(0, Payload::len)
     }
 }
 
@@ -188,6 +193,10 @@ impl OrchestrationError {
     pub fn details<T: DeserializeOwned>(&self) -> Option<T> {
         self.details.as_ref()?.decode().ok()
     }
+
+    pub(crate) fn stored_bytes(&self) -> usize {
+        self.message.len() + self.details.as_ref().map_or(0, Payload::len)
+    }
 }
 
 impl fmt::Display for OrchestrationError {
@@ -223,6 +232,12 @@ impl From<ActivityError> for OrchestrationError {
             message: bounded_message(&error),
             details: error.details,
         }
+    }
+}
+
+impl From<EventError> for OrchestrationError {
+    fn from(error: EventError) -> Self {
+        Self::of_kind(OrchestrationErrorKind::InvalidInput, error)
     }
 }
 

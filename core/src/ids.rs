@@ -27,9 +27,7 @@ pub struct Name(Arc<str>);
 pub struct EventKey(Arc<str>);
 
 /// The generation of an instance. The first is 1.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ExecutionId(pub u32);
 
 impl ExecutionId {
@@ -39,9 +37,7 @@ impl ExecutionId {
 
 /// Joins a scheduled event to its completion; unique in its execution, and assigned in the order
 /// in which the code schedules.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CorrelationId(pub u64);
 
 impl CorrelationId {
@@ -50,9 +46,7 @@ impl CorrelationId {
 }
 
 /// The unit of ownership: an instance belongs to one shard by [`shard_of`](ShardId::of).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ShardId(pub u32);
 
 impl ShardId {

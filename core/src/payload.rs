@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::limits::MAX_PAYLOAD_BYTES;
 
 /// An encoded user value. Cheap to clone. Only this module knows that it is JSON.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Payload(Arc<[u8]>);
 
 /// Why a value cannot be stored, or a stored one cannot be read as the wanted type.

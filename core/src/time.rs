@@ -7,9 +7,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// A point in time, in microseconds since the Unix epoch (UTC).
-#[derive(
-    Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamp(u64);
 
 impl Timestamp {

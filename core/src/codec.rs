@@ -1,0 +1,81 @@
+//! How turns are stored. The only module that knows bincode.
+//!
+//! A stored turn is one byte, the format version, and then the turn in that format. Version 1 is
+//! bincode 2 with variable-length integers. A version is read for ever: a change of an event's
+//! fields is a new version, with the old shape decoded explicitly. A new kind of event at the end
+//! of [`Event`](crate::Event) is no new version.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use bincode::config::{self, Configuration, Limit, LittleEndian, Varint};
+
+use crate::history::RecordedTurn;
+
+/// The format that is written.
+pub const FORMAT_VERSION: u8 = 1;
+
+/// Most memory that decoding one turn may claim, in bytes. A larger turn cannot be written.
+pub const MAX_TURN_BYTES: usize = 64 * 1024 * 1024;
+
+const CONFIG: Configuration<LittleEndian, Varint, Limit<MAX_TURN_BYTES>> =
+    config::standard().with_limit::<MAX_TURN_BYTES>();
+
+/// Why a turn cannot be encoded, or stored bytes are no turn.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CodecError {
+    /// There are no bytes.
+    #[error("a stored turn is empty")]
+    Empty,
+    /// A newer reenact has written it, or it is no turn at all.
+    #[error("a stored turn has format version {found}; this reenact reads up to {FORMAT_VERSION}")]
+    UnknownVersion {
+        /// The version that is there.
+        found: u8,
+    },
+    /// The bytes are not a turn of their version.
+    #[error("a stored turn does not decode: {0}")]
+    Malformed(String),
+    /// The turn is larger than [`MAX_TURN_BYTES`].
+    #[error("a turn does not encode: {0}")]
+    Encode(String),
+}
+
+/// The stored form of a turn.
+///
+/// # Errors
+/// [`CodecError::Encode`] when it is larger than [`MAX_TURN_BYTES`].
+pub fn encode_turn(turn: &RecordedTurn) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = Vec::with_capacity(64);
+    bytes.push(FORMAT_VERSION);
+    let body = bincode::serde::encode_to_vec(turn, CONFIG)
+        .map_err(|e| CodecError::Encode(e.to_string()))?;
+    bytes.extend_from_slice(&body);
+    if bytes.len() > MAX_TURN_BYTES {
+        return Err(CodecError::Encode("it is larger than MAX_TURN_BYTES".into()));
+    }
+    Ok(bytes)
+}
+
+/// Reads a turn of any version.
+///
+/// # Errors
+/// [`CodecError::Empty`], [`CodecError::UnknownVersion`] or [`CodecError::Malformed`]; never a
+/// panic, and never more than about [`MAX_TURN_BYTES`] of memory, whatever the bytes are.
+pub fn decode_turn(bytes: &[u8]) -> Result<RecordedTurn, CodecError> {
+    let (&version, body) = bytes.split_first().ok_or(CodecError::Empty)?;
+    match version {
+        1 => decode_version_1(body),
+        found => Err(CodecError::UnknownVersion { found }),
+    }
+}
+
+fn decode_version_1(body: &[u8]) -> Result<RecordedTurn, CodecError> {
+    let (turn, read) = bincode::serde::decode_from_slice(body, CONFIG)
+        .map_err(|e| CodecError::Malformed(e.to_string()))?;
+    if read != body.len() {
+        return Err(CodecError::Malformed("bytes are left over behind it".into()));
+    }
+    Ok(turn)
+}

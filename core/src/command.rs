@@ -1,0 +1,74 @@
+//! What comes in, in the imperative.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use crate::error::ActivityError;
+use crate::ids::{CorrelationId, EventKey, Name};
+use crate::payload::Payload;
+
+/// What an execution is told. One command that is accepted makes one turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command {
+    /// Begin.
+    Start(Start),
+    /// An activity ended.
+    CompleteTask {
+        /// Of the activity that was scheduled.
+        id: CorrelationId,
+        /// How it ended.
+        result: Result<Payload, ActivityError>,
+    },
+    /// A timer is due.
+    FireTimer {
+        /// Of the timer that was created.
+        id: CorrelationId,
+    },
+    /// Something happened outside.
+    RaiseEvent {
+        /// What happened.
+        name: Name,
+        /// What there is to know about it.
+        data: Payload,
+        /// Of several with the same key, the first counts.
+        key: Option<EventKey>,
+    },
+    /// End now, without asking the code.
+    Terminate {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// How an execution begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The orchestration's input.
+    pub input: Payload,
+    /// Where its random numbers begin: the shell draws it, the log keeps it.
+    pub seed: u64,
+    /// Run the code only after this time.
+    pub delay: Option<Duration>,
+}
+
+/// Why a command changed nothing. The execution goes on as if it had never come.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejected {
+    /// The execution has ended.
+    #[error("the instance has finished")]
+    Finished,
+    /// The execution has begun already.
+    #[error("the instance has started already")]
+    AlreadyStarted,
+    /// So many events are buffered that nobody has waited for.
+    #[error("{limit} external events are waiting already; the instance must take some first")]
+    TooManyEvents {
+        /// [`MAX_BUFFERED_EVENTS`](crate::limits::MAX_BUFFERED_EVENTS).
+        limit: usize,
+    },
+    /// A delay or a reason is over its limit.
+    #[error("{0}")]
+    OverLimit(String),
+}

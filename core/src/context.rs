@@ -1,0 +1,282 @@
+//! What an orchestration's code has in its hands.
+
+use alloc::format;
+use alloc::string::ToString;
+use core::fmt;
+use core::future::pending;
+use core::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::action::Action;
+use crate::definition::ActivityDefinition;
+use crate::divergence::Step;
+use crate::error::{ActivityError, ActivityErrorKind, bounded_message};
+use crate::future::{DurableFuture, DurableOutput, EventError};
+use crate::ids::{ExecutionId, InstanceId, Name};
+use crate::limits::MAX_TIMER;
+use crate::payload::Payload;
+use crate::state::{Mode, Shared};
+use crate::time::Timestamp;
+
+/// The way of an orchestration to everything that is not its own arithmetic: activities, timers,
+/// external events, the time, random numbers. Cheap to clone.
+///
+/// What is scheduled is recorded at once, in the order of the calls; the same order must come out
+/// whenever the same history is re-enacted. So: no clocks, no randomness, no I/O, no tasks and no
+/// threads of your own in an orchestration; this context has what stands for each of them.
+#[derive(Clone)]
+pub struct OrchestrationContext {
+    shared: Shared,
+}
+
+impl OrchestrationContext {
+    pub(crate) const fn new(shared: Shared) -> Self {
+        Self { shared }
+    }
+
+    /// Schedules an activity now; the future has what it returns.
+    ///
+    /// The activity starts when the event of its scheduling is durable. It runs at least once, and
+    /// completes exactly once in the history.
+    ///
+    /// # Errors
+    /// The future gives what the activity failed with. An input that does not encode, or is over
+    /// [`MAX_PAYLOAD_BYTES`](crate::limits::MAX_PAYLOAD_BYTES), gives
+    /// [`ActivityErrorKind::InvalidInput`] with nothing recorded. An activity that is not registered
+    /// parks the instance, with nothing recorded.
+    pub fn schedule_activity<A: ActivityDefinition>(
+        &self,
+        _activity: A,
+        input: A::Input,
+    ) -> DurableFuture<Result<A::Output, ActivityError>> {
+        self.schedule_task(A::NAME, &input, true)
+    }
+
+    /// As [`schedule_activity`](Self::schedule_activity); reads naturally for a single await.
+    pub fn call_activity<A: ActivityDefinition>(
+        &self,
+        activity: A,
+        input: A::Input,
+    ) -> DurableFuture<Result<A::Output, ActivityError>> {
+        self.schedule_activity(activity, input)
+    }
+
+    /// As [`schedule_activity`](Self::schedule_activity), for an activity that is known by name
+    /// only.
+    ///
+    /// # Errors
+    /// In addition, the future gives [`ActivityErrorKind::InvalidInput`] when the input is not of
+    /// the activity's type (recorded as refused; nothing is scheduled), or when no activity can have
+    /// the name.
+    pub fn schedule_activity_by_name<I, O>(
+        &self,
+        name: &str,
+        input: &I,
+    ) -> DurableFuture<Result<O, ActivityError>>
+    where
+        I: Serialize + ?Sized,
+        O: DeserializeOwned,
+    {
+        self.schedule_task(name, input, false)
+    }
+
+    /// As [`schedule_activity_by_name`](Self::schedule_activity_by_name); reads naturally for a
+    /// single await.
+    pub fn call_activity_by_name<I, O>(
+        &self,
+        name: &str,
+        input: &I,
+    ) -> DurableFuture<Result<O, ActivityError>>
+    where
+        I: Serialize + ?Sized,
+        O: DeserializeOwned,
+    {
+        self.schedule_activity_by_name(name, input)
+    }
+
+    fn schedule_task<I, O>(
+        &self,
+        name: &str,
+        input: &I,
+        typed: bool,
+    ) -> DurableFuture<Result<O, ActivityError>>
+    where
+        I: Serialize + ?Sized,
+        O: DeserializeOwned,
+    {
+        let name = Name::new(name).map_err(|e| e.to_string());
+        let checked =
+            name.and_then(|name| Ok((name, Payload::encode(input).map_err(|e| e.to_string())?)));
+        let mut state = self.shared.lock();
+        match checked {
+            Ok((name, input)) => {
+                let id = state.schedule_task(name, input, typed);
+                drop(state);
+                DurableFuture::scheduled(self.shared.clone(), id, DurableOutput::into_task)
+            }
+            Err(why) => {
+                let error = ActivityError::of_kind(ActivityErrorKind::InvalidInput, why);
+                let output = DurableOutput::Task(Err(error));
+                DurableFuture::refused(state.position, output, DurableOutput::into_task)
+            }
+        }
+    }
+
+    /// Sets a durable timer now; the future is complete when it has fired.
+    ///
+    /// It fires at [`now`](Self::now) plus `after`, or, when no host is up then, as soon as one is.
+    /// Resolution: microseconds in the log, about a millisecond in practice. A timer longer than
+    /// [`MAX_TIMER`] fails the instance.
+    pub fn schedule_timer(&self, after: Duration) -> DurableFuture<()> {
+        let mut state = self.shared.lock();
+        if after > MAX_TIMER {
+            state.exceed(format!("a timer of {after:?} is longer than {MAX_TIMER:?}"));
+        }
+        let fire_at = state.now + after;
+        let id = state.schedule_timer(fire_at);
+        drop(state);
+        DurableFuture::scheduled(self.shared.clone(), id, |_| ())
+    }
+
+    /// As [`schedule_timer`](Self::schedule_timer); reads naturally for a single await.
+    pub fn timer(&self, after: Duration) -> DurableFuture<()> {
+        self.schedule_timer(after)
+    }
+
+    /// Begins to wait for the next external event of that name, which may have come already.
+    ///
+    /// Events of a name go to waits for it in order, each to one. A wait that is dropped leaves its
+    /// event to the next.
+    ///
+    /// # Errors
+    /// The future gives [`EventError`] when the data is not a `T`, or when no event can have the
+    /// name.
+    pub fn schedule_wait<T: DeserializeOwned>(
+        &self,
+        name: &str,
+    ) -> DurableFuture<Result<T, EventError>> {
+        let mut state = self.shared.lock();
+        match Name::new(name) {
+            Ok(name) => {
+                let id = state.schedule_wait(name);
+                drop(state);
+                DurableFuture::scheduled(self.shared.clone(), id, DurableOutput::into_external)
+            }
+            Err(invalid) => {
+                let output = DurableOutput::External(Err(invalid.into()));
+                DurableFuture::refused(state.position, output, DurableOutput::into_external)
+            }
+        }
+    }
+
+    /// As [`schedule_wait`](Self::schedule_wait); reads naturally for a single await.
+    pub fn wait_external<T: DeserializeOwned>(
+        &self,
+        name: &str,
+    ) -> DurableFuture<Result<T, EventError>> {
+        self.schedule_wait(name)
+    }
+
+    /// Computes a value once and records it; at replay the recorded value is given, and the closure
+    /// does not run. For something quick that is not deterministic and needs no retry; everything
+    /// else is an activity. After a crash before the turn is durable, it is computed again.
+    ///
+    /// A value that does not encode, or is over
+    /// [`MAX_PAYLOAD_BYTES`](crate::limits::MAX_PAYLOAD_BYTES), fails the instance.
+    pub async fn side_effect<T, F>(&self, compute: F) -> T
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce() -> T,
+    {
+        let mut state = self.shared.lock();
+        match state.mode {
+            Mode::Live => {
+                drop(state);
+                let value = compute();
+                if self.record_value(&value) {
+                    return value;
+                }
+            }
+            Mode::Replay(_) => match state.replayed_value().map(|value| value.decode()) {
+                Some(Ok(value)) => return value,
+                Some(Err(why)) => {
+                    state.diverge(Step::Nothing, Step::OtherType(why.to_string()));
+                    drop(state);
+                }
+                None => drop(state),
+            },
+            Mode::Between | Mode::Closed => drop(state),
+        }
+        // The turn is over for the code: it left its history, or failed.
+        pending().await
+    }
+
+    fn record_value<T: Serialize>(&self, value: &T) -> bool {
+        let encoded = Payload::encode(value);
+        let mut state = self.shared.lock();
+        match encoded {
+            Ok(value) => state.record_value(value),
+            Err(why) => {
+                state.exceed(format!("a side effect's value cannot be recorded: {why}"));
+                false
+            }
+        }
+    }
+
+    /// The time of the event that is being applied: the same at every replay. It stands still
+    /// within a turn and never goes back.
+    pub fn now(&self) -> Timestamp {
+        self.shared.lock().now
+    }
+
+    /// A random number, the same at every replay. Needs no event.
+    pub fn random(&self) -> u64 {
+        self.shared.lock().random.next()
+    }
+
+    /// A random (version 4) UUID, the same at every replay. Needs no event.
+    pub fn new_guid(&self) -> Uuid {
+        let mut state = self.shared.lock();
+        let (high, low) = (state.random.next(), state.random.next());
+        let bits = (u128::from(high) << 64) | u128::from(low);
+        uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
+    }
+
+    /// Whether the code is being re-enacted. Good for leaving out logging and metrics; never branch
+    /// on it in any other way.
+    pub fn is_replaying(&self) -> bool {
+        self.shared.lock().is_replaying()
+    }
+
+    /// Says something to the host's log, once: silent at replay. The host emits it as a `tracing`
+    /// event when the turn is durable.
+    pub fn trace(&self, message: impl fmt::Display) {
+        if !self.is_replaying() {
+            let message = bounded_message(message);
+            self.shared.lock().act(Action::Trace { message });
+        }
+    }
+
+    /// The instance's id.
+    pub fn instance_id(&self) -> InstanceId {
+        self.shared.lock().instance.clone()
+    }
+
+    /// The instance's generation.
+    pub fn execution_id(&self) -> ExecutionId {
+        self.shared.lock().execution
+    }
+}
+
+impl fmt::Debug for OrchestrationContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.shared.lock();
+        f.debug_struct("OrchestrationContext")
+            .field("instance", &state.instance)
+            .field("execution", &state.execution)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,246 @@
+//! What happened: the events of the log, in the past tense, stored for ever.
+
+use alloc::string::String;
+use core::fmt;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{ActivityError, OrchestrationError};
+use crate::ids::{CorrelationId, EventKey, Name};
+use crate::payload::Payload;
+use crate::time::Timestamp;
+
+/// One thing that happened to an execution.
+///
+/// A turn is one *input* (what came in) followed by the *outputs* (what the code did about it);
+/// see [`Event::is_input`]. Kinds are only ever added, and only at the end: the stored form counts
+/// them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Event {
+    /// The execution began. Always the first event. (input)
+    ExecutionStarted {
+        /// The orchestration.
+        name: Name,
+        /// What it was given.
+        input: Payload,
+        /// Where its [random numbers](crate::OrchestrationContext::random) begin.
+        seed: u64,
+        /// The code runs only after this time, by a timer of its own.
+        delay: Option<Duration>,
+    },
+    /// An activity was scheduled. (output)
+    TaskScheduled {
+        /// Joins it to its completion.
+        id: CorrelationId,
+        /// The activity.
+        name: Name,
+        /// What it is given.
+        input: Payload,
+    },
+    /// An activity returned a value. (input)
+    TaskCompleted {
+        /// Of the [`Event::TaskScheduled`].
+        id: CorrelationId,
+        /// What it returned.
+        output: Payload,
+    },
+    /// An activity failed. (input)
+    TaskFailed {
+        /// Of the [`Event::TaskScheduled`].
+        id: CorrelationId,
+        /// Why.
+        error: ActivityError,
+    },
+    /// The code dropped the future of an activity that was not complete. (output)
+    TaskCancelRequested {
+        /// Of the [`Event::TaskScheduled`].
+        id: CorrelationId,
+    },
+    /// An activity was not scheduled, because its input is not of its type. (output)
+    TaskRefused {
+        /// Used up, so that ids stay in the order in which the code schedules.
+        id: CorrelationId,
+        /// The activity.
+        name: Name,
+        /// Why.
+        error: ActivityError,
+    },
+    /// A timer was set. (output)
+    TimerCreated {
+        /// Joins it to its firing.
+        id: CorrelationId,
+        /// When it fires.
+        fire_at: Timestamp,
+    },
+    /// A timer fired. (input)
+    TimerFired {
+        /// Of the [`Event::TimerCreated`].
+        id: CorrelationId,
+    },
+    /// The code dropped the future of a timer that had not fired. (output)
+    TimerCancelled {
+        /// Of the [`Event::TimerCreated`].
+        id: CorrelationId,
+    },
+    /// The code began to wait for an external event. (output)
+    ExternalSubscribed {
+        /// Names the wait.
+        id: CorrelationId,
+        /// The event that it waits for.
+        name: Name,
+    },
+    /// An external event arrived. It goes to the oldest wait for its name, or is buffered. (input)
+    ExternalRaised {
+        /// The event.
+        name: Name,
+        /// What it carries.
+        data: Payload,
+        /// Events with a key that was seen before are not recorded again.
+        key: Option<EventKey>,
+    },
+    /// The code dropped a wait that had taken no event; the event, if there was one, stays
+    /// buffered. (output)
+    ExternalUnsubscribed {
+        /// Of the [`Event::ExternalSubscribed`].
+        id: CorrelationId,
+    },
+    /// The code computed a value that must not be computed again. (output)
+    SideEffectRecorded {
+        /// Its place among what the code scheduled.
+        id: CorrelationId,
+        /// The value.
+        value: Payload,
+    },
+    /// The code returned a value. The last event. (output)
+    ExecutionCompleted {
+        /// What it returned.
+        output: Payload,
+    },
+    /// The code returned an error, panicked, or passed a limit. The last event. (output)
+    ExecutionFailed {
+        /// Why.
+        error: OrchestrationError,
+    },
+    /// Somebody terminated the execution. The last event. (input)
+    ExecutionTerminated {
+        /// Why, in their words.
+        reason: String,
+    },
+}
+
+impl Event {
+    /// Whether it came from outside; otherwise the code caused it.
+    pub const fn is_input(&self) -> bool {
+        matches!(
+            self,
+            Self::ExecutionStarted { .. }
+                | Self::TaskCompleted { .. }
+                | Self::TaskFailed { .. }
+                | Self::TimerFired { .. }
+                | Self::ExternalRaised { .. }
+                | Self::ExecutionTerminated { .. }
+        )
+    }
+
+    /// Whether nothing can come after it.
+    pub const fn is_terminal(&self) -> bool {
+        matches!(
+            self,
+            Self::ExecutionCompleted { .. }
+                | Self::ExecutionFailed { .. }
+                | Self::ExecutionTerminated { .. }
+        )
+    }
+
+    /// The event's kind, as it is called in the log.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::ExecutionStarted { .. } => "ExecutionStarted",
+            Self::TaskScheduled { .. } => "TaskScheduled",
+            Self::TaskCompleted { .. } => "TaskCompleted",
+            Self::TaskFailed { .. } => "TaskFailed",
+            Self::TaskCancelRequested { .. } => "TaskCancelRequested",
+            Self::TaskRefused { .. } => "TaskRefused",
+            Self::TimerCreated { .. } => "TimerCreated",
+            Self::TimerFired { .. } => "TimerFired",
+            Self::TimerCancelled { .. } => "TimerCancelled",
+            Self::ExternalSubscribed { .. } => "ExternalSubscribed",
+            Self::ExternalRaised { .. } => "ExternalRaised",
+            Self::ExternalUnsubscribed { .. } => "ExternalUnsubscribed",
+            Self::SideEffectRecorded { .. } => "SideEffectRecorded",
+            Self::ExecutionCompleted { .. } => "ExecutionCompleted",
+            Self::ExecutionFailed { .. } => "ExecutionFailed",
+            Self::ExecutionTerminated { .. } => "ExecutionTerminated",
+        }
+    }
+
+    /// The correlation id, of events that have one.
+    pub const fn correlation(&self) -> Option<CorrelationId> {
+        match self {
+            Self::TaskScheduled { id, .. }
+            | Self::TaskCompleted { id, .. }
+            | Self::TaskFailed { id, .. }
+            | Self::TaskCancelRequested { id }
+            | Self::TaskRefused { id, .. }
+            | Self::TimerCreated { id, .. }
+            | Self::TimerFired { id }
+            | Self::TimerCancelled { id }
+            | Self::ExternalSubscribed { id, .. }
+            | Self::ExternalUnsubscribed { id }
+            | Self::SideEffectRecorded { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The name of what it is about, of events that have one.
+    pub const fn subject(&self) -> Option<&Name> {
+        match self {
+            Self::ExecutionStarted { name, .. }
+            | Self::TaskScheduled { name, .. }
+            | Self::TaskRefused { name, .. }
+            | Self::ExternalSubscribed { name, .. }
+            | Self::ExternalRaised { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Bytes of user data that it carries.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        match self {
+            Self::ExecutionStarted { input, .. } | Self::TaskScheduled { input, .. } => input.len(),
+            Self::TaskCompleted { output, .. } | Self::ExecutionCompleted { output } => {
+                output.len()
+            }
+            Self::ExternalRaised { data, .. } => data.len(),
+            Self::SideEffectRecorded { value, .. } => value.len(),
+            Self::TaskFailed { error, .. } | Self::TaskRefused { error, .. } => {
+                error.stored_bytes()
+            }
+            Self::ExecutionFailed { error } => error.stored_bytes(),
+            Self::ExecutionTerminated { reason } => reason.len(),
+            _ => 0,
+        }
+    }
+}
+
+/// One line: the kind, the correlation id, the name. No user data.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind())?;
+        if let Some(id) = self.correlation() {
+            write!(f, " {id}")?;
+        }
+        if let Some(name) = self.subject() {
+            write!(f, " `{name}`")?;
+        }
+        match self {
+            Self::TimerCreated { fire_at, .. } => write!(f, " for {fire_at}"),
+            Self::TaskFailed { error, .. } => write!(f, ": {error}"),
+            Self::ExecutionFailed { error } => write!(f, ": {error}"),
+            Self::ExecutionTerminated { reason } => write!(f, ": {reason}"),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Orchestrations in plain unit tests: scripted results, no runtime, no clock.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::Display;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::action::{Action, Outcome};
+use crate::code::OrchestrationCode;
+use crate::command::{Command, Start};
+use crate::definition::Orchestration;
+use crate::error::{ActivityError, ActivityErrorKind};
+use crate::history::History;
+use crate::ids::{CorrelationId, ExecutionId, InstanceId, InvalidName, Name, ShardId};
+use crate::machine::{ApplyError, Machine, MachineConfig, Turn};
+use crate::payload::{Payload, PayloadError};
+use crate::receipt::Receipt;
+use crate::time::Timestamp;
+
+/// Drives one orchestration to its end with scripted activities and events.
+///
+/// Activities are answered at once, in the order in which they were scheduled. When nothing else
+/// can be done, the clock jumps to the next timer.
+///
+/// ```
+/// use reenact_core::{Executor, OrchestrationCode, OrchestrationContext, OrchestrationError};
+///
+/// async fn welcome(
+///     ctx: OrchestrationContext,
+///     name: String,
+/// ) -> Result<String, OrchestrationError> {
+///     let greeting: String = ctx.call_activity_by_name("greet", &name).await?;
+///     let go: String = ctx.wait_external("Go").await?;
+///     Ok(format!("{greeting} {go}"))
+/// }
+///
+/// let run = Executor::new(OrchestrationCode::new("welcome", welcome).unwrap())
+///     .activity("greet", |name: String| Ok(format!("Hello, {name}!")))
+///     .event("Go", "now")
+///     .drive_to_completion("Ada")
+///     .unwrap();
+/// assert_eq!(run.output::<String>(), Some("Hello, Ada! now".into()));
+/// ```
+pub struct Executor {
+    code: OrchestrationCode,
+    activities: BTreeMap<String, ScriptedActivity>,
+    events: VecDeque<(String, Payload)>,
+    config: MachineConfig,
+    problem: Option<PayloadError>,
+}
+
+type ScriptedActivity = Box<dyn FnMut(&Payload) -> Result<Payload, ActivityError>>;
+
+/// A run to the end: the outcome, and the history that led to it.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Everything that happened.
+    pub history: History,
+}
+
+/// Why a run did not come to an end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DriveError {
+    /// The orchestration did what no history can repeat.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// An input or an event of the script does not encode.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// A name in the script is none.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// The orchestration called an activity that the script has not.
+    #[error("the script has no activity `{activity}`")]
+    NoSuchActivity {
+        /// The activity.
+        activity: Name,
+    },
+    /// The orchestration waits for events only, and the script has no more of them.
+    #[error("the orchestration waits for {}, and the script has no such event", names(.waits))]
+    Stuck {
+        /// What it waits for.
+        waits: Vec<Name>,
+    },
+}
+
+fn names(names: &[Name]) -> String {
+    names.iter().map(|name| alloc::format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+impl Executor {
+    /// Drives this code.
+    pub fn new(code: OrchestrationCode) -> Self {
+        Self {
+            code,
+            activities: BTreeMap::new(),
+            events: VecDeque::new(),
+            config: MachineConfig::default(),
+            problem: None,
+        }
+    }
+
+    /// Drives a typed orchestration.
+    ///
+    /// # Errors
+    /// [`InvalidName`] when its name is none.
+    pub fn of<O: Orchestration>(_orchestration: O) -> Result<Self, InvalidName> {
+        Ok(Self::new(OrchestrationCode::of::<O>()?))
+    }
+
+    /// Scripts an activity.
+    #[must_use]
+    pub fn activity<I, O>(
+        mut self,
+        name: impl Display,
+        mut script: impl FnMut(I) -> Result<O, ActivityError> + 'static,
+    ) -> Self
+    where
+        I: DeserializeOwned,
+        O: Serialize,
+    {
+        let invalid = |kind, why: PayloadError| ActivityError::of_kind(kind, why);
+        let scripted = move |input: &Payload| {
+            let input = input.decode().map_err(|e| invalid(ActivityErrorKind::InvalidInput, e))?;
+            let output = script(input)?;
+            Payload::encode(&output).map_err(|e| invalid(ActivityErrorKind::InvalidOutput, e))
+        };
+        self.activities.insert(name.to_string(), Box::new(scripted));
+        self
+    }
+
+    /// Scripts an external event. Events are raised in this order, each as soon as the orchestration
+    /// waits for its name.
+    #[must_use]
+    pub fn event<T: Serialize + ?Sized>(mut self, name: impl Display, data: &T) -> Self {
+        match Payload::encode(data) {
+            Ok(data) => self.events.push_back((name.to_string(), data)),
+            Err(problem) => self.problem = Some(problem),
+        }
+        self
+    }
+
+    /// Takes another configuration of the machine, for instance to catch panics.
+    #[must_use]
+    pub fn config(mut self, config: MachineConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Runs the orchestration from its start to its end.
+    ///
+    /// # Errors
+    /// [`DriveError`], when it does not come to an end.
+    pub fn drive_to_completion<T: Serialize + ?Sized>(
+        mut self,
+        input: &T,
+    ) -> Result<Run, DriveError> {
+        if let Some(problem) = self.problem.take() {
+            return Err(problem.into());
+        }
+        let start = Start { input: Payload::encode(input)?, seed: 0, delay: None };
+        let id = InstanceId::new("scripted")?;
+        let mut now = Timestamp::EPOCH;
+        let (first, config) = (ExecutionId::FIRST, self.config.clone());
+        let (mut machine, turn) = Machine::start(&self.code, id, first, config, start, now)?;
+        let mut todo = Todo::default();
+        todo.add(turn);
+        while machine.outcome().is_none() {
+            let command = self.next_command(&mut todo, &mut now)?;
+            todo.add(machine.apply(command, now)?);
+        }
+        let history = machine.history().clone();
+        match machine.outcome().cloned() {
+            Some(outcome) => Ok(Run { outcome, history }),
+            None => Err(DriveError::Stuck { waits: Vec::new() }),
+        }
+    }
+
+    fn next_command(
+        &mut self,
+        todo: &mut Todo,
+        now: &mut Timestamp,
+    ) -> Result<Command, DriveError> {
+        if let Some((id, name, input)) = todo.tasks.pop_front() {
+            let activity = self.activities.get_mut(name.as_str());
+            let activity = activity.ok_or(DriveError::NoSuchActivity { activity: name })?;
+            return Ok(Command::CompleteTask { id, result: activity(&input) });
+        }
+        let waited =
+            self.events.iter().position(|(name, _)| todo.waits.iter().any(|w| w.as_str() == name));
+        if let Some((name, data)) = waited.and_then(|at| self.events.remove(at)) {
+            let name = Name::new(name)?;
+            if let Some(at) = todo.waits.iter().position(|wait| *wait == name) {
+                todo.waits.remove(at);
+            }
+            return Ok(Command::RaiseEvent { name, data, key: None });
+        }
+        let Some(next) = (0..todo.timers.len()).min_by_key(|&at| todo.timers[at]) else {
+            return Err(DriveError::Stuck { waits: todo.waits.clone() });
+        };
+        let (at, id) = todo.timers.remove(next);
+        *now = at.max(*now);
+        Ok(Command::FireTimer { id })
+    }
+}
+
+impl Run {
+    /// The output, when the orchestration returned one and it is a `T`.
+    pub fn output<T: DeserializeOwned>(&self) -> Option<T> {
+        match &self.outcome {
+            Outcome::Completed(output) => output.decode().ok(),
+            _ => None,
+        }
+    }
+}
+
+/// What the orchestration has asked for and not been given.
+#[derive(Default)]
+struct Todo {
+    tasks: VecDeque<(CorrelationId, Name, Payload)>,
+    timers: Vec<(Timestamp, CorrelationId)>,
+    waits: Vec<Name>,
+}
+
+impl Todo {
+    fn add(&mut self, turn: Turn) {
+        // A script is as durable as a test needs.
+        let receipt = Receipt::issue(ShardId(0), turn.number);
+        for action in turn.actions.release(&receipt) {
+            match action {
+                Action::CallActivity { id, name, input } => self.tasks.push_back((id, name, input)),
+                Action::CancelActivity { id } => self.tasks.retain(|task| task.0 != id),
+                Action::CreateTimer { id, fire_at } => self.timers.push((fire_at, id)),
+                Action::CancelTimer { id, .. } => self.timers.retain(|timer| timer.1 != id),
+                Action::WaitExternal { name, .. } => self.waits.push(name),
+                Action::Trace { .. } | Action::Reply { .. } => {}
+            }
+        }
+    }
+}

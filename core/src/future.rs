@@ -1,0 +1,191 @@
+//! The one kind of durable future.
+
+use alloc::format;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+
+use serde::de::DeserializeOwned;
+
+use crate::error::{ActivityError, ActivityErrorKind};
+use crate::ids::{CorrelationId, InvalidName};
+use crate::payload::{Payload, PayloadError};
+use crate::slots::Dropped;
+use crate::state::Shared;
+
+/// Something that was scheduled, and will have a `T`.
+///
+/// It was scheduled when it was made, whether anybody awaits it or not. Its output waits in the
+/// instance's correlation buffer until it is taken: by an await, whenever that is. Dropping it
+/// before then cancels what it stands for, and that is recorded; a host that stops, or lets the
+/// instance go from memory, drops nothing.
+///
+/// It keeps its waker and is woken in the order of the history, so that it works in every
+/// combinator of std, `futures` or `tokio` that is itself deterministic.
+#[must_use = "dropping a durable future cancels it"]
+pub struct DurableFuture<T> {
+    source: Source,
+    decode: fn(DurableOutput) -> T,
+}
+
+/// What a durable future gives before it is decoded: the form in which different kinds can stand
+/// in one `Vec`. See [`DurableFuture::into_output`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DurableOutput {
+    /// An activity ended.
+    Task(Result<Payload, ActivityError>),
+    /// A timer fired.
+    Timer,
+    /// An external event came.
+    External(Result<Payload, EventError>),
+}
+
+/// Why a wait for an external event has nothing to give.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventError {
+    /// No event can have the name; nothing was recorded.
+    #[error("no external event can be called that: {0}")]
+    InvalidName(#[from] InvalidName),
+    /// The event came, with data that is not of the wanted type. It is taken.
+    #[error("the external event's data is not of the wanted type: {0}")]
+    InvalidData(#[from] PayloadError),
+}
+
+enum Source {
+    Slot {
+        shared: Shared,
+        id: CorrelationId,
+    },
+    /// Refused before anything was recorded; the place in the log where that was.
+    Refused {
+        position: u64,
+        output: DurableOutput,
+    },
+    Taken,
+}
+
+impl<T> DurableFuture<T> {
+    pub(crate) const fn scheduled(
+        shared: Shared,
+        id: CorrelationId,
+        decode: fn(DurableOutput) -> T,
+    ) -> Self {
+        Self { source: Source::Slot { shared, id }, decode }
+    }
+
+    pub(crate) const fn refused(
+        position: u64,
+        output: DurableOutput,
+        decode: fn(DurableOutput) -> T,
+    ) -> Self {
+        Self { source: Source::Refused { position, output }, decode }
+    }
+
+    /// The same future with its output not decoded, so that futures of different kinds can stand
+    /// in one `Vec` for [`when_any`](crate::OrchestrationContext::when_any).
+    pub fn into_output(mut self) -> DurableFuture<DurableOutput> {
+        let source = core::mem::replace(&mut self.source, Source::Taken);
+        DurableFuture { source, decode: |output| output }
+    }
+
+    /// The correlation id in the history; `None` when nothing was scheduled.
+    pub fn id(&self) -> Option<CorrelationId> {
+        match self.source {
+            Source::Slot { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The place in the log of what completed it, when that is there.
+    pub(crate) fn ready(&self) -> Option<u64> {
+        match &self.source {
+            Source::Slot { shared, id } => shared.lock().buffer.ready(*id),
+            Source::Refused { position, .. } => Some(*position),
+            Source::Taken => None,
+        }
+    }
+
+    fn poll_output(&mut self, waker: &Waker) -> Poll<DurableOutput> {
+        match core::mem::replace(&mut self.source, Source::Taken) {
+            Source::Refused { output, .. } => Poll::Ready(output),
+            Source::Taken => Poll::Pending,
+            Source::Slot { shared, id } => {
+                let mut state = shared.lock();
+                if let Some((output, stale)) = state.buffer.take(id) {
+                    drop(state);
+                    drop(stale);
+                    return Poll::Ready(output);
+                }
+                let replaced = state.buffer.await_slot(id, waker);
+                drop(state);
+                drop(replaced);
+                self.source = Source::Slot { shared, id };
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// Polled again after it is complete, it stays pending.
+impl<T> Future for DurableFuture<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        self.poll_output(cx.waker()).map(self.decode)
+    }
+}
+
+impl<T> Drop for DurableFuture<T> {
+    fn drop(&mut self) {
+        let Source::Slot { shared, id } = &self.source else {
+            return;
+        };
+        let mut state = shared.lock();
+        if state.is_closed() {
+            return;
+        }
+        if let Dropped::Open { scheduled, wake, stale } = state.buffer.drop_slot(*id) {
+            state.cancel(*id, &scheduled);
+            drop(state);
+            drop(stale);
+            wake.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+impl<T> core::fmt::Debug for DurableFuture<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("DurableFuture").field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+
+impl DurableOutput {
+    /// An activity's output as its type.
+    ///
+    /// # Errors
+    /// What the activity failed with; [`ActivityErrorKind::InvalidOutput`] when the output is not
+    /// a `T`, or not an activity's.
+    pub fn into_task<T: DeserializeOwned>(self) -> Result<T, ActivityError> {
+        let invalid = |why| ActivityError::of_kind(ActivityErrorKind::InvalidOutput, why);
+        match self {
+            Self::Task(result) => result?.decode().map_err(|e| invalid(format!("{e}"))),
+            other => Err(invalid(format!("it is not of an activity: {other:?}"))),
+        }
+    }
+
+    /// An external event's data as its type.
+    ///
+    /// # Errors
+    /// [`EventError::InvalidData`] when the data is not a `T`, or not an event's.
+    pub fn into_external<T: DeserializeOwned>(self) -> Result<T, EventError> {
+        match self {
+            Self::External(data) => Ok(data?.decode()?),
+            other => {
+                let why = format!("it is not of an external event: {other:?}");
+                Err(PayloadError::Decode(why).into())
+            }
+        }
+    }
+}

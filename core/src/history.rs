@@ -1,0 +1,100 @@
+//! The log of one execution: turns, each of which is one input and the outputs that it caused.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::Outcome;
+use crate::event::Event;
+use crate::time::Timestamp;
+
+/// One turn of the log: it was appended as a whole, or is not there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedTurn {
+    /// The time of all of its events.
+    pub at: Timestamp,
+    /// One input, then outputs.
+    pub events: Arc<[Event]>,
+}
+
+/// The whole log of one execution. Shows itself as one line per event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    turns: Vec<RecordedTurn>,
+    events: u64,
+}
+
+/// One event with its place and its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryEvent<'a> {
+    /// Its place in the log; the first event is 0.
+    pub position: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: &'a Event,
+}
+
+impl History {
+    /// Appends a turn.
+    pub fn push(&mut self, turn: RecordedTurn) {
+        self.events += turn.events.len() as u64;
+        self.turns.push(turn);
+    }
+
+    /// The turns, in order.
+    pub fn turns(&self) -> &[RecordedTurn] {
+        &self.turns
+    }
+
+    /// The events of all turns, in order.
+    pub fn events(&self) -> impl Iterator<Item = HistoryEvent<'_>> {
+        let timed = |turn: &'_ RecordedTurn| turn.at;
+        self.turns
+            .iter()
+            .flat_map(move |turn| turn.events.iter().map(move |event| (timed(turn), event)))
+            .zip(0..)
+            .map(|((at, event), position)| HistoryEvent { position, at, event })
+    }
+
+    /// Number of events.
+    pub fn len(&self) -> u64 {
+        self.events
+    }
+
+    /// Whether nothing has happened.
+    pub fn is_empty(&self) -> bool {
+        self.turns.is_empty()
+    }
+
+    /// How the execution ended, if it has.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self.turns.last()?.events.last()? {
+            Event::ExecutionCompleted { output } => Some(Outcome::Completed(output.clone())),
+            Event::ExecutionFailed { error } => Some(Outcome::Failed(error.clone())),
+            Event::ExecutionTerminated { reason } => {
+                Some(Outcome::Terminated { reason: reason.clone() })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl FromIterator<RecordedTurn> for History {
+    fn from_iter<I: IntoIterator<Item = RecordedTurn>>(turns: I) -> Self {
+        let mut history = Self::default();
+        turns.into_iter().for_each(|turn| history.push(turn));
+        history
+    }
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for HistoryEvent { position, at, event } in self.events() {
+            writeln!(f, "{position:>5}  {at}  {event}")?;
+        }
+        Ok(())
+    }
+}

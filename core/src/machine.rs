@@ -1,0 +1,291 @@
+//! One execution: its log, its correlation buffer and its live future.
+
+mod config;
+mod react;
+mod turn;
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::mem;
+
+use crate::action::{Action, Outcome};
+use crate::code::{CodeFuture, OrchestrationCode};
+use crate::command::{Command, Rejected, Start};
+use crate::divergence::{Nondeterminism, Step};
+use crate::error::bounded_message;
+use crate::event::Event;
+use crate::future::DurableOutput;
+use crate::history::{History, RecordedTurn};
+use crate::ids::{ExecutionId, InstanceId, Name};
+use crate::limits::{MAX_BUFFERED_EVENTS, MAX_TIMER};
+use crate::receipt::Sealed;
+use crate::state::{Mode, Shared, State};
+use crate::time::Timestamp;
+use crate::wake::TurnWaker;
+use crate::wellformed::WellFormed;
+
+pub use config::{CatchPanic, MachineConfig};
+pub use turn::{ApplyError, ReplayError, RunTurnError, Turn, run_turn};
+
+/// One execution of an orchestration. It is told [`Command`]s and the time, and answers with
+/// [`Turn`]s; it does nothing else. While it lives it holds the code's future, so that a turn costs
+/// the same however long the history is.
+///
+/// What a shell must do with a turn, in this order: append its events; when the store has given a
+/// receipt, release its actions with that; carry them out. It may apply further commands in
+/// between, as long as it appends in the order of the turns. When an append fails for good, it drops
+/// the machine, and replays the log when it needs the execution again.
+pub struct Machine {
+    shared: Shared,
+    code: OrchestrationCode,
+    config: MachineConfig,
+    waker: Arc<TurnWaker>,
+    future: Option<CodeFuture>,
+    history: History,
+    outcome: Option<Outcome>,
+}
+
+impl Machine {
+    /// Begins an execution.
+    ///
+    /// # Errors
+    /// As [`Machine::apply`].
+    pub fn start(
+        code: &OrchestrationCode,
+        instance: InstanceId,
+        execution: ExecutionId,
+        config: MachineConfig,
+        start: Start,
+        now: Timestamp,
+    ) -> Result<(Self, Turn), ApplyError> {
+        let mut machine = Self::new(code, instance, execution, config);
+        let turn = machine.apply(Command::Start(start), now)?;
+        Ok((machine, turn))
+    }
+
+    /// Re-enacts an execution from its log. Nothing comes out: what the log implies was done.
+    ///
+    /// # Errors
+    /// [`ReplayError::Nondeterministic`] when the code does not do what the log says;
+    /// [`ReplayError::Malformed`] when nothing can have written the log.
+    pub fn replay(
+        code: &OrchestrationCode,
+        instance: InstanceId,
+        execution: ExecutionId,
+        config: MachineConfig,
+        history: impl IntoIterator<Item = RecordedTurn>,
+    ) -> Result<Self, ReplayError> {
+        let mut machine = Self::new(code, instance, execution, config);
+        let mut log = WellFormed::default();
+        for turn in history {
+            log.check(&turn)?;
+            machine.replay_turn(&turn)?;
+            machine.history.push(turn);
+        }
+        Ok(machine)
+    }
+
+    fn new(
+        code: &OrchestrationCode,
+        instance: InstanceId,
+        execution: ExecutionId,
+        config: MachineConfig,
+    ) -> Self {
+        let state = State::new(instance, execution, config.strict, config.activities.clone());
+        Self {
+            shared: Shared::new(state),
+            code: code.clone(),
+            waker: Arc::new(TurnWaker::new(config.on_foreign_wake.clone())),
+            config,
+            future: None,
+            history: History::default(),
+            outcome: None,
+        }
+    }
+
+    /// Applies a command at a time. A time before that of the last turn counts as that.
+    ///
+    /// # Errors
+    /// [`ApplyError::Rejected`]: nothing changed. Any other: nothing is to be appended, and the
+    /// machine must be dropped; the log is as it was, and can be replayed.
+    pub fn apply(&mut self, command: Command, now: Timestamp) -> Result<Turn, ApplyError> {
+        if let Some(nondeterminism) = self.foreign_wake() {
+            return Err(nondeterminism.into());
+        }
+        let input = self.admit(command)?;
+        let number = self.history.turns().len() as u64;
+        let at = now.max(self.shared.lock().now);
+        let Some(input) = input else {
+            let recorded = RecordedTurn { at, events: Arc::new([]) };
+            return Ok(Turn { number, recorded, actions: Sealed::new(Vec::new()), outcome: None });
+        };
+        self.begin_turn(at, Mode::Live, &input);
+        self.advance(input)?;
+        let (events, actions) = self.end_turn();
+        let recorded = RecordedTurn { at, events: events.into() };
+        self.history.push(recorded.clone());
+        let outcome = self.outcome.clone();
+        Ok(Turn { number, recorded, actions: Sealed::new(actions), outcome })
+    }
+
+    /// The event that a command becomes; `None` when it changes nothing.
+    fn admit(&self, command: Command) -> Result<Option<Event>, Rejected> {
+        let started = !self.history.is_empty();
+        let state = self.shared.lock();
+        let running = self.outcome.is_none();
+        let open = |id, output| running && state.buffer.is_open(id, output);
+        Ok(match command {
+            Command::Start(_) if started => return Err(Rejected::AlreadyStarted),
+            Command::Start(start) => Some(self.admit_start(start)?),
+            Command::CompleteTask { id, result } => {
+                let output = DurableOutput::Task(result);
+                match output {
+                    DurableOutput::Task(_) if !open(id, &output) => None,
+                    DurableOutput::Task(Ok(output)) => Some(Event::TaskCompleted { id, output }),
+                    DurableOutput::Task(Err(error)) => Some(Event::TaskFailed { id, error }),
+                    _ => None,
+                }
+            }
+            Command::FireTimer { id } => {
+                open(id, &DurableOutput::Timer).then_some(Event::TimerFired { id })
+            }
+            Command::RaiseEvent { key: Some(key), .. } if state.buffer.remembers(&key) => None,
+            Command::RaiseEvent { .. } | Command::Terminate { .. } if !running => {
+                return Err(Rejected::Finished);
+            }
+            Command::RaiseEvent { name, data, key } => {
+                if state.buffer.buffered_events() >= MAX_BUFFERED_EVENTS {
+                    return Err(Rejected::TooManyEvents { limit: MAX_BUFFERED_EVENTS });
+                }
+                Some(Event::ExternalRaised { name, data, key })
+            }
+            Command::Terminate { reason } => {
+                Some(Event::ExecutionTerminated { reason: bounded_message(reason) })
+            }
+        })
+    }
+
+    fn admit_start(&self, start: Start) -> Result<Event, Rejected> {
+        let Start { input, seed, delay } = start;
+        if delay.is_some_and(|delay| delay > MAX_TIMER) {
+            let why = alloc::format!("the start delay is longer than {MAX_TIMER:?}");
+            return Err(Rejected::OverLimit(why));
+        }
+        Ok(Event::ExecutionStarted { name: self.code.name().clone(), input, seed, delay })
+    }
+
+    fn replay_turn(&mut self, turn: &RecordedTurn) -> Result<(), ReplayError> {
+        let mut events = turn.events.iter().cloned();
+        let Some(input) = events.next() else {
+            return Ok(());
+        };
+        self.begin_turn(turn.at, Mode::Replay(events.collect()), &input);
+        let advanced = self.advance(input);
+        let mut state = self.shared.lock();
+        if let (Ok(()), Mode::Replay(expected)) = (&advanced, &state.mode)
+            && let Some(missing) = expected.front()
+        {
+            let (position, expected) = (state.position, Step::of(missing));
+            return Err(Nondeterminism::new(position, expected, Step::Nothing).into());
+        }
+        let next = if self.outcome.is_some() { Mode::Closed } else { Mode::Between };
+        state.mode = next;
+        drop(state);
+        self.waker.end_turn();
+        match advanced {
+            Ok(()) => Ok(()),
+            Err(ApplyError::Nondeterministic(nondeterminism)) => Err(nondeterminism.into()),
+            // Neither can happen at replay: nothing is admitted, and no catalog is asked.
+            Err(ApplyError::Rejected(_) | ApplyError::UnregisteredActivity { .. }) => Ok(()),
+        }
+    }
+
+    fn begin_turn(&mut self, at: Timestamp, mode: Mode, input: &Event) {
+        self.waker.begin_turn();
+        let mut state = self.shared.lock();
+        state.now = at;
+        state.mode = mode;
+        state.record_input(input.clone());
+    }
+
+    fn end_turn(&mut self) -> (Vec<Event>, Vec<Action>) {
+        self.waker.end_turn();
+        let mut state = self.shared.lock();
+        if !state.is_closed() {
+            state.mode = Mode::Between;
+        }
+        (mem::take(&mut state.events), mem::take(&mut state.actions))
+    }
+
+    /// Whether something woke the code from outside a turn: it awaits what no history can repeat.
+    /// The machine must be dropped then.
+    pub fn foreign_wake(&self) -> Option<Nondeterminism> {
+        // Once it has ended, nobody is left who could be misled.
+        let misled = self.outcome.is_none() && self.waker.was_foreign();
+        misled.then(|| {
+            let position = self.shared.lock().position;
+            Nondeterminism::new(position, Step::DurableFuture, Step::ForeignWake)
+        })
+    }
+
+    /// The log so far, the turns that are not durable yet included.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// How the execution ended, if it has.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// The instance's id.
+    pub fn instance_id(&self) -> InstanceId {
+        self.shared.lock().instance.clone()
+    }
+
+    /// The orchestration's name.
+    pub fn name(&self) -> &Name {
+        self.code.name()
+    }
+
+    /// What a shell must have under way: for activation, when what ran before is gone. Empty when
+    /// the execution has ended.
+    pub fn open_actions(&self) -> Vec<Action> {
+        if self.outcome.is_some() { Vec::new() } else { self.shared.lock().buffer.open_actions() }
+    }
+
+    /// Whether an activity is under way.
+    pub fn has_open_tasks(&self) -> bool {
+        self.outcome.is_none() && self.shared.lock().buffer.open_tasks() > 0
+    }
+
+    /// When the execution must be in memory although nobody sends it anything: the epoch when an
+    /// activity is under way, otherwise the time of its next timer, if it has one.
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        let state = self.shared.lock();
+        if self.outcome.is_some() {
+            None
+        } else if state.buffer.open_tasks() > 0 {
+            Some(Timestamp::EPOCH)
+        } else {
+            state.buffer.next_timer()
+        }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
+
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Machine")
+            .field("name", self.code.name())
+            .field("history", &self.history.len())
+            .field("outcome", &self.outcome)
+            .finish_non_exhaustive()
+    }
+}

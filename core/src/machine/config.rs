@@ -1,0 +1,39 @@
+//! What a machine takes from its shell.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+
+use crate::catalog::ActivityCatalog;
+use crate::wake::ForeignWakeHook;
+
+/// What a [`Machine`] takes from its shell. The default suits unit tests.
+#[derive(Clone)]
+pub struct MachineConfig {
+    /// At replay, compare inputs, timers and outputs as well, not only kinds, names and ids.
+    pub strict: bool,
+    /// How to run a poll of user code so that a panic in it becomes a message. Without std there is
+    /// no way to catch one: the default lets it pass through.
+    pub catch_panic: CatchPanic,
+    /// The activities that may be scheduled; all of them when `None`.
+    pub activities: Option<Arc<dyn ActivityCatalog>>,
+    /// Told when something wakes the code from outside a turn. The shell then asks
+    /// [`Machine::foreign_wake`] and drops the machine.
+    pub on_foreign_wake: Option<ForeignWakeHook>,
+}
+
+/// Runs a closure; the message of its panic, if it panics.
+pub type CatchPanic = fn(&mut dyn FnMut()) -> Result<(), String>;
+
+impl Default for MachineConfig {
+    fn default() -> Self {
+        Self {
+            strict: false,
+            catch_panic: |poll| {
+                poll();
+                Ok(())
+            },
+            activities: None,
+            on_foreign_wake: None,
+        }
+    }
+}

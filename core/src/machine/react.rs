@@ -1,0 +1,184 @@
+//! How an execution reacts to one input: the same live and at replay.
+
+use core::mem;
+use core::task::{Context, Poll, Waker};
+
+use crate::action::{Action, Outcome};
+use crate::context::OrchestrationContext;
+use crate::divergence::Step;
+use crate::error::{OrchestrationError, OrchestrationErrorKind};
+use crate::event::Event;
+use crate::future::DurableOutput;
+use crate::ids::CorrelationId;
+use crate::limits::MAX_IDLE_POLLS;
+use crate::machine::{ApplyError, Machine};
+use crate::payload::Payload;
+use crate::random::SplitMix64;
+use crate::state::{Halt, Mode};
+
+impl Machine {
+    /// Applies one input, live or at replay, and lets the code react until nothing is woken.
+    pub(super) fn advance(&mut self, input: Event) -> Result<(), ApplyError> {
+        match input {
+            Event::ExecutionStarted { input, seed, delay, .. } => {
+                let context = OrchestrationContext::new(self.shared.clone());
+                self.future = Some(self.code.run(context, input));
+                let mut state = self.shared.lock();
+                state.random = SplitMix64::new(seed);
+                let Some(delay) = delay else {
+                    drop(state);
+                    return self.poll();
+                };
+                let fire_at = state.now + delay;
+                state.create_timer(CorrelationId::START, fire_at);
+                Ok(())
+            }
+            Event::TimerFired { id: CorrelationId::START } => {
+                self.complete(CorrelationId::START, DurableOutput::Timer);
+                let taken = self.shared.lock().buffer.take(CorrelationId::START);
+                drop(taken);
+                self.poll()
+            }
+            Event::TaskCompleted { id, output } => {
+                self.complete(id, DurableOutput::Task(Ok(output)));
+                self.poll_if_woken()
+            }
+            Event::TaskFailed { id, error } => {
+                self.complete(id, DurableOutput::Task(Err(error)));
+                self.poll_if_woken()
+            }
+            Event::TimerFired { id } => {
+                self.complete(id, DurableOutput::Timer);
+                self.poll_if_woken()
+            }
+            Event::ExternalRaised { name, data, key } => {
+                let mut state = self.shared.lock();
+                key.into_iter().for_each(|key| state.buffer.remember(key));
+                let position = state.position;
+                let waker = state.buffer.raise(&name, position, data);
+                drop(state);
+                waker.into_iter().for_each(Waker::wake);
+                self.poll_if_woken()
+            }
+            Event::ExecutionTerminated { reason } => {
+                self.end(Outcome::Terminated { reason });
+                Ok(())
+            }
+            // Outputs are compared where the code causes them.
+            _ => Ok(()),
+        }
+    }
+
+    fn complete(&self, id: CorrelationId, output: DurableOutput) {
+        let mut state = self.shared.lock();
+        let position = state.position;
+        let waker = state.buffer.complete(id, position, output);
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    fn poll_if_woken(&mut self) -> Result<(), ApplyError> {
+        if self.waker.take_woken() { self.poll() } else { Ok(()) }
+    }
+
+    /// Polls until nothing is woken.
+    fn poll(&mut self) -> Result<(), ApplyError> {
+        let waker = Waker::from(self.waker.clone());
+        let mut idle = 0;
+        let mut position = self.shared.lock().position;
+        loop {
+            self.waker.take_woken();
+            let polled = self.poll_once(&waker);
+            let mut state = self.shared.lock();
+            match state.halt.take() {
+                Some(Halt::Failed(error)) => {
+                    drop(state);
+                    self.finish(Err(error));
+                    return Ok(());
+                }
+                Some(Halt::Diverged(nondeterminism)) => return Err(nondeterminism.into()),
+                Some(Halt::Unregistered(activity)) => {
+                    return Err(ApplyError::UnregisteredActivity { activity });
+                }
+                None => {}
+            }
+            if let Poll::Ready(result) = polled {
+                drop(state);
+                self.finish(result);
+                return self.halted();
+            }
+            if !self.waker.take_woken() {
+                if state.buffer.awaits_nothing() {
+                    state.diverge(Step::DurableFuture, Step::ForeignAwait);
+                }
+                drop(state);
+                return self.halted();
+            }
+            idle = if state.position == position { idle + 1 } else { 0 };
+            position = state.position;
+            if idle > MAX_IDLE_POLLS {
+                state.diverge(Step::DurableFuture, Step::EndlessPolling);
+            }
+            drop(state);
+            self.halted()?;
+        }
+    }
+
+    fn poll_once(&mut self, waker: &Waker) -> Poll<Result<Payload, OrchestrationError>> {
+        let Some(future) = self.future.as_mut() else {
+            return Poll::Pending;
+        };
+        let mut polled = Poll::Pending;
+        let caught = (self.config.catch_panic)(&mut || {
+            polled = future.as_mut().poll(&mut Context::from_waker(waker));
+        });
+        match caught {
+            Ok(()) => polled,
+            Err(message) => Poll::Ready(Err(OrchestrationError::of_kind(
+                OrchestrationErrorKind::Panicked,
+                message,
+            ))),
+        }
+    }
+
+    fn halted(&self) -> Result<(), ApplyError> {
+        match self.shared.lock().halt.take() {
+            Some(Halt::Diverged(nondeterminism)) => Err(nondeterminism.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The code has come to its end.
+    fn finish(&mut self, result: Result<Payload, OrchestrationError>) {
+        let (event, outcome) = match result {
+            Ok(output) => {
+                (Event::ExecutionCompleted { output: output.clone() }, Outcome::Completed(output))
+            }
+            Err(error) => (Event::ExecutionFailed { error: error.clone() }, Outcome::Failed(error)),
+        };
+        self.shared.lock().record_end(event);
+        self.end(outcome);
+    }
+
+    /// Nothing more happens: what is open is called off, and the code is let go.
+    fn end(&mut self, outcome: Outcome) {
+        let mut state = self.shared.lock();
+        state.buffer.cancel_actions().into_iter().for_each(|action| state.act(action));
+        state.act(Action::Reply { outcome: outcome.clone() });
+        self.outcome = Some(outcome);
+        // At replay the rest of the turn is still to be compared.
+        if let Mode::Live = state.mode {
+            state.mode = Mode::Closed;
+        }
+        drop(state);
+        self.let_go();
+    }
+
+    /// Drops the code's future; what it drops is no step of the code.
+    pub(super) fn let_go(&mut self) {
+        let mode = mem::replace(&mut self.shared.lock().mode, Mode::Closed);
+        let future = self.future.take();
+        drop(future);
+        self.shared.lock().mode = mode;
+    }
+}

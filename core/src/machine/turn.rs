@@ -1,0 +1,87 @@
+//! What comes out of a machine.
+
+use alloc::vec::Vec;
+
+use crate::action::{Action, Outcome};
+use crate::code::OrchestrationCode;
+use crate::command::{Command, Rejected};
+use crate::divergence::{MalformedHistory, Nondeterminism};
+use crate::history::RecordedTurn;
+use crate::ids::{ExecutionId, InstanceId, Name};
+use crate::machine::{Machine, MachineConfig};
+use crate::receipt::Sealed;
+use crate::time::Timestamp;
+
+/// What one command did to an execution. Its events are appended as a whole or not at all.
+#[derive(Debug)]
+pub struct Turn {
+    /// The number of the turn in its execution; the first is 0. A turn without events has the
+    /// number of the turn that will come next.
+    pub number: u64,
+    /// When, and what happened. No events when the command changed nothing: a completion that was
+    /// known, an event whose key was seen before.
+    pub recorded: RecordedTurn,
+    /// What to do once the events are durable.
+    pub actions: Sealed<Vec<Action>>,
+    /// How the execution ended, if it did in this turn.
+    pub outcome: Option<Outcome>,
+}
+
+/// Why a command made no turn.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// The command was refused; the machine goes on as if it had not come.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// The code did what no history can repeat. Nothing is to be appended; the machine is spent.
+    #[error(transparent)]
+    Nondeterministic(#[from] Nondeterminism),
+    /// The code called an activity that is not registered. Nothing is to be appended; the machine
+    /// is spent.
+    #[error("activity `{activity}` is not registered")]
+    UnregisteredActivity {
+        /// The activity.
+        activity: Name,
+    },
+}
+
+/// Why a history cannot be re-enacted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// The code does not do what the history says.
+    #[error(transparent)]
+    Nondeterministic(#[from] Nondeterminism),
+    /// No execution can have written the history.
+    #[error(transparent)]
+    Malformed(#[from] MalformedHistory),
+}
+
+/// One turn as a pure function: replays the history, then applies the command.
+///
+/// # Errors
+/// [`RunTurnError::Replay`] or [`RunTurnError::Apply`], as [`Machine::replay`] and
+/// [`Machine::apply`].
+pub fn run_turn(
+    history: impl IntoIterator<Item = RecordedTurn>,
+    code: &OrchestrationCode,
+    instance: InstanceId,
+    command: Command,
+    now: Timestamp,
+) -> Result<Turn, RunTurnError> {
+    let (first, config) = (ExecutionId::FIRST, MachineConfig::default());
+    let mut machine = Machine::replay(code, instance, first, config, history)?;
+    Ok(machine.apply(command, now)?)
+}
+
+/// Why [`run_turn`] gave no turn.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RunTurnError {
+    /// The history cannot be re-enacted.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The command made no turn.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+}

@@ -1,0 +1,63 @@
+//! External events of one name, and who waits for them.
+
+use alloc::collections::VecDeque;
+
+use crate::ids::CorrelationId;
+use crate::payload::Payload;
+
+/// First event to first wait: the wait at place *n* is ready when there are more than *n* events.
+///
+/// Nothing is assigned before it is taken, so a wait that goes away leaves its event to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox {
+    /// Events that nobody has taken, with their places in the log, oldest first.
+    events: VecDeque<(u64, Payload)>,
+    /// Waits that have taken nothing, oldest first.
+    waits: VecDeque<CorrelationId>,
+}
+
+impl Mailbox {
+    /// Takes in an event; tells which wait it makes ready.
+    pub(crate) fn raise(&mut self, position: u64, data: Payload) -> Option<CorrelationId> {
+        self.events.push_back((position, data));
+        self.last_ready()
+    }
+
+    pub(crate) fn subscribe(&mut self, id: CorrelationId) {
+        self.waits.push_back(id);
+    }
+
+    /// The place in the log of the event that a wait would take now.
+    pub(crate) fn ready(&self, id: CorrelationId) -> Option<u64> {
+        let place = self.place(id)?;
+        self.events.get(place).map(|(position, _)| *position)
+    }
+
+    /// The event of a wait, if it is there. The wait is over then.
+    pub(crate) fn take(&mut self, id: CorrelationId) -> Option<Payload> {
+        let place = self.place(id)?;
+        let (_, data) = self.events.remove(place)?;
+        self.waits.remove(place);
+        Some(data)
+    }
+
+    /// Ends a wait that took nothing; tells which other wait gets its event.
+    pub(crate) fn unsubscribe(&mut self, id: CorrelationId) -> Option<CorrelationId> {
+        let place = self.place(id)?;
+        self.waits.remove(place);
+        if place < self.events.len() { self.last_ready() } else { None }
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.events.is_empty() && self.waits.is_empty()
+    }
+
+    /// Ids rise in the order of subscription.
+    fn place(&self, id: CorrelationId) -> Option<usize> {
+        self.waits.binary_search(&id).ok()
+    }
+
+    fn last_ready(&self) -> Option<CorrelationId> {
+        self.waits.get(self.events.len().checked_sub(1)?).copied()
+    }
+}

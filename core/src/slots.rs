@@ -1,0 +1,263 @@
+//! The correlation buffer: what was scheduled and not yet taken, by correlation id.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::task::Waker;
+
+use crate::action::Action;
+use crate::error::ActivityError;
+use crate::future::DurableOutput;
+use crate::ids::{CorrelationId, EventKey, Name};
+use crate::mailbox::Mailbox;
+use crate::payload::Payload;
+use crate::time::Timestamp;
+
+/// What a durable future stands for.
+#[derive(Clone, Debug)]
+pub(crate) enum Scheduled {
+    Task { name: Name, input: Payload },
+    Timer { fire_at: Timestamp },
+    Wait { name: Name },
+    Refused,
+}
+
+/// One scheduled thing: open, or complete and not yet taken.
+#[derive(Debug)]
+struct Slot {
+    scheduled: Scheduled,
+    /// Who is to be woken by the completion.
+    waker: Option<Waker>,
+    /// The place of the completion in the log, and what it brought.
+    output: Option<(u64, DurableOutput)>,
+}
+
+/// Completions wait here until the code takes them, however long that is: several results of a
+/// race can be there at once, and a loser stays for a later await. Every operation costs the
+/// logarithm of what is outstanding, whatever the length of the history.
+#[derive(Debug, Default)]
+pub(crate) struct CorrelationBuffer {
+    slots: BTreeMap<CorrelationId, Slot>,
+    mailboxes: BTreeMap<Name, Mailbox>,
+    /// Events that no wait has taken.
+    buffered_events: usize,
+    keys: BTreeSet<EventKey>,
+    open_tasks: usize,
+    open_timers: BTreeSet<(Timestamp, CorrelationId)>,
+    /// Slots with a waker: what the code awaits.
+    awaited: usize,
+}
+
+/// What dropping a durable future means for the log.
+pub(crate) enum Dropped {
+    /// It was complete, or had never been scheduled.
+    Nothing,
+    /// It was open.
+    Open {
+        scheduled: Scheduled,
+        /// Of the wait that gets the event which this one leaves.
+        wake: Option<Waker>,
+        /// Its own. To be dropped without the lock: it may own user code.
+        stale: Option<Waker>,
+    },
+}
+
+impl CorrelationBuffer {
+    pub(crate) fn schedule(&mut self, id: CorrelationId, scheduled: Scheduled) {
+        match &scheduled {
+            Scheduled::Task { .. } => self.open_tasks += 1,
+            Scheduled::Timer { fire_at } => {
+                self.open_timers.insert((*fire_at, id));
+            }
+            Scheduled::Wait { name } => {
+                self.mailboxes.entry(name.clone()).or_default().subscribe(id);
+            }
+            Scheduled::Refused => {}
+        }
+        self.slots.insert(id, Slot { scheduled, waker: None, output: None });
+    }
+
+    /// A slot that is complete from the start: an activity that was refused.
+    pub(crate) fn schedule_refused(
+        &mut self,
+        id: CorrelationId,
+        position: u64,
+        error: ActivityError,
+    ) {
+        let output = Some((position, DurableOutput::Task(Err(error))));
+        self.slots.insert(id, Slot { scheduled: Scheduled::Refused, waker: None, output });
+    }
+
+    /// Whether a task or a timer is open under that id.
+    pub(crate) fn is_open(&self, id: CorrelationId, output: &DurableOutput) -> bool {
+        self.slots.get(&id).is_some_and(|slot| {
+            slot.output.is_none()
+                && matches!(
+                    (&slot.scheduled, output),
+                    (Scheduled::Task { .. }, DurableOutput::Task(_))
+                        | (Scheduled::Timer { .. }, DurableOutput::Timer)
+                )
+        })
+    }
+
+    /// Buffers the completion of an open task or timer; gives the waker to wake.
+    pub(crate) fn complete(
+        &mut self,
+        id: CorrelationId,
+        position: u64,
+        output: DurableOutput,
+    ) -> Option<Waker> {
+        let slot = self.slots.get_mut(&id)?;
+        slot.output = Some((position, output));
+        match &slot.scheduled {
+            Scheduled::Task { .. } => self.open_tasks -= 1,
+            Scheduled::Timer { fire_at } => {
+                self.open_timers.remove(&(*fire_at, id));
+            }
+            Scheduled::Wait { .. } | Scheduled::Refused => {}
+        }
+        self.take_waker(id)
+    }
+
+    /// Buffers an external event; gives the waker of the wait that it makes ready.
+    pub(crate) fn raise(&mut self, name: &Name, position: u64, data: Payload) -> Option<Waker> {
+        self.buffered_events += 1;
+        let ready = self.mailboxes.entry(name.clone()).or_default().raise(position, data)?;
+        self.take_waker(ready)
+    }
+
+    /// Remembers the key of an event.
+    pub(crate) fn remember(&mut self, key: EventKey) {
+        self.keys.insert(key);
+    }
+
+    pub(crate) fn remembers(&self, key: &EventKey) -> bool {
+        self.keys.contains(key)
+    }
+
+    /// Takes the output of a slot if it is there; the slot is gone then. A waker that is left is to
+    /// be dropped without the lock: it may own user code.
+    pub(crate) fn take(&mut self, id: CorrelationId) -> Option<(DurableOutput, Option<Waker>)> {
+        let slot = self.slots.get_mut(&id)?;
+        let output = match &slot.scheduled {
+            Scheduled::Wait { name } => {
+                let mailbox = self.mailboxes.get_mut(name)?;
+                let data = mailbox.take(id)?;
+                self.buffered_events -= 1;
+                if mailbox.is_idle() {
+                    let name = name.clone();
+                    self.mailboxes.remove(&name);
+                }
+                DurableOutput::External(Ok(data))
+            }
+            _ => slot.output.take()?.1,
+        };
+        let stale = self.take_waker(id);
+        self.slots.remove(&id);
+        Some((output, stale))
+    }
+
+    /// The place in the log of a slot's completion, if it is there.
+    pub(crate) fn ready(&self, id: CorrelationId) -> Option<u64> {
+        let slot = self.slots.get(&id)?;
+        match &slot.scheduled {
+            Scheduled::Wait { name } => self.mailboxes.get(name)?.ready(id),
+            _ => slot.output.as_ref().map(|(position, _)| *position),
+        }
+    }
+
+    /// Keeps the waker of a slot that is not complete; gives back the one that it replaces.
+    pub(crate) fn await_slot(&mut self, id: CorrelationId, waker: &Waker) -> Option<Waker> {
+        let slot = self.slots.get_mut(&id)?;
+        match &slot.waker {
+            Some(known) if known.will_wake(waker) => None,
+            Some(_) => slot.waker.replace(waker.clone()),
+            None => {
+                self.awaited += 1;
+                slot.waker.replace(waker.clone())
+            }
+        }
+    }
+
+    /// Removes the slot of a future that was dropped before it gave its output.
+    pub(crate) fn drop_slot(&mut self, id: CorrelationId) -> Dropped {
+        let Some(slot) = self.slots.remove(&id) else {
+            return Dropped::Nothing;
+        };
+        self.awaited -= usize::from(slot.waker.is_some());
+        if slot.output.is_some() {
+            return Dropped::Nothing;
+        }
+        let wake = match &slot.scheduled {
+            Scheduled::Task { .. } => {
+                self.open_tasks -= 1;
+                None
+            }
+            Scheduled::Timer { fire_at } => {
+                self.open_timers.remove(&(*fire_at, id));
+                None
+            }
+            Scheduled::Wait { name } => self.unsubscribe(name, id),
+            Scheduled::Refused => None,
+        };
+        Dropped::Open { scheduled: slot.scheduled, wake, stale: slot.waker }
+    }
+
+    fn unsubscribe(&mut self, name: &Name, id: CorrelationId) -> Option<Waker> {
+        let mailbox = self.mailboxes.get_mut(name)?;
+        let ready = mailbox.unsubscribe(id);
+        if mailbox.is_idle() {
+            self.mailboxes.remove(name);
+        }
+        self.take_waker(ready?)
+    }
+
+    fn take_waker(&mut self, id: CorrelationId) -> Option<Waker> {
+        let waker = self.slots.get_mut(&id)?.waker.take();
+        self.awaited -= usize::from(waker.is_some());
+        waker
+    }
+
+    /// Number of slots.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn buffered_events(&self) -> usize {
+        self.buffered_events
+    }
+
+    pub(crate) fn awaits_nothing(&self) -> bool {
+        self.awaited == 0
+    }
+
+    pub(crate) fn open_tasks(&self) -> usize {
+        self.open_tasks
+    }
+
+    pub(crate) fn next_timer(&self) -> Option<Timestamp> {
+        self.open_timers.first().map(|(at, _)| *at)
+    }
+
+    /// What a shell must have under way for what is open, in the order of scheduling.
+    pub(crate) fn open_actions(&self) -> Vec<Action> {
+        let open = self.slots.iter().filter(|(_, slot)| slot.output.is_none());
+        open.filter_map(|(&id, slot)| match slot.scheduled.clone() {
+            Scheduled::Task { name, input } => Some(Action::CallActivity { id, name, input }),
+            Scheduled::Timer { fire_at } => Some(Action::CreateTimer { id, fire_at }),
+            Scheduled::Wait { name } => Some(Action::WaitExternal { id, name }),
+            Scheduled::Refused => None,
+        })
+        .collect()
+    }
+
+    /// What a shell must call off, now that the execution has ended.
+    pub(crate) fn cancel_actions(&self) -> Vec<Action> {
+        let open = self.slots.iter().filter(|(_, slot)| slot.output.is_none());
+        open.filter_map(|(&id, slot)| match slot.scheduled {
+            Scheduled::Task { .. } => Some(Action::CancelActivity { id }),
+            Scheduled::Timer { fire_at } => Some(Action::CancelTimer { id, fire_at }),
+            Scheduled::Wait { .. } | Scheduled::Refused => None,
+        })
+        .collect()
+    }
+}

@@ -1,0 +1,398 @@
+//! What the machine, the context and the durable futures of one execution share.
+
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use spin::{Mutex, MutexGuard};
+
+use crate::action::Action;
+use crate::catalog::{ActivityCatalog, Refusal};
+use crate::divergence::{Nondeterminism, Step};
+use crate::error::{OrchestrationError, OrchestrationErrorKind};
+use crate::event::Event;
+use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
+use crate::limits::{MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS, MAX_OUTSTANDING};
+use crate::payload::Payload;
+use crate::random::SplitMix64;
+use crate::slots::{CorrelationBuffer, Scheduled};
+use crate::time::Timestamp;
+
+/// A handle on the state. The lock is held for a few lines at a time, never while user code runs;
+/// user code may own wakers, so these are woken and dropped without it.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<Mutex<State>>);
+
+impl Shared {
+    pub(crate) fn new(state: State) -> Self {
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock()
+    }
+}
+
+/// Where the state stands towards the log.
+#[derive(Debug)]
+pub(crate) enum Mode {
+    /// No turn is under way: nothing may be scheduled.
+    Between,
+    /// What the code does is new.
+    Live,
+    /// What the code does is compared with the rest of the turn that is replayed.
+    Replay(VecDeque<Event>),
+    /// The execution is out of memory or at its end: nothing counts any more.
+    Closed,
+}
+
+/// Why the code must not go on in this turn.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// It left its history, or did what no history can repeat.
+    Diverged(Nondeterminism),
+    /// It called an activity that is not registered here.
+    Unregistered(Name),
+    /// It passed a limit: the execution fails.
+    Failed(OrchestrationError),
+}
+
+pub(crate) struct State {
+    pub(crate) instance: InstanceId,
+    pub(crate) execution: ExecutionId,
+    pub(crate) now: Timestamp,
+    pub(crate) random: SplitMix64,
+    pub(crate) buffer: CorrelationBuffer,
+    pub(crate) mode: Mode,
+    pub(crate) halt: Option<Halt>,
+    /// Number of events so far, those of the turn under way included.
+    pub(crate) position: u64,
+    /// Payload bytes so far.
+    pub(crate) bytes: u64,
+    /// Of the turn under way.
+    pub(crate) events: Vec<Event>,
+    pub(crate) actions: Vec<Action>,
+    last_id: u64,
+    strict: bool,
+    activities: Option<Arc<dyn ActivityCatalog>>,
+}
+
+impl State {
+    pub(crate) fn new(
+        instance: InstanceId,
+        execution: ExecutionId,
+        strict: bool,
+        activities: Option<Arc<dyn ActivityCatalog>>,
+    ) -> Self {
+        Self {
+            instance,
+            execution,
+            now: Timestamp::EPOCH,
+            random: SplitMix64::new(0),
+            buffer: CorrelationBuffer::default(),
+            mode: Mode::Between,
+            halt: None,
+            position: 0,
+            bytes: 0,
+            events: Vec::new(),
+            actions: Vec::new(),
+            last_id: 0,
+            strict,
+            activities,
+        }
+    }
+
+    pub(crate) fn is_replaying(&self) -> bool {
+        matches!(self.mode, Mode::Replay(_))
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.mode, Mode::Closed)
+    }
+
+    /// Counts an event that came in.
+    pub(crate) fn record_input(&mut self, event: Event) {
+        self.count(&event);
+        if matches!(self.mode, Mode::Live) {
+            self.events.push(event);
+        }
+    }
+
+    /// The code schedules an activity. `typed` inputs need no check by the catalog.
+    pub(crate) fn schedule_task(
+        &mut self,
+        name: Name,
+        input: Payload,
+        typed: bool,
+    ) -> CorrelationId {
+        let id = self.next_id();
+        match self.refusal(&name, &input, typed) {
+            Ok(None) => {}
+            Ok(Some(error)) => {
+                self.record(Event::TaskRefused { id, name, error: error.clone() });
+                self.buffer.schedule_refused(id, self.position, error);
+                return id;
+            }
+            Err(halt) => {
+                self.halt(halt);
+                return id;
+            }
+        }
+        let event = Event::TaskScheduled { id, name: name.clone(), input: input.clone() };
+        match self.record(event) {
+            Recorded::Halted => {}
+            Recorded::Before(Event::TaskRefused { error, .. }) => {
+                self.buffer.schedule_refused(id, self.position, error);
+            }
+            Recorded::Before(_) | Recorded::Now => {
+                let action = Action::CallActivity { id, name: name.clone(), input: input.clone() };
+                self.schedule(id, Scheduled::Task { name, input }, action);
+            }
+        }
+        id
+    }
+
+    /// Whether the catalog refuses a new activity. Asked when live only: the log knows the rest.
+    fn refusal(
+        &self,
+        name: &Name,
+        input: &Payload,
+        typed: bool,
+    ) -> Result<Option<crate::ActivityError>, Halt> {
+        let Some(catalog) = self.activities.as_ref().filter(|_| matches!(self.mode, Mode::Live))
+        else {
+            return Ok(None);
+        };
+        match catalog.check(name, (!typed).then_some(input)) {
+            Ok(()) => Ok(None),
+            Err(Refusal::Unregistered) => Err(Halt::Unregistered(name.clone())),
+            Err(Refusal::InvalidInput(error)) => Ok(Some(error)),
+        }
+    }
+
+    pub(crate) fn schedule_timer(&mut self, fire_at: Timestamp) -> CorrelationId {
+        let id = self.next_id();
+        self.create_timer(id, fire_at);
+        id
+    }
+
+    /// Sets the timer of an id that is given: the delay of the start.
+    pub(crate) fn create_timer(&mut self, id: CorrelationId, fire_at: Timestamp) {
+        let fire_at = match self.record(Event::TimerCreated { id, fire_at }) {
+            Recorded::Halted => return,
+            // The recorded time counts: code may change a duration for timers to come.
+            Recorded::Before(Event::TimerCreated { fire_at, .. }) => fire_at,
+            Recorded::Before(_) | Recorded::Now => fire_at,
+        };
+        self.schedule(id, Scheduled::Timer { fire_at }, Action::CreateTimer { id, fire_at });
+    }
+
+    pub(crate) fn schedule_wait(&mut self, name: Name) -> CorrelationId {
+        let id = self.next_id();
+        if self.record(Event::ExternalSubscribed { id, name: name.clone() }).counts() {
+            let action = Action::WaitExternal { id, name: name.clone() };
+            self.schedule(id, Scheduled::Wait { name }, action);
+        }
+        id
+    }
+
+    /// Records a value that was just computed.
+    pub(crate) fn record_value(&mut self, value: Payload) -> bool {
+        let id = self.next_id();
+        self.record(Event::SideEffectRecorded { id, value }).counts()
+    }
+
+    /// At replay, the value that was computed in this place.
+    pub(crate) fn replayed_value(&mut self) -> Option<Payload> {
+        let id = self.next_id();
+        match self.record(Event::SideEffectRecorded { id, value: Payload::default() }) {
+            Recorded::Before(Event::SideEffectRecorded { value, .. }) => Some(value),
+            _ => None,
+        }
+    }
+
+    fn schedule(&mut self, id: CorrelationId, scheduled: Scheduled, action: Action) {
+        self.buffer.schedule(id, scheduled);
+        self.act(action);
+        if self.buffer.outstanding() > MAX_OUTSTANDING {
+            self.exceed(format!("more than {MAX_OUTSTANDING} durable futures are outstanding"));
+        }
+    }
+
+    /// The code dropped the future of something that was open.
+    pub(crate) fn cancel(&mut self, id: CorrelationId, scheduled: &Scheduled) {
+        let (event, action) = match *scheduled {
+            Scheduled::Task { .. } => {
+                (Event::TaskCancelRequested { id }, Some(Action::CancelActivity { id }))
+            }
+            Scheduled::Timer { fire_at } => {
+                (Event::TimerCancelled { id }, Some(Action::CancelTimer { id, fire_at }))
+            }
+            Scheduled::Wait { .. } => (Event::ExternalUnsubscribed { id }, None),
+            Scheduled::Refused => return,
+        };
+        if self.record(event).counts() {
+            action.into_iter().for_each(|action| self.act(action));
+        }
+    }
+
+    /// Records what the code did: live, it is new; at replay, it must be the next event of the
+    /// turn.
+    fn record(&mut self, event: Event) -> Recorded {
+        if self.halt.is_some() {
+            return Recorded::Halted;
+        }
+        match self.mode {
+            Mode::Closed => Recorded::Halted,
+            Mode::Between => {
+                self.diverge(Step::Nothing, Step::ForeignCall);
+                Recorded::Halted
+            }
+            Mode::Live => self.record_new(event),
+            Mode::Replay(_) => self.compare(&event),
+        }
+    }
+
+    fn record_new(&mut self, event: Event) -> Recorded {
+        self.check_history_limits(&event);
+        if self.halt.is_some() {
+            return Recorded::Halted;
+        }
+        self.count(&event);
+        self.events.push(event);
+        Recorded::Now
+    }
+
+    fn compare(&mut self, event: &Event) -> Recorded {
+        let Mode::Replay(expected) = &mut self.mode else {
+            return Recorded::Halted;
+        };
+        let Some(recorded) = expected.pop_front() else {
+            self.diverge(Step::Nothing, Step::of(event));
+            return Recorded::Halted;
+        };
+        if let Some(error) = limit_that_ended(&recorded).filter(|_| !event.is_terminal()) {
+            // What stopped the live run stops the replay in the same place.
+            expected.push_front(recorded);
+            self.halt = Some(Halt::Failed(error));
+            return Recorded::Halted;
+        }
+        if let Some((expected, found)) = mismatch(&recorded, event, self.strict) {
+            self.diverge(expected, found);
+            return Recorded::Halted;
+        }
+        self.count(&recorded);
+        Recorded::Before(recorded)
+    }
+
+    /// The last event that the code causes; limits do not hold it up.
+    pub(crate) fn record_end(&mut self, event: Event) {
+        if self.is_replaying() {
+            self.compare(&event);
+        } else {
+            self.count(&event);
+            self.events.push(event);
+        }
+    }
+
+    fn count(&mut self, event: &Event) {
+        self.position += 1;
+        self.bytes += event.payload_bytes() as u64;
+    }
+
+    fn check_history_limits(&mut self, event: &Event) {
+        // One place is kept for the end.
+        if self.position + 1 >= MAX_HISTORY_EVENTS {
+            self.exceed(format!("the history would pass {MAX_HISTORY_EVENTS} events"));
+        } else if self.bytes + event.payload_bytes() as u64 > MAX_HISTORY_BYTES {
+            self.exceed(format!("the history would pass {MAX_HISTORY_BYTES} bytes"));
+        }
+    }
+
+    /// Fails the execution for a limit.
+    pub(crate) fn exceed(&mut self, message: impl fmt::Display) {
+        let error = OrchestrationError::of_kind(OrchestrationErrorKind::LimitExceeded, message);
+        self.halt(Halt::Failed(error));
+    }
+
+    pub(crate) fn diverge(&mut self, expected: Step, found: Step) {
+        let position = self.position;
+        self.halt(Halt::Diverged(Nondeterminism::new(position, expected, found)));
+    }
+
+    /// The first reason to halt counts.
+    fn halt(&mut self, halt: Halt) {
+        self.halt.get_or_insert(halt);
+    }
+
+    /// An action is for a shell to do once; at replay it was done.
+    pub(crate) fn act(&mut self, action: Action) {
+        if matches!(self.mode, Mode::Live) {
+            self.actions.push(action);
+        }
+    }
+
+    fn next_id(&mut self) -> CorrelationId {
+        self.last_id += 1;
+        CorrelationId(self.last_id)
+    }
+}
+
+/// What became of something that the code did.
+enum Recorded {
+    /// Nothing: the code must not go on.
+    Halted,
+    /// It is a new event.
+    Now,
+    /// It was this event of the log.
+    Before(Event),
+}
+
+impl Recorded {
+    const fn counts(&self) -> bool {
+        !matches!(self, Self::Halted)
+    }
+}
+
+/// The limit that ended an execution in the middle of a poll.
+fn limit_that_ended(recorded: &Event) -> Option<OrchestrationError> {
+    match recorded {
+        Event::ExecutionFailed { error }
+            if error.kind() == OrchestrationErrorKind::LimitExceeded =>
+        {
+            Some(error.clone())
+        }
+        _ => None,
+    }
+}
+
+/// What differs between the history and the code: kind, name and correlation id; when strict, also
+/// everything else.
+fn mismatch(recorded: &Event, found: &Event, strict: bool) -> Option<(Step, Step)> {
+    let refused =
+        matches!((recorded, found), (Event::TaskRefused { .. }, Event::TaskScheduled { .. }));
+    if (recorded.kind() != found.kind() && !refused)
+        || recorded.correlation() != found.correlation()
+        || recorded.subject() != found.subject()
+    {
+        return Some((Step::of(recorded), Step::of(found)));
+    }
+    let computed = matches!(recorded, Event::SideEffectRecorded { .. });
+    if !strict || refused || computed || recorded == found {
+        return None;
+    }
+    Some((Step::with_detail(recorded, detail(recorded)), Step::with_detail(found, detail(found))))
+}
+
+fn detail(event: &Event) -> String {
+    match event {
+        Event::TaskScheduled { input, .. } => format!("with input {input}"),
+        Event::TimerCreated { fire_at, .. } => format!("for {fire_at}"),
+        Event::ExecutionCompleted { output } => format!("with output {output}"),
+        Event::ExecutionFailed { error } => format!("with error: {error}"),
+        other => format!("{other:?}"),
+    }
+}

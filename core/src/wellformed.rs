@@ -1,0 +1,115 @@
+//! Whether a history could have been written at all, whatever the code was.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use crate::divergence::MalformedHistory;
+use crate::event::Event;
+use crate::history::RecordedTurn;
+use crate::ids::CorrelationId;
+
+/// What was scheduled and is still open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Open {
+    Task,
+    Timer,
+    Wait,
+}
+
+/// Reads a history turn by turn, and refuses what no execution can have written: completions
+/// without a schedule, second completions, ids out of order, turns that are not one input and its
+/// outputs, anything behind the end.
+#[derive(Debug, Default)]
+pub(crate) struct WellFormed {
+    position: u64,
+    last_id: u64,
+    open: BTreeMap<CorrelationId, Open>,
+    ended: bool,
+}
+
+impl WellFormed {
+    pub(crate) fn check(&mut self, turn: &RecordedTurn) -> Result<(), MalformedHistory> {
+        if turn.events.is_empty() {
+            return Err(self.malformed("an event", "an empty turn"));
+        }
+        for (index, event) in turn.events.iter().enumerate() {
+            self.check_place(index, event)?;
+            self.check_correlation(event)?;
+            self.ended |= event.is_terminal();
+            self.position += 1;
+        }
+        Ok(())
+    }
+
+    fn check_place(&self, index: usize, event: &Event) -> Result<(), MalformedHistory> {
+        let is_start = matches!(event, Event::ExecutionStarted { .. });
+        if self.ended {
+            Err(self.malformed("nothing behind the end", event))
+        } else if (self.position == 0) != is_start {
+            let expected = if is_start { "one start only" } else { "ExecutionStarted" };
+            Err(self.malformed(expected, event))
+        } else if (index == 0) != event.is_input() {
+            let expected = if index == 0 { "an input, as the turn begins" } else { "an output" };
+            Err(self.malformed(expected, event))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn check_correlation(&mut self, event: &Event) -> Result<(), MalformedHistory> {
+        match event {
+            Event::TaskScheduled { id, .. } => self.opens(*id, Some(Open::Task), event),
+            Event::TimerCreated { id, .. } => self.opens(*id, Some(Open::Timer), event),
+            Event::ExternalSubscribed { id, .. } => self.opens(*id, Some(Open::Wait), event),
+            Event::TaskRefused { id, .. } | Event::SideEffectRecorded { id, .. } => {
+                self.opens(*id, None, event)
+            }
+            Event::TaskCompleted { id, .. }
+            | Event::TaskFailed { id, .. }
+            | Event::TaskCancelRequested { id } => self.closes(*id, Open::Task, event),
+            Event::TimerFired { id } | Event::TimerCancelled { id } => {
+                self.closes(*id, Open::Timer, event)
+            }
+            Event::ExternalUnsubscribed { id } => self.closes(*id, Open::Wait, event),
+            _ => Ok(()),
+        }
+    }
+
+    fn opens(
+        &mut self,
+        id: CorrelationId,
+        what: Option<Open>,
+        event: &Event,
+    ) -> Result<(), MalformedHistory> {
+        let is_start_timer = id == CorrelationId::START && self.position == 1;
+        let next = self.last_id + 1;
+        if !is_start_timer && id.0 != next {
+            return Err(self.malformed(&format!("the correlation id #{next}"), event));
+        }
+        self.last_id = id.0;
+        if let Some(what) = what {
+            self.open.insert(id, what);
+        }
+        Ok(())
+    }
+
+    fn closes(
+        &mut self,
+        id: CorrelationId,
+        what: Open,
+        event: &Event,
+    ) -> Result<(), MalformedHistory> {
+        if self.open.get(&id) != Some(&what) {
+            let expected = format!("a {what:?} {id} that is open").to_lowercase();
+            return Err(self.malformed(&expected, event));
+        }
+        self.open.remove(&id);
+        Ok(())
+    }
+
+    fn malformed(&self, expected: &str, found: impl ToString) -> MalformedHistory {
+        let (expected, found): (String, String) = (expected.into(), found.to_string());
+        MalformedHistory { position: self.position, expected, found }
+    }
+}
