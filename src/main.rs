@@ -1,1 +1,3 @@
+//! The tour of reenact.
+
 fn main() {}

@@ -3,6 +3,7 @@
 use alloc::string::String;
 
 use crate::error::OrchestrationError;
+use crate::event::Event;
 use crate::ids::{CorrelationId, Name};
 use crate::payload::Payload;
 use crate::time::Timestamp;
@@ -72,4 +73,18 @@ pub enum Outcome {
         /// Why, in their words.
         reason: String,
     },
+}
+
+impl Outcome {
+    /// What an event ends an execution with, if it does.
+    pub(crate) fn of(event: &Event) -> Option<Self> {
+        match event {
+            Event::ExecutionCompleted { output } => Some(Self::Completed(output.clone())),
+            Event::ExecutionFailed { error } => Some(Self::Failed(error.clone())),
+            Event::ExecutionTerminated { reason } => {
+                Some(Self::Terminated { reason: reason.clone() })
+            }
+            _ => None,
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! `when_any` and `when_all`: by the order of the history, never by the order of polling.
 
 use alloc::vec::Vec;
-use core::future::Future;
+use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
@@ -56,8 +56,11 @@ impl OrchestrationContext {
     /// The outputs of all futures, in the order in which the futures were given. Costs the number
     /// of futures, however wide.
     pub async fn when_all<T>(&self, futures: impl IntoIterator<Item = DurableFuture<T>>) -> Vec<T> {
-        // One after the other: what completes meanwhile waits in the correlation buffer.
-        let futures = Vec::from_iter(futures);
+        let mut futures = Vec::from_iter(futures);
+        // Nothing is taken before all is there: dropped in between, it leaves its events to others.
+        for future in &mut futures {
+            poll_fn(|cx| future.poll_ready(cx)).await;
+        }
         let mut outputs = Vec::with_capacity(futures.len());
         for future in futures {
             outputs.push(future.await);

@@ -59,6 +59,9 @@ pub enum Rejected {
     /// The execution has ended.
     #[error("the instance has finished")]
     Finished,
+    /// The execution has not begun.
+    #[error("the instance has not started")]
+    NotStarted,
     /// The execution has begun already.
     #[error("the instance has started already")]
     AlreadyStarted,

@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use crate::action::Action;
 use crate::definition::ActivityDefinition;
-use crate::divergence::Step;
 use crate::error::{ActivityError, ActivityErrorKind, bounded_message};
 use crate::future::{DurableFuture, DurableOutput, EventError};
 use crate::ids::{ExecutionId, InstanceId, Name};
@@ -200,14 +199,13 @@ impl OrchestrationContext {
                     return value;
                 }
             }
-            Mode::Replay(_) => match state.replayed_value().map(|value| value.decode()) {
-                Some(Ok(value)) => return value,
-                Some(Err(why)) => {
-                    state.diverge(Step::Nothing, Step::OtherType(why.to_string()));
-                    drop(state);
+            Mode::Replay(_) => {
+                let replayed = state.replayed_value();
+                drop(state);
+                if let Some(value) = replayed.and_then(|value| self.decode_value(value)) {
+                    return value;
                 }
-                None => drop(state),
-            },
+            }
             Mode::Between | Mode::Closed => drop(state),
         }
         // The turn is over for the code: it left its history, or failed.
@@ -226,6 +224,11 @@ impl OrchestrationContext {
         }
     }
 
+    fn decode_value<T: DeserializeOwned>(&self, value: Payload) -> Option<T> {
+        let decoded = value.decode();
+        decoded.map_err(|why| self.shared.lock().diverge_by_type(value, why.to_string())).ok()
+    }
+
     /// The time of the event that is being applied: the same at every replay. It stands still
     /// within a turn and never goes back.
     pub fn now(&self) -> Timestamp {
@@ -234,13 +237,13 @@ impl OrchestrationContext {
 
     /// A random number, the same at every replay. Needs no event.
     pub fn random(&self) -> u64 {
-        self.shared.lock().random.next()
+        self.shared.lock().draw()
     }
 
     /// A random (version 4) UUID, the same at every replay. Needs no event.
     pub fn new_guid(&self) -> Uuid {
         let mut state = self.shared.lock();
-        let (high, low) = (state.random.next(), state.random.next());
+        let (high, low) = (state.draw(), state.draw());
         let bits = (u128::from(high) << 64) | u128::from(low);
         uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
     }

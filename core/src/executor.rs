@@ -48,9 +48,9 @@ use crate::time::Timestamp;
 pub struct Executor {
     code: OrchestrationCode,
     activities: BTreeMap<String, ScriptedActivity>,
-    events: VecDeque<(String, Payload)>,
+    events: VecDeque<(Name, Payload)>,
     config: MachineConfig,
-    problem: Option<PayloadError>,
+    problem: Option<DriveError>,
 }
 
 type ScriptedActivity = Box<dyn FnMut(&Payload) -> Result<Payload, ActivityError>>;
@@ -93,6 +93,13 @@ pub enum DriveError {
 
 fn names(names: &[Name]) -> String {
     names.iter().map(|name| alloc::format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn scripted_event<T: Serialize + ?Sized>(
+    name: &str,
+    data: &T,
+) -> Result<(Name, Payload), DriveError> {
+    Ok((Name::new(name)?, Payload::encode(data)?))
 }
 
 impl Executor {
@@ -140,8 +147,8 @@ impl Executor {
     /// waits for its name.
     #[must_use]
     pub fn event<T: Serialize + ?Sized>(mut self, name: impl Display, data: &T) -> Self {
-        match Payload::encode(data) {
-            Ok(data) => self.events.push_back((name.to_string(), data)),
+        match scripted_event(&name.to_string(), data) {
+            Ok(event) => self.events.push_back(event),
             Err(problem) => self.problem = Some(problem),
         }
         self
@@ -163,7 +170,7 @@ impl Executor {
         input: &T,
     ) -> Result<Run, DriveError> {
         if let Some(problem) = self.problem.take() {
-            return Err(problem.into());
+            return Err(problem);
         }
         let start = Start { input: Payload::encode(input)?, seed: 0, delay: None };
         let id = InstanceId::new("scripted")?;
@@ -193,10 +200,8 @@ impl Executor {
             let activity = activity.ok_or(DriveError::NoSuchActivity { activity: name })?;
             return Ok(Command::CompleteTask { id, result: activity(&input) });
         }
-        let waited =
-            self.events.iter().position(|(name, _)| todo.waits.iter().any(|w| w.as_str() == name));
+        let waited = self.events.iter().position(|(name, _)| todo.waits.contains(name));
         if let Some((name, data)) = waited.and_then(|at| self.events.remove(at)) {
-            let name = Name::new(name)?;
             if let Some(at) = todo.waits.iter().position(|wait| *wait == name) {
                 todo.waits.remove(at);
             }

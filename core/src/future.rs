@@ -107,6 +107,15 @@ impl<T> DurableFuture<T> {
         }
     }
 
+    /// Ready when the output is there to be taken.
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.ready() {
+            Some(_) => Poll::Ready(()),
+            // Pending, as was just seen; this leaves the waker.
+            None => Pin::new(self).poll(cx).map(drop),
+        }
+    }
+
     fn poll_output(&mut self, waker: &Waker) -> Poll<DurableOutput> {
         match core::mem::replace(&mut self.source, Source::Taken) {
             Source::Refused { output, .. } => Poll::Ready(output),

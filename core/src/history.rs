@@ -7,6 +7,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::action::Outcome;
+use crate::error::bounded_message;
 use crate::event::Event;
 use crate::time::Timestamp;
 
@@ -35,6 +36,20 @@ pub struct HistoryEvent<'a> {
     pub at: Timestamp,
     /// What happened.
     pub event: &'a Event,
+}
+
+impl RecordedTurn {
+    /// The turn that ends an execution without asking its code. The reason is cut at
+    /// [`MAX_MESSAGE_BYTES`](crate::limits::MAX_MESSAGE_BYTES).
+    pub fn terminated(at: Timestamp, reason: impl fmt::Display) -> Self {
+        let reason = bounded_message(reason);
+        Self { at, events: Arc::new([Event::ExecutionTerminated { reason }]) }
+    }
+
+    /// How the execution ended in this turn, if it did.
+    pub fn outcome(&self) -> Option<Outcome> {
+        Outcome::of(self.events.last()?)
+    }
 }
 
 impl History {
@@ -71,14 +86,7 @@ impl History {
 
     /// How the execution ended, if it has.
     pub fn outcome(&self) -> Option<Outcome> {
-        match self.turns.last()?.events.last()? {
-            Event::ExecutionCompleted { output } => Some(Outcome::Completed(output.clone())),
-            Event::ExecutionFailed { error } => Some(Outcome::Failed(error.clone())),
-            Event::ExecutionTerminated { reason } => {
-                Some(Outcome::Terminated { reason: reason.clone() })
-            }
-            _ => None,
-        }
+        self.turns.last()?.outcome()
     }
 }
 

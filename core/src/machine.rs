@@ -113,6 +113,7 @@ impl Machine {
         if let Some(nondeterminism) = self.foreign_wake() {
             return Err(nondeterminism.into());
         }
+        self.halted()?;
         let input = self.admit(command)?;
         let number = self.history.turns().len() as u64;
         let at = now.max(self.shared.lock().now);
@@ -138,6 +139,7 @@ impl Machine {
         Ok(match command {
             Command::Start(_) if started => return Err(Rejected::AlreadyStarted),
             Command::Start(start) => Some(self.admit_start(start)?),
+            _ if !started => return Err(Rejected::NotStarted),
             Command::CompleteTask { id, result } => {
                 let output = DurableOutput::Task(result);
                 match output {
@@ -276,7 +278,12 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
+        // What the drops wake is theirs alone; it betrays nothing.
+        self.waker.begin_turn();
         self.let_go();
+        // A waker may own user code, and that a context: a circle, unless it is cut here.
+        let buffer = mem::take(&mut self.shared.lock().buffer);
+        drop(buffer);
     }
 }
 

@@ -44,9 +44,4 @@ impl<T> Sealed<T> {
     pub fn release(self, _proof: &Receipt) -> T {
         self.0
     }
-
-    /// Puts something else under the same seal.
-    pub fn with<U>(self, other: U) -> Sealed<(T, U)> {
-        Sealed((self.0, other))
-    }
 }

@@ -142,16 +142,18 @@ impl State {
             }
         }
         let event = Event::TaskScheduled { id, name: name.clone(), input: input.clone() };
-        match self.record(event) {
-            Recorded::Halted => {}
+        let input = match self.record(event) {
+            Recorded::Halted => return id,
             Recorded::Before(Event::TaskRefused { error, .. }) => {
                 self.buffer.schedule_refused(id, self.position, error);
+                return id;
             }
-            Recorded::Before(_) | Recorded::Now => {
-                let action = Action::CallActivity { id, name: name.clone(), input: input.clone() };
-                self.schedule(id, Scheduled::Task { name, input }, action);
-            }
-        }
+            // The recorded input counts: it is what the activity was given.
+            Recorded::Before(Event::TaskScheduled { input, .. }) => input,
+            Recorded::Before(_) | Recorded::Now => input,
+        };
+        let action = Action::CallActivity { id, name: name.clone(), input: input.clone() };
+        self.schedule(id, Scheduled::Task { name, input }, action);
         id
     }
 
@@ -214,6 +216,21 @@ impl State {
         }
     }
 
+    /// The value that was just replayed is not of the type that the code asks for.
+    pub(crate) fn diverge_by_type(&mut self, value: Payload, why: String) {
+        let event = Event::SideEffectRecorded { id: CorrelationId(self.last_id), value };
+        let (position, found) = (self.position - 1, Step::OtherType(why));
+        self.halt(Halt::Diverged(Nondeterminism::new(position, Step::of(&event), found)));
+    }
+
+    /// The next random number.
+    pub(crate) fn draw(&mut self) -> u64 {
+        if matches!(self.mode, Mode::Between) {
+            self.diverge(Step::Nothing, Step::ForeignCall);
+        }
+        self.random.next()
+    }
+
     fn schedule(&mut self, id: CorrelationId, scheduled: Scheduled, action: Action) {
         self.buffer.schedule(id, scheduled);
         self.act(action);
@@ -257,8 +274,9 @@ impl State {
     }
 
     fn record_new(&mut self, event: Event) -> Recorded {
-        self.check_history_limits(&event);
-        if self.halt.is_some() {
+        let bytes = self.bytes + event.payload_bytes() as u64;
+        if let Some(error) = history_limit(self.position + 1, bytes) {
+            self.halt(Halt::Failed(error));
             return Recorded::Halted;
         }
         self.count(&event);
@@ -288,14 +306,17 @@ impl State {
         Recorded::Before(recorded)
     }
 
-    /// The last event that the code causes; limits do not hold it up.
-    pub(crate) fn record_end(&mut self, event: Event) {
+    /// The last event that the code causes, as it is recorded; limits do not hold it up.
+    pub(crate) fn record_end(&mut self, event: Event) -> Event {
         if self.is_replaying() {
-            self.compare(&event);
-        } else {
-            self.count(&event);
-            self.events.push(event);
+            return match self.compare(&event) {
+                Recorded::Before(recorded) => recorded,
+                Recorded::Halted | Recorded::Now => event,
+            };
         }
+        self.count(&event);
+        self.events.push(event.clone());
+        event
     }
 
     fn count(&mut self, event: &Event) {
@@ -303,19 +324,18 @@ impl State {
         self.bytes += event.payload_bytes() as u64;
     }
 
-    fn check_history_limits(&mut self, event: &Event) {
-        // One place is kept for the end.
-        if self.position + 1 >= MAX_HISTORY_EVENTS {
-            self.exceed(format!("the history would pass {MAX_HISTORY_EVENTS} events"));
-        } else if self.bytes + event.payload_bytes() as u64 > MAX_HISTORY_BYTES {
-            self.exceed(format!("the history would pass {MAX_HISTORY_BYTES} bytes"));
+    /// The limit for which the execution fails now that this input has come. At replay the log knows.
+    pub(crate) fn limit_of_input(&self, input: &Event) -> Option<OrchestrationError> {
+        match &self.mode {
+            Mode::Replay(expected) => limit_that_ended(expected.front()?),
+            _ if input.is_terminal() => None,
+            _ => history_limit(self.position, self.bytes),
         }
     }
 
     /// Fails the execution for a limit.
     pub(crate) fn exceed(&mut self, message: impl fmt::Display) {
-        let error = OrchestrationError::of_kind(OrchestrationErrorKind::LimitExceeded, message);
-        self.halt(Halt::Failed(error));
+        self.halt(Halt::Failed(limit_exceeded(message)));
     }
 
     pub(crate) fn diverge(&mut self, expected: Step, found: Step) {
@@ -323,8 +343,15 @@ impl State {
         self.halt(Halt::Diverged(Nondeterminism::new(position, expected, found)));
     }
 
-    /// The first reason to halt counts.
+    /// The first reason to halt counts. Between turns there is one reason only: it is no turn.
     fn halt(&mut self, halt: Halt) {
+        let halt = match self.mode {
+            Mode::Between => {
+                let (expected, found) = (Step::Nothing, Step::ForeignCall);
+                Halt::Diverged(Nondeterminism::new(self.position, expected, found))
+            }
+            _ => halt,
+        };
         self.halt.get_or_insert(halt);
     }
 
@@ -357,7 +384,23 @@ impl Recorded {
     }
 }
 
-/// The limit that ended an execution in the middle of a poll.
+fn limit_exceeded(message: impl fmt::Display) -> OrchestrationError {
+    OrchestrationError::of_kind(OrchestrationErrorKind::LimitExceeded, message)
+}
+
+/// The limit that a history of so many events and bytes passes. Two places are kept: for an input
+/// and for the end.
+fn history_limit(events: u64, bytes: u64) -> Option<OrchestrationError> {
+    if events + 2 > MAX_HISTORY_EVENTS {
+        Some(limit_exceeded(format_args!("the history would pass {MAX_HISTORY_EVENTS} events")))
+    } else if bytes > MAX_HISTORY_BYTES {
+        Some(limit_exceeded(format_args!("the history would pass {MAX_HISTORY_BYTES} bytes")))
+    } else {
+        None
+    }
+}
+
+/// The limit that ended an execution in the middle of a turn.
 fn limit_that_ended(recorded: &Event) -> Option<OrchestrationError> {
     match recorded {
         Event::ExecutionFailed { error }

@@ -1,0 +1,126 @@
+//! The attributes `#[orchestration]` and `#[activity]` of reenact.
+//!
+//! Depend on `reenact` and use them from there; what they write refers to `::reenact`.
+
+mod determinism;
+mod errors;
+mod expand;
+mod kind;
+mod options;
+mod signature;
+
+use proc_macro::TokenStream;
+
+use crate::kind::Kind;
+
+/// Makes an `async fn` an orchestration.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use reenact::prelude::*;
+///
+/// # #[activity]
+/// # async fn greet(_ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
+/// #     Ok(format!("Hello, {name}!"))
+/// # }
+/// #[orchestration(name = "orders.welcome")]
+/// async fn welcome(
+///     ctx: OrchestrationContext,
+///     name: String,
+/// ) -> Result<String, OrchestrationError> {
+///     let greeting = ctx.call_activity(greet, name).await?;
+///     ctx.timer(Duration::from_secs(60)).await;
+///     Ok(greeting)
+/// }
+///
+/// assert_eq!(welcome::NAME, "orders.welcome");
+/// ```
+///
+/// The function's name becomes a unit struct that implements `Orchestration`; it keeps the
+/// visibility and the documentation. It is what `Host::builder().orchestration(welcome)` and
+/// `host.start_new(welcome, input)` take. As with every unit struct, no variable in its scope
+/// can have the same name.
+///
+/// # The function
+/// - It takes an `OrchestrationContext` and at most one input: an owned type that serde can write
+///   and read. Without one, the input is `()`. For several values, take a tuple or a struct.
+/// - It returns `Result<T, E>`, where `T` is stored like the input and `E` converts
+///   [`Into`] an `OrchestrationError`. An alias `Result<T>` will do.
+/// - It has no generics: its name and its types are what stored histories rely on.
+///
+/// # Options
+/// - `name = "orders.welcome"`: the name that is stored, 1 to 128 bytes without control characters.
+///   It is the function's own by default. Give one before the function is renamed: running
+///   instances are found by it.
+/// - `allow(rule, ..)`: lets the body use what a rule of the next section refuses.
+///
+/// # What is refused
+/// After a crash the function runs again and must make the same calls in the same order. What
+/// plainly breaks that does not compile, in closures and inside the arguments of macros too; the
+/// error says what to use instead, and which rule to allow where it is safe.
+///
+/// | rule | refused | instead |
+/// |---|---|---|
+/// | `std::time`, `chrono` | `Instant::now`, `SystemTime::now`, `Utc::now`, … | `ctx.now()` |
+/// | `tokio::time` | all but `Duration` | `ctx.timer(..)`, `ctx.schedule_timer(..)` |
+/// | `rand` | `rand::..`, `fastrand::..`, `getrandom::..`, … | `ctx.random()`, `ctx.side_effect(..)` |
+/// | `uuid` | `Uuid::new_v4`, `Uuid::now_v7`, … | `ctx.new_guid()` |
+/// | `std::thread` | `std::thread::..`, `thread::spawn`, `thread::sleep`, … | an activity, `ctx.timer(..)` |
+/// | `tokio::spawn` | `tokio::spawn`, `tokio::task::..`, `JoinSet::new`, … | joined durable futures |
+/// | `tokio::select` | `tokio::select!` without `biased;` | `biased;`, `ctx.when_any(..)` |
+/// | `futures::select` | `futures::select!` | `select_biased!`, `ctx.when_any(..)` |
+/// | `tokio::signal` | all | `ctx.wait_external(..)` |
+/// | `tokio::fs`, `tokio::io`, `tokio::net`, `tokio::process` | all | an activity |
+/// | `std::fs`, `std::net`, `std::process`, `std::env`, `std::io` | files, sockets (addresses are fine), processes, the environment, standard input | an activity |
+///
+/// The attribute sees names, not meanings: it does not follow an import from outside the function
+/// or a call into another one, nor does it know that a `HashMap` iterates in another order each
+/// time (take a `BTreeMap`). The runtime finds such things at replay, and parks the instance.
+///
+/// # Tests
+/// `welcome::run(ctx, input)`, from the trait, is the function itself.
+#[proc_macro_attribute]
+pub fn orchestration(options: TokenStream, item: TokenStream) -> TokenStream {
+    expand::expand(Kind::Orchestration, options.into(), item.into()).into()
+}
+
+/// Makes an `async fn` an activity: the place for everything with a side effect.
+///
+/// ```
+/// use reenact::prelude::*;
+///
+/// #[activity(name = "billing.charge")]
+/// async fn charge(_ctx: ActivityContext, cents: u64) -> Result<String, ActivityError> {
+///     match cents {
+///         0 => Err(ActivityError::fatal("there is nothing to charge")),
+///         _ => Ok(format!("receipt for {cents} cents")),
+///     }
+/// }
+///
+/// assert_eq!(charge::NAME, "billing.charge");
+/// ```
+///
+/// The function's name becomes a unit struct that implements `ActivityDefinition` and `Activity`;
+/// it keeps the visibility and the documentation. It is what `ctx.call_activity(charge, order)` and
+/// `Host::builder().activity(charge)` take. As with every unit struct, no variable in its scope can
+/// have the same name.
+///
+/// # The function
+/// - It takes an `ActivityContext` and at most one input: an owned type that serde can write and
+///   read. Without one, the input is `()`. For several values, take a tuple or a struct.
+/// - It returns `Result<T, E>`, where `T` is stored like the input and `E` converts [`Into`] an
+///   `ActivityError`. An alias `Result<T>` will do.
+/// - It has no generics: its name and its types are what stored histories rely on.
+///
+/// # Options
+/// - `name = "billing.charge"`: the name that is stored, 1 to 128 bytes without control characters.
+///   It is the function's own by default. Give one before the function is renamed: running
+///   instances call it by that name.
+///
+/// # Tests
+/// `charge::run(ctx, input)`, from the trait, is the function itself.
+#[proc_macro_attribute]
+pub fn activity(options: TokenStream, item: TokenStream) -> TokenStream {
+    expand::expand(Kind::Activity, options.into(), item.into()).into()
+}

@@ -1,0 +1,248 @@
+//! The contract of a provider, as tests. Whoever writes a provider runs all of it, with one line:
+//!
+//! ```
+//! # #[cfg(test)]
+//! reenact_providers::conformance_tests!(|clock| async move {
+//!     reenact_providers::InMemory::new().with_clock(clock)
+//! });
+//! ```
+//!
+//! The closure makes a fresh, empty [`Hub`] on the given clock; each case runs on its own. A hub
+//! of a durable medium is a small struct that knows where the data is (and removes it when it is
+//! dropped) and opens it again and again.
+//!
+//! Cases never sleep and measure no time. They move the clock that they were given, and panic when
+//! the provider breaks its contract; the message says which sentence of it.
+
+pub mod append;
+pub mod executions;
+pub mod fence;
+mod kit;
+pub mod lease;
+pub mod list;
+pub mod purge;
+pub mod queue;
+pub mod read;
+pub mod recovery;
+pub mod summary;
+pub mod timers;
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::{InMemory, ManualClock, Provider};
+
+/// One store's data, apart from the handles that are open on it.
+pub trait Hub: Send + Sync + 'static {
+    /// What opens on the data.
+    type Provider: Provider;
+
+    /// Opens the data, with at least 2 shards. The suite opens a hub several times in one case to
+    /// see what survives, and drops everything of the provider before that.
+    fn open(&self) -> impl Future<Output = Self::Provider> + Send;
+
+    /// Lets so much time pass that any lease which can run out has, and any delivery is visible
+    /// again. A medium with a clock of its own waits for it here; one that asks the provider's
+    /// [`TimerScheduler`](crate::TimerScheduler) has nothing to do.
+    fn outwait(&self, clock: &ManualClock) -> impl Future<Output = ()> + Send {
+        clock.advance(LONG);
+        std::future::ready(())
+    }
+}
+
+/// Longer than leases and visibility times are.
+const LONG: Duration = Duration::from_secs(60 * 60);
+
+/// Memory survives as long as a clone does.
+impl Hub for InMemory {
+    type Provider = Self;
+
+    async fn open(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// What a case runs on: a fresh hub and the clock that it runs on.
+#[derive(Debug)]
+pub struct Stage<H> {
+    hub: H,
+    clock: ManualClock,
+}
+
+impl<H: Hub> Stage<H> {
+    /// Makes a hub for one case.
+    pub async fn new<F: Future<Output = H>>(make: impl FnOnce(ManualClock) -> F) -> Self {
+        let clock = ManualClock::default();
+        Self { hub: make(clock.clone()).await, clock }
+    }
+
+    async fn open(&self) -> H::Provider {
+        let provider = self.hub.open().await;
+        assert!(provider.shards() >= 2, "open the hub with at least 2 shards");
+        provider
+    }
+
+    /// What the next host finds, some time after this one has crashed.
+    async fn reopen(&self, provider: H::Provider) -> H::Provider {
+        drop(provider);
+        self.outwait().await;
+        self.open().await
+    }
+
+    async fn outwait(&self) {
+        self.hub.outwait(&self.clock).await;
+    }
+}
+
+/// Expands to one test for each case of the suite, named after it. The argument is a closure that
+/// makes a fresh, empty [`Hub`](crate::conformance::Hub) from a
+/// [`ManualClock`](crate::ManualClock).
+///
+/// The crate that uses it needs `tokio` with `macros` and `rt-multi-thread`.
+#[macro_export]
+macro_rules! conformance_tests {
+    ($make:expr) => {
+        $crate::conformance_tests!(@subject $make, append, [
+            an_appended_turn_is_stored_as_it_is,
+            a_batch_may_hold_turns_of_several_instances_and_several_of_one,
+            an_empty_batch_is_proof_as_well,
+            receipts_name_their_shard_and_rise,
+            a_gap_is_refused_with_all_of_its_batch,
+            a_repeated_turn_is_refused_with_all_of_its_batch,
+            a_second_start_is_refused_with_all_of_its_batch,
+            two_starts_of_one_id_in_a_batch_are_refused,
+            a_later_turn_of_an_unknown_instance_is_refused,
+            a_turn_of_another_shard_is_refused_with_all_of_its_batch,
+            a_shard_that_does_not_exist_is_refused,
+            an_overlarge_batch_is_refused,
+            appends_to_all_shards_at_once_lose_nothing,
+            of_appends_that_compete_for_a_place_exactly_one_wins,
+            what_was_appended_survives_reopening,
+        ]);
+        $crate::conformance_tests!(@subject $make, executions, [
+            the_next_execution_begins_at_turn_0_and_the_earlier_stays_readable,
+            a_batch_may_end_one_execution_and_begin_the_next,
+            an_execution_cannot_be_left_out,
+            an_instance_begins_with_its_first_execution,
+            the_next_execution_begins_at_turn_0_only,
+            an_earlier_execution_takes_no_more_turns,
+            executions_survive_reopening,
+        ]);
+        $crate::conformance_tests!(@subject $make, read, [
+            pages_of_every_size_give_the_same_history,
+            reading_begins_where_it_is_told_to,
+            reading_at_the_end_gives_an_empty_page,
+            reading_past_the_end_is_a_conflict,
+            reading_what_does_not_exist_is_not_found,
+            reading_needs_no_lease,
+        ]);
+        $crate::conformance_tests!(@subject $make, summary, [
+            the_summary_is_that_of_the_newest_turn,
+            the_summary_of_an_unknown_instance_is_none,
+            the_last_turn_of_a_batch_gives_the_summary,
+            summaries_survive_reopening,
+        ]);
+        $crate::conformance_tests!(@subject $make, fence, [
+            a_superseded_epoch_can_write_nothing,
+            a_released_lease_can_write_nothing,
+            a_shard_that_was_never_acquired_can_not_be_written,
+            an_epoch_that_nobody_was_given_can_write_nothing,
+            an_empty_batch_is_fenced_as_well,
+            whoever_lost_a_race_to_the_new_owner_learns_that_it_is_fenced,
+            an_epoch_from_before_the_reopening_is_fenced,
+        ]);
+        $crate::conformance_tests!(@subject $make, lease, [
+            a_held_shard_cannot_be_taken_and_the_error_names_the_holder,
+            a_lease_runs_out_if_it_says_so,
+            each_acquisition_has_a_higher_epoch,
+            epochs_rise_across_reopening,
+            renewing_keeps_the_epoch_and_extends_the_lease,
+            a_lease_that_ran_out_can_be_renewed_until_another_has_the_shard,
+            a_superseded_or_released_lease_cannot_be_renewed,
+            releasing_twice_is_no_error,
+            releasing_a_lost_lease_leaves_the_new_owner_alone,
+            each_shard_has_its_own_lease,
+            of_hosts_that_compete_for_a_shard_exactly_one_gets_it,
+            a_shard_that_does_not_exist_cannot_be_taken,
+        ]);
+        $crate::conformance_tests!(@subject $make, list, [
+            an_empty_store_lists_nothing,
+            instances_are_listed_by_id_in_pages_of_every_size,
+            each_filter_lets_through_what_it_says,
+            filters_combine,
+            pages_of_a_filtered_list_are_full,
+            a_list_may_begin_after_an_id_that_does_not_exist,
+            a_list_is_stable_while_instances_are_appended,
+        ]);
+        $crate::conformance_tests!(@subject $make, purge, [
+            a_purged_instance_is_gone_and_its_id_is_free,
+            all_executions_are_purged,
+            an_unfinished_instance_cannot_be_purged,
+            purging_an_unknown_instance_is_not_found,
+            purging_is_fenced,
+            purging_needs_the_lease_of_the_instances_shard,
+            a_purge_survives_reopening,
+        ]);
+        $crate::conformance_tests!(@subject $make, recovery, [
+            an_empty_shard_has_nothing_to_recover,
+            recovery_gives_the_unfinished_instances_that_must_be_woken_earliest_first,
+            recovery_goes_by_the_newest_turn,
+            recovery_leaves_out_what_was_purged,
+            recovery_is_fenced,
+        ]);
+        $crate::conformance_tests!(@subject $make, queue, [
+            messages_are_delivered_in_order_of_arrival,
+            no_more_messages_are_delivered_than_asked_for,
+            a_key_that_is_in_the_queue_is_not_taken_twice,
+            an_acknowledged_key_can_be_sent_again,
+            what_is_not_acknowledged_is_delivered_again_with_a_higher_attempt,
+            what_is_acknowledged_is_never_delivered_again,
+            acknowledging_twice_or_late_is_no_error,
+            receiving_waits_until_a_message_arrives,
+            receiving_waits_until_a_delivery_has_run_out,
+            a_dropped_receive_loses_nothing,
+            each_shard_has_its_own_queue,
+            concurrent_senders_lose_nothing,
+            an_overlarge_message_is_refused,
+            a_queue_survives_reopening,
+        ]);
+        $crate::conformance_tests!(@subject $make, timers, [
+            timers_run_on_the_clock_that_the_store_was_given,
+        ]);
+    };
+    (@subject $make:expr, $subject:ident, [$($case:ident),* $(,)?]) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let stage = $crate::conformance::Stage::new($make).await;
+                $crate::conformance::$subject::$case(&stage).await;
+            }
+        )*
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_case_is_in_the_list() {
+        let list = include_str!("conformance.rs");
+        let subjects = [
+            include_str!("conformance/append.rs"),
+            include_str!("conformance/executions.rs"),
+            include_str!("conformance/fence.rs"),
+            include_str!("conformance/lease.rs"),
+            include_str!("conformance/list.rs"),
+            include_str!("conformance/purge.rs"),
+            include_str!("conformance/queue.rs"),
+            include_str!("conformance/read.rs"),
+            include_str!("conformance/recovery.rs"),
+            include_str!("conformance/summary.rs"),
+            include_str!("conformance/timers.rs"),
+        ];
+        let lines = subjects.iter().flat_map(|subject| subject.lines());
+        let cases = lines.filter_map(|line| line.strip_prefix("pub async fn ")?.split('<').next());
+        for case in cases {
+            assert!(list.contains(&format!(" {case},\n")), "{case} is missing in the macro");
+        }
+    }
+}

@@ -10,6 +10,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+pub mod limits;
 mod memory;
 mod router;
 mod store;

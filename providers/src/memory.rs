@@ -1,1 +1,366 @@
-pub struct InMemory;
+//! The reference model of a provider: everything in memory, no files.
+
+mod log;
+mod ownership;
+mod queue;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
+use tokio::sync::Notify;
+
+use self::log::Log;
+use self::ownership::Ownership;
+use self::queue::Queue;
+use crate::limits::{DEFAULT_SHARDS, MAX_SHARDS, check_batch, check_message};
+use crate::{
+    Batch, Delivery, DeliveryId, ExternalEventRouter, HistoryStore, InstanceFilter, InstancePage,
+    InstanceSummary, Lease, Message, PageRequest, Provider, ProviderError, ShardLease, SystemClock,
+    TimerScheduler, TurnPage,
+};
+
+/// A store that lives as long as its last clone: for tests, and for programs that need not survive
+/// a crash. Clones are cheap and share one hub, as hosts that share a medium would.
+///
+/// ```
+/// use reenact_providers::{InMemory, ManualClock, Provider};
+///
+/// let clock = ManualClock::default();
+/// let store = InMemory::new().with_shards(8).with_clock(clock.clone());
+/// assert_eq!(store.shards(), 8);
+/// ```
+#[derive(Clone)]
+pub struct InMemory {
+    hub: Arc<Hub>,
+}
+
+/// What all clones share.
+struct Hub {
+    shards: Box<[Shard]>,
+    clock: Arc<dyn TimerScheduler>,
+}
+
+/// Shards share nothing, so that their owners never wait for each other.
+struct Shard {
+    state: Mutex<State>,
+    queue: Mutex<Queue>,
+    /// A message came into the queue.
+    arrived: Notify,
+}
+
+/// What an append must see unchanging.
+struct State {
+    ownership: Ownership,
+    log: Log,
+    commits: u64,
+}
+
+impl InMemory {
+    /// An empty store of [`DEFAULT_SHARDS`] shards on the system's clock.
+    pub fn new() -> Self {
+        Self::empty(DEFAULT_SHARDS, Arc::new(SystemClock))
+    }
+
+    /// An empty store like this one, with so many shards: 0 counts as 1, and more than
+    /// [`MAX_SHARDS`] as that. What this one holds is not taken along, so choose before use.
+    #[must_use]
+    pub fn with_shards(self, shards: u32) -> Self {
+        Self::empty(shards, Arc::clone(&self.hub.clock))
+    }
+
+    /// An empty store like this one, on another clock. What this one holds is not taken along, so
+    /// choose before use.
+    #[must_use]
+    pub fn with_clock(self, clock: impl TimerScheduler) -> Self {
+        Self::empty(self.shard_count(), Arc::new(clock))
+    }
+
+    fn empty(shards: u32, clock: Arc<dyn TimerScheduler>) -> Self {
+        let shards = (0..shards.clamp(1, MAX_SHARDS)).map(|shard| Shard::new(ShardId(shard)));
+        Self { hub: Arc::new(Hub { shards: shards.collect(), clock }) }
+    }
+
+    fn shard_count(&self) -> u32 {
+        // Lossless: there are at most MAX_SHARDS.
+        self.hub.shards.len() as u32
+    }
+
+    fn shard(&self, shard: ShardId) -> Result<&Shard, ProviderError> {
+        self.hub.shards.get(shard.0 as usize).ok_or_else(|| ProviderError::Conflict {
+            reason: format!("there is no shard {shard}, there are {}", self.shard_count()),
+        })
+    }
+
+    fn shard_of(&self, instance: &InstanceId) -> (ShardId, &Shard) {
+        let shard = ShardId::of(instance, self.shard_count());
+        (shard, &self.hub.shards[shard.0 as usize])
+    }
+
+    fn check_shards(&self, batch: &Batch) -> Result<(), ProviderError> {
+        let shards = self.shard_count();
+        for turn in &batch.turns {
+            let instance = &turn.summary.instance;
+            let shard = ShardId::of(instance, shards);
+            if shard != batch.shard {
+                let reason = format!(
+                    "instance {instance} is of shard {shard}, the batch of {}",
+                    batch.shard
+                );
+                return Err(ProviderError::Conflict { reason });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Shard {
+    fn new(shard: ShardId) -> Self {
+        let state = State { ownership: Ownership::new(shard), log: Log::default(), commits: 0 };
+        Self {
+            state: Mutex::new(state),
+            queue: Mutex::new(Queue::default()),
+            arrived: Notify::new(),
+        }
+    }
+}
+
+impl Default for InMemory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for InMemory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InMemory").field("shards", &self.shard_count()).finish_non_exhaustive()
+    }
+}
+
+/// Whoever panicked under the lock had checked before it changed anything, so what it guards is
+/// whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Provider for InMemory {
+    fn shards(&self) -> u32 {
+        self.shard_count()
+    }
+
+    fn histories(&self) -> Arc<dyn HistoryStore> {
+        Arc::new(self.clone())
+    }
+
+    fn router(&self) -> Arc<dyn ExternalEventRouter> {
+        Arc::new(self.clone())
+    }
+
+    fn timers(&self) -> Arc<dyn TimerScheduler> {
+        Arc::clone(&self.hub.clock)
+    }
+
+    fn leases(&self) -> Arc<dyn ShardLease> {
+        Arc::new(self.clone())
+    }
+}
+
+#[async_trait]
+impl HistoryStore for InMemory {
+    async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError> {
+        let shard = self.shard(batch.shard)?;
+        check_batch(&batch)?;
+        self.check_shards(&batch)?;
+
+        let mut state = lock(&shard.state);
+        state.ownership.check(batch.epoch)?;
+        state.log.check(&batch.turns)?;
+        state.log.apply(batch.turns);
+        state.commits += 1;
+        Ok(Receipt::issue(batch.shard, state.commits))
+    }
+
+    async fn read(
+        &self,
+        instance: &InstanceId,
+        execution: ExecutionId,
+        from: u64,
+        limit: usize,
+    ) -> Result<TurnPage, ProviderError> {
+        let (_, shard) = self.shard_of(instance);
+        lock(&shard.state).log.read(instance, execution, from, limit)
+    }
+
+    async fn summary(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Option<InstanceSummary>, ProviderError> {
+        let (_, shard) = self.shard_of(instance);
+        Ok(lock(&shard.state).log.summary(instance).cloned())
+    }
+
+    async fn list(
+        &self,
+        filter: &InstanceFilter,
+        page: &PageRequest,
+    ) -> Result<InstancePage, ProviderError> {
+        let limit = page.limit.max(1);
+        // All of the page, and the one that tells whether another follows, may be of one shard.
+        let needed = limit.saturating_add(1);
+        let mut instances = Vec::new();
+        for shard in &self.hub.shards {
+            lock(&shard.state).log.list(filter, page.after.as_ref(), needed, &mut instances);
+        }
+        instances.sort_unstable_by(|a, b| a.instance.cmp(&b.instance));
+        let more = instances.len() > limit;
+        instances.truncate(limit);
+        let next = instances.last().filter(|_| more).map(|last| last.instance.clone());
+        Ok(InstancePage { instances, next })
+    }
+
+    async fn purge(&self, instance: &InstanceId, lease: &Lease) -> Result<(), ProviderError> {
+        let (id, shard) = self.shard_of(instance);
+        if id != lease.shard {
+            let reason =
+                format!("instance {instance} is of shard {id}, the lease of {}", lease.shard);
+            return Err(ProviderError::Conflict { reason });
+        }
+        let mut state = lock(&shard.state);
+        state.ownership.check(lease.epoch)?;
+        state.log.purge(instance)
+    }
+
+    async fn recover(&self, lease: &Lease) -> Result<Vec<InstanceSummary>, ProviderError> {
+        let state = lock(&self.shard(lease.shard)?.state);
+        state.ownership.check(lease.epoch)?;
+        Ok(state.log.to_wake())
+    }
+}
+
+#[async_trait]
+impl ShardLease for InMemory {
+    async fn acquire(&self, shard: ShardId, owner: &str) -> Result<Lease, ProviderError> {
+        let now = self.hub.clock.now();
+        lock(&self.shard(shard)?.state).ownership.acquire(owner, now)
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<Lease, ProviderError> {
+        let now = self.hub.clock.now();
+        lock(&self.shard(lease.shard)?.state).ownership.renew(lease.epoch, now)
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), ProviderError> {
+        lock(&self.shard(lease.shard)?.state).ownership.release(lease.epoch);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ExternalEventRouter for InMemory {
+    async fn send(&self, shard: ShardId, message: Message) -> Result<(), ProviderError> {
+        let shard = self.shard(shard)?;
+        check_message(&message)?;
+        lock(&shard.queue).push(message)?;
+        shard.arrived.notify_waiters();
+        Ok(())
+    }
+
+    async fn receive(&self, shard: ShardId, limit: usize) -> Result<Vec<Delivery>, ProviderError> {
+        let shard = self.shard(shard)?;
+        loop {
+            // Listen before looking, so that no message comes in between unnoticed.
+            let arrived = shard.arrived.notified();
+            tokio::pin!(arrived);
+            arrived.as_mut().enable();
+
+            let now = self.hub.clock.now();
+            let visible_again = {
+                let mut queue = lock(&shard.queue);
+                let deliveries = queue.take(limit, now);
+                if !deliveries.is_empty() {
+                    return Ok(deliveries);
+                }
+                queue.next_visible()
+            };
+            let redelivery = async {
+                match visible_again {
+                    Some(at) => self.hub.clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = arrived => {}
+                () = redelivery => {}
+            }
+        }
+    }
+
+    async fn acknowledge(&self, shard: ShardId, delivery: DeliveryId) -> Result<(), ProviderError> {
+        lock(&self.shard(shard)?.queue).acknowledge(delivery);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ManualClock;
+    use crate::limits::{LEASE_TIME, VISIBILITY_TIME};
+
+    #[test]
+    fn the_number_of_shards_is_at_least_1_and_at_most_the_limit() {
+        assert_eq!(InMemory::new().shard_count(), DEFAULT_SHARDS);
+        assert_eq!(InMemory::new().with_shards(0).shard_count(), 1);
+        assert_eq!(InMemory::new().with_shards(u32::MAX).shard_count(), MAX_SHARDS);
+        assert_eq!(InMemory::new().with_shards(9).with_clock(SystemClock).shard_count(), 9);
+    }
+
+    #[tokio::test]
+    async fn a_shard_that_does_not_exist_is_a_conflict_that_says_so() {
+        let store = InMemory::new().with_shards(2);
+        let refused = store.acquire(ShardId(2), "host").await.unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "conflict: there is no shard 2, there are 2; nothing was written"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_lease_can_be_taken_from_the_instant_at_which_it_runs_out() {
+        let clock = ManualClock::default();
+        let store = InMemory::new().with_clock(clock.clone());
+        let lease = store.acquire(ShardId(0), "first").await.unwrap();
+        assert_eq!(lease.expires, Some(clock.now() + LEASE_TIME));
+
+        clock.advance(LEASE_TIME - Duration::from_micros(1));
+        let refused = store.acquire(ShardId(0), "second").await.unwrap_err();
+        assert!(refused.to_string().contains("first"), "{refused}");
+
+        clock.advance(Duration::from_micros(1));
+        assert!(store.acquire(ShardId(0), "second").await.unwrap().epoch > lease.epoch);
+    }
+
+    #[tokio::test]
+    async fn a_delivery_comes_again_at_the_instant_at_which_it_runs_out() {
+        let clock = ManualClock::default();
+        let store = InMemory::new().with_clock(clock.clone());
+        let to = InstanceId::new("i").unwrap();
+        let message = Message { key: "k".into(), to, bytes: Arc::from([]) };
+        store.send(ShardId(0), message).await.unwrap();
+        assert_eq!(store.receive(ShardId(0), 1).await.unwrap()[0].attempt, 1);
+
+        let waiting = tokio::spawn({
+            let store = store.clone();
+            async move { store.receive(ShardId(0), 1).await }
+        });
+        clock.advance(VISIBILITY_TIME - Duration::from_micros(1));
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+
+        clock.advance(Duration::from_micros(1));
+        assert_eq!(waiting.await.unwrap().unwrap()[0].attempt, 2);
+    }
+}

@@ -18,12 +18,14 @@ pub trait ExternalEventRouter: Send + Sync + 'static {
     ///
     /// # Errors
     /// - `TooLarge`: nothing was written.
+    /// - `Throttled`: too many messages wait; nothing was written.
+    /// - `Conflict`: there is no such shard.
     /// - `Unknown`: send it again under the same key.
     async fn send(&self, shard: ShardId, message: Message) -> Result<(), ProviderError>;
 
     /// Waits until the shard's queue has messages that are not being handled, and takes up to
-    /// `limit` of them, oldest first. One that is not acknowledged within the router's visibility
-    /// time is delivered again. Cancelling the call loses nothing.
+    /// `limit` of them (0 counts as 1), oldest first. One that is not acknowledged within the
+    /// router's visibility time is delivered again. Cancelling the call loses nothing.
     ///
     /// # Errors
     /// Those of the medium.

@@ -29,9 +29,10 @@ pub trait HistoryStore: Send + Sync + 'static {
     /// An empty batch is allowed: it proves that everything before it is durable.
     ///
     /// # Errors
-    /// - `Fenced`: the batch's epoch is not the shard's newest.
-    /// - `Conflict`: a turn's number is not the next one of its execution, a first turn's instance
-    ///   exists already, or a turn is of another shard.
+    /// - `Fenced`: the batch's epoch is not the shard's newest, or its lease was released.
+    /// - `Conflict`: a turn's number is not the next one of its execution, its execution is neither
+    ///   the instance's newest nor (with the number 0) the one after that, a first turn's instance
+    ///   exists already, a turn is of another shard, or there is no such shard.
     /// - `TooLarge`, `Throttled`, `Unavailable`: nothing was written.
     /// - `Unknown`: it may or may not have been written.
     async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError>;
@@ -54,8 +55,10 @@ pub trait HistoryStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// Those of the medium.
-    async fn summary(&self, instance: &InstanceId)
-    -> Result<Option<InstanceSummary>, ProviderError>;
+    async fn summary(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Option<InstanceSummary>, ProviderError>;
 
     /// Instances that pass the filter, ordered by id, a page at a time.
     ///
@@ -71,7 +74,7 @@ pub trait HistoryStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// - `NotFound`: no such instance.
-    /// - `Conflict`: it is not finished.
+    /// - `Conflict`: it is not finished, or the lease is of another shard.
     /// - `Fenced`: the lease's epoch is not its shard's newest.
     async fn purge(&self, instance: &InstanceId, lease: &Lease) -> Result<(), ProviderError>;
 
@@ -108,7 +111,7 @@ pub trait ShardLease: Send + Sync + 'static {
     /// Takes a shard that nobody holds, or whose lease has run out, under a new epoch.
     ///
     /// # Errors
-    /// - `Conflict`: another holds it; the reason names the owner.
+    /// - `Conflict`: another holds it; the reason names the owner. Or there is no such shard.
     async fn acquire(&self, shard: ShardId, owner: &str) -> Result<Lease, ProviderError>;
 
     /// Extends a lease that is still the newest of its shard.

@@ -82,3 +82,80 @@ impl TimerScheduler for ManualClock {
         let _ = self.now.subscribe().wait_for(|now| *now >= at).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::{Pin, pin};
+    use std::task::Poll;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Polls once, and tells whether it is over.
+    async fn is_over(mut sleep: Pin<&mut impl Future<Output = ()>>) -> bool {
+        poll_fn(|context| Poll::Ready(sleep.as_mut().poll(context).is_ready())).await
+    }
+
+    #[tokio::test]
+    async fn a_manual_clock_stands_still_until_it_is_moved() {
+        let clock = ManualClock::default();
+        let (start, clone) = (clock.now(), clock.clone());
+        assert_eq!(start.to_string(), "2026-01-01T00:00:00.000000Z");
+        assert_eq!(clock.now(), start);
+        clone.advance(SECOND);
+        assert_eq!(clock.now(), start + SECOND, "clones show the same time");
+        clock.advance(SECOND);
+        assert_eq!(clone.now(), start + SECOND * 2, "clones show the same time");
+    }
+
+    #[tokio::test]
+    async fn a_sleep_on_a_manual_clock_ends_exactly_when_it_is_due() {
+        let clock = ManualClock::default();
+        let mut sleep = pin!(clock.sleep_until(clock.now() + SECOND));
+        assert!(!is_over(sleep.as_mut()).await);
+        clock.advance(SECOND - Duration::from_micros(1));
+        assert!(!is_over(sleep.as_mut()).await);
+        clock.advance(Duration::from_micros(1));
+        assert!(is_over(sleep.as_mut()).await);
+    }
+
+    #[tokio::test]
+    async fn advancing_a_manual_clock_wakes_whoever_sleeps_in_another_task() {
+        let clock = ManualClock::default();
+        let year = Duration::from_secs(365 * 24 * 60 * 60);
+        let due = clock.now() + year;
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep_until(due).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!sleeper.is_finished());
+        clock.advance(year * 2);
+        sleeper.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_due_already_needs_no_waiting() {
+        let (manual, system) = (ManualClock::default(), SystemClock);
+        assert!(is_over(pin!(manual.sleep_until(manual.now()))).await);
+        assert!(is_over(pin!(manual.sleep_until(Timestamp::EPOCH))).await);
+        assert!(is_over(pin!(system.sleep_until(system.now()))).await);
+        assert!(is_over(pin!(system.sleep_until(Timestamp::EPOCH))).await);
+    }
+
+    #[tokio::test]
+    async fn the_system_clock_never_wakes_early() {
+        let due = SystemClock.now() + Duration::from_millis(2);
+        SystemClock.sleep_until(due).await;
+        assert!(SystemClock.now() >= due);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sleep_of_the_system_clock_can_be_dropped_and_may_be_endless() {
+        let end_of_time = Timestamp::from_micros(u64::MAX);
+        let endless = tokio::time::timeout(SECOND * 1000, SystemClock.sleep_until(end_of_time));
+        assert!(endless.await.is_err());
+    }
+}

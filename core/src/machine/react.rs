@@ -19,6 +19,10 @@ use crate::state::{Halt, Mode};
 impl Machine {
     /// Applies one input, live or at replay, and lets the code react until nothing is woken.
     pub(super) fn advance(&mut self, input: Event) -> Result<(), ApplyError> {
+        let limit = self.shared.lock().limit_of_input(&input);
+        if let Some(error) = limit {
+            return self.finish(Err(error));
+        }
         match input {
             Event::ExecutionStarted { input, seed, delay, .. } => {
                 let context = OrchestrationContext::new(self.shared.clone());
@@ -31,7 +35,8 @@ impl Machine {
                 };
                 let fire_at = state.now + delay;
                 state.create_timer(CorrelationId::START, fire_at);
-                Ok(())
+                drop(state);
+                self.halted()
             }
             Event::TimerFired { id: CorrelationId::START } => {
                 self.complete(CorrelationId::START, DurableOutput::Timer);
@@ -93,8 +98,7 @@ impl Machine {
             match state.halt.take() {
                 Some(Halt::Failed(error)) => {
                     drop(state);
-                    self.finish(Err(error));
-                    return Ok(());
+                    return self.finish(Err(error));
                 }
                 Some(Halt::Diverged(nondeterminism)) => return Err(nondeterminism.into()),
                 Some(Halt::Unregistered(activity)) => {
@@ -104,8 +108,7 @@ impl Machine {
             }
             if let Poll::Ready(result) = polled {
                 drop(state);
-                self.finish(result);
-                return self.halted();
+                return self.finish(result);
             }
             if !self.waker.take_woken() {
                 if state.buffer.awaits_nothing() {
@@ -141,7 +144,8 @@ impl Machine {
         }
     }
 
-    fn halted(&self) -> Result<(), ApplyError> {
+    /// Whether the code left its history, or did what no history can repeat.
+    pub(super) fn halted(&self) -> Result<(), ApplyError> {
         match self.shared.lock().halt.take() {
             Some(Halt::Diverged(nondeterminism)) => Err(nondeterminism.into()),
             _ => Ok(()),
@@ -149,15 +153,14 @@ impl Machine {
     }
 
     /// The code has come to its end.
-    fn finish(&mut self, result: Result<Payload, OrchestrationError>) {
-        let (event, outcome) = match result {
-            Ok(output) => {
-                (Event::ExecutionCompleted { output: output.clone() }, Outcome::Completed(output))
-            }
-            Err(error) => (Event::ExecutionFailed { error: error.clone() }, Outcome::Failed(error)),
+    fn finish(&mut self, result: Result<Payload, OrchestrationError>) -> Result<(), ApplyError> {
+        let event = match result {
+            Ok(output) => Event::ExecutionCompleted { output },
+            Err(error) => Event::ExecutionFailed { error },
         };
-        self.shared.lock().record_end(event);
-        self.end(outcome);
+        let recorded = self.shared.lock().record_end(event);
+        Outcome::of(&recorded).into_iter().for_each(|outcome| self.end(outcome));
+        self.halted()
     }
 
     /// Nothing more happens: what is open is called off, and the code is let go.

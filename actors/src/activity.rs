@@ -1,0 +1,165 @@
+//! Activities: the side-effecting half of the user's code.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use reenact_core::{
+    ActivityDefinition, ActivityError, ActivityErrorKind, CorrelationId, ExecutionId, InstanceId,
+    InvalidName, Name, Payload, PayloadError,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
+
+use crate::error::call_key;
+
+/// A typed activity with its code. `#[activity]` writes this for an `async fn`.
+pub trait Activity: ActivityDefinition {
+    /// Runs it. At least once for each call: a crash after the run and before its completion is
+    /// durable runs it again, under the same [idempotency key](ActivityContext::idempotency_key).
+    fn run(
+        ctx: ActivityContext,
+        input: Self::Input,
+    ) -> impl Future<Output = Result<Self::Output, ActivityError>> + Send;
+}
+
+/// What an activity knows of its call. Cheap to clone.
+#[derive(Clone)]
+pub struct ActivityContext {
+    call: Arc<Call>,
+}
+
+struct Call {
+    key: ActivityCall,
+    name: Name,
+    cancellation: Cancellation,
+}
+
+/// Names one activity call in a store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ActivityCall {
+    pub(crate) instance: InstanceId,
+    pub(crate) execution: ExecutionId,
+    pub(crate) id: CorrelationId,
+}
+
+/// A flag that can be awaited.
+#[derive(Default)]
+struct Cancellation {
+    requested: AtomicBool,
+    changed: Notify,
+}
+
+impl ActivityContext {
+    pub(crate) fn new(key: ActivityCall, name: Name) -> Self {
+        Self { call: Arc::new(Call { key, name, cancellation: Cancellation::default() }) }
+    }
+
+    /// The same for every run of this call, and no other call's: hand it to the services that you
+    /// call, so that they do the work once.
+    pub fn idempotency_key(&self) -> String {
+        let key = &self.call.key;
+        call_key(&key.instance, key.execution, key.id)
+    }
+
+    /// The instance that called.
+    pub fn instance_id(&self) -> &InstanceId {
+        &self.call.key.instance
+    }
+
+    /// The correlation id of the call in the instance's history.
+    pub fn correlation_id(&self) -> CorrelationId {
+        self.call.key.id
+    }
+
+    /// The activity's name.
+    pub fn activity_name(&self) -> &Name {
+        &self.call.name
+    }
+
+    /// Whether nobody waits for the result any more: the orchestration dropped the future, the
+    /// instance ended, or the host's shutdown deadline has passed.
+    pub fn is_cancelled(&self) -> bool {
+        self.call.cancellation.requested.load(Ordering::Acquire)
+    }
+
+    /// Returns when [`is_cancelled`](Self::is_cancelled). Cancelling this await is harmless.
+    pub async fn cancelled(&self) {
+        loop {
+            // Enlisted before the look, so that no change is missed in between.
+            let changed = self.call.cancellation.changed.notified();
+            if self.is_cancelled() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    pub(crate) fn call(&self) -> &ActivityCall {
+        &self.call.key
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.call.cancellation.requested.store(true, Ordering::Release);
+        self.call.cancellation.changed.notify_waiters();
+    }
+}
+
+impl fmt::Debug for ActivityContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActivityContext")
+            .field("name", &self.call.name)
+            .field("call", &self.idempotency_key())
+            .finish_non_exhaustive()
+    }
+}
+
+/// An activity with its types erased. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct ActivityCode {
+    run: Arc<dyn Fn(ActivityContext, Payload) -> ActivityFuture + Send + Sync>,
+    check: fn(&Payload) -> Result<(), PayloadError>,
+}
+
+type ActivityFuture = Pin<Box<dyn Future<Output = Result<Payload, ActivityError>> + Send>>;
+
+impl ActivityCode {
+    pub(crate) fn of<A: Activity>() -> Result<(Name, Self), InvalidName> {
+        Self::new(A::NAME, A::run)
+    }
+
+    pub(crate) fn new<I, O, F, R>(name: &str, code: F) -> Result<(Name, Self), InvalidName>
+    where
+        I: DeserializeOwned + Send + 'static,
+        O: Serialize,
+        F: Fn(ActivityContext, I) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<O, ActivityError>> + Send + 'static,
+    {
+        let name = Name::new(name)?;
+        let code = Arc::new(code);
+        let run = move |ctx: ActivityContext, input: Payload| -> ActivityFuture {
+            let code = code.clone();
+            Box::pin(async move {
+                let input = input.decode().map_err(invalid(ActivityErrorKind::InvalidInput))?;
+                let output = code(ctx, input).await?;
+                Payload::encode(&output).map_err(invalid(ActivityErrorKind::InvalidOutput))
+            })
+        };
+        Ok((name, Self { run: Arc::new(run), check: |input| input.decode::<I>().map(drop) }))
+    }
+
+    pub(crate) fn run(&self, ctx: ActivityContext, input: Payload) -> ActivityFuture {
+        (self.run)(ctx, input)
+    }
+
+    pub(crate) fn check(&self, input: &Payload) -> Result<(), ActivityError> {
+        (self.check)(input).map_err(invalid(ActivityErrorKind::InvalidInput))
+    }
+}
+
+fn invalid(kind: ActivityErrorKind) -> impl Fn(PayloadError) -> ActivityError {
+    move |why| ActivityError::of_kind(kind, why)
+}

@@ -1,0 +1,71 @@
+//! What all shards of a host share.
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use reenact_core::{InstanceId, Outcome, ShardId, codec};
+use reenact_providers::{HistoryStore, Lease, ShardLease, TimerScheduler};
+
+use crate::admission::Admission;
+use crate::error::{Error, Result};
+use crate::options::HostOptions;
+use crate::registry::Registry;
+use crate::routes::Routes;
+use crate::waiters::Waiters;
+use crate::workers::Workers;
+
+pub(crate) struct HostContext {
+    pub(crate) options: HostOptions,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) store: Arc<dyn HistoryStore>,
+    pub(crate) leases: Arc<dyn ShardLease>,
+    pub(crate) clock: Arc<dyn TimerScheduler>,
+    pub(crate) routes: Routes,
+    pub(crate) workers: Workers,
+    pub(crate) waiters: Waiters,
+    pub(crate) admission: Arc<Admission>,
+    /// To give them back when there is no time to ask the shards.
+    pub(crate) leases_held: DashMap<ShardId, Lease>,
+}
+
+impl HostContext {
+    /// How an instance ended; `None` when it has not.
+    pub(crate) async fn end_of(&self, instance: &InstanceId) -> Result<Option<Outcome>> {
+        let summary = self.store.summary(instance).await?;
+        let summary = summary.ok_or_else(|| Error::NotFound { instance: instance.clone() })?;
+        if !summary.state.is_finished() {
+            return Ok(None);
+        }
+        let unreadable = |reason: String| Error::Unreadable { instance: instance.clone(), reason };
+        let last = summary.turns.saturating_sub(1);
+        let page = self.store.read(instance, summary.execution, last, 1).await?;
+        let turn = page.turns.first().ok_or_else(|| unreadable("its last turn is gone".into()))?;
+        let turn =
+            codec::decode_turn(&turn.bytes).map_err(|error| unreadable(error.to_string()))?;
+        match turn.outcome() {
+            Some(outcome) => Ok(Some(outcome)),
+            None => Err(unreadable("it has finished, but its last turn does not say how".into())),
+        }
+    }
+
+    /// Tells those who wait for instances of a shard that ended while the shard was starting
+    /// again: a receipt may have been lost on the way.
+    pub(crate) fn tell_waiters_of(self: &Arc<Self>, shard: ShardId) {
+        let waiting = self.waiters.instances();
+        let waiting: Vec<_> =
+            waiting.into_iter().filter(|id| self.routes.shard_of(id) == shard).collect();
+        if waiting.is_empty() {
+            return;
+        }
+        let host = self.clone();
+        tokio::spawn(async move {
+            for instance in waiting {
+                match host.end_of(&instance).await {
+                    Ok(None) => {}
+                    Ok(Some(outcome)) => host.waiters.tell(&instance, &Ok(outcome)),
+                    Err(error) => host.waiters.tell(&instance, &Err(error)),
+                }
+            }
+        });
+    }
+}

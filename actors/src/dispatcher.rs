@@ -1,0 +1,56 @@
+//! Carries out what turns want done, once they are durable.
+
+use ractor::ActorRef;
+use reenact_core::{Action, ExecutionId, InstanceId};
+
+use crate::activity::ActivityCall;
+use crate::timers::{Timer, TimerMessage};
+use crate::waiters::Waiters;
+use crate::workers::Workers;
+
+/// Hands actions to those who do them. Whoever calls it has a receipt, or has just read the log.
+#[derive(Clone)]
+pub(crate) struct Dispatcher {
+    pub(crate) workers: Workers,
+    pub(crate) timers: ActorRef<TimerMessage>,
+    pub(crate) waiters: Waiters,
+}
+
+impl Dispatcher {
+    pub(crate) fn dispatch(
+        &self,
+        instance: &InstanceId,
+        execution: ExecutionId,
+        actions: impl IntoIterator<Item = Action>,
+    ) {
+        for action in actions {
+            self.carry_out(instance, execution, action);
+        }
+    }
+
+    fn carry_out(&self, instance: &InstanceId, execution: ExecutionId, action: Action) {
+        let call = |id| ActivityCall { instance: instance.clone(), execution, id };
+        let timer = |id| Timer { instance: instance.clone(), fire: Some((execution, id)) };
+        match action {
+            Action::CallActivity { id, name, input } => self.workers.submit(call(id), name, input),
+            Action::CancelActivity { id } => self.workers.cancel(&call(id)),
+            Action::CreateTimer { id, fire_at } => {
+                self.tell_timers(TimerMessage::Arm(fire_at, timer(id)));
+            }
+            Action::CancelTimer { id, fire_at } => {
+                self.tell_timers(TimerMessage::Disarm(fire_at, timer(id)));
+            }
+            Action::Trace { message } => {
+                tracing::info!(target: "reenact::orchestration", %instance, "{message}");
+            }
+            Action::Reply { outcome } => self.waiters.tell(instance, &Ok(outcome)),
+            // Events come by themselves. An action of a later kind is for a later dispatcher.
+            _ => {}
+        }
+    }
+
+    fn tell_timers(&self, message: TimerMessage) {
+        // Timers that have gone take their shard with them; the log sets them again.
+        let _ = self.timers.cast(message);
+    }
+}

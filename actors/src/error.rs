@@ -1,0 +1,212 @@
+//! What can go wrong, told apart by what the caller can do.
+
+use std::sync::Arc;
+
+use reenact_core::{
+    CorrelationId, InstanceId, InvalidName, MalformedHistory, Name, Nondeterminism,
+    OrchestrationError, PayloadError,
+};
+use reenact_providers::ProviderError;
+
+/// The result of most calls.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a call did not do what it was asked. Unless a variant says otherwise, nothing was stored.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An id, a name or a key is none.
+    #[error(transparent)]
+    InvalidName(#[from] InvalidName),
+    /// A value does not encode or decode, or is too large.
+    #[error("{what}: {source}")]
+    InvalidPayload {
+        /// Which value.
+        what: String,
+        /// What is wrong with it.
+        #[source]
+        source: PayloadError,
+    },
+    /// Two orchestrations, or two activities, were registered under one name.
+    #[error("`{name}` is registered twice; give one of them another name")]
+    RegisteredTwice {
+        /// The name.
+        name: Name,
+    },
+    /// This host has no such orchestration.
+    #[error("orchestration `{name}` is not registered on this host")]
+    UnknownOrchestration {
+        /// The name.
+        name: Name,
+    },
+    /// A limit is set for an activity that this host has not.
+    #[error("activity `{name}` is not registered on this host")]
+    UnknownActivity {
+        /// The name.
+        name: Name,
+    },
+    /// There is no such instance.
+    #[error("instance `{instance}` does not exist")]
+    NotFound {
+        /// Its id.
+        instance: InstanceId,
+    },
+    /// The id is taken, by an instance that runs or has finished. Choose another id, or purge the
+    /// finished one.
+    #[error("instance `{instance}` exists already")]
+    AlreadyExists {
+        /// Its id.
+        instance: InstanceId,
+    },
+    /// The instance has finished; nothing more can happen to it.
+    #[error("instance `{instance}` has finished")]
+    Finished {
+        /// Its id.
+        instance: InstanceId,
+    },
+    /// The instance has not finished yet.
+    #[error("instance `{instance}` has not finished; terminate it or wait for it first")]
+    NotFinished {
+        /// Its id.
+        instance: InstanceId,
+    },
+    /// The instance is parked: its log is kept, and it goes on once the cause is gone and a host
+    /// starts again. It can be terminated.
+    #[error("instance `{instance}` is parked: {reason}")]
+    Parked {
+        /// Its id.
+        instance: InstanceId,
+        /// Why.
+        reason: ParkReason,
+    },
+    /// The orchestration returned an error, panicked, or passed a limit.
+    #[error("instance `{instance}` failed: {source}")]
+    Failed {
+        /// Its id.
+        instance: InstanceId,
+        /// How.
+        #[source]
+        source: OrchestrationError,
+    },
+    /// Somebody terminated the instance.
+    #[error("instance `{instance}` was terminated: {reason}")]
+    Terminated {
+        /// Its id.
+        instance: InstanceId,
+        /// Why, in their words.
+        reason: String,
+    },
+    /// So many events wait in the instance that it takes no more for now.
+    #[error("instance `{instance}` has {limit} events waiting already; raise it again later")]
+    TooManyEvents {
+        /// Its id.
+        instance: InstanceId,
+        /// The limit.
+        limit: usize,
+    },
+    /// A value is over one of the [limits](reenact_core::limits).
+    #[error("{what}")]
+    OverLimit {
+        /// Which value, which limit.
+        what: String,
+    },
+    /// So much is in flight that nothing more is let in; and the host is set not to wait.
+    #[error("the host is busy ({what}); try again later")]
+    Busy {
+        /// What there is too much of.
+        what: &'static str,
+    },
+    /// The host is shutting down or has been dropped.
+    #[error("the host is shutting down")]
+    ShuttingDown,
+    /// The part of the host that had the request was restarted. Whether it counted is not known:
+    /// look at the status, or raise the event again with the same key.
+    #[error("instance `{instance}`: interrupted; look at its status before trying again")]
+    Interrupted {
+        /// Its id.
+        instance: InstanceId,
+    },
+    /// The store failed.
+    #[error("the store failed: {source}")]
+    Store {
+        /// How, and what to do about it.
+        #[source]
+        source: Arc<ProviderError>,
+    },
+    /// What is stored of the instance does not decode.
+    #[error("instance `{instance}`: its stored history is not readable: {reason}")]
+    Unreadable {
+        /// Its id.
+        instance: InstanceId,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A host needs a provider.
+    #[error(
+        "no provider was given; say where the logs are, for instance `.provider(InMemory::new())`"
+    )]
+    NoProvider,
+    /// The runtime's own actors could not be started.
+    #[error("the runtime could not be started: {reason}")]
+    Startup {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl From<ProviderError> for Error {
+    fn from(source: ProviderError) -> Self {
+        match source {
+            ProviderError::NotFound { instance } => Self::NotFound { instance },
+            source => Self::Store { source: Arc::new(source) },
+        }
+    }
+}
+
+/// Why an instance is parked. Its log is as it was before the command that it could not take.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParkReason {
+    /// The code does not do what the history says, or did what no history can repeat. Start a host
+    /// with the code that made the history.
+    #[error("{0}")]
+    Nondeterministic(Nondeterminism),
+    /// The history is one that no execution can have written.
+    #[error("{0}")]
+    Malformed(MalformedHistory),
+    /// No host that has it is up. Start one.
+    #[error("orchestration `{name}` is not registered on this host")]
+    UnknownOrchestration {
+        /// The orchestration.
+        name: Name,
+    },
+    /// The code called an activity that this host has not. Start a host that has it.
+    #[error("activity `{name}` is not registered on this host")]
+    UnknownActivity {
+        /// The activity.
+        name: Name,
+    },
+    /// What is stored does not decode.
+    #[error("its stored history is not readable: {reason}")]
+    Unreadable {
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// The actor that runs the instance crashed again and again.
+    #[error("its actor crashed {times} times in a row, at last with: {last}")]
+    Crashed {
+        /// How often.
+        times: u32,
+        /// The last crash.
+        last: String,
+    },
+}
+
+/// Names one activity call, for keys and logs: `instance/execution/correlation`.
+pub(crate) fn call_key(
+    instance: &InstanceId,
+    execution: reenact_core::ExecutionId,
+    id: CorrelationId,
+) -> String {
+    format!("{instance}/{execution}/{}", id.0)
+}

@@ -1,0 +1,121 @@
+//! The root of a host's actors: keeps its shards up.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, ActorStatus, SupervisionEvent};
+use reenact_core::ShardId;
+
+use crate::context::HostContext;
+use crate::message::ShardMessage;
+use crate::shard::ShardSupervisor;
+
+/// How long a shard stays down before it is started again.
+const RESTART_DELAY: Duration = Duration::from_millis(100);
+
+/// The supervisor of the shard supervisors.
+pub(crate) struct HostSupervisor;
+
+pub(crate) struct HostState {
+    host: Arc<HostContext>,
+    shards: HashMap<ActorId, ShardId>,
+    closing: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum HostMessage {
+    /// Start a shard that is down.
+    Restart(ShardId),
+    /// A shard is up.
+    Up(ShardId, ActorRef<ShardMessage>),
+    /// Shards that end now have been asked to.
+    Closing,
+}
+
+#[cfg(feature = "cluster")]
+impl ractor::Message for HostMessage {}
+
+impl Actor for HostSupervisor {
+    type Msg = HostMessage;
+    type State = HostState;
+    type Arguments = Arc<HostContext>;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<HostMessage>,
+        host: Arc<HostContext>,
+    ) -> Result<HostState, ActorProcessingErr> {
+        let starts = (0..host.routes.shards()).map(|shard| {
+            let (shard, cell) = (ShardId(shard), myself.get_cell());
+            let arguments = (shard, host.clone());
+            async move {
+                let started = Actor::spawn_linked(None, ShardSupervisor, arguments, cell).await?;
+                Ok::<_, ActorProcessingErr>((started.0.get_id(), shard))
+            }
+        });
+        let shards = try_join_all(starts).await?.into_iter().collect();
+        Ok(HostState { host, shards, closing: false })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<HostMessage>,
+        message: HostMessage,
+        state: &mut HostState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            HostMessage::Restart(shard) if !state.closing => restart(&myself, &state.host, shard),
+            // It may have ended before its name was known here.
+            HostMessage::Up(shard, actor) if actor.get_status() >= ActorStatus::Stopping => {
+                myself.cast(HostMessage::Restart(shard))?;
+            }
+            HostMessage::Up(shard, actor) => {
+                state.shards.insert(actor.get_id(), shard);
+            }
+            HostMessage::Closing => state.closing = true,
+            HostMessage::Restart(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<HostMessage>,
+        event: SupervisionEvent,
+        state: &mut HostState,
+    ) -> Result<(), ActorProcessingErr> {
+        let (who, why) = match event {
+            SupervisionEvent::ActorTerminated(who, _, why) => (who, why.unwrap_or_default()),
+            SupervisionEvent::ActorFailed(who, why) => (who, why.to_string()),
+            _ => return Ok(()),
+        };
+        if let Some(shard) = state.shards.remove(&who.get_id())
+            && !state.closing
+        {
+            tracing::error!(%shard, why, "a shard went down; it starts again from its log");
+            state.host.routes.clear(shard);
+            myself.send_after(RESTART_DELAY, move || HostMessage::Restart(shard));
+        }
+        Ok(())
+    }
+}
+
+/// Starts a shard without holding up the others; tries again for as long as it takes.
+fn restart(myself: &ActorRef<HostMessage>, host: &Arc<HostContext>, shard: ShardId) {
+    let (myself, host) = (myself.clone(), host.clone());
+    tokio::spawn(async move {
+        let cell = myself.get_cell();
+        match Actor::spawn_linked(None, ShardSupervisor, (shard, host), cell).await {
+            Ok((actor, _)) => {
+                // A host that has gone takes its shards with it.
+                let _ = myself.cast(HostMessage::Up(shard, actor));
+            }
+            Err(error) => {
+                tracing::error!(%shard, %error, "a shard could not be started; trying again");
+                myself.send_after(RESTART_DELAY, move || HostMessage::Restart(shard));
+            }
+        }
+    });
+}

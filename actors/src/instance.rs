@@ -1,0 +1,214 @@
+//! The actor of one instance: owns its machine, and nothing else.
+
+mod activate;
+mod turns;
+
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use reenact_core::{ExecutionId, InstanceId, Machine, Timestamp};
+use reenact_providers::InstanceSummary;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::error::{Error, ParkReason};
+use crate::message::{ExternalEvent, InstanceMessage, Internal, RuntimeMessage};
+use crate::shard::ShardContext;
+
+/// Applies commands to a machine, and hands the turns to the persistence actor. It never writes
+/// storage and never runs effects; it reads its log once, when it comes into memory.
+pub(crate) struct InstanceActor;
+
+pub(crate) struct InstanceArguments {
+    pub(crate) shard: Arc<ShardContext>,
+    pub(crate) instance: InstanceId,
+    pub(crate) begin: Begin,
+}
+
+/// How an actor comes by its instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// The first message starts it.
+    Fresh,
+    /// From the log.
+    Activate,
+}
+
+pub(crate) struct InstanceState {
+    shard: Arc<ShardContext>,
+    instance: InstanceId,
+    begin: Begin,
+    phase: Phase,
+    last_used: Timestamp,
+    /// A place among the instances in memory.
+    slot: Option<OwnedSemaphorePermit>,
+}
+
+/// What there is exists in its phase only.
+enum Phase {
+    /// Nothing has happened yet.
+    Fresh,
+    /// It goes on.
+    Live(Live),
+    /// There is no such instance.
+    Absent,
+    /// It has finished; the log says how.
+    Finished,
+    /// Its code cannot go on from its log.
+    Parked { reason: ParkReason, summary: Option<InstanceSummary> },
+}
+
+/// An instance in memory.
+struct Live {
+    machine: Machine,
+    execution: ExecutionId,
+    /// Without the turns that are being made durable it would be behind; so it is kept here.
+    summary: InstanceSummary,
+}
+
+impl Actor for InstanceActor {
+    type Msg = InstanceMessage;
+    type State = InstanceState;
+    type Arguments = InstanceArguments;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<InstanceMessage>,
+        args: InstanceArguments,
+    ) -> Result<InstanceState, ActorProcessingErr> {
+        let InstanceArguments { shard, instance, begin } = args;
+        let last_used = shard.clock.now();
+        Ok(InstanceState { shard, instance, begin, phase: Phase::Fresh, last_used, slot: None })
+    }
+
+    /// The log is read here, and not before the start, so that a failure is supervised.
+    async fn post_start(
+        &self,
+        myself: ActorRef<InstanceMessage>,
+        state: &mut InstanceState,
+    ) -> Result<(), ActorProcessingErr> {
+        if state.begin == Begin::Activate {
+            state.slot = state.shard.admission.instance_coming_back();
+            state.activate(&myself).await?;
+        }
+        Ok(())
+    }
+
+    /// User code is dropped here, where a panic in it is this actor's own.
+    async fn post_stop(
+        &self,
+        _myself: ActorRef<InstanceMessage>,
+        state: &mut InstanceState,
+    ) -> Result<(), ActorProcessingErr> {
+        state.phase = Phase::Absent;
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<InstanceMessage>,
+        message: InstanceMessage,
+        state: &mut InstanceState,
+    ) -> Result<(), ActorProcessingErr> {
+        if let InstanceMessage::Runtime(RuntimeMessage(Internal::Start(start))) = message {
+            state.start(&myself, *start).await?;
+        } else if let Phase::Live(_) = state.phase {
+            state.handle_live(&myself, message);
+        } else {
+            state.handle_at_rest(message);
+        }
+        if state.has_nothing_to_do() {
+            // What is in the mailbox is still handled; what comes later finds another actor.
+            myself.drain()?;
+        }
+        Ok(())
+    }
+}
+
+impl InstanceState {
+    fn handle_live(&mut self, myself: &ActorRef<InstanceMessage>, message: InstanceMessage) {
+        use reenact_core::Command;
+        match message {
+            InstanceMessage::RaiseEvent { event, reply } => {
+                let ExternalEvent { name, data, key } = event;
+                self.apply(Command::RaiseEvent { name, data, key }, reply);
+            }
+            InstanceMessage::Terminate { reason, reply } => {
+                self.apply(Command::Terminate { reason }, reply);
+            }
+            InstanceMessage::Runtime(RuntimeMessage(message)) => match message {
+                Internal::CompleteTask { execution, id, result } if self.is_current(execution) => {
+                    self.apply(Command::CompleteTask { id, result }, None);
+                }
+                Internal::FireTimer { execution, id } if self.is_current(execution) => {
+                    self.apply(Command::FireTimer { id }, None);
+                }
+                Internal::PassivateIfIdleSince(then) => self.passivate_if_idle(myself, then),
+                Internal::ForeignWake => self.park_if_misled(),
+                // For an execution that is over, or nothing to do but to be here.
+                Internal::CompleteTask { .. } | Internal::FireTimer { .. } => {}
+                Internal::Activate | Internal::Start(_) => {}
+            },
+        }
+    }
+
+    fn handle_at_rest(&mut self, message: InstanceMessage) {
+        let instance = self.instance.clone();
+        match (&self.phase, message) {
+            (
+                Phase::Parked { summary: Some(summary), .. },
+                InstanceMessage::Terminate { reason, reply },
+            ) => {
+                let summary = summary.clone();
+                self.terminate_without_code(summary, reason, reply);
+            }
+            (Phase::Parked { reason, .. }, message) => {
+                message.refuse(|| Error::Parked { instance, reason: reason.clone() });
+            }
+            (Phase::Finished, message) => message.refuse(|| Error::Finished { instance }),
+            (_, message) => message.refuse(|| Error::NotFound { instance }),
+        }
+    }
+
+    fn is_current(&self, execution: ExecutionId) -> bool {
+        matches!(&self.phase, Phase::Live(live) if live.execution == execution)
+    }
+
+    /// Whether only what is in the mailbox already may still concern this actor.
+    fn has_nothing_to_do(&self) -> bool {
+        match &self.phase {
+            Phase::Fresh => false,
+            Phase::Live(live) => live.machine.outcome().is_some(),
+            Phase::Absent | Phase::Finished | Phase::Parked { .. } => true,
+        }
+    }
+
+    fn passivate_if_idle(&self, myself: &ActorRef<InstanceMessage>, then: Timestamp) {
+        let Phase::Live(live) = &self.phase else { return };
+        if self.last_used <= then && !live.machine.has_open_tasks() {
+            // What comes from now on brings it back, behind what is handled before the end. An
+            // actor that is draining already needs no second word.
+            let _ = myself.drain();
+        }
+    }
+
+    /// Something woke the code from outside a turn: its next step could not be repeated.
+    fn park_if_misled(&mut self) {
+        let Phase::Live(live) = &self.phase else { return };
+        if let Some(nondeterminism) = live.machine.foreign_wake() {
+            self.park(ParkReason::Nondeterministic(nondeterminism));
+        }
+    }
+
+    fn park(&mut self, reason: ParkReason) {
+        let summary = match std::mem::replace(&mut self.phase, Phase::Absent) {
+            Phase::Live(live) => Some(live.summary),
+            _ => None,
+        };
+        self.park_at(reason, summary);
+    }
+
+    fn park_at(&mut self, reason: ParkReason, summary: Option<InstanceSummary>) {
+        self.shard.park(&self.instance, reason.clone());
+        self.phase = Phase::Parked { reason, summary };
+    }
+}

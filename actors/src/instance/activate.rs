@@ -1,0 +1,127 @@
+//! Into memory: by replay of the log.
+
+use std::sync::Arc;
+
+use ractor::{ActorProcessingErr, ActorRef};
+use reenact_core::{Machine, MachineConfig, RecordedTurn, ReplayError, codec};
+use reenact_providers::{InstanceSummary, ProviderError};
+use tokio::sync::oneshot;
+
+use super::{InstanceState, Live, Phase};
+use crate::error::ParkReason;
+use crate::message::{InstanceMessage, Internal};
+use crate::panic::catch_panic;
+use crate::persistence::PersistenceMessage;
+use crate::shard::ShardContext;
+
+/// Turns that are read from the store at a time.
+const TURNS_PER_READ: usize = 1_024;
+
+impl InstanceState {
+    pub(super) async fn activate(
+        &mut self,
+        myself: &ActorRef<InstanceMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        // An actor of this instance that has just gone may have turns under way.
+        self.shard.everything_is_durable().await?;
+        match self.shard.store.summary(&self.instance).await? {
+            None => self.phase = Phase::Absent,
+            Some(summary) if summary.state.is_finished() => self.phase = Phase::Finished,
+            Some(summary) => self.replay(myself, summary).await?,
+        }
+        if self.has_nothing_to_do() {
+            // It is here for what is in its mailbox.
+            myself.drain()?;
+        }
+        Ok(())
+    }
+
+    async fn replay(
+        &mut self,
+        myself: &ActorRef<InstanceMessage>,
+        summary: InstanceSummary,
+    ) -> Result<(), ActorProcessingErr> {
+        let execution = summary.execution;
+        let Some(code) = self.shard.registry.orchestration(&summary.name).cloned() else {
+            let reason = ParkReason::UnknownOrchestration { name: summary.name.clone() };
+            self.park_at(reason, Some(summary));
+            return Ok(());
+        };
+        let config = self.shard.machine_config(myself);
+        let replayed = read_history(&self.shard, &summary).await?.and_then(|history| {
+            let instance = self.instance.clone();
+            Machine::replay(&code, instance, execution, config, history).map_err(reason_of)
+        });
+        match replayed {
+            Ok(machine) => {
+                let open = machine.open_actions();
+                self.shard.dispatcher.dispatch(&self.instance, execution, open);
+                self.phase = Phase::Live(Live { machine, execution, summary });
+            }
+            Err(reason) => self.park_at(reason, Some(summary)),
+        }
+        Ok(())
+    }
+}
+
+impl ShardContext {
+    /// Returns when everything that was handed to the persistence actor before is durable.
+    pub(super) async fn everything_is_durable(&self) -> Result<(), ActorProcessingErr> {
+        let (reply, durable) = oneshot::channel();
+        self.persistence.cast(PersistenceMessage::Barrier(reply))?;
+        Ok(durable.await?)
+    }
+
+    pub(super) fn machine_config(&self, myself: &ActorRef<InstanceMessage>) -> MachineConfig {
+        let myself = myself.clone();
+        MachineConfig {
+            strict: self.strict_replay,
+            catch_panic,
+            activities: Some(self.registry.clone()),
+            on_foreign_wake: Some(Arc::new(move || {
+                // An actor that has gone cannot be misled.
+                let _ = myself.cast(Internal::ForeignWake.into());
+            })),
+        }
+    }
+}
+
+fn reason_of(error: ReplayError) -> ParkReason {
+    match error {
+        ReplayError::Nondeterministic(nondeterminism) => {
+            ParkReason::Nondeterministic(nondeterminism)
+        }
+        ReplayError::Malformed(malformed) => ParkReason::Malformed(malformed),
+        other => ParkReason::Unreadable { reason: other.to_string() },
+    }
+}
+
+/// The whole log of an execution; or why it cannot be read, where that is for people to mend.
+async fn read_history(
+    shard: &ShardContext,
+    summary: &InstanceSummary,
+) -> Result<Result<Vec<RecordedTurn>, ParkReason>, ActorProcessingErr> {
+    let mut turns = Vec::new();
+    let mut next = Some(0);
+    while let Some(from) = next {
+        let (instance, execution) = (&summary.instance, summary.execution);
+        let page = match shard.store.read(instance, execution, from, TURNS_PER_READ).await {
+            Ok(page) => page,
+            Err(error @ ProviderError::Corrupt { .. }) => {
+                return Ok(Err(ParkReason::Unreadable { reason: error.to_string() }));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        for turn in page.turns {
+            match codec::decode_turn(&turn.bytes) {
+                Ok(turn) => turns.push(turn),
+                Err(error) => {
+                    let reason = format!("turn {}: {error}", turn.number);
+                    return Ok(Err(ParkReason::Unreadable { reason }));
+                }
+            }
+        }
+        next = page.next;
+    }
+    Ok(Ok(turns))
+}

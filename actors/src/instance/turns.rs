@@ -1,0 +1,220 @@
+//! Commands into turns, turns to the persistence actor.
+
+use std::sync::Arc;
+
+use ractor::{ActorProcessingErr, ActorRef};
+use reenact_core::limits::WARN_HISTORY_EVENTS;
+use reenact_core::{
+    Action, ApplyError, Command, ExecutionId, InstanceId, Machine, Outcome, RecordedTurn, Rejected,
+    Sealed, Turn, codec,
+};
+use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
+
+use super::{InstanceState, Live, Phase};
+use crate::error::{Error, ParkReason};
+use crate::message::{InstanceMessage, Reply, StartMessage};
+use crate::persistence::{PendingTurn, PersistenceMessage};
+use crate::shard::ShardContext;
+
+impl InstanceState {
+    pub(super) async fn start(
+        &mut self,
+        myself: &ActorRef<InstanceMessage>,
+        message: StartMessage,
+    ) -> Result<(), ActorProcessingErr> {
+        let StartMessage { name, start, own_id, slot, reply } = message;
+        if !matches!(self.phase, Phase::Fresh)
+            || (own_id && is_taken(&self.shard, &self.instance).await?)
+        {
+            self.phase = match std::mem::replace(&mut self.phase, Phase::Absent) {
+                Phase::Fresh => Phase::Absent,
+                phase => phase,
+            };
+            reply.refuse(Error::AlreadyExists { instance: self.instance.clone() });
+            return Ok(());
+        }
+        let Some(code) = self.shard.registry.orchestration(&name).cloned() else {
+            self.phase = Phase::Absent;
+            reply.refuse(Error::UnknownOrchestration { name });
+            return Ok(());
+        };
+        self.slot = Some(slot);
+        let (execution, now) = (ExecutionId::FIRST, self.shard.clock.now());
+        let config = self.shard.machine_config(myself);
+        match Machine::start(&code, self.instance.clone(), execution, config, start, now) {
+            Ok((machine, turn)) => {
+                let summary = self.new_summary(name, execution, &turn.recorded);
+                self.phase = Phase::Live(Live { machine, execution, summary });
+                self.submit(turn, Some(reply));
+            }
+            Err(error) => {
+                // Nothing was stored: there is no instance, and nothing to park.
+                self.phase = Phase::Absent;
+                reply.refuse(self.refusal(error));
+            }
+        }
+        Ok(())
+    }
+
+    fn new_summary(
+        &self,
+        name: reenact_core::Name,
+        execution: ExecutionId,
+        first: &RecordedTurn,
+    ) -> InstanceSummary {
+        InstanceSummary {
+            instance: self.instance.clone(),
+            execution,
+            name,
+            state: State::Running,
+            created_at: first.at,
+            updated_at: first.at,
+            turns: 0,
+            events: 0,
+            wake_at: None,
+        }
+    }
+
+    pub(super) fn apply(&mut self, command: Command, reply: Option<Reply>) {
+        let Phase::Live(live) = &mut self.phase else { return };
+        let now = self.shard.clock.now();
+        self.last_used = now;
+        match live.machine.apply(command, now) {
+            Ok(turn) => self.submit(turn, reply),
+            Err(error) => {
+                let refusal = self.refusal(error);
+                if let Error::Parked { reason, .. } = &refusal {
+                    self.park(reason.clone());
+                }
+                if let Some(reply) = reply {
+                    reply.refuse(refusal);
+                }
+            }
+        }
+    }
+
+    fn refusal(&self, error: ApplyError) -> Error {
+        let instance = self.instance.clone();
+        match error {
+            ApplyError::Rejected(Rejected::TooManyEvents { limit }) => {
+                Error::TooManyEvents { instance, limit }
+            }
+            ApplyError::Rejected(Rejected::Finished) => Error::Finished { instance },
+            ApplyError::Rejected(Rejected::AlreadyStarted) => Error::AlreadyExists { instance },
+            ApplyError::Rejected(other) => Error::OverLimit { what: other.to_string() },
+            ApplyError::Nondeterministic(nondeterminism) => {
+                let reason = ParkReason::Nondeterministic(nondeterminism);
+                Error::Parked { instance, reason }
+            }
+            ApplyError::UnregisteredActivity { activity } => {
+                let reason = ParkReason::UnknownActivity { name: activity };
+                Error::Parked { instance, reason }
+            }
+            other => Error::OverLimit { what: other.to_string() },
+        }
+    }
+
+    /// Hands a turn to the persistence actor, and goes on without waiting for it.
+    fn submit(&mut self, turn: Turn, reply: Option<Reply>) {
+        let Turn { number, recorded, actions, outcome } = turn;
+        let Phase::Live(live) = &mut self.phase else { return };
+        let record = if recorded.events.is_empty() {
+            None
+        } else {
+            let bytes = match codec::encode_turn(&recorded) {
+                Ok(bytes) => Arc::from(bytes),
+                Err(error) => {
+                    let reason = ParkReason::Unreadable { reason: error.to_string() };
+                    return self.refuse_turn(reason, reply);
+                }
+            };
+            live.follow(&recorded, outcome.as_ref());
+            Some(TurnRecord { number, bytes, summary: live.summary.clone() })
+        };
+        let execution = live.execution;
+        self.append(execution, record, actions, reply);
+    }
+
+    fn refuse_turn(&mut self, reason: ParkReason, reply: Option<Reply>) {
+        self.park(reason.clone());
+        if let Some(reply) = reply {
+            reply.refuse(Error::Parked { instance: self.instance.clone(), reason });
+        }
+    }
+
+    fn append(
+        &self,
+        execution: ExecutionId,
+        record: Option<TurnRecord>,
+        actions: Sealed<Vec<Action>>,
+        reply: Option<Reply>,
+    ) {
+        let instance = self.instance.clone();
+        let turn = PendingTurn { instance, execution, record, actions, reply };
+        // A persistence actor that has gone takes the shard with it; the log is as it was.
+        let _ = self.shard.persistence.cast(PersistenceMessage::Append(Box::new(turn)));
+    }
+
+    /// Ends a parked instance: its code is not asked, so it need not fit.
+    pub(super) fn terminate_without_code(
+        &mut self,
+        mut summary: InstanceSummary,
+        reason: String,
+        reply: Option<Reply>,
+    ) {
+        let (number, execution) = (summary.turns, summary.execution);
+        let at = self.shard.clock.now().max(summary.updated_at);
+        let recorded = RecordedTurn::terminated(at, reason);
+        let bytes = match codec::encode_turn(&recorded) {
+            Ok(bytes) => bytes.into(),
+            Err(error) => {
+                return reply.into_iter().for_each(|reply| {
+                    reply.refuse(Error::OverLimit { what: error.to_string() });
+                });
+            }
+        };
+        let outcome = recorded.outcome();
+        follow(&mut summary, &recorded, outcome.as_ref(), None);
+        let actions = outcome.into_iter().map(|outcome| Action::Reply { outcome }).collect();
+        let record = TurnRecord { number, bytes, summary };
+        self.append(execution, Some(record), Sealed::new(actions), reply);
+        self.shard.routes.unpark(&self.instance);
+        self.phase = Phase::Finished;
+    }
+}
+
+/// Whether the id is in the store. An actor of it that has just gone may have turns under way.
+async fn is_taken(shard: &ShardContext, instance: &InstanceId) -> Result<bool, ActorProcessingErr> {
+    shard.everything_is_durable().await?;
+    Ok(shard.store.summary(instance).await?.is_some())
+}
+
+impl Live {
+    /// Keeps the summary up with a turn.
+    fn follow(&mut self, turn: &RecordedTurn, outcome: Option<&Outcome>) {
+        let before = self.summary.events;
+        follow(&mut self.summary, turn, outcome, self.machine.wake_at());
+        if before < WARN_HISTORY_EVENTS && self.summary.events >= WARN_HISTORY_EVENTS {
+            let (instance, events) = (&self.summary.instance, self.summary.events);
+            tracing::warn!(%instance, events, "the history grows long");
+        }
+    }
+}
+
+fn follow(
+    summary: &mut InstanceSummary,
+    turn: &RecordedTurn,
+    outcome: Option<&Outcome>,
+    wake_at: Option<reenact_core::Timestamp>,
+) {
+    summary.turns += 1;
+    summary.events += turn.events.len() as u64;
+    summary.updated_at = turn.at;
+    summary.wake_at = wake_at;
+    summary.state = match outcome {
+        None => State::Running,
+        Some(Outcome::Completed(_)) => State::Completed,
+        Some(Outcome::Failed(_)) => State::Failed,
+        Some(_) => State::Terminated,
+    };
+}

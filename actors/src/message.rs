@@ -1,0 +1,210 @@
+//! What the actors tell each other.
+
+use ractor::{ActorRef, RpcReplyPort};
+use reenact_core::{
+    ActivityError, CorrelationId, EventKey, ExecutionId, InstanceId, Name, Payload, Receipt, Start,
+    Timestamp,
+};
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::error::{Error, Result};
+
+/// The answer to a command: sent when the turn that the command made is durable, or when it is
+/// refused.
+#[derive(Debug)]
+pub struct Reply {
+    port: RpcReplyPort<Result<()>>,
+    /// The client's place among the messages in flight; given back with the answer.
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Reply {
+    pub(crate) fn admitted(
+        port: oneshot::Sender<Result<()>>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        Self { port: port.into(), _permit: Some(permit) }
+    }
+
+    /// Good news needs proof.
+    pub(crate) fn confirm(self, _durable: &Receipt) {
+        // Nobody may wait any more.
+        let _ = self.port.send(Ok(()));
+    }
+
+    pub(crate) fn refuse(self, error: Error) {
+        // Nobody may wait any more.
+        let _ = self.port.send(Err(error));
+    }
+}
+
+/// The port that `call` gives.
+impl From<RpcReplyPort<Result<()>>> for Reply {
+    fn from(port: RpcReplyPort<Result<()>>) -> Self {
+        Self { port, _permit: None }
+    }
+}
+
+/// What the actor of an instance understands.
+///
+/// A host program that is itself a ractor program gets an `ActorRef<InstanceMessage>` and sends
+/// external events as messages: with `cast` and no reply port, or with `call` and the port that it
+/// gives. The answer comes when the event is durable.
+///
+/// Mailboxes are not durable: what was cast and not yet handled is lost in a crash. They are not
+/// bounded either: a program that floods one should await the answers. An actor lives as long as
+/// its instance is in memory; when the actor has gone, `cast` gives the message back in its error,
+/// and the host gives a new reference.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum InstanceMessage {
+    /// Something happened outside.
+    RaiseEvent {
+        /// What.
+        event: ExternalEvent,
+        /// Told when it is durable, or why it is refused.
+        reply: Option<Reply>,
+    },
+    /// End the instance now, without asking its code.
+    Terminate {
+        /// Why, for people.
+        reason: String,
+        /// Told when it is durable, or why it is refused.
+        reply: Option<Reply>,
+    },
+    /// From within the runtime.
+    #[doc(hidden)]
+    Runtime(RuntimeMessage),
+}
+
+/// An external event: a name, data, and perhaps a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalEvent {
+    pub(crate) name: Name,
+    pub(crate) data: Payload,
+    pub(crate) key: Option<EventKey>,
+}
+
+impl ExternalEvent {
+    /// An event of that name with that data.
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`]; [`Error::InvalidPayload`] when the data does not encode or is too
+    /// large.
+    pub fn new<T: Serialize + ?Sized>(name: &str, data: &T) -> Result<Self> {
+        let name = Name::new(name)?;
+        let data = Payload::encode(data).map_err(|source| Error::InvalidPayload {
+            what: format!("the data of event `{name}`"),
+            source,
+        })?;
+        Ok(Self { name, data, key: None })
+    }
+
+    /// Gives it an idempotency key: of the events that are raised on an instance with one key, the
+    /// first counts, for as long as the execution lasts.
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`] when the key is none.
+    pub fn with_key(mut self, key: &str) -> Result<Self> {
+        self.key = Some(EventKey::new(key)?);
+        Ok(self)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.name.as_str().len() + self.data.len()
+    }
+}
+
+/// What only the runtime sends to an instance.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct RuntimeMessage(pub(crate) Internal);
+
+#[derive(Debug)]
+pub(crate) enum Internal {
+    /// Begin. Always the first message of a fresh instance.
+    Start(Box<StartMessage>),
+    /// Nothing to do but to be in memory.
+    Activate,
+    CompleteTask {
+        execution: ExecutionId,
+        id: CorrelationId,
+        result: Result<Payload, ActivityError>,
+    },
+    FireTimer {
+        execution: ExecutionId,
+        id: CorrelationId,
+    },
+    /// Go from memory, unless something happened since then or is under way.
+    PassivateIfIdleSince(Timestamp),
+    /// Something woke the code from outside a turn.
+    ForeignWake,
+}
+
+/// How an instance begins.
+#[derive(Debug)]
+pub(crate) struct StartMessage {
+    pub(crate) name: Name,
+    pub(crate) start: Start,
+    /// The id is the caller's own, and may be taken.
+    pub(crate) own_id: bool,
+    /// A place among the instances in memory; given back when the actor goes.
+    pub(crate) slot: OwnedSemaphorePermit,
+    pub(crate) reply: Reply,
+}
+
+impl From<Internal> for InstanceMessage {
+    fn from(message: Internal) -> Self {
+        Self::Runtime(RuntimeMessage(message))
+    }
+}
+
+impl InstanceMessage {
+    /// Whether it begins an instance.
+    pub(crate) fn is_start(&self) -> bool {
+        matches!(self, Self::Runtime(RuntimeMessage(Internal::Start(_))))
+    }
+
+    /// Whether it ends an instance without asking its code.
+    pub(crate) fn is_terminate(&self) -> bool {
+        matches!(self, Self::Terminate { .. })
+    }
+
+    /// Answers without having done anything.
+    pub(crate) fn refuse(self, error: impl FnOnce() -> Error) {
+        let reply = match self {
+            Self::RaiseEvent { reply, .. } | Self::Terminate { reply, .. } => reply,
+            Self::Runtime(RuntimeMessage(Internal::Start(start))) => Some(start.reply),
+            Self::Runtime(_) => None,
+        };
+        if let Some(reply) = reply {
+            reply.refuse(error());
+        }
+    }
+}
+
+/// What a shard supervisor understands.
+#[derive(Debug)]
+pub(crate) enum ShardMessage {
+    /// For an instance that had no actor when it was sent.
+    Deliver { instance: InstanceId, message: InstanceMessage },
+    /// Bring the instance into memory and give its actor.
+    Locate { instance: InstanceId, reply: oneshot::Sender<ActorRef<InstanceMessage>> },
+    /// Let go from memory what has been idle for this long.
+    Sweep { idle: std::time::Duration },
+    /// Extend the lease.
+    Renew,
+    /// The log could not be appended to: what is in memory is ahead of it.
+    LogLost { reason: String },
+    /// Remove a finished instance.
+    Purge { instance: InstanceId, reply: oneshot::Sender<Result<()>> },
+    /// Handle what has come, let everything go, give up the lease.
+    Drain { reply: oneshot::Sender<()> },
+}
+
+#[cfg(feature = "cluster")]
+mod cluster {
+    impl ractor::Message for super::InstanceMessage {}
+    impl ractor::Message for super::ShardMessage {}
+}

@@ -1,0 +1,60 @@
+//! What a host can be told about itself.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// How a host behaves. The default suits most programs; take over what you do not set with
+/// `..HostOptions::default()`. A limit of 0 counts as 1.
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    /// The name of the host, for leases and logs.
+    pub host_name: String,
+    /// Most activities that run at a time on this host.
+    pub max_activities: usize,
+    /// Most activities of one name that run at a time on this host; for names that are not here,
+    /// `max_activities` alone counts.
+    pub max_activities_of: HashMap<String, usize>,
+    /// An instance that has been idle for so long, by the provider's clock, goes from memory. Not
+    /// while it has activities under way.
+    pub passivate_after: Duration,
+    /// Most instances in memory; starts beyond it wait or are refused. Instances that come back
+    /// into memory for a message are let in beyond it.
+    pub max_instances: usize,
+    /// Most messages from clients in flight, in units of one message plus one for each KiB.
+    pub max_messages: u32,
+    /// What happens to a client when one of these is used up.
+    pub when_busy: WhenBusy,
+    /// At replay, compare inputs, timers and outputs as well.
+    pub strict_replay: bool,
+    /// How long a shutdown waits for running activities.
+    pub shutdown_deadline: Duration,
+    /// How long a start waits for shards that another host still holds.
+    pub lease_patience: Duration,
+}
+
+/// What happens when so much is in flight that nothing more is let in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenBusy {
+    /// The caller waits. Cancelling the wait is harmless.
+    #[default]
+    Wait,
+    /// The caller gets [`Error::Busy`](crate::Error::Busy).
+    Refuse,
+}
+
+impl Default for HostOptions {
+    fn default() -> Self {
+        Self {
+            host_name: format!("process {}", std::process::id()),
+            max_activities: 1_024,
+            max_activities_of: HashMap::new(),
+            passivate_after: Duration::from_secs(30),
+            max_instances: 50_000,
+            max_messages: 64 * 1_024,
+            when_busy: WhenBusy::Wait,
+            strict_replay: false,
+            shutdown_deadline: Duration::from_secs(30),
+            lease_patience: Duration::from_secs(60),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Makes turns durable, many at a time, and lets their effects go.
+
+mod append;
+
+use std::future::poll_fn;
+use std::mem;
+use std::sync::Arc;
+use std::task::Poll;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use reenact_core::{Action, ExecutionId, InstanceId, Receipt, Sealed, ShardId};
+use reenact_providers::{Batch, Epoch, HistoryStore, ProviderError, TimerScheduler, TurnRecord};
+use tokio::sync::oneshot;
+
+use crate::dispatcher::Dispatcher;
+use crate::error::Error;
+use crate::message::{Reply, ShardMessage};
+use crate::task::Task;
+use append::append;
+
+/// Most turns in one append.
+pub(crate) const MAX_TURNS_PER_APPEND: usize = 4_096;
+
+/// The persistence actor of a shard. One append is under way at a time; what comes meanwhile
+/// gathers for the next. It never looks into events.
+pub(crate) struct Persistence;
+
+pub(crate) struct PersistenceArguments {
+    pub(crate) shard: ShardId,
+    pub(crate) epoch: Epoch,
+    pub(crate) store: Arc<dyn HistoryStore>,
+    pub(crate) clock: Arc<dyn TimerScheduler>,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) supervisor: ActorRef<ShardMessage>,
+}
+
+pub(crate) struct PersistenceState {
+    shard: ShardId,
+    epoch: Epoch,
+    store: Arc<dyn HistoryStore>,
+    clock: Arc<dyn TimerScheduler>,
+    dispatcher: Dispatcher,
+    supervisor: ActorRef<ShardMessage>,
+    gathered: Vec<Entry>,
+    /// The append that is under way, where it did not succeed at once.
+    under_way: Option<Task>,
+    /// A `Flush` is in the mailbox.
+    flush_sent: bool,
+    /// Nothing is appended any more: the shard is about to start again from its log.
+    lost: Option<Arc<ProviderError>>,
+}
+
+#[derive(Debug)]
+pub(crate) enum PersistenceMessage {
+    /// A turn to make durable.
+    Append(Box<PendingTurn>),
+    /// Tell when everything before is durable.
+    Barrier(oneshot::Sender<()>),
+    /// Begin an append with what has gathered. Sent behind what is in the mailbox already, so that
+    /// all of it goes along.
+    Flush,
+    /// The append that was under way has ended.
+    Appended(Vec<Entry>, Result<Receipt, ProviderError>),
+}
+
+#[cfg(feature = "cluster")]
+impl ractor::Message for PersistenceMessage {}
+
+/// A turn on its way to durability, with what waits for it.
+#[derive(Debug)]
+pub(crate) struct PendingTurn {
+    pub(crate) instance: InstanceId,
+    pub(crate) execution: ExecutionId,
+    /// `None` for a command that changed nothing: its answer waits for what came before.
+    pub(crate) record: Option<TurnRecord>,
+    pub(crate) actions: Sealed<Vec<Action>>,
+    pub(crate) reply: Option<Reply>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Entry {
+    Turn(Box<PendingTurn>),
+    Barrier(oneshot::Sender<()>),
+}
+
+impl Actor for Persistence {
+    type Msg = PersistenceMessage;
+    type State = PersistenceState;
+    type Arguments = PersistenceArguments;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<PersistenceMessage>,
+        args: PersistenceArguments,
+    ) -> Result<PersistenceState, ActorProcessingErr> {
+        let PersistenceArguments { shard, epoch, store, clock, dispatcher, supervisor } = args;
+        Ok(PersistenceState {
+            shard,
+            epoch,
+            store,
+            clock,
+            dispatcher,
+            supervisor,
+            gathered: Vec::new(),
+            under_way: None,
+            flush_sent: false,
+            lost: None,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<PersistenceMessage>,
+        message: PersistenceMessage,
+        state: &mut PersistenceState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            PersistenceMessage::Append(turn) => state.gather(Entry::Turn(turn)),
+            PersistenceMessage::Barrier(reply) => state.gather(Entry::Barrier(reply)),
+            PersistenceMessage::Flush => {
+                state.flush_sent = false;
+                state.flush(&myself).await;
+            }
+            PersistenceMessage::Appended(entries, result) => {
+                state.under_way = None;
+                state.appended(entries, result);
+            }
+        }
+        state.send_flush(&myself);
+        Ok(())
+    }
+}
+
+impl PersistenceState {
+    fn gather(&mut self, entry: Entry) {
+        match &self.lost {
+            None => self.gathered.push(entry),
+            Some(error) => entry.refuse(error),
+        }
+    }
+
+    fn send_flush(&mut self, myself: &ActorRef<PersistenceMessage>) {
+        let wanted = !self.gathered.is_empty() && self.under_way.is_none() && !self.flush_sent;
+        self.flush_sent |= wanted && myself.cast(PersistenceMessage::Flush).is_ok();
+    }
+
+    async fn flush(&mut self, myself: &ActorRef<PersistenceMessage>) {
+        if self.under_way.is_some() || self.gathered.is_empty() {
+            return;
+        }
+        let mut entries = mem::take(&mut self.gathered);
+        if entries.len() > MAX_TURNS_PER_APPEND {
+            self.gathered = entries.split_off(MAX_TURNS_PER_APPEND);
+        }
+        let turns = entries.iter_mut().filter_map(Entry::take_record).collect();
+        let batch = Batch { shard: self.shard, epoch: self.epoch, turns };
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let mut appending = Box::pin(async move { append(&*store, &*clock, batch).await });
+        // A medium that is quick needs no task; a slow one must not block the mailbox.
+        match poll_fn(|cx| Poll::Ready(appending.as_mut().poll(cx))).await {
+            Poll::Ready(result) => self.appended(entries, result),
+            Poll::Pending => {
+                let myself = myself.clone();
+                self.under_way = Some(Task::spawn(async move {
+                    let result = appending.await;
+                    // An actor that has gone was dropped with its shard.
+                    let _ = myself.cast(PersistenceMessage::Appended(entries, result));
+                }));
+            }
+        }
+    }
+
+    fn appended(&mut self, entries: Vec<Entry>, result: Result<Receipt, ProviderError>) {
+        match result {
+            Ok(receipt) => entries.into_iter().for_each(|entry| self.release(entry, &receipt)),
+            Err(error) => self.lose(entries, error),
+        }
+    }
+
+    fn release(&self, entry: Entry, receipt: &Receipt) {
+        match entry {
+            Entry::Turn(turn) => {
+                let PendingTurn { instance, execution, actions, reply, .. } = *turn;
+                if let Some(reply) = reply {
+                    reply.confirm(receipt);
+                }
+                self.dispatcher.dispatch(&instance, execution, actions.release(receipt));
+            }
+            Entry::Barrier(reply) => {
+                // Nobody may wait any more.
+                let _ = reply.send(());
+            }
+        }
+    }
+
+    /// The instances in memory are ahead of the log: the supervisor starts the shard again.
+    fn lose(&mut self, entries: Vec<Entry>, error: ProviderError) {
+        let (shard, error) = (self.shard, Arc::new(error));
+        tracing::error!(%shard, %error, "the log cannot be appended to");
+        let waiting = entries.into_iter().chain(mem::take(&mut self.gathered));
+        waiting.for_each(|entry| entry.refuse(&error));
+        let reason = error.to_string();
+        self.lost = Some(error);
+        // A supervisor that has gone takes this actor with it.
+        let _ = self.supervisor.cast(ShardMessage::LogLost { reason });
+    }
+}
+
+impl Entry {
+    fn take_record(&mut self) -> Option<TurnRecord> {
+        match self {
+            Self::Turn(turn) => turn.record.take(),
+            Self::Barrier(_) => None,
+        }
+    }
+
+    /// The turn is not durable: its actions stay sealed for ever.
+    fn refuse(self, error: &Arc<ProviderError>) {
+        if let Self::Turn(turn) = self
+            && let Some(reply) = turn.reply
+        {
+            reply.refuse(Error::Store { source: error.clone() });
+        }
+    }
+}

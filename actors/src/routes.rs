@@ -1,0 +1,134 @@
+//! The way of a message to an instance.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use dashmap::DashMap;
+use ractor::{ActorRef, MessagingErr};
+use reenact_core::{InstanceId, ShardId};
+
+use crate::error::ParkReason;
+use crate::message::{InstanceMessage, ShardMessage};
+
+/// The routing table of a host: straight to the actor of an instance that is in memory, otherwise
+/// to its shard's supervisor, who brings it there.
+#[derive(Clone)]
+pub(crate) struct Routes {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    actors: DashMap<InstanceId, ActorRef<InstanceMessage>>,
+    parked: DashMap<InstanceId, ParkReason>,
+    supervisors: Vec<RwLock<Option<ActorRef<ShardMessage>>>>,
+}
+
+impl Routes {
+    pub(crate) fn new(shards: u32) -> Self {
+        let supervisors = (0..shards).map(|_| RwLock::new(None)).collect();
+        let (actors, parked) = (DashMap::new(), DashMap::new());
+        Self { shared: Arc::new(Shared { actors, parked, supervisors }) }
+    }
+
+    pub(crate) fn shards(&self) -> u32 {
+        self.shared.supervisors.len() as u32
+    }
+
+    pub(crate) fn shard_of(&self, instance: &InstanceId) -> ShardId {
+        ShardId::of(instance, self.shards())
+    }
+
+    /// Sends a message to an instance. When its shard is down, the message is dropped, and with it
+    /// the port that would have answered.
+    pub(crate) fn deliver(&self, instance: &InstanceId, message: InstanceMessage) {
+        if let Err(message) = self.try_deliver(instance, message) {
+            let instance = instance.clone();
+            self.tell_supervisor(
+                self.shard_of(&instance),
+                ShardMessage::Deliver { instance, message },
+            );
+        }
+    }
+
+    /// Sends a message to an instance that is in memory; otherwise gives it back.
+    pub(crate) fn try_deliver(
+        &self,
+        instance: &InstanceId,
+        message: InstanceMessage,
+    ) -> Result<(), InstanceMessage> {
+        let Some(actor) = self.shared.actors.get(instance) else { return Err(message) };
+        match actor.cast(message) {
+            Err(MessagingErr::SendErr(message)) => Err(message),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends a message to the supervisor of a shard; dropped when the shard is down.
+    pub(crate) fn tell_supervisor(&self, shard: ShardId, message: ShardMessage) {
+        if let Some(supervisor) = self.supervisor(shard) {
+            // A supervisor that has just gone drops it as well.
+            let _ = supervisor.cast(message);
+        }
+    }
+
+    pub(crate) fn supervisor(&self, shard: ShardId) -> Option<ActorRef<ShardMessage>> {
+        let slot = self.shared.supervisors.get(shard.0 as usize)?;
+        slot.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A shard is up, under a new supervisor: nothing of the old one counts.
+    pub(crate) fn set_supervisor(&self, shard: ShardId, supervisor: ActorRef<ShardMessage>) {
+        self.clear(shard);
+        if let Some(slot) = self.shared.supervisors.get(shard.0 as usize) {
+            *slot.write().unwrap_or_else(PoisonError::into_inner) = Some(supervisor);
+        }
+    }
+
+    /// A shard is down.
+    pub(crate) fn clear(&self, shard: ShardId) {
+        if let Some(slot) = self.shared.supervisors.get(shard.0 as usize) {
+            *slot.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        self.shared.actors.retain(|instance, _| self.shard_of(instance) != shard);
+        self.shared.parked.retain(|instance, _| self.shard_of(instance) != shard);
+    }
+
+    pub(crate) fn actor(&self, instance: &InstanceId) -> Option<ActorRef<InstanceMessage>> {
+        self.shared.actors.get(instance).map(|actor| actor.clone())
+    }
+
+    pub(crate) fn insert(&self, instance: InstanceId, actor: ActorRef<InstanceMessage>) {
+        self.shared.actors.insert(instance, actor);
+    }
+
+    /// Forgets an actor, unless another has taken its place.
+    pub(crate) fn remove(&self, instance: &InstanceId, actor: ractor::ActorId) {
+        self.shared.actors.remove_if(instance, |_, current| current.get_id() == actor);
+    }
+
+    /// The actors of a shard.
+    pub(crate) fn actors_of(&self, shard: ShardId) -> Vec<ActorRef<InstanceMessage>> {
+        let all = self.shared.actors.iter();
+        all.filter(|entry| self.shard_of(entry.key()) == shard).map(|e| e.value().clone()).collect()
+    }
+
+    /// Number of instances in memory.
+    pub(crate) fn in_memory(&self) -> usize {
+        self.shared.actors.len()
+    }
+
+    pub(crate) fn park(&self, instance: InstanceId, reason: ParkReason) {
+        self.shared.parked.insert(instance, reason);
+    }
+
+    pub(crate) fn unpark(&self, instance: &InstanceId) {
+        self.shared.parked.remove(instance);
+    }
+
+    pub(crate) fn parked(&self, instance: &InstanceId) -> Option<ParkReason> {
+        // Mostly nothing is parked: the look costs nothing then.
+        if self.shared.parked.is_empty() {
+            return None;
+        }
+        self.shared.parked.get(instance).map(|reason| reason.clone())
+    }
+}

@@ -1,0 +1,338 @@
+//! What a program holds of a running host.
+
+mod seeds;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use ractor::{Actor, ActorRef};
+use reenact_core::{
+    History, InstanceId, Name, OrchestrationCode, Outcome, Payload, ShardId, Start, codec,
+};
+use reenact_providers::{InstanceFilter, InstancePage, InstanceSummary, PageRequest, Provider};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::admission::Admission;
+use crate::context::HostContext;
+use crate::error::{Error, ParkReason, Result};
+use crate::host::{HostMessage, HostSupervisor};
+use crate::message::{ExternalEvent, InstanceMessage, Internal, Reply, ShardMessage, StartMessage};
+use crate::options::HostOptions;
+use crate::registry::Registry;
+use crate::routes::Routes;
+use crate::waiters::Waiters;
+use crate::workers::Workers;
+use seeds::Seeds;
+
+/// Turns that are read from the store at a time.
+const TURNS_PER_READ: usize = 4_096;
+
+/// A running host: its actors, and the ways in. Cheap to clone.
+#[derive(Clone)]
+pub struct Runtime {
+    host: Arc<HostContext>,
+    root: ActorRef<HostMessage>,
+    root_task: Arc<std::sync::Mutex<Option<JoinHandle<()>>>>,
+    seeds: Arc<Seeds>,
+}
+
+/// How an instance is to begin.
+#[derive(Clone, Debug)]
+pub struct StartRequest {
+    /// The orchestration.
+    pub name: Name,
+    /// Its input.
+    pub input: Payload,
+    /// The caller's own id; otherwise one is made.
+    pub instance: Option<InstanceId>,
+    /// Run the code only after this time.
+    pub delay: Option<Duration>,
+}
+
+impl Runtime {
+    /// Starts a host: acquires the shards, recovers what the log says must be awake. Needs a tokio
+    /// runtime with time enabled.
+    ///
+    /// # Errors
+    /// [`Error::UnknownActivity`] when a limit is set for one that is not registered;
+    /// [`Error::Startup`] when a shard cannot be acquired or recovered.
+    pub async fn start(
+        provider: &dyn Provider,
+        registry: Registry,
+        options: HostOptions,
+    ) -> Result<Self> {
+        let limits = registry.activity_limits(&options.max_activities_of)?;
+        let registry = Arc::new(registry);
+        let routes = Routes::new(provider.shards());
+        let workers =
+            Workers::new(registry.clone(), routes.clone(), options.max_activities.max(1), limits);
+        let admission = Admission::new(
+            options.max_messages.max(1),
+            options.max_instances.max(1),
+            options.when_busy,
+        );
+        let host = Arc::new(HostContext {
+            registry,
+            store: provider.histories(),
+            leases: provider.leases(),
+            clock: provider.timers(),
+            routes,
+            workers,
+            waiters: Waiters::default(),
+            admission: Arc::new(admission),
+            leases_held: DashMap::new(),
+            options,
+        });
+        let (root, root_task) = Actor::spawn(None, HostSupervisor, host.clone())
+            .await
+            .map_err(|error| Error::Startup { reason: error.to_string() })?;
+        let root_task = Arc::new(std::sync::Mutex::new(Some(root_task)));
+        Ok(Self { host, root, root_task, seeds: Arc::new(Seeds::new()) })
+    }
+
+    /// The code of an orchestration that this host has.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOrchestration`].
+    pub fn orchestration(&self, name: &Name) -> Result<&OrchestrationCode> {
+        let code = self.host.registry.orchestration(name);
+        code.ok_or_else(|| Error::UnknownOrchestration { name: name.clone() })
+    }
+
+    /// Starts an instance. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOrchestration`], [`Error::AlreadyExists`], [`Error::Busy`],
+    /// [`Error::ShuttingDown`], [`Error::OverLimit`], [`Error::Interrupted`], [`Error::Store`];
+    /// [`Error::Parked`] when the code cannot do its first turn: then nothing was stored.
+    ///
+    /// Cancelled, it may or may not have started the instance.
+    pub async fn start_instance(&self, request: StartRequest) -> Result<InstanceId> {
+        let StartRequest { name, input, instance, delay } = request;
+        self.orchestration(&name)?;
+        let permit = self.host.admission.message(input.len()).await?;
+        let slot = match self.host.admission.try_instance()? {
+            Some(slot) => slot,
+            None => {
+                self.make_room();
+                self.host.admission.instance().await?
+            }
+        };
+        let own_id = instance.is_some();
+        let seed = self.seeds.next();
+        let instance = match instance {
+            Some(instance) => instance,
+            None => self.seeds.instance_id(self.host.clock.now())?,
+        };
+        let (reply, answer) = oneshot::channel();
+        let start = Start { input, seed, delay };
+        let reply = Reply::admitted(reply, permit);
+        let message = Box::new(StartMessage { name, start, own_id, slot, reply });
+        self.host.routes.deliver(&instance, Internal::Start(message).into());
+        self.answer(&instance, answer).await?;
+        Ok(instance)
+    }
+
+    /// Raises an event on an instance. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Finished`], [`Error::Parked`], [`Error::TooManyEvents`],
+    /// [`Error::Busy`], [`Error::ShuttingDown`], [`Error::Interrupted`], [`Error::Store`].
+    ///
+    /// Cancelled, it may or may not have raised the event.
+    pub async fn raise_event(&self, instance: &InstanceId, event: ExternalEvent) -> Result<()> {
+        let permit = self.host.admission.message(event.bytes()).await?;
+        let (reply, answer) = oneshot::channel();
+        let reply = Some(Reply::admitted(reply, permit));
+        self.host.routes.deliver(instance, InstanceMessage::RaiseEvent { event, reply });
+        self.answer(instance, answer).await
+    }
+
+    /// Ends an instance without asking its code. Durable when it returns.
+    ///
+    /// # Errors
+    /// As [`Runtime::raise_event`]; parked instances can be terminated.
+    pub async fn terminate(&self, instance: &InstanceId, reason: &str) -> Result<()> {
+        let permit = self.host.admission.message(reason.len()).await?;
+        let (reply, answer) = oneshot::channel();
+        let reply = Some(Reply::admitted(reply, permit));
+        let reason = reason.to_owned();
+        self.host.routes.deliver(instance, InstanceMessage::Terminate { reason, reply });
+        self.answer(instance, answer).await
+    }
+
+    async fn answer(
+        &self,
+        instance: &InstanceId,
+        answer: oneshot::Receiver<Result<()>>,
+    ) -> Result<()> {
+        answer.await.unwrap_or_else(|_| Err(Error::Interrupted { instance: instance.clone() }))
+    }
+
+    /// Waits for the end of an instance.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Parked`], also when it is parked while this waits;
+    /// [`Error::ShuttingDown`]; [`Error::Store`], [`Error::Unreadable`].
+    ///
+    /// Cancelling it is harmless.
+    pub async fn outcome(&self, instance: &InstanceId) -> Result<Outcome> {
+        // Enlisted before the look, so that no end is missed in between.
+        let waiter = self.host.waiters.wait_for(instance.clone());
+        if let Some(outcome) = self.host.end_of(instance).await? {
+            return Ok(outcome);
+        }
+        if let Some(reason) = self.parked(instance) {
+            return Err(Error::Parked { instance: instance.clone(), reason });
+        }
+        waiter.end().await
+    }
+
+    /// What is known of an instance, as far as it is durable.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn summary(&self, instance: &InstanceId) -> Result<InstanceSummary> {
+        let summary = self.host.store.summary(instance).await?;
+        summary.ok_or_else(|| Error::NotFound { instance: instance.clone() })
+    }
+
+    /// How an instance ended; `None` when it has not.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
+    pub async fn end_of(&self, instance: &InstanceId) -> Result<Option<Outcome>> {
+        self.host.end_of(instance).await
+    }
+
+    /// Why an instance is parked, if it is.
+    pub fn parked(&self, instance: &InstanceId) -> Option<ParkReason> {
+        self.host.routes.parked(instance)
+    }
+
+    /// The history of an instance's newest execution, as far as it is durable.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
+    pub async fn history(&self, instance: &InstanceId) -> Result<History> {
+        let execution = self.summary(instance).await?.execution;
+        let (mut history, mut next) = (History::default(), Some(0));
+        while let Some(from) = next {
+            let page = self.host.store.read(instance, execution, from, TURNS_PER_READ).await?;
+            for turn in page.turns {
+                history.push(codec::decode_turn(&turn.bytes).map_err(|error| {
+                    let reason = format!("turn {}: {error}", turn.number);
+                    Error::Unreadable { instance: instance.clone(), reason }
+                })?);
+            }
+            next = page.next;
+        }
+        Ok(history)
+    }
+
+    /// Instances that pass a filter, ordered by id, a page at a time.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn list(&self, filter: &InstanceFilter, page: &PageRequest) -> Result<InstancePage> {
+        Ok(self.host.store.list(filter, page).await?)
+    }
+
+    /// Removes a finished instance and its history for good. Its id is free then.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::NotFinished`], [`Error::Interrupted`], [`Error::Store`].
+    pub async fn purge(&self, instance: &InstanceId) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        let shard = self.host.routes.shard_of(instance);
+        let message = ShardMessage::Purge { instance: instance.clone(), reply };
+        self.host.routes.tell_supervisor(shard, message);
+        self.answer(instance, answer).await
+    }
+
+    /// The actor of an instance, which is brought into memory for it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Finished`], [`Error::Parked`], [`Error::Interrupted`],
+    /// [`Error::Store`].
+    pub async fn actor(&self, instance: &InstanceId) -> Result<ActorRef<InstanceMessage>> {
+        if self.summary(instance).await?.state.is_finished() {
+            return Err(Error::Finished { instance: instance.clone() });
+        }
+        if let Some(reason) = self.parked(instance) {
+            return Err(Error::Parked { instance: instance.clone(), reason });
+        }
+        let (reply, answer) = oneshot::channel();
+        let shard = self.host.routes.shard_of(instance);
+        let message = ShardMessage::Locate { instance: instance.clone(), reply };
+        self.host.routes.tell_supervisor(shard, message);
+        answer.await.map_err(|_| Error::Interrupted { instance: instance.clone() })
+    }
+
+    /// Number of instances in memory.
+    pub fn in_memory(&self) -> usize {
+        self.host.routes.in_memory()
+    }
+
+    /// Asks idle instances to go from memory.
+    fn make_room(&self) {
+        for shard in 0..self.host.routes.shards() {
+            let message = ShardMessage::Sweep { idle: Duration::ZERO };
+            self.host.routes.tell_supervisor(ShardId(shard), message);
+        }
+    }
+
+    /// Ends the host gracefully: lets nobody in, starts no more activities, waits for those that
+    /// run up to the deadline, makes everything durable that has come, and gives up the leases.
+    /// What is left goes on when a host starts again; an activity that was cut off runs again.
+    /// Those who wait for results get [`Error::ShuttingDown`]. Doing it again is no error.
+    pub async fn shutdown(&self) {
+        self.host.admission.close();
+        self.host.workers.close();
+        let deadline = self.host.options.shutdown_deadline;
+        if tokio::time::timeout(deadline, self.host.workers.idle()).await.is_err() {
+            tracing::warn!("activities still run at the shutdown deadline; they will run again");
+        }
+        self.host.workers.abort();
+        // Failures while closing: the host is gone already.
+        let _ = self.root.cast(HostMessage::Closing);
+        let drained = (0..self.host.routes.shards()).map(|shard| {
+            let (reply, drained) = oneshot::channel();
+            self.host.routes.tell_supervisor(ShardId(shard), ShardMessage::Drain { reply });
+            drained
+        });
+        for drained in drained.collect::<Vec<_>>() {
+            let _ = drained.await;
+        }
+        self.end_root().await;
+    }
+
+    /// Ends the host at once, as a crash would: nothing more is made durable, nobody is told. For
+    /// tests of what happens after a crash. The leases are given up, so that another host can start.
+    pub async fn abort(&self) {
+        self.host.admission.close();
+        self.host.workers.abort();
+        self.end_root().await;
+        let held: Vec<_> = self.host.leases_held.iter().map(|lease| lease.clone()).collect();
+        for lease in held {
+            if let Err(error) = self.host.leases.release(&lease).await {
+                tracing::warn!(shard = %lease.shard, %error, "a lease could not be released");
+            }
+        }
+    }
+
+    async fn end_root(&self) {
+        self.root.kill();
+        let task = self.root_task.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(task) = task {
+            // The root does not panic by itself; if it did, it is gone all the same.
+            let _ = task.await;
+        }
+        for shard in 0..self.host.routes.shards() {
+            self.host.routes.clear(ShardId(shard));
+        }
+        self.host.waiters.close();
+    }
+}

@@ -1,0 +1,34 @@
+//! Where the runtime's own randomness comes from.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use reenact_core::{InstanceId, InvalidName, Timestamp};
+use uuid::Builder;
+
+/// Seeds and ids: the process's random keys (drawn from the system once), hashed with a counter.
+/// No system call for each instance.
+pub(super) struct Seeds {
+    keys: RandomState,
+    drawn: AtomicU64,
+}
+
+impl Seeds {
+    pub(super) fn new() -> Self {
+        Self { keys: RandomState::new(), drawn: AtomicU64::new(0) }
+    }
+
+    pub(super) fn next(&self) -> u64 {
+        self.keys.hash_one(self.drawn.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A version 7 UUID: ids of later instances are greater.
+    pub(super) fn instance_id(&self, now: Timestamp) -> Result<InstanceId, InvalidName> {
+        let mut random = [0; 10];
+        random[..8].copy_from_slice(&self.next().to_le_bytes());
+        random[8..].copy_from_slice(&self.next().to_le_bytes()[..2]);
+        let id = Builder::from_unix_timestamp_millis(now.as_micros() / 1_000, &random).into_uuid();
+        InstanceId::new(id.hyphenated().encode_lower(&mut [0; 36]))
+    }
+}

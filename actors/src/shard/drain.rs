@@ -1,0 +1,30 @@
+//! A graceful end: everything that has come is handled and durable, then the lease is given up.
+
+use tokio::sync::oneshot;
+
+use super::ShardState;
+use crate::persistence::PersistenceMessage;
+
+impl ShardState {
+    pub(super) async fn drain(&mut self) {
+        self.draining = true;
+        let actors = self.context.routes.actors_of(self.shard);
+        for actor in &actors {
+            // One that is draining already needs no second word.
+            let _ = actor.drain();
+        }
+        for actor in actors {
+            // An error means that it has gone.
+            let _ = actor.wait(None).await;
+        }
+        let (reply, durable) = oneshot::channel();
+        if self.context.persistence.cast(PersistenceMessage::Barrier(reply)).is_ok() {
+            // An error means that the log was lost: nothing more can be made durable.
+            let _ = durable.await;
+        }
+        self.host.leases_held.remove(&self.shard);
+        if let Err(error) = self.host.leases.release(&self.lease).await {
+            tracing::warn!(shard = %self.shard, %error, "the lease could not be released");
+        }
+    }
+}

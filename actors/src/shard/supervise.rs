@@ -1,0 +1,82 @@
+//! When an actor of the shard has ended.
+
+use std::time::Duration;
+
+use ractor::{ActorId, ActorProcessingErr, ActorRef};
+use reenact_core::InstanceId;
+
+use super::{Crashes, ShardState, Stashed};
+use crate::error::{Error, ParkReason};
+use crate::instance::Begin;
+use crate::message::ShardMessage;
+
+/// An instance whose actor crashes so often in a row is parked.
+const MAX_CRASHES: u32 = 3;
+
+/// Crashes that are further apart are not in a row.
+const CRASH_WINDOW: Duration = Duration::from_secs(60);
+
+impl ShardState {
+    /// An actor has ended: of an instance, which may have to come back; or of the shard itself,
+    /// which starts again from its log then.
+    pub(super) async fn ended(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        actor: ActorId,
+        failure: Option<String>,
+    ) -> Result<(), ActorProcessingErr> {
+        let Some(instance) = self.instances.remove(&actor) else {
+            return if self.draining {
+                Ok(())
+            } else {
+                let why = failure.unwrap_or_else(|| "it stopped".into());
+                Err(format!("shard {}: an actor of its own ended: {why}", self.shard).into())
+            };
+        };
+        self.context.routes.remove(&instance, actor);
+        let stashed = self.stashed.remove(&instance).unwrap_or_default();
+        if let Some(failure) = failure
+            && !self.draining
+        {
+            if let Some(reason) = self.crashed(&instance, failure) {
+                self.park(&instance, reason, stashed);
+                return Ok(());
+            }
+            // What its log implies goes on, whether anybody sends it something or not.
+            self.spawn(myself, instance.clone(), Begin::Activate).await?;
+        }
+        for what in stashed {
+            self.deliver(myself, instance.clone(), what).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts a crash; the reason to park, when it was one too many.
+    fn crashed(&mut self, instance: &InstanceId, failure: String) -> Option<ParkReason> {
+        tracing::error!(%instance, failure, "the actor of an instance crashed");
+        let now = self.context.clock.now();
+        let crashes =
+            self.crashes.entry(instance.clone()).or_insert(Crashes { times: 0, last: now });
+        let in_a_row = now.since(crashes.last) <= CRASH_WINDOW;
+        crashes.times = if in_a_row { crashes.times + 1 } else { 1 };
+        crashes.last = now;
+        let times = crashes.times;
+        if times < MAX_CRASHES {
+            return None;
+        }
+        self.crashes.remove(instance);
+        Some(ParkReason::Crashed { times, last: failure })
+    }
+
+    fn park(&self, instance: &InstanceId, reason: ParkReason, stashed: Vec<Stashed>) {
+        self.context.park(instance, reason.clone());
+        for what in stashed {
+            if let Stashed::Message(message) = what {
+                message.refuse(|| Error::Parked {
+                    instance: instance.clone(),
+                    reason: reason.clone(),
+                });
+            }
+        }
+    }
+}

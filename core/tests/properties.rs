@@ -1,0 +1,172 @@
+//! Random programs under random courses of events: what holds for all of them.
+
+#[path = "properties/course.rs"]
+mod course;
+#[path = "support/instance.rs"]
+mod instance;
+#[path = "properties/program.rs"]
+mod program;
+#[path = "properties/strategies.rs"]
+mod strategies;
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use reenact_core::{Event, MachineConfig, ReplayError};
+
+use course::{Course, Move};
+use instance::{Instance, terminate};
+use program::{Change, EVENTS, Seen, Step, change, orchestration};
+use strategies::{changes, courses, programs};
+
+/// Found failures are turned into tests by name, not into files of seeds.
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn begun(program: Vec<Step>, moves: &[Move]) -> Course {
+    let mut course = Course::new(Instance::start(orchestration(program), ()));
+    course.go(moves);
+    course
+}
+
+fn finished(program: Vec<Step>, moves: &[Move]) -> Course {
+    let mut course = begun(program, moves);
+    course.come_to_an_end();
+    course
+}
+
+proptest! {
+    #![proptest_config(cases(192))]
+
+    #[test]
+    fn a_crash_at_any_point_changes_nothing(program in programs(), moves in courses()) {
+        finished(program, &moves).instance.assert_replays_from_every_point();
+    }
+
+    #[test]
+    fn termination_at_any_point_replays(program in programs(), moves in courses()) {
+        let mut course = begun(program, &moves);
+        if course.instance.machine.outcome().is_none() {
+            course.instance.apply(terminate("enough"));
+        }
+        prop_assert!(course.instance.machine.open_actions().is_empty());
+        course.instance.assert_replays_from_every_point();
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(384))]
+
+    #[test]
+    fn everything_completes_at_most_once(program in programs(), moves in courses()) {
+        let course = finished(program, &moves);
+        let mut opened = BTreeMap::new();
+        for event in course.instance.machine.history().events() {
+            let Some(id) = event.event.correlation() else { continue };
+            if opens(event.event) {
+                prop_assert_eq!(opened.insert(id, 0), None, "{} twice", id);
+            } else {
+                let closed = opened.get_mut(&id).expect("it was opened before");
+                *closed += 1;
+                prop_assert_eq!(*closed, 1, "{} closed twice", id);
+            }
+        }
+    }
+
+    #[test]
+    fn external_events_are_taken_in_order_and_none_is_lost_or_taken_twice(
+        program in programs(),
+        moves in courses(),
+    ) {
+        let course = finished(program, &moves);
+        let seen: Vec<Seen> = course.instance.output();
+        for (event, raised) in EVENTS.iter().zip(course.raised) {
+            // By the age of the wait.
+            let taken: BTreeMap<u64, u64> = taken(&seen, event).collect();
+            let mut numbers: Vec<_> = taken.values().copied().collect();
+            if waits_were_dropped(&course.instance, event) {
+                // Then an older wait can have left its event to a younger one.
+                numbers.sort_unstable();
+            }
+            prop_assert_eq!(numbers, (0..raised).collect::<Vec<_>>(), "of {}", event);
+        }
+    }
+
+    #[test]
+    fn changed_code_is_detected_or_makes_no_difference(
+        program in programs(),
+        moves in courses(),
+        place in any::<Index>(),
+        how in changes(),
+    ) {
+        let old = finished(program.clone(), &moves).instance;
+        let changed = changed(program, place, &how);
+        match Instance::try_replay(&orchestration(changed), &old.config, old.turns()) {
+            Ok(machine) => {
+                prop_assert_eq!(machine.history(), old.machine.history());
+                prop_assert_eq!(machine.outcome(), old.machine.outcome());
+            }
+            Err(ReplayError::Nondeterministic(_)) => {}
+            Err(other) => panic!("a history that was written is not malformed: {other}"),
+        }
+    }
+
+    #[test]
+    fn a_running_instance_that_accepts_changed_code_goes_on_with_it(
+        program in programs(),
+        moves in courses(),
+        place in any::<Index>(),
+        how in changes(),
+    ) {
+        let old = begun(program.clone(), &moves);
+        let (config, raised) = (MachineConfig::default(), old.raised);
+        let code = orchestration(changed(program, place, &how));
+        if let Ok(machine) = Instance::try_replay(&code, &config, old.instance.turns()) {
+            let instance = Instance::resumed(code, config, machine, old.instance.now);
+            let mut course = Course { instance, raised };
+            course.come_to_an_end();
+            course.instance.assert_replays();
+        }
+    }
+}
+
+fn changed(mut program: Vec<Step>, place: Index, how: &Change) -> Vec<Step> {
+    // Most programs have fewer steps; then it is the last one that changes.
+    let place = place.index(8);
+    if let Err(beyond) = change(&mut program, place, how) {
+        let last = (place - beyond).saturating_sub(1);
+        let _ = change(&mut program, last, how);
+    }
+    program
+}
+
+fn opens(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::TaskScheduled { .. }
+            | Event::TimerCreated { .. }
+            | Event::ExternalSubscribed { .. }
+            | Event::SideEffectRecorded { .. }
+    )
+}
+
+fn taken(seen: &[Seen], event: &str) -> impl Iterator<Item = (u64, u64)> {
+    seen.iter().filter_map(move |seen| match seen {
+        Seen::Took { wait, name, number } if name == event => Some((*wait, *number)),
+        _ => None,
+    })
+}
+
+fn waits_were_dropped(instance: &Instance, event: &str) -> bool {
+    let mut waits = Vec::new();
+    instance.machine.history().events().any(|recorded| match recorded.event {
+        Event::ExternalSubscribed { id, name } if name.as_str() == event => {
+            waits.push(*id);
+            false
+        }
+        Event::ExternalUnsubscribed { id } => waits.contains(id),
+        _ => false,
+    })
+}

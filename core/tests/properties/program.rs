@@ -1,0 +1,278 @@
+//! Random orchestrations: programs as data, and one interpreter that runs them all.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::future::{BoxFuture, FutureExt, join_all, select};
+use futures::stream::{FuturesUnordered, StreamExt};
+use reenact_core::{
+    DurableFuture, DurableOutput, OrchestrationCode, OrchestrationContext, OrchestrationError,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::instance::code;
+
+/// The names of external events.
+pub(crate) const EVENTS: [&str; 3] = ["A", "B", "C"];
+
+/// The activity that a program calls when it is through and wants what is left of the events.
+pub(crate) const DRAIN: &str = "drain";
+
+/// Something that can be scheduled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Leaf {
+    Activity(u8),
+    Timer(u8),
+    Wait(usize),
+}
+
+/// What becomes of those that do not win a race.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Losers {
+    AwaitedNow,
+    AwaitedLater,
+    Dropped,
+}
+
+/// One step of a program. Branches are programs themselves.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Await(Leaf),
+    /// Awaited at the end of the sequence that it stands in.
+    AwaitLater(Leaf),
+    ScheduleAndDrop(Leaf),
+    Race(Vec<Leaf>, Losers),
+    All(Vec<Leaf>),
+    SideEffect,
+    NoteContext,
+    ByChance(Vec<Step>, Vec<Step>),
+    Join(Vec<Vec<Step>>),
+    Unordered(Vec<Vec<Step>>),
+    /// Biased; the branch that is late is dropped in the middle of what it does.
+    Select(Vec<Step>, Vec<Step>),
+}
+
+/// What an orchestration has seen, in its order. Its output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Seen {
+    Took { wait: u64, name: String, number: u64 },
+    Note(String),
+}
+
+type Log = Arc<Mutex<Vec<Seen>>>;
+
+struct Held {
+    leaf: Leaf,
+    future: DurableFuture<DurableOutput>,
+}
+
+/// The orchestration that runs a program, and then takes every event that is left, to the mark.
+pub(crate) fn orchestration(program: Vec<Step>) -> OrchestrationCode {
+    code(move |ctx, ()| {
+        let program = program.clone();
+        async move {
+            let log = Log::default();
+            sequence(ctx.clone(), program, log.clone()).await;
+            let drained: Result<(), _> = ctx.call_activity_by_name(DRAIN, &()).await;
+            drained?;
+            for event in EVENTS {
+                drain(&ctx, event, &log).await?;
+            }
+            Ok::<_, OrchestrationError>(log.lock().expect("no panic").clone())
+        }
+    })
+}
+
+/// The mark is the event without a number.
+async fn drain(
+    ctx: &OrchestrationContext,
+    event: &str,
+    log: &Log,
+) -> Result<(), OrchestrationError> {
+    loop {
+        let wait = ctx.schedule_wait::<Option<u64>>(event);
+        let id = wait.id().map_or(0, |id| id.0);
+        let Some(number) = wait.await? else {
+            return Ok(());
+        };
+        see(log, Seen::Took { wait: id, name: event.into(), number });
+    }
+}
+
+fn sequence(ctx: OrchestrationContext, steps: Vec<Step>, log: Log) -> BoxFuture<'static, ()> {
+    let run = async move {
+        let mut held = Vec::new();
+        for step in steps {
+            run_step(&ctx, step, &log, &mut held).await;
+        }
+        for late in held {
+            take(late, &log).await;
+        }
+    };
+    run.boxed()
+}
+
+async fn run_step(ctx: &OrchestrationContext, step: Step, log: &Log, held: &mut Vec<Held>) {
+    let branch = |steps: Vec<Step>| sequence(ctx.clone(), steps, log.clone());
+    match step {
+        Step::Await(leaf) => take(schedule(ctx, leaf), log).await,
+        Step::AwaitLater(leaf) => held.push(schedule(ctx, leaf)),
+        Step::ScheduleAndDrop(leaf) => drop(schedule(ctx, leaf)),
+        Step::Race(leaves, losers) => race(ctx, leaves, losers, log, held).await,
+        Step::All(leaves) => all(ctx, leaves, log).await,
+        Step::SideEffect => {
+            let compute = || {
+                assert!(!ctx.is_replaying(), "a side effect runs once");
+                format!("computed at {}", ctx.now())
+            };
+            note(log, ctx.side_effect(compute).await);
+        }
+        Step::NoteContext => note(log, format!("{} {}", ctx.now(), ctx.new_guid())),
+        Step::ByChance(even, odd) => {
+            branch(if ctx.random().is_multiple_of(2) { even } else { odd }).await;
+        }
+        Step::Join(branches) => {
+            join_all(branches.into_iter().map(branch)).await;
+        }
+        Step::Unordered(branches) => {
+            let numbered = branches.into_iter().map(branch).enumerate();
+            let mut running: FuturesUnordered<_> =
+                numbered.map(|(number, branch)| branch.map(move |()| number)).collect();
+            while let Some(number) = running.next().await {
+                note(log, format!("branch {number} is through"));
+            }
+        }
+        Step::Select(first, second) => drop(select(branch(first), branch(second)).await),
+    }
+}
+
+fn schedule(ctx: &OrchestrationContext, leaf: Leaf) -> Held {
+    let future = match leaf {
+        Leaf::Activity(number) => {
+            let name = format!("activity-{number}");
+            ctx.schedule_activity_by_name::<_, u64>(&name, &number).into_output()
+        }
+        Leaf::Timer(after) => ctx.schedule_timer(Duration::from_secs(after.into())).into_output(),
+        Leaf::Wait(event) => ctx.schedule_wait::<u64>(EVENTS[event]).into_output(),
+    };
+    Held { leaf, future }
+}
+
+async fn take(held: Held, log: &Log) {
+    let id = held.future.id().map_or(0, |id| id.0);
+    let output = held.future.await;
+    see_output(log, held.leaf, id, output);
+}
+
+async fn race(
+    ctx: &OrchestrationContext,
+    mut leaves: Vec<Leaf>,
+    losers: Losers,
+    log: &Log,
+    held: &mut Vec<Held>,
+) {
+    let futures: Vec<_> = leaves.iter().map(|&leaf| schedule(ctx, leaf).future).collect();
+    let ids: Vec<_> = futures.iter().map(|future| future.id().map_or(0, |id| id.0)).collect();
+    let first = ctx.when_any(futures).await;
+    see_output(log, leaves.remove(first.index), ids[first.index], first.output);
+    let rest = leaves.into_iter().zip(first.rest).map(|(leaf, future)| Held { leaf, future });
+    match losers {
+        Losers::Dropped => drop(rest.collect::<Vec<_>>()),
+        Losers::AwaitedLater => held.extend(rest),
+        Losers::AwaitedNow => {
+            for late in rest.collect::<Vec<_>>() {
+                take(late, log).await;
+            }
+        }
+    }
+}
+
+async fn all(ctx: &OrchestrationContext, leaves: Vec<Leaf>, log: &Log) {
+    let futures: Vec<_> = leaves.iter().map(|&leaf| schedule(ctx, leaf).future).collect();
+    let ids: Vec<_> = futures.iter().map(|future| future.id().map_or(0, |id| id.0)).collect();
+    let outputs = ctx.when_all(futures).await;
+    for ((leaf, id), output) in leaves.into_iter().zip(ids).zip(outputs) {
+        see_output(log, leaf, id, output);
+    }
+}
+
+fn see_output(log: &Log, leaf: Leaf, id: u64, output: DurableOutput) {
+    match (leaf, output) {
+        (Leaf::Wait(event), DurableOutput::External(Ok(data))) => {
+            let number = data.decode().expect("a number");
+            see(log, Seen::Took { wait: id, name: EVENTS[event].into(), number });
+        }
+        (leaf, output) => note(log, format!("{leaf:?} gave {output:?}")),
+    }
+}
+
+fn note(log: &Log, text: String) {
+    see(log, Seen::Note(text));
+}
+
+fn see(log: &Log, seen: Seen) {
+    log.lock().expect("no panic").push(seen);
+}
+
+/// A change to a program, somewhere in it.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    Rename,
+    Delete,
+    SwapWithNext,
+    Insert(Step),
+}
+
+/// Changes the step at a place, counted through all branches. Gives what is left of the count.
+pub(crate) fn change(steps: &mut Vec<Step>, mut place: usize, how: &Change) -> Result<(), usize> {
+    for index in 0..steps.len() {
+        if place == 0 {
+            change_step(steps, index, how);
+            return Ok(());
+        }
+        place -= 1;
+        for branch in branches(&mut steps[index]) {
+            match change(branch, place, how) {
+                Ok(()) => return Ok(()),
+                Err(left) => place = left,
+            }
+        }
+    }
+    Err(place)
+}
+
+fn branches(step: &mut Step) -> Vec<&mut Vec<Step>> {
+    match step {
+        Step::Join(branches) | Step::Unordered(branches) => branches.iter_mut().collect(),
+        Step::ByChance(one, other) | Step::Select(one, other) => vec![one, other],
+        _ => Vec::new(),
+    }
+}
+
+fn change_step(steps: &mut Vec<Step>, index: usize, how: &Change) {
+    match how {
+        Change::Delete => drop(steps.remove(index)),
+        Change::Insert(step) => steps.insert(index, step.clone()),
+        Change::SwapWithNext if index + 1 < steps.len() => steps.swap(index, index + 1),
+        Change::SwapWithNext => {}
+        Change::Rename => rename(&mut steps[index]),
+    }
+}
+
+fn rename(step: &mut Step) {
+    match step {
+        Step::Await(leaf) | Step::AwaitLater(leaf) | Step::ScheduleAndDrop(leaf) => {
+            rename_leaf(leaf);
+        }
+        Step::Race(leaves, _) | Step::All(leaves) => leaves.iter_mut().for_each(rename_leaf),
+        _ => {}
+    }
+}
+
+fn rename_leaf(leaf: &mut Leaf) {
+    match leaf {
+        Leaf::Activity(number) => *number += 100,
+        Leaf::Timer(after) => *after = after.wrapping_add(1),
+        Leaf::Wait(event) => *event = (*event + 1) % EVENTS.len(),
+    }
+}

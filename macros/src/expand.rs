@@ -1,0 +1,162 @@
+//! From the function to the struct and the traits that it implements.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Attribute, Error, Item, ItemFn, parse_quote};
+
+use crate::determinism;
+use crate::errors::both;
+use crate::kind::Kind;
+use crate::options::Options;
+use crate::signature::Signature;
+
+/// What the attribute puts in the place of `item`.
+pub(crate) fn expand(kind: Kind, options: TokenStream, item: TokenStream) -> TokenStream {
+    both(Options::parse(kind, options), parse_function(kind, item))
+        .and_then(|(options, function)| definition(kind, &options, &function))
+        .unwrap_or_else(Error::into_compile_error)
+}
+
+fn parse_function(kind: Kind, item: TokenStream) -> Result<ItemFn, Error> {
+    match syn::parse2(item)? {
+        Item::Fn(function) => Ok(function),
+        other => {
+            let message = format!("`{}` goes on an `async fn`", kind.attribute());
+            Err(Error::new_spanned(other, message))
+        }
+    }
+}
+
+fn definition(kind: Kind, options: &Options, function: &ItemFn) -> Result<TokenStream, Error> {
+    let (name, signature) =
+        both(options.name(&function.sig.ident), Signature::of(kind, &function.sig))?;
+    // The code stands beside the complaint, so that uses of the name do not fail as well.
+    let complaint = match kind {
+        Kind::Orchestration => determinism::check(&function.block, options.allowed()),
+        Kind::Activity => Ok(()),
+    };
+    let complaint = complaint.err().map(Error::into_compile_error);
+    let attributes = Attributes::sort(&function.attrs);
+    let item = unit_struct(function, &attributes);
+    let body = body(function, &attributes);
+    let traits = traits(kind, function, &signature, &name, &attributes);
+    Ok(quote! { #complaint #item #body #traits })
+}
+
+fn unit_struct(function: &ItemFn, attributes: &Attributes) -> TokenStream {
+    let ItemFn { vis, sig, .. } = function;
+    let (ident, Attributes { documentation, everywhere, .. }) = (&sig.ident, attributes);
+    quote! {
+        #(#documentation)*
+        #(#everywhere)*
+        #[allow(non_camel_case_types)]
+        #[derive(
+            ::core::clone::Clone,
+            ::core::marker::Copy,
+            ::core::fmt::Debug,
+        )]
+        #vis struct #ident;
+    }
+}
+
+/// The function as it was written. As an associated function it keeps its name (for tracing and
+/// panics) without hiding the struct of that name from its own body. The attribute demands `async`
+/// and sets no terms for names, so lints about either are none of the user's business.
+fn body(function: &ItemFn, attributes: &Attributes) -> TokenStream {
+    let Attributes { everywhere, inner, .. } = attributes;
+    let ident = &function.sig.ident;
+    let function = ItemFn { attrs: inner.clone(), vis: parse_quote!(), ..function.clone() };
+    quote! {
+        #(#everywhere)*
+        #[allow(clippy::new_ret_no_self, clippy::unused_async)]
+        impl #ident { #function }
+    }
+}
+
+fn traits(
+    kind: Kind,
+    function: &ItemFn,
+    signature: &Signature<'_>,
+    name: &str,
+    attributes: &Attributes,
+) -> TokenStream {
+    let ident = &function.sig.ident;
+    let everywhere = &attributes.everywhere;
+    let output = signature.output;
+    let input = signature.input.map_or_else(|| quote!(()), |input| quote!(#input));
+    let types = quote! {
+        type Input = #input;
+        type Output = #output;
+        const NAME: &'static str = #name;
+    };
+    let run = run(kind, function, signature);
+    match kind {
+        Kind::Orchestration => quote! {
+            #(#everywhere)*
+            impl ::reenact::Orchestration for #ident { #types #run }
+        },
+        Kind::Activity => quote! {
+            #(#everywhere)*
+            impl ::reenact::ActivityDefinition for #ident { #types }
+            #(#everywhere)*
+            impl ::reenact::Activity for #ident { #run }
+        },
+    }
+}
+
+fn run(kind: Kind, function: &ItemFn, signature: &Signature<'_>) -> TokenStream {
+    let ident = &function.sig.ident;
+    let context = format_ident!("{}", kind.context());
+    let error = format_ident!("{}", kind.error());
+    let (pattern, argument) = match signature.input {
+        Some(_) => (quote!(input), quote!(input)),
+        None => (quote!(()), quote!()),
+    };
+    let future = quote!(Self::#ident(ctx, #argument));
+    // An error type that does not convert is shown where it stands.
+    let convert = quote_spanned! {signature.error_span=>
+        ::core::result::Result::map_err(#future.await, ::core::convert::Into::into)
+    };
+    quote! {
+        async fn run(
+            ctx: ::reenact::#context,
+            #pattern: Self::Input,
+        ) -> ::core::result::Result<Self::Output, ::reenact::#error> {
+            #convert
+        }
+    }
+}
+
+/// The attributes of the function, by the place they belong to.
+#[derive(Default)]
+struct Attributes {
+    /// For the struct only.
+    documentation: Vec<Attribute>,
+    /// For every item: conditions, and the levels of lints.
+    everywhere: Vec<Attribute>,
+    /// For the function only: whatever acts on code.
+    inner: Vec<Attribute>,
+}
+
+impl Attributes {
+    fn sort(attributes: &[Attribute]) -> Self {
+        let mut sorted = Self::default();
+        for attribute in attributes {
+            let place = match attribute.path().get_ident().map(ToString::to_string).as_deref() {
+                Some("doc") => &mut sorted.documentation,
+                Some("deprecated") => {
+                    // As in a deprecated function, its own code may use what is deprecated.
+                    sorted.everywhere.push(parse_quote!(#[allow(deprecated)]));
+                    &mut sorted.documentation
+                }
+                Some("cfg" | "allow" | "warn" | "deny" | "forbid") => &mut sorted.everywhere,
+                _ => &mut sorted.inner,
+            };
+            place.push(attribute.clone());
+        }
+        sorted
+    }
+}
+
+#[cfg(test)]
+mod tests;

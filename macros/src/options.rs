@@ -1,0 +1,121 @@
+//! What stands in the parentheses of an attribute.
+
+use proc_macro2::{Span, TokenStream};
+use syn::ext::IdentExt;
+use syn::meta::ParseNestedMeta;
+use syn::parse::Parser;
+use syn::{Error, Ident, LitStr, Path};
+
+use crate::determinism::{self, Rule};
+use crate::kind::Kind;
+
+/// Bytes of the longest name, as in `reenact::limits::MAX_NAME_BYTES`.
+const MAX_NAME_BYTES: usize = 128;
+
+/// The options as the user wrote them.
+#[derive(Default)]
+pub(crate) struct Options {
+    name: Option<LitStr>,
+    allow: Option<Vec<&'static Rule>>,
+}
+
+impl Options {
+    pub(crate) fn parse(kind: Kind, tokens: TokenStream) -> Result<Self, Error> {
+        let mut options = Self::default();
+        syn::meta::parser(|option| options.take(kind, &option)).parse2(tokens)?;
+        Ok(options)
+    }
+
+    /// The name to store: the one given, or else the function's own.
+    pub(crate) fn name(&self, function: &Ident) -> Result<String, Error> {
+        let (name, span) = match &self.name {
+            Some(name) => (name.value(), name.span()),
+            None => (function.unraw().to_string(), function.span()),
+        };
+        check_name(&name, span)?;
+        Ok(name)
+    }
+
+    /// The rules of determinism that do not hold for this function.
+    pub(crate) fn allowed(&self) -> &[&'static Rule] {
+        self.allow.as_deref().unwrap_or_default()
+    }
+
+    fn take(&mut self, kind: Kind, option: &ParseNestedMeta<'_>) -> Result<(), Error> {
+        if option.path.is_ident("name") {
+            set_once(&mut self.name, name_value(option)?, option)
+        } else if option.path.is_ident("allow") && kind == Kind::Orchestration {
+            set_once(&mut self.allow, allowed_rules(option)?, option)
+        } else {
+            Err(option.error(unknown_option(kind, &option.path)))
+        }
+    }
+}
+
+fn set_once<T>(place: &mut Option<T>, value: T, option: &ParseNestedMeta<'_>) -> Result<(), Error> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Error::new_spanned(
+            &option.path,
+            format!("`{}` is given twice; leave one out", determinism::path_text(&option.path)),
+        )),
+    }
+}
+
+fn name_value(option: &ParseNestedMeta<'_>) -> Result<LitStr, Error> {
+    const HELP: &str = "the name is stored, so it must be a string literal: `name = \"…\"`";
+    let value = option.value().map_err(|_| option.error(HELP))?;
+    value.parse().map_err(|at: Error| Error::new(at.span(), HELP))
+}
+
+fn allowed_rules(option: &ParseNestedMeta<'_>) -> Result<Vec<&'static Rule>, Error> {
+    let mut rules = Vec::new();
+    if !option.input.peek(syn::token::Paren) {
+        return Err(option.error("say what to allow: `allow(tokio::time)`"));
+    }
+    option.parse_nested_meta(|rule| {
+        rules.push(rule_named(&rule.path)?);
+        Ok(())
+    })?;
+    Ok(rules)
+}
+
+fn rule_named(path: &Path) -> Result<&'static Rule, Error> {
+    let name = determinism::path_text(path);
+    determinism::RULES.iter().find(|rule| rule.name == name).ok_or_else(|| {
+        let known: Vec<_> = determinism::RULES.iter().map(|rule| rule.name).collect();
+        let message = format!("there is no rule `{name}`; the rules are {}", known.join(", "));
+        Error::new_spanned(path, message)
+    })
+}
+
+fn unknown_option(kind: Kind, path: &Path) -> String {
+    let name = determinism::path_text(path);
+    match kind {
+        Kind::Activity if name == "allow" => {
+            "`allow` is an option of `#[orchestration]` only: an activity may do anything".into()
+        }
+        Kind::Activity => format!("unknown option `{name}`; `#[activity]` takes `name = \"…\"`"),
+        Kind::Orchestration => format!(
+            "unknown option `{name}`; `#[orchestration]` takes `name = \"…\"` and `allow(…)`"
+        ),
+    }
+}
+
+fn check_name(name: &str, span: Span) -> Result<(), Error> {
+    if name.is_empty() {
+        return Err(Error::new(span, "the name is empty; give it at least one character"));
+    }
+    if name.len() > MAX_NAME_BYTES {
+        let message =
+            format!("the name has {} bytes; at most {MAX_NAME_BYTES} are allowed", name.len());
+        return Err(Error::new(span, message));
+    }
+    match name.chars().find(|c| c.is_control()) {
+        None => Ok(()),
+        Some(c) => {
+            let message = format!("the name has the control character {c:?}; leave it out");
+            Err(Error::new(span, message))
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Listing: filtered, ordered by id, a page at a time.
+
+use std::sync::Arc;
+
+use reenact_core::{InstanceId, ShardId};
+
+use super::kit::{Owner, id, name, turn};
+use super::{Hub, Stage};
+use crate::{
+    HistoryStore, InstanceFilter, InstanceState, InstanceSummary, PageRequest, Provider, TurnRecord,
+};
+
+/// Ids that a store might put in the wrong order, take for each other, or take for a pattern.
+const IDS: [&str; 14] = [
+    "~", "a", "a b", "B", "aa", "A", "order%1", "order_1", "orderX1", "ORDER_1", "order", "é",
+    "日", "order_10",
+];
+
+const STATES: [InstanceState; 4] = [
+    InstanceState::Running,
+    InstanceState::Completed,
+    InstanceState::Failed,
+    InstanceState::Terminated,
+];
+
+/// A store with one owner for each of its shards.
+struct Populated {
+    histories: Arc<dyn HistoryStore>,
+    owners: Vec<Owner>,
+}
+
+impl Populated {
+    /// With the instances of [`IDS`] in it, in several states and of two orchestrations.
+    async fn new<H: Hub>(stage: &Stage<H>) -> (Self, Vec<InstanceSummary>) {
+        let provider = stage.open().await;
+        let mut owners = Vec::new();
+        for shard in (0..provider.shards()).map(ShardId) {
+            owners.push(Owner::of(shard, &provider).await);
+        }
+        let store = Self { histories: provider.histories(), owners };
+        let mut summaries = Vec::new();
+        for (number, text) in IDS.into_iter().enumerate() {
+            let mut first = turn(&id(text), 0);
+            first.summary.state = STATES[number % STATES.len()];
+            first.summary.name = name(if number % 3 == 0 { "ship" } else { "pay" });
+            summaries.push(first.summary.clone());
+            store.append(first).await;
+        }
+        summaries.sort_by(|a, b| a.instance.as_str().cmp(b.instance.as_str()));
+        (store, summaries)
+    }
+
+    async fn append(&self, turn: TurnRecord) {
+        let shard = ShardId::of(&turn.summary.instance, self.owners.len() as u32);
+        self.owners[shard.0 as usize].store(vec![turn]).await;
+    }
+
+    /// The whole list, in pages of `limit`.
+    async fn list(&self, filter: &InstanceFilter, limit: usize) -> Vec<InstanceSummary> {
+        let mut instances = Vec::new();
+        let mut request = PageRequest { after: None, limit };
+        loop {
+            let page = self.histories.list(filter, &request).await.expect("a store can be listed");
+            assert!(page.instances.len() <= limit.max(1), "a page holds no more than asked for");
+            let is_last = page.next.is_none();
+            if !is_last {
+                assert_eq!(page.instances.len(), limit.max(1), "only the last page is not full");
+                let last = page.instances.last().map(|summary| &summary.instance);
+                assert!(last <= page.next.as_ref(), "the next page begins after this one");
+                assert!(request.after < page.next, "each page goes on after the one before");
+            }
+            let nothing_listed = instances.is_empty() && is_last;
+            assert!(nothing_listed || !page.instances.is_empty(), "a last page is not empty");
+            instances.extend(page.instances);
+            if is_last {
+                return instances;
+            }
+            request.after = page.next;
+        }
+    }
+
+    /// Asserts that exactly those of `all` are listed that `passes` lets through.
+    async fn assert_filtered(
+        &self,
+        all: &[InstanceSummary],
+        filter: InstanceFilter,
+        passes: impl Fn(&InstanceSummary) -> bool,
+    ) {
+        let expected: Vec<_> = all.iter().filter(|summary| passes(summary)).cloned().collect();
+        for limit in [1, 2, 100] {
+            let listed = self.list(&filter, limit).await;
+            assert_eq!(listed, expected, "what passes {filter:?} is listed, in pages of {limit}");
+        }
+    }
+}
+
+fn ids(summaries: &[InstanceSummary]) -> Vec<&str> {
+    summaries.iter().map(|summary| summary.instance.as_str()).collect()
+}
+
+/// An empty page, the last.
+pub async fn an_empty_store_lists_nothing<H: Hub>(stage: &Stage<H>) {
+    let histories = stage.open().await.histories();
+    let page = histories.list(&InstanceFilter::default(), &PageRequest::default()).await;
+    let page = page.expect("an empty store can be listed");
+    assert_eq!((page.instances, page.next), (vec![], None));
+}
+
+/// In the order of the ids' bytes, across all shards, with whole summaries.
+pub async fn instances_are_listed_by_id_in_pages_of_every_size<H: Hub>(stage: &Stage<H>) {
+    let (store, all) = Populated::new(stage).await;
+    for limit in (0..=IDS.len() + 1).chain([usize::MAX]) {
+        let listed = store.list(&InstanceFilter::default(), limit).await;
+        assert_eq!(ids(&listed), ids(&all), "ids are ordered by their bytes");
+        assert_eq!(listed, all, "a list gives the newest summaries");
+    }
+}
+
+/// A prefix is a plain text: its case counts, and no character of it is a wildcard.
+pub async fn each_filter_lets_through_what_it_says<H: Hub>(stage: &Stage<H>) {
+    let (store, all) = Populated::new(stage).await;
+    for state in STATES {
+        let filter = InstanceFilter { states: vec![state], ..Default::default() };
+        store.assert_filtered(&all, filter, |summary| summary.state == state).await;
+    }
+    for orchestration in ["ship", "pay", "SHIP", "unknown"] {
+        let filter = InstanceFilter { name: Some(name(orchestration)), ..Default::default() };
+        let passes = |summary: &InstanceSummary| summary.name.as_str() == orchestration;
+        store.assert_filtered(&all, filter, passes).await;
+    }
+    for prefix in ["", "a", "order", "order_", "order%", "order_1", "ORDER", "é", "zzz"] {
+        let filter = InstanceFilter { id_prefix: Some(prefix.to_owned()), ..Default::default() };
+        let passes = |summary: &InstanceSummary| summary.instance.as_str().starts_with(prefix);
+        store.assert_filtered(&all, filter, passes).await;
+    }
+}
+
+/// All of them must pass; of the states, any.
+pub async fn filters_combine<H: Hub>(stage: &Stage<H>) {
+    let (store, all) = Populated::new(stage).await;
+    let states = vec![InstanceState::Failed, InstanceState::Completed];
+    let filter = InstanceFilter { states: states.clone(), ..Default::default() };
+    store.assert_filtered(&all, filter, |summary| states.contains(&summary.state)).await;
+
+    let filter = InstanceFilter {
+        states: states.clone(),
+        name: Some(name("pay")),
+        id_prefix: Some("order".to_owned()),
+    };
+    let passes = |summary: &InstanceSummary| {
+        states.contains(&summary.state)
+            && summary.name.as_str() == "pay"
+            && summary.instance.as_str().starts_with("order")
+    };
+    assert!(all.iter().any(passes), "the case itself: something passes");
+    store.assert_filtered(&all, filter, passes).await;
+}
+
+/// What does not pass takes no place in a page, and a state counts as it is now.
+pub async fn pages_of_a_filtered_list_are_full<H: Hub>(stage: &Stage<H>) {
+    let (store, all) = Populated::new(stage).await;
+    let running = all.iter().find(|summary| summary.state == InstanceState::Running);
+    let running = running.expect("the case itself: one is running");
+    let mut finish = turn(&running.instance, 1);
+    finish.summary.state = InstanceState::Terminated;
+    finish.summary.name = running.name.clone();
+    store.append(finish.clone()).await;
+
+    let mut now = all.clone();
+    for summary in &mut now {
+        if summary.instance == running.instance {
+            *summary = finish.summary.clone();
+        }
+    }
+    for state in [InstanceState::Running, InstanceState::Terminated] {
+        let filter = InstanceFilter { states: vec![state], ..Default::default() };
+        store.assert_filtered(&now, filter, |summary| summary.state == state).await;
+    }
+}
+
+/// It may have been purged since.
+pub async fn a_list_may_begin_after_an_id_that_does_not_exist<H: Hub>(stage: &Stage<H>) {
+    let (store, all) = Populated::new(stage).await;
+    for after in ["\u{20}", "a!", "order0", "zz", "語語"] {
+        let request = PageRequest { after: Some(id(after)), limit: 100 };
+        let page = store.histories.list(&InstanceFilter::default(), &request).await;
+        let page = page.expect("a list may begin anywhere");
+        let expected: Vec<_> = ids(&all).into_iter().filter(|id| *id > after).collect();
+        assert_eq!(ids(&page.instances), expected, "what comes after {after:?}");
+        assert_eq!(page.next, None);
+    }
+}
+
+/// Whoever was there before the first page is listed once, whatever happens between the pages.
+pub async fn a_list_is_stable_while_instances_are_appended<H: Hub>(stage: &Stage<H>) {
+    let (store, all) = Populated::new(stage).await;
+    let mut listed: Vec<InstanceId> = Vec::new();
+    let mut request = PageRequest { after: None, limit: 2 };
+    for round in 0.. {
+        let page = store.histories.list(&InstanceFilter::default(), &request).await;
+        let page = page.expect("a store can be listed");
+        listed.extend(page.instances.into_iter().map(|summary| summary.instance));
+        let Some(next) = page.next else { break };
+        // One far behind the cursor, one far ahead of it, and a new turn of an old one.
+        store.append(turn(&id(&format!(" behind-{round}")), 0)).await;
+        store.append(turn(&id(&format!("鿕-ahead-{}", 99 - round)), 0)).await;
+        store.append(turn(&all[0].instance, round + 1)).await;
+        request.after = Some(next);
+        assert!(round < 100, "a list comes to its end");
+    }
+    assert!(listed.is_sorted_by(|a, b| a < b), "in order, and none twice: {listed:?}");
+    for summary in &all {
+        assert!(listed.contains(&summary.instance), "{} was there all the time", summary.instance);
+    }
+}

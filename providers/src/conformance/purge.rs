@@ -1,0 +1,142 @@
+//! Purging: a finished instance goes for good, with everything of it.
+
+use reenact_core::{ExecutionId, InstanceId, ShardId};
+
+use super::kit::{
+    Owner, SHARD, assert_conflict, assert_fenced, assert_not_found, expected, history, id_on,
+    last_turn, supersede, turn, turn_of,
+};
+use super::{Hub, Stage};
+use crate::{InstanceFilter, InstanceState, PageRequest, Provider, ProviderError};
+
+const SECOND: ExecutionId = ExecutionId(2);
+
+impl Owner {
+    async fn purge(&self, instance: &InstanceId) -> Result<(), ProviderError> {
+        self.histories.purge(instance, &self.lease).await
+    }
+
+    async fn assert_listed(&self, instances: &[&InstanceId]) {
+        let page = self.histories.list(&InstanceFilter::default(), &PageRequest::default()).await;
+        let listed = page.expect("a store can be listed").instances;
+        let listed: Vec<_> = listed.iter().map(|summary| &summary.instance).collect();
+        assert_eq!(listed, instances, "what is purged is not listed, all else is");
+    }
+}
+
+/// As if it had never been; its neighbour notices nothing.
+pub async fn a_purged_instance_is_gone_and_its_id_is_free<H: Hub>(stage: &Stage<H>) {
+    let owner = Owner::of(SHARD, &stage.open().await).await;
+    let (gone, kept) = (owner.id("gone"), owner.id("kept"));
+    owner.store(vec![turn(&gone, 0), last_turn(&gone, 1), last_turn(&kept, 0)]).await;
+    owner.assert_listed(&[&gone, &kept]).await;
+
+    owner.purge(&gone).await.expect("a finished instance can be purged");
+    owner.knows_nothing_of(&[&gone], "what is purged is gone for good").await;
+    owner.assert_listed(&[&kept]).await;
+    assert_not_found(owner.purge(&gone).await, "what is purged does not exist");
+
+    owner.refuses(turn(&gone, 2), "a purged history does not go on").await;
+    owner.store(vec![turn(&gone, 0)]).await;
+    assert_eq!(
+        history(&*owner.histories, &gone, ExecutionId::FIRST).await,
+        expected(&gone, ExecutionId::FIRST, 1),
+        "an id that was purged can be started again, with nothing of the old history"
+    );
+}
+
+/// Not only the newest.
+pub async fn all_executions_are_purged<H: Hub>(stage: &Stage<H>) {
+    let owner = Owner::of(SHARD, &stage.open().await).await;
+    let instance = owner.id("i");
+    let mut last = turn_of(&instance, SECOND, 0);
+    last.summary.state = InstanceState::Failed;
+    owner.store(vec![turn(&instance, 0), last]).await;
+    owner.purge(&instance).await.expect("a failed instance can be purged");
+    for execution in [ExecutionId::FIRST, SECOND] {
+        let read = owner.histories.read(&instance, execution, 0, 1).await;
+        assert_not_found(read, "no execution of a purged instance is left");
+    }
+
+    owner.store(vec![turn(&instance, 0)]).await;
+    let read = owner.histories.read(&instance, SECOND, 0, 1).await;
+    assert_not_found(read, "a new start brings no old execution back");
+}
+
+/// Neither in its first execution nor in a later one.
+pub async fn an_unfinished_instance_cannot_be_purged<H: Hub>(stage: &Stage<H>) {
+    let owner = Owner::of(SHARD, &stage.open().await).await;
+    let instance = owner.id("i");
+    owner.store(vec![turn(&instance, 0)]).await;
+    assert_conflict(owner.purge(&instance).await, "only a finished instance is purged");
+
+    owner.store(vec![turn_of(&instance, SECOND, 0)]).await;
+    assert_conflict(owner.purge(&instance).await, "only a finished instance is purged");
+    for execution in [ExecutionId::FIRST, SECOND] {
+        assert_eq!(
+            history(&*owner.histories, &instance, execution).await,
+            expected(&instance, execution, 1),
+            "what was refused to be purged is whole"
+        );
+    }
+}
+
+/// Nothing is there to purge.
+pub async fn purging_an_unknown_instance_is_not_found<H: Hub>(stage: &Stage<H>) {
+    let owner = Owner::of(SHARD, &stage.open().await).await;
+    assert_not_found(owner.purge(&owner.id("i")).await, "an unknown instance is not found");
+}
+
+/// It is a write.
+pub async fn purging_is_fenced<H: Hub>(stage: &Stage<H>) {
+    let mut owner = Owner::of(SHARD, &stage.open().await).await;
+    let instance = owner.id("i");
+    owner.store(vec![last_turn(&instance, 0)]).await;
+    let newest = supersede(stage, &*owner.leases, &owner.lease).await;
+    let refused = owner.purge(&instance).await;
+    assert_fenced(refused, SHARD, "an owner that was superseded can purge nothing");
+    assert_eq!(
+        history(&*owner.histories, &instance, ExecutionId::FIRST).await,
+        expected(&instance, ExecutionId::FIRST, 1),
+        "a fenced purge removes nothing"
+    );
+
+    owner.lease = newest;
+    owner.leases.release(&owner.lease).await.expect("a lease can be released");
+    let refused = owner.purge(&instance).await;
+    assert_fenced(refused, SHARD, "an owner that gave the shard up can purge nothing");
+}
+
+/// Owning one shard gives no right to another.
+pub async fn purging_needs_the_lease_of_the_instances_shard<H: Hub>(stage: &Stage<H>) {
+    let provider = stage.open().await;
+    let owner = Owner::of(SHARD, &provider).await;
+    let neighbour = Owner::of(ShardId(1), &provider).await;
+    let elsewhere = id_on(ShardId(1), provider.shards(), "i");
+    neighbour.store(vec![last_turn(&elsewhere, 0)]).await;
+    let refused = owner.purge(&elsewhere).await;
+    assert_conflict(refused, "an instance is purged under the lease of its own shard");
+    neighbour.purge(&elsewhere).await.expect("the owner of the shard can");
+}
+
+/// Durable when it returns; the new start of the id as well.
+pub async fn a_purge_survives_reopening<H: Hub>(stage: &Stage<H>) {
+    let provider = stage.open().await;
+    let owner = Owner::of(SHARD, &provider).await;
+    let (gone, again) = (owner.id("gone"), owner.id("again"));
+    let both = [turn(&gone, 0), last_turn(&gone, 1), turn(&again, 0), last_turn(&again, 1)];
+    owner.store(both.into()).await;
+    owner.purge(&gone).await.expect("a finished instance can be purged");
+    owner.purge(&again).await.expect("a finished instance can be purged");
+    owner.store(vec![turn(&again, 0)]).await;
+    drop(owner);
+
+    let owner = Owner::of(SHARD, &stage.reopen(provider).await).await;
+    owner.knows_nothing_of(&[&gone], "what is purged is gone for good").await;
+    owner.assert_listed(&[&again]).await;
+    assert_eq!(
+        history(&*owner.histories, &again, ExecutionId::FIRST).await,
+        expected(&again, ExecutionId::FIRST, 1),
+        "of an id that was purged and started again, the new history survives"
+    );
+}

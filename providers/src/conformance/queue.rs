@@ -1,0 +1,312 @@
+//! Messages to a shard: at least once, in order, and none twice while it is in the queue.
+
+use std::collections::BTreeSet;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use reenact_core::ShardId;
+use tokio::task::JoinSet;
+
+use super::kit::{SHARD, assert_too_large, id_on, poll_once, within};
+use super::{Hub, Stage};
+use crate::limits::{MAX_ROUTED_BYTES, MAX_ROUTED_KEY_BYTES};
+use crate::{Delivery, ExternalEventRouter, Message, Provider};
+
+/// The queue of one shard.
+struct Mail {
+    router: Arc<dyn ExternalEventRouter>,
+    shard: ShardId,
+    shards: u32,
+}
+
+impl Mail {
+    fn of(shard: ShardId, provider: &impl Provider) -> Self {
+        Self { router: provider.router(), shard, shards: provider.shards() }
+    }
+
+    fn message(&self, key: &str) -> Message {
+        let bytes = Arc::from(format!("bytes of {key}").into_bytes());
+        Message { key: key.to_owned(), to: id_on(self.shard, self.shards, "to"), bytes }
+    }
+
+    async fn send(&self, key: &str) {
+        let sent = self.router.send(self.shard, self.message(key)).await;
+        sent.expect("a message can be sent to any shard");
+    }
+
+    async fn receive(&self, limit: usize) -> Vec<Delivery> {
+        let received = within(
+            self.router.receive(self.shard, limit),
+            "a message that is in the queue and not being handled is delivered",
+        );
+        let deliveries = received.await.expect("a queue can be received from");
+        assert!(!deliveries.is_empty(), "receiving waits until there is a message");
+        for delivery in &deliveries {
+            let sent = self.message(&delivery.message.key);
+            assert_eq!(delivery.message, sent, "a message arrives as it was sent");
+        }
+        deliveries
+    }
+
+    /// Receives `count` messages, however many calls it takes.
+    async fn receive_all(&self, count: usize) -> Vec<Delivery> {
+        let mut deliveries = Vec::new();
+        while deliveries.len() < count {
+            deliveries.extend(self.receive(count - deliveries.len()).await);
+        }
+        deliveries
+    }
+
+    async fn acknowledge(&self, delivery: &Delivery) {
+        let acknowledged = self.router.acknowledge(self.shard, delivery.id).await;
+        acknowledged.expect("acknowledging is no error, however often and late");
+    }
+
+    /// Asserts that nothing is to be delivered: a message that is sent now is the next to arrive,
+    /// all alone.
+    async fn assert_empty(&self, marker: &str, contract: &str) {
+        self.send(marker).await;
+        let deliveries = self.receive(100).await;
+        assert_eq!(keys(&deliveries), [marker], "{contract}");
+        self.acknowledge(&deliveries[0]).await;
+    }
+}
+
+fn keys(deliveries: &[Delivery]) -> Vec<&str> {
+    deliveries.iter().map(|delivery| delivery.message.key.as_str()).collect()
+}
+
+/// Each of them for the first time, under an id of its own.
+pub async fn messages_are_delivered_in_order_of_arrival<H: Hub>(stage: &Stage<H>) {
+    let mail = Mail::of(SHARD, &stage.open().await);
+    for key in ["c", "a", "b"] {
+        mail.send(key).await;
+    }
+    let deliveries = mail.receive_all(3).await;
+    assert_eq!(keys(&deliveries), ["c", "a", "b"], "messages are delivered as they arrived");
+    assert!(deliveries.iter().all(|delivery| delivery.attempt == 1), "{deliveries:?}");
+    let ids: BTreeSet<u64> = deliveries.iter().map(|delivery| delivery.id.0).collect();
+    assert_eq!(ids.len(), 3, "each delivery has an id of its own");
+}
+
+/// The rest stays for the next call.
+pub async fn no_more_messages_are_delivered_than_asked_for<H: Hub>(stage: &Stage<H>) {
+    let mail = Mail::of(SHARD, &stage.open().await);
+    for key in ["1", "2", "3", "4"] {
+        mail.send(key).await;
+    }
+    for (limit, at_most) in [(1, 1), (2, 2), (0, 1)] {
+        let deliveries = mail.receive(limit).await;
+        assert!(deliveries.len() <= at_most, "{limit} were asked for (0 counts as 1)");
+    }
+}
+
+/// Whether it waits or is being handled; the first message stays as it was.
+pub async fn a_key_that_is_in_the_queue_is_not_taken_twice<H: Hub>(stage: &Stage<H>) {
+    let mail = Mail::of(SHARD, &stage.open().await);
+    mail.send("twice").await;
+    let other = Message { bytes: Arc::from(*b"another"), ..mail.message("twice") };
+    let again = mail.router.send(SHARD, other.clone()).await;
+    again.expect("sending a key again is no error");
+    mail.send("once").await;
+    let deliveries = mail.receive_all(2).await;
+    assert_eq!(keys(&deliveries), ["twice", "once"], "a key is in the queue once");
+
+    mail.router.send(SHARD, other).await.expect("sending a key again is no error");
+    mail.assert_empty("marker", "a key that is being handled is still in the queue").await;
+}
+
+/// Keys are remembered by the log, not by the queue.
+pub async fn an_acknowledged_key_can_be_sent_again<H: Hub>(stage: &Stage<H>) {
+    let mail = Mail::of(SHARD, &stage.open().await);
+    mail.send("again").await;
+    let first = mail.receive(10).await;
+    mail.acknowledge(&first[0]).await;
+    mail.send("again").await;
+    let second = mail.receive(10).await;
+    assert_eq!(keys(&second), ["again"], "a key that left the queue may come back");
+    assert_eq!(second[0].attempt, 1, "as a new message");
+    assert_ne!(second[0].id, first[0].id, "each delivery has an id of its own");
+}
+
+/// The handler may have died.
+pub async fn what_is_not_acknowledged_is_delivered_again_with_a_higher_attempt<H: Hub>(
+    stage: &Stage<H>,
+) {
+    let mail = Mail::of(SHARD, &stage.open().await);
+    mail.send("m").await;
+    let mut ids = BTreeSet::new();
+    for attempt in 1..=3 {
+        let deliveries = mail.receive(10).await;
+        assert_eq!(keys(&deliveries), ["m"]);
+        assert_eq!(deliveries[0].attempt, attempt, "each delivery is counted");
+        assert!(ids.insert(deliveries[0].id.0), "each delivery has an id of its own");
+        stage.outwait().await;
+    }
+}
+
+/// And only that.
+pub async fn what_is_acknowledged_is_never_delivered_again<H: Hub>(stage: &Stage<H>) {
+    let mail = Mail::of(SHARD, &stage.open().await);
+    for key in ["1", "2", "3"] {
+        mail.send(key).await;
+    }
+    let deliveries = mail.receive_all(3).await;
+    mail.acknowledge(&deliveries[1]).await;
+    stage.outwait().await;
+    let again = mail.receive_all(2).await;
+    let again: BTreeSet<&str> = keys(&again).into_iter().collect();
+    assert_eq!(again, ["1", "3"].into(), "what was not acknowledged comes again, the rest not");
+}
+
+/// Nor does it hit another message.
+pub async fn acknowledging_twice_or_late_is_no_error<H: Hub>(stage: &Stage<H>) {
+    let mail = Mail::of(SHARD, &stage.open().await);
+    mail.send("1").await;
+    let done = mail.receive(1).await;
+    mail.acknowledge(&done[0]).await;
+    mail.acknowledge(&done[0]).await;
+
+    mail.send("2").await;
+    let late = mail.receive(1).await;
+    stage.outwait().await;
+    let newer = mail.receive(1).await;
+    mail.acknowledge(&late[0]).await;
+    mail.acknowledge(&newer[0]).await;
+    mail.acknowledge(&late[0]).await;
+    mail.send("3").await;
+    mail.acknowledge(&done[0]).await;
+    assert_eq!(keys(&mail.receive(10).await), ["3"], "an old acknowledgement hits nothing new");
+}
+
+/// Rather than coming back empty.
+pub async fn receiving_waits_until_a_message_arrives<H: Hub>(stage: &Stage<H>) {
+    let mail = Mail::of(SHARD, &stage.open().await);
+    let mut receive = pin!(mail.receive(10));
+    let early = poll_once(receive.as_mut()).await;
+    assert!(early.is_pending(), "there is nothing to receive yet: {early:?}");
+    mail.send("m").await;
+    assert_eq!(keys(&receive.await), ["m"], "a message wakes whoever waits for it");
+}
+
+/// Nobody sends anything; time passes.
+pub async fn receiving_waits_until_a_delivery_has_run_out<H: Hub>(stage: &Stage<H>) {
+    let mail = Mail::of(SHARD, &stage.open().await);
+    mail.send("m").await;
+    mail.receive(10).await;
+    let mut receive = pin!(mail.receive(10));
+    let early = poll_once(receive.as_mut()).await;
+    assert!(early.is_pending(), "a message that is being handled is hidden: {early:?}");
+    stage.outwait().await;
+    let again = receive.await;
+    assert_eq!(keys(&again), ["m"], "a delivery that ran out wakes whoever waits");
+    assert_eq!(again[0].attempt, 2, "each delivery is counted");
+}
+
+/// However far it has come.
+pub async fn a_dropped_receive_loses_nothing<H: Hub>(stage: &Stage<H>) {
+    let mail = Mail::of(SHARD, &stage.open().await);
+    {
+        let mut waiting = pin!(mail.receive(10));
+        assert!(poll_once(waiting.as_mut()).await.is_pending());
+        mail.send("1").await;
+    }
+    mail.send("2").await;
+    drop(mail.receive(10));
+    let mut received = BTreeSet::new();
+    {
+        let mut begun = pin!(mail.receive(10));
+        if let Poll::Ready(deliveries) = poll_once(begun.as_mut()).await {
+            received.extend(deliveries.into_iter().map(|delivery| delivery.message.key));
+        }
+    }
+    stage.outwait().await;
+    while received.len() < 2 {
+        let deliveries = mail.receive(10).await;
+        received.extend(deliveries.into_iter().map(|delivery| delivery.message.key));
+    }
+    assert_eq!(received, ["1".to_owned(), "2".to_owned()].into(), "cancelling loses nothing");
+}
+
+/// The same key in both is two messages.
+pub async fn each_shard_has_its_own_queue<H: Hub>(stage: &Stage<H>) {
+    let provider = stage.open().await;
+    let (zero, one) = (Mail::of(SHARD, &provider), Mail::of(ShardId(1), &provider));
+    zero.send("same").await;
+    one.send("same").await;
+    one.send("other").await;
+    assert_eq!(keys(&one.receive_all(2).await), ["same", "other"]);
+    let delivery = zero.receive(10).await;
+    assert_eq!(keys(&delivery), ["same"], "a key counts within its shard");
+    zero.acknowledge(&delivery[0]).await;
+    zero.assert_empty("marker", "a message goes to its own shard only").await;
+}
+
+/// While somebody receives.
+pub async fn concurrent_senders_lose_nothing<H: Hub>(stage: &Stage<H>) {
+    const SENDERS: usize = 4;
+    const MESSAGES: usize = 50;
+    let mail = Arc::new(Mail::of(SHARD, &stage.open().await));
+    let mut senders = JoinSet::new();
+    for sender in 0..SENDERS {
+        let mail = Arc::clone(&mail);
+        senders.spawn(async move {
+            for number in 0..MESSAGES {
+                mail.send(&format!("{sender}/{number:03}")).await;
+            }
+        });
+    }
+    let mut received = Vec::new();
+    while received.len() < SENDERS * MESSAGES {
+        for delivery in mail.receive(7).await {
+            mail.acknowledge(&delivery).await;
+            received.push(delivery.message.key);
+        }
+    }
+    while let Some(sender) = senders.join_next().await {
+        sender.expect("senders do not disturb each other");
+    }
+    for sender in 0..SENDERS {
+        let prefix = format!("{sender}/");
+        let of_sender: Vec<_> = received.iter().filter(|key| key.starts_with(&prefix)).collect();
+        assert_eq!(of_sender.len(), MESSAGES, "each message arrives, once");
+        assert!(of_sender.is_sorted(), "the messages of a sender stay in order");
+    }
+}
+
+/// Up to the limits it is taken.
+pub async fn an_overlarge_message_is_refused<H: Hub>(stage: &Stage<H>) {
+    let mail = Mail::of(SHARD, &stage.open().await);
+    let large = |bytes: usize| Message { bytes: Arc::from(vec![7; bytes]), ..mail.message("m") };
+    let over = mail.router.send(SHARD, large(MAX_ROUTED_BYTES + 1)).await;
+    assert_too_large(over, "a message over the limit is refused");
+    let long_key = mail.message(&"k".repeat(MAX_ROUTED_KEY_BYTES + 1));
+    assert_too_large(mail.router.send(SHARD, long_key).await, "so is one whose key is");
+    mail.assert_empty("marker", "what is refused is not in the queue").await;
+
+    let largest = Message { key: "k".repeat(MAX_ROUTED_KEY_BYTES), ..large(MAX_ROUTED_BYTES) };
+    mail.router.send(SHARD, largest.clone()).await.expect("a message at the limits is taken");
+    let receive = mail.router.receive(SHARD, 1);
+    let deliveries = within(receive, "a message at the limits is delivered").await;
+    assert_eq!(deliveries.expect("it arrives")[0].message, largest);
+}
+
+/// Both what waits and what was being handled; not what was acknowledged.
+pub async fn a_queue_survives_reopening<H: Hub>(stage: &Stage<H>) {
+    let provider = stage.open().await;
+    let mail = Mail::of(SHARD, &provider);
+    for key in ["done", "in hand", "waiting"] {
+        mail.send(key).await;
+    }
+    let deliveries = mail.receive_all(2).await;
+    mail.acknowledge(&deliveries[0]).await;
+    drop(mail);
+
+    let mail = Mail::of(SHARD, &stage.reopen(provider).await);
+    mail.send("waiting").await;
+    let deliveries = mail.receive_all(2).await;
+    let received: BTreeSet<&str> = keys(&deliveries).into_iter().collect();
+    assert_eq!(received, ["in hand", "waiting"].into(), "a message that was sent is durable");
+    mail.assert_empty("marker", "what was acknowledged before the crash stays away").await;
+}

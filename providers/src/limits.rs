@@ -1,0 +1,82 @@
+//! Every limit of the stores, with its unit. Each is checked before anything is stored.
+
+use std::time::Duration;
+
+use reenact_core::limits::MAX_PAYLOAD_BYTES;
+
+use crate::{Batch, Message, ProviderError};
+
+/// Most turn bytes in one batch. It also bounds a single turn.
+pub const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
+
+/// Most bytes in one routed message: the largest payload, with room for what goes around it.
+pub const MAX_ROUTED_BYTES: usize = MAX_PAYLOAD_BYTES + 64 * 1024;
+
+/// Longest key of a routed message, in bytes of UTF-8.
+pub const MAX_ROUTED_KEY_BYTES: usize = 1024;
+
+/// Most messages in the queue of one shard, those being handled included.
+pub const MAX_QUEUED_MESSAGES: usize = 100_000;
+
+/// How long a sender is asked to wait when a queue is full.
+pub const FULL_QUEUE_RETRY: Duration = Duration::from_secs(1);
+
+/// The number of shards of a new store when nobody chooses another.
+pub const DEFAULT_SHARDS: u32 = 4;
+
+/// Most shards of one store.
+pub const MAX_SHARDS: u32 = 4096;
+
+/// How long a shard's lease holds unless it is renewed.
+pub const LEASE_TIME: Duration = Duration::from_secs(15);
+
+/// How long a delivered message stays hidden unless it is acknowledged.
+pub const VISIBILITY_TIME: Duration = Duration::from_secs(30);
+
+/// `TooLarge` when the batch is over [`MAX_BATCH_BYTES`].
+pub(crate) fn check_batch(batch: &Batch) -> Result<(), ProviderError> {
+    // The same bytes may stand in many turns, so the sum can be larger than the memory.
+    let bytes = batch.turns.iter().fold(0_usize, |sum, turn| sum.saturating_add(turn.bytes.len()));
+    check("the batch", bytes, MAX_BATCH_BYTES)
+}
+
+/// `TooLarge` when the message is over [`MAX_ROUTED_BYTES`], or its key over
+/// [`MAX_ROUTED_KEY_BYTES`].
+pub(crate) fn check_message(message: &Message) -> Result<(), ProviderError> {
+    check("the message's key", message.key.len(), MAX_ROUTED_KEY_BYTES)?;
+    check("the message", message.bytes.len(), MAX_ROUTED_BYTES)
+}
+
+fn check(what: &'static str, bytes: usize, limit: usize) -> Result<(), ProviderError> {
+    if bytes > limit {
+        return Err(ProviderError::TooLarge { what, bytes, limit });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use reenact_core::InstanceId;
+
+    use super::*;
+
+    #[test]
+    fn a_message_may_be_as_large_as_the_limits_and_no_larger() {
+        let message = |key: usize, bytes: usize| Message {
+            key: "k".repeat(key),
+            to: InstanceId::new("i").unwrap(),
+            bytes: Arc::from(vec![0; bytes]),
+        };
+        assert!(check_message(&message(MAX_ROUTED_KEY_BYTES, MAX_ROUTED_BYTES)).is_ok());
+        assert!(matches!(
+            check_message(&message(MAX_ROUTED_KEY_BYTES + 1, 0)),
+            Err(ProviderError::TooLarge { what: "the message's key", bytes: 1025, limit: 1024 })
+        ));
+        assert!(matches!(
+            check_message(&message(1, MAX_ROUTED_BYTES + 1)),
+            Err(ProviderError::TooLarge { what: "the message", .. })
+        ));
+    }
+}

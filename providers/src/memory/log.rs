@@ -1,0 +1,203 @@
+//! The histories of one shard.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use reenact_core::{ExecutionId, InstanceId};
+
+use crate::{InstanceFilter, InstanceSummary, ProviderError, StoredTurn, TurnPage, TurnRecord};
+
+/// The instances of one shard with their histories.
+#[derive(Default)]
+pub(super) struct Log {
+    /// Boxed, so that the table moves pointers when it grows.
+    rows: HashMap<InstanceId, Box<Row>>,
+    /// In order, for listing; appends to existing instances leave it alone.
+    ids: BTreeSet<InstanceId>,
+}
+
+/// The encoded events of the turns of one execution: the turn's number is the index.
+type Turns = Vec<Arc<[u8]>>;
+
+/// One instance.
+struct Row {
+    summary: InstanceSummary,
+    /// Of the newest execution.
+    turns: Turns,
+    /// Of the executions before it, from the first on.
+    earlier: Vec<Turns>,
+}
+
+/// Where an instance ends.
+#[derive(Clone, Copy)]
+struct Tip {
+    execution: ExecutionId,
+    /// The number of its next turn.
+    next: u64,
+}
+
+impl Log {
+    /// Whether the turns, one after the other, follow on what is stored.
+    pub(super) fn check(&self, turns: &[TurnRecord]) -> Result<(), ProviderError> {
+        let mut tips = HashMap::with_capacity(turns.len());
+        for turn in turns {
+            let instance = &turn.summary.instance;
+            match tips.entry(instance) {
+                Entry::Occupied(mut seen) => {
+                    let tip = Tip::after(Some(*seen.get()), turn)?;
+                    seen.insert(tip);
+                }
+                Entry::Vacant(unseen) => {
+                    let stored = self.rows.get(instance).map(|row| row.tip());
+                    unseen.insert(Tip::after(stored, turn)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends turns that were checked.
+    pub(super) fn apply(&mut self, turns: Vec<TurnRecord>) {
+        for turn in turns {
+            match self.rows.get_mut(&turn.summary.instance) {
+                Some(row) => row.push(turn),
+                None => {
+                    let instance = turn.summary.instance.clone();
+                    self.ids.insert(instance.clone());
+                    self.rows.insert(instance, Box::new(Row::new(turn)));
+                }
+            }
+        }
+    }
+
+    pub(super) fn read(
+        &self,
+        instance: &InstanceId,
+        execution: ExecutionId,
+        from: u64,
+        limit: usize,
+    ) -> Result<TurnPage, ProviderError> {
+        let row = self.rows.get(instance);
+        let turns = (row.and_then(|row| row.history(execution)))
+            .ok_or_else(|| ProviderError::NotFound { instance: instance.clone() })?;
+        let past_the_end = || ProviderError::Conflict {
+            reason: format!(
+                "execution {execution} of instance {instance} has {} turns, {from} is past the end",
+                turns.len()
+            ),
+        };
+        let start = usize::try_from(from).map_err(|_| past_the_end())?;
+        let rest = turns.get(start..).ok_or_else(past_the_end)?;
+        let taken = rest.len().min(limit.max(1));
+        Ok(TurnPage {
+            turns: (from..)
+                .zip(&rest[..taken])
+                .map(|(number, bytes)| StoredTurn { number, bytes: Arc::clone(bytes) })
+                .collect(),
+            next: (taken < rest.len()).then_some(from + taken as u64),
+        })
+    }
+
+    pub(super) fn summary(&self, instance: &InstanceId) -> Option<&InstanceSummary> {
+        self.rows.get(instance).map(|row| &row.summary)
+    }
+
+    /// Adds to `found` the first `limit` instances after `after` that pass the filter.
+    pub(super) fn list(
+        &self,
+        filter: &InstanceFilter,
+        after: Option<&InstanceId>,
+        limit: usize,
+        found: &mut Vec<InstanceSummary>,
+    ) {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let ids = self.ids.range::<InstanceId, _>((start, Bound::Unbounded));
+        let summaries = ids.filter_map(|id| self.summary(id));
+        found.extend(summaries.filter(|summary| filter.matches(summary)).take(limit).cloned());
+    }
+
+    pub(super) fn purge(&mut self, instance: &InstanceId) -> Result<(), ProviderError> {
+        let summary = self.summary(instance);
+        let summary =
+            summary.ok_or_else(|| ProviderError::NotFound { instance: instance.clone() })?;
+        if !summary.state.is_finished() {
+            let reason = format!("instance {instance} is not finished");
+            return Err(ProviderError::Conflict { reason });
+        }
+        self.rows.remove(instance);
+        self.ids.remove(instance);
+        Ok(())
+    }
+
+    /// The unfinished instances that must be woken, earliest first.
+    pub(super) fn to_wake(&self) -> Vec<InstanceSummary> {
+        let mut found: Vec<_> = (self.rows.values())
+            .map(|row| &row.summary)
+            .filter(|summary| summary.wake_at.is_some() && !summary.state.is_finished())
+            .cloned()
+            .collect();
+        // By id as well: the order of the table is random.
+        found.sort_unstable_by(|a, b| (a.wake_at, &a.instance).cmp(&(b.wake_at, &b.instance)));
+        found
+    }
+}
+
+impl Row {
+    fn new(first: TurnRecord) -> Self {
+        Self { summary: first.summary, turns: vec![first.bytes], earlier: Vec::new() }
+    }
+
+    fn push(&mut self, turn: TurnRecord) {
+        if turn.summary.execution != self.summary.execution {
+            let mut finished = std::mem::take(&mut self.turns);
+            finished.shrink_to_fit();
+            self.earlier.push(finished);
+        }
+        self.turns.push(turn.bytes);
+        self.summary = turn.summary;
+    }
+
+    fn tip(&self) -> Tip {
+        Tip { execution: self.summary.execution, next: self.turns.len() as u64 }
+    }
+
+    fn history(&self, execution: ExecutionId) -> Option<&Turns> {
+        if execution == self.summary.execution {
+            return Some(&self.turns);
+        }
+        let index = execution.0.checked_sub(ExecutionId::FIRST.0)?;
+        self.earlier.get(index as usize)
+    }
+}
+
+impl Tip {
+    /// The tip once `turn` stands after `tip` (`None`: there is no such instance yet); `Conflict`
+    /// when it cannot stand there.
+    fn after(tip: Option<Self>, turn: &TurnRecord) -> Result<Self, ProviderError> {
+        let (execution, number) = (turn.summary.execution, turn.number);
+        let follows = match tip {
+            None => execution == ExecutionId::FIRST && number == 0,
+            Some(tip) if execution == tip.execution => number == tip.next,
+            Some(tip) => Some(execution.0) == tip.execution.0.checked_add(1) && number == 0,
+        };
+        if !follows {
+            return Err(conflict(tip, turn));
+        }
+        Ok(Self { execution, next: number + 1 })
+    }
+}
+
+fn conflict(tip: Option<Tip>, turn: &TurnRecord) -> ProviderError {
+    let InstanceSummary { instance, execution, .. } = &turn.summary;
+    let came =
+        format!("turn {} of execution {execution} came for instance {instance}", turn.number);
+    let stored = match tip {
+        None => "which does not exist".to_owned(),
+        Some(tip) => {
+            format!("which stands before turn {} of execution {}", tip.next, tip.execution)
+        }
+    };
+    ProviderError::Conflict { reason: format!("{came}, {stored}") }
+}

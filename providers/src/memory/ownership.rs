@@ -1,0 +1,63 @@
+//! Who owns a shard.
+
+use reenact_core::{ShardId, Timestamp};
+
+use crate::limits::LEASE_TIME;
+use crate::{Epoch, Lease, ProviderError};
+
+/// The lease of one shard.
+pub(super) struct Ownership {
+    shard: ShardId,
+    /// Of the newest lease, even if it was released: the next one must be higher.
+    newest: Epoch,
+    /// Whoever took the newest lease and did not release it. Nobody before the first.
+    holder: Option<Holder>,
+}
+
+struct Holder {
+    owner: String,
+    expires: Timestamp,
+}
+
+impl Ownership {
+    pub(super) fn new(shard: ShardId) -> Self {
+        Self { shard, newest: Epoch(0), holder: None }
+    }
+
+    /// `Fenced` unless `epoch` is of the newest lease, and that one was not released. One that has
+    /// run out still counts until another takes the shard: nobody else can have written.
+    pub(super) fn check(&self, epoch: Epoch) -> Result<(), ProviderError> {
+        if epoch == self.newest && self.holder.is_some() {
+            return Ok(());
+        }
+        Err(ProviderError::Fenced { shard: self.shard })
+    }
+
+    pub(super) fn acquire(&mut self, owner: &str, now: Timestamp) -> Result<Lease, ProviderError> {
+        if let Some(holder) = self.holder.as_ref().filter(|holder| now < holder.expires) {
+            let reason =
+                format!("{} holds shard {} until {}", holder.owner, self.shard, holder.expires);
+            return Err(ProviderError::Conflict { reason });
+        }
+        self.newest = Epoch(self.newest.0 + 1);
+        Ok(self.hold(owner.to_owned(), now))
+    }
+
+    pub(super) fn renew(&mut self, epoch: Epoch, now: Timestamp) -> Result<Lease, ProviderError> {
+        self.check(epoch)?;
+        let holder = self.holder.take().ok_or(ProviderError::Fenced { shard: self.shard })?;
+        Ok(self.hold(holder.owner, now))
+    }
+
+    pub(super) fn release(&mut self, epoch: Epoch) {
+        if epoch == self.newest {
+            self.holder = None;
+        }
+    }
+
+    fn hold(&mut self, owner: String, now: Timestamp) -> Lease {
+        let expires = now + LEASE_TIME;
+        self.holder = Some(Holder { owner: owner.clone(), expires });
+        Lease { shard: self.shard, epoch: self.newest, owner, expires: Some(expires) }
+    }
+}

@@ -1,0 +1,156 @@
+//! The messages to one shard.
+
+use std::collections::{BTreeMap, HashSet};
+
+use reenact_core::Timestamp;
+
+use crate::limits::{FULL_QUEUE_RETRY, MAX_QUEUED_MESSAGES, VISIBILITY_TIME};
+use crate::{Delivery, DeliveryId, Message, ProviderError};
+
+/// A queue in which a message is either waiting, or handed out and hidden for a while.
+#[derive(Default)]
+pub(super) struct Queue {
+    /// By arrival, so that what comes back from its handler is in its old place again.
+    waiting: BTreeMap<Arrival, Queued>,
+    /// By delivery, and so by the time at which they run out.
+    handed_out: BTreeMap<u64, HandedOut>,
+    /// Of all messages, waiting or handed out.
+    keys: HashSet<String>,
+    arrivals: u64,
+    deliveries: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Arrival(u64);
+
+struct Queued {
+    attempts: u32,
+    message: Message,
+}
+
+struct HandedOut {
+    arrival: Arrival,
+    visible_again: Timestamp,
+    queued: Queued,
+}
+
+impl Queue {
+    /// Puts a message at the end, unless its key is in the queue. `Throttled` when it is full.
+    pub(super) fn push(&mut self, message: Message) -> Result<(), ProviderError> {
+        if self.keys.contains(&message.key) {
+            return Ok(());
+        }
+        if self.keys.len() >= MAX_QUEUED_MESSAGES {
+            return Err(ProviderError::Throttled { retry_after: FULL_QUEUE_RETRY });
+        }
+        self.keys.insert(message.key.clone());
+        self.arrivals += 1;
+        self.waiting.insert(Arrival(self.arrivals), Queued { attempts: 0, message });
+        Ok(())
+    }
+
+    /// Hands out up to `limit` messages (0 counts as 1), oldest first.
+    pub(super) fn take(&mut self, limit: usize, now: Timestamp) -> Vec<Delivery> {
+        self.take_back(now);
+        let count = self.waiting.len().min(limit.max(1));
+        let mut deliveries = Vec::with_capacity(count);
+        while deliveries.len() < count
+            && let Some((arrival, queued)) = self.waiting.pop_first()
+        {
+            deliveries.push(self.hand_out(arrival, queued, now));
+        }
+        deliveries
+    }
+
+    /// When the next message that is handed out becomes visible again.
+    pub(super) fn next_visible(&self) -> Option<Timestamp> {
+        self.handed_out.first_key_value().map(|(_, first)| first.visible_again)
+    }
+
+    /// Removes the message of a delivery, unless it has been handed out anew since.
+    pub(super) fn acknowledge(&mut self, delivery: DeliveryId) {
+        if let Some(handed_out) = self.handed_out.remove(&delivery.0) {
+            self.keys.remove(&handed_out.queued.message.key);
+        }
+    }
+
+    /// Makes visible what was handed out and not acknowledged in time. A clock that was set back
+    /// may delay it; nothing is lost.
+    fn take_back(&mut self, now: Timestamp) {
+        while let Some(first) = self.handed_out.first_entry()
+            && first.get().visible_again <= now
+        {
+            let handed_out = first.remove();
+            self.waiting.insert(handed_out.arrival, handed_out.queued);
+        }
+    }
+
+    fn hand_out(&mut self, arrival: Arrival, mut queued: Queued, now: Timestamp) -> Delivery {
+        queued.attempts = queued.attempts.saturating_add(1);
+        self.deliveries += 1;
+        let delivery = Delivery {
+            id: DeliveryId(self.deliveries),
+            attempt: queued.attempts,
+            message: queued.message.clone(),
+        };
+        let visible_again = now + VISIBILITY_TIME;
+        self.handed_out.insert(self.deliveries, HandedOut { arrival, visible_again, queued });
+        delivery
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use reenact_core::InstanceId;
+
+    use super::*;
+
+    fn message(key: usize) -> Message {
+        let to = InstanceId::new("i").unwrap();
+        Message { key: key.to_string(), to, bytes: Arc::from([]) }
+    }
+
+    #[test]
+    fn a_full_queue_asks_for_patience_until_a_message_is_acknowledged() {
+        let mut queue = Queue::default();
+        for key in 0..MAX_QUEUED_MESSAGES {
+            queue.push(message(key)).unwrap();
+        }
+        let refused = queue.push(message(MAX_QUEUED_MESSAGES));
+        assert!(matches!(refused, Err(ProviderError::Throttled { .. })));
+        queue.push(message(0)).expect("a message that is in the queue already is no burden");
+
+        let delivery = queue.take(1, Timestamp::EPOCH).remove(0);
+        assert!(queue.push(message(MAX_QUEUED_MESSAGES)).is_err(), "handed out is not gone");
+        queue.acknowledge(delivery.id);
+        queue.push(message(MAX_QUEUED_MESSAGES)).expect("there is room again");
+    }
+
+    #[test]
+    fn a_message_that_comes_back_is_ahead_of_those_that_came_later() {
+        let mut queue = Queue::default();
+        queue.push(message(1)).unwrap();
+        queue.push(message(2)).unwrap();
+        queue.take(1, Timestamp::EPOCH);
+        let keys = |deliveries: Vec<Delivery>| -> Vec<String> {
+            deliveries.into_iter().map(|delivery| delivery.message.key).collect()
+        };
+        let later = Timestamp::EPOCH + VISIBILITY_TIME;
+        assert_eq!(keys(queue.take(0, later)), ["1"]);
+        assert_eq!(keys(queue.take(9, later)), ["2"]);
+    }
+
+    #[test]
+    fn a_late_acknowledgement_leaves_the_newer_delivery_alone() {
+        let mut queue = Queue::default();
+        queue.push(message(1)).unwrap();
+        let late = queue.take(1, Timestamp::EPOCH).remove(0);
+        let newer = queue.take(1, Timestamp::EPOCH + VISIBILITY_TIME).remove(0);
+        queue.acknowledge(late.id);
+        assert!(queue.next_visible().is_some(), "the newer handler still has it");
+        queue.acknowledge(newer.id);
+        assert!(queue.next_visible().is_none());
+    }
+}

@@ -1,0 +1,47 @@
+//! For host programs that are ractor programs themselves: instances as actors.
+//!
+//! The only module in which ractor's types appear. The version of `ractor` is 0.16.
+
+pub use ractor::ActorRef;
+pub use reenact_actors::{InstanceMessage, Reply};
+use reenact_core::{InstanceId, Orchestration};
+
+use crate::{Client, InstanceHandle, Result};
+
+impl Client {
+    /// The actor of an instance, which is brought into memory for it. The reference serves as long
+    /// as the instance stays in memory; ask again when a `cast` gives its message back.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Finished`](crate::Error::Finished),
+    /// [`Error::Parked`](crate::Error::Parked), [`Error::Interrupted`](crate::Error::Interrupted),
+    /// [`Error::Store`](crate::Error::Store).
+    pub async fn actor(&self, id: &InstanceId) -> Result<ActorRef<InstanceMessage>> {
+        self.runtime().actor(id).await
+    }
+
+    /// Starts an instance and gives its actor. When the instance has finished already, it has none:
+    /// [`Error::Finished`](crate::Error::Finished).
+    ///
+    /// # Errors
+    /// As [`start_new`](Client::start_new) and [`actor`](Client::actor).
+    pub async fn spawn<O: Orchestration>(
+        &self,
+        orchestration: O,
+        input: O::Input,
+    ) -> Result<(InstanceHandle<O::Output>, ActorRef<InstanceMessage>)> {
+        let handle = self.start_new(orchestration, input).await?;
+        let actor = self.actor(handle.id()).await?;
+        Ok((handle, actor))
+    }
+}
+
+impl<T> InstanceHandle<T> {
+    /// The instance's actor; see [`Client::actor`].
+    ///
+    /// # Errors
+    /// As [`Client::actor`].
+    pub async fn actor(&self) -> Result<ActorRef<InstanceMessage>> {
+        self.client().actor(self.id()).await
+    }
+}

@@ -1,0 +1,176 @@
+//! What can be asked of instances.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+
+#[cfg(doc)]
+use reenact_actors::Error;
+use reenact_actors::{ExternalEvent, Result, Runtime};
+use reenact_core::{History, InstanceId, Orchestration, Payload};
+use reenact_providers::{InstanceFilter, InstancePage, PageRequest};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::handle::InstanceHandle;
+use crate::start::StartNew;
+use crate::status::InstanceStatus;
+
+/// Starts instances, sends them events, and asks how they are. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    runtime: Runtime,
+}
+
+impl Client {
+    pub(crate) fn new(runtime: Runtime) -> Self {
+        Self { runtime }
+    }
+
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Starts an instance. Durable when the await returns; see [`StartNew`] for its options and
+    /// errors.
+    ///
+    /// ```
+    /// # use reenact::prelude::*;
+    /// # #[orchestration]
+    /// # async fn welcome(_ctx: OrchestrationContext, name: String) -> Result<String, OrchestrationError> {
+    /// #     Ok(name)
+    /// # }
+    /// # async fn start(host: &Host) -> reenact::Result<()> {
+    /// let any_id = host.start_new(welcome, "Ada".to_string()).await?;
+    /// let own_id = host.start_new(welcome, "Grace".to_string()).id("grace").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn start_new<O: Orchestration>(
+        &self,
+        _orchestration: O,
+        input: O::Input,
+    ) -> StartNew<O::Output> {
+        StartNew::new(self.clone(), O::NAME, Payload::encode(&input), true)
+    }
+
+    /// Starts an instance of an orchestration that is known by name only. The input is checked
+    /// against the orchestration's type before anything is stored.
+    pub fn start_new_by_name<T: DeserializeOwned>(
+        &self,
+        orchestration: &str,
+        input: impl Serialize,
+    ) -> StartNew<T> {
+        StartNew::new(self.clone(), orchestration, Payload::encode(&input), false)
+    }
+
+    /// Starts an instance under an id and waits for its result. For scripts and tests.
+    ///
+    /// # Errors
+    /// As [`start_new`](Self::start_new) and [`InstanceHandle::result`].
+    pub async fn run_to_completion<O: Orchestration>(
+        &self,
+        id: &str,
+        orchestration: O,
+        input: O::Input,
+    ) -> Result<O::Output> {
+        self.start_new(orchestration, input).id(id).await?.result().await
+    }
+
+    /// A handle on an instance whose id is known. Whether it exists shows when the handle is used.
+    pub fn instance<T: DeserializeOwned>(&self, id: &InstanceId) -> InstanceHandle<T> {
+        InstanceHandle::new(self.clone(), id.clone())
+    }
+
+    /// Raises an external event on an instance. Durable when the await returns; see [`RaiseEvent`]
+    /// for its options and errors.
+    pub fn raise_event(&self, id: &InstanceId, name: &str, data: impl Serialize) -> RaiseEvent {
+        let event = ExternalEvent::new(name, &data);
+        RaiseEvent { client: self.clone(), id: id.clone(), event }
+    }
+
+    /// How an instance is, as far as it is durable.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
+    pub async fn get_status(&self, id: &InstanceId) -> Result<InstanceStatus> {
+        let summary = self.runtime.summary(id).await?;
+        let finished = summary.state.is_finished();
+        let outcome = if finished { self.runtime.end_of(id).await? } else { None };
+        Ok(InstanceStatus::new(summary, outcome, self.runtime.parked(id)))
+    }
+
+    /// Everything that happened to an instance in its newest execution, as far as it is durable.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
+    pub async fn history(&self, id: &InstanceId) -> Result<History> {
+        self.runtime.history(id).await
+    }
+
+    /// Instances that pass a filter, ordered by id, a page at a time.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn list(&self, filter: &InstanceFilter, page: &PageRequest) -> Result<InstancePage> {
+        self.runtime.list(filter, page).await
+    }
+
+    /// Ends an instance without asking its code: no compensation runs. Running activities are told
+    /// that nobody waits for them. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Finished`], [`Error::Busy`], [`Error::ShuttingDown`],
+    /// [`Error::Interrupted`], [`Error::Store`].
+    pub async fn terminate(&self, id: &InstanceId, reason: &str) -> Result<()> {
+        self.runtime.terminate(id, reason).await
+    }
+
+    /// Removes a finished instance with its history, for good. Its id is free then.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::NotFinished`], [`Error::Interrupted`], [`Error::Store`].
+    pub async fn purge(&self, id: &InstanceId) -> Result<()> {
+        self.runtime.purge(id).await
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+/// An external event on its way. Await it to raise it; nothing happens before.
+///
+/// # Errors
+/// - [`Error::InvalidName`], [`Error::InvalidPayload`]: the name, the key or the data cannot be.
+/// - [`Error::NotFound`], [`Error::Finished`], [`Error::Parked`], [`Error::TooManyEvents`]: the
+///   instance does not take it.
+/// - [`Error::Busy`], [`Error::ShuttingDown`]: the host does not take it.
+/// - [`Error::Interrupted`], [`Error::Store`]: whether it counted may not be known; raise it again
+///   with the same key.
+#[must_use = "nothing is raised until it is awaited"]
+pub struct RaiseEvent {
+    client: Client,
+    id: InstanceId,
+    event: Result<ExternalEvent>,
+}
+
+impl RaiseEvent {
+    /// An idempotency key: of the events that are raised on an instance with one key, the first
+    /// counts, for as long as the execution lasts.
+    pub fn key(mut self, key: &str) -> Self {
+        self.event = self.event.and_then(|event| event.with_key(key));
+        self
+    }
+}
+
+impl IntoFuture for RaiseEvent {
+    type Output = Result<()>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.client.runtime.raise_event(&self.id, self.event?).await })
+    }
+}

@@ -1,0 +1,99 @@
+//! One instance, from outside.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use reenact_actors::{Error, Result};
+use reenact_core::{History, InstanceId, Outcome};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::client::{Client, RaiseEvent};
+use crate::status::InstanceStatus;
+
+/// A handle on one instance, whose result is a `T`. Dropping it does nothing to the instance.
+pub struct InstanceHandle<T> {
+    client: Client,
+    id: InstanceId,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T> InstanceHandle<T> {
+    pub(crate) fn new(client: Client, id: InstanceId) -> Self {
+        Self { client, id, output: PhantomData }
+    }
+
+    /// The instance's id.
+    pub fn id(&self) -> &InstanceId {
+        &self.id
+    }
+
+    /// Raises an external event. Durable when the await returns; see [`RaiseEvent`].
+    pub fn raise_event(&self, name: &str, data: impl Serialize) -> RaiseEvent {
+        self.client.raise_event(&self.id, name, data)
+    }
+
+    /// How the instance is; see [`Client::get_status`].
+    ///
+    /// # Errors
+    /// As [`Client::get_status`].
+    pub async fn status(&self) -> Result<InstanceStatus> {
+        self.client.get_status(&self.id).await
+    }
+
+    /// Everything that happened; see [`Client::history`].
+    ///
+    /// # Errors
+    /// As [`Client::history`].
+    pub async fn history(&self) -> Result<History> {
+        self.client.history(&self.id).await
+    }
+
+    /// Ends the instance without asking its code; see [`Client::terminate`].
+    ///
+    /// # Errors
+    /// As [`Client::terminate`].
+    pub async fn terminate(&self, reason: &str) -> Result<()> {
+        self.client.terminate(&self.id, reason).await
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl<T: DeserializeOwned> InstanceHandle<T> {
+    /// Waits for the instance's end and gives its result. Can be called again. Cancelling it is
+    /// harmless.
+    ///
+    /// # Errors
+    /// - [`Error::Failed`]: the orchestration returned an error, panicked, or passed a limit.
+    /// - [`Error::Terminated`]: somebody terminated it.
+    /// - [`Error::Parked`]: it cannot go on as it is; also when that happens while this waits.
+    /// - [`Error::InvalidPayload`]: the result is not a `T`.
+    /// - [`Error::NotFound`], [`Error::ShuttingDown`], [`Error::Store`], [`Error::Unreadable`].
+    pub async fn result(&self) -> Result<T> {
+        let instance = self.id.clone();
+        match self.client.runtime().outcome(&self.id).await? {
+            Outcome::Completed(output) => output.decode().map_err(|source| Error::InvalidPayload {
+                what: format!("the result of instance `{instance}`"),
+                source,
+            }),
+            Outcome::Failed(source) => Err(Error::Failed { instance, source }),
+            Outcome::Terminated { reason } => Err(Error::Terminated { instance, reason }),
+            other => Err(Error::Unreadable { instance, reason: format!("it ended as {other:?}") }),
+        }
+    }
+}
+
+impl<T> Clone for InstanceHandle<T> {
+    fn clone(&self) -> Self {
+        Self::new(self.client.clone(), self.id.clone())
+    }
+}
+
+impl<T> fmt::Debug for InstanceHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InstanceHandle").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,198 @@
+//! Hosts: where orchestrations and activities run.
+
+use std::future::Future;
+use std::ops::Deref;
+
+use reenact_actors::{Activity, ActivityContext, Error, HostOptions, Registry, Result, Runtime};
+use reenact_core::{ActivityError, Orchestration, OrchestrationContext, OrchestrationError};
+use reenact_providers::Provider;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
+
+use crate::client::Client;
+
+/// A running host. It is also a [`Client`] of itself.
+///
+/// Dropping it without [`shutdown`](Host::shutdown) ends it at once, as a crash would: nothing that
+/// was acknowledged is lost, and what ran goes on when a host starts again.
+pub struct Host {
+    client: Client,
+    /// Taken when it has ended.
+    running: Option<Runtime>,
+}
+
+/// What a host is to be. See [`Host::builder`].
+#[must_use = "a builder does nothing until it starts a host"]
+pub struct HostBuilder {
+    provider: Option<Box<dyn Provider>>,
+    registry: Result<Registry>,
+    options: HostOptions,
+}
+
+impl Host {
+    /// Describes a host, step by step.
+    ///
+    /// ```
+    /// use reenact::prelude::*;
+    ///
+    /// #[activity]
+    /// async fn greet(_ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
+    ///     Ok(format!("Hello, {name}!"))
+    /// }
+    ///
+    /// #[orchestration]
+    /// async fn welcome(
+    ///     ctx: OrchestrationContext,
+    ///     name: String,
+    /// ) -> Result<String, OrchestrationError> {
+    ///     Ok(ctx.call_activity(greet, name).await?)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> reenact::Result<()> {
+    /// let host = Host::builder()
+    ///     .provider(InMemory::new())
+    ///     .orchestration(welcome)
+    ///     .activity(greet)
+    ///     .start()
+    ///     .await?;
+    /// let instance = host.start_new(welcome, "Ada".to_string()).await?;
+    /// assert_eq!(instance.result().await?, "Hello, Ada!");
+    /// host.shutdown().await
+    /// # }
+    /// ```
+    pub fn builder() -> HostBuilder {
+        HostBuilder {
+            provider: None,
+            registry: Ok(Registry::default()),
+            options: HostOptions::default(),
+        }
+    }
+
+    /// A client of this host: cheap to clone, and independent of the host's lifetime. Once the host
+    /// has ended, its calls give [`Error::ShuttingDown`] or [`Error::Interrupted`].
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Number of instances in memory.
+    pub fn in_memory(&self) -> usize {
+        self.client.runtime().in_memory()
+    }
+
+    /// Ends the host gracefully: lets nobody in, starts no more activities, waits for those that
+    /// run, up to [`HostOptions::shutdown_deadline`], and makes everything durable that has come.
+    /// Activities that run past the deadline are cancelled and cut off; they run again when a host
+    /// starts again. Cancelling this ends the host at once.
+    ///
+    /// # Errors
+    /// None as yet.
+    pub async fn shutdown(mut self) -> Result<()> {
+        if let Some(runtime) = &self.running {
+            runtime.shutdown().await;
+        }
+        self.running = None;
+        Ok(())
+    }
+
+    /// Ends the host at once, as a crash would: nothing more is made durable, nobody is told. For
+    /// tests of what happens after a crash; when it returns, another host can start on the provider.
+    pub async fn abort(mut self) {
+        if let Some(runtime) = self.running.take() {
+            runtime.abort().await;
+        }
+    }
+}
+
+impl Deref for Host {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let Some(runtime) = self.running.take() else { return };
+        // Without a tokio runtime the host's actors have gone already.
+        if let Ok(tokio) = Handle::try_current() {
+            tokio.spawn(async move { runtime.abort().await });
+        }
+    }
+}
+
+impl HostBuilder {
+    /// Where the logs are. Needed.
+    pub fn provider(mut self, provider: impl Provider) -> Self {
+        self.provider = Some(Box::new(provider));
+        self
+    }
+
+    /// Adds an orchestration.
+    pub fn orchestration<O: Orchestration>(mut self, _orchestration: O) -> Self {
+        self.add(Registry::add_orchestration::<O>);
+        self
+    }
+
+    /// Adds an activity.
+    pub fn activity<A: Activity>(mut self, _activity: A) -> Self {
+        self.add(Registry::add_activity::<A>);
+        self
+    }
+
+    /// Adds an orchestration by name, for programs that know it only when they run.
+    pub fn register_orchestration<I, T, F, R>(mut self, name: &str, code: F) -> Self
+    where
+        I: DeserializeOwned + Send + 'static,
+        T: Serialize,
+        F: Fn(OrchestrationContext, I) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<T, OrchestrationError>> + Send + 'static,
+    {
+        self.add(|registry| registry.register_orchestration(name, code));
+        self
+    }
+
+    /// Adds an activity by name, for programs that know it only when they run.
+    pub fn register_activity<I, O, F, R>(mut self, name: &str, code: F) -> Self
+    where
+        I: DeserializeOwned + Send + 'static,
+        O: Serialize,
+        F: Fn(ActivityContext, I) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<O, ActivityError>> + Send + 'static,
+    {
+        self.add(|registry| registry.register_activity(name, code));
+        self
+    }
+
+    /// Takes other options than the default.
+    pub fn options(mut self, options: HostOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Starts the host: acquires the shards of its provider and recovers what is unfinished.
+    /// Must be called within a tokio runtime with time enabled.
+    ///
+    /// # Errors
+    /// - [`Error::NoProvider`] when none was given.
+    /// - [`Error::InvalidName`], [`Error::RegisteredTwice`], [`Error::UnknownActivity`] when what
+    ///   was registered does not fit together.
+    /// - [`Error::Startup`] when the provider does not let it start; for instance, because another
+    ///   host holds the shards for longer than [`HostOptions::lease_patience`].
+    pub async fn start(self) -> Result<Host> {
+        let provider = self.provider.ok_or(Error::NoProvider)?;
+        let runtime = Runtime::start(&*provider, self.registry?, self.options).await?;
+        Ok(Host { client: Client::new(runtime.clone()), running: Some(runtime) })
+    }
+
+    /// The first mistake is kept for [`start`](Self::start).
+    fn add(&mut self, add: impl FnOnce(&mut Registry) -> Result<()>) {
+        if let Ok(registry) = &mut self.registry
+            && let Err(error) = add(registry)
+        {
+            self.registry = Err(error);
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What a program with orchestrations usually needs: `use reenact::prelude::*;`
+
+pub use std::time::Duration;
+
+pub use crate::{
+    Activity, ActivityContext, ActivityDefinition, ActivityError, Client, DurableFuture,
+    DurableOutput, Host, HostOptions, InMemory, InstanceHandle, InstanceId, Orchestration,
+    OrchestrationContext, OrchestrationError, activity, orchestration,
+};

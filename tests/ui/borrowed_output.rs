@@ -1,0 +1,8 @@
+use reenact::prelude::*;
+
+#[activity]
+async fn greet(_ctx: ActivityContext) -> Result<&'static str, ActivityError> {
+    Ok("Hello")
+}
+
+fn main() {}

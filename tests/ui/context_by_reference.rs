@@ -1,0 +1,8 @@
+use reenact::prelude::*;
+
+#[orchestration]
+async fn welcome(_ctx: &OrchestrationContext, name: String) -> Result<String, OrchestrationError> {
+    Ok(name)
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use reenact::prelude::*;
+
+#[activity]
+async fn greet() -> Result<String, ActivityError> {
+    Ok("Hello".to_string())
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use reenact::prelude::*;
+
+#[orchestration]
+async fn welcome(_ctx: OrchestrationContext, _name: String) {}
+
+fn main() {}

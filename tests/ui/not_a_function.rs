@@ -1,0 +1,6 @@
+use reenact::prelude::*;
+
+#[orchestration]
+struct Welcome;
+
+fn main() {}
