@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use reenact_core::{
-    ActivityDefinition, ActivityError, ActivityErrorKind, CorrelationId, ExecutionId, InstanceId,
-    InvalidName, Name, Payload, PayloadError,
+    ActivityDefinition, ActivityError, ActivityErrorKind, CorrelationId, InstanceId, InvalidName,
+    Name, Payload, PayloadError,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
-use crate::error::call_key;
+use crate::run::Run;
 
 /// A typed activity with its code. `#[activity]` writes this for an `async fn`.
 pub trait Activity: ActivityDefinition {
@@ -42,7 +42,7 @@ struct Call {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ActivityCall {
     pub(crate) instance: InstanceId,
-    pub(crate) execution: ExecutionId,
+    pub(crate) run: Run,
     pub(crate) id: CorrelationId,
 }
 
@@ -61,8 +61,8 @@ impl ActivityContext {
     /// The same for every run of this call, and no other call's: hand it to the services that you
     /// call, so that they do the work once.
     pub fn idempotency_key(&self) -> String {
-        let key = &self.call.key;
-        call_key(&key.instance, key.execution, key.id)
+        let ActivityCall { instance, run, id } = &self.call.key;
+        format!("{instance}/{run}/{}", id.0)
     }
 
     /// The instance that called.

@@ -1,9 +1,10 @@
 //! Carries out what turns want done, once they are durable.
 
 use ractor::ActorRef;
-use reenact_core::{Action, ExecutionId, InstanceId};
+use reenact_core::{Action, InstanceId};
 
 use crate::activity::ActivityCall;
+use crate::run::Run;
 use crate::timers::{Timer, TimerMessage};
 use crate::waiters::Waiters;
 use crate::workers::Workers;
@@ -20,17 +21,17 @@ impl Dispatcher {
     pub(crate) fn dispatch(
         &self,
         instance: &InstanceId,
-        execution: ExecutionId,
+        run: Run,
         actions: impl IntoIterator<Item = Action>,
     ) {
         for action in actions {
-            self.carry_out(instance, execution, action);
+            self.carry_out(instance, run, action);
         }
     }
 
-    fn carry_out(&self, instance: &InstanceId, execution: ExecutionId, action: Action) {
-        let call = |id| ActivityCall { instance: instance.clone(), execution, id };
-        let timer = |id| Timer { instance: instance.clone(), fire: Some((execution, id)) };
+    fn carry_out(&self, instance: &InstanceId, run: Run, action: Action) {
+        let call = |id| ActivityCall { instance: instance.clone(), run, id };
+        let timer = |id| Timer { instance: instance.clone(), fire: Some((run, id)) };
         match action {
             Action::CallActivity { id, name, input } => self.workers.submit(call(id), name, input),
             Action::CancelActivity { id } => self.workers.cancel(&call(id)),

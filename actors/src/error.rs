@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use reenact_core::{
-    CorrelationId, InstanceId, InvalidName, MalformedHistory, Name, Nondeterminism,
-    OrchestrationError, PayloadError,
+    InstanceId, InvalidName, MalformedHistory, Name, Nondeterminism, OrchestrationError,
+    PayloadError,
 };
 use reenact_providers::ProviderError;
 
@@ -200,13 +200,4 @@ pub enum ParkReason {
         /// The last crash.
         last: String,
     },
-}
-
-/// Names one activity call, for keys and logs: `instance/execution/correlation`.
-pub(crate) fn call_key(
-    instance: &InstanceId,
-    execution: reenact_core::ExecutionId,
-    id: CorrelationId,
-) -> String {
-    format!("{instance}/{execution}/{}", id.0)
 }

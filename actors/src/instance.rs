@@ -6,12 +6,13 @@ mod turns;
 use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use reenact_core::{ExecutionId, InstanceId, Machine, Timestamp};
+use reenact_core::{InstanceId, Machine, Timestamp};
 use reenact_providers::InstanceSummary;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{Error, ParkReason};
 use crate::message::{ExternalEvent, InstanceMessage, Internal, RuntimeMessage};
+use crate::run::Run;
 use crate::shard::ShardContext;
 
 /// Applies commands to a machine, and hands the turns to the persistence actor. It never writes
@@ -60,7 +61,7 @@ enum Phase {
 /// An instance in memory.
 struct Live {
     machine: Machine,
-    execution: ExecutionId,
+    run: Run,
     /// Without the turns that are being made durable it would be behind; so it is kept here.
     summary: InstanceSummary,
 }
@@ -136,15 +137,15 @@ impl InstanceState {
                 self.apply(Command::Terminate { reason }, reply);
             }
             InstanceMessage::Runtime(RuntimeMessage(message)) => match message {
-                Internal::CompleteTask { execution, id, result } if self.is_current(execution) => {
+                Internal::CompleteTask { run, id, result } if self.is_current(run) => {
                     self.apply(Command::CompleteTask { id, result }, None);
                 }
-                Internal::FireTimer { execution, id } if self.is_current(execution) => {
+                Internal::FireTimer { run, id } if self.is_current(run) => {
                     self.apply(Command::FireTimer { id }, None);
                 }
                 Internal::PassivateIfIdleSince(then) => self.passivate_if_idle(myself, then),
                 Internal::ForeignWake => self.park_if_misled(),
-                // For an execution that is over, or nothing to do but to be here.
+                // For a run that is over, or nothing to do but to be here.
                 Internal::CompleteTask { .. } | Internal::FireTimer { .. } => {}
                 Internal::Activate | Internal::Start(_) => {}
             },
@@ -169,8 +170,8 @@ impl InstanceState {
         }
     }
 
-    fn is_current(&self, execution: ExecutionId) -> bool {
-        matches!(&self.phase, Phase::Live(live) if live.execution == execution)
+    fn is_current(&self, run: Run) -> bool {
+        matches!(&self.phase, Phase::Live(live) if live.run == run)
     }
 
     /// Whether only what is in the mailbox already may still concern this actor.

@@ -16,6 +16,7 @@ mod panic;
 mod persistence;
 mod registry;
 mod routes;
+mod run;
 mod runtime;
 mod shard;
 mod task;

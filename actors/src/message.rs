@@ -2,13 +2,13 @@
 
 use ractor::{ActorRef, RpcReplyPort};
 use reenact_core::{
-    ActivityError, CorrelationId, EventKey, ExecutionId, InstanceId, Name, Payload, Receipt, Start,
-    Timestamp,
+    ActivityError, CorrelationId, EventKey, InstanceId, Name, Payload, Receipt, Start, Timestamp,
 };
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::error::{Error, Result};
+use crate::run::Run;
 
 /// The answer to a command: sent when the turn that the command made is durable, or when it is
 /// refused.
@@ -27,15 +27,38 @@ impl Reply {
         Self { port: port.into(), _permit: Some(permit) }
     }
 
-    /// Good news needs proof.
-    pub(crate) fn confirm(self, _durable: &Receipt) {
-        // Nobody may wait any more.
-        let _ = self.port.send(Ok(()));
+    /// To say yes, once it is durable.
+    pub(crate) fn yes(self) -> Answer {
+        Answer { reply: self, answer: Ok(()) }
+    }
+
+    /// To say no, once that on which the refusal rests is durable.
+    pub(crate) fn no(self, error: Error) -> Answer {
+        Answer { reply: self, answer: Err(error) }
     }
 
     pub(crate) fn refuse(self, error: Error) {
         // Nobody may wait any more.
         let _ = self.port.send(Err(error));
+    }
+}
+
+/// An answer that is known, and waits for a receipt.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    reply: Reply,
+    answer: Result<()>,
+}
+
+impl Answer {
+    pub(crate) fn give(self, _durable: &Receipt) {
+        // Nobody may wait any more.
+        let _ = self.reply.port.send(self.answer);
+    }
+
+    /// It did not become durable.
+    pub(crate) fn refuse(self, error: Error) {
+        self.reply.refuse(error);
     }
 }
 
@@ -128,12 +151,12 @@ pub(crate) enum Internal {
     /// Nothing to do but to be in memory.
     Activate,
     CompleteTask {
-        execution: ExecutionId,
+        run: Run,
         id: CorrelationId,
         result: Result<Payload, ActivityError>,
     },
     FireTimer {
-        execution: ExecutionId,
+        run: Run,
         id: CorrelationId,
     },
     /// Go from memory, unless something happened since then or is under way.

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use reenact_core::{Action, ExecutionId, InstanceId, Receipt, Sealed, ShardId};
+use reenact_core::{Action, InstanceId, Receipt, Sealed, ShardId};
 use reenact_providers::{Batch, Epoch, HistoryStore, ProviderError, TimerScheduler, TurnRecord};
 use tokio::sync::oneshot;
 
 use crate::dispatcher::Dispatcher;
 use crate::error::Error;
-use crate::message::{Reply, ShardMessage};
+use crate::message::{Answer, ShardMessage};
+use crate::run::Run;
 use crate::task::Task;
 use append::append;
 
@@ -52,10 +53,8 @@ pub(crate) struct PersistenceState {
 
 #[derive(Debug)]
 pub(crate) enum PersistenceMessage {
-    /// A turn to make durable.
-    Append(Box<PendingTurn>),
-    /// Tell when everything before is durable.
-    Barrier(oneshot::Sender<()>),
+    /// Something to make durable, or that waits for what is before it to be.
+    Append(Entry),
     /// Begin an append with what has gathered. Sent behind what is in the mailbox already, so that
     /// all of it goes along.
     Flush,
@@ -70,16 +69,19 @@ impl ractor::Message for PersistenceMessage {}
 #[derive(Debug)]
 pub(crate) struct PendingTurn {
     pub(crate) instance: InstanceId,
-    pub(crate) execution: ExecutionId,
-    /// `None` for a command that changed nothing: its answer waits for what came before.
+    pub(crate) run: Run,
+    /// `None` once it is in an append.
     pub(crate) record: Option<TurnRecord>,
     pub(crate) actions: Sealed<Vec<Action>>,
-    pub(crate) reply: Option<Reply>,
+    pub(crate) answer: Option<Answer>,
 }
 
 #[derive(Debug)]
 pub(crate) enum Entry {
     Turn(Box<PendingTurn>),
+    /// An answer that rests on what came before.
+    Answer(Answer),
+    /// Told when what came before is durable.
     Barrier(oneshot::Sender<()>),
 }
 
@@ -115,8 +117,7 @@ impl Actor for Persistence {
         state: &mut PersistenceState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            PersistenceMessage::Append(turn) => state.gather(Entry::Turn(turn)),
-            PersistenceMessage::Barrier(reply) => state.gather(Entry::Barrier(reply)),
+            PersistenceMessage::Append(entry) => state.gather(entry),
             PersistenceMessage::Flush => {
                 state.flush_sent = false;
                 state.flush(&myself).await;
@@ -180,12 +181,13 @@ impl PersistenceState {
     fn release(&self, entry: Entry, receipt: &Receipt) {
         match entry {
             Entry::Turn(turn) => {
-                let PendingTurn { instance, execution, actions, reply, .. } = *turn;
-                if let Some(reply) = reply {
-                    reply.confirm(receipt);
+                let PendingTurn { instance, run, actions, answer, .. } = *turn;
+                if let Some(answer) = answer {
+                    answer.give(receipt);
                 }
-                self.dispatcher.dispatch(&instance, execution, actions.release(receipt));
+                self.dispatcher.dispatch(&instance, run, actions.release(receipt));
             }
+            Entry::Answer(answer) => answer.give(receipt),
             Entry::Barrier(reply) => {
                 // Nobody may wait any more.
                 let _ = reply.send(());
@@ -210,16 +212,19 @@ impl Entry {
     fn take_record(&mut self) -> Option<TurnRecord> {
         match self {
             Self::Turn(turn) => turn.record.take(),
-            Self::Barrier(_) => None,
+            Self::Answer(_) | Self::Barrier(_) => None,
         }
     }
 
     /// The turn is not durable: its actions stay sealed for ever.
     fn refuse(self, error: &Arc<ProviderError>) {
-        if let Self::Turn(turn) = self
-            && let Some(reply) = turn.reply
-        {
-            reply.refuse(Error::Store { source: error.clone() });
+        let answer = match self {
+            Self::Turn(turn) => turn.answer,
+            Self::Answer(answer) => Some(answer),
+            Self::Barrier(_) => None,
+        };
+        if let Some(answer) = answer {
+            answer.refuse(Error::Store { source: error.clone() });
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::dispatcher::Dispatcher;
 use crate::error::{Error, ParkReason};
 use crate::instance::{Begin, InstanceActor, InstanceArguments};
 use crate::message::{InstanceMessage, Internal, ShardMessage};
-use crate::persistence::{Persistence, PersistenceArguments, PersistenceMessage};
+use crate::persistence::{Entry, Persistence, PersistenceArguments, PersistenceMessage};
 use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::task::Task;
@@ -72,6 +72,12 @@ struct Crashes {
 }
 
 impl ShardContext {
+    /// Hands something to the persistence actor. When that has gone, the shard goes with it: the
+    /// log is as it was, and what waits for an answer is told that it was interrupted.
+    pub(crate) fn make_durable(&self, entry: Entry) {
+        let _ = self.persistence.cast(PersistenceMessage::Append(entry));
+    }
+
     /// An instance cannot go on. Whoever waits for its end is told.
     pub(crate) fn park(&self, instance: &InstanceId, reason: ParkReason) {
         tracing::error!(%instance, %reason, "parked");
@@ -226,6 +232,9 @@ impl ShardState {
             return Ok(());
         }
         if self.draining {
+            if let Stashed::Message(message) = what {
+                message.refuse(|| Error::ShuttingDown);
+            }
             return Ok(());
         }
         let begin = match &what {

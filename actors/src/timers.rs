@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use reenact_core::{CorrelationId, ExecutionId, InstanceId, Timestamp};
+use reenact_core::{CorrelationId, InstanceId, Timestamp};
 use reenact_providers::TimerScheduler;
 
 use crate::message::{InstanceMessage, Internal};
 use crate::routes::Routes;
+use crate::run::Run;
 use crate::task::Task;
 
 /// Most timers that fire in one go, before other messages are looked at.
@@ -31,7 +32,7 @@ pub(crate) struct TimersState {
 pub(crate) struct Timer {
     pub(crate) instance: InstanceId,
     /// The timer to fire; `None` to bring the instance into memory, where it knows its timers.
-    pub(crate) fire: Option<(ExecutionId, CorrelationId)>,
+    pub(crate) fire: Option<(Run, CorrelationId)>,
 }
 
 #[derive(Debug)]
@@ -117,7 +118,7 @@ impl TimersState {
 impl Timer {
     fn message(&self) -> InstanceMessage {
         match self.fire {
-            Some((execution, id)) => Internal::FireTimer { execution, id }.into(),
+            Some((run, id)) => Internal::FireTimer { run, id }.into(),
             None => Internal::Activate.into(),
         }
     }

@@ -177,6 +177,6 @@ async fn run(workers: Workers, context: ActivityContext, input: Payload) {
     // Its place is free before its completion is on the way: the completion may want the place.
     workers.finished(&context);
     let call = context.call();
-    let message = Internal::CompleteTask { execution: call.execution, id: call.id, result };
+    let message = Internal::CompleteTask { run: call.run, id: call.id, result };
     workers.shared.routes.deliver(&call.instance, message.into());
 }

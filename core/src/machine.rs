@@ -44,6 +44,7 @@ pub struct Machine {
     future: Option<CodeFuture>,
     history: History,
     outcome: Option<Outcome>,
+    seed: u64,
 }
 
 impl Machine {
@@ -101,6 +102,7 @@ impl Machine {
             future: None,
             history: History::default(),
             outcome: None,
+            seed: 0,
         }
     }
 
@@ -244,6 +246,16 @@ impl Machine {
     /// The instance's id.
     pub fn instance_id(&self) -> InstanceId {
         self.shared.lock().instance.clone()
+    }
+
+    /// The instance's generation.
+    pub fn execution_id(&self) -> ExecutionId {
+        self.shared.lock().execution
+    }
+
+    /// Where the random numbers of this run began: drawn when it was started, and in its log.
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The orchestration's name.

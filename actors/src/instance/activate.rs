@@ -11,7 +11,8 @@ use super::{InstanceState, Live, Phase};
 use crate::error::ParkReason;
 use crate::message::{InstanceMessage, Internal};
 use crate::panic::catch_panic;
-use crate::persistence::PersistenceMessage;
+use crate::persistence::Entry;
+use crate::run::Run;
 use crate::shard::ShardContext;
 
 /// Turns that are read from the store at a time.
@@ -54,9 +55,9 @@ impl InstanceState {
         });
         match replayed {
             Ok(machine) => {
-                let open = machine.open_actions();
-                self.shard.dispatcher.dispatch(&self.instance, execution, open);
-                self.phase = Phase::Live(Live { machine, execution, summary });
+                let run = Run::of(&machine);
+                self.shard.dispatcher.dispatch(&self.instance, run, machine.open_actions());
+                self.phase = Phase::Live(Live { machine, run, summary });
             }
             Err(reason) => self.park_at(reason, Some(summary)),
         }
@@ -68,7 +69,7 @@ impl ShardContext {
     /// Returns when everything that was handed to the persistence actor before is durable.
     pub(super) async fn everything_is_durable(&self) -> Result<(), ActorProcessingErr> {
         let (reply, durable) = oneshot::channel();
-        self.persistence.cast(PersistenceMessage::Barrier(reply))?;
+        self.make_durable(Entry::Barrier(reply));
         Ok(durable.await?)
     }
 

@@ -1,7 +1,5 @@
 //! Commands into turns, turns to the persistence actor.
 
-use std::sync::Arc;
-
 use ractor::{ActorProcessingErr, ActorRef};
 use reenact_core::limits::WARN_HISTORY_EVENTS;
 use reenact_core::{
@@ -12,8 +10,9 @@ use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
 
 use super::{InstanceState, Live, Phase};
 use crate::error::{Error, ParkReason};
-use crate::message::{InstanceMessage, Reply, StartMessage};
-use crate::persistence::{PendingTurn, PersistenceMessage};
+use crate::message::{Answer, InstanceMessage, Reply, StartMessage};
+use crate::persistence::{Entry, PendingTurn};
+use crate::run::Run;
 use crate::shard::ShardContext;
 
 impl InstanceState {
@@ -26,11 +25,10 @@ impl InstanceState {
         if !matches!(self.phase, Phase::Fresh)
             || (own_id && is_taken(&self.shard, &self.instance).await?)
         {
-            self.phase = match std::mem::replace(&mut self.phase, Phase::Absent) {
-                Phase::Fresh => Phase::Absent,
-                phase => phase,
-            };
-            reply.refuse(Error::AlreadyExists { instance: self.instance.clone() });
+            if let Phase::Fresh = self.phase {
+                self.phase = Phase::Absent;
+            }
+            self.answer(reply.no(Error::AlreadyExists { instance: self.instance.clone() }));
             return Ok(());
         }
         let Some(code) = self.shard.registry.orchestration(&name).cloned() else {
@@ -44,7 +42,8 @@ impl InstanceState {
         match Machine::start(&code, self.instance.clone(), execution, config, start, now) {
             Ok((machine, turn)) => {
                 let summary = self.new_summary(name, execution, &turn.recorded);
-                self.phase = Phase::Live(Live { machine, execution, summary });
+                let run = Run::of(&machine);
+                self.phase = Phase::Live(Live { machine, run, summary });
                 self.submit(turn, Some(reply));
             }
             Err(error) => {
@@ -87,7 +86,7 @@ impl InstanceState {
                     self.park(reason.clone());
                 }
                 if let Some(reply) = reply {
-                    reply.refuse(refusal);
+                    self.answer(reply.no(refusal));
                 }
             }
         }
@@ -118,41 +117,46 @@ impl InstanceState {
     fn submit(&mut self, turn: Turn, reply: Option<Reply>) {
         let Turn { number, recorded, actions, outcome } = turn;
         let Phase::Live(live) = &mut self.phase else { return };
-        let record = if recorded.events.is_empty() {
-            None
-        } else {
-            let bytes = match codec::encode_turn(&recorded) {
-                Ok(bytes) => Arc::from(bytes),
-                Err(error) => {
-                    let reason = ParkReason::Unreadable { reason: error.to_string() };
-                    return self.refuse_turn(reason, reply);
-                }
-            };
-            live.follow(&recorded, outcome.as_ref());
-            Some(TurnRecord { number, bytes, summary: live.summary.clone() })
+        if recorded.events.is_empty() {
+            // It was so before: the answer waits for what made it so.
+            return reply.into_iter().for_each(|reply| self.answer(reply.yes()));
+        }
+        let bytes = match codec::encode_turn(&recorded) {
+            Ok(bytes) => bytes.into(),
+            Err(error) => {
+                let reason = ParkReason::Unreadable { reason: error.to_string() };
+                return self.refuse_turn(reason, reply);
+            }
         };
-        let execution = live.execution;
-        self.append(execution, record, actions, reply);
+        live.follow(&recorded, outcome.as_ref());
+        let record = TurnRecord { number, bytes, summary: live.summary.clone() };
+        let run = live.run;
+        self.append(run, record, actions, reply);
     }
 
     fn refuse_turn(&mut self, reason: ParkReason, reply: Option<Reply>) {
         self.park(reason.clone());
         if let Some(reply) = reply {
-            reply.refuse(Error::Parked { instance: self.instance.clone(), reason });
+            let instance = self.instance.clone();
+            self.answer(reply.no(Error::Parked { instance, reason }));
         }
     }
 
     fn append(
         &self,
-        execution: ExecutionId,
-        record: Option<TurnRecord>,
+        run: Run,
+        record: TurnRecord,
         actions: Sealed<Vec<Action>>,
         reply: Option<Reply>,
     ) {
-        let instance = self.instance.clone();
-        let turn = PendingTurn { instance, execution, record, actions, reply };
-        // A persistence actor that has gone takes the shard with it; the log is as it was.
-        let _ = self.shard.persistence.cast(PersistenceMessage::Append(Box::new(turn)));
+        let (instance, answer) = (self.instance.clone(), reply.map(Reply::yes));
+        let turn = PendingTurn { instance, run, record: Some(record), actions, answer };
+        self.shard.make_durable(Entry::Turn(Box::new(turn)));
+    }
+
+    /// Answers behind the turns that are under way: the answer may rest on them.
+    fn answer(&self, answer: Answer) {
+        self.shard.make_durable(Entry::Answer(answer));
     }
 
     /// Ends a parked instance: its code is not asked, so it need not fit.
@@ -177,7 +181,8 @@ impl InstanceState {
         follow(&mut summary, &recorded, outcome.as_ref(), None);
         let actions = outcome.into_iter().map(|outcome| Action::Reply { outcome }).collect();
         let record = TurnRecord { number, bytes, summary };
-        self.append(execution, Some(record), Sealed::new(actions), reply);
+        let run = Run::without_code(execution);
+        self.append(run, record, Sealed::new(actions), reply);
         self.shard.routes.unpark(&self.instance);
         self.phase = Phase::Finished;
     }

@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::ShardState;
-use crate::persistence::PersistenceMessage;
+use crate::persistence::Entry;
 
 impl ShardState {
     pub(super) async fn drain(&mut self) {
@@ -18,10 +18,9 @@ impl ShardState {
             let _ = actor.wait(None).await;
         }
         let (reply, durable) = oneshot::channel();
-        if self.context.persistence.cast(PersistenceMessage::Barrier(reply)).is_ok() {
-            // An error means that the log was lost: nothing more can be made durable.
-            let _ = durable.await;
-        }
+        self.context.make_durable(Entry::Barrier(reply));
+        // An error means that the log was lost: nothing more can be made durable.
+        let _ = durable.await;
         self.host.leases_held.remove(&self.shard);
         if let Err(error) = self.host.leases.release(&self.lease).await {
             tracing::warn!(shard = %self.shard, %error, "the lease could not be released");

@@ -27,6 +27,7 @@ impl Machine {
             Event::ExecutionStarted { input, seed, delay, .. } => {
                 let context = OrchestrationContext::new(self.shared.clone());
                 self.future = Some(self.code.run(context, input));
+                self.seed = seed;
                 let mut state = self.shared.lock();
                 state.random = SplitMix64::new(seed);
                 let Some(delay) = delay else {

@@ -1,0 +1,31 @@
+//! Which run of an instance something belongs to.
+
+use std::fmt;
+
+use reenact_core::{ExecutionId, Machine};
+
+/// One run of an instance: its execution, and the seed that was drawn when it started. The seed
+/// tells it from a run under the same id before a purge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Run {
+    execution: ExecutionId,
+    seed: u64,
+}
+
+impl Run {
+    pub(crate) fn of(machine: &Machine) -> Self {
+        Self { execution: machine.execution_id(), seed: machine.seed() }
+    }
+
+    /// Of an instance whose code is not asked: nothing can be under way under this name.
+    pub(crate) fn without_code(execution: ExecutionId) -> Self {
+        Self { execution, seed: 0 }
+    }
+}
+
+/// As it stands in idempotency keys.
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:016x}", self.execution, self.seed)
+    }
+}
