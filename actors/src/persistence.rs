@@ -9,6 +9,7 @@ use std::task::Poll;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use reenact_core::{Action, InstanceId, Receipt, Sealed, ShardId};
+use reenact_providers::limits::MAX_BATCH_BYTES;
 use reenact_providers::{Batch, Epoch, HistoryStore, ProviderError, TimerScheduler, TurnRecord};
 use tokio::sync::oneshot;
 
@@ -20,7 +21,10 @@ use crate::task::Task;
 use append::append;
 
 /// Most turns in one append.
-pub(crate) const MAX_TURNS_PER_APPEND: usize = 4_096;
+const MAX_TURNS_PER_APPEND: usize = 4_096;
+
+/// Most bytes in one append of several turns. A single turn is smaller than what a store takes.
+const MAX_BYTES_PER_APPEND: usize = MAX_BATCH_BYTES / 2;
 
 /// The persistence actor of a shard. One append is under way at a time; what comes meanwhile
 /// gathers for the next. It never looks into events.
@@ -150,9 +154,7 @@ impl PersistenceState {
             return;
         }
         let mut entries = mem::take(&mut self.gathered);
-        if entries.len() > MAX_TURNS_PER_APPEND {
-            self.gathered = entries.split_off(MAX_TURNS_PER_APPEND);
-        }
+        self.gathered = entries.split_off(one_append(&entries));
         let turns = entries.iter_mut().filter_map(Entry::take_record).collect();
         let batch = Batch { shard: self.shard, epoch: self.epoch, turns };
         let (store, clock) = (self.store.clone(), self.clock.clone());
@@ -208,7 +210,24 @@ impl PersistenceState {
     }
 }
 
+/// How many of the entries go into one append: at least one.
+fn one_append(entries: &[Entry]) -> usize {
+    let mut bytes = 0;
+    let fits = |entry: &&Entry| {
+        bytes += entry.bytes();
+        bytes <= MAX_BYTES_PER_APPEND
+    };
+    entries.iter().take(MAX_TURNS_PER_APPEND).take_while(fits).count().max(1)
+}
+
 impl Entry {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Turn(turn) => turn.record.as_ref().map_or(0, |record| record.bytes.len()),
+            Self::Answer(_) | Self::Barrier(_) => 0,
+        }
+    }
+
     fn take_record(&mut self) -> Option<TurnRecord> {
         match self {
             Self::Turn(turn) => turn.record.take(),

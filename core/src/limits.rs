@@ -27,6 +27,10 @@ pub const WARN_HISTORY_EVENTS: u64 = 100_000;
 /// Most payload bytes in the history of one execution. An execution that would pass it fails.
 pub const MAX_HISTORY_BYTES: u64 = 256 * 1024 * 1024;
 
+/// Most payload bytes in one turn: what one event makes an execution schedule at once, inputs
+/// included. An execution that would pass it fails.
+pub const MAX_TURN_PAYLOAD_BYTES: u64 = 32 * 1024 * 1024;
+
 /// Most durable futures that one execution may have outstanding at a time (fan-out).
 pub const MAX_OUTSTANDING: usize = 100_000;
 

@@ -209,6 +209,7 @@ impl Machine {
         self.waker.begin_turn();
         let mut state = self.shared.lock();
         state.now = at;
+        state.turn_bytes = 0;
         state.mode = mode;
         state.record_input(input.clone());
     }

@@ -15,7 +15,9 @@ use crate::divergence::{Nondeterminism, Step};
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
 use crate::event::Event;
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
-use crate::limits::{MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS, MAX_OUTSTANDING};
+use crate::limits::{
+    MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS, MAX_OUTSTANDING, MAX_TURN_PAYLOAD_BYTES,
+};
 use crate::payload::Payload;
 use crate::random::SplitMix64;
 use crate::slots::{CorrelationBuffer, Scheduled};
@@ -72,6 +74,8 @@ pub(crate) struct State {
     pub(crate) position: u64,
     /// Payload bytes so far.
     pub(crate) bytes: u64,
+    /// Payload bytes of the turn under way.
+    pub(crate) turn_bytes: u64,
     /// Of the turn under way.
     pub(crate) events: Vec<Event>,
     pub(crate) actions: Vec<Action>,
@@ -97,6 +101,7 @@ impl State {
             halt: None,
             position: 0,
             bytes: 0,
+            turn_bytes: 0,
             events: Vec::new(),
             actions: Vec::new(),
             last_id: 0,
@@ -274,8 +279,9 @@ impl State {
     }
 
     fn record_new(&mut self, event: Event) -> Recorded {
-        let bytes = self.bytes + event.payload_bytes() as u64;
-        if let Some(error) = history_limit(self.position + 1, bytes) {
+        let more = event.payload_bytes() as u64;
+        let limit = history_limit(self.position + 1, self.bytes + more);
+        if let Some(error) = limit.or_else(|| turn_limit(self.turn_bytes + more)) {
             self.halt(Halt::Failed(error));
             return Recorded::Halted;
         }
@@ -321,7 +327,9 @@ impl State {
 
     fn count(&mut self, event: &Event) {
         self.position += 1;
-        self.bytes += event.payload_bytes() as u64;
+        let bytes = event.payload_bytes() as u64;
+        self.bytes += bytes;
+        self.turn_bytes += bytes;
     }
 
     /// The limit for which the execution fails now that this input has come. At replay the log knows.
@@ -386,6 +394,12 @@ impl Recorded {
 
 fn limit_exceeded(message: impl fmt::Display) -> OrchestrationError {
     OrchestrationError::of_kind(OrchestrationErrorKind::LimitExceeded, message)
+}
+
+/// The limit that a turn of so many bytes passes.
+fn turn_limit(bytes: u64) -> Option<OrchestrationError> {
+    (bytes > MAX_TURN_PAYLOAD_BYTES)
+        .then(|| limit_exceeded(format_args!("one turn would pass {MAX_TURN_PAYLOAD_BYTES} bytes")))
 }
 
 /// The limit that a history of so many events and bytes passes. Two places are kept: for an input
