@@ -1,11 +1,13 @@
 //! Activities: the side-effecting half of the user's code.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
+use futures_util::task::AtomicWaker;
 use reenact_core::{
     ActivityDefinition, ActivityError, ActivityErrorKind, CorrelationId, InstanceId, InvalidName,
     Name, Payload, PayloadError,
@@ -46,11 +48,14 @@ pub(crate) struct ActivityCall {
     pub(crate) id: CorrelationId,
 }
 
-/// A flag that can be awaited.
+/// A flag that can be awaited; and the end of all patience.
 #[derive(Default)]
 struct Cancellation {
     requested: AtomicBool,
     changed: Notify,
+    cut_off: AtomicBool,
+    /// Of the task that runs the activity.
+    task: AtomicWaker,
 }
 
 impl ActivityContext {
@@ -100,6 +105,32 @@ impl ActivityContext {
 
     pub(crate) fn call(&self) -> &ActivityCall {
         &self.call.key
+    }
+
+    /// Drops the activity at its next await.
+    pub(crate) fn cut_off(&self) {
+        self.cancel();
+        self.call.cancellation.cut_off.store(true, Ordering::Release);
+        self.call.cancellation.task.wake();
+    }
+
+    /// Runs a future to its end; `None` when it was cut off.
+    pub(crate) async fn until_cut_off<F: Future>(&self, future: F) -> Option<F::Output> {
+        let cancellation = &self.call.cancellation;
+        let is_cut_off = || cancellation.cut_off.load(Ordering::Acquire);
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            if is_cut_off() {
+                return Poll::Ready(None);
+            }
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            // Enlisted before the last look, so that no change is missed in between.
+            cancellation.task.register(cx.waker());
+            if is_cut_off() { Poll::Ready(None) } else { Poll::Pending }
+        })
+        .await
     }
 
     pub(crate) fn cancel(&self) {

@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
 use futures_util::FutureExt;
 use reenact_core::{ActivityError, ActivityErrorKind, Name, Payload};
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 
 use crate::activity::{ActivityCall, ActivityContext};
 use crate::message::Internal;
@@ -28,28 +29,24 @@ pub(crate) struct Workers {
 struct Shared {
     registry: Arc<Registry>,
     routes: Routes,
-    state: Mutex<State>,
+    /// What is queued or running.
+    calls: DashMap<ActivityCall, ActivityContext>,
+    /// Held for a few instructions at a time: all activities of the host pass here.
+    places: Mutex<Places>,
     /// Told when the last running activity has ended.
     idle: Notify,
 }
 
-struct State {
+struct Places {
     queue: FairQueue<Task>,
-    /// What is queued or running.
-    calls: HashMap<ActivityCall, Known>,
     /// Nothing starts any more.
     closed: bool,
 }
 
+/// An activity that is to run.
 struct Task {
-    call: ActivityCall,
-    name: Name,
+    context: ActivityContext,
     input: Payload,
-}
-
-enum Known {
-    Queued(Name),
-    Running { context: ActivityContext, abort: Option<AbortHandle> },
 }
 
 impl Workers {
@@ -59,81 +56,79 @@ impl Workers {
         limit: usize,
         limits: HashMap<Name, usize>,
     ) -> Self {
-        let queue = FairQueue::new(limit, limits);
-        let state = Mutex::new(State { queue, calls: HashMap::new(), closed: false });
-        Self { shared: Arc::new(Shared { registry, routes, state, idle: Notify::new() }) }
+        let places = Mutex::new(Places { queue: FairQueue::new(limit, limits), closed: false });
+        let (calls, idle) = (DashMap::new(), Notify::new());
+        Self { shared: Arc::new(Shared { registry, routes, calls, places, idle }) }
     }
 
     /// Runs an activity as soon as there is a place.
     pub(crate) fn submit(&self, call: ActivityCall, name: Name, input: Payload) {
-        let mut state = self.shared.lock();
-        if state.closed || state.calls.contains_key(&call) {
+        let context = match self.shared.calls.entry(call) {
+            Entry::Occupied(_) => return,
+            Entry::Vacant(vacant) => {
+                let context = ActivityContext::new(vacant.key().clone(), name);
+                vacant.insert(context.clone());
+                context
+            }
+        };
+        let mut places = self.shared.places();
+        if places.closed {
+            drop(places);
+            self.shared.calls.remove(context.call());
             return;
         }
-        let instance = call.instance.clone();
-        let task = Task { call, name: name.clone(), input };
-        let known = task.call.clone();
-        match state.queue.push(&name, &instance, task) {
-            Some(task) => self.start(&mut state, task),
-            None => {
-                state.calls.insert(known, Known::Queued(name));
-            }
-        }
+        let task = Task { context: context.clone(), input };
+        let task = places.queue.push(context.activity_name(), context.instance_id(), task);
+        drop(places);
+        task.into_iter().for_each(|task| self.start(task));
+    }
+
+    fn start(&self, task: Task) {
+        tokio::spawn(run(self.clone(), task));
     }
 
     /// Nobody waits for the call any more: it does not start, or its context says so.
     pub(crate) fn cancel(&self, call: &ActivityCall) {
-        let mut state = self.shared.lock();
-        match state.calls.get(call) {
-            Some(Known::Running { context, .. }) => context.cancel(),
-            Some(Known::Queued(name)) => {
-                let name = name.clone();
-                state.calls.remove(call);
-                state.queue.forget(&name, &call.instance, |task| task.call == *call);
-            }
-            None => {}
-        }
-    }
-
-    fn start(&self, state: &mut State, task: Task) {
-        let Task { call, name, input } = task;
-        let context = ActivityContext::new(call.clone(), name);
-        // Known before it runs: it may end at once.
-        let running = Known::Running { context: context.clone(), abort: None };
-        state.calls.insert(call.clone(), running);
-        let spawned = tokio::spawn(run(self.clone(), context, input));
-        if let Some(Known::Running { abort, .. }) = state.calls.get_mut(&call) {
-            *abort = Some(spawned.abort_handle());
+        let Some(context) = self.shared.calls.get(call).map(|context| context.clone()) else {
+            return;
+        };
+        context.cancel();
+        let mut waited = false;
+        let (name, instance) = (context.activity_name(), context.instance_id());
+        self.shared.places().queue.forget(name, instance, |task| {
+            let found = task.context.call() == call;
+            waited |= found;
+            found
+        });
+        if waited {
+            self.shared.calls.remove(call);
         }
     }
 
     fn finished(&self, context: &ActivityContext) {
-        let mut state = self.shared.lock();
-        state.calls.remove(context.call());
-        state.queue.finished(context.activity_name());
-        if !state.closed
-            && let Some(task) = state.queue.next()
-        {
-            self.start(&mut state, task);
-        }
-        if state.queue.running() == 0 {
+        self.shared.calls.remove(context.call());
+        let mut places = self.shared.places();
+        let next = places.queue.finished(context.activity_name());
+        let idle = places.queue.running() == 0;
+        drop(places);
+        if idle {
             self.shared.idle.notify_waiters();
         }
+        next.into_iter().for_each(|task| self.start(task));
     }
 
     /// Starts nothing any more; what waits stays scheduled in the log.
     pub(crate) fn close(&self) {
-        let mut state = self.shared.lock();
-        state.closed = true;
-        state.queue.clear();
-        state.calls.retain(|_, known| matches!(known, Known::Running { .. }));
+        let mut places = self.shared.places();
+        places.closed = true;
+        places.queue.clear();
     }
 
     /// Returns when nothing runs.
     pub(crate) async fn idle(&self) {
         loop {
             let idle = self.shared.idle.notified();
-            if self.shared.lock().queue.running() == 0 {
+            if self.shared.places().queue.running() == 0 {
                 return;
             }
             idle.await;
@@ -143,39 +138,36 @@ impl Workers {
     /// Tells every running activity that nobody waits for it, and drops it at its next await.
     pub(crate) fn abort(&self) {
         self.close();
-        for known in self.shared.lock().calls.values() {
-            if let Known::Running { context, abort } = known {
-                context.cancel();
-                if let Some(abort) = abort {
-                    abort.abort();
-                }
-            }
-        }
+        self.shared.calls.iter().for_each(|context| context.cut_off());
     }
 }
 
 impl Shared {
     /// Every change under the lock is whole, so a panic elsewhere does not spoil it.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn run(workers: Workers, context: ActivityContext, input: Payload) {
-    let name = context.activity_name();
-    let result = match workers.shared.registry.activity(name) {
+async fn run(workers: Workers, Task { context, input }: Task) {
+    let result = match workers.shared.registry.activity(context.activity_name()) {
         Some(code) => {
             let running = AssertUnwindSafe(async { code.run(context.clone(), input).await });
-            running.catch_unwind().await.unwrap_or_else(|panic| {
-                let message = panic_message(panic);
-                Err(ActivityError::of_kind(ActivityErrorKind::Panicked, message))
-            })
+            context.until_cut_off(running.catch_unwind()).await
         }
         // Scheduled when it was registered, by a host that had it.
-        None => Err(ActivityError::retryable(format!("activity `{name}` is not registered here"))),
+        None => {
+            let why = format!("activity `{}` is not registered here", context.activity_name());
+            Some(Ok(Err(ActivityError::retryable(why))))
+        }
     };
     // Its place is free before its completion is on the way: the completion may want the place.
     workers.finished(&context);
+    // What was cut off stays scheduled in the log, and runs again.
+    let Some(result) = result else { return };
+    let result = result.unwrap_or_else(|panic| {
+        Err(ActivityError::of_kind(ActivityErrorKind::Panicked, panic_message(panic)))
+    });
     let call = context.call();
     let message = Internal::CompleteTask { run: call.run, id: call.id, result };
     workers.shared.routes.deliver(&call.instance, message.into());

@@ -9,6 +9,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use bincode::config::{self, Configuration, Limit, LittleEndian, Varint};
+use bincode::enc::write::Writer;
+use bincode::error::EncodeError;
 
 use crate::history::RecordedTurn;
 
@@ -42,16 +44,29 @@ pub enum CodecError {
     Encode(String),
 }
 
+/// Room for a turn as it usually is, in bytes.
+const EXPECTED_TURN_BYTES: usize = 256;
+
+/// Bytes as they are written.
+struct Stored(Vec<u8>);
+
+impl Writer for &mut Stored {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
 /// The stored form of a turn.
 ///
 /// # Errors
 /// [`CodecError::Encode`] when it is larger than [`MAX_TURN_BYTES`].
 pub fn encode_turn(turn: &RecordedTurn) -> Result<Vec<u8>, CodecError> {
-    let mut bytes = Vec::with_capacity(64);
-    bytes.push(FORMAT_VERSION);
-    let body = bincode::serde::encode_to_vec(turn, CONFIG)
+    let mut stored = Stored(Vec::with_capacity(EXPECTED_TURN_BYTES));
+    stored.0.push(FORMAT_VERSION);
+    bincode::serde::encode_into_writer(turn, &mut stored, CONFIG)
         .map_err(|e| CodecError::Encode(e.to_string()))?;
-    bytes.extend_from_slice(&body);
+    let Stored(bytes) = stored;
     if bytes.len() > MAX_TURN_BYTES {
         return Err(CodecError::Encode("it is larger than MAX_TURN_BYTES".into()));
     }

@@ -14,6 +14,7 @@ use crate::code::OrchestrationCode;
 use crate::command::{Command, Start};
 use crate::definition::Orchestration;
 use crate::error::{ActivityError, ActivityErrorKind};
+use crate::event::Event;
 use crate::history::History;
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, InvalidName, Name, ShardId};
 use crate::machine::{ApplyError, Machine, MachineConfig, Turn};
@@ -200,15 +201,15 @@ impl Executor {
             let activity = activity.ok_or(DriveError::NoSuchActivity { activity: name })?;
             return Ok(Command::CompleteTask { id, result: activity(&input) });
         }
-        let waited = self.events.iter().position(|(name, _)| todo.waits.contains(name));
+        let waited = self.events.iter().position(|(name, _)| todo.wait_for(name).is_some());
         if let Some((name, data)) = waited.and_then(|at| self.events.remove(at)) {
-            if let Some(at) = todo.waits.iter().position(|wait| *wait == name) {
+            if let Some(at) = todo.wait_for(&name) {
                 todo.waits.remove(at);
             }
             return Ok(Command::RaiseEvent { name, data, key: None });
         }
         let Some(next) = (0..todo.timers.len()).min_by_key(|&at| todo.timers[at]) else {
-            return Err(DriveError::Stuck { waits: todo.waits.clone() });
+            return Err(DriveError::Stuck { waits: todo.names_waited_for() });
         };
         let (at, id) = todo.timers.remove(next);
         *now = at.max(*now);
@@ -231,11 +232,20 @@ impl Run {
 struct Todo {
     tasks: VecDeque<(CorrelationId, Name, Payload)>,
     timers: Vec<(Timestamp, CorrelationId)>,
-    waits: Vec<Name>,
+    waits: Vec<(CorrelationId, Name)>,
 }
 
 impl Todo {
+    fn wait_for(&self, name: &Name) -> Option<usize> {
+        self.waits.iter().position(|wait| wait.1 == *name)
+    }
+
+    fn names_waited_for(&self) -> Vec<Name> {
+        self.waits.iter().map(|wait| wait.1.clone()).collect()
+    }
+
     fn add(&mut self, turn: Turn) {
+        let events = turn.recorded.events;
         // A script is as durable as a test needs.
         let receipt = Receipt::issue(ShardId(0), turn.number);
         for action in turn.actions.release(&receipt) {
@@ -244,8 +254,13 @@ impl Todo {
                 Action::CancelActivity { id } => self.tasks.retain(|task| task.0 != id),
                 Action::CreateTimer { id, fire_at } => self.timers.push((fire_at, id)),
                 Action::CancelTimer { id, .. } => self.timers.retain(|timer| timer.1 != id),
-                Action::WaitExternal { name, .. } => self.waits.push(name),
+                Action::WaitExternal { id, name } => self.waits.push((id, name)),
                 Action::Trace { .. } | Action::Reply { .. } => {}
+            }
+        }
+        for event in &*events {
+            if let Event::ExternalUnsubscribed { id } = event {
+                self.waits.retain(|wait| wait.0 != *id);
             }
         }
     }

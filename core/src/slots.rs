@@ -1,5 +1,6 @@
 //! The correlation buffer: what was scheduled and not yet taken, by correlation id.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::task::Waker;
@@ -36,7 +37,8 @@ struct Slot {
 /// logarithm of what is outstanding, whatever the length of the history.
 #[derive(Debug, Default)]
 pub(crate) struct CorrelationBuffer {
-    slots: BTreeMap<CorrelationId, Slot>,
+    /// Boxed: the nodes of the tree stay small, and small nodes are cheap to allocate.
+    slots: BTreeMap<CorrelationId, Box<Slot>>,
     mailboxes: BTreeMap<Name, Mailbox>,
     /// Events that no wait has taken.
     buffered_events: usize,
@@ -73,7 +75,7 @@ impl CorrelationBuffer {
             }
             Scheduled::Refused => {}
         }
-        self.slots.insert(id, Slot { scheduled, waker: None, output: None });
+        self.slots.insert(id, Box::new(Slot { scheduled, waker: None, output: None }));
     }
 
     /// A slot that is complete from the start: an activity that was refused.
@@ -84,7 +86,8 @@ impl CorrelationBuffer {
         error: ActivityError,
     ) {
         let output = Some((position, DurableOutput::Task(Err(error))));
-        self.slots.insert(id, Slot { scheduled: Scheduled::Refused, waker: None, output });
+        let slot = Slot { scheduled: Scheduled::Refused, waker: None, output };
+        self.slots.insert(id, Box::new(slot));
     }
 
     /// Whether a task or a timer is open under that id.

@@ -8,6 +8,7 @@ use crate::divergence::MalformedHistory;
 use crate::event::Event;
 use crate::history::RecordedTurn;
 use crate::ids::CorrelationId;
+use crate::time::Timestamp;
 
 /// What was scheduled and is still open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +19,12 @@ enum Open {
 }
 
 /// Reads a history turn by turn, and refuses what no execution can have written: completions
-/// without a schedule, second completions, ids out of order, turns that are not one input and its
-/// outputs, anything behind the end.
+/// without a schedule, second completions, ids or times out of order, turns that are not one input
+/// and its outputs, anything behind the end.
 #[derive(Debug, Default)]
 pub(crate) struct WellFormed {
     position: u64,
+    at: Timestamp,
     last_id: u64,
     open: BTreeMap<CorrelationId, Open>,
     ended: bool,
@@ -33,6 +35,10 @@ impl WellFormed {
         if turn.events.is_empty() {
             return Err(self.malformed("an event", "an empty turn"));
         }
+        if turn.at < self.at {
+            return Err(self.malformed(&format!("no time before {}", self.at), turn.at));
+        }
+        self.at = turn.at;
         for (index, event) in turn.events.iter().enumerate() {
             self.check_place(index, event)?;
             self.check_correlation(event)?;
@@ -82,7 +88,8 @@ impl WellFormed {
         what: Option<Open>,
         event: &Event,
     ) -> Result<(), MalformedHistory> {
-        let is_start_timer = id == CorrelationId::START && self.position == 1;
+        let is_timer = what == Some(Open::Timer);
+        let is_start_timer = is_timer && id == CorrelationId::START && self.position == 1;
         let next = self.last_id + 1;
         if !is_start_timer && id.0 != next {
             return Err(self.malformed(&format!("the correlation id #{next}"), event));

@@ -10,7 +10,6 @@ use reenact_core::{InstanceId, Name};
 pub(crate) struct FairQueue<T> {
     limit: usize,
     running: usize,
-    limits: HashMap<Name, usize>,
     names: HashMap<Name, OfName<T>>,
     /// Names with waiting tasks, each once.
     turns: VecDeque<Name>,
@@ -18,31 +17,27 @@ pub(crate) struct FairQueue<T> {
 
 #[derive(Debug)]
 struct OfName<T> {
+    limit: usize,
     running: usize,
     waiting: HashMap<InstanceId, VecDeque<T>>,
     /// Instances with waiting tasks, each once.
     turns: VecDeque<InstanceId>,
 }
 
-impl<T> Default for OfName<T> {
-    fn default() -> Self {
-        Self { running: 0, waiting: HashMap::new(), turns: VecDeque::new() }
-    }
-}
-
 impl<T> FairQueue<T> {
     pub(crate) fn new(limit: usize, limits: HashMap<Name, usize>) -> Self {
-        Self { limit, running: 0, limits, names: HashMap::new(), turns: VecDeque::new() }
+        let names = limits.into_iter().map(|(name, limit)| (name, OfName::new(limit))).collect();
+        Self { limit, running: 0, names, turns: VecDeque::new() }
     }
 
     /// Queues a task, or gives it back when it can run at once.
     pub(crate) fn push(&mut self, name: &Name, instance: &InstanceId, task: T) -> Option<T> {
-        let limit = self.limit_of(name);
-        if !self.names.contains_key(name) {
-            self.names.insert(name.clone(), OfName::default());
-        }
-        let of_name = self.names.get_mut(name)?;
-        if self.running < self.limit && of_name.running < limit && of_name.turns.is_empty() {
+        let of_name = match self.names.get_mut(name) {
+            Some(of_name) => of_name,
+            None => self.names.entry(name.clone()).or_insert_with(|| OfName::new(usize::MAX)),
+        };
+        let free = self.running < self.limit && of_name.running < of_name.limit;
+        if free && of_name.turns.is_empty() {
             self.running += 1;
             of_name.running += 1;
             return Some(task);
@@ -58,23 +53,22 @@ impl<T> FairQueue<T> {
         None
     }
 
-    /// A task has ended: its place is free.
-    pub(crate) fn finished(&mut self, name: &Name) {
+    /// A task has ended: its place goes to the next that may take it.
+    pub(crate) fn finished(&mut self, name: &Name) -> Option<T> {
         self.running = self.running.saturating_sub(1);
         if let Some(of_name) = self.names.get_mut(name) {
             of_name.running = of_name.running.saturating_sub(1);
         }
+        self.next()
     }
 
-    /// The next task that has a place; the place is taken then.
-    pub(crate) fn next(&mut self) -> Option<T> {
-        if self.running >= self.limit {
+    fn next(&mut self) -> Option<T> {
+        if self.turns.is_empty() || self.running >= self.limit {
             return None;
         }
         // Names at their own limit are passed over, and keep their turn.
-        let at = self.turns.iter().position(|name| {
-            self.names.get(name).is_some_and(|of| of.running < self.limit_of(name))
-        })?;
+        let free = |name| self.names.get(name).is_some_and(|of| of.running < of.limit);
+        let at = self.turns.iter().position(free)?;
         let name = self.turns.remove(at)?;
         let of_name = self.names.get_mut(&name)?;
         let task = of_name.next()?;
@@ -117,13 +111,13 @@ impl<T> FairQueue<T> {
             of_name.turns.clear();
         }
     }
-
-    fn limit_of(&self, name: &Name) -> usize {
-        self.limits.get(name).copied().unwrap_or(usize::MAX)
-    }
 }
 
 impl<T> OfName<T> {
+    fn new(limit: usize) -> Self {
+        Self { limit, running: 0, waiting: HashMap::new(), turns: VecDeque::new() }
+    }
+
     fn next(&mut self) -> Option<T> {
         let instance = self.turns.pop_front()?;
         let waiting = self.waiting.get_mut(&instance)?;
@@ -158,11 +152,7 @@ mod tests {
             assert_eq!(queue.push(&work, &instance("wide"), task), None);
         }
         assert_eq!(queue.push(&work, &instance("small"), 10), None);
-        let order: Vec<i32> = std::iter::from_fn(|| {
-            queue.finished(&work);
-            queue.next()
-        })
-        .collect();
+        let order: Vec<i32> = std::iter::from_fn(|| queue.finished(&work)).collect();
         assert_eq!(order, [1, 10, 2, 3]);
     }
 
@@ -175,11 +165,9 @@ mod tests {
         assert_eq!(queue.push(&slow, &one, 2), None);
         assert_eq!(queue.push(&fast, &one, 3), Some(3));
         assert_eq!(queue.push(&fast, &one, 4), None);
-        queue.finished(&fast);
-        assert_eq!(queue.next(), Some(4), "slow is at its limit, fast is not");
-        assert_eq!(queue.next(), None, "the host is at its limit");
-        queue.finished(&slow);
-        assert_eq!(queue.next(), Some(2));
+        assert_eq!(queue.finished(&fast), Some(4), "slow is at its limit, fast is not");
+        assert_eq!(queue.finished(&slow), Some(2));
+        assert_eq!(queue.running(), 2);
     }
 
     #[test]
@@ -190,10 +178,8 @@ mod tests {
         queue.push(&work, &instance("a"), 2);
         queue.push(&work, &instance("b"), 3);
         queue.forget(&work, &instance("a"), |task| *task == 2);
-        queue.finished(&work);
-        assert_eq!(queue.next(), Some(3));
-        queue.finished(&work);
-        assert_eq!(queue.next(), None);
+        assert_eq!(queue.finished(&work), Some(3));
+        assert_eq!(queue.finished(&work), None);
         assert_eq!(queue.running(), 0);
     }
 }

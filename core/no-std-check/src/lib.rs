@@ -30,8 +30,7 @@ pub fn run() -> Option<u64> {
     let (id, first) = (InstanceId::new("instance").ok()?, ExecutionId::FIRST);
     let (config, now) = (MachineConfig::default(), Timestamp::EPOCH);
     let start = Start { input: Payload::encode(&21).ok()?, seed: 0, delay: None };
-    let (_, turn) =
-        Machine::start(&code, id.clone(), first, config.clone(), start, now).ok()?;
+    let (_, turn) = Machine::start(&code, id.clone(), first, config.clone(), start, now).ok()?;
     let stored: Vec<u8> = codec::encode_turn(&turn.recorded).ok()?;
     let read = codec::decode_turn(&stored).ok()?;
     let mut machine = Machine::replay(&code, id, first, config, [read]).ok()?;

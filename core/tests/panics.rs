@@ -1,0 +1,146 @@
+//! A panic in an orchestration fails that instance with the message, and replays as a failure.
+
+#[path = "support/instance.rs"]
+mod instance;
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use instance::{Instance, code, divergence, start, task};
+use reenact_core::{
+    Action, CorrelationId, MachineConfig, OrchestrationCode, OrchestrationContext,
+    OrchestrationErrorKind,
+};
+
+fn catching() -> MachineConfig {
+    MachineConfig {
+        catch_panic: |poll| {
+            catch_unwind(AssertUnwindSafe(poll)).map_err(|panic| message(panic.as_ref()))
+        },
+        ..MachineConfig::default()
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
+fn start_catching(code: OrchestrationCode) -> Instance {
+    Instance::start_with(code, catching(), start(()))
+}
+
+#[test]
+fn a_panic_fails_the_instance_with_its_message() {
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        let number = task(&ctx, "a").await?;
+        assert!(number != 13, "unlucky {number}");
+        Ok(())
+    });
+    let mut instance = start_catching(code);
+    assert_eq!(
+        instance.complete(1, 13).outputs(),
+        ["ExecutionFailed: the orchestration panicked: unlucky 13"]
+    );
+    assert_eq!(instance.failure().kind(), OrchestrationErrorKind::Panicked);
+    assert_eq!(instance.failure().message(), "unlucky 13");
+    instance.assert_replays_from_every_point();
+}
+
+#[test]
+fn a_panic_before_the_first_await_fails_the_start() {
+    let code = code(async |_: OrchestrationContext, ()| -> Result<(), _> { panic!("at once") });
+    let instance = start_catching(code);
+    assert_eq!(instance.failure().message(), "at once");
+    instance.assert_replays_from_every_point();
+}
+
+#[test]
+fn what_unwinding_drops_is_cancelled_and_recorded() {
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        let _activity = task(&ctx, "a");
+        let _timer = ctx.timer(Duration::from_secs(60));
+        ctx.wait_external::<()>("Go").await?;
+        if ctx.random() > 0 {
+            panic!("in the middle");
+        }
+        Ok(())
+    });
+    let mut instance = start_catching(code);
+    let answer = instance.raise("Go", ());
+    assert_eq!(
+        answer.outputs(),
+        [
+            "TimerCancelled #2",
+            "TaskCancelRequested #1",
+            "ExecutionFailed: the orchestration panicked: in the middle"
+        ]
+    );
+    assert!(answer.actions.contains(&Action::CancelActivity { id: CorrelationId(1) }));
+    assert!(instance.machine.open_actions().is_empty());
+    instance.assert_replays_from_every_point();
+}
+
+#[test]
+fn a_panic_in_a_branch_fails_all_of_it() {
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        let branch = async |name: &'static str| {
+            let number = task(&ctx, name).await.unwrap_or(0);
+            assert!(number > 0, "{name} is zero");
+        };
+        futures::join!(branch("a"), branch("b"));
+        Ok(())
+    });
+    let mut instance = start_catching(code);
+    instance.complete(2, 0);
+    assert_eq!(instance.failure().message(), "b is zero");
+    assert!(instance.complete(1, 1).is_empty());
+    instance.assert_replays_from_every_point();
+}
+
+#[test]
+fn a_panic_that_was_corrected_is_found_as_changed_code() {
+    let code = |panics: bool| {
+        code(move |_: OrchestrationContext, ()| async move {
+            assert!(!panics, "a mistake");
+            Ok(())
+        })
+    };
+    let history = start_catching(code(true));
+    let corrected = Instance::try_replay(&code(false), &history.config, history.turns());
+    assert_eq!(
+        divergence(corrected).to_string(),
+        "nondeterministic at event 1: expected ExecutionFailed, found ExecutionCompleted"
+    );
+}
+
+#[test]
+fn code_that_panics_at_replay_only_is_found() {
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        assert!(!ctx.is_replaying(), "branched on replay");
+        Ok(task(&ctx, "a").await?)
+    });
+    let history = start_catching(code.clone());
+    let replayed = Instance::try_replay(&code, &history.config, history.turns());
+    assert_eq!(divergence(replayed).found.to_string(), "ExecutionFailed");
+}
+
+#[test]
+fn an_overlong_message_is_cut() {
+    let code = code(async |_: OrchestrationContext, ()| -> Result<(), _> {
+        panic!("{}", "x".repeat(100_000))
+    });
+    let instance = start_catching(code);
+    assert_eq!(instance.failure().message().len(), reenact_core::limits::MAX_MESSAGE_BYTES);
+    assert!(instance.failure().message().ends_with("… (cut)"));
+    instance.assert_replays_from_every_point();
+}
+
+#[test]
+#[should_panic(expected = "nobody catches it")]
+fn without_a_way_to_catch_it_a_panic_passes_through() {
+    let code =
+        code(async |_: OrchestrationContext, ()| -> Result<(), _> { panic!("nobody catches it") });
+    Instance::start(code, ());
+}
