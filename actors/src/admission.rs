@@ -74,4 +74,9 @@ impl Admission {
         self.messages.close();
         self.instances.close();
     }
+
+    /// Whether nobody is let in any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.messages.is_closed()
+    }
 }

@@ -48,6 +48,21 @@ impl HostContext {
         }
     }
 
+    /// Gives up a shard, if it is held.
+    pub(crate) async fn release(&self, shard: ShardId) {
+        let Some((_, lease)) = self.leases_held.remove(&shard) else { return };
+        if let Err(error) = self.leases.release(&lease).await {
+            tracing::warn!(%shard, %error, "a lease could not be released");
+        }
+    }
+
+    /// Gives up all shards that are held.
+    pub(crate) async fn release_all(&self) {
+        for shard in 0..self.routes.shards() {
+            self.release(ShardId(shard)).await;
+        }
+    }
+
     /// Tells those who wait for instances of a shard that ended while the shard was starting
     /// again: a receipt may have been lost on the way.
     pub(crate) fn tell_waiters_of(self: &Arc<Self>, shard: ShardId) {

@@ -1,4 +1,27 @@
-//! The actor runtime of reenact, on ractor.
+//! The actor runtime of reenact, on ractor. Programs depend on `reenact`, which has what they need
+//! at its root.
+//!
+//! Data goes round a ring, always in the same direction:
+//!
+//! ```text
+//! client ──command──▶ routes ──command──▶ instance actor (machine: log, buffer, live future)
+//!   ▲                   ▲                      │ one turn: events and sealed actions
+//!   │ answer            │ command              ▼
+//!   └─────────────── dispatcher ◀──actions── persistence actor (one append for many turns)
+//!                       │                      ▲
+//!                       │                      └ receipt from the store
+//!                       └─▶ activity workers, timers, waiters ──command──▶ (back to the routes)
+//! ```
+//!
+//! - An instance actor applies commands to its machine and hands the turns on. It goes on with the
+//!   next command while a turn is being made durable.
+//! - The persistence actor of a shard gathers turns while an append is under way, and appends them
+//!   together. Only its receipt opens the actions.
+//! - The dispatcher, a value in the persistence actor, carries the actions out.
+//! - The supervisor of a shard holds the lease, brings instances into memory, and mends what breaks.
+//!   A message for an instance that is in memory passes it by: the routing table is shared.
+//!
+//! Nothing depends on a mailbox surviving. Truth is in the log.
 
 #[cfg(doc)]
 use reenact_core::Action;
@@ -13,6 +36,7 @@ mod instance;
 mod message;
 mod options;
 mod panic;
+mod patience;
 mod persistence;
 mod registry;
 mod routes;

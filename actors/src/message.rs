@@ -218,8 +218,6 @@ pub(crate) enum ShardMessage {
     Sweep { idle: std::time::Duration },
     /// Extend the lease.
     Renew,
-    /// The log could not be appended to: what is in memory is ahead of it.
-    LogLost { reason: String },
     /// Remove a finished instance.
     Purge { instance: InstanceId, reply: oneshot::Sender<Result<()>> },
     /// Handle what has come, let everything go, give up the lease.

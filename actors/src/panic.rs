@@ -1,7 +1,10 @@
-//! Panics of user code, as text.
+//! How polls of user code are run: panics become texts, and tokio has no say in them.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use futures_util::FutureExt;
+use tokio::task::unconstrained;
 
 /// The message of a panic, as far as it is a text.
 pub(crate) fn panic_message(panic: Box<dyn Any + Send>) -> String {
@@ -15,6 +18,10 @@ pub(crate) fn panic_message(panic: Box<dyn Any + Send>) -> String {
 }
 
 /// Runs a poll of user code; see [`reenact_core::CatchPanic`].
+///
+/// Outside of tokio's budget: an actor that has used up its budget would see `tokio::select!` pending
+/// for no reason of the orchestration's, and woken after the turn.
 pub(crate) fn catch_panic(poll: &mut dyn FnMut()) -> Result<(), String> {
-    catch_unwind(AssertUnwindSafe(poll)).map_err(panic_message)
+    let polled = || unconstrained(async { poll() }).now_or_never();
+    catch_unwind(AssertUnwindSafe(polled)).map(drop).map_err(panic_message)
 }

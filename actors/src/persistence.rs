@@ -201,12 +201,11 @@ impl PersistenceState {
     fn lose(&mut self, entries: Vec<Entry>, error: ProviderError) {
         let (shard, error) = (self.shard, Arc::new(error));
         tracing::error!(%shard, %error, "the log cannot be appended to");
+        // Ahead of what follows from the refusals: no instance is to blame for them.
+        self.supervisor.stop(Some(format!("its log was lost: {error}")));
         let waiting = entries.into_iter().chain(mem::take(&mut self.gathered));
         waiting.for_each(|entry| entry.refuse(&error));
-        let reason = error.to_string();
         self.lost = Some(error);
-        // A supervisor that has gone takes this actor with it.
-        let _ = self.supervisor.cast(ShardMessage::LogLost { reason });
     }
 }
 

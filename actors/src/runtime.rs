@@ -85,9 +85,13 @@ impl Runtime {
             leases_held: DashMap::new(),
             options,
         });
-        let (root, root_task) = Actor::spawn(None, HostSupervisor, host.clone())
-            .await
-            .map_err(|error| Error::Startup { reason: error.to_string() })?;
+        let (root, root_task) = match Actor::spawn(None, HostSupervisor, host.clone()).await {
+            Ok(root) => root,
+            Err(error) => {
+                host.release_all().await;
+                return Err(Error::Startup { reason: error.to_string() });
+            }
+        };
         let root_task = Arc::new(std::sync::Mutex::new(Some(root_task)));
         Ok(Self { host, root, root_task, seeds: Arc::new(Seeds::new()) })
     }
@@ -315,12 +319,6 @@ impl Runtime {
         self.host.admission.close();
         self.host.workers.abort();
         self.end_root().await;
-        let held: Vec<_> = self.host.leases_held.iter().map(|lease| lease.clone()).collect();
-        for lease in held {
-            if let Err(error) = self.host.leases.release(&lease).await {
-                tracing::warn!(shard = %lease.shard, %error, "a lease could not be released");
-            }
-        }
     }
 
     async fn end_root(&self) {
@@ -333,6 +331,7 @@ impl Runtime {
         for shard in 0..self.host.routes.shards() {
             self.host.routes.clear(ShardId(shard));
         }
+        self.host.release_all().await;
         self.host.waiters.close();
     }
 }

@@ -100,6 +100,11 @@ impl Actor for ShardSupervisor {
         (shard, host): Self::Arguments,
     ) -> Result<ShardState, ActorProcessingErr> {
         let lease = acquire(&host, shard).await?;
+        host.leases_held.insert(shard, lease.clone());
+        if host.admission.is_closed() {
+            host.release(shard).await;
+            return Err("the host has gone".into());
+        }
         let recovered = host.store.recover(&lease).await?;
         let (timers, _) = Actor::spawn_linked(
             None,
@@ -133,7 +138,6 @@ impl Actor for ShardSupervisor {
             persistence,
             strict_replay: host.options.strict_replay,
         });
-        host.leases_held.insert(shard, lease.clone());
         host.routes.set_supervisor(shard, myself.clone());
         let now = host.clock.now();
         for summary in recovered {
@@ -180,9 +184,6 @@ impl Actor for ShardSupervisor {
             ShardMessage::Purge { instance, reply } => {
                 state.purge(instance, reply);
                 Ok(())
-            }
-            ShardMessage::LogLost { reason } => {
-                Err(format!("shard {}: its log was lost: {reason}", state.shard).into())
             }
             ShardMessage::Drain { reply } => {
                 state.drain().await;
@@ -335,8 +336,10 @@ impl ShardState {
     }
 }
 
-/// Takes the shard, and waits for another that still holds it, up to the host's patience.
+/// Takes the shard, and waits for another that still holds it, up to the host's patience. What an
+/// earlier supervisor of this host held is given up first: it has gone, and its epoch with it.
 async fn acquire(host: &HostContext, shard: ShardId) -> Result<Lease, ActorProcessingErr> {
+    host.release(shard).await;
     let mut patience = host.options.lease_patience;
     loop {
         match host.leases.acquire(shard, &host.options.host_name).await {

@@ -77,7 +77,8 @@ pub fn encode_turn(turn: &RecordedTurn) -> Result<Vec<u8>, CodecError> {
 ///
 /// # Errors
 /// [`CodecError::Empty`], [`CodecError::UnknownVersion`] or [`CodecError::Malformed`]; never a
-/// panic, and never more than about [`MAX_TURN_BYTES`] of memory, whatever the bytes are.
+/// panic. No length in the bytes is believed beyond [`MAX_TURN_BYTES`]; what they decode to can take
+/// several times their own size in memory, as events are larger than their shortest encoding.
 pub fn decode_turn(bytes: &[u8]) -> Result<RecordedTurn, CodecError> {
     let (&version, body) = bytes.split_first().ok_or(CodecError::Empty)?;
     match version {

@@ -206,8 +206,12 @@ impl Event {
         }
     }
 
-    /// Bytes of user data that it carries.
+    /// Bytes of user data that it carries: payloads, messages and the name.
     pub(crate) fn payload_bytes(&self) -> usize {
+        self.subject().map_or(0, |name| name.as_str().len()) + self.payload_bytes_without_name()
+    }
+
+    fn payload_bytes_without_name(&self) -> usize {
         match self {
             Self::ExecutionStarted { input, .. } | Self::TaskScheduled { input, .. } => input.len(),
             Self::TaskCompleted { output, .. } | Self::ExecutionCompleted { output } => {

@@ -1,4 +1,30 @@
-//! The deterministic core of reenact.
+//! The deterministic core of reenact: what an orchestration does, and nothing of how that is stored,
+//! timed or carried out. No std, no clock, no randomness, no I/O: time and seeds are arguments.
+//!
+//! A [`Machine`] is one execution of an orchestration: its log, its correlation buffer and its live
+//! future. It is told [`Command`]s and answers with [`Turn`]s:
+//!
+//! ```text
+//! Command ──▶ Machine ──▶ Turn { recorded: events, actions: sealed, outcome }
+//!                          │                        ▲
+//!                          └──▶ store ──▶ Receipt ──┘ opens the seal
+//! ```
+//!
+//! - A turn is one input event and the outputs that the code caused by it. It is stored as a whole
+//!   or not at all, so that a history always ends where a turn ends.
+//! - What is to be done outside ([`Action`]) is [`Sealed`] until a store has given a [`Receipt`].
+//! - [`Machine::replay`] re-enacts a history. What the code does is compared with the log event by
+//!   event; a difference is a [`Nondeterminism`] that names the place, what was expected and what was
+//!   found.
+//!
+//! | for | see |
+//! |---|---|
+//! | the code of an orchestration | [`OrchestrationContext`], [`DurableFuture`] |
+//! | what is stored | [`Event`], [`RecordedTurn`], [`History`], [`codec`] |
+//! | unit tests | [`Executor`], [`run_turn`] |
+//! | limits | [`limits`] |
+//!
+//! Programs depend on `reenact`, which has all of this at its root.
 #![no_std]
 #![warn(missing_docs)]
 

@@ -247,7 +247,7 @@ fn branches_that_schedule_in_turn_keep_the_order_of_the_history() {
 fn combinators_nest_and_mix() {
     let code = code(async |ctx: OrchestrationContext, ()| {
         let all = join_all(three(&ctx)).map(|all| all.into_iter().sum::<Result<u64, _>>());
-        let fallback = ctx.wait_external::<u64>("Skip").map_err(|e| ActivityError::fatal(e));
+        let fallback = ctx.wait_external::<u64>("Skip").map_err(ActivityError::fatal);
         let sum = async {
             tokio::select! { biased; sum = all => sum, skip = fallback => skip }
         };

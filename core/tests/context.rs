@@ -161,7 +161,7 @@ fn code_can_tell_whether_it_is_re_enacted() {
             Ok(())
         }
     });
-    let instance = Instance::start(code.clone(), ());
+    let instance = Instance::start(code, ());
     let mut replayed = instance.assert_replays();
     let _ = replayed.apply(complete(1, 1), seconds(2_000)).expect("it goes on");
     assert_eq!(*seen.lock().expect("no panic"), [false, true, false]);

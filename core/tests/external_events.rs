@@ -209,7 +209,7 @@ fn the_shell_is_told_what_is_waited_for() {
     let instance = Instance::start(code, ());
     let wait =
         Action::WaitExternal { id: reenact_core::CorrelationId(1), name: instance::name("Go") };
-    assert_eq!(instance.actions(), [wait.clone()]);
+    assert_eq!(instance.actions(), std::slice::from_ref(&wait));
     assert_eq!(instance.machine.open_actions(), [wait]);
     assert_eq!(instance.machine.wake_at(), None, "nobody must keep it in memory");
 }

@@ -87,7 +87,7 @@ fn join_all_polls_each_branch_twice() {
         let outputs = join_all(wide(&ctx, &polls)).await;
         Ok(outputs.into_iter().collect::<Result<_, _>>()?)
     };
-    in_order(run(move |ctx, polls| body(ctx, polls), TWICE_EACH));
+    in_order(run(body, TWICE_EACH));
 }
 
 #[test]

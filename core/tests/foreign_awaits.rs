@@ -235,15 +235,30 @@ fn channels_between_the_branches_of_one_orchestration_are_its_own_affair() {
         Ok(future::join(producer, consumer).await.1)
     });
     let (config, count) = counting();
-    let mut instance = Instance::start_with(code.clone(), config, start(()));
+    let mut instance = Instance::start_with(code, config, start(()));
     instance.complete(1, 1);
     instance.complete(2, 2);
-    // Letting go drops the sender, and that wakes the receiver.
     drop(instance.assert_replays());
     instance.complete(3, 3);
     assert_eq!(instance.output::<u64>(), 6);
     assert_eq!(count.load(Ordering::Relaxed), 0);
     instance.assert_replays_from_every_point();
+}
+
+#[test]
+fn wakes_that_come_from_being_let_go_are_no_concern_of_the_shell() {
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        // Declared in this order, the sender is dropped first, and wakes the receiver.
+        let (mut receive, _send);
+        (_send, receive) = mpsc::channel::<()>(1);
+        match select(task(&ctx, "a"), Box::pin(receive.recv())).await {
+            Either::Left((number, _)) => Ok(number?),
+            Either::Right(_) => Ok(0),
+        }
+    });
+    let (config, count) = counting();
+    drop(Instance::start_with(code, config, start(())));
+    assert_eq!(count.load(Ordering::Relaxed), 0);
 }
 
 /// Code that gives its context away, and then waits for an activity.

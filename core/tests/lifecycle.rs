@@ -36,7 +36,7 @@ fn a_delayed_start_runs_the_code_when_its_timer_fires() {
         ["ExecutionStarted `orchestration`", "TimerCreated #0 for 1970-01-01T00:17:40.000000Z"]
     );
     let timer = Action::CreateTimer { id: CorrelationId::START, fire_at: seconds(1_060) };
-    assert_eq!(instance.actions(), [timer.clone()]);
+    assert_eq!(instance.actions(), std::slice::from_ref(&timer));
     assert_eq!(instance.machine.open_actions(), [timer]);
     assert_eq!(instance.machine.wake_at(), Some(seconds(1_060)));
     assert_eq!(instance.fire(0).outputs(), ["ExternalSubscribed #1 `More`"]);

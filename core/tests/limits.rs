@@ -12,11 +12,12 @@ use instance::{
 use reenact_core::limits::{
     MAX_BUFFERED_EVENTS, MAX_EVENT_KEY_BYTES, MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS,
     MAX_MESSAGE_BYTES, MAX_NAME_BYTES, MAX_OUTSTANDING, MAX_PAYLOAD_BYTES, MAX_TIMER,
+    MAX_TURN_PAYLOAD_BYTES,
 };
 use reenact_core::{
     ApplyError, Command, CorrelationId, Event, EventKey, InvalidName, MachineConfig, Name,
     OrchestrationCode, OrchestrationContext, OrchestrationErrorKind, Outcome, Payload,
-    PayloadError, RecordedTurn, Rejected, Start,
+    PayloadError, RecordedTurn, Rejected, Start, codec,
 };
 
 fn text(bytes: usize) -> String {
@@ -192,6 +193,35 @@ fn so_many_durable_futures_are_outstanding_and_no_more() {
     assert_limit(over.machine.outcome(), "more than 100000 durable futures are outstanding");
     assert!(over.machine.open_actions().is_empty());
     over.assert_replays();
+}
+
+#[test]
+fn a_turn_holds_so_many_bytes_and_no_more() {
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        let input = json_text(MAX_PAYLOAD_BYTES);
+        let calls = (0..100).map(|_| ctx.schedule_activity_by_name::<_, ()>("a", &input));
+        ctx.when_all(calls).await;
+        Ok(())
+    });
+    let instance = Instance::start(code, ());
+    assert_limit(instance.machine.outcome(), "one turn would pass 33554432 bytes");
+    let fitting = MAX_TURN_PAYLOAD_BYTES / MAX_PAYLOAD_BYTES as u64 - 1;
+    assert_eq!(instance.machine.history().len(), 1 + fitting + 1, "the start and the end");
+    assert!(instance.machine.open_actions().is_empty());
+    instance.assert_replays();
+}
+
+#[test]
+fn names_count_so_that_a_turn_that_is_within_its_limit_can_be_stored() {
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        let long = text(MAX_NAME_BYTES);
+        let fitting = MAX_TURN_PAYLOAD_BYTES as usize / MAX_NAME_BYTES;
+        (0..fitting).for_each(|_| drop(ctx.wait_external::<()>(&long)));
+        Ok(())
+    });
+    let instance = Instance::start(code, ());
+    assert_limit(instance.machine.outcome(), "one turn would pass 33554432 bytes");
+    assert!(codec::encode_turn(&instance.turns()[0]).is_ok());
 }
 
 /// A history of so many events, most of them events that nobody waits for. Open are an activity,

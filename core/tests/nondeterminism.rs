@@ -243,6 +243,23 @@ fn dropping_what_was_awaited_and_awaiting_what_was_dropped_are_found() {
 }
 
 #[test]
+fn dropping_in_another_order_is_found() {
+    let drops = |first_timer_first: bool| {
+        code(move |ctx: OrchestrationContext, ()| async move {
+            let timer = |seconds| ctx.timer(Duration::from_secs(seconds));
+            let (one, other) = (timer(1), timer(2));
+            drop(if first_timer_first { (one, other) } else { (other, one) });
+            Ok(task(&ctx, "a").await?)
+        })
+    };
+    let divergence = replayed_with(&Instance::start(drops(true), ()), &drops(false));
+    assert_eq!(
+        divergence.to_string(),
+        "nondeterministic at event 3: expected TimerCancelled #1, found TimerCancelled #2"
+    );
+}
+
+#[test]
 fn another_end_is_found() {
     let ends = |well: bool| {
         code(

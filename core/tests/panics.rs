@@ -144,3 +144,27 @@ fn without_a_way_to_catch_it_a_panic_passes_through() {
         code(async |_: OrchestrationContext, ()| -> Result<(), _> { panic!("nobody catches it") });
     Instance::start(code, ());
 }
+
+#[test]
+fn code_that_panics_while_it_is_let_go_changes_nothing() {
+    struct PanicsWhenDropped;
+    impl Drop for PanicsWhenDropped {
+        fn drop(&mut self) {
+            panic!("on the way out");
+        }
+    }
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        let _held = PanicsWhenDropped;
+        let number = task(&ctx, "a").await?;
+        Ok(number)
+    });
+    let mut terminated = start_catching(code.clone());
+    terminated.apply(instance::terminate("enough"));
+    assert_eq!(terminated.log()[2..], ["ExecutionTerminated: enough"]);
+    terminated.assert_replays_from_every_point();
+
+    let mut failed = start_catching(code);
+    failed.complete(1, 1);
+    assert_eq!(failed.failure().message(), "on the way out");
+    failed.assert_replays_from_every_point();
+}

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use ractor::{ActorProcessingErr, ActorRef};
-use reenact_core::{Machine, MachineConfig, RecordedTurn, ReplayError, codec};
-use reenact_providers::{InstanceSummary, ProviderError};
+use reenact_core::{InstanceId, Machine, MachineConfig, RecordedTurn, ReplayError, codec};
+use reenact_providers::{InstanceSummary, ProviderError, TurnPage};
 use tokio::sync::oneshot;
 
 use super::{InstanceState, Live, Phase};
 use crate::error::ParkReason;
 use crate::message::{InstanceMessage, Internal};
 use crate::panic::catch_panic;
+use crate::patience::Patience;
 use crate::persistence::Entry;
 use crate::run::Run;
 use crate::shard::ShardContext;
@@ -25,10 +26,14 @@ impl InstanceState {
     ) -> Result<(), ActorProcessingErr> {
         // An actor of this instance that has just gone may have turns under way.
         self.shard.everything_is_durable().await?;
-        match self.shard.store.summary(&self.instance).await? {
+        match self.shard.summary(&self.instance).await? {
             None => self.phase = Phase::Absent,
             Some(summary) if summary.state.is_finished() => self.phase = Phase::Finished,
             Some(summary) => self.replay(myself, summary).await?,
+        }
+        if !matches!(self.phase, Phase::Parked { .. }) {
+            // Whatever it was parked for is gone.
+            self.shard.routes.unpark(&self.instance);
         }
         if self.has_nothing_to_do() {
             // It is here for what is in its mailbox.
@@ -73,6 +78,31 @@ impl ShardContext {
         Ok(durable.await?)
     }
 
+    /// What the store knows of an instance.
+    pub(super) async fn summary(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Option<InstanceSummary>, ProviderError> {
+        let mut patience = Patience::new();
+        loop {
+            match self.store.summary(instance).await {
+                Ok(summary) => return Ok(summary),
+                Err(error) => patience.wait_after(error, &*self.clock).await?,
+            }
+        }
+    }
+
+    /// Some turns of an execution.
+    async fn read(&self, of: &InstanceSummary, from: u64) -> Result<TurnPage, ProviderError> {
+        let mut patience = Patience::new();
+        loop {
+            match self.store.read(&of.instance, of.execution, from, TURNS_PER_READ).await {
+                Ok(page) => return Ok(page),
+                Err(error) => patience.wait_after(error, &*self.clock).await?,
+            }
+        }
+    }
+
     pub(super) fn machine_config(&self, myself: &ActorRef<InstanceMessage>) -> MachineConfig {
         let myself = myself.clone();
         MachineConfig {
@@ -105,8 +135,7 @@ async fn read_history(
     let mut turns = Vec::new();
     let mut next = Some(0);
     while let Some(from) = next {
-        let (instance, execution) = (&summary.instance, summary.execution);
-        let page = match shard.store.read(instance, execution, from, TURNS_PER_READ).await {
+        let page = match shard.read(summary, from).await {
             Ok(page) => page,
             Err(error @ ProviderError::Corrupt { .. }) => {
                 return Ok(Err(ParkReason::Unreadable { reason: error.to_string() }));

@@ -191,7 +191,7 @@ impl InstanceState {
 /// Whether the id is in the store. An actor of it that has just gone may have turns under way.
 async fn is_taken(shard: &ShardContext, instance: &InstanceId) -> Result<bool, ActorProcessingErr> {
     shard.everything_is_durable().await?;
-    Ok(shard.store.summary(instance).await?.is_some())
+    Ok(shard.summary(instance).await?.is_some())
 }
 
 impl Live {

@@ -21,9 +21,6 @@ impl ShardState {
         self.context.make_durable(Entry::Barrier(reply));
         // An error means that the log was lost: nothing more can be made durable.
         let _ = durable.await;
-        self.host.leases_held.remove(&self.shard);
-        if let Err(error) = self.host.leases.release(&self.lease).await {
-            tracing::warn!(shard = %self.shard, %error, "the lease could not be released");
-        }
+        self.host.release(self.shard).await;
     }
 }

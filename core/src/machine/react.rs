@@ -181,8 +181,9 @@ impl Machine {
     /// Drops the code's future; what it drops is no step of the code.
     pub(super) fn let_go(&mut self) {
         let mode = mem::replace(&mut self.shared.lock().mode, Mode::Closed);
-        let future = self.future.take();
-        drop(future);
+        let mut future = self.future.take();
+        // The code has no more say: what panics while it is dropped changes nothing.
+        let _ = (self.config.catch_panic)(&mut || drop(future.take()));
         self.shared.lock().mode = mode;
     }
 }

@@ -1,0 +1,48 @@
+//! Patience with a store: trying again where that can help.
+
+use std::time::Duration;
+
+use reenact_providers::{ProviderError, TimerScheduler};
+
+/// How often something is tried.
+const MAX_TRIES: u32 = 8;
+
+/// The first delay between tries; each further one is twice as long, up to [`MAX_DELAY`].
+const FIRST_DELAY: Duration = Duration::from_millis(50);
+
+/// The longest delay between tries, also where the store asks for more.
+const MAX_DELAY: Duration = Duration::from_secs(10);
+
+/// What is left of it, for one thing that is tried.
+pub(crate) struct Patience {
+    tries: u32,
+    delay: Duration,
+}
+
+impl Patience {
+    pub(crate) const fn new() -> Self {
+        Self { tries: 0, delay: FIRST_DELAY }
+    }
+
+    /// Returns when it is time to try again; gives the error back where that cannot help, or has
+    /// not helped often enough.
+    pub(crate) async fn wait_after(
+        &mut self,
+        error: ProviderError,
+        clock: &dyn TimerScheduler,
+    ) -> Result<(), ProviderError> {
+        let pause = match &error {
+            ProviderError::Throttled { retry_after } => (*retry_after).max(self.delay),
+            ProviderError::Unavailable { .. } | ProviderError::Unknown { .. } => self.delay,
+            _ => return Err(error),
+        };
+        self.tries += 1;
+        if self.tries == MAX_TRIES {
+            return Err(error);
+        }
+        tracing::warn!(%error, tries = self.tries, "the store failed; trying again");
+        clock.sleep_until(clock.now() + pause.min(MAX_DELAY)).await;
+        self.delay = (self.delay * 2).min(MAX_DELAY);
+        Ok(())
+    }
+}
