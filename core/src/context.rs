@@ -183,6 +183,8 @@ impl OrchestrationContext {
     /// does not run. For something quick that is not deterministic and needs no retry; everything
     /// else is an activity. After a crash before the turn is durable, it is computed again.
     ///
+    /// The closure must not use the context: what it draws or schedules there is not repeated.
+    ///
     /// A value that does not encode, or is over
     /// [`MAX_PAYLOAD_BYTES`](crate::limits::MAX_PAYLOAD_BYTES), fails the instance.
     pub async fn side_effect<T, F>(&self, compute: F) -> T

@@ -67,6 +67,11 @@ impl Step {
         }
     }
 
+    pub(crate) fn started(name: &Name) -> Self {
+        let name = Some(name.clone());
+        Self::Event { kind: "ExecutionStarted", id: None, name, detail: None }
+    }
+
     pub(crate) fn with_detail(event: &Event, detail: String) -> Self {
         Self::Event {
             kind: event.kind(),

@@ -184,6 +184,7 @@ impl Machine {
         let Some(input) = events.next() else {
             return Ok(());
         };
+        self.check_name(&input)?;
         self.begin_turn(turn.at, Mode::Replay(events.collect()), &input);
         let advanced = self.advance(input);
         let mut state = self.shared.lock();
@@ -202,6 +203,17 @@ impl Machine {
             Err(ApplyError::Nondeterministic(nondeterminism)) => Err(nondeterminism.into()),
             // Neither can happen at replay: nothing is admitted, and no catalog is asked.
             Err(ApplyError::Rejected(_) | ApplyError::UnregisteredActivity { .. }) => Ok(()),
+        }
+    }
+
+    /// Whether a history is one of this orchestration.
+    fn check_name(&self, input: &Event) -> Result<(), Nondeterminism> {
+        match input {
+            Event::ExecutionStarted { name, .. } if name != self.code.name() => {
+                let found = Step::started(self.code.name());
+                Err(Nondeterminism::new(0, Step::of(input), found))
+            }
+            _ => Ok(()),
         }
     }
 

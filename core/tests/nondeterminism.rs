@@ -408,3 +408,14 @@ fn where_replay_does_not_compare_the_history_counts() {
     history.fire(2);
     assert_eq!(replay(&history).outcome(), history.machine.outcome());
 }
+
+#[test]
+fn a_history_of_another_orchestration_is_told() {
+    let other = OrchestrationCode::new("other", |_ctx, (): ()| async { Ok(()) }).unwrap();
+    let found = replayed_with(&original(), &other);
+    assert_eq!(
+        found.to_string(),
+        "nondeterministic at event 0: expected ExecutionStarted `orchestration`, found \
+         ExecutionStarted `other`"
+    );
+}
