@@ -1,4 +1,77 @@
-//! Durable orchestrations for Rust.
+//! Durable orchestrations, embedded in your own program.
+//!
+//! An *orchestration* is a plain `async fn`. Each thing that it awaits (an activity, a timer, an
+//! external event) is recorded as events in its instance's append-only log. When the instance comes
+//! into memory again, the log is re-enacted: the function runs from its start, gets the recorded
+//! results at once, and goes on where it stopped. No server, no second process.
+//!
+//! ```
+//! use reenact::prelude::*;
+//!
+//! // Everything with a side effect is an activity.
+//! #[activity]
+//! async fn greet(_ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
+//!     Ok(format!("Hello, {name}!"))
+//! }
+//!
+//! // What is to be done, and in which order, is an orchestration.
+//! #[orchestration]
+//! async fn welcome(ctx: OrchestrationContext, name: String) -> Result<String, OrchestrationError> {
+//!     let greeting = ctx.call_activity(greet, name).await?;
+//!     ctx.timer(Duration::from_millis(50)).await;
+//!     let go: String = ctx.wait_external("Go").await?;
+//!     Ok(format!("{greeting} {go}"))
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> reenact::Result<()> {
+//!     let host = Host::builder()
+//!         .provider(InMemory::new())
+//!         .orchestration(welcome)
+//!         .activity(greet)
+//!         .start()
+//!         .await?;
+//!     let instance = host.start_new(welcome, "Ada".to_string()).await?; // durable when it returns
+//!     instance.raise_event("Go", "Come in.").await?; // durable when it returns
+//!     assert_eq!(instance.result().await?, "Hello, Ada! Come in.");
+//!     host.shutdown().await
+//! }
+//! ```
+//!
+//! # What is promised
+//! 1. **Durable before visible.** No acknowledgement, result, activity start or timer leaves before
+//!    the events that caused it are in the store. An `Ok` from [`start_new`](Client::start_new) or
+//!    [`raise_event`](Client::raise_event) means that it survives whatever the store survives.
+//! 2. **Exactly once in the log.** What is scheduled completes at most once; each external event is
+//!    delivered once, in the order of arrival for its name, whether it came before or after the wait
+//!    for it. Activities run at least once, under a
+//!    [key](ActivityContext::idempotency_key) that stays the same.
+//! 3. **Determinism by the order of the history.** Replay resolves futures in the order of the log
+//!    and by nothing else, in every combinator that is itself deterministic.
+//! 4. **One writer.** An instance has one owner; an owner that lost its lease can write nothing.
+//! 5. **Isolation.** An instance that panics, or whose code left its log, harms only itself. It
+//!    fails, or is [parked](ParkReason) with its log as it was.
+//! 6. **Rot is reported.** What does not decode parks the instance and names the place.
+//! 7. **The cost of a step does not grow with the history** while an instance is in memory: its
+//!    future is kept, and replay happens only when it comes into memory.
+//!
+//! The one store of this version is [`InMemory`]. It lives as long as its last clone, and so do the
+//! promises: they hold when a host stops, crashes and is replaced on the same store, and end with
+//! the process.
+//!
+//! # Where to look
+//! | for | see |
+//! |---|---|
+//! | writing the code | [`orchestration`], [`activity`], [`OrchestrationContext`], [`ActivityContext`] |
+//! | running it | [`Host`], [`HostBuilder`], [`HostOptions`] |
+//! | talking to instances | [`Client`], [`InstanceHandle`], [`InstanceStatus`], [`InstanceFilter`] |
+//! | races and fan-outs | [`DurableFuture`], [`when_any`](OrchestrationContext::when_any), [`when_all`](OrchestrationContext::when_all) |
+//! | failures | [`ActivityError`], [`OrchestrationError`], [`Error`], [`ParkReason`] |
+//! | unit tests without a host | [`Executor`], [`Machine`], [`run_turn`] |
+//! | tests of time | [`ManualClock`] |
+//! | limits | [`limits`], [`providers::limits`] |
+//! | ractor programs | [`actor`] |
+//! | writing a store | [`providers`] |
 #![warn(missing_docs)]
 
 pub mod actor;
@@ -33,3 +106,7 @@ pub use reenact_providers::{
 };
 pub use start::StartNew;
 pub use status::InstanceStatus;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

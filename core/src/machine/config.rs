@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use crate::catalog::ActivityCatalog;
 use crate::wake::ForeignWakeHook;
 
-/// What a [`Machine`] takes from its shell. The default suits unit tests.
+/// What a [`Machine`](crate::Machine) takes from its shell. The default suits unit tests.
 #[derive(Clone)]
 pub struct MachineConfig {
     /// At replay, compare inputs, timers and outputs as well, not only kinds, names and ids.
@@ -17,7 +17,7 @@ pub struct MachineConfig {
     /// The activities that may be scheduled; all of them when `None`.
     pub activities: Option<Arc<dyn ActivityCatalog>>,
     /// Told when something wakes the code from outside a turn. The shell then asks
-    /// [`Machine::foreign_wake`] and drops the machine.
+    /// [`Machine::foreign_wake`](crate::Machine::foreign_wake) and drops the machine.
     pub on_foreign_wake: Option<ForeignWakeHook>,
 }
 
