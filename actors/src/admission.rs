@@ -1,6 +1,7 @@
 //! Who is let in: memory stays bounded, whatever clients do.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
@@ -17,6 +18,24 @@ pub(crate) struct Admission {
     instances: Arc<Semaphore>,
     message_units: u32,
     when_busy: WhenBusy,
+    /// How many wait for a place for an instance.
+    waiting: AtomicUsize,
+}
+
+/// One who waits for a place.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(all: &'a AtomicUsize) -> Self {
+        all.fetch_add(1, Ordering::AcqRel);
+        Self(all)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Admission {
@@ -26,6 +45,7 @@ impl Admission {
             instances: Arc::new(Semaphore::new(instances)),
             message_units,
             when_busy,
+            waiting: AtomicUsize::new(0),
         }
     }
 
@@ -46,21 +66,25 @@ impl Admission {
         }
     }
 
-    /// Lets an instance in, if there is a place.
-    pub(crate) fn try_instance(&self) -> Result<Option<OwnedSemaphorePermit>> {
+    /// Lets an instance in. Where there is no place, `make_room` is to ask idle instances to go;
+    /// those that become idle later go by themselves while somebody waits here.
+    pub(crate) async fn instance(&self, make_room: impl FnOnce()) -> Result<OwnedSemaphorePermit> {
         match self.instances.clone().try_acquire_owned() {
-            Ok(slot) => Ok(Some(slot)),
-            Err(TryAcquireError::Closed) => Err(Error::ShuttingDown),
-            Err(TryAcquireError::NoPermits) if self.when_busy == WhenBusy::Refuse => {
-                Err(Error::Busy { what: "instances in memory" })
-            }
-            Err(TryAcquireError::NoPermits) => Ok(None),
+            Ok(slot) => return Ok(slot),
+            Err(TryAcquireError::Closed) => return Err(Error::ShuttingDown),
+            Err(TryAcquireError::NoPermits) => {}
         }
+        let _waiting = Waiting::begin(&self.waiting);
+        make_room();
+        if self.when_busy == WhenBusy::Refuse {
+            return Err(Error::Busy { what: "instances in memory" });
+        }
+        self.instances.clone().acquire_owned().await.map_err(|_| Error::ShuttingDown)
     }
 
-    /// Waits for a place for an instance.
-    pub(crate) async fn instance(&self) -> Result<OwnedSemaphorePermit> {
-        self.instances.clone().acquire_owned().await.map_err(|_| Error::ShuttingDown)
+    /// Whether somebody waits for a place for an instance.
+    pub(crate) fn wants_room(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
     }
 
     /// A place for an instance that comes back into memory: it does not wait, so that nothing that

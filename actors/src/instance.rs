@@ -120,6 +120,8 @@ impl Actor for InstanceActor {
         if state.has_nothing_to_do() {
             // What is in the mailbox is still handled; what comes later finds another actor.
             myself.drain()?;
+        } else if state.shard.admission.wants_room() {
+            state.passivate_if_idle(&myself, state.last_used);
         }
         Ok(())
     }

@@ -41,12 +41,16 @@ impl Routes {
     /// the port that would have answered.
     pub(crate) fn deliver(&self, instance: &InstanceId, message: InstanceMessage) {
         if let Err(message) = self.try_deliver(instance, message) {
-            let instance = instance.clone();
-            self.tell_supervisor(
-                self.shard_of(&instance),
-                ShardMessage::Deliver { instance, message },
-            );
+            self.deliver_in_order(instance, message);
         }
+    }
+
+    /// Sends a message to an instance by way of its shard's supervisor: what one sender sends so
+    /// keeps its order, also while the instance comes into memory.
+    pub(crate) fn deliver_in_order(&self, instance: &InstanceId, message: InstanceMessage) {
+        let instance = instance.clone();
+        let shard = self.shard_of(&instance);
+        self.tell_supervisor(shard, ShardMessage::Deliver { instance, message });
     }
 
     /// Sends a message to an instance that is in memory; otherwise gives it back.

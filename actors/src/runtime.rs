@@ -116,14 +116,9 @@ impl Runtime {
     pub async fn start_instance(&self, request: StartRequest) -> Result<InstanceId> {
         let StartRequest { name, input, instance, delay } = request;
         self.orchestration(&name)?;
+        // In this order: who waits for a place does not hold up the messages that may free one.
+        let slot = self.host.admission.instance(|| self.make_room()).await?;
         let permit = self.host.admission.message(input.len()).await?;
-        let slot = match self.host.admission.try_instance()? {
-            Some(slot) => slot,
-            None => {
-                self.make_room();
-                self.host.admission.instance().await?
-            }
-        };
         let own_id = instance.is_some();
         let seed = self.seeds.next();
         let instance = match instance {

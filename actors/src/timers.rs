@@ -92,7 +92,7 @@ impl TimersState {
                 _ => return,
             }
             if let Some((_, timer)) = self.armed.pop_first() {
-                self.routes.deliver(&timer.instance, timer.message());
+                self.routes.deliver_in_order(&timer.instance, timer.message());
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Those who wait for the end of an instance.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dashmap::DashMap;
 use reenact_core::{InstanceId, Outcome};
@@ -12,6 +13,8 @@ use crate::error::{Error, Result};
 #[derive(Clone, Default)]
 pub(crate) struct Waiters {
     waiting: Arc<DashMap<InstanceId, Vec<oneshot::Sender<Result<Outcome>>>>>,
+    /// Nothing more will be told.
+    closed: Arc<AtomicBool>,
 }
 
 /// One wait. Dropping it leaves nothing behind.
@@ -26,6 +29,9 @@ impl Waiters {
     pub(crate) fn wait_for(&self, instance: InstanceId) -> Waiter {
         let (tell, end) = oneshot::channel();
         self.waiting.entry(instance.clone()).or_default().push(tell);
+        if self.closed.load(Ordering::SeqCst) {
+            self.waiting.remove(&instance);
+        }
         Waiter { waiters: self.clone(), instance, end }
     }
 
@@ -44,8 +50,9 @@ impl Waiters {
         self.waiting.iter().map(|entry| entry.key().clone()).collect()
     }
 
-    /// Tells everybody that nothing more will be told.
+    /// Tells everybody, now and later, that nothing more will be told.
     pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
         self.waiting.clear();
     }
 }

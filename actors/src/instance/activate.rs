@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ractor::{ActorProcessingErr, ActorRef};
-use reenact_core::{InstanceId, Machine, MachineConfig, RecordedTurn, ReplayError, codec};
+use reenact_core::{Action, InstanceId, Machine, MachineConfig, RecordedTurn, ReplayError, codec};
 use reenact_providers::{InstanceSummary, ProviderError, TurnPage};
 use tokio::sync::oneshot;
 
@@ -61,7 +61,13 @@ impl InstanceState {
         match replayed {
             Ok(machine) => {
                 let run = Run::of(&machine);
-                self.shard.dispatcher.dispatch(&self.instance, run, machine.open_actions());
+                let mut open = machine.open_actions();
+                // Timers that are due fire as they are set: the earliest is set first.
+                open.sort_by_key(|action| match action {
+                    Action::CreateTimer { fire_at, .. } => Some(*fire_at),
+                    _ => None,
+                });
+                self.shard.dispatcher.dispatch(&self.instance, run, open);
                 self.phase = Phase::Live(Live { machine, run, summary });
             }
             Err(reason) => self.park_at(reason, Some(summary)),

@@ -22,9 +22,13 @@ impl InstanceState {
         message: StartMessage,
     ) -> Result<(), ActorProcessingErr> {
         let StartMessage { name, start, own_id, slot, reply } = message;
-        if !matches!(self.phase, Phase::Fresh)
-            || (own_id && is_taken(&self.shard, &self.instance).await?)
-        {
+        let taken = match self.phase {
+            Phase::Fresh => own_id && is_taken(&self.shard, &self.instance).await?,
+            // Somebody asked for the id before; since then it may have become free.
+            Phase::Absent | Phase::Finished => is_taken(&self.shard, &self.instance).await?,
+            Phase::Live(_) | Phase::Parked { .. } => true,
+        };
+        if taken {
             if let Phase::Fresh = self.phase {
                 self.phase = Phase::Absent;
             }

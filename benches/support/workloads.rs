@@ -1,0 +1,137 @@
+//! The five workloads, and one checked run of each.
+#![allow(dead_code, reason = "each bench takes what it needs")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::future::join_all;
+use reenact::prelude::*;
+
+/// What instances do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Workload {
+    /// Return the input.
+    Noop,
+    /// Five activities, one after the other.
+    Sequence,
+    /// So many activities at once.
+    FanOut(u64),
+    /// Wait for an event, which is raised at once.
+    Event,
+    /// So many activities, one after the other.
+    LongHistory(u64),
+}
+
+/// Activities in a [`Workload::Sequence`].
+const SEQUENCE: u64 = 5;
+
+impl Workload {
+    pub(crate) fn label(self) -> String {
+        match self {
+            Self::Noop => "noop".into(),
+            Self::Sequence => "sequence".into(),
+            Self::FanOut(width) => format!("fan-out {width}"),
+            Self::Event => "event".into(),
+            Self::LongHistory(length) => format!("long history {length}"),
+        }
+    }
+
+    /// Activities that one instance runs.
+    pub(crate) const fn activities(self) -> u64 {
+        match self {
+            Self::Noop | Self::Event => 0,
+            Self::Sequence => SEQUENCE,
+            Self::FanOut(count) | Self::LongHistory(count) => count,
+        }
+    }
+
+    /// Runs the `n`-th instance from its start to its result, and checks that.
+    pub(crate) async fn run(self, client: &Client, n: u64) -> reenact::Result<()> {
+        let (output, expected) = match self {
+            Self::Noop => (client.start_new(noop, n).await?.result().await?, n),
+            Self::Sequence => (client.start_new(sequence, n).await?.result().await?, n + SEQUENCE),
+            Self::FanOut(width) => {
+                let sum = client.start_new(fan_out, width).await?.result().await?;
+                (sum, width * (width + 1) / 2)
+            }
+            Self::Event => {
+                let instance = client.start_new(event, n).await?;
+                instance.raise_event("Go", 1).await?;
+                (instance.result().await?, n + 1)
+            }
+            Self::LongHistory(length) => {
+                (client.start_new(long_history, length).await?.result().await?, length)
+            }
+        };
+        assert_eq!(output, expected, "{} returned something else", self.label());
+        Ok(())
+    }
+}
+
+/// A fresh host on a fresh store, with everything that the workloads need.
+pub(crate) async fn host() -> reenact::Result<Host> {
+    Host::builder()
+        .provider(InMemory::new())
+        .orchestration(noop)
+        .orchestration(sequence)
+        .orchestration(fan_out)
+        .orchestration(event)
+        .orchestration(long_history)
+        .activity(step)
+        .start()
+        .await
+}
+
+/// How many activities have run in this process.
+pub(crate) fn activities_run() -> u64 {
+    ACTIVITIES_RUN.load(Ordering::SeqCst)
+}
+
+static ACTIVITIES_RUN: AtomicU64 = AtomicU64::new(0);
+
+#[activity]
+async fn step(_ctx: ActivityContext, n: u64) -> Result<u64, ActivityError> {
+    ACTIVITIES_RUN.fetch_add(1, Ordering::Relaxed);
+    Ok(n + 1)
+}
+
+#[orchestration]
+async fn noop(_ctx: OrchestrationContext, n: u64) -> Result<u64, OrchestrationError> {
+    Ok(n)
+}
+
+#[orchestration]
+async fn sequence(ctx: OrchestrationContext, n: u64) -> Result<u64, OrchestrationError> {
+    let mut n = n;
+    for _ in 0..SEQUENCE {
+        n = ctx.call_activity(step, n).await?;
+    }
+    Ok(n)
+}
+
+#[orchestration]
+async fn fan_out(ctx: OrchestrationContext, width: u64) -> Result<u64, OrchestrationError> {
+    let branches = join_all((0..width).map(|n| ctx.schedule_activity(step, n))).await;
+    let mut sum = 0;
+    for output in branches {
+        sum += output?;
+    }
+    Ok(sum)
+}
+
+#[orchestration]
+async fn event(ctx: OrchestrationContext, n: u64) -> Result<u64, OrchestrationError> {
+    let data: u64 = ctx.wait_external("Go").await?;
+    Ok(n + data)
+}
+
+#[orchestration]
+pub(crate) async fn long_history(
+    ctx: OrchestrationContext,
+    length: u64,
+) -> Result<u64, OrchestrationError> {
+    let mut n = 0;
+    while n < length {
+        n = ctx.call_activity(step, n).await?;
+    }
+    Ok(n)
+}
