@@ -28,8 +28,10 @@ pub(crate) struct InstanceArguments {
 /// How an actor comes by its instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Begin {
-    /// The first message starts it.
+    /// The first message starts it, under an id that was made for it.
     Fresh,
+    /// The first message starts it, if its id is free.
+    Claim,
     /// From the log.
     Activate,
 }
@@ -89,6 +91,8 @@ impl Actor for InstanceActor {
     ) -> Result<(), ActorProcessingErr> {
         if state.begin == Begin::Activate {
             state.slot = state.shard.admission.instance_coming_back();
+        }
+        if state.begin != Begin::Fresh {
             state.activate(&myself).await?;
         }
         Ok(())
@@ -111,7 +115,7 @@ impl Actor for InstanceActor {
         state: &mut InstanceState,
     ) -> Result<(), ActorProcessingErr> {
         if let InstanceMessage::Runtime(RuntimeMessage(Internal::Start(start))) = message {
-            state.start(&myself, *start).await?;
+            state.start(&myself, start);
         } else if let Phase::Live(_) = state.phase {
             state.handle_live(&myself, message);
         } else {

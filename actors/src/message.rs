@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::error::{Error, Result};
+use crate::instance::Begin;
 use crate::run::Run;
 
 /// The answer to a command: sent when the turn that the command made is durable, or when it is
@@ -16,7 +17,7 @@ use crate::run::Run;
 pub struct Reply {
     port: RpcReplyPort<Result<()>>,
     /// The client's place among the messages in flight; given back with the answer.
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Reply {
@@ -24,7 +25,7 @@ impl Reply {
         port: oneshot::Sender<Result<()>>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        Self { port: port.into(), _permit: Some(permit) }
+        Self { port: port.into(), permit: Some(permit) }
     }
 
     /// To say yes, once it is durable.
@@ -38,8 +39,14 @@ impl Reply {
     }
 
     pub(crate) fn refuse(self, error: Error) {
+        self.send(Err(error));
+    }
+
+    /// The place is free before the client knows: it may want it again at once.
+    fn send(self, answer: Result<()>) {
+        drop(self.permit);
         // Nobody may wait any more.
-        let _ = self.port.send(Err(error));
+        let _ = self.port.send(answer);
     }
 }
 
@@ -52,8 +59,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn give(self, _durable: &Receipt) {
-        // Nobody may wait any more.
-        let _ = self.reply.port.send(self.answer);
+        self.reply.send(self.answer);
     }
 
     /// It did not become durable.
@@ -65,7 +71,7 @@ impl Answer {
 /// The port that `call` gives.
 impl From<RpcReplyPort<Result<()>>> for Reply {
     fn from(port: RpcReplyPort<Result<()>>) -> Self {
-        Self { port, _permit: None }
+        Self { port, permit: None }
     }
 }
 
@@ -187,6 +193,15 @@ impl InstanceMessage {
     /// Whether it begins an instance.
     pub(crate) fn is_start(&self) -> bool {
         matches!(self, Self::Runtime(RuntimeMessage(Internal::Start(_))))
+    }
+
+    /// What an actor begins with that is spawned for it.
+    pub(crate) fn begin(&self) -> Begin {
+        match self {
+            Self::Runtime(RuntimeMessage(Internal::Start(start))) if start.own_id => Begin::Claim,
+            Self::Runtime(RuntimeMessage(Internal::Start(_))) => Begin::Fresh,
+            _ => Begin::Activate,
+        }
     }
 
     /// Whether it ends an instance without asking its code.

@@ -1,6 +1,7 @@
 //! Makes turns durable, many at a time, and lets their effects go.
 
 mod append;
+mod inbox;
 
 use std::future::poll_fn;
 use std::mem;
@@ -20,6 +21,8 @@ use crate::run::Run;
 use crate::task::Task;
 use append::append;
 
+pub(crate) use inbox::Inbox;
+
 /// Most turns in one append.
 const MAX_TURNS_PER_APPEND: usize = 4_096;
 
@@ -27,10 +30,11 @@ const MAX_TURNS_PER_APPEND: usize = 4_096;
 const MAX_BYTES_PER_APPEND: usize = MAX_BATCH_BYTES / 2;
 
 /// The persistence actor of a shard. One append is under way at a time; what comes meanwhile
-/// gathers for the next. It never looks into events.
+/// gathers in the inbox for the next. It never looks into events.
 pub(crate) struct Persistence;
 
 pub(crate) struct PersistenceArguments {
+    pub(crate) inbox: Inbox,
     pub(crate) shard: ShardId,
     pub(crate) epoch: Epoch,
     pub(crate) store: Arc<dyn HistoryStore>,
@@ -40,27 +44,24 @@ pub(crate) struct PersistenceArguments {
 }
 
 pub(crate) struct PersistenceState {
+    inbox: Inbox,
     shard: ShardId,
     epoch: Epoch,
     store: Arc<dyn HistoryStore>,
     clock: Arc<dyn TimerScheduler>,
     dispatcher: Dispatcher,
     supervisor: ActorRef<ShardMessage>,
-    gathered: Vec<Entry>,
+    /// Taken from the inbox, and too much for one append.
+    left: Vec<Entry>,
     /// The append that is under way, where it did not succeed at once.
     under_way: Option<Task>,
-    /// A `Flush` is in the mailbox.
-    flush_sent: bool,
     /// Nothing is appended any more: the shard is about to start again from its log.
     lost: Option<Arc<ProviderError>>,
 }
 
 #[derive(Debug)]
 pub(crate) enum PersistenceMessage {
-    /// Something to make durable, or that waits for what is before it to be.
-    Append(Entry),
-    /// Begin an append with what has gathered. Sent behind what is in the mailbox already, so that
-    /// all of it goes along.
+    /// There is something in the inbox.
     Flush,
     /// The append that was under way has ended.
     Appended(Vec<Entry>, Result<Receipt, ProviderError>),
@@ -99,17 +100,18 @@ impl Actor for Persistence {
         _myself: ActorRef<PersistenceMessage>,
         args: PersistenceArguments,
     ) -> Result<PersistenceState, ActorProcessingErr> {
-        let PersistenceArguments { shard, epoch, store, clock, dispatcher, supervisor } = args;
+        let PersistenceArguments { inbox, shard, epoch, store, clock, dispatcher, supervisor } =
+            args;
         Ok(PersistenceState {
+            inbox,
             shard,
             epoch,
             store,
             clock,
             dispatcher,
             supervisor,
-            gathered: Vec::new(),
+            left: Vec::new(),
             under_way: None,
-            flush_sent: false,
             lost: None,
         })
     }
@@ -121,40 +123,40 @@ impl Actor for Persistence {
         state: &mut PersistenceState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            PersistenceMessage::Append(entry) => state.gather(entry),
             PersistenceMessage::Flush => {
-                state.flush_sent = false;
-                state.flush(&myself).await;
+                // Those who are about to hand something in do so first: it goes along.
+                tokio::task::yield_now().await;
             }
             PersistenceMessage::Appended(entries, result) => {
                 state.under_way = None;
                 state.appended(entries, result);
             }
         }
-        state.send_flush(&myself);
+        while state.under_way.is_none()
+            && let Some(entries) = state.next_append()
+        {
+            state.append(&myself, entries).await;
+        }
         Ok(())
     }
 }
 
 impl PersistenceState {
-    fn gather(&mut self, entry: Entry) {
-        match &self.lost {
-            None => self.gathered.push(entry),
-            Some(error) => entry.refuse(error),
+    /// What goes into the next append; `None` when there is nothing.
+    fn next_append(&mut self) -> Option<Vec<Entry>> {
+        let mut entries = mem::take(&mut self.left);
+        entries.append(&mut self.inbox.take());
+        if let Some(error) = &self.lost {
+            entries.drain(..).for_each(|entry| entry.refuse(error));
         }
+        if entries.is_empty() {
+            return None;
+        }
+        self.left = entries.split_off(one_append(&entries));
+        Some(entries)
     }
 
-    fn send_flush(&mut self, myself: &ActorRef<PersistenceMessage>) {
-        let wanted = !self.gathered.is_empty() && self.under_way.is_none() && !self.flush_sent;
-        self.flush_sent |= wanted && myself.cast(PersistenceMessage::Flush).is_ok();
-    }
-
-    async fn flush(&mut self, myself: &ActorRef<PersistenceMessage>) {
-        if self.under_way.is_some() || self.gathered.is_empty() {
-            return;
-        }
-        let mut entries = mem::take(&mut self.gathered);
-        self.gathered = entries.split_off(one_append(&entries));
+    async fn append(&mut self, myself: &ActorRef<PersistenceMessage>, mut entries: Vec<Entry>) {
         let turns = entries.iter_mut().filter_map(Entry::take_record).collect();
         let batch = Batch { shard: self.shard, epoch: self.epoch, turns };
         let (store, clock) = (self.store.clone(), self.clock.clone());
@@ -203,8 +205,7 @@ impl PersistenceState {
         tracing::error!(%shard, %error, "the log cannot be appended to");
         // Ahead of what follows from the refusals: no instance is to blame for them.
         self.supervisor.stop(Some(format!("its log was lost: {error}")));
-        let waiting = entries.into_iter().chain(mem::take(&mut self.gathered));
-        waiting.for_each(|entry| entry.refuse(&error));
+        entries.into_iter().for_each(|entry| entry.refuse(&error));
         self.lost = Some(error);
     }
 }

@@ -18,7 +18,7 @@ use crate::dispatcher::Dispatcher;
 use crate::error::{Error, ParkReason};
 use crate::instance::{Begin, InstanceActor, InstanceArguments};
 use crate::message::{InstanceMessage, Internal, ShardMessage};
-use crate::persistence::{Entry, Persistence, PersistenceArguments, PersistenceMessage};
+use crate::persistence::{Entry, Inbox, Persistence, PersistenceArguments, PersistenceMessage};
 use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::task::Task;
@@ -42,7 +42,8 @@ pub(crate) struct ShardContext {
     pub(crate) clock: Arc<dyn TimerScheduler>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) dispatcher: Dispatcher,
-    pub(crate) persistence: ActorRef<PersistenceMessage>,
+    inbox: Inbox,
+    persistence: ActorRef<PersistenceMessage>,
     pub(crate) strict_replay: bool,
 }
 
@@ -75,7 +76,9 @@ impl ShardContext {
     /// Hands something to the persistence actor. When that has gone, the shard goes with it: the
     /// log is as it was, and what waits for an answer is told that it was interrupted.
     pub(crate) fn make_durable(&self, entry: Entry) {
-        let _ = self.persistence.cast(PersistenceMessage::Append(entry));
+        if self.inbox.put(entry) && self.persistence.cast(PersistenceMessage::Flush).is_err() {
+            drop(self.inbox.take());
+        }
     }
 
     /// An instance cannot go on. Whoever waits for its end is told.
@@ -118,7 +121,9 @@ impl Actor for ShardSupervisor {
             timers: timers.clone(),
             waiters: host.waiters.clone(),
         };
+        let inbox = Inbox::default();
         let arguments = PersistenceArguments {
+            inbox: inbox.clone(),
             shard,
             epoch: lease.epoch,
             store: host.store.clone(),
@@ -135,6 +140,7 @@ impl Actor for ShardSupervisor {
             clock: host.clock.clone(),
             admission: host.admission.clone(),
             dispatcher,
+            inbox,
             persistence,
             strict_replay: host.options.strict_replay,
         });
@@ -239,8 +245,8 @@ impl ShardState {
             return Ok(());
         }
         let begin = match &what {
-            Stashed::Message(message) if message.is_start() => Begin::Fresh,
-            _ => Begin::Activate,
+            Stashed::Message(message) => message.begin(),
+            Stashed::Locate(_) => Begin::Activate,
         };
         self.spawn(myself, instance.clone(), begin).await?;
         // A fresh actor takes what it is given.

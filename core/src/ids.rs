@@ -4,26 +4,26 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::limits::{MAX_EVENT_KEY_BYTES, MAX_INSTANCE_ID_BYTES, MAX_NAME_BYTES};
 
 /// Identifies one orchestration instance in a store: 1 to
 /// [`MAX_INSTANCE_ID_BYTES`] bytes without control characters. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct InstanceId(Arc<str>);
 
 /// The checked name of an orchestration, an activity or an external event: 1 to
 /// [`MAX_NAME_BYTES`] bytes without control characters. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Name(Arc<str>);
 
 /// The idempotency key of an external event: 1 to [`MAX_EVENT_KEY_BYTES`] bytes without control
 /// characters. Of the events that are raised on one execution with the same key, the first counts.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct EventKey(Arc<str>);
 
 /// The generation of an instance. The first is 1.
@@ -162,6 +162,12 @@ macro_rules! checked_text {
             type Error = InvalidName;
             fn try_from(text: &str) -> Result<Self, InvalidName> {
                 Self::new(text)
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 

@@ -7,7 +7,7 @@ use reenact_core::{Action, InstanceId, Machine, MachineConfig, RecordedTurn, Rep
 use reenact_providers::{InstanceSummary, ProviderError, TurnPage};
 use tokio::sync::oneshot;
 
-use super::{InstanceState, Live, Phase};
+use super::{Begin, InstanceState, Live, Phase};
 use crate::error::ParkReason;
 use crate::message::{InstanceMessage, Internal};
 use crate::panic::catch_panic;
@@ -30,6 +30,9 @@ impl InstanceState {
             None => self.phase = Phase::Absent,
             Some(summary) if summary.state.is_finished() => self.phase = Phase::Finished,
             Some(summary) => self.replay(myself, summary).await?,
+        }
+        if let (Begin::Claim, Phase::Absent) = (self.begin, &self.phase) {
+            self.phase = Phase::Fresh;
         }
         if !matches!(self.phase, Phase::Parked { .. }) {
             // Whatever it was parked for is gone.
@@ -85,7 +88,7 @@ impl ShardContext {
     }
 
     /// What the store knows of an instance.
-    pub(super) async fn summary(
+    async fn summary(
         &self,
         instance: &InstanceId,
     ) -> Result<Option<InstanceSummary>, ProviderError> {

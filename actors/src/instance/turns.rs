@@ -1,44 +1,37 @@
 //! Commands into turns, turns to the persistence actor.
 
-use ractor::{ActorProcessingErr, ActorRef};
+use ractor::ActorRef;
 use reenact_core::limits::WARN_HISTORY_EVENTS;
 use reenact_core::{
-    Action, ApplyError, Command, ExecutionId, InstanceId, Machine, Outcome, RecordedTurn, Rejected,
-    Sealed, Turn, codec,
+    Action, ApplyError, Command, ExecutionId, Machine, Outcome, RecordedTurn, Rejected, Sealed,
+    Turn, codec,
 };
 use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
 
-use super::{InstanceState, Live, Phase};
+use super::{Begin, InstanceState, Live, Phase};
 use crate::error::{Error, ParkReason};
-use crate::message::{Answer, InstanceMessage, Reply, StartMessage};
+use crate::message::{Answer, InstanceMessage, Internal, Reply, StartMessage};
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
-use crate::shard::ShardContext;
 
 impl InstanceState {
-    pub(super) async fn start(
-        &mut self,
-        myself: &ActorRef<InstanceMessage>,
-        message: StartMessage,
-    ) -> Result<(), ActorProcessingErr> {
-        let StartMessage { name, start, own_id, slot, reply } = message;
-        let taken = match self.phase {
-            Phase::Fresh => own_id && is_taken(&self.shard, &self.instance).await?,
-            // Somebody asked for the id before; since then it may have become free.
-            Phase::Absent | Phase::Finished => is_taken(&self.shard, &self.instance).await?,
-            Phase::Live(_) | Phase::Parked { .. } => true,
-        };
-        if taken {
-            if let Phase::Fresh = self.phase {
-                self.phase = Phase::Absent;
+    pub(super) fn start(&mut self, myself: &ActorRef<InstanceMessage>, message: Box<StartMessage>) {
+        match self.phase {
+            Phase::Fresh => {}
+            // Here for another message: since it looked, the id may have become free.
+            Phase::Absent | Phase::Finished if self.begin == Begin::Activate => {
+                let message = Internal::Start(message).into();
+                return self.shard.routes.deliver_in_order(&self.instance, message);
             }
-            self.answer(reply.no(Error::AlreadyExists { instance: self.instance.clone() }));
-            return Ok(());
+            _ => {
+                let taken = Error::AlreadyExists { instance: self.instance.clone() };
+                return self.answer(message.reply.no(taken));
+            }
         }
+        let StartMessage { name, start, slot, reply, .. } = *message;
         let Some(code) = self.shard.registry.orchestration(&name).cloned() else {
             self.phase = Phase::Absent;
-            reply.refuse(Error::UnknownOrchestration { name });
-            return Ok(());
+            return reply.refuse(Error::UnknownOrchestration { name });
         };
         self.slot = Some(slot);
         let (execution, now) = (ExecutionId::FIRST, self.shard.clock.now());
@@ -56,7 +49,6 @@ impl InstanceState {
                 reply.refuse(self.refusal(error));
             }
         }
-        Ok(())
     }
 
     fn new_summary(
@@ -190,12 +182,6 @@ impl InstanceState {
         self.shard.routes.unpark(&self.instance);
         self.phase = Phase::Finished;
     }
-}
-
-/// Whether the id is in the store. An actor of it that has just gone may have turns under way.
-async fn is_taken(shard: &ShardContext, instance: &InstanceId) -> Result<bool, ActorProcessingErr> {
-    shard.everything_is_durable().await?;
-    Ok(shard.summary(instance).await?.is_some())
 }
 
 impl Live {
