@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use reenact::Client;
 use tokio::task::JoinSet;
 
-use crate::process::cpu_time;
-use crate::workloads::{Workload, activities_run, host};
+use super::process::cpu_time;
+use super::workloads::{Workload, activities_run, host};
 
 /// How much is to be run: until the time is over, or so many instances have been started. Each of
 /// the outstanding ones runs at least once.

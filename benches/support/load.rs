@@ -1,0 +1,187 @@
+//! The load test: what this machine carries, in memory.
+//!
+//! `cargo bench --bench load -- [FILTER..] [--seconds N | --quick] [--outstanding N] [--workers N]`
+//!
+//! Each row runs on a fresh host and a fresh store, keeps so many instances outstanding for so long,
+//! and checks every result and the number of activities that ran. A filter is a part of a
+//! workload's name. `cpu` is the processor time of the whole process for one instance.
+
+#[path = "drive.rs"]
+mod drive;
+#[path = "history.rs"]
+mod history;
+#[path = "process.rs"]
+mod process;
+#[path = "table.rs"]
+mod table;
+#[path = "workloads.rs"]
+mod workloads;
+
+use std::ops::Range;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use drive::{Bounds, Measured, drive};
+use table::{line, thousands, time};
+use workloads::Workload;
+
+const WORKLOADS: [Workload; 6] = [
+    Workload::Noop,
+    Workload::Sequence,
+    Workload::FanOut(100),
+    Workload::FanOut(1_000),
+    Workload::Event,
+    Workload::LongHistory(LONG),
+];
+
+/// Activities in a long history.
+const LONG: u64 = 10_000;
+
+const OUTSTANDING: [u64; 3] = [1, 64, 1_024];
+
+/// Turns that one row may leave in the store, about: some 300 bytes each. Rows with more than that
+/// outstanding run each instance once.
+const MAX_TURNS: u64 = 5_000_000;
+
+const WIDTHS: [usize; 8] = [18, 11, 11, 13, 10, 10, 10, 10];
+
+struct Options {
+    filters: Vec<String>,
+    time: Duration,
+    outstanding: Vec<u64>,
+    workers: usize,
+}
+
+pub(crate) fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(complaint) => {
+            eprintln!("{complaint}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> reenact::Result<()> {
+    println!("in memory, {} worker threads, {} a row", options.workers, time(options.time));
+    println!();
+    line(
+        &WIDTHS,
+        [
+            "workload",
+            "outstanding",
+            "instances/s",
+            "activities/s",
+            "p50",
+            "p99",
+            "cpu",
+            "instances",
+        ],
+    );
+    for workload in WORKLOADS.into_iter().filter(|workload| options.wants(&workload.label())) {
+        for &outstanding in &options.outstanding {
+            let measured = row(options, workload, outstanding)?;
+            print(workload, outstanding, &measured);
+        }
+    }
+    if options.wants("cost along the history") {
+        cost_along_the_history()?;
+    }
+    Ok(())
+}
+
+fn row(options: &Options, workload: Workload, outstanding: u64) -> reenact::Result<Measured> {
+    let bounds = Bounds { time: options.time, instances: MAX_TURNS / (workload.activities() + 1) };
+    runtime(options.workers).block_on(async {
+        // In a task, as a program would: the main thread is not one of the workers.
+        let driven = tokio::spawn(drive(workload, outstanding, bounds)).await;
+        driven.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+    })
+}
+
+fn runtime(workers: usize) -> tokio::runtime::Runtime {
+    let runtime = match workers {
+        1 => tokio::runtime::Builder::new_current_thread().enable_time().build(),
+        _ => {
+            let mut builder = tokio::runtime::Builder::new_multi_thread();
+            builder.worker_threads(workers).enable_time().build()
+        }
+    };
+    runtime.expect("the system gives threads")
+}
+
+fn print(workload: Workload, outstanding: u64, measured: &Measured) {
+    let activities = match workload.activities() {
+        0 => "-".into(),
+        _ => thousands(measured.activities_per_second()),
+    };
+    let cells = [
+        workload.label(),
+        thousands(outstanding as f64),
+        thousands(measured.instances_per_second()),
+        activities,
+        time(measured.latency(0.50)),
+        time(measured.latency(0.99)),
+        measured.cpu_per_instance().map_or("-".into(), time),
+        thousands(measured.instances as f64),
+    ];
+    line(&WIDTHS, cells);
+}
+
+/// Steps of the long history that are compared.
+const WINDOWS: [Range<usize>; 4] = [10..110, 1_000..1_100, 5_000..5_100, 9_900..10_000];
+
+fn cost_along_the_history() -> reenact::Result<()> {
+    let costs = history::cost_along_the_history(LONG, 15, &WINDOWS)?;
+    println!();
+    println!("cost of a step along one history of {LONG} activities, on one thread (median)");
+    for (window, cost) in WINDOWS.iter().zip(&costs) {
+        line(&[18, 11], [format!("{:?}", window), time(*cost)]);
+    }
+    if let [first, .., last] = costs[..] {
+        let ratio = last.as_secs_f64() / first.as_secs_f64();
+        println!("the last costs {ratio:.3} times what the first costs (aim: within 10%)");
+    }
+    Ok(())
+}
+
+impl Options {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options = Self {
+            filters: Vec::new(),
+            time: Duration::from_secs(2),
+            outstanding: OUTSTANDING.to_vec(),
+            workers: 2,
+        };
+        while let Some(argument) = arguments.next() {
+            let mut number = || {
+                let number = arguments.next().and_then(|text| text.parse::<u32>().ok());
+                number.filter(|&n| n > 0).ok_or(format!("{argument} needs a number above 0"))
+            };
+            match argument.as_str() {
+                // Cargo says so.
+                "--bench" => {}
+                "--quick" => options.time = Duration::from_millis(200),
+                "--seconds" => options.time = Duration::from_secs(number()?.into()),
+                "--outstanding" => options.outstanding = vec![number()?.into()],
+                "--workers" => options.workers = number()? as usize,
+                unknown if unknown.starts_with('-') => {
+                    return Err(format!("there is no option {unknown}"));
+                }
+                _ => options.filters.push(argument),
+            }
+        }
+        Ok(options)
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter.as_str()))
+    }
+}

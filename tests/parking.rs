@@ -1,0 +1,266 @@
+//! An instance that cannot go on from its log is parked: its events are kept, the reason can be
+//! acted on, and it goes on once the cause is gone.
+
+#![allow(clippy::unwrap_used, reason = "what a test unwraps, it asserts")]
+
+#[path = "support/kit.rs"]
+mod kit;
+
+use kit::{HOUR, events, guard, id, options, store, stored, until, until_parked};
+use reenact::prelude::*;
+use reenact::{CorrelationId, Error, HostBuilder, InstanceState, ParkReason, Step};
+
+const ORDER: &str = "order";
+
+fn host(memory: &InMemory) -> HostBuilder {
+    Host::builder()
+        .provider(memory.clone())
+        .options(options())
+        .register_activity("reserve", |_ctx, input: u64| async move { Ok(input + 1) })
+        .register_activity("charge", |_ctx, input: u64| async move { Ok(input * 100) })
+}
+
+/// Reserves, waits for "Go", charges.
+async fn original(ctx: OrchestrationContext, input: u64) -> Result<u64, OrchestrationError> {
+    let reserved: u64 = ctx.call_activity_by_name("reserve", &input).await?;
+    ctx.wait_external::<()>("Go").await?;
+    Ok(ctx.call_activity_by_name("charge", &reserved).await?)
+}
+
+/// Charges first.
+async fn changed(ctx: OrchestrationContext, input: u64) -> Result<u64, OrchestrationError> {
+    let charged: u64 = ctx.call_activity_by_name("charge", &input).await?;
+    ctx.wait_external::<()>("Go").await?;
+    Ok(ctx.call_activity_by_name("reserve", &charged).await?)
+}
+
+/// Starts instances of the original code, and crashes when they wait for "Go".
+async fn started_with_the_original(memory: &InMemory, ids: &[&str]) -> Vec<Vec<String>> {
+    let host = host(memory).register_orchestration(ORDER, original).start().await.unwrap();
+    let mut before = Vec::new();
+    for instance in ids {
+        host.start_new_by_name::<u64>(ORDER, 1_u64).id(instance).await.unwrap();
+        let instance = id(instance);
+        guard(async {
+            while host.history(&instance).await.unwrap().len() < 4 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        before.push(events(&host, &instance).await);
+    }
+    guard(host.abort()).await;
+    before
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changed_code_is_found_and_parks_the_instance_with_expected_found_and_position() {
+    let (memory, _) = store();
+    let before = started_with_the_original(&memory, &["i"]).await;
+
+    let host = host(&memory).register_orchestration(ORDER, changed).start().await.unwrap();
+    let waiting = tokio::spawn({
+        let instance = host.instance::<u64>(&id("i"));
+        async move { instance.result().await }
+    });
+    let refused = guard(host.raise_event(&id("i"), "Go", ())).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "instance `i` is parked: nondeterministic at event 1: expected TaskScheduled #1 `reserve`, \
+         found TaskScheduled #1 `charge`"
+    );
+    let status = host.get_status(&id("i")).await.unwrap();
+    assert_eq!(status.state, InstanceState::Running);
+    let Some(ParkReason::Nondeterministic(why)) = status.parked else { panic!("{status:?}") };
+    assert_eq!(why.position, 1);
+    let step = |name: &str| Step::Event {
+        kind: "TaskScheduled",
+        id: Some(CorrelationId(1)),
+        name: Some(name.try_into().unwrap()),
+        detail: None,
+    };
+    assert_eq!((*why.expected, *why.found), (step("reserve"), step("charge")));
+
+    let told = guard(waiting).await.unwrap().unwrap_err();
+    assert!(matches!(told, Error::Parked { .. }), "{told}");
+    let asked = guard(host.instance::<u64>(&id("i")).result()).await.unwrap_err();
+    assert!(matches!(asked, Error::Parked { .. }), "{asked}");
+    let refused = guard(host.raise_event(&id("i"), "Go", ())).await.unwrap_err();
+    assert!(matches!(refused, Error::Parked { .. }), "{refused}");
+    let actor = guard(host.actor(&id("i"))).await.unwrap_err();
+    assert!(matches!(actor, Error::Parked { .. }), "{actor}");
+    assert_eq!(events(&host, &id("i")).await, before[0], "nothing was appended");
+    // What is parked takes no memory.
+    until(|| host.in_memory() == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_parked_instance_goes_on_with_the_code_that_made_its_history() {
+    let (memory, _) = store();
+    started_with_the_original(&memory, &["i"]).await;
+
+    let wrong = host(&memory).register_orchestration(ORDER, changed).start().await.unwrap();
+    guard(wrong.raise_event(&id("i"), "Go", ())).await.expect_err("parked");
+    guard(wrong.shutdown()).await.unwrap();
+
+    let right = host(&memory).register_orchestration(ORDER, original).start().await.unwrap();
+    assert_eq!(right.get_status(&id("i")).await.unwrap().parked, None);
+    guard(right.raise_event(&id("i"), "Go", ())).await.unwrap();
+    assert_eq!(guard(right.instance::<u64>(&id("i")).result()).await.unwrap(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_parked_instance_can_be_terminated_and_its_id_used_again() {
+    let (memory, _) = store();
+    let before = started_with_the_original(&memory, &["i", "other"]).await;
+
+    let host = host(&memory).register_orchestration(ORDER, changed).start().await.unwrap();
+    guard(host.raise_event(&id("i"), "Go", ())).await.expect_err("parked");
+    let taken = guard(host.start_new_by_name::<u64>(ORDER, 7_u64).id("i")).await.unwrap_err();
+    assert!(matches!(taken, Error::AlreadyExists { .. }), "{taken}");
+    let unfinished = guard(host.purge(&id("i"))).await.unwrap_err();
+    assert!(matches!(unfinished, Error::NotFinished { .. }), "{unfinished}");
+
+    guard(host.terminate(&id("i"), "the code is gone")).await.unwrap();
+    let ended = guard(host.instance::<u64>(&id("i")).result()).await.unwrap_err();
+    assert!(matches!(ended, Error::Terminated { reason, .. } if reason == "the code is gone"));
+    let status = host.get_status(&id("i")).await.unwrap();
+    assert_eq!((status.state, status.parked), (InstanceState::Terminated, None));
+    let mut after = before[0].clone();
+    after.push("ExecutionTerminated: the code is gone".into());
+    assert_eq!(events(&host, &id("i")).await, after);
+    assert_eq!(events(&host, &id("other")).await, before[1]);
+
+    guard(host.purge(&id("i"))).await.unwrap();
+    let again = guard(host.start_new_by_name::<u64>(ORDER, 7_u64).id("i")).await.unwrap();
+    guard(again.raise_event("Go", ())).await.unwrap();
+    assert_eq!(guard(again.result()).await.unwrap(), 701);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_with_an_activity_under_way_is_found_to_be_changed_as_soon_as_a_host_starts() {
+    let (memory, _) = store();
+    let crashing = host(&memory)
+        .register_activity("slow", |_ctx, ()| std::future::pending::<Result<(), ActivityError>>())
+        .register_orchestration(ORDER, |ctx: OrchestrationContext, ()| async move {
+            Ok(ctx.call_activity_by_name::<_, ()>("slow", &()).await?)
+        })
+        .start()
+        .await
+        .unwrap();
+    crashing.start_new_by_name::<()>(ORDER, ()).id("i").await.unwrap();
+    guard(crashing.abort()).await;
+
+    let host = host(&memory)
+        .register_orchestration(ORDER, |ctx: OrchestrationContext, ()| async move {
+            ctx.timer(HOUR).await;
+            Ok(())
+        })
+        .start()
+        .await
+        .unwrap();
+    let parked = until_parked(&host, &id("i")).await.parked.unwrap().to_string();
+    assert_eq!(
+        parked,
+        "nondeterministic at event 1: expected TaskScheduled #1 `slow`, found TimerCreated #1"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_of_an_activity_that_is_not_registered_parks_with_nothing_appended() {
+    let (memory, clock) = store();
+    async fn late(ctx: OrchestrationContext, (): ()) -> Result<u64, OrchestrationError> {
+        ctx.timer(HOUR).await;
+        ctx.wait_external::<()>("Go").await?;
+        Ok(ctx.call_activity_by_name("added later", &20_u64).await?)
+    }
+    let without = host(&memory).register_orchestration(ORDER, late).start().await.unwrap();
+    let instance = without.start_new_by_name::<u64>(ORDER, ()).id("i").await.unwrap();
+    instance.raise_event("Go", ()).await.unwrap();
+    let before = events(&without, &id("i")).await;
+    clock.advance(HOUR);
+
+    let told = guard(instance.result()).await.unwrap_err();
+    let Error::Parked { reason: ParkReason::UnknownActivity { name }, .. } = told else {
+        panic!("{told}")
+    };
+    assert_eq!(name.as_str(), "added later");
+    assert_eq!(events(&without, &id("i")).await, before, "not even that the timer fired");
+    guard(without.shutdown()).await.unwrap();
+
+    let with = host(&memory)
+        .register_activity("added later", |_ctx, input: u64| async move { Ok(input + 1) })
+        .register_orchestration(ORDER, late)
+        .start()
+        .await
+        .unwrap();
+    assert_eq!(guard(with.instance::<u64>(&id("i")).result()).await.unwrap(), 21);
+}
+
+#[tokio::test]
+async fn a_start_that_calls_an_activity_that_is_not_registered_is_refused_with_nothing_stored() {
+    let (memory, _) = store();
+    let host = host(&memory)
+        .register_orchestration(ORDER, |ctx: OrchestrationContext, ()| async move {
+            Ok(ctx.call_activity_by_name::<_, ()>("nowhere", &()).await?)
+        })
+        .start()
+        .await
+        .unwrap();
+    let refused = guard(host.start_new_by_name::<()>(ORDER, ()).id("i")).await.unwrap_err();
+    assert!(
+        matches!(&refused, Error::Parked { reason: ParkReason::UnknownActivity { .. }, .. }),
+        "{refused}"
+    );
+    assert_eq!(stored(&host).await, 0);
+    let unknown = host.get_status(&id("i")).await.unwrap_err();
+    assert!(matches!(unknown, Error::NotFound { .. }), "{unknown}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_of_an_orchestration_that_a_host_has_not_waits_for_a_host_that_has_it() {
+    let (memory, _) = store();
+    let before = started_with_the_original(&memory, &["i"]).await;
+
+    let without = host(&memory).start().await.unwrap();
+    let refused = guard(without.raise_event(&id("i"), "Go", ())).await.unwrap_err();
+    let Error::Parked { reason: ParkReason::UnknownOrchestration { name }, .. } = &refused else {
+        panic!("{refused}")
+    };
+    assert_eq!(name.as_str(), ORDER);
+    assert_eq!(events(&without, &id("i")).await, before[0]);
+    guard(without.shutdown()).await.unwrap();
+
+    let with = host(&memory).register_orchestration(ORDER, original).start().await.unwrap();
+    guard(with.raise_event(&id("i"), "Go", ())).await.unwrap();
+    assert_eq!(guard(with.instance::<u64>(&id("i")).result()).await.unwrap(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_strict_host_finds_another_input_too() {
+    let (memory, _) = store();
+    async fn with_other_input(
+        ctx: OrchestrationContext,
+        input: u64,
+    ) -> Result<u64, OrchestrationError> {
+        let reserved: u64 = ctx.call_activity_by_name("reserve", &(input + 5)).await?;
+        ctx.wait_external::<()>("Go").await?;
+        Ok(ctx.call_activity_by_name("charge", &reserved).await?)
+    }
+    started_with_the_original(&memory, &["i"]).await;
+    let strict = HostOptions { strict_replay: true, ..options() };
+    let host = host(&memory)
+        .options(strict)
+        .register_orchestration(ORDER, with_other_input)
+        .start()
+        .await
+        .unwrap();
+    let refused = guard(host.raise_event(&id("i"), "Go", ())).await.unwrap_err();
+    assert!(matches!(refused, Error::Parked { .. }), "{refused}");
+    guard(host.shutdown()).await.unwrap();
+
+    let host = self::host(&memory).register_orchestration(ORDER, with_other_input);
+    let host = host.start().await.unwrap();
+    guard(host.raise_event(&id("i"), "Go", ())).await.expect("a lenient one goes on");
+    assert_eq!(guard(host.instance::<u64>(&id("i")).result()).await.unwrap(), 200);
+}

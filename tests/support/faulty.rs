@@ -1,0 +1,243 @@
+//! The in-memory provider, with faults that a test orders.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reenact::providers::{
+    Batch, ExternalEventRouter, HistoryStore, Lease, ShardLease, TimerScheduler, TurnPage,
+};
+use reenact::{
+    ExecutionId, InMemory, InstanceFilter, InstanceId, InstancePage, InstanceSummary, PageRequest,
+    Provider, ProviderError, Receipt, ShardId,
+};
+
+use super::Gate;
+
+/// A store that does what [`InMemory`] does, but for what is ordered. Clones share the orders.
+#[derive(Clone)]
+pub(crate) struct Faulty {
+    inner: InMemory,
+    /// Appends of turns pass here before they happen.
+    pub(crate) appends: Gate,
+    /// Looks at summaries pass here.
+    pub(crate) summaries: Gate,
+    /// Acquisitions of shards pass here.
+    pub(crate) acquisitions: Gate,
+    orders: Arc<Mutex<Orders>>,
+    appended: Arc<AtomicUsize>,
+    released: Arc<AtomicUsize>,
+}
+
+#[derive(Default)]
+struct Orders {
+    appends: VecDeque<AppendFault>,
+    poisoned: HashMap<InstanceId, usize>,
+    failing_reads: usize,
+    failing_recoveries: usize,
+}
+
+/// What happens to an append of turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AppendFault {
+    /// Nothing is written; it may work later.
+    Unavailable,
+    /// Nothing is written; it may work a while later.
+    Throttled,
+    /// It is written; the answer gets lost.
+    UnknownButApplied,
+    /// It is not written; nobody knows.
+    UnknownAndLost,
+    /// Nothing is written, and never will be.
+    Fatal,
+}
+
+impl Faulty {
+    /// Without any fault so far.
+    pub(crate) fn new(inner: InMemory) -> Self {
+        Self {
+            inner,
+            appends: Gate::open(),
+            summaries: Gate::open(),
+            acquisitions: Gate::open(),
+            orders: Arc::default(),
+            appended: Arc::default(),
+            released: Arc::default(),
+        }
+    }
+
+    /// The next appends of turns, one after the other, fail so.
+    pub(crate) fn fail_appends(&self, faults: impl IntoIterator<Item = AppendFault>) {
+        self.orders().appends.extend(faults);
+    }
+
+    /// The next reads of the instance's history panic, so many times.
+    pub(crate) fn panic_at_reads_of(&self, instance: &InstanceId, times: usize) {
+        self.orders().poisoned.insert(instance.clone(), times);
+    }
+
+    /// The next reads of histories fail, so many times; they may work later.
+    pub(crate) fn fail_reads(&self, times: usize) {
+        self.orders().failing_reads = times;
+    }
+
+    /// How many ordered read faults have not happened yet.
+    pub(crate) fn read_faults_left(&self) -> usize {
+        self.orders().failing_reads
+    }
+
+    /// The next recoveries of shards fail, so many times.
+    pub(crate) fn fail_recoveries(&self, times: usize) {
+        self.orders().failing_recoveries = times;
+    }
+
+    /// How many ordered append faults have not happened yet.
+    pub(crate) fn faults_left(&self) -> usize {
+        self.orders().appends.len()
+    }
+
+    /// How many appends of turns have succeeded.
+    pub(crate) fn appended(&self) -> usize {
+        self.appended.load(Ordering::SeqCst)
+    }
+
+    /// How many times a shard was given up.
+    pub(crate) fn released(&self) -> usize {
+        self.released.load(Ordering::SeqCst)
+    }
+
+    fn orders(&self) -> MutexGuard<'_, Orders> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The failure that the faults of this file give as their reason.
+pub(crate) const REASON: &str = "ordered by a test";
+
+#[async_trait]
+impl HistoryStore for Faulty {
+    async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError> {
+        if batch.turns.is_empty() {
+            return self.inner.append(batch).await;
+        }
+        self.appends.pass().await;
+        let reason = REASON.to_owned();
+        let fault = self.orders().appends.pop_front();
+        match fault {
+            None => {}
+            Some(AppendFault::Unavailable) => {
+                return Err(ProviderError::Unavailable { reason, source: None });
+            }
+            Some(AppendFault::Throttled) => {
+                return Err(ProviderError::Throttled { retry_after: Duration::from_secs(5) });
+            }
+            Some(AppendFault::UnknownButApplied) => {
+                let _ = self.inner.append(batch).await?;
+                return Err(ProviderError::Unknown { reason, source: None });
+            }
+            Some(AppendFault::UnknownAndLost) => {
+                return Err(ProviderError::Unknown { reason, source: None });
+            }
+            Some(AppendFault::Fatal) => return Err(ProviderError::Conflict { reason }),
+        }
+        let receipt = self.inner.append(batch).await?;
+        self.appended.fetch_add(1, Ordering::SeqCst);
+        Ok(receipt)
+    }
+
+    async fn read(
+        &self,
+        instance: &InstanceId,
+        execution: ExecutionId,
+        from: u64,
+        limit: usize,
+    ) -> Result<TurnPage, ProviderError> {
+        {
+            let mut orders = self.orders();
+            if let Some(times) = orders.poisoned.get_mut(instance)
+                && *times > 0
+            {
+                *times -= 1;
+                panic!("the read panicked, {REASON}");
+            }
+            if orders.failing_reads > 0 {
+                orders.failing_reads -= 1;
+                return Err(ProviderError::Unavailable { reason: REASON.into(), source: None });
+            }
+        }
+        self.inner.read(instance, execution, from, limit).await
+    }
+
+    async fn summary(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Option<InstanceSummary>, ProviderError> {
+        self.summaries.pass().await;
+        self.inner.summary(instance).await
+    }
+
+    async fn list(
+        &self,
+        filter: &InstanceFilter,
+        page: &PageRequest,
+    ) -> Result<InstancePage, ProviderError> {
+        self.inner.list(filter, page).await
+    }
+
+    async fn purge(&self, instance: &InstanceId, lease: &Lease) -> Result<(), ProviderError> {
+        self.inner.purge(instance, lease).await
+    }
+
+    async fn recover(&self, lease: &Lease) -> Result<Vec<InstanceSummary>, ProviderError> {
+        {
+            let mut orders = self.orders();
+            if orders.failing_recoveries > 0 {
+                orders.failing_recoveries -= 1;
+                return Err(ProviderError::Unavailable { reason: REASON.into(), source: None });
+            }
+        }
+        self.inner.recover(lease).await
+    }
+}
+
+#[async_trait]
+impl ShardLease for Faulty {
+    async fn acquire(&self, shard: ShardId, owner: &str) -> Result<Lease, ProviderError> {
+        self.acquisitions.pass().await;
+        self.inner.acquire(shard, owner).await
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<Lease, ProviderError> {
+        self.inner.renew(lease).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), ProviderError> {
+        let released = self.inner.release(lease).await;
+        self.released.fetch_add(1, Ordering::SeqCst);
+        released
+    }
+}
+
+impl Provider for Faulty {
+    fn shards(&self) -> u32 {
+        self.inner.shards()
+    }
+
+    fn histories(&self) -> Arc<dyn HistoryStore> {
+        Arc::new(self.clone())
+    }
+
+    fn router(&self) -> Arc<dyn ExternalEventRouter> {
+        self.inner.router()
+    }
+
+    fn timers(&self) -> Arc<dyn TimerScheduler> {
+        self.inner.timers()
+    }
+
+    fn leases(&self) -> Arc<dyn ShardLease> {
+        Arc::new(self.clone())
+    }
+}
