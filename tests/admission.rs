@@ -156,6 +156,23 @@ async fn many_starts_at_once_share_a_few_places() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn instances_that_come_back_beyond_the_most_go_as_soon_as_they_are_idle() {
+    let gate = Gate::open();
+    let host = host(store().0, &gate, narrow(4, WhenBusy::Wait)).start().await.unwrap();
+    let mut instances = Vec::new();
+    for _ in 0..100 {
+        instances.push(guard(host.start_new(waiting, ())).await.unwrap());
+    }
+    for instance in &instances {
+        guard(instance.raise_event("Note", ())).await.unwrap();
+    }
+    until(|| host.in_memory() <= 4).await;
+    for instance in &instances {
+        guard(instance.raise_event("Go", 1)).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn starts_that_wait_for_a_place_do_not_hold_up_messages() {
     let gate = Gate::closed();
     let few = HostOptions { max_messages: 1, ..narrow(1, WhenBusy::Wait) };

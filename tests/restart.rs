@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use kit::{Gate, HOUR, events, guard, id, options, store, until};
 use reenact::prelude::*;
-use reenact::{Error, HostBuilder, InstanceState, ManualClock};
+use reenact::{Error, Event, HostBuilder, InstanceState, ManualClock};
 
 /// Every run of an activity: its idempotency key and its input, in the order of the runs.
 #[derive(Clone, Default)]
@@ -358,6 +358,78 @@ async fn calls_after_a_shutdown_are_told_that_the_host_has_ended() {
     assert!(matches!(actor, Error::ShuttingDown | Error::Interrupted { .. }), "actor: {actor}");
     let result = guard(instance.result()).await.unwrap_err();
     assert!(matches!(result, Error::ShuttingDown), "who begins to wait: {result}");
+}
+
+/// Hears "Say" for ever.
+async fn hears(ctx: OrchestrationContext, (): ()) -> Result<(), OrchestrationError> {
+    loop {
+        ctx.wait_external::<String>("Say").await?;
+    }
+}
+
+/// Many say something until the host ends under them; every acknowledged word is in the log, once,
+/// and in the order in which its sender said it.
+async fn ends_while_many_speak(end: End, pause: usize) {
+    let (memory, _) = store();
+    let runs = Runs::default();
+    let ending = host(&memory, &runs).register_orchestration("hears", hears);
+    let ending = ending.start().await.unwrap();
+    let instance = ending.start_new_by_name::<()>("hears", ()).id("i").await.unwrap();
+    let speaking: Vec<_> = (0..8)
+        .map(|sender| {
+            let instance = instance.clone();
+            tokio::spawn(async move {
+                let mut acknowledged = 0;
+                loop {
+                    let word = format!("{sender}:{acknowledged}");
+                    match instance.raise_event("Say", &word).await {
+                        Ok(()) => acknowledged += 1,
+                        Err(Error::ShuttingDown | Error::Interrupted { .. }) => break,
+                        // What a crash leaves running finds that its lease is gone.
+                        Err(Error::Store { .. }) if matches!(end, End::Crash) => break,
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+                acknowledged
+            })
+        })
+        .collect();
+    for _ in 0..pause {
+        tokio::task::yield_now().await;
+    }
+    match end {
+        End::Crash => guard(ending.abort()).await,
+        End::Shutdown => guard(ending.shutdown()).await.unwrap(),
+    }
+    let history = host(&memory, &runs).start().await.unwrap().history(&id("i")).await.unwrap();
+    let said: Vec<String> = history
+        .events()
+        .filter_map(|event| match event.event {
+            Event::ExternalRaised { data, .. } => Some(data.decode().unwrap()),
+            _ => None,
+        })
+        .collect();
+    for (sender, acknowledged) in speaking.into_iter().enumerate() {
+        let acknowledged = guard(acknowledged).await.unwrap();
+        let prefix = format!("{sender}:");
+        let of_sender: Vec<_> = said.iter().filter(|word| word.starts_with(&prefix)).collect();
+        // The last one may have become durable with nobody left to say so.
+        let logged = of_sender.len();
+        assert!((acknowledged..=acknowledged + 1).contains(&logged), "{acknowledged} of {logged}");
+        for (number, word) in of_sender.into_iter().enumerate() {
+            assert_eq!(*word, format!("{sender}:{number}"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_was_acknowledged_is_lost_when_a_host_ends_under_those_who_speak() {
+    for pause in [1, 10, 100, 300, 1_000] {
+        for _ in 0..5 {
+            ends_while_many_speak(End::Crash, pause).await;
+            ends_while_many_speak(End::Shutdown, pause).await;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

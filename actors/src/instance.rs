@@ -124,7 +124,7 @@ impl Actor for InstanceActor {
         if state.has_nothing_to_do() {
             // What is in the mailbox is still handled; what comes later finds another actor.
             myself.drain()?;
-        } else if state.shard.admission.wants_room() {
+        } else if state.slot.is_none() || state.shard.admission.wants_room() {
             state.passivate_if_idle(&myself, state.last_used);
         }
         Ok(())

@@ -18,7 +18,7 @@ pub struct HostOptions {
     /// while it has activities under way.
     pub passivate_after: Duration,
     /// Most instances in memory; starts beyond it wait or are refused. Instances that come back
-    /// into memory for a message are let in beyond it.
+    /// into memory for a message are let in beyond it, and go as soon as they are idle.
     pub max_instances: usize,
     /// Most messages from clients in flight, in units of one message plus one for each KiB.
     pub max_messages: u32,
