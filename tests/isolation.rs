@@ -342,3 +342,26 @@ async fn an_instance_that_panics_while_another_works_never_disturbs_it() {
     assert_eq!(guard(working.result()).await.unwrap(), 2);
     assert_eq!(gate.came(), 1, "its activity ran once");
 }
+
+/// Sends itself numbers by a channel of its own: deterministic, so it may.
+#[orchestration]
+async fn talking_to_itself(
+    _ctx: OrchestrationContext,
+    numbers: u32,
+) -> Result<u32, OrchestrationError> {
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let mut sum = 0;
+    for number in 0..numbers {
+        sender.send(number).map_err(|_| "the receiver is here")?;
+        sum += receiver.recv().await.ok_or("the sender is here")?;
+    }
+    Ok(sum)
+}
+
+#[tokio::test]
+async fn a_turn_has_no_budget_that_a_channel_of_tokio_could_use_up() {
+    let host = Host::builder().provider(store().0).options(options());
+    let host = host.orchestration(talking_to_itself).start().await.unwrap();
+    let instance = guard(host.start_new(talking_to_itself, 1_000)).await.unwrap();
+    assert_eq!(guard(instance.result()).await.unwrap(), (0..1_000).sum::<u32>());
+}
