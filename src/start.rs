@@ -21,7 +21,7 @@ use crate::handle::InstanceHandle;
 /// - [`Error::UnknownOrchestration`]: this host has not got it.
 /// - [`Error::AlreadyExists`]: the id is taken, by a running instance or a finished one.
 /// - [`Error::OverLimit`]: the delay is too long.
-/// - [`Error::Parked`]: the code cannot do its first turn, for it does what no history can repeat,
+/// - [`Error::NotStarted`]: the code cannot do its first turn, for it does what no history can repeat,
 ///   or calls an activity that is not registered. There is no instance then.
 /// - [`Error::Busy`], [`Error::ShuttingDown`]: the host does not take it.
 /// - [`Error::Interrupted`], [`Error::Store`]: whether it was started may not be known; look at its

@@ -210,7 +210,7 @@ async fn an_orchestration_that_awaits_a_tokio_timer_is_refused_with_nothing_stor
         .unwrap();
     let start = host.start_new_by_name::<()>("sleeps", ()).id("i");
     let refused = guard(start).await.unwrap_err();
-    let Error::Parked { reason: ParkReason::Nondeterministic(why), .. } = refused else {
+    let Error::NotStarted { reason: ParkReason::Nondeterministic(why) } = refused else {
         panic!("{refused}")
     };
     assert!(why.to_string().contains("not durable (a tokio timer"), "{why}");
@@ -237,7 +237,7 @@ async fn an_orchestration_that_awaits_a_channel_is_refused_with_nothing_stored()
         .unwrap();
     let start = host.start_new_by_name::<()>("listens", ());
     let refused = guard(start).await.unwrap_err();
-    assert!(matches!(refused, Error::Parked { .. }), "{refused}");
+    assert!(matches!(refused, Error::NotStarted { .. }), "{refused}");
     assert_eq!(stored(&host).await, 0);
 }
 

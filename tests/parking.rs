@@ -209,7 +209,7 @@ async fn a_start_that_calls_an_activity_that_is_not_registered_is_refused_with_n
         .unwrap();
     let refused = guard(host.start_new_by_name::<()>(ORDER, ()).id("i")).await.unwrap_err();
     assert!(
-        matches!(&refused, Error::Parked { reason: ParkReason::UnknownActivity { .. }, .. }),
+        matches!(&refused, Error::NotStarted { reason: ParkReason::UnknownActivity { .. } }),
         "{refused}"
     );
     assert_eq!(stored(&host).await, 0);

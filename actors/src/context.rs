@@ -1,6 +1,7 @@
 //! What all shards of a host share.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use dashmap::DashMap;
 use reenact_core::{InstanceId, Outcome, ShardId, codec};
@@ -24,6 +25,8 @@ pub(crate) struct HostContext {
     pub(crate) workers: Workers,
     pub(crate) waiters: Waiters,
     pub(crate) admission: Arc<Admission>,
+    /// By shard: whether its idle instances have been asked to make room, and have yet to answer.
+    pub(crate) making_room: Box<[AtomicBool]>,
     /// To give them back when there is no time to ask the shards.
     pub(crate) leases_held: DashMap<ShardId, Lease>,
 }

@@ -4,6 +4,8 @@ use ractor::ActorRef;
 use reenact_core::{Action, InstanceId};
 
 use crate::activity::ActivityCall;
+use crate::error::{Error, ParkReason};
+use crate::routes::Routes;
 use crate::run::Run;
 use crate::timers::{Timer, TimerMessage};
 use crate::waiters::Waiters;
@@ -15,6 +17,7 @@ pub(crate) struct Dispatcher {
     pub(crate) workers: Workers,
     pub(crate) timers: ActorRef<TimerMessage>,
     pub(crate) waiters: Waiters,
+    pub(crate) routes: Routes,
 }
 
 impl Dispatcher {
@@ -24,6 +27,10 @@ impl Dispatcher {
         run: Run,
         actions: impl IntoIterator<Item = Action>,
     ) {
+        if run.is_without_code() {
+            // Nothing else can tell what was under way.
+            self.workers.cancel_all(instance);
+        }
         for action in actions {
             self.carry_out(instance, run, action);
         }
@@ -44,10 +51,21 @@ impl Dispatcher {
             Action::Trace { message } => {
                 tracing::info!(target: "reenact::orchestration", %instance, "{message}");
             }
-            Action::Reply { outcome } => self.waiters.tell(instance, &Ok(outcome)),
+            Action::Reply { outcome } => {
+                self.routes.unpark(instance);
+                self.waiters.tell(instance, &Ok(outcome));
+            }
             // Events come by themselves. An action of a later kind is for a later dispatcher.
             _ => {}
         }
+    }
+
+    /// An instance cannot go on. Whoever waits for its end is told.
+    pub(crate) fn park(&self, instance: &InstanceId, reason: ParkReason) {
+        tracing::error!(%instance, %reason, "parked");
+        self.routes.park(instance.clone(), reason.clone());
+        let parked = Error::Parked { instance: instance.clone(), reason };
+        self.waiters.tell(instance, &Err(parked));
     }
 
     fn tell_timers(&self, message: TimerMessage) {

@@ -79,6 +79,13 @@ pub enum Error {
         /// Why.
         reason: ParkReason,
     },
+    /// The code cannot do its first turn: it does what no history can repeat, or calls an activity
+    /// that is not registered. There is no instance.
+    #[error("the instance was not started: {reason}")]
+    NotStarted {
+        /// Why.
+        reason: ParkReason,
+    },
     /// The orchestration returned an error, panicked, or passed a limit.
     #[error("instance `{instance}` failed: {source}")]
     Failed {

@@ -12,6 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{Error, ParkReason};
 use crate::message::{ExternalEvent, InstanceMessage, Internal, RuntimeMessage};
+use crate::persistence::Entry;
 use crate::run::Run;
 use crate::shard::ShardContext;
 
@@ -143,13 +144,17 @@ impl InstanceState {
                 self.apply(Command::Terminate { reason }, reply);
             }
             InstanceMessage::Runtime(RuntimeMessage(message)) => match message {
-                Internal::CompleteTask { run, id, result } if self.is_current(run) => {
+                Internal::CompleteTask { run, id, result, known } if self.is_current(run) => {
                     self.apply(Command::CompleteTask { id, result }, None);
+                    drop(known);
                 }
                 Internal::FireTimer { run, id } if self.is_current(run) => {
                     self.apply(Command::FireTimer { id }, None);
                 }
-                Internal::PassivateIfIdleSince(then) => self.passivate_if_idle(myself, then),
+                Internal::PassivateIfIdleSince(then, asked) => {
+                    self.passivate_if_idle(myself, then);
+                    drop(asked);
+                }
                 Internal::ForeignWake => self.park_if_misled(),
                 // For a run that is over, or nothing to do but to be here.
                 Internal::CompleteTask { .. } | Internal::FireTimer { .. } => {}
@@ -169,10 +174,16 @@ impl InstanceState {
                 self.terminate_without_code(summary, reason, reply);
             }
             (Phase::Parked { reason, .. }, message) => {
-                message.refuse(|| Error::Parked { instance, reason: reason.clone() });
+                self.refuse(message, Error::Parked { instance, reason: reason.clone() });
             }
-            (Phase::Finished, message) => message.refuse(|| Error::Finished { instance }),
-            (_, message) => message.refuse(|| Error::NotFound { instance }),
+            (Phase::Finished, message) => self.refuse(message, Error::Finished { instance }),
+            (_, message) => self.refuse(message, Error::NotFound { instance }),
+        }
+    }
+
+    fn refuse(&self, message: InstanceMessage, error: Error) {
+        if let Some(reply) = message.reply() {
+            self.answer(reply.no(error));
         }
     }
 
@@ -215,7 +226,8 @@ impl InstanceState {
     }
 
     fn park_at(&mut self, reason: ParkReason, summary: Option<InstanceSummary>) {
-        self.shard.park(&self.instance, reason.clone());
+        // Behind the turns that are under way: without them there would be nothing to park for.
+        self.shard.make_durable(Entry::Park(self.instance.clone(), reason.clone()));
         self.phase = Phase::Parked { reason, summary };
     }
 }

@@ -1,5 +1,7 @@
 //! What the actors tell each other.
 
+use std::sync::Arc;
+
 use ractor::{ActorRef, RpcReplyPort};
 use reenact_core::{
     ActivityError, CorrelationId, EventKey, InstanceId, Name, Payload, Receipt, Start, Timestamp,
@@ -10,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use crate::error::{Error, Result};
 use crate::instance::Begin;
 use crate::run::Run;
+use crate::workers::KnownCall;
 
 /// The answer to a command: sent when the turn that the command made is durable, or when it is
 /// refused.
@@ -160,16 +163,21 @@ pub(crate) enum Internal {
         run: Run,
         id: CorrelationId,
         result: Result<Payload, ActivityError>,
+        /// The call is not taken again before this is handled.
+        known: KnownCall,
     },
     FireTimer {
         run: Run,
         id: CorrelationId,
     },
     /// Go from memory, unless something happened since then or is under way.
-    PassivateIfIdleSince(Timestamp),
+    PassivateIfIdleSince(Timestamp, Asked),
     /// Something woke the code from outside a turn.
     ForeignWake,
 }
+
+/// Held by a question that is under way.
+pub(crate) type Asked = Arc<()>;
 
 /// How an instance begins.
 #[derive(Debug)]
@@ -209,14 +217,18 @@ impl InstanceMessage {
         matches!(self, Self::Terminate { .. })
     }
 
-    /// Answers without having done anything.
-    pub(crate) fn refuse(self, error: impl FnOnce() -> Error) {
-        let reply = match self {
+    /// Whoever waits for an answer.
+    pub(crate) fn reply(self) -> Option<Reply> {
+        match self {
             Self::RaiseEvent { reply, .. } | Self::Terminate { reply, .. } => reply,
             Self::Runtime(RuntimeMessage(Internal::Start(start))) => Some(start.reply),
             Self::Runtime(_) => None,
-        };
-        if let Some(reply) = reply {
+        }
+    }
+
+    /// Answers without having done anything.
+    pub(crate) fn refuse(self, error: impl FnOnce() -> Error) {
+        if let Some(reply) = self.reply() {
             reply.refuse(error());
         }
     }
@@ -231,8 +243,8 @@ pub(crate) enum ShardMessage {
     Locate { instance: InstanceId, reply: oneshot::Sender<ActorRef<InstanceMessage>> },
     /// Let go from memory what has been idle for this long.
     Sweep { idle: std::time::Duration },
-    /// Extend the lease.
-    Renew,
+    /// Let go from memory what is idle now.
+    MakeRoom,
     /// Remove a finished instance.
     Purge { instance: InstanceId, reply: oneshot::Sender<Result<()>> },
     /// Handle what has come, let everything go, give up the lease.

@@ -2,9 +2,17 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::FutureExt;
 use tokio::task::unconstrained;
+
+/// A number of this thread alone; see [`reenact_core::MachineConfig::this_thread`].
+pub(crate) fn this_thread() -> u64 {
+    static THREADS: AtomicU64 = AtomicU64::new(1);
+    thread_local!(static NUMBER: u64 = THREADS.fetch_add(1, Ordering::Relaxed));
+    NUMBER.with(|number| *number)
+}
 
 /// The message of a panic, as far as it is a text.
 pub(crate) fn panic_message(panic: Box<dyn Any + Send>) -> String {

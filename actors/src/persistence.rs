@@ -15,7 +15,7 @@ use reenact_providers::{Batch, Epoch, HistoryStore, ProviderError, TimerSchedule
 use tokio::sync::oneshot;
 
 use crate::dispatcher::Dispatcher;
-use crate::error::Error;
+use crate::error::{Error, ParkReason};
 use crate::message::{Answer, ShardMessage};
 use crate::run::Run;
 use crate::task::Task;
@@ -86,6 +86,8 @@ pub(crate) enum Entry {
     Turn(Box<PendingTurn>),
     /// An answer that rests on what came before.
     Answer(Answer),
+    /// An instance cannot go on from what came before.
+    Park(InstanceId, ParkReason),
     /// Told when what came before is durable.
     Barrier(oneshot::Sender<()>),
 }
@@ -186,12 +188,14 @@ impl PersistenceState {
         match entry {
             Entry::Turn(turn) => {
                 let PendingTurn { instance, run, actions, answer, .. } = *turn;
+                self.dispatcher.dispatch(&instance, run, actions.release(receipt));
+                // Whoever is told finds it done.
                 if let Some(answer) = answer {
                     answer.give(receipt);
                 }
-                self.dispatcher.dispatch(&instance, run, actions.release(receipt));
             }
             Entry::Answer(answer) => answer.give(receipt),
+            Entry::Park(instance, reason) => self.dispatcher.park(&instance, reason),
             Entry::Barrier(reply) => {
                 // Nobody may wait any more.
                 let _ = reply.send(());
@@ -224,14 +228,14 @@ impl Entry {
     fn bytes(&self) -> usize {
         match self {
             Self::Turn(turn) => turn.record.as_ref().map_or(0, |record| record.bytes.len()),
-            Self::Answer(_) | Self::Barrier(_) => 0,
+            Self::Answer(_) | Self::Park(..) | Self::Barrier(_) => 0,
         }
     }
 
     fn take_record(&mut self) -> Option<TurnRecord> {
         match self {
             Self::Turn(turn) => turn.record.take(),
-            Self::Answer(_) | Self::Barrier(_) => None,
+            Self::Answer(_) | Self::Park(..) | Self::Barrier(_) => None,
         }
     }
 
@@ -240,7 +244,7 @@ impl Entry {
         let answer = match self {
             Self::Turn(turn) => turn.answer,
             Self::Answer(answer) => Some(answer),
-            Self::Barrier(_) => None,
+            Self::Park(..) | Self::Barrier(_) => None,
         };
         if let Some(answer) = answer {
             answer.refuse(Error::Store { source: error.clone() });

@@ -12,6 +12,9 @@ pub(crate) struct Run {
     seed: u64,
 }
 
+/// No seed that is drawn: it has all bits set.
+const WITHOUT_CODE: u64 = u64::MAX;
+
 impl Run {
     pub(crate) fn of(machine: &Machine) -> Self {
         Self { execution: machine.execution_id(), seed: machine.seed() }
@@ -19,7 +22,11 @@ impl Run {
 
     /// Of an instance whose code is not asked: nothing can be under way under this name.
     pub(crate) fn without_code(execution: ExecutionId) -> Self {
-        Self { execution, seed: 0 }
+        Self { execution, seed: WITHOUT_CODE }
+    }
+
+    pub(crate) fn is_without_code(self) -> bool {
+        self.seed == WITHOUT_CODE
     }
 }
 

@@ -3,9 +3,11 @@
 mod seeds;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
+use futures_util::future::join_all;
 use ractor::{Actor, ActorRef};
 use reenact_core::{
     History, InstanceId, Name, OrchestrationCode, Outcome, Payload, ShardId, Start, codec,
@@ -13,6 +15,7 @@ use reenact_core::{
 use reenact_providers::{InstanceFilter, InstancePage, InstanceSummary, PageRequest, Provider};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::admission::Admission;
 use crate::context::HostContext;
@@ -25,6 +28,9 @@ use crate::routes::Routes;
 use crate::waiters::Waiters;
 use crate::workers::Workers;
 use seeds::Seeds;
+
+/// What a shutdown has at least for what is under way, when its activities took all of its time.
+const LEAST_DRAIN: Duration = Duration::from_secs(1);
 
 /// Turns that are read from the store at a time.
 const TURNS_PER_READ: usize = 4_096;
@@ -83,6 +89,7 @@ impl Runtime {
             waiters: Waiters::default(),
             admission: Arc::new(admission),
             leases_held: DashMap::new(),
+            making_room: (0..provider.shards()).map(|_| AtomicBool::new(false)).collect(),
             options,
         });
         let (root, root_task) = match Actor::spawn(None, HostSupervisor, host.clone()).await {
@@ -110,7 +117,7 @@ impl Runtime {
     /// # Errors
     /// [`Error::UnknownOrchestration`], [`Error::AlreadyExists`], [`Error::Busy`],
     /// [`Error::ShuttingDown`], [`Error::OverLimit`], [`Error::Interrupted`], [`Error::Store`];
-    /// [`Error::Parked`] when the code cannot do its first turn: then nothing was stored.
+    /// [`Error::NotStarted`] when the code cannot do its first turn: then nothing was stored.
     ///
     /// Cancelled, it may or may not have started the instance.
     pub async fn start_instance(&self, request: StartRequest) -> Result<InstanceId> {
@@ -167,7 +174,16 @@ impl Runtime {
         instance: &InstanceId,
         answer: oneshot::Receiver<Result<()>>,
     ) -> Result<()> {
-        answer.await.unwrap_or_else(|_| Err(Error::Interrupted { instance: instance.clone() }))
+        answer.await.unwrap_or_else(|_| Err(self.interrupted(instance)))
+    }
+
+    /// Nobody is left who could answer.
+    fn interrupted(&self, instance: &InstanceId) -> Error {
+        if self.host.admission.is_closed() {
+            Error::ShuttingDown
+        } else {
+            Error::Interrupted { instance: instance.clone() }
+        }
     }
 
     /// Waits for the end of an instance.
@@ -267,7 +283,7 @@ impl Runtime {
         let shard = self.host.routes.shard_of(instance);
         let message = ShardMessage::Locate { instance: instance.clone(), reply };
         self.host.routes.tell_supervisor(shard, message);
-        answer.await.map_err(|_| Error::Interrupted { instance: instance.clone() })
+        answer.await.map_err(|_| self.interrupted(instance))
     }
 
     /// Number of instances in memory.
@@ -277,9 +293,11 @@ impl Runtime {
 
     /// Asks idle instances to go from memory.
     fn make_room(&self) {
-        for shard in 0..self.host.routes.shards() {
-            let message = ShardMessage::Sweep { idle: Duration::ZERO };
-            self.host.routes.tell_supervisor(ShardId(shard), message);
+        for (shard, making_room) in (0..).zip(&self.host.making_room) {
+            // One request at a time: however many ask, the work is done once.
+            if !making_room.swap(true, Ordering::AcqRel) {
+                self.host.routes.tell_supervisor(ShardId(shard), ShardMessage::MakeRoom);
+            }
         }
     }
 
@@ -290,7 +308,7 @@ impl Runtime {
     pub async fn shutdown(&self) {
         self.host.admission.close();
         self.host.workers.close();
-        let deadline = self.host.options.shutdown_deadline;
+        let (began, deadline) = (Instant::now(), self.host.options.shutdown_deadline);
         if tokio::time::timeout(deadline, self.host.workers.idle()).await.is_err() {
             tracing::warn!("activities still run at the shutdown deadline; they will run again");
         }
@@ -302,8 +320,12 @@ impl Runtime {
             self.host.routes.tell_supervisor(ShardId(shard), ShardMessage::Drain { reply });
             drained
         });
-        for drained in drained.collect::<Vec<_>>() {
-            let _ = drained.await;
+        let drained = join_all(drained.collect::<Vec<_>>());
+        let left = (deadline - began.elapsed().min(deadline)).max(LEAST_DRAIN);
+        if tokio::time::timeout(left, drained).await.is_err() {
+            tracing::warn!(
+                "not everything was durable at the shutdown deadline; nobody was told so"
+            );
         }
         self.end_root().await;
     }

@@ -5,19 +5,21 @@ mod supervise;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use reenact_core::{InstanceId, ShardId, Timestamp};
-use reenact_providers::{HistoryStore, Lease, TimerScheduler};
+use reenact_providers::{HistoryStore, Lease, ProviderError, TimerScheduler};
+use supervise::Failure;
 use tokio::sync::oneshot;
 
 use crate::admission::Admission;
 use crate::context::HostContext;
 use crate::dispatcher::Dispatcher;
-use crate::error::{Error, ParkReason};
+use crate::error::Error;
 use crate::instance::{Begin, InstanceActor, InstanceArguments};
-use crate::message::{InstanceMessage, Internal, ShardMessage};
+use crate::message::{Asked, InstanceMessage, Internal, ShardMessage};
 use crate::persistence::{Entry, Inbox, Persistence, PersistenceArguments, PersistenceMessage};
 use crate::registry::Registry;
 use crate::routes::Routes;
@@ -26,6 +28,9 @@ use crate::timers::{Timer, TimerMessage, Timers};
 
 /// How often a lease is renewed, by the host's own clock.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
+
+/// When to ask again where instances have not answered yet.
+const MAKE_ROOM_AGAIN: Duration = Duration::from_millis(10);
 
 /// How often an acquisition is tried while another holds the lease.
 const ACQUIRE_EVERY: Duration = Duration::from_millis(250);
@@ -51,13 +56,14 @@ pub(crate) struct ShardState {
     shard: ShardId,
     host: Arc<HostContext>,
     context: Arc<ShardContext>,
-    lease: Lease,
     /// Whose actor it is, for when one has gone.
     instances: HashMap<ActorId, InstanceId>,
     /// What came for an instance whose actor is about to go.
     stashed: HashMap<InstanceId, Vec<Stashed>>,
     crashes: HashMap<InstanceId, Crashes>,
     draining: bool,
+    /// Shared with the questions that are under way.
+    asked: Asked,
     /// Renewal and sweeps.
     _background: [Task; 2],
 }
@@ -79,14 +85,6 @@ impl ShardContext {
         if self.inbox.put(entry) && self.persistence.cast(PersistenceMessage::Flush).is_err() {
             drop(self.inbox.take());
         }
-    }
-
-    /// An instance cannot go on. Whoever waits for its end is told.
-    pub(crate) fn park(&self, instance: &InstanceId, reason: ParkReason) {
-        tracing::error!(%instance, %reason, "parked");
-        self.routes.park(instance.clone(), reason.clone());
-        let parked = Error::Parked { instance: instance.clone(), reason };
-        self.dispatcher.waiters.tell(instance, &Err(parked));
     }
 }
 
@@ -120,6 +118,7 @@ impl Actor for ShardSupervisor {
             workers: host.workers.clone(),
             timers: timers.clone(),
             waiters: host.waiters.clone(),
+            routes: host.routes.clone(),
         };
         let inbox = Inbox::default();
         let arguments = PersistenceArguments {
@@ -159,12 +158,12 @@ impl Actor for ShardSupervisor {
         Ok(ShardState {
             shard,
             context,
-            lease,
             instances: HashMap::new(),
             stashed: HashMap::new(),
             crashes: HashMap::new(),
             draining: false,
-            _background: [renewals(&myself), sweeps(&myself, &host)],
+            asked: Asked::default(),
+            _background: [renewals(&myself, &host, lease), sweeps(&myself, &host)],
             host,
         })
     }
@@ -186,7 +185,10 @@ impl Actor for ShardSupervisor {
                 state.sweep(idle);
                 Ok(())
             }
-            ShardMessage::Renew => state.renew().await,
+            ShardMessage::MakeRoom => {
+                state.make_room(&myself);
+                Ok(())
+            }
             ShardMessage::Purge { instance, reply } => {
                 state.purge(instance, reply);
                 Ok(())
@@ -212,7 +214,7 @@ impl Actor for ShardSupervisor {
                 state.ended(&myself, who.get_id(), None).await
             }
             SupervisionEvent::ActorFailed(who, error) => {
-                state.ended(&myself, who.get_id(), Some(error.to_string())).await
+                state.ended(&myself, who.get_id(), Some(Failure::of(&*error))).await
             }
             _ => Ok(()),
         }
@@ -249,17 +251,23 @@ impl ShardState {
             Stashed::Locate(_) => Begin::Activate,
         };
         self.spawn(myself, instance.clone(), begin).await?;
-        // A fresh actor takes what it is given.
-        let _ = self.hand_over(&instance, what);
+        if let Some(what) = self.hand_over(&instance, what) {
+            // It had nothing to do, and is about to go.
+            self.stashed.insert(instance, vec![what]);
+        }
         Ok(())
     }
 
-    /// What is parked is not replayed again for every message. It can be terminated, and its id
-    /// stays taken: its actor sees to both.
+    /// What is parked is not replayed again for every message. It can be terminated, which is for its
+    /// actor.
     fn refuse_parked(&self, instance: &InstanceId, what: Stashed) -> Option<Stashed> {
         let Some(reason) = self.context.routes.parked(instance) else { return Some(what) };
         match what {
-            Stashed::Message(message) if !message.is_start() && !message.is_terminate() => {
+            Stashed::Message(message) if message.is_start() => {
+                message.refuse(|| Error::AlreadyExists { instance: instance.clone() });
+                None
+            }
+            Stashed::Message(message) if !message.is_terminate() => {
                 message.refuse(|| Error::Parked { instance: instance.clone(), reason });
                 None
             }
@@ -274,14 +282,16 @@ impl ShardState {
                 let refused = self.context.routes.try_deliver(instance, message);
                 refused.err().map(Stashed::Message)
             }
-            Stashed::Locate(reply) => match self.context.routes.actor(instance) {
-                Some(actor) if actor.get_status() < ractor::ActorStatus::Draining => {
+            Stashed::Locate(reply) => {
+                // One that takes this takes messages.
+                let taken = self.context.routes.try_deliver(instance, Internal::Activate.into());
+                match self.context.routes.actor(instance).filter(|_| taken.is_ok()) {
                     // Whoever asked may have given up.
-                    let _ = reply.send(actor);
-                    None
+                    Some(actor) => drop(reply.send(actor)),
+                    None => return Some(Stashed::Locate(reply)),
                 }
-                _ => Some(Stashed::Locate(reply)),
-            },
+                None
+            }
         }
     }
 
@@ -301,41 +311,41 @@ impl ShardState {
         Ok(())
     }
 
-    fn sweep(&self, idle: Duration) {
+    /// Asks what is in memory whether it has been idle for so long. Not while earlier questions are
+    /// under way: they are as good, and mailboxes must not fill with them.
+    fn sweep(&mut self, idle: Duration) -> bool {
+        if Arc::strong_count(&self.asked) > 1 {
+            return false;
+        }
         let now = self.context.clock.now();
-        let then = Timestamp::from_micros(
-            now.as_micros().saturating_sub(u64::try_from(idle.as_micros()).unwrap_or(u64::MAX)),
-        );
+        let idle = u64::try_from(idle.as_micros()).unwrap_or(u64::MAX);
+        let then = Timestamp::from_micros(now.as_micros().saturating_sub(idle));
         for actor in self.context.routes.actors_of(self.shard) {
             // One that has gone in the meantime is not in memory.
-            let _ = actor.cast(Internal::PassivateIfIdleSince(then).into());
+            let _ = actor.cast(Internal::PassivateIfIdleSince(then, self.asked.clone()).into());
         }
+        self.forget_old_crashes(now);
+        true
     }
 
-    async fn renew(&mut self) -> Result<(), ActorProcessingErr> {
-        match self.host.leases.renew(&self.lease).await {
-            Ok(lease) => {
-                self.lease = lease.clone();
-                self.host.leases_held.insert(self.shard, lease);
-                Ok(())
-            }
-            Err(error) if error.is_transient() => {
-                tracing::warn!(shard = %self.shard, %error, "the lease could not be renewed");
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
+    fn make_room(&mut self, myself: &ActorRef<ShardMessage>) {
+        if !self.sweep(Duration::ZERO) {
+            myself.send_after(MAKE_ROOM_AGAIN, || ShardMessage::MakeRoom);
+        } else if let Some(making_room) = self.host.making_room.get(self.shard.0 as usize) {
+            making_room.store(false, Ordering::Release);
         }
     }
 
     fn purge(&self, instance: InstanceId, reply: oneshot::Sender<crate::Result<()>>) {
-        let (store, lease) = (self.context.store.clone(), self.lease.clone());
+        let (host, shard) = (self.host.clone(), self.shard);
         tokio::spawn(async move {
-            let purged = store.purge(&instance, &lease).await;
+            let Some(lease) = host.leases_held.get(&shard).map(|lease| lease.clone()) else {
+                return;
+            };
+            let purged = host.store.purge(&instance, &lease).await;
             // Whoever asked may have given up.
             let _ = reply.send(purged.map_err(|error| match error {
-                reenact_providers::ProviderError::Conflict { .. } => {
-                    Error::NotFinished { instance }
-                }
+                ProviderError::Conflict { .. } => Error::NotFinished { instance },
                 other => other.into(),
             }));
         });
@@ -350,7 +360,7 @@ async fn acquire(host: &HostContext, shard: ShardId) -> Result<Lease, ActorProce
     loop {
         match host.leases.acquire(shard, &host.options.host_name).await {
             Ok(lease) => return Ok(lease),
-            Err(error) if patience.is_zero() => return Err(error.into()),
+            Err(error) if patience.is_zero() || !may_pass(&error) => return Err(error.into()),
             Err(error) => tracing::info!(%shard, %error, "waiting for the lease"),
         }
         let pause = ACQUIRE_EVERY.min(patience);
@@ -359,13 +369,28 @@ async fn acquire(host: &HostContext, shard: ShardId) -> Result<Lease, ActorProce
     }
 }
 
-fn renewals(myself: &ActorRef<ShardMessage>) -> Task {
-    let myself = myself.clone();
+/// Whether another try may acquire the lease: the holder may give it up, or the store come back.
+fn may_pass(error: &ProviderError) -> bool {
+    error.is_transient()
+        || matches!(error, ProviderError::Conflict { .. } | ProviderError::Unknown { .. })
+}
+
+/// Extends the lease, for as long as that can be done; then the shard ends.
+fn renewals(myself: &ActorRef<ShardMessage>, host: &Arc<HostContext>, lease: Lease) -> Task {
+    let (myself, host) = (myself.clone(), host.clone());
     Task::spawn(async move {
+        let mut lease = lease;
         loop {
             tokio::time::sleep(RENEW_EVERY).await;
-            if myself.cast(ShardMessage::Renew).is_err() {
-                return;
+            match host.leases.renew(&lease).await {
+                Ok(renewed) => {
+                    lease = renewed;
+                    host.leases_held.insert(lease.shard, lease.clone());
+                }
+                Err(error) if error.is_transient() => {
+                    tracing::warn!(shard = %lease.shard, %error, "the lease could not be renewed");
+                }
+                Err(error) => return myself.stop(Some(format!("its lease is lost: {error}"))),
             }
         }
     })

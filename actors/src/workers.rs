@@ -3,13 +3,14 @@
 mod queue;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use futures_util::FutureExt;
-use reenact_core::{ActivityError, ActivityErrorKind, Name, Payload};
+use reenact_core::{ActivityError, ActivityErrorKind, InstanceId, Name, Payload};
 use tokio::sync::Notify;
 
 use crate::activity::{ActivityCall, ActivityContext};
@@ -106,7 +107,6 @@ impl Workers {
     }
 
     fn finished(&self, context: &ActivityContext) {
-        self.shared.calls.remove(context.call());
         let mut places = self.shared.places();
         let next = places.queue.finished(context.activity_name());
         let idle = places.queue.running() == 0;
@@ -121,7 +121,16 @@ impl Workers {
     pub(crate) fn close(&self) {
         let mut places = self.shared.places();
         places.closed = true;
-        places.queue.clear();
+        let waiting = places.queue.clear();
+        drop(places);
+        waiting.iter().for_each(|task| drop(self.shared.calls.remove(task.context.call())));
+    }
+
+    /// Nobody waits for anything of the instance any more.
+    pub(crate) fn cancel_all(&self, instance: &InstanceId) {
+        let of_instance = self.shared.calls.iter().filter(|c| c.instance_id() == instance);
+        let calls: Vec<_> = of_instance.map(|context| context.call().clone()).collect();
+        calls.iter().for_each(|call| self.cancel(call));
     }
 
     /// Returns when nothing runs.
@@ -161,14 +170,34 @@ async fn run(workers: Workers, Task { context, input }: Task) {
             Some(Ok(Err(ActivityError::retryable(why))))
         }
     };
-    // Its place is free before its completion is on the way: the completion may want the place.
-    workers.finished(&context);
+    let known = KnownCall { workers: workers.clone(), context: context.clone() };
     // What was cut off stays scheduled in the log, and runs again.
-    let Some(result) = result else { return };
-    let result = result.unwrap_or_else(|panic| {
-        Err(ActivityError::of_kind(ActivityErrorKind::Panicked, panic_message(panic)))
-    });
-    let call = context.call();
-    let message = Internal::CompleteTask { run: call.run, id: call.id, result };
-    workers.shared.routes.deliver(&call.instance, message.into());
+    if let Some(result) = result {
+        let result = result.unwrap_or_else(|panic| {
+            Err(ActivityError::of_kind(ActivityErrorKind::Panicked, panic_message(panic)))
+        });
+        let call = context.call();
+        let message = Internal::CompleteTask { run: call.run, id: call.id, result, known };
+        workers.shared.routes.deliver(&call.instance, message.into());
+    }
+    // Behind its completion: who waits until nothing runs finds it on the way.
+    workers.finished(&context);
+}
+
+/// Of a call that has run: it is known, and so not run again, until its completion is handled.
+pub(crate) struct KnownCall {
+    workers: Workers,
+    context: ActivityContext,
+}
+
+impl Drop for KnownCall {
+    fn drop(&mut self) {
+        self.workers.shared.calls.remove(self.context.call());
+    }
+}
+
+impl fmt::Debug for KnownCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.context.fmt(f)
+    }
 }

@@ -97,7 +97,7 @@ impl Machine {
         Self {
             shared: Shared::new(state),
             code: code.clone(),
-            waker: Arc::new(TurnWaker::new(config.on_foreign_wake.clone())),
+            waker: Arc::new(TurnWaker::new(config.this_thread, config.on_foreign_wake.clone())),
             config,
             future: None,
             history: History::default(),
@@ -125,6 +125,9 @@ impl Machine {
         };
         self.begin_turn(at, Mode::Live, &input);
         self.advance(input)?;
+        if let Some(nondeterminism) = self.foreign_wake() {
+            return Err(nondeterminism.into());
+        }
         let (events, actions) = self.end_turn();
         let recorded = RecordedTurn { at, events: events.into() };
         self.history.push(recorded.clone());

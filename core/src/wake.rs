@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 use alloc::task::Wake;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Told of a wake from outside a turn.
 pub type ForeignWakeHook = Arc<dyn Fn() + Send + Sync>;
@@ -10,22 +10,30 @@ pub type ForeignWakeHook = Arc<dyn Fn() + Send + Sync>;
 /// The waker of an execution's future.
 pub(crate) struct TurnWaker {
     in_turn: AtomicBool,
+    /// Where the turn is under way.
+    thread: AtomicU64,
     woken: AtomicBool,
     foreign: AtomicBool,
+    this_thread: Option<fn() -> u64>,
     hook: Option<ForeignWakeHook>,
 }
 
 impl TurnWaker {
-    pub(crate) fn new(hook: Option<ForeignWakeHook>) -> Self {
+    pub(crate) fn new(this_thread: Option<fn() -> u64>, hook: Option<ForeignWakeHook>) -> Self {
         Self {
             in_turn: AtomicBool::new(false),
+            thread: AtomicU64::new(0),
             woken: AtomicBool::new(false),
             foreign: AtomicBool::new(false),
+            this_thread,
             hook,
         }
     }
 
     pub(crate) fn begin_turn(&self) {
+        if let Some(this_thread) = self.this_thread {
+            self.thread.store(this_thread(), Ordering::Relaxed);
+        }
         self.in_turn.store(true, Ordering::Release);
     }
 
@@ -37,6 +45,11 @@ impl TurnWaker {
     /// Whether something was woken since the last call.
     pub(crate) fn take_woken(&self) -> bool {
         self.woken.swap(false, Ordering::AcqRel)
+    }
+
+    fn is_of_the_turn(&self) -> bool {
+        let here = |this_thread: fn() -> u64| this_thread() == self.thread.load(Ordering::Relaxed);
+        self.in_turn.load(Ordering::Acquire) && self.this_thread.is_none_or(here)
     }
 
     /// Whether there was a wake from outside a turn, ever.
@@ -51,7 +64,7 @@ impl Wake for TurnWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if self.in_turn.load(Ordering::Acquire) {
+        if self.is_of_the_turn() {
             self.woken.store(true, Ordering::Release);
         } else if !self.foreign.swap(true, Ordering::AcqRel)
             && let Some(hook) = &self.hook

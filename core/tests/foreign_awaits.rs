@@ -14,7 +14,8 @@ use futures::future::{self, BoxFuture, Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use instance::{Instance, code, divergence, fire, live_divergence, start, task};
 use reenact_core::{
-    DurableFuture, MachineConfig, Nondeterminism, OrchestrationCode, OrchestrationContext, Step,
+    ApplyError, DurableFuture, ExecutionId, InstanceId, Machine, MachineConfig, Nondeterminism,
+    OrchestrationCode, OrchestrationContext, Payload, Start, Step, Timestamp,
 };
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -401,4 +402,37 @@ async fn a_shell_takes_turns_outside_of_the_budget_of_tokio() {
     };
     let instance = tokio::task::unconstrained(outside).await;
     assert_eq!(instance.output::<u64>(), 5);
+}
+
+fn this_thread() -> u64 {
+    static THREADS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    thread_local!(static NUMBER: u64 = THREADS.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+    NUMBER.with(|number| *number)
+}
+
+#[test]
+fn a_wake_from_another_thread_is_found_even_while_a_turn_is_under_way() {
+    let code = code(|_ctx, ()| async {
+        let mut woken = false;
+        std::future::poll_fn(|cx| {
+            if woken {
+                return std::task::Poll::Ready(());
+            }
+            woken = true;
+            let waker = cx.waker().clone();
+            std::thread::spawn(move || waker.wake()).join().expect("it wakes");
+            std::task::Poll::Pending
+        })
+        .await;
+        Ok(())
+    });
+    let config = MachineConfig { this_thread: Some(this_thread), ..MachineConfig::default() };
+    let start = Start { input: Payload::encode(&()).unwrap(), seed: 0, delay: None };
+    let (id, first) = (InstanceId::new("instance").unwrap(), ExecutionId::FIRST);
+    let started = Machine::start(&code, id, first, config, start, Timestamp::EPOCH);
+    let Err(ApplyError::Nondeterministic(found)) = started else {
+        panic!("it was not found: {started:?}");
+    };
+    // It is pending when the turn ends, and nothing durable is awaited; or its wake was seen before.
+    assert!(matches!(*found.found, Step::ForeignAwait | Step::ForeignWake), "{found}");
 }

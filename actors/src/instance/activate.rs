@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::{Begin, InstanceState, Live, Phase};
 use crate::error::ParkReason;
 use crate::message::{InstanceMessage, Internal};
-use crate::panic::catch_panic;
+use crate::panic::{catch_panic, this_thread};
 use crate::patience::Patience;
 use crate::persistence::Entry;
 use crate::run::Run;
@@ -118,6 +118,7 @@ impl ShardContext {
             strict: self.strict_replay,
             catch_panic,
             activities: Some(self.registry.clone()),
+            this_thread: Some(this_thread),
             on_foreign_wake: Some(Arc::new(move || {
                 // An actor that has gone cannot be misled.
                 let _ = myself.cast(Internal::ForeignWake.into());

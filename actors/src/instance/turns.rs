@@ -46,7 +46,10 @@ impl InstanceState {
             Err(error) => {
                 // Nothing was stored: there is no instance, and nothing to park.
                 self.phase = Phase::Absent;
-                reply.refuse(self.refusal(error));
+                reply.refuse(match self.refusal(error) {
+                    Error::Parked { reason, .. } => Error::NotStarted { reason },
+                    other => other,
+                });
             }
         }
     }
@@ -151,7 +154,7 @@ impl InstanceState {
     }
 
     /// Answers behind the turns that are under way: the answer may rest on them.
-    fn answer(&self, answer: Answer) {
+    pub(super) fn answer(&self, answer: Answer) {
         self.shard.make_durable(Entry::Answer(answer));
     }
 
@@ -179,7 +182,6 @@ impl InstanceState {
         let record = TurnRecord { number, bytes, summary };
         let run = Run::without_code(execution);
         self.append(run, record, Sealed::new(actions), reply);
-        self.shard.routes.unpark(&self.instance);
         self.phase = Phase::Finished;
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use ractor::{ActorId, ActorProcessingErr, ActorRef};
-use reenact_core::InstanceId;
+use reenact_core::{InstanceId, Timestamp};
+use reenact_providers::ProviderError;
 
 use super::{Crashes, ShardState, Stashed};
 use crate::error::{Error, ParkReason};
@@ -16,6 +17,23 @@ const MAX_CRASHES: u32 = 3;
 /// Crashes that are further apart are not in a row.
 const CRASH_WINDOW: Duration = Duration::from_secs(60);
 
+/// Why an actor of the shard failed.
+pub(super) struct Failure {
+    message: String,
+    /// The store could not be reached; another try may succeed.
+    is_of_the_store: bool,
+}
+
+impl Failure {
+    pub(super) fn of(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Self {
+        let is_of_the_store = match error.downcast_ref::<ProviderError>() {
+            Some(error) => error.is_transient() || matches!(error, ProviderError::Unknown { .. }),
+            None => false,
+        };
+        Self { message: error.to_string(), is_of_the_store }
+    }
+}
+
 impl ShardState {
     /// An actor has ended: of an instance, which may have to come back; or of the shard itself,
     /// which starts again from its log then.
@@ -23,13 +41,13 @@ impl ShardState {
         &mut self,
         myself: &ActorRef<ShardMessage>,
         actor: ActorId,
-        failure: Option<String>,
+        failure: Option<Failure>,
     ) -> Result<(), ActorProcessingErr> {
         let Some(instance) = self.instances.remove(&actor) else {
             return if self.draining {
                 Ok(())
             } else {
-                let why = failure.unwrap_or_else(|| "it stopped".into());
+                let why = failure.map_or_else(|| "it stopped".into(), |failure| failure.message);
                 Err(format!("shard {}: an actor of its own ended: {why}", self.shard).into())
             };
         };
@@ -38,7 +56,10 @@ impl ShardState {
         if let Some(failure) = failure
             && !self.draining
         {
-            if let Some(reason) = self.crashed(&instance, failure) {
+            if failure.is_of_the_store {
+                // No fault of the instance: it comes back, for as long as it takes.
+                tracing::warn!(%instance, error = failure.message, "its log could not be read");
+            } else if let Some(reason) = self.crashed(&instance, failure.message) {
                 self.park(&instance, reason, stashed);
                 return Ok(());
             }
@@ -49,6 +70,10 @@ impl ShardState {
             self.deliver(myself, instance.clone(), what).await?;
         }
         Ok(())
+    }
+
+    pub(super) fn forget_old_crashes(&mut self, now: Timestamp) {
+        self.crashes.retain(|_, crashes| now.since(crashes.last) <= CRASH_WINDOW);
     }
 
     /// Counts a crash; the reason to park, when it was one too many.
@@ -69,7 +94,7 @@ impl ShardState {
     }
 
     fn park(&self, instance: &InstanceId, reason: ParkReason, stashed: Vec<Stashed>) {
-        self.context.park(instance, reason.clone());
+        self.context.dispatcher.park(instance, reason.clone());
         for what in stashed {
             if let Stashed::Message(message) = what {
                 message.refuse(|| Error::Parked {

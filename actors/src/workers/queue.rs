@@ -103,13 +103,14 @@ impl<T> FairQueue<T> {
         self.running
     }
 
-    /// Forgets all waiting tasks.
-    pub(crate) fn clear(&mut self) {
+    /// Takes out all waiting tasks.
+    pub(crate) fn clear(&mut self) -> Vec<T> {
         self.turns.clear();
-        for of_name in self.names.values_mut() {
-            of_name.waiting.clear();
+        let waiting = self.names.values_mut().flat_map(|of_name| {
             of_name.turns.clear();
-        }
+            of_name.waiting.drain().flat_map(|(_, tasks)| tasks)
+        });
+        waiting.collect()
     }
 }
 

@@ -16,6 +16,9 @@ pub struct MachineConfig {
     pub catch_panic: CatchPanic,
     /// The activities that may be scheduled; all of them when `None`.
     pub activities: Option<Arc<dyn ActivityCatalog>>,
+    /// Tells threads apart, so that a wake from another thread is noticed even while a turn is under
+    /// way. Without std there is no way to; then such a wake counts as the code's own.
+    pub this_thread: Option<fn() -> u64>,
     /// Told when something wakes the code from outside a turn. The shell then asks
     /// [`Machine::foreign_wake`](crate::Machine::foreign_wake) and drops the machine.
     pub on_foreign_wake: Option<ForeignWakeHook>,
@@ -33,6 +36,7 @@ impl Default for MachineConfig {
                 Ok(())
             },
             activities: None,
+            this_thread: None,
             on_foreign_wake: None,
         }
     }
