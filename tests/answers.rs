@@ -134,33 +134,29 @@ async fn no_activity_runs_twice_because_its_instance_went_from_memory_meanwhile(
     assert_eq!(runs.load(Ordering::SeqCst), INSTANCES);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+// One thread: all three are in the mailbox before the actor looks.
+#[tokio::test]
 async fn a_refusal_waits_for_the_end_on_which_it_rests() {
     let faulty = Faulty::new(store().0);
     let host = host(&faulty).start().await.unwrap();
-    let (instance, actor) = {
-        let instance = guard(host.start_new_by_name::<()>("fragile", ()).id("i")).await.unwrap();
-        let actor = guard(instance.actor()).await.unwrap();
-        (instance, actor)
-    };
+    let instance = guard(host.start_new_by_name::<()>("fragile", ()).id("i")).await.unwrap();
+    let actor = guard(instance.actor()).await.unwrap();
     faulty.appends.close();
-    // In one mailbox: what parks it, what ends it, and what is refused then.
+    // What parks it, what ends it, and what is refused then.
     actor.cast(number(2)).unwrap();
     actor.cast(InstanceMessage::Terminate { reason: "enough".into(), reply: None }).unwrap();
-    let refused = tokio::spawn(async move {
-        let event = ExternalEvent::new("Number", &1).unwrap();
-        let reply = |port: ractor::RpcReplyPort<_>| InstanceMessage::RaiseEvent {
-            event,
-            reply: Some(port.into()),
-        };
-        actor.call(reply, None).await
-    });
+    let event = ExternalEvent::new("Number", &1).unwrap();
+    let refused = |port: ractor::RpcReplyPort<_>| InstanceMessage::RaiseEvent {
+        event,
+        reply: Some(port.into()),
+    };
+    let mut refused = Box::pin(actor.call(refused, None));
+    assert!(futures::poll!(refused.as_mut()).is_pending());
     faulty.appends.until_came(faulty.appends.came().max(2)).await;
-    tokio::task::yield_now().await;
-    assert!(!refused.is_finished(), "the end is not durable");
+    assert!(futures::poll!(refused.as_mut()).is_pending(), "the end is not durable");
     assert_eq!(instance.status().await.unwrap().state, InstanceState::Running);
     faulty.appends.let_all_through();
-    let refused = format!("{:?}", guard(refused).await.unwrap().unwrap());
+    let refused = format!("{:?}", guard(refused).await.unwrap());
     assert!(refused.contains("Finished"), "{refused}");
     assert_eq!(instance.status().await.unwrap().state, InstanceState::Terminated);
 }
