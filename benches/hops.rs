@@ -75,7 +75,7 @@ fn on_the_way(runtime: &Runtime) -> Vec<Hop> {
     let message = runtime.block_on(pieces::cast_and_handle());
     vec![
         hop("find the instance's actor (dashmap)", 1.0, pieces::dashmap_get()),
-        hop("actor message: cast and handle", 2.0, message),
+        hop("actor message: cast and handle", 1.0, message),
         hop("what time is it", 1.0, pieces::clock()),
         hop("Machine::apply, the code's poll and JSON with it", 1.0, pieces::machine_step()),
         hop("encode the turn", 1.0, pieces::encode_turn()),

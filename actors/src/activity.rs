@@ -194,3 +194,60 @@ impl ActivityCode {
 fn invalid(kind: ActivityErrorKind) -> impl Fn(PayloadError) -> ActivityError {
     move |why| ActivityError::of_kind(kind, why)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio_test::task::spawn;
+    use tokio_test::{assert_pending, assert_ready, assert_ready_eq};
+
+    use super::*;
+
+    fn context() -> ActivityContext {
+        let code = reenact_core::OrchestrationCode::new("o", |_ctx, (): ()| async { Ok(()) });
+        let input = Payload::encode(&()).unwrap();
+        let (machine, _) = reenact_core::Machine::start(
+            &code.unwrap(),
+            InstanceId::new("order-7").unwrap(),
+            reenact_core::ExecutionId::FIRST,
+            reenact_core::MachineConfig::default(),
+            reenact_core::Start { input, seed: 11, delay: None },
+            reenact_core::Timestamp::EPOCH,
+        )
+        .unwrap();
+        let key = ActivityCall {
+            instance: machine.instance_id(),
+            run: Run::of(&machine),
+            id: CorrelationId(3),
+        };
+        ActivityContext::new(key, Name::new("charge").unwrap())
+    }
+
+    #[test]
+    fn the_idempotency_key_names_instance_run_and_call() {
+        assert_eq!(context().idempotency_key(), "order-7/1-000000000000000b/3");
+    }
+
+    #[test]
+    fn whoever_awaits_the_cancellation_is_woken_by_it() {
+        let context = context();
+        let mut cancelled = spawn(context.cancelled());
+        assert_pending!(cancelled.poll());
+        context.cancel();
+        assert!(cancelled.is_woken());
+        assert_ready!(cancelled.poll());
+        assert!(context.is_cancelled());
+    }
+
+    #[test]
+    fn what_is_cut_off_is_woken_and_ends_without_an_output() {
+        let context = context();
+        let mut running = spawn(context.until_cut_off(pending::<()>()));
+        assert_pending!(running.poll());
+        context.cut_off();
+        assert!(running.is_woken());
+        assert_ready_eq!(running.poll(), None);
+        assert!(context.is_cancelled());
+    }
+}
