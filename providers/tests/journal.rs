@@ -1,0 +1,24 @@
+//! The journal keeps its promises on a disk that loses, tears, refuses and rots.
+
+#[path = "journal/crash.rs"]
+mod crash;
+#[path = "journal/cut.rs"]
+mod cut;
+#[path = "journal/faults.rs"]
+mod faults;
+#[path = "journal/files.rs"]
+mod files;
+#[path = "journal/fixture.rs"]
+mod fixture;
+#[path = "journal/flip.rs"]
+mod flip;
+#[path = "journal/kit.rs"]
+mod kit;
+#[path = "journal/misplaced.rs"]
+mod misplaced;
+#[path = "journal/mutated.rs"]
+mod mutated;
+#[path = "journal/scenario.rs"]
+mod scenario;
+#[path = "journal/writing.rs"]
+mod writing;
