@@ -1,4 +1,5 @@
 //! The journal keeps its promises on a disk that loses, tears, refuses and rots.
+#![allow(clippy::unwrap_used, reason = "in a test, an error that nobody expects is to panic")]
 
 #[path = "journal/crash.rs"]
 mod crash;

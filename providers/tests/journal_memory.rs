@@ -1,5 +1,6 @@
 //! Reading takes little memory, whatever the bytes are. A process of its own: what is measured is
 //! the most that the process ever had.
+#![allow(clippy::unwrap_used, reason = "in a test, an error that nobody expects is to panic")]
 #![cfg(target_os = "linux")]
 
 use std::sync::Arc;
