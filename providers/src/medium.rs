@@ -21,7 +21,7 @@ pub use disk::{Disk, DiskFile};
 #[cfg(feature = "local")]
 pub use lock::{LockError, StoreLock};
 #[cfg(feature = "local")]
-pub use real::RealDisk;
+pub use real::{RealDisk, RealFile};
 
 use std::fmt::Debug;
 use std::io;
