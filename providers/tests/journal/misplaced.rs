@@ -135,25 +135,59 @@ fn a_segment_under_the_number_of_another_is_told() {
     }
 }
 
+/// Segments without records, so that a head can be changed and nothing else is wrong.
 #[test]
-fn an_epoch_that_goes_down_is_told() {
+fn a_head_that_does_not_follow_on_the_one_before_it_is_told() {
     let disk = FakeDisk::new();
     for _ in 0..3 {
-        open(&disk, SMALL).unwrap().journal.append(&note(b"one of each epoch")).unwrap();
+        open(&disk, SMALL).unwrap();
     }
-    let at = 40..48;
-    for (number, epoch) in [(2, 0_u64), (3, 1), (1, 9)] {
+    const EPOCH: usize = 40;
+    const FIRST_SEQUENCE: usize = 48;
+    const PREVIOUS_END: usize = 56;
+    let changes = [
+        // The number of a segment, a field, its value, and where it is noticed.
+        (2, EPOCH, 0, 2),
+        (2, EPOCH, 9, 3),
+        (3, EPOCH, 1, 3),
+        (1, FIRST_SEQUENCE, 0, 1),
+        (1, FIRST_SEQUENCE, 2, 1),
+        (2, FIRST_SEQUENCE, 0, 2),
+        (2, FIRST_SEQUENCE, 2, 2),
+        (2, FIRST_SEQUENCE, u64::MAX, 2),
+        (1, PREVIOUS_END, 512, 1),
+    ];
+    for (number, field, value, noticed) in changes {
         let disk = disk.copy();
-        // Without its records: their checksums grow from the head's.
         rewrite(&disk, &segment(number), |contents| {
-            contents[at.clone()].copy_from_slice(&epoch.to_le_bytes());
+            contents[field..field + 8].copy_from_slice(&u64::to_le_bytes(value));
         });
-        corrupt_at(&recover(&disk).unwrap_err());
+        assert_eq!(corrupt_at(&recover(&disk).unwrap_err()), (noticed, 0), "{number} {field}");
     }
-    let (_, recovered) = recover(&disk).unwrap();
-    assert_eq!(recovered.epoch(), Epoch(3));
-    let refused = recovered.begin(Epoch(3), SMALL).unwrap_err();
-    assert!(matches!(refused, JournalError::Conflict { .. }), "{refused}");
+    // What is before a segment is read up to where it says that it ends.
+    for value in [0, 511, 513, 1024, u64::MAX] {
+        let disk = disk.copy();
+        rewrite(&disk, &segment(2), |contents| {
+            contents[PREVIOUS_END..PREVIOUS_END + 8].copy_from_slice(&u64::to_le_bytes(value));
+        });
+        assert_eq!(corrupt_at(&recover(&disk).unwrap_err()), (1, 512), "{value}");
+    }
+}
+
+#[test]
+fn an_epoch_that_is_not_newer_is_refused() {
+    let disk = FakeDisk::new();
+    for _ in 0..3 {
+        open(&disk, SMALL).unwrap();
+    }
+    for epoch in [0, 2, 3].map(Epoch) {
+        let (_, recovered) = recover(&disk).unwrap();
+        assert_eq!(recovered.epoch(), Epoch(3));
+        let steps = disk.steps();
+        let refused = recovered.begin(epoch, SMALL).unwrap_err();
+        assert!(matches!(refused, JournalError::Conflict { .. }), "{refused}");
+        assert_eq!(disk.steps(), steps, "nothing is changed");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use reenact_providers::limits::{MAX_CHECKPOINT_BYTES, MAX_COMMIT_BYTES, MAX_COMM
 use reenact_providers::medium::fake::{FakeDisk, Op};
 use reenact_providers::{InstanceState, InstanceSummary, ProviderError, TurnRecord};
 
-use super::kit::{IDENTITY, SMALL, bytes, bytes_of, medium, note, open, recover};
+use super::kit::{IDENTITY, SMALL, bytes, bytes_of, medium, note, open, recover, segment};
 
 fn turn(id: &str, number: u64) -> TurnRecord {
     let summary = InstanceSummary {
@@ -89,7 +89,9 @@ fn a_prepared_segment_leaves_little_to_do_when_it_is_needed() {
 
     // A prepared one that is too small is not used, and does no harm.
     journal.prepare_in_background();
-    journal.append(&note(&bytes(3, 9000))).unwrap();
+    let end = journal.append(&note(&bytes(3, 9000))).unwrap();
+    let size = disk.contents(&segment(end.segment)).unwrap().len() as u64;
+    assert_eq!(size, end.offset.next_multiple_of(512), "it was prepared for the large commit");
     assert_eq!(bytes_of(&recover(&disk).unwrap().0)[2], bytes(3, 9000));
 }
 

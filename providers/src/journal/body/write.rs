@@ -1,27 +1,30 @@
 //! From entries to bytes.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use reenact_core::Timestamp;
 
 use super::varint::{difference, put};
 use super::{NOTE, PURGED, TURN, VERSION, WAKE_LATER, WAKE_NONE, WAKE_NOW};
-use crate::journal::Entry;
+use crate::journal;
 use crate::{InstanceState, TurnRecord};
 
 /// Adds the stored form of a commit's entries to `body`, which is empty.
-pub(in crate::journal) fn encode(body: &mut Vec<u8>, entries: &[Entry]) {
-    let mut writer = Writer { body, ids: Texts::default(), names: Texts::default(), now: 0 };
+pub(in crate::journal) fn encode(body: &mut Vec<u8>, entries: &[journal::Entry]) {
+    // Often each turn is of another instance, and all are of a few orchestrations.
+    let ids = Texts { seen: HashMap::with_capacity(entries.len()) };
+    let mut writer = Writer { body, ids, names: Texts::default(), now: 0 };
     writer.body.push(VERSION);
     put(writer.body, entries.len() as u64);
     for entry in entries {
         match entry {
-            Entry::Turn(turn) => writer.turn(turn),
-            Entry::Purged(id) => {
+            journal::Entry::Turn(turn) => writer.turn(turn),
+            journal::Entry::Purged(id) => {
                 writer.body.push(PURGED);
                 writer.ids.put(writer.body, id.as_str());
             }
-            Entry::Note(note) => {
+            journal::Entry::Note(note) => {
                 writer.body.extend_from_slice(&[NOTE, note.kind]);
                 put_bytes(writer.body, &note.bytes);
             }
@@ -91,10 +94,10 @@ impl<'a> Texts<'a> {
     /// A new text is 0 and the text; one that was seen is how many texts ago it was new.
     fn put(&mut self, body: &mut Vec<u8>, text: &'a str) {
         let count = self.seen.len() as u64;
-        match self.seen.get(text) {
-            Some(before) => put(body, count - before),
-            None => {
-                self.seen.insert(text, count);
+        match self.seen.entry(text) {
+            Entry::Occupied(before) => put(body, count - before.get()),
+            Entry::Vacant(new) => {
+                new.insert(count);
                 put(body, 0);
                 put_bytes(body, text.as_bytes());
             }
