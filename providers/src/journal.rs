@@ -6,7 +6,7 @@
 //! over. `JOURNAL.md` beside this crate's sources describes the stored form byte by byte, and why
 //! it tells a torn tail from rot.
 //!
-//! Nothing here knows about files: the [`Medium`](crate::medium::Medium) does. All calls block;
+//! Nothing here knows about files: the [`Medium`] does. All calls block;
 //! a [`JournalThread`] makes them for async code.
 //!
 //! ```
