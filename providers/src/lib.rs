@@ -10,7 +10,11 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+#[cfg(feature = "journal")]
+pub mod journal;
 pub mod limits;
+#[cfg(feature = "journal")]
+pub mod medium;
 mod memory;
 mod router;
 mod store;

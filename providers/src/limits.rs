@@ -27,6 +27,23 @@ pub const DEFAULT_SHARDS: u32 = 4;
 /// Most shards of one store.
 pub const MAX_SHARDS: u32 = 4096;
 
+/// Most bytes in one commit of a journal, with everything that goes around the turns. Room for the
+/// largest turn; and with it, all that reading a journal takes stays below 64 MiB.
+pub const MAX_COMMIT_BYTES: usize = 48 * 1024 * 1024;
+
+/// Most entries (turns, purges, notes) in one commit of a journal.
+pub const MAX_COMMIT_ENTRIES: usize = 16_384;
+
+/// Most bytes that a checkpoint of a journal keeps for the archive.
+pub const MAX_CHECKPOINT_BYTES: usize = 1024 * 1024;
+
+/// Size of the first segment of each opening of a journal, in bytes. Each further one is twice as
+/// large as the one before it, so that small stores stay small.
+pub const FIRST_SEGMENT_BYTES: u64 = 1024 * 1024;
+
+/// Size from which segments grow no further, in bytes. Holds the largest commit.
+pub const MAX_SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+
 /// How long a shard's lease holds unless it is renewed.
 pub const LEASE_TIME: Duration = Duration::from_secs(15);
 

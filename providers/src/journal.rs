@@ -1,0 +1,338 @@
+//! The journal of one shard: what makes a commit durable.
+//!
+//! A journal is a sequence of segments, a segment is a sequence of records, and a record is one
+//! commit: all of it or nothing. [`Recovery`] reads the last checkpoint and the commits behind it,
+//! a [`Journal`] appends further ones, and a [`Checkpointer`] frees what the archive has taken
+//! over. `JOURNAL.md` beside this crate's sources describes the stored form byte by byte, and why
+//! it tells a torn tail from rot.
+//!
+//! Nothing here knows about files: the [`Medium`] does. All calls block;
+//! a [`JournalThread`] makes them for async code.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! use reenact_core::ShardId;
+//! use reenact_providers::Epoch;
+//! use reenact_providers::journal::{
+//!     Commit, Entry, Identity, JournalError, JournalId, Note, Options, Recovery,
+//! };
+//! # #[cfg(feature = "conformance")]
+//! # fn main() -> Result<(), JournalError> {
+//! # let disk = reenact_providers::medium::fake::FakeDisk::new();
+//! # let medium = Arc::new(reenact_providers::medium::Directory::new(disk));
+//! let identity = Identity { journal: JournalId::random(), shard: ShardId(0) };
+//!
+//! let recovered = Recovery::open(Arc::clone(&medium), identity)?
+//!     .replay(|_commit: Commit<'_>| Ok::<(), JournalError>(()))?;
+//! let epoch = Epoch(recovered.epoch().0 + 1);
+//! let (mut journal, mut checkpointer) = recovered.begin(epoch, Options::default())?;
+//!
+//! let note = Note { kind: 0, bytes: Arc::from(*b"durable when append returns") };
+//! let position = journal.append(&[Entry::Note(note)])?;
+//! // Once the archive holds everything up to there:
+//! checkpointer.checkpoint(position, b"what the archive wants to know")?;
+//! checkpointer.trim()?;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "conformance"))]
+//! # fn main() {}
+//! ```
+
+mod body;
+mod checkpoint;
+mod checkpointer;
+mod commit;
+mod error;
+mod head;
+mod identity;
+mod record;
+mod recover;
+mod scan;
+mod sector;
+mod spare;
+mod thread;
+
+pub use checkpoint::Checkpoint;
+pub use checkpointer::Checkpointer;
+pub use commit::{Commit, Entry, EntryRef, Note, TurnRef};
+pub use error::{JournalError, Location};
+pub use identity::{Identity, JournalId};
+pub use recover::{Recovered, Recovery};
+pub use thread::JournalThread;
+
+use std::sync::Arc;
+
+use self::head::{HEAD_BYTES, Head};
+use self::spare::SpareSlot;
+use crate::Epoch;
+use crate::limits::{FIRST_SEGMENT_BYTES, MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES, MAX_SEGMENT_BYTES};
+use crate::medium::{Medium, MediumError, Segment};
+
+/// Largest buffer that is kept for the next commit, in bytes.
+const MAX_KEPT_BUFFER: usize = 4 * 1024 * 1024;
+
+/// The name of the checkpoint.
+const CHECKPOINT: &str = "CHECKPOINT";
+
+/// How the names of segments begin; their number follows.
+const SEGMENT: &str = "segment-";
+
+/// A place between two commits of a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The segment's number; the first is 1.
+    pub segment: u64,
+    /// Bytes from the segment's start.
+    pub offset: u64,
+    /// The sequence number of the commit that ends here; the first commit is 1, and 0 is before it.
+    pub sequence: u64,
+}
+
+impl Position {
+    /// Before the first commit.
+    pub const START: Self = Self { segment: 1, offset: HEAD_BYTES, sequence: 0 };
+}
+
+/// How large segments are, in bytes. A commit that is larger gets one of its own size.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The first one of this opening; each further one is twice as large as the one before it.
+    pub first_segment_bytes: u64,
+    /// From here on they grow no further.
+    pub max_segment_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { first_segment_bytes: FIRST_SEGMENT_BYTES, max_segment_bytes: MAX_SEGMENT_BYTES }
+    }
+}
+
+/// A journal that is open for writing, under one ownership of its shard.
+#[derive(Debug)]
+pub struct Journal<M: Medium> {
+    medium: Arc<M>,
+    identity: Identity,
+    options: Options,
+    epoch: Epoch,
+    open: OpenSegment<M::Segment>,
+    end: Position,
+    spare: SpareSlot<M>,
+    /// What went wrong when the outcome of a write became unknown.
+    poison: Option<String>,
+    /// Kept, so that an append allocates nothing.
+    body: Vec<u8>,
+    stored: Vec<u8>,
+}
+
+/// The segment that is written to.
+#[derive(Debug)]
+struct OpenSegment<S> {
+    segment: S,
+    /// The records' checksums grow from it.
+    seed: u32,
+    /// Bytes that there is room for.
+    size: u64,
+    first_sequence: u64,
+}
+
+impl<M: Medium> Journal<M> {
+    /// Goes on behind `end`, in a new segment. `None`: there is nothing yet.
+    fn begin(
+        medium: Arc<M>,
+        identity: Identity,
+        epoch: Epoch,
+        options: Options,
+        end: Option<Position>,
+    ) -> Result<Self, JournalError> {
+        let head = match end {
+            Some(end) => Head::behind(end, identity, epoch),
+            None => Head::first(identity, epoch),
+        };
+        let failed = |error| JournalError::of_medium(error, identity.shard, "begun");
+        let size = options.first_segment_bytes.max(HEAD_BYTES);
+        let spare = medium.prepare(size).map_err(failed)?;
+        let open = OpenSegment::create(&*medium, spare, size, &head).map_err(failed)?;
+        Ok(Self {
+            medium,
+            identity,
+            options,
+            epoch,
+            open,
+            end: head.start(),
+            spare: SpareSlot::default(),
+            poison: None,
+            body: Vec::new(),
+            stored: Vec::new(),
+        })
+    }
+
+    /// Appends one commit: all of the entries or none. Durable when it returns. Without entries,
+    /// nothing is written.
+    ///
+    /// # Errors
+    /// - `TooLarge`, `Full`, `Unavailable`: nothing was written. The same may be tried again.
+    /// - `Unknown`, `Fenced`: the journal takes nothing more.
+    /// - `Poisoned`: it did not take this any more.
+    pub fn append(&mut self, entries: &[Entry]) -> Result<Position, JournalError> {
+        self.check_health()?;
+        if entries.is_empty() {
+            return Ok(self.end);
+        }
+        let written = self.encode(entries).and_then(|()| self.write());
+        if let Err(error) = &written
+            && !error.is_harmless()
+        {
+            self.poison = Some(error.to_string());
+        }
+        self.forget_large_buffers();
+        written
+    }
+
+    /// The ownership under which it writes.
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Where the last commit ends.
+    pub const fn end(&self) -> Position {
+        self.end
+    }
+
+    /// Whether it is time to prepare the next segment: the open one is half full.
+    pub fn wants_spare(&self) -> bool {
+        self.spare.is_empty() && self.end.offset > self.open.size / 2
+    }
+
+    /// Prepares the next segment on another thread, so that no commit waits for it.
+    pub fn prepare_in_background(&mut self) {
+        self.spare.fill_in_background(&self.medium, self.next_size());
+    }
+
+    fn check_health(&self) -> Result<(), JournalError> {
+        match &self.poison {
+            Some(cause) => {
+                let shard = self.identity.shard;
+                Err(JournalError::Poisoned { shard, cause: cause.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Puts the stored form of the entries into the buffer.
+    fn encode(&mut self, entries: &[Entry]) -> Result<(), JournalError> {
+        check("the list of entries of a commit", entries.len(), MAX_COMMIT_ENTRIES)?;
+        // Before anything is copied: the same bytes may stand in many entries.
+        let bytes = entries.iter().map(Entry::size).fold(0, usize::saturating_add);
+        check("a commit", bytes, MAX_COMMIT_BYTES)?;
+        self.body.clear();
+        body::encode(&mut self.body, entries);
+        check("a commit", self.body.len(), MAX_COMMIT_BYTES)
+    }
+
+    /// Writes what is in the buffer as a record.
+    fn write(&mut self) -> Result<Position, JournalError> {
+        if record::end_of(self.end.offset, self.body.len()) > self.open.size {
+            self.roll()?;
+        }
+        let Position { segment, offset, sequence } = self.end;
+        let sequence = sequence + 1;
+        // Lossless: a segment has no room for as many records.
+        let index = (sequence - self.open.first_sequence) as u32;
+        self.stored.clear();
+        record::write(&mut self.stored, self.open.seed, offset, index, &self.body);
+        let appended = self.open.segment.append(offset, &self.stored);
+        appended.map_err(|error| self.failed(error, "appended to"))?;
+        self.end = Position { segment, offset: offset + self.stored.len() as u64, sequence };
+        Ok(self.end)
+    }
+
+    /// Goes on in the next segment, which has room for what is in the buffer.
+    fn roll(&mut self) -> Result<(), JournalError> {
+        let needed = record::end_of(HEAD_BYTES, self.body.len());
+        let size = self.next_size().max(needed.next_multiple_of(sector::SECTOR));
+        let prepared = match self.spare.take(needed) {
+            Some(prepared) => Ok(prepared),
+            None => self.medium.prepare(size).map(|spare| (spare, size)),
+        };
+        let head = Head::behind(self.end, self.identity, self.epoch);
+        let open = prepared
+            .and_then(|(spare, size)| OpenSegment::create(&*self.medium, spare, size, &head));
+        self.open = open.map_err(|error| self.failed(error, "continued in a new segment"))?;
+        self.end = head.start();
+        Ok(())
+    }
+
+    fn next_size(&self) -> u64 {
+        (self.open.size * 2).min(self.options.max_segment_bytes)
+    }
+
+    fn failed(&self, error: MediumError, doing: &'static str) -> JournalError {
+        JournalError::of_medium(error, self.identity.shard, doing)
+    }
+
+    /// One large commit does not keep its memory for ever.
+    fn forget_large_buffers(&mut self) {
+        for buffer in [&mut self.body, &mut self.stored] {
+            if buffer.capacity() > MAX_KEPT_BUFFER {
+                *buffer = Vec::new();
+            }
+        }
+    }
+}
+
+impl<S: Segment> OpenSegment<S> {
+    fn create<M: Medium<Segment = S>>(
+        medium: &M,
+        spare: M::Spare,
+        size: u64,
+        head: &Head,
+    ) -> Result<Self, MediumError> {
+        let (stored, seed) = head.encode();
+        let segment = medium.create(&segment_name(head.number), spare, &stored)?;
+        Ok(Self { segment, seed, size, first_sequence: head.first_sequence })
+    }
+}
+
+fn check(what: &'static str, size: usize, limit: usize) -> Result<(), JournalError> {
+    if size > limit {
+        return Err(JournalError::TooLarge { what, size, limit });
+    }
+    Ok(())
+}
+
+fn segment_name(number: u64) -> String {
+    format!("{SEGMENT}{number:012}")
+}
+
+/// The numbers of all segments among some names, in order. What is called otherwise is none.
+fn segment_numbers(names: &[String]) -> Vec<u64> {
+    let number = |name: &String| {
+        let number = name.strip_prefix(SEGMENT)?.parse().ok()?;
+        (number > 0 && segment_name(number) == *name).then_some(number)
+    };
+    let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_called_as_a_segment_is_one() {
+        let names = [
+            "segment-000000000010",
+            "segment-000000000002",
+            "segment-2",
+            "segment-000000000000",
+            "segment-000000000003.bak",
+            "segment-+00000000004",
+            "spare",
+            CHECKPOINT,
+        ];
+        assert_eq!(segment_numbers(&names.map(str::to_owned)), [2, 10]);
+        assert_eq!(segment_name(u64::MAX), "segment-18446744073709551615");
+    }
+}

@@ -1,0 +1,144 @@
+//! From bytes to entries.
+
+use reenact_core::{ExecutionId, InstanceId, InvalidName, Name, Timestamp};
+
+use super::varint::{apart, take};
+use super::{BodyError, NOTE, PURGED, STATES, TURN, VERSION, WAKE_LATER, WAKE_NONE, WAKE_NOW};
+use crate::InstanceSummary;
+use crate::journal::{EntryRef, TurnRef};
+use crate::limits::MAX_COMMIT_ENTRIES;
+
+/// Fewest bytes of an entry.
+const MIN_ENTRY_BYTES: usize = 2;
+
+const CUT_OFF: BodyError = BodyError::Malformed("it is cut off");
+
+/// Reads a body of any version. Never panics; what it takes is bounded by the body and by
+/// [`MAX_COMMIT_ENTRIES`].
+pub(in crate::journal) fn decode(body: &[u8]) -> Result<Vec<EntryRef<'_>>, BodyError> {
+    match body.split_first() {
+        Some((1, rest)) => decode_version_1(rest),
+        Some((&version, _)) if version > VERSION => Err(BodyError::NewerVersion(version)),
+        Some(_) => Err(BodyError::Malformed("it has the format version 0, which there never was")),
+        None => Err(BodyError::Malformed("it is empty")),
+    }
+}
+
+fn decode_version_1(rest: &[u8]) -> Result<Vec<EntryRef<'_>>, BodyError> {
+    let mut bytes = Bytes(rest);
+    let count = usize::try_from(bytes.number()?).unwrap_or(usize::MAX);
+    if count > MAX_COMMIT_ENTRIES || count > bytes.0.len() / MIN_ENTRY_BYTES {
+        return Err(BodyError::Malformed("it claims more entries than there can be"));
+    }
+    let ids = Texts { seen: Vec::new(), check: |text| InstanceId::new(text) };
+    let names = Texts { seen: Vec::new(), check: |text| Name::new(text) };
+    let mut reader = Reader { bytes, ids, names, now: 0 };
+    let mut entries = Vec::with_capacity(count);
+    for _ in 0..count {
+        entries.push(reader.entry()?);
+    }
+    if !reader.bytes.0.is_empty() {
+        return Err(BodyError::Malformed("bytes are left over behind its entries"));
+    }
+    Ok(entries)
+}
+
+struct Reader<'a> {
+    bytes: Bytes<'a>,
+    ids: Texts<InstanceId>,
+    names: Texts<Name>,
+    /// The time of the turn before.
+    now: u64,
+}
+
+impl<'a> Reader<'a> {
+    fn entry(&mut self) -> Result<EntryRef<'a>, BodyError> {
+        match self.bytes.byte()? {
+            TURN => Ok(EntryRef::Turn(self.turn()?)),
+            PURGED => Ok(EntryRef::Purged(self.ids.take(&mut self.bytes)?)),
+            NOTE => Ok(EntryRef::Note { kind: self.bytes.byte()?, bytes: self.bytes.counted()? }),
+            _ => Err(BodyError::Malformed("it has an entry of an unknown kind")),
+        }
+    }
+
+    fn turn(&mut self) -> Result<TurnRef<'a>, BodyError> {
+        let bytes = &mut self.bytes;
+        let (instance, name) = (self.ids.take(bytes)?, self.names.take(bytes)?);
+        let flags = bytes.byte()?;
+        let state = *(STATES.get(usize::from(flags & 0x0f)))
+            .ok_or(BodyError::Malformed("an instance is in an unknown state"))?;
+        let execution = u32::try_from(bytes.number()?)
+            .map_err(|_| BodyError::Malformed("the number of an execution is too large"))?;
+        let number = bytes.number()?;
+        let turns = apart(number.wrapping_add(1), bytes.number()?);
+        let events = apart(turns, bytes.number()?);
+        let updated_at = apart(self.now, bytes.number()?);
+        let created_at = apart(updated_at, bytes.number()?);
+        let wake_at = match flags >> 4 {
+            WAKE_NONE => None,
+            WAKE_NOW => Some(Timestamp::EPOCH),
+            WAKE_LATER => Some(Timestamp::from_micros(apart(updated_at, bytes.number()?))),
+            _ => return Err(BodyError::Malformed("an instance wakes in an unknown way")),
+        };
+        self.now = updated_at;
+        let summary = InstanceSummary {
+            instance,
+            execution: ExecutionId(execution),
+            name,
+            state,
+            created_at: Timestamp::from_micros(created_at),
+            updated_at: Timestamp::from_micros(updated_at),
+            turns,
+            events,
+            wake_at,
+        };
+        Ok(TurnRef { number, summary, bytes: bytes.counted()? })
+    }
+}
+
+/// Texts that were read, of one type.
+struct Texts<T> {
+    seen: Vec<T>,
+    check: fn(&str) -> Result<T, InvalidName>,
+}
+
+impl<T: Clone> Texts<T> {
+    fn take(&mut self, bytes: &mut Bytes<'_>) -> Result<T, BodyError> {
+        let ago = bytes.number()?;
+        if ago > 0 {
+            let at = usize::try_from(ago).ok().and_then(|ago| self.seen.len().checked_sub(ago));
+            let seen = at.and_then(|at| self.seen.get(at));
+            return seen.cloned().ok_or(BodyError::Malformed("it refers to a text before it"));
+        }
+        let text = std::str::from_utf8(bytes.counted()?).ok();
+        let text = text.and_then(|text| (self.check)(text).ok());
+        let text = text.ok_or(BodyError::Malformed("a text in it is no id or name"))?;
+        self.seen.push(text.clone());
+        Ok(text)
+    }
+}
+
+/// What is still to be read.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn byte(&mut self) -> Result<u8, BodyError> {
+        let (byte, rest) = self.0.split_first().ok_or(CUT_OFF)?;
+        self.0 = rest;
+        Ok(*byte)
+    }
+
+    fn number(&mut self) -> Result<u64, BodyError> {
+        let (number, rest) = take(self.0).ok_or(CUT_OFF)?;
+        self.0 = rest;
+        Ok(number)
+    }
+
+    /// As many bytes as the number before them says.
+    fn counted(&mut self) -> Result<&'a [u8], BodyError> {
+        let count = usize::try_from(self.number()?).map_err(|_| CUT_OFF)?;
+        let (counted, rest) = self.0.split_at_checked(count).ok_or(CUT_OFF)?;
+        self.0 = rest;
+        Ok(counted)
+    }
+}

@@ -1,0 +1,106 @@
+//! From entries to bytes.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use reenact_core::Timestamp;
+
+use super::varint::{difference, put};
+use super::{NOTE, PURGED, TURN, VERSION, WAKE_LATER, WAKE_NONE, WAKE_NOW};
+use crate::journal;
+use crate::{InstanceState, TurnRecord};
+
+/// Adds the stored form of a commit's entries to `body`, which is empty.
+pub(in crate::journal) fn encode(body: &mut Vec<u8>, entries: &[journal::Entry]) {
+    // Often each turn is of another instance, and all are of a few orchestrations.
+    let ids = Texts { seen: HashMap::with_capacity(entries.len()) };
+    let mut writer = Writer { body, ids, names: Texts::default(), now: 0 };
+    writer.body.push(VERSION);
+    put(writer.body, entries.len() as u64);
+    for entry in entries {
+        match entry {
+            journal::Entry::Turn(turn) => writer.turn(turn),
+            journal::Entry::Purged(id) => {
+                writer.body.push(PURGED);
+                writer.ids.put(writer.body, id.as_str());
+            }
+            journal::Entry::Note(note) => {
+                writer.body.extend_from_slice(&[NOTE, note.kind]);
+                put_bytes(writer.body, &note.bytes);
+            }
+        }
+    }
+}
+
+struct Writer<'a, 'b> {
+    body: &'b mut Vec<u8>,
+    ids: Texts<'a>,
+    names: Texts<'a>,
+    /// The time of the turn before.
+    now: u64,
+}
+
+impl<'a> Writer<'a, '_> {
+    fn turn(&mut self, turn: &'a TurnRecord) {
+        let summary = &turn.summary;
+        let updated_at = summary.updated_at.as_micros();
+        let (wake, wake_at) = match summary.wake_at {
+            None => (WAKE_NONE, None),
+            Some(Timestamp::EPOCH) => (WAKE_NOW, None),
+            Some(later) => (WAKE_LATER, Some(later.as_micros())),
+        };
+        self.body.push(TURN);
+        self.ids.put(self.body, summary.instance.as_str());
+        self.names.put(self.body, summary.name.as_str());
+        self.body.push(wake << 4 | state_number(summary.state));
+        put(self.body, u64::from(summary.execution.0));
+        put(self.body, turn.number);
+        // Usually there are as many turns as the number of this one says: that is a 0.
+        put(self.body, difference(turn.number.wrapping_add(1), summary.turns));
+        put(self.body, difference(summary.turns, summary.events));
+        put(self.body, difference(self.now, updated_at));
+        put(self.body, difference(updated_at, summary.created_at.as_micros()));
+        if let Some(wake_at) = wake_at {
+            put(self.body, difference(updated_at, wake_at));
+        }
+        put_bytes(self.body, &turn.bytes);
+        self.now = updated_at;
+    }
+}
+
+/// The number of a state in the list of states. A match, so that a new state asks for its number.
+const fn state_number(state: InstanceState) -> u8 {
+    match state {
+        InstanceState::Running => 0,
+        InstanceState::Completed => 1,
+        InstanceState::Failed => 2,
+        InstanceState::Terminated => 3,
+    }
+}
+
+fn put_bytes(body: &mut Vec<u8>, bytes: &[u8]) {
+    put(body, bytes.len() as u64);
+    body.extend_from_slice(bytes);
+}
+
+/// Texts that were written, so that one that comes again is a number.
+#[derive(Default)]
+struct Texts<'a> {
+    /// By the number of texts before it.
+    seen: HashMap<&'a str, u64>,
+}
+
+impl<'a> Texts<'a> {
+    /// A new text is 0 and the text; one that was seen is how many texts ago it was new.
+    fn put(&mut self, body: &mut Vec<u8>, text: &'a str) {
+        let count = self.seen.len() as u64;
+        match self.seen.entry(text) {
+            Entry::Occupied(before) => put(body, count - before.get()),
+            Entry::Vacant(new) => {
+                new.insert(count);
+                put(body, 0);
+                put_bytes(body, text.as_bytes());
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Moves the beginning of recovery forward, and frees what is before it.
+
+use std::sync::Arc;
+
+use super::{
+    CHECKPOINT, Checkpoint, Identity, JournalError, Position, check, segment_name, segment_numbers,
+};
+use crate::limits::MAX_CHECKPOINT_BYTES;
+use crate::medium::{Medium, MediumError};
+
+/// Takes checkpoints of one journal, beside whoever appends to it: it shares nothing with the
+/// writer but the medium, so no commit waits for it.
+#[derive(Debug)]
+pub struct Checkpointer<M> {
+    medium: Arc<M>,
+    identity: Identity,
+    /// Of the last checkpoint that is known to be durable.
+    position: Position,
+}
+
+impl<M: Medium> Checkpointer<M> {
+    pub(super) const fn new(medium: Arc<M>, identity: Identity, position: Position) -> Self {
+        Self { medium, identity, position }
+    }
+
+    /// Where recovery begins.
+    pub const fn position(&self) -> Position {
+        self.position
+    }
+
+    /// From now on recovery begins at `position`, which was returned by an append or is the end
+    /// that was recovered. Everything before it must be in the archive, and durable there;
+    /// `archive` is what the archive wants to know then. Durable when it returns.
+    ///
+    /// # Errors
+    /// - `Conflict`: the position is before the last checkpoint.
+    /// - `TooLarge`: `archive` is over [`MAX_CHECKPOINT_BYTES`].
+    /// - `Full`, `Unavailable`: the last checkpoint is in force. Try again.
+    /// - `Unknown`: one of the two is, and both are good. Try again.
+    /// - `Fenced`.
+    pub fn checkpoint(&mut self, position: Position, archive: &[u8]) -> Result<(), JournalError> {
+        check("the archive's part of a checkpoint", archive.len(), MAX_CHECKPOINT_BYTES)?;
+        if (position.sequence, position.segment) < (self.position.sequence, self.position.segment) {
+            let reason = format!(
+                "a checkpoint at commit {} came behind one at commit {}",
+                position.sequence, self.position.sequence
+            );
+            return Err(JournalError::Conflict { reason });
+        }
+        let stored = Checkpoint { position, archive: archive.to_vec() }.encode(self.identity);
+        let replaced = self.medium.replace(CHECKPOINT, &stored);
+        replaced.map_err(|error| self.failed(error, "checkpointed"))?;
+        self.position = position;
+        Ok(())
+    }
+
+    /// Removes the segments that are wholly before the last checkpoint, the oldest first. Tells
+    /// how many there were.
+    ///
+    /// # Errors
+    /// - `Unavailable`: some may be there still, and do no harm. Try again.
+    pub fn trim(&mut self) -> Result<usize, JournalError> {
+        let names = self.medium.list().map_err(|error| self.failed(error, "trimmed"))?;
+        let mut numbers = segment_numbers(&names);
+        numbers.retain(|number| *number < self.position.segment);
+        if numbers.is_empty() {
+            return Ok(0);
+        }
+        let old: Vec<String> = numbers.into_iter().map(segment_name).collect();
+        self.medium.remove(&old).map_err(|error| self.failed(error, "trimmed"))?;
+        Ok(old.len())
+    }
+
+    fn failed(&self, error: MediumError, doing: &'static str) -> JournalError {
+        JournalError::of_medium(error, self.identity.shard, doing)
+    }
+}

@@ -1,0 +1,86 @@
+//! What stands in a journal.
+
+use std::sync::Arc;
+
+use reenact_core::InstanceId;
+
+use super::Position;
+use crate::{Epoch, InstanceSummary, StoredTurn, TurnRecord};
+
+/// One thing on its way into the journal.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// A turn.
+    Turn(TurnRecord),
+    /// An instance was removed, with all of its executions.
+    Purged(InstanceId),
+    /// Something of the provider's own.
+    Note(Note),
+}
+
+impl Entry {
+    /// The bytes in it that are not the journal's own.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Turn(turn) => turn.bytes.len(),
+            Self::Purged(_) => 0,
+            Self::Note(note) => note.bytes.len(),
+        }
+    }
+}
+
+/// Something that the provider keeps in the journal for itself, a queued message for example. The
+/// journal does not look into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// What it is, as the provider counts.
+    pub kind: u8,
+    /// What it says, in a form that the provider can read for ever.
+    pub bytes: Arc<[u8]>,
+}
+
+/// One commit out of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit<'a> {
+    /// Where it ends, and its sequence number.
+    pub position: Position,
+    /// The ownership under which it was written.
+    pub epoch: Epoch,
+    /// Its entries, in order.
+    pub entries: Vec<EntryRef<'a>>,
+}
+
+/// One thing out of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EntryRef<'a> {
+    /// A turn.
+    Turn(TurnRef<'a>),
+    /// An instance was removed, with all of its executions.
+    Purged(InstanceId),
+    /// Something of the provider's own.
+    Note {
+        /// What it is, as the provider counts.
+        kind: u8,
+        /// What it says.
+        bytes: &'a [u8],
+    },
+}
+
+/// A turn whose events are still in the buffer of whoever reads, so that those which are not kept
+/// are never copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnRef<'a> {
+    /// The number of the turn in its execution; the first is 0.
+    pub number: u64,
+    /// What was known of the instance once this turn counted.
+    pub summary: InstanceSummary,
+    /// The encoded events.
+    pub bytes: &'a [u8],
+}
+
+impl TurnRef<'_> {
+    /// A turn to keep.
+    pub fn to_stored(&self) -> StoredTurn {
+        StoredTurn { number: self.number, bytes: Arc::from(self.bytes) }
+    }
+}

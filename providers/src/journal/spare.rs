@@ -1,0 +1,59 @@
+//! The next segment, prepared before it is needed.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use crate::medium::{Medium, MediumError};
+
+/// Has room for one prepared segment.
+#[derive(Debug)]
+pub(super) struct SpareSlot<M: Medium> {
+    coming: Option<Coming<M>>,
+}
+
+#[derive(Debug)]
+struct Coming<M: Medium> {
+    size: u64,
+    thread: JoinHandle<Result<M::Spare, MediumError>>,
+}
+
+impl<M: Medium> Default for SpareSlot<M> {
+    fn default() -> Self {
+        Self { coming: None }
+    }
+}
+
+impl<M: Medium> SpareSlot<M> {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.coming.is_none()
+    }
+
+    /// Begins to prepare a segment of so many bytes, unless one is coming.
+    pub(super) fn fill_in_background(&mut self, medium: &Arc<M>, size: u64) {
+        if self.is_empty() {
+            let medium = Arc::clone(medium);
+            let thread = thread::Builder::new().name("reenact-spare".to_owned());
+            let thread = thread.spawn(move || medium.prepare(size));
+            // Without a thread the writer prepares it when it needs it.
+            self.coming = thread.ok().map(|thread| Coming { size, thread });
+        }
+    }
+
+    /// The prepared segment and its size, if it has room for `needed` bytes. Waits for one that is
+    /// coming: to begin another would take longer. One that failed is none; whoever needs it
+    /// tries again and gets the error.
+    pub(super) fn take(&mut self, needed: u64) -> Option<(M::Spare, u64)> {
+        let Coming { size, thread } = self.coming.take()?;
+        let spare = thread.join().ok()?.ok()?;
+        (size >= needed).then_some((spare, size))
+    }
+}
+
+/// Nothing goes on behind the back of whoever opens the journal next.
+impl<M: Medium> Drop for SpareSlot<M> {
+    fn drop(&mut self) {
+        if let Some(coming) = self.coming.take() {
+            let _ = coming.thread.join();
+        }
+    }
+}

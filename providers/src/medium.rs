@@ -1,0 +1,134 @@
+//! What a journal is written on.
+//!
+//! A [`Medium`] holds the segments and the checkpoint of one shard. It is asked for operations
+//! that are *durable when they return*; how that is done is its own affair: a [`Directory`] writes,
+//! syncs and renames files, a cloud appends blocks under a lease.
+//!
+//! Everything that a directory does to files goes through a [`Disk`], so that tests can lose, tear
+//! and refuse each single step of it.
+
+mod directory;
+mod disk;
+#[cfg(any(test, feature = "conformance"))]
+pub mod fake;
+#[cfg(feature = "local")]
+mod lock;
+#[cfg(feature = "local")]
+mod real;
+
+pub use directory::Directory;
+pub use disk::{Disk, DiskFile};
+#[cfg(feature = "local")]
+pub use lock::{LockError, StoreLock};
+#[cfg(feature = "local")]
+pub use real::{RealDisk, RealFile};
+
+use std::fmt::Debug;
+use std::io;
+
+/// Where one shard's journal lives. Calls block; they come from threads that may.
+///
+/// Only the owner of the shard changes anything. A commit, the preparation of the next segment, and
+/// checkpoints with what they free, go on beside each other; each of the three by itself is one call
+/// at a time.
+pub trait Medium: Debug + Send + Sync + 'static {
+    /// A segment that is open.
+    type Segment: Segment;
+    /// Room that was prepared for a segment.
+    type Spare: Debug + Send + 'static;
+
+    /// The names of all that is stored, in any order. It may show what is not durable yet.
+    ///
+    /// # Errors
+    /// `Refused`.
+    fn list(&self) -> Result<Vec<String>, MediumError>;
+
+    /// Opens a segment to read it.
+    ///
+    /// # Errors
+    /// `Refused`, also when there is none of this name.
+    fn open(&self, name: &str) -> Result<Self::Segment, MediumError>;
+
+    /// Does the slow part of making a segment of so many bytes. Nothing of it can be seen; what
+    /// an earlier call prepared and nobody used may be gone.
+    ///
+    /// # Errors
+    /// `Refused`: there is no room, for example.
+    fn prepare(&self, bytes: u64) -> Result<Self::Spare, MediumError>;
+
+    /// Makes a segment that begins with `head`. When this returns, it is there for good, and so is
+    /// each segment that was made before it. It is never there without its whole head.
+    ///
+    /// # Errors
+    /// `Refused`: there is no such segment. `Unknown`: it may be there.
+    fn create(
+        &self,
+        name: &str,
+        spare: Self::Spare,
+        head: &[u8],
+    ) -> Result<Self::Segment, MediumError>;
+
+    /// Makes durable what was read back from a segment between two offsets. It was written by
+    /// somebody who has not lived to know whether it is.
+    ///
+    /// # Errors
+    /// `Unknown`.
+    fn harden(&self, name: &str, from: u64, to: u64) -> Result<(), MediumError>;
+
+    /// Removes segments, in this order. Gone for good when this returns; one that is not there is
+    /// no error.
+    ///
+    /// # Errors
+    /// `Refused`: some may be gone, some not.
+    fn remove(&self, names: &[String]) -> Result<(), MediumError>;
+
+    /// Reads a small thing as a whole; `None` when it is not there.
+    ///
+    /// # Errors
+    /// `Refused`, also when it is larger than `limit` bytes.
+    fn load(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, MediumError>;
+
+    /// Puts a small thing in the place of the one of this name. It is durable when this returns;
+    /// at each instant, the old one or the new one is there as a whole.
+    ///
+    /// # Errors
+    /// `Refused`: the old one is there. `Unknown`: one of the two is.
+    fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), MediumError>;
+}
+
+/// A segment: bytes that are written once, from the front to the back.
+pub trait Segment: Debug + Send + 'static {
+    /// Its size in bytes, room that is not written yet included. What is not written reads as 0.
+    ///
+    /// # Errors
+    /// `Refused`.
+    fn size(&self) -> Result<u64, MediumError>;
+
+    /// Reads from `offset` on. Fills the buffer unless the segment ends before; tells how many
+    /// bytes it has read.
+    ///
+    /// # Errors
+    /// `Refused`.
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, MediumError>;
+
+    /// Writes behind what is written: `offset` is the end of the last append. Durable when it
+    /// returns. A crash before that may leave any part of it, in sectors of 512 bytes.
+    ///
+    /// # Errors
+    /// `Refused`: nothing was written. `Unknown`: any part of it may be there.
+    fn append(&mut self, offset: u64, bytes: &[u8]) -> Result<(), MediumError>;
+}
+
+/// Why a medium has not done what it was asked for: by what is there now.
+#[derive(Debug, thiserror::Error)]
+pub enum MediumError {
+    /// Nothing has changed. The same may succeed later.
+    #[error("{0}")]
+    Refused(#[source] io::Error),
+    /// It may have happened, in part or as a whole.
+    #[error("{0}")]
+    Unknown(#[source] io::Error),
+    /// Nothing has changed, because somebody else owns the shard now.
+    #[error("the shard has another owner now")]
+    Fenced,
+}

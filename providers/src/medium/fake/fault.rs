@@ -1,0 +1,143 @@
+//! Which calls fail, and how.
+
+use std::collections::BTreeMap;
+use std::io;
+
+/// A kind of call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Op {
+    /// A file is made or emptied.
+    Create,
+    /// A file is opened.
+    Open,
+    /// A file's size is asked for.
+    Size,
+    /// Bytes are read.
+    Read,
+    /// Bytes are written.
+    Write,
+    /// A file is synced.
+    Sync,
+    /// The names are asked for.
+    List,
+    /// A file gets another name.
+    Rename,
+    /// A file is removed.
+    Remove,
+    /// The names are synced.
+    SyncNames,
+}
+
+impl Op {
+    /// All kinds.
+    pub const ALL: [Self; 10] = [
+        Self::Create,
+        Self::Open,
+        Self::Size,
+        Self::Read,
+        Self::Write,
+        Self::Sync,
+        Self::List,
+        Self::Rename,
+        Self::Remove,
+        Self::SyncNames,
+    ];
+
+    const fn changes_something(self) -> bool {
+        !matches!(self, Self::Open | Self::Size | Self::Read | Self::List)
+    }
+}
+
+/// What of a failing call happens nevertheless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    Nothing,
+    /// Half of the bytes are written, half of the sectors synced. Nothing of other calls.
+    Half,
+    /// All of it.
+    Whole,
+}
+
+/// Calls that fail.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    /// Of this kind.
+    pub op: Op,
+    /// This one of its kind from now on; the first is 0.
+    pub at: u64,
+    /// And all of its kind behind it.
+    pub forever: bool,
+    /// With this error.
+    pub error: io::ErrorKind,
+    /// But this happens.
+    pub effect: Effect,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    counts: BTreeMap<Op, u64>,
+    steps: u64,
+    /// With the count at which each begins.
+    faults: Vec<(u64, Fault)>,
+    dies_at: Option<u64>,
+    is_dead: bool,
+}
+
+impl Faults {
+    pub(super) fn add(&mut self, fault: Fault) {
+        self.faults.push((self.count(fault.op) + fault.at, fault));
+    }
+
+    pub(super) fn heal(&mut self) {
+        self.faults.clear();
+    }
+
+    pub(super) fn die_at(&mut self, step: u64) {
+        self.dies_at = Some(self.steps + step);
+    }
+
+    pub(super) const fn is_dead(&self) -> bool {
+        self.is_dead
+    }
+
+    pub(super) fn count(&self, op: Op) -> u64 {
+        self.counts.get(&op).copied().unwrap_or_default()
+    }
+
+    pub(super) const fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// A call that changes nothing.
+    pub(super) fn look(&mut self, op: Op) -> io::Result<()> {
+        self.meet(op).1.map_or(Ok(()), Err)
+    }
+
+    /// What happens of a call, and the error that it returns.
+    pub(super) fn meet(&mut self, op: Op) -> (Effect, Option<io::Error>) {
+        if self.is_dead {
+            return (Effect::Nothing, Some(died()));
+        }
+        let count = self.count(op);
+        self.counts.insert(op, count + 1);
+        if op.changes_something() {
+            self.steps += 1;
+            if self.dies_at.is_some_and(|step| self.steps > step) {
+                self.is_dead = true;
+                return (Effect::Whole, Some(died()));
+            }
+        }
+        let fault = (self.faults.iter()).find(|(from, fault)| {
+            fault.op == op && (count == *from || (fault.forever && count > *from))
+        });
+        match fault {
+            Some((_, fault)) => (fault.effect, Some(fault.error.into())),
+            None => (Effect::Whole, None),
+        }
+    }
+}
+
+fn died() -> io::Error {
+    io::Error::other("the process has died")
+}

@@ -1,0 +1,140 @@
+//! One process at a time.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::real::private_file;
+use crate::{SystemClock, TimerScheduler};
+
+/// The file that is locked, and that names the holder.
+const LOCK: &str = "LOCK";
+
+/// Most bytes that are read of whoever holds the lock.
+const MAX_HOLDER_BYTES: u64 = 1024;
+
+/// The exclusive right to a store's directory. It ends when this is dropped or the process dies.
+#[derive(Debug)]
+pub struct StoreLock {
+    /// The lock is this handle's.
+    _file: File,
+}
+
+/// Why a directory cannot be locked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LockError {
+    /// Another process, or another part of this one, has it open. Stop that one first.
+    #[error(
+        "{} is in use by {holder}; stop it first, one process at a time can open a store",
+        path.display()
+    )]
+    Held {
+        /// The directory.
+        path: PathBuf,
+        /// Its process id, its host, and since when it has the lock.
+        holder: String,
+    },
+    /// The lock file cannot be made or written: look at the path and its permissions.
+    #[error("{} cannot be locked: {source}", path.display())]
+    Refused {
+        /// The directory.
+        path: PathBuf,
+        /// The failure underneath.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl StoreLock {
+    /// Locks a directory that is there, and leaves word of who has it.
+    ///
+    /// # Errors
+    /// [`LockError`].
+    pub fn acquire(directory: &Path) -> Result<Self, LockError> {
+        let refused = |source| LockError::Refused { path: directory.to_owned(), source };
+        let mut options = private_file();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(directory.join(LOCK)).map_err(refused)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(LockError::Held { path: directory.to_owned(), holder: read(&file) });
+            }
+            Err(TryLockError::Error(error)) => return Err(refused(error)),
+        }
+        write(&mut file).map_err(refused)?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn write(file: &mut File) -> io::Result<()> {
+    let (process, host, now) = (std::process::id(), host(), SystemClock.now());
+    file.set_len(0)?;
+    file.seek(SeekFrom::Start(0))?;
+    writeln!(file, "process {process} on {host} since {now}")
+}
+
+/// Who has the lock, by what it has written. It may not have come to that yet.
+fn read(file: &File) -> String {
+    let mut holder = String::new();
+    match file.take(MAX_HOLDER_BYTES).read_to_string(&mut holder) {
+        Ok(read) if read > 0 => holder.trim().escape_debug().to_string(),
+        _ => "a process that has not left its name yet".to_owned(),
+    }
+}
+
+/// The name of this machine, where it is cheap to learn.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .or_else(|_| std::env::var("HOSTNAME").map_err(|_| io::ErrorKind::NotFound));
+    match name.as_deref().map(str::trim) {
+        Ok(name) if !name.is_empty() => name.to_owned(),
+        _ => "this host".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory that is removed in the end.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(label: &str) -> Self {
+            let name = format!("reenact-lock-{}-{label}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            std::fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn whoever_comes_second_learns_who_was_first_until_that_one_has_gone() {
+        let scratch = Scratch::new("second");
+        let first = StoreLock::acquire(&scratch.0).unwrap();
+        let refused = StoreLock::acquire(&scratch.0).unwrap_err().to_string();
+        let process = format!("in use by process {} on ", std::process::id());
+        assert!(refused.contains(&process), "{refused}");
+        drop(first);
+        assert!(StoreLock::acquire(&scratch.0).is_ok());
+    }
+
+    #[test]
+    fn what_cannot_be_locked_says_where_and_why() {
+        let scratch = Scratch::new("refused");
+        let refused = StoreLock::acquire(&scratch.0.join("absent")).unwrap_err();
+        assert!(matches!(
+            &refused,
+            LockError::Refused { source, .. } if source.kind() == io::ErrorKind::NotFound
+        ));
+        assert!(refused.to_string().contains("absent"), "{refused}");
+    }
+}

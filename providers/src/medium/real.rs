@@ -1,0 +1,171 @@
+//! Files of the operating system.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Disk, DiskFile};
+
+/// A directory of the operating system. Files are readable for their owner only.
+#[derive(Clone, Debug)]
+pub struct RealDisk {
+    path: PathBuf,
+}
+
+impl RealDisk {
+    /// Makes the directory if it is not there; the one that it is to be in must be. It is there
+    /// for good when this returns.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn make(path: impl Into<PathBuf>) -> io::Result<Self> {
+        let path = path.into();
+        match private_directory().create(&path) {
+            Ok(()) => {
+                // A path of one part is in the directory that the process runs in.
+                let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+                sync_directory(parent.unwrap_or(Path::new(".")))?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Self { path })
+    }
+
+    /// Takes a directory that is there.
+    ///
+    /// # Errors
+    /// `NotFound`, and `NotADirectory`.
+    pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
+        let path = path.into();
+        if !fs::metadata(&path)?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        Ok(Self { path })
+    }
+}
+
+impl Disk for RealDisk {
+    type File = RealFile;
+
+    fn create(&self, name: &str) -> io::Result<RealFile> {
+        let mut options = private_file();
+        options.read(true).write(true).create(true).truncate(true);
+        options.open(self.path.join(name)).map(RealFile)
+    }
+
+    fn open(&self, name: &str, to_write: bool) -> io::Result<RealFile> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(to_write).open(self.path.join(name)).map(RealFile)
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        // A name that is no text is none of ours.
+        let names = fs::read_dir(&self.path)?
+            .map(|entry| Ok(entry?.file_name().into_string().ok()))
+            .filter_map(io::Result::transpose);
+        names.collect()
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path.join(from), self.path.join(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path.join(name))
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        sync_directory(&self.path)
+    }
+}
+
+/// A file of the operating system.
+#[derive(Debug)]
+pub struct RealFile(File);
+
+impl DiskFile for RealFile {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        let mut read = 0;
+        while read < into.len() {
+            match read_some(&self.0, offset + read as u64, &mut into[read..]) {
+                Ok(0) => break,
+                Ok(count) => read += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(read)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        write_all(&self.0, offset, bytes)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}
+
+#[cfg(unix)]
+fn read_some(file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, into, offset)
+}
+
+#[cfg(unix)]
+fn write_all(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+#[cfg(not(unix))]
+fn read_some(mut file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+    use std::io::{Read, Seek, SeekFrom};
+    file.seek(SeekFrom::Start(offset))?;
+    file.read(into)
+}
+
+#[cfg(not(unix))]
+fn write_all(mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    use std::io::{Seek, SeekFrom, Write};
+    file.seek(SeekFrom::Start(offset))?;
+    file.write_all(bytes)
+}
+
+#[cfg(unix)]
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Other systems have no such thing; their file systems log names by themselves.
+#[cfg(not(unix))]
+fn sync_directory(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Makes directories that are open to their owner only.
+fn private_directory() -> DirBuilder {
+    let builder = DirBuilder::new();
+    #[cfg(unix)]
+    let builder = {
+        let mut builder = builder;
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder
+    };
+    builder
+}
+
+/// Makes files that are open to their owner only.
+pub(super) fn private_file() -> OpenOptions {
+    let options = OpenOptions::new();
+    #[cfg(unix)]
+    let options = {
+        let mut options = options;
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options
+    };
+    options
+}

@@ -1,0 +1,132 @@
+//! A journal that was written by the first version of the format. It is read for ever.
+//!
+//! It was made by [`write_the_fixture`], which is not to be run again: what matters is that these
+//! very bytes can be read.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use reenact_core::{ExecutionId, InstanceId, Name, Timestamp};
+use reenact_providers::journal::{
+    Commit, Entry, EntryRef, JournalError, Note, Options, Position, Recovery,
+};
+use reenact_providers::medium::{Directory, RealDisk};
+use reenact_providers::{Epoch, InstanceState, InstanceSummary, TurnRecord};
+
+use super::kit::IDENTITY;
+
+fn path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journal_v1")
+}
+
+/// The commits that stand in it, with what the archive has of them taken away.
+const CHECKPOINTED: usize = 2;
+
+fn commits() -> Vec<Vec<Entry>> {
+    let note = |kind, bytes: &[u8]| Entry::Note(Note { kind, bytes: Arc::from(bytes) });
+    let purged = |id| Entry::Purged(InstanceId::new(id).unwrap());
+    vec![
+        vec![turn("order-1", 0, InstanceState::Running, Some(0))],
+        vec![note(1, &[b'x'; 450])],
+        vec![
+            turn("order-1", 1, InstanceState::Running, None),
+            turn("order-2", 0, InstanceState::Running, Some(1_767_229_200_000_000)),
+            turn("order-1", 2, InstanceState::Completed, None),
+        ],
+        vec![note(0, b""), note(255, &[0; 700])],
+        vec![turn("order-2", 1, InstanceState::Failed, None), purged("order-1")],
+        vec![turn("Zoë", 0, InstanceState::Terminated, None)],
+        vec![note(9, b"of the second epoch")],
+    ]
+}
+
+fn turn(id: &str, number: u64, state: InstanceState, wake_at: Option<u64>) -> Entry {
+    let created_at = Timestamp::from_micros(1_767_225_600_000_000);
+    let summary = InstanceSummary {
+        instance: InstanceId::new(id).unwrap(),
+        execution: ExecutionId(number as u32 / 2 + 1),
+        name: Name::new("process_order").unwrap(),
+        state,
+        created_at,
+        updated_at: Timestamp::from_micros(created_at.as_micros() + 1_000 * number),
+        turns: number + 1,
+        events: 3 * number + 1,
+        wake_at: wake_at.map(Timestamp::from_micros),
+    };
+    let bytes = format!("the events of turn {number} of {id}").into_bytes();
+    Entry::Turn(TurnRecord { number, bytes: bytes.into(), summary })
+}
+
+fn recovery() -> Recovery<Directory<RealDisk>> {
+    let disk = RealDisk::open(path()).unwrap();
+    Recovery::open(Arc::new(Directory::new(disk)), IDENTITY).unwrap()
+}
+
+fn assert_same(written: &[Entry], read: &[EntryRef<'_>]) {
+    assert_eq!(written.len(), read.len());
+    for pair in written.iter().zip(read) {
+        match pair {
+            (Entry::Turn(turn), EntryRef::Turn(read)) => {
+                assert_eq!((turn.number, &turn.summary), (read.number, &read.summary));
+                assert_eq!(*turn.bytes, *read.bytes);
+            }
+            (Entry::Purged(id), EntryRef::Purged(read)) => assert_eq!(id, read),
+            (Entry::Note(note), EntryRef::Note { kind, bytes }) => {
+                assert_eq!((note.kind, &*note.bytes), (*kind, *bytes));
+            }
+            pair => panic!("{pair:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_journal_of_the_first_version_is_read() {
+    let recovery = recovery();
+    let checkpoint = recovery.checkpoint().unwrap();
+    assert_eq!(checkpoint.archive, b"the archive's word");
+    assert_eq!(checkpoint.position.sequence, CHECKPOINTED as u64);
+
+    let expected = &commits()[CHECKPOINTED..];
+    let mut read = 0;
+    let recovered = recovery.replay(|Commit { position, epoch, entries }| {
+        assert_same(&expected[read], &entries);
+        read += 1;
+        assert_eq!(position.sequence as usize, CHECKPOINTED + read);
+        assert_eq!(epoch, Epoch(if read == expected.len() { 2 } else { 1 }));
+        Ok::<(), JournalError>(())
+    });
+    let recovered = recovered.unwrap();
+    assert_eq!(read, expected.len());
+    assert_eq!(recovered.epoch(), Epoch(2));
+    let end = recovered.end();
+    assert_eq!((end.segment, end.sequence), (5, commits().len() as u64));
+    assert!(recovered.torn().is_some(), "the fixture ends with a record that is not whole");
+}
+
+#[test]
+#[ignore = "makes the fixture of a version; the one that is there must stay as it is"]
+fn write_the_fixture() {
+    let options = Options { first_segment_bytes: 1024, max_segment_bytes: 1024 };
+    let medium = Arc::new(Directory::new(RealDisk::make(path()).unwrap()));
+    let mut commits = commits();
+    let last = commits.pop().unwrap();
+    let (mut journal, mut checkpointer) = recovery()
+        .replay(|_| Ok::<(), JournalError>(()))
+        .unwrap()
+        .begin(Epoch(1), options)
+        .unwrap();
+    let ends: Vec<Position> =
+        commits.iter().map(|commit| journal.append(commit).unwrap()).collect();
+    checkpointer.checkpoint(ends[CHECKPOINTED - 1], b"the archive's word").unwrap();
+    checkpointer.trim().unwrap();
+
+    let recovered = Recovery::open(medium, IDENTITY).unwrap();
+    let recovered = recovered.replay(|_| Ok::<(), JournalError>(())).unwrap();
+    let (mut journal, _) = recovered.begin(Epoch(2), options).unwrap();
+    journal.append(&last).unwrap();
+    let torn = Entry::Note(Note { kind: 9, bytes: Arc::from(*b"torn") });
+    let end = journal.append(&[torn]).unwrap();
+    let file = path().join(format!("segment-{:012}", end.segment));
+    let file = std::fs::OpenOptions::new().write(true).open(file).unwrap();
+    file.set_len(end.offset - 3).unwrap();
+}
