@@ -1,7 +1,7 @@
 //! What all shards of a host share.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dashmap::DashMap;
 use reenact_core::{InstanceId, Outcome, ShardId, codec};
@@ -48,6 +48,13 @@ impl HostContext {
         match turn.outcome() {
             Some(outcome) => Ok(Some(outcome)),
             None => Err(unreadable("it has finished, but its last turn does not say how".into())),
+        }
+    }
+
+    /// The idle instances of a shard are being asked to make room.
+    pub(crate) fn room_was_made(&self, shard: ShardId) {
+        if let Some(making_room) = self.making_room.get(shard.0 as usize) {
+            making_room.store(false, Ordering::Release);
         }
     }
 

@@ -5,7 +5,6 @@ mod supervise;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -143,6 +142,8 @@ impl Actor for ShardSupervisor {
             persistence,
             strict_replay: host.options.strict_replay,
         });
+        // A request that the supervisor before this one had is gone with it.
+        host.room_was_made(shard);
         host.routes.set_supervisor(shard, myself.clone());
         let now = host.clock.now();
         for summary in recovered {
@@ -313,9 +314,9 @@ impl ShardState {
 
     /// Asks what is in memory whether it has been idle for so long. Not while earlier questions are
     /// under way: they are as good, and mailboxes must not fill with them.
-    fn sweep(&mut self, idle: Duration) -> bool {
-        if Arc::strong_count(&self.asked) > 1 {
-            return false;
+    fn sweep(&mut self, idle: Duration) {
+        if self.is_asking() {
+            return;
         }
         let now = self.context.clock.now();
         let idle = u64::try_from(idle.as_micros()).unwrap_or(u64::MAX);
@@ -325,14 +326,19 @@ impl ShardState {
             let _ = actor.cast(Internal::PassivateIfIdleSince(then, self.asked.clone()).into());
         }
         self.forget_old_crashes(now);
-        true
+    }
+
+    fn is_asking(&self) -> bool {
+        Arc::strong_count(&self.asked) > 1
     }
 
     fn make_room(&mut self, myself: &ActorRef<ShardMessage>) {
-        if !self.sweep(Duration::ZERO) {
+        if self.is_asking() {
             myself.send_after(MAKE_ROOM_AGAIN, || ShardMessage::MakeRoom);
-        } else if let Some(making_room) = self.host.making_room.get(self.shard.0 as usize) {
-            making_room.store(false, Ordering::Release);
+        } else {
+            // First: whoever asks from now on may mean what becomes idle behind the questions.
+            self.host.room_was_made(self.shard);
+            self.sweep(Duration::ZERO);
         }
     }
 
