@@ -248,3 +248,26 @@ async fn a_start_under_the_id_of_a_parked_instance_is_refused_and_wakes_nothing(
     until(|| host.in_memory() == 0).await;
     assert_eq!(runs.load(Ordering::SeqCst), 1);
 }
+
+// One thread: both are in the mailbox before the actor looks.
+#[tokio::test]
+async fn a_refusal_waits_for_the_turn_that_ended_the_instance() {
+    let faulty = Faulty::new(store().0);
+    let host = host(&faulty)
+        .register_orchestration("one", |ctx: OrchestrationContext, ()| async move {
+            Ok(ctx.wait_external::<u32>("Number").await?)
+        });
+    let host = host.start().await.unwrap();
+    let instance = guard(host.start_new_by_name::<u32>("one", ()).id("i")).await.unwrap();
+    let actor = guard(instance.actor()).await.unwrap();
+    faulty.appends.close();
+    actor.cast(number(1)).unwrap();
+    let mut late = Box::pin(instance.raise_event("Number", 2).into_future());
+    assert!(futures::poll!(late.as_mut()).is_pending());
+    faulty.appends.until_came(faulty.appends.came().max(2)).await;
+    assert!(futures::poll!(late.as_mut()).is_pending(), "the end is not durable");
+    faulty.appends.let_all_through();
+    let refused = guard(late).await.unwrap_err();
+    assert!(matches!(refused, Error::Finished { .. }), "{refused}");
+    assert_eq!(guard(instance.result()).await.unwrap(), 1);
+}

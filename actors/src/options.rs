@@ -26,7 +26,8 @@ pub struct HostOptions {
     pub when_busy: WhenBusy,
     /// At replay, compare inputs, timers and outputs as well.
     pub strict_replay: bool,
-    /// How long a shutdown waits for running activities.
+    /// How long a shutdown waits: for running activities first, then, for what is left of it and at
+    /// least a second, until what has come is durable.
     pub shutdown_deadline: Duration,
     /// How long a start waits for shards that another host still holds.
     pub lease_patience: Duration,
