@@ -116,6 +116,14 @@ impl Client {
         self.runtime.list(filter, page).await
     }
 
+    /// How many instances pass a filter.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn count(&self, filter: &InstanceFilter) -> Result<u64> {
+        self.runtime.count(filter).await
+    }
+
     /// Ends an instance without asking its code: no compensation runs. Running activities are told
     /// that nobody waits for them. Durable when it returns.
     ///

@@ -102,7 +102,7 @@ pub use reenact_macros::{activity, orchestration};
 pub use reenact_providers as providers;
 pub use reenact_providers::{
     InMemory, InstanceFilter, InstancePage, InstanceState, InstanceSummary, ManualClock,
-    PageRequest, Provider, ProviderError, SystemClock,
+    PageRequest, Provider, ProviderError, SystemClock, TimeRange,
 };
 pub use start::StartNew;
 pub use status::InstanceStatus;

@@ -255,6 +255,14 @@ impl Runtime {
         Ok(self.host.store.list(filter, page).await?)
     }
 
+    /// How many instances pass a filter.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn count(&self, filter: &InstanceFilter) -> Result<u64> {
+        Ok(self.host.store.count(filter).await?)
+    }
+
     /// Removes a finished instance and its history for good. Its id is free then.
     ///
     /// # Errors

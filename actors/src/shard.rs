@@ -348,12 +348,14 @@ impl ShardState {
             let Some(lease) = host.leases_held.get(&shard).map(|lease| lease.clone()) else {
                 return;
             };
-            let purged = host.store.purge(&instance, &lease).await;
+            let purged = host.store.purge(std::slice::from_ref(&instance), &lease).await;
             // Whoever asked may have given up.
-            let _ = reply.send(purged.map_err(|error| match error {
-                ProviderError::Conflict { .. } => Error::NotFinished { instance },
-                other => other.into(),
-            }));
+            let _ = reply.send(match purged {
+                Ok(0) => Err(Error::NotFound { instance }),
+                Ok(_) => Ok(()),
+                Err(ProviderError::Conflict { .. }) => Err(Error::NotFinished { instance }),
+                Err(other) => Err(other.into()),
+            });
         });
     }
 }

@@ -28,14 +28,14 @@ pub enum ProviderError {
         /// Its id.
         instance: InstanceId,
     },
-    /// A batch, a message or a payload is over a limit of the medium. Make it smaller.
-    #[error("{what} has {bytes} bytes; this store takes at most {limit}")]
+    /// A batch, a message or a list is over a limit of the medium. Make it smaller.
+    #[error("{what} has the size {size}; this store takes at most {limit}")]
     TooLarge {
         /// What is too large.
         what: &'static str,
-        /// Its size in bytes.
-        bytes: usize,
-        /// The limit in bytes.
+        /// Its size, in bytes or in what it is a list of.
+        size: usize,
+        /// How large it may be.
         limit: usize,
     },
     /// The medium asks for patience. Try the same again after the delay.

@@ -7,6 +7,8 @@
 //!
 //! Whoever writes a provider runs the conformance suite on it (feature `conformance`).
 
+#[cfg(feature = "journal")]
+pub mod archive;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -16,6 +18,7 @@ pub mod limits;
 #[cfg(feature = "journal")]
 pub mod medium;
 mod memory;
+mod ownership;
 mod router;
 mod store;
 mod timer;
@@ -25,6 +28,6 @@ pub use memory::InMemory;
 pub use router::{Delivery, DeliveryId, ExternalEventRouter, Message};
 pub use store::{
     Batch, Epoch, HistoryStore, InstanceFilter, InstancePage, InstanceState, InstanceSummary,
-    Lease, PageRequest, Provider, ShardLease, StoredTurn, TurnPage, TurnRecord,
+    Lease, PageRequest, Provider, ShardLease, StoredTurn, TimeRange, TurnPage, TurnRecord,
 };
 pub use timer::{ManualClock, SystemClock, TimerScheduler};

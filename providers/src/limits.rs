@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reenact_core::InstanceId;
 use reenact_core::limits::MAX_PAYLOAD_BYTES;
 
 use crate::{Batch, Message, ProviderError};
@@ -11,6 +12,9 @@ pub const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
 
 /// Most bytes in one routed message: the largest payload, with room for what goes around it.
 pub const MAX_ROUTED_BYTES: usize = MAX_PAYLOAD_BYTES + 64 * 1024;
+
+/// Most instances in one purge.
+pub const MAX_PURGED_AT_ONCE: usize = 4_096;
 
 /// Longest key of a routed message, in bytes of UTF-8.
 pub const MAX_ROUTED_KEY_BYTES: usize = 1024;
@@ -64,9 +68,14 @@ pub(crate) fn check_message(message: &Message) -> Result<(), ProviderError> {
     check("the message", message.bytes.len(), MAX_ROUTED_BYTES)
 }
 
-fn check(what: &'static str, bytes: usize, limit: usize) -> Result<(), ProviderError> {
-    if bytes > limit {
-        return Err(ProviderError::TooLarge { what, bytes, limit });
+/// `TooLarge` when more instances are to be purged than [`MAX_PURGED_AT_ONCE`].
+pub(crate) fn check_purge(instances: &[InstanceId]) -> Result<(), ProviderError> {
+    check("a list of instances to purge", instances.len(), MAX_PURGED_AT_ONCE)
+}
+
+fn check(what: &'static str, size: usize, limit: usize) -> Result<(), ProviderError> {
+    if size > limit {
+        return Err(ProviderError::TooLarge { what, size, limit });
     }
     Ok(())
 }
@@ -74,8 +83,6 @@ fn check(what: &'static str, bytes: usize, limit: usize) -> Result<(), ProviderE
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-
-    use reenact_core::InstanceId;
 
     use super::*;
 
@@ -89,7 +96,7 @@ mod tests {
         assert!(check_message(&message(MAX_ROUTED_KEY_BYTES, MAX_ROUTED_BYTES)).is_ok());
         assert!(matches!(
             check_message(&message(MAX_ROUTED_KEY_BYTES + 1, 0)),
-            Err(ProviderError::TooLarge { what: "the message's key", bytes: 1025, limit: 1024 })
+            Err(ProviderError::TooLarge { what: "the message's key", size: 1025, limit: 1024 })
         ));
         assert!(matches!(
             check_message(&message(1, MAX_ROUTED_BYTES + 1)),

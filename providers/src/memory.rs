@@ -1,7 +1,6 @@
 //! The reference model of a provider: everything in memory, no files.
 
 mod log;
-mod ownership;
 mod queue;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,9 +10,9 @@ use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
 use tokio::sync::Notify;
 
 use self::log::Log;
-use self::ownership::Ownership;
 use self::queue::Queue;
-use crate::limits::{DEFAULT_SHARDS, MAX_SHARDS, check_batch, check_message};
+use crate::limits::{DEFAULT_SHARDS, MAX_SHARDS, check_batch, check_message, check_purge};
+use crate::ownership::{Ownership, check_shard};
 use crate::{
     Batch, Delivery, DeliveryId, ExternalEventRouter, HistoryStore, InstanceFilter, InstancePage,
     InstanceSummary, Lease, Message, PageRequest, Provider, ProviderError, ShardLease, SystemClock,
@@ -96,22 +95,6 @@ impl InMemory {
         let shard = ShardId::of(instance, self.shard_count());
         (shard, &self.hub.shards[shard.0 as usize])
     }
-
-    fn check_shards(&self, batch: &Batch) -> Result<(), ProviderError> {
-        let shards = self.shard_count();
-        for turn in &batch.turns {
-            let instance = &turn.summary.instance;
-            let shard = ShardId::of(instance, shards);
-            if shard != batch.shard {
-                let reason = format!(
-                    "instance {instance} is of shard {shard}, the batch of {}",
-                    batch.shard
-                );
-                return Err(ProviderError::Conflict { reason });
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Shard {
@@ -170,7 +153,9 @@ impl HistoryStore for InMemory {
     async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError> {
         let shard = self.shard(batch.shard)?;
         check_batch(&batch)?;
-        self.check_shards(&batch)?;
+        for turn in &batch.turns {
+            check_shard(&turn.summary.instance, self.shard_count(), batch.shard, "the batch")?;
+        }
 
         let mut state = lock(&shard.state);
         state.ownership.check(batch.epoch)?;
@@ -218,16 +203,21 @@ impl HistoryStore for InMemory {
         Ok(InstancePage { instances, next })
     }
 
-    async fn purge(&self, instance: &InstanceId, lease: &Lease) -> Result<(), ProviderError> {
-        let (id, shard) = self.shard_of(instance);
-        if id != lease.shard {
-            let reason =
-                format!("instance {instance} is of shard {id}, the lease of {}", lease.shard);
-            return Err(ProviderError::Conflict { reason });
+    async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
+        // All at once, so that the number is one of some instant.
+        let states: Vec<_> = self.hub.shards.iter().map(|shard| lock(&shard.state)).collect();
+        Ok(states.iter().map(|state| state.log.count(filter)).sum())
+    }
+
+    async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError> {
+        let shard = self.shard(lease.shard)?;
+        check_purge(instances)?;
+        for instance in instances {
+            check_shard(instance, self.shard_count(), lease.shard, "the lease")?;
         }
         let mut state = lock(&shard.state);
         state.ownership.check(lease.epoch)?;
-        state.log.purge(instance)
+        state.log.purge(instances)
     }
 
     async fn recover(&self, lease: &Lease) -> Result<Vec<InstanceSummary>, ProviderError> {

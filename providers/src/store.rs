@@ -70,13 +70,22 @@ pub trait HistoryStore: Send + Sync + 'static {
         page: &PageRequest,
     ) -> Result<InstancePage, ProviderError>;
 
-    /// Removes a finished instance with all of its executions. Durable when it returns.
+    /// How many instances pass the filter: as many as a list at the same instant would give.
     ///
     /// # Errors
-    /// - `NotFound`: no such instance.
-    /// - `Conflict`: it is not finished, or the lease is of another shard.
+    /// Those of the medium.
+    async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError>;
+
+    /// Removes finished instances with all of their executions; all of them or none. Durable when
+    /// it returns. Tells how many there were: one that does not exist is passed over.
+    ///
+    /// # Errors
+    /// - `Conflict`: one of them is not finished, or of another shard than the lease.
     /// - `Fenced`: the lease's epoch is not its shard's newest.
-    async fn purge(&self, instance: &InstanceId, lease: &Lease) -> Result<(), ProviderError>;
+    /// - `TooLarge`: more than [`MAX_PURGED_AT_ONCE`](crate::limits::MAX_PURGED_AT_ONCE).
+    /// - `Throttled`, `Unavailable`: nothing was removed.
+    /// - `Unknown`: they may or may not have been removed. Purge them again.
+    async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError>;
 
     /// The unfinished instances of a shard that must be woken although nobody sends them
     /// anything: those whose summary has a `wake_at`, earliest first. Call it once, after the
@@ -222,6 +231,10 @@ pub struct InstanceFilter {
     pub name: Option<Name>,
     /// Only those whose id begins so.
     pub id_prefix: Option<String>,
+    /// Only those that were started at such a time.
+    pub created: TimeRange,
+    /// Only those that have finished at such a time; with the default, unfinished ones as well.
+    pub finished: TimeRange,
 }
 
 impl InstanceFilter {
@@ -231,6 +244,30 @@ impl InstanceFilter {
             && self.name.as_ref().is_none_or(|name| *name == summary.name)
             && (self.id_prefix.as_ref())
                 .is_none_or(|prefix| summary.instance.as_str().starts_with(prefix.as_str()))
+            && self.created.contains(summary.created_at)
+            && (self.finished.is_unlimited()
+                || summary.state.is_finished() && self.finished.contains(summary.updated_at))
+    }
+}
+
+/// From one instant to another. The default has no ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TimeRange {
+    /// The first instant that is in it.
+    pub from: Option<Timestamp>,
+    /// The first instant that is behind it.
+    pub until: Option<Timestamp>,
+}
+
+impl TimeRange {
+    /// Whether an instant is in it.
+    pub fn contains(&self, at: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
+    }
+
+    /// Whether every instant is in it.
+    pub const fn is_unlimited(&self) -> bool {
+        self.from.is_none() && self.until.is_none()
     }
 }
 

@@ -29,6 +29,7 @@ enum Fault {
     ReadsOnlyOnePage,
     ForgetsTheNewestSummary,
     IgnoresTheFilter,
+    CountsEverything,
     ListsBackwards,
     ListsAnEmptyLastPage,
     PurgesNothing,
@@ -196,11 +197,17 @@ impl HistoryStore for Faulty {
         Ok(listed)
     }
 
-    async fn purge(&self, instance: &InstanceId, lease: &Lease) -> Result<(), ProviderError> {
+    async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
+        let everything = InstanceFilter::default();
+        let ignores = self.has(Fault::CountsEverything);
+        self.inner.count(if ignores { &everything } else { filter }).await
+    }
+
+    async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError> {
         if self.has(Fault::PurgesNothing) {
-            return Ok(());
+            return Ok(instances.len());
         }
-        self.inner.purge(instance, lease).await
+        self.inner.purge(instances, lease).await
     }
 
     async fn recover(&self, lease: &Lease) -> Result<Vec<InstanceSummary>, ProviderError> {
@@ -357,10 +364,12 @@ caught! {
     a_list_with_an_empty_last_page_is_found: ListsAnEmptyLastPage by
         list::instances_are_listed_by_id_in_pages_of_every_size,
         list::pages_of_a_filtered_list_are_full;
+    a_count_that_ignores_the_filter_is_found: CountsEverything by
+        list::each_filter_lets_through_what_it_says;
     a_purge_that_does_nothing_is_found: PurgesNothing by
         purge::a_purged_instance_is_gone_and_its_id_is_free,
         purge::an_unfinished_instance_cannot_be_purged,
-        purge::purging_an_unknown_instance_is_not_found,
+        purge::purging_an_unknown_instance_removes_nothing,
         purge::purging_is_fenced;
     recovery_out_of_order_is_found: RecoversLatestFirst by
         recovery::recovery_gives_the_unfinished_instances_that_must_be_woken_earliest_first;

@@ -186,8 +186,12 @@ impl HistoryStore for Faulty {
         self.inner.list(filter, page).await
     }
 
-    async fn purge(&self, instance: &InstanceId, lease: &Lease) -> Result<(), ProviderError> {
-        self.inner.purge(instance, lease).await
+    async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
+        self.inner.count(filter).await
+    }
+
+    async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError> {
+        self.inner.purge(instances, lease).await
     }
 
     async fn recover(&self, lease: &Lease) -> Result<Vec<InstanceSummary>, ProviderError> {

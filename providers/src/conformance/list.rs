@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use reenact_core::{InstanceId, ShardId};
+use reenact_core::{InstanceId, ShardId, Timestamp};
 
 use super::kit::{Owner, id, name, turn};
 use super::{Hub, Stage};
 use crate::{
-    HistoryStore, InstanceFilter, InstanceState, InstanceSummary, PageRequest, Provider, TurnRecord,
+    HistoryStore, InstanceFilter, InstanceState, InstanceSummary, PageRequest, Provider, TimeRange,
+    TurnRecord,
 };
 
 /// Ids that a store might put in the wrong order, take for each other, or take for a pattern.
@@ -43,6 +44,8 @@ impl Populated {
             let mut first = turn(&id(text), 0);
             first.summary.state = STATES[number % STATES.len()];
             first.summary.name = name(if number % 3 == 0 { "ship" } else { "pay" });
+            first.summary.created_at = Timestamp::from_micros(1_000 + number as u64 / 2);
+            first.summary.updated_at = Timestamp::from_micros(2_000 + number as u64 / 2);
             summaries.push(first.summary.clone());
             store.append(first).await;
         }
@@ -87,11 +90,21 @@ impl Populated {
         passes: impl Fn(&InstanceSummary) -> bool,
     ) {
         let expected: Vec<_> = all.iter().filter(|summary| passes(summary)).cloned().collect();
+        let counted = self.histories.count(&filter).await.expect("a store can be counted");
+        assert_eq!(counted, expected.len() as u64, "what passes {filter:?} is counted");
         for limit in [1, 2, 100] {
             let listed = self.list(&filter, limit).await;
             assert_eq!(listed, expected, "what passes {filter:?} is listed, in pages of {limit}");
         }
     }
+}
+
+fn from(micros: u64) -> TimeRange {
+    TimeRange { from: Some(Timestamp::from_micros(micros)), until: None }
+}
+
+fn until(micros: u64) -> TimeRange {
+    TimeRange { from: None, until: Some(Timestamp::from_micros(micros)) }
 }
 
 fn ids(summaries: &[InstanceSummary]) -> Vec<&str> {
@@ -104,6 +117,8 @@ pub async fn an_empty_store_lists_nothing<H: Hub>(stage: &Stage<H>) {
     let page = histories.list(&InstanceFilter::default(), &PageRequest::default()).await;
     let page = page.expect("an empty store can be listed");
     assert_eq!((page.instances, page.next), (vec![], None));
+    let counted = histories.count(&InstanceFilter::default()).await;
+    assert_eq!(counted.expect("an empty store can be counted"), 0);
 }
 
 /// In the order of the ids' bytes, across all shards, with whole summaries.
@@ -135,6 +150,32 @@ pub async fn each_filter_lets_through_what_it_says<H: Hub>(stage: &Stage<H>) {
     }
 }
 
+/// From the first instant on, up to the one behind the last; what is not finished has not finished
+/// at any time.
+pub async fn filters_by_time_let_through_what_they_say<H: Hub>(stage: &Stage<H>) {
+    let (store, all) = Populated::new(stage).await;
+    for micros in 999..1_010 {
+        let at = Timestamp::from_micros(micros);
+        let filter = InstanceFilter { created: from(micros), ..Default::default() };
+        store.assert_filtered(&all, filter, |summary| summary.created_at >= at).await;
+        let filter = InstanceFilter { created: until(micros), ..Default::default() };
+        store.assert_filtered(&all, filter, |summary| summary.created_at < at).await;
+    }
+    let one_instant = TimeRange { until: until(2_004).until, ..from(2_003) };
+    let filter = InstanceFilter { finished: one_instant, ..Default::default() };
+    let passes = |summary: &InstanceSummary| {
+        summary.state.is_finished() && summary.updated_at == Timestamp::from_micros(2_003)
+    };
+    assert!(all.iter().any(passes), "the case itself: something passes");
+    store.assert_filtered(&all, filter, passes).await;
+
+    let filter = InstanceFilter { finished: from(0), ..Default::default() };
+    store.assert_filtered(&all, filter, |summary| summary.state.is_finished()).await;
+    let nothing = TimeRange { until: until(2_003).until, ..from(2_004) };
+    let filter = InstanceFilter { finished: nothing, ..Default::default() };
+    store.assert_filtered(&all, filter, |_| false).await;
+}
+
 /// All of them must pass; of the states, any.
 pub async fn filters_combine<H: Hub>(stage: &Stage<H>) {
     let (store, all) = Populated::new(stage).await;
@@ -146,11 +187,14 @@ pub async fn filters_combine<H: Hub>(stage: &Stage<H>) {
         states: states.clone(),
         name: Some(name("pay")),
         id_prefix: Some("order".to_owned()),
+        created: until(1_006),
+        finished: TimeRange::default(),
     };
     let passes = |summary: &InstanceSummary| {
         states.contains(&summary.state)
             && summary.name.as_str() == "pay"
             && summary.instance.as_str().starts_with("order")
+            && summary.created_at < Timestamp::from_micros(1_006)
     };
     assert!(all.iter().any(passes), "the case itself: something passes");
     store.assert_filtered(&all, filter, passes).await;

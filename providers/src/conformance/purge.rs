@@ -3,17 +3,29 @@
 use reenact_core::{ExecutionId, InstanceId, ShardId};
 
 use super::kit::{
-    Owner, SHARD, assert_conflict, assert_fenced, assert_not_found, expected, history, id_on,
-    last_turn, supersede, turn, turn_of,
+    Owner, SHARD, assert_conflict, assert_fenced, assert_not_found, assert_too_large, expected,
+    history, id_on, last_turn, supersede, turn, turn_of,
 };
 use super::{Hub, Stage};
+use crate::limits::MAX_PURGED_AT_ONCE;
 use crate::{InstanceFilter, InstanceState, PageRequest, Provider, ProviderError};
 
 const SECOND: ExecutionId = ExecutionId(2);
 
 impl Owner {
-    async fn purge(&self, instance: &InstanceId) -> Result<(), ProviderError> {
-        self.histories.purge(instance, &self.lease).await
+    async fn purge(&self, instance: &InstanceId) -> Result<usize, ProviderError> {
+        self.histories.purge(std::slice::from_ref(instance), &self.lease).await
+    }
+
+    /// Purges one that is there and finished.
+    async fn remove(&self, instance: &InstanceId) {
+        let purged = self.purge(instance).await.expect("a finished instance can be purged");
+        assert_eq!(purged, 1, "a purge tells how many instances there were");
+    }
+
+    async fn finds_nothing_to_purge(&self, instance: &InstanceId, contract: &str) {
+        let purged = self.purge(instance).await.expect("what does not exist is passed over");
+        assert_eq!(purged, 0, "{contract}");
     }
 
     async fn assert_listed(&self, instances: &[&InstanceId]) {
@@ -31,10 +43,10 @@ pub async fn a_purged_instance_is_gone_and_its_id_is_free<H: Hub>(stage: &Stage<
     owner.store(vec![turn(&gone, 0), last_turn(&gone, 1), last_turn(&kept, 0)]).await;
     owner.assert_listed(&[&gone, &kept]).await;
 
-    owner.purge(&gone).await.expect("a finished instance can be purged");
+    owner.remove(&gone).await;
     owner.knows_nothing_of(&[&gone], "what is purged is gone for good").await;
     owner.assert_listed(&[&kept]).await;
-    assert_not_found(owner.purge(&gone).await, "what is purged does not exist");
+    owner.finds_nothing_to_purge(&gone, "what is purged does not exist").await;
 
     owner.refuses(turn(&gone, 2), "a purged history does not go on").await;
     owner.store(vec![turn(&gone, 0)]).await;
@@ -52,7 +64,7 @@ pub async fn all_executions_are_purged<H: Hub>(stage: &Stage<H>) {
     let mut last = turn_of(&instance, SECOND, 0);
     last.summary.state = InstanceState::Failed;
     owner.store(vec![turn(&instance, 0), last]).await;
-    owner.purge(&instance).await.expect("a failed instance can be purged");
+    owner.remove(&instance).await;
     for execution in [ExecutionId::FIRST, SECOND] {
         let read = owner.histories.read(&instance, execution, 0, 1).await;
         assert_not_found(read, "no execution of a purged instance is left");
@@ -82,9 +94,38 @@ pub async fn an_unfinished_instance_cannot_be_purged<H: Hub>(stage: &Stage<H>) {
 }
 
 /// Nothing is there to purge.
-pub async fn purging_an_unknown_instance_is_not_found<H: Hub>(stage: &Stage<H>) {
+pub async fn purging_an_unknown_instance_removes_nothing<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
-    assert_not_found(owner.purge(&owner.id("i")).await, "an unknown instance is not found");
+    owner.finds_nothing_to_purge(&owner.id("i"), "an unknown instance is passed over").await;
+}
+
+/// All of them, whether they are there or not; or none.
+pub async fn a_purge_of_several_removes_all_or_none<H: Hub>(stage: &Stage<H>) {
+    let owner = Owner::of(SHARD, &stage.open().await).await;
+    let [a, b, unfinished] = ["a", "b", "unfinished"].map(|label| owner.id(label));
+    owner.store(vec![last_turn(&a, 0), last_turn(&b, 0), turn(&unfinished, 0)]).await;
+    let with_unfinished = [a.clone(), unfinished.clone(), b.clone()];
+    let refused = owner.histories.purge(&with_unfinished, &owner.lease).await;
+    assert_conflict(refused, "one that is not finished keeps all from being purged");
+    owner.assert_listed(&[&a, &b, &unfinished]).await;
+
+    let with_unknown = [a, owner.id("unknown"), b];
+    let purged = owner.histories.purge(&with_unknown, &owner.lease).await;
+    assert_eq!(purged.expect("finished instances can be purged"), 2);
+    owner.assert_listed(&[&unfinished]).await;
+    let nothing = owner.histories.purge(&[], &owner.lease).await;
+    assert_eq!(nothing.expect("nothing can be purged"), 0);
+}
+
+/// Before anything is removed.
+pub async fn an_overlarge_purge_is_refused<H: Hub>(stage: &Stage<H>) {
+    let owner = Owner::of(SHARD, &stage.open().await).await;
+    let instance = owner.id("i");
+    owner.store(vec![last_turn(&instance, 0)]).await;
+    let too_many = vec![instance.clone(); MAX_PURGED_AT_ONCE + 1];
+    let refused = owner.histories.purge(&too_many, &owner.lease).await;
+    assert_too_large(refused, "a purge is of no more instances than the limit says");
+    owner.assert_listed(&[&instance]).await;
 }
 
 /// It is a write.
@@ -116,7 +157,7 @@ pub async fn purging_needs_the_lease_of_the_instances_shard<H: Hub>(stage: &Stag
     neighbour.store(vec![last_turn(&elsewhere, 0)]).await;
     let refused = owner.purge(&elsewhere).await;
     assert_conflict(refused, "an instance is purged under the lease of its own shard");
-    neighbour.purge(&elsewhere).await.expect("the owner of the shard can");
+    neighbour.remove(&elsewhere).await;
 }
 
 /// Durable when it returns; the new start of the id as well.
@@ -126,8 +167,8 @@ pub async fn a_purge_survives_reopening<H: Hub>(stage: &Stage<H>) {
     let (gone, again) = (owner.id("gone"), owner.id("again"));
     let both = [turn(&gone, 0), last_turn(&gone, 1), turn(&again, 0), last_turn(&again, 1)];
     owner.store(both.into()).await;
-    owner.purge(&gone).await.expect("a finished instance can be purged");
-    owner.purge(&again).await.expect("a finished instance can be purged");
+    owner.remove(&gone).await;
+    owner.remove(&again).await;
     owner.store(vec![turn(&again, 0)]).await;
     drop(owner);
 

@@ -88,7 +88,7 @@ pub async fn recovery_leaves_out_what_was_purged<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &provider).await;
     let (gone, kept) = (owner.id("gone"), waking(turn(&owner.id("kept"), 0), 1));
     owner.store(vec![waking(turn(&gone, 0), 2), last_turn(&gone, 1), kept.clone()]).await;
-    let purged = owner.histories.purge(&gone, &owner.lease).await;
+    let purged = owner.histories.purge(std::slice::from_ref(&gone), &owner.lease).await;
     purged.expect("a finished instance can be purged");
 
     let owner = owner.after_crash(stage, provider).await;

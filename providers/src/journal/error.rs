@@ -167,9 +167,7 @@ impl From<JournalError> for ProviderError {
             JournalError::Foreign { at, .. } | JournalError::NewerFormat { at, .. } => {
                 Self::Corrupt { place: Place(at.to_string()), reason }
             }
-            JournalError::TooLarge { what, size, limit } => {
-                Self::TooLarge { what, bytes: size, limit }
-            }
+            JournalError::TooLarge { what, size, limit } => Self::TooLarge { what, size, limit },
             JournalError::Conflict { reason } => Self::Conflict { reason },
             JournalError::Full { source, .. } | JournalError::Unavailable { source, .. } => {
                 Self::Unavailable { reason, source: Some(Box::new(source)) }

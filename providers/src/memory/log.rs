@@ -118,17 +118,26 @@ impl Log {
         found.extend(summaries.filter(|summary| filter.matches(summary)).take(limit).cloned());
     }
 
-    pub(super) fn purge(&mut self, instance: &InstanceId) -> Result<(), ProviderError> {
-        let summary = self.summary(instance);
-        let summary =
-            summary.ok_or_else(|| ProviderError::NotFound { instance: instance.clone() })?;
-        if !summary.state.is_finished() {
-            let reason = format!("instance {instance} is not finished");
-            return Err(ProviderError::Conflict { reason });
+    pub(super) fn count(&self, filter: &InstanceFilter) -> u64 {
+        self.rows.values().filter(|row| filter.matches(&row.summary)).count() as u64
+    }
+
+    /// Removes those that there are; all of them or none. Tells how many.
+    pub(super) fn purge(&mut self, instances: &[InstanceId]) -> Result<usize, ProviderError> {
+        for summary in instances.iter().filter_map(|instance| self.summary(instance)) {
+            if !summary.state.is_finished() {
+                let reason = format!("instance {} is not finished", summary.instance);
+                return Err(ProviderError::Conflict { reason });
+            }
         }
-        self.rows.remove(instance);
-        self.ids.remove(instance);
-        Ok(())
+        let mut purged = 0;
+        for instance in instances {
+            if self.rows.remove(instance).is_some() {
+                self.ids.remove(instance);
+                purged += 1;
+            }
+        }
+        Ok(purged)
     }
 
     /// The unfinished instances that must be woken, earliest first.

@@ -1,12 +1,27 @@
 //! Who owns a shard.
 
-use reenact_core::{ShardId, Timestamp};
+use reenact_core::{InstanceId, ShardId, Timestamp};
 
 use crate::limits::LEASE_TIME;
 use crate::{Epoch, Lease, ProviderError};
 
+/// `Conflict` unless an instance is of the shard that something is of.
+pub(crate) fn check_shard(
+    instance: &InstanceId,
+    shards: u32,
+    expected: ShardId,
+    of: &str,
+) -> Result<(), ProviderError> {
+    let shard = ShardId::of(instance, shards);
+    if shard != expected {
+        let reason = format!("instance {instance} is of shard {shard}, {of} of {expected}");
+        return Err(ProviderError::Conflict { reason });
+    }
+    Ok(())
+}
+
 /// The lease of one shard.
-pub(super) struct Ownership {
+pub(crate) struct Ownership {
     shard: ShardId,
     /// Of the newest lease, even if it was released: the next one must be higher.
     newest: Epoch,
@@ -20,20 +35,20 @@ struct Holder {
 }
 
 impl Ownership {
-    pub(super) fn new(shard: ShardId) -> Self {
+    pub(crate) fn new(shard: ShardId) -> Self {
         Self { shard, newest: Epoch(0), holder: None }
     }
 
     /// `Fenced` unless `epoch` is of the newest lease, and that one was not released. One that has
     /// run out still counts until another takes the shard: nobody else can have written.
-    pub(super) fn check(&self, epoch: Epoch) -> Result<(), ProviderError> {
+    pub(crate) fn check(&self, epoch: Epoch) -> Result<(), ProviderError> {
         if epoch == self.newest && self.holder.is_some() {
             return Ok(());
         }
         Err(ProviderError::Fenced { shard: self.shard })
     }
 
-    pub(super) fn acquire(&mut self, owner: &str, now: Timestamp) -> Result<Lease, ProviderError> {
+    pub(crate) fn acquire(&mut self, owner: &str, now: Timestamp) -> Result<Lease, ProviderError> {
         if let Some(holder) = self.holder.as_ref().filter(|holder| now < holder.expires) {
             let reason =
                 format!("{} holds shard {} until {}", holder.owner, self.shard, holder.expires);
@@ -43,13 +58,13 @@ impl Ownership {
         Ok(self.hold(owner.to_owned(), now))
     }
 
-    pub(super) fn renew(&mut self, epoch: Epoch, now: Timestamp) -> Result<Lease, ProviderError> {
+    pub(crate) fn renew(&mut self, epoch: Epoch, now: Timestamp) -> Result<Lease, ProviderError> {
         self.check(epoch)?;
         let holder = self.holder.take().ok_or(ProviderError::Fenced { shard: self.shard })?;
         Ok(self.hold(holder.owner, now))
     }
 
-    pub(super) fn release(&mut self, epoch: Epoch) {
+    pub(crate) fn release(&mut self, epoch: Epoch) {
         if epoch == self.newest {
             self.holder = None;
         }

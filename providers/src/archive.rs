@@ -1,0 +1,139 @@
+//! Where histories are once the journal need not keep them.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use reenact_core::{ExecutionId, InstanceId, ShardId};
+
+use crate::journal::Position;
+use crate::{InstanceFilter, InstanceSummary, ProviderError, StoredTurn};
+
+/// Keeps what the journals of a store have handed on, and answers for it. Never on the way of a
+/// commit. Calls block; they come from threads that may, several at a time; for one shard, one
+/// [`absorb`](Self::absorb) at a time.
+///
+/// Errors are `Unavailable` where the same may succeed later, and `Corrupt` where what is stored
+/// is not what was written.
+pub trait Archive: Debug + Send + Sync + 'static {
+    /// Up to where the journal of a shard is in it; [`Position::START`] when nothing of it is.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    fn position(&self, shard: ShardId) -> Result<Position, ProviderError>;
+
+    /// Takes over the part of a shard's journal that follows on what it has: all of it or nothing.
+    /// Durable when it returns; [`position`](Self::position) is the part's end from then on.
+    ///
+    /// # Errors
+    /// `Unavailable`: nothing of it was taken over. `Corrupt`.
+    fn absorb(&self, part: &Part<'_>) -> Result<(), ProviderError>;
+
+    /// What it knows of an instance.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    fn look_up(&self, instance: &InstanceId) -> Result<Option<Archived>, ProviderError>;
+
+    /// Turns of one execution from the turn numbered `from` on, in order, at most `limit` of them,
+    /// and at least one when there is one. `None` when nothing of the execution is in it.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    fn read(
+        &self,
+        instance: &InstanceId,
+        execution: ExecutionId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Option<Stretch>, ProviderError>;
+
+    /// The first `limit` instances behind `after` that pass the filter, ordered by id.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    fn list(
+        &self,
+        filter: &InstanceFilter,
+        after: Option<&InstanceId>,
+        limit: usize,
+    ) -> Result<Vec<InstanceSummary>, ProviderError>;
+
+    /// How many instances pass the filter.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError>;
+
+    /// The unfinished instances of a shard that have a `wake_at`, in any order.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    fn to_wake(&self, shard: ShardId) -> Result<Vec<InstanceSummary>, ProviderError>;
+}
+
+/// A part of a shard's journal on its way into the archive.
+#[derive(Debug)]
+pub struct Part<'a> {
+    /// The shard.
+    pub shard: ShardId,
+    /// Where it ends in the journal.
+    pub end: Position,
+    /// What happened to which instance, ordered by id.
+    pub changes: Vec<(&'a InstanceId, &'a Change)>,
+}
+
+/// What happened to one instance in a part of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It was purged: nothing of it is to be left.
+    Purged,
+    /// It got further turns.
+    Grown(Growth),
+}
+
+/// The further turns of one instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// What is known of it once they count.
+    pub summary: InstanceSummary,
+    /// Whatever the archive has under its id is of an earlier instance, which was purged.
+    pub starts_anew: bool,
+    /// By execution, the newest last. Each follows on what the archive has.
+    pub runs: Vec<TurnRun>,
+}
+
+/// Turns of one execution, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnRun {
+    /// The execution.
+    pub execution: ExecutionId,
+    /// The number of the first of the turns.
+    pub first: u64,
+    /// The encoded events of each.
+    pub turns: Vec<Arc<[u8]>>,
+}
+
+impl TurnRun {
+    /// The number of the turn behind them.
+    pub fn end(&self) -> u64 {
+        self.first + self.turns.len() as u64
+    }
+}
+
+/// An instance in the archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archived {
+    /// What is known of it.
+    pub summary: InstanceSummary,
+    /// How many turns of its newest execution there are.
+    pub length: u64,
+}
+
+/// Turns out of the archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// The turns that were asked for.
+    pub turns: Vec<StoredTurn>,
+    /// How many turns of the execution are in the archive.
+    pub length: u64,
+}
