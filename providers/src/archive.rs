@@ -1,5 +1,8 @@
 //! Where histories are once the journal need not keep them.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod fake;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -22,10 +25,12 @@ pub trait Archive: Debug + Send + Sync + 'static {
     fn position(&self, shard: ShardId) -> Result<Position, ProviderError>;
 
     /// Takes over the part of a shard's journal that follows on what it has: all of it or nothing.
-    /// Durable when it returns; [`position`](Self::position) is the part's end from then on.
+    /// Durable when it returns; [`position`](Self::position) is the part's end from then on. A part
+    /// that ends there already is in it, and only made durable: a try that has failed may have come
+    /// so far.
     ///
     /// # Errors
-    /// `Unavailable`: nothing of it was taken over. `Corrupt`.
+    /// `Unavailable`: it may or may not be taken over. Try again. `Corrupt`.
     fn absorb(&self, part: &Part<'_>) -> Result<(), ProviderError>;
 
     /// What it knows of an instance.

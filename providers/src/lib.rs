@@ -14,6 +14,8 @@ pub mod conformance;
 mod error;
 #[cfg(feature = "journal")]
 pub mod journal;
+#[cfg(feature = "journal")]
+pub mod journaled;
 pub mod limits;
 #[cfg(feature = "journal")]
 pub mod medium;
@@ -22,6 +24,7 @@ mod ownership;
 mod router;
 mod store;
 mod timer;
+mod tip;
 
 pub use error::{Place, ProviderError};
 pub use memory::InMemory;

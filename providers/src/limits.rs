@@ -48,6 +48,10 @@ pub const FIRST_SEGMENT_BYTES: u64 = 1024 * 1024;
 /// Size from which segments grow no further, in bytes. Holds the largest commit.
 pub const MAX_SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 
+/// Bytes that a shard of a journaled store holds in memory until they go into the archive. At twice
+/// as many, appends wait for that.
+pub const FLUSH_BYTES: usize = 16 * 1024 * 1024;
+
 /// How long a shard's lease holds unless it is renewed.
 pub const LEASE_TIME: Duration = Duration::from_secs(15);
 

@@ -21,6 +21,7 @@ pub(crate) fn check_shard(
 }
 
 /// The lease of one shard.
+#[derive(Debug)]
 pub(crate) struct Ownership {
     shard: ShardId,
     /// Of the newest lease, even if it was released: the next one must be higher.
@@ -29,6 +30,7 @@ pub(crate) struct Ownership {
     holder: Option<Holder>,
 }
 
+#[derive(Debug)]
 struct Holder {
     owner: String,
     expires: Timestamp,
@@ -48,14 +50,32 @@ impl Ownership {
         Err(ProviderError::Fenced { shard: self.shard })
     }
 
+    /// Of the newest lease; 0 before the first.
+    #[cfg(feature = "journal")]
+    pub(crate) const fn newest(&self) -> Epoch {
+        self.newest
+    }
+
+    /// Leases up to this epoch were given out before.
+    #[cfg(feature = "journal")]
+    pub(crate) fn skip_to(&mut self, epoch: Epoch) {
+        self.newest = self.newest.max(epoch);
+    }
+
     pub(crate) fn acquire(&mut self, owner: &str, now: Timestamp) -> Result<Lease, ProviderError> {
+        self.check_free(now)?;
+        self.newest = Epoch(self.newest.0 + 1);
+        Ok(self.hold(owner.to_owned(), now))
+    }
+
+    /// `Conflict` while somebody holds the shard.
+    pub(crate) fn check_free(&self, now: Timestamp) -> Result<(), ProviderError> {
         if let Some(holder) = self.holder.as_ref().filter(|holder| now < holder.expires) {
             let reason =
                 format!("{} holds shard {} until {}", holder.owner, self.shard, holder.expires);
             return Err(ProviderError::Conflict { reason });
         }
-        self.newest = Epoch(self.newest.0 + 1);
-        Ok(self.hold(owner.to_owned(), now))
+        Ok(())
     }
 
     pub(crate) fn renew(&mut self, epoch: Epoch, now: Timestamp) -> Result<Lease, ProviderError> {

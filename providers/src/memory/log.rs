@@ -1,12 +1,12 @@
 //! The histories of one shard.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use reenact_core::{ExecutionId, InstanceId};
 
+use crate::tip::{Tip, check_turns};
 use crate::{InstanceFilter, InstanceSummary, ProviderError, StoredTurn, TurnPage, TurnRecord};
 
 /// The instances of one shard with their histories.
@@ -30,32 +30,10 @@ struct Row {
     earlier: Vec<Turns>,
 }
 
-/// Where an instance ends.
-#[derive(Clone, Copy)]
-struct Tip {
-    execution: ExecutionId,
-    /// The number of its next turn.
-    next: u64,
-}
-
 impl Log {
     /// Whether the turns, one after the other, follow on what is stored.
     pub(super) fn check(&self, turns: &[TurnRecord]) -> Result<(), ProviderError> {
-        let mut tips = HashMap::with_capacity(turns.len());
-        for turn in turns {
-            let instance = &turn.summary.instance;
-            match tips.entry(instance) {
-                Entry::Occupied(mut seen) => {
-                    let tip = Tip::after(Some(*seen.get()), turn)?;
-                    seen.insert(tip);
-                }
-                Entry::Vacant(unseen) => {
-                    let stored = self.rows.get(instance).map(|row| row.tip());
-                    unseen.insert(Tip::after(stored, turn)?);
-                }
-            }
-        }
-        Ok(())
+        check_turns(turns, |instance| Ok(self.rows.get(instance).map(|row| row.tip())))
     }
 
     /// Appends turns that were checked.
@@ -179,34 +157,4 @@ impl Row {
         let index = execution.0.checked_sub(ExecutionId::FIRST.0)?;
         self.earlier.get(index as usize)
     }
-}
-
-impl Tip {
-    /// The tip once `turn` stands after `tip` (`None`: there is no such instance yet); `Conflict`
-    /// when it cannot stand there.
-    fn after(tip: Option<Self>, turn: &TurnRecord) -> Result<Self, ProviderError> {
-        let (execution, number) = (turn.summary.execution, turn.number);
-        let follows = match tip {
-            None => execution == ExecutionId::FIRST && number == 0,
-            Some(tip) if execution == tip.execution => number == tip.next,
-            Some(tip) => Some(execution.0) == tip.execution.0.checked_add(1) && number == 0,
-        };
-        if !follows {
-            return Err(conflict(tip, turn));
-        }
-        Ok(Self { execution, next: number + 1 })
-    }
-}
-
-fn conflict(tip: Option<Tip>, turn: &TurnRecord) -> ProviderError {
-    let InstanceSummary { instance, execution, .. } = &turn.summary;
-    let came =
-        format!("turn {} of execution {execution} came for instance {instance}", turn.number);
-    let stored = match tip {
-        None => "which does not exist".to_owned(),
-        Some(tip) => {
-            format!("which stands before turn {} of execution {}", tip.next, tip.execution)
-        }
-    };
-    ProviderError::Conflict { reason: format!("{came}, {stored}") }
 }

@@ -1,0 +1,181 @@
+//! An archive on a disk that can lose, tear and refuse: for tests.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use reenact_core::{ExecutionId, InstanceId, ShardId};
+
+use super::{Archive, Archived, Change, Growth, Part, Stretch, TurnRun};
+use crate::journal::Position;
+use crate::medium::fake::FakeDisk;
+use crate::medium::{Directory, Medium};
+use crate::{InstanceFilter, InstanceSummary, Place, ProviderError, StoredTurn};
+
+/// The file that names the version that counts.
+const VERSION: &str = "ARCHIVE";
+
+/// Keeps its versions in memory; which one counts is on a disk, so that whatever happens to the
+/// disk happens to it: a version that was not taken over there is gone after a crash.
+#[derive(Clone, Debug)]
+pub struct FakeArchive {
+    disk: Arc<Directory<FakeDisk>>,
+    versions: Arc<Mutex<Vec<Contents>>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Contents {
+    positions: BTreeMap<ShardId, Position>,
+    instances: BTreeMap<InstanceId, Stored>,
+    shards: BTreeMap<InstanceId, ShardId>,
+}
+
+#[derive(Clone, Debug)]
+struct Stored {
+    summary: InstanceSummary,
+    turns: BTreeMap<ExecutionId, Vec<Arc<[u8]>>>,
+}
+
+impl FakeArchive {
+    /// An empty archive on a disk.
+    pub fn new(disk: FakeDisk) -> Self {
+        let versions = Arc::new(Mutex::new(vec![Contents::default()]));
+        Self { disk: Arc::new(Directory::new(disk)), versions }
+    }
+
+    /// The same archive, as it is on another disk: the one that is left after a crash.
+    #[must_use]
+    pub fn on(&self, disk: FakeDisk) -> Self {
+        Self { disk: Arc::new(Directory::new(disk)), versions: Arc::clone(&self.versions) }
+    }
+
+    fn versions(&self) -> MutexGuard<'_, Vec<Contents>> {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&Contents) -> T) -> Result<T, ProviderError> {
+        let stored = self.disk.load(VERSION, 8).map_err(unavailable)?;
+        let version = stored
+            .map_or(Some(0), |stored| Some(u64::from_le_bytes(stored.try_into().ok()?) as usize));
+        let versions = self.versions();
+        let contents = version.and_then(|version| versions.get(version));
+        contents.map(look).ok_or_else(|| corrupt("it is of no version"))
+    }
+}
+
+impl Archive for FakeArchive {
+    fn position(&self, shard: ShardId) -> Result<Position, ProviderError> {
+        self.with(|contents| contents.positions.get(&shard).copied().unwrap_or(Position::START))
+    }
+
+    fn absorb(&self, part: &Part<'_>) -> Result<(), ProviderError> {
+        let mut contents = self.with(Contents::clone)?;
+        if contents.positions.get(&part.shard) != Some(&part.end) {
+            for (instance, change) in &part.changes {
+                contents.change(part.shard, instance, change)?;
+            }
+        }
+        contents.positions.insert(part.shard, part.end);
+        let version = {
+            let mut versions = self.versions();
+            versions.push(contents);
+            versions.len() as u64 - 1
+        };
+        self.disk.replace(VERSION, &version.to_le_bytes()).map_err(unavailable)
+    }
+
+    fn look_up(&self, instance: &InstanceId) -> Result<Option<Archived>, ProviderError> {
+        self.with(|contents| {
+            let Stored { summary, turns } = contents.instances.get(instance)?;
+            let length = turns.get(&summary.execution).map_or(0, Vec::len) as u64;
+            Some(Archived { summary: summary.clone(), length })
+        })
+    }
+
+    fn read(
+        &self,
+        instance: &InstanceId,
+        execution: ExecutionId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Option<Stretch>, ProviderError> {
+        self.with(|contents| {
+            let turns = contents.instances.get(instance)?.turns.get(&execution)?;
+            let rest = turns.iter().skip(usize::try_from(from).unwrap_or(usize::MAX));
+            let read = (from..).zip(rest.take(limit.max(1)));
+            let read = read.map(|(number, bytes)| StoredTurn { number, bytes: Arc::clone(bytes) });
+            Some(Stretch { turns: read.collect(), length: turns.len() as u64 })
+        })
+    }
+
+    fn list(
+        &self,
+        filter: &InstanceFilter,
+        after: Option<&InstanceId>,
+        limit: usize,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.with(|contents| {
+            let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let rest = contents.instances.range::<InstanceId, _>((start, Bound::Unbounded));
+            let summaries = rest.map(|(_, stored)| &stored.summary);
+            summaries.filter(|summary| filter.matches(summary)).take(limit).cloned().collect()
+        })
+    }
+
+    fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
+        self.with(|contents| {
+            let summaries = contents.instances.values().map(|stored| &stored.summary);
+            summaries.filter(|summary| filter.matches(summary)).count() as u64
+        })
+    }
+
+    fn to_wake(&self, shard: ShardId) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.with(|contents| {
+            let of_shard = contents.instances.iter().filter(|(instance, stored)| {
+                contents.shards.get(*instance) == Some(&shard)
+                    && stored.summary.wake_at.is_some()
+                    && !stored.summary.state.is_finished()
+            });
+            of_shard.map(|(_, stored)| stored.summary.clone()).collect()
+        })
+    }
+}
+
+impl Contents {
+    fn change(
+        &mut self,
+        shard: ShardId,
+        instance: &InstanceId,
+        change: &Change,
+    ) -> Result<(), ProviderError> {
+        let Change::Grown(Growth { summary, starts_anew, runs }) = change else {
+            self.instances.remove(instance);
+            self.shards.remove(instance);
+            return Ok(());
+        };
+        if *starts_anew {
+            self.instances.remove(instance);
+        }
+        self.shards.insert(instance.clone(), shard);
+        let empty = || Stored { summary: summary.clone(), turns: BTreeMap::new() };
+        let stored = self.instances.entry(instance.clone()).or_insert_with(empty);
+        for TurnRun { execution, first, turns } in runs {
+            let before = stored.turns.entry(*execution).or_default();
+            if before.len() as u64 != *first {
+                return Err(corrupt("turns do not follow on those before them"));
+            }
+            before.extend(turns.iter().cloned());
+        }
+        stored.summary = summary.clone();
+        Ok(())
+    }
+}
+
+fn unavailable(error: crate::medium::MediumError) -> ProviderError {
+    let reason = format!("the archive: {error}");
+    ProviderError::Unavailable { reason, source: Some(Box::new(error)) }
+}
+
+fn corrupt(reason: &str) -> ProviderError {
+    ProviderError::Corrupt { place: Place("the archive".to_owned()), reason: reason.to_owned() }
+}

@@ -1,0 +1,244 @@
+//! A store out of journals and an archive: what every durable medium has in common.
+//!
+//! Only the journals are on the way of a commit: a batch is checked, becomes one record of its
+//! shard's journal, and is then kept in memory. When enough has come together there, it goes into
+//! the [`Archive`] beside the commits, recovery begins behind it from then on, and the segments
+//! before it are removed. So memory and the time of recovery depend on what came last, not on how
+//! many instances there are; and whatever is asked for is answered out of both.
+
+mod shard;
+mod table;
+#[cfg(test)]
+mod tests;
+mod thread;
+mod view;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
+
+use self::shard::{Handover, Shard};
+use self::thread::{Common, ShardThread};
+use crate::archive::Archive;
+use crate::journal::{self, Identity, JournalId};
+use crate::limits::{FLUSH_BYTES, check_batch, check_purge};
+use crate::medium::Medium;
+use crate::ownership::check_shard;
+use crate::{
+    Batch, HistoryStore, InstanceFilter, InstancePage, InstanceSummary, Lease, PageRequest,
+    ProviderError, ShardLease, TimerScheduler, TurnPage,
+};
+
+/// The logs of all instances of a store, and who owns its shards. Clones are the same store; the
+/// last one closes it when it is dropped, and waits for what is under way.
+pub struct Journaled<M: Medium, A: Archive> {
+    inner: Arc<Inner<M, A>>,
+}
+
+struct Inner<M: Medium, A: Archive> {
+    /// Dropped first: its threads use the rest.
+    threads: Box<[ShardThread]>,
+    shards: Box<[Arc<Shard<M, A>>]>,
+    archive: Arc<A>,
+    handover: Arc<Handover>,
+    clock: Arc<dyn TimerScheduler>,
+}
+
+/// How a journaled store behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Of the journals.
+    pub journal: journal::Options,
+    /// Bytes that a shard holds in memory until they go into the archive. At twice as many, appends
+    /// wait for that.
+    pub flush_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { journal: journal::Options::default(), flush_bytes: FLUSH_BYTES }
+    }
+}
+
+impl<M: Medium, A: Archive> Journaled<M, A> {
+    /// Opens the journals of a store, one for each of its shards. First all of them are read, and
+    /// nothing is changed unless all of them are whole.
+    ///
+    /// # Errors
+    /// - `Corrupt`: something that is stored is not what was written, or journals and archive do
+    ///   not belong together.
+    /// - `Unavailable`: the medium refuses, or has no room.
+    /// - `Unknown`: the medium failed in the middle of a write. Open it again.
+    pub fn open(
+        journal: JournalId,
+        media: impl IntoIterator<Item = M>,
+        archive: A,
+        clock: Arc<dyn TimerScheduler>,
+        options: Options,
+    ) -> Result<Self, ProviderError> {
+        let archive = Arc::new(archive);
+        let handover = Arc::new(Handover::default());
+        let shards: Box<[_]> = (0..)
+            .map(ShardId)
+            .zip(media)
+            .map(|(shard, medium)| {
+                let identity = Identity { journal, shard };
+                Shard::new(identity, Arc::new(medium), Arc::clone(&archive), options.journal)
+            })
+            .collect();
+        let read: Vec<_> =
+            shards.iter().map(|shard| shard.read_journal()).collect::<Result<_, _>>()?;
+        let threads = shards.iter().zip(read).map(|(shard, read)| {
+            let common = Common {
+                handover: Arc::clone(&handover),
+                clock: Arc::clone(&clock),
+                flush_bytes: options.flush_bytes.max(1),
+            };
+            ShardThread::start(Arc::clone(shard), read, common)
+        });
+        let threads = threads.collect::<Result<_, _>>()?;
+        Ok(Self { inner: Arc::new(Inner { threads, shards, archive, handover, clock }) })
+    }
+
+    /// The number of shards.
+    pub fn shards(&self) -> u32 {
+        // Lossless: a shard's number has as many bits.
+        self.inner.shards.len() as u32
+    }
+
+    fn shard_of(&self, instance: &InstanceId) -> &Arc<Shard<M, A>> {
+        &self.inner.shards[ShardId::of(instance, self.shards()).0 as usize]
+    }
+
+    fn thread(&self, shard: ShardId) -> Result<&ShardThread, ProviderError> {
+        self.inner.threads.get(shard.0 as usize).ok_or_else(|| self.no_such(shard))
+    }
+
+    fn shard(&self, shard: ShardId) -> Result<&Arc<Shard<M, A>>, ProviderError> {
+        self.inner.shards.get(shard.0 as usize).ok_or_else(|| self.no_such(shard))
+    }
+
+    fn no_such(&self, shard: ShardId) -> ProviderError {
+        let reason = format!("there is no shard {shard}, there are {}", self.shards());
+        ProviderError::Conflict { reason }
+    }
+
+    /// Asks the archive, where that must not be done: on an executor's thread.
+    async fn aside<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Inner<M, A>) -> Result<T, ProviderError> + Send + 'static,
+    ) -> Result<T, ProviderError> {
+        let inner = Arc::clone(&self.inner);
+        let asked = tokio::task::spawn_blocking(move || ask(&inner)).await;
+        asked.unwrap_or_else(|error| {
+            let reason = "a question to the archive was broken off".to_owned();
+            Err(ProviderError::Unavailable { reason, source: Some(Box::new(error)) })
+        })
+    }
+}
+
+impl<M: Medium, A: Archive> Clone for Journaled<M, A> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<M: Medium, A: Archive> std::fmt::Debug for Journaled<M, A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journaled").field("shards", &self.shards()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
+    async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError> {
+        let thread = self.thread(batch.shard)?;
+        check_batch(&batch)?;
+        for turn in &batch.turns {
+            check_shard(&turn.summary.instance, self.shards(), batch.shard, "the batch")?;
+        }
+        thread.append(batch).await
+    }
+
+    async fn read(
+        &self,
+        instance: &InstanceId,
+        execution: ExecutionId,
+        from: u64,
+        limit: usize,
+    ) -> Result<TurnPage, ProviderError> {
+        let shard = self.shard_of(instance);
+        if let Some(known) = shard.read_known(instance, execution, from, limit) {
+            return known;
+        }
+        let (shard, instance) = (Arc::clone(shard), instance.clone());
+        self.aside(move |_| shard.read_archived(&instance, execution, from, limit)).await
+    }
+
+    async fn summary(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Option<InstanceSummary>, ProviderError> {
+        if let Some(known) = self.shard_of(instance).known(instance) {
+            return Ok(known);
+        }
+        let instance = instance.clone();
+        self.aside(move |inner| {
+            Ok(inner.archive.look_up(&instance)?.map(|archived| archived.summary))
+        })
+        .await
+    }
+
+    async fn list(
+        &self,
+        filter: &InstanceFilter,
+        page: &PageRequest,
+    ) -> Result<InstancePage, ProviderError> {
+        let (filter, page) = (filter.clone(), page.clone());
+        self.aside(move |inner| inner.list(&filter, &page)).await
+    }
+
+    async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
+        let filter = filter.clone();
+        self.aside(move |inner| inner.count(&filter)).await
+    }
+
+    async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError> {
+        let thread = self.thread(lease.shard)?;
+        check_purge(instances)?;
+        for instance in instances {
+            check_shard(instance, self.shards(), lease.shard, "the lease")?;
+        }
+        thread.purge(instances.to_vec(), lease.epoch).await
+    }
+
+    async fn recover(&self, lease: &Lease) -> Result<Vec<InstanceSummary>, ProviderError> {
+        let shard = Arc::clone(self.shard(lease.shard)?);
+        let epoch = lease.epoch;
+        self.aside(move |inner| {
+            shard.state().ownership.check(epoch)?;
+            inner.to_wake(&shard)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl<M: Medium, A: Archive> ShardLease for Journaled<M, A> {
+    /// Opens the shard's journal anew, unless it was opened with the store: so whoever acquires it
+    /// has exactly what is in the log.
+    async fn acquire(&self, shard: ShardId, owner: &str) -> Result<Lease, ProviderError> {
+        self.thread(shard)?.lease(owner).await
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<Lease, ProviderError> {
+        let now = self.inner.clock.now();
+        self.shard(lease.shard)?.state().ownership.renew(lease.epoch, now)
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), ProviderError> {
+        self.shard(lease.shard)?.state().ownership.release(lease.epoch);
+        Ok(())
+    }
+}

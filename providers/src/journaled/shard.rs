@@ -1,0 +1,425 @@
+//! One shard: its journal, and the part of it that is not in the archive yet.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use reenact_core::{ExecutionId, InstanceId, Receipt};
+
+use super::table::Table;
+use crate::archive::{Archive, Change, Part, TurnRun};
+use crate::journal::{
+    Checkpoint, Checkpointer, Entry, Identity, Journal, Location, Options, Position, Recovered,
+    Recovery,
+};
+use crate::medium::Medium;
+use crate::ownership::Ownership;
+use crate::tip::{Tip, check_turns};
+use crate::{Batch, Epoch, InstanceSummary, Place, ProviderError, StoredTurn, TurnPage};
+
+/// What of a shard its readers and its writer share.
+#[derive(Debug)]
+pub(super) struct Shard<M, A> {
+    pub(super) identity: Identity,
+    medium: Arc<M>,
+    pub(super) archive: Arc<A>,
+    options: Options,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) ownership: Ownership,
+    layers: Layers,
+}
+
+/// What the archive does not have yet.
+#[derive(Debug, Default)]
+pub(super) struct Layers {
+    /// What the newest commits have changed.
+    live: Table,
+    /// What was changed before, and is on its way into the archive.
+    frozen: Option<Arc<Frozen>>,
+}
+
+#[derive(Debug)]
+struct Frozen {
+    table: Table,
+    /// Where it ends in the journal.
+    end: Position,
+}
+
+/// A shard that was read and not changed.
+#[derive(Debug)]
+pub(super) struct ReadShard<M> {
+    recovered: Recovered<M>,
+    table: Table,
+}
+
+/// A shard that is open for writing.
+#[derive(Debug)]
+pub(super) struct Opened<M: Medium, A> {
+    pub(super) writer: Writer<M, A>,
+    pub(super) flusher: Flusher<M, A>,
+}
+
+/// The one who appends.
+#[derive(Debug)]
+pub(super) struct Writer<M: Medium, A> {
+    shard: Arc<Shard<M, A>>,
+    journal: Journal<M>,
+    receipts: u64,
+}
+
+/// The one who hands on to the archive, beside whoever appends.
+#[derive(Debug)]
+pub(super) struct Flusher<M, A> {
+    shard: Arc<Shard<M, A>>,
+    checkpointer: Checkpointer<M>,
+}
+
+impl<M: Medium, A: Archive> Shard<M, A> {
+    /// A shard of which nothing is known yet.
+    pub(super) fn new(
+        identity: Identity,
+        medium: Arc<M>,
+        archive: Arc<A>,
+        options: Options,
+    ) -> Arc<Self> {
+        let ownership = Ownership::new(identity.shard);
+        let state = Mutex::new(State { ownership, layers: Layers::default() });
+        Arc::new(Self { identity, medium, archive, options, state })
+    }
+
+    /// Whoever panicked under the lock had checked before it changed anything, so what it guards
+    /// is whole.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what the archive does not have. Changes nothing.
+    pub(super) fn read_journal(&self) -> Result<ReadShard<M>, ProviderError> {
+        let archived = self.archive.position(self.identity.shard)?;
+        let recovery = Recovery::open(Arc::clone(&self.medium), self.identity)?;
+        self.check_checkpoint(recovery.checkpoint(), archived)?;
+        let mut table = Table::default();
+        let recovered = recovery.replay(|commit| {
+            let at = commit.position;
+            // The same place can also be the beginning of the next segment.
+            let is_there = at == archived || at.segment < archived.segment;
+            if at.sequence == archived.sequence && !is_there {
+                return Err(self.out_of_place(at, "the archive ends with another commit"));
+            }
+            if at.sequence > archived.sequence {
+                for entry in commit.entries {
+                    table.replay(entry).map_err(|reason| self.out_of_place(at, &reason))?;
+                }
+            }
+            Ok::<_, ProviderError>(())
+        })?;
+        if recovered.end().sequence < archived.sequence {
+            let reason = format!(
+                "the journal ends with commit {}, and the archive has all up to commit {}: \
+                 segments are missing, or the archive is of a later time",
+                recovered.end().sequence,
+                archived.sequence
+            );
+            return Err(self.out_of_place(recovered.end(), &reason));
+        }
+        Ok(ReadShard { recovered, table })
+    }
+
+    fn check_checkpoint(
+        &self,
+        checkpoint: Option<&Checkpoint>,
+        archived: Position,
+    ) -> Result<(), ProviderError> {
+        let checkpointed = checkpoint.map_or(0, |checkpoint| checkpoint.position.sequence);
+        if checkpointed <= archived.sequence {
+            return Ok(());
+        }
+        let place = Location::Checkpoint { shard: self.identity.shard };
+        let reason = format!(
+            "the archive has all up to commit {}, and should have all up to commit {checkpointed}: \
+             it is of an earlier time; put the archive back that belongs to this journal",
+            archived.sequence
+        );
+        Err(ProviderError::Corrupt { place: Place(place.to_string()), reason })
+    }
+
+    fn out_of_place(&self, at: Position, reason: &str) -> ProviderError {
+        let Identity { shard, .. } = self.identity;
+        let place = Location::Segment { shard, segment: at.segment, offset: at.offset };
+        ProviderError::Corrupt { place: Place(place.to_string()), reason: reason.to_owned() }
+    }
+
+    /// Goes on writing behind what was read, under an ownership that nobody has had. From now on
+    /// what was read can be seen: it is durable.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        read: ReadShard<M>,
+    ) -> Result<Opened<M, A>, ProviderError> {
+        let mut state = self.state();
+        let newest = state.ownership.newest().max(read.recovered.epoch());
+        state.ownership.skip_to(newest);
+        drop(state);
+        let (journal, checkpointer) = read.recovered.begin(Epoch(newest.0 + 1), self.options)?;
+        self.state().layers = Layers { live: read.table, frozen: None };
+        let writer = Writer { shard: Arc::clone(self), journal, receipts: 0 };
+        Ok(Opened { writer, flusher: Flusher { shard: Arc::clone(self), checkpointer } })
+    }
+
+    /// What is known of an instance without the archive; `None` when the archive must be asked.
+    pub(super) fn known(&self, instance: &InstanceId) -> Option<Option<InstanceSummary>> {
+        let state = self.state();
+        let change = state.layers.newest(instance)?;
+        Some(change.summary().cloned())
+    }
+
+    /// Reads turns that are not in the archive; `None` when the archive must be asked.
+    pub(super) fn read_known(
+        &self,
+        instance: &InstanceId,
+        execution: ExecutionId,
+        from: u64,
+        limit: usize,
+    ) -> Option<Result<TurnPage, ProviderError>> {
+        let state = self.state();
+        let mut runs: Vec<&TurnRun> = Vec::new();
+        let mut hides = false;
+        for change in state.layers.oldest_first(instance) {
+            if change.hides_what_is_before() {
+                hides = true;
+                runs.clear();
+            }
+            runs.extend(change.run_of(execution));
+        }
+        match (runs.first(), runs.last()) {
+            (Some(first), Some(last)) if from >= first.first => {
+                Some(page_of(&runs, last.end(), instance, execution, from, limit))
+            }
+            (None, _) if hides => Some(Err(ProviderError::NotFound { instance: instance.clone() })),
+            _ => None,
+        }
+    }
+
+    /// Reads turns that are in the archive.
+    pub(super) fn read_archived(
+        &self,
+        instance: &InstanceId,
+        execution: ExecutionId,
+        from: u64,
+        limit: usize,
+    ) -> Result<TurnPage, ProviderError> {
+        let stretch = self.archive.read(instance, execution, from, limit)?;
+        let Some(stretch) = stretch else {
+            return Err(ProviderError::NotFound { instance: instance.clone() });
+        };
+        if from > stretch.length {
+            return Err(past_the_end(instance, execution, from, stretch.length));
+        }
+        let end = from + stretch.turns.len() as u64;
+        // More may have come since, which are not in the archive.
+        let known = self.read_known(instance, execution, end, 1);
+        let goes_on = known.is_some_and(|page| page.is_ok_and(|page| !page.turns.is_empty()));
+        let next = (end < stretch.length || goes_on).then_some(end);
+        Ok(TurnPage { turns: stretch.turns, next })
+    }
+
+    fn tip_of(&self, instance: &InstanceId) -> Result<Option<Tip>, ProviderError> {
+        if let Some(change) = self.state().layers.newest(instance) {
+            return Ok(change.tip());
+        }
+        let archived = self.archive.look_up(instance)?;
+        Ok(archived
+            .map(|archived| Tip { execution: archived.summary.execution, next: archived.length }))
+    }
+
+    fn is_finished(&self, instance: &InstanceId) -> Result<Option<bool>, ProviderError> {
+        let summary = match self.known(instance) {
+            Some(summary) => summary,
+            None => self.archive.look_up(instance)?.map(|archived| archived.summary),
+        };
+        Ok(summary.map(|summary| summary.state.is_finished()))
+    }
+}
+
+impl<M: Medium, A: Archive> Writer<M, A> {
+    /// Appends a batch. See [`HistoryStore::append`](crate::HistoryStore::append).
+    pub(super) fn append(&mut self, batch: Batch) -> Result<Receipt, ProviderError> {
+        self.shard.state().ownership.check(batch.epoch)?;
+        check_turns(&batch.turns, |instance| self.shard.tip_of(instance))?;
+        let entries: Vec<Entry> = batch.turns.into_iter().map(Entry::Turn).collect();
+        self.journal.append(&entries)?;
+        let mut state = self.shard.state();
+        for entry in entries {
+            if let Entry::Turn(turn) = entry {
+                state.layers.live.append(turn);
+            }
+        }
+        drop(state);
+        self.receipts += 1;
+        Ok(Receipt::issue(batch.shard, self.receipts))
+    }
+
+    /// Removes instances. See [`HistoryStore::purge`](crate::HistoryStore::purge).
+    pub(super) fn purge(
+        &mut self,
+        instances: Vec<InstanceId>,
+        epoch: Epoch,
+    ) -> Result<usize, ProviderError> {
+        self.shard.state().ownership.check(epoch)?;
+        let mut found = Vec::with_capacity(instances.len());
+        for instance in instances {
+            match self.shard.is_finished(&instance)? {
+                None => {}
+                Some(true) => found.push(instance),
+                Some(false) => {
+                    let reason = format!("instance {instance} is not finished");
+                    return Err(ProviderError::Conflict { reason });
+                }
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        let entries: Vec<Entry> = found.iter().cloned().map(Entry::Purged).collect();
+        self.journal.append(&entries)?;
+        let mut state = self.shard.state();
+        found.iter().for_each(|instance| state.layers.live.purge(instance));
+        Ok(found.len())
+    }
+
+    /// Whether somebody has had the ownership under which it writes.
+    pub(super) fn was_leased(&self) -> bool {
+        self.shard.state().ownership.newest() == self.journal.epoch()
+    }
+
+    /// About how many bytes the archive does not have and is not getting.
+    pub(super) fn unarchived_bytes(&self) -> usize {
+        self.shard.state().layers.live.bytes()
+    }
+
+    /// The newest segment.
+    pub(super) const fn segment(&self) -> u64 {
+        self.journal.end().segment
+    }
+
+    /// From now on, what was committed is on its way into the archive. Not while something is.
+    pub(super) fn freeze(&mut self) {
+        let end = self.journal.end();
+        let layers = &mut self.shard.state().layers;
+        if layers.frozen.is_none() {
+            let table = std::mem::take(&mut layers.live);
+            layers.frozen = Some(Arc::new(Frozen { table, end }));
+        }
+    }
+
+    /// Prepares the next segment, if it is time for that.
+    pub(super) fn prepare(&mut self) {
+        if self.journal.wants_spare() {
+            self.journal.prepare_in_background();
+        }
+    }
+}
+
+impl<M: Medium, A: Archive> Flusher<M, A> {
+    /// Hands on what is frozen, and frees the journal of it. Can be done again after any error.
+    pub(super) fn flush(&mut self, handover: &Handover) -> Result<(), ProviderError> {
+        self.hand_on(handover)?;
+        // What an earlier flush could not free is freed as well.
+        let archived = self.shard.archive.position(self.shard.identity.shard)?;
+        if archived.sequence > self.checkpointer.position().sequence {
+            self.checkpointer.checkpoint(archived, &[])?;
+        }
+        self.checkpointer.trim()?;
+        Ok(())
+    }
+
+    fn hand_on(&mut self, handover: &Handover) -> Result<(), ProviderError> {
+        let Some(frozen) = self.shard.state().layers.frozen.clone() else { return Ok(()) };
+        let shard = self.shard.identity.shard;
+        let part = Part { shard, end: frozen.end, changes: frozen.table.sorted() };
+        let _exclusive = handover.write().unwrap_or_else(PoisonError::into_inner);
+        self.shard.archive.absorb(&part)?;
+        self.shard.state().layers.frozen = None;
+        Ok(())
+    }
+
+    /// Where recovery begins.
+    pub(super) const fn first_segment(&self) -> u64 {
+        self.checkpointer.position().segment
+    }
+}
+
+/// Held by whoever must see each change in one place: in memory or in the archive.
+pub(super) type Handover = std::sync::RwLock<()>;
+
+impl Layers {
+    /// The newest change of an instance.
+    pub(super) fn newest(&self, instance: &InstanceId) -> Option<&Change> {
+        let frozen = || self.frozen.as_ref().and_then(|frozen| frozen.table.get(instance));
+        self.live.get(instance).or_else(frozen)
+    }
+
+    fn oldest_first(&self, instance: &InstanceId) -> impl Iterator<Item = &Change> {
+        let frozen = self.frozen.as_ref().and_then(|frozen| frozen.table.get(instance));
+        frozen.into_iter().chain(self.live.get(instance))
+    }
+
+    /// The newest change of each instance, in any order.
+    pub(super) fn all_newest(&self) -> impl Iterator<Item = (&InstanceId, &Change)> {
+        let frozen = self.frozen.iter().flat_map(|frozen| frozen.table.iter());
+        let frozen = frozen.filter(|(instance, _)| self.live.get(instance).is_none());
+        self.live.iter().chain(frozen)
+    }
+
+    /// Whether the archive may have something under the id of an instance that was changed.
+    pub(super) fn may_be_archived(&self, instance: &InstanceId) -> bool {
+        let oldest = self.oldest_first(instance).next();
+        !matches!(oldest, Some(Change::Grown(growth)) if growth.is_whole())
+    }
+}
+
+impl State {
+    pub(super) const fn layers(&self) -> &Layers {
+        &self.layers
+    }
+}
+
+/// A page out of runs that follow on each other.
+fn page_of(
+    runs: &[&TurnRun],
+    end: u64,
+    instance: &InstanceId,
+    execution: ExecutionId,
+    from: u64,
+    limit: usize,
+) -> Result<TurnPage, ProviderError> {
+    if from > end {
+        return Err(past_the_end(instance, execution, from, end));
+    }
+    let mut turns = Vec::new();
+    for run in runs {
+        let at = from + turns.len() as u64;
+        let skipped = usize::try_from(at.saturating_sub(run.first)).unwrap_or(usize::MAX);
+        let rest = run.turns.get(skipped..).unwrap_or_default();
+        let wanted = rest.iter().take(limit.max(1) - turns.len());
+        turns.extend(
+            (at..)
+                .zip(wanted)
+                .map(|(number, bytes)| StoredTurn { number, bytes: Arc::clone(bytes) }),
+        );
+    }
+    let next = from + turns.len() as u64;
+    Ok(TurnPage { turns, next: (next < end).then_some(next) })
+}
+
+fn past_the_end(
+    instance: &InstanceId,
+    execution: ExecutionId,
+    from: u64,
+    length: u64,
+) -> ProviderError {
+    let reason = format!(
+        "execution {execution} of instance {instance} has {length} turns, {from} is past the end"
+    );
+    ProviderError::Conflict { reason }
+}

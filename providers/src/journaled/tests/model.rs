@@ -1,0 +1,82 @@
+//! What must be seen: instances with all of their turns.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use reenact_core::{ExecutionId, InstanceId};
+
+use super::FakeShard;
+use super::scenario::Step;
+use crate::archive::Archive;
+use crate::{InstanceSummary, ProviderError};
+
+/// The instances of a shard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Model(BTreeMap<InstanceId, Row>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Row {
+    summary: InstanceSummary,
+    turns: BTreeMap<ExecutionId, Vec<Arc<[u8]>>>,
+}
+
+impl Model {
+    pub(super) fn apply(&mut self, step: &Step) {
+        match step {
+            Step::Append(turns) => {
+                for turn in turns {
+                    let summary = turn.summary.clone();
+                    let empty = || Row { summary: summary.clone(), turns: BTreeMap::new() };
+                    let row = self.0.entry(summary.instance.clone()).or_insert_with(empty);
+                    row.turns.entry(summary.execution).or_default().push(turn.bytes.clone());
+                    row.summary = summary;
+                }
+            }
+            Step::Purge(instances) => {
+                for instance in instances {
+                    self.0.remove(instance);
+                }
+            }
+            Step::Flush | Step::Freeze | Step::Reopen => {}
+        }
+    }
+
+    /// What a shard shows of these instances, read in pages of two turns.
+    pub(super) fn seen(shard: &FakeShard, instances: &[InstanceId]) -> Result<Self, ProviderError> {
+        let mut model = Self::default();
+        for instance in instances {
+            let summary = match shard.known(instance) {
+                Some(summary) => summary,
+                None => shard.archive.look_up(instance)?.map(|archived| archived.summary),
+            };
+            let Some(summary) = summary else { continue };
+            let mut turns = BTreeMap::new();
+            for execution in 1..=summary.execution.0 {
+                let execution = ExecutionId(execution);
+                turns.insert(execution, history(shard, instance, execution)?);
+            }
+            model.0.insert(instance.clone(), Row { summary, turns });
+        }
+        Ok(model)
+    }
+}
+
+fn history(
+    shard: &FakeShard,
+    instance: &InstanceId,
+    execution: ExecutionId,
+) -> Result<Vec<Arc<[u8]>>, ProviderError> {
+    let mut turns = Vec::new();
+    let mut next = Some(0);
+    while let Some(from) = next {
+        let page = match shard.read_known(instance, execution, from, 2) {
+            Some(page) => page?,
+            None => shard.read_archived(instance, execution, from, 2)?,
+        };
+        assert!(page.turns.iter().map(|turn| turn.number).eq(from..from + page.turns.len() as u64));
+        turns.extend(page.turns.into_iter().map(|turn| turn.bytes));
+        assert!(page.next.is_none_or(|next| next == turns.len() as u64 && next > from));
+        next = page.next;
+    }
+    Ok(turns)
+}

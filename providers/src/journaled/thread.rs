@@ -1,0 +1,274 @@
+//! The thread of a shard: one order after the other, and the way into the archive beside it.
+
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use reenact_core::{InstanceId, Receipt, ShardId};
+use tokio::sync::oneshot;
+
+use super::shard::{Flusher, Handover, Opened, ReadShard, Shard, Writer};
+use crate::archive::Archive;
+use crate::medium::Medium;
+use crate::{Batch, Epoch, Lease, ProviderError, TimerScheduler};
+
+/// Segments from the checkpoint on, at which it is time for a new one even if they hold little:
+/// each opening makes one.
+const MAX_SEGMENTS: u64 = 8;
+
+/// How long a shard waits after a flush that has failed.
+const FLUSH_AGAIN: Duration = Duration::from_secs(1);
+
+/// Takes orders for one shard. An order that is no longer waited for is carried out all the same.
+#[derive(Debug)]
+pub(super) struct ShardThread {
+    shard: ShardId,
+    /// Taken when it ends.
+    orders: Option<mpsc::Sender<Order>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+type Reply<T> = oneshot::Sender<Result<T, ProviderError>>;
+
+enum Order {
+    Append(Batch, Reply<Receipt>),
+    Purge(Vec<InstanceId>, Epoch, Reply<usize>),
+    Lease(String, Reply<Lease>),
+}
+
+/// What all shards of a store have in common.
+#[derive(Clone)]
+pub(super) struct Common {
+    pub(super) handover: Arc<Handover>,
+    pub(super) clock: Arc<dyn TimerScheduler>,
+    /// Bytes in memory from which on they go into the archive.
+    pub(super) flush_bytes: usize,
+}
+
+impl ShardThread {
+    /// Begins to write behind what was read, and takes orders from then on.
+    pub(super) fn start<M: Medium, A: Archive>(
+        shard: Arc<Shard<M, A>>,
+        read: ReadShard<M>,
+        common: Common,
+    ) -> Result<Self, ProviderError> {
+        let id = shard.identity.shard;
+        let log = Log::new(shard.begin(read)?);
+        let mut work = Work { shard, common, log: Some(log) };
+        let (orders, incoming) = mpsc::channel();
+        let thread = thread::Builder::new().name(format!("reenact-shard-{id}"));
+        let thread = thread.spawn(move || {
+            work.tidy();
+            while let Ok(order) = incoming.recv() {
+                work.carry_out(order);
+                work.tidy();
+            }
+        });
+        let thread = thread.map_err(|error| ProviderError::Unavailable {
+            reason: "the system has no thread to give".to_owned(),
+            source: Some(Box::new(error)),
+        })?;
+        Ok(Self { shard: id, orders: Some(orders), thread: Some(thread) })
+    }
+
+    pub(super) async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError> {
+        self.order(|reply| Order::Append(batch, reply)).await
+    }
+
+    pub(super) async fn purge(
+        &self,
+        instances: Vec<InstanceId>,
+        epoch: Epoch,
+    ) -> Result<usize, ProviderError> {
+        self.order(|reply| Order::Purge(instances, epoch, reply)).await
+    }
+
+    pub(super) async fn lease(&self, owner: &str) -> Result<Lease, ProviderError> {
+        self.order(|reply| Order::Lease(owner.to_owned(), reply)).await
+    }
+
+    async fn order<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Result<T, ProviderError> {
+        let (reply, replied) = oneshot::channel();
+        if let Some(orders) = &self.orders {
+            // A thread that has ended drops the order, and with it the reply.
+            let _ = orders.send(order(reply));
+        }
+        replied.await.unwrap_or_else(|_| {
+            let reason = format!("the thread of shard {} has ended", self.shard);
+            Err(ProviderError::Unknown { reason, source: None })
+        })
+    }
+}
+
+/// When this returns, nothing of the shard goes on: its files can be opened again.
+impl Drop for ShardThread {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        if let Some(thread) = self.thread.take() {
+            // It was told if it has panicked.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Work<M: Medium, A: Archive> {
+    shard: Arc<Shard<M, A>>,
+    common: Common,
+    /// `None` after it could not be opened again.
+    log: Option<Log<M, A>>,
+}
+
+/// A journal that is open.
+struct Log<M: Medium, A: Archive> {
+    writer: Writer<M, A>,
+    flushing: Flushing<M, A>,
+}
+
+enum Flushing<M, A> {
+    /// Nothing is on its way, or the last try has failed.
+    Idle { flusher: Flusher<M, A>, failed: Option<Failed> },
+    /// On a thread of its own.
+    Busy(JoinHandle<(Flusher<M, A>, Result<(), ProviderError>)>),
+    /// It has panicked: the journal must be opened again.
+    Lost,
+}
+
+/// A flush that has failed.
+struct Failed {
+    reason: String,
+    /// When to try again.
+    again: Instant,
+}
+
+impl<M: Medium, A: Archive> Work<M, A> {
+    fn carry_out(&mut self, order: Order) {
+        // Whoever gave an order may have gone.
+        match order {
+            Order::Append(batch, reply) => {
+                let appended = self.with_room().and_then(|writer| writer.append(batch));
+                let _ = reply.send(appended);
+            }
+            Order::Purge(instances, epoch, reply) => {
+                let purged = self.with_room().and_then(|writer| writer.purge(instances, epoch));
+                let _ = reply.send(purged);
+            }
+            Order::Lease(owner, reply) => {
+                let leased = self.lease(&owner);
+                let _ = reply.send(leased);
+            }
+        }
+    }
+
+    /// The writer, once what is in memory has not grown too large.
+    fn with_room(&mut self) -> Result<&mut Writer<M, A>, ProviderError> {
+        let fenced = ProviderError::Fenced { shard: self.shard.identity.shard };
+        let log = self.log.as_mut().ok_or(fenced)?;
+        while log.writer.unarchived_bytes() >= 2 * self.common.flush_bytes {
+            log.tidy(&self.common);
+            log.wait_for_flush()?;
+        }
+        Ok(&mut log.writer)
+    }
+
+    fn lease(&mut self, owner: &str) -> Result<Lease, ProviderError> {
+        let now = self.common.clock.now();
+        self.shard.state().ownership.check_free(now)?;
+        let used = self.log.as_ref().is_none_or(|log| log.writer.was_leased());
+        if used {
+            // Whatever this was, the log says it.
+            self.log = None;
+            self.log = Some(Log::new(self.shard.begin(self.shard.read_journal()?)?));
+        }
+        self.shard.state().ownership.acquire(owner, now)
+    }
+
+    fn tidy(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.tidy(&self.common);
+        }
+    }
+}
+
+impl<M: Medium, A: Archive> Log<M, A> {
+    fn new(opened: Opened<M, A>) -> Self {
+        let Opened { writer, flusher } = opened;
+        Self { writer, flushing: Flushing::Idle { flusher, failed: None } }
+    }
+
+    /// What no commit is to wait for: between two of them, or beside them.
+    fn tidy(&mut self, common: &Common) {
+        self.writer.prepare();
+        if matches!(&self.flushing, Flushing::Busy(thread) if thread.is_finished()) {
+            // A failure was logged, and is tried again.
+            let _ = self.wait_for_flush();
+        }
+        let Flushing::Idle { flusher, failed } = &self.flushing else { return };
+        let is_large = self.writer.unarchived_bytes() >= common.flush_bytes;
+        let is_long = self.writer.segment() - flusher.first_segment() >= MAX_SEGMENTS;
+        let is_due = match failed {
+            Some(failed) => Instant::now() >= failed.again,
+            None => is_large || is_long,
+        };
+        if is_due {
+            self.begin_flush(common);
+        }
+    }
+
+    fn begin_flush(&mut self, common: &Common) {
+        let Flushing::Idle { mut flusher, .. } =
+            std::mem::replace(&mut self.flushing, Flushing::Lost)
+        else {
+            return;
+        };
+        self.writer.freeze();
+        let handover = Arc::clone(&common.handover);
+        let flush = move || {
+            let flushed = flusher.flush(&handover);
+            (flusher, flushed)
+        };
+        let thread = thread::Builder::new().name("reenact-flush".to_owned()).spawn(flush);
+        if let Ok(thread) = thread {
+            self.flushing = Flushing::Busy(thread);
+        }
+    }
+
+    /// Returns when nothing is on its way into the archive.
+    fn wait_for_flush(&mut self) -> Result<(), ProviderError> {
+        match std::mem::replace(&mut self.flushing, Flushing::Lost) {
+            Flushing::Busy(thread) => {
+                let Ok((flusher, flushed)) = thread.join() else { return Err(lost()) };
+                if let Err(error) = &flushed {
+                    tracing::warn!(%error, "the journal could not be handed on to the archive");
+                }
+                let failed = flushed.as_ref().err().map(|error| Failed {
+                    reason: error.to_string(),
+                    again: Instant::now() + FLUSH_AGAIN,
+                });
+                self.flushing = Flushing::Idle { flusher, failed };
+                flushed
+            }
+            Flushing::Lost => Err(lost()),
+            Flushing::Idle { flusher, failed } => {
+                let outcome = failed.as_ref().map_or(Ok(()), |failed| Err(refused(&failed.reason)));
+                self.flushing = Flushing::Idle { flusher, failed };
+                outcome
+            }
+        }
+    }
+}
+
+fn lost() -> ProviderError {
+    refused("its thread has ended; it begins again when the shard is acquired again")
+}
+
+fn refused(reason: &str) -> ProviderError {
+    let reason = format!("the journal cannot be handed on to the archive: {reason}");
+    ProviderError::Unavailable { reason, source: None }
+}
+
+/// Nothing goes on behind the back of whoever opens the journal next.
+impl<M: Medium, A: Archive> Drop for Log<M, A> {
+    fn drop(&mut self) {
+        let _ = self.wait_for_flush();
+    }
+}

@@ -1,0 +1,153 @@
+//! What is asked of the whole store: out of memory and the archive, each instance once.
+
+use std::collections::{BinaryHeap, HashSet};
+use std::sync::{MutexGuard, PoisonError};
+
+use reenact_core::InstanceId;
+
+use super::Inner;
+use super::shard::{Shard, State};
+use crate::archive::Archive;
+use crate::medium::Medium;
+use crate::{InstanceFilter, InstancePage, InstanceSummary, PageRequest, ProviderError};
+
+impl<M: Medium, A: Archive> Inner<M, A> {
+    /// All shards at one instant.
+    fn states(&self) -> Vec<MutexGuard<'_, State>> {
+        self.shards.iter().map(|shard| shard.state()).collect()
+    }
+
+    pub(super) fn list(
+        &self,
+        filter: &InstanceFilter,
+        page: &PageRequest,
+    ) -> Result<InstancePage, ProviderError> {
+        let limit = page.limit.max(1);
+        // One more tells whether another page follows.
+        let needed = limit.saturating_add(1);
+        let _in_one_place = self.handover.read().unwrap_or_else(PoisonError::into_inner);
+        let mut known = FirstById { wanted: needed, found: BinaryHeap::new() };
+        let mut hidden = HashSet::new();
+        for state in self.states() {
+            for (instance, change) in state.layers().all_newest() {
+                if page.after.as_ref().is_some_and(|after| instance <= after) {
+                    continue;
+                }
+                if state.layers().may_be_archived(instance) {
+                    hidden.insert(instance.clone());
+                }
+                if let Some(summary) = change.summary().filter(|summary| filter.matches(summary)) {
+                    known.offer(summary);
+                }
+            }
+        }
+        let mut instances = self.list_archived(filter, page.after.clone(), needed, &hidden)?;
+        instances.extend(known.found.into_iter().map(|ById(summary)| summary));
+        instances.sort_unstable_by(|a, b| a.instance.cmp(&b.instance));
+        let more = instances.len() > limit;
+        instances.truncate(limit);
+        let next = instances.last().filter(|_| more).map(|last| last.instance.clone());
+        Ok(InstancePage { instances, next })
+    }
+
+    /// What the archive has and memory does not know better.
+    fn list_archived(
+        &self,
+        filter: &InstanceFilter,
+        mut after: Option<InstanceId>,
+        needed: usize,
+        hidden: &HashSet<InstanceId>,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        let mut instances = Vec::new();
+        loop {
+            let page = self.archive.list(filter, after.as_ref(), needed)?;
+            let is_last = page.len() < needed;
+            after = page.last().map(|last| last.instance.clone());
+            let seen = page.into_iter().filter(|summary| !hidden.contains(&summary.instance));
+            instances.extend(seen.take(needed - instances.len()));
+            if is_last || instances.len() == needed {
+                return Ok(instances);
+            }
+        }
+    }
+
+    pub(super) fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
+        let _in_one_place = self.handover.read().unwrap_or_else(PoisonError::into_inner);
+        let (mut known, mut hidden) = (0, Vec::new());
+        for state in self.states() {
+            for (instance, change) in state.layers().all_newest() {
+                if state.layers().may_be_archived(instance) {
+                    hidden.push(instance.clone());
+                }
+                known += u64::from(change.summary().is_some_and(|summary| filter.matches(summary)));
+            }
+        }
+        let mut archived = self.archive.count(filter)?;
+        for instance in hidden {
+            let outdated = self.archive.look_up(&instance)?;
+            let counted = outdated.is_some_and(|outdated| filter.matches(&outdated.summary));
+            archived -= u64::from(counted);
+        }
+        Ok(known + archived)
+    }
+
+    /// The unfinished instances of a shard that must be woken, earliest first.
+    pub(super) fn to_wake(
+        &self,
+        shard: &Shard<M, A>,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        let _in_one_place = self.handover.read().unwrap_or_else(PoisonError::into_inner);
+        let mut found = self.archive.to_wake(shard.identity.shard)?;
+        let state = shard.state();
+        let layers = state.layers();
+        found.retain(|summary| layers.newest(&summary.instance).is_none());
+        let known = layers.all_newest().filter_map(|(_, change)| change.summary());
+        let wakes =
+            |summary: &&InstanceSummary| summary.wake_at.is_some() && !summary.state.is_finished();
+        found.extend(known.filter(wakes).cloned());
+        drop(state);
+        found.sort_unstable_by(|a, b| (a.wake_at, &a.instance).cmp(&(b.wake_at, &b.instance)));
+        Ok(found)
+    }
+}
+
+/// The first instances by id, of all that are offered.
+struct FirstById {
+    wanted: usize,
+    found: BinaryHeap<ById>,
+}
+
+impl FirstById {
+    fn offer(&mut self, summary: &InstanceSummary) {
+        if self.found.len() == self.wanted {
+            match self.found.peek() {
+                Some(ById(last)) if last.instance > summary.instance => self.found.pop(),
+                _ => return,
+            };
+        }
+        self.found.push(ById(summary.clone()));
+    }
+}
+
+/// Ordered by id.
+struct ById(InstanceSummary);
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.instance == other.0.instance
+    }
+}
+
+impl Eq for ById {}
+
+impl PartialOrd for ById {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ById {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.instance.cmp(&other.0.instance)
+    }
+}
