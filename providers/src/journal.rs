@@ -38,7 +38,7 @@
 //! # fn main() {}
 //! ```
 
-mod body;
+pub(crate) mod body;
 mod checkpoint;
 mod checkpointer;
 mod commit;
@@ -56,7 +56,7 @@ pub use checkpoint::Checkpoint;
 pub use checkpointer::Checkpointer;
 pub use commit::{Commit, Entry, EntryRef, Note, TurnRef};
 pub use error::{JournalError, Location};
-pub use identity::{Identity, JournalId};
+pub use identity::{Identity, InvalidJournalId, JournalId};
 pub use recover::{Recovered, Recovery};
 pub use thread::JournalThread;
 

@@ -17,6 +17,8 @@ pub mod journal;
 #[cfg(feature = "journal")]
 pub mod journaled;
 pub mod limits;
+#[cfg(feature = "local")]
+pub mod local;
 #[cfg(feature = "journal")]
 pub mod medium;
 mod memory;

@@ -14,7 +14,7 @@ pub mod fake;
 #[cfg(feature = "local")]
 mod lock;
 #[cfg(feature = "local")]
-mod real;
+pub(crate) mod real;
 
 pub use directory::Directory;
 pub use disk::{Disk, DiskFile};

@@ -222,6 +222,29 @@ impl InstanceState {
     }
 }
 
+/// How states are stored.
+#[cfg(feature = "journal")]
+impl InstanceState {
+    /// By their number. Never changed; new ones go to the end.
+    pub(crate) const BY_NUMBER: [Self; 4] =
+        [Self::Running, Self::Completed, Self::Failed, Self::Terminated];
+
+    /// A match, so that a new state asks for its number.
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Running => 0,
+            Self::Completed => 1,
+            Self::Failed => 2,
+            Self::Terminated => 3,
+        }
+    }
+
+    /// `None` when there is no such state.
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        Self::BY_NUMBER.get(usize::from(number)).copied()
+    }
+}
+
 /// Which instances to list. The default lets all pass.
 #[derive(Clone, Debug, Default)]
 pub struct InstanceFilter {

@@ -5,13 +5,11 @@
 //! A version is read for ever.
 
 mod read;
-mod varint;
+pub(crate) mod varint;
 mod write;
 
 pub(super) use read::decode;
 pub(super) use write::encode;
-
-use crate::InstanceState;
 
 /// The format that is written, and the newest that is read.
 pub(super) const VERSION: u8 = 1;
@@ -25,14 +23,6 @@ const NOTE: u8 = 3;
 const WAKE_NONE: u8 = 0;
 const WAKE_NOW: u8 = 1;
 const WAKE_LATER: u8 = 2;
-
-/// States by their number. Never changed; new ones go to the end.
-const STATES: [InstanceState; 4] = [
-    InstanceState::Running,
-    InstanceState::Completed,
-    InstanceState::Failed,
-    InstanceState::Terminated,
-];
 
 /// Why a body does not decode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +41,7 @@ mod tests {
 
     use super::*;
     use crate::journal::{Entry, EntryRef, Note};
-    use crate::{InstanceSummary, TurnRecord};
+    use crate::{InstanceState, InstanceSummary, TurnRecord};
 
     fn turn(id: &str, number: u64, bytes: usize) -> TurnRecord {
         let now = Timestamp::from_micros(1_767_225_600_000_000 + number % 1000 * 731);
@@ -96,7 +86,7 @@ mod tests {
 
     fn all_kinds() -> Vec<Entry> {
         let mut entries = Vec::new();
-        for (state, wake_at) in STATES.into_iter().zip([
+        for (state, wake_at) in InstanceState::BY_NUMBER.into_iter().zip([
             None,
             Some(Timestamp::EPOCH),
             Some(Timestamp::from_micros(1)),

@@ -3,6 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
+use std::str::FromStr;
 
 use reenact_core::ShardId;
 
@@ -19,6 +20,23 @@ impl JournalId {
         let half = || RandomState::new().build_hasher().finish();
         let (low, high) = (half(), half());
         Self(((u128::from(high) << 64) | u128::from(low)).to_le_bytes())
+    }
+}
+
+/// Why a text is no [`JournalId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a journal id has 32 hexadecimal digits")]
+pub struct InvalidJournalId;
+
+/// From the 32 digits that it is shown as.
+impl FromStr for JournalId {
+    type Err = InvalidJournalId;
+    fn from_str(text: &str) -> Result<Self, InvalidJournalId> {
+        if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(InvalidJournalId);
+        }
+        let number = u128::from_str_radix(text, 16).map_err(|_| InvalidJournalId)?;
+        Ok(Self(number.to_be_bytes()))
     }
 }
 
@@ -66,5 +84,14 @@ mod tests {
     fn no_two_random_ids_are_the_same() {
         let ids: std::collections::HashSet<_> = (0..1000).map(|_| JournalId::random()).collect();
         assert_eq!(ids.len(), 1000);
+    }
+
+    #[test]
+    fn an_id_is_read_as_it_is_shown() {
+        let id = JournalId(*b"\x01the journal id\xff");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for text in ["", "0", "+1234567890123456789012345678901", &"0".repeat(33)] {
+            assert_eq!(text.parse::<JournalId>(), Err(InvalidJournalId), "{text}");
+        }
     }
 }

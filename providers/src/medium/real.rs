@@ -136,13 +136,13 @@ fn write_all(mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
 /// Other systems have no such thing; their file systems log names by themselves.
 #[cfg(not(unix))]
-fn sync_directory(_path: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
@@ -159,7 +159,7 @@ fn private_directory() -> DirBuilder {
 }
 
 /// Makes files that are open to their owner only.
-pub(super) fn private_file() -> OpenOptions {
+pub(crate) fn private_file() -> OpenOptions {
     let options = OpenOptions::new();
     #[cfg(unix)]
     let options = {

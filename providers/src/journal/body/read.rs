@@ -3,10 +3,10 @@
 use reenact_core::{ExecutionId, InstanceId, InvalidName, Name, Timestamp};
 
 use super::varint::{apart, take};
-use super::{BodyError, NOTE, PURGED, STATES, TURN, VERSION, WAKE_LATER, WAKE_NONE, WAKE_NOW};
-use crate::InstanceSummary;
+use super::{BodyError, NOTE, PURGED, TURN, VERSION, WAKE_LATER, WAKE_NONE, WAKE_NOW};
 use crate::journal::{EntryRef, TurnRef};
 use crate::limits::MAX_COMMIT_ENTRIES;
+use crate::{InstanceState, InstanceSummary};
 
 /// Fewest bytes of an entry.
 const MIN_ENTRY_BYTES: usize = 2;
@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
         let bytes = &mut self.bytes;
         let (instance, name) = (self.ids.take(bytes)?, self.names.take(bytes)?);
         let flags = bytes.byte()?;
-        let state = *(STATES.get(usize::from(flags & 0x0f)))
+        let state = InstanceState::from_number(flags & 0x0f)
             .ok_or(BodyError::Malformed("an instance is in an unknown state"))?;
         let execution = u32::try_from(bytes.number()?)
             .map_err(|_| BodyError::Malformed("the number of an execution is too large"))?;

@@ -4,7 +4,7 @@
 /// Most bytes of a number.
 const MAX_BYTES: usize = 10;
 
-pub(super) fn put(body: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put(body: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         body.push(number as u8 | 0x80);
         number >>= 7;
@@ -13,7 +13,7 @@ pub(super) fn put(body: &mut Vec<u8>, mut number: u64) {
 }
 
 /// The number, and what follows it. `None` when the bytes end before, or are no number.
-pub(super) fn take(bytes: &[u8]) -> Option<(u64, &[u8])> {
+pub(crate) fn take(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut number = 0_u64;
     for (at, byte) in bytes.iter().enumerate().take(MAX_BYTES) {
         let bits = u64::from(byte & 0x7f);

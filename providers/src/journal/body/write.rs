@@ -7,8 +7,8 @@ use reenact_core::Timestamp;
 
 use super::varint::{difference, put};
 use super::{NOTE, PURGED, TURN, VERSION, WAKE_LATER, WAKE_NONE, WAKE_NOW};
+use crate::TurnRecord;
 use crate::journal;
-use crate::{InstanceState, TurnRecord};
 
 /// Adds the stored form of a commit's entries to `body`, which is empty.
 pub(in crate::journal) fn encode(body: &mut Vec<u8>, entries: &[journal::Entry]) {
@@ -52,7 +52,7 @@ impl<'a> Writer<'a, '_> {
         self.body.push(TURN);
         self.ids.put(self.body, summary.instance.as_str());
         self.names.put(self.body, summary.name.as_str());
-        self.body.push(wake << 4 | state_number(summary.state));
+        self.body.push(wake << 4 | summary.state.number());
         put(self.body, u64::from(summary.execution.0));
         put(self.body, turn.number);
         // Usually there are as many turns as the number of this one says: that is a 0.
@@ -65,16 +65,6 @@ impl<'a> Writer<'a, '_> {
         }
         put_bytes(self.body, &turn.bytes);
         self.now = updated_at;
-    }
-}
-
-/// The number of a state in the list of states. A match, so that a new state asks for its number.
-const fn state_number(state: InstanceState) -> u8 {
-    match state {
-        InstanceState::Running => 0,
-        InstanceState::Completed => 1,
-        InstanceState::Failed => 2,
-        InstanceState::Terminated => 3,
     }
 }
 

@@ -1,0 +1,218 @@
+//! Histories in a file of SQLite. `ARCHIVE.md` beside this crate's sources describes it for people
+//! who look into it with other tools.
+
+mod absorb;
+mod chunk;
+mod filter;
+mod row;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use reenact_core::{ExecutionId, InstanceId, ShardId};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use self::filter::Selection;
+use self::row::{number, stored};
+use super::sqlite::{self, ArchiveError, Failure, Kind, Pool, lock};
+use crate::archive::{Archive, Archived, Part, Stretch};
+use crate::journal::{JournalId, Position};
+use crate::{InstanceFilter, InstanceSummary, ProviderError, StoredTurn};
+
+const KIND: Kind = Kind {
+    what: "an archive of reenact",
+    // "reAr"
+    application_id: 0x7265_4172,
+    version: 1,
+    schema: include_str!("archive/schema.sql"),
+};
+
+/// An [`Archive`] in one file, with SQLite.
+///
+/// Only one process at a time may have it open. What it takes of memory is bounded: 8 MiB for the
+/// connection that writes and 2 MiB for each of four that read, besides what a call itself returns
+/// or takes.
+pub struct SqliteArchive {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Pool,
+}
+
+impl SqliteArchive {
+    /// Makes an archive, readable for its owner only; the directory must be there. A crash leaves
+    /// all of it or nothing.
+    ///
+    /// # Errors
+    /// `Exists`, `Refused`.
+    pub fn create(path: &Path, journal: JournalId) -> Result<Self, ArchiveError> {
+        Ok(Self::on(path, sqlite::create(path, &KIND, journal)?))
+    }
+
+    /// Opens the archive of a store. Unless it is one, nothing on the disk is changed.
+    ///
+    /// # Errors
+    /// Any [`ArchiveError`] but `Exists`.
+    pub fn open(path: &Path, journal: JournalId) -> Result<Self, ArchiveError> {
+        Ok(Self::on(path, sqlite::open(path, &KIND, journal)?))
+    }
+
+    fn on(path: &Path, writer: Connection) -> Self {
+        let path = path.to_owned();
+        Self { writer: Mutex::new(writer), readers: Pool::new(path.clone()), path }
+    }
+
+    /// Reads with several statements that all see the archive at the same instant.
+    fn reading<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Failure>,
+    ) -> Result<T, ProviderError> {
+        let read = || {
+            let mut reader = self.readers.reader()?;
+            // Ends when it is dropped; there is nothing to commit.
+            let transaction = reader.transaction()?;
+            read(&transaction)
+        };
+        read().map_err(|failure: Failure| failure.of(&self.path))
+    }
+}
+
+impl fmt::Debug for SqliteArchive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteArchive").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Archive for SqliteArchive {
+    fn position(&self, shard: ShardId) -> Result<Position, ProviderError> {
+        self.reading(|connection| position(connection, shard))
+    }
+
+    fn absorb(&self, part: &Part<'_>) -> Result<(), ProviderError> {
+        let mut writer = lock(&self.writer);
+        absorb::absorb(&mut writer, part).map_err(|failure| failure.of(&self.path))?;
+        sqlite::keep_log_small(&writer, &self.path);
+        Ok(())
+    }
+
+    fn look_up(&self, instance: &InstanceId) -> Result<Option<Archived>, ProviderError> {
+        self.reading(|connection| row::look_up(connection, instance))
+    }
+
+    fn read(
+        &self,
+        instance: &InstanceId,
+        execution: ExecutionId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Option<Stretch>, ProviderError> {
+        self.reading(|connection| read(connection, instance, execution, from, limit.max(1)))
+    }
+
+    fn list(
+        &self,
+        filter: &InstanceFilter,
+        after: Option<&InstanceId>,
+        limit: usize,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        let Some(selection) = Selection::of(filter, after) else { return Ok(Vec::new()) };
+        self.reading(|connection| {
+            let index = selection.index_by_id(connection)?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let sql = format!(
+                "SELECT {} FROM instances INDEXED BY {index} WHERE {} ORDER BY id LIMIT {limit}",
+                row::COLUMNS,
+                selection.condition()
+            );
+            row::summaries(connection, &sql, selection.values())
+        })
+    }
+
+    fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
+        let Some(selection) = Selection::of(filter, None) else { return Ok(0) };
+        self.reading(|connection| {
+            let condition = selection.condition();
+            let sql = format!("SELECT count(*) FROM instances WHERE {condition}");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let values = rusqlite::params_from_iter(selection.values());
+            Ok(statement.query_row(values, |row| row.get(0).map(number))?)
+        })
+    }
+
+    fn to_wake(&self, shard: ShardId) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.reading(|connection| {
+            let sql = format!(
+                "SELECT {} FROM instances INDEXED BY waking
+                 WHERE shard = ? AND state = 0 AND wake_at IS NOT NULL",
+                row::COLUMNS
+            );
+            row::summaries(connection, &sql, [i64::from(shard.0)])
+        })
+    }
+}
+
+fn position(connection: &Connection, shard: ShardId) -> Result<Position, Failure> {
+    let position = connection
+        .prepare_cached("SELECT segment, offset, sequence FROM shards WHERE shard = ?")?
+        .query_row([shard.0], |row| {
+            let [segment, offset, sequence] = [row.get(0)?, row.get(1)?, row.get(2)?].map(number);
+            Ok(Position { segment, offset, sequence })
+        })
+        .optional()?;
+    Ok(position.unwrap_or(Position::START))
+}
+
+fn read(
+    connection: &Connection,
+    instance: &InstanceId,
+    execution: ExecutionId,
+    from: u64,
+    limit: usize,
+) -> Result<Option<Stretch>, Failure> {
+    let Some(key) = row::key_of(connection, instance)? else { return Ok(None) };
+    let Some(length) = length(connection, key, execution)? else { return Ok(None) };
+    let mut turns = Vec::new();
+    if from >= length {
+        return Ok(Some(Stretch { turns, length }));
+    }
+    let mut chunks = connection.prepare_cached(
+        "SELECT first, count, bytes FROM turns
+         WHERE instance = ?1 AND execution = ?2 AND first >= (
+             SELECT max(first) FROM turns WHERE instance = ?1 AND execution = ?2 AND first <= ?3)
+         ORDER BY first",
+    )?;
+    let mut chunks = chunks.query(params![key, execution.0, stored(from)])?;
+    let corrupt = |reason: &str| row::corrupt(instance, execution, reason);
+    let mut next = from;
+    while turns.len() < limit
+        && let Some(row) = chunks.next()?
+    {
+        let (first, count) = (number(row.get(0)?), number(row.get(1)?));
+        if first > next {
+            return Err(corrupt("turns are missing"));
+        }
+        let blob = row.get_ref(2)?.as_blob().map_err(|_| corrupt("turns are no blob"))?;
+        let chunk = chunk::decode(instance, execution, first, count, blob).map_err(corrupt)?;
+        let wanted = (first..).zip(chunk).filter(|(number, _)| *number >= next);
+        let wanted = wanted.take(limit - turns.len());
+        turns.extend(wanted.map(|(number, bytes)| StoredTurn { number, bytes: bytes.into() }));
+        next = next.max(first.saturating_add(count));
+    }
+    if turns.len() < limit && next < length {
+        return Err(corrupt("turns are missing"));
+    }
+    Ok(Some(Stretch { turns, length }))
+}
+
+/// How many turns of an execution there are; `None` when there are none.
+fn length(
+    connection: &Connection,
+    key: i64,
+    execution: ExecutionId,
+) -> Result<Option<u64>, Failure> {
+    let mut last = connection.prepare_cached(
+        "SELECT first + count FROM turns WHERE instance = ? AND execution = ?
+         ORDER BY first DESC LIMIT 1",
+    )?;
+    Ok(last.query_row(params![key, execution.0], |row| row.get(0).map(number)).optional()?)
+}

@@ -1,0 +1,184 @@
+//! From a filter to a condition, and to the index that serves it.
+
+use reenact_core::InstanceId;
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+use super::{Failure, stored};
+use crate::{InstanceFilter, InstanceState, TimeRange};
+
+/// As many instances that have finished in a range of time are sorted by id. More of them are so
+/// dense among the others that going through all by id finds a page soon.
+const MAX_SORTED: u32 = 10_000;
+
+/// A `WHERE`, in parts that must all be true.
+pub(super) struct Selection {
+    terms: Vec<String>,
+    values: Vec<Value>,
+    index: Index,
+    /// What the index `finished` alone can tell, when the filter has such a range.
+    finished: Option<String>,
+}
+
+/// The indices in which instances are ordered by id.
+#[derive(Clone, Copy)]
+enum Index {
+    All,
+    Running,
+    Failed,
+}
+
+impl Selection {
+    /// `None` when nothing can pass.
+    pub(super) fn of(filter: &InstanceFilter, after: Option<&InstanceId>) -> Option<Self> {
+        let created = Times::of(filter.created)?;
+        let finished = Times::of(filter.finished)?;
+        let (terms, values) = (Vec::new(), Vec::new());
+        let mut selection = Self { terms, values, index: Index::All, finished: None };
+        selection.states(&filter.states);
+        selection.ids(filter.id_prefix.as_deref().unwrap_or(""), after);
+        if let Some(name) = &filter.name {
+            selection.compare("name =", name.as_str());
+        }
+        selection.terms.extend(created.within("created_at"));
+        if let Some(finished) = finished.within("updated_at") {
+            if matches!(selection.index, Index::Running) {
+                return None;
+            }
+            // Word for word what the index is limited to, or it is not used.
+            selection.finished = Some(format!("state <> 0 AND {finished}"));
+            selection.terms.extend(selection.finished.clone());
+        }
+        Some(selection)
+    }
+
+    /// The condition, with a question mark for each of the values.
+    pub(super) fn condition(&self) -> String {
+        if self.terms.is_empty() { "1".to_owned() } else { self.terms.join(" AND ") }
+    }
+
+    pub(super) fn values(&self) -> &[Value] {
+        &self.values
+    }
+
+    /// The index from which a page ordered by id comes soonest.
+    pub(super) fn index_by_id(&self, connection: &Connection) -> Result<&'static str, Failure> {
+        if let Some(finished) = &self.finished {
+            let sql = format!(
+                "SELECT count(*) FROM (SELECT 1 FROM instances INDEXED BY finished
+                 WHERE {finished} LIMIT {MAX_SORTED})"
+            );
+            let count: u32 = connection.query_row(&sql, [], |row| row.get(0))?;
+            if count < MAX_SORTED {
+                return Ok("finished");
+            }
+        }
+        Ok(match self.index {
+            Index::All => "by_id",
+            Index::Running => "running",
+            Index::Failed => "failed",
+        })
+    }
+
+    fn states(&mut self, states: &[InstanceState]) {
+        if states.is_empty() {
+            return;
+        }
+        let mut numbers: Vec<u8> = states.iter().map(|state| state.number()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        // Word for word what an index is limited to, or it is not used.
+        if numbers == [0] {
+            self.index = Index::Running;
+            self.terms.push("state = 0".to_owned());
+            return;
+        }
+        if numbers.iter().all(|number| *number >= 2) {
+            self.index = Index::Failed;
+            self.terms.push("state >= 2".to_owned());
+        }
+        let numbers: Vec<String> = numbers.iter().map(u8::to_string).collect();
+        // With a plus, or SQLite puts a single number in place of the column in all terms, and then
+        // sees no index that fits.
+        self.terms.push(format!("+state IN ({})", numbers.join(", ")));
+    }
+
+    fn ids(&mut self, prefix: &str, after: Option<&InstanceId>) {
+        if let Some(after) = after {
+            self.compare("id >", after.as_str());
+        }
+        if !prefix.is_empty() {
+            self.compare("id >=", prefix);
+        }
+        if let Some(end) = behind_prefix(prefix) {
+            self.compare("id <", &end);
+        }
+    }
+
+    fn compare(&mut self, comparison: &str, value: &str) {
+        self.terms.push(format!("{comparison} ?"));
+        self.values.push(Value::Text(value.to_owned()));
+    }
+}
+
+/// The first text behind all those that begin so; `None` when there is none. The order of texts is
+/// that of their characters' numbers, and so that of their bytes.
+fn behind_prefix(prefix: &str) -> Option<String> {
+    let kept = prefix.trim_end_matches(char::MAX);
+    let last = kept.chars().next_back()?;
+    let next = match last {
+        // There are no characters in between.
+        '\u{d7ff}' => '\u{e000}',
+        last => char::from_u32(u32::from(last) + 1)?,
+    };
+    Some(format!("{}{next}", &kept[..kept.len() - last.len_utf8()]))
+}
+
+/// The times of a range.
+enum Times {
+    All,
+    /// From the first to the last.
+    Between(u64, u64),
+}
+
+impl Times {
+    /// `None` when there is no time in it.
+    fn of(range: TimeRange) -> Option<Self> {
+        if range.is_unlimited() {
+            return Some(Self::All);
+        }
+        let first = range.from.map_or(0, |from| from.as_micros());
+        let last = match range.until {
+            Some(until) => until.as_micros().checked_sub(1)?,
+            None => u64::MAX,
+        };
+        (first <= last).then_some(Self::Between(first, last))
+    }
+
+    /// That a time is one of them; `None` when every one is.
+    fn within(&self, column: &str) -> Option<String> {
+        let Self::Between(first, last) = self else { return None };
+        let (first, last) = (stored(*first), stored(*last));
+        // What is 2^63 or more is stored below 0: a range that goes past it is in two parts.
+        Some(if first <= last {
+            format!("{column} BETWEEN {first} AND {last}")
+        } else {
+            format!("({column} >= {first} OR {column} <= {last})")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_a_prefix_is_the_first_text_that_does_not_begin_so() {
+        assert_eq!(behind_prefix("").as_deref(), None);
+        assert_eq!(behind_prefix("ab").as_deref(), Some("ac"));
+        assert_eq!(behind_prefix("a\u{7f}").as_deref(), Some("a\u{80}"));
+        assert_eq!(behind_prefix("a\u{d7ff}").as_deref(), Some("a\u{e000}"));
+        assert_eq!(behind_prefix("a\u{10ffff}\u{10ffff}").as_deref(), Some("b"));
+        assert_eq!(behind_prefix("\u{10ffff}").as_deref(), None);
+    }
+}

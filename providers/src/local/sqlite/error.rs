@@ -1,0 +1,133 @@
+//! What can go wrong with a file of SQLite.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use crate::journal::JournalId;
+use crate::{Place, ProviderError};
+
+/// Why a file of a store cannot be made or opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArchiveError {
+    /// There is no such file. Nothing was changed. Put it back where it was.
+    #[error("{} does not exist", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// One is to be made, and something of that name is there. Nothing was changed.
+    #[error("{} exists already; nothing was changed", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is whole, but of another store. Nothing was changed. Put it back where it came from.
+    #[error("{} is of the store {found}, this one is {expected}; nothing was changed", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        found: JournalId,
+        /// Whose it should be.
+        expected: JournalId,
+    },
+    /// A newer reenact has written it. Nothing was changed. Open it with that one.
+    #[error(
+        "{} has format version {found}, this reenact reads up to {supported}; nothing was changed",
+        path.display()
+    )]
+    NewerFormat {
+        /// The file.
+        path: PathBuf,
+        /// The version that is there.
+        found: u32,
+        /// The newest version that can be read.
+        supported: u32,
+    },
+    /// Something else is in its place, or its beginning has rotted. Nothing was changed.
+    #[error("{} is not what belongs there: {reason}; nothing was changed", path.display())]
+    NotAnArchive {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The system or SQLite refused: look at the path, its permissions and the room on the disk.
+    #[error("{} cannot be used: {source}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// The failure underneath.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl ArchiveError {
+    pub(super) fn refused(path: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Refused { path: path.to_owned(), source: source.into() }
+    }
+
+    pub(super) fn not_an_archive(path: &Path, reason: impl Into<String>) -> Self {
+        Self::NotAnArchive { path: path.to_owned(), reason: reason.into() }
+    }
+}
+
+/// What goes wrong between the statements of one call, before it is said of which file.
+#[derive(Debug)]
+pub(in crate::local) enum Failure {
+    /// SQLite's.
+    Sqlite(rusqlite::Error),
+    /// What is stored is not what was written.
+    Corrupt {
+        /// Where in the file.
+        at: String,
+        /// What is wrong there.
+        reason: String,
+    },
+}
+
+impl Failure {
+    pub(in crate::local) fn corrupt(at: impl ToString, reason: impl Into<String>) -> Self {
+        Self::Corrupt { at: at.to_string(), reason: reason.into() }
+    }
+
+    /// What it is to a caller: a failure of the file at `path`.
+    pub(in crate::local) fn of(self, path: &Path) -> ProviderError {
+        let path = path.display();
+        match self {
+            Self::Corrupt { at, reason } => {
+                ProviderError::Corrupt { place: Place(format!("{path}, {at}")), reason }
+            }
+            Self::Sqlite(error) if is_rot(&error) => {
+                ProviderError::Corrupt { place: Place(path.to_string()), reason: error.to_string() }
+            }
+            Self::Sqlite(error) => ProviderError::Unavailable {
+                reason: format!("{path}: {error}"),
+                source: Some(Box::new(error)),
+            },
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// Whether it is the stored bytes that are wrong, so that trying again is of no use.
+pub(super) fn is_rot(error: &rusqlite::Error) -> bool {
+    use rusqlite::{Error, ErrorCode};
+    matches!(
+        error,
+        Error::FromSqlConversionFailure(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::InvalidColumnType(..)
+            | Error::Utf8Error(..)
+    ) || matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    )
+}

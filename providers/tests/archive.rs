@@ -1,0 +1,23 @@
+//! Archives keep what they are given, and tell what is wrong with it.
+#![allow(clippy::unwrap_used, reason = "in a test, an error that nobody expects is to panic")]
+
+#[path = "archive/kit.rs"]
+mod kit;
+#[path = "archive/suite.rs"]
+#[macro_use]
+mod suite;
+#[path = "archive/files.rs"]
+mod files;
+#[path = "archive/rot.rs"]
+mod rot;
+
+mod sqlite {
+    use reenact_providers::local::SqliteArchive;
+
+    use crate::kit::{JOURNAL, Scratch};
+
+    archive_suite!(|check: fn(&SqliteArchive)| {
+        let scratch = Scratch::new();
+        check(&SqliteArchive::create(&scratch.path("archive.db"), JOURNAL).unwrap());
+    });
+}
