@@ -101,9 +101,11 @@ pub use reenact_core::{
 pub use reenact_macros::{activity, orchestration};
 pub use reenact_providers as providers;
 pub use reenact_providers::{
-    InMemory, InstanceFilter, InstancePage, InstanceState, InstanceSummary, ManualClock,
+    InMemory, InstanceFilter, InstancePage, InstanceState, InstanceSummary, ManualClock, OpenError,
     PageRequest, Provider, ProviderError, SystemClock, TimeRange,
 };
+#[cfg(feature = "local")]
+pub use reenact_providers::{Local, LocalOptions};
 pub use start::StartNew;
 pub use status::InstanceStatus;
 

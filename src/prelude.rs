@@ -7,3 +7,5 @@ pub use crate::{
     DurableOutput, Host, HostOptions, InMemory, InstanceHandle, InstanceId, Orchestration,
     OrchestrationContext, OrchestrationError, activity, orchestration,
 };
+#[cfg(feature = "local")]
+pub use crate::{Local, LocalOptions};

@@ -1,10 +1,13 @@
-//! The tour: five steps, each of which must do what it says.
+//! The tour: six steps, each of which must do what it says.
 
 mod change;
 mod failure;
 mod fan_out;
 mod follow;
+#[cfg(feature = "local")]
+mod killed;
 mod page;
+mod place;
 mod race;
 mod replay;
 mod survey;
@@ -15,14 +18,19 @@ use std::time::Duration;
 
 use failure::{Failure, Held};
 use page::Page;
+pub(crate) use place::Choice;
+use place::Place;
+
+#[cfg(feature = "local")]
+pub(crate) use killed::WORKER;
 
 /// Longer than any step takes on a slow machine: a step that hangs has failed.
 const STEP_LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs the tour. The exit code tells whether every step held.
-pub(crate) async fn run() -> ExitCode {
+pub(crate) async fn run(choice: &Choice) -> ExitCode {
     let mut page = Page::new();
-    match all_steps(&mut page).await {
+    match all_steps(&mut page, choice).await {
         Ok(()) => ExitCode::SUCCESS,
         Err((step, failure)) => {
             eprintln!("\nstep {step} failed: {failure}");
@@ -31,15 +39,35 @@ pub(crate) async fn run() -> ExitCode {
     }
 }
 
-async fn all_steps(page: &mut Page) -> Result<(), (u32, Failure)> {
-    page.line(concat!("reenact ", env!("CARGO_PKG_VERSION"), ": a tour in five steps"))
-        .map_err(|failure| (0, failure))?;
-    let recorded = step(1, survey::show(page)).await?;
+async fn all_steps(page: &mut Page, choice: &Choice) -> Result<(), (u32, Failure)> {
+    let place = step(0, begin(page, choice)).await?;
+    let recorded = step(1, survey::show(page, &place)).await?;
     step(2, replay::show(page, &recorded)).await?;
-    step(3, fan_out::show(page)).await?;
-    step(4, race::show(page)).await?;
-    step(5, change::show(page)).await?;
-    page.line("\nAll five steps held.").map_err(|failure| (5, failure))
+    step(3, fan_out::show(page, &place)).await?;
+    step(4, race::show(page, &place)).await?;
+    step(5, change::show(page, &place)).await?;
+    #[cfg(feature = "local")]
+    step(6, killed::show(page, &place)).await?;
+    page.line("\nAll steps held.").map_err(|failure| (6, failure))
+}
+
+async fn begin(page: &mut Page, choice: &Choice) -> Held<Place> {
+    page.line(concat!("reenact ", env!("CARGO_PKG_VERSION"), ": a tour"))?;
+    let place = Place::new(choice)?;
+    page.say(format_args!("Its state is {}.", place.describe()))?;
+    Ok(place)
+}
+
+/// Is the process that step 6 kills.
+#[cfg(feature = "local")]
+pub(crate) async fn work(directory: &std::path::Path, run: &str) -> ExitCode {
+    match killed::work(directory, run).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("the worker failed: {failure}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 async fn step<T>(number: u32, shown: impl Future<Output = Held<T>>) -> Result<T, (u32, Failure)> {

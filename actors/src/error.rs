@@ -6,7 +6,7 @@ use reenact_core::{
     InstanceId, InvalidName, MalformedHistory, Name, Nondeterminism, OrchestrationError,
     PayloadError,
 };
-use reenact_providers::ProviderError;
+use reenact_providers::{OpenError, ProviderError};
 
 /// The result of most calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -140,6 +140,13 @@ pub enum Error {
         #[source]
         source: Arc<ProviderError>,
     },
+    /// A store cannot be opened. What is stored is as it was.
+    #[error("the store cannot be opened: {source}")]
+    Open {
+        /// Why, and what to do about it.
+        #[source]
+        source: Arc<OpenError>,
+    },
     /// What is stored of the instance does not decode.
     #[error("instance `{instance}`: its stored history is not readable: {reason}")]
     Unreadable {
@@ -150,7 +157,8 @@ pub enum Error {
     },
     /// A host needs a provider.
     #[error(
-        "no provider was given; say where the logs are, for instance `.provider(InMemory::new())`"
+        "no provider was given; say where the logs are, for instance \
+         `.provider(Local::open(\"orders.reenact\")?)`"
     )]
     NoProvider,
     /// The runtime's own actors could not be started.
@@ -159,6 +167,12 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+}
+
+impl From<OpenError> for Error {
+    fn from(source: OpenError) -> Self {
+        Self::Open { source: Arc::new(source) }
+    }
 }
 
 impl From<ProviderError> for Error {

@@ -72,6 +72,74 @@ pub enum ProviderError {
     },
 }
 
+/// Why a store cannot be opened. What is stored is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Somebody else has it open. Stop that one first.
+    #[error("{place} is in use by {holder}; stop it first, one process at a time can open a store")]
+    InUse {
+        /// The store.
+        place: String,
+        /// Who has it.
+        holder: String,
+    },
+    /// There is something else. Choose a place that is empty or does not exist yet.
+    #[error(
+        "{place} is no store of reenact: {reason}; choose one that is empty or is not there yet"
+    )]
+    NotAStore {
+        /// Where the store should be.
+        place: String,
+        /// What is there instead.
+        reason: String,
+    },
+    /// A newer reenact has written it. Open it with that one.
+    #[error("{place} has format version {found}, this reenact reads up to {supported}")]
+    NewerFormat {
+        /// What has the format.
+        place: String,
+        /// The version that is there.
+        found: u32,
+        /// The newest version that can be read.
+        supported: u32,
+    },
+    /// A part of the store is not there. Put it back where it was.
+    #[error("{place} is missing; put it back, the store is not whole without it")]
+    Missing {
+        /// What is missing.
+        place: String,
+    },
+    /// A part of the store belongs to another one. Put back the one that belongs here.
+    #[error("{place} does not belong to this store: {reason}; put back the one that does")]
+    Foreign {
+        /// What does not belong here.
+        place: String,
+        /// Whose it is, and whose it should be.
+        reason: String,
+    },
+    /// What is stored is not what was written. Keep a copy of it, and put back what is known to be
+    /// good.
+    #[error(
+        "{place} is damaged: {reason}; keep a copy of it, and put back what is known to be good"
+    )]
+    Damaged {
+        /// Where.
+        place: String,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// The system refused: for want of room or rights, for example.
+    #[error("{place} cannot be opened: {source}")]
+    Refused {
+        /// What should be opened.
+        place: String,
+        /// The failure underneath.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
 /// A place in a store, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place(pub String);

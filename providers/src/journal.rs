@@ -43,6 +43,8 @@ mod checkpoint;
 mod checkpointer;
 mod commit;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod head;
 mod identity;
 mod record;

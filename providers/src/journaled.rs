@@ -18,7 +18,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
 
-use self::shard::{Handover, Shard};
+use self::shard::{Handover, Known, Shard};
 use self::thread::{Common, ShardThread};
 use crate::archive::Archive;
 use crate::journal::{self, Identity, JournalId};
@@ -39,8 +39,9 @@ pub struct Journaled<M: Medium, A: Archive> {
 struct Inner<M: Medium, A: Archive> {
     /// Dropped first: its threads use the rest.
     threads: Box<[ShardThread]>,
-    shards: Box<[Arc<Shard<M, A>>]>,
     archive: Arc<A>,
+    /// Dropped last: the media may hold the lock of the store.
+    shards: Box<[Arc<Shard<M, A>>]>,
     handover: Arc<Handover>,
     clock: Arc<dyn TimerScheduler>,
 }
@@ -169,11 +170,12 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
         limit: usize,
     ) -> Result<TurnPage, ProviderError> {
         let shard = self.shard_of(instance);
-        if let Some(known) = shard.read_known(instance, execution, from, limit) {
-            return known;
-        }
+        let end = match shard.read_known(instance, execution, from, limit) {
+            Known::Page(page) => return page,
+            Known::AskArchive { end } => end,
+        };
         let (shard, instance) = (Arc::clone(shard), instance.clone());
-        self.aside(move |_| shard.read_archived(&instance, execution, from, limit)).await
+        self.aside(move |_| shard.read_archived(&instance, execution, from, limit, end)).await
     }
 
     async fn summary(

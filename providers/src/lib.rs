@@ -23,12 +23,15 @@ pub mod local;
 pub mod medium;
 mod memory;
 mod ownership;
+mod queue;
 mod router;
 mod store;
 mod timer;
 mod tip;
 
-pub use error::{Place, ProviderError};
+pub use error::{OpenError, Place, ProviderError};
+#[cfg(feature = "local")]
+pub use local::{Local, LocalOptions};
 pub use memory::InMemory;
 pub use router::{Delivery, DeliveryId, ExternalEventRouter, Message};
 pub use store::{

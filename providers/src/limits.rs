@@ -28,6 +28,10 @@ pub const FULL_QUEUE_RETRY: Duration = Duration::from_secs(1);
 /// The number of shards of a new store when nobody chooses another.
 pub const DEFAULT_SHARDS: u32 = 4;
 
+/// The number of shards of a new local store when nobody chooses another: each has a disk sync of
+/// its own under way, and one machine has one disk.
+pub const DEFAULT_LOCAL_SHARDS: u32 = 2;
+
 /// Most shards of one store.
 pub const MAX_SHARDS: u32 = 4096;
 

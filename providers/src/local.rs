@@ -1,9 +1,297 @@
-//! What a store on one machine is made of.
+//! Durable on one machine: a directory.
+//!
+//! | in it | what |
+//! |---|---|
+//! | `STORE` | what it is: format, name of the store, number of shards |
+//! | `LOCK` | locked by the one process that has it open, and says which |
+//! | `shard-0000`, ... | the journal of each shard: see `JOURNAL.md` |
+//! | `archive.db` | the histories that the journals have handed on: see `ARCHIVE.md` |
+//! | `messages.db` | messages to shards from outside their owners |
 
 mod archive;
-#[allow(dead_code, reason = "what a store on one machine routes by")]
+mod identity;
 mod messages;
 mod sqlite;
 
 pub use archive::SqliteArchive;
 pub use sqlite::ArchiveError;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fs, io};
+
+use self::identity::StoreIdentity;
+use self::messages::Messages;
+use crate::journal::JournalId;
+use crate::journaled::{Journaled, Options};
+use crate::limits::{DEFAULT_LOCAL_SHARDS, MAX_SHARDS};
+use crate::medium::lock::LOCK;
+use crate::medium::{Directory, Medium, MediumError, RealDisk, StoreLock};
+use crate::{
+    ExternalEventRouter, HistoryStore, OpenError, Provider, ProviderError, ShardLease, SystemClock,
+    TimerScheduler,
+};
+
+/// What the store says about itself.
+const STORE: &str = "STORE";
+
+/// The histories.
+const ARCHIVE: &str = "archive.db";
+
+/// The messages.
+const MESSAGES: &str = "messages.db";
+
+/// How the directories of the journals begin.
+const SHARD: &str = "shard-";
+
+/// The default store of a program on one machine: a directory that no other process uses at the same
+/// time. What is acknowledged survives a crash of the process and of the machine.
+///
+/// Clones are the same store. When the last one is dropped, it is closed; that waits for what is
+/// being written.
+///
+/// ```
+/// # fn main() -> Result<(), reenact_providers::OpenError> {
+/// # let scratch = std::env::temp_dir().join(format!("reenact-doc-{}", std::process::id()));
+/// # let path = &scratch;
+/// use reenact_providers::{Local, Provider};
+///
+/// let store = Local::open(path)?; // it is made if it is not there
+/// assert_eq!(store.shards(), 2);
+/// # drop(store);
+/// # std::fs::remove_dir_all(path).expect("it is there");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Local {
+    histories: Journaled<Directory<RealDisk>, SqliteArchive>,
+    messages: Arc<Messages>,
+    clock: Arc<dyn TimerScheduler>,
+}
+
+/// How a local store is opened; take over what you do not set with `..LocalOptions::default()`.
+#[derive(Clone)]
+pub struct LocalOptions {
+    /// The number of shards, if the store is made now: 0 counts as 1, and more than
+    /// [`MAX_SHARDS`] as that. A store that is there keeps its own for ever. More shards use more
+    /// processors; fewer put more into each sync of the disk.
+    pub shards: u32,
+    /// The clock that durable timers run on.
+    pub clock: Arc<dyn TimerScheduler>,
+    /// How journals and memory are used.
+    pub journaled: Options,
+}
+
+impl Default for LocalOptions {
+    fn default() -> Self {
+        Self {
+            shards: DEFAULT_LOCAL_SHARDS,
+            clock: Arc::new(SystemClock),
+            journaled: Options::default(),
+        }
+    }
+}
+
+impl Local {
+    /// Opens a store, and makes it if there is nothing at `path`; the directory that it is to be in
+    /// must be there. The same as [`LocalOptions::open`] with the default.
+    ///
+    /// # Errors
+    /// [`OpenError`]; what is stored is as it was then.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        LocalOptions::default().open(path)
+    }
+}
+
+impl LocalOptions {
+    /// Opens a store, and makes it if there is nothing at `path`; the directory that it is to be in
+    /// must be there. Reads what the journals have that the archive has not; that takes a second at
+    /// most for each 64 MiB, and blocks.
+    ///
+    /// # Errors
+    /// [`OpenError`]; what is stored is as it was then.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Local, OpenError> {
+        let site = Site { path: path.as_ref().to_owned() };
+        let is_new = site.look()?.is_new();
+        let root = if is_new { RealDisk::make(&site.path) } else { RealDisk::open(&site.path) };
+        let root = root.map_err(|error| refused(&site.path, error))?;
+        let lock = Arc::new(StoreLock::acquire(&site.path)?);
+        // Another process may have made it meanwhile.
+        let identity = match site.look()? {
+            Found::Store(identity) => identity,
+            Found::Nothing => site.make(&root, self)?,
+        };
+        self.open_parts(&site, identity, &lock)
+    }
+
+    fn open_parts(
+        &self,
+        site: &Site,
+        identity: StoreIdentity,
+        lock: &Arc<StoreLock>,
+    ) -> Result<Local, OpenError> {
+        let StoreIdentity { journal, shards } = identity;
+        let mut media = Vec::new();
+        for shard in 0..shards {
+            let path = site.shard(shard);
+            let disk = RealDisk::open(&path).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => OpenError::Missing { place: path.display().to_string() },
+                _ => refused(&path, error),
+            })?;
+            media.push(Directory::new(disk.under(lock)));
+        }
+        let archive = SqliteArchive::open(&site.path.join(ARCHIVE), journal)?;
+        let clock = Arc::clone(&self.clock);
+        let messages =
+            Messages::open(&site.path.join(MESSAGES), journal, shards, Arc::clone(&clock))?
+                .under(lock);
+        let histories =
+            Journaled::open(journal, media, archive, Arc::clone(&clock), self.journaled)
+                .map_err(|error| site.not_opened(error))?;
+        Ok(Local { histories, messages: Arc::new(messages), clock })
+    }
+}
+
+/// Where a store is or is to be.
+struct Site {
+    path: PathBuf,
+}
+
+enum Found {
+    /// Nothing, or the beginnings of a store that was never made.
+    Nothing,
+    Store(StoreIdentity),
+}
+
+impl Found {
+    const fn is_new(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+}
+
+impl Site {
+    fn shard(&self, shard: u32) -> PathBuf {
+        self.path.join(format!("{SHARD}{shard:04}"))
+    }
+
+    /// What is there. Changes nothing.
+    fn look(&self) -> Result<Found, OpenError> {
+        let root = match RealDisk::open(&self.path) {
+            Ok(root) => root,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                return Err(self.is_none("it is no directory".to_owned()));
+            }
+            Err(error) => return Err(refused(&self.path, error)),
+        };
+        let file = self.path.join(STORE);
+        let stored = Directory::new(root).load(STORE, identity::MAX_BYTES);
+        match stored.map_err(|error| refused(&file, error))? {
+            Some(stored) => {
+                StoreIdentity::decode(&stored, &file.display().to_string()).map(Found::Store)
+            }
+            None => self.is_unused().map(|()| Found::Nothing),
+        }
+    }
+
+    /// Whether a store may be made here: there is nothing, or what is left of one that was being made.
+    fn is_unused(&self) -> Result<(), OpenError> {
+        let failed = |error| refused(&self.path, error);
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(SHARD) && entry.path().is_dir() {
+                if fs::read_dir(entry.path()).map_err(failed)?.next().is_some() {
+                    let reason = format!("there is a `{name}`, and the file `{STORE}` is missing");
+                    return Err(self.is_none(reason));
+                }
+            } else if !is_of_a_beginning(&name) {
+                return Err(self.is_none(format!("there is a `{name}` in it, and no `{STORE}`")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a store; it is there once its identity is.
+    fn make(&self, root: &RealDisk, options: &LocalOptions) -> Result<StoreIdentity, OpenError> {
+        let journal = JournalId::random();
+        let identity = StoreIdentity { journal, shards: options.shards.clamp(1, MAX_SHARDS) };
+        let failed = |error| refused(&self.path, error);
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if is_of_a_database(&name) {
+                fs::remove_file(entry.path()).map_err(|error| refused(&entry.path(), error))?;
+            }
+        }
+        drop(SqliteArchive::create(&self.path.join(ARCHIVE), journal)?);
+        let (messages, clock) = (self.path.join(MESSAGES), Arc::clone(&options.clock));
+        drop(Messages::create(&messages, journal, identity.shards, clock)?);
+        for shard in 0..identity.shards {
+            let path = self.shard(shard);
+            RealDisk::make(&path).map_err(|error| refused(&path, error))?;
+        }
+        let root = Directory::new(root.clone());
+        root.replace(STORE, identity.encode().as_bytes()).map_err(failed_medium(&self.path))?;
+        Ok(identity)
+    }
+
+    fn is_none(&self, reason: String) -> OpenError {
+        OpenError::NotAStore { place: self.path.display().to_string(), reason }
+    }
+
+    fn not_opened(&self, error: ProviderError) -> OpenError {
+        let within = self.path.display();
+        match error {
+            ProviderError::Corrupt { place, reason } => {
+                OpenError::Damaged { place: format!("{within}: {place}"), reason }
+            }
+            error => refused(&self.path, error),
+        }
+    }
+}
+
+fn is_of_a_database(name: &str) -> bool {
+    [ARCHIVE, MESSAGES].iter().any(|database| name.starts_with(database))
+}
+
+fn is_of_a_beginning(name: &str) -> bool {
+    name == LOCK || name == "STORE.new" || is_of_a_database(name)
+}
+
+fn failed_medium(path: &Path) -> impl Fn(MediumError) -> OpenError {
+    |error| refused(path, error)
+}
+
+fn refused(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> OpenError {
+    OpenError::Refused { place: path.display().to_string(), source: Box::new(error) }
+}
+
+impl Provider for Local {
+    fn shards(&self) -> u32 {
+        self.histories.shards()
+    }
+
+    fn histories(&self) -> Arc<dyn HistoryStore> {
+        Arc::new(self.histories.clone())
+    }
+
+    fn router(&self) -> Arc<dyn ExternalEventRouter> {
+        self.messages.clone()
+    }
+
+    fn timers(&self) -> Arc<dyn TimerScheduler> {
+        Arc::clone(&self.clock)
+    }
+
+    fn leases(&self) -> Arc<dyn ShardLease> {
+        Arc::new(self.histories.clone())
+    }
+}
+
+impl std::fmt::Debug for Local {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Local").field("histories", &self.histories).finish_non_exhaustive()
+    }
+}

@@ -12,14 +12,14 @@ mod disk;
 #[cfg(any(test, feature = "conformance"))]
 pub mod fake;
 #[cfg(feature = "local")]
-mod lock;
+pub(crate) mod lock;
 #[cfg(feature = "local")]
 pub(crate) mod real;
 
 pub use directory::Directory;
 pub use disk::{Disk, DiskFile};
 #[cfg(feature = "local")]
-pub use lock::{LockError, StoreLock};
+pub use lock::StoreLock;
 #[cfg(feature = "local")]
 pub use real::{RealDisk, RealFile};
 

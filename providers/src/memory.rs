@@ -1,18 +1,16 @@
 //! The reference model of a provider: everything in memory, no files.
 
 mod log;
-mod queue;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
-use tokio::sync::Notify;
 
 use self::log::Log;
-use self::queue::Queue;
 use crate::limits::{DEFAULT_SHARDS, MAX_SHARDS, check_batch, check_message, check_purge};
 use crate::ownership::{Ownership, check_shard};
+use crate::queue::Mailbox;
 use crate::{
     Batch, Delivery, DeliveryId, ExternalEventRouter, HistoryStore, InstanceFilter, InstancePage,
     InstanceSummary, Lease, Message, PageRequest, Provider, ProviderError, ShardLease, SystemClock,
@@ -43,9 +41,7 @@ struct Hub {
 /// Shards share nothing, so that their owners never wait for each other.
 struct Shard {
     state: Mutex<State>,
-    queue: Mutex<Queue>,
-    /// A message came into the queue.
-    arrived: Notify,
+    mail: Mailbox,
 }
 
 /// What an append must see unchanging.
@@ -100,11 +96,7 @@ impl InMemory {
 impl Shard {
     fn new(shard: ShardId) -> Self {
         let state = State { ownership: Ownership::new(shard), log: Log::default(), commits: 0 };
-        Self {
-            state: Mutex::new(state),
-            queue: Mutex::new(Queue::default()),
-            arrived: Notify::new(),
-        }
+        Self { state: Mutex::new(state), mail: Mailbox::default() }
     }
 }
 
@@ -250,44 +242,18 @@ impl ExternalEventRouter for InMemory {
     async fn send(&self, shard: ShardId, message: Message) -> Result<(), ProviderError> {
         let shard = self.shard(shard)?;
         check_message(&message)?;
-        lock(&shard.queue).push(message)?;
-        shard.arrived.notify_waiters();
+        shard.mail.queue().push(message)?;
+        shard.mail.announce();
         Ok(())
     }
 
     async fn receive(&self, shard: ShardId, limit: usize) -> Result<Vec<Delivery>, ProviderError> {
-        let shard = self.shard(shard)?;
-        loop {
-            // Listen before looking, so that no message comes in between unnoticed.
-            let arrived = shard.arrived.notified();
-            tokio::pin!(arrived);
-            arrived.as_mut().enable();
-
-            let now = self.hub.clock.now();
-            let visible_again = {
-                let mut queue = lock(&shard.queue);
-                let deliveries = queue.take(limit, now);
-                if !deliveries.is_empty() {
-                    return Ok(deliveries);
-                }
-                queue.next_visible()
-            };
-            let redelivery = async {
-                match visible_again {
-                    Some(at) => self.hub.clock.sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                biased;
-                () = arrived => {}
-                () = redelivery => {}
-            }
-        }
+        let clock = &*self.hub.clock;
+        Ok(self.shard(shard)?.mail.receive(limit, clock).await)
     }
 
     async fn acknowledge(&self, shard: ShardId, delivery: DeliveryId) -> Result<(), ProviderError> {
-        lock(&self.shard(shard)?.queue).acknowledge(delivery);
+        self.shard(shard)?.mail.queue().acknowledge(delivery);
         Ok(())
     }
 }

@@ -21,3 +21,11 @@ mod sqlite {
         check(&SqliteArchive::create(&scratch.path("archive.db"), JOURNAL).unwrap());
     });
 }
+
+/// What stands for an archive in other tests must be one.
+mod fake {
+    use reenact_providers::archive::fake::FakeArchive;
+    use reenact_providers::medium::fake::FakeDisk;
+
+    archive_suite!(|check: fn(&FakeArchive)| check(&FakeArchive::new(FakeDisk::new())));
+}

@@ -6,6 +6,7 @@ use reenact::{Error, Event, InstanceState, InstanceStatus, ParkReason};
 use super::failure::{Failure, Held, same};
 use super::follow::Follower;
 use super::page::Page;
+use super::place::{Place, make_room};
 use super::texts::{self, Counts, README, count_text, count_word};
 
 const ID: &str = "review";
@@ -30,26 +31,22 @@ async fn changed_review(
 }
 
 /// Starts an instance, changes the code under it, and changes it back.
-pub(crate) async fn show(page: &mut Page) -> Held {
+pub(crate) async fn show(page: &mut Page, place: &Place) -> Held {
     page.title(5, "A change of code that the log does not allow")?;
-    let store = InMemory::new();
-    let before = started(page, &store).await?;
-    refused(page, &store, before).await?;
-    finished(page, &store).await
+    let before = started(page, place).await?;
+    refused(page, place, before).await?;
+    finished(page, place).await
 }
 
-async fn host_of(store: &InMemory, orchestration: impl Orchestration) -> Held<Host> {
-    let host = Host::builder()
-        .provider(store.clone())
-        .orchestration(orchestration)
-        .activity(count_text)
-        .activity(count_word);
+async fn host_of(place: &Place, orchestration: impl Orchestration) -> Held<Host> {
+    let host = place.host().orchestration(orchestration).activity(count_text).activity(count_word);
     Ok(host.start().await?)
 }
 
 /// Gives the length of the log at the crash.
-async fn started(page: &mut Page, store: &InMemory) -> Held<u64> {
-    let host = host_of(store, review).await?;
+async fn started(page: &mut Page, place: &Place) -> Held<u64> {
+    let host = host_of(place, review).await?;
+    make_room(&host, ID).await?;
     let instance = host.start_new(review, README.to_owned()).id(ID).await?;
     let waits = |event: &Event| matches!(event, Event::ExternalSubscribed { .. });
     let history = Follower::new(&instance).until(page, waits).await?;
@@ -59,8 +56,8 @@ async fn started(page: &mut Page, store: &InMemory) -> Held<u64> {
     Ok(history.len())
 }
 
-async fn refused(page: &mut Page, store: &InMemory, before: u64) -> Held {
-    let host = host_of(store, changed_review).await?;
+async fn refused(page: &mut Page, place: &Place, before: u64) -> Held {
+    let host = host_of(place, changed_review).await?;
     let instance = host.instance::<String>(&ID.try_into()?);
     match instance.raise_event("Approve", "Ada").await {
         Err(Error::Parked { .. }) => {}
@@ -92,9 +89,9 @@ fn print_status(page: &mut Page, status: &InstanceStatus) -> Held {
     page.say(format_args!("  history        {history_length} events, as before"))
 }
 
-async fn finished(page: &mut Page, store: &InMemory) -> Held {
+async fn finished(page: &mut Page, place: &Place) -> Held {
     page.say("The old code comes back on a third host, and the instance goes on:")?;
-    let host = host_of(store, review).await?;
+    let host = host_of(place, review).await?;
     let instance = host.instance::<String>(&ID.try_into()?);
     instance.raise_event("Approve", "Ada").await?;
     let result = instance.result().await?;

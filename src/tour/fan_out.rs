@@ -8,6 +8,7 @@ use reenact::{Event, InstanceHandle};
 
 use super::failure::{Held, same};
 use super::page::Page;
+use super::place::Place;
 use super::texts::{self, Counts, LICENCE, README};
 
 /// Lines that are counted at a time.
@@ -50,11 +51,11 @@ async fn count_words(
 }
 
 /// Counts the words of two files, line by line.
-pub(crate) async fn show(page: &mut Page) -> Held {
+pub(crate) async fn show(page: &mut Page, place: &Place) -> Held {
     page.title(3, "A fan-out: one activity for each line of two files")?;
     let limits = HashMap::from([(count_line::NAME.to_owned(), AT_A_TIME)]);
-    let host = Host::builder()
-        .provider(InMemory::new())
+    let host = place
+        .host()
         .orchestration(count_words)
         .activity(split_lines)
         .activity(count_line)

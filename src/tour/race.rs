@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use super::failure::{Held, same};
 use super::follow::Follower;
 use super::page::Page;
+use super::place::Place;
 use super::texts::{self, Counts, LICENCE};
 
 const DEADLINE: Duration = Duration::from_millis(50);
@@ -66,14 +67,9 @@ fn named(output: DurableOutput) -> Result<String, OrchestrationError> {
 }
 
 /// Runs the races, and prints their log.
-pub(crate) async fn show(page: &mut Page) -> Held {
+pub(crate) async fn show(page: &mut Page, place: &Place) -> Held {
     page.title(4, "Two races: activity against timer, event against timer; the losers later")?;
-    let host = Host::builder()
-        .provider(InMemory::new())
-        .orchestration(races)
-        .activity(count_slowly)
-        .start()
-        .await?;
+    let host = place.host().orchestration(races).activity(count_slowly).start().await?;
     let instance = host.start_new(races, LICENCE.to_owned()).await?;
     page.say("The event Word is raised before anybody waits for it; then the races begin.")?;
     instance.raise_event("Word", "Derivative").await?;

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::failure::{Held, same};
 use super::follow::Follower;
 use super::page::Page;
+use super::place::{Place, make_room};
 use super::texts::{self, Counts, LICENCE, count_text, count_word};
+
+const ID: &str = "survey";
 
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -33,16 +36,17 @@ pub(crate) async fn survey(
 }
 
 /// Runs a survey, prints its log as it grows, and gives that log.
-pub(crate) async fn show(page: &mut Page) -> Held<History> {
+pub(crate) async fn show(page: &mut Page, place: &Place) -> Held<History> {
     page.title(1, "An orchestration: activity, durable timer, external event, activity")?;
-    let host = Host::builder()
-        .provider(InMemory::new())
+    let host = place
+        .host()
         .orchestration(survey)
         .activity(count_text)
         .activity(count_word)
         .start()
         .await?;
-    let instance = host.start_new(survey, LICENCE.to_owned()).id("survey").await?;
+    make_room(&host, ID).await?;
+    let instance = host.start_new(survey, LICENCE.to_owned()).id(ID).await?;
     page.say("The instance `survey` is started; from here on it is in the log.")?;
     let mut follower = Follower::new(&instance);
     let waits = |event: &Event| matches!(event, Event::ExternalSubscribed { .. });

@@ -49,6 +49,12 @@ impl FakeArchive {
         Self { disk: Arc::new(Directory::new(disk)), versions: Arc::clone(&self.versions) }
     }
 
+    /// What is left after a crash of the disk that it is on.
+    #[must_use]
+    pub fn after_crash(&self) -> Self {
+        self.on(self.disk.disk().after_crash(|| false))
+    }
+
     fn versions(&self) -> MutexGuard<'_, Vec<Contents>> {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -160,11 +166,20 @@ impl Contents {
         let empty = || Stored { summary: summary.clone(), turns: BTreeMap::new() };
         let stored = self.instances.entry(instance.clone()).or_insert_with(empty);
         for TurnRun { execution, first, turns } in runs {
-            let before = stored.turns.entry(*execution).or_default();
-            if before.len() as u64 != *first {
-                return Err(corrupt("turns do not follow on those before them"));
+            let newest =
+                stored.turns.last_key_value().map(|(newest, turns)| (newest.0, turns.len()));
+            let follows = match newest {
+                Some((newest, length)) if newest == execution.0 => *first == length as u64,
+                Some((newest, _)) => newest + 1 == execution.0 && *first == 0,
+                None => *first == 0,
+            };
+            if !follows {
+                return Err(corrupt(&format!("instance {instance}: turns do not follow")));
             }
-            before.extend(turns.iter().cloned());
+            stored.turns.entry(*execution).or_default().extend(turns.iter().cloned());
+        }
+        if stored.turns.last_key_value().map(|(newest, _)| *newest) != Some(summary.execution) {
+            return Err(corrupt(&format!("instance {instance}: its execution is another")));
         }
         stored.summary = summary.clone();
         Ok(())

@@ -19,8 +19,8 @@ use crate::{Batch, Epoch, InstanceSummary, Place, ProviderError, StoredTurn, Tur
 #[derive(Debug)]
 pub(super) struct Shard<M, A> {
     pub(super) identity: Identity,
-    medium: Arc<M>,
     pub(super) archive: Arc<A>,
+    medium: Arc<M>,
     options: Options,
     state: Mutex<State>,
 }
@@ -29,6 +29,15 @@ pub(super) struct Shard<M, A> {
 pub(super) struct State {
     pub(super) ownership: Ownership,
     layers: Layers,
+}
+
+/// What memory has of what is to be read.
+#[derive(Debug)]
+pub(super) enum Known {
+    /// All of it.
+    Page(Result<TurnPage, ProviderError>),
+    /// The archive must be asked. It and memory have so many turns, or more.
+    AskArchive { end: u64 },
 }
 
 /// What the archive does not have yet.
@@ -174,14 +183,14 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         Some(change.summary().cloned())
     }
 
-    /// Reads turns that are not in the archive; `None` when the archive must be asked.
+    /// Reads turns that are not in the archive.
     pub(super) fn read_known(
         &self,
         instance: &InstanceId,
         execution: ExecutionId,
         from: u64,
         limit: usize,
-    ) -> Option<Result<TurnPage, ProviderError>> {
+    ) -> Known {
         let state = self.state();
         let mut runs: Vec<&TurnRun> = Vec::new();
         let mut hides = false;
@@ -194,20 +203,24 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         }
         match (runs.first(), runs.last()) {
             (Some(first), Some(last)) if from >= first.first => {
-                Some(page_of(&runs, last.end(), instance, execution, from, limit))
+                Known::Page(page_of(&runs, last.end(), instance, execution, from, limit))
             }
-            (None, _) if hides => Some(Err(ProviderError::NotFound { instance: instance.clone() })),
-            _ => None,
+            (None, _) if hides => {
+                Known::Page(Err(ProviderError::NotFound { instance: instance.clone() }))
+            }
+            (_, last) => Known::AskArchive { end: last.map_or(0, |last| last.end()) },
         }
     }
 
-    /// Reads turns that are in the archive.
+    /// Reads turns of which the first are in the archive. All in all there are `end` at least:
+    /// whoever asks has seen so many before, in memory or in the archive.
     pub(super) fn read_archived(
         &self,
         instance: &InstanceId,
         execution: ExecutionId,
         from: u64,
         limit: usize,
+        end: u64,
     ) -> Result<TurnPage, ProviderError> {
         let stretch = self.archive.read(instance, execution, from, limit)?;
         let Some(stretch) = stretch else {
@@ -216,12 +229,18 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         if from > stretch.length {
             return Err(past_the_end(instance, execution, from, stretch.length));
         }
-        let end = from + stretch.turns.len() as u64;
-        // More may have come since, which are not in the archive.
-        let known = self.read_known(instance, execution, end, 1);
-        let goes_on = known.is_some_and(|page| page.is_ok_and(|page| !page.turns.is_empty()));
-        let next = (end < stretch.length || goes_on).then_some(end);
-        Ok(TurnPage { turns: stretch.turns, next })
+        let mut turns = stretch.turns;
+        let at = from + turns.len() as u64;
+        let is_behind_the_archive = at == stretch.length && turns.len() < limit.max(1);
+        if is_behind_the_archive
+            && at < end
+            && let Known::Page(page) = self.read_known(instance, execution, at, limit - turns.len())
+        {
+            let TurnPage { turns: further, next } = page?;
+            turns.extend(further);
+            return Ok(TurnPage { turns, next });
+        }
+        Ok(TurnPage { turns, next: (at < end.max(stretch.length)).then_some(at) })
     }
 
     fn tip_of(&self, instance: &InstanceId) -> Result<Option<Tip>, ProviderError> {

@@ -5,7 +5,7 @@ mod error;
 mod pool;
 
 pub use error::ArchiveError;
-pub(super) use error::Failure;
+pub(super) use error::{Failure, is_rot};
 pub(super) use pool::Pool;
 
 use std::fs;

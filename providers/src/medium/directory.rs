@@ -34,6 +34,11 @@ impl<D: Disk> Directory<D> {
         Self { disk }
     }
 
+    /// The disk that it is on.
+    pub const fn disk(&self) -> &D {
+        &self.disk
+    }
+
     fn fill_with_zeros(&self, bytes: u64) -> io::Result<D::File> {
         let file = self.disk.create(SPARE)?;
         let zeros = vec![0; ZEROS.min(usize::try_from(bytes).unwrap_or(ZEROS))];

@@ -2,13 +2,13 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::real::private_file;
-use crate::{SystemClock, TimerScheduler};
+use crate::{OpenError, SystemClock, TimerScheduler};
 
 /// The file that is locked, and that names the holder.
-const LOCK: &str = "LOCK";
+pub(crate) const LOCK: &str = "LOCK";
 
 /// Most bytes that are read of whoever holds the lock.
 const MAX_HOLDER_BYTES: u64 = 1024;
@@ -20,46 +20,23 @@ pub struct StoreLock {
     _file: File,
 }
 
-/// Why a directory cannot be locked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LockError {
-    /// Another process, or another part of this one, has it open. Stop that one first.
-    #[error(
-        "{} is in use by {holder}; stop it first, one process at a time can open a store",
-        path.display()
-    )]
-    Held {
-        /// The directory.
-        path: PathBuf,
-        /// Its process id, its host, and since when it has the lock.
-        holder: String,
-    },
-    /// The lock file cannot be made or written: look at the path and its permissions.
-    #[error("{} cannot be locked: {source}", path.display())]
-    Refused {
-        /// The directory.
-        path: PathBuf,
-        /// The failure underneath.
-        #[source]
-        source: io::Error,
-    },
-}
-
 impl StoreLock {
     /// Locks a directory that is there, and leaves word of who has it.
     ///
     /// # Errors
-    /// [`LockError`].
-    pub fn acquire(directory: &Path) -> Result<Self, LockError> {
-        let refused = |source| LockError::Refused { path: directory.to_owned(), source };
+    /// `InUse`: another process, or another part of this one, has it open. `Refused`: the lock file
+    /// cannot be made or written.
+    pub fn acquire(directory: &Path) -> Result<Self, OpenError> {
+        let place = || directory.join(LOCK).display().to_string();
+        let refused = |source| OpenError::Refused { place: place(), source: Box::new(source) };
         let mut options = private_file();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(directory.join(LOCK)).map_err(refused)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(LockError::Held { path: directory.to_owned(), holder: read(&file) });
+                let place = directory.display().to_string();
+                return Err(OpenError::InUse { place, holder: read(&file) });
             }
             Err(TryLockError::Error(error)) => return Err(refused(error)),
         }
@@ -99,7 +76,7 @@ mod tests {
     use super::*;
 
     /// A directory that is removed in the end.
-    struct Scratch(PathBuf);
+    struct Scratch(std::path::PathBuf);
 
     impl Scratch {
         fn new(label: &str) -> Self {
@@ -131,10 +108,7 @@ mod tests {
     fn what_cannot_be_locked_says_where_and_why() {
         let scratch = Scratch::new("refused");
         let refused = StoreLock::acquire(&scratch.0.join("absent")).unwrap_err();
-        assert!(matches!(
-            &refused,
-            LockError::Refused { source, .. } if source.kind() == io::ErrorKind::NotFound
-        ));
+        assert!(matches!(refused, OpenError::Refused { .. }), "{refused}");
         assert!(refused.to_string().contains("absent"), "{refused}");
     }
 }

@@ -3,13 +3,16 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{Disk, DiskFile};
+use super::{Disk, DiskFile, StoreLock};
 
 /// A directory of the operating system. Files are readable for their owner only.
 #[derive(Clone, Debug)]
 pub struct RealDisk {
     path: PathBuf,
+    /// Kept for as long as somebody may write.
+    _lock: Option<Arc<StoreLock>>,
 }
 
 impl RealDisk {
@@ -29,7 +32,13 @@ impl RealDisk {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
             Err(error) => return Err(error),
         }
-        Ok(Self { path })
+        Ok(Self { path, _lock: None })
+    }
+
+    /// Keeps a store locked for as long as this is in use.
+    #[must_use]
+    pub fn under(self, lock: &Arc<StoreLock>) -> Self {
+        Self { _lock: Some(Arc::clone(lock)), ..self }
     }
 
     /// Takes a directory that is there.
@@ -41,7 +50,7 @@ impl RealDisk {
         if !fs::metadata(&path)?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
-        Ok(Self { path })
+        Ok(Self { path, _lock: None })
     }
 }
 

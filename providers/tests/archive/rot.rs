@@ -8,7 +8,7 @@ use reenact_providers::archive::Archive;
 use reenact_providers::local::SqliteArchive;
 use rusqlite::Connection;
 
-use crate::kit::{JOURNAL, Scratch, grow, grown, id, run};
+use crate::kit::{JOURNAL, SHARD, Scratch, grow, grown, id, run};
 
 /// An archive of an instance of 2,001 turns in three chunks, changed by hand.
 fn changed(scratch: &Scratch, sql: &str) -> (PathBuf, SqliteArchive) {
@@ -110,4 +110,31 @@ fn a_file_that_has_rotted_is_told() {
     let archive = SqliteArchive::open(&path, JOURNAL).unwrap();
     assert_corrupt(archive.look_up(&id("order 7")), "");
     assert_corrupt(read_all(&archive, &id("order 7")), "");
+}
+
+/// As when the disk is full: the same succeeds later.
+#[test]
+fn what_sqlite_refuses_is_unavailable_and_leaves_no_trace() {
+    let scratch = Scratch::new();
+    let (path, archive) = changed(&scratch, "");
+    change(
+        &path,
+        "CREATE TRIGGER broken BEFORE INSERT ON turns WHEN new.first = 3000
+         BEGIN SELECT RAISE(ABORT, 'broken'); END",
+    );
+    let before = archive.position(SHARD).unwrap();
+    let further = || grown("order 7", vec![run("order 7", 1, 2001..3000)]);
+    let [first, last] = [2001..3000, 3000..3001].map(|numbers| run("order 7", 1, numbers));
+    let mut refused = grown("order 7", vec![first, last, run("order 7", 2, 0..1)]);
+    let error = grow(&archive, refused.clone()).unwrap_err();
+    assert!(matches!(error, ProviderError::Unavailable { .. }), "{error}");
+    assert_eq!(archive.position(SHARD).unwrap(), before);
+    let read = archive.read(&id("order 7"), ExecutionId::FIRST, 2001, 1).unwrap().unwrap();
+    assert_eq!((read.turns, read.length), (vec![], 2001));
+
+    grow(&archive, further()).unwrap();
+    change(&path, "DROP TRIGGER broken");
+    refused.runs.remove(0);
+    grow(&archive, refused).unwrap();
+    assert_eq!(archive.look_up(&id("order 7")).unwrap().unwrap().length, 1);
 }

@@ -8,6 +8,7 @@ use reenact_core::{ExecutionId, InstanceId};
 use super::FakeShard;
 use super::scenario::Step;
 use crate::archive::Archive;
+use crate::journaled::shard::Known;
 use crate::{InstanceSummary, ProviderError};
 
 /// The instances of a shard.
@@ -70,8 +71,8 @@ fn history(
     let mut next = Some(0);
     while let Some(from) = next {
         let page = match shard.read_known(instance, execution, from, 2) {
-            Some(page) => page?,
-            None => shard.read_archived(instance, execution, from, 2)?,
+            Known::Page(page) => page?,
+            Known::AskArchive { end } => shard.read_archived(instance, execution, from, 2, end)?,
         };
         assert!(page.turns.iter().map(|turn| turn.number).eq(from..from + page.turns.len() as u64));
         turns.extend(page.turns.into_iter().map(|turn| turn.bytes));

@@ -13,10 +13,14 @@ pub(super) fn absorb(connection: &mut Connection, part: &Part<'_>) -> Result<(),
     // Rolled back when it is dropped, and so also when the commit itself fails.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut absorber = Absorber { connection: &transaction, shard: part.shard, blob: Vec::new() };
-    for (instance, change) in &part.changes {
-        match change {
-            Change::Purged => absorber.remove(instance)?,
-            Change::Grown(growth) => absorber.grow(instance, growth)?,
+    // Otherwise an earlier try has come so far. The position is written all the same, so that the
+    // commit makes durable what was not.
+    if super::position(&transaction, part.shard)? != part.end {
+        for (instance, change) in &part.changes {
+            match change {
+                Change::Purged => absorber.remove(instance)?,
+                Change::Grown(growth) => absorber.grow(instance, growth)?,
+            }
         }
     }
     absorber.set_position(part.end)?;

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use crate::journal::JournalId;
-use crate::{Place, ProviderError};
+use crate::{OpenError, Place, ProviderError};
 
 /// Why a file of a store cannot be made or opened.
 #[derive(Debug, thiserror::Error)]
@@ -65,13 +65,41 @@ pub enum ArchiveError {
 }
 
 impl ArchiveError {
-    pub(super) fn refused(path: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(in crate::local) fn refused(
+        path: &Path,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
         Self::Refused { path: path.to_owned(), source: source.into() }
     }
 
-    pub(super) fn not_an_archive(path: &Path, reason: impl Into<String>) -> Self {
+    pub(in crate::local) fn not_an_archive(path: &Path, reason: impl Into<String>) -> Self {
         Self::NotAnArchive { path: path.to_owned(), reason: reason.into() }
     }
+}
+
+impl From<ArchiveError> for OpenError {
+    fn from(error: ArchiveError) -> Self {
+        let reason = error.to_string();
+        match error {
+            ArchiveError::Missing { path } => Self::Missing { place: shown(&path) },
+            ArchiveError::Foreign { path, found, expected } => Self::Foreign {
+                place: shown(&path),
+                reason: format!("it is of the store {found}, this one is {expected}"),
+            },
+            ArchiveError::NewerFormat { path, found, supported } => {
+                Self::NewerFormat { place: shown(&path), found, supported }
+            }
+            ArchiveError::NotAnArchive { path, reason } => {
+                Self::Damaged { place: shown(&path), reason }
+            }
+            ArchiveError::Exists { path } => Self::NotAStore { place: shown(&path), reason },
+            ArchiveError::Refused { path, source } => Self::Refused { place: shown(&path), source },
+        }
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
 }
 
 /// What goes wrong between the statements of one call, before it is said of which file.
@@ -118,7 +146,7 @@ impl From<rusqlite::Error> for Failure {
 }
 
 /// Whether it is the stored bytes that are wrong, so that trying again is of no use.
-pub(super) fn is_rot(error: &rusqlite::Error) -> bool {
+pub(in crate::local) fn is_rot(error: &rusqlite::Error) -> bool {
     use rusqlite::{Error, ErrorCode};
     matches!(
         error,

@@ -1,4 +1,8 @@
-//! The messages to one shard.
+//! The messages to one shard, in memory.
+
+mod mailbox;
+
+pub(crate) use mailbox::Mailbox;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -9,7 +13,7 @@ use crate::{Delivery, DeliveryId, Message, ProviderError};
 
 /// A queue in which a message is either waiting, or handed out and hidden for a while.
 #[derive(Default)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     /// By arrival, so that what comes back from its handler is in its old place again.
     waiting: BTreeMap<Arrival, Queued>,
     /// By delivery, and so by the time at which they run out.
@@ -34,23 +38,57 @@ struct HandedOut {
     queued: Queued,
 }
 
+/// A message that was acknowledged.
+#[cfg_attr(
+    not(feature = "local"),
+    expect(dead_code, reason = "without a medium no removal fails, and none is undone")
+)]
+pub(crate) struct Removed {
+    arrival: Arrival,
+    queued: Queued,
+}
+
+impl Removed {
+    /// The message's key.
+    #[cfg(feature = "local")]
+    pub(crate) fn key(&self) -> &str {
+        &self.queued.message.key
+    }
+}
+
 impl Queue {
     /// Puts a message at the end, unless its key is in the queue. `Throttled` when it is full.
-    pub(super) fn push(&mut self, message: Message) -> Result<(), ProviderError> {
-        if self.keys.contains(&message.key) {
+    pub(crate) fn push(&mut self, message: Message) -> Result<(), ProviderError> {
+        if self.contains(&message.key) {
             return Ok(());
         }
-        if self.keys.len() >= MAX_QUEUED_MESSAGES {
-            return Err(ProviderError::Throttled { retry_after: FULL_QUEUE_RETRY });
-        }
-        self.keys.insert(message.key.clone());
-        self.arrivals += 1;
-        self.waiting.insert(Arrival(self.arrivals), Queued { attempts: 0, message });
+        self.check_room(0)?;
+        self.put(message);
         Ok(())
     }
 
+    /// Whether a message with this key waits or is handed out.
+    pub(crate) fn contains(&self, key: &str) -> bool {
+        self.keys.contains(key)
+    }
+
+    /// `Throttled` unless there is room for one more besides `coming` ones.
+    pub(crate) fn check_room(&self, coming: usize) -> Result<(), ProviderError> {
+        if self.keys.len() + coming >= MAX_QUEUED_MESSAGES {
+            return Err(ProviderError::Throttled { retry_after: FULL_QUEUE_RETRY });
+        }
+        Ok(())
+    }
+
+    /// Puts a message at the end. Its key is not in the queue; whether there is room was checked.
+    pub(crate) fn put(&mut self, message: Message) {
+        self.keys.insert(message.key.clone());
+        self.arrivals += 1;
+        self.waiting.insert(Arrival(self.arrivals), Queued { attempts: 0, message });
+    }
+
     /// Hands out up to `limit` messages (0 counts as 1), oldest first.
-    pub(super) fn take(&mut self, limit: usize, now: Timestamp) -> Vec<Delivery> {
+    pub(crate) fn take(&mut self, limit: usize, now: Timestamp) -> Vec<Delivery> {
         self.take_back(now);
         let count = self.waiting.len().min(limit.max(1));
         let mut deliveries = Vec::with_capacity(count);
@@ -63,15 +101,22 @@ impl Queue {
     }
 
     /// When the next message that is handed out becomes visible again.
-    pub(super) fn next_visible(&self) -> Option<Timestamp> {
+    pub(crate) fn next_visible(&self) -> Option<Timestamp> {
         self.handed_out.first_key_value().map(|(_, first)| first.visible_again)
     }
 
     /// Removes the message of a delivery, unless it has been handed out anew since.
-    pub(super) fn acknowledge(&mut self, delivery: DeliveryId) {
-        if let Some(handed_out) = self.handed_out.remove(&delivery.0) {
-            self.keys.remove(&handed_out.queued.message.key);
-        }
+    pub(crate) fn acknowledge(&mut self, delivery: DeliveryId) -> Option<Removed> {
+        let HandedOut { arrival, queued, .. } = self.handed_out.remove(&delivery.0)?;
+        self.keys.remove(&queued.message.key);
+        Some(Removed { arrival, queued })
+    }
+
+    /// Undoes a removal: the message waits in its old place.
+    #[cfg(feature = "local")]
+    pub(crate) fn put_back(&mut self, removed: Removed) {
+        self.keys.insert(removed.key().to_owned());
+        self.waiting.insert(removed.arrival, removed.queued);
     }
 
     /// Makes visible what was handed out and not acknowledged in time. A clock that was set back

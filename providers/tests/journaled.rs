@@ -1,0 +1,304 @@
+//! A store out of journals and an archive keeps the contract, and shows what the reference model
+//! shows: whether all of it is in memory, all of it in the archive, or some here and some there.
+#![allow(clippy::unwrap_used, reason = "in a test, an error that nobody expects is to panic")]
+
+use std::sync::Arc;
+
+use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
+use reenact_providers::archive::fake::FakeArchive;
+use reenact_providers::conformance::Hub;
+use reenact_providers::journal::{JournalId, Options as JournalOptions};
+use reenact_providers::journaled::{Journaled, Options};
+use reenact_providers::medium::Directory;
+use reenact_providers::medium::fake::FakeDisk;
+use reenact_providers::{
+    Batch, ExternalEventRouter, HistoryStore, InMemory, InstanceFilter, InstanceState,
+    InstanceSummary, Lease, ManualClock, PageRequest, Provider, ShardLease, TimeRange,
+    TimerScheduler, TurnRecord,
+};
+
+/// The data of a store: a disk for each shard, one for the archive, and messages elsewhere.
+struct Disks {
+    shards: [FakeDisk; 3],
+    archive: FakeArchive,
+    messages: InMemory,
+    clock: ManualClock,
+    flush_bytes: usize,
+}
+
+struct Store {
+    histories: Journaled<Directory<FakeDisk>, FakeArchive>,
+    messages: InMemory,
+}
+
+impl Disks {
+    fn new(clock: ManualClock, flush_bytes: usize) -> Self {
+        Self {
+            shards: [FakeDisk::new(), FakeDisk::new(), FakeDisk::new()],
+            archive: FakeArchive::new(FakeDisk::new()),
+            messages: InMemory::new().with_shards(3).with_clock(clock.clone()),
+            clock,
+            flush_bytes,
+        }
+    }
+
+    fn store(&self) -> Store {
+        let media = self.shards.clone().map(Directory::new);
+        let journal = JournalOptions { first_segment_bytes: 4096, max_segment_bytes: 65_536 };
+        let options = Options { journal, flush_bytes: self.flush_bytes };
+        let clock = Arc::new(self.clock.clone());
+        let id = JournalId([3; 16]);
+        let histories = Journaled::open(id, media, self.archive.clone(), clock, options).unwrap();
+        Store { histories, messages: self.messages.clone() }
+    }
+}
+
+impl Disks {
+    /// Only what is durable is left. Not while the store is open.
+    fn crash(&mut self) {
+        for disk in &mut self.shards {
+            *disk = disk.after_crash(|| false);
+        }
+        self.archive = self.archive.after_crash();
+    }
+}
+
+impl Hub for Disks {
+    type Provider = Store;
+
+    async fn open(&self) -> Store {
+        self.store()
+    }
+}
+
+impl Provider for Store {
+    fn shards(&self) -> u32 {
+        self.histories.shards()
+    }
+
+    fn histories(&self) -> Arc<dyn HistoryStore> {
+        Arc::new(self.histories.clone())
+    }
+
+    fn router(&self) -> Arc<dyn ExternalEventRouter> {
+        self.messages.router()
+    }
+
+    fn timers(&self) -> Arc<dyn TimerScheduler> {
+        self.messages.timers()
+    }
+
+    fn leases(&self) -> Arc<dyn ShardLease> {
+        Arc::new(self.histories.clone())
+    }
+}
+
+mod all_of_it_in_memory {
+    reenact_providers::conformance_tests!(|clock| async move {
+        super::Disks::new(clock, usize::MAX / 2)
+    });
+}
+
+mod all_of_it_in_the_archive {
+    reenact_providers::conformance_tests!(|clock| async move { super::Disks::new(clock, 1) });
+}
+
+/// Numbers that are the same in each run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) % end
+    }
+}
+
+/// The same is done to both.
+struct Both {
+    disks: Disks,
+    /// `None` while nobody has it open.
+    store: Option<Store>,
+    model: InMemory,
+    leases: Vec<[Lease; 2]>,
+    random: Random,
+}
+
+impl Both {
+    async fn new(seed: u64, flush_bytes: usize) -> Self {
+        let disks = Disks::new(ManualClock::default(), flush_bytes);
+        let store = disks.store();
+        let model = InMemory::new().with_shards(3).with_clock(disks.clock.clone());
+        let random = Random(seed | 1);
+        let store = Some(store);
+        let mut both = Self { disks, store, model, leases: Vec::new(), random };
+        both.acquire().await;
+        both
+    }
+
+    fn ours(&self) -> &Journaled<Directory<FakeDisk>, FakeArchive> {
+        &self.store.as_ref().unwrap().histories
+    }
+
+    async fn acquire(&mut self) {
+        self.leases.clear();
+        for shard in (0..3).map(ShardId) {
+            let ours = self.ours().acquire(shard, "test").await.unwrap();
+            self.leases.push([ours, self.model.acquire(shard, "test").await.unwrap()]);
+        }
+    }
+
+    async fn release(&self) {
+        for [ours, models] in &self.leases {
+            self.ours().release(ours).await.unwrap();
+            self.model.release(models).await.unwrap();
+        }
+    }
+
+    /// One of forty, which share prefixes.
+    fn some_instance(&mut self) -> InstanceId {
+        InstanceId::new(format!("{}-{}", self.random.below(2), self.random.below(20))).unwrap()
+    }
+
+    async fn append_something(&mut self) {
+        let instance = self.some_instance();
+        let shard = ShardId::of(&instance, 3);
+        let stored = self.model.summary(&instance).await.unwrap();
+        let state = match self.random.below(4) {
+            0 => InstanceState::Completed,
+            1 => InstanceState::Failed,
+            _ => InstanceState::Running,
+        };
+        let mut summary = stored.unwrap_or_else(|| InstanceSummary {
+            instance,
+            execution: ExecutionId::FIRST,
+            name: Name::new(["pay", "ship"][self.random.below(2) as usize]).unwrap(),
+            state,
+            created_at: Timestamp::from_micros(self.random.below(50)),
+            updated_at: Timestamp::EPOCH,
+            turns: 0,
+            events: 0,
+            wake_at: None,
+        });
+        if summary.turns > 0 && self.random.below(8) == 0 {
+            summary.execution = ExecutionId(summary.execution.0 + 1);
+            summary.turns = 0;
+        }
+        summary.state = state;
+        summary.updated_at = Timestamp::from_micros(50 + self.random.below(50));
+        summary.wake_at =
+            (self.random.below(3) == 0).then(|| Timestamp::from_micros(self.random.below(9)));
+        let mut turns = Vec::new();
+        for _ in 0..=self.random.below(4) {
+            let number = summary.turns;
+            summary.turns += 1;
+            summary.events += self.random.below(3);
+            let bytes = vec![self.random.below(256) as u8; self.random.below(60) as usize].into();
+            turns.push(TurnRecord { number, bytes, summary: summary.clone() });
+        }
+        let [ours, models] = &self.leases[shard.0 as usize];
+        let batch = |lease: &Lease| Batch { shard, epoch: lease.epoch, turns: turns.clone() };
+        let _ = self.ours().append(batch(ours)).await.unwrap();
+        let _ = self.model.append(batch(models)).await.unwrap();
+    }
+
+    async fn purge_something(&mut self) {
+        let instance = self.some_instance();
+        let [ours, models] = &self.leases[ShardId::of(&instance, 3).0 as usize];
+        let purged = self.ours().purge(std::slice::from_ref(&instance), ours).await;
+        let expected = self.model.purge(&[instance], models).await;
+        assert_eq!(purged.ok(), expected.ok());
+    }
+
+    async fn reopen(&mut self) {
+        self.release().await;
+        if self.random.below(2) == 0 {
+            self.store = None;
+            self.disks.crash();
+            self.store = Some(self.disks.store());
+        }
+        self.acquire().await;
+    }
+
+    fn some_filter(&mut self) -> InstanceFilter {
+        let mut filter = InstanceFilter::default();
+        if self.random.below(2) == 0 {
+            filter.states = vec![InstanceState::Completed, InstanceState::Failed];
+            filter.states.truncate(1 + self.random.below(2) as usize);
+        }
+        if self.random.below(3) == 0 {
+            filter.name = Some(Name::new("pay").unwrap());
+        }
+        if self.random.below(3) == 0 {
+            filter.id_prefix = Some("1-1".to_owned());
+        }
+        let mut range = |from: u64| TimeRange {
+            from: (self.random.below(3) == 0).then(|| Timestamp::from_micros(from + 10)),
+            until: (self.random.below(3) == 0).then(|| Timestamp::from_micros(from + 40)),
+        };
+        (filter.created, filter.finished) = (range(0), range(50));
+        filter
+    }
+
+    async fn compare(&mut self) {
+        let filter = self.some_filter();
+        let (limit, instance) = (1 + self.random.below(9) as usize, self.some_instance());
+        let (ours, model) = (self.ours(), &self.model);
+        let counted = ours.count(&filter).await.unwrap();
+        assert_eq!(counted, model.count(&filter).await.unwrap(), "{filter:?}");
+        let mut page = PageRequest { after: None, limit };
+        loop {
+            let listed = ours.list(&filter, &page).await.unwrap();
+            assert_eq!(listed, model.list(&filter, &page).await.unwrap(), "{filter:?} {page:?}");
+            if listed.next.is_none() {
+                break;
+            }
+            page.after = listed.next;
+        }
+        for [lease, models] in &self.leases {
+            let recovered = ours.recover(lease).await.unwrap();
+            assert_eq!(recovered, model.recover(models).await.unwrap());
+        }
+        self.compare_history(&instance).await;
+    }
+
+    async fn compare_history(&self, instance: &InstanceId) {
+        let (ours, model) = (self.ours(), &self.model);
+        let summary = model.summary(instance).await.unwrap();
+        assert_eq!(ours.summary(instance).await.unwrap(), summary);
+        let newest = summary.map_or(0, |summary| summary.execution.0);
+        for execution in (1..=newest + 1).map(ExecutionId) {
+            let expected = model.read(instance, execution, 0, 1_000).await;
+            let Ok(expected) = expected else {
+                assert!(ours.read(instance, execution, 0, 1_000).await.is_err());
+                continue;
+            };
+            let mut turns = Vec::new();
+            let mut next = Some(0);
+            while let Some(from) = next {
+                let page = ours.read(instance, execution, from, 3).await.unwrap();
+                turns.extend(page.turns);
+                next = page.next;
+            }
+            assert_eq!(turns, expected.turns);
+            let behind = turns.len() as u64 + 1;
+            assert!(ours.read(instance, execution, behind, 1).await.is_err());
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_shows_what_the_reference_model_shows_whatever_is_done() {
+    for (seed, flush_bytes) in [(1_u64, 1), (2, 700), (3, 3_000), (4, 20_000), (5, 1_500)] {
+        let mut both = Both::new(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed), flush_bytes).await;
+        for _ in 0..600 {
+            match both.random.below(20) {
+                0 => both.reopen().await,
+                1..=3 => both.purge_something().await,
+                4..=6 => both.compare().await,
+                _ => both.append_something().await,
+            }
+        }
+    }
+}

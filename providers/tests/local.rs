@@ -1,0 +1,11 @@
+//! The local provider: a directory that keeps the contract, and refuses what it cannot be.
+#![allow(clippy::unwrap_used, reason = "in a test, an error that nobody expects is to panic")]
+
+#[path = "local/conformance.rs"]
+mod conformance;
+#[path = "local/fixture.rs"]
+mod fixture;
+#[path = "local/kit.rs"]
+mod kit;
+#[path = "local/opening.rs"]
+mod opening;
