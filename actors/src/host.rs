@@ -10,7 +10,9 @@ use reenact_core::ShardId;
 
 use crate::context::HostContext;
 use crate::message::ShardMessage;
+use crate::retention;
 use crate::shard::ShardSupervisor;
+use crate::task::Task;
 
 /// How long a shard stays down before it is started again.
 const RESTART_DELAY: Duration = Duration::from_millis(100);
@@ -22,6 +24,8 @@ pub(crate) struct HostState {
     host: Arc<HostContext>,
     shards: HashMap<ActorId, ShardId>,
     closing: bool,
+    /// Purges what is not kept, until the host ends.
+    retention: Option<Task>,
 }
 
 #[derive(Debug)]
@@ -56,7 +60,8 @@ impl Actor for HostSupervisor {
             }
         });
         let shards = try_join_all(starts).await?.into_iter().collect();
-        Ok(HostState { host, shards, closing: false })
+        let retention = retention::begin(&host);
+        Ok(HostState { host, shards, closing: false, retention })
     }
 
     async fn handle(
@@ -74,7 +79,10 @@ impl Actor for HostSupervisor {
             HostMessage::Up(shard, actor) => {
                 state.shards.insert(actor.get_id(), shard);
             }
-            HostMessage::Closing => state.closing = true,
+            HostMessage::Closing => {
+                state.closing = true;
+                state.retention = None;
+            }
             HostMessage::Restart(_) => {}
         }
         Ok(())

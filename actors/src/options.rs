@@ -31,6 +31,24 @@ pub struct HostOptions {
     pub shutdown_deadline: Duration,
     /// How long a start waits for shards that another host still holds.
     pub lease_patience: Duration,
+    /// Which finished instances are kept. By default all are, for ever.
+    pub retention: Retention,
+}
+
+/// Which finished instances are kept. Those that are not are purged in the background, with their
+/// histories, for good; whoever asks for one then gets [`Error::NotFound`](crate::Error::NotFound),
+/// and its id is free. An instance has to be kept by each rule that is set; the default sets none,
+/// and keeps all. What has not finished is never touched.
+///
+/// A host purges in rounds, at its start and then once a minute by the provider's clock, in the
+/// shards that it holds. Until its round comes, an instance is there longer than it has to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Keep those that finished no longer ago than this, by the provider's clock.
+    pub finished_for: Option<Duration>,
+    /// Of each orchestration that is registered on the host, keep so many: those that finished
+    /// last. They are counted over the whole store. Instances of other orchestrations are kept.
+    pub finished_per_orchestration: Option<u64>,
 }
 
 /// What happens when so much is in flight that nothing more is let in.
@@ -56,6 +74,7 @@ impl Default for HostOptions {
             strict_replay: false,
             shutdown_deadline: Duration::from_secs(30),
             lease_patience: Duration::from_secs(60),
+            retention: Retention::default(),
         }
     }
 }

@@ -319,8 +319,7 @@ impl ShardState {
             return;
         }
         let now = self.context.clock.now();
-        let idle = u64::try_from(idle.as_micros()).unwrap_or(u64::MAX);
-        let then = Timestamp::from_micros(now.as_micros().saturating_sub(idle));
+        let then = now - idle;
         for actor in self.context.routes.actors_of(self.shard) {
             // One that has gone in the meantime is not in memory.
             let _ = actor.cast(Internal::PassivateIfIdleSince(then, self.asked.clone()).into());

@@ -26,6 +26,8 @@ pub(crate) struct Faulty {
     pub(crate) summaries: Gate,
     /// Acquisitions of shards pass here.
     pub(crate) acquisitions: Gate,
+    /// Lists that have been made pass here before anybody sees them.
+    pub(crate) lists: Gate,
     orders: Arc<Mutex<Orders>>,
     appended: Arc<AtomicUsize>,
     released: Arc<AtomicUsize>,
@@ -37,6 +39,8 @@ struct Orders {
     poisoned: HashMap<InstanceId, usize>,
     failing_reads: usize,
     failing_recoveries: usize,
+    failing_lists: usize,
+    failing_purges: usize,
 }
 
 /// What happens to an append of turns.
@@ -62,6 +66,7 @@ impl Faulty {
             appends: Gate::open(),
             summaries: Gate::open(),
             acquisitions: Gate::open(),
+            lists: Gate::open(),
             orders: Arc::default(),
             appended: Arc::default(),
             released: Arc::default(),
@@ -93,6 +98,22 @@ impl Faulty {
         self.orders().failing_recoveries = times;
     }
 
+    /// The next lists fail, so many times; they may work later.
+    pub(crate) fn fail_lists(&self, times: usize) {
+        self.orders().failing_lists = times;
+    }
+
+    /// The next purges fail, so many times; they may work later.
+    pub(crate) fn fail_purges(&self, times: usize) {
+        self.orders().failing_purges = times;
+    }
+
+    /// How many ordered faults of lists and purges have not happened yet.
+    pub(crate) fn retention_faults_left(&self) -> usize {
+        let orders = self.orders();
+        orders.failing_lists + orders.failing_purges
+    }
+
     /// How many ordered append faults have not happened yet.
     pub(crate) fn faults_left(&self) -> usize {
         self.orders().appends.len()
@@ -115,6 +136,15 @@ impl Faulty {
 
 /// The failure that the faults of this file give as their reason.
 pub(crate) const REASON: &str = "ordered by a test";
+
+/// Fails, if that is ordered so many times or more.
+fn fails(times: &mut usize) -> Result<(), ProviderError> {
+    if *times == 0 {
+        return Ok(());
+    }
+    *times -= 1;
+    Err(ProviderError::Unavailable { reason: REASON.into(), source: None })
+}
 
 #[async_trait]
 impl HistoryStore for Faulty {
@@ -162,10 +192,7 @@ impl HistoryStore for Faulty {
                 *times -= 1;
                 panic!("the read panicked, {REASON}");
             }
-            if orders.failing_reads > 0 {
-                orders.failing_reads -= 1;
-                return Err(ProviderError::Unavailable { reason: REASON.into(), source: None });
-            }
+            fails(&mut orders.failing_reads)?;
         }
         self.inner.read(instance, execution, from, limit).await
     }
@@ -183,7 +210,10 @@ impl HistoryStore for Faulty {
         filter: &InstanceFilter,
         page: &PageRequest,
     ) -> Result<InstancePage, ProviderError> {
-        self.inner.list(filter, page).await
+        fails(&mut self.orders().failing_lists)?;
+        let listed = self.inner.list(filter, page).await;
+        self.lists.pass().await;
+        listed
     }
 
     async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
@@ -191,17 +221,12 @@ impl HistoryStore for Faulty {
     }
 
     async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError> {
+        fails(&mut self.orders().failing_purges)?;
         self.inner.purge(instances, lease).await
     }
 
     async fn recover(&self, lease: &Lease) -> Result<Vec<InstanceSummary>, ProviderError> {
-        {
-            let mut orders = self.orders();
-            if orders.failing_recoveries > 0 {
-                orders.failing_recoveries -= 1;
-                return Err(ProviderError::Unavailable { reason: REASON.into(), source: None });
-            }
-        }
+        fails(&mut self.orders().failing_recoveries)?;
         self.inner.recover(lease).await
     }
 }
