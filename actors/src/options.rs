@@ -31,6 +31,15 @@ pub struct HostOptions {
     pub shutdown_deadline: Duration,
     /// How long a start waits for shards that another host still holds.
     pub lease_patience: Duration,
+    /// How long the first turn that comes while a shard has no append under way waits for others,
+    /// so that they share one: for a store where an append is slow, or paid for by the piece. By the
+    /// host's own clock, not by the provider's. Zero, the default, appends at once.
+    ///
+    /// Every step of an instance takes so much longer on a host that has little to do; on a busy one
+    /// turns gather while an append is under way, and those never wait for more. Nor does what only
+    /// asks whether everything is durable: an instance that comes into memory, a start under the
+    /// caller's own id, a shutdown. It takes along what has gathered.
+    pub commit_linger: Duration,
     /// Which finished instances are kept. By default all are, for ever.
     pub retention: Retention,
 }
@@ -74,6 +83,7 @@ impl Default for HostOptions {
             strict_replay: false,
             shutdown_deadline: Duration::from_secs(30),
             lease_patience: Duration::from_secs(60),
+            commit_linger: Duration::ZERO,
             retention: Retention::default(),
         }
     }

@@ -48,6 +48,8 @@ pub(crate) struct ShardContext {
     pub(crate) dispatcher: Dispatcher,
     inbox: Inbox,
     persistence: ActorRef<PersistenceMessage>,
+    /// Whether turns may wait for others in the inbox while no append is under way.
+    lingers: bool,
     pub(crate) strict_replay: bool,
 }
 
@@ -81,7 +83,10 @@ impl ShardContext {
     /// Hands something to the persistence actor. When that has gone, the shard goes with it: the
     /// log is as it was, and what waits for an answer is told that it was interrupted.
     pub(crate) fn make_durable(&self, entry: Entry) {
-        if self.inbox.put(entry) && self.persistence.cast(PersistenceMessage::Flush).is_err() {
+        let message = entry.message();
+        // Turns that linger have had their message.
+        let hurries = self.lingers && matches!(entry, Entry::Barrier(_));
+        if (self.inbox.put(entry) || hurries) && self.persistence.cast(message).is_err() {
             drop(self.inbox.take());
         }
     }
@@ -126,6 +131,7 @@ impl Actor for ShardSupervisor {
             epoch: lease.epoch,
             store: host.store.clone(),
             clock: host.clock.clone(),
+            linger: host.options.commit_linger,
             dispatcher: dispatcher.clone(),
             supervisor: myself.clone(),
         };
@@ -140,6 +146,7 @@ impl Actor for ShardSupervisor {
             dispatcher,
             inbox,
             persistence,
+            lingers: !host.options.commit_linger.is_zero(),
             strict_replay: host.options.strict_replay,
         });
         // A request that the supervisor before this one had is gone with it.
