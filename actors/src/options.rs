@@ -29,7 +29,8 @@ pub struct HostOptions {
     /// How long a shutdown waits: for running activities first, then, for what is left of it and at
     /// least a second, until what has come is durable.
     pub shutdown_deadline: Duration,
-    /// How long a start waits for shards that another host still holds.
+    /// How long the start of a host waits for shards that another host still holds, or that the store
+    /// cannot give for now. A shard that is lost later is tried for as long as the host lives.
     pub lease_patience: Duration,
     /// How long the first turn that comes while a shard has no append under way waits for others,
     /// so that they share one: for a store where an append is slow, or paid for by the piece. By the

@@ -71,7 +71,7 @@ pub(crate) struct ShardState {
 
 enum Stashed {
     Message(InstanceMessage),
-    Locate(oneshot::Sender<ActorRef<InstanceMessage>>),
+    Locate(oneshot::Sender<crate::Result<ActorRef<InstanceMessage>>>),
 }
 
 struct Crashes {
@@ -95,22 +95,30 @@ impl ShardContext {
 impl Actor for ShardSupervisor {
     type Msg = ShardMessage;
     type State = ShardState;
-    type Arguments = (ShardId, Arc<HostContext>);
+    /// With how long to wait for another that still holds the shard.
+    type Arguments = (ShardId, Duration, Arc<HostContext>);
 
     /// Acquires the lease, starts the actors of the shard, and wakes what the log says must be
     /// awake.
     async fn pre_start(
         &self,
         myself: ActorRef<ShardMessage>,
-        (shard, host): Self::Arguments,
+        (shard, patience, host): Self::Arguments,
     ) -> Result<ShardState, ActorProcessingErr> {
-        let lease = acquire(&host, shard).await?;
+        let lease = acquire(&host, shard, patience).await?;
         host.leases_held.insert(shard, lease.clone());
         if host.admission.is_closed() {
             host.release(shard).await;
             return Err("the host has gone".into());
         }
-        let recovered = host.store.recover(&lease).await?;
+        let recovered = match host.store.recover(&lease).await {
+            Ok(recovered) => recovered,
+            Err(error) => {
+                // Others may have more luck.
+                host.release(shard).await;
+                return Err(error.into());
+            }
+        };
         let (timers, _) = Actor::spawn_linked(
             None,
             Timers,
@@ -295,7 +303,7 @@ impl ShardState {
                 let taken = self.context.routes.try_deliver(instance, Internal::Activate.into());
                 match self.context.routes.actor(instance).filter(|_| taken.is_ok()) {
                     // Whoever asked may have given up.
-                    Some(actor) => drop(reply.send(actor)),
+                    Some(actor) => drop(reply.send(Ok(actor))),
                     None => return Some(Stashed::Locate(reply)),
                 }
                 None
@@ -366,11 +374,14 @@ impl ShardState {
     }
 }
 
-/// Takes the shard, and waits for another that still holds it, up to the host's patience. What an
+/// Takes the shard, and waits for another that still holds it as long as there is patience. What an
 /// earlier supervisor of this host held is given up first: it has gone, and its epoch with it.
-async fn acquire(host: &HostContext, shard: ShardId) -> Result<Lease, ActorProcessingErr> {
+async fn acquire(
+    host: &HostContext,
+    shard: ShardId,
+    mut patience: Duration,
+) -> Result<Lease, ActorProcessingErr> {
     host.release(shard).await;
-    let mut patience = host.options.lease_patience;
     loop {
         match host.leases.acquire(shard, &host.options.host_name).await {
             Ok(lease) => return Ok(lease),

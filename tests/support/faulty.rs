@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reenact::providers::{
-    Batch, ExternalEventRouter, HistoryStore, Lease, ShardLease, TimerScheduler, TurnPage,
+    Batch, ExternalEventRouter, HistoryStore, Lease, Place, ShardLease, TimerScheduler, TurnPage,
 };
 use reenact::{
     ExecutionId, InMemory, InstanceFilter, InstanceId, InstancePage, InstanceSummary, PageRequest,
@@ -39,8 +39,18 @@ struct Orders {
     poisoned: HashMap<InstanceId, usize>,
     failing_reads: usize,
     failing_recoveries: usize,
+    broken: HashMap<ShardId, Breakage>,
     failing_lists: usize,
     failing_purges: usize,
+}
+
+/// How a shard's log is broken. Nothing can be appended, and the shard cannot be taken again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Breakage {
+    /// The medium has no room.
+    Full,
+    /// What is stored does not decode.
+    Rotten,
 }
 
 /// What happens to an append of turns.
@@ -96,6 +106,16 @@ impl Faulty {
     /// The next recoveries of shards fail, so many times.
     pub(crate) fn fail_recoveries(&self, times: usize) {
         self.orders().failing_recoveries = times;
+    }
+
+    /// Breaks the log of a shard, until it is mended.
+    pub(crate) fn break_shard(&self, shard: ShardId, breakage: Breakage) {
+        self.orders().broken.insert(shard, breakage);
+    }
+
+    /// Mends the log of a shard.
+    pub(crate) fn mend_shard(&self, shard: ShardId) {
+        self.orders().broken.remove(&shard);
     }
 
     /// The next lists fail, so many times; they may work later.
@@ -154,6 +174,9 @@ impl HistoryStore for Faulty {
         }
         self.appends.pass().await;
         let reason = REASON.to_owned();
+        if self.orders().broken.contains_key(&batch.shard) {
+            return Err(ProviderError::Fenced { shard: batch.shard });
+        }
         let fault = self.orders().appends.pop_front();
         match fault {
             None => {}
@@ -235,7 +258,15 @@ impl HistoryStore for Faulty {
 impl ShardLease for Faulty {
     async fn acquire(&self, shard: ShardId, owner: &str) -> Result<Lease, ProviderError> {
         self.acquisitions.pass().await;
-        self.inner.acquire(shard, owner).await
+        let reason = REASON.to_owned();
+        let broken = self.orders().broken.get(&shard).copied();
+        match broken {
+            None => self.inner.acquire(shard, owner).await,
+            Some(Breakage::Full) => Err(ProviderError::Unavailable { reason, source: None }),
+            Some(Breakage::Rotten) => {
+                Err(ProviderError::Corrupt { place: Place("segment 7".into()), reason })
+            }
+        }
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, ProviderError> {
