@@ -7,7 +7,7 @@
 mod kit;
 
 use futures::FutureExt;
-use kit::{Breakage, Faulty, guard, id, options, store};
+use kit::{Breakage, Faulty, HOUR, guard, id, options, store};
 use reenact::prelude::*;
 use reenact::{Error, InstanceId, ProviderError, ShardId};
 use tokio::time::{Instant, advance};
@@ -54,18 +54,27 @@ async fn break_it(faulty: &Faulty, instance: &InstanceHandle<u64>, breakage: Bre
     assert!(matches!(**source, ProviderError::Fenced { .. }), "{source}");
 }
 
-/// Lets the host's own time pass until it has tried to take a shard so often.
-async fn until_tried(faulty: &Faulty, times: usize) {
-    while faulty.acquisitions.came() < times {
+/// Lets the host's own time pass until the condition holds, which it must at some time.
+async fn pass_time_until(mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < HOUR, "it hangs");
         advance(TICK).await;
     }
+}
+
+/// Lets the host's own time pass until it has tried to take a shard so often.
+async fn until_tried(faulty: &Faulty, times: usize) {
+    pass_time_until(|| faulty.acquisitions.came() >= times).await;
     // What follows from the last try has happened as well.
     advance(TICK).await;
 }
 
 /// Lets the host's own time pass until the event is taken.
 async fn until_taken(instance: &InstanceHandle<u64>, number: u64) {
+    let began = Instant::now();
     while let Err(error) = guard(instance.raise_event("Add", number)).await {
+        assert!(began.elapsed() < HOUR, "it hangs");
         assert!(matches!(error, Error::Interrupted { .. } | Error::Store { .. }), "{error}");
         advance(TICK).await;
     }
@@ -150,9 +159,7 @@ async fn a_rotten_log_is_told_to_those_who_wait_and_its_shard_comes_back_once_it
     });
     break_it(&faulty, &in_it, Breakage::Rotten).await;
     let broken_at = Instant::now();
-    while !waiting.is_finished() {
-        advance(TICK).await;
-    }
+    pass_time_until(|| waiting.is_finished()).await;
     for told in [waiting.await.unwrap(), guard(in_it.result()).await] {
         let told = told.unwrap_err();
         assert_eq!(
@@ -184,8 +191,11 @@ async fn a_shard_that_cannot_be_recovered_is_given_up_between_the_tries() {
     faulty.mend_shard(BROKEN);
     faulty.fail_recoveries(3);
     let released = faulty.released();
+    for tried in 1..=3 {
+        until_tried(&faulty, faulty.acquisitions.came() + 1).await;
+        assert_eq!(faulty.released() - released, 1 + tried, "what was lost, and after each try");
+    }
     until_taken(&in_it, 7).await;
-    assert_eq!(faulty.released() - released, 1 + 3, "the one that was lost, and after each try");
     guard(in_it.raise_event("Add", 0)).await.unwrap();
     assert_eq!(guard(in_it.result()).await.unwrap(), 7);
 }

@@ -49,14 +49,16 @@ async fn ids(host: &Host) -> Vec<String> {
     page.instances.iter().map(|summary| summary.instance.to_string()).collect()
 }
 
+/// Returns when only so many are left.
+async fn are_left(host: &Host, many: u64) {
+    while host.count(&InstanceFilter::default()).await.unwrap() > many {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Lets time pass in small steps until only so many are left.
 async fn until_left(host: &Host, clock: &ManualClock, many: u64) {
-    let emptied = async {
-        while host.count(&InstanceFilter::default()).await.unwrap() > many {
-            tokio::task::yield_now().await;
-        }
-    };
-    pass_time_until(clock, Duration::from_millis(100), emptied).await;
+    pass_time_until(clock, Duration::from_millis(100), are_left(host, many)).await;
 }
 
 /// Returns when a round that began after now has ended: its victim, the oldest of all, is gone.
@@ -115,12 +117,7 @@ async fn what_is_many_goes_in_one_round_though_in_several_batches() {
     guard(first.shutdown()).await.unwrap();
     // The round at the start is enough: time stands still.
     let second = host(memory, keeping(None, Some(3))).await;
-    guard(async {
-        while second.count(&InstanceFilter::default()).await.unwrap() > 3 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    guard(are_left(&second, 3)).await;
     assert_eq!(ids(&second).await, ["2997", "2998", "2999"]);
 }
 
@@ -231,7 +228,8 @@ async fn an_id_that_was_used_again_meanwhile_is_kept_and_the_others_of_the_batch
     guard(host.purge(&id("b"))).await.unwrap();
     let again = guard(host.start_new(order, ()).id("b")).await.unwrap();
     faulty.lists.let_all_through();
-    until_left(&host, &clock, 1).await;
+    // Time stands still: there is no other round.
+    guard(are_left(&host, 1)).await;
     assert_eq!(ids(&host).await, ["b"]);
     guard(again.raise_event("Go", 2)).await.unwrap();
 }

@@ -51,8 +51,8 @@ impl HostContext {
         }
     }
 
-    /// A shard could not be started again. Those who wait for ends in it go on waiting while that may
-    /// pass by itself; otherwise they are told.
+    /// A shard could not be started again. Those who wait for the end of an instance in it go on
+    /// waiting while that may pass by itself; otherwise they are told.
     pub(crate) fn mark_down(&self, shard: ShardId, why: ProviderError) {
         let (is_rotten, why) = (is_rotten(&why), Arc::new(why));
         self.routes.set_down(shard, why.clone());

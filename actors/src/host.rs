@@ -134,7 +134,7 @@ fn restart(
 ) {
     let (myself, host) = (myself.clone(), host.clone());
     tokio::spawn(async move {
-        // Waiting is for this one, and not for the shard: nobody is held up by it.
+        // Without patience of its own: the tries are paced here.
         let arguments = (shard, Duration::ZERO, host.clone());
         let cell = myself.get_cell();
         match Actor::spawn_linked(None, ShardSupervisor, arguments, cell).await {
