@@ -86,7 +86,8 @@ pub use client::{Client, RaiseEvent};
 pub use handle::InstanceHandle;
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
-    Activity, ActivityContext, Error, ExternalEvent, HostOptions, ParkReason, Result, WhenBusy,
+    Activity, ActivityContext, Error, ExternalEvent, HostOptions, ParkReason, Result, Retention,
+    WhenBusy,
 };
 pub use reenact_core::{
     Action, ActivityCatalog, ActivityDefinition, ActivityError, ActivityErrorKind, ApplyError,

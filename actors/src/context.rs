@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dashmap::DashMap;
 use reenact_core::{InstanceId, Outcome, ShardId, codec};
-use reenact_providers::{HistoryStore, Lease, ShardLease, TimerScheduler};
+use reenact_providers::{HistoryStore, Lease, ProviderError, ShardLease, TimerScheduler};
 
 use crate::admission::Admission;
 use crate::error::{Error, Result};
@@ -51,6 +51,29 @@ impl HostContext {
         }
     }
 
+    /// A shard could not be started again. Those who wait for the end of an instance in it go on
+    /// waiting while that may pass by itself; otherwise they are told.
+    pub(crate) fn mark_down(&self, shard: ShardId, why: ProviderError) {
+        let (is_rotten, why) = (is_rotten(&why), Arc::new(why));
+        self.routes.set_down(shard, why.clone());
+        if is_rotten {
+            for instance in self.waiting_for(shard) {
+                self.waiters.tell(&instance, &Err(Error::Store { source: why.clone() }));
+            }
+        }
+    }
+
+    /// Why an instance cannot go on before a person has mended its shard, if that is so.
+    pub(crate) fn rot_of(&self, instance: &InstanceId) -> Option<Arc<ProviderError>> {
+        self.routes.why_down(self.routes.shard_of(instance)).filter(|why| is_rotten(why))
+    }
+
+    /// The instances of a shard that somebody waits for.
+    fn waiting_for(&self, shard: ShardId) -> Vec<InstanceId> {
+        let waiting = self.waiters.instances().into_iter();
+        waiting.filter(|instance| self.routes.shard_of(instance) == shard).collect()
+    }
+
     /// The idle instances of a shard are being asked to make room.
     pub(crate) fn room_was_made(&self, shard: ShardId) {
         if let Some(making_room) = self.making_room.get(shard.0 as usize) {
@@ -76,9 +99,7 @@ impl HostContext {
     /// Tells those who wait for instances of a shard that ended while the shard was starting
     /// again: a receipt may have been lost on the way.
     pub(crate) fn tell_waiters_of(self: &Arc<Self>, shard: ShardId) {
-        let waiting = self.waiters.instances();
-        let waiting: Vec<_> =
-            waiting.into_iter().filter(|id| self.routes.shard_of(id) == shard).collect();
+        let waiting = self.waiting_for(shard);
         if waiting.is_empty() {
             return;
         }
@@ -93,4 +114,8 @@ impl HostContext {
             }
         });
     }
+}
+
+fn is_rotten(error: &ProviderError) -> bool {
+    matches!(error, ProviderError::Corrupt { .. })
 }

@@ -133,7 +133,7 @@ pub enum Error {
         /// Its id.
         instance: InstanceId,
     },
-    /// The store failed.
+    /// The store failed; or the instance's shard is down because it did, and nothing was done.
     #[error("the store failed: {source}")]
     Store {
         /// How, and what to do about it.

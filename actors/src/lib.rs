@@ -39,6 +39,7 @@ mod panic;
 mod patience;
 mod persistence;
 mod registry;
+mod retention;
 mod routes;
 mod run;
 mod runtime;
@@ -53,6 +54,6 @@ pub use error::{Error, ParkReason, Result};
 #[doc(hidden)]
 pub use message::RuntimeMessage;
 pub use message::{ExternalEvent, InstanceMessage, Reply};
-pub use options::{HostOptions, WhenBusy};
+pub use options::{HostOptions, Retention, WhenBusy};
 pub use registry::Registry;
 pub use runtime::{Runtime, StartRequest};

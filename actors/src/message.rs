@@ -6,6 +6,7 @@ use ractor::{ActorRef, RpcReplyPort};
 use reenact_core::{
     ActivityError, CorrelationId, EventKey, InstanceId, Name, Payload, Receipt, Start, Timestamp,
 };
+use reenact_providers::ProviderError;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -240,7 +241,7 @@ pub(crate) enum ShardMessage {
     /// For an instance that had no actor when it was sent.
     Deliver { instance: InstanceId, message: InstanceMessage },
     /// Bring the instance into memory and give its actor.
-    Locate { instance: InstanceId, reply: oneshot::Sender<ActorRef<InstanceMessage>> },
+    Locate { instance: InstanceId, reply: oneshot::Sender<Result<ActorRef<InstanceMessage>>> },
     /// Let go from memory what has been idle for this long.
     Sweep { idle: std::time::Duration },
     /// Let go from memory what is idle now.
@@ -249,6 +250,20 @@ pub(crate) enum ShardMessage {
     Purge { instance: InstanceId, reply: oneshot::Sender<Result<()>> },
     /// Handle what has come, let everything go, give up the lease.
     Drain { reply: oneshot::Sender<()> },
+}
+
+impl ShardMessage {
+    /// Answers without having done anything: the shard is down.
+    pub(crate) fn refuse(self, why: Arc<ProviderError>) {
+        let down = Error::Store { source: why };
+        // Whoever asked may have given up.
+        match self {
+            Self::Deliver { message, .. } => message.refuse(|| down),
+            Self::Locate { reply, .. } => drop(reply.send(Err(down))),
+            Self::Purge { reply, .. } => drop(reply.send(Err(down))),
+            Self::Sweep { .. } | Self::MakeRoom | Self::Drain { .. } => {}
+        }
+    }
 }
 
 #[cfg(feature = "cluster")]

@@ -29,8 +29,36 @@ pub struct HostOptions {
     /// How long a shutdown waits: for running activities first, then, for what is left of it and at
     /// least a second, until what has come is durable.
     pub shutdown_deadline: Duration,
-    /// How long a start waits for shards that another host still holds.
+    /// How long the start of a host waits for shards that another host still holds, or that the store
+    /// cannot give for now. A shard that is lost later is tried for as long as the host lives.
     pub lease_patience: Duration,
+    /// How long the first turn that comes while a shard has no append under way waits for others,
+    /// so that they share one: for a store where an append is slow, or paid for by the piece. By the
+    /// host's own clock, not by the provider's. Zero, the default, appends at once.
+    ///
+    /// Every step of an instance takes so much longer on a host that has little to do; on a busy one
+    /// turns gather while an append is under way, and those never wait for more. Nor does what only
+    /// asks whether everything is durable: an instance that comes into memory, a start under the
+    /// caller's own id, a shutdown. It takes along what has gathered.
+    pub commit_linger: Duration,
+    /// Which finished instances are kept. By default all are, for ever.
+    pub retention: Retention,
+}
+
+/// Which finished instances are kept. Those that are not are purged in the background, with their
+/// histories, for good; whoever asks for one then gets [`Error::NotFound`](crate::Error::NotFound),
+/// and its id is free. An instance has to be kept by each rule that is set; the default sets none,
+/// and keeps all. What has not finished is never touched.
+///
+/// A host purges in rounds, at its start and then once a minute by the provider's clock, in the
+/// shards that it holds. Until its round comes, an instance is there longer than it has to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Keep those that finished no longer ago than this, by the provider's clock.
+    pub finished_for: Option<Duration>,
+    /// Of each orchestration that is registered on the host, keep so many: those that finished
+    /// last. They are counted over the whole store. Instances of other orchestrations are kept.
+    pub finished_per_orchestration: Option<u64>,
 }
 
 /// What happens when so much is in flight that nothing more is let in.
@@ -56,6 +84,8 @@ impl Default for HostOptions {
             strict_replay: false,
             shutdown_deadline: Duration::from_secs(30),
             lease_patience: Duration::from_secs(60),
+            commit_linger: Duration::ZERO,
+            retention: Retention::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::future::poll_fn;
 use std::mem;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use reenact_core::{Action, InstanceId, Receipt, Sealed, ShardId};
@@ -39,6 +40,7 @@ pub(crate) struct PersistenceArguments {
     pub(crate) epoch: Epoch,
     pub(crate) store: Arc<dyn HistoryStore>,
     pub(crate) clock: Arc<dyn TimerScheduler>,
+    pub(crate) linger: Duration,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) supervisor: ActorRef<ShardMessage>,
 }
@@ -49,20 +51,26 @@ pub(crate) struct PersistenceState {
     epoch: Epoch,
     store: Arc<dyn HistoryStore>,
     clock: Arc<dyn TimerScheduler>,
+    /// How long turns wait for others while no append is under way.
+    linger: Duration,
     dispatcher: Dispatcher,
     supervisor: ActorRef<ShardMessage>,
     /// Taken from the inbox, and too much for one append.
     left: Vec<Entry>,
     /// The append that is under way, where it did not succeed at once.
     under_way: Option<Task>,
+    /// Ends the wait for other turns.
+    lingering: Option<Task>,
     /// Nothing is appended any more: the shard is about to start again from its log.
     lost: Option<Arc<ProviderError>>,
 }
 
 #[derive(Debug)]
 pub(crate) enum PersistenceMessage {
-    /// There is something in the inbox.
+    /// There are turns in the inbox.
     Flush,
+    /// What is in the inbox waits no longer for others.
+    FlushNow,
     /// The append that was under way has ended.
     Appended(Vec<Entry>, Result<Receipt, ProviderError>),
 }
@@ -102,18 +110,28 @@ impl Actor for Persistence {
         _myself: ActorRef<PersistenceMessage>,
         args: PersistenceArguments,
     ) -> Result<PersistenceState, ActorProcessingErr> {
-        let PersistenceArguments { inbox, shard, epoch, store, clock, dispatcher, supervisor } =
-            args;
+        let PersistenceArguments {
+            inbox,
+            shard,
+            epoch,
+            store,
+            clock,
+            linger,
+            dispatcher,
+            supervisor,
+        } = args;
         Ok(PersistenceState {
             inbox,
             shard,
             epoch,
             store,
             clock,
+            linger,
             dispatcher,
             supervisor,
             left: Vec::new(),
             under_way: None,
+            lingering: None,
             lost: None,
         })
     }
@@ -125,7 +143,11 @@ impl Actor for Persistence {
         state: &mut PersistenceState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            PersistenceMessage::Flush => {
+            PersistenceMessage::Flush if state.may_linger() => {
+                state.linger(&myself);
+                return Ok(());
+            }
+            PersistenceMessage::Flush | PersistenceMessage::FlushNow => {
                 // Those who are about to hand something in do so first: it goes along.
                 tokio::task::yield_now().await;
             }
@@ -134,6 +156,7 @@ impl Actor for Persistence {
                 state.appended(entries, result);
             }
         }
+        state.lingering = None;
         while state.under_way.is_none()
             && let Some(entries) = state.next_append()
         {
@@ -144,6 +167,23 @@ impl Actor for Persistence {
 }
 
 impl PersistenceState {
+    /// Whether what has come may wait for others. While an append is under way it does so anyway.
+    fn may_linger(&self) -> bool {
+        !self.linger.is_zero() && self.under_way.is_none() && self.lost.is_none()
+    }
+
+    fn linger(&mut self, myself: &ActorRef<PersistenceMessage>) {
+        let (myself, linger) = (myself.clone(), self.linger);
+        // What is waiting already came first.
+        self.lingering.get_or_insert_with(|| {
+            Task::spawn(async move {
+                tokio::time::sleep(linger).await;
+                // An actor that has gone was dropped with its shard.
+                let _ = myself.cast(PersistenceMessage::FlushNow);
+            })
+        });
+    }
+
     /// What goes into the next append; `None` when there is nothing.
     fn next_append(&mut self) -> Option<Vec<Entry>> {
         let mut entries = mem::take(&mut self.left);
@@ -225,6 +265,14 @@ fn one_append(entries: &[Entry]) -> usize {
 }
 
 impl Entry {
+    /// What the persistence actor is told when it comes first.
+    pub(crate) fn message(&self) -> PersistenceMessage {
+        match self {
+            Self::Turn(_) => PersistenceMessage::Flush,
+            Self::Answer(_) | Self::Park(..) | Self::Barrier(_) => PersistenceMessage::FlushNow,
+        }
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Self::Turn(turn) => turn.record.as_ref().map_or(0, |record| record.bytes.len()),

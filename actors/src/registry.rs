@@ -87,6 +87,13 @@ impl Registry {
         self.orchestrations.get(name)
     }
 
+    /// The names of the orchestrations, in order.
+    pub(crate) fn orchestrations(&self) -> Vec<Name> {
+        let mut names: Vec<_> = self.orchestrations.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Limits by name, for activities that are here.
     pub(crate) fn activity_limits(
         &self,

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use dashmap::DashMap;
 use ractor::{ActorRef, MessagingErr};
 use reenact_core::{InstanceId, ShardId};
+use reenact_providers::ProviderError;
 
 use crate::error::ParkReason;
 use crate::message::{InstanceMessage, ShardMessage};
@@ -19,26 +20,33 @@ pub(crate) struct Routes {
 struct Shared {
     actors: DashMap<InstanceId, ActorRef<InstanceMessage>>,
     parked: DashMap<InstanceId, ParkReason>,
-    supervisors: Vec<RwLock<Option<ActorRef<ShardMessage>>>>,
+    shards: Vec<RwLock<Shard>>,
+}
+
+/// Who takes what is for a shard.
+enum Shard {
+    Up(ActorRef<ShardMessage>),
+    /// Nobody for now; and why it could not be started again, once that was tried.
+    Down(Option<Arc<ProviderError>>),
 }
 
 impl Routes {
     pub(crate) fn new(shards: u32) -> Self {
-        let supervisors = (0..shards).map(|_| RwLock::new(None)).collect();
+        let shards = (0..shards).map(|_| RwLock::new(Shard::Down(None))).collect();
         let (actors, parked) = (DashMap::new(), DashMap::new());
-        Self { shared: Arc::new(Shared { actors, parked, supervisors }) }
+        Self { shared: Arc::new(Shared { actors, parked, shards }) }
     }
 
     pub(crate) fn shards(&self) -> u32 {
-        self.shared.supervisors.len() as u32
+        self.shared.shards.len() as u32
     }
 
     pub(crate) fn shard_of(&self, instance: &InstanceId) -> ShardId {
         ShardId::of(instance, self.shards())
     }
 
-    /// Sends a message to an instance. When its shard is down, the message is dropped, and with it
-    /// the port that would have answered.
+    /// Sends a message to an instance. When its shard is down, the message is refused where it is
+    /// known why; otherwise it is dropped, and with it the port that would have answered.
     pub(crate) fn deliver(&self, instance: &InstanceId, message: InstanceMessage) {
         if let Err(message) = self.try_deliver(instance, message) {
             self.deliver_in_order(instance, message);
@@ -66,32 +74,53 @@ impl Routes {
         }
     }
 
-    /// Sends a message to the supervisor of a shard; dropped when the shard is down.
+    /// Sends a message to the supervisor of a shard; refused or dropped when the shard is down.
     pub(crate) fn tell_supervisor(&self, shard: ShardId, message: ShardMessage) {
         if let Some(supervisor) = self.supervisor(shard) {
-            // A supervisor that has just gone drops it as well.
+            // A supervisor that has just gone drops it.
             let _ = supervisor.cast(message);
+        } else if let Some(why) = self.why_down(shard) {
+            message.refuse(why);
         }
     }
 
     pub(crate) fn supervisor(&self, shard: ShardId) -> Option<ActorRef<ShardMessage>> {
-        let slot = self.shared.supervisors.get(shard.0 as usize)?;
-        slot.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let slot = self.shared.shards.get(shard.0 as usize)?;
+        match &*slot.read().unwrap_or_else(PoisonError::into_inner) {
+            Shard::Up(supervisor) => Some(supervisor.clone()),
+            Shard::Down(_) => None,
+        }
+    }
+
+    /// Why a shard could not be started again, if that is why it is down.
+    pub(crate) fn why_down(&self, shard: ShardId) -> Option<Arc<ProviderError>> {
+        let slot = self.shared.shards.get(shard.0 as usize)?;
+        match &*slot.read().unwrap_or_else(PoisonError::into_inner) {
+            Shard::Up(_) => None,
+            Shard::Down(why) => why.clone(),
+        }
     }
 
     /// A shard is up, under a new supervisor: nothing of the old one counts.
     pub(crate) fn set_supervisor(&self, shard: ShardId, supervisor: ActorRef<ShardMessage>) {
         self.clear(shard);
-        if let Some(slot) = self.shared.supervisors.get(shard.0 as usize) {
-            *slot.write().unwrap_or_else(PoisonError::into_inner) = Some(supervisor);
+        self.set(shard, Shard::Up(supervisor));
+    }
+
+    /// A shard could not be started again.
+    pub(crate) fn set_down(&self, shard: ShardId, why: Arc<ProviderError>) {
+        self.set(shard, Shard::Down(Some(why)));
+    }
+
+    fn set(&self, shard: ShardId, state: Shard) {
+        if let Some(slot) = self.shared.shards.get(shard.0 as usize) {
+            *slot.write().unwrap_or_else(PoisonError::into_inner) = state;
         }
     }
 
     /// A shard is down.
     pub(crate) fn clear(&self, shard: ShardId) {
-        if let Some(slot) = self.shared.supervisors.get(shard.0 as usize) {
-            *slot.write().unwrap_or_else(PoisonError::into_inner) = None;
-        }
+        self.set(shard, Shard::Down(None));
         self.shared.actors.retain(|instance, _| self.shard_of(instance) != shard);
         self.shared.parked.retain(|instance, _| self.shard_of(instance) != shard);
     }

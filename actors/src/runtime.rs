@@ -169,11 +169,11 @@ impl Runtime {
         self.answer(instance, answer).await
     }
 
-    async fn answer(
+    async fn answer<T>(
         &self,
         instance: &InstanceId,
-        answer: oneshot::Receiver<Result<()>>,
-    ) -> Result<()> {
+        answer: oneshot::Receiver<Result<T>>,
+    ) -> Result<T> {
         answer.await.unwrap_or_else(|_| Err(self.interrupted(instance)))
     }
 
@@ -190,7 +190,9 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Parked`], also when it is parked while this waits;
-    /// [`Error::ShuttingDown`]; [`Error::Store`], [`Error::Unreadable`].
+    /// [`Error::ShuttingDown`]; [`Error::Unreadable`]; [`Error::Store`], also when the log of the
+    /// instance's shard turns out to be corrupt while this waits. A store that is away for a while
+    /// does not end the wait.
     ///
     /// Cancelling it is harmless.
     pub async fn outcome(&self, instance: &InstanceId) -> Result<Outcome> {
@@ -201,6 +203,9 @@ impl Runtime {
         }
         if let Some(reason) = self.parked(instance) {
             return Err(Error::Parked { instance: instance.clone(), reason });
+        }
+        if let Some(source) = self.host.rot_of(instance) {
+            return Err(Error::Store { source });
         }
         waiter.end().await
     }
@@ -291,7 +296,7 @@ impl Runtime {
         let shard = self.host.routes.shard_of(instance);
         let message = ShardMessage::Locate { instance: instance.clone(), reply };
         self.host.routes.tell_supervisor(shard, message);
-        answer.await.map_err(|_| self.interrupted(instance))
+        self.answer(instance, answer).await
     }
 
     /// Number of instances in memory.

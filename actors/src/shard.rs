@@ -48,6 +48,8 @@ pub(crate) struct ShardContext {
     pub(crate) dispatcher: Dispatcher,
     inbox: Inbox,
     persistence: ActorRef<PersistenceMessage>,
+    /// Whether turns may wait for others in the inbox while no append is under way.
+    lingers: bool,
     pub(crate) strict_replay: bool,
 }
 
@@ -69,7 +71,7 @@ pub(crate) struct ShardState {
 
 enum Stashed {
     Message(InstanceMessage),
-    Locate(oneshot::Sender<ActorRef<InstanceMessage>>),
+    Locate(oneshot::Sender<crate::Result<ActorRef<InstanceMessage>>>),
 }
 
 struct Crashes {
@@ -81,7 +83,10 @@ impl ShardContext {
     /// Hands something to the persistence actor. When that has gone, the shard goes with it: the
     /// log is as it was, and what waits for an answer is told that it was interrupted.
     pub(crate) fn make_durable(&self, entry: Entry) {
-        if self.inbox.put(entry) && self.persistence.cast(PersistenceMessage::Flush).is_err() {
+        let message = entry.message();
+        // Turns that linger have had their message.
+        let hurries = self.lingers && matches!(entry, Entry::Barrier(_));
+        if (self.inbox.put(entry) || hurries) && self.persistence.cast(message).is_err() {
             drop(self.inbox.take());
         }
     }
@@ -90,22 +95,30 @@ impl ShardContext {
 impl Actor for ShardSupervisor {
     type Msg = ShardMessage;
     type State = ShardState;
-    type Arguments = (ShardId, Arc<HostContext>);
+    /// With how long to wait for another that still holds the shard.
+    type Arguments = (ShardId, Duration, Arc<HostContext>);
 
     /// Acquires the lease, starts the actors of the shard, and wakes what the log says must be
     /// awake.
     async fn pre_start(
         &self,
         myself: ActorRef<ShardMessage>,
-        (shard, host): Self::Arguments,
+        (shard, patience, host): Self::Arguments,
     ) -> Result<ShardState, ActorProcessingErr> {
-        let lease = acquire(&host, shard).await?;
+        let lease = acquire(&host, shard, patience).await?;
         host.leases_held.insert(shard, lease.clone());
         if host.admission.is_closed() {
             host.release(shard).await;
             return Err("the host has gone".into());
         }
-        let recovered = host.store.recover(&lease).await?;
+        let recovered = match host.store.recover(&lease).await {
+            Ok(recovered) => recovered,
+            Err(error) => {
+                // Others may have more luck.
+                host.release(shard).await;
+                return Err(error.into());
+            }
+        };
         let (timers, _) = Actor::spawn_linked(
             None,
             Timers,
@@ -126,6 +139,7 @@ impl Actor for ShardSupervisor {
             epoch: lease.epoch,
             store: host.store.clone(),
             clock: host.clock.clone(),
+            linger: host.options.commit_linger,
             dispatcher: dispatcher.clone(),
             supervisor: myself.clone(),
         };
@@ -140,6 +154,7 @@ impl Actor for ShardSupervisor {
             dispatcher,
             inbox,
             persistence,
+            lingers: !host.options.commit_linger.is_zero(),
             strict_replay: host.options.strict_replay,
         });
         // A request that the supervisor before this one had is gone with it.
@@ -288,7 +303,7 @@ impl ShardState {
                 let taken = self.context.routes.try_deliver(instance, Internal::Activate.into());
                 match self.context.routes.actor(instance).filter(|_| taken.is_ok()) {
                     // Whoever asked may have given up.
-                    Some(actor) => drop(reply.send(actor)),
+                    Some(actor) => drop(reply.send(Ok(actor))),
                     None => return Some(Stashed::Locate(reply)),
                 }
                 None
@@ -319,8 +334,7 @@ impl ShardState {
             return;
         }
         let now = self.context.clock.now();
-        let idle = u64::try_from(idle.as_micros()).unwrap_or(u64::MAX);
-        let then = Timestamp::from_micros(now.as_micros().saturating_sub(idle));
+        let then = now - idle;
         for actor in self.context.routes.actors_of(self.shard) {
             // One that has gone in the meantime is not in memory.
             let _ = actor.cast(Internal::PassivateIfIdleSince(then, self.asked.clone()).into());
@@ -360,11 +374,14 @@ impl ShardState {
     }
 }
 
-/// Takes the shard, and waits for another that still holds it, up to the host's patience. What an
+/// Takes the shard, and waits for another that still holds it as long as there is patience. What an
 /// earlier supervisor of this host held is given up first: it has gone, and its epoch with it.
-async fn acquire(host: &HostContext, shard: ShardId) -> Result<Lease, ActorProcessingErr> {
+async fn acquire(
+    host: &HostContext,
+    shard: ShardId,
+    mut patience: Duration,
+) -> Result<Lease, ActorProcessingErr> {
     host.release(shard).await;
-    let mut patience = host.options.lease_patience;
     loop {
         match host.leases.acquire(shard, &host.options.host_name).await {
             Ok(lease) => return Ok(lease),

@@ -1,7 +1,7 @@
 //! Points in time. The core never asks what time it is; it is told.
 
 use core::fmt;
-use core::ops::Add;
+use core::ops::{Add, Sub};
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,15 @@ impl Add<Duration> for Timestamp {
     fn add(self, by: Duration) -> Self {
         let micros = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(micros))
+    }
+}
+
+/// Saturates at the epoch.
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+    fn sub(self, by: Duration) -> Self {
+        let micros = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(micros))
     }
 }
 
@@ -85,7 +94,8 @@ mod tests {
     }
 
     #[test]
-    fn adding_saturates() {
+    fn adding_and_taking_away_saturate() {
         assert_eq!(Timestamp::from_micros(u64::MAX) + Duration::MAX, Timestamp(u64::MAX));
+        assert_eq!(Timestamp::from_micros(u64::MAX) - Duration::MAX, Timestamp::EPOCH);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reenact::providers::{
-    Batch, ExternalEventRouter, HistoryStore, Lease, ShardLease, TimerScheduler, TurnPage,
+    Batch, ExternalEventRouter, HistoryStore, Lease, Place, ShardLease, TimerScheduler, TurnPage,
 };
 use reenact::{
     ExecutionId, InMemory, InstanceFilter, InstanceId, InstancePage, InstanceSummary, PageRequest,
@@ -26,6 +26,8 @@ pub(crate) struct Faulty {
     pub(crate) summaries: Gate,
     /// Acquisitions of shards pass here.
     pub(crate) acquisitions: Gate,
+    /// Lists that have been made pass here before anybody sees them.
+    pub(crate) lists: Gate,
     orders: Arc<Mutex<Orders>>,
     appended: Arc<AtomicUsize>,
     released: Arc<AtomicUsize>,
@@ -37,6 +39,18 @@ struct Orders {
     poisoned: HashMap<InstanceId, usize>,
     failing_reads: usize,
     failing_recoveries: usize,
+    broken: HashMap<ShardId, Breakage>,
+    failing_lists: usize,
+    failing_purges: usize,
+}
+
+/// How a shard's log is broken. Nothing can be appended, and the shard cannot be taken again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Breakage {
+    /// The medium has no room.
+    Full,
+    /// What is stored does not decode.
+    Rotten,
 }
 
 /// What happens to an append of turns.
@@ -62,6 +76,7 @@ impl Faulty {
             appends: Gate::open(),
             summaries: Gate::open(),
             acquisitions: Gate::open(),
+            lists: Gate::open(),
             orders: Arc::default(),
             appended: Arc::default(),
             released: Arc::default(),
@@ -93,6 +108,32 @@ impl Faulty {
         self.orders().failing_recoveries = times;
     }
 
+    /// Breaks the log of a shard, until it is mended.
+    pub(crate) fn break_shard(&self, shard: ShardId, breakage: Breakage) {
+        self.orders().broken.insert(shard, breakage);
+    }
+
+    /// Mends the log of a shard.
+    pub(crate) fn mend_shard(&self, shard: ShardId) {
+        self.orders().broken.remove(&shard);
+    }
+
+    /// The next lists fail, so many times; they may work later.
+    pub(crate) fn fail_lists(&self, times: usize) {
+        self.orders().failing_lists = times;
+    }
+
+    /// The next purges fail, so many times; they may work later.
+    pub(crate) fn fail_purges(&self, times: usize) {
+        self.orders().failing_purges = times;
+    }
+
+    /// How many ordered faults of lists and purges have not happened yet.
+    pub(crate) fn retention_faults_left(&self) -> usize {
+        let orders = self.orders();
+        orders.failing_lists + orders.failing_purges
+    }
+
     /// How many ordered append faults have not happened yet.
     pub(crate) fn faults_left(&self) -> usize {
         self.orders().appends.len()
@@ -116,6 +157,15 @@ impl Faulty {
 /// The failure that the faults of this file give as their reason.
 pub(crate) const REASON: &str = "ordered by a test";
 
+/// Fails, if that is ordered so many times or more.
+fn fails(times: &mut usize) -> Result<(), ProviderError> {
+    if *times == 0 {
+        return Ok(());
+    }
+    *times -= 1;
+    Err(ProviderError::Unavailable { reason: REASON.into(), source: None })
+}
+
 #[async_trait]
 impl HistoryStore for Faulty {
     async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError> {
@@ -124,6 +174,9 @@ impl HistoryStore for Faulty {
         }
         self.appends.pass().await;
         let reason = REASON.to_owned();
+        if self.orders().broken.contains_key(&batch.shard) {
+            return Err(ProviderError::Fenced { shard: batch.shard });
+        }
         let fault = self.orders().appends.pop_front();
         match fault {
             None => {}
@@ -162,10 +215,7 @@ impl HistoryStore for Faulty {
                 *times -= 1;
                 panic!("the read panicked, {REASON}");
             }
-            if orders.failing_reads > 0 {
-                orders.failing_reads -= 1;
-                return Err(ProviderError::Unavailable { reason: REASON.into(), source: None });
-            }
+            fails(&mut orders.failing_reads)?;
         }
         self.inner.read(instance, execution, from, limit).await
     }
@@ -183,7 +233,10 @@ impl HistoryStore for Faulty {
         filter: &InstanceFilter,
         page: &PageRequest,
     ) -> Result<InstancePage, ProviderError> {
-        self.inner.list(filter, page).await
+        fails(&mut self.orders().failing_lists)?;
+        let listed = self.inner.list(filter, page).await;
+        self.lists.pass().await;
+        listed
     }
 
     async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
@@ -191,17 +244,12 @@ impl HistoryStore for Faulty {
     }
 
     async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError> {
+        fails(&mut self.orders().failing_purges)?;
         self.inner.purge(instances, lease).await
     }
 
     async fn recover(&self, lease: &Lease) -> Result<Vec<InstanceSummary>, ProviderError> {
-        {
-            let mut orders = self.orders();
-            if orders.failing_recoveries > 0 {
-                orders.failing_recoveries -= 1;
-                return Err(ProviderError::Unavailable { reason: REASON.into(), source: None });
-            }
-        }
+        fails(&mut self.orders().failing_recoveries)?;
         self.inner.recover(lease).await
     }
 }
@@ -210,7 +258,15 @@ impl HistoryStore for Faulty {
 impl ShardLease for Faulty {
     async fn acquire(&self, shard: ShardId, owner: &str) -> Result<Lease, ProviderError> {
         self.acquisitions.pass().await;
-        self.inner.acquire(shard, owner).await
+        let reason = REASON.to_owned();
+        let broken = self.orders().broken.get(&shard).copied();
+        match broken {
+            None => self.inner.acquire(shard, owner).await,
+            Some(Breakage::Full) => Err(ProviderError::Unavailable { reason, source: None }),
+            Some(Breakage::Rotten) => {
+                Err(ProviderError::Corrupt { place: Place("segment 7".into()), reason })
+            }
+        }
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, ProviderError> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use reenact::prelude::*;
 use reenact::{InstanceState, InstanceStatus, ManualClock, Provider};
 
-pub(crate) use faulty::{AppendFault, Faulty};
+pub(crate) use faulty::{AppendFault, Breakage, Faulty};
 pub(crate) use gate::Gate;
 
 /// An hour, for manual clocks.
