@@ -42,7 +42,7 @@ impl Checker {
         // Not always a multiple of anything that a worker does.
         let enough = [0, 1, 7, 40, 101, 222][kill as usize % 6] + u64::from(kill * 37 % 19);
         let mut heard = 0;
-        if kill % 6 == 0 {
+        if kill.is_multiple_of(6) {
             // While it opens the store, or just behind that.
             for _ in 0..kill * 500 {
                 std::hint::spin_loop();

@@ -95,9 +95,9 @@ fn say(line: &str) {
     let _ = out.flush();
 }
 
-pub(crate) fn run(order: &Order) {
+pub(crate) fn run(task: &Order) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(work(order)).expect("nothing fails but by a kill");
+    runtime.expect("a runtime").block_on(work(task)).expect("nothing fails but by a kill");
 }
 
 async fn work(task: &Order) -> reenact::Result<()> {
@@ -123,7 +123,7 @@ async fn drive(host: &Arc<Host>, first: u64) -> reenact::Result<()> {
         drivers.push(tokio::spawn(async move {
             let mut number = first + offset;
             loop {
-                host.start_new(order, number).id(&id(number)).await?;
+                host.start_new(order, number).id(id(number)).await?;
                 say(&format!("started {number}"));
                 for event in 0..EVENTS {
                     raise(&host, number, event).await?;
