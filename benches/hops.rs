@@ -17,6 +17,7 @@ mod table;
 #[path = "support/workloads.rs"]
 mod workloads;
 
+use reenact::InMemory;
 use std::time::Duration;
 
 use drive::{Bounds, drive};
@@ -113,7 +114,9 @@ fn whole_step(workers: usize, outstanding: u64) -> reenact::Result<Option<f64>> 
     let runtime = runtime.expect("the system gives threads");
     let bounds = Bounds { time: Duration::from_secs(2), instances: 1_000_000 };
     let cost = |workload| -> reenact::Result<_> {
-        Ok(runtime.block_on(drive(workload, outstanding, bounds))?.cpu_per_instance())
+        Ok(runtime
+            .block_on(drive(InMemory::new(), workload, outstanding, bounds))?
+            .cpu_per_instance())
     };
     let (noop, sequence) = (cost(Workload::Noop)?, cost(Workload::Sequence)?);
     let steps = Workload::Sequence.activities() as f64;

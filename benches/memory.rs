@@ -6,9 +6,13 @@
 //! It holds everything: the instance's actor and machine where there is one, and what the in-memory
 //! store keeps of it, its log included.
 
+#[path = "support/process.rs"]
+mod process;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
+use process::resident_bytes;
 use reenact::ManualClock;
 use reenact::prelude::*;
 
@@ -110,12 +114,4 @@ async fn start_and_passivate(
         tokio::task::yield_now().await;
     }
     Ok(())
-}
-
-/// What the process has in memory.
-fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("this bench needs Linux");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line for it");
-    let kib: u64 = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("KiB");
-    kib * 1_024
 }

@@ -15,6 +15,10 @@ use crate::routes::Routes;
 use crate::waiters::Waiters;
 use crate::workers::Workers;
 
+/// How the actors of a host hold what they share: apart from its clients, so that a host that has
+/// ended can wait until none of them holds the store any more.
+pub(crate) type HostRef = Arc<Arc<HostContext>>;
+
 pub(crate) struct HostContext {
     pub(crate) options: HostOptions,
     pub(crate) registry: Arc<Registry>,

@@ -1,7 +1,6 @@
 //! The root of a host's actors: keeps its shards up.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -11,7 +10,7 @@ use ractor::{
 use reenact_core::ShardId;
 use reenact_providers::ProviderError;
 
-use crate::context::HostContext;
+use crate::context::{HostContext, HostRef};
 use crate::message::ShardMessage;
 use crate::retention;
 use crate::shard::ShardSupervisor;
@@ -34,7 +33,7 @@ const ROTTEN_DELAY: Duration = Duration::from_secs(30);
 pub(crate) struct HostSupervisor;
 
 pub(crate) struct HostState {
-    host: Arc<HostContext>,
+    host: HostRef,
     shards: HashMap<ActorId, ShardId>,
     closing: bool,
     /// Purges what is not kept, until the host ends.
@@ -57,12 +56,12 @@ impl ractor::Message for HostMessage {}
 impl Actor for HostSupervisor {
     type Msg = HostMessage;
     type State = HostState;
-    type Arguments = Arc<HostContext>;
+    type Arguments = HostRef;
 
     async fn pre_start(
         &self,
         myself: ActorRef<HostMessage>,
-        host: Arc<HostContext>,
+        host: HostRef,
     ) -> Result<HostState, ActorProcessingErr> {
         let starts = (0..host.routes.shards()).map(|shard| {
             let (shard, cell) = (ShardId(shard), myself.get_cell());
@@ -126,12 +125,7 @@ impl Actor for HostSupervisor {
 }
 
 /// Starts a shard without holding up the others; tries again for as long as the host lives.
-fn restart(
-    myself: &ActorRef<HostMessage>,
-    host: &Arc<HostContext>,
-    shard: ShardId,
-    delay: Duration,
-) {
+fn restart(myself: &ActorRef<HostMessage>, host: &HostRef, shard: ShardId, delay: Duration) {
     let (myself, host) = (myself.clone(), host.clone());
     tokio::spawn(async move {
         // Without patience of its own: the tries are paced here.

@@ -1,13 +1,12 @@
 //! Removes the finished instances that are no longer kept.
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-use std::sync::Arc;
 use std::time::Duration;
 
 use reenact_core::{InstanceId, Name, ShardId, Timestamp};
 use reenact_providers::{InstanceFilter, Lease, PageRequest, ProviderError, TimeRange};
 
-use crate::context::HostContext;
+use crate::context::{HostContext, HostRef};
 use crate::options::Retention;
 use crate::task::Task;
 
@@ -24,7 +23,7 @@ const LISTED_AT_ONCE: usize = 2_048;
 const CHOSEN_AT_ONCE: u64 = 65_536;
 
 /// Purges in rounds until the task is dropped; `None` when everything is kept.
-pub(crate) fn begin(host: &Arc<HostContext>) -> Option<Task> {
+pub(crate) fn begin(host: &HostRef) -> Option<Task> {
     let retention = host.options.retention;
     if retention == Retention::default() {
         return None;

@@ -2,8 +2,8 @@
 
 mod seeds;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -32,6 +32,9 @@ use seeds::Seeds;
 /// What a shutdown has at least for what is under way, when its activities took all of its time.
 const LEAST_DRAIN: Duration = Duration::from_secs(1);
 
+/// How often a host that ends looks whether its actors have gone.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
 /// Turns that are read from the store at a time.
 const TURNS_PER_READ: usize = 4_096;
 
@@ -39,6 +42,8 @@ const TURNS_PER_READ: usize = 4_096;
 #[derive(Clone)]
 pub struct Runtime {
     host: Arc<HostContext>,
+    /// Gone when no actor holds the store any more.
+    actors: Weak<Arc<HostContext>>,
     root: ActorRef<HostMessage>,
     root_task: Arc<std::sync::Mutex<Option<JoinHandle<()>>>>,
     seeds: Arc<Seeds>,
@@ -92,7 +97,9 @@ impl Runtime {
             making_room: (0..provider.shards()).map(|_| AtomicBool::new(false)).collect(),
             options,
         });
-        let (root, root_task) = match Actor::spawn(None, HostSupervisor, host.clone()).await {
+        let shared = Arc::new(host.clone());
+        let actors = Arc::downgrade(&shared);
+        let (root, root_task) = match Actor::spawn(None, HostSupervisor, shared).await {
             Ok(root) => root,
             Err(error) => {
                 host.release_all().await;
@@ -100,7 +107,7 @@ impl Runtime {
             }
         };
         let root_task = Arc::new(std::sync::Mutex::new(Some(root_task)));
-        Ok(Self { host, root, root_task, seeds: Arc::new(Seeds::new()) })
+        Ok(Self { host, actors, root, root_task, seeds: Arc::new(Seeds::new()) })
     }
 
     /// The code of an orchestration that this host has.
@@ -363,5 +370,19 @@ impl Runtime {
         }
         self.host.release_all().await;
         self.host.waiters.close();
+        self.until_the_store_is_free().await;
+    }
+
+    /// Whoever drops the provider next finds that nothing holds it but clients.
+    async fn until_the_store_is_free(&self) {
+        let is_held = || self.actors.strong_count() > 0 || Arc::strong_count(&self.host.store) > 1;
+        let freed = async {
+            while is_held() {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        if tokio::time::timeout(LEAST_DRAIN, freed).await.is_err() {
+            tracing::warn!("something of the host still holds its store");
+        }
     }
 }

@@ -14,7 +14,7 @@ use supervise::Failure;
 use tokio::sync::oneshot;
 
 use crate::admission::Admission;
-use crate::context::HostContext;
+use crate::context::{HostContext, HostRef};
 use crate::dispatcher::Dispatcher;
 use crate::error::Error;
 use crate::instance::{Begin, InstanceActor, InstanceArguments};
@@ -55,7 +55,7 @@ pub(crate) struct ShardContext {
 
 pub(crate) struct ShardState {
     shard: ShardId,
-    host: Arc<HostContext>,
+    host: HostRef,
     context: Arc<ShardContext>,
     /// Whose actor it is, for when one has gone.
     instances: HashMap<ActorId, InstanceId>,
@@ -96,7 +96,7 @@ impl Actor for ShardSupervisor {
     type Msg = ShardMessage;
     type State = ShardState;
     /// With how long to wait for another that still holds the shard.
-    type Arguments = (ShardId, Duration, Arc<HostContext>);
+    type Arguments = (ShardId, Duration, HostRef);
 
     /// Acquires the lease, starts the actors of the shard, and wakes what the log says must be
     /// awake.
@@ -401,7 +401,7 @@ fn may_pass(error: &ProviderError) -> bool {
 }
 
 /// Extends the lease, for as long as that can be done; then the shard ends.
-fn renewals(myself: &ActorRef<ShardMessage>, host: &Arc<HostContext>, lease: Lease) -> Task {
+fn renewals(myself: &ActorRef<ShardMessage>, host: &HostRef, lease: Lease) -> Task {
     let (myself, host) = (myself.clone(), host.clone());
     Task::spawn(async move {
         let mut lease = lease;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use reenact::Client;
+use reenact::{Client, Provider};
 use tokio::task::JoinSet;
 
 use super::process::cpu_time;
-use super::workloads::{Workload, activities_run, host};
+use super::workloads::{Workload, activities_run, host_on};
 
 /// How much is to be run: until the time is over, or so many instances have been started. Each of
 /// the outstanding ones runs at least once.
@@ -56,11 +56,12 @@ impl Measured {
 /// # Panics
 /// When a result is wrong, or another number of activities has run than there should have.
 pub(crate) async fn drive(
+    store: impl Provider,
     workload: Workload,
     outstanding: u64,
     bounds: Bounds,
 ) -> reenact::Result<Measured> {
-    let host = host().await?;
+    let host = host_on(store).await?;
     for n in 0..outstanding.min(WARM_UP) {
         workload.run(&host, n).await?;
     }

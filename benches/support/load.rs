@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use drive::{Bounds, Measured, drive};
+use reenact::InMemory;
 use table::{line, thousands, time};
 use workloads::Workload;
 
@@ -101,7 +102,7 @@ fn row(options: &Options, workload: Workload, outstanding: u64) -> reenact::Resu
     let bounds = Bounds { time: options.time, instances: MAX_TURNS / (workload.activities() + 1) };
     runtime(options.workers).block_on(async {
         // In a task, as a program would: the main thread is not one of the workers.
-        let driven = tokio::spawn(drive(workload, outstanding, bounds)).await;
+        let driven = tokio::spawn(drive(InMemory::new(), workload, outstanding, bounds)).await;
         driven.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
     })
 }

@@ -1,4 +1,5 @@
 //! What the system tells of this process. Only Linux is asked.
+#![allow(dead_code, reason = "each bench takes what it needs")]
 
 use std::fs;
 use std::time::Duration;
@@ -13,4 +14,21 @@ pub(crate) fn cpu_time() -> Option<Duration> {
     };
     let nanos: u64 = threads.flatten().filter_map(of_thread).sum();
     Some(Duration::from_nanos(nanos))
+}
+
+/// What the process has in memory, in bytes.
+pub(crate) fn resident_bytes() -> u64 {
+    of_file("/proc/self/status", "VmRSS:") * 1_024
+}
+
+/// What the process has had written to disks, in bytes.
+pub(crate) fn written_bytes() -> u64 {
+    of_file("/proc/self/io", "write_bytes:")
+}
+
+/// The number behind a word, in a file of the system's.
+fn of_file(path: &str, word: &str) -> u64 {
+    let text = fs::read_to_string(path).expect("this bench needs Linux");
+    let line = text.lines().find_map(|line| line.strip_prefix(word)).expect("a line for it");
+    line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
 }

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future::join_all;
+use reenact::Provider;
 use reenact::prelude::*;
 
 /// What instances do.
@@ -67,10 +68,15 @@ impl Workload {
     }
 }
 
-/// A fresh host on a fresh store, with everything that the workloads need.
+/// A fresh host on a fresh store in memory, with everything that the workloads need.
 pub(crate) async fn host() -> reenact::Result<Host> {
+    host_on(InMemory::new()).await
+}
+
+/// A fresh host on this store, with everything that the workloads need.
+pub(crate) async fn host_on(store: impl Provider) -> reenact::Result<Host> {
     Host::builder()
-        .provider(InMemory::new())
+        .provider(store)
         .orchestration(noop)
         .orchestration(sequence)
         .orchestration(fan_out)

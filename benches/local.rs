@@ -1,0 +1,202 @@
+//! What the local provider carries, beside memory and beside the disk itself, in one run.
+//!
+//! `cargo bench --bench local -- [FILTER..] [--seconds N] [--rest N]`
+//!
+//! The directory is that of the build, or `REENACT_BENCH_DIR`. Figures of disks differ from machine
+//! to machine and from minute to minute: the ratios are what counts. `--rest` is the number of
+//! instances at rest in the last part; a filter that is no part of `rest` leaves it out.
+
+#[path = "support/bare.rs"]
+mod bare;
+#[path = "support/counted.rs"]
+mod counted;
+#[path = "support/drive.rs"]
+mod drive;
+#[path = "support/process.rs"]
+mod process;
+#[path = "support/rest.rs"]
+mod rest;
+#[path = "support/scratch.rs"]
+mod scratch;
+#[path = "support/table.rs"]
+mod table;
+#[path = "support/workloads.rs"]
+mod workloads;
+
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bare::RECORD;
+use counted::{Counted, Counts};
+use drive::{Bounds, Measured, drive};
+use reenact::{InMemory, Local};
+use scratch::Scratch;
+use table::{line, thousands, time};
+use workloads::Workload;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What is run, with how many outstanding.
+const ROWS: [(Workload, u64); 14] = [
+    (Workload::Noop, 1),
+    (Workload::Noop, 64),
+    (Workload::Noop, 1_024),
+    (Workload::Sequence, 1),
+    (Workload::Sequence, 64),
+    (Workload::Sequence, 1_024),
+    (Workload::FanOut(100), 1),
+    (Workload::FanOut(100), 64),
+    (Workload::FanOut(1_000), 1),
+    (Workload::Event, 1),
+    (Workload::Event, 64),
+    (Workload::Event, 1_024),
+    (Workload::LongHistory(10_000), 1),
+    (Workload::LongHistory(10_000), 64),
+];
+
+const WIDTHS: [usize; 10] = [18, 11, 10, 10, 6, 9, 9, 9, 9, 7];
+
+/// Turns that one row may leave behind, about.
+const MAX_TURNS: u64 = 5_000_000;
+
+struct Options {
+    filters: Vec<String>,
+    time: Duration,
+    rest: u64,
+}
+
+fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(complaint) => {
+            eprintln!("{complaint}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> reenact::Result<()> {
+    println!("{} worker threads, {} a row; in", workers(), time(options.time));
+    println!("{}", Scratch::new("where").path().display());
+    println!();
+    let head = [
+        "workload",
+        "outstanding",
+        "memory/s",
+        "local/s",
+        "ratio",
+        "p50",
+        "p99",
+        "commits/s",
+        "bare/s",
+        "ratio",
+    ];
+    line(&WIDTHS, head);
+    for (workload, outstanding) in ROWS {
+        if options.wants(&workload.label()) {
+            row(options, workload, outstanding)?;
+        }
+    }
+    if options.wants("rest") {
+        println!();
+        runtime().block_on(rest::measure(options.rest))?;
+    }
+    Ok(())
+}
+
+/// Memory, the bare loop and the store, one after the other.
+fn row(options: &Options, workload: Workload, outstanding: u64) -> reenact::Result<()> {
+    let bounds = Bounds { time: options.time, instances: MAX_TURNS / (workload.activities() + 1) };
+    let memory = measured(InMemory::new(), workload, outstanding, bounds)?;
+    let scratch = Scratch::new("local");
+    let store = Counted::new(Local::open(scratch.path().join("store"))?);
+    let (counts, shards) = (store.counts.clone(), reenact::Provider::shards(&store));
+    let local = measured(store, workload, outstanding, bounds)?;
+    let records = records_per_commit(&counts);
+    let bare =
+        bare::syncs_per_second(scratch.path(), records, shards.min(outstanding as u32), BARE);
+    let commits = counts.commits.load(Ordering::Relaxed) as f64 / local.elapsed.as_secs_f64();
+    let cells = [
+        workload.label(),
+        thousands(outstanding as f64),
+        thousands(memory.instances_per_second()),
+        thousands(local.instances_per_second()),
+        format!("{:.2}", local.instances_per_second() / memory.instances_per_second()),
+        time(local.latency(0.50)),
+        time(local.latency(0.99)),
+        thousands(commits),
+        thousands(bare),
+        format!("{:.2}", commits / bare),
+    ];
+    line(&WIDTHS, cells);
+    Ok(())
+}
+
+/// How long the bare loop runs.
+const BARE: Duration = Duration::from_millis(500);
+
+/// How many records of 256 bytes a commit is worth.
+fn records_per_commit(counts: &Counts) -> usize {
+    let commits = counts.commits.load(Ordering::Relaxed).max(1);
+    let bytes = counts.bytes.load(Ordering::Relaxed) / commits;
+    (bytes as usize).div_ceil(RECORD).max(1)
+}
+
+fn measured(
+    store: impl reenact::Provider,
+    workload: Workload,
+    outstanding: u64,
+    bounds: Bounds,
+) -> reenact::Result<Measured> {
+    runtime().block_on(async {
+        // In a task, as a program would: the main thread is not one of the workers.
+        let driven = tokio::spawn(drive(store, workload, outstanding, bounds)).await;
+        driven.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+    })
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(workers()).enable_time().build().expect("the system gives threads")
+}
+
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+impl Options {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options =
+            Self { filters: Vec::new(), time: Duration::from_secs(2), rest: 1_000_000 };
+        while let Some(argument) = arguments.next() {
+            let mut number = || {
+                let number = arguments.next().and_then(|text| text.parse::<u32>().ok());
+                number.filter(|&n| n > 0).ok_or(format!("{argument} needs a number above 0"))
+            };
+            match argument.as_str() {
+                // Cargo says so.
+                "--bench" => {}
+                "--seconds" => options.time = Duration::from_secs(number()?.into()),
+                "--rest" => options.rest = number()?.into(),
+                unknown if unknown.starts_with('-') => {
+                    return Err(format!("there is no option {unknown}"));
+                }
+                _ => options.filters.push(argument),
+            }
+        }
+        Ok(options)
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter.as_str()))
+    }
+}

@@ -1,0 +1,147 @@
+//! Many instances at rest: what they cost in memory, how long a store with them takes to open, and
+//! whether they still react.
+
+use std::time::Instant;
+
+use futures::future::try_join_all;
+use reenact::prelude::*;
+use reenact::{InstanceFilter, InstanceState};
+
+use super::process::{resident_bytes, written_bytes};
+use super::scratch::Scratch;
+use super::table::{thousands, time};
+
+/// Instances that are started at a time.
+const AT_ONCE: u64 = 1_000;
+
+/// Instances that get an event, out of all.
+const WOKEN: u64 = 10_000;
+
+/// Most instances in memory: the others go as soon as they are idle.
+const IN_MEMORY: usize = 5_000;
+
+/// Bytes in memory until they go to the archive, for the tail that is recovered: with two shards,
+/// there are 64 MiB of it.
+const TAIL_BYTES: usize = 64 * 1024 * 1024;
+
+#[orchestration]
+async fn waiting(ctx: OrchestrationContext, n: u64) -> Result<u64, OrchestrationError> {
+    let data: u64 = ctx.wait_external("Go").await?;
+    Ok(n + data)
+}
+
+/// Leaves a tail of about so many bytes.
+#[orchestration]
+async fn recording(_ctx: OrchestrationContext, text: String) -> Result<(), OrchestrationError> {
+    drop(text);
+    Ok(())
+}
+
+pub(crate) async fn measure(instances: u64) -> reenact::Result<()> {
+    let scratch = Scratch::new("rest");
+    let path = scratch.path().join("store");
+    let store = Local::open(&path)?;
+    let host = host(store).await?;
+    let (start, written) = (Instant::now(), written_bytes());
+    for first in (0..instances).step_by(AT_ONCE as usize) {
+        let count = AT_ONCE.min(instances - first);
+        try_join_all((first..first + count).map(|n| start_waiting(&host, n))).await?;
+    }
+    let started = start.elapsed();
+    println!(
+        "{} instances that wait were started in {}: {}/s, {} bytes written for each",
+        thousands(instances as f64),
+        time(started),
+        thousands(instances as f64 / started.as_secs_f64()),
+        thousands((written_bytes() - written) as f64 / instances as f64),
+    );
+    println!(
+        "the process has {} MB in memory then, of it {} instances",
+        resident_bytes() / 1_000_000,
+        thousands(host.in_memory() as f64)
+    );
+    host.shutdown().await?;
+    reopened(&path, instances).await?;
+    recovered(&path).await
+}
+
+async fn start_waiting(host: &Host, n: u64) -> reenact::Result<()> {
+    host.start_new(waiting, n).id(id(n)).await?;
+    Ok(())
+}
+
+fn id(n: u64) -> String {
+    // Not in the order in which they are started.
+    format!("{:016x}-{n}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+async fn host(store: Local) -> reenact::Result<Host> {
+    let options = HostOptions { max_instances: IN_MEMORY, ..HostOptions::default() };
+    let host = Host::builder().provider(store).orchestration(waiting).orchestration(recording);
+    host.options(options).start().await
+}
+
+/// Opens the store with all of them, and raises an event on some.
+async fn reopened(path: &std::path::Path, instances: u64) -> reenact::Result<()> {
+    let start = Instant::now();
+    let store = Local::open(path)?;
+    let opened = start.elapsed();
+    let host = host(store).await?;
+    println!("opened again in {}, with a host on it in {}", time(opened), time(start.elapsed()));
+    let (start, woken) = (Instant::now(), WOKEN.min(instances));
+    let chosen = |n: u64| n.wrapping_mul(0x2545_f491_4f6c_dd1d) % instances;
+    let mut seen = std::collections::BTreeSet::new();
+    let numbers: Vec<u64> =
+        (0..).map(chosen).filter(|n| seen.insert(*n)).take(woken as usize).collect();
+    for numbers in numbers.chunks(AT_ONCE as usize) {
+        try_join_all(numbers.iter().map(|&n| wake(&host, n))).await?;
+    }
+    println!(
+        "{} of them, chosen at random, got an event and ended within {}: {}/s",
+        thousands(woken as f64),
+        time(start.elapsed()),
+        thousands(woken as f64 / start.elapsed().as_secs_f64()),
+    );
+    let states = vec![InstanceState::Running];
+    let running = host.count(&InstanceFilter { states, ..Default::default() }).await?;
+    assert_eq!(running, instances - woken, "the others wait");
+    println!("the process has {} MB in memory then", resident_bytes() / 1_000_000);
+    host.shutdown().await
+}
+
+async fn wake(host: &Host, n: u64) -> reenact::Result<()> {
+    let instance = host.instance::<u64>(&InstanceId::new(id(n))?);
+    instance.raise_event("Go", 1_u64).await?;
+    assert_eq!(instance.result().await?, n + 1);
+    Ok(())
+}
+
+/// Leaves a tail that is not in the archive, and opens the store with it.
+async fn recovered(path: &std::path::Path) -> reenact::Result<()> {
+    let mut options = LocalOptions::default();
+    options.journaled.flush_bytes = TAIL_BYTES;
+    let host = host(options.open(path)?).await?;
+    let text = "x".repeat(400);
+    let mut bytes = 0;
+    while bytes < 64 << 20 {
+        let start = |_| host.start_new(recording, text.clone()).into_future();
+        let started = try_join_all((0..AT_ONCE).map(start)).await?;
+        bytes += started.len() * 620;
+    }
+    host.abort().await;
+    let tail = tail_bytes(path);
+    let start = Instant::now();
+    let store = options.open(path)?;
+    let took = start.elapsed();
+    drop(store);
+    println!("opened behind a crash with a tail of {} MiB in {}", tail >> 20, time(took));
+    Ok(())
+}
+
+/// The size of all segments.
+fn tail_bytes(path: &std::path::Path) -> u64 {
+    let shards = std::fs::read_dir(path).expect("it is a directory").flatten();
+    let files = shards.filter_map(|shard| std::fs::read_dir(shard.path()).ok()).flatten().flatten();
+    let segments = files.filter(|file| file.file_name().to_string_lossy().starts_with("segment-"));
+    segments.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
+}
