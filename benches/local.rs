@@ -4,7 +4,9 @@
 //!
 //! The directory is that of the build, or `REENACT_BENCH_DIR`. Figures of disks differ from machine
 //! to machine and from minute to minute: the ratios are what counts. `--rest` is the number of
-//! instances at rest in the last part; a filter that is no part of `rest` leaves it out.
+//! instances at rest in the last part; a filter that is no part of `rest` leaves it out. `written` is
+//! what is handed to the system to be written, for each byte of events: the journal, the
+//! zeros before it, and the archive.
 
 #[path = "support/bare.rs"]
 mod bare;
@@ -30,6 +32,7 @@ use std::time::Duration;
 use bare::RECORD;
 use counted::{Counted, Counts};
 use drive::{Bounds, Measured, drive};
+use process::written_bytes;
 use reenact::{InMemory, Local};
 use scratch::Scratch;
 use table::{line, thousands, time};
@@ -56,7 +59,7 @@ const ROWS: [(Workload, u64); 14] = [
     (Workload::LongHistory(10_000), 64),
 ];
 
-const WIDTHS: [usize; 10] = [18, 11, 10, 10, 6, 9, 9, 9, 9, 7];
+const WIDTHS: [usize; 11] = [18, 11, 10, 10, 6, 9, 9, 9, 9, 7, 8];
 
 /// Turns that one row may leave behind, about.
 const MAX_TURNS: u64 = 5_000_000;
@@ -99,6 +102,7 @@ fn run(options: &Options) -> reenact::Result<()> {
         "commits/s",
         "bare/s",
         "ratio",
+        "written",
     ];
     line(&WIDTHS, head);
     for (workload, outstanding) in ROWS {
@@ -120,7 +124,9 @@ fn row(options: &Options, workload: Workload, outstanding: u64) -> reenact::Resu
     let scratch = Scratch::new("local");
     let store = Counted::new(Local::open(scratch.path().join("store"))?);
     let (counts, shards) = (store.counts.clone(), reenact::Provider::shards(&store));
+    let before = written_bytes();
     let local = measured(store, workload, outstanding, bounds)?;
+    let written = (written_bytes() - before) as f64 / counts.bytes.load(Ordering::Relaxed) as f64;
     let records = records_per_commit(&counts);
     let bare =
         bare::syncs_per_second(scratch.path(), records, shards.min(outstanding as u32), BARE);
@@ -136,6 +142,7 @@ fn row(options: &Options, workload: Workload, outstanding: u64) -> reenact::Resu
         thousands(commits),
         thousands(bare),
         format!("{:.2}", commits / bare),
+        format!("{written:.1}"),
     ];
     line(&WIDTHS, cells);
     Ok(())

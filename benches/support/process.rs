@@ -21,9 +21,9 @@ pub(crate) fn resident_bytes() -> u64 {
     of_file("/proc/self/status", "VmRSS:") * 1_024
 }
 
-/// What the process has had written to disks, in bytes.
+/// What the process has handed to the system to be written, in bytes.
 pub(crate) fn written_bytes() -> u64 {
-    of_file("/proc/self/io", "write_bytes:")
+    of_file("/proc/self/io", "wchar:")
 }
 
 /// The number behind a word, in a file of the system's.

@@ -13,13 +13,17 @@ use std::time::{Duration, Instant};
 
 use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
 use reenact_providers::journal::{
-    Checkpointer, Commit, Entry, Identity, Journal, JournalError, JournalId, JournalThread,
-    Options, Recovery,
+    Checkpointer, Commit, Entry, Identity, Journal, JournalError, JournalId, Options, Recovery,
 };
+use reenact_providers::journaled::{Journaled, Options as StoreOptions};
+use reenact_providers::local::SqliteArchive;
 use reenact_providers::medium::{
     Directory, Disk, DiskFile, Medium, MediumError, RealDisk, RealFile, Segment,
 };
-use reenact_providers::{Epoch, InstanceState, InstanceSummary, TurnRecord};
+use reenact_providers::{
+    Batch, Epoch, HistoryStore, InstanceState, InstanceSummary, Lease, ShardLease, SystemClock,
+    TurnRecord,
+};
 use tokio::runtime::Runtime;
 
 /// Bytes of events in one turn.
@@ -44,16 +48,7 @@ fn main() {
     println!("commits per second, medians of {ROUNDS} rounds, in {}", path.display());
     println!(
         "{:>6} {:>8} {:>8} {:>8} {:>7} {:>8} {:>7} {:>10} {:>7} {:>9}",
-        "turns",
-        "bare",
-        "growing",
-        "journal",
-        "ratio",
-        "thread",
-        "ratio",
-        "turns/s",
-        "bytes",
-        "cpu"
+        "turns", "bare", "growing", "journal", "ratio", "store", "ratio", "turns/s", "bytes", "cpu"
     );
     for turns in GROUPS {
         measure(&path, turns);
@@ -68,22 +63,22 @@ fn measure(path: &Path, turns: usize) {
     let mut over_zeros = Bare::new(path, turns, true);
     let mut growing = Bare::new(path, turns, false);
     let mut direct = Direct::new(&path.join("direct"), turns);
-    let mut threaded = Threaded::new(&path.join("thread"), turns);
+    let mut stored = Stored::new(&path.join("store"), turns);
     let mut rates: [Vec<f64>; 4] = Default::default();
     for _ in 0..ROUNDS {
         rates[0].push(over_zeros.rate());
         rates[1].push(growing.rate());
         rates[2].push(direct.rate());
-        rates[3].push(threaded.rate());
+        rates[3].push(stored.rate());
     }
     // Of each round by itself: the rounds differ more than what is compared.
     let ratio = |of: usize| median(rates[of].iter().zip(&rates[0]).map(|(a, b)| a / b).collect());
-    let (direct_ratio, thread_ratio) = (ratio(2), ratio(3));
-    let [bare, growing, journal, thread] = rates.map(median);
+    let (direct_ratio, store_ratio) = (ratio(2), ratio(3));
+    let [bare, growing, journal, store] = rates.map(median);
     println!(
-        "{turns:>6} {bare:>8.0} {growing:>8.0} {journal:>8.0} {direct_ratio:>7.2} {thread:>8.0} \
-         {thread_ratio:>7.2} {:>10.0} {:>7.3} {:>6.1} µs",
-        thread * turns as f64,
+        "{turns:>6} {bare:>8.0} {growing:>8.0} {journal:>8.0} {direct_ratio:>7.2} {store:>8.0} \
+         {store_ratio:>7.2} {:>10.0} {:>7.3} {:>6.1} µs",
+        store * turns as f64,
         direct.bytes_per_commit() / (turns * TURN_BYTES) as f64,
         encoding(turns) * 1e6,
     );
@@ -162,40 +157,51 @@ impl Direct {
     }
 }
 
-/// Appends from a task to the journal on its thread.
-struct Threaded {
+/// Appends from a task to a store of one shard, which checks each turn, keeps it in memory and has
+/// a thread of its own for its journal.
+struct Stored {
     runtime: Runtime,
-    journal: Arc<JournalThread>,
-    checkpointer: RealCheckpointer,
-    turns: usize,
+    store: Journaled<Directory<RealDisk>, SqliteArchive>,
+    lease: Lease,
+    /// The number of the next turn of each instance.
+    number: u64,
+    turns: Vec<TurnRecord>,
 }
 
-impl Threaded {
+impl Stored {
     fn new(path: &Path, turns: usize) -> Self {
-        let (journal, checkpointer) = open(path);
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(2).build().unwrap();
-        let journal = Arc::new(JournalThread::start(journal).unwrap());
-        Self { runtime, journal, checkpointer, turns }
+        let archive = SqliteArchive::create(&path.with_extension("db"), IDENTITY.journal).unwrap();
+        let media = [Directory::new(RealDisk::make(path).unwrap())];
+        // Nothing goes to the archive: that is not what is measured.
+        let options = StoreOptions { flush_bytes: usize::MAX / 2, ..StoreOptions::default() };
+        let clock = Arc::new(SystemClock);
+        let store = Journaled::open(IDENTITY.journal, media, archive, clock, options).unwrap();
+        let lease = runtime.block_on(store.acquire(ShardId(0), "bench")).unwrap();
+        Self { runtime, store, lease, number: 0, turns: records(turns) }
     }
 
     fn rate(&mut self) -> f64 {
-        let (journal, turns) = (Arc::clone(&self.journal), self.turns);
+        let (store, Lease { shard, epoch, .. }) = (self.store.clone(), self.lease.clone());
+        let (mut turns, mut number) = (self.turns.clone(), self.number);
         // As an actor's task does it, and not the thread that built the runtime.
         let measured = self.runtime.spawn(async move {
-            let entries = entries(turns);
             let (start, mut count) = (Instant::now(), 0);
-            loop {
-                let end = journal.append(entries.clone()).await.unwrap();
-                count += 1;
-                if start.elapsed() >= TIME {
-                    return (f64::from(count) / start.elapsed().as_secs_f64(), end);
+            while start.elapsed() < TIME {
+                for turn in &mut turns {
+                    turn.number = number;
+                    turn.summary.turns = number + 1;
                 }
+                let batch = Batch { shard, epoch, turns: turns.clone() };
+                let _ = store.append(batch).await.unwrap();
+                number += 1;
+                count += 1;
             }
+            (f64::from(count) / start.elapsed().as_secs_f64(), number)
         });
-        let (rate, end) = self.runtime.block_on(measured).unwrap();
-        self.checkpointer.checkpoint(end, &[]).unwrap();
-        self.checkpointer.trim().unwrap();
+        let (rate, number) = self.runtime.block_on(measured).unwrap();
+        self.number = number;
         rate
     }
 }
@@ -245,8 +251,12 @@ fn open(path: &Path) -> (RealJournal, RealCheckpointer) {
     recovered.begin(Epoch(1), Options::default()).unwrap()
 }
 
-/// Turns of as many instances.
 fn entries(turns: usize) -> Vec<Entry> {
+    records(turns).into_iter().map(Entry::Turn).collect()
+}
+
+/// First turns of as many instances.
+fn records(turns: usize) -> Vec<TurnRecord> {
     let turn = |number: usize| {
         let now = Timestamp::from_micros(1_767_225_600_000_000 + number as u64);
         let summary = InstanceSummary {
@@ -260,7 +270,7 @@ fn entries(turns: usize) -> Vec<Entry> {
             events: 2,
             wake_at: Some(Timestamp::EPOCH),
         };
-        Entry::Turn(TurnRecord { number: 0, bytes: vec![7; TURN_BYTES].into(), summary })
+        TurnRecord { number: 0, bytes: vec![7; TURN_BYTES].into(), summary }
     };
     (0..turns).map(turn).collect()
 }

@@ -6,8 +6,7 @@
 //! over. `JOURNAL.md` beside this crate's sources describes the stored form byte by byte, and why
 //! it tells a torn tail from rot.
 //!
-//! Nothing here knows about files: the [`Medium`] does. All calls block;
-//! a [`JournalThread`] makes them for async code.
+//! Nothing here knows about files: the [`Medium`] does. All calls block.
 //!
 //! ```
 //! # use std::sync::Arc;
@@ -52,7 +51,6 @@ mod recover;
 mod scan;
 mod sector;
 mod spare;
-mod thread;
 
 pub use checkpoint::Checkpoint;
 pub use checkpointer::Checkpointer;
@@ -60,7 +58,6 @@ pub use commit::{Commit, Entry, EntryRef, Note, TurnRef};
 pub use error::{JournalError, Location};
 pub use identity::{Identity, InvalidJournalId, JournalId};
 pub use recover::{Recovered, Recovery};
-pub use thread::JournalThread;
 
 use std::sync::Arc;
 

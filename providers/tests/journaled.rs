@@ -10,7 +10,7 @@ use reenact_providers::conformance::Hub;
 use reenact_providers::journal::{JournalId, Options as JournalOptions};
 use reenact_providers::journaled::{Journaled, Options};
 use reenact_providers::medium::Directory;
-use reenact_providers::medium::fake::FakeDisk;
+use reenact_providers::medium::fake::{Effect, FakeDisk, Fault, Op};
 use reenact_providers::{
     Batch, ExternalEventRouter, HistoryStore, InMemory, InstanceFilter, InstanceState,
     InstanceSummary, Lease, ManualClock, PageRequest, Provider, ShardLease, TimeRange,
@@ -301,4 +301,94 @@ async fn it_shows_what_the_reference_model_shows_whatever_is_done() {
             }
         }
     }
+}
+
+/// A turn of a new instance of shard 0, and its id.
+fn first_turn() -> TurnRecord {
+    let ids = (0_u32..).filter_map(|n| InstanceId::new(format!("first-{n}")).ok());
+    let instance = ids.into_iter().find(|id| ShardId::of(id, 3) == ShardId(0)).unwrap();
+    let summary = InstanceSummary {
+        instance,
+        execution: ExecutionId::FIRST,
+        name: Name::new("pay").unwrap(),
+        state: InstanceState::Running,
+        created_at: Timestamp::EPOCH,
+        updated_at: Timestamp::EPOCH,
+        turns: 1,
+        events: 1,
+        wake_at: None,
+    };
+    TurnRecord { number: 0, bytes: Arc::from(*b"turn"), summary }
+}
+
+#[tokio::test]
+async fn an_append_that_nobody_waits_for_any_more_is_made_all_the_same() {
+    let disks = Disks::new(ManualClock::default(), 1_000);
+    let store = disks.store();
+    let lease = store.histories.acquire(ShardId(0), "test").await.unwrap();
+    let turn = first_turn();
+    {
+        let batch = Batch { shard: ShardId(0), epoch: lease.epoch, turns: vec![turn.clone()] };
+        let append = store.histories.append(batch);
+        tokio::select! {
+            biased;
+            _ = append => {}
+            () = std::future::ready(()) => {}
+        }
+    }
+    drop(store);
+    let summary = disks.store().histories.summary(&turn.summary.instance).await.unwrap();
+    assert_eq!(summary, Some(turn.summary));
+}
+
+#[tokio::test]
+async fn an_archive_that_takes_nothing_is_told_once_memory_is_full_and_made_up_for_later() {
+    let disks = Disks::new(ManualClock::default(), 2_000);
+    let store = disks.store();
+    let lease = store.histories.acquire(ShardId(0), "test").await.unwrap();
+    let archive = disks.archive.disk();
+    let full = Fault {
+        op: Op::Create,
+        at: 0,
+        forever: true,
+        error: std::io::ErrorKind::StorageFull,
+        effect: Effect::Nothing,
+    };
+    archive.fail(full);
+    let mut turn = first_turn();
+    let batch = |turn: &TurnRecord| Batch {
+        shard: ShardId(0),
+        epoch: lease.epoch,
+        turns: vec![turn.clone()],
+    };
+    let refused = loop {
+        match store.histories.append(batch(&turn)).await {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+        turn.number += 1;
+        assert!(turn.number < 10_000, "memory has a bound");
+    };
+    assert!(refused.is_transient(), "{refused}");
+    assert!(refused.to_string().contains("archive"), "{refused}");
+    // What was acknowledged can be read, and nothing else.
+    let history = |from| store.histories.read(&turn.summary.instance, ExecutionId::FIRST, from, 9);
+    assert!(!history(turn.number - 1).await.unwrap().turns.is_empty());
+    assert!(history(turn.number).await.unwrap().turns.is_empty());
+
+    archive.heal();
+    while store.histories.append(batch(&turn)).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    drop(store);
+    let reopened = disks.store();
+    let instance = &turn.summary.instance;
+    let mut next = Some(0);
+    let mut turns = 0;
+    while let Some(from) = next {
+        let page = reopened.histories.read(instance, ExecutionId::FIRST, from, 100).await.unwrap();
+        turns += page.turns.len() as u64;
+        next = page.next;
+    }
+    assert_eq!(turns, turn.number + 1);
 }

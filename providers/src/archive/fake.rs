@@ -49,10 +49,15 @@ impl FakeArchive {
         Self { disk: Arc::new(Directory::new(disk)), versions: Arc::clone(&self.versions) }
     }
 
+    /// The disk that it is on.
+    pub fn disk(&self) -> &FakeDisk {
+        self.disk.disk()
+    }
+
     /// What is left after a crash of the disk that it is on.
     #[must_use]
     pub fn after_crash(&self) -> Self {
-        self.on(self.disk.disk().after_crash(|| false))
+        self.on(self.disk().after_crash(|| false))
     }
 
     fn versions(&self) -> MutexGuard<'_, Vec<Contents>> {

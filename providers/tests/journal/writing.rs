@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use reenact_core::{ExecutionId, InstanceId, Name, Timestamp};
 use reenact_providers::journal::{
-    Commit, Entry, EntryRef, JournalError, JournalThread, Note, Options, Recovery, TurnRef,
+    Commit, Entry, EntryRef, JournalError, Note, Options, Recovery, TurnRef,
 };
 use reenact_providers::limits::{MAX_CHECKPOINT_BYTES, MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES};
 use reenact_providers::medium::fake::{FakeDisk, Op};
@@ -144,34 +144,4 @@ fn assert_too_large(refused: Result<(), JournalError>) {
     let refused = refused.unwrap_err();
     assert!(matches!(refused, JournalError::TooLarge { .. }), "{refused}");
     assert!(matches!(ProviderError::from(refused), ProviderError::TooLarge { .. }));
-}
-
-#[tokio::test]
-async fn a_journal_on_a_thread_of_its_own_appends_in_order_and_can_be_opened_again() {
-    let disk = FakeDisk::new();
-    for round in 0..3_u64 {
-        let journal = JournalThread::start(open(&disk, SMALL).unwrap().journal).unwrap();
-        for number in 0..20 {
-            let end = journal.append(note(&bytes(number, 200)).to_vec()).await.unwrap();
-            assert_eq!(end.sequence, round * 20 + number + 1);
-        }
-        journal.close().await;
-    }
-    assert_eq!(recover(&disk.after_crash(|| false)).unwrap().0.len(), 60);
-}
-
-#[tokio::test]
-async fn an_append_that_nobody_waits_for_any_more_is_made_all_the_same() {
-    let disk = FakeDisk::new();
-    let journal = JournalThread::start(open(&disk, SMALL).unwrap().journal).unwrap();
-    {
-        let append = journal.append(note(b"given up").to_vec());
-        tokio::select! {
-            biased;
-            _ = append => {}
-            () = std::future::ready(()) => {}
-        }
-    }
-    journal.close().await;
-    assert_eq!(bytes_of(&recover(&disk).unwrap().0), [b"given up"]);
 }
