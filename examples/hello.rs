@@ -20,7 +20,7 @@ async fn welcome(ctx: OrchestrationContext, name: String) -> Result<String, Orch
 #[tokio::main]
 async fn main() -> reenact::Result<()> {
     let host = Host::builder()
-        .provider(InMemory::new())
+        .provider(Local::open("hello.reenact")?) // a directory; it is made if it is not there
         .orchestration(welcome)
         .activity(greet)
         .start()

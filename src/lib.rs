@@ -25,8 +25,9 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> reenact::Result<()> {
+//! #   let path = std::env::temp_dir().join(format!("reenact-docs-{}", std::process::id()));
 //!     let host = Host::builder()
-//!         .provider(InMemory::new())
+//!         .provider(Local::open(&path)?) // a directory; it is made if it is not there
 //!         .orchestration(welcome)
 //!         .activity(greet)
 //!         .start()
@@ -35,6 +36,7 @@
 //!     instance.raise_event("Go", "Come in.").await?; // durable when it returns
 //!     assert_eq!(instance.result().await?, "Hello, Ada! Come in.");
 //!     host.shutdown().await
+//! #   .map(|()| std::fs::remove_dir_all(path).expect("it is there"))
 //! }
 //! ```
 //!
@@ -55,18 +57,19 @@
 //! 7. **The cost of a step does not grow with the history** while an instance is in memory: its
 //!    future is kept, and replay happens only when it comes into memory.
 //!
-//! The one store of this version is [`InMemory`]. It lives as long as its last clone, and so do the
-//! promises: they hold when a host stops, crashes and is replaced on the same store, and end with
-//! the process.
+//! # Where the logs are
+//! [`Local`] keeps them in a directory, where they survive crashes of the process and of the machine:
+//! what is acknowledged was synced before. [`InMemory`] lives as long as its last clone, and so do
+//! the promises: it is for tests.
 //!
 //! # Where to look
 //! | for | see |
 //! |---|---|
 //! | writing the code | [`orchestration`], [`activity`], [`OrchestrationContext`], [`ActivityContext`] |
-//! | running it | [`Host`], [`HostBuilder`], [`HostOptions`] |
+//! | running it | [`Host`], [`HostBuilder`], [`HostOptions`], [`Local`], [`LocalOptions`] |
 //! | talking to instances | [`Client`], [`InstanceHandle`], [`InstanceStatus`], [`InstanceFilter`] |
 //! | races and fan-outs | [`DurableFuture`], [`when_any`](OrchestrationContext::when_any), [`when_all`](OrchestrationContext::when_all) |
-//! | failures | [`ActivityError`], [`OrchestrationError`], [`Error`], [`ParkReason`] |
+//! | failures | [`ActivityError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
 //! | unit tests without a host | [`Executor`], [`Machine`], [`run_turn`] |
 //! | tests of time | [`ManualClock`] |
 //! | limits | [`limits`], [`providers::limits`] |

@@ -3,7 +3,9 @@
 //! A provider sees bytes, ids and positions, never what an event means. It hands out four things:
 //! a [`HistoryStore`] for the logs, an [`ExternalEventRouter`] for messages to a shard from
 //! outside its owner, a [`TimerScheduler`] that knows what time it is, and [`ShardLease`]s that
-//! keep one writer per shard. [`InMemory`] is the reference model of all of them.
+//! keep one writer per shard. [`InMemory`] is the reference model of all of them; `Local` (feature
+//! `local`) keeps them in a directory: a store out of journals and an archive, which further durable
+//! media can share (feature `journal`).
 //!
 //! Whoever writes a provider runs the conformance suite on it (feature `conformance`).
 
