@@ -1,8 +1,5 @@
 //! What memory and disk say stays the same, whatever happens.
 
-#[cfg(feature = "conformance")]
-mod contract;
-
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::pin;
