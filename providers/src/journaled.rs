@@ -6,6 +6,7 @@
 //! before it are removed. So memory and the time of recovery depend on what came last, not on how
 //! many instances there are; and whatever is asked for is answered out of both.
 
+mod error;
 mod shard;
 mod table;
 #[cfg(test)]
@@ -26,8 +27,8 @@ use crate::limits::{FLUSH_BYTES, check_batch, check_purge};
 use crate::medium::Medium;
 use crate::ownership::check_shard;
 use crate::{
-    Batch, HistoryStore, InstanceFilter, InstancePage, InstanceSummary, Lease, PageRequest,
-    ProviderError, ShardLease, TimerScheduler, TurnPage,
+    Batch, HistoryStore, InstanceFilter, InstancePage, InstanceSummary, Lease, OpenError,
+    PageRequest, ProviderError, ShardLease, TimerScheduler, TurnPage,
 };
 
 /// The logs of all instances of a store, and who owns its shards. Clones are the same store; the
@@ -67,17 +68,18 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
     /// nothing is changed unless all of them are whole.
     ///
     /// # Errors
-    /// - `Corrupt`: something that is stored is not what was written, or journals and archive do
+    /// - `Damaged`: something that is stored is not what was written, or journals and archive do
     ///   not belong together.
-    /// - `Unavailable`: the medium refuses, or has no room.
-    /// - `Unknown`: the medium failed in the middle of a write. Open it again.
+    /// - `Foreign`, `NewerFormat`: a journal is of another store, or of a later reenact.
+    /// - `Refused`: the medium refuses, has no room, or has failed in the middle of a write. Open
+    ///   it again.
     pub fn open(
         journal: JournalId,
         media: impl IntoIterator<Item = M>,
         archive: A,
         clock: Arc<dyn TimerScheduler>,
         options: Options,
-    ) -> Result<Self, ProviderError> {
+    ) -> Result<Self, OpenError> {
         let archive = Arc::new(archive);
         let handover = Arc::new(Handover::default());
         let shards: Box<[_]> = (0..)

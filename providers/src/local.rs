@@ -26,14 +26,16 @@ use crate::journal::JournalId;
 use crate::journaled::{Journaled, Options};
 use crate::limits::{DEFAULT_LOCAL_SHARDS, MAX_SHARDS};
 use crate::medium::lock::LOCK;
-use crate::medium::{Directory, Medium, MediumError, RealDisk, StoreLock};
+use crate::medium::{Directory, Disk, DiskFile, Medium, MediumError, RealDisk, StoreLock};
 use crate::{
-    ExternalEventRouter, HistoryStore, OpenError, Provider, ProviderError, ShardLease, SystemClock,
-    TimerScheduler,
+    ExternalEventRouter, HistoryStore, OpenError, Provider, ShardLease, SystemClock, TimerScheduler,
 };
 
 /// What the store says about itself.
 const STORE: &str = "STORE";
+
+/// Says that a store is being made; becomes [`STORE`].
+const BEGUN: &str = "STORE.new";
 
 /// The histories.
 const ARCHIVE: &str = "archive.db";
@@ -198,26 +200,34 @@ impl Site {
     /// Whether a store may be made here: there is nothing, or what is left of one that was being made.
     fn is_unused(&self) -> Result<(), OpenError> {
         let failed = |error| refused(&self.path, error);
+        let is_begun = self.path.join(BEGUN).exists();
         for entry in fs::read_dir(&self.path).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with(SHARD) && entry.path().is_dir() {
-                if fs::read_dir(entry.path()).map_err(failed)?.next().is_some() {
-                    let reason = format!("there is a `{name}`, and the file `{STORE}` is missing");
-                    return Err(self.is_none(reason));
+            let is_ours = match &*name {
+                LOCK => true,
+                _ if !is_begun => false,
+                BEGUN => true,
+                _ if name.starts_with(SHARD) && entry.path().is_dir() => {
+                    fs::read_dir(entry.path()).map_err(failed)?.next().is_none()
                 }
-            } else if !is_of_a_beginning(&name) {
+                _ => is_of_a_database(&name),
+            };
+            if !is_ours {
                 return Err(self.is_none(format!("there is a `{name}` in it, and no `{STORE}`")));
             }
         }
         Ok(())
     }
 
-    /// Makes a store; it is there once its identity is.
+    /// Makes a store; it is there once its identity is. What is found before that is only taken for
+    /// the beginnings of a store, and removed, behind a mark that says so.
     fn make(&self, root: &RealDisk, options: &LocalOptions) -> Result<StoreIdentity, OpenError> {
         let journal = JournalId::random();
         let identity = StoreIdentity { journal, shards: options.shards.clamp(1, MAX_SHARDS) };
         let failed = |error| refused(&self.path, error);
+        let mark = root.create(BEGUN).and_then(|mark| mark.sync());
+        mark.and_then(|()| root.sync_names()).map_err(failed)?;
         for entry in fs::read_dir(&self.path).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -241,23 +251,34 @@ impl Site {
         OpenError::NotAStore { place: self.path.display().to_string(), reason }
     }
 
-    fn not_opened(&self, error: ProviderError) -> OpenError {
-        let within = self.path.display();
+    /// Says of what is wrong in the store where that store is.
+    fn not_opened(&self, error: OpenError) -> OpenError {
+        let within = |place: String| format!("{}: {place}", self.path.display());
         match error {
-            ProviderError::Corrupt { place, reason } => {
-                OpenError::Damaged { place: format!("{within}: {place}"), reason }
+            OpenError::Damaged { place, reason } => {
+                OpenError::Damaged { place: within(place), reason }
             }
-            error => refused(&self.path, error),
+            OpenError::Foreign { place, reason } => {
+                OpenError::Foreign { place: within(place), reason }
+            }
+            OpenError::NewerFormat { place, found, supported } => {
+                OpenError::NewerFormat { place: within(place), found, supported }
+            }
+            OpenError::Refused { source, .. } => {
+                OpenError::Refused { place: self.path.display().to_string(), source }
+            }
+            other => other,
         }
     }
 }
 
+/// Whether a file is one that making a store makes, and no other of a similar name.
 fn is_of_a_database(name: &str) -> bool {
-    [ARCHIVE, MESSAGES].iter().any(|database| name.starts_with(database))
-}
-
-fn is_of_a_beginning(name: &str) -> bool {
-    name == LOCK || name == "STORE.new" || is_of_a_database(name)
+    let endings = ["", "-wal", "-shm", "-journal", ".new", ".new-journal"];
+    [ARCHIVE, MESSAGES]
+        .iter()
+        .filter_map(|database| name.strip_prefix(database))
+        .any(|ending| endings.contains(&ending))
 }
 
 fn failed_medium(path: &Path) -> impl Fn(MediumError) -> OpenError {

@@ -392,3 +392,30 @@ async fn an_archive_that_takes_nothing_is_told_once_memory_is_full_and_made_up_f
     }
     assert_eq!(turns, turn.number + 1);
 }
+
+#[tokio::test]
+async fn an_archive_that_fails_and_has_taken_all_over_shows_nothing_twice() {
+    let disks = Disks::new(ManualClock::default(), 1);
+    let store = disks.store();
+    let lease = store.histories.acquire(ShardId(0), "test").await.unwrap();
+    let after_the_rename = Fault {
+        op: Op::SyncNames,
+        at: 0,
+        forever: true,
+        error: std::io::ErrorKind::Other,
+        effect: Effect::Whole,
+    };
+    let archive = disks.archive.disk();
+    archive.fail(after_the_rename);
+    let turn = first_turn();
+    let batch = Batch { shard: ShardId(0), epoch: lease.epoch, turns: vec![turn.clone()] };
+    let _ = store.histories.append(batch).await.unwrap();
+    // Until the flush beside it has failed.
+    while archive.count(Op::SyncNames) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let all = InstanceFilter::default();
+    let listed = store.histories.list(&all, &PageRequest::default()).await.unwrap();
+    assert_eq!(listed.instances, [turn.summary]);
+    assert_eq!(store.histories.count(&all).await.unwrap(), 1);
+}

@@ -1,11 +1,13 @@
 //! One shard: its journal, and the part of it that is not in the archive yet.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reenact_core::{ExecutionId, InstanceId, Receipt};
 
+use super::error::ReadError;
 use super::table::Table;
-use crate::archive::{Archive, Change, Part, TurnRun};
+use crate::archive::{Archive, Change, Part, Stretch, TurnRun};
 use crate::journal::{
     Checkpoint, Checkpointer, Entry, Identity, Journal, Location, Options, Position, Recovered,
     Recovery,
@@ -54,6 +56,8 @@ struct Frozen {
     table: Table,
     /// Where it ends in the journal.
     end: Position,
+    /// The archive may have it already, although it said that it has failed.
+    in_doubt: AtomicBool,
 }
 
 /// A shard that was read and not changed.
@@ -105,7 +109,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
     }
 
     /// Reads what the archive does not have. Changes nothing.
-    pub(super) fn read_journal(&self) -> Result<ReadShard<M>, ProviderError> {
+    pub(super) fn read_journal(&self) -> Result<ReadShard<M>, ReadError> {
         let archived = self.archive.position(self.identity.shard)?;
         let recovery = Recovery::open(Arc::clone(&self.medium), self.identity)?;
         self.check_checkpoint(recovery.checkpoint(), archived)?;
@@ -115,14 +119,14 @@ impl<M: Medium, A: Archive> Shard<M, A> {
             // The same place can also be the beginning of the next segment.
             let is_there = at == archived || at.segment < archived.segment;
             if at.sequence == archived.sequence && !is_there {
-                return Err(self.out_of_place(at, "the archive ends with another commit"));
+                return Err(self.out_of_place(at, "the archive ends with another commit").into());
             }
             if at.sequence > archived.sequence {
                 for entry in commit.entries {
                     table.replay(entry).map_err(|reason| self.out_of_place(at, &reason))?;
                 }
             }
-            Ok::<_, ProviderError>(())
+            Ok::<_, ReadError>(())
         })?;
         if recovered.end().sequence < archived.sequence {
             let reason = format!(
@@ -131,7 +135,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
                 recovered.end().sequence,
                 archived.sequence
             );
-            return Err(self.out_of_place(recovered.end(), &reason));
+            return Err(self.out_of_place(recovered.end(), &reason).into());
         }
         Ok(ReadShard { recovered, table })
     }
@@ -222,25 +226,33 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         limit: usize,
         end: u64,
     ) -> Result<TurnPage, ProviderError> {
-        let stretch = self.archive.read(instance, execution, from, limit)?;
-        let Some(stretch) = stretch else {
-            return Err(ProviderError::NotFound { instance: instance.clone() });
-        };
-        if from > stretch.length {
-            return Err(past_the_end(instance, execution, from, stretch.length));
+        let mut seen = None;
+        loop {
+            let stretch = self.archive.read(instance, execution, from, limit)?;
+            let Some(Stretch { mut turns, length }) = stretch else {
+                return Err(ProviderError::NotFound { instance: instance.clone() });
+            };
+            if from > length.max(end) {
+                return Err(past_the_end(instance, execution, from, length));
+            }
+            let at = from + turns.len() as u64;
+            let left = limit.max(1).saturating_sub(turns.len());
+            if at < length || left == 0 || at >= end {
+                return Ok(TurnPage { turns, next: (at < length.max(end)).then_some(at) });
+            }
+            match self.read_known(instance, execution, at, left) {
+                Known::Page(page) => {
+                    let TurnPage { turns: further, next } = page?;
+                    turns.extend(further);
+                    return Ok(TurnPage { turns, next });
+                }
+                Known::AskArchive { .. } if seen == Some(length) => {
+                    return Err(missing(instance, execution, at));
+                }
+                // It has gone over to the archive meanwhile.
+                Known::AskArchive { .. } => seen = Some(length),
+            }
         }
-        let mut turns = stretch.turns;
-        let at = from + turns.len() as u64;
-        let is_behind_the_archive = at == stretch.length && turns.len() < limit.max(1);
-        if is_behind_the_archive
-            && at < end
-            && let Known::Page(page) = self.read_known(instance, execution, at, limit - turns.len())
-        {
-            let TurnPage { turns: further, next } = page?;
-            turns.extend(further);
-            return Ok(TurnPage { turns, next });
-        }
-        Ok(TurnPage { turns, next: (at < end.max(stretch.length)).then_some(at) })
     }
 
     fn tip_of(&self, instance: &InstanceId) -> Result<Option<Tip>, ProviderError> {
@@ -327,7 +339,8 @@ impl<M: Medium, A: Archive> Writer<M, A> {
         let layers = &mut self.shard.state().layers;
         if layers.frozen.is_none() {
             let table = std::mem::take(&mut layers.live);
-            layers.frozen = Some(Arc::new(Frozen { table, end }));
+            let in_doubt = AtomicBool::new(false);
+            layers.frozen = Some(Arc::new(Frozen { table, end, in_doubt }));
         }
     }
 
@@ -345,7 +358,8 @@ impl<M: Medium, A: Archive> Flusher<M, A> {
         self.hand_on(handover)?;
         // What an earlier flush could not free is freed as well.
         let archived = self.shard.archive.position(self.shard.identity.shard)?;
-        if archived.sequence > self.checkpointer.position().sequence {
+        let checkpointed = self.checkpointer.position();
+        if (archived.sequence, archived.segment) > (checkpointed.sequence, checkpointed.segment) {
             self.checkpointer.checkpoint(archived, &[])?;
         }
         self.checkpointer.trim()?;
@@ -357,6 +371,7 @@ impl<M: Medium, A: Archive> Flusher<M, A> {
         let shard = self.shard.identity.shard;
         let part = Part { shard, end: frozen.end, changes: frozen.table.sorted() };
         let _exclusive = handover.write().unwrap_or_else(PoisonError::into_inner);
+        frozen.in_doubt.store(true, Ordering::Relaxed);
         self.shard.archive.absorb(&part)?;
         self.shard.state().layers.frozen = None;
         Ok(())
@@ -392,8 +407,12 @@ impl Layers {
 
     /// Whether the archive may have something under the id of an instance that was changed.
     pub(super) fn may_be_archived(&self, instance: &InstanceId) -> bool {
+        let is_in_doubt = |frozen: &Arc<Frozen>| {
+            frozen.in_doubt.load(Ordering::Relaxed) && frozen.table.get(instance).is_some()
+        };
         let oldest = self.oldest_first(instance).next();
-        !matches!(oldest, Some(Change::Grown(growth)) if growth.is_whole())
+        self.frozen.as_ref().is_some_and(is_in_doubt)
+            || !matches!(oldest, Some(Change::Grown(growth)) if growth.is_whole())
     }
 }
 
@@ -429,6 +448,12 @@ fn page_of(
     }
     let next = from + turns.len() as u64;
     Ok(TurnPage { turns, next: (next < end).then_some(next) })
+}
+
+fn missing(instance: &InstanceId, execution: ExecutionId, number: u64) -> ProviderError {
+    let place = Place(format!("instance {instance}, execution {execution}"));
+    let reason = format!("turn {number} is neither in the archive nor in the journal");
+    ProviderError::Corrupt { place, reason }
 }
 
 fn past_the_end(

@@ -163,7 +163,7 @@ impl<M: Medium, A: Archive> Work<M, A> {
     fn with_room(&mut self) -> Result<&mut Writer<M, A>, ProviderError> {
         let fenced = ProviderError::Fenced { shard: self.shard.identity.shard };
         let log = self.log.as_mut().ok_or(fenced)?;
-        while log.writer.unarchived_bytes() >= 2 * self.common.flush_bytes {
+        while log.writer.unarchived_bytes() >= self.common.flush_bytes.saturating_mul(2) {
             log.tidy(&self.common);
             log.wait_for_flush()?;
         }

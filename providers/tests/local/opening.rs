@@ -110,7 +110,45 @@ fn an_empty_directory_becomes_a_store_and_so_do_the_beginnings_of_one() {
     fs::remove_file(path.join("STORE")).unwrap();
     fs::write(path.join("STORE.new"), "ree").unwrap();
     drop(options(1).open(&path).unwrap());
+    assert!(!path.join("STORE.new").exists());
     drop(options(1).open(&path).unwrap());
+}
+
+#[tokio::test]
+async fn what_is_called_like_parts_of_a_store_is_left_alone() {
+    let scratch = Scratch::new();
+    let whole = made(&scratch, "whole", ARCHIVE_AT_ONCE).await;
+    for files in [&["archive.db"][..], &["archive.db", "messages.db"], &["LOCK", "archive.db-wal"]]
+    {
+        let path = scratch.join("parts");
+        fs::create_dir(&path).unwrap();
+        for file in files {
+            let from = if file.ends_with("wal") { "archive.db" } else { file };
+            fs::copy(whole.join(from), path.join(file)).unwrap();
+        }
+        let error = refused(&path);
+        assert!(matches!(error, OpenError::NotAStore { .. }), "{error}");
+        fs::remove_dir_all(&path).unwrap();
+    }
+    // Not even among the beginnings of a store.
+    let path = scratch.join("backup");
+    fs::create_dir(&path).unwrap();
+    for file in ["STORE.new", "archive.db.backup"] {
+        fs::write(path.join(file), "all my histories").unwrap();
+    }
+    let error = refused(&path);
+    assert!(error.to_string().contains("archive.db.backup"), "{error}");
+}
+
+#[test]
+fn openings_that_do_nothing_do_not_pile_up_segments() {
+    let scratch = Scratch::new();
+    let path = scratch.join("store");
+    for _ in 0..40 {
+        drop(options(usize::MAX).open(&path).unwrap());
+    }
+    let segments = fs::read_dir(path.join("shard-0000")).unwrap().count();
+    assert!(segments <= 12, "{segments} files");
 }
 
 #[test]
@@ -184,7 +222,8 @@ async fn a_journal_of_another_store_is_named() {
     let first = Path::new("shard-0000").join("segment-000000000001");
     fs::copy(other.join(&first), path.join(&first)).unwrap();
     let error = refused(&path);
-    assert!(error.to_string().contains("shard 0, segment 1"), "{error}");
+    let OpenError::Foreign { place, .. } = &error else { panic!("{error}") };
+    assert!(place.contains("shard 0, segment 1"), "{place}");
 }
 
 #[tokio::test]
