@@ -97,7 +97,10 @@ pub enum OpenError {
         reason: String,
     },
     /// A newer reenact has written it. Open it with that one.
-    #[error("{place} has format version {found}, this reenact reads up to {supported}")]
+    #[error(
+        "{place} has format version {found}, this reenact reads up to {supported}; \
+         open it with the one that has written it"
+    )]
     NewerFormat {
         /// What has the format.
         place: String,
@@ -132,7 +135,7 @@ pub enum OpenError {
         reason: String,
     },
     /// The system refused: for want of room or rights, for example.
-    #[error("{place} cannot be opened: {source}")]
+    #[error("{place} cannot be opened: {source}; look at its permissions and the room on the disk")]
     Refused {
         /// What should be opened.
         place: String,

@@ -131,7 +131,19 @@ async fn worker(store: &Path, run: &str, killed_after: Option<usize>) -> Held<us
     listened.map_err(Failure::new)?
 }
 
-fn listen(mut child: Child, killed_after: Option<usize>) -> Held<usize> {
+/// Does not outlive whoever listens to it.
+struct Worker(Child);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It has usually ended by now.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn listen(child: Child, killed_after: Option<usize>) -> Held<usize> {
+    let Worker(child) = &mut Worker(child);
     let out = child.stdout.take().ok_or_else(|| Failure::new("the worker says nothing"))?;
     let (mut worked, mut started, mut ended) = (0, false, false);
     for line in BufReader::new(out).lines() {

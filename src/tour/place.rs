@@ -2,6 +2,8 @@
 
 #[cfg(feature = "local")]
 use std::path::{Path, PathBuf};
+#[cfg(feature = "local")]
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use reenact::prelude::*;
 use reenact::{Error, HostBuilder};
@@ -113,7 +115,10 @@ struct Directory {
 #[cfg(feature = "local")]
 impl Directory {
     fn scratch() -> Held<Self> {
-        let path = std::env::temp_dir().join(format!("reenact-tour-{}", std::process::id()));
+        // A tour that was broken off may have left one behind, under the same process id.
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+        let name = format!("reenact-tour-{}-{since}", std::process::id());
+        let path = std::env::temp_dir().join(name);
         std::fs::create_dir(&path)?;
         Ok(Self { path, is_ours: true })
     }

@@ -1,11 +1,12 @@
 //! The process that is killed.
 
+use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use reenact::prelude::*;
-use reenact::{Error, InstanceFilter, InstanceState, PageRequest};
+use reenact::{Error, Event, History, InstanceFilter, InstanceState, PageRequest};
 
 use super::ledger::Ledger;
 
@@ -26,6 +27,9 @@ pub(crate) struct Order {
     first: Option<u64>,
 }
 
+/// The file with the events that were acknowledged: they are not to be raised again.
+const RAISED: &str = "raised";
+
 impl Order {
     const DIRECTORY: &str = "REENACT_TEST_KILLS_DIRECTORY";
     const FIRST: &str = "REENACT_TEST_KILLS_FIRST";
@@ -45,6 +49,21 @@ impl Order {
         if let Some(first) = first {
             command.env(Self::FIRST, first.to_string());
         }
+    }
+
+    /// Tells the last worker which events were acknowledged.
+    pub(crate) fn tell_raised(directory: &Path, raised: impl Iterator<Item = (u64, u64)>) {
+        let lines = raised.map(|(number, event)| format!("{number} {event}\n"));
+        std::fs::write(directory.join(RAISED), lines.collect::<String>()).expect("a file");
+    }
+
+    fn raised(&self) -> BTreeSet<(u64, u64)> {
+        let text = std::fs::read_to_string(self.directory.join(RAISED)).expect("it was told");
+        let event = |line: &str| {
+            let (number, event) = line.split_once(' ')?;
+            Some((number.parse().ok()?, event.parse().ok()?))
+        };
+        text.lines().map(|line| event(line).expect("two numbers")).collect()
     }
 }
 
@@ -105,13 +124,14 @@ async fn work(task: &Order) -> reenact::Result<()> {
     // So little that the archive and the checkpoints have their share of the kills.
     let mut options = LocalOptions::default();
     options.journaled.flush_bytes = 16 * 1024;
+    say("opening");
     let store = options.open(task.directory.join("store"))?;
     let host = Host::builder().provider(store).orchestration(order).activity(enter);
     let host = Arc::new(host.start().await?);
     say("ready");
     match task.first {
         Some(first) => drive(&host, first).await,
-        None => finish(&host).await,
+        None => finish(&host, &task.raised()).await,
     }
 }
 
@@ -139,6 +159,18 @@ async fn drive(host: &Arc<Host>, first: u64) -> reenact::Result<()> {
     Ok(())
 }
 
+/// It began once, got each event once, did each step once and ended once.
+fn check_history(history: &History) {
+    let count = |wanted: fn(&Event) -> bool| {
+        history.events().filter(|entry| wanted(entry.event)).count() as u64
+    };
+    assert_eq!(count(|event| matches!(event, Event::ExecutionStarted { .. })), 1);
+    assert_eq!(count(|event| matches!(event, Event::ExternalRaised { .. })), EVENTS);
+    assert_eq!(count(|event| matches!(event, Event::TaskScheduled { .. })), STEPS);
+    assert_eq!(count(|event| matches!(event, Event::TaskCompleted { .. })), STEPS);
+    assert_eq!(count(Event::is_terminal), 1);
+}
+
 async fn raise(host: &Host, number: u64, which: u64) -> reenact::Result<()> {
     let said = event(number, which);
     let id = InstanceId::new(id(number))?;
@@ -147,8 +179,8 @@ async fn raise(host: &Host, number: u64, which: u64) -> reenact::Result<()> {
     Ok(())
 }
 
-/// Raises what is missing, waits for all that there are, and tells how they ended.
-async fn finish(host: &Host) -> reenact::Result<()> {
+/// Raises what was never acknowledged, waits for all that there are, and tells how they ended.
+async fn finish(host: &Host, raised: &BTreeSet<(u64, u64)>) -> reenact::Result<()> {
     let mut page = PageRequest::default();
     loop {
         let listed = host.list(&InstanceFilter::default(), &page).await?;
@@ -156,15 +188,17 @@ async fn finish(host: &Host) -> reenact::Result<()> {
             let text = summary.instance.as_str();
             let number = text.trim_start_matches("order-").parse().expect("an id of ours");
             if summary.state == InstanceState::Running {
-                for event in 0..EVENTS {
+                for event in (0..EVENTS).filter(|event| !raised.contains(&(number, *event))) {
                     match raise(host, number, event).await {
-                        // It has had all of its events by now.
+                        // It was in the log although nobody was told so, and has had all by now.
                         Ok(()) | Err(Error::Finished { .. }) => {}
                         Err(error) => return Err(error),
                     }
                 }
             }
-            let result: String = host.instance(&summary.instance).result().await?;
+            let instance = host.instance::<String>(&summary.instance);
+            let result = instance.result().await?;
+            check_history(&instance.history().await?);
             say(&format!("ended {number} {result}"));
         }
         match listed.next {

@@ -12,6 +12,8 @@ pub(crate) async fn append(
     batch: Batch,
 ) -> Result<Receipt, ProviderError> {
     let mut patience = Patience::new();
+    // Once the outcome of a try was not known, no later one makes it known that there was none.
+    let mut doubt = None;
     loop {
         let error = match store.append(batch.clone()).await {
             Ok(receipt) => return Ok(receipt),
@@ -22,7 +24,15 @@ pub(crate) async fn append(
             let proof = Batch { shard: batch.shard, epoch: batch.epoch, turns: Vec::new() };
             return store.append(proof).await;
         }
-        patience.wait_after(error, clock).await?;
+        if let ProviderError::Unknown { reason, .. } = &error {
+            doubt.get_or_insert_with(|| reason.clone());
+        }
+        if let Err(error) = patience.wait_after(error, clock).await {
+            return Err(match doubt {
+                Some(reason) => ProviderError::Unknown { reason, source: Some(Box::new(error)) },
+                None => error,
+            });
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The thread of a shard: one order after the other, and the way into the archive beside it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -59,9 +61,13 @@ impl ShardThread {
         let thread = thread::Builder::new().name(format!("reenact-shard-{id}"));
         let thread = thread.spawn(move || {
             work.tidy();
-            while let Ok(order) = incoming.recv() {
-                work.carry_out(order);
-                work.tidy();
+            while let Some(order) = work.next_order(&incoming) {
+                work.guarded(|work| {
+                    if let Some(order) = order {
+                        work.carry_out(order);
+                    }
+                    work.tidy();
+                });
             }
         });
         let thread = thread.map_err(|error| ProviderError::Unavailable {
@@ -124,11 +130,14 @@ struct Log<M: Medium, A: Archive> {
     flushing: Flushing<M, A>,
 }
 
+/// What a flush gives back; `None` when it never began.
+type Flushed<M, A> = Option<(Flusher<M, A>, Result<(), ProviderError>)>;
+
 enum Flushing<M, A> {
     /// Nothing is on its way, or the last try has failed.
     Idle { flusher: Flusher<M, A>, failed: Option<Failed> },
     /// On a thread of its own.
-    Busy(JoinHandle<(Flusher<M, A>, Result<(), ProviderError>)>),
+    Busy(JoinHandle<Flushed<M, A>>),
     /// It has panicked: the journal must be opened again.
     Lost,
 }
@@ -140,7 +149,36 @@ struct Failed {
     again: Instant,
 }
 
+impl Failed {
+    fn because(error: &dyn std::error::Error) -> Self {
+        Self { reason: error.to_string(), again: Instant::now() + FLUSH_AGAIN }
+    }
+}
+
 impl<M: Medium, A: Archive> Work<M, A> {
+    /// Waits for an order; not for ever when a flush is to be tried again. `None`: nobody is left to
+    /// give one.
+    fn next_order(&self, incoming: &mpsc::Receiver<Order>) -> Option<Option<Order>> {
+        let has_failed = self.log.as_ref().is_some_and(Log::has_failed);
+        if !has_failed {
+            return incoming.recv().ok().map(Some);
+        }
+        match incoming.recv_timeout(FLUSH_AGAIN) {
+            Ok(order) => Some(Some(order)),
+            Err(RecvTimeoutError::Timeout) => Some(None),
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// After a panic the journal must be opened again: what is in memory may not be what it says.
+    fn guarded(&mut self, work: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
+            let shard = self.shard.identity.shard;
+            tracing::error!(%shard, "the shard's thread has panicked; its journal is closed");
+            self.log = None;
+        }
+    }
+
     fn carry_out(&mut self, order: Order) {
         // Whoever gave an order may have gone.
         match order {
@@ -195,6 +233,10 @@ impl<M: Medium, A: Archive> Log<M, A> {
         Self { writer, flushing: Flushing::Idle { flusher, failed: None } }
     }
 
+    const fn has_failed(&self) -> bool {
+        matches!(self.flushing, Flushing::Idle { failed: Some(_), .. })
+    }
+
     /// What no commit is to wait for: between two of them, or beside them.
     fn tidy(&mut self, common: &Common) {
         self.writer.prepare();
@@ -215,35 +257,38 @@ impl<M: Medium, A: Archive> Log<M, A> {
     }
 
     fn begin_flush(&mut self, common: &Common) {
-        let Flushing::Idle { mut flusher, .. } =
-            std::mem::replace(&mut self.flushing, Flushing::Lost)
+        let Flushing::Idle { flusher, .. } = std::mem::replace(&mut self.flushing, Flushing::Lost)
         else {
             return;
         };
         self.writer.freeze();
         let handover = Arc::clone(&common.handover);
+        // Given to the thread once there is one, so that it is not lost when there is none.
+        let (give, given) = mpsc::channel();
         let flush = move || {
+            let mut flusher: Flusher<M, A> = given.recv().ok()?;
             let flushed = flusher.flush(&handover);
-            (flusher, flushed)
+            Some((flusher, flushed))
         };
         let thread = thread::Builder::new().name("reenact-flush".to_owned()).spawn(flush);
-        if let Ok(thread) = thread {
-            self.flushing = Flushing::Busy(thread);
-        }
+        self.flushing = match thread {
+            Ok(thread) => match give.send(flusher) {
+                Ok(()) => Flushing::Busy(thread),
+                Err(_) => Flushing::Lost,
+            },
+            Err(error) => Flushing::Idle { flusher, failed: Some(Failed::because(&error)) },
+        };
     }
 
     /// Returns when nothing is on its way into the archive.
     fn wait_for_flush(&mut self) -> Result<(), ProviderError> {
         match std::mem::replace(&mut self.flushing, Flushing::Lost) {
             Flushing::Busy(thread) => {
-                let Ok((flusher, flushed)) = thread.join() else { return Err(lost()) };
+                let Ok(Some((flusher, flushed))) = thread.join() else { return Err(lost()) };
                 if let Err(error) = &flushed {
                     tracing::warn!(%error, "the journal could not be handed on to the archive");
                 }
-                let failed = flushed.as_ref().err().map(|error| Failed {
-                    reason: error.to_string(),
-                    again: Instant::now() + FLUSH_AGAIN,
-                });
+                let failed = flushed.as_ref().err().map(|error| Failed::because(error));
                 self.flushing = Flushing::Idle { flusher, failed };
                 flushed
             }

@@ -11,6 +11,9 @@ use crate::archive::Archive;
 use crate::medium::Medium;
 use crate::{InstanceFilter, InstancePage, InstanceSummary, PageRequest, ProviderError};
 
+/// Instances that the archive is asked for at a time, where some of them may not count.
+const LISTED_AT_ONCE: usize = 1_024;
+
 impl<M: Medium, A: Archive> Inner<M, A> {
     /// All shards at one instant.
     fn states(&self) -> Vec<MutexGuard<'_, State>> {
@@ -59,9 +62,10 @@ impl<M: Medium, A: Archive> Inner<M, A> {
         hidden: &HashSet<InstanceId>,
     ) -> Result<Vec<InstanceSummary>, ProviderError> {
         let mut instances = Vec::new();
+        let at_once = if hidden.is_empty() { needed } else { needed.max(LISTED_AT_ONCE) };
         loop {
-            let page = self.archive.list(filter, after.as_ref(), needed)?;
-            let is_last = page.len() < needed;
+            let page = self.archive.list(filter, after.as_ref(), at_once)?;
+            let is_last = page.len() < at_once;
             after = page.last().map(|last| last.instance.clone());
             let seen = page.into_iter().filter(|summary| !hidden.contains(&summary.instance));
             instances.extend(seen.take(needed - instances.len()));

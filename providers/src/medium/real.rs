@@ -24,14 +24,13 @@ impl RealDisk {
     pub fn make(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         match private_directory().create(&path) {
-            Ok(()) => {
-                // A path of one part is in the directory that the process runs in.
-                let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-                sync_directory(parent.unwrap_or(Path::new(".")))?;
-            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
-            Err(error) => return Err(error),
+            made => made?,
         }
+        // Whoever has made it may not have lived to do so. A path of one part is in the directory
+        // that the process runs in.
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        sync_directory(parent.unwrap_or(Path::new(".")))?;
         Ok(Self { path, _lock: None })
     }
 

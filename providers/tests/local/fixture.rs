@@ -65,7 +65,7 @@ async fn a_directory_of_the_first_version_is_read_and_goes_on() {
 /// Writes the fixture, where it is not there and somebody asks for it:
 /// `REENACT_WRITE_FIXTURES=1 cargo test -p reenact-providers --all-features --test local fixture`.
 #[tokio::test]
-async fn this_version_writes_what_the_fixture_of_its_version_says() {
+async fn what_this_version_writes_reads_like_the_fixture() {
     let scratch = Scratch::new();
     let path = scratch.join("store");
     write(&path).await;

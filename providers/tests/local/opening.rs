@@ -140,6 +140,77 @@ async fn what_is_called_like_parts_of_a_store_is_left_alone() {
     assert!(error.to_string().contains("archive.db.backup"), "{error}");
 }
 
+/// Each thing that making a store does, in its order; the process dies behind any of them.
+#[test]
+fn a_store_is_made_wherever_the_making_of_it_was_broken_off() {
+    let scratch = Scratch::new();
+    let whole = scratch.join("whole");
+    drop(options(1).open(&whole).unwrap());
+    let steps = [
+        "LOCK",
+        "STORE.new",
+        "archive.db.new",
+        "archive.db",
+        "messages.db.new",
+        "messages.db",
+        "shard-0000",
+        "shard-0001",
+    ];
+    for count in 0..=steps.len() {
+        let path = scratch.join(&format!("broken-off-{count}"));
+        fs::create_dir(&path).unwrap();
+        for step in &steps[..count] {
+            let to = path.join(step);
+            match *step {
+                step if step.starts_with("shard") => fs::create_dir(to).unwrap(),
+                step if step.ends_with(".new") => fs::write(to, "ree").unwrap(),
+                step => drop(fs::copy(whole.join(step), to).unwrap()),
+            }
+        }
+        drop(options(1).open(&path).unwrap());
+        drop(options(1).open(&path).unwrap());
+    }
+}
+
+/// In a child of this process, if this one may write everywhere: as somebody who may not.
+#[cfg(unix)]
+#[test]
+fn a_directory_that_cannot_be_written_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    const PATH: &str = "REENACT_TEST_READ_ONLY";
+    let test = "opening::a_directory_that_cannot_be_written_is_refused";
+    if let Some(path) = std::env::var_os(PATH) {
+        let error = options(1).open(path).unwrap_err();
+        assert!(matches!(error, OpenError::Refused { .. }), "{error}");
+        assert!(error.to_string().contains("permissions"), "{error}");
+        return;
+    }
+    // Where anybody may come by, and run a copy of this program.
+    let base = std::env::temp_dir().join(format!("reenact-read-only-{}", std::process::id()));
+    let (program, store) = (base.join("program"), base.join("store"));
+    fs::create_dir_all(&store).unwrap();
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    for path in [&base, &program, &store] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o555)).unwrap();
+    }
+    let mut child = std::process::Command::new(&program);
+    child.args(["--exact", test]).env(PATH, &store);
+    let is_root = fs::write(store.join("probe"), "").is_ok();
+    if is_root {
+        fs::remove_file(store.join("probe")).unwrap();
+        // Nobody.
+        child.uid(65_534).gid(65_534);
+    }
+    let child = child.output().unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    for path in [&base, &store] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    fs::remove_dir_all(&base).unwrap();
+    assert!(child.status.success() && said.contains("1 passed"), "{said}");
+}
+
 #[test]
 fn openings_that_do_nothing_do_not_pile_up_segments() {
     let scratch = Scratch::new();
@@ -304,12 +375,11 @@ fn a_disk_that_takes_no_more_refuses_the_making_and_the_opening() {
             .args(["-c", &script])
             .arg(std::env::current_exe().unwrap())
             .env(PATH, scratch.join(store))
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::piped())
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&child.stderr);
-        assert!(child.status.success(), "{store}, {blocks} blocks: {said}");
+        let said = String::from_utf8_lossy(&child.stdout);
+        let has_run = said.contains("1 passed");
+        assert!(child.status.success() && has_run, "{store}, {blocks} blocks: {said}");
     }
     // With room again, all of them can be opened.
     drop(options(1).open(scratch.join("made")).unwrap());
