@@ -99,7 +99,7 @@ pub enum JournalError {
         cause: String,
     },
     /// Another owner has the shard. Drop everything of it that is in memory.
-    #[error("shard {shard} has another owner now; nothing was written")]
+    #[error("shard {shard} has another owner now; this call wrote nothing")]
     Fenced {
         /// The shard.
         shard: ShardId,
