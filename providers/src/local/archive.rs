@@ -96,7 +96,9 @@ impl Archive for SqliteArchive {
     }
 
     fn look_up(&self, instance: &InstanceId) -> Result<Option<Archived>, ProviderError> {
-        self.reading(|connection| row::look_up(connection, instance))
+        self.reading(
+            |connection| Ok(row::find(connection, instance)?.map(|(_, archived)| archived)),
+        )
     }
 
     fn read(
@@ -169,8 +171,14 @@ fn read(
     from: u64,
     limit: usize,
 ) -> Result<Option<Stretch>, Failure> {
-    let Some(key) = row::key_of(connection, instance)? else { return Ok(None) };
-    let Some(length) = length(connection, key, execution)? else { return Ok(None) };
+    let Some((key, newest)) = row::find(connection, instance)? else { return Ok(None) };
+    let length = if execution == newest.summary.execution {
+        // Not what the rows below say: the last of them may be gone.
+        Some(newest.length).filter(|length| *length > 0)
+    } else {
+        length(connection, key, execution)?
+    };
+    let Some(length) = length else { return Ok(None) };
     let mut turns = Vec::new();
     if from >= length {
         return Ok(Some(Stretch { turns, length }));
@@ -201,10 +209,13 @@ fn read(
     if turns.len() < limit && next < length {
         return Err(corrupt("turns are missing"));
     }
+    if next > length {
+        return Err(corrupt("there are more turns than its row says"));
+    }
     Ok(Some(Stretch { turns, length }))
 }
 
-/// How many turns of an execution there are; `None` when there are none.
+/// How many turns of an older execution there are; `None` when there are none.
 fn length(
     connection: &Connection,
     key: i64,

@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use async_trait::async_trait;
 use reenact_core::{InstanceId, ShardId};
 use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 use tokio::sync::oneshot;
 
 use self::writer::{Order, Outcome, Writer};
@@ -32,7 +33,8 @@ const KIND: Kind = Kind {
             shard INTEGER NOT NULL,
             key TEXT NOT NULL,
             recipient TEXT NOT NULL,
-            bytes BLOB NOT NULL
+            bytes BLOB NOT NULL,
+            checksum INTEGER NOT NULL
         ) STRICT;
         CREATE UNIQUE INDEX by_key ON messages (shard, key);",
 };
@@ -117,6 +119,22 @@ impl Messages {
 
 type Reply = oneshot::Sender<Outcome>;
 
+/// How many columns the checksum of a message is of.
+const COVERED: usize = 5;
+
+/// The checksum of a message, of all its columns in their order.
+fn checksum(arrival: i64, shard: ShardId, message: &Message) -> u32 {
+    let Message { key, to, bytes } = message;
+    let columns: [_; COVERED] = [
+        ValueRef::Integer(arrival),
+        ValueRef::Integer(shard.0.into()),
+        ValueRef::Text(key.as_bytes()),
+        ValueRef::Text(to.as_str().as_bytes()),
+        ValueRef::Blob(bytes),
+    ];
+    sqlite::checksum(columns)
+}
+
 /// Puts what is stored into the queues.
 fn load(path: &Path, connection: &Connection, shards: &[Mailbox]) -> Result<(), ArchiveError> {
     let refused = |error: rusqlite::Error| ArchiveError::refused(path, error);
@@ -124,11 +142,16 @@ fn load(path: &Path, connection: &Connection, shards: &[Mailbox]) -> Result<(), 
         ArchiveError::not_an_archive(path, format!("in the message {arrival}, {what}"))
     };
     let mut statement = connection
-        .prepare("SELECT arrival, shard, key, recipient, bytes FROM messages ORDER BY arrival")
+        .prepare(
+            "SELECT arrival, shard, key, recipient, bytes, checksum FROM messages ORDER BY arrival",
+        )
         .map_err(refused)?;
     let mut rows = statement.query([]).map_err(refused)?;
     while let Some(row) = rows.next().map_err(refused)? {
         let arrival = row.get(0).map_err(refused)?;
+        if !sqlite::is_whole(row, COVERED).map_err(refused)? {
+            return Err(wrong(arrival, "the checksum does not fit"));
+        }
         let shard = usize::try_from(row.get::<_, i64>(1).map_err(refused)?).ok();
         let mailbox = shard.and_then(|shard| shards.get(shard));
         let mailbox = mailbox.ok_or_else(|| wrong(arrival, "there is no such shard"))?;

@@ -1,9 +1,11 @@
 //! Files of SQLite: made whole or not at all, looked at before anything is changed, and opened so
 //! that what is committed is durable.
 
+mod checksum;
 mod error;
 mod pool;
 
+pub(super) use checksum::{checksum, is_whole};
 pub use error::ArchiveError;
 pub(super) use error::{Failure, is_rot};
 pub(super) use pool::Pool;

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use reenact_core::{ExecutionId, InstanceId};
-use reenact_providers::ProviderError;
-use reenact_providers::archive::Archive;
+use reenact_providers::archive::{Archive, Change, Growth};
 use reenact_providers::local::SqliteArchive;
+use reenact_providers::{InstanceFilter, ProviderError};
 use rusqlite::Connection;
 
-use crate::kit::{JOURNAL, SHARD, Scratch, grow, grown, id, run};
+use crate::kit::{JOURNAL, SHARD, Scratch, absorb, grow, grown, id, run};
 
 /// An archive of an instance of 2,001 turns in three chunks, changed by hand.
 fn changed(scratch: &Scratch, sql: &str) -> (PathBuf, SqliteArchive) {
@@ -75,27 +75,96 @@ fn turns_before_those_that_have_rotted_can_be_read() {
 fn turns_of_another_instance_are_told() {
     let scratch = Scratch::new();
     let (path, archive) = changed(&scratch, "");
-    grow(&archive, grown("order 8", vec![run("order 8", 1, 0..1)])).unwrap();
-    drop(archive);
-    change(&path, "UPDATE instances SET id = 'order 9' WHERE id = 'order 8'");
-    let archive = SqliteArchive::open(&path, JOURNAL).unwrap();
-    assert_corrupt(read_all(&archive, &id("order 9")), "instance order 9");
+    grow(&archive, grown("order 8", vec![run("order 8", 1, 0..2001)])).unwrap();
+    change(
+        &path,
+        "DELETE FROM turns WHERE instance = (SELECT instance FROM instances WHERE id = 'order 8');
+         UPDATE turns SET instance = (SELECT instance FROM instances WHERE id = 'order 8')",
+    );
+    assert_corrupt(read_all(&archive, &id("order 8")), "instance order 8");
+    assert_corrupt(read_all(&archive, &id("order 7")), "instance order 7");
 }
 
+/// The row of the instance says how many there should be.
 #[test]
-fn an_instance_that_does_not_decode_is_told() {
-    for sql in [
-        "UPDATE instances SET state = 9",
-        "UPDATE instances SET state = -1",
-        "UPDATE instances SET name = ''",
-        "UPDATE instances SET execution = -1",
-        "UPDATE instances SET name = CAST(x'ff' AS TEXT)",
+fn turns_that_are_gone_at_the_end_are_told() {
+    for (sql, left) in [
+        ("DELETE FROM turns WHERE first = 2000", 2000),
+        ("DELETE FROM turns WHERE first >= 1024", 1024),
+        ("DELETE FROM turns", 0),
     ] {
         let scratch = Scratch::new();
         let (_, archive) = changed(&scratch, sql);
-        assert_corrupt(archive.look_up(&id("order 7")), "");
-        assert_corrupt(archive.list(&Default::default(), None, 1), "");
+        let read = |from| archive.read(&id("order 7"), ExecutionId::FIRST, from, usize::MAX);
+        for from in [0, left, 2000] {
+            assert_corrupt(read(from), "instance order 7, execution 1");
+        }
     }
+}
+
+#[test]
+fn turns_behind_the_last_one_are_told() {
+    let scratch = Scratch::new();
+    let (path, archive) = changed(&scratch, "CREATE TABLE before AS SELECT * FROM instances");
+    grow(&archive, grown("order 7", vec![run("order 7", 1, 2001..2002)])).unwrap();
+    change(&path, "DELETE FROM instances; INSERT INTO instances SELECT * FROM before");
+    assert_corrupt(read_all(&archive, &id("order 7")), "instance order 7, execution 1");
+}
+
+/// Whether another value is a sensible one or not.
+#[test]
+fn an_instance_of_which_anything_has_rotted_is_told() {
+    for change in [
+        "id = 'order 6'",
+        "shard = 2",
+        "execution = 2",
+        "execution = -1",
+        "name = 'process_ordes'",
+        "name = ''",
+        "name = CAST(x'ff' AS TEXT)",
+        "state = 1",
+        "state = 9",
+        "created_at = created_at + 1",
+        "updated_at = updated_at + 1",
+        "turns = turns - 1",
+        "events = -events",
+        "wake_at = 0",
+        "length = length - 1",
+        "checksum = checksum + 1",
+        "checksum = -1",
+    ] {
+        let scratch = Scratch::new();
+        let (_, archive) = changed(&scratch, &format!("UPDATE instances SET {change}"));
+        let name = if change.starts_with("id") { "order 6" } else { "order 7" };
+        let place = format!("instance {name}");
+        assert_corrupt(archive.look_up(&id(name)), &place);
+        assert_corrupt(archive.list(&InstanceFilter::default(), None, 1), &place);
+        assert_corrupt(read_all(&archive, &id(name)), &place);
+    }
+}
+
+#[test]
+fn an_instance_that_is_to_wake_and_has_rotted_is_told() {
+    let scratch = Scratch::new();
+    let (_, archive) = changed(&scratch, "UPDATE instances SET wake_at = 0");
+    assert_corrupt(archive.to_wake(SHARD), "instance order 7");
+}
+
+/// Or the rot would get a checksum that fits.
+#[test]
+fn an_instance_that_has_rotted_neither_grows_nor_is_removed() {
+    let scratch = Scratch::new();
+    let (path, archive) = changed(&scratch, "UPDATE instances SET events = events + 1");
+    let before = archive.position(SHARD).unwrap();
+    let further = grown("order 7", vec![run("order 7", 1, 2001..2002)]);
+    let anew = Growth { starts_anew: true, ..grown("order 7", vec![run("order 7", 1, 0..1)]) };
+    for change in [Change::Grown(further.clone()), Change::Grown(anew), Change::Purged] {
+        let absorbed = absorb(&archive, 3, vec![(id("order 7"), change)]);
+        assert_corrupt(absorbed, "instance order 7");
+        assert_eq!(archive.position(SHARD).unwrap(), before);
+    }
+    change(&path, "UPDATE instances SET events = events - 1");
+    grow(&archive, further).unwrap();
 }
 
 #[test]

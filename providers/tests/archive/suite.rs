@@ -17,6 +17,7 @@ macro_rules! archive_suite {
             what_was_absorbed_can_be_looked_up
             each_shard_has_its_own_position
             an_instance_grows
+            absorbing_the_same_part_again_changes_nothing
             turns_are_read_from_any_number_on
             long_runs_are_read_across_all_seams
             executions_are_kept_apart
@@ -94,6 +95,35 @@ pub(crate) fn an_instance_grows(archive: &impl Archive) {
         assert_eq!(read(archive, "a", 1, 0, 99), Some(((0..behind).collect(), behind)));
     }
     assert_eq!(archive.count(&InstanceFilter::default()).unwrap(), 1);
+}
+
+/// Nor is it refused, although it does not follow: a try that has failed may have come so far.
+pub(crate) fn absorbing_the_same_part_again_changes_nothing(archive: &impl Archive) {
+    grow(archive, grown("gone", vec![run("gone", 1, 0..2)])).unwrap();
+    grow(archive, grown("grows", vec![run("grows", 1, 0..2)])).unwrap();
+    let grows = Change::Grown(grown("grows", vec![run("grows", 1, 2..3), run("grows", 2, 0..1)]));
+    let anew = Growth { starts_anew: true, ..grown("anew", vec![run("anew", 1, 0..2)]) };
+    let part = vec![
+        (id("anew"), Change::Grown(anew)),
+        (id("gone"), Change::Purged),
+        (id("grows"), grows),
+        new(summary("new")),
+    ];
+    let state = || {
+        let names = ["anew", "gone", "grows", "new"];
+        let found = names.map(|name| archive.look_up(&id(name)).unwrap());
+        let turns = names.map(|name| [1, 2].map(|execution| read(archive, name, execution, 0, 9)));
+        (archive.position(SHARD).unwrap(), found, turns)
+    };
+    absorb(archive, 7, part.clone()).unwrap();
+    let before = state();
+    assert_eq!(before.0, end(7));
+    for _ in 0..2 {
+        absorb(archive, 7, part.clone()).unwrap();
+        assert_eq!(state(), before);
+    }
+    grow(archive, grown("grows", vec![run("grows", 2, 1..2)])).unwrap();
+    assert_eq!(read(archive, "grows", 2, 0, 9), Some((vec![0, 1], 2)));
 }
 
 /// At least one when there is one; none from the end on.

@@ -1,11 +1,12 @@
 //! Taking over a part of a journal.
 
 use reenact_core::{ExecutionId, InstanceId, ShardId};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Connection, TransactionBehavior, params, params_from_iter};
 
-use super::row::{self, corrupt, number, stored};
+use super::row::{self, corrupt, stored};
 use super::{Failure, chunk};
-use crate::archive::{Change, Growth, Part, TurnRun};
+use crate::archive::{Archived, Change, Growth, Part, TurnRun};
 use crate::journal::Position;
 
 /// All of it or nothing; durable when it returns.
@@ -41,73 +42,50 @@ struct End {
     length: u64,
 }
 
+impl End {
+    fn of(archived: &Archived) -> Self {
+        Self { execution: archived.summary.execution, length: archived.length }
+    }
+}
+
 impl Absorber<'_> {
     fn grow(&mut self, instance: &InstanceId, growth: &Growth) -> Result<(), Failure> {
         if growth.starts_anew {
             self.remove(instance)?;
         }
-        let found = self.find(instance)?;
-        let end = end_of(instance, found.map(|(_, end)| end), growth)?;
+        let found = row::find(self.connection, instance)?;
+        let stored = found.as_ref().map(|(_, archived)| End::of(archived));
+        let end = end_of(instance, stored, growth)?;
+        let values = row::values(instance, self.shard, &growth.summary, end.length);
         let key = match found {
-            Some((key, _)) => self.update(key, growth, end.length)?,
-            None => self.insert(instance, growth, end.length)?,
+            Some((key, _)) => self.update(key, values)?,
+            None => self.insert(values)?,
         };
         growth.runs.iter().try_for_each(|run| self.add(instance, key, run))
     }
 
-    fn find(&self, instance: &InstanceId) -> Result<Option<(i64, End)>, Failure> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT instance, execution, length FROM instances WHERE id = ?")?;
-        let found = statement.query_row([instance.as_str()], |row| {
-            let end = End { execution: ExecutionId(row.get(1)?), length: number(row.get(2)?) };
-            Ok((row.get(0)?, end))
-        });
-        Ok(found.optional()?)
-    }
-
-    fn insert(&self, instance: &InstanceId, growth: &Growth, length: u64) -> Result<i64, Failure> {
-        let summary = &growth.summary;
+    fn insert<'v>(&self, values: impl Iterator<Item = ToSqlOutput<'v>>) -> Result<i64, Failure> {
         let mut statement = self.connection.prepare_cached(
             "INSERT INTO instances (id, shard, execution, name, state, created_at, updated_at,
-                 turns, events, wake_at, length)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 turns, events, wake_at, length, checksum)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?;
-        Ok(statement.insert(params![
-            instance.as_str(),
-            self.shard.0,
-            summary.execution.0,
-            summary.name.as_str(),
-            summary.state.number(),
-            stored(summary.created_at.as_micros()),
-            stored(summary.updated_at.as_micros()),
-            stored(summary.turns),
-            stored(summary.events),
-            summary.wake_at.map(|at| stored(at.as_micros())),
-            stored(length),
-        ])?)
+        Ok(statement.insert(params_from_iter(values))?)
     }
 
-    fn update(&self, key: i64, growth: &Growth, length: u64) -> Result<i64, Failure> {
-        let summary = &growth.summary;
+    fn update<'v>(
+        &self,
+        key: i64,
+        values: impl Iterator<Item = ToSqlOutput<'v>>,
+    ) -> Result<i64, Failure> {
         let mut statement = self.connection.prepare_cached(
             "UPDATE instances SET shard = ?, execution = ?, name = ?, state = ?, created_at = ?,
-                 updated_at = ?, turns = ?, events = ?, wake_at = ?, length = ?
+                 updated_at = ?, turns = ?, events = ?, wake_at = ?, length = ?, checksum = ?
              WHERE instance = ?",
         )?;
-        statement.execute(params![
-            self.shard.0,
-            summary.execution.0,
-            summary.name.as_str(),
-            summary.state.number(),
-            stored(summary.created_at.as_micros()),
-            stored(summary.updated_at.as_micros()),
-            stored(summary.turns),
-            stored(summary.events),
-            summary.wake_at.map(|at| stored(at.as_micros())),
-            stored(length),
-            key,
-        ])?;
+        // The id comes first. It stays, and with it its index.
+        let values = values.skip(1).chain([ToSqlOutput::from(key)]);
+        statement.execute(params_from_iter(values))?;
         Ok(key)
     }
 
@@ -124,7 +102,8 @@ impl Absorber<'_> {
     }
 
     fn remove(&self, instance: &InstanceId) -> Result<(), Failure> {
-        let Some(key) = row::key_of(self.connection, instance)? else { return Ok(()) };
+        // What has rotted is not removed either: the turns may be those of another instance.
+        let Some((key, _)) = row::find(self.connection, instance)? else { return Ok(()) };
         for sql in
             ["DELETE FROM turns WHERE instance = ?", "DELETE FROM instances WHERE instance = ?"]
         {

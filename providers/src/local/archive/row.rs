@@ -1,15 +1,19 @@
 //! Instances as rows.
 
-use reenact_core::{ExecutionId, InstanceId, Name, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Params, Row, params_from_iter};
+use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Params, Row, params_from_iter};
 
-use super::Failure;
+use super::{Failure, sqlite};
 use crate::archive::Archived;
 use crate::{InstanceState, InstanceSummary};
 
-/// What a summary is read from, in this order.
-pub(super) const COLUMNS: &str =
-    "id, execution, name, state, created_at, updated_at, turns, events, wake_at, length";
+/// What a summary is read from, in this order. The last one is the checksum of the others.
+pub(super) const COLUMNS: &str = "id, shard, execution, name, state, created_at, updated_at, \
+     turns, events, wake_at, length, checksum";
+
+/// How many columns the checksum is of.
+const COVERED: usize = 11;
 
 /// SQLite's numbers have a sign. What is less than 2^63 stays as it is, for people; the rest, of
 /// which there should be nothing, is stored as that less 2^64.
@@ -31,27 +35,50 @@ pub(super) fn corrupt(
     Failure::corrupt(format!("instance {instance}, execution {}", execution.0), reason)
 }
 
-pub(super) fn look_up(
+/// What is stored of an instance, in the order of [`COLUMNS`].
+pub(super) fn values<'a>(
+    instance: &'a InstanceId,
+    shard: ShardId,
+    summary: &'a InstanceSummary,
+    length: u64,
+) -> impl Iterator<Item = ToSqlOutput<'a>> {
+    let integer = |number| ValueRef::Integer(stored(number));
+    let values: [_; COVERED] = [
+        ValueRef::Text(instance.as_str().as_bytes()),
+        ValueRef::Integer(shard.0.into()),
+        ValueRef::Integer(summary.execution.0.into()),
+        ValueRef::Text(summary.name.as_str().as_bytes()),
+        ValueRef::Integer(summary.state.number().into()),
+        integer(summary.created_at.as_micros()),
+        integer(summary.updated_at.as_micros()),
+        integer(summary.turns),
+        integer(summary.events),
+        summary.wake_at.map_or(ValueRef::Null, |at| integer(at.as_micros())),
+        integer(length),
+    ];
+    let checksum = ValueRef::Integer(sqlite::checksum(values).into());
+    values.into_iter().chain([checksum]).map(ToSqlOutput::Borrowed)
+}
+
+/// What is stored of an instance, behind what the other table knows it by.
+pub(super) fn find(
     connection: &Connection,
     instance: &InstanceId,
-) -> Result<Option<Archived>, Failure> {
-    let sql = format!("SELECT {COLUMNS} FROM instances WHERE id = ?");
+) -> Result<Option<(i64, Archived)>, Failure> {
+    let sql = format!("SELECT {COLUMNS}, instance FROM instances WHERE id = ?");
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([instance.as_str()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    Ok(Some(Archived { summary: summary(row)?, length: number(row.get(9)?) }))
+    let archived = Archived { summary: summary(row)?, length: number(row.get(10)?) };
+    // The index may have rotted, too.
+    if archived.summary.instance != *instance {
+        let reason = format!("its row is that of {}", archived.summary.instance);
+        return Err(corrupt(instance, archived.summary.execution, reason));
+    }
+    Ok(Some((row.get(12)?, archived)))
 }
 
-/// By what the other table knows an instance.
-pub(super) fn key_of(
-    connection: &Connection,
-    instance: &InstanceId,
-) -> Result<Option<i64>, Failure> {
-    let mut statement = connection.prepare_cached("SELECT instance FROM instances WHERE id = ?")?;
-    Ok(statement.query_row([instance.as_str()], |row| row.get(0)).optional()?)
-}
-
-/// What a query for [`COLUMNS`] finds.
+/// What a query for [`COLUMNS`] and nothing else finds.
 pub(super) fn summaries<V: rusqlite::ToSql>(
     connection: &Connection,
     sql: &str,
@@ -69,22 +96,27 @@ fn collect(
 }
 
 fn summary(row: &Row<'_>) -> Result<InstanceSummary, Failure> {
-    let id: String = row.get(0)?;
+    let id = row.get_ref(0)?.as_bytes().unwrap_or_default();
+    let id = String::from_utf8_lossy(id);
     let corrupt =
         |reason: &str| Failure::corrupt(format!("instance {}", id.escape_debug()), reason);
+    // Before all else: what has rotted may not even be of the type that is expected.
+    if !sqlite::is_whole(row, COVERED)? {
+        return Err(corrupt("the checksum of its row does not fit"));
+    }
     let time = |column| Ok::<_, rusqlite::Error>(Timestamp::from_micros(number(row.get(column)?)));
-    let name: String = row.get(2)?;
-    let state = u8::try_from(row.get::<_, i64>(3)?).ok().and_then(InstanceState::from_number);
-    let wake_at: Option<i64> = row.get(8)?;
+    let name: String = row.get(3)?;
+    let state = u8::try_from(row.get::<_, i64>(4)?).ok().and_then(InstanceState::from_number);
+    let wake_at: Option<i64> = row.get(9)?;
     Ok(InstanceSummary {
-        instance: InstanceId::new(&id).map_err(|_| corrupt("its id is none"))?,
-        execution: ExecutionId(row.get(1)?),
+        instance: InstanceId::new(&*id).map_err(|_| corrupt("its id is none"))?,
+        execution: ExecutionId(row.get(2)?),
         name: Name::new(name).map_err(|_| corrupt("the name of its orchestration is none"))?,
         state: state.ok_or_else(|| corrupt("it is in an unknown state"))?,
-        created_at: time(4)?,
-        updated_at: time(5)?,
-        turns: number(row.get(6)?),
-        events: number(row.get(7)?),
+        created_at: time(5)?,
+        updated_at: time(6)?,
+        turns: number(row.get(7)?),
+        events: number(row.get(8)?),
         wake_at: wake_at.map(number).map(Timestamp::from_micros),
     })
 }

@@ -17,7 +17,8 @@ CREATE TABLE instances (
     turns INTEGER NOT NULL,
     events INTEGER NOT NULL,
     wake_at INTEGER,
-    length INTEGER NOT NULL
+    length INTEGER NOT NULL,
+    checksum INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE turns (

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Waker};
 
 use super::*;
-use crate::ManualClock;
 use crate::limits::{MAX_QUEUED_MESSAGES, VISIBILITY_TIME};
+use crate::{ManualClock, OpenError};
 
 const JOURNAL: JournalId = JournalId(*b"the test journal");
 const SHARD: ShardId = ShardId(1);
@@ -48,11 +48,31 @@ impl Scratch {
             "CREATE TRIGGER broken BEFORE {event} ON messages
              BEGIN SELECT RAISE(ABORT, 'broken'); END"
         );
-        Connection::open(self.path()).unwrap().execute_batch(&sql).unwrap();
+        self.change(&sql);
+    }
+
+    fn change(&self, sql: &str) {
+        Connection::open(self.path()).unwrap().execute_batch(sql).unwrap();
+    }
+
+    /// As if so many messages had been sent, from `k1` on.
+    fn fill(&self, count: usize) {
+        let mut connection = Connection::open(self.path()).unwrap();
+        let transaction = connection.transaction().unwrap();
+        for number in (1..).take(count) {
+            let message = message(&format!("k{number}"));
+            let checksum = checksum(number, SHARD, &message);
+            let Message { key, to, bytes } = message;
+            let mut add =
+                transaction.prepare_cached("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?)");
+            let values = (number, SHARD.0, key, to.as_str(), &bytes[..], checksum);
+            add.as_mut().unwrap().execute(values).unwrap();
+        }
+        transaction.commit().unwrap();
     }
 
     fn repair_file(&self) {
-        Connection::open(self.path()).unwrap().execute_batch("DROP TRIGGER broken").unwrap();
+        self.change("DROP TRIGGER broken");
     }
 }
 
@@ -187,12 +207,7 @@ async fn a_delivery_that_ran_out_comes_again_and_its_acknowledgement_changes_not
 async fn a_full_queue_stays_full_when_it_is_opened_again() {
     let scratch = Scratch::new("full");
     drop(scratch.create());
-    let sql = format!(
-        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n
-             WHERE n < {MAX_QUEUED_MESSAGES})
-         INSERT INTO messages (shard, key, recipient, bytes) SELECT 1, 'k' || n, 'to', x'' FROM n"
-    );
-    Connection::open(scratch.path()).unwrap().execute_batch(&sql).unwrap();
+    scratch.fill(MAX_QUEUED_MESSAGES);
     let messages = scratch.open();
     let refused = messages.send(SHARD, message("m")).await;
     assert!(matches!(refused, Err(ProviderError::Throttled { .. })));
@@ -220,4 +235,35 @@ async fn what_is_no_file_of_messages_is_told() {
     drop(messages);
     let fewer = Messages::open(&scratch.path(), JOURNAL, 1, clock());
     assert!(matches!(fewer, Err(ArchiveError::NotAnArchive { .. })), "a message has no shard");
+}
+
+/// It is not left out either: whoever sent it was told that it is stored.
+#[tokio::test]
+async fn a_message_of_which_anything_has_rotted_is_told() {
+    for (change, place) in [
+        ("arrival = 9", 9),
+        ("shard = 0", 2),
+        ("shard = -1", 2),
+        ("key = 'y'", 2),
+        ("key = CAST(x'ff' AS TEXT)", 2),
+        ("recipient = 'ti'", 2),
+        ("recipient = ''", 2),
+        ("bytes = CAST('y' AS BLOB)", 2),
+        ("bytes = x''", 2),
+        ("checksum = checksum + 1", 2),
+    ] {
+        let scratch = Scratch::new("rot");
+        let messages = scratch.create();
+        messages.send(SHARD, message("whole")).await.unwrap();
+        messages.send(SHARD, message("x")).await.unwrap();
+        drop(messages);
+        scratch.change(&format!("UPDATE messages SET {change} WHERE key = 'x'"));
+        let clock = Arc::new(scratch.clock.clone());
+        let Err(error) = Messages::open(&scratch.path(), JOURNAL, 2, clock) else {
+            panic!("{change} is not told");
+        };
+        assert!(error.to_string().contains(&format!("in the message {place},")), "{error}");
+        let error = OpenError::from(error);
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    }
 }

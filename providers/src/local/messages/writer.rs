@@ -7,7 +7,7 @@ use std::sync::{Arc, mpsc};
 use reenact_core::ShardId;
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::Reply;
+use super::{Reply, checksum};
 use crate::local::sqlite::{self, is_rot};
 use crate::queue::{Mailbox, Removed};
 use crate::{DeliveryId, Message, Place, ProviderError};
@@ -124,11 +124,13 @@ impl Batch {
             remove.execute(params![shard.0, removed.key()])?;
         }
         let mut add = connection.prepare_cached(
-            "INSERT INTO messages (shard, key, recipient, bytes) VALUES (?, ?, ?, ?)",
+            "INSERT INTO messages (arrival, shard, key, recipient, bytes, checksum)
+             VALUES (?, ?, ?, ?, ?, ?)",
         )?;
-        for (shard, message) in &self.sent {
+        for (arrival, (shard, message)) in (next_arrival(connection)?..).zip(&self.sent) {
             let Message { key, to, bytes } = message;
-            add.execute(params![shard.0, key, to.as_str(), &bytes[..]])?;
+            let checksum = checksum(arrival, *shard, message);
+            add.execute(params![arrival, shard.0, key, to.as_str(), &bytes[..], checksum])?;
         }
         Ok(())
     }
@@ -157,6 +159,12 @@ impl Batch {
             let _ = reply.send(Err(error()));
         }
     }
+}
+
+/// What SQLite itself would choose; but the checksum of a message is also of its place.
+fn next_arrival(connection: &Connection) -> rusqlite::Result<i64> {
+    let sql = "SELECT coalesce(max(arrival), 0) + 1 FROM messages";
+    connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
 }
 
 impl Refusal {
