@@ -11,8 +11,9 @@ use reenact_core::{ExecutionId, InstanceId, ShardId};
 use crate::journal::Position;
 use crate::{InstanceFilter, InstanceSummary, ProviderError, StoredTurn};
 
-/// Keeps what the journals of a store have handed on, and answers for it. Never on the way of a
-/// commit. Calls block; they come from threads that may, several at a time; for one shard, one
+/// Keeps what the journals of a store have handed on, and answers for it. A commit writes nothing to
+/// it, and asks it for one thing only: where an instance ends that is not in memory, so that nothing
+/// is appended to what is not there, and no id is used twice. Calls block; they come from threads that may, several at a time; for one shard, one
 /// [`absorb`](Self::absorb) at a time.
 ///
 /// Errors are `Unavailable` where the same may succeed later, and `Corrupt` where what is stored

@@ -1,7 +1,7 @@
 //! A store out of journals and an archive: what every durable medium has in common.
 //!
-//! Only the journals are on the way of a commit: a batch is checked, becomes one record of its
-//! shard's journal, and is then kept in memory. When enough has come together there, it goes into
+//! Only the journals are written on the way of a commit: a batch is checked, becomes one record of
+//! its shard's journal, and is then kept in memory. When enough has come together there, it goes into
 //! the [`Archive`] beside the commits, recovery begins behind it from then on, and the segments
 //! before it are removed. So memory and the time of recovery depend on what came last, not on how
 //! many instances there are; and whatever is asked for is answered out of both.

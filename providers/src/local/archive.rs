@@ -31,12 +31,15 @@ const KIND: Kind = Kind {
 /// An [`Archive`] in one file, with SQLite.
 ///
 /// Only one process at a time may have it open. What it takes of memory is bounded: 8 MiB for the
-/// connection that writes and 2 MiB for each of four that read, besides what a call itself returns
+/// connection that writes and 2 MiB for each of eight that read, besides what a call itself returns
 /// or takes.
 pub struct SqliteArchive {
     path: PathBuf,
     writer: Mutex<Connection>,
-    readers: Pool,
+    /// For what reads one instance: commits wait for it.
+    lookups: Pool,
+    /// For what may take long.
+    lists: Pool,
 }
 
 impl SqliteArchive {
@@ -59,16 +62,22 @@ impl SqliteArchive {
 
     fn on(path: &Path, writer: Connection) -> Self {
         let path = path.to_owned();
-        Self { writer: Mutex::new(writer), readers: Pool::new(path.clone()), path }
+        Self {
+            writer: Mutex::new(writer),
+            lookups: Pool::new(path.clone()),
+            lists: Pool::new(path.clone()),
+            path,
+        }
     }
 
     /// Reads with several statements that all see the archive at the same instant.
     fn reading<T>(
         &self,
+        pool: &Pool,
         read: impl FnOnce(&Connection) -> Result<T, Failure>,
     ) -> Result<T, ProviderError> {
         let read = || {
-            let mut reader = self.readers.reader()?;
+            let mut reader = pool.reader()?;
             // Ends when it is dropped; there is nothing to commit.
             let transaction = reader.transaction()?;
             read(&transaction)
@@ -85,7 +94,7 @@ impl fmt::Debug for SqliteArchive {
 
 impl Archive for SqliteArchive {
     fn position(&self, shard: ShardId) -> Result<Position, ProviderError> {
-        self.reading(|connection| position(connection, shard))
+        self.reading(&self.lookups, |connection| position(connection, shard))
     }
 
     fn absorb(&self, part: &Part<'_>) -> Result<(), ProviderError> {
@@ -96,9 +105,9 @@ impl Archive for SqliteArchive {
     }
 
     fn look_up(&self, instance: &InstanceId) -> Result<Option<Archived>, ProviderError> {
-        self.reading(
-            |connection| Ok(row::find(connection, instance)?.map(|(_, archived)| archived)),
-        )
+        self.reading(&self.lookups, |connection| {
+            Ok(row::find(connection, instance)?.map(|(_, archived)| archived))
+        })
     }
 
     fn read(
@@ -108,7 +117,9 @@ impl Archive for SqliteArchive {
         from: u64,
         limit: usize,
     ) -> Result<Option<Stretch>, ProviderError> {
-        self.reading(|connection| read(connection, instance, execution, from, limit.max(1)))
+        self.reading(&self.lookups, |connection| {
+            read(connection, instance, execution, from, limit.max(1))
+        })
     }
 
     fn list(
@@ -118,7 +129,7 @@ impl Archive for SqliteArchive {
         limit: usize,
     ) -> Result<Vec<InstanceSummary>, ProviderError> {
         let Some(selection) = Selection::of(filter, after) else { return Ok(Vec::new()) };
-        self.reading(|connection| {
+        self.reading(&self.lists, |connection| {
             let index = selection.index_by_id(connection)?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let sql = format!(
@@ -132,7 +143,7 @@ impl Archive for SqliteArchive {
 
     fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
         let Some(selection) = Selection::of(filter, None) else { return Ok(0) };
-        self.reading(|connection| {
+        self.reading(&self.lists, |connection| {
             let condition = selection.condition();
             let sql = format!("SELECT count(*) FROM instances WHERE {condition}");
             let mut statement = connection.prepare_cached(&sql)?;
@@ -142,7 +153,7 @@ impl Archive for SqliteArchive {
     }
 
     fn to_wake(&self, shard: ShardId) -> Result<Vec<InstanceSummary>, ProviderError> {
-        self.reading(|connection| {
+        self.reading(&self.lists, |connection| {
             let sql = format!(
                 "SELECT {} FROM instances INDEXED BY waking
                  WHERE shard = ? AND state = 0 AND wake_at IS NOT NULL",

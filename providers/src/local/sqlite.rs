@@ -117,8 +117,11 @@ pub(super) fn open(
 ) -> Result<Connection, ArchiveError> {
     inspect(path, kind, journal)?;
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, "mode=rw")?;
-    let tuned = tune(&connection, WRITER_CACHE_KIB);
-    tuned.map_err(|error| ArchiveError::refused(path, error))?;
+    let refused = |error| ArchiveError::refused(path, error);
+    tune(&connection, WRITER_CACHE_KIB).map_err(refused)?;
+    // Whoever has written the log of changes may not have lived to sync it, and after a sync that
+    // failed another one proves nothing. What is written to its place and synced there is durable.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(refused)?;
     Ok(connection)
 }
 
