@@ -1,6 +1,6 @@
 //! What the local provider carries, beside memory and beside the disk itself, in one run.
 //!
-//! `cargo bench --bench local -- [FILTER..] [--seconds N] [--rest N]`
+//! `cargo bench --bench local -- [FILTER..] [--seconds N] [--outstanding N] [--rest N]`
 //!
 //! The directory is that of the build, or `REENACT_BENCH_DIR`. Figures of disks differ from machine
 //! to machine and from minute to minute: the ratios are what counts. `--rest` is the number of
@@ -14,6 +14,8 @@ mod bare;
 mod counted;
 #[path = "support/drive.rs"]
 mod drive;
+#[path = "support/options.rs"]
+mod options;
 #[path = "support/process.rs"]
 mod process;
 #[path = "support/rest.rs"]
@@ -32,6 +34,7 @@ use std::time::Duration;
 use bare::RECORD;
 use counted::{Counted, Counts};
 use drive::{Bounds, Measured, drive};
+use options::Options;
 use process::written_bytes;
 use reenact::{InMemory, Local};
 use scratch::Scratch;
@@ -64,31 +67,19 @@ const WIDTHS: [usize; 11] = [18, 11, 10, 10, 6, 9, 9, 9, 9, 7, 8];
 /// Turns that one row may leave behind, about.
 const MAX_TURNS: u64 = 5_000_000;
 
-struct Options {
-    filters: Vec<String>,
-    time: Duration,
-    rest: u64,
-}
-
 fn main() -> ExitCode {
-    let options = match Options::parse(std::env::args().skip(1)) {
-        Ok(options) => options,
-        Err(complaint) => {
-            eprintln!("{complaint}");
-            return ExitCode::from(2);
-        }
+    let defaults = Options {
+        filters: Vec::new(),
+        time: Duration::from_secs(2),
+        outstanding: Vec::new(),
+        workers: std::thread::available_parallelism().map_or(2, usize::from),
+        rest: 1_000_000,
     };
-    match run(&options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    options::main(defaults, run)
 }
 
 fn run(options: &Options) -> reenact::Result<()> {
-    println!("{} worker threads, {} a row; in", workers(), time(options.time));
+    println!("{} worker threads, {} a row; in", options.workers, time(options.time));
     println!("{}", Scratch::new("where").path().display());
     println!();
     let head = [
@@ -105,14 +96,17 @@ fn run(options: &Options) -> reenact::Result<()> {
         "written",
     ];
     line(&WIDTHS, head);
+    let is_asked_for = |outstanding: &u64| {
+        options.outstanding.is_empty() || options.outstanding.contains(outstanding)
+    };
     for (workload, outstanding) in ROWS {
-        if options.wants(&workload.label()) {
+        if options.wants(&workload.label()) && is_asked_for(&outstanding) {
             row(options, workload, outstanding)?;
         }
     }
     if options.wants("rest") {
         println!();
-        runtime().block_on(rest::measure(options.rest))?;
+        runtime(options).block_on(rest::measure(options.rest))?;
     }
     Ok(())
 }
@@ -120,12 +114,12 @@ fn run(options: &Options) -> reenact::Result<()> {
 /// Memory, the bare loop and the store, one after the other.
 fn row(options: &Options, workload: Workload, outstanding: u64) -> reenact::Result<()> {
     let bounds = Bounds { time: options.time, instances: MAX_TURNS / (workload.activities() + 1) };
-    let memory = measured(InMemory::new(), workload, outstanding, bounds)?;
+    let memory = measured(options, InMemory::new(), workload, outstanding, bounds)?;
     let scratch = Scratch::new("local");
     let store = Counted::new(Local::open(scratch.path().join("store"))?);
     let (counts, shards) = (store.counts.clone(), reenact::Provider::shards(&store));
     let before = written_bytes();
-    let local = measured(store, workload, outstanding, bounds)?;
+    let local = measured(options, store, workload, outstanding, bounds)?;
     let written = (written_bytes() - before) as f64 / counts.bytes.load(Ordering::Relaxed) as f64;
     let records = records_per_commit(&counts);
     let bare =
@@ -159,51 +153,20 @@ fn records_per_commit(counts: &Counts) -> usize {
 }
 
 fn measured(
+    options: &Options,
     store: impl reenact::Provider,
     workload: Workload,
     outstanding: u64,
     bounds: Bounds,
 ) -> reenact::Result<Measured> {
-    runtime().block_on(async {
+    runtime(options).block_on(async {
         // In a task, as a program would: the main thread is not one of the workers.
         let driven = tokio::spawn(drive(store, workload, outstanding, bounds)).await;
         driven.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
     })
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+fn runtime(options: &Options) -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(workers()).enable_time().build().expect("the system gives threads")
-}
-
-fn workers() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from)
-}
-
-impl Options {
-    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options =
-            Self { filters: Vec::new(), time: Duration::from_secs(2), rest: 1_000_000 };
-        while let Some(argument) = arguments.next() {
-            let mut number = || {
-                let number = arguments.next().and_then(|text| text.parse::<u32>().ok());
-                number.filter(|&n| n > 0).ok_or(format!("{argument} needs a number above 0"))
-            };
-            match argument.as_str() {
-                // Cargo says so.
-                "--bench" => {}
-                "--seconds" => options.time = Duration::from_secs(number()?.into()),
-                "--rest" => options.rest = number()?.into(),
-                unknown if unknown.starts_with('-') => {
-                    return Err(format!("there is no option {unknown}"));
-                }
-                _ => options.filters.push(argument),
-            }
-        }
-        Ok(options)
-    }
-
-    fn wants(&self, name: &str) -> bool {
-        self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter.as_str()))
-    }
+    builder.worker_threads(options.workers).enable_time().build().expect("the system gives threads")
 }

@@ -10,6 +10,8 @@
 mod drive;
 #[path = "history.rs"]
 mod history;
+#[path = "options.rs"]
+mod options;
 #[path = "process.rs"]
 mod process;
 #[path = "table.rs"]
@@ -22,6 +24,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use drive::{Bounds, Measured, drive};
+use options::Options;
 use reenact::InMemory;
 use table::{line, thousands, time};
 use workloads::Workload;
@@ -46,28 +49,15 @@ const MAX_TURNS: u64 = 5_000_000;
 
 const WIDTHS: [usize; 8] = [18, 11, 11, 13, 10, 10, 10, 10];
 
-struct Options {
-    filters: Vec<String>,
-    time: Duration,
-    outstanding: Vec<u64>,
-    workers: usize,
-}
-
 pub(crate) fn main() -> ExitCode {
-    let options = match Options::parse(std::env::args().skip(1)) {
-        Ok(options) => options,
-        Err(complaint) => {
-            eprintln!("{complaint}");
-            return ExitCode::from(2);
-        }
+    let defaults = Options {
+        filters: Vec::new(),
+        time: Duration::from_secs(2),
+        outstanding: OUTSTANDING.to_vec(),
+        workers: 2,
+        rest: 0,
     };
-    match run(&options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    options::main(defaults, run)
 }
 
 fn run(options: &Options) -> reenact::Result<()> {
@@ -151,38 +141,4 @@ fn cost_along_the_history() -> reenact::Result<()> {
         println!("the last costs {ratio:.3} times what the first costs (aim: within 10%)");
     }
     Ok(())
-}
-
-impl Options {
-    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self {
-            filters: Vec::new(),
-            time: Duration::from_secs(2),
-            outstanding: OUTSTANDING.to_vec(),
-            workers: 2,
-        };
-        while let Some(argument) = arguments.next() {
-            let mut number = || {
-                let number = arguments.next().and_then(|text| text.parse::<u32>().ok());
-                number.filter(|&n| n > 0).ok_or(format!("{argument} needs a number above 0"))
-            };
-            match argument.as_str() {
-                // Cargo says so.
-                "--bench" => {}
-                "--quick" => options.time = Duration::from_millis(200),
-                "--seconds" => options.time = Duration::from_secs(number()?.into()),
-                "--outstanding" => options.outstanding = vec![number()?.into()],
-                "--workers" => options.workers = number()? as usize,
-                unknown if unknown.starts_with('-') => {
-                    return Err(format!("there is no option {unknown}"));
-                }
-                _ => options.filters.push(argument),
-            }
-        }
-        Ok(options)
-    }
-
-    fn wants(&self, name: &str) -> bool {
-        self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter.as_str()))
-    }
 }

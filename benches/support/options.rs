@@ -1,0 +1,65 @@
+//! What a load test can be told.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+pub(crate) struct Options {
+    /// Parts of the names of what is to be run; all of it when there are none.
+    pub(crate) filters: Vec<String>,
+    /// For each row.
+    pub(crate) time: Duration,
+    pub(crate) outstanding: Vec<u64>,
+    pub(crate) workers: usize,
+    /// Instances at rest.
+    pub(crate) rest: u64,
+}
+
+/// Runs with what the command line says on top of these.
+pub(crate) fn main(
+    defaults: Options,
+    run: impl FnOnce(&Options) -> reenact::Result<()>,
+) -> ExitCode {
+    let options = match defaults.parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(complaint) => {
+            eprintln!("{complaint}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Options {
+    fn parse(mut self, mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        while let Some(argument) = arguments.next() {
+            let mut number = || {
+                let number = arguments.next().and_then(|text| text.parse::<u32>().ok());
+                number.filter(|&n| n > 0).ok_or(format!("{argument} needs a number above 0"))
+            };
+            match argument.as_str() {
+                // Cargo says so.
+                "--bench" => {}
+                "--quick" => self.time = Duration::from_millis(200),
+                "--seconds" => self.time = Duration::from_secs(number()?.into()),
+                "--outstanding" => self.outstanding = vec![number()?.into()],
+                "--workers" => self.workers = number()? as usize,
+                "--rest" => self.rest = number()?.into(),
+                unknown if unknown.starts_with('-') => {
+                    return Err(format!("there is no option {unknown}"));
+                }
+                _ => self.filters.push(argument),
+            }
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter.as_str()))
+    }
+}
