@@ -68,7 +68,7 @@
 //! | writing the code | [`orchestration`], [`activity`], [`OrchestrationContext`], [`ActivityContext`] |
 //! | running it | [`Host`], [`HostBuilder`], [`HostOptions`], [`Local`], [`LocalOptions`] |
 //! | talking to instances | [`Client`], [`InstanceHandle`], [`InstanceStatus`], [`InstanceFilter`] |
-//! | races and fan-outs | [`DurableFuture`], [`when_any`](OrchestrationContext::when_any), [`when_all`](OrchestrationContext::when_all) |
+//! | races and fan-outs | [`DurableFuture`], [`when_any`](OrchestrationContext::when_any), [`when_all`](OrchestrationContext::when_all), [`timeout`](OrchestrationContext::timeout) |
 //! | failures | [`ActivityError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
 //! | unit tests without a host | [`Executor`], [`Machine`], [`run_turn`] |
 //! | tests of time | [`ManualClock`] |
@@ -99,8 +99,8 @@ pub use reenact_core::{
     InstanceId, InvalidName, Machine, MachineConfig, MalformedHistory, Name, Nondeterminism,
     Orchestration, OrchestrationCode, OrchestrationContext, OrchestrationError,
     OrchestrationErrorKind, Outcome, Payload, PayloadError, Receipt, RecordedTurn, Refusal,
-    Rejected, ReplayError, Run, RunTurnError, Sealed, ShardId, Start, Step, Timestamp, Turn, Uuid,
-    WhenAny, Winner, codec, limits, run_turn,
+    Rejected, ReplayError, Run, RunTurnError, Sealed, ShardId, Start, Step, TimedOut, Timestamp,
+    Turn, Uuid, WhenAny, Winner, codec, limits, run_turn,
 };
 pub use reenact_macros::{activity, orchestration};
 pub use reenact_providers as providers;

@@ -5,7 +5,7 @@ pub use std::time::Duration;
 pub use crate::{
     Activity, ActivityContext, ActivityDefinition, ActivityError, Client, DurableFuture,
     DurableOutput, Host, HostOptions, InMemory, InstanceHandle, InstanceId, Orchestration,
-    OrchestrationContext, OrchestrationError, activity, orchestration,
+    OrchestrationContext, OrchestrationError, TimedOut, activity, orchestration,
 };
 #[cfg(feature = "local")]
 pub use crate::{Local, LocalOptions};

@@ -36,6 +36,10 @@ impl OrchestrationContext {
         Self { shared }
     }
 
+    pub(crate) const fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// Schedules an activity now; the future has what it returns.
     ///
     /// The activity starts when the event of its scheduling is durable. It runs at least once, and

@@ -56,6 +56,7 @@ mod receipt;
 mod slots;
 mod state;
 mod time;
+mod timeout;
 mod wake;
 mod wellformed;
 
@@ -79,5 +80,6 @@ pub use machine::{
 pub use payload::{Payload, PayloadError};
 pub use receipt::{Receipt, Sealed};
 pub use time::Timestamp;
+pub use timeout::TimedOut;
 pub use uuid::Uuid;
 pub use wake::ForeignWakeHook;

@@ -50,6 +50,8 @@ pub(crate) enum Step {
     Unordered(Vec<Vec<Step>>),
     /// Biased; the branch that is late is dropped in the middle of what it does.
     Select(Vec<Step>, Vec<Step>),
+    /// With a time limit; dropped in the middle of what it does when it is late.
+    Limited(u8, Vec<Step>),
 }
 
 /// What an orchestration has seen, in its order. Its output.
@@ -143,6 +145,11 @@ async fn run_step(ctx: &OrchestrationContext, step: Step, log: &Log, held: &mut 
             }
         }
         Step::Select(first, second) => drop(select(branch(first), branch(second)).await),
+        Step::Limited(after, steps) => {
+            let after = Duration::from_secs(after.into());
+            let limited = ctx.timeout(after, branch(steps)).await;
+            note(log, format!("limited: {limited:?}"));
+        }
     }
 }
 
@@ -245,6 +252,7 @@ fn branches(step: &mut Step) -> Vec<&mut Vec<Step>> {
     match step {
         Step::Join(branches) | Step::Unordered(branches) => branches.iter_mut().collect(),
         Step::ByChance(one, other) | Step::Select(one, other) => vec![one, other],
+        Step::Limited(_, branch) => vec![branch],
         _ => Vec::new(),
     }
 }

@@ -55,6 +55,7 @@ fn step() -> impl Strategy<Value = Step> {
             vec(branch(), 0..4).prop_map(Step::Join),
             vec(branch(), 0..4).prop_map(Step::Unordered),
             (branch(), branch()).prop_map(|(first, second)| Step::Select(first, second)),
+            (0..100_u8, branch()).prop_map(|(after, steps)| Step::Limited(after, steps)),
         ];
         prop_oneof![2 => simple_step(), 1 => nested]
     })
