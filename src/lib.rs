@@ -68,6 +68,7 @@
 //! | writing the code | [`orchestration`], [`activity`], [`OrchestrationContext`], [`ActivityContext`] |
 //! | running it | [`Host`], [`HostBuilder`], [`HostOptions`], [`Local`], [`LocalOptions`] |
 //! | talking to instances | [`Client`], [`InstanceHandle`], [`InstanceStatus`], [`InstanceFilter`] |
+//! | what people see of them | [`set_status`](OrchestrationContext::set_status), [`wait_for_status`](Client::wait_for_status) |
 //! | races and fan-outs | [`DurableFuture`], [`when_any`](OrchestrationContext::when_any), [`when_all`](OrchestrationContext::when_all), [`timeout`](OrchestrationContext::timeout) |
 //! | events, one after the other | [`wait_external`](OrchestrationContext::wait_external), [`events`](OrchestrationContext::events) |
 //! | failures | [`ActivityError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |

@@ -44,6 +44,7 @@ pub(crate) enum Step {
     Race(Vec<Leaf>, Losers),
     All(Vec<Leaf>),
     SideEffect,
+    SetStatus(u8),
     NoteContext,
     ByChance(Vec<Step>, Vec<Step>),
     Join(Vec<Vec<Step>>),
@@ -129,6 +130,7 @@ async fn run_step(ctx: &OrchestrationContext, step: Step, log: &Log, held: &mut 
             };
             note(log, ctx.side_effect(compute).await);
         }
+        Step::SetStatus(status) => ctx.set_status(&status),
         Step::NoteContext => note(log, format!("{} {}", ctx.now(), ctx.new_guid())),
         Step::ByChance(even, odd) => {
             branch(if ctx.random().is_multiple_of(2) { even } else { odd }).await;

@@ -43,6 +43,7 @@ fn simple_step() -> impl Strategy<Value = Step> {
         3 => (vec(leaf(), 1..4), losers()).prop_map(|(leaves, losers)| Step::Race(leaves, losers)),
         1 => vec(leaf(), 0..4).prop_map(Step::All),
         1 => Just(Step::SideEffect),
+        1 => (0..3_u8).prop_map(Step::SetStatus),
         1 => Just(Step::NoteContext),
     ]
 }
