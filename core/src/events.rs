@@ -49,7 +49,8 @@ impl OrchestrationContext {
 
 impl<T: DeserializeOwned> Events<T> {
     /// Waits for the next event. Dropped before it has one, it leaves the event to the next call, so
-    /// that it can stand in a race or under a [`timeout`](OrchestrationContext::timeout).
+    /// that it can stand in a race or under a [`timeout`](OrchestrationContext::timeout). Each wait
+    /// that is dropped so costs two events of the history.
     ///
     /// # Errors
     /// [`EventError::InvalidData`] when the event's data is not a `T`: it is taken, and the next call
