@@ -36,15 +36,11 @@ async fn reimburse(
     ctx: OrchestrationContext,
     expense: Expense,
 ) -> Result<Decision, OrchestrationError> {
-    let answer = ctx.schedule_wait::<Answer>("Answer").into_output();
-    let deadline = ctx.schedule_timer(expense.decide_within).into_output();
-    let first = ctx.when_any([answer, deadline]).await;
-    if let DurableOutput::Timer = first.output {
+    let answer = ctx.wait_external::<Answer>("Answer");
+    let Ok(answer) = ctx.timeout(expense.decide_within, answer).await else {
         return Ok(Decision::TooLate);
-    }
-    // Nobody needs the deadline any more: dropped, it is cancelled.
-    drop(first.rest);
-    let Answer { by, approved } = first.output.into_external()?;
+    };
+    let Answer { by, approved } = answer?;
     if !approved {
         return Ok(Decision::Refused { by });
     }

@@ -89,15 +89,47 @@ impl Client {
         RaiseEvent { client: self.clone(), id: id.clone(), event }
     }
 
-    /// How an instance is, as far as it is durable.
+    /// How an instance is, as far as it is durable. Reads two or three records of the store, in
+    /// memory or not, however long the history is: the summary, the last turn, and the turn that set
+    /// the [custom status](InstanceStatus::custom_status), if that was another one.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
     pub async fn get_status(&self, id: &InstanceId) -> Result<InstanceStatus> {
-        let summary = self.runtime.summary(id).await?;
-        let finished = summary.state.is_finished();
-        let outcome = if finished { self.runtime.end_of(id).await? } else { None };
-        Ok(InstanceStatus::new(summary, outcome, self.runtime.parked(id)))
+        self.runtime.snapshot(id).await.map(InstanceStatus::new)
+    }
+
+    /// Waits until an instance has a status that is wanted, or has ended; how it is then. It looks
+    /// at once, and again whenever the code has
+    /// [set another status](reenact_core::OrchestrationContext::set_status) and that is durable. It
+    /// does not poll. Of statuses that follow each other quickly it may see the last only. Nothing
+    /// else that changes makes it look.
+    ///
+    /// ```
+    /// # use reenact::prelude::*;
+    /// # async fn wait(client: &Client, id: &InstanceId) -> reenact::Result<()> {
+    /// let half = |status: &InstanceStatus| status.custom_status_as::<u8>() >= Some(50);
+    /// let status = client.wait_for_status(id, half).await?;
+    /// if status.outcome.is_some() {
+    ///     println!("it is over, and got as far as {:?}", status.custom_status_as::<u8>());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Cancelling it is harmless. Only the host that runs the instance tells of changes: wait on a
+    /// client of that one.
+    ///
+    /// # Errors
+    /// - [`Error::Parked`]: it cannot go on as it is; also when that happens while this waits.
+    /// - [`Error::NotFound`], [`Error::ShuttingDown`], [`Error::Store`], [`Error::Unreadable`].
+    pub async fn wait_for_status(
+        &self,
+        id: &InstanceId,
+        mut is_wanted: impl FnMut(&InstanceStatus) -> bool,
+    ) -> Result<InstanceStatus> {
+        let is_wanted = |snapshot: &_| is_wanted(&InstanceStatus::new(Clone::clone(snapshot)));
+        self.runtime.wait_until(id, is_wanted).await.map(InstanceStatus::new)
     }
 
     /// Everything that happened to an instance in its newest execution, as far as it is durable.

@@ -41,6 +41,41 @@ impl<T> InstanceHandle<T> {
         self.client.get_status(&self.id).await
     }
 
+    /// Waits until the instance has a status that is wanted, or has ended; see
+    /// [`Client::wait_for_status`].
+    ///
+    /// # Errors
+    /// As [`Client::wait_for_status`].
+    pub async fn wait_for_status(
+        &self,
+        is_wanted: impl FnMut(&InstanceStatus) -> bool,
+    ) -> Result<InstanceStatus> {
+        self.client.wait_for_status(&self.id, is_wanted).await
+    }
+
+    /// Waits until the instance has another [custom status](InstanceStatus::custom_status) than it
+    /// had, or has ended; how it is then. Gives every change to whoever asks quickly enough, and the
+    /// newest to whoever does not:
+    ///
+    /// ```
+    /// # use reenact::prelude::*;
+    /// # async fn follow(instance: &InstanceHandle<()>) -> reenact::Result<()> {
+    /// let mut status = instance.status().await?;
+    /// while status.outcome.is_none() {
+    ///     println!("{:?}", status.custom_status);
+    ///     status = instance.status_changed(&status).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Client::wait_for_status`].
+    pub async fn status_changed(&self, before: &InstanceStatus) -> Result<InstanceStatus> {
+        let seen = (before.execution, &before.custom_status);
+        self.wait_for_status(|now| (now.execution, &now.custom_status) != seen).await
+    }
+
     /// Everything that happened; see [`Client::history`].
     ///
     /// # Errors

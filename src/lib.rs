@@ -68,7 +68,9 @@
 //! | writing the code | [`orchestration`], [`activity`], [`OrchestrationContext`], [`ActivityContext`] |
 //! | running it | [`Host`], [`HostBuilder`], [`HostOptions`], [`Local`], [`LocalOptions`] |
 //! | talking to instances | [`Client`], [`InstanceHandle`], [`InstanceStatus`], [`InstanceFilter`] |
-//! | races and fan-outs | [`DurableFuture`], [`when_any`](OrchestrationContext::when_any), [`when_all`](OrchestrationContext::when_all) |
+//! | what people see of them | [`set_status`](OrchestrationContext::set_status), [`wait_for_status`](Client::wait_for_status) |
+//! | races and fan-outs | [`DurableFuture`], [`when_any`](OrchestrationContext::when_any), [`when_all`](OrchestrationContext::when_all), [`timeout`](OrchestrationContext::timeout) |
+//! | events, one after the other | [`wait_external`](OrchestrationContext::wait_external), [`events`](OrchestrationContext::events) |
 //! | failures | [`ActivityError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
 //! | unit tests without a host | [`Executor`], [`Machine`], [`run_turn`] |
 //! | tests of time | [`ManualClock`] |
@@ -95,12 +97,12 @@ pub use reenact_actors::{
 pub use reenact_core::{
     Action, ActivityCatalog, ActivityDefinition, ActivityError, ActivityErrorKind, ApplyError,
     CatchPanic, Command, CorrelationId, DriveError, DurableFuture, DurableOutput, Event,
-    EventError, EventKey, ExecutionId, Executor, ForeignWakeHook, History, HistoryEvent,
+    EventError, EventKey, Events, ExecutionId, Executor, ForeignWakeHook, History, HistoryEvent,
     InstanceId, InvalidName, Machine, MachineConfig, MalformedHistory, Name, Nondeterminism,
     Orchestration, OrchestrationCode, OrchestrationContext, OrchestrationError,
     OrchestrationErrorKind, Outcome, Payload, PayloadError, Receipt, RecordedTurn, Refusal,
-    Rejected, ReplayError, Run, RunTurnError, Sealed, ShardId, Start, Step, Timestamp, Turn, Uuid,
-    WhenAny, Winner, codec, limits, run_turn,
+    Rejected, ReplayError, Run, RunTurnError, Sealed, ShardId, Start, Step, TimedOut, Timestamp,
+    Turn, Uuid, WhenAny, Winner, codec, limits, run_turn,
 };
 pub use reenact_macros::{activity, orchestration};
 pub use reenact_providers as providers;

@@ -4,8 +4,8 @@ pub use std::time::Duration;
 
 pub use crate::{
     Activity, ActivityContext, ActivityDefinition, ActivityError, Client, DurableFuture,
-    DurableOutput, Host, HostOptions, InMemory, InstanceHandle, InstanceId, Orchestration,
-    OrchestrationContext, OrchestrationError, activity, orchestration,
+    DurableOutput, Host, HostOptions, InMemory, InstanceHandle, InstanceId, InstanceStatus,
+    Orchestration, OrchestrationContext, OrchestrationError, TimedOut, activity, orchestration,
 };
 #[cfg(feature = "local")]
 pub use crate::{Local, LocalOptions};

@@ -1,8 +1,10 @@
 //! How an instance is.
 
-use reenact_actors::ParkReason;
-use reenact_core::{ExecutionId, InstanceId, Name, OrchestrationError, Outcome, Timestamp};
-use reenact_providers::{InstanceState, InstanceSummary};
+use reenact_actors::{ParkReason, Snapshot};
+use reenact_core::{
+    ExecutionId, InstanceId, Name, OrchestrationError, Outcome, Payload, Timestamp,
+};
+use reenact_providers::InstanceState;
 use serde::de::DeserializeOwned;
 
 /// How an instance is, as far as it is durable.
@@ -26,16 +28,17 @@ pub struct InstanceStatus {
     pub last_event_at: Timestamp,
     /// Number of events in the execution's history.
     pub history_length: u64,
+    /// What its code has [set](reenact_core::OrchestrationContext::set_status) as its status last;
+    /// stays when it has ended. `None` when it has set none in this execution, and while the log of
+    /// a running instance cannot be read.
+    pub custom_status: Option<Payload>,
     /// How it ended, if it has.
     pub outcome: Option<Outcome>,
 }
 
 impl InstanceStatus {
-    pub(crate) fn new(
-        summary: InstanceSummary,
-        outcome: Option<Outcome>,
-        parked: Option<ParkReason>,
-    ) -> Self {
+    pub(crate) fn new(snapshot: Snapshot) -> Self {
+        let Snapshot { summary, outcome, status, parked, .. } = snapshot;
         Self {
             id: summary.instance,
             execution: summary.execution,
@@ -45,8 +48,14 @@ impl InstanceStatus {
             created_at: summary.created_at,
             last_event_at: summary.updated_at,
             history_length: summary.events,
+            custom_status: status,
             outcome,
         }
+    }
+
+    /// What its code has set as its status last, when it has and it is a `T`.
+    pub fn custom_status_as<T: DeserializeOwned>(&self) -> Option<T> {
+        self.custom_status.as_ref()?.decode().ok()
     }
 
     /// What the orchestration returned, when it did and it is a `T`.

@@ -138,3 +138,39 @@ async fn a_store_that_is_in_use_is_an_error_of_a_program_that_says_who_has_it() 
     let process = format!("process {}", std::process::id());
     assert!(source.to_string().contains(&process), "{source}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_status_is_found_in_the_archive_whatever_came_behind_it() {
+    let (scratch, clock) = (Scratch::new(), ManualClock::default());
+    let host_on = async |store: Local| {
+        let host = Host::builder().provider(store).register_orchestration(
+            "shows",
+            |ctx: OrchestrationContext, ()| async move {
+                ctx.set_status("since the beginning");
+                let mut words = ctx.events::<String>("Word");
+                while words.next().await? != "Stop" {}
+                Ok(())
+            },
+        );
+        host.start().await.unwrap()
+    };
+    let host = host_on(scratch.open(&clock)).await;
+    let instance = guard(host.start_new_by_name::<()>("shows", ()).id("i")).await.unwrap();
+    for _ in 0..200 {
+        guard(instance.raise_event("Word", "some more words")).await.unwrap();
+    }
+    guard(host.shutdown()).await.unwrap();
+    drop(instance);
+
+    let host = host_on(scratch.open(&clock)).await;
+    let instance = host.instance::<()>(&support::id("i"));
+    for word in ["more", "Stop"] {
+        let status = guard(instance.status()).await.unwrap();
+        assert_eq!(status.custom_status_as::<String>().unwrap(), "since the beginning");
+        guard(instance.raise_event("Word", word)).await.unwrap();
+    }
+    guard(instance.result()).await.unwrap();
+    let status = guard(instance.status()).await.unwrap();
+    assert_eq!(status.custom_status_as::<String>().unwrap(), "since the beginning");
+    guard(host.shutdown()).await.unwrap();
+}

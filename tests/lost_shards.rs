@@ -153,13 +153,19 @@ async fn a_rotten_log_is_told_to_those_who_wait_and_its_shard_comes_back_once_it
         let in_it = in_it.clone();
         async move { in_it.result().await }
     });
+    let watching = tokio::spawn({
+        let in_it = in_it.clone();
+        async move { in_it.wait_for_status(|_| false).await }
+    });
     let other = tokio::spawn({
         let elsewhere = elsewhere.clone();
         async move { elsewhere.result().await }
     });
     break_it(&faulty, &in_it, Breakage::Rotten).await;
     let broken_at = Instant::now();
-    pass_time_until(|| waiting.is_finished()).await;
+    pass_time_until(|| waiting.is_finished() && watching.is_finished()).await;
+    let told = watching.await.unwrap().unwrap_err();
+    assert!(matches!(why(&told), ProviderError::Corrupt { .. }), "{told}");
     for told in [waiting.await.unwrap(), guard(in_it.result()).await] {
         let told = told.unwrap_err();
         assert_eq!(

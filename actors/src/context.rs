@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dashmap::DashMap;
-use reenact_core::{InstanceId, Outcome, ShardId, codec};
+use reenact_core::{InstanceId, ShardId};
 use reenact_providers::{HistoryStore, Lease, ProviderError, ShardLease, TimerScheduler};
 
 use crate::admission::Admission;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::options::HostOptions;
 use crate::registry::Registry;
 use crate::routes::Routes;
@@ -36,33 +36,14 @@ pub(crate) struct HostContext {
 }
 
 impl HostContext {
-    /// How an instance ended; `None` when it has not.
-    pub(crate) async fn end_of(&self, instance: &InstanceId) -> Result<Option<Outcome>> {
-        let summary = self.store.summary(instance).await?;
-        let summary = summary.ok_or_else(|| Error::NotFound { instance: instance.clone() })?;
-        if !summary.state.is_finished() {
-            return Ok(None);
-        }
-        let unreadable = |reason: String| Error::Unreadable { instance: instance.clone(), reason };
-        let last = summary.turns.saturating_sub(1);
-        let page = self.store.read(instance, summary.execution, last, 1).await?;
-        let turn = page.turns.first().ok_or_else(|| unreadable("its last turn is gone".into()))?;
-        let turn =
-            codec::decode_turn(&turn.bytes).map_err(|error| unreadable(error.to_string()))?;
-        match turn.outcome() {
-            Some(outcome) => Ok(Some(outcome)),
-            None => Err(unreadable("it has finished, but its last turn does not say how".into())),
-        }
-    }
-
-    /// A shard could not be started again. Those who wait for the end of an instance in it go on
-    /// waiting while that may pass by itself; otherwise they are told.
+    /// A shard could not be started again. Those who wait for an instance in it go on waiting
+    /// while that may pass by itself; otherwise they are told.
     pub(crate) fn mark_down(&self, shard: ShardId, why: ProviderError) {
         let (is_rotten, why) = (is_rotten(&why), Arc::new(why));
         self.routes.set_down(shard, why.clone());
         if is_rotten {
             for instance in self.waiting_for(shard) {
-                self.waiters.tell(&instance, &Err(Error::Store { source: why.clone() }));
+                self.waiters.ended(&instance, &Err(Error::Store { source: why.clone() }));
             }
         }
     }
@@ -100,8 +81,8 @@ impl HostContext {
         }
     }
 
-    /// Tells those who wait for instances of a shard that ended while the shard was starting
-    /// again: a receipt may have been lost on the way.
+    /// Tells those who wait for instances of a shard that ended, or may have another status, since
+    /// the shard went down: a receipt may have been lost on the way.
     pub(crate) fn tell_waiters_of(self: &Arc<Self>, shard: ShardId) {
         let waiting = self.waiting_for(shard);
         if waiting.is_empty() {
@@ -111,9 +92,9 @@ impl HostContext {
         tokio::spawn(async move {
             for instance in waiting {
                 match host.end_of(&instance).await {
-                    Ok(None) => {}
-                    Ok(Some(outcome)) => host.waiters.tell(&instance, &Ok(outcome)),
-                    Err(error) => host.waiters.tell(&instance, &Err(error)),
+                    Ok(None) => host.waiters.changed(&instance),
+                    Ok(Some(outcome)) => host.waiters.ended(&instance, &Ok(outcome)),
+                    Err(error) => host.waiters.ended(&instance, &Err(error)),
                 }
             }
         });

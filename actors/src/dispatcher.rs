@@ -51,21 +51,22 @@ impl Dispatcher {
             Action::Trace { message } => {
                 tracing::info!(target: "reenact::orchestration", %instance, "{message}");
             }
+            Action::AnnounceStatus => self.waiters.changed(instance),
             Action::Reply { outcome } => {
                 self.routes.unpark(instance);
-                self.waiters.tell(instance, &Ok(outcome));
+                self.waiters.ended(instance, &Ok(outcome));
             }
             // Events come by themselves. An action of a later kind is for a later dispatcher.
             _ => {}
         }
     }
 
-    /// An instance cannot go on. Whoever waits for its end is told.
+    /// An instance cannot go on. Whoever waits for it is told.
     pub(crate) fn park(&self, instance: &InstanceId, reason: ParkReason) {
         tracing::error!(%instance, %reason, "parked");
         self.routes.park(instance.clone(), reason.clone());
         let parked = Error::Parked { instance: instance.clone(), reason };
-        self.waiters.tell(instance, &Err(parked));
+        self.waiters.ended(instance, &Err(parked));
     }
 
     fn tell_timers(&self, message: TimerMessage) {

@@ -25,6 +25,7 @@ use crate::message::{ExternalEvent, InstanceMessage, Internal, Reply, ShardMessa
 use crate::options::HostOptions;
 use crate::registry::Registry;
 use crate::routes::Routes;
+use crate::snapshot::Snapshot;
 use crate::waiters::Waiters;
 use crate::workers::Workers;
 use seeds::Seeds;
@@ -204,17 +205,56 @@ impl Runtime {
     /// Cancelling it is harmless.
     pub async fn outcome(&self, instance: &InstanceId) -> Result<Outcome> {
         // Enlisted before the look, so that no end is missed in between.
-        let waiter = self.host.waiters.wait_for(instance.clone());
+        let waiter = self.host.waiters.end_of(instance.clone());
         if let Some(outcome) = self.host.end_of(instance).await? {
             return Ok(outcome);
         }
+        self.may_go_on(instance)?;
+        waiter.told().await
+    }
+
+    /// Waits until an instance is as wanted, or has ended; how it is then. Looks now, and whenever
+    /// its status has changed.
+    ///
+    /// # Errors
+    /// As [`Runtime::outcome`].
+    ///
+    /// Cancelling it is harmless.
+    pub async fn wait_until(
+        &self,
+        instance: &InstanceId,
+        mut is_wanted: impl FnMut(&Snapshot) -> bool,
+    ) -> Result<Snapshot> {
+        loop {
+            // Enlisted before the look, so that no change is missed in between.
+            let waiter = self.host.waiters.change_of(instance.clone());
+            let snapshot = self.host.snapshot(instance).await?;
+            if snapshot.outcome.is_some() || is_wanted(&snapshot) {
+                return Ok(snapshot);
+            }
+            self.may_go_on(instance)?;
+            waiter.told().await?;
+        }
+    }
+
+    /// Whether an instance may go on without a person's help.
+    fn may_go_on(&self, instance: &InstanceId) -> Result<()> {
         if let Some(reason) = self.parked(instance) {
             return Err(Error::Parked { instance: instance.clone(), reason });
         }
-        if let Some(source) = self.host.rot_of(instance) {
-            return Err(Error::Store { source });
+        match self.host.rot_of(instance) {
+            Some(source) => Err(Error::Store { source }),
+            None => Ok(()),
         }
-        waiter.end().await
+    }
+
+    /// How an instance is, as far as it is durable. Reads its summary, its last turn and the turn
+    /// that set its status.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
+    pub async fn snapshot(&self, instance: &InstanceId) -> Result<Snapshot> {
+        self.host.snapshot(instance).await
     }
 
     /// What is known of an instance, as far as it is durable.
@@ -222,16 +262,7 @@ impl Runtime {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`].
     pub async fn summary(&self, instance: &InstanceId) -> Result<InstanceSummary> {
-        let summary = self.host.store.summary(instance).await?;
-        summary.ok_or_else(|| Error::NotFound { instance: instance.clone() })
-    }
-
-    /// How an instance ended; `None` when it has not.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
-    pub async fn end_of(&self, instance: &InstanceId) -> Result<Option<Outcome>> {
-        self.host.end_of(instance).await
+        self.host.summary(instance).await
     }
 
     /// Why an instance is parked, if it is.

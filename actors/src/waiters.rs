@@ -1,4 +1,4 @@
-//! Those who wait for the end of an instance.
+//! Those who wait for the end of an instance, or for a change of its status.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,64 +9,116 @@ use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 
-/// Who waits for which instance.
+/// Who waits for what of which instance.
 #[derive(Clone, Default)]
 pub(crate) struct Waiters {
-    waiting: Arc<DashMap<InstanceId, Vec<oneshot::Sender<Result<Outcome>>>>>,
+    ends: Waiting<Outcome>,
+    changes: Waiting<()>,
+}
+
+/// Who waits for a `T` of which instance. Clones are the same.
+struct Waiting<T> {
+    waiting: Arc<DashMap<InstanceId, Vec<oneshot::Sender<Result<T>>>>>,
     /// Nothing more will be told.
     closed: Arc<AtomicBool>,
 }
 
 /// One wait. Dropping it leaves nothing behind.
-pub(crate) struct Waiter {
-    waiters: Waiters,
+pub(crate) struct Waiter<T> {
+    waiting: Waiting<T>,
     instance: InstanceId,
-    end: oneshot::Receiver<Result<Outcome>>,
+    told: oneshot::Receiver<Result<T>>,
 }
 
 impl Waiters {
-    /// Begins to wait. Look at the store afterwards: what ended before now is not told.
-    pub(crate) fn wait_for(&self, instance: InstanceId) -> Waiter {
-        let (tell, end) = oneshot::channel();
-        self.waiting.entry(instance.clone()).or_default().push(tell);
-        if self.closed.load(Ordering::SeqCst) {
-            self.waiting.remove(&instance);
-        }
-        Waiter { waiters: self.clone(), instance, end }
+    /// Begins to wait for the end. Look at the store afterwards: what ended before now is not told.
+    pub(crate) fn end_of(&self, instance: InstanceId) -> Waiter<Outcome> {
+        self.ends.wait_for(instance)
     }
 
-    /// Tells everybody who waits for the instance.
-    pub(crate) fn tell(&self, instance: &InstanceId, end: &Result<Outcome>) {
-        if let Some((_, waiting)) = self.waiting.remove(instance) {
-            for waiter in waiting {
-                // It may have gone.
-                let _ = waiter.send(end.clone());
-            }
-        }
+    /// Begins to wait for a change of the status, or for the end. Look at the store afterwards: what
+    /// changed before now is not told.
+    pub(crate) fn change_of(&self, instance: InstanceId) -> Waiter<()> {
+        self.changes.wait_for(instance)
+    }
+
+    /// The instance has ended, or cannot go on: tells everybody who waits for it.
+    pub(crate) fn ended(&self, instance: &InstanceId, end: &Result<Outcome>) {
+        self.ends.tell(instance, end);
+        self.changes.tell(instance, &end.as_ref().map(|_| ()).map_err(Clone::clone));
+    }
+
+    /// The status of the instance may have changed: tells those who wait for that to look again.
+    pub(crate) fn changed(&self, instance: &InstanceId) {
+        self.changes.tell(instance, &Ok(()));
     }
 
     /// The instances that somebody waits for.
     pub(crate) fn instances(&self) -> Vec<InstanceId> {
-        self.waiting.iter().map(|entry| entry.key().clone()).collect()
+        let mut instances = [self.ends.instances(), self.changes.instances()].concat();
+        instances.sort_unstable();
+        instances.dedup();
+        instances
     }
 
     /// Tells everybody, now and later, that nothing more will be told.
     pub(crate) fn close(&self) {
+        self.ends.close();
+        self.changes.close();
+    }
+}
+
+impl<T: Clone> Waiting<T> {
+    fn wait_for(&self, instance: InstanceId) -> Waiter<T> {
+        let (tell, told) = oneshot::channel();
+        self.waiting.entry(instance.clone()).or_default().push(tell);
+        if self.closed.load(Ordering::SeqCst) {
+            self.waiting.remove(&instance);
+        }
+        Waiter { waiting: self.clone(), instance, told }
+    }
+
+    fn tell(&self, instance: &InstanceId, what: &Result<T>) {
+        if let Some((_, waiting)) = self.waiting.remove(instance) {
+            for waiter in waiting {
+                // It may have gone.
+                let _ = waiter.send(what.clone());
+            }
+        }
+    }
+
+    fn instances(&self) -> Vec<InstanceId> {
+        self.waiting.iter().map(|entry| entry.key().clone()).collect()
+    }
+
+    fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         self.waiting.clear();
     }
 }
 
-impl Waiter {
-    pub(crate) async fn end(mut self) -> Result<Outcome> {
-        (&mut self.end).await.unwrap_or(Err(Error::ShuttingDown))
+impl<T> Clone for Waiting<T> {
+    fn clone(&self) -> Self {
+        Self { waiting: self.waiting.clone(), closed: self.closed.clone() }
     }
 }
 
-impl Drop for Waiter {
+impl<T> Default for Waiting<T> {
+    fn default() -> Self {
+        Self { waiting: Arc::default(), closed: Arc::default() }
+    }
+}
+
+impl<T> Waiter<T> {
+    pub(crate) async fn told(mut self) -> Result<T> {
+        (&mut self.told).await.unwrap_or(Err(Error::ShuttingDown))
+    }
+}
+
+impl<T> Drop for Waiter<T> {
     fn drop(&mut self) {
-        self.end.close();
-        let waiting = &self.waiters.waiting;
+        self.told.close();
+        let waiting = &self.waiting.waiting;
         waiting.remove_if_mut(&self.instance, |_, waiting| {
             waiting.retain(|waiter| !waiter.is_closed());
             waiting.is_empty()

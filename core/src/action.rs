@@ -53,6 +53,8 @@ pub enum Action {
         /// What to say.
         message: String,
     },
+    /// The execution has another status: tell those who wait for that.
+    AnnounceStatus,
     /// The execution has ended: tell those who wait for the result.
     Reply {
         /// How it ended.

@@ -1,7 +1,10 @@
 //! How turns are stored. The only module that knows bincode.
 //!
 //! A stored turn is one byte, the format version, and then the turn in that format. Version 1 is
-//! bincode 2 with variable-length integers. A version is read for ever: a change of an event's
+//! bincode 2 with variable-length integers. Version 2 is written once the execution has a
+//! [status](crate::OrchestrationContext::set_status): it has the number of the turn that set the
+//! newest one in front of what version 1 has, so that it can be found from the end of a history
+//! without reading all of it. A version is read for ever: a change of an event's
 //! fields is a new version, with the old shape decoded explicitly. A new kind of event at the end
 //! of [`Event`](crate::Event) is no new version.
 
@@ -10,12 +13,15 @@ use alloc::vec::Vec;
 
 use bincode::config::{self, Configuration, Limit, LittleEndian, Varint};
 use bincode::enc::write::Writer;
-use bincode::error::EncodeError;
+use bincode::error::{DecodeError, EncodeError};
 
 use crate::history::RecordedTurn;
 
-/// The format that is written.
+/// The format that is written of an execution without a status.
 pub const FORMAT_VERSION: u8 = 1;
+
+/// The format that is written of an execution with a status.
+pub const FORMAT_VERSION_WITH_STATUS: u8 = 2;
 
 /// Most memory that decoding one turn may claim, in bytes. A larger turn cannot be written.
 pub const MAX_TURN_BYTES: usize = 64 * 1024 * 1024;
@@ -31,7 +37,9 @@ pub enum CodecError {
     #[error("a stored turn is empty")]
     Empty,
     /// A newer reenact has written it, or it is no turn at all.
-    #[error("a stored turn has format version {found}; this reenact reads up to {FORMAT_VERSION}")]
+    #[error(
+        "a stored turn has format version {found}; this reenact reads up to {FORMAT_VERSION_WITH_STATUS}"
+    )]
     UnknownVersion {
         /// The version that is there.
         found: u8,
@@ -57,15 +65,33 @@ impl Writer for &mut Stored {
     }
 }
 
-/// The stored form of a turn.
+/// The stored form of a turn of an execution without a status.
 ///
 /// # Errors
 /// [`CodecError::Encode`] when it is larger than [`MAX_TURN_BYTES`].
 pub fn encode_turn(turn: &RecordedTurn) -> Result<Vec<u8>, CodecError> {
+    encode_turn_with_status(turn, None)
+}
+
+/// The stored form of a turn of an execution whose newest status was set in a turn of that number:
+/// [`Machine::status_turn`](crate::Machine::status_turn).
+///
+/// # Errors
+/// [`CodecError::Encode`] when it is larger than [`MAX_TURN_BYTES`].
+pub fn encode_turn_with_status(
+    turn: &RecordedTurn,
+    status_turn: Option<u64>,
+) -> Result<Vec<u8>, CodecError> {
+    let refused = |e: EncodeError| CodecError::Encode(e.to_string());
     let mut stored = Stored(Vec::with_capacity(EXPECTED_TURN_BYTES));
-    stored.0.push(FORMAT_VERSION);
-    bincode::serde::encode_into_writer(turn, &mut stored, CONFIG)
-        .map_err(|e| CodecError::Encode(e.to_string()))?;
+    match status_turn {
+        None => stored.0.push(FORMAT_VERSION),
+        Some(number) => {
+            stored.0.push(FORMAT_VERSION_WITH_STATUS);
+            bincode::serde::encode_into_writer(number, &mut stored, CONFIG).map_err(refused)?;
+        }
+    }
+    bincode::serde::encode_into_writer(turn, &mut stored, CONFIG).map_err(refused)?;
     let Stored(bytes) = stored;
     if bytes.len() > MAX_TURN_BYTES {
         return Err(CodecError::Encode("it is larger than MAX_TURN_BYTES".into()));
@@ -80,18 +106,38 @@ pub fn encode_turn(turn: &RecordedTurn) -> Result<Vec<u8>, CodecError> {
 /// panic. No length in the bytes is believed beyond [`MAX_TURN_BYTES`]; what they decode to can take
 /// several times their own size in memory, as events are larger than their shortest encoding.
 pub fn decode_turn(bytes: &[u8]) -> Result<RecordedTurn, CodecError> {
-    let (&version, body) = bytes.split_first().ok_or(CodecError::Empty)?;
-    match version {
-        1 => decode_version_1(body),
-        found => Err(CodecError::UnknownVersion { found }),
-    }
-}
-
-fn decode_version_1(body: &[u8]) -> Result<RecordedTurn, CodecError> {
-    let (turn, read) = bincode::serde::decode_from_slice(body, CONFIG)
-        .map_err(|e| CodecError::Malformed(e.to_string()))?;
+    let (_, body) = parts(bytes)?;
+    let (turn, read) = bincode::serde::decode_from_slice(body, CONFIG).map_err(malformed)?;
     if read != body.len() {
         return Err(CodecError::Malformed("bytes are left over behind it".into()));
     }
     Ok(turn)
+}
+
+/// The number of the turn that set the newest status, as of a stored turn; `None` when the execution
+/// had none then. Reads a few bytes, however large the turn is.
+///
+/// # Errors
+/// As [`decode_turn`], as far as these bytes show it.
+pub fn status_turn(bytes: &[u8]) -> Result<Option<u64>, CodecError> {
+    Ok(parts(bytes)?.0)
+}
+
+/// The number of the turn that set the status, and the turn as version 1 has it.
+fn parts(bytes: &[u8]) -> Result<(Option<u64>, &[u8]), CodecError> {
+    let (&version, body) = bytes.split_first().ok_or(CodecError::Empty)?;
+    match version {
+        FORMAT_VERSION => Ok((None, body)),
+        FORMAT_VERSION_WITH_STATUS => {
+            let (number, read) =
+                bincode::serde::decode_from_slice(body, CONFIG).map_err(malformed)?;
+            let turn = body.get(read..).ok_or(CodecError::Empty)?;
+            Ok((Some(number), turn))
+        }
+        found => Err(CodecError::UnknownVersion { found }),
+    }
+}
+
+fn malformed(error: DecodeError) -> CodecError {
+    CodecError::Malformed(error.to_string())
 }

@@ -36,6 +36,10 @@ impl OrchestrationContext {
         Self { shared }
     }
 
+    pub(crate) const fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// Schedules an activity now; the future has what it returns.
     ///
     /// The activity starts when the event of its scheduling is durable. It runs at least once, and
@@ -229,6 +233,41 @@ impl OrchestrationContext {
     fn decode_value<T: DeserializeOwned>(&self, value: Payload) -> Option<T> {
         let decoded = value.decode();
         decoded.map_err(|why| self.shared.lock().diverge_by_type(value, why.to_string())).ok()
+    }
+
+    /// Sets the status: a value of any type that people and programs can see while the instance
+    /// runs, and after. The newest counts. The same value again is not recorded again.
+    ///
+    /// It is seen as soon as the turn is durable. It is a step of the code like any other: at replay
+    /// it must be set in the same place.
+    ///
+    /// ```
+    /// # use reenact_core::{Executor, OrchestrationCode, OrchestrationContext, OrchestrationError};
+    /// async fn ship(ctx: OrchestrationContext, parcels: u32) -> Result<(), OrchestrationError> {
+    ///     for parcel in 1..=parcels {
+    ///         let () = ctx.call_activity_by_name("ship", &parcel).await?;
+    ///         ctx.set_status(&format!("{parcel} of {parcels}"));
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// let run = Executor::new(OrchestrationCode::new("ship", ship).unwrap())
+    ///     .activity("ship", |_: u32| Ok(()))
+    ///     .drive_to_completion(&2)
+    ///     .unwrap();
+    /// assert_eq!(run.statuses::<String>(), ["1 of 2", "2 of 2"]);
+    /// ```
+    ///
+    /// A value that does not encode, or is over
+    /// [`MAX_STATUS_BYTES`](crate::limits::MAX_STATUS_BYTES), fails the instance with
+    /// [`LimitExceeded`](crate::OrchestrationErrorKind::LimitExceeded).
+    pub fn set_status<T: Serialize + ?Sized>(&self, status: &T) {
+        let encoded = Payload::encode(status);
+        let mut state = self.shared.lock();
+        match encoded {
+            Ok(status) => state.set_status(status),
+            Err(why) => state.exceed(format!("a status cannot be recorded: {why}")),
+        }
     }
 
     /// The time of the event that is being applied: the same at every replay. It stands still

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::future::EventError;
 use crate::limits::MAX_MESSAGE_BYTES;
 use crate::payload::{Payload, PayloadError};
+use crate::timeout::TimedOut;
 
 /// What an activity failed with, as the orchestration sees it.
 ///
@@ -238,6 +239,12 @@ impl From<ActivityError> for OrchestrationError {
 impl From<EventError> for OrchestrationError {
     fn from(error: EventError) -> Self {
         Self::of_kind(OrchestrationErrorKind::InvalidInput, error)
+    }
+}
+
+impl From<TimedOut> for OrchestrationError {
+    fn from(error: TimedOut) -> Self {
+        Self::new(error)
     }
 }
 

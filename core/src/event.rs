@@ -128,6 +128,11 @@ pub enum Event {
         /// Why, in their words.
         reason: String,
     },
+    /// The code set the status that people see while it runs. (output)
+    StatusSet {
+        /// The status.
+        status: Payload,
+    },
 }
 
 impl Event {
@@ -173,6 +178,7 @@ impl Event {
             Self::ExecutionCompleted { .. } => "ExecutionCompleted",
             Self::ExecutionFailed { .. } => "ExecutionFailed",
             Self::ExecutionTerminated { .. } => "ExecutionTerminated",
+            Self::StatusSet { .. } => "StatusSet",
         }
     }
 
@@ -219,6 +225,7 @@ impl Event {
             }
             Self::ExternalRaised { data, .. } => data.len(),
             Self::SideEffectRecorded { value, .. } => value.len(),
+            Self::StatusSet { status } => status.len(),
             Self::TaskFailed { error, .. } | Self::TaskRefused { error, .. } => {
                 error.stored_bytes()
             }

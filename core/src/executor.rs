@@ -225,6 +225,15 @@ impl Run {
             _ => None,
         }
     }
+
+    /// Every status that the orchestration set, in order, as far as it is a `T`.
+    pub fn statuses<T: DeserializeOwned>(&self) -> Vec<T> {
+        let set = self.history.events().filter_map(|event| match event.event {
+            Event::StatusSet { status } => status.decode().ok(),
+            _ => None,
+        });
+        set.collect()
+    }
 }
 
 /// What the orchestration has asked for and not been given.
@@ -255,7 +264,7 @@ impl Todo {
                 Action::CreateTimer { id, fire_at } => self.timers.push((fire_at, id)),
                 Action::CancelTimer { id, .. } => self.timers.retain(|timer| timer.1 != id),
                 Action::WaitExternal { id, name } => self.waits.push((id, name)),
-                Action::Trace { .. } | Action::Reply { .. } => {}
+                Action::Trace { .. } | Action::AnnounceStatus | Action::Reply { .. } => {}
             }
         }
         for event in &*events {

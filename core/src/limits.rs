@@ -14,6 +14,10 @@ pub const MAX_EVENT_KEY_BYTES: usize = 256;
 /// Largest single payload (input, output, event data, recorded value), in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
 
+/// Largest [status](crate::OrchestrationContext::set_status), in bytes. An execution that sets a
+/// larger one fails.
+pub const MAX_STATUS_BYTES: usize = 16 * 1024;
+
 /// Longest message or reason that is stored (errors, panics, terminations), in bytes of UTF-8.
 /// A longer one is cut, with a mark that says so.
 pub const MAX_MESSAGE_BYTES: usize = 8 * 1024;

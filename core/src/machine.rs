@@ -225,6 +225,7 @@ impl Machine {
         let mut state = self.shared.lock();
         state.now = at;
         state.turn_bytes = 0;
+        state.turn = self.history.turns().len() as u64;
         state.mode = mode;
         state.record_input(input.clone());
     }
@@ -272,6 +273,11 @@ impl Machine {
     /// Where the random numbers of this run began: drawn when it was started, and in its log.
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// The number of the turn in which the code set its newest status, if it has set one.
+    pub fn status_turn(&self) -> Option<u64> {
+        self.shared.lock().status_turn
     }
 
     /// The orchestration's name.

@@ -47,6 +47,10 @@ pub(crate) struct CorrelationBuffer {
     open_timers: BTreeSet<(Timestamp, CorrelationId)>,
     /// Slots with a waker: what the code awaits.
     awaited: usize,
+    /// Completions at this place in the log or behind it are not to be seen, but by the machine.
+    horizon: Option<u64>,
+    /// Slots that were asked for their hidden completions.
+    asked_in_vain: Vec<CorrelationId>,
 }
 
 /// What dropping a durable future means for the log.
@@ -140,6 +144,9 @@ impl CorrelationBuffer {
     /// Takes the output of a slot if it is there; the slot is gone then. A waker that is left is to
     /// be dropped without the lock: it may own user code.
     pub(crate) fn take(&mut self, id: CorrelationId) -> Option<(DurableOutput, Option<Waker>)> {
+        if self.is_hidden(id) {
+            return None;
+        }
         let slot = self.slots.get_mut(&id)?;
         let output = match &slot.scheduled {
             Scheduled::Wait { name } => {
@@ -159,8 +166,12 @@ impl CorrelationBuffer {
         Some((output, stale))
     }
 
-    /// The place in the log of a slot's completion, if it is there.
+    /// The place in the log of a slot's completion, if it is there and to be seen.
     pub(crate) fn ready(&self, id: CorrelationId) -> Option<u64> {
+        if self.is_hidden(id) { None } else { self.completed_at(id) }
+    }
+
+    fn completed_at(&self, id: CorrelationId) -> Option<u64> {
         let slot = self.slots.get(&id)?;
         match &slot.scheduled {
             Scheduled::Wait { name } => self.mailboxes.get(name)?.ready(id),
@@ -168,8 +179,35 @@ impl CorrelationBuffer {
         }
     }
 
+    fn is_hidden(&self, id: CorrelationId) -> bool {
+        let Some(horizon) = self.horizon else {
+            return false;
+        };
+        // What was refused needed nothing from outside.
+        let refused = |slot: &Slot| matches!(slot.scheduled, Scheduled::Refused);
+        self.completed_at(id).is_some_and(|at| at >= horizon)
+            && !self.slots.get(&id).is_some_and(|slot| refused(slot))
+    }
+
+    /// Hides the completions from a place in the log on; gives from where on they were hidden.
+    pub(crate) fn hide_from(&mut self, position: u64) -> Option<u64> {
+        let nearest = self.horizon.map_or(position, |horizon| horizon.min(position));
+        self.horizon.replace(nearest)
+    }
+
+    /// Hides what was hidden before. Gives the wakers of those who asked in vain: nothing else will
+    /// wake them.
+    pub(crate) fn hide_as_before(&mut self, horizon: Option<u64>) -> Vec<Waker> {
+        self.horizon = horizon;
+        let asked = core::mem::take(&mut self.asked_in_vain);
+        asked.into_iter().filter_map(|id| self.take_waker(id)).collect()
+    }
+
     /// Keeps the waker of a slot that is not complete; gives back the one that it replaces.
     pub(crate) fn await_slot(&mut self, id: CorrelationId, waker: &Waker) -> Option<Waker> {
+        if self.is_hidden(id) {
+            self.asked_in_vain.push(id);
+        }
         let slot = self.slots.get_mut(&id)?;
         match &slot.waker {
             Some(known) if known.will_wake(waker) => None,

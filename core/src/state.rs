@@ -16,7 +16,8 @@ use crate::error::{OrchestrationError, OrchestrationErrorKind};
 use crate::event::Event;
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
 use crate::limits::{
-    MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS, MAX_OUTSTANDING, MAX_TURN_PAYLOAD_BYTES,
+    MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS, MAX_OUTSTANDING, MAX_STATUS_BYTES,
+    MAX_TURN_PAYLOAD_BYTES,
 };
 use crate::payload::Payload;
 use crate::random::SplitMix64;
@@ -76,6 +77,12 @@ pub(crate) struct State {
     pub(crate) bytes: u64,
     /// Payload bytes of the turn under way.
     pub(crate) turn_bytes: u64,
+    /// Number of the turn under way.
+    pub(crate) turn: u64,
+    /// The turn that set the newest status.
+    pub(crate) status_turn: Option<u64>,
+    /// The status that the code has set last, as the code has it.
+    status: Option<Payload>,
     /// Of the turn under way.
     pub(crate) events: Vec<Event>,
     pub(crate) actions: Vec<Action>,
@@ -102,6 +109,9 @@ impl State {
             position: 0,
             bytes: 0,
             turn_bytes: 0,
+            turn: 0,
+            status_turn: None,
+            status: None,
             events: Vec::new(),
             actions: Vec::new(),
             last_id: 0,
@@ -226,6 +236,22 @@ impl State {
         let event = Event::SideEffectRecorded { id: CorrelationId(self.last_id), value };
         let (position, found) = (self.position - 1, Step::OtherType(why));
         self.halt(Halt::Diverged(Nondeterminism::new(position, Step::of(&event), found)));
+    }
+
+    /// The code sets the status. What it has set already is no step.
+    pub(crate) fn set_status(&mut self, status: Payload) {
+        if self.status.as_ref() == Some(&status) && !matches!(self.mode, Mode::Between) {
+            return;
+        }
+        let (live, bytes) = (matches!(self.mode, Mode::Live), status.len());
+        if live && bytes > MAX_STATUS_BYTES {
+            return self.exceed(format!("a status of {bytes} bytes is over {MAX_STATUS_BYTES}"));
+        }
+        if self.record(Event::StatusSet { status: status.clone() }).counts() {
+            self.status = Some(status);
+            self.status_turn = Some(self.turn);
+            self.act(Action::AnnounceStatus);
+        }
     }
 
     /// The next random number.
@@ -449,6 +475,7 @@ fn detail(event: &Event) -> String {
         Event::TaskScheduled { input, .. } => format!("with input {input}"),
         Event::TimerCreated { fire_at, .. } => format!("for {fire_at}"),
         Event::ExecutionCompleted { output } => format!("with output {output}"),
+        Event::StatusSet { status } => format!("to {status}"),
         Event::ExecutionFailed { error } => format!("with error: {error}"),
         other => format!("{other:?}"),
     }

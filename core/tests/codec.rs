@@ -8,14 +8,26 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use instance::{name, payload, seconds, turn};
-use reenact_core::codec::{CodecError, FORMAT_VERSION, MAX_TURN_BYTES, decode_turn, encode_turn};
+use reenact_core::codec::{
+    CodecError, FORMAT_VERSION, FORMAT_VERSION_WITH_STATUS, MAX_TURN_BYTES, decode_turn,
+    encode_turn, encode_turn_with_status, status_turn,
+};
 use reenact_core::{
     ActivityError, ActivityErrorKind, CorrelationId, Event, EventKey, OrchestrationError,
     OrchestrationErrorKind, Payload, RecordedTurn, Timestamp,
 };
 
-/// An event of each kind, in the order of the kinds, and of each shape that a kind has.
+/// An event of each kind, in the order of the kinds.
 fn every_event() -> Vec<Event> {
+    [events_of_the_first_version(), vec![status_set()]].concat()
+}
+
+fn status_set() -> Event {
+    Event::StatusSet { status: payload("half of it") }
+}
+
+/// Those that there were when the first fixture was written.
+fn events_of_the_first_version() -> Vec<Event> {
     let (id, at) = (CorrelationId(1), seconds(1_700_000_000));
     vec![
         Event::ExecutionStarted {
@@ -80,60 +92,103 @@ fn further_events() -> Vec<Event> {
     [vec![start, raised], failed.to_vec(), ended.to_vec()].concat()
 }
 
-/// The turns of the fixture: one event each, and one turn with all of them.
+/// The turns of the first fixture: one event each, and one turn with all of them.
 fn turns() -> Vec<RecordedTurn> {
-    let events = [every_event(), further_events()].concat();
+    let events = [events_of_the_first_version(), further_events()].concat();
+    each_and_all(&events)
+}
+
+fn each_and_all(events: &[Event]) -> Vec<RecordedTurn> {
     let each = events.iter().zip(1..).map(|(event, at)| turn(at, [event.clone()]));
-    let all = RecordedTurn { at: Timestamp::from_micros(u64::MAX), events: events.clone().into() };
+    let all = RecordedTurn { at: Timestamp::from_micros(u64::MAX), events: events.into() };
     each.chain([all]).collect()
 }
 
-fn fixture() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/turns_v1.bin")
+/// The turns of the second fixture, with the turns that set the newest status then.
+fn turns_with_status() -> Vec<(RecordedTurn, Option<u64>)> {
+    let numbers = [0, 250, 251, 65_536, u64::MAX].map(Some);
+    let turns = numbers.map(|number| (turn(7, [status_set(), status_set()]), number));
+    let all = each_and_all(&every_event()).into_iter().map(|turn| (turn, Some(3)));
+    turns.into_iter().chain(all).collect()
+}
+
+fn encoded() -> Vec<Vec<u8>> {
+    turns().iter().map(|turn| encode_turn(turn).expect("a turn encodes")).collect()
+}
+
+fn encoded_with_status() -> Vec<Vec<u8>> {
+    let encode = |(turn, number): &(RecordedTurn, Option<u64>)| {
+        encode_turn_with_status(turn, *number).expect("a turn encodes")
+    };
+    turns_with_status().iter().map(encode).collect()
 }
 
 /// Turns one after the other, each behind its length (32 bit, little endian).
-fn write(turns: &[RecordedTurn]) -> Vec<u8> {
-    let encoded = turns.iter().map(|turn| encode_turn(turn).expect("a turn encodes"));
-    encoded
-        .flat_map(|bytes| {
-            let length = u32::try_from(bytes.len()).expect("a short turn");
-            [length.to_le_bytes().to_vec(), bytes].concat()
-        })
-        .collect()
+fn write(turns: &[Vec<u8>]) -> Vec<u8> {
+    let behind_length = |bytes: &Vec<u8>| {
+        let length = u32::try_from(bytes.len()).expect("a short turn");
+        [length.to_le_bytes().to_vec(), bytes.clone()].concat()
+    };
+    turns.iter().flat_map(behind_length).collect()
 }
 
-fn read(mut bytes: &[u8]) -> Vec<RecordedTurn> {
+fn split(mut bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut turns = Vec::new();
     while let Some((length, rest)) = bytes.split_first_chunk() {
         let (encoded, rest) = rest.split_at(u32::from_le_bytes(*length) as usize);
-        turns.push(decode_turn(encoded).expect("a stored turn decodes"));
+        turns.push(encoded.to_vec());
         bytes = rest;
     }
     turns
 }
 
-/// These bytes were written by the first version. They are never written again: a new kind of
-/// event, or a new format, gets a file of its own. (The file was made by this test with
-/// `WRITE_FIXTURES=1` in the environment, which writes only what is not there.)
+fn decode(bytes: &[u8]) -> RecordedTurn {
+    decode_turn(bytes).expect("a stored turn decodes")
+}
+
+/// The turns of a fixture. It is never written again: a new kind of event, or a new format, gets a
+/// file of its own. (The files were made with `WRITE_FIXTURES=1` in the environment, which writes
+/// only what is not there.)
+fn fixture(name: &str, written_now: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    if std::env::var_os("WRITE_FIXTURES").is_some() && !path.exists() {
+        std::fs::write(&path, write(written_now)).expect("a writable directory");
+    }
+    split(&std::fs::read(path).expect("the fixture is checked in"))
+}
+
 #[test]
 fn what_version_1_wrote_is_read_for_ever() {
-    if std::env::var_os("WRITE_FIXTURES").is_some() && !fixture().exists() {
-        std::fs::write(fixture(), write(&turns())).expect("a writable directory");
+    let stored = fixture("turns_v1.bin", &encoded());
+    assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns());
+    assert_eq!(encoded(), stored, "and version 1 is still written like this");
+}
+
+#[test]
+fn what_version_2_wrote_is_read_for_ever() {
+    let stored = fixture("turns_v2.bin", &encoded_with_status());
+    let read = stored.iter().map(|bytes| (decode(bytes), status_turn(bytes).expect("a number")));
+    assert_eq!(read.collect::<Vec<_>>(), turns_with_status());
+    assert_eq!(encoded_with_status(), stored, "and version 2 is still written like this");
+}
+
+#[test]
+fn a_turn_of_an_execution_without_a_status_says_so() {
+    for bytes in encoded() {
+        assert_eq!(status_turn(&bytes), Ok(None));
     }
-    let stored = std::fs::read(fixture()).expect("the fixture is checked in");
-    assert_eq!(read(&stored), turns());
-    assert_eq!(write(&turns()), stored, "and version 1 is still written like this");
 }
 
 #[test]
 fn every_kind_of_event_comes_back_as_it_was() {
     let kinds: BTreeSet<_> = every_event().iter().map(Event::kind).collect();
     assert_eq!(kinds.len(), every_event().len());
-    for turn in turns() {
-        let bytes = encode_turn(&turn).expect("a turn encodes");
-        assert_eq!(bytes[0], FORMAT_VERSION);
-        assert_eq!(decode_turn(&bytes), Ok(turn));
+    for turn in each_and_all(&every_event()) {
+        for (number, version) in [(None, FORMAT_VERSION), (Some(1), FORMAT_VERSION_WITH_STATUS)] {
+            let bytes = encode_turn_with_status(&turn, number).expect("a turn encodes");
+            assert_eq!((bytes[0], status_turn(&bytes)), (version, Ok(number)));
+            assert_eq!(decode_turn(&bytes).as_ref(), Ok(&turn));
+        }
     }
 }
 
@@ -154,8 +209,7 @@ fn an_empty_turn_comes_back_empty() {
 
 #[test]
 fn what_is_cut_short_anywhere_is_refused() {
-    for turn in turns() {
-        let bytes = encode_turn(&turn).expect("a turn encodes");
+    for bytes in [encoded(), encoded_with_status()].concat() {
         for length in 0..bytes.len() {
             let refused = decode_turn(&bytes[..length]).expect_err("it is not whole");
             assert_eq!(length == 0, refused == CodecError::Empty);
@@ -173,13 +227,14 @@ fn what_is_left_over_is_refused() {
 
 #[test]
 fn no_flipped_bit_makes_it_panic() {
-    for turn in turns() {
-        let bytes = encode_turn(&turn).expect("a turn encodes");
+    for bytes in [encoded(), encoded_with_status()].concat() {
+        let read = |bytes: &[u8]| Ok::<_, CodecError>((status_turn(bytes)?, decode_turn(bytes)?));
+        let turn = read(&bytes).expect("a turn");
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             // Another turn can come out: to notice that is for the checksum around it.
-            if let Ok(other) = decode_turn(&flipped) {
+            if let Ok(other) = read(&flipped) {
                 assert_ne!(other, turn, "bit {bit}");
             }
         }
@@ -221,15 +276,17 @@ fn a_turn_that_is_too_large_is_not_written() {
 #[test]
 fn other_versions_are_named() {
     let mut bytes = encode_turn(&turn(1, every_event())).expect("a turn encodes");
-    for found in [0, FORMAT_VERSION + 1, u8::MAX] {
+    for found in [0, FORMAT_VERSION_WITH_STATUS + 1, u8::MAX] {
         bytes[0] = found;
         assert_eq!(decode_turn(&bytes), Err(CodecError::UnknownVersion { found }));
+        assert_eq!(status_turn(&bytes), Err(CodecError::UnknownVersion { found }));
     }
     assert_eq!(
-        CodecError::UnknownVersion { found: 2 }.to_string(),
-        "a stored turn has format version 2; this reenact reads up to 1"
+        CodecError::UnknownVersion { found: 3 }.to_string(),
+        "a stored turn has format version 3; this reenact reads up to 2"
     );
     assert_eq!(decode_turn(&[]), Err(CodecError::Empty));
+    assert_eq!(status_turn(&[]), Err(CodecError::Empty));
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "tokio::time",
         paths: &["tokio::time"],
         except: &["tokio::time::Duration"],
-        instead: "use `ctx.timer(..)` or `ctx.schedule_timer(..)`",
+        instead: "use `ctx.timer(..)`, or `ctx.timeout(..)` for a time limit",
     },
     Rule {
         name: "rand",

@@ -63,7 +63,7 @@ use crate::kind::Kind;
 /// | rule | refused | instead |
 /// |---|---|---|
 /// | `std::time`, `chrono` | `Instant::now`, `SystemTime::now`, `Utc::now`, … | `ctx.now()` |
-/// | `tokio::time` | all but `Duration` | `ctx.timer(..)`, `ctx.schedule_timer(..)` |
+/// | `tokio::time` | all but `Duration` | `ctx.timer(..)`, `ctx.timeout(..)` |
 /// | `rand` | `rand::..`, `fastrand::..`, `getrandom::..`, … | `ctx.random()`, `ctx.side_effect(..)` |
 /// | `uuid` | `Uuid::new_v4`, `Uuid::now_v7`, … | `ctx.new_guid()` |
 /// | `std::thread` | `std::thread::..`, `thread::spawn`, `thread::sleep`, … | an activity, `ctx.timer(..)` |

@@ -31,6 +31,7 @@ pub(crate) struct Faulty {
     orders: Arc<Mutex<Orders>>,
     appended: Arc<AtomicUsize>,
     released: Arc<AtomicUsize>,
+    turns_read: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]
@@ -80,6 +81,7 @@ impl Faulty {
             orders: Arc::default(),
             appended: Arc::default(),
             released: Arc::default(),
+            turns_read: Arc::default(),
         }
     }
 
@@ -88,7 +90,8 @@ impl Faulty {
         self.orders().appends.extend(faults);
     }
 
-    /// The next reads of the instance's history panic, so many times.
+    /// The next reads of the instance's whole history panic, so many times. Clients that ask for its
+    /// status read single turns.
     pub(crate) fn panic_at_reads_of(&self, instance: &InstanceId, times: usize) {
         self.orders().poisoned.insert(instance.clone(), times);
     }
@@ -147,6 +150,11 @@ impl Faulty {
     /// How many times a shard was given up.
     pub(crate) fn released(&self) -> usize {
         self.released.load(Ordering::SeqCst)
+    }
+
+    /// How many turns have been read.
+    pub(crate) fn turns_read(&self) -> usize {
+        self.turns_read.load(Ordering::SeqCst)
     }
 
     fn orders(&self) -> MutexGuard<'_, Orders> {
@@ -211,13 +219,16 @@ impl HistoryStore for Faulty {
             let mut orders = self.orders();
             if let Some(times) = orders.poisoned.get_mut(instance)
                 && *times > 0
+                && limit > 1
             {
                 *times -= 1;
                 panic!("the read panicked, {REASON}");
             }
             fails(&mut orders.failing_reads)?;
         }
-        self.inner.read(instance, execution, from, limit).await
+        let page = self.inner.read(instance, execution, from, limit).await?;
+        self.turns_read.fetch_add(page.turns.len(), Ordering::SeqCst);
+        Ok(page)
     }
 
     async fn summary(

@@ -120,7 +120,7 @@ impl InstanceState {
             // It was so before: the answer waits for what made it so.
             return reply.into_iter().for_each(|reply| self.answer(reply.yes()));
         }
-        let bytes = match codec::encode_turn(&recorded) {
+        let bytes = match codec::encode_turn_with_status(&recorded, live.machine.status_turn()) {
             Ok(bytes) => bytes.into(),
             Err(error) => {
                 let reason = ParkReason::Unreadable { reason: error.to_string() };

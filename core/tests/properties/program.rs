@@ -44,12 +44,15 @@ pub(crate) enum Step {
     Race(Vec<Leaf>, Losers),
     All(Vec<Leaf>),
     SideEffect,
+    SetStatus(u8),
     NoteContext,
     ByChance(Vec<Step>, Vec<Step>),
     Join(Vec<Vec<Step>>),
     Unordered(Vec<Vec<Step>>),
     /// Biased; the branch that is late is dropped in the middle of what it does.
     Select(Vec<Step>, Vec<Step>),
+    /// With a time limit; dropped in the middle of what it does when it is late.
+    Limited(u8, Vec<Step>),
 }
 
 /// What an orchestration has seen, in its order. Its output.
@@ -127,6 +130,7 @@ async fn run_step(ctx: &OrchestrationContext, step: Step, log: &Log, held: &mut 
             };
             note(log, ctx.side_effect(compute).await);
         }
+        Step::SetStatus(status) => ctx.set_status(&status),
         Step::NoteContext => note(log, format!("{} {}", ctx.now(), ctx.new_guid())),
         Step::ByChance(even, odd) => {
             branch(if ctx.random().is_multiple_of(2) { even } else { odd }).await;
@@ -143,6 +147,11 @@ async fn run_step(ctx: &OrchestrationContext, step: Step, log: &Log, held: &mut 
             }
         }
         Step::Select(first, second) => drop(select(branch(first), branch(second)).await),
+        Step::Limited(after, steps) => {
+            let after = Duration::from_secs(after.into());
+            let limited = ctx.timeout(after, branch(steps)).await;
+            note(log, format!("limited: {limited:?}"));
+        }
     }
 }
 
@@ -245,6 +254,7 @@ fn branches(step: &mut Step) -> Vec<&mut Vec<Step>> {
     match step {
         Step::Join(branches) | Step::Unordered(branches) => branches.iter_mut().collect(),
         Step::ByChance(one, other) | Step::Select(one, other) => vec![one, other],
+        Step::Limited(_, branch) => vec![branch],
         _ => Vec::new(),
     }
 }

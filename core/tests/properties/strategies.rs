@@ -43,6 +43,7 @@ fn simple_step() -> impl Strategy<Value = Step> {
         3 => (vec(leaf(), 1..4), losers()).prop_map(|(leaves, losers)| Step::Race(leaves, losers)),
         1 => vec(leaf(), 0..4).prop_map(Step::All),
         1 => Just(Step::SideEffect),
+        1 => (0..3_u8).prop_map(Step::SetStatus),
         1 => Just(Step::NoteContext),
     ]
 }
@@ -55,6 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
             vec(branch(), 0..4).prop_map(Step::Join),
             vec(branch(), 0..4).prop_map(Step::Unordered),
             (branch(), branch()).prop_map(|(first, second)| Step::Select(first, second)),
+            (0..100_u8, branch()).prop_map(|(after, steps)| Step::Limited(after, steps)),
         ];
         prop_oneof![2 => simple_step(), 1 => nested]
     })

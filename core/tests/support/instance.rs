@@ -206,6 +206,7 @@ fn assert_same(one: &Machine, other: &Machine) {
     assert_eq!(one.outcome(), other.outcome());
     assert_eq!(one.open_actions(), other.open_actions());
     assert_eq!(one.wake_at(), other.wake_at());
+    assert_eq!(one.status_turn(), other.status_turn());
     assert_eq!(one.has_open_tasks(), other.has_open_tasks());
     assert_eq!(one.foreign_wake(), other.foreign_wake());
 }

@@ -79,8 +79,8 @@ fn the_message_says_what_to_use_and_how_to_allow() {
     let message = check(&body, &[]).expect_err("a sleep is refused").to_string();
     assert_eq!(
         message,
-        "`tokio::time::sleep` is not deterministic; use `ctx.timer(..)` or \
-         `ctx.schedule_timer(..)`\n\
+        "`tokio::time::sleep` is not deterministic; use `ctx.timer(..)`, or \
+         `ctx.timeout(..)` for a time limit\n\
          where it is safe: `#[orchestration(allow(tokio::time))]`"
     );
 }

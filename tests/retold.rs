@@ -1,0 +1,140 @@
+//! Scenarios that are told again from every turn of their history, by a host that was not there
+//! before: the end is the same, and the history.
+
+#![allow(clippy::unwrap_used, reason = "what a test unwraps, it asserts")]
+
+#[path = "support/kit.rs"]
+mod kit;
+#[path = "support/retold.rs"]
+mod retold;
+
+use kit::HOUR;
+use reenact::prelude::*;
+
+use retold::Step::{Complete, Pass, Raise};
+use retold::{Scenario, WORK};
+
+fn work(ctx: &OrchestrationContext, input: u64) -> DurableFuture<Result<u64, ActivityError>> {
+    ctx.schedule_activity_by_name(WORK, &input)
+}
+
+#[tokio::test]
+async fn an_activity_a_timer_and_an_event_one_after_the_other() {
+    let code = |ctx: OrchestrationContext| async move {
+        let ten = work(&ctx, 1).await?;
+        ctx.timer(HOUR).await;
+        let event: u64 = ctx.wait_external("Go").await?;
+        Ok(work(&ctx, ten + event).await?)
+    };
+    // Each place of the event among the others is another scenario.
+    for event in 0..=2 {
+        let mut steps = vec![Complete(1), Pass(HOUR)];
+        steps.insert(event, Raise("Go", 5));
+        // The activity is behind the timer and the wait.
+        steps.push(Complete(4));
+        let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+        assert_eq!(told.output::<u64>(), 150);
+    }
+}
+
+#[tokio::test]
+async fn a_fan_out_whose_results_are_taken_as_they_come() {
+    let code = |ctx: OrchestrationContext| async move {
+        let mut left: Vec<_> = (1..=4).map(|input| work(&ctx, input)).collect();
+        let mut order = Vec::new();
+        while !left.is_empty() {
+            let first = ctx.when_any(left).await;
+            order.push(first.output?);
+            // In between, others complete: the history knows in which order.
+            ctx.wait_external::<u64>("More").await?;
+            left = first.rest;
+        }
+        Ok(order)
+    };
+    for order in [[1, 2, 3, 4], [4, 3, 2, 1], [3, 1, 4, 2]] {
+        let completions = order.map(Complete);
+        let steps = [&completions[..], &[Raise("More", 0); 4]].concat();
+        let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+        assert_eq!(told.output::<Vec<u64>>(), order.map(|input| input * 10));
+    }
+}
+
+#[tokio::test]
+async fn a_time_limit_that_is_kept_and_one_that_is_not() {
+    let code = |ctx: OrchestrationContext| async move {
+        let both = async { Ok::<_, ActivityError>(work(&ctx, 1).await? + work(&ctx, 2).await?) };
+        let limited = ctx.timeout(HOUR, both).await;
+        Ok((limited.ok().transpose()?, work(&ctx, 3).await?))
+    };
+    let kept = [Complete(2), Complete(3), Complete(4)];
+    let told = Scenario::new(code, kept).is_the_same_from_every_turn().await;
+    assert_eq!(told.output::<(Option<u64>, u64)>(), (Some(30), 30));
+    assert!(told.events().contains(&"TimerCancelled #1".to_string()));
+
+    let late = [Complete(2), Pass(HOUR), Complete(4)];
+    let told = Scenario::new(code, late).is_the_same_from_every_turn().await;
+    assert_eq!(told.output::<(Option<u64>, u64)>(), (None, 30));
+    assert!(told.events().contains(&"TaskCancelRequested #3".to_string()));
+}
+
+#[tokio::test]
+async fn a_time_limit_whose_end_and_whose_future_came_before_anybody_looked() {
+    let code = |ctx: OrchestrationContext| async move {
+        let limited = ctx.timeout(HOUR, ctx.wait_external::<u64>("Paid"));
+        ctx.wait_external::<u64>("Look").await?;
+        let in_time = limited.await.is_ok();
+        // What came too late is still there.
+        let late = if in_time { 0 } else { ctx.wait_external("Paid").await? };
+        Ok((in_time, late))
+    };
+    let in_time = [Raise("Paid", 7), Pass(HOUR), Raise("Look", 0)];
+    let told = Scenario::new(code, in_time).is_the_same_from_every_turn().await;
+    assert_eq!(told.output::<(bool, u64)>(), (true, 0));
+
+    let late = [Pass(HOUR), Raise("Paid", 7), Raise("Look", 0)];
+    let told = Scenario::new(code, late).is_the_same_from_every_turn().await;
+    assert_eq!(told.output::<(bool, u64)>(), (false, 7));
+}
+
+#[tokio::test]
+async fn events_of_a_name_with_work_and_time_limits_between_them() {
+    let code = |ctx: OrchestrationContext| async move {
+        let mut numbers = ctx.events::<u64>("Number");
+        let mut results = Vec::new();
+        while let Ok(number) = ctx.timeout(HOUR, numbers.next()).await {
+            results.push(work(&ctx, number?).await?);
+        }
+        drop(numbers);
+        results.push(ctx.wait_external("Number").await?);
+        Ok(results)
+    };
+    // #1 is the time limit, #2 the wait, #3 the work; and so on.
+    let steps = [
+        Raise("Number", 1),
+        Raise("Number", 2),
+        Complete(3),
+        Complete(6),
+        Pass(HOUR),
+        Raise("Number", 3),
+    ];
+    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    assert_eq!(told.output::<Vec<u64>>(), [10, 20, 3]);
+}
+
+#[tokio::test]
+async fn statuses_that_are_set_between_steps() {
+    let code = |ctx: OrchestrationContext| async move {
+        for number in 1..=3 {
+            ctx.set_status(&number);
+            work(&ctx, number).await?;
+            // Nothing new: no event.
+            ctx.set_status(&number);
+        }
+        Ok(())
+    };
+    let steps = [Complete(1), Complete(2), Complete(3)];
+    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    let set = told.events().iter().filter(|event| *event == "StatusSet").count();
+    assert_eq!(set, 3);
+    told.output::<()>();
+}

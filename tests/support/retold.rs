@@ -1,0 +1,204 @@
+//! Scenarios that are told again from every turn of their history.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reenact::prelude::*;
+use reenact::providers::{Batch, StoredTurn, TurnRecord};
+use reenact::{
+    CorrelationId, Event, HostBuilder, ManualClock, Outcome, Provider, RecordedTurn, ShardId,
+    Timestamp, codec,
+};
+use tokio::sync::watch;
+
+use crate::kit::{guard, id, options};
+
+/// An orchestration, and what comes from outside while it runs.
+pub(crate) struct Scenario {
+    orchestration: Register,
+    steps: Vec<Step>,
+}
+
+type Register = Box<dyn Fn(HostBuilder) -> HostBuilder>;
+
+/// What comes from outside. Each step makes one turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    /// The activity with that correlation id returns.
+    Complete(u64),
+    /// Time passes, until one timer fires.
+    Pass(Duration),
+    /// Somebody raises an event.
+    Raise(&'static str, u64),
+}
+
+/// How a scenario went: the turns as they were stored, and the end.
+pub(crate) struct Told {
+    turns: Vec<TurnRecord>,
+    outcome: Option<Outcome>,
+}
+
+/// The name of the scenario's orchestration.
+const NAME: &str = "scenario";
+
+/// The activity that orchestrations of scenarios call: it returns ten times its input, when the
+/// scenario lets it.
+pub(crate) const WORK: &str = "work";
+
+impl Scenario {
+    /// Code without input, and the steps that lead to its end.
+    pub(crate) fn new<T, F, R>(code: F, steps: impl IntoIterator<Item = Step>) -> Self
+    where
+        T: serde::Serialize + 'static,
+        F: Fn(OrchestrationContext) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<T, OrchestrationError>> + Send + 'static,
+    {
+        let orchestration = move |host: HostBuilder| {
+            let code = code.clone();
+            host.register_orchestration(NAME, move |ctx: OrchestrationContext, ()| code(ctx))
+        };
+        Self { orchestration: Box::new(orchestration), steps: steps.into_iter().collect() }
+    }
+
+    /// Tells it once as a whole. Then, for each turn of its history: puts the history up to there
+    /// into a store of its own, starts a host on that, and tells the rest. The end is the same each
+    /// time, and the history, but for times and seeds. Gives how it went.
+    pub(crate) async fn is_the_same_from_every_turn(&self) -> Told {
+        let whole = self.tell(&[]).await;
+        assert_eq!(whole.turns.len(), self.steps.len() + 1, "a turn for each step");
+        assert!(whole.outcome.is_some(), "the steps lead to the end");
+        for turns in 1..=whole.turns.len() {
+            let told = self.tell(&whole.turns[..turns]).await;
+            assert_eq!(told.outcome, whole.outcome, "from turn {turns}");
+            assert_eq!(told.shape(), whole.shape(), "from turn {turns}");
+        }
+        whole
+    }
+
+    /// Tells what comes behind the turns that are given.
+    async fn tell(&self, turns: &[TurnRecord]) -> Told {
+        let clock = match turns.last() {
+            Some(last) => ManualClock::new(last.summary.updated_at),
+            None => ManualClock::default(),
+        };
+        let memory = InMemory::new().with_shards(1).with_clock(clock.clone());
+        put(&memory, turns).await;
+        let stage = Stage { memory: memory.clone(), clock, returned: Arc::default() };
+        let host = guard(self.host(&stage).start()).await.expect("it starts");
+        let mut turns = turns.to_vec();
+        if turns.is_empty() {
+            let start = host.start_new_by_name::<()>(NAME, ()).id("i");
+            guard(start).await.expect("it starts");
+            turns.push(stage.turn(0).await);
+        }
+        for step in &self.steps[turns.len() - 1..] {
+            stage.take(&host, *step).await;
+            turns.push(stage.turn(turns.len() as u64).await);
+        }
+        let outcome = host.get_status(&id("i")).await.expect("it is there").outcome;
+        guard(host.abort()).await;
+        Told { turns, outcome }
+    }
+
+    fn host(&self, stage: &Stage) -> HostBuilder {
+        let returned = stage.returned.clone();
+        let host = Host::builder().provider(stage.memory.clone()).options(options());
+        (self.orchestration)(host).register_activity(WORK, move |ctx, input: u64| {
+            let mut returned = returned.subscribe();
+            async move {
+                let lets = |returned: &BTreeSet<_>| returned.contains(&ctx.correlation_id());
+                let may_return = returned.wait_for(lets).await;
+                assert!(may_return.is_ok(), "the scenario lives as long as its activities");
+                Ok(input * 10)
+            }
+        })
+    }
+}
+
+/// Where a scenario is told.
+struct Stage {
+    memory: InMemory,
+    clock: ManualClock,
+    /// The activities that may return.
+    returned: Arc<watch::Sender<BTreeSet<CorrelationId>>>,
+}
+
+impl Stage {
+    async fn take(&self, host: &Host, step: Step) {
+        match step {
+            Step::Complete(activity) => self.returned.send_modify(|returned| {
+                returned.insert(CorrelationId(activity));
+            }),
+            Step::Pass(time) => self.clock.advance(time),
+            Step::Raise(name, data) => {
+                guard(host.raise_event(&id("i"), name, data)).await.expect("it is taken");
+            }
+        }
+    }
+
+    /// A turn, once it is durable; it is the last then.
+    async fn turn(&self, number: u64) -> TurnRecord {
+        let (store, instance) = (self.memory.histories(), id("i"));
+        let summary = guard(async {
+            loop {
+                let summary = store.summary(&instance).await.expect("a store in memory");
+                match summary.filter(|summary| summary.turns > number) {
+                    Some(summary) => return summary,
+                    None => tokio::task::yield_now().await,
+                }
+            }
+        })
+        .await;
+        assert_eq!(summary.turns, number + 1, "each step makes one turn");
+        let page = store.read(&instance, summary.execution, number, 1).await.expect("it is there");
+        let StoredTurn { number, bytes } = page.turns.into_iter().next().expect("one turn");
+        TurnRecord { number, bytes, summary }
+    }
+}
+
+/// Puts a history into an empty store.
+async fn put(memory: &InMemory, turns: &[TurnRecord]) {
+    let (shard, leases) = (ShardId(0), memory.leases());
+    let lease = leases.acquire(shard, "whoever was there before").await.expect("it is free");
+    let batch = Batch { shard, epoch: lease.epoch, turns: turns.to_vec() };
+    let _ = memory.histories().append(batch).await.expect("a history fits");
+    leases.release(&lease).await.expect("it was held");
+}
+
+impl Told {
+    /// The history, a line for each event.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let turns = self.turns.iter().map(decoded);
+        let events = turns.flat_map(|turn| turn.events.to_vec());
+        events.map(|event| without_time(event).to_string()).collect()
+    }
+
+    /// What the orchestration returned.
+    pub(crate) fn output<T: serde::de::DeserializeOwned>(&self) -> T {
+        match &self.outcome {
+            Some(Outcome::Completed(output)) => output.decode().expect("an output of the type"),
+            other => panic!("not completed: {other:?}"),
+        }
+    }
+
+    /// The events of each turn, without what differs from one telling to the next.
+    fn shape(&self) -> Vec<Vec<Event>> {
+        let of_turn = |turn| decoded(turn).events.iter().cloned().map(without_time).collect();
+        self.turns.iter().map(of_turn).collect()
+    }
+}
+
+fn decoded(turn: &TurnRecord) -> RecordedTurn {
+    codec::decode_turn(&turn.bytes).expect("a stored turn decodes")
+}
+
+fn without_time(event: Event) -> Event {
+    match event {
+        Event::ExecutionStarted { name, input, delay, .. } => {
+            Event::ExecutionStarted { name, input, seed: 0, delay }
+        }
+        Event::TimerCreated { id, .. } => Event::TimerCreated { id, fire_at: Timestamp::EPOCH },
+        other => other,
+    }
+}
