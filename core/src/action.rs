@@ -53,7 +53,7 @@ pub enum Action {
         /// What to say.
         message: String,
     },
-    /// The execution has ended: tell those who wait for the result.
+    /// The instance has ended: tell those who wait for the result.
     Reply {
         /// How it ended.
         outcome: Outcome,
@@ -73,6 +73,12 @@ pub enum Outcome {
         /// Why, in their words.
         reason: String,
     },
+    /// The instance goes on in its next execution:
+    /// [`Machine::successor`](crate::Machine::successor).
+    Continued {
+        /// What that is given.
+        input: Payload,
+    },
 }
 
 impl Outcome {
@@ -84,6 +90,7 @@ impl Outcome {
             Event::ExecutionTerminated { reason } => {
                 Some(Self::Terminated { reason: reason.clone() })
             }
+            Event::ExecutionContinued { input } => Some(Self::Continued { input: input.clone() }),
             _ => None,
         }
     }

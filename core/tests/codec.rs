@@ -49,8 +49,15 @@ fn every_event() -> Vec<Event> {
             error: OrchestrationError::of_kind(OrchestrationErrorKind::Panicked, "oh"),
         },
         Event::ExecutionTerminated { reason: "enough".into() },
+        Event::ExecutionContinued { input: payload([1, 2]) },
+        Event::EventKeysCarried {
+            keys: ["key-1", "Schlüssel"].map(|key| EventKey::new(key).expect("a key")).into(),
+        },
     ]
 }
+
+/// How many of the kinds were there from the beginning.
+const FIRST_KINDS: usize = 16;
 
 /// Further shapes of the same kinds: without options, and with each kind of error.
 fn further_events() -> Vec<Event> {
@@ -80,16 +87,32 @@ fn further_events() -> Vec<Event> {
     [vec![start, raised], failed.to_vec(), ended.to_vec()].concat()
 }
 
-/// The turns of the fixture: one event each, and one turn with all of them.
+/// The turns of all fixtures.
 fn turns() -> Vec<RecordedTurn> {
-    let events = [every_event(), further_events()].concat();
+    [first_turns(), turns_of_continue_as_new()].concat()
+}
+
+/// The turns of the first fixture.
+fn first_turns() -> Vec<RecordedTurn> {
+    turns_of([&every_event()[..FIRST_KINDS], &further_events()].concat())
+}
+
+/// The turns of the fixture that came with continue-as-new.
+fn turns_of_continue_as_new() -> Vec<RecordedTurn> {
+    let mut events = every_event().split_off(FIRST_KINDS);
+    events.push(Event::EventKeysCarried { keys: Vec::new() });
+    turns_of(events)
+}
+
+/// One event each, and one turn with all of them.
+fn turns_of(events: Vec<Event>) -> Vec<RecordedTurn> {
     let each = events.iter().zip(1..).map(|(event, at)| turn(at, [event.clone()]));
     let all = RecordedTurn { at: Timestamp::from_micros(u64::MAX), events: events.clone().into() };
     each.chain([all]).collect()
 }
 
-fn fixture() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/turns_v1.bin")
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
 /// Turns one after the other, each behind its length (32 bit, little endian).
@@ -114,16 +137,22 @@ fn read(mut bytes: &[u8]) -> Vec<RecordedTurn> {
 }
 
 /// These bytes were written by the first version. They are never written again: a new kind of
-/// event, or a new format, gets a file of its own. (The file was made by this test with
+/// event, or a new format, gets a file of its own. (The files were made by this test with
 /// `WRITE_FIXTURES=1` in the environment, which writes only what is not there.)
 #[test]
 fn what_version_1_wrote_is_read_for_ever() {
-    if std::env::var_os("WRITE_FIXTURES").is_some() && !fixture().exists() {
-        std::fs::write(fixture(), write(&turns())).expect("a writable directory");
+    for (file, turns) in [
+        ("turns_v1.bin", first_turns()),
+        ("turns_v1_continue_as_new.bin", turns_of_continue_as_new()),
+    ] {
+        let file = fixture(file);
+        if std::env::var_os("WRITE_FIXTURES").is_some() && !file.exists() {
+            std::fs::write(&file, write(&turns)).expect("a writable directory");
+        }
+        let stored = std::fs::read(&file).expect("the fixture is checked in");
+        assert_eq!(read(&stored), turns);
+        assert_eq!(write(&turns), stored, "and version 1 is still written like this");
     }
-    let stored = std::fs::read(fixture()).expect("the fixture is checked in");
-    assert_eq!(read(&stored), turns());
-    assert_eq!(write(&turns()), stored, "and version 1 is still written like this");
 }
 
 #[test]
