@@ -40,14 +40,22 @@ fn counter() -> OrchestrationCode {
     OrchestrationCode::of::<Counter>().expect("a name")
 }
 
-/// The next execution of an instance, with the turns in which it begins. That it replays is checked.
+/// The next execution of an instance, with the turns in which it begins. That both follow from the
+/// log is checked.
 fn successor(instance: &Instance) -> (Instance, Vec<Answer>) {
-    let begun = instance.machine.successor().expect("nothing runs");
+    let (machine, turns) = successor_of(&instance.machine);
+    let again = successor_of(&replayed(instance));
+    assert_eq!((machine.history(), &turns), (again.0.history(), &again.1));
+    let (code, config) = (instance.code.clone(), instance.config.clone());
+    let next = Instance::resumed(code, config, machine, instance.now);
+    replayed(&next);
+    (next, turns)
+}
+
+fn successor_of(machine: &Machine) -> (Machine, Vec<Answer>) {
+    let begun = machine.successor().expect("nothing runs");
     let Successor { machine, turns } = begun.expect("it has continued as new");
-    let next =
-        Instance::resumed(instance.code.clone(), instance.config.clone(), machine, instance.now);
-    assert_replays(&next);
-    (next, turns.into_iter().map(Answer::of).collect())
+    (machine, turns.into_iter().map(Answer::of).collect())
 }
 
 /// The next execution, at work.
@@ -57,7 +65,8 @@ fn proceed(instance: &Instance) -> Instance {
     next
 }
 
-fn assert_replays(instance: &Instance) {
+/// The same execution out of its log.
+fn replayed(instance: &Instance) -> Machine {
     let execution = instance.machine.execution_id();
     let (config, turns) = (instance.config.clone(), instance.turns().iter().cloned());
     let replayed = Machine::replay(&instance.code, instance_id(), execution, config, turns);
@@ -67,6 +76,7 @@ fn assert_replays(instance: &Instance) {
     assert_eq!(replayed.open_actions(), instance.machine.open_actions());
     assert_eq!(replayed.wake_at(), instance.machine.wake_at());
     assert_eq!(replayed.seed(), instance.machine.seed());
+    replayed
 }
 
 #[test]
@@ -92,7 +102,7 @@ fn an_execution_ends_and_the_next_one_begins_with_the_new_input() {
     next.fire(0);
     next.raise("Add", 0);
     assert_eq!(next.output::<u64>(), 3);
-    assert_replays(&next);
+    replayed(&next);
 }
 
 /// So that however often code continues as new, each time goes through the store.
@@ -146,7 +156,7 @@ fn events_that_nobody_has_taken_come_along_in_their_order() {
     next.raise("Next", ());
     let seen: Vec<(String, u64)> = next.output();
     assert_eq!(seen.iter().map(|(_, number)| *number).collect::<Vec<_>>(), [0, 1, 3, 2, 9]);
-    assert_replays(&next);
+    replayed(&next);
 }
 
 /// A wait that could have taken its event and was not polled has not taken it.
@@ -265,7 +275,7 @@ fn a_key_that_was_seen_counts_once_in_the_next_execution_as_well() {
     }
     third.raise("Add", 0);
     assert_eq!(third.output::<u64>(), 11);
-    assert_replays(&third);
+    replayed(&third);
 }
 
 #[test]
@@ -416,7 +426,7 @@ fn the_last_execution_that_there_can_be_does_not_continue() {
     let mut instance = Instance::resumed(counter(), config, machine, seconds(1));
     instance.raise("Add", 5);
     assert_eq!(instance.failure().message(), "an instance cannot have more executions");
-    assert_replays(&instance);
+    replayed(&instance);
 }
 
 #[test]
