@@ -199,7 +199,10 @@ pub struct RaiseEvent {
 
 impl RaiseEvent {
     /// An idempotency key: of the events that are raised on an instance with one key, the first
-    /// counts, for as long as the execution lasts.
+    /// counts, for as long as the execution lasts. When the instance continues as new, it still knows
+    /// the keys of the newest
+    /// [`CARRIED_EVENT_KEYS`](reenact_core::limits::CARRIED_EVENT_KEYS) events, and those of the
+    /// events that it has not taken.
     pub fn key(mut self, key: &str) -> Self {
         self.event = self.event.and_then(|event| event.with_key(key));
         self

@@ -101,8 +101,8 @@ pub use reenact_core::{
     InstanceId, InvalidName, Machine, MachineConfig, MalformedHistory, Name, Nondeterminism,
     Orchestration, OrchestrationCode, OrchestrationContext, OrchestrationError,
     OrchestrationErrorKind, Outcome, Payload, PayloadError, Receipt, RecordedTurn, Refusal,
-    Rejected, ReplayError, Run, RunTurnError, Sealed, ShardId, Start, Step, TimedOut, Timestamp,
-    Turn, Uuid, WhenAny, Winner, codec, limits, run_turn,
+    Rejected, ReplayError, Run, RunTurnError, Sealed, ShardId, Start, Step, Successor, TimedOut,
+    Timestamp, Turn, Uuid, WhenAny, Winner, codec, limits, run_turn,
 };
 pub use reenact_macros::{activity, orchestration};
 pub use reenact_providers as providers;

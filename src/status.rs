@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 pub struct InstanceStatus {
     /// Its id.
     pub id: InstanceId,
-    /// The newest execution.
+    /// The newest execution: the first is 1, and each continue-as-new begins the next.
     pub execution: ExecutionId,
     /// The orchestration's name.
     pub name: Name,

@@ -87,6 +87,9 @@ pub(crate) struct PendingTurn {
     pub(crate) record: Option<TurnRecord>,
     pub(crate) actions: Sealed<Vec<Action>>,
     pub(crate) answer: Option<Answer>,
+    /// The turns in which the next execution begins, when this one continues as new: never in another
+    /// append.
+    pub(crate) successor: Vec<PendingTurn>,
 }
 
 #[derive(Debug)]
@@ -199,7 +202,8 @@ impl PersistenceState {
     }
 
     async fn append(&mut self, myself: &ActorRef<PersistenceMessage>, mut entries: Vec<Entry>) {
-        let turns = entries.iter_mut().filter_map(Entry::take_record).collect();
+        let mut turns = Vec::with_capacity(entries.len());
+        entries.iter_mut().for_each(|entry| entry.take_records(&mut turns));
         let batch = Batch { shard: self.shard, epoch: self.epoch, turns };
         let (store, clock) = (self.store.clone(), self.clock.clone());
         let mut appending = Box::pin(async move { append(&*store, &*clock, batch).await });
@@ -226,20 +230,23 @@ impl PersistenceState {
 
     fn release(&self, entry: Entry, receipt: &Receipt) {
         match entry {
-            Entry::Turn(turn) => {
-                let PendingTurn { instance, run, actions, answer, .. } = *turn;
-                self.dispatcher.dispatch(&instance, run, actions.release(receipt));
-                // Whoever is told finds it done.
-                if let Some(answer) = answer {
-                    answer.give(receipt);
-                }
-            }
+            Entry::Turn(turn) => self.release_turn(*turn, receipt),
             Entry::Answer(answer) => answer.give(receipt),
             Entry::Park(instance, reason) => self.dispatcher.park(&instance, reason),
             Entry::Barrier(reply) => {
                 // Nobody may wait any more.
                 let _ = reply.send(());
             }
+        }
+    }
+
+    fn release_turn(&self, turn: PendingTurn, receipt: &Receipt) {
+        let PendingTurn { instance, run, actions, answer, successor, .. } = turn;
+        self.dispatcher.dispatch(&instance, run, actions.release(receipt));
+        successor.into_iter().for_each(|turn| self.release_turn(turn, receipt));
+        // Whoever is told finds it done.
+        if let Some(answer) = answer {
+            answer.give(receipt);
         }
     }
 
@@ -256,12 +263,19 @@ impl PersistenceState {
 
 /// How many of the entries go into one append: at least one.
 fn one_append(entries: &[Entry]) -> usize {
-    let mut bytes = 0;
+    let (mut turns, mut bytes) = (0, 0);
     let fits = |entry: &&Entry| {
+        turns += entry.turns();
         bytes += entry.bytes();
-        bytes <= MAX_BYTES_PER_APPEND
+        turns <= MAX_TURNS_PER_APPEND && bytes <= MAX_BYTES_PER_APPEND
     };
-    entries.iter().take(MAX_TURNS_PER_APPEND).take_while(fits).count().max(1)
+    entries.iter().take_while(fits).count().max(1)
+}
+
+impl PendingTurn {
+    fn bytes(&self) -> usize {
+        self.record.as_ref().map_or(0, |record| record.bytes.len())
+    }
 }
 
 impl Entry {
@@ -273,17 +287,27 @@ impl Entry {
         }
     }
 
+    /// How many turns it is; what is no turn takes the place of one.
+    fn turns(&self) -> usize {
+        match self {
+            Self::Turn(turn) => 1 + turn.successor.len(),
+            Self::Answer(_) | Self::Park(..) | Self::Barrier(_) => 1,
+        }
+    }
+
     fn bytes(&self) -> usize {
         match self {
-            Self::Turn(turn) => turn.record.as_ref().map_or(0, |record| record.bytes.len()),
+            Self::Turn(turn) => {
+                turn.bytes() + turn.successor.iter().map(PendingTurn::bytes).sum::<usize>()
+            }
             Self::Answer(_) | Self::Park(..) | Self::Barrier(_) => 0,
         }
     }
 
-    fn take_record(&mut self) -> Option<TurnRecord> {
-        match self {
-            Self::Turn(turn) => turn.record.take(),
-            Self::Answer(_) | Self::Park(..) | Self::Barrier(_) => None,
+    fn take_records(&mut self, into: &mut Vec<TurnRecord>) {
+        if let Self::Turn(turn) = self {
+            into.extend(turn.record.take());
+            into.extend(turn.successor.iter_mut().filter_map(|turn| turn.record.take()));
         }
     }
 

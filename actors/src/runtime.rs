@@ -10,7 +10,8 @@ use dashmap::DashMap;
 use futures_util::future::join_all;
 use ractor::{Actor, ActorRef};
 use reenact_core::{
-    History, InstanceId, Name, OrchestrationCode, Outcome, Payload, ShardId, Start, codec,
+    ExecutionId, History, InstanceId, Name, OrchestrationCode, Outcome, Payload, ShardId, Start,
+    codec,
 };
 use reenact_providers::{InstanceFilter, InstancePage, InstanceSummary, PageRequest, Provider};
 use tokio::sync::oneshot;
@@ -153,7 +154,7 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Finished`], [`Error::Parked`], [`Error::TooManyEvents`],
-    /// [`Error::Busy`], [`Error::ShuttingDown`], [`Error::Interrupted`], [`Error::Store`].
+    /// [`Error::OverLimit`] when the events that wait would take too much, [`Error::Busy`], [`Error::ShuttingDown`], [`Error::Interrupted`], [`Error::Store`].
     ///
     /// Cancelled, it may or may not have raised the event.
     pub async fn raise_event(&self, instance: &InstanceId, event: ExternalEvent) -> Result<()> {
@@ -194,7 +195,7 @@ impl Runtime {
         }
     }
 
-    /// Waits for the end of an instance.
+    /// Waits for the end of an instance, however many executions it has until then.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Parked`], also when it is parked while this waits;
@@ -275,7 +276,18 @@ impl Runtime {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
     pub async fn history(&self, instance: &InstanceId) -> Result<History> {
-        let execution = self.summary(instance).await?.execution;
+        loop {
+            let execution = self.summary(instance).await?.execution;
+            match self.history_of(instance, execution).await {
+                // The next execution has taken its place since.
+                Err(Error::NotFound { .. })
+                    if self.summary(instance).await?.execution != execution => {}
+                read => return read,
+            }
+        }
+    }
+
+    async fn history_of(&self, instance: &InstanceId, execution: ExecutionId) -> Result<History> {
         let (mut history, mut next) = (History::default(), Some(0));
         while let Some(from) = next {
             let page = self.host.store.read(instance, execution, from, TURNS_PER_READ).await?;

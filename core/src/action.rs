@@ -55,7 +55,7 @@ pub enum Action {
     },
     /// The execution has another status: tell those who wait for that.
     AnnounceStatus,
-    /// The execution has ended: tell those who wait for the result.
+    /// The instance has ended: tell those who wait for the result.
     Reply {
         /// How it ended.
         outcome: Outcome,
@@ -75,6 +75,12 @@ pub enum Outcome {
         /// Why, in their words.
         reason: String,
     },
+    /// The instance goes on in its next execution:
+    /// [`Machine::successor`](crate::Machine::successor).
+    Continued {
+        /// What that is given.
+        input: Payload,
+    },
 }
 
 impl Outcome {
@@ -86,6 +92,7 @@ impl Outcome {
             Event::ExecutionTerminated { reason } => {
                 Some(Self::Terminated { reason: reason.clone() })
             }
+            Event::ExecutionContinued { input } => Some(Self::Continued { input: input.clone() }),
             _ => None,
         }
     }

@@ -71,6 +71,14 @@ pub enum Rejected {
         /// [`MAX_BUFFERED_EVENTS`](crate::limits::MAX_BUFFERED_EVENTS).
         limit: usize,
     },
+    /// The data of the events that are buffered would take too much.
+    #[error(
+        "more than {limit} bytes of external events would wait; the instance must take some first"
+    )]
+    TooManyEventBytes {
+        /// [`MAX_BUFFERED_EVENT_BYTES`](crate::limits::MAX_BUFFERED_EVENT_BYTES).
+        limit: usize,
+    },
     /// A delay or a reason is over its limit.
     #[error("{0}")]
     OverLimit(String),

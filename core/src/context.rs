@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::action::Action;
-use crate::definition::ActivityDefinition;
-use crate::error::{ActivityError, ActivityErrorKind, bounded_message};
+use crate::definition::{ActivityDefinition, Orchestration};
+use crate::error::{ActivityError, ActivityErrorKind, OrchestrationError, bounded_message};
 use crate::future::{DurableFuture, DurableOutput, EventError};
 use crate::ids::{ExecutionId, InstanceId, Name};
 use crate::limits::MAX_TIMER;
@@ -268,6 +268,86 @@ impl OrchestrationContext {
             Ok(status) => state.set_status(status),
             Err(why) => state.exceed(format!("a status cannot be recorded: {why}")),
         }
+    }
+
+    /// Ends this execution, and goes on as a new one of the same instance, with this input and an
+    /// empty history. For orchestrations that never end. Return what it gives:
+    ///
+    /// ```
+    /// use reenact_core::{
+    ///     Executor, Orchestration, OrchestrationContext, OrchestrationError, Outcome,
+    /// };
+    ///
+    /// struct Counter;
+    ///
+    /// impl Orchestration for Counter {
+    ///     type Input = u64;
+    ///     type Output = u64;
+    ///     const NAME: &'static str = "counter";
+    ///
+    ///     async fn run(ctx: OrchestrationContext, sum: u64) -> Result<u64, OrchestrationError> {
+    ///         match ctx.wait_external::<u64>("Add").await? {
+    ///             0 => Ok(sum),
+    ///             more => ctx.continue_as_new(Counter, sum + more),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let counter = || Executor::of(Counter).unwrap();
+    /// let run = counter().event("Add", &5).drive_to_completion(&2).unwrap();
+    /// assert_eq!(run.continued_with::<u64>(), Some(7));
+    /// let run = counter().event("Add", &0).drive_to_completion(&7).unwrap();
+    /// assert_eq!(run.output::<u64>(), Some(7));
+    /// ```
+    ///
+    /// The call itself ends the execution: whatever the code does afterwards counts for nothing, so
+    /// an error that is swallowed does no harm.
+    ///
+    /// - External events that nobody has taken come along, in their order, and so do the keys of the
+    ///   newest [`CARRIED_EVENT_KEYS`](crate::limits::CARRIED_EVENT_KEYS) events.
+    /// - What was scheduled and is not complete is cancelled; its completions no longer count.
+    /// - The code runs again in a turn of its own, with other random numbers; the time goes on.
+    /// - The history of this execution is dropped by the store.
+    ///
+    /// # Errors
+    /// Always the same one, which nobody sees. The instance fails when the orchestration is not the
+    /// one that is running, or when the input does not encode or is over
+    /// [`MAX_PAYLOAD_BYTES`](crate::limits::MAX_PAYLOAD_BYTES).
+    pub fn continue_as_new<O: Orchestration>(
+        &self,
+        _orchestration: O,
+        input: O::Input,
+    ) -> Result<O::Output, OrchestrationError> {
+        self.continue_with(Some(O::NAME), &input)
+    }
+
+    /// As [`continue_as_new`](Self::continue_as_new), for code that is registered by name only.
+    ///
+    /// # Errors
+    /// In addition, the instance fails when the input is not of the type that the code takes; the
+    /// compiler cannot know.
+    pub fn continue_as_new_untyped<I, T>(&self, input: &I) -> Result<T, OrchestrationError>
+    where
+        I: Serialize + ?Sized,
+    {
+        self.continue_with(None, input)
+    }
+
+    fn continue_with<I, T>(
+        &self,
+        orchestration: Option<&'static str>,
+        input: &I,
+    ) -> Result<T, OrchestrationError>
+    where
+        I: Serialize + ?Sized,
+    {
+        let encoded = Payload::encode(input);
+        let mut state = self.shared.lock();
+        match encoded {
+            Ok(input) => state.continue_as_new(orchestration, input),
+            Err(why) => state.exceed(format!("the next execution's input is not valid: {why}")),
+        }
+        Err(OrchestrationError::new("the instance goes on as a new execution"))
     }
 
     /// The time of the event that is being applied: the same at every replay. It stands still

@@ -1,6 +1,7 @@
 //! What happened: the events of the log, in the past tense, stored for ever.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -133,6 +134,18 @@ pub enum Event {
         /// The status.
         status: Payload,
     },
+    /// The code goes on as a new execution. The last event; that one's start is appended together
+    /// with it. (output)
+    ExecutionContinued {
+        /// What the next execution is given.
+        input: Payload,
+    },
+    /// The execution goes on for an earlier one, and knows the keys of these events of it. The second
+    /// turn, if at all. (input)
+    EventKeysCarried {
+        /// The newest ones, oldest first.
+        keys: Vec<EventKey>,
+    },
 }
 
 impl Event {
@@ -146,6 +159,7 @@ impl Event {
                 | Self::TimerFired { .. }
                 | Self::ExternalRaised { .. }
                 | Self::ExecutionTerminated { .. }
+                | Self::EventKeysCarried { .. }
         )
     }
 
@@ -156,6 +170,7 @@ impl Event {
             Self::ExecutionCompleted { .. }
                 | Self::ExecutionFailed { .. }
                 | Self::ExecutionTerminated { .. }
+                | Self::ExecutionContinued { .. }
         )
     }
 
@@ -179,6 +194,8 @@ impl Event {
             Self::ExecutionFailed { .. } => "ExecutionFailed",
             Self::ExecutionTerminated { .. } => "ExecutionTerminated",
             Self::StatusSet { .. } => "StatusSet",
+            Self::ExecutionContinued { .. } => "ExecutionContinued",
+            Self::EventKeysCarried { .. } => "EventKeysCarried",
         }
     }
 
@@ -219,7 +236,9 @@ impl Event {
 
     fn payload_bytes_without_name(&self) -> usize {
         match self {
-            Self::ExecutionStarted { input, .. } | Self::TaskScheduled { input, .. } => input.len(),
+            Self::ExecutionStarted { input, .. }
+            | Self::TaskScheduled { input, .. }
+            | Self::ExecutionContinued { input } => input.len(),
             Self::TaskCompleted { output, .. } | Self::ExecutionCompleted { output } => {
                 output.len()
             }
@@ -231,6 +250,7 @@ impl Event {
             }
             Self::ExecutionFailed { error } => error.stored_bytes(),
             Self::ExecutionTerminated { reason } => reason.len(),
+            Self::EventKeysCarried { keys } => keys.iter().map(|key| key.as_str().len()).sum(),
             _ => 0,
         }
     }

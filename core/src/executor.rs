@@ -25,7 +25,9 @@ use crate::time::Timestamp;
 /// Drives one orchestration to its end with scripted activities and events.
 ///
 /// Activities are answered at once, in the order in which they were scheduled. When nothing else
-/// can be done, the clock jumps to the next timer.
+/// can be done, the clock jumps to the next timer. An orchestration that continues as new has come
+/// to its end here: [`Run::continued_with`] tells what the next execution is given, which is a run of
+/// its own.
 ///
 /// ```
 /// use reenact_core::{Executor, OrchestrationCode, OrchestrationContext, OrchestrationError};
@@ -233,6 +235,14 @@ impl Run {
             _ => None,
         });
         set.collect()
+    }
+
+    /// The input of the next execution, when the orchestration continued as new and it is an `I`.
+    pub fn continued_with<I: DeserializeOwned>(&self) -> Option<I> {
+        match &self.outcome {
+            Outcome::Continued { input } => input.decode().ok(),
+            _ => None,
+        }
     }
 }
 

@@ -33,6 +33,11 @@ pub struct ExecutionId(pub u32);
 impl ExecutionId {
     /// The first generation.
     pub const FIRST: Self = Self(1);
+
+    /// The generation behind this one; `None` behind the last that there can be.
+    pub fn next(self) -> Option<Self> {
+        self.0.checked_add(1).map(Self)
+    }
 }
 
 /// Joins a scheduled event to its completion; unique in its execution, and assigned in the order

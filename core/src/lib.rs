@@ -48,6 +48,7 @@ mod executor;
 mod future;
 mod history;
 mod ids;
+mod keys;
 pub mod limits;
 mod machine;
 mod mailbox;
@@ -77,7 +78,8 @@ pub use future::{DurableFuture, DurableOutput, EventError};
 pub use history::{History, HistoryEvent, RecordedTurn};
 pub use ids::{CorrelationId, EventKey, ExecutionId, InstanceId, InvalidName, Name, ShardId};
 pub use machine::{
-    ApplyError, CatchPanic, Machine, MachineConfig, ReplayError, RunTurnError, Turn, run_turn,
+    ApplyError, CatchPanic, Machine, MachineConfig, ReplayError, RunTurnError, Successor, Turn,
+    run_turn,
 };
 pub use payload::{Payload, PayloadError};
 pub use receipt::{Receipt, Sealed};

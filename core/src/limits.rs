@@ -32,7 +32,8 @@ pub const WARN_HISTORY_EVENTS: u64 = 100_000;
 pub const MAX_HISTORY_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Most payload bytes in one turn: what one event makes an execution schedule at once, inputs
-/// included. An execution that would pass it fails.
+/// included; where it continues as new, with what is carried over. An execution that would pass it
+/// fails.
 pub const MAX_TURN_PAYLOAD_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Most durable futures that one execution may have outstanding at a time (fan-out).
@@ -40,6 +41,14 @@ pub const MAX_OUTSTANDING: usize = 100_000;
 
 /// Most external events that one execution buffers before anybody waits for them.
 pub const MAX_BUFFERED_EVENTS: usize = 10_000;
+
+/// Most bytes of data in the external events that one execution buffers, so that
+/// [continuing as new](crate::OrchestrationContext::continue_as_new) can carry all of them over.
+pub const MAX_BUFFERED_EVENT_BYTES: usize = 16 * 1024 * 1024;
+
+/// Number of the newest external events whose keys the next execution knows, besides the keys of
+/// those that it has yet to take.
+pub const CARRIED_EVENT_KEYS: usize = 256;
 
 /// Longest timer or start delay.
 pub const MAX_TIMER: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);

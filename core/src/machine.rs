@@ -2,6 +2,7 @@
 
 mod config;
 mod react;
+mod successor;
 mod turn;
 
 use alloc::sync::Arc;
@@ -18,7 +19,7 @@ use crate::event::Event;
 use crate::future::DurableOutput;
 use crate::history::{History, RecordedTurn};
 use crate::ids::{ExecutionId, InstanceId, Name};
-use crate::limits::{MAX_BUFFERED_EVENTS, MAX_TIMER};
+use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS, MAX_TIMER};
 use crate::receipt::Sealed;
 use crate::state::{Mode, Shared, State};
 use crate::time::Timestamp;
@@ -26,6 +27,7 @@ use crate::wake::TurnWaker;
 use crate::wellformed::WellFormed;
 
 pub use config::{CatchPanic, MachineConfig};
+pub use successor::Successor;
 pub use turn::{ApplyError, ReplayError, RunTurnError, Turn, run_turn};
 
 /// One execution of an orchestration. It is told [`Command`]s and the time, and answers with
@@ -34,7 +36,9 @@ pub use turn::{ApplyError, ReplayError, RunTurnError, Turn, run_turn};
 ///
 /// What a shell must do with a turn, in this order: append its events; when the store has given a
 /// receipt, release its actions with that; carry them out. It may apply further commands in
-/// between, as long as it appends in the order of the turns. When an append fails for good, it drops
+/// between, as long as it appends in the order of the turns. When the execution has continued as
+/// new, the turns of its [successor](Machine::successor) are appended as one with its last. When an
+/// append fails for good, it drops
 /// the machine, and replays the log when it needs the execution again.
 pub struct Machine {
     shared: Shared,
@@ -117,12 +121,18 @@ impl Machine {
         }
         self.halted()?;
         let input = self.admit(command)?;
-        let number = self.history.turns().len() as u64;
         let at = now.max(self.shared.lock().now);
         let Some(input) = input else {
+            let number = self.history.turns().len() as u64;
             let recorded = RecordedTurn { at, events: Arc::new([]) };
             return Ok(Turn { number, recorded, actions: Sealed::new(Vec::new()), outcome: None });
         };
+        self.take_in(input, at)
+    }
+
+    /// A turn of this input, and of what the code does about it.
+    fn take_in(&mut self, input: Event, at: Timestamp) -> Result<Turn, ApplyError> {
+        let number = self.history.turns().len() as u64;
         self.begin_turn(at, Mode::Live, &input);
         self.advance(input)?;
         if let Some(nondeterminism) = self.foreign_wake() {
@@ -157,13 +167,16 @@ impl Machine {
             Command::FireTimer { id } => {
                 open(id, &DurableOutput::Timer).then_some(Event::TimerFired { id })
             }
-            Command::RaiseEvent { key: Some(key), .. } if state.buffer.remembers(&key) => None,
+            Command::RaiseEvent { key: Some(key), .. } if state.buffer.keys.contains(&key) => None,
             Command::RaiseEvent { .. } | Command::Terminate { .. } if !running => {
                 return Err(Rejected::Finished);
             }
             Command::RaiseEvent { name, data, key } => {
                 if state.buffer.buffered_events() >= MAX_BUFFERED_EVENTS {
                     return Err(Rejected::TooManyEvents { limit: MAX_BUFFERED_EVENTS });
+                }
+                if state.buffer.buffered_bytes() + data.len() > MAX_BUFFERED_EVENT_BYTES {
+                    return Err(Rejected::TooManyEventBytes { limit: MAX_BUFFERED_EVENT_BYTES });
                 }
                 Some(Event::ExternalRaised { name, data, key })
             }

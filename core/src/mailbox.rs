@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use crate::ids::CorrelationId;
+use crate::ids::{CorrelationId, EventKey};
 use crate::payload::Payload;
 
 /// First event to first wait: the wait at place *n* is ready when there are more than *n* events.
@@ -10,16 +10,25 @@ use crate::payload::Payload;
 /// Nothing is assigned before it is taken, so a wait that goes away leaves its event to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
-    /// Events that nobody has taken, with their places in the log, oldest first.
-    events: VecDeque<(u64, Payload)>,
+    /// Events that nobody has taken, oldest first.
+    events: VecDeque<Raised>,
     /// Waits that have taken nothing, oldest first.
     waits: VecDeque<CorrelationId>,
 }
 
+/// An event that nobody has taken.
+#[derive(Clone, Debug)]
+pub(crate) struct Raised {
+    /// Its place in the log.
+    pub(crate) position: u64,
+    pub(crate) data: Payload,
+    pub(crate) key: Option<EventKey>,
+}
+
 impl Mailbox {
     /// Takes in an event; tells which wait it makes ready.
-    pub(crate) fn raise(&mut self, position: u64, data: Payload) -> Option<CorrelationId> {
-        self.events.push_back((position, data));
+    pub(crate) fn raise(&mut self, event: Raised) -> Option<CorrelationId> {
+        self.events.push_back(event);
         self.last_ready()
     }
 
@@ -30,15 +39,15 @@ impl Mailbox {
     /// The place in the log of the event that a wait would take now.
     pub(crate) fn ready(&self, id: CorrelationId) -> Option<u64> {
         let place = self.place(id)?;
-        self.events.get(place).map(|(position, _)| *position)
+        self.events.get(place).map(|event| event.position)
     }
 
     /// The event of a wait, if it is there. The wait is over then.
     pub(crate) fn take(&mut self, id: CorrelationId) -> Option<Payload> {
         let place = self.place(id)?;
-        let (_, data) = self.events.remove(place)?;
+        let event = self.events.remove(place)?;
         self.waits.remove(place);
-        Some(data)
+        Some(event.data)
     }
 
     /// Ends a wait that took nothing; tells which other wait gets its event.
@@ -46,6 +55,11 @@ impl Mailbox {
         let place = self.place(id)?;
         self.waits.remove(place);
         if place < self.events.len() { self.last_ready() } else { None }
+    }
+
+    /// What nobody has taken, oldest first.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Raised> {
+        self.events.iter()
     }
 
     pub(crate) fn is_idle(&self) -> bool {

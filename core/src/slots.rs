@@ -8,8 +8,9 @@ use core::task::Waker;
 use crate::action::Action;
 use crate::error::ActivityError;
 use crate::future::DurableOutput;
-use crate::ids::{CorrelationId, EventKey, Name};
-use crate::mailbox::Mailbox;
+use crate::ids::{CorrelationId, Name};
+use crate::keys::Keys;
+use crate::mailbox::{Mailbox, Raised};
 use crate::payload::Payload;
 use crate::time::Timestamp;
 
@@ -42,7 +43,9 @@ pub(crate) struct CorrelationBuffer {
     mailboxes: BTreeMap<Name, Mailbox>,
     /// Events that no wait has taken.
     buffered_events: usize,
-    keys: BTreeSet<EventKey>,
+    /// Of their data.
+    buffered_bytes: usize,
+    pub(crate) keys: Keys,
     open_tasks: usize,
     open_timers: BTreeSet<(Timestamp, CorrelationId)>,
     /// Slots with a waker: what the code awaits.
@@ -126,19 +129,12 @@ impl CorrelationBuffer {
     }
 
     /// Buffers an external event; gives the waker of the wait that it makes ready.
-    pub(crate) fn raise(&mut self, name: &Name, position: u64, data: Payload) -> Option<Waker> {
+    pub(crate) fn raise(&mut self, name: Name, event: Raised) -> Option<Waker> {
         self.buffered_events += 1;
-        let ready = self.mailboxes.entry(name.clone()).or_default().raise(position, data)?;
+        self.buffered_bytes += event.data.len();
+        event.key.iter().for_each(|key| self.keys.remember(key));
+        let ready = self.mailboxes.entry(name).or_default().raise(event)?;
         self.take_waker(ready)
-    }
-
-    /// Remembers the key of an event.
-    pub(crate) fn remember(&mut self, key: EventKey) {
-        self.keys.insert(key);
-    }
-
-    pub(crate) fn remembers(&self, key: &EventKey) -> bool {
-        self.keys.contains(key)
     }
 
     /// Takes the output of a slot if it is there; the slot is gone then. A waker that is left is to
@@ -153,6 +149,7 @@ impl CorrelationBuffer {
                 let mailbox = self.mailboxes.get_mut(name)?;
                 let data = mailbox.take(id)?;
                 self.buffered_events -= 1;
+                self.buffered_bytes -= data.len();
                 if mailbox.is_idle() {
                     let name = name.clone();
                     self.mailboxes.remove(&name);
@@ -265,6 +262,20 @@ impl CorrelationBuffer {
 
     pub(crate) fn buffered_events(&self) -> usize {
         self.buffered_events
+    }
+
+    pub(crate) fn buffered_bytes(&self) -> usize {
+        self.buffered_bytes
+    }
+
+    /// The events that nobody has taken, in the order in which they came.
+    pub(crate) fn untaken(&self) -> Vec<(Name, Raised)> {
+        let by_name = self.mailboxes.iter();
+        let mut events: Vec<_> = by_name
+            .flat_map(|(name, mailbox)| mailbox.events().map(|event| (name.clone(), event.clone())))
+            .collect();
+        events.sort_unstable_by_key(|(_, event)| event.position);
+        events
     }
 
     pub(crate) fn awaits_nothing(&self) -> bool {

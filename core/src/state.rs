@@ -61,6 +61,12 @@ pub(crate) enum Halt {
     Unregistered(Name),
     /// It passed a limit: the execution fails.
     Failed(OrchestrationError),
+    /// It goes on as a new execution.
+    Continued {
+        /// The orchestration that it goes on as; `None` for this one.
+        orchestration: Option<&'static str>,
+        input: Payload,
+    },
 }
 
 pub(crate) struct State {
@@ -282,9 +288,10 @@ impl State {
             Scheduled::Wait { .. } => (Event::ExternalUnsubscribed { id }, None),
             Scheduled::Refused => return,
         };
-        if self.record(event).counts() {
-            action.into_iter().for_each(|action| self.act(action));
-        }
+        // Called off even when the code must not go on, and its drops are no steps any more: then the
+        // execution ends, and what was dropped is no longer known to be open.
+        self.record(event);
+        action.into_iter().for_each(|action| self.act(action));
     }
 
     /// Records what the code did: live, it is new; at replay, it must be the next event of the
@@ -365,6 +372,23 @@ impl State {
             _ if input.is_terminal() => None,
             _ => history_limit(self.position, self.bytes),
         }
+    }
+
+    /// The limit for which the execution fails although it was to continue: what is carried over
+    /// must be appended together with the turn under way. At replay the log knows.
+    pub(crate) fn limit_of_continuation(&self, input: &Payload) -> Option<OrchestrationError> {
+        if let Mode::Replay(expected) = &self.mode {
+            return limit_that_ended(expected.front()?);
+        }
+        if self.execution.next().is_none() {
+            return Some(limit_exceeded("an instance cannot have more executions"));
+        }
+        turn_limit(self.turn_bytes + (2 * input.len() + self.buffer.buffered_bytes()) as u64)
+    }
+
+    /// The code goes on as a new execution. Nothing that it does from now on counts.
+    pub(crate) fn continue_as_new(&mut self, orchestration: Option<&'static str>, input: Payload) {
+        self.halt(Halt::Continued { orchestration, input });
     }
 
     /// Fails the execution for a limit.
@@ -476,6 +500,7 @@ fn detail(event: &Event) -> String {
         Event::TimerCreated { fire_at, .. } => format!("for {fire_at}"),
         Event::ExecutionCompleted { output } => format!("with output {output}"),
         Event::StatusSet { status } => format!("to {status}"),
+        Event::ExecutionContinued { input } => format!("with input {input}"),
         Event::ExecutionFailed { error } => format!("with error: {error}"),
         other => format!("{other:?}"),
     }

@@ -20,10 +20,11 @@ enum Open {
 
 /// Reads a history turn by turn, and refuses what no execution can have written: completions
 /// without a schedule, second completions, ids or times out of order, turns that are not one input
-/// and its outputs, anything behind the end.
+/// and its outputs, keys that were carried over not at the beginning, anything behind the end.
 #[derive(Debug, Default)]
 pub(crate) struct WellFormed {
     position: u64,
+    turns: u64,
     at: Timestamp,
     last_id: u64,
     open: BTreeMap<CorrelationId, Open>,
@@ -45,6 +46,7 @@ impl WellFormed {
             self.ended |= event.is_terminal();
             self.position += 1;
         }
+        self.turns += 1;
         Ok(())
     }
 
@@ -58,6 +60,8 @@ impl WellFormed {
         } else if (index == 0) != event.is_input() {
             let expected = if index == 0 { "an input, as the turn begins" } else { "an output" };
             Err(self.malformed(expected, event))
+        } else if matches!(event, Event::EventKeysCarried { .. }) && self.turns != 1 {
+            Err(self.malformed("keys that were carried over in the second turn only", event))
         } else {
             Ok(())
         }

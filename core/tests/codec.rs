@@ -19,7 +19,7 @@ use reenact_core::{
 
 /// An event of each kind, in the order of the kinds.
 fn every_event() -> Vec<Event> {
-    [events_of_the_first_version(), vec![status_set()]].concat()
+    [events_of_the_first_version(), vec![status_set()], events_of_continue_as_new()].concat()
 }
 
 fn status_set() -> Event {
@@ -64,6 +64,15 @@ fn events_of_the_first_version() -> Vec<Event> {
     ]
 }
 
+/// Those that came with continue-as-new.
+fn events_of_continue_as_new() -> Vec<Event> {
+    let keys = ["key-1", "Schlüssel"].map(|key| EventKey::new(key).expect("a key"));
+    vec![
+        Event::ExecutionContinued { input: payload([1, 2]) },
+        Event::EventKeysCarried { keys: keys.into() },
+    ]
+}
+
 /// Further shapes of the same kinds: without options, and with each kind of error.
 fn further_events() -> Vec<Event> {
     let id = CorrelationId(0);
@@ -98,9 +107,15 @@ fn turns() -> Vec<RecordedTurn> {
     each_and_all(&events)
 }
 
+/// The turns of the fixture that came with continue-as-new.
+fn turns_of_continue_as_new() -> Vec<RecordedTurn> {
+    let without_keys = Event::EventKeysCarried { keys: Vec::new() };
+    each_and_all(&[events_of_continue_as_new(), vec![without_keys]].concat())
+}
+
 fn each_and_all(events: &[Event]) -> Vec<RecordedTurn> {
     let each = events.iter().zip(1..).map(|(event, at)| turn(at, [event.clone()]));
-    let all = RecordedTurn { at: Timestamp::from_micros(u64::MAX), events: events.into() };
+    let all = RecordedTurn { at: Timestamp::from_micros(u64::MAX), events: events.to_vec().into() };
     each.chain([all]).collect()
 }
 
@@ -162,6 +177,16 @@ fn what_version_1_wrote_is_read_for_ever() {
     let stored = fixture("turns_v1.bin", &encoded());
     assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns());
     assert_eq!(encoded(), stored, "and version 1 is still written like this");
+}
+
+#[test]
+fn what_version_1_wrote_of_continue_as_new_is_read_for_ever() {
+    let turns = turns_of_continue_as_new();
+    let encoded: Vec<_> =
+        turns.iter().map(|turn| encode_turn(turn).expect("a turn encodes")).collect();
+    let stored = fixture("turns_v1_continue_as_new.bin", &encoded);
+    assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns);
+    assert_eq!(encoded, stored, "and version 1 is still written like this");
 }
 
 #[test]

@@ -10,9 +10,9 @@ use instance::{
     seconds, start, task, terminate, turn,
 };
 use reenact_core::limits::{
-    MAX_BUFFERED_EVENTS, MAX_EVENT_KEY_BYTES, MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS,
-    MAX_MESSAGE_BYTES, MAX_NAME_BYTES, MAX_OUTSTANDING, MAX_PAYLOAD_BYTES, MAX_TIMER,
-    MAX_TURN_PAYLOAD_BYTES,
+    MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS, MAX_EVENT_KEY_BYTES, MAX_HISTORY_BYTES,
+    MAX_HISTORY_EVENTS, MAX_MESSAGE_BYTES, MAX_NAME_BYTES, MAX_OUTSTANDING, MAX_PAYLOAD_BYTES,
+    MAX_TIMER, MAX_TURN_PAYLOAD_BYTES,
 };
 use reenact_core::{
     ApplyError, Command, CorrelationId, Event, EventKey, InvalidName, MachineConfig, Name,
@@ -177,6 +177,25 @@ fn so_many_events_are_buffered_and_no_more() {
 }
 
 #[test]
+fn so_many_bytes_of_events_are_buffered_and_no_more() {
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        task(&ctx, "a").await?;
+        ctx.wait_external::<String>("N").await?;
+        ctx.wait_external::<()>("Never").await?;
+        Ok(())
+    });
+    let mut instance = Instance::start(code, ());
+    let large = json_text(MAX_PAYLOAD_BYTES);
+    let fitting = MAX_BUFFERED_EVENT_BYTES / MAX_PAYLOAD_BYTES;
+    (0..fitting).for_each(|_| drop(instance.raise("N", &large)));
+    let too_many = Rejected::TooManyEventBytes { limit: MAX_BUFFERED_EVENT_BYTES };
+    assert_eq!(rejection(instance.try_apply(raise("N", 0))), too_many);
+    instance.complete(1, 1);
+    assert!(!instance.raise("N", &large).is_empty(), "there is room again");
+    assert_eq!(rejection(instance.try_apply(raise("N", 0))), too_many);
+}
+
+#[test]
 fn so_many_durable_futures_are_outstanding_and_no_more() {
     let wide = |width: usize| {
         code(move |ctx: OrchestrationContext, ()| async move {
@@ -287,9 +306,9 @@ fn a_history_holds_so_many_bytes_and_no_more() {
     let megabyte = Payload::from_bytes(vec![b'1'; MAX_PAYLOAD_BYTES]).expect("at the limit");
     let fitting = MAX_HISTORY_BYTES / MAX_PAYLOAD_BYTES as u64 - 1;
     let turns = long_history(3 + fitting, megabyte.clone());
-    let noise = Command::RaiseEvent { name: name("Noise"), data: megabyte, key: None };
+    let large = Command::CompleteTask { id: CorrelationId(1), result: Ok(megabyte) };
     // By what the code does, and by what comes in.
-    for command in [complete(1, 1), noise] {
+    for command in [complete(1, 1), large] {
         let answer = at_the_brim(&code, &turns, command);
         assert_limit(answer.outcome.as_ref(), message);
         assert_eq!(answer.recorded.events.len(), 2, "what came in, and the end");

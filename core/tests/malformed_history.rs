@@ -56,6 +56,14 @@ fn terminated() -> Event {
     Event::ExecutionTerminated { reason: "enough".into() }
 }
 
+fn continued() -> Event {
+    Event::ExecutionContinued { input: payload(()) }
+}
+
+fn carried() -> Event {
+    Event::EventKeysCarried { keys: Vec::new() }
+}
+
 /// Code that takes every history as far as these tests look.
 fn replay(turns: &[RecordedTurn]) -> Result<(), ReplayError> {
     let code = code(async |ctx: OrchestrationContext, ()| {
@@ -157,6 +165,10 @@ fn what_cannot_have_been_written_is_refused_with_its_place() {
             5, "nothing behind the end", "TaskScheduled #4 `a`"),
         ("a turn behind a termination", vec![first(), vec![terminated()], vec![completed(1)]],
             5, "nothing behind the end", "TaskCompleted #1"),
+        ("an event behind a continuation", vec![vec![started(), continued(), task(1)]],
+            2, "nothing behind the end", "TaskScheduled #1 `a`"),
+        ("carried keys that come late", vec![first(), vec![raised()], vec![carried()]],
+            5, "keys that were carried over in the second turn only", "EventKeysCarried"),
         ("a second end", vec![vec![started(), ended(), ended()]],
             2, "nothing behind the end", "ExecutionCompleted"),
     ];

@@ -40,8 +40,9 @@ pub trait Archive: Debug + Send + Sync + 'static {
     /// `Unavailable`, `Corrupt`.
     fn look_up(&self, instance: &InstanceId) -> Result<Option<Archived>, ProviderError>;
 
-    /// Turns of one execution from the turn numbered `from` on, in order, at most `limit` of them,
-    /// and at least one when there is one. `None` when nothing of the execution is in it.
+    /// Turns of an instance's newest execution from the turn numbered `from` on, in order, at most
+    /// `limit` of them, and at least one when there is one. `None` when nothing of the execution is
+    /// in it, or it is not the newest there.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -104,8 +105,9 @@ pub struct Growth {
     pub summary: InstanceSummary,
     /// Whatever the archive has under its id is of an earlier instance, which was purged.
     pub starts_anew: bool,
-    /// By execution, the newest last. Each follows on what the archive has.
-    pub runs: Vec<TurnRun>,
+    /// Of the newest execution. They follow on what the archive has of that; or they are its first,
+    /// and all that the archive has of earlier executions is to go.
+    pub run: TurnRun,
 }
 
 /// Turns of one execution, one after the other.

@@ -120,7 +120,7 @@ macro_rules! conformance_tests {
             what_was_appended_survives_reopening,
         ]);
         $crate::conformance_tests!(@subject $make, executions, [
-            the_next_execution_begins_at_turn_0_and_the_earlier_stays_readable,
+            the_next_execution_begins_at_turn_0_in_the_place_of_the_earlier,
             a_batch_may_end_one_execution_and_begin_the_next,
             an_execution_cannot_be_left_out,
             an_instance_begins_with_its_first_execution,
@@ -177,7 +177,7 @@ macro_rules! conformance_tests {
         ]);
         $crate::conformance_tests!(@subject $make, purge, [
             a_purged_instance_is_gone_and_its_id_is_free,
-            all_executions_are_purged,
+            a_later_execution_is_purged_as_well,
             an_unfinished_instance_cannot_be_purged,
             purging_an_unknown_instance_removes_nothing,
             a_purge_of_several_removes_all_or_none,

@@ -28,6 +28,10 @@ pub trait HistoryStore: Send + Sync + 'static {
     ///
     /// An empty batch is allowed: it proves that everything before it is durable.
     ///
+    /// The first turn of an instance's next execution takes the place of the execution before it,
+    /// which nobody reads any more: an instance that goes on for ever takes no more room than its
+    /// newest execution.
+    ///
     /// # Errors
     /// - `Fenced`: the batch's epoch is not the shard's newest, or its lease was released.
     /// - `Conflict`: a turn's number is not the next one of its execution, its execution is neither
@@ -37,11 +41,11 @@ pub trait HistoryStore: Send + Sync + 'static {
     /// - `Unknown`: it may or may not have been written.
     async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError>;
 
-    /// Reads turns of one execution, from the turn numbered `from` on, in order; at most
+    /// Reads turns of an instance's newest execution, from the turn numbered `from` on, in order; at most
     /// `limit` of them (at least 1 is returned when there is one).
     ///
     /// # Errors
-    /// - `NotFound`: no such instance or execution.
+    /// - `NotFound`: no such instance, or another execution is its newest.
     /// - `Conflict`: `from` is past the end (the end itself gives an empty page).
     async fn read(
         &self,
@@ -76,7 +80,7 @@ pub trait HistoryStore: Send + Sync + 'static {
     /// Those of the medium.
     async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError>;
 
-    /// Removes finished instances with all of their executions; all of them or none. Durable when
+    /// Removes finished instances with their histories; all of them or none. Durable when
     /// it returns. Tells how many there were: one that does not exist is passed over.
     ///
     /// # Errors

@@ -62,6 +62,10 @@ impl InstanceState {
             Machine::replay(&code, instance, execution, config, history).map_err(reason_of)
         });
         match replayed {
+            Ok(machine) if machine.outcome().is_some() => {
+                let reason = "its history has an end, and its summary says that it goes on".into();
+                self.park_at(ParkReason::Unreadable { reason }, Some(summary));
+            }
             Ok(machine) => {
                 let run = Run::of(&machine);
                 let mut open = machine.open_actions();

@@ -4,7 +4,7 @@ use ractor::ActorRef;
 use reenact_core::limits::WARN_HISTORY_EVENTS;
 use reenact_core::{
     Action, ApplyError, Command, ExecutionId, Machine, Outcome, RecordedTurn, Rejected, Sealed,
-    Turn, codec,
+    Successor, Turn, codec,
 };
 use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
 
@@ -114,23 +114,22 @@ impl InstanceState {
 
     /// Hands a turn to the persistence actor, and goes on without waiting for it.
     fn submit(&mut self, turn: Turn, reply: Option<Reply>) {
-        let Turn { number, recorded, actions, outcome } = turn;
         let Phase::Live(live) = &mut self.phase else { return };
-        if recorded.events.is_empty() {
+        if turn.recorded.events.is_empty() {
             // It was so before: the answer waits for what made it so.
             return reply.into_iter().for_each(|reply| self.answer(reply.yes()));
         }
-        let bytes = match codec::encode_turn_with_status(&recorded, live.machine.status_turn()) {
-            Ok(bytes) => bytes.into(),
-            Err(error) => {
-                let reason = ParkReason::Unreadable { reason: error.to_string() };
-                return self.refuse_turn(reason, reply);
+        let pending = live.pending(turn).and_then(|mut pending| {
+            pending.successor = live.continue_as_new()?;
+            Ok(pending)
+        });
+        match pending {
+            Ok(mut pending) => {
+                pending.answer = reply.map(Reply::yes);
+                self.shard.make_durable(Entry::Turn(Box::new(pending)));
             }
-        };
-        live.follow(&recorded, outcome.as_ref());
-        let record = TurnRecord { number, bytes, summary: live.summary.clone() };
-        let run = live.run;
-        self.append(run, record, actions, reply);
+            Err(reason) => self.refuse_turn(reason, reply),
+        }
     }
 
     fn refuse_turn(&mut self, reason: ParkReason, reply: Option<Reply>) {
@@ -139,18 +138,6 @@ impl InstanceState {
             let instance = self.instance.clone();
             self.answer(reply.no(Error::Parked { instance, reason }));
         }
-    }
-
-    fn append(
-        &self,
-        run: Run,
-        record: TurnRecord,
-        actions: Sealed<Vec<Action>>,
-        reply: Option<Reply>,
-    ) {
-        let (instance, answer) = (self.instance.clone(), reply.map(Reply::yes));
-        let turn = PendingTurn { instance, run, record: Some(record), actions, answer };
-        self.shard.make_durable(Entry::Turn(Box::new(turn)));
     }
 
     /// Answers behind the turns that are under way: the answer may rest on them.
@@ -180,13 +167,50 @@ impl InstanceState {
         follow(&mut summary, &recorded, outcome.as_ref(), None);
         let actions = outcome.into_iter().map(|outcome| Action::Reply { outcome }).collect();
         let record = TurnRecord { number, bytes, summary };
-        let run = Run::without_code(execution);
-        self.append(run, record, Sealed::new(actions), reply);
+        let turn = PendingTurn {
+            instance: self.instance.clone(),
+            run: Run::without_code(execution),
+            record: Some(record),
+            actions: Sealed::new(actions),
+            answer: reply.map(Reply::yes),
+            successor: Vec::new(),
+        };
+        self.shard.make_durable(Entry::Turn(Box::new(turn)));
         self.phase = Phase::Finished;
     }
 }
 
 impl Live {
+    /// A turn as it is handed on.
+    fn pending(&mut self, turn: Turn) -> Result<PendingTurn, ParkReason> {
+        let Turn { number, recorded, actions, outcome } = turn;
+        // The first turns of a next execution are handed on when it has done all of them.
+        let status_turn = self.machine.status_turn().filter(|turn| *turn <= number);
+        let bytes = codec::encode_turn_with_status(&recorded, status_turn).map_err(unreadable)?;
+        self.follow(&recorded, outcome.as_ref());
+        let record = TurnRecord { number, bytes: bytes.into(), summary: self.summary.clone() };
+        Ok(PendingTurn {
+            instance: self.summary.instance.clone(),
+            run: self.run,
+            record: Some(record),
+            actions,
+            answer: None,
+            successor: Vec::new(),
+        })
+    }
+
+    /// Goes on with the next execution, when the newest has continued as new; the turns in which
+    /// that begins. What comes from now on is for the new one.
+    fn continue_as_new(&mut self) -> Result<Vec<PendingTurn>, ParkReason> {
+        let successor = self.machine.successor().map_err(unreadable)?;
+        let Some(Successor { machine, turns }) = successor else { return Ok(Vec::new()) };
+        self.run = Run::of(&machine);
+        self.summary.execution = machine.execution_id();
+        (self.summary.turns, self.summary.events) = (0, 0);
+        self.machine = machine;
+        turns.into_iter().map(|turn| self.pending(turn)).collect()
+    }
+
     /// Keeps the summary up with a turn.
     fn follow(&mut self, turn: &RecordedTurn, outcome: Option<&Outcome>) {
         let before = self.summary.events;
@@ -196,6 +220,10 @@ impl Live {
             tracing::warn!(%instance, events, "the history grows long");
         }
     }
+}
+
+fn unreadable(error: impl std::fmt::Display) -> ParkReason {
+    ParkReason::Unreadable { reason: error.to_string() }
 }
 
 fn follow(
@@ -209,7 +237,7 @@ fn follow(
     summary.updated_at = turn.at;
     summary.wake_at = wake_at;
     summary.state = match outcome {
-        None => State::Running,
+        None | Some(Outcome::Continued { .. }) => State::Running,
         Some(Outcome::Completed(_)) => State::Completed,
         Some(Outcome::Failed(_)) => State::Failed,
         Some(_) => State::Terminated,

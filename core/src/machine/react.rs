@@ -1,5 +1,6 @@
 //! How an execution reacts to one input: the same live and at replay.
 
+use alloc::format;
 use core::mem;
 use core::task::{Context, Poll, Waker};
 
@@ -12,6 +13,7 @@ use crate::future::DurableOutput;
 use crate::ids::CorrelationId;
 use crate::limits::MAX_IDLE_POLLS;
 use crate::machine::{ApplyError, Machine};
+use crate::mailbox::Raised;
 use crate::payload::Payload;
 use crate::random::SplitMix64;
 use crate::state::{Halt, Mode};
@@ -59,12 +61,16 @@ impl Machine {
             }
             Event::ExternalRaised { name, data, key } => {
                 let mut state = self.shared.lock();
-                key.into_iter().for_each(|key| state.buffer.remember(key));
                 let position = state.position;
-                let waker = state.buffer.raise(&name, position, data);
+                let waker = state.buffer.raise(name, Raised { position, data, key });
                 drop(state);
                 waker.into_iter().for_each(Waker::wake);
                 self.poll_if_woken()
+            }
+            Event::EventKeysCarried { keys } => {
+                let known = &mut self.shared.lock().buffer.keys;
+                keys.iter().for_each(|key| known.remember(key));
+                Ok(())
             }
             Event::ExecutionTerminated { reason } => {
                 self.end(Outcome::Terminated { reason });
@@ -100,6 +106,10 @@ impl Machine {
                 Some(Halt::Failed(error)) => {
                     drop(state);
                     return self.finish(Err(error));
+                }
+                Some(Halt::Continued { orchestration, input }) => {
+                    drop(state);
+                    return self.continue_as_new(orchestration, input);
                 }
                 Some(Halt::Diverged(nondeterminism)) => return Err(nondeterminism.into()),
                 Some(Halt::Unregistered(activity)) => {
@@ -159,6 +169,41 @@ impl Machine {
             Ok(output) => Event::ExecutionCompleted { output },
             Err(error) => Event::ExecutionFailed { error },
         };
+        self.conclude(event)
+    }
+
+    /// The code goes on as a new execution, if that can be.
+    fn continue_as_new(
+        &mut self,
+        orchestration: Option<&'static str>,
+        input: Payload,
+    ) -> Result<(), ApplyError> {
+        match self.refusal_to_continue(orchestration, &input) {
+            Some(error) => self.finish(Err(error)),
+            None => self.conclude(Event::ExecutionContinued { input }),
+        }
+    }
+
+    /// Found out here, and not by the next execution: the history that led to it is still there.
+    fn refusal_to_continue(
+        &self,
+        orchestration: Option<&'static str>,
+        input: &Payload,
+    ) -> Option<OrchestrationError> {
+        let own = self.code.name().as_str();
+        if let Some(other) = orchestration.filter(|name| *name != own) {
+            let why = format!("`{own}` cannot go on as another orchestration, `{other}`");
+            return Some(OrchestrationError::new(why));
+        }
+        if let Err(why) = self.code.check_input(input) {
+            let why = format!("the next execution's input is not valid: {why}");
+            return Some(OrchestrationError::of_kind(OrchestrationErrorKind::InvalidInput, why));
+        }
+        self.shared.lock().limit_of_continuation(input)
+    }
+
+    /// Records the last event.
+    fn conclude(&mut self, event: Event) -> Result<(), ApplyError> {
         let recorded = self.shared.lock().record_end(event);
         Outcome::of(&recorded).into_iter().for_each(|outcome| self.end(outcome));
         self.halted()
@@ -168,7 +213,10 @@ impl Machine {
     fn end(&mut self, outcome: Outcome) {
         let mut state = self.shared.lock();
         state.buffer.cancel_actions().into_iter().for_each(|action| state.act(action));
-        state.act(Action::Reply { outcome: outcome.clone() });
+        // Whoever waits for the end waits for the instance's.
+        if !matches!(outcome, Outcome::Continued { .. }) {
+            state.act(Action::Reply { outcome: outcome.clone() });
+        }
         self.outcome = Some(outcome);
         // At replay the rest of the turn is still to be compared.
         if let Mode::Live = state.mode {

@@ -33,7 +33,7 @@ struct Contents {
 #[derive(Clone, Debug)]
 struct Stored {
     summary: InstanceSummary,
-    turns: BTreeMap<ExecutionId, Vec<Arc<[u8]>>>,
+    turns: Vec<Arc<[u8]>>,
 }
 
 impl FakeArchive {
@@ -98,8 +98,7 @@ impl Archive for FakeArchive {
     fn look_up(&self, instance: &InstanceId) -> Result<Option<Archived>, ProviderError> {
         self.with(|contents| {
             let Stored { summary, turns } = contents.instances.get(instance)?;
-            let length = turns.get(&summary.execution).map_or(0, Vec::len) as u64;
-            Some(Archived { summary: summary.clone(), length })
+            Some(Archived { summary: summary.clone(), length: turns.len() as u64 })
         })
     }
 
@@ -111,7 +110,10 @@ impl Archive for FakeArchive {
         limit: usize,
     ) -> Result<Option<Stretch>, ProviderError> {
         self.with(|contents| {
-            let turns = contents.instances.get(instance)?.turns.get(&execution)?;
+            let Stored { summary, turns } = contents.instances.get(instance)?;
+            if summary.execution != execution {
+                return None;
+            }
             let rest = turns.iter().skip(usize::try_from(from).unwrap_or(usize::MAX));
             let read = (from..).zip(rest.take(limit.max(1)));
             let read = read.map(|(number, bytes)| StoredTurn { number, bytes: Arc::clone(bytes) });
@@ -159,7 +161,7 @@ impl Contents {
         instance: &InstanceId,
         change: &Change,
     ) -> Result<(), ProviderError> {
-        let Change::Grown(Growth { summary, starts_anew, runs }) = change else {
+        let Change::Grown(Growth { summary, starts_anew, run }) = change else {
             self.instances.remove(instance);
             self.shards.remove(instance);
             return Ok(());
@@ -168,24 +170,19 @@ impl Contents {
             self.instances.remove(instance);
         }
         self.shards.insert(instance.clone(), shard);
-        let empty = || Stored { summary: summary.clone(), turns: BTreeMap::new() };
-        let stored = self.instances.entry(instance.clone()).or_insert_with(empty);
-        for TurnRun { execution, first, turns } in runs {
-            let newest =
-                stored.turns.last_key_value().map(|(newest, turns)| (newest.0, turns.len()));
-            let follows = match newest {
-                Some((newest, length)) if newest == execution.0 => *first == length as u64,
-                Some((newest, _)) => newest + 1 == execution.0 && *first == 0,
-                None => *first == 0,
-            };
-            if !follows {
-                return Err(corrupt(&format!("instance {instance}: turns do not follow")));
-            }
-            stored.turns.entry(*execution).or_default().extend(turns.iter().cloned());
-        }
-        if stored.turns.last_key_value().map(|(newest, _)| *newest) != Some(summary.execution) {
+        let TurnRun { execution, first, turns } = run;
+        if *execution != summary.execution {
             return Err(corrupt(&format!("instance {instance}: its execution is another")));
         }
+        let empty = || Stored { summary: summary.clone(), turns: Vec::new() };
+        let stored = self.instances.entry(instance.clone()).or_insert_with(empty);
+        if stored.summary.execution < *execution {
+            stored.turns.clear();
+        }
+        if stored.summary.execution > *execution || *first != stored.turns.len() as u64 {
+            return Err(corrupt(&format!("instance {instance}: turns do not follow")));
+        }
+        stored.turns.extend(turns.iter().cloned());
         stored.summary = summary.clone();
         Ok(())
     }

@@ -2,7 +2,9 @@
 
 use reenact_core::{ExecutionId, InstanceId};
 
-use super::kit::{Owner, SHARD, assert_conflict, expected, history, turn, turn_of};
+use super::kit::{
+    Owner, SHARD, assert_conflict, assert_not_found, expected, history, turn, turn_of,
+};
 use super::{Hub, Stage};
 use crate::HistoryStore;
 
@@ -10,40 +12,46 @@ const FIRST: ExecutionId = ExecutionId::FIRST;
 const SECOND: ExecutionId = ExecutionId(2);
 const THIRD: ExecutionId = ExecutionId(3);
 
-async fn assert_histories(
+/// Asserts that an instance has so many turns of its newest execution, and none of another.
+async fn assert_history(
     histories: &dyn HistoryStore,
     instance: &InstanceId,
-    counts: &[(ExecutionId, u64)],
+    newest: ExecutionId,
+    count: u64,
 ) {
-    for (execution, count) in counts {
-        assert_eq!(
-            history(histories, instance, *execution).await,
-            expected(instance, *execution, *count),
-            "each execution keeps its own history"
-        );
+    assert_eq!(
+        history(histories, instance, newest).await,
+        expected(instance, newest, count),
+        "the newest execution has a history of its own"
+    );
+    for other in [FIRST, SECOND, THIRD].into_iter().filter(|execution| *execution != newest) {
+        let read = histories.read(instance, other, 0, 1).await;
+        assert_not_found(read, "there is the newest execution only");
     }
 }
 
 /// Each execution counts its turns from 0.
-pub async fn the_next_execution_begins_at_turn_0_and_the_earlier_stays_readable<H: Hub>(
+pub async fn the_next_execution_begins_at_turn_0_in_the_place_of_the_earlier<H: Hub>(
     stage: &Stage<H>,
 ) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
     owner.store(vec![turn(&instance, 0), turn(&instance, 1)]).await;
+    assert_history(&*owner.histories, &instance, FIRST, 2).await;
     owner.store(vec![turn_of(&instance, SECOND, 0)]).await;
     owner.store(vec![turn_of(&instance, SECOND, 1), turn_of(&instance, SECOND, 2)]).await;
+    assert_history(&*owner.histories, &instance, SECOND, 3).await;
     owner.store(vec![turn_of(&instance, THIRD, 0)]).await;
-    assert_histories(&*owner.histories, &instance, &[(FIRST, 2), (SECOND, 3), (THIRD, 1)]).await;
+    assert_history(&*owner.histories, &instance, THIRD, 1).await;
 }
 
-/// The turn that continues as new and the first of the next execution may be committed together.
+/// The turn that continues as new and the first of the next execution are committed together.
 pub async fn a_batch_may_end_one_execution_and_begin_the_next<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
     let turns = [(FIRST, 0), (FIRST, 1), (SECOND, 0), (THIRD, 0), (THIRD, 1)];
     owner.store(turns.map(|(execution, n)| turn_of(&instance, execution, n)).into()).await;
-    assert_histories(&*owner.histories, &instance, &[(FIRST, 2), (SECOND, 1), (THIRD, 2)]).await;
+    assert_history(&*owner.histories, &instance, THIRD, 2).await;
 }
 
 /// Executions have no gaps, either.
@@ -84,7 +92,7 @@ pub async fn an_earlier_execution_takes_no_more_turns<H: Hub>(stage: &Stage<H>) 
     assert_conflict(late, "an execution that is closed within the batch is closed");
 }
 
-/// All of them are durable.
+/// The newest is durable, and what it took the place of does not come back.
 pub async fn executions_survive_reopening<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let owner = Owner::of(SHARD, &provider).await;
@@ -93,6 +101,7 @@ pub async fn executions_survive_reopening<H: Hub>(stage: &Stage<H>) {
     drop(owner);
 
     let owner = Owner::of(SHARD, &stage.reopen(provider).await).await;
+    assert_history(&*owner.histories, &instance, SECOND, 1).await;
     owner.store(vec![turn_of(&instance, SECOND, 1), turn_of(&instance, THIRD, 0)]).await;
-    assert_histories(&*owner.histories, &instance, &[(FIRST, 1), (SECOND, 2), (THIRD, 1)]).await;
+    assert_history(&*owner.histories, &instance, THIRD, 1).await;
 }

@@ -26,7 +26,8 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// About how much memory it takes, in bytes.
+    /// About how many bytes were put into it. What a later execution has taken the place of counts
+    /// as well: it is no longer in memory, and still in the journal.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }
@@ -94,8 +95,7 @@ impl Change {
     /// Where the instance ends; `None` when it is gone.
     pub(super) fn tip(&self) -> Option<Tip> {
         let Self::Grown(growth) = self else { return None };
-        let next = growth.runs.last().map_or(0, TurnRun::end);
-        Some(Tip { execution: growth.summary.execution, next })
+        Some(Tip { execution: growth.summary.execution, next: growth.run.end() })
     }
 
     /// The newest summary; `None` when the instance is gone.
@@ -109,37 +109,36 @@ impl Change {
     /// Whether nothing that is stored before it counts.
     pub(super) const fn hides_what_is_before(&self) -> bool {
         match self {
-            Self::Grown(growth) => growth.starts_anew,
+            // At a first turn an instance begins, or an execution in the place of another.
+            Self::Grown(growth) => growth.starts_anew || growth.run.first == 0,
             Self::Purged => true,
         }
     }
 
     pub(super) fn run_of(&self, execution: ExecutionId) -> Option<&TurnRun> {
         let Self::Grown(growth) = self else { return None };
-        growth.runs.iter().rev().find(|run| run.execution == execution)
+        Some(&growth.run).filter(|run| run.execution == execution)
     }
 }
 
 impl Growth {
     fn begin(first: u64, bytes: Arc<[u8]>, summary: InstanceSummary, starts_anew: bool) -> Self {
         let run = TurnRun { execution: summary.execution, first, turns: vec![bytes] };
-        Self { summary, starts_anew, runs: vec![run] }
+        Self { summary, starts_anew, run }
     }
 
     fn push(&mut self, number: u64, bytes: Arc<[u8]>, summary: InstanceSummary) {
-        match self.runs.last_mut().filter(|run| run.execution == summary.execution) {
-            Some(run) => run.turns.push(bytes),
-            None => {
-                let execution = summary.execution;
-                self.runs.push(TurnRun { execution, first: number, turns: vec![bytes] });
-            }
+        let execution = summary.execution;
+        if self.run.execution == execution {
+            self.run.turns.push(bytes);
+        } else {
+            self.run = TurnRun { execution, first: number, turns: vec![bytes] };
         }
         self.summary = summary;
     }
 
     /// Whether the instance began in it, so that the archive has nothing under its id.
     pub(super) fn is_whole(&self) -> bool {
-        let begins = |run: &TurnRun| run.execution == ExecutionId::FIRST && run.first == 0;
-        !self.starts_anew && self.runs.first().is_some_and(begins)
+        !self.starts_anew && self.run.execution == ExecutionId::FIRST && self.run.first == 0
     }
 }

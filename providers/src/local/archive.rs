@@ -183,13 +183,11 @@ fn read(
     limit: usize,
 ) -> Result<Option<Stretch>, Failure> {
     let Some((key, newest)) = row::find(connection, instance)? else { return Ok(None) };
-    let length = if execution == newest.summary.execution {
-        // Not what the rows below say: the last of them may be gone.
-        Some(newest.length).filter(|length| *length > 0)
-    } else {
-        length(connection, key, execution)?
-    };
-    let Some(length) = length else { return Ok(None) };
+    // Not what the rows below say: the last of them may be gone.
+    let length = newest.length;
+    if execution != newest.summary.execution || length == 0 {
+        return Ok(None);
+    }
     let mut turns = Vec::new();
     if from >= length {
         return Ok(Some(Stretch { turns, length }));
@@ -224,17 +222,4 @@ fn read(
         return Err(corrupt("there are more turns than its row says"));
     }
     Ok(Some(Stretch { turns, length }))
-}
-
-/// How many turns of an older execution there are; `None` when there are none.
-fn length(
-    connection: &Connection,
-    key: i64,
-    execution: ExecutionId,
-) -> Result<Option<u64>, Failure> {
-    let mut last = connection.prepare_cached(
-        "SELECT first + count FROM turns WHERE instance = ? AND execution = ?
-         ORDER BY first DESC LIMIT 1",
-    )?;
-    Ok(last.query_row(params![key, execution.0], |row| row.get(0).map(number)).optional()?)
 }

@@ -24,10 +24,8 @@ type Turns = Vec<Arc<[u8]>>;
 /// One instance.
 struct Row {
     summary: InstanceSummary,
-    /// Of the newest execution.
+    /// Of the newest execution; the ones before it are gone.
     turns: Turns,
-    /// Of the executions before it, from the first on.
-    earlier: Vec<Turns>,
 }
 
 impl Log {
@@ -133,14 +131,12 @@ impl Log {
 
 impl Row {
     fn new(first: TurnRecord) -> Self {
-        Self { summary: first.summary, turns: vec![first.bytes], earlier: Vec::new() }
+        Self { summary: first.summary, turns: vec![first.bytes] }
     }
 
     fn push(&mut self, turn: TurnRecord) {
         if turn.summary.execution != self.summary.execution {
-            let mut finished = std::mem::take(&mut self.turns);
-            finished.shrink_to_fit();
-            self.earlier.push(finished);
+            self.turns = Vec::new();
         }
         self.turns.push(turn.bytes);
         self.summary = turn.summary;
@@ -151,10 +147,6 @@ impl Row {
     }
 
     fn history(&self, execution: ExecutionId) -> Option<&Turns> {
-        if execution == self.summary.execution {
-            return Some(&self.turns);
-        }
-        let index = execution.0.checked_sub(ExecutionId::FIRST.0)?;
-        self.earlier.get(index as usize)
+        (execution == self.summary.execution).then_some(&self.turns)
     }
 }

@@ -35,14 +35,14 @@ fn what_was_absorbed_is_there_after_reopening() {
     let scratch = Scratch::new();
     let path = scratch.path("archive.db");
     let archive = SqliteArchive::create(&path, JOURNAL).unwrap();
-    grow(&archive, grown("a", vec![run("a", 1, 0..3)])).unwrap();
+    grow(&archive, grown("a", run("a", 1, 0..3))).unwrap();
     drop(archive);
     assert_eq!(contents(scratch.directory()).len(), 1, "a closed archive is one file");
     for parts in 2..4 {
         let archive = SqliteArchive::open(&path, JOURNAL).unwrap();
         assert_eq!(archive.position(SHARD).unwrap(), end(parts - 1));
         assert_eq!(read(&archive, "a", 1, 0, 9).unwrap().1, parts + 1);
-        grow(&archive, grown("a", vec![run("a", 1, parts + 1..parts + 2)])).unwrap();
+        grow(&archive, grown("a", run("a", 1, parts + 1..parts + 2))).unwrap();
     }
 }
 
@@ -140,7 +140,7 @@ fn an_archive_that_is_shorter_than_it_says_is_opened_with_its_log() {
     let old = fs::read(scratch.path("live")).unwrap();
     for number in 0..20 {
         let name = format!("i{number}");
-        grow(&archive, grown(&name, vec![run(&name, 1, 0..500)])).unwrap();
+        grow(&archive, grown(&name, run(&name, 1, 0..500))).unwrap();
     }
     fs::copy(scratch.path("live-wal"), scratch.path("archive.db-wal")).unwrap();
     drop(archive);
@@ -158,7 +158,7 @@ fn its_files_are_readable_for_their_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let scratch = Scratch::new();
     let archive = SqliteArchive::create(&scratch.path("archive.db"), JOURNAL).unwrap();
-    grow(&archive, grown("a", vec![run("a", 1, 0..1)])).unwrap();
+    grow(&archive, grown("a", run("a", 1, 0..1))).unwrap();
     for name in ["archive.db", "archive.db-wal", "archive.db-shm"] {
         let mode = fs::metadata(scratch.path(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
@@ -173,7 +173,7 @@ fn the_log_of_changes_stays_small() {
     for round in 0..4 {
         for number in 0..20 {
             let name = format!("i{round}-{number}");
-            grow(&archive, grown(&name, vec![run(&name, 1, 0..20_000)])).unwrap();
+            grow(&archive, grown(&name, run(&name, 1, 0..20_000))).unwrap();
         }
         assert!(log() < 8 << 20, "{} bytes", log());
     }

@@ -76,21 +76,18 @@ pub(crate) fn bytes(instance: &str, execution: u32, number: u64) -> Arc<[u8]> {
     format!("turn {number} of {instance}/{execution}").into_bytes().into()
 }
 
-/// The growth of an instance by runs, of which the last is of its newest execution.
-pub(crate) fn grown(instance: &str, runs: Vec<TurnRun>) -> Growth {
-    let mut summary = summary(instance);
-    if let Some(newest) = runs.last() {
-        summary.execution = newest.execution;
-        summary.turns = newest.end();
-    }
-    Growth { summary, starts_anew: false, runs }
+/// The growth of an instance by turns of its newest execution.
+pub(crate) fn grown(instance: &str, run: TurnRun) -> Growth {
+    let (execution, turns) = (run.execution, run.end());
+    let summary = InstanceSummary { execution, turns, ..summary(instance) };
+    Growth { summary, starts_anew: false, run }
 }
 
 /// An instance of one turn that is as the summary says.
 pub(crate) fn new(summary: InstanceSummary) -> (InstanceId, Change) {
     let run = run(summary.instance.as_str(), summary.execution.0, 0..1);
     let instance = summary.instance.clone();
-    (instance, Change::Grown(Growth { summary, starts_anew: false, runs: vec![run] }))
+    (instance, Change::Grown(Growth { summary, starts_anew: false, run }))
 }
 
 pub(crate) fn absorb(

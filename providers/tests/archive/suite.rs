@@ -20,8 +20,8 @@ macro_rules! archive_suite {
             absorbing_the_same_part_again_changes_nothing
             turns_are_read_from_any_number_on
             long_runs_are_read_across_all_seams
-            executions_are_kept_apart
-            several_executions_may_come_at_once
+            a_later_execution_takes_the_place_of_the_earlier
+            executions_may_have_passed_in_between
             what_was_purged_is_gone
             an_id_may_be_used_anew_after_a_purge
             what_does_not_follow_is_refused_and_changes_nothing
@@ -87,7 +87,7 @@ pub(crate) fn each_shard_has_its_own_position(archive: &impl Archive) {
 /// Its summary is the newest one, its turns are all there.
 pub(crate) fn an_instance_grows(archive: &impl Archive) {
     for (first, behind) in [(0, 2), (2, 3), (3, 3), (3, 9)] {
-        let mut growth = grown("a", vec![run("a", 1, first..behind)]);
+        let mut growth = grown("a", run("a", 1, first..behind));
         growth.summary.updated_at = at(behind);
         grow(archive, growth.clone()).unwrap();
         let found = archive.look_up(&id("a")).unwrap().unwrap();
@@ -99,10 +99,10 @@ pub(crate) fn an_instance_grows(archive: &impl Archive) {
 
 /// Nor is it refused, although it does not follow: a try that has failed may have come so far.
 pub(crate) fn absorbing_the_same_part_again_changes_nothing(archive: &impl Archive) {
-    grow(archive, grown("gone", vec![run("gone", 1, 0..2)])).unwrap();
-    grow(archive, grown("grows", vec![run("grows", 1, 0..2)])).unwrap();
-    let grows = Change::Grown(grown("grows", vec![run("grows", 1, 2..3), run("grows", 2, 0..1)]));
-    let anew = Growth { starts_anew: true, ..grown("anew", vec![run("anew", 1, 0..2)]) };
+    grow(archive, grown("gone", run("gone", 1, 0..2))).unwrap();
+    grow(archive, grown("grows", run("grows", 1, 0..2))).unwrap();
+    let grows = Change::Grown(grown("grows", run("grows", 2, 0..1)));
+    let anew = Growth { starts_anew: true, ..grown("anew", run("anew", 1, 0..2)) };
     let part = vec![
         (id("anew"), Change::Grown(anew)),
         (id("gone"), Change::Purged),
@@ -122,14 +122,14 @@ pub(crate) fn absorbing_the_same_part_again_changes_nothing(archive: &impl Archi
         absorb(archive, 7, part.clone()).unwrap();
         assert_eq!(state(), before);
     }
-    grow(archive, grown("grows", vec![run("grows", 2, 1..2)])).unwrap();
+    grow(archive, grown("grows", run("grows", 2, 1..2))).unwrap();
     assert_eq!(read(archive, "grows", 2, 0, 9), Some((vec![0, 1], 2)));
 }
 
 /// At least one when there is one; none from the end on.
 pub(crate) fn turns_are_read_from_any_number_on(archive: &impl Archive) {
-    grow(archive, grown("a", vec![run("a", 1, 0..4)])).unwrap();
-    grow(archive, grown("a", vec![run("a", 1, 4..6)])).unwrap();
+    grow(archive, grown("a", run("a", 1, 0..4))).unwrap();
+    grow(archive, grown("a", run("a", 1, 4..6))).unwrap();
     for from in 0..6 {
         for limit in 0..8 {
             let behind = 6.min(from + limit.max(1) as u64);
@@ -148,8 +148,8 @@ pub(crate) fn turns_are_read_from_any_number_on(archive: &impl Archive) {
 
 /// However an archive cuts them up.
 pub(crate) fn long_runs_are_read_across_all_seams(archive: &impl Archive) {
-    grow(archive, grown("long", vec![run("long", 1, 0..3000)])).unwrap();
-    grow(archive, grown("long", vec![run("long", 1, 3000..3001)])).unwrap();
+    grow(archive, grown("long", run("long", 1, 0..3000))).unwrap();
+    grow(archive, grown("long", run("long", 1, 3000..3001))).unwrap();
     assert_eq!(read(archive, "long", 1, 0, 9000), Some(((0..3001).collect(), 3001)));
     for from in [1, 1022, 1023, 1024, 1025, 2047, 2048, 2999] {
         let expected = Some(((from..from + 2).collect(), 3001));
@@ -160,51 +160,57 @@ pub(crate) fn long_runs_are_read_across_all_seams(archive: &impl Archive) {
     let turns: Vec<Arc<[u8]>> =
         sizes.iter().zip(1..).map(|(size, byte)| Arc::from(vec![byte; *size])).collect();
     let run = TurnRun { execution: ExecutionId::FIRST, first: 0, turns: turns.clone() };
-    grow(archive, grown("large", vec![run])).unwrap();
+    grow(archive, grown("large", run)).unwrap();
     let stretch = archive.read(&id("large"), ExecutionId::FIRST, 0, 9).unwrap().unwrap();
     assert!(stretch.turns.iter().map(|turn| &turn.bytes).eq(&turns));
 }
 
-/// Only the newest one counts for the instance; the older ones can be read.
-pub(crate) fn executions_are_kept_apart(archive: &impl Archive) {
-    grow(archive, grown("a", vec![run("a", 1, 0..3)])).unwrap();
-    grow(archive, grown("a", vec![run("a", 2, 0..1)])).unwrap();
-    grow(archive, grown("a", vec![run("a", 2, 1..2)])).unwrap();
-    let found = archive.look_up(&id("a")).unwrap().unwrap();
+/// Of which nothing is left; the neighbours stay as they are.
+pub(crate) fn a_later_execution_takes_the_place_of_the_earlier(archive: &impl Archive) {
+    for name in ["a", "b", "c"] {
+        grow(archive, grown(name, run(name, 1, 0..3))).unwrap();
+        grow(archive, grown(name, run(name, 1, 3..4))).unwrap();
+    }
+    grow(archive, grown("b", run("b", 2, 0..1))).unwrap();
+    grow(archive, grown("b", run("b", 2, 1..2))).unwrap();
+    let found = archive.look_up(&id("b")).unwrap().unwrap();
     assert_eq!((found.summary.execution, found.length), (ExecutionId(2), 2));
-    assert_eq!(read(archive, "a", 1, 0, 9), Some((vec![0, 1, 2], 3)));
-    assert_eq!(read(archive, "a", 2, 0, 9), Some((vec![0, 1], 2)));
-}
-
-/// The end of one, all of the next, the start of a third.
-pub(crate) fn several_executions_may_come_at_once(archive: &impl Archive) {
-    grow(archive, grown("a", vec![run("a", 1, 0..1)])).unwrap();
-    let runs = vec![run("a", 1, 1..4), run("a", 2, 0..2), run("a", 3, 0..1)];
-    grow(archive, grown("a", runs)).unwrap();
-    assert_eq!(archive.look_up(&id("a")).unwrap().unwrap().length, 1);
-    for (execution, length) in [(1, 4), (2, 2), (3, 1)] {
-        let expected = Some(((0..length).collect(), length));
-        assert_eq!(read(archive, "a", execution, 0, 9), expected);
+    assert_eq!(read(archive, "b", 1, 0, 9), None);
+    assert_eq!(read(archive, "b", 2, 0, 9), Some((vec![0, 1], 2)));
+    for name in ["a", "c"] {
+        assert_eq!(read(archive, name, 1, 0, 9), Some((vec![0, 1, 2, 3], 4)));
     }
 }
 
-/// With all of its executions; its neighbours stay.
+/// The archive sees only what is left of them; it may be asked first when some have come and gone.
+pub(crate) fn executions_may_have_passed_in_between(archive: &impl Archive) {
+    grow(archive, grown("late", run("late", 7, 0..2))).unwrap();
+    assert_eq!(read(archive, "late", 7, 0, 9), Some((vec![0, 1], 2)));
+    for (execution, length) in [(9, 3), (10, 1), (2_000, 2)] {
+        grow(archive, grown("late", run("late", execution, 0..length))).unwrap();
+        assert_eq!(archive.look_up(&id("late")).unwrap().unwrap().length, length);
+        let expected = Some(((0..length).collect(), length));
+        assert_eq!(read(archive, "late", execution, 0, 9), expected);
+        assert_eq!(read(archive, "late", execution - 1, 0, 9), None);
+    }
+}
+
+/// Its neighbours stay.
 pub(crate) fn what_was_purged_is_gone(archive: &impl Archive) {
     for name in ["a", "b", "c"] {
-        grow(archive, grown(name, vec![run(name, 1, 0..2), run(name, 2, 0..1)])).unwrap();
+        grow(archive, grown(name, run(name, 1, 0..2))).unwrap();
     }
     absorb(archive, 9, vec![(id("b"), Change::Purged), (id("never"), Change::Purged)]).unwrap();
     assert_eq!(archive.look_up(&id("b")).unwrap(), None);
     assert_eq!(read(archive, "b", 1, 0, 9), None);
-    assert_eq!(read(archive, "b", 2, 0, 9), None);
     assert_eq!(ids(&archive.list(&InstanceFilter::default(), None, 9).unwrap()), ["a", "c"]);
     assert_eq!(read(archive, "c", 1, 0, 9), Some((vec![0, 1], 2)));
 }
 
 /// Nothing of the earlier instance is seen any more.
 pub(crate) fn an_id_may_be_used_anew_after_a_purge(archive: &impl Archive) {
-    grow(archive, grown("a", vec![run("a", 1, 0..5), run("a", 2, 0..5)])).unwrap();
-    let anew = Growth { starts_anew: true, ..grown("a", vec![run("a", 1, 0..2)]) };
+    grow(archive, grown("a", run("a", 2, 0..5))).unwrap();
+    let anew = Growth { starts_anew: true, ..grown("a", run("a", 1, 0..2)) };
     grow(archive, anew.clone()).unwrap();
     let found = archive.look_up(&id("a")).unwrap().unwrap();
     assert_eq!((found.summary, found.length), (anew.summary, 2));
@@ -212,26 +218,25 @@ pub(crate) fn an_id_may_be_used_anew_after_a_purge(archive: &impl Archive) {
     assert_eq!(read(archive, "a", 2, 0, 9), None);
 
     absorb(archive, 8, vec![(id("a"), Change::Purged)]).unwrap();
-    grow(archive, grown("a", vec![run("a", 1, 0..1)])).unwrap();
+    grow(archive, grown("a", run("a", 1, 0..1))).unwrap();
     assert_eq!(read(archive, "a", 1, 0, 9), Some((vec![0], 1)));
-    let first = Growth { starts_anew: true, ..grown("b", vec![run("b", 1, 0..1)]) };
+    let first = Growth { starts_anew: true, ..grown("b", run("b", 1, 0..1)) };
     grow(archive, first).expect("there need not be an earlier one");
 }
 
 /// Neither the position nor anything else of the part; the next part is taken.
 pub(crate) fn what_does_not_follow_is_refused_and_changes_nothing(archive: &impl Archive) {
-    grow(archive, grown("b", vec![run("b", 1, 0..2), run("b", 2, 0..2)])).unwrap();
+    grow(archive, grown("b", run("b", 2, 0..2))).unwrap();
     let before = (archive.position(SHARD).unwrap(), archive.look_up(&id("b")).unwrap());
-    let mut other_execution = grown("b", vec![run("b", 2, 2..3)]);
+    let mut other_execution = grown("b", run("b", 2, 2..3));
     other_execution.summary.execution = ExecutionId(3);
     for growth in [
-        grown("b", vec![run("b", 2, 3..4)]),
-        grown("b", vec![run("b", 2, 1..2)]),
-        grown("b", vec![run("b", 1, 2..3)]),
-        grown("b", vec![run("b", 3, 2..3)]),
-        grown("b", vec![run("b", 4, 0..1)]),
-        grown("b", vec![run("b", 2, 2..3), run("b", 2, 4..5)]),
-        grown("c", vec![run("c", 1, 1..2)]),
+        grown("b", run("b", 2, 3..4)),
+        grown("b", run("b", 2, 1..2)),
+        grown("b", run("b", 1, 2..3)),
+        grown("b", run("b", 3, 2..3)),
+        grown("b", run("b", 1, 0..1)),
+        grown("c", run("c", 1, 1..2)),
         other_execution,
     ] {
         let refused = Change::Grown(growth.clone());
@@ -244,7 +249,7 @@ pub(crate) fn what_does_not_follow_is_refused_and_changes_nothing(archive: &impl
         assert_eq!(before, after);
         assert_eq!(archive.count(&InstanceFilter::default()).unwrap(), 1);
     }
-    grow(archive, grown("b", vec![run("b", 2, 2..3)])).unwrap();
+    grow(archive, grown("b", run("b", 2, 2..3))).unwrap();
     assert_eq!(read(archive, "b", 2, 0, 9), Some((vec![0, 1, 2], 3)));
 }
 
@@ -262,11 +267,7 @@ pub(crate) fn the_largest_numbers_come_back(archive: &impl Archive) {
         };
         grow(
             archive,
-            Growth {
-                summary: given.clone(),
-                starts_anew: false,
-                runs: vec![run(name, u32::MAX, 0..1)],
-            },
+            Growth { summary: given.clone(), starts_anew: false, run: run(name, u32::MAX, 0..1) },
         )
         .unwrap();
         assert_eq!(archive.look_up(&id(name)).unwrap().unwrap().summary, given);
@@ -464,7 +465,7 @@ pub(crate) fn what_must_wake_is_known_by_shard(archive: &impl Archive) {
     assert_eq!(to_wake(ShardId(1)), [waking("elsewhere")]);
     assert_eq!(to_wake(ShardId(0)), []);
 
-    grow(archive, grown("a", vec![run("a", 1, 1..2)])).unwrap();
+    grow(archive, grown("a", run("a", 1, 1..2))).unwrap();
     assert_eq!(to_wake(SHARD), [waking("b")], "it waits for nothing but messages now");
 }
 

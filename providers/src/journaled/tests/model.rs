@@ -18,7 +18,8 @@ pub(super) struct Model(BTreeMap<InstanceId, Row>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Row {
     summary: InstanceSummary,
-    turns: BTreeMap<ExecutionId, Vec<Arc<[u8]>>>,
+    /// Of the newest execution.
+    turns: Vec<Arc<[u8]>>,
 }
 
 impl Model {
@@ -27,9 +28,12 @@ impl Model {
             Step::Append(turns) => {
                 for turn in turns {
                     let summary = turn.summary.clone();
-                    let empty = || Row { summary: summary.clone(), turns: BTreeMap::new() };
+                    let empty = || Row { summary: summary.clone(), turns: Vec::new() };
                     let row = self.0.entry(summary.instance.clone()).or_insert_with(empty);
-                    row.turns.entry(summary.execution).or_default().push(turn.bytes.clone());
+                    if row.summary.execution != summary.execution {
+                        row.turns.clear();
+                    }
+                    row.turns.push(turn.bytes.clone());
                     row.summary = summary;
                 }
             }
@@ -51,10 +55,10 @@ impl Model {
                 None => shard.archive.look_up(instance)?.map(|archived| archived.summary),
             };
             let Some(summary) = summary else { continue };
-            let mut turns = BTreeMap::new();
-            for execution in 1..=summary.execution.0 {
-                let execution = ExecutionId(execution);
-                turns.insert(execution, history(shard, instance, execution)?);
+            let turns = history(shard, instance, summary.execution)?;
+            if let Some(earlier) = summary.execution.0.checked_sub(1) {
+                let gone = history(shard, instance, ExecutionId(earlier));
+                assert!(matches!(gone, Err(ProviderError::NotFound { .. })), "{gone:?}");
             }
             model.0.insert(instance.clone(), Row { summary, turns });
         }

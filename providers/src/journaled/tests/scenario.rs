@@ -24,7 +24,7 @@ pub(super) enum Step {
 }
 
 /// Instances that grow before, during and after a flush; that end, are purged and begin again; of
-/// one execution and of two.
+/// one execution and of several.
 pub(super) fn steps() -> Vec<Step> {
     let append = |turns: &[(&str, u32, u64, InstanceState)]| {
         Step::Append(turns.iter().map(|(label, e, n, state)| turn(label, *e, *n, *state)).collect())
@@ -37,8 +37,10 @@ pub(super) fn steps() -> Vec<Step> {
         Step::Purge(vec![id("short"), id("unknown")]),
         Step::Flush,
         append(&[("short", 1, 0, Running), ("late", 1, 0, Failed)]),
-        append(&[("long", 1, 4, Running), ("next", 2, 1, Completed)]),
+        append(&[("long", 1, 4, Running), ("next", 2, 1, Running)]),
         Step::Freeze,
+        append(&[("next", 2, 2, Running), ("next", 3, 0, Running), ("next", 4, 0, Running)]),
+        append(&[("next", 4, 1, Completed)]),
         Step::Flush,
         Step::Purge(vec![id("late"), id("next")]),
         append(&[("late", 1, 0, Running), ("short", 1, 1, Running)]),

@@ -61,7 +61,10 @@ impl Absorber<'_> {
             Some((key, _)) => self.update(key, values)?,
             None => self.insert(values)?,
         };
-        growth.runs.iter().try_for_each(|run| self.add(instance, key, run))
+        if stored.is_some_and(|stored| stored.execution < end.execution) {
+            self.remove_executions_before(key, end.execution)?;
+        }
+        self.add(instance, key, &growth.run)
     }
 
     fn insert<'v>(&self, values: impl Iterator<Item = ToSqlOutput<'v>>) -> Result<i64, Failure> {
@@ -101,6 +104,12 @@ impl Absorber<'_> {
         Ok(())
     }
 
+    fn remove_executions_before(&self, key: i64, execution: ExecutionId) -> Result<(), Failure> {
+        let sql = "DELETE FROM turns WHERE instance = ? AND execution < ?";
+        self.connection.prepare_cached(sql)?.execute(params![key, execution.0])?;
+        Ok(())
+    }
+
     fn remove(&self, instance: &InstanceId) -> Result<(), Failure> {
         // What has rotted is not removed either: the turns may be those of another instance.
         let Some((key, _)) = row::find(self.connection, instance)? else { return Ok(()) };
@@ -121,36 +130,24 @@ impl Absorber<'_> {
     }
 }
 
-/// Where an instance ends once it has grown; an error unless all of it follows on what is stored.
+/// Where an instance ends once it has grown; an error unless that follows on what is stored.
 fn end_of(instance: &InstanceId, stored: Option<End>, growth: &Growth) -> Result<End, Failure> {
-    let mut end = stored;
-    for run in &growth.runs {
-        end = Some(behind(instance, end, run)?);
-    }
+    let TurnRun { execution, first, .. } = growth.run;
     let newest = growth.summary.execution;
-    let end = end.unwrap_or(End { execution: newest, length: 0 });
-    if end.execution != newest {
-        let reason = format!("the newest execution is to be {}", newest.0);
-        return Err(corrupt(instance, end.execution, reason));
+    if execution != newest {
+        return Err(corrupt(instance, execution, format!("the newest one is to be {}", newest.0)));
     }
-    Ok(end)
-}
-
-/// Where an instance that ended at `end` does with a further run.
-fn behind(instance: &InstanceId, end: Option<End>, run: &TurnRun) -> Result<End, Failure> {
-    let execution = run.execution;
-    let expected = match end {
-        Some(end) if end.execution == execution => end.length,
-        Some(end) if end.execution.0.checked_add(1) != Some(execution.0) => {
-            let reason = format!("it does not follow on the execution {}", end.execution.0);
+    let expected = match stored {
+        Some(stored) if stored.execution == execution => stored.length,
+        Some(stored) if stored.execution > execution => {
+            let reason = format!("the execution {} has taken its place", stored.execution.0);
             return Err(corrupt(instance, execution, reason));
         }
         _ => 0,
     };
-    if run.first != expected {
-        let reason = format!("the turn {} was to come, not {}", expected, run.first);
+    if first != expected {
+        let reason = format!("the turn {expected} was to come, not {first}");
         return Err(corrupt(instance, execution, reason));
     }
-    let length = run.first.saturating_add(run.turns.len() as u64);
-    Ok(End { execution, length })
+    Ok(End { execution, length: growth.run.end() })
 }

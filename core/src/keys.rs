@@ -1,0 +1,36 @@
+//! The keys of the external events that have come.
+
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::vec::Vec;
+
+use crate::ids::EventKey;
+use crate::limits::CARRIED_EVENT_KEYS;
+
+/// All keys of an execution; the newest of them are carried over to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    all: BTreeSet<EventKey>,
+    /// At most [`CARRIED_EVENT_KEYS`], oldest first.
+    newest: VecDeque<EventKey>,
+}
+
+impl Keys {
+    pub(crate) fn contains(&self, key: &EventKey) -> bool {
+        self.all.contains(key)
+    }
+
+    pub(crate) fn remember(&mut self, key: &EventKey) {
+        if !self.all.insert(key.clone()) {
+            return;
+        }
+        if self.newest.len() == CARRIED_EVENT_KEYS {
+            self.newest.pop_front();
+        }
+        self.newest.push_back(key.clone());
+    }
+
+    /// What the next execution is to know, oldest first.
+    pub(crate) fn newest(&self) -> Vec<EventKey> {
+        self.newest.iter().cloned().collect()
+    }
+}

@@ -1,0 +1,63 @@
+//! The execution that goes on for one that has continued as new.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::action::Outcome;
+use crate::command::{Command, Start};
+use crate::event::Event;
+use crate::machine::{ApplyError, Machine, Turn};
+use crate::mailbox::Raised;
+use crate::payload::Payload;
+use crate::random::SplitMix64;
+
+/// The next execution of an instance, as it begins.
+#[derive(Debug)]
+pub struct Successor {
+    /// The execution. It has the first one's place from now on.
+    pub machine: Machine,
+    /// Its start, and what was carried over: at least one turn. To be appended together with the
+    /// turn that continued as new, all of them or none.
+    pub turns: Vec<Turn>,
+}
+
+impl Machine {
+    /// The next execution, when this one has continued as new; otherwise `None`.
+    ///
+    /// Everything in it follows from this one's log. Its code does not run yet: it has a delay of
+    /// nothing, so that each execution has a turn of its own to be stored, and code that continues as
+    /// new at once is no endless loop here.
+    ///
+    /// # Errors
+    /// As [`Machine::apply`], though no code runs that could cause one.
+    pub fn successor(&self) -> Result<Option<Successor>, ApplyError> {
+        let Some(Outcome::Continued { input }) = &self.outcome else {
+            return Ok(None);
+        };
+        let state = self.shared.lock();
+        let (instance, at) = (state.instance.clone(), state.now);
+        let (keys, events) = (state.buffer.keys.newest(), state.buffer.untaken());
+        // An execution that has no next one does not continue.
+        let Some(execution) = state.execution.next() else {
+            return Ok(None);
+        };
+        drop(state);
+        let mut machine = Self::new(&self.code, instance, execution, self.config.clone());
+        let mut turns = Vec::with_capacity(2 + events.len());
+        turns.push(machine.apply(Command::Start(self.next_start(input.clone())), at)?);
+        if !keys.is_empty() {
+            turns.push(machine.take_in(Event::EventKeysCarried { keys }, at)?);
+        }
+        for (name, Raised { data, key, .. }) in events {
+            turns.push(machine.take_in(Event::ExternalRaised { name, data, key }, at)?);
+        }
+        Ok(Some(Successor { machine, turns }))
+    }
+
+    fn next_start(&self, input: Payload) -> Start {
+        // Not one of the numbers that this execution draws. The highest bit stays free, as it is in
+        // the seeds of shells.
+        let seed = SplitMix64::new(!self.seed).next() >> 1;
+        Start { input, seed, delay: Some(Duration::ZERO) }
+    }
+}
