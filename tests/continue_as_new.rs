@@ -12,8 +12,8 @@ use kit::{AppendFault, Faulty, Gate, HOUR, events, guard, id, options, store, un
 use reenact::prelude::*;
 use reenact::providers::{Batch, TimerScheduler, TurnRecord};
 use reenact::{
-    Error, Event, ExecutionId, InstanceState, InstanceSummary, ManualClock, Name, ParkReason,
-    Payload, Provider, RecordedTurn, ShardId, codec, limits,
+    Error, Event, ExecutionId, InstanceState, InstanceSummary, Name, ParkReason, Payload, Provider,
+    RecordedTurn, ShardId, codec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -354,6 +354,8 @@ async fn a_hundred_thousand_executions_leave_one_history_in_memory() {
 #[cfg(feature = "local")]
 mod local {
     use std::path::{Path, PathBuf};
+
+    use reenact::{ManualClock, limits};
 
     use super::*;
 
