@@ -10,7 +10,11 @@ use std::sync::{Arc, Mutex};
 
 use kit::{AppendFault, Faulty, Gate, HOUR, events, guard, id, options, store, until};
 use reenact::prelude::*;
-use reenact::{Error, ExecutionId, InstanceState, ManualClock, Provider, limits};
+use reenact::providers::{Batch, TimerScheduler, TurnRecord};
+use reenact::{
+    Error, Event, ExecutionId, InstanceState, InstanceSummary, Name, ParkReason, Payload, Provider,
+    RecordedTurn, ShardId, codec,
+};
 use serde::{Deserialize, Serialize};
 
 /// What an accountant has noted so far: each number in its order, and how often it went on as new.
@@ -174,6 +178,7 @@ async fn a_change_of_execution_is_stored_as_a_whole_or_not_at_all() {
         let faulty = Faulty::new(memory);
         let host = host(faulty.clone()).start().await.unwrap();
         let instance = start_accountant(&host).await;
+        let acquired = faulty.acquisitions.came();
         for number in 0..8 {
             faulty.fail_appends([fault]);
             let key = format!("note {number}");
@@ -182,6 +187,8 @@ async fn a_change_of_execution_is_stored_as_a_whole_or_not_at_all() {
             kit::pass_time_until(&clock, HOUR, raised).await;
         }
         kit::pass_time_until(&clock, HOUR, assert_books(&instance, 8)).await;
+        let lost = faulty.acquisitions.came() > acquired;
+        assert_eq!(lost, fault == Fatal, "{fault:?}: what can be found out loses no shard");
         guard(host.shutdown()).await.unwrap();
     }
 }
@@ -245,6 +252,41 @@ async fn what_was_scheduled_before_is_told_and_no_longer_counts() {
     guard(host.shutdown()).await.unwrap();
 }
 
+/// No host writes such a log.
+#[tokio::test]
+async fn a_log_in_which_the_next_execution_is_missing_parks_its_instance() {
+    let (memory, clock) = store();
+    let (instance, shard) = (id("i"), ShardId::of(&id("i"), memory.shards()));
+    let name = Name::new(countdown::NAME).unwrap();
+    let payload = |left: u64| Payload::encode(&left).unwrap();
+    let (input, seed) = (payload(2), 1);
+    let start = Event::ExecutionStarted { name: name.clone(), input, seed, delay: None };
+    let events = Arc::new([start, Event::ExecutionContinued { input: payload(1) }]);
+    let bytes = codec::encode_turn(&RecordedTurn { at: clock.now(), events }).unwrap().into();
+    let summary = InstanceSummary {
+        instance: instance.clone(),
+        execution: ExecutionId::FIRST,
+        name,
+        state: InstanceState::Running,
+        created_at: clock.now(),
+        updated_at: clock.now(),
+        turns: 1,
+        events: 2,
+        wake_at: Some(clock.now()),
+    };
+    let lease = memory.leases().acquire(shard, "nobody").await.unwrap();
+    let turns = vec![TurnRecord { number: 0, bytes, summary }];
+    let _ = memory.histories().append(Batch { shard, epoch: lease.epoch, turns }).await.unwrap();
+    memory.leases().release(&lease).await.unwrap();
+
+    let host = host(memory).start().await.unwrap();
+    let status = kit::until_parked(&host, &instance).await;
+    let Some(ParkReason::Unreadable { reason }) = status.parked else { panic!("{status:?}") };
+    assert_eq!(reason, "its history has an end, and its summary says that it goes on");
+    guard(host.terminate(&instance, "not to be mended")).await.unwrap();
+    guard(host.shutdown()).await.unwrap();
+}
+
 #[tokio::test]
 async fn an_instance_that_never_waits_lets_others_work() {
     let (memory, _) = store();
@@ -292,6 +334,14 @@ async fn a_hundred_thousand_executions_leave_one_history_in_memory() {
     let (memory, _) = store();
     let host = host(memory.clone()).start().await.unwrap();
     let instance = guard(host.start_new(countdown, 100_000).id("i")).await.unwrap();
+    for passed in (10_000..=100_000).step_by(10_000) {
+        guard(async {
+            while instance.status().await.unwrap().execution.0 <= passed {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
     assert_eq!(guard(instance.result()).await.unwrap(), 100_001);
     for execution in [1, 2, 50_000, 100_000].map(ExecutionId) {
         let read = memory.histories().read(&id("i"), execution, 0, 1).await;
@@ -304,6 +354,8 @@ async fn a_hundred_thousand_executions_leave_one_history_in_memory() {
 #[cfg(feature = "local")]
 mod local {
     use std::path::{Path, PathBuf};
+
+    use reenact::{ManualClock, limits};
 
     use super::*;
 

@@ -296,6 +296,43 @@ fn the_keys_that_are_carried_over_are_the_newest_and_those_of_what_comes_along()
     assert!(!fourth.apply(raise_once("Add", 0, "old")).is_empty(), "forgotten");
 }
 
+/// The log of the newest execution is all that a crash leaves.
+#[test]
+fn a_crash_at_any_point_changes_nothing() {
+    let code = code(async |ctx: OrchestrationContext, mut seen: Vec<u64>| {
+        let doubled: u64 = ctx.call_activity_by_name("double", &()).await?;
+        seen.extend([doubled, ctx.random(), ctx.wait_external::<u64>("N").await?]);
+        if seen.len() < 12 { ctx.continue_as_new_untyped(&seen) } else { Ok(seen) }
+    });
+    // Of the events, two come for each execution, the second of them under a key that was there.
+    let course = |crash: usize| {
+        let mut instance = Instance::start(code.clone(), Vec::<u64>::new());
+        for step in 0_u64..20 {
+            if step as usize == crash {
+                instance.machine = replayed(&instance);
+            }
+            let answer = match step % 5 {
+                0 => instance.raise("N", step),
+                1 => instance.apply(raise_once("N", step, &step.to_string())),
+                2 => instance.apply(raise_once("N", step, &(step - 1).to_string())),
+                3 => instance.complete(1, step),
+                _ => instance.fire(0),
+            };
+            if let Some(Outcome::Continued { .. }) = answer.outcome {
+                instance = successor(&instance).0;
+            }
+        }
+        (instance.machine.execution_id(), instance.output::<Vec<u64>>())
+    };
+    let (execution, seen) = course(usize::MAX);
+    assert_eq!(execution, ExecutionId(4));
+    let taken: Vec<u64> = seen.iter().copied().skip(2).step_by(3).collect();
+    assert_eq!(taken, [0, 1, 5, 6], "in their order, none twice");
+    for crash in 0..20 {
+        assert_eq!(course(crash), (execution, seen.clone()), "a crash before step {crash}");
+    }
+}
+
 #[test]
 fn an_execution_that_has_not_continued_has_no_successor() {
     let mut instance = Instance::start(counter(), 1);

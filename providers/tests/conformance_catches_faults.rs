@@ -14,7 +14,7 @@ use reenact_providers::conformance::{
 use reenact_providers::{
     Batch, Delivery, DeliveryId, ExternalEventRouter, HistoryStore, InMemory, InstanceFilter,
     InstancePage, InstanceSummary, Lease, ManualClock, Message, PageRequest, Provider,
-    ProviderError, ShardLease, SystemClock, TimerScheduler, TurnPage,
+    ProviderError, ShardLease, StoredTurn, SystemClock, TimerScheduler, TurnPage,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +33,7 @@ enum Fault {
     ListsBackwards,
     ListsAnEmptyLastPage,
     PurgesNothing,
+    KeepsEarlierExecutions,
     RecoversLatestFirst,
     RecoversNothing,
     StealsLeases,
@@ -64,6 +65,7 @@ struct Seen {
     sent: u64,
     leases: HashMap<ShardId, Lease>,
     summaries: HashMap<InstanceId, InstanceSummary>,
+    turns: HashMap<(InstanceId, ExecutionId), Vec<StoredTurn>>,
 }
 
 impl Faulty {
@@ -139,7 +141,10 @@ impl HistoryStore for Faulty {
         }
         for turn in &batch.turns {
             let (instance, summary) = (turn.summary.instance.clone(), turn.summary.clone());
-            self.remember().summaries.entry(instance).or_insert(summary);
+            self.remember().summaries.entry(instance.clone()).or_insert(summary);
+            let stored = StoredTurn { number: turn.number, bytes: turn.bytes.clone() };
+            let of = (instance, turn.summary.execution);
+            self.remember().turns.entry(of).or_default().push(stored);
         }
         match (self.inner.append(batch.clone()).await, self.fault) {
             (Err(ProviderError::Conflict { .. }), Fault::AcknowledgesConflicts) => {
@@ -164,6 +169,11 @@ impl HistoryStore for Faulty {
         match (self.inner.read(instance, execution, from, limit).await, self.fault) {
             (Err(ProviderError::Conflict { .. }), Fault::TakesEndsForPages) => {
                 Ok(TurnPage { turns: vec![], next: None })
+            }
+            (Err(ProviderError::NotFound { instance }), Fault::KeepsEarlierExecutions) => {
+                let kept = self.remember().turns.get(&(instance.clone(), execution)).cloned();
+                let turns = kept.ok_or(ProviderError::NotFound { instance })?;
+                Ok(TurnPage { turns, next: None })
             }
             (Ok(page), Fault::ReadsOnlyOnePage) => Ok(TurnPage { next: None, ..page }),
             (outcome, _) => outcome,
@@ -371,6 +381,9 @@ caught! {
         purge::an_unfinished_instance_cannot_be_purged,
         purge::purging_an_unknown_instance_removes_nothing,
         purge::purging_is_fenced;
+    an_execution_that_is_kept_too_long_is_found: KeepsEarlierExecutions by
+        executions::the_next_execution_begins_at_turn_0_in_the_place_of_the_earlier,
+        executions::a_batch_may_end_one_execution_and_begin_the_next;
     recovery_out_of_order_is_found: RecoversLatestFirst by
         recovery::recovery_gives_the_unfinished_instances_that_must_be_woken_earliest_first;
     a_recovery_that_forgets_is_found: RecoversNothing by

@@ -166,6 +166,29 @@ fn its_files_are_readable_for_their_owner_only() {
 }
 
 #[test]
+fn what_an_execution_takes_the_place_of_leaves_no_row_and_no_growth() {
+    let scratch = Scratch::new();
+    let path = scratch.path("archive.db");
+    let mut sizes = Vec::new();
+    for opened in 0..3 {
+        let archive = SqliteArchive::open(&path, JOURNAL)
+            .or_else(|_| SqliteArchive::create(&path, JOURNAL))
+            .unwrap();
+        for execution in 1..=20 {
+            grow(&archive, grown("a", run("a", opened * 20 + execution, 0..2_000))).unwrap();
+        }
+        drop(archive);
+        let counted =
+            Connection::open(&path)
+                .unwrap()
+                .query_row("SELECT sum(count) FROM turns", [], |row| row.get::<_, i64>(0));
+        assert_eq!(counted.unwrap(), 2_000);
+        sizes.push(fs::metadata(&path).unwrap().len());
+    }
+    assert_eq!(sizes[1], sizes[2], "{sizes:?}");
+}
+
+#[test]
 fn the_log_of_changes_stays_small() {
     let scratch = Scratch::new();
     let archive = SqliteArchive::create(&scratch.path("archive.db"), JOURNAL).unwrap();
