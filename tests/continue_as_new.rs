@@ -471,3 +471,44 @@ mod local {
         guard(host.shutdown()).await.unwrap();
     }
 }
+
+#[orchestration]
+async fn spin(ctx: OrchestrationContext, left: u64) -> Result<u64, OrchestrationError> {
+    if left == 0 {
+        return Ok(0);
+    }
+    ctx.continue_as_new(spin, left - 1)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_status_can_be_read_at_any_moment() {
+    let host = Host::builder().provider(InMemory::new()).orchestration(spin).start().await.unwrap();
+    let instance = guard(host.start_new(spin, 3_000)).await.unwrap();
+    while guard(instance.status()).await.unwrap().outcome.is_none() {}
+}
+
+#[orchestration]
+async fn telling(ctx: OrchestrationContext, round: u64) -> Result<(), OrchestrationError> {
+    if round == 0 {
+        ctx.set_status("first");
+    }
+    ctx.wait_external::<()>("Go").await?;
+    ctx.continue_as_new(telling, round + 1)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_another_status_is_told_that_it_goes_with_its_execution() {
+    let provider = InMemory::new();
+    let host = Host::builder().provider(provider).orchestration(telling).start().await.unwrap();
+    let instance = guard(host.start_new(telling, 0)).await.unwrap();
+    let before = guard(instance.status()).await.unwrap();
+    assert_eq!(before.custom_status_as::<String>().as_deref(), Some("first"));
+    let (changed, raised) = guard(async {
+        tokio::join!(instance.status_changed(&before), instance.raise_event("Go", ()))
+    })
+    .await;
+    raised.unwrap();
+    let changed = changed.unwrap();
+    assert_eq!(changed.custom_status, None);
+    assert!(changed.execution > before.execution);
+}

@@ -23,13 +23,23 @@ impl HostContext {
     /// Reads the summary, the last turn, and the turn that set the status: no more, however long the
     /// history is.
     pub(crate) async fn snapshot(&self, instance: &InstanceId) -> Result<Snapshot> {
-        let summary = self.summary(instance).await?;
-        let (outcome, status) = match self.seen_in(&summary).await {
-            // It parks the instance as soon as that comes into memory, and is reported then.
-            Err(error) if is_rot(&error) && !summary.state.is_finished() => (None, None),
-            seen => seen?,
-        };
-        Ok(Snapshot { summary, outcome, status, parked: self.routes.parked(instance) })
+        loop {
+            let summary = self.summary(instance).await?;
+            let (outcome, status) = match self.seen_in(&summary).await {
+                // It parks the instance as soon as that comes into memory, and is reported then.
+                Err(error) if is_rot(&error) && !summary.state.is_finished() => (None, None),
+                Err(_) if self.is_another_by_now(&summary).await? => continue,
+                seen => seen?,
+            };
+            let parked = self.routes.parked(instance);
+            return Ok(Snapshot { summary, outcome, status, parked });
+        }
+    }
+
+    /// Whether the next execution, or another instance of the id, has taken the place of this one.
+    async fn is_another_by_now(&self, seen: &InstanceSummary) -> Result<bool> {
+        let now = self.summary(&seen.instance).await?;
+        Ok((now.execution, now.created_at) != (seen.execution, seen.created_at))
     }
 
     /// What the store knows of an instance.

@@ -198,6 +198,8 @@ impl OrchestrationContext {
     {
         let mut state = self.shared.lock();
         match state.mode {
+            // Nothing that the code does from here on counts.
+            _ if state.halt.is_some() => drop(state),
             Mode::Live => {
                 drop(state);
                 let value = compute();
@@ -239,7 +241,9 @@ impl OrchestrationContext {
     /// runs, and after. The newest counts. The same value again is not recorded again.
     ///
     /// It is seen as soon as the turn is durable. It is a step of the code like any other: at replay
-    /// it must be set in the same place.
+    /// it must be set in the same place. A change of the code after which a value is the same as the
+    /// one before it, or no longer is, is a change of its steps. It belongs to its execution: one that
+    /// [continues as new](Self::continue_as_new) begins without a status, and sets it again.
     ///
     /// ```
     /// # use reenact_core::{Executor, OrchestrationCode, OrchestrationContext, OrchestrationError};
@@ -307,6 +311,7 @@ impl OrchestrationContext {
     ///   newest [`CARRIED_EVENT_KEYS`](crate::limits::CARRIED_EVENT_KEYS) events.
     /// - What was scheduled and is not complete is cancelled; its completions no longer count.
     /// - The code runs again in a turn of its own, with other random numbers; the time goes on.
+    /// - The status goes with this execution: set it again at the beginning of the next.
     /// - The history of this execution is dropped by the store.
     ///
     /// # Errors

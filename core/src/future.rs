@@ -101,7 +101,11 @@ impl<T> DurableFuture<T> {
     /// The place in the log of what completed it, when that is there.
     pub(crate) fn ready(&self) -> Option<u64> {
         match &self.source {
-            Source::Slot { shared, id } => shared.lock().buffer.ready(*id),
+            Source::Slot { shared, id } => {
+                let state = shared.lock();
+                // See `poll_output`.
+                if state.halt.is_some() { None } else { state.buffer.ready(*id) }
+            }
             Source::Refused { position, .. } => Some(*position),
             Source::Taken => None,
         }
@@ -122,6 +126,13 @@ impl<T> DurableFuture<T> {
             Source::Taken => Poll::Pending,
             Source::Slot { shared, id } => {
                 let mut state = shared.lock();
+                if state.halt.is_some() {
+                    // What the code does from here on counts for nothing, so it takes nothing: what
+                    // has come is for the next execution.
+                    drop(state);
+                    self.source = Source::Slot { shared, id };
+                    return Poll::Pending;
+                }
                 if let Some((output, stale)) = state.buffer.take(id) {
                     drop(state);
                     drop(stale);

@@ -29,8 +29,14 @@ impl Keys {
         self.newest.push_back(key.clone());
     }
 
-    /// What the next execution is to know, oldest first.
-    pub(crate) fn newest(&self) -> Vec<EventKey> {
-        self.newest.iter().cloned().collect()
+    /// What the next execution is to know, oldest first: the keys of events that come along, as far
+    /// as they are older than the newest, and the newest. In this order, so that the newest stay it.
+    pub(crate) fn carried<'a>(
+        &self,
+        coming_along: impl Iterator<Item = &'a EventKey>,
+    ) -> Vec<EventKey> {
+        let newest: BTreeSet<_> = self.newest.iter().collect();
+        let older = coming_along.filter(|key| !newest.contains(key)).cloned();
+        older.chain(self.newest.iter().cloned()).collect()
     }
 }

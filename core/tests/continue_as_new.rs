@@ -498,3 +498,65 @@ fn a_panic_behind_the_call_changes_nothing() {
     assert_eq!(instance.machine.outcome(), Some(&Outcome::Continued { input: payload(1) }));
     instance.assert_replays();
 }
+
+#[test]
+fn an_event_that_is_taken_behind_the_call_comes_along() {
+    let afterwards = code(async |ctx: OrchestrationContext, n: u64| {
+        let kept = ctx.schedule_wait::<u64>("Kept");
+        ctx.wait_external::<()>("Go").await?;
+        let next = ctx.continue_as_new_untyped::<_, ()>(&n);
+        kept.await?;
+        next
+    });
+    let beside = code(async |ctx: OrchestrationContext, n: u64| {
+        let (kept, mut go) = (ctx.schedule_wait::<u64>("Kept"), ctx.schedule_wait::<()>("Go"));
+        ctx.wait_external::<()>("Worked").await?;
+        let (next, _) = futures::join!(
+            async {
+                (&mut go).await?;
+                ctx.continue_as_new_untyped::<_, ()>(&n)
+            },
+            kept,
+        );
+        next
+    });
+    for code in [afterwards, beside] {
+        let mut instance = Instance::start(code, 0_u64);
+        for name in ["Kept", "Go", "Worked"] {
+            if instance.machine.outcome().is_none() {
+                match name {
+                    "Kept" => instance.raise(name, 7),
+                    _ => instance.raise(name, ()),
+                };
+            }
+        }
+        instance.assert_replays();
+        let (_, turns) = successor(&instance);
+        assert_eq!(turns.len(), 2, "its start, and the event that was taken too late: {turns:?}");
+    }
+}
+
+#[test]
+fn the_newest_keys_are_known_in_the_execution_after_the_next_as_well() {
+    let code = code(async |ctx: OrchestrationContext, taken: u64| {
+        for _ in 0..taken {
+            ctx.wait_external::<u64>("E").await?;
+        }
+        ctx.wait_external::<()>("Go").await?;
+        ctx.continue_as_new_untyped::<_, ()>(&(300 - taken))
+    });
+    let newest = CARRIED_EVENT_KEYS as u64;
+    let mut instance = Instance::start(code, 0_u64);
+    for n in 1..=300 {
+        instance.apply(raise_once("E", n, &format!("key-{n}")));
+    }
+    for _ in 0..2 {
+        instance.raise("Go", ());
+        instance = successor(&instance).0;
+        instance.fire(0);
+    }
+    for n in 301 - newest..=300 {
+        let again = instance.apply(raise_once("E", n, &format!("key-{n}")));
+        assert!(again.recorded.events.is_empty(), "key {n} is among the newest");
+    }
+}

@@ -119,6 +119,7 @@ impl InstanceState {
             // It was so before: the answer waits for what made it so.
             return reply.into_iter().for_each(|reply| self.answer(reply.yes()));
         }
+        let before = live.summary.clone();
         let pending = live.pending(turn).and_then(|mut pending| {
             pending.successor = live.continue_as_new()?;
             Ok(pending)
@@ -128,7 +129,11 @@ impl InstanceState {
                 pending.answer = reply.map(Reply::yes);
                 self.shard.make_durable(Entry::Turn(Box::new(pending)));
             }
-            Err(reason) => self.refuse_turn(reason, reply),
+            Err(reason) => {
+                // Nothing of it is handed on.
+                live.summary = before;
+                self.refuse_turn(reason, reply);
+            }
         }
     }
 

@@ -214,8 +214,11 @@ impl Machine {
         let mut state = self.shared.lock();
         state.buffer.cancel_actions().into_iter().for_each(|action| state.act(action));
         // Whoever waits for the end waits for the instance's.
-        if !matches!(outcome, Outcome::Continued { .. }) {
-            state.act(Action::Reply { outcome: outcome.clone() });
+        match &outcome {
+            Outcome::Continued { .. } if state.status_turn.is_none() => {}
+            // The next execution has none yet.
+            Outcome::Continued { .. } => state.act(Action::AnnounceStatus),
+            _ => state.act(Action::Reply { outcome: outcome.clone() }),
         }
         self.outcome = Some(outcome);
         // At replay the rest of the turn is still to be compared.

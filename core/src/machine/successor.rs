@@ -36,7 +36,9 @@ impl Machine {
         };
         let state = self.shared.lock();
         let (instance, at) = (state.instance.clone(), state.now);
-        let (keys, events) = (state.buffer.keys.newest(), state.buffer.untaken());
+        let events = state.buffer.untaken();
+        let keys =
+            state.buffer.keys.carried(events.iter().filter_map(|(_, raised)| raised.key.as_ref()));
         // An execution that has no next one does not continue.
         let Some(execution) = state.execution.next() else {
             return Ok(None);
