@@ -3,7 +3,10 @@
 use std::future::Future;
 use std::ops::Deref;
 
-use reenact_actors::{Activity, ActivityContext, Error, HostOptions, Registry, Result, Runtime};
+use reenact_actors::{
+    Activity, ActivityContext, Error, HostOptions, Registry, Result, Runtime, Unfit,
+    verify_histories,
+};
 use reenact_core::{ActivityError, Orchestration, OrchestrationContext, OrchestrationError};
 use reenact_providers::Provider;
 use serde::Serialize;
@@ -187,7 +190,49 @@ impl HostBuilder {
         Ok(Host { client: Client::new(runtime.clone()), running: Some(runtime) })
     }
 
-    /// The first mistake is kept for [`start`](Self::start).
+    /// Which unfinished instances of the provider could not go on with what is registered here,
+    /// ordered by id: those whose history the code does not re-enact, and those that wait for an
+    /// activity that is not registered. Empty when all fit. Compares as strictly as
+    /// [`HostOptions::strict_replay`] says.
+    ///
+    /// Run it with a new binary before that takes over. No host is started, no shard is taken, and
+    /// nothing in the store changes. It replays one instance after the other, each from its first
+    /// turn on, and looks at what is durable: an instance that moves on meanwhile may be seen at an
+    /// earlier turn, and one that is started meanwhile may be missed. `Local` is open in one
+    /// process at a time: there, run it while no other process has the store open.
+    ///
+    /// That an instance fits says that it comes into memory. What its code does next is not known
+    /// before it does it.
+    ///
+    /// ```no_run
+    /// # use reenact::prelude::*;
+    /// # #[orchestration]
+    /// # async fn welcome(_ctx: OrchestrationContext, _: ()) -> Result<(), OrchestrationError> { Ok(()) }
+    /// # async fn check() -> reenact::Result<()> {
+    /// let builder =
+    ///     Host::builder().provider(Local::open("orders.reenact")?).orchestration(welcome);
+    /// for unfit in builder.verify_histories().await? {
+    ///     eprintln!("{unfit}");
+    /// }
+    /// let host = builder.start().await?;
+    /// # host.shutdown().await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// - [`Error::NoProvider`] when none was given.
+    /// - [`Error::InvalidName`], [`Error::RegisteredTwice`], [`Error::UnknownActivity`] when what
+    ///   was registered does not fit together.
+    /// - [`Error::Store`] when the store fails, and goes on failing for a while.
+    ///
+    /// Cancelling it is harmless.
+    pub async fn verify_histories(&self) -> Result<Vec<Unfit>> {
+        let provider = self.provider.as_deref().ok_or(Error::NoProvider)?;
+        let registry = self.registry.as_ref().map_err(Error::clone)?;
+        verify_histories(provider, registry, &self.options).await
+    }
+
+    /// The first mistake is kept until the builder is used.
     fn add(&mut self, add: impl FnOnce(&mut Registry) -> Result<()>) {
         if let Ok(registry) = &mut self.registry
             && let Err(error) = add(registry)

@@ -1,0 +1,135 @@
+//! Executions out of their logs: for instances that come into memory, and for those who only look.
+
+use std::future::Future;
+
+use reenact_core::{
+    InstanceId, Machine, MachineConfig, OrchestrationCode, RecordedTurn, ReplayError, codec,
+};
+use reenact_providers::{
+    HistoryStore, InstanceFilter, InstancePage, InstanceSummary, PageRequest, ProviderError,
+    TimerScheduler, TurnPage,
+};
+
+use crate::error::ParkReason;
+use crate::patience::Patience;
+use crate::registry::Registry;
+
+/// Turns that are read from the store at a time.
+const TURNS_PER_READ: usize = 1_024;
+
+/// The logs of a store, read with patience.
+#[derive(Clone, Copy)]
+pub(crate) struct Log<'a> {
+    pub(crate) store: &'a dyn HistoryStore,
+    pub(crate) clock: &'a dyn TimerScheduler,
+}
+
+impl Log<'_> {
+    /// What the store knows of an instance.
+    pub(crate) async fn summary(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Option<InstanceSummary>, ProviderError> {
+        self.patiently(|| self.store.summary(instance)).await
+    }
+
+    /// A page of a list.
+    pub(crate) async fn list(
+        &self,
+        filter: &InstanceFilter,
+        page: &PageRequest,
+    ) -> Result<InstancePage, ProviderError> {
+        self.patiently(|| self.store.list(filter, page)).await
+    }
+
+    /// The machine of an unfinished instance, out of its history up to so many turns; or why there
+    /// can be none.
+    pub(crate) async fn replay(
+        &self,
+        of: &InstanceSummary,
+        registry: &Registry,
+        config: MachineConfig,
+        turns: usize,
+    ) -> Result<Result<Machine, ParkReason>, ProviderError> {
+        let Some(code) = registry.orchestration(&of.name) else {
+            return Ok(Err(ParkReason::UnknownOrchestration { name: of.name.clone() }));
+        };
+        let history = self.history(of).await?;
+        Ok(history.and_then(|history| replay(code, of, config, history.into_iter().take(turns))))
+    }
+
+    /// The whole log of an execution; or why it cannot be read, where that is for people to mend.
+    async fn history(
+        &self,
+        of: &InstanceSummary,
+    ) -> Result<Result<Vec<RecordedTurn>, ParkReason>, ProviderError> {
+        let mut turns = Vec::new();
+        let mut next = Some(0);
+        while let Some(from) = next {
+            let page = match self.read(of, from).await {
+                Ok(page) => page,
+                Err(error @ ProviderError::Corrupt { .. }) => {
+                    return Ok(Err(ParkReason::Unreadable { reason: error.to_string() }));
+                }
+                Err(error) => return Err(error),
+            };
+            for turn in page.turns {
+                match codec::decode_turn(&turn.bytes) {
+                    Ok(turn) => turns.push(turn),
+                    Err(error) => {
+                        let reason = format!("turn {}: {error}", turn.number);
+                        return Ok(Err(ParkReason::Unreadable { reason }));
+                    }
+                }
+            }
+            next = page.next;
+        }
+        Ok(Ok(turns))
+    }
+
+    /// Some turns of an execution.
+    async fn read(&self, of: &InstanceSummary, from: u64) -> Result<TurnPage, ProviderError> {
+        let read = || self.store.read(&of.instance, of.execution, from, TURNS_PER_READ);
+        self.patiently(read).await
+    }
+
+    async fn patiently<T, F>(&self, mut read: impl FnMut() -> F) -> Result<T, ProviderError>
+    where
+        F: Future<Output = Result<T, ProviderError>>,
+    {
+        let mut patience = Patience::new();
+        loop {
+            match read().await {
+                Ok(found) => return Ok(found),
+                Err(error) => patience.wait_after(error, self.clock).await?,
+            }
+        }
+    }
+}
+
+fn replay(
+    code: &OrchestrationCode,
+    of: &InstanceSummary,
+    config: MachineConfig,
+    history: impl IntoIterator<Item = RecordedTurn>,
+) -> Result<Machine, ParkReason> {
+    let (instance, execution) = (of.instance.clone(), of.execution);
+    let machine = Machine::replay(code, instance, execution, config, history).map_err(reason_of)?;
+    match machine.outcome() {
+        None => Ok(machine),
+        Some(_) => {
+            let reason = "its history has an end, and its summary says that it goes on".into();
+            Err(ParkReason::Unreadable { reason })
+        }
+    }
+}
+
+fn reason_of(error: ReplayError) -> ParkReason {
+    match error {
+        ReplayError::Nondeterministic(nondeterminism) => {
+            ParkReason::Nondeterministic(nondeterminism)
+        }
+        ReplayError::Malformed(malformed) => ParkReason::Malformed(malformed),
+        other => ParkReason::Unreadable { reason: other.to_string() },
+    }
+}

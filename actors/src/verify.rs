@@ -1,0 +1,137 @@
+//! Looks whether code fits the histories of a store, before a host runs it.
+
+use std::fmt;
+
+use reenact_core::{Action, InstanceId, Machine, MachineConfig, Name};
+use reenact_providers::{
+    InstanceFilter, InstanceState, InstanceSummary, PageRequest, Provider, ProviderError,
+};
+
+use crate::error::{ParkReason, Result};
+use crate::log::Log;
+use crate::options::HostOptions;
+use crate::panic::{catch_panic, this_thread};
+use crate::registry::Registry;
+
+/// An instance that could not go on with the code that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unfit {
+    /// Its id.
+    pub instance: InstanceId,
+    /// Its orchestration.
+    pub name: Name,
+    /// Why. [`ParkReason::UnknownActivity`] also stands for one that is scheduled already: a host
+    /// without it would not park the instance, but let the call fail.
+    pub reason: ParkReason,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { instance, name, reason } = self;
+        write!(f, "instance `{instance}` of `{name}`: {reason}")
+    }
+}
+
+/// Replays every unfinished instance of a store, and gives those that do not fit, ordered by id.
+/// Changes nothing.
+///
+/// # Errors
+/// [`Error::UnknownActivity`](crate::Error::UnknownActivity) when a limit is set for one that is not
+/// registered, [`Error::InvalidName`](crate::Error::InvalidName),
+/// [`Error::Store`](crate::Error::Store).
+pub async fn verify_histories(
+    provider: &dyn Provider,
+    registry: &Registry,
+    options: &HostOptions,
+) -> Result<Vec<Unfit>> {
+    registry.activity_limits(&options.max_activities_of)?;
+    let (store, clock) = (provider.histories(), provider.timers());
+    let log = Log { store: &*store, clock: &*clock };
+    let check = Check { log, registry, strict: options.strict_replay };
+    Ok(check.all().await?)
+}
+
+/// The code, and the store that it is held against.
+struct Check<'a> {
+    log: Log<'a>,
+    registry: &'a Registry,
+    strict: bool,
+}
+
+impl Check<'_> {
+    async fn all(&self) -> Result<Vec<Unfit>, ProviderError> {
+        let unfinished =
+            InstanceFilter { states: vec![InstanceState::Running], ..InstanceFilter::default() };
+        let mut request = PageRequest::default();
+        let mut unfit = Vec::new();
+        loop {
+            let page = self.log.list(&unfinished, &request).await?;
+            for summary in page.instances {
+                unfit.extend(self.one(summary).await?);
+                // A store in memory never waits, and others want the thread too.
+                tokio::task::yield_now().await;
+            }
+            match page.next {
+                Some(after) => request.after = Some(after),
+                None => return Ok(unfit),
+            }
+        }
+    }
+
+    async fn one(&self, mut summary: InstanceSummary) -> Result<Option<Unfit>, ProviderError> {
+        loop {
+            let error = match self.reason(&summary).await {
+                Err(error @ ProviderError::NotFound { .. }) => error,
+                found => {
+                    let InstanceSummary { instance, name, .. } = summary;
+                    return Ok(found?.map(|reason| Unfit { instance, name, reason }));
+                }
+            };
+            // Its host goes on meanwhile: it has been purged, or its next execution has begun.
+            match self.log.summary(&summary.instance).await? {
+                Some(newer) if newer.state.is_finished() => return Ok(None),
+                Some(newer) if newer.execution == summary.execution => return Err(error),
+                Some(newer) => summary = newer,
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Why an instance does not fit, if it does not.
+    async fn reason(&self, of: &InstanceSummary) -> Result<Option<ParkReason>, ProviderError> {
+        // What has come since the list was made may be its end.
+        let turns = usize::try_from(of.turns).unwrap_or(usize::MAX);
+        let replayed = self.log.replay(of, self.registry, self.config(), turns).await?;
+        Ok(match replayed {
+            Ok(machine) => self.lacks(&machine),
+            Err(reason) => Some(reason),
+        })
+    }
+
+    /// What keeps an instance from going on although its history fits.
+    fn lacks(&self, machine: &Machine) -> Option<ParkReason> {
+        if let Some(nondeterminism) = machine.foreign_wake() {
+            return Some(ParkReason::Nondeterministic(nondeterminism));
+        }
+        let open = machine.open_actions().into_iter();
+        let mut unknown = open.filter_map(|action| match action {
+            Action::CallActivity { name, .. } if self.registry.activity(&name).is_none() => {
+                Some(ParkReason::UnknownActivity { name })
+            }
+            _ => None,
+        });
+        unknown.next()
+    }
+
+    /// Without the activities: a replay asks for none.
+    fn config(&self) -> MachineConfig {
+        MachineConfig {
+            strict: self.strict,
+            catch_panic,
+            activities: None,
+            this_thread: Some(this_thread),
+            on_foreign_wake: None,
+        }
+    }
+}
