@@ -68,9 +68,9 @@ pub(crate) struct PersistenceState {
 #[derive(Debug)]
 pub(crate) enum PersistenceMessage {
     /// There are turns in the inbox.
-    Flush,
+    Append,
     /// What is in the inbox waits no longer for others.
-    FlushNow,
+    AppendNow,
     /// The append that was under way has ended.
     Appended(Vec<Entry>, Result<Receipt, ProviderError>),
 }
@@ -146,11 +146,11 @@ impl Actor for Persistence {
         state: &mut PersistenceState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            PersistenceMessage::Flush if state.may_linger() => {
+            PersistenceMessage::Append if state.may_linger() => {
                 state.linger(&myself);
                 return Ok(());
             }
-            PersistenceMessage::Flush | PersistenceMessage::FlushNow => {
+            PersistenceMessage::Append | PersistenceMessage::AppendNow => {
                 // Those who are about to hand something in do so first: it goes along.
                 tokio::task::yield_now().await;
             }
@@ -182,7 +182,7 @@ impl PersistenceState {
             Task::spawn(async move {
                 tokio::time::sleep(linger).await;
                 // An actor that has gone was dropped with its shard.
-                let _ = myself.cast(PersistenceMessage::FlushNow);
+                let _ = myself.cast(PersistenceMessage::AppendNow);
             })
         });
     }
@@ -282,8 +282,8 @@ impl Entry {
     /// What the persistence actor is told when it comes first.
     pub(crate) fn message(&self) -> PersistenceMessage {
         match self {
-            Self::Turn(_) => PersistenceMessage::Flush,
-            Self::Answer(_) | Self::Park(..) | Self::Barrier(_) => PersistenceMessage::FlushNow,
+            Self::Turn(_) => PersistenceMessage::Append,
+            Self::Answer(_) | Self::Park(..) | Self::Barrier(_) => PersistenceMessage::AppendNow,
         }
     }
 

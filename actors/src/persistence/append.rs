@@ -5,34 +5,42 @@ use reenact_providers::{Batch, HistoryStore, ProviderError, TimerScheduler, Turn
 
 use crate::patience::Patience;
 
-/// Appends a batch. An error means: for good, as far as this owner is concerned.
+/// Appends a batch. An error means: for good, as far as this owner is concerned. Once the outcome of
+/// a try was not known, no later error says that nothing was written: it is `Unknown` then.
 pub(crate) async fn append(
     store: &dyn HistoryStore,
     clock: &dyn TimerScheduler,
     batch: Batch,
 ) -> Result<Receipt, ProviderError> {
-    let mut patience = Patience::new();
-    // Once the outcome of a try was not known, no later one makes it known that there was none.
     let mut doubt = None;
+    insist(store, clock, batch, &mut doubt).await.map_err(|error| match doubt {
+        Some(reason) => ProviderError::Unknown { reason, source: Some(Box::new(error)) },
+        None => error,
+    })
+}
+
+/// Leaves in `doubt` why the outcome of a try was not known.
+async fn insist(
+    store: &dyn HistoryStore,
+    clock: &dyn TimerScheduler,
+    batch: Batch,
+    doubt: &mut Option<String>,
+) -> Result<Receipt, ProviderError> {
+    let mut patience = Patience::new();
     loop {
         let error = match store.append(batch.clone()).await {
             Ok(receipt) => return Ok(receipt),
             Err(error) => error,
         };
-        if matches!(error, ProviderError::Unknown { .. }) && is_there(store, &batch).await? {
-            // An empty append proves that everything before it is durable.
-            let proof = Batch { shard: batch.shard, epoch: batch.epoch, turns: Vec::new() };
-            return store.append(proof).await;
-        }
         if let ProviderError::Unknown { reason, .. } = &error {
             doubt.get_or_insert_with(|| reason.clone());
+            if is_there(store, &batch).await? {
+                // An empty append proves that everything before it is durable.
+                let proof = Batch { shard: batch.shard, epoch: batch.epoch, turns: Vec::new() };
+                return store.append(proof).await;
+            }
         }
-        if let Err(error) = patience.wait_after(error, clock).await {
-            return Err(match doubt {
-                Some(reason) => ProviderError::Unknown { reason, source: Some(Box::new(error)) },
-                None => error,
-            });
-        }
+        patience.wait_after(error, clock).await?;
     }
 }
 
