@@ -25,6 +25,9 @@ use crate::medium::real::{private_file, sync_directory};
 /// connection writes, so that it waits for next to nothing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long the opening of a file waits for other programs that read it.
+const HARDEN_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Most of a file that the connection which writes keeps in memory, in KiB.
 const WRITER_CACHE_KIB: u32 = 8 * 1024;
 
@@ -119,10 +122,22 @@ pub(super) fn open(
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, "mode=rw")?;
     let refused = |error| ArchiveError::refused(path, error);
     tune(&connection, WRITER_CACHE_KIB).map_err(refused)?;
-    // Whoever has written the log of changes may not have lived to sync it, and after a sync that
-    // failed another one proves nothing. What is written to its place and synced there is durable.
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(refused)?;
+    if !harden(&connection).map_err(refused)? {
+        let source = "another program reads it; stop that one first";
+        return Err(ArchiveError::Refused { path: path.to_owned(), source: source.into() });
+    }
     Ok(connection)
+}
+
+/// Makes durable what is in the log of changes: whoever has written it may not have lived to sync
+/// it, and after a sync that failed another one proves nothing. What is written to its place and
+/// synced there is durable. False when somebody keeps it from that.
+fn harden(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.busy_timeout(HARDEN_TIMEOUT)?;
+    let is_busy: bool =
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(!is_busy)
 }
 
 /// Opens a file that is open for writing already, to read it.

@@ -201,3 +201,27 @@ fn the_log_of_changes_stays_small() {
         assert!(log() < 8 << 20, "{} bytes", log());
     }
 }
+
+/// Until then nobody knows whether what is in the log of changes is on the disk.
+#[test]
+fn an_archive_is_not_opened_before_its_log_of_changes_is_in_its_place() {
+    let scratch = Scratch::new();
+    let (living, dead) = (scratch.path("living.db"), scratch.path("dead.db"));
+    let archive = SqliteArchive::create(&living, JOURNAL).unwrap();
+    grow(&archive, grown("a", run("a", 1, 0..3))).unwrap();
+    // What the process would leave if it died now.
+    for ending in ["", "-wal"] {
+        let from = scratch.path(&format!("living.db{ending}"));
+        fs::copy(from, scratch.path(&format!("dead.db{ending}"))).unwrap();
+    }
+    let reader = Connection::open(&dead).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM instances;").unwrap();
+    let error = SqliteArchive::open(&dead, JOURNAL).unwrap_err();
+    assert!(matches!(error, ArchiveError::Refused { .. }), "{error}");
+    assert!(error.to_string().contains("another program"), "{error}");
+
+    drop(reader);
+    let archive = SqliteArchive::open(&dead, JOURNAL).unwrap();
+    assert_eq!(fs::metadata(scratch.path("dead.db-wal")).map_or(0, |log| log.len()), 0);
+    assert_eq!(read(&archive, "a", 1, 0, 9).unwrap().1, 3);
+}
