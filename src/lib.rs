@@ -97,7 +97,7 @@ pub use reenact_actors::{
 };
 pub use reenact_core::{
     Action, ActivityCatalog, ActivityDefinition, ActivityError, ActivityErrorKind, ApplyError,
-    CatchPanic, Command, CorrelationId, DriveError, DurableFuture, DurableOutput, Event,
+    Cancelled, CatchPanic, Command, CorrelationId, DriveError, DurableFuture, DurableOutput, Event,
     EventError, EventKey, Events, ExecutionId, Executor, ForeignWakeHook, History, HistoryEvent,
     InstanceId, InvalidName, Machine, MachineConfig, MalformedHistory, Name, Nondeterminism,
     Orchestration, OrchestrationCode, OrchestrationContext, OrchestrationError,

@@ -18,9 +18,16 @@ use crate::time::Timestamp;
 /// What a durable future stands for.
 #[derive(Clone, Debug)]
 pub(crate) enum Scheduled {
-    Task { name: Name, input: Payload },
-    Timer { fire_at: Timestamp },
-    Wait { name: Name },
+    Task {
+        name: Name,
+        input: Payload,
+    },
+    Timer {
+        fire_at: Timestamp,
+    },
+    Wait {
+        name: Name,
+    },
     Refused,
     /// A cancel, which is no step of the code.
     Cancellation,
@@ -316,9 +323,10 @@ impl CorrelationBuffer {
         position: u64,
         cancelled: &Cancelled,
     ) -> (Vec<Action>, Vec<Waker>) {
-        let reached = self.slots.iter().filter(|(id, slot)| {
-            !slot.shielded && self.completed_at(**id).is_none()
-        });
+        let reached = self
+            .slots
+            .iter()
+            .filter(|(id, slot)| !slot.shielded && self.completed_at(**id).is_none());
         let reached: Vec<_> = reached.map(|(id, slot)| (*id, slot.scheduled.clone())).collect();
         let (mut actions, mut wakers) = (Vec::new(), Vec::new());
         for (id, scheduled) in reached {

@@ -148,11 +148,7 @@ fn turns_with_status() -> Vec<(RecordedTurn, Option<u64>)> {
     let numbers = [0, 250, 251, 65_536, u64::MAX].map(Some);
     let turns = numbers.map(|number| (turn(7, [status_set(), status_set()]), number));
     // Those that there were when it was written.
-    let known = [
-        events_of_the_first_version(),
-        vec![status_set()],
-        events_of_continue_as_new(),
-    ];
+    let known = [events_of_the_first_version(), vec![status_set()], events_of_continue_as_new()];
     let all = each_and_all(&known.concat()).into_iter().map(|turn| (turn, Some(3)));
     turns.into_iter().chain(all).collect()
 }

@@ -173,7 +173,10 @@ impl Machine {
     }
 
     /// The code has come to its end.
-    pub(super) fn finish(&mut self, result: Result<Payload, OrchestrationError>) -> Result<(), ApplyError> {
+    pub(super) fn finish(
+        &mut self,
+        result: Result<Payload, OrchestrationError>,
+    ) -> Result<(), ApplyError> {
         let event = match result {
             Ok(output) => Event::ExecutionCompleted { output },
             Err(error) => self.ended_by(error),
