@@ -299,22 +299,32 @@ fn code_that_does_not_heed_a_cancel_is_ended() {
     }
 }
 
-#[test]
-fn the_calls_that_a_cancel_ends_are_counted_by_turn() {
-    let code = code(async |ctx: OrchestrationContext, ()| {
-        for _ in 0..3 {
+/// Makes so many calls that a cancel ends, in each of two turns.
+fn calls(many: u32) -> Instance {
+    let code = code(async |ctx: OrchestrationContext, many: u32| {
+        for _ in 0..2 {
             ctx.shielded().wait_external::<()>("Next").await?;
-            for _ in 0..MAX_CANCELLED_CALLS {
+            for _ in 0..many {
                 ctx.timer(MINUTE).await;
             }
         }
         Ok(())
     });
-    let mut instance = Instance::start(code, ());
-    instance.apply(cancel("why"));
-    (0..3).for_each(|_| drop(instance.raise("Next", ())));
-    instance.output::<()>();
+    let mut instance = Instance::start(code, many);
+    for command in [cancel("why"), raise("Next", ()), raise("Next", ())] {
+        // The last one may come too late.
+        let _ = instance.try_apply(command);
+    }
     instance.assert_replays_from_every_point();
+    instance
+}
+
+#[test]
+fn the_calls_that_a_cancel_ends_are_counted_by_turn() {
+    calls(MAX_CANCELLED_CALLS).output::<()>();
+    let one_too_many = calls(MAX_CANCELLED_CALLS + 1);
+    assert_eq!(one_too_many.machine.outcome(), Some(&cancelled("why")));
+    assert_eq!(one_too_many.turns().len(), 3, "it ended in the first of the turns");
 }
 
 /// Says that it has run.
