@@ -9,8 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kit::{Gate, HOUR, events, guard, id, options, store, until, until_parked};
+use reenact::actor::InstanceMessage;
 use reenact::prelude::*;
-use reenact::{Error, HostBuilder, InstanceFilter, InstanceState, ParkReason, Retention};
+use reenact::{
+    Error, ExternalEvent, HostBuilder, InstanceFilter, InstanceState, ParkReason, Retention,
+};
 
 const ORDER: &str = "order";
 
@@ -265,4 +268,22 @@ async fn one_resume_is_for_a_suspended_instance_that_is_parked_too() {
     fits.store(true, Ordering::Relaxed);
     guard(order.resume()).await.unwrap();
     assert_eq!(guard(order.result()).await.unwrap(), 7);
+}
+
+#[tokio::test]
+async fn a_resume_right_behind_what_parks_an_instance_tries_it_again() {
+    let (memory, _) = store();
+    let (fits, gate) = (Arc::new(AtomicBool::new(true)), Gate::closed());
+    let host = with_a_switch(&memory, &fits, &gate).await;
+    let order = guard(host.start_new_by_name::<u64>(ORDER, ()).id("o")).await.unwrap();
+    let actor = guard(order.actor()).await.unwrap();
+    fits.store(false, Ordering::Relaxed);
+    // On one thread: both are in its mailbox before it sees the first.
+    let event = ExternalEvent::new("Go", &()).unwrap();
+    actor.cast(InstanceMessage::RaiseEvent { event, reply: None }).unwrap();
+    let resumed = actor.call(|port| InstanceMessage::Resume { reply: Some(port.into()) }, None);
+    let refused = guard(resumed).await.unwrap().unwrap();
+    // The event parked it for an activity that nobody has; the replay finds the other difference.
+    let Err(Error::Parked { reason, .. }) = refused else { panic!("{refused:?}") };
+    assert!(matches!(reason, ParkReason::Nondeterministic(_)), "{reason}");
 }
