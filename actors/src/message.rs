@@ -106,6 +106,25 @@ pub enum InstanceMessage {
         /// Told when it is durable, or why it is refused.
         reply: Option<Reply>,
     },
+    /// Ask the instance to end.
+    Cancel {
+        /// Why, for people.
+        reason: String,
+        /// Told when it is durable, or why it is refused.
+        reply: Option<Reply>,
+    },
+    /// Do not let the instance's code go on until it is resumed.
+    Suspend {
+        /// Why, for people.
+        reason: String,
+        /// Told when it is durable, or why it is refused.
+        reply: Option<Reply>,
+    },
+    /// Let the instance's code go on. One that is parked is tried again.
+    Resume {
+        /// Told when it is durable, or why it is refused.
+        reply: Option<Reply>,
+    },
     /// From within the runtime.
     #[doc(hidden)]
     Runtime(RuntimeMessage),
@@ -213,15 +232,20 @@ impl InstanceMessage {
         }
     }
 
-    /// Whether it ends an instance without asking its code.
-    pub(crate) fn is_terminate(&self) -> bool {
-        matches!(self, Self::Terminate { .. })
+    /// Whether it can do something about an instance that is parked: end it without asking its code,
+    /// or try it again.
+    pub(crate) fn is_for_parked(&self) -> bool {
+        matches!(self, Self::Terminate { .. } | Self::Resume { .. })
     }
 
     /// Whoever waits for an answer.
     pub(crate) fn reply(self) -> Option<Reply> {
         match self {
-            Self::RaiseEvent { reply, .. } | Self::Terminate { reply, .. } => reply,
+            Self::RaiseEvent { reply, .. }
+            | Self::Terminate { reply, .. }
+            | Self::Cancel { reply, .. }
+            | Self::Suspend { reply, .. }
+            | Self::Resume { reply } => reply,
             Self::Runtime(RuntimeMessage(Internal::Start(start))) => Some(start.reply),
             Self::Runtime(_) => None,
         }

@@ -274,8 +274,8 @@ impl ShardState {
         Ok(())
     }
 
-    /// What is parked is not replayed again for every message. It can be terminated, which is for its
-    /// actor.
+    /// What is parked is not replayed again for every message. It can be terminated, or tried again,
+    /// which is for its actor.
     fn refuse_parked(&self, instance: &InstanceId, what: Stashed) -> Option<Stashed> {
         let Some(reason) = self.context.routes.parked(instance) else { return Some(what) };
         match what {
@@ -283,7 +283,7 @@ impl ShardState {
                 message.refuse(|| Error::AlreadyExists { instance: instance.clone() });
                 None
             }
-            Stashed::Message(message) if !message.is_terminate() => {
+            Stashed::Message(message) if !message.is_for_parked() => {
                 message.refuse(|| Error::Parked { instance: instance.clone(), reason });
                 None
             }

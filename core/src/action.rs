@@ -75,6 +75,11 @@ pub enum Outcome {
         /// Why, in their words.
         reason: String,
     },
+    /// Somebody cancelled it, and its code ended for that.
+    Cancelled {
+        /// Why, in their words.
+        reason: String,
+    },
     /// The instance goes on in its next execution:
     /// [`Machine::successor`](crate::Machine::successor).
     Continued {
@@ -91,6 +96,9 @@ impl Outcome {
             Event::ExecutionFailed { error } => Some(Self::Failed(error.clone())),
             Event::ExecutionTerminated { reason } => {
                 Some(Self::Terminated { reason: reason.clone() })
+            }
+            Event::ExecutionCancelled { reason } => {
+                Some(Self::Cancelled { reason: reason.clone() })
             }
             Event::ExecutionContinued { input } => Some(Self::Continued { input: input.clone() }),
             _ => None,

@@ -39,6 +39,18 @@ pub enum Command {
         /// Why, for people.
         reason: String,
     },
+    /// Ask the code to end.
+    Cancel {
+        /// Why, for people.
+        reason: String,
+    },
+    /// Do not let the code go on until told to.
+    Suspend {
+        /// Why, for people.
+        reason: String,
+    },
+    /// Let the code go on.
+    Resume,
 }
 
 /// How an execution begins.

@@ -29,11 +29,17 @@ use crate::time::Timestamp;
 #[derive(Clone)]
 pub struct OrchestrationContext {
     shared: Shared,
+    /// What is called on it is not touched by a cancel.
+    shielded: bool,
 }
 
 impl OrchestrationContext {
     pub(crate) const fn new(shared: Shared) -> Self {
-        Self { shared }
+        Self::of(shared, false)
+    }
+
+    pub(crate) const fn of(shared: Shared, shielded: bool) -> Self {
+        Self { shared, shielded }
     }
 
     pub(crate) const fn shared(&self) -> &Shared {
@@ -49,7 +55,8 @@ impl OrchestrationContext {
     /// The future gives what the activity failed with. An input that does not encode, or is over
     /// [`MAX_PAYLOAD_BYTES`](crate::limits::MAX_PAYLOAD_BYTES), gives
     /// [`ActivityErrorKind::InvalidInput`] with nothing recorded. An activity that is not registered
-    /// parks the instance, with nothing recorded.
+    /// parks the instance, with nothing recorded. A [cancel](Self::shielded) gives
+    /// [`ActivityErrorKind::Cancelled`].
     pub fn schedule_activity<A: ActivityDefinition>(
         &self,
         _activity: A,
@@ -114,9 +121,13 @@ impl OrchestrationContext {
         let checked =
             name.and_then(|name| Ok((name, Payload::encode(input).map_err(|e| e.to_string())?)));
         let mut state = self.shared.lock();
+        if let Some(cancelled) = state.refuses(self.shielded) {
+            let output = DurableOutput::Task(Err((&cancelled).into()));
+            return DurableFuture::refused(state.position, output, DurableOutput::into_task);
+        }
         match checked {
             Ok((name, input)) => {
-                let id = state.schedule_task(name, input, typed);
+                let id = state.schedule_task(name, input, typed, self.shielded);
                 drop(state);
                 DurableFuture::scheduled(self.shared.clone(), id, DurableOutput::into_task)
             }
@@ -133,13 +144,19 @@ impl OrchestrationContext {
     /// It fires at [`now`](Self::now) plus `after`, or, when no host is up then, as soon as one is.
     /// Resolution: microseconds in the log, about a millisecond in practice. A timer longer than
     /// [`MAX_TIMER`] fails the instance.
+    ///
+    /// A [cancel](Self::shielded) ends it early: ask [`check_cancelled`](Self::check_cancelled) behind
+    /// it where that makes a difference.
     pub fn schedule_timer(&self, after: Duration) -> DurableFuture<()> {
         let mut state = self.shared.lock();
+        if state.refuses(self.shielded).is_some() {
+            return DurableFuture::refused(state.position, DurableOutput::Timer, |_| ());
+        }
         if after > MAX_TIMER {
             state.exceed(format!("a timer of {after:?} is longer than {MAX_TIMER:?}"));
         }
         let fire_at = state.now + after;
-        let id = state.schedule_timer(fire_at);
+        let id = state.schedule_timer(fire_at, self.shielded);
         drop(state);
         DurableFuture::scheduled(self.shared.clone(), id, |_| ())
     }
@@ -155,16 +172,20 @@ impl OrchestrationContext {
     /// event to the next.
     ///
     /// # Errors
-    /// The future gives [`EventError`] when the data is not a `T`, or when no event can have the
-    /// name.
+    /// The future gives [`EventError`] when the data is not a `T`, when no event can have the name, or
+    /// when a [cancel](Self::shielded) comes.
     pub fn schedule_wait<T: DeserializeOwned>(
         &self,
         name: &str,
     ) -> DurableFuture<Result<T, EventError>> {
         let mut state = self.shared.lock();
+        if let Some(cancelled) = state.refuses(self.shielded) {
+            let output = DurableOutput::External(Err(cancelled.into()));
+            return DurableFuture::refused(state.position, output, DurableOutput::into_external);
+        }
         match Name::new(name) {
             Ok(name) => {
-                let id = state.schedule_wait(name);
+                let id = state.schedule_wait(name, self.shielded);
                 drop(state);
                 DurableFuture::scheduled(self.shared.clone(), id, DurableOutput::into_external)
             }
@@ -311,6 +332,8 @@ impl OrchestrationContext {
     ///   newest [`CARRIED_EVENT_KEYS`](crate::limits::CARRIED_EVENT_KEYS) events.
     /// - What was scheduled and is not complete is cancelled; its completions no longer count.
     /// - The code runs again in a turn of its own, with other random numbers; the time goes on.
+    /// - A cancel that has come is carried over: the next execution's code runs, cancelled from its
+    ///   beginning.
     /// - The status goes with this execution: set it again at the beginning of the next.
     /// - The history of this execution is dropped by the store.
     ///

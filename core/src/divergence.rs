@@ -55,6 +55,8 @@ pub enum Step {
     EndlessPolling,
     /// The recorded value is not of the type that the code asks for.
     OtherType(String),
+    /// A completion was recorded of something that is not open any more: a cancel has ended it.
+    NotOpen,
 }
 
 impl Step {
@@ -114,6 +116,9 @@ impl fmt::Display for Step {
             Self::EndlessPolling => {
                 f.write_str("code that wakes itself again and again without a durable step")
             }
+            Self::NotOpen => f.write_str(
+                "that it was ended by a cancel before (it was called on a shielded context?)",
+            ),
             Self::OtherType(why) => write!(f, "a recorded value of another type ({why})"),
         }
     }

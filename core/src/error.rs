@@ -6,6 +6,7 @@ use core::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::cancel::Cancelled;
 use crate::future::EventError;
 use crate::limits::MAX_MESSAGE_BYTES;
 use crate::payload::{Payload, PayloadError};
@@ -45,6 +46,9 @@ pub enum ActivityErrorKind {
     /// The output does not encode, is too large, or does not decode into the type that the
     /// orchestration asked for.
     InvalidOutput,
+    /// A cancel reached the orchestration while it waited for the activity, or before it called it;
+    /// the message is the cancel's reason.
+    Cancelled,
 }
 
 impl ActivityError {
@@ -112,6 +116,7 @@ impl fmt::Display for ActivityError {
             ActivityErrorKind::InvalidOutput => {
                 write!(f, "the activity's output is not valid: {}", self.message)
             }
+            ActivityErrorKind::Cancelled => write!(f, "cancelled: {}", self.message),
         }
     }
 }
@@ -154,6 +159,9 @@ pub enum OrchestrationErrorKind {
     InvalidInput,
     /// The output does not encode or is too large.
     InvalidOutput,
+    /// The orchestration was cancelled, and ends for that. Without a cancel it is a failure like any
+    /// other.
+    Cancelled,
 }
 
 impl OrchestrationError {
@@ -225,11 +233,14 @@ impl From<&str> for OrchestrationError {
     }
 }
 
-/// Keeps the message and the details, so that `?` loses nothing.
+/// Keeps the message and the details, and that it was a cancel, so that `?` loses nothing.
 impl From<ActivityError> for OrchestrationError {
     fn from(error: ActivityError) -> Self {
         Self {
-            kind: OrchestrationErrorKind::Failed,
+            kind: match error.kind {
+                ActivityErrorKind::Cancelled => OrchestrationErrorKind::Cancelled,
+                _ => OrchestrationErrorKind::Failed,
+            },
             message: bounded_message(&error),
             details: error.details,
         }
@@ -238,7 +249,16 @@ impl From<ActivityError> for OrchestrationError {
 
 impl From<EventError> for OrchestrationError {
     fn from(error: EventError) -> Self {
-        Self::of_kind(OrchestrationErrorKind::InvalidInput, error)
+        match error {
+            EventError::Cancelled(cancelled) => cancelled.into(),
+            other => Self::of_kind(OrchestrationErrorKind::InvalidInput, other),
+        }
+    }
+}
+
+impl From<Cancelled> for OrchestrationError {
+    fn from(error: Cancelled) -> Self {
+        Self::of_kind(OrchestrationErrorKind::Cancelled, error)
     }
 }
 

@@ -146,6 +146,24 @@ pub enum Event {
         /// The newest ones, oldest first.
         keys: Vec<EventKey>,
     },
+    /// Somebody asked the execution to end. What is open and not
+    /// [shielded](crate::OrchestrationContext::shielded) ends with it. At most once. (input)
+    CancelRequested {
+        /// Why, in their words.
+        reason: String,
+    },
+    /// The code ended because it was asked to. The last event. (output)
+    ExecutionCancelled {
+        /// Why, in the words of whoever asked.
+        reason: String,
+    },
+    /// Somebody suspended the execution: what comes is recorded, but the code does not go on. (input)
+    ExecutionSuspended {
+        /// Why, in their words.
+        reason: String,
+    },
+    /// Somebody let the execution go on. (input)
+    ExecutionResumed,
 }
 
 impl Event {
@@ -160,6 +178,9 @@ impl Event {
                 | Self::ExternalRaised { .. }
                 | Self::ExecutionTerminated { .. }
                 | Self::EventKeysCarried { .. }
+                | Self::CancelRequested { .. }
+                | Self::ExecutionSuspended { .. }
+                | Self::ExecutionResumed
         )
     }
 
@@ -171,6 +192,7 @@ impl Event {
                 | Self::ExecutionFailed { .. }
                 | Self::ExecutionTerminated { .. }
                 | Self::ExecutionContinued { .. }
+                | Self::ExecutionCancelled { .. }
         )
     }
 
@@ -196,6 +218,10 @@ impl Event {
             Self::StatusSet { .. } => "StatusSet",
             Self::ExecutionContinued { .. } => "ExecutionContinued",
             Self::EventKeysCarried { .. } => "EventKeysCarried",
+            Self::CancelRequested { .. } => "CancelRequested",
+            Self::ExecutionCancelled { .. } => "ExecutionCancelled",
+            Self::ExecutionSuspended { .. } => "ExecutionSuspended",
+            Self::ExecutionResumed => "ExecutionResumed",
         }
     }
 
@@ -249,7 +275,10 @@ impl Event {
                 error.stored_bytes()
             }
             Self::ExecutionFailed { error } => error.stored_bytes(),
-            Self::ExecutionTerminated { reason } => reason.len(),
+            Self::ExecutionTerminated { reason }
+            | Self::CancelRequested { reason }
+            | Self::ExecutionCancelled { reason }
+            | Self::ExecutionSuspended { reason } => reason.len(),
             Self::EventKeysCarried { keys } => keys.iter().map(|key| key.as_str().len()).sum(),
             _ => 0,
         }
@@ -270,7 +299,10 @@ impl fmt::Display for Event {
             Self::TimerCreated { fire_at, .. } => write!(f, " for {fire_at}"),
             Self::TaskFailed { error, .. } => write!(f, ": {error}"),
             Self::ExecutionFailed { error } => write!(f, ": {error}"),
-            Self::ExecutionTerminated { reason } => write!(f, ": {reason}"),
+            Self::ExecutionTerminated { reason }
+            | Self::CancelRequested { reason }
+            | Self::ExecutionCancelled { reason }
+            | Self::ExecutionSuspended { reason } => write!(f, ": {reason}"),
             _ => Ok(()),
         }
     }

@@ -54,7 +54,8 @@ impl<T: DeserializeOwned> Events<T> {
     ///
     /// # Errors
     /// [`EventError::InvalidData`] when the event's data is not a `T`: it is taken, and the next call
-    /// gives the one behind it. [`EventError::InvalidName`] when no event can have the name, at every
+    /// gives the one behind it. [`EventError::Cancelled`] when a
+    /// [cancel](OrchestrationContext::shielded) comes. [`EventError::InvalidName`] when no event can have the name, at every
     /// call.
     pub async fn next(&mut self) -> Result<T, EventError> {
         self.ctx.wait_external(&self.name).await

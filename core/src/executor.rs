@@ -52,8 +52,15 @@ pub struct Executor {
     code: OrchestrationCode,
     activities: BTreeMap<String, ScriptedActivity>,
     events: VecDeque<(Name, Payload)>,
+    cancel: Option<ScriptedCancel>,
     config: MachineConfig,
     problem: Option<DriveError>,
+}
+
+struct ScriptedCancel {
+    /// The activity or the event that it comes before.
+    at: String,
+    reason: String,
 }
 
 type ScriptedActivity = Box<dyn FnMut(&Payload) -> Result<Payload, ActivityError>>;
@@ -112,6 +119,7 @@ impl Executor {
             code,
             activities: BTreeMap::new(),
             events: VecDeque::new(),
+            cancel: None,
             config: MachineConfig::default(),
             problem: None,
         }
@@ -157,6 +165,15 @@ impl Executor {
         self
     }
 
+    /// Scripts a cancel. It comes as soon as the orchestration has called an activity of that name, or
+    /// waits for an event of that name, and before the script answers that. When the orchestration
+    /// never does, it is not cancelled.
+    #[must_use]
+    pub fn cancel_at(mut self, name: impl Display, reason: impl Display) -> Self {
+        self.cancel = Some(ScriptedCancel { at: name.to_string(), reason: reason.to_string() });
+        self
+    }
+
     /// Takes another configuration of the machine, for instance to catch panics.
     #[must_use]
     pub fn config(mut self, config: MachineConfig) -> Self {
@@ -183,6 +200,12 @@ impl Executor {
         let mut todo = Todo::default();
         todo.add(turn);
         while machine.outcome().is_none() {
+            if let Some(reason) = self.cancel_now(&todo) {
+                todo.add(machine.apply(Command::Cancel { reason }, now)?);
+                // Those that it has ended are no events.
+                todo.waits = waits(machine.open_actions());
+                continue;
+            }
             let command = self.next_command(&mut todo, &mut now)?;
             todo.add(machine.apply(command, now)?);
         }
@@ -191,6 +214,14 @@ impl Executor {
             Some(outcome) => Ok(Run { outcome, history }),
             None => Err(DriveError::Stuck { waits: Vec::new() }),
         }
+    }
+
+    fn cancel_now(&mut self, todo: &Todo) -> Option<String> {
+        let at = &self.cancel.as_ref()?.at;
+        let is_called = todo.tasks.iter().any(|(_, name, _)| name.as_str() == at);
+        let is_awaited = todo.waits.iter().any(|(_, name)| name.as_str() == at);
+        let is_due = is_called || is_awaited;
+        self.cancel.take_if(|_| is_due).map(|cancel| cancel.reason)
     }
 
     fn next_command(
@@ -252,6 +283,15 @@ struct Todo {
     tasks: VecDeque<(CorrelationId, Name, Payload)>,
     timers: Vec<(Timestamp, CorrelationId)>,
     waits: Vec<(CorrelationId, Name)>,
+}
+
+/// The waits among actions.
+fn waits(actions: Vec<Action>) -> Vec<(CorrelationId, Name)> {
+    let waits = actions.into_iter().filter_map(|action| match action {
+        Action::WaitExternal { id, name } => Some((id, name)),
+        _ => None,
+    });
+    waits.collect()
 }
 
 impl Todo {

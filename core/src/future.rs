@@ -7,6 +7,7 @@ use core::task::{Context, Poll, Waker};
 
 use serde::de::DeserializeOwned;
 
+use crate::cancel::Cancelled;
 use crate::error::{ActivityError, ActivityErrorKind};
 use crate::ids::{CorrelationId, InvalidName};
 use crate::payload::{Payload, PayloadError};
@@ -35,10 +36,12 @@ pub struct DurableFuture<T> {
 pub enum DurableOutput {
     /// An activity ended.
     Task(Result<Payload, ActivityError>),
-    /// A timer fired.
+    /// A timer fired, or ended early because of a cancel.
     Timer,
     /// An external event came.
     External(Result<Payload, EventError>),
+    /// A cancel came, and was waited for: [`cancelled`](crate::OrchestrationContext::cancelled).
+    Cancelled,
 }
 
 /// Why a wait for an external event has nothing to give.
@@ -51,6 +54,9 @@ pub enum EventError {
     /// The event came, with data that is not of the wanted type. It is taken.
     #[error("the external event's data is not of the wanted type: {0}")]
     InvalidData(#[from] PayloadError),
+    /// A cancel reached the orchestration while it waited, or before; no event is taken.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
 }
 
 enum Source {

@@ -48,6 +48,12 @@ pub struct CorrelationId(pub u64);
 impl CorrelationId {
     /// Reserved for the timer that delays the start of an execution.
     pub const START: Self = Self(0);
+
+    /// Of a future that waits for a cancel. It is no event, so its number is from a row of its own:
+    /// that of events goes on as if it were not there.
+    pub(crate) const fn of_cancellation(number: u64) -> Self {
+        Self(number | 1 << 63)
+    }
 }
 
 /// The unit of ownership: an instance belongs to one shard by [`shard_of`](ShardId::of).

@@ -33,6 +33,7 @@ extern crate alloc;
 extern crate std;
 
 mod action;
+mod cancel;
 mod catalog;
 mod code;
 pub mod codec;
@@ -63,6 +64,7 @@ mod wake;
 mod wellformed;
 
 pub use action::{Action, Outcome};
+pub use cancel::Cancelled;
 pub use catalog::{ActivityCatalog, Refusal};
 pub use code::OrchestrationCode;
 pub use combinators::{WhenAny, Winner};

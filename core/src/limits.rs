@@ -18,7 +18,8 @@ pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
 /// larger one fails.
 pub const MAX_STATUS_BYTES: usize = 16 * 1024;
 
-/// Longest message or reason that is stored (errors, panics, terminations), in bytes of UTF-8.
+/// Longest message or reason that is stored (errors, panics, terminations,
+/// cancels, suspensions), in bytes of UTF-8.
 /// A longer one is cut, with a mark that says so.
 pub const MAX_MESSAGE_BYTES: usize = 8 * 1024;
 
@@ -38,6 +39,10 @@ pub const MAX_TURN_PAYLOAD_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Most durable futures that one execution may have outstanding at a time (fan-out).
 pub const MAX_OUTSTANDING: usize = 100_000;
+
+/// Most calls of a cancelled orchestration that end at once in one turn, because it goes on as if
+/// nothing had happened. Past it, it ends as cancelled. What a log implies depends on it.
+pub const MAX_CANCELLED_CALLS: u32 = 10_000;
 
 /// Most external events that one execution buffers before anybody waits for them.
 pub const MAX_BUFFERED_EVENTS: usize = 10_000;

@@ -1,6 +1,7 @@
 //! One execution: its log, its correlation buffer and its live future.
 
 mod config;
+mod interrupt;
 mod react;
 mod successor;
 mod turn;
@@ -26,6 +27,8 @@ use crate::time::Timestamp;
 use crate::wake::TurnWaker;
 use crate::wellformed::WellFormed;
 
+use interrupt::Progress;
+
 pub use config::{CatchPanic, MachineConfig};
 pub use successor::Successor;
 pub use turn::{ApplyError, ReplayError, RunTurnError, Turn, run_turn};
@@ -48,6 +51,7 @@ pub struct Machine {
     future: Option<CodeFuture>,
     history: History,
     outcome: Option<Outcome>,
+    progress: Progress,
     seed: u64,
 }
 
@@ -106,6 +110,7 @@ impl Machine {
             future: None,
             history: History::default(),
             outcome: None,
+            progress: Progress::default(),
             seed: 0,
         }
     }
@@ -168,9 +173,7 @@ impl Machine {
                 open(id, &DurableOutput::Timer).then_some(Event::TimerFired { id })
             }
             Command::RaiseEvent { key: Some(key), .. } if state.buffer.keys.contains(&key) => None,
-            Command::RaiseEvent { .. } | Command::Terminate { .. } if !running => {
-                return Err(Rejected::Finished);
-            }
+            _ if !running => return Err(Rejected::Finished),
             Command::RaiseEvent { name, data, key } => {
                 if state.buffer.buffered_events() >= MAX_BUFFERED_EVENTS {
                     return Err(Rejected::TooManyEvents { limit: MAX_BUFFERED_EVENTS });
@@ -183,6 +186,15 @@ impl Machine {
             Command::Terminate { reason } => {
                 Some(Event::ExecutionTerminated { reason: bounded_message(reason) })
             }
+            Command::Cancel { .. } if state.cancellation.is_some() => None,
+            Command::Cancel { reason } => {
+                Some(Event::CancelRequested { reason: bounded_message(reason) })
+            }
+            Command::Suspend { .. } if self.progress.suspended => None,
+            Command::Suspend { reason } => {
+                Some(Event::ExecutionSuspended { reason: bounded_message(reason) })
+            }
+            Command::Resume => self.progress.suspended.then_some(Event::ExecutionResumed),
         })
     }
 
@@ -238,6 +250,7 @@ impl Machine {
         let mut state = self.shared.lock();
         state.now = at;
         state.turn_bytes = 0;
+        state.forget_refusals();
         state.turn = self.history.turns().len() as u64;
         state.mode = mode;
         state.record_input(input.clone());

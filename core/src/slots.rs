@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::task::Waker;
 
 use crate::action::Action;
+use crate::cancel::Cancelled;
 use crate::error::ActivityError;
 use crate::future::DurableOutput;
 use crate::ids::{CorrelationId, Name};
@@ -17,16 +18,27 @@ use crate::time::Timestamp;
 /// What a durable future stands for.
 #[derive(Clone, Debug)]
 pub(crate) enum Scheduled {
-    Task { name: Name, input: Payload },
-    Timer { fire_at: Timestamp },
-    Wait { name: Name },
+    Task {
+        name: Name,
+        input: Payload,
+    },
+    Timer {
+        fire_at: Timestamp,
+    },
+    Wait {
+        name: Name,
+    },
     Refused,
+    /// A cancel, which is no step of the code.
+    Cancellation,
 }
 
 /// One scheduled thing: open, or complete and not yet taken.
 #[derive(Debug)]
 struct Slot {
     scheduled: Scheduled,
+    /// A cancel does not end it.
+    shielded: bool,
     /// Who is to be woken by the completion.
     waker: Option<Waker>,
     /// The place of the completion in the log, and what it brought.
@@ -71,7 +83,7 @@ pub(crate) enum Dropped {
 }
 
 impl CorrelationBuffer {
-    pub(crate) fn schedule(&mut self, id: CorrelationId, scheduled: Scheduled) {
+    pub(crate) fn schedule(&mut self, id: CorrelationId, scheduled: Scheduled, shielded: bool) {
         match &scheduled {
             Scheduled::Task { .. } => self.open_tasks += 1,
             Scheduled::Timer { fire_at } => {
@@ -80,9 +92,9 @@ impl CorrelationBuffer {
             Scheduled::Wait { name } => {
                 self.mailboxes.entry(name.clone()).or_default().subscribe(id);
             }
-            Scheduled::Refused => {}
+            Scheduled::Refused | Scheduled::Cancellation => {}
         }
-        self.slots.insert(id, Box::new(Slot { scheduled, waker: None, output: None }));
+        self.slots.insert(id, Box::new(Slot { scheduled, shielded, waker: None, output: None }));
     }
 
     /// A slot that is complete from the start: an activity that was refused.
@@ -93,7 +105,7 @@ impl CorrelationBuffer {
         error: ActivityError,
     ) {
         let output = Some((position, DurableOutput::Task(Err(error))));
-        let slot = Slot { scheduled: Scheduled::Refused, waker: None, output };
+        let slot = Slot { scheduled: Scheduled::Refused, shielded: false, waker: None, output };
         self.slots.insert(id, Box::new(slot));
     }
 
@@ -109,23 +121,23 @@ impl CorrelationBuffer {
         })
     }
 
-    /// Buffers the completion of an open task or timer; gives the waker to wake.
+    /// Buffers the completion of something open; gives the waker to wake. `None` when it is not open.
     pub(crate) fn complete(
         &mut self,
         id: CorrelationId,
         position: u64,
         output: DurableOutput,
-    ) -> Option<Waker> {
-        let slot = self.slots.get_mut(&id)?;
+    ) -> Option<Option<Waker>> {
+        let slot = self.slots.get_mut(&id).filter(|slot| slot.output.is_none())?;
         slot.output = Some((position, output));
         match &slot.scheduled {
             Scheduled::Task { .. } => self.open_tasks -= 1,
             Scheduled::Timer { fire_at } => {
                 self.open_timers.remove(&(*fire_at, id));
             }
-            Scheduled::Wait { .. } | Scheduled::Refused => {}
+            Scheduled::Wait { .. } | Scheduled::Refused | Scheduled::Cancellation => {}
         }
-        self.take_waker(id)
+        Some(self.take_waker(id))
     }
 
     /// Buffers an external event; gives the waker of the wait that it makes ready.
@@ -144,8 +156,9 @@ impl CorrelationBuffer {
             return None;
         }
         let slot = self.slots.get_mut(&id)?;
-        let output = match &slot.scheduled {
-            Scheduled::Wait { name } => {
+        let output = match (slot.output.take(), &slot.scheduled) {
+            (Some((_, output)), _) => output,
+            (None, Scheduled::Wait { name }) => {
                 let mailbox = self.mailboxes.get_mut(name)?;
                 let data = mailbox.take(id)?;
                 self.buffered_events -= 1;
@@ -156,7 +169,7 @@ impl CorrelationBuffer {
                 }
                 DurableOutput::External(Ok(data))
             }
-            _ => slot.output.take()?.1,
+            (None, _) => return None,
         };
         let stale = self.take_waker(id);
         self.slots.remove(&id);
@@ -170,9 +183,10 @@ impl CorrelationBuffer {
 
     fn completed_at(&self, id: CorrelationId) -> Option<u64> {
         let slot = self.slots.get(&id)?;
-        match &slot.scheduled {
-            Scheduled::Wait { name } => self.mailboxes.get(name)?.ready(id),
-            _ => slot.output.as_ref().map(|(position, _)| *position),
+        match (&slot.output, &slot.scheduled) {
+            (Some((position, _)), _) => Some(*position),
+            (None, Scheduled::Wait { name }) => self.mailboxes.get(name)?.ready(id),
+            (None, _) => None,
         }
     }
 
@@ -235,7 +249,7 @@ impl CorrelationBuffer {
                 None
             }
             Scheduled::Wait { name } => self.unsubscribe(name, id),
-            Scheduled::Refused => None,
+            Scheduled::Refused | Scheduled::Cancellation => None,
         };
         Dropped::Open { scheduled: slot.scheduled, wake, stale: slot.waker }
     }
@@ -297,9 +311,45 @@ impl CorrelationBuffer {
             Scheduled::Task { name, input } => Some(Action::CallActivity { id, name, input }),
             Scheduled::Timer { fire_at } => Some(Action::CreateTimer { id, fire_at }),
             Scheduled::Wait { name } => Some(Action::WaitExternal { id, name }),
-            Scheduled::Refused => None,
+            Scheduled::Refused | Scheduled::Cancellation => None,
         })
         .collect()
+    }
+
+    /// Ends what is open and not shielded, as a cancel does, at a place in the log. What a shell must
+    /// call off, and the wakers to wake.
+    pub(crate) fn cancel(
+        &mut self,
+        position: u64,
+        cancelled: &Cancelled,
+    ) -> (Vec<Action>, Vec<Waker>) {
+        let reached = self
+            .slots
+            .iter()
+            .filter(|(id, slot)| !slot.shielded && self.completed_at(**id).is_none());
+        let reached: Vec<_> = reached.map(|(id, slot)| (*id, slot.scheduled.clone())).collect();
+        let (mut actions, mut wakers) = (Vec::new(), Vec::new());
+        for (id, scheduled) in reached {
+            let output = match scheduled {
+                Scheduled::Task { .. } => {
+                    actions.push(Action::CancelActivity { id });
+                    DurableOutput::Task(Err(cancelled.into()))
+                }
+                Scheduled::Timer { fire_at } => {
+                    actions.push(Action::CancelTimer { id, fire_at });
+                    DurableOutput::Timer
+                }
+                Scheduled::Wait { name } => {
+                    // It has no event that another could get.
+                    let _ = self.unsubscribe(&name, id);
+                    DurableOutput::External(Err(cancelled.clone().into()))
+                }
+                Scheduled::Cancellation => DurableOutput::Cancelled,
+                Scheduled::Refused => continue,
+            };
+            wakers.extend(self.complete(id, position, output).flatten());
+        }
+        (actions, wakers)
     }
 
     /// What a shell must call off, now that the execution has ended.
@@ -308,7 +358,7 @@ impl CorrelationBuffer {
         open.filter_map(|(&id, slot)| match slot.scheduled {
             Scheduled::Task { .. } => Some(Action::CancelActivity { id }),
             Scheduled::Timer { fire_at } => Some(Action::CancelTimer { id, fire_at }),
-            Scheduled::Wait { .. } | Scheduled::Refused => None,
+            Scheduled::Wait { .. } | Scheduled::Refused | Scheduled::Cancellation => None,
         })
         .collect()
     }

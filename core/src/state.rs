@@ -1,5 +1,6 @@
 //! What the machine, the context and the durable futures of one execution share.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
@@ -10,6 +11,7 @@ use core::fmt;
 use spin::{Mutex, MutexGuard};
 
 use crate::action::Action;
+use crate::cancel::{Cancellation, Cancelled};
 use crate::catalog::{ActivityCatalog, Refusal};
 use crate::divergence::{Nondeterminism, Step};
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
@@ -61,6 +63,8 @@ pub(crate) enum Halt {
     Unregistered(Name),
     /// It passed a limit: the execution fails.
     Failed(OrchestrationError),
+    /// It was cancelled, and goes on as if it had not been.
+    Cancelled(Cancelled),
     /// It goes on as a new execution.
     Continued {
         /// The orchestration that it goes on as; `None` for this one.
@@ -92,6 +96,10 @@ pub(crate) struct State {
     /// Of the turn under way.
     pub(crate) events: Vec<Event>,
     pub(crate) actions: Vec<Action>,
+    /// The cancel that has come.
+    pub(crate) cancellation: Option<Box<Cancellation>>,
+    /// Number of futures that have waited for one.
+    pub(crate) last_cancellation: u64,
     last_id: u64,
     strict: bool,
     activities: Option<Arc<dyn ActivityCatalog>>,
@@ -120,6 +128,8 @@ impl State {
             status: None,
             events: Vec::new(),
             actions: Vec::new(),
+            cancellation: None,
+            last_cancellation: 0,
             last_id: 0,
             strict,
             activities,
@@ -148,6 +158,7 @@ impl State {
         name: Name,
         input: Payload,
         typed: bool,
+        shielded: bool,
     ) -> CorrelationId {
         let id = self.next_id();
         match self.refusal(&name, &input, typed) {
@@ -174,7 +185,7 @@ impl State {
             Recorded::Before(_) | Recorded::Now => input,
         };
         let action = Action::CallActivity { id, name: name.clone(), input: input.clone() };
-        self.schedule(id, Scheduled::Task { name, input }, action);
+        self.schedule(id, Scheduled::Task { name, input }, shielded, action);
         id
     }
 
@@ -196,28 +207,33 @@ impl State {
         }
     }
 
-    pub(crate) fn schedule_timer(&mut self, fire_at: Timestamp) -> CorrelationId {
+    pub(crate) fn schedule_timer(&mut self, fire_at: Timestamp, shielded: bool) -> CorrelationId {
         let id = self.next_id();
-        self.create_timer(id, fire_at);
+        self.create_timer(id, fire_at, shielded);
         id
     }
 
-    /// Sets the timer of an id that is given: the delay of the start.
-    pub(crate) fn create_timer(&mut self, id: CorrelationId, fire_at: Timestamp) {
+    /// The timer that delays the start. What a cancel means before the code runs is not for it to say.
+    pub(crate) fn delay_start(&mut self, fire_at: Timestamp) {
+        self.create_timer(CorrelationId::START, fire_at, true);
+    }
+
+    fn create_timer(&mut self, id: CorrelationId, fire_at: Timestamp, shielded: bool) {
         let fire_at = match self.record(Event::TimerCreated { id, fire_at }) {
             Recorded::Halted => return,
             // The recorded time counts: code may change a duration for timers to come.
             Recorded::Before(Event::TimerCreated { fire_at, .. }) => fire_at,
             Recorded::Before(_) | Recorded::Now => fire_at,
         };
-        self.schedule(id, Scheduled::Timer { fire_at }, Action::CreateTimer { id, fire_at });
+        let action = Action::CreateTimer { id, fire_at };
+        self.schedule(id, Scheduled::Timer { fire_at }, shielded, action);
     }
 
-    pub(crate) fn schedule_wait(&mut self, name: Name) -> CorrelationId {
+    pub(crate) fn schedule_wait(&mut self, name: Name, shielded: bool) -> CorrelationId {
         let id = self.next_id();
         if self.record(Event::ExternalSubscribed { id, name: name.clone() }).counts() {
             let action = Action::WaitExternal { id, name: name.clone() };
-            self.schedule(id, Scheduled::Wait { name }, action);
+            self.schedule(id, Scheduled::Wait { name }, shielded, action);
         }
         id
     }
@@ -263,14 +279,24 @@ impl State {
     /// The next random number.
     pub(crate) fn draw(&mut self) -> u64 {
         if matches!(self.mode, Mode::Between) {
-            self.diverge(Step::Nothing, Step::ForeignCall);
+            self.refuse_foreign_call();
         }
         self.random.next()
     }
 
-    fn schedule(&mut self, id: CorrelationId, scheduled: Scheduled, action: Action) {
-        self.buffer.schedule(id, scheduled);
+    fn schedule(
+        &mut self,
+        id: CorrelationId,
+        scheduled: Scheduled,
+        shielded: bool,
+        action: Action,
+    ) {
         self.act(action);
+        self.buffer_slot(id, scheduled, shielded);
+    }
+
+    pub(crate) fn buffer_slot(&mut self, id: CorrelationId, scheduled: Scheduled, shielded: bool) {
+        self.buffer.schedule(id, scheduled, shielded);
         if self.buffer.outstanding() > MAX_OUTSTANDING {
             self.exceed(format!("more than {MAX_OUTSTANDING} durable futures are outstanding"));
         }
@@ -286,7 +312,7 @@ impl State {
                 (Event::TimerCancelled { id }, Some(Action::CancelTimer { id, fire_at }))
             }
             Scheduled::Wait { .. } => (Event::ExternalUnsubscribed { id }, None),
-            Scheduled::Refused => return,
+            Scheduled::Refused | Scheduled::Cancellation => return,
         };
         // Called off even when the code must not go on, and its drops are no steps any more: then the
         // execution ends, and what was dropped is no longer known to be open.
@@ -303,7 +329,7 @@ impl State {
         match self.mode {
             Mode::Closed => Recorded::Halted,
             Mode::Between => {
-                self.diverge(Step::Nothing, Step::ForeignCall);
+                self.refuse_foreign_call();
                 Recorded::Halted
             }
             Mode::Live => self.record_new(event),
@@ -399,6 +425,18 @@ impl State {
     pub(crate) fn diverge(&mut self, expected: Step, found: Step) {
         let position = self.position;
         self.halt(Halt::Diverged(Nondeterminism::new(position, expected, found)));
+    }
+
+    /// The log completes what is not open by now: code that was shielded is so no longer.
+    pub(crate) fn complete_in_vain(&mut self, id: CorrelationId, kind: &'static str) {
+        let expected = Step::Event { kind, id: Some(id), name: None, detail: None };
+        let position = self.position - 1;
+        self.halt(Halt::Diverged(Nondeterminism::new(position, expected, Step::NotOpen)));
+    }
+
+    /// The code used its context outside a turn.
+    pub(crate) fn refuse_foreign_call(&mut self) {
+        self.diverge(Step::Nothing, Step::ForeignCall);
     }
 
     /// The first reason to halt counts. Between turns there is one reason only: it is no turn.

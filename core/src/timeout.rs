@@ -33,6 +33,9 @@ impl OrchestrationContext {
     /// history, by a channel from another branch of the code: that it has whenever it looks. It is
     /// the same at replay all the same.)
     ///
+    /// A [cancel](Self::shielded) reaches what the future awaits, and not the limit: that goes on
+    /// holding for what the future does about it, shielded clean-up for instance.
+    ///
     /// A duration of zero gives the future what is there already: its timer fires behind the turn
     /// that sets it. A duration over [`MAX_TIMER`](crate::limits::MAX_TIMER) fails the instance.
     ///
@@ -68,7 +71,7 @@ impl OrchestrationContext {
     ) -> impl Future<Output = Result<F::Output, TimedOut>> + use<F> {
         let shared = self.shared().clone();
         // Dropped in this order, polled or not: that is a part of the history.
-        let parts = (future, self.schedule_timer(after));
+        let parts = (future, self.shielded().schedule_timer(after));
         async move {
             let (future, mut timer) = parts;
             let mut future = pin!(future);

@@ -20,7 +20,8 @@ enum Open {
 
 /// Reads a history turn by turn, and refuses what no execution can have written: completions
 /// without a schedule, second completions, ids or times out of order, turns that are not one input
-/// and its outputs, keys that were carried over not at the beginning, anything behind the end.
+/// and its outputs, keys that were carried over not at the beginning, a second cancel, an end by a
+/// cancel that nobody requested, steps of the code while it is suspended, anything behind the end.
 #[derive(Debug, Default)]
 pub(crate) struct WellFormed {
     position: u64,
@@ -28,6 +29,8 @@ pub(crate) struct WellFormed {
     at: Timestamp,
     last_id: u64,
     open: BTreeMap<CorrelationId, Open>,
+    cancelled: bool,
+    suspended: bool,
     ended: bool,
 }
 
@@ -43,6 +46,7 @@ impl WellFormed {
         for (index, event) in turn.events.iter().enumerate() {
             self.check_place(index, event)?;
             self.check_correlation(event)?;
+            self.check_interrupt(event)?;
             self.ended |= event.is_terminal();
             self.position += 1;
         }
@@ -65,6 +69,32 @@ impl WellFormed {
         } else {
             Ok(())
         }
+    }
+
+    /// Cancels, suspensions, and what they do not allow.
+    fn check_interrupt(&mut self, event: &Event) -> Result<(), MalformedHistory> {
+        match event {
+            Event::CancelRequested { .. } if self.cancelled => {
+                return Err(self.malformed("one cancel only", event));
+            }
+            Event::CancelRequested { .. } => self.cancelled = true,
+            Event::ExecutionCancelled { .. } if !self.cancelled => {
+                return Err(self.malformed("a cancel before an end by it", event));
+            }
+            Event::ExecutionSuspended { .. } if !self.suspended => self.suspended = true,
+            Event::ExecutionResumed if self.suspended => self.suspended = false,
+            Event::ExecutionSuspended { .. } | Event::ExecutionResumed => {
+                let expected = if self.suspended { "no second suspension" } else { "a suspension" };
+                return Err(self.malformed(expected, event));
+            }
+            // A limit that an input passes needs no code.
+            Event::ExecutionFailed { .. } => {}
+            event if self.suspended && !event.is_input() => {
+                return Err(self.malformed("no step while it is suspended", event));
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn check_correlation(&mut self, event: &Event) -> Result<(), MalformedHistory> {

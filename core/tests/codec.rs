@@ -19,7 +19,13 @@ use reenact_core::{
 
 /// An event of each kind, in the order of the kinds.
 fn every_event() -> Vec<Event> {
-    [events_of_the_first_version(), vec![status_set()], events_of_continue_as_new()].concat()
+    [
+        events_of_the_first_version(),
+        vec![status_set()],
+        events_of_continue_as_new(),
+        events_of_cancel_and_suspend(),
+    ]
+    .concat()
 }
 
 fn status_set() -> Event {
@@ -73,6 +79,24 @@ fn events_of_continue_as_new() -> Vec<Event> {
     ]
 }
 
+/// Those that came with cancels and suspensions.
+fn events_of_cancel_and_suspend() -> Vec<Event> {
+    vec![
+        Event::CancelRequested { reason: "no stock".into() },
+        Event::ExecutionCancelled { reason: "Keine Ware, schöne Grüße".into() },
+        Event::ExecutionSuspended { reason: String::new() },
+        Event::ExecutionResumed,
+    ]
+}
+
+/// Errors of the kinds that came with cancels.
+fn cancelled_errors() -> Vec<Event> {
+    let error = OrchestrationError::of_kind(OrchestrationErrorKind::Cancelled, "no stock");
+    let id = CorrelationId(7);
+    let of_activity = ActivityError::of_kind(ActivityErrorKind::Cancelled, "no stock");
+    vec![Event::ExecutionFailed { error }, Event::TaskFailed { id, error: of_activity }]
+}
+
 /// Further shapes of the same kinds: without options, and with each kind of error.
 fn further_events() -> Vec<Event> {
     let id = CorrelationId(0);
@@ -123,7 +147,9 @@ fn each_and_all(events: &[Event]) -> Vec<RecordedTurn> {
 fn turns_with_status() -> Vec<(RecordedTurn, Option<u64>)> {
     let numbers = [0, 250, 251, 65_536, u64::MAX].map(Some);
     let turns = numbers.map(|number| (turn(7, [status_set(), status_set()]), number));
-    let all = each_and_all(&every_event()).into_iter().map(|turn| (turn, Some(3)));
+    // Those that there were when it was written.
+    let known = [events_of_the_first_version(), vec![status_set()], events_of_continue_as_new()];
+    let all = each_and_all(&known.concat()).into_iter().map(|turn| (turn, Some(3)));
     turns.into_iter().chain(all).collect()
 }
 
@@ -185,6 +211,16 @@ fn what_version_1_wrote_of_continue_as_new_is_read_for_ever() {
     let encoded: Vec<_> =
         turns.iter().map(|turn| encode_turn(turn).expect("a turn encodes")).collect();
     let stored = fixture("turns_v1_continue_as_new.bin", &encoded);
+    assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns);
+    assert_eq!(encoded, stored, "and version 1 is still written like this");
+}
+
+#[test]
+fn what_version_1_wrote_of_cancels_and_suspensions_is_read_for_ever() {
+    let turns = each_and_all(&[events_of_cancel_and_suspend(), cancelled_errors()].concat());
+    let encoded: Vec<_> =
+        turns.iter().map(|turn| encode_turn(turn).expect("a turn encodes")).collect();
+    let stored = fixture("turns_v1_cancel.bin", &encoded);
     assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns);
     assert_eq!(encoded, stored, "and version 1 is still written like this");
 }

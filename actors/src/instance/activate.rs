@@ -59,7 +59,7 @@ impl InstanceState {
                 self.shard.dispatcher.dispatch(&self.instance, run, open);
                 self.phase = Phase::Live(Live { machine, run, summary });
             }
-            Err(reason) => self.park_at(reason, Some(summary)),
+            Err(reason) => self.park_at(reason, Some(summary), false),
         }
         Ok(())
     }

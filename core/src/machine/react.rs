@@ -32,32 +32,35 @@ impl Machine {
                 self.seed = seed;
                 let mut state = self.shared.lock();
                 state.random = SplitMix64::new(seed);
-                let Some(delay) = delay else {
-                    drop(state);
-                    return self.poll();
-                };
-                let fire_at = state.now + delay;
-                state.create_timer(CorrelationId::START, fire_at);
+                match delay {
+                    Some(delay) => {
+                        let fire_at = state.now + delay;
+                        state.delay_start(fire_at);
+                    }
+                    None => self.progress.woken = true,
+                }
                 drop(state);
-                self.halted()
+                self.go_on()
             }
             Event::TimerFired { id: CorrelationId::START } => {
-                self.complete(CorrelationId::START, DurableOutput::Timer);
-                let taken = self.shared.lock().buffer.take(CorrelationId::START);
+                let id = CorrelationId::START;
+                self.complete(id, DurableOutput::Timer, "TimerFired");
+                let taken = self.shared.lock().buffer.take(id);
                 drop(taken);
-                self.poll()
+                self.progress.woken = true;
+                self.go_on()
             }
             Event::TaskCompleted { id, output } => {
-                self.complete(id, DurableOutput::Task(Ok(output)));
-                self.poll_if_woken()
+                self.complete(id, DurableOutput::Task(Ok(output)), "TaskCompleted");
+                self.go_on()
             }
             Event::TaskFailed { id, error } => {
-                self.complete(id, DurableOutput::Task(Err(error)));
-                self.poll_if_woken()
+                self.complete(id, DurableOutput::Task(Err(error)), "TaskFailed");
+                self.go_on()
             }
             Event::TimerFired { id } => {
-                self.complete(id, DurableOutput::Timer);
-                self.poll_if_woken()
+                self.complete(id, DurableOutput::Timer, "TimerFired");
+                self.go_on()
             }
             Event::ExternalRaised { name, data, key } => {
                 let mut state = self.shared.lock();
@@ -65,13 +68,16 @@ impl Machine {
                 let waker = state.buffer.raise(name, Raised { position, data, key });
                 drop(state);
                 waker.into_iter().for_each(Waker::wake);
-                self.poll_if_woken()
+                self.go_on()
             }
             Event::EventKeysCarried { keys } => {
                 let known = &mut self.shared.lock().buffer.keys;
                 keys.iter().for_each(|key| known.remember(key));
                 Ok(())
             }
+            Event::CancelRequested { reason } => self.cancel(reason),
+            Event::ExecutionSuspended { .. } => self.suspend(),
+            Event::ExecutionResumed => self.resume(),
             Event::ExecutionTerminated { reason } => {
                 self.end(Outcome::Terminated { reason });
                 Ok(())
@@ -81,20 +87,19 @@ impl Machine {
         }
     }
 
-    fn complete(&self, id: CorrelationId, output: DurableOutput) {
+    fn complete(&self, id: CorrelationId, output: DurableOutput, event: &'static str) {
         let mut state = self.shared.lock();
         let position = state.position;
-        let waker = state.buffer.complete(id, position, output);
+        let Some(waker) = state.buffer.complete(id, position, output) else {
+            // At replay only: live, no such completion is admitted.
+            return state.complete_in_vain(id, event);
+        };
         drop(state);
         waker.into_iter().for_each(Waker::wake);
     }
 
-    fn poll_if_woken(&mut self) -> Result<(), ApplyError> {
-        if self.waker.take_woken() { self.poll() } else { Ok(()) }
-    }
-
     /// Polls until nothing is woken.
-    fn poll(&mut self) -> Result<(), ApplyError> {
+    pub(super) fn poll(&mut self) -> Result<(), ApplyError> {
         let waker = Waker::from(self.waker.clone());
         let mut idle = 0;
         let mut position = self.shared.lock().position;
@@ -106,6 +111,10 @@ impl Machine {
                 Some(Halt::Failed(error)) => {
                     drop(state);
                     return self.finish(Err(error));
+                }
+                Some(Halt::Cancelled(cancelled)) => {
+                    drop(state);
+                    return self.finish(Err(cancelled.into()));
                 }
                 Some(Halt::Continued { orchestration, input }) => {
                     drop(state);
@@ -164,12 +173,24 @@ impl Machine {
     }
 
     /// The code has come to its end.
-    fn finish(&mut self, result: Result<Payload, OrchestrationError>) -> Result<(), ApplyError> {
+    pub(super) fn finish(
+        &mut self,
+        result: Result<Payload, OrchestrationError>,
+    ) -> Result<(), ApplyError> {
         let event = match result {
             Ok(output) => Event::ExecutionCompleted { output },
-            Err(error) => Event::ExecutionFailed { error },
+            Err(error) => self.ended_by(error),
         };
         self.conclude(event)
+    }
+
+    /// Ending for a cancel is no failure, where one was requested.
+    fn ended_by(&self, error: OrchestrationError) -> Event {
+        let is_cancelled = error.kind() == OrchestrationErrorKind::Cancelled;
+        match self.cancel_requested().filter(|_| is_cancelled) {
+            Some(reason) => Event::ExecutionCancelled { reason },
+            None => Event::ExecutionFailed { error },
+        }
     }
 
     /// The code goes on as a new execution, if that can be.

@@ -36,6 +36,7 @@ impl Machine {
         };
         let state = self.shared.lock();
         let (instance, at) = (state.instance.clone(), state.now);
+        let cancelled = state.cancellation.as_ref().map(|come| come.cancelled.reason.clone());
         let events = state.buffer.untaken();
         let keys =
             state.buffer.keys.carried(events.iter().filter_map(|(_, raised)| raised.key.as_ref()));
@@ -45,10 +46,13 @@ impl Machine {
         };
         drop(state);
         let mut machine = Self::new(&self.code, instance, execution, self.config.clone());
-        let mut turns = Vec::with_capacity(2 + events.len());
+        let mut turns = Vec::with_capacity(3 + events.len());
         turns.push(machine.apply(Command::Start(self.next_start(input.clone())), at)?);
         if !keys.is_empty() {
             turns.push(machine.take_in(Event::EventKeysCarried { keys }, at)?);
+        }
+        if let Some(reason) = cancelled {
+            turns.push(machine.take_in(Event::CancelRequested { reason }, at)?);
         }
         for (name, Raised { data, key, .. }) in events {
             turns.push(machine.take_in(Event::ExternalRaised { name, data, key }, at)?);

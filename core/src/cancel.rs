@@ -1,0 +1,167 @@
+//! Being asked to end: how the code learns of it, and how it shields what must not be cut.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::task::Waker;
+
+use crate::context::OrchestrationContext;
+use crate::error::{ActivityError, ActivityErrorKind};
+use crate::future::{DurableFuture, DurableOutput};
+use crate::ids::CorrelationId;
+use crate::limits::MAX_CANCELLED_CALLS;
+use crate::slots::Scheduled;
+use crate::state::{Halt, Mode, State};
+
+/// Somebody has asked the instance to end. Returned from the orchestration, by `?` for instance, it
+/// ends the instance as cancelled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cancelled: {reason}")]
+pub struct Cancelled {
+    /// Why, in their words.
+    pub reason: String,
+}
+
+/// A cancel that has come.
+#[derive(Debug)]
+pub(crate) struct Cancellation {
+    pub(crate) cancelled: Cancelled,
+    /// Calls that it ended at once, in the turn under way.
+    calls: u32,
+}
+
+/// # Cancellation
+/// A cancel asks; the code decides. When one comes, everything that is open ends at once:
+///
+/// | what is open | ends with |
+/// |---|---|
+/// | an activity | an error of kind [`ActivityErrorKind::Cancelled`]; it is told, and its result no longer counts |
+/// | a wait for an event | [`EventError::Cancelled`](crate::EventError::Cancelled); the event goes to the next wait |
+/// | a timer | `()`, early: look behind it with [`check_cancelled`](Self::check_cancelled) |
+///
+/// What was complete before stays complete. From then on every new call ends at once in the same
+/// way, and leaves no trace in the history. So code that hands errors on by `?` ends at its next
+/// call; an orchestration whose error is of kind
+/// [`Cancelled`](crate::OrchestrationErrorKind::Cancelled) then ends as cancelled. One that returns a
+/// value has completed, and one that returns another error has failed: a cancel does not change what
+/// the code says. More than [`MAX_CANCELLED_CALLS`] of such calls in one turn end the instance as
+/// cancelled.
+///
+/// Not touched are what a [shielded](Self::shielded) context does, the time limits of
+/// [`timeout`](Self::timeout), [`side_effect`](Self::side_effect), [`set_status`](Self::set_status),
+/// [`trace`](Self::trace), and [`continue_as_new`](Self::continue_as_new): the next execution is
+/// cancelled from its beginning. A second cancel changes nothing.
+impl OrchestrationContext {
+    /// The same context behind a shield: what is called or scheduled on it is not touched by a
+    /// cancel, whether that comes before or after. For clean-up and compensation, and for steps that
+    /// must not be cut.
+    ///
+    /// ```
+    /// # use reenact_core::{Executor, OrchestrationCode, OrchestrationContext, OrchestrationError};
+    /// # use reenact_core::Outcome;
+    /// async fn trip(ctx: OrchestrationContext, _: ()) -> Result<(), OrchestrationError> {
+    ///     let () = ctx.call_activity_by_name("book", "flight").await?;
+    ///     let paid: Result<(), _> = ctx.wait_external("Paid").await;
+    ///     if paid.is_err() {
+    ///         let () = ctx.shielded().call_activity_by_name("undo", "flight").await?;
+    ///     }
+    ///     Ok(paid?)
+    /// }
+    ///
+    /// let run = Executor::new(OrchestrationCode::new("trip", trip).unwrap())
+    ///     .activity("book", |_: String| Ok(()))
+    ///     .activity("undo", |_: String| Ok(()))
+    ///     .cancel_at("Paid", "they stay at home")
+    ///     .drive_to_completion(&())
+    ///     .unwrap();
+    /// assert_eq!(run.outcome, Outcome::Cancelled { reason: "they stay at home".into() });
+    /// ```
+    ///
+    /// Whether a call is shielded is no part of the history. Code that changes it where instances
+    /// have been cancelled may no longer fit their histories.
+    #[must_use]
+    pub fn shielded(&self) -> Self {
+        Self::of(self.shared().clone(), true)
+    }
+
+    /// Whether a cancel has come. The same behind a shield.
+    pub fn is_cancelled(&self) -> bool {
+        self.shared().lock().cancellation.is_some()
+    }
+
+    /// Goes on when no cancel has come; for code behind timers, and between steps of other kinds.
+    /// The same behind a shield.
+    ///
+    /// # Errors
+    /// [`Cancelled`] when one has come, with its reason.
+    pub fn check_cancelled(&self) -> Result<(), Cancelled> {
+        match &self.shared().lock().cancellation {
+            Some(cancellation) => Err(cancellation.cancelled.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// A future that is complete when a cancel has come; for races with what is shielded. It is no
+    /// event of the history. The same behind a shield.
+    ///
+    /// It counts among the durable futures that are
+    /// [outstanding](crate::limits::MAX_OUTSTANDING).
+    pub fn cancelled(&self) -> DurableFuture<()> {
+        let mut state = self.shared().lock();
+        if state.refuses(false).is_some() {
+            return DurableFuture::refused(state.position, DurableOutput::Cancelled, |_| ());
+        }
+        let id = state.schedule_cancellation();
+        drop(state);
+        DurableFuture::scheduled(self.shared().clone(), id, |_| ())
+    }
+}
+
+impl State {
+    /// Ends what is open and not shielded; gives the wakers to wake.
+    pub(crate) fn cancel_open(&mut self, reason: String) -> Vec<Waker> {
+        let cancelled = Cancelled { reason };
+        let (actions, wakers) = self.buffer.cancel(self.position, &cancelled);
+        actions.into_iter().for_each(|action| self.act(action));
+        self.cancellation = Some(Box::new(Cancellation { cancelled, calls: 0 }));
+        wakers
+    }
+
+    /// What a call of the code ends with at once, because a cancel has come.
+    pub(crate) fn refuses(&mut self, shielded: bool) -> Option<Cancelled> {
+        // A call that does not count is told so in another place.
+        let counts = self.halt.is_none() && matches!(self.mode, Mode::Live | Mode::Replay(_));
+        let cancellation = self.cancellation.as_mut().filter(|_| counts && !shielded)?;
+        cancellation.calls += 1;
+        let cancelled = cancellation.cancelled.clone();
+        if cancellation.calls > MAX_CANCELLED_CALLS {
+            self.halt = Some(Halt::Cancelled(cancelled));
+            return None;
+        }
+        Some(cancelled)
+    }
+
+    /// Another turn begins.
+    pub(crate) fn forget_refusals(&mut self) {
+        if let Some(cancellation) = &mut self.cancellation {
+            cancellation.calls = 0;
+        }
+    }
+
+    fn schedule_cancellation(&mut self) -> CorrelationId {
+        self.last_cancellation += 1;
+        let id = CorrelationId::of_cancellation(self.last_cancellation);
+        match self.mode {
+            Mode::Between => self.refuse_foreign_call(),
+            _ if self.halt.is_none() => self.buffer_slot(id, Scheduled::Cancellation, false),
+            _ => {}
+        }
+        id
+    }
+}
+
+impl From<&Cancelled> for ActivityError {
+    fn from(cancelled: &Cancelled) -> Self {
+        Self::of_kind(ActivityErrorKind::Cancelled, &cancelled.reason)
+    }
+}
