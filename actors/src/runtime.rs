@@ -79,8 +79,13 @@ impl Runtime {
         let limits = registry.activity_limits(&options.max_activities_of)?;
         let registry = Arc::new(registry);
         let routes = Routes::new(provider.shards());
-        let workers =
-            Workers::new(registry.clone(), routes.clone(), options.max_activities.max(1), limits);
+        let workers = Workers::new(
+            registry.clone(),
+            routes.clone(),
+            provider.timers(),
+            options.max_activities.max(1),
+            limits,
+        );
         let admission = Admission::new(
             options.max_messages.max(1),
             options.max_instances.max(1),

@@ -45,6 +45,11 @@ pub enum ActivityErrorKind {
     /// The output does not encode, is too large, or does not decode into the type that the
     /// orchestration asked for.
     InvalidOutput,
+    /// It took longer than its [options](crate::ActivityOptions) allow, or its heartbeat was missed;
+    /// the message says which. Another attempt can help.
+    TimedOut,
+    /// The [options](crate::ActivityOptions) of the call cannot be; nothing was recorded.
+    InvalidOptions,
 }
 
 impl ActivityError {
@@ -81,9 +86,10 @@ impl ActivityError {
         self.kind
     }
 
-    /// Whether another attempt can help: errors returned as retryable, and panics.
+    /// Whether another attempt can help: errors returned as retryable, panics and time-outs.
     pub fn is_retryable(&self) -> bool {
-        matches!(self.kind, ActivityErrorKind::Retryable | ActivityErrorKind::Panicked)
+        use ActivityErrorKind::{Panicked, Retryable, TimedOut};
+        matches!(self.kind, Retryable | Panicked | TimedOut)
     }
 
     /// The message for people.
@@ -111,6 +117,10 @@ impl fmt::Display for ActivityError {
             }
             ActivityErrorKind::InvalidOutput => {
                 write!(f, "the activity's output is not valid: {}", self.message)
+            }
+            ActivityErrorKind::TimedOut => write!(f, "the activity timed out: {}", self.message),
+            ActivityErrorKind::InvalidOptions => {
+                write!(f, "the activity's options are not valid: {}", self.message)
             }
         }
     }

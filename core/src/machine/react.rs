@@ -55,6 +55,16 @@ impl Machine {
                 self.complete(id, DurableOutput::Task(Err(error)));
                 self.poll_if_woken()
             }
+            Event::TaskAttemptFailed { id, attempt, error, retry_at } => {
+                let mut state = self.shared.lock();
+                state.buffer.attempt_failed(id, attempt, error, retry_at);
+                state.act(Action::CreateTimer { id, fire_at: retry_at });
+                Ok(())
+            }
+            Event::TaskHeartbeat { id, details } => {
+                self.shared.lock().buffer.heartbeat(id, details);
+                Ok(())
+            }
             Event::TimerFired { id } => {
                 self.complete(id, DurableOutput::Timer);
                 self.poll_if_woken()
@@ -84,6 +94,8 @@ impl Machine {
     fn complete(&self, id: CorrelationId, output: DurableOutput) {
         let mut state = self.shared.lock();
         let position = state.position;
+        let over = state.buffer.end_actions(id, state.now);
+        over.into_iter().for_each(|action| state.act(action));
         let waker = state.buffer.complete(id, position, output);
         drop(state);
         waker.into_iter().for_each(Waker::wake);
