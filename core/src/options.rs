@@ -319,8 +319,8 @@ impl RecordedRetry {
         let micros = self.full_delay(attempt);
         // 32 bits of the chance are as fine as anybody needs.
         let part = u128::from(self.jitter) * u128::from(chance >> 32);
-        let less = u128::from(micros) * part / (1_000 << 32);
-        Duration::from_micros(micros - u64::try_from(less).unwrap_or(micros))
+        let less = u128::from(micros).saturating_mul(part) / (1_000 << 32);
+        Duration::from_micros(micros.saturating_sub(u64::try_from(less).unwrap_or(micros)))
     }
 
     /// In microseconds. Whole numbers, so that it is the same on every machine.
@@ -333,7 +333,7 @@ impl RecordedRetry {
         // The shortest delay with the smallest factor gets to the longest in some ten thousand steps;
         // one that does not grow needs none.
         while left > 0 && delay < cap && delay > 0 && self.factor > 1_000 {
-            delay = delay * u128::from(self.factor) / 1_000;
+            delay = delay.saturating_mul(u128::from(self.factor)) / 1_000;
             left -= 1;
         }
         u64::try_from(delay.min(cap) >> FRACTION).unwrap_or(u64::MAX)
@@ -471,6 +471,21 @@ mod tests {
         assert!(least >= Duration::from_secs(8) && least < Duration::from_millis(8_001));
         let all = policy().jitter(1.0).recorded();
         assert!(all.delay(1, u64::MAX) < Duration::from_micros(2));
+    }
+
+    #[test]
+    fn no_numbers_that_are_read_make_it_panic() {
+        for (factor, jitter) in [(u32::MAX, u32::MAX), (0, u32::MAX), (1_001, 0)] {
+            let max = Duration::MAX;
+            let (first_delay, max_delay, deadline) = (max, max, Some(max));
+            let max_attempts = u32::MAX;
+            let rotten =
+                RecordedRetry { max_attempts, first_delay, factor, max_delay, jitter, deadline };
+            let short = RecordedRetry { first_delay: Duration::from_micros(1), ..rotten.clone() };
+            for chance in [0, u64::MAX] {
+                let _ = (rotten.delay(u32::MAX, chance), short.delay(u32::MAX, chance));
+            }
+        }
     }
 
     #[test]

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use instance::{Instance, code, name, payload, raise, seconds, task, terminate};
+use reenact_core::limits::{MAX_HISTORY_BYTES, MAX_PAYLOAD_BYTES};
 use reenact_core::{
     Action, ActivityError, ActivityErrorKind, ActivityOptions, AttemptTerms, Command,
     CorrelationId, DurableFuture, MachineConfig, NamedActivity, OrchestrationCode,
-    OrchestrationContext, RetryPolicy,
+    OrchestrationContext, Payload, RetryPolicy,
 };
 
 const ID: CorrelationId = CorrelationId(1);
@@ -423,4 +424,43 @@ fn an_activity_without_options_has_heartbeats_too() {
     instance.fail(1, busy());
     assert_eq!(instance.output::<Result<u64, String>>(), Err("busy".into()));
     instance.assert_replays_from_every_point();
+}
+
+#[test]
+fn what_was_superseded_counts_for_no_limit() {
+    let megabyte = Payload::from_bytes(vec![b'1'; MAX_PAYLOAD_BYTES]).expect("at the limit");
+    let mut instance = started(policy(u32::MAX));
+    for beat in 0..MAX_HISTORY_BYTES / MAX_PAYLOAD_BYTES as u64 + 1 {
+        let details = megabyte.clone();
+        let beaten = Command::RecordHeartbeat { id: ID, attempt: 1, details };
+        assert!(instance.apply(beaten).outcome.is_none(), "heartbeat {beat}");
+    }
+    for attempt in 0..9 {
+        let large = busy().with_details(&"x".repeat(MAX_PAYLOAD_BYTES - 2));
+        assert!(instance.fail(1, large).outcome.is_none(), "attempt {attempt}");
+    }
+    assert_eq!(instance.machine.history().len(), 5);
+    instance.complete(1, 7);
+    assert_eq!(instance.output::<Result<u64, String>>(), Ok(7));
+    instance.assert_replays();
+}
+
+#[test]
+fn a_difference_is_named_by_its_place_whether_something_was_superseded_or_not() {
+    let code = |second: &'static str| {
+        code(move |ctx: OrchestrationContext, ()| async move {
+            call(&ctx, policy(9)).await?;
+            Ok(task(&ctx, second).await?)
+        })
+    };
+    let mut old = Instance::start(code("b"), ());
+    (1..=4).for_each(|_| drop(old.fail(1, busy())));
+    old.complete(1, 7);
+    let full: Vec<_> = old.answers().map(|answer| answer.recorded.clone()).collect();
+    let place = |turns: &[_]| {
+        let replayed = Instance::try_replay(&code("c"), &old.config, turns);
+        instance::divergence(replayed).position
+    };
+    assert_ne!(full, old.turns());
+    assert_eq!((place(&full), place(old.turns())), (8, 8));
 }
