@@ -94,18 +94,20 @@ pub use client::{Client, RaiseEvent};
 pub use handle::InstanceHandle;
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
-    Activity, ActivityContext, Error, ExternalEvent, HostOptions, ParkReason, Result, Retention,
-    Unfit, WhenBusy,
+    Activity, ActivityContext, Error, ExternalEvent, HeartbeatError, HostOptions, ParkReason,
+    Result, Retention, Unfit, WhenBusy,
 };
 pub use reenact_core::{
-    Action, ActivityCatalog, ActivityDefinition, ActivityError, ActivityErrorKind, ApplyError,
-    Cancelled, CatchPanic, Command, CorrelationId, DriveError, DurableFuture, DurableOutput, Event,
-    EventError, EventKey, Events, ExecutionId, Executor, ForeignWakeHook, History, HistoryEvent,
-    InstanceId, InvalidName, Machine, MachineConfig, MalformedHistory, Name, Nondeterminism,
-    Orchestration, OrchestrationCode, OrchestrationContext, OrchestrationError,
-    OrchestrationErrorKind, Outcome, Payload, PayloadError, Receipt, RecordedTurn, Refusal,
-    Rejected, ReplayError, Run, RunTurnError, Sealed, ShardId, Start, Step, Successor, TimedOut,
-    Timestamp, Turn, Uuid, WhenAny, Winner, codec, limits, run_turn,
+    Action, ActivityCatalog, ActivityDefinition, ActivityError, ActivityErrorKind, ActivityOptions,
+    ApplyError, AttemptTerms, Cancelled, CatchPanic, Command, CorrelationId, DriveError,
+    DurableFuture, DurableOutput, Event, EventError, EventKey, Events, ExecutionId, Executor,
+    ForeignWakeHook, History, HistoryEvent, InstanceId, InvalidName, InvalidOptions, Machine,
+    MachineConfig, MalformedHistory, Name, NamedActivity, Nondeterminism, OpenActivities,
+    OpenActivity, Orchestration, OrchestrationCode, OrchestrationContext, OrchestrationError,
+    OrchestrationErrorKind, Outcome, Payload, PayloadError, Receipt, RecordedOptions,
+    RecordedRetry, RecordedTurn, Refusal, Rejected, ReplayError, RetryPolicy, Run, RunTurnError,
+    Sealed, ShardId, Start, Step, Successor, TimedOut, Timestamp, Turn, Uuid, WhenAny, Winner,
+    WithOptions, codec, limits, run_turn,
 };
 pub use reenact_macros::{activity, orchestration};
 pub use reenact_providers as providers;

@@ -2,7 +2,7 @@
 
 use reenact_actors::{ParkReason, Snapshot};
 use reenact_core::{
-    ExecutionId, InstanceId, Name, OrchestrationError, Outcome, Payload, Timestamp,
+    ExecutionId, InstanceId, Name, OpenActivity, OrchestrationError, Outcome, Payload, Timestamp,
 };
 use reenact_providers::InstanceState;
 use serde::de::DeserializeOwned;
@@ -34,11 +34,16 @@ pub struct InstanceStatus {
     pub custom_status: Option<Payload>,
     /// How it ended, if it has.
     pub outcome: Option<Outcome>,
+    /// The activities that are open, in the order in which they were scheduled: which attempt is under
+    /// way, what the one before failed with, when the next begins, how far it said it is. The first
+    /// [`MAX_ACTIVITIES_SHOWN`](reenact_core::limits::MAX_ACTIVITIES_SHOWN) of them. Of an instance
+    /// that goes on meanwhile they may be a moment newer than the rest.
+    pub activities: Vec<OpenActivity>,
 }
 
 impl InstanceStatus {
     pub(crate) fn new(snapshot: Snapshot) -> Self {
-        let Snapshot { summary, outcome, status, parked, .. } = snapshot;
+        let Snapshot { summary, outcome, status, parked, activities, .. } = snapshot;
         Self {
             id: summary.instance,
             execution: summary.execution,
@@ -50,6 +55,7 @@ impl InstanceStatus {
             history_length: summary.events,
             custom_status: status,
             outcome,
+            activities,
         }
     }
 

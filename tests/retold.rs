@@ -11,7 +11,7 @@ mod retold;
 use kit::HOUR;
 use reenact::prelude::*;
 
-use retold::Step::{Cancel, Complete, Pass, Raise, Resume, Suspend};
+use retold::Step::{Cancel, Complete, Fail, Pass, Raise, Resume, Suspend};
 use retold::{Scenario, WORK};
 
 fn work(ctx: &OrchestrationContext, input: u64) -> DurableFuture<Result<u64, ActivityError>> {
@@ -200,4 +200,26 @@ async fn a_cancel_during_a_suspension() {
     let steps = [Suspend("audit"), Complete(1), Cancel("fraud"), Resume, Complete(2)];
     let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
     assert_eq!(told.output::<u64>(), 10);
+}
+
+#[tokio::test]
+async fn activities_that_are_tried_again_while_others_go_on() {
+    let retried = |ctx: &OrchestrationContext, input: u64| {
+        let policy = RetryPolicy::new(3).first_delay(Duration::ZERO);
+        let work = NamedActivity::new(WORK).with(ActivityOptions::new().retry(policy));
+        ctx.schedule_activity_by_name::<_, u64>(work, &input)
+    };
+    let code = move |ctx: OrchestrationContext| async move {
+        let (one, other) = (retried(&ctx, 1), retried(&ctx, 2));
+        let event: u64 = ctx.wait_external("Go").await?;
+        let one = one.await.map_err(|error| error.to_string());
+        Ok((one, other.await?, work(&ctx, event).await?))
+    };
+    // The one fails for good with its third attempt; the other has its second.
+    let steps = [Fail(1), Fail(2), Raise("Go", 5), Fail(1), Complete(2), Fail(1), Complete(4)];
+    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    let output = told.output::<(Result<u64, String>, u64, u64)>();
+    assert_eq!(output, (Err("not yet".into()), 20, 50));
+    let failed = told.events().iter().filter(|e| e.starts_with("TaskAttemptFailed #1")).count();
+    assert_eq!(failed, 2, "the log has what the history does not show any more");
 }

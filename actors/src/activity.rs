@@ -3,20 +3,21 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 
 use futures_util::task::AtomicWaker;
 use reenact_core::{
-    ActivityDefinition, ActivityError, ActivityErrorKind, CorrelationId, InstanceId, InvalidName,
-    Name, Payload, PayloadError, Timestamp,
+    ActivityDefinition, ActivityError, ActivityErrorKind, AttemptTerms, CorrelationId, InstanceId,
+    InvalidName, Name, Payload, PayloadError, Timestamp,
 };
 use reenact_providers::TimerScheduler;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
+use crate::heartbeat::{Line, Pulse};
 use crate::run::Run;
 
 /// A typed activity with its code. `#[activity]` writes this for an `async fn`.
@@ -38,6 +39,11 @@ pub struct ActivityContext {
 struct Call {
     key: ActivityCall,
     name: Name,
+    attempt: u32,
+    terms: Option<Box<AttemptTerms>>,
+    pulse: Pulse,
+    /// Whether its end was told.
+    told: AtomicBool,
     cancellation: Cancellation,
 }
 
@@ -47,6 +53,13 @@ pub(crate) struct ActivityCall {
     pub(crate) instance: InstanceId,
     pub(crate) run: Run,
     pub(crate) id: CorrelationId,
+}
+
+/// One attempt of a call.
+pub(crate) struct Attempt {
+    pub(crate) name: Name,
+    pub(crate) number: u32,
+    pub(crate) terms: Option<Box<AttemptTerms>>,
 }
 
 /// A flag that can be awaited; and the end of all patience.
@@ -62,11 +75,15 @@ struct Cancellation {
 }
 
 impl ActivityContext {
-    pub(crate) fn new(key: ActivityCall, name: Name) -> Self {
-        Self { call: Arc::new(Call { key, name, cancellation: Cancellation::default() }) }
+    pub(crate) fn new(key: ActivityCall, attempt: Attempt, line: Weak<Line>) -> Self {
+        let Attempt { name, number, terms } = attempt;
+        let (pulse, told) = (Pulse::new(line), AtomicBool::new(false));
+        let cancellation = Cancellation::default();
+        let call = Call { key, name, attempt: number, terms, pulse, told, cancellation };
+        Self { call: Arc::new(call) }
     }
 
-    /// The same for every run of this call, and no other call's: hand it to the services that you
+    /// The same for every run and every attempt of this call, and no other call's: hand it to the services that you
     /// call, so that they do the work once.
     pub fn idempotency_key(&self) -> String {
         let ActivityCall { instance, run, id } = &self.call.key;
@@ -88,10 +105,23 @@ impl ActivityContext {
         &self.call.name
     }
 
+    /// Which attempt this is, by the call's [policy](reenact_core::RetryPolicy); the first is 1. An
+    /// attempt that a crash or a shutdown cut off runs again under the same number.
+    pub fn attempt(&self) -> u32 {
+        self.call.attempt
+    }
+
+    /// The details of the newest [heartbeat](Self::heartbeat) that is recorded, when there are any and
+    /// they are a `T`: of an attempt before this one, or of this one before a crash.
+    pub fn heartbeat_details<T: DeserializeOwned>(&self) -> Option<T> {
+        self.terms()?.details.as_ref()?.decode().ok()
+    }
+
     /// Whether nobody waits for the result any more: the orchestration dropped the future, the
-    /// instance was cancelled or has ended, or the host's shutdown deadline has passed. Clean up and
-    /// return then: after [`HostOptions::cancellation_grace`](crate::HostOptions::cancellation_grace)
-    /// the activity is dropped.
+    /// instance was cancelled or has ended, the attempt took too long, or the host's shutdown deadline
+    /// has passed. Clean up and return then: after
+    /// [`HostOptions::cancellation_grace`](crate::HostOptions::cancellation_grace) the activity is
+    /// dropped, and at once when its next attempt begins.
     pub fn is_cancelled(&self) -> bool {
         self.call.cancellation.requested.load(Ordering::Acquire)
     }
@@ -110,6 +140,24 @@ impl ActivityContext {
 
     pub(crate) fn call(&self) -> &ActivityCall {
         &self.call.key
+    }
+
+    pub(crate) fn terms(&self) -> Option<&AttemptTerms> {
+        self.call.terms.as_deref()
+    }
+
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.call.pulse
+    }
+
+    /// Whether it is the same attempt, and not only the same call.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.call, &other.call)
+    }
+
+    /// Whoever is first to ask tells the end of the attempt.
+    pub(crate) fn may_tell(&self) -> bool {
+        !self.call.told.swap(true, Ordering::AcqRel)
     }
 
     /// Drops the activity at its next await.
@@ -260,7 +308,8 @@ mod tests {
             run: Run::of(&machine),
             id: CorrelationId(3),
         };
-        ActivityContext::new(key, Name::new("charge").unwrap())
+        let attempt = Attempt { name: Name::new("charge").unwrap(), number: 1, terms: None };
+        ActivityContext::new(key, attempt, Weak::new())
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use ractor::ActorRef;
 use reenact_core::{Action, InstanceId};
 
-use crate::activity::ActivityCall;
+use crate::activity::{ActivityCall, Attempt};
 use crate::error::{Error, ParkReason};
 use crate::routes::Routes;
 use crate::run::Run;
@@ -40,7 +40,10 @@ impl Dispatcher {
         let call = |id| ActivityCall { instance: instance.clone(), run, id };
         let timer = |id| Timer { instance: instance.clone(), fire: Some((run, id)) };
         match action {
-            Action::CallActivity { id, name, input } => self.workers.submit(call(id), name, input),
+            Action::CallActivity { id, name, input, attempt, terms } => {
+                let attempt = Attempt { name, number: attempt, terms };
+                self.workers.submit(call(id), attempt, input);
+            }
             Action::CancelActivity { id } => self.workers.cancel(&call(id)),
             Action::CreateTimer { id, fire_at } => {
                 self.tell_timers(TimerMessage::Arm(fire_at, timer(id)));

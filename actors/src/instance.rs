@@ -6,9 +6,10 @@ mod turns;
 use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use reenact_core::{InstanceId, Machine, Timestamp};
+use reenact_core::limits::MAX_ACTIVITIES_SHOWN;
+use reenact_core::{InstanceId, Machine, OpenActivity, Timestamp};
 use reenact_providers::InstanceSummary;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::error::{Error, ParkReason};
 use crate::message::{ExternalEvent, InstanceMessage, Internal, RuntimeMessage};
@@ -157,8 +158,10 @@ impl InstanceState {
             InstanceMessage::Resume { reply } => self.apply(Command::Resume, reply),
             InstanceMessage::Runtime(RuntimeMessage(message)) => match message {
                 Internal::CompleteTask { run, id, result, known } if self.is_current(run) => {
-                    self.apply(Command::CompleteTask { id, result }, None);
-                    drop(known);
+                    self.complete_task(id, result, known);
+                }
+                Internal::RecordHeartbeat { run, id, attempt, details } if self.is_current(run) => {
+                    self.apply(Command::RecordHeartbeat { id, attempt, details }, None);
                 }
                 Internal::FireTimer { run, id } if self.is_current(run) => {
                     self.apply(Command::FireTimer { id }, None);
@@ -168,8 +171,11 @@ impl InstanceState {
                     drop(asked);
                 }
                 Internal::ForeignWake => self.park_if_misled(),
+                Internal::OpenActivities(reply) => self.tell_open_activities(reply),
                 // For a run that is over, or nothing to do but to be here.
-                Internal::CompleteTask { .. } | Internal::FireTimer { .. } => {}
+                Internal::CompleteTask { .. }
+                | Internal::RecordHeartbeat { .. }
+                | Internal::FireTimer { .. } => {}
                 Internal::Activate | Internal::Start(_) => {}
             },
         }
@@ -197,6 +203,12 @@ impl InstanceState {
         }
     }
 
+    fn tell_open_activities(&self, reply: oneshot::Sender<Vec<OpenActivity>>) {
+        let Phase::Live(live) = &self.phase else { return };
+        let open = live.machine.open_activities(MAX_ACTIVITIES_SHOWN);
+        self.shard.make_durable(Entry::Open(reply, open));
+    }
+
     fn refuse(&self, message: InstanceMessage, error: Error) {
         if let Some(reply) = message.reply() {
             self.answer(reply.no(error));
@@ -218,7 +230,7 @@ impl InstanceState {
 
     fn passivate_if_idle(&self, myself: &ActorRef<InstanceMessage>, then: Timestamp) {
         let Phase::Live(live) = &self.phase else { return };
-        if self.last_used <= then && !live.machine.has_open_tasks() {
+        if self.last_used <= then && !live.machine.has_open_tasks(self.shard.clock.now()) {
             // What comes from now on brings it back, behind what is handled before the end. An
             // actor that is draining already needs no second word.
             let _ = myself.drain();

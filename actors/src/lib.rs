@@ -31,6 +31,7 @@ mod admission;
 mod context;
 mod dispatcher;
 mod error;
+mod heartbeat;
 mod host;
 mod instance;
 mod log;
@@ -54,6 +55,7 @@ mod workers;
 
 pub use activity::{Activity, ActivityContext};
 pub use error::{Error, ParkReason, Result};
+pub use heartbeat::HeartbeatError;
 #[doc(hidden)]
 pub use message::RuntimeMessage;
 pub use message::{ExternalEvent, InstanceMessage, Reply};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ractor::{ActorRef, RpcReplyPort};
 use reenact_core::{
-    ActivityError, CorrelationId, EventKey, InstanceId, Name, Payload, Receipt, Start, Timestamp,
+    ActivityError, CorrelationId, EventKey, InstanceId, Name, OpenActivity, Payload, Receipt,
+    Start, Timestamp,
 };
 use reenact_providers::ProviderError;
 use serde::Serialize;
@@ -183,8 +184,14 @@ pub(crate) enum Internal {
         run: Run,
         id: CorrelationId,
         result: Result<Payload, ActivityError>,
-        /// The call is not taken again before this is handled.
+        /// The attempt is not taken again before this is durable.
         known: KnownCall,
+    },
+    RecordHeartbeat {
+        run: Run,
+        id: CorrelationId,
+        attempt: u32,
+        details: Payload,
     },
     FireTimer {
         run: Run,
@@ -194,6 +201,8 @@ pub(crate) enum Internal {
     PassivateIfIdleSince(Timestamp, Asked),
     /// Something woke the code from outside a turn.
     ForeignWake,
+    /// Which activities are open? Told when that is durable.
+    OpenActivities(oneshot::Sender<Vec<OpenActivity>>),
 }
 
 /// Held by a question that is under way.

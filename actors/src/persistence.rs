@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use reenact_core::{Action, InstanceId, Receipt, Sealed, ShardId};
+use reenact_core::{Action, InstanceId, OpenActivity, Receipt, Sealed, ShardId};
 use reenact_providers::limits::MAX_BATCH_BYTES;
 use reenact_providers::{Batch, Epoch, HistoryStore, ProviderError, TimerScheduler, TurnRecord};
 use tokio::sync::oneshot;
@@ -20,6 +20,7 @@ use crate::error::{Error, ParkReason};
 use crate::message::{Answer, ShardMessage};
 use crate::run::Run;
 use crate::task::Task;
+use crate::workers::KnownCall;
 use append::append;
 
 pub(crate) use inbox::Inbox;
@@ -83,10 +84,12 @@ impl ractor::Message for PersistenceMessage {}
 pub(crate) struct PendingTurn {
     pub(crate) instance: InstanceId,
     pub(crate) run: Run,
-    /// `None` once it is in an append.
+    /// `None` once it is in an append, and where nothing is to be appended.
     pub(crate) record: Option<TurnRecord>,
     pub(crate) actions: Sealed<Vec<Action>>,
     pub(crate) answer: Option<Answer>,
+    /// The attempt of an activity that ended in it.
+    pub(crate) known: Option<KnownCall>,
     /// The turns in which the next execution begins, when this one continues as new: never in another
     /// append.
     pub(crate) successor: Vec<PendingTurn>,
@@ -101,6 +104,8 @@ pub(crate) enum Entry {
     Park(InstanceId, ParkReason),
     /// Told when what came before is durable.
     Barrier(oneshot::Sender<()>),
+    /// The activities of an instance that are open, as of what came before.
+    Open(oneshot::Sender<Vec<OpenActivity>>, Vec<OpenActivity>),
 }
 
 impl Actor for Persistence {
@@ -237,12 +242,17 @@ impl PersistenceState {
                 // Nobody may wait any more.
                 let _ = reply.send(());
             }
+            Entry::Open(reply, open) => {
+                let _ = reply.send(open);
+            }
         }
     }
 
     fn release_turn(&self, turn: PendingTurn, receipt: &Receipt) {
-        let PendingTurn { instance, run, actions, answer, successor, .. } = turn;
+        let PendingTurn { instance, run, actions, answer, known, successor, .. } = turn;
         self.dispatcher.dispatch(&instance, run, actions.release(receipt));
+        // Not before: what was asked for twice ahead of this turn is still not run twice.
+        drop(known);
         successor.into_iter().for_each(|turn| self.release_turn(turn, receipt));
         // Whoever is told finds it done.
         if let Some(answer) = answer {
@@ -283,7 +293,9 @@ impl Entry {
     pub(crate) fn message(&self) -> PersistenceMessage {
         match self {
             Self::Turn(_) => PersistenceMessage::Append,
-            Self::Answer(_) | Self::Park(..) | Self::Barrier(_) => PersistenceMessage::AppendNow,
+            Self::Answer(_) | Self::Park(..) | Self::Barrier(_) | Self::Open(..) => {
+                PersistenceMessage::AppendNow
+            }
         }
     }
 
@@ -291,7 +303,7 @@ impl Entry {
     fn turns(&self) -> usize {
         match self {
             Self::Turn(turn) => 1 + turn.successor.len(),
-            Self::Answer(_) | Self::Park(..) | Self::Barrier(_) => 1,
+            Self::Answer(_) | Self::Park(..) | Self::Barrier(_) | Self::Open(..) => 1,
         }
     }
 
@@ -300,7 +312,7 @@ impl Entry {
             Self::Turn(turn) => {
                 turn.bytes() + turn.successor.iter().map(PendingTurn::bytes).sum::<usize>()
             }
-            Self::Answer(_) | Self::Park(..) | Self::Barrier(_) => 0,
+            Self::Answer(_) | Self::Park(..) | Self::Barrier(_) | Self::Open(..) => 0,
         }
     }
 
@@ -316,7 +328,7 @@ impl Entry {
         let answer = match self {
             Self::Turn(turn) => turn.answer,
             Self::Answer(answer) => Some(answer),
-            Self::Park(..) | Self::Barrier(_) => None,
+            Self::Park(..) | Self::Barrier(_) | Self::Open(..) => None,
         };
         if let Some(answer) = answer {
             answer.refuse(Error::Store { source: error.clone() });

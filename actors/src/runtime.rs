@@ -29,7 +29,7 @@ use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::snapshot::Snapshot;
 use crate::waiters::Waiters;
-use crate::workers::{Grace, Workers};
+use crate::workers::Workers;
 use seeds::Seeds;
 
 /// What a shutdown has at least for what is under way, when its activities took all of its time.
@@ -83,7 +83,8 @@ impl Runtime {
         let workers = Workers::new(
             registry.clone(),
             routes.clone(),
-            Grace { time: options.cancellation_grace, clock: provider.timers() },
+            provider.timers(),
+            options.cancellation_grace,
             options.max_activities.max(1),
             limits,
         );

@@ -1,10 +1,18 @@
 //! How an instance is, as far as it is durable.
 
-use reenact_core::{Event, InstanceId, Outcome, Payload, RecordedTurn, codec};
+use reenact_core::limits::MAX_ACTIVITIES_SHOWN;
+use reenact_core::{
+    Event, InstanceId, OpenActivities, OpenActivity, Outcome, Payload, RecordedTurn, codec,
+};
 use reenact_providers::{InstanceState, InstanceSummary, ProviderError, StoredTurn};
+use tokio::sync::oneshot;
 
 use crate::context::HostContext;
 use crate::error::{Error, ParkReason, Result};
+use crate::message::Internal;
+
+/// Turns that are read from the store at a time.
+const TURNS_PER_READ: usize = 4_096;
 
 /// How an instance is, as far as it is durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +25,9 @@ pub struct Snapshot {
     pub status: Option<Payload>,
     /// Why it does not go on, if this host has parked it.
     pub parked: Option<ParkReason>,
+    /// The activities that are open: the first
+    /// [`MAX_ACTIVITIES_SHOWN`].
+    pub activities: Vec<OpenActivity>,
 }
 
 impl HostContext {
@@ -32,7 +43,8 @@ impl HostContext {
                 seen => seen?,
             };
             let parked = self.routes.parked(instance);
-            return Ok(Snapshot { summary, outcome, status, parked });
+            let activities = self.open_activities(&summary).await?;
+            return Ok(Snapshot { summary, outcome, status, parked, activities });
         }
     }
 
@@ -56,6 +68,42 @@ impl HostContext {
         }
         let last = self.last_turn(&summary).await?;
         outcome_in(&summary, &last).map(Some)
+    }
+
+    /// The activities that are open. The instance says so where it is in memory, and otherwise its
+    /// log. One that waits for neither an activity nor a time is not asked: it has none.
+    async fn open_activities(&self, summary: &InstanceSummary) -> Result<Vec<OpenActivity>> {
+        if summary.state.is_finished() || summary.wake_at.is_none() {
+            return Ok(Vec::new());
+        }
+        let (reply, told) = oneshot::channel();
+        let question = Internal::OpenActivities(reply).into();
+        if self.routes.try_deliver(&summary.instance, question).is_ok()
+            && let Ok(open) = told.await
+        {
+            return Ok(open);
+        }
+        match self.open_in_log(summary).await {
+            // It parks the instance as soon as that comes into memory, and is reported then; or the
+            // next execution has taken the place of this one, which left nothing open.
+            Err(error) if is_rot(&error) || matches!(error, Error::NotFound { .. }) => {
+                Ok(Vec::new())
+            }
+            open => open,
+        }
+    }
+
+    async fn open_in_log(&self, summary: &InstanceSummary) -> Result<Vec<OpenActivity>> {
+        let (mut open, mut next) = (OpenActivities::default(), Some(0));
+        while let Some(from) = next {
+            let (instance, execution) = (&summary.instance, summary.execution);
+            let page = self.store.read(instance, execution, from, TURNS_PER_READ).await?;
+            for turn in &page.turns {
+                open.take_in(&decoded(summary, turn)?);
+            }
+            next = page.next;
+        }
+        Ok(open.first(MAX_ACTIVITIES_SHOWN))
     }
 
     async fn seen_in(

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use reenact_core::{Action, InstanceId, Machine, MachineConfig, Name};
+use reenact_core::{InstanceId, Machine, MachineConfig, Name};
 use reenact_providers::{
     InstanceFilter, InstanceState, InstanceSummary, PageRequest, Provider, ProviderError,
 };
@@ -125,14 +125,9 @@ impl Check<'_> {
         if let Some(nondeterminism) = machine.foreign_wake() {
             return Some(ParkReason::Nondeterministic(nondeterminism));
         }
-        let open = machine.open_actions().into_iter();
-        let mut unknown = open.filter_map(|action| match action {
-            Action::CallActivity { name, .. } if self.registry.activity(&name).is_none() => {
-                Some(ParkReason::UnknownActivity { name })
-            }
-            _ => None,
-        });
-        unknown.next()
+        let open = machine.open_activities(usize::MAX).into_iter();
+        let mut unknown = open.filter(|open| self.registry.activity(&open.name).is_none());
+        unknown.next().map(|open| ParkReason::UnknownActivity { name: open.name })
     }
 
     /// Without the activities: a replay asks for none.

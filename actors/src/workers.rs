@@ -15,11 +15,13 @@ use reenact_core::{ActivityError, ActivityErrorKind, InstanceId, Name, Payload, 
 use reenact_providers::TimerScheduler;
 use tokio::sync::Notify;
 
-use crate::activity::{ActivityCall, ActivityContext};
+use crate::activity::{ActivityCall, ActivityContext, Attempt};
+use crate::heartbeat::Line;
 use crate::message::Internal;
 use crate::panic::panic_message;
 use crate::registry::Registry;
 use crate::routes::Routes;
+use crate::task::Task as Background;
 use queue::FairQueue;
 
 /// The activity workers of a host. A call that is queued or running is not taken a second time, so
@@ -31,20 +33,15 @@ pub(crate) struct Workers {
 
 struct Shared {
     registry: Arc<Registry>,
-    routes: Routes,
-    grace: Grace,
-    /// What is queued or running.
+    line: Arc<Line>,
+    /// How long an activity may go on that nobody waits for.
+    grace: Duration,
+    /// What is queued or running: of each call the newest attempt.
     calls: DashMap<ActivityCall, ActivityContext>,
     /// Held for a few instructions at a time: all activities of the host pass here.
     places: Mutex<Places>,
     /// Told when the last running activity has ended.
     idle: Notify,
-}
-
-/// How long an activity may go on that nobody waits for.
-pub(crate) struct Grace {
-    pub(crate) time: Duration,
-    pub(crate) clock: Arc<dyn TimerScheduler>,
 }
 
 struct Places {
@@ -63,21 +60,31 @@ impl Workers {
     pub(crate) fn new(
         registry: Arc<Registry>,
         routes: Routes,
-        grace: Grace,
+        clock: Arc<dyn TimerScheduler>,
+        grace: Duration,
         limit: usize,
         limits: HashMap<Name, usize>,
     ) -> Self {
         let places = Mutex::new(Places { queue: FairQueue::new(limit, limits), closed: false });
         let (calls, idle) = (DashMap::new(), Notify::new());
-        Self { shared: Arc::new(Shared { registry, routes, grace, calls, places, idle }) }
+        let line = Arc::new(Line { routes, clock });
+        Self { shared: Arc::new(Shared { registry, line, grace, calls, places, idle }) }
     }
 
     /// Runs an activity as soon as there is a place.
-    pub(crate) fn submit(&self, call: ActivityCall, name: Name, input: Payload) {
+    pub(crate) fn submit(&self, call: ActivityCall, attempt: Attempt, input: Payload) {
+        let line = Arc::downgrade(&self.shared.line);
         let context = match self.shared.calls.entry(call) {
-            Entry::Occupied(_) => return,
+            Entry::Occupied(known) if known.get().attempt() == attempt.number => return,
+            // The one before has failed, and may still be on its way out: its grace is over.
+            Entry::Occupied(mut known) => {
+                known.get().cut_off();
+                let context = ActivityContext::new(known.key().clone(), attempt, line);
+                known.insert(context.clone());
+                context
+            }
             Entry::Vacant(vacant) => {
-                let context = ActivityContext::new(vacant.key().clone(), name);
+                let context = ActivityContext::new(vacant.key().clone(), attempt, line);
                 vacant.insert(context.clone());
                 context
             }
@@ -104,7 +111,7 @@ impl Workers {
         let Some(context) = self.shared.calls.get(call).map(|context| context.clone()) else {
             return;
         };
-        context.cancel_until(self.shared.grace.end());
+        context.cancel_until(self.shared.end_of_grace());
         let mut waited = false;
         let (name, instance) = (context.activity_name(), context.instance_id());
         self.shared.places().queue.forget(name, instance, |task| {
@@ -162,14 +169,12 @@ impl Workers {
     }
 }
 
-impl Grace {
-    /// When it ends that begins now.
-    fn end(&self) -> Timestamp {
-        self.clock.now() + self.time
-    }
-}
-
 impl Shared {
+    /// When the grace ends that begins now.
+    fn end_of_grace(&self) -> Timestamp {
+        self.line.clock.now() + self.grace
+    }
+
     /// Every change under the lock is whole, so a panic elsewhere does not spoil it.
     fn places(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
@@ -177,10 +182,12 @@ impl Shared {
 }
 
 async fn run(workers: Workers, Task { context, input }: Task) {
+    // Beside it, so that one that blocks its thread is found out too.
+    let _watch = watch(&workers, &context);
     let result = match workers.shared.registry.activity(context.activity_name()) {
         Some(code) => {
             let running = AssertUnwindSafe(async { code.run(context.clone(), input).await });
-            let clock = &workers.shared.grace.clock;
+            let clock = &workers.shared.line.clock;
             context.until_cut_off(running.catch_unwind(), clock).await
         }
         // Scheduled when it was registered, by a host that had it.
@@ -189,29 +196,74 @@ async fn run(workers: Workers, Task { context, input }: Task) {
             Some(Ok(Err(ActivityError::retryable(why))))
         }
     };
-    let known = KnownCall { workers: workers.clone(), context: context.clone() };
-    // What a shutdown cut off stays scheduled in the log, and runs again.
-    if let Some(result) = result {
-        let result = result.unwrap_or_else(|panic| {
-            Err(ActivityError::of_kind(ActivityErrorKind::Panicked, panic_message(panic)))
-        });
-        let call = context.call();
-        let message = Internal::CompleteTask { run: call.run, id: call.id, result, known };
-        workers.shared.routes.deliver(&call.instance, message.into());
+    // What was cut off stays scheduled in the log, and runs again.
+    match result {
+        Some(result) => tell_end(
+            &workers,
+            &context,
+            result.unwrap_or_else(|panic| {
+                Err(ActivityError::of_kind(ActivityErrorKind::Panicked, panic_message(panic)))
+            }),
+        ),
+        // One that took too long was cut off too, and has told its end.
+        None if context.may_tell() => drop(KnownCall::new(&workers, &context)),
+        None => {}
     }
     // Behind its completion: who waits until nothing runs finds it on the way.
     workers.finished(&context);
 }
 
-/// Of a call that has run: it is known, and so not run again, until its completion is handled.
+/// Ends an attempt that takes too long: it is told so, its failure is on its way at once, and it has
+/// its grace to end.
+fn watch(workers: &Workers, context: &ActivityContext) -> Option<Background> {
+    context.terms().filter(|terms| terms.start_to_close.or(terms.heartbeat).is_some())?;
+    let (workers, context) = (workers.clone(), context.clone());
+    let start = workers.shared.line.clock.now();
+    Some(Background::spawn(async move {
+        let Some(terms) = context.terms() else { return };
+        let error = context.until_too_late(terms, start, &*workers.shared.line.clock).await;
+        tell_end(&workers, &context, Err(error));
+        context.cancel_until(workers.shared.end_of_grace());
+    }))
+}
+
+/// Tells the instance how an attempt ended, unless that was told.
+fn tell_end(workers: &Workers, context: &ActivityContext, result: Result<Payload, ActivityError>) {
+    if !context.may_tell() {
+        return;
+    }
+    let call = context.call();
+    let known = KnownCall::new(workers, context);
+    let message = Internal::CompleteTask { run: call.run, id: call.id, result, known };
+    workers.shared.line.routes.deliver(&call.instance, message.into());
+}
+
+/// Of an attempt that has run: it is known, and so not run again, until its completion is durable.
 pub(crate) struct KnownCall {
     workers: Workers,
     context: ActivityContext,
 }
 
+impl KnownCall {
+    fn new(workers: &Workers, context: &ActivityContext) -> Self {
+        Self { workers: workers.clone(), context: context.clone() }
+    }
+
+    pub(crate) fn attempt(&self) -> u32 {
+        self.context.attempt()
+    }
+
+    /// The details of the last heartbeat, where they are not on their way already.
+    pub(crate) fn take_details(&self) -> Option<Payload> {
+        self.context.pulse().take_kept()
+    }
+}
+
 impl Drop for KnownCall {
     fn drop(&mut self) {
-        self.workers.shared.calls.remove(self.context.call());
+        // Another attempt may have its place.
+        let calls = &self.workers.shared.calls;
+        calls.remove_if(self.context.call(), |_, context| context.is(&self.context));
     }
 }
 

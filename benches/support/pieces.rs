@@ -94,7 +94,8 @@ fn machine() -> Machine {
 }
 
 fn complete(machine: &mut Machine, step: u64, output: &Payload) -> Turn {
-    let command = Command::CompleteTask { id: CorrelationId(step), result: Ok(output.clone()) };
+    let command =
+        Command::CompleteTask { id: CorrelationId(step), attempt: 1, result: Ok(output.clone()) };
     machine.apply(command, Timestamp::EPOCH).expect("the code goes on")
 }
 

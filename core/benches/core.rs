@@ -53,7 +53,7 @@ fn id() -> InstanceId {
 
 fn complete(machine: &mut Machine, step: u64) {
     let result = Ok(Payload::encode(&step).expect("a number"));
-    let command = Command::CompleteTask { id: CorrelationId(step), result };
+    let command = Command::CompleteTask { id: CorrelationId(step), attempt: 1, result };
     black_box(machine.apply(command, Timestamp::EPOCH).expect("a turn"));
 }
 

@@ -1,6 +1,8 @@
 //! What a shell must do once the events are durable, in the imperative.
 
+use alloc::boxed::Box;
 use alloc::string::String;
+use core::time::Duration;
 
 use crate::error::OrchestrationError;
 use crate::event::Event;
@@ -12,7 +14,8 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
-    /// Run an activity, and send a `CompleteTask` when it has ended.
+    /// Run an activity, and send a `CompleteTask` when it has ended. What is under way already is
+    /// not to be run a second time.
     CallActivity {
         /// For the completion.
         id: CorrelationId,
@@ -20,20 +23,25 @@ pub enum Action {
         name: Name,
         /// Its input.
         input: Payload,
+        /// Which attempt it is; the first is 1.
+        attempt: u32,
+        /// What the attempt has to keep to, if there is something.
+        terms: Option<Box<AttemptTerms>>,
     },
     /// Tell a running activity that nobody waits for it any more.
     CancelActivity {
         /// Of the activity.
         id: CorrelationId,
     },
-    /// Send a `FireTimer` at that time.
+    /// Send a `FireTimer` at that time. An activity can have timers too, under its own id: for its
+    /// next attempt, and for its end.
     CreateTimer {
         /// For the firing.
         id: CorrelationId,
         /// When.
         fire_at: Timestamp,
     },
-    /// Forget a timer.
+    /// Forget a timer. There may be others with that id.
     CancelTimer {
         /// Of the timer.
         id: CorrelationId,
@@ -60,6 +68,18 @@ pub enum Action {
         /// How it ended.
         outcome: Outcome,
     },
+}
+
+/// What one attempt of an activity has to keep to, and what it is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AttemptTerms {
+    /// How long it may run, from its start.
+    pub start_to_close: Option<Duration>,
+    /// How long it may go without a heartbeat, from its start or the last one.
+    pub heartbeat: Option<Duration>,
+    /// The details of the newest heartbeat that is recorded: of an attempt before it, or of the same
+    /// one before a crash.
+    pub details: Option<Payload>,
 }
 
 /// How an execution ended.

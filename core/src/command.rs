@@ -13,16 +13,28 @@ use crate::payload::Payload;
 pub enum Command {
     /// Begin.
     Start(Start),
-    /// An activity ended.
+    /// An attempt of an activity ended.
     CompleteTask {
         /// Of the activity that was scheduled.
         id: CorrelationId,
+        /// Which attempt; the first is 1. That of another than the one that is under way changes
+        /// nothing.
+        attempt: u32,
         /// How it ended.
         result: Result<Payload, ActivityError>,
     },
+    /// An attempt of an activity says how far it is.
+    RecordHeartbeat {
+        /// Of the activity that was scheduled.
+        id: CorrelationId,
+        /// Which attempt.
+        attempt: u32,
+        /// How far it is.
+        details: Payload,
+    },
     /// A timer is due.
     FireTimer {
-        /// Of the timer that was created.
+        /// Of the timer that was created, or of the activity whose timer it is.
         id: CorrelationId,
     },
     /// Something happened outside.

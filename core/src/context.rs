@@ -16,6 +16,7 @@ use crate::error::{ActivityError, ActivityErrorKind, OrchestrationError, bounded
 use crate::future::{DurableFuture, DurableOutput, EventError};
 use crate::ids::{ExecutionId, InstanceId, Name};
 use crate::limits::MAX_TIMER;
+use crate::options::{ActivityOptions, NamedActivity};
 use crate::payload::Payload;
 use crate::state::{Mode, Shared};
 use crate::time::Timestamp;
@@ -52,17 +53,19 @@ impl OrchestrationContext {
     /// completes exactly once in the history.
     ///
     /// # Errors
-    /// The future gives what the activity failed with. An input that does not encode, or is over
+    /// The future gives what the activity failed with, in the last attempt that its
+    /// [options](ActivityDefinition::with) allow; or
+    /// [`ActivityErrorKind::InvalidOptions`] when these cannot be, with nothing recorded. An input that does not encode, or is over
     /// [`MAX_PAYLOAD_BYTES`](crate::limits::MAX_PAYLOAD_BYTES), gives
     /// [`ActivityErrorKind::InvalidInput`] with nothing recorded. An activity that is not registered
     /// parks the instance, with nothing recorded. A [cancel](Self::shielded) gives
     /// [`ActivityErrorKind::Cancelled`].
     pub fn schedule_activity<A: ActivityDefinition>(
         &self,
-        _activity: A,
+        activity: A,
         input: A::Input,
     ) -> DurableFuture<Result<A::Output, ActivityError>> {
-        self.schedule_task(A::NAME, &input, true)
+        self.schedule_task(A::NAME, &input, true, &activity.options())
     }
 
     /// As [`schedule_activity`](Self::schedule_activity); reads naturally for a single await.
@@ -75,29 +78,30 @@ impl OrchestrationContext {
     }
 
     /// As [`schedule_activity`](Self::schedule_activity), for an activity that is known by name
-    /// only.
+    /// only: a text, or a [`NamedActivity`] with options.
     ///
     /// # Errors
     /// In addition, the future gives [`ActivityErrorKind::InvalidInput`] when the input is not of
     /// the activity's type (recorded as refused; nothing is scheduled), or when no activity can have
     /// the name.
-    pub fn schedule_activity_by_name<I, O>(
+    pub fn schedule_activity_by_name<'a, I, O>(
         &self,
-        name: &str,
+        name: impl Into<NamedActivity<'a>>,
         input: &I,
     ) -> DurableFuture<Result<O, ActivityError>>
     where
         I: Serialize + ?Sized,
         O: DeserializeOwned,
     {
-        self.schedule_task(name, input, false)
+        let activity = name.into();
+        self.schedule_task(activity.name(), input, false, activity.options())
     }
 
     /// As [`schedule_activity_by_name`](Self::schedule_activity_by_name); reads naturally for a
     /// single await.
-    pub fn call_activity_by_name<I, O>(
+    pub fn call_activity_by_name<'a, I, O>(
         &self,
-        name: &str,
+        name: impl Into<NamedActivity<'a>>,
         input: &I,
     ) -> DurableFuture<Result<O, ActivityError>>
     where
@@ -112,14 +116,13 @@ impl OrchestrationContext {
         name: &str,
         input: &I,
         typed: bool,
+        options: &ActivityOptions,
     ) -> DurableFuture<Result<O, ActivityError>>
     where
         I: Serialize + ?Sized,
         O: DeserializeOwned,
     {
-        let name = Name::new(name).map_err(|e| e.to_string());
-        let checked =
-            name.and_then(|name| Ok((name, Payload::encode(input).map_err(|e| e.to_string())?)));
+        let checked = checked_call(name, input, options);
         let mut state = self.shared.lock();
         if let Some(cancelled) = state.refuses(self.shielded) {
             let output = DurableOutput::Task(Err((&cancelled).into()));
@@ -127,12 +130,11 @@ impl OrchestrationContext {
         }
         match checked {
             Ok((name, input)) => {
-                let id = state.schedule_task(name, input, typed, self.shielded);
+                let id = state.schedule_task(name, input, typed, options, self.shielded);
                 drop(state);
                 DurableFuture::scheduled(self.shared.clone(), id, DurableOutput::into_task)
             }
-            Err(why) => {
-                let error = ActivityError::of_kind(ActivityErrorKind::InvalidInput, why);
+            Err(error) => {
                 let output = DurableOutput::Task(Err(error));
                 DurableFuture::refused(state.position, output, DurableOutput::into_task)
             }
@@ -431,4 +433,20 @@ impl fmt::Debug for OrchestrationContext {
             .field("execution", &state.execution)
             .finish_non_exhaustive()
     }
+}
+
+/// The name and the input of an activity, as they are recorded.
+fn checked_call<I: Serialize + ?Sized>(
+    name: &str,
+    input: &I,
+    options: &ActivityOptions,
+) -> Result<(Name, Payload), ActivityError> {
+    let invalid =
+        |why: &dyn fmt::Display| ActivityError::of_kind(ActivityErrorKind::InvalidInput, why);
+    if !options.is_none() {
+        let invalid = |why| ActivityError::of_kind(ActivityErrorKind::InvalidOptions, why);
+        options.check().map_err(invalid)?;
+    }
+    let name = Name::new(name).map_err(|why| invalid(&why))?;
+    Ok((name, Payload::encode(input).map_err(|why| invalid(&why))?))
 }

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::OrchestrationContext;
 use crate::error::OrchestrationError;
+use crate::options::{ActivityOptions, WithOptions};
 
 /// A typed orchestration. `#[orchestration]` writes this for an `async fn`.
 pub trait Orchestration: Send + Sync + 'static {
@@ -33,4 +34,62 @@ pub trait ActivityDefinition: Send + Sync + 'static {
     type Output: Serialize + DeserializeOwned + Send + 'static;
     /// The name that is stored. It must not change while instances run.
     const NAME: &'static str;
+
+    /// How it is called. Without options, unless it was made [with](Self::with) some.
+    fn options(&self) -> ActivityOptions {
+        ActivityOptions::new()
+    }
+
+    /// The same activity, called with these options, and no others:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use reenact_core::{
+    ///     ActivityDefinition, ActivityError, ActivityOptions, Executor, Orchestration,
+    ///     OrchestrationContext, OrchestrationError, RetryPolicy,
+    /// };
+    ///
+    /// struct Charge;
+    ///
+    /// impl ActivityDefinition for Charge {
+    ///     type Input = u64;
+    ///     type Output = String;
+    ///     const NAME: &'static str = "charge";
+    /// }
+    ///
+    /// struct Order;
+    ///
+    /// impl Orchestration for Order {
+    ///     type Input = u64;
+    ///     type Output = String;
+    ///     const NAME: &'static str = "order";
+    ///
+    ///     async fn run(
+    ///         ctx: OrchestrationContext,
+    ///         cents: u64,
+    ///     ) -> Result<String, OrchestrationError> {
+    ///         let options = ActivityOptions::new()
+    ///             .retry(RetryPolicy::new(5))
+    ///             .start_to_close(Duration::from_secs(30));
+    ///         Ok(ctx.call_activity(Charge.with(options), cents).await?)
+    ///     }
+    /// }
+    ///
+    /// let mut attempts = 0;
+    /// let run = Executor::of(Order)
+    ///     .unwrap()
+    ///     .activity("charge", move |_: u64| {
+    ///         attempts += 1;
+    ///         if attempts < 3 { Err(ActivityError::retryable("busy")) } else { Ok("paid") }
+    ///     })
+    ///     .drive_to_completion(&500)
+    ///     .unwrap();
+    /// assert_eq!(run.output::<String>(), Some("paid".into()));
+    /// ```
+    fn with(self, options: ActivityOptions) -> WithOptions<Self>
+    where
+        Self: Sized,
+    {
+        WithOptions::new(self, options)
+    }
 }

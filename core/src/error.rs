@@ -49,6 +49,11 @@ pub enum ActivityErrorKind {
     /// A cancel reached the orchestration while it waited for the activity, or before it called it;
     /// the message is the cancel's reason.
     Cancelled,
+    /// It took longer than its [options](crate::ActivityOptions) allow, or its heartbeat was missed;
+    /// the message says which. Another attempt can help.
+    TimedOut,
+    /// The [options](crate::ActivityOptions) of the call cannot be; nothing was recorded.
+    InvalidOptions,
 }
 
 impl ActivityError {
@@ -85,9 +90,10 @@ impl ActivityError {
         self.kind
     }
 
-    /// Whether another attempt can help: errors returned as retryable, and panics.
+    /// Whether another attempt can help: errors returned as retryable, panics and time-outs.
     pub fn is_retryable(&self) -> bool {
-        matches!(self.kind, ActivityErrorKind::Retryable | ActivityErrorKind::Panicked)
+        use ActivityErrorKind::{Panicked, Retryable, TimedOut};
+        matches!(self.kind, Retryable | Panicked | TimedOut)
     }
 
     /// The message for people.
@@ -117,6 +123,10 @@ impl fmt::Display for ActivityError {
                 write!(f, "the activity's output is not valid: {}", self.message)
             }
             ActivityErrorKind::Cancelled => write!(f, "cancelled: {}", self.message),
+            ActivityErrorKind::TimedOut => write!(f, "the activity timed out: {}", self.message),
+            ActivityErrorKind::InvalidOptions => {
+                write!(f, "the activity's options are not valid: {}", self.message)
+            }
         }
     }
 }

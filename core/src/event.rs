@@ -1,5 +1,6 @@
 //! What happened: the events of the log, in the past tense, stored for ever.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{ActivityError, OrchestrationError};
 use crate::ids::{CorrelationId, EventKey, Name};
+use crate::options::RecordedOptions;
 use crate::payload::Payload;
 use crate::time::Timestamp;
 
@@ -164,6 +166,33 @@ pub enum Event {
     },
     /// Somebody let the execution go on. (input)
     ExecutionResumed,
+    /// The activity that was just scheduled has options. Directly behind its
+    /// [`Event::TaskScheduled`]. (output)
+    TaskConfigured {
+        /// Of the [`Event::TaskScheduled`].
+        id: CorrelationId,
+        /// What counts for all of its attempts.
+        options: Box<RecordedOptions>,
+    },
+    /// An attempt of an activity failed, and another will begin. It supersedes the one of the
+    /// attempt before. (input)
+    TaskAttemptFailed {
+        /// Of the [`Event::TaskScheduled`].
+        id: CorrelationId,
+        /// Which attempt; the first is 1.
+        attempt: u32,
+        /// Why.
+        error: ActivityError,
+        /// When the next one begins.
+        retry_at: Timestamp,
+    },
+    /// An activity that is under way said how far it is. It supersedes the one before. (input)
+    TaskHeartbeat {
+        /// Of the [`Event::TaskScheduled`].
+        id: CorrelationId,
+        /// How far it is.
+        details: Payload,
+    },
 }
 
 impl Event {
@@ -181,6 +210,8 @@ impl Event {
                 | Self::CancelRequested { .. }
                 | Self::ExecutionSuspended { .. }
                 | Self::ExecutionResumed
+                | Self::TaskAttemptFailed { .. }
+                | Self::TaskHeartbeat { .. }
         )
     }
 
@@ -194,6 +225,12 @@ impl Event {
                 | Self::ExecutionContinued { .. }
                 | Self::ExecutionCancelled { .. }
         )
+    }
+
+    /// Whether a later event of its kind and id takes its place: then the
+    /// [`History`](crate::History) has only that one.
+    pub const fn is_superseded_by_the_next(&self) -> bool {
+        matches!(self, Self::TaskAttemptFailed { .. } | Self::TaskHeartbeat { .. })
     }
 
     /// The event's kind, as it is called in the log.
@@ -222,6 +259,9 @@ impl Event {
             Self::ExecutionCancelled { .. } => "ExecutionCancelled",
             Self::ExecutionSuspended { .. } => "ExecutionSuspended",
             Self::ExecutionResumed => "ExecutionResumed",
+            Self::TaskConfigured { .. } => "TaskConfigured",
+            Self::TaskAttemptFailed { .. } => "TaskAttemptFailed",
+            Self::TaskHeartbeat { .. } => "TaskHeartbeat",
         }
     }
 
@@ -232,6 +272,9 @@ impl Event {
             | Self::TaskCompleted { id, .. }
             | Self::TaskFailed { id, .. }
             | Self::TaskCancelRequested { id }
+            | Self::TaskConfigured { id, .. }
+            | Self::TaskAttemptFailed { id, .. }
+            | Self::TaskHeartbeat { id, .. }
             | Self::TaskRefused { id, .. }
             | Self::TimerCreated { id, .. }
             | Self::TimerFired { id }
@@ -271,9 +314,10 @@ impl Event {
             Self::ExternalRaised { data, .. } => data.len(),
             Self::SideEffectRecorded { value, .. } => value.len(),
             Self::StatusSet { status } => status.len(),
-            Self::TaskFailed { error, .. } | Self::TaskRefused { error, .. } => {
-                error.stored_bytes()
-            }
+            Self::TaskFailed { error, .. }
+            | Self::TaskRefused { error, .. }
+            | Self::TaskAttemptFailed { error, .. } => error.stored_bytes(),
+            Self::TaskHeartbeat { details, .. } => details.len(),
             Self::ExecutionFailed { error } => error.stored_bytes(),
             Self::ExecutionTerminated { reason }
             | Self::CancelRequested { reason }
@@ -298,6 +342,9 @@ impl fmt::Display for Event {
         match self {
             Self::TimerCreated { fire_at, .. } => write!(f, " for {fire_at}"),
             Self::TaskFailed { error, .. } => write!(f, ": {error}"),
+            Self::TaskAttemptFailed { attempt, error, retry_at, .. } => {
+                write!(f, ", attempt {attempt}, the next at {retry_at}: {error}")
+            }
             Self::ExecutionFailed { error } => write!(f, ": {error}"),
             Self::ExecutionTerminated { reason }
             | Self::CancelRequested { reason }

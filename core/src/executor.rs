@@ -24,8 +24,9 @@ use crate::time::Timestamp;
 
 /// Drives one orchestration to its end with scripted activities and events.
 ///
-/// Activities are answered at once, in the order in which they were scheduled. When nothing else
-/// can be done, the clock jumps to the next timer. An orchestration that continues as new has come
+/// Activities are answered at once, in the order in which they were scheduled. One that fails is
+/// tried again by its [policy](crate::RetryPolicy), each attempt a call of its script. When nothing
+/// else can be done, the clock jumps to the next timer, or to the next attempt. An orchestration that continues as new has come
 /// to its end here: [`Run::continued_with`] tells what the next execution is given, which is a run of
 /// its own.
 ///
@@ -218,7 +219,7 @@ impl Executor {
 
     fn cancel_now(&mut self, todo: &Todo) -> Option<String> {
         let at = &self.cancel.as_ref()?.at;
-        let is_called = todo.tasks.iter().any(|(_, name, _)| name.as_str() == at);
+        let is_called = todo.tasks.iter().any(|call| call.name.as_str() == at);
         let is_awaited = todo.waits.iter().any(|(_, name)| name.as_str() == at);
         let is_due = is_called || is_awaited;
         self.cancel.take_if(|_| is_due).map(|cancel| cancel.reason)
@@ -229,10 +230,10 @@ impl Executor {
         todo: &mut Todo,
         now: &mut Timestamp,
     ) -> Result<Command, DriveError> {
-        if let Some((id, name, input)) = todo.tasks.pop_front() {
+        if let Some(Call { id, name, input, attempt }) = todo.tasks.pop_front() {
             let activity = self.activities.get_mut(name.as_str());
             let activity = activity.ok_or(DriveError::NoSuchActivity { activity: name })?;
-            return Ok(Command::CompleteTask { id, result: activity(&input) });
+            return Ok(Command::CompleteTask { id, attempt, result: activity(&input) });
         }
         let waited = self.events.iter().position(|(name, _)| todo.wait_for(name).is_some());
         if let Some((name, data)) = waited.and_then(|at| self.events.remove(at)) {
@@ -280,7 +281,7 @@ impl Run {
 /// What the orchestration has asked for and not been given.
 #[derive(Default)]
 struct Todo {
-    tasks: VecDeque<(CorrelationId, Name, Payload)>,
+    tasks: VecDeque<Call>,
     timers: Vec<(Timestamp, CorrelationId)>,
     waits: Vec<(CorrelationId, Name)>,
 }
@@ -292,6 +293,14 @@ fn waits(actions: Vec<Action>) -> Vec<(CorrelationId, Name)> {
         _ => None,
     });
     waits.collect()
+}
+
+/// An attempt of an activity.
+struct Call {
+    id: CorrelationId,
+    name: Name,
+    input: Payload,
+    attempt: u32,
 }
 
 impl Todo {
@@ -309,10 +318,14 @@ impl Todo {
         let receipt = Receipt::issue(ShardId(0), turn.number);
         for action in turn.actions.release(&receipt) {
             match action {
-                Action::CallActivity { id, name, input } => self.tasks.push_back((id, name, input)),
-                Action::CancelActivity { id } => self.tasks.retain(|task| task.0 != id),
+                Action::CallActivity { id, name, input, attempt, .. } => {
+                    self.tasks.push_back(Call { id, name, input, attempt });
+                }
+                Action::CancelActivity { id } => self.tasks.retain(|task| task.id != id),
                 Action::CreateTimer { id, fire_at } => self.timers.push((fire_at, id)),
-                Action::CancelTimer { id, .. } => self.timers.retain(|timer| timer.1 != id),
+                Action::CancelTimer { id, fire_at } => {
+                    self.timers.retain(|timer| *timer != (fire_at, id));
+                }
                 Action::WaitExternal { id, name } => self.waits.push((id, name)),
                 Action::Trace { .. } | Action::AnnounceStatus | Action::Reply { .. } => {}
             }

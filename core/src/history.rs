@@ -1,5 +1,6 @@
 //! The log of one execution: turns, each of which is one input and the outputs that it caused.
 
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::Outcome;
 use crate::error::bounded_message;
 use crate::event::Event;
+use crate::ids::CorrelationId;
 use crate::time::Timestamp;
 
 /// One turn of the log: it was appended as a whole, or is not there.
@@ -16,21 +18,26 @@ use crate::time::Timestamp;
 pub struct RecordedTurn {
     /// The time of all of its events.
     pub at: Timestamp,
-    /// One input, then outputs.
+    /// One input, then outputs. None in a turn whose event was superseded.
     pub events: Arc<[Event]>,
 }
 
-/// The whole log of one execution. Shows itself as one line per event.
+/// The log of one execution, without what a later event has
+/// [superseded](Event::is_superseded_by_the_next): of the failed attempts of an activity it has the
+/// last, of its heartbeats the newest. The turn of what was superseded stays, without events, and its
+/// place stays free. Shows itself as one line per event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
     turns: Vec<RecordedTurn>,
     events: u64,
+    /// Where the events are that may still be superseded, by their id and kind.
+    newest: BTreeMap<(CorrelationId, &'static str), usize>,
 }
 
 /// One event with its place and its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryEvent<'a> {
-    /// Its place in the log; the first event is 0.
+    /// Its place in the log; the first event is 0. Events that were superseded have left gaps.
     pub position: u64,
     /// When it happened.
     pub at: Timestamp,
@@ -55,8 +62,22 @@ impl RecordedTurn {
 impl History {
     /// Appends a turn.
     pub fn push(&mut self, turn: RecordedTurn) {
+        if let Some(event) = turn.events.first().filter(|event| event.is_superseded_by_the_next()) {
+            self.supersede(event);
+        }
         self.events += turn.events.len() as u64;
         self.turns.push(turn);
+    }
+
+    /// Drops the event whose place this one takes, if there is one.
+    fn supersede(&mut self, by: &Event) {
+        let Some(id) = by.correlation() else { return };
+        let place = self.turns.len();
+        let before = self.newest.insert((id, by.kind()), place);
+        if let Some(turn) = before.and_then(|before| self.turns.get_mut(before)) {
+            self.events -= turn.events.len() as u64;
+            turn.events = Arc::new([]);
+        }
     }
 
     /// The turns, in order.
@@ -66,15 +87,17 @@ impl History {
 
     /// The events of all turns, in order.
     pub fn events(&self) -> impl Iterator<Item = HistoryEvent<'_>> {
-        let timed = |turn: &'_ RecordedTurn| turn.at;
-        self.turns
-            .iter()
-            .flat_map(move |turn| turn.events.iter().map(move |event| (timed(turn), event)))
-            .zip(0..)
-            .map(|((at, event), position)| HistoryEvent { position, at, event })
+        let mut next = 0;
+        self.turns.iter().flat_map(move |turn| {
+            let first = next;
+            // What was superseded keeps its place.
+            next += turn.events.len().max(1) as u64;
+            let placed = (first..).zip(&*turn.events);
+            placed.map(|(position, event)| HistoryEvent { position, at: turn.at, event })
+        })
     }
 
-    /// Number of events.
+    /// Number of events, without those that were superseded.
     pub fn len(&self) -> u64 {
         self.events
     }

@@ -20,6 +20,7 @@
 //! | for | see |
 //! |---|---|
 //! | the code of an orchestration | [`OrchestrationContext`], [`DurableFuture`] |
+//! | how an activity is called | [`ActivityOptions`], [`RetryPolicy`] |
 //! | what is stored | [`Event`], [`RecordedTurn`], [`History`], [`codec`] |
 //! | unit tests | [`Executor`], [`run_turn`] |
 //! | limits | [`limits`] |
@@ -33,6 +34,7 @@ extern crate alloc;
 extern crate std;
 
 mod action;
+mod attempts;
 mod cancel;
 mod catalog;
 mod code;
@@ -53,6 +55,8 @@ mod keys;
 pub mod limits;
 mod machine;
 mod mailbox;
+mod open;
+mod options;
 mod payload;
 mod random;
 mod receipt;
@@ -63,7 +67,7 @@ mod timeout;
 mod wake;
 mod wellformed;
 
-pub use action::{Action, Outcome};
+pub use action::{Action, AttemptTerms, Outcome};
 pub use cancel::Cancelled;
 pub use catalog::{ActivityCatalog, Refusal};
 pub use code::OrchestrationCode;
@@ -82,6 +86,11 @@ pub use ids::{CorrelationId, EventKey, ExecutionId, InstanceId, InvalidName, Nam
 pub use machine::{
     ApplyError, CatchPanic, Machine, MachineConfig, ReplayError, RunTurnError, Successor, Turn,
     run_turn,
+};
+pub use open::{OpenActivities, OpenActivity};
+pub use options::{
+    ActivityOptions, InvalidOptions, NamedActivity, RecordedOptions, RecordedRetry, RetryPolicy,
+    WithOptions,
 };
 pub use payload::{Payload, PayloadError};
 pub use receipt::{Receipt, Sealed};

@@ -55,6 +55,19 @@ pub const MAX_BUFFERED_EVENT_BYTES: usize = 16 * 1024 * 1024;
 /// those that it has yet to take.
 pub const CARRIED_EVENT_KEYS: usize = 256;
 
+/// Largest factor by which the delays of a [`RetryPolicy`](crate::RetryPolicy) grow.
+pub const MAX_RETRY_FACTOR: f64 = 1_000.0;
+
+/// Largest details of one heartbeat of an activity, in bytes.
+pub const MAX_HEARTBEAT_BYTES: usize = 16 * 1024;
+
+/// How often the heartbeats of one activity are recorded: the first at once, and then the newest at
+/// most once in this time, by the provider's clock.
+pub const HEARTBEAT_RECORDED_EVERY: Duration = Duration::from_secs(5);
+
+/// Most open activities that a status shows: those that were scheduled first.
+pub const MAX_ACTIVITIES_SHOWN: usize = 100;
+
 /// Longest timer or start delay.
 pub const MAX_TIMER: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 

@@ -1,5 +1,6 @@
 //! One execution: its log, its correlation buffer and its live future.
 
+mod admit;
 mod config;
 mod interrupt;
 mod react;
@@ -13,20 +14,19 @@ use core::mem;
 
 use crate::action::{Action, Outcome};
 use crate::code::{CodeFuture, OrchestrationCode};
-use crate::command::{Command, Rejected, Start};
+use crate::command::{Command, Start};
 use crate::divergence::{Nondeterminism, Step};
-use crate::error::bounded_message;
 use crate::event::Event;
-use crate::future::DurableOutput;
 use crate::history::{History, RecordedTurn};
 use crate::ids::{ExecutionId, InstanceId, Name};
-use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS, MAX_TIMER};
+use crate::open::OpenActivity;
 use crate::receipt::Sealed;
 use crate::state::{Mode, Shared, State};
 use crate::time::Timestamp;
 use crate::wake::TurnWaker;
 use crate::wellformed::WellFormed;
 
+use admit::Admitted;
 use interrupt::Progress;
 
 pub use config::{CatchPanic, MachineConfig};
@@ -92,6 +92,7 @@ impl Machine {
             machine.replay_turn(&turn)?;
             machine.history.push(turn);
         }
+        log.finish()?;
         Ok(machine)
     }
 
@@ -125,14 +126,15 @@ impl Machine {
             return Err(nondeterminism.into());
         }
         self.halted()?;
-        let input = self.admit(command)?;
         let at = now.max(self.shared.lock().now);
-        let Some(input) = input else {
-            let number = self.history.turns().len() as u64;
-            let recorded = RecordedTurn { at, events: Arc::new([]) };
-            return Ok(Turn { number, recorded, actions: Sealed::new(Vec::new()), outcome: None });
+        let actions = match self.admit(command, at)? {
+            Admitted::Input(input) => return self.take_in(input, at),
+            Admitted::Action(action) => Vec::from([action]),
+            Admitted::Nothing => Vec::new(),
         };
-        self.take_in(input, at)
+        let number = self.history.turns().len() as u64;
+        let recorded = RecordedTurn { at, events: Arc::new([]) };
+        Ok(Turn { number, recorded, actions: Sealed::new(actions), outcome: None })
     }
 
     /// A turn of this input, and of what the code does about it.
@@ -150,66 +152,10 @@ impl Machine {
         Ok(Turn { number, recorded, actions: Sealed::new(actions), outcome })
     }
 
-    /// The event that a command becomes; `None` when it changes nothing.
-    fn admit(&self, command: Command) -> Result<Option<Event>, Rejected> {
-        let started = !self.history.is_empty();
-        let state = self.shared.lock();
-        let running = self.outcome.is_none();
-        let open = |id, output| running && state.buffer.is_open(id, output);
-        Ok(match command {
-            Command::Start(_) if started => return Err(Rejected::AlreadyStarted),
-            Command::Start(start) => Some(self.admit_start(start)?),
-            _ if !started => return Err(Rejected::NotStarted),
-            Command::CompleteTask { id, result } => {
-                let output = DurableOutput::Task(result);
-                match output {
-                    DurableOutput::Task(_) if !open(id, &output) => None,
-                    DurableOutput::Task(Ok(output)) => Some(Event::TaskCompleted { id, output }),
-                    DurableOutput::Task(Err(error)) => Some(Event::TaskFailed { id, error }),
-                    _ => None,
-                }
-            }
-            Command::FireTimer { id } => {
-                open(id, &DurableOutput::Timer).then_some(Event::TimerFired { id })
-            }
-            Command::RaiseEvent { key: Some(key), .. } if state.buffer.keys.contains(&key) => None,
-            _ if !running => return Err(Rejected::Finished),
-            Command::RaiseEvent { name, data, key } => {
-                if state.buffer.buffered_events() >= MAX_BUFFERED_EVENTS {
-                    return Err(Rejected::TooManyEvents { limit: MAX_BUFFERED_EVENTS });
-                }
-                if state.buffer.buffered_bytes() + data.len() > MAX_BUFFERED_EVENT_BYTES {
-                    return Err(Rejected::TooManyEventBytes { limit: MAX_BUFFERED_EVENT_BYTES });
-                }
-                Some(Event::ExternalRaised { name, data, key })
-            }
-            Command::Terminate { reason } => {
-                Some(Event::ExecutionTerminated { reason: bounded_message(reason) })
-            }
-            Command::Cancel { .. } if state.cancellation.is_some() => None,
-            Command::Cancel { reason } => {
-                Some(Event::CancelRequested { reason: bounded_message(reason) })
-            }
-            Command::Suspend { .. } if self.progress.suspended => None,
-            Command::Suspend { reason } => {
-                Some(Event::ExecutionSuspended { reason: bounded_message(reason) })
-            }
-            Command::Resume => self.progress.suspended.then_some(Event::ExecutionResumed),
-        })
-    }
-
-    fn admit_start(&self, start: Start) -> Result<Event, Rejected> {
-        let Start { input, seed, delay } = start;
-        if delay.is_some_and(|delay| delay > MAX_TIMER) {
-            let why = alloc::format!("the start delay is longer than {MAX_TIMER:?}");
-            return Err(Rejected::OverLimit(why));
-        }
-        Ok(Event::ExecutionStarted { name: self.code.name().clone(), input, seed, delay })
-    }
-
     fn replay_turn(&mut self, turn: &RecordedTurn) -> Result<(), ReplayError> {
         let mut events = turn.events.iter().cloned();
         let Some(input) = events.next() else {
+            self.shared.lock().pass_superseded(turn.at);
             return Ok(());
         };
         self.check_name(&input)?;
@@ -317,22 +263,25 @@ impl Machine {
         if self.outcome.is_some() { Vec::new() } else { self.shared.lock().buffer.open_actions() }
     }
 
-    /// Whether an activity is under way.
-    pub fn has_open_tasks(&self) -> bool {
-        self.outcome.is_none() && self.shared.lock().buffer.open_tasks() > 0
+    /// Whether an activity is under way at that time. One whose next attempt begins later is not.
+    pub fn has_open_tasks(&self, now: Timestamp) -> bool {
+        self.outcome.is_none() && self.shared.lock().buffer.has_running_tasks(now)
     }
 
-    /// When the execution must be in memory although nobody sends it anything: the epoch when an
-    /// activity is under way, otherwise the time of its next timer, if it has one.
-    pub fn wake_at(&self) -> Option<Timestamp> {
-        let state = self.shared.lock();
+    /// The activities that are open, in the order in which they were scheduled, but no more than so
+    /// many. None when the execution has ended.
+    pub fn open_activities(&self, most: usize) -> Vec<OpenActivity> {
         if self.outcome.is_some() {
-            None
-        } else if state.buffer.open_tasks() > 0 {
-            Some(Timestamp::EPOCH)
-        } else {
-            state.buffer.next_timer()
+            return Vec::new();
         }
+        self.shared.lock().buffer.open_activities(most)
+    }
+
+    /// When the execution must be in memory although nobody sends it anything: the epoch when the
+    /// first attempt of an activity is under way, otherwise the time of its next timer, or of the
+    /// next attempt of an activity, if there is one.
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        if self.outcome.is_some() { None } else { self.shared.lock().buffer.wake_at() }
     }
 }
 

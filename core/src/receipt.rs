@@ -45,3 +45,10 @@ impl<T> Sealed<T> {
         self.0
     }
 }
+
+impl<T> Sealed<alloc::vec::Vec<T>> {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,11 +1,15 @@
 //! The correlation buffer: what was scheduled and not yet taken, by correlation id.
 
+mod tasks;
+
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::iter;
 use core::task::Waker;
 
 use crate::action::Action;
+use crate::attempts::Attempts;
 use crate::cancel::Cancelled;
 use crate::error::ActivityError;
 use crate::future::DurableOutput;
@@ -15,12 +19,17 @@ use crate::mailbox::{Mailbox, Raised};
 use crate::payload::Payload;
 use crate::time::Timestamp;
 
+use tasks::forget_retry;
+pub(crate) use tasks::{call, task_timers};
+
 /// What a durable future stands for.
 #[derive(Clone, Debug)]
 pub(crate) enum Scheduled {
     Task {
         name: Name,
         input: Payload,
+        /// Of those with options, and of those that had a heartbeat.
+        attempts: Option<Box<Attempts>>,
     },
     Timer {
         fire_at: Timestamp,
@@ -60,6 +69,9 @@ pub(crate) struct CorrelationBuffer {
     pub(crate) keys: Keys,
     open_tasks: usize,
     open_timers: BTreeSet<(Timestamp, CorrelationId)>,
+    /// Activities of which an attempt failed, and when the next begins, or began. They count as open
+    /// tasks as well.
+    retries: BTreeSet<(Timestamp, CorrelationId)>,
     /// Slots with a waker: what the code awaits.
     awaited: usize,
     /// Completions at this place in the log or behind it are not to be seen, but by the machine.
@@ -131,7 +143,10 @@ impl CorrelationBuffer {
         let slot = self.slots.get_mut(&id).filter(|slot| slot.output.is_none())?;
         slot.output = Some((position, output));
         match &slot.scheduled {
-            Scheduled::Task { .. } => self.open_tasks -= 1,
+            Scheduled::Task { attempts, .. } => {
+                self.open_tasks -= 1;
+                forget_retry(&mut self.retries, id, attempts.as_deref());
+            }
             Scheduled::Timer { fire_at } => {
                 self.open_timers.remove(&(*fire_at, id));
             }
@@ -240,8 +255,9 @@ impl CorrelationBuffer {
             return Dropped::Nothing;
         }
         let wake = match &slot.scheduled {
-            Scheduled::Task { .. } => {
+            Scheduled::Task { attempts, .. } => {
                 self.open_tasks -= 1;
+                forget_retry(&mut self.retries, id, attempts.as_deref());
                 None
             }
             Scheduled::Timer { fire_at } => {
@@ -296,24 +312,38 @@ impl CorrelationBuffer {
         self.awaited == 0
     }
 
-    pub(crate) fn open_tasks(&self) -> usize {
-        self.open_tasks
+    /// Whether a task is under way at that time, and not only between two attempts.
+    pub(crate) fn has_running_tasks(&self, now: Timestamp) -> bool {
+        self.open_tasks > self.retries.len()
+            || self.retries.first().is_some_and(|(at, _)| *at <= now)
     }
 
-    pub(crate) fn next_timer(&self) -> Option<Timestamp> {
-        self.open_timers.first().map(|(at, _)| *at)
+    /// When there is something to do although nothing comes from outside: now, while a first attempt
+    /// is under way.
+    pub(crate) fn wake_at(&self) -> Option<Timestamp> {
+        if self.open_tasks > self.retries.len() {
+            return Some(Timestamp::EPOCH);
+        }
+        self.open_timers.first().into_iter().chain(self.retries.first()).map(|(at, _)| *at).min()
     }
 
     /// What a shell must have under way for what is open, in the order of scheduling.
     pub(crate) fn open_actions(&self) -> Vec<Action> {
-        let open = self.slots.iter().filter(|(_, slot)| slot.output.is_none());
-        open.filter_map(|(&id, slot)| match slot.scheduled.clone() {
-            Scheduled::Task { name, input } => Some(Action::CallActivity { id, name, input }),
-            Scheduled::Timer { fire_at } => Some(Action::CreateTimer { id, fire_at }),
-            Scheduled::Wait { name } => Some(Action::WaitExternal { id, name }),
-            Scheduled::Refused | Scheduled::Cancellation => None,
-        })
-        .collect()
+        let mut actions = Vec::new();
+        for (&id, slot) in self.open() {
+            match slot.scheduled.clone() {
+                Scheduled::Task { name, input, attempts } => {
+                    actions.extend(task_timers(id, attempts.as_deref()));
+                    if attempts.as_ref().is_none_or(|attempts| attempts.retry_at.is_none()) {
+                        actions.push(call(id, name, input, attempts.as_deref()));
+                    }
+                }
+                Scheduled::Timer { fire_at } => actions.push(Action::CreateTimer { id, fire_at }),
+                Scheduled::Wait { name } => actions.push(Action::WaitExternal { id, name }),
+                Scheduled::Refused | Scheduled::Cancellation => {}
+            }
+        }
+        actions
     }
 
     /// Ends what is open and not shielded, as a cancel does, at a place in the log. What a shell must
@@ -330,15 +360,10 @@ impl CorrelationBuffer {
         let reached: Vec<_> = reached.map(|(id, slot)| (*id, slot.scheduled.clone())).collect();
         let (mut actions, mut wakers) = (Vec::new(), Vec::new());
         for (id, scheduled) in reached {
+            actions.extend(call_off(id, &scheduled));
             let output = match scheduled {
-                Scheduled::Task { .. } => {
-                    actions.push(Action::CancelActivity { id });
-                    DurableOutput::Task(Err(cancelled.into()))
-                }
-                Scheduled::Timer { fire_at } => {
-                    actions.push(Action::CancelTimer { id, fire_at });
-                    DurableOutput::Timer
-                }
+                Scheduled::Task { .. } => DurableOutput::Task(Err(cancelled.into())),
+                Scheduled::Timer { .. } => DurableOutput::Timer,
                 Scheduled::Wait { name } => {
                     // It has no event that another could get.
                     let _ = self.unsubscribe(&name, id);
@@ -354,12 +379,26 @@ impl CorrelationBuffer {
 
     /// What a shell must call off, now that the execution has ended.
     pub(crate) fn cancel_actions(&self) -> Vec<Action> {
+        self.open().flat_map(|(&id, slot)| call_off(id, &slot.scheduled)).collect()
+    }
+
+    fn open(&self) -> impl Iterator<Item = (&CorrelationId, &Slot)> {
         let open = self.slots.iter().filter(|(_, slot)| slot.output.is_none());
-        open.filter_map(|(&id, slot)| match slot.scheduled {
-            Scheduled::Task { .. } => Some(Action::CancelActivity { id }),
-            Scheduled::Timer { fire_at } => Some(Action::CancelTimer { id, fire_at }),
-            Scheduled::Wait { .. } | Scheduled::Refused | Scheduled::Cancellation => None,
-        })
-        .collect()
+        open.map(|(id, slot)| (id, &**slot))
+    }
+}
+
+/// What a shell must call off of something that is open.
+pub(crate) fn call_off(id: CorrelationId, scheduled: &Scheduled) -> Vec<Action> {
+    match scheduled {
+        Scheduled::Task { attempts, .. } => {
+            let timers = task_timers(id, attempts.as_deref()).filter_map(|timer| match timer {
+                Action::CreateTimer { id, fire_at } => Some(Action::CancelTimer { id, fire_at }),
+                _ => None,
+            });
+            iter::once(Action::CancelActivity { id }).chain(timers).collect()
+        }
+        Scheduled::Timer { fire_at } => Vec::from([Action::CancelTimer { id, fire_at: *fire_at }]),
+        Scheduled::Wait { .. } | Scheduled::Refused | Scheduled::Cancellation => Vec::new(),
     }
 }

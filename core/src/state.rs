@@ -11,6 +11,7 @@ use core::fmt;
 use spin::{Mutex, MutexGuard};
 
 use crate::action::Action;
+use crate::attempts::Attempts;
 use crate::cancel::{Cancellation, Cancelled};
 use crate::catalog::{ActivityCatalog, Refusal};
 use crate::divergence::{Nondeterminism, Step};
@@ -21,9 +22,10 @@ use crate::limits::{
     MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS, MAX_OUTSTANDING, MAX_STATUS_BYTES,
     MAX_TURN_PAYLOAD_BYTES,
 };
+use crate::options::ActivityOptions;
 use crate::payload::Payload;
 use crate::random::SplitMix64;
-use crate::slots::{CorrelationBuffer, Scheduled};
+use crate::slots::{CorrelationBuffer, Scheduled, call, call_off, task_timers};
 use crate::time::Timestamp;
 
 /// A handle on the state. The lock is held for a few lines at a time, never while user code runs;
@@ -81,9 +83,12 @@ pub(crate) struct State {
     pub(crate) buffer: CorrelationBuffer,
     pub(crate) mode: Mode,
     pub(crate) halt: Option<Halt>,
-    /// Number of events so far, those of the turn under way included.
+    /// The place of the next event in the log.
     pub(crate) position: u64,
-    /// Payload bytes so far.
+    /// Number of events so far, those of the turn under way included, and without those that were
+    /// superseded.
+    recorded: u64,
+    /// Payload bytes of these events.
     pub(crate) bytes: u64,
     /// Payload bytes of the turn under way.
     pub(crate) turn_bytes: u64,
@@ -121,6 +126,7 @@ impl State {
             mode: Mode::Between,
             halt: None,
             position: 0,
+            recorded: 0,
             bytes: 0,
             turn_bytes: 0,
             turn: 0,
@@ -147,17 +153,29 @@ impl State {
     /// Counts an event that came in.
     pub(crate) fn record_input(&mut self, event: Event) {
         self.count(&event);
+        if let Some(bytes) = self.buffer.superseded_by(&event) {
+            self.recorded -= 1;
+            self.bytes -= bytes as u64;
+        }
         if matches!(self.mode, Mode::Live) {
             self.events.push(event);
         }
     }
 
-    /// The code schedules an activity. `typed` inputs need no check by the catalog.
+    /// A turn whose event was superseded keeps its place.
+    pub(crate) fn pass_superseded(&mut self, at: Timestamp) {
+        self.now = at;
+        self.position += 1;
+    }
+
+    /// The code schedules an activity. `typed` inputs need no check by the catalog; the options were
+    /// checked.
     pub(crate) fn schedule_task(
         &mut self,
         name: Name,
         input: Payload,
         typed: bool,
+        options: &ActivityOptions,
         shielded: bool,
     ) -> CorrelationId {
         let id = self.next_id();
@@ -174,7 +192,9 @@ impl State {
             }
         }
         let event = Event::TaskScheduled { id, name: name.clone(), input: input.clone() };
-        let input = match self.record(event) {
+        // Both of its events, or none.
+        let events = if options.is_none() { 1 } else { 2 };
+        let input = match self.record_first_of(event, events) {
             Recorded::Halted => return id,
             Recorded::Before(Event::TaskRefused { error, .. }) => {
                 self.buffer.schedule_refused(id, self.position, error);
@@ -184,9 +204,38 @@ impl State {
             Recorded::Before(Event::TaskScheduled { input, .. }) => input,
             Recorded::Before(_) | Recorded::Now => input,
         };
-        let action = Action::CallActivity { id, name: name.clone(), input: input.clone() };
-        self.schedule(id, Scheduled::Task { name, input }, shielded, action);
+        let attempts = self.configure(id, options);
+        task_timers(id, attempts.as_deref()).for_each(|timer| self.act(timer));
+        let action = call(id, name.clone(), input.clone(), attempts.as_deref());
+        self.schedule(id, Scheduled::Task { name, input, attempts }, shielded, action);
         id
+    }
+
+    /// Records the options of the activity that was just scheduled. At replay the recorded ones
+    /// count, whatever the code gives now.
+    fn configure(&mut self, id: CorrelationId, given: &ActivityOptions) -> Option<Box<Attempts>> {
+        let options = match &mut self.mode {
+            Mode::Live if given.is_none() => return None,
+            Mode::Live => {
+                let options = Box::new(given.recorded());
+                let event = Event::TaskConfigured { id, options: options.clone() };
+                self.count(&event);
+                self.events.push(event);
+                options
+            }
+            Mode::Replay(expected) => {
+                let Some(Event::TaskConfigured { id: of, options }) = expected.front() else {
+                    return None;
+                };
+                let options = (*of == id).then(|| options.clone())?;
+                let event = expected.pop_front()?;
+                self.count(&event);
+                options
+            }
+            Mode::Between | Mode::Closed => return None,
+        };
+        let condition = given.retry.as_ref().and_then(|policy| policy.condition());
+        Some(Box::new(Attempts::new(options, condition, self.now)))
     }
 
     /// Whether the catalog refuses a new activity. Asked when live only: the log knows the rest.
@@ -304,25 +353,27 @@ impl State {
 
     /// The code dropped the future of something that was open.
     pub(crate) fn cancel(&mut self, id: CorrelationId, scheduled: &Scheduled) {
-        let (event, action) = match *scheduled {
-            Scheduled::Task { .. } => {
-                (Event::TaskCancelRequested { id }, Some(Action::CancelActivity { id }))
-            }
-            Scheduled::Timer { fire_at } => {
-                (Event::TimerCancelled { id }, Some(Action::CancelTimer { id, fire_at }))
-            }
-            Scheduled::Wait { .. } => (Event::ExternalUnsubscribed { id }, None),
+        let event = match scheduled {
+            Scheduled::Task { .. } => Event::TaskCancelRequested { id },
+            Scheduled::Timer { .. } => Event::TimerCancelled { id },
+            Scheduled::Wait { .. } => Event::ExternalUnsubscribed { id },
             Scheduled::Refused | Scheduled::Cancellation => return,
         };
         // Called off even when the code must not go on, and its drops are no steps any more: then the
         // execution ends, and what was dropped is no longer known to be open.
         self.record(event);
-        action.into_iter().for_each(|action| self.act(action));
+        call_off(id, scheduled).into_iter().for_each(|action| self.act(action));
     }
 
     /// Records what the code did: live, it is new; at replay, it must be the next event of the
     /// turn.
     fn record(&mut self, event: Event) -> Recorded {
+        self.record_first_of(event, 1)
+    }
+
+    /// As [`record`](Self::record), of the first of so many events, for all of which there is to be
+    /// room in the history.
+    fn record_first_of(&mut self, event: Event, events: u64) -> Recorded {
         if self.halt.is_some() {
             return Recorded::Halted;
         }
@@ -332,14 +383,14 @@ impl State {
                 self.refuse_foreign_call();
                 Recorded::Halted
             }
-            Mode::Live => self.record_new(event),
+            Mode::Live => self.record_new(event, events),
             Mode::Replay(_) => self.compare(&event),
         }
     }
 
-    fn record_new(&mut self, event: Event) -> Recorded {
+    fn record_new(&mut self, event: Event, events: u64) -> Recorded {
         let more = event.payload_bytes() as u64;
-        let limit = history_limit(self.position + 1, self.bytes + more);
+        let limit = history_limit(self.recorded + events, self.bytes + more);
         if let Some(error) = limit.or_else(|| turn_limit(self.turn_bytes + more)) {
             self.halt(Halt::Failed(error));
             return Recorded::Halted;
@@ -386,6 +437,7 @@ impl State {
 
     fn count(&mut self, event: &Event) {
         self.position += 1;
+        self.recorded += 1;
         let bytes = event.payload_bytes() as u64;
         self.bytes += bytes;
         self.turn_bytes += bytes;
@@ -396,7 +448,7 @@ impl State {
         match &self.mode {
             Mode::Replay(expected) => limit_that_ended(expected.front()?),
             _ if input.is_terminal() => None,
-            _ => history_limit(self.position, self.bytes),
+            _ => history_limit(self.recorded, self.bytes),
         }
     }
 

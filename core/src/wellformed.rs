@@ -21,7 +21,8 @@ enum Open {
 /// Reads a history turn by turn, and refuses what no execution can have written: completions
 /// without a schedule, second completions, ids or times out of order, turns that are not one input
 /// and its outputs, keys that were carried over not at the beginning, a second cancel, an end by a
-/// cancel that nobody requested, steps of the code while it is suspended, anything behind the end.
+/// cancel that nobody requested, steps of the code while it is suspended, attempts out of order, turns
+/// without events that no later event can have superseded, anything behind the end.
 #[derive(Debug, Default)]
 pub(crate) struct WellFormed {
     position: u64,
@@ -31,27 +32,61 @@ pub(crate) struct WellFormed {
     open: BTreeMap<CorrelationId, Open>,
     cancelled: bool,
     suspended: bool,
+    /// Activities with a retry policy, and the last attempt of each that failed.
+    attempts: BTreeMap<CorrelationId, u32>,
+    /// The place of the first turn without events that nothing has superseded yet.
+    unexplained: Option<u64>,
+    /// What the event before was, where that is an activity that was scheduled.
+    just_scheduled: Option<CorrelationId>,
     ended: bool,
 }
 
 impl WellFormed {
     pub(crate) fn check(&mut self, turn: &RecordedTurn) -> Result<(), MalformedHistory> {
         if turn.events.is_empty() {
-            return Err(self.malformed("an event", "an empty turn"));
+            return self.check_empty(turn);
         }
         if turn.at < self.at {
             return Err(self.malformed(&format!("no time before {}", self.at), turn.at));
         }
         self.at = turn.at;
+        self.just_scheduled = None;
         for (index, event) in turn.events.iter().enumerate() {
             self.check_place(index, event)?;
             self.check_correlation(event)?;
             self.check_interrupt(event)?;
+            self.just_scheduled = match event {
+                Event::TaskScheduled { id, .. } => Some(*id),
+                _ => None,
+            };
             self.ended |= event.is_terminal();
             self.position += 1;
         }
         self.turns += 1;
         Ok(())
+    }
+
+    /// A turn has no events when its event was superseded: by one that has to come.
+    fn check_empty(&mut self, turn: &RecordedTurn) -> Result<(), MalformedHistory> {
+        if self.position == 0 || self.ended || turn.at < self.at {
+            return Err(self.malformed("an event", "an empty turn"));
+        }
+        self.at = turn.at;
+        self.unexplained.get_or_insert(self.position);
+        self.position += 1;
+        self.turns += 1;
+        Ok(())
+    }
+
+    /// Whether the history can stop here.
+    pub(crate) fn finish(self) -> Result<(), MalformedHistory> {
+        match self.unexplained {
+            Some(position) => {
+                let (expected, found) = ("an event".into(), "an empty turn".into());
+                Err(MalformedHistory { position, expected, found })
+            }
+            None => Ok(()),
+        }
     }
 
     fn check_place(&self, index: usize, event: &Event) -> Result<(), MalformedHistory> {
@@ -112,6 +147,31 @@ impl WellFormed {
                 self.closes(*id, Open::Timer, event)
             }
             Event::ExternalUnsubscribed { id } => self.closes(*id, Open::Wait, event),
+            Event::TaskConfigured { id, options } => {
+                if self.just_scheduled != Some(*id) {
+                    return Err(self.malformed("options behind their activity only", event));
+                }
+                if options.retry.is_some() {
+                    self.attempts.insert(*id, 0);
+                }
+                Ok(())
+            }
+            Event::TaskAttemptFailed { id, attempt, .. } => {
+                self.is_open(*id, Open::Task, event)?;
+                self.unexplained = None;
+                match self.attempts.get_mut(id) {
+                    Some(last) if *last < *attempt => {
+                        *last = *attempt;
+                        Ok(())
+                    }
+                    Some(_) => Err(self.malformed("an attempt behind the last one", event)),
+                    None => Err(self.malformed("one attempt only", event)),
+                }
+            }
+            Event::TaskHeartbeat { id, .. } => {
+                self.unexplained = None;
+                self.is_open(*id, Open::Task, event)
+            }
             _ => Ok(()),
         }
     }
@@ -141,11 +201,22 @@ impl WellFormed {
         what: Open,
         event: &Event,
     ) -> Result<(), MalformedHistory> {
+        self.is_open(id, what, event)?;
+        self.open.remove(&id);
+        self.attempts.remove(&id);
+        Ok(())
+    }
+
+    fn is_open(
+        &self,
+        id: CorrelationId,
+        what: Open,
+        event: &Event,
+    ) -> Result<(), MalformedHistory> {
         if self.open.get(&id) != Some(&what) {
             let expected = format!("a {what:?} {id} that is open").to_lowercase();
             return Err(self.malformed(&expected, event));
         }
-        self.open.remove(&id);
         Ok(())
     }
 

@@ -42,7 +42,13 @@ fn dropping_open_futures_is_recorded_and_called_off() {
         [
             Action::CancelActivity { id: CorrelationId(1) },
             Action::CancelTimer { id: CorrelationId(2), fire_at: seconds(1_060) },
-            Action::CallActivity { id: CorrelationId(5), name: name("c"), input: payload(()) },
+            Action::CallActivity {
+                id: CorrelationId(5),
+                name: name("c"),
+                input: payload(()),
+                attempt: 1,
+                terms: None,
+            },
         ]
     );
     assert_eq!(instance.machine.open_actions(), answer.actions[2..], "only the new one is open");

@@ -14,18 +14,17 @@ use reenact_core::codec::{
 };
 use reenact_core::{
     ActivityError, ActivityErrorKind, CorrelationId, Event, EventKey, OrchestrationError,
-    OrchestrationErrorKind, Payload, RecordedTurn, Timestamp,
+    OrchestrationErrorKind, Payload, RecordedOptions, RecordedRetry, RecordedTurn, Timestamp,
 };
 
 /// An event of each kind, in the order of the kinds.
 fn every_event() -> Vec<Event> {
-    [
-        events_of_the_first_version(),
-        vec![status_set()],
-        events_of_continue_as_new(),
-        events_of_cancel_and_suspend(),
-    ]
-    .concat()
+    [events_of_the_second_version(), events_of_cancel_and_suspend(), events_of_attempts()].concat()
+}
+
+/// Those that there were when the second fixture was written.
+fn events_of_the_second_version() -> Vec<Event> {
+    [events_of_the_first_version(), vec![status_set()], events_of_continue_as_new()].concat()
 }
 
 fn status_set() -> Event {
@@ -97,6 +96,45 @@ fn cancelled_errors() -> Vec<Event> {
     vec![Event::ExecutionFailed { error }, Event::TaskFailed { id, error: of_activity }]
 }
 
+/// Those that came with attempts of activities.
+fn events_of_attempts() -> Vec<Event> {
+    let (id, retry_at) = (CorrelationId(251), seconds(1_700_000_000));
+    let retry = RecordedRetry {
+        max_attempts: 251,
+        first_delay: Duration::from_millis(1_500),
+        factor: 2_500,
+        max_delay: Duration::from_secs(100),
+        jitter: 100,
+        deadline: Some(Duration::from_secs(3_600)),
+    };
+    let limit = Some(Duration::from_secs(30));
+    let options = RecordedOptions {
+        retry: Some(retry),
+        start_to_close: limit,
+        schedule_to_close: limit,
+        heartbeat: limit,
+    };
+    let error = ActivityError::of_kind(ActivityErrorKind::TimedOut, "start-to-close");
+    vec![
+        Event::TaskConfigured { id, options: Box::new(options) },
+        Event::TaskAttemptFailed { id, attempt: 250, error, retry_at },
+        Event::TaskHeartbeat { id, details: payload([7, 9]) },
+    ]
+}
+
+/// Further shapes of the kinds of attempts.
+fn further_events_of_attempts() -> Vec<Event> {
+    let id = CorrelationId(1);
+    let options = RecordedOptions {
+        retry: None,
+        start_to_close: None,
+        schedule_to_close: None,
+        heartbeat: None,
+    };
+    let error = ActivityError::of_kind(ActivityErrorKind::InvalidOptions, "no").with_details(&1);
+    vec![Event::TaskConfigured { id, options: Box::new(options) }, Event::TaskFailed { id, error }]
+}
+
 /// Further shapes of the same kinds: without options, and with each kind of error.
 fn further_events() -> Vec<Event> {
     let id = CorrelationId(0);
@@ -137,6 +175,11 @@ fn turns_of_continue_as_new() -> Vec<RecordedTurn> {
     each_and_all(&[events_of_continue_as_new(), vec![without_keys]].concat())
 }
 
+/// The turns of the fixture that came with attempts of activities.
+fn turns_of_attempts() -> Vec<RecordedTurn> {
+    each_and_all(&[events_of_attempts(), further_events_of_attempts()].concat())
+}
+
 fn each_and_all(events: &[Event]) -> Vec<RecordedTurn> {
     let each = events.iter().zip(1..).map(|(event, at)| turn(at, [event.clone()]));
     let all = RecordedTurn { at: Timestamp::from_micros(u64::MAX), events: events.to_vec().into() };
@@ -147,9 +190,7 @@ fn each_and_all(events: &[Event]) -> Vec<RecordedTurn> {
 fn turns_with_status() -> Vec<(RecordedTurn, Option<u64>)> {
     let numbers = [0, 250, 251, 65_536, u64::MAX].map(Some);
     let turns = numbers.map(|number| (turn(7, [status_set(), status_set()]), number));
-    // Those that there were when it was written.
-    let known = [events_of_the_first_version(), vec![status_set()], events_of_continue_as_new()];
-    let all = each_and_all(&known.concat()).into_iter().map(|turn| (turn, Some(3)));
+    let all = each_and_all(&events_of_the_second_version()).into_iter().map(|turn| (turn, Some(3)));
     turns.into_iter().chain(all).collect()
 }
 
@@ -221,6 +262,16 @@ fn what_version_1_wrote_of_cancels_and_suspensions_is_read_for_ever() {
     let encoded: Vec<_> =
         turns.iter().map(|turn| encode_turn(turn).expect("a turn encodes")).collect();
     let stored = fixture("turns_v1_cancel.bin", &encoded);
+    assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns);
+    assert_eq!(encoded, stored, "and version 1 is still written like this");
+}
+
+#[test]
+fn what_version_1_wrote_of_attempts_is_read_for_ever() {
+    let turns = turns_of_attempts();
+    let encoded: Vec<_> =
+        turns.iter().map(|turn| encode_turn(turn).expect("a turn encodes")).collect();
+    let stored = fixture("turns_v1_attempts.bin", &encoded);
     assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns);
     assert_eq!(encoded, stored, "and version 1 is still written like this");
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use instance::{code, task};
 use reenact_core::{
-    ActivityError, ActivityErrorKind, ApplyError, DriveError, Executor, InvalidName, MachineConfig,
-    Orchestration, OrchestrationContext, OrchestrationError, OrchestrationErrorKind, Outcome,
-    PayloadError,
+    ActivityError, ActivityErrorKind, ActivityOptions, ApplyError, DriveError, Executor,
+    InvalidName, MachineConfig, NamedActivity, Orchestration, OrchestrationContext,
+    OrchestrationError, OrchestrationErrorKind, Outcome, PayloadError, RetryPolicy,
 };
 
 struct Welcome;
@@ -259,4 +259,26 @@ fn a_scripted_cancel_comes_before_the_activity_or_the_event_that_it_names() {
     let kinds: Vec<_> = history.events().map(|event| event.event.kind()).collect();
     let place = |kind| kinds.iter().position(|found| *found == kind).expect("it is there");
     assert!(place("TimerFired") < place("ExternalRaised"), "{kinds:?}");
+}
+
+#[test]
+fn activities_are_tried_again_by_their_policy_and_the_clock_jumps() {
+    let code = code(async |ctx: OrchestrationContext, attempts: u32| {
+        let (policy, start) = (RetryPolicy::new(attempts), ctx.now());
+        let flaky = NamedActivity::new("flaky").with(ActivityOptions::new().retry(policy));
+        let result: Result<u32, _> = ctx.call_activity_by_name(flaky, &()).await;
+        Ok((result.map_err(|error| error.to_string()), ctx.now().since(start).as_secs()))
+    });
+    let run = |attempts: u32| {
+        let mut called = 0;
+        let script = move |()| {
+            called += 1;
+            if called < 4 { Err(ActivityError::retryable("busy")) } else { Ok(called) }
+        };
+        let executor = Executor::new(code.clone()).activity("flaky", script);
+        let run = executor.drive_to_completion(&attempts).expect("it ends");
+        run.output::<(Result<u32, String>, u64)>().expect("an output")
+    };
+    assert_eq!(run(4), (Ok(4), 7));
+    assert_eq!(run(3), (Err("busy".into()), 3));
 }

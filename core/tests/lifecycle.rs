@@ -99,7 +99,7 @@ fn termination_ends_without_asking_the_code() {
     assert_eq!(instance.machine.outcome(), Some(&outcome));
     assert_eq!(instance.machine.history().outcome(), Some(outcome));
     assert_eq!(instance.machine.wake_at(), None);
-    assert!(!instance.machine.has_open_tasks());
+    assert!(!instance.machine.has_open_tasks(instance.now));
     instance.assert_replays_from_every_point();
 }
 
@@ -247,7 +247,7 @@ fn a_machine_knows_what_must_be_under_way_and_when_it_must_be_in_memory() {
     let mut instance = Instance::start(code, ());
     let machine = |instance: &Instance| {
         (
-            instance.machine.has_open_tasks(),
+            instance.machine.has_open_tasks(instance.now),
             instance.machine.wake_at(),
             instance.machine.open_actions().len(),
         )

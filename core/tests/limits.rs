@@ -306,7 +306,7 @@ fn a_history_holds_so_many_bytes_and_no_more() {
     let megabyte = Payload::from_bytes(vec![b'1'; MAX_PAYLOAD_BYTES]).expect("at the limit");
     let fitting = MAX_HISTORY_BYTES / MAX_PAYLOAD_BYTES as u64 - 1;
     let turns = long_history(3 + fitting, megabyte.clone());
-    let large = Command::CompleteTask { id: CorrelationId(1), result: Ok(megabyte) };
+    let large = Command::CompleteTask { id: CorrelationId(1), attempt: 1, result: Ok(megabyte) };
     // By what the code does, and by what comes in.
     for command in [complete(1, 1), large] {
         let answer = at_the_brim(&code, &turns, command);

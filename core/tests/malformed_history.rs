@@ -8,7 +8,7 @@ use std::time::Duration;
 use instance::{Instance, SEED, code, name, payload, seconds, turn};
 use reenact_core::{
     ActivityError, CorrelationId, Event, MachineConfig, MalformedHistory, OrchestrationContext,
-    OrchestrationError, RecordedTurn, ReplayError,
+    OrchestrationError, RecordedOptions, RecordedRetry, RecordedTurn, ReplayError,
 };
 
 const fn id(id: u64) -> CorrelationId {
@@ -60,6 +60,34 @@ fn continued() -> Event {
     Event::ExecutionContinued { input: payload(()) }
 }
 
+fn configured(id: u64, attempts: Option<u32>) -> Event {
+    let retry = attempts.map(|max_attempts| RecordedRetry {
+        max_attempts,
+        first_delay: Duration::ZERO,
+        factor: 1_000,
+        max_delay: Duration::ZERO,
+        jitter: 0,
+        deadline: None,
+    });
+    let (start_to_close, schedule_to_close, heartbeat) = (None, None, None);
+    let options = RecordedOptions { retry, start_to_close, schedule_to_close, heartbeat };
+    Event::TaskConfigured { id: self::id(id), options: Box::new(options) }
+}
+
+fn attempt_failed(id: u64, attempt: u32) -> Event {
+    let error = ActivityError::retryable("no");
+    Event::TaskAttemptFailed { id: self::id(id), attempt, error, retry_at: seconds(1) }
+}
+
+fn heartbeat(id: u64) -> Event {
+    Event::TaskHeartbeat { id: self::id(id), details: payload(()) }
+}
+
+/// As the first turn, with a policy.
+fn first_turn_with_options() -> Vec<Event> {
+    vec![started(), task(1), configured(1, Some(9)), timer(2), wait(3)]
+}
+
 fn carried() -> Event {
     Event::EventKeysCarried { keys: Vec::new() }
 }
@@ -96,6 +124,24 @@ fn the_well_formed_history_that_these_are_made_from_replays() {
 }
 
 #[test]
+fn a_history_replays_with_and_without_what_was_superseded() {
+    let turns = vec![
+        first_turn_with_options(),
+        vec![heartbeat(1)],
+        vec![attempt_failed(1, 1)],
+        vec![heartbeat(1)],
+        vec![attempt_failed(1, 2)],
+        vec![completed(1)],
+    ];
+    for superseded in [vec![], vec![1], vec![2], vec![1, 2]] {
+        let mut turns = turns.clone();
+        superseded.iter().for_each(|at: &usize| turns[*at].clear());
+        let turns: Vec<_> = turns.into_iter().map(|events| turn(1, events)).collect();
+        replay(&turns).expect("it is well formed");
+    }
+}
+
+#[test]
 fn what_cannot_have_been_written_is_refused_with_its_place() {
     type Case = (&'static str, Vec<Vec<Event>>, u64, &'static str, &'static str);
     let first = first_turn;
@@ -113,6 +159,35 @@ fn what_cannot_have_been_written_is_refused_with_its_place() {
             0, "an event", "an empty turn"),
         ("an empty turn", vec![first(), vec![], vec![completed(1)]],
             4, "an event", "an empty turn"),
+        ("an empty turn at the end", vec![first(), vec![heartbeat(1)], vec![]],
+            5, "an event", "an empty turn"),
+        ("an empty turn behind what could supersede it",
+            vec![first(), vec![heartbeat(1)], vec![], vec![completed(1)]],
+            5, "an event", "an empty turn"),
+        ("options of nothing", vec![vec![started(), configured(1, None)]],
+            1, "options behind their activity only", "TaskConfigured #1"),
+        ("options of another", vec![vec![started(), task(1), configured(2, None)]],
+            2, "options behind their activity only", "TaskConfigured #2"),
+        ("options twice", vec![vec![started(), task(1), configured(1, None), configured(1, None)]],
+            3, "options behind their activity only", "TaskConfigured #1"),
+        ("options too late", vec![vec![started(), task(1), timer(2), configured(1, None)]],
+            3, "options behind their activity only", "TaskConfigured #1"),
+        ("an attempt without a policy", vec![first(), vec![attempt_failed(1, 1)]],
+            4, "one attempt only",
+            "TaskAttemptFailed #1, attempt 1, the next at 1970-01-01T00:00:01.000000Z: no"),
+        ("an attempt twice",
+            vec![first_turn_with_options(), vec![attempt_failed(1, 2)], vec![attempt_failed(1, 2)]],
+            6, "an attempt behind the last one",
+            "TaskAttemptFailed #1, attempt 2, the next at 1970-01-01T00:00:01.000000Z: no"),
+        ("an attempt before the first", vec![first_turn_with_options(), vec![attempt_failed(1, 0)]],
+            5, "an attempt behind the last one",
+            "TaskAttemptFailed #1, attempt 0, the next at 1970-01-01T00:00:01.000000Z: no"),
+        ("an attempt behind the completion",
+            vec![first_turn_with_options(), vec![completed(1)], vec![attempt_failed(1, 1)]],
+            6, "a task #1 that is open",
+            "TaskAttemptFailed #1, attempt 1, the next at 1970-01-01T00:00:01.000000Z: no"),
+        ("a heartbeat of a timer", vec![first(), vec![heartbeat(2)]],
+            4, "a task #2 that is open", "TaskHeartbeat #2"),
         ("an output first in a turn", vec![first(), vec![task(4)]],
             4, "an input, as the turn begins", "TaskScheduled #4 `a`"),
         ("an end first in a turn", vec![first(), vec![ended()]],

@@ -9,7 +9,7 @@ mod program;
 #[path = "properties/strategies.rs"]
 mod strategies;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -17,7 +17,7 @@ use reenact_core::{Event, MachineConfig, ReplayError};
 
 use course::{Course, Move};
 use instance::{Instance, terminate};
-use program::{Change, EVENTS, Seen, Step, change, orchestration};
+use program::{Change, EVENTS, Seen, Step, change, change_policies, orchestration};
 use strategies::{changes, courses, programs};
 
 /// Found failures are turned into tests by name, not into files of seeds.
@@ -64,7 +64,9 @@ proptest! {
         let course = finished(program, &moves);
         let mut opened = BTreeMap::new();
         for event in course.instance.machine.history().events() {
-            let Some(id) = event.event.correlation() else { continue };
+            let Some(id) = event.event.correlation().filter(|_| !goes_on(event.event)) else {
+                continue;
+            };
             if opens(event.event) {
                 prop_assert_eq!(opened.insert(id, 0), None, "{} twice", id);
             } else {
@@ -114,6 +116,35 @@ proptest! {
     }
 
     #[test]
+    fn other_policies_make_no_difference_to_what_has_happened(
+        mut program in programs(),
+        moves in courses(),
+    ) {
+        let old = begun(program.clone(), &moves).instance;
+        change_policies(&mut program);
+        let machine = Instance::try_replay(&orchestration(program), &old.config, old.turns());
+        let machine = machine.expect("the recorded ones count");
+        prop_assert_eq!(machine.history(), old.machine.history());
+        prop_assert_eq!(machine.outcome(), old.machine.outcome());
+        prop_assert_eq!(machine.open_actions(), old.machine.open_actions());
+    }
+
+    #[test]
+    fn the_history_has_one_failed_attempt_and_one_heartbeat_of_an_activity_at_most(
+        program in programs(),
+        moves in courses(),
+    ) {
+        let course = begun(program, &moves);
+        let history = course.instance.machine.history();
+        let mut seen = BTreeSet::new();
+        for event in history.events().filter(|event| event.event.is_superseded_by_the_next()) {
+            let (id, kind) = (event.event.correlation(), event.event.kind());
+            prop_assert!(seen.insert((id, kind)), "{:?} {} twice", id, kind);
+        }
+        prop_assert_eq!(history.len(), history.events().count() as u64);
+    }
+
+    #[test]
     fn a_running_instance_that_accepts_changed_code_goes_on_with_it(
         program in programs(),
         moves in courses(),
@@ -140,6 +171,16 @@ fn changed(mut program: Vec<Step>, place: Index, how: &Change) -> Vec<Step> {
         let _ = change(&mut program, last, how);
     }
     program
+}
+
+/// Neither opens nor closes anything.
+fn goes_on(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::TaskConfigured { .. }
+            | Event::TaskAttemptFailed { .. }
+            | Event::TaskHeartbeat { .. }
+    )
 }
 
 fn opens(event: &Event) -> bool {

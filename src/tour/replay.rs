@@ -51,7 +51,7 @@ fn replay(recorded: &History, turns: usize) -> Held<Machine> {
 fn command_of(turn: &RecordedTurn) -> Held<Command> {
     match turn.events.first().cloned() {
         Some(Event::TaskCompleted { id, output }) => {
-            Ok(Command::CompleteTask { id, result: Ok(output) })
+            Ok(Command::CompleteTask { id, attempt: 1, result: Ok(output) })
         }
         Some(Event::TimerFired { id }) => Ok(Command::FireTimer { id }),
         Some(Event::ExternalRaised { name, data, key }) => {

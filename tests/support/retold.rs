@@ -1,6 +1,6 @@
 //! Scenarios that are told again from every turn of their history.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,9 @@ type Register = Box<dyn Fn(HostBuilder) -> HostBuilder>;
 pub(crate) enum Step {
     /// The activity with that correlation id returns.
     Complete(u64),
+    /// The attempt of the activity with that correlation id fails, and the policy wants another, at
+    /// once.
+    Fail(u64),
     /// Time passes, until one timer fires.
     Pass(Duration),
     /// Somebody raises an event.
@@ -90,7 +93,12 @@ impl Scenario {
         };
         let memory = InMemory::new().with_shards(1).with_clock(clock.clone());
         put(&memory, turns).await;
-        let stage = Stage { memory: memory.clone(), clock, returned: Arc::default() };
+        let stage = Stage {
+            memory: memory.clone(),
+            clock,
+            returned: Arc::default(),
+            failed: Arc::default(),
+        };
         let host = guard(self.host(&stage).start()).await.expect("it starts");
         let mut turns = turns.to_vec();
         if turns.is_empty() {
@@ -98,8 +106,8 @@ impl Scenario {
             guard(start).await.expect("it starts");
             turns.push(stage.turn(0).await);
         }
-        for step in &self.steps[turns.len() - 1..] {
-            stage.take(&host, *step).await;
+        for (place, step) in self.steps.iter().enumerate().skip(turns.len() - 1) {
+            stage.take(&host, *step, &self.steps[..place]).await;
             turns.push(stage.turn(turns.len() as u64).await);
         }
         let outcome = host.get_status(&id("i")).await.expect("it is there").outcome;
@@ -108,15 +116,25 @@ impl Scenario {
     }
 
     fn host(&self, stage: &Stage) -> HostBuilder {
-        let returned = stage.returned.clone();
+        let (returned, failed) = (stage.returned.clone(), stage.failed.clone());
         let host = Host::builder().provider(stage.memory.clone()).options(options());
         (self.orchestration)(host).register_activity(WORK, move |ctx, input: u64| {
-            let mut returned = returned.subscribe();
+            let (mut returned, mut failed) = (returned.subscribe(), failed.subscribe());
             async move {
-                let lets = |returned: &BTreeSet<_>| returned.contains(&ctx.correlation_id());
-                let may_return = returned.wait_for(lets).await;
-                assert!(may_return.is_ok(), "the scenario lives as long as its activities");
-                Ok(input * 10)
+                let id = ctx.correlation_id();
+                let lets = |returned: &BTreeSet<_>| returned.contains(&id);
+                let fails = |failed: &BTreeMap<_, _>| failed.get(&id) >= Some(&ctx.attempt());
+                tokio::select! {
+                    biased;
+                    fails = failed.wait_for(fails) => {
+                        assert!(fails.is_ok(), "the scenario lives as long as its activities");
+                        Err(ActivityError::retryable("not yet"))
+                    }
+                    may_return = returned.wait_for(lets) => {
+                        assert!(may_return.is_ok(), "the scenario lives as long as its activities");
+                        Ok(input * 10)
+                    }
+                }
             }
         })
     }
@@ -128,14 +146,23 @@ struct Stage {
     clock: ManualClock,
     /// The activities that may return.
     returned: Arc<watch::Sender<BTreeSet<CorrelationId>>>,
+    /// The activities that fail, and up to which attempt.
+    failed: Arc<watch::Sender<BTreeMap<CorrelationId, u32>>>,
 }
 
 impl Stage {
-    async fn take(&self, host: &Host, step: Step) {
+    async fn take(&self, host: &Host, step: Step, before: &[Step]) {
         match step {
             Step::Complete(activity) => self.returned.send_modify(|returned| {
                 returned.insert(CorrelationId(activity));
             }),
+            Step::Fail(activity) => {
+                let is_it = |step: &&Step| matches!(step, Step::Fail(other) if *other == activity);
+                let attempt = 1 + before.iter().filter(is_it).count() as u32;
+                self.failed.send_modify(|failed| {
+                    failed.insert(CorrelationId(activity), attempt);
+                });
+            }
             Step::Pass(time) => self.clock.advance(time),
             Step::Raise(name, data) => {
                 guard(host.raise_event(&id("i"), name, data)).await.expect("it is taken");
@@ -220,6 +247,9 @@ fn without_time(event: Event) -> Event {
             Event::ExecutionStarted { name, input, seed: 0, delay }
         }
         Event::TimerCreated { id, .. } => Event::TimerCreated { id, fire_at: Timestamp::EPOCH },
+        Event::TaskAttemptFailed { id, attempt, error, .. } => {
+            Event::TaskAttemptFailed { id, attempt, error, retry_at: Timestamp::EPOCH }
+        }
         other => other,
     }
 }

@@ -3,8 +3,8 @@
 use ractor::ActorRef;
 use reenact_core::limits::WARN_HISTORY_EVENTS;
 use reenact_core::{
-    Action, ApplyError, Command, ExecutionId, Machine, Outcome, RecordedTurn, Rejected, Sealed,
-    Successor, Turn, codec,
+    Action, ActivityError, ApplyError, Command, CorrelationId, ExecutionId, Machine, Outcome,
+    Payload, RecordedTurn, Rejected, Sealed, Successor, Turn, codec,
 };
 use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
 
@@ -13,6 +13,7 @@ use crate::error::{Error, ParkReason};
 use crate::message::{Answer, InstanceMessage, Internal, Reply, StartMessage};
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
+use crate::workers::KnownCall;
 
 impl InstanceState {
     pub(super) fn start(&mut self, myself: &ActorRef<InstanceMessage>, message: Box<StartMessage>) {
@@ -41,7 +42,7 @@ impl InstanceState {
                 let summary = self.new_summary(name, execution, &turn.recorded);
                 let run = Run::of(&machine);
                 self.phase = Phase::Live(Live { machine, run, summary });
-                self.submit(turn, Some(reply));
+                self.submit(turn, Some(reply), None);
             }
             Err(error) => {
                 // Nothing was stored: there is no instance, and nothing to park.
@@ -74,11 +75,30 @@ impl InstanceState {
     }
 
     pub(super) fn apply(&mut self, command: Command, reply: Option<Reply>) {
+        self.apply_of(command, reply, None);
+    }
+
+    /// An attempt of an activity has ended. It is known to the workers until that is durable.
+    pub(super) fn complete_task(
+        &mut self,
+        id: CorrelationId,
+        result: Result<Payload, ActivityError>,
+        known: KnownCall,
+    ) {
+        let attempt = known.attempt();
+        // Those of one that succeeded are of no use to anybody.
+        if let Some(details) = result.as_ref().err().and_then(|_| known.take_details()) {
+            self.apply(Command::RecordHeartbeat { id, attempt, details }, None);
+        }
+        self.apply_of(Command::CompleteTask { id, attempt, result }, None, Some(known));
+    }
+
+    fn apply_of(&mut self, command: Command, reply: Option<Reply>, known: Option<KnownCall>) {
         let Phase::Live(live) = &mut self.phase else { return };
         let now = self.shard.clock.now();
         self.last_used = now;
         match live.machine.apply(command, now) {
-            Ok(turn) => self.submit(turn, reply),
+            Ok(turn) => self.submit(turn, reply, known),
             Err(error) => {
                 let refusal = self.refusal(error);
                 if let Error::Parked { reason, .. } = &refusal {
@@ -113,10 +133,14 @@ impl InstanceState {
     }
 
     /// Hands a turn to the persistence actor, and goes on without waiting for it.
-    fn submit(&mut self, turn: Turn, reply: Option<Reply>) {
+    fn submit(&mut self, turn: Turn, reply: Option<Reply>, known: Option<KnownCall>) {
         let Phase::Live(live) = &mut self.phase else { return };
         if turn.recorded.events.is_empty() {
-            // It was so before: the answer waits for what made it so.
+            // It was so before: what is to be done, and the answer, wait for what made it so.
+            if !turn.actions.is_empty() {
+                let pending = live.pending_without_record(turn.actions);
+                self.shard.make_durable(Entry::Turn(Box::new(pending)));
+            }
             return reply.into_iter().for_each(|reply| self.answer(reply.yes()));
         }
         let before = live.summary.clone();
@@ -127,6 +151,7 @@ impl InstanceState {
         match pending {
             Ok(mut pending) => {
                 pending.answer = reply.map(Reply::yes);
+                pending.known = known;
                 self.shard.make_durable(Entry::Turn(Box::new(pending)));
             }
             Err(reason) => {
@@ -178,6 +203,7 @@ impl InstanceState {
             record: Some(record),
             actions: Sealed::new(actions),
             answer: reply.map(Reply::yes),
+            known: None,
             successor: Vec::new(),
         };
         self.shard.make_durable(Entry::Turn(Box::new(turn)));
@@ -200,8 +226,22 @@ impl Live {
             record: Some(record),
             actions,
             answer: None,
+            known: None,
             successor: Vec::new(),
         })
+    }
+
+    /// What is to be done without anything new to be stored: behind the turns that are under way.
+    fn pending_without_record(&self, actions: Sealed<Vec<Action>>) -> PendingTurn {
+        PendingTurn {
+            instance: self.summary.instance.clone(),
+            run: self.run,
+            record: None,
+            actions,
+            answer: None,
+            known: None,
+            successor: Vec::new(),
+        }
     }
 
     /// Goes on with the next execution, when the newest has continued as new; the turns in which
@@ -221,6 +261,8 @@ impl Live {
         let before = self.summary.events;
         let state = state_of(outcome, self.machine.is_suspended());
         follow(&mut self.summary, turn, state, self.machine.wake_at());
+        // What the turn superseded does not count.
+        self.summary.events = self.summary.events.min(self.machine.history().len());
         if before < WARN_HISTORY_EVENTS && self.summary.events >= WARN_HISTORY_EVENTS {
             let (instance, events) = (&self.summary.instance, self.summary.events);
             tracing::warn!(%instance, events, "the history grows long");

@@ -35,7 +35,7 @@ pub fn run() -> Option<u64> {
     let read = codec::decode_turn(&stored).ok()?;
     let mut machine = Machine::replay(&code, id, first, config, [read]).ok()?;
     let result = Ok(Payload::encode(&42).ok()?);
-    machine.apply(Command::CompleteTask { id: CorrelationId(1), result }, now).ok()?;
+    machine.apply(Command::CompleteTask { id: CorrelationId(1), attempt: 1, result }, now).ok()?;
     match machine.outcome()? {
         reenact_core::Outcome::Completed(output) => output.decode().ok(),
         _ => None,

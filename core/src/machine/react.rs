@@ -58,6 +58,16 @@ impl Machine {
                 self.complete(id, DurableOutput::Task(Err(error)), "TaskFailed");
                 self.go_on()
             }
+            Event::TaskAttemptFailed { id, attempt, error, retry_at } => {
+                let mut state = self.shared.lock();
+                state.buffer.attempt_failed(id, attempt, error, retry_at);
+                state.act(Action::CreateTimer { id, fire_at: retry_at });
+                Ok(())
+            }
+            Event::TaskHeartbeat { id, details } => {
+                self.shared.lock().buffer.heartbeat(id, details);
+                Ok(())
+            }
             Event::TimerFired { id } => {
                 self.complete(id, DurableOutput::Timer, "TimerFired");
                 self.go_on()
@@ -90,10 +100,12 @@ impl Machine {
     fn complete(&self, id: CorrelationId, output: DurableOutput, event: &'static str) {
         let mut state = self.shared.lock();
         let position = state.position;
+        let over = state.buffer.end_actions(id, state.now);
         let Some(waker) = state.buffer.complete(id, position, output) else {
             // At replay only: live, no such completion is admitted.
             return state.complete_in_vain(id, event);
         };
+        over.into_iter().for_each(|action| state.act(action));
         drop(state);
         waker.into_iter().for_each(Waker::wake);
     }

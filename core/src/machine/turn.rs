@@ -19,7 +19,8 @@ pub struct Turn {
     /// number of the turn that will come next.
     pub number: u64,
     /// When, and what happened. No events when the command changed nothing: a completion that was
-    /// known, an event whose key was seen before.
+    /// known, an event whose key was seen before. None either when it is time for something that
+    /// the log has already, such as the next attempt of an activity; then there are actions.
     pub recorded: RecordedTurn,
     /// What to do once the events are durable.
     pub actions: Sealed<Vec<Action>>,

@@ -11,6 +11,9 @@ use crate::program::{DRAIN, EVENTS};
 pub(crate) enum Move {
     Complete(Index),
     Fail(Index),
+    /// With what may pass: it is tried again, where that is wanted.
+    FailForNow(Index),
+    Heartbeat(Index),
     Fire(Index),
     Raise(usize),
     RaiseTheKeyAgain(usize),
@@ -66,6 +69,16 @@ impl Course {
             Move::Fail(which) => {
                 if let Some(id) = pick(&self.open_tasks(), which) {
                     self.instance.fail(id, ActivityError::fatal("it failed"));
+                }
+            }
+            Move::FailForNow(which) => {
+                if let Some(id) = pick(&self.open_tasks(), which) {
+                    self.instance.fail(id, ActivityError::retryable("busy"));
+                }
+            }
+            Move::Heartbeat(which) => {
+                if let Some(id) = pick(&self.open_tasks(), which) {
+                    self.instance.heartbeat(id, id);
                 }
             }
             Move::Fire(which) => {
@@ -128,10 +141,8 @@ impl Course {
     }
 
     fn open_tasks(&self) -> Vec<u64> {
-        self.open(|action| match action {
-            Action::CallActivity { id, name, .. } if name.as_str() != DRAIN => Some(id.0),
-            _ => None,
-        })
+        let open = self.instance.machine.open_activities(usize::MAX).into_iter();
+        open.filter(|open| open.name.as_str() != DRAIN).map(|open| open.id.0).collect()
     }
 
     fn open_timers(&self) -> Vec<u64> {

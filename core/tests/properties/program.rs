@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures::future::{BoxFuture, FutureExt, join_all, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use reenact_core::{
-    DurableFuture, DurableOutput, OrchestrationCode, OrchestrationContext, OrchestrationError,
+    ActivityOptions, DurableFuture, DurableOutput, NamedActivity, OrchestrationCode,
+    OrchestrationContext, OrchestrationError, RetryPolicy,
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,12 @@ pub(crate) const DRAIN: &str = "drain";
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Leaf {
     Activity(u8),
+    /// With so many attempts at most, and perhaps a limit for all of them.
+    Retried {
+        number: u8,
+        attempts: u32,
+        limited: bool,
+    },
     Timer(u8),
     Wait(usize),
 }
@@ -172,10 +179,20 @@ fn schedule(ctx: &OrchestrationContext, leaf: Leaf) -> Held {
             let name = format!("activity-{number}");
             ctx.schedule_activity_by_name::<_, u64>(&name, &number).into_output()
         }
+        Leaf::Retried { number, attempts, limited } => {
+            let name = format!("activity-{number}");
+            let activity = NamedActivity::new(&name).with(options(attempts, limited));
+            ctx.schedule_activity_by_name::<_, u64>(activity, &number).into_output()
+        }
         Leaf::Timer(after) => ctx.schedule_timer(Duration::from_secs(after.into())).into_output(),
         Leaf::Wait(event) => ctx.schedule_wait::<u64>(EVENTS[event]).into_output(),
     };
     Held { leaf, future }
+}
+
+fn options(attempts: u32, limited: bool) -> ActivityOptions {
+    let options = ActivityOptions::new().retry(RetryPolicy::new(attempts).jitter(0.5));
+    if limited { options.schedule_to_close(Duration::from_secs(5)) } else { options }
 }
 
 async fn take(held: Held, log: &Log) {
@@ -282,6 +299,30 @@ fn change_step(steps: &mut Vec<Step>, index: usize, how: &Change) {
     }
 }
 
+/// Other policies for all that is retried.
+pub(crate) fn change_policies(steps: &mut [Step]) {
+    for step in steps {
+        match step {
+            Step::Await(leaf) | Step::AwaitLater(leaf) | Step::ScheduleAndDrop(leaf) => {
+                change_policy(leaf);
+            }
+            Step::Race(leaves, _) | Step::All(leaves) => leaves.iter_mut().for_each(change_policy),
+            step => branches(step).into_iter().for_each(|branch| change_policies(branch)),
+        }
+    }
+}
+
+fn change_policy(leaf: &mut Leaf) {
+    *leaf = match *leaf {
+        Leaf::Activity(number) => Leaf::Retried { number, attempts: 2, limited: true },
+        Leaf::Retried { number, attempts: 1, .. } => Leaf::Activity(number),
+        Leaf::Retried { number, attempts, limited } => {
+            Leaf::Retried { number, attempts: attempts + 1, limited: !limited }
+        }
+        other => other,
+    };
+}
+
 fn rename(step: &mut Step) {
     match step {
         Step::Await(leaf) | Step::AwaitLater(leaf) | Step::ScheduleAndDrop(leaf) => {
@@ -294,7 +335,7 @@ fn rename(step: &mut Step) {
 
 fn rename_leaf(leaf: &mut Leaf) {
     match leaf {
-        Leaf::Activity(number) => *number += 100,
+        Leaf::Activity(number) | Leaf::Retried { number, .. } => *number += 100,
         Leaf::Timer(after) => *after = after.wrapping_add(1),
         Leaf::Wait(event) => *event = (*event + 1) % EVENTS.len(),
     }

@@ -26,6 +26,11 @@ pub(crate) fn changes() -> impl Strategy<Value = Change> {
 fn leaf() -> impl Strategy<Value = Leaf> {
     prop_oneof![
         (0..4_u8).prop_map(Leaf::Activity),
+        (0..4_u8, 1..4_u32, any::<bool>()).prop_map(|(number, attempts, limited)| Leaf::Retried {
+            number,
+            attempts,
+            limited
+        }),
         (0..100_u8).prop_map(Leaf::Timer),
         (0..EVENTS.len()).prop_map(Leaf::Wait),
     ]
@@ -68,6 +73,8 @@ fn a_move() -> impl Strategy<Value = Move> {
     prop_oneof![
         6 => any::<prop::sample::Index>().prop_map(Move::Complete),
         1 => any::<prop::sample::Index>().prop_map(Move::Fail),
+        4 => any::<prop::sample::Index>().prop_map(Move::FailForNow),
+        1 => any::<prop::sample::Index>().prop_map(Move::Heartbeat),
         3 => any::<prop::sample::Index>().prop_map(Move::Fire),
         4 => (0..EVENTS.len()).prop_map(Move::Raise),
         1 => (0..EVENTS.len()).prop_map(Move::RaiseTheKeyAgain),

@@ -1,11 +1,12 @@
 //! An instance under test: a machine, and a shell that does nothing by itself.
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reenact_core::{
     Action, ActivityError, ApplyError, Command, CorrelationId, Event, EventKey, ExecutionId,
-    InstanceId, Machine, MachineConfig, Name, Nondeterminism, OrchestrationCode,
+    InstanceId, Machine, MachineConfig, Name, Nondeterminism, OpenActivities, OrchestrationCode,
     OrchestrationContext, OrchestrationError, Outcome, Payload, Receipt, RecordedTurn, Rejected,
     ReplayError, ShardId, Start, Timestamp, Turn, codec,
 };
@@ -23,6 +24,8 @@ pub(crate) struct Instance {
     pub(crate) machine: Machine,
     pub(crate) now: Timestamp,
     steps: Vec<Step>,
+    /// Of activities that were tried before.
+    attempts: BTreeMap<u64, u32>,
 }
 
 /// One command, when it came, and the answer.
@@ -62,7 +65,7 @@ impl Instance {
         let (machine, turn) =
             Machine::start(&code, instance_id(), first, config.clone(), how, now)?;
         let steps = vec![Step { command, at: now, answer: Ok(Answer::of(turn)) }];
-        Ok(Self { code, config, machine, now, steps })
+        Ok(Self { code, config, machine, now, steps, attempts: BTreeMap::new() })
     }
 
     /// Goes on with a machine that was replayed.
@@ -72,7 +75,9 @@ impl Instance {
         machine: Machine,
         now: Timestamp,
     ) -> Self {
-        Self { code, config, machine, now, steps: Vec::new() }
+        let open = machine.open_activities(usize::MAX);
+        let attempts = open.iter().map(|open| (open.id.0, open.attempt)).collect();
+        Self { code, config, machine, now, steps: Vec::new(), attempts }
     }
 
     /// What a history leads to.
@@ -89,6 +94,11 @@ impl Instance {
         self.now = self.now + Duration::from_secs(1);
         let answer = self.machine.apply(command.clone(), self.now).map(Answer::of);
         self.steps.push(Step { command, at: self.now, answer: answer.clone() });
+        for event in answer.iter().flat_map(|answer| &*answer.recorded.events) {
+            if let Event::TaskAttemptFailed { id, attempt, .. } = event {
+                self.attempts.insert(id.0, attempt + 1);
+            }
+        }
         answer
     }
 
@@ -97,11 +107,28 @@ impl Instance {
     }
 
     pub(crate) fn complete(&mut self, id: u64, output: impl Serialize) -> Answer {
-        self.apply(complete(id, output))
+        let (id, attempt, result) = (CorrelationId(id), self.attempt(id), Ok(payload(output)));
+        self.apply(Command::CompleteTask { id, attempt, result })
+    }
+
+    /// The attempt of an activity that is under way or comes next.
+    pub(crate) fn attempt(&self, id: u64) -> u32 {
+        self.attempts.get(&id).copied().unwrap_or(1)
     }
 
     pub(crate) fn fail(&mut self, id: u64, error: ActivityError) -> Answer {
-        self.apply(Command::CompleteTask { id: CorrelationId(id), result: Err(error) })
+        let (id, attempt) = (CorrelationId(id), self.attempt(id));
+        self.apply(Command::CompleteTask { id, attempt, result: Err(error) })
+    }
+
+    pub(crate) fn heartbeat(&mut self, id: u64, details: impl Serialize) -> Answer {
+        let (id, attempt, details) = (CorrelationId(id), self.attempt(id), payload(details));
+        self.apply(Command::RecordHeartbeat { id, attempt, details })
+    }
+
+    /// Lets time pass, and one second more with the next command.
+    pub(crate) fn pass(&mut self, seconds: u64) {
+        self.now = self.now + Duration::from_secs(seconds);
     }
 
     pub(crate) fn fire(&mut self, id: u64) -> Answer {
@@ -152,6 +179,10 @@ impl Instance {
         let turns: Vec<_> = self.turns().iter().map(stored_and_read).collect();
         let replayed = Self::try_replay(&self.code, &self.config, &turns).expect("it replays");
         assert_same(&self.machine, &replayed);
+        let mut open = OpenActivities::default();
+        turns.iter().for_each(|turn| open.take_in(turn));
+        let known = self.machine.open_activities(usize::MAX);
+        assert_eq!(open.first(usize::MAX), known, "the log alone says the same");
         replayed
     }
 
@@ -162,11 +193,15 @@ impl Instance {
         let mut turns = Vec::new();
         for (done, step) in self.steps.iter().enumerate() {
             assert_answer(&mut live, step);
+            // What was superseded by now may be there or not.
+            let without_superseded = live.history().turns().to_vec();
             let answer = step.answer.iter().filter(|answer| !answer.recorded.events.is_empty());
             turns.extend(answer.map(|answer| stored_and_read(&answer.recorded)));
             let mut resumed =
                 Self::try_replay(&self.code, &self.config, &turns).expect("the prefix replays");
             assert_same(&live, &resumed);
+            let short = Self::try_replay(&self.code, &self.config, &without_superseded);
+            assert_same(&live, &short.expect("it replays without them"));
             self.steps[done + 1..].iter().for_each(|step| assert_answer(&mut resumed, step));
             assert_same(&self.machine, &resumed);
         }
@@ -207,7 +242,10 @@ fn assert_same(one: &Machine, other: &Machine) {
     assert_eq!(one.open_actions(), other.open_actions());
     assert_eq!(one.wake_at(), other.wake_at());
     assert_eq!(one.status_turn(), other.status_turn());
-    assert_eq!(one.has_open_tasks(), other.has_open_tasks());
+    assert_eq!(one.open_activities(usize::MAX), other.open_activities(usize::MAX));
+    for now in one.wake_at().into_iter().chain([Timestamp::EPOCH, seconds(1 << 40)]) {
+        assert_eq!(one.has_open_tasks(now), other.has_open_tasks(now));
+    }
     assert_eq!(one.foreign_wake(), other.foreign_wake());
     assert_eq!(one.cancel_requested(), other.cancel_requested());
     assert_eq!(one.is_suspended(), other.is_suspended());
@@ -260,7 +298,7 @@ pub(crate) fn start(input: impl Serialize) -> Start {
 }
 
 pub(crate) fn complete(id: u64, output: impl Serialize) -> Command {
-    Command::CompleteTask { id: CorrelationId(id), result: Ok(payload(output)) }
+    Command::CompleteTask { id: CorrelationId(id), attempt: 1, result: Ok(payload(output)) }
 }
 
 pub(crate) fn fire(id: u64) -> Command {

@@ -1,0 +1,137 @@
+//! The attempts of one activity that is open: which one it is, why the last one failed, and when
+//! the next begins.
+
+use alloc::boxed::Box;
+use alloc::format;
+use core::time::Duration;
+
+use crate::action::AttemptTerms;
+use crate::error::{ActivityError, ActivityErrorKind};
+use crate::ids::CorrelationId;
+use crate::options::{RecordedOptions, RetryIf};
+use crate::payload::Payload;
+use crate::random::SplitMix64;
+use crate::time::Timestamp;
+
+/// What there is to know of an open activity beyond its name and input. All of it follows from the
+/// log, except for the condition, which the code gives again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Attempts {
+    options: Option<Box<RecordedOptions>>,
+    retry_if: Option<RetryIf>,
+    /// When all of it must be over.
+    deadline: Option<Timestamp>,
+    /// Those that failed.
+    pub(crate) failed: u32,
+    pub(crate) last_error: Option<ActivityError>,
+    /// When the attempt begins that is the next one, or under way.
+    pub(crate) retry_at: Option<Timestamp>,
+    /// Of the newest heartbeat.
+    pub(crate) details: Option<Payload>,
+}
+
+/// What a timer of an open activity is to bring about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// It has taken too long.
+    End,
+    /// The next attempt begins, if it has not begun.
+    Attempt,
+    /// It is too early.
+    Nothing {
+        /// When there is something to do.
+        until: Timestamp,
+    },
+}
+
+impl Attempts {
+    /// Of an activity that was scheduled at a time, with options.
+    pub(crate) fn new(
+        options: Box<RecordedOptions>,
+        retry_if: Option<RetryIf>,
+        scheduled_at: Timestamp,
+    ) -> Self {
+        let limit = time_in_all(&options);
+        Self {
+            deadline: limit.map(|limit| scheduled_at + limit),
+            options: Some(options),
+            retry_if,
+            ..Self::default()
+        }
+    }
+
+    /// The number of the attempt that is under way, or comes next; the first is 1.
+    pub(crate) const fn attempt(&self) -> u32 {
+        self.failed.saturating_add(1)
+    }
+
+    pub(crate) const fn deadline(&self) -> Option<Timestamp> {
+        self.deadline
+    }
+
+    pub(crate) const fn condition(&self) -> Option<RetryIf> {
+        self.retry_if
+    }
+
+    /// What the attempt has to keep to, and what it is given; `None` when that is nothing.
+    pub(crate) fn terms(&self) -> Option<Box<AttemptTerms>> {
+        let options = self.options.as_ref();
+        let terms = AttemptTerms {
+            start_to_close: options.and_then(|options| options.start_to_close),
+            heartbeat: options.and_then(|options| options.heartbeat),
+            details: self.details.clone(),
+        };
+        (terms != AttemptTerms::default()).then(|| Box::new(terms))
+    }
+
+    /// When the next attempt begins, now that this one has failed with something that may pass;
+    /// `None` when there is no next one. `seed` is the execution's.
+    pub(crate) fn retry_at(
+        &self,
+        id: CorrelationId,
+        seed: u64,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let policy = self.options.as_ref()?.retry.as_ref()?;
+        let attempt = self.attempt();
+        if attempt >= policy.max_attempts {
+            return None;
+        }
+        let at = now + policy.delay(attempt, chance(seed, id, attempt));
+        self.deadline.is_none_or(|deadline| at < deadline).then_some(at)
+    }
+
+    pub(crate) fn due(&self, now: Timestamp) -> Option<Due> {
+        let ends = self.deadline.filter(|deadline| *deadline <= now).map(|_| Due::End);
+        let until = self.retry_at.into_iter().chain(self.deadline).filter(|at| *at > now).min();
+        let begins = self.retry_at.filter(|at| *at <= now).map(|_| Due::Attempt);
+        ends.or(begins).or(until.map(|until| Due::Nothing { until }))
+    }
+
+    /// Why it ends when it has taken too long.
+    pub(crate) fn too_late(&self) -> ActivityError {
+        let limit = self.options.as_ref().and_then(|options| time_in_all(options));
+        let (limit, attempt) = (limit.unwrap_or_default(), self.attempt());
+        let error = match &self.last_error {
+            None => {
+                format!("schedule-to-close: not complete after {limit:?}, in attempt {attempt}")
+            }
+            Some(last) => format!(
+                "schedule-to-close: not complete after {limit:?}, in attempt {attempt}; \
+                 the attempt before it failed: {last}"
+            ),
+        };
+        ActivityError::of_kind(ActivityErrorKind::TimedOut, error)
+    }
+}
+
+fn time_in_all(options: &RecordedOptions) -> Option<Duration> {
+    let by_policy = options.retry.as_ref().and_then(|policy| policy.deadline);
+    by_policy.into_iter().chain(options.schedule_to_close).min()
+}
+
+/// A number that nobody else draws.
+const fn chance(seed: u64, id: CorrelationId, attempt: u32) -> u64 {
+    let of_task = SplitMix64::new(seed ^ id.0.rotate_left(32)).next();
+    SplitMix64::new(of_task ^ attempt as u64).next()
+}

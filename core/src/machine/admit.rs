@@ -1,0 +1,161 @@
+//! Which commands are accepted, and what becomes of them.
+
+use crate::action::Action;
+use crate::attempts::Due;
+use crate::command::{Command, Rejected, Start};
+use crate::error::{ActivityError, bounded_message};
+use crate::event::Event;
+use crate::future::DurableOutput;
+use crate::ids::CorrelationId;
+use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS, MAX_TIMER};
+use crate::machine::Machine;
+use crate::options::RetryIf;
+use crate::payload::Payload;
+use crate::state::State;
+use crate::time::Timestamp;
+
+/// What a command is to an execution.
+pub(super) enum Admitted {
+    /// Something that happened to it.
+    Input(Event),
+    /// Something to do that follows from its log, and from the time.
+    Action(Action),
+    /// It changes nothing.
+    Nothing,
+}
+
+impl From<Option<Event>> for Admitted {
+    fn from(input: Option<Event>) -> Self {
+        input.map_or(Self::Nothing, Self::Input)
+    }
+}
+
+impl Machine {
+    /// What becomes of a command at a time.
+    pub(super) fn admit(&self, command: Command, at: Timestamp) -> Result<Admitted, Rejected> {
+        let started = !self.history.is_empty();
+        let running = self.outcome.is_none();
+        let input = match command {
+            Command::Start(_) if started => return Err(Rejected::AlreadyStarted),
+            Command::Start(start) => Some(self.admit_start(start)?),
+            _ if !started => return Err(Rejected::NotStarted),
+            Command::CompleteTask { .. }
+            | Command::RecordHeartbeat { .. }
+            | Command::FireTimer { .. }
+                if !running =>
+            {
+                None
+            }
+            Command::CompleteTask { id, attempt, result } => {
+                self.admit_completion(id, attempt, result, at)
+            }
+            Command::RecordHeartbeat { id, attempt, details } => {
+                let is_attempt = self.shared.lock().buffer.is_attempt(id, attempt);
+                is_attempt.then_some(Event::TaskHeartbeat { id, details })
+            }
+            Command::FireTimer { id } => return Ok(self.shared.lock().admit_firing(id, at)),
+            Command::RaiseEvent { .. }
+            | Command::Terminate { .. }
+            | Command::Cancel { .. }
+            | Command::Suspend { .. }
+            | Command::Resume => self.admit_from_outside(command)?,
+        };
+        Ok(input.into())
+    }
+
+    /// What clients send.
+    fn admit_from_outside(&self, command: Command) -> Result<Option<Event>, Rejected> {
+        let state = self.shared.lock();
+        Ok(match command {
+            Command::RaiseEvent { key: Some(key), .. } if state.buffer.keys.contains(&key) => None,
+            _ if self.outcome.is_some() => return Err(Rejected::Finished),
+            Command::RaiseEvent { name, data, key } => {
+                if state.buffer.buffered_events() >= MAX_BUFFERED_EVENTS {
+                    return Err(Rejected::TooManyEvents { limit: MAX_BUFFERED_EVENTS });
+                }
+                if state.buffer.buffered_bytes() + data.len() > MAX_BUFFERED_EVENT_BYTES {
+                    return Err(Rejected::TooManyEventBytes { limit: MAX_BUFFERED_EVENT_BYTES });
+                }
+                Some(Event::ExternalRaised { name, data, key })
+            }
+            Command::Terminate { reason } => {
+                Some(Event::ExecutionTerminated { reason: bounded_message(reason) })
+            }
+            Command::Cancel { .. } if state.cancellation.is_some() => None,
+            Command::Cancel { reason } => {
+                Some(Event::CancelRequested { reason: bounded_message(reason) })
+            }
+            Command::Suspend { .. } if self.progress.suspended => None,
+            Command::Suspend { reason } => {
+                Some(Event::ExecutionSuspended { reason: bounded_message(reason) })
+            }
+            Command::Resume => self.progress.suspended.then_some(Event::ExecutionResumed),
+            _ => None,
+        })
+    }
+
+    fn admit_start(&self, start: Start) -> Result<Event, Rejected> {
+        let Start { input, seed, delay } = start;
+        if delay.is_some_and(|delay| delay > MAX_TIMER) {
+            let why = alloc::format!("the start delay is longer than {MAX_TIMER:?}");
+            return Err(Rejected::OverLimit(why));
+        }
+        Ok(Event::ExecutionStarted { name: self.code.name().clone(), input, seed, delay })
+    }
+
+    /// An attempt has ended. That of another than the one under way counts for nothing.
+    fn admit_completion(
+        &self,
+        id: CorrelationId,
+        attempt: u32,
+        result: Result<Payload, ActivityError>,
+        at: Timestamp,
+    ) -> Option<Event> {
+        let state = self.shared.lock();
+        if !state.buffer.is_attempt(id, attempt) {
+            return None;
+        }
+        let error = match result {
+            Ok(output) => return Some(Event::TaskCompleted { id, output }),
+            Err(error) => error,
+        };
+        let attempts = state.buffer.open_task(id)?;
+        let next = attempts.filter(|_| error.is_retryable()).and_then(|attempts| {
+            Some((attempts.retry_at(id, self.seed, at)?, attempts.condition()))
+        });
+        drop(state);
+        Some(match next {
+            Some((retry_at, condition)) if self.is_retried(condition, &error) => {
+                Event::TaskAttemptFailed { id, attempt, error, retry_at }
+            }
+            _ => Event::TaskFailed { id, error },
+        })
+    }
+
+    /// Asks the code, without the lock. A condition that panics retries nothing.
+    fn is_retried(&self, condition: Option<RetryIf>, error: &ActivityError) -> bool {
+        let Some(condition) = condition else { return true };
+        let mut is_retried = false;
+        let asked = (self.config.catch_panic)(&mut || is_retried = condition(error));
+        asked.is_ok() && is_retried
+    }
+}
+
+impl State {
+    /// A timer is due: one of the code, or of an activity. That of an activity has no event: whether
+    /// its attempt has begun follows from the time, and it may be asked for more than once.
+    fn admit_firing(&self, id: CorrelationId, at: Timestamp) -> Admitted {
+        if self.buffer.is_open(id, &DurableOutput::Timer) {
+            return Admitted::Input(Event::TimerFired { id });
+        }
+        let Some(Some(attempts)) = self.buffer.open_task(id) else { return Admitted::Nothing };
+        match attempts.due(at) {
+            Some(Due::End) => Admitted::Input(Event::TaskFailed { id, error: attempts.too_late() }),
+            Some(Due::Attempt) => self.buffer.call(id).map_or(Admitted::Nothing, Admitted::Action),
+            Some(Due::Nothing { until }) => {
+                Admitted::Action(Action::CreateTimer { id, fire_at: until })
+            }
+            None => Admitted::Nothing,
+        }
+    }
+}

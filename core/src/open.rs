@@ -1,0 +1,81 @@
+//! Which activities are open, out of a log alone: for those who have no code, or look from outside.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::error::ActivityError;
+use crate::event::Event;
+use crate::history::RecordedTurn;
+use crate::ids::{CorrelationId, Name};
+use crate::payload::Payload;
+use crate::time::Timestamp;
+
+/// An activity that was scheduled and is not complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OpenActivity {
+    /// Its correlation id in the history.
+    pub id: CorrelationId,
+    /// Its name.
+    pub name: Name,
+    /// The attempt that is under way or comes next; the first is 1.
+    pub attempt: u32,
+    /// What the attempt before it failed with.
+    pub last_error: Option<ActivityError>,
+    /// When the attempt begins, or, if that is over, when it began; `None` for the first.
+    pub retry_at: Option<Timestamp>,
+    /// The details of its newest heartbeat that is recorded.
+    pub heartbeat: Option<Payload>,
+}
+
+impl OpenActivity {
+    pub(crate) const fn new(id: CorrelationId, name: Name) -> Self {
+        Self { id, name, attempt: 1, last_error: None, retry_at: None, heartbeat: None }
+    }
+}
+
+/// The activities that a log leaves open. Takes in the turns of one execution, in order.
+///
+/// A [`Machine`](crate::Machine) knows the same of its own
+/// ([`open_activities`](crate::Machine::open_activities)); this needs no code.
+#[derive(Clone, Debug, Default)]
+pub struct OpenActivities {
+    open: BTreeMap<CorrelationId, OpenActivity>,
+}
+
+impl OpenActivities {
+    /// Goes on with a turn.
+    pub fn take_in(&mut self, turn: &RecordedTurn) {
+        turn.events.iter().for_each(|event| self.follow(event));
+    }
+
+    /// Those that are open now, in the order in which they were scheduled, but no more than so many.
+    pub fn first(&self, most: usize) -> Vec<OpenActivity> {
+        self.open.values().take(most).cloned().collect()
+    }
+
+    fn follow(&mut self, event: &Event) {
+        match event {
+            Event::TaskScheduled { id, name, .. } => {
+                self.open.insert(*id, OpenActivity::new(*id, name.clone()));
+            }
+            Event::TaskCompleted { id, .. }
+            | Event::TaskFailed { id, .. }
+            | Event::TaskCancelRequested { id } => drop(self.open.remove(id)),
+            Event::TaskAttemptFailed { id, attempt, error, retry_at } => {
+                if let Some(activity) = self.open.get_mut(id) {
+                    activity.attempt = attempt.saturating_add(1);
+                    activity.last_error = Some(error.clone());
+                    activity.retry_at = Some(*retry_at);
+                }
+            }
+            Event::TaskHeartbeat { id, details } => {
+                if let Some(activity) = self.open.get_mut(id) {
+                    activity.heartbeat = Some(details.clone());
+                }
+            }
+            event if event.is_terminal() => self.open.clear(),
+            _ => {}
+        }
+    }
+}

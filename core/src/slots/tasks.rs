@@ -1,0 +1,151 @@
+//! The activities among the slots.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use super::{CorrelationBuffer, Scheduled, Slot};
+use crate::action::Action;
+use crate::attempts::Attempts;
+use crate::error::ActivityError;
+use crate::event::Event;
+use crate::ids::{CorrelationId, Name};
+use crate::open::OpenActivity;
+use crate::payload::Payload;
+use crate::time::Timestamp;
+
+impl CorrelationBuffer {
+    /// Whether that attempt of a task is under way, or the next.
+    pub(crate) fn is_attempt(&self, id: CorrelationId, attempt: u32) -> bool {
+        match self.open_task(id) {
+            Some(attempts) => attempt == attempts.map_or(1, Attempts::attempt),
+            None => false,
+        }
+    }
+
+    /// What is known of the attempts of an open task: `None` when it is not open; `Some(None)` when
+    /// nothing is known.
+    pub(crate) fn open_task(&self, id: CorrelationId) -> Option<Option<&Attempts>> {
+        let slot = self.slots.get(&id).filter(|slot| slot.output.is_none())?;
+        match &slot.scheduled {
+            Scheduled::Task { attempts, .. } => Some(attempts.as_deref()),
+            _ => None,
+        }
+    }
+
+    /// Payload bytes of what an event supersedes; `None` when it supersedes nothing.
+    pub(crate) fn superseded_by(&self, event: &Event) -> Option<usize> {
+        match event {
+            Event::TaskAttemptFailed { id, .. } => {
+                self.open_task(*id)??.last_error.as_ref().map(ActivityError::stored_bytes)
+            }
+            Event::TaskHeartbeat { id, .. } => {
+                self.open_task(*id)??.details.as_ref().map(Payload::len)
+            }
+            _ => None,
+        }
+    }
+
+    /// An attempt failed; the next begins at that time.
+    pub(crate) fn attempt_failed(
+        &mut self,
+        id: CorrelationId,
+        attempt: u32,
+        error: ActivityError,
+        retry_at: Timestamp,
+    ) {
+        let Some(attempts) = attempts_of(self.slots.get_mut(&id)) else { return };
+        forget_retry(&mut self.retries, id, Some(attempts));
+        attempts.failed = attempt;
+        attempts.last_error = Some(error);
+        attempts.retry_at = Some(retry_at);
+        self.retries.insert((retry_at, id));
+    }
+
+    /// A task said how far it is.
+    pub(crate) fn heartbeat(&mut self, id: CorrelationId, details: Payload) {
+        if let Some(attempts) = attempts_of(self.slots.get_mut(&id)) {
+            attempts.details = Some(details);
+        }
+    }
+
+    /// The call of the attempt of a task that is due.
+    pub(crate) fn call(&self, id: CorrelationId) -> Option<Action> {
+        match &self.slots.get(&id)?.scheduled {
+            Scheduled::Task { name, input, attempts } => {
+                Some(call(id, name.clone(), input.clone(), attempts.as_deref()))
+            }
+            _ => None,
+        }
+    }
+
+    /// What a shell must call off of a task that ends at that time.
+    pub(crate) fn end_actions(&self, id: CorrelationId, now: Timestamp) -> Option<Action> {
+        let fire_at = self.open_task(id)??.deadline()?;
+        Some(if fire_at <= now {
+            Action::CancelActivity { id }
+        } else {
+            Action::CancelTimer { id, fire_at }
+        })
+    }
+
+    /// The tasks that are open, in the order of scheduling, but no more than so many.
+    pub(crate) fn open_activities(&self, most: usize) -> Vec<OpenActivity> {
+        let tasks = self.open().filter_map(|(id, slot)| match &slot.scheduled {
+            Scheduled::Task { name, attempts, .. } => Some((*id, name, attempts.as_deref())),
+            _ => None,
+        });
+        tasks.take(most).map(|(id, name, attempts)| open_activity(id, name, attempts)).collect()
+    }
+}
+
+fn attempts_of(slot: Option<&mut Box<Slot>>) -> Option<&mut Attempts> {
+    match &mut slot?.scheduled {
+        Scheduled::Task { attempts, .. } => Some(attempts.get_or_insert_default()),
+        _ => None,
+    }
+}
+
+fn open_activity(id: CorrelationId, name: &Name, attempts: Option<&Attempts>) -> OpenActivity {
+    let mut activity = OpenActivity::new(id, name.clone());
+    if let Some(attempts) = attempts {
+        activity.attempt = attempts.attempt();
+        activity.last_error = attempts.last_error.clone();
+        activity.retry_at = attempts.retry_at;
+        activity.heartbeat = attempts.details.clone();
+    }
+    activity
+}
+
+/// The call of the attempt that is under way, or comes next.
+pub(crate) fn call(
+    id: CorrelationId,
+    name: Name,
+    input: Payload,
+    attempts: Option<&Attempts>,
+) -> Action {
+    let attempt = attempts.map_or(1, Attempts::attempt);
+    let terms = attempts.and_then(Attempts::terms);
+    Action::CallActivity { id, name, input, attempt, terms }
+}
+
+/// The timers of an open task: for its next attempt, and for its end.
+pub(crate) fn task_timers(
+    id: CorrelationId,
+    attempts: Option<&Attempts>,
+) -> impl Iterator<Item = Action> {
+    let retry_at = attempts.and_then(|attempts| attempts.retry_at);
+    let times = retry_at.into_iter().chain(attempts.and_then(Attempts::deadline));
+    times.map(move |fire_at| Action::CreateTimer { id, fire_at })
+}
+
+/// The task is over, or an attempt of it: no attempt is waited for.
+pub(super) fn forget_retry(
+    retries: &mut BTreeSet<(Timestamp, CorrelationId)>,
+    id: CorrelationId,
+    attempts: Option<&Attempts>,
+) {
+    if let Some(at) = attempts.and_then(|attempts| attempts.retry_at) {
+        retries.remove(&(at, id));
+    }
+}
