@@ -354,7 +354,12 @@ async fn time_in_the_queue_is_no_time_of_the_run() {
             }
         }
     };
-    let one = HostOptions { max_activities: 1, ..options() };
+    let one = HostOptions {
+        max_activities: 1,
+        // It gives its place up as soon as it has timed out.
+        cancellation_grace: Duration::ZERO,
+        ..options()
+    };
     let with = ActivityOptions::new().start_to_close(HOUR);
     let host = host_of(memory, one, with, work).await;
     let first = start(&host).await;
@@ -383,7 +388,12 @@ async fn schedule_to_close_ends_it_also_while_it_waits_for_a_place() {
             }
         }
     };
-    let one = HostOptions { max_activities: 1, ..options() };
+    let one = HostOptions {
+        max_activities: 1,
+        // The one that timed out keeps its place as long as the other waits.
+        cancellation_grace: 2 * HOUR,
+        ..options()
+    };
     let host = host_of(memory, one, ActivityOptions::new().schedule_to_close(HOUR), work).await;
     let running = start(&host).await;
     gate.until_came(1).await;
