@@ -69,6 +69,7 @@
 //! | running it | [`Host`], [`HostBuilder`], [`HostOptions`], [`Local`], [`LocalOptions`] |
 //! | talking to instances | [`Client`], [`InstanceHandle`], [`InstanceStatus`], [`InstanceFilter`] |
 //! | what people see of them | [`set_status`](OrchestrationContext::set_status), [`wait_for_status`](Client::wait_for_status) |
+//! | retries, time limits and heartbeats of activities | [`ActivityOptions`], [`RetryPolicy`], [`ActivityContext::heartbeat`] |
 //! | races and fan-outs | [`DurableFuture`], [`when_any`](OrchestrationContext::when_any), [`when_all`](OrchestrationContext::when_all), [`timeout`](OrchestrationContext::timeout) |
 //! | events, one after the other | [`wait_external`](OrchestrationContext::wait_external), [`events`](OrchestrationContext::events) |
 //! | before a new binary takes over | [`verify_histories`](HostBuilder::verify_histories), [`Unfit`] |
