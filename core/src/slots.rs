@@ -128,26 +128,33 @@ impl CorrelationBuffer {
         })
     }
 
-    /// Buffers the completion of an open task or timer; gives the waker to wake.
+    /// Buffers the completion of an open task or timer; gives the waker to wake, and the time that the
+    /// task had to keep, if there was one.
     pub(crate) fn complete(
         &mut self,
         id: CorrelationId,
         position: u64,
         output: DurableOutput,
-    ) -> Option<Waker> {
-        let slot = self.slots.get_mut(&id)?;
+    ) -> (Option<Waker>, Option<Timestamp>) {
+        let Some(slot) = self.slots.get_mut(&id) else { return (None, None) };
         slot.output = Some((position, output));
+        let mut deadline = None;
         match &slot.scheduled {
             Scheduled::Task { attempts, .. } => {
                 self.open_tasks -= 1;
-                forget_retry(&mut self.retries, id, attempts.as_deref());
+                if let Some(attempts) = attempts {
+                    forget_retry(&mut self.retries, id, Some(attempts));
+                    deadline = attempts.deadline();
+                }
             }
             Scheduled::Timer { fire_at } => {
                 self.open_timers.remove(&(*fire_at, id));
             }
             Scheduled::Wait { .. } | Scheduled::Refused => {}
         }
-        self.take_waker(id)
+        let waker = slot.waker.take();
+        self.awaited -= usize::from(waker.is_some());
+        (waker, deadline)
     }
 
     /// Buffers an external event; gives the waker of the wait that it makes ready.

@@ -143,7 +143,9 @@ impl State {
     /// Counts an event that came in.
     pub(crate) fn record_input(&mut self, event: Event) {
         self.count(&event);
-        if let Some(bytes) = self.buffer.superseded_by(&event) {
+        if event.is_superseded_by_the_next()
+            && let Some(bytes) = self.buffer.superseded_by(&event)
+        {
             self.recorded -= 1;
             self.bytes -= bytes as u64;
         }

@@ -94,9 +94,15 @@ impl Machine {
     fn complete(&self, id: CorrelationId, output: DurableOutput) {
         let mut state = self.shared.lock();
         let position = state.position;
-        let over = state.buffer.end_actions(id, state.now);
-        over.into_iter().for_each(|action| state.act(action));
-        let waker = state.buffer.complete(id, position, output);
+        let (waker, deadline) = state.buffer.complete(id, position, output);
+        if let Some(fire_at) = deadline {
+            // Past it, an attempt may be under way, and the timer is what has ended it.
+            let late = fire_at <= state.now;
+            state.act(match late {
+                true => Action::CancelActivity { id },
+                false => Action::CancelTimer { id, fire_at },
+            });
+        }
         drop(state);
         waker.into_iter().for_each(Waker::wake);
     }
