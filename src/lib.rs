@@ -70,6 +70,7 @@
 //! | talking to instances | [`Client`], [`InstanceHandle`], [`InstanceStatus`], [`InstanceFilter`] |
 //! | stopping them for a while | [`Client::suspend`], [`Client::resume`] |
 //! | what people see of them | [`set_status`](OrchestrationContext::set_status), [`wait_for_status`](Client::wait_for_status) |
+//! | retries, time limits and heartbeats of activities | [`ActivityOptions`], [`RetryPolicy`], [`ActivityContext::heartbeat`] |
 //! | races and fan-outs | [`DurableFuture`], [`when_any`](OrchestrationContext::when_any), [`when_all`](OrchestrationContext::when_all), [`timeout`](OrchestrationContext::timeout) |
 //! | being asked to end | [`Client::cancel`], [`shielded`](OrchestrationContext::shielded), [`check_cancelled`](OrchestrationContext::check_cancelled), [`cancelled`](OrchestrationContext::cancelled) |
 //! | events, one after the other | [`wait_external`](OrchestrationContext::wait_external), [`events`](OrchestrationContext::events) |

@@ -133,26 +133,33 @@ impl CorrelationBuffer {
         })
     }
 
-    /// Buffers the completion of something open; gives the waker to wake. `None` when it is not open.
+    /// Buffers the completion of something open; gives the waker to wake, and the time that the task
+    /// had to keep, if there was one. `None` when it is not open.
     pub(crate) fn complete(
         &mut self,
         id: CorrelationId,
         position: u64,
         output: DurableOutput,
-    ) -> Option<Option<Waker>> {
+    ) -> Option<(Option<Waker>, Option<Timestamp>)> {
         let slot = self.slots.get_mut(&id).filter(|slot| slot.output.is_none())?;
         slot.output = Some((position, output));
+        let mut deadline = None;
         match &slot.scheduled {
             Scheduled::Task { attempts, .. } => {
                 self.open_tasks -= 1;
-                forget_retry(&mut self.retries, id, attempts.as_deref());
+                if let Some(attempts) = attempts {
+                    forget_retry(&mut self.retries, id, Some(attempts));
+                    deadline = attempts.deadline();
+                }
             }
             Scheduled::Timer { fire_at } => {
                 self.open_timers.remove(&(*fire_at, id));
             }
             Scheduled::Wait { .. } | Scheduled::Refused | Scheduled::Cancellation => {}
         }
-        Some(self.take_waker(id))
+        let waker = slot.waker.take();
+        self.awaited -= usize::from(waker.is_some());
+        Some((waker, deadline))
     }
 
     /// Buffers an external event; gives the waker of the wait that it makes ready.
@@ -372,7 +379,7 @@ impl CorrelationBuffer {
                 Scheduled::Cancellation => DurableOutput::Cancelled,
                 Scheduled::Refused => continue,
             };
-            wakers.extend(self.complete(id, position, output).flatten());
+            wakers.extend(self.complete(id, position, output).and_then(|(waker, _)| waker));
         }
         (actions, wakers)
     }

@@ -1,5 +1,7 @@
 //! What the machine, the context and the durable futures of one execution share.
 
+mod tasks;
+
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -11,9 +13,8 @@ use core::fmt;
 use spin::{Mutex, MutexGuard};
 
 use crate::action::Action;
-use crate::attempts::Attempts;
 use crate::cancel::{Cancellation, Cancelled};
-use crate::catalog::{ActivityCatalog, Refusal};
+use crate::catalog::ActivityCatalog;
 use crate::divergence::{Nondeterminism, Step};
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
 use crate::event::Event;
@@ -22,10 +23,9 @@ use crate::limits::{
     MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS, MAX_OUTSTANDING, MAX_STATUS_BYTES,
     MAX_TURN_PAYLOAD_BYTES,
 };
-use crate::options::ActivityOptions;
 use crate::payload::Payload;
 use crate::random::SplitMix64;
-use crate::slots::{CorrelationBuffer, Scheduled, call, call_off, task_timers};
+use crate::slots::{CorrelationBuffer, Scheduled, call_off};
 use crate::time::Timestamp;
 
 /// A handle on the state. The lock is held for a few lines at a time, never while user code runs;
@@ -153,7 +153,9 @@ impl State {
     /// Counts an event that came in.
     pub(crate) fn record_input(&mut self, event: Event) {
         self.count(&event);
-        if let Some(bytes) = self.buffer.superseded_by(&event) {
+        if event.is_superseded_by_the_next()
+            && let Some(bytes) = self.buffer.superseded_by(&event)
+        {
             self.recorded -= 1;
             self.bytes -= bytes as u64;
         }
@@ -166,94 +168,6 @@ impl State {
     pub(crate) fn pass_superseded(&mut self, at: Timestamp) {
         self.now = at;
         self.position += 1;
-    }
-
-    /// The code schedules an activity. `typed` inputs need no check by the catalog; the options were
-    /// checked.
-    pub(crate) fn schedule_task(
-        &mut self,
-        name: Name,
-        input: Payload,
-        typed: bool,
-        options: &ActivityOptions,
-        shielded: bool,
-    ) -> CorrelationId {
-        let id = self.next_id();
-        match self.refusal(&name, &input, typed) {
-            Ok(None) => {}
-            Ok(Some(error)) => {
-                self.record(Event::TaskRefused { id, name, error: error.clone() });
-                self.buffer.schedule_refused(id, self.position, error);
-                return id;
-            }
-            Err(halt) => {
-                self.halt(halt);
-                return id;
-            }
-        }
-        let event = Event::TaskScheduled { id, name: name.clone(), input: input.clone() };
-        // Both of its events, or none.
-        let events = if options.is_none() { 1 } else { 2 };
-        let input = match self.record_first_of(event, events) {
-            Recorded::Halted => return id,
-            Recorded::Before(Event::TaskRefused { error, .. }) => {
-                self.buffer.schedule_refused(id, self.position, error);
-                return id;
-            }
-            // The recorded input counts: it is what the activity was given.
-            Recorded::Before(Event::TaskScheduled { input, .. }) => input,
-            Recorded::Before(_) | Recorded::Now => input,
-        };
-        let attempts = self.configure(id, options);
-        task_timers(id, attempts.as_deref()).for_each(|timer| self.act(timer));
-        let action = call(id, name.clone(), input.clone(), attempts.as_deref());
-        self.schedule(id, Scheduled::Task { name, input, attempts }, shielded, action);
-        id
-    }
-
-    /// Records the options of the activity that was just scheduled. At replay the recorded ones
-    /// count, whatever the code gives now.
-    fn configure(&mut self, id: CorrelationId, given: &ActivityOptions) -> Option<Box<Attempts>> {
-        let options = match &mut self.mode {
-            Mode::Live if given.is_none() => return None,
-            Mode::Live => {
-                let options = Box::new(given.recorded());
-                let event = Event::TaskConfigured { id, options: options.clone() };
-                self.count(&event);
-                self.events.push(event);
-                options
-            }
-            Mode::Replay(expected) => {
-                let Some(Event::TaskConfigured { id: of, options }) = expected.front() else {
-                    return None;
-                };
-                let options = (*of == id).then(|| options.clone())?;
-                let event = expected.pop_front()?;
-                self.count(&event);
-                options
-            }
-            Mode::Between | Mode::Closed => return None,
-        };
-        let condition = given.retry.as_ref().and_then(|policy| policy.condition());
-        Some(Box::new(Attempts::new(options, condition, self.now)))
-    }
-
-    /// Whether the catalog refuses a new activity. Asked when live only: the log knows the rest.
-    fn refusal(
-        &self,
-        name: &Name,
-        input: &Payload,
-        typed: bool,
-    ) -> Result<Option<crate::ActivityError>, Halt> {
-        let Some(catalog) = self.activities.as_ref().filter(|_| matches!(self.mode, Mode::Live))
-        else {
-            return Ok(None);
-        };
-        match catalog.check(name, (!typed).then_some(input)) {
-            Ok(()) => Ok(None),
-            Err(Refusal::Unregistered) => Err(Halt::Unregistered(name.clone())),
-            Err(Refusal::InvalidInput(error)) => Ok(Some(error)),
-        }
     }
 
     pub(crate) fn schedule_timer(&mut self, fire_at: Timestamp, shielded: bool) -> CorrelationId {

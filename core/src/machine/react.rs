@@ -100,12 +100,18 @@ impl Machine {
     fn complete(&self, id: CorrelationId, output: DurableOutput, event: &'static str) {
         let mut state = self.shared.lock();
         let position = state.position;
-        let over = state.buffer.end_actions(id, state.now);
-        let Some(waker) = state.buffer.complete(id, position, output) else {
+        let Some((waker, deadline)) = state.buffer.complete(id, position, output) else {
             // At replay only: live, no such completion is admitted.
             return state.complete_in_vain(id, event);
         };
-        over.into_iter().for_each(|action| state.act(action));
+        if let Some(fire_at) = deadline {
+            // Past it, an attempt may be under way, and the timer is what has ended it.
+            let late = fire_at <= state.now;
+            state.act(match late {
+                true => Action::CancelActivity { id },
+                false => Action::CancelTimer { id, fire_at },
+            });
+        }
         drop(state);
         waker.into_iter().for_each(Waker::wake);
     }

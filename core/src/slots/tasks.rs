@@ -79,16 +79,6 @@ impl CorrelationBuffer {
         }
     }
 
-    /// What a shell must call off of a task that ends at that time.
-    pub(crate) fn end_actions(&self, id: CorrelationId, now: Timestamp) -> Option<Action> {
-        let fire_at = self.open_task(id)??.deadline()?;
-        Some(if fire_at <= now {
-            Action::CancelActivity { id }
-        } else {
-            Action::CancelTimer { id, fire_at }
-        })
-    }
-
     /// The tasks that are open, in the order of scheduling, but no more than so many.
     pub(crate) fn open_activities(&self, most: usize) -> Vec<OpenActivity> {
         let tasks = self.open().filter_map(|(id, slot)| match &slot.scheduled {
