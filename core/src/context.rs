@@ -122,7 +122,7 @@ impl OrchestrationContext {
             name.and_then(|name| Ok((name, Payload::encode(input).map_err(|e| e.to_string())?)));
         let mut state = self.shared.lock();
         if let Some(cancelled) = state.refuses(self.shielded) {
-            let output = DurableOutput::Task(Err((&cancelled).into()));
+            let output = DurableOutput::Task(Err(cancelled.of_activity()));
             return DurableFuture::refused(state.position, output, DurableOutput::into_task);
         }
         match checked {

@@ -333,7 +333,7 @@ impl CorrelationBuffer {
             let output = match scheduled {
                 Scheduled::Task { .. } => {
                     actions.push(Action::CancelActivity { id });
-                    DurableOutput::Task(Err(cancelled.into()))
+                    DurableOutput::Task(Err(cancelled.of_activity()))
                 }
                 Scheduled::Timer { fire_at } => {
                     actions.push(Action::CancelTimer { id, fire_at });
