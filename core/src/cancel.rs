@@ -160,8 +160,9 @@ impl State {
     }
 }
 
-impl From<&Cancelled> for ActivityError {
-    fn from(cancelled: &Cancelled) -> Self {
-        Self::of_kind(ActivityErrorKind::Cancelled, &cancelled.reason)
+impl Cancelled {
+    /// What an activity ends with.
+    pub(crate) fn of_activity(&self) -> ActivityError {
+        ActivityError::of_kind(ActivityErrorKind::Cancelled, &self.reason)
     }
 }

@@ -125,7 +125,7 @@ impl OrchestrationContext {
         let checked = checked_call(name, input, options);
         let mut state = self.shared.lock();
         if let Some(cancelled) = state.refuses(self.shielded) {
-            let output = DurableOutput::Task(Err((&cancelled).into()));
+            let output = DurableOutput::Task(Err(cancelled.of_activity()));
             return DurableFuture::refused(state.position, output, DurableOutput::into_task);
         }
         match checked {

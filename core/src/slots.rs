@@ -369,7 +369,7 @@ impl CorrelationBuffer {
         for (id, scheduled) in reached {
             actions.extend(call_off(id, &scheduled));
             let output = match scheduled {
-                Scheduled::Task { .. } => DurableOutput::Task(Err(cancelled.into())),
+                Scheduled::Task { .. } => DurableOutput::Task(Err(cancelled.of_activity())),
                 Scheduled::Timer { .. } => DurableOutput::Timer,
                 Scheduled::Wait { name } => {
                     // It has no event that another could get.
