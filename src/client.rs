@@ -31,7 +31,8 @@ impl Client {
         &self.runtime
     }
 
-    /// Starts an instance. Durable when the await returns; see [`StartNew`] for its options and
+    /// Starts an instance, of the newest version of the orchestration that the host has: the type that
+    /// is given stands for its name. Durable when the await returns; see [`StartNew`] for its options and
     /// errors.
     ///
     /// ```
@@ -51,7 +52,7 @@ impl Client {
         _orchestration: O,
         input: O::Input,
     ) -> StartNew<O::Output> {
-        StartNew::new(self.clone(), O::NAME, Payload::encode(&input), true)
+        StartNew::new(self.clone(), O::NAME, Payload::encode(&input), Some(O::VERSION))
     }
 
     /// Starts an instance of an orchestration that is known by name only. The input is checked
@@ -61,7 +62,7 @@ impl Client {
         orchestration: &str,
         input: impl Serialize,
     ) -> StartNew<T> {
-        StartNew::new(self.clone(), orchestration, Payload::encode(&input), false)
+        StartNew::new(self.clone(), orchestration, Payload::encode(&input), None)
     }
 
     /// Starts an instance under an id and waits for its result. For scripts and tests.
@@ -89,9 +90,9 @@ impl Client {
         RaiseEvent { client: self.clone(), id: id.clone(), event }
     }
 
-    /// How an instance is, as far as it is durable. Reads two or three records of the store, in
-    /// memory or not, however long the history is: the summary, the last turn, and the turn that set
-    /// the [custom status](InstanceStatus::custom_status), if that was another one.
+    /// How an instance is, as far as it is durable. Reads three or four records of the store, in
+    /// memory or not, however long the history is: the summary, the first turn, the last turn, and the
+    /// turn that set the [custom status](InstanceStatus::custom_status), if that was another one.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].

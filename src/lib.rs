@@ -71,6 +71,7 @@
 //! | what people see of them | [`set_status`](OrchestrationContext::set_status), [`wait_for_status`](Client::wait_for_status) |
 //! | races and fan-outs | [`DurableFuture`], [`when_any`](OrchestrationContext::when_any), [`when_all`](OrchestrationContext::when_all), [`timeout`](OrchestrationContext::timeout) |
 //! | events, one after the other | [`wait_external`](OrchestrationContext::wait_external), [`events`](OrchestrationContext::events) |
+//! | changes while instances run | [`orchestration`] (`version`), [`patched`](OrchestrationContext::patched), [`Version`] |
 //! | before a new binary takes over | [`verify_histories`](HostBuilder::verify_histories), [`Unfit`] |
 //! | failures | [`ActivityError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
 //! | unit tests without a host | [`Executor`], [`Machine`], [`run_turn`] |
@@ -92,18 +93,18 @@ pub use client::{Client, RaiseEvent};
 pub use handle::InstanceHandle;
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
-    Activity, ActivityContext, Error, ExternalEvent, HostOptions, ParkReason, Result, Retention,
-    Unfit, WhenBusy,
+    Activity, ActivityContext, Error, ExternalEvent, HostOptions, Named, ParkReason, Result,
+    Retention, Unfit, WhenBusy,
 };
 pub use reenact_core::{
     Action, ActivityCatalog, ActivityDefinition, ActivityError, ActivityErrorKind, ApplyError,
     CatchPanic, Command, CorrelationId, DriveError, DurableFuture, DurableOutput, Event,
     EventError, EventKey, Events, ExecutionId, Executor, ForeignWakeHook, History, HistoryEvent,
-    InstanceId, InvalidName, Machine, MachineConfig, MalformedHistory, Name, Nondeterminism,
-    Orchestration, OrchestrationCode, OrchestrationContext, OrchestrationError,
-    OrchestrationErrorKind, Outcome, Payload, PayloadError, Receipt, RecordedTurn, Refusal,
-    Rejected, ReplayError, Run, RunTurnError, Sealed, ShardId, Start, Step, Successor, TimedOut,
-    Timestamp, Turn, Uuid, WhenAny, Winner, codec, limits, run_turn,
+    InstanceId, InvalidDefinition, InvalidName, InvalidVersion, Machine, MachineConfig,
+    MalformedHistory, Name, Nondeterminism, Orchestration, OrchestrationCode, OrchestrationContext,
+    OrchestrationError, OrchestrationErrorKind, Outcome, Payload, PayloadError, Receipt,
+    RecordedTurn, Refusal, Rejected, ReplayError, Run, RunTurnError, Sealed, ShardId, Start, Step,
+    Successor, TimedOut, Timestamp, Turn, Uuid, Version, WhenAny, Winner, codec, limits, run_turn,
 };
 pub use reenact_macros::{activity, orchestration};
 pub use reenact_providers as providers;

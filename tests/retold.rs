@@ -138,3 +138,20 @@ async fn statuses_that_are_set_between_steps() {
     assert_eq!(set, 3);
     told.output::<()>();
 }
+
+#[tokio::test]
+async fn a_patch_whose_mark_is_in_the_log() {
+    let code = |ctx: OrchestrationContext| async move {
+        let first = work(&ctx, 1).await?;
+        let added = if ctx.patched("more work") { work(&ctx, 2).await? } else { 0 };
+        ctx.wait_external::<u64>("Go").await?;
+        // Answered already: no second mark.
+        let again = u64::from(ctx.patched("more work"));
+        Ok(first + added + again)
+    };
+    let steps = [Complete(1), Raise("Go", 0), Complete(2)];
+    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    assert_eq!(told.output::<u64>(), 31);
+    let marks = told.events().iter().filter(|event| event.starts_with("PatchMarked")).count();
+    assert_eq!(marks, 1);
+}

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ractor::{ActorRef, RpcReplyPort};
 use reenact_core::{
-    ActivityError, CorrelationId, EventKey, InstanceId, Name, Payload, Receipt, Start, Timestamp,
+    ActivityError, CorrelationId, EventKey, InstanceId, Name, OrchestrationCode, Payload, Receipt,
+    Start, Timestamp,
 };
 use reenact_providers::ProviderError;
 use serde::Serialize;
@@ -183,7 +184,7 @@ pub(crate) type Asked = Arc<()>;
 /// How an instance begins.
 #[derive(Debug)]
 pub(crate) struct StartMessage {
-    pub(crate) name: Name,
+    pub(crate) code: OrchestrationCode,
     pub(crate) start: Start,
     /// The id is the caller's own, and may be taken.
     pub(crate) own_id: bool,

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use ractor::{Actor, ActorRef};
 use reenact_core::{
     ExecutionId, History, InstanceId, Name, OrchestrationCode, Outcome, Payload, ShardId, Start,
-    codec,
+    Version, codec,
 };
 use reenact_providers::{InstanceFilter, InstancePage, InstanceSummary, PageRequest, Provider};
 use tokio::sync::oneshot;
@@ -56,6 +56,8 @@ pub struct Runtime {
 pub struct StartRequest {
     /// The orchestration.
     pub name: Name,
+    /// Its version; otherwise the newest that the host has.
+    pub version: Option<Version>,
     /// Its input.
     pub input: Payload,
     /// The caller's own id; otherwise one is made.
@@ -112,26 +114,29 @@ impl Runtime {
         Ok(Self { host, actors, root, root_task, seeds: Arc::new(Seeds::new()) })
     }
 
-    /// The code of an orchestration that this host has.
+    /// The code of an orchestration in this version, or in the newest that this host has.
     ///
     /// # Errors
-    /// [`Error::UnknownOrchestration`].
-    pub fn orchestration(&self, name: &Name) -> Result<&OrchestrationCode> {
-        let code = self.host.registry.orchestration(name);
-        code.ok_or_else(|| Error::UnknownOrchestration { name: name.clone() })
+    /// [`Error::UnknownOrchestration`], [`Error::UnknownVersion`].
+    pub fn orchestration(
+        &self,
+        name: &Name,
+        version: Option<&Version>,
+    ) -> Result<&OrchestrationCode> {
+        self.host.registry.orchestration(name, version)
     }
 
     /// Starts an instance. Durable when it returns.
     ///
     /// # Errors
-    /// [`Error::UnknownOrchestration`], [`Error::AlreadyExists`], [`Error::Busy`],
-    /// [`Error::ShuttingDown`], [`Error::OverLimit`], [`Error::Interrupted`], [`Error::Store`];
+    /// [`Error::UnknownOrchestration`], [`Error::UnknownVersion`], [`Error::AlreadyExists`],
+    /// [`Error::Busy`], [`Error::ShuttingDown`], [`Error::OverLimit`], [`Error::Interrupted`], [`Error::Store`];
     /// [`Error::NotStarted`] when the code cannot do its first turn: then nothing was stored.
     ///
     /// Cancelled, it may or may not have started the instance.
     pub async fn start_instance(&self, request: StartRequest) -> Result<InstanceId> {
-        let StartRequest { name, input, instance, delay } = request;
-        self.orchestration(&name)?;
+        let StartRequest { name, version, input, instance, delay } = request;
+        let code = self.orchestration(&name, version.as_ref())?.clone();
         // In this order: who waits for a place does not hold up the messages that may free one.
         let slot = self.host.admission.instance(|| self.make_room()).await?;
         let permit = self.host.admission.message(input.len()).await?;
@@ -144,7 +149,7 @@ impl Runtime {
         let (reply, answer) = oneshot::channel();
         let start = Start { input, seed, delay };
         let reply = Reply::admitted(reply, permit);
-        let message = Box::new(StartMessage { name, start, own_id, slot, reply });
+        let message = Box::new(StartMessage { code, start, own_id, slot, reply });
         self.host.routes.deliver(&instance, Internal::Start(message).into());
         self.answer(&instance, answer).await?;
         Ok(instance)
@@ -226,15 +231,17 @@ impl Runtime {
         instance: &InstanceId,
         mut is_wanted: impl FnMut(&Snapshot) -> bool,
     ) -> Result<Snapshot> {
+        let mut before = None;
         loop {
             // Enlisted before the look, so that no change is missed in between.
             let waiter = self.host.waiters.change_of(instance.clone());
-            let snapshot = self.host.snapshot(instance).await?;
+            let snapshot = self.host.snapshot(instance, before.as_ref()).await?;
             if snapshot.outcome.is_some() || is_wanted(&snapshot) {
                 return Ok(snapshot);
             }
             self.may_go_on(instance)?;
             waiter.told().await?;
+            before = Some(snapshot);
         }
     }
 
@@ -249,13 +256,13 @@ impl Runtime {
         }
     }
 
-    /// How an instance is, as far as it is durable. Reads its summary, its last turn and the turn
-    /// that set its status.
+    /// How an instance is, as far as it is durable. Reads its summary, its first and its last turn, and
+    /// the turn that set its status.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
     pub async fn snapshot(&self, instance: &InstanceId) -> Result<Snapshot> {
-        self.host.snapshot(instance).await
+        self.host.snapshot(instance, None).await
     }
 
     /// What is known of an instance, as far as it is durable.

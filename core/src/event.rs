@@ -11,6 +11,7 @@ use crate::error::{ActivityError, OrchestrationError};
 use crate::ids::{CorrelationId, EventKey, Name};
 use crate::payload::Payload;
 use crate::time::Timestamp;
+use crate::version::Version;
 
 /// One thing that happened to an execution.
 ///
@@ -146,6 +147,17 @@ pub enum Event {
         /// The newest ones, oldest first.
         keys: Vec<EventKey>,
     },
+    /// The execution is of this version of its orchestration. Directly behind the start, if at all:
+    /// without it, it is of [none](Version::NONE). (output)
+    VersionSelected {
+        /// The version.
+        version: Version,
+    },
+    /// The code asked for a patch, and is to do what is new. (output)
+    PatchMarked {
+        /// The patch.
+        name: Name,
+    },
 }
 
 impl Event {
@@ -196,6 +208,8 @@ impl Event {
             Self::StatusSet { .. } => "StatusSet",
             Self::ExecutionContinued { .. } => "ExecutionContinued",
             Self::EventKeysCarried { .. } => "EventKeysCarried",
+            Self::VersionSelected { .. } => "VersionSelected",
+            Self::PatchMarked { .. } => "PatchMarked",
         }
     }
 
@@ -224,7 +238,8 @@ impl Event {
             | Self::TaskScheduled { name, .. }
             | Self::TaskRefused { name, .. }
             | Self::ExternalSubscribed { name, .. }
-            | Self::ExternalRaised { name, .. } => Some(name),
+            | Self::ExternalRaised { name, .. }
+            | Self::PatchMarked { name } => Some(name),
             _ => None,
         }
     }
@@ -271,6 +286,7 @@ impl fmt::Display for Event {
             Self::TaskFailed { error, .. } => write!(f, ": {error}"),
             Self::ExecutionFailed { error } => write!(f, ": {error}"),
             Self::ExecutionTerminated { reason } => write!(f, ": {reason}"),
+            Self::VersionSelected { version } => write!(f, " {version}"),
             _ => Ok(()),
         }
     }

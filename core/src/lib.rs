@@ -59,6 +59,7 @@ mod slots;
 mod state;
 mod time;
 mod timeout;
+mod version;
 mod wake;
 mod wellformed;
 
@@ -86,4 +87,5 @@ pub use receipt::{Receipt, Sealed};
 pub use time::Timestamp;
 pub use timeout::TimedOut;
 pub use uuid::Uuid;
+pub use version::{InvalidDefinition, InvalidVersion, Version};
 pub use wake::ForeignWakeHook;

@@ -8,6 +8,9 @@ pub const MAX_INSTANCE_ID_BYTES: usize = 256;
 /// Longest name of an orchestration, an activity or an external event, in bytes of UTF-8.
 pub const MAX_NAME_BYTES: usize = 128;
 
+/// Longest [version](crate::Version) of an orchestration, in bytes of UTF-8.
+pub const MAX_VERSION_BYTES: usize = 64;
+
 /// Longest idempotency key of an external event, in bytes of UTF-8.
 pub const MAX_EVENT_KEY_BYTES: usize = 256;
 

@@ -5,6 +5,7 @@ mod react;
 mod successor;
 mod turn;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -23,6 +24,7 @@ use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS, MAX_TIMER};
 use crate::receipt::Sealed;
 use crate::state::{Mode, Shared, State};
 use crate::time::Timestamp;
+use crate::version::Version;
 use crate::wake::TurnWaker;
 use crate::wellformed::WellFormed;
 
@@ -48,6 +50,8 @@ pub struct Machine {
     future: Option<CodeFuture>,
     history: History,
     outcome: Option<Outcome>,
+    /// What it has continued as, where that is another version.
+    next: Option<Box<OrchestrationCode>>,
     seed: u64,
 }
 
@@ -106,6 +110,7 @@ impl Machine {
             future: None,
             history: History::default(),
             outcome: None,
+            next: None,
             seed: 0,
         }
     }
@@ -204,6 +209,9 @@ impl Machine {
         self.begin_turn(turn.at, Mode::Replay(events.collect()), &input);
         let advanced = self.advance(input);
         let mut state = self.shared.lock();
+        if advanced.is_ok() {
+            state.pass_over_markers();
+        }
         if let (Ok(()), Mode::Replay(expected)) = (&advanced, &state.mode)
             && let Some(missing) = expected.front()
         {
@@ -296,6 +304,11 @@ impl Machine {
     /// The orchestration's name.
     pub fn name(&self) -> &Name {
         self.code.name()
+    }
+
+    /// The orchestration's version.
+    pub fn version(&self) -> &Version {
+        self.code.version()
     }
 
     /// What a shell must have under way: for activation, when what ran before is gone. Empty when

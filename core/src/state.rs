@@ -1,6 +1,8 @@
 //! What the machine, the context and the durable futures of one execution share.
 
-use alloc::collections::VecDeque;
+mod patches;
+
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -23,6 +25,7 @@ use crate::payload::Payload;
 use crate::random::SplitMix64;
 use crate::slots::{CorrelationBuffer, Scheduled};
 use crate::time::Timestamp;
+use crate::version::Version;
 
 /// A handle on the state. The lock is held for a few lines at a time, never while user code runs;
 /// user code may own wakers, so these are woken and dropped without it.
@@ -65,6 +68,8 @@ pub(crate) enum Halt {
     Continued {
         /// The orchestration that it goes on as; `None` for this one.
         orchestration: Option<&'static str>,
+        /// Stays on its version.
+        pinned: bool,
         input: Payload,
     },
 }
@@ -92,9 +97,12 @@ pub(crate) struct State {
     /// Of the turn under way.
     pub(crate) events: Vec<Event>,
     pub(crate) actions: Vec<Action>,
+    /// The patches that the code has asked for, or that are marked in the log: whether it does what
+    /// is new.
+    patches: BTreeMap<Name, bool>,
     last_id: u64,
     strict: bool,
-    activities: Option<Arc<dyn ActivityCatalog>>,
+    pub(crate) activities: Option<Arc<dyn ActivityCatalog>>,
 }
 
 impl State {
@@ -120,6 +128,7 @@ impl State {
             status: None,
             events: Vec::new(),
             actions: Vec::new(),
+            patches: BTreeMap::new(),
             last_id: 0,
             strict,
             activities,
@@ -139,6 +148,13 @@ impl State {
         self.count(&event);
         if matches!(self.mode, Mode::Live) {
             self.events.push(event);
+        }
+    }
+
+    /// Which version of the orchestration it is: once, directly behind the start.
+    pub(crate) fn select_version(&mut self, version: &Version) {
+        if !version.is_none() {
+            self.record(Event::VersionSelected { version: version.clone() });
         }
     }
 
@@ -324,6 +340,7 @@ impl State {
     }
 
     fn compare(&mut self, event: &Event) -> Recorded {
+        self.pass_over_markers();
         let Mode::Replay(expected) = &mut self.mode else {
             return Recorded::Halted;
         };
@@ -375,20 +392,37 @@ impl State {
     }
 
     /// The limit for which the execution fails although it was to continue: what is carried over
-    /// must be appended together with the turn under way. At replay the log knows.
+    /// must be appended together with the turn under way.
     pub(crate) fn limit_of_continuation(&self, input: &Payload) -> Option<OrchestrationError> {
-        if let Mode::Replay(expected) = &self.mode {
-            return limit_that_ended(expected.front()?);
-        }
         if self.execution.next().is_none() {
             return Some(limit_exceeded("an instance cannot have more executions"));
         }
         turn_limit(self.turn_bytes + (2 * input.len() + self.buffer.buffered_bytes()) as u64)
     }
 
+    /// What an execution failed for that was to continue, as the log knows it.
+    pub(crate) fn replayed_refusal_to_continue(&mut self) -> Option<OrchestrationError> {
+        use OrchestrationErrorKind::{InvalidInput, LimitExceeded};
+        self.pass_over_markers();
+        let Mode::Replay(expected) = &self.mode else { return None };
+        match expected.front()? {
+            Event::ExecutionFailed { error }
+                if matches!(error.kind(), InvalidInput | LimitExceeded) =>
+            {
+                Some(error.clone())
+            }
+            _ => None,
+        }
+    }
+
     /// The code goes on as a new execution. Nothing that it does from now on counts.
-    pub(crate) fn continue_as_new(&mut self, orchestration: Option<&'static str>, input: Payload) {
-        self.halt(Halt::Continued { orchestration, input });
+    pub(crate) fn continue_as_new(
+        &mut self,
+        orchestration: Option<&'static str>,
+        pinned: bool,
+        input: Payload,
+    ) {
+        self.halt(Halt::Continued { orchestration, pinned, input });
     }
 
     /// Fails the execution for a limit.
@@ -488,6 +522,7 @@ fn mismatch(recorded: &Event, found: &Event, strict: bool) -> Option<(Step, Step
         return Some((Step::of(recorded), Step::of(found)));
     }
     let computed = matches!(recorded, Event::SideEffectRecorded { .. });
+    let strict = strict || matches!(recorded, Event::VersionSelected { .. });
     if !strict || refused || computed || recorded == found {
         return None;
     }
@@ -502,6 +537,7 @@ fn detail(event: &Event) -> String {
         Event::StatusSet { status } => format!("to {status}"),
         Event::ExecutionContinued { input } => format!("with input {input}"),
         Event::ExecutionFailed { error } => format!("with error: {error}"),
+        Event::VersionSelected { version } => format!("{version}"),
         other => format!("{other:?}"),
     }
 }

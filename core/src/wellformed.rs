@@ -20,13 +20,15 @@ enum Open {
 
 /// Reads a history turn by turn, and refuses what no execution can have written: completions
 /// without a schedule, second completions, ids or times out of order, turns that are not one input
-/// and its outputs, keys that were carried over not at the beginning, anything behind the end.
+/// and its outputs, keys that were carried over and versions not at the beginning, anything behind the end.
 #[derive(Debug, Default)]
 pub(crate) struct WellFormed {
     position: u64,
     turns: u64,
     at: Timestamp,
     last_id: u64,
+    /// Whether the version is told.
+    versioned: bool,
     open: BTreeMap<CorrelationId, Open>,
     ended: bool,
 }
@@ -43,6 +45,7 @@ impl WellFormed {
         for (index, event) in turn.events.iter().enumerate() {
             self.check_place(index, event)?;
             self.check_correlation(event)?;
+            self.versioned |= matches!(event, Event::VersionSelected { .. });
             self.ended |= event.is_terminal();
             self.position += 1;
         }
@@ -62,6 +65,8 @@ impl WellFormed {
             Err(self.malformed(expected, event))
         } else if matches!(event, Event::EventKeysCarried { .. }) && self.turns != 1 {
             Err(self.malformed("keys that were carried over in the second turn only", event))
+        } else if matches!(event, Event::VersionSelected { .. }) && self.position != 1 {
+            Err(self.malformed("a version directly behind the start only", event))
         } else {
             Ok(())
         }
@@ -93,7 +98,9 @@ impl WellFormed {
         event: &Event,
     ) -> Result<(), MalformedHistory> {
         let is_timer = what == Some(Open::Timer);
-        let is_start_timer = is_timer && id == CorrelationId::START && self.position == 1;
+        let behind_start = 1 + u64::from(self.versioned);
+        let is_start_timer =
+            is_timer && id == CorrelationId::START && self.position == behind_start;
         let next = self.last_id + 1;
         if !is_start_timer && id.0 != next {
             return Err(self.malformed(&format!("the correlation id #{next}"), event));

@@ -14,12 +14,13 @@ use reenact_core::codec::{
 };
 use reenact_core::{
     ActivityError, ActivityErrorKind, CorrelationId, Event, EventKey, OrchestrationError,
-    OrchestrationErrorKind, Payload, RecordedTurn, Timestamp,
+    OrchestrationErrorKind, Payload, RecordedTurn, Timestamp, Version,
 };
 
 /// An event of each kind, in the order of the kinds.
 fn every_event() -> Vec<Event> {
-    [events_of_the_first_version(), vec![status_set()], events_of_continue_as_new()].concat()
+    let first = [events_of_the_first_version(), vec![status_set()]];
+    [first.concat(), events_of_continue_as_new(), events_of_versions()].concat()
 }
 
 fn status_set() -> Event {
@@ -73,6 +74,12 @@ fn events_of_continue_as_new() -> Vec<Event> {
     ]
 }
 
+/// Those that came with versions.
+fn events_of_versions() -> Vec<Event> {
+    let version = Version::new("1.20.300-beta.4+build").expect("a version");
+    vec![Event::VersionSelected { version }, Event::PatchMarked { name: name("Größer") }]
+}
+
 /// Further shapes of the same kinds: without options, and with each kind of error.
 fn further_events() -> Vec<Event> {
     let id = CorrelationId(0);
@@ -113,6 +120,12 @@ fn turns_of_continue_as_new() -> Vec<RecordedTurn> {
     each_and_all(&[events_of_continue_as_new(), vec![without_keys]].concat())
 }
 
+/// The turns of the fixture that came with versions.
+fn turns_of_versions() -> Vec<RecordedTurn> {
+    let none = Event::VersionSelected { version: Version::NONE };
+    each_and_all(&[events_of_versions(), vec![none]].concat())
+}
+
 fn each_and_all(events: &[Event]) -> Vec<RecordedTurn> {
     let each = events.iter().zip(1..).map(|(event, at)| turn(at, [event.clone()]));
     let all = RecordedTurn { at: Timestamp::from_micros(u64::MAX), events: events.to_vec().into() };
@@ -123,7 +136,8 @@ fn each_and_all(events: &[Event]) -> Vec<RecordedTurn> {
 fn turns_with_status() -> Vec<(RecordedTurn, Option<u64>)> {
     let numbers = [0, 250, 251, 65_536, u64::MAX].map(Some);
     let turns = numbers.map(|number| (turn(7, [status_set(), status_set()]), number));
-    let all = each_and_all(&every_event()).into_iter().map(|turn| (turn, Some(3)));
+    let events = [events_of_the_first_version(), vec![status_set()], events_of_continue_as_new()];
+    let all = each_and_all(&events.concat()).into_iter().map(|turn| (turn, Some(3)));
     turns.into_iter().chain(all).collect()
 }
 
@@ -185,6 +199,16 @@ fn what_version_1_wrote_of_continue_as_new_is_read_for_ever() {
     let encoded: Vec<_> =
         turns.iter().map(|turn| encode_turn(turn).expect("a turn encodes")).collect();
     let stored = fixture("turns_v1_continue_as_new.bin", &encoded);
+    assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns);
+    assert_eq!(encoded, stored, "and version 1 is still written like this");
+}
+
+#[test]
+fn what_version_1_wrote_of_versions_is_read_for_ever() {
+    let turns = turns_of_versions();
+    let encoded: Vec<_> =
+        turns.iter().map(|turn| encode_turn(turn).expect("a turn encodes")).collect();
+    let stored = fixture("turns_v1_versions.bin", &encoded);
     assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns);
     assert_eq!(encoded, stored, "and version 1 is still written like this");
 }
