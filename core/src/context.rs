@@ -454,7 +454,8 @@ impl OrchestrationContext {
         self.shared.lock().instance.clone()
     }
 
-    /// The instance's generation.
+    /// The instance's generation. It counts the continuations, and each rewind as well: after one,
+    /// code that runs again from its start sees another number than it saw before.
     pub fn execution_id(&self) -> ExecutionId {
         self.shared.lock().execution
     }

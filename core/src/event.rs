@@ -158,6 +158,17 @@ pub enum Event {
         /// The patch.
         name: Name,
     },
+    /// The instance was rewound: what stands in front of this is what was kept of the execution
+    /// before it. Not the first turn. (input)
+    ExecutionRewound {
+        /// Why, in the words of whoever did it.
+        reason: String,
+        /// Number of events that were undone.
+        dropped: u64,
+        /// Where the random numbers go on. Drawn, as counting rewinds would give the same numbers again
+        /// behind one that was undone itself.
+        seed: u64,
+    },
 }
 
 impl Event {
@@ -172,6 +183,7 @@ impl Event {
                 | Self::ExternalRaised { .. }
                 | Self::ExecutionTerminated { .. }
                 | Self::EventKeysCarried { .. }
+                | Self::ExecutionRewound { .. }
         )
     }
 
@@ -210,6 +222,7 @@ impl Event {
             Self::EventKeysCarried { .. } => "EventKeysCarried",
             Self::VersionSelected { .. } => "VersionSelected",
             Self::PatchMarked { .. } => "PatchMarked",
+            Self::ExecutionRewound { .. } => "ExecutionRewound",
         }
     }
 
@@ -264,7 +277,9 @@ impl Event {
                 error.stored_bytes()
             }
             Self::ExecutionFailed { error } => error.stored_bytes(),
-            Self::ExecutionTerminated { reason } => reason.len(),
+            Self::ExecutionTerminated { reason } | Self::ExecutionRewound { reason, .. } => {
+                reason.len()
+            }
             Self::EventKeysCarried { keys } => keys.iter().map(|key| key.as_str().len()).sum(),
             _ => 0,
         }
@@ -287,6 +302,9 @@ impl fmt::Display for Event {
             Self::ExecutionFailed { error } => write!(f, ": {error}"),
             Self::ExecutionTerminated { reason } => write!(f, ": {reason}"),
             Self::VersionSelected { version } => write!(f, " {version}"),
+            Self::ExecutionRewound { reason, dropped, .. } => {
+                write!(f, " by {dropped} events: {reason}")
+            }
             _ => Ok(()),
         }
     }

@@ -55,6 +55,7 @@ mod mailbox;
 mod payload;
 mod random;
 mod receipt;
+mod rewind;
 mod slots;
 mod state;
 mod time;
@@ -84,6 +85,7 @@ pub use machine::{
 };
 pub use payload::{Payload, PayloadError};
 pub use receipt::{Receipt, Sealed};
+pub use rewind::{NoSuchPosition, Rewind, Rewound};
 pub use time::Timestamp;
 pub use timeout::TimedOut;
 pub use uuid::Uuid;

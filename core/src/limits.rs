@@ -53,6 +53,13 @@ pub const MAX_BUFFERED_EVENT_BYTES: usize = 16 * 1024 * 1024;
 /// those that it has yet to take.
 pub const CARRIED_EVENT_KEYS: usize = 256;
 
+/// Most turns in the history of an execution that is rewound, with those that are added: all of them
+/// are stored at once.
+pub const MAX_REWOUND_TURNS: usize = 16_000;
+
+/// Most bytes that these turns take as they are stored.
+pub const MAX_REWOUND_BYTES: usize = 32 * 1024 * 1024;
+
 /// Longest timer or start delay.
 pub const MAX_TIMER: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 

@@ -53,6 +53,8 @@ pub struct Machine {
     /// What it has continued as, where that is another version.
     next: Option<Box<OrchestrationCode>>,
     seed: u64,
+    /// Rewound: the code has yet to see what has come since, and waits for its timer.
+    held: bool,
 }
 
 impl Machine {
@@ -112,6 +114,7 @@ impl Machine {
             outcome: None,
             next: None,
             seed: 0,
+            held: false,
         }
     }
 
@@ -315,6 +318,11 @@ impl Machine {
     /// the execution has ended.
     pub fn open_actions(&self) -> Vec<Action> {
         if self.outcome.is_some() { Vec::new() } else { self.shared.lock().buffer.open_actions() }
+    }
+
+    /// What a shell must call off, when another execution is to take the place of this one.
+    pub fn cancel_actions(&self) -> Vec<Action> {
+        if self.outcome.is_some() { Vec::new() } else { self.shared.lock().buffer.cancel_actions() }
     }
 
     /// Whether an activity is under way.

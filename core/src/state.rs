@@ -79,6 +79,8 @@ pub(crate) struct State {
     pub(crate) execution: ExecutionId,
     pub(crate) now: Timestamp,
     pub(crate) random: SplitMix64,
+    /// What tells this run from others towards the outside: its seed, and another at each rewind.
+    pub(crate) lineage: u64,
     pub(crate) buffer: CorrelationBuffer,
     pub(crate) mode: Mode,
     pub(crate) halt: Option<Halt>,
@@ -117,6 +119,7 @@ impl State {
             execution,
             now: Timestamp::EPOCH,
             random: SplitMix64::new(0),
+            lineage: 0,
             buffer: CorrelationBuffer::default(),
             mode: Mode::Between,
             halt: None,
@@ -149,6 +152,13 @@ impl State {
         if matches!(self.mode, Mode::Live) {
             self.events.push(event);
         }
+    }
+
+    /// The run begins, or begins anew in the middle: whatever must differ from the run before it comes
+    /// from the seed that was drawn for it.
+    pub(crate) fn begin_run(&mut self, seed: u64) {
+        self.random = SplitMix64::new(seed);
+        self.lineage = seed;
     }
 
     /// Which version of the orchestration it is: once, directly behind the start.

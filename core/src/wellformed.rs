@@ -29,6 +29,10 @@ pub(crate) struct WellFormed {
     last_id: u64,
     /// Whether the version is told.
     versioned: bool,
+    /// The newest turn in which it was rewound.
+    rewound_in: Option<u64>,
+    /// Whether the event before is that of a rewind.
+    behind_rewind: bool,
     open: BTreeMap<CorrelationId, Open>,
     ended: bool,
 }
@@ -46,6 +50,10 @@ impl WellFormed {
             self.check_place(index, event)?;
             self.check_correlation(event)?;
             self.versioned |= matches!(event, Event::VersionSelected { .. });
+            self.behind_rewind = matches!(event, Event::ExecutionRewound { .. });
+            if self.behind_rewind {
+                self.rewound_in = Some(self.turns);
+            }
             self.ended |= event.is_terminal();
             self.position += 1;
         }
@@ -63,13 +71,18 @@ impl WellFormed {
         } else if (index == 0) != event.is_input() {
             let expected = if index == 0 { "an input, as the turn begins" } else { "an output" };
             Err(self.malformed(expected, event))
-        } else if matches!(event, Event::EventKeysCarried { .. }) && self.turns != 1 {
-            Err(self.malformed("keys that were carried over in the second turn only", event))
+        } else if matches!(event, Event::EventKeysCarried { .. }) && !self.takes_keys() {
+            let expected = "keys that were carried over in the second turn or behind a rewind only";
+            Err(self.malformed(expected, event))
         } else if matches!(event, Event::VersionSelected { .. }) && self.position != 1 {
             Err(self.malformed("a version directly behind the start only", event))
         } else {
             Ok(())
         }
+    }
+
+    fn takes_keys(&self) -> bool {
+        self.turns == 1 || self.rewound_in.is_some_and(|turn| self.turns == turn + 1)
     }
 
     fn check_correlation(&mut self, event: &Event) -> Result<(), MalformedHistory> {
@@ -99,8 +112,12 @@ impl WellFormed {
     ) -> Result<(), MalformedHistory> {
         let is_timer = what == Some(Open::Timer);
         let behind_start = 1 + u64::from(self.versioned);
-        let is_start_timer =
-            is_timer && id == CorrelationId::START && self.position == behind_start;
+        let lets_run = is_timer && id == CorrelationId::START;
+        if lets_run && self.behind_rewind && !self.open.contains_key(&id) {
+            self.open.insert(id, Open::Timer);
+            return Ok(());
+        }
+        let is_start_timer = lets_run && self.position == behind_start;
         let next = self.last_id + 1;
         if !is_start_timer && id.0 != next {
             return Err(self.malformed(&format!("the correlation id #{next}"), event));

@@ -20,7 +20,8 @@ use reenact_core::{
 /// An event of each kind, in the order of the kinds.
 fn every_event() -> Vec<Event> {
     let first = [events_of_the_first_version(), vec![status_set()]];
-    [first.concat(), events_of_continue_as_new(), events_of_versions()].concat()
+    let later = [events_of_continue_as_new(), events_of_versions(), vec![rewound()]];
+    [first.concat(), later.concat()].concat()
 }
 
 fn status_set() -> Event {
@@ -78,6 +79,11 @@ fn events_of_continue_as_new() -> Vec<Event> {
 fn events_of_versions() -> Vec<Event> {
     let version = Version::new("1.20.300-beta.4+build").expect("a version");
     vec![Event::VersionSelected { version }, Event::PatchMarked { name: name("Größer") }]
+}
+
+/// That which came with rewinds.
+fn rewound() -> Event {
+    Event::ExecutionRewound { reason: "the price was wrong".into(), dropped: 300, seed: 1 << 62 }
 }
 
 /// Further shapes of the same kinds: without options, and with each kind of error.
@@ -209,6 +215,16 @@ fn what_version_1_wrote_of_versions_is_read_for_ever() {
     let encoded: Vec<_> =
         turns.iter().map(|turn| encode_turn(turn).expect("a turn encodes")).collect();
     let stored = fixture("turns_v1_versions.bin", &encoded);
+    assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns);
+    assert_eq!(encoded, stored, "and version 1 is still written like this");
+}
+
+#[test]
+fn what_version_1_wrote_of_rewinds_is_read_for_ever() {
+    let turns = each_and_all(&[rewound()]);
+    let encoded: Vec<_> =
+        turns.iter().map(|turn| encode_turn(turn).expect("a turn encodes")).collect();
+    let stored = fixture("turns_v1_rewound.bin", &encoded);
     assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns);
     assert_eq!(encoded, stored, "and version 1 is still written like this");
 }

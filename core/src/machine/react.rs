@@ -17,7 +17,6 @@ use crate::limits::MAX_IDLE_POLLS;
 use crate::machine::{ApplyError, Machine};
 use crate::mailbox::Raised;
 use crate::payload::Payload;
-use crate::random::SplitMix64;
 use crate::state::{Halt, Mode};
 
 impl Machine {
@@ -33,7 +32,7 @@ impl Machine {
                 self.future = Some(self.code.run(context, input));
                 self.seed = seed;
                 let mut state = self.shared.lock();
-                state.random = SplitMix64::new(seed);
+                state.begin_run(seed);
                 state.select_version(self.code.version());
                 let Some(delay) = delay else {
                     drop(state);
@@ -46,7 +45,20 @@ impl Machine {
                 drop(state);
                 self.halted()
             }
+            Event::ExecutionRewound { seed, .. } => {
+                let mut state = self.shared.lock();
+                state.begin_run(seed);
+                // It may not have begun yet, or be rewound again before it ran.
+                if !state.buffer.is_open(CorrelationId::START, &DurableOutput::Timer) {
+                    let now = state.now;
+                    state.create_timer(CorrelationId::START, now);
+                }
+                drop(state);
+                self.held = true;
+                self.halted()
+            }
             Event::TimerFired { id: CorrelationId::START } => {
+                self.held = false;
                 self.complete(CorrelationId::START, DurableOutput::Timer);
                 let taken = self.shared.lock().buffer.take(CorrelationId::START);
                 drop(taken);
@@ -95,7 +107,7 @@ impl Machine {
     }
 
     fn poll_if_woken(&mut self) -> Result<(), ApplyError> {
-        if self.waker.take_woken() { self.poll() } else { Ok(()) }
+        if self.waker.take_woken() && !self.held { self.poll() } else { Ok(()) }
     }
 
     /// Polls until nothing is woken.

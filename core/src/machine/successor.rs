@@ -67,7 +67,7 @@ impl Machine {
     fn next_start(&self, input: Payload) -> Start {
         // Not one of the numbers that this execution draws. The highest bit stays free, as it is in
         // the seeds of shells.
-        let seed = SplitMix64::new(!self.seed).next() >> 1;
+        let seed = SplitMix64::new(!self.shared.lock().lineage).next() >> 1;
         Start { input, seed, delay: Some(Duration::ZERO) }
     }
 }
