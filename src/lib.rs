@@ -72,6 +72,7 @@
 //! | races and fan-outs | [`DurableFuture`], [`when_any`](OrchestrationContext::when_any), [`when_all`](OrchestrationContext::when_all), [`timeout`](OrchestrationContext::timeout) |
 //! | events, one after the other | [`wait_external`](OrchestrationContext::wait_external), [`events`](OrchestrationContext::events) |
 //! | changes while instances run | [`orchestration`] (`version`), [`patched`](OrchestrationContext::patched), [`Version`] |
+//! | mending what failed | [`rewind`](Client::rewind) |
 //! | before a new binary takes over | [`verify_histories`](HostBuilder::verify_histories), [`Unfit`] |
 //! | failures | [`ActivityError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
 //! | unit tests without a host | [`Executor`], [`Machine`], [`run_turn`] |
@@ -101,10 +102,11 @@ pub use reenact_core::{
     CatchPanic, Command, CorrelationId, DriveError, DurableFuture, DurableOutput, Event,
     EventError, EventKey, Events, ExecutionId, Executor, ForeignWakeHook, History, HistoryEvent,
     InstanceId, InvalidDefinition, InvalidName, InvalidVersion, Machine, MachineConfig,
-    MalformedHistory, Name, Nondeterminism, Orchestration, OrchestrationCode, OrchestrationContext,
-    OrchestrationError, OrchestrationErrorKind, Outcome, Payload, PayloadError, Receipt,
-    RecordedTurn, Refusal, Rejected, ReplayError, Run, RunTurnError, Sealed, ShardId, Start, Step,
-    Successor, TimedOut, Timestamp, Turn, Uuid, Version, WhenAny, Winner, codec, limits, run_turn,
+    MalformedHistory, Name, NoSuchPosition, Nondeterminism, Orchestration, OrchestrationCode,
+    OrchestrationContext, OrchestrationError, OrchestrationErrorKind, Outcome, Payload,
+    PayloadError, Receipt, RecordedTurn, Refusal, Rejected, ReplayError, Rewind, Rewound, Run,
+    RunTurnError, Sealed, ShardId, Start, Step, Successor, TimedOut, Timestamp, Turn, Uuid,
+    Version, WhenAny, Winner, codec, limits, run_turn,
 };
 pub use reenact_macros::{activity, orchestration};
 pub use reenact_providers as providers;

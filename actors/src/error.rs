@@ -86,8 +86,22 @@ pub enum Error {
         /// Its id.
         instance: InstanceId,
     },
+    /// There is no event in that place of the instance's history, or it is in the first turn: without
+    /// that nothing is left. To begin anew, purge the instance and start it again.
+    #[error(
+        "instance `{instance}` cannot be rewound to before event {position} of {length}: the first \
+         turn must stay"
+    )]
+    NoSuchPosition {
+        /// Its id.
+        instance: InstanceId,
+        /// The place.
+        position: u64,
+        /// Number of events in its history.
+        length: u64,
+    },
     /// The instance is parked: its log is kept, and it goes on once the cause is gone and a host
-    /// starts again. It can be terminated.
+    /// starts again. It can be terminated, and rewound.
     #[error("instance `{instance}` is parked: {reason}")]
     Parked {
         /// Its id.

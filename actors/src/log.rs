@@ -8,7 +8,7 @@ use reenact_core::{
 };
 use reenact_providers::{
     HistoryStore, InstanceFilter, InstancePage, InstanceSummary, PageRequest, ProviderError,
-    TimerScheduler, TurnPage,
+    StoredTurn, TimerScheduler, TurnPage,
 };
 
 use crate::error::{Error, ParkReason};
@@ -74,6 +74,29 @@ impl Log<'_> {
         of: &InstanceSummary,
     ) -> Result<Result<Vec<RecordedTurn>, ParkReason>, ProviderError> {
         let mut turns = Vec::new();
+        let read = self.each(of, |_, turn| turns.push(turn)).await?;
+        Ok(read.map(|()| turns))
+    }
+
+    /// As [`Log::history`], with the turns as they are stored.
+    pub(crate) async fn stored(
+        &self,
+        of: &InstanceSummary,
+    ) -> Result<Result<(Vec<StoredTurn>, Vec<RecordedTurn>), ParkReason>, ProviderError> {
+        let (mut stored, mut turns) = (Vec::new(), Vec::new());
+        let read = self.each(of, |bytes, turn| {
+            stored.push(bytes);
+            turns.push(turn);
+        });
+        Ok(read.await?.map(|()| (stored, turns)))
+    }
+
+    /// Reads the turns of an execution, in order.
+    async fn each(
+        &self,
+        of: &InstanceSummary,
+        mut take: impl FnMut(StoredTurn, RecordedTurn),
+    ) -> Result<Result<(), ParkReason>, ProviderError> {
         let mut next = Some(0);
         while let Some(from) = next {
             let page = match self.read(of, from).await {
@@ -83,18 +106,18 @@ impl Log<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            for turn in page.turns {
-                match codec::decode_turn(&turn.bytes) {
-                    Ok(turn) => turns.push(turn),
+            for stored in page.turns {
+                match codec::decode_turn(&stored.bytes) {
+                    Ok(turn) => take(stored, turn),
                     Err(error) => {
-                        let reason = format!("turn {}: {error}", turn.number);
+                        let reason = format!("turn {}: {error}", stored.number);
                         return Ok(Err(ParkReason::Unreadable { reason }));
                     }
                 }
             }
             next = page.next;
         }
-        Ok(Ok(turns))
+        Ok(Ok(()))
     }
 
     /// Some turns of an execution.

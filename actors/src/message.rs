@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ractor::{ActorRef, RpcReplyPort};
 use reenact_core::{
     ActivityError, CorrelationId, EventKey, InstanceId, Name, OrchestrationCode, Payload, Receipt,
-    Start, Timestamp,
+    Rewind, Start, Timestamp,
 };
 use reenact_providers::ProviderError;
 use serde::Serialize;
@@ -159,6 +159,8 @@ pub struct RuntimeMessage(pub(crate) Internal);
 pub(crate) enum Internal {
     /// Begin. Always the first message of a fresh instance.
     Start(Box<StartMessage>),
+    /// Go back to an earlier place.
+    Rewind(Box<RewindMessage>),
     /// Nothing to do but to be in memory.
     Activate,
     CompleteTask {
@@ -193,6 +195,13 @@ pub(crate) struct StartMessage {
     pub(crate) reply: Reply,
 }
 
+/// How an instance is rewound.
+#[derive(Debug)]
+pub(crate) struct RewindMessage {
+    pub(crate) rewind: Rewind,
+    pub(crate) reply: Reply,
+}
+
 impl From<Internal> for InstanceMessage {
     fn from(message: Internal) -> Self {
         Self::Runtime(RuntimeMessage(message))
@@ -214,9 +223,9 @@ impl InstanceMessage {
         }
     }
 
-    /// Whether it ends an instance without asking its code.
-    pub(crate) fn is_terminate(&self) -> bool {
-        matches!(self, Self::Terminate { .. })
+    /// Whether it can be done without asking the code.
+    pub(crate) fn needs_no_code(&self) -> bool {
+        matches!(self, Self::Terminate { .. } | Self::Runtime(RuntimeMessage(Internal::Rewind(_))))
     }
 
     /// Whoever waits for an answer.
@@ -224,6 +233,7 @@ impl InstanceMessage {
         match self {
             Self::RaiseEvent { reply, .. } | Self::Terminate { reply, .. } => reply,
             Self::Runtime(RuntimeMessage(Internal::Start(start))) => Some(start.reply),
+            Self::Runtime(RuntimeMessage(Internal::Rewind(rewind))) => Some(rewind.reply),
             Self::Runtime(_) => None,
         }
     }

@@ -10,8 +10,8 @@ use dashmap::DashMap;
 use futures_util::future::join_all;
 use ractor::{Actor, ActorRef};
 use reenact_core::{
-    ExecutionId, History, InstanceId, Name, OrchestrationCode, Outcome, Payload, ShardId, Start,
-    Version, codec,
+    ExecutionId, History, InstanceId, Name, OrchestrationCode, Outcome, Payload, Rewind, ShardId,
+    Start, Version, codec,
 };
 use reenact_providers::{InstanceFilter, InstancePage, InstanceSummary, PageRequest, Provider};
 use tokio::sync::oneshot;
@@ -22,7 +22,9 @@ use crate::admission::Admission;
 use crate::context::HostContext;
 use crate::error::{Error, ParkReason, Result};
 use crate::host::{HostMessage, HostSupervisor};
-use crate::message::{ExternalEvent, InstanceMessage, Internal, Reply, ShardMessage, StartMessage};
+use crate::message::{
+    ExternalEvent, InstanceMessage, Internal, Reply, RewindMessage, ShardMessage, StartMessage,
+};
 use crate::options::HostOptions;
 use crate::registry::Registry;
 use crate::routes::Routes;
@@ -97,6 +99,7 @@ impl Runtime {
             workers,
             waiters: Waiters::default(),
             admission: Arc::new(admission),
+            purges: Arc::default(),
             leases_held: DashMap::new(),
             making_room: (0..provider.shards()).map(|_| AtomicBool::new(false)).collect(),
             options,
@@ -180,6 +183,24 @@ impl Runtime {
         let reply = Some(Reply::admitted(reply, permit));
         let reason = reason.to_owned();
         self.host.routes.deliver(instance, InstanceMessage::Terminate { reason, reply });
+        self.answer(instance, answer).await
+    }
+
+    /// Takes an instance back to before an event of its history, whatever its state. Durable when it
+    /// returns.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::NoSuchPosition`]; [`Error::OverLimit`] when more would be kept than
+    /// one append takes; [`Error::Busy`], [`Error::ShuttingDown`], [`Error::Interrupted`],
+    /// [`Error::Unreadable`], [`Error::Store`].
+    ///
+    /// Cancelled, it may or may not have rewound the instance.
+    pub async fn rewind(&self, instance: &InstanceId, position: u64, reason: &str) -> Result<()> {
+        let permit = self.host.admission.message(reason.len()).await?;
+        let (reply, answer) = oneshot::channel();
+        let rewind = Rewind { position, reason: reason.to_owned(), seed: self.seeds.next() };
+        let message = RewindMessage { rewind, reply: Reply::admitted(reply, permit) };
+        self.host.routes.deliver(instance, Internal::Rewind(Box::new(message)).into());
         self.answer(instance, answer).await
     }
 
