@@ -140,6 +140,8 @@ async fn assert_unfinished(
 ) {
     for instance in instances {
         assert_history(histories, instance, SECOND, 2).await;
+        let summary = histories.summary(instance).await.expect("a summary").expect("it exists");
+        assert_eq!((summary.execution, summary.state), (SECOND, InstanceState::Running));
         let purged = histories.purge(std::slice::from_ref(instance), lease).await;
         assert_conflict(purged, "it is no longer finished");
     }
