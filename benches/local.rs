@@ -45,7 +45,7 @@ use workloads::Workload;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What is run, with how many outstanding.
-const ROWS: [(Workload, u64); 14] = [
+const ROWS: [(Workload, u64); 16] = [
     (Workload::Noop, 1),
     (Workload::Noop, 64),
     (Workload::Noop, 1_024),
@@ -60,9 +60,11 @@ const ROWS: [(Workload, u64); 14] = [
     (Workload::Event, 1_024),
     (Workload::LongHistory(10_000), 1),
     (Workload::LongHistory(10_000), 64),
+    (Workload::ContinueAsNew(100), 1),
+    (Workload::ContinueAsNew(100), 64),
 ];
 
-const WIDTHS: [usize; 11] = [18, 11, 10, 10, 6, 9, 9, 9, 9, 7, 8];
+const WIDTHS: [usize; 11] = [20, 11, 10, 10, 6, 9, 9, 9, 9, 7, 8];
 
 /// Turns that one row may leave behind, about.
 const MAX_TURNS: u64 = 5_000_000;
@@ -113,7 +115,10 @@ fn run(options: &Options) -> reenact::Result<()> {
 
 /// Memory, the bare loop and the store, one after the other.
 fn row(options: &Options, workload: Workload, outstanding: u64) -> reenact::Result<()> {
-    let bounds = Bounds { time: options.time, instances: MAX_TURNS / (workload.activities() + 1) };
+    let bounds = Bounds {
+        time: options.time,
+        instances: MAX_TURNS / (workload.activities() + workload.generations()),
+    };
     let memory = measured(options, InMemory::new(), workload, outstanding, bounds)?;
     let scratch = Scratch::new("local");
     let store = Counted::new(Local::open(scratch.path().join("store"))?);

@@ -31,7 +31,8 @@ impl Client {
         &self.runtime
     }
 
-    /// Starts an instance. Durable when the await returns; see [`StartNew`] for its options and
+    /// Starts an instance, of the newest version of the orchestration that the host has: the type that
+    /// is given stands for its name. Durable when the await returns; see [`StartNew`] for its options and
     /// errors.
     ///
     /// ```
@@ -51,7 +52,7 @@ impl Client {
         _orchestration: O,
         input: O::Input,
     ) -> StartNew<O::Output> {
-        StartNew::new(self.clone(), O::NAME, Payload::encode(&input), true)
+        StartNew::new(self.clone(), O::NAME, Payload::encode(&input), Some(O::VERSION))
     }
 
     /// Starts an instance of an orchestration that is known by name only. The input is checked
@@ -61,7 +62,7 @@ impl Client {
         orchestration: &str,
         input: impl Serialize,
     ) -> StartNew<T> {
-        StartNew::new(self.clone(), orchestration, Payload::encode(&input), false)
+        StartNew::new(self.clone(), orchestration, Payload::encode(&input), None)
     }
 
     /// Starts an instance under an id and waits for its result. For scripts and tests.
@@ -89,9 +90,9 @@ impl Client {
         RaiseEvent { client: self.clone(), id: id.clone(), event }
     }
 
-    /// How an instance is, as far as it is durable. Reads two or three records of the store, in
-    /// memory or not, however long the history is: the summary, the last turn, and the turn that set
-    /// the [custom status](InstanceStatus::custom_status), if that was another one.
+    /// How an instance is, as far as it is durable. Reads three or four records of the store, in
+    /// memory or not, however long the history is: the summary, the first turn, the last turn, and the
+    /// turn that set the [custom status](InstanceStatus::custom_status), if that was another one.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
@@ -220,6 +221,59 @@ impl Client {
     /// [`Error::NotFound`], [`Error::NotFinished`], [`Error::Interrupted`], [`Error::Store`].
     pub async fn purge(&self, id: &InstanceId) -> Result<()> {
         self.runtime.purge(id).await
+    }
+
+    /// Takes an instance back to before the event at `position`, as [`history`](Self::history) numbers
+    /// them: the turn that holds it is undone, and all that came behind it. Durable when the await
+    /// returns.
+    ///
+    /// Good for an instance that failed, was terminated, or is parked for what its code did: mend the
+    /// code or the activity, rewind it to before the failed step, and it goes on. A running instance can
+    /// be rewound as well. Of the instance,
+    ///
+    /// - the history up to there is kept, and the code must fit that, as ever;
+    /// - external events that came since are raised again, in their order: no event that was
+    ///   acknowledged is lost, and its key stays known;
+    /// - timers that had not fired then fire at their time, or at once when that is over;
+    /// - activities that were under way then run again, under other
+    ///   [idempotency keys](crate::ActivityContext::idempotency_key); those that run now are told that
+    ///   nobody waits for them. What activities have done outside is not undone;
+    /// - random numbers and UUIDs that are drawn from there on are others;
+    /// - an end is undone: [`result`](InstanceHandle::result) waits again;
+    /// - the history has an `ExecutionRewound` in that place, with the reason, and the
+    ///   [execution](InstanceStatus::execution) is the next.
+    ///
+    /// ```
+    /// # use reenact::prelude::*;
+    /// use reenact::Event;
+    ///
+    /// # async fn mend(client: &Client, id: &InstanceId) -> reenact::Result<()> {
+    /// let history = client.history(id).await?;
+    /// let failed = history.events().find(|event| matches!(event.event, Event::TaskFailed { .. }));
+    /// if let Some(failed) = failed {
+    ///     client.rewind(id, failed.position, "the bank is up again").await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The reason is cut at [`MAX_MESSAGE_BYTES`](crate::limits::MAX_MESSAGE_BYTES). All of the new
+    /// history is stored at once, or nothing: a crash leaves the one or the other.
+    ///
+    /// # Errors
+    /// Nothing is stored then, but for the last.
+    /// - [`Error::NotFound`].
+    /// - [`Error::NoSuchPosition`]: there is no such event, or it is in the first turn. To begin anew,
+    ///   purge the instance and start it again.
+    /// - [`Error::OverLimit`]: the new history would have more than
+    ///   [`MAX_REWOUND_TURNS`](crate::limits::MAX_REWOUND_TURNS) turns, or take more than
+    ///   [`MAX_REWOUND_BYTES`](crate::limits::MAX_REWOUND_BYTES).
+    /// - [`Error::Unreadable`]: what is stored does not decode.
+    /// - [`Error::Busy`], [`Error::ShuttingDown`]: the host does not take it.
+    /// - [`Error::Interrupted`], [`Error::Store`]: whether it counted may not be known; look at the
+    ///   history before trying again.
+    pub async fn rewind(&self, id: &InstanceId, position: u64, reason: &str) -> Result<()> {
+        self.runtime.rewind(id, position, reason).await
     }
 }
 

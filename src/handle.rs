@@ -116,6 +116,14 @@ impl<T> InstanceHandle<T> {
         self.client.resume(&self.id).await
     }
 
+    /// Takes the instance back to before an event of its history; see [`Client::rewind`].
+    ///
+    /// # Errors
+    /// As [`Client::rewind`].
+    pub async fn rewind(&self, position: u64, reason: &str) -> Result<()> {
+        self.client.rewind(&self.id, position, reason).await
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::ops::Deref;
 
 use reenact_actors::{
-    Activity, ActivityContext, Error, HostOptions, Registry, Result, Runtime, Unfit,
+    Activity, ActivityContext, Error, HostOptions, Named, Registry, Result, Runtime, Unfit,
     verify_histories,
 };
 use reenact_core::{ActivityError, Orchestration, OrchestrationContext, OrchestrationError};
@@ -133,7 +133,9 @@ impl HostBuilder {
         self
     }
 
-    /// Adds an orchestration.
+    /// Adds an orchestration. Several versions of it may be added: new instances take the newest, and
+    /// each running one goes on with its own. For as long as instances of a version run, a host must
+    /// have it.
     pub fn orchestration<O: Orchestration>(mut self, _orchestration: O) -> Self {
         self.add(Registry::add_orchestration::<O>);
         self
@@ -145,15 +147,20 @@ impl HostBuilder {
         self
     }
 
-    /// Adds an orchestration by name, for programs that know it only when they run.
-    pub fn register_orchestration<I, T, F, R>(mut self, name: &str, code: F) -> Self
+    /// Adds an orchestration by name, for programs that know it only when they run; in a version with
+    /// [`Named`]: `register_orchestration(Named::new("order").version("1.2.0"), code)`.
+    pub fn register_orchestration<'a, I, T, F, R>(
+        mut self,
+        name: impl Into<Named<'a>>,
+        code: F,
+    ) -> Self
     where
         I: DeserializeOwned + Send + 'static,
         T: Serialize,
         F: Fn(OrchestrationContext, I) -> R + Send + Sync + 'static,
         R: Future<Output = Result<T, OrchestrationError>> + Send + 'static,
     {
-        self.add(|registry| registry.register_orchestration(name, code));
+        self.add(|registry| registry.register_orchestration(name.into(), code));
         self
     }
 
@@ -180,8 +187,8 @@ impl HostBuilder {
     ///
     /// # Errors
     /// - [`Error::NoProvider`] when none was given.
-    /// - [`Error::InvalidName`], [`Error::RegisteredTwice`], [`Error::UnknownActivity`] when what
-    ///   was registered does not fit together.
+    /// - [`Error::InvalidName`], [`Error::InvalidVersion`], [`Error::RegisteredTwice`],
+    ///   [`Error::UnknownActivity`] when what was registered does not fit together.
     /// - [`Error::Startup`] when the provider does not let it start; for instance, because another
     ///   host holds the shards for longer than [`HostOptions::lease_patience`].
     pub async fn start(self) -> Result<Host> {
@@ -191,8 +198,8 @@ impl HostBuilder {
     }
 
     /// Which unfinished instances of the provider could not go on with what is registered here,
-    /// ordered by id: those whose history the code does not re-enact, and those that wait for an
-    /// activity that is not registered. Empty when all fit. Compares as strictly as
+    /// ordered by id: those whose orchestration is not registered in their version, those whose history
+    /// the code does not re-enact, and those that wait for an activity that is not registered. Empty when all fit. Compares as strictly as
     /// [`HostOptions::strict_replay`] says.
     ///
     /// Run it with a new binary before that takes over. No host is started, no shard is taken, and
@@ -221,8 +228,8 @@ impl HostBuilder {
     ///
     /// # Errors
     /// - [`Error::NoProvider`] when none was given.
-    /// - [`Error::InvalidName`], [`Error::RegisteredTwice`], [`Error::UnknownActivity`] when what
-    ///   was registered does not fit together.
+    /// - [`Error::InvalidName`], [`Error::InvalidVersion`], [`Error::RegisteredTwice`],
+    ///   [`Error::UnknownActivity`] when what was registered does not fit together.
     /// - [`Error::Store`] when the store fails, and goes on failing for a while.
     ///
     /// Cancelling it is harmless.

@@ -74,6 +74,8 @@
 //! | races and fan-outs | [`DurableFuture`], [`when_any`](OrchestrationContext::when_any), [`when_all`](OrchestrationContext::when_all), [`timeout`](OrchestrationContext::timeout) |
 //! | being asked to end | [`Client::cancel`], [`shielded`](OrchestrationContext::shielded), [`check_cancelled`](OrchestrationContext::check_cancelled), [`cancelled`](OrchestrationContext::cancelled) |
 //! | events, one after the other | [`wait_external`](OrchestrationContext::wait_external), [`events`](OrchestrationContext::events) |
+//! | changes while instances run | [`orchestration`] (`version`), [`patched`](OrchestrationContext::patched), [`Version`] |
+//! | mending what failed | [`rewind`](Client::rewind) |
 //! | before a new binary takes over | [`verify_histories`](HostBuilder::verify_histories), [`Unfit`] |
 //! | failures | [`ActivityError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
 //! | unit tests without a host | [`Executor`], [`Machine`], [`run_turn`] |
@@ -95,20 +97,21 @@ pub use client::{Client, RaiseEvent};
 pub use handle::InstanceHandle;
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
-    Activity, ActivityContext, Error, ExternalEvent, HeartbeatError, HostOptions, ParkReason,
-    Result, Retention, Unfit, WhenBusy,
+    Activity, ActivityContext, Error, ExternalEvent, HeartbeatError, HostOptions, Named,
+    ParkReason, Result, Retention, Unfit, WhenBusy,
 };
 pub use reenact_core::{
     Action, ActivityCatalog, ActivityDefinition, ActivityError, ActivityErrorKind, ActivityOptions,
     ApplyError, AttemptTerms, Cancelled, CatchPanic, Command, CorrelationId, DriveError,
     DurableFuture, DurableOutput, Event, EventError, EventKey, Events, ExecutionId, Executor,
-    ForeignWakeHook, History, HistoryEvent, InstanceId, InvalidName, InvalidOptions, Machine,
-    MachineConfig, MalformedHistory, Name, NamedActivity, Nondeterminism, OpenActivities,
-    OpenActivity, Orchestration, OrchestrationCode, OrchestrationContext, OrchestrationError,
-    OrchestrationErrorKind, Outcome, Payload, PayloadError, Receipt, RecordedOptions,
-    RecordedRetry, RecordedTurn, Refusal, Rejected, ReplayError, RetryPolicy, Run, RunTurnError,
-    Sealed, ShardId, Start, Step, Successor, TimedOut, Timestamp, Turn, Uuid, WhenAny, Winner,
-    WithOptions, codec, limits, run_turn,
+    ForeignWakeHook, History, HistoryEvent, InstanceId, InvalidDefinition, InvalidName,
+    InvalidOptions, InvalidVersion, Machine, MachineConfig, MalformedHistory, Name, NamedActivity,
+    NoSuchPosition, Nondeterminism, OpenActivities, OpenActivity, Orchestration, OrchestrationCode,
+    OrchestrationContext, OrchestrationError, OrchestrationErrorKind, Outcome, Payload,
+    PayloadError, Receipt, RecordedOptions, RecordedRetry, RecordedTurn, Refusal, Rejected,
+    ReplayError, RetryPolicy, Rewind, Rewound, Run, RunTurnError, Sealed, ShardId, Start, Step,
+    Successor, TimedOut, Timestamp, Turn, Uuid, Version, WhenAny, Winner, WithOptions, codec,
+    limits, run_turn,
 };
 pub use reenact_macros::{activity, orchestration};
 pub use reenact_providers as providers;

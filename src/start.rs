@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use reenact_actors::{Error, Result, StartRequest};
-use reenact_core::{InstanceId, Name, Payload, PayloadError};
+use reenact_core::{InstanceId, Name, Payload, PayloadError, Version};
 use serde::de::DeserializeOwned;
 
 use crate::client::Client;
@@ -15,10 +15,11 @@ use crate::handle::InstanceHandle;
 /// An instance that is to be. Await it to start it; nothing happens before.
 ///
 /// # Errors
-/// - [`Error::InvalidName`]: the id or the orchestration's name cannot be.
-/// - [`Error::InvalidPayload`]: the input does not encode, is too large, or is not of the
-///   orchestration's type.
-/// - [`Error::UnknownOrchestration`]: this host has not got it.
+/// - [`Error::InvalidName`], [`Error::InvalidVersion`]: the id, the orchestration's name or the version
+///   cannot be.
+/// - [`Error::InvalidPayload`]: the input does not encode, is too large, or is not of the type that
+///   the version which is started takes.
+/// - [`Error::UnknownOrchestration`], [`Error::UnknownVersion`]: this host has not got it.
 /// - [`Error::AlreadyExists`]: the id is taken, by a running instance or a finished one.
 /// - [`Error::OverLimit`]: the delay is too long.
 /// - [`Error::NotStarted`]: the code cannot do its first turn, for it does what no history can repeat,
@@ -33,7 +34,9 @@ pub struct StartNew<T> {
     input: Result<Payload, PayloadError>,
     id: Option<Result<InstanceId>>,
     delay: Option<Duration>,
-    typed: bool,
+    version: Option<Result<Version>>,
+    /// The version whose input it is, where that is known.
+    input_of: Option<&'static str>,
     output: PhantomData<fn() -> T>,
 }
 
@@ -42,10 +45,11 @@ impl<T> StartNew<T> {
         client: Client,
         name: &str,
         input: Result<Payload, PayloadError>,
-        typed: bool,
+        input_of: Option<&'static str>,
     ) -> Self {
         let name = Name::new(name).map_err(Error::from);
-        Self { client, name, input, id: None, delay: None, typed, output: PhantomData }
+        let (id, delay, version) = (None, None, None);
+        Self { client, name, input, id, delay, version, input_of, output: PhantomData }
     }
 
     /// Under an id of your own; otherwise one is made, a UUID that sorts by time.
@@ -61,20 +65,37 @@ impl<T> StartNew<T> {
         self
     }
 
+    /// Of this version of the orchestration, such as `1.2.0`; otherwise of the newest that the host
+    /// has.
+    pub fn version(mut self, version: impl AsRef<str>) -> Self {
+        self.version = Some(Version::new(version).map_err(Error::from));
+        self
+    }
+
     async fn start(self) -> Result<InstanceHandle<T>> {
-        let Self { client, name, input, id, delay, typed, .. } = self;
-        let (name, instance) = (name?, id.transpose()?);
+        let Self { client, name, input, id, delay, version, input_of, .. } = self;
+        let (name, instance, version) = (name?, id.transpose()?, version.transpose()?);
         let invalid = |source| Error::InvalidPayload {
             what: format!("the input of orchestration `{name}`"),
             source,
         };
         let input = input.map_err(invalid)?;
-        if !typed {
-            client.runtime().orchestration(&name)?.check_input(&input).map_err(invalid)?;
+        let code = client.runtime().orchestration(&name, version.as_ref())?;
+        if !input_of.is_some_and(|known| is_version(code.version(), known)) {
+            code.check_input(&input).map_err(invalid)?;
         }
-        let request = StartRequest { name, input, instance, delay };
+        let request = StartRequest { name, version, input, instance, delay };
         let id = client.runtime().start_instance(request).await?;
         Ok(InstanceHandle::new(client, id))
+    }
+}
+
+/// Whether a version is the one that an orchestration's type says.
+fn is_version(version: &Version, text: &str) -> bool {
+    match text {
+        // As most are: it need not be parsed.
+        "0.0.0" => version.is_none(),
+        text => Version::new(text).is_ok_and(|said| said == *version),
     }
 }
 

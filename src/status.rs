@@ -3,6 +3,7 @@
 use reenact_actors::{ParkReason, Snapshot};
 use reenact_core::{
     ExecutionId, InstanceId, Name, OpenActivity, OrchestrationError, Outcome, Payload, Timestamp,
+    Version,
 };
 use reenact_providers::InstanceState;
 use serde::de::DeserializeOwned;
@@ -17,6 +18,9 @@ pub struct InstanceStatus {
     pub execution: ExecutionId,
     /// The orchestration's name.
     pub name: Name,
+    /// The version of the orchestration that it goes on with. `None` when it has none, and while the
+    /// log of a running instance cannot be read.
+    pub version: Option<Version>,
     /// Where it stands.
     pub state: InstanceState,
     /// Why it does not go on, if this host has parked it. It is still running as far as the log is
@@ -43,11 +47,12 @@ pub struct InstanceStatus {
 
 impl InstanceStatus {
     pub(crate) fn new(snapshot: Snapshot) -> Self {
-        let Snapshot { summary, outcome, status, parked, activities, .. } = snapshot;
+        let Snapshot { summary, version, outcome, status, parked, activities, .. } = snapshot;
         Self {
             id: summary.instance,
             execution: summary.execution,
             name: summary.name,
+            version: version.filter(|version| !version.is_none()),
             state: summary.state,
             parked,
             created_at: summary.created_at,

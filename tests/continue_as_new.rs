@@ -415,6 +415,18 @@ mod local {
         assert!(bytes < 1_000_000, "of 20 MB that were written there are {bytes} bytes");
     }
 
+    /// As many as a test has time for: each is synced. `benches/eternal.rs` does a hundred thousand.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn thousands_of_executions_leave_no_trace_on_the_disk() {
+        let scratch = Scratch::new("bare-eternal");
+        let host = host(scratch.open()).start().await.unwrap();
+        let instance = guard(host.start_new(countdown, 5_000)).await.unwrap();
+        assert_eq!(guard(instance.result()).await.unwrap(), 5_001);
+        let bytes = scratch.bytes();
+        assert!(bytes < 1_000_000, "there are {bytes} bytes");
+        guard(host.shutdown()).await.unwrap();
+    }
+
     /// More turns than there are in an append otherwise.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn as_many_events_as_can_wait_come_along() {

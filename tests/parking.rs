@@ -264,3 +264,119 @@ async fn a_strict_host_finds_another_input_too() {
     guard(host.raise_event(&id("i"), "Go", ())).await.expect("a lenient one goes on");
     assert_eq!(guard(host.instance::<u64>(&id("i")).result()).await.unwrap(), 200);
 }
+
+/// Runs until it is parked for an activity that is missing, in every way in which that can come about:
+/// a completion, a timer and an event that cannot be applied, an activity that is under way already.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_parked_goes_on_by_itself_on_a_host_that_has_what_was_missing() {
+    let (memory, clock) = store();
+    goes_on_by_itself(&|| memory.clone(), |by| clock.advance(by)).await;
+}
+
+#[cfg(feature = "local")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_parked_goes_on_by_itself_on_a_host_that_opens_the_directory_again() {
+    let directory = std::env::temp_dir().join(format!("reenact-parking-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    let clock = reenact::ManualClock::default();
+    let local = || {
+        let clock = std::sync::Arc::new(clock.clone());
+        LocalOptions { clock, ..LocalOptions::default() }.open(&directory).unwrap()
+    };
+    goes_on_by_itself(&local, |by| clock.advance(by)).await;
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+async fn goes_on_by_itself<P: reenact::Provider>(
+    open: &dyn Fn() -> P,
+    pass: impl Fn(std::time::Duration),
+) {
+    async fn behind_a_completion(ctx: OrchestrationContext, (): ()) -> Outcome {
+        let reserved: u64 = ctx.call_activity_by_name("reserve", &1_u64).await?;
+        Ok(ctx.call_activity_by_name("late", &reserved).await?)
+    }
+    async fn behind_a_timer(ctx: OrchestrationContext, (): ()) -> Outcome {
+        ctx.timer(HOUR).await;
+        Ok(ctx.call_activity_by_name("late", &2_u64).await?)
+    }
+    async fn behind_an_event(ctx: OrchestrationContext, (): ()) -> Outcome {
+        ctx.wait_external::<()>("Go").await?;
+        Ok(ctx.call_activity_by_name("late", &2_u64).await?)
+    }
+    async fn under_way(ctx: OrchestrationContext, (): ()) -> Outcome {
+        Ok(ctx.call_activity_by_name("lost", &2_u64).await?)
+    }
+    type Outcome = Result<u64, OrchestrationError>;
+    let host = |activities: &[&'static str]| {
+        let host = Host::builder()
+            .provider(open())
+            .options(options())
+            .register_activity("reserve", |_ctx, input: u64| async move { Ok(input + 1) })
+            .register_orchestration("completion", behind_a_completion)
+            .register_orchestration("timer", behind_a_timer)
+            .register_orchestration("event", behind_an_event)
+            .register_orchestration("under way", under_way);
+        activities.iter().fold(host, |host, name| {
+            host.register_activity(name, |_ctx, input: u64| async move { Ok(input * 10) })
+        })
+    };
+    // One that crashes while its activity runs.
+    let first = host(&[])
+        .register_activity("lost", |_ctx, _: u64| std::future::pending::<Result<u64, _>>())
+        .start()
+        .await
+        .unwrap();
+    let instance = guard(first.start_new_by_name::<u64>("under way", ()).id("under way")).await;
+    instance.unwrap();
+    guard(first.abort()).await;
+
+    let without = host(&[]).start().await.unwrap();
+    for name in ["completion", "timer", "event"] {
+        guard(without.start_new_by_name::<u64>(name, ()).id(name)).await.unwrap();
+    }
+    pass(HOUR);
+    let refused = guard(without.raise_event(&id("event"), "Go", ())).await.unwrap_err();
+    assert!(matches!(refused, Error::Parked { .. }), "{refused}");
+    for name in ["completion", "timer", "event", "under way"] {
+        let parked = until_parked(&without, &id(name)).await.parked.unwrap();
+        let missing = if name == "under way" { "lost" } else { "late" };
+        assert_eq!(
+            parked.to_string(),
+            format!("activity `{missing}` is not registered on this host; start one that has it")
+        );
+    }
+    guard(without.shutdown()).await.unwrap();
+
+    let with = host(&["late", "lost"]).start().await.unwrap();
+    for name in ["completion", "timer", "under way"] {
+        let result = guard(with.instance::<u64>(&id(name)).result()).await.unwrap();
+        assert_eq!(result, 20, "{name}");
+    }
+    // Its sender was told that the event did not count.
+    guard(with.raise_event(&id("event"), "Go", ())).await.unwrap();
+    assert_eq!(guard(with.instance::<u64>(&id("event")).result()).await.unwrap(), 20);
+    guard(with.shutdown()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_a_timer_on_a_host_without_its_orchestration_goes_on_by_itself() {
+    let (memory, clock) = store();
+    async fn alarm(ctx: OrchestrationContext, (): ()) -> Result<u64, OrchestrationError> {
+        ctx.timer(HOUR).await;
+        Ok(1)
+    }
+    let first = host(&memory).register_orchestration("alarm", alarm).start().await.unwrap();
+    guard(first.start_new_by_name::<u64>("alarm", ()).id("i")).await.unwrap();
+    guard(first.shutdown()).await.unwrap();
+    let without = host(&memory).start().await.unwrap();
+    clock.advance(HOUR);
+    let parked = until_parked(&without, &id("i")).await.parked.unwrap();
+    assert_eq!(
+        parked.to_string(),
+        "orchestration `alarm` is not registered on this host; start one that has it"
+    );
+    guard(without.shutdown()).await.unwrap();
+    let with = host(&memory).register_orchestration("alarm", alarm).start().await.unwrap();
+    assert_eq!(guard(with.instance::<u64>(&id("i")).result()).await.unwrap(), 1);
+    guard(with.shutdown()).await.unwrap();
+}

@@ -223,3 +223,20 @@ async fn activities_that_are_tried_again_while_others_go_on() {
     let failed = told.events().iter().filter(|e| e.starts_with("TaskAttemptFailed #1")).count();
     assert_eq!(failed, 2, "the log has what the history does not show any more");
 }
+
+#[tokio::test]
+async fn a_patch_whose_mark_is_in_the_log() {
+    let code = |ctx: OrchestrationContext| async move {
+        let first = work(&ctx, 1).await?;
+        let added = if ctx.patched("more work") { work(&ctx, 2).await? } else { 0 };
+        ctx.wait_external::<u64>("Go").await?;
+        // Answered already: no second mark.
+        let again = u64::from(ctx.patched("more work"));
+        Ok(first + added + again)
+    };
+    let steps = [Complete(1), Raise("Go", 0), Complete(2)];
+    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    assert_eq!(told.output::<u64>(), 31);
+    let marks = told.events().iter().filter(|event| event.starts_with("PatchMarked")).count();
+    assert_eq!(marks, 1);
+}

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dashmap::DashMap;
 use reenact_core::{InstanceId, ShardId};
 use reenact_providers::{HistoryStore, Lease, ProviderError, ShardLease, TimerScheduler};
+use tokio::sync::RwLock;
 
 use crate::admission::Admission;
 use crate::error::Error;
@@ -31,6 +32,8 @@ pub(crate) struct HostContext {
     pub(crate) admission: Arc<Admission>,
     /// By shard: whether its idle instances have been asked to make room, and have yet to answer.
     pub(crate) making_room: Box<[AtomicBool]>,
+    /// Held for writing by purges, and for reading by whoever builds on a finished instance.
+    pub(crate) purges: Arc<RwLock<()>>,
     /// To give them back when there is no time to ask the shards.
     pub(crate) leases_held: DashMap<ShardId, Lease>,
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use reenact_core::{
-    InstanceId, InvalidName, MalformedHistory, Name, Nondeterminism, OrchestrationError,
-    PayloadError,
+    InstanceId, InvalidDefinition, InvalidName, InvalidVersion, MalformedHistory, Name,
+    Nondeterminism, OrchestrationError, PayloadError, Version,
 };
 use reenact_providers::{OpenError, ProviderError};
 
@@ -18,6 +18,9 @@ pub enum Error {
     /// An id, a name or a key is none.
     #[error(transparent)]
     InvalidName(#[from] InvalidName),
+    /// A version is none.
+    #[error(transparent)]
+    InvalidVersion(#[from] InvalidVersion),
     /// A value does not encode or decode, or is too large.
     #[error("{what}: {source}")]
     InvalidPayload {
@@ -27,17 +30,30 @@ pub enum Error {
         #[source]
         source: PayloadError,
     },
-    /// Two orchestrations, or two activities, were registered under one name.
-    #[error("`{name}` is registered twice; give one of them another name")]
+    /// Two orchestrations, or two activities, were registered under one name; orchestrations: and in
+    /// the same version.
+    #[error("{} is registered twice; give one of them another name{}", named(.name, .version), or_version(.version))]
     RegisteredTwice {
         /// The name.
         name: Name,
+        /// The version, of an orchestration that has one.
+        version: Option<Version>,
     },
     /// This host has no such orchestration.
     #[error("orchestration `{name}` is not registered on this host")]
     UnknownOrchestration {
         /// The name.
         name: Name,
+    },
+    /// This host has the orchestration, but not in that version.
+    #[error("orchestration `{name}` is not registered in version {version} on this host, {}", instead(.registered))]
+    UnknownVersion {
+        /// The name.
+        name: Name,
+        /// The version that was asked for.
+        version: Version,
+        /// The versions that the host has, oldest first.
+        registered: Vec<Version>,
     },
     /// A limit is set for an activity that this host has not.
     #[error("activity `{name}` is not registered on this host")]
@@ -70,8 +86,22 @@ pub enum Error {
         /// Its id.
         instance: InstanceId,
     },
+    /// There is no event in that place of the instance's history, or it is in the first turn: without
+    /// that nothing is left. To begin anew, purge the instance and start it again.
+    #[error(
+        "instance `{instance}` cannot be rewound to before event {position} of {length}: the first \
+         turn must stay"
+    )]
+    NoSuchPosition {
+        /// Its id.
+        instance: InstanceId,
+        /// The place.
+        position: u64,
+        /// Number of events in its history.
+        length: u64,
+    },
     /// The instance is parked: its log is kept, and it goes on once the cause is gone and a host
-    /// starts again, or it is resumed. It can be terminated.
+    /// starts again, or it is resumed. It can be terminated, and rewound.
     #[error("instance `{instance}` is parked: {reason}")]
     Parked {
         /// Its id.
@@ -177,6 +207,33 @@ pub enum Error {
     },
 }
 
+/// An orchestration, and its version if it has one.
+fn named(name: &Name, version: &Option<Version>) -> String {
+    match version {
+        Some(version) => format!("`{name}` {version}"),
+        None => format!("`{name}`"),
+    }
+}
+
+fn or_version(version: &Option<Version>) -> &'static str {
+    if version.is_some() { " or version" } else { "" }
+}
+
+/// The versions that there are in the place of one that is missing.
+fn instead(registered: &[Version]) -> String {
+    let registered: Vec<_> = registered.iter().map(Version::to_string).collect();
+    format!("which has {}", registered.join(", "))
+}
+
+impl From<InvalidDefinition> for Error {
+    fn from(source: InvalidDefinition) -> Self {
+        match source {
+            InvalidDefinition::Name(invalid) => invalid.into(),
+            InvalidDefinition::Version(invalid) => invalid.into(),
+        }
+    }
+}
+
 impl From<OpenError> for Error {
     fn from(source: OpenError) -> Self {
         Self::Open { source: Arc::new(source) }
@@ -203,14 +260,26 @@ pub enum ParkReason {
     /// The history is one that no execution can have written.
     #[error("{0}")]
     Malformed(MalformedHistory),
-    /// No host that has it is up. Start one.
-    #[error("orchestration `{name}` is not registered on this host")]
+    /// This host has no such orchestration. It goes on by itself on one that has it.
+    #[error("orchestration `{name}` is not registered on this host; start one that has it")]
     UnknownOrchestration {
         /// The orchestration.
         name: Name,
     },
-    /// The code called an activity that this host has not. Start a host that has it.
-    #[error("activity `{name}` is not registered on this host")]
+    /// This host has the orchestration, but not in the version that the instance is of. It goes on by
+    /// itself on one that has it.
+    #[error("orchestration `{name}` is not registered in version {version} on this host, {}; start one that has it", instead(.registered))]
+    UnknownVersion {
+        /// The orchestration.
+        name: Name,
+        /// The version of the instance; [`Version::NONE`] when it was started without one.
+        version: Version,
+        /// The versions that the host has, oldest first.
+        registered: Vec<Version>,
+    },
+    /// The code called an activity that this host has not, or waits for one. It goes on by itself on
+    /// a host that has it.
+    #[error("activity `{name}` is not registered on this host; start one that has it")]
     UnknownActivity {
         /// The activity.
         name: Name,

@@ -1,6 +1,7 @@
 //! The actor of one instance: owns its machine, and nothing else.
 
 mod activate;
+mod rewind;
 mod turns;
 
 use std::sync::Arc;
@@ -121,12 +122,17 @@ impl Actor for InstanceActor {
         message: InstanceMessage,
         state: &mut InstanceState,
     ) -> Result<(), ActorProcessingErr> {
-        if let InstanceMessage::Runtime(RuntimeMessage(Internal::Start(start))) = message {
-            state.start(&myself, start);
-        } else if let Phase::Live(_) = state.phase {
-            state.handle_live(&myself, message);
-        } else {
-            state.handle_at_rest(message);
+        match message {
+            InstanceMessage::Runtime(RuntimeMessage(Internal::Start(start))) => {
+                state.start(&myself, start);
+            }
+            InstanceMessage::Runtime(RuntimeMessage(Internal::Rewind(rewind))) => {
+                state.rewind(&myself, *rewind).await?;
+            }
+            message if matches!(state.phase, Phase::Live(_)) => {
+                state.handle_live(&myself, message);
+            }
+            message => state.handle_at_rest(message),
         }
         if state.has_nothing_to_do() {
             // What is in the mailbox is still handled; what comes later finds another actor.
@@ -176,7 +182,7 @@ impl InstanceState {
                 Internal::CompleteTask { .. }
                 | Internal::RecordHeartbeat { .. }
                 | Internal::FireTimer { .. } => {}
-                Internal::Activate | Internal::Start(_) => {}
+                Internal::Activate | Internal::Start(_) | Internal::Rewind(_) => {}
             },
         }
     }

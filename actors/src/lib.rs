@@ -60,7 +60,7 @@ pub use heartbeat::HeartbeatError;
 pub use message::RuntimeMessage;
 pub use message::{ExternalEvent, InstanceMessage, Reply};
 pub use options::{HostOptions, Retention, WhenBusy};
-pub use registry::Registry;
+pub use registry::{Named, Registry};
 pub use runtime::{Runtime, StartRequest};
 pub use snapshot::Snapshot;
 pub use verify::{Unfit, verify_histories};

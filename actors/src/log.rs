@@ -3,14 +3,15 @@
 use std::future::Future;
 
 use reenact_core::{
-    InstanceId, Machine, MachineConfig, OrchestrationCode, RecordedTurn, ReplayError, codec,
+    Action, InstanceId, Machine, MachineConfig, Name, OrchestrationCode, RecordedTurn, ReplayError,
+    codec,
 };
 use reenact_providers::{
     HistoryStore, InstanceFilter, InstancePage, InstanceSummary, PageRequest, ProviderError,
-    TimerScheduler, TurnPage,
+    StoredTurn, TimerScheduler, TurnPage,
 };
 
-use crate::error::ParkReason;
+use crate::error::{Error, ParkReason};
 use crate::patience::Patience;
 use crate::registry::Registry;
 
@@ -51,11 +52,20 @@ impl Log<'_> {
         config: MachineConfig,
         turns: usize,
     ) -> Result<Result<Machine, ParkReason>, ProviderError> {
-        let Some(code) = registry.orchestration(&of.name) else {
-            return Ok(Err(ParkReason::UnknownOrchestration { name: of.name.clone() }));
-        };
+        // Without the orchestration there is no need to read.
+        if let Err(missing) = registry.orchestration(&of.name, None) {
+            return Ok(Err(missing_code(missing)));
+        }
         let history = self.history(of).await?;
-        Ok(history.and_then(|history| replay(code, of, config, history.into_iter().take(turns))))
+        Ok(history.and_then(|history| {
+            let version = history.first().map(RecordedTurn::version);
+            let code = registry.orchestration(&of.name, version.as_ref()).map_err(missing_code)?;
+            let machine = replay(code, of, config, history.into_iter().take(turns))?;
+            match missing_activity(&machine, registry) {
+                None => Ok(machine),
+                Some(name) => Err(ParkReason::UnknownActivity { name }),
+            }
+        }))
     }
 
     /// The whole log of an execution; or why it cannot be read, where that is for people to mend.
@@ -64,6 +74,29 @@ impl Log<'_> {
         of: &InstanceSummary,
     ) -> Result<Result<Vec<RecordedTurn>, ParkReason>, ProviderError> {
         let mut turns = Vec::new();
+        let read = self.each(of, |_, turn| turns.push(turn)).await?;
+        Ok(read.map(|()| turns))
+    }
+
+    /// As [`Log::history`], with the turns as they are stored.
+    pub(crate) async fn stored(
+        &self,
+        of: &InstanceSummary,
+    ) -> Result<Result<(Vec<StoredTurn>, Vec<RecordedTurn>), ParkReason>, ProviderError> {
+        let (mut stored, mut turns) = (Vec::new(), Vec::new());
+        let read = self.each(of, |bytes, turn| {
+            stored.push(bytes);
+            turns.push(turn);
+        });
+        Ok(read.await?.map(|()| (stored, turns)))
+    }
+
+    /// Reads the turns of an execution, in order.
+    async fn each(
+        &self,
+        of: &InstanceSummary,
+        mut take: impl FnMut(StoredTurn, RecordedTurn),
+    ) -> Result<Result<(), ParkReason>, ProviderError> {
         let mut next = Some(0);
         while let Some(from) = next {
             let page = match self.read(of, from).await {
@@ -73,18 +106,18 @@ impl Log<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            for turn in page.turns {
-                match codec::decode_turn(&turn.bytes) {
-                    Ok(turn) => turns.push(turn),
+            for stored in page.turns {
+                match codec::decode_turn(&stored.bytes) {
+                    Ok(turn) => take(stored, turn),
                     Err(error) => {
-                        let reason = format!("turn {}: {error}", turn.number);
+                        let reason = format!("turn {}: {error}", stored.number);
                         return Ok(Err(ParkReason::Unreadable { reason }));
                     }
                 }
             }
             next = page.next;
         }
-        Ok(Ok(turns))
+        Ok(Ok(()))
     }
 
     /// Some turns of an execution.
@@ -105,6 +138,25 @@ impl Log<'_> {
             }
         }
     }
+}
+
+fn missing_code(missing: Error) -> ParkReason {
+    match missing {
+        Error::UnknownOrchestration { name } => ParkReason::UnknownOrchestration { name },
+        Error::UnknownVersion { name, version, registered } => {
+            ParkReason::UnknownVersion { name, version, registered }
+        }
+        other => ParkReason::Unreadable { reason: other.to_string() },
+    }
+}
+
+/// An activity that is under way and is not registered, if there is one: the code must not be told of
+/// a failure that another host would not have had.
+fn missing_activity(machine: &Machine, registry: &Registry) -> Option<Name> {
+    machine.open_actions().into_iter().find_map(|action| match action {
+        Action::CallActivity { name, .. } if registry.activity(&name).is_none() => Some(name),
+        _ => None,
+    })
 }
 
 fn replay(

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ractor::{ActorRef, RpcReplyPort};
 use reenact_core::{
-    ActivityError, CorrelationId, EventKey, InstanceId, Name, OpenActivity, Payload, Receipt,
-    Start, Timestamp,
+    ActivityError, CorrelationId, EventKey, InstanceId, Name, OpenActivity, OrchestrationCode,
+    Payload, Receipt, Rewind, Start, Timestamp,
 };
 use reenact_providers::ProviderError;
 use serde::Serialize;
@@ -178,6 +178,8 @@ pub struct RuntimeMessage(pub(crate) Internal);
 pub(crate) enum Internal {
     /// Begin. Always the first message of a fresh instance.
     Start(Box<StartMessage>),
+    /// Go back to an earlier place.
+    Rewind(Box<RewindMessage>),
     /// Nothing to do but to be in memory.
     Activate,
     CompleteTask {
@@ -211,12 +213,19 @@ pub(crate) type Asked = Arc<()>;
 /// How an instance begins.
 #[derive(Debug)]
 pub(crate) struct StartMessage {
-    pub(crate) name: Name,
+    pub(crate) code: OrchestrationCode,
     pub(crate) start: Start,
     /// The id is the caller's own, and may be taken.
     pub(crate) own_id: bool,
     /// A place among the instances in memory; given back when the actor goes.
     pub(crate) slot: OwnedSemaphorePermit,
+    pub(crate) reply: Reply,
+}
+
+/// How an instance is rewound.
+#[derive(Debug)]
+pub(crate) struct RewindMessage {
+    pub(crate) rewind: Rewind,
     pub(crate) reply: Reply,
 }
 
@@ -241,10 +250,15 @@ impl InstanceMessage {
         }
     }
 
-    /// Whether it can do something about an instance that is parked: end it without asking its code,
-    /// or try it again.
+    /// Whether it can do something about an instance that is parked: what needs no code, or tries it
+    /// again.
     pub(crate) fn is_for_parked(&self) -> bool {
-        matches!(self, Self::Terminate { .. } | Self::Resume { .. })
+        matches!(
+            self,
+            Self::Terminate { .. }
+                | Self::Resume { .. }
+                | Self::Runtime(RuntimeMessage(Internal::Rewind(_)))
+        )
     }
 
     /// Whoever waits for an answer.
@@ -256,6 +270,7 @@ impl InstanceMessage {
             | Self::Suspend { reply, .. }
             | Self::Resume { reply } => reply,
             Self::Runtime(RuntimeMessage(Internal::Start(start))) => Some(start.reply),
+            Self::Runtime(RuntimeMessage(Internal::Rewind(rewind))) => Some(rewind.reply),
             Self::Runtime(_) => None,
         }
     }

@@ -1,11 +1,11 @@
 //! The orchestrations and activities that a host has.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 
 use reenact_core::{
     ActivityCatalog, InvalidName, Name, Orchestration, OrchestrationCode, OrchestrationContext,
-    OrchestrationError, Payload, Refusal,
+    OrchestrationError, Payload, Refusal, Version,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,38 +16,87 @@ use crate::error::{Error, Result};
 /// What a host can run, by name.
 #[derive(Default)]
 pub struct Registry {
-    orchestrations: HashMap<Name, OrchestrationCode>,
+    orchestrations: HashMap<Name, Versions>,
     activities: HashMap<Name, ActivityCode>,
 }
 
-impl Registry {
-    /// Adds a typed orchestration.
-    ///
-    /// # Errors
-    /// [`Error::InvalidName`], [`Error::RegisteredTwice`].
-    pub fn add_orchestration<O: Orchestration>(&mut self) -> Result<()> {
-        self.insert_orchestration(OrchestrationCode::of::<O>())
+/// The versions of one orchestration, oldest first. There is at least one.
+type Versions = BTreeMap<Version, OrchestrationCode>;
+
+/// An orchestration that is known by name only, and perhaps one version of it. A `&str` is one
+/// without a version.
+///
+/// ```
+/// # use reenact_actors::Named;
+/// let order = Named::new("order").version("1.2.0");
+/// # let _ = order;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named<'a> {
+    name: &'a str,
+    version: Option<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    /// Of that name, without a version. Both are checked where it is registered.
+    pub const fn new(name: &'a str) -> Self {
+        Self { name, version: None }
     }
 
-    /// Adds an orchestration by name.
+    /// Of that [version](Version).
+    #[must_use]
+    pub const fn version(self, version: &'a str) -> Self {
+        Self { version: Some(version), ..self }
+    }
+}
+
+impl<'a> From<&'a str> for Named<'a> {
+    fn from(name: &'a str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl<'a> From<&'a String> for Named<'a> {
+    fn from(name: &'a String) -> Self {
+        Self::new(name)
+    }
+}
+
+impl Registry {
+    /// Adds a typed orchestration, in one of its versions.
     ///
     /// # Errors
-    /// [`Error::InvalidName`], [`Error::RegisteredTwice`].
-    pub fn register_orchestration<I, T, F, R>(&mut self, name: &str, code: F) -> Result<()>
+    /// [`Error::InvalidName`], [`Error::InvalidVersion`], [`Error::RegisteredTwice`].
+    pub fn add_orchestration<O: Orchestration>(&mut self) -> Result<()> {
+        self.insert_orchestration(OrchestrationCode::of::<O>()?)
+    }
+
+    /// Adds an orchestration by name, in one of its versions.
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`], [`Error::InvalidVersion`], [`Error::RegisteredTwice`].
+    pub fn register_orchestration<I, T, F, R>(&mut self, named: Named<'_>, code: F) -> Result<()>
     where
         I: DeserializeOwned + Send + 'static,
         T: Serialize,
         F: Fn(OrchestrationContext, I) -> R + Send + Sync + 'static,
         R: Future<Output = Result<T, OrchestrationError>> + Send + 'static,
     {
-        self.insert_orchestration(OrchestrationCode::new(name, code))
+        let code = OrchestrationCode::new(named.name, code)?;
+        self.insert_orchestration(match named.version {
+            Some(version) => code.of_version(Version::new(version)?),
+            None => code,
+        })
     }
 
-    fn insert_orchestration(&mut self, code: Result<OrchestrationCode, InvalidName>) -> Result<()> {
-        let code = code?;
-        let name = code.name().clone();
-        match self.orchestrations.insert(name.clone(), code) {
-            Some(_) => Err(Error::RegisteredTwice { name }),
+    fn insert_orchestration(&mut self, code: OrchestrationCode) -> Result<()> {
+        let (name, version) = (code.name().clone(), code.version().clone());
+        let versions = self.orchestrations.entry(name.clone()).or_default();
+        match versions.insert(version.clone(), code) {
+            Some(_) => Err(Error::RegisteredTwice {
+                name,
+                version: Some(version).filter(|v| !v.is_none()),
+            }),
             None => Ok(()),
         }
     }
@@ -77,14 +126,30 @@ impl Registry {
     fn insert_activity(&mut self, added: Result<(Name, ActivityCode), InvalidName>) -> Result<()> {
         let (name, code) = added?;
         match self.activities.insert(name.clone(), code) {
-            Some(_) => Err(Error::RegisteredTwice { name }),
+            Some(_) => Err(Error::RegisteredTwice { name, version: None }),
             None => Ok(()),
         }
     }
 
-    /// The code of an orchestration, if this host has it.
-    pub fn orchestration(&self, name: &Name) -> Option<&OrchestrationCode> {
-        self.orchestrations.get(name)
+    /// The code of an orchestration in this version, or in the newest that this host has.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOrchestration`], [`Error::UnknownVersion`].
+    pub fn orchestration(
+        &self,
+        name: &Name,
+        version: Option<&Version>,
+    ) -> Result<&OrchestrationCode> {
+        let unknown = || Error::UnknownOrchestration { name: name.clone() };
+        let versions = self.orchestrations.get(name).ok_or_else(unknown)?;
+        let Some(version) = version else {
+            return versions.last_key_value().map(|(_, newest)| newest).ok_or_else(unknown);
+        };
+        versions.get(version).ok_or_else(|| Error::UnknownVersion {
+            name: name.clone(),
+            version: version.clone(),
+            registered: versions.keys().cloned().collect(),
+        })
     }
 
     /// The names of the orchestrations, in order.
@@ -118,5 +183,9 @@ impl ActivityCatalog for Registry {
     fn check(&self, name: &Name, input: Option<&Payload>) -> Result<(), Refusal> {
         let code = self.activities.get(name).ok_or(Refusal::Unregistered)?;
         input.map_or(Ok(()), |input| code.check(input)).map_err(Refusal::InvalidInput)
+    }
+
+    fn newest(&self, orchestration: &Name) -> Option<OrchestrationCode> {
+        self.orchestration(orchestration, None).ok().cloned()
     }
 }

@@ -155,6 +155,7 @@ async fn purge_finished(
     batch: &[InstanceId],
     lease: &Lease,
 ) -> Result<usize, ProviderError> {
+    let _alone = host.purges.write().await;
     match host.store.purge(batch, lease).await {
         Err(ProviderError::Conflict { .. }) => {}
         all => return all,

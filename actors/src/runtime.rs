@@ -11,8 +11,8 @@ use dashmap::DashMap;
 use futures_util::future::join_all;
 use ractor::{Actor, ActorRef};
 use reenact_core::{
-    ExecutionId, History, InstanceId, Name, OrchestrationCode, Outcome, Payload, ShardId, Start,
-    codec,
+    ExecutionId, History, InstanceId, Name, OrchestrationCode, Outcome, Payload, Rewind, ShardId,
+    Start, Version, codec,
 };
 use reenact_providers::{InstanceFilter, InstancePage, InstanceSummary, PageRequest, Provider};
 use tokio::sync::oneshot;
@@ -23,7 +23,9 @@ use crate::admission::Admission;
 use crate::context::HostContext;
 use crate::error::{Error, ParkReason, Result};
 use crate::host::{HostMessage, HostSupervisor};
-use crate::message::{ExternalEvent, InstanceMessage, Internal, Reply, ShardMessage, StartMessage};
+use crate::message::{
+    ExternalEvent, InstanceMessage, Internal, Reply, RewindMessage, ShardMessage, StartMessage,
+};
 use crate::options::HostOptions;
 use crate::registry::Registry;
 use crate::routes::Routes;
@@ -57,6 +59,8 @@ pub struct Runtime {
 pub struct StartRequest {
     /// The orchestration.
     pub name: Name,
+    /// Its version; otherwise the newest that the host has.
+    pub version: Option<Version>,
     /// Its input.
     pub input: Payload,
     /// The caller's own id; otherwise one is made.
@@ -102,6 +106,7 @@ impl Runtime {
             workers,
             waiters: Waiters::default(),
             admission: Arc::new(admission),
+            purges: Arc::default(),
             leases_held: DashMap::new(),
             making_room: (0..provider.shards()).map(|_| AtomicBool::new(false)).collect(),
             options,
@@ -119,26 +124,29 @@ impl Runtime {
         Ok(Self { host, actors, root, root_task, seeds: Arc::new(Seeds::new()) })
     }
 
-    /// The code of an orchestration that this host has.
+    /// The code of an orchestration in this version, or in the newest that this host has.
     ///
     /// # Errors
-    /// [`Error::UnknownOrchestration`].
-    pub fn orchestration(&self, name: &Name) -> Result<&OrchestrationCode> {
-        let code = self.host.registry.orchestration(name);
-        code.ok_or_else(|| Error::UnknownOrchestration { name: name.clone() })
+    /// [`Error::UnknownOrchestration`], [`Error::UnknownVersion`].
+    pub fn orchestration(
+        &self,
+        name: &Name,
+        version: Option<&Version>,
+    ) -> Result<&OrchestrationCode> {
+        self.host.registry.orchestration(name, version)
     }
 
     /// Starts an instance. Durable when it returns.
     ///
     /// # Errors
-    /// [`Error::UnknownOrchestration`], [`Error::AlreadyExists`], [`Error::Busy`],
-    /// [`Error::ShuttingDown`], [`Error::OverLimit`], [`Error::Interrupted`], [`Error::Store`];
+    /// [`Error::UnknownOrchestration`], [`Error::UnknownVersion`], [`Error::AlreadyExists`],
+    /// [`Error::Busy`], [`Error::ShuttingDown`], [`Error::OverLimit`], [`Error::Interrupted`], [`Error::Store`];
     /// [`Error::NotStarted`] when the code cannot do its first turn: then nothing was stored.
     ///
     /// Cancelled, it may or may not have started the instance.
     pub async fn start_instance(&self, request: StartRequest) -> Result<InstanceId> {
-        let StartRequest { name, input, instance, delay } = request;
-        self.orchestration(&name)?;
+        let StartRequest { name, version, input, instance, delay } = request;
+        let code = self.orchestration(&name, version.as_ref())?.clone();
         // In this order: who waits for a place does not hold up the messages that may free one.
         let slot = self.host.admission.instance(|| self.make_room()).await?;
         let permit = self.host.admission.message(input.len()).await?;
@@ -151,7 +159,7 @@ impl Runtime {
         let (reply, answer) = oneshot::channel();
         let start = Start { input, seed, delay };
         let reply = Reply::admitted(reply, permit);
-        let message = Box::new(StartMessage { name, start, own_id, slot, reply });
+        let message = Box::new(StartMessage { code, start, own_id, slot, reply });
         self.host.routes.deliver(&instance, Internal::Start(message).into());
         self.answer(&instance, answer).await?;
         Ok(instance)
@@ -169,6 +177,24 @@ impl Runtime {
         let (reply, answer) = oneshot::channel();
         let reply = Some(Reply::admitted(reply, permit));
         self.host.routes.deliver(instance, InstanceMessage::RaiseEvent { event, reply });
+        self.answer(instance, answer).await
+    }
+
+    /// Takes an instance back to before an event of its history, whatever its state. Durable when it
+    /// returns.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::NoSuchPosition`]; [`Error::OverLimit`] when more would be kept than
+    /// one append takes; [`Error::Busy`], [`Error::ShuttingDown`], [`Error::Interrupted`],
+    /// [`Error::Unreadable`], [`Error::Store`].
+    ///
+    /// Cancelled, it may or may not have rewound the instance.
+    pub async fn rewind(&self, instance: &InstanceId, position: u64, reason: &str) -> Result<()> {
+        let permit = self.host.admission.message(reason.len()).await?;
+        let (reply, answer) = oneshot::channel();
+        let rewind = Rewind { position, reason: reason.to_owned(), seed: self.seeds.next() };
+        let message = RewindMessage { rewind, reply: Reply::admitted(reply, permit) };
+        self.host.routes.deliver(instance, Internal::Rewind(Box::new(message)).into());
         self.answer(instance, answer).await
     }
 
@@ -220,15 +246,17 @@ impl Runtime {
         instance: &InstanceId,
         mut is_wanted: impl FnMut(&Snapshot) -> bool,
     ) -> Result<Snapshot> {
+        let mut before = None;
         loop {
             // Enlisted before the look, so that no change is missed in between.
             let waiter = self.host.waiters.change_of(instance.clone());
-            let snapshot = self.host.snapshot(instance).await?;
+            let snapshot = self.host.snapshot(instance, before.as_ref()).await?;
             if snapshot.outcome.is_some() || is_wanted(&snapshot) {
                 return Ok(snapshot);
             }
             self.may_go_on(instance)?;
             waiter.told().await?;
+            before = Some(snapshot);
         }
     }
 
@@ -243,13 +271,13 @@ impl Runtime {
         }
     }
 
-    /// How an instance is, as far as it is durable. Reads its summary, its last turn and the turn
-    /// that set its status.
+    /// How an instance is, as far as it is durable. Reads its summary, its first and its last turn, and
+    /// the turn that set its status.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
     pub async fn snapshot(&self, instance: &InstanceId) -> Result<Snapshot> {
-        self.host.snapshot(instance).await
+        self.host.snapshot(instance, None).await
     }
 
     /// What is known of an instance, as far as it is durable.

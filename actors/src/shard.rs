@@ -11,7 +11,7 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use reenact_core::{InstanceId, ShardId, Timestamp};
 use reenact_providers::{HistoryStore, Lease, ProviderError, TimerScheduler};
 use supervise::Failure;
-use tokio::sync::oneshot;
+use tokio::sync::{RwLock, oneshot};
 
 use crate::admission::Admission;
 use crate::context::{HostContext, HostRef};
@@ -46,6 +46,8 @@ pub(crate) struct ShardContext {
     pub(crate) clock: Arc<dyn TimerScheduler>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) dispatcher: Dispatcher,
+    /// Held for writing by purges.
+    pub(crate) purges: Arc<RwLock<()>>,
     inbox: Inbox,
     persistence: ActorRef<PersistenceMessage>,
     /// Whether turns may wait for others in the inbox while no append is under way.
@@ -152,6 +154,7 @@ impl Actor for ShardSupervisor {
             clock: host.clock.clone(),
             admission: host.admission.clone(),
             dispatcher,
+            purges: host.purges.clone(),
             inbox,
             persistence,
             lingers: !host.options.commit_linger.is_zero(),
@@ -274,8 +277,8 @@ impl ShardState {
         Ok(())
     }
 
-    /// What is parked is not replayed again for every message. It can be terminated, or tried again,
-    /// which is for its actor.
+    /// What is parked is not replayed again for every message. It can be terminated, rewound, or tried
+    /// again, which is for its actor.
     fn refuse_parked(&self, instance: &InstanceId, what: Stashed) -> Option<Stashed> {
         let Some(reason) = self.context.routes.parked(instance) else { return Some(what) };
         match what {
@@ -362,7 +365,9 @@ impl ShardState {
             let Some(lease) = host.leases_held.get(&shard).map(|lease| lease.clone()) else {
                 return;
             };
+            let alone = host.purges.write().await;
             let purged = host.store.purge(std::slice::from_ref(&instance), &lease).await;
+            drop(alone);
             // Whoever asked may have given up.
             let _ = reply.send(match purged {
                 Ok(0) => Err(Error::NotFound { instance }),

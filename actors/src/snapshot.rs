@@ -2,7 +2,7 @@
 
 use reenact_core::limits::MAX_ACTIVITIES_SHOWN;
 use reenact_core::{
-    Event, InstanceId, OpenActivities, OpenActivity, Outcome, Payload, RecordedTurn, codec,
+    Event, InstanceId, OpenActivities, OpenActivity, Outcome, Payload, RecordedTurn, Version, codec,
 };
 use reenact_providers::{InstanceState, InstanceSummary, ProviderError, StoredTurn};
 use tokio::sync::oneshot;
@@ -19,6 +19,8 @@ const TURNS_PER_READ: usize = 4_096;
 pub struct Snapshot {
     /// What the store says.
     pub summary: InstanceSummary,
+    /// The version of its orchestration; `None` when its log cannot be read.
+    pub version: Option<Version>,
     /// How it ended, if it has.
     pub outcome: Option<Outcome>,
     /// What its code set as its status last, if it has set one.
@@ -32,26 +34,26 @@ pub struct Snapshot {
 
 impl HostContext {
     /// Reads the summary, the last turn, and the turn that set the status: no more, however long the
-    /// history is.
-    pub(crate) async fn snapshot(&self, instance: &InstanceId) -> Result<Snapshot> {
+    /// history is. And the first turn, unless it was read before.
+    pub(crate) async fn snapshot(
+        &self,
+        instance: &InstanceId,
+        before: Option<&Snapshot>,
+    ) -> Result<Snapshot> {
         loop {
             let summary = self.summary(instance).await?;
-            let (outcome, status) = match self.seen_in(&summary).await {
+            let known = before.filter(|before| is_same(&before.summary, &summary));
+            let known = known.and_then(|before| before.version.clone());
+            let (version, outcome, status) = match self.seen_in(&summary, known).await {
                 // It parks the instance as soon as that comes into memory, and is reported then.
-                Err(error) if is_rot(&error) && !summary.state.is_finished() => (None, None),
-                Err(_) if self.is_another_by_now(&summary).await? => continue,
-                seen => seen?,
+                Err(error) if is_rot(&error) && !summary.state.is_finished() => (None, None, None),
+                Err(_) if !is_same(&self.summary(instance).await?, &summary) => continue,
+                seen => seen.map(|(version, outcome, status)| (Some(version), outcome, status))?,
             };
             let parked = self.routes.parked(instance);
             let activities = self.open_activities(&summary).await?;
-            return Ok(Snapshot { summary, outcome, status, parked, activities });
+            return Ok(Snapshot { summary, version, outcome, status, parked, activities });
         }
-    }
-
-    /// Whether the next execution, or another instance of the id, has taken the place of this one.
-    async fn is_another_by_now(&self, seen: &InstanceSummary) -> Result<bool> {
-        let now = self.summary(&seen.instance).await?;
-        Ok((now.execution, now.created_at) != (seen.execution, seen.created_at))
     }
 
     /// What the store knows of an instance.
@@ -109,11 +111,17 @@ impl HostContext {
     async fn seen_in(
         &self,
         summary: &InstanceSummary,
-    ) -> Result<(Option<Outcome>, Option<Payload>)> {
+        version: Option<Version>,
+    ) -> Result<(Version, Option<Outcome>, Option<Payload>)> {
         let last = self.last_turn(summary).await?;
         let finished = summary.state.is_finished();
         let outcome = finished.then(|| outcome_in(summary, &last)).transpose()?;
-        Ok((outcome, self.status_in(summary, &last).await?))
+        let version = match version {
+            Some(known) => known,
+            None if last.number == 0 => decoded(summary, &last)?.version(),
+            None => decoded(summary, &self.turn(summary, 0).await?)?.version(),
+        };
+        Ok((version, outcome, self.status_in(summary, &last).await?))
     }
 
     async fn status_in(
@@ -163,6 +171,11 @@ impl HostContext {
         let turn = page.turns.into_iter().next();
         turn.ok_or_else(|| unreadable(summary, format_args!("turn {number} is gone")))
     }
+}
+
+/// Whether it is still the same execution: neither the next one, nor another instance of the id.
+fn is_same(one: &InstanceSummary, other: &InstanceSummary) -> bool {
+    (one.execution, one.created_at) == (other.execution, other.created_at)
 }
 
 fn outcome_in(summary: &InstanceSummary, last: &StoredTurn) -> Result<Outcome> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use reenact_core::{InstanceId, Machine, MachineConfig, Name};
+use reenact_core::{InstanceId, MachineConfig, Name};
 use reenact_providers::{
     InstanceFilter, InstanceState, InstanceSummary, PageRequest, Provider, ProviderError,
 };
@@ -21,8 +21,7 @@ pub struct Unfit {
     pub instance: InstanceId,
     /// Its orchestration.
     pub name: Name,
-    /// Why. [`ParkReason::UnknownActivity`] also stands for one that is scheduled already: a host
-    /// without it would not park the instance, but let the call fail.
+    /// Why a host would park it.
     pub reason: ParkReason,
 }
 
@@ -115,19 +114,9 @@ impl Check<'_> {
         let turns = usize::try_from(of.turns).unwrap_or(usize::MAX);
         let replayed = self.log.replay(of, self.registry, self.config(), turns).await?;
         Ok(match replayed {
-            Ok(machine) => self.lacks(&machine),
+            Ok(machine) => machine.foreign_wake().map(ParkReason::Nondeterministic),
             Err(reason) => Some(reason),
         })
-    }
-
-    /// What keeps an instance from going on although its history fits.
-    fn lacks(&self, machine: &Machine) -> Option<ParkReason> {
-        if let Some(nondeterminism) = machine.foreign_wake() {
-            return Some(ParkReason::Nondeterministic(nondeterminism));
-        }
-        let open = machine.open_activities(usize::MAX).into_iter();
-        let mut unknown = open.filter(|open| self.registry.activity(&open.name).is_none());
-        unknown.next().map(|open| ParkReason::UnknownActivity { name: open.name })
     }
 
     /// Without the activities: a replay asks for none.

@@ -4,7 +4,8 @@
 //!
 //! Each row runs on a fresh host and a fresh store, keeps so many instances outstanding for so long,
 //! and checks every result and the number of activities that ran. A filter is a part of a
-//! workload's name. `cpu` is the processor time of the whole process for one instance.
+//! workload's name. Of instances that continue as new, the executions are counted in the place of the
+//! activities. `cpu` is the processor time of the whole process for one instance.
 
 #[path = "drive.rs"]
 mod drive;
@@ -29,14 +30,18 @@ use reenact::InMemory;
 use table::{line, thousands, time};
 use workloads::Workload;
 
-const WORKLOADS: [Workload; 6] = [
+const WORKLOADS: [Workload; 7] = [
     Workload::Noop,
     Workload::Sequence,
     Workload::FanOut(100),
     Workload::FanOut(1_000),
     Workload::Event,
     Workload::LongHistory(LONG),
+    Workload::ContinueAsNew(GENERATIONS),
 ];
+
+/// How often an instance continues as new.
+const GENERATIONS: u64 = 1_000;
 
 /// Activities in a long history.
 const LONG: u64 = 10_000;
@@ -47,7 +52,7 @@ const OUTSTANDING: [u64; 3] = [1, 64, 1_024];
 /// outstanding run each instance once.
 const MAX_TURNS: u64 = 5_000_000;
 
-const WIDTHS: [usize; 8] = [18, 11, 11, 13, 10, 10, 10, 10];
+const WIDTHS: [usize; 8] = [22, 11, 11, 13, 10, 10, 10, 10];
 
 pub(crate) fn main() -> ExitCode {
     let defaults = Options {
@@ -89,7 +94,10 @@ fn run(options: &Options) -> reenact::Result<()> {
 }
 
 fn row(options: &Options, workload: Workload, outstanding: u64) -> reenact::Result<Measured> {
-    let bounds = Bounds { time: options.time, instances: MAX_TURNS / (workload.activities() + 1) };
+    let bounds = Bounds {
+        time: options.time,
+        instances: MAX_TURNS / (workload.activities() + workload.generations()),
+    };
     runtime(options.workers).block_on(async {
         // In a task, as a program would: the main thread is not one of the workers.
         let driven = tokio::spawn(drive(InMemory::new(), workload, outstanding, bounds)).await;
@@ -110,6 +118,9 @@ fn runtime(workers: usize) -> tokio::runtime::Runtime {
 
 fn print(workload: Workload, outstanding: u64, measured: &Measured) {
     let activities = match workload.activities() {
+        0 if workload.generations() > 1 => {
+            thousands(measured.instances_per_second() * workload.generations() as f64)
+        }
         0 => "-".into(),
         _ => thousands(measured.activities_per_second()),
     };

@@ -1,4 +1,4 @@
-//! The five workloads, and one checked run of each.
+//! The six workloads, and one checked run of each.
 #![allow(dead_code, reason = "each bench takes what it needs")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +20,8 @@ pub(crate) enum Workload {
     Event,
     /// So many activities, one after the other.
     LongHistory(u64),
+    /// Continue as new, so many times.
+    ContinueAsNew(u64),
 }
 
 /// Activities in a [`Workload::Sequence`].
@@ -33,15 +35,24 @@ impl Workload {
             Self::FanOut(width) => format!("fan-out {width}"),
             Self::Event => "event".into(),
             Self::LongHistory(length) => format!("long history {length}"),
+            Self::ContinueAsNew(times) => format!("continue as new {times}"),
         }
     }
 
     /// Activities that one instance runs.
     pub(crate) const fn activities(self) -> u64 {
         match self {
-            Self::Noop | Self::Event => 0,
+            Self::Noop | Self::Event | Self::ContinueAsNew(_) => 0,
             Self::Sequence => SEQUENCE,
             Self::FanOut(count) | Self::LongHistory(count) => count,
+        }
+    }
+
+    /// Executions of one instance.
+    pub(crate) const fn generations(self) -> u64 {
+        match self {
+            Self::ContinueAsNew(times) => times + 1,
+            _ => 1,
         }
     }
 
@@ -61,6 +72,9 @@ impl Workload {
             }
             Self::LongHistory(length) => {
                 (client.start_new(long_history, length).await?.result().await?, length)
+            }
+            Self::ContinueAsNew(times) => {
+                (client.start_new(eternal, (times, n)).await?.result().await?, n)
             }
         };
         assert_eq!(output, expected, "{} returned something else", self.label());
@@ -82,6 +96,7 @@ pub(crate) async fn host_on(store: impl Provider) -> reenact::Result<Host> {
         .orchestration(fan_out)
         .orchestration(event)
         .orchestration(long_history)
+        .orchestration(eternal)
         .activity(step)
         .start()
         .await
@@ -140,4 +155,15 @@ pub(crate) async fn long_history(
         n = ctx.call_activity(step, n).await?;
     }
     Ok(n)
+}
+
+#[orchestration]
+pub(crate) async fn eternal(
+    ctx: OrchestrationContext,
+    (left, n): (u64, u64),
+) -> Result<u64, OrchestrationError> {
+    match left {
+        0 => Ok(n),
+        left => ctx.continue_as_new(eternal, (left - 1, n)),
+    }
 }

@@ -60,6 +60,13 @@ impl Attempts {
         }
     }
 
+    /// None has failed, and none was late.
+    pub(crate) fn begin_anew(&mut self, now: Timestamp) {
+        let limit = self.options.as_deref().and_then(time_in_all);
+        self.deadline = limit.map(|limit| now + limit);
+        (self.failed, self.last_error, self.retry_at) = (0, None, None);
+    }
+
     /// The number of the attempt that is under way, or comes next; the first is 1.
     pub(crate) const fn attempt(&self) -> u32 {
         self.failed.saturating_add(1)

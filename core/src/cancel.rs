@@ -81,7 +81,7 @@ impl OrchestrationContext {
     /// have been cancelled may no longer fit their histories.
     #[must_use]
     pub fn shielded(&self) -> Self {
-        Self::of(self.shared().clone(), true)
+        self.behind_shield()
     }
 
     /// Whether a cancel has come. The same behind a shield.

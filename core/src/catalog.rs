@@ -1,17 +1,24 @@
-//! What the core may ask about activities.
+//! What the core may ask about what is registered.
 
+use crate::code::OrchestrationCode;
 use crate::error::ActivityError;
 use crate::ids::Name;
 use crate::payload::Payload;
 
-/// The activities that a host can run. Asked before an activity is scheduled, so that what cannot
-/// run is never stored.
+/// What a host can run. Asked before an activity is scheduled and before an execution continues as
+/// new, so that what cannot run is never stored. Never asked at replay.
 pub trait ActivityCatalog: Send + Sync {
     /// Whether an activity can be scheduled; with its input, where its type is not known to fit.
     ///
     /// # Errors
     /// [`Refusal`], when it cannot.
     fn check(&self, name: &Name, input: Option<&Payload>) -> Result<(), Refusal>;
+
+    /// The newest version of an orchestration, as which an execution that is not pinned continues;
+    /// `None` to stay on the version that runs.
+    fn newest(&self, _orchestration: &Name) -> Option<OrchestrationCode> {
+        None
+    }
 }
 
 /// Why an activity cannot be scheduled.

@@ -14,15 +14,17 @@ use crate::definition::Orchestration;
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
 use crate::ids::{InvalidName, Name};
 use crate::payload::{Payload, PayloadError};
+use crate::version::{InvalidDefinition, Version};
 
 /// The future of an orchestration, on encoded values.
 pub(crate) type CodeFuture =
     Pin<Box<dyn Future<Output = Result<Payload, OrchestrationError>> + Send>>;
 
-/// An orchestration's name and its code, on encoded values. Cheap to clone.
+/// An orchestration's name, its version and its code, on encoded values. Cheap to clone.
 #[derive(Clone)]
 pub struct OrchestrationCode {
     name: Name,
+    version: Arc<Version>,
     run: Arc<dyn Fn(OrchestrationContext, Payload) -> CodeFuture + Send + Sync>,
     check: fn(&Payload) -> Result<(), PayloadError>,
 }
@@ -31,12 +33,12 @@ impl OrchestrationCode {
     /// The code of a typed orchestration.
     ///
     /// # Errors
-    /// [`InvalidName`] when its name is none.
-    pub fn of<O: Orchestration>() -> Result<Self, InvalidName> {
-        Self::new(O::NAME, O::run)
+    /// [`InvalidDefinition`] when its name or its version is none.
+    pub fn of<O: Orchestration>() -> Result<Self, InvalidDefinition> {
+        Ok(Self::new(O::NAME, O::run)?.of_version(Version::new(O::VERSION)?))
     }
 
-    /// Code for a name, from a closure.
+    /// Code for a name, from a closure. It has [no version](Version::NONE).
     ///
     /// # Errors
     /// [`InvalidName`] when the name is none.
@@ -53,12 +55,25 @@ impl OrchestrationCode {
             let code = code.clone();
             Box::pin(async move { encode_output(&code(ctx, input.decode()?).await?) })
         };
-        Ok(Self { name, run: Arc::new(run), check: |input| input.decode::<I>().map(drop) })
+        let (version, check) =
+            (Arc::new(Version::NONE), |input: &Payload| input.decode::<I>().map(drop));
+        Ok(Self { name, version, run: Arc::new(run), check })
+    }
+
+    /// The same code, as a version of its orchestration.
+    #[must_use]
+    pub fn of_version(self, version: Version) -> Self {
+        Self { version: Arc::new(version), ..self }
     }
 
     /// The name.
     pub fn name(&self) -> &Name {
         &self.name
+    }
+
+    /// The version; [`Version::NONE`] when none was given.
+    pub fn version(&self) -> &Version {
+        &self.version
     }
 
     /// Whether an input is of the orchestration's type.
@@ -81,6 +96,9 @@ fn encode_output<T: Serialize>(output: &T) -> Result<Payload, OrchestrationError
 
 impl fmt::Debug for OrchestrationCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OrchestrationCode").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("OrchestrationCode")
+            .field("name", &self.name)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }

@@ -32,15 +32,17 @@ pub struct OrchestrationContext {
     shared: Shared,
     /// What is called on it is not touched by a cancel.
     shielded: bool,
+    /// Continues as new in its own version.
+    pinned: bool,
 }
 
 impl OrchestrationContext {
     pub(crate) const fn new(shared: Shared) -> Self {
-        Self::of(shared, false)
+        Self { shared, shielded: false, pinned: false }
     }
 
-    pub(crate) const fn of(shared: Shared, shielded: bool) -> Self {
-        Self { shared, shielded }
+    pub(crate) fn behind_shield(&self) -> Self {
+        Self { shielded: true, ..self.clone() }
     }
 
     pub(crate) const fn shared(&self) -> &Shared {
@@ -338,11 +340,15 @@ impl OrchestrationContext {
     ///   beginning.
     /// - The status goes with this execution: set it again at the beginning of the next.
     /// - The history of this execution is dropped by the store.
+    /// - The next execution is of the newest version of the orchestration that the host has, and its
+    ///   input must be of the type which that takes; a [pinned](Self::pinned) context stays on the
+    ///   version that runs.
     ///
     /// # Errors
     /// Always the same one, which nobody sees. The instance fails when the orchestration is not the
-    /// one that is running, or when the input does not encode or is over
-    /// [`MAX_PAYLOAD_BYTES`](crate::limits::MAX_PAYLOAD_BYTES).
+    /// one that is running, or when the input does not encode, is over
+    /// [`MAX_PAYLOAD_BYTES`](crate::limits::MAX_PAYLOAD_BYTES), or is not of the type that the newest
+    /// version takes.
     pub fn continue_as_new<O: Orchestration>(
         &self,
         _orchestration: O,
@@ -374,10 +380,64 @@ impl OrchestrationContext {
         let encoded = Payload::encode(input);
         let mut state = self.shared.lock();
         match encoded {
-            Ok(input) => state.continue_as_new(orchestration, input),
+            Ok(input) => state.continue_as_new(orchestration, self.pinned, input),
             Err(why) => state.exceed(format!("the next execution's input is not valid: {why}")),
         }
         Err(OrchestrationError::new("the instance goes on as a new execution"))
+    }
+
+    /// A context that [continues as new](Self::continue_as_new) in the version that runs, whichever is
+    /// the newest: `ctx.pinned().continue_as_new(counter, 7)`. Otherwise the same context.
+    pub fn pinned(&self) -> Self {
+        Self { pinned: true, ..self.clone() }
+    }
+
+    /// Whether the code is to do what is new: for a change of its steps inside one version, while
+    /// instances run.
+    ///
+    /// An execution that comes to this call for the first time does what is new, and records that it
+    /// does; one that had passed this place before the call was there goes on as it began. What is
+    /// answered once for a name is answered for the rest of the execution; the next one, after a
+    /// [continue-as-new](Self::continue_as_new), does what is new.
+    ///
+    /// ```
+    /// # use reenact_core::{Executor, OrchestrationCode, OrchestrationContext, OrchestrationError};
+    /// async fn order(ctx: OrchestrationContext, cents: u64) -> Result<(), OrchestrationError> {
+    ///     if ctx.patched("check for fraud first") {
+    ///         let () = ctx.call_activity_by_name("check", &cents).await?;
+    ///     }
+    ///     Ok(ctx.call_activity_by_name("charge", &cents).await?)
+    /// }
+    ///
+    /// let run = Executor::new(OrchestrationCode::new("order", order).unwrap())
+    ///     .activity("check", |_: u64| Ok(()))
+    ///     .activity("charge", |_: u64| Ok(()))
+    ///     .drive_to_completion(&995)
+    ///     .unwrap();
+    /// assert!(run.output::<()>().is_some());
+    /// ```
+    ///
+    /// A change goes in three steps, each a new binary:
+    ///
+    /// 1. `if ctx.patched("name") { new } else { old }`.
+    /// 2. When no instance is left that began before: `ctx.patched("name"); new`. Or leave the call out
+    ///    at once: a mark that the code does not ask for is passed over.
+    /// 3. `new`, without the call. Do not use the name again while instances run that have its mark.
+    ///
+    /// `HostBuilder::verify_histories` tells whether instances are left that need what is old.
+    ///
+    /// A name that is empty, over [`MAX_NAME_BYTES`](crate::limits::MAX_NAME_BYTES) or has control
+    /// characters fails the instance.
+    pub fn patched(&self, name: &str) -> bool {
+        let checked = Name::new(name);
+        let mut state = self.shared.lock();
+        match checked {
+            Ok(name) => state.patched(name),
+            Err(why) => {
+                state.exceed(format!("a patch cannot be marked: {why}"));
+                false
+            }
+        }
     }
 
     /// The time of the event that is being applied: the same at every replay. It stands still
@@ -419,7 +479,8 @@ impl OrchestrationContext {
         self.shared.lock().instance.clone()
     }
 
-    /// The instance's generation.
+    /// The instance's generation. It counts the continuations, and each rewind as well: after one,
+    /// code that runs again from its start sees another number than it saw before.
     pub fn execution_id(&self) -> ExecutionId {
         self.shared.lock().execution
     }

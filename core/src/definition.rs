@@ -17,6 +17,9 @@ pub trait Orchestration: Send + Sync + 'static {
     type Output: Serialize + DeserializeOwned + Send + 'static;
     /// The name that is stored. It must not change while instances run.
     const NAME: &'static str;
+    /// The version: a [semantic version](crate::Version). `0.0.0` stands for none. A running instance
+    /// stays on the version that it was started with.
+    const VERSION: &'static str = "0.0.0";
 
     /// Runs from the start. Must be deterministic: the same history leads to the same calls.
     fn run(

@@ -13,6 +13,7 @@ use crate::ids::{CorrelationId, EventKey, Name};
 use crate::options::RecordedOptions;
 use crate::payload::Payload;
 use crate::time::Timestamp;
+use crate::version::Version;
 
 /// One thing that happened to an execution.
 ///
@@ -193,6 +194,28 @@ pub enum Event {
         /// How far it is.
         details: Payload,
     },
+    /// The execution is of this version of its orchestration. Directly behind the start, if at all:
+    /// without it, it is of [none](Version::NONE). (output)
+    VersionSelected {
+        /// The version.
+        version: Version,
+    },
+    /// The code asked for a patch, and is to do what is new. (output)
+    PatchMarked {
+        /// The patch.
+        name: Name,
+    },
+    /// The instance was rewound: what stands in front of this is what was kept of the execution
+    /// before it. Not the first turn. (input)
+    ExecutionRewound {
+        /// Why, in the words of whoever did it.
+        reason: String,
+        /// Number of events that were undone.
+        dropped: u64,
+        /// Where the random numbers go on. Drawn, as counting rewinds would give the same numbers again
+        /// behind one that was undone itself.
+        seed: u64,
+    },
 }
 
 impl Event {
@@ -212,6 +235,7 @@ impl Event {
                 | Self::ExecutionResumed
                 | Self::TaskAttemptFailed { .. }
                 | Self::TaskHeartbeat { .. }
+                | Self::ExecutionRewound { .. }
         )
     }
 
@@ -262,6 +286,9 @@ impl Event {
             Self::TaskConfigured { .. } => "TaskConfigured",
             Self::TaskAttemptFailed { .. } => "TaskAttemptFailed",
             Self::TaskHeartbeat { .. } => "TaskHeartbeat",
+            Self::VersionSelected { .. } => "VersionSelected",
+            Self::PatchMarked { .. } => "PatchMarked",
+            Self::ExecutionRewound { .. } => "ExecutionRewound",
         }
     }
 
@@ -293,7 +320,8 @@ impl Event {
             | Self::TaskScheduled { name, .. }
             | Self::TaskRefused { name, .. }
             | Self::ExternalSubscribed { name, .. }
-            | Self::ExternalRaised { name, .. } => Some(name),
+            | Self::ExternalRaised { name, .. }
+            | Self::PatchMarked { name } => Some(name),
             _ => None,
         }
     }
@@ -322,7 +350,8 @@ impl Event {
             Self::ExecutionTerminated { reason }
             | Self::CancelRequested { reason }
             | Self::ExecutionCancelled { reason }
-            | Self::ExecutionSuspended { reason } => reason.len(),
+            | Self::ExecutionSuspended { reason }
+            | Self::ExecutionRewound { reason, .. } => reason.len(),
             Self::EventKeysCarried { keys } => keys.iter().map(|key| key.as_str().len()).sum(),
             _ => 0,
         }
@@ -350,6 +379,10 @@ impl fmt::Display for Event {
             | Self::CancelRequested { reason }
             | Self::ExecutionCancelled { reason }
             | Self::ExecutionSuspended { reason } => write!(f, ": {reason}"),
+            Self::VersionSelected { version } => write!(f, " {version}"),
+            Self::ExecutionRewound { reason, dropped, .. } => {
+                write!(f, " by {dropped} events: {reason}")
+            }
             _ => Ok(()),
         }
     }

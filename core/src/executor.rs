@@ -21,6 +21,7 @@ use crate::machine::{ApplyError, Machine, MachineConfig, Turn};
 use crate::payload::{Payload, PayloadError};
 use crate::receipt::Receipt;
 use crate::time::Timestamp;
+use crate::version::InvalidDefinition;
 
 /// Drives one orchestration to its end with scripted activities and events.
 ///
@@ -129,8 +130,8 @@ impl Executor {
     /// Drives a typed orchestration.
     ///
     /// # Errors
-    /// [`InvalidName`] when its name is none.
-    pub fn of<O: Orchestration>(_orchestration: O) -> Result<Self, InvalidName> {
+    /// [`InvalidDefinition`] when its name or its version is none.
+    pub fn of<O: Orchestration>(_orchestration: O) -> Result<Self, InvalidDefinition> {
         Ok(Self::new(OrchestrationCode::of::<O>()?))
     }
 

@@ -12,6 +12,7 @@ use crate::error::bounded_message;
 use crate::event::Event;
 use crate::ids::CorrelationId;
 use crate::time::Timestamp;
+use crate::version::Version;
 
 /// One turn of the log: it was appended as a whole, or is not there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +52,14 @@ impl RecordedTurn {
     pub fn terminated(at: Timestamp, reason: impl fmt::Display) -> Self {
         let reason = bounded_message(reason);
         Self { at, events: Arc::new([Event::ExecutionTerminated { reason }]) }
+    }
+
+    /// The version of the orchestration, as the first turn of an execution tells it.
+    pub fn version(&self) -> Version {
+        match self.events.get(1) {
+            Some(Event::VersionSelected { version }) => version.clone(),
+            _ => Version::NONE,
+        }
     }
 
     /// How the execution ended in this turn, if it did.

@@ -60,10 +60,12 @@ mod options;
 mod payload;
 mod random;
 mod receipt;
+mod rewind;
 mod slots;
 mod state;
 mod time;
 mod timeout;
+mod version;
 mod wake;
 mod wellformed;
 
@@ -94,7 +96,9 @@ pub use options::{
 };
 pub use payload::{Payload, PayloadError};
 pub use receipt::{Receipt, Sealed};
+pub use rewind::{NoSuchPosition, Rewind, Rewound};
 pub use time::Timestamp;
 pub use timeout::TimedOut;
 pub use uuid::Uuid;
+pub use version::{InvalidDefinition, InvalidVersion, Version};
 pub use wake::ForeignWakeHook;

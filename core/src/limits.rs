@@ -8,6 +8,9 @@ pub const MAX_INSTANCE_ID_BYTES: usize = 256;
 /// Longest name of an orchestration, an activity or an external event, in bytes of UTF-8.
 pub const MAX_NAME_BYTES: usize = 128;
 
+/// Longest [version](crate::Version) of an orchestration, in bytes of UTF-8.
+pub const MAX_VERSION_BYTES: usize = 64;
+
 /// Longest idempotency key of an external event, in bytes of UTF-8.
 pub const MAX_EVENT_KEY_BYTES: usize = 256;
 
@@ -67,6 +70,13 @@ pub const HEARTBEAT_RECORDED_EVERY: Duration = Duration::from_secs(5);
 
 /// Most open activities that a status shows: those that were scheduled first.
 pub const MAX_ACTIVITIES_SHOWN: usize = 100;
+
+/// Most turns in the history of an execution that is rewound, with those that are added: all of them
+/// are stored at once.
+pub const MAX_REWOUND_TURNS: usize = 16_000;
+
+/// Most bytes that these turns take as they are stored.
+pub const MAX_REWOUND_BYTES: usize = 32 * 1024 * 1024;
 
 /// Longest timer or start delay.
 pub const MAX_TIMER: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);

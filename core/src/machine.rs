@@ -7,6 +7,7 @@ mod react;
 mod successor;
 mod turn;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -23,6 +24,7 @@ use crate::open::OpenActivity;
 use crate::receipt::Sealed;
 use crate::state::{Mode, Shared, State};
 use crate::time::Timestamp;
+use crate::version::Version;
 use crate::wake::TurnWaker;
 use crate::wellformed::WellFormed;
 
@@ -52,6 +54,8 @@ pub struct Machine {
     history: History,
     outcome: Option<Outcome>,
     progress: Progress,
+    /// What it has continued as, where that is another version.
+    next: Option<Box<OrchestrationCode>>,
     seed: u64,
 }
 
@@ -112,6 +116,7 @@ impl Machine {
             history: History::default(),
             outcome: None,
             progress: Progress::default(),
+            next: None,
             seed: 0,
         }
     }
@@ -162,6 +167,9 @@ impl Machine {
         self.begin_turn(turn.at, Mode::Replay(events.collect()), &input);
         let advanced = self.advance(input);
         let mut state = self.shared.lock();
+        if advanced.is_ok() {
+            state.pass_over_markers();
+        }
         if let (Ok(()), Mode::Replay(expected)) = (&advanced, &state.mode)
             && let Some(missing) = expected.front()
         {
@@ -257,10 +265,20 @@ impl Machine {
         self.code.name()
     }
 
+    /// The orchestration's version.
+    pub fn version(&self) -> &Version {
+        self.code.version()
+    }
+
     /// What a shell must have under way: for activation, when what ran before is gone. Empty when
     /// the execution has ended.
     pub fn open_actions(&self) -> Vec<Action> {
         if self.outcome.is_some() { Vec::new() } else { self.shared.lock().buffer.open_actions() }
+    }
+
+    /// What a shell must call off, when another execution is to take the place of this one.
+    pub fn cancel_actions(&self) -> Vec<Action> {
+        if self.outcome.is_some() { Vec::new() } else { self.shared.lock().buffer.cancel_actions() }
     }
 
     /// Whether an activity is under way at that time. One whose next attempt begins later is not.

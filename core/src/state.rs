@@ -1,9 +1,10 @@
 //! What the machine, the context and the durable futures of one execution share.
 
+mod patches;
 mod tasks;
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -27,6 +28,7 @@ use crate::payload::Payload;
 use crate::random::SplitMix64;
 use crate::slots::{CorrelationBuffer, Scheduled, call_off};
 use crate::time::Timestamp;
+use crate::version::Version;
 
 /// A handle on the state. The lock is held for a few lines at a time, never while user code runs;
 /// user code may own wakers, so these are woken and dropped without it.
@@ -71,6 +73,8 @@ pub(crate) enum Halt {
     Continued {
         /// The orchestration that it goes on as; `None` for this one.
         orchestration: Option<&'static str>,
+        /// Stays on its version.
+        pinned: bool,
         input: Payload,
     },
 }
@@ -80,6 +84,8 @@ pub(crate) struct State {
     pub(crate) execution: ExecutionId,
     pub(crate) now: Timestamp,
     pub(crate) random: SplitMix64,
+    /// What tells this run from others towards the outside: its seed, and another at each rewind.
+    pub(crate) lineage: u64,
     pub(crate) buffer: CorrelationBuffer,
     pub(crate) mode: Mode,
     pub(crate) halt: Option<Halt>,
@@ -105,9 +111,12 @@ pub(crate) struct State {
     pub(crate) cancellation: Option<Box<Cancellation>>,
     /// Number of futures that have waited for one.
     pub(crate) last_cancellation: u64,
+    /// The patches that the code has asked for, or that are marked in the log: whether it does what
+    /// is new.
+    patches: BTreeMap<Name, bool>,
     last_id: u64,
     strict: bool,
-    activities: Option<Arc<dyn ActivityCatalog>>,
+    pub(crate) activities: Option<Arc<dyn ActivityCatalog>>,
 }
 
 impl State {
@@ -122,6 +131,7 @@ impl State {
             execution,
             now: Timestamp::EPOCH,
             random: SplitMix64::new(0),
+            lineage: 0,
             buffer: CorrelationBuffer::default(),
             mode: Mode::Between,
             halt: None,
@@ -136,6 +146,7 @@ impl State {
             actions: Vec::new(),
             cancellation: None,
             last_cancellation: 0,
+            patches: BTreeMap::new(),
             last_id: 0,
             strict,
             activities,
@@ -168,6 +179,20 @@ impl State {
     pub(crate) fn pass_superseded(&mut self, at: Timestamp) {
         self.now = at;
         self.position += 1;
+    }
+
+    /// The run begins, or begins anew in the middle: whatever must differ from the run before it comes
+    /// from the seed that was drawn for it.
+    pub(crate) fn begin_run(&mut self, seed: u64) {
+        self.random = SplitMix64::new(seed);
+        self.lineage = seed;
+    }
+
+    /// Which version of the orchestration it is: once, directly behind the start.
+    pub(crate) fn select_version(&mut self, version: &Version) {
+        if !version.is_none() {
+            self.record(Event::VersionSelected { version: version.clone() });
+        }
     }
 
     pub(crate) fn schedule_timer(&mut self, fire_at: Timestamp, shielded: bool) -> CorrelationId {
@@ -315,6 +340,7 @@ impl State {
     }
 
     fn compare(&mut self, event: &Event) -> Recorded {
+        self.pass_over_markers();
         let Mode::Replay(expected) = &mut self.mode else {
             return Recorded::Halted;
         };
@@ -367,20 +393,37 @@ impl State {
     }
 
     /// The limit for which the execution fails although it was to continue: what is carried over
-    /// must be appended together with the turn under way. At replay the log knows.
+    /// must be appended together with the turn under way.
     pub(crate) fn limit_of_continuation(&self, input: &Payload) -> Option<OrchestrationError> {
-        if let Mode::Replay(expected) = &self.mode {
-            return limit_that_ended(expected.front()?);
-        }
         if self.execution.next().is_none() {
             return Some(limit_exceeded("an instance cannot have more executions"));
         }
         turn_limit(self.turn_bytes + (2 * input.len() + self.buffer.buffered_bytes()) as u64)
     }
 
+    /// What an execution failed for that was to continue, as the log knows it.
+    pub(crate) fn replayed_refusal_to_continue(&mut self) -> Option<OrchestrationError> {
+        use OrchestrationErrorKind::{InvalidInput, LimitExceeded};
+        self.pass_over_markers();
+        let Mode::Replay(expected) = &self.mode else { return None };
+        match expected.front()? {
+            Event::ExecutionFailed { error }
+                if matches!(error.kind(), InvalidInput | LimitExceeded) =>
+            {
+                Some(error.clone())
+            }
+            _ => None,
+        }
+    }
+
     /// The code goes on as a new execution. Nothing that it does from now on counts.
-    pub(crate) fn continue_as_new(&mut self, orchestration: Option<&'static str>, input: Payload) {
-        self.halt(Halt::Continued { orchestration, input });
+    pub(crate) fn continue_as_new(
+        &mut self,
+        orchestration: Option<&'static str>,
+        pinned: bool,
+        input: Payload,
+    ) {
+        self.halt(Halt::Continued { orchestration, pinned, input });
     }
 
     /// Fails the execution for a limit.
@@ -492,6 +535,7 @@ fn mismatch(recorded: &Event, found: &Event, strict: bool) -> Option<(Step, Step
         return Some((Step::of(recorded), Step::of(found)));
     }
     let computed = matches!(recorded, Event::SideEffectRecorded { .. });
+    let strict = strict || matches!(recorded, Event::VersionSelected { .. });
     if !strict || refused || computed || recorded == found {
         return None;
     }
@@ -506,6 +550,7 @@ fn detail(event: &Event) -> String {
         Event::StatusSet { status } => format!("to {status}"),
         Event::ExecutionContinued { input } => format!("with input {input}"),
         Event::ExecutionFailed { error } => format!("with error: {error}"),
+        Event::VersionSelected { version } => format!("{version}"),
         other => format!("{other:?}"),
     }
 }

@@ -20,15 +20,21 @@ enum Open {
 
 /// Reads a history turn by turn, and refuses what no execution can have written: completions
 /// without a schedule, second completions, ids or times out of order, turns that are not one input
-/// and its outputs, keys that were carried over not at the beginning, a second cancel, an end by a
-/// cancel that nobody requested, steps of the code while it is suspended, attempts out of order, turns
-/// without events that no later event can have superseded, anything behind the end.
+/// and its outputs, keys that were carried over and versions not at the beginning, a second cancel, an
+/// end by a cancel that nobody requested, steps of the code while it is suspended, attempts out of
+/// order, turns without events that no later event can have superseded, anything behind the end.
 #[derive(Debug, Default)]
 pub(crate) struct WellFormed {
     position: u64,
     turns: u64,
     at: Timestamp,
     last_id: u64,
+    /// Whether the version is told.
+    versioned: bool,
+    /// The newest turn in which it was rewound.
+    rewound_in: Option<u64>,
+    /// Whether the event before is that of a rewind.
+    behind_rewind: bool,
     open: BTreeMap<CorrelationId, Open>,
     cancelled: bool,
     suspended: bool,
@@ -59,6 +65,14 @@ impl WellFormed {
                 Event::TaskScheduled { id, .. } => Some(*id),
                 _ => None,
             };
+            self.versioned |= matches!(event, Event::VersionSelected { .. });
+            self.behind_rewind = matches!(event, Event::ExecutionRewound { .. });
+            if self.behind_rewind {
+                self.rewound_in = Some(self.turns);
+                self.attempts.values_mut().for_each(|failed| *failed = 0);
+                // What has superseded it may be what was undone.
+                self.unexplained = None;
+            }
             self.ended |= event.is_terminal();
             self.position += 1;
         }
@@ -99,8 +113,11 @@ impl WellFormed {
         } else if (index == 0) != event.is_input() {
             let expected = if index == 0 { "an input, as the turn begins" } else { "an output" };
             Err(self.malformed(expected, event))
-        } else if matches!(event, Event::EventKeysCarried { .. }) && self.turns != 1 {
-            Err(self.malformed("keys that were carried over in the second turn only", event))
+        } else if matches!(event, Event::EventKeysCarried { .. }) && !self.takes_keys() {
+            let expected = "keys that were carried over in the second turn or behind a rewind only";
+            Err(self.malformed(expected, event))
+        } else if matches!(event, Event::VersionSelected { .. }) && self.position != 1 {
+            Err(self.malformed("a version directly behind the start only", event))
         } else {
             Ok(())
         }
@@ -122,14 +139,19 @@ impl WellFormed {
                 let expected = if self.suspended { "no second suspension" } else { "a suspension" };
                 return Err(self.malformed(expected, event));
             }
-            // A limit that an input passes needs no code.
-            Event::ExecutionFailed { .. } => {}
+            // A limit that an input passes, and a rewind, need no code.
+            Event::ExecutionFailed { .. }
+            | Event::TimerCreated { id: CorrelationId::START, .. } => {}
             event if self.suspended && !event.is_input() => {
                 return Err(self.malformed("no step while it is suspended", event));
             }
             _ => {}
         }
         Ok(())
+    }
+
+    fn takes_keys(&self) -> bool {
+        self.turns == 1 || self.rewound_in.is_some_and(|turn| self.turns == turn + 1)
     }
 
     fn check_correlation(&mut self, event: &Event) -> Result<(), MalformedHistory> {
@@ -183,7 +205,13 @@ impl WellFormed {
         event: &Event,
     ) -> Result<(), MalformedHistory> {
         let is_timer = what == Some(Open::Timer);
-        let is_start_timer = is_timer && id == CorrelationId::START && self.position == 1;
+        let behind_start = 1 + u64::from(self.versioned);
+        let lets_run = is_timer && id == CorrelationId::START;
+        if lets_run && self.behind_rewind && !self.open.contains_key(&id) {
+            self.open.insert(id, Open::Timer);
+            return Ok(());
+        }
+        let is_start_timer = lets_run && self.position == behind_start;
         let next = self.last_id + 1;
         if !is_start_timer && id.0 != next {
             return Err(self.malformed(&format!("the correlation id #{next}"), event));

@@ -15,11 +15,14 @@ use reenact_core::codec::{
 use reenact_core::{
     ActivityError, ActivityErrorKind, CorrelationId, Event, EventKey, OrchestrationError,
     OrchestrationErrorKind, Payload, RecordedOptions, RecordedRetry, RecordedTurn, Timestamp,
+    Version,
 };
 
 /// An event of each kind, in the order of the kinds.
 fn every_event() -> Vec<Event> {
-    [events_of_the_second_version(), events_of_cancel_and_suspend(), events_of_attempts()].concat()
+    let first = [events_of_the_second_version(), events_of_cancel_and_suspend()];
+    let later = [events_of_attempts(), events_of_versions(), vec![rewound()]];
+    [first.concat(), later.concat()].concat()
 }
 
 /// Those that there were when the second fixture was written.
@@ -135,6 +138,17 @@ fn further_events_of_attempts() -> Vec<Event> {
     vec![Event::TaskConfigured { id, options: Box::new(options) }, Event::TaskFailed { id, error }]
 }
 
+/// Those that came with versions.
+fn events_of_versions() -> Vec<Event> {
+    let version = Version::new("1.20.300-beta.4+build").expect("a version");
+    vec![Event::VersionSelected { version }, Event::PatchMarked { name: name("Größer") }]
+}
+
+/// That which came with rewinds.
+fn rewound() -> Event {
+    Event::ExecutionRewound { reason: "the price was wrong".into(), dropped: 300, seed: 1 << 62 }
+}
+
 /// Further shapes of the same kinds: without options, and with each kind of error.
 fn further_events() -> Vec<Event> {
     let id = CorrelationId(0);
@@ -178,6 +192,12 @@ fn turns_of_continue_as_new() -> Vec<RecordedTurn> {
 /// The turns of the fixture that came with attempts of activities.
 fn turns_of_attempts() -> Vec<RecordedTurn> {
     each_and_all(&[events_of_attempts(), further_events_of_attempts()].concat())
+}
+
+/// The turns of the fixture that came with versions.
+fn turns_of_versions() -> Vec<RecordedTurn> {
+    let none = Event::VersionSelected { version: Version::NONE };
+    each_and_all(&[events_of_versions(), vec![none]].concat())
 }
 
 fn each_and_all(events: &[Event]) -> Vec<RecordedTurn> {
@@ -272,6 +292,26 @@ fn what_version_1_wrote_of_attempts_is_read_for_ever() {
     let encoded: Vec<_> =
         turns.iter().map(|turn| encode_turn(turn).expect("a turn encodes")).collect();
     let stored = fixture("turns_v1_attempts.bin", &encoded);
+    assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns);
+    assert_eq!(encoded, stored, "and version 1 is still written like this");
+}
+
+#[test]
+fn what_version_1_wrote_of_versions_is_read_for_ever() {
+    let turns = turns_of_versions();
+    let encoded: Vec<_> =
+        turns.iter().map(|turn| encode_turn(turn).expect("a turn encodes")).collect();
+    let stored = fixture("turns_v1_versions.bin", &encoded);
+    assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns);
+    assert_eq!(encoded, stored, "and version 1 is still written like this");
+}
+
+#[test]
+fn what_version_1_wrote_of_rewinds_is_read_for_ever() {
+    let turns = each_and_all(&[rewound()]);
+    let encoded: Vec<_> =
+        turns.iter().map(|turn| encode_turn(turn).expect("a turn encodes")).collect();
+    let stored = fixture("turns_v1_rewound.bin", &encoded);
     assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns);
     assert_eq!(encoded, stored, "and version 1 is still written like this");
 }

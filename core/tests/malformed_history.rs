@@ -243,7 +243,8 @@ fn what_cannot_have_been_written_is_refused_with_its_place() {
         ("an event behind a continuation", vec![vec![started(), continued(), task(1)]],
             2, "nothing behind the end", "TaskScheduled #1 `a`"),
         ("carried keys that come late", vec![first(), vec![raised()], vec![carried()]],
-            5, "keys that were carried over in the second turn only", "EventKeysCarried"),
+            5, "keys that were carried over in the second turn or behind a rewind only",
+             "EventKeysCarried"),
         ("a second end", vec![vec![started(), ended(), ended()]],
             2, "nothing behind the end", "ExecutionCompleted"),
     ];

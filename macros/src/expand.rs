@@ -28,8 +28,8 @@ fn parse_function(kind: Kind, item: TokenStream) -> Result<ItemFn, Error> {
 }
 
 fn definition(kind: Kind, options: &Options, function: &ItemFn) -> Result<TokenStream, Error> {
-    let (name, signature) =
-        both(options.name(&function.sig.ident), Signature::of(kind, &function.sig))?;
+    let name = both(options.name(&function.sig.ident), options.version());
+    let ((name, version), signature) = both(name, Signature::of(kind, &function.sig))?;
     // The code stands beside the complaint, so that uses of the name do not fail as well.
     let complaint = match kind {
         Kind::Orchestration => determinism::check(&function.block, options.allowed()),
@@ -39,7 +39,7 @@ fn definition(kind: Kind, options: &Options, function: &ItemFn) -> Result<TokenS
     let attributes = Attributes::sort(&function.attrs);
     let item = unit_struct(function, &attributes);
     let body = body(function, &attributes);
-    let traits = traits(kind, function, &signature, &name, &attributes);
+    let traits = traits(kind, function, &signature, (&name, version.as_deref()), &attributes);
     Ok(quote! { #complaint #item #body #traits })
 }
 
@@ -77,10 +77,11 @@ fn traits(
     kind: Kind,
     function: &ItemFn,
     signature: &Signature<'_>,
-    name: &str,
+    (name, version): (&str, Option<&str>),
     attributes: &Attributes,
 ) -> TokenStream {
     let ident = &function.sig.ident;
+    let version = version.map(|version| quote!(const VERSION: &'static str = #version;));
     let everywhere = &attributes.everywhere;
     let output = signature.output;
     let input = signature.input.map_or_else(|| quote!(()), |input| quote!(#input));
@@ -93,7 +94,7 @@ fn traits(
     match kind {
         Kind::Orchestration => quote! {
             #(#everywhere)*
-            impl ::reenact::Orchestration for #ident { #types #run }
+            impl ::reenact::Orchestration for #ident { #types #version #run }
         },
         Kind::Activity => quote! {
             #(#everywhere)*

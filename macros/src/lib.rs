@@ -53,6 +53,9 @@ use crate::kind::Kind;
 /// - `name = "orders.welcome"`: the name that is stored, 1 to 128 bytes without control characters.
 ///   It is the function's own by default. Give one before the function is renamed: running
 ///   instances are found by it.
+/// - `version = "1.2.0"`: the version that is stored, a [semantic version](https://semver.org) of at
+///   most 64 bytes. Functions of one name and different versions can be registered side by side: new
+///   instances take the newest, running ones stay on theirs. None by default, which is older than any.
 /// - `allow(rule, ..)`: lets the body use what a rule of the next section refuses.
 ///
 /// # What is refused

@@ -12,10 +12,14 @@ use crate::kind::Kind;
 /// Bytes of the longest name, as in `reenact::limits::MAX_NAME_BYTES`.
 const MAX_NAME_BYTES: usize = 128;
 
+/// Bytes of the longest version, as in `reenact::limits::MAX_VERSION_BYTES`.
+const MAX_VERSION_BYTES: usize = 64;
+
 /// The options as the user wrote them.
 #[derive(Default)]
 pub(crate) struct Options {
     name: Option<LitStr>,
+    version: Option<LitStr>,
     allow: Option<Vec<&'static Rule>>,
 }
 
@@ -36,6 +40,14 @@ impl Options {
         Ok(name)
     }
 
+    /// The version, if one is given.
+    pub(crate) fn version(&self) -> Result<Option<String>, Error> {
+        let checked = self.version.as_ref().map(|version| {
+            check_version(&version.value(), version.span()).map(|()| version.value())
+        });
+        checked.transpose()
+    }
+
     /// The rules of determinism that do not hold for this function.
     pub(crate) fn allowed(&self) -> &[&'static Rule] {
         self.allow.as_deref().unwrap_or_default()
@@ -43,7 +55,9 @@ impl Options {
 
     fn take(&mut self, kind: Kind, option: &ParseNestedMeta<'_>) -> Result<(), Error> {
         if option.path.is_ident("name") {
-            set_once(&mut self.name, name_value(option)?, option)
+            set_once(&mut self.name, literal(option, NAME_HELP)?, option)
+        } else if option.path.is_ident("version") && kind == Kind::Orchestration {
+            set_once(&mut self.version, literal(option, VERSION_HELP)?, option)
         } else if option.path.is_ident("allow") && kind == Kind::Orchestration {
             set_once(&mut self.allow, allowed_rules(option)?, option)
         } else {
@@ -62,10 +76,14 @@ fn set_once<T>(place: &mut Option<T>, value: T, option: &ParseNestedMeta<'_>) ->
     }
 }
 
-fn name_value(option: &ParseNestedMeta<'_>) -> Result<LitStr, Error> {
-    const HELP: &str = "the name is stored, so it must be a string literal: `name = \"…\"`";
-    let value = option.value().map_err(|_| option.error(HELP))?;
-    value.parse().map_err(|at: Error| Error::new(at.span(), HELP))
+const NAME_HELP: &str = "the name is stored, so it must be a string literal: `name = \"…\"`";
+
+const VERSION_HELP: &str =
+    "the version is stored, so it must be a string literal: `version = \"1.0.0\"`";
+
+fn literal(option: &ParseNestedMeta<'_>, help: &str) -> Result<LitStr, Error> {
+    let value = option.value().map_err(|_| option.error(help))?;
+    value.parse().map_err(|at: Error| Error::new(at.span(), help))
 }
 
 fn allowed_rules(option: &ParseNestedMeta<'_>) -> Result<Vec<&'static Rule>, Error> {
@@ -95,11 +113,31 @@ fn unknown_option(kind: Kind, path: &Path) -> String {
         Kind::Activity if name == "allow" => {
             "`allow` is an option of `#[orchestration]` only: an activity may do anything".into()
         }
+        Kind::Activity if name == "version" => {
+            "`version` is an option of `#[orchestration]` only: an activity that changes so that old \
+             calls do not fit gets another name"
+                .into()
+        }
         Kind::Activity => format!("unknown option `{name}`; `#[activity]` takes `name = \"…\"`"),
         Kind::Orchestration => format!(
-            "unknown option `{name}`; `#[orchestration]` takes `name = \"…\"` and `allow(…)`"
+            "unknown option `{name}`; `#[orchestration]` takes `name = \"…\"`, \
+             `version = \"…\"` and `allow(…)`"
         ),
     }
+}
+
+fn check_version(version: &str, span: Span) -> Result<(), Error> {
+    if version.len() > MAX_VERSION_BYTES {
+        let bytes = version.len();
+        let message =
+            format!("the version has {bytes} bytes; at most {MAX_VERSION_BYTES} are allowed");
+        return Err(Error::new(span, message));
+    }
+    semver::Version::parse(version).map(drop).map_err(|why| {
+        let message =
+            format!("`{version}` is no version: {why}; give three numbers, such as `1.2.0`");
+        Error::new(span, message)
+    })
 }
 
 fn check_name(name: &str, span: Span) -> Result<(), Error> {

@@ -127,6 +127,7 @@ macro_rules! conformance_tests {
             the_next_execution_begins_at_turn_0_only,
             an_earlier_execution_takes_no_more_turns,
             executions_survive_reopening,
+            a_finished_instance_goes_on_in_its_next_execution,
         ]);
         $crate::conformance_tests!(@subject $make, read, [
             pages_of_every_size_give_the_same_history,

@@ -364,7 +364,8 @@ caught! {
         read::pages_of_every_size_give_the_same_history;
     an_old_summary_is_found: ForgetsTheNewestSummary by
         summary::the_summary_is_that_of_the_newest_turn,
-        summary::the_last_turn_of_a_batch_gives_the_summary;
+        summary::the_last_turn_of_a_batch_gives_the_summary,
+        executions::a_finished_instance_goes_on_in_its_next_execution;
     a_filter_that_is_ignored_is_found: IgnoresTheFilter by
         list::each_filter_lets_through_what_it_says,
         list::filters_combine;

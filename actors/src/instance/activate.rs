@@ -73,7 +73,7 @@ impl ShardContext {
         Ok(durable.await?)
     }
 
-    fn log(&self) -> Log<'_> {
+    pub(super) fn log(&self) -> Log<'_> {
         Log { store: &*self.store, clock: &*self.clock }
     }
 

@@ -29,17 +29,13 @@ impl InstanceState {
                 return self.answer(message.reply.no(taken));
             }
         }
-        let StartMessage { name, start, slot, reply, .. } = *message;
-        let Some(code) = self.shard.registry.orchestration(&name).cloned() else {
-            self.phase = Phase::Absent;
-            return reply.refuse(Error::UnknownOrchestration { name });
-        };
+        let StartMessage { code, start, slot, reply, .. } = *message;
         self.slot = Some(slot);
         let (execution, now) = (ExecutionId::FIRST, self.shard.clock.now());
         let config = self.shard.machine_config(myself);
         match Machine::start(&code, self.instance.clone(), execution, config, start, now) {
             Ok((machine, turn)) => {
-                let summary = self.new_summary(name, execution, &turn.recorded);
+                let summary = self.new_summary(code.name().clone(), execution, &turn.recorded);
                 let run = Run::of(&machine);
                 self.phase = Phase::Live(Live { machine, run, summary });
                 self.submit(turn, Some(reply), None);

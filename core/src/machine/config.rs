@@ -14,7 +14,8 @@ pub struct MachineConfig {
     /// How to run a poll of user code so that a panic in it becomes a message. Without std there is
     /// no way to catch one: the default lets it pass through.
     pub catch_panic: CatchPanic,
-    /// The activities that may be scheduled; all of them when `None`.
+    /// The activities that may be scheduled, all of them when `None`; and the versions that an
+    /// execution may continue as, its own when `None`.
     pub activities: Option<Arc<dyn ActivityCatalog>>,
     /// Tells threads apart, so that a wake from another thread is noticed even while a turn is under
     /// way. Without std there is no way to; then such a wake counts as the code's own.

@@ -17,13 +17,16 @@ pub(super) struct Progress {
     pub(super) woken: bool,
     /// It must not run.
     pub(super) suspended: bool,
+    /// Rewound: it has yet to see what has come since, and waits for its timer.
+    pub(super) held: bool,
 }
 
 impl Machine {
     /// Lets the code react to what has woken it. While it is suspended, that is remembered.
     pub(super) fn go_on(&mut self) -> Result<(), ApplyError> {
         self.progress.woken |= self.waker.take_woken();
-        if self.progress.suspended || !mem::take(&mut self.progress.woken) {
+        let must_wait = self.progress.suspended || self.progress.held;
+        if must_wait || !mem::take(&mut self.progress.woken) {
             return self.halted();
         }
         if let Some(cancelled) = self.cancelled_before_it_began() {

@@ -1,10 +1,12 @@
 //! How an execution reacts to one input: the same live and at replay.
 
+use alloc::boxed::Box;
 use alloc::format;
 use core::mem;
 use core::task::{Context, Poll, Waker};
 
 use crate::action::{Action, Outcome};
+use crate::code::OrchestrationCode;
 use crate::context::OrchestrationContext;
 use crate::divergence::Step;
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
@@ -15,7 +17,6 @@ use crate::limits::MAX_IDLE_POLLS;
 use crate::machine::{ApplyError, Machine};
 use crate::mailbox::Raised;
 use crate::payload::Payload;
-use crate::random::SplitMix64;
 use crate::state::{Halt, Mode};
 
 impl Machine {
@@ -31,7 +32,8 @@ impl Machine {
                 self.future = Some(self.code.run(context, input));
                 self.seed = seed;
                 let mut state = self.shared.lock();
-                state.random = SplitMix64::new(seed);
+                state.begin_run(seed);
+                state.select_version(self.code.version());
                 match delay {
                     Some(delay) => {
                         let fire_at = state.now + delay;
@@ -40,9 +42,25 @@ impl Machine {
                     None => self.progress.woken = true,
                 }
                 drop(state);
+                // Code of another version is not asked.
+                self.halted()?;
                 self.go_on()
             }
+            Event::ExecutionRewound { seed, .. } => {
+                let mut state = self.shared.lock();
+                let now = state.now;
+                state.begin_run(seed);
+                // It may not have begun yet, or be rewound again before it ran.
+                if !state.buffer.is_open(CorrelationId::START, &DurableOutput::Timer) {
+                    state.delay_start(now);
+                }
+                state.buffer.forget_attempts(now);
+                drop(state);
+                self.progress.held = true;
+                self.halted()
+            }
             Event::TimerFired { id: CorrelationId::START } => {
+                self.progress.held = false;
                 let id = CorrelationId::START;
                 self.complete(id, DurableOutput::Timer, "TimerFired");
                 let taken = self.shared.lock().buffer.take(id);
@@ -134,9 +152,9 @@ impl Machine {
                     drop(state);
                     return self.finish(Err(cancelled.into()));
                 }
-                Some(Halt::Continued { orchestration, input }) => {
+                Some(Halt::Continued { orchestration, pinned, input }) => {
                     drop(state);
-                    return self.continue_as_new(orchestration, input);
+                    return self.continue_as_new(orchestration, pinned, input);
                 }
                 Some(Halt::Diverged(nondeterminism)) => return Err(nondeterminism.into()),
                 Some(Halt::Unregistered(activity)) => {
@@ -215,12 +233,26 @@ impl Machine {
     fn continue_as_new(
         &mut self,
         orchestration: Option<&'static str>,
+        pinned: bool,
         input: Payload,
     ) -> Result<(), ApplyError> {
+        if !pinned {
+            self.next = self.newest_version();
+        }
         match self.refusal_to_continue(orchestration, &input) {
             Some(error) => self.finish(Err(error)),
             None => self.conclude(Event::ExecutionContinued { input }),
         }
+    }
+
+    /// The version that it continues as, where that is another one. At replay the next execution has
+    /// a log of its own, which knows.
+    fn newest_version(&self) -> Option<Box<OrchestrationCode>> {
+        let state = self.shared.lock();
+        let catalog = state.activities.as_ref().filter(|_| !state.is_replaying())?.clone();
+        drop(state);
+        let newest = catalog.newest(self.code.name())?;
+        (newest.version() != self.code.version()).then(|| Box::new(newest))
     }
 
     /// Found out here, and not by the next execution: the history that led to it is still there.
@@ -229,16 +261,26 @@ impl Machine {
         orchestration: Option<&'static str>,
         input: &Payload,
     ) -> Option<OrchestrationError> {
+        if let Some(error) = self.shared.lock().replayed_refusal_to_continue() {
+            return Some(error);
+        }
         let own = self.code.name().as_str();
         if let Some(other) = orchestration.filter(|name| *name != own) {
             let why = format!("`{own}` cannot go on as another orchestration, `{other}`");
             return Some(OrchestrationError::new(why));
         }
-        if let Err(why) = self.code.check_input(input) {
-            let why = format!("the next execution's input is not valid: {why}");
+        if let Err(why) = self.next_code().check_input(input) {
+            let why = match &self.next {
+                None => format!("the next execution's input is not valid: {why}"),
+                Some(next) => {
+                    let version = next.version();
+                    format!("the next execution's input is not valid for version {version}: {why}")
+                }
+            };
             return Some(OrchestrationError::of_kind(OrchestrationErrorKind::InvalidInput, why));
         }
-        self.shared.lock().limit_of_continuation(input)
+        let state = self.shared.lock();
+        if state.is_replaying() { None } else { state.limit_of_continuation(input) }
     }
 
     /// Records the last event.

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::action::Outcome;
+use crate::code::OrchestrationCode;
 use crate::command::{Command, Start};
 use crate::event::Event;
 use crate::machine::{ApplyError, Machine, Turn};
@@ -26,7 +27,10 @@ impl Machine {
     ///
     /// Everything in it follows from this one's log. Its code does not run yet: it has a delay of
     /// nothing, so that each execution has a turn of its own to be stored, and code that continues as
-    /// new at once is no endless loop here.
+    /// new at once is no endless loop here. It is of the version that the
+    /// [catalog](crate::ActivityCatalog::newest) had as the newest when this one continued; of this
+    /// one's, where that was pinned, and where this machine was replayed to its end, which no store
+    /// asks for.
     ///
     /// # Errors
     /// As [`Machine::apply`], though no code runs that could cause one.
@@ -45,7 +49,7 @@ impl Machine {
             return Ok(None);
         };
         drop(state);
-        let mut machine = Self::new(&self.code, instance, execution, self.config.clone());
+        let mut machine = Self::new(self.next_code(), instance, execution, self.config.clone());
         let mut turns = Vec::with_capacity(3 + events.len());
         turns.push(machine.apply(Command::Start(self.next_start(input.clone())), at)?);
         if !keys.is_empty() {
@@ -60,10 +64,14 @@ impl Machine {
         Ok(Some(Successor { machine, turns }))
     }
 
+    pub(super) fn next_code(&self) -> &OrchestrationCode {
+        self.next.as_deref().unwrap_or(&self.code)
+    }
+
     fn next_start(&self, input: Payload) -> Start {
         // Not one of the numbers that this execution draws. The highest bit stays free, as it is in
         // the seeds of shells.
-        let seed = SplitMix64::new(!self.seed).next() >> 1;
+        let seed = SplitMix64::new(!self.shared.lock().lineage).next() >> 1;
         Start { input, seed, delay: Some(Duration::ZERO) }
     }
 }

@@ -69,6 +69,18 @@ impl CorrelationBuffer {
         }
     }
 
+    /// The tasks that are open begin anew at that time: with their first attempt, and all of their time.
+    pub(crate) fn forget_attempts(&mut self, now: Timestamp) {
+        for (id, slot) in &mut self.slots {
+            if let (None, Scheduled::Task { attempts: Some(attempts), .. }) =
+                (&slot.output, &mut slot.scheduled)
+            {
+                forget_retry(&mut self.retries, *id, Some(attempts));
+                attempts.begin_anew(now);
+            }
+        }
+    }
+
     /// The call of the attempt of a task that is due.
     pub(crate) fn call(&self, id: CorrelationId) -> Option<Action> {
         match &self.slots.get(&id)?.scheduled {

@@ -1,12 +1,12 @@
 //! Generations of an instance: continue-as-new begins the next one.
 
-use reenact_core::{ExecutionId, InstanceId};
+use reenact_core::{ExecutionId, InstanceId, Timestamp};
 
 use super::kit::{
-    Owner, SHARD, assert_conflict, assert_not_found, expected, history, turn, turn_of,
+    Owner, SHARD, assert_conflict, assert_not_found, expected, history, last_turn, turn, turn_of,
 };
 use super::{Hub, Stage};
-use crate::HistoryStore;
+use crate::{HistoryStore, InstanceFilter, InstanceState, Lease, PageRequest};
 
 const FIRST: ExecutionId = ExecutionId::FIRST;
 const SECOND: ExecutionId = ExecutionId(2);
@@ -104,4 +104,54 @@ pub async fn executions_survive_reopening<H: Hub>(stage: &Stage<H>) {
     assert_history(&*owner.histories, &instance, SECOND, 1).await;
     owner.store(vec![turn_of(&instance, SECOND, 1), turn_of(&instance, THIRD, 0)]).await;
     assert_history(&*owner.histories, &instance, THIRD, 1).await;
+}
+
+/// A rewind does that: whatever state the earlier was in, the instance is in that of the newest.
+pub async fn a_finished_instance_goes_on_in_its_next_execution<H: Hub>(stage: &Stage<H>) {
+    let provider = stage.open().await;
+    let owner = Owner::of(SHARD, &provider).await;
+    let [seen, unseen] = ["seen", "unseen"].map(|label| owner.id(label));
+    for instance in [&seen, &unseen] {
+        owner.store(vec![turn(instance, 0), last_turn(instance, 1)]).await;
+    }
+    let next = |instance: &InstanceId| {
+        let mut turns = [turn_of(instance, SECOND, 0), turn_of(instance, SECOND, 1)];
+        turns.iter_mut().for_each(|turn| turn.summary.wake_at = Some(Timestamp::EPOCH));
+        turns.to_vec()
+    };
+    // One of them is finished in what a store has put away, and the other in what it has not.
+    drop(owner);
+    let provider = stage.reopen(provider).await;
+    let owner = Owner::of(SHARD, &provider).await;
+    owner.store([next(&seen), next(&unseen)].concat()).await;
+    assert_unfinished(&*owner.histories, &owner.lease, [&seen, &unseen]).await;
+    drop(owner);
+
+    let owner = Owner::of(SHARD, &stage.reopen(provider).await).await;
+    assert_unfinished(&*owner.histories, &owner.lease, [&seen, &unseen]).await;
+    owner.store(vec![turn_of(&seen, SECOND, 2)]).await;
+    assert_history(&*owner.histories, &seen, SECOND, 3).await;
+}
+
+async fn assert_unfinished(
+    histories: &dyn HistoryStore,
+    lease: &Lease,
+    instances: [&InstanceId; 2],
+) {
+    for instance in instances {
+        assert_history(histories, instance, SECOND, 2).await;
+        let summary = histories.summary(instance).await.expect("a summary").expect("it exists");
+        assert_eq!((summary.execution, summary.state), (SECOND, InstanceState::Running));
+        let purged = histories.purge(std::slice::from_ref(instance), lease).await;
+        assert_conflict(purged, "it is no longer finished");
+    }
+    for (state, many) in [(InstanceState::Running, 2), (InstanceState::Completed, 0)] {
+        let filter = InstanceFilter { states: vec![state], ..InstanceFilter::default() };
+        let page = histories.list(&filter, &PageRequest::default()).await.expect("a list");
+        assert_eq!(page.instances.len(), many, "{state:?}: the newest execution counts");
+        let count = histories.count(&filter).await.expect("a count");
+        assert_eq!(count, many as u64, "{state:?}: the newest execution counts");
+    }
+    let recovered = histories.recover(lease).await.expect("the owner can recover");
+    assert_eq!(recovered.len(), 2, "it must be woken again");
 }

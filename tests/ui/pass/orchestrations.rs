@@ -40,7 +40,14 @@ async fn by_hand(ctx: OrchestrationContext) -> Result<String, OrchestrationError
     welcome::run(ctx, "Ada".to_string()).await
 }
 
+#[orchestration(name = "welcome", version = "2.0.0-beta.1")]
+async fn welcome_2(_ctx: OrchestrationContext, _: ()) -> Result<(), OrchestrationError> {
+    Ok(())
+}
+
 fn main() {
+    assert_eq!((welcome_2::NAME, welcome_2::VERSION), ("welcome", "2.0.0-beta.1"));
+
     let _ = by_hand;
     assert_eq!(name_of::<_, String, String>(welcome), "orders.welcome");
     assert_eq!(name_of::<_, u32, u32>(countdown), "countdown");

@@ -1,0 +1,160 @@
+//! Back to an earlier place: the next execution of the instance is what is kept of this one.
+
+use std::sync::Arc;
+
+use ractor::{ActorProcessingErr, ActorRef};
+use reenact_core::limits::{MAX_REWOUND_BYTES, MAX_REWOUND_TURNS};
+use reenact_core::{
+    Action, Event, ExecutionId, History, RecordedTurn, Rewound, Sealed, Timestamp, codec,
+};
+use reenact_providers::{InstanceState as State, InstanceSummary, StoredTurn, TurnRecord};
+
+use super::{InstanceState, Phase};
+use crate::error::{Error, ParkReason, Result};
+use crate::message::{InstanceMessage, RewindMessage};
+use crate::persistence::{Entry, PendingTurn};
+use crate::run::Run;
+
+impl InstanceState {
+    /// Does with the log what is wanted, whatever the phase, and comes into memory anew. What is in the
+    /// mailbox is for the execution that comes out.
+    pub(super) async fn rewind(
+        &mut self,
+        myself: &ActorRef<InstanceMessage>,
+        message: RewindMessage,
+    ) -> Result<(), ActorProcessingErr> {
+        let RewindMessage { rewind, reply } = message;
+        let purges = self.shard.purges.clone();
+        // A purge of a finished instance would take away what is about to be built on.
+        let _not_purged = purges.read().await;
+        self.shard.everything_is_durable().await?;
+        let Some(summary) = self.shard.log().summary(&self.instance).await? else {
+            let instance = self.instance.clone();
+            self.answer(reply.no(Error::NotFound { instance }));
+            return Ok(());
+        };
+        let read = self.shard.log().stored(&summary).await?;
+        let now = self.shard.clock.now();
+        let next = read.map_err(|reason| self.unreadable(reason)).and_then(|(stored, turns)| {
+            let history: History = turns.into_iter().collect();
+            let rewound = history.rewound(rewind, now).map_err(|none| Error::NoSuchPosition {
+                instance: self.instance.clone(),
+                position: none.position,
+                length: none.length,
+            })?;
+            next_execution(summary, stored, &history, rewound)
+        });
+        match next {
+            Err(error) => self.answer(reply.no(error)),
+            Ok(records) => {
+                let pending = self.pending_execution(records);
+                let Some(mut pending) = pending else { return Ok(()) };
+                pending.answer = Some(reply.yes());
+                self.shard.make_durable(Entry::Turn(Box::new(pending)));
+                // Of the execution that is no more.
+                self.phase = Phase::Absent;
+                self.activate(myself).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn unreadable(&self, reason: ParkReason) -> Error {
+        Error::Unreadable { instance: self.instance.clone(), reason: reason.to_string() }
+    }
+
+    /// The turns as one append, which calls off what is under way of the execution before.
+    fn pending_execution(&self, records: Vec<TurnRecord>) -> Option<PendingTurn> {
+        let (run, mut actions) = match &self.phase {
+            Phase::Live(live) => (live.run, live.machine.cancel_actions()),
+            // Its activities may still run.
+            _ => (self.run_without_code(&records), Vec::new()),
+        };
+        actions.push(Action::AnnounceStatus);
+        let mut actions = Some(actions);
+        let mut turns = records.into_iter().map(|record| PendingTurn {
+            instance: self.instance.clone(),
+            run,
+            record: Some(record),
+            actions: Sealed::new(actions.take().unwrap_or_default()),
+            answer: None,
+            known: None,
+            successor: Vec::new(),
+        });
+        let first = turns.next()?;
+        Some(PendingTurn { successor: turns.collect(), ..first })
+    }
+
+    fn run_without_code(&self, records: &[TurnRecord]) -> Run {
+        let execution = records.first().map(|record| record.summary.execution);
+        Run::without_code(execution.unwrap_or(ExecutionId::FIRST))
+    }
+}
+
+/// All turns of the execution that comes out of a rewind.
+fn next_execution(
+    before: InstanceSummary,
+    mut stored: Vec<StoredTurn>,
+    history: &History,
+    rewound: Rewound,
+) -> Result<Vec<TurnRecord>> {
+    let over = |what: String| Error::OverLimit { what };
+    let Some(execution) = before.execution.next() else {
+        return Err(over("an instance cannot have more executions".into()));
+    };
+    let Rewound { kept, turns } = rewound;
+    let count = kept + turns.len();
+    if count > MAX_REWOUND_TURNS {
+        return Err(over(format!("{count} turns to rewind are over {MAX_REWOUND_TURNS}")));
+    }
+    stored.truncate(kept);
+    let bytes = encoded(&before, stored, &turns)?;
+    let sum: usize = bytes.iter().map(|bytes| bytes.len()).sum();
+    if sum > MAX_REWOUND_BYTES {
+        return Err(over(format!("{sum} bytes to rewind are over {MAX_REWOUND_BYTES}")));
+    }
+    let mut summary = InstanceSummary {
+        execution,
+        state: State::Running,
+        turns: 0,
+        events: 0,
+        updated_at: turns.first().map_or(before.updated_at, |turn| turn.at),
+        // Whatever it waits for: it knows when it is in memory.
+        wake_at: Some(Timestamp::EPOCH),
+        ..before
+    };
+    let all = history.turns().iter().take(kept).chain(&turns).zip(bytes);
+    let records = all.map(|(turn, bytes)| {
+        match turn.events.first() {
+            Some(Event::ExecutionSuspended { .. }) => summary.state = State::Suspended,
+            Some(Event::ExecutionResumed) => summary.state = State::Running,
+            _ => {}
+        }
+        let number = summary.turns;
+        summary.turns += 1;
+        summary.events += turn.events.len() as u64;
+        TurnRecord { number, bytes, summary: summary.clone() }
+    });
+    Ok(records.collect())
+}
+
+/// What is kept as it is stored, and what is added behind it.
+fn encoded(
+    of: &InstanceSummary,
+    kept: Vec<StoredTurn>,
+    added: &[RecordedTurn],
+) -> Result<Vec<Arc<[u8]>>> {
+    let unreadable = |error: codec::CodecError| Error::Unreadable {
+        instance: of.instance.clone(),
+        reason: error.to_string(),
+    };
+    // The newest status is the one that was set before.
+    let status_turn = kept.last().map(|last| codec::status_turn(&last.bytes));
+    let status_turn = status_turn.transpose().map_err(unreadable)?.flatten();
+    let mut bytes: Vec<Arc<[u8]>> = kept.into_iter().map(|turn| turn.bytes).collect();
+    for turn in added {
+        let added = codec::encode_turn_with_status(turn, status_turn).map_err(unreadable)?;
+        bytes.push(added.into());
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,105 @@
+//! A history without what is undone.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::error::bounded_message;
+use crate::event::Event;
+use crate::history::{History, RecordedTurn};
+use crate::ids::CorrelationId;
+use crate::time::Timestamp;
+
+/// How an execution is rewound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rewind {
+    /// To before the event in this place: the turn that holds it is undone, and all behind it.
+    pub position: u64,
+    /// Why, for people. Cut at [`MAX_MESSAGE_BYTES`](crate::limits::MAX_MESSAGE_BYTES).
+    pub reason: String,
+    /// Where the random numbers go on: the shell draws it, the log keeps it.
+    pub seed: u64,
+}
+
+/// What a history becomes when it is rewound: that of the instance's next execution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rewound {
+    /// Number of turns that are kept, the first ones; at least one.
+    pub kept: usize,
+    /// The turns behind them: that of the rewind, and one for each external event that came since.
+    pub turns: Vec<RecordedTurn>,
+}
+
+/// There is no event in that place, or it is in the first turn: without that, nothing is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no position {position} to rewind to in a history of {length} events")]
+pub struct NoSuchPosition {
+    /// The place.
+    pub position: u64,
+    /// Number of events in the history.
+    pub length: u64,
+}
+
+impl History {
+    /// What the history becomes when it is rewound at a time. Its code is not asked: it need not fit
+    /// what is undone.
+    ///
+    /// External events that came since the place are raised again, in their order and with their keys.
+    /// The code runs in a turn of its own behind all of that, by a timer that is due at once; so it
+    /// can be in the store before the code has seen it. Timers that had not fired in that place are
+    /// open again, and so are activities.
+    ///
+    /// # Errors
+    /// [`NoSuchPosition`].
+    pub fn rewound(&self, rewind: Rewind, at: Timestamp) -> Result<Rewound, NoSuchPosition> {
+        let Rewind { position, reason, seed } = rewind;
+        let (kept, dropped) = self.split_before(position)?;
+        let at = self.turns().last().map_or(at, |last| at.max(last.at));
+        let turn = |events: Vec<Event>| RecordedTurn { at, events: events.into() };
+        let dropped_events = dropped.iter().map(|turn| turn.events.len() as u64).sum();
+        let (reason, dropped_input) = (bounded_message(reason), dropped_inputs(dropped));
+        let mut first = vec![Event::ExecutionRewound { reason, dropped: dropped_events, seed }];
+        if !is_held(kept) {
+            first.push(Event::TimerCreated { id: CorrelationId::START, fire_at: at });
+        }
+        let raised = dropped_input.map(|event| turn(vec![event]));
+        let turns = [turn(first)].into_iter().chain(raised).collect();
+        Ok(Rewound { kept: kept.len(), turns })
+    }
+
+    /// The turns in front of the one that holds a place, and the others.
+    fn split_before(
+        &self,
+        position: u64,
+    ) -> Result<(&[RecordedTurn], &[RecordedTurn]), NoSuchPosition> {
+        let mut behind = 0;
+        let holds = |turn: &RecordedTurn| {
+            behind += turn.events.len() as u64;
+            position < behind
+        };
+        match self.turns().iter().position(holds) {
+            None | Some(0) => Err(NoSuchPosition { position, length: self.len() }),
+            Some(kept) => Ok(self.turns().split_at(kept)),
+        }
+    }
+}
+
+/// What came from outside in turns that are undone, and was acknowledged.
+fn dropped_inputs(dropped: &[RecordedTurn]) -> impl Iterator<Item = Event> {
+    let inputs = dropped.iter().filter_map(|turn| turn.events.first());
+    let counts = |event: &&Event| {
+        matches!(event, Event::ExternalRaised { .. } | Event::EventKeysCarried { .. })
+    };
+    inputs.filter(counts).cloned()
+}
+
+/// Whether the code waits for the timer that lets it run.
+fn is_held(turns: &[RecordedTurn]) -> bool {
+    let events = turns.iter().flat_map(|turn| Arc::as_ref(&turn.events));
+    events.fold(false, |held, event| match event {
+        Event::TimerCreated { id: CorrelationId::START, .. } => true,
+        Event::TimerFired { id: CorrelationId::START } => false,
+        _ => held,
+    })
+}

@@ -1,0 +1,58 @@
+//! Changes inside one version: markers in the log of what the code has learnt since.
+
+use super::{Mode, State};
+use crate::event::Event;
+use crate::ids::Name;
+
+impl State {
+    /// Whether the code is to do what is new. Decided once for each name.
+    pub(crate) fn patched(&mut self, name: Name) -> bool {
+        match self.mode {
+            Mode::Live | Mode::Replay(_) => {
+                if let Some(patched) = self.patches.get(&name) {
+                    return *patched;
+                }
+                let patched = match self.is_replaying() {
+                    true => self.halt.is_none() && self.takes_marker(&name),
+                    false => self.record(Event::PatchMarked { name: name.clone() }).counts(),
+                };
+                self.patches.insert(name, patched);
+                patched
+            }
+            // No turn: recording says so.
+            Mode::Between | Mode::Closed => self.record(Event::PatchMarked { name }).counts(),
+        }
+    }
+
+    /// Passes over the markers that come next in the log: the code that is there now does not ask for
+    /// them, or no longer in this place.
+    pub(crate) fn pass_over_markers(&mut self) {
+        while self.pass_over_marker() {}
+    }
+
+    /// Whether the marker of that name is among those that come next; they are passed over up to it.
+    fn takes_marker(&mut self, name: &Name) -> bool {
+        let Mode::Replay(expected) = &self.mode else { return false };
+        let mut next = expected.iter().map_while(marked);
+        let Some(before) = next.position(|marked| marked == name) else { return false };
+        (0..=before).for_each(|_| {
+            self.pass_over_marker();
+        });
+        true
+    }
+
+    fn pass_over_marker(&mut self) -> bool {
+        let Mode::Replay(expected) = &mut self.mode else { return false };
+        let Some(name) = expected.front().and_then(marked).cloned() else { return false };
+        expected.pop_front().iter().for_each(|marker| self.count(marker));
+        self.patches.entry(name).or_insert(true);
+        true
+    }
+}
+
+fn marked(event: &Event) -> Option<&Name> {
+    match event {
+        Event::PatchMarked { name } => Some(name),
+        _ => None,
+    }
+}
