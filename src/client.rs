@@ -92,7 +92,10 @@ impl Client {
 
     /// How an instance is, as far as it is durable. Reads three or four records of the store, in
     /// memory or not, however long the history is: the summary, the first turn, the last turn, and the
-    /// turn that set the [custom status](InstanceStatus::custom_status), if that was another one.
+    /// turn that set the [custom status](InstanceStatus::custom_status), if that was another one. Which
+    /// [activities](InstanceStatus::activities) are open is asked of the instance where it is in
+    /// memory, behind what is being made durable. Of one that is not, and waits for an activity or a
+    /// time, the history is read; it does not come into memory for that.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
@@ -104,7 +107,7 @@ impl Client {
     /// at once, and again whenever the code has
     /// [set another status](reenact_core::OrchestrationContext::set_status) and that is durable. It
     /// does not poll. Of statuses that follow each other quickly it may see the last only. Nothing
-    /// else that changes makes it look.
+    /// else that changes makes it look, an attempt of an activity neither.
     ///
     /// ```
     /// # use reenact::prelude::*;

@@ -41,7 +41,8 @@ pub struct InstanceStatus {
     /// The activities that are open, in the order in which they were scheduled: which attempt is under
     /// way, what the one before failed with, when the next begins, how far it said it is. The first
     /// [`MAX_ACTIVITIES_SHOWN`](reenact_core::limits::MAX_ACTIVITIES_SHOWN) of them. Of an instance
-    /// that goes on meanwhile they may be a moment newer than the rest.
+    /// that goes on meanwhile they may be a moment newer than the rest. Empty while the log of a running
+    /// instance cannot be read.
     pub activities: Vec<OpenActivity>,
 }
 

@@ -272,7 +272,8 @@ impl Runtime {
     }
 
     /// How an instance is, as far as it is durable. Reads its summary, its first and its last turn, and
-    /// the turn that set its status.
+    /// the turn that set its status; asks it for its open activities, or reads its log for them where
+    /// it is not in memory.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].

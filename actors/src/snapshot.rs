@@ -27,14 +27,14 @@ pub struct Snapshot {
     pub status: Option<Payload>,
     /// Why it does not go on, if this host has parked it.
     pub parked: Option<ParkReason>,
-    /// The activities that are open: the first
-    /// [`MAX_ACTIVITIES_SHOWN`].
+    /// The activities that are open: the first [`MAX_ACTIVITIES_SHOWN`].
     pub activities: Vec<OpenActivity>,
 }
 
 impl HostContext {
-    /// Reads the summary, the last turn, and the turn that set the status: no more, however long the
-    /// history is. And the first turn, unless it was read before.
+    /// Reads the summary, the last turn, and the turn that set the status, however long the history is;
+    /// for the open activities see [`open_activities`](Self::open_activities). And the first turn,
+    /// unless it was read before.
     pub(crate) async fn snapshot(
         &self,
         instance: &InstanceId,

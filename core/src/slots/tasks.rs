@@ -120,14 +120,17 @@ fn open_activity(id: CorrelationId, name: &Name, attempts: Option<&Attempts>) ->
 }
 
 /// The call of the attempt that is under way, or comes next.
+#[inline]
 pub(crate) fn call(
     id: CorrelationId,
     name: Name,
     input: Payload,
     attempts: Option<&Attempts>,
 ) -> Action {
-    let attempt = attempts.map_or(1, Attempts::attempt);
-    let terms = attempts.and_then(Attempts::terms);
+    let (attempt, terms) = match attempts {
+        None => (1, None),
+        Some(attempts) => (attempts.attempt(), attempts.terms()),
+    };
     Action::CallActivity { id, name, input, attempt, terms }
 }
 

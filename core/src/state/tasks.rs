@@ -50,7 +50,9 @@ impl State {
             Recorded::Before(_) | Recorded::Now => input,
         };
         let attempts = self.configure(id, options);
-        task_timers(id, attempts.as_deref()).for_each(|timer| self.act(timer));
+        if let Some(attempts) = &attempts {
+            task_timers(id, Some(attempts)).for_each(|timer| self.act(timer));
+        }
         let action = call(id, name.clone(), input.clone(), attempts.as_deref());
         self.schedule(id, Scheduled::Task { name, input, attempts }, shielded, action);
         id
