@@ -2,16 +2,29 @@
 
 use crate::error::ActivityError;
 use crate::ids::Name;
-use crate::payload::Payload;
+use crate::payload::{Payload, PayloadError};
 
-/// The activities that a host can run. Asked before an activity is scheduled, so that what cannot
-/// run is never stored.
+/// The activities and orchestrations that a host can run. Asked before something is scheduled, so
+/// that what cannot run is never stored.
 pub trait ActivityCatalog: Send + Sync {
     /// Whether an activity can be scheduled; with its input, where its type is not known to fit.
     ///
     /// # Errors
     /// [`Refusal`], when it cannot.
     fn check(&self, name: &Name, input: Option<&Payload>) -> Result<(), Refusal>;
+
+    /// Whether an orchestration can be called by another one; with its input, where its type is not
+    /// known to fit. All can, where a catalog does not say.
+    ///
+    /// # Errors
+    /// [`OrchestrationRefusal`], when it cannot.
+    fn check_orchestration(
+        &self,
+        _name: &Name,
+        _input: Option<&Payload>,
+    ) -> Result<(), OrchestrationRefusal> {
+        Ok(())
+    }
 }
 
 /// Why an activity cannot be scheduled.
@@ -22,4 +35,13 @@ pub enum Refusal {
     Unregistered,
     /// The input is not of the activity's type. The orchestration gets the error.
     InvalidInput(ActivityError),
+}
+
+/// Why an orchestration cannot be called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrchestrationRefusal {
+    /// There is no such orchestration here. The instance that calls it is parked.
+    Unregistered,
+    /// The input is not of the orchestration's type. The caller gets the error.
+    InvalidInput(PayloadError),
 }

@@ -42,6 +42,10 @@ impl OrchestrationContext {
         Self { shared, shielded }
     }
 
+    pub(crate) const fn is_shielded(&self) -> bool {
+        self.shielded
+    }
+
     pub(crate) const fn shared(&self) -> &Shared {
         &self.shared
     }

@@ -1,5 +1,6 @@
 //! What happened: the events of the log, in the past tense, stored for ever.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -7,8 +8,10 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::child::{ChildError, ParentClose};
 use crate::error::{ActivityError, OrchestrationError};
-use crate::ids::{CorrelationId, EventKey, Name};
+use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
+use crate::message::{Message, MessageId, NotTaken, Origin};
 use crate::payload::Payload;
 use crate::time::Timestamp;
 
@@ -164,6 +167,97 @@ pub enum Event {
     },
     /// Somebody let the execution go on. (input)
     ExecutionResumed,
+    /// Another instance started this one. Directly behind the start, if at all. (output)
+    StartedBy {
+        /// Which one, and what it is to this one.
+        origin: Box<Origin>,
+    },
+    /// A child was called. (output)
+    ChildScheduled {
+        /// Joins it to its completion.
+        id: CorrelationId,
+        /// The orchestration.
+        name: Name,
+        /// What it is given.
+        input: Payload,
+        /// The child's id.
+        instance: InstanceId,
+        /// What becomes of it when this execution ends first.
+        parent_close: ParentClose,
+    },
+    /// A child returned a value. (input)
+    ChildCompleted {
+        /// Of the [`Event::ChildScheduled`].
+        id: CorrelationId,
+        /// What it returned.
+        output: Payload,
+    },
+    /// A child ended without a value, or was not started. (input)
+    ChildFailed {
+        /// Of the [`Event::ChildScheduled`].
+        id: CorrelationId,
+        /// Why.
+        error: Box<ChildError>,
+    },
+    /// The future of a child that had not ended was dropped, or ended by a cancel: the child is
+    /// cancelled. (output)
+    ChildCancelRequested {
+        /// Of the [`Event::ChildScheduled`].
+        id: CorrelationId,
+    },
+    /// A detached orchestration was started. (output)
+    StartRequested {
+        /// Joins it to the answer.
+        id: CorrelationId,
+        /// The orchestration.
+        name: Name,
+        /// What it is given.
+        input: Payload,
+        /// Its id.
+        instance: InstanceId,
+    },
+    /// A child was not called, or a detached orchestration not started, because its input is not of
+    /// its type. (output)
+    CallRefused {
+        /// Used up, so that ids stay in the order in which the code schedules.
+        id: CorrelationId,
+        /// The orchestration.
+        name: Name,
+        /// Why.
+        error: Box<ChildError>,
+    },
+    /// An external event was raised on another instance. (output)
+    EventSent {
+        /// Joins it to the answer.
+        id: CorrelationId,
+        /// The other instance.
+        to: InstanceId,
+        /// The event.
+        name: Name,
+        /// What it carries.
+        data: Payload,
+    },
+    /// Messages are known to have arrived: they are not sent again. The only kind that can stand
+    /// behind the end. (input)
+    MessagesDelivered {
+        /// Those of the outbox.
+        messages: Vec<MessageId>,
+        /// Behind the end: the number of the turn in which the execution ended.
+        end: Option<u64>,
+    },
+    /// A message was refused for good. (input)
+    MessageRefused {
+        /// One of the outbox.
+        message: MessageId,
+        /// Why.
+        why: NotTaken,
+    },
+    /// The execution goes on for an earlier one, and has these messages of it to see to. A turn of
+    /// the beginning, if at all. (input)
+    OutboxCarried {
+        /// In order, for each instance.
+        messages: Vec<Message>,
+    },
 }
 
 impl Event {
@@ -181,10 +275,16 @@ impl Event {
                 | Self::CancelRequested { .. }
                 | Self::ExecutionSuspended { .. }
                 | Self::ExecutionResumed
+                | Self::ChildCompleted { .. }
+                | Self::ChildFailed { .. }
+                | Self::MessagesDelivered { .. }
+                | Self::MessageRefused { .. }
+                | Self::OutboxCarried { .. }
         )
     }
 
-    /// Whether nothing can come after it.
+    /// Whether the execution has ended with it: nothing can come after it but
+    /// [`Event::MessagesDelivered`].
     pub const fn is_terminal(&self) -> bool {
         matches!(
             self,
@@ -222,6 +322,17 @@ impl Event {
             Self::ExecutionCancelled { .. } => "ExecutionCancelled",
             Self::ExecutionSuspended { .. } => "ExecutionSuspended",
             Self::ExecutionResumed => "ExecutionResumed",
+            Self::StartedBy { .. } => "StartedBy",
+            Self::ChildScheduled { .. } => "ChildScheduled",
+            Self::ChildCompleted { .. } => "ChildCompleted",
+            Self::ChildFailed { .. } => "ChildFailed",
+            Self::ChildCancelRequested { .. } => "ChildCancelRequested",
+            Self::StartRequested { .. } => "StartRequested",
+            Self::CallRefused { .. } => "CallRefused",
+            Self::EventSent { .. } => "EventSent",
+            Self::MessagesDelivered { .. } => "MessagesDelivered",
+            Self::MessageRefused { .. } => "MessageRefused",
+            Self::OutboxCarried { .. } => "OutboxCarried",
         }
     }
 
@@ -238,7 +349,14 @@ impl Event {
             | Self::TimerCancelled { id }
             | Self::ExternalSubscribed { id, .. }
             | Self::ExternalUnsubscribed { id }
-            | Self::SideEffectRecorded { id, .. } => Some(*id),
+            | Self::SideEffectRecorded { id, .. }
+            | Self::ChildScheduled { id, .. }
+            | Self::ChildCompleted { id, .. }
+            | Self::ChildFailed { id, .. }
+            | Self::ChildCancelRequested { id }
+            | Self::StartRequested { id, .. }
+            | Self::CallRefused { id, .. }
+            | Self::EventSent { id, .. } => Some(*id),
             _ => None,
         }
     }
@@ -250,7 +368,11 @@ impl Event {
             | Self::TaskScheduled { name, .. }
             | Self::TaskRefused { name, .. }
             | Self::ExternalSubscribed { name, .. }
-            | Self::ExternalRaised { name, .. } => Some(name),
+            | Self::ExternalRaised { name, .. }
+            | Self::ChildScheduled { name, .. }
+            | Self::StartRequested { name, .. }
+            | Self::CallRefused { name, .. }
+            | Self::EventSent { name, .. } => Some(name),
             _ => None,
         }
     }
@@ -264,11 +386,17 @@ impl Event {
         match self {
             Self::ExecutionStarted { input, .. }
             | Self::TaskScheduled { input, .. }
+            | Self::ChildScheduled { input, .. }
+            | Self::StartRequested { input, .. }
             | Self::ExecutionContinued { input } => input.len(),
-            Self::TaskCompleted { output, .. } | Self::ExecutionCompleted { output } => {
-                output.len()
+            Self::TaskCompleted { output, .. }
+            | Self::ChildCompleted { output, .. }
+            | Self::ExecutionCompleted { output } => output.len(),
+            Self::ExternalRaised { data, .. } | Self::EventSent { data, .. } => data.len(),
+            Self::ChildFailed { error, .. } | Self::CallRefused { error, .. } => {
+                error.stored_bytes()
             }
-            Self::ExternalRaised { data, .. } => data.len(),
+            Self::OutboxCarried { messages } => messages.iter().map(Message::payload_bytes).sum(),
             Self::SideEffectRecorded { value, .. } => value.len(),
             Self::StatusSet { status } => status.len(),
             Self::TaskFailed { error, .. } | Self::TaskRefused { error, .. } => {
@@ -298,6 +426,14 @@ impl fmt::Display for Event {
         match self {
             Self::TimerCreated { fire_at, .. } => write!(f, " for {fire_at}"),
             Self::TaskFailed { error, .. } => write!(f, ": {error}"),
+            Self::ChildScheduled { instance, .. } | Self::StartRequested { instance, .. } => {
+                write!(f, " as `{instance}`")
+            }
+            Self::ChildFailed { error, .. } => write!(f, ": {error}"),
+            Self::EventSent { to, .. } => write!(f, " to `{to}`"),
+            Self::MessageRefused { message, why } => {
+                write!(f, " {:?} {}: {why:?}", message.kind, message.id)
+            }
             Self::ExecutionFailed { error } => write!(f, ": {error}"),
             Self::ExecutionTerminated { reason }
             | Self::CancelRequested { reason }

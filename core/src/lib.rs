@@ -35,6 +35,7 @@ extern crate std;
 mod action;
 mod cancel;
 mod catalog;
+mod child;
 mod code;
 pub mod codec;
 mod combinators;
@@ -53,9 +54,12 @@ mod keys;
 pub mod limits;
 mod machine;
 mod mailbox;
+mod message;
+mod outbox;
 mod payload;
 mod random;
 mod receipt;
+mod send;
 mod slots;
 mod state;
 mod time;
@@ -65,7 +69,8 @@ mod wellformed;
 
 pub use action::{Action, Outcome};
 pub use cancel::Cancelled;
-pub use catalog::{ActivityCatalog, Refusal};
+pub use catalog::{ActivityCatalog, OrchestrationRefusal, Refusal};
+pub use child::{ChildError, ChildOptions, OrchestrationByName, OrchestrationWith, ParentClose};
 pub use code::OrchestrationCode;
 pub use combinators::{WhenAny, Winner};
 pub use command::{Command, Rejected, Start};
@@ -83,8 +88,11 @@ pub use machine::{
     ApplyError, CatchPanic, Machine, MachineConfig, ReplayError, RunTurnError, Successor, Turn,
     run_turn,
 };
+pub use message::{Message, MessageBody, MessageId, MessageKind, NotTaken, Origin, Relation};
+pub use outbox::Outbox;
 pub use payload::{Payload, PayloadError};
 pub use receipt::{Receipt, Sealed};
+pub use send::SendError;
 pub use time::Timestamp;
 pub use timeout::TimedOut;
 pub use uuid::Uuid;

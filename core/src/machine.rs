@@ -1,11 +1,13 @@
 //! One execution: its log, its correlation buffer and its live future.
 
+mod children;
 mod config;
 mod interrupt;
 mod react;
 mod successor;
 mod turn;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -21,6 +23,7 @@ use crate::future::DurableOutput;
 use crate::history::{History, RecordedTurn};
 use crate::ids::{ExecutionId, InstanceId, Name};
 use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS, MAX_TIMER};
+use crate::message::Origin;
 use crate::receipt::Sealed;
 use crate::state::{Mode, Shared, State};
 use crate::time::Timestamp;
@@ -53,6 +56,8 @@ pub struct Machine {
     outcome: Option<Outcome>,
     progress: Progress,
     seed: u64,
+    /// Who starts it, until that is recorded.
+    origin: Option<Box<Origin>>,
 }
 
 impl Machine {
@@ -112,6 +117,7 @@ impl Machine {
             outcome: None,
             progress: Progress::default(),
             seed: 0,
+            origin: None,
         }
     }
 
@@ -120,12 +126,17 @@ impl Machine {
     /// # Errors
     /// [`ApplyError::Rejected`]: nothing changed. Any other: nothing is to be appended, and the
     /// machine must be dropped; the log is as it was, and can be replayed.
-    pub fn apply(&mut self, command: Command, now: Timestamp) -> Result<Turn, ApplyError> {
+    pub fn apply(&mut self, mut command: Command, now: Timestamp) -> Result<Turn, ApplyError> {
         if let Some(nondeterminism) = self.foreign_wake() {
             return Err(nondeterminism.into());
         }
         self.halted()?;
+        let origin = match &mut command {
+            Command::Start(start) => start.origin.take(),
+            _ => None,
+        };
         let input = self.admit(command)?;
+        self.origin = origin;
         let at = now.max(self.shared.lock().now);
         let Some(input) = input else {
             let number = self.history.turns().len() as u64;
@@ -173,7 +184,19 @@ impl Machine {
                 open(id, &DurableOutput::Timer).then_some(Event::TimerFired { id })
             }
             Command::RaiseEvent { key: Some(key), .. } if state.buffer.keys.contains(&key) => None,
+            // Of a parent that has ended, nothing depends on it any more.
+            Command::CompleteChild { .. } if !running => None,
             _ if !running => return Err(Rejected::Finished),
+            Command::CompleteChild { lineage, id, child, result } => {
+                let waits =
+                    lineage == state.lineage() && state.buffer.open_child(id) == Some(&child);
+                waits.then_some(match result {
+                    Ok(output) => Event::ChildCompleted { id, output },
+                    Err(error) => Event::ChildFailed { id, error },
+                })
+            }
+            Command::ConfirmDelivery { messages } => state.delivered(messages),
+            Command::RefuseMessage { message, why } => state.refused(message, why),
             Command::RaiseEvent { name, data, key } => {
                 if state.buffer.buffered_events() >= MAX_BUFFERED_EVENTS {
                     return Err(Rejected::TooManyEvents { limit: MAX_BUFFERED_EVENTS });
@@ -199,7 +222,7 @@ impl Machine {
     }
 
     fn admit_start(&self, start: Start) -> Result<Event, Rejected> {
-        let Start { input, seed, delay } = start;
+        let Start { input, seed, delay, .. } = start;
         if delay.is_some_and(|delay| delay > MAX_TIMER) {
             let why = alloc::format!("the start delay is longer than {MAX_TIMER:?}");
             return Err(Rejected::OverLimit(why));
@@ -230,7 +253,11 @@ impl Machine {
             Ok(()) => Ok(()),
             Err(ApplyError::Nondeterministic(nondeterminism)) => Err(nondeterminism.into()),
             // Neither can happen at replay: nothing is admitted, and no catalog is asked.
-            Err(ApplyError::Rejected(_) | ApplyError::UnregisteredActivity { .. }) => Ok(()),
+            Err(
+                ApplyError::Rejected(_)
+                | ApplyError::UnregisteredActivity { .. }
+                | ApplyError::UnregisteredOrchestration { .. },
+            ) => Ok(()),
         }
     }
 
@@ -311,10 +338,16 @@ impl Machine {
         self.code.name()
     }
 
-    /// What a shell must have under way: for activation, when what ran before is gone. Empty when
-    /// the execution has ended.
+    /// What a shell must have under way: for activation, when what ran before is gone. When the
+    /// execution has ended, only what is left to be told to others.
     pub fn open_actions(&self) -> Vec<Action> {
-        if self.outcome.is_some() { Vec::new() } else { self.shared.lock().buffer.open_actions() }
+        let state = self.shared.lock();
+        let mut open = match self.outcome {
+            Some(_) => Vec::new(),
+            None => state.buffer.open_actions(),
+        };
+        open.extend(state.outbox.under_way().into_iter().map(Action::Send));
+        open
     }
 
     /// Whether an activity is under way.
@@ -323,10 +356,12 @@ impl Machine {
     }
 
     /// When the execution must be in memory although nobody sends it anything: the epoch when an
-    /// activity is under way, otherwise the time of its next timer, if it has one.
+    /// activity is under way or something is on its way to another instance, otherwise the time of its next timer, if it has one.
     pub fn wake_at(&self) -> Option<Timestamp> {
         let state = self.shared.lock();
-        if self.outcome.is_some() {
+        if !state.outbox.is_empty() {
+            Some(Timestamp::EPOCH)
+        } else if self.outcome.is_some() {
             None
         } else if state.buffer.open_tasks() > 0 {
             Some(Timestamp::EPOCH)

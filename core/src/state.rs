@@ -16,11 +16,14 @@ use crate::catalog::{ActivityCatalog, Refusal};
 use crate::divergence::{Nondeterminism, Step};
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
 use crate::event::Event;
+use crate::future::DurableOutput;
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
 use crate::limits::{
     MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS, MAX_OUTSTANDING, MAX_STATUS_BYTES,
     MAX_TURN_PAYLOAD_BYTES,
 };
+use crate::message::Origin;
+use crate::outbox::Outbox;
 use crate::payload::Payload;
 use crate::random::SplitMix64;
 use crate::slots::{CorrelationBuffer, Scheduled};
@@ -61,6 +64,8 @@ pub(crate) enum Halt {
     Diverged(Nondeterminism),
     /// It called an activity that is not registered here.
     Unregistered(Name),
+    /// It called an orchestration that is not registered here.
+    UnregisteredOrchestration(Name),
     /// It passed a limit: the execution fails.
     Failed(OrchestrationError),
     /// It was cancelled, and goes on as if it had not been.
@@ -79,6 +84,7 @@ pub(crate) struct State {
     pub(crate) now: Timestamp,
     pub(crate) random: SplitMix64,
     pub(crate) buffer: CorrelationBuffer,
+    pub(crate) outbox: Outbox,
     pub(crate) mode: Mode,
     pub(crate) halt: Option<Halt>,
     /// Number of events so far, those of the turn under way included.
@@ -113,6 +119,7 @@ impl State {
         activities: Option<Arc<dyn ActivityCatalog>>,
     ) -> Self {
         Self {
+            outbox: Outbox::new(instance.clone()),
             instance,
             execution,
             now: Timestamp::EPOCH,
@@ -165,7 +172,7 @@ impl State {
             Ok(None) => {}
             Ok(Some(error)) => {
                 self.record(Event::TaskRefused { id, name, error: error.clone() });
-                self.buffer.schedule_refused(id, self.position, error);
+                self.refuse_task(id, error);
                 return id;
             }
             Err(halt) => {
@@ -177,7 +184,7 @@ impl State {
         let input = match self.record(event) {
             Recorded::Halted => return id,
             Recorded::Before(Event::TaskRefused { error, .. }) => {
-                self.buffer.schedule_refused(id, self.position, error);
+                self.refuse_task(id, error);
                 return id;
             }
             // The recorded input counts: it is what the activity was given.
@@ -187,6 +194,10 @@ impl State {
         let action = Action::CallActivity { id, name: name.clone(), input: input.clone() };
         self.schedule(id, Scheduled::Task { name, input }, shielded, action);
         id
+    }
+
+    fn refuse_task(&mut self, id: CorrelationId, error: crate::ActivityError) {
+        self.buffer.schedule_refused(id, self.position, DurableOutput::Task(Err(error)));
     }
 
     /// Whether the catalog refuses a new activity. Asked when live only: the log knows the rest.
@@ -312,6 +323,9 @@ impl State {
                 (Event::TimerCancelled { id }, Some(Action::CancelTimer { id, fire_at }))
             }
             Scheduled::Wait { .. } => (Event::ExternalUnsubscribed { id }, None),
+            Scheduled::Child { .. } => (Event::ChildCancelRequested { id }, None),
+            // They go on their way; only the answer is forgotten.
+            Scheduled::Start { .. } | Scheduled::Send { .. } => return,
             Scheduled::Refused | Scheduled::Cancellation => return,
         };
         // Called off even when the code must not go on, and its drops are no steps any more: then the
@@ -322,7 +336,7 @@ impl State {
 
     /// Records what the code did: live, it is new; at replay, it must be the next event of the
     /// turn.
-    fn record(&mut self, event: Event) -> Recorded {
+    pub(crate) fn record(&mut self, event: Event) -> Recorded {
         if self.halt.is_some() {
             return Recorded::Halted;
         }
@@ -389,6 +403,36 @@ impl State {
         let bytes = event.payload_bytes() as u64;
         self.bytes += bytes;
         self.turn_bytes += bytes;
+        let released = self.outbox.follow(event);
+        released.into_iter().for_each(|message| self.act(Action::Send(message)));
+    }
+
+    /// Who started the instance, where another one did: the first thing that is recorded.
+    pub(crate) fn record_origin(&mut self, origin: Option<Box<Origin>>) {
+        let recorded = match &self.mode {
+            Mode::Replay(expected) => match expected.front() {
+                Some(Event::StartedBy { origin }) => Some(origin.clone()),
+                _ => None,
+            },
+            _ => origin,
+        };
+        if let Some(origin) = recorded {
+            self.record(Event::StartedBy { origin });
+        }
+    }
+
+    /// How deep children are nested here.
+    pub(crate) fn depth(&self) -> u32 {
+        self.outbox.origin().map_or(0, |origin| origin.depth)
+    }
+
+    /// Names the run in messages.
+    pub(crate) fn lineage(&self) -> u64 {
+        self.outbox.lineage()
+    }
+
+    pub(crate) fn catalog(&self) -> Option<&Arc<dyn ActivityCatalog>> {
+        self.activities.as_ref()
     }
 
     /// The limit for which the execution fails now that this input has come. At replay the log knows.
@@ -409,7 +453,8 @@ impl State {
         if self.execution.next().is_none() {
             return Some(limit_exceeded("an instance cannot have more executions"));
         }
-        turn_limit(self.turn_bytes + (2 * input.len() + self.buffer.buffered_bytes()) as u64)
+        let carried = self.buffer.buffered_bytes() + self.outbox.bytes_at_the_end();
+        turn_limit(self.turn_bytes + (2 * input.len() + carried) as u64)
     }
 
     /// The code goes on as a new execution. Nothing that it does from now on counts.
@@ -440,7 +485,7 @@ impl State {
     }
 
     /// The first reason to halt counts. Between turns there is one reason only: it is no turn.
-    fn halt(&mut self, halt: Halt) {
+    pub(crate) fn halt(&mut self, halt: Halt) {
         let halt = match self.mode {
             Mode::Between => {
                 let (expected, found) = (Step::Nothing, Step::ForeignCall);
@@ -458,14 +503,14 @@ impl State {
         }
     }
 
-    fn next_id(&mut self) -> CorrelationId {
+    pub(crate) fn next_id(&mut self) -> CorrelationId {
         self.last_id += 1;
         CorrelationId(self.last_id)
     }
 }
 
 /// What became of something that the code did.
-enum Recorded {
+pub(crate) enum Recorded {
     /// Nothing: the code must not go on.
     Halted,
     /// It is a new event.
@@ -475,7 +520,7 @@ enum Recorded {
 }
 
 impl Recorded {
-    const fn counts(&self) -> bool {
+    pub(crate) const fn counts(&self) -> bool {
         !matches!(self, Self::Halted)
     }
 }
@@ -517,8 +562,14 @@ fn limit_that_ended(recorded: &Event) -> Option<OrchestrationError> {
 /// What differs between the history and the code: kind, name and correlation id; when strict, also
 /// everything else.
 fn mismatch(recorded: &Event, found: &Event, strict: bool) -> Option<(Step, Step)> {
-    let refused =
-        matches!((recorded, found), (Event::TaskRefused { .. }, Event::TaskScheduled { .. }));
+    let refused = matches!(
+        (recorded, found),
+        (Event::TaskRefused { .. }, Event::TaskScheduled { .. })
+            | (
+                Event::CallRefused { .. },
+                Event::ChildScheduled { .. } | Event::StartRequested { .. }
+            )
+    );
     if (recorded.kind() != found.kind() && !refused)
         || recorded.correlation() != found.correlation()
         || recorded.subject() != found.subject()

@@ -16,11 +16,12 @@ enum Open {
     Task,
     Timer,
     Wait,
+    Child,
 }
 
 /// Reads a history turn by turn, and refuses what no execution can have written: completions
 /// without a schedule, second completions, ids or times out of order, turns that are not one input
-/// and its outputs, keys that were carried over not at the beginning, a second cancel, an end by a
+/// and its outputs, what was carried over not at the beginning, a second cancel, an end by a
 /// cancel that nobody requested, steps of the code while it is suspended, anything behind the end.
 #[derive(Debug, Default)]
 pub(crate) struct WellFormed {
@@ -31,7 +32,10 @@ pub(crate) struct WellFormed {
     open: BTreeMap<CorrelationId, Open>,
     cancelled: bool,
     suspended: bool,
-    ended: bool,
+    has_origin: bool,
+    keys_carried: bool,
+    /// The turn of the end.
+    ended: Option<u64>,
 }
 
 impl WellFormed {
@@ -47,7 +51,11 @@ impl WellFormed {
             self.check_place(index, event)?;
             self.check_correlation(event)?;
             self.check_interrupt(event)?;
-            self.ended |= event.is_terminal();
+            self.has_origin |= matches!(event, Event::StartedBy { .. });
+            self.keys_carried |= matches!(event, Event::EventKeysCarried { .. });
+            if event.is_terminal() {
+                self.ended = Some(self.turns);
+            }
             self.position += 1;
         }
         self.turns += 1;
@@ -56,7 +64,14 @@ impl WellFormed {
 
     fn check_place(&self, index: usize, event: &Event) -> Result<(), MalformedHistory> {
         let is_start = matches!(event, Event::ExecutionStarted { .. });
-        if self.ended {
+        if let Event::MessagesDelivered { end, .. } = event {
+            // The only kind that can stand behind the end.
+            return match index == 0 && self.position > 0 && *end == self.ended {
+                true => Ok(()),
+                false => Err(self.malformed("a turn of its own that knows of the end", event)),
+            };
+        }
+        if self.ended.is_some() {
             Err(self.malformed("nothing behind the end", event))
         } else if (self.position == 0) != is_start {
             let expected = if is_start { "one start only" } else { "ExecutionStarted" };
@@ -66,6 +81,12 @@ impl WellFormed {
             Err(self.malformed(expected, event))
         } else if matches!(event, Event::EventKeysCarried { .. }) && self.turns != 1 {
             Err(self.malformed("keys that were carried over in the second turn only", event))
+        } else if matches!(event, Event::StartedBy { .. }) && self.position != 1 {
+            Err(self.malformed("an origin directly behind the start only", event))
+        } else if matches!(event, Event::OutboxCarried { .. })
+            && self.turns != 1 + u64::from(self.keys_carried)
+        {
+            Err(self.malformed("messages that were carried over at the beginning only", event))
         } else {
             Ok(())
         }
@@ -87,8 +108,8 @@ impl WellFormed {
                 let expected = if self.suspended { "no second suspension" } else { "a suspension" };
                 return Err(self.malformed(expected, event));
             }
-            // A limit that an input passes needs no code.
-            Event::ExecutionFailed { .. } => {}
+            // A limit that an input passes needs no code; nor does a cancel that reaches a child.
+            Event::ExecutionFailed { .. } | Event::ChildCancelRequested { .. } => {}
             event if self.suspended && !event.is_input() => {
                 return Err(self.malformed("no step while it is suspended", event));
             }
@@ -102,9 +123,15 @@ impl WellFormed {
             Event::TaskScheduled { id, .. } => self.opens(*id, Some(Open::Task), event),
             Event::TimerCreated { id, .. } => self.opens(*id, Some(Open::Timer), event),
             Event::ExternalSubscribed { id, .. } => self.opens(*id, Some(Open::Wait), event),
-            Event::TaskRefused { id, .. } | Event::SideEffectRecorded { id, .. } => {
-                self.opens(*id, None, event)
-            }
+            Event::ChildScheduled { id, .. } => self.opens(*id, Some(Open::Child), event),
+            Event::TaskRefused { id, .. }
+            | Event::SideEffectRecorded { id, .. }
+            | Event::StartRequested { id, .. }
+            | Event::CallRefused { id, .. }
+            | Event::EventSent { id, .. } => self.opens(*id, None, event),
+            Event::ChildCompleted { id, .. }
+            | Event::ChildFailed { id, .. }
+            | Event::ChildCancelRequested { id } => self.closes(*id, Open::Child, event),
             Event::TaskCompleted { id, .. }
             | Event::TaskFailed { id, .. }
             | Event::TaskCancelRequested { id } => self.closes(*id, Open::Task, event),
@@ -123,7 +150,9 @@ impl WellFormed {
         event: &Event,
     ) -> Result<(), MalformedHistory> {
         let is_timer = what == Some(Open::Timer);
-        let is_start_timer = is_timer && id == CorrelationId::START && self.position == 1;
+        let is_start_timer = is_timer
+            && id == CorrelationId::START
+            && self.position == 1 + u64::from(self.has_origin);
         let next = self.last_id + 1;
         if !is_start_timer && id.0 != next {
             return Err(self.malformed(&format!("the correlation id #{next}"), event));

@@ -1,6 +1,7 @@
 //! How an execution reacts to one input: the same live and at replay.
 
 use alloc::format;
+use alloc::vec;
 use core::mem;
 use core::task::{Context, Poll, Waker};
 
@@ -30,8 +31,10 @@ impl Machine {
                 let context = OrchestrationContext::new(self.shared.clone());
                 self.future = Some(self.code.run(context, input));
                 self.seed = seed;
+                let origin = self.origin.take();
                 let mut state = self.shared.lock();
                 state.random = SplitMix64::new(seed);
+                state.record_origin(origin);
                 match delay {
                     Some(delay) => {
                         let fire_at = state.now + delay;
@@ -75,6 +78,14 @@ impl Machine {
                 keys.iter().for_each(|key| known.remember(key));
                 Ok(())
             }
+            Event::ChildCompleted { id, output } => self.child_ended(id, Ok(output)),
+            Event::ChildFailed { id, error } => self.child_ended(id, Err(error)),
+            Event::MessagesDelivered { messages, .. } => {
+                self.messages_arrived(messages.into_iter().map(|id| (id, Ok(()))).collect())
+            }
+            Event::MessageRefused { message, why } => {
+                self.messages_arrived(vec![(message, Err(why))])
+            }
             Event::CancelRequested { reason } => self.cancel(reason),
             Event::ExecutionSuspended { .. } => self.suspend(),
             Event::ExecutionResumed => self.resume(),
@@ -87,7 +98,7 @@ impl Machine {
         }
     }
 
-    fn complete(&self, id: CorrelationId, output: DurableOutput, event: &'static str) {
+    pub(super) fn complete(&self, id: CorrelationId, output: DurableOutput, event: &'static str) {
         let mut state = self.shared.lock();
         let position = state.position;
         let Some(waker) = state.buffer.complete(id, position, output) else {
@@ -121,6 +132,9 @@ impl Machine {
                     return self.continue_as_new(orchestration, input);
                 }
                 Some(Halt::Diverged(nondeterminism)) => return Err(nondeterminism.into()),
+                Some(Halt::UnregisteredOrchestration(orchestration)) => {
+                    return Err(ApplyError::UnregisteredOrchestration { orchestration });
+                }
                 Some(Halt::Unregistered(activity)) => {
                     return Err(ApplyError::UnregisteredActivity { activity });
                 }
@@ -173,7 +187,10 @@ impl Machine {
     }
 
     /// The code has come to its end.
-    pub(super) fn finish(&mut self, result: Result<Payload, OrchestrationError>) -> Result<(), ApplyError> {
+    pub(super) fn finish(
+        &mut self,
+        result: Result<Payload, OrchestrationError>,
+    ) -> Result<(), ApplyError> {
         let event = match result {
             Ok(output) => Event::ExecutionCompleted { output },
             Err(error) => self.ended_by(error),
