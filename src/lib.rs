@@ -97,12 +97,14 @@ pub use reenact_actors::{
 };
 pub use reenact_core::{
     Action, ActivityCatalog, ActivityDefinition, ActivityError, ActivityErrorKind, ApplyError,
-    CatchPanic, Command, CorrelationId, DriveError, DurableFuture, DurableOutput, Event,
-    EventError, EventKey, Events, ExecutionId, Executor, ForeignWakeHook, History, HistoryEvent,
-    InstanceId, InvalidName, Machine, MachineConfig, MalformedHistory, Name, Nondeterminism,
-    Orchestration, OrchestrationCode, OrchestrationContext, OrchestrationError,
-    OrchestrationErrorKind, Outcome, Payload, PayloadError, Receipt, RecordedTurn, Refusal,
-    Rejected, ReplayError, Run, RunTurnError, Sealed, ShardId, Start, Step, Successor, TimedOut,
+    CatchPanic, ChildError, ChildOptions, Command, CorrelationId, DriveError, DurableFuture,
+    DurableOutput, Event, EventError, EventKey, Events, ExecutionId, Executor, ForeignWakeHook,
+    History, HistoryEvent, InstanceId, InvalidName, Machine, MachineConfig, MalformedHistory,
+    Message, MessageBody, MessageId, MessageKind, Name, Nondeterminism, NotTaken, Orchestration,
+    OrchestrationByName, OrchestrationCode, OrchestrationContext, OrchestrationError,
+    OrchestrationErrorKind, OrchestrationRefusal, OrchestrationWith, Origin, Outbox, Outcome,
+    ParentClose, Payload, PayloadError, Receipt, RecordedTurn, Refusal, Rejected, Relation,
+    ReplayError, Run, RunTurnError, Sealed, SendError, ShardId, Start, Step, Successor, TimedOut,
     Timestamp, Turn, Uuid, WhenAny, Winner, codec, limits, run_turn,
 };
 pub use reenact_macros::{activity, orchestration};

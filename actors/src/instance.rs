@@ -1,20 +1,22 @@
 //! The actor of one instance: owns its machine, and nothing else.
 
 mod activate;
+mod outbox;
 mod turns;
 
 use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use reenact_core::{InstanceId, Machine, Timestamp};
+use reenact_core::{InstanceId, Machine, MessageId, Timestamp};
 use reenact_providers::InstanceSummary;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{Error, ParkReason};
-use crate::message::{ExternalEvent, InstanceMessage, Internal, RuntimeMessage};
+use crate::message::{ExternalEvent, InstanceMessage, Internal, RuntimeMessage, Tell};
 use crate::persistence::Entry;
 use crate::run::Run;
 use crate::shard::ShardContext;
+use outbox::Closing;
 
 /// Applies commands to a machine, and hands the turns to the persistence actor. It never writes
 /// storage and never runs effects; it reads its log once, when it comes into memory.
@@ -52,7 +54,9 @@ enum Phase {
     /// Nothing has happened yet.
     Fresh,
     /// It goes on.
-    Live(Live),
+    Live(Box<Live>),
+    /// It has finished, and has yet to tell others.
+    Closing(Box<Closing>),
     /// There is no such instance.
     Absent,
     /// It has finished; the log says how.
@@ -67,6 +71,8 @@ struct Live {
     run: Run,
     /// Without the turns that are being made durable it would be behind; so it is kept here.
     summary: InstanceSummary,
+    /// Messages that have arrived, where it can wait that this is recorded.
+    arrived: Vec<MessageId>,
 }
 
 impl Actor for InstanceActor {
@@ -116,11 +122,11 @@ impl Actor for InstanceActor {
         state: &mut InstanceState,
     ) -> Result<(), ActorProcessingErr> {
         if let InstanceMessage::Runtime(RuntimeMessage(Internal::Start(start))) = message {
-            state.start(&myself, start);
+            state.start(&myself, start).await;
         } else if let Phase::Live(_) = state.phase {
             state.handle_live(&myself, message);
         } else {
-            state.handle_at_rest(message);
+            state.rest(&myself, message).await?;
         }
         if state.has_nothing_to_do() {
             // What is in the mailbox is still handled; what comes later finds another actor.
@@ -156,27 +162,62 @@ impl InstanceState {
                     drop(asked);
                 }
                 Internal::ForeignWake => self.park_if_misled(),
+                Internal::FromAnother(message) => self.told(*message),
+                Internal::Answered { message, taken } => self.answered(myself, message, taken),
+                Internal::SendAgain { message, tries } => self.send_again(message, tries),
                 // For a run that is over, or nothing to do but to be here.
                 Internal::CompleteTask { .. } | Internal::FireTimer { .. } => {}
-                Internal::Activate | Internal::Start(_) => {}
+                Internal::Activate | Internal::Start(_) | Internal::Settle => {}
             },
         }
     }
 
-    fn handle_at_rest(&mut self, message: InstanceMessage) {
+    /// A message for an instance that does not run.
+    async fn rest(
+        &mut self,
+        myself: &ActorRef<InstanceMessage>,
+        message: InstanceMessage,
+    ) -> Result<(), ActorProcessingErr> {
+        let parked = match &self.phase {
+            Phase::Parked { summary, .. } => summary.clone(),
+            _ => None,
+        };
+        let has_finished = matches!(self.phase, Phase::Finished | Phase::Closing(_));
+        match (parked, message) {
+            (_, InstanceMessage::Runtime(RuntimeMessage(Internal::FromAnother(message))))
+                if has_finished && matches!(message.tell, Tell::Event { .. }) =>
+            {
+                match message.tell {
+                    Tell::Event { key, .. } => self.raised_again(&key, message.reply).await,
+                    _ => Ok(()),
+                }
+            }
+            (Some(summary), InstanceMessage::Terminate { reason, reply }) => {
+                self.terminate_without_code(summary, reason, reply).await
+            }
+            (_, message) => {
+                self.handle_at_rest(myself, message);
+                Ok(())
+            }
+        }
+    }
+
+    fn handle_at_rest(&mut self, myself: &ActorRef<InstanceMessage>, message: InstanceMessage) {
         let instance = self.instance.clone();
         match (&self.phase, message) {
-            (
-                Phase::Parked { summary: Some(summary), .. },
-                InstanceMessage::Terminate { reason, reply },
-            ) => {
-                let summary = summary.clone();
-                self.terminate_without_code(summary, reason, reply);
-            }
+            (Phase::Closing(_), InstanceMessage::Runtime(RuntimeMessage(message))) => match message
+            {
+                Internal::Answered { message, taken } => self.answered(myself, message, taken),
+                Internal::SendAgain { message, tries } => self.send_again(message, tries),
+                Internal::Settle => self.settle(),
+                other => self.refuse(other.into(), Error::Finished { instance }),
+            },
             (Phase::Parked { reason, .. }, message) => {
                 self.refuse(message, Error::Parked { instance, reason: reason.clone() });
             }
-            (Phase::Finished, message) => self.refuse(message, Error::Finished { instance }),
+            (Phase::Finished | Phase::Closing(_), message) => {
+                self.refuse(message, Error::Finished { instance });
+            }
             (_, message) => self.refuse(message, Error::NotFound { instance }),
         }
     }
@@ -196,13 +237,19 @@ impl InstanceState {
         match &self.phase {
             Phase::Fresh => false,
             Phase::Live(live) => live.machine.outcome().is_some(),
+            Phase::Closing(closing) => closing.is_through(),
             Phase::Absent | Phase::Finished | Phase::Parked { .. } => true,
         }
     }
 
-    fn passivate_if_idle(&self, myself: &ActorRef<InstanceMessage>, then: Timestamp) {
-        let Phase::Live(live) = &self.phase else { return };
-        if self.last_used <= then && !live.machine.has_open_tasks() {
+    fn passivate_if_idle(&mut self, myself: &ActorRef<InstanceMessage>, then: Timestamp) {
+        let Phase::Live(live) = &mut self.phase else { return };
+        if self.last_used <= then && !live.machine.has_open_tasks() && live.has_told_all() {
+            let messages = std::mem::take(&mut live.arrived);
+            if !messages.is_empty() {
+                // Otherwise it would be woken for them after a crash, again and again.
+                self.apply(reenact_core::Command::ConfirmDelivery { messages }, None);
+            }
             // What comes from now on brings it back, behind what is handled before the end. An
             // actor that is draining already needs no second word.
             let _ = myself.drain();

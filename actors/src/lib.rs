@@ -34,6 +34,7 @@ mod error;
 mod host;
 mod instance;
 mod log;
+mod mail;
 mod message;
 mod options;
 mod panic;

@@ -3,7 +3,8 @@
 use std::future::Future;
 
 use reenact_core::{
-    InstanceId, Machine, MachineConfig, OrchestrationCode, RecordedTurn, ReplayError, codec,
+    Event, InstanceId, Machine, MachineConfig, OrchestrationCode, Origin, RecordedTurn,
+    ReplayError, codec,
 };
 use reenact_providers::{
     HistoryStore, InstanceFilter, InstancePage, InstanceSummary, PageRequest, ProviderError,
@@ -58,8 +59,23 @@ impl Log<'_> {
         Ok(history.and_then(|history| replay(code, of, config, history.into_iter().take(turns))))
     }
 
+    /// Who started an instance, if another one did. The instance is there.
+    pub(crate) async fn origin(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Option<Origin>, ProviderError> {
+        let unknown = || ProviderError::NotFound { instance: instance.clone() };
+        let of = self.summary(instance).await?.ok_or_else(unknown)?;
+        let first = self.patiently(|| self.store.read(instance, of.execution, 0, 1)).await?;
+        let first = first.turns.first().and_then(|turn| codec::decode_turn(&turn.bytes).ok());
+        Ok(first.and_then(|turn| match turn.events.get(1) {
+            Some(Event::StartedBy { origin }) => Some((**origin).clone()),
+            _ => None,
+        }))
+    }
+
     /// The whole log of an execution; or why it cannot be read, where that is for people to mend.
-    async fn history(
+    pub(crate) async fn history(
         &self,
         of: &InstanceSummary,
     ) -> Result<Result<Vec<RecordedTurn>, ParkReason>, ProviderError> {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ractor::{ActorRef, RpcReplyPort};
 use reenact_core::{
-    ActivityError, CorrelationId, EventKey, InstanceId, Name, Payload, Receipt, Start, Timestamp,
+    ActivityError, ChildError, CorrelationId, EventKey, InstanceId, MessageId, Name, NotTaken,
+    Payload, Receipt, Start, Timestamp,
 };
 use reenact_providers::ProviderError;
 use serde::Serialize;
@@ -30,6 +31,11 @@ impl Reply {
         permit: OwnedSemaphorePermit,
     ) -> Self {
         Self { port: port.into(), permit: Some(permit) }
+    }
+
+    /// To the sender of a message that is no client, and takes no place of one.
+    pub(crate) fn to_instance(port: oneshot::Sender<Result<()>>) -> Self {
+        Self { port: port.into(), permit: None }
     }
 
     /// To say yes, once it is durable.
@@ -175,6 +181,38 @@ pub(crate) enum Internal {
     PassivateIfIdleSince(Timestamp, Asked),
     /// Something woke the code from outside a turn.
     ForeignWake,
+    /// Another instance tells this one something.
+    FromAnother(Box<FromAnother>),
+    /// What this one has told another has arrived, or never will.
+    Answered {
+        message: MessageId,
+        taken: Result<(), NotTaken>,
+    },
+    /// Try to tell another something again.
+    SendAgain {
+        message: MessageId,
+        tries: u32,
+    },
+    /// Record what has arrived.
+    Settle,
+}
+
+/// What another instance tells this one.
+#[derive(Debug)]
+pub(crate) struct FromAnother {
+    pub(crate) from: InstanceId,
+    pub(crate) tell: Tell,
+    pub(crate) reply: Reply,
+}
+
+#[derive(Debug)]
+pub(crate) enum Tell {
+    /// Something has happened.
+    Event { name: Name, data: Payload, key: EventKey },
+    /// To a child: end.
+    Cancel { call: MessageId, reason: String },
+    /// To a parent: how a child has ended.
+    Result { lineage: u64, id: CorrelationId, result: Result<Payload, Box<ChildError>> },
 }
 
 /// Held by a question that is under way.
@@ -187,8 +225,11 @@ pub(crate) struct StartMessage {
     pub(crate) start: Start,
     /// The id is the caller's own, and may be taken.
     pub(crate) own_id: bool,
-    /// A place among the instances in memory; given back when the actor goes.
-    pub(crate) slot: OwnedSemaphorePermit,
+    /// A place among the instances in memory; given back when the actor goes. None for one that
+    /// another instance starts: nothing waits for a place then.
+    pub(crate) slot: Option<OwnedSemaphorePermit>,
+    /// Raised with the start, or on the instance that is there.
+    pub(crate) event: Option<ExternalEvent>,
     pub(crate) reply: Reply,
 }
 
@@ -199,9 +240,12 @@ impl From<Internal> for InstanceMessage {
 }
 
 impl InstanceMessage {
-    /// Whether it begins an instance.
+    /// Whether it begins an instance, and is of no use to one that is there.
     pub(crate) fn is_start(&self) -> bool {
-        matches!(self, Self::Runtime(RuntimeMessage(Internal::Start(_))))
+        matches!(
+            self,
+            Self::Runtime(RuntimeMessage(Internal::Start(start))) if start.event.is_none()
+        )
     }
 
     /// What an actor begins with that is spawned for it.
@@ -213,9 +257,14 @@ impl InstanceMessage {
         }
     }
 
-    /// Whether it ends an instance without asking its code.
-    pub(crate) fn is_terminate(&self) -> bool {
-        matches!(self, Self::Terminate { .. })
+    /// Whether an instance that is parked has an answer: a termination, which does not ask its code,
+    /// and a start by the one that has started it.
+    pub(crate) fn is_for_parked(&self) -> bool {
+        match self {
+            Self::Terminate { .. } => true,
+            Self::Runtime(RuntimeMessage(Internal::Start(start))) => start.start.origin.is_some(),
+            _ => false,
+        }
     }
 
     /// Whoever waits for an answer.
@@ -223,6 +272,7 @@ impl InstanceMessage {
         match self {
             Self::RaiseEvent { reply, .. } | Self::Terminate { reply, .. } => reply,
             Self::Runtime(RuntimeMessage(Internal::Start(start))) => Some(start.reply),
+            Self::Runtime(RuntimeMessage(Internal::FromAnother(message))) => Some(message.reply),
             Self::Runtime(_) => None,
         }
     }

@@ -87,8 +87,8 @@ pub(crate) struct PendingTurn {
     pub(crate) record: Option<TurnRecord>,
     pub(crate) actions: Sealed<Vec<Action>>,
     pub(crate) answer: Option<Answer>,
-    /// The turns in which the next execution begins, when this one continues as new: never in another
-    /// append.
+    /// The turns that are never in another append: those in which the next execution begins, when this
+    /// one continues as new; the event that comes with a start.
     pub(crate) successor: Vec<PendingTurn>,
 }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use reenact_core::{
     ActivityCatalog, InvalidName, Name, Orchestration, OrchestrationCode, OrchestrationContext,
-    OrchestrationError, Payload, Refusal,
+    OrchestrationError, OrchestrationRefusal, Payload, Refusal,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -118,5 +118,15 @@ impl ActivityCatalog for Registry {
     fn check(&self, name: &Name, input: Option<&Payload>) -> Result<(), Refusal> {
         let code = self.activities.get(name).ok_or(Refusal::Unregistered)?;
         input.map_or(Ok(()), |input| code.check(input)).map_err(Refusal::InvalidInput)
+    }
+
+    fn check_orchestration(
+        &self,
+        name: &Name,
+        input: Option<&Payload>,
+    ) -> Result<(), OrchestrationRefusal> {
+        let code = self.orchestrations.get(name).ok_or(OrchestrationRefusal::Unregistered)?;
+        let checked = input.map_or(Ok(()), |input| code.check_input(input));
+        checked.map_err(OrchestrationRefusal::InvalidInput)
     }
 }

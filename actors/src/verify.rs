@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use reenact_core::{Action, InstanceId, Machine, MachineConfig, Name};
+use reenact_core::{Action, InstanceId, Machine, MachineConfig, Message, MessageBody, Name};
 use reenact_providers::{
     InstanceFilter, InstanceState, InstanceSummary, PageRequest, Provider, ProviderError,
 };
@@ -22,7 +22,9 @@ pub struct Unfit {
     /// Its orchestration.
     pub name: Name,
     /// Why. [`ParkReason::UnknownActivity`] also stands for one that is scheduled already: a host
-    /// without it would not park the instance, but let the call fail.
+    /// without it would not park the instance, but let the call fail. So does
+    /// [`ParkReason::UnknownOrchestration`] for a child that has yet to be started; one that runs is
+    /// looked at by itself.
     pub reason: ParkReason,
 }
 
@@ -118,6 +120,11 @@ impl Check<'_> {
         let mut unknown = open.filter_map(|action| match action {
             Action::CallActivity { name, .. } if self.registry.activity(&name).is_none() => {
                 Some(ParkReason::UnknownActivity { name })
+            }
+            Action::Send(Message { body: MessageBody::Start { name, .. }, .. })
+                if self.registry.orchestration(&name).is_none() =>
+            {
+                Some(ParkReason::UnknownOrchestration { name })
             }
             _ => None,
         });

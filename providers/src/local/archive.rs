@@ -154,10 +154,15 @@ impl Archive for SqliteArchive {
 
     fn to_wake(&self, shard: ShardId) -> Result<Vec<InstanceSummary>, ProviderError> {
         self.reading(&self.lists, |connection| {
+            // Two indexes, so that it is two questions. Older archives do not have `telling`, and are
+            // read from end to end for the second.
             let sql = format!(
-                "SELECT {} FROM instances INDEXED BY waking
-                 WHERE shard = ? AND state = 0 AND wake_at IS NOT NULL",
-                row::COLUMNS
+                "SELECT {columns} FROM instances INDEXED BY waking
+                 WHERE shard = ?1 AND state = 0 AND wake_at IS NOT NULL
+                 UNION ALL
+                 SELECT {columns} FROM instances
+                 WHERE shard = ?1 AND state <> 0 AND wake_at IS NOT NULL",
+                columns = row::COLUMNS
             );
             row::summaries(connection, &sql, [i64::from(shard.0)])
         })

@@ -446,11 +446,18 @@ pub(crate) fn a_list_by_time_is_ordered_by_id_however_many_there_are(archive: &i
     }
 }
 
-/// As long as it is unfinished and has a time for it.
+/// Finished or not, as long as it has a time for it.
 pub(crate) fn what_must_wake_is_known_by_shard(archive: &impl Archive) {
     let waking = |name: &str| InstanceSummary { wake_at: Some(at(5)), ..summary(name) };
-    let over = InstanceSummary { state: InstanceState::Failed, ..waking("over") };
-    let changes = vec![new(waking("a")), new(summary("never")), new(over), new(waking("b"))];
+    let over = InstanceSummary { state: InstanceState::Failed, ..summary("over") };
+    let tells = InstanceSummary { state: InstanceState::Failed, ..waking("tells") };
+    let changes = vec![
+        new(waking("a")),
+        new(summary("never")),
+        new(over),
+        new(tells.clone()),
+        new(waking("b")),
+    ];
     absorb(archive, 1, changes).unwrap();
     let (instance, change) = new(waking("elsewhere"));
     let part = Part { shard: ShardId(1), end: end(1), changes: vec![(&instance, &change)] };
@@ -461,12 +468,12 @@ pub(crate) fn what_must_wake_is_known_by_shard(archive: &impl Archive) {
         found.sort_by(|a, b| a.instance.cmp(&b.instance));
         found
     };
-    assert_eq!(to_wake(SHARD), [waking("a"), waking("b")]);
+    assert_eq!(to_wake(SHARD), [waking("a"), waking("b"), tells.clone()]);
     assert_eq!(to_wake(ShardId(1)), [waking("elsewhere")]);
     assert_eq!(to_wake(ShardId(0)), []);
 
     grow(archive, grown("a", run("a", 1, 1..2))).unwrap();
-    assert_eq!(to_wake(SHARD), [waking("b")], "it waits for nothing but messages now");
+    assert_eq!(to_wake(SHARD), [waking("b"), tells], "it waits for nothing but messages now");
 }
 
 /// And none of them sees half of a part.
