@@ -1,4 +1,5 @@
-//! A saga: several bookings, and when one fails, those before it are undone.
+//! A saga: several bookings, which are undone when a later one fails, or when somebody cancels the
+//! trip before it is confirmed.
 //!
 //!     cargo run --example saga
 
@@ -28,8 +29,8 @@ async fn book(_ctx: ActivityContext, what: String) -> Result<(), ActivityError> 
 
 /// Undoing what is not there changes nothing either.
 #[activity]
-async fn cancel(_ctx: ActivityContext, what: String) -> Result<(), ActivityError> {
-    println!("cancelled  {what}");
+async fn undo(_ctx: ActivityContext, what: String) -> Result<(), ActivityError> {
+    println!("undone     {what}");
     booked().remove(&what);
     Ok(())
 }
@@ -37,16 +38,32 @@ async fn cancel(_ctx: ActivityContext, what: String) -> Result<(), ActivityError
 #[orchestration]
 async fn trip(ctx: OrchestrationContext, wishes: Vec<String>) -> Result<usize, OrchestrationError> {
     let mut done = Vec::new();
-    for wish in wishes {
-        if let Err(why) = ctx.call_activity(book, wish.clone()).await {
-            // The compensation, last booking first. A crash in the middle of it loses nothing.
-            for wish in done.into_iter().rev() {
-                ctx.call_activity(cancel, wish).await?;
-            }
-            return Err(why.into());
+    let confirmed = book_all(&ctx, wishes, &mut done).await;
+    if confirmed.is_err() {
+        // The compensation, last booking first. A crash in the middle of it loses nothing, and behind
+        // the shield a cancel does not touch it.
+        let shielded = ctx.shielded();
+        for wish in done.into_iter().rev() {
+            shielded.call_activity(undo, wish).await?;
         }
+    }
+    confirmed
+}
+
+/// Ends with an error when a booking fails, and when a cancel comes before the trip is confirmed.
+async fn book_all(
+    ctx: &OrchestrationContext,
+    wishes: Vec<String>,
+    done: &mut Vec<String>,
+) -> Result<usize, OrchestrationError> {
+    for wish in wishes {
+        ctx.check_cancelled()?;
+        // Not cut in the middle: whether it was booked would not be known.
+        ctx.shielded().call_activity(book, wish.clone()).await?;
         done.push(wish);
     }
+    ctx.set_status("booked");
+    ctx.wait_external::<()>("Confirm").await?;
     Ok(done.len())
 }
 
@@ -60,7 +77,7 @@ async fn main() -> reenact::Result<()> {
         .provider(InMemory::new())
         .orchestration(trip)
         .activity(book)
-        .activity(cancel)
+        .activity(undo)
         .start()
         .await?;
 
@@ -75,9 +92,22 @@ async fn main() -> reenact::Result<()> {
     assert!(booked().is_empty(), "everything was undone");
 
     let working = wishes(["flight to Rome", "hotel in Rome", "car in Rome"]);
-    assert_eq!(host.run_to_completion("working", trip, working).await?, 3);
+    let working = host.start_new(trip, working).await?;
+    working.raise_event("Confirm", ()).await?;
+    assert_eq!(working.result().await?, 3);
     assert_eq!(booked().len(), 3);
 
-    println!("one trip undone, one trip booked");
+    let doubtful = wishes(["flight to Bern", "hotel in Bern", "car in Bern"]);
+    let doubtful = host.start_new(trip, doubtful).await?;
+    doubtful.wait_for_status(|status| status.custom_status.is_some()).await?;
+    assert_eq!(booked().len(), 6);
+    doubtful.cancel("they stay at home").await?;
+    match doubtful.result().await {
+        Err(reenact::Error::Cancelled { reason, .. }) => assert_eq!(reason, "they stay at home"),
+        other => panic!("the trip to Bern should have been cancelled: {other:?}"),
+    }
+    assert_eq!(booked().len(), 3, "Rome is still booked");
+
+    println!("one trip failed, one was booked, one was cancelled");
     host.shutdown().await
 }

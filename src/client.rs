@@ -156,6 +156,54 @@ impl Client {
         self.runtime.count(filter).await
     }
 
+    /// Asks an instance to end. Its code is told at its current awaits, by errors and tokens; what it
+    /// does about that is its own affair: see
+    /// [`OrchestrationContext::shielded`](reenact_core::OrchestrationContext::shielded). Running
+    /// activities are told as well, and have
+    /// [a time of grace](reenact_actors::HostOptions::cancellation_grace). Durable when it returns: the
+    /// cancel survives every crash, and reaches every later execution of the instance. The code may
+    /// not have ended then; [`InstanceHandle::result`] waits for that.
+    ///
+    /// One whose code has not begun (its start has a delay) ends at once. A suspended one takes it when
+    /// it is resumed. A second cancel changes nothing: the first reason counts.
+    ///
+    /// A reason over [`MAX_MESSAGE_BYTES`](reenact_core::limits::MAX_MESSAGE_BYTES) is cut.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Finished`], [`Error::Parked`], [`Error::Busy`],
+    /// [`Error::ShuttingDown`]: nothing was stored. [`Error::Interrupted`], [`Error::Store`]: whether
+    /// it counted may not be known; cancel again.
+    pub async fn cancel(&self, id: &InstanceId, reason: &str) -> Result<()> {
+        self.runtime.cancel(id, reason).await
+    }
+
+    /// Stops the code of an instance until it is [resumed](Self::resume). Durable when it returns.
+    ///
+    /// What is under way goes on. Results, timers, events and a cancel are recorded meanwhile, and
+    /// wait; events are acknowledged as ever. Time limits go on as well. It can be terminated. Its state
+    /// is [`InstanceState::Suspended`](reenact_providers::InstanceState::Suspended); the reason is in
+    /// its history. One that is suspended already stays so, with the first reason.
+    ///
+    /// A reason over [`MAX_MESSAGE_BYTES`](reenact_core::limits::MAX_MESSAGE_BYTES) is cut.
+    ///
+    /// # Errors
+    /// As [`Client::cancel`].
+    pub async fn suspend(&self, id: &InstanceId, reason: &str) -> Result<()> {
+        self.runtime.suspend(id, reason).await
+    }
+
+    /// Lets the code of an instance go on that was [suspended](Self::suspend). Durable when it
+    /// returns. One that is not suspended is as it was.
+    ///
+    /// One that is parked is tried again, with the code of this host: its history is replayed, and
+    /// where the code fits by now, it goes on.
+    ///
+    /// # Errors
+    /// As [`Client::cancel`]; [`Error::Parked`] when it still cannot go on, with the reason.
+    pub async fn resume(&self, id: &InstanceId) -> Result<()> {
+        self.runtime.resume(id).await
+    }
+
     /// Ends an instance without asking its code: no compensation runs. Running activities are told
     /// that nobody waits for them. Durable when it returns.
     ///

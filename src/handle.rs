@@ -92,6 +92,30 @@ impl<T> InstanceHandle<T> {
         self.client.terminate(&self.id, reason).await
     }
 
+    /// Asks the instance to end; see [`Client::cancel`].
+    ///
+    /// # Errors
+    /// As [`Client::cancel`].
+    pub async fn cancel(&self, reason: &str) -> Result<()> {
+        self.client.cancel(&self.id, reason).await
+    }
+
+    /// Stops the instance's code until it is resumed; see [`Client::suspend`].
+    ///
+    /// # Errors
+    /// As [`Client::suspend`].
+    pub async fn suspend(&self, reason: &str) -> Result<()> {
+        self.client.suspend(&self.id, reason).await
+    }
+
+    /// Lets the instance's code go on; see [`Client::resume`].
+    ///
+    /// # Errors
+    /// As [`Client::resume`].
+    pub async fn resume(&self) -> Result<()> {
+        self.client.resume(&self.id).await
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }
@@ -104,6 +128,7 @@ impl<T: DeserializeOwned> InstanceHandle<T> {
     /// # Errors
     /// - [`Error::Failed`]: the orchestration returned an error, panicked, or passed a limit.
     /// - [`Error::Terminated`]: somebody terminated it.
+    /// - [`Error::Cancelled`]: somebody cancelled it, and its code ended for that.
     /// - [`Error::Parked`]: it cannot go on as it is; also when that happens while this waits.
     /// - [`Error::InvalidPayload`]: the result is not a `T`.
     /// - [`Error::NotFound`], [`Error::ShuttingDown`], [`Error::Store`], [`Error::Unreadable`].
@@ -116,6 +141,7 @@ impl<T: DeserializeOwned> InstanceHandle<T> {
             }),
             Outcome::Failed(source) => Err(Error::Failed { instance, source }),
             Outcome::Terminated { reason } => Err(Error::Terminated { instance, reason }),
+            Outcome::Cancelled { reason } => Err(Error::Cancelled { instance, reason }),
             other => Err(Error::Unreadable { instance, reason: format!("it ended as {other:?}") }),
         }
     }

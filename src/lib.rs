@@ -68,8 +68,10 @@
 //! | writing the code | [`orchestration`], [`activity`], [`OrchestrationContext`], [`ActivityContext`] |
 //! | running it | [`Host`], [`HostBuilder`], [`HostOptions`], [`Local`], [`LocalOptions`] |
 //! | talking to instances | [`Client`], [`InstanceHandle`], [`InstanceStatus`], [`InstanceFilter`] |
+//! | stopping them for a while | [`Client::suspend`], [`Client::resume`] |
 //! | what people see of them | [`set_status`](OrchestrationContext::set_status), [`wait_for_status`](Client::wait_for_status) |
 //! | races and fan-outs | [`DurableFuture`], [`when_any`](OrchestrationContext::when_any), [`when_all`](OrchestrationContext::when_all), [`timeout`](OrchestrationContext::timeout) |
+//! | being asked to end | [`Client::cancel`], [`shielded`](OrchestrationContext::shielded), [`check_cancelled`](OrchestrationContext::check_cancelled), [`cancelled`](OrchestrationContext::cancelled) |
 //! | events, one after the other | [`wait_external`](OrchestrationContext::wait_external), [`events`](OrchestrationContext::events) |
 //! | before a new binary takes over | [`verify_histories`](HostBuilder::verify_histories), [`Unfit`] |
 //! | failures | [`ActivityError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
@@ -97,15 +99,15 @@ pub use reenact_actors::{
 };
 pub use reenact_core::{
     Action, ActivityCatalog, ActivityDefinition, ActivityError, ActivityErrorKind, ApplyError,
-    CatchPanic, ChildError, ChildOptions, Command, CorrelationId, DriveError, DurableFuture,
-    DurableOutput, Event, EventError, EventKey, Events, ExecutionId, Executor, ForeignWakeHook,
-    History, HistoryEvent, InstanceId, InvalidName, Machine, MachineConfig, MalformedHistory,
-    Message, MessageBody, MessageId, MessageKind, Name, Nondeterminism, NotTaken, Orchestration,
-    OrchestrationByName, OrchestrationCode, OrchestrationContext, OrchestrationError,
-    OrchestrationErrorKind, OrchestrationRefusal, OrchestrationWith, Origin, Outbox, Outcome,
-    ParentClose, Payload, PayloadError, Receipt, RecordedTurn, Refusal, Rejected, Relation,
-    ReplayError, Run, RunTurnError, Sealed, SendError, ShardId, Start, Step, Successor, TimedOut,
-    Timestamp, Turn, Uuid, WhenAny, Winner, codec, limits, run_turn,
+    Cancelled, CatchPanic, ChildError, ChildOptions, Command, CorrelationId, DriveError,
+    DurableFuture, DurableOutput, Event, EventError, EventKey, Events, ExecutionId, Executor,
+    ForeignWakeHook, History, HistoryEvent, InstanceId, InvalidName, Machine, MachineConfig,
+    MalformedHistory, Message, MessageBody, MessageId, MessageKind, Name, Nondeterminism, NotTaken,
+    Orchestration, OrchestrationByName, OrchestrationCode, OrchestrationContext,
+    OrchestrationError, OrchestrationErrorKind, OrchestrationRefusal, OrchestrationWith, Origin,
+    Outbox, Outcome, ParentClose, Payload, PayloadError, Receipt, RecordedTurn, Refusal, Rejected,
+    Relation, ReplayError, Run, RunTurnError, Sealed, SendError, ShardId, Start, Step, Successor,
+    TimedOut, Timestamp, Turn, Uuid, WhenAny, Winner, codec, limits, run_turn,
 };
 pub use reenact_macros::{activity, orchestration};
 pub use reenact_providers as providers;

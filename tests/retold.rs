@@ -11,7 +11,7 @@ mod retold;
 use kit::HOUR;
 use reenact::prelude::*;
 
-use retold::Step::{Complete, Pass, Raise};
+use retold::Step::{Cancel, Complete, Pass, Raise, Resume, Suspend};
 use retold::{Scenario, WORK};
 
 fn work(ctx: &OrchestrationContext, input: u64) -> DurableFuture<Result<u64, ActivityError>> {
@@ -137,4 +137,67 @@ async fn statuses_that_are_set_between_steps() {
     let set = told.events().iter().filter(|event| *event == "StatusSet").count();
     assert_eq!(set, 3);
     told.output::<()>();
+}
+
+#[tokio::test]
+async fn a_saga_that_is_cancelled_and_undoes_what_it_did() {
+    let code = |ctx: OrchestrationContext| async move {
+        let booked = work(&ctx, 1).await?;
+        let paid = async {
+            ctx.timer(HOUR).await;
+            ctx.check_cancelled()?;
+            ctx.wait_external::<u64>("Paid").await.map_err(OrchestrationError::from)
+        };
+        let paid = paid.await;
+        if paid.is_err() {
+            let shielded = ctx.shielded();
+            shielded.timer(HOUR).await;
+            work(&shielded, booked).await?;
+        }
+        paid
+    };
+    // During the timer, and during the wait.
+    let early = [Complete(1), Cancel("no stock"), Pass(HOUR), Complete(4)];
+    let told = Scenario::new(code, early).is_the_same_from_every_turn().await;
+    assert_eq!(told.cancelled(), "no stock");
+
+    let late = [Complete(1), Pass(HOUR), Cancel("no stock"), Pass(HOUR), Complete(5)];
+    let told = Scenario::new(code, late).is_the_same_from_every_turn().await;
+    assert_eq!(told.cancelled(), "no stock");
+
+    let never = [Complete(1), Pass(HOUR), Raise("Paid", 7)];
+    let told = Scenario::new(code, never).is_the_same_from_every_turn().await;
+    assert_eq!(told.output::<u64>(), 7);
+}
+
+#[tokio::test]
+async fn a_suspension_during_which_everything_comes() {
+    let code = |ctx: OrchestrationContext| async move {
+        let first = ctx.timeout(HOUR, ctx.wait_external::<u64>("Go")).await.is_ok();
+        Ok((first, work(&ctx, 1).await?))
+    };
+    // #1 is the wait, #2 the time limit, #3 the work.
+    let in_time = [Suspend("audit"), Raise("Go", 5), Pass(HOUR), Resume, Complete(3)];
+    let told = Scenario::new(code, in_time).is_the_same_from_every_turn().await;
+    assert_eq!(told.output::<(bool, u64)>(), (true, 10));
+
+    let late = [Suspend("audit"), Pass(HOUR), Raise("Go", 5), Resume, Suspend("again")];
+    let late = [&late[..], &[Complete(3), Resume]].concat();
+    let told = Scenario::new(code, late).is_the_same_from_every_turn().await;
+    assert_eq!(told.output::<(bool, u64)>(), (false, 10));
+}
+
+#[tokio::test]
+async fn a_cancel_during_a_suspension() {
+    let code = |ctx: OrchestrationContext| async move {
+        let cut = work(&ctx, 1).await;
+        work(&ctx.shielded(), 2).await?;
+        Ok(cut?)
+    };
+    let steps = [Suspend("audit"), Cancel("fraud"), Resume, Complete(2)];
+    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    assert_eq!(told.cancelled(), "fraud");
+    let steps = [Suspend("audit"), Complete(1), Cancel("fraud"), Resume, Complete(2)];
+    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    assert_eq!(told.output::<u64>(), 10);
 }

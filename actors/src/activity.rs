@@ -4,14 +4,15 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 
 use futures_util::task::AtomicWaker;
 use reenact_core::{
     ActivityDefinition, ActivityError, ActivityErrorKind, CorrelationId, InstanceId, InvalidName,
-    Name, Payload, PayloadError,
+    Name, Payload, PayloadError, Timestamp,
 };
+use reenact_providers::TimerScheduler;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
@@ -53,6 +54,8 @@ pub(crate) struct ActivityCall {
 struct Cancellation {
     requested: AtomicBool,
     changed: Notify,
+    /// When it is cut off that was cancelled, in microseconds; 0 when that is not known.
+    grace_ends: AtomicU64,
     cut_off: AtomicBool,
     /// Of the task that runs the activity.
     task: AtomicWaker,
@@ -86,7 +89,9 @@ impl ActivityContext {
     }
 
     /// Whether nobody waits for the result any more: the orchestration dropped the future, the
-    /// instance ended, or the host's shutdown deadline has passed.
+    /// instance was cancelled or has ended, or the host's shutdown deadline has passed. Clean up and
+    /// return then: after [`HostOptions::cancellation_grace`](crate::HostOptions::cancellation_grace)
+    /// the activity is dropped.
     pub fn is_cancelled(&self) -> bool {
         self.call.cancellation.requested.load(Ordering::Acquire)
     }
@@ -114,11 +119,16 @@ impl ActivityContext {
         self.call.cancellation.task.wake();
     }
 
-    /// Runs a future to its end; `None` when it was cut off.
-    pub(crate) async fn until_cut_off<F: Future>(&self, future: F) -> Option<F::Output> {
+    /// Runs a future to its end; `None` when it was cut off, or its grace is over.
+    pub(crate) async fn until_cut_off<F: Future>(
+        &self,
+        future: F,
+        clock: &Arc<dyn TimerScheduler>,
+    ) -> Option<F::Output> {
         let cancellation = &self.call.cancellation;
         let is_cut_off = || cancellation.cut_off.load(Ordering::Acquire);
         let mut future = pin!(future);
+        let mut grace = None;
         poll_fn(|cx| {
             if is_cut_off() {
                 return Poll::Ready(None);
@@ -128,14 +138,41 @@ impl ActivityContext {
             }
             // Enlisted before the last look, so that no change is missed in between.
             cancellation.task.register(cx.waker());
+            if let Some(end) = cancellation.grace_ends() {
+                let grace = grace.get_or_insert_with(|| {
+                    let clock = clock.clone();
+                    Box::pin(async move { clock.sleep_until(end).await })
+                });
+                if grace.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+            }
             if is_cut_off() { Poll::Ready(None) } else { Poll::Pending }
         })
         .await
     }
 
-    pub(crate) fn cancel(&self) {
+    /// Says that nobody waits any more, and drops the activity at its next await from then on. The
+    /// first time counts.
+    pub(crate) fn cancel_until(&self, end: Timestamp) {
+        let ends = &self.call.cancellation.grace_ends;
+        // The epoch is over in any case.
+        let end = end.as_micros().max(1);
+        let _ = ends.compare_exchange(0, end, Ordering::AcqRel, Ordering::Acquire);
+        self.cancel();
+        self.call.cancellation.task.wake();
+    }
+
+    fn cancel(&self) {
         self.call.cancellation.requested.store(true, Ordering::Release);
         self.call.cancellation.changed.notify_waiters();
+    }
+}
+
+impl Cancellation {
+    fn grace_ends(&self) -> Option<Timestamp> {
+        let end = self.grace_ends.load(Ordering::Acquire);
+        (end > 0).then(|| Timestamp::from_micros(end))
     }
 }
 
@@ -198,7 +235,9 @@ fn invalid(kind: ActivityErrorKind) -> impl Fn(PayloadError) -> ActivityError {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+    use std::time::Duration;
 
+    use reenact_providers::ManualClock;
     use tokio_test::task::spawn;
     use tokio_test::{assert_pending, assert_ready, assert_ready_eq};
 
@@ -243,11 +282,27 @@ mod tests {
     #[test]
     fn what_is_cut_off_is_woken_and_ends_without_an_output() {
         let context = context();
-        let mut running = spawn(context.until_cut_off(pending::<()>()));
+        let clock: Arc<dyn TimerScheduler> = Arc::new(ManualClock::default());
+        let mut running = spawn(context.until_cut_off(pending::<()>(), &clock));
         assert_pending!(running.poll());
         context.cut_off();
         assert!(running.is_woken());
         assert_ready_eq!(running.poll(), None);
         assert!(context.is_cancelled());
+    }
+
+    #[test]
+    fn what_is_cancelled_ends_without_an_output_when_its_grace_is_over() {
+        let (context, manual) = (context(), ManualClock::default());
+        let clock: Arc<dyn TimerScheduler> = Arc::new(manual.clone());
+        let mut running = spawn(context.until_cut_off(pending::<()>(), &clock));
+        assert_pending!(running.poll());
+        context.cancel_until(manual.now() + Duration::from_secs(10));
+        assert!(running.is_woken());
+        assert_pending!(running.poll());
+        // The first time counts.
+        context.cancel_until(manual.now() + Duration::from_secs(20));
+        manual.advance(Duration::from_secs(10));
+        assert_ready_eq!(running.poll(), None);
     }
 }

@@ -86,7 +86,7 @@ pub enum Error {
         event: Name,
     },
     /// The instance is parked: its log is kept, and it goes on once the cause is gone and a host
-    /// starts again. It can be terminated.
+    /// starts again, or it is resumed. It can be terminated.
     #[error("instance `{instance}` is parked: {reason}")]
     Parked {
         /// Its id.
@@ -113,6 +113,14 @@ pub enum Error {
     /// Somebody terminated the instance.
     #[error("instance `{instance}` was terminated: {reason}")]
     Terminated {
+        /// Its id.
+        instance: InstanceId,
+        /// Why, in their words.
+        reason: String,
+    },
+    /// Somebody cancelled the instance, and its code ended for that.
+    #[error("instance `{instance}` was cancelled: {reason}")]
+    Cancelled {
         /// Its id.
         instance: InstanceId,
         /// Why, in their words.

@@ -62,7 +62,12 @@ enum Phase {
     /// It has finished; the log says how.
     Finished,
     /// Its code cannot go on from its log.
-    Parked { reason: ParkReason, summary: Option<InstanceSummary> },
+    Parked {
+        reason: ParkReason,
+        summary: Option<InstanceSummary>,
+        /// Its log was not replayed since.
+        untried: bool,
+    },
 }
 
 /// An instance in memory.
@@ -149,6 +154,13 @@ impl InstanceState {
             InstanceMessage::Terminate { reason, reply } => {
                 self.apply(Command::Terminate { reason }, reply);
             }
+            InstanceMessage::Cancel { reason, reply } => {
+                self.apply(Command::Cancel { reason }, reply);
+            }
+            InstanceMessage::Suspend { reason, reply } => {
+                self.apply(Command::Suspend { reason }, reply);
+            }
+            InstanceMessage::Resume { reply } => self.apply(Command::Resume, reply),
             InstanceMessage::Runtime(RuntimeMessage(message)) => match message {
                 Internal::CompleteTask { run, id, result, known } if self.is_current(run) => {
                     self.apply(Command::CompleteTask { id, result }, None);
@@ -212,6 +224,10 @@ impl InstanceState {
                 Internal::Settle => self.settle(),
                 other => self.refuse(other.into(), Error::Finished { instance }),
             },
+            // An actor of its own tries it again.
+            (Phase::Parked { untried: true, .. }, message @ InstanceMessage::Resume { .. }) => {
+                self.shard.routes.deliver_in_order(&instance, message);
+            }
             (Phase::Parked { reason, .. }, message) => {
                 self.refuse(message, Error::Parked { instance, reason: reason.clone() });
             }
@@ -269,12 +285,12 @@ impl InstanceState {
             Phase::Live(live) => Some(live.summary),
             _ => None,
         };
-        self.park_at(reason, summary);
+        self.park_at(reason, summary, true);
     }
 
-    fn park_at(&mut self, reason: ParkReason, summary: Option<InstanceSummary>) {
+    fn park_at(&mut self, reason: ParkReason, summary: Option<InstanceSummary>, untried: bool) {
         // Behind the turns that are under way: without them there would be nothing to park for.
         self.shard.make_durable(Entry::Park(self.instance.clone(), reason.clone()));
-        self.phase = Phase::Parked { reason, summary };
+        self.phase = Phase::Parked { reason, summary, untried };
     }
 }

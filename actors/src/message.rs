@@ -112,6 +112,25 @@ pub enum InstanceMessage {
         /// Told when it is durable, or why it is refused.
         reply: Option<Reply>,
     },
+    /// Ask the instance to end.
+    Cancel {
+        /// Why, for people.
+        reason: String,
+        /// Told when it is durable, or why it is refused.
+        reply: Option<Reply>,
+    },
+    /// Do not let the instance's code go on until it is resumed.
+    Suspend {
+        /// Why, for people.
+        reason: String,
+        /// Told when it is durable, or why it is refused.
+        reply: Option<Reply>,
+    },
+    /// Let the instance's code go on. One that is parked is tried again.
+    Resume {
+        /// Told when it is durable, or why it is refused.
+        reply: Option<Reply>,
+    },
     /// From within the runtime.
     #[doc(hidden)]
     Runtime(RuntimeMessage),
@@ -257,11 +276,11 @@ impl InstanceMessage {
         }
     }
 
-    /// Whether an instance that is parked has an answer: a termination, which does not ask its code,
-    /// and a start by the one that has started it.
+    /// Whether it is for an instance that is parked as well: it ends it without asking its code, or
+    /// tries it again; or it is a start by the instance that has started it.
     pub(crate) fn is_for_parked(&self) -> bool {
         match self {
-            Self::Terminate { .. } => true,
+            Self::Terminate { .. } | Self::Resume { .. } => true,
             Self::Runtime(RuntimeMessage(Internal::Start(start))) => start.start.origin.is_some(),
             _ => false,
         }
@@ -270,7 +289,11 @@ impl InstanceMessage {
     /// Whoever waits for an answer.
     pub(crate) fn reply(self) -> Option<Reply> {
         match self {
-            Self::RaiseEvent { reply, .. } | Self::Terminate { reply, .. } => reply,
+            Self::RaiseEvent { reply, .. }
+            | Self::Terminate { reply, .. }
+            | Self::Cancel { reply, .. }
+            | Self::Suspend { reply, .. }
+            | Self::Resume { reply } => reply,
             Self::Runtime(RuntimeMessage(Internal::Start(start))) => Some(start.reply),
             Self::Runtime(RuntimeMessage(Internal::FromAnother(message))) => Some(message.reply),
             Self::Runtime(_) => None,

@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+/// [`HostOptions::cancellation_grace`] where nothing else is said.
+const DEFAULT_CANCELLATION_GRACE: Duration = Duration::from_secs(10);
+
 /// How a host behaves. The default suits most programs; take over what you do not set with
 /// `..HostOptions::default()`. A limit of 0 counts as 1.
 #[derive(Clone, Debug)]
@@ -24,6 +27,12 @@ pub struct HostOptions {
     pub max_messages: u32,
     /// What happens to a client when one of these is used up.
     pub when_busy: WhenBusy,
+    /// What a running activity has, by the provider's clock, from when nobody waits for it any more
+    /// (its future was dropped, its instance was cancelled, has ended or continued as new) until it is
+    /// dropped at its next await. Its token tells it; its result no longer counts. One that does not
+    /// await cannot be dropped. A shutdown has
+    /// [a deadline](Self::shutdown_deadline) of its own.
+    pub cancellation_grace: Duration,
     /// At replay, compare inputs, timers and outputs as well.
     pub strict_replay: bool,
     /// How long a shutdown waits: for running activities first, then, for what is left of it and at
@@ -81,6 +90,7 @@ impl Default for HostOptions {
             max_instances: 50_000,
             max_messages: 64 * 1_024,
             when_busy: WhenBusy::Wait,
+            cancellation_grace: DEFAULT_CANCELLATION_GRACE,
             strict_replay: false,
             shutdown_deadline: Duration::from_secs(30),
             lease_patience: Duration::from_secs(60),

@@ -1,5 +1,6 @@
 //! What a program holds of a running host.
 
+mod interrupt;
 mod seeds;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,7 +30,7 @@ use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::snapshot::Snapshot;
 use crate::waiters::Waiters;
-use crate::workers::Workers;
+use crate::workers::{Grace, Workers};
 use seeds::Seeds;
 
 /// What a shutdown has at least for what is under way, when its activities took all of its time.
@@ -83,8 +84,13 @@ impl Runtime {
         let limits = registry.activity_limits(&options.max_activities_of)?;
         let registry = Arc::new(registry);
         let routes = Routes::new(provider.shards());
-        let workers =
-            Workers::new(registry.clone(), routes.clone(), options.max_activities.max(1), limits);
+        let workers = Workers::new(
+            registry.clone(),
+            routes.clone(),
+            Grace { time: options.cancellation_grace, clock: provider.timers() },
+            options.max_activities.max(1),
+            limits,
+        );
         let admission = Admission::new(
             options.max_messages.max(1),
             options.max_instances.max(1),
@@ -174,19 +180,6 @@ impl Runtime {
         let (reply, answer) = oneshot::channel();
         let reply = Some(Reply::admitted(reply, permit));
         self.host.routes.deliver(instance, InstanceMessage::RaiseEvent { event, reply });
-        self.answer(instance, answer).await
-    }
-
-    /// Ends an instance without asking its code. Durable when it returns.
-    ///
-    /// # Errors
-    /// As [`Runtime::raise_event`]; parked instances can be terminated.
-    pub async fn terminate(&self, instance: &InstanceId, reason: &str) -> Result<()> {
-        let permit = self.host.admission.message(reason.len()).await?;
-        let (reply, answer) = oneshot::channel();
-        let reply = Some(Reply::admitted(reply, permit));
-        let reason = reason.to_owned();
-        self.host.routes.deliver(instance, InstanceMessage::Terminate { reason, reply });
         self.answer(instance, answer).await
     }
 

@@ -63,12 +63,23 @@ struct Check<'a> {
 
 impl Check<'_> {
     async fn all(&self) -> Result<Vec<Unfit>, ProviderError> {
-        let unfinished =
-            InstanceFilter { states: vec![InstanceState::Running], ..InstanceFilter::default() };
+        let mut unfit = Vec::new();
+        // One at a time: stores have an index for each. Twice, as one may be suspended or resumed
+        // in between.
+        for state in [InstanceState::Suspended, InstanceState::Running, InstanceState::Suspended] {
+            unfit.extend(self.all_that_are(state).await?);
+        }
+        unfit.sort_by(|one, other| one.instance.cmp(&other.instance));
+        unfit.dedup_by(|one, other| one.instance == other.instance);
+        Ok(unfit)
+    }
+
+    async fn all_that_are(&self, state: InstanceState) -> Result<Vec<Unfit>, ProviderError> {
+        let filter = InstanceFilter { states: vec![state], ..InstanceFilter::default() };
         let mut request = PageRequest::default();
         let mut unfit = Vec::new();
         loop {
-            let page = self.log.list(&unfinished, &request).await?;
+            let page = self.log.list(&filter, &request).await?;
             for summary in page.instances {
                 unfit.extend(self.one(summary).await?);
                 // A store in memory never waits, and others want the thread too.

@@ -6,11 +6,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use futures_util::FutureExt;
-use reenact_core::{ActivityError, ActivityErrorKind, InstanceId, Name, Payload};
+use reenact_core::{ActivityError, ActivityErrorKind, InstanceId, Name, Payload, Timestamp};
+use reenact_providers::TimerScheduler;
 use tokio::sync::Notify;
 
 use crate::activity::{ActivityCall, ActivityContext};
@@ -30,12 +32,19 @@ pub(crate) struct Workers {
 struct Shared {
     registry: Arc<Registry>,
     routes: Routes,
+    grace: Grace,
     /// What is queued or running.
     calls: DashMap<ActivityCall, ActivityContext>,
     /// Held for a few instructions at a time: all activities of the host pass here.
     places: Mutex<Places>,
     /// Told when the last running activity has ended.
     idle: Notify,
+}
+
+/// How long an activity may go on that nobody waits for.
+pub(crate) struct Grace {
+    pub(crate) time: Duration,
+    pub(crate) clock: Arc<dyn TimerScheduler>,
 }
 
 struct Places {
@@ -54,12 +63,13 @@ impl Workers {
     pub(crate) fn new(
         registry: Arc<Registry>,
         routes: Routes,
+        grace: Grace,
         limit: usize,
         limits: HashMap<Name, usize>,
     ) -> Self {
         let places = Mutex::new(Places { queue: FairQueue::new(limit, limits), closed: false });
         let (calls, idle) = (DashMap::new(), Notify::new());
-        Self { shared: Arc::new(Shared { registry, routes, calls, places, idle }) }
+        Self { shared: Arc::new(Shared { registry, routes, grace, calls, places, idle }) }
     }
 
     /// Runs an activity as soon as there is a place.
@@ -88,12 +98,13 @@ impl Workers {
         tokio::spawn(run(self.clone(), task));
     }
 
-    /// Nobody waits for the call any more: it does not start, or its context says so.
+    /// Nobody waits for the call any more: it does not start, or its context says so, and it has its
+    /// grace to end.
     pub(crate) fn cancel(&self, call: &ActivityCall) {
         let Some(context) = self.shared.calls.get(call).map(|context| context.clone()) else {
             return;
         };
-        context.cancel();
+        context.cancel_until(self.shared.grace.end());
         let mut waited = false;
         let (name, instance) = (context.activity_name(), context.instance_id());
         self.shared.places().queue.forget(name, instance, |task| {
@@ -151,6 +162,13 @@ impl Workers {
     }
 }
 
+impl Grace {
+    /// When it ends that begins now.
+    fn end(&self) -> Timestamp {
+        self.clock.now() + self.time
+    }
+}
+
 impl Shared {
     /// Every change under the lock is whole, so a panic elsewhere does not spoil it.
     fn places(&self) -> MutexGuard<'_, Places> {
@@ -162,7 +180,8 @@ async fn run(workers: Workers, Task { context, input }: Task) {
     let result = match workers.shared.registry.activity(context.activity_name()) {
         Some(code) => {
             let running = AssertUnwindSafe(async { code.run(context.clone(), input).await });
-            context.until_cut_off(running.catch_unwind()).await
+            let clock = &workers.shared.grace.clock;
+            context.until_cut_off(running.catch_unwind(), clock).await
         }
         // Scheduled when it was registered, by a host that had it.
         None => {
@@ -171,7 +190,7 @@ async fn run(workers: Workers, Task { context, input }: Task) {
         }
     };
     let known = KnownCall { workers: workers.clone(), context: context.clone() };
-    // What was cut off stays scheduled in the log, and runs again.
+    // What a shutdown cut off stays scheduled in the log, and runs again.
     if let Some(result) = result {
         let result = result.unwrap_or_else(|panic| {
             Err(ActivityError::of_kind(ActivityErrorKind::Panicked, panic_message(panic)))

@@ -232,3 +232,31 @@ fn a_configuration_can_be_given_to_catch_panics() {
     };
     assert_eq!((error.kind(), error.message()), (OrchestrationErrorKind::Panicked, "caught"));
 }
+
+#[test]
+fn a_scripted_cancel_comes_before_the_activity_or_the_event_that_it_names() {
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        let booked = ctx.call_activity_by_name::<_, u64>("book", &()).await;
+        let paid = ctx.wait_external::<u64>("Paid").await;
+        ctx.shielded().timer(Duration::from_secs(60)).await;
+        let late: u64 = ctx.shielded().wait_external("Paid").await?;
+        Ok((booked.is_ok(), paid.is_ok(), late))
+    });
+    let run = |cancel_at: &str| {
+        Executor::new(code.clone())
+            .activity("book", |(): ()| Ok(1_u64))
+            .event("Paid", &1)
+            .event("Paid", &2)
+            .cancel_at(cancel_at, "no stock")
+            .drive_to_completion(&())
+            .expect("it comes to an end")
+    };
+    assert_eq!(run("book").output(), Some((false, false, 1_u64)));
+    assert_eq!(run("Paid").output(), Some((true, false, 1_u64)));
+    assert_eq!(run("nothing of that name").output(), Some((true, true, 2_u64)));
+    // Nobody waited for the event before.
+    let history = run("Paid").history;
+    let kinds: Vec<_> = history.events().map(|event| event.event.kind()).collect();
+    let place = |kind| kinds.iter().position(|found| *found == kind).expect("it is there");
+    assert!(place("TimerFired") < place("ExternalRaised"), "{kinds:?}");
+}

@@ -225,12 +225,16 @@ pub enum InstanceState {
     Failed,
     /// Somebody terminated it.
     Terminated,
+    /// Somebody cancelled it, and its code ended for that.
+    Cancelled,
+    /// It is unfinished, and does not go on until somebody resumes it.
+    Suspended,
 }
 
 impl InstanceState {
     /// Whether its code has come to its end.
     pub const fn is_finished(self) -> bool {
-        !matches!(self, Self::Running)
+        !matches!(self, Self::Running | Self::Suspended)
     }
 }
 
@@ -238,8 +242,14 @@ impl InstanceState {
 #[cfg(feature = "journal")]
 impl InstanceState {
     /// By their number. Never changed; new ones go to the end.
-    pub(crate) const BY_NUMBER: [Self; 4] =
-        [Self::Running, Self::Completed, Self::Failed, Self::Terminated];
+    pub(crate) const BY_NUMBER: [Self; 6] = [
+        Self::Running,
+        Self::Completed,
+        Self::Failed,
+        Self::Terminated,
+        Self::Cancelled,
+        Self::Suspended,
+    ];
 
     /// A match, so that a new state asks for its number.
     pub(crate) const fn number(self) -> u8 {
@@ -248,6 +258,8 @@ impl InstanceState {
             Self::Completed => 1,
             Self::Failed => 2,
             Self::Terminated => 3,
+            Self::Cancelled => 4,
+            Self::Suspended => 5,
         }
     }
 

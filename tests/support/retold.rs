@@ -31,6 +31,12 @@ pub(crate) enum Step {
     Pass(Duration),
     /// Somebody raises an event.
     Raise(&'static str, u64),
+    /// Somebody cancels it.
+    Cancel(&'static str),
+    /// Somebody suspends it.
+    Suspend(&'static str),
+    /// Somebody resumes it.
+    Resume,
 }
 
 /// How a scenario went: the turns as they were stored, and the end.
@@ -134,6 +140,13 @@ impl Stage {
             Step::Raise(name, data) => {
                 guard(host.raise_event(&id("i"), name, data)).await.expect("it is taken");
             }
+            Step::Cancel(reason) => {
+                guard(host.cancel(&id("i"), reason)).await.expect("it is taken");
+            }
+            Step::Suspend(reason) => {
+                guard(host.suspend(&id("i"), reason)).await.expect("it is taken");
+            }
+            Step::Resume => guard(host.resume(&id("i"))).await.expect("it is taken"),
         }
     }
 
@@ -179,6 +192,14 @@ impl Told {
         match &self.outcome {
             Some(Outcome::Completed(output)) => output.decode().expect("an output of the type"),
             other => panic!("not completed: {other:?}"),
+        }
+    }
+
+    /// Why it ended as cancelled.
+    pub(crate) fn cancelled(&self) -> &str {
+        match &self.outcome {
+            Some(Outcome::Cancelled { reason }) => reason,
+            other => panic!("not cancelled: {other:?}"),
         }
     }
 

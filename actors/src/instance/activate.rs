@@ -61,7 +61,7 @@ impl InstanceState {
                 let arrived = Vec::new();
                 self.phase = Phase::Live(Box::new(Live { machine, run, summary, arrived }));
             }
-            Err(reason) => self.park_at(reason, Some(summary)),
+            Err(reason) => self.park_at(reason, Some(summary), false),
         }
         Ok(())
     }

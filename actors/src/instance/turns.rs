@@ -263,7 +263,8 @@ impl InstanceState {
         let mut outbox = Outbox::of(self.instance.clone(), &turns);
         let told = recorded.events.iter().flat_map(|event| outbox.follow(event));
         let mut actions: Vec<_> = told.map(Action::Send).collect();
-        follow(&mut summary, &recorded, outcome.as_ref(), wake_at(&outbox));
+        let state = state_of(outcome.as_ref(), false);
+        follow(&mut summary, &recorded, state, wake_at(&outbox));
         actions.extend(outcome.map(|outcome| Action::Reply { outcome }));
         let record = TurnRecord { number, bytes, summary: summary.clone() };
         let turn = PendingTurn {
@@ -319,7 +320,8 @@ impl Live {
     /// Keeps the summary up with a turn.
     fn follow(&mut self, turn: &RecordedTurn, outcome: Option<&Outcome>) {
         let before = self.summary.events;
-        follow(&mut self.summary, turn, outcome, self.machine.wake_at());
+        let state = state_of(outcome, self.machine.is_suspended());
+        follow(&mut self.summary, turn, state, self.machine.wake_at());
         if before < WARN_HISTORY_EVENTS && self.summary.events >= WARN_HISTORY_EVENTS {
             let (instance, events) = (&self.summary.instance, self.summary.events);
             tracing::warn!(%instance, events, "the history grows long");
@@ -334,17 +336,23 @@ fn unreadable(error: impl std::fmt::Display) -> ParkReason {
 fn follow(
     summary: &mut InstanceSummary,
     turn: &RecordedTurn,
-    outcome: Option<&Outcome>,
+    state: State,
     wake_at: Option<reenact_core::Timestamp>,
 ) {
     summary.turns += 1;
     summary.events += turn.events.len() as u64;
     summary.updated_at = turn.at;
     summary.wake_at = wake_at;
-    summary.state = match outcome {
+    summary.state = state;
+}
+
+fn state_of(outcome: Option<&Outcome>, suspended: bool) -> State {
+    match outcome {
+        None if suspended => State::Suspended,
         None | Some(Outcome::Continued { .. }) => State::Running,
         Some(Outcome::Completed(_)) => State::Completed,
         Some(Outcome::Failed(_)) => State::Failed,
+        Some(Outcome::Cancelled { .. }) => State::Cancelled,
         Some(_) => State::Terminated,
-    };
+    }
 }

@@ -1,9 +1,9 @@
 //! What happens to a random orchestration, from its start to its end.
 
 use proptest::sample::Index;
-use reenact_core::{Action, ActivityError};
+use reenact_core::{Action, ActivityError, Command};
 
-use crate::instance::{Instance, complete, fire, raise, raise_once};
+use crate::instance::{Instance, cancel, complete, fire, raise, raise_once, suspend};
 use crate::program::{DRAIN, EVENTS};
 
 /// One thing that happens. Where nothing of the kind is open, nothing happens.
@@ -16,6 +16,9 @@ pub(crate) enum Move {
     RaiseTheKeyAgain(usize),
     /// Right, early, late or for something that never was.
     CompleteWhateverHasThatId(u64),
+    Cancel,
+    Suspend,
+    Resume,
 }
 
 /// An instance on its course, with the numbers of the events that were raised on it.
@@ -73,6 +76,9 @@ impl Course {
             Move::Raise(event) => self.raise(*event),
             Move::RaiseTheKeyAgain(event) => self.raise_twice(*event),
             Move::CompleteWhateverHasThatId(id) => self.complete_any(*id),
+            Move::Cancel => drop(self.instance.apply(cancel("no stock"))),
+            Move::Suspend => drop(self.instance.apply(suspend("audit"))),
+            Move::Resume => drop(self.instance.apply(Command::Resume)),
         }
     }
 
@@ -99,6 +105,9 @@ impl Course {
     }
 
     fn give_something(&mut self) {
+        if self.instance.machine.is_suspended() {
+            self.instance.apply(Command::Resume);
+        }
         let (tasks, timers) = (self.open_tasks(), self.open_timers());
         tasks.iter().for_each(|id| drop(self.instance.complete(*id, id * 10)));
         timers.iter().for_each(|id| drop(self.instance.fire(*id)));

@@ -53,6 +53,10 @@ pub(crate) enum Step {
     Select(Vec<Step>, Vec<Step>),
     /// With a time limit; dropped in the middle of what it does when it is late.
     Limited(u8, Vec<Step>),
+    /// Not touched by a cancel.
+    Shielded(Vec<Step>),
+    /// Dropped in the middle of what it does when a cancel comes.
+    UntilCancelled(Vec<Step>),
 }
 
 /// What an orchestration has seen, in its order. Its output.
@@ -76,6 +80,8 @@ pub(crate) fn orchestration(program: Vec<Step>) -> OrchestrationCode {
         async move {
             let log = Log::default();
             sequence(ctx.clone(), program, log.clone()).await;
+            // Whatever has come: the events that are left are to be seen.
+            let ctx = ctx.shielded();
             let drained: Result<(), _> = ctx.call_activity_by_name(DRAIN, &()).await;
             drained?;
             for event in EVENTS {
@@ -151,6 +157,11 @@ async fn run_step(ctx: &OrchestrationContext, step: Step, log: &Log, held: &mut 
             let after = Duration::from_secs(after.into());
             let limited = ctx.timeout(after, branch(steps)).await;
             note(log, format!("limited: {limited:?}"));
+        }
+        Step::Shielded(steps) => sequence(ctx.shielded(), steps, log.clone()).await,
+        Step::UntilCancelled(steps) => {
+            drop(select(branch(steps), ctx.cancelled()).await);
+            note(log, format!("cancelled: {}", ctx.is_cancelled()));
         }
     }
 }
@@ -254,7 +265,9 @@ fn branches(step: &mut Step) -> Vec<&mut Vec<Step>> {
     match step {
         Step::Join(branches) | Step::Unordered(branches) => branches.iter_mut().collect(),
         Step::ByChance(one, other) | Step::Select(one, other) => vec![one, other],
-        Step::Limited(_, branch) => vec![branch],
+        Step::Limited(_, branch) | Step::Shielded(branch) | Step::UntilCancelled(branch) => {
+            vec![branch]
+        }
         _ => Vec::new(),
     }
 }

@@ -57,6 +57,8 @@ fn step() -> impl Strategy<Value = Step> {
             vec(branch(), 0..4).prop_map(Step::Unordered),
             (branch(), branch()).prop_map(|(first, second)| Step::Select(first, second)),
             (0..100_u8, branch()).prop_map(|(after, steps)| Step::Limited(after, steps)),
+            branch().prop_map(Step::Shielded),
+            branch().prop_map(Step::UntilCancelled),
         ];
         prop_oneof![2 => simple_step(), 1 => nested]
     })
@@ -70,5 +72,8 @@ fn a_move() -> impl Strategy<Value = Move> {
         4 => (0..EVENTS.len()).prop_map(Move::Raise),
         1 => (0..EVENTS.len()).prop_map(Move::RaiseTheKeyAgain),
         2 => (0..30_u64).prop_map(Move::CompleteWhateverHasThatId),
+        1 => Just(Move::Cancel),
+        1 => Just(Move::Suspend),
+        2 => Just(Move::Resume),
     ]
 }

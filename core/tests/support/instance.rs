@@ -209,6 +209,8 @@ fn assert_same(one: &Machine, other: &Machine) {
     assert_eq!(one.status_turn(), other.status_turn());
     assert_eq!(one.has_open_tasks(), other.has_open_tasks());
     assert_eq!(one.foreign_wake(), other.foreign_wake());
+    assert_eq!(one.cancel_requested(), other.cancel_requested());
+    assert_eq!(one.is_suspended(), other.is_suspended());
 }
 
 fn stored_and_read(turn: &RecordedTurn) -> RecordedTurn {
@@ -276,6 +278,14 @@ pub(crate) fn raise_once(event: &str, data: impl Serialize, key: &str) -> Comman
 
 pub(crate) fn terminate(reason: &str) -> Command {
     Command::Terminate { reason: reason.into() }
+}
+
+pub(crate) fn cancel(reason: &str) -> Command {
+    Command::Cancel { reason: reason.into() }
+}
+
+pub(crate) fn suspend(reason: &str) -> Command {
+    Command::Suspend { reason: reason.into() }
 }
 
 /// One turn as it is recorded.

@@ -17,11 +17,13 @@ const IDS: [&str; 14] = [
     "日", "order_10",
 ];
 
-const STATES: [InstanceState; 4] = [
+const STATES: [InstanceState; 6] = [
     InstanceState::Running,
     InstanceState::Completed,
     InstanceState::Failed,
     InstanceState::Terminated,
+    InstanceState::Cancelled,
+    InstanceState::Suspended,
 ];
 
 /// A store with one owner for each of its shards.

@@ -19,9 +19,16 @@ fn peculiar(mut turn: TurnRecord, state: InstanceState, wake_at: Option<u64>) ->
 
 /// Field by field as it was appended, in every state.
 pub async fn the_summary_is_that_of_the_newest_turn<H: Hub>(stage: &Stage<H>) {
-    use InstanceState::{Completed, Failed, Running, Terminated};
+    use InstanceState::{Cancelled, Completed, Failed, Running, Suspended, Terminated};
     let owner = Owner::of(SHARD, &stage.open().await).await;
-    for (label, state) in [("r", Running), ("c", Completed), ("f", Failed), ("t", Terminated)] {
+    for (label, state) in [
+        ("r", Running),
+        ("c", Completed),
+        ("f", Failed),
+        ("t", Terminated),
+        ("x", Cancelled),
+        ("s", Suspended),
+    ] {
         let instance = owner.id(label);
         for (number, wake_at) in [(0, Some(0)), (1, None), (2, Some(u64::MAX))] {
             let newest = peculiar(turn(&instance, number), state, wake_at);

@@ -91,6 +91,8 @@ mod tests {
             Some(Timestamp::EPOCH),
             Some(Timestamp::from_micros(1)),
             Some(Timestamp::from_micros(u64::MAX)),
+            None,
+            Some(Timestamp::from_micros(2)),
         ]) {
             let mut record = turn("a", u64::from(state as u8), 3);
             record.summary.state = state;

@@ -28,6 +28,12 @@ const KIND: Kind = Kind {
     schema: include_str!("archive/schema.sql"),
 };
 
+/// What archives that were made before have not. An index changes nothing of the format.
+const ADDED: &str = "
+    CREATE INDEX IF NOT EXISTS suspended ON instances (id) WHERE state = 5;
+    CREATE INDEX IF NOT EXISTS telling ON instances (shard)
+        WHERE state <> 0 AND wake_at IS NOT NULL;";
+
 /// An [`Archive`] in one file, with SQLite.
 ///
 /// Only one process at a time may have it open. What it takes of memory is bounded: 8 MiB for the
@@ -57,7 +63,10 @@ impl SqliteArchive {
     /// # Errors
     /// Any [`ArchiveError`] but `Exists`.
     pub fn open(path: &Path, journal: JournalId) -> Result<Self, ArchiveError> {
-        Ok(Self::on(path, sqlite::open(path, &KIND, journal)?))
+        let archive = Self::on(path, sqlite::open(path, &KIND, journal)?);
+        let added = lock(&archive.writer).execute_batch(ADDED);
+        added.map_err(|error| ArchiveError::refused(path, error))?;
+        Ok(archive)
     }
 
     fn on(path: &Path, writer: Connection) -> Self {
@@ -154,17 +163,17 @@ impl Archive for SqliteArchive {
 
     fn to_wake(&self, shard: ShardId) -> Result<Vec<InstanceSummary>, ProviderError> {
         self.reading(&self.lists, |connection| {
-            // Two indexes, so that it is two questions. Older archives do not have `telling`, and are
-            // read from end to end for the second.
-            let sql = format!(
-                "SELECT {columns} FROM instances INDEXED BY waking
-                 WHERE shard = ?1 AND state = 0 AND wake_at IS NOT NULL
-                 UNION ALL
-                 SELECT {columns} FROM instances
-                 WHERE shard = ?1 AND state <> 0 AND wake_at IS NOT NULL",
-                columns = row::COLUMNS
-            );
-            row::summaries(connection, &sql, [i64::from(shard.0)])
+            let waking = |condition: &str| {
+                let sql = format!(
+                    "SELECT {} FROM instances INDEXED BY {condition}
+                     AND shard = ? AND wake_at IS NOT NULL",
+                    row::COLUMNS
+                );
+                row::summaries(connection, &sql, [i64::from(shard.0)])
+            };
+            // Few are suspended, or have yet to tell others that they have finished.
+            let others = waking("telling WHERE state <> 0")?;
+            Ok([waking("waking WHERE state = 0")?, others].concat())
         })
     }
 }

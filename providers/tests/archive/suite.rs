@@ -64,13 +64,15 @@ pub(crate) fn what_was_absorbed_can_be_looked_up(archive: &impl Archive) {
         (InstanceState::Completed, 1),
         (InstanceState::Failed, 2),
         (InstanceState::Terminated, 3),
+        (InstanceState::Cancelled, 4),
+        (InstanceState::Suspended, 5),
     ] {
         let given = InstanceSummary { state, events: number, ..summary(&format!("i{number}")) };
         absorb(archive, number + 1, vec![new(given.clone())]).unwrap();
         let found = archive.look_up(&given.instance).unwrap();
         assert_eq!(found, Some(Archived { summary: given, length: 1 }));
     }
-    assert_eq!(archive.position(SHARD).unwrap(), end(4));
+    assert_eq!(archive.position(SHARD).unwrap(), end(6));
 }
 
 /// A part may be of nothing but its end.
@@ -346,26 +348,28 @@ fn assert_filtered(archive: &impl Archive, all: &[InstanceSummary], filter: &Ins
     }
 }
 
-const STATES: [InstanceState; 4] = [
+const STATES: [InstanceState; 6] = [
     InstanceState::Running,
     InstanceState::Completed,
     InstanceState::Failed,
     InstanceState::Terminated,
+    InstanceState::Cancelled,
+    InstanceState::Suspended,
 ];
 
 /// Each combination.
 pub(crate) fn filters_by_state_and_name(archive: &impl Archive) {
     let all: Vec<_> = (0..24_u64)
         .map(|number| InstanceSummary {
-            state: STATES[number as usize % 4],
+            state: STATES[number as usize % 6],
             name: Name::new(if number % 3 == 0 { "pay" } else { "ship" }).unwrap(),
             ..summary(&format!("i{}", number * 7 % 24))
         })
         .collect();
     absorb(archive, 1, all.iter().cloned().map(new).collect()).unwrap();
-    for choice in 0..16_usize {
+    for choice in 0..64_usize {
         let states: Vec<_> =
-            (0..4).filter(|bit| choice >> bit & 1 == 1).map(|bit| STATES[bit]).collect();
+            (0..6).filter(|bit| choice >> bit & 1 == 1).map(|bit| STATES[bit]).collect();
         for name in [None, Some("pay"), Some("ship"), Some("other")] {
             for id_prefix in [None, Some("i1")] {
                 let filter = InstanceFilter {
@@ -391,7 +395,7 @@ fn ranges(ends: &[u64]) -> Vec<TimeRange> {
 pub(crate) fn filters_by_time(archive: &impl Archive) {
     let all: Vec<_> = (0..20)
         .map(|number| InstanceSummary {
-            state: STATES[number as usize % 4],
+            state: STATES[number as usize % 6],
             created_at: at(number),
             updated_at: at(number / 2 + 100),
             ..summary(&format!("i{}", number * 7 % 20))
@@ -400,7 +404,13 @@ pub(crate) fn filters_by_time(archive: &impl Archive) {
     absorb(archive, 1, all.iter().cloned().map(new).collect()).unwrap();
     for created in ranges(&[0, 5, 19, 20]) {
         for finished in ranges(&[0, 100, 104, 110]) {
-            for states in [vec![], vec![InstanceState::Failed], vec![InstanceState::Running]] {
+            for states in [
+                vec![],
+                vec![InstanceState::Failed],
+                vec![InstanceState::Running],
+                vec![InstanceState::Suspended],
+                vec![InstanceState::Suspended, InstanceState::Cancelled],
+            ] {
                 let filter =
                     InstanceFilter { states, created, finished, ..InstanceFilter::default() };
                 assert_filtered(archive, &all, &filter);
@@ -451,12 +461,16 @@ pub(crate) fn what_must_wake_is_known_by_shard(archive: &impl Archive) {
     let waking = |name: &str| InstanceSummary { wake_at: Some(at(5)), ..summary(name) };
     let over = InstanceSummary { state: InstanceState::Failed, ..summary("over") };
     let tells = InstanceSummary { state: InstanceState::Failed, ..waking("tells") };
+    let suspended =
+        |name: &str| InstanceSummary { state: InstanceState::Suspended, ..waking(name) };
     let changes = vec![
         new(waking("a")),
         new(summary("never")),
         new(over),
         new(tells.clone()),
         new(waking("b")),
+        new(suspended("c")),
+        new(InstanceSummary { wake_at: None, ..suspended("d") }),
     ];
     absorb(archive, 1, changes).unwrap();
     let (instance, change) = new(waking("elsewhere"));
@@ -468,12 +482,16 @@ pub(crate) fn what_must_wake_is_known_by_shard(archive: &impl Archive) {
         found.sort_by(|a, b| a.instance.cmp(&b.instance));
         found
     };
-    assert_eq!(to_wake(SHARD), [waking("a"), waking("b"), tells.clone()]);
+    assert_eq!(to_wake(SHARD), [waking("a"), waking("b"), suspended("c"), tells.clone()]);
     assert_eq!(to_wake(ShardId(1)), [waking("elsewhere")]);
     assert_eq!(to_wake(ShardId(0)), []);
 
     grow(archive, grown("a", run("a", 1, 1..2))).unwrap();
-    assert_eq!(to_wake(SHARD), [waking("b"), tells], "it waits for nothing but messages now");
+    assert_eq!(
+        to_wake(SHARD),
+        [waking("b"), suspended("c"), tells],
+        "it waits for nothing but messages now"
+    );
 }
 
 /// And none of them sees half of a part.

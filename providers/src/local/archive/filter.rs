@@ -26,6 +26,7 @@ enum Index {
     All,
     Running,
     Failed,
+    Suspended,
 }
 
 impl Selection {
@@ -42,11 +43,12 @@ impl Selection {
         }
         selection.terms.extend(created.within("created_at"));
         if let Some(finished) = finished.within("updated_at") {
-            if matches!(selection.index, Index::Running) {
+            if matches!(selection.index, Index::Running | Index::Suspended) {
                 return None;
             }
-            // Word for word what the index is limited to, or it is not used.
-            selection.finished = Some(format!("state <> 0 AND {finished}"));
+            // The first term is word for word what the index is limited to, or it is not used; it has
+            // the suspended ones as well.
+            selection.finished = Some(format!("state <> 0 AND +state <> 5 AND {finished}"));
             selection.terms.extend(selection.finished.clone());
         }
         Some(selection)
@@ -77,6 +79,7 @@ impl Selection {
             Index::All => "by_id",
             Index::Running => "running",
             Index::Failed => "failed",
+            Index::Suspended => "suspended",
         })
     }
 
@@ -91,6 +94,11 @@ impl Selection {
         if numbers == [0] {
             self.index = Index::Running;
             self.terms.push("state = 0".to_owned());
+            return;
+        }
+        if numbers == [5] {
+            self.index = Index::Suspended;
+            self.terms.push("state = 5".to_owned());
             return;
         }
         if numbers.iter().all(|number| *number >= 2) {
