@@ -74,7 +74,7 @@ impl<T> StartNew<T> {
     /// #     Ok(ctx.wait_external("Add").await?)
     /// # }
     /// # async fn add(host: &Host) -> reenact::Result<()> {
-    /// let cart = host.start_new(cart, "Ada".to_string()).id("cart-7").and_raise("Add", 12).await?;
+    /// let instance = host.start_new(cart, "Ada".to_string()).id("cart-7").and_raise("Add", 12).await?;
     /// # Ok(())
     /// # }
     /// ```

@@ -12,7 +12,7 @@ use reenact_providers::InstanceSummary;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{Error, ParkReason};
-use crate::message::{ExternalEvent, InstanceMessage, Internal, RuntimeMessage, Tell};
+use crate::message::{ExternalEvent, InstanceMessage, Internal, RuntimeMessage};
 use crate::persistence::Entry;
 use crate::run::Run;
 use crate::shard::ShardContext;
@@ -197,12 +197,9 @@ impl InstanceState {
         let has_finished = matches!(self.phase, Phase::Finished | Phase::Closing(_));
         match (parked, message) {
             (_, InstanceMessage::Runtime(RuntimeMessage(Internal::FromAnother(message))))
-                if has_finished && matches!(message.tell, Tell::Event { .. }) =>
+                if has_finished =>
             {
-                match message.tell {
-                    Tell::Event { key, .. } => self.raised_again(&key, message.reply).await,
-                    _ => Ok(()),
-                }
+                self.told_behind_the_end(*message).await
             }
             (Some(summary), InstanceMessage::Terminate { reason, reply }) => {
                 self.terminate_without_code(summary, reason, reply).await

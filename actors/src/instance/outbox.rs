@@ -11,7 +11,7 @@ use reenact_providers::{InstanceSummary, ProviderError, TurnRecord};
 
 use super::{InstanceState, Live, Phase};
 use crate::error::Error;
-use crate::message::{FromAnother, InstanceMessage, Internal, Reply, Tell};
+use crate::message::{FromAnother, InstanceMessage, Internal, Tell};
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
 
@@ -134,28 +134,35 @@ impl InstanceState {
         }
     }
 
-    /// Another instance raises an event on this one, which has finished. It may have had it before:
-    /// then the answer was lost, and is the same again.
-    pub(super) async fn raised_again(
+    /// Another instance tells this one, which has finished, something. It may have had an event
+    /// before: then the answer was lost, and is the same again.
+    pub(super) async fn told_behind_the_end(
         &mut self,
-        key: &EventKey,
-        reply: Reply,
+        message: FromAnother,
     ) -> Result<(), ActorProcessingErr> {
-        self.shard.everything_is_durable().await?;
-        let is_known = match self.shard.log().summary(&self.instance).await? {
-            Some(summary) => {
-                let turns = self.shard.log().history(&summary).await?.unwrap_or_default();
-                turns.iter().flat_map(|turn| turn.events.iter()).any(|event| match event {
-                    Event::ExternalRaised { key: Some(known), .. } => known == key,
-                    Event::EventKeysCarried { keys } => keys.contains(key),
-                    _ => false,
-                })
-            }
-            None => false,
+        let FromAnother { tell, reply, .. } = message;
+        let is_known = match tell {
+            Tell::Event { key, .. } => self.has_had(&key).await?,
+            Tell::Cancel { .. } | Tell::Result { .. } => false,
         };
         let finished = Error::Finished { instance: self.instance.clone() };
         self.answer(if is_known { reply.yes() } else { reply.no(finished) });
         Ok(())
+    }
+
+    /// Whether an event with that key is in the log of this instance, which has finished.
+    async fn has_had(&mut self, key: &EventKey) -> Result<bool, ActorProcessingErr> {
+        self.shard.everything_is_durable().await?;
+        let Some(summary) = self.shard.log().summary(&self.instance).await? else {
+            return Ok(false);
+        };
+        let turns = self.shard.log().history(&summary).await?.unwrap_or_default();
+        let mut events = turns.iter().flat_map(|turn| turn.events.iter());
+        Ok(events.any(|event| match event {
+            Event::ExternalRaised { key: Some(known), .. } => known == key,
+            Event::EventKeysCarried { keys } => keys.contains(key),
+            _ => false,
+        }))
     }
 
     /// When the instance has ended and has something to tell others, only that is left of it.
