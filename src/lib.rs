@@ -72,9 +72,11 @@
 //! | what people see of them | [`set_status`](OrchestrationContext::set_status), [`wait_for_status`](Client::wait_for_status) |
 //! | races and fan-outs | [`DurableFuture`], [`when_any`](OrchestrationContext::when_any), [`when_all`](OrchestrationContext::when_all), [`timeout`](OrchestrationContext::timeout) |
 //! | being asked to end | [`Client::cancel`], [`shielded`](OrchestrationContext::shielded), [`check_cancelled`](OrchestrationContext::check_cancelled), [`cancelled`](OrchestrationContext::cancelled) |
+//! | children, and events to other instances | [`call_orchestration`](OrchestrationContext::call_orchestration), [`start_orchestration`](OrchestrationContext::start_orchestration), [`raise_event`](OrchestrationContext::raise_event), [`ChildOptions`] |
+//! | a start that comes with an event | [`and_raise`](StartNew::and_raise) |
 //! | events, one after the other | [`wait_external`](OrchestrationContext::wait_external), [`events`](OrchestrationContext::events) |
 //! | before a new binary takes over | [`verify_histories`](HostBuilder::verify_histories), [`Unfit`] |
-//! | failures | [`ActivityError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
+//! | failures | [`ActivityError`], [`ChildError`], [`SendError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
 //! | unit tests without a host | [`Executor`], [`Machine`], [`run_turn`] |
 //! | tests of time | [`ManualClock`] |
 //! | limits | [`limits`], [`providers::limits`] |

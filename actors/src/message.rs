@@ -160,7 +160,8 @@ impl ExternalEvent {
     }
 
     /// Gives it an idempotency key: of the events that are raised on an instance with one key, the
-    /// first counts, for as long as the execution lasts.
+    /// first counts, for as long as the execution lasts. Of an instance that continues as new, the newest
+    /// [`CARRIED_EVENT_KEYS`](reenact_core::limits::CARRIED_EVENT_KEYS) keys go on to count.
     ///
     /// # Errors
     /// [`Error::InvalidName`] when the key is none.

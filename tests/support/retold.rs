@@ -31,6 +31,8 @@ pub(crate) enum Step {
     Pass(Duration),
     /// Somebody raises an event.
     Raise(&'static str, u64),
+    /// The child with that id returns ten times that number.
+    EndChild(&'static str, u64),
     /// Somebody cancels it.
     Cancel(&'static str),
     /// Somebody suspends it.
@@ -51,6 +53,9 @@ const NAME: &str = "scenario";
 /// The activity that orchestrations of scenarios call: it returns ten times its input, when the
 /// scenario lets it.
 pub(crate) const WORK: &str = "work";
+
+/// The orchestration that those of scenarios call.
+pub(crate) const CHILD: &str = "child";
 
 impl Scenario {
     /// Code without input, and the steps that lead to its end.
@@ -110,6 +115,11 @@ impl Scenario {
     fn host(&self, stage: &Stage) -> HostBuilder {
         let returned = stage.returned.clone();
         let host = Host::builder().provider(stage.memory.clone()).options(options());
+        let child = |ctx: OrchestrationContext, ()| async move {
+            let number: u64 = ctx.wait_external("End").await?;
+            Ok(number * 10)
+        };
+        let host = host.register_orchestration(CHILD, child);
         (self.orchestration)(host).register_activity(WORK, move |ctx, input: u64| {
             let mut returned = returned.subscribe();
             async move {
@@ -137,6 +147,16 @@ impl Stage {
                 returned.insert(CorrelationId(activity));
             }),
             Step::Pass(time) => self.clock.advance(time),
+            Step::EndChild(child, number) => {
+                let child = id(child);
+                guard(async {
+                    // It may have yet to begin.
+                    while host.raise_event(&child, "End", number).await.is_err() {
+                        tokio::task::yield_now().await;
+                    }
+                })
+                .await;
+            }
             Step::Raise(name, data) => {
                 guard(host.raise_event(&id("i"), name, data)).await.expect("it is taken");
             }
