@@ -159,7 +159,7 @@ proptest! {
         let code = orchestration(changed(program, place, &how));
         if let Ok(machine) = Instance::try_replay(&code, &config, old.instance.turns()) {
             let instance = Instance::resumed(code, config, machine, old.instance.now);
-            let mut course = Course { instance, raised };
+            let mut course = Course { instance, raised, settled: Vec::new() };
             course.come_to_an_end();
             course.instance.assert_replays();
         }
