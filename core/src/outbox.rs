@@ -259,17 +259,11 @@ impl Outbox {
         }
         let queue = content.queues.entry(to).or_default();
         queue.push_back(message);
+        let is_first = queue.len() == 1;
         // That a child has begun may be known without being recorded. Sent again, its start is
         // answered again, and that is recorded: this one waits for it.
-        match queue.len() {
-            1 | 2 => queue
-                .front()
-                .cloned()
-                .into_iter()
-                .filter(|first| queue.len() == 1 || first.id.kind == MessageKind::Start)
-                .collect(),
-            _ => Vec::new(),
-        }
+        let waits = |first: &Message| queue.len() == 2 && first.id.kind == MessageKind::Start;
+        queue.front().filter(|first| is_first || waits(first)).cloned().into_iter().collect()
     }
 
     /// Takes out a message that has arrived; the next one for the same instance.
