@@ -403,7 +403,7 @@ fn continuing_as_new_closes_children_and_carries_what_is_on_its_way() {
         ctx.continue_as_new_untyped(&1_u64)
     });
     let how = reenact_core::Start { origin: Some(Box::new(origin(1))), ..start(0) };
-    let old = Instance::start_with(code.clone(), MachineConfig::default(), how);
+    let old = Instance::start_with(code, MachineConfig::default(), how);
     assert!(matches!(old.machine.outcome(), Some(Outcome::Continued { .. })));
     let under_way = sent(&old.actions());
     let successor = old.machine.successor().expect("it goes on").expect("it goes on");

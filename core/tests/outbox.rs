@@ -66,7 +66,7 @@ fn what_is_for_a_child_goes_behind_its_start_which_is_answered_again_for_that() 
     assert!(!parent.machine.awaits_delivery(start.id), "the child's result says it");
     // A shell may know by now that it has begun. It is not in the log, so it is asked once more.
     let answer = parent.raise("Go", 1);
-    assert_eq!(sent(&answer.actions), [start.clone()]);
+    assert_eq!(sent(&answer.actions), std::slice::from_ref(&start));
     assert!(parent.machine.awaits_delivery(start.id));
     let answer = parent.apply(delivered(&start));
     assert_eq!(numbers(&sent(&answer.actions)), [("instance/1-00000007", 1)]);
