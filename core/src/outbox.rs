@@ -272,7 +272,11 @@ impl Outbox {
         let Some(to) = content.places.remove(&id) else { return Vec::new() };
         let Some(queue) = content.queues.get_mut(&to) else { return Vec::new() };
         let was_first = queue.front().is_some_and(|first| first.id == id);
-        queue.retain(|message| message.id != id);
+        if was_first {
+            queue.pop_front();
+        } else {
+            queue.retain(|message| message.id != id);
+        }
         let next = queue.front().cloned();
         if next.is_none() {
             content.queues.remove(&to);

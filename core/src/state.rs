@@ -19,7 +19,7 @@ use crate::event::Event;
 use crate::future::DurableOutput;
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
 use crate::limits::{
-    MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS, MAX_OUTSTANDING, MAX_STATUS_BYTES,
+    MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS, MAX_OUTBOX_MESSAGES, MAX_OUTSTANDING, MAX_STATUS_BYTES,
     MAX_TURN_PAYLOAD_BYTES,
 };
 use crate::message::Origin;
@@ -310,6 +310,9 @@ impl State {
         self.buffer.schedule(id, scheduled, shielded);
         if self.buffer.outstanding() > MAX_OUTSTANDING {
             self.exceed(format!("more than {MAX_OUTSTANDING} durable futures are outstanding"));
+        }
+        if self.outbox.len() > MAX_OUTBOX_MESSAGES {
+            self.exceed(format!("more than {MAX_OUTBOX_MESSAGES} messages wait for others"));
         }
     }
 

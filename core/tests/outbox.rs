@@ -7,9 +7,11 @@ mod messages;
 
 use instance::{Instance, code, instance_id, payload, turn};
 use messages::{delivered, ended, sent};
+use reenact_core::limits::MAX_OUTBOX_MESSAGES;
 use reenact_core::{
     Command, Event, InstanceId, MachineConfig, Message, MessageBody, MessageKind, NotTaken,
-    OrchestrationCode, OrchestrationContext, Outbox, RecordedTurn, ReplayError, Timestamp,
+    OrchestrationCode, OrchestrationContext, OrchestrationErrorKind, Outbox, RecordedTurn,
+    ReplayError, Timestamp,
 };
 
 fn send(ctx: &OrchestrationContext, to: &str, number: u64) {
@@ -74,6 +76,19 @@ fn what_is_for_a_child_goes_behind_its_start_which_is_answered_again_for_that() 
     assert_eq!(parent.output::<u64>(), 7);
     assert_eq!(parent.machine.outbox_len(), 2);
     parent.assert_replays_from_every_point();
+}
+
+#[test]
+fn more_than_so_many_messages_fail_the_instance() {
+    let code = code(|ctx, many: usize| async move {
+        (0..many as u64).for_each(|number| send(&ctx, "this", number));
+        Ok(())
+    });
+    let full = Instance::start(code.clone(), MAX_OUTBOX_MESSAGES);
+    full.output::<()>();
+    let overfull = Instance::start(code, MAX_OUTBOX_MESSAGES + 1);
+    assert_eq!(overfull.failure().kind(), OrchestrationErrorKind::LimitExceeded);
+    overfull.assert_replays();
 }
 
 #[test]

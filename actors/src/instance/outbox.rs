@@ -5,7 +5,7 @@ use std::mem;
 use ractor::{ActorProcessingErr, ActorRef};
 use reenact_core::{
     Action, Command, Event, EventKey, MessageId, NotTaken, Origin, Outbox, RecordedTurn, Sealed,
-    codec,
+    Timestamp, codec,
 };
 use reenact_providers::{InstanceSummary, ProviderError, TurnRecord};
 
@@ -22,13 +22,16 @@ pub(super) struct Closing {
     summary: InstanceSummary,
     /// The number of the turn in which it ended.
     end: u64,
+    /// The time of the last turn.
+    at: Timestamp,
     /// What has arrived, and is not recorded yet.
     arrived: Vec<MessageId>,
 }
 
 impl Closing {
     pub(super) fn new(outbox: Outbox, run: Run, summary: InstanceSummary, end: u64) -> Self {
-        Self { outbox, run, summary, end, arrived: Vec::new() }
+        let at = summary.updated_at;
+        Self { outbox, run, summary, end, at, arrived: Vec::new() }
     }
 
     pub(super) fn is_through(&self) -> bool {
@@ -36,10 +39,10 @@ impl Closing {
     }
 
     /// The turn that records what has arrived; none when that is known, or cannot be stored.
-    fn settle(&mut self, at: reenact_core::Timestamp) -> Option<PendingTurn> {
+    fn settle(&mut self, now: Timestamp) -> Option<PendingTurn> {
         let arrived = mem::take(&mut self.arrived);
-        let at = at.max(self.summary.updated_at);
-        let (recorded, released) = self.outbox.settle(&arrived, self.end, at)?;
+        self.at = now.max(self.at);
+        let (recorded, released) = self.outbox.settle(&arrived, self.end, self.at)?;
         let bytes = codec::encode_turn(&recorded).ok()?;
         let number = self.summary.turns;
         self.summary.turns += 1;
@@ -57,8 +60,8 @@ impl Closing {
 }
 
 /// When an instance that has ended must be in memory.
-pub(super) fn wake_at(outbox: &Outbox) -> Option<reenact_core::Timestamp> {
-    (!outbox.is_empty()).then_some(reenact_core::Timestamp::EPOCH)
+pub(super) fn wake_at(outbox: &Outbox) -> Option<Timestamp> {
+    (!outbox.is_empty()).then_some(Timestamp::EPOCH)
 }
 
 impl InstanceState {
@@ -200,7 +203,8 @@ impl InstanceState {
         let end = turns.iter().position(ends).unwrap_or_default() as u64;
         let outbox = Outbox::of(self.instance.clone(), &turns);
         let run = Run::without_code(summary.execution);
-        let closing = Closing::new(outbox, run, summary, end);
+        let mut closing = Closing::new(outbox, run, summary, end);
+        closing.at = turns.last().map_or(closing.at, |turn| turn.at);
         closing.outbox.under_way().into_iter().for_each(|message| {
             self.shard.dispatcher.mail.send(&self.instance, message, 0);
         });
