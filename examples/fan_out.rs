@@ -1,64 +1,52 @@
-//! Fan-out and fan-in: one activity for each file of a directory, and the sum of what they return.
+//! Fan-out and fan-in: a parent with a hundred children, each of which fans out to activities, and the
+//! sum of what they return.
 //!
 //!     cargo run --example fan_out
 
 use futures::future::try_join_all;
 use reenact::prelude::*;
 
-/// The sources of this package.
-const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+/// Children of the parent.
+const CHILDREN: u64 = 100;
+
+/// Activities of each child.
+const STEPS: u64 = 5;
 
 #[activity]
-async fn list_files(_ctx: ActivityContext, path: String) -> Result<Vec<String>, ActivityError> {
-    rust_files(&path).map_err(ActivityError::retryable)
+async fn square(_ctx: ActivityContext, number: u64) -> Result<u64, ActivityError> {
+    Ok(number * number)
 }
 
-#[activity]
-async fn count_lines(_ctx: ActivityContext, path: String) -> Result<usize, ActivityError> {
-    lines_of(&path).map_err(ActivityError::retryable)
-}
-
-/// Files are for activities; the orchestration only says what is to be done, and in which order.
+/// An instance of its own for each, with a history of its own.
 #[orchestration]
-async fn count_all(ctx: OrchestrationContext, path: String) -> Result<usize, OrchestrationError> {
-    let files = ctx.call_activity(list_files, path).await?;
+async fn part(ctx: OrchestrationContext, from: u64) -> Result<u64, OrchestrationError> {
     // Scheduled one by one, under way all at once. Any combinator will do.
-    let counts = files.into_iter().map(|file| ctx.schedule_activity(count_lines, file));
-    Ok(try_join_all(counts).await?.into_iter().sum())
+    let squares = (from..from + STEPS).map(|number| ctx.schedule_activity(square, number));
+    Ok(try_join_all(squares).await?.into_iter().sum())
+}
+
+#[orchestration]
+async fn whole(ctx: OrchestrationContext, parts: u64) -> Result<u64, OrchestrationError> {
+    let children = (0..parts).map(|number| {
+        let own_id = ChildOptions::new().id(format!("part-{number}"));
+        ctx.schedule_orchestration(part.with(own_id), number * STEPS)
+    });
+    Ok(try_join_all(children).await?.into_iter().sum())
 }
 
 #[tokio::main]
 async fn main() -> reenact::Result<()> {
     let host = Host::builder()
         .provider(InMemory::new())
-        .orchestration(count_all)
-        .activity(list_files)
-        .activity(count_lines)
+        .orchestration(whole)
+        .orchestration(part)
+        .activity(square)
         .start()
         .await?;
-    let lines = host.run_to_completion("count", count_all, DIRECTORY.to_string()).await?;
-    let events = host.history(&"count".try_into()?).await?.len();
-    println!("{lines} lines of Rust, counted in {events} events");
-    assert_eq!(lines, counted_directly());
+    let sum = host.run_to_completion("whole", whole, CHILDREN).await?;
+    let events = host.history(&"whole".try_into()?).await?.len();
+    println!("{sum}, the sum of {CHILDREN} children, in {events} events of their parent");
+    assert_eq!(sum, (0..CHILDREN * STEPS).map(|number| number * number).sum::<u64>());
+    assert_eq!(host.count(&Default::default()).await?, CHILDREN + 1);
     host.shutdown().await
-}
-
-fn rust_files(path: &str) -> std::io::Result<Vec<String>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path)? {
-        let file = entry?.path();
-        if file.extension().is_some_and(|extension| extension == "rs") {
-            files.push(file.display().to_string());
-        }
-    }
-    Ok(files)
-}
-
-fn lines_of(path: &str) -> std::io::Result<usize> {
-    Ok(std::fs::read_to_string(path)?.lines().count())
-}
-
-fn counted_directly() -> usize {
-    let files = rust_files(DIRECTORY).expect("the sources are there");
-    files.iter().map(|file| lines_of(file).expect("the file is there")).sum()
 }

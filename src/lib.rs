@@ -73,11 +73,13 @@
 //! | retries, time limits and heartbeats of activities | [`ActivityOptions`], [`RetryPolicy`], [`ActivityContext::heartbeat`] |
 //! | races and fan-outs | [`DurableFuture`], [`when_any`](OrchestrationContext::when_any), [`when_all`](OrchestrationContext::when_all), [`timeout`](OrchestrationContext::timeout) |
 //! | being asked to end | [`Client::cancel`], [`shielded`](OrchestrationContext::shielded), [`check_cancelled`](OrchestrationContext::check_cancelled), [`cancelled`](OrchestrationContext::cancelled) |
+//! | children, and events to other instances | [`call_orchestration`](OrchestrationContext::call_orchestration), [`start_orchestration`](OrchestrationContext::start_orchestration), [`raise_event`](OrchestrationContext::raise_event), [`ChildOptions`] |
+//! | a start that comes with an event | [`and_raise`](StartNew::and_raise) |
 //! | events, one after the other | [`wait_external`](OrchestrationContext::wait_external), [`events`](OrchestrationContext::events) |
 //! | changes while instances run | [`orchestration`] (`version`), [`patched`](OrchestrationContext::patched), [`Version`] |
 //! | mending what failed | [`rewind`](Client::rewind) |
 //! | before a new binary takes over | [`verify_histories`](HostBuilder::verify_histories), [`Unfit`] |
-//! | failures | [`ActivityError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
+//! | failures | [`ActivityError`], [`ChildError`], [`SendError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
 //! | unit tests without a host | [`Executor`], [`Machine`], [`run_turn`] |
 //! | tests of time | [`ManualClock`] |
 //! | limits | [`limits`], [`providers::limits`] |
@@ -102,14 +104,16 @@ pub use reenact_actors::{
 };
 pub use reenact_core::{
     Action, ActivityCatalog, ActivityDefinition, ActivityError, ActivityErrorKind, ActivityOptions,
-    ApplyError, AttemptTerms, Cancelled, CatchPanic, Command, CorrelationId, DriveError,
-    DurableFuture, DurableOutput, Event, EventError, EventKey, Events, ExecutionId, Executor,
-    ForeignWakeHook, History, HistoryEvent, InstanceId, InvalidDefinition, InvalidName,
-    InvalidOptions, InvalidVersion, Machine, MachineConfig, MalformedHistory, Name, NamedActivity,
-    NoSuchPosition, Nondeterminism, OpenActivities, OpenActivity, Orchestration, OrchestrationCode,
-    OrchestrationContext, OrchestrationError, OrchestrationErrorKind, Outcome, Payload,
-    PayloadError, Receipt, RecordedOptions, RecordedRetry, RecordedTurn, Refusal, Rejected,
-    ReplayError, RetryPolicy, Rewind, Rewound, Run, RunTurnError, Sealed, ShardId, Start, Step,
+    ApplyError, AttemptTerms, Cancelled, CatchPanic, ChildError, ChildOptions, Command,
+    CorrelationId, DriveError, DurableFuture, DurableOutput, Event, EventError, EventKey, Events,
+    ExecutionId, Executor, ForeignWakeHook, History, HistoryEvent, InstanceId, InvalidDefinition,
+    InvalidName, InvalidOptions, InvalidVersion, Machine, MachineConfig, MalformedHistory, Message,
+    MessageBody, MessageId, MessageKind, Name, NamedActivity, NoSuchPosition, Nondeterminism,
+    NotTaken, OpenActivities, OpenActivity, Orchestration, OrchestrationByName, OrchestrationCode,
+    OrchestrationContext, OrchestrationError, OrchestrationErrorKind, OrchestrationRefusal,
+    OrchestrationWith, Origin, Outbox, Outcome, ParentClose, Payload, PayloadError, Receipt,
+    RecordedOptions, RecordedRetry, RecordedTurn, Refusal, Rejected, Relation, ReplayError,
+    RetryPolicy, Rewind, Rewound, Run, RunTurnError, Sealed, SendError, ShardId, Start, Step,
     Successor, TimedOut, Timestamp, Turn, Uuid, Version, WhenAny, Winner, WithOptions, codec,
     limits, run_turn,
 };

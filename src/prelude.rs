@@ -3,10 +3,10 @@
 pub use std::time::Duration;
 
 pub use crate::{
-    Activity, ActivityContext, ActivityDefinition, ActivityError, ActivityOptions, Client,
-    DurableFuture, DurableOutput, Host, HostOptions, InMemory, InstanceHandle, InstanceId,
-    InstanceStatus, NamedActivity, Orchestration, OrchestrationContext, OrchestrationError,
-    RetryPolicy, TimedOut, activity, orchestration,
+    Activity, ActivityContext, ActivityDefinition, ActivityError, ActivityOptions, ChildError,
+    ChildOptions, Client, DurableFuture, DurableOutput, Host, HostOptions, InMemory,
+    InstanceHandle, InstanceId, InstanceStatus, NamedActivity, Orchestration, OrchestrationContext,
+    OrchestrationError, ParentClose, RetryPolicy, SendError, TimedOut, activity, orchestration,
 };
 #[cfg(feature = "local")]
 pub use crate::{Local, LocalOptions};

@@ -5,8 +5,9 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::time::Duration;
 
-use reenact_actors::{Error, Result, StartRequest};
+use reenact_actors::{Error, ExternalEvent, Result, StartRequest};
 use reenact_core::{InstanceId, Name, Payload, PayloadError, Version};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::client::Client;
@@ -37,6 +38,7 @@ pub struct StartNew<T> {
     version: Option<Result<Version>>,
     /// The version whose input it is, where that is known.
     input_of: Option<&'static str>,
+    event: Option<Result<ExternalEvent>>,
     output: PhantomData<fn() -> T>,
 }
 
@@ -48,8 +50,8 @@ impl<T> StartNew<T> {
         input_of: Option<&'static str>,
     ) -> Self {
         let name = Name::new(name).map_err(Error::from);
-        let (id, delay, version) = (None, None, None);
-        Self { client, name, input, id, delay, version, input_of, output: PhantomData }
+        let (id, delay, version, event) = (None, None, None, None);
+        Self { client, name, input, id, delay, version, input_of, event, output: PhantomData }
     }
 
     /// Under an id of your own; otherwise one is made, a UUID that sorts by time.
@@ -72,9 +74,46 @@ impl<T> StartNew<T> {
         self
     }
 
+    /// Raises an event with the start, both or none: where there is no instance of the id, it is
+    /// started, and has the event before its code runs. Where there is one that runs, nothing is
+    /// started, and it gets the event. Needs an [id](Self::id) of your own.
+    ///
+    /// ```
+    /// # use reenact::prelude::*;
+    /// # #[orchestration]
+    /// # async fn cart(ctx: OrchestrationContext, owner: String) -> Result<u32, OrchestrationError> {
+    /// #     Ok(ctx.wait_external("Add").await?)
+    /// # }
+    /// # async fn add(host: &Host) -> reenact::Result<()> {
+    /// let instance = host.start_new(cart, "Ada".to_string()).id("cart-7").and_raise("Add", 12).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// - [`Error::NoId`]: it has no id of your own.
+    /// - [`Error::Finished`]: the instance of the id has finished. Purge it, or choose another id.
+    /// - [`Error::Parked`], [`Error::TooManyEvents`]: the instance that is there does not take it.
+    /// - [`Error::InvalidName`], [`Error::InvalidPayload`]: the event's name or data cannot be.
+    ///
+    /// Never [`Error::AlreadyExists`]. Where it is not known whether it counted, do it again with the
+    /// same [key](Self::event_key).
+    pub fn and_raise(mut self, name: &str, data: impl Serialize) -> Self {
+        self.event = Some(ExternalEvent::new(name, &data));
+        self
+    }
+
+    /// An idempotency key for the event of [`and_raise`](Self::and_raise): see
+    /// [`RaiseEvent::key`](crate::RaiseEvent::key). Of no meaning without an event.
+    pub fn event_key(mut self, key: &str) -> Self {
+        self.event = self.event.map(|event| event.and_then(|event| event.with_key(key)));
+        self
+    }
+
     async fn start(self) -> Result<InstanceHandle<T>> {
-        let Self { client, name, input, id, delay, version, input_of, .. } = self;
+        let Self { client, name, input, id, delay, version, input_of, event, .. } = self;
         let (name, instance, version) = (name?, id.transpose()?, version.transpose()?);
+        let event = event.transpose()?;
         let invalid = |source| Error::InvalidPayload {
             what: format!("the input of orchestration `{name}`"),
             source,
@@ -84,7 +123,7 @@ impl<T> StartNew<T> {
         if !input_of.is_some_and(|known| is_version(code.version(), known)) {
             code.check_input(&input).map_err(invalid)?;
         }
-        let request = StartRequest { name, version, input, instance, delay };
+        let request = StartRequest { name, version, input, instance, delay, event };
         let id = client.runtime().start_instance(request).await?;
         Ok(InstanceHandle::new(client, id))
     }

@@ -9,10 +9,11 @@ mod kit;
 mod retold;
 
 use kit::HOUR;
+use reenact::OrchestrationByName;
 use reenact::prelude::*;
 
-use retold::Step::{Cancel, Complete, Fail, Pass, Raise, Resume, Suspend};
-use retold::{Scenario, WORK};
+use retold::Step::{Cancel, Complete, EndChild, Fail, Pass, Raise, Resume, Suspend};
+use retold::{CHILD, Scenario, WORK};
 
 fn work(ctx: &OrchestrationContext, input: u64) -> DurableFuture<Result<u64, ActivityError>> {
     ctx.schedule_activity_by_name(WORK, &input)
@@ -119,6 +120,29 @@ async fn events_of_a_name_with_work_and_time_limits_between_them() {
     ];
     let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
     assert_eq!(told.output::<Vec<u64>>(), [10, 20, 3]);
+}
+
+/// Whatever was there of the children before: those that have yet to end are started again.
+#[tokio::test]
+async fn children_that_end_in_any_order_between_other_steps() {
+    let code = |ctx: OrchestrationContext| async move {
+        let child = |id: &str| {
+            let own_id = OrchestrationByName::new(CHILD, ChildOptions::new().id(id));
+            ctx.schedule_orchestration_by_name::<_, u64>(own_id, &())
+        };
+        let first = ctx.when_any([child("a"), child("b")]).await;
+        let ten = work(&ctx, 1).await?;
+        let late = ctx.when_all(first.rest).await;
+        Ok((first.index, first.output?, ten, late.into_iter().sum::<Result<u64, _>>()?))
+    };
+    let in_order = [EndChild("a", 3), Complete(3), EndChild("b", 4)];
+    let told = Scenario::new(code, in_order).is_the_same_from_every_turn().await;
+    assert_eq!(told.output::<(usize, u64, u64, u64)>(), (0, 30, 10, 40));
+
+    let the_other_first = [EndChild("b", 4), EndChild("a", 3), Complete(3)];
+    let told = Scenario::new(code, the_other_first).is_the_same_from_every_turn().await;
+    assert_eq!(told.output::<(usize, u64, u64, u64)>(), (1, 40, 10, 30));
+    assert!(told.events().contains(&"ChildScheduled #2 `child` as `b`".to_string()));
 }
 
 #[tokio::test]

@@ -299,7 +299,7 @@ mod tests {
             InstanceId::new("order-7").unwrap(),
             reenact_core::ExecutionId::FIRST,
             reenact_core::MachineConfig::default(),
-            reenact_core::Start { input, seed: 11, delay: None },
+            reenact_core::Start { input, seed: 11, delay: None, origin: None },
             reenact_core::Timestamp::EPOCH,
         )
         .unwrap();

@@ -10,6 +10,7 @@ use tokio::sync::RwLock;
 
 use crate::admission::Admission;
 use crate::error::Error;
+use crate::mail::Mail;
 use crate::options::HostOptions;
 use crate::registry::Registry;
 use crate::routes::Routes;
@@ -28,6 +29,7 @@ pub(crate) struct HostContext {
     pub(crate) clock: Arc<dyn TimerScheduler>,
     pub(crate) routes: Routes,
     pub(crate) workers: Workers,
+    pub(crate) mail: Mail,
     pub(crate) waiters: Waiters,
     pub(crate) admission: Arc<Admission>,
     /// By shard: whether its idle instances have been asked to make room, and have yet to answer.
@@ -60,6 +62,14 @@ impl HostContext {
     fn waiting_for(&self, shard: ShardId) -> Vec<InstanceId> {
         let waiting = self.waiters.instances().into_iter();
         waiting.filter(|instance| self.routes.shard_of(instance) == shard).collect()
+    }
+
+    /// Why a store does not purge an instance that it knows.
+    pub(crate) async fn why_not_purged(&self, instance: InstanceId) -> Error {
+        match self.summary(&instance).await {
+            Ok(summary) if summary.state.is_finished() => Error::NotTold { instance },
+            _ => Error::NotFinished { instance },
+        }
     }
 
     /// The idle instances of a shard are being asked to make room.

@@ -5,6 +5,7 @@ use reenact_core::{Action, InstanceId};
 
 use crate::activity::{ActivityCall, Attempt};
 use crate::error::{Error, ParkReason};
+use crate::mail::Mail;
 use crate::routes::Routes;
 use crate::run::Run;
 use crate::timers::{Timer, TimerMessage};
@@ -18,6 +19,7 @@ pub(crate) struct Dispatcher {
     pub(crate) timers: ActorRef<TimerMessage>,
     pub(crate) waiters: Waiters,
     pub(crate) routes: Routes,
+    pub(crate) mail: Mail,
 }
 
 impl Dispatcher {
@@ -54,6 +56,7 @@ impl Dispatcher {
             Action::Trace { message } => {
                 tracing::info!(target: "reenact::orchestration", %instance, "{message}");
             }
+            Action::Send(message) => self.mail.send(instance, message, 0),
             Action::AnnounceStatus => self.waiters.changed(instance),
             Action::Reply { outcome } => {
                 self.routes.unpark(instance);

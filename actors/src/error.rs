@@ -100,6 +100,21 @@ pub enum Error {
         /// Number of events in its history.
         length: u64,
     },
+    /// The instance has finished, and others have yet to hear of it: its parent, its children, or
+    /// whom it has sent events. It is told them by itself; purge it later.
+    #[error(
+        "instance `{instance}` has finished, but others have yet to hear from it; try again later"
+    )]
+    NotTold {
+        /// Its id.
+        instance: InstanceId,
+    },
+    /// A start with an event needs an id of your own: without one there is no instance to be found.
+    #[error("a start that raises event `{event}` needs an id of your own")]
+    NoId {
+        /// The event.
+        event: Name,
+    },
     /// The instance is parked: its log is kept, and it goes on once the cause is gone and a host
     /// starts again, or it is resumed. It can be terminated, and rewound.
     #[error("instance `{instance}` is parked: {reason}")]

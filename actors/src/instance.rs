@@ -1,6 +1,7 @@
 //! The actor of one instance: owns its machine, and nothing else.
 
 mod activate;
+mod outbox;
 mod rewind;
 mod turns;
 
@@ -8,7 +9,7 @@ use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use reenact_core::limits::MAX_ACTIVITIES_SHOWN;
-use reenact_core::{InstanceId, Machine, OpenActivity, Timestamp};
+use reenact_core::{InstanceId, Machine, MessageId, OpenActivity, Timestamp};
 use reenact_providers::InstanceSummary;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -17,6 +18,7 @@ use crate::message::{ExternalEvent, InstanceMessage, Internal, RuntimeMessage};
 use crate::persistence::Entry;
 use crate::run::Run;
 use crate::shard::ShardContext;
+use outbox::Closing;
 
 /// Applies commands to a machine, and hands the turns to the persistence actor. It never writes
 /// storage and never runs effects; it reads its log once, when it comes into memory.
@@ -54,7 +56,9 @@ enum Phase {
     /// Nothing has happened yet.
     Fresh,
     /// It goes on.
-    Live(Live),
+    Live(Box<Live>),
+    /// It has finished, and has yet to tell others.
+    Closing(Box<Closing>),
     /// There is no such instance.
     Absent,
     /// It has finished; the log says how.
@@ -74,6 +78,8 @@ struct Live {
     run: Run,
     /// Without the turns that are being made durable it would be behind; so it is kept here.
     summary: InstanceSummary,
+    /// Messages that have arrived, where it can wait that this is recorded.
+    arrived: Vec<MessageId>,
 }
 
 impl Actor for InstanceActor {
@@ -124,7 +130,7 @@ impl Actor for InstanceActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             InstanceMessage::Runtime(RuntimeMessage(Internal::Start(start))) => {
-                state.start(&myself, start);
+                state.start(&myself, start).await;
             }
             InstanceMessage::Runtime(RuntimeMessage(Internal::Rewind(rewind))) => {
                 state.rewind(&myself, *rewind).await?;
@@ -132,7 +138,7 @@ impl Actor for InstanceActor {
             message if matches!(state.phase, Phase::Live(_)) => {
                 state.handle_live(&myself, message);
             }
-            message => state.handle_at_rest(message),
+            message => state.rest(&myself, message).await?,
         }
         if state.has_nothing_to_do() {
             // What is in the mailbox is still handled; what comes later finds another actor.
@@ -178,25 +184,58 @@ impl InstanceState {
                 }
                 Internal::ForeignWake => self.park_if_misled(),
                 Internal::OpenActivities(reply) => self.tell_open_activities(reply),
+                Internal::FromAnother(message) => self.told(*message),
+                Internal::Answered { message, taken } => self.answered(myself, message, taken),
+                Internal::SendAgain { message, tries } => self.send_again(message, tries),
                 // For a run that is over, or nothing to do but to be here.
                 Internal::CompleteTask { .. }
                 | Internal::RecordHeartbeat { .. }
                 | Internal::FireTimer { .. } => {}
-                Internal::Activate | Internal::Start(_) | Internal::Rewind(_) => {}
+                Internal::Activate
+                | Internal::Start(_)
+                | Internal::Rewind(_)
+                | Internal::Settle => {}
             },
         }
     }
 
-    fn handle_at_rest(&mut self, message: InstanceMessage) {
+    /// A message for an instance that does not run.
+    async fn rest(
+        &mut self,
+        myself: &ActorRef<InstanceMessage>,
+        message: InstanceMessage,
+    ) -> Result<(), ActorProcessingErr> {
+        let parked = match &self.phase {
+            Phase::Parked { summary, .. } => summary.clone(),
+            _ => None,
+        };
+        let has_finished = matches!(self.phase, Phase::Finished | Phase::Closing(_));
+        match (parked, message) {
+            (_, InstanceMessage::Runtime(RuntimeMessage(Internal::FromAnother(message))))
+                if has_finished =>
+            {
+                self.told_behind_the_end(*message).await
+            }
+            (Some(summary), InstanceMessage::Terminate { reason, reply }) => {
+                self.terminate_without_code(summary, reason, reply).await
+            }
+            (_, message) => {
+                self.handle_at_rest(myself, message);
+                Ok(())
+            }
+        }
+    }
+
+    fn handle_at_rest(&mut self, myself: &ActorRef<InstanceMessage>, message: InstanceMessage) {
         let instance = self.instance.clone();
         match (&self.phase, message) {
-            (
-                Phase::Parked { summary: Some(summary), .. },
-                InstanceMessage::Terminate { reason, reply },
-            ) => {
-                let summary = summary.clone();
-                self.terminate_without_code(summary, reason, reply);
-            }
+            (Phase::Closing(_), InstanceMessage::Runtime(RuntimeMessage(message))) => match message
+            {
+                Internal::Answered { message, taken } => self.answered(myself, message, taken),
+                Internal::SendAgain { message, tries } => self.send_again(message, tries),
+                Internal::Settle => self.settle(),
+                other => self.refuse(other.into(), Error::Finished { instance }),
+            },
             // An actor of its own tries it again.
             (Phase::Parked { untried: true, .. }, message @ InstanceMessage::Resume { .. }) => {
                 self.shard.routes.deliver_in_order(&instance, message);
@@ -204,7 +243,9 @@ impl InstanceState {
             (Phase::Parked { reason, .. }, message) => {
                 self.refuse(message, Error::Parked { instance, reason: reason.clone() });
             }
-            (Phase::Finished, message) => self.refuse(message, Error::Finished { instance }),
+            (Phase::Finished | Phase::Closing(_), message) => {
+                self.refuse(message, Error::Finished { instance });
+            }
             (_, message) => self.refuse(message, Error::NotFound { instance }),
         }
     }
@@ -230,13 +271,20 @@ impl InstanceState {
         match &self.phase {
             Phase::Fresh => false,
             Phase::Live(live) => live.machine.outcome().is_some(),
+            Phase::Closing(closing) => closing.is_through(),
             Phase::Absent | Phase::Finished | Phase::Parked { .. } => true,
         }
     }
 
-    fn passivate_if_idle(&self, myself: &ActorRef<InstanceMessage>, then: Timestamp) {
-        let Phase::Live(live) = &self.phase else { return };
-        if self.last_used <= then && !live.machine.has_open_tasks(self.shard.clock.now()) {
+    fn passivate_if_idle(&mut self, myself: &ActorRef<InstanceMessage>, then: Timestamp) {
+        let now = self.shard.clock.now();
+        let Phase::Live(live) = &mut self.phase else { return };
+        if self.last_used <= then && !live.machine.has_open_tasks(now) && live.has_told_all() {
+            let messages = std::mem::take(&mut live.arrived);
+            if !messages.is_empty() {
+                // Otherwise it would be woken for them after a crash, again and again.
+                self.apply(reenact_core::Command::ConfirmDelivery { messages }, None);
+            }
             // What comes from now on brings it back, behind what is handled before the end. An
             // actor that is draining already needs no second word.
             let _ = myself.drain();

@@ -18,6 +18,8 @@
 //! - The persistence actor of a shard gathers turns while an append is under way, and appends them
 //!   together. Only its receipt opens the actions.
 //! - The dispatcher, a value in the persistence actor, carries the actions out.
+//! - Messages between instances have a task each, which waits until the recipient says that they are
+//!   durable there, and tells the sender. What is lost there is still in the outbox of the sender.
 //! - The supervisor of a shard holds the lease, brings instances into memory, and mends what breaks.
 //!   A message for an instance that is in memory passes it by: the routing table is shared.
 //!
@@ -35,6 +37,7 @@ mod heartbeat;
 mod host;
 mod instance;
 mod log;
+mod mail;
 mod message;
 mod options;
 mod panic;

@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use reenact_core::{
-    Action, InstanceId, Machine, MachineConfig, Name, OrchestrationCode, RecordedTurn, ReplayError,
-    codec,
+    Action, Event, InstanceId, Machine, MachineConfig, Name, OrchestrationCode, Origin,
+    RecordedTurn, ReplayError, codec,
 };
 use reenact_providers::{
     HistoryStore, InstanceFilter, InstancePage, InstanceSummary, PageRequest, ProviderError,
@@ -68,8 +68,23 @@ impl Log<'_> {
         }))
     }
 
+    /// Who started an instance, if another one did. The instance is there.
+    pub(crate) async fn origin(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Option<Origin>, ProviderError> {
+        let unknown = || ProviderError::NotFound { instance: instance.clone() };
+        let of = self.summary(instance).await?.ok_or_else(unknown)?;
+        let first = self.patiently(|| self.store.read(instance, of.execution, 0, 1)).await?;
+        let first = first.turns.first().and_then(|turn| codec::decode_turn(&turn.bytes).ok());
+        Ok(first.and_then(|turn| match turn.events.get(1) {
+            Some(Event::StartedBy { origin }) => Some((**origin).clone()),
+            _ => None,
+        }))
+    }
+
     /// The whole log of an execution; or why it cannot be read, where that is for people to mend.
-    async fn history(
+    pub(crate) async fn history(
         &self,
         of: &InstanceSummary,
     ) -> Result<Result<Vec<RecordedTurn>, ParkReason>, ProviderError> {
@@ -140,7 +155,7 @@ impl Log<'_> {
     }
 }
 
-fn missing_code(missing: Error) -> ParkReason {
+pub(crate) fn missing_code(missing: Error) -> ParkReason {
     match missing {
         Error::UnknownOrchestration { name } => ParkReason::UnknownOrchestration { name },
         Error::UnknownVersion { name, version, registered } => {

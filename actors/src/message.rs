@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ractor::{ActorRef, RpcReplyPort};
 use reenact_core::{
-    ActivityError, CorrelationId, EventKey, InstanceId, Name, OpenActivity, OrchestrationCode,
-    Payload, Receipt, Rewind, Start, Timestamp,
+    ActivityError, ChildError, CorrelationId, EventKey, InstanceId, MessageId, Name, NotTaken,
+    OpenActivity, Payload, Receipt, Rewind, Start, Timestamp, Version,
 };
 use reenact_providers::ProviderError;
 use serde::Serialize;
@@ -31,6 +31,11 @@ impl Reply {
         permit: OwnedSemaphorePermit,
     ) -> Self {
         Self { port: port.into(), permit: Some(permit) }
+    }
+
+    /// To the sender of a message that is no client, and takes no place of one.
+    pub(crate) fn to_instance(port: oneshot::Sender<Result<()>>) -> Self {
+        Self { port: port.into(), permit: None }
     }
 
     /// To say yes, once it is durable.
@@ -155,7 +160,8 @@ impl ExternalEvent {
     }
 
     /// Gives it an idempotency key: of the events that are raised on an instance with one key, the
-    /// first counts, for as long as the execution lasts.
+    /// first counts, for as long as the execution lasts. Of an instance that continues as new, the newest
+    /// [`CARRIED_EVENT_KEYS`](reenact_core::limits::CARRIED_EVENT_KEYS) keys go on to count.
     ///
     /// # Errors
     /// [`Error::InvalidName`] when the key is none.
@@ -205,6 +211,38 @@ pub(crate) enum Internal {
     ForeignWake,
     /// Which activities are open? Told when that is durable.
     OpenActivities(oneshot::Sender<Vec<OpenActivity>>),
+    /// Another instance tells this one something.
+    FromAnother(Box<FromAnother>),
+    /// What this one has told another has arrived, or never will.
+    Answered {
+        message: MessageId,
+        taken: Result<(), NotTaken>,
+    },
+    /// Try to tell another something again.
+    SendAgain {
+        message: MessageId,
+        tries: u32,
+    },
+    /// Record what has arrived.
+    Settle,
+}
+
+/// What another instance tells this one.
+#[derive(Debug)]
+pub(crate) struct FromAnother {
+    pub(crate) from: InstanceId,
+    pub(crate) tell: Tell,
+    pub(crate) reply: Reply,
+}
+
+#[derive(Debug)]
+pub(crate) enum Tell {
+    /// Something has happened.
+    Event { name: Name, data: Payload, key: EventKey },
+    /// To a child: end.
+    Cancel { call: MessageId, reason: String },
+    /// To a parent: how a child has ended.
+    Result { lineage: u64, id: CorrelationId, result: Result<Payload, Box<ChildError>> },
 }
 
 /// Held by a question that is under way.
@@ -213,12 +251,17 @@ pub(crate) type Asked = Arc<()>;
 /// How an instance begins.
 #[derive(Debug)]
 pub(crate) struct StartMessage {
-    pub(crate) code: OrchestrationCode,
+    pub(crate) name: Name,
+    /// The newest where there is none.
+    pub(crate) version: Option<Version>,
     pub(crate) start: Start,
     /// The id is the caller's own, and may be taken.
     pub(crate) own_id: bool,
-    /// A place among the instances in memory; given back when the actor goes.
-    pub(crate) slot: OwnedSemaphorePermit,
+    /// A place among the instances in memory; given back when the actor goes. None for one that
+    /// another instance starts: nothing waits for a place then.
+    pub(crate) slot: Option<OwnedSemaphorePermit>,
+    /// Raised with the start, or on the instance that is there.
+    pub(crate) event: Option<ExternalEvent>,
     pub(crate) reply: Reply,
 }
 
@@ -236,9 +279,12 @@ impl From<Internal> for InstanceMessage {
 }
 
 impl InstanceMessage {
-    /// Whether it begins an instance.
+    /// Whether it begins an instance, and is of no use to one that is there.
     pub(crate) fn is_start(&self) -> bool {
-        matches!(self, Self::Runtime(RuntimeMessage(Internal::Start(_))))
+        matches!(
+            self,
+            Self::Runtime(RuntimeMessage(Internal::Start(start))) if start.event.is_none()
+        )
     }
 
     /// What an actor begins with that is spawned for it.
@@ -250,15 +296,16 @@ impl InstanceMessage {
         }
     }
 
-    /// Whether it can do something about an instance that is parked: what needs no code, or tries it
-    /// again.
+    /// Whether it can do something about an instance that is parked: what needs no code, tries it
+    /// again, or is a start by the instance that has started it.
     pub(crate) fn is_for_parked(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::Terminate { .. }
-                | Self::Resume { .. }
-                | Self::Runtime(RuntimeMessage(Internal::Rewind(_)))
-        )
+            | Self::Resume { .. }
+            | Self::Runtime(RuntimeMessage(Internal::Rewind(_))) => true,
+            Self::Runtime(RuntimeMessage(Internal::Start(start))) => start.start.origin.is_some(),
+            _ => false,
+        }
     }
 
     /// Whoever waits for an answer.
@@ -271,6 +318,7 @@ impl InstanceMessage {
             | Self::Resume { reply } => reply,
             Self::Runtime(RuntimeMessage(Internal::Start(start))) => Some(start.reply),
             Self::Runtime(RuntimeMessage(Internal::Rewind(rewind))) => Some(rewind.reply),
+            Self::Runtime(RuntimeMessage(Internal::FromAnother(message))) => Some(message.reply),
             Self::Runtime(_) => None,
         }
     }

@@ -90,8 +90,8 @@ pub(crate) struct PendingTurn {
     pub(crate) answer: Option<Answer>,
     /// The attempt of an activity that ended in it.
     pub(crate) known: Option<KnownCall>,
-    /// The turns in which the next execution begins, when this one continues as new: never in another
-    /// append.
+    /// The turns that are never in another append: those in which the next execution begins, when this
+    /// one continues as new; the event that comes with a start.
     pub(crate) successor: Vec<PendingTurn>,
 }
 

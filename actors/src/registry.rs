@@ -5,7 +5,7 @@ use std::future::Future;
 
 use reenact_core::{
     ActivityCatalog, InvalidName, Name, Orchestration, OrchestrationCode, OrchestrationContext,
-    OrchestrationError, Payload, Refusal, Version,
+    OrchestrationError, OrchestrationRefusal, Payload, Refusal, Version,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -187,5 +187,17 @@ impl ActivityCatalog for Registry {
 
     fn newest(&self, orchestration: &Name) -> Option<OrchestrationCode> {
         self.orchestration(orchestration, None).ok().cloned()
+    }
+
+    fn check_orchestration(
+        &self,
+        name: &Name,
+        version: Option<&Version>,
+        input: Option<&Payload>,
+    ) -> Result<(), OrchestrationRefusal> {
+        let unregistered = |_| OrchestrationRefusal::Unregistered;
+        let code = self.orchestration(name, version).map_err(unregistered)?;
+        let checked = input.map_or(Ok(()), |input| code.check_input(input));
+        checked.map_err(OrchestrationRefusal::InvalidInput)
     }
 }

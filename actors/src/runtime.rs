@@ -23,6 +23,7 @@ use crate::admission::Admission;
 use crate::context::HostContext;
 use crate::error::{Error, ParkReason, Result};
 use crate::host::{HostMessage, HostSupervisor};
+use crate::mail::Mail;
 use crate::message::{
     ExternalEvent, InstanceMessage, Internal, Reply, RewindMessage, ShardMessage, StartMessage,
 };
@@ -67,6 +68,9 @@ pub struct StartRequest {
     pub instance: Option<InstanceId>,
     /// Run the code only after this time.
     pub delay: Option<Duration>,
+    /// Raise this on the instance; where it is there already, it is not started but gets the event.
+    /// Needs an id of the caller's own.
+    pub event: Option<ExternalEvent>,
 }
 
 impl Runtime {
@@ -102,9 +106,10 @@ impl Runtime {
             store: provider.histories(),
             leases: provider.leases(),
             clock: provider.timers(),
-            routes,
+            mail: Mail::new(routes.clone(), provider.timers()),
             workers,
             waiters: Waiters::default(),
+            routes,
             admission: Arc::new(admission),
             purges: Arc::default(),
             leases_held: DashMap::new(),
@@ -140,16 +145,22 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Error::UnknownOrchestration`], [`Error::UnknownVersion`], [`Error::AlreadyExists`],
-    /// [`Error::Busy`], [`Error::ShuttingDown`], [`Error::OverLimit`], [`Error::Interrupted`], [`Error::Store`];
-    /// [`Error::NotStarted`] when the code cannot do its first turn: then nothing was stored.
+    /// [`Error::Busy`], [`Error::ShuttingDown`], [`Error::OverLimit`], [`Error::Interrupted`],
+    /// [`Error::Store`]; [`Error::NotStarted`] when the code cannot do its first turn: then nothing was
+    /// stored. With an event also [`Error::NoId`], [`Error::Finished`], [`Error::Parked`] and
+    /// [`Error::TooManyEvents`], of the instance that is there.
     ///
     /// Cancelled, it may or may not have started the instance.
     pub async fn start_instance(&self, request: StartRequest) -> Result<InstanceId> {
-        let StartRequest { name, version, input, instance, delay } = request;
-        let code = self.orchestration(&name, version.as_ref())?.clone();
+        let StartRequest { name, version, input, instance, delay, event } = request;
+        self.orchestration(&name, version.as_ref())?;
+        if let Some(event) = event.as_ref().filter(|_| instance.is_none()) {
+            return Err(Error::NoId { event: event.name.clone() });
+        }
         // In this order: who waits for a place does not hold up the messages that may free one.
         let slot = self.host.admission.instance(|| self.make_room()).await?;
-        let permit = self.host.admission.message(input.len()).await?;
+        let bytes = input.len() + event.as_ref().map_or(0, ExternalEvent::bytes);
+        let permit = self.host.admission.message(bytes).await?;
         let own_id = instance.is_some();
         let seed = self.seeds.next();
         let instance = match instance {
@@ -157,9 +168,10 @@ impl Runtime {
             None => self.seeds.instance_id(self.host.clock.now())?,
         };
         let (reply, answer) = oneshot::channel();
-        let start = Start { input, seed, delay };
+        let start = Start { input, seed, delay, origin: None };
         let reply = Reply::admitted(reply, permit);
-        let message = Box::new(StartMessage { code, start, own_id, slot, reply });
+        let slot = Some(slot);
+        let message = Box::new(StartMessage { name, version, start, own_id, slot, event, reply });
         self.host.routes.deliver(&instance, Internal::Start(message).into());
         self.answer(&instance, answer).await?;
         Ok(instance)
@@ -344,7 +356,8 @@ impl Runtime {
     /// Removes a finished instance and its history for good. Its id is free then.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::NotFinished`], [`Error::Interrupted`], [`Error::Store`].
+    /// [`Error::NotFound`], [`Error::NotFinished`], [`Error::NotTold`], [`Error::Interrupted`],
+    /// [`Error::Store`].
     pub async fn purge(&self, instance: &InstanceId) -> Result<()> {
         let (reply, answer) = oneshot::channel();
         let shard = self.host.routes.shard_of(instance);
@@ -393,6 +406,7 @@ impl Runtime {
     /// Those who wait for results get [`Error::ShuttingDown`]. Doing it again is no error.
     pub async fn shutdown(&self) {
         self.host.admission.close();
+        self.host.mail.close();
         self.host.workers.close();
         let (began, deadline) = (Instant::now(), self.host.options.shutdown_deadline);
         if tokio::time::timeout(deadline, self.host.workers.idle()).await.is_err() {
@@ -420,6 +434,7 @@ impl Runtime {
     /// tests of what happens after a crash. The leases are given up, so that another host can start.
     pub async fn abort(&self) {
         self.host.admission.close();
+        self.host.mail.close();
         self.host.workers.abort();
         self.end_root().await;
     }

@@ -133,6 +133,7 @@ impl Actor for ShardSupervisor {
             timers: timers.clone(),
             waiters: host.waiters.clone(),
             routes: host.routes.clone(),
+            mail: host.mail.clone(),
         };
         let inbox = Inbox::default();
         let arguments = PersistenceArguments {
@@ -277,20 +278,20 @@ impl ShardState {
         Ok(())
     }
 
-    /// What is parked is not replayed again for every message. It can be terminated, rewound, or tried
-    /// again, which is for its actor.
+    /// What is parked is not replayed again for every message. Some are for its actor all the same.
     fn refuse_parked(&self, instance: &InstanceId, what: Stashed) -> Option<Stashed> {
         let Some(reason) = self.context.routes.parked(instance) else { return Some(what) };
         match what {
+            Stashed::Message(message) if message.is_for_parked() => Some(Stashed::Message(message)),
             Stashed::Message(message) if message.is_start() => {
                 message.refuse(|| Error::AlreadyExists { instance: instance.clone() });
                 None
             }
-            Stashed::Message(message) if !message.is_for_parked() => {
+            Stashed::Message(message) => {
                 message.refuse(|| Error::Parked { instance: instance.clone(), reason });
                 None
             }
-            what => Some(what),
+            what @ Stashed::Locate(_) => Some(what),
         }
     }
 
@@ -372,7 +373,7 @@ impl ShardState {
             let _ = reply.send(match purged {
                 Ok(0) => Err(Error::NotFound { instance }),
                 Ok(_) => Ok(()),
-                Err(ProviderError::Conflict { .. }) => Err(Error::NotFinished { instance }),
+                Err(ProviderError::Conflict { .. }) => Err(host.why_not_purged(instance).await),
                 Err(other) => Err(other.into()),
             });
         });

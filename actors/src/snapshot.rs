@@ -68,8 +68,8 @@ impl HostContext {
         if !summary.state.is_finished() {
             return Ok(None);
         }
-        let last = self.last_turn(&summary).await?;
-        outcome_in(&summary, &last).map(Some)
+        let ending = self.ending_turn(&summary).await?;
+        outcome_in(&summary, &ending).map(Some)
     }
 
     /// The activities that are open. The instance says so where it is in memory, and otherwise its
@@ -113,7 +113,7 @@ impl HostContext {
         summary: &InstanceSummary,
         version: Option<Version>,
     ) -> Result<(Version, Option<Outcome>, Option<Payload>)> {
-        let last = self.last_turn(summary).await?;
+        let last = self.ending_turn(summary).await?;
         let finished = summary.state.is_finished();
         let outcome = finished.then(|| outcome_in(summary, &last)).transpose()?;
         let version = match version {
@@ -153,7 +153,7 @@ impl HostContext {
         last: &StoredTurn,
     ) -> Result<Option<u64>> {
         let said = status_turn_in(summary, last)?;
-        let before_last = summary.turns.checked_sub(2);
+        let before_last = last.number.checked_sub(1);
         match before_last.filter(|_| summary.state == InstanceState::Terminated) {
             Some(before) if said.is_none() => {
                 status_turn_in(summary, &self.turn(summary, before).await?)
@@ -162,8 +162,17 @@ impl HostContext {
         }
     }
 
-    async fn last_turn(&self, summary: &InstanceSummary) -> Result<StoredTurn> {
-        self.turn(summary, summary.turns.saturating_sub(1)).await
+    /// The turn in which the instance ended; the last one, where it has not. Those behind the end say
+    /// which one it is.
+    async fn ending_turn(&self, summary: &InstanceSummary) -> Result<StoredTurn> {
+        let last = self.turn(summary, summary.turns.saturating_sub(1)).await?;
+        if !summary.state.is_finished() {
+            return Ok(last);
+        }
+        match &*decoded(summary, &last)?.events {
+            [Event::MessagesDelivered { end: Some(end), .. }] => self.turn(summary, *end).await,
+            _ => Ok(last),
+        }
     }
 
     async fn turn(&self, summary: &InstanceSummary, number: u64) -> Result<StoredTurn> {

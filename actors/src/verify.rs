@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use reenact_core::{InstanceId, MachineConfig, Name};
+use reenact_core::{Action, InstanceId, Machine, MachineConfig, Message, MessageBody, Name};
 use reenact_providers::{
     InstanceFilter, InstanceState, InstanceSummary, PageRequest, Provider, ProviderError,
 };
 
 use crate::error::{ParkReason, Result};
-use crate::log::Log;
+use crate::log::{Log, missing_code};
 use crate::options::HostOptions;
 use crate::panic::{catch_panic, this_thread};
 use crate::registry::Registry;
@@ -21,7 +21,8 @@ pub struct Unfit {
     pub instance: InstanceId,
     /// Its orchestration.
     pub name: Name,
-    /// Why a host would park it.
+    /// Why a host would park it; or [`ParkReason::UnknownOrchestration`] for a child that has yet to be
+    /// started, and that no host without it can start.
     pub reason: ParkReason,
 }
 
@@ -114,8 +115,21 @@ impl Check<'_> {
         let turns = usize::try_from(of.turns).unwrap_or(usize::MAX);
         let replayed = self.log.replay(of, self.registry, self.config(), turns).await?;
         Ok(match replayed {
-            Ok(machine) => machine.foreign_wake().map(ParkReason::Nondeterministic),
+            Ok(machine) => {
+                let foreign = machine.foreign_wake().map(ParkReason::Nondeterministic);
+                foreign.or_else(|| self.unknown_child(&machine))
+            }
             Err(reason) => Some(reason),
+        })
+    }
+
+    /// A child that has yet to be started, and that cannot be.
+    fn unknown_child(&self, machine: &Machine) -> Option<ParkReason> {
+        machine.open_actions().into_iter().find_map(|action| match action {
+            Action::Send(Message { body: MessageBody::Start { name, version, .. }, .. }) => {
+                self.registry.orchestration(&name, version.as_ref()).err().map(missing_code)
+            }
+            _ => None,
         })
     }
 

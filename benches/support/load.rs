@@ -30,11 +30,12 @@ use reenact::InMemory;
 use table::{line, thousands, time};
 use workloads::Workload;
 
-const WORKLOADS: [Workload; 7] = [
+const WORKLOADS: [Workload; 8] = [
     Workload::Noop,
     Workload::Sequence,
     Workload::FanOut(100),
     Workload::FanOut(1_000),
+    Workload::Children(100),
     Workload::Event,
     Workload::LongHistory(LONG),
     Workload::ContinueAsNew(GENERATIONS),

@@ -87,6 +87,7 @@ fn machine() -> Machine {
         input: Payload::encode(&u64::MAX).expect("a number encodes"),
         seed: 0,
         delay: None,
+        origin: None,
     };
     let (config, first) = (MachineConfig::default(), ExecutionId::FIRST);
     let started = Machine::start(&code, id(0), first, config, start, Timestamp::EPOCH);

@@ -1,4 +1,4 @@
-//! The six workloads, and one checked run of each.
+//! The workloads, and one checked run of each.
 #![allow(dead_code, reason = "each bench takes what it needs")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +16,8 @@ pub(crate) enum Workload {
     Sequence,
     /// So many activities at once.
     FanOut(u64),
+    /// So many children at once.
+    Children(u64),
     /// Wait for an event, which is raised at once.
     Event,
     /// So many activities, one after the other.
@@ -33,6 +35,7 @@ impl Workload {
             Self::Noop => "noop".into(),
             Self::Sequence => "sequence".into(),
             Self::FanOut(width) => format!("fan-out {width}"),
+            Self::Children(width) => format!("children {width}"),
             Self::Event => "event".into(),
             Self::LongHistory(length) => format!("long history {length}"),
             Self::ContinueAsNew(times) => format!("continue as new {times}"),
@@ -42,7 +45,7 @@ impl Workload {
     /// Activities that one instance runs.
     pub(crate) const fn activities(self) -> u64 {
         match self {
-            Self::Noop | Self::Event | Self::ContinueAsNew(_) => 0,
+            Self::Noop | Self::Event | Self::ContinueAsNew(_) | Self::Children(_) => 0,
             Self::Sequence => SEQUENCE,
             Self::FanOut(count) | Self::LongHistory(count) => count,
         }
@@ -64,6 +67,10 @@ impl Workload {
             Self::FanOut(width) => {
                 let sum = client.start_new(fan_out, width).await?.result().await?;
                 (sum, width * (width + 1) / 2)
+            }
+            Self::Children(width) => {
+                let sum = client.start_new(parent, width).await?.result().await?;
+                (sum, width * (width - 1) / 2)
             }
             Self::Event => {
                 let instance = client.start_new(event, n).await?;
@@ -94,6 +101,7 @@ pub(crate) async fn host_on(store: impl Provider) -> reenact::Result<Host> {
         .orchestration(noop)
         .orchestration(sequence)
         .orchestration(fan_out)
+        .orchestration(parent)
         .orchestration(event)
         .orchestration(long_history)
         .orchestration(eternal)
@@ -134,6 +142,16 @@ async fn fan_out(ctx: OrchestrationContext, width: u64) -> Result<u64, Orchestra
     let branches = join_all((0..width).map(|n| ctx.schedule_activity(step, n))).await;
     let mut sum = 0;
     for output in branches {
+        sum += output?;
+    }
+    Ok(sum)
+}
+
+#[orchestration]
+async fn parent(ctx: OrchestrationContext, width: u64) -> Result<u64, OrchestrationError> {
+    let children = join_all((0..width).map(|n| ctx.schedule_orchestration(noop, n))).await;
+    let mut sum = 0;
+    for output in children {
         sum += output?;
     }
     Ok(sum)

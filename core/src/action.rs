@@ -7,6 +7,7 @@ use core::time::Duration;
 use crate::error::OrchestrationError;
 use crate::event::Event;
 use crate::ids::{CorrelationId, Name};
+use crate::message::Message;
 use crate::payload::Payload;
 use crate::time::Timestamp;
 
@@ -61,6 +62,9 @@ pub enum Action {
         /// What to say.
         message: String,
     },
+    /// Tell another instance something, and when that has durably arrived there, or is refused for
+    /// good, send a `ConfirmDelivery` or a `RefuseMessage`. It can come again.
+    Send(Message),
     /// The execution has another status: tell those who wait for that.
     AnnounceStatus,
     /// The instance has ended: tell those who wait for the result.

@@ -7,6 +7,7 @@ use core::task::Waker;
 
 use crate::context::OrchestrationContext;
 use crate::error::{ActivityError, ActivityErrorKind};
+use crate::event::Event;
 use crate::future::{DurableFuture, DurableOutput};
 use crate::ids::CorrelationId;
 use crate::limits::MAX_CANCELLED_CALLS;
@@ -37,6 +38,8 @@ pub(crate) struct Cancellation {
 /// |---|---|
 /// | an activity | an error of kind [`ActivityErrorKind::Cancelled`]; it is told, and its result no longer counts |
 /// | a wait for an event | [`EventError::Cancelled`](crate::EventError::Cancelled); the event goes to the next wait |
+/// | a child | [`ChildError::Cancelled`](crate::ChildError::Cancelled); it is cancelled too |
+/// | a start or an event on its way to another instance | an error that says so; it goes on its way |
 /// | a timer | `()`, early: look behind it with [`check_cancelled`](Self::check_cancelled) |
 ///
 /// What was complete before stays complete. From then on every new call ends at once in the same
@@ -121,7 +124,11 @@ impl State {
     /// Ends what is open and not shielded; gives the wakers to wake.
     pub(crate) fn cancel_open(&mut self, reason: String) -> Vec<Waker> {
         let cancelled = Cancelled { reason };
-        let (actions, wakers) = self.buffer.cancel(self.position, &cancelled);
+        let (actions, children, wakers) = self.buffer.cancel(self.position, &cancelled);
+        for id in children {
+            // In the log, because who is shielded is not.
+            self.record(Event::ChildCancelRequested { id });
+        }
         actions.into_iter().for_each(|action| self.act(action));
         self.cancellation = Some(Box::new(Cancellation { cancelled, calls: 0 }));
         wakers

@@ -3,9 +3,10 @@
 use crate::code::OrchestrationCode;
 use crate::error::ActivityError;
 use crate::ids::Name;
-use crate::payload::Payload;
+use crate::payload::{Payload, PayloadError};
+use crate::version::Version;
 
-/// What a host can run. Asked before an activity is scheduled and before an execution continues as
+/// What a host can run. Asked before something is scheduled and before an execution continues as
 /// new, so that what cannot run is never stored. Never asked at replay.
 pub trait ActivityCatalog: Send + Sync {
     /// Whether an activity can be scheduled; with its input, where its type is not known to fit.
@@ -19,6 +20,20 @@ pub trait ActivityCatalog: Send + Sync {
     fn newest(&self, _orchestration: &Name) -> Option<OrchestrationCode> {
         None
     }
+
+    /// Whether an orchestration can be called by another one, in a version or in the newest; with its
+    /// input, where its type is not known to fit. All can, where a catalog does not say.
+    ///
+    /// # Errors
+    /// [`OrchestrationRefusal`], when it cannot.
+    fn check_orchestration(
+        &self,
+        _name: &Name,
+        _version: Option<&Version>,
+        _input: Option<&Payload>,
+    ) -> Result<(), OrchestrationRefusal> {
+        Ok(())
+    }
 }
 
 /// Why an activity cannot be scheduled.
@@ -29,4 +44,13 @@ pub enum Refusal {
     Unregistered,
     /// The input is not of the activity's type. The orchestration gets the error.
     InvalidInput(ActivityError),
+}
+
+/// Why an orchestration cannot be called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrchestrationRefusal {
+    /// There is no such orchestration here. The instance that calls it is parked.
+    Unregistered,
+    /// The input is not of the orchestration's type. The caller gets the error.
+    InvalidInput(PayloadError),
 }

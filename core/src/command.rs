@@ -1,10 +1,14 @@
 //! What comes in, in the imperative.
 
+use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::child::ChildError;
 use crate::error::ActivityError;
-use crate::ids::{CorrelationId, EventKey, Name};
+use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
+use crate::message::{MessageId, NotTaken, Origin};
 use crate::payload::Payload;
 
 /// What an execution is told. One command that is accepted makes one turn.
@@ -63,6 +67,29 @@ pub enum Command {
     },
     /// Let the code go on.
     Resume,
+    /// A child has ended.
+    CompleteChild {
+        /// The run that called it; of an earlier one it changes nothing.
+        lineage: u64,
+        /// Of the call.
+        id: CorrelationId,
+        /// The child.
+        child: InstanceId,
+        /// How it ended.
+        result: Result<Payload, Box<ChildError>>,
+    },
+    /// Messages have durably arrived.
+    ConfirmDelivery {
+        /// Those that were [sent](crate::Action::Send).
+        messages: Vec<MessageId>,
+    },
+    /// A message will never be taken.
+    RefuseMessage {
+        /// One that was [sent](crate::Action::Send).
+        message: MessageId,
+        /// Why.
+        why: NotTaken,
+    },
 }
 
 /// How an execution begins.
@@ -74,6 +101,8 @@ pub struct Start {
     pub seed: u64,
     /// Run the code only after this time.
     pub delay: Option<Duration>,
+    /// Another instance that starts this one.
+    pub origin: Option<Box<Origin>>,
 }
 
 /// Why a command changed nothing. The execution goes on as if it had never come.

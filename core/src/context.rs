@@ -45,6 +45,10 @@ impl OrchestrationContext {
         Self { shielded: true, ..self.clone() }
     }
 
+    pub(crate) const fn is_shielded(&self) -> bool {
+        self.shielded
+    }
+
     pub(crate) const fn shared(&self) -> &Shared {
         &self.shared
     }

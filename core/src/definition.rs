@@ -5,6 +5,7 @@ use core::future::Future;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::child::{ChildOptions, OrchestrationWith};
 use crate::context::OrchestrationContext;
 use crate::error::OrchestrationError;
 use crate::options::{ActivityOptions, WithOptions};
@@ -26,6 +27,19 @@ pub trait Orchestration: Send + Sync + 'static {
         ctx: OrchestrationContext,
         input: Self::Input,
     ) -> impl Future<Output = Result<Self::Output, OrchestrationError>> + Send;
+
+    /// How it is called by another orchestration, where that says nothing else.
+    fn options(&self) -> ChildOptions {
+        ChildOptions::default()
+    }
+
+    /// The same orchestration, called with these options by another one.
+    fn with(self, options: ChildOptions) -> OrchestrationWith<Self>
+    where
+        Self: Sized,
+    {
+        OrchestrationWith::new(options)
+    }
 }
 
 /// What an orchestration must know of an activity to call it. `#[activity]` writes this for an

@@ -198,6 +198,11 @@ impl OrchestrationError {
         self
     }
 
+    /// The details of another error, with this one's message.
+    pub(crate) fn with_details_of(self, other: Self) -> Self {
+        Self { details: other.details, ..self }
+    }
+
     /// What sort of failure it is.
     pub fn kind(&self) -> OrchestrationErrorKind {
         self.kind

@@ -8,8 +8,10 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::child::{ChildError, ParentClose};
 use crate::error::{ActivityError, OrchestrationError};
-use crate::ids::{CorrelationId, EventKey, Name};
+use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
+use crate::message::{Message, MessageId, NotTaken, Origin};
 use crate::options::RecordedOptions;
 use crate::payload::Payload;
 use crate::time::Timestamp;
@@ -216,6 +218,101 @@ pub enum Event {
         /// behind one that was undone itself.
         seed: u64,
     },
+    /// Another instance started this one. Directly behind the start, if at all. (output)
+    StartedBy {
+        /// Which one, and what it is to this one.
+        origin: Box<Origin>,
+    },
+    /// A child was called. (output)
+    ChildScheduled {
+        /// Joins it to its completion.
+        id: CorrelationId,
+        /// The orchestration.
+        name: Name,
+        /// Its version; the newest where there is none.
+        version: Option<Version>,
+        /// What it is given.
+        input: Payload,
+        /// The child's id.
+        instance: InstanceId,
+        /// What becomes of it when this execution ends first.
+        parent_close: ParentClose,
+    },
+    /// A child returned a value. (input)
+    ChildCompleted {
+        /// Of the [`Event::ChildScheduled`].
+        id: CorrelationId,
+        /// What it returned.
+        output: Payload,
+    },
+    /// A child ended without a value, or was not started. (input)
+    ChildFailed {
+        /// Of the [`Event::ChildScheduled`].
+        id: CorrelationId,
+        /// Why.
+        error: Box<ChildError>,
+    },
+    /// The future of a child that had not ended was dropped, or ended by a cancel: the child is
+    /// cancelled. (output)
+    ChildCancelRequested {
+        /// Of the [`Event::ChildScheduled`].
+        id: CorrelationId,
+    },
+    /// A detached orchestration was started. (output)
+    StartRequested {
+        /// Joins it to the answer.
+        id: CorrelationId,
+        /// The orchestration.
+        name: Name,
+        /// Its version; the newest where there is none.
+        version: Option<Version>,
+        /// What it is given.
+        input: Payload,
+        /// Its id.
+        instance: InstanceId,
+    },
+    /// A child was not called, or a detached orchestration not started, because its input is not of
+    /// its type. (output)
+    CallRefused {
+        /// Used up, so that ids stay in the order in which the code schedules.
+        id: CorrelationId,
+        /// The orchestration.
+        name: Name,
+        /// Why.
+        error: Box<ChildError>,
+    },
+    /// An external event was raised on another instance. (output)
+    EventSent {
+        /// Joins it to the answer.
+        id: CorrelationId,
+        /// The other instance.
+        to: InstanceId,
+        /// The event.
+        name: Name,
+        /// What it carries.
+        data: Payload,
+    },
+    /// Messages are known to have arrived: they are not sent again. The only kind that can stand
+    /// behind the end. (input)
+    MessagesDelivered {
+        /// Those of the outbox.
+        messages: Vec<MessageId>,
+        /// Behind the end: the number of the turn in which the execution ended.
+        end: Option<u64>,
+    },
+    /// A message was refused for good. (input)
+    MessageRefused {
+        /// One of the outbox.
+        message: MessageId,
+        /// Why.
+        why: NotTaken,
+    },
+    /// The execution goes on for an earlier one, and has these messages of it to see to. A turn of
+    /// the beginning, if at all. (input)
+    OutboxCarried {
+        /// In order, for each instance.
+        messages: Vec<Message>,
+    },
 }
 
 impl Event {
@@ -236,10 +333,16 @@ impl Event {
                 | Self::TaskAttemptFailed { .. }
                 | Self::TaskHeartbeat { .. }
                 | Self::ExecutionRewound { .. }
+                | Self::ChildCompleted { .. }
+                | Self::ChildFailed { .. }
+                | Self::MessagesDelivered { .. }
+                | Self::MessageRefused { .. }
+                | Self::OutboxCarried { .. }
         )
     }
 
-    /// Whether nothing can come after it.
+    /// Whether the execution has ended with it: nothing can come after it but
+    /// [`Event::MessagesDelivered`].
     pub const fn is_terminal(&self) -> bool {
         matches!(
             self,
@@ -289,6 +392,17 @@ impl Event {
             Self::VersionSelected { .. } => "VersionSelected",
             Self::PatchMarked { .. } => "PatchMarked",
             Self::ExecutionRewound { .. } => "ExecutionRewound",
+            Self::StartedBy { .. } => "StartedBy",
+            Self::ChildScheduled { .. } => "ChildScheduled",
+            Self::ChildCompleted { .. } => "ChildCompleted",
+            Self::ChildFailed { .. } => "ChildFailed",
+            Self::ChildCancelRequested { .. } => "ChildCancelRequested",
+            Self::StartRequested { .. } => "StartRequested",
+            Self::CallRefused { .. } => "CallRefused",
+            Self::EventSent { .. } => "EventSent",
+            Self::MessagesDelivered { .. } => "MessagesDelivered",
+            Self::MessageRefused { .. } => "MessageRefused",
+            Self::OutboxCarried { .. } => "OutboxCarried",
         }
     }
 
@@ -308,7 +422,14 @@ impl Event {
             | Self::TimerCancelled { id }
             | Self::ExternalSubscribed { id, .. }
             | Self::ExternalUnsubscribed { id }
-            | Self::SideEffectRecorded { id, .. } => Some(*id),
+            | Self::SideEffectRecorded { id, .. }
+            | Self::ChildScheduled { id, .. }
+            | Self::ChildCompleted { id, .. }
+            | Self::ChildFailed { id, .. }
+            | Self::ChildCancelRequested { id }
+            | Self::StartRequested { id, .. }
+            | Self::CallRefused { id, .. }
+            | Self::EventSent { id, .. } => Some(*id),
             _ => None,
         }
     }
@@ -321,7 +442,11 @@ impl Event {
             | Self::TaskRefused { name, .. }
             | Self::ExternalSubscribed { name, .. }
             | Self::ExternalRaised { name, .. }
-            | Self::PatchMarked { name } => Some(name),
+            | Self::PatchMarked { name }
+            | Self::ChildScheduled { name, .. }
+            | Self::StartRequested { name, .. }
+            | Self::CallRefused { name, .. }
+            | Self::EventSent { name, .. } => Some(name),
             _ => None,
         }
     }
@@ -335,11 +460,17 @@ impl Event {
         match self {
             Self::ExecutionStarted { input, .. }
             | Self::TaskScheduled { input, .. }
+            | Self::ChildScheduled { input, .. }
+            | Self::StartRequested { input, .. }
             | Self::ExecutionContinued { input } => input.len(),
-            Self::TaskCompleted { output, .. } | Self::ExecutionCompleted { output } => {
-                output.len()
+            Self::TaskCompleted { output, .. }
+            | Self::ChildCompleted { output, .. }
+            | Self::ExecutionCompleted { output } => output.len(),
+            Self::ExternalRaised { data, .. } | Self::EventSent { data, .. } => data.len(),
+            Self::ChildFailed { error, .. } | Self::CallRefused { error, .. } => {
+                error.stored_bytes()
             }
-            Self::ExternalRaised { data, .. } => data.len(),
+            Self::OutboxCarried { messages } => messages.iter().map(Message::payload_bytes).sum(),
             Self::SideEffectRecorded { value, .. } => value.len(),
             Self::StatusSet { status } => status.len(),
             Self::TaskFailed { error, .. }
@@ -373,6 +504,14 @@ impl fmt::Display for Event {
             Self::TaskFailed { error, .. } => write!(f, ": {error}"),
             Self::TaskAttemptFailed { attempt, error, retry_at, .. } => {
                 write!(f, ", attempt {attempt}, the next at {retry_at}: {error}")
+            }
+            Self::ChildScheduled { instance, .. } | Self::StartRequested { instance, .. } => {
+                write!(f, " as `{instance}`")
+            }
+            Self::ChildFailed { error, .. } => write!(f, ": {error}"),
+            Self::EventSent { to, .. } => write!(f, " to `{to}`"),
+            Self::MessageRefused { message, why } => {
+                write!(f, " {:?} {}: {why:?}", message.kind, message.id)
             }
             Self::ExecutionFailed { error } => write!(f, ": {error}"),
             Self::ExecutionTerminated { reason }

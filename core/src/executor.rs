@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::Display;
 
@@ -10,14 +11,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::action::{Action, Outcome};
+use crate::child::ChildError;
 use crate::code::OrchestrationCode;
 use crate::command::{Command, Start};
 use crate::definition::Orchestration;
-use crate::error::{ActivityError, ActivityErrorKind};
+use crate::error::{ActivityError, ActivityErrorKind, OrchestrationError, OrchestrationErrorKind};
 use crate::event::Event;
 use crate::history::History;
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, InvalidName, Name, ShardId};
 use crate::machine::{ApplyError, Machine, MachineConfig, Turn};
+use crate::message::{Message, MessageBody, Relation};
 use crate::payload::{Payload, PayloadError};
 use crate::receipt::Receipt;
 use crate::time::Timestamp;
@@ -53,6 +56,7 @@ use crate::version::InvalidDefinition;
 pub struct Executor {
     code: OrchestrationCode,
     activities: BTreeMap<String, ScriptedActivity>,
+    orchestrations: BTreeMap<String, ScriptedOrchestration>,
     events: VecDeque<(Name, Payload)>,
     cancel: Option<ScriptedCancel>,
     config: MachineConfig,
@@ -65,6 +69,7 @@ struct ScriptedCancel {
     reason: String,
 }
 
+type ScriptedOrchestration = Box<dyn FnMut(&Payload) -> Result<Payload, OrchestrationError>>;
 type ScriptedActivity = Box<dyn FnMut(&Payload) -> Result<Payload, ActivityError>>;
 
 /// A run to the end: the outcome, and the history that led to it.
@@ -95,6 +100,12 @@ pub enum DriveError {
         /// The activity.
         activity: Name,
     },
+    /// The orchestration called another one that the script has not.
+    #[error("the script has no orchestration `{orchestration}`")]
+    NoSuchOrchestration {
+        /// The other one.
+        orchestration: Name,
+    },
     /// The orchestration waits for events only, and the script has no more of them.
     #[error("the orchestration waits for {}, and the script has no such event", names(.waits))]
     Stuck {
@@ -120,6 +131,7 @@ impl Executor {
         Self {
             code,
             activities: BTreeMap::new(),
+            orchestrations: BTreeMap::new(),
             events: VecDeque::new(),
             cancel: None,
             config: MachineConfig::default(),
@@ -153,6 +165,28 @@ impl Executor {
             Payload::encode(&output).map_err(|e| invalid(ActivityErrorKind::InvalidOutput, e))
         };
         self.activities.insert(name.to_string(), Box::new(scripted));
+        self
+    }
+
+    /// Scripts an orchestration that is called as a child. Detached ones need no script: they are
+    /// started, and that is all.
+    #[must_use]
+    pub fn orchestration<I, O>(
+        mut self,
+        name: impl Display,
+        mut script: impl FnMut(I) -> Result<O, OrchestrationError> + 'static,
+    ) -> Self
+    where
+        I: DeserializeOwned,
+        O: Serialize,
+    {
+        let scripted = move |input: &Payload| {
+            let output = script(input.decode()?)?;
+            Payload::encode(&output).map_err(|why| {
+                OrchestrationError::of_kind(OrchestrationErrorKind::InvalidOutput, why)
+            })
+        };
+        self.orchestrations.insert(name.to_string(), Box::new(scripted));
         self
     }
 
@@ -194,7 +228,7 @@ impl Executor {
         if let Some(problem) = self.problem.take() {
             return Err(problem);
         }
-        let start = Start { input: Payload::encode(input)?, seed: 0, delay: None };
+        let start = Start { input: Payload::encode(input)?, seed: 0, delay: None, origin: None };
         let id = InstanceId::new("scripted")?;
         let mut now = Timestamp::EPOCH;
         let (first, config) = (ExecutionId::FIRST, self.config.clone());
@@ -236,6 +270,9 @@ impl Executor {
             let activity = activity.ok_or(DriveError::NoSuchActivity { activity: name })?;
             return Ok(Command::CompleteTask { id, attempt, result: activity(&input) });
         }
+        if let Some(message) = todo.messages.pop_front() {
+            return self.answer(message);
+        }
         let waited = self.events.iter().position(|(name, _)| todo.wait_for(name).is_some());
         if let Some((name, data)) = waited.and_then(|at| self.events.remove(at)) {
             if let Some(at) = todo.wait_for(&name) {
@@ -252,7 +289,39 @@ impl Executor {
     }
 }
 
+impl Executor {
+    /// What the other instance does about a message. Events and cancels arrive.
+    fn answer(&mut self, message: Message) -> Result<Command, DriveError> {
+        let Message { id, to: child, body } = message;
+        match body {
+            MessageBody::Start { name, input, origin, .. }
+                if origin.relation == Relation::Child =>
+            {
+                let script = self.orchestrations.get_mut(name.as_str());
+                let script =
+                    script.ok_or(DriveError::NoSuchOrchestration { orchestration: name })?;
+                let failed = |error| Box::new(ChildError::Failed { child: child.clone(), error });
+                let result = script(&input).map_err(failed);
+                Ok(Command::CompleteChild { lineage: id.lineage, id: id.id, child, result })
+            }
+            _ => Ok(Command::ConfirmDelivery { messages: vec![id] }),
+        }
+    }
+}
+
 impl Run {
+    /// Every external event of that name that was raised on other instances: on which, and its data,
+    /// as far as it is a `T`.
+    pub fn sent<T: DeserializeOwned>(&self, event: &str) -> Vec<(String, T)> {
+        let sent = self.history.events().filter_map(|recorded| match recorded.event {
+            Event::EventSent { to, name, data, .. } if name.as_str() == event => {
+                Some((to.to_string(), data.decode().ok()?))
+            }
+            _ => None,
+        });
+        sent.collect()
+    }
+
     /// The output, when the orchestration returned one and it is a `T`.
     pub fn output<T: DeserializeOwned>(&self) -> Option<T> {
         match &self.outcome {
@@ -285,6 +354,7 @@ struct Todo {
     tasks: VecDeque<Call>,
     timers: Vec<(Timestamp, CorrelationId)>,
     waits: Vec<(CorrelationId, Name)>,
+    messages: VecDeque<Message>,
 }
 
 /// The waits among actions.
@@ -328,12 +398,17 @@ impl Todo {
                     self.timers.retain(|timer| *timer != (fire_at, id));
                 }
                 Action::WaitExternal { id, name } => self.waits.push((id, name)),
+                Action::Send(message) => self.messages.push_back(message),
                 Action::Trace { .. } | Action::AnnounceStatus | Action::Reply { .. } => {}
             }
         }
         for event in &*events {
-            if let Event::ExternalUnsubscribed { id } = event {
-                self.waits.retain(|wait| wait.0 != *id);
+            match event {
+                Event::ExternalUnsubscribed { id } => self.waits.retain(|wait| wait.0 != *id),
+                Event::ChildCancelRequested { id } => {
+                    self.messages.retain(|message| message.id.id != *id);
+                }
+                _ => {}
             }
         }
     }

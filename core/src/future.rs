@@ -1,5 +1,6 @@
 //! The one kind of durable future.
 
+use alloc::boxed::Box;
 use alloc::format;
 use core::future::Future;
 use core::pin::Pin;
@@ -8,9 +9,11 @@ use core::task::{Context, Poll, Waker};
 use serde::de::DeserializeOwned;
 
 use crate::cancel::Cancelled;
+use crate::child::ChildError;
 use crate::error::{ActivityError, ActivityErrorKind};
-use crate::ids::{CorrelationId, InvalidName};
+use crate::ids::{CorrelationId, InstanceId, InvalidName};
 use crate::payload::{Payload, PayloadError};
+use crate::send::SendError;
 use crate::slots::Dropped;
 use crate::state::Shared;
 
@@ -40,6 +43,12 @@ pub enum DurableOutput {
     Timer,
     /// An external event came.
     External(Result<Payload, EventError>),
+    /// A child ended: which one, and what it returned.
+    Child(Result<(InstanceId, Payload), Box<ChildError>>),
+    /// A detached orchestration was started, or refused.
+    Started(Result<InstanceId, Box<ChildError>>),
+    /// An event that was raised on another instance was delivered, or refused.
+    Sent(Result<(), Box<SendError>>),
     /// A cancel came, and was waited for: [`cancelled`](crate::OrchestrationContext::cancelled).
     Cancelled,
 }

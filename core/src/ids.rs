@@ -26,6 +26,12 @@ pub struct Name(Arc<str>);
 #[serde(try_from = "String")]
 pub struct EventKey(Arc<str>);
 
+impl InstanceId {
+    pub(crate) fn of_uuid(uuid: uuid::Uuid) -> Self {
+        Self(Arc::from(&*uuid.hyphenated().encode_lower(&mut [0; 36])))
+    }
+}
+
 /// The generation of an instance. The first is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ExecutionId(pub u32);

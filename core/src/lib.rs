@@ -37,6 +37,7 @@ mod action;
 mod attempts;
 mod cancel;
 mod catalog;
+mod child;
 mod code;
 pub mod codec;
 mod combinators;
@@ -55,12 +56,15 @@ mod keys;
 pub mod limits;
 mod machine;
 mod mailbox;
+mod message;
 mod open;
 mod options;
+mod outbox;
 mod payload;
 mod random;
 mod receipt;
 mod rewind;
+mod send;
 mod slots;
 mod state;
 mod time;
@@ -71,7 +75,8 @@ mod wellformed;
 
 pub use action::{Action, AttemptTerms, Outcome};
 pub use cancel::Cancelled;
-pub use catalog::{ActivityCatalog, Refusal};
+pub use catalog::{ActivityCatalog, OrchestrationRefusal, Refusal};
+pub use child::{ChildError, ChildOptions, OrchestrationByName, OrchestrationWith, ParentClose};
 pub use code::OrchestrationCode;
 pub use combinators::{WhenAny, Winner};
 pub use command::{Command, Rejected, Start};
@@ -89,14 +94,17 @@ pub use machine::{
     ApplyError, CatchPanic, Machine, MachineConfig, ReplayError, RunTurnError, Successor, Turn,
     run_turn,
 };
+pub use message::{Message, MessageBody, MessageId, MessageKind, NotTaken, Origin, Relation};
 pub use open::{OpenActivities, OpenActivity};
 pub use options::{
     ActivityOptions, InvalidOptions, NamedActivity, RecordedOptions, RecordedRetry, RetryPolicy,
     WithOptions,
 };
+pub use outbox::Outbox;
 pub use payload::{Payload, PayloadError};
 pub use receipt::{Receipt, Sealed};
 pub use rewind::{NoSuchPosition, Rewind, Rewound};
+pub use send::SendError;
 pub use time::Timestamp;
 pub use timeout::TimedOut;
 pub use uuid::Uuid;

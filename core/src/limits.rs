@@ -47,6 +47,13 @@ pub const MAX_OUTSTANDING: usize = 100_000;
 /// nothing had happened. Past it, it ends as cancelled. What a log implies depends on it.
 pub const MAX_CANCELLED_CALLS: u32 = 10_000;
 
+/// Most messages to other instances that one execution has under way or waiting: starts of children
+/// and of detached orchestrations, cancels, events. An execution that would pass it fails.
+pub const MAX_OUTBOX_MESSAGES: usize = 100_000;
+
+/// How deep children may be nested: a child of a child, and so on. A call beyond it is refused.
+pub const MAX_CHILD_DEPTH: u32 = 32;
+
 /// Most external events that one execution buffers before anybody waits for them.
 pub const MAX_BUFFERED_EVENTS: usize = 10_000;
 

@@ -1,6 +1,7 @@
 //! One execution: its log, its correlation buffer and its live future.
 
 mod admit;
+mod children;
 mod config;
 mod interrupt;
 mod react;
@@ -20,6 +21,7 @@ use crate::divergence::{Nondeterminism, Step};
 use crate::event::Event;
 use crate::history::{History, RecordedTurn};
 use crate::ids::{ExecutionId, InstanceId, Name};
+use crate::message::Origin;
 use crate::open::OpenActivity;
 use crate::receipt::Sealed;
 use crate::state::{Mode, Shared, State};
@@ -57,6 +59,8 @@ pub struct Machine {
     /// What it has continued as, where that is another version.
     next: Option<Box<OrchestrationCode>>,
     seed: u64,
+    /// Who starts it, until that is recorded.
+    origin: Option<Box<Origin>>,
 }
 
 impl Machine {
@@ -118,6 +122,7 @@ impl Machine {
             progress: Progress::default(),
             next: None,
             seed: 0,
+            origin: None,
         }
     }
 
@@ -126,11 +131,15 @@ impl Machine {
     /// # Errors
     /// [`ApplyError::Rejected`]: nothing changed. Any other: nothing is to be appended, and the
     /// machine must be dropped; the log is as it was, and can be replayed.
-    pub fn apply(&mut self, command: Command, now: Timestamp) -> Result<Turn, ApplyError> {
+    pub fn apply(&mut self, mut command: Command, now: Timestamp) -> Result<Turn, ApplyError> {
         if let Some(nondeterminism) = self.foreign_wake() {
             return Err(nondeterminism.into());
         }
         self.halted()?;
+        // The event has no place for it: it stands behind it, in one of its own.
+        if let Command::Start(start) = &mut command {
+            self.origin = start.origin.take();
+        }
         let at = now.max(self.shared.lock().now);
         let actions = match self.admit(command, at)? {
             Admitted::Input(input) => return self.take_in(input, at),
@@ -184,7 +193,11 @@ impl Machine {
             Ok(()) => Ok(()),
             Err(ApplyError::Nondeterministic(nondeterminism)) => Err(nondeterminism.into()),
             // Neither can happen at replay: nothing is admitted, and no catalog is asked.
-            Err(ApplyError::Rejected(_) | ApplyError::UnregisteredActivity { .. }) => Ok(()),
+            Err(
+                ApplyError::Rejected(_)
+                | ApplyError::UnregisteredActivity { .. }
+                | ApplyError::UnregisteredOrchestration { .. },
+            ) => Ok(()),
         }
     }
 
@@ -270,10 +283,16 @@ impl Machine {
         self.code.version()
     }
 
-    /// What a shell must have under way: for activation, when what ran before is gone. Empty when
-    /// the execution has ended.
+    /// What a shell must have under way: for activation, when what ran before is gone. When the
+    /// execution has ended, only what is left to be told to others.
     pub fn open_actions(&self) -> Vec<Action> {
-        if self.outcome.is_some() { Vec::new() } else { self.shared.lock().buffer.open_actions() }
+        let state = self.shared.lock();
+        let mut open = match self.outcome {
+            Some(_) => Vec::new(),
+            None => state.buffer.open_actions(),
+        };
+        open.extend(state.outbox.under_way().into_iter().map(Action::Send));
+        open
     }
 
     /// What a shell must call off, when another execution is to take the place of this one.
@@ -296,10 +315,17 @@ impl Machine {
     }
 
     /// When the execution must be in memory although nobody sends it anything: the epoch when the
-    /// first attempt of an activity is under way, otherwise the time of its next timer, or of the
-    /// next attempt of an activity, if there is one.
+    /// first attempt of an activity is under way, or something on its way to another instance;
+    /// otherwise the time of its next timer, or of the next attempt of an activity, if there is one.
     pub fn wake_at(&self) -> Option<Timestamp> {
-        if self.outcome.is_some() { None } else { self.shared.lock().buffer.wake_at() }
+        let state = self.shared.lock();
+        if !state.outbox.is_empty() {
+            Some(Timestamp::EPOCH)
+        } else if self.outcome.is_some() {
+            None
+        } else {
+            state.buffer.wake_at()
+        }
     }
 }
 

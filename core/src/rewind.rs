@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 use crate::error::bounded_message;
 use crate::event::Event;
 use crate::history::{History, RecordedTurn};
-use crate::ids::CorrelationId;
+use crate::ids::{CorrelationId, InstanceId};
+use crate::outbox::Outbox;
 use crate::time::Timestamp;
 
 /// How an execution is rewound.
@@ -48,23 +49,34 @@ impl History {
     /// External events that came since the place are raised again, in their order and with their keys.
     /// The code runs in a turn of its own behind all of that, by a timer that is due at once; so it
     /// can be in the store before the code has seen it. Timers that had not fired in that place are
-    /// open again, and so are activities.
+    /// open again, and so are activities and children: a child that has ended since says so again.
+    /// Children that were called since are cancelled. `instance` is whose history it is.
     ///
     /// # Errors
     /// [`NoSuchPosition`].
-    pub fn rewound(&self, rewind: Rewind, at: Timestamp) -> Result<Rewound, NoSuchPosition> {
+    pub fn rewound(
+        &self,
+        instance: &InstanceId,
+        rewind: Rewind,
+        at: Timestamp,
+    ) -> Result<Rewound, NoSuchPosition> {
         let Rewind { position, reason, seed } = rewind;
         let (kept, dropped) = self.split_before(position)?;
         let at = self.turns().last().map_or(at, |last| at.max(last.at));
         let turn = |events: Vec<Event>| RecordedTurn { at, events: events.into() };
         let dropped_events = dropped.iter().map(|turn| turn.events.len() as u64).sum();
-        let (reason, dropped_input) = (bounded_message(reason), dropped_inputs(dropped));
+        let reason = bounded_message(reason);
+        let (keys, events): (Vec<_>, Vec<_>) = dropped_inputs(dropped)
+            .partition(|event| matches!(event, Event::EventKeysCarried { .. }));
+        let outbox = |turns| Outbox::of(instance.clone(), turns);
+        let messages = outbox(self.turns()).cancels_of_undone(&outbox(kept));
+        let carried = (!messages.is_empty()).then_some(Event::OutboxCarried { messages });
         let mut first = vec![Event::ExecutionRewound { reason, dropped: dropped_events, seed }];
         if !is_held(kept) {
             first.push(Event::TimerCreated { id: CorrelationId::START, fire_at: at });
         }
-        let raised = dropped_input.map(|event| turn(vec![event]));
-        let turns = [turn(first)].into_iter().chain(raised).collect();
+        let carried = keys.into_iter().chain(carried).chain(events).map(|event| turn(vec![event]));
+        let turns = [turn(first)].into_iter().chain(carried).collect();
         Ok(Rewound { kept: kept.len(), turns })
     }
 

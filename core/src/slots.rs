@@ -11,12 +11,13 @@ use core::task::Waker;
 use crate::action::Action;
 use crate::attempts::Attempts;
 use crate::cancel::Cancelled;
-use crate::error::ActivityError;
+use crate::child::ChildError;
 use crate::future::DurableOutput;
-use crate::ids::{CorrelationId, Name};
+use crate::ids::{CorrelationId, InstanceId, Name};
 use crate::keys::Keys;
 use crate::mailbox::{Mailbox, Raised};
 use crate::payload::Payload;
+use crate::send::SendError;
 use crate::time::Timestamp;
 
 use tasks::forget_retry;
@@ -36,6 +37,18 @@ pub(crate) enum Scheduled {
     },
     Wait {
         name: Name,
+    },
+    Child {
+        instance: InstanceId,
+    },
+    /// Of a detached orchestration.
+    Start {
+        instance: InstanceId,
+    },
+    /// Of an event, to another instance.
+    Send {
+        to: InstanceId,
+        event: Name,
     },
     Refused,
     /// A cancel, which is no step of the code.
@@ -104,24 +117,28 @@ impl CorrelationBuffer {
             Scheduled::Wait { name } => {
                 self.mailboxes.entry(name.clone()).or_default().subscribe(id);
             }
-            Scheduled::Refused | Scheduled::Cancellation => {}
+            Scheduled::Child { .. }
+            | Scheduled::Start { .. }
+            | Scheduled::Send { .. }
+            | Scheduled::Refused
+            | Scheduled::Cancellation => {}
         }
         self.slots.insert(id, Box::new(Slot { scheduled, shielded, waker: None, output: None }));
     }
 
-    /// A slot that is complete from the start: an activity that was refused.
+    /// A slot that is complete from the start: a call that was refused.
     pub(crate) fn schedule_refused(
         &mut self,
         id: CorrelationId,
         position: u64,
-        error: ActivityError,
+        output: DurableOutput,
     ) {
-        let output = Some((position, DurableOutput::Task(Err(error))));
+        let output = Some((position, output));
         let slot = Slot { scheduled: Scheduled::Refused, shielded: false, waker: None, output };
         self.slots.insert(id, Box::new(slot));
     }
 
-    /// Whether a task or a timer is open under that id.
+    /// Whether something is open under that id that can have such an output. Waits are not asked for.
     pub(crate) fn is_open(&self, id: CorrelationId, output: &DurableOutput) -> bool {
         self.slots.get(&id).is_some_and(|slot| {
             slot.output.is_none()
@@ -129,6 +146,9 @@ impl CorrelationBuffer {
                     (&slot.scheduled, output),
                     (Scheduled::Task { .. }, DurableOutput::Task(_))
                         | (Scheduled::Timer { .. }, DurableOutput::Timer)
+                        | (Scheduled::Child { .. }, DurableOutput::Child(_))
+                        | (Scheduled::Start { .. }, DurableOutput::Started(_))
+                        | (Scheduled::Send { .. }, DurableOutput::Sent(_))
                 )
         })
     }
@@ -155,7 +175,12 @@ impl CorrelationBuffer {
             Scheduled::Timer { fire_at } => {
                 self.open_timers.remove(&(*fire_at, id));
             }
-            Scheduled::Wait { .. } | Scheduled::Refused | Scheduled::Cancellation => {}
+            Scheduled::Wait { .. }
+            | Scheduled::Child { .. }
+            | Scheduled::Start { .. }
+            | Scheduled::Send { .. }
+            | Scheduled::Refused
+            | Scheduled::Cancellation => {}
         }
         let waker = slot.waker.take();
         self.awaited -= usize::from(waker.is_some());
@@ -272,7 +297,11 @@ impl CorrelationBuffer {
                 None
             }
             Scheduled::Wait { name } => self.unsubscribe(name, id),
-            Scheduled::Refused | Scheduled::Cancellation => None,
+            Scheduled::Child { .. }
+            | Scheduled::Start { .. }
+            | Scheduled::Send { .. }
+            | Scheduled::Refused
+            | Scheduled::Cancellation => None,
         };
         Dropped::Open { scheduled: slot.scheduled, wake, stale: slot.waker }
     }
@@ -337,7 +366,7 @@ impl CorrelationBuffer {
     /// What a shell must have under way for what is open, in the order of scheduling.
     pub(crate) fn open_actions(&self) -> Vec<Action> {
         let mut actions = Vec::new();
-        for (&id, slot) in self.open() {
+        for (&id, slot) in self.all_open() {
             match slot.scheduled.clone() {
                 Scheduled::Task { name, input, attempts } => {
                     actions.extend(task_timers(id, attempts.as_deref()));
@@ -347,25 +376,42 @@ impl CorrelationBuffer {
                 }
                 Scheduled::Timer { fire_at } => actions.push(Action::CreateTimer { id, fire_at }),
                 Scheduled::Wait { name } => actions.push(Action::WaitExternal { id, name }),
-                Scheduled::Refused | Scheduled::Cancellation => {}
+                Scheduled::Child { .. }
+                | Scheduled::Start { .. }
+                | Scheduled::Send { .. }
+                | Scheduled::Refused
+                | Scheduled::Cancellation => {}
             }
         }
         actions
     }
 
+    /// What is open under that id, if it is.
+    pub(crate) fn open(&self, id: CorrelationId) -> Option<&Scheduled> {
+        self.slots.get(&id).filter(|slot| slot.output.is_none()).map(|slot| &slot.scheduled)
+    }
+
+    /// The child that is open under that id, if one is.
+    pub(crate) fn open_child(&self, id: CorrelationId) -> Option<&InstanceId> {
+        match self.open(id)? {
+            Scheduled::Child { instance } => Some(instance),
+            _ => None,
+        }
+    }
+
     /// Ends what is open and not shielded, as a cancel does, at a place in the log. What a shell must
-    /// call off, and the wakers to wake.
+    /// call off, the children that are to be cancelled, and the wakers to wake.
     pub(crate) fn cancel(
         &mut self,
         position: u64,
         cancelled: &Cancelled,
-    ) -> (Vec<Action>, Vec<Waker>) {
+    ) -> (Vec<Action>, Vec<CorrelationId>, Vec<Waker>) {
         let reached = self
             .slots
             .iter()
             .filter(|(id, slot)| !slot.shielded && self.completed_at(**id).is_none());
         let reached: Vec<_> = reached.map(|(id, slot)| (*id, slot.scheduled.clone())).collect();
-        let (mut actions, mut wakers) = (Vec::new(), Vec::new());
+        let (mut actions, mut children, mut wakers) = (Vec::new(), Vec::new(), Vec::new());
         for (id, scheduled) in reached {
             actions.extend(call_off(id, &scheduled));
             let output = match scheduled {
@@ -376,26 +422,39 @@ impl CorrelationBuffer {
                     let _ = self.unsubscribe(&name, id);
                     DurableOutput::External(Err(cancelled.clone().into()))
                 }
+                Scheduled::Child { instance: child } => {
+                    children.push(id);
+                    let reason = cancelled.reason.clone();
+                    DurableOutput::Child(Err(Box::new(ChildError::Cancelled { child, reason })))
+                }
+                Scheduled::Start { instance: child } => {
+                    let reason = cancelled.reason.clone();
+                    DurableOutput::Started(Err(Box::new(ChildError::Cancelled { child, reason })))
+                }
+                Scheduled::Send { .. } => {
+                    let cancelled = cancelled.clone();
+                    DurableOutput::Sent(Err(Box::new(SendError::Cancelled(cancelled))))
+                }
                 Scheduled::Cancellation => DurableOutput::Cancelled,
                 Scheduled::Refused => continue,
             };
             wakers.extend(self.complete(id, position, output).and_then(|(waker, _)| waker));
         }
-        (actions, wakers)
+        (actions, children, wakers)
     }
 
     /// What a shell must call off, now that the execution has ended.
     pub(crate) fn cancel_actions(&self) -> Vec<Action> {
-        self.open().flat_map(|(&id, slot)| call_off(id, &slot.scheduled)).collect()
+        self.all_open().flat_map(|(&id, slot)| call_off(id, &slot.scheduled)).collect()
     }
 
-    fn open(&self) -> impl Iterator<Item = (&CorrelationId, &Slot)> {
+    fn all_open(&self) -> impl Iterator<Item = (&CorrelationId, &Slot)> {
         let open = self.slots.iter().filter(|(_, slot)| slot.output.is_none());
         open.map(|(id, slot)| (id, &**slot))
     }
 }
 
-/// What a shell must call off of something that is open.
+/// What a shell must call off of something that is open. Children hear of it by message.
 pub(crate) fn call_off(id: CorrelationId, scheduled: &Scheduled) -> Vec<Action> {
     match scheduled {
         Scheduled::Task { attempts, .. } => {
@@ -406,6 +465,11 @@ pub(crate) fn call_off(id: CorrelationId, scheduled: &Scheduled) -> Vec<Action> 
             iter::once(Action::CancelActivity { id }).chain(timers).collect()
         }
         Scheduled::Timer { fire_at } => Vec::from([Action::CancelTimer { id, fire_at: *fire_at }]),
-        Scheduled::Wait { .. } | Scheduled::Refused | Scheduled::Cancellation => Vec::new(),
+        Scheduled::Wait { .. }
+        | Scheduled::Child { .. }
+        | Scheduled::Start { .. }
+        | Scheduled::Send { .. }
+        | Scheduled::Refused
+        | Scheduled::Cancellation => Vec::new(),
     }
 }

@@ -21,9 +21,11 @@ use crate::error::{OrchestrationError, OrchestrationErrorKind};
 use crate::event::Event;
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
 use crate::limits::{
-    MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS, MAX_OUTSTANDING, MAX_STATUS_BYTES,
+    MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS, MAX_OUTBOX_MESSAGES, MAX_OUTSTANDING, MAX_STATUS_BYTES,
     MAX_TURN_PAYLOAD_BYTES,
 };
+use crate::message::Origin;
+use crate::outbox::Outbox;
 use crate::payload::Payload;
 use crate::random::SplitMix64;
 use crate::slots::{CorrelationBuffer, Scheduled, call_off};
@@ -65,6 +67,8 @@ pub(crate) enum Halt {
     Diverged(Nondeterminism),
     /// It called an activity that is not registered here.
     Unregistered(Name),
+    /// It called an orchestration that is not registered here.
+    UnregisteredOrchestration(Name),
     /// It passed a limit: the execution fails.
     Failed(OrchestrationError),
     /// It was cancelled, and goes on as if it had not been.
@@ -84,9 +88,8 @@ pub(crate) struct State {
     pub(crate) execution: ExecutionId,
     pub(crate) now: Timestamp,
     pub(crate) random: SplitMix64,
-    /// What tells this run from others towards the outside: its seed, and another at each rewind.
-    pub(crate) lineage: u64,
     pub(crate) buffer: CorrelationBuffer,
+    pub(crate) outbox: Outbox,
     pub(crate) mode: Mode,
     pub(crate) halt: Option<Halt>,
     /// The place of the next event in the log.
@@ -127,11 +130,11 @@ impl State {
         activities: Option<Arc<dyn ActivityCatalog>>,
     ) -> Self {
         Self {
+            outbox: Outbox::new(instance.clone()),
             instance,
             execution,
             now: Timestamp::EPOCH,
             random: SplitMix64::new(0),
-            lineage: 0,
             buffer: CorrelationBuffer::default(),
             mode: Mode::Between,
             halt: None,
@@ -182,10 +185,9 @@ impl State {
     }
 
     /// The run begins, or begins anew in the middle: whatever must differ from the run before it comes
-    /// from the seed that was drawn for it.
+    /// from the seed that was drawn for it. So does its [lineage](Self::lineage).
     pub(crate) fn begin_run(&mut self, seed: u64) {
         self.random = SplitMix64::new(seed);
-        self.lineage = seed;
     }
 
     /// Which version of the orchestration it is: once, directly behind the start.
@@ -288,6 +290,9 @@ impl State {
         if self.buffer.outstanding() > MAX_OUTSTANDING {
             self.exceed(format!("more than {MAX_OUTSTANDING} durable futures are outstanding"));
         }
+        if self.outbox.len() > MAX_OUTBOX_MESSAGES {
+            self.exceed(format!("more than {MAX_OUTBOX_MESSAGES} messages wait for others"));
+        }
     }
 
     /// The code dropped the future of something that was open.
@@ -296,6 +301,9 @@ impl State {
             Scheduled::Task { .. } => Event::TaskCancelRequested { id },
             Scheduled::Timer { .. } => Event::TimerCancelled { id },
             Scheduled::Wait { .. } => Event::ExternalUnsubscribed { id },
+            Scheduled::Child { .. } => Event::ChildCancelRequested { id },
+            // They go on their way; only the answer is forgotten.
+            Scheduled::Start { .. } | Scheduled::Send { .. } => return,
             Scheduled::Refused | Scheduled::Cancellation => return,
         };
         // Called off even when the code must not go on, and its drops are no steps any more: then the
@@ -306,7 +314,7 @@ impl State {
 
     /// Records what the code did: live, it is new; at replay, it must be the next event of the
     /// turn.
-    fn record(&mut self, event: Event) -> Recorded {
+    pub(crate) fn record(&mut self, event: Event) -> Recorded {
         self.record_first_of(event, 1)
     }
 
@@ -381,6 +389,36 @@ impl State {
         let bytes = event.payload_bytes() as u64;
         self.bytes += bytes;
         self.turn_bytes += bytes;
+        let released = self.outbox.follow(event);
+        released.into_iter().for_each(|message| self.act(Action::Send(message)));
+    }
+
+    /// Who started the instance, where another one did: the first thing that is recorded.
+    pub(crate) fn record_origin(&mut self, origin: Option<Box<Origin>>) {
+        let recorded = match &self.mode {
+            Mode::Replay(expected) => match expected.front() {
+                Some(Event::StartedBy { origin }) => Some(origin.clone()),
+                _ => None,
+            },
+            _ => origin,
+        };
+        if let Some(origin) = recorded {
+            self.record(Event::StartedBy { origin });
+        }
+    }
+
+    /// How deep children are nested here.
+    pub(crate) fn depth(&self) -> u32 {
+        self.outbox.origin().map_or(0, |origin| origin.depth)
+    }
+
+    /// Names the run in messages.
+    pub(crate) fn lineage(&self) -> u64 {
+        self.outbox.lineage()
+    }
+
+    pub(crate) fn catalog(&self) -> Option<&Arc<dyn ActivityCatalog>> {
+        self.activities.as_ref()
     }
 
     /// The limit for which the execution fails now that this input has come. At replay the log knows.
@@ -398,7 +436,8 @@ impl State {
         if self.execution.next().is_none() {
             return Some(limit_exceeded("an instance cannot have more executions"));
         }
-        turn_limit(self.turn_bytes + (2 * input.len() + self.buffer.buffered_bytes()) as u64)
+        let carried = self.buffer.buffered_bytes() + self.outbox.bytes_at_the_end();
+        turn_limit(self.turn_bytes + (2 * input.len() + carried) as u64)
     }
 
     /// What an execution failed for that was to continue, as the log knows it.
@@ -449,7 +488,7 @@ impl State {
     }
 
     /// The first reason to halt counts. Between turns there is one reason only: it is no turn.
-    fn halt(&mut self, halt: Halt) {
+    pub(crate) fn halt(&mut self, halt: Halt) {
         let halt = match self.mode {
             Mode::Between => {
                 let (expected, found) = (Step::Nothing, Step::ForeignCall);
@@ -467,14 +506,14 @@ impl State {
         }
     }
 
-    fn next_id(&mut self) -> CorrelationId {
+    pub(crate) fn next_id(&mut self) -> CorrelationId {
         self.last_id += 1;
         CorrelationId(self.last_id)
     }
 }
 
 /// What became of something that the code did.
-enum Recorded {
+pub(crate) enum Recorded {
     /// Nothing: the code must not go on.
     Halted,
     /// It is a new event.
@@ -484,7 +523,7 @@ enum Recorded {
 }
 
 impl Recorded {
-    const fn counts(&self) -> bool {
+    pub(crate) const fn counts(&self) -> bool {
         !matches!(self, Self::Halted)
     }
 }
@@ -526,8 +565,14 @@ fn limit_that_ended(recorded: &Event) -> Option<OrchestrationError> {
 /// What differs between the history and the code: kind, name and correlation id; when strict, also
 /// everything else.
 fn mismatch(recorded: &Event, found: &Event, strict: bool) -> Option<(Step, Step)> {
-    let refused =
-        matches!((recorded, found), (Event::TaskRefused { .. }, Event::TaskScheduled { .. }));
+    let refused = matches!(
+        (recorded, found),
+        (Event::TaskRefused { .. }, Event::TaskScheduled { .. })
+            | (
+                Event::CallRefused { .. },
+                Event::ChildScheduled { .. } | Event::StartRequested { .. }
+            )
+    );
     if (recorded.kind() != found.kind() && !refused)
         || recorded.correlation() != found.correlation()
         || recorded.subject() != found.subject()

@@ -16,13 +16,14 @@ enum Open {
     Task,
     Timer,
     Wait,
+    Child,
 }
 
 /// Reads a history turn by turn, and refuses what no execution can have written: completions
 /// without a schedule, second completions, ids or times out of order, turns that are not one input
-/// and its outputs, keys that were carried over and versions not at the beginning, a second cancel, an
-/// end by a cancel that nobody requested, steps of the code while it is suspended, attempts out of
-/// order, turns without events that no later event can have superseded, anything behind the end.
+/// and its outputs, what was carried over and versions not at the beginning, a second cancel, an end by
+/// a cancel that nobody requested, steps of the code while it is suspended, attempts out of order,
+/// turns without events that no later event can have superseded, anything behind the end.
 #[derive(Debug, Default)]
 pub(crate) struct WellFormed {
     position: u64,
@@ -44,7 +45,11 @@ pub(crate) struct WellFormed {
     unexplained: Option<u64>,
     /// What the event before was, where that is an activity that was scheduled.
     just_scheduled: Option<CorrelationId>,
-    ended: bool,
+    has_origin: bool,
+    /// The newest turn with keys that were carried over.
+    keys_in: Option<u64>,
+    /// The turn of the end.
+    ended: Option<u64>,
 }
 
 impl WellFormed {
@@ -66,6 +71,7 @@ impl WellFormed {
                 _ => None,
             };
             self.versioned |= matches!(event, Event::VersionSelected { .. });
+            self.has_origin |= matches!(event, Event::StartedBy { .. });
             self.behind_rewind = matches!(event, Event::ExecutionRewound { .. });
             if self.behind_rewind {
                 self.rewound_in = Some(self.turns);
@@ -73,7 +79,12 @@ impl WellFormed {
                 // What has superseded it may be what was undone.
                 self.unexplained = None;
             }
-            self.ended |= event.is_terminal();
+            if matches!(event, Event::EventKeysCarried { .. }) {
+                self.keys_in = Some(self.turns);
+            }
+            if event.is_terminal() {
+                self.ended = Some(self.turns);
+            }
             self.position += 1;
         }
         self.turns += 1;
@@ -82,7 +93,7 @@ impl WellFormed {
 
     /// A turn has no events when its event was superseded: by one that has to come.
     fn check_empty(&mut self, turn: &RecordedTurn) -> Result<(), MalformedHistory> {
-        if self.position == 0 || self.ended || turn.at < self.at {
+        if self.position == 0 || self.ended.is_some() || turn.at < self.at {
             return Err(self.malformed("an event", "an empty turn"));
         }
         self.at = turn.at;
@@ -105,7 +116,14 @@ impl WellFormed {
 
     fn check_place(&self, index: usize, event: &Event) -> Result<(), MalformedHistory> {
         let is_start = matches!(event, Event::ExecutionStarted { .. });
-        if self.ended {
+        if let Event::MessagesDelivered { end, .. } = event {
+            // The only kind that can stand behind the end.
+            return match index == 0 && self.position > 0 && *end == self.ended {
+                true => Ok(()),
+                false => Err(self.malformed("a turn of its own that knows of the end", event)),
+            };
+        }
+        if self.ended.is_some() {
             Err(self.malformed("nothing behind the end", event))
         } else if (self.position == 0) != is_start {
             let expected = if is_start { "one start only" } else { "ExecutionStarted" };
@@ -113,11 +131,15 @@ impl WellFormed {
         } else if (index == 0) != event.is_input() {
             let expected = if index == 0 { "an input, as the turn begins" } else { "an output" };
             Err(self.malformed(expected, event))
-        } else if matches!(event, Event::EventKeysCarried { .. }) && !self.takes_keys() {
+        } else if matches!(event, Event::EventKeysCarried { .. }) && !self.is_beginning() {
             let expected = "keys that were carried over in the second turn or behind a rewind only";
             Err(self.malformed(expected, event))
-        } else if matches!(event, Event::VersionSelected { .. }) && self.position != 1 {
+        } else if matches!(event, Event::StartedBy { .. }) && self.position != 1 {
+            Err(self.malformed("an origin directly behind the start only", event))
+        } else if matches!(event, Event::VersionSelected { .. }) && self.position != self.head() {
             Err(self.malformed("a version directly behind the start only", event))
+        } else if matches!(event, Event::OutboxCarried { .. }) && !self.takes_outbox() {
+            Err(self.malformed("messages that were carried over at the beginning only", event))
         } else {
             Ok(())
         }
@@ -139,9 +161,11 @@ impl WellFormed {
                 let expected = if self.suspended { "no second suspension" } else { "a suspension" };
                 return Err(self.malformed(expected, event));
             }
-            // A limit that an input passes, and a rewind, need no code.
+            // A limit that an input passes, and a rewind, need no code; nor does a cancel that reaches a
+            // child.
             Event::ExecutionFailed { .. }
-            | Event::TimerCreated { id: CorrelationId::START, .. } => {}
+            | Event::TimerCreated { id: CorrelationId::START, .. }
+            | Event::ChildCancelRequested { .. } => {}
             event if self.suspended && !event.is_input() => {
                 return Err(self.malformed("no step while it is suspended", event));
             }
@@ -150,8 +174,19 @@ impl WellFormed {
         Ok(())
     }
 
-    fn takes_keys(&self) -> bool {
+    /// Whether it is the turn behind the start, or behind a rewind.
+    fn is_beginning(&self) -> bool {
         self.turns == 1 || self.rewound_in.is_some_and(|turn| self.turns == turn + 1)
+    }
+
+    /// Whether messages may be carried over: at the beginning, or behind the keys there.
+    fn takes_outbox(&self) -> bool {
+        self.is_beginning() || self.keys_in.is_some_and(|turn| self.turns == turn + 1)
+    }
+
+    /// The place behind the start and its origin.
+    fn head(&self) -> u64 {
+        1 + u64::from(self.has_origin)
     }
 
     fn check_correlation(&mut self, event: &Event) -> Result<(), MalformedHistory> {
@@ -159,9 +194,15 @@ impl WellFormed {
             Event::TaskScheduled { id, .. } => self.opens(*id, Some(Open::Task), event),
             Event::TimerCreated { id, .. } => self.opens(*id, Some(Open::Timer), event),
             Event::ExternalSubscribed { id, .. } => self.opens(*id, Some(Open::Wait), event),
-            Event::TaskRefused { id, .. } | Event::SideEffectRecorded { id, .. } => {
-                self.opens(*id, None, event)
-            }
+            Event::ChildScheduled { id, .. } => self.opens(*id, Some(Open::Child), event),
+            Event::TaskRefused { id, .. }
+            | Event::SideEffectRecorded { id, .. }
+            | Event::StartRequested { id, .. }
+            | Event::CallRefused { id, .. }
+            | Event::EventSent { id, .. } => self.opens(*id, None, event),
+            Event::ChildCompleted { id, .. }
+            | Event::ChildFailed { id, .. }
+            | Event::ChildCancelRequested { id } => self.closes(*id, Open::Child, event),
             Event::TaskCompleted { id, .. }
             | Event::TaskFailed { id, .. }
             | Event::TaskCancelRequested { id } => self.closes(*id, Open::Task, event),
@@ -205,7 +246,7 @@ impl WellFormed {
         event: &Event,
     ) -> Result<(), MalformedHistory> {
         let is_timer = what == Some(Open::Timer);
-        let behind_start = 1 + u64::from(self.versioned);
+        let behind_start = self.head() + u64::from(self.versioned);
         let lets_run = is_timer && id == CorrelationId::START;
         if lets_run && self.behind_rewind && !self.open.contains_key(&id) {
             self.open.insert(id, Open::Timer);

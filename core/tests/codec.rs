@@ -13,16 +13,17 @@ use reenact_core::codec::{
     encode_turn, encode_turn_with_status, status_turn,
 };
 use reenact_core::{
-    ActivityError, ActivityErrorKind, CorrelationId, Event, EventKey, OrchestrationError,
-    OrchestrationErrorKind, Payload, RecordedOptions, RecordedRetry, RecordedTurn, Timestamp,
-    Version,
+    ActivityError, ActivityErrorKind, ChildError, CorrelationId, Event, EventKey, InstanceId,
+    Message, MessageBody, MessageId, MessageKind, NotTaken, OrchestrationError,
+    OrchestrationErrorKind, Origin, ParentClose, Payload, RecordedOptions, RecordedRetry,
+    RecordedTurn, Relation, Timestamp, Version,
 };
 
 /// An event of each kind, in the order of the kinds.
 fn every_event() -> Vec<Event> {
     let first = [events_of_the_second_version(), events_of_cancel_and_suspend()];
     let later = [events_of_attempts(), events_of_versions(), vec![rewound()]];
-    [first.concat(), later.concat()].concat()
+    [first.concat(), later.concat(), events_of_children()].concat()
 }
 
 /// Those that there were when the second fixture was written.
@@ -89,6 +90,121 @@ fn events_of_cancel_and_suspend() -> Vec<Event> {
         Event::ExecutionSuspended { reason: String::new() },
         Event::ExecutionResumed,
     ]
+}
+
+/// Those that came with children and messages.
+fn events_of_children() -> Vec<Event> {
+    let (id, lineage) = (CorrelationId(3), u64::MAX >> 1);
+    let instance = InstanceId::new("order-1/3-00c0ffee").expect("an id");
+    let message = MessageId { lineage, id, kind: MessageKind::Start };
+    let child = instance.clone();
+    vec![
+        Event::StartedBy { origin: Box::new(origin()) },
+        Event::ChildScheduled {
+            version: Version::new("1.2.0").ok(),
+            id,
+            name: name("ship"),
+            input: payload(1),
+            instance: instance.clone(),
+            parent_close: ParentClose::Abandon,
+        },
+        Event::ChildCompleted { id, output: payload("out") },
+        Event::ChildFailed { id, error: Box::new(ChildError::AlreadyExists { child }) },
+        Event::ChildCancelRequested { id },
+        Event::StartRequested {
+            version: None,
+            id,
+            name: name("ship"),
+            input: payload(1),
+            instance: instance.clone(),
+        },
+        Event::CallRefused {
+            id,
+            name: name("ship"),
+            error: Box::new(ChildError::InvalidInput {
+                orchestration: "ship".into(),
+                why: "no number".into(),
+            }),
+        },
+        Event::EventSent { id, to: instance.clone(), name: name("Go"), data: payload(()) },
+        Event::MessagesDelivered { messages: vec![message], end: Some(7) },
+        Event::MessageRefused { message, why: NotTaken::Finished },
+        Event::OutboxCarried { messages: messages(&instance) },
+    ]
+}
+
+fn origin() -> Origin {
+    Origin {
+        instance: InstanceId::new("order-1").expect("an id"),
+        lineage: 42,
+        id: CorrelationId(9),
+        depth: 2,
+        relation: Relation::Child,
+    }
+}
+
+/// A message of each kind.
+fn messages(to: &InstanceId) -> Vec<Message> {
+    let failed = ChildError::Failed { child: to.clone(), error: OrchestrationError::new("oh") };
+    let bodies = [
+        MessageBody::Start {
+            name: name("o"),
+            version: None,
+            input: payload(1),
+            origin: Box::new(origin()),
+        },
+        MessageBody::Cancel { reason: "its parent has ended".into() },
+        MessageBody::Event { name: name("Go"), data: payload(2) },
+        MessageBody::Result { lineage: 1, id: CorrelationId(1), result: Ok(payload(3)) },
+        MessageBody::Result { lineage: 1, id: CorrelationId(1), result: Err(Box::new(failed)) },
+    ];
+    let kinds = [
+        MessageKind::Start,
+        MessageKind::Cancel,
+        MessageKind::Event,
+        MessageKind::Result,
+        MessageKind::Result,
+    ];
+    let all = bodies.into_iter().zip(kinds).zip(1..);
+    all.map(|((body, kind), lineage)| {
+        let id = MessageId { lineage, id: CorrelationId(0), kind };
+        Message { id, to: to.clone(), body }
+    })
+    .collect()
+}
+
+/// Further shapes of the same kinds: each error and each refusal.
+fn further_events_of_children() -> Vec<Event> {
+    let (id, child) = (CorrelationId(0), InstanceId::new("c").expect("an id"));
+    let (text, orchestration) = ("why".to_string(), "o".to_string());
+    let errors = [
+        ChildError::Failed { child: child.clone(), error: OrchestrationError::new("oh") },
+        ChildError::Terminated { child: child.clone(), reason: text.clone() },
+        ChildError::Cancelled { child: child.clone(), reason: text.clone() },
+        ChildError::NotCalled { orchestration: orchestration.clone(), reason: text.clone() },
+        ChildError::InvalidId { orchestration: orchestration.clone(), why: text.clone() },
+        ChildError::InvalidOutput { child: child.clone(), why: text },
+        ChildError::TooDeep { orchestration, limit: 32 },
+    ];
+    let failed = errors.map(|error| Event::ChildFailed { id, error: Box::new(error) });
+    let message = MessageId { lineage: 0, id, kind: MessageKind::Event };
+    let refused = [NotTaken::NotFound, NotTaken::AlreadyExists]
+        .map(|why| Event::MessageRefused { message, why });
+    let scheduled = Event::ChildScheduled {
+        version: None,
+        id,
+        name: name("o"),
+        input: payload(0),
+        instance: child,
+        parent_close: ParentClose::Cancel,
+    };
+    let detached = Origin { relation: Relation::Detached, ..origin() };
+    let more = [
+        scheduled,
+        Event::StartedBy { origin: Box::new(detached) },
+        Event::MessagesDelivered { messages: Vec::new(), end: None },
+    ];
+    [failed.to_vec(), refused.to_vec(), more.to_vec()].concat()
 }
 
 /// Errors of the kinds that came with cancels.
@@ -312,6 +428,16 @@ fn what_version_1_wrote_of_rewinds_is_read_for_ever() {
     let encoded: Vec<_> =
         turns.iter().map(|turn| encode_turn(turn).expect("a turn encodes")).collect();
     let stored = fixture("turns_v1_rewound.bin", &encoded);
+    assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns);
+    assert_eq!(encoded, stored, "and version 1 is still written like this");
+}
+
+#[test]
+fn what_version_1_wrote_of_children_and_messages_is_read_for_ever() {
+    let turns = each_and_all(&[events_of_children(), further_events_of_children()].concat());
+    let encoded: Vec<_> =
+        turns.iter().map(|turn| encode_turn(turn).expect("a turn encodes")).collect();
+    let stored = fixture("turns_v1_children.bin", &encoded);
     assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns);
     assert_eq!(encoded, stored, "and version 1 is still written like this");
 }

@@ -4,6 +4,8 @@
 mod course;
 #[path = "support/instance.rs"]
 mod instance;
+#[path = "support/messages.rs"]
+mod messages;
 #[path = "properties/program.rs"]
 mod program;
 #[path = "properties/strategies.rs"]
@@ -13,11 +15,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use reenact_core::{Event, MachineConfig, ReplayError};
+use reenact_core::{Action, Event, InstanceId, MachineConfig, MessageId, MessageKind, ReplayError};
 
 use course::{Course, Move};
-use instance::{Instance, terminate};
-use program::{Change, EVENTS, Seen, Step, change, change_policies, orchestration};
+use instance::{Instance, SEED, terminate};
+use program::{Change, EVENTS, OTHERS, Seen, Step, change, change_policies, orchestration};
 use strategies::{changes, courses, programs};
 
 /// Found failures are turned into tests by name, not into files of seeds.
@@ -51,7 +53,8 @@ proptest! {
         if course.instance.machine.outcome().is_none() {
             course.instance.apply(terminate("enough"));
         }
-        prop_assert!(course.instance.machine.open_actions().is_empty());
+        let left = course.instance.machine.open_actions();
+        prop_assert!(left.iter().all(|action| matches!(action, Action::Send(_))));
         course.instance.assert_replays_from_every_point();
     }
 }
@@ -73,6 +76,37 @@ proptest! {
                 let closed = opened.get_mut(&id).expect("it was opened before");
                 *closed += 1;
                 prop_assert_eq!(*closed, 1, "{} closed twice", id);
+            }
+        }
+    }
+
+    #[test]
+    fn every_message_arrives_once_and_in_order_and_then_nothing_is_left(
+        program in programs(),
+        moves in courses(),
+    ) {
+        let mut course = finished(program, &moves);
+        course.tell_all();
+        let mut arrived: BTreeMap<InstanceId, Vec<MessageId>> = BTreeMap::new();
+        for message in &course.settled {
+            let of_one = arrived.entry(message.to.clone()).or_default();
+            prop_assert!(!of_one.contains(&message.id), "twice: {:?}", message);
+            of_one.push(message.id);
+        }
+        let mut written: BTreeMap<InstanceId, Vec<MessageId>> = BTreeMap::new();
+        for (to, id) in events_sent(&course.instance) {
+            written.entry(to).or_default().push(id);
+        }
+        for other in OTHERS.map(|other| InstanceId::new(other).expect("an id")) {
+            prop_assert_eq!(arrived.get(&other), written.get(&other));
+        }
+        // A start comes before its cancel; each child and each detached one was told once.
+        for (to, ids) in arrived {
+            if !OTHERS.contains(&to.as_str()) {
+                let kinds: Vec<_> = ids.iter().map(|id| id.kind).collect();
+                let start_first = kinds == [MessageKind::Start];
+                let known = kinds == [MessageKind::Start, MessageKind::Cancel];
+                prop_assert!(start_first || known, "{:?}", kinds);
             }
         }
     }
@@ -156,7 +190,7 @@ proptest! {
         let code = orchestration(changed(program, place, &how));
         if let Ok(machine) = Instance::try_replay(&code, &config, old.instance.turns()) {
             let instance = Instance::resumed(code, config, machine, old.instance.now);
-            let mut course = Course { instance, raised };
+            let mut course = Course { instance, raised, settled: Vec::new() };
             course.come_to_an_end();
             course.instance.assert_replays();
         }
@@ -183,6 +217,18 @@ fn goes_on(event: &Event) -> bool {
     )
 }
 
+/// The events for others in the log, and the messages that they are.
+fn events_sent(instance: &Instance) -> Vec<(InstanceId, MessageId)> {
+    let sent = instance.machine.history().events().filter_map(|event| match event.event {
+        Event::EventSent { id, to, .. } => {
+            let message = MessageId { lineage: SEED, id: *id, kind: MessageKind::Event };
+            Some((to.clone(), message))
+        }
+        _ => None,
+    });
+    sent.collect()
+}
+
 fn opens(event: &Event) -> bool {
     matches!(
         event,
@@ -190,6 +236,9 @@ fn opens(event: &Event) -> bool {
             | Event::TimerCreated { .. }
             | Event::ExternalSubscribed { .. }
             | Event::SideEffectRecorded { .. }
+            | Event::ChildScheduled { .. }
+            | Event::StartRequested { .. }
+            | Event::EventSent { .. }
     )
 }
 

@@ -41,7 +41,8 @@ fn rewound_turns(
     at: reenact_core::Timestamp,
 ) -> Vec<RecordedTurn> {
     let rewind = Rewind { position, reason: "a test".into(), seed };
-    let Rewound { kept, turns } = history.rewound(rewind, at).expect("there is the position");
+    let Rewound { kept, turns } =
+        history.rewound(&instance_id(), rewind, at).expect("there is the position");
     history.turns()[..kept].iter().cloned().chain(turns).collect()
 }
 
@@ -149,7 +150,7 @@ fn every_position_but_those_of_the_first_turn_can_be_rewound_to() {
     let length = failed.machine.history().len();
     for position in 0..length + 2 {
         let rewind = Rewind { position, reason: String::new(), seed: 1 };
-        let refused = failed.machine.history().rewound(rewind, failed.now);
+        let refused = failed.machine.history().rewound(&instance_id(), rewind, failed.now);
         if !(2..length).contains(&position) {
             assert_eq!(refused, Err(NoSuchPosition { position, length }));
             continue;

@@ -71,7 +71,7 @@ pub trait Archive: Debug + Send + Sync + 'static {
     /// `Unavailable`, `Corrupt`.
     fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError>;
 
-    /// The unfinished instances of a shard that have a `wake_at`, in any order.
+    /// The instances of a shard that have a `wake_at`, in any order.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.

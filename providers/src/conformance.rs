@@ -180,6 +180,7 @@ macro_rules! conformance_tests {
             a_purged_instance_is_gone_and_its_id_is_free,
             a_later_execution_is_purged_as_well,
             an_unfinished_instance_cannot_be_purged,
+            one_that_has_something_to_tell_others_cannot_be_purged,
             purging_an_unknown_instance_removes_nothing,
             a_purge_of_several_removes_all_or_none,
             an_overlarge_purge_is_refused,
@@ -189,7 +190,7 @@ macro_rules! conformance_tests {
         ]);
         $crate::conformance_tests!(@subject $make, recovery, [
             an_empty_shard_has_nothing_to_recover,
-            recovery_gives_the_unfinished_instances_that_must_be_woken_earliest_first,
+            recovery_gives_the_instances_that_must_be_woken_earliest_first,
             recovery_goes_by_the_newest_turn,
             recovery_leaves_out_what_was_purged,
             recovery_is_fenced,

@@ -80,19 +80,20 @@ pub trait HistoryStore: Send + Sync + 'static {
     /// Those of the medium.
     async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError>;
 
-    /// Removes finished instances with their histories; all of them or none. Durable when
+    /// Removes finished instances that have no `wake_at` with their histories; all of them or none. Durable when
     /// it returns. Tells how many there were: one that does not exist is passed over.
     ///
     /// # Errors
-    /// - `Conflict`: one of them is not finished, or of another shard than the lease.
+    /// - `Conflict`: one of them is not finished or has a `wake_at`, or is of another shard than the
+    ///   lease.
     /// - `Fenced`: the lease's epoch is not its shard's newest.
     /// - `TooLarge`: more than [`MAX_PURGED_AT_ONCE`](crate::limits::MAX_PURGED_AT_ONCE).
     /// - `Throttled`, `Unavailable`: nothing was removed.
     /// - `Unknown`: they may or may not have been removed. Purge them again.
     async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError>;
 
-    /// The unfinished instances of a shard that must be woken although nobody sends them
-    /// anything: those whose summary has a `wake_at`, earliest first. Call it once, after the
+    /// The instances of a shard that must be woken although nobody sends them anything, finished or
+    /// not: those whose summary has a `wake_at`, earliest first. Call it once, after the
     /// lease is acquired and before the first append.
     ///
     /// # Errors
@@ -201,8 +202,15 @@ pub struct InstanceSummary {
     pub events: u64,
     /// When a host must have it in memory even if nobody sends it anything: the epoch itself when
     /// it has unfinished work, the next timer when it only waits for that, `None` when only a
-    /// message can move it.
+    /// message can move it. Of a finished one: the epoch while it has something to tell others.
     pub wake_at: Option<Timestamp>,
+}
+
+impl InstanceSummary {
+    /// Whether it has finished and nobody needs it any more: it can be purged.
+    pub const fn is_over(&self) -> bool {
+        self.state.is_finished() && self.wake_at.is_none()
+    }
 }
 
 /// Where an instance stands in the log.
@@ -224,7 +232,7 @@ pub enum InstanceState {
 }
 
 impl InstanceState {
-    /// Whether nothing more can happen to it.
+    /// Whether its code has come to its end.
     pub const fn is_finished(self) -> bool {
         !matches!(self, Self::Running | Self::Suspended)
     }

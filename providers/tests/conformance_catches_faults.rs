@@ -386,7 +386,7 @@ caught! {
         executions::the_next_execution_begins_at_turn_0_in_the_place_of_the_earlier,
         executions::a_batch_may_end_one_execution_and_begin_the_next;
     recovery_out_of_order_is_found: RecoversLatestFirst by
-        recovery::recovery_gives_the_unfinished_instances_that_must_be_woken_earliest_first;
+        recovery::recovery_gives_the_instances_that_must_be_woken_earliest_first;
     a_recovery_that_forgets_is_found: RecoversNothing by
         recovery::recovery_leaves_out_what_was_purged;
     a_stolen_lease_is_found: StealsLeases by

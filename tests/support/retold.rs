@@ -34,6 +34,8 @@ pub(crate) enum Step {
     Pass(Duration),
     /// Somebody raises an event.
     Raise(&'static str, u64),
+    /// The child with that id returns ten times that number.
+    EndChild(&'static str, u64),
     /// Somebody cancels it.
     Cancel(&'static str),
     /// Somebody suspends it.
@@ -54,6 +56,9 @@ const NAME: &str = "scenario";
 /// The activity that orchestrations of scenarios call: it returns ten times its input, when the
 /// scenario lets it.
 pub(crate) const WORK: &str = "work";
+
+/// The orchestration that those of scenarios call.
+pub(crate) const CHILD: &str = "child";
 
 impl Scenario {
     /// Code without input, and the steps that lead to its end.
@@ -118,6 +123,11 @@ impl Scenario {
     fn host(&self, stage: &Stage) -> HostBuilder {
         let (returned, failed) = (stage.returned.clone(), stage.failed.clone());
         let host = Host::builder().provider(stage.memory.clone()).options(options());
+        let child = |ctx: OrchestrationContext, ()| async move {
+            let number: u64 = ctx.wait_external("End").await?;
+            Ok(number * 10)
+        };
+        let host = host.register_orchestration(CHILD, child);
         (self.orchestration)(host).register_activity(WORK, move |ctx, input: u64| {
             let (mut returned, mut failed) = (returned.subscribe(), failed.subscribe());
             async move {
@@ -164,6 +174,16 @@ impl Stage {
                 });
             }
             Step::Pass(time) => self.clock.advance(time),
+            Step::EndChild(child, number) => {
+                let child = id(child);
+                guard(async {
+                    // It may have yet to begin.
+                    while host.raise_event(&child, "End", number).await.is_err() {
+                        tokio::task::yield_now().await;
+                    }
+                })
+                .await;
+            }
             Step::Raise(name, data) => {
                 guard(host.raise_event(&id("i"), name, data)).await.expect("it is taken");
             }

@@ -24,7 +24,8 @@ impl InstanceState {
         self.shard.everything_is_durable().await?;
         match self.shard.log().summary(&self.instance).await? {
             None => self.phase = Phase::Absent,
-            Some(summary) if summary.state.is_finished() => self.phase = Phase::Finished,
+            Some(summary) if summary.is_over() => self.phase = Phase::Finished,
+            Some(summary) if summary.state.is_finished() => self.close_from_log(summary).await?,
             Some(summary) => self.replay(myself, summary).await?,
         }
         if let (Begin::Claim, Phase::Absent) = (self.begin, &self.phase) {
@@ -57,7 +58,8 @@ impl InstanceState {
                     _ => None,
                 });
                 self.shard.dispatcher.dispatch(&self.instance, run, open);
-                self.phase = Phase::Live(Live { machine, run, summary });
+                let arrived = Vec::new();
+                self.phase = Phase::Live(Box::new(Live { machine, run, summary, arrived }));
             }
             Err(reason) => self.park_at(reason, Some(summary), false),
         }

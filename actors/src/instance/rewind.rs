@@ -37,10 +37,12 @@ impl InstanceState {
         let now = self.shard.clock.now();
         let next = read.map_err(|reason| self.unreadable(reason)).and_then(|(stored, turns)| {
             let history: History = turns.into_iter().collect();
-            let rewound = history.rewound(rewind, now).map_err(|none| Error::NoSuchPosition {
-                instance: self.instance.clone(),
-                position: none.position,
-                length: none.length,
+            let rewound = history.rewound(&self.instance, rewind, now).map_err(|none| {
+                Error::NoSuchPosition {
+                    instance: self.instance.clone(),
+                    position: none.position,
+                    length: none.length,
+                }
             })?;
             next_execution(summary, stored, &history, rewound)
         });

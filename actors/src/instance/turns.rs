@@ -1,44 +1,102 @@
 //! Commands into turns, turns to the persistence actor.
 
-use ractor::ActorRef;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{ActorProcessingErr, ActorRef};
 use reenact_core::limits::WARN_HISTORY_EVENTS;
 use reenact_core::{
-    Action, ActivityError, ApplyError, Command, CorrelationId, ExecutionId, Machine, Outcome,
-    Payload, RecordedTurn, Rejected, Sealed, Successor, Turn, codec,
+    Action, ActivityError, ApplyError, Command, CorrelationId, ExecutionId, Machine,
+    OrchestrationCode, Outbox, Outcome, Payload, RecordedTurn, Rejected, Sealed, Start, Successor,
+    Turn, codec,
 };
 use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
 
+use super::outbox::{Closing, wake_at};
 use super::{Begin, InstanceState, Live, Phase};
 use crate::error::{Error, ParkReason};
-use crate::message::{Answer, InstanceMessage, Internal, Reply, StartMessage};
+use crate::message::{Answer, ExternalEvent, InstanceMessage, Internal, Reply, StartMessage};
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
 use crate::workers::KnownCall;
 
 impl InstanceState {
-    pub(super) fn start(&mut self, myself: &ActorRef<InstanceMessage>, message: Box<StartMessage>) {
+    pub(super) async fn start(
+        &mut self,
+        myself: &ActorRef<InstanceMessage>,
+        message: Box<StartMessage>,
+    ) {
         match self.phase {
-            Phase::Fresh => {}
+            Phase::Fresh => self.begin(myself, *message),
             // Here for another message: since it looked, the id may have become free.
             Phase::Absent | Phase::Finished if self.begin == Begin::Activate => {
                 let message = Internal::Start(message).into();
-                return self.shard.routes.deliver_in_order(&self.instance, message);
+                self.shard.routes.deliver_in_order(&self.instance, message);
             }
-            _ => {
-                let taken = Error::AlreadyExists { instance: self.instance.clone() };
-                return self.answer(message.reply.no(taken));
-            }
+            _ => self.start_again(*message).await,
         }
-        let StartMessage { code, start, slot, reply, .. } = *message;
-        self.slot = Some(slot);
-        let (execution, now) = (ExecutionId::FIRST, self.shard.clock.now());
-        let config = self.shard.machine_config(myself);
-        match Machine::start(&code, self.instance.clone(), execution, config, start, now) {
+    }
+
+    /// A start of an instance that is there.
+    async fn start_again(&mut self, message: StartMessage) {
+        let StartMessage { start, event, reply, .. } = message;
+        if let Some(ExternalEvent { name, data, key }) = event {
+            let instance = self.instance.clone();
+            return match &self.phase {
+                Phase::Live(_) => self.apply(Command::RaiseEvent { name, data, key }, Some(reply)),
+                Phase::Parked { reason, .. } => {
+                    let reason = reason.clone();
+                    self.answer(reply.no(Error::Parked { instance, reason }));
+                }
+                _ => self.answer(reply.no(Error::Finished { instance })),
+            };
+        }
+        let is_the_same = match &start.origin {
+            Some(origin) => self.is_started_by(origin).await,
+            None => Ok(false),
+        };
+        match (is_the_same, start.origin) {
+            (Ok(true), Some(origin)) => self.has_begun(*origin, reply).await,
+            (Ok(_), _) => {
+                let taken = Error::AlreadyExists { instance: self.instance.clone() };
+                self.answer(reply.no(taken));
+            }
+            (Err(error), _) => self.answer(reply.no(Error::Store { source: Arc::new(error) })),
+        }
+    }
+
+    fn begin(&mut self, myself: &ActorRef<InstanceMessage>, message: StartMessage) {
+        let StartMessage { name, version, mut start, slot, event, reply, .. } = message;
+        let code = match self.shard.registry.orchestration(&name, version.as_ref()) {
+            Ok(code) => code.clone(),
+            Err(missing) => {
+                self.phase = Phase::Absent;
+                return reply.refuse(missing);
+            }
+        };
+        self.slot = slot.or_else(|| self.shard.admission.instance_coming_back());
+        if event.is_some() {
+            // So that the event is there before the code is.
+            start.delay = start.delay.or(Some(Duration::ZERO));
+        }
+        let by_another = start.origin.is_some();
+        let mut started = self.begin_with(&code, myself, start.clone());
+        if by_another
+            && matches!(started, Err(ref error) if !matches!(error, ApplyError::Rejected(_)))
+        {
+            // Stored it must be, so that people see it: it is parked in a turn of its own.
+            started =
+                self.begin_with(&code, myself, Start { delay: Some(Duration::ZERO), ..start });
+        }
+        match started {
             Ok((machine, turn)) => {
-                let summary = self.new_summary(code.name().clone(), execution, &turn.recorded);
-                let run = Run::of(&machine);
-                self.phase = Phase::Live(Live { machine, run, summary });
-                self.submit(turn, Some(reply), None);
+                let summary = self.new_summary(name, machine.execution_id(), &turn.recorded);
+                let (run, arrived) = (Run::of(&machine), Vec::new());
+                self.phase = Phase::Live(Box::new(Live { machine, run, summary, arrived }));
+                match event {
+                    Some(event) => self.submit_with_event(turn, event, reply),
+                    None => self.submit(turn, Some(reply), None),
+                }
             }
             Err(error) => {
                 // Nothing was stored: there is no instance, and nothing to park.
@@ -47,6 +105,41 @@ impl InstanceState {
                     Error::Parked { reason, .. } => Error::NotStarted { reason },
                     other => other,
                 });
+            }
+        }
+    }
+
+    fn begin_with(
+        &self,
+        code: &OrchestrationCode,
+        myself: &ActorRef<InstanceMessage>,
+        start: Start,
+    ) -> Result<(Machine, Turn), ApplyError> {
+        let config = self.shard.machine_config(myself);
+        let (instance, now) = (self.instance.clone(), self.shard.clock.now());
+        Machine::start(code, instance, ExecutionId::FIRST, config, start, now)
+    }
+
+    /// Hands on a start and the event that comes with it, as one: both are stored or none.
+    fn submit_with_event(&mut self, start: Turn, event: ExternalEvent, reply: Reply) {
+        let Phase::Live(live) = &mut self.phase else { return };
+        let ExternalEvent { name, data, key } = event;
+        let command = Command::RaiseEvent { name, data, key };
+        let at = start.recorded.at;
+        let raised = live.machine.apply(command, at).map_err(unreadable);
+        let pending = raised.and_then(|raised| {
+            let mut pending = live.pending(start)?;
+            pending.successor = vec![live.pending(raised)?];
+            Ok(pending)
+        });
+        match pending {
+            Ok(mut pending) => {
+                pending.answer = Some(reply.yes());
+                self.shard.make_durable(Entry::Turn(Box::new(pending)));
+            }
+            Err(reason) => {
+                self.phase = Phase::Absent;
+                reply.refuse(Error::NotStarted { reason });
             }
         }
     }
@@ -124,6 +217,10 @@ impl InstanceState {
                 let reason = ParkReason::UnknownActivity { name: activity };
                 Error::Parked { instance, reason }
             }
+            ApplyError::UnregisteredOrchestration { orchestration } => {
+                let reason = ParkReason::UnknownOrchestration { name: orchestration };
+                Error::Parked { instance, reason }
+            }
             other => Error::OverLimit { what: other.to_string() },
         }
     }
@@ -149,6 +246,7 @@ impl InstanceState {
                 pending.answer = reply.map(Reply::yes);
                 pending.known = known;
                 self.shard.make_durable(Entry::Turn(Box::new(pending)));
+                self.close_if_ended();
             }
             Err(reason) => {
                 // Nothing of it is handed on.
@@ -171,28 +269,37 @@ impl InstanceState {
         self.shard.make_durable(Entry::Answer(answer));
     }
 
-    /// Ends a parked instance: its code is not asked, so it need not fit.
-    pub(super) fn terminate_without_code(
+    /// Ends a parked instance: its code is not asked, so it need not fit. What its log says of others
+    /// is still seen to; a log that does not decode says nothing.
+    pub(super) async fn terminate_without_code(
         &mut self,
         mut summary: InstanceSummary,
         reason: String,
         reply: Option<Reply>,
-    ) {
+    ) -> Result<(), ActorProcessingErr> {
         let (number, execution) = (summary.turns, summary.execution);
         let at = self.shard.clock.now().max(summary.updated_at);
         let recorded = RecordedTurn::terminated(at, reason);
         let bytes = match codec::encode_turn(&recorded) {
             Ok(bytes) => bytes.into(),
             Err(error) => {
-                return reply.into_iter().for_each(|reply| {
+                reply.into_iter().for_each(|reply| {
                     reply.refuse(Error::OverLimit { what: error.to_string() });
                 });
+                return Ok(());
             }
         };
         let outcome = recorded.outcome();
-        follow(&mut summary, &recorded, state_of(outcome.as_ref(), false), None);
-        let actions = outcome.into_iter().map(|outcome| Action::Reply { outcome }).collect();
-        let record = TurnRecord { number, bytes, summary };
+        // What it was parked behind may still be on its way.
+        self.shard.everything_is_durable().await?;
+        let turns = self.shard.log().history(&summary).await?.unwrap_or_default();
+        let mut outbox = Outbox::of(self.instance.clone(), &turns);
+        let told = recorded.events.iter().flat_map(|event| outbox.follow(event));
+        let mut actions: Vec<_> = told.map(Action::Send).collect();
+        let state = state_of(outcome.as_ref(), false);
+        follow(&mut summary, &recorded, state, wake_at(&outbox));
+        actions.extend(outcome.map(|outcome| Action::Reply { outcome }));
+        let record = TurnRecord { number, bytes, summary: summary.clone() };
         let turn = PendingTurn {
             instance: self.instance.clone(),
             run: Run::without_code(execution),
@@ -203,7 +310,13 @@ impl InstanceState {
             successor: Vec::new(),
         };
         self.shard.make_durable(Entry::Turn(Box::new(turn)));
-        self.phase = Phase::Finished;
+        self.phase = if outbox.is_empty() {
+            Phase::Finished
+        } else {
+            let run = Run::without_code(execution);
+            Phase::Closing(Box::new(Closing::new(outbox, run, summary, number)))
+        };
+        Ok(())
     }
 }
 

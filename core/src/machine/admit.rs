@@ -53,6 +53,26 @@ impl Machine {
                 let is_attempt = self.shared.lock().buffer.is_attempt(id, attempt);
                 is_attempt.then_some(Event::TaskHeartbeat { id, details })
             }
+            // Of a parent that has ended, nothing depends on it any more.
+            Command::CompleteChild { .. } if !running => None,
+            Command::CompleteChild { .. }
+            | Command::ConfirmDelivery { .. }
+            | Command::RefuseMessage { .. }
+                if !running =>
+            {
+                return Err(Rejected::Finished);
+            }
+            Command::CompleteChild { lineage, id, child, result } => {
+                let state = self.shared.lock();
+                let waits = state.outbox.lineage_of(id) == Some(lineage)
+                    && state.buffer.open_child(id) == Some(&child);
+                waits.then_some(match result {
+                    Ok(output) => Event::ChildCompleted { id, output },
+                    Err(error) => Event::ChildFailed { id, error },
+                })
+            }
+            Command::ConfirmDelivery { messages } => self.shared.lock().delivered(messages),
+            Command::RefuseMessage { message, why } => self.shared.lock().refused(message, why),
             Command::FireTimer { id } => return Ok(self.shared.lock().admit_firing(id, at)),
             Command::RaiseEvent { .. }
             | Command::Terminate { .. }
@@ -95,7 +115,7 @@ impl Machine {
     }
 
     fn admit_start(&self, start: Start) -> Result<Event, Rejected> {
-        let Start { input, seed, delay } = start;
+        let Start { input, seed, delay, .. } = start;
         if delay.is_some_and(|delay| delay > MAX_TIMER) {
             let why = alloc::format!("the start delay is longer than {MAX_TIMER:?}");
             return Err(Rejected::OverLimit(why));

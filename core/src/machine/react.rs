@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::vec;
 use core::mem;
 use core::task::{Context, Poll, Waker};
 
@@ -31,8 +32,10 @@ impl Machine {
                 let context = OrchestrationContext::new(self.shared.clone());
                 self.future = Some(self.code.run(context, input));
                 self.seed = seed;
+                let origin = self.origin.take();
                 let mut state = self.shared.lock();
                 state.begin_run(seed);
+                state.record_origin(origin);
                 state.select_version(self.code.version());
                 match delay {
                     Some(delay) => {
@@ -103,6 +106,14 @@ impl Machine {
                 keys.iter().for_each(|key| known.remember(key));
                 Ok(())
             }
+            Event::ChildCompleted { id, output } => self.child_ended(id, Ok(output)),
+            Event::ChildFailed { id, error } => self.child_ended(id, Err(error)),
+            Event::MessagesDelivered { messages, .. } => {
+                self.messages_arrived(messages.into_iter().map(|id| (id, Ok(()))).collect())
+            }
+            Event::MessageRefused { message, why } => {
+                self.messages_arrived(vec![(message, Err(why))])
+            }
             Event::CancelRequested { reason } => self.cancel(reason),
             Event::ExecutionSuspended { .. } => self.suspend(),
             Event::ExecutionResumed => self.resume(),
@@ -115,7 +126,7 @@ impl Machine {
         }
     }
 
-    fn complete(&self, id: CorrelationId, output: DurableOutput, event: &'static str) {
+    pub(super) fn complete(&self, id: CorrelationId, output: DurableOutput, event: &'static str) {
         let mut state = self.shared.lock();
         let position = state.position;
         let Some((waker, deadline)) = state.buffer.complete(id, position, output) else {
@@ -157,6 +168,9 @@ impl Machine {
                     return self.continue_as_new(orchestration, pinned, input);
                 }
                 Some(Halt::Diverged(nondeterminism)) => return Err(nondeterminism.into()),
+                Some(Halt::UnregisteredOrchestration(orchestration)) => {
+                    return Err(ApplyError::UnregisteredOrchestration { orchestration });
+                }
                 Some(Halt::Unregistered(activity)) => {
                     return Err(ApplyError::UnregisteredActivity { activity });
                 }

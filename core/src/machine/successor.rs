@@ -1,5 +1,6 @@
 //! The execution that goes on for one that has continued as new.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -9,6 +10,7 @@ use crate::command::{Command, Start};
 use crate::event::Event;
 use crate::machine::{ApplyError, Machine, Turn};
 use crate::mailbox::Raised;
+use crate::message::Origin;
 use crate::payload::Payload;
 use crate::random::SplitMix64;
 
@@ -44,16 +46,20 @@ impl Machine {
         let events = state.buffer.untaken();
         let keys =
             state.buffer.keys.carried(events.iter().filter_map(|(_, raised)| raised.key.as_ref()));
+        let (origin, messages) = (state.outbox.origin().cloned(), state.outbox.carried());
         // An execution that has no next one does not continue.
         let Some(execution) = state.execution.next() else {
             return Ok(None);
         };
         drop(state);
         let mut machine = Self::new(self.next_code(), instance, execution, self.config.clone());
-        let mut turns = Vec::with_capacity(3 + events.len());
-        turns.push(machine.apply(Command::Start(self.next_start(input.clone())), at)?);
+        let mut turns = Vec::with_capacity(4 + events.len());
+        turns.push(machine.apply(Command::Start(self.next_start(input.clone(), origin)), at)?);
         if !keys.is_empty() {
             turns.push(machine.take_in(Event::EventKeysCarried { keys }, at)?);
+        }
+        if !messages.is_empty() {
+            turns.push(machine.take_in(Event::OutboxCarried { messages }, at)?);
         }
         if let Some(reason) = cancelled {
             turns.push(machine.take_in(Event::CancelRequested { reason }, at)?);
@@ -68,10 +74,11 @@ impl Machine {
         self.next.as_deref().unwrap_or(&self.code)
     }
 
-    fn next_start(&self, input: Payload) -> Start {
+    fn next_start(&self, input: Payload, origin: Option<Origin>) -> Start {
         // Not one of the numbers that this execution draws. The highest bit stays free, as it is in
         // the seeds of shells.
-        let seed = SplitMix64::new(!self.shared.lock().lineage).next() >> 1;
-        Start { input, seed, delay: Some(Duration::ZERO) }
+        let seed = SplitMix64::new(!self.shared.lock().lineage()).next() >> 1;
+        let origin = origin.map(Box::new);
+        Start { input, seed, delay: Some(Duration::ZERO), origin }
     }
 }

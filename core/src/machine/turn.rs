@@ -45,6 +45,13 @@ pub enum ApplyError {
         /// The activity.
         activity: Name,
     },
+    /// The code called an orchestration that is not registered. Nothing is to be appended; the machine
+    /// is spent.
+    #[error("orchestration `{orchestration}` is not registered")]
+    UnregisteredOrchestration {
+        /// The orchestration.
+        orchestration: Name,
+    },
 }
 
 /// Why a history cannot be re-enacted.

@@ -93,7 +93,7 @@ impl CorrelationBuffer {
 
     /// The tasks that are open, in the order of scheduling, but no more than so many.
     pub(crate) fn open_activities(&self, most: usize) -> Vec<OpenActivity> {
-        let tasks = self.open().filter_map(|(id, slot)| match &slot.scheduled {
+        let tasks = self.all_open().filter_map(|(id, slot)| match &slot.scheduled {
             Scheduled::Task { name, attempts, .. } => Some((*id, name, attempts.as_deref())),
             _ => None,
         });

@@ -7,6 +7,7 @@ use crate::attempts::Attempts;
 use crate::catalog::Refusal;
 use crate::error::ActivityError;
 use crate::event::Event;
+use crate::future::DurableOutput;
 use crate::ids::{CorrelationId, Name};
 use crate::options::ActivityOptions;
 use crate::payload::Payload;
@@ -28,7 +29,7 @@ impl State {
             Ok(None) => {}
             Ok(Some(error)) => {
                 self.record(Event::TaskRefused { id, name, error: error.clone() });
-                self.buffer.schedule_refused(id, self.position, error);
+                self.refuse_task(id, error);
                 return id;
             }
             Err(halt) => {
@@ -42,7 +43,7 @@ impl State {
         let input = match self.record_first_of(event, events) {
             Recorded::Halted => return id,
             Recorded::Before(Event::TaskRefused { error, .. }) => {
-                self.buffer.schedule_refused(id, self.position, error);
+                self.refuse_task(id, error);
                 return id;
             }
             // The recorded input counts: it is what the activity was given.
@@ -83,6 +84,10 @@ impl State {
         };
         let condition = given.retry.as_ref().and_then(|policy| policy.condition());
         Some(Box::new(Attempts::new(options, condition, self.now)))
+    }
+
+    fn refuse_task(&mut self, id: CorrelationId, error: ActivityError) {
+        self.buffer.schedule_refused(id, self.position, DurableOutput::Task(Err(error)));
     }
 
     /// Whether the catalog refuses a new activity. Asked when live only: the log knows the rest.

@@ -1,9 +1,15 @@
 //! What happens to a random orchestration, from its start to its end.
 
 use proptest::sample::Index;
-use reenact_core::{Action, ActivityError, Command};
+use reenact_core::{
+    Action, ActivityError, ChildError, Command, CorrelationId, Event, InstanceId, Message,
+    MessageKind, NotTaken, Payload,
+};
 
-use crate::instance::{Instance, cancel, complete, fire, raise, raise_once, suspend};
+use crate::instance::{
+    Instance, SEED, cancel, complete, fire, payload, raise, raise_once, suspend,
+};
+use crate::messages::{delivered, sent};
 use crate::program::{DRAIN, EVENTS};
 
 /// One thing that happens. Where nothing of the kind is open, nothing happens.
@@ -19,6 +25,11 @@ pub(crate) enum Move {
     RaiseTheKeyAgain(usize),
     /// Right, early, late or for something that never was.
     CompleteWhateverHasThatId(u64),
+    EndChild(Index),
+    FailChild(Index),
+    /// A message arrives, and is said to have arrived twice.
+    Deliver(Index),
+    Refuse(Index),
     Cancel,
     Suspend,
     Resume,
@@ -28,11 +39,13 @@ pub(crate) enum Move {
 pub(crate) struct Course {
     pub(crate) instance: Instance,
     pub(crate) raised: [u64; EVENTS.len()],
+    /// What has arrived at others or was refused there, in this order.
+    pub(crate) settled: Vec<Message>,
 }
 
 impl Course {
     pub(crate) fn new(instance: Instance) -> Self {
-        Self { instance, raised: [0; EVENTS.len()] }
+        Self { instance, raised: [0; EVENTS.len()], settled: Vec::new() }
     }
 
     pub(crate) fn go(&mut self, moves: &[Move]) {
@@ -89,10 +102,96 @@ impl Course {
             Move::Raise(event) => self.raise(*event),
             Move::RaiseTheKeyAgain(event) => self.raise_twice(*event),
             Move::CompleteWhateverHasThatId(id) => self.complete_any(*id),
+            Move::EndChild(which) => {
+                if let Some((id, child)) = pick(&self.open_children(), which) {
+                    self.end_child(id, child, |_| Ok(payload(id.0 * 10)));
+                }
+            }
+            Move::FailChild(which) => {
+                if let Some((id, child)) = pick(&self.open_children(), which) {
+                    let reason = "enough".to_string();
+                    self.end_child(id, child, |child| {
+                        Err(ChildError::Terminated { child, reason })
+                    });
+                }
+            }
+            Move::Deliver(which) => {
+                if let Some(message) = pick(&self.under_way(), which) {
+                    self.deliver(message);
+                }
+            }
+            Move::Refuse(which) => {
+                if let Some(message) = pick(&self.under_way(), which) {
+                    self.refuse(message);
+                }
+            }
             Move::Cancel => drop(self.instance.apply(cancel("no stock"))),
             Move::Suspend => drop(self.instance.apply(suspend("audit"))),
             Move::Resume => drop(self.instance.apply(Command::Resume)),
         }
+    }
+
+    /// Tells its end twice: it counts once.
+    fn end_child(
+        &mut self,
+        id: CorrelationId,
+        child: InstanceId,
+        how: impl FnOnce(InstanceId) -> Result<Payload, ChildError>,
+    ) {
+        let result = how(child.clone()).map_err(Box::new);
+        let command = Command::CompleteChild { lineage: SEED, id, child, result };
+        self.instance.apply(command.clone());
+        assert!(self.instance.apply(command).is_empty());
+    }
+
+    fn deliver(&mut self, message: Message) {
+        let command = delivered(&message);
+        self.instance.apply(command.clone());
+        if !self.is_over() {
+            assert!(self.instance.apply(command).is_empty(), "it counts once");
+        }
+        self.settled.push(message);
+    }
+
+    fn refuse(&mut self, message: Message) {
+        let why = match message.id.kind {
+            MessageKind::Start => NotTaken::AlreadyExists,
+            MessageKind::Event => NotTaken::NotFound,
+            // Those are never refused.
+            MessageKind::Cancel | MessageKind::Result => return self.deliver(message),
+        };
+        self.instance.apply(Command::RefuseMessage { message: message.id, why });
+        self.settled.push(message);
+    }
+
+    /// Lets everything arrive that is left behind the end.
+    pub(crate) fn tell_all(&mut self) {
+        let (mut outbox, end) = (self.instance.machine.outbox(), self.instance.turns().len() - 1);
+        while let Some(message) = outbox.under_way().pop() {
+            let settled = outbox.settle(&[message.id], end as u64, self.instance.now);
+            assert!(settled.is_some(), "it is new");
+            self.settled.push(message);
+        }
+        assert!(outbox.is_empty());
+    }
+
+    fn under_way(&self) -> Vec<Message> {
+        sent(&self.instance.machine.open_actions())
+    }
+
+    /// As the log has it.
+    fn open_children(&self) -> Vec<(CorrelationId, InstanceId)> {
+        let mut open = Vec::new();
+        for event in self.instance.machine.history().events() {
+            match event.event {
+                Event::ChildScheduled { id, instance, .. } => open.push((*id, instance.clone())),
+                Event::ChildCompleted { id, .. }
+                | Event::ChildFailed { id, .. }
+                | Event::ChildCancelRequested { id } => open.retain(|child| child.0 != *id),
+                _ => {}
+            }
+        }
+        open
     }
 
     fn raise(&mut self, event: usize) {
@@ -122,6 +221,23 @@ impl Course {
             self.instance.apply(Command::Resume);
         }
         let (tasks, timers) = (self.open_tasks(), self.open_timers());
+        for message in self.under_way() {
+            if self.is_over() {
+                return;
+            }
+            self.deliver(message);
+        }
+        for (id, child) in self.open_children() {
+            if self.is_over() {
+                return;
+            }
+            if self.open_children().iter().any(|open| open.0 == id) {
+                self.end_child(id, child, |_| Ok(payload(id.0 * 10)));
+            }
+        }
+        if self.is_over() {
+            return;
+        }
         tasks.iter().for_each(|id| drop(self.instance.complete(*id, id * 10)));
         timers.iter().for_each(|id| drop(self.instance.fire(*id)));
         if let Some(drain) = self.open_drain() {
@@ -166,6 +282,6 @@ impl Course {
     }
 }
 
-fn pick(ids: &[u64], which: &Index) -> Option<u64> {
-    (!ids.is_empty()).then(|| *which.get(ids))
+fn pick<T: Clone>(of: &[T], which: &Index) -> Option<T> {
+    (!of.is_empty()).then(|| which.get(of).clone())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, FutureExt, join_all, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use reenact_core::{
-    ActivityOptions, DurableFuture, DurableOutput, NamedActivity, OrchestrationCode,
+    ActivityOptions, DurableFuture, DurableOutput, InstanceId, NamedActivity, OrchestrationCode,
     OrchestrationContext, OrchestrationError, RetryPolicy,
 };
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,9 @@ use crate::instance::code;
 
 /// The names of external events.
 pub(crate) const EVENTS: [&str; 3] = ["A", "B", "C"];
+
+/// The instances that programs send events to.
+pub(crate) const OTHERS: [&str; 2] = ["this", "that"];
 
 /// The activity that a program calls when it is through and wants what is left of the events.
 pub(crate) const DRAIN: &str = "drain";
@@ -31,6 +34,11 @@ pub(crate) enum Leaf {
     },
     Timer(u8),
     Wait(usize),
+    Child(u8),
+    /// A detached orchestration.
+    Start(u8),
+    /// An event for another instance.
+    Send(u8),
 }
 
 /// What becomes of those that do not win a race.
@@ -186,6 +194,17 @@ fn schedule(ctx: &OrchestrationContext, leaf: Leaf) -> Held {
         }
         Leaf::Timer(after) => ctx.schedule_timer(Duration::from_secs(after.into())).into_output(),
         Leaf::Wait(event) => ctx.schedule_wait::<u64>(EVENTS[event]).into_output(),
+        Leaf::Child(number) => {
+            let name = format!("child-{number}");
+            ctx.schedule_orchestration_by_name::<_, u64>(name, &number).into_output()
+        }
+        Leaf::Start(number) => {
+            ctx.start_orchestration_by_name(format!("detached-{number}"), &number).into_output()
+        }
+        Leaf::Send(number) => {
+            let other = InstanceId::new(OTHERS[usize::from(number) % OTHERS.len()]);
+            ctx.raise_event(&other.expect("an id"), "Hello", &number).into_output()
+        }
     };
     Held { leaf, future }
 }
@@ -338,5 +357,6 @@ fn rename_leaf(leaf: &mut Leaf) {
         Leaf::Activity(number) | Leaf::Retried { number, .. } => *number += 100,
         Leaf::Timer(after) => *after = after.wrapping_add(1),
         Leaf::Wait(event) => *event = (*event + 1) % EVENTS.len(),
+        Leaf::Child(number) | Leaf::Start(number) | Leaf::Send(number) => *number += 1,
     }
 }

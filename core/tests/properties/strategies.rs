@@ -33,6 +33,9 @@ fn leaf() -> impl Strategy<Value = Leaf> {
         }),
         (0..100_u8).prop_map(Leaf::Timer),
         (0..EVENTS.len()).prop_map(Leaf::Wait),
+        (0..4_u8).prop_map(Leaf::Child),
+        (0..4_u8).prop_map(Leaf::Start),
+        (0..4_u8).prop_map(Leaf::Send),
     ]
 }
 
@@ -79,6 +82,10 @@ fn a_move() -> impl Strategy<Value = Move> {
         4 => (0..EVENTS.len()).prop_map(Move::Raise),
         1 => (0..EVENTS.len()).prop_map(Move::RaiseTheKeyAgain),
         2 => (0..30_u64).prop_map(Move::CompleteWhateverHasThatId),
+        4 => any::<prop::sample::Index>().prop_map(Move::EndChild),
+        1 => any::<prop::sample::Index>().prop_map(Move::FailChild),
+        4 => any::<prop::sample::Index>().prop_map(Move::Deliver),
+        1 => any::<prop::sample::Index>().prop_map(Move::Refuse),
         1 => Just(Move::Cancel),
         1 => Just(Move::Suspend),
         2 => Just(Move::Resume),

@@ -145,9 +145,7 @@ impl Archive for FakeArchive {
     fn to_wake(&self, shard: ShardId) -> Result<Vec<InstanceSummary>, ProviderError> {
         self.with(|contents| {
             let of_shard = contents.instances.iter().filter(|(instance, stored)| {
-                contents.shards.get(*instance) == Some(&shard)
-                    && stored.summary.wake_at.is_some()
-                    && !stored.summary.state.is_finished()
+                contents.shards.get(*instance) == Some(&shard) && stored.summary.wake_at.is_some()
             });
             of_shard.map(|(_, stored)| stored.summary.clone()).collect()
         })

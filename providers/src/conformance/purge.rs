@@ -1,6 +1,6 @@
 //! Purging: a finished instance goes for good, with everything of it.
 
-use reenact_core::{ExecutionId, InstanceId, ShardId};
+use reenact_core::{ExecutionId, InstanceId, ShardId, Timestamp};
 
 use super::kit::{
     Owner, SHARD, assert_conflict, assert_fenced, assert_not_found, assert_too_large, expected,
@@ -89,6 +89,19 @@ pub async fn an_unfinished_instance_cannot_be_purged<H: Hub>(stage: &Stage<H>) {
         expected(&instance, SECOND, 1),
         "what was refused to be purged is whole"
     );
+}
+
+/// Not before it has told them.
+pub async fn one_that_has_something_to_tell_others_cannot_be_purged<H: Hub>(stage: &Stage<H>) {
+    let owner = Owner::of(SHARD, &stage.open().await).await;
+    let instance = owner.id("i");
+    let mut tells = last_turn(&instance, 0);
+    tells.summary.wake_at = Some(Timestamp::EPOCH);
+    owner.store(vec![tells]).await;
+    assert_conflict(owner.purge(&instance).await, "others have yet to hear of it");
+
+    owner.store(vec![last_turn(&instance, 1)]).await;
+    owner.remove(&instance).await;
 }
 
 /// Nothing is there to purge.

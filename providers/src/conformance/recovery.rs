@@ -35,7 +35,7 @@ pub async fn an_empty_shard_has_nothing_to_recover<H: Hub>(stage: &Stage<H>) {
 }
 
 /// Those with a `wake_at`, of this shard, and no others.
-pub async fn recovery_gives_the_unfinished_instances_that_must_be_woken_earliest_first<H: Hub>(
+pub async fn recovery_gives_the_instances_that_must_be_woken_earliest_first<H: Hub>(
     stage: &Stage<H>,
 ) {
     let provider = stage.open().await;
@@ -45,18 +45,18 @@ pub async fn recovery_gives_the_unfinished_instances_that_must_be_woken_earliest
     let late = waking(turn(&owner.id("a-late"), 0), u64::MAX);
     let soon = waking(turn(&owner.id("b-soon"), 0), 7);
     let at_once = waking(turn(&owner.id("c-at-once"), 0), 0);
-    let mut finished = last_turn(&owner.id("finished"), 0);
-    finished.summary.wake_at = Some(Timestamp::EPOCH);
+    let tells_others = waking(last_turn(&owner.id("d-tells-others"), 0), 0);
+    let finished = last_turn(&owner.id("finished"), 0);
     let waits_for_a_message = turn(&owner.id("waits"), 0);
-    owner.store(vec![late.clone(), finished, soon.clone()]).await;
+    owner.store(vec![late.clone(), finished, tells_others.clone(), soon.clone()]).await;
     owner.store(vec![waits_for_a_message, at_once.clone()]).await;
     drop(neighbour);
 
     let owner = owner.after_crash(stage, provider).await;
     assert_eq!(
         owner.recover().await,
-        [at_once.summary, soon.summary, late.summary],
-        "exactly the unfinished instances of the shard with a wake_at are recovered, earliest first"
+        [at_once.summary, tells_others.summary, soon.summary, late.summary],
+        "exactly the instances of the shard with a wake_at are recovered, earliest first"
     );
 }
 

@@ -264,12 +264,12 @@ impl<M: Medium, A: Archive> Shard<M, A> {
             .map(|archived| Tip { execution: archived.summary.execution, next: archived.length }))
     }
 
-    fn is_finished(&self, instance: &InstanceId) -> Result<Option<bool>, ProviderError> {
+    fn is_over(&self, instance: &InstanceId) -> Result<Option<bool>, ProviderError> {
         let summary = match self.known(instance) {
             Some(summary) => summary,
             None => self.archive.look_up(instance)?.map(|archived| archived.summary),
         };
-        Ok(summary.map(|summary| summary.state.is_finished()))
+        Ok(summary.map(|summary| summary.is_over()))
     }
 }
 
@@ -300,11 +300,11 @@ impl<M: Medium, A: Archive> Writer<M, A> {
         self.shard.state().ownership.check(epoch)?;
         let mut found = Vec::with_capacity(instances.len());
         for instance in instances {
-            match self.shard.is_finished(&instance)? {
+            match self.shard.is_over(&instance)? {
                 None => {}
                 Some(true) => found.push(instance),
                 Some(false) => {
-                    let reason = format!("instance {instance} is not finished");
+                    let reason = format!("instance {instance} is not over");
                     return Err(ProviderError::Conflict { reason });
                 }
             }

@@ -95,7 +95,7 @@ impl<M: Medium, A: Archive> Inner<M, A> {
         Ok(known + archived)
     }
 
-    /// The unfinished instances of a shard that must be woken, earliest first.
+    /// The instances of a shard that must be woken, earliest first.
     pub(super) fn to_wake(
         &self,
         shard: &Shard<M, A>,
@@ -106,8 +106,7 @@ impl<M: Medium, A: Archive> Inner<M, A> {
         let layers = state.layers();
         found.retain(|summary| layers.newest(&summary.instance).is_none());
         let known = layers.all_newest().filter_map(|(_, change)| change.summary());
-        let wakes =
-            |summary: &&InstanceSummary| summary.wake_at.is_some() && !summary.state.is_finished();
+        let wakes = |summary: &&InstanceSummary| summary.wake_at.is_some();
         found.extend(known.filter(wakes).cloned());
         drop(state);
         found.sort_unstable_by(|a, b| (a.wake_at, &a.instance).cmp(&(b.wake_at, &b.instance)));

@@ -29,7 +29,10 @@ const KIND: Kind = Kind {
 };
 
 /// What archives that were made before have not. An index changes nothing of the format.
-const ADDED: &str = "CREATE INDEX IF NOT EXISTS suspended ON instances (id) WHERE state = 5;";
+const ADDED: &str = "
+    CREATE INDEX IF NOT EXISTS suspended ON instances (id) WHERE state = 5;
+    CREATE INDEX IF NOT EXISTS telling ON instances (shard)
+        WHERE state <> 0 AND wake_at IS NOT NULL;";
 
 /// An [`Archive`] in one file, with SQLite.
 ///
@@ -168,9 +171,9 @@ impl Archive for SqliteArchive {
                 );
                 row::summaries(connection, &sql, [i64::from(shard.0)])
             };
-            // Few are suspended: by people.
-            let suspended = waking("suspended WHERE state = 5")?;
-            Ok([waking("waking WHERE state = 0")?, suspended].concat())
+            // Few are suspended, or have yet to tell others that they have finished.
+            let others = waking("telling WHERE state <> 0")?;
+            Ok([waking("waking WHERE state = 0")?, others].concat())
         })
     }
 }

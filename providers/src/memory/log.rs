@@ -101,8 +101,8 @@ impl Log {
     /// Removes those that there are; all of them or none. Tells how many.
     pub(super) fn purge(&mut self, instances: &[InstanceId]) -> Result<usize, ProviderError> {
         for summary in instances.iter().filter_map(|instance| self.summary(instance)) {
-            if !summary.state.is_finished() {
-                let reason = format!("instance {} is not finished", summary.instance);
+            if !summary.is_over() {
+                let reason = format!("instance {} is not over", summary.instance);
                 return Err(ProviderError::Conflict { reason });
             }
         }
@@ -116,11 +116,11 @@ impl Log {
         Ok(purged)
     }
 
-    /// The unfinished instances that must be woken, earliest first.
+    /// The instances that must be woken, earliest first.
     pub(super) fn to_wake(&self) -> Vec<InstanceSummary> {
         let mut found: Vec<_> = (self.rows.values())
             .map(|row| &row.summary)
-            .filter(|summary| summary.wake_at.is_some() && !summary.state.is_finished())
+            .filter(|summary| summary.wake_at.is_some())
             .cloned()
             .collect();
         // By id as well: the order of the table is random.

@@ -456,16 +456,18 @@ pub(crate) fn a_list_by_time_is_ordered_by_id_however_many_there_are(archive: &i
     }
 }
 
-/// As long as it is unfinished and has a time for it.
+/// Finished or not, as long as it has a time for it.
 pub(crate) fn what_must_wake_is_known_by_shard(archive: &impl Archive) {
     let waking = |name: &str| InstanceSummary { wake_at: Some(at(5)), ..summary(name) };
-    let over = InstanceSummary { state: InstanceState::Failed, ..waking("over") };
+    let over = InstanceSummary { state: InstanceState::Failed, ..summary("over") };
+    let tells = InstanceSummary { state: InstanceState::Failed, ..waking("tells") };
     let suspended =
         |name: &str| InstanceSummary { state: InstanceState::Suspended, ..waking(name) };
     let changes = vec![
         new(waking("a")),
         new(summary("never")),
         new(over),
+        new(tells.clone()),
         new(waking("b")),
         new(suspended("c")),
         new(InstanceSummary { wake_at: None, ..suspended("d") }),
@@ -480,14 +482,14 @@ pub(crate) fn what_must_wake_is_known_by_shard(archive: &impl Archive) {
         found.sort_by(|a, b| a.instance.cmp(&b.instance));
         found
     };
-    assert_eq!(to_wake(SHARD), [waking("a"), waking("b"), suspended("c")]);
+    assert_eq!(to_wake(SHARD), [waking("a"), waking("b"), suspended("c"), tells.clone()]);
     assert_eq!(to_wake(ShardId(1)), [waking("elsewhere")]);
     assert_eq!(to_wake(ShardId(0)), []);
 
     grow(archive, grown("a", run("a", 1, 1..2))).unwrap();
     assert_eq!(
         to_wake(SHARD),
-        [waking("b"), suspended("c")],
+        [waking("b"), suspended("c"), tells],
         "it waits for nothing but messages now"
     );
 }

@@ -1,0 +1,290 @@
+//! What an instance tells others, and what others tell it.
+
+use std::mem;
+use std::sync::Arc;
+
+use ractor::{ActorProcessingErr, ActorRef};
+use reenact_core::{
+    Action, ChildError, Command, Event, EventKey, MessageId, NotTaken, Origin, Outbox, Payload,
+    RecordedTurn, Relation, Sealed, Timestamp, codec,
+};
+use reenact_providers::{InstanceSummary, ProviderError, TurnRecord};
+use tokio::sync::oneshot;
+
+use super::{InstanceState, Live, Phase};
+use crate::error::Error;
+use crate::message::{FromAnother, InstanceMessage, Internal, Reply, Tell};
+use crate::persistence::{Entry, PendingTurn};
+use crate::run::Run;
+
+/// An instance that has ended, and has yet to tell others. Its code is not needed.
+pub(super) struct Closing {
+    outbox: Outbox,
+    run: Run,
+    summary: InstanceSummary,
+    /// The number of the turn in which it ended.
+    end: u64,
+    /// The time of the last turn.
+    at: Timestamp,
+    /// What has arrived, and is not recorded yet.
+    arrived: Vec<MessageId>,
+}
+
+impl Closing {
+    pub(super) fn new(outbox: Outbox, run: Run, summary: InstanceSummary, end: u64) -> Self {
+        let at = summary.updated_at;
+        Self { outbox, run, summary, end, at, arrived: Vec::new() }
+    }
+
+    pub(super) fn is_through(&self) -> bool {
+        self.outbox.is_empty()
+    }
+
+    /// The turn that records what has arrived; none when that is known, or cannot be stored.
+    fn settle(&mut self, now: Timestamp) -> Option<PendingTurn> {
+        let arrived = mem::take(&mut self.arrived);
+        self.at = now.max(self.at);
+        let (recorded, released) = self.outbox.settle(&arrived, self.end, self.at)?;
+        let bytes = codec::encode_turn(&recorded).ok()?;
+        let number = self.summary.turns;
+        self.summary.turns += 1;
+        self.summary.events += recorded.events.len() as u64;
+        self.summary.wake_at = wake_at(&self.outbox);
+        Some(PendingTurn {
+            instance: self.summary.instance.clone(),
+            run: self.run,
+            record: Some(TurnRecord { number, bytes: bytes.into(), summary: self.summary.clone() }),
+            actions: Sealed::new(released.into_iter().map(Action::Send).collect()),
+            answer: None,
+            known: None,
+            successor: Vec::new(),
+        })
+    }
+}
+
+/// When an instance that has ended must be in memory.
+pub(super) fn wake_at(outbox: &Outbox) -> Option<Timestamp> {
+    (!outbox.is_empty()).then_some(Timestamp::EPOCH)
+}
+
+impl InstanceState {
+    /// A message of this instance has arrived, or never will.
+    pub(super) fn answered(
+        &mut self,
+        myself: &ActorRef<InstanceMessage>,
+        message: MessageId,
+        taken: Result<(), NotTaken>,
+    ) {
+        match (&mut self.phase, taken) {
+            (Phase::Live(live), Ok(())) if !live.machine.awaits_delivery(message) => {
+                live.note_arrival(message);
+            }
+            (Phase::Live(_), Ok(())) => {
+                self.apply(Command::ConfirmDelivery { messages: vec![message] }, None);
+            }
+            (Phase::Live(_), Err(why)) => self.apply(Command::RefuseMessage { message, why }, None),
+            // Whether it was taken or not, nobody asks any more.
+            (Phase::Closing(closing), _) => {
+                closing.arrived.push(message);
+                // Behind what is in the mailbox already: one turn for all of it.
+                let is_first = closing.arrived.len() == 1;
+                if is_first && myself.cast(Internal::Settle.into()).is_err() {
+                    self.settle();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Records what has arrived since the end.
+    pub(super) fn settle(&mut self) {
+        let now = self.shard.clock.now();
+        let Phase::Closing(closing) = &mut self.phase else { return };
+        if let Some(turn) = closing.settle(now) {
+            self.shard.make_durable(Entry::Turn(Box::new(turn)));
+        }
+    }
+
+    /// Sends a message again, if it still has not arrived.
+    pub(super) fn send_again(&self, message: MessageId, tries: u32) {
+        let message = match &self.phase {
+            Phase::Live(live) => live.machine.message(message),
+            Phase::Closing(closing) => closing.outbox.message(message).cloned(),
+            _ => None,
+        };
+        if let Some(message) = message {
+            self.shard.dispatcher.mail.send(&self.instance, message, tries);
+        }
+    }
+
+    /// Another instance tells this one, which runs, something.
+    pub(super) fn told(&mut self, message: FromAnother) {
+        let Phase::Live(live) = &self.phase else { return };
+        let FromAnother { from, tell, reply } = message;
+        match tell {
+            Tell::Event { name, data, key } => {
+                let command = Command::RaiseEvent { name, data, key: Some(key) };
+                self.apply(command, Some(reply));
+            }
+            Tell::Result { lineage, id, result } => {
+                let command = Command::CompleteChild { lineage, id, child: from, result };
+                self.apply(command, Some(reply));
+            }
+            Tell::Cancel { call, reason }
+                if live.machine.origin().is_some_and(|origin| origin.is(&from, call)) =>
+            {
+                self.apply(Command::Cancel { reason }, Some(reply));
+            }
+            // Another instance has the id by now.
+            Tell::Cancel { .. } => self.answer(reply.yes()),
+        }
+    }
+
+    /// Another instance tells this one, which has finished, something. It may have had an event
+    /// before: then the answer was lost, and is the same again.
+    pub(super) async fn told_behind_the_end(
+        &mut self,
+        message: FromAnother,
+    ) -> Result<(), ActorProcessingErr> {
+        let FromAnother { tell, reply, .. } = message;
+        let is_known = match tell {
+            Tell::Event { key, .. } => self.has_had(&key).await?,
+            Tell::Cancel { .. } | Tell::Result { .. } => false,
+        };
+        let finished = Error::Finished { instance: self.instance.clone() };
+        self.answer(if is_known { reply.yes() } else { reply.no(finished) });
+        Ok(())
+    }
+
+    /// Whether an event with that key is in the log of this instance, which has finished.
+    async fn has_had(&mut self, key: &EventKey) -> Result<bool, ActorProcessingErr> {
+        self.shard.everything_is_durable().await?;
+        let Some(summary) = self.shard.log().summary(&self.instance).await? else {
+            return Ok(false);
+        };
+        let turns = self.shard.log().history(&summary).await?.unwrap_or_default();
+        let mut events = turns.iter().flat_map(|turn| turn.events.iter());
+        Ok(events.any(|event| match event {
+            Event::ExternalRaised { key: Some(known), .. } => known == key,
+            Event::EventKeysCarried { keys } => keys.contains(key),
+            _ => false,
+        }))
+    }
+
+    /// When the instance has ended and has something to tell others, only that is left of it.
+    pub(super) fn close_if_ended(&mut self) {
+        let is_closing =
+            |live: &Live| live.machine.outcome().is_some() && live.machine.outbox_len() > 0;
+        if !matches!(&self.phase, Phase::Live(live) if is_closing(live)) {
+            return;
+        }
+        if let Phase::Live(live) = mem::replace(&mut self.phase, Phase::Finished) {
+            let Live { machine, run, summary, arrived } = *live;
+            let end = summary.turns.saturating_sub(1);
+            let mut closing = Closing::new(machine.outbox(), run, summary, end);
+            closing.arrived = arrived;
+            self.phase = Phase::Closing(Box::new(closing));
+            self.settle();
+        }
+    }
+
+    /// Comes back into memory to tell others. What cannot be read cannot be told.
+    pub(super) async fn close_from_log(
+        &mut self,
+        summary: InstanceSummary,
+    ) -> Result<(), ActorProcessingErr> {
+        self.phase = Phase::Finished;
+        let turns = match self.shard.log().history(&summary).await? {
+            Ok(turns) => turns,
+            Err(reason) => {
+                let instance = &self.instance;
+                tracing::error!(%instance, %reason, "what it has to tell others is not readable");
+                return Ok(());
+            }
+        };
+        let ends = |turn: &RecordedTurn| turn.events.iter().any(Event::is_terminal);
+        let end = turns.iter().position(ends).unwrap_or_default() as u64;
+        let outbox = Outbox::of(self.instance.clone(), &turns);
+        let run = Run::without_code(summary.execution);
+        let mut closing = Closing::new(outbox, run, summary, end);
+        closing.at = turns.last().map_or(closing.at, |turn| turn.at);
+        closing.outbox.under_way().into_iter().for_each(|message| {
+            self.shard.dispatcher.mail.send(&self.instance, message, 0);
+        });
+        self.phase = Phase::Closing(Box::new(closing));
+        Ok(())
+    }
+
+    /// The one that started this instance asks for it again. A parent that was rewound to before the end
+    /// of a child does not know how that ended: it is told, before it hears that the child has begun.
+    pub(super) async fn has_begun(&mut self, origin: Origin, reply: Reply) {
+        let is_child = origin.relation == Relation::Child;
+        if !is_child || matches!(self.phase, Phase::Live(_) | Phase::Parked { .. }) {
+            return self.answer(reply.yes());
+        }
+        let result = match self.result().await {
+            Ok(Some(result)) => result.map_err(Box::new),
+            Ok(None) => return self.answer(reply.yes()),
+            Err(source) => {
+                return self.answer(reply.no(Error::Store { source: Arc::new(source) }));
+            }
+        };
+        let (shard, from) = (self.shard.clone(), self.instance.clone());
+        tokio::spawn(async move {
+            let (port, told) = oneshot::channel();
+            let Origin { instance: parent, lineage, id, .. } = origin;
+            let (tell, port) = (Tell::Result { lineage, id, result }, Reply::to_instance(port));
+            let message = Internal::FromAnother(Box::new(FromAnother { from, tell, reply: port }));
+            shard.routes.deliver(&parent, message.into());
+            // Otherwise it asks again.
+            if let Ok(Ok(()) | Err(Error::Finished { .. } | Error::NotFound { .. })) = told.await {
+                shard.make_durable(Entry::Answer(reply.yes()));
+            }
+        });
+    }
+
+    /// How this instance ended, as a parent sees it; `None` when its log does not say.
+    async fn result(&mut self) -> Result<Option<Result<Payload, ChildError>>, ProviderError> {
+        let Some(summary) = self.shard.log().summary(&self.instance).await? else {
+            return Ok(None);
+        };
+        let turns = self.shard.log().history(&summary).await?.unwrap_or_default();
+        let outcome = turns.iter().rev().find_map(RecordedTurn::outcome);
+        Ok(outcome.and_then(|outcome| ChildError::of_outcome(&self.instance, outcome)))
+    }
+
+    /// Whether this instance, which runs or has run, was started by that call.
+    pub(super) async fn is_started_by(&mut self, origin: &Origin) -> Result<bool, ProviderError> {
+        let known = match &self.phase {
+            Phase::Live(live) => Some(live.machine.origin()),
+            Phase::Closing(closing) => Some(closing.outbox.origin().cloned()),
+            _ => None,
+        };
+        let of_this_one = match known {
+            Some(known) => known,
+            None => self.shard.log().origin(&self.instance).await?,
+        };
+        Ok(of_this_one.as_ref() == Some(origin))
+    }
+}
+
+impl Live {
+    /// That a child has begun is recorded when the instance goes from memory, if then it still
+    /// counts: what comes from the child says so as well.
+    fn note_arrival(&mut self, message: MessageId) {
+        if self.machine.message(message).is_some() {
+            self.arrived.push(message);
+        }
+        if self.arrived.len() > 2 * self.machine.outbox_len() {
+            self.arrived.retain(|id| self.machine.message(*id).is_some());
+        }
+    }
+
+    /// Whether nothing of what it tells others is under way; what has arrived is recorded for that.
+    pub(super) fn has_told_all(&mut self) -> bool {
+        self.arrived.retain(|id| self.machine.message(*id).is_some());
+        self.arrived.sort_unstable();
+        self.arrived.dedup();
+        self.arrived.len() == self.machine.outbox_len()
+    }
+}

@@ -1,0 +1,165 @@
+//! What one instance tells another.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+use crate::child::ChildError;
+use crate::ids::{CorrelationId, EventKey, InstanceId, InvalidName, Name};
+use crate::payload::Payload;
+use crate::random::SplitMix64;
+use crate::version::Version;
+
+/// Something that one instance tells another. It leaves when the events that it follows from are
+/// durable, arrives at least once, and counts once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Names it among those of its sender.
+    pub id: MessageId,
+    /// Whom it is for.
+    pub to: InstanceId,
+    /// What it says.
+    pub body: MessageBody,
+}
+
+/// Names a message among those of its sender: the same for the same message, however often it is
+/// sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MessageId {
+    /// The sender's run.
+    pub lineage: u64,
+    /// What it follows from in that run.
+    pub id: CorrelationId,
+    /// What sort of message it is.
+    pub kind: MessageKind,
+}
+
+/// What sort of message it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum MessageKind {
+    /// [`MessageBody::Start`]
+    Start,
+    /// [`MessageBody::Cancel`]
+    Cancel,
+    /// [`MessageBody::Event`]
+    Event,
+    /// [`MessageBody::Result`]
+    Result,
+}
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MessageBody {
+    /// Begin. An instance of the same origin has begun already.
+    Start {
+        /// The orchestration.
+        name: Name,
+        /// Its version; the newest where there is none.
+        version: Option<Version>,
+        /// What it is given.
+        input: Payload,
+        /// Who starts it.
+        origin: Box<Origin>,
+    },
+    /// To a child: end, as nobody waits for you any more.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+    /// An external event.
+    Event {
+        /// The event.
+        name: Name,
+        /// What it carries.
+        data: Payload,
+    },
+    /// To a parent: how the child has ended.
+    Result {
+        /// The parent's run.
+        lineage: u64,
+        /// Of the call.
+        id: CorrelationId,
+        /// What it returned, or ended with.
+        result: Result<Payload, Box<ChildError>>,
+    },
+}
+
+/// Who started an instance: another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// That one.
+    pub instance: InstanceId,
+    /// Its run.
+    pub lineage: u64,
+    /// Of the call in it.
+    pub id: CorrelationId,
+    /// How deep children are nested here; 0 for one that is nobody's child.
+    pub depth: u32,
+    /// What it is to that one.
+    pub relation: Relation,
+}
+
+/// What an instance is to the one that started it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Relation {
+    /// Its result is waited for.
+    Child,
+    /// Nothing more.
+    Detached,
+}
+
+/// Why the other instance does not take a message, and never will.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum NotTaken {
+    /// There is no such instance.
+    NotFound,
+    /// It has finished.
+    Finished,
+    /// Another instance has the id.
+    AlreadyExists,
+}
+
+impl Message {
+    /// Bytes of user data that it carries: of ids as well, which can be longer than the rest.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        let body = match &self.body {
+            MessageBody::Start { name, input, origin, .. } => {
+                name.as_str().len() + input.len() + origin.instance.as_str().len()
+            }
+            MessageBody::Cancel { reason } => reason.len(),
+            MessageBody::Event { name, data } => name.as_str().len() + data.len(),
+            MessageBody::Result { result, .. } => {
+                result.as_ref().map_or_else(|error| error.stored_bytes(), Payload::len)
+            }
+        };
+        self.to.as_str().len() + body
+    }
+}
+
+impl MessageId {
+    /// The idempotency key of an event from an instance, as the other one remembers it.
+    ///
+    /// # Errors
+    /// None: it is short, and of letters that a key may have.
+    pub fn event_key(self, from: &InstanceId) -> Result<EventKey, InvalidName> {
+        let from = fnv(from.as_str().as_bytes());
+        EventKey::new(format!("from {from:016x}-{:016x}-{}", self.lineage, self.id.0))
+    }
+}
+
+impl Origin {
+    /// Where the random numbers of the instance begin. The highest bit is free, as it is in the seeds
+    /// of shells.
+    pub fn seed(&self) -> u64 {
+        SplitMix64::new(self.lineage ^ self.id.0.rotate_left(32)).next() >> 1
+    }
+}
+
+/// FNV-1a, 64 bit.
+pub(crate) fn fnv(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}

@@ -1,0 +1,341 @@
+//! What an execution has to tell other instances, and does not know to have arrived.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::action::Outcome;
+use crate::child::{ChildError, ParentClose};
+use crate::event::Event;
+use crate::history::RecordedTurn;
+use crate::ids::{CorrelationId, InstanceId, Name};
+use crate::message::{Message, MessageBody, MessageId, MessageKind, Origin, Relation, fnv};
+use crate::payload::Payload;
+use crate::time::Timestamp;
+use crate::version::Version;
+
+/// The messages of an execution that it does not know to have arrived. It follows from the events of
+/// the log alone, so that it can be had without the code.
+///
+/// To each instance one message is under way at a time; the next is released when that one is known
+/// to have arrived. So what is sent to an instance arrives in order.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    instance: InstanceId,
+    /// Names the run in messages.
+    lineage: u64,
+    origin: Option<Box<Origin>>,
+    /// Only executions that tell others something have one.
+    content: Option<Box<Content>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Content {
+    /// The children that have not ended, and whom nobody has cancelled.
+    open: BTreeMap<CorrelationId, Child>,
+    /// By whom they are for, none of them empty. The first of each is under way.
+    queues: BTreeMap<InstanceId, VecDeque<Message>>,
+    places: BTreeMap<MessageId, InstanceId>,
+}
+
+#[derive(Clone, Debug)]
+struct Child {
+    start: Message,
+    parent_close: ParentClose,
+}
+
+/// What a cancel takes besides the id of the child, about.
+const CANCEL_BYTES: usize = 128;
+
+/// What the end of an execution is to its children.
+const PARENT_HAS_ENDED: &str = "its parent has ended";
+const PARENT_GOES_ON: &str = "its parent goes on as a new execution";
+const PARENT_WAS_REWOUND: &str = "its parent was rewound to before it called";
+const PARENT_GAVE_UP: &str = "its parent no longer waits for it";
+
+impl Outbox {
+    /// Of an execution of which nothing has happened.
+    pub(crate) const fn new(instance: InstanceId) -> Self {
+        Self { instance, lineage: 0, origin: None, content: None }
+    }
+
+    /// Of an execution with that history.
+    pub fn of<'a>(
+        instance: InstanceId,
+        history: impl IntoIterator<Item = &'a RecordedTurn>,
+    ) -> Self {
+        let mut outbox = Self::new(instance);
+        let events = history.into_iter().flat_map(|turn| turn.events.iter());
+        events.for_each(|event| drop(outbox.follow(event)));
+        outbox
+    }
+
+    /// Whether nothing is left to be told.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Number of messages.
+    pub fn len(&self) -> usize {
+        self.content.as_ref().map_or(0, |content| content.places.len())
+    }
+
+    /// The messages that are to be under way: the first for each instance.
+    pub fn under_way(&self) -> Vec<Message> {
+        let queues = self.content.iter().flat_map(|content| content.queues.values());
+        queues.filter_map(|queue| queue.front().cloned()).collect()
+    }
+
+    /// A message, if it is still here.
+    pub fn message(&self, id: MessageId) -> Option<&Message> {
+        self.queue_of(id)?.iter().find(|message| message.id == id)
+    }
+
+    /// Who started the instance, if another one did.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_deref()
+    }
+
+    /// Whether it must be recorded at once that a message has arrived: somebody waits for that, or
+    /// another message does. That a child has begun can be left to what comes from it.
+    pub fn awaits(&self, id: MessageId) -> bool {
+        let Some(queue) = self.queue_of(id) else { return false };
+        let is_child_start = queue.front().is_some_and(|first| {
+            matches!(&first.body, MessageBody::Start { origin, .. } if origin.relation == Relation::Child)
+        });
+        queue.len() > 1 || !is_child_start
+    }
+
+    /// The turn that records, behind the end of an execution, that messages have arrived; and the
+    /// messages that are released by it. `None` when nothing of it is new. `end` is the number of the
+    /// turn in which the execution ended.
+    pub fn settle(
+        &mut self,
+        messages: &[MessageId],
+        end: u64,
+        at: Timestamp,
+    ) -> Option<(RecordedTurn, Vec<Message>)> {
+        let known = messages.iter().filter(|id| self.message(**id).is_some());
+        let messages: Vec<_> = known.copied().collect();
+        if messages.is_empty() {
+            return None;
+        }
+        let event = Event::MessagesDelivered { messages, end: Some(end) };
+        let released = self.follow(&event);
+        Some((RecordedTurn { at, events: Arc::new([event]) }, released))
+    }
+
+    /// Keeps up with an event; the messages that are to be under way from now on.
+    pub fn follow(&mut self, event: &Event) -> Vec<Message> {
+        match event {
+            Event::ExecutionStarted { seed, .. } => self.lineage = *seed,
+            Event::ExecutionRewound { seed, .. } => {
+                self.lineage = *seed;
+                return self.start_again();
+            }
+            Event::StartedBy { origin } => self.origin = Some(origin.clone()),
+            Event::ChildScheduled { id, name, version, input, instance, parent_close } => {
+                let start = self.start(*id, (name, version, input), instance, Relation::Child);
+                let child = Child { start: start.clone(), parent_close: *parent_close };
+                self.content().open.insert(*id, child);
+                return self.put(start);
+            }
+            Event::StartRequested { id, name, version, input, instance } => {
+                let what = (name, version, input);
+                return self.put(self.start(*id, what, instance, Relation::Detached));
+            }
+            Event::EventSent { id, to, name, data } => {
+                let body = MessageBody::Event { name: name.clone(), data: data.clone() };
+                let id = self.id(*id, MessageKind::Event);
+                return self.put(Message { id, to: to.clone(), body });
+            }
+            Event::ChildCancelRequested { id } => return self.cancel(*id, PARENT_GAVE_UP),
+            Event::ChildCompleted { id, .. } | Event::ChildFailed { id, .. } => {
+                let child = self.content().open.remove(id);
+                // The start of one that was cancelled is of this run, or known to have arrived.
+                let start = child.map_or(self.id(*id, MessageKind::Start), |child| child.start.id);
+                return self.take(start);
+            }
+            Event::MessagesDelivered { messages, .. } => {
+                return messages.iter().flat_map(|id| self.take(*id)).collect();
+            }
+            Event::MessageRefused { message, .. } => return self.take(*message),
+            Event::OutboxCarried { messages } => {
+                // Those are under way already.
+                messages.iter().for_each(|message| drop(self.put(message.clone())));
+            }
+            event if event.is_terminal() => return self.close(event),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// Bytes of what would be left if the execution ended now.
+    pub(crate) fn bytes_at_the_end(&self) -> usize {
+        let Some(content) = &self.content else { return 0 };
+        let left = content.queues.values().flatten().map(Message::payload_bytes);
+        let cancels =
+            content.open.values().map(|child| child.start.to.as_str().len() + CANCEL_BYTES);
+        left.chain(cancels).sum()
+    }
+
+    /// Everything that is left, for the next execution.
+    pub(crate) fn carried(&self) -> Vec<Message> {
+        let queues = self.content.iter().flat_map(|content| content.queues.values());
+        queues.flatten().cloned().collect()
+    }
+
+    /// The run, in messages.
+    pub(crate) fn lineage(&self) -> u64 {
+        self.lineage
+    }
+
+    fn content(&mut self) -> &mut Content {
+        self.content.get_or_insert_default()
+    }
+
+    fn queue_of(&self, id: MessageId) -> Option<&VecDeque<Message>> {
+        let content = self.content.as_ref()?;
+        content.queues.get(content.places.get(&id)?)
+    }
+
+    fn id(&self, id: CorrelationId, kind: MessageKind) -> MessageId {
+        MessageId { lineage: self.lineage, id, kind }
+    }
+
+    /// The run of the call of a child that is open.
+    pub(crate) fn lineage_of(&self, id: CorrelationId) -> Option<u64> {
+        self.content.as_ref()?.open.get(&id).map(|child| child.start.id.lineage)
+    }
+
+    /// What has been undone with the end of this history, for children that were called in it and not
+    /// in what is `kept` of it: they are cancelled. What is left to be told to others is undone too.
+    pub(crate) fn cancels_of_undone(mut self, kept: &Self) -> Vec<Message> {
+        let known = |id| kept.content.as_ref().is_some_and(|kept| kept.open.contains_key(id));
+        let Some(content) = &mut self.content else { return Vec::new() };
+        let mut left: Vec<_> =
+            core::mem::take(&mut content.queues).into_values().flatten().collect();
+        left.retain(|message| match &message.body {
+            // Its cancel must not overtake it.
+            MessageBody::Start { origin, .. } => origin.relation == Relation::Child,
+            body => matches!(body, MessageBody::Cancel { .. }),
+        });
+        let undone: Vec<_> = content.open.keys().filter(|id| !known(*id)).copied().collect();
+        content.places.clear();
+        for id in undone {
+            left.extend(self.cancel(id, PARENT_WAS_REWOUND));
+        }
+        left
+    }
+
+    /// Of the children that are open it is no longer known whether they have begun, and how they ended:
+    /// whoever has begun says so again.
+    fn start_again(&mut self) -> Vec<Message> {
+        let Some(content) = &self.content else { return Vec::new() };
+        let starts: Vec<_> = content.open.values().map(|child| child.start.clone()).collect();
+        starts.into_iter().flat_map(|start| self.put(start)).collect()
+    }
+
+    fn start(
+        &self,
+        id: CorrelationId,
+        (name, version, input): (&Name, &Option<Version>, &Payload),
+        to: &InstanceId,
+        relation: Relation,
+    ) -> Message {
+        let depth = match relation {
+            Relation::Child => self.origin().map_or(0, |origin| origin.depth) + 1,
+            Relation::Detached => 0,
+        };
+        let (instance, lineage) = (self.instance.clone(), self.lineage);
+        let origin = Box::new(Origin { instance, lineage, id, depth, relation });
+        let (name, version, input) = (name.clone(), version.clone(), input.clone());
+        let body = MessageBody::Start { name, version, input, origin };
+        Message { id: self.id(id, MessageKind::Start), to: to.clone(), body }
+    }
+
+    fn cancel(&mut self, id: CorrelationId, reason: &str) -> Vec<Message> {
+        let Some(child) = self.content().open.remove(&id) else { return Vec::new() };
+        let body = MessageBody::Cancel { reason: String::from(reason) };
+        let id = MessageId { kind: MessageKind::Cancel, ..child.start.id };
+        self.put(Message { id, to: child.start.to, body })
+    }
+
+    /// The end of the execution: what it means to its children, and to its parent.
+    fn close(&mut self, event: &Event) -> Vec<Message> {
+        let Some(outcome) = Outcome::of(event) else { return Vec::new() };
+        let continues = matches!(outcome, Outcome::Continued { .. });
+        let reason = if continues { PARENT_GOES_ON } else { PARENT_HAS_ENDED };
+        let mut released = Vec::new();
+        let open = self.content.as_mut().map(|content| core::mem::take(&mut content.open));
+        for (id, child) in open.into_iter().flatten() {
+            if child.parent_close == ParentClose::Cancel {
+                self.content().open.insert(id, child);
+                released.extend(self.cancel(id, reason));
+            }
+        }
+        released.extend(self.tell_parent(outcome));
+        released
+    }
+
+    fn tell_parent(&mut self, outcome: Outcome) -> Vec<Message> {
+        let is_child = |origin: &&Origin| origin.relation == Relation::Child;
+        let Some(origin) = self.origin().filter(is_child).cloned() else { return Vec::new() };
+        let Some(result) = ChildError::of_outcome(&self.instance, outcome) else {
+            return Vec::new();
+        };
+        let result = result.map_err(Box::new);
+        let body = MessageBody::Result { lineage: origin.lineage, id: origin.id, result };
+        let id = self.id(CorrelationId::START, MessageKind::Result);
+        self.put(Message { id, to: origin.instance, body })
+    }
+
+    /// Puts a message behind those for the same instance.
+    fn put(&mut self, message: Message) -> Vec<Message> {
+        let (id, to) = (message.id, message.to.clone());
+        let content = self.content();
+        if content.places.insert(id, to.clone()).is_some() {
+            return Vec::new();
+        }
+        let queue = content.queues.entry(to).or_default();
+        queue.push_back(message);
+        let is_first = queue.len() == 1;
+        // That a child has begun may be known without being recorded. Sent again, its start is
+        // answered again, and that is recorded: this one waits for it.
+        let waits = |first: &Message| queue.len() == 2 && first.id.kind == MessageKind::Start;
+        queue.front().filter(|first| is_first || waits(first)).cloned().into_iter().collect()
+    }
+
+    /// Takes out a message that has arrived; the next one for the same instance.
+    fn take(&mut self, id: MessageId) -> Vec<Message> {
+        let Some(content) = &mut self.content else { return Vec::new() };
+        let Some(to) = content.places.remove(&id) else { return Vec::new() };
+        let Some(queue) = content.queues.get_mut(&to) else { return Vec::new() };
+        let was_first = queue.front().is_some_and(|first| first.id == id);
+        if was_first {
+            queue.pop_front();
+        } else {
+            queue.retain(|message| message.id != id);
+        }
+        let next = queue.front().cloned();
+        if next.is_none() {
+            content.queues.remove(&to);
+        }
+        next.into_iter().filter(|_| was_first).collect()
+    }
+}
+
+/// The id of a child that was given none: readable, and another one in each run of the parent.
+pub(crate) fn generated_id(parent: &InstanceId, lineage: u64, id: CorrelationId) -> InstanceId {
+    let run = lineage ^ (lineage >> 32);
+    let readable = InstanceId::new(format!("{parent}/{}-{:08x}", id.0, run & 0xffff_ffff));
+    readable.unwrap_or_else(|_| {
+        let high = u128::from(fnv(parent.as_str().as_bytes()) ^ lineage) << 64;
+        let bits = high | u128::from(lineage.rotate_left(17) ^ id.0);
+        let uuid = uuid::Builder::from_custom_bytes(bits.to_be_bytes()).into_uuid();
+        InstanceId::of_uuid(uuid)
+    })
+}

@@ -1,0 +1,141 @@
+//! External events from one instance to another.
+
+use alloc::boxed::Box;
+use alloc::format;
+
+use serde::Serialize;
+
+use crate::cancel::Cancelled;
+use crate::context::OrchestrationContext;
+use crate::error::OrchestrationError;
+use crate::event::Event;
+use crate::future::{DurableFuture, DurableOutput};
+use crate::ids::{CorrelationId, InstanceId, InvalidName, Name};
+use crate::payload::{Payload, PayloadError};
+use crate::slots::Scheduled;
+use crate::state::State;
+
+/// Why an event that was raised on another instance was not taken there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// There is no such instance.
+    #[error("event `{event}` was not taken: instance `{to}` does not exist")]
+    NotFound {
+        /// Whom it was for.
+        to: InstanceId,
+        /// The event.
+        event: Name,
+    },
+    /// The instance has finished.
+    #[error("event `{event}` was not taken: instance `{to}` has finished")]
+    Finished {
+        /// Whom it was for.
+        to: InstanceId,
+        /// The event.
+        event: Name,
+    },
+    /// No event can have the name; nothing was recorded.
+    #[error("no external event can be called that: {0}")]
+    InvalidName(#[from] InvalidName),
+    /// The data does not encode or is too large; nothing was recorded. Or what was awaited is no
+    /// event that was sent.
+    #[error("the external event's data is not valid: {0}")]
+    InvalidData(#[from] PayloadError),
+    /// This instance was cancelled. Before the call: nothing is sent. While it waited: the event goes
+    /// on its way, and nobody learns what becomes of it.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+impl From<SendError> for OrchestrationError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Cancelled(cancelled) => cancelled.into(),
+            other => Self::new(other),
+        }
+    }
+}
+
+impl OrchestrationContext {
+    /// Raises an external event on another instance. The future is complete when it is durable
+    /// there, or refused; dropping the future only forgets that.
+    ///
+    /// It leaves when the event of its sending is durable, and counts exactly once. What one instance
+    /// sends to another arrives in the order in which it was sent. While the other one is parked, or
+    /// has too many events waiting, it is tried again for as long as it takes.
+    ///
+    /// ```
+    /// # use reenact_core::{
+    /// #     Executor, InstanceId, OrchestrationCode, OrchestrationContext, OrchestrationError,
+    /// # };
+    /// async fn notify(ctx: OrchestrationContext, cart: String) -> Result<(), OrchestrationError> {
+    ///     let cart = InstanceId::new(cart).map_err(|e| e.to_string())?;
+    ///     Ok(ctx.raise_event(&cart, "Paid", &12).await?)
+    /// }
+    ///
+    /// let run = Executor::new(OrchestrationCode::new("notify", notify).unwrap())
+    ///     .drive_to_completion("cart-7")
+    ///     .unwrap();
+    /// assert_eq!(run.sent::<u32>("Paid"), [("cart-7".into(), 12)]);
+    /// ```
+    ///
+    /// # Errors
+    /// The future gives [`SendError`].
+    pub fn raise_event<T: Serialize + ?Sized>(
+        &self,
+        to: &InstanceId,
+        name: &str,
+        data: &T,
+    ) -> DurableFuture<Result<(), SendError>> {
+        let mut state = self.shared().lock();
+        match state.send_event(to, name, data, self.is_shielded()) {
+            Ok(id) => {
+                drop(state);
+                DurableFuture::scheduled(self.shared().clone(), id, DurableOutput::into_sent)
+            }
+            Err(error) => {
+                let output = DurableOutput::Sent(Err(Box::new(error)));
+                DurableFuture::refused(state.position, output, DurableOutput::into_sent)
+            }
+        }
+    }
+}
+
+impl State {
+    /// The code sends an event. An error: nothing is recorded.
+    fn send_event<T: Serialize + ?Sized>(
+        &mut self,
+        to: &InstanceId,
+        name: &str,
+        data: &T,
+        shielded: bool,
+    ) -> Result<CorrelationId, SendError> {
+        if let Some(cancelled) = self.refuses(shielded) {
+            return Err(cancelled.into());
+        }
+        let (name, data) = (Name::new(name)?, Payload::encode(data)?);
+        let id = self.next_id();
+        let (to, event) = (to.clone(), name.clone());
+        if self.record(Event::EventSent { id, to: to.clone(), name, data }).counts() {
+            self.buffer_slot(id, Scheduled::Send { to, event }, shielded);
+        }
+        Ok(id)
+    }
+}
+
+impl DurableOutput {
+    /// What became of an event that was raised on another instance.
+    ///
+    /// # Errors
+    /// [`SendError`]; [`SendError::InvalidData`] when it is the output of something else.
+    pub fn into_sent(self) -> Result<(), SendError> {
+        match self {
+            Self::Sent(sent) => sent.map_err(|error| *error),
+            other => {
+                let why = format!("it is not of an event that was sent: {other:?}");
+                Err(PayloadError::Decode(why).into())
+            }
+        }
+    }
+}
