@@ -124,7 +124,7 @@ async fn events_that_come_while_it_goes_on_are_neither_lost_nor_doubled() {
     let host = host(memory).start().await.unwrap();
     let instance = start_accountant(&host).await;
     // In order, but nobody waits in between: they meet the instance at every point of its change.
-    const MANY: u64 = 2_000;
+    const MANY: u64 = 500;
     let mut raised = Vec::new();
     for number in 0..MANY {
         raised.push(tokio::spawn(instance.raise_event("Note", number).into_future()));
@@ -420,11 +420,12 @@ mod local {
     async fn thousands_of_executions_leave_no_trace_on_the_disk() {
         let scratch = Scratch::new("bare-eternal");
         let host = host(scratch.open()).start().await.unwrap();
-        let instance = guard(host.start_new(countdown, 5_000)).await.unwrap();
-        assert_eq!(guard(instance.result()).await.unwrap(), 5_001);
-        let bytes = scratch.bytes();
-        assert!(bytes < 1_000_000, "there are {bytes} bytes");
+        let instance = guard(host.start_new(countdown, 2_000)).await.unwrap();
+        assert_eq!(guard(instance.result()).await.unwrap(), 2_001);
         guard(host.shutdown()).await.unwrap();
+        drop(instance);
+        let bytes = scratch.bytes();
+        assert!(bytes < 300_000, "of all that was written there are {bytes} bytes");
     }
 
     /// More turns than there are in an append otherwise.
