@@ -133,12 +133,13 @@ impl Actor for InstanceActor {
                 state.start(&myself, start).await;
             }
             InstanceMessage::Runtime(RuntimeMessage(Internal::Rewind(rewind))) => {
-                state.rewind(&myself, *rewind).await?;
+                // Boxed, as below: every message would pay for the room that this takes.
+                Box::pin(state.rewind(&myself, *rewind)).await?;
             }
             message if matches!(state.phase, Phase::Live(_)) => {
                 state.handle_live(&myself, message);
             }
-            message => state.rest(&myself, message).await?,
+            message => Box::pin(state.rest(&myself, message)).await?,
         }
         if state.has_nothing_to_do() {
             // What is in the mailbox is still handled; what comes later finds another actor.

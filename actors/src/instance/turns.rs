@@ -33,7 +33,7 @@ impl InstanceState {
                 let message = Internal::Start(message).into();
                 self.shard.routes.deliver_in_order(&self.instance, message);
             }
-            _ => self.start_again(*message).await,
+            _ => Box::pin(self.start_again(*message)).await,
         }
     }
 
