@@ -45,7 +45,7 @@ use workloads::Workload;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What is run, with how many outstanding.
-const ROWS: [(Workload, u64); 16] = [
+const ROWS: [(Workload, u64); 18] = [
     (Workload::Noop, 1),
     (Workload::Noop, 64),
     (Workload::Noop, 1_024),
@@ -55,6 +55,8 @@ const ROWS: [(Workload, u64); 16] = [
     (Workload::FanOut(100), 1),
     (Workload::FanOut(100), 64),
     (Workload::FanOut(1_000), 1),
+    (Workload::Children(100), 1),
+    (Workload::Children(100), 64),
     (Workload::Event, 1),
     (Workload::Event, 64),
     (Workload::Event, 1_024),
@@ -115,10 +117,7 @@ fn run(options: &Options) -> reenact::Result<()> {
 
 /// Memory, the bare loop and the store, one after the other.
 fn row(options: &Options, workload: Workload, outstanding: u64) -> reenact::Result<()> {
-    let bounds = Bounds {
-        time: options.time,
-        instances: MAX_TURNS / (workload.activities() + workload.generations()),
-    };
+    let bounds = Bounds { time: options.time, instances: MAX_TURNS / workload.turns() };
     let memory = measured(options, InMemory::new(), workload, outstanding, bounds)?;
     let scratch = Scratch::new("local");
     let store = Counted::new(Local::open(scratch.path().join("store"))?);

@@ -1,8 +1,8 @@
 //! Durable orchestrations, embedded in your own program.
 //!
 //! An *orchestration* is a plain `async fn`. Each thing that it awaits (an activity, a timer, an
-//! external event) is recorded as events in its instance's append-only log. When the instance comes
-//! into memory again, the log is re-enacted: the function runs from its start, gets the recorded
+//! external event, a child) is recorded as events in its instance's append-only log. When the instance
+//! comes into memory again, the log is re-enacted: the function runs from its start, gets the recorded
 //! results at once, and goes on where it stopped. No server, no second process.
 //!
 //! ```
@@ -41,13 +41,15 @@
 //! ```
 //!
 //! # What is promised
-//! 1. **Durable before visible.** No acknowledgement, result, activity start or timer leaves before
-//!    the events that caused it are in the store. An `Ok` from [`start_new`](Client::start_new) or
-//!    [`raise_event`](Client::raise_event) means that it survives whatever the store survives.
+//! 1. **Durable before visible.** No acknowledgement, result, activity start, timer, child or message to
+//!    another instance leaves before the events that caused it are in the store. An `Ok` from
+//!    [`start_new`](Client::start_new), [`raise_event`](Client::raise_event) and the like means that it
+//!    survives whatever the store survives.
 //! 2. **Exactly once in the log.** What is scheduled completes at most once; each external event is
 //!    delivered once, in the order of arrival for its name, whether it came before or after the wait
-//!    for it. Activities run at least once, under a
-//!    [key](ActivityContext::idempotency_key) that stays the same.
+//!    for it, in this execution or the next. Activities run at least once, under a
+//!    [key](ActivityContext::idempotency_key) that stays the same. A child is started once, its result
+//!    counts once, and so do messages between instances.
 //! 3. **Determinism by the order of the history.** Replay resolves futures in the order of the log
 //!    and by nothing else, in every combinator that is itself deterministic.
 //! 4. **One writer.** An instance has one owner; an owner that lost its lease can write nothing.
@@ -65,6 +67,7 @@
 //! # Where to look
 //! | for | see |
 //! |---|---|
+//! | each feature, with a program that runs | [`guide`] |
 //! | writing the code | [`orchestration`], [`activity`], [`OrchestrationContext`], [`ActivityContext`] |
 //! | running it | [`Host`], [`HostBuilder`], [`HostOptions`], [`Local`], [`LocalOptions`] |
 //! | talking to instances | [`Client`], [`InstanceHandle`], [`InstanceStatus`], [`InstanceFilter`] |
@@ -89,6 +92,7 @@
 
 pub mod actor;
 mod client;
+pub mod guide;
 mod handle;
 mod host;
 pub mod prelude;

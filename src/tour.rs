@@ -1,6 +1,9 @@
-//! The tour: six steps, each of which must do what it says.
+//! The tour: nine steps, each of which must do what it says.
 
+mod cancelled;
 mod change;
+mod children;
+mod continued;
 mod failure;
 mod fan_out;
 mod follow;
@@ -45,10 +48,13 @@ async fn all_steps(page: &mut Page, choice: &Choice) -> Result<(), (u32, Failure
     step(2, replay::show(page, &recorded)).await?;
     step(3, fan_out::show(page, &place)).await?;
     step(4, race::show(page, &place)).await?;
-    step(5, change::show(page, &place)).await?;
+    step(5, cancelled::show(page, &place)).await?;
+    step(6, children::show(page, &place)).await?;
+    step(7, continued::show(page, &place)).await?;
+    step(8, change::show(page, &place)).await?;
     #[cfg(feature = "local")]
-    step(6, killed::show(page, &place)).await?;
-    page.line("\nAll steps held.").map_err(|failure| (6, failure))
+    step(9, killed::show(page, &place)).await?;
+    page.line("\nAll steps held.").map_err(|failure| (9, failure))
 }
 
 async fn begin(page: &mut Page, choice: &Choice) -> Held<Place> {
@@ -58,7 +64,7 @@ async fn begin(page: &mut Page, choice: &Choice) -> Held<Place> {
     Ok(place)
 }
 
-/// Is the process that step 6 kills.
+/// Is the process that step 9 kills.
 #[cfg(feature = "local")]
 pub(crate) async fn work(directory: &std::path::Path, run: &str) -> ExitCode {
     match killed::work(directory, run).await {

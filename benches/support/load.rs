@@ -4,8 +4,8 @@
 //!
 //! Each row runs on a fresh host and a fresh store, keeps so many instances outstanding for so long,
 //! and checks every result and the number of activities that ran. A filter is a part of a
-//! workload's name. Of instances that continue as new, the executions are counted in the place of the
-//! activities. `cpu` is the processor time of the whole process for one instance.
+//! workload's name. Of instances that continue as new or have children, the executions are counted in
+//! the place of the activities. `cpu` is the processor time of the whole process for one instance.
 
 #[path = "drive.rs"]
 mod drive;
@@ -95,10 +95,7 @@ fn run(options: &Options) -> reenact::Result<()> {
 }
 
 fn row(options: &Options, workload: Workload, outstanding: u64) -> reenact::Result<Measured> {
-    let bounds = Bounds {
-        time: options.time,
-        instances: MAX_TURNS / (workload.activities() + workload.generations()),
-    };
+    let bounds = Bounds { time: options.time, instances: MAX_TURNS / workload.turns() };
     runtime(options.workers).block_on(async {
         // In a task, as a program would: the main thread is not one of the workers.
         let driven = tokio::spawn(drive(InMemory::new(), workload, outstanding, bounds)).await;
@@ -119,8 +116,8 @@ fn runtime(workers: usize) -> tokio::runtime::Runtime {
 
 fn print(workload: Workload, outstanding: u64, measured: &Measured) {
     let activities = match workload.activities() {
-        0 if workload.generations() > 1 => {
-            thousands(measured.instances_per_second() * workload.generations() as f64)
+        0 if workload.executions() > 1 => {
+            thousands(measured.instances_per_second() * workload.executions() as f64)
         }
         0 => "-".into(),
         _ => thousands(measured.activities_per_second()),

@@ -51,11 +51,20 @@ impl Workload {
         }
     }
 
-    /// Executions of one instance.
-    pub(crate) const fn generations(self) -> u64 {
+    /// Executions of one instance and of its children.
+    pub(crate) const fn executions(self) -> u64 {
         match self {
-            Self::ContinueAsNew(times) => times + 1,
+            Self::ContinueAsNew(count) | Self::Children(count) => count + 1,
             _ => 1,
+        }
+    }
+
+    /// Turns of one instance and of its children, about.
+    pub(crate) const fn turns(self) -> u64 {
+        match self {
+            // The child's own, the result at its parent, and that the child knows it is there.
+            Self::Children(width) => 3 * width + 1,
+            _ => self.activities() + self.executions(),
         }
     }
 

@@ -118,7 +118,9 @@ impl History {
 
     /// How the execution ended, if it has.
     pub fn outcome(&self) -> Option<Outcome> {
-        self.turns.last()?.outcome()
+        // Behind the end there may be word that others have been told of it.
+        let told = |event: &Event| matches!(event, Event::MessagesDelivered { .. });
+        self.turns.iter().rev().find(|turn| !turn.events.iter().all(told))?.outcome()
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the machine, the context and the durable futures of one execution share.
 
+mod limits;
 mod patches;
+mod record;
 mod tasks;
 
 use alloc::boxed::Box;
@@ -11,6 +13,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use limits::limit_exceeded;
+pub(crate) use record::Recorded;
 use spin::{Mutex, MutexGuard};
 
 use crate::action::Action;
@@ -20,10 +24,7 @@ use crate::divergence::{Nondeterminism, Step};
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
 use crate::event::Event;
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
-use crate::limits::{
-    MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS, MAX_OUTBOX_MESSAGES, MAX_OUTSTANDING, MAX_STATUS_BYTES,
-    MAX_TURN_PAYLOAD_BYTES,
-};
+use crate::limits::{MAX_OUTBOX_MESSAGES, MAX_OUTSTANDING, MAX_STATUS_BYTES};
 use crate::message::Origin;
 use crate::outbox::Outbox;
 use crate::payload::Payload;
@@ -312,87 +313,6 @@ impl State {
         call_off(id, scheduled).into_iter().for_each(|action| self.act(action));
     }
 
-    /// Records what the code did: live, it is new; at replay, it must be the next event of the
-    /// turn.
-    pub(crate) fn record(&mut self, event: Event) -> Recorded {
-        self.record_first_of(event, 1)
-    }
-
-    /// As [`record`](Self::record), of the first of so many events, for all of which there is to be
-    /// room in the history.
-    fn record_first_of(&mut self, event: Event, events: u64) -> Recorded {
-        if self.halt.is_some() {
-            return Recorded::Halted;
-        }
-        match self.mode {
-            Mode::Closed => Recorded::Halted,
-            Mode::Between => {
-                self.refuse_foreign_call();
-                Recorded::Halted
-            }
-            Mode::Live => self.record_new(event, events),
-            Mode::Replay(_) => self.compare(&event),
-        }
-    }
-
-    fn record_new(&mut self, event: Event, events: u64) -> Recorded {
-        let more = event.payload_bytes() as u64;
-        let limit = history_limit(self.recorded + events, self.bytes + more);
-        if let Some(error) = limit.or_else(|| turn_limit(self.turn_bytes + more)) {
-            self.halt(Halt::Failed(error));
-            return Recorded::Halted;
-        }
-        self.count(&event);
-        self.events.push(event);
-        Recorded::Now
-    }
-
-    fn compare(&mut self, event: &Event) -> Recorded {
-        self.pass_over_markers();
-        let Mode::Replay(expected) = &mut self.mode else {
-            return Recorded::Halted;
-        };
-        let Some(recorded) = expected.pop_front() else {
-            self.diverge(Step::Nothing, Step::of(event));
-            return Recorded::Halted;
-        };
-        if let Some(error) = limit_that_ended(&recorded).filter(|_| !event.is_terminal()) {
-            // What stopped the live run stops the replay in the same place.
-            expected.push_front(recorded);
-            self.halt = Some(Halt::Failed(error));
-            return Recorded::Halted;
-        }
-        if let Some((expected, found)) = mismatch(&recorded, event, self.strict) {
-            self.diverge(expected, found);
-            return Recorded::Halted;
-        }
-        self.count(&recorded);
-        Recorded::Before(recorded)
-    }
-
-    /// The last event that the code causes, as it is recorded; limits do not hold it up.
-    pub(crate) fn record_end(&mut self, event: Event) -> Event {
-        if self.is_replaying() {
-            return match self.compare(&event) {
-                Recorded::Before(recorded) => recorded,
-                Recorded::Halted | Recorded::Now => event,
-            };
-        }
-        self.count(&event);
-        self.events.push(event.clone());
-        event
-    }
-
-    fn count(&mut self, event: &Event) {
-        self.position += 1;
-        self.recorded += 1;
-        let bytes = event.payload_bytes() as u64;
-        self.bytes += bytes;
-        self.turn_bytes += bytes;
-        let released = self.outbox.follow(event);
-        released.into_iter().for_each(|message| self.act(Action::Send(message)));
-    }
-
     /// Who started the instance, where another one did: the first thing that is recorded.
     pub(crate) fn record_origin(&mut self, origin: Option<Box<Origin>>) {
         let recorded = match &self.mode {
@@ -419,25 +339,6 @@ impl State {
 
     pub(crate) fn catalog(&self) -> Option<&Arc<dyn ActivityCatalog>> {
         self.activities.as_ref()
-    }
-
-    /// The limit for which the execution fails now that this input has come. At replay the log knows.
-    pub(crate) fn limit_of_input(&self, input: &Event) -> Option<OrchestrationError> {
-        match &self.mode {
-            Mode::Replay(expected) => limit_that_ended(expected.front()?),
-            _ if input.is_terminal() => None,
-            _ => history_limit(self.recorded, self.bytes),
-        }
-    }
-
-    /// The limit for which the execution fails although it was to continue: what is carried over
-    /// must be appended together with the turn under way.
-    pub(crate) fn limit_of_continuation(&self, input: &Payload) -> Option<OrchestrationError> {
-        if self.execution.next().is_none() {
-            return Some(limit_exceeded("an instance cannot have more executions"));
-        }
-        let carried = self.buffer.buffered_bytes() + self.outbox.bytes_at_the_end();
-        turn_limit(self.turn_bytes + (2 * input.len() + carried) as u64)
     }
 
     /// What an execution failed for that was to continue, as the log knows it.
@@ -509,93 +410,5 @@ impl State {
     pub(crate) fn next_id(&mut self) -> CorrelationId {
         self.last_id += 1;
         CorrelationId(self.last_id)
-    }
-}
-
-/// What became of something that the code did.
-pub(crate) enum Recorded {
-    /// Nothing: the code must not go on.
-    Halted,
-    /// It is a new event.
-    Now,
-    /// It was this event of the log.
-    Before(Event),
-}
-
-impl Recorded {
-    pub(crate) const fn counts(&self) -> bool {
-        !matches!(self, Self::Halted)
-    }
-}
-
-fn limit_exceeded(message: impl fmt::Display) -> OrchestrationError {
-    OrchestrationError::of_kind(OrchestrationErrorKind::LimitExceeded, message)
-}
-
-/// The limit that a turn of so many bytes passes.
-fn turn_limit(bytes: u64) -> Option<OrchestrationError> {
-    (bytes > MAX_TURN_PAYLOAD_BYTES)
-        .then(|| limit_exceeded(format_args!("one turn would pass {MAX_TURN_PAYLOAD_BYTES} bytes")))
-}
-
-/// The limit that a history of so many events and bytes passes. Two places are kept: for an input
-/// and for the end.
-fn history_limit(events: u64, bytes: u64) -> Option<OrchestrationError> {
-    if events + 2 > MAX_HISTORY_EVENTS {
-        Some(limit_exceeded(format_args!("the history would pass {MAX_HISTORY_EVENTS} events")))
-    } else if bytes > MAX_HISTORY_BYTES {
-        Some(limit_exceeded(format_args!("the history would pass {MAX_HISTORY_BYTES} bytes")))
-    } else {
-        None
-    }
-}
-
-/// The limit that ended an execution in the middle of a turn.
-fn limit_that_ended(recorded: &Event) -> Option<OrchestrationError> {
-    match recorded {
-        Event::ExecutionFailed { error }
-            if error.kind() == OrchestrationErrorKind::LimitExceeded =>
-        {
-            Some(error.clone())
-        }
-        _ => None,
-    }
-}
-
-/// What differs between the history and the code: kind, name and correlation id; when strict, also
-/// everything else.
-fn mismatch(recorded: &Event, found: &Event, strict: bool) -> Option<(Step, Step)> {
-    let refused = matches!(
-        (recorded, found),
-        (Event::TaskRefused { .. }, Event::TaskScheduled { .. })
-            | (
-                Event::CallRefused { .. },
-                Event::ChildScheduled { .. } | Event::StartRequested { .. }
-            )
-    );
-    if (recorded.kind() != found.kind() && !refused)
-        || recorded.correlation() != found.correlation()
-        || recorded.subject() != found.subject()
-    {
-        return Some((Step::of(recorded), Step::of(found)));
-    }
-    let computed = matches!(recorded, Event::SideEffectRecorded { .. });
-    let strict = strict || matches!(recorded, Event::VersionSelected { .. });
-    if !strict || refused || computed || recorded == found {
-        return None;
-    }
-    Some((Step::with_detail(recorded, detail(recorded)), Step::with_detail(found, detail(found))))
-}
-
-fn detail(event: &Event) -> String {
-    match event {
-        Event::TaskScheduled { input, .. } => format!("with input {input}"),
-        Event::TimerCreated { fire_at, .. } => format!("for {fire_at}"),
-        Event::ExecutionCompleted { output } => format!("with output {output}"),
-        Event::StatusSet { status } => format!("to {status}"),
-        Event::ExecutionContinued { input } => format!("with input {input}"),
-        Event::ExecutionFailed { error } => format!("with error: {error}"),
-        Event::VersionSelected { version } => format!("{version}"),
-        other => format!("{other:?}"),
     }
 }

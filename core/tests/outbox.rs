@@ -127,6 +127,7 @@ fn behind_the_end_it_is_emptied_by_turns_that_know_the_end() {
 
     let replayed = replay(&turns).expect("it is a history");
     assert_eq!(replayed.outcome(), sender.machine.outcome());
+    assert_eq!(replayed.history().outcome().as_ref(), sender.machine.outcome());
     assert_eq!(replayed.wake_at(), None);
 }
 

@@ -1,4 +1,4 @@
-//! Step 5: a change of code that the log does not allow.
+//! Step 8: a change of code that the log does not allow.
 
 use reenact::prelude::*;
 use reenact::{Error, Event, InstanceState, InstanceStatus, ParkReason};
@@ -32,7 +32,7 @@ async fn changed_review(
 
 /// Starts an instance, changes the code under it, and changes it back.
 pub(crate) async fn show(page: &mut Page, place: &Place) -> Held {
-    page.title(5, "A change of code that the log does not allow")?;
+    page.title(8, "A change of code that the log does not allow")?;
     let before = started(page, place).await?;
     refused(page, place, before).await?;
     finished(page, place).await

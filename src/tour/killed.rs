@@ -1,4 +1,4 @@
-//! Step 6: a process that is killed in the middle of its work, and what comes of that work.
+//! Step 9: a process that is killed in the middle of its work, and what comes of that work.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -95,7 +95,7 @@ async fn host_of(directory: &Path) -> Held<Host> {
 
 /// Kills a worker, starts another one, and looks at what the log says then.
 pub(crate) async fn show(page: &mut Page, place: &Place) -> Held {
-    page.title(6, "A process is killed in the middle of its work, and another one goes on")?;
+    page.title(9, "A process is killed in the middle of its work, and another one goes on")?;
     let Some(directory) = place.directory() else {
         return page.say("Left out: what is in memory goes with its process.");
     };

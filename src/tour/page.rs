@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Stdout, Write};
 
-use reenact::{HistoryEvent, Timestamp};
+use reenact::{History, HistoryEvent, Timestamp};
 
 use super::failure::Held;
 
@@ -36,6 +36,11 @@ impl Page {
         let HistoryEvent { position, at, event } = entry;
         let millis = at.since(origin).as_micros() as f64 / 1000.0;
         self.line(format_args!("   {position:>5}  {millis:>7.1} ms  {event}"))
+    }
+
+    /// A whole log.
+    pub(crate) fn history(&mut self, history: &History) -> Held {
+        history.to_string().lines().try_for_each(|line| self.say(line))
     }
 
     /// How far something is. Called again and again, at last with `done == total`.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use reenact::prelude::*;
-use reenact::{Error, HostBuilder};
+use reenact::{Error, HostBuilder, Provider};
 
 use super::failure::Held;
 
@@ -71,6 +71,15 @@ impl Place {
             Store::Memory(store) => Host::builder().provider(store.clone()),
             #[cfg(feature = "local")]
             Store::Local(store) => Host::builder().provider(store.clone()),
+        }
+    }
+
+    /// The number of its shards.
+    pub(crate) fn shards(&self) -> u32 {
+        match &self.store {
+            Store::Memory(store) => store.shards(),
+            #[cfg(feature = "local")]
+            Store::Local(store) => store.shards(),
         }
     }
 

@@ -13,9 +13,7 @@ use super::texts;
 /// Replays a log from its first to its last event; then does each of its turns once more, live.
 pub(crate) async fn show(page: &mut Page, recorded: &History) -> Held {
     page.title(2, "A strict replay of that log: the same output, and nothing new")?;
-    for line in recorded.to_string().lines() {
-        page.say(line)?;
-    }
+    page.history(recorded)?;
     let runs = texts::runs();
     let machine = replay(recorded, recorded.turns().len())?;
     same("the replayed log", machine.history(), recorded)?;

@@ -1,0 +1,64 @@
+//! The limits of an execution: where it fails because of one, live and at replay.
+
+use core::fmt;
+
+use super::{Mode, State};
+use crate::error::{OrchestrationError, OrchestrationErrorKind};
+use crate::event::Event;
+use crate::limits::{MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS, MAX_TURN_PAYLOAD_BYTES};
+use crate::payload::Payload;
+
+impl State {
+    /// The limit for which the execution fails now that this input has come. At replay the log knows.
+    pub(crate) fn limit_of_input(&self, input: &Event) -> Option<OrchestrationError> {
+        match &self.mode {
+            Mode::Replay(expected) => limit_that_ended(expected.front()?),
+            _ if input.is_terminal() => None,
+            _ => history_limit(self.recorded, self.bytes),
+        }
+    }
+
+    /// The limit for which the execution fails although it was to continue: what is carried over
+    /// must be appended together with the turn under way.
+    pub(crate) fn limit_of_continuation(&self, input: &Payload) -> Option<OrchestrationError> {
+        if self.execution.next().is_none() {
+            return Some(limit_exceeded("an instance cannot have more executions"));
+        }
+        let carried = self.buffer.buffered_bytes() + self.outbox.bytes_at_the_end();
+        turn_limit(self.turn_bytes + (2 * input.len() + carried) as u64)
+    }
+}
+
+pub(super) fn limit_exceeded(message: impl fmt::Display) -> OrchestrationError {
+    OrchestrationError::of_kind(OrchestrationErrorKind::LimitExceeded, message)
+}
+
+/// The limit that a turn of so many bytes passes.
+pub(super) fn turn_limit(bytes: u64) -> Option<OrchestrationError> {
+    (bytes > MAX_TURN_PAYLOAD_BYTES)
+        .then(|| limit_exceeded(format_args!("one turn would pass {MAX_TURN_PAYLOAD_BYTES} bytes")))
+}
+
+/// The limit that a history of so many events and bytes passes. Two places are kept: for an input
+/// and for the end.
+pub(super) fn history_limit(events: u64, bytes: u64) -> Option<OrchestrationError> {
+    if events + 2 > MAX_HISTORY_EVENTS {
+        Some(limit_exceeded(format_args!("the history would pass {MAX_HISTORY_EVENTS} events")))
+    } else if bytes > MAX_HISTORY_BYTES {
+        Some(limit_exceeded(format_args!("the history would pass {MAX_HISTORY_BYTES} bytes")))
+    } else {
+        None
+    }
+}
+
+/// The limit that ended an execution in the middle of a turn.
+pub(super) fn limit_that_ended(recorded: &Event) -> Option<OrchestrationError> {
+    match recorded {
+        Event::ExecutionFailed { error }
+            if error.kind() == OrchestrationErrorKind::LimitExceeded =>
+        {
+            Some(error.clone())
+        }
+        _ => None,
+    }
+}

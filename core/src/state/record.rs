@@ -1,0 +1,147 @@
+//! What the code does is recorded, or compared with what is recorded.
+
+use alloc::format;
+use alloc::string::String;
+
+use super::limits::{history_limit, limit_that_ended, turn_limit};
+use super::{Halt, Mode, State};
+use crate::action::Action;
+use crate::divergence::Step;
+use crate::event::Event;
+
+impl State {
+    /// Records what the code did: live, it is new; at replay, it must be the next event of the
+    /// turn.
+    pub(crate) fn record(&mut self, event: Event) -> Recorded {
+        self.record_first_of(event, 1)
+    }
+
+    /// As [`record`](Self::record), of the first of so many events, for all of which there is to be
+    /// room in the history.
+    pub(super) fn record_first_of(&mut self, event: Event, events: u64) -> Recorded {
+        if self.halt.is_some() {
+            return Recorded::Halted;
+        }
+        match self.mode {
+            Mode::Closed => Recorded::Halted,
+            Mode::Between => {
+                self.refuse_foreign_call();
+                Recorded::Halted
+            }
+            Mode::Live => self.record_new(event, events),
+            Mode::Replay(_) => self.compare(&event),
+        }
+    }
+
+    fn record_new(&mut self, event: Event, events: u64) -> Recorded {
+        let more = event.payload_bytes() as u64;
+        let limit = history_limit(self.recorded + events, self.bytes + more);
+        if let Some(error) = limit.or_else(|| turn_limit(self.turn_bytes + more)) {
+            self.halt(Halt::Failed(error));
+            return Recorded::Halted;
+        }
+        self.count(&event);
+        self.events.push(event);
+        Recorded::Now
+    }
+
+    fn compare(&mut self, event: &Event) -> Recorded {
+        self.pass_over_markers();
+        let Mode::Replay(expected) = &mut self.mode else {
+            return Recorded::Halted;
+        };
+        let Some(recorded) = expected.pop_front() else {
+            self.diverge(Step::Nothing, Step::of(event));
+            return Recorded::Halted;
+        };
+        if let Some(error) = limit_that_ended(&recorded).filter(|_| !event.is_terminal()) {
+            // What stopped the live run stops the replay in the same place.
+            expected.push_front(recorded);
+            self.halt = Some(Halt::Failed(error));
+            return Recorded::Halted;
+        }
+        if let Some((expected, found)) = mismatch(&recorded, event, self.strict) {
+            self.diverge(expected, found);
+            return Recorded::Halted;
+        }
+        self.count(&recorded);
+        Recorded::Before(recorded)
+    }
+
+    /// The last event that the code causes, as it is recorded; limits do not hold it up.
+    pub(crate) fn record_end(&mut self, event: Event) -> Event {
+        if self.is_replaying() {
+            return match self.compare(&event) {
+                Recorded::Before(recorded) => recorded,
+                Recorded::Halted | Recorded::Now => event,
+            };
+        }
+        self.count(&event);
+        self.events.push(event.clone());
+        event
+    }
+
+    pub(super) fn count(&mut self, event: &Event) {
+        self.position += 1;
+        self.recorded += 1;
+        let bytes = event.payload_bytes() as u64;
+        self.bytes += bytes;
+        self.turn_bytes += bytes;
+        let released = self.outbox.follow(event);
+        released.into_iter().for_each(|message| self.act(Action::Send(message)));
+    }
+}
+
+/// What became of something that the code did.
+pub(crate) enum Recorded {
+    /// Nothing: the code must not go on.
+    Halted,
+    /// It is a new event.
+    Now,
+    /// It was this event of the log.
+    Before(Event),
+}
+
+impl Recorded {
+    pub(crate) const fn counts(&self) -> bool {
+        !matches!(self, Self::Halted)
+    }
+}
+
+/// What differs between the history and the code: kind, name and correlation id; when strict, also
+/// everything else.
+fn mismatch(recorded: &Event, found: &Event, strict: bool) -> Option<(Step, Step)> {
+    let refused = matches!(
+        (recorded, found),
+        (Event::TaskRefused { .. }, Event::TaskScheduled { .. })
+            | (
+                Event::CallRefused { .. },
+                Event::ChildScheduled { .. } | Event::StartRequested { .. }
+            )
+    );
+    if (recorded.kind() != found.kind() && !refused)
+        || recorded.correlation() != found.correlation()
+        || recorded.subject() != found.subject()
+    {
+        return Some((Step::of(recorded), Step::of(found)));
+    }
+    let computed = matches!(recorded, Event::SideEffectRecorded { .. });
+    let strict = strict || matches!(recorded, Event::VersionSelected { .. });
+    if !strict || refused || computed || recorded == found {
+        return None;
+    }
+    Some((Step::with_detail(recorded, detail(recorded)), Step::with_detail(found, detail(found))))
+}
+
+fn detail(event: &Event) -> String {
+    match event {
+        Event::TaskScheduled { input, .. } => format!("with input {input}"),
+        Event::TimerCreated { fire_at, .. } => format!("for {fire_at}"),
+        Event::ExecutionCompleted { output } => format!("with output {output}"),
+        Event::StatusSet { status } => format!("to {status}"),
+        Event::ExecutionContinued { input } => format!("with input {input}"),
+        Event::ExecutionFailed { error } => format!("with error: {error}"),
+        Event::VersionSelected { version } => format!("{version}"),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,281 @@
+//! What an orchestration can do, feature by feature, with programs that run.
+//!
+//! Each section stands for itself: [waiting](#waiting-choosing-and-giving-up),
+//! [retries](#retries-time-limits-heartbeats), [cancelling](#cancelling-and-cleaning-up),
+//! [suspending](#suspending), [children](#children-and-messages),
+//! [continue-as-new](#going-on-as-new), [changes of code](#code-that-changes-while-instances-run),
+//! [rewinding](#mending-what-has-failed).
+//!
+//! # Waiting, choosing and giving up
+//! What is *called* is awaited at once; what is *scheduled* is under way, and can be awaited later or
+//! together with other things. An event may come before anybody waits for it.
+//!
+//! ```
+//! use reenact::prelude::*;
+//!
+//! #[activity]
+//! async fn quote(_ctx: ActivityContext, shop: String) -> Result<u64, ActivityError> {
+//!     Ok(shop.len() as u64)
+//! }
+//!
+//! #[orchestration]
+//! async fn buy(ctx: OrchestrationContext, shops: Vec<String>) -> Result<u64, OrchestrationError> {
+//!     let quotes = shops.into_iter().map(|shop| ctx.schedule_activity(quote, shop));
+//!     let quotes = ctx.when_all(quotes).await.into_iter().collect::<Result<Vec<u64>, _>>()?;
+//!     let best = quotes.into_iter().min().ok_or("no shop was named")?;
+//!     ctx.set_status(&best); // what people see meanwhile
+//!     let approval = ctx.wait_external::<bool>("Approve");
+//!     // An error when a day has passed, and another when the event is not a `bool`.
+//!     match ctx.timeout(Duration::from_secs(86_400), approval).await?? {
+//!         true => Ok(best),
+//!         false => Err("it was not approved".into()),
+//!     }
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> reenact::Result<()> {
+//! # let host = Host::builder()
+//! #     .provider(InMemory::new()).orchestration(buy).activity(quote).start().await?;
+//! let instance = host.start_new(buy, vec!["Bear".to_string(), "Fox".to_string()]).await?;
+//! instance.raise_event("Approve", true).await?;
+//! assert_eq!(instance.result().await?, 3);
+//! # host.shutdown().await
+//! # }
+//! ```
+//!
+//! [`when_any`](crate::OrchestrationContext::when_any) gives the first by the order of the history, and
+//! the others as futures that can still be awaited. A durable future that is dropped cancels what it
+//! stands for, and that is recorded. Combinators of std, `futures` and `tokio` work as well, as long as
+//! they are themselves deterministic: `join!`, `join_all`, `FuturesUnordered`, `select!` with `biased;`.
+//!
+//! # Retries, time limits, heartbeats
+//! Activities that fail for now are tried again by a policy, and may have time limits:
+//!
+//! ```
+//! use reenact::prelude::*;
+//!
+//! #[activity]
+//! async fn charge(ctx: ActivityContext, cents: u64) -> Result<String, ActivityError> {
+//!     // The same key at every attempt: the bank does the work once.
+//!     Ok(format!("{cents} under {}", ctx.idempotency_key()))
+//! }
+//!
+//! #[orchestration]
+//! async fn order(ctx: OrchestrationContext, cents: u64) -> Result<String, OrchestrationError> {
+//!     let policy = RetryPolicy::new(5) // attempts
+//!         .first_delay(Duration::from_secs(2))
+//!         .factor(2.0)
+//!         .max_delay(Duration::from_secs(60))
+//!         .jitter(0.2);
+//!     let options = ActivityOptions::new()
+//!         .retry(policy)
+//!         .start_to_close(Duration::from_secs(30)) // one attempt
+//!         .schedule_to_close(Duration::from_secs(600)); // all of them
+//!     Ok(ctx.call_activity(charge.with(options), cents).await?)
+//! }
+//! # #[tokio::main]
+//! # async fn main() -> reenact::Result<()> {
+//! # let host = Host::builder()
+//! #     .provider(InMemory::new()).orchestration(order).activity(charge).start().await?;
+//! # assert!(host.start_new(order, 5).await?.result().await?.starts_with("5 under "));
+//! # host.shutdown().await
+//! # }
+//! ```
+//!
+//! Errors that were returned as retryable, panics and time-outs are retried, or those of them that
+//! [`retry_if`](crate::RetryPolicy::retry_if) picks; [`fatal`](crate::ActivityError::fatal) ones never
+//! are. The attempt and its delay are durable: after a crash in the middle of a delay, the same attempt
+//! begins at the same time, and an instance that waits for one needs no memory. Of the attempts, the
+//! history has the last that failed; which one is under way, why the one before failed and when the
+//! next begins is in [`InstanceStatus::activities`](crate::InstanceStatus::activities).
+//!
+//! An activity that calls [`heartbeat`](crate::ActivityContext::heartbeat) tells how far it is: the next
+//! attempt gets the details, and where the options have a
+//! [heartbeat time](crate::ActivityOptions::heartbeat), an attempt that is silent for longer fails.
+//! Other options in newer code are no change of the code: for a call that was made, the recorded ones
+//! count.
+//!
+//! # Cancelling, and cleaning up
+//! A cancel asks the code to end. Activities and waits that are open end with an error, timers end
+//! early, and so does every new call, so that `?` leads to the end. What must be done all the same is
+//! done behind a shield:
+//!
+//! ```
+//! use reenact::prelude::*;
+//!
+//! #[activity]
+//! async fn reserve(_ctx: ActivityContext, _item: String) -> Result<(), ActivityError> {
+//!     Ok(())
+//! }
+//!
+//! #[activity]
+//! async fn release(_ctx: ActivityContext, _item: String) -> Result<(), ActivityError> {
+//!     Ok(())
+//! }
+//!
+//! #[orchestration]
+//! async fn order(ctx: OrchestrationContext, item: String) -> Result<u64, OrchestrationError> {
+//!     ctx.shielded().call_activity(reserve, item.clone()).await?; // not cut in the middle
+//!     let paid = ctx.wait_external::<u64>("Paid").await; // an error when it is cancelled
+//!     if paid.is_err() {
+//!         ctx.shielded().call_activity(release, item).await?;
+//!     }
+//!     Ok(paid?)
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> reenact::Result<()> {
+//! # let host = Host::builder()
+//! #     .provider(InMemory::new()).orchestration(order)
+//! #     .activity(reserve).activity(release).start().await?;
+//! let instance = host.start_new(order, "lamp".to_string()).await?;
+//! instance.cancel("out of stock").await?; // durable when it returns
+//! assert!(matches!(instance.result().await, Err(reenact::Error::Cancelled { .. })));
+//! # host.shutdown().await
+//! # }
+//! ```
+//!
+//! How the execution ends is what its code says: one that returns a value all the same has completed. A
+//! cancel reaches the next execution of an instance that continues as new. A running activity sees
+//! [`is_cancelled`](crate::ActivityContext::is_cancelled), or awaits
+//! [`cancelled`](crate::ActivityContext::cancelled), and is dropped when
+//! [`cancellation_grace`](crate::HostOptions::cancellation_grace) is over.
+//! [`terminate`](crate::Client::terminate) is the blunt form: no code runs.
+//!
+//! # Suspending
+//! [`suspend`](crate::Client::suspend) and [`resume`](crate::Client::resume) are for people: while an
+//! instance is suspended, results, timers, events and cancels are recorded and wait, and the code does
+//! not go on. `resume` also has a [parked](crate::ParkReason) instance tried again.
+//!
+//! # Children and messages
+//! A child is an instance of its own, mostly in another shard, with a history of its own. It is
+//! cancelled when its parent ends first, however that ends, unless its
+//! [parent-close policy](crate::ParentClose) says otherwise; and when its future is dropped:
+//!
+//! ```
+//! use reenact::prelude::*;
+//!
+//! #[orchestration]
+//! async fn ship(ctx: OrchestrationContext, parcel: u64) -> Result<u64, OrchestrationError> {
+//!     let weight: u64 = ctx.wait_external("Weighed").await?;
+//!     Ok(parcel * weight)
+//! }
+//!
+//! #[orchestration]
+//! async fn order(ctx: OrchestrationContext, parcels: u64) -> Result<u64, OrchestrationError> {
+//!     let children = (1..=parcels).map(|parcel| {
+//!         let own_id = ChildOptions::new().id(format!("parcel-{parcel}"));
+//!         ctx.schedule_orchestration(ship.with(own_id), parcel)
+//!     });
+//!     let shipped = ctx.when_all(children).await;
+//!     let total = shipped.into_iter().sum::<Result<u64, ChildError>>()?;
+//!     // Nobody waits for this one; it goes on when this instance has ended.
+//!     ctx.start_orchestration(order, 0).await?;
+//!     Ok(total)
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> reenact::Result<()> {
+//! # let host = Host::builder()
+//! #     .provider(InMemory::new()).orchestration(order).orchestration(ship).start().await?;
+//! let instance = host.start_new(order, 0).await?;
+//! assert_eq!(instance.result().await?, 0);
+//! # host.shutdown().await
+//! # }
+//! ```
+//!
+//! An id that another instance has, running or finished, is a typed error for the caller
+//! ([`ChildError::AlreadyExists`](crate::ChildError)); nothing is started, and nobody waits for ever.
+//! Without an id of your own, one is made out of the parent's: `order-7/1-5f0c2a91`, another one in each
+//! run.
+//!
+//! [`raise_event`](crate::OrchestrationContext::raise_event) on the context raises an event on another
+//! instance: exactly once, and in order for each sender and recipient.
+//! [`and_raise`](crate::StartNew::and_raise) on a start starts an instance and raises an event on it,
+//! both or none; where the instance is there already, it only gets the event.
+//!
+//! # Going on as new
+//! An orchestration that never ends goes on as a new execution from time to time, so that its history
+//! stays short. The type of the new input is checked by the compiler:
+//!
+//! ```
+//! use reenact::prelude::*;
+//!
+//! #[orchestration]
+//! async fn counter(ctx: OrchestrationContext, sum: u64) -> Result<u64, OrchestrationError> {
+//!     match ctx.wait_external::<u64>("Add").await? {
+//!         0 => Ok(sum),
+//!         more => ctx.continue_as_new(counter, sum + more),
+//!     }
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> reenact::Result<()> {
+//! # let host = Host::builder().provider(InMemory::new()).orchestration(counter).start().await?;
+//! let instance = host.start_new(counter, 0).await?;
+//! for number in [30, 12, 0] {
+//!     instance.raise_event("Add", number).await?;
+//! }
+//! assert_eq!(instance.result().await?, 42); // of the third execution
+//! # host.shutdown().await
+//! # }
+//! ```
+//!
+//! The instance keeps its id, and whoever waits for its result goes on waiting. External events that
+//! nobody has taken come along in their order, those that arrive at that very moment too; activities
+//! and timers that are open are cancelled, and their completions no longer count. The end of one
+//! execution and the start of the next are stored as one; the history before it is dropped then, so
+//! that memory and disk do not grow with the number of executions.
+//!
+//! # Code that changes while instances run
+//! `#[orchestration(name = "order", version = "2.0.0")]` gives code a version, by
+//! [semver](https://semver.org). Register several functions of one name with different versions: new
+//! instances take the newest, unless [`version`](crate::StartNew::version) says otherwise, and each
+//! running one stays on the version that it began with. One that continues as new moves to the newest,
+//! or stays with [`pinned`](crate::OrchestrationContext::pinned):
+//!
+//! ```
+//! use reenact::prelude::*;
+//!
+//! #[orchestration(name = "hello", version = "1.0.0")]
+//! async fn hello_v1(_ctx: OrchestrationContext, name: String) -> Result<String, OrchestrationError> {
+//!     Ok(format!("Hello, {name}"))
+//! }
+//!
+//! #[orchestration(name = "hello", version = "2.0.0")]
+//! async fn hello(ctx: OrchestrationContext, name: String) -> Result<String, OrchestrationError> {
+//!     // A smaller change, inside of one version.
+//!     if ctx.patched("ask for the weather") {
+//!         let weather: String = ctx.wait_external("Weather").await?;
+//!         return Ok(format!("Hello, {name}, it is {weather}"));
+//!     }
+//!     Ok(format!("Hello again, {name}"))
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> reenact::Result<()> {
+//! # let host = Host::builder()
+//! #     .provider(InMemory::new()).orchestration(hello_v1).orchestration(hello).start().await?;
+//! let newest = host.start_new(hello, "Ada".to_string()).await?;
+//! newest.raise_event("Weather", "cold").await?;
+//! assert_eq!(newest.result().await?, "Hello, Ada, it is cold");
+//! let older = host.start_new(hello, "Ada".to_string()).version("1.0.0").await?;
+//! assert_eq!(older.result().await?, "Hello, Ada");
+//! # host.shutdown().await
+//! # }
+//! ```
+//!
+//! With [`patched`](crate::OrchestrationContext::patched), what had passed that place before does what
+//! is old, everything else does what is new. When no instance needs what is old any more, the old branch
+//! goes, and then the call.
+//!
+//! An instance whose version, orchestration or activity a host has not is parked, says what is missing
+//! and what is there, and goes on by itself on a host that has it.
+//! [`verify_histories`](crate::HostBuilder::verify_histories) lists those that a new binary would park,
+//! before it takes over.
+//!
+//! # Mending what has failed
+//! [`rewind`](crate::Client::rewind) takes an instance back to before an event of its history, whether it
+//! runs, is parked, has failed or was terminated: mend the activity or the code, rewind to before the
+//! failed step, and it goes on. What came from outside since is not lost. What activities have done
+//! outside is not undone.
