@@ -32,6 +32,8 @@ impl Dispatcher {
         if run.is_without_code() {
             // Nothing else can tell what was under way.
             self.workers.cancel_all(instance);
+            // What it was parked for has ended with it; whoever is answered finds it so.
+            self.routes.unpark(instance);
         }
         for action in actions {
             self.carry_out(instance, run, action);
