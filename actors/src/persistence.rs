@@ -271,6 +271,12 @@ impl PersistenceState {
     }
 }
 
+impl Drop for PersistenceState {
+    fn drop(&mut self) {
+        self.inbox.close();
+    }
+}
+
 /// How many of the entries go into one append: at least one.
 fn one_append(entries: &[Entry]) -> usize {
     let (mut turns, mut bytes) = (0, 0);
