@@ -51,7 +51,8 @@ impl History {
     /// The code runs in a turn of its own behind all of that, by a timer that is due at once; so it
     /// can be in the store before the code has seen it. Timers that had not fired in that place are
     /// open again, and so are activities and children: a child that has ended since says so again.
-    /// Children that were called since are cancelled. `instance` is whose history it is.
+    /// Children that were called since are cancelled. Other messages that have arrived since are not
+    /// sent again; those that an execution before had to send still are. `instance` is whose history it is.
     ///
     /// # Errors
     /// [`NoSuchPosition`].
