@@ -191,6 +191,30 @@ async fn an_event_for_a_parked_instance_waits_until_it_goes_on_and_keeps_its_sen
 }
 
 #[tokio::test]
+async fn what_a_parked_sender_has_to_tell_is_told_when_it_is_terminated() {
+    let memory = store().0;
+    let first = host(memory.clone()).start().await.unwrap();
+    start_takes(&first, 1).await;
+    guard(first.abort()).await;
+
+    // Without the code of the one that takes.
+    let second = Host::builder().provider(memory.clone()).options(options()).orchestration(asks);
+    let second = second.start().await.unwrap();
+    guard(second.start_new(asks, "takes".into()).id("asks")).await.unwrap();
+    kit::until_parked(&second, &id("takes")).await;
+    guard(second.abort()).await;
+
+    // Without the code of the one that sends.
+    let third = Host::builder().provider(memory).options(options()).orchestration(takes);
+    let third = third.start().await.unwrap();
+    kit::until_parked(&third, &id("asks")).await;
+    guard(third.terminate(&id("asks"), "its code is gone")).await.unwrap();
+    let taken = guard(third.instance::<Vec<u64>>(&id("takes")).result()).await;
+    assert_eq!(taken.unwrap(), [1]);
+    until_told(&third, &id("asks")).await;
+}
+
+#[tokio::test]
 async fn an_event_that_finds_no_room_is_tried_again_until_it_does() {
     let ballast = || "x".repeat(1_000_000);
     let hoards = |ctx: OrchestrationContext, ()| async move {

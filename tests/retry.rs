@@ -449,3 +449,35 @@ async fn a_wide_fan_out_whose_branches_are_all_tried_again() {
     // The start and the end; and of each branch the schedule, options, last failure and outcome.
     assert_eq!(guard(instance.status()).await.unwrap().history_length, 4_002);
 }
+
+#[tokio::test]
+async fn an_attempt_that_comes_where_the_activity_is_missing_parks_and_is_not_used_up() {
+    let (memory, clock) = store();
+    let orchestration = |ctx: OrchestrationContext, ()| async move {
+        let charge = NamedActivity::new("charge").with(policy(2));
+        Ok(ctx.call_activity_by_name::<_, u64>(charge, &()).await?)
+    };
+    let builder = || {
+        let builder = Host::builder().provider(memory.clone()).options(options());
+        builder.register_orchestration("order", orchestration)
+    };
+    let fails = |_: ActivityContext, ()| async { Err::<u64, _>(ActivityError::retryable("busy")) };
+    let first = builder().register_activity("charge", fails).start().await.unwrap();
+    guard(first.start_new_by_name::<u64>("order", ()).id("i")).await.unwrap();
+    guard(async {
+        while !events(&first, &id("i")).await.iter().any(|e| e.starts_with("TaskAttemptFailed")) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    guard(first.abort()).await;
+
+    let without = builder().start().await.unwrap();
+    clock.advance(HOUR);
+    kit::until_parked(&without, &id("i")).await;
+    guard(without.abort()).await;
+
+    let works = |_: ActivityContext, ()| async { Ok(7_u64) };
+    let with = builder().register_activity("charge", works).start().await.unwrap();
+    assert_eq!(guard(with.instance::<u64>(&id("i")).result()).await.unwrap(), 7);
+}

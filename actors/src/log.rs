@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use reenact_core::{
-    Action, Event, InstanceId, Machine, MachineConfig, Name, OrchestrationCode, Origin,
-    RecordedTurn, ReplayError, codec,
+    Event, InstanceId, Machine, MachineConfig, Name, OrchestrationCode, Origin, RecordedTurn,
+    ReplayError, codec,
 };
 use reenact_providers::{
     HistoryStore, InstanceFilter, InstancePage, InstanceSummary, PageRequest, ProviderError,
@@ -165,13 +165,11 @@ pub(crate) fn missing_code(missing: Error) -> ParkReason {
     }
 }
 
-/// An activity that is under way and is not registered, if there is one: the code must not be told of
-/// a failure that another host would not have had.
+/// An activity that is open, though it be between two attempts, and is not registered, if there is
+/// one: the code must not be told of a failure that another host would not have had.
 fn missing_activity(machine: &Machine, registry: &Registry) -> Option<Name> {
-    machine.open_actions().into_iter().find_map(|action| match action {
-        Action::CallActivity { name, .. } if registry.activity(&name).is_none() => Some(name),
-        _ => None,
-    })
+    let open = machine.open_activities(usize::MAX).into_iter();
+    open.map(|open| open.name).find(|name| registry.activity(name).is_none())
 }
 
 fn replay(

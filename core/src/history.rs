@@ -56,7 +56,9 @@ impl RecordedTurn {
 
     /// The version of the orchestration, as the first turn of an execution tells it.
     pub fn version(&self) -> Version {
-        match self.events.get(1) {
+        // Who started it comes first.
+        let is_origin = |event: &&Event| matches!(event, Event::StartedBy { .. });
+        match self.events.iter().skip(1).find(|event| !is_origin(event)) {
             Some(Event::VersionSelected { version }) => version.clone(),
             _ => Version::NONE,
         }

@@ -39,6 +39,8 @@ struct Content {
     /// By whom they are for, none of them empty. The first of each is under way.
     queues: BTreeMap<InstanceId, VecDeque<Message>>,
     places: BTreeMap<MessageId, InstanceId>,
+    /// The runs before each rewind: what they have sent, and was kept, is of this history too.
+    earlier: Vec<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -133,7 +135,8 @@ impl Outbox {
         match event {
             Event::ExecutionStarted { seed, .. } => self.lineage = *seed,
             Event::ExecutionRewound { seed, .. } => {
-                self.lineage = *seed;
+                let earlier = core::mem::replace(&mut self.lineage, *seed);
+                self.content().earlier.push(earlier);
                 return self.start_again();
             }
             Event::StartedBy { origin } => self.origin = Some(origin.clone()),
@@ -211,18 +214,35 @@ impl Outbox {
         self.content.as_ref()?.open.get(&id).map(|child| child.start.id.lineage)
     }
 
+    /// Whether messages of that run are of this history, and not carried over from an execution before.
+    pub(crate) fn is_own(&self, lineage: u64) -> bool {
+        let of_earlier = |content: &Content| content.earlier.contains(&lineage);
+        self.lineage == lineage || self.content.as_deref().is_some_and(of_earlier)
+    }
+
+    /// Of messages that arrived since this was what an execution had to tell, those that it need not
+    /// tell again: all but the starts of children, which are to say how they ended.
+    pub(crate) fn told_since(&self, mut arrived: Vec<MessageId>) -> Vec<MessageId> {
+        let is_start_of_child = |message: &Message| matches!(&message.body, MessageBody::Start { origin, .. } if origin.relation == Relation::Child);
+        arrived.retain(|id| self.message(*id).is_some_and(|message| !is_start_of_child(message)));
+        arrived
+    }
+
     /// What has been undone with the end of this history, for children that were called in it and not
-    /// in what is `kept` of it: they are cancelled. What is left to be told to others is undone too.
+    /// in what is `kept` of it: they are cancelled. What is left to be told to others is undone too,
+    /// unless an execution before had to tell it.
     pub(crate) fn cancels_of_undone(mut self, kept: &Self) -> Vec<Message> {
         let known = |id| kept.content.as_ref().is_some_and(|kept| kept.open.contains_key(id));
         let Some(content) = &mut self.content else { return Vec::new() };
         let mut left: Vec<_> =
             core::mem::take(&mut content.queues).into_values().flatten().collect();
         left.retain(|message| match &message.body {
+            _ if !self.is_own(message.id.lineage) => true,
             // Its cancel must not overtake it.
             MessageBody::Start { origin, .. } => origin.relation == Relation::Child,
             body => matches!(body, MessageBody::Cancel { .. }),
         });
+        let Some(content) = &mut self.content else { return left };
         let undone: Vec<_> = content.open.keys().filter(|id| !known(*id)).copied().collect();
         content.places.clear();
         for id in undone {

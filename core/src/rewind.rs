@@ -9,6 +9,7 @@ use crate::error::bounded_message;
 use crate::event::Event;
 use crate::history::{History, RecordedTurn};
 use crate::ids::{CorrelationId, InstanceId};
+use crate::message::MessageId;
 use crate::outbox::Outbox;
 use crate::time::Timestamp;
 
@@ -50,7 +51,8 @@ impl History {
     /// The code runs in a turn of its own behind all of that, by a timer that is due at once; so it
     /// can be in the store before the code has seen it. Timers that had not fired in that place are
     /// open again, and so are activities and children: a child that has ended since says so again.
-    /// Children that were called since are cancelled. `instance` is whose history it is.
+    /// Children that were called since are cancelled. Other messages that have arrived since are not
+    /// sent again; those that an execution before had to send still are. `instance` is whose history it is.
     ///
     /// # Errors
     /// [`NoSuchPosition`].
@@ -69,32 +71,55 @@ impl History {
         let (keys, events): (Vec<_>, Vec<_>) = dropped_inputs(dropped)
             .partition(|event| matches!(event, Event::EventKeysCarried { .. }));
         let outbox = |turns| Outbox::of(instance.clone(), turns);
-        let messages = outbox(self.turns()).cancels_of_undone(&outbox(kept));
+        let kept_outbox = outbox(kept);
+        let messages = outbox(self.turns()).cancels_of_undone(&kept_outbox);
+        let told = kept_outbox.told_since(arrived_in(dropped));
+        let told =
+            (!told.is_empty()).then_some(Event::MessagesDelivered { messages: told, end: None });
         let carried = (!messages.is_empty()).then_some(Event::OutboxCarried { messages });
         let mut first = vec![Event::ExecutionRewound { reason, dropped: dropped_events, seed }];
         if !is_held(kept) {
             first.push(Event::TimerCreated { id: CorrelationId::START, fire_at: at });
         }
-        let carried = keys.into_iter().chain(carried).chain(events).map(|event| turn(vec![event]));
-        let turns = [turn(first)].into_iter().chain(carried).collect();
+        let behind = keys.into_iter().chain(carried).chain(told).chain(events);
+        let behind = behind.map(|event| turn(vec![event]));
+        let turns = [turn(first)].into_iter().chain(behind).collect();
         Ok(Rewound { kept: kept.len(), turns })
     }
 
-    /// The turns in front of the one that holds a place, and the others.
+    /// Number of places, of what was superseded as well.
+    fn places(&self) -> u64 {
+        self.turns().iter().map(|turn| turn.events.len().max(1) as u64).sum()
+    }
+
+    /// The turns in front of the one that holds a place, and the others. What stands behind the end
+    /// belongs to it: without it there is nothing to go on from.
     fn split_before(
         &self,
         position: u64,
     ) -> Result<(&[RecordedTurn], &[RecordedTurn]), NoSuchPosition> {
         let mut behind = 0;
         let holds = |turn: &RecordedTurn| {
-            behind += turn.events.len() as u64;
-            position < behind
+            // What was superseded keeps its place.
+            behind += turn.events.len().max(1) as u64;
+            position < behind || turn.events.iter().any(Event::is_terminal)
         };
-        match self.turns().iter().position(holds) {
+        let place = self.turns().iter().position(holds);
+        match place.filter(|_| position < self.places()) {
             None | Some(0) => Err(NoSuchPosition { position, length: self.len() }),
             Some(kept) => Ok(self.turns().split_at(kept)),
         }
     }
+}
+
+/// The messages of which it became known in turns that are undone that they have arrived.
+fn arrived_in(dropped: &[RecordedTurn]) -> Vec<MessageId> {
+    let events = dropped.iter().flat_map(|turn| Arc::as_ref(&turn.events));
+    let arrived = events.filter_map(|event| match event {
+        Event::MessagesDelivered { messages, .. } => Some(messages),
+        _ => None,
+    });
+    arrived.flatten().copied().collect()
 }
 
 /// What came from outside in turns that are undone, and was acknowledged.

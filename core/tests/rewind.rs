@@ -465,3 +465,20 @@ fn a_rewind_in_another_place_is_malformed() {
         assert!(refused, "{bad:#?}");
     }
 }
+
+#[test]
+fn a_position_counts_what_was_superseded() {
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        let one = task(&ctx, "one").await?;
+        Ok(one + task(&ctx, "two").await?)
+    });
+    let mut instance = Instance::start(code, ());
+    (1..=3).for_each(|done| drop(instance.heartbeat(1, done)));
+    instance.complete(1, 1);
+    instance.complete(2, 2);
+    let history = instance.machine.history();
+    let is_first = |event: &Event| matches!(event, Event::TaskCompleted { .. });
+    let first = history.events().find(|event| is_first(event.event)).expect("it is there");
+    let again = rewound(&instance, first.position);
+    assert!(!again.log().iter().any(|event| event.starts_with("TaskCompleted")));
+}

@@ -11,9 +11,9 @@ use instance::{
     Answer, Instance, code, divergence, instance_id, name, payload, seconds, start, task, turn,
 };
 use reenact_core::{
-    ActivityCatalog, Event, Machine, MachineConfig, Name, Orchestration, OrchestrationCode,
-    OrchestrationContext, OrchestrationError, OrchestrationErrorKind, Payload, Refusal,
-    ReplayError, Start, Successor, Version,
+    ActivityCatalog, CorrelationId, Event, InstanceId, Machine, MachineConfig, Name, Orchestration,
+    OrchestrationCode, OrchestrationContext, OrchestrationError, OrchestrationErrorKind, Origin,
+    Payload, Refusal, Relation, ReplayError, Start, Successor, Version,
 };
 
 fn version(text: &str) -> Version {
@@ -266,4 +266,14 @@ fn a_version_that_is_none_is_no_definition() {
     }
     let refused = OrchestrationCode::of::<Bad>().expect_err("no version");
     assert!(refused.to_string().starts_with("`1.0` is no version: "), "{refused}");
+}
+
+#[test]
+fn a_child_of_a_version_says_which_one() {
+    let (instance, id) = (InstanceId::new("parent").expect("an id"), CorrelationId(1));
+    let origin = Origin { instance, lineage: 9, id, depth: 1, relation: Relation::Child };
+    let how = Start { origin: Some(Box::new(origin)), ..start(0) };
+    let child = Instance::start_with(countdown("1.0.0"), MachineConfig::default(), how);
+    assert_eq!(child.turns()[0].version(), version("1.0.0"));
+    child.assert_replays();
 }

@@ -294,8 +294,9 @@ impl InstanceState {
         self.shard.everything_is_durable().await?;
         let turns = self.shard.log().history(&summary).await?.unwrap_or_default();
         let mut outbox = Outbox::of(self.instance.clone(), &turns);
-        let told = recorded.events.iter().flat_map(|event| outbox.follow(event));
-        let mut actions: Vec<_> = told.map(Action::Send).collect();
+        recorded.events.iter().for_each(|event| drop(outbox.follow(event)));
+        // What it had to tell before as well: while it was parked, nobody sent that.
+        let mut actions: Vec<_> = outbox.under_way().into_iter().map(Action::Send).collect();
         let state = state_of(outcome.as_ref(), false);
         follow(&mut summary, &recorded, state, wake_at(&outbox));
         actions.extend(outcome.map(|outcome| Action::Reply { outcome }));

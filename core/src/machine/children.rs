@@ -95,8 +95,8 @@ impl State {
         if origin.relation == Relation::Detached {
             return Some(Event::MessageRefused { message, why });
         }
-        let of_this_run = message.lineage == self.lineage();
-        match self.buffer.open_child(message.id).filter(|_| of_this_run) {
+        let of_this_call = self.outbox.lineage_of(message.id) == Some(message.lineage);
+        match self.buffer.open_child(message.id).filter(|_| of_this_call) {
             Some(child) => {
                 let error = Box::new(ChildError::AlreadyExists { child: child.clone() });
                 Some(Event::ChildFailed { id: message.id, error })
@@ -108,7 +108,7 @@ impl State {
 
     /// What somebody who waits for an answer to a message gets, if anybody does.
     fn answer_to(&self, message: MessageId, taken: Result<(), NotTaken>) -> Option<DurableOutput> {
-        if message.lineage != self.lineage() {
+        if !self.outbox.is_own(message.lineage) {
             return None;
         }
         match self.buffer.open(message.id)? {
