@@ -166,15 +166,23 @@ impl State {
 
     /// Counts an event that came in.
     pub(crate) fn record_input(&mut self, event: Event) {
-        self.count(&event);
         if event.is_superseded_by_the_next()
-            && let Some(bytes) = self.buffer.superseded_by(&event)
+            && let Some(bytes) = self.superseded_by(&event)
         {
             self.recorded -= 1;
             self.bytes -= bytes as u64;
         }
+        self.count(&event);
         if matches!(self.mode, Mode::Live) {
             self.events.push(event);
+        }
+    }
+
+    /// Payload bytes of what an event supersedes; `None` when it supersedes nothing.
+    fn superseded_by(&self, event: &Event) -> Option<usize> {
+        match event {
+            Event::ChildAttemptFailed { id, .. } => self.outbox.bytes_of_last_failure(*id),
+            event => self.buffer.superseded_by(event),
         }
     }
 

@@ -221,7 +221,8 @@ fn goes_on(event: &Event) -> bool {
 fn events_sent(instance: &Instance) -> Vec<(InstanceId, MessageId)> {
     let sent = instance.machine.history().events().filter_map(|event| match event.event {
         Event::EventSent { id, to, .. } => {
-            let message = MessageId { lineage: SEED, id: *id, kind: MessageKind::Event };
+            let message =
+                MessageId { lineage: SEED, id: *id, attempt: 1, kind: MessageKind::Event };
             Some((to.clone(), message))
         }
         _ => None,
