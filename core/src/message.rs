@@ -147,6 +147,11 @@ impl Message {
 }
 
 impl MessageId {
+    /// Whether it is of a start, and of this run.
+    pub(crate) fn is_start_of(self, lineage: u64) -> bool {
+        self.kind == MessageKind::Start && self.lineage == lineage
+    }
+
     /// The idempotency key of an event from an instance, as the other one remembers it.
     ///
     /// # Errors

@@ -50,6 +50,8 @@ struct Child {
     /// Of the attempt under way.
     start: Message,
     parent_close: ParentClose,
+    /// That its start has arrived is an event of its own in the log.
+    is_told: bool,
     /// Of those of which an attempt has failed.
     retried: Option<Box<Retried>>,
 }
@@ -147,7 +149,8 @@ impl Outbox {
             Event::ChildScheduled { id, name, version, input, instance, parent_close, .. } => {
                 let start = self.start(*id, (name, version, input), instance, Relation::Child);
                 let parent_close = *parent_close;
-                let child = Child { start: start.clone(), parent_close, retried: None };
+                let child =
+                    Child { start: start.clone(), parent_close, is_told: false, retried: None };
                 self.content().open.insert(*id, child);
                 return self.put(start);
             }
@@ -170,7 +173,10 @@ impl Outbox {
                 let start = child.map_or(self.id(*id, MessageKind::Start), |child| child.start.id);
                 return self.take(start);
             }
-            Event::MessagesDelivered { messages, .. } => {
+            Event::MessagesDelivered { messages, end } => {
+                if end.is_none() {
+                    self.note_delivery(messages);
+                }
                 return messages.iter().flat_map(|id| self.take(*id)).collect();
             }
             Event::MessageRefused { message, .. } => return self.take(*message),

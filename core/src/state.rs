@@ -166,10 +166,9 @@ impl State {
 
     /// Counts an event that came in.
     pub(crate) fn record_input(&mut self, event: Event) {
-        if event.is_superseded_by_the_next()
-            && let Some(bytes) = self.superseded_by(&event)
-        {
-            self.recorded -= 1;
+        if event.is_superseded_by_the_next() {
+            let (events, bytes) = self.superseded_by(&event);
+            self.recorded -= events;
             self.bytes -= bytes as u64;
         }
         self.count(&event);
@@ -178,11 +177,11 @@ impl State {
         }
     }
 
-    /// Payload bytes of what an event supersedes; `None` when it supersedes nothing.
-    fn superseded_by(&self, event: &Event) -> Option<usize> {
+    /// What an event supersedes: number of events, and their payload bytes.
+    fn superseded_by(&self, event: &Event) -> (u64, usize) {
         match event {
-            Event::ChildAttemptFailed { id, .. } => self.outbox.bytes_of_last_failure(*id),
-            event => self.buffer.superseded_by(event),
+            Event::ChildAttemptFailed { id, .. } => self.outbox.superseded_by_failure(*id),
+            event => self.buffer.superseded_by(event).map_or((0, 0), |bytes| (1, bytes)),
         }
     }
 

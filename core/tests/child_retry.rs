@@ -156,6 +156,22 @@ fn the_history_has_the_call_the_last_failure_and_the_outcome() {
 }
 
 #[test]
+fn that_an_attempt_had_begun_is_superseded_by_its_failure() {
+    let mut parent = Instance::start(patient(), ());
+    let mut start = parent.only_message();
+    for why in ["no stock", "no truck", "no driver"] {
+        // As it goes from memory.
+        parent.apply(messages::delivered(&start));
+        start = fail_and_go_on(&mut parent, &start, why);
+        assert_eq!(parent.machine.history().len(), 3, "{:#?}", parent.log());
+    }
+    parent.apply(messages::delivered(&start));
+    parent.apply(ended(&start, Ok(payload(4))));
+    parent.assert_replays();
+    parent.assert_replays_from_every_point();
+}
+
+#[test]
 fn only_the_attempt_under_way_can_end_the_call() {
     let mut parent = Instance::start(patient(), ());
     let first = parent.only_message();

@@ -44,9 +44,22 @@ impl Outbox {
         self.open_child(id).map_or(1, Child::attempt)
     }
 
-    /// Payload bytes of the newest failure of an attempt in the log, if there is one.
-    pub(crate) fn bytes_of_last_failure(&self, id: CorrelationId) -> Option<usize> {
-        self.open_child(id)?.retried.as_ref().map(|retried| retried.bytes)
+    /// What the failure of an attempt of a child supersedes: number of events, and their payload bytes.
+    pub(crate) fn superseded_by_failure(&self, id: CorrelationId) -> (u64, usize) {
+        let Some(child) = self.open_child(id) else { return (0, 0) };
+        let failures = child.retried.as_ref().map(|retried| retried.bytes);
+        let events = u64::from(failures.is_some()) + u64::from(child.is_told);
+        (events, failures.unwrap_or_default())
+    }
+
+    /// As the [`History`](crate::History) does: the next failure takes the place of that as well.
+    pub(super) fn note_delivery(&mut self, messages: &[MessageId]) {
+        let [message] = messages else { return };
+        let (lineage, content) = (self.lineage, self.content.as_mut());
+        let child = content.and_then(|content| content.open.get_mut(&message.id));
+        if let Some(child) = child.filter(|_| message.is_start_of(lineage)) {
+            child.is_told = true;
+        }
     }
 
     fn open_child(&self, id: CorrelationId) -> Option<&Child> {
@@ -98,6 +111,7 @@ impl Child {
         let Some(retried) = &self.retried else { return };
         let attempt = retried.failed.saturating_add(1);
         let rewound_to = (retried.lineage != lineage).then_some(lineage);
+        self.is_told = false;
         self.start.to = id_of_attempt(&retried.first, attempt, rewound_to);
         self.start.id = MessageId { lineage, attempt, ..self.start.id };
         if let MessageBody::Start { origin, not_before, .. } = &mut self.start.body {
