@@ -47,7 +47,8 @@ pub struct InstanceStatus {
     /// The children that are open, in the order in which they were called: which attempt is under way
     /// and as which instance, what the one before failed with, when the next begins. The first
     /// [`MAX_CHILDREN_SHOWN`](reenact_core::limits::MAX_CHILDREN_SHOWN) of them, and otherwise as the
-    /// activities. An instance that is not in memory has its whole log read for both.
+    /// activities. The whole log is read for both where the
+    /// instance is not in memory, or waits for neither an activity nor a time.
     pub children: Vec<OpenChild>,
 }
 

@@ -99,15 +99,16 @@ impl HostContext {
         outcome_in(&summary, &ending).map(Some)
     }
 
-    /// The activities and children that are open. The instance says so where it is in memory, and
-    /// otherwise its log.
+    /// The activities and children that are open. The instance says so where it is in memory and waits
+    /// for an activity or a time, and otherwise its log: that needs no append that is under way.
     async fn open_calls(&self, summary: &InstanceSummary) -> Result<OpenCalls> {
         if summary.state.is_finished() {
             return Ok(OpenCalls::default());
         }
         let (reply, told) = oneshot::channel();
         let question = Internal::TellOpen(reply).into();
-        if self.routes.try_deliver(&summary.instance, question).is_ok()
+        if summary.wake_at.is_some()
+            && self.routes.try_deliver(&summary.instance, question).is_ok()
             && let Ok(open) = told.await
         {
             return Ok(open);
