@@ -189,6 +189,12 @@
 //! Without an id of your own, one is made out of the parent's: `order-7/1-5f0c2a91`, another one in each
 //! run.
 //!
+//! [`ChildOptions::retry`](crate::ChildOptions::retry) starts a child again that returned an error or
+//! panicked, by the same [`RetryPolicy`](crate::RetryPolicy) as activities. Each attempt is an instance of
+//! its own, `parcel-7`, `parcel-7~2`, `parcel-7~3`: it is there at once, and its code runs when its time
+//! has come. The parent's history has the call, the last failure and the outcome; its status shows the
+//! attempt under way.
+//!
 //! [`raise_event`](crate::OrchestrationContext::raise_event) on the context raises an event on another
 //! instance: exactly once, and in order for each sender and recipient.
 //! [`and_raise`](crate::StartNew::and_raise) on a start starts an instance and raises an event on it,

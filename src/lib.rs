@@ -113,13 +113,13 @@ pub use reenact_core::{
     ExecutionId, Executor, ForeignWakeHook, History, HistoryEvent, InstanceId, InvalidDefinition,
     InvalidName, InvalidOptions, InvalidVersion, Machine, MachineConfig, MalformedHistory, Message,
     MessageBody, MessageId, MessageKind, Name, NamedActivity, NoSuchPosition, Nondeterminism,
-    NotTaken, OpenActivities, OpenActivity, Orchestration, OrchestrationByName, OrchestrationCode,
-    OrchestrationContext, OrchestrationError, OrchestrationErrorKind, OrchestrationRefusal,
-    OrchestrationWith, Origin, Outbox, Outcome, ParentClose, Payload, PayloadError, Receipt,
-    RecordedOptions, RecordedRetry, RecordedTurn, Refusal, Rejected, Relation, ReplayError,
-    RetryPolicy, Rewind, Rewound, Run, RunTurnError, Sealed, SendError, ShardId, Start, Step,
-    Successor, TimedOut, Timestamp, Turn, Uuid, Version, WhenAny, Winner, WithOptions, codec,
-    limits, run_turn,
+    NotTaken, OpenActivities, OpenActivity, OpenChild, Orchestration, OrchestrationByName,
+    OrchestrationCode, OrchestrationContext, OrchestrationError, OrchestrationErrorKind,
+    OrchestrationRefusal, OrchestrationWith, Origin, Outbox, Outcome, ParentClose, Payload,
+    PayloadError, Receipt, RecordedOptions, RecordedRetry, RecordedTurn, Refusal, Rejected,
+    Relation, ReplayError, RetryPolicy, Rewind, Rewound, Run, RunTurnError, Sealed, SendError,
+    ShardId, Start, Step, Successor, TimedOut, Timestamp, Turn, Uuid, Version, WhenAny, Winner,
+    WithOptions, codec, limits, run_turn,
 };
 pub use reenact_macros::{activity, orchestration};
 pub use reenact_providers as providers;

@@ -2,8 +2,8 @@
 
 use reenact_actors::{ParkReason, Snapshot};
 use reenact_core::{
-    ExecutionId, InstanceId, Name, OpenActivity, OrchestrationError, Outcome, Payload, Timestamp,
-    Version,
+    ExecutionId, InstanceId, Name, OpenActivity, OpenChild, OrchestrationError, Outcome, Payload,
+    Timestamp, Version,
 };
 use reenact_providers::InstanceState;
 use serde::de::DeserializeOwned;
@@ -44,11 +44,18 @@ pub struct InstanceStatus {
     /// that goes on meanwhile they may be a moment newer than the rest. Empty while the log of a running
     /// instance cannot be read.
     pub activities: Vec<OpenActivity>,
+    /// The children that are open, in the order in which they were called: which attempt is under way
+    /// and as which instance, what the one before failed with, when the next begins. The first
+    /// [`MAX_CHILDREN_SHOWN`](reenact_core::limits::MAX_CHILDREN_SHOWN) of them, and otherwise as the
+    /// activities. The whole log is read for both where the
+    /// instance is not in memory, or waits for neither an activity nor a time.
+    pub children: Vec<OpenChild>,
 }
 
 impl InstanceStatus {
     pub(crate) fn new(snapshot: Snapshot) -> Self {
-        let Snapshot { summary, version, outcome, status, parked, activities, .. } = snapshot;
+        let Snapshot { summary, version, outcome, status, parked, activities, children, .. } =
+            snapshot;
         Self {
             id: summary.instance,
             execution: summary.execution,
@@ -62,6 +69,7 @@ impl InstanceStatus {
             custom_status: status,
             outcome,
             activities,
+            children,
         }
     }
 

@@ -12,7 +12,7 @@ use kit::HOUR;
 use reenact::OrchestrationByName;
 use reenact::prelude::*;
 
-use retold::Step::{Cancel, Complete, EndChild, Fail, Pass, Raise, Resume, Suspend};
+use retold::Step::{Cancel, Complete, EndChild, Fail, FailChild, Pass, Raise, Resume, Suspend};
 use retold::{CHILD, Scenario, WORK};
 
 fn work(ctx: &OrchestrationContext, input: u64) -> DurableFuture<Result<u64, ActivityError>> {
@@ -143,6 +143,22 @@ async fn children_that_end_in_any_order_between_other_steps() {
     let told = Scenario::new(code, the_other_first).is_the_same_from_every_turn().await;
     assert_eq!(told.output::<(usize, u64, u64, u64)>(), (1, 40, 10, 30));
     assert!(told.events().contains(&"ChildScheduled #2 `child` as `b`".to_string()));
+}
+
+/// The attempts that are over by then are not started again.
+#[tokio::test]
+async fn a_child_that_fails_twice_before_it_returns() {
+    let code = |ctx: OrchestrationContext| async move {
+        let at_once = RetryPolicy::new(3).first_delay(Duration::ZERO);
+        let options = ChildOptions::new().id("a").retry(at_once);
+        let child = OrchestrationByName::new(CHILD, options);
+        let child = ctx.schedule_orchestration_by_name::<_, u64>(child, &());
+        let ten = work(&ctx, 1).await?;
+        Ok((ten, child.await?))
+    };
+    let steps = [FailChild("a"), Complete(2), FailChild("a~2"), EndChild("a~3", 4)];
+    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    assert_eq!(told.output::<(u64, u64)>(), (10, 40));
 }
 
 #[tokio::test]

@@ -8,8 +8,7 @@ mod turns;
 use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use reenact_core::limits::MAX_ACTIVITIES_SHOWN;
-use reenact_core::{InstanceId, Machine, MessageId, OpenActivity, Timestamp};
+use reenact_core::{InstanceId, Machine, MessageId, Timestamp};
 use reenact_providers::InstanceSummary;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -18,6 +17,7 @@ use crate::message::{ExternalEvent, InstanceMessage, Internal, RuntimeMessage};
 use crate::persistence::Entry;
 use crate::run::Run;
 use crate::shard::ShardContext;
+use crate::snapshot::OpenCalls;
 use outbox::Closing;
 
 /// Applies commands to a machine, and hands the turns to the persistence actor. It never writes
@@ -184,7 +184,7 @@ impl InstanceState {
                     drop(asked);
                 }
                 Internal::ForeignWake => self.park_if_misled(),
-                Internal::OpenActivities(reply) => self.tell_open_activities(reply),
+                Internal::TellOpen(reply) => self.tell_open(reply),
                 Internal::FromAnother(message) => self.told(*message),
                 Internal::Answered { message, taken } => self.answered(myself, message, taken),
                 Internal::SendAgain { message, tries } => self.send_again(message, tries),
@@ -251,9 +251,9 @@ impl InstanceState {
         }
     }
 
-    fn tell_open_activities(&self, reply: oneshot::Sender<Vec<OpenActivity>>) {
+    fn tell_open(&self, reply: oneshot::Sender<OpenCalls>) {
         let Phase::Live(live) = &self.phase else { return };
-        let open = live.machine.open_activities(MAX_ACTIVITIES_SHOWN);
+        let open = OpenCalls::of(&live.machine);
         self.shard.make_durable(Entry::Open(reply, open));
     }
 

@@ -132,12 +132,19 @@ fn addressed(
     reply: Reply,
 ) -> Result<InstanceMessage> {
     let tell = match body {
-        MessageBody::Start { name, version, input, origin } => {
+        MessageBody::Start { name, version, input, origin, not_before } => {
             let seed = origin.seed();
             let start = Start { input, seed, delay: None, origin: Some(origin) };
-            let own_id = true;
-            let start =
-                StartMessage { name, version, start, own_id, slot: None, event: None, reply };
+            let start = StartMessage {
+                name,
+                version,
+                start,
+                not_before,
+                own_id: true,
+                slot: None,
+                event: None,
+                reply,
+            };
             return Ok(Internal::Start(Box::new(start)).into());
         }
         MessageBody::Event { name, data } => Tell::Event { name, data, key: id.event_key(from)? },

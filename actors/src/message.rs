@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ractor::{ActorRef, RpcReplyPort};
 use reenact_core::{
     ActivityError, ChildError, CorrelationId, EventKey, InstanceId, MessageId, Name, NotTaken,
-    OpenActivity, Payload, Receipt, Rewind, Start, Timestamp, Version,
+    Payload, Receipt, Rewind, Start, Timestamp, Version,
 };
 use reenact_providers::ProviderError;
 use serde::Serialize;
@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use crate::error::{Error, Result};
 use crate::instance::Begin;
 use crate::run::Run;
+use crate::snapshot::OpenCalls;
 use crate::workers::KnownCall;
 
 /// The answer to a command: sent when the turn that the command made is durable, or when it is
@@ -209,8 +210,8 @@ pub(crate) enum Internal {
     PassivateIfIdleSince(Timestamp, Asked),
     /// Something woke the code from outside a turn.
     ForeignWake,
-    /// Which activities are open? Told when that is durable.
-    OpenActivities(oneshot::Sender<Vec<OpenActivity>>),
+    /// What is open? Told when that is durable.
+    TellOpen(oneshot::Sender<OpenCalls>),
     /// Another instance tells this one something.
     FromAnother(Box<FromAnother>),
     /// What this one has told another has arrived, or never will.
@@ -255,6 +256,8 @@ pub(crate) struct StartMessage {
     /// The newest where there is none.
     pub(crate) version: Option<Version>,
     pub(crate) start: Start,
+    /// When its code may run, if not at once.
+    pub(crate) not_before: Option<Timestamp>,
     /// The id is the caller's own, and may be taken.
     pub(crate) own_id: bool,
     /// A place among the instances in memory; given back when the actor goes. None for one that

@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use reenact_core::{Action, InstanceId, OpenActivity, Receipt, Sealed, ShardId};
+use reenact_core::{Action, InstanceId, Receipt, Sealed, ShardId};
 use reenact_providers::limits::MAX_BATCH_BYTES;
 use reenact_providers::{Batch, Epoch, HistoryStore, ProviderError, TimerScheduler, TurnRecord};
 use tokio::sync::oneshot;
@@ -19,6 +19,7 @@ use crate::dispatcher::Dispatcher;
 use crate::error::{Error, ParkReason};
 use crate::message::{Answer, ShardMessage};
 use crate::run::Run;
+use crate::snapshot::OpenCalls;
 use crate::task::Task;
 use crate::workers::KnownCall;
 use append::append;
@@ -104,8 +105,8 @@ pub(crate) enum Entry {
     Park(InstanceId, ParkReason),
     /// Told when what came before is durable.
     Barrier(oneshot::Sender<()>),
-    /// The activities of an instance that are open, as of what came before.
-    Open(oneshot::Sender<Vec<OpenActivity>>, Vec<OpenActivity>),
+    /// What is open of an instance, as of what came before.
+    Open(oneshot::Sender<OpenCalls>, OpenCalls),
 }
 
 impl Actor for Persistence {

@@ -171,7 +171,9 @@ impl Runtime {
         let start = Start { input, seed, delay, origin: None };
         let reply = Reply::admitted(reply, permit);
         let slot = Some(slot);
-        let message = Box::new(StartMessage { name, version, start, own_id, slot, event, reply });
+        let not_before = None;
+        let message = StartMessage { name, version, start, not_before, own_id, slot, event, reply };
+        let message = Box::new(message);
         self.host.routes.deliver(&instance, Internal::Start(message).into());
         self.answer(&instance, answer).await?;
         Ok(instance)

@@ -1,8 +1,9 @@
 //! How an instance is, as far as it is durable.
 
-use reenact_core::limits::MAX_ACTIVITIES_SHOWN;
+use reenact_core::limits::{MAX_ACTIVITIES_SHOWN, MAX_CHILDREN_SHOWN};
 use reenact_core::{
-    Event, InstanceId, OpenActivities, OpenActivity, Outcome, Payload, RecordedTurn, Version, codec,
+    Event, InstanceId, Machine, OpenActivities, OpenActivity, OpenChild, Outbox, Outcome, Payload,
+    RecordedTurn, Version, codec,
 };
 use reenact_providers::{InstanceState, InstanceSummary, ProviderError, StoredTurn};
 use tokio::sync::oneshot;
@@ -29,11 +30,33 @@ pub struct Snapshot {
     pub parked: Option<ParkReason>,
     /// The activities that are open: the first [`MAX_ACTIVITIES_SHOWN`].
     pub activities: Vec<OpenActivity>,
+    /// The children that are open: the first [`MAX_CHILDREN_SHOWN`].
+    pub children: Vec<OpenChild>,
+}
+
+/// What an instance has called that has not ended, as far as a status shows it.
+#[derive(Debug, Default)]
+pub(crate) struct OpenCalls {
+    activities: Vec<OpenActivity>,
+    children: Vec<OpenChild>,
+}
+
+/// Of an instance that waits for nothing but others, its children are looked for in a history of so
+/// many turns at most: there may be none, and whoever asks for a status is not to pay for a long one.
+const MOST_TURNS_READ_FOR_CHILDREN: u64 = 1_024;
+
+impl OpenCalls {
+    pub(crate) fn of(machine: &Machine) -> Self {
+        Self {
+            activities: machine.open_activities(MAX_ACTIVITIES_SHOWN),
+            children: machine.open_children(MAX_CHILDREN_SHOWN),
+        }
+    }
 }
 
 impl HostContext {
     /// Reads the summary, the last turn, and the turn that set the status, however long the history is;
-    /// for the open activities see [`open_activities`](Self::open_activities). And the first turn,
+    /// for what is open see [`open_calls`](Self::open_calls). And the first turn,
     /// unless it was read before.
     pub(crate) async fn snapshot(
         &self,
@@ -51,8 +74,16 @@ impl HostContext {
                 seen => seen.map(|(version, outcome, status)| (Some(version), outcome, status))?,
             };
             let parked = self.routes.parked(instance);
-            let activities = self.open_activities(&summary).await?;
-            return Ok(Snapshot { summary, version, outcome, status, parked, activities });
+            let OpenCalls { activities, children } = self.open_calls(&summary).await?;
+            return Ok(Snapshot {
+                summary,
+                version,
+                outcome,
+                status,
+                parked,
+                activities,
+                children,
+            });
         }
     }
 
@@ -72,15 +103,19 @@ impl HostContext {
         outcome_in(&summary, &ending).map(Some)
     }
 
-    /// The activities that are open. The instance says so where it is in memory, and otherwise its
-    /// log. One that waits for neither an activity nor a time is not asked: it has none.
-    async fn open_activities(&self, summary: &InstanceSummary) -> Result<Vec<OpenActivity>> {
-        if summary.state.is_finished() || summary.wake_at.is_none() {
-            return Ok(Vec::new());
+    /// The activities and children that are open. The instance says so where it is in memory and waits
+    /// for an activity or a time, and otherwise its log: that needs no append that is under way.
+    async fn open_calls(&self, summary: &InstanceSummary) -> Result<OpenCalls> {
+        let waits_for_others_only = summary.wake_at.is_none();
+        if summary.state.is_finished()
+            || waits_for_others_only && summary.turns > MOST_TURNS_READ_FOR_CHILDREN
+        {
+            return Ok(OpenCalls::default());
         }
         let (reply, told) = oneshot::channel();
-        let question = Internal::OpenActivities(reply).into();
-        if self.routes.try_deliver(&summary.instance, question).is_ok()
+        let question = Internal::TellOpen(reply).into();
+        if summary.wake_at.is_some()
+            && self.routes.try_deliver(&summary.instance, question).is_ok()
             && let Ok(open) = told.await
         {
             return Ok(open);
@@ -89,23 +124,29 @@ impl HostContext {
             // It parks the instance as soon as that comes into memory, and is reported then; or the
             // next execution has taken the place of this one, which left nothing open.
             Err(error) if is_rot(&error) || matches!(error, Error::NotFound { .. }) => {
-                Ok(Vec::new())
+                Ok(OpenCalls::default())
             }
             open => open,
         }
     }
 
-    async fn open_in_log(&self, summary: &InstanceSummary) -> Result<Vec<OpenActivity>> {
-        let (mut open, mut next) = (OpenActivities::default(), Some(0));
+    async fn open_in_log(&self, summary: &InstanceSummary) -> Result<OpenCalls> {
+        let (mut activities, mut next) = (OpenActivities::default(), Some(0));
+        let mut outbox = Outbox::of(summary.instance.clone(), []);
         while let Some(from) = next {
             let (instance, execution) = (&summary.instance, summary.execution);
             let page = self.store.read(instance, execution, from, TURNS_PER_READ).await?;
             for turn in &page.turns {
-                open.take_in(&decoded(summary, turn)?);
+                let turn = decoded(summary, turn)?;
+                activities.take_in(&turn);
+                turn.events.iter().for_each(|event| drop(outbox.follow(event)));
             }
             next = page.next;
         }
-        Ok(open.first(MAX_ACTIVITIES_SHOWN))
+        Ok(OpenCalls {
+            activities: activities.first(MAX_ACTIVITIES_SHOWN),
+            children: outbox.open_children(MAX_CHILDREN_SHOWN),
+        })
     }
 
     async fn seen_in(

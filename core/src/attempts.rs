@@ -138,7 +138,7 @@ fn time_in_all(options: &RecordedOptions) -> Option<Duration> {
 }
 
 /// A number that nobody else draws.
-const fn chance(seed: u64, id: CorrelationId, attempt: u32) -> u64 {
+pub(crate) const fn chance(seed: u64, id: CorrelationId, attempt: u32) -> u64 {
     let of_task = SplitMix64::new(seed ^ id.0.rotate_left(32)).next();
     SplitMix64::new(of_task ^ attempt as u64).next()
 }

@@ -1,5 +1,7 @@
 //! Other orchestrations that this one starts: children, which it waits for, and detached ones.
 
+mod retry;
+
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -16,11 +18,15 @@ use crate::event::Event;
 use crate::future::{DurableFuture, DurableOutput};
 use crate::ids::{CorrelationId, InstanceId, InvalidName, Name};
 use crate::limits::MAX_CHILD_DEPTH;
+use crate::options::RetryPolicy;
 use crate::outbox::generated_id;
 use crate::payload::Payload;
 use crate::slots::Scheduled;
 use crate::state::{Halt, Mode, Recorded, State};
 use crate::version::{InvalidVersion, Version};
+
+pub(crate) use retry::ChildRetry;
+use retry::RetryChildIf;
 
 /// What becomes of a child that has not ended when its parent ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +53,8 @@ pub struct ChildOptions {
     id: Option<Result<InstanceId, InvalidName>>,
     version: Option<Result<Version, InvalidVersion>>,
     parent_close: ParentClose,
+    retry: Option<RetryPolicy>,
+    retry_if: Option<RetryChildIf>,
 }
 
 impl ChildOptions {
@@ -76,6 +84,48 @@ impl ChildOptions {
     #[must_use]
     pub fn parent_close(mut self, parent_close: ParentClose) -> Self {
         self.parent_close = parent_close;
+        self
+    }
+
+    /// Starts it again when it returns an error or panics ([`ChildError::is_retryable`]). Of no
+    /// meaning to a detached one.
+    ///
+    /// Each attempt is an instance of its own, with a history of its own and the same input. The second
+    /// one has the id of the first with `~2` behind it, the third `~3`, and so on (one that would be too
+    /// long is made by the library); these must be free as well. The next attempt is started at once,
+    /// and waits in its own instance until its time has come. So a restart changes nothing, and
+    /// whatever ends the call in between cancels it before it has begun.
+    ///
+    /// The policy is recorded with the call, and that one counts at replay. Its
+    /// [deadline](RetryPolicy::deadline) holds up new attempts only: one that runs then goes on. A
+    /// policy that cannot be, or that has a [condition for activities](RetryPolicy::retry_if), gives
+    /// [`ChildError::InvalidOptions`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use reenact_core::{ChildError, ChildOptions, RetryPolicy};
+    ///
+    /// let patient = ChildOptions::new()
+    ///     .retry(RetryPolicy::new(5).first_delay(Duration::from_secs(60)))
+    ///     .retry_if(|error| match error {
+    ///         ChildError::Failed { error, .. } => error.details::<u32>() != Some(404),
+    ///         _ => false,
+    ///     });
+    /// # drop(patient);
+    /// ```
+    #[must_use]
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = Some(policy);
+        self
+    }
+
+    /// Retries only those errors, of what may pass, for which this is true. It is code and therefore
+    /// not recorded: at replay the code gives it again. It is asked once for each failure, when that
+    /// comes; when it panics, the error is not retried. Of no meaning without a
+    /// [policy](Self::retry).
+    #[must_use]
+    pub fn retry_if(mut self, retry_if: fn(&ChildError) -> bool) -> Self {
+        self.retry_if = Some(retry_if);
         self
     }
 }
@@ -215,6 +265,14 @@ pub enum ChildError {
         /// [`MAX_CHILD_DEPTH`].
         limit: u32,
     },
+    /// The options of the call cannot be. Nothing was recorded.
+    #[error("`{orchestration}` was not called: its options are not valid: {why}")]
+    InvalidOptions {
+        /// The orchestration.
+        orchestration: String,
+        /// What is wrong.
+        why: String,
+    },
 }
 
 impl ChildError {
@@ -231,6 +289,15 @@ impl ChildError {
         })
     }
 
+    /// Whether a [policy](ChildOptions::retry) starts it again: when it returned an error, or panicked.
+    pub fn is_retryable(&self) -> bool {
+        use OrchestrationErrorKind::{Failed, Panicked};
+        match self {
+            Self::Failed { error, .. } => matches!(error.kind(), Failed | Panicked),
+            _ => false,
+        }
+    }
+
     pub(crate) fn stored_bytes(&self) -> usize {
         match self {
             Self::Failed { error, .. } => error.stored_bytes(),
@@ -239,6 +306,7 @@ impl ChildError {
             | Self::NotCalled { reason: text, .. }
             | Self::InvalidInput { why: text, .. }
             | Self::InvalidId { why: text, .. }
+            | Self::InvalidOptions { why: text, .. }
             | Self::InvalidOutput { why: text, .. } => text.len(),
             Self::AlreadyExists { .. } | Self::TooDeep { .. } => 0,
         }
@@ -462,6 +530,10 @@ impl State {
         };
         let name = Name::new(&orchestration).map_err(|e| invalid(e.to_string()))?;
         let input = Payload::encode(input).map_err(|e| invalid(e.to_string()))?;
+        let retry = options.recorded_retry().map_err(|e| {
+            let (orchestration, why) = (orchestration.clone(), e.to_string());
+            Box::new(ChildError::InvalidOptions { orchestration, why })
+        })?;
         let own_id = options.id.transpose().map_err(|e| {
             Box::new(ChildError::InvalidId {
                 orchestration: orchestration.clone(),
@@ -485,30 +557,39 @@ impl State {
         }
         let instance = own_id.unwrap_or_else(|| generated_id(&self.instance, self.lineage(), id));
         if is_child {
-            let parent_close = options.parent_close;
+            let (parent_close, condition) = (options.parent_close, options.retry_if);
             self.schedule_call(
-                Event::ChildScheduled { id, name, version, input, instance, parent_close },
+                Event::ChildScheduled { id, name, version, input, instance, parent_close, retry },
                 id,
+                condition,
                 shielded,
             );
         } else {
             let event = Event::StartRequested { id, name, version, input, instance };
-            self.schedule_call(event, id, shielded);
+            self.schedule_call(event, id, None, shielded);
         }
         Ok(id)
     }
 
-    fn schedule_call(&mut self, event: Event, id: CorrelationId, shielded: bool) {
+    fn schedule_call(
+        &mut self,
+        event: Event,
+        id: CorrelationId,
+        condition: Option<RetryChildIf>,
+        shielded: bool,
+    ) {
         let is_child = matches!(event, Event::ChildScheduled { .. });
         let recorded = match self.record(event.clone()) {
             Recorded::Halted => return,
-            // The recorded id counts.
+            // The recorded id and policy count.
             Recorded::Before(recorded) => recorded,
             Recorded::Now => event,
         };
         match recorded {
-            Event::ChildScheduled { instance, .. } => {
-                self.buffer_slot(id, Scheduled::Child { instance }, shielded);
+            Event::ChildScheduled { instance, retry, .. } => {
+                let retry =
+                    retry.map(|policy| Box::new(ChildRetry::new(*policy, condition, self.now)));
+                self.buffer_slot(id, Scheduled::Child { instance, retry }, shielded);
             }
             Event::StartRequested { instance, .. } => {
                 self.buffer_slot(id, Scheduled::Start { instance }, shielded);

@@ -12,7 +12,7 @@ use crate::child::{ChildError, ParentClose};
 use crate::error::{ActivityError, OrchestrationError};
 use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
 use crate::message::{Message, MessageId, NotTaken, Origin};
-use crate::options::RecordedOptions;
+use crate::options::{RecordedOptions, RecordedRetry};
 use crate::payload::Payload;
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -237,6 +237,8 @@ pub enum Event {
         instance: InstanceId,
         /// What becomes of it when this execution ends first.
         parent_close: ParentClose,
+        /// What happens when it fails.
+        retry: Option<Box<RecordedRetry>>,
     },
     /// A child returned a value. (input)
     ChildCompleted {
@@ -313,6 +315,18 @@ pub enum Event {
         /// In order, for each instance.
         messages: Vec<Message>,
     },
+    /// An attempt of a child failed, and another begins, as an instance of its own. It supersedes the
+    /// one of the attempt before. (input)
+    ChildAttemptFailed {
+        /// Of the [`Event::ChildScheduled`].
+        id: CorrelationId,
+        /// Which attempt; the first is 1, and so is the one that was under way at a rewind.
+        attempt: u32,
+        /// Why.
+        error: Box<ChildError>,
+        /// When the code of the next one runs.
+        retry_at: Timestamp,
+    },
 }
 
 impl Event {
@@ -338,6 +352,7 @@ impl Event {
                 | Self::MessagesDelivered { .. }
                 | Self::MessageRefused { .. }
                 | Self::OutboxCarried { .. }
+                | Self::ChildAttemptFailed { .. }
         )
     }
 
@@ -357,7 +372,12 @@ impl Event {
     /// Whether a later event of its kind and id takes its place: then the
     /// [`History`](crate::History) has only that one.
     pub const fn is_superseded_by_the_next(&self) -> bool {
-        matches!(self, Self::TaskAttemptFailed { .. } | Self::TaskHeartbeat { .. })
+        matches!(
+            self,
+            Self::TaskAttemptFailed { .. }
+                | Self::TaskHeartbeat { .. }
+                | Self::ChildAttemptFailed { .. }
+        )
     }
 
     /// The event's kind, as it is called in the log.
@@ -403,6 +423,7 @@ impl Event {
             Self::MessagesDelivered { .. } => "MessagesDelivered",
             Self::MessageRefused { .. } => "MessageRefused",
             Self::OutboxCarried { .. } => "OutboxCarried",
+            Self::ChildAttemptFailed { .. } => "ChildAttemptFailed",
         }
     }
 
@@ -427,6 +448,7 @@ impl Event {
             | Self::ChildCompleted { id, .. }
             | Self::ChildFailed { id, .. }
             | Self::ChildCancelRequested { id }
+            | Self::ChildAttemptFailed { id, .. }
             | Self::StartRequested { id, .. }
             | Self::CallRefused { id, .. }
             | Self::EventSent { id, .. } => Some(*id),
@@ -467,9 +489,9 @@ impl Event {
             | Self::ChildCompleted { output, .. }
             | Self::ExecutionCompleted { output } => output.len(),
             Self::ExternalRaised { data, .. } | Self::EventSent { data, .. } => data.len(),
-            Self::ChildFailed { error, .. } | Self::CallRefused { error, .. } => {
-                error.stored_bytes()
-            }
+            Self::ChildFailed { error, .. }
+            | Self::CallRefused { error, .. }
+            | Self::ChildAttemptFailed { error, .. } => error.stored_bytes(),
             Self::OutboxCarried { messages } => messages.iter().map(Message::payload_bytes).sum(),
             Self::SideEffectRecorded { value, .. } => value.len(),
             Self::StatusSet { status } => status.len(),
@@ -509,6 +531,9 @@ impl fmt::Display for Event {
                 write!(f, " as `{instance}`")
             }
             Self::ChildFailed { error, .. } => write!(f, ": {error}"),
+            Self::ChildAttemptFailed { attempt, error, retry_at, .. } => {
+                write!(f, ", attempt {attempt}, the next at {retry_at}: {error}")
+            }
             Self::EventSent { to, .. } => write!(f, " to `{to}`"),
             Self::MessageRefused { message, why } => {
                 write!(f, " {:?} {}: {why:?}", message.kind, message.id)

@@ -29,8 +29,8 @@ use crate::version::InvalidDefinition;
 /// Drives one orchestration to its end with scripted activities and events.
 ///
 /// Activities are answered at once, in the order in which they were scheduled. One that fails is
-/// tried again by its [policy](crate::RetryPolicy), each attempt a call of its script. When nothing
-/// else can be done, the clock jumps to the next timer, or to the next attempt. An orchestration that continues as new has come
+/// tried again by its [policy](crate::RetryPolicy), each attempt a call of its script, and so is a
+/// child. When nothing else can be done, the clock jumps to the next timer, or to the next attempt. An orchestration that continues as new has come
 /// to its end here: [`Run::continued_with`] tells what the next execution is given, which is a run of
 /// its own.
 ///
@@ -270,7 +270,7 @@ impl Executor {
             let activity = activity.ok_or(DriveError::NoSuchActivity { activity: name })?;
             return Ok(Command::CompleteTask { id, attempt, result: activity(&input) });
         }
-        if let Some(message) = todo.messages.pop_front() {
+        if let Some(message) = todo.message_due(*now) {
             return self.answer(message);
         }
         let waited = self.events.iter().position(|(name, _)| todo.wait_for(name).is_some());
@@ -280,7 +280,13 @@ impl Executor {
             }
             return Ok(Command::RaiseEvent { name, data, key: None });
         }
-        let Some(next) = (0..todo.timers.len()).min_by_key(|&at| todo.timers[at]) else {
+        let timer = (0..todo.timers.len()).min_by_key(|&at| todo.timers[at]);
+        let earliest = timer.map(|at| todo.timers[at].0);
+        if let Some(message) = todo.message_before(earliest) {
+            *now = not_before(&message).max(*now);
+            return self.answer(message);
+        }
+        let Some(next) = timer else {
             return Err(DriveError::Stuck { waits: todo.names_waited_for() });
         };
         let (at, id) = todo.timers.remove(next);
@@ -374,7 +380,29 @@ struct Call {
     attempt: u32,
 }
 
+/// When the recipient may begin with what a message says.
+fn not_before(message: &Message) -> Timestamp {
+    match &message.body {
+        MessageBody::Start { not_before: Some(at), .. } => *at,
+        _ => Timestamp::EPOCH,
+    }
+}
+
 impl Todo {
+    /// The first message that needs no more time.
+    fn message_due(&mut self, now: Timestamp) -> Option<Message> {
+        let due = self.messages.iter().position(|message| not_before(message) <= now)?;
+        self.messages.remove(due)
+    }
+
+    /// The message that is due first, if that is before the first timer.
+    fn message_before(&mut self, timer: Option<Timestamp>) -> Option<Message> {
+        let first = (0..self.messages.len()).min_by_key(|&at| not_before(&self.messages[at]))?;
+        let is_before = |at| timer.is_none_or(|timer| at <= timer);
+        let is_first = is_before(not_before(&self.messages[first]));
+        if is_first { self.messages.remove(first) } else { None }
+    }
+
     fn wait_for(&self, name: &Name) -> Option<usize> {
         self.waits.iter().position(|wait| wait.1 == *name)
     }

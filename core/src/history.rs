@@ -11,6 +11,7 @@ use crate::action::Outcome;
 use crate::error::bounded_message;
 use crate::event::Event;
 use crate::ids::CorrelationId;
+use crate::message::MessageId;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -23,9 +24,12 @@ pub struct RecordedTurn {
     pub events: Arc<[Event]>,
 }
 
+/// The kind of what says of one start only that it has arrived.
+const START_DELIVERED: &str = "MessagesDelivered";
+
 /// The log of one execution, without what a later event has
-/// [superseded](Event::is_superseded_by_the_next): of the failed attempts of an activity it has the
-/// last, of its heartbeats the newest. The turn of what was superseded stays, without events, and its
+/// [superseded](Event::is_superseded_by_the_next): of the failed attempts of an activity or a child it
+/// has the last, of the heartbeats of an activity the newest. The turn of what was superseded stays, without events, and its
 /// place stays free. Shows itself as one line per event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
@@ -33,6 +37,8 @@ pub struct History {
     events: u64,
     /// Where the events are that may still be superseded, by their id and kind.
     newest: BTreeMap<(CorrelationId, &'static str), usize>,
+    /// The run, in messages.
+    lineage: u64,
 }
 
 /// One event with its place and its time.
@@ -73,19 +79,42 @@ impl RecordedTurn {
 impl History {
     /// Appends a turn.
     pub fn push(&mut self, turn: RecordedTurn) {
-        if let Some(event) = turn.events.first().filter(|event| event.is_superseded_by_the_next()) {
-            self.supersede(event);
+        match &*turn.events {
+            [event, ..] if event.is_superseded_by_the_next() => self.supersede(event),
+            [Event::MessagesDelivered { messages, end: None }] => self.note_delivery(messages),
+            [Event::ExecutionStarted { seed, .. } | Event::ExecutionRewound { seed, .. }, ..] => {
+                self.lineage = *seed;
+            }
+            _ => {}
         }
         self.events += turn.events.len() as u64;
         self.turns.push(turn);
     }
 
-    /// Drops the event whose place this one takes, if there is one.
+    /// Drops the event whose place this one takes, if there is one. With the failure of an attempt of a
+    /// child goes what says no more than that the attempt had begun.
     fn supersede(&mut self, by: &Event) {
         let Some(id) = by.correlation() else { return };
         let place = self.turns.len();
         let before = self.newest.insert((id, by.kind()), place);
-        if let Some(turn) = before.and_then(|before| self.turns.get_mut(before)) {
+        self.empty(before);
+        if matches!(by, Event::ChildAttemptFailed { .. }) {
+            let begun = self.newest.remove(&(id, START_DELIVERED));
+            self.empty(begun);
+        }
+    }
+
+    /// That a start has arrived is of no interest any more when what was started has failed.
+    fn note_delivery(&mut self, messages: &[MessageId]) {
+        if let [message] = messages
+            && message.is_start_of(self.lineage)
+        {
+            self.newest.insert((message.id, START_DELIVERED), self.turns.len());
+        }
+    }
+
+    fn empty(&mut self, place: Option<usize>) {
+        if let Some(turn) = place.and_then(|place| self.turns.get_mut(place)) {
             self.events -= turn.events.len() as u64;
             turn.events = Arc::new([]);
         }

@@ -95,7 +95,7 @@ pub use machine::{
     run_turn,
 };
 pub use message::{Message, MessageBody, MessageId, MessageKind, NotTaken, Origin, Relation};
-pub use open::{OpenActivities, OpenActivity};
+pub use open::{OpenActivities, OpenActivity, OpenChild};
 pub use options::{
     ActivityOptions, InvalidOptions, NamedActivity, RecordedOptions, RecordedRetry, RetryPolicy,
     WithOptions,

@@ -78,6 +78,9 @@ pub const HEARTBEAT_RECORDED_EVERY: Duration = Duration::from_secs(5);
 /// Most open activities that a status shows: those that were scheduled first.
 pub const MAX_ACTIVITIES_SHOWN: usize = 100;
 
+/// Most open children that a status shows: those that were called first.
+pub const MAX_CHILDREN_SHOWN: usize = 100;
+
 /// Most turns in the history of an execution that is rewound, with those that are added: all of them
 /// are stored at once.
 pub const MAX_REWOUND_TURNS: usize = 16_000;

@@ -10,6 +10,7 @@ use crate::child::ChildError;
 use crate::ids::{CorrelationId, EventKey, InstanceId, InvalidName, Name};
 use crate::payload::Payload;
 use crate::random::SplitMix64;
+use crate::time::Timestamp;
 use crate::version::Version;
 
 /// Something that one instance tells another. It leaves when the events that it follows from are
@@ -32,6 +33,8 @@ pub struct MessageId {
     pub lineage: u64,
     /// What it follows from in that run.
     pub id: CorrelationId,
+    /// Which attempt of a child it is about; 1 for everything else.
+    pub attempt: u32,
     /// What sort of message it is.
     pub kind: MessageKind,
 }
@@ -62,6 +65,8 @@ pub enum MessageBody {
         input: Payload,
         /// Who starts it.
         origin: Box<Origin>,
+        /// When its code may run, if not at once.
+        not_before: Option<Timestamp>,
     },
     /// To a child: end, as nobody waits for you any more.
     Cancel {
@@ -95,6 +100,8 @@ pub struct Origin {
     pub lineage: u64,
     /// Of the call in it.
     pub id: CorrelationId,
+    /// Which attempt of the call it is; the first is 1.
+    pub attempt: u32,
     /// How deep children are nested here; 0 for one that is nobody's child.
     pub depth: u32,
     /// What it is to that one.
@@ -140,6 +147,11 @@ impl Message {
 }
 
 impl MessageId {
+    /// Whether it is of a start, and of this run.
+    pub(crate) fn is_start_of(self, lineage: u64) -> bool {
+        self.kind == MessageKind::Start && self.lineage == lineage
+    }
+
     /// The idempotency key of an event from an instance, as the other one remembers it.
     ///
     /// # Errors
@@ -151,10 +163,11 @@ impl MessageId {
 }
 
 impl Origin {
-    /// Where the random numbers of the instance begin. The highest bit is free, as it is in the seeds
-    /// of shells.
+    /// Where the random numbers of the instance begin: each attempt has its own. The highest bit is
+    /// free, as it is in the seeds of shells.
     pub fn seed(&self) -> u64 {
-        SplitMix64::new(self.lineage ^ self.id.0.rotate_left(32)).next() >> 1
+        let retries = u64::from(self.attempt.saturating_sub(1));
+        SplitMix64::new(self.lineage ^ self.id.0.rotate_left(32) ^ retries).next() >> 1
     }
 }
 

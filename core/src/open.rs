@@ -3,10 +3,11 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use crate::child::ChildError;
 use crate::error::ActivityError;
 use crate::event::Event;
 use crate::history::RecordedTurn;
-use crate::ids::{CorrelationId, Name};
+use crate::ids::{CorrelationId, InstanceId, Name};
 use crate::payload::Payload;
 use crate::time::Timestamp;
 
@@ -28,9 +29,33 @@ pub struct OpenActivity {
     pub heartbeat: Option<Payload>,
 }
 
+/// A child that was called and has not ended. An [`Outbox`](crate::Outbox) knows them without code, a
+/// [`Machine`](crate::Machine) has the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OpenChild {
+    /// Its correlation id in the history.
+    pub id: CorrelationId,
+    /// The orchestration's name.
+    pub name: Name,
+    /// The instance of the attempt that is under way or comes next.
+    pub instance: InstanceId,
+    /// That attempt; the first is 1.
+    pub attempt: u32,
+    /// What the attempt before it failed with.
+    pub last_error: Option<ChildError>,
+    /// When the code of the attempt runs, or, if that is over, when it began to; `None` for the first.
+    pub retry_at: Option<Timestamp>,
+}
+
 impl OpenActivity {
     pub(crate) const fn new(id: CorrelationId, name: Name) -> Self {
         Self { id, name, attempt: 1, last_error: None, retry_at: None, heartbeat: None }
+    }
+
+    /// After a rewind: with its first attempt.
+    fn begin_anew(&mut self) {
+        (self.attempt, self.last_error, self.retry_at) = (1, None, None);
     }
 }
 
@@ -73,6 +98,9 @@ impl OpenActivities {
                 if let Some(activity) = self.open.get_mut(id) {
                     activity.heartbeat = Some(details.clone());
                 }
+            }
+            Event::ExecutionRewound { .. } => {
+                self.open.values_mut().for_each(OpenActivity::begin_anew);
             }
             event if event.is_terminal() => self.open.clear(),
             _ => {}

@@ -182,8 +182,8 @@ impl RetryPolicy {
     }
 
     /// The time for all attempts together, from the scheduling on. A retry that would begin after it
-    /// does not: the call fails at once, with the last error. An attempt that runs then is ended, with
-    /// [`TimedOut`](crate::ActivityErrorKind::TimedOut).
+    /// does not: the call fails at once, with the last error. An attempt of an activity that runs then
+    /// is ended, with [`TimedOut`](crate::ActivityErrorKind::TimedOut); one of a child goes on.
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
@@ -192,7 +192,8 @@ impl RetryPolicy {
 
     /// Retries only those errors, of what may pass, for which this is true. It is code and therefore
     /// not recorded: at replay the code gives it again. It is asked once for each failure, when that
-    /// comes; when it panics, the error is not retried.
+    /// comes; when it panics, the error is not retried. For activities; children have
+    /// [one of their own](crate::ChildOptions::retry_if).
     #[must_use]
     pub const fn retry_if(mut self, retry_if: fn(&ActivityError) -> bool) -> Self {
         self.retry_if = Some(retry_if);
@@ -203,7 +204,7 @@ impl RetryPolicy {
         self.retry_if
     }
 
-    fn check(&self) -> Result<(), InvalidOptions> {
+    pub(crate) fn check(&self) -> Result<(), InvalidOptions> {
         if self.max_attempts == 0 {
             return Err(InvalidOptions::NoAttempts);
         }
@@ -218,7 +219,7 @@ impl RetryPolicy {
         limit("deadline", self.deadline)
     }
 
-    fn recorded(&self) -> RecordedRetry {
+    pub(crate) fn recorded(&self) -> RecordedRetry {
         RecordedRetry {
             max_attempts: self.max_attempts,
             first_delay: self.first_delay,
@@ -247,7 +248,7 @@ fn bounded(what: &'static str, duration: Duration) -> Result<(), InvalidOptions>
     if duration > MAX_TIMER { Err(InvalidOptions::TooLong { what, duration }) } else { Ok(()) }
 }
 
-/// Why an activity cannot be called with some options.
+/// Why an activity, or a child, cannot be called with some options.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidOptions {
@@ -272,6 +273,9 @@ pub enum InvalidOptions {
         /// Which.
         what: &'static str,
     },
+    /// The policy of a child has a condition that is for the errors of activities.
+    #[error("the condition of a retry policy is for activities; a child has its own")]
+    ConditionOfActivities,
     /// A duration over [`MAX_TIMER`].
     #[error("{what} of {duration:?} is longer than {MAX_TIMER:?}")]
     TooLong {

@@ -1,5 +1,7 @@
 //! What an execution has to tell other instances, and does not know to have arrived.
 
+mod attempts;
+
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
@@ -16,6 +18,8 @@ use crate::message::{Message, MessageBody, MessageId, MessageKind, Origin, Relat
 use crate::payload::Payload;
 use crate::time::Timestamp;
 use crate::version::Version;
+
+use attempts::Retried;
 
 /// The messages of an execution that it does not know to have arrived. It follows from the events of
 /// the log alone, so that it can be had without the code.
@@ -45,8 +49,13 @@ struct Content {
 
 #[derive(Clone, Debug)]
 struct Child {
+    /// Of the attempt under way.
     start: Message,
     parent_close: ParentClose,
+    /// That its start has arrived is an event of its own in the log.
+    is_told: bool,
+    /// Of those of which an attempt has failed.
+    retried: Option<Box<Retried>>,
 }
 
 /// What a cancel takes besides the id of the child, about.
@@ -140,9 +149,11 @@ impl Outbox {
                 return self.start_again();
             }
             Event::StartedBy { origin } => self.origin = Some(origin.clone()),
-            Event::ChildScheduled { id, name, version, input, instance, parent_close } => {
+            Event::ChildScheduled { id, name, version, input, instance, parent_close, .. } => {
                 let start = self.start(*id, (name, version, input), instance, Relation::Child);
-                let child = Child { start: start.clone(), parent_close: *parent_close };
+                let parent_close = *parent_close;
+                let child =
+                    Child { start: start.clone(), parent_close, is_told: false, retried: None };
                 self.content().open.insert(*id, child);
                 return self.put(start);
             }
@@ -155,6 +166,9 @@ impl Outbox {
                 let id = self.id(*id, MessageKind::Event);
                 return self.put(Message { id, to: to.clone(), body });
             }
+            Event::ChildAttemptFailed { id, attempt, error, retry_at } => {
+                return self.start_next(*id, *attempt, error, *retry_at);
+            }
             Event::ChildCancelRequested { id } => return self.cancel(*id, PARENT_GAVE_UP),
             Event::ChildCompleted { id, .. } | Event::ChildFailed { id, .. } => {
                 let child = self.content().open.remove(id);
@@ -162,7 +176,10 @@ impl Outbox {
                 let start = child.map_or(self.id(*id, MessageKind::Start), |child| child.start.id);
                 return self.take(start);
             }
-            Event::MessagesDelivered { messages, .. } => {
+            Event::MessagesDelivered { messages, end } => {
+                if end.is_none() {
+                    self.note_delivery(messages);
+                }
                 return messages.iter().flat_map(|id| self.take(*id)).collect();
             }
             Event::MessageRefused { message, .. } => return self.take(*message),
@@ -206,7 +223,7 @@ impl Outbox {
     }
 
     fn id(&self, id: CorrelationId, kind: MessageKind) -> MessageId {
-        MessageId { lineage: self.lineage, id, kind }
+        MessageId { lineage: self.lineage, id, attempt: 1, kind }
     }
 
     /// The run of the call of a child that is open.
@@ -232,7 +249,11 @@ impl Outbox {
     /// in what is `kept` of it: they are cancelled. What is left to be told to others is undone too,
     /// unless an execution before had to tell it.
     pub(crate) fn cancels_of_undone(mut self, kept: &Self) -> Vec<Message> {
-        let known = |id| kept.content.as_ref().is_some_and(|kept| kept.open.contains_key(id));
+        let known = |(id, child): &(&CorrelationId, &Child)| {
+            let kept = kept.content.as_ref().and_then(|kept| kept.open.get(id));
+            // A later attempt of a call that is kept is undone like any other child.
+            kept.is_some_and(|kept| kept.start.id == child.start.id)
+        };
         let Some(content) = &mut self.content else { return Vec::new() };
         let mut left: Vec<_> =
             core::mem::take(&mut content.queues).into_values().flatten().collect();
@@ -243,7 +264,8 @@ impl Outbox {
             body => matches!(body, MessageBody::Cancel { .. }),
         });
         let Some(content) = &mut self.content else { return left };
-        let undone: Vec<_> = content.open.keys().filter(|id| !known(*id)).copied().collect();
+        let undone = content.open.iter().filter(|open| !known(open));
+        let undone: Vec<_> = undone.map(|(id, _)| *id).collect();
         content.places.clear();
         for id in undone {
             left.extend(self.cancel(id, PARENT_WAS_REWOUND));
@@ -254,7 +276,8 @@ impl Outbox {
     /// Of the children that are open it is no longer known whether they have begun, and how they ended:
     /// whoever has begun says so again.
     fn start_again(&mut self) -> Vec<Message> {
-        let Some(content) = &self.content else { return Vec::new() };
+        let Some(content) = &mut self.content else { return Vec::new() };
+        content.open.values_mut().for_each(Child::begin_anew);
         let starts: Vec<_> = content.open.values().map(|child| child.start.clone()).collect();
         starts.into_iter().flat_map(|start| self.put(start)).collect()
     }
@@ -271,9 +294,9 @@ impl Outbox {
             Relation::Detached => 0,
         };
         let (instance, lineage) = (self.instance.clone(), self.lineage);
-        let origin = Box::new(Origin { instance, lineage, id, depth, relation });
+        let origin = Box::new(Origin { instance, lineage, id, attempt: 1, depth, relation });
         let (name, version, input) = (name.clone(), version.clone(), input.clone());
-        let body = MessageBody::Start { name, version, input, origin };
+        let body = MessageBody::Start { name, version, input, origin, not_before: None };
         Message { id: self.id(id, MessageKind::Start), to: to.clone(), body }
     }
 
@@ -352,10 +375,13 @@ impl Outbox {
 pub(crate) fn generated_id(parent: &InstanceId, lineage: u64, id: CorrelationId) -> InstanceId {
     let run = lineage ^ (lineage >> 32);
     let readable = InstanceId::new(format!("{parent}/{}-{:08x}", id.0, run & 0xffff_ffff));
-    readable.unwrap_or_else(|_| {
-        let high = u128::from(fnv(parent.as_str().as_bytes()) ^ lineage) << 64;
-        let bits = high | u128::from(lineage.rotate_left(17) ^ id.0);
-        let uuid = uuid::Builder::from_custom_bytes(bits.to_be_bytes()).into_uuid();
-        InstanceId::of_uuid(uuid)
-    })
+    readable.unwrap_or_else(|_| short_id(parent, lineage, id.0))
+}
+
+/// An id that is not readable, where one that is would be too long.
+fn short_id(of: &InstanceId, lineage: u64, number: u64) -> InstanceId {
+    let high = u128::from(fnv(of.as_str().as_bytes()) ^ lineage) << 64;
+    let bits = high | u128::from(lineage.rotate_left(17) ^ number);
+    let uuid = uuid::Builder::from_custom_bytes(bits.to_be_bytes()).into_uuid();
+    InstanceId::of_uuid(uuid)
 }

@@ -11,7 +11,7 @@ use core::task::Waker;
 use crate::action::Action;
 use crate::attempts::Attempts;
 use crate::cancel::Cancelled;
-use crate::child::ChildError;
+use crate::child::{ChildError, ChildRetry};
 use crate::future::DurableOutput;
 use crate::ids::{CorrelationId, InstanceId, Name};
 use crate::keys::Keys;
@@ -39,7 +39,10 @@ pub(crate) enum Scheduled {
         name: Name,
     },
     Child {
+        /// Of the attempt under way.
         instance: InstanceId,
+        /// Of those with a policy.
+        retry: Option<Box<ChildRetry>>,
     },
     /// Of a detached orchestration.
     Start {
@@ -394,8 +397,28 @@ impl CorrelationBuffer {
     /// The child that is open under that id, if one is.
     pub(crate) fn open_child(&self, id: CorrelationId) -> Option<&InstanceId> {
         match self.open(id)? {
-            Scheduled::Child { instance } => Some(instance),
+            Scheduled::Child { instance, .. } => Some(instance),
             _ => None,
+        }
+    }
+
+    /// When, and whether, the child that is open under that id is tried again.
+    pub(crate) fn child_retry(&self, id: CorrelationId) -> Option<&ChildRetry> {
+        match self.open(id)? {
+            Scheduled::Child { retry, .. } => retry.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The next attempt of a child is under way; whether the child is open.
+    pub(crate) fn next_attempt_of_child(&mut self, id: CorrelationId, next: InstanceId) -> bool {
+        let slot = self.slots.get_mut(&id).filter(|slot| slot.output.is_none());
+        match slot.map(|slot| &mut slot.scheduled) {
+            Some(Scheduled::Child { instance, .. }) => {
+                *instance = next;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -422,7 +445,7 @@ impl CorrelationBuffer {
                     let _ = self.unsubscribe(&name, id);
                     DurableOutput::External(Err(cancelled.clone().into()))
                 }
-                Scheduled::Child { instance: child } => {
+                Scheduled::Child { instance: child, .. } => {
                     children.push(id);
                     let reason = cancelled.reason.clone();
                     DurableOutput::Child(Err(Box::new(ChildError::Cancelled { child, reason })))

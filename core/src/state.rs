@@ -167,15 +167,22 @@ impl State {
 
     /// Counts an event that came in.
     pub(crate) fn record_input(&mut self, event: Event) {
-        self.count(&event);
-        if event.is_superseded_by_the_next()
-            && let Some(bytes) = self.buffer.superseded_by(&event)
-        {
-            self.recorded -= 1;
+        if event.is_superseded_by_the_next() {
+            let (events, bytes) = self.superseded_by(&event);
+            self.recorded -= events;
             self.bytes -= bytes as u64;
         }
+        self.count(&event);
         if matches!(self.mode, Mode::Live) {
             self.events.push(event);
+        }
+    }
+
+    /// What an event supersedes: number of events, and their payload bytes.
+    fn superseded_by(&self, event: &Event) -> (u64, usize) {
+        match event {
+            Event::ChildAttemptFailed { id, .. } => self.outbox.superseded_by_failure(*id),
+            event => self.buffer.superseded_by(event).map_or((0, 0), |bytes| (1, bytes)),
         }
     }
 

@@ -39,7 +39,7 @@ pub(crate) struct WellFormed {
     open: BTreeMap<CorrelationId, Open>,
     cancelled: bool,
     suspended: bool,
-    /// Activities with a retry policy, and the last attempt of each that failed.
+    /// Activities and children with a retry policy, and the last attempt of each that failed.
     attempts: BTreeMap<CorrelationId, u32>,
     /// The place of the first turn without events that nothing has superseded yet.
     unexplained: Option<u64>,
@@ -194,7 +194,12 @@ impl WellFormed {
             Event::TaskScheduled { id, .. } => self.opens(*id, Some(Open::Task), event),
             Event::TimerCreated { id, .. } => self.opens(*id, Some(Open::Timer), event),
             Event::ExternalSubscribed { id, .. } => self.opens(*id, Some(Open::Wait), event),
-            Event::ChildScheduled { id, .. } => self.opens(*id, Some(Open::Child), event),
+            Event::ChildScheduled { id, retry, .. } => {
+                if retry.is_some() {
+                    self.attempts.insert(*id, 0);
+                }
+                self.opens(*id, Some(Open::Child), event)
+            }
             Event::TaskRefused { id, .. }
             | Event::SideEffectRecorded { id, .. }
             | Event::StartRequested { id, .. }
@@ -221,21 +226,34 @@ impl WellFormed {
             }
             Event::TaskAttemptFailed { id, attempt, .. } => {
                 self.is_open(*id, Open::Task, event)?;
-                self.unexplained = None;
-                match self.attempts.get_mut(id) {
-                    Some(last) if *last < *attempt => {
-                        *last = *attempt;
-                        Ok(())
-                    }
-                    Some(_) => Err(self.malformed("an attempt behind the last one", event)),
-                    None => Err(self.malformed("one attempt only", event)),
-                }
+                self.follows_attempts(*id, *attempt, event)
+            }
+            Event::ChildAttemptFailed { id, attempt, .. } => {
+                self.is_open(*id, Open::Child, event)?;
+                self.follows_attempts(*id, *attempt, event)
             }
             Event::TaskHeartbeat { id, .. } => {
                 self.unexplained = None;
                 self.is_open(*id, Open::Task, event)
             }
             _ => Ok(()),
+        }
+    }
+
+    fn follows_attempts(
+        &mut self,
+        id: CorrelationId,
+        attempt: u32,
+        event: &Event,
+    ) -> Result<(), MalformedHistory> {
+        self.unexplained = None;
+        match self.attempts.get_mut(&id) {
+            Some(last) if *last < attempt => {
+                *last = attempt;
+                Ok(())
+            }
+            Some(_) => Err(self.malformed("an attempt behind the last one", event)),
+            None => Err(self.malformed("one attempt only", event)),
         }
     }
 

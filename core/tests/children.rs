@@ -35,7 +35,7 @@ fn caller() -> OrchestrationCode {
 fn origin(depth: u32) -> Origin {
     let instance = InstanceId::new("grandparent").expect("an id");
     let id = reenact_core::CorrelationId(1);
-    Origin { instance, lineage: 99, id, depth, relation: Relation::Child }
+    Origin { instance, lineage: 99, id, attempt: 1, depth, relation: Relation::Child }
 }
 
 #[test]

@@ -23,7 +23,7 @@ use reenact_core::{
 fn every_event() -> Vec<Event> {
     let first = [events_of_the_second_version(), events_of_cancel_and_suspend()];
     let later = [events_of_attempts(), events_of_versions(), vec![rewound()]];
-    [first.concat(), later.concat(), events_of_children()].concat()
+    [first.concat(), later.concat(), events_of_children(), vec![child_attempt_failed()]].concat()
 }
 
 /// Those that there were when the second fixture was written.
@@ -96,7 +96,7 @@ fn events_of_cancel_and_suspend() -> Vec<Event> {
 fn events_of_children() -> Vec<Event> {
     let (id, lineage) = (CorrelationId(3), u64::MAX >> 1);
     let instance = InstanceId::new("order-1/3-00c0ffee").expect("an id");
-    let message = MessageId { lineage, id, kind: MessageKind::Start };
+    let message = MessageId { lineage, id, attempt: 2, kind: MessageKind::Start };
     let child = instance.clone();
     vec![
         Event::StartedBy { origin: Box::new(origin()) },
@@ -107,6 +107,7 @@ fn events_of_children() -> Vec<Event> {
             input: payload(1),
             instance: instance.clone(),
             parent_close: ParentClose::Abandon,
+            retry: Some(Box::new(recorded_retry())),
         },
         Event::ChildCompleted { id, output: payload("out") },
         Event::ChildFailed { id, error: Box::new(ChildError::AlreadyExists { child }) },
@@ -133,11 +134,32 @@ fn events_of_children() -> Vec<Event> {
     ]
 }
 
+/// That which came with retries of children.
+fn child_attempt_failed() -> Event {
+    let child = InstanceId::new("ship-7~250").expect("an id");
+    let error = OrchestrationError::new("no stock").with_details(&7);
+    Event::ChildAttemptFailed {
+        id: CorrelationId(251),
+        attempt: 250,
+        error: Box::new(ChildError::Failed { child, error }),
+        retry_at: seconds(1_700_000_000),
+    }
+}
+
+/// Further shapes of what came with them.
+fn further_events_of_child_attempts() -> Vec<Event> {
+    let (id, orchestration) = (CorrelationId(0), "o".to_string());
+    let error = Box::new(ChildError::InvalidOptions { orchestration, why: "no".into() });
+    let retry_at = Timestamp::from_micros(u64::MAX);
+    vec![Event::ChildAttemptFailed { id, attempt: u32::MAX, error, retry_at }]
+}
+
 fn origin() -> Origin {
     Origin {
         instance: InstanceId::new("order-1").expect("an id"),
         lineage: 42,
         id: CorrelationId(9),
+        attempt: 3,
         depth: 2,
         relation: Relation::Child,
     }
@@ -152,6 +174,7 @@ fn messages(to: &InstanceId) -> Vec<Message> {
             version: None,
             input: payload(1),
             origin: Box::new(origin()),
+            not_before: Some(Timestamp::from_micros(1_800_000_000)),
         },
         MessageBody::Cancel { reason: "its parent has ended".into() },
         MessageBody::Event { name: name("Go"), data: payload(2) },
@@ -167,7 +190,7 @@ fn messages(to: &InstanceId) -> Vec<Message> {
     ];
     let all = bodies.into_iter().zip(kinds).zip(1..);
     all.map(|((body, kind), lineage)| {
-        let id = MessageId { lineage, id: CorrelationId(0), kind };
+        let id = MessageId { lineage, id: CorrelationId(0), attempt: 1, kind };
         Message { id, to: to.clone(), body }
     })
     .collect()
@@ -187,7 +210,7 @@ fn further_events_of_children() -> Vec<Event> {
         ChildError::TooDeep { orchestration, limit: 32 },
     ];
     let failed = errors.map(|error| Event::ChildFailed { id, error: Box::new(error) });
-    let message = MessageId { lineage: 0, id, kind: MessageKind::Event };
+    let message = MessageId { lineage: 0, id, attempt: 1, kind: MessageKind::Event };
     let refused = [NotTaken::NotFound, NotTaken::AlreadyExists]
         .map(|why| Event::MessageRefused { message, why });
     let scheduled = Event::ChildScheduled {
@@ -197,6 +220,7 @@ fn further_events_of_children() -> Vec<Event> {
         input: payload(0),
         instance: child,
         parent_close: ParentClose::Cancel,
+        retry: None,
     };
     let detached = Origin { relation: Relation::Detached, ..origin() };
     let more = [
@@ -218,17 +242,9 @@ fn cancelled_errors() -> Vec<Event> {
 /// Those that came with attempts of activities.
 fn events_of_attempts() -> Vec<Event> {
     let (id, retry_at) = (CorrelationId(251), seconds(1_700_000_000));
-    let retry = RecordedRetry {
-        max_attempts: 251,
-        first_delay: Duration::from_millis(1_500),
-        factor: 2_500,
-        max_delay: Duration::from_secs(100),
-        jitter: 100,
-        deadline: Some(Duration::from_secs(3_600)),
-    };
     let limit = Some(Duration::from_secs(30));
     let options = RecordedOptions {
-        retry: Some(retry),
+        retry: Some(recorded_retry()),
         start_to_close: limit,
         schedule_to_close: limit,
         heartbeat: limit,
@@ -239,6 +255,17 @@ fn events_of_attempts() -> Vec<Event> {
         Event::TaskAttemptFailed { id, attempt: 250, error, retry_at },
         Event::TaskHeartbeat { id, details: payload([7, 9]) },
     ]
+}
+
+fn recorded_retry() -> RecordedRetry {
+    RecordedRetry {
+        max_attempts: 251,
+        first_delay: Duration::from_millis(1_500),
+        factor: 2_500,
+        max_delay: Duration::from_secs(100),
+        jitter: 100,
+        deadline: Some(Duration::from_secs(3_600)),
+    }
 }
 
 /// Further shapes of the kinds of attempts.
@@ -438,6 +465,17 @@ fn what_version_1_wrote_of_children_and_messages_is_read_for_ever() {
     let encoded: Vec<_> =
         turns.iter().map(|turn| encode_turn(turn).expect("a turn encodes")).collect();
     let stored = fixture("turns_v1_children.bin", &encoded);
+    assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns);
+    assert_eq!(encoded, stored, "and version 1 is still written like this");
+}
+
+#[test]
+fn what_version_1_wrote_of_retries_of_children_is_read_for_ever() {
+    let turns =
+        each_and_all(&[vec![child_attempt_failed()], further_events_of_child_attempts()].concat());
+    let encoded: Vec<_> =
+        turns.iter().map(|turn| encode_turn(turn).expect("a turn encodes")).collect();
+    let stored = fixture("turns_v1_child_attempts.bin", &encoded);
     assert_eq!(stored.iter().map(|bytes| decode(bytes)).collect::<Vec<_>>(), turns);
     assert_eq!(encoded, stored, "and version 1 is still written like this");
 }

@@ -162,6 +162,7 @@ fn messages_and_origins_stand_where_they_can_stand_only() {
         instance: instance_id(),
         lineage: 1,
         id: reenact_core::CorrelationId(1),
+        attempt: 1,
         depth: 1,
         relation: reenact_core::Relation::Child,
     };

@@ -164,7 +164,7 @@ proptest! {
     }
 
     #[test]
-    fn the_history_has_one_failed_attempt_and_one_heartbeat_of_an_activity_at_most(
+    fn the_history_has_one_failed_attempt_and_one_heartbeat_of_a_call_at_most(
         program in programs(),
         moves in courses(),
     ) {
@@ -214,6 +214,7 @@ fn goes_on(event: &Event) -> bool {
         Event::TaskConfigured { .. }
             | Event::TaskAttemptFailed { .. }
             | Event::TaskHeartbeat { .. }
+            | Event::ChildAttemptFailed { .. }
     )
 }
 
@@ -221,7 +222,8 @@ fn goes_on(event: &Event) -> bool {
 fn events_sent(instance: &Instance) -> Vec<(InstanceId, MessageId)> {
     let sent = instance.machine.history().events().filter_map(|event| match event.event {
         Event::EventSent { id, to, .. } => {
-            let message = MessageId { lineage: SEED, id: *id, kind: MessageKind::Event };
+            let message =
+                MessageId { lineage: SEED, id: *id, attempt: 1, kind: MessageKind::Event };
             Some((to.clone(), message))
         }
         _ => None,

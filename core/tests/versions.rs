@@ -271,7 +271,8 @@ fn a_version_that_is_none_is_no_definition() {
 #[test]
 fn a_child_of_a_version_says_which_one() {
     let (instance, id) = (InstanceId::new("parent").expect("an id"), CorrelationId(1));
-    let origin = Origin { instance, lineage: 9, id, depth: 1, relation: Relation::Child };
+    let origin =
+        Origin { instance, lineage: 9, id, attempt: 1, depth: 1, relation: Relation::Child };
     let how = Start { origin: Some(Box::new(origin)), ..start(0) };
     let child = Instance::start_with(countdown("1.0.0"), MachineConfig::default(), how);
     assert_eq!(child.turns()[0].version(), version("1.0.0"));

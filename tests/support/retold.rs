@@ -36,6 +36,8 @@ pub(crate) enum Step {
     Raise(&'static str, u64),
     /// The child with that id returns ten times that number.
     EndChild(&'static str, u64),
+    /// The child with that id fails.
+    FailChild(&'static str),
     /// Somebody cancels it.
     Cancel(&'static str),
     /// Somebody suspends it.
@@ -124,8 +126,8 @@ impl Scenario {
         let (returned, failed) = (stage.returned.clone(), stage.failed.clone());
         let host = Host::builder().provider(stage.memory.clone()).options(options());
         let child = |ctx: OrchestrationContext, ()| async move {
-            let number: u64 = ctx.wait_external("End").await?;
-            Ok(number * 10)
+            let number: Option<u64> = ctx.wait_external("End").await?;
+            number.map(|number| number * 10).ok_or_else(|| OrchestrationError::new("not yet"))
         };
         let host = host.register_orchestration(CHILD, child);
         (self.orchestration)(host).register_activity(WORK, move |ctx, input: u64| {
@@ -174,16 +176,8 @@ impl Stage {
                 });
             }
             Step::Pass(time) => self.clock.advance(time),
-            Step::EndChild(child, number) => {
-                let child = id(child);
-                guard(async {
-                    // It may have yet to begin.
-                    while host.raise_event(&child, "End", number).await.is_err() {
-                        tokio::task::yield_now().await;
-                    }
-                })
-                .await;
-            }
+            Step::EndChild(child, number) => end_child(host, &id(child), Some(number)).await,
+            Step::FailChild(child) => end_child(host, &id(child), None).await,
             Step::Raise(name, data) => {
                 guard(host.raise_event(&id("i"), name, data)).await.expect("it is taken");
             }
@@ -215,6 +209,17 @@ impl Stage {
         let StoredTurn { number, bytes } = page.turns.into_iter().next().expect("one turn");
         TurnRecord { number, bytes, summary }
     }
+}
+
+/// Lets a child end, with that number or with an error.
+async fn end_child(host: &Host, child: &InstanceId, with: Option<u64>) {
+    guard(async {
+        // It may have yet to begin.
+        while host.raise_event(child, "End", with).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 /// Puts a history into an empty store.
@@ -269,6 +274,9 @@ fn without_time(event: Event) -> Event {
         Event::TimerCreated { id, .. } => Event::TimerCreated { id, fire_at: Timestamp::EPOCH },
         Event::TaskAttemptFailed { id, attempt, error, .. } => {
             Event::TaskAttemptFailed { id, attempt, error, retry_at: Timestamp::EPOCH }
+        }
+        Event::ChildAttemptFailed { id, attempt, error, .. } => {
+            Event::ChildAttemptFailed { id, attempt, error, retry_at: Timestamp::EPOCH }
         }
         other => other,
     }

@@ -66,7 +66,7 @@ impl InstanceState {
     }
 
     fn begin(&mut self, myself: &ActorRef<InstanceMessage>, message: StartMessage) {
-        let StartMessage { name, version, mut start, slot, event, reply, .. } = message;
+        let StartMessage { name, version, mut start, not_before, slot, event, reply, .. } = message;
         let code = match self.shard.registry.orchestration(&name, version.as_ref()) {
             Ok(code) => code.clone(),
             Err(missing) => {
@@ -75,6 +75,10 @@ impl InstanceState {
             }
         };
         self.slot = slot.or_else(|| self.shard.admission.instance_coming_back());
+        if let Some(time) = not_before {
+            let delay = time.since(self.shard.clock.now());
+            start.delay = (!delay.is_zero()).then_some(delay);
+        }
         if event.is_some() {
             // So that the event is there before the code is.
             start.delay = start.delay.or(Some(Duration::ZERO));
@@ -85,8 +89,8 @@ impl InstanceState {
             && matches!(started, Err(ref error) if !matches!(error, ApplyError::Rejected(_)))
         {
             // Stored it must be, so that people see it: it is parked in a turn of its own.
-            started =
-                self.begin_with(&code, myself, Start { delay: Some(Duration::ZERO), ..start });
+            let delay = start.delay.or(Some(Duration::ZERO));
+            started = self.begin_with(&code, myself, Start { delay, ..start });
         }
         match started {
             Ok((machine, turn)) => {

@@ -9,7 +9,6 @@ use crate::future::DurableOutput;
 use crate::ids::CorrelationId;
 use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS, MAX_TIMER};
 use crate::machine::Machine;
-use crate::options::RetryIf;
 use crate::payload::Payload;
 use crate::state::State;
 use crate::time::Timestamp;
@@ -63,13 +62,8 @@ impl Machine {
                 return Err(Rejected::Finished);
             }
             Command::CompleteChild { lineage, id, child, result } => {
-                let state = self.shared.lock();
-                let waits = state.outbox.lineage_of(id) == Some(lineage)
-                    && state.buffer.open_child(id) == Some(&child);
-                waits.then_some(match result {
-                    Ok(output) => Event::ChildCompleted { id, output },
-                    Err(error) => Event::ChildFailed { id, error },
-                })
+                let is_awaited = self.shared.lock().awaits_child(id, lineage, &child);
+                is_awaited.then(|| self.admit_end_of_child(id, result, at))
             }
             Command::ConfirmDelivery { messages } => self.shared.lock().delivered(messages),
             Command::RefuseMessage { message, why } => self.shared.lock().refused(message, why),
@@ -153,7 +147,7 @@ impl Machine {
     }
 
     /// Asks the code, without the lock. A condition that panics retries nothing.
-    fn is_retried(&self, condition: Option<RetryIf>, error: &ActivityError) -> bool {
+    pub(super) fn is_retried<E>(&self, condition: Option<fn(&E) -> bool>, error: &E) -> bool {
         let Some(condition) = condition else { return true };
         let mut is_retried = false;
         let asked = (self.config.catch_panic)(&mut || is_retried = condition(error));

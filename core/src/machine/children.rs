@@ -10,11 +10,13 @@ use crate::future::DurableOutput;
 use crate::ids::{CorrelationId, InstanceId};
 use crate::machine::{ApplyError, Machine};
 use crate::message::{Message, MessageBody, MessageId, NotTaken, Origin, Relation};
+use crate::open::OpenChild;
 use crate::outbox::Outbox;
 use crate::payload::Payload;
 use crate::send::SendError;
 use crate::slots::Scheduled;
 use crate::state::State;
+use crate::time::Timestamp;
 
 impl Machine {
     /// Who started the instance, if another one did.
@@ -63,6 +65,50 @@ impl Machine {
         self.go_on()
     }
 
+    /// The code has nothing to do about it; the outbox has the next attempt already.
+    pub(super) fn child_attempt_failed(&mut self, id: CorrelationId) -> Result<(), ApplyError> {
+        let mut state = self.shared.lock();
+        let next = state.outbox.child(id).cloned();
+        if !next.is_some_and(|next| state.buffer.next_attempt_of_child(id, next)) {
+            // At replay only.
+            state.complete_in_vain(id, "ChildAttemptFailed");
+        }
+        drop(state);
+        self.halted()
+    }
+
+    /// The child that is waited for has ended; it may be tried again.
+    pub(super) fn admit_end_of_child(
+        &self,
+        id: CorrelationId,
+        result: Result<Payload, Box<ChildError>>,
+        at: Timestamp,
+    ) -> Event {
+        let error = match result {
+            Ok(output) => return Event::ChildCompleted { id, output },
+            Err(error) => error,
+        };
+        let state = self.shared.lock();
+        let attempt = state.outbox.attempt(id);
+        let retry = state.buffer.child_retry(id).filter(|_| error.is_retryable());
+        let next = retry.and_then(|retry| {
+            Some((retry.next_at(id, attempt, self.seed, at)?, retry.condition()))
+        });
+        drop(state);
+        match next {
+            Some((retry_at, condition)) if self.is_retried(condition, &*error) => {
+                Event::ChildAttemptFailed { id, attempt, error, retry_at }
+            }
+            _ => Event::ChildFailed { id, error },
+        }
+    }
+
+    /// The children that are open, in the order in which they were called, but no more than so many.
+    /// None when the execution has ended.
+    pub fn open_children(&self, most: usize) -> Vec<OpenChild> {
+        self.shared.lock().outbox.open_children(most)
+    }
+
     pub(super) fn messages_arrived(
         &mut self,
         messages: Vec<(MessageId, Result<(), NotTaken>)>,
@@ -81,6 +127,11 @@ impl Machine {
 }
 
 impl State {
+    /// Whether a child is the attempt under way of a call that is open.
+    pub(super) fn awaits_child(&self, id: CorrelationId, lineage: u64, child: &InstanceId) -> bool {
+        self.outbox.lineage_of(id) == Some(lineage) && self.buffer.open_child(id) == Some(child)
+    }
+
     /// The event of messages that have arrived, if that is new.
     pub(super) fn delivered(&self, mut messages: Vec<MessageId>) -> Option<Event> {
         messages.retain(|id| self.outbox.message(*id).is_some());
@@ -135,6 +186,7 @@ impl State {
 impl Origin {
     /// Whether a message of that sender, about that call, is of the one that started the instance.
     pub fn is(&self, instance: &InstanceId, message: MessageId) -> bool {
-        self.instance == *instance && self.lineage == message.lineage && self.id == message.id
+        let call = (message.lineage, message.id, message.attempt);
+        self.instance == *instance && (self.lineage, self.id, self.attempt) == call
     }
 }

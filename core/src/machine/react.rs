@@ -108,6 +108,7 @@ impl Machine {
             }
             Event::ChildCompleted { id, output } => self.child_ended(id, Ok(output)),
             Event::ChildFailed { id, error } => self.child_ended(id, Err(error)),
+            Event::ChildAttemptFailed { id, .. } => self.child_attempt_failed(id),
             Event::MessagesDelivered { messages, .. } => {
                 self.messages_arrived(messages.into_iter().map(|id| (id, Ok(()))).collect())
             }

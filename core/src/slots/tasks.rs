@@ -70,13 +70,16 @@ impl CorrelationBuffer {
     }
 
     /// The tasks that are open begin anew at that time: with their first attempt, and all of their time.
+    /// An open child goes on with the attempt that is under way, as its first.
     pub(crate) fn forget_attempts(&mut self, now: Timestamp) {
         for (id, slot) in &mut self.slots {
-            if let (None, Scheduled::Task { attempts: Some(attempts), .. }) =
-                (&slot.output, &mut slot.scheduled)
-            {
-                forget_retry(&mut self.retries, *id, Some(attempts));
-                attempts.begin_anew(now);
+            match (&slot.output, &mut slot.scheduled) {
+                (None, Scheduled::Task { attempts: Some(attempts), .. }) => {
+                    forget_retry(&mut self.retries, *id, Some(attempts));
+                    attempts.begin_anew(now);
+                }
+                (None, Scheduled::Child { retry: Some(retry), .. }) => retry.begin_anew(now),
+                _ => {}
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use proptest::sample::Index;
 use reenact_core::{
-    Action, ActivityError, ChildError, Command, CorrelationId, Event, InstanceId, Message,
-    MessageKind, NotTaken, Payload,
+    Action, ActivityError, ChildError, Command, CorrelationId, InstanceId, Message, MessageKind,
+    NotTaken, OrchestrationError, Payload,
 };
 
 use crate::instance::{
@@ -27,6 +27,8 @@ pub(crate) enum Move {
     CompleteWhateverHasThatId(u64),
     EndChild(Index),
     FailChild(Index),
+    /// With what may pass: it is tried again, where that is wanted.
+    FailChildForNow(Index),
     /// A message arrives, and is said to have arrived twice.
     Deliver(Index),
     Refuse(Index),
@@ -115,6 +117,12 @@ impl Course {
                     });
                 }
             }
+            Move::FailChildForNow(which) => {
+                if let Some((id, child)) = pick(&self.open_children(), which) {
+                    let error = OrchestrationError::new("busy");
+                    self.end_child(id, child, |child| Err(ChildError::Failed { child, error }));
+                }
+            }
             Move::Deliver(which) => {
                 if let Some(message) = pick(&self.under_way(), which) {
                     self.deliver(message);
@@ -179,19 +187,9 @@ impl Course {
         sent(&self.instance.machine.open_actions())
     }
 
-    /// As the log has it.
     fn open_children(&self) -> Vec<(CorrelationId, InstanceId)> {
-        let mut open = Vec::new();
-        for event in self.instance.machine.history().events() {
-            match event.event {
-                Event::ChildScheduled { id, instance, .. } => open.push((*id, instance.clone())),
-                Event::ChildCompleted { id, .. }
-                | Event::ChildFailed { id, .. }
-                | Event::ChildCancelRequested { id } => open.retain(|child| child.0 != *id),
-                _ => {}
-            }
-        }
-        open
+        let open = self.instance.machine.open_children(usize::MAX).into_iter();
+        open.map(|open| (open.id, open.instance)).collect()
     }
 
     fn raise(&mut self, event: usize) {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures::future::{BoxFuture, FutureExt, join_all, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use reenact_core::{
-    ActivityOptions, DurableFuture, DurableOutput, InstanceId, NamedActivity, OrchestrationCode,
-    OrchestrationContext, OrchestrationError, RetryPolicy,
+    ActivityOptions, ChildOptions, DurableFuture, DurableOutput, InstanceId, NamedActivity,
+    OrchestrationByName, OrchestrationCode, OrchestrationContext, OrchestrationError, RetryPolicy,
 };
 use serde::{Deserialize, Serialize};
 
@@ -195,8 +195,11 @@ fn schedule(ctx: &OrchestrationContext, leaf: Leaf) -> Held {
         Leaf::Timer(after) => ctx.schedule_timer(Duration::from_secs(after.into())).into_output(),
         Leaf::Wait(event) => ctx.schedule_wait::<u64>(EVENTS[event]).into_output(),
         Leaf::Child(number) => {
-            let name = format!("child-{number}");
-            ctx.schedule_orchestration_by_name::<_, u64>(name, &number).into_output()
+            // Every second one is tried again.
+            let retried = ChildOptions::new().retry(RetryPolicy::new(3).jitter(0.5));
+            let options = if number % 2 == 0 { ChildOptions::new() } else { retried };
+            let child = OrchestrationByName::new(format!("child-{number}"), options);
+            ctx.schedule_orchestration_by_name::<_, u64>(child, &number).into_output()
         }
         Leaf::Start(number) => {
             ctx.start_orchestration_by_name(format!("detached-{number}"), &number).into_output()

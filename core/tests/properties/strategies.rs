@@ -84,6 +84,7 @@ fn a_move() -> impl Strategy<Value = Move> {
         2 => (0..30_u64).prop_map(Move::CompleteWhateverHasThatId),
         4 => any::<prop::sample::Index>().prop_map(Move::EndChild),
         1 => any::<prop::sample::Index>().prop_map(Move::FailChild),
+        2 => any::<prop::sample::Index>().prop_map(Move::FailChildForNow),
         4 => any::<prop::sample::Index>().prop_map(Move::Deliver),
         1 => any::<prop::sample::Index>().prop_map(Move::Refuse),
         1 => Just(Move::Cancel),

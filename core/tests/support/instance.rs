@@ -7,8 +7,8 @@ use std::time::Duration;
 use reenact_core::{
     Action, ActivityError, ApplyError, Command, CorrelationId, Event, EventKey, ExecutionId,
     InstanceId, Machine, MachineConfig, Name, Nondeterminism, OpenActivities, OrchestrationCode,
-    OrchestrationContext, OrchestrationError, Outcome, Payload, Receipt, RecordedTurn, Rejected,
-    ReplayError, ShardId, Start, Timestamp, Turn, codec,
+    OrchestrationContext, OrchestrationError, Outbox, Outcome, Payload, Receipt, RecordedTurn,
+    Rejected, ReplayError, ShardId, Start, Timestamp, Turn, codec,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -183,6 +183,9 @@ impl Instance {
         turns.iter().for_each(|turn| open.take_in(turn));
         let known = self.machine.open_activities(usize::MAX);
         assert_eq!(open.first(usize::MAX), known, "the log alone says the same");
+        let outbox = Outbox::of(instance_id(), &turns);
+        let known = self.machine.open_children(usize::MAX);
+        assert_eq!(outbox.open_children(usize::MAX), known, "the log alone says the same");
         replayed
     }
 
@@ -243,6 +246,7 @@ fn assert_same(one: &Machine, other: &Machine) {
     assert_eq!(one.wake_at(), other.wake_at());
     assert_eq!(one.status_turn(), other.status_turn());
     assert_eq!(one.open_activities(usize::MAX), other.open_activities(usize::MAX));
+    assert_eq!(one.open_children(usize::MAX), other.open_children(usize::MAX));
     for now in one.wake_at().into_iter().chain([Timestamp::EPOCH, seconds(1 << 40)]) {
         assert_eq!(one.has_open_tasks(now), other.has_open_tasks(now));
     }
