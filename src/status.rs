@@ -47,8 +47,8 @@ pub struct InstanceStatus {
     /// The children that are open, in the order in which they were called: which attempt is under way
     /// and as which instance, what the one before failed with, when the next begins. The first
     /// [`MAX_CHILDREN_SHOWN`](reenact_core::limits::MAX_CHILDREN_SHOWN) of them, and otherwise as the
-    /// activities. The whole log is read for both where the
-    /// instance is not in memory, or waits for neither an activity nor a time.
+    /// activities. Empty once the instance has gone from memory and waits for nothing but its children:
+    /// a status of it reads no more than a few turns; its [history](crate::Client::history) tells.
     pub children: Vec<OpenChild>,
 }
 

@@ -284,7 +284,9 @@ async fn parent_and_child_go_from_memory_in_a_delay_and_come_back_for_the_attemp
         let open = until_next_is(&host, next).await;
         let emptied = until(|| host.in_memory() == 0);
         pass_time_until(&clock, Duration::from_secs(1), emptied).await;
-        assert_eq!(children(&host).await.first(), Some(&open), "its log says the same");
+        assert!(children(&host).await.is_empty(), "a status reads no log for children alone");
+        let log = events(&host, &id("i")).await;
+        assert_eq!(log.iter().filter(|event| event.starts_with("ChildAttemptFailed")).count(), 1);
         assert_eq!(host.in_memory(), 0, "asking does not bring it back");
         clock.advance(left(&clock, &open));
         until(|| attempts.came() == next as usize).await;

@@ -41,10 +41,6 @@ pub(crate) struct OpenCalls {
     children: Vec<OpenChild>,
 }
 
-/// Of an instance that waits for nothing but others, its children are looked for in a history of so
-/// many turns at most: there may be none, and whoever asks for a status is not to pay for a long one.
-const MOST_TURNS_READ_FOR_CHILDREN: u64 = 1_024;
-
 impl OpenCalls {
     pub(crate) fn of(machine: &Machine) -> Self {
         Self {
@@ -103,19 +99,16 @@ impl HostContext {
         outcome_in(&summary, &ending).map(Some)
     }
 
-    /// The activities and children that are open. The instance says so where it is in memory and waits
-    /// for an activity or a time, and otherwise its log: that needs no append that is under way.
+    /// The activities and children that are open. The instance says so where it is in memory, and
+    /// otherwise its log. One that waits for others only, and need not be in memory, has no open
+    /// activity; for its children alone it is not asked.
     async fn open_calls(&self, summary: &InstanceSummary) -> Result<OpenCalls> {
-        let waits_for_others_only = summary.wake_at.is_none();
-        if summary.state.is_finished()
-            || waits_for_others_only && summary.turns > MOST_TURNS_READ_FOR_CHILDREN
-        {
+        if summary.state.is_finished() || summary.wake_at.is_none() {
             return Ok(OpenCalls::default());
         }
         let (reply, told) = oneshot::channel();
         let question = Internal::TellOpen(reply).into();
-        if summary.wake_at.is_some()
-            && self.routes.try_deliver(&summary.instance, question).is_ok()
+        if self.routes.try_deliver(&summary.instance, question).is_ok()
             && let Ok(open) = told.await
         {
             return Ok(open);
