@@ -15,11 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use reenact_core::{Action, Event, InstanceId, MachineConfig, MessageId, MessageKind, ReplayError};
+use reenact_core::{
+    Action, Event, InstanceId, MachineConfig, MessageId, MessageKind, ReplayError, Rewind, Rewound,
+};
 
 use course::{Course, Move};
-use instance::{Instance, SEED, terminate};
-use program::{Change, EVENTS, OTHERS, Seen, Step, change, change_policies, orchestration};
+use instance::{Instance, SEED, instance_id, terminate};
+use program::{
+    Change, EVENTS, OTHERS, Seen, Step, change, change_policies, continuing, orchestration,
+};
 use strategies::{changes, courses, programs};
 
 /// Found failures are turned into tests by name, not into files of seeds.
@@ -126,6 +130,65 @@ proptest! {
                 // Then an older wait can have left its event to a younger one.
                 numbers.sort_unstable();
             }
+            prop_assert_eq!(numbers, (0..raised).collect::<Vec<_>>(), "of {}", event);
+        }
+    }
+
+    #[test]
+    fn what_continues_as_new_loses_no_event_takes_none_twice_and_tells_all_it_had_to(
+        program in programs(),
+        before in courses(),
+        after in courses(),
+    ) {
+        let code = continuing(program);
+        let mut first = Course::new(Instance::start(code.clone(), None::<Vec<Seen>>));
+        first.go(&before);
+        first.come_to_an_end();
+        first.instance.assert_replays_from_every_point();
+        let successor = first.instance.machine.successor().expect("no code runs");
+        let next = successor.expect("it continues").machine;
+        let (config, now) = (MachineConfig::default(), first.instance.now);
+        prop_assert_eq!(next.outbox_len(), first.instance.machine.outbox_len());
+        let instance = Instance::resumed(code, config, next, now);
+        let mut course = Course { instance, raised: first.raised, settled: Vec::new() };
+        course.go(&after);
+        course.come_to_an_end();
+        let seen: Vec<Seen> = course.instance.output();
+        for (event, raised) in EVENTS.iter().zip(course.raised) {
+            let mut numbers: Vec<u64> = taken(&seen, event).map(|(_, number)| number).collect();
+            numbers.sort_unstable();
+            prop_assert_eq!(numbers, (0..raised).collect::<Vec<_>>(), "of {}", event);
+        }
+    }
+
+    #[test]
+    fn what_is_rewound_anywhere_loses_no_event_and_comes_to_an_end(
+        program in programs(),
+        moves in courses(),
+        place in any::<Index>(),
+        after in courses(),
+    ) {
+        // No end: the marks there would come again, in front of what comes later.
+        let old = begun(program.clone(), &moves);
+        let (history, now) = (old.instance.machine.history(), old.instance.now);
+        let events: Vec<_> = history.events().map(|event| event.position).collect();
+        let rewind = Rewind { position: *place.get(&events), reason: "again".into(), seed: 77 };
+        // Without its first turn nothing is left.
+        let Ok(Rewound { kept, turns }) = history.rewound(&instance_id(), rewind, now) else {
+            return Ok(());
+        };
+        let turns: Vec<_> = history.turns()[..kept].iter().cloned().chain(turns).collect();
+        let (code, config) = (orchestration(program), MachineConfig::default());
+        let machine = Instance::try_replay(&code, &config, &turns).expect("it fits");
+        let instance = Instance::resumed(code, config, machine, now);
+        let mut course = Course { instance, raised: old.raised, settled: Vec::new() };
+        course.go(&after);
+        course.come_to_an_end();
+        course.instance.assert_replays();
+        let seen: Vec<Seen> = course.instance.output();
+        for (event, raised) in EVENTS.iter().zip(course.raised) {
+            let mut numbers: Vec<u64> = taken(&seen, event).map(|(_, number)| number).collect();
+            numbers.sort_unstable();
             prop_assert_eq!(numbers, (0..raised).collect::<Vec<_>>(), "of {}", event);
         }
     }

@@ -147,9 +147,17 @@ impl Course {
         how: impl FnOnce(InstanceId) -> Result<Payload, ChildError>,
     ) {
         let result = how(child.clone()).map_err(Box::new);
-        let command = Command::CompleteChild { lineage: SEED, id, child, result };
+        let command = Command::CompleteChild { lineage: self.run_of(&child), id, child, result };
         self.instance.apply(command.clone());
         assert!(self.instance.apply(command).is_empty());
+    }
+
+    /// The run that a child was started by: another one behind a rewind.
+    fn run_of(&self, child: &InstanceId) -> u64 {
+        let under_way = self.under_way();
+        let mut starts = under_way.iter().chain(self.settled.iter().rev());
+        let start = starts.find(|message| message.to == *child);
+        start.map_or(SEED, |message| message.id.lineage)
     }
 
     fn deliver(&mut self, message: Message) {

@@ -107,6 +107,30 @@ pub(crate) fn orchestration(program: Vec<Step>) -> OrchestrationCode {
     })
 }
 
+/// The orchestration that runs a program, goes on as a new execution with what it has seen, and takes
+/// every event that is left there.
+pub(crate) fn continuing(program: Vec<Step>) -> OrchestrationCode {
+    code(move |ctx, seen: Option<Vec<Seen>>| {
+        let program = program.clone();
+        async move {
+            let log = Log::default();
+            let Some(mut seen) = seen else {
+                sequence(ctx.clone(), program, log.clone()).await;
+                let seen = log.lock().expect("no panic").clone();
+                return ctx.continue_as_new_untyped(&Some(seen));
+            };
+            let ctx = ctx.shielded();
+            let drained: Result<(), _> = ctx.call_activity_by_name(DRAIN, &()).await;
+            drained?;
+            for event in EVENTS {
+                drain(&ctx, event, &log).await?;
+            }
+            seen.append(&mut log.lock().expect("no panic"));
+            Ok::<_, OrchestrationError>(seen)
+        }
+    })
+}
+
 /// The mark is the event without a number.
 async fn drain(
     ctx: &OrchestrationContext,
