@@ -33,6 +33,7 @@ async fn copy(ctx: ActivityContext, pages: u32) -> Result<u32, ActivityError> {
         if page == 60 && ctx.attempt() == 1 {
             println!("page {page}: hangs");
             ctx.cancelled().await;
+            return Err(ActivityError::retryable("told that it took too long"));
         }
         ctx.heartbeat(&(page + 1))?;
     }
