@@ -207,7 +207,8 @@ async fn a_running_instance_is_rewound_and_loses_nothing_that_is_on_the_way() {
     let (pass, told) = (gate.clone(), cancelled.clone());
     let host = Host::builder()
         .provider(memory)
-        .options(options())
+        // The one that nobody waits for has time to say so, however far the clock is set.
+        .options(HostOptions { cancellation_grace: 2 * HOUR, ..options() })
         .register_activity("work", move |ctx: ActivityContext, (): ()| {
             let (pass, told) = (pass.clone(), told.clone());
             async move {
@@ -251,6 +252,12 @@ async fn a_running_instance_is_rewound_and_loses_nothing_that_is_on_the_way() {
     clock.advance(HOUR);
     let (work, numbers) = guard(instance.result()).await.unwrap();
     assert_eq!((work, numbers), (1, (0..100).collect()));
+    guard(async {
+        while cancelled.lock().unwrap().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     let mut told = cancelled.lock().unwrap().clone();
     told.sort_unstable();
     assert_eq!(told, [false, true], "the first is told that nobody waits for it");
