@@ -9,7 +9,8 @@ mod kit;
 use kit::{events, guard, id, options, store, stored, until_parked};
 use reenact::prelude::*;
 use reenact::{
-    Error, ExecutionId, HostBuilder, InvalidVersion, Named, ParkReason, Provider, Version,
+    Error, ExecutionId, HostBuilder, InvalidVersion, Named, OrchestrationByName, ParkReason,
+    Provider, Version,
 };
 
 #[orchestration(name = "greeting", version = "1.0.0")]
@@ -269,5 +270,54 @@ async fn whoever_waits_for_a_status_sees_the_version_of_each_execution() {
     guard(instance.wait_for_status(|status| status.custom_status.is_some())).await.unwrap();
     guard(instance.raise_event("Next", ())).await.unwrap();
     assert_eq!(guard(waiting).await.unwrap().unwrap().version, Some(version("2.0.0")));
+    guard(host.shutdown()).await.unwrap();
+}
+
+#[tokio::test]
+async fn children_are_of_the_newest_version_or_of_the_one_that_is_asked_for() {
+    let greets = |ctx: OrchestrationContext, child: Option<String>| async move {
+        let options = child.map_or_else(ChildOptions::new, |of| ChildOptions::new().version(of));
+        let call = OrchestrationByName::new("greeting", options.id("child"));
+        let greeted = ctx.call_orchestration_by_name::<_, String>(call, "Ada").await;
+        Ok(greeted.map_err(|error| error.to_string()))
+    };
+    let host = || builder(store().0).orchestration(greeting_1).orchestration(greeting_1_10);
+    let host = || host().register_orchestration("greets", greets);
+
+    for (asked, expected) in [(None, "1.10.0"), (Some("1.0.0"), "1.0.0")] {
+        let host = host().start().await.unwrap();
+        let asked = asked.map(String::from);
+        guard(host.start_new_by_name::<()>("greets", asked).id("p")).await.unwrap();
+        let child = guard(async {
+            loop {
+                match host.get_status(&id("child")).await {
+                    Ok(status) => return status,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            }
+        });
+        assert_eq!(child.await.version, Some(version(expected)));
+        guard(host.shutdown()).await.unwrap();
+    }
+
+    let host = host().start().await.unwrap();
+    type Greeted = Result<String, String>;
+    let bad = host.start_new_by_name::<Greeted>("greets", Some("one")).id("p");
+    let refused = guard(guard(bad).await.unwrap().result()).await.unwrap().unwrap_err();
+    assert!(
+        refused.starts_with("`greeting` was not called: its options are not valid"),
+        "{refused}"
+    );
+    assert_eq!(events(&host, &id("p")).await.len(), 2, "nothing of it was recorded");
+
+    let missing = guard(host.start_new_by_name::<Greeted>("greets", Some("3.0.0")).id("q")).await;
+    let Err(Error::NotStarted {
+        reason: ParkReason::UnknownVersion { name, version: of, registered },
+    }) = missing
+    else {
+        panic!("{missing:?}")
+    };
+    assert_eq!((name.as_str(), of), ("greeting", version("3.0.0")));
+    assert_eq!(registered, [version("1.0.0"), version("1.10.0")]);
     guard(host.shutdown()).await.unwrap();
 }

@@ -44,6 +44,8 @@ struct Call {
     pulse: Pulse,
     /// Whether its end was told.
     told: AtomicBool,
+    /// Whether one of the two has let it go that must: its run, and its end that was told.
+    let_go: AtomicBool,
     cancellation: Cancellation,
 }
 
@@ -77,9 +79,10 @@ struct Cancellation {
 impl ActivityContext {
     pub(crate) fn new(key: ActivityCall, attempt: Attempt, line: Weak<Line>) -> Self {
         let Attempt { name, number, terms } = attempt;
-        let (pulse, told) = (Pulse::new(line), AtomicBool::new(false));
+        let (pulse, told, let_go) =
+            (Pulse::new(line), AtomicBool::new(false), AtomicBool::new(false));
         let cancellation = Cancellation::default();
-        let call = Call { key, name, attempt: number, terms, pulse, told, cancellation };
+        let call = Call { key, name, attempt: number, terms, pulse, told, let_go, cancellation };
         Self { call: Arc::new(call) }
     }
 
@@ -158,6 +161,11 @@ impl ActivityContext {
     /// Whoever is first to ask tells the end of the attempt.
     pub(crate) fn may_tell(&self) -> bool {
         !self.call.told.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether nothing holds the attempt any more, now that one of the two has let it go.
+    pub(crate) fn let_go(&self) -> bool {
+        self.call.let_go.swap(true, Ordering::AcqRel)
     }
 
     /// Drops the activity at its next await.

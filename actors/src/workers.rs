@@ -135,6 +135,14 @@ impl Workers {
         next.into_iter().for_each(|task| self.start(task));
     }
 
+    /// Forgets an attempt that has ended, and whose end is durable where it was told.
+    fn let_go(&self, context: &ActivityContext) {
+        if context.let_go() {
+            // Another attempt may have its place.
+            self.shared.calls.remove_if(context.call(), |_, known| known.is(context));
+        }
+    }
+
     /// Starts nothing any more; what waits stays scheduled in the log.
     pub(crate) fn close(&self) {
         let mut places = self.shared.places();
@@ -196,7 +204,6 @@ async fn run(workers: Workers, Task { context, input }: Task) {
             Some(Ok(Err(ActivityError::retryable(why))))
         }
     };
-    // What was cut off stays scheduled in the log, and runs again.
     match result {
         Some(result) => tell_end(
             &workers,
@@ -205,10 +212,11 @@ async fn run(workers: Workers, Task { context, input }: Task) {
                 Err(ActivityError::of_kind(ActivityErrorKind::Panicked, panic_message(panic)))
             }),
         ),
-        // One that took too long was cut off too, and has told its end.
-        None if context.may_tell() => drop(KnownCall::new(&workers, &context)),
+        // What was cut off stays scheduled in the log, and runs again; unless its end was told.
+        None if context.may_tell() => workers.let_go(&context),
         None => {}
     }
+    workers.let_go(&context);
     // Behind its completion: who waits until nothing runs finds it on the way.
     workers.finished(&context);
 }
@@ -238,7 +246,8 @@ fn tell_end(workers: &Workers, context: &ActivityContext, result: Result<Payload
     workers.shared.line.routes.deliver(&call.instance, message.into());
 }
 
-/// Of an attempt that has run: it is known, and so not run again, until its completion is durable.
+/// Of an attempt whose end was told: it is known, and so not run again, until that is durable; and
+/// until it has ended in fact, so that it can still be cut off.
 pub(crate) struct KnownCall {
     workers: Workers,
     context: ActivityContext,
@@ -261,9 +270,7 @@ impl KnownCall {
 
 impl Drop for KnownCall {
     fn drop(&mut self) {
-        // Another attempt may have its place.
-        let calls = &self.workers.shared.calls;
-        calls.remove_if(self.context.call(), |_, context| context.is(&self.context));
+        self.workers.let_go(&self.context);
     }
 }
 

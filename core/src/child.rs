@@ -72,7 +72,8 @@ impl ChildOptions {
     }
 
     /// Of this version of the orchestration, such as `1.2.0`; otherwise of the newest that the host has
-    /// which starts it.
+    /// which starts it. One that does not parse gives [`ChildError::InvalidOptions`]; one that is not
+    /// registered parks this instance, as an orchestration that is not.
     #[must_use]
     pub fn version(mut self, version: impl AsRef<str>) -> Self {
         self.version = Some(Version::new(version));
@@ -276,7 +277,6 @@ pub enum ChildError {
 }
 
 impl ChildError {
-    /// What a parent gets of a child that has ended so; nothing of one that goes on.
     /// For runtimes: what the end of a child is to its parent. `None` when it goes on.
     pub fn of_outcome(child: &InstanceId, outcome: Outcome) -> Option<Result<Payload, Self>> {
         let child = child.clone();
@@ -530,17 +530,15 @@ impl State {
         };
         let name = Name::new(&orchestration).map_err(|e| invalid(e.to_string()))?;
         let input = Payload::encode(input).map_err(|e| invalid(e.to_string()))?;
-        let retry = options.recorded_retry().map_err(|e| {
-            let (orchestration, why) = (orchestration.clone(), e.to_string());
-            Box::new(ChildError::InvalidOptions { orchestration, why })
-        })?;
+        let invalid_options = |why: String| {
+            Box::new(ChildError::InvalidOptions { orchestration: orchestration.clone(), why })
+        };
+        let retry = options.recorded_retry().map_err(|e| invalid_options(e.to_string()))?;
         let own_id = options.id.transpose().map_err(|e| {
-            Box::new(ChildError::InvalidId {
-                orchestration: orchestration.clone(),
-                why: format!("{e}"),
-            })
+            let (orchestration, why) = (orchestration.clone(), e.to_string());
+            Box::new(ChildError::InvalidId { orchestration, why })
         })?;
-        let version = options.version.transpose().map_err(|e| invalid(e.to_string()))?;
+        let version = options.version.transpose().map_err(|e| invalid_options(e.to_string()))?;
         let id = self.next_id();
         match self.refusal_of_call(&name, version.as_ref(), &input, typed) {
             Ok(None) => {}
@@ -621,7 +619,7 @@ impl State {
         match catalog.check_orchestration(name, version, (!typed).then_some(input)) {
             Ok(()) => Ok(None),
             Err(OrchestrationRefusal::Unregistered) => {
-                Err(Halt::UnregisteredOrchestration(name.clone()))
+                Err(Halt::UnregisteredOrchestration(name.clone(), version.cloned()))
             }
             Err(OrchestrationRefusal::InvalidInput(why)) => Ok(Some(why.to_string())),
         }

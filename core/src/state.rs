@@ -69,7 +69,7 @@ pub(crate) enum Halt {
     /// It called an activity that is not registered here.
     Unregistered(Name),
     /// It called an orchestration that is not registered here.
-    UnregisteredOrchestration(Name),
+    UnregisteredOrchestration(Name, Option<Version>),
     /// It passed a limit: the execution fails.
     Failed(OrchestrationError),
     /// It was cancelled, and goes on as if it had not been.

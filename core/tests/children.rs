@@ -309,7 +309,10 @@ fn an_orchestration_that_is_not_registered_stops_the_turn() {
     });
     let refused = Instance::try_start(code, with_catalog(), start(())).err();
     let orchestration = name("unknown");
-    assert_eq!(refused, Some(ApplyError::UnregisteredOrchestration { orchestration }));
+    assert_eq!(
+        refused,
+        Some(ApplyError::UnregisteredOrchestration { orchestration, version: None })
+    );
 }
 
 #[test]

@@ -15,6 +15,7 @@ use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
 use super::outbox::{Closing, wake_at};
 use super::{Begin, InstanceState, Live, Phase};
 use crate::error::{Error, ParkReason};
+use crate::log::missing_code;
 use crate::message::{Answer, ExternalEvent, InstanceMessage, Internal, Reply, StartMessage};
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
@@ -221,9 +222,11 @@ impl InstanceState {
                 let reason = ParkReason::UnknownActivity { name: activity };
                 Error::Parked { instance, reason }
             }
-            ApplyError::UnregisteredOrchestration { orchestration } => {
-                let reason = ParkReason::UnknownOrchestration { name: orchestration };
-                Error::Parked { instance, reason }
+            ApplyError::UnregisteredOrchestration { orchestration, version } => {
+                // Which of the two it is that is missing, the registry says.
+                let code = self.shard.registry.orchestration(&orchestration, version.as_ref());
+                let unknown = ParkReason::UnknownOrchestration { name: orchestration };
+                Error::Parked { instance, reason: code.err().map_or(unknown, missing_code) }
             }
             other => Error::OverLimit { what: other.to_string() },
         }

@@ -169,8 +169,8 @@ impl Machine {
                     return self.continue_as_new(orchestration, pinned, input);
                 }
                 Some(Halt::Diverged(nondeterminism)) => return Err(nondeterminism.into()),
-                Some(Halt::UnregisteredOrchestration(orchestration)) => {
-                    return Err(ApplyError::UnregisteredOrchestration { orchestration });
+                Some(Halt::UnregisteredOrchestration(orchestration, version)) => {
+                    return Err(ApplyError::UnregisteredOrchestration { orchestration, version });
                 }
                 Some(Halt::Unregistered(activity)) => {
                     return Err(ApplyError::UnregisteredActivity { activity });

@@ -1,5 +1,7 @@
 //! What comes out of a machine.
 
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::action::{Action, Outcome};
@@ -11,6 +13,7 @@ use crate::ids::{ExecutionId, InstanceId, Name};
 use crate::machine::{Machine, MachineConfig};
 use crate::receipt::Sealed;
 use crate::time::Timestamp;
+use crate::version::Version;
 
 /// What one command did to an execution. Its events are appended as a whole or not at all.
 #[derive(Debug)]
@@ -47,11 +50,17 @@ pub enum ApplyError {
     },
     /// The code called an orchestration that is not registered. Nothing is to be appended; the machine
     /// is spent.
-    #[error("orchestration `{orchestration}` is not registered")]
+    #[error("orchestration `{orchestration}`{} is not registered", in_version(.version))]
     UnregisteredOrchestration {
         /// The orchestration.
         orchestration: Name,
+        /// The version that it asked for; the newest where there is none.
+        version: Option<Version>,
     },
+}
+
+fn in_version(version: &Option<Version>) -> String {
+    version.as_ref().map(|version| format!(" in version {version}")).unwrap_or_default()
 }
 
 /// Why a history cannot be re-enacted.
