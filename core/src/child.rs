@@ -1,30 +1,26 @@
 //! Other orchestrations that this one starts: children, which it waits for, and detached ones.
 
+mod call;
+mod error;
 mod retry;
 
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::action::Outcome;
-use crate::catalog::OrchestrationRefusal;
 use crate::context::OrchestrationContext;
 use crate::definition::Orchestration;
-use crate::error::{OrchestrationError, OrchestrationErrorKind};
-use crate::event::Event;
+use crate::error::OrchestrationError;
 use crate::future::{DurableFuture, DurableOutput};
-use crate::ids::{CorrelationId, InstanceId, InvalidName, Name};
-use crate::limits::MAX_CHILD_DEPTH;
+use crate::ids::{InstanceId, InvalidName};
+use crate::message::Relation;
 use crate::options::RetryPolicy;
-use crate::outbox::generated_id;
-use crate::payload::Payload;
-use crate::slots::Scheduled;
-use crate::state::{Halt, Mode, Recorded, State};
 use crate::version::{InvalidVersion, Version};
 
+use call::Call;
+pub use error::ChildError;
 pub(crate) use retry::ChildRetry;
 use retry::RetryChildIf;
 
@@ -189,155 +185,6 @@ impl From<String> for OrchestrationByName {
     }
 }
 
-/// Why a child, or a detached orchestration, has no result to give.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[non_exhaustive]
-pub enum ChildError {
-    /// It returned an error, panicked, or passed a limit.
-    #[error("child `{child}` failed: {error}")]
-    Failed {
-        /// Its id.
-        child: InstanceId,
-        /// How, with its details.
-        #[source]
-        error: OrchestrationError,
-    },
-    /// Somebody terminated it.
-    #[error("child `{child}` was terminated: {reason}")]
-    Terminated {
-        /// Its id.
-        child: InstanceId,
-        /// Why, in their words.
-        reason: String,
-    },
-    /// It was cancelled, or this instance was while it waited.
-    #[error("child `{child}` was cancelled: {reason}")]
-    Cancelled {
-        /// Its id.
-        child: InstanceId,
-        /// Why, in the words of whoever asked.
-        reason: String,
-    },
-    /// This instance had been cancelled before the call. Nothing was recorded.
-    #[error("`{orchestration}` was not called: cancelled: {reason}")]
-    NotCalled {
-        /// The orchestration.
-        orchestration: String,
-        /// Why, in the words of whoever asked.
-        reason: String,
-    },
-    /// Another instance has the id; nothing was started. Choose another id.
-    #[error("instance `{child}` exists already; it is no child of this call")]
-    AlreadyExists {
-        /// The id.
-        child: InstanceId,
-    },
-    /// The input does not encode, is too large, or is not of the orchestration's type; or no
-    /// orchestration can have the name. Nothing was started.
-    #[error("`{orchestration}` was not called: its input is not valid: {why}")]
-    InvalidInput {
-        /// The orchestration.
-        orchestration: String,
-        /// What is wrong.
-        why: String,
-    },
-    /// No instance can have the id. Nothing was recorded.
-    #[error("`{orchestration}` was not called: {why}")]
-    InvalidId {
-        /// The orchestration.
-        orchestration: String,
-        /// What is wrong.
-        why: String,
-    },
-    /// The output is not of the type that was asked for.
-    #[error("child `{child}` gave an output that is not valid: {why}")]
-    InvalidOutput {
-        /// Its id.
-        child: InstanceId,
-        /// What is wrong.
-        why: String,
-    },
-    /// This instance is a child of a child, and so on, [`MAX_CHILD_DEPTH`] times. Nothing was
-    /// recorded.
-    #[error("`{orchestration}` was not called: children may be nested {limit} deep")]
-    TooDeep {
-        /// The orchestration.
-        orchestration: String,
-        /// [`MAX_CHILD_DEPTH`].
-        limit: u32,
-    },
-    /// The options of the call cannot be. Nothing was recorded.
-    #[error("`{orchestration}` was not called: its options are not valid: {why}")]
-    InvalidOptions {
-        /// The orchestration.
-        orchestration: String,
-        /// What is wrong.
-        why: String,
-    },
-}
-
-impl ChildError {
-    /// For runtimes: what the end of a child is to its parent. `None` when it goes on.
-    pub fn of_outcome(child: &InstanceId, outcome: Outcome) -> Option<Result<Payload, Self>> {
-        let child = child.clone();
-        Some(match outcome {
-            Outcome::Completed(output) => Ok(output),
-            Outcome::Failed(error) => Err(Self::Failed { child, error }),
-            Outcome::Terminated { reason } => Err(Self::Terminated { child, reason }),
-            Outcome::Cancelled { reason } => Err(Self::Cancelled { child, reason }),
-            Outcome::Continued { .. } => return None,
-        })
-    }
-
-    /// Whether a [policy](ChildOptions::retry) starts it again: when it returned an error, or panicked.
-    pub fn is_retryable(&self) -> bool {
-        use OrchestrationErrorKind::{Failed, Panicked};
-        match self {
-            Self::Failed { error, .. } => matches!(error.kind(), Failed | Panicked),
-            _ => false,
-        }
-    }
-
-    pub(crate) fn stored_bytes(&self) -> usize {
-        match self {
-            Self::Failed { error, .. } => error.stored_bytes(),
-            Self::Terminated { reason: text, .. }
-            | Self::Cancelled { reason: text, .. }
-            | Self::NotCalled { reason: text, .. }
-            | Self::InvalidInput { why: text, .. }
-            | Self::InvalidId { why: text, .. }
-            | Self::InvalidOptions { why: text, .. }
-            | Self::InvalidOutput { why: text, .. } => text.len(),
-            Self::AlreadyExists { .. } | Self::TooDeep { .. } => 0,
-        }
-    }
-}
-
-/// Keeps the details of a failure, and that it was a cancel, so that `?` loses nothing.
-impl From<ChildError> for OrchestrationError {
-    fn from(error: ChildError) -> Self {
-        let kind = match &error {
-            ChildError::Cancelled { .. } | ChildError::NotCalled { .. } => {
-                OrchestrationErrorKind::Cancelled
-            }
-            _ => OrchestrationErrorKind::Failed,
-        };
-        let wrapped = Self::of_kind(kind, &error);
-        match error {
-            ChildError::Failed { error, .. } => wrapped.with_details_of(error),
-            _ => wrapped,
-        }
-    }
-}
-
-/// What is called.
-struct Call {
-    name: String,
-    options: ChildOptions,
-    /// The compiler knows the type of the input.
-    typed: bool,
-}
-
 /// # Children
 /// A child is an instance of its own, mostly in another shard. It is started when the event of its
 /// call is durable, exactly once, and its result comes exactly once, whatever crashes in between.
@@ -376,7 +223,7 @@ impl OrchestrationContext {
     ///
     /// # Errors
     /// The future gives a [`ChildError`]: what the child ended with, or why it was not started.
-    /// Children nested more than [`MAX_CHILD_DEPTH`] deep are refused. An orchestration that is not
+    /// Children nested more than [`MAX_CHILD_DEPTH`](crate::limits::MAX_CHILD_DEPTH) deep are refused. An orchestration that is not
     /// registered parks this instance, with nothing recorded.
     pub fn schedule_orchestration<O: Orchestration>(
         &self,
@@ -462,166 +309,33 @@ impl OrchestrationContext {
         I: Serialize + ?Sized,
         T: DeserializeOwned,
     {
-        let mut state = self.shared().lock();
-        match state.begin_call(call, input, self.is_shielded(), true) {
-            Ok(id) => {
-                drop(state);
-                DurableFuture::scheduled(self.shared().clone(), id, DurableOutput::into_child)
-            }
-            Err(error) => {
-                let output = DurableOutput::Child(Err(error));
-                DurableFuture::refused(state.position, output, DurableOutput::into_child)
-            }
-        }
+        self.schedule_call(call, input, Relation::Child, DurableOutput::into_child)
     }
 
-    fn schedule_start<I>(
+    fn schedule_start<I: Serialize + ?Sized>(
         &self,
         call: Call,
         input: &I,
-    ) -> DurableFuture<Result<InstanceId, ChildError>>
-    where
-        I: Serialize + ?Sized,
-    {
-        let mut state = self.shared().lock();
-        match state.begin_call(call, input, self.is_shielded(), false) {
-            Ok(id) => {
-                drop(state);
-                DurableFuture::scheduled(self.shared().clone(), id, DurableOutput::into_started)
-            }
-            Err(error) => {
-                let output = DurableOutput::Started(Err(error));
-                DurableFuture::refused(state.position, output, DurableOutput::into_started)
-            }
-        }
-    }
-}
-
-impl Call {
-    fn of<O: Orchestration>(orchestration: &O) -> Self {
-        Self { name: O::NAME.to_string(), options: orchestration.options(), typed: true }
+    ) -> DurableFuture<Result<InstanceId, ChildError>> {
+        self.schedule_call(call, input, Relation::Detached, DurableOutput::into_started)
     }
 
-    fn by_name(orchestration: OrchestrationByName) -> Self {
-        let OrchestrationByName { name, options } = orchestration;
-        Self { name, options, typed: false }
-    }
-}
-
-impl State {
-    /// The code calls an orchestration. An error: nothing is recorded.
-    fn begin_call<I: Serialize + ?Sized>(
-        &mut self,
+    fn schedule_call<I: Serialize + ?Sized, T>(
+        &self,
         call: Call,
         input: &I,
-        shielded: bool,
-        is_child: bool,
-    ) -> Result<CorrelationId, Box<ChildError>> {
-        let Call { name: orchestration, options, typed } = call;
-        if let Some(cancelled) = self.refuses(shielded) {
-            let reason = cancelled.reason;
-            return Err(Box::new(ChildError::NotCalled { orchestration, reason }));
-        }
-        if is_child && self.depth() >= MAX_CHILD_DEPTH {
-            return Err(Box::new(ChildError::TooDeep { orchestration, limit: MAX_CHILD_DEPTH }));
-        }
-        let invalid = |why: String| {
-            Box::new(ChildError::InvalidInput { orchestration: orchestration.clone(), why })
-        };
-        let name = Name::new(&orchestration).map_err(|e| invalid(e.to_string()))?;
-        let input = Payload::encode(input).map_err(|e| invalid(e.to_string()))?;
-        let invalid_options = |why: String| {
-            Box::new(ChildError::InvalidOptions { orchestration: orchestration.clone(), why })
-        };
-        let retry = options.recorded_retry().map_err(|e| invalid_options(e.to_string()))?;
-        let own_id = options.id.transpose().map_err(|e| {
-            let (orchestration, why) = (orchestration.clone(), e.to_string());
-            Box::new(ChildError::InvalidId { orchestration, why })
-        })?;
-        let version = options.version.transpose().map_err(|e| invalid_options(e.to_string()))?;
-        let id = self.next_id();
-        match self.refusal_of_call(&name, version.as_ref(), &input, typed) {
-            Ok(None) => {}
-            Ok(Some(why)) => {
-                let error = invalid(why);
-                self.record(Event::CallRefused { id, name, error: error.clone() });
-                self.refuse_call(id, is_child, error);
-                return Ok(id);
+        relation: Relation,
+        decode: fn(DurableOutput) -> T,
+    ) -> DurableFuture<T> {
+        let mut state = self.shared().lock();
+        match state.begin_call(call, input, self.is_shielded(), relation) {
+            Ok(id) => {
+                drop(state);
+                DurableFuture::scheduled(self.shared().clone(), id, decode)
             }
-            Err(halt) => {
-                self.halt(halt);
-                return Ok(id);
+            Err(error) => {
+                DurableFuture::refused(state.position, call::refused(relation, error), decode)
             }
-        }
-        let instance = own_id.unwrap_or_else(|| generated_id(&self.instance, self.lineage(), id));
-        if is_child {
-            let (parent_close, condition) = (options.parent_close, options.retry_if);
-            self.schedule_call(
-                Event::ChildScheduled { id, name, version, input, instance, parent_close, retry },
-                id,
-                condition,
-                shielded,
-            );
-        } else {
-            let event = Event::StartRequested { id, name, version, input, instance };
-            self.schedule_call(event, id, None, shielded);
-        }
-        Ok(id)
-    }
-
-    fn schedule_call(
-        &mut self,
-        event: Event,
-        id: CorrelationId,
-        condition: Option<RetryChildIf>,
-        shielded: bool,
-    ) {
-        let is_child = matches!(event, Event::ChildScheduled { .. });
-        let recorded = match self.record(event.clone()) {
-            Recorded::Halted => return,
-            // The recorded id and policy count.
-            Recorded::Before(recorded) => recorded,
-            Recorded::Now => event,
-        };
-        match recorded {
-            Event::ChildScheduled { instance, retry, .. } => {
-                let retry =
-                    retry.map(|policy| Box::new(ChildRetry::new(*policy, condition, self.now)));
-                self.buffer_slot(id, Scheduled::Child { instance, retry }, shielded);
-            }
-            Event::StartRequested { instance, .. } => {
-                self.buffer_slot(id, Scheduled::Start { instance }, shielded);
-            }
-            Event::CallRefused { error, .. } => self.refuse_call(id, is_child, error),
-            _ => {}
-        }
-    }
-
-    fn refuse_call(&mut self, id: CorrelationId, is_child: bool, error: Box<ChildError>) {
-        let output = match is_child {
-            true => DurableOutput::Child(Err(error)),
-            false => DurableOutput::Started(Err(error)),
-        };
-        self.buffer.schedule_refused(id, self.position, output);
-    }
-
-    /// Whether the catalog refuses a new call. Asked when live only: the log knows the rest.
-    fn refusal_of_call(
-        &self,
-        name: &Name,
-        version: Option<&Version>,
-        input: &Payload,
-        typed: bool,
-    ) -> Result<Option<String>, Halt> {
-        let Some(catalog) = self.catalog().filter(|_| matches!(self.mode, Mode::Live)) else {
-            return Ok(None);
-        };
-        match catalog.check_orchestration(name, version, (!typed).then_some(input)) {
-            Ok(()) => Ok(None),
-            Err(OrchestrationRefusal::Unregistered) => {
-                Err(Halt::UnregisteredOrchestration(name.clone(), version.cloned()))
-            }
-            Err(OrchestrationRefusal::InvalidInput(why)) => Ok(Some(why.to_string())),
         }
     }
 }

@@ -153,12 +153,7 @@ proptest! {
         let mut course = Course { instance, raised: first.raised, settled: Vec::new() };
         course.go(&after);
         course.come_to_an_end();
-        let seen: Vec<Seen> = course.instance.output();
-        for (event, raised) in EVENTS.iter().zip(course.raised) {
-            let mut numbers: Vec<u64> = taken(&seen, event).map(|(_, number)| number).collect();
-            numbers.sort_unstable();
-            prop_assert_eq!(numbers, (0..raised).collect::<Vec<_>>(), "of {}", event);
-        }
+        assert_each_taken_once(&course);
     }
 
     #[test]
@@ -185,12 +180,7 @@ proptest! {
         course.go(&after);
         course.come_to_an_end();
         course.instance.assert_replays();
-        let seen: Vec<Seen> = course.instance.output();
-        for (event, raised) in EVENTS.iter().zip(course.raised) {
-            let mut numbers: Vec<u64> = taken(&seen, event).map(|(_, number)| number).collect();
-            numbers.sort_unstable();
-            prop_assert_eq!(numbers, (0..raised).collect::<Vec<_>>(), "of {}", event);
-        }
+        assert_each_taken_once(&course);
     }
 
     #[test]
@@ -305,6 +295,16 @@ fn opens(event: &Event) -> bool {
             | Event::StartRequested { .. }
             | Event::EventSent { .. }
     )
+}
+
+/// Whether each event that was raised was taken, and once.
+fn assert_each_taken_once(course: &Course) {
+    let seen: Vec<Seen> = course.instance.output();
+    for (event, raised) in EVENTS.iter().zip(course.raised) {
+        let mut numbers: Vec<u64> = taken(&seen, event).map(|(_, number)| number).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..raised).collect::<Vec<_>>(), "of {event}");
+    }
 }
 
 fn taken(seen: &[Seen], event: &str) -> impl Iterator<Item = (u64, u64)> {
