@@ -16,7 +16,7 @@ use reenact::providers::journal::JournalId;
 use reenact::providers::journaled::{Journaled, Options};
 use reenact::providers::medium::Directory;
 use reenact::providers::medium::fake::{Effect, FakeDisk, Fault, Op};
-use reenact::providers::{ExternalEventRouter, HistoryStore, ShardLease, TimerScheduler};
+use reenact::providers::{ExternalEventRouter, HistoryStore, ShardLease, Sharing, TimerScheduler};
 use reenact::{Error, InstanceFilter, ManualClock, Provider, ProviderError};
 
 /// One shard on a disk, its archive on another.
@@ -54,6 +54,10 @@ impl Provider for Store {
 
     fn leases(&self) -> Arc<dyn ShardLease> {
         Arc::new(self.histories.clone())
+    }
+
+    fn sharing(&self) -> Option<Arc<dyn Sharing>> {
+        self.elsewhere.sharing()
     }
 }
 

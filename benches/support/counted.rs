@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use reenact::providers::{
-    Batch, ExternalEventRouter, HistoryStore, Lease, ShardLease, TimerScheduler, TurnPage,
+    Batch, ExternalEventRouter, HistoryStore, Lease, ShardLease, Sharing, TimerScheduler, TurnPage,
 };
 use reenact::{
     ExecutionId, InstanceFilter, InstanceId, InstancePage, InstanceSummary, Local, PageRequest,
@@ -55,6 +55,10 @@ impl Provider for Counted {
 
     fn leases(&self) -> Arc<dyn ShardLease> {
         self.store.leases()
+    }
+
+    fn sharing(&self) -> Option<Arc<dyn Sharing>> {
+        self.store.sharing()
     }
 }
 

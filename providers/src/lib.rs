@@ -11,6 +11,8 @@
 
 #[cfg(feature = "journal")]
 pub mod archive;
+#[cfg(feature = "blobs")]
+pub mod azure;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -27,6 +29,7 @@ mod memory;
 mod ownership;
 mod queue;
 mod router;
+mod sharing;
 mod store;
 mod timer;
 mod tip;
@@ -36,6 +39,7 @@ pub use error::{OpenError, Place, ProviderError};
 pub use local::{Local, LocalOptions};
 pub use memory::InMemory;
 pub use router::{Delivery, DeliveryId, ExternalEventRouter, Message};
+pub use sharing::{Membership, QuarantineId, Quarantined, QueueOf, Sharing, balance};
 pub use store::{
     Batch, Epoch, HistoryStore, InstanceFilter, InstancePage, InstanceState, InstanceSummary,
     Lease, PageRequest, Provider, ShardLease, StoredTurn, TimeRange, TurnPage, TurnRecord,

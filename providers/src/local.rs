@@ -28,7 +28,8 @@ use crate::limits::{DEFAULT_LOCAL_SHARDS, MAX_SHARDS};
 use crate::medium::lock::LOCK;
 use crate::medium::{Directory, Disk, DiskFile, Medium, MediumError, RealDisk, StoreLock};
 use crate::{
-    ExternalEventRouter, HistoryStore, OpenError, Provider, ShardLease, SystemClock, TimerScheduler,
+    ExternalEventRouter, HistoryStore, OpenError, Provider, ShardLease, Sharing, SystemClock,
+    TimerScheduler,
 };
 
 /// What the store says about itself.
@@ -308,6 +309,10 @@ impl Provider for Local {
 
     fn leases(&self) -> Arc<dyn ShardLease> {
         Arc::new(self.histories.clone())
+    }
+
+    fn sharing(&self) -> Option<Arc<dyn Sharing>> {
+        None
     }
 }
 

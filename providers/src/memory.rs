@@ -13,8 +13,8 @@ use crate::ownership::{Ownership, check_shard};
 use crate::queue::Mailbox;
 use crate::{
     Batch, Delivery, DeliveryId, ExternalEventRouter, HistoryStore, InstanceFilter, InstancePage,
-    InstanceSummary, Lease, Message, PageRequest, Provider, ProviderError, ShardLease, SystemClock,
-    TimerScheduler, TurnPage,
+    InstanceSummary, Lease, Message, PageRequest, Provider, ProviderError, ShardLease, Sharing,
+    SystemClock, TimerScheduler, TurnPage,
 };
 
 /// A store that lives as long as its last clone: for tests, and for programs that need not survive
@@ -137,6 +137,10 @@ impl Provider for InMemory {
 
     fn leases(&self) -> Arc<dyn ShardLease> {
         Arc::new(self.clone())
+    }
+
+    fn sharing(&self) -> Option<Arc<dyn Sharing>> {
+        None
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use reenact_core::{ExecutionId, InstanceId, Name, Receipt, ShardId, Timestamp};
 
-use crate::{ExternalEventRouter, ProviderError, TimerScheduler};
+use crate::{ExternalEventRouter, ProviderError, Sharing, TimerScheduler};
 
 /// A store for the hosts of one hub. Cloning a provider's handles is cheap; all of them are shared.
 pub trait Provider: Send + Sync + 'static {
@@ -19,6 +19,8 @@ pub trait Provider: Send + Sync + 'static {
     fn timers(&self) -> Arc<dyn TimerScheduler>;
     /// Who owns which shard.
     fn leases(&self) -> Arc<dyn ShardLease>;
+    /// What it offers to hosts that share it; `None` when one host has all of its shards.
+    fn sharing(&self) -> Option<Arc<dyn Sharing>>;
 }
 
 /// The logs of all instances, by shard.

@@ -14,7 +14,7 @@ use reenact_providers::conformance::{
 use reenact_providers::{
     Batch, Delivery, DeliveryId, ExternalEventRouter, HistoryStore, InMemory, InstanceFilter,
     InstancePage, InstanceSummary, Lease, ManualClock, Message, PageRequest, Provider,
-    ProviderError, ShardLease, StoredTurn, SystemClock, TimerScheduler, TurnPage,
+    ProviderError, ShardLease, Sharing, StoredTurn, SystemClock, TimerScheduler, TurnPage,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -126,6 +126,10 @@ impl Provider for Faulty {
 
     fn leases(&self) -> Arc<dyn ShardLease> {
         Arc::new(self.clone())
+    }
+
+    fn sharing(&self) -> Option<Arc<dyn Sharing>> {
+        self.inner.sharing()
     }
 }
 

@@ -13,7 +13,7 @@ use reenact_providers::medium::Directory;
 use reenact_providers::medium::fake::{Effect, FakeDisk, Fault, Op};
 use reenact_providers::{
     Batch, ExternalEventRouter, HistoryStore, InMemory, InstanceFilter, InstanceState,
-    InstanceSummary, Lease, ManualClock, PageRequest, Provider, ShardLease, TimeRange,
+    InstanceSummary, Lease, ManualClock, PageRequest, Provider, ShardLease, Sharing, TimeRange,
     TimerScheduler, TurnRecord,
 };
 
@@ -90,6 +90,10 @@ impl Provider for Store {
 
     fn leases(&self) -> Arc<dyn ShardLease> {
         Arc::new(self.histories.clone())
+    }
+
+    fn sharing(&self) -> Option<Arc<dyn Sharing>> {
+        self.messages.sharing()
     }
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reenact::providers::{
-    Batch, ExternalEventRouter, HistoryStore, Lease, Place, ShardLease, TimerScheduler, TurnPage,
+    Batch, ExternalEventRouter, HistoryStore, Lease, Place, ShardLease, Sharing, TimerScheduler,
+    TurnPage,
 };
 use reenact::{
     ExecutionId, InMemory, InstanceFilter, InstanceId, InstancePage, InstanceSummary, PageRequest,
@@ -310,5 +311,9 @@ impl Provider for Faulty {
 
     fn leases(&self) -> Arc<dyn ShardLease> {
         Arc::new(self.clone())
+    }
+
+    fn sharing(&self) -> Option<Arc<dyn Sharing>> {
+        self.inner.sharing()
     }
 }

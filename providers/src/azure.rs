@@ -1,0 +1,3 @@
+//! Durable in Azure Storage, for many hosts: blobs for the logs, queues for the messages.
+
+pub mod port;
