@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use reenact_core::Timestamp;
 
 use super::port::{
-    BlobEntry, BlobPage, Etag, LeaseId, Metadata, Only, PortError, PortErrorKind, QueueMessage,
-    StoragePort,
+    BlobEntry, BlobPage, Etag, Got, LeaseId, Metadata, Only, PortError, PortErrorKind,
+    QueueMessage, StoragePort,
 };
 use crate::TimerScheduler;
 
@@ -142,12 +142,15 @@ impl StoragePort for FakeStorage {
         Ok(BlobPage { blobs: blobs.collect(), next: found.next().map(|(name, _)| name.clone()) })
     }
 
-    async fn get(&self, blob: &str, from: u64, length: Option<u64>) -> Result<Vec<u8>, PortError> {
+    async fn get(&self, blob: &str, from: u64, length: Option<u64>) -> Result<Got, PortError> {
         let mut state = self.request("get", blob)?;
-        let bytes = &state.blob("get", blob)?.bytes;
+        let found = state.blob("get", blob)?;
+        let bytes = &found.bytes;
         let at = |place: u64| usize::try_from(place).unwrap_or(usize::MAX).min(bytes.len());
         let until = length.map_or(u64::MAX, |length| from.saturating_add(length));
-        Ok(bytes[at(from)..at(until)].to_vec())
+        let bytes = bytes[at(from)..at(until)].to_vec();
+        let etag = (!bytes.is_empty()).then(|| found.etag());
+        Ok(Got { bytes, etag })
     }
 
     async fn put(

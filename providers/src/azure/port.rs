@@ -21,7 +21,7 @@ pub trait StoragePort: Debug + Send + Sync + 'static {
 
     /// Reads a blob from `from` on: `length` bytes, or fewer when it ends before; all of the rest when
     /// there is no length. Reading at or behind the end gives nothing. `NotFound`.
-    async fn get(&self, blob: &str, from: u64, length: Option<u64>) -> Result<Vec<u8>, PortError>;
+    async fn get(&self, blob: &str, from: u64, length: Option<u64>) -> Result<Got, PortError>;
 
     /// Writes a block blob as a whole. Its new etag. `Exists` or `Unmet` when the condition does not
     /// hold.
@@ -106,6 +106,15 @@ pub enum Only {
     IfNew,
     /// When it is this version.
     IfMatch(Etag),
+}
+
+/// What was read of a blob.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Got {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Which version they are of; `None` where nothing was read.
+    pub etag: Option<Etag>,
 }
 
 /// Some blobs, and where to go on.
