@@ -231,7 +231,8 @@ impl<M: Medium> Journal<M> {
 
     /// Writes what is in the buffer as a record.
     fn write(&mut self) -> Result<Position, JournalError> {
-        if record::end_of(self.end.offset, self.body.len()) > self.open.size {
+        let has_room = record::end_of(self.end.offset, self.body.len()) <= self.open.size;
+        if !has_room || self.open.segment.is_full() {
             self.roll()?;
         }
         let Position { segment, offset, sequence } = self.end;

@@ -65,7 +65,8 @@ impl Default for Options {
 
 impl<M: Medium, A: Archive> Journaled<M, A> {
     /// Opens the journals of a store, one for each of its shards. First all of them are read, and
-    /// nothing is changed unless all of them are whole.
+    /// nothing is changed unless all of them are whole. On a [shared](Medium::SHARED) medium nothing
+    /// is read: each is opened by whoever acquires its shard.
     ///
     /// # Errors
     /// - `Damaged`: something that is stored is not what was written, or journals and archive do
@@ -90,8 +91,10 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
                 Shard::new(identity, Arc::new(medium), Arc::clone(&archive), options.journal)
             })
             .collect();
-        let read: Vec<_> =
-            shards.iter().map(|shard| shard.read_journal()).collect::<Result<_, _>>()?;
+        // A journal that others may own is read by whoever acquires it.
+        let read =
+            shards.iter().map(|shard| (!M::SHARED).then(|| shard.read_journal()).transpose());
+        let read: Vec<_> = read.collect::<Result<_, _>>()?;
         let threads = shards.iter().zip(read).map(|(shard, read)| {
             let common = Common {
                 handover: Arc::clone(&handover),
@@ -125,6 +128,18 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
     fn no_such(&self, shard: ShardId) -> ProviderError {
         let reason = format!("there is no shard {shard}, there are {}", self.shards());
         ProviderError::Conflict { reason }
+    }
+
+    /// The shard, once memory knows what others have written.
+    async fn up_to_date<'a>(
+        &self,
+        shard: &'a Arc<Shard<M, A>>,
+    ) -> Result<&'a Arc<Shard<M, A>>, ProviderError> {
+        if shard.is_behind() {
+            let behind = Arc::clone(shard);
+            self.aside(move |_| behind.catch_up()).await?;
+        }
+        Ok(shard)
     }
 
     /// Asks the archive, where that must not be done: on an executor's thread.
@@ -171,7 +186,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
         from: u64,
         limit: usize,
     ) -> Result<TurnPage, ProviderError> {
-        let shard = self.shard_of(instance);
+        let shard = self.up_to_date(self.shard_of(instance)).await?;
         let end = match shard.read_known(instance, execution, from, limit) {
             Known::Page(page) => return page,
             Known::AskArchive { end } => end,
@@ -184,7 +199,8 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
         &self,
         instance: &InstanceId,
     ) -> Result<Option<InstanceSummary>, ProviderError> {
-        if let Some(known) = self.shard_of(instance).known(instance) {
+        let shard = self.up_to_date(self.shard_of(instance)).await?;
+        if let Some(known) = shard.known(instance) {
             return Ok(known);
         }
         let instance = instance.clone();
@@ -200,12 +216,20 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
         page: &PageRequest,
     ) -> Result<InstancePage, ProviderError> {
         let (filter, page) = (filter.clone(), page.clone());
-        self.aside(move |inner| inner.list(&filter, &page)).await
+        self.aside(move |inner| {
+            inner.catch_up()?;
+            inner.list(&filter, &page)
+        })
+        .await
     }
 
     async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
         let filter = filter.clone();
-        self.aside(move |inner| inner.count(&filter)).await
+        self.aside(move |inner| {
+            inner.catch_up()?;
+            inner.count(&filter)
+        })
+        .await
     }
 
     async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError> {
@@ -238,10 +262,16 @@ impl<M: Medium, A: Archive> ShardLease for Journaled<M, A> {
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, ProviderError> {
         let now = self.inner.clock.now();
-        self.shard(lease.shard)?.state().ownership.renew(lease.epoch, now)
+        let shard = self.shard(lease.shard)?;
+        shard.check_claim()?;
+        shard.state().ownership.renew(lease.epoch, now)
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), ProviderError> {
+        if M::SHARED {
+            return self.thread(lease.shard)?.release(lease.epoch).await;
+        }
+        // The journal stays open: the next owner is in this process as well.
         self.shard(lease.shard)?.state().ownership.release(lease.epoch);
         Ok(())
     }

@@ -28,7 +28,8 @@ use std::io;
 
 /// Where one shard's journal lives. Calls block; they come from threads that may.
 ///
-/// Only the owner of the shard changes anything. A commit, the preparation of the next segment, and
+/// Only the owner of the shard changes anything. On a medium that several processes share, it is the
+/// one who has [claimed](Self::claim) it last. A commit, the preparation of the next segment, and
 /// checkpoints with what they free, go on beside each other; each of the three by itself is one call
 /// at a time.
 pub trait Medium: Debug + Send + Sync + 'static {
@@ -36,6 +37,32 @@ pub trait Medium: Debug + Send + Sync + 'static {
     type Segment: Segment;
     /// Room that was prepared for a segment.
     type Spare: Debug + Send + 'static;
+
+    /// Whether other processes may write to it while this one has not claimed it.
+    const SHARED: bool = false;
+
+    /// Makes this process the only one that can write: whoever wrote before can write nothing more
+    /// when this returns. Doing it again, by the one who has it, is no error. Nothing to do on a
+    /// medium that one process has alone.
+    ///
+    /// # Errors
+    /// `Held`: another has it, and lives. `Refused`, `Unknown`: try again.
+    fn claim(&self, _owner: &str) -> Result<(), MediumError> {
+        Ok(())
+    }
+
+    /// Lets others claim it at once. Nothing more is written then. One that was lost is no error.
+    ///
+    /// # Errors
+    /// `Refused`, `Unknown`: others get it when this process is taken for dead.
+    fn give_up(&self) -> Result<(), MediumError> {
+        Ok(())
+    }
+
+    /// Whether the claim still stands, as far as that is known without asking.
+    fn is_claimed(&self) -> bool {
+        true
+    }
 
     /// The names of all that is stored, in any order. It may show what is not durable yet.
     ///
@@ -46,8 +73,16 @@ pub trait Medium: Debug + Send + Sync + 'static {
     /// Opens a segment to read it.
     ///
     /// # Errors
-    /// `Refused`, also when there is none of this name.
+    /// `Refused`; with the kind `NotFound` when there is none of this name.
     fn open(&self, name: &str) -> Result<Self::Segment, MediumError>;
+
+    /// Opens a segment to read it from an offset on.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    fn open_from(&self, name: &str, _offset: u64) -> Result<Self::Segment, MediumError> {
+        self.open(name)
+    }
 
     /// Does the slow part of making a segment of so many bytes. Nothing of it can be seen; what
     /// an earlier call prepared and nobody used may be gone.
@@ -104,6 +139,11 @@ pub trait Segment: Debug + Send + 'static {
     /// `Refused`.
     fn size(&self) -> Result<u64, MediumError>;
 
+    /// Whether it takes no more appends, although it has room.
+    fn is_full(&self) -> bool {
+        false
+    }
+
     /// Reads from `offset` on. Fills the buffer unless the segment ends before; tells how many
     /// bytes it has read.
     ///
@@ -128,6 +168,12 @@ pub enum MediumError {
     /// It may have happened, in part or as a whole.
     #[error("{0}")]
     Unknown(#[source] io::Error),
+    /// Nothing has changed: somebody else has the shard, and lives.
+    #[error("{by} has the shard")]
+    Held {
+        /// Who, for people.
+        by: String,
+    },
     /// Nothing has changed, because somebody else owns the shard now.
     #[error("the shard has another owner now")]
     Fenced,

@@ -84,10 +84,9 @@ impl Ownership {
         Ok(self.hold(holder.owner, now))
     }
 
-    pub(crate) fn release(&mut self, epoch: Epoch) {
-        if epoch == self.newest {
-            self.holder = None;
-        }
+    /// Whether it was held under this epoch until now.
+    pub(crate) fn release(&mut self, epoch: Epoch) -> bool {
+        epoch == self.newest && self.holder.take().is_some()
     }
 
     fn hold(&mut self, owner: String, now: Timestamp) -> Lease {

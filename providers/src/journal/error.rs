@@ -138,11 +138,14 @@ impl fmt::Display for Location {
 
 impl JournalError {
     /// That of a medium, when the journal of `shard` was to be `doing`.
-    pub(super) fn of_medium(error: MediumError, shard: ShardId, doing: &'static str) -> Self {
+    pub(crate) fn of_medium(error: MediumError, shard: ShardId, doing: &'static str) -> Self {
         match error {
             MediumError::Refused(source) if is_full(&source) => Self::Full { shard, source },
             MediumError::Refused(source) => Self::Unavailable { shard, doing, source },
             MediumError::Unknown(source) => Self::Unknown { shard, doing, source },
+            MediumError::Held { by } => {
+                Self::Conflict { reason: format!("{by} holds shard {shard}") }
+            }
             MediumError::Fenced => Self::Fenced { shard },
         }
     }

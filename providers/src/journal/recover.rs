@@ -1,5 +1,6 @@
 //! Reads a journal back: the last checkpoint, and the tail of the log behind it.
 
+use std::io;
 use std::sync::Arc;
 
 use super::body::{self, BodyError};
@@ -42,6 +43,8 @@ pub struct Recovered<M> {
     torn: Option<Location>,
     /// The last record of the last segment: nobody has lived to know whether it is durable.
     last: Option<Written>,
+    /// The last segment, and the seed of its records.
+    segment: Option<(Head, u32)>,
 }
 
 /// Where a record is.
@@ -102,11 +105,13 @@ impl<M: Medium> Recovery<M> {
             is_new: self.tail.is_empty(),
             torn: None,
             last: None,
+            segment: None,
         };
         let mut opened = self.tail.first().map(|first| at.log.open_segment(*first)).transpose()?;
         for next in self.tail.iter().skip(1).map(Some).chain([None]) {
             let Some((segment, head, seed)) = opened else { break };
             at.enter(&head, Some(&head.number) == self.tail.first())?;
+            at.segment = Some((head, seed));
             opened = next.map(|next| at.log.open_segment(*next)).transpose()?;
             // The segment behind it tells where a segment ends; so that nothing can be lost there.
             let limit = opened.as_ref().map(|(_, next, _)| next.previous_end);
@@ -129,9 +134,41 @@ impl<M: Medium> Recovered<M> {
         self.end
     }
 
+    /// Whether nothing was ever written.
+    pub const fn is_new(&self) -> bool {
+        self.is_new
+    }
+
     /// Where a record was dropped that was never complete, and so never acknowledged.
     pub const fn torn(&self) -> Option<Location> {
         self.torn
+    }
+
+    /// Reads what has been written since, by whoever owns the journal. Something may have been freed
+    /// that was not read: then nothing can be told from here, and the journal is to be read anew.
+    ///
+    /// # Errors
+    /// - `Unavailable`, `Corrupt`: read the journal anew.
+    /// - What `visit` returns.
+    pub fn read_on<E: From<JournalError>>(
+        &mut self,
+        mut visit: impl FnMut(Commit<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        while let Some((head, seed)) = self.segment {
+            let before = self.end;
+            let name = segment_name(head.number);
+            let unreadable = |error| self.log.unreadable(error);
+            let rest = self.log.medium.open_from(&name, before.offset).map_err(unreadable)?;
+            let reader = SegmentReader::new(rest, seed).map_err(unreadable)?;
+            self.read_segment(reader, &head, None, &mut visit)?;
+            if self.end != before {
+                continue;
+            }
+            let Some((head, seed)) = self.log.find_segment(head.number + 1)? else { break };
+            self.enter(&head, false)?;
+            self.segment = Some((head, seed));
+        }
+        Ok(())
     }
 
     /// Goes on writing under a new ownership, in a segment of its own. What was read is durable
@@ -246,12 +283,25 @@ impl<M: Medium> Recovered<M> {
 impl<M: Medium> Log<M> {
     /// A segment with its head, and the seed of its records.
     fn open_segment(&self, number: u64) -> Result<(M::Segment, Head, u32), JournalError> {
-        let unreadable = |error| self.unreadable(error);
-        let segment = self.medium.open(&segment_name(number)).map_err(unreadable)?;
-        let mut stored = vec![0; HEAD_BYTES as usize];
-        let read = segment.read_at(0, &mut stored).map_err(unreadable)?;
-        let (head, seed) = Head::decode(&stored[..read], self.identity, number)?;
+        let segment = self.medium.open(&segment_name(number));
+        let segment = segment.map_err(|error| self.unreadable(error))?;
+        let (head, seed) = self.head_of(&segment, number)?;
         Ok((segment, head, seed))
+    }
+
+    /// The head of a segment that may be there, and the seed of its records.
+    fn find_segment(&self, number: u64) -> Result<Option<(Head, u32)>, JournalError> {
+        match self.medium.open(&segment_name(number)) {
+            Err(MediumError::Refused(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.unreadable(error)),
+            Ok(segment) => self.head_of(&segment, number).map(Some),
+        }
+    }
+
+    fn head_of(&self, segment: &M::Segment, number: u64) -> Result<(Head, u32), JournalError> {
+        let mut stored = vec![0; HEAD_BYTES as usize];
+        let read = segment.read_at(0, &mut stored).map_err(|error| self.unreadable(error))?;
+        Head::decode(&stored[..read], self.identity, number)
     }
 
     fn place(&self, segment: u64, offset: u64) -> Location {

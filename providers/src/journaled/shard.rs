@@ -1,10 +1,13 @@
 //! One shard: its journal, and the part of it that is not in the archive yet.
 
+mod follow;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reenact_core::{ExecutionId, InstanceId, Receipt};
 
+use self::follow::Follower;
 use super::error::ReadError;
 use super::table::Table;
 use crate::archive::{Archive, Change, Part, Stretch, TurnRun};
@@ -25,12 +28,16 @@ pub(super) struct Shard<M, A> {
     medium: Arc<M>,
     options: Options,
     state: Mutex<State>,
+    /// Of a shard that others write: where reading has come to. Locked before `state`.
+    follower: Mutex<Option<Follower<M>>>,
 }
 
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) ownership: Ownership,
     layers: Layers,
+    /// Whether this process writes the journal, so that the layers are what it says.
+    is_writing: bool,
 }
 
 /// What memory has of what is to be read.
@@ -98,8 +105,10 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         options: Options,
     ) -> Arc<Self> {
         let ownership = Ownership::new(identity.shard);
-        let state = Mutex::new(State { ownership, layers: Layers::default() });
-        Arc::new(Self { identity, medium, archive, options, state })
+        let layers = Layers::default();
+        let state = Mutex::new(State { ownership, layers, is_writing: false });
+        let follower = Mutex::new(None);
+        Arc::new(Self { identity, medium, archive, options, state, follower })
     }
 
     /// Whoever panicked under the lock had checked before it changed anything, so what it guards
@@ -175,7 +184,10 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         state.ownership.skip_to(newest);
         drop(state);
         let (journal, checkpointer) = read.recovered.begin(Epoch(newest.0 + 1), self.options)?;
-        self.state().layers = Layers { live: read.table, frozen: None };
+        let mut state = self.state();
+        state.layers = Layers { live: read.table, frozen: None };
+        state.is_writing = true;
+        drop(state);
         let writer = Writer { shard: Arc::clone(self), journal, receipts: 0 };
         Ok(Opened { writer, flusher: Flusher { shard: Arc::clone(self), checkpointer } })
     }

@@ -36,6 +36,7 @@ enum Order {
     Append(Batch, Reply<Receipt>),
     Purge(Vec<InstanceId>, Epoch, Reply<usize>),
     Lease(String, Reply<Lease>),
+    Release(Epoch, Reply<()>),
 }
 
 /// What all shards of a store have in common.
@@ -48,15 +49,15 @@ pub(super) struct Common {
 }
 
 impl ShardThread {
-    /// Begins to write behind what was read, and takes orders from then on.
+    /// Begins to write behind what was read, if it was, and takes orders from then on.
     pub(super) fn start<M: Medium, A: Archive>(
         shard: Arc<Shard<M, A>>,
-        read: ReadShard<M>,
+        read: Option<ReadShard<M>>,
         common: Common,
     ) -> Result<Self, ProviderError> {
         let id = shard.identity.shard;
-        let log = Log::new(shard.begin(read)?);
-        let mut work = Work { shard, common, log: Some(log) };
+        let log = read.map(|read| shard.begin(read).map(Log::new)).transpose()?;
+        let mut work = Work { shard, common, log };
         let (orders, incoming) = mpsc::channel();
         let thread = thread::Builder::new().name(format!("reenact-shard-{id}"));
         let thread = thread.spawn(move || {
@@ -91,6 +92,10 @@ impl ShardThread {
 
     pub(super) async fn lease(&self, owner: &str) -> Result<Lease, ProviderError> {
         self.order(|reply| Order::Lease(owner.to_owned(), reply)).await
+    }
+
+    pub(super) async fn release(&self, epoch: Epoch) -> Result<(), ProviderError> {
+        self.order(|reply| Order::Release(epoch, reply)).await
     }
 
     async fn order<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Result<T, ProviderError> {
@@ -194,6 +199,10 @@ impl<M: Medium, A: Archive> Work<M, A> {
                 let leased = self.lease(&owner);
                 let _ = reply.send(leased);
             }
+            Order::Release(epoch, reply) => {
+                let released = self.release(epoch);
+                let _ = reply.send(released);
+            }
         }
     }
 
@@ -214,10 +223,43 @@ impl<M: Medium, A: Archive> Work<M, A> {
         let used = self.log.as_ref().is_none_or(|log| log.writer.was_leased());
         if used {
             // Whatever this was, the log says it.
-            self.log = None;
-            self.log = Some(Log::new(self.shard.begin(self.shard.read_journal()?)?));
+            self.close();
+            self.shard.claim(owner)?;
+            match self.open() {
+                Ok(log) => self.log = Some(log),
+                Err(error) => {
+                    self.let_others_have_it();
+                    return Err(error);
+                }
+            }
         }
         self.shard.state().ownership.acquire(owner, now)
+    }
+
+    fn open(&self) -> Result<Log<M, A>, ProviderError> {
+        Ok(Log::new(self.shard.begin(self.shard.read_journal()?)?))
+    }
+
+    fn close(&mut self) {
+        self.log = None;
+        if M::SHARED {
+            self.shard.stand_down();
+        }
+    }
+
+    fn release(&mut self, epoch: Epoch) -> Result<(), ProviderError> {
+        if !self.shard.state().ownership.release(epoch) {
+            return Ok(());
+        }
+        self.close();
+        self.shard.give_up()
+    }
+
+    fn let_others_have_it(&self) {
+        if let Err(error) = self.shard.give_up() {
+            let shard = self.shard.identity.shard;
+            tracing::warn!(%shard, %error, "a shard that cannot be opened is not given up either");
+        }
     }
 
     fn tidy(&mut self) {

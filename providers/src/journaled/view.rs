@@ -20,6 +20,11 @@ impl<M: Medium, A: Archive> Inner<M, A> {
         self.shards.iter().map(|shard| shard.state()).collect()
     }
 
+    /// Reads what others have written, of all shards.
+    pub(super) fn catch_up(&self) -> Result<(), ProviderError> {
+        self.shards.iter().try_for_each(|shard| shard.catch_up())
+    }
+
     pub(super) fn list(
         &self,
         filter: &InstanceFilter,

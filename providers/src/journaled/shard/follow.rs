@@ -1,0 +1,126 @@
+//! A shard that others write: claimed, given up, and read without being owned.
+
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use super::{Layers, ReadShard, Shard};
+use crate::ProviderError;
+use crate::archive::Archive;
+use crate::journal::{JournalError, Recovered};
+use crate::journaled::error::ReadError;
+use crate::limits::FLUSH_BYTES;
+use crate::medium::{Medium, MediumError};
+
+/// What is known of a shard that others write is at most so old: whoever reads meanwhile causes no
+/// request.
+const FRESH_FOR: Duration = Duration::from_millis(100);
+
+/// How often a journal is read anew whose owner frees parts of it at the same time.
+const MAX_TRIES: u32 = 4;
+
+/// How far a journal was read that others write. What was read is in the layers of the shard.
+#[derive(Debug)]
+pub(super) struct Follower<M> {
+    read: Recovered<M>,
+    at: Instant,
+}
+
+impl<M: Medium, A: Archive> Shard<M, A> {
+    /// Makes this process the writer, for whoever reads the journal next in order to write on.
+    pub(crate) fn claim(&self, owner: &str) -> Result<(), ProviderError> {
+        self.medium.claim(owner).map_err(|error| self.failed(error, "claimed"))
+    }
+
+    /// Nothing is written any more; what is in memory is thrown away.
+    pub(crate) fn stand_down(&self) {
+        let mut state = self.state();
+        state.is_writing = false;
+        state.layers = Layers::default();
+        drop(state);
+        *self.follower.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Lets others have the shard at once.
+    pub(crate) fn give_up(&self) -> Result<(), ProviderError> {
+        self.medium.give_up().map_err(|error| self.failed(error, "given up"))
+    }
+
+    /// `Fenced` once it is known that others have taken the shard.
+    pub(crate) fn check_claim(&self) -> Result<(), ProviderError> {
+        if self.medium.is_claimed() {
+            return Ok(());
+        }
+        Err(ProviderError::Fenced { shard: self.identity.shard })
+    }
+
+    /// Whether memory may know less than the log says.
+    pub(crate) fn is_behind(&self) -> bool {
+        M::SHARED && !self.state().is_writing
+    }
+
+    /// Reads what others have written since the last look.
+    pub(crate) fn catch_up(&self) -> Result<(), ProviderError> {
+        let mut follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_behind() {
+            return Ok(());
+        }
+        if let Some(mut known) = follower.take()
+            && (known.at.elapsed() < FRESH_FOR || self.read_on(&mut known))
+        {
+            *follower = Some(known);
+            return Ok(());
+        }
+        *follower = Some(self.read_anew()?);
+        Ok(())
+    }
+
+    /// False when the journal must be read anew.
+    fn read_on(&self, known: &mut Follower<M>) -> bool {
+        if known.read.is_new() || self.state().layers.live.bytes() > 2 * FLUSH_BYTES {
+            return false;
+        }
+        let began = Instant::now();
+        let read = known.read.read_on(|commit| {
+            let mut state = self.state();
+            if state.is_writing {
+                return Ok(());
+            }
+            for entry in commit.entries {
+                let replayed = state.layers.live.replay(entry);
+                replayed.map_err(|reason| self.out_of_place(commit.position, &reason))?;
+            }
+            Ok::<_, ReadError>(())
+        });
+        known.at = began;
+        read.is_ok()
+    }
+
+    /// Reads the checkpoint and all behind it. The owner may free something in the middle of that;
+    /// then it is tried again.
+    fn read_anew(&self) -> Result<Follower<M>, ProviderError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let began = Instant::now();
+            match self.read_journal() {
+                Ok(ReadShard { recovered, table }) => {
+                    let mut state = self.state();
+                    if !state.is_writing {
+                        state.layers = Layers { live: table, frozen: None };
+                    }
+                    drop(state);
+                    return Ok(Follower { read: recovered, at: began });
+                }
+                Err(error) if tries == MAX_TRIES => return Err(error.into()),
+                Err(error) => {
+                    let shard = self.identity.shard;
+                    tracing::debug!(%shard, %error, "reading a shard of others again");
+                }
+            }
+        }
+    }
+
+    fn failed(&self, error: MediumError, doing: &'static str) -> ProviderError {
+        JournalError::of_medium(error, self.identity.shard, doing).into()
+    }
+}
