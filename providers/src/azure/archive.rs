@@ -13,6 +13,8 @@ mod row;
 mod scan;
 mod seal;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod view;
 

@@ -7,7 +7,7 @@ use reenact_core::InstanceId;
 const BITS_PER_ID: usize = 14;
 
 /// Size of a filter of few ids, in bytes.
-const MIN_BYTES: usize = 16;
+const MIN_BYTES: usize = 64;
 
 /// Bits that are set for an id.
 const PROBES: u64 = 10;

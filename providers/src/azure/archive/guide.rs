@@ -87,11 +87,14 @@ impl Guide {
     pub(super) fn decode(bytes: &[u8], seal: Seal, rows: u64) -> Option<Self> {
         let mut bytes = Bytes(seal.open(bytes, Section::Guide, 0)?);
         let count = bytes.number().ok()?;
-        let (mut blocks, mut offset) = (Vec::new(), 0_u64);
+        let (mut blocks, mut offset) = (Vec::<BlockPlace>::new(), 0_u64);
         for _ in 0..count {
             let first = std::str::from_utf8(bytes.counted().ok()?).ok()?;
             let first = InstanceId::new(first).ok()?;
             let length = bytes.number().ok()?;
+            if blocks.last().is_some_and(|before| before.first >= first) {
+                return None;
+            }
             blocks.push(BlockPlace { first, offset, bytes: length });
             offset = offset.checked_add(length)?;
         }
