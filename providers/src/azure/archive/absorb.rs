@@ -69,7 +69,10 @@ impl Tree {
                 // It may be there all the same, or another's is.
                 writing.litter = None;
                 Err(match error {
-                    ProviderError::Conflict { reason } => unavailable(reason),
+                    ProviderError::Conflict { reason } => {
+                        self.check_owner(writing)?;
+                        unavailable(reason)
+                    }
                     ProviderError::Unknown { reason, .. } => unavailable(reason),
                     error => error,
                 })
@@ -94,9 +97,7 @@ impl Tree {
     /// Removes what was found and is worthless, once a manifest of our own is written: what it does
     /// not name and has a lower number than what it allows nobody will ever name.
     pub(super) fn sweep(&self, writing: &mut Writing) -> Result<(), ProviderError> {
-        let Some(litter) = writing.litter.take().filter(|litter| !litter.is_empty()) else {
-            return Ok(());
-        };
+        let Some(litter) = writing.litter.take() else { return Ok(()) };
         let base = self.base(writing)?;
         let named: HashSet<u64> = base.manifest.pieces().map(|piece| piece.number).collect();
         let is_worthless = |name: &String| {

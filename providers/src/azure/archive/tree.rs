@@ -209,6 +209,15 @@ impl Tree {
         Err(ProviderError::Unavailable { reason, source: None })
     }
 
+    /// `Fenced` when somebody else has written the manifest.
+    pub(super) fn check_owner(&self, writing: &mut Writing) -> Result<(), ProviderError> {
+        let base = self.base(writing)?;
+        if self.load()?.manifest.nonce != base.manifest.nonce {
+            self.adopt_own(writing, base.manifest.nonce)?;
+        }
+        Ok(())
+    }
+
     /// Goes on behind the manifest that is there, if it is one of its own. Whether it is this one.
     fn adopt_own(&self, writing: &mut Writing, nonce: u64) -> Result<bool, ProviderError> {
         let stored = self.load()?;
