@@ -48,7 +48,8 @@ use crate::{InstanceFilter, InstanceSummary, ProviderError};
 /// last, or later.
 ///
 /// It keeps in memory what was read lately (32 MiB), and of each blob that was asked an index: about
-/// two bytes for each instance.
+/// three bytes for each instance. While it merges, it holds some 5 MiB more for each run that it
+/// merges, and 16 MiB, or as much as the largest instance.
 #[derive(Debug)]
 pub struct BlobArchive {
     shelf: Arc<dyn Shelf>,

@@ -28,6 +28,10 @@ impl Tree {
         if base.manifest.position == part.end {
             return Ok(false);
         }
+        if !part.changes.is_sorted_by(|(a, _), (b, _)| a < b) {
+            let reason = "the changes of a part are not in the order of their ids".to_owned();
+            return Err(ProviderError::Conflict { reason });
+        }
         if is_behind(&base.manifest, part) {
             // Somebody else has handed on more of this journal.
             return Err(ProviderError::Fenced { shard: part.shard });

@@ -245,3 +245,105 @@ fn all_read(bytes: &Bytes<'_>) -> Result<(), BodyError> {
         Err(BodyError::Malformed("bytes are left over at its end"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use reenact_core::{ExecutionId, Name, Timestamp};
+
+    use super::*;
+    use crate::InstanceState;
+
+    const TURNS_BYTES: u64 = 1_000;
+
+    fn summary(id: &str, turns: u64) -> InstanceSummary {
+        InstanceSummary {
+            instance: InstanceId::new(id).unwrap(),
+            execution: ExecutionId(u32::MAX),
+            name: Name::new("process_order").unwrap(),
+            state: InstanceState::Suspended,
+            created_at: Timestamp::from_micros(u64::MAX),
+            updated_at: Timestamp::from_micros(5),
+            turns,
+            events: 7,
+            wake_at: (turns > 2).then_some(Timestamp::EPOCH),
+        }
+    }
+
+    fn rows() -> Vec<Row> {
+        let row = |id: &str, first, end, offset, chunks: &[(u64, u64)]| {
+            let chunks = chunks.iter().map(|&(turns, bytes)| ChunkSize { turns, bytes }).collect();
+            let grown = Grown { summary: summary(id, end), first, end, offset, chunks };
+            Row { instance: InstanceId::new(id).unwrap(), begins: end < 3, grown: Some(grown) }
+        };
+        let gone = Row { instance: InstanceId::new("b").unwrap(), begins: false, grown: None };
+        vec![
+            row("a", 0, 2, 30, &[(2, 100)]),
+            gone,
+            row("c", u64::MAX - 3, u64::MAX, 130, &[(1, 9), (2, 861)]),
+            row("é", 7, 7, 1_000, &[]),
+        ]
+    }
+
+    fn encoded() -> [Vec<u8>; 2] {
+        let (mut rows_bytes, mut wakes_bytes) = (Vec::new(), Vec::new());
+        encode_rows(&mut rows_bytes, &rows());
+        let wakes: Vec<Wake> = rows().iter().filter_map(Row::wake).collect();
+        assert_eq!(wakes.len(), 3, "what begins and waits for nothing is not told");
+        encode_wakes(&mut wakes_bytes, &wakes);
+        assert_eq!(decode_wakes(&wakes_bytes), Ok(wakes));
+        [rows_bytes, wakes_bytes]
+    }
+
+    #[test]
+    fn rows_are_read_as_they_were_written_and_only_in_their_bounds() {
+        let [bytes, _] = encoded();
+        assert_eq!(decode_rows(&bytes, TURNS_BYTES), Ok(rows()));
+        assert!(decode_rows(&bytes, TURNS_BYTES - 1).is_err());
+        let mut swapped = Vec::new();
+        encode_rows(&mut swapped, &[rows()[1].clone(), rows()[0].clone()]);
+        assert!(decode_rows(&swapped, TURNS_BYTES).is_err());
+    }
+
+    #[test]
+    fn what_is_cut_or_longer_is_malformed() {
+        let [rows, wakes] = encoded();
+        let longer = |bytes: &[u8]| [bytes, &[0]].concat();
+        assert!(decode_rows(&longer(&rows), TURNS_BYTES).is_err());
+        assert!(decode_wakes(&longer(&wakes)).is_err());
+        assert!((0..rows.len()).all(|end| decode_rows(&rows[..end], TURNS_BYTES).is_err()));
+        assert!((0..wakes.len()).all(|end| decode_wakes(&wakes[..end]).is_err()));
+    }
+
+    #[test]
+    fn mutated_rows_never_panic_and_never_leave_their_bounds() {
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = || {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random
+        };
+        let [rows, wakes] = encoded();
+        for _ in 0..20_000 {
+            let (mut rows, mut wakes) = (rows.clone(), wakes.clone());
+            for bytes in [&mut rows, &mut wakes] {
+                for _ in 0..=next() % 4 {
+                    let at = next() as usize % bytes.len();
+                    match next() % 3 {
+                        0 => bytes[at] = next() as u8,
+                        1 => drop(bytes.remove(at)),
+                        _ => bytes.insert(at, next() as u8),
+                    }
+                }
+            }
+            let _ = decode_wakes(&wakes);
+            for grown in decode_rows(&rows, TURNS_BYTES).iter().flatten().flat_map(|row| &row.grown)
+            {
+                let last = grown.places().last();
+                assert!(last.is_none_or(|last| {
+                    last.offset + last.bytes <= TURNS_BYTES && last.end() == grown.end
+                }));
+            }
+        }
+    }
+}

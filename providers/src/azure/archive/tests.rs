@@ -2,6 +2,7 @@
 
 mod faults;
 mod fence;
+mod fixture;
 mod model;
 mod random;
 mod requests;

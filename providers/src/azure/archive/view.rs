@@ -83,8 +83,10 @@ impl View {
     ) -> Result<Vec<Option<Row>>, Trouble> {
         let mut found: Vec<Option<Row>> = vec![None; instances.len()];
         for table in self.tables() {
-            let missing = |at: &usize| found[*at].is_none() && table.spans(instances[*at]);
-            let missing: Vec<usize> = (0..instances.len()).filter(missing).collect();
+            let piece = &table.piece;
+            let start = instances.partition_point(|instance| **instance < piece.first);
+            let end = instances.partition_point(|instance| **instance <= piece.last);
+            let missing: Vec<usize> = (start..end).filter(|at| found[*at].is_none()).collect();
             if missing.is_empty() {
                 continue;
             }

@@ -120,7 +120,7 @@ fn absorb(archive: &BlobArchive, part: &OwnedPart) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
     fn an_archive_is_as_a_map_whatever_happens(
