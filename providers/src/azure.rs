@@ -13,6 +13,7 @@
 //! | queues `HUB-shard-0003` | messages to the owner of each shard |
 //! | queues `HUB-tag-...` | activities for the hosts that declare a tag |
 
+pub mod archive;
 mod client;
 mod counted;
 #[cfg(any(test, feature = "conformance"))]
@@ -24,6 +25,7 @@ pub mod port;
 mod provider;
 mod queues;
 mod random;
+pub mod shelf;
 
 pub use counted::Transactions;
 pub use medium::{BlobMedium, BlobSegment};
@@ -34,12 +36,12 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use self::archive::BlobArchive;
 use self::client::Client;
 use self::counted::{Counted, Counters};
 use self::members::Members;
 use self::port::StoragePort;
 use self::queues::Queues;
-use crate::archive::fake::FakeArchive as BlobArchive;
 use crate::journal;
 use crate::journaled::{self, Journaled};
 use crate::limits::{DEFAULT_AZURE_SHARDS, LEASE_TIME, MAX_BLOB_SEGMENT_BYTES, VISIBILITY_TIME};

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use super::AzureOptions;
+use super::archive::BlobArchive;
 use super::client::Client;
 use super::medium::BlobMedium;
 use super::members::Members;
 use super::port::{Metadata, Only, PortError, PortErrorKind};
 use super::queues::Queues;
-use super::{AzureOptions, BlobArchive};
+use super::shelf::BlobShelf;
 use crate::OpenError;
-use crate::identity::StoreIdentity;
+use crate::identity::{self, StoreIdentity};
 use crate::journal::JournalId;
 use crate::journaled::Journaled;
 use crate::limits::{
@@ -45,7 +47,7 @@ pub(super) async fn open(
     let media = (0..shards).map(|shard| {
         BlobMedium::new(client.clone(), Arc::clone(&members), reenact_core::ShardId(shard))
     });
-    let archive = BlobArchive::new(crate::medium::fake::FakeDisk::new());
+    let archive = BlobArchive::new(Arc::new(BlobShelf::new(client.clone())), journal, shards);
     let clock = Arc::clone(&options.clock);
     let histories = Journaled::open(journal, media, archive, clock, options.journaled)?;
     Ok(Parts { histories, queues, members })
@@ -65,7 +67,7 @@ fn queues(
 
 async fn find(client: &Client, hub: &str) -> Result<Option<StoreIdentity>, OpenError> {
     let place = format!("{hub}/{HUB}");
-    match client.get(HUB, 0, None).await {
+    match client.get(HUB, 0, Some(identity::MAX_BYTES as u64)).await {
         Ok(Some(got)) => StoreIdentity::decode(&got.bytes, &place).map(Some),
         Ok(None) => Ok(None),
         // There is no container.

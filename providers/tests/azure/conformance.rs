@@ -40,3 +40,7 @@ mod before_it_is_archived {
         super::Account::new(clock, usize::MAX / 2)
     });
 }
+
+mod once_it_is_archived {
+    reenact_providers::conformance_tests!(|clock| async move { super::Account::new(clock, 1) });
+}
