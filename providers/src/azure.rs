@@ -6,6 +6,8 @@ pub mod connection;
 pub mod emulator;
 #[cfg(any(test, feature = "conformance"))]
 pub mod fake;
+#[cfg(all(feature = "azure-wire", feature = "conformance"))]
+pub mod faults;
 #[cfg(feature = "azure-legacy")]
 pub mod legacy;
 #[cfg(feature = "azure-wire")]

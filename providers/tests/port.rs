@@ -8,6 +8,10 @@ mod append;
 mod blobs;
 #[path = "port/emulator.rs"]
 mod emulator;
+#[path = "port/faults.rs"]
+mod faults;
+#[path = "port/operations.rs"]
+mod operations;
 #[path = "port/queues.rs"]
 mod queues;
 #[path = "port/stage.rs"]
