@@ -15,17 +15,31 @@
 
 pub mod archive;
 mod client;
+#[cfg(feature = "azure-wire")]
+pub mod connection;
 mod counted;
+#[cfg(feature = "azure-wire")]
+pub mod emulator;
 #[cfg(any(test, feature = "conformance"))]
 pub mod fake;
+#[cfg(all(feature = "azure-wire", feature = "conformance"))]
+pub mod faults;
 mod hub;
+#[cfg(feature = "azure-legacy")]
+pub mod legacy;
 mod medium;
 mod members;
+#[cfg(feature = "azure-wire")]
+mod names;
 pub mod port;
 mod provider;
 mod queues;
 mod random;
+#[cfg(feature = "azure")]
+pub mod sdk;
 pub mod shelf;
+#[cfg(feature = "azure-wire")]
+mod wire;
 
 pub use counted::Transactions;
 pub use medium::{BlobMedium, BlobSegment};
@@ -145,7 +159,41 @@ impl AzureOptions {
     }
 }
 
+#[cfg(feature = "azure-wire")]
+impl AzureOptions {
+    /// Opens a hub, and makes it if it is not there: with Microsoft's crates where the feature `azure`
+    /// is on, otherwise with those of `azure-legacy`.
+    ///
+    /// # Errors
+    /// [`OpenError`]; what is stored is as it was then.
+    pub async fn connect(
+        &self,
+        connection: &connection::Connection,
+        hub: &str,
+    ) -> Result<Azure, OpenError> {
+        hub::check_name(hub)?;
+        #[cfg(feature = "azure")]
+        let port = sdk::connect(connection, hub, connection::Options::default());
+        #[cfg(not(feature = "azure"))]
+        let port = legacy::connect(connection, hub, connection::Options::default());
+        self.open(port.map_err(|error| hub::refused(hub, error))?, hub).await
+    }
+}
+
 impl Azure {
+    /// Opens a hub in the account of a connection string, and makes it if it is not there. The same as
+    /// [`AzureOptions::connect`] with the default. For other ways to authenticate, see
+    /// [`Connection`](connection::Connection).
+    ///
+    /// # Errors
+    /// [`OpenError`]; what is stored is as it was then.
+    #[cfg(feature = "azure-wire")]
+    pub async fn connect(connection: &str, hub: &str) -> Result<Self, OpenError> {
+        let connection = connection::Connection::parse(connection);
+        let connection = connection.map_err(|error| hub::refused(hub, error))?;
+        AzureOptions::default().connect(&connection, hub).await
+    }
+
     /// The requests of this process to the hub so far: what the service charges for.
     pub fn transactions(&self) -> Transactions {
         self.inner.counters.read()

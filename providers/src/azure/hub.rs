@@ -120,7 +120,7 @@ async fn check_empty(client: &Client, hub: &str) -> Result<(), OpenError> {
 }
 
 /// The names of queues begin with it, so it must be shorter than a container's may be.
-fn check_name(hub: &str) -> Result<(), OpenError> {
+pub(super) fn check_name(hub: &str) -> Result<(), OpenError> {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_long_enough = (MIN_HUB_NAME_BYTES..=MAX_HUB_NAME_BYTES).contains(&hub.len());
     let has_dashes_within = !hub.starts_with('-') && !hub.ends_with('-') && !hub.contains("--");
