@@ -85,7 +85,7 @@ impl Tree {
 }
 
 /// The runs of the first level that has too many.
-fn due(manifest: &Manifest, most: usize) -> Option<Range<usize>> {
+pub(super) fn due(manifest: &Manifest, most: usize) -> Option<Range<usize>> {
     let mut start = 0;
     for level in manifest.runs.chunk_by(|a, b| a.level == b.level) {
         if level.len() > most {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
 
+use super::merge::due;
 use super::{BlobArchive, BlobArchiveOptions};
 use crate::archive::{Archive, Change, Growth, Part, TurnRun};
 use crate::azure::shelf::fake::FakeShelf;
@@ -124,6 +125,12 @@ fn blobs(archive: &BlobArchive, shelf: &FakeShelf) -> (Vec<String>, Vec<String>)
     }
     named.sort();
     (shelf.names(), named)
+}
+
+/// Whether no level has too many runs: whether the merges that were due have succeeded.
+fn is_merged(archive: &BlobArchive) -> bool {
+    let most = archive.options.runs_per_level;
+    archive.trees().all(|tree| due(&tree.load().unwrap().manifest, most).is_none())
 }
 
 /// A history in which everything happens that can happen.

@@ -60,7 +60,7 @@ impl Tree {
         let view = self.load()?;
         let mut writing = self.writing();
         let known = writing.base.as_ref().map(|base| base.manifest.version);
-        if writing.lost || known.is_none_or(|known| known < view.manifest.version) {
+        if known.is_none_or(|known| known < view.manifest.version) {
             writing.adopt(Arc::clone(&view));
             writing.litter = None;
         }

@@ -1,7 +1,7 @@
 //! Whatever request goes wrong, a part is taken over as a whole or not at all, and can be given again.
 
 use super::model::Model;
-use super::{BlobArchiveOptions, OwnedPart, TINY, blobs, open, part, purged, scenario};
+use super::{BlobArchiveOptions, OwnedPart, TINY, blobs, is_merged, open, part, purged, scenario};
 use crate::ProviderError;
 use crate::azure::shelf::fake::{FakeShelf, Fault};
 
@@ -67,6 +67,7 @@ fn happened(fault: Fault, others: u64, again: Again, options: BlobArchiveOptions
     }
     let (there, named) = blobs(&archive, &shelf);
     assert_eq!(there, named, "{fault:?} of request {others}");
+    assert!(is_merged(&archive), "what could not be merged is, in the end");
     true
 }
 

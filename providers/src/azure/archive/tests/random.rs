@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use reenact_core::{InstanceId, ShardId, Timestamp};
 
 use super::model::Model;
-use super::{BlobArchive, BlobArchiveOptions, OwnedPart, TINY, end, grown, id, open};
+use super::{BlobArchive, BlobArchiveOptions, OwnedPart, TINY, end, grown, id, is_merged, open};
 use crate::InstanceState;
 use crate::archive::{Archive, Change};
 use crate::azure::shelf::fake::{FakeShelf, Fault};
@@ -125,6 +125,7 @@ proptest! {
     #[test]
     fn an_archive_is_as_a_map_whatever_happens(
         options in options(),
+        has_faults in any::<bool>(),
         steps in proptest::collection::vec(step(), 1..40),
     ) {
         let shelf = FakeShelf::new();
@@ -134,7 +135,8 @@ proptest! {
         for step in &steps {
             match step {
                 Step::Reopen => writer = open(&shelf, SHARDS, options),
-                Step::Fault(others, fault) => shelf.fail(*others, *fault),
+                Step::Fault(others, fault) if has_faults => shelf.fail(*others, *fault),
+                Step::Fault(..) => {}
                 Step::Absorb(whats) => {
                     for part in parts(models.last().unwrap(), whats) {
                         absorb(&writer, &part);
@@ -145,6 +147,9 @@ proptest! {
                     // The fault is over, or was not to come in this part.
                     let calm = shelf.copy();
                     prop_assert_eq!(&Model::seen(&open(&calm, SHARDS, options)).unwrap(), models.last().unwrap());
+                    if !has_faults {
+                        prop_assert!(is_merged(&writer));
+                    }
                     if shelf.has_failed() {
                         prop_assert_eq!(&Model::seen(&writer).unwrap(), models.last().unwrap());
                         assert_sees_what_once_was(&reader, &models)?;
