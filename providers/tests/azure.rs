@@ -1,5 +1,8 @@
-//! A hub keeps the contract, on the service in memory.
+//! A hub in Azure Storage keeps the contract.
 #![allow(clippy::unwrap_used, reason = "in a test, an error that nobody expects is to panic")]
 
 #[path = "azure/conformance.rs"]
 mod conformance;
+#[cfg(feature = "azure-wire")]
+#[path = "azure/stage.rs"]
+mod stage;

@@ -1,0 +1,38 @@
+//! The emulator that the cases share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use reenact_providers::azure::connection::{Connection, InvalidConnection, Options};
+use reenact_providers::azure::emulator::Emulator;
+use reenact_providers::azure::port::StoragePort;
+use tokio::sync::OnceCell;
+
+/// How an adapter is connected.
+type Connect = fn(&Connection, &str, Options) -> Result<Arc<dyn StoragePort>, InvalidConnection>;
+
+#[cfg(feature = "azure")]
+pub(crate) async fn azure() -> Arc<dyn StoragePort> {
+    connected(reenact_providers::azure::sdk::connect).await
+}
+
+#[cfg(feature = "azure-legacy")]
+pub(crate) async fn azure_legacy() -> Arc<dyn StoragePort> {
+    connected(reenact_providers::azure::legacy::connect).await
+}
+
+/// A container that no other case has.
+async fn connected(connect: Connect) -> Arc<dyn StoragePort> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let connection = Connection::parse(&emulator().await.connection_string()).unwrap();
+    let container = format!("hub-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    connect(&connection, &container, Options::default()).unwrap()
+}
+
+async fn emulator() -> &'static Emulator {
+    static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
+    match EMULATOR.get_or_try_init(Emulator::start).await {
+        Ok(emulator) => emulator,
+        Err(error) => panic!("{error}"),
+    }
+}
