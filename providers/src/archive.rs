@@ -1,5 +1,7 @@
 //! Where histories are once the journal need not keep them.
 
+#[cfg(any(feature = "blobs", feature = "local"))]
+pub(crate) mod chunk;
 #[cfg(any(test, feature = "conformance"))]
 pub mod fake;
 

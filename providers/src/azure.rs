@@ -1,19 +1,229 @@
 //! Durable in Azure Storage, for many hosts: blobs for the logs, queues for the messages.
+//!
+//! A hub is a container, and queues whose names begin with its name:
+//!
+//! | in it | what |
+//! |---|---|
+//! | `HUB` | what it is: format, name of the store, number of shards |
+//! | `live/...` | which processes live, who has which shard, which queues have something |
+//! | `journal/0003/...` | the journal of each shard: append blobs, and a checkpoint |
+//! | `archive/...` | the histories that the journals have handed on |
+//! | `payload/...` | messages that are too large for a queue |
+//! | `quarantine/...` | messages that can never be taken |
+//! | queues `HUB-shard-0003` | messages to the owner of each shard |
+//! | queues `HUB-tag-...` | activities for the hosts that declare a tag |
 
+pub mod archive;
+mod client;
 #[cfg(feature = "azure-wire")]
 pub mod connection;
+mod counted;
 #[cfg(feature = "azure-wire")]
 pub mod emulator;
 #[cfg(any(test, feature = "conformance"))]
 pub mod fake;
 #[cfg(all(feature = "azure-wire", feature = "conformance"))]
 pub mod faults;
+mod hub;
 #[cfg(feature = "azure-legacy")]
 pub mod legacy;
+mod medium;
+mod members;
 #[cfg(feature = "azure-wire")]
 mod names;
 pub mod port;
+mod provider;
+mod queues;
+mod random;
 #[cfg(feature = "azure")]
 pub mod sdk;
+pub mod shelf;
 #[cfg(feature = "azure-wire")]
 mod wire;
+
+pub use counted::Transactions;
+pub use medium::{BlobMedium, BlobSegment};
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+use self::archive::BlobArchive;
+use self::client::Client;
+use self::counted::{Counted, Counters};
+use self::members::Members;
+use self::port::StoragePort;
+use self::queues::Queues;
+use crate::journal;
+use crate::journaled::{self, Journaled};
+use crate::limits::{DEFAULT_AZURE_SHARDS, LEASE_TIME, MAX_BLOB_SEGMENT_BYTES, VISIBILITY_TIME};
+use crate::{OpenError, SystemClock, TimerScheduler};
+
+/// Bytes that a shard holds in memory until they go into the archive, where nothing else is said.
+const FLUSH_BYTES: usize = 4 * 1024 * 1024;
+
+/// Threads for requests: they wait for the service most of the time.
+const IO_THREADS: usize = 2;
+
+/// How long the end of a process is held up until the others know of it.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// A hub in Azure Storage, which hosts on several machines share, and clients use from anywhere.
+///
+/// Clones are the same. When the last one is dropped, the shards that it still has are free for
+/// others; that waits for what is being written.
+#[derive(Clone)]
+pub struct Azure {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// `None` once it is being dropped.
+    histories: Option<Journaled<BlobMedium, BlobArchive>>,
+    queues: Arc<Queues>,
+    members: Arc<Members>,
+    client: Client,
+    counters: Arc<Counters>,
+    clock: Arc<dyn TimerScheduler>,
+    /// Its own, so that it outlives whatever runtime the program uses. `None` once it is being dropped.
+    io: Option<Runtime>,
+}
+
+/// How a hub is opened; take over what you do not set with `..AzureOptions::default()`.
+#[derive(Clone)]
+pub struct AzureOptions {
+    /// The number of shards, if the hub is made now: 0 counts as 1, and more than
+    /// [`MAX_SHARDS`](crate::limits::MAX_SHARDS) as that. A hub that is there keeps its own for ever. No
+    /// more hosts than shards have something to do.
+    pub shards: u32,
+    /// The clock that durable timers run on.
+    pub clock: Arc<dyn TimerScheduler>,
+    /// A process that was not heard of for so long is dead, and others take its shards. All processes
+    /// of a hub should have the same. Shorter ones cost more requests. At least
+    /// [`SHORTEST_LEASE_TIME`](crate::limits::SHORTEST_LEASE_TIME).
+    pub lease_time: Duration,
+    /// How long a message that somebody has in hand is hidden from others. At least a second.
+    pub visibility_time: Duration,
+    /// How journals and memory are used.
+    pub journaled: journaled::Options,
+}
+
+impl Default for AzureOptions {
+    fn default() -> Self {
+        let journal = journal::Options {
+            first_segment_bytes: MAX_BLOB_SEGMENT_BYTES,
+            max_segment_bytes: MAX_BLOB_SEGMENT_BYTES,
+        };
+        Self {
+            shards: DEFAULT_AZURE_SHARDS,
+            clock: Arc::new(SystemClock),
+            lease_time: LEASE_TIME,
+            visibility_time: VISIBILITY_TIME,
+            journaled: journaled::Options { journal, flush_bytes: FLUSH_BYTES },
+        }
+    }
+}
+
+impl AzureOptions {
+    /// Opens a hub on whatever carries out the operations, and makes it if it is not there.
+    ///
+    /// # Errors
+    /// [`OpenError`]; what is stored is as it was then.
+    pub async fn open(&self, port: Arc<dyn StoragePort>, hub: &str) -> Result<Azure, OpenError> {
+        let io = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(IO_THREADS)
+            .thread_name("reenact-azure")
+            .enable_all()
+            .build();
+        let io = io.map_err(|error| hub::refused(hub, error))?;
+        let counters = Arc::new(Counters::default());
+        let port = Counted { port, counters: Arc::clone(&counters) };
+        let client = Client::new(Arc::new(port), io.handle().clone());
+        let parts = {
+            let (options, client, hub) = (self.clone(), client.clone(), hub.to_owned());
+            io.spawn(async move { hub::open(&options, &client, &hub).await }).await
+        };
+        let parts = parts.map_err(|error| hub::refused(hub, error)).flatten();
+        let hub::Parts { histories, queues, members } = match parts {
+            Ok(parts) => parts,
+            Err(error) => {
+                io.shutdown_background();
+                return Err(error);
+            }
+        };
+        let (histories, clock) = (Some(histories), Arc::clone(&self.clock));
+        let inner = Inner { histories, queues, members, client, counters, clock, io: Some(io) };
+        Ok(Azure { inner: Arc::new(inner) })
+    }
+}
+
+#[cfg(feature = "azure-wire")]
+impl AzureOptions {
+    /// Opens a hub, and makes it if it is not there: with Microsoft's crates where the feature `azure`
+    /// is on, otherwise with those of `azure-legacy`.
+    ///
+    /// # Errors
+    /// [`OpenError`]; what is stored is as it was then.
+    pub async fn connect(
+        &self,
+        connection: &connection::Connection,
+        hub: &str,
+    ) -> Result<Azure, OpenError> {
+        hub::check_name(hub)?;
+        #[cfg(feature = "azure")]
+        let port = sdk::connect(connection, hub, connection::Options::default());
+        #[cfg(not(feature = "azure"))]
+        let port = legacy::connect(connection, hub, connection::Options::default());
+        self.open(port.map_err(|error| hub::refused(hub, error))?, hub).await
+    }
+}
+
+impl Azure {
+    /// Opens a hub in the account of a connection string, and makes it if it is not there. The same as
+    /// [`AzureOptions::connect`] with the default. For other ways to authenticate, see
+    /// [`Connection`](connection::Connection).
+    ///
+    /// # Errors
+    /// [`OpenError`]; what is stored is as it was then.
+    #[cfg(feature = "azure-wire")]
+    pub async fn connect(connection: &str, hub: &str) -> Result<Self, OpenError> {
+        let connection = connection::Connection::parse(connection);
+        let connection = connection.map_err(|error| hub::refused(hub, error))?;
+        AzureOptions::default().connect(&connection, hub).await
+    }
+
+    /// The requests of this process to the hub so far: what the service charges for.
+    pub fn transactions(&self) -> Transactions {
+        self.inner.counters.read()
+    }
+
+    pub(crate) fn journaled(&self) -> &Journaled<BlobMedium, BlobArchive> {
+        self.inner.histories.as_ref().expect("it is taken when the last clone is dropped only")
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Its threads use the rest. What they have to write is written now.
+        self.histories = None;
+        let Some(io) = self.io.take() else { return };
+        let members = Arc::clone(&self.members);
+        let (tell, told) = std::sync::mpsc::channel();
+        io.spawn(async move {
+            // Without it the others wait until this process is taken for dead.
+            let _ = tell.send(members.end().await);
+        });
+        if let Ok(Err(error)) = told.recv_timeout(LAST_WORDS) {
+            tracing::warn!(%error, "the hub does not know yet that this process has gone");
+        }
+        io.shutdown_background();
+    }
+}
+
+impl fmt::Debug for Azure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Azure").field("queues", &self.inner.queues).finish_non_exhaustive()
+    }
+}

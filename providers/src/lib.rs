@@ -16,6 +16,8 @@ pub mod azure;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+#[cfg(any(feature = "local", feature = "blobs"))]
+mod identity;
 #[cfg(feature = "journal")]
 pub mod journal;
 #[cfg(feature = "journal")]

@@ -56,6 +56,50 @@ pub const MAX_SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 /// as many, appends wait for that.
 pub const FLUSH_BYTES: usize = 16 * 1024 * 1024;
 
+/// Most blocks in one segment of a journal on append blobs: reading one takes the service some
+/// milliseconds for each, and 50,000 is the most that it takes.
+pub const MAX_BLOCKS_PER_SEGMENT: u32 = 128;
+
+/// Size of the segments of a journal on append blobs, in bytes. Holds several large commits; a larger
+/// commit gets a segment of its own.
+pub const MAX_BLOB_SEGMENT_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Shortest name of a hub, in bytes.
+pub const MIN_HUB_NAME_BYTES: usize = 3;
+
+/// Longest name of a hub, in bytes: the names of its queues begin with it.
+pub const MAX_HUB_NAME_BYTES: usize = 40;
+
+/// Shortest lease time of a hub: requests must have time to arrive.
+pub const SHORTEST_LEASE_TIME: Duration = Duration::from_secs(1);
+
+/// Shortest time for which a message that somebody has in hand is hidden from others: the service
+/// counts in seconds.
+pub const SHORTEST_VISIBILITY_TIME: Duration = Duration::from_secs(1);
+
+/// The number of shards of a new hub in Azure when nobody chooses another.
+pub const DEFAULT_AZURE_SHARDS: u32 = 16;
+
+/// Size from which a block of rows of an archive in blobs is closed, in bytes. A row is read with its
+/// block.
+pub const ARCHIVE_BLOCK_BYTES: usize = 32 * 1024;
+
+/// Size from which merging an archive in blobs begins the next blob, in bytes. A merge holds so much
+/// in memory, and a read buffer for each run that it merges; one instance with more makes a larger one.
+pub const ARCHIVE_PIECE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Most runs of one level of an archive in blobs; more are merged into one run of the next level.
+pub const ARCHIVE_RUNS_PER_LEVEL: usize = 8;
+
+/// Most bytes of rows of an archive in blobs that one request reads where many are needed.
+pub const ARCHIVE_STRETCH_BYTES: u64 = 512 * 1024;
+
+/// Most bytes of turns of an archive in blobs that one request reads; a chunk may be larger.
+pub const ARCHIVE_TURNS_STRETCH_BYTES: u64 = 4 * 1024 * 1024;
+
+/// About how many bytes of rows and turns that were read an archive in blobs keeps in memory.
+pub const ARCHIVE_CACHE_BYTES: usize = 32 * 1024 * 1024;
+
 /// How long a shard's lease holds unless it is renewed.
 pub const LEASE_TIME: Duration = Duration::from_secs(15);
 

@@ -9,7 +9,6 @@
 //! | `messages.db` | messages to shards from outside their owners |
 
 mod archive;
-mod identity;
 mod messages;
 mod sqlite;
 
@@ -20,8 +19,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
-use self::identity::StoreIdentity;
 use self::messages::Messages;
+use crate::identity::{self, StoreIdentity};
 use crate::journal::JournalId;
 use crate::journaled::{Journaled, Options};
 use crate::limits::{DEFAULT_LOCAL_SHARDS, MAX_SHARDS};

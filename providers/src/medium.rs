@@ -60,8 +60,8 @@ pub trait Medium: Debug + Send + Sync + 'static {
     }
 
     /// Whether the claim still stands, as far as that is known without asking.
-    fn is_claimed(&self) -> bool {
-        true
+    fn standing(&self) -> Standing {
+        Standing::Held
     }
 
     /// The names of all that is stored, in any order. It may show what is not durable yet.
@@ -157,6 +157,17 @@ pub trait Segment: Debug + Send + 'static {
     /// # Errors
     /// `Refused`: nothing was written. `Unknown`: any part of it may be there.
     fn append(&mut self, offset: u64, bytes: &[u8]) -> Result<(), MediumError>;
+}
+
+/// What is known of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody else can have claimed it.
+    Held,
+    /// Another may have: the medium was not heard of for long.
+    Doubtful,
+    /// Another has, or it was never claimed.
+    Lost,
 }
 
 /// Why a medium has not done what it was asked for: by what is there now.

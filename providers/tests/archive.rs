@@ -6,6 +6,9 @@ mod kit;
 #[path = "archive/suite.rs"]
 #[macro_use]
 mod suite;
+#[cfg(feature = "blobs")]
+#[path = "archive/blobs.rs"]
+mod blobs;
 #[path = "archive/files.rs"]
 mod files;
 #[path = "archive/rot.rs"]

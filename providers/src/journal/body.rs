@@ -9,6 +9,10 @@ pub(crate) mod varint;
 mod write;
 
 pub(super) use read::decode;
+#[cfg(feature = "blobs")]
+pub(crate) use read::{Bytes, SummaryReader};
+#[cfg(feature = "blobs")]
+pub(crate) use write::SummaryWriter;
 pub(super) use write::encode;
 
 /// The format that is written, and the newest that is read.
@@ -26,7 +30,7 @@ const WAKE_LATER: u8 = 2;
 
 /// Why a body does not decode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BodyError {
+pub(crate) enum BodyError {
     /// A newer reenact has written it.
     NewerVersion(u8),
     /// It is not a body of its version.

@@ -289,6 +289,10 @@ impl<M: Medium, A: Archive> Writer<M, A> {
     /// Appends a batch. See [`HistoryStore::append`](crate::HistoryStore::append).
     pub(super) fn append(&mut self, batch: Batch) -> Result<Receipt, ProviderError> {
         self.shard.state().ownership.check(batch.epoch)?;
+        if batch.turns.is_empty() {
+            // The medium is not asked, so what rests on this must be known otherwise.
+            self.shard.check_standing()?;
+        }
         check_turns(&batch.turns, |instance| self.shard.tip_of(instance))?;
         let entries: Vec<Entry> = batch.turns.into_iter().map(Entry::Turn).collect();
         self.journal.append(&entries)?;

@@ -2,7 +2,6 @@
 //! who look into it with other tools.
 
 mod absorb;
-mod chunk;
 mod filter;
 mod row;
 
@@ -16,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use self::filter::Selection;
 use self::row::{number, stored};
 use super::sqlite::{self, ArchiveError, Failure, Kind, Pool, lock};
-use crate::archive::{Archive, Archived, Part, Stretch};
+use crate::archive::{Archive, Archived, Part, Stretch, chunk};
 use crate::journal::{JournalId, Position};
 use crate::{InstanceFilter, InstanceSummary, ProviderError, StoredTurn};
 

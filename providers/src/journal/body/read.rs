@@ -30,9 +30,7 @@ fn decode_version_1(rest: &[u8]) -> Result<Vec<EntryRef<'_>>, BodyError> {
     if count > MAX_COMMIT_ENTRIES || count > bytes.0.len() / MIN_ENTRY_BYTES {
         return Err(BodyError::Malformed("it claims more entries than there can be"));
     }
-    let ids = Texts { seen: Vec::new(), check: |text| InstanceId::new(text) };
-    let names = Texts { seen: Vec::new(), check: |text| Name::new(text) };
-    let mut reader = Reader { bytes, ids, names, now: 0 };
+    let mut reader = Reader { bytes, summaries: SummaryReader::new() };
     let mut entries = Vec::with_capacity(count);
     for _ in 0..count {
         entries.push(reader.entry()?);
@@ -45,24 +43,49 @@ fn decode_version_1(rest: &[u8]) -> Result<Vec<EntryRef<'_>>, BodyError> {
 
 struct Reader<'a> {
     bytes: Bytes<'a>,
-    ids: Texts<InstanceId>,
-    names: Texts<Name>,
-    /// The time of the turn before.
-    now: u64,
+    summaries: SummaryReader,
 }
 
 impl<'a> Reader<'a> {
     fn entry(&mut self) -> Result<EntryRef<'a>, BodyError> {
         match self.bytes.byte()? {
             TURN => Ok(EntryRef::Turn(self.turn()?)),
-            PURGED => Ok(EntryRef::Purged(self.ids.take(&mut self.bytes)?)),
+            PURGED => Ok(EntryRef::Purged(self.summaries.take_id(&mut self.bytes)?)),
             NOTE => Ok(EntryRef::Note { kind: self.bytes.byte()?, bytes: self.bytes.counted()? }),
             _ => Err(BodyError::Malformed("it has an entry of an unknown kind")),
         }
     }
 
     fn turn(&mut self) -> Result<TurnRef<'a>, BodyError> {
-        let bytes = &mut self.bytes;
+        let (number, summary) = self.summaries.take(&mut self.bytes)?;
+        Ok(TurnRef { number, summary, bytes: self.bytes.counted()? })
+    }
+}
+
+/// Reads what a [`SummaryWriter`](super::SummaryWriter) has written.
+pub(crate) struct SummaryReader {
+    ids: Texts<InstanceId>,
+    names: Texts<Name>,
+    /// The time of the turn before.
+    now: u64,
+}
+
+impl SummaryReader {
+    pub(crate) fn new() -> Self {
+        let ids = Texts { seen: Vec::new(), check: |text| InstanceId::new(text) };
+        let names = Texts { seen: Vec::new(), check: |text| Name::new(text) };
+        Self { ids, names, now: 0 }
+    }
+
+    pub(crate) fn take_id(&mut self, bytes: &mut Bytes<'_>) -> Result<InstanceId, BodyError> {
+        self.ids.take(bytes)
+    }
+
+    /// The number of a turn, and the summary once it counts.
+    pub(crate) fn take(
+        &mut self,
+        bytes: &mut Bytes<'_>,
+    ) -> Result<(u64, InstanceSummary), BodyError> {
         let (instance, name) = (self.ids.take(bytes)?, self.names.take(bytes)?);
         let flags = bytes.byte()?;
         let state = InstanceState::from_number(flags & 0x0f)
@@ -92,7 +115,7 @@ impl<'a> Reader<'a> {
             events,
             wake_at,
         };
-        Ok(TurnRef { number, summary, bytes: bytes.counted()? })
+        Ok((number, summary))
     }
 }
 
@@ -119,23 +142,23 @@ impl<T: Clone> Texts<T> {
 }
 
 /// What is still to be read.
-struct Bytes<'a>(&'a [u8]);
+pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Bytes<'a> {
-    fn byte(&mut self) -> Result<u8, BodyError> {
+    pub(crate) fn byte(&mut self) -> Result<u8, BodyError> {
         let (byte, rest) = self.0.split_first().ok_or(CUT_OFF)?;
         self.0 = rest;
         Ok(*byte)
     }
 
-    fn number(&mut self) -> Result<u64, BodyError> {
+    pub(crate) fn number(&mut self) -> Result<u64, BodyError> {
         let (number, rest) = take(self.0).ok_or(CUT_OFF)?;
         self.0 = rest;
         Ok(number)
     }
 
     /// As many bytes as the number before them says.
-    fn counted(&mut self) -> Result<&'a [u8], BodyError> {
+    pub(crate) fn counted(&mut self) -> Result<&'a [u8], BodyError> {
         let count = usize::try_from(self.number()?).map_err(|_| CUT_OFF)?;
         let (counted, rest) = self.0.split_at_checked(count).ok_or(CUT_OFF)?;
         self.0 = rest;

@@ -3,26 +3,29 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use reenact_core::Timestamp;
+use reenact_core::{InstanceId, Timestamp};
 
 use super::varint::{difference, put};
 use super::{NOTE, PURGED, TURN, VERSION, WAKE_LATER, WAKE_NONE, WAKE_NOW};
-use crate::TurnRecord;
-use crate::journal;
+use crate::{InstanceSummary, journal};
 
 /// Adds the stored form of a commit's entries to `body`, which is empty.
 pub(in crate::journal) fn encode(body: &mut Vec<u8>, entries: &[journal::Entry]) {
     // Often each turn is of another instance, and all are of a few orchestrations.
-    let ids = Texts { seen: HashMap::with_capacity(entries.len()) };
-    let mut writer = Writer { body, ids, names: Texts::default(), now: 0 };
+    let summaries = SummaryWriter::with_capacity(entries.len());
+    let mut writer = Writer { body, summaries };
     writer.body.push(VERSION);
     put(writer.body, entries.len() as u64);
     for entry in entries {
         match entry {
-            journal::Entry::Turn(turn) => writer.turn(turn),
+            journal::Entry::Turn(turn) => {
+                writer.body.push(TURN);
+                writer.summaries.put(writer.body, turn.number, &turn.summary);
+                put_bytes(writer.body, &turn.bytes);
+            }
             journal::Entry::Purged(id) => {
                 writer.body.push(PURGED);
-                writer.ids.put(writer.body, id.as_str());
+                writer.summaries.put_id(writer.body, id);
             }
             journal::Entry::Note(note) => {
                 writer.body.extend_from_slice(&[NOTE, note.kind]);
@@ -34,36 +37,49 @@ pub(in crate::journal) fn encode(body: &mut Vec<u8>, entries: &[journal::Entry])
 
 struct Writer<'a, 'b> {
     body: &'b mut Vec<u8>,
+    summaries: SummaryWriter<'a>,
+}
+
+/// Writes summaries, one after the other, in few bytes.
+#[derive(Default)]
+pub(crate) struct SummaryWriter<'a> {
     ids: Texts<'a>,
     names: Texts<'a>,
     /// The time of the turn before.
     now: u64,
 }
 
-impl<'a> Writer<'a, '_> {
-    fn turn(&mut self, turn: &'a TurnRecord) {
-        let summary = &turn.summary;
+impl<'a> SummaryWriter<'a> {
+    /// With room for so many ids.
+    pub(crate) fn with_capacity(ids: usize) -> Self {
+        Self { ids: Texts { seen: HashMap::with_capacity(ids) }, ..Self::default() }
+    }
+
+    pub(crate) fn put_id(&mut self, body: &mut Vec<u8>, id: &'a InstanceId) {
+        self.ids.put(body, id.as_str());
+    }
+
+    /// A summary, as it is once the turn of this number counts.
+    pub(crate) fn put(&mut self, body: &mut Vec<u8>, number: u64, summary: &'a InstanceSummary) {
         let updated_at = summary.updated_at.as_micros();
         let (wake, wake_at) = match summary.wake_at {
             None => (WAKE_NONE, None),
             Some(Timestamp::EPOCH) => (WAKE_NOW, None),
             Some(later) => (WAKE_LATER, Some(later.as_micros())),
         };
-        self.body.push(TURN);
-        self.ids.put(self.body, summary.instance.as_str());
-        self.names.put(self.body, summary.name.as_str());
-        self.body.push(wake << 4 | summary.state.number());
-        put(self.body, u64::from(summary.execution.0));
-        put(self.body, turn.number);
+        self.ids.put(body, summary.instance.as_str());
+        self.names.put(body, summary.name.as_str());
+        body.push(wake << 4 | summary.state.number());
+        put(body, u64::from(summary.execution.0));
+        put(body, number);
         // Usually there are as many turns as the number of this one says: that is a 0.
-        put(self.body, difference(turn.number.wrapping_add(1), summary.turns));
-        put(self.body, difference(summary.turns, summary.events));
-        put(self.body, difference(self.now, updated_at));
-        put(self.body, difference(updated_at, summary.created_at.as_micros()));
+        put(body, difference(number.wrapping_add(1), summary.turns));
+        put(body, difference(summary.turns, summary.events));
+        put(body, difference(self.now, updated_at));
+        put(body, difference(updated_at, summary.created_at.as_micros()));
         if let Some(wake_at) = wake_at {
-            put(self.body, difference(updated_at, wake_at));
+            put(body, difference(updated_at, wake_at));
         }
-        put_bytes(self.body, &turn.bytes);
         self.now = updated_at;
     }
 }

@@ -9,7 +9,7 @@ use crate::archive::Archive;
 use crate::journal::{JournalError, Recovered};
 use crate::journaled::error::ReadError;
 use crate::limits::FLUSH_BYTES;
-use crate::medium::{Medium, MediumError};
+use crate::medium::{Medium, MediumError, Standing};
 
 /// What is known of a shard that others write is at most so old: whoever reads meanwhile causes no
 /// request.
@@ -47,10 +47,20 @@ impl<M: Medium, A: Archive> Shard<M, A> {
 
     /// `Fenced` once it is known that others have taken the shard.
     pub(crate) fn check_claim(&self) -> Result<(), ProviderError> {
-        if self.medium.is_claimed() {
-            return Ok(());
+        match self.medium.standing() {
+            Standing::Held | Standing::Doubtful => Ok(()),
+            Standing::Lost => Err(ProviderError::Fenced { shard: self.identity.shard }),
         }
-        Err(ProviderError::Fenced { shard: self.identity.shard })
+    }
+
+    /// As [`check_claim`](Self::check_claim); `Unavailable` where others may have taken it.
+    pub(crate) fn check_standing(&self) -> Result<(), ProviderError> {
+        self.check_claim()?;
+        if self.medium.standing() == Standing::Doubtful {
+            let reason = "whether the shard is still held is not known".to_owned();
+            return Err(ProviderError::Unavailable { reason, source: None });
+        }
+        Ok(())
     }
 
     /// Whether memory may know less than the log says.

@@ -4,9 +4,9 @@ use reenact_core::{ExecutionId, InstanceId, ShardId};
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, TransactionBehavior, params, params_from_iter};
 
+use super::Failure;
 use super::row::{self, corrupt, stored};
-use super::{Failure, chunk};
-use crate::archive::{Archived, Change, Growth, Part, TurnRun};
+use crate::archive::{Archived, Change, Growth, Part, TurnRun, chunk};
 use crate::journal::Position;
 
 /// All of it or nothing; durable when it returns.

@@ -1,4 +1,4 @@
-//! What a store's directory says about itself: a small text for people and for us.
+//! What a store says about itself: a small text for people and for us.
 //!
 //! ```text
 //! reenact store
@@ -12,26 +12,26 @@ use crate::OpenError;
 use crate::journal::JournalId;
 use crate::limits::MAX_SHARDS;
 
-/// The format of the directory that is written, and the newest that is read.
+/// The format of the store that is written, and the newest that is read.
 const FORMAT: u32 = 1;
 
 /// How it begins in every format.
 const TITLE: &str = "reenact store\n";
 
 /// Most bytes of it.
-pub(super) const MAX_BYTES: usize = 4096;
+pub(crate) const MAX_BYTES: usize = 4096;
 
 /// Names a store, and fixes what must never change in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct StoreIdentity {
+pub(crate) struct StoreIdentity {
     /// In each file of the store.
-    pub(super) journal: JournalId,
+    pub(crate) journal: JournalId,
     /// How many shards there are.
-    pub(super) shards: u32,
+    pub(crate) shards: u32,
 }
 
 impl StoreIdentity {
-    pub(super) fn encode(self) -> String {
+    pub(crate) fn encode(self) -> String {
         let Self { journal, shards } = self;
         let text = format!("{TITLE}format {FORMAT}\njournal {journal}\nshards {shards}\n");
         let checksum = crc32c::crc32c(text.as_bytes());
@@ -39,7 +39,7 @@ impl StoreIdentity {
     }
 
     /// Reads what is stored at `place`.
-    pub(super) fn decode(stored: &[u8], place: &str) -> Result<Self, OpenError> {
+    pub(crate) fn decode(stored: &[u8], place: &str) -> Result<Self, OpenError> {
         let damaged = |reason: &str| OpenError::Damaged {
             place: place.to_owned(),
             reason: reason.to_owned(),

@@ -1,10 +1,10 @@
-//! Turns of one execution in one row, with a checksum.
+//! Some turns of one execution in a row, with a checksum: how archives store them.
 
 use std::sync::Arc;
 
 use reenact_core::{ExecutionId, InstanceId};
 
-use crate::archive::TurnRun;
+use super::TurnRun;
 use crate::journal::body::varint;
 
 /// The format that is written, and the newest that is read.
@@ -14,13 +14,13 @@ const VERSION: u8 = 1;
 const HEAD_BYTES: usize = 1 + 4;
 
 /// Most turns of a chunk.
-pub(super) const MAX_TURNS: usize = 1024;
+pub(crate) const MAX_TURNS: usize = 1024;
 
 /// Most bytes of turns in a chunk; one turn may have more.
-pub(super) const MAX_BYTES: usize = 1024 * 1024;
+pub(crate) const MAX_BYTES: usize = 1024 * 1024;
 
-/// A run in parts of which each is to be one row: the number of the first turn, and the turns.
-pub(super) fn chunks(run: &TurnRun) -> impl Iterator<Item = (u64, &[Arc<[u8]>])> {
+/// A run in parts of which each is to be one chunk: the number of the first turn, and the turns.
+pub(crate) fn chunks(run: &TurnRun) -> impl Iterator<Item = (u64, &[Arc<[u8]>])> {
     let (mut first, mut rest) = (run.first, &run.turns[..]);
     std::iter::from_fn(move || {
         let (chunk, behind) = rest.split_at(chunk_length(rest));
@@ -40,7 +40,7 @@ fn chunk_length(turns: &[Arc<[u8]>]) -> usize {
 }
 
 /// The stored form of a chunk, in place of what `into` holds.
-pub(super) fn encode(
+pub(crate) fn encode(
     into: &mut Vec<u8>,
     instance: &InstanceId,
     execution: ExecutionId,
@@ -58,7 +58,7 @@ pub(super) fn encode(
 }
 
 /// The `count` turns of a chunk, or what is wrong with it.
-pub(super) fn decode<'a>(
+pub(crate) fn decode<'a>(
     instance: &InstanceId,
     execution: ExecutionId,
     first: u64,

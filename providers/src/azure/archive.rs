@@ -1,0 +1,211 @@
+//! Histories in blobs: a log-structured merge tree for each shard. `AZURE.md` beside this crate's
+//! sources describes the stored form byte by byte.
+
+mod absorb;
+mod build;
+mod cache;
+mod filter;
+mod guide;
+mod home;
+mod manifest;
+mod merge;
+mod row;
+mod scan;
+mod seal;
+mod table;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod view;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+
+use reenact_core::{ExecutionId, InstanceId, ShardId};
+
+use self::cache::Cache;
+use self::home::Home;
+use self::row::Row;
+use self::tree::{Tree, Writing};
+use super::shelf::Shelf;
+use crate::archive::{Archive, Archived, Part, Stretch};
+use crate::journal::{Identity, JournalId, Position};
+use crate::limits::{
+    ARCHIVE_BLOCK_BYTES, ARCHIVE_CACHE_BYTES, ARCHIVE_PIECE_BYTES, ARCHIVE_RUNS_PER_LEVEL,
+    ARCHIVE_STRETCH_BYTES, ARCHIVE_TURNS_STRETCH_BYTES,
+};
+use crate::{InstanceFilter, InstanceSummary, ProviderError};
+
+/// An [`Archive`] in blobs.
+///
+/// Taking over a part costs two requests, and now and then those of a merge. Asking for an id that is
+/// nowhere costs none, for one that is there one, or none if that was asked lately; its turns cost
+/// one more for each run that has some of them, and for every 4 MiB.
+///
+/// Several processes may have it open. For each shard, one of them may write: whoever has asked for
+/// its [`position`](Archive::position) last. Another that has written before is told so by `Fenced`,
+/// and harms nothing. Whatever else is asked is answered as of when the shard's position was asked
+/// last, or later.
+///
+/// It keeps in memory what was read lately (32 MiB), and of each blob that was asked an index: about
+/// three bytes for each instance. While it merges, it holds some 5 MiB more for each run that it
+/// merges, and 16 MiB, or as much as the largest instance.
+#[derive(Debug)]
+pub struct BlobArchive {
+    shelf: Arc<dyn Shelf>,
+    journal: JournalId,
+    shards: u32,
+    options: BlobArchiveOptions,
+    cache: Arc<Cache>,
+    trees: Mutex<HashMap<ShardId, Arc<Tree>>>,
+    /// Held by whoever merges: its memory is to be taken once.
+    merging: Mutex<()>,
+}
+
+/// How an archive in blobs is laid out. What was written otherwise can be read all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlobArchiveOptions {
+    /// Size from which a block of rows is closed, in bytes.
+    pub block_bytes: usize,
+    /// Size from which merging begins the next blob, in bytes.
+    pub piece_bytes: usize,
+    /// Most runs of one level. More are merged.
+    pub runs_per_level: usize,
+    /// Most bytes of rows that one request reads.
+    pub stretch_bytes: u64,
+    /// Most bytes of turns that one request reads, unless one chunk has more.
+    pub turns_stretch_bytes: u64,
+    /// About how many bytes that were read are kept.
+    pub cache_bytes: usize,
+}
+
+impl Default for BlobArchiveOptions {
+    fn default() -> Self {
+        Self {
+            block_bytes: ARCHIVE_BLOCK_BYTES,
+            piece_bytes: ARCHIVE_PIECE_BYTES,
+            runs_per_level: ARCHIVE_RUNS_PER_LEVEL,
+            stretch_bytes: ARCHIVE_STRETCH_BYTES,
+            turns_stretch_bytes: ARCHIVE_TURNS_STRETCH_BYTES,
+            cache_bytes: ARCHIVE_CACHE_BYTES,
+        }
+    }
+}
+
+impl BlobArchive {
+    /// The archive of a store of so many shards, at least 1. Asks nothing yet; an archive that is not
+    /// there is empty.
+    pub fn new(shelf: Arc<dyn Shelf>, journal: JournalId, shards: u32) -> Self {
+        Self::with_options(shelf, journal, shards, BlobArchiveOptions::default())
+    }
+
+    /// One that is laid out otherwise.
+    pub fn with_options(
+        shelf: Arc<dyn Shelf>,
+        journal: JournalId,
+        shards: u32,
+        options: BlobArchiveOptions,
+    ) -> Self {
+        let cache = Arc::new(Cache::new(options.cache_bytes));
+        let (trees, merging) = (Mutex::default(), Mutex::default());
+        Self { shelf, journal, shards: shards.max(1), options, cache, trees, merging }
+    }
+
+    fn tree(&self, shard: ShardId) -> Arc<Tree> {
+        let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        let tree = trees.entry(shard).or_insert_with(|| {
+            Arc::new(Tree::new(Home {
+                shelf: Arc::clone(&self.shelf),
+                identity: Identity { journal: self.journal, shard },
+                options: self.options,
+                cache: Arc::clone(&self.cache),
+            }))
+        });
+        Arc::clone(tree)
+    }
+
+    fn tree_of(&self, instance: &InstanceId) -> Arc<Tree> {
+        self.tree(ShardId::of(instance, self.shards))
+    }
+
+    fn trees(&self) -> impl Iterator<Item = Arc<Tree>> {
+        (0..self.shards).map(|shard| self.tree(ShardId(shard)))
+    }
+
+    /// What no answer is to depend on: it is tried again behind the next part.
+    fn tidy(&self, tree: &Tree, writing: &mut Writing) -> Result<(), ProviderError> {
+        tree.sweep(writing)?;
+        match self.merging.try_lock() {
+            Err(TryLockError::WouldBlock) => Ok(()),
+            Ok(_merging) => tree.merge_what_is_due(writing),
+            Err(TryLockError::Poisoned(_)) => tree.merge_what_is_due(writing),
+        }
+    }
+}
+
+impl Archive for BlobArchive {
+    fn position(&self, shard: ShardId) -> Result<Position, ProviderError> {
+        Ok(self.tree(shard).claim()?.manifest.position)
+    }
+
+    /// Also fails with `Fenced` when another process has written to the shard since its position was
+    /// asked here: this one owns it no more.
+    fn absorb(&self, part: &Part<'_>) -> Result<(), ProviderError> {
+        let tree = self.tree(part.shard);
+        let mut writing = tree.writing();
+        let is_new = tree.absorb(&mut writing, part)?;
+        if is_new && let Err(error) = self.tidy(&tree, &mut writing) {
+            let shard = part.shard;
+            tracing::warn!(%shard, %error, "the archive could not be merged; it will be tried again");
+        }
+        Ok(())
+    }
+
+    fn look_up(&self, instance: &InstanceId) -> Result<Option<Archived>, ProviderError> {
+        let newest = self.tree_of(instance).reading(|view| view.newest(instance))?;
+        let grown = newest.and_then(|Row { grown, .. }| grown);
+        Ok(grown.map(|grown| Archived { summary: grown.summary, length: grown.end }))
+    }
+
+    fn read(
+        &self,
+        instance: &InstanceId,
+        execution: ExecutionId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Option<Stretch>, ProviderError> {
+        let tree = self.tree_of(instance);
+        tree.reading(|view| view.read(instance, execution, from, limit.max(1)))
+    }
+
+    fn list(
+        &self,
+        filter: &InstanceFilter,
+        after: Option<&InstanceId>,
+        limit: usize,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        let mut listed: Vec<InstanceSummary> = Vec::new();
+        for tree in self.trees() {
+            // Behind the last of a whole page nothing is needed.
+            let last = listed.last().filter(|_| listed.len() == limit);
+            let until = last.map(|last| last.instance.clone());
+            let found = tree.reading(|view| view.list(filter, after, until.as_ref(), limit))?;
+            listed.extend(found);
+            listed.sort_unstable_by(|a, b| a.instance.cmp(&b.instance));
+            listed.truncate(limit);
+        }
+        Ok(listed)
+    }
+
+    fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
+        let mut count = 0;
+        for tree in self.trees() {
+            count += tree.reading(|view| view.count(filter))?;
+        }
+        Ok(count)
+    }
+
+    fn to_wake(&self, shard: ShardId) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.tree(shard).reading(|view| view.to_wake())
+    }
+}

@@ -1,0 +1,178 @@
+//! Merging runs, so that there are never many, and what nobody can see takes no room.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::build::Builder;
+use super::home::{Home, Trouble};
+use super::manifest::{Manifest, Run};
+use super::row::{Grown, Row};
+use super::scan::{Merged, Pace, Rows, Start};
+use super::table::{Table, TurnsReader};
+use super::tree::{Tree, Writing};
+use super::view::{View, follows, missing_turns, spanning};
+use crate::ProviderError;
+use crate::archive::TurnRun;
+
+impl Tree {
+    /// Merges levels until none has too many runs.
+    pub(super) fn merge_what_is_due(&self, writing: &mut Writing) -> Result<(), ProviderError> {
+        loop {
+            let base = self.base(writing)?;
+            let Some(due) = due(&base.manifest, self.home.options.runs_per_level) else {
+                return Ok(());
+            };
+            self.survey(writing)?;
+            if let Err(trouble) = self.merge(writing, &base, due) {
+                writing.litter = None;
+                return Err(self.of_base(writing, trouble));
+            }
+            self.sweep(writing)?;
+        }
+    }
+
+    /// Puts one run in the place of several that follow on each other.
+    fn merge(&self, writing: &mut Writing, base: &View, runs: Range<usize>) -> Result<(), Trouble> {
+        let replaced = base.manifest.runs[runs.clone()].to_vec();
+        let tables = self.write_merged(writing, base, runs)?;
+        let level = replaced.first().map_or(0, |run| run.level) + 1;
+        let pieces: Vec<_> = tables.iter().map(|table| table.piece.clone()).collect();
+        let run = (!pieces.is_empty()).then_some(Run { level, pieces });
+        let committed = self.commit(writing, &tables, |before| {
+            let at = before.runs.windows(replaced.len()).position(|runs| *runs == replaced)?;
+            let mut runs = before.runs.clone();
+            runs.splice(at..at + replaced.len(), run.clone());
+            Some(Manifest { runs, ..before.clone() })
+        })?;
+        if !committed {
+            // An earlier try has come so far after all; what this one has written is worthless.
+            writing.litter = None;
+            return Ok(());
+        }
+        let names = replaced.iter().flat_map(|run| &run.pieces);
+        let names = names.map(|piece| self.home.run(piece.number));
+        writing.litter.get_or_insert_default().extend(names);
+        Ok(())
+    }
+
+    /// Writes what is left of some runs, in pieces.
+    fn write_merged(
+        &self,
+        writing: &mut Writing,
+        base: &View,
+        runs: Range<usize>,
+    ) -> Result<Vec<Arc<Table>>, Trouble> {
+        let is_lowest = runs.end == base.runs.len();
+        let runs = &base.runs[runs];
+        let most = self.home.options.stretch_bytes;
+        let pace = Pace { first: most, most, keep: false };
+        let mut rows = Merged::new(runs, Start { text: "", included: true }, pace)?;
+        let mut sources = Sources { home: &self.home, runs, readers: Vec::new() };
+        sources.readers.resize_with(runs.len(), || None);
+        let mut tables = Vec::new();
+        let mut builder = Builder::new(&self.home, writing.number());
+        while let Some(rows) = rows.next()? {
+            sources.add(&mut builder, &rows, is_lowest)?;
+            if builder.bytes() >= self.home.options.piece_bytes {
+                let next = Builder::new(&self.home, writing.number());
+                let full = std::mem::replace(&mut builder, next).finish();
+                tables.extend(full.map(|built| self.put(writing, built)).transpose()?);
+            }
+        }
+        tables.extend(builder.finish().map(|built| self.put(writing, built)).transpose()?);
+        Ok(tables)
+    }
+}
+
+/// The runs of the first level that has too many.
+pub(super) fn due(manifest: &Manifest, most: usize) -> Option<Range<usize>> {
+    let mut start = 0;
+    for level in manifest.runs.chunk_by(|a, b| a.level == b.level) {
+        if level.len() > most {
+            return Some(start..start + level.len());
+        }
+        start += level.len();
+    }
+    None
+}
+
+/// Runs that are merged.
+struct Sources<'a> {
+    home: &'a Home,
+    runs: &'a [Vec<Arc<Table>>],
+    /// Of each run, the table that is read from.
+    readers: Vec<Option<(&'a Table, TurnsReader<'a>)>>,
+}
+
+impl Sources<'_> {
+    /// Adds what is left of an instance. What is purged or replaced must be told only as long as
+    /// something older may be there.
+    fn add(&mut self, builder: &mut Builder, rows: &Rows, is_lowest: bool) -> Result<(), Trouble> {
+        let (Some((_, newest)), Some((_, oldest))) = (rows.first(), rows.last()) else {
+            return Ok(());
+        };
+        let begins = is_lowest || oldest.begins;
+        let Some(grown) = &newest.grown else {
+            if !begins {
+                builder.purged(newest.instance.clone());
+            }
+            return Ok(());
+        };
+        let counted = counted(self.home, rows, begins)?;
+        let first = counted.last().map_or(grown.first, |(_, oldest)| oldest.first);
+        let mut turns = Vec::new();
+        for (run, grown) in counted.into_iter().rev() {
+            self.read(run, grown, &mut turns)?;
+        }
+        let run = TurnRun { execution: grown.summary.execution, first, turns };
+        builder.grown(begins, &grown.summary, &run);
+        Ok(())
+    }
+
+    /// Reads the turns of a row.
+    fn read(
+        &mut self,
+        run: usize,
+        grown: &Grown,
+        turns: &mut Vec<Arc<[u8]>>,
+    ) -> Result<(), Trouble> {
+        let Some(table) = spanning(&self.runs[run], &grown.summary.instance) else {
+            return Ok(());
+        };
+        let stretch = self.home.options.turns_stretch_bytes;
+        let reader = match &mut self.readers[run] {
+            Some((of, reader)) if of.piece.number == table.piece.number => reader,
+            other => &mut other.insert((table, TurnsReader::new(table, stretch))).1,
+        };
+        for place in grown.places() {
+            let chunk = reader.read(place.offset, place.bytes)?;
+            let decoded = table.decode_turns(&grown.summary, place, chunk)?;
+            turns.extend(decoded.into_iter().map(Arc::from));
+        }
+        Ok(())
+    }
+}
+
+/// The rows of which the turns count, newest first.
+fn counted<'a>(
+    home: &Home,
+    rows: &'a Rows,
+    begins: bool,
+) -> Result<Vec<(usize, &'a Grown)>, ProviderError> {
+    let mut counted: Vec<(usize, &Grown)> = Vec::new();
+    for (run, Row { grown, .. }) in rows {
+        match (counted.last(), grown) {
+            (Some((_, newer)), _) if newer.first == 0 => break,
+            (Some((_, newer)), Some(grown)) if !follows(grown, newer) => {
+                return Err(missing_turns(home, newer));
+            }
+            (Some((_, newer)), None) => return Err(missing_turns(home, newer)),
+            (_, Some(grown)) => counted.push((*run, grown)),
+            (None, None) => break,
+        }
+    }
+    match counted.last() {
+        Some((_, oldest)) if begins && oldest.first > 0 => Err(missing_turns(home, oldest)),
+        _ => Ok(counted),
+    }
+}

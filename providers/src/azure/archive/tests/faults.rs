@@ -1,0 +1,87 @@
+//! Whatever request goes wrong, a part is taken over as a whole or not at all, and can be given again.
+
+use super::model::Model;
+use super::{BlobArchiveOptions, OwnedPart, TINY, blobs, is_merged, open, part, purged, scenario};
+use crate::ProviderError;
+use crate::azure::shelf::fake::{FakeShelf, Fault};
+
+/// Who tries again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Again {
+    TheSame,
+    /// After a crash.
+    Another,
+}
+
+/// Gives a part until it is taken.
+fn absorb(
+    shelf: &FakeShelf,
+    archive: &mut super::BlobArchive,
+    part: &OwnedPart,
+    model: &mut Model,
+    again: Again,
+) {
+    let mut tries = 0;
+    loop {
+        let before = model.clone();
+        let outcome = part.absorb_into(archive);
+        let seen = Model::seen(&open(&shelf.copy(), 1, archive.options)).unwrap();
+        let mut after = before.clone();
+        after.apply(part);
+        match outcome {
+            Ok(()) => {
+                assert_eq!(seen, after, "what was taken over is all there");
+                *model = after;
+                return;
+            }
+            Err(ProviderError::Unavailable { .. } | ProviderError::Unknown { .. }) => {
+                assert!(seen == before || seen == after, "all of it or nothing: {seen:#?}");
+            }
+            Err(error) => panic!("{error}"),
+        }
+        tries += 1;
+        assert!(tries < 3, "it goes on once the fault is over");
+        if again == Again::Another {
+            *archive = open(shelf, 1, archive.options);
+        }
+    }
+}
+
+/// Goes through the scenario with one fault. Whether it came to that.
+fn happened(fault: Fault, others: u64, again: Again, options: BlobArchiveOptions) -> bool {
+    let shelf = FakeShelf::new();
+    let mut archive = open(&shelf, 1, options);
+    let mut model = Model::new(1);
+    shelf.fail(others, fault);
+    for part in scenario() {
+        absorb(&shelf, &mut archive, &part, &mut model, again);
+    }
+    if !shelf.has_failed() {
+        return false;
+    }
+
+    // Two parts later, nothing that is worthless is left, whoever goes on.
+    for sequence in [20, 21] {
+        part(sequence, vec![purged("b")]).absorb_into(&archive).unwrap();
+        archive = open(&shelf, 1, options);
+    }
+    let (there, named) = blobs(&archive, &shelf);
+    assert_eq!(there, named, "{fault:?} of request {others}");
+    assert!(is_merged(&archive), "what could not be merged is, in the end");
+    true
+}
+
+#[test]
+fn a_fault_of_any_request_leaves_all_of_a_part_or_nothing() {
+    for options in [TINY, BlobArchiveOptions::default()] {
+        for fault in [Fault::Refused, Fault::Lost, Fault::Late] {
+            for again in [Again::TheSame, Again::Another] {
+                let mut others = 0;
+                while happened(fault, others, again, options) {
+                    others += 1;
+                }
+                assert!(others > 14, "two requests for each part at least, not {others}");
+            }
+        }
+    }
+}

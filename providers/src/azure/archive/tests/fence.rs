@@ -1,0 +1,93 @@
+//! One writes to a shard at a time; many may read.
+
+use reenact_core::ShardId;
+
+use super::model::Model;
+use super::{TINY, blobs, grown, id, open, part, scenario};
+use crate::ProviderError;
+use crate::archive::Archive;
+use crate::azure::shelf::fake::FakeShelf;
+use crate::journal::Position;
+
+const SHARD: ShardId = ShardId(0);
+
+#[test]
+fn whoever_has_lost_a_shard_is_fenced_and_destroys_nothing() {
+    for taken in 1..scenario().len() {
+        let shelf = FakeShelf::new();
+        let (old, new) = (open(&shelf, 1, TINY), open(&shelf, 1, TINY));
+        let mut model = Model::new(1);
+        for part in &scenario()[..taken] {
+            part.absorb_into(&old).unwrap();
+            model.apply(part);
+        }
+        assert_eq!(new.position(SHARD).unwrap(), model.positions[0]);
+        let next = part(30, vec![grown("new", 1, 0..1)]);
+        next.absorb_into(&new).unwrap();
+        model.apply(&next);
+
+        let stale = part(31, vec![grown("stale", 1, 0..1)]);
+        for _ in 0..2 {
+            let error = stale.absorb_into(&old).unwrap_err();
+            assert!(matches!(error, ProviderError::Fenced { shard: SHARD }), "{error}");
+            assert_eq!(Model::seen(&open(&shelf, 1, TINY)).unwrap(), model);
+        }
+        // It goes on undisturbed, and in the end nothing of the other is left.
+        let next = part(32, vec![grown("new", 1, 1..2)]);
+        next.absorb_into(&new).unwrap();
+        model.apply(&next);
+        assert_eq!(Model::seen(&new).unwrap(), model);
+        let last = open(&shelf, 1, TINY);
+        part(33, vec![grown("last", 1, 0..1)]).absorb_into(&last).unwrap();
+        let (there, named) = blobs(&last, &shelf);
+        assert_eq!(there, named);
+    }
+}
+
+#[test]
+fn whoever_owns_a_shard_again_goes_on_behind_the_other() {
+    let shelf = FakeShelf::new();
+    let (one, other) = (open(&shelf, 1, TINY), open(&shelf, 1, TINY));
+    part(1, vec![grown("a", 1, 0..1)]).absorb_into(&one).unwrap();
+    other.position(SHARD).unwrap();
+    part(2, vec![grown("a", 1, 1..2)]).absorb_into(&other).unwrap();
+    part(3, vec![grown("a", 1, 1..2)]).absorb_into(&one).unwrap_err();
+    assert_eq!(one.position(SHARD).unwrap().sequence, 2);
+    part(3, vec![grown("a", 1, 2..3)]).absorb_into(&one).unwrap();
+    assert_eq!(one.look_up(&id("a")).unwrap().unwrap().length, 3);
+}
+
+#[test]
+fn a_part_of_what_another_has_handed_on_already_is_fenced() {
+    let shelf = FakeShelf::new();
+    let archive = open(&shelf, 1, TINY);
+    part(5, vec![grown("a", 1, 0..1)]).absorb_into(&archive).unwrap();
+    let earlier = part(4, vec![grown("b", 1, 0..1)]);
+    let mut same = part(5, vec![grown("b", 1, 0..1)]);
+    same.end.segment += 1;
+    for part in [earlier, same] {
+        let error = part.absorb_into(&archive).unwrap_err();
+        assert!(matches!(error, ProviderError::Fenced { .. }), "{error}");
+    }
+    let mut nothing = part(5, vec![]);
+    nothing.end = Position { segment: 9, offset: 64, sequence: 5 };
+    nothing.absorb_into(&archive).unwrap();
+    assert_eq!(archive.position(SHARD).unwrap(), nothing.end);
+}
+
+#[test]
+fn a_reader_whose_runs_were_merged_reads_the_newer_ones() {
+    let shelf = FakeShelf::new();
+    let (writer, reader) = (open(&shelf, 1, TINY), open(&shelf, 1, TINY));
+    let mut model = Model::new(1);
+    for part in scenario() {
+        assert_eq!(Model::seen(&reader).unwrap(), model);
+        part.absorb_into(&writer).unwrap();
+        model.apply(&part);
+        for (instance, row) in &model.instances {
+            let stretch = reader.read(instance, row.summary.execution, 0, 99);
+            stretch.expect("what is gone is somewhere else");
+        }
+    }
+    assert_eq!(Model::seen(&reader).unwrap(), model);
+}

@@ -1,0 +1,47 @@
+//! An archive that was written by the first version of the format. It is read for ever.
+//!
+//! It was made by [`write_the_fixture`], which is not to be run again: what matters is that these
+//! very bytes can be read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::model::Model;
+use super::{BlobArchiveOptions, TINY, open, scenario};
+use crate::azure::shelf::fake::FakeShelf;
+
+const PREFIX: &str = "archive/shard-0000/";
+
+/// Two rows in a block, and runs of two levels.
+const LAYOUT: BlobArchiveOptions =
+    BlobArchiveOptions { block_bytes: 100, runs_per_level: 2, ..TINY };
+
+fn path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/blob_archive_v1")
+}
+
+#[test]
+fn an_archive_of_the_first_version_is_read() {
+    let shelf = FakeShelf::new();
+    for file in fs::read_dir(path()).unwrap() {
+        let file = file.unwrap();
+        let name = file.file_name().into_string().unwrap();
+        shelf.replace(&format!("{PREFIX}{name}"), fs::read(file.path()).unwrap());
+    }
+    let mut model = Model::new(1);
+    scenario().iter().for_each(|part| model.apply(part));
+    assert_eq!(Model::seen(&open(&shelf, 1, LAYOUT)).unwrap(), model);
+}
+
+#[test]
+#[ignore = "the fixture is there, and stays as it is"]
+fn write_the_fixture() {
+    let shelf = FakeShelf::new();
+    let archive = open(&shelf, 1, LAYOUT);
+    scenario().iter().for_each(|part| part.absorb_into(&archive).unwrap());
+    fs::create_dir_all(path()).unwrap();
+    for blob in shelf.names() {
+        let name = blob.strip_prefix(PREFIX).unwrap();
+        fs::write(path().join(name), shelf.bytes(&blob).unwrap()).unwrap();
+    }
+}

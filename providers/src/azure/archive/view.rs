@@ -1,0 +1,248 @@
+//! What a shard's archive says, as of one manifest.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use reenact_core::{ExecutionId, InstanceId};
+
+use super::home::{Home, Trouble, corrupt_instance};
+use super::manifest::Manifest;
+use super::row::{Grown, Row};
+use super::scan::{Merged, Pace, Start};
+use super::table::Table;
+use crate::archive::Stretch;
+use crate::azure::port::Etag;
+use crate::{InstanceFilter, InstanceSummary};
+
+/// About how many bytes of a block the row of an instance takes.
+const ROW_BYTES: u64 = 128;
+
+/// A manifest, and the runs that it names.
+#[derive(Debug)]
+pub(super) struct View {
+    pub(super) home: Arc<Home>,
+    pub(super) manifest: Manifest,
+    /// `None`: there is no manifest yet.
+    pub(super) etag: Option<Etag>,
+    /// As in the manifest.
+    pub(super) runs: Vec<Vec<Arc<Table>>>,
+}
+
+/// A row, and where it was found.
+struct Found<'a> {
+    run: usize,
+    table: &'a Table,
+    row: Row,
+}
+
+impl View {
+    /// Takes the tables that are there already over from `known`.
+    pub(super) fn new(
+        home: &Arc<Home>,
+        manifest: Manifest,
+        etag: Option<Etag>,
+        known: impl IntoIterator<Item = Arc<Table>>,
+    ) -> Self {
+        let known: HashMap<u64, Arc<Table>> =
+            known.into_iter().map(|table| (table.piece.number, table)).collect();
+        let table = |piece: &super::manifest::Piece| match known.get(&piece.number) {
+            Some(known) if known.piece == *piece => Arc::clone(known),
+            _ => Arc::new(Table::new(home, piece.clone(), None)),
+        };
+        let runs = manifest.runs.iter().map(|run| run.pieces.iter().map(table).collect());
+        let runs = runs.collect();
+        Self { home: Arc::clone(home), manifest, etag, runs }
+    }
+
+    /// All tables.
+    pub(super) fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.runs.iter().flatten()
+    }
+
+    /// Whether anything may be known under an id; seldom, nothing is.
+    pub(super) fn may_have(&self, instance: &InstanceId) -> Result<bool, Trouble> {
+        for run in &self.runs {
+            if let Some(table) = spanning(run, instance)
+                && table.may_have(instance)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The newest row of an instance.
+    pub(super) fn newest(&self, instance: &InstanceId) -> Result<Option<Row>, Trouble> {
+        Ok(self.find(0, instance)?.map(|found| found.row))
+    }
+
+    /// The newest rows of instances, which are in order: with few requests.
+    pub(super) fn newest_of_all(
+        &self,
+        instances: &[&InstanceId],
+    ) -> Result<Vec<Option<Row>>, Trouble> {
+        let mut found: Vec<Option<Row>> = vec![None; instances.len()];
+        for table in self.tables() {
+            let piece = &table.piece;
+            let start = instances.partition_point(|instance| **instance < piece.first);
+            let end = instances.partition_point(|instance| **instance <= piece.last);
+            let missing: Vec<usize> = (start..end).filter(|at| found[*at].is_none()).collect();
+            if missing.is_empty() {
+                continue;
+            }
+            let wanted: Vec<&InstanceId> = missing.iter().map(|at| instances[*at]).collect();
+            for (at, row) in missing.into_iter().zip(table.find(&wanted)?) {
+                found[at] = row;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The newest row of an instance in this run or an older one.
+    fn find(&self, from: usize, instance: &InstanceId) -> Result<Option<Found<'_>>, Trouble> {
+        for (run, tables) in self.runs.iter().enumerate().skip(from) {
+            let Some(table) = spanning(tables, instance) else { continue };
+            if let Some(row) = table.find(&[instance])?.pop().flatten() {
+                return Ok(Some(Found { run, table, row }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// See [`Archive::read`](crate::archive::Archive::read).
+    pub(super) fn read(
+        &self,
+        instance: &InstanceId,
+        execution: ExecutionId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Option<Stretch>, Trouble> {
+        let Some(newest) = self.find(0, instance)? else { return Ok(None) };
+        let Some(grown) = newest.row.grown else { return Ok(None) };
+        let length = grown.end;
+        if grown.summary.execution != execution || length == 0 {
+            return Ok(None);
+        }
+        let mut turns = Vec::new();
+        if from >= length {
+            return Ok(Some(Stretch { turns, length }));
+        }
+        let mut rows = vec![(newest.table, grown)];
+        let mut run = newest.run;
+        while let Some((_, oldest)) = rows.last()
+            && oldest.first > from
+        {
+            let missing = || missing_turns(&self.home, oldest);
+            let older = self.find(run + 1, instance)?.ok_or_else(missing)?;
+            let grown = older.row.grown.filter(|grown| follows(grown, oldest));
+            run = older.run;
+            rows.push((older.table, grown.ok_or_else(missing)?));
+        }
+        for (table, grown) in rows.iter().rev() {
+            let left = limit - turns.len();
+            if left > 0 {
+                turns.extend(table.turns(grown, from + turns.len() as u64, left)?);
+            }
+        }
+        Ok(Some(Stretch { turns, length }))
+    }
+
+    /// The first `limit` instances behind `after`, and up to `until`, that pass the filter.
+    pub(super) fn list(
+        &self,
+        filter: &InstanceFilter,
+        after: Option<&InstanceId>,
+        until: Option<&InstanceId>,
+        limit: usize,
+    ) -> Result<Vec<InstanceSummary>, Trouble> {
+        let mut listed = Vec::new();
+        if limit == 0 {
+            return Ok(listed);
+        }
+        let most = self.home.options.stretch_bytes;
+        let first = ROW_BYTES.saturating_mul(limit as u64).min(most);
+        let pace = Pace { first, most, keep: true };
+        self.each(filter, after, pace, |summary| {
+            if until.is_some_and(|until| summary.instance > *until) {
+                return false;
+            }
+            listed.push(summary);
+            listed.len() < limit
+        })?;
+        Ok(listed)
+    }
+
+    /// How many instances pass the filter.
+    pub(super) fn count(&self, filter: &InstanceFilter) -> Result<u64, Trouble> {
+        let most = self.home.options.stretch_bytes;
+        let mut count = 0;
+        // Going through everything is not to take the place of what is asked for often.
+        self.each(filter, None, Pace { first: most, most, keep: false }, |_| {
+            count += 1;
+            true
+        })?;
+        Ok(count)
+    }
+
+    /// Shows what passes the filter, by id, until that is enough.
+    fn each(
+        &self,
+        filter: &InstanceFilter,
+        after: Option<&InstanceId>,
+        pace: Pace,
+        mut show: impl FnMut(InstanceSummary) -> bool,
+    ) -> Result<(), Trouble> {
+        let prefix = filter.id_prefix.as_deref().unwrap_or("");
+        let start = match after.map(InstanceId::as_str) {
+            Some(after) if after >= prefix => Start { text: after, included: false },
+            _ => Start { text: prefix, included: true },
+        };
+        let mut merged = Merged::new(&self.runs, start, pace)?;
+        while let Some(rows) = merged.next()? {
+            let Some((_, Row { instance, grown, .. })) = rows.into_iter().next() else { continue };
+            // What begins so comes all in a row.
+            if !instance.as_str().starts_with(prefix) {
+                break;
+            }
+            let summary = grown.map(|grown| grown.summary);
+            if let Some(summary) = summary.filter(|summary| filter.matches(summary))
+                && !show(summary)
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The instances that have a `wake_at`.
+    pub(super) fn to_wake(&self) -> Result<Vec<InstanceSummary>, Trouble> {
+        let mut seen = HashSet::new();
+        let mut waking = Vec::new();
+        for table in self.tables() {
+            for (instance, summary) in table.wakes()? {
+                if seen.insert(instance) {
+                    waking.extend(summary);
+                }
+            }
+        }
+        Ok(waking)
+    }
+}
+
+/// The table of a run that can have an id, if there is one.
+pub(super) fn spanning<'a>(run: &'a [Arc<Table>], instance: &InstanceId) -> Option<&'a Table> {
+    let at = run.partition_point(|table| table.piece.last < *instance);
+    run.get(at).map(|table| &**table).filter(|table| table.spans(instance))
+}
+
+/// Whether the turns of a newer row follow on those of an older one.
+pub(super) fn follows(older: &Grown, newer: &Grown) -> bool {
+    older.summary.execution == newer.summary.execution && older.end == newer.first
+}
+
+/// That what is before the turns of a row is not there.
+pub(super) fn missing_turns(home: &Home, grown: &Grown) -> crate::ProviderError {
+    let summary = &grown.summary;
+    let reason = format!("the turns before turn {} are missing", grown.first);
+    corrupt_instance(home, &summary.instance, summary.execution, reason)
+}

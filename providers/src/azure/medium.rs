@@ -1,0 +1,271 @@
+//! The journal of a shard on append blobs.
+//!
+//! A segment is an append blob, and a commit is one block of it. Each segment is leased, for ever, to
+//! the owner under whom it is written; whoever claims the shard takes the lease of the last one from
+//! the owner before, and from then on the service refuses everything that one sends, however late it
+//! comes. So a block is accepted under the right lease and at the right position only.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use reenact_core::ShardId;
+
+use super::client::{Appended, Client, shard_name};
+use super::members::Members;
+use super::port::{Etag, LeaseId, Metadata, Only, PortError, PortErrorKind};
+use super::random;
+use crate::limits::MAX_BLOCKS_PER_SEGMENT;
+use crate::medium::{Medium, MediumError, Segment, Standing};
+
+/// How often the newest segment is looked for while the owner before goes on to another.
+const MAX_LOOKS: u32 = 16;
+
+/// The segments and the checkpoint of one shard.
+#[derive(Debug)]
+pub struct BlobMedium {
+    client: Client,
+    members: Arc<Members>,
+    shard: ShardId,
+    /// What the names of its blobs begin with.
+    prefix: String,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    /// Under which this process writes.
+    lease: Option<LeaseId>,
+    /// Of the checkpoint that was read or written last.
+    checkpoint: Option<Etag>,
+}
+
+impl BlobMedium {
+    pub(super) fn new(client: Client, members: Arc<Members>, shard: ShardId) -> Self {
+        let prefix = format!("journal/{}/", shard_name(shard));
+        Self { client, members, shard, prefix, held: Mutex::default() }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn blob(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// Takes the newest segment from whoever writes it. That one may go on to another meanwhile; then
+    /// that is taken.
+    async fn fence(&self, lease: &LeaseId) -> Result<(), PortError> {
+        let mut taken = None;
+        for _ in 0..MAX_LOOKS {
+            let newest = self.client.list(&self.blob("segment-")).await?.pop();
+            let Some(newest) = newest.map(|blob| blob.name) else { return Ok(()) };
+            if taken.as_ref() == Some(&newest) {
+                return Ok(());
+            }
+            self.take(&newest, lease).await?;
+            taken = Some(newest);
+        }
+        Err(self.lost_race("its owner before does not stop"))
+    }
+
+    /// Takes the lease of a blob, whoever has it.
+    async fn take(&self, blob: &str, lease: &LeaseId) -> Result<(), PortError> {
+        let port = self.client.port();
+        for _ in 0..MAX_LOOKS {
+            self.client.patiently(|| port.break_lease(blob)).await?;
+            match self.client.patiently(|| port.acquire_lease(blob, lease)).await {
+                Err(error) if error.is_unmet() => {}
+                taken => return taken,
+            }
+        }
+        Err(self.lost_race("its lease is taken again and again"))
+    }
+
+    fn lost_race(&self, reason: &str) -> PortError {
+        let kind = PortErrorKind::Unreachable { reason: reason.to_owned() };
+        PortError { operation: "claim", target: self.prefix.clone(), kind }
+    }
+
+    /// A crash may have left the blob of a segment behind that was never begun: it is used.
+    async fn begin(&self, blob: &str, head: &[u8], lease: &LeaseId) -> Result<Appended, PortError> {
+        let port = self.client.port();
+        match self.client.patiently(|| port.create_append_blob(blob)).await {
+            Ok(()) => {}
+            Err(error) if error.is_unmet() => {}
+            Err(error) => return Err(error),
+        }
+        match self.client.patiently(|| port.acquire_lease(blob, lease)).await {
+            Err(error) if error.is_unmet() => Ok(Appended::Fenced),
+            Err(error) => Err(error),
+            Ok(()) => self.client.append(blob, head, 0, lease).await,
+        }
+    }
+}
+
+impl Medium for BlobMedium {
+    type Segment = BlobSegment;
+    type Spare = ();
+
+    const SHARED: bool = true;
+
+    fn claim(&self, owner: &str) -> Result<(), MediumError> {
+        let lease = random::lease_id();
+        self.client.block_on(async {
+            self.members.claim(self.shard, owner).await?;
+            self.fence(&lease).await.map_err(PortError::into_medium_error)
+        })?;
+        self.held().lease = Some(lease);
+        Ok(())
+    }
+
+    fn give_up(&self) -> Result<(), MediumError> {
+        *self.held() = Held::default();
+        self.client.block_on(self.members.give_up(self.shard))
+    }
+
+    fn standing(&self) -> Standing {
+        self.members.standing(self.shard)
+    }
+
+    /// A blob without anything in it is no segment yet.
+    fn list(&self) -> Result<Vec<String>, MediumError> {
+        let blobs = self.client.block_on(self.client.list(&self.prefix));
+        let blobs = blobs.map_err(PortError::into_medium_error)?.into_iter();
+        let begun = blobs.filter(|blob| blob.size > 0);
+        Ok(begun.filter_map(|blob| Some(blob.name.strip_prefix(&self.prefix)?.into())).collect())
+    }
+
+    fn open(&self, name: &str) -> Result<BlobSegment, MediumError> {
+        let segment = self.open_from(name, 0)?;
+        if segment.bytes.is_empty() {
+            return Err(MediumError::Refused(io::ErrorKind::NotFound.into()));
+        }
+        Ok(segment)
+    }
+
+    fn open_from(&self, name: &str, offset: u64) -> Result<BlobSegment, MediumError> {
+        let blob = self.blob(name);
+        let got = self.client.block_on(self.client.get(&blob, offset, None));
+        let got = got.map_err(PortError::into_medium_error)?;
+        let got = got.ok_or_else(|| MediumError::Refused(io::ErrorKind::NotFound.into()))?;
+        Ok(BlobSegment {
+            client: self.client.clone(),
+            blob,
+            written: None,
+            from: offset,
+            bytes: got.bytes,
+        })
+    }
+
+    /// Blobs grow by themselves.
+    fn prepare(&self, _bytes: u64) -> Result<(), MediumError> {
+        Ok(())
+    }
+
+    fn create(&self, name: &str, (): (), head: &[u8]) -> Result<BlobSegment, MediumError> {
+        let blob = self.blob(name);
+        let lease = self.held().lease.clone().ok_or(MediumError::Fenced)?;
+        match self.client.block_on(self.begin(&blob, head, &lease)) {
+            Ok(Appended::Yes) => {}
+            Ok(Appended::Fenced) => return Err(MediumError::Fenced),
+            Err(error) => return Err(error.into_medium_error()),
+        }
+        let written = Some(Written { lease, blocks: 1 });
+        let client = self.client.clone();
+        Ok(BlobSegment { client, blob, written, from: 0, bytes: Vec::new() })
+    }
+
+    /// What can be read of a blob is durable.
+    fn harden(&self, _name: &str, _from: u64, _to: u64) -> Result<(), MediumError> {
+        Ok(())
+    }
+
+    fn remove(&self, names: &[String]) -> Result<(), MediumError> {
+        let removed = self.client.block_on(async {
+            for name in names {
+                self.client.delete(&self.blob(name), true).await?;
+            }
+            Ok(())
+        });
+        removed.map_err(PortError::into_medium_error)
+    }
+
+    fn load(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, MediumError> {
+        let got = self.client.block_on(self.client.get(&self.blob(name), 0, None));
+        let got = got.map_err(PortError::into_medium_error)?;
+        self.held().checkpoint = got.as_ref().and_then(|got| got.etag.clone());
+        match got {
+            Some(got) if got.bytes.len() > limit => {
+                Err(MediumError::Refused(io::ErrorKind::FileTooLarge.into()))
+            }
+            got => Ok(got.map(|got| got.bytes)),
+        }
+    }
+
+    /// Only in the place of what this process has read or written last: one that lost the shard must
+    /// not put an older checkpoint over a newer.
+    fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), MediumError> {
+        let only = self.held().checkpoint.clone().map_or(Only::IfNew, Only::IfMatch);
+        let blob = self.blob(name);
+        let none = Metadata::new();
+        let put = self.client.put(&blob, bytes.to_vec(), &none, &only);
+        match self.client.block_on(put) {
+            Ok(etag) => {
+                self.held().checkpoint = Some(etag);
+                Ok(())
+            }
+            Err(error) if error.is_unmet() => Err(MediumError::Fenced),
+            Err(error) => Err(error.into_medium_error()),
+        }
+    }
+}
+
+/// A segment: an append blob.
+#[derive(Debug)]
+pub struct BlobSegment {
+    client: Client,
+    blob: String,
+    /// Of one that is being written.
+    written: Option<Written>,
+    /// What was read when it was opened to be read, and from where on.
+    bytes: Vec<u8>,
+    from: u64,
+}
+
+#[derive(Debug)]
+struct Written {
+    lease: LeaseId,
+    blocks: u32,
+}
+
+impl Segment for BlobSegment {
+    fn size(&self) -> Result<u64, MediumError> {
+        Ok(self.from + self.bytes.len() as u64)
+    }
+
+    fn is_full(&self) -> bool {
+        self.written.as_ref().is_some_and(|written| written.blocks >= MAX_BLOCKS_PER_SEGMENT)
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, MediumError> {
+        let start = offset.checked_sub(self.from).and_then(|start| usize::try_from(start).ok());
+        let rest = start.and_then(|start| self.bytes.get(start..)).unwrap_or_default();
+        let count = rest.len().min(into.len());
+        into[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+
+    fn append(&mut self, offset: u64, bytes: &[u8]) -> Result<(), MediumError> {
+        let written = self.written.as_mut().ok_or(MediumError::Fenced)?;
+        let append = self.client.append(&self.blob, bytes, offset, &written.lease);
+        match self.client.block_on(append) {
+            Ok(Appended::Yes) => {
+                written.blocks += 1;
+                Ok(())
+            }
+            Ok(Appended::Fenced) => Err(MediumError::Fenced),
+            Err(error) => Err(error.into_medium_error()),
+        }
+    }
+}

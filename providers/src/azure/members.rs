@@ -1,0 +1,281 @@
+//! The processes that share a hub: who lives, and who has which shard.
+//!
+//! Everything that they must know of each other is in small blobs without bytes under `live/`, in
+//! their metadata, so that one list shows all of it:
+//!
+//! | blob | says | written |
+//! |---|---|---|
+//! | `live/host-ID` | that a process lives | by itself, three times in each lease time, if nobody else has written it; by another that takes it for dead |
+//! | `live/shard-0003` | who has the shard | by whoever claims or gives it up, if nobody else has written it since |
+//! | `live/bell-QUEUE` | that there is something in a queue | by whoever has put it there |
+//!
+//! A process is dead when another, by its own clock, has seen its blob unchanged for a lease time, and
+//! then managed to write there that it is. Clocks need not agree, and one that lives again knows that
+//! it was dead before it does anything: its own next write fails. What keeps a dead owner from writing
+//! to a journal is not this, but the lease of the segment.
+
+mod claim;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use reenact_core::ShardId;
+use tokio::sync::{Notify, watch};
+
+use self::view::{ALIVE, View};
+use super::client::Client;
+use super::port::{Etag, Only, PortError};
+use super::random;
+use crate::balance;
+use crate::medium::Standing;
+
+/// Lists in one lease time. So often each process looks who lives and which bells have rung.
+const LOOKS_PER_LEASE: u32 = 7;
+
+/// The longest time between two of them.
+const LONGEST_TICK: Duration = Duration::from_secs(2);
+
+/// Writes in one lease time by which a process says that it lives.
+const BEATS_PER_LEASE: u32 = 3;
+
+/// The shortest time between two rings of one bell.
+const RING_EVERY: Duration = Duration::from_millis(500);
+
+/// This process among those that share the hub.
+pub(super) struct Members {
+    client: Client,
+    shards: u32,
+    lease_time: Duration,
+    state: Mutex<State>,
+    share: watch::Sender<BTreeSet<ShardId>>,
+    /// Held by whoever writes the blob of this process.
+    beating: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    session: Option<Session>,
+    view: View,
+    /// The shards that this process has claimed and not lost.
+    mine: BTreeSet<ShardId>,
+    /// The name of the host that has joined, for people.
+    joined: Option<String>,
+    /// Whether somebody looks and beats.
+    is_ticking: bool,
+    bells: BTreeMap<String, Bell>,
+}
+
+/// One life of this process.
+#[derive(Clone)]
+struct Session {
+    id: String,
+    etag: Etag,
+    /// When the last write that succeeded was begun.
+    renewed: Instant,
+}
+
+#[derive(Default)]
+struct Bell {
+    rung: Arc<Notify>,
+    last: Option<Instant>,
+    is_pending: bool,
+}
+
+impl Members {
+    pub(super) fn new(client: Client, shards: u32, lease_time: Duration) -> Arc<Self> {
+        let share = watch::Sender::new(BTreeSet::new());
+        let (state, beating) = (Mutex::default(), tokio::sync::Mutex::new(()));
+        Arc::new(Self { client, shards, lease_time, state, share, beating })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes part in the balance of the shards from now on.
+    pub(super) async fn join(self: &Arc<Self>, host: &str) -> Result<(), PortError> {
+        self.state().joined = Some(host.to_owned());
+        self.beat().await?;
+        self.look().await?;
+        self.tick_in_background();
+        Ok(())
+    }
+
+    /// Takes part no more, and says so at once.
+    pub(super) async fn leave(&self) -> Result<(), PortError> {
+        self.state().joined = None;
+        self.share.send_replace(BTreeSet::new());
+        self.beat().await
+    }
+
+    /// The shards that this process should have.
+    pub(super) fn share(&self) -> watch::Receiver<BTreeSet<ShardId>> {
+        self.share.subscribe()
+    }
+
+    /// What is known of a claim without asking.
+    pub(super) fn standing(&self, shard: ShardId) -> Standing {
+        let state = self.state();
+        match &state.session {
+            Some(session) if state.mine.contains(&shard) => {
+                let is_sure = session.renewed.elapsed() < self.lease_time;
+                if is_sure { Standing::Held } else { Standing::Doubtful }
+            }
+            _ => Standing::Lost,
+        }
+    }
+
+    /// Says that this process lives. One that was taken for dead begins anew, without any shard.
+    pub(super) async fn beat(&self) -> Result<(), PortError> {
+        let _alone = self.beating.lock().await;
+        let (session, label) = {
+            let state = self.state();
+            (state.session.clone(), state.joined.clone())
+        };
+        let began = Instant::now();
+        let (id, only) = match session {
+            Some(session) => (session.id, Only::IfMatch(session.etag)),
+            None => (random::name(), Only::IfNew),
+        };
+        let written = view::of_host(label.as_deref(), ALIVE);
+        let blob = view::host_blob(&id);
+        match self.client.put(&blob, Vec::new(), &written, &only).await {
+            Ok(etag) => {
+                self.state().session = Some(Session { id, etag, renewed: began });
+                Ok(())
+            }
+            Err(error) if error.is_unmet() || error.is_missing_blob() => {
+                tracing::warn!(host = id, "this process was taken for dead; it begins anew");
+                self.lose();
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn lose(&self) {
+        let mut state = self.state();
+        state.session = None;
+        state.mine.clear();
+        drop(state);
+        self.share.send_replace(BTreeSet::new());
+    }
+
+    /// Looks who lives, who has what, and which bells have rung.
+    pub(super) async fn look(&self) -> Result<(), PortError> {
+        let began = Instant::now();
+        let blobs = self.client.list(view::PREFIX).await?;
+        let mut state = self.state();
+        let State { view, bells, .. } = &mut *state;
+        let rung = view.update(blobs, began);
+        for queue in rung {
+            if let Some(bell) = bells.get(&queue) {
+                bell.rung.notify_waiters();
+            }
+        }
+        let Some(session) = state.session.clone() else { return Ok(()) };
+        let lost = |shard: &ShardId| state.view.owner_of(*shard).is_some_and(|o| o != session.id);
+        let lost: Vec<ShardId> = state.mine.iter().copied().filter(lost).collect();
+        for shard in lost {
+            tracing::warn!(%shard, "another process has taken the shard");
+            state.mine.remove(&shard);
+        }
+        if state.joined.is_some() {
+            let share = self.share_of(&session.id, &state.view);
+            drop(state);
+            self.share.send_if_modified(|before| {
+                let has_changed = *before != share;
+                *before = share;
+                has_changed
+            });
+        }
+        Ok(())
+    }
+
+    fn share_of(&self, me: &String, view: &View) -> BTreeSet<ShardId> {
+        let mut hosts = view.sharing(self.lease_time);
+        hosts.insert(me.clone());
+        let balanced = balance(self.shards, &hosts, &view.owned());
+        balanced.into_iter().filter(|(_, host)| host == me).map(|(shard, _)| shard).collect()
+    }
+
+    /// Looks and beats for as long as this process holds the hub open.
+    fn tick_in_background(self: &Arc<Self>) {
+        if std::mem::replace(&mut self.state().is_ticking, true) {
+            return;
+        }
+        let members = Arc::downgrade(self);
+        let tick = (self.lease_time / LOOKS_PER_LEASE).min(LONGEST_TICK);
+        let beat = self.lease_time / BEATS_PER_LEASE;
+        self.client.io().spawn(async move {
+            loop {
+                tokio::time::sleep(tick).await;
+                let Some(members) = members.upgrade() else { return };
+                if let Err(error) = members.tick(beat.saturating_sub(tick / 2)).await {
+                    tracing::warn!(%error, "the hub cannot be reached");
+                }
+            }
+        });
+    }
+
+    async fn tick(&self, beat_after: Duration) -> Result<(), PortError> {
+        if self.renewed().is_none_or(|renewed| renewed.elapsed() >= beat_after) {
+            self.beat().await?;
+        }
+        self.look().await?;
+        self.bury().await
+    }
+
+    fn renewed(&self) -> Option<Instant> {
+        self.state().session.as_ref().map(|session| session.renewed)
+    }
+
+    /// Lets the others know at once that this process has gone.
+    pub(super) async fn end(&self) -> Result<(), PortError> {
+        let _alone = self.beating.lock().await;
+        let Some(session) = self.state().session.take() else { return Ok(()) };
+        let blob = view::host_blob(&session.id);
+        self.client.delete(&blob, false).await
+    }
+
+    /// Told when the bell of a queue has rung, by this process or another.
+    pub(super) fn bell(&self, queue: &str) -> Arc<Notify> {
+        Arc::clone(&self.state().bells.entry(queue.to_owned()).or_default().rung)
+    }
+
+    /// Rings the bell of a queue. A ring that fails is none: the queue is looked at all the same, a
+    /// while later.
+    pub(super) fn ring(self: &Arc<Self>, queue: &str) {
+        let mut state = self.state();
+        let bell = state.bells.entry(queue.to_owned()).or_default();
+        bell.rung.notify_waiters();
+        if std::mem::replace(&mut bell.is_pending, true) {
+            return;
+        }
+        let pause =
+            bell.last.map_or(Duration::ZERO, |last| RING_EVERY.saturating_sub(last.elapsed()));
+        drop(state);
+        let (members, queue) = (Arc::clone(self), queue.to_owned());
+        self.client.io().spawn(async move {
+            tokio::time::sleep(pause).await;
+            if let Some(bell) = members.state().bells.get_mut(&queue) {
+                bell.is_pending = false;
+                bell.last = Some(Instant::now());
+            }
+            let blob = view::bell_blob(&queue);
+            let ring = view::of_bell();
+            if let Err(error) = members.client.put(&blob, Vec::new(), &ring, &Only::Always).await {
+                tracing::debug!(%error, queue, "a bell did not ring");
+            }
+        });
+    }
+}
+
+impl fmt::Debug for Members {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Members").field("shards", &self.shards).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,185 @@
+//! What the last look has shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use reenact_core::ShardId;
+
+use crate::azure::client::shard_name;
+use crate::azure::port::{BlobEntry, Etag, Metadata};
+use crate::azure::random;
+
+/// What the names of all of these blobs begin with.
+pub(super) const PREFIX: &str = "live/";
+
+const HOST: &str = "live/host-";
+const SHARD: &str = "live/shard-";
+const BELL: &str = "live/bell-";
+
+/// The state of a process that lives, as it says itself.
+pub(super) const ALIVE: &str = "alive";
+
+/// The state of a process that was taken for dead.
+pub(super) const DEAD: &str = "dead";
+
+/// Most characters of a name for people.
+const MAX_LABEL: usize = 200;
+
+/// What is known of the others.
+#[derive(Default)]
+pub(super) struct View {
+    hosts: BTreeMap<String, Host>,
+    claims: BTreeMap<ShardId, Claim>,
+    bells: BTreeMap<String, Etag>,
+    /// When the look began that has shown it.
+    pub(super) at: Option<Instant>,
+}
+
+/// A process.
+#[derive(Clone)]
+pub(super) struct Host {
+    pub(super) etag: Etag,
+    pub(super) metadata: Metadata,
+    /// Since when it is known to be so.
+    since: Instant,
+}
+
+/// Who has a shard.
+#[derive(Clone)]
+pub(super) struct Claim {
+    pub(super) etag: Etag,
+    /// Empty when it was given up.
+    pub(super) owner: String,
+    pub(super) label: String,
+    /// When it was known to be so.
+    at: Instant,
+}
+
+impl View {
+    /// Takes what a list has shown. Tells which bells have rung since the last one.
+    pub(super) fn update(&mut self, blobs: Vec<BlobEntry>, began: Instant) -> Vec<String> {
+        let mut old = std::mem::take(self);
+        let mut rung = Vec::new();
+        for BlobEntry { name, etag, metadata, .. } in blobs {
+            if let Some(id) = name.strip_prefix(HOST) {
+                let before = old.hosts.remove(id).filter(|before| before.etag == etag);
+                // An unchanged one was so at the look before, and is so still.
+                let since = before.map_or(began, |before| before.since);
+                self.hosts.insert(id.to_owned(), Host { etag, metadata, since });
+            } else if let Some(shard) = name.strip_prefix(SHARD).and_then(|n| n.parse().ok()) {
+                self.claims.insert(ShardId(shard), Claim::new(etag, &metadata, began));
+            } else if let Some(queue) = name.strip_prefix(BELL) {
+                if old.bells.get(queue) != Some(&etag) {
+                    rung.push(queue.to_owned());
+                }
+                self.bells.insert(queue.to_owned(), etag);
+            }
+        }
+        // What this process has written while the list was made may not be in it.
+        self.claims.extend(old.claims.into_iter().filter(|(_, claim)| claim.at > began));
+        self.at = Some(began);
+        rung
+    }
+
+    /// The processes that share the shards, and have not been silent for so long.
+    pub(super) fn sharing(&self, lease_time: Duration) -> BTreeSet<String> {
+        let shares = |host: &Host| host.says("shares", "yes") && !host.is_silent(lease_time);
+        self.hosts.iter().filter(|(_, host)| shares(host)).map(|(id, _)| id.clone()).collect()
+    }
+
+    pub(super) fn host(&self, id: &str) -> Option<&Host> {
+        self.hosts.get(id)
+    }
+
+    pub(super) fn claim(&self, shard: ShardId) -> Option<&Claim> {
+        self.claims.get(&shard)
+    }
+
+    /// This process has written a claim.
+    pub(super) fn set_claim(&mut self, shard: ShardId, etag: Etag, written: &Metadata) {
+        self.claims.insert(shard, Claim::new(etag, written, Instant::now()));
+    }
+
+    /// A process that nobody needs to know of any more: silent for so long, and without a shard.
+    pub(super) fn forgotten(&self, silence: Duration) -> Option<(&String, &Host)> {
+        let is_silent = |host: &Host| host.since.elapsed() >= silence;
+        let owns = |id: &String| self.claims.values().any(|claim| claim.owner == *id);
+        self.hosts.iter().find(|(id, host)| is_silent(host) && !owns(id))
+    }
+
+    /// Who has a shard, alive or dead.
+    pub(super) fn owner_of(&self, shard: ShardId) -> Option<&str> {
+        self.claims.get(&shard).map(|claim| claim.owner.as_str())
+    }
+
+    /// Who has which shard, alive or dead.
+    pub(super) fn owned(&self) -> BTreeMap<ShardId, String> {
+        let claims = self.claims.iter().filter(|(_, claim)| !claim.owner.is_empty());
+        claims.map(|(shard, claim)| (*shard, claim.owner.clone())).collect()
+    }
+}
+
+impl Host {
+    fn says(&self, name: &str, value: &str) -> bool {
+        self.metadata.get(name).is_some_and(|said| said == value)
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.says("state", DEAD)
+    }
+
+    /// Whether it has not said for a lease time that it lives.
+    pub(super) fn is_silent(&self, lease_time: Duration) -> bool {
+        self.is_dead() || self.since.elapsed() >= lease_time
+    }
+}
+
+impl Claim {
+    fn new(etag: Etag, metadata: &Metadata, at: Instant) -> Self {
+        let value = |name: &str| metadata.get(name).cloned().unwrap_or_default();
+        Self { etag, owner: value("owner"), label: value("label"), at }
+    }
+}
+
+/// What a process says of itself, or another of it.
+pub(super) fn of_host(label: Option<&str>, state: &str) -> Metadata {
+    metadata([
+        ("state", state.to_owned()),
+        ("shares", if label.is_some() { "yes" } else { "no" }.to_owned()),
+        ("label", printable(label.unwrap_or_default())),
+    ])
+}
+
+/// What the one says who claims a shard, or gives it up.
+pub(super) fn of_claim(owner: &str, label: &str) -> Metadata {
+    metadata([("owner", owner.to_owned()), ("label", printable(label))])
+}
+
+pub(super) fn of_bell() -> Metadata {
+    metadata([])
+}
+
+/// No two of them are the same: so what was written is known again.
+fn metadata<const N: usize>(values: [(&str, String); N]) -> Metadata {
+    let values = values.into_iter().filter(|(_, value)| !value.is_empty());
+    let values = values.map(|(name, value)| (name.to_owned(), value));
+    values.chain([("nonce".to_owned(), random::name())]).collect()
+}
+
+/// Metadata takes printable ASCII only.
+fn printable(label: &str) -> String {
+    let shown = |c: char| if c.is_ascii_graphic() { c } else { '_' };
+    label.chars().take(MAX_LABEL).map(shown).collect()
+}
+
+pub(super) fn host_blob(id: &str) -> String {
+    format!("{HOST}{id}")
+}
+
+pub(super) fn shard_blob(shard: ShardId) -> String {
+    format!("{SHARD}{}", shard_name(shard))
+}
+
+pub(super) fn bell_blob(queue: &str) -> String {
+    format!("{BELL}{queue}")
+}
