@@ -6,6 +6,8 @@
 mod append;
 #[path = "port/blobs.rs"]
 mod blobs;
+#[path = "port/connecting.rs"]
+mod connecting;
 #[path = "port/emulator.rs"]
 mod emulator;
 #[path = "port/faults.rs"]
@@ -14,6 +16,8 @@ mod faults;
 mod operations;
 #[path = "port/queues.rs"]
 mod queues;
+#[path = "port/sas.rs"]
+mod sas;
 #[path = "port/stage.rs"]
 mod stage;
 
