@@ -10,7 +10,8 @@ use reenact::{
 };
 
 use crate::scene::{
-    SHARDS, adds, calls, host, in_shard, insists, one_of_each, raises, shared_store, sums, until_held, waits,
+    SHARDS, adds, calls, host, in_shard, insists, one_of_each, raises, shared_store, sums,
+    until_held, waits,
 };
 use crate::support::{Gate, guard, id, options, pass_time_until};
 
