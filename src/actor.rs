@@ -15,7 +15,8 @@ impl Client {
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Finished`](crate::Error::Finished),
     /// [`Error::Parked`](crate::Error::Parked), [`Error::Interrupted`](crate::Error::Interrupted),
-    /// [`Error::Store`](crate::Error::Store).
+    /// [`Error::Store`](crate::Error::Store); [`Error::Elsewhere`](crate::Error::Elsewhere) when another
+    /// host has the instance, and for a client without a host.
     pub async fn actor(&self, id: &InstanceId) -> Result<ActorRef<InstanceMessage>> {
         self.access().actor(id).await
     }

@@ -254,7 +254,8 @@ impl Client {
         self.access.terminate(id, reason).await
     }
 
-    /// Removes a finished instance with its history, for good. Its id is free then.
+    /// Removes a finished instance with its history, for good. Its id is free then. Through another
+    /// host's shard, `Ok` says that it will be removed: its id is free a moment later.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::NotFinished`], [`Error::Interrupted`], [`Error::Store`].
@@ -358,6 +359,10 @@ impl fmt::Debug for Client {
 }
 
 /// An external event on its way. Await it to raise it; nothing happens before.
+///
+/// Through another host's shard, `Ok` says that it survives: it is in the queue of the host that has the
+/// instance, under a key of its own where none is given, and counts once. A refusal that comes later is in
+/// [quarantine](Client::quarantined).
 ///
 /// # Errors
 /// - [`Error::InvalidName`], [`Error::InvalidPayload`]: the name, the key or the data cannot be.

@@ -137,7 +137,8 @@ impl<T: DeserializeOwned> InstanceHandle<T> {
     /// - [`Error::Failed`]: the orchestration returned an error, panicked, or passed a limit.
     /// - [`Error::Terminated`]: somebody terminated it.
     /// - [`Error::Cancelled`]: somebody cancelled it, and its code ended for that.
-    /// - [`Error::Parked`]: it cannot go on as it is; also when that happens while this waits.
+    /// - [`Error::Parked`]: it cannot go on as it is; also when that happens while this waits. Of an
+    ///   instance on another host that is not known here: this waits until it goes on.
     /// - [`Error::InvalidPayload`]: the result is not a `T`.
     /// - [`Error::NotFound`], [`Error::ShuttingDown`], [`Error::Store`], [`Error::Unreadable`].
     pub async fn result(&self) -> Result<T> {

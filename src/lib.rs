@@ -71,6 +71,8 @@
 //! | writing the code | [`orchestration`], [`activity`], [`OrchestrationContext`], [`ActivityContext`] |
 //! | running it | [`Host`], [`HostBuilder`], [`HostOptions`], [`Local`], [`LocalOptions`] |
 //! | talking to instances | [`Client`], [`InstanceHandle`], [`InstanceStatus`], [`InstanceFilter`] |
+//! | several hosts on one store, and clients without one | [`HostBuilder::start`], [`Client::connect`], [`InMemory::shared`] |
+//! | what no host could take | [`Client::quarantined`], [`Client::requeue`], [`Quarantined`] |
 //! | stopping them for a while | [`Client::suspend`], [`Client::resume`] |
 //! | what people see of them | [`set_status`](OrchestrationContext::set_status), [`wait_for_status`](Client::wait_for_status) |
 //! | retries, time limits and heartbeats of activities | [`ActivityOptions`], [`RetryPolicy`], [`ActivityContext::heartbeat`] |

@@ -18,7 +18,7 @@ use crate::error::{Error, ParkReason, Result};
 use crate::message::{
     ExternalEvent, InstanceMessage, Internal, Reply, RewindMessage, ShardMessage,
 };
-use crate::remote::{Parcel, Remote};
+use crate::remote::Remote;
 use crate::routes::Routes;
 use crate::snapshot::Snapshot;
 use crate::store::Store;
@@ -300,7 +300,7 @@ impl Access {
             });
         }
         let created_at = summary.created_at;
-        let parcel: Parcel = remote.once("purge", RemoteCommand::Purge { created_at });
+        let parcel = remote.once("purge", RemoteCommand::Purge { created_at });
         remote.send(instance, &parcel).await
     }
 

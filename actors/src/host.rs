@@ -292,7 +292,7 @@ fn failed(host: &HostContext, shard: ShardId, error: SpawnErr, last: Duration) -
         ProviderError::Conflict { .. } => {
             tracing::info!(%shard, error = %why, "waiting for the lease");
             if host.store.remote.is_some() {
-                // What is for the shard goes to the one that holds it.
+                // Nobody is refused: what is for the shard goes to the one that holds it.
                 return HELD_DELAY;
             }
             HELD_DELAY

@@ -20,6 +20,8 @@
 //! - The dispatcher, a value in the persistence actor, carries the actions out.
 //! - Messages between instances have a task each, which waits until the recipient says that they are
 //!   durable there, and tells the sender. What is lost there is still in the outbox of the sender.
+//! - Where hosts share a store, what is for a shard of another one goes through the queue of that shard.
+//!   A pump takes it out there, gives it to the instance, and lets it leave the queue when it is durable.
 //! - The supervisor of a shard holds the lease, brings instances into memory, and mends what breaks.
 //!   A message for an instance that is in memory passes it by: the routing table is shared.
 //!

@@ -39,7 +39,8 @@ pub struct HostOptions {
     /// least a second, until what has come is durable.
     pub shutdown_deadline: Duration,
     /// How long the start of a host waits for shards that another host still holds, or that the store
-    /// cannot give for now. A shard that is lost later is tried for as long as the host lives.
+    /// cannot give for now. A shard that is lost later is tried for as long as the host lives. Of no
+    /// meaning where hosts share the store: a start does not wait for shards then.
     pub lease_patience: Duration,
     /// How long the first turn that comes while a shard has no append under way waits for others,
     /// so that they share one: for a store where an append is slow, or paid for by the piece. By the

@@ -66,6 +66,44 @@ pub(crate) async fn calls(
     Ok(called.map_or_else(|error| error.to_string(), |doubled| doubled.to_string()))
 }
 
+/// Waits for children that wait for numbers.
+#[orchestration]
+pub(crate) async fn waits(
+    ctx: OrchestrationContext,
+    children: Vec<InstanceId>,
+) -> Result<u64, OrchestrationError> {
+    let with_id = |id: &InstanceId| adds.with(ChildOptions::default().id(id.as_str()));
+    let called = children.iter().map(|id| ctx.schedule_orchestration(with_id(id), ()));
+    let mut sum = 0;
+    for child in called.collect::<Vec<_>>() {
+        sum += child.await?;
+    }
+    Ok(sum)
+}
+
+/// Fails until its own id says that it is the attempt of this number; the number then.
+#[orchestration]
+pub(crate) async fn fails_before(
+    ctx: OrchestrationContext,
+    attempt: u32,
+) -> Result<u32, OrchestrationError> {
+    if ctx.instance_id().as_str().ends_with(&format!("~{attempt}")) {
+        return Ok(attempt);
+    }
+    Err(OrchestrationError::new("not yet"))
+}
+
+/// Calls a child that fails before an attempt, until it succeeds.
+#[orchestration]
+pub(crate) async fn insists(
+    ctx: OrchestrationContext,
+    attempt: u32,
+) -> Result<u32, OrchestrationError> {
+    let retry = RetryPolicy::new(10).first_delay(Duration::from_millis(100));
+    let child = fails_before.with(ChildOptions::default().retry(retry));
+    Ok(ctx.call_orchestration(child, attempt).await?)
+}
+
 /// Raises numbers on another instance, one after the other; what was refused.
 #[orchestration]
 pub(crate) async fn raises(
@@ -87,6 +125,7 @@ pub(crate) async fn host(store: impl Provider, name: &str) -> Host {
     let host = Host::builder().provider(store).options(options);
     let host = host.orchestration(adds).orchestration(collects).orchestration(calls);
     let host = host.orchestration(doubles).orchestration(sums).orchestration(raises);
+    let host = host.orchestration(waits).orchestration(insists).orchestration(fails_before);
     host.start().await.unwrap()
 }
 
