@@ -44,7 +44,7 @@ impl Dispatcher {
         let call = |id| ActivityCall { instance: instance.clone(), run, id };
         let timer = |id| Timer { instance: instance.clone(), fire: Some((run, id)) };
         match action {
-            Action::CallActivity { id, name, input, attempt, terms } => {
+            Action::CallActivity { id, name, input, attempt, terms, .. } => {
                 let attempt = Attempt { name, number: attempt, terms };
                 self.workers.submit(call(id), attempt, input);
             }

@@ -28,6 +28,9 @@ pub enum Action {
         attempt: u32,
         /// What the attempt has to keep to, if there is something.
         terms: Option<Box<AttemptTerms>>,
+        /// Where it is to run, if not on any host. On a store that one host has alone, that host runs
+        /// it all the same.
+        tagged: Option<Box<Tagged>>,
     },
     /// Tell a running activity that nobody waits for it any more.
     CancelActivity {
@@ -84,6 +87,16 @@ pub struct AttemptTerms {
     /// The details of the newest heartbeat that is recorded: of an attempt before it, or of the same
     /// one before a crash.
     pub details: Option<Payload>,
+}
+
+/// Which hosts may run an activity, and what such a host cannot know from its own log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tagged {
+    /// Those that declare this tag.
+    pub tag: Name,
+    /// When all attempts must be over. The execution ends the call by itself then; whoever runs the
+    /// activity need not go on.
+    pub deadline: Option<Timestamp>,
 }
 
 /// How an execution ended.

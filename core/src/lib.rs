@@ -73,7 +73,7 @@ mod version;
 mod wake;
 mod wellformed;
 
-pub use action::{Action, AttemptTerms, Outcome};
+pub use action::{Action, AttemptTerms, Outcome, Tagged};
 pub use cancel::Cancelled;
 pub use catalog::{ActivityCatalog, OrchestrationRefusal, Refusal};
 pub use child::{ChildError, ChildOptions, OrchestrationByName, OrchestrationWith, ParentClose};

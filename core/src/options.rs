@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::definition::ActivityDefinition;
 use crate::error::ActivityError;
+use crate::ids::{InvalidName, Name};
 use crate::limits::{MAX_RETRY_FACTOR, MAX_TIMER};
 
 /// How an activity is to be called. Without options it is tried once, and may take as long as it
@@ -40,12 +41,20 @@ pub struct ActivityOptions {
     pub schedule_to_close: Option<Duration>,
     /// How long an attempt may go without a heartbeat, from its start or the last one.
     pub heartbeat: Option<Duration>,
+    /// Which hosts may run it: those that declare this tag.
+    pub tag: Option<&'static str>,
 }
 
 impl ActivityOptions {
     /// No options: one attempt, as long as it takes.
     pub const fn new() -> Self {
-        Self { retry: None, start_to_close: None, schedule_to_close: None, heartbeat: None }
+        Self {
+            retry: None,
+            start_to_close: None,
+            schedule_to_close: None,
+            heartbeat: None,
+            tag: None,
+        }
     }
 
     /// Tries it again when it fails.
@@ -80,6 +89,17 @@ impl ActivityOptions {
         self
     }
 
+    /// Runs it on a host that declares this tag, whichever host its orchestration runs on: a name
+    /// like `gpu` or `eu`. It waits until there is one. Only those hosts need to have the activity.
+    ///
+    /// A tag means something only where several hosts share a store. On a store that one host has
+    /// alone, that host runs everything.
+    #[must_use]
+    pub const fn tag(mut self, tag: &'static str) -> Self {
+        self.tag = Some(tag);
+        self
+    }
+
     /// Whether an activity can be called so. A call with options that cannot be gives
     /// [`ActivityErrorKind::InvalidOptions`](crate::ActivityErrorKind::InvalidOptions), and nothing
     /// is recorded.
@@ -90,17 +110,29 @@ impl ActivityOptions {
         limit("start-to-close", self.start_to_close)?;
         limit("schedule-to-close", self.schedule_to_close)?;
         limit("heartbeat", self.heartbeat)?;
+        self.checked_tag()?;
         self.retry.as_ref().map_or(Ok(()), RetryPolicy::check)
     }
 
     pub(crate) const fn is_none(&self) -> bool {
+        self.tag.is_none() && self.has_no_terms()
+    }
+
+    /// Whether there is nothing besides a tag.
+    pub(crate) const fn has_no_terms(&self) -> bool {
         self.retry.is_none()
             && self.start_to_close.is_none()
             && self.schedule_to_close.is_none()
             && self.heartbeat.is_none()
     }
 
-    /// As they are recorded.
+    /// The tag as it is recorded, if there is one.
+    pub(crate) fn checked_tag(&self) -> Result<Option<Name>, InvalidOptions> {
+        let tag = self.tag.map(Name::new).transpose();
+        tag.map_err(|why| InvalidOptions::Tag { why })
+    }
+
+    /// As they are recorded, without the tag: that is an event of its own.
     pub(crate) fn recorded(&self) -> RecordedOptions {
         RecordedOptions {
             retry: self.retry.as_ref().map(RetryPolicy::recorded),
@@ -273,6 +305,12 @@ pub enum InvalidOptions {
         /// Which.
         what: &'static str,
     },
+    /// The tag is no name.
+    #[error("an activity cannot have such a tag: {why}")]
+    Tag {
+        /// What is wrong with it.
+        why: InvalidName,
+    },
     /// The policy of a child has a condition that is for the errors of activities.
     #[error("the condition of a retry policy is for activities; a child has its own")]
     ConditionOfActivities,
@@ -286,7 +324,7 @@ pub enum InvalidOptions {
     },
 }
 
-/// [`ActivityOptions`] as they stand in the history.
+/// [`ActivityOptions`] as they stand in the history, without the tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedOptions {
     /// What happens when it fails.
@@ -513,6 +551,12 @@ mod tests {
             InvalidOptions::NoTime { what: "deadline" }
         );
         let options = ActivityOptions::new();
+        for (tag, why) in [
+            ("", InvalidName::Empty { what: "the name" }),
+            ("g\npu", InvalidName::ControlCharacter { what: "the name", character: '\n', at: 1 }),
+        ] {
+            assert_eq!(options.tag(tag).check(), Err(InvalidOptions::Tag { why }));
+        }
         for (options, what) in [
             (options.start_to_close(Duration::ZERO), "start-to-close"),
             (options.schedule_to_close(Duration::from_nanos(999)), "schedule-to-close"),

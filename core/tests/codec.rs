@@ -13,7 +13,7 @@ use events::{
     events_of_children, events_of_continue_as_new, events_of_the_first_version,
     events_of_the_second_version, events_of_versions, every_event, further_events,
     further_events_of_attempts, further_events_of_child_attempts, further_events_of_children,
-    rewound, status_set,
+    rewound, status_set, task_tagged,
 };
 use instance::turn;
 use reenact_core::codec::{
@@ -158,6 +158,11 @@ fn what_version_1_wrote_of_retries_of_children_is_read_for_ever() {
     let turns =
         each_and_all(&[vec![child_attempt_failed()], further_events_of_child_attempts()].concat());
     assert_read_for_ever("turns_v1_child_attempts.bin", &turns);
+}
+
+#[test]
+fn what_version_1_wrote_of_tags_is_read_for_ever() {
+    assert_read_for_ever("turns_v1_tags.bin", &each_and_all(&[task_tagged()]));
 }
 
 #[test]
