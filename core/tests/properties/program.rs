@@ -225,7 +225,8 @@ fn schedule(ctx: &OrchestrationContext, leaf: Leaf) -> Held {
             let name = format!("activity-{number}");
             let options = attempts
                 .map_or_else(ActivityOptions::new, |attempts| options(attempts, number % 2 == 0));
-            let activity = NamedActivity::new(&name).with(options.tag(TAGS[number as usize % 2]));
+            let activity = NamedActivity::new(&name)
+                .with(options.tag(TAGS[attempts.unwrap_or(0) as usize % 2]));
             ctx.schedule_activity_by_name::<_, u64>(activity, &number).into_output()
         }
         Leaf::Timer(after) => ctx.schedule_timer(Duration::from_secs(after.into())).into_output(),
@@ -375,7 +376,7 @@ fn change_policy(leaf: &mut Leaf) {
         Leaf::Activity(number) => Leaf::Retried { number, attempts: 2, limited: true },
         Leaf::Retried { number, attempts: 1, .. } => Leaf::Tagged(number, None),
         Leaf::Tagged(number, None) => Leaf::Activity(number),
-        Leaf::Tagged(number, Some(attempts)) => Leaf::Tagged(number + 1, Some(attempts + 1)),
+        Leaf::Tagged(number, Some(attempts)) => Leaf::Tagged(number, Some(attempts + 1)),
         Leaf::Retried { number, attempts, limited } => {
             Leaf::Retried { number, attempts: attempts + 1, limited: !limited }
         }
