@@ -1,6 +1,7 @@
 //! The reference model of a provider: everything in memory, no files.
 
 mod log;
+mod sharing;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
 
 use self::log::Log;
+use self::sharing::Shared;
 use crate::limits::{DEFAULT_SHARDS, MAX_SHARDS, check_batch, check_message, check_purge};
 use crate::ownership::{Ownership, check_shard};
 use crate::queue::Mailbox;
@@ -36,6 +38,8 @@ pub struct InMemory {
 struct Hub {
     shards: Box<[Shard]>,
     clock: Arc<dyn TimerScheduler>,
+    /// What hosts that share it need; none where one host has all shards.
+    sharing: Option<Arc<Shared>>,
 }
 
 /// Shards share nothing, so that their owners never wait for each other.
@@ -52,28 +56,51 @@ struct State {
 }
 
 impl InMemory {
-    /// An empty store of [`DEFAULT_SHARDS`] shards on the system's clock.
+    /// An empty store of [`DEFAULT_SHARDS`] shards on the system's clock, for one host.
     pub fn new() -> Self {
-        Self::empty(DEFAULT_SHARDS, Arc::new(SystemClock))
+        Self::empty(DEFAULT_SHARDS, Arc::new(SystemClock), false)
+    }
+
+    /// An empty store like this one, for several hosts that share its shards: each is given a clone.
+    /// What this one holds is not taken along, so choose before use.
+    ///
+    /// A host that leaves is gone at once. One that dies (its [`Membership`](crate::Membership) is
+    /// dropped) counts for another [`LEASE_TIME`](crate::limits::LEASE_TIME) by the store's clock.
+    ///
+    /// ```
+    /// use reenact_providers::{InMemory, Provider};
+    ///
+    /// let store = InMemory::new().with_shards(8).shared();
+    /// assert!(store.sharing().is_some());
+    /// ```
+    #[must_use]
+    pub fn shared(self) -> Self {
+        Self::empty(self.shard_count(), Arc::clone(&self.hub.clock), true)
     }
 
     /// An empty store like this one, with so many shards: 0 counts as 1, and more than
     /// [`MAX_SHARDS`] as that. What this one holds is not taken along, so choose before use.
     #[must_use]
     pub fn with_shards(self, shards: u32) -> Self {
-        Self::empty(shards, Arc::clone(&self.hub.clock))
+        Self::empty(shards, Arc::clone(&self.hub.clock), self.is_shared())
     }
 
     /// An empty store like this one, on another clock. What this one holds is not taken along, so
     /// choose before use.
     #[must_use]
     pub fn with_clock(self, clock: impl TimerScheduler) -> Self {
-        Self::empty(self.shard_count(), Arc::new(clock))
+        Self::empty(self.shard_count(), Arc::new(clock), self.is_shared())
     }
 
-    fn empty(shards: u32, clock: Arc<dyn TimerScheduler>) -> Self {
-        let shards = (0..shards.clamp(1, MAX_SHARDS)).map(|shard| Shard::new(ShardId(shard)));
-        Self { hub: Arc::new(Hub { shards: shards.collect(), clock }) }
+    fn empty(shards: u32, clock: Arc<dyn TimerScheduler>, is_shared: bool) -> Self {
+        let count = shards.clamp(1, MAX_SHARDS);
+        let shards = (0..count).map(|shard| Shard::new(ShardId(shard))).collect();
+        let sharing = is_shared.then(|| Arc::new(Shared::new(count, Arc::clone(&clock))));
+        Self { hub: Arc::new(Hub { shards, clock, sharing }) }
+    }
+
+    fn is_shared(&self) -> bool {
+        self.hub.sharing.is_some()
     }
 
     fn shard_count(&self) -> u32 {
@@ -140,7 +167,7 @@ impl Provider for InMemory {
     }
 
     fn sharing(&self) -> Option<Arc<dyn Sharing>> {
-        None
+        self.hub.sharing.clone().map(|sharing| sharing as Arc<dyn Sharing>)
     }
 }
 

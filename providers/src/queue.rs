@@ -1,10 +1,10 @@
-//! The messages to one shard, in memory.
+//! The messages in one queue, in memory.
 
 mod mailbox;
 
 pub(crate) use mailbox::Mailbox;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use reenact_core::Timestamp;
 
@@ -16,8 +16,10 @@ use crate::{Delivery, DeliveryId, Message, ProviderError};
 pub(crate) struct Queue {
     /// By arrival, so that what comes back from its handler is in its old place again.
     waiting: BTreeMap<Arrival, Queued>,
-    /// By delivery, and so by the time at which they run out.
+    /// By delivery.
     handed_out: BTreeMap<u64, HandedOut>,
+    /// Of the deliveries, by the time at which they run out.
+    ends: BTreeSet<(Timestamp, u64)>,
     /// Of all messages, waiting or handed out.
     keys: HashSet<String>,
     arrivals: u64,
@@ -102,14 +104,33 @@ impl Queue {
 
     /// When the next message that is handed out becomes visible again.
     pub(crate) fn next_visible(&self) -> Option<Timestamp> {
-        self.handed_out.first_key_value().map(|(_, first)| first.visible_again)
+        self.ends.first().map(|(end, _)| *end)
     }
 
     /// Removes the message of a delivery, unless it has been handed out anew since.
     pub(crate) fn acknowledge(&mut self, delivery: DeliveryId) -> Option<Removed> {
-        let HandedOut { arrival, queued, .. } = self.handed_out.remove(&delivery.0)?;
+        let HandedOut { arrival, queued, visible_again } = self.handed_out.remove(&delivery.0)?;
+        self.ends.remove(&(visible_again, delivery.0));
         self.keys.remove(&queued.message.key);
         Some(Removed { arrival, queued })
+    }
+
+    /// Hides a delivered message for another visibility time. `Conflict` when the delivery has run
+    /// out.
+    pub(crate) fn extend(
+        &mut self,
+        delivery: DeliveryId,
+        now: Timestamp,
+    ) -> Result<(), ProviderError> {
+        self.take_back(now);
+        let Some(handed_out) = self.handed_out.get_mut(&delivery.0) else {
+            let reason = format!("delivery {} has run out", delivery.0);
+            return Err(ProviderError::Conflict { reason });
+        };
+        self.ends.remove(&(handed_out.visible_again, delivery.0));
+        handed_out.visible_again = now + VISIBILITY_TIME;
+        self.ends.insert((handed_out.visible_again, delivery.0));
+        Ok(())
     }
 
     /// Undoes a removal: the message waits in its old place.
@@ -119,14 +140,15 @@ impl Queue {
         self.waiting.insert(removed.arrival, removed.queued);
     }
 
-    /// Makes visible what was handed out and not acknowledged in time. A clock that was set back
-    /// may delay it; nothing is lost.
+    /// Makes visible what was handed out and not acknowledged in time.
     fn take_back(&mut self, now: Timestamp) {
-        while let Some(first) = self.handed_out.first_entry()
-            && first.get().visible_again <= now
+        while let Some((end, delivery)) = self.ends.first().copied()
+            && end <= now
         {
-            let handed_out = first.remove();
-            self.waiting.insert(handed_out.arrival, handed_out.queued);
+            self.ends.pop_first();
+            if let Some(handed_out) = self.handed_out.remove(&delivery) {
+                self.waiting.insert(handed_out.arrival, handed_out.queued);
+            }
         }
     }
 
@@ -139,6 +161,7 @@ impl Queue {
             message: queued.message.clone(),
         };
         let visible_again = now + VISIBILITY_TIME;
+        self.ends.insert((visible_again, self.deliveries));
         self.handed_out.insert(self.deliveries, HandedOut { arrival, visible_again, queued });
         delivery
     }
@@ -185,6 +208,21 @@ mod tests {
         let later = Timestamp::EPOCH + VISIBILITY_TIME;
         assert_eq!(keys(queue.take(0, later)), ["1"]);
         assert_eq!(keys(queue.take(9, later)), ["2"]);
+    }
+
+    #[test]
+    fn a_delivery_that_was_extended_outlives_later_ones() {
+        let mut queue = Queue::default();
+        queue.push(message(1)).unwrap();
+        queue.push(message(2)).unwrap();
+        let half = Timestamp::EPOCH + VISIBILITY_TIME / 2;
+        let deliveries = queue.take(2, Timestamp::EPOCH);
+        queue.extend(deliveries[0].id, half).unwrap();
+        let end = Timestamp::EPOCH + VISIBILITY_TIME;
+        assert_eq!(queue.take(2, end)[0].message.key, "2");
+        assert_eq!(queue.next_visible(), Some(half + VISIBILITY_TIME));
+        let late = queue.extend(deliveries[1].id, end);
+        assert!(matches!(late, Err(ProviderError::Conflict { .. })), "{late:?}");
     }
 
     #[test]

@@ -14,7 +14,8 @@ use crate::ProviderError;
 pub trait ExternalEventRouter: Send + Sync + 'static {
     /// Puts a message into a shard's queue. Durable when it returns.
     ///
-    /// Sending a message whose key is still in the queue is no error and changes nothing.
+    /// Sending a message whose key is still in the queue is no error. A router that can look into its
+    /// queue takes it once; with one that cannot, it may then be delivered once more.
     ///
     /// # Errors
     /// - `TooLarge`: nothing was written.
