@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dashmap::DashMap;
 use reenact_core::{InstanceId, ShardId};
-use reenact_providers::{HistoryStore, Lease, ProviderError, ShardLease, TimerScheduler};
+use reenact_providers::{HistoryStore, Lease, ProviderError, ShardLease, Sharing, TimerScheduler};
 use tokio::sync::RwLock;
 
 use crate::admission::Admission;
@@ -14,6 +14,7 @@ use crate::mail::Mail;
 use crate::options::HostOptions;
 use crate::registry::Registry;
 use crate::routes::Routes;
+use crate::tags::Posts;
 use crate::waiters::Waiters;
 use crate::workers::Workers;
 
@@ -27,6 +28,8 @@ pub(crate) struct HostContext {
     pub(crate) store: Arc<dyn HistoryStore>,
     pub(crate) leases: Arc<dyn ShardLease>,
     pub(crate) clock: Arc<dyn TimerScheduler>,
+    /// What the store offers to hosts that share it, if it can be shared.
+    pub(crate) sharing: Option<Arc<dyn Sharing>>,
     pub(crate) routes: Routes,
     pub(crate) workers: Workers,
     pub(crate) mail: Mail,
@@ -70,6 +73,12 @@ impl HostContext {
             Ok(summary) if summary.state.is_finished() => Error::NotTold { instance },
             _ => Error::NotFinished { instance },
         }
+    }
+
+    /// The ways of a shard's calls to hosts that declare their tags, if there may be others.
+    pub(crate) fn posts(&self) -> Option<Posts> {
+        let sharing = self.sharing.clone()?;
+        Some(Posts::new(sharing, self.routes.clone(), self.clock.clone()))
     }
 
     /// The idle instances of a shard are being asked to make room.

@@ -173,6 +173,12 @@ impl InstanceState {
                 Internal::CompleteTask { run, id, result, known } if self.is_current(run) => {
                     self.complete_task(id, result, known);
                 }
+                Internal::CompleteElsewhere { run, id, attempt, result, reply }
+                    if self.is_current(run) =>
+                {
+                    self.complete_elsewhere(run, id, attempt, result, reply);
+                }
+                Internal::CompleteElsewhere { reply, .. } => self.answer(reply.yes()),
                 Internal::RecordHeartbeat { run, id, attempt, details } if self.is_current(run) => {
                     self.apply(Command::RecordHeartbeat { id, attempt, details }, None);
                 }

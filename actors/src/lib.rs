@@ -50,6 +50,7 @@ mod run;
 mod runtime;
 mod shard;
 mod snapshot;
+mod tags;
 mod task;
 mod timers;
 mod verify;

@@ -196,6 +196,14 @@ pub(crate) enum Internal {
         /// The attempt is not taken again before this is durable.
         known: KnownCall,
     },
+    /// As `CompleteTask`, of an attempt that ran on another host.
+    CompleteElsewhere {
+        run: Run,
+        id: CorrelationId,
+        attempt: u32,
+        result: Result<Payload, ActivityError>,
+        reply: Reply,
+    },
     RecordHeartbeat {
         run: Run,
         id: CorrelationId,
@@ -322,6 +330,7 @@ impl InstanceMessage {
             Self::Runtime(RuntimeMessage(Internal::Start(start))) => Some(start.reply),
             Self::Runtime(RuntimeMessage(Internal::Rewind(rewind))) => Some(rewind.reply),
             Self::Runtime(RuntimeMessage(Internal::FromAnother(message))) => Some(message.reply),
+            Self::Runtime(RuntimeMessage(Internal::CompleteElsewhere { reply, .. })) => Some(reply),
             Self::Runtime(_) => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use reenact_core::{ExecutionId, Machine};
+use reenact_core::{ExecutionId, Machine, RemoteRun};
 
 /// One run of an instance: its execution, and the seed that was drawn when it started. The seed
 /// tells it from a run under the same id before a purge.
@@ -27,6 +27,18 @@ impl Run {
 
     pub(crate) fn is_without_code(self) -> bool {
         self.seed == WITHOUT_CODE
+    }
+}
+
+impl From<Run> for RemoteRun {
+    fn from(Run { execution, seed }: Run) -> Self {
+        Self { execution, seed }
+    }
+}
+
+impl From<RemoteRun> for Run {
+    fn from(RemoteRun { execution, seed }: RemoteRun) -> Self {
+        Self { execution, seed }
     }
 }
 

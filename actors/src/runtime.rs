@@ -31,6 +31,7 @@ use crate::options::HostOptions;
 use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::snapshot::Snapshot;
+use crate::tags::Takers;
 use crate::waiters::Waiters;
 use crate::workers::Workers;
 use seeds::Seeds;
@@ -53,6 +54,8 @@ pub struct Runtime {
     root: ActorRef<HostMessage>,
     root_task: Arc<std::sync::Mutex<Option<JoinHandle<()>>>>,
     seeds: Arc<Seeds>,
+    /// Runs activities of other hosts' instances, where the host declares tags.
+    takers: Option<Arc<Takers>>,
 }
 
 /// How an instance is to begin.
@@ -79,13 +82,19 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Error::UnknownActivity`] when a limit is set for one that is not registered;
+    /// [`Error::InvalidTag`] when a tag is declared that is none;
     /// [`Error::Startup`] when a shard cannot be acquired or recovered.
     pub async fn start(
         provider: &dyn Provider,
-        registry: Registry,
+        mut registry: Registry,
         options: HostOptions,
     ) -> Result<Self> {
         let limits = registry.activity_limits(&options.max_activities_of)?;
+        let tags = tags(&options)?;
+        let sharing = provider.sharing();
+        if sharing.is_some() {
+            registry.set_among_others();
+        }
         let registry = Arc::new(registry);
         let routes = Routes::new(provider.shards());
         let workers = Workers::new(
@@ -106,6 +115,7 @@ impl Runtime {
             store: provider.histories(),
             leases: provider.leases(),
             clock: provider.timers(),
+            sharing: sharing.clone(),
             mail: Mail::new(routes.clone(), provider.timers()),
             workers,
             waiters: Waiters::default(),
@@ -126,7 +136,12 @@ impl Runtime {
             }
         };
         let root_task = Arc::new(std::sync::Mutex::new(Some(root_task)));
-        Ok(Self { host, actors, root, root_task, seeds: Arc::new(Seeds::new()) })
+        let takers = sharing.filter(|_| !tags.is_empty()).map(|sharing| {
+            let (workers, clock) = (host.workers.clone(), host.clock.clone());
+            let (router, shards) = (provider.router(), provider.shards());
+            Arc::new(Takers::begin(tags, sharing, router, clock, workers, shards))
+        });
+        Ok(Self { host, actors, root, root_task, seeds: Arc::new(Seeds::new()), takers })
     }
 
     /// The code of an orchestration in this version, or in the newest that this host has.
@@ -409,12 +424,14 @@ impl Runtime {
     pub async fn shutdown(&self) {
         self.host.admission.close();
         self.host.mail.close();
+        self.takers.iter().for_each(|takers| takers.close());
         self.host.workers.close();
         let (began, deadline) = (Instant::now(), self.host.options.shutdown_deadline);
         if tokio::time::timeout(deadline, self.host.workers.idle()).await.is_err() {
             tracing::warn!("activities still run at the shutdown deadline; they will run again");
         }
         self.host.workers.abort();
+        self.let_go_of_taken(began, deadline).await;
         // Failures while closing: the host is gone already.
         let _ = self.root.cast(HostMessage::Closing);
         let drained = (0..self.host.routes.shards()).map(|shard| {
@@ -438,7 +455,20 @@ impl Runtime {
         self.host.admission.close();
         self.host.mail.close();
         self.host.workers.abort();
+        if let Some(takers) = &self.takers {
+            takers.abort().await;
+        }
         self.end_root().await;
+    }
+
+    /// What ran for other hosts is told, for as long as there is time; then it is left to others.
+    async fn let_go_of_taken(&self, began: Instant, deadline: Duration) {
+        let Some(takers) = &self.takers else { return };
+        let left = (deadline - began.elapsed().min(deadline)).max(LEAST_DRAIN);
+        if tokio::time::timeout(left, takers.settled()).await.is_err() {
+            tracing::warn!("not every end of an activity could be told; these will run again");
+        }
+        takers.abort().await;
     }
 
     async fn end_root(&self) {
@@ -468,4 +498,13 @@ impl Runtime {
             tracing::warn!("something of the host still holds its store");
         }
     }
+}
+
+/// The tags that a host declares.
+fn tags(options: &HostOptions) -> Result<Vec<Name>> {
+    let tags = options
+        .tags
+        .iter()
+        .map(|tag| Name::new(tag).map_err(|source| Error::InvalidTag { tag: tag.clone(), source }));
+    tags.collect()
 }

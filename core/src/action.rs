@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::OrchestrationError;
 use crate::event::Event;
 use crate::ids::{CorrelationId, Name};
@@ -78,7 +80,7 @@ pub enum Action {
 }
 
 /// What one attempt of an activity has to keep to, and what it is given.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptTerms {
     /// How long it may run, from its start.
     pub start_to_close: Option<Duration>,

@@ -1,4 +1,4 @@
-//! How turns are stored. The only module that knows bincode.
+//! How turns are stored, and commands in queues. The only module that knows bincode.
 //!
 //! A stored turn is one byte, the format version, and then the turn in that format. Version 1 is
 //! bincode 2 with variable-length integers. Version 2 is written once the execution has a
@@ -7,6 +7,10 @@
 //! without reading all of it. A version is read for ever: a change of an event's
 //! fields is a new version, with the old shape decoded explicitly. A new kind of event at the end
 //! of [`Event`](crate::Event) is no new version.
+//!
+//! A [command](RemoteCommand) in a queue is one byte, the format version of commands, and then the
+//! command in that format, under the same rules: hosts of several versions may share a store. So is
+//! the [call of an activity](RemoteActivity) in the queue of a tag.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -14,8 +18,11 @@ use alloc::vec::Vec;
 use bincode::config::{self, Configuration, Limit, LittleEndian, Varint};
 use bincode::enc::write::Writer;
 use bincode::error::{DecodeError, EncodeError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::history::RecordedTurn;
+use crate::remote::{RemoteActivity, RemoteCommand};
 
 /// The format that is written of an execution without a status.
 pub const FORMAT_VERSION: u8 = 1;
@@ -23,18 +30,24 @@ pub const FORMAT_VERSION: u8 = 1;
 /// The format that is written of an execution with a status.
 pub const FORMAT_VERSION_WITH_STATUS: u8 = 2;
 
+/// The format of commands in queues.
+pub const COMMAND_FORMAT_VERSION: u8 = 1;
+
+/// The format of activities in the queues of tags.
+pub const ACTIVITY_FORMAT_VERSION: u8 = 1;
+
 /// Most memory that decoding one turn may claim, in bytes. A larger turn cannot be written.
 pub const MAX_TURN_BYTES: usize = 64 * 1024 * 1024;
 
 const CONFIG: Configuration<LittleEndian, Varint, Limit<MAX_TURN_BYTES>> =
     config::standard().with_limit::<MAX_TURN_BYTES>();
 
-/// Why a turn cannot be encoded, or stored bytes are no turn.
+/// Why a turn or a command cannot be encoded, or stored bytes are none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CodecError {
     /// There are no bytes.
-    #[error("a stored turn is empty")]
+    #[error("there are no stored bytes")]
     Empty,
     /// A newer reenact has written it, or it is no turn at all.
     #[error(
@@ -44,11 +57,29 @@ pub enum CodecError {
         /// The version that is there.
         found: u8,
     },
-    /// The bytes are not a turn of their version.
-    #[error("a stored turn does not decode: {0}")]
+    /// A newer reenact has sent it, or it is no command at all.
+    #[error(
+        "a command in a queue has format version {found}; this reenact reads up to \
+         {COMMAND_FORMAT_VERSION}"
+    )]
+    UnknownCommandVersion {
+        /// The version that is there.
+        found: u8,
+    },
+    /// A newer reenact has sent it, or it is no call of an activity at all.
+    #[error(
+        "the call of an activity in a queue has format version {found}; this reenact reads up to \
+         {ACTIVITY_FORMAT_VERSION}"
+    )]
+    UnknownActivityVersion {
+        /// The version that is there.
+        found: u8,
+    },
+    /// The bytes are not what their version says.
+    #[error("stored bytes do not decode: {0}")]
     Malformed(String),
-    /// The turn is larger than [`MAX_TURN_BYTES`].
-    #[error("a turn does not encode: {0}")]
+    /// It is larger than [`MAX_TURN_BYTES`].
+    #[error("a turn or a command does not encode: {0}")]
     Encode(String),
 }
 
@@ -112,6 +143,65 @@ pub fn decode_turn(bytes: &[u8]) -> Result<RecordedTurn, CodecError> {
         return Err(CodecError::Malformed("bytes are left over behind it".into()));
     }
     Ok(turn)
+}
+
+/// The form in which a command is in a queue.
+///
+/// # Errors
+/// [`CodecError::Encode`] when it is larger than [`MAX_TURN_BYTES`].
+pub fn encode_command(command: &RemoteCommand) -> Result<Vec<u8>, CodecError> {
+    encode(COMMAND_FORMAT_VERSION, command)
+}
+
+/// Reads a command of any version.
+///
+/// # Errors
+/// [`CodecError::Empty`], [`CodecError::UnknownCommandVersion`] or [`CodecError::Malformed`]; never a
+/// panic. No length in the bytes is believed beyond [`MAX_TURN_BYTES`].
+pub fn decode_command(bytes: &[u8]) -> Result<RemoteCommand, CodecError> {
+    let (&version, body) = bytes.split_first().ok_or(CodecError::Empty)?;
+    if version != COMMAND_FORMAT_VERSION {
+        return Err(CodecError::UnknownCommandVersion { found: version });
+    }
+    decode(body)
+}
+
+/// The form in which the call of an activity is in the queue of a tag.
+///
+/// # Errors
+/// [`CodecError::Encode`] when it is larger than [`MAX_TURN_BYTES`].
+pub fn encode_activity(activity: &RemoteActivity) -> Result<Vec<u8>, CodecError> {
+    encode(ACTIVITY_FORMAT_VERSION, activity)
+}
+
+/// Reads the call of an activity of any version.
+///
+/// # Errors
+/// [`CodecError::Empty`], [`CodecError::UnknownActivityVersion`] or [`CodecError::Malformed`]; never a
+/// panic. No length in the bytes is believed beyond [`MAX_TURN_BYTES`].
+pub fn decode_activity(bytes: &[u8]) -> Result<RemoteActivity, CodecError> {
+    let (&version, body) = bytes.split_first().ok_or(CodecError::Empty)?;
+    if version != ACTIVITY_FORMAT_VERSION {
+        return Err(CodecError::UnknownActivityVersion { found: version });
+    }
+    decode(body)
+}
+
+fn encode<T: Serialize>(version: u8, value: &T) -> Result<Vec<u8>, CodecError> {
+    let mut stored = Stored(Vec::with_capacity(EXPECTED_TURN_BYTES));
+    stored.0.push(version);
+    bincode::serde::encode_into_writer(value, &mut stored, CONFIG)
+        .map_err(|error| CodecError::Encode(error.to_string()))?;
+    Ok(stored.0)
+}
+
+/// Of all of the bytes.
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let (value, read) = bincode::serde::decode_from_slice(bytes, CONFIG).map_err(malformed)?;
+    if read != bytes.len() {
+        return Err(CodecError::Malformed("bytes are left over behind it".into()));
+    }
+    Ok(value)
 }
 
 /// The number of the turn that set the newest status, as of a stored turn; `None` when the execution

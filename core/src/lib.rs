@@ -63,6 +63,7 @@ mod outbox;
 mod payload;
 mod random;
 mod receipt;
+mod remote;
 mod rewind;
 mod send;
 mod slots;
@@ -103,6 +104,7 @@ pub use options::{
 pub use outbox::Outbox;
 pub use payload::{Payload, PayloadError};
 pub use receipt::{Receipt, Sealed};
+pub use remote::{RemoteActivity, RemoteCommand, RemoteEvent, RemoteRun, RemoteStart};
 pub use rewind::{NoSuchPosition, Rewind, Rewound};
 pub use send::SendError;
 pub use time::Timestamp;

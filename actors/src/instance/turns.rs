@@ -14,6 +14,7 @@ use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
 
 use super::outbox::{Closing, wake_at};
 use super::{Begin, InstanceState, Live, Phase};
+use crate::activity::ActivityCall;
 use crate::error::{Error, ParkReason};
 use crate::log::missing_code;
 use crate::message::{Answer, ExternalEvent, InstanceMessage, Internal, Reply, StartMessage};
@@ -185,6 +186,20 @@ impl InstanceState {
             self.apply(Command::RecordHeartbeat { id, attempt, details }, None);
         }
         self.apply_of(Command::CompleteTask { id, attempt, result }, None, Some(known));
+    }
+
+    /// An attempt of an activity that ran on another host has ended.
+    pub(super) fn complete_elsewhere(
+        &mut self,
+        run: Run,
+        id: CorrelationId,
+        attempt: u32,
+        result: Result<Payload, ActivityError>,
+        reply: Reply,
+    ) {
+        let call = ActivityCall { instance: self.instance.clone(), run, id };
+        self.shard.dispatcher.has_ended(&call, attempt);
+        self.apply(Command::CompleteTask { id, attempt, result }, Some(reply));
     }
 
     fn apply_of(&mut self, command: Command, reply: Option<Reply>, known: Option<KnownCall>) {

@@ -75,10 +75,14 @@ impl Machine {
     }
 
     fn next_start(&self, input: Payload, origin: Option<Origin>) -> Start {
-        // Not one of the numbers that this execution draws. The highest bit stays free, as it is in
-        // the seeds of shells.
-        let seed = SplitMix64::new(!self.shared.lock().lineage()).next() >> 1;
+        let seed = next_seed(self.shared.lock().lineage());
         let origin = origin.map(Box::new);
         Start { input, seed, delay: Some(Duration::ZERO), origin }
     }
+}
+
+/// The seed of the execution behind one of this seed. Not one of the numbers that this one draws. The
+/// highest bit stays free, as it is in the seeds of shells.
+pub(crate) fn next_seed(seed: u64) -> u64 {
+    SplitMix64::new(!seed).next() >> 1
 }

@@ -1,0 +1,152 @@
+//! What goes to an instance by way of a queue, from another host or from a client without one.
+
+mod activity;
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::ActivityError;
+use crate::ids::{CorrelationId, EventKey, ExecutionId, InstanceId, Name};
+use crate::machine::next_seed;
+use crate::message::{Message, MessageId, NotTaken};
+use crate::payload::Payload;
+use crate::time::Timestamp;
+use crate::version::Version;
+
+pub use activity::RemoteActivity;
+
+/// A command on its way to the host that has the instance. It arrives at least once, and counts once.
+///
+/// Stored as [`encode_command`](crate::codec::encode_command) has it: kinds are added at the end, and
+/// never removed or reordered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum RemoteCommand {
+    /// Begin.
+    Start(Box<RemoteStart>),
+    /// Something happened outside.
+    RaiseEvent(RemoteEvent),
+    /// Ask the code to end.
+    Cancel {
+        /// Why, for people.
+        reason: String,
+    },
+    /// End now, without asking the code.
+    Terminate {
+        /// Why, for people.
+        reason: String,
+    },
+    /// Do not let the code go on until told to.
+    Suspend {
+        /// Why, for people.
+        reason: String,
+    },
+    /// Let the code go on.
+    Resume,
+    /// Go back to before an event of the history.
+    Rewind {
+        /// The event.
+        position: u64,
+        /// Why, for people.
+        reason: String,
+        /// Where the random numbers go on; a rewind with a seed that the history has is a copy.
+        seed: u64,
+    },
+    /// Remove the instance, which has finished.
+    Purge {
+        /// When the instance was started that is meant: another one may have its id by then.
+        created_at: Timestamp,
+    },
+    /// Another instance tells this one something, and is to be answered.
+    Tell {
+        /// Who.
+        from: InstanceId,
+        /// What.
+        message: Box<Message>,
+    },
+    /// What this instance has told another has arrived, or never will.
+    Answer {
+        /// Of the message.
+        message: MessageId,
+        /// Whether it was taken.
+        taken: Result<(), NotTaken>,
+    },
+    /// An attempt of an activity that ran elsewhere has ended.
+    CompleteTask {
+        /// The run that called it; of an earlier one it changes nothing.
+        run: RemoteRun,
+        /// Of the call.
+        id: CorrelationId,
+        /// Which attempt; the first is 1.
+        attempt: u32,
+        /// How it ended.
+        result: Result<Payload, ActivityError>,
+    },
+    /// An attempt of an activity that runs elsewhere says how far it is.
+    RecordHeartbeat {
+        /// The run that called it; of an earlier one it changes nothing.
+        run: RemoteRun,
+        /// Of the call.
+        id: CorrelationId,
+        /// Which attempt.
+        attempt: u32,
+        /// How far it is.
+        details: Payload,
+    },
+}
+
+/// How an instance begins that a client starts through a queue. Its id may be taken, if only by an
+/// earlier delivery of the same. What another instance starts is a [`RemoteCommand::Tell`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteStart {
+    /// The orchestration.
+    pub name: Name,
+    /// Its version; the newest of the host that takes it, where there is none.
+    pub version: Option<Version>,
+    /// Its input.
+    pub input: Payload,
+    /// Where its random numbers begin; whoever starts it knows its start by this.
+    pub seed: u64,
+    /// When its code may run, if not at once.
+    pub not_before: Option<Timestamp>,
+    /// Raised with the start, or on the instance that is there.
+    pub event: Option<RemoteEvent>,
+}
+
+/// An external event. It always has a key: it may be delivered twice, and is to count once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteEvent {
+    /// What happened.
+    pub name: Name,
+    /// What there is to know about it.
+    pub data: Payload,
+    /// Of several with the same key, the first counts.
+    pub key: EventKey,
+}
+
+/// One run of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RemoteRun {
+    /// The execution.
+    pub execution: ExecutionId,
+    /// Its seed: it tells the run from others under the same id.
+    pub seed: u64,
+}
+
+impl RemoteRun {
+    /// Whether this run began with a start of that seed, or goes on for one that did, by continuing as
+    /// new. Takes a few steps for each execution.
+    pub fn descends_from(self, start: u64) -> bool {
+        let mut seed = start;
+        for _ in 1..self.execution.0 {
+            if seed == self.seed {
+                // It was rewound since, which makes an execution as well.
+                return true;
+            }
+            seed = next_seed(seed);
+        }
+        seed == self.seed
+    }
+}
