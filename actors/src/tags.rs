@@ -8,6 +8,8 @@
 mod posts;
 mod run;
 mod takers;
+#[cfg(test)]
+mod tests;
 
 use reenact_core::{ActivityError, Payload};
 use tokio::sync::mpsc;
