@@ -118,8 +118,8 @@ pub use reenact_core::{
     OrchestrationRefusal, OrchestrationWith, Origin, Outbox, Outcome, ParentClose, Payload,
     PayloadError, Receipt, RecordedOptions, RecordedRetry, RecordedTurn, Refusal, Rejected,
     Relation, ReplayError, RetryPolicy, Rewind, Rewound, Run, RunTurnError, Sealed, SendError,
-    ShardId, Start, Step, Successor, TimedOut, Timestamp, Turn, Uuid, Version, WhenAny, Winner,
-    WithOptions, codec, limits, run_turn,
+    ShardId, Start, Step, Successor, Tagged, TimedOut, Timestamp, Turn, Uuid, Version, WhenAny,
+    Winner, WithOptions, codec, limits, run_turn,
 };
 pub use reenact_macros::{activity, orchestration};
 pub use reenact_providers as providers;

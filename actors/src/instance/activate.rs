@@ -76,7 +76,8 @@ impl ShardContext {
     }
 
     pub(super) fn log(&self) -> Log<'_> {
-        Log { store: &*self.store, clock: &*self.clock }
+        let is_shared = self.registry.is_among_others();
+        Log { store: &*self.store, clock: &*self.clock, is_shared }
     }
 
     pub(super) fn machine_config(&self, myself: &ActorRef<InstanceMessage>) -> MachineConfig {
