@@ -273,9 +273,8 @@ async fn an_activity_with_a_tag_on_a_store_that_one_host_has() {
         let first: u64 = ctx.call_activity_by_name(tagged, &1).await?;
         Ok(first + work(&ctx, 2).await?)
     };
-    let told =
-        Scenario::new(code, [Fail(1), Complete(1), Complete(2)]).is_the_same_from_every_turn();
-    let told = told.await;
+    let steps = [Fail(1), Complete(1), Complete(2)];
+    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
     assert_eq!(told.output::<u64>(), 30);
     let tags = told.events().into_iter().filter(|event| event.starts_with("TaskTagged"));
     assert_eq!(tags.collect::<Vec<_>>(), ["TaskTagged #1 for `gpu`"]);
