@@ -123,17 +123,19 @@ impl Workers {
             return;
         };
         context.cancel_until(self.shared.end_of_grace());
-        let mut waited = false;
+        let mut waited = 0;
         let (name, instance) = (context.activity_name(), context.instance_id());
         let mut places = self.shared.places();
         places.queue.forget(name, instance, |task| {
             let found = task.context.call() == call;
-            waited |= found;
+            waited += usize::from(found);
             found
         });
-        places.from_elsewhere -= usize::from(waited && context.is_from_elsewhere());
+        if context.is_from_elsewhere() {
+            places.from_elsewhere -= waited;
+        }
         drop(places);
-        if waited {
+        if waited > 0 {
             self.shared.calls.remove(call);
         }
         if context.is_from_elsewhere() {
