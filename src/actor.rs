@@ -17,7 +17,7 @@ impl Client {
     /// [`Error::Parked`](crate::Error::Parked), [`Error::Interrupted`](crate::Error::Interrupted),
     /// [`Error::Store`](crate::Error::Store).
     pub async fn actor(&self, id: &InstanceId) -> Result<ActorRef<InstanceMessage>> {
-        self.runtime().actor(id).await
+        self.access().actor(id).await
     }
 
     /// Starts an instance and gives its actor. When the instance has finished already, it has none:

@@ -6,9 +6,11 @@ use std::pin::Pin;
 
 #[cfg(doc)]
 use reenact_actors::Error;
-use reenact_actors::{ExternalEvent, Result, Runtime};
+use reenact_actors::{Access, ExternalEvent, Result};
 use reenact_core::{History, InstanceId, Orchestration, Payload};
-use reenact_providers::{InstanceFilter, InstancePage, PageRequest};
+use reenact_providers::{
+    InstanceFilter, InstancePage, PageRequest, Provider, QuarantineId, Quarantined,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -19,16 +21,48 @@ use crate::status::InstanceStatus;
 /// Starts instances, sends them events, and asks how they are. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
-    runtime: Runtime,
+    access: Access,
 }
 
 impl Client {
-    pub(crate) fn new(runtime: Runtime) -> Self {
-        Self { runtime }
+    pub(crate) fn new(access: Access) -> Self {
+        Self { access }
     }
 
-    pub(crate) fn runtime(&self) -> &Runtime {
-        &self.runtime
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// A client without a host, of a store that several hosts share: for a program that only asks. The
+    /// hosts do the work. Needs a tokio runtime with time enabled.
+    ///
+    /// ```
+    /// # use reenact::prelude::*;
+    /// # #[orchestration]
+    /// # async fn welcome(_ctx: OrchestrationContext, name: String) -> Result<String, OrchestrationError> {
+    /// #     Ok(format!("Hello, {name}!"))
+    /// # }
+    /// # #[tokio::main]
+    /// # async fn main() -> reenact::Result<()> {
+    /// let store = InMemory::new().shared();
+    /// let host = Host::builder().provider(store.clone()).orchestration(welcome).start().await?;
+    ///
+    /// let client = Client::connect(store)?;
+    /// let instance = client.start_new(welcome, "Ada".to_string()).await?;
+    /// assert_eq!(instance.result().await?, "Hello, Ada!");
+    /// # host.shutdown().await
+    /// # }
+    /// ```
+    ///
+    /// Everything goes through the queues of the shards: `Ok` says that it is durable there, and survives.
+    /// What a host cannot take then is in [quarantine](Self::quarantined). A start waits until a host
+    /// has taken it. The input of an orchestration is not checked against its code here, but by the host.
+    ///
+    /// # Errors
+    /// [`Error::NotShared`]: the store is one that a single host has for itself, such as a directory or
+    /// `InMemory::new()`.
+    pub fn connect(provider: impl Provider) -> Result<Self> {
+        Access::connect(&provider).map(Self::new)
     }
 
     /// Starts an instance, of the newest version of the orchestration that the host has: the type that
@@ -100,13 +134,12 @@ impl Client {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
     pub async fn get_status(&self, id: &InstanceId) -> Result<InstanceStatus> {
-        self.runtime.snapshot(id).await.map(InstanceStatus::new)
+        self.access.snapshot(id).await.map(InstanceStatus::new)
     }
 
     /// Waits until an instance has a status that is wanted, or has ended; how it is then. It looks
     /// at once, and again whenever the code has
-    /// [set another status](reenact_core::OrchestrationContext::set_status) and that is durable. It
-    /// does not poll. Of statuses that follow each other quickly it may see the last only. Nothing
+    /// [set another status](reenact_core::OrchestrationContext::set_status) and that is durable. Of statuses that follow each other quickly it may see the last only. Nothing
     /// else that changes makes it look, an attempt of an activity neither.
     ///
     /// ```
@@ -121,8 +154,8 @@ impl Client {
     /// # }
     /// ```
     ///
-    /// Cancelling it is harmless. Only the host that runs the instance tells of changes: wait on a
-    /// client of that one.
+    /// Cancelling it is harmless. Only the host that has the instance is told of changes. On any other,
+    /// and without a host, the store is looked at, at first often, then once a second.
     ///
     /// # Errors
     /// - [`Error::Parked`]: it cannot go on as it is; also when that happens while this waits.
@@ -133,7 +166,7 @@ impl Client {
         mut is_wanted: impl FnMut(&InstanceStatus) -> bool,
     ) -> Result<InstanceStatus> {
         let is_wanted = |snapshot: &_| is_wanted(&InstanceStatus::new(Clone::clone(snapshot)));
-        self.runtime.wait_until(id, is_wanted).await.map(InstanceStatus::new)
+        self.access.wait_until(id, is_wanted).await.map(InstanceStatus::new)
     }
 
     /// Everything that happened to an instance in its newest execution, as far as it is durable.
@@ -141,7 +174,7 @@ impl Client {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
     pub async fn history(&self, id: &InstanceId) -> Result<History> {
-        self.runtime.history(id).await
+        self.access.history(id).await
     }
 
     /// Instances that pass a filter, ordered by id, a page at a time.
@@ -149,7 +182,7 @@ impl Client {
     /// # Errors
     /// [`Error::Store`].
     pub async fn list(&self, filter: &InstanceFilter, page: &PageRequest) -> Result<InstancePage> {
-        self.runtime.list(filter, page).await
+        self.access.list(filter, page).await
     }
 
     /// How many instances pass a filter.
@@ -157,7 +190,7 @@ impl Client {
     /// # Errors
     /// [`Error::Store`].
     pub async fn count(&self, filter: &InstanceFilter) -> Result<u64> {
-        self.runtime.count(filter).await
+        self.access.count(filter).await
     }
 
     /// Asks an instance to end. Its code is told at its current awaits, by errors and tokens; what it
@@ -173,12 +206,15 @@ impl Client {
     ///
     /// A reason over [`MAX_MESSAGE_BYTES`](reenact_core::limits::MAX_MESSAGE_BYTES) is cut.
     ///
+    /// Through another host's shard, `Ok` says that it survives; a refusal that comes later is in
+    /// [quarantine](Self::quarantined). That goes for all that is asked of instances.
+    ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Finished`], [`Error::Parked`], [`Error::Busy`],
     /// [`Error::ShuttingDown`]: nothing was stored. [`Error::Interrupted`], [`Error::Store`]: whether
     /// it counted may not be known; cancel again.
     pub async fn cancel(&self, id: &InstanceId, reason: &str) -> Result<()> {
-        self.runtime.cancel(id, reason).await
+        self.access.cancel(id, reason).await
     }
 
     /// Stops the code of an instance until it is [resumed](Self::resume). Durable when it returns.
@@ -193,7 +229,7 @@ impl Client {
     /// # Errors
     /// As [`Client::cancel`].
     pub async fn suspend(&self, id: &InstanceId, reason: &str) -> Result<()> {
-        self.runtime.suspend(id, reason).await
+        self.access.suspend(id, reason).await
     }
 
     /// Lets the code of an instance go on that was [suspended](Self::suspend). Durable when it
@@ -205,7 +241,7 @@ impl Client {
     /// # Errors
     /// As [`Client::cancel`]; [`Error::Parked`] when it still cannot go on, with the reason.
     pub async fn resume(&self, id: &InstanceId) -> Result<()> {
-        self.runtime.resume(id).await
+        self.access.resume(id).await
     }
 
     /// Ends an instance without asking its code: no compensation runs. Running activities are told
@@ -215,7 +251,7 @@ impl Client {
     /// [`Error::NotFound`], [`Error::Finished`], [`Error::Busy`], [`Error::ShuttingDown`],
     /// [`Error::Interrupted`], [`Error::Store`].
     pub async fn terminate(&self, id: &InstanceId, reason: &str) -> Result<()> {
-        self.runtime.terminate(id, reason).await
+        self.access.terminate(id, reason).await
     }
 
     /// Removes a finished instance with its history, for good. Its id is free then.
@@ -223,7 +259,7 @@ impl Client {
     /// # Errors
     /// [`Error::NotFound`], [`Error::NotFinished`], [`Error::Interrupted`], [`Error::Store`].
     pub async fn purge(&self, id: &InstanceId) -> Result<()> {
-        self.runtime.purge(id).await
+        self.access.purge(id).await
     }
 
     /// Takes an instance back to before the event at `position`, as [`history`](Self::history) numbers
@@ -276,7 +312,42 @@ impl Client {
     /// - [`Error::Interrupted`], [`Error::Store`]: whether it counted may not be known; look at the
     ///   history before trying again.
     pub async fn rewind(&self, id: &InstanceId, position: u64, reason: &str) -> Result<()> {
-        self.runtime.rewind(id, position, reason).await
+        self.access.rewind(id, position, reason).await
+    }
+
+    /// Up to `limit` of the messages in quarantine behind `after`, ordered by their ids. Those are there
+    /// that the hosts of a shared store could not take, for good: an event for an instance that had
+    /// finished by then, a start with an input that does not fit, a message that does not decode. Each
+    /// says why. They stay until they are [discarded](Self::discard_quarantined) or
+    /// [sent again](Self::requeue).
+    ///
+    /// # Errors
+    /// [`Error::NotShared`], [`Error::Store`].
+    pub async fn quarantined(
+        &self,
+        after: Option<&QuarantineId>,
+        limit: usize,
+    ) -> Result<Vec<(QuarantineId, Quarantined)>> {
+        self.access.quarantined(after, limit).await
+    }
+
+    /// Removes a message from quarantine for good. One that is not there is no error.
+    ///
+    /// # Errors
+    /// [`Error::NotShared`], [`Error::Store`].
+    pub async fn discard_quarantined(&self, id: &QuarantineId) -> Result<()> {
+        self.access.discard_quarantined(id).await
+    }
+
+    /// Sends a message in quarantine again, once what kept it from being taken is mended: to the queue
+    /// that it came from, and out of quarantine. Whether there was such a message. What was no message at
+    /// all stays there.
+    ///
+    /// # Errors
+    /// [`Error::NotShared`]; [`Error::Store`]: then it may be in both places. It counts once all the
+    /// same, but for one that suspends, resumes or rewinds.
+    pub async fn requeue(&self, id: &QuarantineId) -> Result<bool> {
+        self.access.requeue(id).await
     }
 }
 
@@ -319,6 +390,6 @@ impl IntoFuture for RaiseEvent {
     type IntoFuture = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.client.runtime.raise_event(&self.id, self.event?).await })
+        Box::pin(async move { self.client.access.raise_event(&self.id, self.event?).await })
     }
 }

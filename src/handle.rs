@@ -142,7 +142,7 @@ impl<T: DeserializeOwned> InstanceHandle<T> {
     /// - [`Error::NotFound`], [`Error::ShuttingDown`], [`Error::Store`], [`Error::Unreadable`].
     pub async fn result(&self) -> Result<T> {
         let instance = self.id.clone();
-        match self.client.runtime().outcome(&self.id).await? {
+        match self.client.access().outcome(&self.id).await? {
             Outcome::Completed(output) => output.decode().map_err(|source| Error::InvalidPayload {
                 what: format!("the result of instance `{instance}`"),
                 source,

@@ -81,11 +81,12 @@ impl Host {
 
     /// Number of instances in memory.
     pub fn in_memory(&self) -> usize {
-        self.client.runtime().in_memory()
+        self.client.access().in_memory()
     }
 
     /// Ends the host gracefully: lets nobody in, starts no more activities, waits for those that
     /// run, up to [`HostOptions::shutdown_deadline`], and makes everything durable that has come.
+    /// Of a shared store the other hosts have its shards then.
     /// Activities that run past the deadline are cancelled and cut off; they run again when a host
     /// starts again. Cancelling this ends the host at once.
     ///
@@ -185,6 +186,11 @@ impl HostBuilder {
     /// Starts the host: acquires the shards of its provider and recovers what is unfinished.
     /// Must be called within a tokio runtime with time enabled.
     ///
+    /// Where the store is shared, the host becomes one of those that share it, and has its part of the
+    /// shards: more when others leave or die, fewer when others join. One that another host still holds
+    /// comes when it is given up; this does not wait for it. All hosts of a store should have the same
+    /// orchestrations.
+    ///
     /// # Errors
     /// - [`Error::NoProvider`] when none was given.
     /// - [`Error::InvalidName`], [`Error::InvalidVersion`], [`Error::RegisteredTwice`],
@@ -194,7 +200,7 @@ impl HostBuilder {
     pub async fn start(self) -> Result<Host> {
         let provider = self.provider.ok_or(Error::NoProvider)?;
         let runtime = Runtime::start(&*provider, self.registry?, self.options).await?;
-        Ok(Host { client: Client::new(runtime.clone()), running: Some(runtime) })
+        Ok(Host { client: Client::new(runtime.access()), running: Some(runtime) })
     }
 
     /// Which unfinished instances of the provider could not go on with what is registered here,

@@ -26,6 +26,10 @@ use crate::handle::InstanceHandle;
 /// - [`Error::NotStarted`]: the code cannot do its first turn, for it does what no history can repeat,
 ///   or calls an activity that is not registered. There is no instance then.
 /// - [`Error::Busy`], [`Error::ShuttingDown`]: the host does not take it.
+/// - [`Error::Quarantined`]: the other host that has the instance's shard cannot take it, for good: it
+///   lacks the orchestration, for example. There is no instance.
+/// - [`Error::Unanswered`]: no host has taken it for half a minute. It is durable in its queue, and
+///   starts when one does.
 /// - [`Error::Interrupted`], [`Error::Store`]: whether it was started may not be known; look at its
 ///   status.
 #[must_use = "nothing is started until it is awaited"]
@@ -119,12 +123,14 @@ impl<T> StartNew<T> {
             source,
         };
         let input = input.map_err(invalid)?;
-        let code = client.runtime().orchestration(&name, version.as_ref())?;
-        if !input_of.is_some_and(|known| is_version(code.version(), known)) {
+        // Without a host there is no code here: the host that takes it looks.
+        if let Some(code) = client.access().orchestration(&name, version.as_ref())?
+            && !input_of.is_some_and(|known| is_version(code.version(), known))
+        {
             code.check_input(&input).map_err(invalid)?;
         }
         let request = StartRequest { name, version, input, instance, delay, event };
-        let id = client.runtime().start_instance(request).await?;
+        let id = client.access().start_instance(request).await?;
         Ok(InstanceHandle::new(client, id))
     }
 }

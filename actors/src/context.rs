@@ -1,12 +1,13 @@
 //! What all shards of a host share.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
 use reenact_core::{InstanceId, ShardId};
-use reenact_providers::{HistoryStore, Lease, ProviderError, ShardLease, Sharing, TimerScheduler};
-use tokio::sync::RwLock;
+use reenact_providers::{Lease, Membership, ProviderError, ShardLease};
+use tokio::sync::{RwLock, watch};
 
 use crate::admission::Admission;
 use crate::error::Error;
@@ -14,6 +15,7 @@ use crate::mail::Mail;
 use crate::options::HostOptions;
 use crate::registry::Registry;
 use crate::routes::Routes;
+use crate::store::Store;
 use crate::tags::Posts;
 use crate::waiters::Waiters;
 use crate::workers::Workers;
@@ -25,11 +27,8 @@ pub(crate) type HostRef = Arc<Arc<HostContext>>;
 pub(crate) struct HostContext {
     pub(crate) options: HostOptions,
     pub(crate) registry: Arc<Registry>,
-    pub(crate) store: Arc<dyn HistoryStore>,
+    pub(crate) store: Arc<Store>,
     pub(crate) leases: Arc<dyn ShardLease>,
-    pub(crate) clock: Arc<dyn TimerScheduler>,
-    /// What the store offers to hosts that share it, if it can be shared.
-    pub(crate) sharing: Option<Arc<dyn Sharing>>,
     pub(crate) routes: Routes,
     pub(crate) workers: Workers,
     pub(crate) mail: Mail,
@@ -41,6 +40,9 @@ pub(crate) struct HostContext {
     pub(crate) purges: Arc<RwLock<()>>,
     /// To give them back when there is no time to ask the shards.
     pub(crate) leases_held: DashMap<ShardId, Lease>,
+    /// As one of the hosts that share the store, until this one ends. None where it has the store for
+    /// itself.
+    pub(crate) membership: Mutex<Option<Arc<dyn Membership>>>,
 }
 
 impl HostContext {
@@ -69,7 +71,7 @@ impl HostContext {
 
     /// Why a store does not purge an instance that it knows.
     pub(crate) async fn why_not_purged(&self, instance: InstanceId) -> Error {
-        match self.summary(&instance).await {
+        match self.store.summary(&instance).await {
             Ok(summary) if summary.state.is_finished() => Error::NotTold { instance },
             _ => Error::NotFinished { instance },
         }
@@ -77,8 +79,9 @@ impl HostContext {
 
     /// The ways of a shard's calls to hosts that declare their tags, if there may be others.
     pub(crate) fn posts(&self) -> Option<Posts> {
-        let sharing = self.sharing.clone()?;
-        Some(Posts::new(sharing, self.routes.clone(), self.clock.clone()))
+        let remote = self.store.remote.as_ref()?;
+        let (sharing, clock) = (remote.sharing.clone(), self.store.clock.clone());
+        Some(Posts::new(sharing, self.routes.clone(), clock))
     }
 
     /// The idle instances of a shard are being asked to make room.
@@ -94,6 +97,26 @@ impl HostContext {
         if let Err(error) = self.leases.release(&lease).await {
             tracing::warn!(%shard, %error, "a lease could not be released");
         }
+    }
+
+    /// Takes out that this host is one of those that share the store.
+    pub(crate) fn take_membership(&self) -> Option<Arc<dyn Membership>> {
+        self.membership.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Is no longer one of the hosts that share the store, and tells the others so.
+    pub(crate) async fn leave(&self) {
+        if let Some(membership) = self.take_membership()
+            && let Err(error) = membership.leave().await
+        {
+            tracing::warn!(%error, "the other hosts could not be told of the end of this one");
+        }
+    }
+
+    /// Its share of the shards, as it changes; `None` where it has all of them.
+    pub(crate) fn share(&self) -> Option<watch::Receiver<BTreeSet<ShardId>>> {
+        let membership = self.membership.lock().unwrap_or_else(PoisonError::into_inner);
+        membership.as_ref().map(|membership| membership.share())
     }
 
     /// Gives up all shards that are held.
@@ -113,7 +136,7 @@ impl HostContext {
         let host = self.clone();
         tokio::spawn(async move {
             for instance in waiting {
-                match host.end_of(&instance).await {
+                match host.store.end_of(&instance).await {
                     Ok(None) => host.waiters.changed(&instance),
                     Ok(Some(outcome)) => host.waiters.ended(&instance, &Ok(outcome)),
                     Err(error) => host.waiters.ended(&instance, &Err(error)),

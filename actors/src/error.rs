@@ -202,6 +202,36 @@ pub enum Error {
         #[source]
         source: Arc<ProviderError>,
     },
+    /// The store is one that a single host has for itself: nothing can be done with it from outside of
+    /// that host. Use a client of the host.
+    #[error("the store is not shared: use a client of the host that has it")]
+    NotShared,
+    /// The start is durable in the queue of the instance's shard, but no host has taken it yet. It
+    /// starts when one does. Look at its status; or start it again under the same id, which starts it
+    /// once.
+    #[error(
+        "instance `{instance}`: no host has taken the start yet, it begins when one does; look at \
+         its status later"
+    )]
+    Unanswered {
+        /// Its id.
+        instance: InstanceId,
+    },
+    /// A host could not take what was sent, for good: it is in quarantine, where people can look at it
+    /// and send it again.
+    #[error("instance `{instance}`: what was sent is in quarantine: {reason}")]
+    Quarantined {
+        /// Its id.
+        instance: InstanceId,
+        /// Why it could not be taken.
+        reason: String,
+    },
+    /// The instance is of a shard that another host has: it has no actor here.
+    #[error("instance `{instance}` is on another host; it has no actor here")]
+    Elsewhere {
+        /// Its id.
+        instance: InstanceId,
+    },
     /// A store cannot be opened. What is stored is as it was.
     #[error("the store cannot be opened: {source}")]
     Open {
@@ -261,6 +291,18 @@ impl From<InvalidDefinition> for Error {
 impl From<OpenError> for Error {
     fn from(source: OpenError) -> Self {
         Self::Open { source: Arc::new(source) }
+    }
+}
+
+impl Error {
+    /// Whether the store is away for now, and the same may succeed later.
+    pub(crate) fn is_of_a_store_that_is_away(&self) -> bool {
+        match self {
+            Self::Store { source } => {
+                source.is_transient() || matches!(**source, ProviderError::Unknown { .. })
+            }
+            _ => false,
+        }
     }
 }
 

@@ -1,14 +1,14 @@
-//! The root of a host's actors: keeps its shards up.
+//! The root of a host's actors: keeps its shards up. Where hosts share a store, those of its share.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use ractor::{
-    Actor, ActorId, ActorProcessingErr, ActorRef, ActorStatus, SpawnErr, SupervisionEvent,
-};
+use ractor::{Actor, ActorProcessingErr, ActorRef, ActorStatus, SpawnErr, SupervisionEvent};
 use reenact_core::ShardId;
 use reenact_providers::ProviderError;
+use tokio::sync::{oneshot, watch};
 
 use crate::context::{HostContext, HostRef};
 use crate::message::ShardMessage;
@@ -34,10 +34,26 @@ pub(crate) struct HostSupervisor;
 
 pub(crate) struct HostState {
     host: HostRef,
-    shards: HashMap<ActorId, ShardId>,
+    /// The shards that are to be up here.
+    share: BTreeSet<ShardId>,
+    /// Those that are, or come, or go.
+    shards: BTreeMap<ShardId, Standing>,
     closing: bool,
     /// Purges what is not kept, until the host ends.
     retention: Option<Task>,
+    /// Follows the share, where the store is shared.
+    _follow: Option<Task>,
+}
+
+/// How far a shard of this host is.
+#[derive(Debug)]
+enum Standing {
+    /// It is being started.
+    Starting,
+    /// It has a supervisor, and may be about to end.
+    Up(ActorRef<ShardMessage>),
+    /// It is down, and will be tried again.
+    Down,
 }
 
 #[derive(Debug)]
@@ -46,6 +62,10 @@ pub(crate) enum HostMessage {
     Restart(ShardId, Duration),
     /// A shard is up.
     Up(ShardId, ActorRef<ShardMessage>),
+    /// A shard could not be started; to be tried again after this delay.
+    Failed(ShardId, Duration),
+    /// The shards that are to be up here are others now.
+    Share(BTreeSet<ShardId>),
     /// Shards that end now have been asked to.
     Closing,
 }
@@ -63,17 +83,22 @@ impl Actor for HostSupervisor {
         myself: ActorRef<HostMessage>,
         host: HostRef,
     ) -> Result<HostState, ActorProcessingErr> {
-        let starts = (0..host.routes.shards()).map(|shard| {
-            let (shard, cell) = (ShardId(shard), myself.get_cell());
-            let arguments = (shard, host.options.lease_patience, host.clone());
-            async move {
-                let started = Actor::spawn_linked(None, ShardSupervisor, arguments, cell).await?;
-                Ok::<_, ActorProcessingErr>((started.0.get_id(), shard))
+        let mut shared = host.share();
+        let share = match &mut shared {
+            Some(share) => share.borrow_and_update().clone(),
+            None => (0..host.routes.shards()).map(ShardId).collect(),
+        };
+        let starts = share.iter().map(|shard| first_start(&myself, &host, *shard));
+        let mut shards = BTreeMap::new();
+        for (shard, standing) in try_join_all(starts).await? {
+            if matches!(standing, Standing::Down) {
+                try_again(&myself, shard, HELD_DELAY);
             }
-        });
-        let shards = try_join_all(starts).await?.into_iter().collect();
+            shards.insert(shard, standing);
+        }
         let retention = retention::begin(&host);
-        Ok(HostState { host, shards, closing: false, retention })
+        let follow = shared.map(|share| follow(&myself, share));
+        Ok(HostState { host, share, shards, closing: false, retention, _follow: follow })
     }
 
     async fn handle(
@@ -84,20 +109,23 @@ impl Actor for HostSupervisor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             HostMessage::Restart(shard, delay) if !state.closing => {
-                restart(&myself, &state.host, shard, delay);
+                state.restart(&myself, shard, delay);
             }
             // It may have ended before its name was known here.
             HostMessage::Up(shard, actor) if actor.get_status() >= ActorStatus::Stopping => {
-                myself.cast(HostMessage::Restart(shard, RESTART_DELAY))?;
+                state.ended(&myself, shard);
             }
-            HostMessage::Up(shard, actor) => {
-                state.shards.insert(actor.get_id(), shard);
+            HostMessage::Up(shard, actor) => state.is_up(shard, actor),
+            HostMessage::Failed(shard, delay) => {
+                state.shards.insert(shard, Standing::Down);
+                try_again(&myself, shard, delay);
             }
+            HostMessage::Share(share) if !state.closing => state.share_is(&myself, share),
             HostMessage::Closing => {
                 state.closing = true;
                 state.retention = None;
             }
-            HostMessage::Restart(..) => {}
+            HostMessage::Restart(..) | HostMessage::Share(_) => {}
         }
         Ok(())
     }
@@ -113,15 +141,111 @@ impl Actor for HostSupervisor {
             SupervisionEvent::ActorFailed(who, why) => (who, why.to_string()),
             _ => return Ok(()),
         };
-        if let Some(shard) = state.shards.remove(&who.get_id())
+        let is_it = |standing: &Standing| match standing {
+            Standing::Up(actor) => actor.get_id() == who.get_id(),
+            Standing::Starting | Standing::Down => false,
+        };
+        let found = state.shards.iter().find(|(_, standing)| is_it(standing));
+        if let Some(shard) = found.map(|(shard, _)| *shard)
             && !state.closing
         {
-            tracing::error!(%shard, why, "a shard went down; it starts again from its log");
+            if state.share.contains(&shard) {
+                tracing::error!(%shard, why, "a shard went down; it starts again from its log");
+            } else {
+                tracing::info!(%shard, why, "a shard was given up");
+            }
             state.host.routes.clear(shard);
-            try_again(&myself, shard, RESTART_DELAY);
+            state.ended(&myself, shard);
         }
         Ok(())
     }
+}
+
+impl HostState {
+    /// Starts a shard that is down, unless it is no longer for this host.
+    fn restart(&mut self, myself: &ActorRef<HostMessage>, shard: ShardId, delay: Duration) {
+        if !self.share.contains(&shard) {
+            self.shards.remove(&shard);
+        } else if !matches!(self.shards.get(&shard), Some(Standing::Starting | Standing::Up(_))) {
+            self.shards.insert(shard, Standing::Starting);
+            restart(myself, &self.host, shard, delay);
+        }
+    }
+
+    fn is_up(&mut self, shard: ShardId, actor: ActorRef<ShardMessage>) {
+        if !self.share.contains(&shard) && !self.closing {
+            drain(shard, &actor);
+        }
+        self.shards.insert(shard, Standing::Up(actor));
+    }
+
+    /// A shard has ended: it comes back, where it is to be up here.
+    fn ended(&mut self, myself: &ActorRef<HostMessage>, shard: ShardId) {
+        if self.share.contains(&shard) {
+            self.shards.insert(shard, Standing::Down);
+            try_again(myself, shard, RESTART_DELAY);
+        } else {
+            self.shards.remove(&shard);
+        }
+    }
+
+    /// Takes what is new, and gives away what is for others. What is on its way up or down is looked
+    /// at when it has come there.
+    fn share_is(&mut self, myself: &ActorRef<HostMessage>, share: BTreeSet<ShardId>) {
+        tracing::info!(shards = ?share, "the share of this host has changed");
+        let before = mem::replace(&mut self.share, share);
+        for shard in before.difference(&self.share) {
+            if let Some(Standing::Up(actor)) = self.shards.get(shard) {
+                drain(*shard, actor);
+            }
+        }
+        let new: Vec<_> = self.share.difference(&before).copied().collect();
+        new.into_iter().for_each(|shard| self.restart(myself, shard, RESTART_DELAY));
+    }
+}
+
+/// Starts a shard with the host. One that another host holds is no failure where hosts share them.
+async fn first_start(
+    myself: &ActorRef<HostMessage>,
+    host: &HostRef,
+    shard: ShardId,
+) -> Result<(ShardId, Standing), ActorProcessingErr> {
+    let is_shared = host.store.remote.is_some();
+    let patience = if is_shared { Duration::ZERO } else { host.options.lease_patience };
+    let arguments = (shard, patience, host.clone());
+    match Actor::spawn_linked(None, ShardSupervisor, arguments, myself.get_cell()).await {
+        Ok((actor, _)) => Ok((shard, Standing::Up(actor))),
+        Err(SpawnErr::StartupFailed(why)) if is_shared && is_held(&*why) => {
+            tracing::info!(%shard, %why, "waiting for the lease");
+            Ok((shard, Standing::Down))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_held(why: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    matches!(why.downcast_ref(), Some(ProviderError::Conflict { .. }))
+}
+
+/// Asks a shard to end gracefully, so that another host can have it.
+fn drain(shard: ShardId, actor: &ActorRef<ShardMessage>) {
+    tracing::info!(%shard, "giving up a shard");
+    // That it has ended shows by itself. One that has gone already has ended.
+    let (reply, _) = oneshot::channel();
+    let _ = actor.cast(ShardMessage::Drain { reply });
+}
+
+/// Tells the supervisor when the share changes, until the host is no longer one of those who share.
+fn follow(myself: &ActorRef<HostMessage>, mut share: watch::Receiver<BTreeSet<ShardId>>) -> Task {
+    let myself = myself.clone();
+    Task::spawn(async move {
+        while share.changed().await.is_ok() {
+            let now = share.borrow_and_update().clone();
+            if myself.cast(HostMessage::Share(now)).is_err() {
+                return;
+            }
+        }
+    })
 }
 
 /// Starts a shard without holding up the others; tries again for as long as the host lives.
@@ -138,7 +262,8 @@ fn restart(myself: &ActorRef<HostMessage>, host: &HostRef, shard: ShardId, delay
             }
             Err(error) => {
                 let delay = failed(&host, shard, error, delay);
-                try_again(&myself, shard, delay);
+                // A host that has gone tries nothing again.
+                let _ = myself.cast(HostMessage::Failed(shard, delay));
             }
         }
     });
@@ -166,6 +291,10 @@ fn failed(host: &HostContext, shard: ShardId, error: SpawnErr, last: Duration) -
     let delay = match &why {
         ProviderError::Conflict { .. } => {
             tracing::info!(%shard, error = %why, "waiting for the lease");
+            if host.store.remote.is_some() {
+                // What is for the shard goes to the one that holds it.
+                return HELD_DELAY;
+            }
             HELD_DELAY
         }
         ProviderError::Corrupt { .. } => {

@@ -173,12 +173,6 @@ impl InstanceState {
                 Internal::CompleteTask { run, id, result, known } if self.is_current(run) => {
                     self.complete_task(id, result, known);
                 }
-                Internal::CompleteElsewhere { run, id, attempt, result, reply }
-                    if self.is_current(run) =>
-                {
-                    self.complete_elsewhere(run, id, attempt, result, reply);
-                }
-                Internal::CompleteElsewhere { reply, .. } => self.answer(reply.yes()),
                 Internal::RecordHeartbeat { run, id, attempt, details } if self.is_current(run) => {
                     self.apply(Command::RecordHeartbeat { id, attempt, details }, None);
                 }
@@ -192,7 +186,21 @@ impl InstanceState {
                 Internal::ForeignWake => self.park_if_misled(),
                 Internal::TellOpen(reply) => self.tell_open(reply),
                 Internal::FromAnother(message) => self.told(*message),
-                Internal::Answered { message, taken } => self.answered(myself, message, taken),
+                Internal::Answered { message, taken, reply } => {
+                    self.answered(myself, message, taken, reply);
+                }
+                Internal::CompleteElsewhere { run, id, attempt, result, reply }
+                    if self.is_current(run) =>
+                {
+                    self.complete_elsewhere(run, id, attempt, result, reply);
+                }
+                Internal::HeartbeatElsewhere { run, id, attempt, details, reply }
+                    if self.is_current(run) =>
+                {
+                    self.apply(Command::RecordHeartbeat { id, attempt, details }, Some(reply));
+                }
+                Internal::CompleteElsewhere { reply, .. }
+                | Internal::HeartbeatElsewhere { reply, .. } => self.answer(reply.yes()),
                 Internal::SendAgain { message, tries } => self.send_again(message, tries),
                 // For a run that is over, or nothing to do but to be here.
                 Internal::CompleteTask { .. }
@@ -238,7 +246,9 @@ impl InstanceState {
         match (&self.phase, message) {
             (Phase::Closing(_), InstanceMessage::Runtime(RuntimeMessage(message))) => match message
             {
-                Internal::Answered { message, taken } => self.answered(myself, message, taken),
+                Internal::Answered { message, taken, reply } => {
+                    self.answered(myself, message, taken, reply);
+                }
                 Internal::SendAgain { message, tries } => self.send_again(message, tries),
                 Internal::Settle => self.settle(),
                 other => self.refuse(other.into(), Error::Finished { instance }),

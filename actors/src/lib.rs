@@ -28,6 +28,7 @@
 #[cfg(doc)]
 use reenact_core::Action;
 
+mod access;
 mod activity;
 mod admission;
 mod context;
@@ -43,13 +44,17 @@ mod options;
 mod panic;
 mod patience;
 mod persistence;
+mod pump;
 mod registry;
+mod remote;
 mod retention;
 mod routes;
 mod run;
 mod runtime;
+mod seeds;
 mod shard;
 mod snapshot;
+mod store;
 mod tags;
 mod task;
 mod timers;
@@ -57,6 +62,7 @@ mod verify;
 mod waiters;
 mod workers;
 
+pub use access::{Access, StartRequest};
 pub use activity::{Activity, ActivityContext};
 pub use error::{Error, ParkReason, Result};
 pub use heartbeat::HeartbeatError;
@@ -65,6 +71,6 @@ pub use message::RuntimeMessage;
 pub use message::{ExternalEvent, InstanceMessage, Reply};
 pub use options::{HostOptions, Retention, WhenBusy};
 pub use registry::{Named, Registry};
-pub use runtime::{Runtime, StartRequest};
+pub use runtime::Runtime;
 pub use snapshot::Snapshot;
 pub use verify::{Unfit, verify_histories};

@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use reenact_core::{
-    Event, InstanceId, Machine, MachineConfig, Name, OrchestrationCode, Origin, RecordedTurn,
-    ReplayError, codec,
+    Event, EventKey, InstanceId, Machine, MachineConfig, Name, OrchestrationCode, Origin,
+    RecordedTurn, ReplayError, codec,
 };
 use reenact_providers::{
     HistoryStore, InstanceFilter, InstancePage, InstanceSummary, PageRequest, ProviderError,
@@ -91,6 +91,22 @@ impl Log<'_> {
         Ok(first.and_then(|turn| match turn.events.get(1) {
             Some(Event::StartedBy { origin }) => Some((**origin).clone()),
             _ => None,
+        }))
+    }
+
+    /// Whether an event with that key is in the log of an instance.
+    pub(crate) async fn has_event(
+        &self,
+        instance: &InstanceId,
+        key: &EventKey,
+    ) -> Result<bool, ProviderError> {
+        let Some(summary) = self.summary(instance).await? else { return Ok(false) };
+        let turns = self.history(&summary).await?.unwrap_or_default();
+        let mut events = turns.iter().flat_map(|turn| turn.events.iter());
+        Ok(events.any(|event| match event {
+            Event::ExternalRaised { key: Some(known), .. } => known == key,
+            Event::EventKeysCarried { keys } => keys.contains(key),
+            _ => false,
         }))
     }
 

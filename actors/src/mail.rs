@@ -1,16 +1,19 @@
 //! Carries messages from one instance to another.
 
+mod elsewhere;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use dashmap::DashMap;
-use reenact_core::{InstanceId, Message, MessageBody, MessageId, NotTaken, Start};
-use reenact_providers::TimerScheduler;
+use dashmap::mapref::entry::Entry;
+use reenact_core::{InstanceId, Message, MessageBody, MessageId, MessageKind, NotTaken, Start};
 use tokio::sync::{oneshot, watch};
 
 use crate::error::{Error, Result};
 use crate::message::{FromAnother, InstanceMessage, Internal, Reply, StartMessage, Tell};
 use crate::routes::Routes;
+use crate::store::Store;
 
 /// The time before a message is sent again that was not answered, or that its recipient does not
 /// take for now. Each further one is twice as long, up to [`LONGEST_PAUSE`].
@@ -20,7 +23,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The messages of a host's instances that are under way. Each has a task that waits until the
-/// recipient says that it is durable there, or that it will never be, and tells the sender.
+/// recipient says that it is durable there, or that it will never be, and tells the sender. Where the
+/// recipient is on another host, the message goes by the queue of its shard, and the answer comes by
+/// that of the sender's.
 ///
 /// Nothing depends on it: what is lost here is still in the outbox of its sender, and is sent again
 /// when that comes into memory.
@@ -31,15 +36,16 @@ pub(crate) struct Mail {
 
 struct Shared {
     routes: Routes,
-    clock: Arc<dyn TimerScheduler>,
+    store: Arc<Store>,
     /// By sender. What is here is not sent a second time meanwhile, so that no copy of a message is
-    /// still under way when its recipient is long gone.
-    under_way: DashMap<(InstanceId, MessageId), ()>,
+    /// still under way when its recipient is long gone. Of one that went to another host, what is
+    /// dropped when the answer has come.
+    under_way: DashMap<(InstanceId, MessageId), Option<oneshot::Sender<()>>>,
     closed: watch::Sender<bool>,
 }
 
 /// What became of a message.
-enum Fate {
+pub(crate) enum Fate {
     /// It is durable there, or nobody needs it any more.
     Taken,
     /// It will never be taken.
@@ -49,24 +55,40 @@ enum Fate {
 }
 
 impl Mail {
-    pub(crate) fn new(routes: Routes, clock: Arc<dyn TimerScheduler>) -> Self {
+    pub(crate) fn new(routes: Routes, store: Arc<Store>) -> Self {
         let closed = watch::Sender::new(false);
-        Self { shared: Arc::new(Shared { routes, clock, under_way: DashMap::new(), closed }) }
+        Self { shared: Arc::new(Shared { routes, store, under_way: DashMap::new(), closed }) }
     }
 
     /// Sends a message of an instance, in which it is durable. It was sent so many times before.
     pub(crate) fn send(&self, from: &InstanceId, message: Message, tries: u32) {
         let key = (from.clone(), message.id);
-        if self.shared.under_way.insert(key.clone(), ()).is_some() {
-            return;
-        }
+        let Entry::Vacant(vacant) = self.shared.under_way.entry(key.clone()) else { return };
+        let is_elsewhere = self.is_elsewhere(&message.to);
+        let (answered, answer) = is_elsewhere.then(oneshot::channel).unzip();
+        vacant.insert(answered);
         let shared = self.shared.clone();
         tokio::spawn(async move {
-            let answer = match shared.carry(&key.0, message).await {
-                Fate::Taken => Internal::Answered { message: key.1, taken: Ok(()) },
-                Fate::NotTaken(why) => Internal::Answered { message: key.1, taken: Err(why) },
+            let fate = match answer {
+                None => shared.carry(&key.0, message).await,
+                Some(answer) => tokio::select! {
+                    biased;
+                    // It has come by itself.
+                    _ = answer => return,
+                    posted = shared.post(&key.0, message, tries) => match posted {
+                        Ok(()) => Fate::NotYet,
+                        // The host ends.
+                        Err(()) => return,
+                    },
+                },
+            };
+            let answer = match fate {
+                Fate::Taken => Internal::Answered { message: key.1, taken: Ok(()), reply: None },
+                Fate::NotTaken(why) => {
+                    Internal::Answered { message: key.1, taken: Err(why), reply: None }
+                }
                 Fate::NotYet => {
-                    if shared.pause(tries).await.is_err() {
+                    if !is_elsewhere && shared.pause(tries).await.is_err() {
                         return;
                     }
                     Internal::SendAgain { message: key.1, tries: tries.saturating_add(1) }
@@ -88,44 +110,51 @@ impl Shared {
     async fn carry(&self, from: &InstanceId, message: Message) -> Fate {
         let (port, answer) = oneshot::channel();
         let Message { id, to, body } = message;
-        let is_start = matches!(body, MessageBody::Start { .. });
-        let is_event = matches!(body, MessageBody::Event { .. });
+        let kind = id.kind;
         let Ok(message) = addressed(from, id, body, Reply::to_instance(port)) else {
             // No key can be made: then the event can neither be told from others.
             return Fate::NotTaken(NotTaken::NotFound);
         };
         self.routes.deliver(&to, message);
-        match answer.await {
-            Ok(Ok(())) => Fate::Taken,
-            Ok(Err(Error::AlreadyExists { .. })) if is_start => {
-                Fate::NotTaken(NotTaken::AlreadyExists)
-            }
-            Ok(Err(Error::NotFound { .. })) if is_event => Fate::NotTaken(NotTaken::NotFound),
-            Ok(Err(Error::Finished { .. })) if is_event => Fate::NotTaken(NotTaken::Finished),
-            // To cancel what is gone, or to tell it a result, there is nothing to do.
-            Ok(Err(Error::NotFound { .. } | Error::Finished { .. })) if !is_start => Fate::Taken,
-            Ok(Err(error)) => {
-                tracing::debug!(%from, %to, %error, "a message was not taken; trying again");
-                Fate::NotYet
-            }
-            Err(_) => Fate::NotYet,
+        let fate = answer.await.map_or(Fate::NotYet, |answer| fate_of(kind, answer));
+        if matches!(fate, Fate::NotYet) {
+            tracing::debug!(%from, %to, "a message was not taken; trying again");
         }
+        fate
     }
 
     /// Returns when it is time for another try; an error when there will be none.
     async fn pause(&self, tries: u32) -> std::result::Result<(), ()> {
         let pause = FIRST_PAUSE.saturating_mul(1 << tries.min(16)).min(LONGEST_PAUSE);
-        let mut closed = self.closed.subscribe();
+        self.wait(pause).await
+    }
+
+    async fn wait(&self, pause: Duration) -> std::result::Result<(), ()> {
+        let (mut closed, clock) = (self.closed.subscribe(), &self.store.clock);
         tokio::select! {
             biased;
             _ = closed.wait_for(|closed| *closed) => Err(()),
-            () = self.clock.sleep_until(self.clock.now() + pause) => Ok(()),
+            () = clock.sleep_until(clock.now() + pause) => Ok(()),
         }
     }
 }
 
+/// What an answer to a message of this kind means to its sender.
+pub(crate) fn fate_of(kind: MessageKind, answer: Result<()>) -> Fate {
+    let (is_start, is_event) = (kind == MessageKind::Start, kind == MessageKind::Event);
+    match answer {
+        Ok(()) => Fate::Taken,
+        Err(Error::AlreadyExists { .. }) if is_start => Fate::NotTaken(NotTaken::AlreadyExists),
+        Err(Error::NotFound { .. }) if is_event => Fate::NotTaken(NotTaken::NotFound),
+        Err(Error::Finished { .. }) if is_event => Fate::NotTaken(NotTaken::Finished),
+        // To cancel what is gone, or to tell it a result, there is nothing to do.
+        Err(Error::NotFound { .. } | Error::Finished { .. }) if !is_start => Fate::Taken,
+        Err(_) => Fate::NotYet,
+    }
+}
+
 /// A message as its recipient's actor understands it.
-fn addressed(
+pub(crate) fn addressed(
     from: &InstanceId,
     id: MessageId,
     body: MessageBody,

@@ -27,11 +27,12 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// To a client of this host, which has a place; one without a host needs none.
     pub(crate) fn admitted(
         port: oneshot::Sender<Result<()>>,
-        permit: OwnedSemaphorePermit,
+        permit: Option<OwnedSemaphorePermit>,
     ) -> Self {
-        Self { port: port.into(), permit: Some(permit) }
+        Self { port: port.into(), permit }
     }
 
     /// To the sender of a message that is no client, and takes no place of one.
@@ -196,14 +197,6 @@ pub(crate) enum Internal {
         /// The attempt is not taken again before this is durable.
         known: KnownCall,
     },
-    /// As `CompleteTask`, of an attempt that ran on another host.
-    CompleteElsewhere {
-        run: Run,
-        id: CorrelationId,
-        attempt: u32,
-        result: Result<Payload, ActivityError>,
-        reply: Reply,
-    },
     RecordHeartbeat {
         run: Run,
         id: CorrelationId,
@@ -226,6 +219,24 @@ pub(crate) enum Internal {
     Answered {
         message: MessageId,
         taken: Result<(), NotTaken>,
+        /// Told when that is durable, or need not be. None where the answer is from this host.
+        reply: Option<Reply>,
+    },
+    /// As `CompleteTask`, of an attempt that ran on another host.
+    CompleteElsewhere {
+        run: Run,
+        id: CorrelationId,
+        attempt: u32,
+        result: Result<Payload, ActivityError>,
+        reply: Reply,
+    },
+    /// As `RecordHeartbeat`, of an attempt that runs on another host.
+    HeartbeatElsewhere {
+        run: Run,
+        id: CorrelationId,
+        attempt: u32,
+        details: Payload,
+        reply: Reply,
     },
     /// Try to tell another something again.
     SendAgain {
@@ -319,6 +330,14 @@ impl InstanceMessage {
         }
     }
 
+    /// How the instance is to be rewound, if it is.
+    pub(crate) fn rewind(&self) -> Option<&Rewind> {
+        match self {
+            Self::Runtime(RuntimeMessage(Internal::Rewind(message))) => Some(&message.rewind),
+            _ => None,
+        }
+    }
+
     /// Whoever waits for an answer.
     pub(crate) fn reply(self) -> Option<Reply> {
         match self {
@@ -330,7 +349,11 @@ impl InstanceMessage {
             Self::Runtime(RuntimeMessage(Internal::Start(start))) => Some(start.reply),
             Self::Runtime(RuntimeMessage(Internal::Rewind(rewind))) => Some(rewind.reply),
             Self::Runtime(RuntimeMessage(Internal::FromAnother(message))) => Some(message.reply),
-            Self::Runtime(RuntimeMessage(Internal::CompleteElsewhere { reply, .. })) => Some(reply),
+            Self::Runtime(RuntimeMessage(Internal::Answered { reply, .. })) => reply,
+            Self::Runtime(RuntimeMessage(
+                Internal::CompleteElsewhere { reply, .. }
+                | Internal::HeartbeatElsewhere { reply, .. },
+            )) => Some(reply),
             Self::Runtime(_) => None,
         }
     }

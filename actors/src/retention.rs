@@ -35,7 +35,7 @@ pub(crate) fn begin(host: &HostRef) -> Option<Task> {
             if let Err(error) = round.run(retention).await {
                 tracing::warn!(%error, "finished instances could not be listed; trying again later");
             }
-            host.clock.sleep_until(host.clock.now() + RETENTION_EVERY).await;
+            host.store.clock.sleep_until(host.store.clock.now() + RETENTION_EVERY).await;
         }
     }))
 }
@@ -50,7 +50,7 @@ struct Round<'a> {
 impl Round<'_> {
     async fn run(&mut self, retention: Retention) -> Result<(), ProviderError> {
         if let Some(kept) = retention.finished_for {
-            self.purge_older_than(self.host.clock.now() - kept).await?;
+            self.purge_older_than(self.host.store.clock.now() - kept).await?;
         }
         if let Some(kept) = retention.finished_per_orchestration {
             for name in self.host.registry.orchestrations() {
@@ -65,7 +65,7 @@ impl Round<'_> {
         let filter = InstanceFilter { finished, ..InstanceFilter::default() };
         let mut next = Some(page(None));
         while let Some(request) = next {
-            let page_of_them = self.host.store.list(&filter, &request).await?;
+            let page_of_them = self.host.store.histories.list(&filter, &request).await?;
             let old = page_of_them.instances.into_iter().map(|summary| summary.instance);
             self.purge(old).await;
             next = page_of_them.next.map(|after| page(Some(after)));
@@ -78,7 +78,7 @@ impl Round<'_> {
         let finished = TimeRange { from: Some(Timestamp::EPOCH), until: None };
         let filter = InstanceFilter { name: Some(name), finished, ..InstanceFilter::default() };
         loop {
-            let excess = self.host.store.count(&filter).await?.saturating_sub(kept);
+            let excess = self.host.store.histories.count(&filter).await?.saturating_sub(kept);
             if excess == 0 {
                 return Ok(());
             }
@@ -101,7 +101,7 @@ impl Round<'_> {
         let mut oldest = BinaryHeap::new();
         let mut next = Some(page(None));
         while let Some(request) = next {
-            let page_of_them = self.host.store.list(filter, &request).await?;
+            let page_of_them = self.host.store.histories.list(filter, &request).await?;
             for summary in page_of_them.instances {
                 oldest.push((summary.updated_at, summary.instance));
                 if oldest.len() as u64 > many {
@@ -156,13 +156,13 @@ async fn purge_finished(
     lease: &Lease,
 ) -> Result<usize, ProviderError> {
     let _alone = host.purges.write().await;
-    match host.store.purge(batch, lease).await {
+    match host.store.histories.purge(batch, lease).await {
         Err(ProviderError::Conflict { .. }) => {}
         all => return all,
     }
     let mut purged = 0;
     for instance in batch.chunks(1) {
-        match host.store.purge(instance, lease).await {
+        match host.store.histories.purge(instance, lease).await {
             Ok(one) => purged += one,
             Err(ProviderError::Conflict { .. }) => {}
             Err(error) => return Err(error),

@@ -6,8 +6,9 @@ use dashmap::DashMap;
 use ractor::{ActorRef, MessagingErr};
 use reenact_core::{InstanceId, ShardId};
 use reenact_providers::ProviderError;
+use tokio::sync::watch;
 
-use crate::error::ParkReason;
+use crate::error::{Error, ParkReason};
 use crate::message::{InstanceMessage, ShardMessage};
 
 /// The routing table of a host: straight to the actor of an instance that is in memory, otherwise
@@ -21,6 +22,8 @@ struct Shared {
     actors: DashMap<InstanceId, ActorRef<InstanceMessage>>,
     parked: DashMap<InstanceId, ParkReason>,
     shards: Vec<RwLock<Shard>>,
+    /// Counts how often shards have come and gone, for those who wait for that.
+    moves: watch::Sender<u64>,
 }
 
 /// Who takes what is for a shard.
@@ -34,7 +37,8 @@ impl Routes {
     pub(crate) fn new(shards: u32) -> Self {
         let shards = (0..shards).map(|_| RwLock::new(Shard::Down(None))).collect();
         let (actors, parked) = (DashMap::new(), DashMap::new());
-        Self { shared: Arc::new(Shared { actors, parked, shards }) }
+        let moves = watch::Sender::new(0);
+        Self { shared: Arc::new(Shared { actors, parked, shards, moves }) }
     }
 
     pub(crate) fn shards(&self) -> u32 {
@@ -48,8 +52,30 @@ impl Routes {
     /// Sends a message to an instance. When its shard is down, the message is refused where it is
     /// known why; otherwise it is dropped, and with it the port that would have answered.
     pub(crate) fn deliver(&self, instance: &InstanceId, message: InstanceMessage) {
-        if let Err(message) = self.try_deliver(instance, message) {
-            self.deliver_in_order(instance, message);
+        if let Err(message) = self.hand_over(instance, message) {
+            self.refuse(self.shard_of(instance), message);
+        }
+    }
+
+    /// Sends a message to an instance. Gives it back when the shard is not up on this host.
+    pub(crate) fn hand_over(
+        &self,
+        instance: &InstanceId,
+        message: InstanceMessage,
+    ) -> Result<(), InstanceMessage> {
+        let Err(message) = self.try_deliver(instance, message) else { return Ok(()) };
+        let shard = self.shard_of(instance);
+        let message = ShardMessage::Deliver { instance: instance.clone(), message };
+        match self.hand_to_supervisor(shard, message) {
+            Err(ShardMessage::Deliver { message, .. }) => Err(message),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a message for a shard that is down, where it is known why it is; otherwise drops it.
+    pub(crate) fn refuse(&self, shard: ShardId, message: InstanceMessage) {
+        if let Some(source) = self.why_down(shard) {
+            message.refuse(|| Error::Store { source });
         }
     }
 
@@ -76,12 +102,36 @@ impl Routes {
 
     /// Sends a message to the supervisor of a shard; refused or dropped when the shard is down.
     pub(crate) fn tell_supervisor(&self, shard: ShardId, message: ShardMessage) {
-        if let Some(supervisor) = self.supervisor(shard) {
-            // A supervisor that has just gone drops it.
-            let _ = supervisor.cast(message);
-        } else if let Some(why) = self.why_down(shard) {
+        if let Err(message) = self.hand_to_supervisor(shard, message)
+            && let Some(why) = self.why_down(shard)
+        {
             message.refuse(why);
         }
+    }
+
+    /// Sends a message to the supervisor of a shard; gives it back when the shard is down.
+    pub(crate) fn hand_to_supervisor(
+        &self,
+        shard: ShardId,
+        message: ShardMessage,
+    ) -> Result<(), ShardMessage> {
+        let Some(supervisor) = self.supervisor(shard) else { return Err(message) };
+        match supervisor.cast(message) {
+            Err(MessagingErr::SendErr(message)) => Err(message),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a shard is up on this host.
+    pub(crate) fn holds(&self, shard: ShardId) -> bool {
+        self.supervisor(shard).is_some()
+    }
+
+    /// Returns when a shard is not up on this host.
+    pub(crate) async fn until_away(&self, shard: ShardId) {
+        let mut moves = self.shared.moves.subscribe();
+        // The sender cannot go: `self` holds it.
+        let _ = moves.wait_for(|_| !self.holds(shard)).await;
     }
 
     pub(crate) fn supervisor(&self, shard: ShardId) -> Option<ActorRef<ShardMessage>> {
@@ -112,10 +162,16 @@ impl Routes {
         self.set(shard, Shard::Down(Some(why)));
     }
 
+    /// What is for a shard goes to its next owner from now on. Its actors are still there.
+    pub(crate) fn set_leaving(&self, shard: ShardId) {
+        self.set(shard, Shard::Down(None));
+    }
+
     fn set(&self, shard: ShardId, state: Shard) {
         if let Some(slot) = self.shared.shards.get(shard.0 as usize) {
             *slot.write().unwrap_or_else(PoisonError::into_inner) = state;
         }
+        self.shared.moves.send_modify(|moves| *moves += 1);
     }
 
     /// A shard is down.

@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::instance::{Begin, InstanceActor, InstanceArguments};
 use crate::message::{Asked, InstanceMessage, Internal, ShardMessage};
 use crate::persistence::{Entry, Inbox, Persistence, PersistenceArguments, PersistenceMessage};
+use crate::pump::Pump;
 use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::task::Task;
@@ -65,6 +66,8 @@ pub(crate) struct ShardState {
     stashed: HashMap<InstanceId, Vec<Stashed>>,
     crashes: HashMap<InstanceId, Crashes>,
     draining: bool,
+    /// Takes what comes from other hosts, where the store is shared.
+    pump: Option<Pump>,
     /// Shared with the questions that are under way.
     asked: Asked,
     /// Renewal and sweeps.
@@ -113,7 +116,7 @@ impl Actor for ShardSupervisor {
             host.release(shard).await;
             return Err("the host has gone".into());
         }
-        let recovered = match host.store.recover(&lease).await {
+        let recovered = match host.store.histories.recover(&lease).await {
             Ok(recovered) => recovered,
             Err(error) => {
                 // Others may have more luck.
@@ -124,7 +127,7 @@ impl Actor for ShardSupervisor {
         let (timers, _) = Actor::spawn_linked(
             None,
             Timers,
-            (host.routes.clone(), host.clock.clone()),
+            (host.routes.clone(), host.store.clock.clone()),
             myself.get_cell(),
         )
         .await?;
@@ -141,8 +144,8 @@ impl Actor for ShardSupervisor {
             inbox: inbox.clone(),
             shard,
             epoch: lease.epoch,
-            store: host.store.clone(),
-            clock: host.clock.clone(),
+            store: host.store.histories.clone(),
+            clock: host.store.clock.clone(),
             linger: host.options.commit_linger,
             dispatcher: dispatcher.clone(),
             supervisor: myself.clone(),
@@ -152,8 +155,8 @@ impl Actor for ShardSupervisor {
         let context = Arc::new(ShardContext {
             registry: host.registry.clone(),
             routes: host.routes.clone(),
-            store: host.store.clone(),
-            clock: host.clock.clone(),
+            store: host.store.histories.clone(),
+            clock: host.store.clock.clone(),
             admission: host.admission.clone(),
             dispatcher,
             purges: host.purges.clone(),
@@ -165,7 +168,7 @@ impl Actor for ShardSupervisor {
         // A request that the supervisor before this one had is gone with it.
         host.room_was_made(shard);
         host.routes.set_supervisor(shard, myself.clone());
-        let now = host.clock.now();
+        let now = host.store.clock.now();
         for summary in recovered {
             let (instance, wake_at) = (summary.instance, summary.wake_at.unwrap_or(now));
             if wake_at <= now {
@@ -176,6 +179,8 @@ impl Actor for ShardSupervisor {
             }
         }
         host.tell_waiters_of(shard);
+        // What came while nobody had the shard waits in its queue.
+        let pump = host.store.remote.as_ref().map(|_| Pump::begin(host.clone(), shard));
         Ok(ShardState {
             shard,
             context,
@@ -183,6 +188,7 @@ impl Actor for ShardSupervisor {
             stashed: HashMap::new(),
             crashes: HashMap::new(),
             draining: false,
+            pump,
             asked: Asked::default(),
             _background: [renewals(&myself, &host, lease), sweeps(&myself, &host)],
             host,
@@ -215,6 +221,16 @@ impl Actor for ShardSupervisor {
                 Ok(())
             }
             ShardMessage::Drain { reply } => {
+                if let Some(pump) = state.pump.take() {
+                    // What it has in hand needs this actor.
+                    let myself = myself.clone();
+                    tokio::spawn(async move {
+                        pump.finish().await;
+                        // A supervisor that has gone has nothing to drain.
+                        let _ = myself.cast(ShardMessage::Drain { reply });
+                    });
+                    return Ok(());
+                }
                 state.drain().await;
                 // Whoever asked may have given up.
                 let _ = reply.send(());
@@ -368,7 +384,7 @@ impl ShardState {
                 return;
             };
             let alone = host.purges.write().await;
-            let purged = host.store.purge(std::slice::from_ref(&instance), &lease).await;
+            let purged = host.store.histories.purge(std::slice::from_ref(&instance), &lease).await;
             drop(alone);
             // Whoever asked may have given up.
             let _ = reply.send(match purged {
@@ -429,7 +445,8 @@ fn renewals(myself: &ActorRef<ShardMessage>, host: &HostRef, lease: Lease) -> Ta
 }
 
 fn sweeps(myself: &ActorRef<ShardMessage>, host: &HostContext) -> Task {
-    let (myself, clock, idle) = (myself.clone(), host.clock.clone(), host.options.passivate_after);
+    let (myself, clock, idle) =
+        (myself.clone(), host.store.clock.clone(), host.options.passivate_after);
     Task::spawn(async move {
         loop {
             clock.sleep_until(clock.now() + (idle / 2).max(SHORTEST_SWEEP)).await;

@@ -8,12 +8,10 @@ use reenact_core::{
 use reenact_providers::{InstanceState, InstanceSummary, ProviderError, StoredTurn};
 use tokio::sync::oneshot;
 
-use crate::context::HostContext;
 use crate::error::{Error, ParkReason, Result};
 use crate::message::Internal;
-
-/// Turns that are read from the store at a time.
-const TURNS_PER_READ: usize = 4_096;
+use crate::routes::Routes;
+use crate::store::{Store, TURNS_PER_READ};
 
 /// How an instance is, as far as it is durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,14 +48,15 @@ impl OpenCalls {
     }
 }
 
-impl HostContext {
+impl Store {
     /// Reads the summary, the last turn, and the turn that set the status, however long the history is;
     /// for what is open see [`open_calls`](Self::open_calls). And the first turn,
-    /// unless it was read before.
+    /// unless it was read before. `here` are the routes of the host that looks, if one does.
     pub(crate) async fn snapshot(
         &self,
         instance: &InstanceId,
         before: Option<&Snapshot>,
+        here: Option<&Routes>,
     ) -> Result<Snapshot> {
         loop {
             let summary = self.summary(instance).await?;
@@ -69,8 +68,8 @@ impl HostContext {
                 Err(_) if !is_same(&self.summary(instance).await?, &summary) => continue,
                 seen => seen.map(|(version, outcome, status)| (Some(version), outcome, status))?,
             };
-            let parked = self.routes.parked(instance);
-            let OpenCalls { activities, children } = self.open_calls(&summary).await?;
+            let parked = here.and_then(|routes| routes.parked(instance));
+            let OpenCalls { activities, children } = self.open_calls(&summary, here).await?;
             return Ok(Snapshot {
                 summary,
                 version,
@@ -81,12 +80,6 @@ impl HostContext {
                 children,
             });
         }
-    }
-
-    /// What the store knows of an instance.
-    pub(crate) async fn summary(&self, instance: &InstanceId) -> Result<InstanceSummary> {
-        let summary = self.store.summary(instance).await?;
-        summary.ok_or_else(|| Error::NotFound { instance: instance.clone() })
     }
 
     /// How an instance ended; `None` when it has not.
@@ -102,13 +95,18 @@ impl HostContext {
     /// The activities and children that are open. The instance says so where it is in memory, and
     /// otherwise its log. One that waits for others only, and need not be in memory, has no open
     /// activity; for its children alone it is not asked.
-    async fn open_calls(&self, summary: &InstanceSummary) -> Result<OpenCalls> {
+    async fn open_calls(
+        &self,
+        summary: &InstanceSummary,
+        here: Option<&Routes>,
+    ) -> Result<OpenCalls> {
         if summary.state.is_finished() || summary.wake_at.is_none() {
             return Ok(OpenCalls::default());
         }
         let (reply, told) = oneshot::channel();
         let question = Internal::TellOpen(reply).into();
-        if self.routes.try_deliver(&summary.instance, question).is_ok()
+        if let Some(routes) = here
+            && routes.try_deliver(&summary.instance, question).is_ok()
             && let Ok(open) = told.await
         {
             return Ok(open);
@@ -128,7 +126,7 @@ impl HostContext {
         let mut outbox = Outbox::of(summary.instance.clone(), []);
         while let Some(from) = next {
             let (instance, execution) = (&summary.instance, summary.execution);
-            let page = self.store.read(instance, execution, from, TURNS_PER_READ).await?;
+            let page = self.histories.read(instance, execution, from, TURNS_PER_READ).await?;
             for turn in &page.turns {
                 let turn = decoded(summary, turn)?;
                 activities.take_in(&turn);
@@ -210,7 +208,7 @@ impl HostContext {
     }
 
     async fn turn(&self, summary: &InstanceSummary, number: u64) -> Result<StoredTurn> {
-        let page = self.store.read(&summary.instance, summary.execution, number, 1).await?;
+        let page = self.histories.read(&summary.instance, summary.execution, number, 1).await?;
         let turn = page.turns.into_iter().next();
         turn.ok_or_else(|| unreadable(summary, format_args!("turn {number} is gone")))
     }

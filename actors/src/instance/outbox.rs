@@ -74,15 +74,19 @@ impl InstanceState {
         myself: &ActorRef<InstanceMessage>,
         message: MessageId,
         taken: Result<(), NotTaken>,
+        reply: Option<Reply>,
     ) {
         match (&mut self.phase, taken) {
             (Phase::Live(live), Ok(())) if !live.machine.awaits_delivery(message) => {
                 live.note_arrival(message);
             }
             (Phase::Live(_), Ok(())) => {
-                self.apply(Command::ConfirmDelivery { messages: vec![message] }, None);
+                let command = Command::ConfirmDelivery { messages: vec![message] };
+                return self.apply(command, reply);
             }
-            (Phase::Live(_), Err(why)) => self.apply(Command::RefuseMessage { message, why }, None),
+            (Phase::Live(_), Err(why)) => {
+                return self.apply(Command::RefuseMessage { message, why }, reply);
+            }
             // Whether it was taken or not, nobody asks any more.
             (Phase::Closing(closing), _) => {
                 closing.arrived.push(message);
@@ -94,6 +98,8 @@ impl InstanceState {
             }
             _ => {}
         }
+        // What is lost of this before it is recorded is sent again, and answered again.
+        reply.into_iter().for_each(|reply| self.answer(reply.yes()));
     }
 
     /// Records what has arrived since the end.
@@ -159,16 +165,7 @@ impl InstanceState {
     /// Whether an event with that key is in the log of this instance, which has finished.
     async fn has_had(&mut self, key: &EventKey) -> Result<bool, ActorProcessingErr> {
         self.shard.everything_is_durable().await?;
-        let Some(summary) = self.shard.log().summary(&self.instance).await? else {
-            return Ok(false);
-        };
-        let turns = self.shard.log().history(&summary).await?.unwrap_or_default();
-        let mut events = turns.iter().flat_map(|turn| turn.events.iter());
-        Ok(events.any(|event| match event {
-            Event::ExternalRaised { key: Some(known), .. } => known == key,
-            Event::EventKeysCarried { keys } => keys.contains(key),
-            _ => false,
-        }))
+        Ok(self.shard.log().has_event(&self.instance, key).await?)
     }
 
     /// When the instance has ended and has something to tell others, only that is left of it.
@@ -230,6 +227,16 @@ impl InstanceState {
             }
         };
         let (shard, from) = (self.shard.clone(), self.instance.clone());
+        let mail = self.shard.dispatcher.mail.clone();
+        if mail.is_elsewhere(&origin.instance) {
+            tokio::spawn(async move {
+                // In the queue of the parent it is ahead of this answer. Otherwise it asks again.
+                if mail.send_result(from, &origin, result).await.is_ok() {
+                    shard.make_durable(Entry::Answer(reply.yes()));
+                }
+            });
+            return;
+        }
         tokio::spawn(async move {
             let (port, told) = oneshot::channel();
             let Origin { instance: parent, lineage, id, .. } = origin;

@@ -8,6 +8,10 @@ use crate::persistence::Entry;
 impl ShardState {
     pub(super) async fn drain(&mut self) {
         self.draining = true;
+        if self.host.store.remote.is_some() {
+            // What comes from now on waits in the queue for the next owner.
+            self.context.routes.set_leaving(self.shard);
+        }
         let actors = self.context.routes.actors_of(self.shard);
         for actor in &actors {
             // One that is draining already needs no second word.

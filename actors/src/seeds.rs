@@ -9,23 +9,29 @@ use uuid::Builder;
 
 /// Seeds and ids: the process's random keys (drawn from the system once), hashed with a counter.
 /// No system call for each instance.
-pub(super) struct Seeds {
+#[derive(Debug)]
+pub(crate) struct Seeds {
     keys: RandomState,
     drawn: AtomicU64,
 }
 
 impl Seeds {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { keys: RandomState::new(), drawn: AtomicU64::new(0) }
     }
 
-    pub(super) fn next(&self) -> u64 {
+    pub(crate) fn next(&self) -> u64 {
         // The highest is kept free, for runs without code.
         self.keys.hash_one(self.drawn.fetch_add(1, Ordering::Relaxed)) >> 1
     }
 
+    /// A text that nothing else has, for what has no key of its own.
+    pub(crate) fn unique(&self) -> String {
+        format!("{:016x}{:016x}", self.next(), self.next())
+    }
+
     /// A version 7 UUID: ids of later instances are greater.
-    pub(super) fn instance_id(&self, now: Timestamp) -> Result<InstanceId, InvalidName> {
+    pub(crate) fn instance_id(&self, now: Timestamp) -> Result<InstanceId, InvalidName> {
         let mut random = [0; 10];
         random[..8].copy_from_slice(&self.next().to_le_bytes());
         random[8..].copy_from_slice(&self.next().to_le_bytes()[..2]);

@@ -1,0 +1,341 @@
+//! What a client can ask of instances, on a host or without one.
+
+mod interrupt;
+mod quarantine;
+mod start;
+mod wait;
+
+use std::fmt;
+use std::sync::Arc;
+
+use ractor::ActorRef;
+use reenact_core::{History, InstanceId, Name, OrchestrationCode, RemoteCommand, Rewind, Version};
+use reenact_providers::{InstanceFilter, InstancePage, InstanceSummary, PageRequest, Provider};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::context::HostContext;
+use crate::error::{Error, ParkReason, Result};
+use crate::message::{
+    ExternalEvent, InstanceMessage, Internal, Reply, RewindMessage, ShardMessage,
+};
+use crate::remote::{Parcel, Remote};
+use crate::routes::Routes;
+use crate::snapshot::Snapshot;
+use crate::store::Store;
+
+pub use start::StartRequest;
+
+/// The ways to the instances of a store. Cheap to clone.
+///
+/// That of a host reaches the instances of its own shards by their actors. Where the store is shared,
+/// the instances of all other shards are reached by their queues; so are all of them for one without a
+/// host. What goes through a queue is durable there when the call returns `Ok`: it survives, and is
+/// carried out by the host that has the shard, or will have it. A refusal that comes later is in
+/// quarantine: see [`quarantined`](Self::quarantined).
+#[derive(Clone)]
+pub struct Access {
+    store: Arc<Store>,
+    /// The host, if it is that of one.
+    here: Option<Arc<HostContext>>,
+}
+
+impl Access {
+    pub(crate) fn of_host(host: Arc<HostContext>) -> Self {
+        Self { store: host.store.clone(), here: Some(host) }
+    }
+
+    /// The ways to the instances of a shared store, without a host. Needs a tokio runtime with time
+    /// enabled.
+    ///
+    /// # Errors
+    /// [`Error::NotShared`] when one host has the store for itself.
+    pub fn connect(provider: &dyn Provider) -> Result<Self> {
+        let store = Arc::new(Store::of(provider));
+        if store.remote.is_none() {
+            return Err(Error::NotShared);
+        }
+        Ok(Self { store, here: None })
+    }
+
+    /// The code of an orchestration in this version, or in the newest that the host has; `None` without
+    /// a host.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOrchestration`], [`Error::UnknownVersion`].
+    pub fn orchestration(
+        &self,
+        name: &Name,
+        version: Option<&Version>,
+    ) -> Result<Option<&OrchestrationCode>> {
+        self.here.as_ref().map(|host| host.registry.orchestration(name, version)).transpose()
+    }
+
+    /// Raises an event on an instance. Durable when it returns: in its log, or in the queue of the host
+    /// that has it. In a queue it always has a key, so that it counts once.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Finished`], [`Error::Parked`], [`Error::TooManyEvents`],
+    /// [`Error::OverLimit`] when the events that wait would take too much, [`Error::Busy`],
+    /// [`Error::ShuttingDown`], [`Error::Interrupted`], [`Error::Store`]. Of an instance on another
+    /// host [`Error::Parked`] and those behind it are not known here: then the event is in quarantine
+    /// after a while.
+    ///
+    /// Cancelled, it may or may not have raised the event.
+    pub async fn raise_event(&self, instance: &InstanceId, event: ExternalEvent) -> Result<()> {
+        let bytes = event.bytes();
+        let message = |reply| InstanceMessage::RaiseEvent { event, reply: Some(reply) };
+        self.ask(instance, bytes, message).await
+    }
+
+    /// Takes an instance back to before an event of its history, whatever its state. Durable when it
+    /// returns.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::NoSuchPosition`]; [`Error::OverLimit`] when more would be kept than
+    /// one append takes; [`Error::Busy`], [`Error::ShuttingDown`], [`Error::Interrupted`],
+    /// [`Error::Unreadable`], [`Error::Store`].
+    ///
+    /// Cancelled, it may or may not have rewound the instance.
+    pub async fn rewind(&self, instance: &InstanceId, position: u64, reason: &str) -> Result<()> {
+        let seed = self.store.seeds.next();
+        let rewind = Rewind { position, reason: reason.to_owned(), seed };
+        self.ask(instance, reason.len(), |reply| {
+            Internal::Rewind(Box::new(RewindMessage { rewind, reply })).into()
+        })
+        .await
+    }
+
+    /// Sends a message to an instance, and waits for the answer; or until it is durable in its queue.
+    async fn ask(
+        &self,
+        instance: &InstanceId,
+        bytes: usize,
+        message: impl FnOnce(Reply) -> InstanceMessage,
+    ) -> Result<()> {
+        let permit = self.let_in(bytes).await?;
+        let (reply, answer) = oneshot::channel();
+        match self.hand_over(instance, message(Reply::admitted(reply, permit))) {
+            Ok(()) => self.answer(instance, answer).await,
+            Err(message) => self.send(instance, message, answer).await,
+        }
+    }
+
+    /// A place among the messages in flight on this host.
+    async fn let_in(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>> {
+        match &self.here {
+            Some(host) => host.admission.message(bytes).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Gives a message to an instance whose shard is here; otherwise gives it back.
+    fn hand_over(
+        &self,
+        instance: &InstanceId,
+        message: InstanceMessage,
+    ) -> std::result::Result<(), InstanceMessage> {
+        match &self.here {
+            Some(host) => host.routes.hand_over(instance, message),
+            None => Err(message),
+        }
+    }
+
+    /// Sends what nobody here takes to the queue of the instance's shard; refuses it where there is
+    /// none.
+    async fn send(
+        &self,
+        instance: &InstanceId,
+        message: InstanceMessage,
+        answer: oneshot::Receiver<Result<()>>,
+    ) -> Result<()> {
+        match (&self.store.remote, &self.here) {
+            (Some(remote), _) => {
+                self.may_go_on(instance)?;
+                self.check(instance, &message).await?;
+                match remote.parcel(message)? {
+                    Some(parcel) => remote.send(instance, &parcel).await,
+                    None => Err(self.interrupted(instance)),
+                }
+            }
+            (None, Some(host)) => {
+                host.routes.refuse(self.store.shard_of(instance), message);
+                self.answer(instance, answer).await
+            }
+            (None, None) => Err(Error::NotShared),
+        }
+    }
+
+    /// Refuses what is certain to be refused.
+    async fn check(&self, instance: &InstanceId, message: &InstanceMessage) -> Result<()> {
+        let Some(rewind) = message.rewind() else {
+            let summary = self.store.summary(instance).await?;
+            return if summary.state.is_finished() {
+                Err(Error::Finished { instance: instance.clone() })
+            } else {
+                Ok(())
+            };
+        };
+        let history = self.store.history(instance).await?;
+        let rewound = history.rewound(instance, rewind.clone(), self.store.clock.now());
+        rewound.map(drop).map_err(|none| Error::NoSuchPosition {
+            instance: instance.clone(),
+            position: none.position,
+            length: none.length,
+        })
+    }
+
+    async fn answer<T>(
+        &self,
+        instance: &InstanceId,
+        answer: oneshot::Receiver<Result<T>>,
+    ) -> Result<T> {
+        answer.await.unwrap_or_else(|_| Err(self.interrupted(instance)))
+    }
+
+    /// Nobody is left who could answer.
+    fn interrupted(&self, instance: &InstanceId) -> Error {
+        if self.here.as_ref().is_some_and(|host| host.admission.is_closed()) {
+            Error::ShuttingDown
+        } else {
+            Error::Interrupted { instance: instance.clone() }
+        }
+    }
+
+    /// Whether an instance may go on without a person's help, as far as this host knows.
+    fn may_go_on(&self, instance: &InstanceId) -> Result<()> {
+        if let Some(reason) = self.parked(instance) {
+            return Err(Error::Parked { instance: instance.clone(), reason });
+        }
+        match self.here.as_ref().and_then(|host| host.rot_of(instance)) {
+            Some(source) => Err(Error::Store { source }),
+            None => Ok(()),
+        }
+    }
+
+    /// How an instance is, as far as it is durable. Reads its summary, its first and its last turn, and
+    /// the turn that set its status; asks it for its open activities, or reads its log for them where
+    /// it is not in memory here.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
+    pub async fn snapshot(&self, instance: &InstanceId) -> Result<Snapshot> {
+        self.store.snapshot(instance, None, self.routes()).await
+    }
+
+    fn routes(&self) -> Option<&Routes> {
+        self.here.as_ref().map(|host| &host.routes)
+    }
+
+    /// What is known of an instance, as far as it is durable.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn summary(&self, instance: &InstanceId) -> Result<InstanceSummary> {
+        self.store.summary(instance).await
+    }
+
+    /// Why an instance is parked, if it is so on this host.
+    pub fn parked(&self, instance: &InstanceId) -> Option<ParkReason> {
+        self.routes()?.parked(instance)
+    }
+
+    /// The history of an instance's newest execution, as far as it is durable.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
+    pub async fn history(&self, instance: &InstanceId) -> Result<History> {
+        self.store.history(instance).await
+    }
+
+    /// Instances that pass a filter, ordered by id, a page at a time.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn list(&self, filter: &InstanceFilter, page: &PageRequest) -> Result<InstancePage> {
+        Ok(self.store.histories.list(filter, page).await?)
+    }
+
+    /// How many instances pass a filter.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn count(&self, filter: &InstanceFilter) -> Result<u64> {
+        Ok(self.store.histories.count(filter).await?)
+    }
+
+    /// Removes a finished instance and its history for good. Its id is free then. Of an instance on
+    /// another host the removal is durable in the queue when it returns, and comes a moment later.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::NotFinished`], [`Error::NotTold`], [`Error::Interrupted`],
+    /// [`Error::Store`].
+    pub async fn purge(&self, instance: &InstanceId) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        let message = ShardMessage::Purge { instance: instance.clone(), reply };
+        let shard = self.store.shard_of(instance);
+        let given_back = match &self.here {
+            Some(host) => host.routes.hand_to_supervisor(shard, message).err(),
+            None => Some(message),
+        };
+        match (given_back, &self.store.remote, &self.here) {
+            (Some(_), Some(remote), _) => self.purge_elsewhere(remote, instance).await,
+            (Some(message), None, Some(host)) => {
+                if let Some(why) = host.routes.why_down(shard) {
+                    message.refuse(why);
+                }
+                self.answer(instance, answer).await
+            }
+            _ => self.answer(instance, answer).await,
+        }
+    }
+
+    async fn purge_elsewhere(&self, remote: &Remote, instance: &InstanceId) -> Result<()> {
+        let summary = self.store.summary(instance).await?;
+        if !summary.is_over() {
+            let instance = instance.clone();
+            return Err(if summary.state.is_finished() {
+                Error::NotTold { instance }
+            } else {
+                Error::NotFinished { instance }
+            });
+        }
+        let created_at = summary.created_at;
+        let parcel: Parcel = remote.once("purge", RemoteCommand::Purge { created_at });
+        remote.send(instance, &parcel).await
+    }
+
+    /// The actor of an instance, which is brought into memory for it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Finished`], [`Error::Parked`], [`Error::Interrupted`],
+    /// [`Error::Store`]; [`Error::Elsewhere`] when another host has it.
+    pub async fn actor(&self, instance: &InstanceId) -> Result<ActorRef<InstanceMessage>> {
+        if self.summary(instance).await?.state.is_finished() {
+            return Err(Error::Finished { instance: instance.clone() });
+        }
+        if let Some(reason) = self.parked(instance) {
+            return Err(Error::Parked { instance: instance.clone(), reason });
+        }
+        let shard = self.store.shard_of(instance);
+        let elsewhere = || Error::Elsewhere { instance: instance.clone() };
+        let host = self.here.as_ref().ok_or_else(elsewhere)?;
+        if self.store.remote.is_some() && !host.routes.holds(shard) {
+            return Err(elsewhere());
+        }
+        let (reply, answer) = oneshot::channel();
+        let message = ShardMessage::Locate { instance: instance.clone(), reply };
+        host.routes.tell_supervisor(shard, message);
+        self.answer(instance, answer).await
+    }
+
+    /// Number of instances in memory on this host.
+    pub fn in_memory(&self) -> usize {
+        self.routes().map_or(0, Routes::in_memory)
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access").field("has_host", &self.here.is_some()).finish_non_exhaustive()
+    }
+}

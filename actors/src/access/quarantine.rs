@@ -1,0 +1,43 @@
+//! What the hosts of a shared store could not take.
+
+use reenact_providers::{QuarantineId, Quarantined};
+
+use super::Access;
+use crate::error::{Error, Result};
+use crate::remote::Remote;
+
+impl Access {
+    /// Up to `limit` of the messages in quarantine behind `after`, ordered by their ids: those that a
+    /// host could not take, for good, and nobody else was told.
+    ///
+    /// # Errors
+    /// [`Error::NotShared`], [`Error::Store`].
+    pub async fn quarantined(
+        &self,
+        after: Option<&QuarantineId>,
+        limit: usize,
+    ) -> Result<Vec<(QuarantineId, Quarantined)>> {
+        Ok(self.remote()?.sharing.quarantined(after, limit).await?)
+    }
+
+    /// Removes a message from quarantine for good. One that is not there is no error.
+    ///
+    /// # Errors
+    /// [`Error::NotShared`], [`Error::Store`].
+    pub async fn discard_quarantined(&self, id: &QuarantineId) -> Result<()> {
+        Ok(self.remote()?.sharing.discard(id).await?)
+    }
+
+    /// Sends a message in quarantine again, to the queue that it came from, and takes it out of
+    /// quarantine; whether there was one. What was no message at all stays there.
+    ///
+    /// # Errors
+    /// [`Error::NotShared`]; [`Error::Store`]: then it may be in both places, and counts once.
+    pub async fn requeue(&self, id: &QuarantineId) -> Result<bool> {
+        self.remote()?.requeue(id).await
+    }
+
+    fn remote(&self) -> Result<&Remote> {
+        self.store.remote.as_ref().ok_or(Error::NotShared)
+    }
+}

@@ -1,0 +1,200 @@
+//! How instances are started.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use reenact_core::limits::MAX_TIMER;
+use reenact_core::{InstanceId, Name, Payload, ShardId, Start, Version};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::Access;
+use super::wait::Looks;
+use crate::error::{Error, Result};
+use crate::message::{
+    ExternalEvent, InstanceMessage, Internal, Reply, RuntimeMessage, ShardMessage, StartMessage,
+};
+use crate::remote::{Parcel, Remote};
+
+/// How long a start waits for a host to take it out of the queue.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How an instance is to begin.
+#[derive(Clone, Debug)]
+pub struct StartRequest {
+    /// The orchestration.
+    pub name: Name,
+    /// Its version; otherwise the newest that the host has which takes it.
+    pub version: Option<Version>,
+    /// Its input.
+    pub input: Payload,
+    /// The caller's own id; otherwise one is made.
+    pub instance: Option<InstanceId>,
+    /// Run the code only after this time.
+    pub delay: Option<Duration>,
+    /// Raise this on the instance; where it is there already, it is not started but gets the event.
+    /// Needs an id of the caller's own.
+    pub event: Option<ExternalEvent>,
+}
+
+impl Access {
+    /// Starts an instance. Durable when it returns. One that belongs to another host is sent there, and
+    /// waited for until it is in the store.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOrchestration`], [`Error::UnknownVersion`], [`Error::AlreadyExists`],
+    /// [`Error::Busy`], [`Error::ShuttingDown`], [`Error::OverLimit`], [`Error::Interrupted`],
+    /// [`Error::Store`]; [`Error::NotStarted`] when the code cannot do its first turn: then nothing was
+    /// stored. With an event also [`Error::NoId`], [`Error::Finished`], [`Error::Parked`] and
+    /// [`Error::TooManyEvents`], of the instance that is there. By way of another host:
+    /// [`Error::Quarantined`] when that cannot take it; [`Error::Unanswered`] when none has taken it for
+    /// half a minute.
+    ///
+    /// Cancelled, it may or may not have started the instance.
+    pub async fn start_instance(&self, request: StartRequest) -> Result<InstanceId> {
+        let StartRequest { name, version, input, instance, delay, event } = request;
+        self.orchestration(&name, version.as_ref())?;
+        if let Some(event) = event.as_ref().filter(|_| instance.is_none()) {
+            return Err(Error::NoId { event: event.name.clone() });
+        }
+        let own_id = instance.is_some();
+        let instance = match instance {
+            Some(instance) => instance,
+            None => self.store.seeds.instance_id(self.store.clock.now())?,
+        };
+        // In this order: who waits for a place does not hold up the messages that may free one.
+        let slot = match &self.here {
+            Some(host) if self.is_here(&instance) => {
+                Some(host.admission.instance(|| self.make_room()).await?)
+            }
+            _ => None,
+        };
+        let bytes = input.len() + event.as_ref().map_or(0, ExternalEvent::bytes);
+        let permit = self.let_in(bytes).await?;
+        let seed = self.store.seeds.next();
+        let (reply, answer) = oneshot::channel();
+        let start = Start { input, seed, delay, origin: None };
+        let reply = Reply::admitted(reply, permit);
+        let not_before = None;
+        let message = StartMessage { name, version, start, not_before, own_id, slot, event, reply };
+        match self.hand_over(&instance, Internal::Start(Box::new(message)).into()) {
+            Ok(()) => self.answer(&instance, answer).await?,
+            Err(message) => match &self.store.remote {
+                Some(remote) => self.start_elsewhere(remote, &instance, message).await?,
+                None => self.send(&instance, message, answer).await?,
+            },
+        }
+        Ok(instance)
+    }
+
+    /// Whether the instance is for this host, as far as it is known now.
+    fn is_here(&self, instance: &InstanceId) -> bool {
+        let holds = || self.routes().is_some_and(|r| r.holds(self.store.shard_of(instance)));
+        self.store.remote.is_none() || holds()
+    }
+
+    /// Sends a start to the queue of the instance's shard, and waits until a host has taken it.
+    async fn start_elsewhere(
+        &self,
+        remote: &Remote,
+        instance: &InstanceId,
+        message: InstanceMessage,
+    ) -> Result<()> {
+        let InstanceMessage::Runtime(RuntimeMessage(Internal::Start(start))) = message else {
+            return Err(self.interrupted(instance));
+        };
+        self.may_go_on(instance)?;
+        check_delay(start.start.delay)?;
+        let (seed, raises) = (start.start.seed, start.event.is_some());
+        let found = if start.own_id { self.store.find(instance).await? } else { None };
+        match found {
+            Some(summary) if raises && summary.state.is_finished() => {
+                return Err(Error::Finished { instance: instance.clone() });
+            }
+            Some(_) if !raises => {
+                return Err(Error::AlreadyExists { instance: instance.clone() });
+            }
+            _ => {}
+        }
+        let is_there = found.is_some();
+        let Some(parcel) = remote.parcel(Internal::Start(start).into())? else {
+            return Err(self.interrupted(instance));
+        };
+        remote.send(instance, &parcel).await?;
+        if is_there {
+            // It gets the event, which is durable.
+            return Ok(());
+        }
+        let is_ours = self.until_begun(remote, instance, seed, &parcel).await?;
+        if is_ours || raises {
+            return Ok(());
+        }
+        Err(Error::AlreadyExists { instance: instance.clone() })
+    }
+
+    /// Returns when there is an instance; whether it began with the start of that seed.
+    async fn until_begun(
+        &self,
+        remote: &Remote,
+        instance: &InstanceId,
+        seed: u64,
+        parcel: &Parcel,
+    ) -> Result<bool> {
+        let deadline = Instant::now() + START_PATIENCE;
+        let mut looks = Looks::default();
+        loop {
+            match self.look_for_start(remote, instance, seed, parcel).await {
+                Ok(Some(is_ours)) => return Ok(is_ours),
+                Ok(None) => {}
+                // It is in the queue all the same.
+                Err(error) if error.is_of_a_store_that_is_away() => {}
+                Err(error) => return Err(error),
+            }
+            if self.here.as_ref().is_some_and(|host| host.admission.is_closed()) {
+                return Err(Error::ShuttingDown);
+            }
+            if Instant::now() >= deadline {
+                return Err(Error::Unanswered { instance: instance.clone() });
+            }
+            looks.pause(&self.store.seeds).await;
+        }
+    }
+
+    async fn look_for_start(
+        &self,
+        remote: &Remote,
+        instance: &InstanceId,
+        seed: u64,
+        parcel: &Parcel,
+    ) -> Result<Option<bool>> {
+        if let Some(is_ours) = self.store.began_with(instance, seed).await? {
+            return Ok(Some(is_ours));
+        }
+        match remote.why_quarantined(&parcel.key).await? {
+            Some(reason) => Err(Error::Quarantined { instance: instance.clone(), reason }),
+            None => Ok(None),
+        }
+    }
+
+    /// Asks idle instances of this host to go from memory.
+    fn make_room(&self) {
+        let Some(host) = &self.here else { return };
+        for (shard, making_room) in (0..).zip(&host.making_room) {
+            // One request at a time: however many ask, the work is done once.
+            if !making_room.swap(true, Ordering::AcqRel) {
+                host.routes.tell_supervisor(ShardId(shard), ShardMessage::MakeRoom);
+            }
+        }
+    }
+}
+
+/// A delay that no timer takes would be found out far away.
+fn check_delay(delay: Option<Duration>) -> Result<()> {
+    match delay.filter(|delay| *delay > MAX_TIMER) {
+        Some(delay) => {
+            let what = format!("a delay of {delay:?} is over {MAX_TIMER:?}");
+            Err(Error::OverLimit { what })
+        }
+        None => Ok(()),
+    }
+}

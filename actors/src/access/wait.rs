@@ -1,0 +1,123 @@
+//! Waiting for instances: told by their host where that is this one, and by looking otherwise.
+
+use std::future::pending;
+use std::time::Duration;
+
+use reenact_core::{InstanceId, Outcome};
+
+use super::Access;
+use crate::error::Result;
+use crate::seeds::Seeds;
+use crate::snapshot::Snapshot;
+use crate::waiters::Waiter;
+
+/// The time between the first two looks at an instance on another host. Each further one is twice as
+/// long, up to [`LONGEST_LOOK`].
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+
+/// The longest time between two looks at an instance on another host.
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
+
+/// How often an instance was looked at.
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    taken: u32,
+}
+
+impl Looks {
+    /// Waits until the next look, by the host's own clock. Never for less than half of the time, so
+    /// that those who began together do not look together for ever.
+    pub(super) async fn pause(&mut self, seeds: &Seeds) {
+        let whole = FIRST_LOOK.saturating_mul(1 << self.taken.min(8)).min(LONGEST_LOOK);
+        self.taken = self.taken.saturating_add(1);
+        let half = whole / 2;
+        let jitter = seeds.next() % (half.as_millis().max(1) as u64);
+        tokio::time::sleep(half + Duration::from_millis(jitter)).await;
+    }
+}
+
+impl Access {
+    /// Waits for the end of an instance, however many executions it has until then. One on another host
+    /// is looked at in the store, at first often, then once a second.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound); [`Error::Parked`](crate::Error::Parked), also when
+    /// it is parked while this waits, if it is on this host;
+    /// [`Error::ShuttingDown`](crate::Error::ShuttingDown);
+    /// [`Error::Unreadable`](crate::Error::Unreadable); [`Error::Store`](crate::Error::Store), also
+    /// when the log of the instance's shard turns out to be corrupt while this waits. A store that is
+    /// away for a while does not end the wait.
+    ///
+    /// Cancelling it is harmless.
+    pub async fn outcome(&self, instance: &InstanceId) -> Result<Outcome> {
+        let mut looks = Looks::default();
+        loop {
+            // Enlisted before the look, so that no end is missed in between.
+            let waiter = self.here.as_ref().map(|host| host.waiters.end_of(instance.clone()));
+            match self.store.end_of(instance).await {
+                Ok(Some(outcome)) => return Ok(outcome),
+                Ok(None) => {}
+                Err(error) if looks.taken > 0 && error.is_of_a_store_that_is_away() => {}
+                Err(error) => return Err(error),
+            }
+            self.may_go_on(instance)?;
+            tokio::select! {
+                biased;
+                outcome = told(waiter) => return outcome,
+                () = self.until_next_look(instance, &mut looks) => {}
+            }
+        }
+    }
+
+    /// Waits until an instance is as wanted, or has ended; how it is then. Looks now, and whenever
+    /// its status has changed; or, where it is on another host, again and again.
+    ///
+    /// # Errors
+    /// As [`Access::outcome`].
+    ///
+    /// Cancelling it is harmless.
+    pub async fn wait_until(
+        &self,
+        instance: &InstanceId,
+        mut is_wanted: impl FnMut(&Snapshot) -> bool,
+    ) -> Result<Snapshot> {
+        let (mut before, mut looks) = (None, Looks::default());
+        loop {
+            // Enlisted before the look, so that no change is missed in between.
+            let waiter = self.here.as_ref().map(|host| host.waiters.change_of(instance.clone()));
+            match self.store.snapshot(instance, before.as_ref(), self.routes()).await {
+                Ok(snapshot) if snapshot.outcome.is_some() || is_wanted(&snapshot) => {
+                    return Ok(snapshot);
+                }
+                Ok(snapshot) => before = Some(snapshot),
+                Err(error) if looks.taken > 0 && error.is_of_a_store_that_is_away() => {}
+                Err(error) => return Err(error),
+            }
+            self.may_go_on(instance)?;
+            tokio::select! {
+                biased;
+                told = told(waiter) => told?,
+                () = self.until_next_look(instance, &mut looks) => {}
+            }
+        }
+    }
+
+    /// Returns when it is time to look at an instance again that nobody here tells of. Never while its
+    /// shard is up here.
+    async fn until_next_look(&self, instance: &InstanceId, looks: &mut Looks) {
+        if self.store.remote.is_none() {
+            return pending().await;
+        }
+        if let Some(routes) = self.routes() {
+            routes.until_away(self.store.shard_of(instance)).await;
+        }
+        looks.pause(&self.store.seeds).await;
+    }
+}
+
+async fn told<T>(waiter: Option<Waiter<T>>) -> Result<T> {
+    match waiter {
+        Some(waiter) => waiter.told().await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,101 @@
+//! Messages to and from instances on other hosts.
+
+use std::time::Duration;
+
+use reenact_core::{
+    ChildError, InstanceId, Message, MessageBody, MessageId, MessageKind, NotTaken, Origin, Payload,
+};
+
+use super::{Fate, Mail, Shared};
+use crate::error::Result;
+use crate::message::Internal;
+use crate::remote::Parcel;
+
+/// The time before a message to another host is sent again that was not answered. Each further one is
+/// twice as long, up to [`LONGEST_UNANSWERED`].
+const FIRST_UNANSWERED: Duration = Duration::from_secs(60);
+
+/// The longest time before a message to another host is sent again.
+const LONGEST_UNANSWERED: Duration = Duration::from_secs(15 * 60);
+
+impl Mail {
+    /// Whether what is for an instance goes by the queue of its shard.
+    pub(crate) fn is_elsewhere(&self, instance: &InstanceId) -> bool {
+        let Shared { routes, store, .. } = &*self.shared;
+        store.remote.is_some() && !routes.holds(routes.shard_of(instance))
+    }
+
+    /// The answer to a message that went to another host is here: the wait for it ends.
+    pub(crate) fn is_answered(&self, from: &InstanceId, message: MessageId) {
+        let key = (from.clone(), message);
+        // One that is on its way on this host is answered here.
+        self.shared.under_way.remove_if(&key, |_, answered| answered.is_some());
+    }
+
+    /// Answers a message of an instance, wherever that is. An error when it cannot be told for now.
+    pub(crate) async fn answer(
+        &self,
+        to: &InstanceId,
+        message: MessageId,
+        taken: std::result::Result<(), NotTaken>,
+    ) -> Result<()> {
+        let Some(remote) = self.shared.store.remote.as_ref().filter(|_| self.is_elsewhere(to))
+        else {
+            self.is_answered(to, message);
+            let answered = Internal::Answered { message, taken, reply: None };
+            // What is lost of it is sent again, and answered again.
+            self.shared.routes.deliver(to, answered.into());
+            return Ok(());
+        };
+        remote.send(to, &Parcel::answer(message, taken)).await
+    }
+
+    /// Tells a parent on another host how its child has ended. Durable when it returns.
+    pub(crate) async fn send_result(
+        &self,
+        child: InstanceId,
+        origin: &Origin,
+        result: std::result::Result<Payload, Box<ChildError>>,
+    ) -> Result<()> {
+        let Some(remote) = &self.shared.store.remote else { return Ok(()) };
+        let Origin { instance: parent, lineage, id, attempt, .. } = origin;
+        let (lineage, id, attempt) = (*lineage, *id, *attempt);
+        let body = MessageBody::Result { lineage, id, result };
+        let id = MessageId { lineage, id, attempt, kind: MessageKind::Result };
+        let message = Message { id, to: parent.clone(), body };
+        remote.send(parent, &Parcel::tell(&child, message)).await
+    }
+}
+
+impl Shared {
+    /// Sends a message to another host, and returns when it is to be sent again; an error when that
+    /// will not be.
+    pub(super) async fn post(
+        &self,
+        from: &InstanceId,
+        message: Message,
+        tries: u32,
+    ) -> std::result::Result<(), ()> {
+        let Some(remote) = &self.store.remote else { return Ok(()) };
+        let to = message.to.clone();
+        let pause = match remote.send(&to, &Parcel::tell(from, message)).await {
+            Ok(()) => FIRST_UNANSWERED.saturating_mul(1 << tries.min(16)).min(LONGEST_UNANSWERED),
+            Err(error) => {
+                tracing::warn!(%from, %to, %error, "a message could not be sent; trying again");
+                FIRST_UNANSWERED
+            }
+        };
+        self.wait(pause).await
+    }
+}
+
+impl Fate {
+    /// What the sender of a message is told; nothing where another try may help.
+    pub(crate) fn told(self) -> Option<std::result::Result<(), NotTaken>> {
+        match self {
+            Self::Taken => Some(Ok(())),
+            Self::NotTaken(why) => Some(Err(why)),
+            Self::NotYet => None,
+        }
+    }
+}

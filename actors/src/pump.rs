@@ -1,0 +1,187 @@
+//! Takes what comes for a shard through its queue, and gives it to the instances.
+
+mod keys;
+mod take;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use reenact_core::{InstanceId, ShardId};
+use reenact_providers::{Delivery, ProviderError};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::context::HostRef;
+use take::Taker;
+
+/// Most messages of a shard that are in hand at a time.
+const MAX_IN_HAND: usize = 256;
+
+/// Most messages that are asked of a queue at a time.
+const RECEIVED_AT_ONCE: usize = 32;
+
+/// The time before a queue is asked again that could not be read.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The pump of one shard. Dropping it stops it where it is: what it has in hand comes again.
+pub(crate) struct Pump {
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+/// What became of a message.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Its effect is durable, or it has none and never will: it leaves the queue.
+    Done,
+    /// It comes again.
+    Again,
+    /// It can never be taken: it goes into quarantine.
+    Refused(String),
+}
+
+impl Pump {
+    /// Begins, for a shard that is up.
+    pub(crate) fn begin(host: HostRef, shard: ShardId) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let running = Running { taker: Taker::new(host, shard), in_hand: InHand::default() };
+        Self { stop: Some(stop), task: tokio::spawn(running.run(stopped)) }
+    }
+
+    /// Receives nothing more, and returns when what has been given to instances is settled.
+    pub(crate) async fn finish(mut self) {
+        drop(self.stop.take());
+        // It does not panic by itself; if it did, what it had comes again.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Running {
+    taker: Taker,
+    in_hand: InHand,
+}
+
+/// What was received and is not settled. Of each instance one message is under way at a time: the
+/// rest waits behind it, in its order.
+#[derive(Default)]
+struct InHand {
+    waiting: HashMap<InstanceId, VecDeque<Delivery>>,
+    count: usize,
+}
+
+impl InHand {
+    /// Takes a message in; gives it back when it can be under way at once.
+    fn take_in(&mut self, delivery: Delivery) -> Option<Delivery> {
+        self.count += 1;
+        match self.waiting.get_mut(&delivery.message.to) {
+            Some(waiting) => {
+                waiting.push_back(delivery);
+                None
+            }
+            None => {
+                self.waiting.insert(delivery.message.to.clone(), VecDeque::new());
+                Some(delivery)
+            }
+        }
+    }
+
+    /// The message that was under way for an instance is settled; the next one, if there is one.
+    fn settle(&mut self, instance: &InstanceId) -> Option<Delivery> {
+        self.count -= 1;
+        let next = self.waiting.get_mut(instance).and_then(VecDeque::pop_front);
+        if next.is_none() {
+            self.waiting.remove(instance);
+        }
+        next
+    }
+
+    /// The message that was under way for an instance comes again: those behind it as well, so that
+    /// they do not overtake it by more than they must.
+    fn let_go(&mut self, instance: &InstanceId) {
+        let behind = self.waiting.remove(instance).unwrap_or_default();
+        self.count -= 1 + behind.len();
+    }
+
+    fn room(&self) -> usize {
+        MAX_IN_HAND.saturating_sub(self.count).min(RECEIVED_AT_ONCE)
+    }
+}
+
+impl Running {
+    async fn run(self, mut stopped: oneshot::Receiver<()>) {
+        let Self { taker, mut in_hand } = self;
+        let taker = &taker;
+        let mut under_way = FuturesUnordered::new();
+        let mut receiving = Some(receive(taker, in_hand.room()));
+        let mut stops = false;
+        while !(stops && under_way.is_empty()) {
+            tokio::select! {
+                biased;
+                _ = &mut stopped, if !stops => {
+                    stops = true;
+                    receiving = None;
+                }
+                Some((instance, verdict)) = under_way.next(), if !under_way.is_empty() => {
+                    let next = match verdict {
+                        Verdict::Again => {
+                            in_hand.let_go(&instance);
+                            None
+                        }
+                        Verdict::Done | Verdict::Refused(_) => in_hand.settle(&instance),
+                    };
+                    under_way.extend(next.filter(|_| !stops).map(|next| taker.settle(next)));
+                    if receiving.is_none() && !stops && in_hand.room() > 0 {
+                        receiving = Some(receive(taker, in_hand.room()));
+                    }
+                }
+                deliveries = received(&mut receiving), if receiving.is_some() => {
+                    for delivery in deliveries {
+                        let ready = in_hand.take_in(delivery);
+                        under_way.extend(ready.map(|ready| taker.settle(ready)));
+                    }
+                    let room = in_hand.room();
+                    receiving = (room > 0).then(|| receive(taker, room));
+                }
+            }
+        }
+    }
+}
+
+/// A receive that goes on until it is over: what it takes out would be hidden for a while otherwise.
+fn receive(taker: &Taker, limit: usize) -> BoxFuture<'_, Vec<Delivery>> {
+    Box::pin(async move {
+        loop {
+            match taker.receive(limit).await {
+                Ok(deliveries) => return deliveries,
+                Err(error) => {
+                    let shard = taker.shard();
+                    tracing::warn!(%shard, %error, "a queue could not be read; trying again");
+                    tokio::time::sleep(pause_after(&error)).await;
+                }
+            }
+        }
+    })
+}
+
+fn pause_after(error: &ProviderError) -> Duration {
+    match error {
+        ProviderError::Throttled { retry_after } => ASK_AGAIN.max(*retry_after),
+        _ => ASK_AGAIN,
+    }
+}
+
+async fn received(receiving: &mut Option<BoxFuture<'_, Vec<Delivery>>>) -> Vec<Delivery> {
+    match receiving {
+        Some(receiving) => receiving.await,
+        None => std::future::pending().await,
+    }
+}

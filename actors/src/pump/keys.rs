@@ -1,0 +1,45 @@
+//! The keys of what was done a short while ago.
+
+use std::collections::{HashSet, VecDeque};
+
+/// How many keys are remembered: of more than a queue has in hand at a time.
+const REMEMBERED: usize = 4_096;
+
+/// Tells a second delivery of a command that leaves no key in the log.
+#[derive(Debug, Default)]
+pub(super) struct DoneKeys {
+    known: HashSet<String>,
+    /// Oldest first.
+    order: VecDeque<String>,
+}
+
+impl DoneKeys {
+    pub(super) fn contains(&self, key: &str) -> bool {
+        self.known.contains(key)
+    }
+
+    pub(super) fn remember(&mut self, key: &str) {
+        if !self.known.insert(key.to_owned()) {
+            return;
+        }
+        self.order.push_back(key.to_owned());
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_keys_are_known_and_the_oldest_are_forgotten() {
+        let mut keys = DoneKeys::default();
+        (0..=REMEMBERED).for_each(|key| keys.remember(&key.to_string()));
+        assert!(!keys.contains("0"));
+        assert!(keys.contains("1") && keys.contains(&REMEMBERED.to_string()));
+    }
+}

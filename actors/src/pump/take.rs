@@ -1,0 +1,366 @@
+//! What is done about one message out of a queue.
+
+use std::fmt::Display;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use reenact_core::{
+    Event, EventKey, InstanceId, Message, MessageId, NotTaken, RemoteCommand, RemoteEvent,
+    RemoteStart, Rewind, ShardId, Start, Timestamp, codec,
+};
+use reenact_providers::{Delivery, InstanceState, ProviderError, Quarantined, QueueOf};
+use tokio::sync::oneshot;
+
+use super::Verdict;
+use super::keys::DoneKeys;
+use crate::context::HostRef;
+use crate::error::{Error, Result};
+use crate::mail::{addressed, fate_of};
+use crate::message::{
+    ExternalEvent, InstanceMessage, Internal, Reply, RewindMessage, ShardMessage, StartMessage,
+};
+
+/// A message that was delivered more often than this, and is still refused for a reason of its
+/// instance's own, goes into quarantine.
+const MAX_DELIVERIES: u32 = 10;
+
+/// Settles the messages of one shard.
+pub(super) struct Taker {
+    host: HostRef,
+    shard: ShardId,
+    done: Mutex<DoneKeys>,
+}
+
+impl Taker {
+    pub(super) fn new(host: HostRef, shard: ShardId) -> Self {
+        Self { host, shard, done: Mutex::default() }
+    }
+
+    pub(super) const fn shard(&self) -> ShardId {
+        self.shard
+    }
+
+    pub(super) async fn receive(&self, limit: usize) -> Result<Vec<Delivery>, ProviderError> {
+        match &self.host.store.remote {
+            Some(remote) => remote.router.receive(self.shard, limit).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Sees to a message until it is durable, or in quarantine; then it leaves the queue.
+    pub(super) async fn settle(&self, delivery: Delivery) -> (InstanceId, Verdict) {
+        let mut verdict = self.take(&delivery).await;
+        if let Verdict::Refused(reason) = &verdict {
+            let instance = &delivery.message.to;
+            tracing::error!(%instance, reason, "a message cannot be taken; it is in quarantine");
+            if let Err(error) = self.quarantine(&delivery, reason).await {
+                tracing::warn!(%instance, %error, "quarantine cannot be reached; it comes again");
+                verdict = Verdict::Again;
+            }
+        }
+        if verdict != Verdict::Again {
+            self.acknowledge(&delivery).await;
+        }
+        (delivery.message.to, verdict)
+    }
+
+    async fn take(&self, delivery: &Delivery) -> Verdict {
+        let to = &delivery.message.to;
+        let shard = self.host.routes.shard_of(to);
+        if shard != self.shard {
+            return refused(format_args!("instance `{to}` is of shard {shard}"));
+        }
+        match codec::decode_command(&delivery.message.bytes) {
+            Ok(command) => self.carry_out(delivery, command).await,
+            Err(error) => refused(error),
+        }
+    }
+
+    async fn carry_out(&self, delivery: &Delivery, command: RemoteCommand) -> Verdict {
+        let to = &delivery.message.to;
+        match command {
+            RemoteCommand::Start(start) => self.start(delivery, *start).await,
+            RemoteCommand::RaiseEvent(event) => self.raise(delivery, event).await,
+            RemoteCommand::Purge { created_at } => self.purge(delivery, created_at).await,
+            RemoteCommand::Tell { from, message } => self.tell(delivery, from, *message).await,
+            RemoteCommand::Answer { message, taken } => self.answer(to, message, taken).await,
+            RemoteCommand::CompleteTask { run, id, attempt, result } => {
+                let run = run.into();
+                let message =
+                    |reply| Internal::CompleteElsewhere { run, id, attempt, result, reply }.into();
+                self.of_an_activity(delivery, self.ask(to, message).await)
+            }
+            RemoteCommand::RecordHeartbeat { run, id, attempt, details } => {
+                let run = run.into();
+                let message = |reply| {
+                    Internal::HeartbeatElsewhere { run, id, attempt, details, reply }.into()
+                };
+                self.of_an_activity(delivery, self.ask(to, message).await)
+            }
+            other => self.once(delivery, other).await,
+        }
+    }
+
+    async fn start(&self, delivery: &Delivery, start: RemoteStart) -> Verdict {
+        let RemoteStart { name, version, input, seed, not_before, event } = start;
+        let code = match self.host.registry.orchestration(&name, version.as_ref()) {
+            Ok(code) => code,
+            Err(unknown) => return refused(unknown),
+        };
+        if let Err(source) = code.check_input(&input) {
+            let what = format!("the input of orchestration `{name}`");
+            return refused(Error::InvalidPayload { what, source });
+        }
+        let key = event.as_ref().map(|event| event.key.clone());
+        let event = event.map(external);
+        let start = Start { input, seed, delay: None, origin: None };
+        // It may be here already, by an earlier delivery of the same: so the id is never taken for free.
+        let (own_id, slot) = (true, None);
+        let message = |reply| {
+            let message =
+                StartMessage { name, version, start, not_before, own_id, slot, event, reply };
+            Internal::Start(Box::new(message)).into()
+        };
+        match (self.ask(&delivery.message.to, message).await, key) {
+            // Whoever has sent it looks whose start it is that has the id.
+            (Err(Error::AlreadyExists { .. }), _) => Verdict::Done,
+            (answer, Some(key)) => self.of_an_event(delivery, answer, &key).await,
+            (answer, None) => verdict_of(delivery, answer),
+        }
+    }
+
+    async fn raise(&self, delivery: &Delivery, event: RemoteEvent) -> Verdict {
+        let (key, event) = (event.key.clone(), external(event));
+        let message = |reply| InstanceMessage::RaiseEvent { event, reply: Some(reply) };
+        let answer = self.ask(&delivery.message.to, message).await;
+        self.of_an_event(delivery, answer, &key).await
+    }
+
+    /// An instance that has finished may have had the event before: then that was its first delivery.
+    async fn of_an_event(
+        &self,
+        delivery: &Delivery,
+        answer: Result<()>,
+        key: &EventKey,
+    ) -> Verdict {
+        if !matches!(answer, Err(Error::Finished { .. })) {
+            return verdict_of(delivery, answer);
+        }
+        match self.host.store.has_event(&delivery.message.to, key).await {
+            Ok(true) => Verdict::Done,
+            Ok(false) => verdict_of(delivery, answer),
+            Err(_) => Verdict::Again,
+        }
+    }
+
+    /// What the end of an instance has made pointless is no refusal.
+    fn of_an_activity(&self, delivery: &Delivery, answer: Result<()>) -> Verdict {
+        match answer {
+            Err(Error::NotFound { .. } | Error::Finished { .. }) => Verdict::Done,
+            answer => verdict_of(delivery, answer),
+        }
+    }
+
+    async fn purge(&self, delivery: &Delivery, created_at: Timestamp) -> Verdict {
+        let instance = delivery.message.to.clone();
+        match self.host.store.find(&instance).await {
+            Ok(Some(summary)) if summary.created_at == created_at => {}
+            // It is gone, and another one may have its id.
+            Ok(_) => return Verdict::Done,
+            Err(error) => return verdict_of(delivery, Err(error)),
+        }
+        let (reply, answer) = oneshot::channel();
+        let message = ShardMessage::Purge { instance, reply };
+        if self.host.routes.hand_to_supervisor(self.shard, message).is_err() {
+            return Verdict::Again;
+        }
+        match answer.await {
+            Ok(Err(Error::NotFound { .. })) => Verdict::Done,
+            Ok(answer) => verdict_of(delivery, answer),
+            Err(_) => Verdict::Again,
+        }
+    }
+
+    /// Another instance tells one of this shard something. Its answer is durable before this is done.
+    async fn tell(&self, delivery: &Delivery, from: InstanceId, message: Message) -> Verdict {
+        let (port, answer) = oneshot::channel();
+        let (id, to) = (message.id, &delivery.message.to);
+        let Ok(told) = addressed(&from, id, message.body, Reply::to_instance(port)) else {
+            return refused("no key can be made for it");
+        };
+        if self.host.routes.hand_over(to, told).is_err() {
+            return Verdict::Again;
+        }
+        let Ok(answer) = answer.await else { return Verdict::Again };
+        let reason = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        match fate_of(id.kind, answer).told() {
+            Some(taken) => match self.host.mail.answer(&from, id, taken).await {
+                Ok(()) => Verdict::Done,
+                Err(_) => Verdict::Again,
+            },
+            None if delivery.attempt > MAX_DELIVERIES => {
+                // Its sender has it, and sends it again: nothing is lost.
+                tracing::warn!(%from, %to, reason, "a message is not taken for long; letting it go");
+                Verdict::Done
+            }
+            None => Verdict::Again,
+        }
+    }
+
+    async fn answer(
+        &self,
+        to: &InstanceId,
+        message: MessageId,
+        taken: std::result::Result<(), NotTaken>,
+    ) -> Verdict {
+        // First: what the answer makes the sender send must not be taken for this one.
+        self.host.mail.is_answered(to, message);
+        let told = |reply| Internal::Answered { message, taken, reply: Some(reply) }.into();
+        match self.ask(to, told).await {
+            Err(Error::Interrupted { .. } | Error::Store { .. }) => Verdict::Again,
+            // Nobody waits for it any more; or it is asked for again.
+            _ => Verdict::Done,
+        }
+    }
+
+    /// A command that leaves no key in the log. A second delivery is told by this pump.
+    async fn once(&self, delivery: &Delivery, command: RemoteCommand) -> Verdict {
+        if self.done().contains(&delivery.message.key) {
+            return Verdict::Done;
+        }
+        let (to, state) = (&delivery.message.to, ends_as(&command));
+        if let RemoteCommand::Rewind { seed, .. } = &command
+            && self.was_rewound_with(to, *seed).await
+        {
+            return Verdict::Done;
+        }
+        let Some(message) = told(command) else {
+            return refused("this host does not know such a command");
+        };
+        let verdict = match self.ask(to, message).await {
+            // That end may be of an earlier delivery.
+            Err(Error::Finished { .. })
+                if delivery.attempt > 1 || state.is_some() && self.state_of(to).await == state =>
+            {
+                Verdict::Done
+            }
+            answer => verdict_of(delivery, answer),
+        };
+        if verdict == Verdict::Done {
+            self.done().remember(&delivery.message.key);
+        }
+        verdict
+    }
+
+    async fn was_rewound_with(&self, instance: &InstanceId, seed: u64) -> bool {
+        let Ok(history) = self.host.store.history(instance).await else { return false };
+        let is_it = |event: &Event| matches!(event, Event::ExecutionRewound { seed: drawn, .. } if *drawn == seed);
+        history.turns().iter().flat_map(|turn| turn.events.iter()).any(is_it)
+    }
+
+    async fn state_of(&self, instance: &InstanceId) -> Option<InstanceState> {
+        self.host.store.find(instance).await.ok().flatten().map(|summary| summary.state)
+    }
+
+    /// Sends a message to an instance, and waits until its answer is durable.
+    async fn ask(
+        &self,
+        instance: &InstanceId,
+        message: impl FnOnce(Reply) -> InstanceMessage,
+    ) -> Result<()> {
+        let (port, answer) = oneshot::channel();
+        let message = message(Reply::to_instance(port));
+        let interrupted = || Error::Interrupted { instance: instance.clone() };
+        self.host.routes.hand_over(instance, message).map_err(|_| interrupted())?;
+        answer.await.unwrap_or_else(|_| Err(interrupted()))
+    }
+
+    async fn quarantine(&self, delivery: &Delivery, reason: &str) -> Result<(), ProviderError> {
+        let Some(remote) = &self.host.store.remote else { return Ok(()) };
+        let what = Quarantined {
+            queue: QueueOf::Shard(self.shard),
+            message: Some(delivery.message.clone()),
+            raw: Vec::new(),
+            reason: reason.to_owned(),
+            attempts: delivery.attempt,
+            at: self.host.store.clock.now(),
+        };
+        remote.sharing.quarantine(what).await
+    }
+
+    async fn acknowledge(&self, delivery: &Delivery) {
+        let Some(remote) = &self.host.store.remote else { return };
+        if let Err(error) = remote.router.acknowledge(self.shard, delivery.id).await {
+            let instance = &delivery.message.to;
+            tracing::warn!(%instance, %error, "a message comes again that has had its effect");
+        }
+    }
+
+    /// Every change under the lock is whole.
+    fn done(&self) -> MutexGuard<'_, DoneKeys> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn refused(reason: impl Display) -> Verdict {
+    Verdict::Refused(reason.to_string())
+}
+
+/// What an answer means to the message that was answered.
+fn verdict_of(delivery: &Delivery, answer: Result<()>) -> Verdict {
+    let error = match answer {
+        Ok(()) => return Verdict::Done,
+        Err(error) => error,
+    };
+    match error {
+        // Of this host or of the store: no fault of the message.
+        Error::Interrupted { .. }
+        | Error::ShuttingDown
+        | Error::Store { .. }
+        | Error::Busy { .. } => Verdict::Again,
+        // Of the instance, and may pass.
+        Error::Parked { .. }
+        | Error::TooManyEvents { .. }
+        | Error::OverLimit { .. }
+        | Error::NotTold { .. }
+            if delivery.attempt <= MAX_DELIVERIES =>
+        {
+            Verdict::Again
+        }
+        error => refused(error),
+    }
+}
+
+fn external(RemoteEvent { name, data, key }: RemoteEvent) -> ExternalEvent {
+    ExternalEvent { name, data, key: Some(key) }
+}
+
+/// The state of an instance that a command has ended.
+fn ends_as(command: &RemoteCommand) -> Option<InstanceState> {
+    match command {
+        RemoteCommand::Cancel { .. } => Some(InstanceState::Cancelled),
+        RemoteCommand::Terminate { .. } => Some(InstanceState::Terminated),
+        _ => None,
+    }
+}
+
+/// A command that leaves no key, as an instance understands it; `None` for any other.
+fn told(command: RemoteCommand) -> Option<impl FnOnce(Reply) -> InstanceMessage> {
+    let tell: Box<dyn FnOnce(Reply) -> InstanceMessage + Send> = match command {
+        RemoteCommand::Cancel { reason } => {
+            Box::new(|reply| InstanceMessage::Cancel { reason, reply: Some(reply) })
+        }
+        RemoteCommand::Terminate { reason } => {
+            Box::new(|reply| InstanceMessage::Terminate { reason, reply: Some(reply) })
+        }
+        RemoteCommand::Suspend { reason } => {
+            Box::new(|reply| InstanceMessage::Suspend { reason, reply: Some(reply) })
+        }
+        RemoteCommand::Resume => Box::new(|reply| InstanceMessage::Resume { reply: Some(reply) }),
+        RemoteCommand::Rewind { position, reason, seed } => Box::new(move |reply| {
+            let rewind = Rewind { position, reason, seed };
+            Internal::Rewind(Box::new(RewindMessage { rewind, reply })).into()
+        }),
+        _ => return None,
+    };
+    Some(tell)
+}

@@ -1,0 +1,179 @@
+//! The way to the instances of shards that another host has: their queues.
+
+use std::sync::Arc;
+
+use reenact_core::{
+    EventKey, InstanceId, MessageId, NotTaken, RemoteCommand, RemoteEvent, RemoteStart, ShardId,
+    codec,
+};
+use reenact_providers::{
+    ExternalEventRouter, Message, ProviderError, QuarantineId, Quarantined, QueueOf, Sharing,
+    TimerScheduler,
+};
+
+use crate::error::{Error, Result};
+use crate::message::{ExternalEvent, InstanceMessage, Internal, RuntimeMessage, StartMessage};
+use crate::patience::Patience;
+use crate::seeds::Seeds;
+
+/// Messages in quarantine that are looked at, at a time.
+const LOOKED_AT_ONCE: usize = 100;
+
+/// Most messages in quarantine that a start which waits looks through for itself.
+const MOST_LOOKED_AT: usize = 1_000;
+
+/// The queues of a store that several hosts share.
+pub(crate) struct Remote {
+    pub(crate) shards: u32,
+    pub(crate) router: Arc<dyn ExternalEventRouter>,
+    pub(crate) sharing: Arc<dyn Sharing>,
+    pub(crate) clock: Arc<dyn TimerScheduler>,
+    pub(crate) seeds: Arc<Seeds>,
+}
+
+/// A command on its way, under a key that stays the same however often it is sent.
+pub(crate) struct Parcel {
+    pub(crate) key: String,
+    pub(crate) command: RemoteCommand,
+}
+
+impl Remote {
+    /// Puts a command into the queue of an instance's shard. Durable when it returns.
+    pub(crate) async fn send(&self, to: &InstanceId, parcel: &Parcel) -> Result<()> {
+        let bytes = codec::encode_command(&parcel.command)
+            .map_err(|error| Error::OverLimit { what: error.to_string() })?;
+        let (key, to, bytes) = (parcel.key.clone(), to.clone(), Arc::from(bytes));
+        let message = Message { key, to, bytes };
+        let shard = ShardId::of(&message.to, self.shards);
+        let mut patience = Patience::new();
+        loop {
+            match self.router.send(shard, message.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(error @ ProviderError::TooLarge { .. }) => {
+                    return Err(Error::OverLimit { what: error.to_string() });
+                }
+                Err(error) => patience.wait_after(error, &*self.clock).await?,
+            }
+        }
+    }
+
+    /// A start as it goes into a queue.
+    pub(crate) fn start(&self, start: RemoteStart) -> Parcel {
+        let key = format!("start/{}", self.seeds.unique());
+        Parcel { key, command: RemoteCommand::Start(Box::new(start)) }
+    }
+
+    /// An event as it goes into a queue: always with a key, so that it counts once.
+    pub(crate) fn event(&self, event: ExternalEvent) -> Result<RemoteEvent> {
+        let ExternalEvent { name, data, key } = event;
+        let made = || EventKey::new(format!("raised {}", self.seeds.unique()));
+        let key = key.map_or_else(made, Ok)?;
+        Ok(RemoteEvent { name, data, key })
+    }
+
+    /// What a client asks of an instance, as it goes into a queue; `None` for what only comes from
+    /// within a host.
+    pub(crate) fn parcel(&self, message: InstanceMessage) -> Result<Option<Parcel>> {
+        let (kind, command) = match message {
+            InstanceMessage::RaiseEvent { event, .. } => {
+                let event = self.event(event)?;
+                let key = format!("event/{}", event.key);
+                return Ok(Some(Parcel { key, command: RemoteCommand::RaiseEvent(event) }));
+            }
+            InstanceMessage::Runtime(RuntimeMessage(Internal::Start(start))) => {
+                return self.start_of(*start).map(|start| Some(self.start(start)));
+            }
+            InstanceMessage::Cancel { reason, .. } => ("cancel", RemoteCommand::Cancel { reason }),
+            InstanceMessage::Terminate { reason, .. } => {
+                ("terminate", RemoteCommand::Terminate { reason })
+            }
+            InstanceMessage::Suspend { reason, .. } => {
+                ("suspend", RemoteCommand::Suspend { reason })
+            }
+            InstanceMessage::Resume { .. } => ("resume", RemoteCommand::Resume),
+            InstanceMessage::Runtime(RuntimeMessage(Internal::Rewind(message))) => {
+                let rewind = message.rewind;
+                let (position, reason, seed) = (rewind.position, rewind.reason, rewind.seed);
+                ("rewind", RemoteCommand::Rewind { position, reason, seed })
+            }
+            InstanceMessage::Runtime(_) => return Ok(None),
+        };
+        Ok(Some(self.once(kind, command)))
+    }
+
+    /// A command that is sent once.
+    pub(crate) fn once(&self, kind: &str, command: RemoteCommand) -> Parcel {
+        Parcel { key: format!("{kind}/{}", self.seeds.unique()), command }
+    }
+
+    fn start_of(&self, message: StartMessage) -> Result<RemoteStart> {
+        let StartMessage { name, version, start, not_before, event, .. } = message;
+        let delayed = start.delay.map(|delay| self.clock.now() + delay);
+        let event = event.map(|event| self.event(event)).transpose()?;
+        let (input, seed, not_before) = (start.input, start.seed, not_before.or(delayed));
+        Ok(RemoteStart { name, version, input, seed, not_before, event })
+    }
+
+    /// Why the message of that key is in quarantine, if it is there.
+    pub(crate) async fn why_quarantined(&self, key: &str) -> Result<Option<String>> {
+        let (mut after, mut seen) = (None, 0);
+        while seen < MOST_LOOKED_AT {
+            let page = self.sharing.quarantined(after.as_ref(), LOOKED_AT_ONCE).await?;
+            let is_it = |what: &Quarantined| what.message.as_ref().is_some_and(|m| m.key == key);
+            if let Some((_, what)) = page.iter().find(|(_, what)| is_it(what)) {
+                return Ok(Some(what.reason.clone()));
+            }
+            seen += page.len();
+            match page.into_iter().next_back() {
+                Some((last, _)) => after = Some(last),
+                None => break,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sends a message in quarantine again, and takes it out. Whether there was one.
+    pub(crate) async fn requeue(&self, id: &QuarantineId) -> Result<bool> {
+        let Some(Quarantined { queue, message: Some(message), .. }) = self.find(id).await? else {
+            return Ok(false);
+        };
+        match queue {
+            QueueOf::Shard(shard) => self.router.send(shard, message).await?,
+            QueueOf::Tag(tag) => self.sharing.send_to(&tag, message).await?,
+        }
+        // Not before: what is lost in between would be lost for good.
+        self.sharing.discard(id).await?;
+        Ok(true)
+    }
+
+    async fn find(&self, id: &QuarantineId) -> Result<Option<Quarantined>> {
+        let mut after = None;
+        loop {
+            let page = self.sharing.quarantined(after.as_ref(), LOOKED_AT_ONCE).await?;
+            let Some((last, _)) = page.last() else { return Ok(None) };
+            after = Some(last.clone());
+            if let Some((_, what)) = page.into_iter().find(|(found, _)| found == id) {
+                return Ok(Some(what));
+            }
+        }
+    }
+}
+
+impl Parcel {
+    /// What an instance tells another. The key is the same for the same message.
+    pub(crate) fn tell(from: &InstanceId, message: reenact_core::Message) -> Self {
+        let key = format!("tell/{from}/{}", key_of(message.id));
+        let (from, message) = (from.clone(), Box::new(message));
+        Self { key, command: RemoteCommand::Tell { from, message } }
+    }
+
+    /// The answer to that. Its recipient is the sender, so that need not be in the key.
+    pub(crate) fn answer(message: MessageId, taken: Result<(), NotTaken>) -> Self {
+        let key = format!("answer/{}", key_of(message));
+        Self { key, command: RemoteCommand::Answer { message, taken } }
+    }
+}
+
+fn key_of(MessageId { lineage, id, attempt, kind }: MessageId) -> String {
+    format!("{lineage:016x}-{}-{attempt}-{kind:?}", id.0)
+}
