@@ -40,18 +40,33 @@ impl Dispatcher {
             self.routes.unpark(instance);
         }
         for action in actions {
-            self.carry_out(instance, run, action);
+            self.carry_out(instance, run, action, false);
         }
     }
 
-    fn carry_out(&self, instance: &InstanceId, run: Run, action: Action) {
+    /// As [`dispatch`](Self::dispatch), of what an instance has open that comes into memory: it may have
+    /// been done before.
+    pub(crate) fn dispatch_open(
+        &self,
+        instance: &InstanceId,
+        run: Run,
+        actions: impl IntoIterator<Item = Action>,
+    ) {
+        for action in actions {
+            self.carry_out(instance, run, action, true);
+        }
+    }
+
+    fn carry_out(&self, instance: &InstanceId, run: Run, action: Action, again: bool) {
         let call = |id| ActivityCall { instance: instance.clone(), run, id };
         let timer = |id| Timer { instance: instance.clone(), fire: Some((run, id)) };
         match action {
             Action::CallActivity { id, name, input, attempt, terms, tagged } => {
                 let attempt = Attempt { name, number: attempt, terms, news: None };
                 match (tagged, &self.posts) {
-                    (Some(tagged), Some(posts)) => posts.send(call(id), attempt, *tagged, input),
+                    (Some(tagged), Some(posts)) => {
+                        posts.send(call(id), attempt, *tagged, input, again);
+                    }
                     _ => self.workers.submit(call(id), attempt, input),
                 }
             }

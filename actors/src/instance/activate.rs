@@ -57,7 +57,7 @@ impl InstanceState {
                     Action::CreateTimer { fire_at, .. } => Some(*fire_at),
                     _ => None,
                 });
-                self.shard.dispatcher.dispatch(&self.instance, run, open);
+                self.shard.dispatcher.dispatch_open(&self.instance, run, open);
                 let arrived = Vec::new();
                 self.phase = Phase::Live(Box::new(Live { machine, run, summary, arrived }));
             }

@@ -1,6 +1,7 @@
 //! The owner's side: sends calls to the hosts that declare their tags.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -15,6 +16,10 @@ use crate::message::{Internal, Reply};
 use crate::patience::Patience;
 use crate::routes::Routes;
 use crate::task::Task;
+
+/// How long a call waits that may have been sent before, by the host's own clock: its end may be in the
+/// queue of the shard already, and then it would run once more for nothing.
+const BEFORE_SENT_AGAIN: Duration = Duration::from_secs(2);
 
 /// The calls with a tag that the instances of a shard have under way. A call that is here is not sent a
 /// second time, so that an instance whose actor begins anew can ask for all that is open. It goes with
@@ -48,13 +53,15 @@ impl Posts {
         Self { shared: Arc::new(Shared { sharing, routes, clock, under_way }) }
     }
 
-    /// Sends an attempt to the hosts that declare its tag, unless that was done.
+    /// Sends an attempt to the hosts that declare its tag, unless that was done. `again`: whether it may
+    /// have been done before the instance came into memory.
     pub(crate) fn send(
         &self,
         call: ActivityCall,
         attempt: Attempt,
         tagged: Tagged,
         input: Payload,
+        again: bool,
     ) {
         let entry = self.shared.under_way.entry(call);
         let number = attempt.number;
@@ -65,6 +72,9 @@ impl Posts {
         let (sharing, clock) = (self.shared.sharing.clone(), self.shared.clock.clone());
         let routes = self.shared.routes.clone();
         let sending = Task::spawn(async move {
+            if again {
+                tokio::time::sleep(BEFORE_SENT_AGAIN).await;
+            }
             let Err(error) = put(&*sharing, &*clock, &call, attempt, tagged, input).await else {
                 return;
             };

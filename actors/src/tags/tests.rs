@@ -349,7 +349,7 @@ async fn a_call_is_sent_once_for_each_attempt_while_it_is_under_way() {
         let name = Name::new("train").unwrap();
         let attempt = Attempt { name, number, terms: None, news: None };
         let tagged = Tagged { tag: gpu(), deadline: None };
-        posts.send(call.clone(), attempt, tagged, Payload::encode("cats").unwrap());
+        posts.send(call.clone(), attempt, tagged, Payload::encode("cats").unwrap(), false);
     };
     let next = || async {
         let delivery = stage.taken().await;
