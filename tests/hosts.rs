@@ -3,10 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test unwraps, it asserts")]
 
+#[path = "hosts/absent.rs"]
+mod absent;
 #[path = "hosts/clients.rs"]
 mod clients;
 #[path = "hosts/messages.rs"]
 mod messages;
+#[path = "hosts/mixed_up.rs"]
+mod mixed_up;
 #[path = "hosts/moves.rs"]
 mod moves;
 #[path = "hosts/quarantine.rs"]

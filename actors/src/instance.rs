@@ -189,18 +189,10 @@ impl InstanceState {
                 Internal::Answered { message, taken, reply } => {
                     self.answered(myself, message, taken, reply);
                 }
-                Internal::CompleteElsewhere { run, id, attempt, result, reply }
-                    if self.is_current(run) =>
-                {
-                    self.complete_elsewhere(run, id, attempt, result, reply);
+                Internal::FromWorker(message) if self.is_current(message.run) => {
+                    self.told_by_worker(*message);
                 }
-                Internal::HeartbeatElsewhere { run, id, attempt, details, reply }
-                    if self.is_current(run) =>
-                {
-                    self.apply(Command::RecordHeartbeat { id, attempt, details }, Some(reply));
-                }
-                Internal::CompleteElsewhere { reply, .. }
-                | Internal::HeartbeatElsewhere { reply, .. } => self.answer(reply.yes()),
+                Internal::FromWorker(message) => self.answer(message.reply.yes()),
                 Internal::SendAgain { message, tries } => self.send_again(message, tries),
                 // For a run that is over, or nothing to do but to be here.
                 Internal::CompleteTask { .. }

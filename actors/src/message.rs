@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ractor::{ActorRef, RpcReplyPort};
 use reenact_core::{
-    ActivityError, ChildError, CorrelationId, EventKey, InstanceId, MessageId, Name, NotTaken,
-    Payload, Receipt, Rewind, Start, Timestamp, Version,
+    ActivityError, ChildError, Command, CorrelationId, EventKey, InstanceId, MessageId, Name,
+    NotTaken, Payload, Receipt, Rewind, Start, Timestamp, Version,
 };
 use reenact_providers::ProviderError;
 use serde::Serialize;
@@ -222,22 +222,8 @@ pub(crate) enum Internal {
         /// Told when that is durable, or need not be. None where the answer is from this host.
         reply: Option<Reply>,
     },
-    /// As `CompleteTask`, of an attempt that ran on another host.
-    CompleteElsewhere {
-        run: Run,
-        id: CorrelationId,
-        attempt: u32,
-        result: Result<Payload, ActivityError>,
-        reply: Reply,
-    },
-    /// As `RecordHeartbeat`, of an attempt that runs on another host.
-    HeartbeatElsewhere {
-        run: Run,
-        id: CorrelationId,
-        attempt: u32,
-        details: Payload,
-        reply: Reply,
-    },
+    /// An attempt of an activity that runs on another host has ended, or says how far it is.
+    FromWorker(Box<FromWorker>),
     /// Try to tell another something again.
     SendAgain {
         message: MessageId,
@@ -263,6 +249,15 @@ pub(crate) enum Tell {
     Cancel { call: MessageId, reason: String },
     /// To a parent: how a child has ended.
     Result { lineage: u64, id: CorrelationId, result: Result<Payload, Box<ChildError>> },
+}
+
+/// What comes of an activity that runs on another host.
+#[derive(Debug)]
+pub(crate) struct FromWorker {
+    /// The run that called it; of an earlier one it changes nothing.
+    pub(crate) run: Run,
+    pub(crate) command: Command,
+    pub(crate) reply: Reply,
 }
 
 /// Held by a question that is under way.
@@ -350,10 +345,7 @@ impl InstanceMessage {
             Self::Runtime(RuntimeMessage(Internal::Rewind(rewind))) => Some(rewind.reply),
             Self::Runtime(RuntimeMessage(Internal::FromAnother(message))) => Some(message.reply),
             Self::Runtime(RuntimeMessage(Internal::Answered { reply, .. })) => reply,
-            Self::Runtime(RuntimeMessage(
-                Internal::CompleteElsewhere { reply, .. }
-                | Internal::HeartbeatElsewhere { reply, .. },
-            )) => Some(reply),
+            Self::Runtime(RuntimeMessage(Internal::FromWorker(message))) => Some(message.reply),
             Self::Runtime(_) => None,
         }
     }

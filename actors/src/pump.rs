@@ -51,7 +51,8 @@ impl Pump {
         Self { stop: Some(stop), task: tokio::spawn(running.run(stopped)) }
     }
 
-    /// Receives nothing more, and returns when what has been given to instances is settled.
+    /// Receives nothing more, and returns when what is in hand is settled: whoever has the shard next
+    /// goes on behind it.
     pub(crate) async fn finish(mut self) {
         drop(self.stop.take());
         // It does not panic by itself; if it did, what it had comes again.
@@ -138,7 +139,7 @@ impl Running {
                         }
                         Verdict::Done | Verdict::Refused(_) => in_hand.settle(&instance),
                     };
-                    under_way.extend(next.filter(|_| !stops).map(|next| taker.settle(next)));
+                    under_way.extend(next.map(|next| taker.settle(next)));
                     if receiving.is_none() && !stops && in_hand.room() > 0 {
                         receiving = Some(receive(taker, in_hand.room()));
                     }

@@ -11,6 +11,16 @@
 //! of a durable medium is a small struct that knows where the data is (and removes it when it is
 //! dropped) and opens it again and again.
 //!
+//! A store that several hosts share runs [`sharing_conformance_tests!`](crate::sharing_conformance_tests)
+//! as well, on the same hub:
+//!
+//! ```
+//! # #[cfg(test)]
+//! reenact_providers::sharing_conformance_tests!(|clock| async move {
+//!     reenact_providers::InMemory::new().with_clock(clock).shared()
+//! });
+//! ```
+//!
 //! Cases never sleep and measure no time. They move the clock that they were given, and panic when
 //! the provider breaks its contract; the message says which sentence of it.
 
@@ -20,11 +30,14 @@ pub mod fence;
 mod kit;
 pub mod lease;
 pub mod list;
+pub mod members;
 pub mod purge;
+pub mod quarantine;
 pub mod queue;
 pub mod read;
 pub mod recovery;
 pub mod summary;
+pub mod tags;
 pub mod timers;
 
 use std::future::Future;
@@ -37,12 +50,16 @@ pub trait Hub: Send + Sync + 'static {
     /// What opens on the data.
     type Provider: Provider;
 
+    /// Whether the [router](crate::ExternalEventRouter::send) takes a key once while it is in a queue.
+    /// One that cannot look into its queues takes it as often as it is sent.
+    const TAKES_A_KEY_ONCE: bool = true;
+
     /// Opens the data, with at least 2 shards. The suite opens a hub several times in one case to
     /// see what survives, and drops everything of the provider before that.
     fn open(&self) -> impl Future<Output = Self::Provider> + Send;
 
-    /// Lets so much time pass that any lease which can run out has, and any delivery is visible
-    /// again. A medium with a clock of its own waits for it here; one that asks the provider's
+    /// Lets so much time pass that any lease which can run out has, any delivery is visible again, and
+    /// any host that died is taken for dead. Hosts that live go on living. A medium with a clock of its own waits for it here; one that asks the provider's
     /// [`TimerScheduler`](crate::TimerScheduler) has nothing to do.
     fn outwait(&self, clock: &ManualClock) -> impl Future<Output = ()> + Send {
         clock.advance(LONG);
@@ -226,6 +243,42 @@ macro_rules! conformance_tests {
     };
 }
 
+/// Expands to one test for each case of the suite for stores that several hosts share. The argument is
+/// as that of [`conformance_tests!`](crate::conformance_tests), which such a store runs as well.
+#[macro_export]
+macro_rules! sharing_conformance_tests {
+    ($make:expr) => {
+        $crate::conformance_tests!(@subject $make, members, [
+            one_host_alone_has_all_shards,
+            hosts_that_join_have_equal_parts_and_every_shard_has_one_host,
+            a_host_that_leaves_is_gone_at_once,
+            leaving_twice_is_no_error,
+            a_host_that_died_is_gone_after_a_while,
+            hosts_that_live_keep_their_parts_however_long,
+            hosts_of_one_name_are_two,
+            a_host_that_comes_back_is_a_new_one,
+        ]);
+        $crate::conformance_tests!(@subject $make, tags, [
+            messages_of_a_tag_go_to_those_who_ask_for_it,
+            a_message_of_a_tag_goes_to_one_of_those_who_ask,
+            what_is_not_acknowledged_or_extended_comes_again,
+            what_is_extended_stays_hidden_for_another_time,
+            a_delivery_that_has_run_out_cannot_be_extended,
+            an_acknowledged_message_of_a_tag_is_gone,
+            receiving_from_a_tag_waits_until_a_message_arrives,
+            an_overlarge_message_of_a_tag_is_refused,
+            a_queue_of_a_tag_survives_reopening,
+        ]);
+        $crate::conformance_tests!(@subject $make, quarantine, [
+            what_is_in_quarantine_is_as_it_was_put_there,
+            quarantine_is_read_in_pages_of_every_size,
+            the_same_may_be_in_quarantine_twice,
+            what_is_discarded_is_gone,
+            quarantine_survives_reopening,
+        ]);
+    };
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -237,11 +290,14 @@ mod tests {
             include_str!("conformance/fence.rs"),
             include_str!("conformance/lease.rs"),
             include_str!("conformance/list.rs"),
+            include_str!("conformance/members.rs"),
             include_str!("conformance/purge.rs"),
+            include_str!("conformance/quarantine.rs"),
             include_str!("conformance/queue.rs"),
             include_str!("conformance/read.rs"),
             include_str!("conformance/recovery.rs"),
             include_str!("conformance/summary.rs"),
+            include_str!("conformance/tags.rs"),
             include_str!("conformance/timers.rs"),
         ];
         let lines = subjects.iter().flat_map(|subject| subject.lines());

@@ -1,5 +1,18 @@
-//! The in-memory provider keeps the contract.
+//! The in-memory provider keeps the contract, for one host and for several.
 
-reenact_providers::conformance_tests!(|clock| async move {
-    reenact_providers::InMemory::new().with_clock(clock)
-});
+mod of_one_host {
+    reenact_providers::conformance_tests!(|clock| async move {
+        reenact_providers::InMemory::new().with_clock(clock)
+    });
+}
+
+mod shared {
+    fn store(clock: reenact_providers::ManualClock) -> reenact_providers::InMemory {
+        reenact_providers::InMemory::new().with_clock(clock).shared()
+    }
+
+    reenact_providers::conformance_tests!(|clock| async move { super::shared::store(clock) });
+    reenact_providers::sharing_conformance_tests!(
+        |clock| async move { super::shared::store(clock) }
+    );
+}

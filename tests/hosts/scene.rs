@@ -4,7 +4,7 @@ use reenact::prelude::*;
 use reenact::providers::ShardLease;
 use reenact::{ManualClock, Provider, ShardId};
 
-use crate::support::{id, options, until};
+use crate::support::{id, options};
 
 pub(crate) const SHARDS: u32 = 4;
 
@@ -26,6 +26,19 @@ pub(crate) async fn adds(ctx: OrchestrationContext) -> Result<u64, Orchestration
     }
 }
 
+/// Adds so many numbers that come as "Add", in whatever order.
+#[orchestration]
+pub(crate) async fn collects(
+    ctx: OrchestrationContext,
+    many: u32,
+) -> Result<u64, OrchestrationError> {
+    let mut sum = 0;
+    for _ in 0..many {
+        sum += ctx.wait_external::<u64>("Add").await?;
+    }
+    Ok(sum)
+}
+
 /// Doubles what it is given.
 #[orchestration]
 pub(crate) async fn doubles(_ctx: OrchestrationContext, n: u64) -> Result<u64, OrchestrationError> {
@@ -43,11 +56,76 @@ pub(crate) async fn sums(ctx: OrchestrationContext, up_to: u64) -> Result<u64, O
     Ok(sum)
 }
 
+/// Calls a child under an id of its own choice: its result, or how that failed.
+#[orchestration]
+pub(crate) async fn calls(
+    ctx: OrchestrationContext,
+    (child, n): (String, u64),
+) -> Result<String, OrchestrationError> {
+    let called = ctx.call_orchestration(doubles.with(ChildOptions::default().id(&child)), n).await;
+    Ok(called.map_or_else(|error| error.to_string(), |doubled| doubled.to_string()))
+}
+
+/// Waits for children that wait for numbers.
+#[orchestration]
+pub(crate) async fn waits(
+    ctx: OrchestrationContext,
+    children: Vec<InstanceId>,
+) -> Result<u64, OrchestrationError> {
+    let with_id = |id: &InstanceId| adds.with(ChildOptions::default().id(id.as_str()));
+    let called = children.iter().map(|id| ctx.schedule_orchestration(with_id(id), ()));
+    let mut sum = 0;
+    for child in called.collect::<Vec<_>>() {
+        sum += child.await?;
+    }
+    Ok(sum)
+}
+
+/// Fails until its own id says that it is the attempt of this number; the number then.
+#[orchestration]
+pub(crate) async fn fails_before(
+    ctx: OrchestrationContext,
+    attempt: u32,
+) -> Result<u32, OrchestrationError> {
+    if ctx.instance_id().as_str().ends_with(&format!("~{attempt}")) {
+        return Ok(attempt);
+    }
+    Err(OrchestrationError::new("not yet"))
+}
+
+/// Calls a child that fails before an attempt, until it succeeds.
+#[orchestration]
+pub(crate) async fn insists(
+    ctx: OrchestrationContext,
+    attempt: u32,
+) -> Result<u32, OrchestrationError> {
+    let retry = RetryPolicy::new(10).first_delay(Duration::from_millis(100));
+    let child = fails_before.with(ChildOptions::default().retry(retry));
+    Ok(ctx.call_orchestration(child, attempt).await?)
+}
+
+/// Raises numbers on another instance, one after the other; what was refused.
+#[orchestration]
+pub(crate) async fn raises(
+    ctx: OrchestrationContext,
+    (to, numbers): (InstanceId, Vec<u64>),
+) -> Result<Vec<String>, OrchestrationError> {
+    let mut refused = Vec::new();
+    for number in numbers {
+        if let Err(error) = ctx.raise_event(&to, "Add", &number).await {
+            refused.push(error.to_string());
+        }
+    }
+    Ok(refused)
+}
+
 /// A host with these orchestrations.
 pub(crate) async fn host(store: impl Provider, name: &str) -> Host {
     let options = HostOptions { host_name: name.into(), ..options() };
     let host = Host::builder().provider(store).options(options);
-    let host = host.orchestration(adds).orchestration(doubles).orchestration(sums);
+    let host = host.orchestration(adds).orchestration(collects).orchestration(calls);
+    let host = host.orchestration(doubles).orchestration(sums).orchestration(raises);
+    let host = host.orchestration(waits).orchestration(insists).orchestration(fails_before);
     host.start().await.unwrap()
 }
 
@@ -102,9 +180,4 @@ pub(crate) async fn until_quarantined(client: &Client) -> Vec<(reenact::Quaranti
         }
     })
     .await
-}
-
-/// Returns when nothing waits in any queue, handed out or not.
-pub(crate) async fn until_idle(host: &Host) {
-    until(|| host.in_memory() == 0).await;
 }

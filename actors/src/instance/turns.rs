@@ -17,7 +17,9 @@ use super::{Begin, InstanceState, Live, Phase};
 use crate::activity::ActivityCall;
 use crate::error::{Error, ParkReason};
 use crate::log::missing_code;
-use crate::message::{Answer, ExternalEvent, InstanceMessage, Internal, Reply, StartMessage};
+use crate::message::{
+    Answer, ExternalEvent, FromWorker, InstanceMessage, Internal, Reply, StartMessage,
+};
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
 use crate::workers::KnownCall;
@@ -188,18 +190,14 @@ impl InstanceState {
         self.apply_of(Command::CompleteTask { id, attempt, result }, None, Some(known));
     }
 
-    /// An attempt of an activity that ran on another host has ended.
-    pub(super) fn complete_elsewhere(
-        &mut self,
-        run: Run,
-        id: CorrelationId,
-        attempt: u32,
-        result: Result<Payload, ActivityError>,
-        reply: Reply,
-    ) {
-        let call = ActivityCall { instance: self.instance.clone(), run, id };
-        self.shard.dispatcher.has_ended(&call, attempt);
-        self.apply(Command::CompleteTask { id, attempt, result }, Some(reply));
+    /// What comes of an activity that runs on another host.
+    pub(super) fn told_by_worker(&mut self, message: FromWorker) {
+        let FromWorker { run, command, reply } = message;
+        if let Command::CompleteTask { id, attempt, .. } = &command {
+            let call = ActivityCall { instance: self.instance.clone(), run, id: *id };
+            self.shard.dispatcher.has_ended(&call, *attempt);
+        }
+        self.apply(command, Some(reply));
     }
 
     fn apply_of(&mut self, command: Command, reply: Option<Reply>, known: Option<KnownCall>) {

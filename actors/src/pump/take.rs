@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use reenact_core::{
-    Event, EventKey, InstanceId, Message, MessageId, NotTaken, RemoteCommand, RemoteEvent,
+    Command, Event, EventKey, InstanceId, Message, MessageId, NotTaken, RemoteCommand, RemoteEvent,
     RemoteStart, Rewind, ShardId, Start, Timestamp, codec,
 };
 use reenact_providers::{Delivery, InstanceState, ProviderError, Quarantined, QueueOf};
@@ -16,8 +16,10 @@ use crate::context::HostRef;
 use crate::error::{Error, Result};
 use crate::mail::{addressed, fate_of};
 use crate::message::{
-    ExternalEvent, InstanceMessage, Internal, Reply, RewindMessage, ShardMessage, StartMessage,
+    ExternalEvent, FromWorker, InstanceMessage, Internal, Reply, RewindMessage, ShardMessage,
+    StartMessage,
 };
+use crate::run::Run;
 
 /// A message that was delivered more often than this, and is still refused for a reason of its
 /// instance's own, goes into quarantine.
@@ -84,17 +86,12 @@ impl Taker {
             RemoteCommand::Tell { from, message } => self.tell(delivery, from, *message).await,
             RemoteCommand::Answer { message, taken } => self.answer(to, message, taken).await,
             RemoteCommand::CompleteTask { run, id, attempt, result } => {
-                let run = run.into();
-                let message =
-                    |reply| Internal::CompleteElsewhere { run, id, attempt, result, reply }.into();
-                self.of_an_activity(delivery, self.ask(to, message).await)
+                let command = Command::CompleteTask { id, attempt, result };
+                self.of_an_activity(delivery, run.into(), command).await
             }
             RemoteCommand::RecordHeartbeat { run, id, attempt, details } => {
-                let run = run.into();
-                let message = |reply| {
-                    Internal::HeartbeatElsewhere { run, id, attempt, details, reply }.into()
-                };
-                self.of_an_activity(delivery, self.ask(to, message).await)
+                let command = Command::RecordHeartbeat { id, attempt, details };
+                self.of_an_activity(delivery, run.into(), command).await
             }
             other => self.once(delivery, other).await,
         }
@@ -153,8 +150,10 @@ impl Taker {
     }
 
     /// What the end of an instance has made pointless is no refusal.
-    fn of_an_activity(&self, delivery: &Delivery, answer: Result<()>) -> Verdict {
-        match answer {
+    async fn of_an_activity(&self, delivery: &Delivery, run: Run, command: Command) -> Verdict {
+        let message =
+            |reply| Internal::FromWorker(Box::new(FromWorker { run, command, reply })).into();
+        match self.ask(&delivery.message.to, message).await {
             Err(Error::NotFound { .. } | Error::Finished { .. }) => Verdict::Done,
             answer => verdict_of(delivery, answer),
         }

@@ -6,13 +6,13 @@ use std::time::Duration;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use reenact_core::{
-    ActivityError, ActivityErrorKind, InstanceId, Payload, RemoteActivity, Tagged, codec,
+    ActivityError, ActivityErrorKind, Command, InstanceId, Payload, RemoteActivity, Tagged, codec,
 };
 use reenact_providers::{Message, ProviderError, Sharing, TimerScheduler};
 use tokio::sync::oneshot;
 
 use crate::activity::{ActivityCall, Attempt};
-use crate::message::{Internal, Reply};
+use crate::message::{FromWorker, Internal, Reply};
 use crate::patience::Patience;
 use crate::routes::Routes;
 use crate::task::Task;
@@ -83,8 +83,9 @@ impl Posts {
             let ActivityCall { instance, run, id } = call;
             // Nobody else has to know.
             let (reply, _) = oneshot::channel();
-            let (result, reply) = (Err(error), Reply::to_instance(reply));
-            let message = Internal::CompleteElsewhere { run, id, attempt: number, result, reply };
+            let reply = Reply::to_instance(reply);
+            let command = Command::CompleteTask { id, attempt: number, result: Err(error) };
+            let message = Internal::FromWorker(Box::new(FromWorker { run, command, reply }));
             routes.deliver(&instance, message.into());
         });
         // An attempt before it that is still being sent ends with that.

@@ -102,7 +102,8 @@ pub async fn no_more_messages_are_delivered_than_asked_for<H: Hub>(stage: &Stage
     }
 }
 
-/// Whether it waits or is being handled; the first message stays as it was.
+/// Whether it waits or is being handled; the first message stays as it was. A router that cannot look
+/// into its queue delivers both, the first one first.
 pub async fn a_key_that_is_in_the_queue_is_not_taken_twice<H: Hub>(stage: &Stage<H>) {
     let mail = Mail::of(SHARD, &stage.open().await);
     mail.send("twice").await;
@@ -110,11 +111,29 @@ pub async fn a_key_that_is_in_the_queue_is_not_taken_twice<H: Hub>(stage: &Stage
     let again = mail.router.send(SHARD, other.clone()).await;
     again.expect("sending a key again is no error");
     mail.send("once").await;
+    if !H::TAKES_A_KEY_ONCE {
+        return assert_taken_twice(&mail, &other).await;
+    }
     let deliveries = mail.receive_all(2).await;
     assert_eq!(keys(&deliveries), ["twice", "once"], "a key is in the queue once");
 
     mail.router.send(SHARD, other).await.expect("sending a key again is no error");
     mail.assert_empty("marker", "a key that is being handled is still in the queue").await;
+}
+
+async fn assert_taken_twice(mail: &Mail, other: &Message) {
+    let mut messages = Vec::new();
+    while messages.len() < 3 {
+        let receive = mail.router.receive(SHARD, 3 - messages.len());
+        let deliveries = within(receive, "what is in the queue is delivered").await;
+        for delivery in deliveries.expect("a queue can be received from") {
+            mail.acknowledge(&delivery).await;
+            messages.push(delivery.message);
+        }
+    }
+    let expected = [mail.message("twice"), other.clone(), mail.message("once")];
+    assert_eq!(messages, expected, "each delivery is one of those that were sent, in their order");
+    mail.assert_empty("marker", "all of them are acknowledged, and nothing remains").await;
 }
 
 /// Keys are remembered by the log, not by the queue.
@@ -304,7 +323,9 @@ pub async fn a_queue_survives_reopening<H: Hub>(stage: &Stage<H>) {
     drop(mail);
 
     let mail = Mail::of(SHARD, &stage.reopen(provider).await);
-    mail.send("waiting").await;
+    if H::TAKES_A_KEY_ONCE {
+        mail.send("waiting").await;
+    }
     let deliveries = mail.receive_all(2).await;
     let received: BTreeSet<&str> = keys(&deliveries).into_iter().collect();
     assert_eq!(received, ["in hand", "waiting"].into(), "a message that was sent is durable");

@@ -1,0 +1,165 @@
+//! Hosts that share a store: each has its part of the shards, and whoever goes leaves it to the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use reenact_core::ShardId;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::kit::within;
+use super::{Hub, Stage};
+use crate::{Membership, Provider, Sharing};
+
+/// A host, and what it was shown of its share last.
+struct Host {
+    membership: Arc<dyn Membership>,
+    share: watch::Receiver<BTreeSet<ShardId>>,
+}
+
+impl Host {
+    async fn join(sharing: &Arc<dyn Sharing>, name: &str) -> Self {
+        let membership = sharing.join(name).await.expect("a host can join");
+        let share = membership.share();
+        Self { membership, share }
+    }
+
+    async fn leave(&self) {
+        self.membership.leave().await.expect("a host can leave");
+    }
+
+    fn has(&self) -> BTreeSet<ShardId> {
+        self.share.borrow().clone()
+    }
+}
+
+fn sharing(provider: &impl Provider) -> Arc<dyn Sharing> {
+    provider.sharing().expect("the store is one that several hosts share")
+}
+
+fn all(provider: &impl Provider) -> BTreeSet<ShardId> {
+    (0..provider.shards()).map(ShardId).collect()
+}
+
+/// Waits until these hosts have all shards among them, in equal parts.
+async fn until_shared(hosts: &[&Host], all: &BTreeSet<ShardId>, contract: &str) {
+    let shared = async {
+        loop {
+            // Before the look, so that no change is missed in between.
+            let mut changes = JoinSet::new();
+            for host in hosts {
+                let mut share = host.share.clone();
+                share.mark_unchanged();
+                changes.spawn(async move { share.changed().await });
+            }
+            if is_shared(hosts, all) {
+                return;
+            }
+            changes.join_next().await;
+        }
+    };
+    within(shared, contract).await;
+}
+
+fn is_shared(hosts: &[&Host], all: &BTreeSet<ShardId>) -> bool {
+    let shares: Vec<_> = hosts.iter().map(|host| host.has()).collect();
+    let mut owners = BTreeMap::new();
+    for (host, share) in shares.iter().enumerate() {
+        for shard in share {
+            if owners.insert(*shard, host).is_some() {
+                return false;
+            }
+        }
+    }
+    let (least, most) =
+        (shares.iter().map(BTreeSet::len).min(), shares.iter().map(BTreeSet::len).max());
+    owners.into_keys().eq(all.iter().copied()) && least.zip(most).is_some_and(|(l, m)| m - l <= 1)
+}
+
+/// As soon as it has joined.
+pub async fn one_host_alone_has_all_shards<H: Hub>(stage: &Stage<H>) {
+    let provider = stage.open().await;
+    let host = Host::join(&sharing(&provider), "host").await;
+    until_shared(&[&host], &all(&provider), "one that is alone has all").await;
+}
+
+/// However many they are.
+pub async fn hosts_that_join_have_equal_parts_and_every_shard_has_one_host<H: Hub>(
+    stage: &Stage<H>,
+) {
+    let provider = stage.open().await;
+    let (sharing, all) = (sharing(&provider), all(&provider));
+    let mut hosts = Vec::new();
+    for number in 0..3 {
+        hosts.push(Host::join(&sharing, &format!("host-{number}")).await);
+        let hosts: Vec<_> = hosts.iter().collect();
+        until_shared(&hosts, &all, "hosts have equal parts").await;
+    }
+}
+
+/// The others need not wait until it is taken for dead.
+pub async fn a_host_that_leaves_is_gone_at_once<H: Hub>(stage: &Stage<H>) {
+    let provider = stage.open().await;
+    let (sharing, all) = (sharing(&provider), all(&provider));
+    let first = Host::join(&sharing, "first").await;
+    let second = Host::join(&sharing, "second").await;
+    until_shared(&[&first, &second], &all, "hosts have equal parts").await;
+    first.leave().await;
+    until_shared(&[&second], &all, "what one had that left goes to the others").await;
+}
+
+/// Nor is leaving when nobody else is there.
+pub async fn leaving_twice_is_no_error<H: Hub>(stage: &Stage<H>) {
+    let provider = stage.open().await;
+    let host = Host::join(&sharing(&provider), "host").await;
+    host.leave().await;
+    host.leave().await;
+    drop(host);
+    let next = Host::join(&sharing(&provider), "next").await;
+    until_shared(&[&next], &all(&provider), "nobody else is there").await;
+}
+
+/// The others find out by themselves.
+pub async fn a_host_that_died_is_gone_after_a_while<H: Hub>(stage: &Stage<H>) {
+    let provider = stage.open().await;
+    let (sharing, all) = (sharing(&provider), all(&provider));
+    let first = Host::join(&sharing, "first").await;
+    let second = Host::join(&sharing, "second").await;
+    let third = Host::join(&sharing, "third").await;
+    until_shared(&[&first, &second, &third], &all, "hosts have equal parts").await;
+    drop(first);
+    stage.outwait().await;
+    until_shared(&[&second, &third], &all, "what a dead host had goes to the others").await;
+}
+
+/// Nobody is taken for dead who is not.
+pub async fn hosts_that_live_keep_their_parts_however_long<H: Hub>(stage: &Stage<H>) {
+    let provider = stage.open().await;
+    let (sharing, all) = (sharing(&provider), all(&provider));
+    let first = Host::join(&sharing, "first").await;
+    let second = Host::join(&sharing, "second").await;
+    until_shared(&[&first, &second], &all, "hosts have equal parts").await;
+    let before = (first.has(), second.has());
+    stage.outwait().await;
+    until_shared(&[&first, &second], &all, "both are there still").await;
+    assert_eq!((first.has(), second.has()), before, "nothing moves while nobody comes or goes");
+}
+
+/// The name is for people.
+pub async fn hosts_of_one_name_are_two<H: Hub>(stage: &Stage<H>) {
+    let provider = stage.open().await;
+    let (sharing, all) = (sharing(&provider), all(&provider));
+    let first = Host::join(&sharing, "host").await;
+    let second = Host::join(&sharing, "host").await;
+    until_shared(&[&first, &second], &all, "hosts of one name have equal parts").await;
+}
+
+/// What it had before its death is forgotten with that.
+pub async fn a_host_that_comes_back_is_a_new_one<H: Hub>(stage: &Stage<H>) {
+    let provider = stage.open().await;
+    let all = all(&provider);
+    drop(Host::join(&sharing(&provider), "host").await);
+    let provider = stage.reopen(provider).await;
+    let host = Host::join(&sharing(&provider), "host").await;
+    until_shared(&[&host], &all, "the dead one is forgotten").await;
+}

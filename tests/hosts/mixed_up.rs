@@ -1,0 +1,124 @@
+//! A router that delivers everything twice, and out of order.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use reenact::prelude::*;
+use reenact::providers::{
+    Delivery, DeliveryId, ExternalEventRouter, HistoryStore, Message, ShardLease, Sharing,
+    TimerScheduler,
+};
+use reenact::{Provider, ProviderError, ShardId};
+
+use crate::scene::{calls, collects, host, in_shard, shared_store, sums, until_held};
+use crate::support::{events, guard, id};
+
+/// Gives each message a second time, behind what came later, and a batch from its end.
+#[derive(Clone)]
+struct MixedUp {
+    inner: InMemory,
+    again: Arc<Mutex<VecDeque<(ShardId, Delivery)>>>,
+}
+
+impl MixedUp {
+    fn new(inner: InMemory) -> Self {
+        Self { inner, again: Arc::default() }
+    }
+
+    /// What of a shard is to come a second time.
+    fn second_time(&self, shard: ShardId) -> Vec<Delivery> {
+        let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
+        let (now, later) = again.drain(..).partition(|(of, _)| *of == shard);
+        *again = later;
+        let now: VecDeque<(ShardId, Delivery)> = now;
+        now.into_iter().map(|(_, delivery)| delivery).collect()
+    }
+}
+
+#[async_trait]
+impl ExternalEventRouter for MixedUp {
+    async fn send(&self, shard: ShardId, message: Message) -> Result<(), ProviderError> {
+        ExternalEventRouter::send(&self.inner, shard, message).await
+    }
+
+    async fn receive(&self, shard: ShardId, limit: usize) -> Result<Vec<Delivery>, ProviderError> {
+        let second = self.second_time(shard);
+        if !second.is_empty() {
+            return Ok(second);
+        }
+        let mut first = self.inner.receive(shard, limit).await?;
+        first.reverse();
+        let copies = first.iter().map(|delivery| (shard, delivery.clone()));
+        self.again.lock().unwrap_or_else(PoisonError::into_inner).extend(copies);
+        Ok(first)
+    }
+
+    async fn acknowledge(&self, shard: ShardId, delivery: DeliveryId) -> Result<(), ProviderError> {
+        self.inner.acknowledge(shard, delivery).await
+    }
+}
+
+impl Provider for MixedUp {
+    fn shards(&self) -> u32 {
+        self.inner.shards()
+    }
+
+    fn histories(&self) -> Arc<dyn HistoryStore> {
+        self.inner.histories()
+    }
+
+    fn router(&self) -> Arc<dyn ExternalEventRouter> {
+        Arc::new(self.clone())
+    }
+
+    fn timers(&self) -> Arc<dyn TimerScheduler> {
+        self.inner.timers()
+    }
+
+    fn leases(&self) -> Arc<dyn ShardLease> {
+        self.inner.leases()
+    }
+
+    fn sharing(&self) -> Option<Arc<dyn Sharing>> {
+        self.inner.sharing()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_come_twice_count_once() {
+    let (store, _) = shared_store();
+    let mixed_up = MixedUp::new(store);
+    let _host = guard(host(mixed_up.clone(), "host")).await;
+    let client = Client::connect(mixed_up).unwrap();
+    let instance = guard(client.start_new(collects, 20).id("i")).await.unwrap();
+    for number in 1..=20_u64 {
+        guard(instance.raise_event("Add", number)).await.unwrap();
+    }
+    assert_eq!(guard(instance.result()).await.unwrap(), 210);
+    let raised = events(&client, &id("i")).await;
+    assert_eq!(raised.iter().filter(|event| event.starts_with("ExternalRaised")).count(), 20);
+    assert_eq!(client.quarantined(None, 10).await.unwrap(), [], "a copy is no refusal");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn children_whose_messages_come_twice_and_out_of_order_count_once() {
+    let (store, _) = shared_store();
+    let mixed_up = MixedUp::new(store.clone());
+    let first = guard(host(mixed_up.clone(), "first")).await;
+    let _second = guard(host(mixed_up, "second")).await;
+    until_held(&store, &["first", "second"], &[2, 2]).await;
+    let parent = guard(first.start_new(sums, 20).id("parent")).await.unwrap();
+    assert_eq!(guard(parent.result()).await.unwrap(), 420);
+    assert_eq!(first.count(&Default::default()).await.unwrap(), 21, "each began once");
+    let child = in_shard(3, "child");
+    for shard in 0..4 {
+        let caller = in_shard(shard, &format!("caller-{shard}"));
+        let asked = (child.as_str().to_owned(), 4);
+        let caller = guard(first.start_new(calls, asked).id(caller)).await.unwrap();
+        let called = guard(caller.result()).await.unwrap();
+        let expected = if shard == 0 { called == "8" } else { called.contains("exists already") };
+        assert!(expected, "{called}");
+    }
+    assert_eq!(first.quarantined(None, 10).await.unwrap(), []);
+}
