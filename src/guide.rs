@@ -1,7 +1,8 @@
 //! What an orchestration can do, feature by feature, with programs that run.
 //!
 //! Each section stands for itself: [waiting](#waiting-choosing-and-giving-up),
-//! [retries](#retries-time-limits-heartbeats), [cancelling](#cancelling-and-cleaning-up),
+//! [retries](#retries-time-limits-heartbeats), [tags](#activities-that-only-some-hosts-can-run),
+//! [cancelling](#cancelling-and-cleaning-up),
 //! [suspending](#suspending), [children](#children-and-messages),
 //! [continue-as-new](#going-on-as-new), [changes of code](#code-that-changes-while-instances-run),
 //! [rewinding](#mending-what-has-failed).
@@ -94,6 +95,48 @@
 //! [heartbeat time](crate::ActivityOptions::heartbeat), an attempt that is silent for longer fails.
 //! Other options in newer code are no change of the code: for a call that was made, the recorded ones
 //! count.
+//!
+//! # Activities that only some hosts can run
+//! Where several hosts share a store, an activity that needs a graphics card, or has to stay in one
+//! region, is called with a tag. It runs on a host that declares the tag, whichever host its
+//! orchestration is on; only those hosts have to register it:
+//!
+//! ```
+//! use reenact::prelude::*;
+//!
+//! #[activity]
+//! async fn train(_ctx: ActivityContext, pictures: u64) -> Result<u64, ActivityError> {
+//!     Ok(pictures * 2)
+//! }
+//!
+//! #[orchestration]
+//! async fn learn(ctx: OrchestrationContext, pictures: u64) -> Result<u64, OrchestrationError> {
+//!     Ok(ctx.call_activity(train.with(ActivityOptions::new().tag("gpu")), pictures).await?)
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> reenact::Result<()> {
+//! let options = HostOptions { tags: ["gpu".to_string()].into(), ..HostOptions::default() };
+//! let host = Host::builder()
+//!     .provider(InMemory::new()) // one that several hosts share, in real life
+//!     .options(options)
+//!     .orchestration(learn)
+//!     .activity(train)
+//!     .start()
+//!     .await?;
+//! assert_eq!(host.start_new(learn, 21).await?.result().await?, 42);
+//! # host.shutdown().await
+//! # }
+//! ```
+//!
+//! A call whose tag nobody declares waits until somebody does; a
+//! [time for all of it](crate::ActivityOptions::schedule_to_close) bounds that. While it runs, its
+//! message is hidden from the other hosts of the tag; when its host dies, one of them takes it over
+//! after half a minute. So it runs at least once, like all activities, and in rare cases twice at the
+//! same time; the history takes the first end of each attempt. Retries go where the first attempt went,
+//! and heartbeats find their way home. A cancel does not reach an activity on another host: it goes on,
+//! and its result does not count; only when its time for all attempts is over does it hear of that. On
+//! a store that one host has alone, tags mean nothing: it runs everything.
 //!
 //! # Cancelling, and cleaning up
 //! A cancel asks the code to end. Activities and waits that are open end with an error, timers end

@@ -119,9 +119,10 @@ pub use reenact_core::{
     OrchestrationCode, OrchestrationContext, OrchestrationError, OrchestrationErrorKind,
     OrchestrationRefusal, OrchestrationWith, Origin, Outbox, Outcome, ParentClose, Payload,
     PayloadError, Receipt, RecordedOptions, RecordedRetry, RecordedTurn, Refusal, Rejected,
-    Relation, RemoteCommand, RemoteEvent, RemoteRun, RemoteStart, ReplayError, RetryPolicy, Rewind,
-    Rewound, Run, RunTurnError, Sealed, SendError, ShardId, Start, Step, Successor, TimedOut,
-    Timestamp, Turn, Uuid, Version, WhenAny, Winner, WithOptions, codec, limits, run_turn,
+    Relation, RemoteActivity, RemoteCommand, RemoteEvent, RemoteRun, RemoteStart, ReplayError,
+    RetryPolicy, Rewind, Rewound, Run, RunTurnError, Sealed, SendError, ShardId, Start, Step,
+    Successor, Tagged, TimedOut, Timestamp, Turn, Uuid, Version, WhenAny, Winner, WithOptions,
+    codec, limits, run_turn,
 };
 pub use reenact_macros::{activity, orchestration};
 pub use reenact_providers as providers;

@@ -265,6 +265,22 @@ async fn activities_that_are_tried_again_while_others_go_on() {
 }
 
 #[tokio::test]
+async fn an_activity_with_a_tag_on_a_store_that_one_host_has() {
+    let code = |ctx: OrchestrationContext| async move {
+        let policy = RetryPolicy::new(2).first_delay(Duration::ZERO);
+        let options = ActivityOptions::new().retry(policy).tag("gpu");
+        let tagged = NamedActivity::new(WORK).with(options);
+        let first: u64 = ctx.call_activity_by_name(tagged, &1).await?;
+        Ok(first + work(&ctx, 2).await?)
+    };
+    let steps = [Fail(1), Complete(1), Complete(2)];
+    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    assert_eq!(told.output::<u64>(), 30);
+    let tags = told.events().into_iter().filter(|event| event.starts_with("TaskTagged"));
+    assert_eq!(tags.collect::<Vec<_>>(), ["TaskTagged #1 for `gpu`"]);
+}
+
+#[tokio::test]
 async fn a_patch_whose_mark_is_in_the_log() {
     let code = |ctx: OrchestrationContext| async move {
         let first = work(&ctx, 1).await?;

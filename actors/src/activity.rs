@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 
 use crate::heartbeat::{Line, Pulse};
 use crate::run::Run;
+use crate::tags::{News, NewsSender};
 
 /// A typed activity with its code. `#[activity]` writes this for an `async fn`.
 pub trait Activity: ActivityDefinition {
@@ -42,6 +43,8 @@ struct Call {
     attempt: u32,
     terms: Option<Box<AttemptTerms>>,
     pulse: Pulse,
+    /// Who is told what becomes of it, where that is not an instance of this host.
+    news: Option<NewsSender>,
     /// Whether its end was told.
     told: AtomicBool,
     /// Whether one of the two has let it go that must: its run, and its end that was told.
@@ -62,6 +65,8 @@ pub(crate) struct Attempt {
     pub(crate) name: Name,
     pub(crate) number: u32,
     pub(crate) terms: Option<Box<AttemptTerms>>,
+    /// Of one that came through the queue of a tag.
+    pub(crate) news: Option<NewsSender>,
 }
 
 /// A flag that can be awaited; and the end of all patience.
@@ -78,11 +83,12 @@ struct Cancellation {
 
 impl ActivityContext {
     pub(crate) fn new(key: ActivityCall, attempt: Attempt, line: Weak<Line>) -> Self {
-        let Attempt { name, number, terms } = attempt;
+        let Attempt { name, number, terms, news } = attempt;
         let (pulse, told, let_go) =
             (Pulse::new(line), AtomicBool::new(false), AtomicBool::new(false));
         let cancellation = Cancellation::default();
-        let call = Call { key, name, attempt: number, terms, pulse, told, let_go, cancellation };
+        let attempt = number;
+        let call = Call { key, name, attempt, terms, pulse, news, told, let_go, cancellation };
         Self { call: Arc::new(call) }
     }
 
@@ -151,6 +157,23 @@ impl ActivityContext {
 
     pub(crate) fn pulse(&self) -> &Pulse {
         &self.call.pulse
+    }
+
+    /// Who is told what becomes of it, where it came through the queue of a tag.
+    pub(crate) fn news(&self) -> Option<&NewsSender> {
+        self.call.news.as_ref()
+    }
+
+    pub(crate) fn is_from_elsewhere(&self) -> bool {
+        self.call.news.is_some()
+    }
+
+    /// Tells whoever took it from the queue of a tag, if it came through one.
+    pub(crate) fn tell(&self, news: News) {
+        if let Some(to) = self.news() {
+            // Whoever is gone wants to know nothing.
+            let _ = to.send(news);
+        }
     }
 
     /// Whether it is the same attempt, and not only the same call.
@@ -316,7 +339,8 @@ mod tests {
             run: Run::of(&machine),
             id: CorrelationId(3),
         };
-        let attempt = Attempt { name: Name::new("charge").unwrap(), number: 1, terms: None };
+        let attempt =
+            Attempt { name: Name::new("charge").unwrap(), number: 1, terms: None, news: None };
         ActivityContext::new(key, attempt, Weak::new())
     }
 

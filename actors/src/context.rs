@@ -16,6 +16,7 @@ use crate::options::HostOptions;
 use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::store::Store;
+use crate::tags::Posts;
 use crate::waiters::Waiters;
 use crate::workers::Workers;
 
@@ -74,6 +75,13 @@ impl HostContext {
             Ok(summary) if summary.state.is_finished() => Error::NotTold { instance },
             _ => Error::NotFinished { instance },
         }
+    }
+
+    /// The ways of a shard's calls to hosts that declare their tags, if there may be others.
+    pub(crate) fn posts(&self) -> Option<Posts> {
+        let remote = self.store.remote.as_ref()?;
+        let (sharing, clock) = (remote.sharing.clone(), self.store.clock.clone());
+        Some(Posts::new(sharing, self.routes.clone(), clock))
     }
 
     /// The idle instances of a shard are being asked to make room.

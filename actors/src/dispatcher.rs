@@ -8,6 +8,7 @@ use crate::error::{Error, ParkReason};
 use crate::mail::Mail;
 use crate::routes::Routes;
 use crate::run::Run;
+use crate::tags::Posts;
 use crate::timers::{Timer, TimerMessage};
 use crate::waiters::Waiters;
 use crate::workers::Workers;
@@ -20,6 +21,8 @@ pub(crate) struct Dispatcher {
     pub(crate) waiters: Waiters,
     pub(crate) routes: Routes,
     pub(crate) mail: Mail,
+    /// The ways to other hosts, where the store is shared.
+    pub(crate) posts: Option<Posts>,
 }
 
 impl Dispatcher {
@@ -32,23 +35,47 @@ impl Dispatcher {
         if run.is_without_code() {
             // Nothing else can tell what was under way.
             self.workers.cancel_all(instance);
+            self.posts.iter().for_each(|posts| posts.forget_all(instance));
             // What it was parked for has ended with it; whoever is answered finds it so.
             self.routes.unpark(instance);
         }
         for action in actions {
-            self.carry_out(instance, run, action);
+            self.carry_out(instance, run, action, false);
         }
     }
 
-    fn carry_out(&self, instance: &InstanceId, run: Run, action: Action) {
+    /// As [`dispatch`](Self::dispatch), of what an instance has open that comes into memory: it may have
+    /// been done before.
+    pub(crate) fn dispatch_open(
+        &self,
+        instance: &InstanceId,
+        run: Run,
+        actions: impl IntoIterator<Item = Action>,
+    ) {
+        for action in actions {
+            self.carry_out(instance, run, action, true);
+        }
+    }
+
+    fn carry_out(&self, instance: &InstanceId, run: Run, action: Action, again: bool) {
         let call = |id| ActivityCall { instance: instance.clone(), run, id };
         let timer = |id| Timer { instance: instance.clone(), fire: Some((run, id)) };
         match action {
-            Action::CallActivity { id, name, input, attempt, terms } => {
-                let attempt = Attempt { name, number: attempt, terms };
-                self.workers.submit(call(id), attempt, input);
+            Action::CallActivity { id, name, input, attempt, terms, tagged } => {
+                let attempt = Attempt { name, number: attempt, terms, news: None };
+                match (tagged, &self.posts) {
+                    (Some(tagged), Some(posts)) => {
+                        posts.send(call(id), attempt, *tagged, input, again);
+                    }
+                    _ => self.workers.submit(call(id), attempt, input),
+                }
             }
-            Action::CancelActivity { id } => self.workers.cancel(&call(id)),
+            Action::CancelActivity { id } => {
+                let call = call(id);
+                self.posts.iter().for_each(|posts| posts.forget(&call));
+                // One with a tag may run here too.
+                self.workers.cancel(&call);
+            }
             Action::CreateTimer { id, fire_at } => {
                 self.tell_timers(TimerMessage::Arm(fire_at, timer(id)));
             }
@@ -67,6 +94,11 @@ impl Dispatcher {
             // Events come by themselves. An action of a later kind is for a later dispatcher.
             _ => {}
         }
+    }
+
+    /// An attempt of a call has ended on another host.
+    pub(crate) fn has_ended(&self, call: &ActivityCall, attempt: u32) {
+        self.posts.iter().for_each(|posts| posts.forget_attempt(call, attempt));
     }
 
     /// An instance cannot go on. Whoever waits for it is told.

@@ -18,6 +18,15 @@ pub enum Error {
     /// An id, a name or a key is none.
     #[error(transparent)]
     InvalidName(#[from] InvalidName),
+    /// A host cannot declare such a tag.
+    #[error("a host cannot declare the tag {tag:?}: {source}")]
+    InvalidTag {
+        /// The tag.
+        tag: String,
+        /// What is wrong with it.
+        #[source]
+        source: InvalidName,
+    },
     /// A version is none.
     #[error(transparent)]
     InvalidVersion(#[from] InvalidVersion),

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::activity::ActivityContext;
 use crate::message::Internal;
 use crate::routes::Routes;
+use crate::tags::News;
 
 /// Why a heartbeat was not taken. What was taken before still counts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -128,6 +129,10 @@ impl ActivityContext {
         // A host that has gone wants to know nothing.
         let Some(line) = self.pulse().line.upgrade() else { return Ok(()) };
         if let Some(details) = self.pulse().beat(line.clock.now(), details) {
+            if self.is_from_elsewhere() {
+                self.tell(News::Heartbeat(details));
+                return Ok(());
+            }
             let call = self.call();
             let (run, id, attempt) = (call.run, call.id, self.attempt());
             let message = Internal::RecordHeartbeat { run, id, attempt, details };

@@ -190,7 +190,7 @@ impl InstanceState {
                     self.answered(myself, message, taken, reply);
                 }
                 Internal::FromWorker(message) if self.is_current(message.run) => {
-                    self.apply(message.command, Some(message.reply));
+                    self.told_by_worker(*message);
                 }
                 Internal::FromWorker(message) => self.answer(message.reply.yes()),
                 Internal::SendAgain { message, tries } => self.send_again(message, tries),

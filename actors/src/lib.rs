@@ -57,6 +57,7 @@ mod seeds;
 mod shard;
 mod snapshot;
 mod store;
+mod tags;
 mod task;
 mod timers;
 mod verify;

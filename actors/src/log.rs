@@ -23,6 +23,8 @@ const TURNS_PER_READ: usize = 1_024;
 pub(crate) struct Log<'a> {
     pub(crate) store: &'a dyn HistoryStore,
     pub(crate) clock: &'a dyn TimerScheduler,
+    /// Whether several hosts may have the store.
+    pub(crate) is_shared: bool,
 }
 
 impl Log<'_> {
@@ -61,11 +63,20 @@ impl Log<'_> {
             let version = history.first().map(RecordedTurn::version);
             let code = registry.orchestration(&of.name, version.as_ref()).map_err(missing_code)?;
             let machine = replay(code, of, config, history.into_iter().take(turns))?;
-            match missing_activity(&machine, registry) {
+            match self.missing_activity(&machine, registry) {
                 None => Ok(machine),
                 Some(name) => Err(ParkReason::UnknownActivity { name }),
             }
         }))
+    }
+
+    /// An activity that is open, though it be between two attempts, and is not registered, if there is
+    /// one: the code must not be told of a failure that another host would not have had. One with a tag
+    /// runs where that is declared, if there may be other hosts.
+    fn missing_activity(&self, machine: &Machine, registry: &Registry) -> Option<Name> {
+        let open = machine.open_activities(usize::MAX).into_iter();
+        let runs_here = open.filter(|open| !self.is_shared || open.tag.is_none());
+        runs_here.map(|open| open.name).find(|name| registry.activity(name).is_none())
     }
 
     /// Who started an instance, if another one did. The instance is there.
@@ -179,13 +190,6 @@ pub(crate) fn missing_code(missing: Error) -> ParkReason {
         }
         other => ParkReason::Unreadable { reason: other.to_string() },
     }
-}
-
-/// An activity that is open, though it be between two attempts, and is not registered, if there is
-/// one: the code must not be told of a failure that another host would not have had.
-fn missing_activity(machine: &Machine, registry: &Registry) -> Option<Name> {
-    let open = machine.open_activities(usize::MAX).into_iter();
-    open.map(|open| open.name).find(|name| registry.activity(name).is_none())
 }
 
 fn replay(

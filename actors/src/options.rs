@@ -1,6 +1,6 @@
 //! What a host can be told about itself.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 /// [`HostOptions::cancellation_grace`] where nothing else is said.
@@ -17,6 +17,11 @@ pub struct HostOptions {
     /// Most activities of one name that run at a time on this host; for names that are not here,
     /// `max_activities` alone counts.
     pub max_activities_of: HashMap<String, usize>,
+    /// The tags that this host declares: it runs activities that are called
+    /// [with one of them](reenact_core::ActivityOptions::tag), whichever host has their instances. They
+    /// take places of `max_activities` like all others. On a store that the host has alone they mean
+    /// nothing: it runs everything.
+    pub tags: BTreeSet<String>,
     /// An instance that has been idle for so long, by the provider's clock, goes from memory. Not
     /// while it has activities under way.
     pub passivate_after: Duration,
@@ -87,6 +92,7 @@ impl Default for HostOptions {
             host_name: format!("process {}", std::process::id()),
             max_activities: 1_024,
             max_activities_of: HashMap::new(),
+            tags: BTreeSet::new(),
             passivate_after: Duration::from_secs(30),
             max_instances: 50_000,
             max_messages: 64 * 1_024,

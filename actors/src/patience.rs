@@ -31,18 +31,29 @@ impl Patience {
         error: ProviderError,
         clock: &dyn TimerScheduler,
     ) -> Result<(), ProviderError> {
-        let pause = match &error {
-            ProviderError::Throttled { retry_after } => (*retry_after).max(self.delay),
-            ProviderError::Unavailable { .. } | ProviderError::Unknown { .. } => self.delay,
-            _ => return Err(error),
-        };
-        self.tries += 1;
-        if self.tries == MAX_TRIES {
+        let passes = matches!(
+            error,
+            ProviderError::Throttled { .. }
+                | ProviderError::Unavailable { .. }
+                | ProviderError::Unknown { .. }
+        );
+        if !passes || self.tries + 1 == MAX_TRIES {
             return Err(error);
         }
+        self.wait(&error, clock).await;
+        Ok(())
+    }
+
+    /// Returns when it is time to try again, whatever the error and however often that was: for what
+    /// has to be done some time.
+    pub(crate) async fn wait(&mut self, error: &ProviderError, clock: &dyn TimerScheduler) {
+        let pause = match error {
+            ProviderError::Throttled { retry_after } => (*retry_after).max(self.delay),
+            _ => self.delay,
+        };
+        self.tries = self.tries.saturating_add(1);
         tracing::warn!(%error, tries = self.tries, "the store failed; trying again");
         clock.sleep_until(clock.now() + pause.min(MAX_DELAY)).await;
         self.delay = (self.delay * 2).min(MAX_DELAY);
-        Ok(())
     }
 }

@@ -18,6 +18,8 @@ use crate::error::{Error, Result};
 pub struct Registry {
     orchestrations: HashMap<Name, Versions>,
     activities: HashMap<Name, ActivityCode>,
+    /// Other hosts may have the activities with a tag that are not here.
+    among_others: bool,
 }
 
 /// The versions of one orchestration, oldest first. There is at least one.
@@ -159,6 +161,15 @@ impl Registry {
         names
     }
 
+    /// The host is to share its store with others.
+    pub(crate) fn set_among_others(&mut self) {
+        self.among_others = true;
+    }
+
+    pub(crate) const fn is_among_others(&self) -> bool {
+        self.among_others
+    }
+
     /// Limits by name, for activities that are here.
     pub(crate) fn activity_limits(
         &self,
@@ -183,6 +194,13 @@ impl ActivityCatalog for Registry {
     fn check(&self, name: &Name, input: Option<&Payload>) -> Result<(), Refusal> {
         let code = self.activities.get(name).ok_or(Refusal::Unregistered)?;
         input.map_or(Ok(()), |input| code.check(input)).map_err(Refusal::InvalidInput)
+    }
+
+    fn check_tagged(&self, name: &Name, input: Option<&Payload>) -> Result<(), Refusal> {
+        match self.check(name, input) {
+            Err(Refusal::Unregistered) if self.among_others => Ok(()),
+            checked => checked,
+        }
     }
 
     fn newest(&self, orchestration: &Name) -> Option<OrchestrationCode> {

@@ -30,6 +30,13 @@ impl Run {
     }
 }
 
+/// As it goes to another host.
+impl From<Run> for RemoteRun {
+    fn from(Run { execution, seed }: Run) -> Self {
+        Self { execution, seed }
+    }
+}
+
 /// As it comes from another host. No run without code has activities there.
 impl From<RemoteRun> for Run {
     fn from(RemoteRun { execution, seed }: RemoteRun) -> Self {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use futures_util::future::join_all;
 use ractor::{Actor, ActorRef};
-use reenact_core::ShardId;
+use reenact_core::{Name, ShardId};
 use reenact_providers::{Membership, Provider};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -24,6 +24,7 @@ use crate::options::HostOptions;
 use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::store::Store;
+use crate::tags::Takers;
 use crate::waiters::Waiters;
 use crate::workers::Workers;
 
@@ -41,6 +42,8 @@ pub struct Runtime {
     actors: Weak<Arc<HostContext>>,
     root: ActorRef<HostMessage>,
     root_task: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// Runs activities of other hosts' instances, where the host declares tags.
+    takers: Option<Arc<Takers>>,
 }
 
 impl Runtime {
@@ -51,18 +54,23 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Error::UnknownActivity`] when a limit is set for one that is not registered;
+    /// [`Error::InvalidTag`] when a tag is declared that is none;
     /// [`Error::Store`] when a shared store cannot be joined;
     /// [`Error::Startup`] when a shard cannot be acquired or recovered.
     pub async fn start(
         provider: &dyn Provider,
-        registry: Registry,
+        mut registry: Registry,
         options: HostOptions,
     ) -> Result<Self> {
         let limits = registry.activity_limits(&options.max_activities_of)?;
+        let tags = tags(&options)?;
         let membership: Option<Arc<dyn Membership>> = match provider.sharing() {
             Some(sharing) => Some(sharing.join(&options.host_name).await?),
             None => None,
         };
+        if membership.is_some() {
+            registry.set_among_others();
+        }
         let registry = Arc::new(registry);
         let routes = Routes::new(provider.shards());
         let store = Arc::new(Store::of(provider));
@@ -105,7 +113,8 @@ impl Runtime {
             }
         };
         let root_task = Arc::new(Mutex::new(Some(root_task)));
-        Ok(Self { host, actors, root, root_task })
+        let takers = takers(&host, tags);
+        Ok(Self { host, actors, root, root_task, takers })
     }
 
     /// The ways to the instances, as they are from this host.
@@ -120,12 +129,14 @@ impl Runtime {
     pub async fn shutdown(&self) {
         self.host.admission.close();
         self.host.mail.close();
+        self.takers.iter().for_each(|takers| takers.close());
         self.host.workers.close();
         let (began, deadline) = (Instant::now(), self.host.options.shutdown_deadline);
         if tokio::time::timeout(deadline, self.host.workers.idle()).await.is_err() {
             tracing::warn!("activities still run at the shutdown deadline; they will run again");
         }
         self.host.workers.abort();
+        self.let_go_of_taken(began, deadline).await;
         // Failures while closing: the host is gone already.
         let _ = self.root.cast(HostMessage::Closing);
         let drained = (0..self.host.routes.shards()).map(|shard| {
@@ -151,10 +162,23 @@ impl Runtime {
         self.host.admission.close();
         self.host.mail.close();
         self.host.workers.abort();
+        if let Some(takers) = &self.takers {
+            takers.abort().await;
+        }
         self.end_root().await;
         // As a crash would: the others find out by themselves.
         drop(self.host.take_membership());
         self.end_waits().await;
+    }
+
+    /// What ran for other hosts is told, for as long as there is time; then it is left to others.
+    async fn let_go_of_taken(&self, began: Instant, deadline: Duration) {
+        let Some(takers) = &self.takers else { return };
+        let left = (deadline - began.elapsed().min(deadline)).max(LEAST_DRAIN);
+        if tokio::time::timeout(left, takers.settled()).await.is_err() {
+            tracing::warn!("not every end of an activity could be told; these will run again");
+        }
+        takers.abort().await;
     }
 
     async fn end_root(&self) {
@@ -188,4 +212,22 @@ impl Runtime {
             tracing::warn!("something of the host still holds its store");
         }
     }
+}
+
+/// The tags that a host declares.
+fn tags(options: &HostOptions) -> Result<Vec<Name>> {
+    let tags = options
+        .tags
+        .iter()
+        .map(|tag| Name::new(tag).map_err(|source| Error::InvalidTag { tag: tag.clone(), source }));
+    tags.collect()
+}
+
+/// Begins to run the calls of these tags, where there may be others who make them.
+fn takers(host: &HostContext, tags: Vec<Name>) -> Option<Arc<Takers>> {
+    let remote = host.store.remote.as_ref().filter(|_| !tags.is_empty())?;
+    let (sharing, router) = (remote.sharing.clone(), remote.router.clone());
+    let (workers, clock) = (host.workers.clone(), host.store.clock.clone());
+    let shards = host.routes.shards();
+    Some(Arc::new(Takers::begin(tags, sharing, router, clock, workers, shards)))
 }

@@ -137,6 +137,7 @@ impl Actor for ShardSupervisor {
             waiters: host.waiters.clone(),
             routes: host.routes.clone(),
             mail: host.mail.clone(),
+            posts: host.posts(),
         };
         let inbox = Inbox::default();
         let arguments = PersistenceArguments {

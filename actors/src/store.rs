@@ -116,6 +116,7 @@ impl Store {
     }
 
     pub(crate) fn log(&self) -> Log<'_> {
-        Log { store: &*self.histories, clock: &*self.clock }
+        let is_shared = self.remote.is_some();
+        Log { store: &*self.histories, clock: &*self.clock, is_shared }
     }
 }

@@ -47,7 +47,8 @@ pub async fn verify_histories(
 ) -> Result<Vec<Unfit>> {
     registry.activity_limits(&options.max_activities_of)?;
     let (store, clock) = (provider.histories(), provider.timers());
-    let log = Log { store: &*store, clock: &*clock };
+    let is_shared = provider.sharing().is_some();
+    let log = Log { store: &*store, clock: &*clock, is_shared };
     let check = Check { log, registry, strict: options.strict_replay };
     Ok(check.all().await?)
 }

@@ -21,6 +21,7 @@ use crate::message::Internal;
 use crate::panic::panic_message;
 use crate::registry::Registry;
 use crate::routes::Routes;
+use crate::tags::News;
 use crate::task::Task as Background;
 use queue::FairQueue;
 
@@ -42,10 +43,16 @@ struct Shared {
     places: Mutex<Places>,
     /// Told when the last running activity has ended.
     idle: Notify,
+    /// Told when there may be room for more from the queues of tags.
+    room: Notify,
 }
 
 struct Places {
     queue: FairQueue<Task>,
+    /// Number of those that wait and came through the queues of tags.
+    from_elsewhere: usize,
+    /// Somebody waits until there is room.
+    room_wanted: bool,
     /// Nothing starts any more.
     closed: bool,
 }
@@ -65,10 +72,12 @@ impl Workers {
         limit: usize,
         limits: HashMap<Name, usize>,
     ) -> Self {
-        let places = Mutex::new(Places { queue: FairQueue::new(limit, limits), closed: false });
-        let (calls, idle) = (DashMap::new(), Notify::new());
+        let queue = FairQueue::new(limit, limits);
+        let places =
+            Mutex::new(Places { queue, from_elsewhere: 0, room_wanted: false, closed: false });
+        let (calls, idle, room) = (DashMap::new(), Notify::new(), Notify::new());
         let line = Arc::new(Line { routes, clock });
-        Self { shared: Arc::new(Shared { registry, line, grace, calls, places, idle }) }
+        Self { shared: Arc::new(Shared { registry, line, grace, calls, places, idle, room }) }
     }
 
     /// Runs an activity as soon as there is a place.
@@ -93,10 +102,12 @@ impl Workers {
         if places.closed {
             drop(places);
             self.shared.calls.remove(context.call());
+            context.tell(News::Left);
             return;
         }
         let task = Task { context: context.clone(), input };
         let task = places.queue.push(context.activity_name(), context.instance_id(), task);
+        places.from_elsewhere += usize::from(task.is_none() && context.is_from_elsewhere());
         drop(places);
         task.into_iter().for_each(|task| self.start(task));
     }
@@ -112,15 +123,24 @@ impl Workers {
             return;
         };
         context.cancel_until(self.shared.end_of_grace());
-        let mut waited = false;
+        let mut waited = 0;
         let (name, instance) = (context.activity_name(), context.instance_id());
-        self.shared.places().queue.forget(name, instance, |task| {
+        let mut places = self.shared.places();
+        places.queue.forget(name, instance, |task| {
             let found = task.context.call() == call;
-            waited |= found;
+            waited += usize::from(found);
             found
         });
-        if waited {
+        if context.is_from_elsewhere() {
+            places.from_elsewhere -= waited;
+        }
+        drop(places);
+        if waited > 0 {
             self.shared.calls.remove(call);
+        }
+        if context.is_from_elsewhere() {
+            context.tell(News::Unwanted);
+            self.shared.room.notify_waiters();
         }
     }
 
@@ -128,7 +148,13 @@ impl Workers {
         let mut places = self.shared.places();
         let next = places.queue.finished(context.activity_name());
         let idle = places.queue.running() == 0;
+        let from_elsewhere = next.as_ref().is_some_and(|task| task.context.is_from_elsewhere());
+        places.from_elsewhere -= usize::from(from_elsewhere);
+        let room_wanted = std::mem::take(&mut places.room_wanted);
         drop(places);
+        if room_wanted {
+            self.shared.room.notify_waiters();
+        }
         if idle {
             self.shared.idle.notify_waiters();
         }
@@ -148,8 +174,35 @@ impl Workers {
         let mut places = self.shared.places();
         places.closed = true;
         let waiting = places.queue.clear();
+        places.from_elsewhere = 0;
         drop(places);
-        waiting.iter().for_each(|task| drop(self.shared.calls.remove(task.context.call())));
+        for Task { context, .. } in waiting {
+            self.shared.calls.remove(context.call());
+            context.tell(News::Left);
+        }
+    }
+
+    /// Waits until more can run, and none that came through a queue waits for a place; how many can.
+    /// None of them can be kept: others may have them by then.
+    pub(crate) async fn room(&self) -> usize {
+        loop {
+            // Enlisted before the look, so that no change is missed in between.
+            let changed = self.shared.room.notified();
+            if let Some(free) = self.shared.places().room() {
+                return free;
+            }
+            changed.await;
+        }
+    }
+
+    /// Whether the host has the code of an activity.
+    pub(crate) fn can_run(&self, name: &Name) -> bool {
+        self.shared.registry.activity(name).is_some()
+    }
+
+    /// The attempt of a call that is queued or running, or has ended and is not let go.
+    pub(crate) fn attempt(&self, call: &ActivityCall) -> Option<u32> {
+        self.shared.calls.get(call).map(|context| context.attempt())
     }
 
     /// Nobody waits for anything of the instance any more.
@@ -174,6 +227,17 @@ impl Workers {
     pub(crate) fn abort(&self) {
         self.close();
         self.shared.calls.iter().for_each(|context| context.cut_off());
+    }
+}
+
+impl Places {
+    /// How many more can run, if none that came through the queue of a tag waits. Otherwise whoever asks
+    /// is told when to ask again.
+    fn room(&mut self) -> Option<usize> {
+        let free = self.queue.free();
+        let room = (free > 0 && self.from_elsewhere == 0).then_some(free);
+        self.room_wanted |= room.is_none();
+        room
     }
 }
 
@@ -213,7 +277,10 @@ async fn run(workers: Workers, Task { context, input }: Task) {
             }),
         ),
         // What was cut off stays scheduled in the log, and runs again; unless its end was told.
-        None if context.may_tell() => workers.let_go(&context),
+        None if context.may_tell() => {
+            context.tell(News::Left);
+            workers.let_go(&context);
+        }
         None => {}
     }
     workers.let_go(&context);
@@ -242,6 +309,9 @@ fn tell_end(workers: &Workers, context: &ActivityContext, result: Result<Payload
     }
     let call = context.call();
     let known = KnownCall::new(workers, context);
+    if context.is_from_elsewhere() {
+        return context.tell(News::Ended { result, known });
+    }
     let message = Internal::CompleteTask { run: call.run, id: call.id, result, known };
     workers.shared.line.routes.deliver(&call.instance, message.into());
 }

@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::OrchestrationError;
 use crate::event::Event;
 use crate::ids::{CorrelationId, Name};
@@ -28,6 +30,9 @@ pub enum Action {
         attempt: u32,
         /// What the attempt has to keep to, if there is something.
         terms: Option<Box<AttemptTerms>>,
+        /// Where it is to run, if not on any host. On a store that one host has alone, that host runs
+        /// it all the same.
+        tagged: Option<Box<Tagged>>,
     },
     /// Tell a running activity that nobody waits for it any more.
     CancelActivity {
@@ -75,7 +80,7 @@ pub enum Action {
 }
 
 /// What one attempt of an activity has to keep to, and what it is given.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptTerms {
     /// How long it may run, from its start.
     pub start_to_close: Option<Duration>,
@@ -84,6 +89,16 @@ pub struct AttemptTerms {
     /// The details of the newest heartbeat that is recorded: of an attempt before it, or of the same
     /// one before a crash.
     pub details: Option<Payload>,
+}
+
+/// Which hosts may run an activity, and what such a host cannot know from its own log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tagged {
+    /// Those that declare this tag.
+    pub tag: Name,
+    /// When all attempts must be over. The execution ends the call by itself then; whoever runs the
+    /// activity need not go on.
+    pub deadline: Option<Timestamp>,
 }
 
 /// How an execution ended.

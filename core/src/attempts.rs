@@ -5,9 +5,9 @@ use alloc::boxed::Box;
 use alloc::format;
 use core::time::Duration;
 
-use crate::action::AttemptTerms;
+use crate::action::{AttemptTerms, Tagged};
 use crate::error::{ActivityError, ActivityErrorKind};
-use crate::ids::CorrelationId;
+use crate::ids::{CorrelationId, Name};
 use crate::options::{RecordedOptions, RetryIf};
 use crate::payload::Payload;
 use crate::random::SplitMix64;
@@ -18,6 +18,8 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Attempts {
     options: Option<Box<RecordedOptions>>,
+    /// Which hosts may run it, where not all of them may.
+    pub(crate) tag: Option<Name>,
     retry_if: Option<RetryIf>,
     /// When all of it must be over.
     deadline: Option<Timestamp>,
@@ -89,6 +91,12 @@ impl Attempts {
             details: self.details.clone(),
         };
         (terms != AttemptTerms::default()).then(|| Box::new(terms))
+    }
+
+    /// Where the attempt is to run, if not on any host.
+    pub(crate) fn tagged(&self) -> Option<Box<Tagged>> {
+        let tag = self.tag.clone()?;
+        Some(Box::new(Tagged { tag, deadline: self.deadline }))
     }
 
     /// When the next attempt begins, now that this one has failed with something that may pass;

@@ -15,6 +15,18 @@ pub trait ActivityCatalog: Send + Sync {
     /// [`Refusal`], when it cannot.
     fn check(&self, name: &Name, input: Option<&Payload>) -> Result<(), Refusal>;
 
+    /// As [`check`](Self::check), of an activity with a tag, which hosts run that declare it. One that
+    /// is not here may be there; a catalog that knows of no others says so.
+    ///
+    /// # Errors
+    /// [`Refusal`], when it cannot be scheduled.
+    fn check_tagged(&self, name: &Name, input: Option<&Payload>) -> Result<(), Refusal> {
+        match self.check(name, input) {
+            Err(Refusal::Unregistered) => Ok(()),
+            checked => checked,
+        }
+    }
+
     /// The newest version of an orchestration, as which an execution that is not pinned continues;
     /// `None` to stay on the version that runs.
     fn newest(&self, _orchestration: &Name) -> Option<OrchestrationCode> {

@@ -9,7 +9,8 @@
 //! of [`Event`](crate::Event) is no new version.
 //!
 //! A [command](RemoteCommand) in a queue is one byte, the format version of commands, and then the
-//! command in that format, under the same rules: hosts of several versions may share a store.
+//! command in that format, under the same rules: hosts of several versions may share a store. So is
+//! the [call of an activity](RemoteActivity) in the queue of a tag.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -17,9 +18,11 @@ use alloc::vec::Vec;
 use bincode::config::{self, Configuration, Limit, LittleEndian, Varint};
 use bincode::enc::write::Writer;
 use bincode::error::{DecodeError, EncodeError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::history::RecordedTurn;
-use crate::remote::RemoteCommand;
+use crate::remote::{RemoteActivity, RemoteCommand};
 
 /// The format that is written of an execution without a status.
 pub const FORMAT_VERSION: u8 = 1;
@@ -29,6 +32,9 @@ pub const FORMAT_VERSION_WITH_STATUS: u8 = 2;
 
 /// The format of commands in queues.
 pub const COMMAND_FORMAT_VERSION: u8 = 1;
+
+/// The format of activities in the queues of tags.
+pub const ACTIVITY_FORMAT_VERSION: u8 = 1;
 
 /// Most memory that decoding one turn may claim, in bytes. A larger turn cannot be written.
 pub const MAX_TURN_BYTES: usize = 64 * 1024 * 1024;
@@ -57,6 +63,15 @@ pub enum CodecError {
          {COMMAND_FORMAT_VERSION}"
     )]
     UnknownCommandVersion {
+        /// The version that is there.
+        found: u8,
+    },
+    /// A newer reenact has sent it, or it is no call of an activity at all.
+    #[error(
+        "the call of an activity in a queue has format version {found}; this reenact reads up to \
+         {ACTIVITY_FORMAT_VERSION}"
+    )]
+    UnknownActivityVersion {
         /// The version that is there.
         found: u8,
     },
@@ -135,11 +150,7 @@ pub fn decode_turn(bytes: &[u8]) -> Result<RecordedTurn, CodecError> {
 /// # Errors
 /// [`CodecError::Encode`] when it is larger than [`MAX_TURN_BYTES`].
 pub fn encode_command(command: &RemoteCommand) -> Result<Vec<u8>, CodecError> {
-    let mut stored = Stored(Vec::with_capacity(EXPECTED_TURN_BYTES));
-    stored.0.push(COMMAND_FORMAT_VERSION);
-    bincode::serde::encode_into_writer(command, &mut stored, CONFIG)
-        .map_err(|error| CodecError::Encode(error.to_string()))?;
-    Ok(stored.0)
+    encode(COMMAND_FORMAT_VERSION, command)
 }
 
 /// Reads a command of any version.
@@ -152,11 +163,45 @@ pub fn decode_command(bytes: &[u8]) -> Result<RemoteCommand, CodecError> {
     if version != COMMAND_FORMAT_VERSION {
         return Err(CodecError::UnknownCommandVersion { found: version });
     }
-    let (command, read) = bincode::serde::decode_from_slice(body, CONFIG).map_err(malformed)?;
-    if read != body.len() {
+    decode(body)
+}
+
+/// The form in which the call of an activity is in the queue of a tag.
+///
+/// # Errors
+/// [`CodecError::Encode`] when it is larger than [`MAX_TURN_BYTES`].
+pub fn encode_activity(activity: &RemoteActivity) -> Result<Vec<u8>, CodecError> {
+    encode(ACTIVITY_FORMAT_VERSION, activity)
+}
+
+/// Reads the call of an activity of any version.
+///
+/// # Errors
+/// [`CodecError::Empty`], [`CodecError::UnknownActivityVersion`] or [`CodecError::Malformed`]; never a
+/// panic. No length in the bytes is believed beyond [`MAX_TURN_BYTES`].
+pub fn decode_activity(bytes: &[u8]) -> Result<RemoteActivity, CodecError> {
+    let (&version, body) = bytes.split_first().ok_or(CodecError::Empty)?;
+    if version != ACTIVITY_FORMAT_VERSION {
+        return Err(CodecError::UnknownActivityVersion { found: version });
+    }
+    decode(body)
+}
+
+fn encode<T: Serialize>(version: u8, value: &T) -> Result<Vec<u8>, CodecError> {
+    let mut stored = Stored(Vec::with_capacity(EXPECTED_TURN_BYTES));
+    stored.0.push(version);
+    bincode::serde::encode_into_writer(value, &mut stored, CONFIG)
+        .map_err(|error| CodecError::Encode(error.to_string()))?;
+    Ok(stored.0)
+}
+
+/// Of all of the bytes.
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let (value, read) = bincode::serde::decode_from_slice(bytes, CONFIG).map_err(malformed)?;
+    if read != bytes.len() {
         return Err(CodecError::Malformed("bytes are left over behind it".into()));
     }
-    Ok(command)
+    Ok(value)
 }
 
 /// The number of the turn that set the newest status, as of a stored turn; `None` when the execution

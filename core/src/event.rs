@@ -327,6 +327,14 @@ pub enum Event {
         /// When the code of the next one runs.
         retry_at: Timestamp,
     },
+    /// The activity that was just scheduled has a tag. Directly behind its [`Event::TaskScheduled`],
+    /// or behind its [`Event::TaskConfigured`]. (output)
+    TaskTagged {
+        /// Of the [`Event::TaskScheduled`].
+        id: CorrelationId,
+        /// Which hosts may run it: those that declare this tag.
+        tag: Name,
+    },
 }
 
 impl Event {
@@ -424,6 +432,7 @@ impl Event {
             Self::MessageRefused { .. } => "MessageRefused",
             Self::OutboxCarried { .. } => "OutboxCarried",
             Self::ChildAttemptFailed { .. } => "ChildAttemptFailed",
+            Self::TaskTagged { .. } => "TaskTagged",
         }
     }
 
@@ -435,6 +444,7 @@ impl Event {
             | Self::TaskFailed { id, .. }
             | Self::TaskCancelRequested { id }
             | Self::TaskConfigured { id, .. }
+            | Self::TaskTagged { id, .. }
             | Self::TaskAttemptFailed { id, .. }
             | Self::TaskHeartbeat { id, .. }
             | Self::TaskRefused { id, .. }
@@ -499,6 +509,7 @@ impl Event {
             | Self::TaskRefused { error, .. }
             | Self::TaskAttemptFailed { error, .. } => error.stored_bytes(),
             Self::TaskHeartbeat { details, .. } => details.len(),
+            Self::TaskTagged { tag, .. } => tag.as_str().len(),
             Self::ExecutionFailed { error } => error.stored_bytes(),
             Self::ExecutionTerminated { reason }
             | Self::CancelRequested { reason }
@@ -535,6 +546,7 @@ impl fmt::Display for Event {
                 write!(f, ", attempt {attempt}, the next at {retry_at}: {error}")
             }
             Self::EventSent { to, .. } => write!(f, " to `{to}`"),
+            Self::TaskTagged { tag, .. } => write!(f, " for `{tag}`"),
             Self::MessageRefused { message, why } => {
                 write!(f, " {:?} {}: {why:?}", message.kind, message.id)
             }

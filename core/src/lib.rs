@@ -74,7 +74,7 @@ mod version;
 mod wake;
 mod wellformed;
 
-pub use action::{Action, AttemptTerms, Outcome};
+pub use action::{Action, AttemptTerms, Outcome, Tagged};
 pub use cancel::Cancelled;
 pub use catalog::{ActivityCatalog, OrchestrationRefusal, Refusal};
 pub use child::{ChildError, ChildOptions, OrchestrationByName, OrchestrationWith, ParentClose};
@@ -104,7 +104,7 @@ pub use options::{
 pub use outbox::Outbox;
 pub use payload::{Payload, PayloadError};
 pub use receipt::{Receipt, Sealed};
-pub use remote::{RemoteCommand, RemoteEvent, RemoteRun, RemoteStart};
+pub use remote::{RemoteActivity, RemoteCommand, RemoteEvent, RemoteRun, RemoteStart};
 pub use rewind::{NoSuchPosition, Rewind, Rewound};
 pub use send::SendError;
 pub use time::Timestamp;

@@ -19,6 +19,9 @@ pub struct OpenActivity {
     pub id: CorrelationId,
     /// Its name.
     pub name: Name,
+    /// Which hosts may run it: those that declare this tag; `None` when it runs where its
+    /// orchestration does.
+    pub tag: Option<Name>,
     /// The attempt that is under way or comes next; the first is 1.
     pub attempt: u32,
     /// What the attempt before it failed with.
@@ -50,7 +53,8 @@ pub struct OpenChild {
 
 impl OpenActivity {
     pub(crate) const fn new(id: CorrelationId, name: Name) -> Self {
-        Self { id, name, attempt: 1, last_error: None, retry_at: None, heartbeat: None }
+        let (tag, last_error, retry_at, heartbeat) = (None, None, None, None);
+        Self { id, name, tag, attempt: 1, last_error, retry_at, heartbeat }
     }
 
     /// After a rewind: with its first attempt.
@@ -83,6 +87,11 @@ impl OpenActivities {
         match event {
             Event::TaskScheduled { id, name, .. } => {
                 self.open.insert(*id, OpenActivity::new(*id, name.clone()));
+            }
+            Event::TaskTagged { id, tag } => {
+                if let Some(activity) = self.open.get_mut(id) {
+                    activity.tag = Some(tag.clone());
+                }
             }
             Event::TaskCompleted { id, .. }
             | Event::TaskFailed { id, .. }

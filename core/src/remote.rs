@@ -1,5 +1,7 @@
 //! What goes to an instance by way of a queue, from another host or from a client without one.
 
+mod activity;
+
 use alloc::boxed::Box;
 use alloc::string::String;
 
@@ -12,6 +14,8 @@ use crate::message::{Message, MessageId, NotTaken};
 use crate::payload::Payload;
 use crate::time::Timestamp;
 use crate::version::Version;
+
+pub use activity::RemoteActivity;
 
 /// A command on its way to the host that has the instance. It arrives at least once, and counts once.
 ///

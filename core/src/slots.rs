@@ -29,7 +29,7 @@ pub(crate) enum Scheduled {
     Task {
         name: Name,
         input: Payload,
-        /// Of those with options, and of those that had a heartbeat.
+        /// Of those with options or a tag, and of those that had a heartbeat.
         attempts: Option<Box<Attempts>>,
     },
     Timer {

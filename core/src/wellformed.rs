@@ -45,6 +45,8 @@ pub(crate) struct WellFormed {
     unexplained: Option<u64>,
     /// What the event before was, where that is an activity that was scheduled.
     just_scheduled: Option<CorrelationId>,
+    /// The same, where only its options stand between.
+    just_configured: Option<CorrelationId>,
     has_origin: bool,
     /// The newest turn with keys that were carried over.
     keys_in: Option<u64>,
@@ -61,14 +63,15 @@ impl WellFormed {
             return Err(self.malformed(&format!("no time before {}", self.at), turn.at));
         }
         self.at = turn.at;
-        self.just_scheduled = None;
+        (self.just_scheduled, self.just_configured) = (None, None);
         for (index, event) in turn.events.iter().enumerate() {
             self.check_place(index, event)?;
             self.check_correlation(event)?;
             self.check_interrupt(event)?;
-            self.just_scheduled = match event {
-                Event::TaskScheduled { id, .. } => Some(*id),
-                _ => None,
+            (self.just_scheduled, self.just_configured) = match event {
+                Event::TaskScheduled { id, .. } => (Some(*id), Some(*id)),
+                Event::TaskConfigured { id, .. } => (None, Some(*id)),
+                _ => (None, None),
             };
             self.versioned |= matches!(event, Event::VersionSelected { .. });
             self.has_origin |= matches!(event, Event::StartedBy { .. });
@@ -223,6 +226,9 @@ impl WellFormed {
                     self.attempts.insert(*id, 0);
                 }
                 Ok(())
+            }
+            Event::TaskTagged { id, .. } if self.just_configured != Some(*id) => {
+                Err(self.malformed("a tag behind its activity only", event))
             }
             Event::TaskAttemptFailed { id, attempt, .. } => {
                 self.is_open(*id, Open::Task, event)?;

@@ -48,6 +48,7 @@ fn dropping_open_futures_is_recorded_and_called_off() {
                 input: payload(()),
                 attempt: 1,
                 terms: None,
+                tagged: None,
             },
         ]
     );

@@ -7,20 +7,25 @@ mod instance;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use events::{
     cancelled_errors, child_attempt_failed, events_of_attempts, events_of_cancel_and_suspend,
     events_of_children, events_of_continue_as_new, events_of_the_first_version,
     events_of_the_second_version, events_of_versions, every_event, further_events,
     further_events_of_attempts, further_events_of_child_attempts, further_events_of_children,
-    rewound, status_set,
+    rewound, status_set, task_tagged,
 };
 use instance::turn;
 use reenact_core::codec::{
-    CodecError, FORMAT_VERSION, FORMAT_VERSION_WITH_STATUS, MAX_TURN_BYTES, decode_turn,
-    encode_turn, encode_turn_with_status, status_turn,
+    ACTIVITY_FORMAT_VERSION, CodecError, FORMAT_VERSION, FORMAT_VERSION_WITH_STATUS,
+    MAX_TURN_BYTES, decode_activity, decode_turn, encode_activity, encode_turn,
+    encode_turn_with_status, status_turn,
 };
-use reenact_core::{Event, Payload, RecordedTurn, Timestamp, Version};
+use reenact_core::{
+    AttemptTerms, CorrelationId, Event, ExecutionId, Name, Payload, RecordedTurn, RemoteActivity,
+    RemoteRun, Timestamp, Version,
+};
 
 /// The turns of the first fixture: one event each, and one turn with all of them.
 fn turns() -> Vec<RecordedTurn> {
@@ -158,6 +163,70 @@ fn what_version_1_wrote_of_retries_of_children_is_read_for_ever() {
     let turns =
         each_and_all(&[vec![child_attempt_failed()], further_events_of_child_attempts()].concat());
     assert_read_for_ever("turns_v1_child_attempts.bin", &turns);
+}
+
+#[test]
+fn what_version_1_wrote_of_tags_is_read_for_ever() {
+    assert_read_for_ever("turns_v1_tags.bin", &each_and_all(&[task_tagged()]));
+}
+
+/// Calls of activities in the queues of tags.
+fn calls() -> Vec<RemoteActivity> {
+    let (execution, seed) = (ExecutionId(250), u64::MAX);
+    let least = RemoteActivity {
+        run: RemoteRun { execution: ExecutionId::FIRST, seed: 0 },
+        id: CorrelationId(1),
+        name: Name::new("a").expect("a name"),
+        input: Payload::encode(&()).expect("it encodes"),
+        attempt: 1,
+        terms: None,
+        deadline: None,
+    };
+    let terms = AttemptTerms {
+        start_to_close: Some(Duration::from_millis(1_500)),
+        heartbeat: Some(Duration::from_secs(251)),
+        details: Some(Payload::encode("half").expect("it encodes")),
+    };
+    let most = RemoteActivity {
+        run: RemoteRun { execution, seed },
+        id: CorrelationId(65_536),
+        attempt: 251,
+        terms: Some(Box::new(terms)),
+        deadline: Some(Timestamp::from_micros(u64::MAX)),
+        ..least.clone()
+    };
+    let silent = Some(Box::new(AttemptTerms::default()));
+    vec![RemoteActivity { terms: silent, ..least.clone() }, least, most]
+}
+
+#[test]
+fn the_calls_that_version_1_sent_are_read_for_ever() {
+    let encode = |call| encode_activity(call).expect("a call encodes");
+    let encoded: Vec<_> = calls().iter().map(encode).collect();
+    let stored = fixture("activities_v1.bin", &encoded);
+    let read = stored.iter().map(|bytes| decode_activity(bytes).expect("a call"));
+    assert_eq!(read.collect::<Vec<_>>(), calls());
+    assert_eq!(encoded, stored, "and they are still written like this");
+}
+
+#[test]
+fn what_is_no_call_is_refused() {
+    for bytes in calls().iter().map(|call| encode_activity(call).expect("a call encodes")) {
+        for length in 0..bytes.len() {
+            assert!(decode_activity(&bytes[..length]).is_err(), "it is not whole");
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert!(matches!(decode_activity(&longer), Err(CodecError::Malformed(_))));
+        let found = ACTIVITY_FORMAT_VERSION + 1;
+        let newer = [&[found], &bytes[1..]].concat();
+        assert_eq!(decode_activity(&newer), Err(CodecError::UnknownActivityVersion { found }));
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            // Another call can come out, and nothing else.
+            drop(decode_activity(&flipped));
+        }
+    }
 }
 
 #[test]

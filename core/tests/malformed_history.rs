@@ -74,6 +74,10 @@ fn configured(id: u64, attempts: Option<u32>) -> Event {
     Event::TaskConfigured { id: self::id(id), options: Box::new(options) }
 }
 
+fn tagged(id: u64) -> Event {
+    Event::TaskTagged { id: self::id(id), tag: name("gpu") }
+}
+
 fn attempt_failed(id: u64, attempt: u32) -> Event {
     let error = ActivityError::retryable("no");
     Event::TaskAttemptFailed { id: self::id(id), attempt, error, retry_at: seconds(1) }
@@ -171,6 +175,14 @@ fn what_cannot_have_been_written_is_refused_with_its_place() {
         ("options twice", vec![vec![started(), task(1), configured(1, None), configured(1, None)]],
             3, "options behind their activity only", "TaskConfigured #1"),
         ("options too late", vec![vec![started(), task(1), timer(2), configured(1, None)]],
+            3, "options behind their activity only", "TaskConfigured #1"),
+        ("a tag of nothing", vec![vec![started(), tagged(1)]],
+            1, "a tag behind its activity only", "TaskTagged #1 for `gpu`"),
+        ("a tag of another", vec![vec![started(), task(1), configured(1, None), tagged(2)]],
+            3, "a tag behind its activity only", "TaskTagged #2 for `gpu`"),
+        ("a tag twice", vec![vec![started(), task(1), tagged(1), tagged(1)]],
+            3, "a tag behind its activity only", "TaskTagged #1 for `gpu`"),
+        ("a tag before the options", vec![vec![started(), task(1), tagged(1), configured(1, None)]],
             3, "options behind their activity only", "TaskConfigured #1"),
         ("an attempt without a policy", vec![first(), vec![attempt_failed(1, 1)]],
             4, "one attempt only",

@@ -265,6 +265,7 @@ fn goes_on(event: &Event) -> bool {
     matches!(
         event,
         Event::TaskConfigured { .. }
+            | Event::TaskTagged { .. }
             | Event::TaskAttemptFailed { .. }
             | Event::TaskHeartbeat { .. }
             | Event::ChildAttemptFailed { .. }

@@ -46,7 +46,7 @@ fn busy() -> ActivityError {
 
 fn attempt(number: u32) -> Action {
     let (name, input) = (name("a"), payload(()));
-    Action::CallActivity { id: ID, name, input, attempt: number, terms: None }
+    Action::CallActivity { id: ID, name, input, attempt: number, terms: None, tagged: None }
 }
 
 fn timer(at: u64) -> Action {

@@ -57,7 +57,7 @@ impl InstanceState {
                     Action::CreateTimer { fire_at, .. } => Some(*fire_at),
                     _ => None,
                 });
-                self.shard.dispatcher.dispatch(&self.instance, run, open);
+                self.shard.dispatcher.dispatch_open(&self.instance, run, open);
                 let arrived = Vec::new();
                 self.phase = Phase::Live(Box::new(Live { machine, run, summary, arrived }));
             }
@@ -76,7 +76,8 @@ impl ShardContext {
     }
 
     pub(super) fn log(&self) -> Log<'_> {
-        Log { store: &*self.store, clock: &*self.clock }
+        let is_shared = self.registry.is_among_others();
+        Log { store: &*self.store, clock: &*self.clock, is_shared }
     }
 
     pub(super) fn machine_config(&self, myself: &ActorRef<InstanceMessage>) -> MachineConfig {

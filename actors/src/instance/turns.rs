@@ -14,9 +14,12 @@ use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
 
 use super::outbox::{Closing, wake_at};
 use super::{Begin, InstanceState, Live, Phase};
+use crate::activity::ActivityCall;
 use crate::error::{Error, ParkReason};
 use crate::log::missing_code;
-use crate::message::{Answer, ExternalEvent, InstanceMessage, Internal, Reply, StartMessage};
+use crate::message::{
+    Answer, ExternalEvent, FromWorker, InstanceMessage, Internal, Reply, StartMessage,
+};
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
 use crate::workers::KnownCall;
@@ -185,6 +188,16 @@ impl InstanceState {
             self.apply(Command::RecordHeartbeat { id, attempt, details }, None);
         }
         self.apply_of(Command::CompleteTask { id, attempt, result }, None, Some(known));
+    }
+
+    /// What comes of an activity that runs on another host.
+    pub(super) fn told_by_worker(&mut self, message: FromWorker) {
+        let FromWorker { run, command, reply } = message;
+        if let Command::CompleteTask { id, attempt, .. } = &command {
+            let call = ActivityCall { instance: self.instance.clone(), run, id: *id };
+            self.shard.dispatcher.has_ended(&call, *attempt);
+        }
+        self.apply(command, Some(reply));
     }
 
     fn apply_of(&mut self, command: Command, reply: Option<Reply>, known: Option<KnownCall>) {

@@ -10,6 +10,8 @@ use reenact_core::{InstanceId, Name};
 pub(crate) struct FairQueue<T> {
     limit: usize,
     running: usize,
+    /// Whether names have limits of their own.
+    limited: bool,
     names: HashMap<Name, OfName<T>>,
     /// Names with waiting tasks, each once.
     turns: VecDeque<Name>,
@@ -26,8 +28,9 @@ struct OfName<T> {
 
 impl<T> FairQueue<T> {
     pub(crate) fn new(limit: usize, limits: HashMap<Name, usize>) -> Self {
+        let limited = !limits.is_empty();
         let names = limits.into_iter().map(|(name, limit)| (name, OfName::new(limit))).collect();
-        Self { limit, running: 0, names, turns: VecDeque::new() }
+        Self { limit, running: 0, limited, names, turns: VecDeque::new() }
     }
 
     /// Queues a task, or gives it back when it can run at once.
@@ -97,6 +100,13 @@ impl<T> FairQueue<T> {
                 self.turns.retain(|other| other != name);
             }
         }
+    }
+
+    /// How many more may run, of names that are not at a limit of their own. One at a time where names
+    /// have limits: what comes next may be of such a name.
+    pub(crate) fn free(&self) -> usize {
+        let free = self.limit.saturating_sub(self.running);
+        if self.limited { free.min(1) } else { free }
     }
 
     pub(crate) fn running(&self) -> usize {

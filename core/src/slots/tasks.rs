@@ -114,6 +114,7 @@ fn attempts_of(slot: Option<&mut Box<Slot>>) -> Option<&mut Attempts> {
 fn open_activity(id: CorrelationId, name: &Name, attempts: Option<&Attempts>) -> OpenActivity {
     let mut activity = OpenActivity::new(id, name.clone());
     if let Some(attempts) = attempts {
+        activity.tag = attempts.tag.clone();
         activity.attempt = attempts.attempt();
         activity.last_error = attempts.last_error.clone();
         activity.retry_at = attempts.retry_at;
@@ -130,11 +131,11 @@ pub(crate) fn call(
     input: Payload,
     attempts: Option<&Attempts>,
 ) -> Action {
-    let (attempt, terms) = match attempts {
-        None => (1, None),
-        Some(attempts) => (attempts.attempt(), attempts.terms()),
+    let (attempt, terms, tagged) = match attempts {
+        None => (1, None, None),
+        Some(attempts) => (attempts.attempt(), attempts.terms(), attempts.tagged()),
     };
-    Action::CallActivity { id, name, input, attempt, terms }
+    Action::CallActivity { id, name, input, attempt, terms, tagged }
 }
 
 /// The timers of an open task: for its next attempt, and for its end.

@@ -13,12 +13,12 @@ impl State {
     /// Records what the code did: live, it is new; at replay, it must be the next event of the
     /// turn.
     pub(crate) fn record(&mut self, event: Event) -> Recorded {
-        self.record_first_of(event, 1)
+        self.record_with(event, 0, 0)
     }
 
-    /// As [`record`](Self::record), of the first of so many events, for all of which there is to be
-    /// room in the history.
-    pub(super) fn record_first_of(&mut self, event: Event, events: u64) -> Recorded {
+    /// As [`record`](Self::record), of an event behind which so many more come, of so many bytes: there
+    /// is to be room for all of them in the history.
+    pub(super) fn record_with(&mut self, event: Event, events: u64, bytes: usize) -> Recorded {
         if self.halt.is_some() {
             return Recorded::Halted;
         }
@@ -28,14 +28,14 @@ impl State {
                 self.refuse_foreign_call();
                 Recorded::Halted
             }
-            Mode::Live => self.record_new(event, events),
+            Mode::Live => self.record_new(event, events, bytes),
             Mode::Replay(_) => self.compare(&event),
         }
     }
 
-    fn record_new(&mut self, event: Event, events: u64) -> Recorded {
-        let more = event.payload_bytes() as u64;
-        let limit = history_limit(self.recorded + events, self.bytes + more);
+    fn record_new(&mut self, event: Event, events: u64, bytes: usize) -> Recorded {
+        let more = (event.payload_bytes() + bytes) as u64;
+        let limit = history_limit(self.recorded + 1 + events, self.bytes + more);
         if let Some(error) = limit.or_else(|| turn_limit(self.turn_bytes + more)) {
             self.halt(Halt::Failed(error));
             return Recorded::Halted;

@@ -25,7 +25,7 @@ impl State {
         shielded: bool,
     ) -> CorrelationId {
         let id = self.next_id();
-        match self.refusal(&name, &input, typed) {
+        match self.refusal(&name, &input, typed, options.tag.is_some()) {
             Ok(None) => {}
             Ok(Some(error)) => {
                 self.record(Event::TaskRefused { id, name, error: error.clone() });
@@ -38,9 +38,9 @@ impl State {
             }
         }
         let event = Event::TaskScheduled { id, name: name.clone(), input: input.clone() };
-        // Both of its events, or none.
-        let events = if options.is_none() { 1 } else { 2 };
-        let input = match self.record_first_of(event, events) {
+        // All of its events, or none.
+        let more = u64::from(!options.has_no_terms()) + u64::from(options.tag.is_some());
+        let input = match self.record_with(event, more, options.tag.map_or(0, str::len)) {
             Recorded::Halted => return id,
             Recorded::Before(Event::TaskRefused { error, .. }) => {
                 self.refuse_task(id, error);
@@ -59,11 +59,19 @@ impl State {
         id
     }
 
-    /// Records the options of the activity that was just scheduled. At replay the recorded ones
-    /// count, whatever the code gives now.
+    /// Records the options of the activity that was just scheduled, and its tag. At replay the
+    /// recorded ones count, whatever the code gives now.
     fn configure(&mut self, id: CorrelationId, given: &ActivityOptions) -> Option<Box<Attempts>> {
+        let mut attempts = self.set_terms(id, given);
+        if let Some(tag) = self.tag(id, given) {
+            attempts.get_or_insert_default().tag = Some(tag);
+        }
+        attempts
+    }
+
+    fn set_terms(&mut self, id: CorrelationId, given: &ActivityOptions) -> Option<Box<Attempts>> {
         let options = match &mut self.mode {
-            Mode::Live if given.is_none() => return None,
+            Mode::Live if given.has_no_terms() => return None,
             Mode::Live => {
                 let options = Box::new(given.recorded());
                 let event = Event::TaskConfigured { id, options: options.clone() };
@@ -86,6 +94,29 @@ impl State {
         Some(Box::new(Attempts::new(options, condition, self.now)))
     }
 
+    fn tag(&mut self, id: CorrelationId, given: &ActivityOptions) -> Option<Name> {
+        match &mut self.mode {
+            Mode::Live => {
+                // It was checked.
+                let tag = given.checked_tag().ok()??;
+                let event = Event::TaskTagged { id, tag: tag.clone() };
+                self.count(&event);
+                self.events.push(event);
+                Some(tag)
+            }
+            Mode::Replay(expected) => {
+                let Some(Event::TaskTagged { id: of, tag }) = expected.front() else {
+                    return None;
+                };
+                let tag = (*of == id).then(|| tag.clone())?;
+                let event = expected.pop_front()?;
+                self.count(&event);
+                Some(tag)
+            }
+            Mode::Between | Mode::Closed => None,
+        }
+    }
+
     fn refuse_task(&mut self, id: CorrelationId, error: ActivityError) {
         self.buffer.schedule_refused(id, self.position, DurableOutput::Task(Err(error)));
     }
@@ -96,12 +127,16 @@ impl State {
         name: &Name,
         input: &Payload,
         typed: bool,
+        tagged: bool,
     ) -> Result<Option<ActivityError>, Halt> {
         let Some(catalog) = self.activities.as_ref().filter(|_| matches!(self.mode, Mode::Live))
         else {
             return Ok(None);
         };
-        match catalog.check(name, (!typed).then_some(input)) {
+        let input = (!typed).then_some(input);
+        let checked =
+            if tagged { catalog.check_tagged(name, input) } else { catalog.check(name, input) };
+        match checked {
             Ok(()) => Ok(None),
             Err(Refusal::Unregistered) => Err(Halt::Unregistered(name.clone())),
             Err(Refusal::InvalidInput(error)) => Ok(Some(error)),

@@ -15,7 +15,8 @@ use crate::instance::{name, payload, seconds};
 pub(crate) fn every_event() -> Vec<Event> {
     let first = [events_of_the_second_version(), events_of_cancel_and_suspend()];
     let later = [events_of_attempts(), events_of_versions(), vec![rewound()]];
-    [first.concat(), later.concat(), events_of_children(), vec![child_attempt_failed()]].concat()
+    let newest = vec![child_attempt_failed(), task_tagged()];
+    [first.concat(), later.concat(), events_of_children(), newest].concat()
 }
 
 /// Those that there were when the second fixture was written.
@@ -144,6 +145,11 @@ pub(crate) fn further_events_of_child_attempts() -> Vec<Event> {
     let error = Box::new(ChildError::InvalidOptions { orchestration, why: "no".into() });
     let retry_at = Timestamp::from_micros(u64::MAX);
     vec![Event::ChildAttemptFailed { id, attempt: u32::MAX, error, retry_at }]
+}
+
+/// That which came with tags.
+pub(crate) fn task_tagged() -> Event {
+    Event::TaskTagged { id: CorrelationId(251), tag: name("gpu-größer") }
 }
 
 fn origin() -> Origin {

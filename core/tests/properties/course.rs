@@ -250,7 +250,13 @@ impl Course {
             EVENTS.iter().for_each(|event| drop(self.instance.raise(event, ())));
             self.instance.complete(drain, ());
         } else if tasks.is_empty() && timers.is_empty() {
-            self.open_waits().into_iter().for_each(|event| self.raise(event));
+            for event in self.open_waits() {
+                // One may have been enough.
+                if self.is_over() {
+                    return;
+                }
+                self.raise(event);
+            }
         }
     }
 

@@ -19,6 +19,9 @@ pub(crate) const EVENTS: [&str; 3] = ["A", "B", "C"];
 /// The instances that programs send events to.
 pub(crate) const OTHERS: [&str; 2] = ["this", "that"];
 
+/// The tags of activities.
+const TAGS: [&str; 2] = ["gpu", "eu"];
+
 /// The activity that a program calls when it is through and wants what is left of the events.
 pub(crate) const DRAIN: &str = "drain";
 
@@ -32,6 +35,8 @@ pub(crate) enum Leaf {
         attempts: u32,
         limited: bool,
     },
+    /// For some hosts only, and perhaps with that and a policy.
+    Tagged(u8, Option<u32>),
     Timer(u8),
     Wait(usize),
     Child(u8),
@@ -216,6 +221,14 @@ fn schedule(ctx: &OrchestrationContext, leaf: Leaf) -> Held {
             let activity = NamedActivity::new(&name).with(options(attempts, limited));
             ctx.schedule_activity_by_name::<_, u64>(activity, &number).into_output()
         }
+        Leaf::Tagged(number, attempts) => {
+            let name = format!("activity-{number}");
+            let options = attempts
+                .map_or_else(ActivityOptions::new, |attempts| options(attempts, number % 2 == 0));
+            let activity = NamedActivity::new(&name)
+                .with(options.tag(TAGS[attempts.unwrap_or(0) as usize % 2]));
+            ctx.schedule_activity_by_name::<_, u64>(activity, &number).into_output()
+        }
         Leaf::Timer(after) => ctx.schedule_timer(Duration::from_secs(after.into())).into_output(),
         Leaf::Wait(event) => ctx.schedule_wait::<u64>(EVENTS[event]).into_output(),
         Leaf::Child(number) => {
@@ -361,7 +374,9 @@ pub(crate) fn change_policies(steps: &mut [Step]) {
 fn change_policy(leaf: &mut Leaf) {
     *leaf = match *leaf {
         Leaf::Activity(number) => Leaf::Retried { number, attempts: 2, limited: true },
-        Leaf::Retried { number, attempts: 1, .. } => Leaf::Activity(number),
+        Leaf::Retried { number, attempts: 1, .. } => Leaf::Tagged(number, None),
+        Leaf::Tagged(number, None) => Leaf::Activity(number),
+        Leaf::Tagged(number, Some(attempts)) => Leaf::Tagged(number, Some(attempts + 1)),
         Leaf::Retried { number, attempts, limited } => {
             Leaf::Retried { number, attempts: attempts + 1, limited: !limited }
         }
@@ -381,7 +396,9 @@ fn rename(step: &mut Step) {
 
 fn rename_leaf(leaf: &mut Leaf) {
     match leaf {
-        Leaf::Activity(number) | Leaf::Retried { number, .. } => *number += 100,
+        Leaf::Activity(number) | Leaf::Retried { number, .. } | Leaf::Tagged(number, _) => {
+            *number += 100;
+        }
         Leaf::Timer(after) => *after = after.wrapping_add(1),
         Leaf::Wait(event) => *event = (*event + 1) % EVENTS.len(),
         Leaf::Child(number) | Leaf::Start(number) | Leaf::Send(number) => *number += 1,

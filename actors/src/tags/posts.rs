@@ -1,0 +1,142 @@
+//! The owner's side: sends calls to the hosts that declare their tags.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use reenact_core::{
+    ActivityError, ActivityErrorKind, Command, InstanceId, Payload, RemoteActivity, Tagged, codec,
+};
+use reenact_providers::{Message, ProviderError, Sharing, TimerScheduler};
+use tokio::sync::oneshot;
+
+use crate::activity::{ActivityCall, Attempt};
+use crate::message::{FromWorker, Internal, Reply};
+use crate::patience::Patience;
+use crate::routes::Routes;
+use crate::task::Task;
+
+/// How long a call waits that may have been sent before, by the host's own clock: its end may be in the
+/// queue of the shard already, and then it would run once more for nothing.
+const BEFORE_SENT_AGAIN: Duration = Duration::from_secs(2);
+
+/// The calls with a tag that the instances of a shard have under way. A call that is here is not sent a
+/// second time, so that an instance whose actor begins anew can ask for all that is open. It goes with
+/// its shard, and is then sent again by whoever has that.
+#[derive(Clone)]
+pub(crate) struct Posts {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    sharing: Arc<dyn Sharing>,
+    routes: Routes,
+    clock: Arc<dyn TimerScheduler>,
+    /// Of each call the newest attempt.
+    under_way: DashMap<ActivityCall, Post>,
+}
+
+struct Post {
+    attempt: u32,
+    /// Has ended when the queue has the call.
+    _sending: Task,
+}
+
+impl Posts {
+    pub(crate) fn new(
+        sharing: Arc<dyn Sharing>,
+        routes: Routes,
+        clock: Arc<dyn TimerScheduler>,
+    ) -> Self {
+        let under_way = DashMap::new();
+        Self { shared: Arc::new(Shared { sharing, routes, clock, under_way }) }
+    }
+
+    /// Sends an attempt to the hosts that declare its tag, unless that was done. `again`: whether it may
+    /// have been done before the instance came into memory.
+    pub(crate) fn send(
+        &self,
+        call: ActivityCall,
+        attempt: Attempt,
+        tagged: Tagged,
+        input: Payload,
+        again: bool,
+    ) {
+        let entry = self.shared.under_way.entry(call);
+        let number = attempt.number;
+        if matches!(&entry, Entry::Occupied(known) if known.get().attempt == number) {
+            return;
+        }
+        let call = entry.key().clone();
+        let (sharing, clock) = (self.shared.sharing.clone(), self.shared.clock.clone());
+        let routes = self.shared.routes.clone();
+        let sending = Task::spawn(async move {
+            if again {
+                tokio::time::sleep(BEFORE_SENT_AGAIN).await;
+            }
+            let Err(error) = put(&*sharing, &*clock, &call, attempt, tagged, input).await else {
+                return;
+            };
+            // It is too large, and would be so the next time.
+            tracing::error!(instance = %call.instance, %error, "a call could not be sent");
+            let ActivityCall { instance, run, id } = call;
+            // Nobody else has to know.
+            let (reply, _) = oneshot::channel();
+            let reply = Reply::to_instance(reply);
+            let command = Command::CompleteTask { id, attempt: number, result: Err(error) };
+            let message = Internal::FromWorker(Box::new(FromWorker { run, command, reply }));
+            routes.deliver(&instance, message.into());
+        });
+        // An attempt before it that is still being sent ends with that.
+        entry.insert(Post { attempt: number, _sending: sending });
+    }
+
+    /// Nobody waits for the call any more. What is in the queue stays there: its result will not count.
+    pub(crate) fn forget(&self, call: &ActivityCall) {
+        // Mostly there is nothing: the look costs nothing then.
+        if !self.shared.under_way.is_empty() {
+            self.shared.under_way.remove(call);
+        }
+    }
+
+    /// An attempt of a call has ended.
+    pub(crate) fn forget_attempt(&self, call: &ActivityCall, attempt: u32) {
+        self.shared.under_way.remove_if(call, |_, post| post.attempt == attempt);
+    }
+
+    /// Nobody waits for anything of the instance any more.
+    pub(crate) fn forget_all(&self, instance: &InstanceId) {
+        self.shared.under_way.retain(|call, _| call.instance != *instance);
+    }
+}
+
+/// Puts an attempt into the queue of its tag, however long that takes.
+async fn put(
+    sharing: &dyn Sharing,
+    clock: &dyn TimerScheduler,
+    call: &ActivityCall,
+    attempt: Attempt,
+    tagged: Tagged,
+    input: Payload,
+) -> Result<(), ActivityError> {
+    let Tagged { tag, deadline } = tagged;
+    let Attempt { name, number: attempt, terms, .. } = attempt;
+    let key = format!("{}/{}/{}/{attempt}", call.instance, call.run, call.id.0);
+    let (run, id) = (call.run.into(), call.id);
+    let activity = RemoteActivity { run, id, name, input, attempt, terms, deadline };
+    let unsent = |why: &dyn std::fmt::Display| {
+        let why = format!("it cannot be sent to the hosts of tag `{tag}`: {why}");
+        ActivityError::of_kind(ActivityErrorKind::InvalidInput, why)
+    };
+    let bytes: Arc<[u8]> = codec::encode_activity(&activity).map_err(|why| unsent(&why))?.into();
+    let message = Message { key, to: call.instance.clone(), bytes };
+    let mut patience = Patience::new();
+    loop {
+        match sharing.send_to(&tag, message.clone()).await {
+            Ok(()) => return Ok(()),
+            Err(why @ ProviderError::TooLarge { .. }) => return Err(unsent(&why)),
+            Err(error) => patience.wait(&error, clock).await,
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! One call that was taken from the queue of a tag: hidden from others while it runs here; what becomes
+//! of it goes to the owner of the instance.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::mapref::entry::Entry;
+use reenact_core::{
+    ActivityError, ActivityErrorKind, Name, Payload, RemoteActivity, RemoteCommand, Timestamp,
+    codec,
+};
+use reenact_providers::limits::VISIBILITY_TIME;
+use reenact_providers::{Delivery, DeliveryId, Message, ProviderError, Quarantined, QueueOf};
+use tokio::sync::mpsc;
+
+use super::News;
+use super::takers::Hand;
+use crate::activity::{ActivityCall, Attempt};
+use crate::patience::Patience;
+use crate::workers::KnownCall;
+
+/// How often a call may be delivered to hosts that declare its tag, until it goes into quarantine when
+/// one of them does not have the activity. A tag may be declared by hosts that are not all of one
+/// version; meanwhile a call comes to one after the other, in each
+/// [`VISIBILITY_TIME`](reenact_providers::limits::VISIBILITY_TIME).
+pub(super) const MAX_DELIVERIES_WITHOUT_CODE: u32 = 100;
+
+/// How often a message is extended while its call runs.
+const EXTENDED_EVERY: Duration = Duration::from_secs(VISIBILITY_TIME.as_secs() / 3);
+
+/// A call that runs here.
+struct Taken {
+    hand: Arc<Hand>,
+    tag: Name,
+    call: ActivityCall,
+    attempt: u32,
+    /// Tells its messages apart: each is sent once, and again only when that failed.
+    beats: u64,
+}
+
+/// How a call that was taken has come to its end here.
+enum End {
+    /// What became of it is durable, or nobody wants to know.
+    SeenTo(Option<KnownCall>),
+    /// It comes again, here or elsewhere, when its message is visible again.
+    Left,
+}
+
+impl Hand {
+    /// Sees to one delivery.
+    pub(super) async fn run(self: Arc<Self>, tag: Name, delivery: Delivery) {
+        let activity = match codec::decode_activity(&delivery.message.bytes) {
+            Ok(activity) => activity,
+            Err(error) => return self.quarantine(tag, delivery, error.to_string()).await,
+        };
+        if activity.deadline.is_some_and(|deadline| deadline <= self.clock.now()) {
+            // Its execution has ended it.
+            return self.acknowledge(&tag, delivery.id).await;
+        }
+        if !self.workers.can_run(&activity.name) {
+            return self.leave(tag, delivery, &activity.name).await;
+        }
+        let (run, instance) = (activity.run.into(), delivery.message.to);
+        let call = ActivityCall { instance, run, id: activity.id };
+        if self.workers.attempt(&call).is_some_and(|newest| newest > activity.attempt) {
+            return self.acknowledge(&tag, delivery.id).await;
+        }
+        match self.held.entry((call.clone(), activity.attempt)) {
+            Entry::Occupied(mut held) => return held.get_mut().push(delivery.id),
+            Entry::Vacant(vacant) => drop(vacant.insert(vec![delivery.id])),
+        }
+        let attempt = activity.attempt;
+        Taken { hand: self, tag, call, attempt, beats: 0 }.run(activity).await;
+    }
+
+    /// Another host may have the activity; when none had it for long, a person has to look.
+    async fn leave(&self, tag: Name, delivery: Delivery, activity: &Name) {
+        let attempts = delivery.attempt;
+        if attempts < MAX_DELIVERIES_WITHOUT_CODE {
+            tracing::warn!(%tag, %activity, attempts, "not registered here; left to other hosts");
+            return;
+        }
+        let reason = format!(
+            "activity `{activity}` is not registered on a host that declares tag `{tag}`; the call \
+             was delivered {attempts} times"
+        );
+        self.quarantine(tag, delivery, reason).await;
+    }
+
+    async fn quarantine(&self, tag: Name, delivery: Delivery, reason: String) {
+        tracing::error!(%tag, to = %delivery.message.to, reason, "a call goes into quarantine");
+        let what = Quarantined {
+            queue: QueueOf::Tag(tag.clone()),
+            message: Some(delivery.message),
+            raw: Vec::new(),
+            reason,
+            attempts: delivery.attempt,
+            at: self.clock.now(),
+        };
+        let mut patience = Patience::new();
+        while let Err(error) = self.sharing.quarantine(what.clone()).await {
+            if let Err(error) = patience.wait_after(error, &*self.clock).await {
+                // It is still in its queue, and comes again.
+                tracing::warn!(%tag, %error, "a call could not be put into quarantine");
+                return;
+            }
+        }
+        self.acknowledge(&tag, delivery.id).await;
+    }
+}
+
+impl Taken {
+    async fn run(mut self, activity: RemoteActivity) {
+        let RemoteActivity { name, input, attempt, terms, deadline, .. } = activity;
+        let (news, mut told) = mpsc::unbounded_channel();
+        let attempt = Attempt { name, number: attempt, terms, news: Some(news) };
+        let hand = self.hand.clone();
+        hand.workers.submit(self.call.clone(), attempt, input);
+        let (tag, key) = (self.tag.clone(), (self.call.clone(), self.attempt));
+        let end = tokio::select! {
+            biased;
+            end = self.follow(&mut told) => end,
+            () = hand.keep(&tag, &key, deadline) => End::Left,
+        };
+        let held = hand.held.remove(&key).map(|(_, deliveries)| deliveries);
+        if let End::SeenTo(known) = end {
+            for delivery in held.unwrap_or_default() {
+                hand.acknowledge(&tag, delivery).await;
+            }
+            // Not before: the same attempt must not begin again here.
+            drop(known);
+        }
+    }
+
+    /// Tells the owner what becomes of the attempt, until its end.
+    async fn follow(&mut self, told: &mut mpsc::UnboundedReceiver<News>) -> End {
+        loop {
+            match told.recv().await {
+                Some(News::Heartbeat(details)) => self.beat(details).await,
+                Some(News::Ended { result, known }) => return self.end(result, known).await,
+                Some(News::Unwanted) => return End::SeenTo(None),
+                Some(News::Left) | None => return End::Left,
+            }
+        }
+    }
+
+    /// A heartbeat that cannot be sent is lost; the next says more.
+    async fn beat(&mut self, details: Payload) {
+        self.beats += 1;
+        let (run, id, attempt) = (self.call.run.into(), self.call.id, self.attempt);
+        let command = RemoteCommand::RecordHeartbeat { run, id, attempt, details };
+        let key =
+            format!("{}/beat-{}-{}", self.key(), self.hand.clock.now().as_micros(), self.beats);
+        if let Err(error) = self.send(key, &command).await {
+            tracing::debug!(call = ?self.call, %error, "a heartbeat was lost");
+        }
+    }
+
+    async fn end(&mut self, result: Result<Payload, ActivityError>, known: KnownCall) -> End {
+        // Those of one that succeeded are of no use to anybody.
+        if let Some(details) = result.as_ref().err().and_then(|_| known.take_details()) {
+            self.beat(details).await;
+        }
+        let mut command = self.completion(result);
+        let mut patience = Patience::new();
+        loop {
+            match self.send(format!("{}/end", self.key()), &command).await {
+                Ok(()) => return End::SeenTo(Some(known)),
+                Err(error @ ProviderError::TooLarge { .. }) => {
+                    let why = format!("what it ended with cannot be sent: {error}");
+                    let error = ActivityError::of_kind(ActivityErrorKind::InvalidOutput, why);
+                    command = self.completion(Err(error));
+                }
+                Err(error) => patience.wait(&error, &*self.hand.clock).await,
+            }
+        }
+    }
+
+    fn completion(&self, result: Result<Payload, ActivityError>) -> RemoteCommand {
+        let (run, id, attempt) = (self.call.run.into(), self.call.id, self.attempt);
+        RemoteCommand::CompleteTask { run, id, attempt, result }
+    }
+
+    /// Into the queue of the instance's shard.
+    async fn send(&self, key: String, command: &RemoteCommand) -> Result<(), ProviderError> {
+        let bytes = codec::encode_command(command).map_err(|_| ProviderError::TooLarge {
+            what: "the end of an activity",
+            size: usize::MAX,
+            limit: codec::MAX_TURN_BYTES,
+        })?;
+        let message = Message { key, to: self.call.instance.clone(), bytes: bytes.into() };
+        self.hand.router.send(self.hand.shard_of(&self.call), message).await
+    }
+
+    /// Names the attempt in the keys of its messages.
+    fn key(&self) -> String {
+        let ActivityCall { instance, run, id } = &self.call;
+        format!("{instance}/{run}/{}/{}", id.0, self.attempt)
+    }
+}
+
+impl Hand {
+    /// Hides the messages of a call from others for as long as it is asked for, and ends the call when
+    /// its time is over.
+    async fn keep(&self, tag: &Name, key: &(ActivityCall, u32), deadline: Option<Timestamp>) {
+        let deadline = async {
+            match deadline {
+                Some(deadline) => self.clock.sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+            // Its execution has ended it, or does so now.
+            self.workers.cancel(&key.0);
+            std::future::pending::<()>().await;
+        };
+        let extended = async {
+            loop {
+                self.clock.sleep_until(self.clock.now() + EXTENDED_EVERY).await;
+                let held = self.held.get(key).map(|held| held.clone()).unwrap_or_default();
+                for delivery in held {
+                    self.extend(tag, key, delivery).await;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = deadline => {}
+            () = extended => {}
+        }
+    }
+
+    async fn extend(&self, tag: &Name, key: &(ActivityCall, u32), delivery: DeliveryId) {
+        match self.sharing.extend(tag, delivery).await {
+            Ok(()) => {}
+            Err(ProviderError::Conflict { .. }) => {
+                // It may run elsewhere too by now. It goes on here: the first end counts.
+                tracing::warn!(%tag, call = ?key.0, "a call ran out, and may run twice");
+                if let Some(mut held) = self.held.get_mut(key) {
+                    held.retain(|held| *held != delivery);
+                }
+            }
+            Err(error) => tracing::warn!(%tag, %error, "a call could not be extended"),
+        }
+    }
+}

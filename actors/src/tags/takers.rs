@@ -1,0 +1,122 @@
+//! The side of the hosts that declare tags: takes calls from their queues as there is room for them.
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use reenact_core::{Name, ShardId};
+use reenact_providers::{Delivery, DeliveryId, ExternalEventRouter, Sharing, TimerScheduler};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::activity::ActivityCall;
+use crate::patience::Patience;
+use crate::workers::Workers;
+
+/// Most calls that are taken from a queue at once.
+const TAKEN_AT_ONCE: usize = 32;
+
+/// Takes and runs the calls of the tags that a host declares.
+pub(crate) struct Takers {
+    closed: watch::Sender<bool>,
+    /// One for each tag. Each ends when it is closed and nothing that it has taken runs any more.
+    tasks: tokio::sync::Mutex<JoinSet<()>>,
+}
+
+/// What those of a host share.
+pub(super) struct Hand {
+    pub(super) sharing: Arc<dyn Sharing>,
+    pub(super) router: Arc<dyn ExternalEventRouter>,
+    pub(super) clock: Arc<dyn TimerScheduler>,
+    pub(super) workers: Workers,
+    pub(super) shards: u32,
+    /// What runs here, and by which deliveries: one call can be delivered more than once meanwhile.
+    pub(super) held: DashMap<(ActivityCall, u32), Vec<DeliveryId>>,
+}
+
+impl Takers {
+    /// Begins to take calls of those tags.
+    pub(crate) fn begin(
+        tags: Vec<Name>,
+        sharing: Arc<dyn Sharing>,
+        router: Arc<dyn ExternalEventRouter>,
+        clock: Arc<dyn TimerScheduler>,
+        workers: Workers,
+        shards: u32,
+    ) -> Self {
+        let (closed, held) = (watch::Sender::new(false), DashMap::new());
+        let hand = Arc::new(Hand { sharing, router, clock, workers, shards, held });
+        let mut tasks = JoinSet::new();
+        for tag in tags {
+            tasks.spawn(take(hand.clone(), tag, closed.subscribe()));
+        }
+        Self { closed, tasks: tokio::sync::Mutex::new(tasks) }
+    }
+
+    /// Takes nothing any more.
+    pub(crate) fn close(&self) {
+        self.closed.send_replace(true);
+    }
+
+    /// Returns when nothing that was taken runs any more, and what became of it is told. Close it
+    /// before.
+    pub(crate) async fn settled(&self) {
+        let mut tasks = self.tasks.lock().await;
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// Lets go of everything at once, as a crash would.
+    pub(crate) async fn abort(&self) {
+        self.tasks.lock().await.shutdown().await;
+    }
+}
+
+/// Takes the calls of one tag, until it is closed; then waits for those that it has taken.
+async fn take(hand: Arc<Hand>, tag: Name, mut closed: watch::Receiver<bool>) {
+    let mut taken = JoinSet::new();
+    let mut next = Box::pin(hand.clone().next(tag.clone()));
+    loop {
+        tokio::select! {
+            biased;
+            // Whoever could close it is gone with the host.
+            _ = closed.wait_for(|closed| *closed) => break,
+            Some(_) = taken.join_next() => {}
+            deliveries = &mut next => {
+                for delivery in deliveries {
+                    taken.spawn(hand.clone().run(tag.clone(), delivery));
+                }
+                next.set(hand.clone().next(tag.clone()));
+            }
+        }
+    }
+    drop(next);
+    while taken.join_next().await.is_some() {}
+}
+
+impl Hand {
+    /// The next calls of a tag, once there is room for them.
+    async fn next(self: Arc<Self>, tag: Name) -> Vec<Delivery> {
+        let mut patience = Patience::new();
+        loop {
+            let room = self.workers.room().await;
+            match self.sharing.receive_from(&tag, room.min(TAKEN_AT_ONCE)).await {
+                Ok(deliveries) => return deliveries,
+                Err(error) => patience.wait(&error, &*self.clock).await,
+            }
+        }
+    }
+
+    pub(super) fn shard_of(&self, call: &ActivityCall) -> ShardId {
+        ShardId::of(&call.instance, self.shards)
+    }
+
+    /// Removes a message that has been seen to. One that cannot be removed comes again.
+    pub(super) async fn acknowledge(&self, tag: &Name, delivery: DeliveryId) {
+        let mut patience = Patience::new();
+        while let Err(error) = self.sharing.acknowledge_from(tag, delivery).await {
+            if let Err(error) = patience.wait_after(error, &*self.clock).await {
+                tracing::warn!(%tag, %error, "a call that was seen to may come again");
+                return;
+            }
+        }
+    }
+}
