@@ -126,6 +126,10 @@ pub use reenact_core::{
 };
 pub use reenact_macros::{activity, orchestration};
 pub use reenact_providers as providers;
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
+pub use reenact_providers::azure::{
+    Azure, AzureOptions, Transactions, connection::Connection, emulator::Emulator,
+};
 pub use reenact_providers::{
     InMemory, InstanceFilter, InstancePage, InstanceState, InstanceSummary, ManualClock, OpenError,
     PageRequest, Provider, ProviderError, QuarantineId, Quarantined, QueueOf, SystemClock,

@@ -17,6 +17,7 @@ const NEVER: usize = usize::MAX / 2;
 /// One hub, in whatever carries out the operations.
 struct Account {
     port: Arc<dyn StoragePort>,
+    name: String,
     clock: ManualClock,
     flush_bytes: usize,
     /// Of the service, where that has a clock of its own.
@@ -26,12 +27,16 @@ struct Account {
 impl Account {
     fn in_memory(clock: ManualClock, flush_bytes: usize) -> Self {
         let port = Arc::new(FakeStorage::new(Arc::new(clock.clone())));
-        Self { port, clock, flush_bytes, visibility_time: None }
+        Self { port, name: "the-hub".to_owned(), clock, flush_bytes, visibility_time: None }
     }
 
-    fn on(port: Arc<dyn StoragePort>, clock: ManualClock, flush_bytes: usize) -> Self {
+    fn on(
+        (port, name): (Arc<dyn StoragePort>, String),
+        clock: ManualClock,
+        flush_bytes: usize,
+    ) -> Self {
         let visibility_time = Some(Duration::from_secs(1));
-        Self { port, clock, flush_bytes, visibility_time }
+        Self { port, name, clock, flush_bytes, visibility_time }
     }
 }
 
@@ -46,7 +51,7 @@ impl Hub for Account {
         };
         options.visibility_time = self.visibility_time.unwrap_or(options.visibility_time);
         options.journaled.flush_bytes = self.flush_bytes;
-        options.open(Arc::clone(&self.port), "the-hub").await.unwrap()
+        options.open(Arc::clone(&self.port), &self.name).await.unwrap()
     }
 
     async fn outwait(&self, clock: &ManualClock) {

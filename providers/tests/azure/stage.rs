@@ -12,21 +12,21 @@ use tokio::sync::OnceCell;
 type Connect = fn(&Connection, &str, Options) -> Result<Arc<dyn StoragePort>, InvalidConnection>;
 
 #[cfg(feature = "azure")]
-pub(crate) async fn azure() -> Arc<dyn StoragePort> {
+pub(crate) async fn azure() -> (Arc<dyn StoragePort>, String) {
     connected(reenact_providers::azure::sdk::connect).await
 }
 
 #[cfg(feature = "azure-legacy")]
-pub(crate) async fn azure_legacy() -> Arc<dyn StoragePort> {
+pub(crate) async fn azure_legacy() -> (Arc<dyn StoragePort>, String) {
     connected(reenact_providers::azure::legacy::connect).await
 }
 
-/// A container that no other case has.
-async fn connected(connect: Connect) -> Arc<dyn StoragePort> {
+/// A hub that no other case has, and its name.
+async fn connected(connect: Connect) -> (Arc<dyn StoragePort>, String) {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let connection = Connection::parse(&emulator().await.connection_string()).unwrap();
-    let container = format!("hub-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-    connect(&connection, &container, Options::default()).unwrap()
+    let hub = format!("hub-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    (connect(&connection, &hub, Options::default()).unwrap(), hub)
 }
 
 async fn emulator() -> &'static Emulator {
