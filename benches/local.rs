@@ -78,6 +78,7 @@ fn main() -> ExitCode {
         outstanding: Vec::new(),
         workers: std::thread::available_parallelism().map_or(2, usize::from),
         rest: 1_000_000,
+        is_quick: false,
     };
     options::main(defaults, run)
 }

@@ -65,8 +65,23 @@ pub(crate) async fn drive(
     for n in 0..outstanding.min(WARM_UP) {
         workload.run(&host, n).await?;
     }
+    let measured = measure(&host, workload, outstanding, bounds).await?;
+    host.shutdown().await?;
+    Ok(measured)
+}
+
+/// Runs a workload through a client of a host that is warm.
+///
+/// # Panics
+/// As [`drive`].
+pub(crate) async fn measure(
+    client: &Client,
+    workload: Workload,
+    outstanding: u64,
+    bounds: Bounds,
+) -> reenact::Result<Measured> {
     let (run_before, cpu_before, start) = (activities_run(), cpu_time(), Instant::now());
-    let latencies = clients(host.client(), workload, outstanding, bounds).await?;
+    let latencies = clients(client, workload, outstanding, bounds).await?;
     let elapsed = start.elapsed();
     let cpu = cpu_time().zip(cpu_before).map(|(after, before)| after - before);
     let instances = latencies.len() as u64;
@@ -77,7 +92,6 @@ pub(crate) async fn drive(
         "{instances} instances of {} ran another number of activities",
         workload.label()
     );
-    host.shutdown().await?;
     Ok(Measured { instances, activities, elapsed, cpu, latencies })
 }
 

@@ -62,6 +62,7 @@ pub(crate) fn main() -> ExitCode {
         outstanding: OUTSTANDING.to_vec(),
         workers: 2,
         rest: 0,
+        is_quick: false,
     };
     options::main(defaults, run)
 }

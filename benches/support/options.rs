@@ -12,6 +12,8 @@ pub(crate) struct Options {
     pub(crate) workers: usize,
     /// Instances at rest.
     pub(crate) rest: u64,
+    /// Whether a glance is enough.
+    pub(crate) is_quick: bool,
 }
 
 /// Runs with what the command line says on top of these.
@@ -45,7 +47,7 @@ impl Options {
             match argument.as_str() {
                 // Cargo says so.
                 "--bench" => {}
-                "--quick" => self.time = Duration::from_millis(200),
+                "--quick" => (self.time, self.is_quick) = (Duration::from_millis(200), true),
                 "--seconds" => self.time = Duration::from_secs(number()?.into()),
                 "--outstanding" => self.outstanding = vec![number()?.into()],
                 "--workers" => self.workers = number()? as usize,

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future::join_all;
-use reenact::Provider;
+use reenact::{HostOptions, Provider};
 use reenact::prelude::*;
 
 /// What instances do.
@@ -105,7 +105,16 @@ pub(crate) async fn host() -> reenact::Result<Host> {
 
 /// A fresh host on this store, with everything that the workloads need.
 pub(crate) async fn host_on(store: impl Provider) -> reenact::Result<Host> {
+    host_with(store, HostOptions::default()).await
+}
+
+/// A fresh host on this store, as it is told to be.
+pub(crate) async fn host_with(
+    store: impl Provider,
+    options: HostOptions,
+) -> reenact::Result<Host> {
     Host::builder()
+        .options(options)
         .provider(store)
         .orchestration(noop)
         .orchestration(sequence)
@@ -167,7 +176,7 @@ async fn parent(ctx: OrchestrationContext, width: u64) -> Result<u64, Orchestrat
 }
 
 #[orchestration]
-async fn event(ctx: OrchestrationContext, n: u64) -> Result<u64, OrchestrationError> {
+pub(crate) async fn event(ctx: OrchestrationContext, n: u64) -> Result<u64, OrchestrationError> {
     let data: u64 = ctx.wait_external("Go").await?;
     Ok(n + data)
 }

@@ -1,0 +1,3 @@
+//! What a million instances cost.
+
+pub(crate) fn print() {}
