@@ -36,6 +36,11 @@ pub trait Archive: Debug + Send + Sync + 'static {
     /// `Unavailable`: it may or may not be taken over. Try again. `Corrupt`.
     fn absorb(&self, part: &Part<'_>) -> Result<(), ProviderError>;
 
+    /// Called now and then behind [`absorb`](Self::absorb), by the same thread: time to put things in
+    /// order on which no answer depends. Readers and commits do not wait for it. What fails is tried
+    /// again behind the next part.
+    fn tidy(&self, _shard: ShardId) {}
+
     /// What it knows of an instance.
     ///
     /// # Errors

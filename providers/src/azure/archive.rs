@@ -132,8 +132,8 @@ impl BlobArchive {
         (0..self.shards).map(|shard| self.tree(ShardId(shard)))
     }
 
-    /// What no answer is to depend on: it is tried again behind the next part.
-    fn tidy(&self, tree: &Tree, writing: &mut Writing) -> Result<(), ProviderError> {
+    /// Removes what is worthless, and merges what is due.
+    fn put_in_order(&self, tree: &Tree, writing: &mut Writing) -> Result<(), ProviderError> {
         tree.sweep(writing)?;
         match self.merging.try_lock() {
             Err(TryLockError::WouldBlock) => Ok(()),
@@ -153,12 +153,15 @@ impl Archive for BlobArchive {
     fn absorb(&self, part: &Part<'_>) -> Result<(), ProviderError> {
         let tree = self.tree(part.shard);
         let mut writing = tree.writing();
-        let is_new = tree.absorb(&mut writing, part)?;
-        if is_new && let Err(error) = self.tidy(&tree, &mut writing) {
-            let shard = part.shard;
+        tree.absorb(&mut writing, part).map(drop)
+    }
+
+    fn tidy(&self, shard: ShardId) {
+        let tree = self.tree(shard);
+        let mut writing = tree.writing();
+        if let Err(error) = self.put_in_order(&tree, &mut writing) {
             tracing::warn!(%shard, %error, "the archive could not be merged; it will be tried again");
         }
-        Ok(())
     }
 
     fn look_up(&self, instance: &InstanceId) -> Result<Option<Archived>, ProviderError> {

@@ -371,26 +371,32 @@ impl<M: Medium, A: Archive> Writer<M, A> {
 impl<M: Medium, A: Archive> Flusher<M, A> {
     /// Hands on what is frozen, and frees the journal of it. Can be done again after any error.
     pub(super) fn flush(&mut self, handover: &Handover) -> Result<(), ProviderError> {
-        self.hand_on(handover)?;
-        // What an earlier flush could not free is freed as well.
-        let archived = self.shard.archive.position(self.shard.identity.shard)?;
+        let shard = self.shard.identity.shard;
+        let archived = match self.hand_on(handover)? {
+            Some(end) => end,
+            // What an earlier flush could not free is freed.
+            None => self.shard.archive.position(shard)?,
+        };
         let checkpointed = self.checkpointer.position();
         if (archived.sequence, archived.segment) > (checkpointed.sequence, checkpointed.segment) {
             self.checkpointer.checkpoint(archived, &[])?;
         }
         self.checkpointer.trim()?;
+        // Last: it may take long, and nothing depends on it.
+        self.shard.archive.tidy(shard);
         Ok(())
     }
 
-    fn hand_on(&mut self, handover: &Handover) -> Result<(), ProviderError> {
-        let Some(frozen) = self.shard.state().layers.frozen.clone() else { return Ok(()) };
+    /// Where what was handed on ends; `None` when there was nothing.
+    fn hand_on(&mut self, handover: &Handover) -> Result<Option<Position>, ProviderError> {
+        let Some(frozen) = self.shard.state().layers.frozen.clone() else { return Ok(None) };
         let shard = self.shard.identity.shard;
         let part = Part { shard, end: frozen.end, changes: frozen.table.sorted() };
         let _exclusive = handover.write().unwrap_or_else(PoisonError::into_inner);
         frozen.in_doubt.store(true, Ordering::Relaxed);
         self.shard.archive.absorb(&part)?;
         self.shard.state().layers.frozen = None;
-        Ok(())
+        Ok(Some(frozen.end))
     }
 
     /// Where recovery begins.

@@ -45,6 +45,10 @@ impl Archive for OneShard {
         self.0.absorb(&Part { shard, end: part.end, changes })
     }
 
+    fn tidy(&self, shard: ShardId) {
+        self.0.tidy(swapped(shard));
+    }
+
     fn look_up(&self, instance: &InstanceId) -> Result<Option<Archived>, ProviderError> {
         self.0.look_up(instance)
     }

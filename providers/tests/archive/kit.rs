@@ -97,7 +97,9 @@ pub(crate) fn absorb(
 ) -> Result<(), ProviderError> {
     changes.sort_by(|a, b| a.0.cmp(&b.0));
     let changes = changes.iter().map(|(instance, change)| (instance, change)).collect();
-    archive.absorb(&Part { shard: SHARD, end: end(sequence), changes })
+    archive.absorb(&Part { shard: SHARD, end: end(sequence), changes })?;
+    archive.tidy(SHARD);
+    Ok(())
 }
 
 /// Lets an instance grow.

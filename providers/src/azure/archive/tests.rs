@@ -42,7 +42,9 @@ struct OwnedPart {
 impl OwnedPart {
     fn absorb_into(&self, archive: &BlobArchive) -> Result<(), ProviderError> {
         let changes = self.changes.iter().map(|(instance, change)| (instance, change)).collect();
-        archive.absorb(&Part { shard: self.shard, end: self.end, changes })
+        archive.absorb(&Part { shard: self.shard, end: self.end, changes })?;
+        archive.tidy(self.shard);
+        Ok(())
     }
 }
 
