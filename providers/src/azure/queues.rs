@@ -63,6 +63,11 @@ impl Queues {
         Arc::new(Self { client, members, clock, hub, shards, visibility, in_hand, deliveries })
     }
 
+    /// How long a message that somebody has in hand is hidden from others.
+    pub(super) const fn visibility(&self) -> Duration {
+        self.visibility
+    }
+
     /// Makes the queues of all shards.
     pub(super) async fn make(&self) -> Result<(), PortError> {
         for shard in (0..self.shards).map(ShardId) {
