@@ -6,7 +6,9 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use tour::Choice;
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
+use tour::Account;
+use tour::{Choice, Site};
 
 const USAGE: &str = "\
 Usage: reenact [OPTIONS]
@@ -18,6 +20,13 @@ Options:
       --data DIR  Keep the state in DIR; without it, in a directory that is
                   removed at the end
       --memory    Keep the state in memory
+      --azure CONNECTION
+                  Keep the state in a new hub in Azure Storage. CONNECTION is
+                  the connection string of an account, in quotes; or `env`:
+                  that in AZURE_STORAGE_CONNECTION_STRING, so that no list of
+                  processes shows it; or `emulator`: an emulator is started,
+                  which needs Node.js 20 or newer with npm. Only in a program
+                  that was built with `--features azure`
   -h, --help      Print this text
   -V, --version   Print the version";
 
@@ -29,9 +38,8 @@ const MISUSED: u8 = 2;
 enum Request {
     Tour(Choice),
     /// To be the process that the tour kills.
-    #[cfg(feature = "local")]
     Work {
-        directory: std::path::PathBuf,
+        place: OsString,
         run: String,
     },
     Help,
@@ -43,15 +51,19 @@ enum Request {
 async fn main() -> ExitCode {
     match request(std::env::args_os().skip(1)) {
         Request::Tour(choice) => tour::run(&choice).await,
-        #[cfg(feature = "local")]
-        Request::Work { directory, run } => tour::work(&directory, &run).await,
+        Request::Work { place, run } => match Site::told(place) {
+            Some(site) => tour::work(&site, &run).await,
+            None => misused("a worker has nothing to work on in memory"),
+        },
         Request::Help => tell(USAGE),
         Request::Version => tell(concat!("reenact ", env!("CARGO_PKG_VERSION"))),
-        Request::Misused(how) => {
-            eprintln!("reenact: {how}\n\n{USAGE}");
-            ExitCode::from(MISUSED)
-        }
+        Request::Misused(how) => misused(&how),
     }
+}
+
+fn misused(how: &str) -> ExitCode {
+    eprintln!("reenact: {how}\n\n{USAGE}");
+    ExitCode::from(MISUSED)
 }
 
 fn request(mut arguments: impl Iterator<Item = OsString>) -> Request {
@@ -65,11 +77,9 @@ fn request(mut arguments: impl Iterator<Item = OsString>) -> Request {
             Some(path) => Request::Tour(Choice::Directory(path.into())),
             None => Request::Misused("`--data` needs a directory".to_owned()),
         },
-        #[cfg(feature = "local")]
+        Some("--azure") => azure(arguments.next()),
         Some(tour::WORKER) => match (arguments.next(), arguments.next()) {
-            (Some(directory), Some(run)) => {
-                Request::Work { directory: directory.into(), run: run.display().to_string() }
-            }
+            (Some(place), Some(run)) => Request::Work { place, run: run.display().to_string() },
             _ => unknown(&first),
         },
         _ => unknown(&first),
@@ -80,8 +90,30 @@ fn request(mut arguments: impl Iterator<Item = OsString>) -> Request {
     }
 }
 
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
+fn azure(connection: Option<OsString>) -> Request {
+    match connection.map(OsString::into_string) {
+        Some(Ok(text)) => Request::Tour(Choice::Azure(Account::of(text))),
+        Some(Err(_)) => Request::Misused("the connection string is not UTF-8".to_owned()),
+        None => Request::Misused("`--azure` needs a connection string, or `emulator`".to_owned()),
+    }
+}
+
+#[cfg(not(any(feature = "azure", feature = "azure-legacy")))]
+fn azure(_connection: Option<OsString>) -> Request {
+    Request::Misused(
+        "`--azure` is not in this program; build it with `--features azure`:\n\
+         cargo run --release --features azure -- --azure CONNECTION"
+            .to_owned(),
+    )
+}
+
+/// What stands behind a `=` is not printed: it may be a part of a connection string, and secret.
 fn unknown(argument: &OsStr) -> Request {
-    Request::Misused(format!("unknown argument `{}`", argument.display()))
+    let text = argument.to_string_lossy();
+    let shown =
+        text.split_once('=').map_or_else(|| text.to_string(), |(name, _)| format!("{name}=.."));
+    Request::Misused(format!("unknown argument `{shown}`"))
 }
 
 fn tell(text: &str) -> ExitCode {
@@ -124,5 +156,25 @@ mod tests {
         assert_eq!(asked(&["--data", "d"]), Request::Tour(Choice::Directory("d".into())));
         assert!(matches!(asked(&["--data"]), Request::Misused(how) if how.contains("--data")));
         assert!(matches!(asked(&["--data", "d", "e"]), Request::Misused(_)));
+    }
+
+    #[test]
+    fn an_account_can_be_given_where_that_is_built_in() {
+        let asked = asked(&["--azure", "emulator"]);
+        #[cfg(any(feature = "azure", feature = "azure-legacy"))]
+        assert_eq!(asked, Request::Tour(Choice::Azure(Account::Emulator)));
+        #[cfg(not(any(feature = "azure", feature = "azure-legacy")))]
+        assert!(matches!(asked, Request::Misused(how) if how.contains("--features azure")));
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_not_printed() {
+        for arguments in [&["AccountKey=c2VjcmV0"][..], &["--memory", "AccountKey=c2VjcmV0"]] {
+            let misused = asked(arguments);
+            assert!(
+                matches!(&misused, Request::Misused(how) if how.contains("`AccountKey=..`")),
+                "{misused:?}"
+            );
+        }
     }
 }

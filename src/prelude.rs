@@ -8,5 +8,7 @@ pub use crate::{
     InstanceHandle, InstanceId, InstanceStatus, NamedActivity, Orchestration, OrchestrationContext,
     OrchestrationError, ParentClose, RetryPolicy, SendError, TimedOut, activity, orchestration,
 };
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
+pub use crate::{Azure, AzureOptions};
 #[cfg(feature = "local")]
 pub use crate::{Local, LocalOptions};

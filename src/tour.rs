@@ -7,7 +7,6 @@ mod continued;
 mod failure;
 mod fan_out;
 mod follow;
-#[cfg(feature = "local")]
 mod killed;
 mod page;
 mod place;
@@ -21,14 +20,19 @@ use std::time::Duration;
 
 use failure::{Failure, Held};
 use page::Page;
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
+pub(crate) use place::Account;
 pub(crate) use place::Choice;
 use place::Place;
+pub(crate) use place::Site;
 
-#[cfg(feature = "local")]
 pub(crate) use killed::WORKER;
 
 /// Longer than any step takes on a slow machine: a step that hangs has failed.
 const STEP_LIMIT: Duration = Duration::from_secs(60);
+
+/// The emulator of Azure Storage may have to be installed first.
+const BEGIN_LIMIT: Duration = Duration::from_secs(300);
 
 /// Runs the tour. The exit code tells whether every step held.
 pub(crate) async fn run(choice: &Choice) -> ExitCode {
@@ -43,7 +47,7 @@ pub(crate) async fn run(choice: &Choice) -> ExitCode {
 }
 
 async fn all_steps(page: &mut Page, choice: &Choice) -> Result<(), (u32, Failure)> {
-    let place = step(0, begin(page, choice)).await?;
+    let place = within(BEGIN_LIMIT, 0, begin(page, choice)).await?;
     let recorded = step(1, survey::show(page, &place)).await?;
     step(2, replay::show(page, &recorded)).await?;
     step(3, fan_out::show(page, &place)).await?;
@@ -52,22 +56,20 @@ async fn all_steps(page: &mut Page, choice: &Choice) -> Result<(), (u32, Failure
     step(6, children::show(page, &place)).await?;
     step(7, continued::show(page, &place)).await?;
     step(8, change::show(page, &place)).await?;
-    #[cfg(feature = "local")]
     step(9, killed::show(page, &place)).await?;
-    page.line("\nAll steps held.").map_err(|failure| (9, failure))
+    place.account(page).map_err(|failure| (9, failure))
 }
 
 async fn begin(page: &mut Page, choice: &Choice) -> Held<Place> {
     page.line(concat!("reenact ", env!("CARGO_PKG_VERSION"), ": a tour"))?;
-    let place = Place::new(choice)?;
-    page.say(format_args!("Its state is {}.", place.describe()))?;
+    let place = Place::new(choice).await?;
+    place.describe(page)?;
     Ok(place)
 }
 
 /// Is the process that step 9 kills.
-#[cfg(feature = "local")]
-pub(crate) async fn work(directory: &std::path::Path, run: &str) -> ExitCode {
-    match killed::work(directory, run).await {
+pub(crate) async fn work(site: &Site, run: &str) -> ExitCode {
+    match killed::work(site, run).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("the worker failed: {failure}");
@@ -77,8 +79,16 @@ pub(crate) async fn work(directory: &std::path::Path, run: &str) -> ExitCode {
 }
 
 async fn step<T>(number: u32, shown: impl Future<Output = Held<T>>) -> Result<T, (u32, Failure)> {
-    let in_time = tokio::time::timeout(STEP_LIMIT, shown).await;
+    within(STEP_LIMIT, number, shown).await
+}
+
+async fn within<T>(
+    limit: Duration,
+    number: u32,
+    shown: impl Future<Output = Held<T>>,
+) -> Result<T, (u32, Failure)> {
+    let in_time = tokio::time::timeout(limit, shown).await;
     in_time
-        .unwrap_or_else(|_| Err(Failure::new(format!("it did not end within {STEP_LIMIT:?}"))))
+        .unwrap_or_else(|_| Err(Failure::new(format!("it did not end within {limit:?}"))))
         .map_err(|failure| (number, failure))
 }

@@ -277,16 +277,14 @@ impl Access {
             Some(host) => host.routes.hand_to_supervisor(shard, message).err(),
             None => Some(message),
         };
-        match (given_back, &self.store.remote, &self.here) {
-            (Some(_), Some(remote), _) => self.purge_elsewhere(remote, instance).await,
-            (Some(message), None, Some(host)) => {
-                if let Some(why) = host.routes.why_down(shard) {
-                    message.refuse(why);
-                }
-                self.answer(instance, answer).await
+        if let Some(message) = given_back {
+            match (&self.store.remote, &self.here) {
+                (Some(remote), _) => return self.purge_elsewhere(remote, instance).await,
+                (None, Some(host)) => host.routes.refuse_for(shard, message),
+                (None, None) => return Err(Error::NotShared),
             }
-            _ => self.answer(instance, answer).await,
         }
+        self.answer(instance, answer).await
     }
 
     async fn purge_elsewhere(&self, remote: &Remote, instance: &InstanceId) -> Result<()> {

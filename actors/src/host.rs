@@ -224,7 +224,11 @@ async fn first_start(
 }
 
 fn is_held(why: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    matches!(why.downcast_ref(), Some(ProviderError::Conflict { .. }))
+    // Or was taken by another in the middle of the start.
+    matches!(
+        why.downcast_ref(),
+        Some(ProviderError::Conflict { .. } | ProviderError::Fenced { .. })
+    )
 }
 
 /// Asks a shard to end gracefully, so that another host can have it.

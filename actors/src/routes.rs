@@ -102,9 +102,14 @@ impl Routes {
 
     /// Sends a message to the supervisor of a shard; refused or dropped when the shard is down.
     pub(crate) fn tell_supervisor(&self, shard: ShardId, message: ShardMessage) {
-        if let Err(message) = self.hand_to_supervisor(shard, message)
-            && let Some(why) = self.why_down(shard)
-        {
+        if let Err(message) = self.hand_to_supervisor(shard, message) {
+            self.refuse_for(shard, message);
+        }
+    }
+
+    /// As [`refuse`](Self::refuse), of what is for the supervisor.
+    pub(crate) fn refuse_for(&self, shard: ShardId, message: ShardMessage) {
+        if let Some(why) = self.why_down(shard) {
             message.refuse(why);
         }
     }

@@ -150,3 +150,16 @@ impl RemoteRun {
         seed == self.seed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_has_continued_as_new_descends_from_the_first_start() {
+        let seed = (0..6).fold(5, |seed, _| next_seed(seed));
+        assert!(RemoteRun { execution: ExecutionId(7), seed }.descends_from(5));
+        assert!(!RemoteRun { execution: ExecutionId(7), seed }.descends_from(6));
+        assert!(!RemoteRun { execution: ExecutionId(6), seed }.descends_from(5));
+    }
+}

@@ -58,7 +58,7 @@ use self::port::StoragePort;
 use self::queues::Queues;
 use crate::journal;
 use crate::journaled::{self, Journaled};
-use crate::limits::{DEFAULT_AZURE_SHARDS, LEASE_TIME, MAX_BLOB_SEGMENT_BYTES, VISIBILITY_TIME};
+use crate::limits::{DEFAULT_AZURE_SHARDS, LEASE_TIME, MAX_BLOB_SEGMENT_BYTES};
 use crate::{OpenError, SystemClock, TimerScheduler};
 
 /// Bytes that a shard holds in memory until they go into the archive, where nothing else is said.
@@ -104,7 +104,8 @@ pub struct AzureOptions {
     /// of a hub should have the same. Shorter ones cost more requests. At least
     /// [`SHORTEST_LEASE_TIME`](crate::limits::SHORTEST_LEASE_TIME).
     pub lease_time: Duration,
-    /// How long a message that somebody has in hand is hidden from others. At least a second.
+    /// How long a message that somebody has in hand is hidden from others: what a host had that died
+    /// comes again so late. At least a second; no longer than a lease by default.
     pub visibility_time: Duration,
     /// How journals and memory are used.
     pub journaled: journaled::Options,
@@ -120,7 +121,7 @@ impl Default for AzureOptions {
             shards: DEFAULT_AZURE_SHARDS,
             clock: Arc::new(SystemClock),
             lease_time: LEASE_TIME,
-            visibility_time: VISIBILITY_TIME,
+            visibility_time: LEASE_TIME,
             journaled: journaled::Options { journal, flush_bytes: FLUSH_BYTES },
         }
     }

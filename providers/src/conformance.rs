@@ -55,12 +55,14 @@ pub trait Hub: Send + Sync + 'static {
     const TAKES_A_KEY_ONCE: bool = true;
 
     /// Opens the data, with at least 2 shards. The suite opens a hub several times in one case to
-    /// see what survives, and drops everything of the provider before that.
+    /// see what survives, and drops everything of the provider before that; a hub that is shared also
+    /// several times at once, for hosts in several processes.
     fn open(&self) -> impl Future<Output = Self::Provider> + Send;
 
     /// Lets so much time pass that any lease which can run out has, any delivery is visible again, and
-    /// any host that died is taken for dead. Hosts that live go on living. A medium with a clock of its own waits for it here; one that asks the provider's
-    /// [`TimerScheduler`](crate::TimerScheduler) has nothing to do.
+    /// any host that died is taken for dead. Hosts that live go on living. A medium with a clock of its
+    /// own waits for it here; one that asks the provider's [`TimerScheduler`](crate::TimerScheduler)
+    /// has nothing to do.
     fn outwait(&self, clock: &ManualClock) -> impl Future<Output = ()> + Send {
         clock.advance(LONG);
         std::future::ready(())

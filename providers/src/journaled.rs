@@ -19,7 +19,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
 
-use self::shard::{Handover, Known, Shard};
+use self::shard::{Handover, Known, Look, Shard};
 use self::thread::{Common, ShardThread};
 use crate::archive::Archive;
 use crate::journal::{self, Identity, JournalId};
@@ -130,16 +130,49 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         ProviderError::Conflict { reason }
     }
 
-    /// The shard, once memory knows what others have written.
-    async fn up_to_date<'a>(
+    /// The shard of an instance, once memory knows what others have written.
+    async fn up_to_date(
         &self,
-        shard: &'a Arc<Shard<M, A>>,
-    ) -> Result<&'a Arc<Shard<M, A>>, ProviderError> {
+        instance: &InstanceId,
+        look: Look,
+    ) -> Result<&Arc<Shard<M, A>>, ProviderError> {
+        let shard = self.shard_of(instance);
         if shard.is_behind() {
             let behind = Arc::clone(shard);
-            self.aside(move |_| behind.catch_up()).await?;
+            self.aside(move |_| behind.catch_up(look)).await?;
         }
         Ok(shard)
+    }
+
+    async fn read_of(
+        &self,
+        shard: &Arc<Shard<M, A>>,
+        instance: &InstanceId,
+        execution: ExecutionId,
+        from: u64,
+        limit: usize,
+    ) -> Result<TurnPage, ProviderError> {
+        let end = match shard.read_known(instance, execution, from, limit) {
+            Known::Page(page) => return page,
+            Known::AskArchive { end } => end,
+        };
+        let (shard, instance) = (Arc::clone(shard), instance.clone());
+        self.aside(move |_| shard.read_archived(&instance, execution, from, limit, end)).await
+    }
+
+    async fn summary_of(
+        &self,
+        shard: &Arc<Shard<M, A>>,
+        instance: &InstanceId,
+    ) -> Result<Option<InstanceSummary>, ProviderError> {
+        if let Some(known) = shard.known(instance) {
+            return Ok(known);
+        }
+        let instance = instance.clone();
+        self.aside(move |inner| {
+            Ok(inner.archive.look_up(&instance)?.map(|archived| archived.summary))
+        })
+        .await
     }
 
     /// Asks the archive, where that must not be done: on an executor's thread.
@@ -186,28 +219,30 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
         from: u64,
         limit: usize,
     ) -> Result<TurnPage, ProviderError> {
-        let shard = self.up_to_date(self.shard_of(instance)).await?;
-        let end = match shard.read_known(instance, execution, from, limit) {
-            Known::Page(page) => return page,
-            Known::AskArchive { end } => end,
-        };
-        let (shard, instance) = (Arc::clone(shard), instance.clone());
-        self.aside(move |_| shard.read_archived(&instance, execution, from, limit, end)).await
+        let shard = self.up_to_date(instance, Look::Recent).await?;
+        match self.read_of(shard, instance, execution, from, limit).await {
+            // It may have begun since.
+            Err(ProviderError::NotFound { .. }) if shard.is_behind() => {
+                self.up_to_date(instance, Look::Anew).await?;
+                self.read_of(shard, instance, execution, from, limit).await
+            }
+            read => read,
+        }
     }
 
     async fn summary(
         &self,
         instance: &InstanceId,
     ) -> Result<Option<InstanceSummary>, ProviderError> {
-        let shard = self.up_to_date(self.shard_of(instance)).await?;
-        if let Some(known) = shard.known(instance) {
-            return Ok(known);
+        let shard = self.up_to_date(instance, Look::Recent).await?;
+        match self.summary_of(shard, instance).await? {
+            // It may have begun since.
+            None if shard.is_behind() => {
+                self.up_to_date(instance, Look::Anew).await?;
+                self.summary_of(shard, instance).await
+            }
+            summary => Ok(summary),
         }
-        let instance = instance.clone();
-        self.aside(move |inner| {
-            Ok(inner.archive.look_up(&instance)?.map(|archived| archived.summary))
-        })
-        .await
     }
 
     async fn list(

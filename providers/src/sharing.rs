@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use reenact_core::{Name, ShardId, Timestamp};
@@ -34,6 +35,9 @@ pub trait Sharing: Send + Sync + 'static {
     /// # Errors
     /// Those of the medium.
     async fn receive_from(&self, tag: &Name, limit: usize) -> Result<Vec<Delivery>, ProviderError>;
+
+    /// How long a delivered message of a tag is hidden from others, unless it is extended.
+    fn visibility_time(&self) -> Duration;
 
     /// Hides a delivered message for another visibility time, counted from now.
     ///

@@ -3,6 +3,8 @@
 
 #[path = "azure/conformance.rs"]
 mod conformance;
+#[path = "azure/readers.rs"]
+mod readers;
 #[cfg(feature = "azure-wire")]
 #[path = "azure/stage.rs"]
 mod stage;

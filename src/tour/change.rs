@@ -6,7 +6,7 @@ use reenact::{Error, Event, InstanceState, InstanceStatus, ParkReason};
 use super::failure::{Failure, Held, same};
 use super::follow::Follower;
 use super::page::Page;
-use super::place::{Place, make_room};
+use super::place::{Place, make_room, until_here};
 use super::texts::{self, Counts, README, count_text, count_word};
 
 const ID: &str = "review";
@@ -59,6 +59,7 @@ async fn started(page: &mut Page, place: &Place) -> Held<u64> {
 async fn refused(page: &mut Page, place: &Place, before: u64) -> Held {
     let host = host_of(place, changed_review).await?;
     let instance = host.instance::<String>(&ID.try_into()?);
+    until_here(&host, instance.id()).await;
     match instance.raise_event("Approve", "Ada").await {
         Err(Error::Parked { .. }) => {}
         other => return Err(Failure::new(format!("the event was not refused: {other:?}"))),

@@ -1,7 +1,6 @@
 //! Step 9: a process that is killed in the middle of its work, and what comes of that work.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,10 +9,10 @@ use reenact::{Error, Event, History, InstanceFilter, InstanceState, PageRequest}
 
 use super::failure::{Failure, Held, same};
 use super::page::Page;
-use super::place::Place;
+use super::place::{Place, Site};
 use super::texts::{self, LICENCE};
 
-/// How the program is told to be a worker: with the directory and the name of the run behind it.
+/// How the program is told to be a worker: with the place and the name of the run behind it.
 pub(crate) const WORKER: &str = "--worker";
 
 /// Instances that the worker runs.
@@ -67,8 +66,8 @@ fn say(line: &str) {
 }
 
 /// What the process does that is killed: starts what is not there, and waits for all of it.
-pub(crate) async fn work(directory: &Path, run: &str) -> Held {
-    let host = host_of(directory).await?;
+pub(crate) async fn work(site: &Site, run: &str) -> Held {
+    let host = host_of(site).await?;
     let mut instances = Vec::new();
     for number in 0..INSTANCES {
         let id = format!("{run}-{number}");
@@ -87,31 +86,29 @@ pub(crate) async fn work(directory: &Path, run: &str) -> Held {
     Ok(())
 }
 
-async fn host_of(directory: &Path) -> Held<Host> {
-    let store = Local::open(directory)?;
-    let host = Host::builder().provider(store).orchestration(count_parts).activity(count_part);
+async fn host_of(site: &Site) -> Held<Host> {
+    let host = site.host().await?.orchestration(count_parts).activity(count_part);
     Ok(host.start().await?)
 }
 
 /// Kills a worker, starts another one, and looks at what the log says then.
 pub(crate) async fn show(page: &mut Page, place: &Place) -> Held {
     page.title(9, "A process is killed in the middle of its work, and another one goes on")?;
-    let Some(directory) = place.directory() else {
+    let Some(site) = place.site() else {
         return page.say("Left out: what is in memory goes with its process.");
     };
-    let store = directory.join("killed");
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let run = format!("run-{}", since.as_millis());
-    let first = worker(&store, &run, Some(KILLED_AFTER)).await?;
+    let first = worker(&site, &run, Some(KILLED_AFTER)).await?;
     page.say(format_args!(
         "A worker process has started {INSTANCES} instances of {STEPS} activities each; when \
          {first} of"
     ))?;
-    page.say("them had run, it was killed with SIGKILL. Another worker opens its directory.")?;
-    let second = worker(&store, &run, None).await?;
+    page.say("them had run, it was killed with SIGKILL. Another worker opens the same store.")?;
+    let second = worker(&site, &run, None).await?;
     page.say(format_args!("It has run {second} activities, and all instances have ended."))?;
     let again = (first + second).saturating_sub(INSTANCES * STEPS);
-    verify(&store, &run).await?;
+    verify(&site, &run).await?;
     page.say(format_args!(
         "Result: {INSTANCES} of {INSTANCES} with the right result, each event once; \
          {again} activities ran"
@@ -121,10 +118,12 @@ pub(crate) async fn show(page: &mut Page, place: &Place) -> Held {
 
 /// Runs a worker to its end, or until so many activities have run and it is killed. Tells how many
 /// have run.
-async fn worker(store: &Path, run: &str, killed_after: Option<usize>) -> Held<usize> {
+async fn worker(site: &Site, run: &str, killed_after: Option<usize>) -> Held<usize> {
     let program = std::env::current_exe()?;
     let mut command = Command::new(program);
-    command.arg(WORKER).arg(store).arg(run).stdout(Stdio::piped());
+    command.arg(WORKER);
+    site.tell(&mut command);
+    command.arg(run).stdout(Stdio::piped());
     let child = command.spawn()?;
     // Its lines are waited for where that holds nobody up.
     let listened = tokio::task::spawn_blocking(move || listen(child, killed_after)).await;
@@ -165,8 +164,8 @@ fn listen(child: Child, killed_after: Option<usize>) -> Held<usize> {
 }
 
 /// Each instance has the right result, and each of its events once.
-async fn verify(store: &Path, run: &str) -> Held {
-    let host = host_of(store).await?;
+async fn verify(site: &Site, run: &str) -> Held {
+    let host = host_of(site).await?;
     let filter = InstanceFilter {
         id_prefix: Some(format!("{run}-")),
         states: vec![InstanceState::Completed],

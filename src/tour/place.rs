@@ -1,14 +1,29 @@
 //! Where the tour keeps its state.
 
 #[cfg(feature = "local")]
-use std::path::{Path, PathBuf};
+mod directory;
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
+mod hub;
+mod site;
+
 #[cfg(feature = "local")]
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::PathBuf;
 
 use reenact::prelude::*;
 use reenact::{Error, HostBuilder, Provider};
 
 use super::failure::Held;
+use super::page::Page;
+#[cfg(feature = "local")]
+use directory::Directory;
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
+pub(crate) use hub::Account;
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
+use hub::Hub;
+pub(crate) use site::Site;
+
+/// How often it is asked whether a shard has come.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What the tour is to keep its state in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,19 +36,18 @@ pub(crate) enum Choice {
     /// In this directory, which stays.
     #[cfg(feature = "local")]
     Directory(PathBuf),
+    /// In a hub that the tour makes in this account.
+    #[cfg(any(feature = "azure", feature = "azure-legacy"))]
+    Azure(Account),
 }
 
-/// A place for the state of the tour. What it has made it removes when it is dropped.
-pub(crate) struct Place {
-    store: Store,
-    #[cfg(feature = "local")]
-    directory: Option<Directory>,
-}
-
-enum Store {
+/// A place for the state of the tour. What it has made on this machine it removes when it is dropped.
+pub(crate) enum Place {
     Memory(InMemory),
     #[cfg(feature = "local")]
-    Local(Local),
+    Local(Local, Directory),
+    #[cfg(any(feature = "azure", feature = "azure-legacy"))]
+    Azure(Hub),
 }
 
 impl Default for Choice {
@@ -46,59 +60,80 @@ impl Default for Choice {
 }
 
 impl Place {
-    #[cfg(feature = "local")]
-    pub(crate) fn new(choice: &Choice) -> Held<Self> {
-        let directory = match choice {
-            Choice::Memory => None,
-            Choice::Scratch => Some(Directory::scratch()?),
-            Choice::Directory(path) => Some(Directory::kept(path)?),
-        };
-        let store = match &directory {
-            None => Store::Memory(InMemory::new()),
-            Some(directory) => Store::Local(Local::open(directory.path.join("tour"))?),
-        };
-        Ok(Self { store, directory })
+    pub(crate) async fn new(choice: &Choice) -> Held<Self> {
+        match choice {
+            Choice::Memory => Ok(Self::Memory(InMemory::new())),
+            #[cfg(feature = "local")]
+            Choice::Scratch => Self::in_directory(Directory::scratch()?),
+            #[cfg(feature = "local")]
+            Choice::Directory(path) => Self::in_directory(Directory::kept(path)?),
+            #[cfg(any(feature = "azure", feature = "azure-legacy"))]
+            Choice::Azure(account) => Ok(Self::Azure(Hub::make(account).await?)),
+        }
     }
 
-    #[cfg(not(feature = "local"))]
-    pub(crate) fn new(_choice: &Choice) -> Held<Self> {
-        Ok(Self { store: Store::Memory(InMemory::new()) })
+    #[cfg(feature = "local")]
+    fn in_directory(directory: Directory) -> Held<Self> {
+        Ok(Self::Local(Local::open(directory.path().join("tour"))?, directory))
     }
 
     /// A host that is to be, on the tour's store.
     pub(crate) fn host(&self) -> HostBuilder {
-        match &self.store {
-            Store::Memory(store) => Host::builder().provider(store.clone()),
+        match self {
+            Self::Memory(store) => Host::builder().provider(store.clone()),
             #[cfg(feature = "local")]
-            Store::Local(store) => Host::builder().provider(store.clone()),
+            Self::Local(store, _) => Host::builder().provider(store.clone()),
+            #[cfg(any(feature = "azure", feature = "azure-legacy"))]
+            Self::Azure(hub) => Host::builder().provider(hub.store().clone()),
         }
     }
 
     /// The number of its shards.
     pub(crate) fn shards(&self) -> u32 {
-        match &self.store {
-            Store::Memory(store) => store.shards(),
+        match self {
+            Self::Memory(store) => store.shards(),
             #[cfg(feature = "local")]
-            Store::Local(store) => store.shards(),
+            Self::Local(store, _) => store.shards(),
+            #[cfg(any(feature = "azure", feature = "azure-legacy"))]
+            Self::Azure(hub) => hub.store().shards(),
         }
     }
 
-    /// Where it is, for people.
-    pub(crate) fn describe(&self) -> String {
-        match &self.store {
-            Store::Memory(_) => "in memory".to_owned(),
+    /// Says where it is.
+    pub(crate) fn describe(&self, page: &mut Page) -> Held {
+        match self {
+            Self::Memory(_) => page.say("Its state is in memory."),
             #[cfg(feature = "local")]
-            Store::Local(_) => {
-                let path = self.directory.as_ref().map(|directory| directory.path.display());
-                path.map_or_else(String::new, |path| format!("in the directory {path}"))
+            Self::Local(_, directory) => {
+                let path = directory.path().display();
+                page.say(format_args!("Its state is in the directory {path}."))
             }
+            #[cfg(any(feature = "azure", feature = "azure-legacy"))]
+            Self::Azure(hub) => hub.describe(page),
         }
     }
 
-    /// Where further stores can be made; `None` when all is in memory.
-    #[cfg(feature = "local")]
-    pub(crate) fn directory(&self) -> Option<&Path> {
-        self.directory.as_ref().map(|directory| &*directory.path)
+    /// Says what it has cost, where that is known.
+    pub(crate) fn account(&self, page: &mut Page) -> Held {
+        match self {
+            Self::Memory(_) => {}
+            #[cfg(feature = "local")]
+            Self::Local(..) => {}
+            #[cfg(any(feature = "azure", feature = "azure-legacy"))]
+            Self::Azure(hub) => hub.account(page)?,
+        }
+        page.line("\nAll steps held.")
+    }
+
+    /// Where other processes can work; `None` when all is in memory.
+    pub(crate) fn site(&self) -> Option<Site> {
+        match self {
+            Self::Memory(_) => None,
+            #[cfg(feature = "local")]
+            Self::Local(_, directory) => Some(Site::Directory(directory.path().join("killed"))),
+            #[cfg(any(feature = "azure", feature = "azure-legacy"))]
+            Self::Azure(hub) => Some(Site::Hub(hub.way())),
+        }
     }
 }
 
@@ -115,35 +150,10 @@ pub(crate) async fn make_room(host: &Host, id: &str) -> Held {
     }
 }
 
-#[cfg(feature = "local")]
-struct Directory {
-    path: PathBuf,
-    is_ours: bool,
-}
-
-#[cfg(feature = "local")]
-impl Directory {
-    fn scratch() -> Held<Self> {
-        // A tour that was broken off may have left one behind, under the same process id.
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-        let name = format!("reenact-tour-{}-{since}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path)?;
-        Ok(Self { path, is_ours: true })
-    }
-
-    fn kept(path: &Path) -> Held<Self> {
-        std::fs::create_dir_all(path)?;
-        Ok(Self { path: path.to_owned(), is_ours: false })
-    }
-}
-
-#[cfg(feature = "local")]
-impl Drop for Directory {
-    fn drop(&mut self) {
-        if self.is_ours {
-            // What cannot be removed is for whoever cleans the directory of temporary files.
-            let _ = std::fs::remove_dir_all(&self.path);
-        }
+/// Waits until a host has the shard of an instance: where several may share a store, it may come a
+/// moment after the host has started.
+pub(crate) async fn until_here(host: &Host, id: &InstanceId) {
+    while let Err(Error::Elsewhere { .. }) = host.actor(id).await {
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use reenact::providers::{
@@ -127,6 +128,10 @@ impl Sharing for Absent {
 
     async fn receive_from(&self, tag: &Name, limit: usize) -> Result<Vec<Delivery>, ProviderError> {
         self.sharing_of().receive_from(tag, limit).await
+    }
+
+    fn visibility_time(&self) -> Duration {
+        self.sharing_of().visibility_time()
     }
 
     async fn extend(&self, tag: &Name, delivery: DeliveryId) -> Result<(), ProviderError> {

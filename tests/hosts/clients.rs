@@ -3,7 +3,7 @@
 use reenact::prelude::*;
 use reenact::{Error, InstanceState};
 
-use crate::scene::{adds, doubles, host, one_of_each, shared_store, until_held};
+use crate::scene::{adds, doubles, host, one_of_each, renews, shared_store, until_held};
 use crate::support::{events, guard, id};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -120,6 +120,18 @@ async fn a_start_that_came_before_any_host_is_taken_by_the_first() {
     let _host = guard(host(store, "host")).await;
     let started = guard(starting).await.unwrap().unwrap();
     assert_eq!(guard(started.result()).await.unwrap(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_is_known_though_the_instance_has_continued_as_new_since() {
+    let (store, _) = shared_store();
+    let _host = guard(host(store.clone(), "host")).await;
+    let client = Client::connect(store).unwrap();
+    for id in one_of_each("i") {
+        let started = guard(client.start_new(renews, 50).id(&id)).await.unwrap();
+        guard(started.raise_event("Add", 9)).await.unwrap();
+        assert_eq!(guard(started.result()).await.unwrap(), 9);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -84,7 +84,8 @@ async fn what_a_parked_instance_does_not_take_comes_again_and_is_kept_in_the_end
     let client = Client::connect(store.clone()).unwrap();
     client.raise_event(&id("i"), "Add", 7).await.unwrap();
     let found = pass_time_until(&clock, VISIBILITY_TIME, until_quarantined(&client)).await;
-    let [(event, reason)] = &found[..] else { panic!("{found:?}") };
+    // Time passes quickly here: a further delivery of it may be there as well.
+    let [(event, reason), ..] = &found[..] else { panic!("{found:?}") };
     assert!(reason.contains("is parked"), "{reason}");
     guard(without.shutdown()).await.unwrap();
 

@@ -104,6 +104,18 @@ pub(crate) async fn insists(
     Ok(ctx.call_orchestration(child, attempt).await?)
 }
 
+/// Continues as new so often, then waits for a number.
+#[orchestration]
+pub(crate) async fn renews(
+    ctx: OrchestrationContext,
+    left: u32,
+) -> Result<u64, OrchestrationError> {
+    match left {
+        0 => Ok(ctx.wait_external("Add").await?),
+        left => ctx.continue_as_new(renews, left - 1),
+    }
+}
+
 /// Raises numbers on another instance, one after the other; what was refused.
 #[orchestration]
 pub(crate) async fn raises(
@@ -126,6 +138,7 @@ pub(crate) async fn host(store: impl Provider, name: &str) -> Host {
     let host = host.orchestration(adds).orchestration(collects).orchestration(calls);
     let host = host.orchestration(doubles).orchestration(sums).orchestration(raises);
     let host = host.orchestration(waits).orchestration(insists).orchestration(fails_before);
+    let host = host.orchestration(renews);
     host.start().await.unwrap()
 }
 

@@ -2,14 +2,12 @@
 //! of it goes to the owner of the instance.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use dashmap::mapref::entry::Entry;
 use reenact_core::{
     ActivityError, ActivityErrorKind, Name, Payload, RemoteActivity, RemoteCommand, Timestamp,
     codec,
 };
-use reenact_providers::limits::VISIBILITY_TIME;
 use reenact_providers::{Delivery, DeliveryId, Message, ProviderError, Quarantined, QueueOf};
 use tokio::sync::mpsc;
 
@@ -22,11 +20,11 @@ use crate::workers::KnownCall;
 /// How often a call may be delivered to hosts that declare its tag, until it goes into quarantine when
 /// one of them does not have the activity. A tag may be declared by hosts that are not all of one
 /// version; meanwhile a call comes to one after the other, in each
-/// [`VISIBILITY_TIME`](reenact_providers::limits::VISIBILITY_TIME).
+/// [visibility time](reenact_providers::Sharing::visibility_time).
 pub(super) const MAX_DELIVERIES_WITHOUT_CODE: u32 = 100;
 
-/// How often a message is extended while its call runs.
-const EXTENDED_EVERY: Duration = Duration::from_secs(VISIBILITY_TIME.as_secs() / 3);
+/// How often a message is extended in the time for which it is hidden, while its call runs.
+const EXTENSIONS: u32 = 3;
 
 /// A call that runs here.
 struct Taken {
@@ -212,9 +210,10 @@ impl Hand {
             self.workers.cancel(&key.0);
             std::future::pending::<()>().await;
         };
+        let pause = self.sharing.visibility_time() / EXTENSIONS;
         let extended = async {
             loop {
-                self.clock.sleep_until(self.clock.now() + EXTENDED_EVERY).await;
+                self.clock.sleep_until(self.clock.now() + pause).await;
                 let held = self.held.get(key).map(|held| held.clone()).unwrap_or_default();
                 for delivery in held {
                     self.extend(tag, key, delivery).await;

@@ -40,6 +40,13 @@ const LOOKS_PER_LEASE: u32 = 2 * BEATS_PER_LEASE;
 /// second, and a message of another process waits for its bell for a bit over a second on average.
 const LONGEST_TICK: Duration = Duration::from_millis(2_500);
 
+/// The time between two of them for a while after a bell has rung: where there is one message, others
+/// follow, and answers.
+const BUSY_TICK: Duration = Duration::from_millis(250);
+
+/// How long a bell keeps this process busy.
+const BUSY_FOR: Duration = Duration::from_secs(5);
+
 /// Writes in one lease time by which a process says that it lives.
 const BEATS_PER_LEASE: u32 = 3;
 
@@ -53,6 +60,8 @@ pub(super) struct Members {
     lease_time: Duration,
     state: Mutex<State>,
     share: watch::Sender<BTreeSet<ShardId>>,
+    /// Told when this process has rung a bell.
+    stirred: Notify,
     /// Held by whoever writes the blob of this process.
     beating: tokio::sync::Mutex<()>,
 }
@@ -68,6 +77,8 @@ struct State {
     /// Whether somebody looks and beats.
     is_ticking: bool,
     bells: BTreeMap<String, Bell>,
+    /// When a bell has rung last that this process knows of.
+    rung_at: Option<Instant>,
 }
 
 /// One life of this process.
@@ -90,7 +101,8 @@ impl Members {
     pub(super) fn new(client: Client, shards: u32, lease_time: Duration) -> Arc<Self> {
         let share = watch::Sender::new(BTreeSet::new());
         let (state, beating) = (Mutex::default(), tokio::sync::Mutex::new(()));
-        Arc::new(Self { client, shards, lease_time, state, share, beating })
+        let stirred = Notify::new();
+        Arc::new(Self { client, shards, lease_time, state, share, stirred, beating })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -171,11 +183,11 @@ impl Members {
         let began = Instant::now();
         let blobs = self.client.list(view::PREFIX).await?;
         let mut state = self.state();
-        let State { view, bells, .. } = &mut *state;
-        let rung = view.update(blobs, began);
-        for queue in rung {
+        let State { view, bells, rung_at, .. } = &mut *state;
+        for queue in view.update(blobs, began) {
             if let Some(bell) = bells.get(&queue) {
                 bell.rung.notify_waiters();
+                *rung_at = Some(began);
             }
         }
         let Some(session) = state.session.clone() else { return Ok(()) };
@@ -214,13 +226,28 @@ impl Members {
         let beat = self.lease_time / BEATS_PER_LEASE;
         self.client.io().spawn(async move {
             loop {
-                tokio::time::sleep(tick).await;
+                let Some(waiting) = members.upgrade() else { return };
+                waiting.until_next(tick).await;
+                drop(waiting);
                 let Some(members) = members.upgrade() else { return };
                 if let Err(error) = members.tick(beat.saturating_sub(tick / 2)).await {
                     tracing::warn!(%error, "the hub cannot be reached");
                 }
             }
         });
+    }
+
+    /// Returns when it is time for another look.
+    async fn until_next(&self, tick: Duration) {
+        let is_busy = || self.state().rung_at.is_some_and(|rung| rung.elapsed() < BUSY_FOR);
+        if is_busy() {
+            return tokio::time::sleep(tick.min(BUSY_TICK)).await;
+        }
+        tokio::select! {
+            biased;
+            () = tokio::time::sleep(tick) => {}
+            () = self.stirred.notified() => {}
+        }
     }
 
     async fn tick(&self, beat_after: Duration) -> Result<(), PortError> {
@@ -252,6 +279,8 @@ impl Members {
     /// while later.
     pub(super) fn ring(self: &Arc<Self>, queue: &str) {
         let mut state = self.state();
+        state.rung_at = Some(Instant::now());
+        self.stirred.notify_one();
         let bell = state.bells.entry(queue.to_owned()).or_default();
         bell.rung.notify_waiters();
         if std::mem::replace(&mut bell.is_pending, true) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use reenact_core::{ExecutionId, InstanceId, Name, Receipt, ShardId};
@@ -138,6 +139,10 @@ impl Sharing for Azure {
         let from = QueueOf::Tag(tag.clone());
         let queues = Arc::clone(&self.inner.queues);
         self.inner.client.run_while_awaited(queues.take(from, limit)).await
+    }
+
+    fn visibility_time(&self) -> Duration {
+        self.inner.queues.visibility()
     }
 
     async fn extend(&self, _tag: &Name, delivery: DeliveryId) -> Result<(), ProviderError> {

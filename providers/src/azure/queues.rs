@@ -1,6 +1,7 @@
 //! Messages on storage queues.
 
 mod letter;
+mod payloads;
 mod quarantine;
 
 use std::collections::HashMap;
@@ -14,7 +15,7 @@ use reenact_core::ShardId;
 use self::letter::{Letter, Unreadable};
 use super::client::{Client, shard_name};
 use super::members::Members;
-use super::port::{Metadata, Only, PortError, PortErrorKind, QueueMessage};
+use super::port::{PortError, PortErrorKind, QueueMessage};
 use crate::limits::check_message;
 use crate::{Delivery, DeliveryId, Message, ProviderError, Quarantined, QueueOf, TimerScheduler};
 
@@ -39,6 +40,8 @@ pub(super) struct Queues {
     visibility: Duration,
     in_hand: Mutex<HashMap<u64, InHand>>,
     deliveries: AtomicU64,
+    /// When the payloads of which queue were last swept.
+    swept: Mutex<HashMap<String, Instant>>,
 }
 
 /// A message that was delivered.
@@ -59,8 +62,24 @@ impl Queues {
         (hub, shards): (String, u32),
         visibility: Duration,
     ) -> Arc<Self> {
-        let (in_hand, deliveries) = (Mutex::default(), AtomicU64::new(0));
-        Arc::new(Self { client, members, clock, hub, shards, visibility, in_hand, deliveries })
+        let (in_hand, swept) = (Mutex::default(), Mutex::default());
+        let deliveries = AtomicU64::new(0);
+        Arc::new(Self {
+            client,
+            members,
+            clock,
+            hub,
+            shards,
+            visibility,
+            in_hand,
+            deliveries,
+            swept,
+        })
+    }
+
+    /// How long a message that somebody has in hand is hidden from others.
+    pub(super) const fn visibility(&self) -> Duration {
+        self.visibility
     }
 
     /// Makes the queues of all shards.
@@ -110,11 +129,8 @@ impl Queues {
         let text = match letter.text() {
             Some(text) => text,
             None => {
-                let blob = format!("payload/{queue}/{}", super::random::name());
-                let bytes = letter.into_bytes();
-                let put = self.client.put(&blob, bytes, &Metadata::new(), &Only::Always).await;
-                put.map_err(PortError::into_provider_error)?;
-                Letter::elsewhere(&blob)
+                let stored = self.store(&queue, letter).await;
+                Letter::elsewhere(&stored.map_err(PortError::into_provider_error)?)
             }
         };
         // A second one, after an answer that was lost, has the same key.
@@ -155,6 +171,11 @@ impl Queues {
                 biased;
                 () = rung => pause = FIRST_PAUSE,
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+            }
+            // By now nothing can be hidden in the queue of a shard, which nobody else receives from.
+            let is_quiet = pause == LONGEST_PAUSE && self.visibility <= LONGEST_PAUSE;
+            if is_quiet && matches!(from, QueueOf::Shard(_)) {
+                self.sweep_at_times(&queue).await;
             }
         }
     }

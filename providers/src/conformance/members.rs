@@ -9,19 +9,22 @@ use tokio::task::JoinSet;
 
 use super::kit::within;
 use super::{Hub, Stage};
-use crate::{Membership, Provider, Sharing};
+use crate::{Membership, Provider};
 
-/// A host, and what it was shown of its share last.
+/// A host with a handle of its own, as another process has, and what it was shown of its share last.
 struct Host {
     membership: Arc<dyn Membership>,
     share: watch::Receiver<BTreeSet<ShardId>>,
+    all: BTreeSet<ShardId>,
 }
 
 impl Host {
-    async fn join(sharing: &Arc<dyn Sharing>, name: &str) -> Self {
+    async fn join<H: Hub>(stage: &Stage<H>, name: &str) -> Self {
+        let provider = stage.open().await;
+        let sharing = provider.sharing().expect("the store is one that several hosts share");
         let membership = sharing.join(name).await.expect("a host can join");
         let share = membership.share();
-        Self { membership, share }
+        Self { membership, share, all: (0..provider.shards()).map(ShardId).collect() }
     }
 
     async fn leave(&self) {
@@ -33,16 +36,8 @@ impl Host {
     }
 }
 
-fn sharing(provider: &impl Provider) -> Arc<dyn Sharing> {
-    provider.sharing().expect("the store is one that several hosts share")
-}
-
-fn all(provider: &impl Provider) -> BTreeSet<ShardId> {
-    (0..provider.shards()).map(ShardId).collect()
-}
-
 /// Waits until these hosts have all shards among them, in equal parts.
-async fn until_shared(hosts: &[&Host], all: &BTreeSet<ShardId>, contract: &str) {
+async fn until_shared(hosts: &[&Host], contract: &str) {
     let shared = async {
         loop {
             // Before the look, so that no change is missed in between.
@@ -52,7 +47,7 @@ async fn until_shared(hosts: &[&Host], all: &BTreeSet<ShardId>, contract: &str) 
                 share.mark_unchanged();
                 changes.spawn(async move { share.changed().await });
             }
-            if is_shared(hosts, all) {
+            if is_shared(hosts, &hosts[0].all) {
                 return;
             }
             changes.join_next().await;
@@ -78,88 +73,74 @@ fn is_shared(hosts: &[&Host], all: &BTreeSet<ShardId>) -> bool {
 
 /// As soon as it has joined.
 pub async fn one_host_alone_has_all_shards<H: Hub>(stage: &Stage<H>) {
-    let provider = stage.open().await;
-    let host = Host::join(&sharing(&provider), "host").await;
-    until_shared(&[&host], &all(&provider), "one that is alone has all").await;
+    let host = Host::join(stage, "host").await;
+    until_shared(&[&host], "one that is alone has all").await;
 }
 
 /// However many they are.
 pub async fn hosts_that_join_have_equal_parts_and_every_shard_has_one_host<H: Hub>(
     stage: &Stage<H>,
 ) {
-    let provider = stage.open().await;
-    let (sharing, all) = (sharing(&provider), all(&provider));
     let mut hosts = Vec::new();
     for number in 0..3 {
-        hosts.push(Host::join(&sharing, &format!("host-{number}")).await);
+        hosts.push(Host::join(stage, &format!("host-{number}")).await);
         let hosts: Vec<_> = hosts.iter().collect();
-        until_shared(&hosts, &all, "hosts have equal parts").await;
+        until_shared(&hosts, "hosts have equal parts").await;
     }
 }
 
 /// The others need not wait until it is taken for dead.
 pub async fn a_host_that_leaves_is_gone_at_once<H: Hub>(stage: &Stage<H>) {
-    let provider = stage.open().await;
-    let (sharing, all) = (sharing(&provider), all(&provider));
-    let first = Host::join(&sharing, "first").await;
-    let second = Host::join(&sharing, "second").await;
-    until_shared(&[&first, &second], &all, "hosts have equal parts").await;
+    let first = Host::join(stage, "first").await;
+    let second = Host::join(stage, "second").await;
+    until_shared(&[&first, &second], "hosts have equal parts").await;
     first.leave().await;
-    until_shared(&[&second], &all, "what one had that left goes to the others").await;
+    until_shared(&[&second], "what one had that left goes to the others").await;
 }
 
 /// Nor is leaving when nobody else is there.
 pub async fn leaving_twice_is_no_error<H: Hub>(stage: &Stage<H>) {
-    let provider = stage.open().await;
-    let host = Host::join(&sharing(&provider), "host").await;
+    let host = Host::join(stage, "host").await;
     host.leave().await;
     host.leave().await;
     drop(host);
-    let next = Host::join(&sharing(&provider), "next").await;
-    until_shared(&[&next], &all(&provider), "nobody else is there").await;
+    let next = Host::join(stage, "next").await;
+    until_shared(&[&next], "nobody else is there").await;
 }
 
 /// The others find out by themselves.
 pub async fn a_host_that_died_is_gone_after_a_while<H: Hub>(stage: &Stage<H>) {
-    let provider = stage.open().await;
-    let (sharing, all) = (sharing(&provider), all(&provider));
-    let first = Host::join(&sharing, "first").await;
-    let second = Host::join(&sharing, "second").await;
-    let third = Host::join(&sharing, "third").await;
-    until_shared(&[&first, &second, &third], &all, "hosts have equal parts").await;
+    let first = Host::join(stage, "first").await;
+    let second = Host::join(stage, "second").await;
+    let third = Host::join(stage, "third").await;
+    until_shared(&[&first, &second, &third], "hosts have equal parts").await;
     drop(first);
     stage.outwait().await;
-    until_shared(&[&second, &third], &all, "what a dead host had goes to the others").await;
+    until_shared(&[&second, &third], "what a dead host had goes to the others").await;
 }
 
 /// Nobody is taken for dead who is not.
 pub async fn hosts_that_live_keep_their_parts_however_long<H: Hub>(stage: &Stage<H>) {
-    let provider = stage.open().await;
-    let (sharing, all) = (sharing(&provider), all(&provider));
-    let first = Host::join(&sharing, "first").await;
-    let second = Host::join(&sharing, "second").await;
-    until_shared(&[&first, &second], &all, "hosts have equal parts").await;
+    let first = Host::join(stage, "first").await;
+    let second = Host::join(stage, "second").await;
+    until_shared(&[&first, &second], "hosts have equal parts").await;
     let before = (first.has(), second.has());
     stage.outwait().await;
-    until_shared(&[&first, &second], &all, "both are there still").await;
+    until_shared(&[&first, &second], "both are there still").await;
     assert_eq!((first.has(), second.has()), before, "nothing moves while nobody comes or goes");
 }
 
 /// The name is for people.
 pub async fn hosts_of_one_name_are_two<H: Hub>(stage: &Stage<H>) {
-    let provider = stage.open().await;
-    let (sharing, all) = (sharing(&provider), all(&provider));
-    let first = Host::join(&sharing, "host").await;
-    let second = Host::join(&sharing, "host").await;
-    until_shared(&[&first, &second], &all, "hosts of one name have equal parts").await;
+    let first = Host::join(stage, "host").await;
+    let second = Host::join(stage, "host").await;
+    until_shared(&[&first, &second], "hosts of one name have equal parts").await;
 }
 
 /// What it had before its death is forgotten with that.
 pub async fn a_host_that_comes_back_is_a_new_one<H: Hub>(stage: &Stage<H>) {
-    let provider = stage.open().await;
-    let all = all(&provider);
-    drop(Host::join(&sharing(&provider), "host").await);
-    let provider = stage.reopen(provider).await;
-    let host = Host::join(&sharing(&provider), "host").await;
-    until_shared(&[&host], &all, "the dead one is forgotten").await;
+    drop(Host::join(stage, "host").await);
+    stage.outwait().await;
+    let host = Host::join(stage, "host").await;
+    until_shared(&[&host], "the dead one is forgotten").await;
 }

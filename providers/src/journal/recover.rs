@@ -155,16 +155,16 @@ impl<M: Medium> Recovered<M> {
         mut visit: impl FnMut(Commit<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         while let Some((head, seed)) = self.segment {
-            let before = self.end;
+            // In this order: segments are freed from the oldest on, so while this one is there, one
+            // that was not found behind it had not been there.
+            let next = self.log.find_segment(head.number + 1)?;
             let name = segment_name(head.number);
             let unreadable = |error| self.log.unreadable(error);
-            let rest = self.log.medium.open_from(&name, before.offset).map_err(unreadable)?;
+            let rest = self.log.medium.open_from(&name, self.end.offset).map_err(unreadable)?;
             let reader = SegmentReader::new(rest, seed).map_err(unreadable)?;
-            self.read_segment(reader, &head, None, &mut visit)?;
-            if self.end != before {
-                continue;
-            }
-            let Some((head, seed)) = self.log.find_segment(head.number + 1)? else { break };
+            let limit = next.as_ref().map(|(next, _)| next.previous_end);
+            self.read_segment(reader, &head, limit, &mut visit)?;
+            let Some((head, seed)) = next else { break };
             self.enter(&head, false)?;
             self.segment = Some((head, seed));
         }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use reenact_core::{ExecutionId, InstanceId, Receipt};
 
 use self::follow::Follower;
+pub(super) use self::follow::Look;
 use super::error::ReadError;
 use super::table::Table;
 use crate::archive::{Archive, Change, Part, Stretch, TurnRun};
@@ -428,7 +429,7 @@ impl Layers {
     }
 
     /// Whether the archive may have something under the id of an instance that was changed.
-    pub(super) fn may_be_archived(&self, instance: &InstanceId) -> bool {
+    fn may_be_archived(&self, instance: &InstanceId) -> bool {
         let is_in_doubt = |frozen: &Arc<Frozen>| {
             frozen.in_doubt.load(Ordering::Relaxed) && frozen.table.get(instance).is_some()
         };
@@ -441,6 +442,12 @@ impl Layers {
 impl State {
     pub(super) const fn layers(&self) -> &Layers {
         &self.layers
+    }
+
+    /// Whether the archive may have something under the id of an instance that was changed. Of a shard
+    /// that others write it may have everything by now.
+    pub(super) fn may_be_archived(&self, instance: &InstanceId) -> bool {
+        !self.is_writing || self.layers.may_be_archived(instance)
     }
 }
 

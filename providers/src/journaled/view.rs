@@ -6,7 +6,7 @@ use std::sync::{MutexGuard, PoisonError};
 use reenact_core::InstanceId;
 
 use super::Inner;
-use super::shard::{Shard, State};
+use super::shard::{Look, Shard, State};
 use crate::archive::Archive;
 use crate::medium::Medium;
 use crate::{InstanceFilter, InstancePage, InstanceSummary, PageRequest, ProviderError};
@@ -22,7 +22,7 @@ impl<M: Medium, A: Archive> Inner<M, A> {
 
     /// Reads what others have written, of all shards.
     pub(super) fn catch_up(&self) -> Result<(), ProviderError> {
-        self.shards.iter().try_for_each(|shard| shard.catch_up())
+        self.shards.iter().try_for_each(|shard| shard.catch_up(Look::Anew))
     }
 
     pub(super) fn list(
@@ -41,7 +41,7 @@ impl<M: Medium, A: Archive> Inner<M, A> {
                 if page.after.as_ref().is_some_and(|after| instance <= after) {
                     continue;
                 }
-                if state.layers().may_be_archived(instance) {
+                if state.may_be_archived(instance) {
                     hidden.insert(instance.clone());
                 }
                 if let Some(summary) = change.summary().filter(|summary| filter.matches(summary)) {
@@ -85,7 +85,7 @@ impl<M: Medium, A: Archive> Inner<M, A> {
         let (mut known, mut hidden) = (0, Vec::new());
         for state in self.states() {
             for (instance, change) in state.layers().all_newest() {
-                if state.layers().may_be_archived(instance) {
+                if state.may_be_archived(instance) {
                     hidden.push(instance.clone());
                 }
                 known += u64::from(change.summary().is_some_and(|summary| filter.matches(summary)));

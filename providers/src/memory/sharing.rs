@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use reenact_core::{Name, ShardId, Timestamp};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::limits::{LEASE_TIME, check_message};
+use crate::limits::{LEASE_TIME, VISIBILITY_TIME, check_message};
 use crate::queue::Mailbox;
 use crate::{
     Delivery, DeliveryId, Membership, Message, ProviderError, QuarantineId, Quarantined, Sharing,
@@ -101,6 +102,10 @@ impl Sharing for Shared {
 
     async fn receive_from(&self, tag: &Name, limit: usize) -> Result<Vec<Delivery>, ProviderError> {
         Ok(self.queue_of(tag).receive(limit, &*self.members.clock).await)
+    }
+
+    fn visibility_time(&self) -> Duration {
+        VISIBILITY_TIME
     }
 
     async fn extend(&self, tag: &Name, delivery: DeliveryId) -> Result<(), ProviderError> {

@@ -8,6 +8,7 @@ use reenact_providers::azure::fake::FakeStorage;
 use reenact_providers::azure::port::StoragePort;
 use reenact_providers::azure::{Azure, AzureOptions};
 use reenact_providers::conformance::Hub;
+use reenact_providers::limits::SHORTEST_LEASE_TIME;
 
 use crate::stage;
 
@@ -22,12 +23,21 @@ struct Account {
     flush_bytes: usize,
     /// Of the service, where that has a clock of its own.
     visibility_time: Option<Duration>,
+    /// After which a host is taken for dead. No clock that a test can move decides that.
+    lease_time: Option<Duration>,
 }
 
 impl Account {
     fn in_memory(clock: ManualClock, flush_bytes: usize) -> Self {
         let port = Arc::new(FakeStorage::new(Arc::new(clock.clone())));
-        Self { port, name: "the-hub".to_owned(), clock, flush_bytes, visibility_time: None }
+        Self {
+            port,
+            name: "the-hub".to_owned(),
+            clock,
+            flush_bytes,
+            visibility_time: None,
+            lease_time: None,
+        }
     }
 
     fn on(
@@ -36,12 +46,21 @@ impl Account {
         flush_bytes: usize,
     ) -> Self {
         let visibility_time = Some(Duration::from_secs(1));
-        Self { port, name, clock, flush_bytes, visibility_time }
+        Self { port, name, clock, flush_bytes, visibility_time, lease_time: None }
+    }
+}
+
+impl Account {
+    /// For cases in which hosts die.
+    fn shared(self) -> Self {
+        Self { lease_time: Some(SHORTEST_LEASE_TIME), ..self }
     }
 }
 
 impl Hub for Account {
     type Provider = Azure;
+
+    const TAKES_A_KEY_ONCE: bool = false;
 
     async fn open(&self) -> Azure {
         let mut options = AzureOptions {
@@ -50,15 +69,17 @@ impl Hub for Account {
             ..AzureOptions::default()
         };
         options.visibility_time = self.visibility_time.unwrap_or(options.visibility_time);
+        options.lease_time = self.lease_time.unwrap_or(options.lease_time);
         options.journaled.flush_bytes = self.flush_bytes;
         options.open(Arc::clone(&self.port), &self.name).await.unwrap()
     }
 
     async fn outwait(&self, clock: &ManualClock) {
         clock.advance(Duration::from_secs(60 * 60));
-        if let Some(visibility_time) = self.visibility_time {
-            // The service's own clock: nothing but time passes it.
-            tokio::time::sleep(visibility_time + visibility_time / 4).await;
+        // The service's own clock, and that by which a host is taken for dead: nothing but time passes
+        // them.
+        if let Some(time) = self.visibility_time.max(self.lease_time) {
+            tokio::time::sleep(time + time / 4).await;
         }
     }
 }
@@ -77,6 +98,26 @@ mod in_memory {
             super::Account::in_memory(clock, 1)
         });
     }
+}
+
+mod shared_in_memory {
+    reenact_providers::sharing_conformance_tests!(|clock| async move {
+        super::Account::in_memory(clock, super::NEVER).shared()
+    });
+}
+
+#[cfg(feature = "azure")]
+mod shared_on_the_emulator {
+    reenact_providers::sharing_conformance_tests!(|clock| async move {
+        super::Account::on(super::stage::azure().await, clock, super::NEVER).shared()
+    });
+}
+
+#[cfg(feature = "azure-legacy")]
+mod shared_on_the_emulator_by_the_legacy_crates {
+    reenact_providers::sharing_conformance_tests!(|clock| async move {
+        super::Account::on(super::stage::azure_legacy().await, clock, super::NEVER).shared()
+    });
 }
 
 #[cfg(feature = "azure")]

@@ -13,8 +13,8 @@ use crate::medium::MediumError;
 /// Lease times after which nobody needs to know any more of a process that it was there.
 const LEASE_TIMES_REMEMBERED: u32 = 20;
 
-/// How old a look may be that a claim goes by: those of all shards at a start share one.
-const FRESH_FOR: Duration = Duration::from_millis(500);
+/// How old a look may be that a claim goes by: those of all shards share one.
+const FRESH_FOR: Duration = Duration::from_millis(250);
 
 impl Members {
     /// Claims a shard for this process. One that it has already is no error.

@@ -8,12 +8,17 @@ use crate::ProviderError;
 use crate::archive::Archive;
 use crate::journal::{JournalError, Recovered};
 use crate::journaled::error::ReadError;
-use crate::limits::FLUSH_BYTES;
 use crate::medium::{Medium, MediumError, Standing};
 
-/// What is known of a shard that others write is at most so old: whoever reads meanwhile causes no
-/// request.
+/// What is known of a shard that others write is good for so long: whoever reads meanwhile causes no
+/// request. Each look that shows nothing new makes it twice as long, up to [`LONGEST_FRESH`].
 const FRESH_FOR: Duration = Duration::from_millis(100);
+
+/// The longest time for which what is known of a shard that others write is good.
+const LONGEST_FRESH: Duration = Duration::from_secs(1);
+
+/// Bytes that are kept of what others have written since the journal was read anew.
+const KEPT_BYTES: usize = 8 * 1024 * 1024;
 
 /// How often a journal is read anew whose owner frees parts of it at the same time.
 const MAX_TRIES: u32 = 4;
@@ -23,6 +28,18 @@ const MAX_TRIES: u32 = 4;
 pub(super) struct Follower<M> {
     read: Recovered<M>,
     at: Instant,
+    fresh_for: Duration,
+    /// That were in memory when the journal was read anew.
+    bytes: usize,
+}
+
+/// How much is to be known of what others have written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// What was known a short while ago.
+    Recent,
+    /// All that was written before now.
+    Anew,
 }
 
 impl<M: Medium, A: Archive> Shard<M, A> {
@@ -69,16 +86,22 @@ impl<M: Medium, A: Archive> Shard<M, A> {
     }
 
     /// Reads what others have written since the last look.
-    pub(crate) fn catch_up(&self) -> Result<(), ProviderError> {
+    pub(crate) fn catch_up(&self, look: Look) -> Result<(), ProviderError> {
+        let asked = Instant::now();
         let mut follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_behind() {
             return Ok(());
         }
-        if let Some(mut known) = follower.take()
-            && (known.at.elapsed() < FRESH_FOR || self.read_on(&mut known))
-        {
-            *follower = Some(known);
-            return Ok(());
+        if let Some(mut known) = follower.take() {
+            let is_good = match look {
+                Look::Recent => known.at.elapsed() < known.fresh_for,
+                // Another may have looked while this one waited for its turn.
+                Look::Anew => known.at >= asked,
+            };
+            if is_good || self.read_on(&mut known) {
+                *follower = Some(known);
+                return Ok(());
+            }
         }
         *follower = Some(self.read_anew()?);
         Ok(())
@@ -86,10 +109,10 @@ impl<M: Medium, A: Archive> Shard<M, A> {
 
     /// False when the journal must be read anew.
     fn read_on(&self, known: &mut Follower<M>) -> bool {
-        if known.read.is_new() || self.state().layers.live.bytes() > 2 * FLUSH_BYTES {
+        if known.read.is_new() || self.state().layers.live.bytes() > known.bytes + KEPT_BYTES {
             return false;
         }
-        let began = Instant::now();
+        let (began, before) = (Instant::now(), known.read.end());
         let read = known.read.read_on(|commit| {
             let mut state = self.state();
             if state.is_writing {
@@ -102,6 +125,10 @@ impl<M: Medium, A: Archive> Shard<M, A> {
             Ok::<_, ReadError>(())
         });
         known.at = began;
+        known.fresh_for = match known.read.end() == before {
+            true => (known.fresh_for * 2).min(LONGEST_FRESH),
+            false => FRESH_FOR,
+        };
         read.is_ok()
     }
 
@@ -114,12 +141,14 @@ impl<M: Medium, A: Archive> Shard<M, A> {
             let began = Instant::now();
             match self.read_journal() {
                 Ok(ReadShard { recovered, table }) => {
+                    let bytes = table.bytes();
                     let mut state = self.state();
                     if !state.is_writing {
                         state.layers = Layers { live: table, frozen: None };
                     }
                     drop(state);
-                    return Ok(Follower { read: recovered, at: began });
+                    let (read, at, fresh_for) = (recovered, began, FRESH_FOR);
+                    return Ok(Follower { read, at, fresh_for, bytes });
                 }
                 Err(error) if tries == MAX_TRIES => return Err(error.into()),
                 Err(error) => {

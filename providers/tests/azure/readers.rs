@@ -1,0 +1,169 @@
+//! Two processes on one hub: one writes, and the other sees what was written; then the other way
+//! round.
+
+use std::sync::Arc;
+
+use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
+use reenact_providers::azure::fake::FakeStorage;
+use reenact_providers::azure::{Azure, AzureOptions};
+use reenact_providers::{
+    Batch, HistoryStore, InMemory, InstanceFilter, InstanceState, InstanceSummary, Lease,
+    PageRequest, ProviderError, ShardLease, SystemClock, TurnRecord,
+};
+
+/// Steps of each history of the two processes.
+const STEPS: u32 = 150;
+
+const SHARDS: u32 = 2;
+
+/// Numbers that are the same in each run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) % end
+    }
+}
+
+/// What is done to the hub by whoever has a shard is done to the model as well.
+struct Processes {
+    hubs: [Azure; 2],
+    model: InMemory,
+    /// By shard: who has it, and both leases.
+    owners: Vec<(usize, Lease, Lease)>,
+    random: Random,
+}
+
+impl Processes {
+    async fn new(flush_bytes: usize, seed: u64) -> Self {
+        let storage = FakeStorage::new(Arc::new(SystemClock));
+        let mut options = AzureOptions { shards: SHARDS, ..AzureOptions::default() };
+        options.journaled.flush_bytes = flush_bytes;
+        options.journaled.journal.first_segment_bytes = 2_048;
+        options.journaled.journal.max_segment_bytes = 4_096;
+        let open = || options.open(Arc::new(storage.clone()), "the-hub");
+        let hubs = [open().await.unwrap(), open().await.unwrap()];
+        let model = InMemory::new().with_shards(SHARDS);
+        let mut owners = Vec::new();
+        for shard in (0..SHARDS).map(ShardId) {
+            let ours = hubs[0].acquire(shard, "first").await.unwrap();
+            owners.push((0, ours, model.acquire(shard, "model").await.unwrap()));
+        }
+        Self { hubs, model, owners, random: Random(seed | 1) }
+    }
+
+    fn some_instance(&mut self) -> InstanceId {
+        InstanceId::new(format!("i-{}", self.random.below(12))).unwrap()
+    }
+
+    async fn append(&mut self) {
+        let instance = self.some_instance();
+        let known = self.model.summary(&instance).await.unwrap();
+        let mut summary = known.unwrap_or_else(|| InstanceSummary {
+            instance,
+            execution: ExecutionId::FIRST,
+            name: Name::new("pay").unwrap(),
+            state: InstanceState::Running,
+            created_at: Timestamp::EPOCH,
+            updated_at: Timestamp::EPOCH,
+            turns: 0,
+            events: 0,
+            wake_at: None,
+        });
+        if summary.turns > 0 && self.random.below(6) == 0 {
+            summary.execution = ExecutionId(summary.execution.0 + 1);
+            summary.turns = 0;
+        }
+        summary.state = match self.random.below(3) {
+            0 => InstanceState::Completed,
+            _ => InstanceState::Running,
+        };
+        let number = summary.turns;
+        summary.turns += 1;
+        let bytes = Arc::from(vec![self.random.below(256) as u8; self.random.below(300) as usize]);
+        let shard = ShardId::of(&summary.instance, SHARDS);
+        let turns = vec![TurnRecord { number, bytes, summary }];
+        let (owner, ours, models) = &self.owners[shard.0 as usize];
+        let batch = Batch { shard, epoch: ours.epoch, turns };
+        let _ = self.hubs[*owner].append(batch.clone()).await.unwrap();
+        let _ = self.model.append(Batch { epoch: models.epoch, ..batch }).await.unwrap();
+    }
+
+    async fn purge(&mut self) {
+        let instance = self.some_instance();
+        let shard = ShardId::of(&instance, SHARDS);
+        let (owner, ours, models) = &self.owners[shard.0 as usize];
+        let ours = self.hubs[*owner].purge(std::slice::from_ref(&instance), ours).await;
+        let models = self.model.purge(&[instance], models).await;
+        assert_eq!(ours.ok(), models.ok());
+    }
+
+    /// The other process has the shard from now on.
+    async fn hand_over(&mut self) {
+        let shard = self.random.below(SHARDS.into()) as usize;
+        let (owner, ours, _) = &mut self.owners[shard];
+        self.hubs[*owner].release(ours).await.unwrap();
+        *owner = 1 - *owner;
+        // It may not have heard yet that the shard is free.
+        *ours = loop {
+            match self.hubs[*owner].acquire(ours.shard, "next").await {
+                Err(ProviderError::Conflict { .. }) => tokio::task::yield_now().await,
+                acquired => break acquired.unwrap(),
+            }
+        };
+    }
+
+    /// A list is always of this instant, and what others know has the time to become so.
+    async fn assert_both_see_the_same(&self) {
+        let (all, page) = (InstanceFilter::default(), PageRequest::default());
+        let expected = self.model.list(&all, &page).await.unwrap();
+        for hub in &self.hubs {
+            assert_eq!(hub.list(&all, &page).await.unwrap(), expected);
+            assert_eq!(hub.count(&all).await.unwrap(), expected.instances.len() as u64);
+            for summary in &expected.instances {
+                let InstanceSummary { instance, execution, .. } = summary;
+                assert_eq!(hub.summary(instance).await.unwrap().as_ref(), Some(summary));
+                let read = hub.read(instance, *execution, 0, 1_000).await.unwrap();
+                let expected = self.model.read(instance, *execution, 0, 1_000).await.unwrap();
+                assert_eq!(read.turns, expected.turns);
+            }
+        }
+    }
+}
+
+async fn check(flush_bytes: usize, seed: u64) {
+    let mut processes = Processes::new(flush_bytes, seed).await;
+    for _ in 0..STEPS {
+        match processes.random.below(20) {
+            0 => processes.hand_over().await,
+            1..=3 => processes.purge().await,
+            4..=7 => processes.assert_both_see_the_same().await,
+            _ => processes.append().await,
+        }
+    }
+    processes.assert_both_see_the_same().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_does_not_have_a_shard_sees_what_its_owner_wrote_to_the_journal() {
+    for seed in 0..8 {
+        check(usize::MAX / 2, seed * 1_000_003).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn and_what_has_gone_over_to_the_archive() {
+    for seed in 0..8 {
+        check(1, seed * 1_000_003).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn and_what_is_here_and_there() {
+    for seed in 0..8 {
+        check(3_000, seed * 1_000_003).await;
+    }
+}
