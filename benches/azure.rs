@@ -77,7 +77,7 @@ async fn run(options: &Options) -> reenact::Result<()> {
     println!("{} worker threads, {} a row", options.workers, time(setting.time()));
     println!();
     let bare = bare::measure(&setting).await;
-    rows::print(&setting, &bare).await?;
+    let load = rows::print(&setting, &bare).await?;
     if options.wants("idle") {
         println!();
         idle::measure(&setting).await?;
@@ -88,7 +88,7 @@ async fn run(options: &Options) -> reenact::Result<()> {
     }
     if options.wants("cost") {
         println!();
-        cost::print();
+        cost::print(load);
     }
     Ok(())
 }

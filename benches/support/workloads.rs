@@ -4,8 +4,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future::join_all;
-use reenact::{HostOptions, Provider};
 use reenact::prelude::*;
+use reenact::{HostOptions, Provider};
 
 /// What instances do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,10 +109,7 @@ pub(crate) async fn host_on(store: impl Provider) -> reenact::Result<Host> {
 }
 
 /// A fresh host on this store, as it is told to be.
-pub(crate) async fn host_with(
-    store: impl Provider,
-    options: HostOptions,
-) -> reenact::Result<Host> {
+pub(crate) async fn host_with(store: impl Provider, options: HostOptions) -> reenact::Result<Host> {
     Host::builder()
         .options(options)
         .provider(store)

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use futures::future::try_join_all;
 use reenact::{Azure, Client};
 
+use super::Setting;
 use super::rows::{since, told};
 use super::table::{line, thousands, time};
 use super::workloads::{event, host_on};
-use super::Setting;
 
 /// How long it is looked at.
 const LOOKED_AT: Duration = Duration::from_secs(60);

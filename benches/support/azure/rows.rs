@@ -38,15 +38,23 @@ const MAX_INSTANCES: u64 = 5_000_000;
 /// Instances that are run before it counts: enough that each shard has some, most likely.
 const WARM_UP: u64 = 128;
 
-pub(crate) async fn print(setting: &Setting<'_>, bare: &Bare) -> reenact::Result<()> {
+/// What was measured of five steps with the most outstanding.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) requests_per_instance: f64,
+    pub(crate) turns_per_commit: f64,
+}
+
+pub(crate) async fn print(setting: &Setting<'_>, bare: &Bare) -> reenact::Result<Option<Load>> {
     let options = setting.options;
     let is_asked_for = |&(workload, outstanding, _): &(Workload, u64, Duration)| {
         options.wants(&workload.label())
             && (options.outstanding.is_empty() || options.outstanding.contains(&outstanding))
     };
     let rows: Vec<_> = ROWS.into_iter().filter(is_asked_for).collect();
+    let mut load = None;
     if rows.is_empty() {
-        return Ok(());
+        return Ok(load);
     }
     let head = [
         "workload",
@@ -67,9 +75,12 @@ pub(crate) async fn print(setting: &Setting<'_>, bare: &Bare) -> reenact::Result
     for (at, (workload, outstanding, linger)) in rows.into_iter().enumerate() {
         let hub = setting.hub(&format!("row-{at}")).await;
         let row = Row { hub, workload, outstanding, linger };
-        row.print(setting, bare).await?;
+        let measured = row.print(setting, bare).await?;
+        if workload == Workload::Sequence && linger.is_zero() {
+            load = Some(measured);
+        }
     }
-    Ok(())
+    Ok(load)
 }
 
 struct Row {
@@ -80,7 +91,7 @@ struct Row {
 }
 
 impl Row {
-    async fn print(&self, setting: &Setting<'_>, bare: &Bare) -> reenact::Result<()> {
+    async fn print(&self, setting: &Setting<'_>, bare: &Bare) -> reenact::Result<Load> {
         let options = HostOptions { commit_linger: self.linger, ..HostOptions::default() };
         let host = host_with(self.hub.clone(), options).await?;
         let warm = Bounds { time: Duration::ZERO, instances: WARM_UP };
@@ -92,7 +103,12 @@ impl Row {
         let page = host.list(&InstanceFilter::default(), &PageRequest::default()).await?;
         let events = page.instances.first().map_or(0, |summary| summary.events);
         self.line(&measured, &spent, events, bare);
-        host.shutdown().await
+        host.shutdown().await?;
+        let instances = measured.instances as f64;
+        Ok(Load {
+            requests_per_instance: spent.total() as f64 / instances,
+            turns_per_commit: instances * self.workload.turns() as f64 / spent.appends as f64,
+        })
     }
 
     fn line(&self, measured: &Measured, spent: &Transactions, events: u64, bare: &Bare) {
@@ -104,7 +120,11 @@ impl Row {
         let cells = [
             self.workload.label(),
             thousands(self.outstanding as f64),
-            if self.linger.is_zero() { "-".into() } else { format!("{} ms", self.linger.as_millis()) },
+            if self.linger.is_zero() {
+                "-".into()
+            } else {
+                format!("{} ms", self.linger.as_millis())
+            },
             thousands(measured.instances_per_second()),
             if activities > 0.0 { thousands(activities) } else { "-".into() },
             format!("{:.1}", work / bare.appends),
