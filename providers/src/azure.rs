@@ -106,6 +106,9 @@ pub struct AzureOptions {
     pub lease_time: Duration,
     /// How long a message that somebody has in hand is hidden from others. At least a second.
     pub visibility_time: Duration,
+    /// How long to wait before a request that has failed is tried again, where the service does not
+    /// say; each further pause is twice as long, up to some seconds.
+    pub first_pause: Duration,
     /// How journals and memory are used.
     pub journaled: journaled::Options,
 }
@@ -121,6 +124,7 @@ impl Default for AzureOptions {
             clock: Arc::new(SystemClock),
             lease_time: LEASE_TIME,
             visibility_time: VISIBILITY_TIME,
+            first_pause: client::FIRST_PAUSE,
             journaled: journaled::Options { journal, flush_bytes: FLUSH_BYTES },
         }
     }
@@ -140,7 +144,7 @@ impl AzureOptions {
         let io = io.map_err(|error| hub::refused(hub, error))?;
         let counters = Arc::new(Counters::default());
         let port = Counted { port, counters: Arc::clone(&counters) };
-        let client = Client::new(Arc::new(port), io.handle().clone());
+        let client = Client::new(Arc::new(port), io.handle().clone(), self.first_pause);
         let parts = {
             let (options, client, hub) = (self.clone(), client.clone(), hub.to_owned());
             io.spawn(async move { hub::open(&options, &client, &hub).await }).await
