@@ -1,4 +1,9 @@
 //! Hosts on a hub in Azure Storage, on the emulator.
+#![allow(clippy::unwrap_used, reason = "in a test, an error that nobody expects is to panic")]
 
 #[path = "azure/first.rs"]
 mod first;
+#[path = "azure/kills.rs"]
+mod kills;
+#[path = "azure/poison.rs"]
+mod poison;

@@ -107,6 +107,9 @@ pub struct AzureOptions {
     /// How long a message that somebody has in hand is hidden from others: what a host had that died
     /// comes again so late. At least a second; no longer than a lease by default.
     pub visibility_time: Duration,
+    /// How long to wait before a request that has failed is tried again, where the service does not
+    /// say; each further pause is twice as long, up to some seconds.
+    pub first_pause: Duration,
     /// How journals and memory are used.
     pub journaled: journaled::Options,
 }
@@ -122,6 +125,7 @@ impl Default for AzureOptions {
             clock: Arc::new(SystemClock),
             lease_time: LEASE_TIME,
             visibility_time: LEASE_TIME,
+            first_pause: client::FIRST_PAUSE,
             journaled: journaled::Options { journal, flush_bytes: FLUSH_BYTES },
         }
     }
@@ -141,7 +145,7 @@ impl AzureOptions {
         let io = io.map_err(|error| hub::refused(hub, error))?;
         let counters = Arc::new(Counters::default());
         let port = Counted { port, counters: Arc::clone(&counters) };
-        let client = Client::new(Arc::new(port), io.handle().clone());
+        let client = Client::new(Arc::new(port), io.handle().clone(), self.first_pause);
         let parts = {
             let (options, client, hub) = (self.clone(), client.clone(), hub.to_owned());
             io.spawn(async move { hub::open(&options, &client, &hub).await }).await

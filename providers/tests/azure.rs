@@ -3,8 +3,21 @@
 
 #[path = "azure/conformance.rs"]
 mod conformance;
+#[path = "azure/faults.rs"]
+mod faults;
+#[path = "azure/faulty.rs"]
+mod faulty;
 #[path = "azure/readers.rs"]
 mod readers;
+#[path = "azure/record.rs"]
+mod record;
+#[path = "azure/scenario.rs"]
+mod scenario;
 #[cfg(feature = "azure-wire")]
 #[path = "azure/stage.rs"]
 mod stage;
+#[path = "azure/takeover.rs"]
+mod takeover;
+#[cfg(feature = "azure-wire")]
+#[path = "azure/wire_faults.rs"]
+mod wire_faults;

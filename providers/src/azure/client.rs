@@ -18,8 +18,8 @@ use crate::{Place, ProviderError};
 /// How often an operation is tried.
 const MAX_TRIES: u32 = 6;
 
-/// The time between two tries; each further one is twice as long, up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The time between the first two tries, where nothing else is said.
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// The longest time between two tries, also where the service asks for more.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -27,11 +27,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The code of a blob that is not there, in a container that is.
 const NO_BLOB: &str = "BlobNotFound";
 
+/// The code of a queue that is not there.
+const NO_QUEUE: &str = "QueueNotFound";
+
 /// Operations on the hub's container and queues. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     port: Arc<dyn StoragePort>,
     io: Handle,
+    /// Between the first two tries; each further one is twice as long, up to [`LONGEST_PAUSE`].
+    first_pause: Duration,
 }
 
 /// What was appended under a lease at a position.
@@ -44,8 +49,8 @@ pub(super) enum Appended {
 }
 
 impl Client {
-    pub(super) fn new(port: Arc<dyn StoragePort>, io: Handle) -> Self {
-        Self { port, io }
+    pub(super) fn new(port: Arc<dyn StoragePort>, io: Handle, first_pause: Duration) -> Self {
+        Self { port, io, first_pause }
     }
 
     /// The operations as they are.
@@ -89,14 +94,15 @@ impl Client {
         length: Option<u64>,
     ) -> Result<Option<Got>, PortError> {
         let got = self.patiently(|| self.port.get(blob, from, length)).await;
-        got.map(Some).or_else(none_if_missing)
+        got.map(Some).or_else(none_if_missing).map_err(PortError::of_reading)
     }
 
     /// All blobs with a prefix.
     pub(super) async fn list(&self, prefix: &str) -> Result<Vec<BlobEntry>, PortError> {
         let (mut blobs, mut marker) = (Vec::new(), None::<String>);
         loop {
-            let page = self.patiently(|| self.port.list(prefix, marker.as_deref())).await?;
+            let page = self.patiently(|| self.port.list(prefix, marker.as_deref())).await;
+            let page = page.map_err(PortError::of_reading)?;
             blobs.extend(page.blobs);
             marker = page.next;
             if marker.is_none() {
@@ -114,18 +120,27 @@ impl Client {
         metadata: &Metadata,
         only: &Only,
     ) -> Result<Etag, PortError> {
-        let mut patience = Patience::default();
-        let mut may_be_done = false;
+        let mut patience = self.patience();
+        let mut doubt = None;
         loop {
             let error = match self.port.put(blob, bytes.clone(), metadata, only).await {
                 Ok(etag) => return Ok(etag),
                 Err(error) => error,
             };
-            may_be_done |= error.may_have_happened();
-            if may_be_done && let Some(etag) = self.written(blob, &bytes, metadata).await? {
-                return Ok(etag);
+            if error.may_have_happened() {
+                doubt.get_or_insert_with(|| error.clone());
             }
-            patience.wait_after(error).await?;
+            if doubt.is_some() {
+                let written = self.written(blob, &bytes, metadata).await;
+                if let Some(etag) = written.map_err(|error| doubtful(&doubt, error))? {
+                    return Ok(etag);
+                }
+            }
+            // Where the condition does not hold, an earlier try that is still on its way fails too.
+            if error.is_unmet() {
+                return Err(error);
+            }
+            patience.wait_after(error).await.map_err(|error| doubtful(&doubt, error))?;
         }
     }
 
@@ -136,7 +151,8 @@ impl Client {
         bytes: &[u8],
         metadata: &Metadata,
     ) -> Result<Option<Etag>, PortError> {
-        let page = self.patiently(|| self.port.list(blob, None)).await?;
+        let page = self.patiently(|| self.port.list(blob, None)).await;
+        let page = page.map_err(PortError::of_reading)?;
         let found = page.blobs.into_iter().find(|found| found.name == blob);
         let is_alike =
             |found: &BlobEntry| found.size == bytes.len() as u64 && found.metadata == *metadata;
@@ -171,7 +187,7 @@ impl Client {
         position: u64,
         lease: &LeaseId,
     ) -> Result<Appended, PortError> {
-        let mut patience = Patience::default();
+        let mut patience = self.patience();
         let mut doubt = None;
         loop {
             let error = match self.port.append(blob, bytes.to_vec(), position, lease).await {
@@ -201,18 +217,46 @@ impl Client {
         Ok(got.is_some_and(|got| got.bytes == bytes))
     }
 
+    /// Puts a message into a queue, after an answer that was lost twice.
+    pub(super) async fn send(&self, queue: &str, text: &str) -> Result<(), PortError> {
+        self.patiently_until(|| self.port.send(queue, text), PortError::is_missing_queue).await
+    }
+
     /// Repeats what does no harm when it is done twice.
     pub(super) async fn patiently<T, F: Future<Output = Result<T, PortError>>>(
         &self,
         operation: impl Fn() -> F,
     ) -> Result<T, PortError> {
-        let mut patience = Patience::default();
+        // These say how it is now, whatever became of earlier tries.
+        self.patiently_until(operation, |error| error.is_unmet() || error.is_missing()).await
+    }
+
+    /// As [`patiently`](Self::patiently), for an operation of which some errors say that an earlier
+    /// try has not succeeded, or that it does not matter.
+    async fn patiently_until<T, F: Future<Output = Result<T, PortError>>>(
+        &self,
+        operation: impl Fn() -> F,
+        settles: impl Fn(&PortError) -> bool,
+    ) -> Result<T, PortError> {
+        let mut patience = self.patience();
+        let mut doubt = None;
         loop {
-            match operation().await {
+            let error = match operation().await {
                 Ok(done) => return Ok(done),
-                Err(error) => patience.wait_after(error).await?,
+                Err(error) => error,
+            };
+            if error.may_have_happened() {
+                doubt.get_or_insert_with(|| error.clone());
             }
+            if settles(&error) {
+                return Err(error);
+            }
+            patience.wait_after(error).await.map_err(|error| doubtful(&doubt, error))?;
         }
+    }
+
+    const fn patience(&self) -> Patience {
+        Patience { first_pause: self.first_pause, tries: 0 }
     }
 }
 
@@ -231,8 +275,8 @@ fn broken_off<T>(error: JoinError) -> Result<T, ProviderError> {
 }
 
 /// What is left of it for one operation.
-#[derive(Default)]
 struct Patience {
+    first_pause: Duration,
     tries: u32,
 }
 
@@ -248,7 +292,8 @@ impl Patience {
         if self.tries == MAX_TRIES {
             return Err(error);
         }
-        let pause = jittered(FIRST_PAUSE * (1 << self.tries)).max(asked).min(LONGEST_PAUSE);
+        let pause = jittered(self.first_pause * (1 << (self.tries - 1)));
+        let pause = pause.max(asked).min(LONGEST_PAUSE);
         tracing::debug!(%error, tries = self.tries, ?pause, "trying a request again");
         tokio::time::sleep(pause).await;
         Ok(())
@@ -270,9 +315,27 @@ impl PortError {
         matches!(&self.kind, PortErrorKind::NotFound { code } if code == NO_BLOB)
     }
 
+    /// Whether there is no such queue.
+    pub(super) fn is_missing_queue(&self) -> bool {
+        matches!(&self.kind, PortErrorKind::NotFound { code } if code == NO_QUEUE)
+    }
+
     /// Whether a condition does not hold.
     pub(super) const fn is_unmet(&self) -> bool {
         matches!(self.kind, PortErrorKind::Unmet { .. } | PortErrorKind::Exists { .. })
+    }
+
+    const fn is_missing(&self) -> bool {
+        matches!(self.kind, PortErrorKind::NotFound { .. })
+    }
+
+    /// Whatever becomes of it, reading changes nothing.
+    pub(super) fn of_reading(self) -> Self {
+        let kind = match self.kind {
+            PortErrorKind::Unknown { reason } => PortErrorKind::Unreachable { reason },
+            kind => kind,
+        };
+        Self { kind, ..self }
     }
 
     const fn may_have_happened(&self) -> bool {

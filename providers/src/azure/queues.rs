@@ -134,9 +134,8 @@ impl Queues {
             }
         };
         // A second one, after an answer that was lost, has the same key.
-        let sent = self.client.patiently(|| self.client.port().send(&queue, &text)).await;
-        let sent = match sent {
-            Err(error) if is_missing_queue(&error) => self.make_and_send(&queue, &text).await,
+        let sent = match self.client.send(&queue, &text).await {
+            Err(error) if error.is_missing_queue() => self.make_and_send(&queue, &text).await,
             sent => sent,
         };
         sent.map_err(PortError::into_provider_error)?;
@@ -146,7 +145,7 @@ impl Queues {
 
     async fn make_and_send(&self, queue: &str, text: &str) -> Result<(), PortError> {
         self.client.patiently(|| self.client.port().create_queue(queue)).await?;
-        self.client.patiently(|| self.client.port().send(queue, text)).await
+        self.client.send(queue, text).await
     }
 
     /// Waits until there is something, and takes it.
@@ -190,8 +189,10 @@ impl Queues {
         let received = self.client.port().receive(queue, limit, self.visibility).await;
         let received = match received {
             // Nobody has sent anything yet, or an answer with messages was lost: they come again.
-            Err(error) if is_missing_queue(&error) => return Ok(Vec::new()),
-            received => received.map_err(PortError::into_provider_error)?,
+            Err(error) if error.is_missing_queue() => return Ok(Vec::new()),
+            received => {
+                received.map_err(PortError::of_reading).map_err(PortError::into_provider_error)?
+            }
         };
         self.forget_old();
         let mut deliveries = Vec::with_capacity(received.len());
@@ -303,10 +304,6 @@ impl Queues {
         let old = self.visibility * 4;
         self.in_hand().retain(|_, in_hand| in_hand.since.elapsed() < old);
     }
-}
-
-fn is_missing_queue(error: &PortError) -> bool {
-    matches!(&error.kind, PortErrorKind::NotFound { code } if code == "QueueNotFound")
 }
 
 impl fmt::Debug for Queues {

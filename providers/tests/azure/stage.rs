@@ -9,7 +9,8 @@ use reenact_providers::azure::port::StoragePort;
 use tokio::sync::OnceCell;
 
 /// How an adapter is connected.
-type Connect = fn(&Connection, &str, Options) -> Result<Arc<dyn StoragePort>, InvalidConnection>;
+pub(crate) type Connect =
+    fn(&Connection, &str, Options) -> Result<Arc<dyn StoragePort>, InvalidConnection>;
 
 #[cfg(feature = "azure")]
 pub(crate) async fn azure() -> (Arc<dyn StoragePort>, String) {
@@ -29,7 +30,7 @@ async fn connected(connect: Connect) -> (Arc<dyn StoragePort>, String) {
     (connect(&connection, &hub, Options::default()).unwrap(), hub)
 }
 
-async fn emulator() -> &'static Emulator {
+pub(crate) async fn emulator() -> &'static Emulator {
     static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
     match EMULATOR.get_or_try_init(Emulator::start).await {
         Ok(emulator) => emulator,

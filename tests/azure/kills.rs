@@ -1,0 +1,86 @@
+//! Hosts that are killed, frozen and replaced, on a store that goes away for a while, lose nothing that
+//! was acknowledged and do nothing twice.
+//!
+//! The hosts are this program itself, started again as workers. The one who kills them has a client
+//! without a host, which starts and raises; it remembers what was acknowledged, and compares.
+#![cfg(unix)]
+
+#[path = "kills/checker.rs"]
+mod checker;
+#[path = "kills/hosts.rs"]
+mod hosts;
+#[path = "kills/load.rs"]
+mod load;
+#[path = "kills/worker.rs"]
+mod worker;
+
+use std::path::Path;
+
+use reenact::Emulator;
+
+use hosts::Hosts;
+use load::Load;
+
+/// Instances that end between two things that happen to the hosts.
+const BETWEEN: u64 = 12;
+
+/// Hosts that are killed one after the other.
+const ROUNDS: u64 = 5;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hosts_that_are_killed_and_frozen_lose_nothing_and_do_nothing_twice() {
+    if let Some(order) = worker::Order::of_this_process() {
+        worker::run(&order).await;
+        return;
+    }
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("azure-kills");
+    let _ = std::fs::remove_dir_all(&directory);
+    std::fs::create_dir_all(&directory).unwrap();
+    let mut emulator = Emulator::start().await.unwrap();
+    let mut hosts = Hosts::new(&emulator.connection_string(), &directory).await;
+    let load = Load::begin(&emulator.connection_string()).await;
+
+    hosts.start("first");
+    hosts.start("second");
+    load.until_more_have_ended(BETWEEN).await;
+
+    // One after the other, each in the middle of something else.
+    let mut before = "first".to_owned();
+    for round in 0..ROUNDS {
+        hosts.until_it_has_shards(&before).await;
+        load.until_more_have_ended(1 + round * 2).await;
+        hosts.kill(&before);
+        before = if round + 1 == ROUNDS { "third".to_owned() } else { format!("first-{round}") };
+        hosts.start(&before);
+    }
+    load.until_more_have_ended(BETWEEN).await;
+
+    // Three, one of which is still when it is taken for dead, and then goes on as if nothing had been.
+    hosts.start("fourth");
+    hosts.until_it_has_shards("fourth").await;
+    hosts.until_it_has_shards("second").await;
+    hosts.freeze("second");
+    hosts.until_it_has_no_shards("second").await;
+    hosts.thaw("second");
+    hosts.until_it_has_shards("second").await;
+    load.until_more_have_ended(BETWEEN).await;
+
+    // Away for longer than a lease is, for all of them.
+    emulator.restart().await.unwrap();
+    load.until_more_have_ended(BETWEEN).await;
+
+    // Frozen and thawed while others die.
+    hosts.until_it_has_shards("third").await;
+    hosts.freeze("third");
+    hosts.kill("second");
+    hosts.kill("fourth");
+    hosts.start("fifth");
+    hosts.until_it_has_no_shards("third").await;
+    hosts.thaw("third");
+    load.until_more_have_ended(BETWEEN).await;
+
+    let record = load.end().await;
+    checker::check(&emulator.connection_string(), &directory, &record).await;
+    hosts.end();
+    let _ = std::fs::remove_dir_all(&directory);
+}
