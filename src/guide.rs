@@ -1,7 +1,7 @@
 //! What an orchestration can do, feature by feature, with programs that run.
 //!
 //! Each section stands for itself: [waiting](#waiting-choosing-and-giving-up),
-//! [retries](#retries-time-limits-heartbeats), [tags](#activities-that-only-some-hosts-can-run),
+//! [retries](#retries-time-limits-heartbeats), [several hosts](#several-hosts), [tags](#activities-that-only-some-hosts-can-run),
 //! [cancelling](#cancelling-and-cleaning-up),
 //! [suspending](#suspending), [children](#children-and-messages),
 //! [continue-as-new](#going-on-as-new), [changes of code](#code-that-changes-while-instances-run),
@@ -95,6 +95,48 @@
 //! [heartbeat time](crate::ActivityOptions::heartbeat), an attempt that is silent for longer fails.
 //! Other options in newer code are no change of the code: for a call that was made, the recorded ones
 //! count.
+//!
+//! # Several hosts
+//! A store that is shared can have as many hosts as it has shards, and clients that are no host. A hub in
+//! Azure Storage is such a store (`Azure::connect(&connection, "orders").await?`, feature `azure`), and for
+//! tests so is one in memory:
+//!
+//! ```
+//! use reenact::prelude::*;
+//!
+//! #[orchestration]
+//! async fn welcome(ctx: OrchestrationContext, name: String) -> Result<String, OrchestrationError> {
+//!     let go: String = ctx.wait_external("Go").await?;
+//!     Ok(format!("Hello, {name}! {go}"))
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> reenact::Result<()> {
+//! let store = InMemory::new().shared();
+//! let first = Host::builder().provider(store.clone()).orchestration(welcome).start().await?;
+//! let client = Client::connect(store.clone())?;
+//! let instance = client.start_new(welcome, "Ada".to_string()).await?;
+//!
+//! let second = Host::builder().provider(store).orchestration(welcome).start().await?;
+//! first.shutdown().await?; // the second one has all shards then
+//! instance.raise_event("Go", "Come in.").await?;
+//! assert_eq!(instance.result().await?, "Hello, Ada! Come in.");
+//! # second.shutdown().await
+//! # }
+//! ```
+//!
+//! The hosts share the shards evenly, and whose share a shard is follows from who lives: nobody
+//! coordinates. A host that joins gets its part, one that [shuts down](crate::Host::shutdown) gives its own
+//! up at once, and one that dies is taken for dead after a lease time. The instances of a shard go with it:
+//! they go on where their logs end. Who is cut off, and does not know that others have its shards, can write
+//! nothing more.
+//!
+//! Every host and every client reaches every instance. What is for an instance of another host goes through
+//! the queue of its shard: `Ok` says that it is durable there, and it counts once. A refusal may come
+//! later: then what was refused is in [quarantine](crate::Client::quarantined) with the reason, until somebody
+//! [sends it again](crate::Client::requeue) or [throws it away](crate::Client::discard_quarantined).
+//!
+//! All hosts of a store should have the same orchestrations. Activities may differ:
 //!
 //! # Activities that only some hosts can run
 //! Where several hosts share a store, an activity that needs a graphics card, or has to stay in one

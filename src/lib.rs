@@ -61,8 +61,9 @@
 //!
 //! # Where the logs are
 //! [`Local`] keeps them in a directory, where they survive crashes of the process and of the machine:
-//! what is acknowledged was synced before. [`InMemory`] lives as long as its last clone, and so do
-//! the promises: it is for tests.
+//! what is acknowledged was synced before. `Azure` (feature `azure`) keeps them in Azure Storage, where
+//! many hosts [share them](guide#several-hosts), and go on for each other. [`InMemory`] lives as long as its
+//! last clone, and so do the promises: it is for tests.
 //!
 //! # Where to look
 //! | for | see |
@@ -72,6 +73,11 @@
 //! | running it | [`Host`], [`HostBuilder`], [`HostOptions`], [`Local`], [`LocalOptions`] |
 //! | talking to instances | [`Client`], [`InstanceHandle`], [`InstanceStatus`], [`InstanceFilter`] |
 //! | several hosts on one store, and clients without one | [`HostBuilder::start`], [`Client::connect`], [`InMemory::shared`] |
+#![cfg_attr(
+    any(feature = "azure", feature = "azure-legacy"),
+    doc = "| hubs in Azure Storage | [`Azure`], [`AzureOptions`], [`Connection`], [`Transactions`], [`Emulator`] |"
+)]
+//! | activities for some hosts only | [`ActivityOptions::tag`], [`HostOptions::tags`] |
 //! | what no host could take | [`Client::quarantined`], [`Client::requeue`], [`Quarantined`] |
 //! | stopping them for a while | [`Client::suspend`], [`Client::resume`] |
 //! | what people see of them | [`set_status`](OrchestrationContext::set_status), [`wait_for_status`](Client::wait_for_status) |
@@ -140,6 +146,7 @@ pub use reenact_providers::{Local, LocalOptions};
 pub use start::StartNew;
 pub use status::InstanceStatus;
 
-#[cfg(doctest)]
+// Its programs need all kinds of stores.
+#[cfg(all(doctest, feature = "local", feature = "azure"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -57,7 +57,8 @@ async fn all_steps(page: &mut Page, choice: &Choice) -> Result<(), (u32, Failure
     step(7, continued::show(page, &place)).await?;
     step(8, change::show(page, &place)).await?;
     step(9, killed::show(page, &place)).await?;
-    place.account(page).map_err(|failure| (9, failure))
+    step(9, async { place.conclude(page) }).await?;
+    page.line("\nAll steps held.").map_err(|failure| (9, failure))
 }
 
 async fn begin(page: &mut Page, choice: &Choice) -> Held<Place> {

@@ -113,16 +113,15 @@ impl Place {
         }
     }
 
-    /// Says what it has cost, where that is known.
-    pub(crate) fn account(&self, page: &mut Page) -> Held {
+    /// Says what it has cost, and what is left of it, where that is worth a word.
+    pub(crate) fn conclude(&self, page: &mut Page) -> Held {
         match self {
-            Self::Memory(_) => {}
+            Self::Memory(_) => Ok(()),
             #[cfg(feature = "local")]
-            Self::Local(..) => {}
+            Self::Local(..) => Ok(()),
             #[cfg(any(feature = "azure", feature = "azure-legacy"))]
-            Self::Azure(hub) => hub.account(page)?,
+            Self::Azure(hub) => hub.conclude(page),
         }
-        page.line("\nAll steps held.")
     }
 
     /// Where other processes can work; `None` when all is in memory.

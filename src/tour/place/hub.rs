@@ -13,7 +13,7 @@ use crate::tour::page::Page;
 /// Where the Azure CLI and others look for a connection string as well.
 const ENVIRONMENT: &str = "AZURE_STORAGE_CONNECTION_STRING";
 
-/// A process that was killed is taken for dead after so long.
+/// A process that was killed is taken for dead after so long, and what it had in hand comes again.
 const LEASE_TIME: Duration = Duration::from_secs(3);
 
 /// So few that each of them has something to do.
@@ -69,8 +69,12 @@ impl Account {
 
 impl Way {
     pub(super) async fn open(&self) -> Held<Azure> {
-        let options =
-            AzureOptions { shards: SHARDS, lease_time: LEASE_TIME, ..AzureOptions::default() };
+        let options = AzureOptions {
+            shards: SHARDS,
+            lease_time: LEASE_TIME,
+            visibility_time: LEASE_TIME,
+            ..AzureOptions::default()
+        };
         Ok(options.connect(&Connection::parse(&self.connection)?, &self.hub).await?)
     }
 }
@@ -107,7 +111,7 @@ impl Hub {
     }
 
     /// Says what the service would charge for, and what is left there.
-    pub(super) fn account(&self, page: &mut Page) -> Held {
+    pub(super) fn conclude(&self, page: &mut Page) -> Held {
         let all = self.store.transactions();
         page.line(format_args!(
             "\nThe process of the tour has made {} requests to the hub: {} commits and other appends,\n\
