@@ -58,16 +58,17 @@ pub(crate) async fn measure(setting: &Setting<'_>) -> reenact::Result<()> {
     ready(&told, 0);
     let client = Client::connect(setting.hub(HUB).await)?;
     try_join_all((0..INSTANCES).map(|n| client.start_new(ticking, n).into_future())).await?;
-    let ran_at_first = who_ticks(&told, 0, |seen| seen.len() as u64 == INSTANCES);
+    let ran_at_first = who_ticks(&told, 0, PATIENCE, |seen| seen.len() as u64 == INSTANCES);
+    println!("  {} of {INSTANCES} instances go on at the first host", ran_at_first.len());
     let second = Started::begin(setting, 1, tell);
     let joined = ready(&told, 1);
-    let moved = who_ticks(&told, 1, |_| false);
+    let moved = who_ticks(&told, 1, QUIET, |_| false);
     row("until a host that joins has its part", joined, &moved, 2 * LEASE_TIME);
     let left = ran_at_first.into_keys().filter(|n| !moved.contains_key(n));
     let left: Vec<u64> = left.collect();
     let killed = Instant::now();
     first.kill();
-    let taken = who_ticks(&told, 1, |seen| left.iter().all(|n| seen.contains_key(n)));
+    let taken = who_ticks(&told, 1, PATIENCE, |seen| left.iter().all(|n| seen.contains_key(n)));
     let taken = taken.into_iter().filter(|(n, _)| left.contains(n)).collect();
     row(
         "until the instances of a killed host go on",
@@ -97,21 +98,21 @@ fn ready(told: &Receiver<Said>, host: usize) -> Instant {
 }
 
 /// When each instance did something on a host for the first time; until it is enough, or nothing new
-/// comes for a while.
+/// was said for so long. What was said while nobody listened counts as of when it was said.
 fn who_ticks(
     told: &Receiver<Said>,
     host: usize,
+    quiet: Duration,
     is_enough: impl Fn(&HashMap<u64, Instant>) -> bool,
 ) -> HashMap<u64, Instant> {
-    let (mut seen, begun) = (HashMap::new(), Instant::now());
+    let (mut seen, mut newest, begun) = (HashMap::new(), None::<Instant>, Instant::now());
     while begun.elapsed() < PATIENCE && !is_enough(&seen) {
-        let newest = seen.values().max().copied();
-        if newest.is_some_and(|newest: Instant| newest.elapsed() > QUIET) {
-            break;
-        }
         let Ok(said) = told.recv_timeout(QUIET) else { continue };
         if let Some(instance) = said.instance.filter(|_| said.host == host) {
-            seen.entry(instance).or_insert(said.at);
+            seen.entry(instance).or_insert_with(|| *newest.insert(said.at));
+        }
+        if newest.is_some_and(|newest| said.at.saturating_duration_since(newest) > quiet) {
+            break;
         }
     }
     seen
