@@ -44,7 +44,7 @@ const BESIDE_THE_LEASE: Duration = Duration::from_secs(5);
 const WIDTHS: [usize; 4] = [44, 10, 10, 10];
 
 /// That an instance did something on a host, the first or the second.
-struct Tick {
+struct Said {
     host: usize,
     /// `None`: the host is ready.
     instance: Option<u64>,
@@ -87,11 +87,11 @@ fn row(what: &str, since: Instant, seen: &HashMap<u64, Instant>, aim: Duration) 
 }
 
 /// Waits until a host is ready; when it was.
-fn ready(told: &Receiver<Tick>, host: usize) -> Instant {
+fn ready(told: &Receiver<Said>, host: usize) -> Instant {
     loop {
-        let tick = told.recv_timeout(PATIENCE).expect("a host starts");
-        if tick.host == host && tick.instance.is_none() {
-            return tick.at;
+        let said = told.recv_timeout(PATIENCE).expect("a host starts");
+        if said.host == host && said.instance.is_none() {
+            return said.at;
         }
     }
 }
@@ -99,7 +99,7 @@ fn ready(told: &Receiver<Tick>, host: usize) -> Instant {
 /// When each instance did something on a host for the first time; until it is enough, or nothing new
 /// comes for a while.
 fn who_ticks(
-    told: &Receiver<Tick>,
+    told: &Receiver<Said>,
     host: usize,
     is_enough: impl Fn(&HashMap<u64, Instant>) -> bool,
 ) -> HashMap<u64, Instant> {
@@ -109,9 +109,9 @@ fn who_ticks(
         if newest.is_some_and(|newest: Instant| newest.elapsed() > QUIET) {
             break;
         }
-        let Ok(tick) = told.recv_timeout(QUIET) else { continue };
-        if let Some(instance) = tick.instance.filter(|_| tick.host == host) {
-            seen.entry(instance).or_insert(tick.at);
+        let Ok(said) = told.recv_timeout(QUIET) else { continue };
+        if let Some(instance) = said.instance.filter(|_| said.host == host) {
+            seen.entry(instance).or_insert(said.at);
         }
     }
     seen
@@ -121,7 +121,7 @@ fn who_ticks(
 struct Started(Child);
 
 impl Started {
-    fn begin(setting: &Setting<'_>, host: usize, tell: Sender<Tick>) -> Self {
+    fn begin(setting: &Setting<'_>, host: usize, tell: Sender<Said>) -> Self {
         let program = std::env::current_exe().expect("this program has a place");
         let mut child = Command::new(program)
             .env(CONNECTION, setting.emulator.connection_string())
@@ -133,7 +133,7 @@ impl Started {
             for line in said.lines().map_while(Result::ok) {
                 let instance = line.parse().ok();
                 if instance.is_some() || line == READY {
-                    let _ = tell.send(Tick { host, instance, at: Instant::now() });
+                    let _ = tell.send(Said { host, instance, at: Instant::now() });
                 }
             }
         });
@@ -155,13 +155,14 @@ impl Drop for Started {
 /// Runs a host until it is killed, if this process is to be one.
 pub(crate) fn be_a_host() -> Option<ExitCode> {
     let connection = std::env::var(CONNECTION).ok()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all();
-    let runtime = { runtime }.build().expect("the system gives threads");
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).enable_all().build().expect("the system gives threads");
     let ran: reenact::Result<()> = runtime.block_on(async {
         let hub = Azure::connect(&connection, HUB).await.expect("the hub is there");
         let host = Host::builder().provider(hub).orchestration(ticking).activity(tick);
         let _host = host.start().await?;
         println!("{READY}");
+        std::io::stdout().flush().expect("whoever listens is there");
         std::future::pending().await
     });
     if let Err(error) = ran {
