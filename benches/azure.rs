@@ -7,7 +7,8 @@
 //! first time, and takes its share of the processor: a service far away answers later, and many more
 //! requests at a time. So the ratios and the counts of requests are what counts.
 //!
-//! `requests` are those that the service charges for, between the first start and the last result.
+//! `bare/s` are appends one after the other, measured after each row; `ratio` is activities (or
+//! instances, where there are none) for each of those. `requests` are those that the service charges for, between the first start and the last result.
 
 #[path = "support/azure/bare.rs"]
 mod bare;
@@ -76,7 +77,8 @@ async fn run(options: &Options) -> reenact::Result<()> {
     let setting = Setting { emulator: &emulator, options };
     println!("{} worker threads, {} a row", options.workers, time(setting.time()));
     println!();
-    let bare = bare::measure(&setting).await;
+    let bare = Bare::new(&setting).await;
+    bare.print().await;
     let load = rows::print(&setting, &bare).await?;
     if options.wants("idle") {
         println!();

@@ -52,7 +52,8 @@ pub struct HostOptions {
     /// host's own clock, not by the provider's. Zero, the default, appends at once.
     ///
     /// Every step of an instance takes so much longer on a host that has little to do; on a busy one
-    /// turns gather while an append is under way, and those never wait for more. Nor does what only
+    /// turns gather while an append is under way, and those wait for no more than the next
+    /// few milliseconds, where the append was slow and has let others go on. Nor does what only
     /// asks whether everything is durable: an instance that comes into memory, a start under the
     /// caller's own id, a shutdown. It takes along what has gathered.
     pub commit_linger: Duration,

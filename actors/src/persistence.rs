@@ -14,6 +14,7 @@ use reenact_core::{Action, InstanceId, Receipt, Sealed, ShardId};
 use reenact_providers::limits::MAX_BATCH_BYTES;
 use reenact_providers::{Batch, Epoch, HistoryStore, ProviderError, TimerScheduler, TurnRecord};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::dispatcher::Dispatcher;
 use crate::error::{Error, ParkReason};
@@ -31,6 +32,15 @@ const MAX_TURNS_PER_APPEND: usize = 4_096;
 
 /// Most bytes in one append of several turns. A single turn is smaller than what a store takes.
 const MAX_BYTES_PER_APPEND: usize = MAX_BATCH_BYTES / 2;
+
+/// An append that took so long is slow: what it has released is given time to come along with the next.
+const SLOW_APPEND: Duration = Duration::from_millis(4);
+
+/// This part of the time that a slow append took is given.
+const PART_FOR_FOLLOWERS: u32 = 8;
+
+/// The longest time that is given.
+const LONGEST_FOR_FOLLOWERS: Duration = Duration::from_millis(20);
 
 /// The persistence actor of a shard. One append is under way at a time; what comes meanwhile
 /// gathers in the inbox for the next. It never looks into events.
@@ -61,6 +71,8 @@ pub(crate) struct PersistenceState {
     left: Vec<Entry>,
     /// The append that is under way, where it did not succeed at once.
     under_way: Option<Task>,
+    /// When the append that is under way, or was last, was begun.
+    began: Instant,
     /// Ends the wait for other turns.
     lingering: Option<Task>,
     /// Nothing is appended any more: the shard is about to start again from its log.
@@ -140,6 +152,7 @@ impl Actor for Persistence {
             supervisor,
             left: Vec::new(),
             under_way: None,
+            began: Instant::now(),
             lingering: None,
             lost: None,
         })
@@ -153,7 +166,7 @@ impl Actor for Persistence {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             PersistenceMessage::Append if state.may_linger() => {
-                state.linger(&myself);
+                state.linger(&myself, state.linger);
                 return Ok(());
             }
             PersistenceMessage::Append | PersistenceMessage::AppendNow => {
@@ -162,7 +175,12 @@ impl Actor for Persistence {
             }
             PersistenceMessage::Appended(entries, result) => {
                 state.under_way = None;
+                let followers = state.time_for_followers(&entries);
                 state.appended(entries, result);
+                if let Some(time) = followers.filter(|_| state.lost.is_none()) {
+                    state.linger(&myself, time);
+                    return Ok(());
+                }
             }
         }
         state.lingering = None;
@@ -178,11 +196,22 @@ impl Actor for Persistence {
 impl PersistenceState {
     /// Whether what has come may wait for others. While an append is under way it does so anyway.
     fn may_linger(&self) -> bool {
-        !self.linger.is_zero() && self.under_way.is_none() && self.lost.is_none()
+        let lingers = !self.linger.is_zero() || self.lingering.is_some();
+        lingers && self.under_way.is_none() && self.lost.is_none()
     }
 
-    fn linger(&mut self, myself: &ActorRef<PersistenceMessage>) {
-        let (myself, linger) = (myself.clone(), self.linger);
+    /// How long the next append waits for what these have to say once they are released, or `None`: by
+    /// itself each would go into the append behind the next, so that a shard has two crowds of turns
+    /// that take turns, and twice as many appends. One alone, and what is too much for one append, waits
+    /// for nobody; nor does a medium that is quick.
+    fn time_for_followers(&self, released: &[Entry]) -> Option<Duration> {
+        let took = self.began.elapsed();
+        let pays = took >= SLOW_APPEND && released.len() > 1 && self.left.is_empty();
+        pays.then(|| (took / PART_FOR_FOLLOWERS).min(LONGEST_FOR_FOLLOWERS))
+    }
+
+    fn linger(&mut self, myself: &ActorRef<PersistenceMessage>, linger: Duration) {
+        let myself = myself.clone();
         // What is waiting already came first.
         self.lingering.get_or_insert_with(|| {
             Task::spawn(async move {
@@ -212,6 +241,7 @@ impl PersistenceState {
         entries.iter_mut().for_each(|entry| entry.take_records(&mut turns));
         let batch = Batch { shard: self.shard, epoch: self.epoch, turns };
         let (store, clock) = (self.store.clone(), self.clock.clone());
+        self.began = Instant::now();
         let mut appending = Box::pin(async move { append(&*store, &*clock, batch).await });
         // A medium that is quick needs no task; a slow one must not block the mailbox.
         match poll_fn(|cx| Poll::Ready(appending.as_mut().poll(cx))).await {

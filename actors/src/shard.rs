@@ -51,8 +51,6 @@ pub(crate) struct ShardContext {
     pub(crate) purges: Arc<RwLock<()>>,
     inbox: Inbox,
     persistence: ActorRef<PersistenceMessage>,
-    /// Whether turns may wait for others in the inbox while no append is under way.
-    lingers: bool,
     pub(crate) strict_replay: bool,
 }
 
@@ -90,7 +88,7 @@ impl ShardContext {
     pub(crate) fn make_durable(&self, entry: Entry) {
         let message = entry.message();
         // Turns that linger have had their message.
-        let hurries = self.lingers && matches!(entry, Entry::Barrier(_));
+        let hurries = matches!(entry, Entry::Barrier(_));
         if (self.inbox.put(entry) || hurries) && self.persistence.cast(message).is_err() {
             drop(self.inbox.take());
         }
@@ -162,7 +160,6 @@ impl Actor for ShardSupervisor {
             purges: host.purges.clone(),
             inbox,
             persistence,
-            lingers: !host.options.commit_linger.is_zero(),
             strict_replay: host.options.strict_replay,
         });
         // A request that the supervisor before this one had is gone with it.

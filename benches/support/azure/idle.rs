@@ -17,7 +17,7 @@ const LOOKED_AT: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_secs(20);
 
 /// How long nothing happens before: looks at queues that stay empty become rare.
-const SETTLED_AFTER: Duration = Duration::from_secs(60);
+const SETTLED_AFTER: Duration = Duration::from_secs(130);
 
 /// The same at a glance.
 const GLANCED_AFTER: Duration = Duration::from_secs(15);

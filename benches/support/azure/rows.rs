@@ -30,7 +30,7 @@ const ROWS: [(Workload, u64, Duration); 14] = [
 /// A linger that somebody may choose.
 const LINGER: Duration = Duration::from_millis(20);
 
-const WIDTHS: [usize; 12] = [20, 11, 7, 11, 12, 6, 8, 10, 10, 10, 10, 10];
+const WIDTHS: [usize; 13] = [20, 11, 7, 11, 12, 6, 6, 8, 10, 10, 10, 10, 10];
 
 /// A row ends in any case when so many instances were started.
 const MAX_INSTANCES: u64 = 5_000_000;
@@ -62,6 +62,7 @@ pub(crate) async fn print(setting: &Setting<'_>, bare: &Bare) -> reenact::Result
         "linger",
         "instances/s",
         "activities/s",
+        "bare/s",
         "ratio",
         "events",
         "requests/",
@@ -71,7 +72,7 @@ pub(crate) async fn print(setting: &Setting<'_>, bare: &Bare) -> reenact::Result
         "p99",
     ];
     line(&WIDTHS, head);
-    line(&WIDTHS, ["", "", "", "", "", "", "each", "instance", "event", "request", "", ""]);
+    line(&WIDTHS, ["", "", "", "", "", "", "", "each", "instance", "event", "request", "", ""]);
     for (at, (workload, outstanding, linger)) in rows.into_iter().enumerate() {
         let hub = setting.hub(&format!("row-{at}")).await;
         let row = Row { hub, workload, outstanding, linger };
@@ -100,6 +101,7 @@ impl Row {
         let bounds = Bounds { time: setting.time(), instances: MAX_INSTANCES };
         let measured = measure(&host, self.workload, self.outstanding, bounds).await?;
         let spent = since(before, self.hub.transactions());
+        let bare = bare.appends().await;
         let page = host.list(&InstanceFilter::default(), &PageRequest::default()).await?;
         let events = page.instances.first().map_or(0, |summary| summary.events);
         self.line(&measured, &spent, events, bare);
@@ -111,7 +113,7 @@ impl Row {
         })
     }
 
-    fn line(&self, measured: &Measured, spent: &Transactions, events: u64, bare: &Bare) {
+    fn line(&self, measured: &Measured, spent: &Transactions, events: u64, bare: f64) {
         let instances = measured.instances as f64;
         let all_events = instances * events as f64;
         let activities = measured.activities_per_second();
@@ -127,7 +129,8 @@ impl Row {
             },
             thousands(measured.instances_per_second()),
             if activities > 0.0 { thousands(activities) } else { "-".into() },
-            format!("{:.1}", work / bare.appends),
+            thousands(bare),
+            format!("{:.1}", work / bare),
             thousands(events as f64),
             format!("{:.3}", spent.total() as f64 / instances),
             format!("{:.4}", spent.total() as f64 / all_events),
