@@ -229,7 +229,7 @@ async fn be_the_client(connection: &str) -> Outcome {
     assert_eq!(hub.shards(), SHARDS);
     let client = Client::connect(hub.clone())?;
     let starts = (1..=ORDERS).map(|number| {
-        let start = client.start_new(order, number).id(&format!("order-{number}"));
+        let start = client.start_new(order, number).id(format!("order-{number}"));
         start.into_future()
     });
     let orders = try_join_all(starts).await?;

@@ -3,6 +3,8 @@
 
 #[path = "azure/conformance.rs"]
 mod conformance;
+#[path = "azure/doubt.rs"]
+mod doubt;
 #[path = "azure/faults.rs"]
 mod faults;
 #[path = "azure/faulty.rs"]

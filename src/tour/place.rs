@@ -113,17 +113,6 @@ impl Place {
         }
     }
 
-    /// Says what it has cost, and what is left of it, where that is worth a word.
-    pub(crate) fn conclude(&self, page: &mut Page) -> Held {
-        match self {
-            Self::Memory(_) => Ok(()),
-            #[cfg(feature = "local")]
-            Self::Local(..) => Ok(()),
-            #[cfg(any(feature = "azure", feature = "azure-legacy"))]
-            Self::Azure(hub) => hub.conclude(page),
-        }
-    }
-
     /// Where other processes can work; `None` when all is in memory.
     pub(crate) fn site(&self) -> Option<Site> {
         match self {

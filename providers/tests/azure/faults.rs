@@ -122,7 +122,7 @@ fn whichever_request_fails_in_whatever_way_what_was_said_holds() {
     });
     let faults = faults();
     // Which of the requests it is differs from fault to fault.
-    let is_due = |at: u64, number: usize| (at + number as u64) % faults[number].every == 0;
+    let is_due = |at: u64, number: usize| (at + number as u64).is_multiple_of(faults[number].every);
     let numbers = |at| (0..faults.len()).filter(move |n| is_due(at, *n)).map(move |n| (at, n));
     let runs: Vec<(u64, usize)> = (0..requests).flat_map(numbers).collect();
     let (next, missed) = (AtomicUsize::new(0), AtomicUsize::new(0));

@@ -20,7 +20,7 @@ use crate::stage::{self, Connect};
 const AT_ONCE: usize = 4;
 
 /// Each kind of fault is tried on each so many-th request for blobs, and on each so many-th for queues.
-const EVERY: [u64; 2] = [60, 9];
+const EVERY: [u64; 2] = [200, 27];
 
 /// So short that what hangs is found out soon.
 const REQUEST_TIMEOUT: Duration = Duration::from_millis(400);
@@ -28,8 +28,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_millis(400);
 /// Each of them, and what it says of what is there.
 fn faults() -> Vec<(Fault, Promise)> {
     let honest = Promise::default();
-    let lossy = Promise { is_lossy: true, ..honest.clone() };
-    let false_one = Promise { is_false: true, ..honest.clone() };
+    let lossy = Promise { is_lossy: true, is_false: false };
+    let false_one = Promise { is_lossy: false, is_false: true };
     vec![
         (Fault::internal_error(), lossy.clone()),
         (Fault::busy(0), honest.clone()),
@@ -144,7 +144,7 @@ async fn who_waits_for_an_append_when_the_shard_is_taken_is_fenced(connect: Conn
     let fault = Arc::new(fault);
     wire.proxies[0].plan(move |seen| match seen.kind {
         Kind::Append => Some((*fault).clone()),
-        Kind::Put if seen.target.contains("live/host") => Some(Fault::HangBefore),
+        Kind::Put if seen.target.contains("host-") => Some(Fault::HangBefore),
         _ => None,
     });
     let a = Life::id(0, "a");

@@ -111,7 +111,7 @@ impl Hub {
     }
 
     /// Says what the service would charge for, and what is left there.
-    pub(super) fn conclude(&self, page: &mut Page) -> Held {
+    pub(crate) fn conclude(&self, page: &mut Page) -> Held {
         let all = self.store.transactions();
         page.line(format_args!(
             "\nThe process of the tour has made {} requests to the hub: {} commits and other appends,\n\

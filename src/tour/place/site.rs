@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::process::Command;
 
 use reenact::HostBuilder;
-use reenact::prelude::*;
+#[cfg(feature = "local")]
+use reenact::Local;
 
 #[cfg(any(feature = "azure", feature = "azure-legacy"))]
 use super::hub::Way;
@@ -53,9 +54,9 @@ impl Site {
     pub(crate) async fn host(&self) -> Held<HostBuilder> {
         match *self {
             #[cfg(feature = "local")]
-            Self::Directory(ref path) => Ok(Host::builder().provider(Local::open(path)?)),
+            Self::Directory(ref path) => Ok(reenact::Host::builder().provider(Local::open(path)?)),
             #[cfg(any(feature = "azure", feature = "azure-legacy"))]
-            Self::Hub(ref way) => Ok(Host::builder().provider(way.open().await?)),
+            Self::Hub(ref way) => Ok(reenact::Host::builder().provider(way.open().await?)),
         }
     }
 }

@@ -10,7 +10,7 @@ use reenact::{Error, InstanceState};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::worker::{self, STEPS, event, id, order};
+use super::worker::{self, STEPS, event, id, name_of_event, order};
 
 /// Instances at a time.
 const AT_ONCE: u64 = 6;
@@ -83,7 +83,8 @@ async fn drive(client: &Client, number: u64) -> String {
     for which in 0..STEPS {
         let said = event(number, which);
         loop {
-            match client.raise_event(&id(number), "say", &said).key(&said).await {
+            let raised = client.raise_event(&id(number), &name_of_event(which), &said).key(&said);
+            match raised.await {
                 Ok(()) => break,
                 Err(error) => again(&error).await,
             }

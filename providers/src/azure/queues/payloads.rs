@@ -84,7 +84,7 @@ mod tests {
         let clock = ManualClock::default();
         let storage = Arc::new(FakeStorage::new(Arc::new(clock.clone())));
         storage.create_container().await.unwrap();
-        let client = Client::new(storage.clone(), Handle::current());
+        let client = Client::new(storage.clone(), Handle::current(), Duration::from_millis(1));
         let members = Members::new(client.clone(), 1, Duration::from_secs(15));
         let (hub, visibility) = (("hub".to_owned(), 1), Duration::from_secs(15));
         let queues = Queues::new(client, members, Arc::new(clock.clone()), hub, visibility);

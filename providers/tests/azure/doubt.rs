@@ -1,0 +1,112 @@
+//! What may have been done is never said not to have been.
+
+use std::sync::Arc;
+
+use reenact_core::{InstanceId, ShardId, Timestamp};
+use reenact_providers::azure::Azure;
+use reenact_providers::azure::fake::FakeStorage;
+use reenact_providers::azure::port::PortErrorKind;
+use reenact_providers::{
+    ExternalEventRouter, ManualClock, Message, ProviderError, Quarantined, QueueOf, Sharing,
+};
+
+use crate::faulty::{FaultyPort, Wrong};
+use crate::scenario::Ground;
+
+async fn open() -> (FaultyPort, Azure) {
+    let clock = ManualClock::default();
+    let port = FaultyPort::new(Arc::new(FakeStorage::new(Arc::new(clock.clone()))));
+    let ground = Ground { port: Arc::new(port.clone()), hub: "the-hub".to_owned(), clock };
+    let provider = ground.open().await;
+    (port, provider)
+}
+
+/// The next requests for something go wrong, one after the other.
+fn go_wrong(port: &FaultyPort, about: &'static str, wrongs: Vec<Wrong>) {
+    let mut wrongs = wrongs.into_iter();
+    port.plan(move |seen| if seen.target.starts_with(about) { wrongs.next() } else { None });
+}
+
+fn denied() -> Wrong {
+    Wrong::Refused(PortErrorKind::Denied { code: "AuthorizationFailure".to_owned() })
+}
+
+fn rotten() -> Quarantined {
+    Quarantined {
+        queue: QueueOf::Shard(ShardId(0)),
+        message: None,
+        raw: b"rotten".to_vec(),
+        reason: "it smells".to_owned(),
+        attempts: 1,
+        at: Timestamp::from_micros(1),
+    }
+}
+
+fn message() -> Message {
+    let to = InstanceId::new("to").unwrap();
+    Message { key: "key".to_owned(), to, bytes: Arc::from(*b"bytes") }
+}
+
+#[track_caller]
+fn assert_unknown<T: std::fmt::Debug>(outcome: Result<T, ProviderError>) {
+    assert!(matches!(outcome, Err(ProviderError::Unknown { .. })), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_may_come_yet_is_in_doubt_when_nobody_can_look() {
+    let (port, provider) = open().await;
+    go_wrong(&port, "quarantine/", vec![Wrong::Late, denied()]);
+    assert_unknown(provider.quarantine(rotten()).await);
+    port.heal();
+    assert_eq!(provider.quarantined(None, 10).await.unwrap().len(), 1, "it has come");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_may_come_yet_is_in_doubt_when_another_try_is_refused() {
+    let (port, provider) = open().await;
+    let mut held = false;
+    port.plan(move |seen| {
+        if seen.operation != "put" || !seen.target.starts_with("quarantine/") {
+            return None;
+        }
+        Some(if std::mem::replace(&mut held, true) { denied() } else { Wrong::Held })
+    });
+    assert_unknown(provider.quarantine(rotten()).await);
+    port.heal();
+    port.let_go().await;
+    assert_eq!(provider.quarantined(None, 10).await.unwrap().len(), 1, "it has come");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_that_may_be_done_is_in_doubt_when_another_try_is_refused() {
+    let (port, provider) = open().await;
+    provider.quarantine(rotten()).await.unwrap();
+    let (id, _) = provider.quarantined(None, 10).await.unwrap().remove(0);
+    go_wrong(&port, "quarantine/", vec![Wrong::Lost, denied()]);
+    assert_unknown(provider.discard(&id).await);
+    port.heal();
+    assert_eq!(provider.quarantined(None, 10).await.unwrap(), [], "it was done");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_may_be_sent_is_in_doubt_whatever_is_said_of_another_try() {
+    let unmet = PortErrorKind::Unmet { code: "ConditionNotMet".to_owned() };
+    for then in [denied(), Wrong::Refused(unmet)] {
+        let (port, provider) = open().await;
+        go_wrong(&port, "the-hub-", vec![Wrong::Lost, then]);
+        assert_unknown(provider.send(ShardId(0), message()).await);
+        port.heal();
+        let came = provider.receive(ShardId(0), 1).await.unwrap();
+        assert_eq!(came[0].message, message(), "it was sent");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reading_is_never_in_doubt() {
+    let (port, provider) = open().await;
+    port.plan(|_| Some(Wrong::Lost));
+    let kept = provider.quarantined(None, 10).await;
+    assert!(matches!(kept, Err(ProviderError::Unavailable { .. })), "{kept:?}");
+    let received = provider.receive(ShardId(0), 1).await;
+    assert!(matches!(received, Err(ProviderError::Unavailable { .. })), "{received:?}");
+}
