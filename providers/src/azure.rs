@@ -72,6 +72,9 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A hub in Azure Storage, which hosts on several machines share, and clients use from anywhere.
 ///
+/// To the others, an open hub with all of its clones is one host: open it once for each host of a
+/// process, if there are several.
+///
 /// Clones are the same. When the last one is dropped, the shards that it still has are free for
 /// others; that waits for what is being written.
 #[derive(Clone)]

@@ -134,8 +134,10 @@ pub enum OpenError {
         /// What is wrong there.
         reason: String,
     },
-    /// The system refused: for want of room or rights, for example.
-    #[error("{place} cannot be opened: {source}; look at its permissions and the room on the disk")]
+    /// The system or the service refused: for want of room or rights, or because it cannot be reached.
+    #[error(
+        "{place} cannot be opened: {source}; look at its permissions, its room, and whether it can be reached"
+    )]
     Refused {
         /// What should be opened.
         place: String,

@@ -61,12 +61,12 @@ impl Members {
         }
     }
 
-    /// This life of the process; begins one if there is none.
+    /// This life of the process, which the others have heard of lately; begins one if there is none.
     async fn begin_session(self: &Arc<Self>) -> Result<Session, PortError> {
-        // A second try where it was taken for dead just now.
-        for _ in 0..2 {
+        // Again where it was taken for dead, and begins anew.
+        for _ in 0..3 {
             let session = self.state().session.clone();
-            if let Some(session) = session {
+            if let Some(session) = session.filter(|it| it.renewed.elapsed() < self.lease_time) {
                 self.tick_in_background();
                 return Ok(session);
             }

@@ -30,12 +30,12 @@ impl Failure {
         }
         if error.is_connect() {
             return match io_kind(error) {
-                Some(kind) => unreachable(&kind.to_string()),
-                None if error.is_timeout() => {
+                Some(kind) if says_something(kind) => unreachable(&kind.to_string()),
+                _ if error.is_timeout() => {
                     let limit = options.connect_timeout;
                     unreachable(&format!("no connection within {limit:?}"))
                 }
-                None => unreachable("no connection could be made"),
+                _ => unreachable("no connection could be made; look at the endpoint's name"),
             };
         }
         if error.is_timeout() {
@@ -72,6 +72,24 @@ fn unreachable(reason: &str) -> Failure {
 
 fn unknown(reason: String) -> Failure {
     Failure(PortErrorKind::Unknown { reason })
+}
+
+/// A name that cannot be resolved, for one, has no kind of its own.
+fn says_something(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkDown,
+        NetworkUnreachable, TimedOut,
+    };
+    matches!(
+        kind,
+        ConnectionAborted
+            | ConnectionRefused
+            | ConnectionReset
+            | HostUnreachable
+            | NetworkDown
+            | NetworkUnreachable
+            | TimedOut
+    )
 }
 
 /// The kind of the system's error underneath. Its text may name a path or a host; the kind does not.
