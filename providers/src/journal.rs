@@ -301,17 +301,19 @@ fn check(what: &'static str, size: usize, limit: usize) -> Result<(), JournalErr
     Ok(())
 }
 
-fn segment_name(number: u64) -> String {
+pub(crate) fn segment_name(number: u64) -> String {
     format!("{SEGMENT}{number:012}")
+}
+
+/// The number of a segment; `None` for what is called otherwise.
+pub(crate) fn segment_number(name: &str) -> Option<u64> {
+    let number = name.strip_prefix(SEGMENT)?.parse().ok()?;
+    (number > 0 && segment_name(number) == name).then_some(number)
 }
 
 /// The numbers of all segments among some names, in order. What is called otherwise is none.
 fn segment_numbers(names: &[String]) -> Vec<u64> {
-    let number = |name: &String| {
-        let number = name.strip_prefix(SEGMENT)?.parse().ok()?;
-        (number > 0 && segment_name(number) == *name).then_some(number)
-    };
-    let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
+    let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment_number(name)).collect();
     numbers.sort_unstable();
     numbers
 }

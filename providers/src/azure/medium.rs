@@ -14,6 +14,7 @@ use super::client::{Appended, Client, shard_name};
 use super::members::Members;
 use super::port::{Etag, LeaseId, Metadata, Only, PortError, PortErrorKind};
 use super::random;
+use crate::journal::{segment_name, segment_number};
 use crate::limits::MAX_BLOCKS_PER_SEGMENT;
 use crate::medium::{Medium, MediumError, Segment, Standing};
 
@@ -37,6 +38,9 @@ struct Held {
     lease: Option<LeaseId>,
     /// Of the checkpoint that was read or written last.
     checkpoint: Option<Etag>,
+    /// The number of the one segment that may be begun next: what is there already was fenced, or
+    /// written by this process.
+    next: u64,
 }
 
 impl BlobMedium {
@@ -54,19 +58,29 @@ impl BlobMedium {
     }
 
     /// Takes the newest segment from whoever writes it. That one may go on to another meanwhile; then
-    /// that is taken.
-    async fn fence(&self, lease: &LeaseId) -> Result<(), PortError> {
+    /// that is taken. The number of the one that may be begun behind it.
+    async fn fence(&self, lease: &LeaseId) -> Result<u64, PortError> {
         let mut taken = None;
         for _ in 0..MAX_LOOKS {
-            let newest = self.client.list(&self.blob("segment-")).await?.pop();
-            let Some(newest) = newest.map(|blob| blob.name) else { return Ok(()) };
-            if taken.as_ref() == Some(&newest) {
-                return Ok(());
+            let Some((number, size)) = self.newest().await? else { return Ok(1) };
+            if taken == Some(number) {
+                // One that was never begun is begun.
+                return Ok(if size == 0 { number } else { number + 1 });
             }
-            self.take(&newest, lease).await?;
-            taken = Some(newest);
+            self.take(&self.blob(&segment_name(number)), lease).await?;
+            taken = Some(number);
         }
         Err(self.lost_race("its owner before does not stop"))
+    }
+
+    /// The number and the size of the newest segment.
+    async fn newest(&self) -> Result<Option<(u64, u64)>, PortError> {
+        let blobs = self.client.list(&self.prefix).await?;
+        let segments = blobs.into_iter().filter_map(|blob| {
+            let number = segment_number(blob.name.strip_prefix(&self.prefix)?)?;
+            Some((number, blob.size))
+        });
+        Ok(segments.max())
     }
 
     /// Takes the lease of a blob, whoever has it.
@@ -88,7 +102,13 @@ impl BlobMedium {
     }
 
     /// A crash may have left the blob of a segment behind that was never begun: it is used.
-    async fn begin(&self, blob: &str, head: &[u8], lease: &LeaseId) -> Result<Appended, PortError> {
+    async fn begin(
+        &self,
+        number: u64,
+        head: &[u8],
+        lease: &LeaseId,
+    ) -> Result<Appended, PortError> {
+        let blob = &self.blob(&segment_name(number));
         let port = self.client.port();
         match self.client.patiently(|| port.create_append_blob(blob)).await {
             Ok(()) => {}
@@ -96,10 +116,16 @@ impl BlobMedium {
             Err(error) => return Err(error),
         }
         match self.client.patiently(|| port.acquire_lease(blob, lease)).await {
-            Err(error) if error.is_unmet() => Ok(Appended::Fenced),
-            Err(error) => Err(error),
-            Ok(()) => self.client.append(blob, head, 0, lease).await,
+            Err(error) if error.is_unmet() => return Ok(Appended::Fenced),
+            acquired => acquired?,
         }
+        if let Appended::Fenced = self.client.append(blob, head, 0, lease).await? {
+            return Ok(Appended::Fenced);
+        }
+        // Another owner may have written further ones meanwhile, and freed this one: then its name was
+        // free again. The newest one is never freed.
+        let newest = self.newest().await?.map(|(newest, _)| newest);
+        Ok(if newest == Some(number) { Appended::Yes } else { Appended::Fenced })
     }
 }
 
@@ -111,11 +137,12 @@ impl Medium for BlobMedium {
 
     fn claim(&self, owner: &str) -> Result<(), MediumError> {
         let lease = random::lease_id();
-        self.client.block_on(async {
+        let next = self.client.block_on(async {
             self.members.claim(self.shard, owner).await?;
             self.fence(&lease).await.map_err(PortError::into_medium_error)
         })?;
-        self.held().lease = Some(lease);
+        let mut held = self.held();
+        (held.lease, held.next) = (Some(lease), next);
         Ok(())
     }
 
@@ -163,16 +190,24 @@ impl Medium for BlobMedium {
         Ok(())
     }
 
+    /// Only the one behind what this process has taken or written: where another was read meanwhile,
+    /// its writer can still write.
     fn create(&self, name: &str, (): (), head: &[u8]) -> Result<BlobSegment, MediumError> {
-        let blob = self.blob(name);
-        let lease = self.held().lease.clone().ok_or(MediumError::Fenced)?;
-        match self.client.block_on(self.begin(&blob, head, &lease)) {
+        let (lease, next) = {
+            let held = self.held();
+            (held.lease.clone().ok_or(MediumError::Fenced)?, held.next)
+        };
+        if segment_number(name) != Some(next) {
+            return Err(MediumError::Fenced);
+        }
+        match self.client.block_on(self.begin(next, head, &lease)) {
             Ok(Appended::Yes) => {}
             Ok(Appended::Fenced) => return Err(MediumError::Fenced),
             Err(error) => return Err(error.into_medium_error()),
         }
+        self.held().next = next + 1;
         let written = Some(Written { lease, blocks: 1 });
-        let client = self.client.clone();
+        let (client, blob) = (self.client.clone(), self.blob(name));
         Ok(BlobSegment { client, blob, written, from: 0, bytes: Vec::new() })
     }
 

@@ -11,12 +11,17 @@ use reenact_providers::{
 };
 
 use crate::faulty::{FaultyPort, Wrong};
-use crate::scenario::Ground;
+use crate::scenario::{Ground, ONE_APPEND};
 
 async fn open() -> (FaultyPort, Azure) {
     let clock = ManualClock::default();
     let port = FaultyPort::new(Arc::new(FakeStorage::new(Arc::new(clock.clone()))));
-    let ground = Ground { port: Arc::new(port.clone()), hub: "the-hub".to_owned(), clock };
+    let ground = Ground {
+        port: Arc::new(port.clone()),
+        hub: "the-hub".to_owned(),
+        clock,
+        segment_bytes: ONE_APPEND,
+    };
     let provider = ground.open().await;
     (port, provider)
 }

@@ -11,6 +11,7 @@ use reenact_providers::azure::port::{
     BlobPage, Etag, Got, LeaseId, Metadata, Only, PortError, PortErrorKind, QueueMessage,
     StoragePort,
 };
+use tokio::sync::Notify;
 
 /// What becomes of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(crate) enum Wrong {
     Late,
     /// It is on its way until [`FaultyPort::let_go`]; nobody learns what becomes of it.
     Held,
+    /// Whoever makes it stands still until [`FaultyPort::go_on`]; then it is carried out.
+    Waits,
 }
 
 /// A request that is about to be made.
@@ -51,6 +54,9 @@ struct State {
     plan: Option<Plan>,
     late: Vec<Request>,
     held: Vec<Request>,
+    /// Counts who stands still.
+    waiting: usize,
+    go_on: Arc<Notify>,
 }
 
 impl FaultyPort {
@@ -73,6 +79,25 @@ impl FaultyPort {
     /// How many requests are held.
     pub(crate) fn held(&self) -> usize {
         self.state().held.len()
+    }
+
+    /// How many requests stand still.
+    pub(crate) fn waiting(&self) -> usize {
+        self.state().waiting
+    }
+
+    /// Lets those go on that stand still.
+    pub(crate) fn go_on(&self) {
+        self.state().go_on.notify_waiters();
+    }
+
+    /// Returns when it is let go on.
+    async fn stand_still(&self) {
+        let go_on = Arc::clone(&self.state().go_on);
+        let going_on = go_on.notified();
+        self.state().waiting += 1;
+        going_on.await;
+        self.state().waiting -= 1;
     }
 
     /// Lets all that is held arrive.
@@ -107,6 +132,10 @@ impl FaultyPort {
         let lost = || failed(PortErrorKind::Unknown { reason: "the answer was lost".to_owned() });
         let answer = match wrong {
             None => request.await,
+            Some(Wrong::Waits) => {
+                self.stand_still().await;
+                request.await
+            }
             Some(Wrong::Refused(kind)) => Err(failed(kind)),
             Some(Wrong::Lost) => {
                 let _ = request.await;

@@ -28,6 +28,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long a receiver waits before it takes a queue for empty and lets the deliveries run out.
 const EMPTY_AFTER: Duration = Duration::from_millis(300);
 
+/// Of segments that have room for one append.
+pub(crate) const ONE_APPEND: u64 = 2_048;
+
 /// A message that has no room in a queue.
 const LARGE: usize = 100 * 1024;
 
@@ -46,6 +49,7 @@ pub(crate) struct Ground {
     pub(crate) port: Arc<dyn StoragePort>,
     pub(crate) hub: String,
     pub(crate) clock: ManualClock,
+    pub(crate) segment_bytes: u64,
 }
 
 impl Ground {
@@ -58,10 +62,10 @@ impl Ground {
             first_pause: Duration::from_micros(50),
             ..AzureOptions::default()
         };
-        // Each commit is handed on, and each second one begins a segment.
+        // Each commit is handed on.
         options.journaled.flush_bytes = 1;
-        options.journaled.journal.first_segment_bytes = 2048;
-        options.journaled.journal.max_segment_bytes = 2048;
+        options.journaled.journal.first_segment_bytes = self.segment_bytes;
+        options.journaled.journal.max_segment_bytes = self.segment_bytes;
         options
     }
 

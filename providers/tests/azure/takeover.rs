@@ -1,15 +1,15 @@
 //! A provider that was taken for dead changes nothing, whatever it has sent and however late it comes.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use reenact_providers::azure::fake::FakeStorage;
-use reenact_providers::azure::port::PortErrorKind;
+use reenact_providers::azure::port::{PortErrorKind, StoragePort};
 use reenact_providers::{InstanceState, ManualClock};
 
 use crate::faulty::{FaultyPort, Seen, Wrong};
 use crate::record::{Fate, Record};
-use crate::scenario::{Ground, Life};
+use crate::scenario::{Ground, Life, ONE_APPEND};
 
 /// How often a provider appends whose requests do not arrive.
 const APPENDS: u64 = 3;
@@ -17,31 +17,66 @@ const APPENDS: u64 = 3;
 /// Longer than anything here takes.
 const HANGS: Duration = Duration::from_secs(30);
 
+/// A hub in memory, on which each provider has a way of its own.
+struct Hub {
+    clock: ManualClock,
+    storage: Arc<FakeStorage>,
+    segment_bytes: u64,
+}
+
+impl Hub {
+    fn new(segment_bytes: u64) -> Self {
+        let clock = ManualClock::default();
+        let storage = Arc::new(FakeStorage::new(Arc::new(clock.clone())));
+        Self { clock, storage, segment_bytes }
+    }
+
+    fn port(&self) -> FaultyPort {
+        FaultyPort::new(Arc::clone(&self.storage) as _)
+    }
+
+    async fn begin(&self, port: &FaultyPort, record: Record) -> Life {
+        let (port, hub) = (Arc::new(port.clone()), "the-hub".to_owned());
+        let (clock, segment_bytes) = (self.clock.clone(), self.segment_bytes);
+        Life::begin(Ground { port, hub, clock, segment_bytes }, record).await
+    }
+
+    /// The segments of the first shard.
+    async fn segments(&self) -> Vec<String> {
+        let page = self.storage.list("journal/0000/segment-", None).await.unwrap();
+        page.blobs.into_iter().map(|blob| blob.name).collect()
+    }
+}
+
+/// What a provider says of itself does not arrive: it is taken for dead.
+fn silence(seen: &Seen<'_>) -> Option<Wrong> {
+    let reason = "no connection".to_owned();
+    let refused = Wrong::Refused(PortErrorKind::Unreachable { reason });
+    seen.target.starts_with("live/host").then_some(refused)
+}
+
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(HANGS, waiting).await.expect(what);
+}
+
 /// What the first provider sends from some time on is on its way until the second has taken its shards
 /// and gone on. What it says of itself does not arrive at all.
 async fn a_zombie_changes_nothing(
     holds: impl Fn(&Seen<'_>) -> bool + Send + Clone + 'static,
     goes_on_before_it_arrives: u32,
 ) {
-    let clock = ManualClock::default();
-    let storage = Arc::new(FakeStorage::new(Arc::new(clock.clone())));
-    let port = || FaultyPort::new(Arc::clone(&storage) as _);
-    let ground = |port: &FaultyPort| {
-        let (port, hub) = (Arc::new(port.clone()), "the-hub".to_owned());
-        Ground { port, hub, clock: clock.clone() }
-    };
-    let slow = port();
-    let mut first = Life::begin(ground(&slow), Record::default()).await;
+    let hub = Hub::new(ONE_APPEND);
+    let slow = hub.port();
+    let mut first = hub.begin(&slow, Record::default()).await;
     first.append(0, "a", InstanceState::Running).await;
     first.append(1, "b", InstanceState::Running).await;
 
-    slow.plan(move |seen| {
-        if seen.target.starts_with("live/host") {
-            let reason = "no connection".to_owned();
-            return Some(Wrong::Refused(PortErrorKind::Unreachable { reason }));
-        }
-        holds(seen).then_some(Wrong::Held)
-    });
+    slow.plan(move |seen| silence(seen).or_else(|| holds(seen).then_some(Wrong::Held)));
     let (a, mut from) = (Life::id(0, "a"), 2);
     for _ in 0..APPENDS {
         match first.try_append(0, &a, from, InstanceState::Running).await {
@@ -49,14 +84,9 @@ async fn a_zombie_changes_nothing(
             Fate::Doubtful | Fate::Refused => break,
         }
     }
-    let holding = async {
-        while slow.held() == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(HANGS, holding).await.expect("something is on its way");
+    until("something is on its way", || slow.held() > 0).await;
 
-    let mut second = Life::begin(ground(&port()), first.record.clone()).await;
+    let mut second = hub.begin(&hub.port(), first.record.clone()).await;
     for _ in 0..goes_on_before_it_arrives {
         second.append(0, "a", InstanceState::Running).await;
         second.append(1, "b", InstanceState::Running).await;
@@ -75,7 +105,7 @@ async fn a_zombie_changes_nothing(
     second.check_writable_alone().await;
     let record = second.record;
     drop(second.provider);
-    let third = Life::begin(ground(&port()), record).await;
+    let third = hub.begin(&hub.port(), record).await;
     third.record.check_histories(&third.provider).await;
 }
 
@@ -122,4 +152,112 @@ async fn segments_that_are_removed_after_the_next_owner_are_not_needed_by_it() {
         |seen: &Seen<'_>| is_journal(seen) && ["break a lease", "delete"].contains(&seen.operation);
     a_zombie_changes_nothing(removes, 0).await;
     a_zombie_changes_nothing(removes, 3).await;
+}
+
+/// The second provider stands still between taking the newest segment and reading the log. The first,
+/// whom nothing has told yet, goes on in a segment of its own. Tells whether it did.
+async fn what_is_begun_behind_a_claim_is_read(appends_before: usize) -> bool {
+    // With room for more than one, so that what was begun can be gone on with.
+    let hub = Hub::new(2 * ONE_APPEND);
+    let (slow, other) = (hub.port(), hub.port());
+    let mut first = hub.begin(&slow, Record::default()).await;
+    for _ in 0..=appends_before {
+        first.append(0, "a", InstanceState::Running).await;
+    }
+    let (a, mut next) = (Life::id(0, "a"), 2 * (appends_before as u64 + 1));
+    slow.plan(silence);
+    let mut is_taken = false;
+    let mut has_stood = false;
+    other.plan(move |seen| {
+        is_taken |= is_journal(seen) && seen.operation == "lease";
+        // The position in the archive is what is read first.
+        let stands = is_taken && !has_stood && seen.target.starts_with("archive/");
+        has_stood |= stands;
+        stands.then_some(Wrong::Waits)
+    });
+
+    let meanwhile = async {
+        until("the second stands still", || other.waiting() > 0).await;
+        let fate = first.try_append(0, &a, next, InstanceState::Running).await;
+        other.go_on();
+        fate
+    };
+    let (mut second, fate) = tokio::join!(hub.begin(&other, Record::default()), meanwhile);
+    let goes_on = fate == Fate::Acknowledged;
+    next += if goes_on { 2 } else { 0 };
+    let late = first.try_append(0, &a, next, InstanceState::Running).await;
+    assert_eq!(late, Fate::Refused, "two may write");
+    second.record = first.record.clone();
+    drop(first.provider);
+    second.append(0, "a", InstanceState::Running).await;
+    second.record.check_histories(&second.provider).await;
+    goes_on
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_that_goes_on_while_another_takes_its_shard_loses_nothing() {
+    let mut went_on = 0;
+    for appends_before in 0..4 {
+        went_on += u32::from(what_is_begun_behind_a_claim_is_read(appends_before).await);
+    }
+    assert!(went_on > 0, "it went on, at least where a segment had ended");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_segment_whose_name_is_free_again_is_none() {
+    let hub = Hub::new(ONE_APPEND);
+    let slow = hub.port();
+    let mut first = hub.begin(&slow, Record::default()).await;
+    first.append(0, "a", InstanceState::Running).await;
+    let record = first.record.clone();
+    let (tell, told) = mpsc::channel();
+    let mut has_stood = false;
+    slow.plan(move |seen| {
+        let begins = is_journal(seen) && seen.operation == "make an append blob";
+        if begins && !std::mem::replace(&mut has_stood, true) {
+            // The test may have ended.
+            let _ = tell.send(seen.target.to_owned());
+            return Some(Wrong::Waits);
+        }
+        silence(seen)
+    });
+
+    let (a, from) = (Life::id(0, "a"), 2);
+    let going_on = async {
+        let mut fates = Vec::new();
+        let mut next = from;
+        for _ in 0..2 * APPENDS {
+            let fate = first.try_append(0, &a, next, InstanceState::Running).await;
+            next += if fate == Fate::Acknowledged { 2 } else { 0 };
+            fates.push(fate);
+        }
+        fates
+    };
+    let meanwhile = async {
+        until("the first is about to begin a segment", || slow.waiting() > 0).await;
+        // It may have got one more into the segment before.
+        let mut second = hub.begin(&hub.port(), record).await;
+        let from = second.provider_length(&a).await;
+        let mut next = from;
+        for _ in 0..4 * APPENDS {
+            let fate = second.try_append(0, &a, next, InstanceState::Running).await;
+            assert_eq!(fate, Fate::Acknowledged);
+            next += 2;
+        }
+        let about_to_begin = told.try_recv().expect("it was told before it stood still");
+        let freeing = async {
+            // In the order of their names.
+            while hub.segments().await.first().is_none_or(|first| *first <= about_to_begin) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(HANGS, freeing).await.expect("the name is free again");
+        slow.go_on();
+        (second, from)
+    };
+    let (fates, (second, begun)) = tokio::join!(going_on, meanwhile);
+    let acknowledged = fates.iter().filter(|fate| **fate == Fate::Acknowledged).count() as u64;
+    assert_eq!(from + 2 * acknowledged, begun, "the second has all that was acknowledged");
+    assert_eq!(second.provider_length(&a).await, begun + 8 * APPENDS, "and nothing else");
+    drop(first.provider);
 }

@@ -13,7 +13,7 @@ use reenact_providers::azure::faults::{Fault, Kind, Proxy, Service};
 use reenact_providers::{HistoryStore, InstanceState, ManualClock, QueueOf};
 
 use crate::record::{Fate, Record};
-use crate::scenario::{Ground, Life, Promise};
+use crate::scenario::{Ground, Life, ONE_APPEND, Promise};
 use crate::stage::{self, Connect};
 
 /// Scenarios at a time: the emulator answers some hundred requests in a second.
@@ -68,7 +68,7 @@ impl Wire {
             let connection = Connection::parse(connection).unwrap();
             let options = Options { request_timeout, ..Options::default() };
             let port = connect(&connection, &hub, options).unwrap();
-            Ground { port, hub: hub.clone(), clock: clock.clone() }
+            Ground { port, hub: hub.clone(), clock: clock.clone(), segment_bytes: ONE_APPEND }
         };
         let behind = ground(&through, REQUEST_TIMEOUT);
         let direct = ground(&emulator.connection_string(), Options::default().request_timeout);
