@@ -9,6 +9,8 @@ mod doubt;
 mod faults;
 #[path = "azure/faulty.rs"]
 mod faulty;
+#[path = "azure/members.rs"]
+mod members;
 #[path = "azure/readers.rs"]
 mod readers;
 #[path = "azure/record.rs"]

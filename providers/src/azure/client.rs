@@ -37,6 +37,8 @@ pub(super) struct Client {
     io: Handle,
     /// Between the first two tries; each further one is twice as long, up to [`LONGEST_PAUSE`].
     first_pause: Duration,
+    /// How long one request may take; as long as the port lets it, where nothing is said.
+    request_limit: Option<Duration>,
 }
 
 /// What was appended under a lease at a position.
@@ -50,7 +52,12 @@ pub(super) enum Appended {
 
 impl Client {
     pub(super) fn new(port: Arc<dyn StoragePort>, io: Handle, first_pause: Duration) -> Self {
-        Self { port, io, first_pause }
+        Self { port, io, first_pause, request_limit: None }
+    }
+
+    /// The same, with requests that must not take long.
+    pub(super) fn hurried(&self, request_limit: Duration) -> Self {
+        Self { request_limit: Some(request_limit), ..self.clone() }
     }
 
     /// The operations as they are.
@@ -123,7 +130,8 @@ impl Client {
         let mut patience = self.patience();
         let mut doubt = None;
         loop {
-            let error = match self.port.put(blob, bytes.clone(), metadata, only).await {
+            let put = self.port.put(blob, bytes.clone(), metadata, only);
+            let error = match self.in_time(put).await {
                 Ok(etag) => return Ok(etag),
                 Err(error) => error,
             };
@@ -151,9 +159,8 @@ impl Client {
         bytes: &[u8],
         metadata: &Metadata,
     ) -> Result<Option<Etag>, PortError> {
-        let page = self.patiently(|| self.port.list(blob, None)).await;
-        let page = page.map_err(PortError::of_reading)?;
-        let found = page.blobs.into_iter().find(|found| found.name == blob);
+        // Pages may be empty that others follow.
+        let found = self.list(blob).await?.into_iter().find(|found| found.name == blob);
         let is_alike =
             |found: &BlobEntry| found.size == bytes.len() as u64 && found.metadata == *metadata;
         let Some(found) = found.filter(is_alike) else { return Ok(None) };
@@ -241,7 +248,7 @@ impl Client {
         let mut patience = self.patience();
         let mut doubt = None;
         loop {
-            let error = match operation().await {
+            let error = match self.in_time(operation()).await {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
@@ -253,6 +260,18 @@ impl Client {
             }
             patience.wait_after(error).await.map_err(|error| doubtful(&doubt, error))?;
         }
+    }
+
+    /// One request. What becomes of one that takes too long is not known.
+    async fn in_time<T>(
+        &self,
+        request: impl Future<Output = Result<T, PortError>>,
+    ) -> Result<T, PortError> {
+        let Some(limit) = self.request_limit else { return request.await };
+        let (operation, target) = ("wait for", "an answer".to_owned());
+        let kind = PortErrorKind::Unknown { reason: format!("there was none in {limit:?}") };
+        let late = |_| Err(PortError { operation, target, kind });
+        tokio::time::timeout(limit, request).await.unwrap_or_else(late)
     }
 
     const fn patience(&self) -> Patience {

@@ -106,11 +106,10 @@ async fn make(
 
 /// A container that has something else in it is none to put a hub into.
 async fn check_empty(client: &Client, hub: &str) -> Result<(), OpenError> {
-    let page = client.patiently(|| client.port().list("", None)).await;
-    let page = page.map_err(|error| refused(hub, error))?;
-    match page.blobs.iter().find(|blob| blob.name != HUB) {
+    let blobs = client.list("").await.map_err(|error| refused(hub, error))?;
+    match blobs.iter().find(|blob| blob.name != HUB) {
         // Another process has made the hub in the meantime.
-        _ if page.blobs.iter().any(|blob| blob.name == HUB) => Ok(()),
+        _ if blobs.iter().any(|blob| blob.name == HUB) => Ok(()),
         None => Ok(()),
         Some(other) => Err(OpenError::NotAStore {
             place: hub.to_owned(),

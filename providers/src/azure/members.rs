@@ -50,6 +50,10 @@ const BUSY_FOR: Duration = Duration::from_secs(5);
 /// Writes in one lease time by which a process says that it lives.
 const BEATS_PER_LEASE: u32 = 3;
 
+/// Requests for which there is time in one lease time: one that hangs must not be why this process is
+/// taken for dead.
+const REQUESTS_PER_LEASE: u32 = 5;
+
 /// The shortest time between two rings of one bell.
 const RING_EVERY: Duration = Duration::from_millis(500);
 
@@ -72,6 +76,8 @@ struct State {
     view: View,
     /// The shards that this process has claimed and not lost.
     mine: BTreeSet<ShardId>,
+    /// The shards that it is claiming.
+    claiming: BTreeSet<ShardId>,
     /// The name of the host that has joined, for people.
     joined: Option<String>,
     /// Whether somebody looks and beats.
@@ -102,6 +108,7 @@ impl Members {
         let share = watch::Sender::new(BTreeSet::new());
         let (state, beating) = (Mutex::default(), tokio::sync::Mutex::new(()));
         let stirred = Notify::new();
+        let client = client.hurried(lease_time / REQUESTS_PER_LEASE);
         Arc::new(Self { client, shards, lease_time, state, share, stirred, beating })
     }
 
@@ -184,7 +191,7 @@ impl Members {
         let blobs = self.client.list(view::PREFIX).await?;
         let mut state = self.state();
         let State { view, bells, rung_at, .. } = &mut *state;
-        for queue in view.update(blobs, began) {
+        for queue in view.update(blobs, began, Instant::now()) {
             if let Some(bell) = bells.get(&queue) {
                 bell.rung.notify_waiters();
                 *rung_at = Some(began);
@@ -255,6 +262,7 @@ impl Members {
             self.beat().await?;
         }
         self.look().await?;
+        self.give_up_what_is_left().await?;
         self.bury().await
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reenact_core::ShardId;
 
 use super::view::{self, Claim, DEAD};
-use super::{Members, Session};
+use super::{Members, Session, State};
 use crate::azure::port::{Etag, Only, PortError, PortErrorKind};
 use crate::medium::MediumError;
 
@@ -23,6 +23,13 @@ impl Members {
         shard: ShardId,
         label: &str,
     ) -> Result<(), MediumError> {
+        self.state().claiming.insert(shard);
+        let claimed = self.claim_now(shard, label).await;
+        self.state().claiming.remove(&shard);
+        claimed
+    }
+
+    async fn claim_now(self: &Arc<Self>, shard: ShardId, label: &str) -> Result<(), MediumError> {
         let failed = PortError::into_medium_error;
         let session = self.begin_session().await.map_err(failed)?;
         if self.state().view.at.is_none_or(|at| at.elapsed() > FRESH_FOR) {
@@ -32,8 +39,11 @@ impl Members {
         let only = match known {
             None => Only::IfNew,
             Some(claim) if claim.owner == session.id => {
-                self.state().mine.insert(shard);
-                return Ok(());
+                if self.state().mine.contains(&shard) {
+                    return Ok(());
+                }
+                // To give it up has failed, and may succeed yet: not once this is written.
+                Only::IfMatch(claim.etag)
             }
             Some(claim) => {
                 self.see_whether_it_is_free(&claim).await?;
@@ -132,7 +142,29 @@ impl Members {
             let is_mine = state.mine.remove(&shard);
             state.view.claim(shard).filter(|_| is_mine).map(|claim| claim.etag.clone())
         };
-        let Some(etag) = etag else { return Ok(()) };
+        match etag {
+            Some(etag) => self.hand_back(shard, etag).await.map_err(PortError::into_medium_error),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives up what this process has in name only: a claim or its end may have failed on the way.
+    pub(super) async fn give_up_what_is_left(&self) -> Result<(), PortError> {
+        let left: Vec<(ShardId, Etag)> = {
+            let State { session, view, mine, claiming, .. } = &*self.state();
+            let claims = session.iter().flat_map(|session| view.claims_of(&session.id));
+            let is_left = |shard: &ShardId| !mine.contains(shard) && !claiming.contains(shard);
+            let left = claims.filter(|(shard, _)| is_left(shard));
+            left.map(|(shard, claim)| (shard, claim.etag.clone())).collect()
+        };
+        for (shard, etag) in left {
+            self.hand_back(shard, etag).await?;
+        }
+        Ok(())
+    }
+
+    /// A claim that is another by now is no error.
+    async fn hand_back(&self, shard: ShardId, etag: Etag) -> Result<(), PortError> {
         let written = view::of_claim("", "");
         let blob = view::shard_blob(shard);
         match self.client.put(&blob, Vec::new(), &written, &Only::IfMatch(etag)).await {
@@ -141,7 +173,7 @@ impl Members {
                 Ok(())
             }
             Err(error) if error.is_unmet() => Ok(()),
-            Err(error) => Err(error.into_medium_error()),
+            Err(error) => Err(error),
         }
     }
 }

@@ -56,15 +56,21 @@ pub(super) struct Claim {
 }
 
 impl View {
-    /// Takes what a list has shown. Tells which bells have rung since the last one.
-    pub(super) fn update(&mut self, blobs: Vec<BlobEntry>, began: Instant) -> Vec<String> {
+    /// Takes what a list has shown that was asked for at one time and had come at another. Tells which
+    /// bells have rung since the last one.
+    pub(super) fn update(
+        &mut self,
+        blobs: Vec<BlobEntry>,
+        began: Instant,
+        came: Instant,
+    ) -> Vec<String> {
         let mut old = std::mem::take(self);
         let mut rung = Vec::new();
         for BlobEntry { name, etag, metadata, .. } in blobs {
             if let Some(id) = name.strip_prefix(HOST) {
                 let before = old.hosts.remove(id).filter(|before| before.etag == etag);
-                // An unchanged one was so at the look before, and is so still.
-                let since = before.map_or(began, |before| before.since);
+                // It may have been written when the answer was about to leave, and not a moment sooner.
+                let since = before.map_or(came, |before| before.since);
                 self.hosts.insert(id.to_owned(), Host { etag, metadata, since });
             } else if let Some(shard) = name.strip_prefix(SHARD).and_then(|n| n.parse().ok()) {
                 self.claims.insert(ShardId(shard), Claim::new(etag, &metadata, began));
@@ -105,6 +111,12 @@ impl View {
         let is_silent = |host: &Host| host.since.elapsed() >= silence;
         let owns = |id: &String| self.claims.values().any(|claim| claim.owner == *id);
         self.hosts.iter().find(|(id, host)| is_silent(host) && !owns(id))
+    }
+
+    /// What a process has claimed.
+    pub(super) fn claims_of(&self, id: &str) -> impl Iterator<Item = (ShardId, &Claim)> {
+        let claims = self.claims.iter().filter(move |(_, claim)| claim.owner == id);
+        claims.map(|(shard, claim)| (*shard, claim))
     }
 
     /// Who has a shard, alive or dead.

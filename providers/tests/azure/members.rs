@@ -1,0 +1,77 @@
+//! A process among others says in time that it lives, and keeps nothing that it does not use.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use reenact_core::ShardId;
+use reenact_providers::azure::Azure;
+use reenact_providers::azure::fake::FakeStorage;
+use reenact_providers::azure::port::PortErrorKind;
+use reenact_providers::{ManualClock, ShardLease};
+
+use crate::faulty::{FaultyPort, Wrong};
+use crate::scenario::{Ground, ONE_APPEND};
+
+/// Longer than anything here takes.
+const HANGS: Duration = Duration::from_secs(30);
+
+async fn open(port: &FaultyPort, clock: &ManualClock, lease_time: Duration) -> Azure {
+    let (segment_bytes, hub) = (ONE_APPEND, "the-hub".to_owned());
+    let ground = Ground { port: Arc::new(port.clone()), hub, clock: clock.clone(), segment_bytes };
+    let mut options = ground.options();
+    options.lease_time = lease_time;
+    options.open(ground.port, &ground.hub).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_beat_that_hangs_is_made_again_while_there_is_time() {
+    let clock = ManualClock::default();
+    let port = FaultyPort::new(Arc::new(FakeStorage::new(Arc::new(clock.clone()))));
+    let beats = Arc::new(AtomicUsize::new(0));
+    let provider = open(&port, &clock, Duration::from_secs(3)).await;
+    let counted = Arc::clone(&beats);
+    port.plan(move |seen| {
+        let is_beat = seen.operation == "put" && seen.target.starts_with("live/host");
+        // The second one, for with the first it begins to live.
+        (is_beat && counted.fetch_add(1, Ordering::Relaxed) == 1).then_some(Wrong::Waits)
+    });
+    provider.acquire(ShardId(0), "owner").await.unwrap();
+
+    let beating = async {
+        while beats.load(Ordering::Relaxed) < 4 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(HANGS, beating).await.expect("it says again that it lives");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shard_that_could_not_be_given_up_is_given_up_later() {
+    let clock = ManualClock::default();
+    let storage = Arc::new(FakeStorage::new(Arc::new(clock.clone())));
+    let port = || FaultyPort::new(Arc::clone(&storage) as _);
+    let (broken, other) = (port(), port());
+    // Nobody is taken for dead while this runs.
+    let first = open(&broken, &clock, 2 * HANGS).await;
+    let second = open(&other, &clock, 2 * HANGS).await;
+    let lease = first.acquire(ShardId(0), "first").await.unwrap();
+
+    let is_away = Arc::new(AtomicBool::new(true));
+    let is_refused = Arc::clone(&is_away);
+    broken.plan(move |seen| {
+        let reason = "no connection".to_owned();
+        let refused = Wrong::Refused(PortErrorKind::Unreachable { reason });
+        let is_claim = seen.operation == "put" && seen.target.starts_with("live/shard");
+        (is_claim && is_refused.load(Ordering::Relaxed)).then_some(refused)
+    });
+    first.release(&lease).await.unwrap_err();
+    is_away.store(false, Ordering::Relaxed);
+
+    let acquiring = async {
+        while second.acquire(ShardId(0), "second").await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(HANGS, acquiring).await.expect("the shard is free");
+}
