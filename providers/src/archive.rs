@@ -37,9 +37,11 @@ pub trait Archive: Debug + Send + Sync + 'static {
     fn absorb(&self, part: &Part<'_>) -> Result<(), ProviderError>;
 
     /// Called now and then behind [`absorb`](Self::absorb), by the same thread: time to put things in
-    /// order on which no answer depends. Readers and commits do not wait for it. What fails is tried
-    /// again behind the next part.
-    fn tidy(&self, _shard: ShardId) {}
+    /// order on which no answer depends. Readers do not wait for it, and commits only once memory has
+    /// no room for them. What fails, or is broken off, is tried again behind the next part.
+    ///
+    /// `has_time` is to be asked now and then: somebody waits for the end of this once it says no.
+    fn tidy(&self, _shard: ShardId, _has_time: &dyn Fn() -> bool) {}
 
     /// What it knows of an instance.
     ///

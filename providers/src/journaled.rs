@@ -130,18 +130,13 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         ProviderError::Conflict { reason }
     }
 
-    /// The shard of an instance, once memory knows what others have written.
-    async fn up_to_date(
-        &self,
-        instance: &InstanceId,
-        look: Look,
-    ) -> Result<&Arc<Shard<M, A>>, ProviderError> {
-        let shard = self.shard_of(instance);
+    /// Lets memory know what others have written.
+    async fn catch_up(&self, shard: &Arc<Shard<M, A>>, look: Look) -> Result<(), ProviderError> {
         if shard.is_behind() {
             let behind = Arc::clone(shard);
             self.aside(move |_| behind.catch_up(look)).await?;
         }
-        Ok(shard)
+        Ok(())
     }
 
     async fn read_of(
@@ -219,14 +214,21 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
         from: u64,
         limit: usize,
     ) -> Result<TurnPage, ProviderError> {
-        let shard = self.up_to_date(instance, Look::Recent).await?;
-        match self.read_of(shard, instance, execution, from, limit).await {
-            // It may have begun since.
-            Err(ProviderError::NotFound { .. }) if shard.is_behind() => {
-                self.up_to_date(instance, Look::Anew).await?;
-                self.read_of(shard, instance, execution, from, limit).await
+        loop {
+            let shard = self.shard_of(instance);
+            let before = shard.times_stood_down();
+            self.catch_up(shard, Look::Recent).await?;
+            let read = match self.read_of(shard, instance, execution, from, limit).await {
+                // It may have begun since.
+                Err(ProviderError::NotFound { .. }) if shard.is_behind() => {
+                    self.catch_up(shard, Look::Anew).await?;
+                    self.read_of(shard, instance, execution, from, limit).await
+                }
+                read => read,
+            };
+            if shard.times_stood_down() == before {
+                return read;
             }
-            read => read,
         }
     }
 
@@ -234,14 +236,21 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
         &self,
         instance: &InstanceId,
     ) -> Result<Option<InstanceSummary>, ProviderError> {
-        let shard = self.up_to_date(instance, Look::Recent).await?;
-        match self.summary_of(shard, instance).await? {
-            // It may have begun since.
-            None if shard.is_behind() => {
-                self.up_to_date(instance, Look::Anew).await?;
-                self.summary_of(shard, instance).await
+        loop {
+            let shard = self.shard_of(instance);
+            let before = shard.times_stood_down();
+            self.catch_up(shard, Look::Recent).await?;
+            let summary = match self.summary_of(shard, instance).await? {
+                // It may have begun since.
+                None if shard.is_behind() => {
+                    self.catch_up(shard, Look::Anew).await?;
+                    self.summary_of(shard, instance).await?
+                }
+                summary => summary,
+            };
+            if shard.times_stood_down() == before {
+                return Ok(summary);
             }
-            summary => Ok(summary),
         }
     }
 
@@ -251,20 +260,12 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
         page: &PageRequest,
     ) -> Result<InstancePage, ProviderError> {
         let (filter, page) = (filter.clone(), page.clone());
-        self.aside(move |inner| {
-            inner.catch_up()?;
-            inner.list(&filter, &page)
-        })
-        .await
+        self.aside(move |inner| inner.undisturbed(|| inner.list(&filter, &page))).await
     }
 
     async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
         let filter = filter.clone();
-        self.aside(move |inner| {
-            inner.catch_up()?;
-            inner.count(&filter)
-        })
-        .await
+        self.aside(move |inner| inner.undisturbed(|| inner.count(&filter))).await
     }
 
     async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError> {

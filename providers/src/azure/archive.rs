@@ -133,12 +133,16 @@ impl BlobArchive {
     }
 
     /// Removes what is worthless, and merges what is due.
-    fn put_in_order(&self, tree: &Tree, writing: &mut Writing) -> Result<(), ProviderError> {
+    fn put_in_order(
+        &self,
+        tree: &Tree,
+        writing: &mut Writing,
+        has_time: &dyn Fn() -> bool,
+    ) -> Result<(), ProviderError> {
         tree.sweep(writing)?;
         match self.merging.try_lock() {
             Err(TryLockError::WouldBlock) => Ok(()),
-            Ok(_merging) => tree.merge_what_is_due(writing),
-            Err(TryLockError::Poisoned(_)) => tree.merge_what_is_due(writing),
+            Ok(_) | Err(TryLockError::Poisoned(_)) => tree.merge_what_is_due(writing, has_time),
         }
     }
 }
@@ -156,10 +160,10 @@ impl Archive for BlobArchive {
         tree.absorb(&mut writing, part).map(drop)
     }
 
-    fn tidy(&self, shard: ShardId) {
+    fn tidy(&self, shard: ShardId, has_time: &dyn Fn() -> bool) {
         let tree = self.tree(shard);
         let mut writing = tree.writing();
-        if let Err(error) = self.put_in_order(&tree, &mut writing) {
+        if let Err(error) = self.put_in_order(&tree, &mut writing, has_time) {
             tracing::warn!(%shard, %error, "the archive could not be merged; it will be tried again");
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::checkpoint::MAX_STORED_BYTES;
 use super::{
     CHECKPOINT, Checkpoint, Identity, JournalError, Position, check, segment_name, segment_numbers,
 };
@@ -16,11 +17,13 @@ pub struct Checkpointer<M> {
     identity: Identity,
     /// Of the last checkpoint that is known to be durable.
     position: Position,
+    /// Whether another owner's was found in its place. Then it writes none any more.
+    is_fenced: bool,
 }
 
 impl<M: Medium> Checkpointer<M> {
     pub(super) const fn new(medium: Arc<M>, identity: Identity, position: Position) -> Self {
-        Self { medium, identity, position }
+        Self { medium, identity, position, is_fenced: false }
     }
 
     /// Where recovery begins.
@@ -48,10 +51,30 @@ impl<M: Medium> Checkpointer<M> {
             return Err(JournalError::Conflict { reason });
         }
         let stored = Checkpoint { position, archive: archive.to_vec() }.encode(self.identity);
-        let replaced = self.medium.replace(CHECKPOINT, &stored);
-        replaced.map_err(|error| self.failed(error, "checkpointed"))?;
+        self.replace(position, &stored)?;
         self.position = position;
         Ok(())
+    }
+
+    /// Only in the place of what was read or written here last; or of an older one, which a former
+    /// owner has sent and which came late.
+    fn replace(&mut self, position: Position, stored: &[u8]) -> Result<(), JournalError> {
+        let fenced = || JournalError::Fenced { shard: self.identity.shard };
+        if self.is_fenced {
+            return Err(fenced());
+        }
+        let mut replaced = self.medium.replace(CHECKPOINT, stored);
+        if let Err(MediumError::Fenced) = replaced {
+            // To read another's would let this one take its place, so that must not be all there is
+            // to it.
+            self.is_fenced = true;
+            if !self.is_there_older(position)? {
+                return Err(fenced());
+            }
+            replaced = self.medium.replace(CHECKPOINT, stored);
+            self.is_fenced = matches!(replaced, Err(MediumError::Fenced));
+        }
+        replaced.map_err(|error| self.failed(error, "checkpointed"))
     }
 
     /// Removes the segments that are wholly before the last checkpoint, the oldest first. Tells
@@ -69,6 +92,16 @@ impl<M: Medium> Checkpointer<M> {
         let old: Vec<String> = numbers.into_iter().map(segment_name).collect();
         self.medium.remove(&old).map_err(|error| self.failed(error, "trimmed"))?;
         Ok(old.len())
+    }
+
+    /// Whether the stored checkpoint is older than one at this position.
+    fn is_there_older(&self, position: Position) -> Result<bool, JournalError> {
+        let stored = self.medium.load(CHECKPOINT, MAX_STORED_BYTES);
+        let stored = stored.map_err(|error| self.failed(error, "checkpointed"))?;
+        let stored = stored.map(|stored| Checkpoint::decode(&stored, self.identity)).transpose()?;
+        Ok(stored.is_none_or(|Checkpoint { position: at, .. }| {
+            (at.sequence, at.segment) < (position.sequence, position.segment)
+        }))
     }
 
     fn failed(&self, error: MediumError, doing: &'static str) -> JournalError {

@@ -2,7 +2,7 @@
 
 mod follow;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reenact_core::{ExecutionId, InstanceId, Receipt};
@@ -31,6 +31,8 @@ pub(super) struct Shard<M, A> {
     state: Mutex<State>,
     /// Of a shard that others write: where reading has come to. Locked before `state`.
     follower: Mutex<Option<Follower<M>>>,
+    /// Counts how often what was in memory was thrown away: who has read meanwhile reads again.
+    stood_down: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -109,7 +111,8 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         let layers = Layers::default();
         let state = Mutex::new(State { ownership, layers, is_writing: false });
         let follower = Mutex::new(None);
-        Arc::new(Self { identity, medium, archive, options, state, follower })
+        let stood_down = AtomicU64::new(0);
+        Arc::new(Self { identity, medium, archive, options, state, follower, stood_down })
     }
 
     /// Whoever panicked under the lock had checked before it changed anything, so what it guards
@@ -370,8 +373,13 @@ impl<M: Medium, A: Archive> Writer<M, A> {
 }
 
 impl<M: Medium, A: Archive> Flusher<M, A> {
-    /// Hands on what is frozen, and frees the journal of it. Can be done again after any error.
-    pub(super) fn flush(&mut self, handover: &Handover) -> Result<(), ProviderError> {
+    /// Hands on what is frozen, and frees the journal of it. Can be done again after any error. What can
+    /// wait is not done once there is no time for it any more.
+    pub(super) fn flush(
+        &mut self,
+        handover: &Handover,
+        has_time: &dyn Fn() -> bool,
+    ) -> Result<(), ProviderError> {
         let shard = self.shard.identity.shard;
         let archived = match self.hand_on(handover)? {
             Some(end) => end,
@@ -384,7 +392,7 @@ impl<M: Medium, A: Archive> Flusher<M, A> {
         }
         self.checkpointer.trim()?;
         // Last: it may take long, and nothing depends on it.
-        self.shard.archive.tidy(shard);
+        self.shard.archive.tidy(shard, has_time);
         Ok(())
     }
 

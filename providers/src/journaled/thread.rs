@@ -1,6 +1,7 @@
 //! The thread of a shard: one order after the other, and the way into the archive beside it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
@@ -133,6 +134,8 @@ struct Work<M: Medium, A: Archive> {
 struct Log<M: Medium, A: Archive> {
     writer: Writer<M, A>,
     flushing: Flushing<M, A>,
+    /// Whether somebody waits for it to be closed.
+    is_closing: Arc<AtomicBool>,
 }
 
 /// What a flush gives back; `None` when it never began.
@@ -150,13 +153,22 @@ enum Flushing<M, A> {
 /// A flush that has failed.
 struct Failed {
     reason: String,
+    /// Something of another owner has come in between. However late that was on its way, only whoever
+    /// opens the journal anew can go on from there.
+    is_fenced: bool,
     /// When to try again.
     again: Instant,
 }
 
 impl Failed {
     fn because(error: &dyn std::error::Error) -> Self {
-        Self { reason: error.to_string(), again: Instant::now() + FLUSH_AGAIN }
+        let again = Instant::now() + FLUSH_AGAIN;
+        Self { reason: error.to_string(), is_fenced: false, again }
+    }
+
+    fn of_flush(error: &ProviderError) -> Self {
+        let is_fenced = matches!(error, ProviderError::Fenced { .. });
+        Self { is_fenced, ..Self::because(error) }
     }
 }
 
@@ -208,8 +220,8 @@ impl<M: Medium, A: Archive> Work<M, A> {
 
     /// The writer, once what is in memory has not grown too large.
     fn with_room(&mut self) -> Result<&mut Writer<M, A>, ProviderError> {
-        let fenced = ProviderError::Fenced { shard: self.shard.identity.shard };
-        let log = self.log.as_mut().ok_or(fenced)?;
+        let fenced = || ProviderError::Fenced { shard: self.shard.identity.shard };
+        let log = self.log.as_mut().filter(|log| !log.is_fenced()).ok_or_else(fenced)?;
         while log.writer.unarchived_bytes() >= self.common.flush_bytes.saturating_mul(2) {
             log.tidy(&self.common);
             log.wait_for_flush()?;
@@ -272,11 +284,17 @@ impl<M: Medium, A: Archive> Work<M, A> {
 impl<M: Medium, A: Archive> Log<M, A> {
     fn new(opened: Opened<M, A>) -> Self {
         let Opened { writer, flusher } = opened;
-        Self { writer, flushing: Flushing::Idle { flusher, failed: None } }
+        let flushing = Flushing::Idle { flusher, failed: None };
+        Self { writer, flushing, is_closing: Arc::default() }
     }
 
     const fn has_failed(&self) -> bool {
         matches!(self.flushing, Flushing::Idle { failed: Some(_), .. })
+    }
+
+    const fn is_fenced(&self) -> bool {
+        let Flushing::Idle { failed: Some(failed), .. } = &self.flushing else { return false };
+        failed.is_fenced
     }
 
     /// What no commit is to wait for: between two of them, or beside them.
@@ -307,9 +325,11 @@ impl<M: Medium, A: Archive> Log<M, A> {
         let handover = Arc::clone(&common.handover);
         // Given to the thread once there is one, so that it is not lost when there is none.
         let (give, given) = mpsc::channel();
+        let is_closing = Arc::clone(&self.is_closing);
         let flush = move || {
             let mut flusher: Flusher<M, A> = given.recv().ok()?;
-            let flushed = flusher.flush(&handover);
+            let has_time = || !is_closing.load(Ordering::Relaxed);
+            let flushed = flusher.flush(&handover, &has_time);
             Some((flusher, flushed))
         };
         let thread = thread::Builder::new().name("reenact-flush".to_owned()).spawn(flush);
@@ -330,7 +350,7 @@ impl<M: Medium, A: Archive> Log<M, A> {
                 if let Err(error) = &flushed {
                     tracing::warn!(%error, "the journal could not be handed on to the archive");
                 }
-                let failed = flushed.as_ref().err().map(|error| Failed::because(error));
+                let failed = flushed.as_ref().err().map(Failed::of_flush);
                 self.flushing = Flushing::Idle { flusher, failed };
                 flushed
             }
@@ -356,6 +376,7 @@ fn refused(reason: &str) -> ProviderError {
 /// Nothing goes on behind the back of whoever opens the journal next.
 impl<M: Medium, A: Archive> Drop for Log<M, A> {
     fn drop(&mut self) {
+        self.is_closing.store(true, Ordering::Relaxed);
         let _ = self.wait_for_flush();
     }
 }

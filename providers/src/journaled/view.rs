@@ -20,9 +20,21 @@ impl<M: Medium, A: Archive> Inner<M, A> {
         self.shards.iter().map(|shard| shard.state()).collect()
     }
 
-    /// Reads what others have written, of all shards.
-    pub(super) fn catch_up(&self) -> Result<(), ProviderError> {
-        self.shards.iter().try_for_each(|shard| shard.catch_up(Look::Anew))
+    /// Asks once what others have written was read, of all shards; again where something was thrown
+    /// away meanwhile.
+    pub(super) fn undisturbed<T>(
+        &self,
+        ask: impl Fn() -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
+        let stood_down = || self.shards.iter().map(|shard| shard.times_stood_down()).sum::<u64>();
+        loop {
+            let before = stood_down();
+            self.shards.iter().try_for_each(|shard| shard.catch_up(Look::Anew))?;
+            let answer = ask();
+            if stood_down() == before {
+                return answer;
+            }
+        }
     }
 
     pub(super) fn list(
@@ -95,7 +107,8 @@ impl<M: Medium, A: Archive> Inner<M, A> {
         for instance in hidden {
             let outdated = self.archive.look_up(&instance)?;
             let counted = outdated.is_some_and(|outdated| filter.matches(&outdated.summary));
-            archived -= u64::from(counted);
+            // The archive of a shard that others write may have lost it since it was counted.
+            archived = archived.saturating_sub(u64::from(counted));
         }
         Ok(known + archived)
     }

@@ -45,8 +45,8 @@ impl Archive for OneShard {
         self.0.absorb(&Part { shard, end: part.end, changes })
     }
 
-    fn tidy(&self, shard: ShardId) {
-        self.0.tidy(swapped(shard));
+    fn tidy(&self, shard: ShardId, has_time: &dyn Fn() -> bool) {
+        self.0.tidy(swapped(shard), has_time);
     }
 
     fn look_up(&self, instance: &InstanceId) -> Result<Option<Archived>, ProviderError> {

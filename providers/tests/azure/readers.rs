@@ -167,3 +167,40 @@ async fn and_what_is_here_and_there() {
         check(3_000, seed * 1_000_003).await;
     }
 }
+
+/// How often a shard is given up and taken again while others read.
+const MOVES: u32 = 2_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_reads_while_a_shard_is_given_up_sees_all_of_it() {
+    let mut processes = Processes::new(usize::MAX / 2, 1).await;
+    for _ in 0..20 {
+        processes.append().await;
+    }
+    let (all, page) = (InstanceFilter::default(), PageRequest::default());
+    let hub = processes.hubs[0].clone();
+    let expected = hub.list(&all, &page).await.unwrap();
+    let reading = tokio::spawn({
+        let expected = expected.clone();
+        async move {
+            loop {
+                for summary in &expected.instances {
+                    let InstanceSummary { instance, execution, turns, .. } = summary;
+                    assert_eq!(hub.summary(instance).await.unwrap().as_ref(), Some(summary));
+                    let read = hub.read(instance, *execution, 0, 1_000).await.unwrap();
+                    assert_eq!(read.turns.len() as u64, *turns);
+                }
+                assert_eq!(hub.list(&all, &page).await.unwrap(), expected);
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    for _ in 0..MOVES {
+        for (_, lease, _) in &mut processes.owners {
+            processes.hubs[0].release(lease).await.unwrap();
+            *lease = processes.hubs[0].acquire(lease.shard, "again").await.unwrap();
+        }
+    }
+    assert!(!reading.is_finished(), "it saw everything all the time");
+    reading.abort();
+}

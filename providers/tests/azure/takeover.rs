@@ -261,3 +261,42 @@ async fn a_segment_whose_name_is_free_again_is_none() {
     assert_eq!(second.provider_length(&a).await, begun + 8 * APPENDS, "and nothing else");
     drop(first.provider);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkpoint_that_comes_late_does_not_stop_those_of_the_next_owner() {
+    let hub = Hub::new(ONE_APPEND);
+    let (slow, other) = (hub.port(), hub.port());
+    let is_checkpoint = |seen: &Seen<'_>| is_journal(seen) && seen.operation == "put";
+    let mut first = hub.begin(&slow, Record::default()).await;
+    first.append(0, "a", InstanceState::Running).await;
+    slow.plan(move |seen| silence(seen).or_else(|| is_checkpoint(seen).then_some(Wrong::Held)));
+    let (a, mut next) = (Life::id(0, "a"), 2);
+    while slow.held() == 0 {
+        match first.try_append(0, &a, next, InstanceState::Running).await {
+            Fate::Acknowledged => next += 2,
+            Fate::Doubtful | Fate::Refused => break,
+        }
+    }
+    until("a checkpoint is on its way", || slow.held() > 0).await;
+
+    let mut has_stood = false;
+    other.plan(move |seen| {
+        let stands = is_checkpoint(seen) && !std::mem::replace(&mut has_stood, true);
+        stands.then_some(Wrong::Waits)
+    });
+    let mut second = hub.begin(&other, first.record.clone()).await;
+    second.append(0, "a", InstanceState::Running).await;
+    until("another is about to be", || other.waiting() > 0).await;
+    slow.let_go().await;
+    other.go_on();
+
+    let mut next = second.provider_length(&a).await;
+    for _ in 0..8 * APPENDS {
+        let fate = second.try_append(0, &a, next, InstanceState::Running).await;
+        assert_eq!(fate, Fate::Acknowledged, "what is handed on is freed");
+        next += 2;
+    }
+    assert!((hub.segments().await.len() as u64) < 4 * APPENDS, "and its segments are removed");
+    drop(first.provider);
+    second.check_writable_alone().await;
+}

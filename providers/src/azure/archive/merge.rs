@@ -15,26 +15,43 @@ use crate::ProviderError;
 use crate::archive::TurnRun;
 
 impl Tree {
-    /// Merges levels until none has too many runs.
-    pub(super) fn merge_what_is_due(&self, writing: &mut Writing) -> Result<(), ProviderError> {
-        loop {
+    /// Merges levels until none has too many runs, or there is no time for that any more.
+    pub(super) fn merge_what_is_due(
+        &self,
+        writing: &mut Writing,
+        has_time: &dyn Fn() -> bool,
+    ) -> Result<(), ProviderError> {
+        while has_time() {
             let base = self.base(writing)?;
             let Some(due) = due(&base.manifest, self.home.options.runs_per_level) else {
                 return Ok(());
             };
             self.survey(writing)?;
-            if let Err(trouble) = self.merge(writing, &base, due) {
+            if let Err(trouble) = self.merge(writing, &base, due, has_time) {
                 writing.litter = None;
                 return Err(self.of_base(writing, trouble));
             }
-            self.sweep(writing)?;
+            if has_time() {
+                self.sweep(writing)?;
+            }
         }
+        Ok(())
     }
 
-    /// Puts one run in the place of several that follow on each other.
-    fn merge(&self, writing: &mut Writing, base: &View, runs: Range<usize>) -> Result<(), Trouble> {
+    /// Puts one run in the place of several that follow on each other, if there is time for that.
+    fn merge(
+        &self,
+        writing: &mut Writing,
+        base: &View,
+        runs: Range<usize>,
+        has_time: &dyn Fn() -> bool,
+    ) -> Result<(), Trouble> {
         let replaced = base.manifest.runs[runs.clone()].to_vec();
-        let tables = self.write_merged(writing, base, runs)?;
+        let Some(tables) = self.write_merged(writing, base, runs, has_time)? else {
+            // What was written so far is worthless.
+            writing.litter = None;
+            return Ok(());
+        };
         let level = replaced.first().map_or(0, |run| run.level) + 1;
         let pieces: Vec<_> = tables.iter().map(|table| table.piece.clone()).collect();
         let run = (!pieces.is_empty()).then_some(Run { level, pieces });
@@ -55,13 +72,14 @@ impl Tree {
         Ok(())
     }
 
-    /// Writes what is left of some runs, in pieces.
+    /// Writes what is left of some runs, in pieces; `None` when there was no time for all.
     fn write_merged(
         &self,
         writing: &mut Writing,
         base: &View,
         runs: Range<usize>,
-    ) -> Result<Vec<Arc<Table>>, Trouble> {
+        has_time: &dyn Fn() -> bool,
+    ) -> Result<Option<Vec<Arc<Table>>>, Trouble> {
         let is_lowest = runs.end == base.runs.len();
         let runs = &base.runs[runs];
         let most = self.home.options.stretch_bytes;
@@ -72,6 +90,9 @@ impl Tree {
         let mut tables = Vec::new();
         let mut builder = Builder::new(&self.home, writing.number());
         while let Some(rows) = rows.next()? {
+            if !has_time() {
+                return Ok(None);
+            }
             sources.add(&mut builder, &rows, is_lowest)?;
             if builder.bytes() >= self.home.options.piece_bytes {
                 let next = Builder::new(&self.home, writing.number());
@@ -80,7 +101,7 @@ impl Tree {
             }
         }
         tables.extend(builder.finish().map(|built| self.put(writing, built)).transpose()?);
-        Ok(tables)
+        Ok(Some(tables))
     }
 }
 

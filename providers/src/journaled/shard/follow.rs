@@ -1,6 +1,7 @@
 //! A shard that others write: claimed, given up, and read without being owned.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::{Layers, ReadShard, Shard};
@@ -53,8 +54,14 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         let mut state = self.state();
         state.is_writing = false;
         state.layers = Layers::default();
+        self.stood_down.fetch_add(1, Ordering::SeqCst);
         drop(state);
         *self.follower.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// How often what was in memory was thrown away.
+    pub(crate) fn times_stood_down(&self) -> u64 {
+        self.stood_down.load(Ordering::SeqCst)
     }
 
     /// Lets others have the shard at once.

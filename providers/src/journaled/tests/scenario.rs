@@ -89,7 +89,7 @@ impl Process {
                 opened.writer.purge(instances.clone(), epoch)?;
             }
             Step::Freeze => opened.writer.freeze(),
-            Step::Flush => opened.flusher.flush(&self.handover)?,
+            Step::Flush => opened.flusher.flush(&self.handover, &|| true)?,
             Step::Reopen => {}
         }
         Ok(())
