@@ -84,6 +84,17 @@ pub trait Medium: Debug + Send + Sync + 'static {
         self.open(name)
     }
 
+    /// The first bytes of a segment, so many if it has them.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    fn peek(&self, name: &str, length: usize) -> Result<Vec<u8>, MediumError> {
+        let mut bytes = vec![0; length];
+        let read = self.open(name)?.read_at(0, &mut bytes)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
     /// Does the slow part of making a segment of so many bytes. Nothing of it can be seen; what
     /// an earlier call prepared and nobody used may be gone.
     ///

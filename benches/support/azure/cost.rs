@@ -33,8 +33,9 @@ pub(crate) struct Hub {
     pub(crate) levels: f64,
 }
 
-/// A segment is made, leased and begun; its lease is broken, and it is removed.
-const PER_SEGMENT: f64 = 5.0;
+/// A segment is made, leased and begun, and it is looked whether it is the newest; its lease is broken,
+/// and it is removed.
+const PER_SEGMENT: f64 = 6.0;
 
 /// A flush writes a piece, the manifest and the checkpoint, and lists the segments.
 const PER_FLUSH: f64 = 4.0;

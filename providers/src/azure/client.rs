@@ -224,9 +224,12 @@ impl Client {
         Ok(got.is_some_and(|got| got.bytes == bytes))
     }
 
-    /// Puts a message into a queue, after an answer that was lost twice.
-    pub(super) async fn send(&self, queue: &str, text: &str) -> Result<(), PortError> {
-        self.patiently_until(|| self.port.send(queue, text), PortError::is_missing_queue).await
+    /// Puts a message into a queue, after an answer that was lost twice: both have the same key.
+    pub(super) async fn send<F: Future<Output = Result<(), PortError>>>(
+        &self,
+        send: impl Fn() -> F,
+    ) -> Result<(), PortError> {
+        self.patiently_until(send, PortError::is_missing_queue).await
     }
 
     /// Repeats what does no harm when it is done twice.

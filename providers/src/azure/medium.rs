@@ -185,6 +185,15 @@ impl Medium for BlobMedium {
         })
     }
 
+    /// Of what may be large no more than this is read.
+    fn peek(&self, name: &str, length: usize) -> Result<Vec<u8>, MediumError> {
+        let blob = self.blob(name);
+        let got = self.client.block_on(self.client.get(&blob, 0, Some(length as u64)));
+        let got = got.map_err(PortError::into_medium_error)?.map(|got| got.bytes);
+        let got = got.filter(|bytes| !bytes.is_empty());
+        got.ok_or_else(|| MediumError::Refused(io::ErrorKind::NotFound.into()))
+    }
+
     /// Blobs grow by themselves.
     fn prepare(&self, _bytes: u64) -> Result<(), MediumError> {
         Ok(())

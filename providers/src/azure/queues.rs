@@ -126,26 +126,22 @@ impl Queues {
         check_message(&message)?;
         let queue = self.name_of(&to);
         let letter = Letter::of(&message);
-        let text = match letter.text() {
-            Some(text) => text,
-            None => {
-                let stored = self.store(&queue, letter).await;
-                Letter::elsewhere(&stored.map_err(PortError::into_provider_error)?)
-            }
+        let text = letter.text();
+        let send = async || match &text {
+            Some(text) => self.client.port().send(&queue, text).await,
+            None => self.send_elsewhere(&queue, &letter).await,
         };
-        // A second one, after an answer that was lost, has the same key.
-        let sent = match self.client.send(&queue, &text).await {
-            Err(error) if error.is_missing_queue() => self.make_and_send(&queue, &text).await,
+        let sent = match self.client.send(&send).await {
+            Err(error) if error.is_missing_queue() => {
+                let made = self.client.patiently(|| self.client.port().create_queue(&queue)).await;
+                made.map_err(PortError::into_provider_error)?;
+                self.client.send(&send).await
+            }
             sent => sent,
         };
         sent.map_err(PortError::into_provider_error)?;
         self.members.ring(&queue);
         Ok(())
-    }
-
-    async fn make_and_send(&self, queue: &str, text: &str) -> Result<(), PortError> {
-        self.client.patiently(|| self.client.port().create_queue(queue)).await?;
-        self.client.send(queue, text).await
     }
 
     /// Waits until there is something, and takes it.
@@ -195,11 +191,21 @@ impl Queues {
             }
         };
         self.forget_old();
-        let mut deliveries = Vec::with_capacity(received.len());
+        let (mut deliveries, mut failed) = (Vec::with_capacity(received.len()), None);
         for message in received {
-            deliveries.extend(self.open(from, queue, message).await?);
+            match self.open(from, queue, message).await {
+                Ok(delivery) => deliveries.extend(delivery),
+                // It comes again; the others need not.
+                Err(error) => {
+                    tracing::warn!(queue, %error, "a message could not be read to its end");
+                    failed = Some(error);
+                }
+            }
         }
-        Ok(deliveries)
+        match failed {
+            Some(error) if deliveries.is_empty() => Err(error),
+            _ => Ok(deliveries),
+        }
     }
 
     /// The message in what a queue had; in quarantine if there is none.

@@ -285,23 +285,19 @@ impl<M: Medium> Log<M> {
     fn open_segment(&self, number: u64) -> Result<(M::Segment, Head, u32), JournalError> {
         let segment = self.medium.open(&segment_name(number));
         let segment = segment.map_err(|error| self.unreadable(error))?;
-        let (head, seed) = self.head_of(&segment, number)?;
+        let mut stored = vec![0; HEAD_BYTES as usize];
+        let read = segment.read_at(0, &mut stored).map_err(|error| self.unreadable(error))?;
+        let (head, seed) = Head::decode(&stored[..read], self.identity, number)?;
         Ok((segment, head, seed))
     }
 
     /// The head of a segment that may be there, and the seed of its records.
     fn find_segment(&self, number: u64) -> Result<Option<(Head, u32)>, JournalError> {
-        match self.medium.open(&segment_name(number)) {
+        match self.medium.peek(&segment_name(number), HEAD_BYTES as usize) {
             Err(MediumError::Refused(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.unreadable(error)),
-            Ok(segment) => self.head_of(&segment, number).map(Some),
+            Ok(stored) => Head::decode(&stored, self.identity, number).map(Some),
         }
-    }
-
-    fn head_of(&self, segment: &M::Segment, number: u64) -> Result<(Head, u32), JournalError> {
-        let mut stored = vec![0; HEAD_BYTES as usize];
-        let read = segment.read_at(0, &mut stored).map_err(|error| self.unreadable(error))?;
-        Head::decode(&stored[..read], self.identity, number)
     }
 
     fn place(&self, segment: u64, offset: u64) -> Location {

@@ -1,6 +1,7 @@
 //! What may have been done is never said not to have been.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reenact_core::{InstanceId, ShardId, Timestamp};
 use reenact_providers::azure::Azure;
@@ -13,8 +14,16 @@ use reenact_providers::{
 use crate::faulty::{FaultyPort, Wrong};
 use crate::scenario::{Ground, ONE_APPEND};
 
+/// A message that has no room in a queue.
+fn large() -> Message {
+    Message { bytes: Arc::from(vec![7; 100 * 1024]), ..message() }
+}
+
 async fn open() -> (FaultyPort, Azure) {
-    let clock = ManualClock::default();
+    open_at(ManualClock::default()).await
+}
+
+async fn open_at(clock: ManualClock) -> (FaultyPort, Azure) {
     let port = FaultyPort::new(Arc::new(FakeStorage::new(Arc::new(clock.clone()))));
     let ground = Ground {
         port: Arc::new(port.clone()),
@@ -114,4 +123,49 @@ async fn reading_is_never_in_doubt() {
     assert!(matches!(kept, Err(ProviderError::Unavailable { .. })), "{kept:?}");
     let received = provider.receive(ShardId(0), 1).await;
     assert!(matches!(received, Err(ProviderError::Unavailable { .. })), "{received:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_message_that_may_be_sent_twice_is_whole_both_times() {
+    let (port, provider) = open().await;
+    go_wrong(&port, "the-hub-", vec![Wrong::Lost]);
+    provider.send(ShardId(0), large()).await.unwrap();
+    for _ in 0..2 {
+        let came = provider.receive(ShardId(0), 1).await.unwrap().remove(0);
+        assert_eq!(came.message, large());
+        provider.acknowledge(ShardId(0), came.id).await.unwrap();
+    }
+    assert_eq!(provider.quarantined(None, 10).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_cannot_be_read_now_holds_up_no_other() {
+    let (port, provider) = open().await;
+    provider.send(ShardId(0), large()).await.unwrap();
+    provider.send(ShardId(0), Message { key: "small".to_owned(), ..message() }).await.unwrap();
+    port.plan(|seen| seen.target.starts_with("payload/").then(denied));
+    let came = provider.receive(ShardId(0), 8).await.unwrap();
+    let keys: Vec<&str> = came.iter().map(|delivery| delivery.message.key.as_str()).collect();
+    assert_eq!(keys, ["small"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_message_that_is_sent_long_after_it_was_stored_is_sent_again() {
+    let clock = ManualClock::default();
+    let (port, provider) = open_at(clock.clone()).await;
+    port.plan(|seen| seen.target.starts_with("the-hub-").then_some(Wrong::Waits));
+    let meanwhile = async {
+        while port.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+        // Others may have swept its payload by now.
+        clock.advance(Duration::from_secs(60 * 60));
+        port.heal();
+        port.go_on();
+    };
+    let (sent, ()) = tokio::join!(provider.send(ShardId(0), large()), meanwhile);
+    // Tried again, with a payload of its own: that one is new.
+    sent.unwrap();
+    let came = provider.receive(ShardId(0), 8).await.unwrap();
+    assert_eq!(came.len(), 2, "and another for the one in doubt");
 }

@@ -21,6 +21,7 @@ const MESSAGE: u8 = 0;
 const ELSEWHERE: u8 = 1;
 
 /// What stands in a queue.
+#[derive(Clone)]
 pub(super) enum Letter {
     /// A message, as it is written.
     Here(Vec<u8>),

@@ -8,7 +8,7 @@ use reenact_core::Timestamp;
 
 use super::Queues;
 use super::letter::Letter;
-use crate::azure::port::{BlobEntry, Only, PortError};
+use crate::azure::port::{BlobEntry, Only, PortError, PortErrorKind};
 use crate::azure::random;
 
 /// Where the payloads of a queue are.
@@ -18,15 +18,35 @@ const PREFIX: &str = "payload";
 /// never gets one.
 const ORPHANED_AFTER: Duration = Duration::from_secs(60 * 60);
 
+/// A letter that comes later behind its payload may come too late. Half of the time, for clocks differ.
+const LATEST_SENT: Duration = Duration::from_secs(30 * 60);
+
 /// How often a quiet queue is swept.
 const SWEPT_EVERY: Duration = Duration::from_secs(60 * 60);
 
 impl Queues {
-    /// Puts a message into a blob, and tells its name.
-    pub(super) async fn store(&self, queue: &str, letter: Letter) -> Result<String, PortError> {
+    /// Puts a message into a blob, and its name into the queue. Each try has a blob of its own, because
+    /// whoever has taken one removes it.
+    pub(super) async fn send_elsewhere(
+        &self,
+        queue: &str,
+        letter: &Letter,
+    ) -> Result<(), PortError> {
+        let stored_at = self.clock.now();
+        let blob = self.store(queue, letter.clone(), stored_at).await?;
+        self.client.port().send(queue, &Letter::elsewhere(&blob)).await?;
+        // After a long pause in between, others may have taken it for an orphan.
+        if self.clock.now().since(stored_at) < LATEST_SENT {
+            return Ok(());
+        }
+        let kind =
+            PortErrorKind::Unknown { reason: "its payload was stored long before".to_owned() };
+        Err(PortError { operation: "send", target: queue.to_owned(), kind })
+    }
+
+    async fn store(&self, queue: &str, letter: Letter, at: Timestamp) -> Result<String, PortError> {
         let blob = format!("{PREFIX}/{queue}/{}", random::name());
-        let at = self.clock.now().as_micros().to_string();
-        let metadata = BTreeMap::from([("at".to_owned(), at)]);
+        let metadata = BTreeMap::from([("at".to_owned(), at.as_micros().to_string())]);
         self.client.put(&blob, letter.into_bytes(), &metadata, &Only::Always).await?;
         Ok(blob)
     }
@@ -77,7 +97,7 @@ mod tests {
     use crate::azure::fake::FakeStorage;
     use crate::azure::members::Members;
     use crate::azure::port::StoragePort;
-    use crate::{ManualClock, Message};
+    use crate::{ManualClock, Message, TimerScheduler};
 
     #[tokio::test]
     async fn an_old_payload_without_a_message_is_swept_and_a_new_one_is_not() {
@@ -91,10 +111,11 @@ mod tests {
         let to = InstanceId::new("i").unwrap();
         let message = Message { key: "k".to_owned(), to, bytes: Arc::from(vec![0; 100_000]) };
 
-        let old = queues.store("hub-shard-0000", Letter::of(&message)).await.unwrap();
+        let letter = Letter::of(&message);
+        let store = async |queue| queues.store(queue, letter.clone(), clock.now()).await.unwrap();
+        let old = store("hub-shard-0000").await;
         clock.advance(ORPHANED_AFTER);
-        let new = queues.store("hub-shard-0000", Letter::of(&message)).await.unwrap();
-        let of_another = queues.store("hub-shard-0001", Letter::of(&message)).await.unwrap();
+        let (new, of_another) = (store("hub-shard-0000").await, store("hub-shard-0001").await);
         queues.sweep("hub-shard-0000").await.unwrap();
 
         let left = storage.list("payload/", None).await.unwrap().blobs;
