@@ -7,7 +7,7 @@
 mod kit;
 
 use futures::FutureExt;
-use kit::{Breakage, Faulty, HOUR, guard, id, options, store};
+use kit::{AppendFault, Breakage, Faulty, HOUR, guard, id, options, store};
 use reenact::prelude::*;
 use reenact::{Error, InstanceId, ProviderError, ShardId};
 use tokio::time::{Instant, advance};
@@ -224,4 +224,21 @@ async fn the_first_start_of_a_host_is_patient_and_then_says_why_it_gave_up() {
     until_tried(&faulty, faulty.acquisitions.came() + 4).await;
     faulty.mend_shard(BROKEN);
     guard(starting).await.unwrap().expect("it was only away for a while");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_an_end_hears_of_it_though_the_store_was_away_behind_it() {
+    let (memory, clock) = store();
+    let faulty = Faulty::new(memory);
+    let host = start(&faulty, options()).await.unwrap();
+    let instance = host.start_new(adds, ()).id("i").await.unwrap();
+    let waiting = tokio::spawn(async move { host.instance::<u64>(&id("i")).result().await });
+    // The end is stored. Nobody learns of it: not by its answer, not by reading it back, and not by the
+    // next look either.
+    faulty.fail_reads(2);
+    faulty.fail_appends([AppendFault::UnknownButApplied]);
+    guard(instance.raise_event("Add", 0)).await.unwrap_err();
+    let ended = kit::pass_time_until(&clock, TICK, waiting).await.unwrap();
+    assert_eq!(ended.unwrap(), 0);
+    assert_eq!(faulty.read_faults_left(), 0);
 }

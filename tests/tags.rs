@@ -4,7 +4,7 @@
 mod kit;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use kit::{Gate, guard, id, options, pass_time_until, store, until};
@@ -240,4 +240,40 @@ async fn what_is_called_off_is_no_longer_waited_for() {
         assert!(matches!(ended, Err(reenact::Error::Cancelled { .. })), "{ended:?}");
     }
     gate.let_all_through();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_of_an_instance_that_was_parked_is_sent_again() {
+    let (memory, _) = store();
+    let memory = memory.shared();
+    let fits = Arc::new(AtomicBool::new(true));
+    let does_fit = fits.clone();
+    let host = Host::builder().provider(memory.clone()).options(options());
+    let host = host.register_orchestration("learn", move |ctx: OrchestrationContext, ()| {
+        let fits = does_fit.clone();
+        async move {
+            let train = NamedActivity::new("train").with(ActivityOptions::new().tag("gpu"));
+            let trained = ctx.schedule_activity_by_name::<_, u64>(train, &21_u64);
+            ctx.wait_external::<()>("Go").await?;
+            if !fits.load(Ordering::SeqCst) {
+                ctx.call_activity_by_name::<_, ()>("unknown", &()).await?;
+            }
+            Ok(trained.await?)
+        }
+    });
+    let host = guard(host.start()).await.expect("it starts");
+    let learn = guard(host.start_new_by_name::<u64>("learn", ()).id("i")).await.expect("it starts");
+    let sharing = memory.sharing().expect("it is shared");
+    let tag = reenact::Name::new("gpu").expect("a name");
+    let sent = guard(sharing.receive_from(&tag, 9)).await.expect("a store in memory");
+    guard(sharing.acknowledge_from(&tag, sent[0].id)).await.expect("a store in memory");
+
+    // What became of it was refused so often while the instance was parked that it is in quarantine.
+    fits.store(false, Ordering::SeqCst);
+    let parked = guard(learn.raise_event("Go", ())).await;
+    assert!(matches!(parked, Err(reenact::Error::Parked { .. })), "{parked:?}");
+    fits.store(true, Ordering::SeqCst);
+    guard(learn.resume()).await.expect("it goes on");
+    let again = guard(sharing.receive_from(&tag, 9)).await.expect("a store in memory");
+    assert_eq!(again[0].message, sent[0].message);
 }

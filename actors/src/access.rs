@@ -152,7 +152,7 @@ impl Access {
             (Some(remote), _) => {
                 self.may_go_on(instance)?;
                 self.check(instance, &message).await?;
-                match remote.parcel(message)? {
+                match remote.parcel(instance, message)? {
                     Some(parcel) => remote.send(instance, &parcel).await,
                     None => Err(self.interrupted(instance)),
                 }

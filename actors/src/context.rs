@@ -13,6 +13,7 @@ use crate::admission::Admission;
 use crate::error::Error;
 use crate::mail::Mail;
 use crate::options::HostOptions;
+use crate::patience::Patience;
 use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::store::Store;
@@ -136,13 +137,24 @@ impl HostContext {
         let host = self.clone();
         tokio::spawn(async move {
             for instance in waiting {
-                match host.store.end_of(&instance).await {
-                    Ok(None) => host.waiters.changed(&instance),
-                    Ok(Some(outcome)) => host.waiters.ended(&instance, &Ok(outcome)),
-                    Err(error) => host.waiters.ended(&instance, &Err(error)),
-                }
+                host.tell_waiters_of_one(&instance).await;
             }
         });
+    }
+
+    /// They go on waiting while the store is away.
+    async fn tell_waiters_of_one(&self, instance: &InstanceId) {
+        let mut patience = Patience::new();
+        loop {
+            match self.store.end_of(instance).await {
+                Ok(None) => return self.waiters.changed(instance),
+                Ok(Some(outcome)) => return self.waiters.ended(instance, &Ok(outcome)),
+                Err(Error::Store { source }) if source.is_transient() => {
+                    patience.wait(&source, &*self.store.clock).await;
+                }
+                Err(error) => return self.waiters.ended(instance, &Err(error)),
+            }
+        }
     }
 }
 

@@ -104,6 +104,8 @@ impl Dispatcher {
     /// An instance cannot go on. Whoever waits for it is told.
     pub(crate) fn park(&self, instance: &InstanceId, reason: ParkReason) {
         tracing::error!(%instance, %reason, "parked");
+        // What comes back from parking asks for all that is open; what came meanwhile was refused.
+        self.posts.iter().for_each(|posts| posts.forget_all(instance));
         self.routes.park(instance.clone(), reason.clone());
         let parked = Error::Parked { instance: instance.clone(), reason };
         self.waiters.ended(instance, &Err(parked));

@@ -113,13 +113,11 @@ impl Actor for HostSupervisor {
             }
             // It may have ended before its name was known here.
             HostMessage::Up(shard, actor) if actor.get_status() >= ActorStatus::Stopping => {
-                state.ended(&myself, shard);
+                state.host.routes.clear(shard);
+                state.is_down(&myself, shard, RESTART_DELAY);
             }
             HostMessage::Up(shard, actor) => state.is_up(shard, actor),
-            HostMessage::Failed(shard, delay) => {
-                state.shards.insert(shard, Standing::Down);
-                try_again(&myself, shard, delay);
-            }
+            HostMessage::Failed(shard, delay) => state.is_down(&myself, shard, delay),
             HostMessage::Share(share) if !state.closing => state.share_is(&myself, share),
             HostMessage::Closing => {
                 state.closing = true;
@@ -155,7 +153,7 @@ impl Actor for HostSupervisor {
                 tracing::info!(%shard, why, "a shard was given up");
             }
             state.host.routes.clear(shard);
-            state.ended(&myself, shard);
+            state.is_down(&myself, shard, RESTART_DELAY);
         }
         Ok(())
     }
@@ -164,11 +162,14 @@ impl Actor for HostSupervisor {
 impl HostState {
     /// Starts a shard that is down, unless it is no longer for this host.
     fn restart(&mut self, myself: &ActorRef<HostMessage>, shard: ShardId, delay: Duration) {
-        if !self.share.contains(&shard) {
-            self.shards.remove(&shard);
-        } else if !matches!(self.shards.get(&shard), Some(Standing::Starting | Standing::Up(_))) {
-            self.shards.insert(shard, Standing::Starting);
-            restart(myself, &self.host, shard, delay);
+        match self.shards.get(&shard) {
+            Some(Standing::Starting | Standing::Up(_)) => {}
+            _ if self.share.contains(&shard) => {
+                self.shards.insert(shard, Standing::Starting);
+                restart(myself, &self.host, shard, delay);
+            }
+            Some(Standing::Down) => self.let_others_have(shard),
+            None => {}
         }
     }
 
@@ -179,14 +180,23 @@ impl HostState {
         self.shards.insert(shard, Standing::Up(actor));
     }
 
-    /// A shard has ended: it comes back, where it is to be up here.
-    fn ended(&mut self, myself: &ActorRef<HostMessage>, shard: ShardId) {
+    /// A shard has ended, or could not begin: it comes back after a while, where it is to be up here.
+    fn is_down(&mut self, myself: &ActorRef<HostMessage>, shard: ShardId, delay: Duration) {
         if self.share.contains(&shard) {
             self.shards.insert(shard, Standing::Down);
-            try_again(myself, shard, RESTART_DELAY);
+            try_again(myself, shard, delay);
         } else {
-            self.shards.remove(&shard);
+            self.let_others_have(shard);
         }
+    }
+
+    /// A shard is down, and not for this host any more. One that was not given up gracefully is still
+    /// held; and why it could not be started is its next owner's business.
+    fn let_others_have(&mut self, shard: ShardId) {
+        self.shards.remove(&shard);
+        self.host.routes.set_leaving(shard);
+        let host = self.host.clone();
+        tokio::spawn(async move { host.release(shard).await });
     }
 
     /// Takes what is new, and gives away what is for others. What is on its way up or down is looked
@@ -194,9 +204,11 @@ impl HostState {
     fn share_is(&mut self, myself: &ActorRef<HostMessage>, share: BTreeSet<ShardId>) {
         tracing::info!(shards = ?share, "the share of this host has changed");
         let before = mem::replace(&mut self.share, share);
-        for shard in before.difference(&self.share) {
-            if let Some(Standing::Up(actor)) = self.shards.get(shard) {
-                drain(*shard, actor);
+        for shard in before.difference(&self.share).copied().collect::<Vec<_>>() {
+            match self.shards.get(&shard) {
+                Some(Standing::Up(actor)) => drain(shard, actor),
+                Some(Standing::Down) => self.let_others_have(shard),
+                Some(Standing::Starting) | None => {}
             }
         }
         let new: Vec<_> = self.share.difference(&before).copied().collect();
@@ -297,6 +309,7 @@ fn failed(host: &HostContext, shard: ShardId, error: SpawnErr, last: Duration) -
             tracing::info!(%shard, error = %why, "waiting for the lease");
             if host.store.remote.is_some() {
                 // Nobody is refused: what is for the shard goes to the one that holds it.
+                host.routes.set_leaving(shard);
                 return HELD_DELAY;
             }
             HELD_DELAY

@@ -73,11 +73,16 @@ impl Remote {
 
     /// What a client asks of an instance, as it goes into a queue; `None` for what only comes from
     /// within a host.
-    pub(crate) fn parcel(&self, message: InstanceMessage) -> Result<Option<Parcel>> {
+    pub(crate) fn parcel(
+        &self,
+        to: &InstanceId,
+        message: InstanceMessage,
+    ) -> Result<Option<Parcel>> {
         let (kind, command) = match message {
             InstanceMessage::RaiseEvent { event, .. } => {
                 let event = self.event(event)?;
-                let key = format!("event/{}", event.key);
+                // Two instances may get events of the same key.
+                let key = format!("event/{to}/{}", event.key);
                 return Ok(Some(Parcel { key, command: RemoteCommand::RaiseEvent(event) }));
             }
             InstanceMessage::Runtime(RuntimeMessage(Internal::Start(start))) => {

@@ -123,7 +123,10 @@ pub fn encode_turn_with_status(
         }
     }
     bincode::serde::encode_into_writer(turn, &mut stored, CONFIG).map_err(refused)?;
-    let Stored(bytes) = stored;
+    within_limit(stored)
+}
+
+fn within_limit(Stored(bytes): Stored) -> Result<Vec<u8>, CodecError> {
     if bytes.len() > MAX_TURN_BYTES {
         return Err(CodecError::Encode("it is larger than MAX_TURN_BYTES".into()));
     }
@@ -192,7 +195,7 @@ fn encode<T: Serialize>(version: u8, value: &T) -> Result<Vec<u8>, CodecError> {
     stored.0.push(version);
     bincode::serde::encode_into_writer(value, &mut stored, CONFIG)
         .map_err(|error| CodecError::Encode(error.to_string()))?;
-    Ok(stored.0)
+    within_limit(stored)
 }
 
 /// Of all of the bytes.

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use reenact_core::codec::{COMMAND_FORMAT_VERSION, CodecError, decode_command, encode_command};
+use reenact_core::codec::{
+    COMMAND_FORMAT_VERSION, CodecError, MAX_TURN_BYTES, decode_command, encode_command,
+};
 use reenact_core::{
     ActivityError, CorrelationId, EventKey, ExecutionId, InstanceId, Message, MessageBody,
     MessageId, MessageKind, Name, NotTaken, Origin, Payload, Relation, RemoteCommand, RemoteEvent,
@@ -145,6 +147,13 @@ fn what_is_no_command_is_refused_with_a_reason() {
             assert!(decode_command(&bytes[..end]).is_err(), "{command:?} cut at {end}");
         }
     }
+}
+
+#[test]
+fn what_is_too_large_to_be_read_is_not_written() {
+    let reason = "a".repeat(MAX_TURN_BYTES);
+    let refused = encode_command(&RemoteCommand::Suspend { reason });
+    assert!(matches!(refused, Err(CodecError::Encode(_))), "{refused:?}");
 }
 
 #[test]

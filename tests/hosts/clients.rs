@@ -3,7 +3,7 @@
 use reenact::prelude::*;
 use reenact::{Error, InstanceState};
 
-use crate::scene::{adds, doubles, host, one_of_each, renews, shared_store, until_held};
+use crate::scene::{adds, doubles, host, in_shard, one_of_each, renews, shared_store, until_held};
 use crate::support::{events, guard, id};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -176,5 +176,28 @@ async fn what_waits_for_an_instance_sees_it_end_wherever_its_shard_goes() {
         guard(second.raise_event(&id, "Add", 3)).await.unwrap();
         guard(second.raise_event(&id, "Add", 0)).await.unwrap();
         assert_eq!(guard(waiting).await.unwrap().unwrap(), 3);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_of_one_key_count_once_for_each_instance() {
+    let (store, _) = shared_store();
+    let host = guard(host(store.clone(), "before")).await;
+    let ids = ["a", "b"].map(|prefix| in_shard(2, prefix));
+    for id in &ids {
+        guard(host.start_new(adds, ()).id(id)).await.unwrap();
+    }
+    guard(host.shutdown()).await.unwrap();
+    let client = Client::connect(store.clone()).unwrap();
+    // All of them wait in one queue.
+    for id in &ids {
+        for _ in 0..2 {
+            guard(client.raise_event(id, "Add", 5).key("order 7")).await.unwrap();
+        }
+    }
+    let _after = guard(crate::scene::host(store, "after")).await;
+    for id in &ids {
+        guard(client.raise_event(id, "Add", 0)).await.unwrap();
+        assert_eq!(guard(client.instance::<u64>(id).result()).await.unwrap(), 5, "{id}");
     }
 }

@@ -1,6 +1,7 @@
 //! A router that delivers everything twice, and out of order.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -11,7 +12,9 @@ use reenact::providers::{
 };
 use reenact::{Provider, ProviderError, ShardId};
 
-use crate::scene::{calls, collects, host, in_shard, shared_store, sums, until_held};
+use crate::scene::{
+    SHARDS, adds, calls, collects, doubles, host, in_shard, shared_store, sums, until_held,
+};
 use crate::support::{events, guard, id};
 
 /// Gives each message a second time, behind what came later, and a batch from its end.
@@ -19,15 +22,20 @@ use crate::support::{events, guard, id};
 struct MixedUp {
     inner: InMemory,
     again: Arc<Mutex<VecDeque<(ShardId, Delivery)>>>,
+    /// Whether nothing comes a second time for now.
+    waits: Arc<AtomicBool>,
 }
 
 impl MixedUp {
     fn new(inner: InMemory) -> Self {
-        Self { inner, again: Arc::default() }
+        Self { inner, again: Arc::default(), waits: Arc::default() }
     }
 
     /// What of a shard is to come a second time.
     fn second_time(&self, shard: ShardId) -> Vec<Delivery> {
+        if self.waits.load(Ordering::SeqCst) {
+            return Vec::new();
+        }
         let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
         let (now, later) = again.drain(..).partition(|(of, _)| *of == shard);
         *again = later;
@@ -121,4 +129,34 @@ async fn children_whose_messages_come_twice_and_out_of_order_count_once() {
         assert!(expected, "{called}");
     }
     assert_eq!(first.quarantined(None, 10).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_that_comes_again_behind_a_purge_begins_nothing() {
+    let (store, _) = shared_store();
+    let mixed_up = MixedUp::new(store);
+    let _host = guard(host(mixed_up.clone(), "host")).await;
+    let client = Client::connect(mixed_up.clone()).unwrap();
+    mixed_up.waits.store(true, Ordering::SeqCst);
+    let first = guard(client.start_new(doubles, 4).id("i")).await.unwrap();
+    assert_eq!(guard(first.result()).await.unwrap(), 8);
+    guard(client.purge(&id("i"))).await.unwrap();
+    guard(async {
+        while client.get_status(&id("i")).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+
+    mixed_up.waits.store(false, Ordering::SeqCst);
+    // Behind what is for this one, what came before has come again.
+    let marker = guard(client.start_new(adds, ()).id(in_shard_of("i"))).await.unwrap();
+    guard(marker.raise_event("Add", 0_u64)).await.unwrap();
+    assert_eq!(guard(marker.result()).await.unwrap(), 0);
+    assert_eq!(client.count(&Default::default()).await.unwrap(), 1, "it is purged for good");
+}
+
+/// Another id of the shard of an instance.
+fn in_shard_of(other: &str) -> InstanceId {
+    in_shard(ShardId::of(&id(other), SHARDS).0, "marker")
 }

@@ -1,17 +1,18 @@
 //! Shards move: hosts join, leave and die.
 
 use std::future::IntoFuture;
+use std::sync::Arc;
 
 use reenact::prelude::*;
-use reenact::providers::ShardLease;
-use reenact::providers::limits::LEASE_TIME;
-use reenact::{Error, ProviderError, ShardId};
+use reenact::providers::limits::{LEASE_TIME, VISIBILITY_TIME};
+use reenact::providers::{ExternalEventRouter, Message, ShardLease};
+use reenact::{Error, ProviderError, RemoteCommand, ShardId, Timestamp, codec};
 
 use crate::absent::Absent;
 use crate::scene::{
-    SHARDS, adds, collects, doubles, host, in_shard, one_of_each, shared_store, until_held,
+    SHARDS, adds, collects, doubles, held_by, host, in_shard, one_of_each, shared_store, until_held,
 };
-use crate::support::{guard, id, pass_time_until, until};
+use crate::support::{AppendFault, Breakage, Faulty, guard, id, pass_time_until, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hosts_that_join_get_their_part_and_one_that_leaves_gives_all_back() {
@@ -180,4 +181,104 @@ async fn a_shard_that_another_still_holds_is_no_failure_and_comes_later() {
     store.release(&held).await.unwrap();
     let started = guard(starting).await.unwrap().unwrap();
     assert_eq!(guard(started.result()).await.unwrap(), 6);
+}
+
+/// Whether a host of that name holds the shard of an instance.
+async fn holds(store: &InMemory, name: &str, instance: &InstanceId) -> bool {
+    match store.acquire(ShardId::of(instance, SHARDS), "somebody who looks").await {
+        Ok(lease) => {
+            store.release(&lease).await.unwrap();
+            false
+        }
+        Err(refused) => refused.to_string().contains(&format!("{name} holds")),
+    }
+}
+
+/// Lets time pass that nobody waits for in truth, until one host holds half of the shards.
+async fn until_half_is_held(store: &InMemory, name: &str) {
+    guard(async {
+        while held_by(store, &[name]).await != [2] {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_is_down_when_it_moves_is_given_up() {
+    let (store, _) = shared_store();
+    let faulty = Faulty::new(store.clone());
+    let first = guard(host(faulty.clone(), "first")).await;
+    let ids = one_of_each("i");
+    for id in &ids {
+        guard(first.start_new(adds, ()).id(id)).await.unwrap();
+    }
+    faulty.fail_appends([AppendFault::Fatal; SHARDS as usize]);
+    for id in &ids {
+        guard(first.raise_event(id, "Add", 1)).await.unwrap_err();
+    }
+    // Time stands still while anybody has something to do: its shards have not come back yet.
+    let second = guard(host(store.clone(), "second")).await;
+    until_half_is_held(&store, "second").await;
+    for id in &ids {
+        guard(second.raise_event(id, "Add", 0)).await.unwrap();
+        assert_eq!(guard(second.instance::<u64>(id).result()).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn why_a_shard_could_not_be_read_here_does_not_count_once_another_host_has_it() {
+    let (store, _) = shared_store();
+    let faulty = Faulty::new(store.clone());
+    let first = guard(host(faulty.clone(), "first")).await;
+    let ids = one_of_each("i");
+    for (shard, id) in (0..).map(ShardId).zip(&ids) {
+        guard(first.start_new(adds, ()).id(id)).await.unwrap();
+        faulty.break_shard(shard, Breakage::Rotten);
+        guard(first.raise_event(id, "Add", 1)).await.unwrap_err();
+        let rotten = guard(first.instance::<u64>(id).result()).await.unwrap_err();
+        assert!(matches!(rotten, Error::Store { .. }), "{rotten}");
+    }
+    let _second = guard(host(store.clone(), "second")).await;
+    until_half_is_held(&store, "second").await;
+    let mut moved = 0;
+    for id in &ids {
+        if holds(&store, "second", id).await {
+            // It may not have heard of that yet.
+            guard(async {
+                while first.raise_event(id, "Add", 0).await.is_err() {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            })
+            .await;
+            assert_eq!(guard(first.instance::<u64>(id).result()).await.unwrap(), 0);
+            moved += 1;
+        }
+    }
+    assert_eq!(moved, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_purge_is_not_for_a_host_that_lost_the_shard() {
+    let (store, clock) = shared_store();
+    let _first = guard(host(store.clone(), "first")).await;
+    until_held(&store, &["first"], &[4]).await;
+    clock.advance(LEASE_TIME);
+    let shard = ShardId::of(&id("i"), SHARDS);
+    let _rival = store.acquire(shard, "rival").await.unwrap();
+    let purge = RemoteCommand::Purge { created_at: Timestamp::EPOCH };
+    let bytes = Arc::from(codec::encode_command(&purge).unwrap());
+    let message = Message { key: "purge".into(), to: id("i"), bytes };
+    ExternalEventRouter::send(&store, shard, message.clone()).await.unwrap();
+    // The first one does not know of any such instance. The rival may: so it comes again behind that.
+    let mut taken_here = 0;
+    loop {
+        let receiving = store.receive(shard, 1);
+        let again = pass_time_until(&clock, VISIBILITY_TIME, receiving).await.unwrap();
+        assert_eq!(again[0].message, message);
+        taken_here += 1;
+        if again[0].attempt > taken_here {
+            break;
+        }
+    }
 }

@@ -10,7 +10,7 @@ use reenact::{
 };
 
 use crate::scene::{SHARDS, adds, host, shared_store, until_quarantined};
-use crate::support::{guard, id, options, pass_time_until};
+use crate::support::{Faulty, events, guard, id, options, pass_time_until, until};
 
 /// Puts a message into the queue of an instance's shard, as another host would.
 async fn put(store: &InMemory, key: &str, to: &InstanceId, bytes: Vec<u8>) {
@@ -100,6 +100,40 @@ async fn what_a_parked_instance_does_not_take_comes_again_and_is_kept_in_the_end
     .await;
     guard(instance.raise_event("Add", 0)).await.unwrap();
     assert_eq!(guard(instance.result()).await.unwrap(), 7);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rewind_that_comes_again_while_the_store_is_away_is_done_once() {
+    let (store, clock) = shared_store();
+    let faulty = Faulty::new(store.clone());
+    let host = guard(host(faulty.clone(), "host")).await;
+    // Whoever looks does not read by way of the faults.
+    let client = Client::connect(store.clone()).unwrap();
+    let instance = guard(host.start_new(adds, ()).id("i")).await.unwrap();
+    guard(instance.raise_event("Add", 0)).await.unwrap();
+    assert_eq!(guard(instance.result()).await.unwrap(), 0);
+    let rewinds = async || {
+        let events = events(&client, &id("i")).await;
+        events.iter().filter(|event| event.starts_with("ExecutionRewound")).count()
+    };
+    let position = client.history(&id("i")).await.unwrap().len() - 1;
+    let rewind = RemoteCommand::Rewind { position, reason: "again".into(), seed: 77 };
+    let rewind = codec::encode_command(&rewind).unwrap();
+    put(&store, "first", &id("i"), rewind.clone()).await;
+    guard(async {
+        while rewinds().await == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+
+    faulty.fail_reads(1);
+    put(&store, "second", &id("i"), rewind).await;
+    until(|| faulty.read_faults_left() == 0).await;
+    put(&store, "last", &id("i"), event("last", 0)).await;
+    // It comes behind the one that could not be looked at, which comes again.
+    pass_time_until(&clock, VISIBILITY_TIME, until_quarantined(&client)).await;
+    assert_eq!(rewinds().await, 1);
 }
 
 #[tokio::test]

@@ -7,7 +7,9 @@ use reenact_core::{
     Command, Event, EventKey, InstanceId, Message, MessageId, NotTaken, RemoteCommand, RemoteEvent,
     RemoteStart, Rewind, ShardId, Start, Timestamp, codec,
 };
-use reenact_providers::{Delivery, InstanceState, ProviderError, Quarantined, QueueOf};
+use reenact_providers::{
+    Batch, Delivery, InstanceState, Lease, ProviderError, Quarantined, QueueOf,
+};
 use tokio::sync::oneshot;
 
 use super::Verdict;
@@ -97,7 +99,20 @@ impl Taker {
         }
     }
 
+    /// An instance that began with it may be purged by now: it does not begin again.
     async fn start(&self, delivery: &Delivery, start: RemoteStart) -> Verdict {
+        let key = &delivery.message.key;
+        if self.done().contains(key) {
+            return Verdict::Done;
+        }
+        let verdict = self.begin(delivery, start).await;
+        if verdict == Verdict::Done {
+            self.done().remember(key);
+        }
+        verdict
+    }
+
+    async fn begin(&self, delivery: &Delivery, start: RemoteStart) -> Verdict {
         let RemoteStart { name, version, input, seed, not_before, event } = start;
         let code = match self.host.registry.orchestration(&name, version.as_ref()) {
             Ok(code) => code,
@@ -161,10 +176,13 @@ impl Taker {
 
     async fn purge(&self, delivery: &Delivery, created_at: Timestamp) -> Verdict {
         let instance = delivery.message.to.clone();
+        let lease = self.host.leases_held.get(&self.shard).map(|lease| lease.clone());
         match self.host.store.find(&instance).await {
             Ok(Some(summary)) if summary.created_at == created_at => {}
-            // It is gone, and another one may have its id.
-            Ok(_) => return Verdict::Done,
+            // It is gone, and another one may have its id; unless that is what another host's instance
+            // looks like from here.
+            Ok(_) if self.has_still(lease).await => return Verdict::Done,
+            Ok(_) => return Verdict::Again,
             Err(error) => return verdict_of(delivery, Err(error)),
         }
         let (reply, answer) = oneshot::channel();
@@ -177,6 +195,14 @@ impl Taker {
             Ok(answer) => verdict_of(delivery, answer),
             Err(_) => Verdict::Again,
         }
+    }
+
+    /// Whether nobody else has had the shard under another lease since: only then is what was known of it
+    /// here all there is.
+    async fn has_still(&self, lease: Option<Lease>) -> bool {
+        let Some(Lease { shard, epoch, .. }) = lease else { return false };
+        let nothing = Batch { shard, epoch, turns: Vec::new() };
+        self.host.store.histories.append(nothing).await.is_ok()
     }
 
     /// Another instance tells one of this shard something. Its answer is durable before this is done.
@@ -227,10 +253,12 @@ impl Taker {
             return Verdict::Done;
         }
         let (to, state) = (&delivery.message.to, ends_as(&command));
-        if let RemoteCommand::Rewind { seed, .. } = &command
-            && self.was_rewound_with(to, *seed).await
-        {
-            return Verdict::Done;
+        if let RemoteCommand::Rewind { seed, .. } = &command {
+            match self.was_rewound_with(to, *seed).await {
+                Ok(false) => {}
+                Ok(true) => return Verdict::Done,
+                Err(error) => return verdict_of(delivery, Err(error)),
+            }
         }
         let Some(message) = told(command) else {
             return refused("this host does not know such a command");
@@ -250,10 +278,10 @@ impl Taker {
         verdict
     }
 
-    async fn was_rewound_with(&self, instance: &InstanceId, seed: u64) -> bool {
-        let Ok(history) = self.host.store.history(instance).await else { return false };
+    async fn was_rewound_with(&self, instance: &InstanceId, seed: u64) -> Result<bool> {
+        let history = self.host.store.history(instance).await?;
         let is_it = |event: &Event| matches!(event, Event::ExecutionRewound { seed: drawn, .. } if *drawn == seed);
-        history.turns().iter().flat_map(|turn| turn.events.iter()).any(is_it)
+        Ok(history.turns().iter().flat_map(|turn| turn.events.iter()).any(is_it))
     }
 
     async fn state_of(&self, instance: &InstanceId) -> Option<InstanceState> {

@@ -329,6 +329,10 @@ impl<M: Medium, A: Archive> Writer<M, A> {
                 }
             }
         }
+        if found.is_empty() {
+            // As with an append of nothing.
+            self.shard.check_standing()?;
+        }
         found.sort_unstable();
         found.dedup();
         let entries: Vec<Entry> = found.iter().cloned().map(Entry::Purged).collect();
