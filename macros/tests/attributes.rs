@@ -1,6 +1,6 @@
 //! What `#[orchestration]` and `#[activity]` accept, and what they say of the rest.
 //!
-//! After a message has changed on purpose: `TRYBUILD=overwrite cargo test --test macros`, and read
+//! After a message has changed on purpose: `TRYBUILD=overwrite cargo test -p reenact-macros`, and read
 //! the diff of `tests/ui/*.stderr`.
 
 #[test]
