@@ -226,13 +226,16 @@ async fn the_first_start_of_a_host_is_patient_and_then_says_why_it_gave_up() {
     guard(starting).await.unwrap().expect("it was only away for a while");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn whoever_waits_for_an_end_hears_of_it_though_the_store_was_away_behind_it() {
     let (memory, clock) = store();
     let faulty = Faulty::new(memory);
     let host = start(&faulty, options()).await.unwrap();
     let instance = host.start_new(adds, ()).id("i").await.unwrap();
+    let looks = faulty.summaries.came();
     let waiting = tokio::spawn(async move { host.instance::<u64>(&id("i")).result().await });
+    // On one thread: behind its first look it waits to be told.
+    kit::until(|| faulty.summaries.came() > looks).await;
     // The end is stored. Nobody learns of it: not by its answer, not by reading it back, and not by the
     // next look either.
     faulty.fail_reads(2);

@@ -93,10 +93,15 @@ impl HostContext {
     }
 
     /// Gives up a shard, if it is held.
-    pub(crate) async fn release(&self, shard: ShardId) {
-        let Some((_, lease)) = self.leases_held.remove(&shard) else { return };
-        if let Err(error) = self.leases.release(&lease).await {
-            tracing::warn!(%shard, %error, "a lease could not be released");
+    pub(crate) fn release(&self, shard: ShardId) -> impl Future<Output = ()> + Send + 'static {
+        // At once, whenever it is awaited: a later lease is not meant.
+        let held = self.leases_held.remove(&shard);
+        let leases = self.leases.clone();
+        async move {
+            let Some((_, lease)) = held else { return };
+            if let Err(error) = leases.release(&lease).await {
+                tracing::warn!(%shard, %error, "a lease could not be released");
+            }
         }
     }
 
@@ -142,10 +147,10 @@ impl HostContext {
         });
     }
 
-    /// They go on waiting while the store is away.
+    /// They go on waiting while the store is away, up to the end of the host.
     async fn tell_waiters_of_one(&self, instance: &InstanceId) {
         let mut patience = Patience::new();
-        loop {
+        while !self.admission.is_closed() {
             match self.store.end_of(instance).await {
                 Ok(None) => return self.waiters.changed(instance),
                 Ok(Some(outcome)) => return self.waiters.ended(instance, &Ok(outcome)),

@@ -195,8 +195,7 @@ impl HostState {
     fn let_others_have(&mut self, shard: ShardId) {
         self.shards.remove(&shard);
         self.host.routes.set_leaving(shard);
-        let host = self.host.clone();
-        tokio::spawn(async move { host.release(shard).await });
+        tokio::spawn(self.host.release(shard));
     }
 
     /// Takes what is new, and gives away what is for others. What is on its way up or down is looked

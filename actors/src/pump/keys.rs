@@ -5,7 +5,8 @@ use std::collections::{HashSet, VecDeque};
 /// How many keys are remembered: of more than a queue has in hand at a time.
 const REMEMBERED: usize = 4_096;
 
-/// Tells a second delivery of a command that leaves no key in the log.
+/// Tells a second delivery of a command that leaves no key in the log; or of a start, whose instance and
+/// its log may be gone.
 #[derive(Debug, Default)]
 pub(super) struct DoneKeys {
     known: HashSet<String>,

@@ -31,12 +31,15 @@ const MAX_DELIVERIES: u32 = 10;
 pub(super) struct Taker {
     host: HostRef,
     shard: ShardId,
+    /// Of starts.
+    begun: Mutex<DoneKeys>,
+    /// Of commands; apart, so that many of the one make nobody forget the others.
     done: Mutex<DoneKeys>,
 }
 
 impl Taker {
     pub(super) fn new(host: HostRef, shard: ShardId) -> Self {
-        Self { host, shard, done: Mutex::default() }
+        Self { host, shard, begun: Mutex::default(), done: Mutex::default() }
     }
 
     pub(super) const fn shard(&self) -> ShardId {
@@ -102,12 +105,12 @@ impl Taker {
     /// An instance that began with it may be purged by now: it does not begin again.
     async fn start(&self, delivery: &Delivery, start: RemoteStart) -> Verdict {
         let key = &delivery.message.key;
-        if self.done().contains(key) {
+        if keys(&self.begun).contains(key) {
             return Verdict::Done;
         }
         let verdict = self.begin(delivery, start).await;
         if verdict == Verdict::Done {
-            self.done().remember(key);
+            keys(&self.begun).remember(key);
         }
         verdict
     }
@@ -249,15 +252,16 @@ impl Taker {
 
     /// A command that leaves no key in the log. A second delivery is told by this pump.
     async fn once(&self, delivery: &Delivery, command: RemoteCommand) -> Verdict {
-        if self.done().contains(&delivery.message.key) {
+        if keys(&self.done).contains(&delivery.message.key) {
             return Verdict::Done;
         }
         let (to, state) = (&delivery.message.to, ends_as(&command));
         if let RemoteCommand::Rewind { seed, .. } = &command {
             match self.was_rewound_with(to, *seed).await {
-                Ok(false) => {}
                 Ok(true) => return Verdict::Done,
-                Err(error) => return verdict_of(delivery, Err(error)),
+                Err(error) if error.is_of_a_store_that_is_away() => return Verdict::Again,
+                // Whatever it is, the instance says so.
+                Ok(false) | Err(_) => {}
             }
         }
         let Some(message) = told(command) else {
@@ -273,7 +277,7 @@ impl Taker {
             answer => verdict_of(delivery, answer),
         };
         if verdict == Verdict::Done {
-            self.done().remember(&delivery.message.key);
+            keys(&self.done).remember(&delivery.message.key);
         }
         verdict
     }
@@ -321,11 +325,11 @@ impl Taker {
             tracing::warn!(%instance, %error, "a message comes again that has had its effect");
         }
     }
+}
 
-    /// Every change under the lock is whole.
-    fn done(&self) -> MutexGuard<'_, DoneKeys> {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Every change under the lock is whole.
+fn keys(known: &Mutex<DoneKeys>) -> MutexGuard<'_, DoneKeys> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn refused(reason: impl Display) -> Verdict {

@@ -360,7 +360,14 @@ impl PortError {
         Self { kind, ..self }
     }
 
-    const fn may_have_happened(&self) -> bool {
+    /// Something has happened all the same.
+    pub(super) fn in_doubt(self) -> Self {
+        let kind = PortErrorKind::Unknown { reason: self.kind.to_string() };
+        Self { kind, ..self }
+    }
+
+    /// Whether it may have been carried out.
+    pub(super) const fn may_have_happened(&self) -> bool {
         matches!(self.kind, PortErrorKind::Unknown { .. })
     }
 

@@ -123,8 +123,9 @@ impl BlobMedium {
             return Ok(Appended::Fenced);
         }
         // Another owner may have written further ones meanwhile, and freed this one: then its name was
-        // free again. The newest one is never freed.
-        let newest = self.newest().await?.map(|(newest, _)| newest);
+        // free again. The newest one is never freed. The head is there by now, so nothing else may come
+        // behind the segment before.
+        let newest = self.newest().await.map_err(PortError::in_doubt)?.map(|(newest, _)| newest);
         Ok(if newest == Some(number) { Appended::Yes } else { Appended::Fenced })
     }
 }

@@ -156,25 +156,39 @@ impl Members {
             let state = self.state();
             (state.session.clone(), state.joined.clone())
         };
-        let began = Instant::now();
-        let (id, only) = match session {
+        let (id, mut only) = match session {
             Some(session) => (session.id, Only::IfMatch(session.etag)),
             None => (random::name(), Only::IfNew),
         };
         let written = view::of_host(label.as_deref(), ALIVE);
         let blob = view::host_blob(&id);
-        match self.client.put(&blob, Vec::new(), &written, &only).await {
-            Ok(etag) => {
-                self.state().session = Some(Session { id, etag, renewed: began });
-                Ok(())
+        for is_last in [false, true] {
+            let renewed = Instant::now();
+            match self.client.put(&blob, Vec::new(), &written, &only).await {
+                Ok(etag) => {
+                    self.state().session = Some(Session { id, etag, renewed });
+                    return Ok(());
+                }
+                Err(error) if error.is_unmet() || error.is_missing_blob() => {}
+                Err(error) => return Err(error),
             }
-            Err(error) if error.is_unmet() || error.is_missing_blob() => {
-                tracing::warn!(host = id, "this process was taken for dead; it begins anew");
-                self.lose();
-                Ok(())
+            // A beat that was made in vain, as it seemed, may be there.
+            match self.last_words(&blob).await? {
+                Some(etag) if !is_last => only = Only::IfMatch(etag),
+                _ => break,
             }
-            Err(error) => Err(error),
         }
+        tracing::warn!(host = id, "this process was taken for dead; it begins anew");
+        self.lose();
+        Ok(())
+    }
+
+    /// The etag of a process that is alive, by what it has said itself: nobody else says that of it.
+    async fn last_words(&self, blob: &str) -> Result<Option<Etag>, PortError> {
+        let blobs = self.client.list(blob).await?;
+        let found = blobs.into_iter().find(|found| found.name == blob);
+        let alive = found.filter(|found| view::says(&found.metadata, "state", ALIVE));
+        Ok(alive.map(|found| found.etag))
     }
 
     fn lose(&self) {

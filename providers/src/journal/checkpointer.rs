@@ -17,7 +17,7 @@ pub struct Checkpointer<M> {
     identity: Identity,
     /// Of the last checkpoint that is known to be durable.
     position: Position,
-    /// Whether another owner's was found in its place. Then it writes none any more.
+    /// Whether a newer owner's was found in its place. Then it writes none any more.
     is_fenced: bool,
 }
 
@@ -56,8 +56,8 @@ impl<M: Medium> Checkpointer<M> {
         Ok(())
     }
 
-    /// Only in the place of what was read or written here last; or of an older one, which a former
-    /// owner has sent and which came late.
+    /// Only in the place of what was read or written here last; or of one that is not newer: a former
+    /// owner's that came late, or this one itself, by a try of which the outcome was not known.
     fn replace(&mut self, position: Position, stored: &[u8]) -> Result<(), JournalError> {
         let fenced = || JournalError::Fenced { shard: self.identity.shard };
         if self.is_fenced {
@@ -65,10 +65,11 @@ impl<M: Medium> Checkpointer<M> {
         }
         let mut replaced = self.medium.replace(CHECKPOINT, stored);
         if let Err(MediumError::Fenced) = replaced {
-            // To read another's would let this one take its place, so that must not be all there is
-            // to it.
+            let there = self.medium.load(CHECKPOINT, MAX_STORED_BYTES);
+            let there = there.map_err(|error| self.failed(error, "checkpointed"))?;
+            // Now that it was read this one could take its place, whatever it is.
             self.is_fenced = true;
-            if !self.is_there_older(position)? {
+            if self.is_newer(there, position)? {
                 return Err(fenced());
             }
             replaced = self.medium.replace(CHECKPOINT, stored);
@@ -94,13 +95,11 @@ impl<M: Medium> Checkpointer<M> {
         Ok(old.len())
     }
 
-    /// Whether the stored checkpoint is older than one at this position.
-    fn is_there_older(&self, position: Position) -> Result<bool, JournalError> {
-        let stored = self.medium.load(CHECKPOINT, MAX_STORED_BYTES);
-        let stored = stored.map_err(|error| self.failed(error, "checkpointed"))?;
+    /// Whether a stored checkpoint is newer than one at this position.
+    fn is_newer(&self, stored: Option<Vec<u8>>, position: Position) -> Result<bool, JournalError> {
         let stored = stored.map(|stored| Checkpoint::decode(&stored, self.identity)).transpose()?;
-        Ok(stored.is_none_or(|Checkpoint { position: at, .. }| {
-            (at.sequence, at.segment) < (position.sequence, position.segment)
+        Ok(stored.is_some_and(|Checkpoint { position: at, .. }| {
+            (at.sequence, at.segment) > (position.sequence, position.segment)
         }))
     }
 

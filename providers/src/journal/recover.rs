@@ -158,10 +158,9 @@ impl<M: Medium> Recovered<M> {
             // In this order: segments are freed from the oldest on, so while this one is there, one
             // that was not found behind it had not been there.
             let next = self.log.find_segment(head.number + 1)?;
-            let name = segment_name(head.number);
-            let unreadable = |error| self.log.unreadable(error);
-            let rest = self.log.medium.open_from(&name, self.end.offset).map_err(unreadable)?;
-            let reader = SegmentReader::new(rest, seed).map_err(unreadable)?;
+            let rest = self.log.rest_of(&head, self.end.offset)?;
+            let reader =
+                SegmentReader::new(rest, seed).map_err(|error| self.log.unreadable(error))?;
             let limit = next.as_ref().map(|(next, _)| next.previous_end);
             self.read_segment(reader, &head, limit, &mut visit)?;
             let Some((head, seed)) = next else { break };
@@ -297,6 +296,24 @@ impl<M: Medium> Log<M> {
             Err(MediumError::Refused(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.unreadable(error)),
             Ok(stored) => Head::decode(&stored, self.identity, number).map(Some),
+        }
+    }
+
+    /// A segment from an offset on, up to which it was read before. A former owner may have begun one
+    /// under the same name since it was freed: that does not go as far, or has another head.
+    fn rest_of(&self, head: &Head, offset: u64) -> Result<M::Segment, JournalError> {
+        let another = || self.corrupt(head.number, 0, "it is another one by now".to_owned());
+        if offset == HEAD_BYTES
+            && self.find_segment(head.number)?.is_none_or(|(found, _)| found != *head)
+        {
+            return Err(another());
+        }
+        let name = segment_name(head.number);
+        let rest = self.medium.open_from(&name, offset - 1);
+        let rest = rest.map_err(|error| self.unreadable(error))?;
+        match rest.size().map_err(|error| self.unreadable(error))? {
+            size if size < offset => Err(another()),
+            _ => Ok(rest),
         }
     }
 

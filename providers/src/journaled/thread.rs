@@ -236,10 +236,10 @@ impl<M: Medium, A: Archive> Work<M, A> {
         if used {
             // Whatever this was, the log says it.
             self.close();
-            self.shard.claim(owner)?;
-            match self.open() {
+            match self.shard.claim(owner).and_then(|()| self.open()) {
                 Ok(log) => self.log = Some(log),
                 Err(error) => {
+                    // A part of it may have succeeded.
                     self.let_others_have_it();
                     return Err(error);
                 }

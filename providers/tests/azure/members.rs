@@ -75,3 +75,55 @@ async fn a_shard_that_could_not_be_given_up_is_given_up_later() {
     };
     tokio::time::timeout(HANGS, acquiring).await.expect("the shard is free");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_beat_of_which_nobody_learned_makes_nobody_dead() {
+    let clock = ManualClock::default();
+    let port = FaultyPort::new(Arc::new(FakeStorage::new(Arc::new(clock.clone()))));
+    let provider = open(&port, &clock, Duration::from_secs(3)).await;
+    let beats = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&beats);
+    port.plan(move |seen| {
+        let is_beat = seen.operation == "put" && seen.target.starts_with("live/host");
+        let looks_for_it = seen.operation == "list" && seen.target.starts_with("live/host");
+        let count = counted.fetch_add(usize::from(is_beat), Ordering::Relaxed);
+        let code = "AuthorizationFailure".to_owned();
+        match (is_beat, count) {
+            (true, 1) => Some(Wrong::Lost),
+            (false, 2) if looks_for_it => Some(Wrong::Refused(PortErrorKind::Denied { code })),
+            _ => None,
+        }
+    });
+    let lease = provider.acquire(ShardId(0), "owner").await.unwrap();
+    let beating = async {
+        while beats.load(Ordering::Relaxed) < 5 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(HANGS, beating).await.expect("it goes on to say that it lives");
+    provider.renew(&lease).await.expect("it has its shard all the time");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shard_that_was_claimed_in_vain_is_free_for_others() {
+    let clock = ManualClock::default();
+    let storage = Arc::new(FakeStorage::new(Arc::new(clock.clone())));
+    let port = || FaultyPort::new(Arc::clone(&storage) as _);
+    let (broken, other) = (port(), port());
+    // Nobody is taken for dead while this runs.
+    let first = open(&broken, &clock, 2 * HANGS).await;
+    let second = open(&other, &clock, 2 * HANGS).await;
+    broken.plan(move |seen| {
+        let code = "AuthorizationFailure".to_owned();
+        let denied = Wrong::Refused(PortErrorKind::Denied { code });
+        seen.target.starts_with("journal/").then_some(denied)
+    });
+    first.acquire(ShardId(0), "first").await.unwrap_err();
+
+    let acquiring = async {
+        while second.acquire(ShardId(0), "second").await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(HANGS, acquiring).await.expect("the shard is free");
+}

@@ -188,6 +188,12 @@ impl Life {
         fate
     }
 
+    /// Asks whether the shard is still held, and nothing else.
+    pub(crate) async fn append_nothing(&self, shard: usize) -> Result<(), ProviderError> {
+        let Lease { shard, epoch, .. } = self.leases[shard].clone().unwrap();
+        self.provider.append(Batch { shard, epoch, turns: Vec::new() }).await.map(drop)
+    }
+
     fn batch(
         &self,
         shard: usize,

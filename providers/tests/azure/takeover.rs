@@ -1,11 +1,17 @@
 //! A provider that was taken for dead changes nothing, whatever it has sent and however late it comes.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use reenact_core::ShardId;
+use reenact_providers::azure::Azure;
 use reenact_providers::azure::fake::FakeStorage;
 use reenact_providers::azure::port::{PortErrorKind, StoragePort};
-use reenact_providers::{InstanceState, ManualClock};
+use reenact_providers::{
+    HistoryStore, InstanceFilter, InstanceState, ManualClock, PageRequest, ProviderError,
+    ShardLease,
+};
 
 use crate::faulty::{FaultyPort, Seen, Wrong};
 use crate::record::{Fate, Record};
@@ -35,10 +41,14 @@ impl Hub {
         FaultyPort::new(Arc::clone(&self.storage) as _)
     }
 
-    async fn begin(&self, port: &FaultyPort, record: Record) -> Life {
+    fn ground(&self, port: &FaultyPort) -> Ground {
         let (port, hub) = (Arc::new(port.clone()), "the-hub".to_owned());
         let (clock, segment_bytes) = (self.clock.clone(), self.segment_bytes);
-        Life::begin(Ground { port, hub, clock, segment_bytes }, record).await
+        Ground { port, hub, clock, segment_bytes }
+    }
+
+    async fn begin(&self, port: &FaultyPort, record: Record) -> Life {
+        Life::begin(self.ground(port), record).await
     }
 
     /// The segments of the first shard.
@@ -205,6 +215,13 @@ async fn an_owner_that_goes_on_while_another_takes_its_shard_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_segment_whose_name_is_free_again_is_none() {
+    for appends_before_a_look in [0, 1] {
+        a_zombie_begins_a_segment_that_was_freed(appends_before_a_look).await;
+    }
+}
+
+/// Somebody reads it while it is the second one's, and again behind that.
+async fn a_zombie_begins_a_segment_that_was_freed(appends_before_a_look: u64) {
     let hub = Hub::new(ONE_APPEND);
     let slow = hub.port();
     let mut first = hub.begin(&slow, Record::default()).await;
@@ -237,9 +254,13 @@ async fn a_segment_whose_name_is_free_again_is_none() {
         until("the first is about to begin a segment", || slow.waiting() > 0).await;
         // It may have got one more into the segment before.
         let mut second = hub.begin(&hub.port(), record).await;
+        let reader = hub.ground(&hub.port()).open().await;
         let from = second.provider_length(&a).await;
         let mut next = from;
-        for _ in 0..4 * APPENDS {
+        for count in 0..4 * APPENDS {
+            if count == appends_before_a_look {
+                assert_eq!(listed(&reader).await, next);
+            }
             let fate = second.try_append(0, &a, next, InstanceState::Running).await;
             assert_eq!(fate, Fate::Acknowledged);
             next += 2;
@@ -253,13 +274,20 @@ async fn a_segment_whose_name_is_free_again_is_none() {
         };
         tokio::time::timeout(HANGS, freeing).await.expect("the name is free again");
         slow.go_on();
-        (second, from)
+        (second, reader, from)
     };
-    let (fates, (second, begun)) = tokio::join!(going_on, meanwhile);
+    let (fates, (second, reader, begun)) = tokio::join!(going_on, meanwhile);
     let acknowledged = fates.iter().filter(|fate| **fate == Fate::Acknowledged).count() as u64;
     assert_eq!(from + 2 * acknowledged, begun, "the second has all that was acknowledged");
     assert_eq!(second.provider_length(&a).await, begun + 8 * APPENDS, "and nothing else");
+    assert_eq!(listed(&reader).await, begun + 8 * APPENDS, "as whoever looks sees");
     drop(first.provider);
+}
+
+/// The number of turns of the instance that there is.
+async fn listed(reader: &Azure) -> u64 {
+    let (all, page) = (InstanceFilter::default(), PageRequest::default());
+    reader.list(&all, &page).await.unwrap().instances[0].turns
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -299,4 +327,88 @@ async fn a_checkpoint_that_comes_late_does_not_stop_those_of_the_next_owner() {
     assert!((hub.segments().await.len() as u64) < 4 * APPENDS, "and its segments are removed");
     drop(first.provider);
     second.check_writable_alone().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkpoint_that_is_there_though_its_answer_was_lost_stops_none_behind_it() {
+    let hub = Hub::new(ONE_APPEND);
+    let port = hub.port();
+    let mut life = hub.begin(&port, Record::default()).await;
+    let puts = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&puts);
+    port.plan(move |seen| {
+        let is_checkpoint = seen.target.starts_with("journal/0000/CHECKPOINT");
+        let is_put = is_checkpoint && seen.operation == "put";
+        let count = counted.fetch_add(usize::from(is_put), Ordering::SeqCst);
+        let code = "AuthorizationFailure".to_owned();
+        match (is_put, count) {
+            (true, 0) => Some(Wrong::Lost),
+            (false, 1) if is_checkpoint => Some(Wrong::Refused(PortErrorKind::Denied { code })),
+            _ => None,
+        }
+    });
+    life.append(0, "a", InstanceState::Running).await;
+    // With the next order it is tried again, is found to be there, and is written once more.
+    let trying = async {
+        while puts.load(Ordering::SeqCst) < 3 {
+            life.append_nothing(0).await.unwrap();
+        }
+    };
+    tokio::time::timeout(HANGS, trying).await.expect("it goes on");
+    let (a, next) = (Life::id(0, "a"), 2);
+    let fate = life.try_append(0, &a, next, InstanceState::Running).await;
+    assert_eq!(fate, Fate::Acknowledged);
+    life.check_writable_alone().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_whose_new_segment_cannot_be_looked_for_is_in_doubt() {
+    let hub = Hub::new(ONE_APPEND);
+    let port = hub.port();
+    let mut life = hub.begin(&port, Record::default()).await;
+    let mut is_begun = false;
+    port.plan(move |seen| {
+        is_begun |= is_journal(seen) && seen.operation == "make an append blob";
+        let code = "AuthorizationFailure".to_owned();
+        let denied = Wrong::Refused(PortErrorKind::Denied { code });
+        (is_begun && seen.target == "journal/0000/" && seen.operation == "list").then_some(denied)
+    });
+    let (a, mut next) = (Life::id(0, "a"), 0);
+    let fate = loop {
+        match life.try_append(0, &a, next, InstanceState::Running).await {
+            Fate::Acknowledged => next += 2,
+            fate => break fate,
+        }
+    };
+    // The head of the new segment is there: nothing else may come behind the one before.
+    assert_eq!(fate, Fate::Doubtful);
+    port.heal();
+    life.acquire(0).await;
+    life.append(0, "a", InstanceState::Running).await;
+    life.check_writable_alone().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_tries_in_vain_to_get_a_shard_goes_on_reading_it() {
+    let hub = Hub::new(ONE_APPEND);
+    let mut owner = hub.begin(&hub.port(), Record::default()).await;
+    owner.append(0, "a", InstanceState::Running).await;
+    let port = hub.port();
+    let other = hub.ground(&port).open().await;
+    let looks = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&looks);
+    port.plan(move |seen| {
+        let looks = seen.operation == "list" && seen.target == "journal/0000/";
+        let is_first = looks && counted.fetch_add(1, Ordering::SeqCst) == 0;
+        is_first.then_some(Wrong::Waits)
+    });
+    let meanwhile = async {
+        until("it reads", || port.waiting() > 0).await;
+        let held = other.acquire(ShardId(0), "other").await;
+        assert!(matches!(held, Err(ProviderError::Conflict { .. })), "{held:?}");
+        port.go_on();
+    };
+    let (turns, ()) = tokio::join!(listed(&other), meanwhile);
+    assert_eq!(turns, 2);
+    assert_eq!(looks.load(Ordering::SeqCst), 1, "nothing was read anew for that");
 }

@@ -133,7 +133,7 @@ impl View {
 
 impl Host {
     fn says(&self, name: &str, value: &str) -> bool {
-        self.metadata.get(name).is_some_and(|said| said == value)
+        says(&self.metadata, name, value)
     }
 
     pub(super) fn is_dead(&self) -> bool {
@@ -151,6 +151,10 @@ impl Claim {
         let value = |name: &str| metadata.get(name).cloned().unwrap_or_default();
         Self { etag, owner: value("owner"), label: value("label"), at }
     }
+}
+
+pub(super) fn says(metadata: &Metadata, name: &str, value: &str) -> bool {
+    metadata.get(name).is_some_and(|said| said == value)
 }
 
 /// What a process says of itself, or another of it.

@@ -34,7 +34,14 @@ impl Queues {
     ) -> Result<(), PortError> {
         let stored_at = self.clock.now();
         let blob = self.store(queue, letter.clone(), stored_at).await?;
-        self.client.port().send(queue, &Letter::elsewhere(&blob)).await?;
+        if let Err(error) = self.client.port().send(queue, &Letter::elsewhere(&blob)).await {
+            if !error.may_have_happened()
+                && let Err(error) = self.client.delete(&blob, false).await
+            {
+                tracing::debug!(%error, blob, "a payload without a message is left behind");
+            }
+            return Err(error);
+        }
         // After a long pause in between, others may have taken it for an orphan.
         if self.clock.now().since(stored_at) < LATEST_SENT {
             return Ok(());

@@ -49,14 +49,18 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         self.medium.claim(owner).map_err(|error| self.failed(error, "claimed"))
     }
 
-    /// Nothing is written any more; what is in memory is thrown away.
+    /// Nothing is written any more; what is in memory because it was is thrown away.
     pub(crate) fn stand_down(&self) {
+        // Nobody but the caller changes that; and who reads is not to be waited for without need.
+        if !self.state().is_writing {
+            return;
+        }
+        let mut follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = self.state();
         state.is_writing = false;
         state.layers = Layers::default();
+        *follower = None;
         self.stood_down.fetch_add(1, Ordering::SeqCst);
-        drop(state);
-        *self.follower.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// How often what was in memory was thrown away.

@@ -6,9 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-#[cfg(any(feature = "azure", feature = "azure-legacy"))]
-use tour::Account;
-use tour::{Choice, Site};
+use tour::{Account, Choice, Site};
 
 const USAGE: &str = "\
 Usage: reenact [OPTIONS]
@@ -25,8 +23,7 @@ Options:
                   the connection string of an account, in quotes; or `env`:
                   that in AZURE_STORAGE_CONNECTION_STRING, so that no list of
                   processes shows it; or `emulator`: an emulator is started,
-                  which needs Node.js 20 or newer with npm. Only in a program
-                  that was built with `--features azure`
+                  which needs Node.js 20 or newer with npm
   -h, --help      Print this text
   -V, --version   Print the version";
 
@@ -72,7 +69,6 @@ fn request(mut arguments: impl Iterator<Item = OsString>) -> Request {
         Some("-h" | "--help") => Request::Help,
         Some("-V" | "--version") => Request::Version,
         Some("--memory") => Request::Tour(Choice::Memory),
-        #[cfg(feature = "local")]
         Some("--data") => match arguments.next() {
             Some(path) => Request::Tour(Choice::Directory(path.into())),
             None => Request::Misused("`--data` needs a directory".to_owned()),
@@ -90,22 +86,12 @@ fn request(mut arguments: impl Iterator<Item = OsString>) -> Request {
     }
 }
 
-#[cfg(any(feature = "azure", feature = "azure-legacy"))]
 fn azure(connection: Option<OsString>) -> Request {
     match connection.map(OsString::into_string) {
         Some(Ok(text)) => Request::Tour(Choice::Azure(Account::of(text))),
         Some(Err(_)) => Request::Misused("the connection string is not UTF-8".to_owned()),
         None => Request::Misused("`--azure` needs a connection string, or `emulator`".to_owned()),
     }
-}
-
-#[cfg(not(any(feature = "azure", feature = "azure-legacy")))]
-fn azure(_connection: Option<OsString>) -> Request {
-    Request::Misused(
-        "`--azure` is not in this program; build it with `--features azure`:\n\
-         cargo run --release --features azure -- --azure CONNECTION"
-            .to_owned(),
-    )
 }
 
 /// What stands behind a `=` is not printed: it may be a part of a connection string, and secret.
@@ -150,7 +136,6 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "local")]
     #[test]
     fn a_directory_can_be_given() {
         assert_eq!(asked(&["--data", "d"]), Request::Tour(Choice::Directory("d".into())));
@@ -159,12 +144,10 @@ mod tests {
     }
 
     #[test]
-    fn an_account_can_be_given_where_that_is_built_in() {
-        let asked = asked(&["--azure", "emulator"]);
-        #[cfg(any(feature = "azure", feature = "azure-legacy"))]
-        assert_eq!(asked, Request::Tour(Choice::Azure(Account::Emulator)));
-        #[cfg(not(any(feature = "azure", feature = "azure-legacy")))]
-        assert!(matches!(asked, Request::Misused(how) if how.contains("--features azure")));
+    fn an_account_can_be_given() {
+        let emulator = Request::Tour(Choice::Azure(Account::Emulator));
+        assert_eq!(asked(&["--azure", "emulator"]), emulator);
+        assert!(matches!(asked(&["--azure"]), Request::Misused(how) if how.contains("emulator")));
     }
 
     #[test]
