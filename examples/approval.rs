@@ -1,6 +1,6 @@
 //! A decision by a person, with a deadline.
 //!
-//!     cargo run -p reenact --example approval
+//!     cargo run --example approval
 
 use reenact::prelude::*;
 use serde::{Deserialize, Serialize};

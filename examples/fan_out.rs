@@ -1,7 +1,7 @@
 //! Fan-out and fan-in: a parent with a hundred children, each of which fans out to activities, and the
 //! sum of what they return.
 //!
-//!     cargo run -p reenact --example fan_out
+//!     cargo run --example fan_out
 
 use futures::future::try_join_all;
 use reenact::prelude::*;

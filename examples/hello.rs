@@ -1,6 +1,6 @@
 //! The first program: one activity, one timer, one event.
 //!
-//!     cargo run -p reenact --example hello
+//!     cargo run --example hello
 
 use reenact::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Three hosts share a hub in Azure Storage, one of them is killed, and the others go on.
 //!
-//!     cargo run -p reenact --features azure --example hosts
+//!     cargo run --features azure --example hosts
 //!
 //! It starts an emulator (Node.js 20 or newer with npm is needed), and itself three times as a host.
 //! What is in this process is a client without a host. One of the hosts declares the tag `gpu`.

@@ -1,7 +1,7 @@
 //! A ractor program as a host: one of its own actors sends external events to an instance as actor
 //! messages, with and without an acknowledgement.
 //!
-//!     cargo run -p reenact --example ractor_host
+//!     cargo run --example ractor_host
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, MessagingErr, RpcReplyPort};
 use reenact::actor::InstanceMessage;

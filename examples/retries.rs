@@ -1,7 +1,7 @@
 //! A service that is away now and then: a payment that is tried again, and a long copy that goes on
 //! where the attempt before it stopped.
 //!
-//!     cargo run -p reenact --example retries
+//!     cargo run --example retries
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

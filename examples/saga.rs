@@ -1,7 +1,7 @@
 //! A saga: several bookings, which are undone when a later one fails, or when somebody cancels the
 //! trip before it is confirmed.
 //!
-//!     cargo run -p reenact --example saga
+//!     cargo run --example saga
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};

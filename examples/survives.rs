@@ -1,6 +1,6 @@
 //! A program that is killed again and again, and goes on each time.
 //!
-//!     cargo run -p reenact --example survives
+//!     cargo run --example survives
 //!
 //! It starts itself as a worker that runs one long order, kills it after every few steps, and starts
 //! it again on the same directory until the order is done.

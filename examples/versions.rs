@@ -1,7 +1,7 @@
 //! Code that changes while instances run: two versions side by side, a patch inside one, and a failed
 //! step that is done again.
 //!
-//!     cargo run -p reenact --example versions
+//!     cargo run --example versions
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -6,7 +6,9 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use tour::{Account, Choice, Site};
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
+use tour::Account;
+use tour::{Choice, Site};
 
 const USAGE: &str = "\
 Usage: reenact [OPTIONS]
@@ -23,15 +25,16 @@ Options:
                   the connection string of an account, in quotes; or `env`:
                   that in AZURE_STORAGE_CONNECTION_STRING, so that no list of
                   processes shows it; or `emulator`: an emulator is started,
-                  which needs Node.js 20 or newer with npm
+                  which needs Node.js 20 or newer with npm. Needs the feature
+                  `azure`: cargo builds this program with it first
   -h, --help      Print this text
   -V, --version   Print the version";
 
 /// The exit code for arguments that make no sense.
 const MISUSED: u8 = 2;
 
-/// What the arguments ask for.
-#[derive(Debug, PartialEq, Eq)]
+/// What the arguments ask for. No `Debug` outside of tests: it may hold a secret.
+#[cfg_attr(test, derive(Debug, PartialEq, Eq))]
 enum Request {
     Tour(Choice),
     /// To be the process that the tour kills.
@@ -41,6 +44,9 @@ enum Request {
     },
     Help,
     Version,
+    /// To be built with what this program has not got.
+    #[cfg(not(any(feature = "azure", feature = "azure-legacy")))]
+    Rebuilt(OsString),
     Misused(String),
 }
 
@@ -54,7 +60,33 @@ async fn main() -> ExitCode {
         },
         Request::Help => tell(USAGE),
         Request::Version => tell(concat!("reenact ", env!("CARGO_PKG_VERSION"))),
+        #[cfg(not(any(feature = "azure", feature = "azure-legacy")))]
+        Request::Rebuilt(connection) => rebuilt(&connection),
         Request::Misused(how) => misused(&how),
+    }
+}
+
+/// Has cargo run this program with the feature, if it was cargo that ran it.
+#[cfg(not(any(feature = "azure", feature = "azure-legacy")))]
+fn rebuilt(connection: &OsStr) -> ExitCode {
+    let (Some(cargo), Some(package)) =
+        (std::env::var_os("CARGO"), std::env::var_os("CARGO_MANIFEST_DIR"))
+    else {
+        return misused(
+            "`--azure` is not in this program; build it with `--features azure`:\n\
+             cargo run --release --features azure -- --azure CONNECTION",
+        );
+    };
+    eprintln!("reenact: building this program with the feature `azure`");
+    let mut command = std::process::Command::new(cargo);
+    command.current_dir(package).args(["run", "--release", "--features", "azure"]);
+    match command.args(["--", "--azure"]).arg(connection).status() {
+        Ok(status) => status.code().and_then(|code| u8::try_from(code).ok()).map_or(
+            // It was ended by a signal.
+            ExitCode::FAILURE,
+            ExitCode::from,
+        ),
+        Err(error) => misused(&format!("cargo cannot be run: {error}")),
     }
 }
 
@@ -69,6 +101,7 @@ fn request(mut arguments: impl Iterator<Item = OsString>) -> Request {
         Some("-h" | "--help") => Request::Help,
         Some("-V" | "--version") => Request::Version,
         Some("--memory") => Request::Tour(Choice::Memory),
+        #[cfg(feature = "local")]
         Some("--data") => match arguments.next() {
             Some(path) => Request::Tour(Choice::Directory(path.into())),
             None => Request::Misused("`--data` needs a directory".to_owned()),
@@ -86,10 +119,19 @@ fn request(mut arguments: impl Iterator<Item = OsString>) -> Request {
     }
 }
 
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
 fn azure(connection: Option<OsString>) -> Request {
     match connection.map(OsString::into_string) {
         Some(Ok(text)) => Request::Tour(Choice::Azure(Account::of(text))),
         Some(Err(_)) => Request::Misused("the connection string is not UTF-8".to_owned()),
+        None => Request::Misused("`--azure` needs a connection string, or `emulator`".to_owned()),
+    }
+}
+
+#[cfg(not(any(feature = "azure", feature = "azure-legacy")))]
+fn azure(connection: Option<OsString>) -> Request {
+    match connection {
+        Some(connection) => Request::Rebuilt(connection),
         None => Request::Misused("`--azure` needs a connection string, or `emulator`".to_owned()),
     }
 }
@@ -136,6 +178,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "local")]
     #[test]
     fn a_directory_can_be_given() {
         assert_eq!(asked(&["--data", "d"]), Request::Tour(Choice::Directory("d".into())));
@@ -145,9 +188,11 @@ mod tests {
 
     #[test]
     fn an_account_can_be_given() {
-        let emulator = Request::Tour(Choice::Azure(Account::Emulator));
-        assert_eq!(asked(&["--azure", "emulator"]), emulator);
-        assert!(matches!(asked(&["--azure"]), Request::Misused(how) if how.contains("emulator")));
+        let asked = asked(&["--azure", "emulator"]);
+        #[cfg(any(feature = "azure", feature = "azure-legacy"))]
+        assert_eq!(asked, Request::Tour(Choice::Azure(Account::Emulator)));
+        #[cfg(not(any(feature = "azure", feature = "azure-legacy")))]
+        assert_eq!(asked, Request::Rebuilt("emulator".into()));
     }
 
     #[test]

@@ -20,8 +20,11 @@ use std::time::Duration;
 
 use failure::{Failure, Held};
 use page::Page;
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
+pub(crate) use place::Account;
+pub(crate) use place::Choice;
 use place::Place;
-pub(crate) use place::{Account, Choice, Site};
+pub(crate) use place::Site;
 
 pub(crate) use killed::WORKER;
 
@@ -54,6 +57,7 @@ async fn all_steps(page: &mut Page, choice: &Choice) -> Result<(), (u32, Failure
     step(7, continued::show(page, &place)).await?;
     step(8, change::show(page, &place)).await?;
     step(9, killed::show(page, &place)).await?;
+    #[cfg(any(feature = "azure", feature = "azure-legacy"))]
     if let Place::Azure(hub) = &place {
         step(9, async { hub.conclude(page) }).await?;
     }

@@ -11,10 +11,8 @@ pub(crate) const LICENCE: &str = "LICENSE-APACHE";
 /// What this project says of itself.
 pub(crate) const README: &str = "README.md";
 
-const TEXTS: [(&str, &str); 2] = [
-    (LICENCE, include_str!("../../../LICENSE-APACHE")),
-    (README, include_str!("../../../README.md")),
-];
+const TEXTS: [(&str, &str); 2] =
+    [(LICENCE, include_str!("../../LICENSE-APACHE")), (README, include_str!("../../README.md"))];
 
 /// How often an activity of this module has run, in this process.
 static RUNS: AtomicU64 = AtomicU64::new(0);

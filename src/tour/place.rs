@@ -1,9 +1,12 @@
 //! Where the tour keeps its state.
 
+#[cfg(feature = "local")]
 mod directory;
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
 mod hub;
 mod site;
 
+#[cfg(feature = "local")]
 use std::path::PathBuf;
 
 use reenact::prelude::*;
@@ -11,8 +14,11 @@ use reenact::{Error, HostBuilder, Provider};
 
 use super::failure::Held;
 use super::page::Page;
+#[cfg(feature = "local")]
 use directory::Directory;
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
 pub(crate) use hub::Account;
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
 use hub::Hub;
 pub(crate) use site::Site;
 
@@ -20,36 +26,53 @@ pub(crate) use site::Site;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What the tour is to keep its state in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Choice {
     /// In memory: it goes with the process.
     Memory,
     /// In a directory that the tour makes and removes.
-    #[default]
+    #[cfg(feature = "local")]
     Scratch,
     /// In this directory, which stays.
+    #[cfg(feature = "local")]
     Directory(PathBuf),
     /// In a hub that the tour makes in this account.
+    #[cfg(any(feature = "azure", feature = "azure-legacy"))]
     Azure(Account),
 }
 
 /// A place for the state of the tour. What it has made on this machine it removes when it is dropped.
 pub(crate) enum Place {
     Memory(InMemory),
+    #[cfg(feature = "local")]
     Local(Local, Directory),
+    #[cfg(any(feature = "azure", feature = "azure-legacy"))]
     Azure(Hub),
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        #[cfg(feature = "local")]
+        return Self::Scratch;
+        #[cfg(not(feature = "local"))]
+        return Self::Memory;
+    }
 }
 
 impl Place {
     pub(crate) async fn new(choice: &Choice) -> Held<Self> {
         match choice {
             Choice::Memory => Ok(Self::Memory(InMemory::new())),
+            #[cfg(feature = "local")]
             Choice::Scratch => Self::in_directory(Directory::scratch()?),
+            #[cfg(feature = "local")]
             Choice::Directory(path) => Self::in_directory(Directory::kept(path)?),
+            #[cfg(any(feature = "azure", feature = "azure-legacy"))]
             Choice::Azure(account) => Ok(Self::Azure(Hub::make(account).await?)),
         }
     }
 
+    #[cfg(feature = "local")]
     fn in_directory(directory: Directory) -> Held<Self> {
         Ok(Self::Local(Local::open(directory.path().join("tour"))?, directory))
     }
@@ -58,7 +81,9 @@ impl Place {
     pub(crate) fn host(&self) -> HostBuilder {
         match self {
             Self::Memory(store) => Host::builder().provider(store.clone()),
+            #[cfg(feature = "local")]
             Self::Local(store, _) => Host::builder().provider(store.clone()),
+            #[cfg(any(feature = "azure", feature = "azure-legacy"))]
             Self::Azure(hub) => Host::builder().provider(hub.store().clone()),
         }
     }
@@ -67,7 +92,9 @@ impl Place {
     pub(crate) fn shards(&self) -> u32 {
         match self {
             Self::Memory(store) => store.shards(),
+            #[cfg(feature = "local")]
             Self::Local(store, _) => store.shards(),
+            #[cfg(any(feature = "azure", feature = "azure-legacy"))]
             Self::Azure(hub) => hub.store().shards(),
         }
     }
@@ -76,10 +103,12 @@ impl Place {
     pub(crate) fn describe(&self, page: &mut Page) -> Held {
         match self {
             Self::Memory(_) => page.say("Its state is in memory."),
+            #[cfg(feature = "local")]
             Self::Local(_, directory) => {
                 let path = directory.path().display();
                 page.say(format_args!("Its state is in the directory {path}."))
             }
+            #[cfg(any(feature = "azure", feature = "azure-legacy"))]
             Self::Azure(hub) => hub.describe(page),
         }
     }
@@ -88,7 +117,9 @@ impl Place {
     pub(crate) fn site(&self) -> Option<Site> {
         match self {
             Self::Memory(_) => None,
+            #[cfg(feature = "local")]
             Self::Local(_, directory) => Some(Site::Directory(directory.path().join("killed"))),
+            #[cfg(any(feature = "azure", feature = "azure-legacy"))]
             Self::Azure(hub) => Some(Site::Hub(hub.way())),
         }
     }

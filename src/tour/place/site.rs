@@ -4,8 +4,10 @@ use std::ffi::OsString;
 use std::process::Command;
 
 use reenact::HostBuilder;
+#[cfg(feature = "local")]
 use reenact::Local;
 
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
 use super::hub::Way;
 use crate::tour::failure::Held;
 
@@ -15,24 +17,35 @@ const CONNECTION: &str = "REENACT_TOUR_CONNECTION";
 
 /// Where workers work. There is none where all is in memory.
 pub(crate) enum Site {
+    #[cfg(feature = "local")]
     Directory(std::path::PathBuf),
+    #[cfg(any(feature = "azure", feature = "azure-legacy"))]
     Hub(Way),
 }
 
 impl Site {
     /// What the process was told by [`tell`](Self::tell).
     pub(crate) fn told(name: OsString) -> Option<Self> {
+        #[cfg(any(feature = "azure", feature = "azure-legacy"))]
         if let Ok(connection) = std::env::var(CONNECTION) {
             return Some(Self::Hub(Way { connection, hub: name.into_string().ok()? }));
         }
-        Some(Self::Directory(name.into()))
+        #[cfg(feature = "local")]
+        return Some(Self::Directory(name.into()));
+        #[cfg(not(feature = "local"))]
+        {
+            drop(name);
+            None
+        }
     }
 
     /// Tells a process that is to be started where to work.
     pub(crate) fn tell(&self, command: &mut Command) {
         command.env_remove(CONNECTION);
         match *self {
+            #[cfg(feature = "local")]
             Self::Directory(ref path) => command.arg(path),
+            #[cfg(any(feature = "azure", feature = "azure-legacy"))]
             Self::Hub(ref way) => command.env(CONNECTION, &way.connection).arg(&way.hub),
         };
     }
@@ -40,7 +53,9 @@ impl Site {
     /// A host that is to be.
     pub(crate) async fn host(&self) -> Held<HostBuilder> {
         match *self {
+            #[cfg(feature = "local")]
             Self::Directory(ref path) => Ok(reenact::Host::builder().provider(Local::open(path)?)),
+            #[cfg(any(feature = "azure", feature = "azure-legacy"))]
             Self::Hub(ref way) => Ok(reenact::Host::builder().provider(way.open().await?)),
         }
     }
