@@ -79,8 +79,13 @@ fn rebuilt(connection: &OsStr) -> ExitCode {
     };
     eprintln!("reenact: building this program with the feature `azure`");
     let mut command = std::process::Command::new(cargo);
-    command.current_dir(package).args(["run", "--release", "--features", "azure"]);
-    match command.args(["--", "--azure"]).arg(connection).status() {
+    command.current_dir(package).args(["run", "--release", "--features", "azure", "--", "--azure"]);
+    // Cargo shows the arguments.
+    match connection.to_str() {
+        Some("emulator" | "env") => command.arg(connection),
+        _ => command.arg("env").env("AZURE_STORAGE_CONNECTION_STRING", connection),
+    };
+    match command.status() {
         Ok(status) => status.code().and_then(|code| u8::try_from(code).ok()).map_or(
             // It was ended by a signal.
             ExitCode::FAILURE,

@@ -7,3 +7,12 @@ mod first;
 mod kills;
 #[path = "azure/poison.rs"]
 mod poison;
+
+/// An emulator for one test.
+async fn emulator() -> reenact::Emulator {
+    match reenact::Emulator::start().await {
+        Ok(emulator) => emulator,
+        // It says what to install.
+        Err(error) => panic!("{error}"),
+    }
+}

@@ -202,7 +202,7 @@ impl Azure {
         AzureOptions::default().connect(&connection, hub).await
     }
 
-    /// The requests of this process to the hub so far: what the service charges for.
+    /// The requests of this handle and its clones to the hub so far: what the service charges for.
     pub fn transactions(&self) -> Transactions {
         self.inner.counters.read()
     }

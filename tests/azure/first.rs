@@ -1,7 +1,9 @@
 //! One host.
 
 use reenact::prelude::*;
-use reenact::{Azure, AzureOptions, Connection, Emulator};
+use reenact::{Azure, AzureOptions, Connection};
+
+use crate::emulator;
 
 #[activity]
 async fn greet(_ctx: ActivityContext, name: String) -> Result<String, ActivityError> {
@@ -18,7 +20,7 @@ async fn welcome(ctx: OrchestrationContext, name: String) -> Result<String, Orch
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_program_runs() {
-    let emulator = Emulator::start().await.unwrap();
+    let emulator = emulator().await;
     let hub = Azure::connect(&emulator.connection_string(), "first").await.unwrap();
     let host = Host::builder().provider(hub.clone()).orchestration(welcome).activity(greet);
     let host = host.start().await.unwrap();

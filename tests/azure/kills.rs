@@ -16,8 +16,7 @@ mod worker;
 
 use std::path::Path;
 
-use reenact::Emulator;
-
+use crate::emulator;
 use hosts::Hosts;
 use load::Load;
 
@@ -36,7 +35,7 @@ async fn hosts_that_are_killed_and_frozen_lose_nothing_and_do_nothing_twice() {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("azure-kills");
     let _ = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory).unwrap();
-    let mut emulator = Emulator::start().await.unwrap();
+    let mut emulator = emulator().await;
     let mut hosts = Hosts::new(&emulator.connection_string(), &directory).await;
     let load = Load::begin(&emulator.connection_string()).await;
 

@@ -13,6 +13,8 @@ use reenact::{
     QueueOf, RemoteCommand, RemoteEvent, ShardId, codec,
 };
 
+use crate::emulator;
+
 /// The shards of the hubs here.
 const SHARDS: u32 = 2;
 
@@ -46,7 +48,7 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let emulator = Emulator::start().await.unwrap();
+        let emulator = emulator().await;
         let connection = Connection::parse(&emulator.connection_string()).unwrap();
         let options = AzureOptions {
             shards: SHARDS,

@@ -21,7 +21,8 @@ const MAX_TRIES: u32 = 6;
 /// The time between the first two tries, where nothing else is said.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
-/// The longest time between two tries, also where the service asks for more.
+/// The longest time between two tries, beside what the service asks for. Where it asks for more than
+/// this, there is no other try.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The code of a blob that is not there, in a container that is.
@@ -306,6 +307,10 @@ impl Patience {
     /// Returns when it is time for another try; gives the error back where that cannot help.
     async fn wait_after(&mut self, error: PortError) -> Result<(), PortError> {
         let asked = match &error.kind {
+            // Whoever asked for this knows better what to do with a long time.
+            PortErrorKind::Throttled { after: Some(after) } if *after > LONGEST_PAUSE => {
+                return Err(error);
+            }
             PortErrorKind::Throttled { after } => after.unwrap_or_default(),
             PortErrorKind::Unreachable { .. } | PortErrorKind::Unknown { .. } => Duration::ZERO,
             _ => return Err(error),
@@ -314,8 +319,8 @@ impl Patience {
         if self.tries == MAX_TRIES {
             return Err(error);
         }
-        let pause = jittered(self.first_pause * (1 << (self.tries - 1)));
-        let pause = pause.max(asked).min(LONGEST_PAUSE);
+        // Behind what was asked for as well: others were asked for the same.
+        let pause = asked + jittered(self.first_pause * (1 << (self.tries - 1))).min(LONGEST_PAUSE);
         tracing::debug!(%error, tries = self.tries, ?pause, "trying a request again");
         tokio::time::sleep(pause).await;
         Ok(())

@@ -50,6 +50,9 @@ pub enum Fault {
     CutBefore,
     /// It is passed on and carried out, and the connection ends without the answer.
     LoseReply,
+    /// It is passed on and carried out, and never answered: until the client gives up, or
+    /// [`Proxy::cut`].
+    HangAfter,
     /// It is passed on and carried out, and the connection ends in the middle of the answer: of what
     /// is in it, or of its head when there is nothing in it.
     CutBody,
@@ -224,6 +227,10 @@ async fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
         Some(Fault::CutBefore) => {}
         Some(Fault::LoseReply) => {
             forward(shared, &request).await?;
+        }
+        Some(Fault::HangAfter) => {
+            forward(shared, &request).await?;
+            hang(&mut client, shared).await;
         }
         Some(Fault::CutBody) => {
             let answer = forward(shared, &request).await?;

@@ -101,6 +101,8 @@ struct Bell {
     rung: Arc<Notify>,
     last: Option<Instant>,
     is_pending: bool,
+    /// Rings that are on their way.
+    ringing: usize,
 }
 
 impl Members {
@@ -284,8 +286,17 @@ impl Members {
         self.state().session.as_ref().map(|session| session.renewed)
     }
 
-    /// Lets the others know at once that this process has gone.
+    /// Lets the others know at once that this process has gone, and of what it has put into queues.
     pub(super) async fn end(&self) -> Result<(), PortError> {
+        let pending: Vec<String> = {
+            let state = self.state();
+            let unheard = |bell: &Bell| bell.is_pending || bell.ringing > 0;
+            let pending = state.bells.iter().filter(|(_, bell)| unheard(bell));
+            pending.map(|(queue, _)| queue.clone()).collect()
+        };
+        for queue in pending {
+            self.ring_out(&queue).await;
+        }
         let _alone = self.beating.lock().await;
         let Some(session) = self.state().session.take() else { return Ok(()) };
         let blob = view::host_blob(&session.id);
@@ -314,16 +325,25 @@ impl Members {
         let (members, queue) = (Arc::clone(self), queue.to_owned());
         self.client.io().spawn(async move {
             tokio::time::sleep(pause).await;
-            if let Some(bell) = members.state().bells.get_mut(&queue) {
-                bell.is_pending = false;
-                bell.last = Some(Instant::now());
-            }
-            let blob = view::bell_blob(&queue);
-            let ring = view::of_bell();
-            if let Err(error) = members.client.put(&blob, Vec::new(), &ring, &Only::Always).await {
-                tracing::debug!(%error, queue, "a bell did not ring");
-            }
+            members.ring_out(&queue).await;
         });
+    }
+
+    /// Lets the other processes hear a bell.
+    async fn ring_out(&self, queue: &str) {
+        if let Some(bell) = self.state().bells.get_mut(queue) {
+            // What comes from now on may be too late for this ring.
+            bell.is_pending = false;
+            bell.last = Some(Instant::now());
+            bell.ringing += 1;
+        }
+        let (blob, ring) = (view::bell_blob(queue), view::of_bell());
+        if let Err(error) = self.client.put(&blob, Vec::new(), &ring, &Only::Always).await {
+            tracing::debug!(%error, queue, "a bell did not ring");
+        }
+        if let Some(bell) = self.state().bells.get_mut(queue) {
+            bell.ringing -= 1;
+        }
     }
 }
 

@@ -215,20 +215,27 @@ impl Queues {
         queue: &str,
         received: QueueMessage,
     ) -> Result<Option<Delivery>, ProviderError> {
-        let (payload, letter) = match Letter::from_text(&received.text) {
+        let QueueMessage { id, receipt, attempt, text } = received;
+        let letter = Letter::from_text(&text);
+        // What is kept of it if there is no message in it.
+        let mut raw = text.into_bytes();
+        let (payload, letter) = match letter {
             Ok(Letter::Elsewhere(blob)) => {
                 let got = self.client.get(&blob, 0, None).await;
-                let got = got.map_err(PortError::into_provider_error)?;
-                let missing = || Unreadable(format!("its payload {blob} is not there"));
-                let letter = got.ok_or_else(missing).and_then(|got| Letter::from_bytes(got.bytes));
+                let letter = match got.map_err(PortError::into_provider_error)? {
+                    Some(got) => {
+                        raw = got.bytes;
+                        Letter::from_bytes(&raw)
+                    }
+                    None => Err(Unreadable(format!("its payload {blob} is not there"))),
+                };
                 (Some(blob), letter)
             }
             letter => (None, letter),
         };
-        let QueueMessage { id, receipt, attempt, text } = received;
         let in_hand =
             InHand { queue: queue.to_owned(), id, receipt, payload, since: Instant::now() };
-        match letter.and_then(Letter::into_message) {
+        match letter.and_then(|letter| letter.message()) {
             Ok(message) => {
                 let id = self.deliveries.fetch_add(1, Ordering::Relaxed) + 1;
                 self.in_hand().insert(id, in_hand);
@@ -238,7 +245,7 @@ impl Queues {
                 let what = Quarantined {
                     queue: from.clone(),
                     message: None,
-                    raw: text.into_bytes(),
+                    raw,
                     reason,
                     attempts: attempt,
                     at: self.clock.now(),

@@ -1,12 +1,13 @@
 //! What may have been done is never said not to have been.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reenact_core::{InstanceId, ShardId, Timestamp};
 use reenact_providers::azure::Azure;
 use reenact_providers::azure::fake::FakeStorage;
-use reenact_providers::azure::port::PortErrorKind;
+use reenact_providers::azure::port::{Metadata, Only, PortErrorKind, StoragePort};
 use reenact_providers::{
     ExternalEventRouter, ManualClock, Message, ProviderError, Quarantined, QueueOf, Sharing,
 };
@@ -168,4 +169,39 @@ async fn a_large_message_that_is_sent_long_after_it_was_stored_is_sent_again() {
     sent.unwrap();
     let came = provider.receive(ShardId(0), 8).await.unwrap();
     assert_eq!(came.len(), 2, "and another for the one in doubt");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_message_that_does_not_decode_is_kept_as_it_was() {
+    let (port, provider) = open().await;
+    provider.send(ShardId(0), large()).await.unwrap();
+    let payload = port.list("payload/", None).await.unwrap().blobs.remove(0).name;
+    let newer = b"\xfa of a later reenact".to_vec();
+    port.put(&payload, newer.clone(), &Metadata::new(), &Only::Always).await.unwrap();
+    provider.send(ShardId(0), message()).await.unwrap();
+
+    let came = provider.receive(ShardId(0), 8).await.unwrap();
+    assert_eq!(came.len(), 1);
+    let kept = provider.quarantined(None, 10).await.unwrap();
+    assert_eq!(kept[0].1.raw, newer);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_ends_behind_a_message_lets_it_be_heard() {
+    let (port, provider) = open().await;
+    let rings = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&rings);
+    port.plan(move |seen| {
+        let is_ring = seen.operation == "put" && seen.target.starts_with("live/bell");
+        counted.fetch_add(usize::from(is_ring), Ordering::SeqCst);
+        None
+    });
+    provider.send(ShardId(0), message()).await.unwrap();
+    while rings.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    // So soon behind the first one, its bell has to wait.
+    provider.send(ShardId(0), message()).await.unwrap();
+    drop(provider);
+    assert_eq!(rings.load(Ordering::SeqCst), 2);
 }

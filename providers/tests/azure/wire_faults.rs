@@ -44,6 +44,7 @@ fn faults() -> Vec<(Fault, Promise)> {
         (Fault::HangBefore, lossy.clone()),
         (Fault::CutBefore, lossy.clone()),
         (Fault::LoseReply, lossy.clone()),
+        (Fault::HangAfter, lossy.clone()),
         (Fault::CutBody, lossy),
     ]
 }

@@ -129,8 +129,10 @@ async fn a_request_that_is_not_answered_in_time_leaves_the_outcome_unknown() {
     let request_timeout = Duration::from_millis(100);
     let options = Options { request_timeout, ..Options::default() };
     for behind in Behind::each(&options).await {
-        behind.always(&Fault::HangBefore);
-        behind.all_fail(&[], |kind| name_of(kind) == "unknown").await;
+        for fault in [Fault::HangBefore, Fault::HangAfter] {
+            behind.always(&fault);
+            behind.all_fail(&[], |kind| name_of(kind) == "unknown").await;
+        }
     }
 }
 

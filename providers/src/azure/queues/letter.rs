@@ -69,12 +69,12 @@ impl Letter {
 
     pub(super) fn from_text(text: &str) -> Result<Self, Unreadable> {
         let written = STANDARD.decode(text);
-        Self::from_bytes(written.map_err(|_| Unreadable("it is no base64".to_owned()))?)
+        Self::from_bytes(&written.map_err(|_| Unreadable("it is no base64".to_owned()))?)
     }
 
-    pub(super) fn from_bytes(written: Vec<u8>) -> Result<Self, Unreadable> {
-        match written.as_slice() {
-            [VERSION, MESSAGE, ..] => Ok(Self::Here(written)),
+    pub(super) fn from_bytes(written: &[u8]) -> Result<Self, Unreadable> {
+        match written {
+            [VERSION, MESSAGE, ..] => Ok(Self::Here(written.to_vec())),
             [VERSION, ELSEWHERE, blob @ ..] => match std::str::from_utf8(blob) {
                 Ok(blob) => Ok(Self::Elsewhere(blob.to_owned())),
                 Err(_) => Err(Unreadable("it names no blob".to_owned())),
@@ -86,7 +86,7 @@ impl Letter {
         }
     }
 
-    pub(super) fn into_message(self) -> Result<Message, Unreadable> {
+    pub(super) fn message(&self) -> Result<Message, Unreadable> {
         let cut_off = || Unreadable("it is cut off".to_owned());
         let Self::Here(written) = self else {
             return Err(Unreadable("its payload names another".to_owned()));
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn a_message_is_read_as_it_was_written() {
         let text = Letter::of(&message(100)).text().unwrap();
-        let read = Letter::from_text(&text).and_then(Letter::into_message).unwrap();
+        let read = Letter::from_text(&text).and_then(|letter| letter.message()).unwrap();
         assert_eq!(read, message(100));
     }
 
@@ -126,7 +126,8 @@ mod tests {
     fn a_large_message_does_not_go_into_a_queue_and_its_place_does() {
         let large = Letter::of(&message(60_000));
         assert!(large.text().is_none());
-        let read = Letter::from_bytes(large.into_bytes()).and_then(Letter::into_message).unwrap();
+        let read =
+            Letter::from_bytes(&large.into_bytes()).and_then(|letter| letter.message()).unwrap();
         assert_eq!(read, message(60_000));
         let place = Letter::from_text(&Letter::elsewhere("payload/x")).unwrap();
         assert!(matches!(place, Letter::Elsewhere(blob) if blob == "payload/x"));
@@ -135,10 +136,10 @@ mod tests {
     #[test]
     fn whatever_is_no_letter_is_refused_with_a_reason() {
         for text in ["", "?", "AAAA", "/w==", &STANDARD.encode([VERSION]), "AQAB"] {
-            let refused = Letter::from_text(text).and_then(Letter::into_message);
+            let refused = Letter::from_text(text).and_then(|letter| letter.message());
             assert!(matches!(&refused, Err(Unreadable(reason)) if !reason.is_empty()), "{text}");
         }
-        let newer = Letter::from_bytes(vec![VERSION + 1, 9]);
+        let newer = Letter::from_bytes(&[VERSION + 1, 9]);
         assert!(matches!(newer, Err(Unreadable(reason)) if reason.contains("form 2")));
     }
 
@@ -146,7 +147,7 @@ mod tests {
     fn every_cut_is_refused_or_has_fewer_bytes() {
         let whole = Letter::of(&message(4)).into_bytes();
         for end in 0..whole.len() {
-            let read = Letter::from_bytes(whole[..end].to_vec()).and_then(Letter::into_message);
+            let read = Letter::from_bytes(&whole[..end]).and_then(|letter| letter.message());
             assert!(read.is_err() || read.is_ok_and(|read| read.bytes.len() < 4), "{end}");
         }
     }

@@ -88,7 +88,7 @@ fn read(blob: &BlobEntry, bytes: Vec<u8>) -> Result<Quarantined, ProviderError> 
     };
     let (message, raw) = match metadata.get("kind").map(String::as_str) {
         Some("message") => {
-            let message = Letter::from_bytes(bytes).and_then(Letter::into_message);
+            let message = Letter::from_bytes(&bytes).and_then(|letter| letter.message());
             (Some(message.map_err(|error| corrupt(name, error.0))?), Vec::new())
         }
         _ => (None, bytes),
