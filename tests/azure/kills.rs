@@ -1,5 +1,6 @@
 //! Hosts that are killed, frozen and replaced, on a store that goes away for a while, lose nothing that
-//! was acknowledged and do nothing twice.
+//! was acknowledged and do nothing twice. Between them and the store requests go wrong, and some of them
+//! use the older crates.
 //!
 //! The hosts are this program itself, started again as workers. The one who kills them has a client
 //! without a host, which starts and raises; it remembers what was acknowledged, and compares.
@@ -16,9 +17,45 @@ mod worker;
 
 use std::path::Path;
 
+use reenact::Emulator;
+use reenact::providers::azure::faults::{Fault, Proxy, Service};
+
 use crate::emulator;
 use hosts::Hosts;
 use load::Load;
+
+/// What comes between the hosts and the store.
+struct Wire {
+    connection: String,
+    _proxies: [Proxy; 2],
+}
+
+impl Wire {
+    /// Of so many requests one goes wrong, in one way after the other.
+    const EVERY: u64 = 40;
+
+    async fn before(emulator: &Emulator) -> Self {
+        let blobs = Proxy::start(Service::Blobs, emulator.blob_port()).await.unwrap();
+        let queues = Proxy::start(Service::Queues, emulator.queue_port()).await.unwrap();
+        for proxy in [&blobs, &queues] {
+            let faults = [
+                Fault::internal_error(),
+                Fault::busy(0),
+                Fault::answer(429, "TooManyRequests"),
+                Fault::LoseReply,
+                Fault::CutBefore,
+                Fault::CutBody,
+            ];
+            let mut faults = faults.into_iter().cycle();
+            proxy.plan(move |seen| match seen.number % Self::EVERY {
+                0 => faults.next(),
+                _ => None,
+            });
+        }
+        let connection = emulator.connection_string_through(blobs.port(), queues.port());
+        Self { connection, _proxies: [blobs, queues] }
+    }
+}
 
 /// Instances that end between two things that happen to the hosts.
 const BETWEEN: u64 = 12;
@@ -36,7 +73,9 @@ async fn hosts_that_are_killed_and_frozen_lose_nothing_and_do_nothing_twice() {
     let _ = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory).unwrap();
     let mut emulator = emulator().await;
-    let mut hosts = Hosts::new(&emulator.connection_string(), &directory).await;
+    let wire = Wire::before(&emulator).await;
+    let direct = emulator.connection_string();
+    let mut hosts = Hosts::new(&direct, &wire.connection, &directory).await;
     let load = Load::begin(&emulator.connection_string()).await;
 
     hosts.start("first");

@@ -28,10 +28,10 @@ pub(crate) struct Hosts {
 }
 
 impl Hosts {
-    /// Makes the hub.
-    pub(crate) async fn new(connection: &str, directory: &Path) -> Self {
-        drop(worker::open(connection).await);
-        let parsed = Connection::parse(connection).unwrap();
+    /// Makes the hub. The hosts have a way to it of their own.
+    pub(crate) async fn new(direct: &str, connection: &str, directory: &Path) -> Self {
+        drop(worker::open(direct).await);
+        let parsed = Connection::parse(direct).unwrap();
         let port = sdk::connect(&parsed, worker::HUB, Options::default()).unwrap();
         let (connection, directory) = (connection.to_owned(), directory.to_owned());
         Self { connection, directory, port, running: BTreeMap::new() }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use reenact::prelude::*;
+#[cfg(feature = "azure-legacy")]
+use reenact::providers::azure::{connection::Options, legacy};
 use reenact::{Azure, AzureOptions, Connection};
 
 /// The name of the hub.
@@ -58,7 +60,18 @@ pub(crate) async fn open(connection: &str) -> Azure {
     // So little that the archive and the checkpoints have their share of the kills.
     options.journaled.flush_bytes = 8 * 1024;
     let connection = Connection::parse(connection).unwrap();
+    #[cfg(feature = "azure-legacy")]
+    if is_older() {
+        let port = legacy::connect(&connection, HUB, Options::default()).unwrap();
+        return options.open(port, HUB).await.unwrap();
+    }
     options.connect(&connection, HUB).await.unwrap()
+}
+
+/// Whether this process is one of the hosts that use the older crates.
+#[cfg(feature = "azure-legacy")]
+fn is_older() -> bool {
+    Order::of_this_process().is_some_and(|it| ["second", "third"].contains(&it.name.as_str()))
 }
 
 static LEDGER: OnceLock<std::fs::File> = OnceLock::new();
