@@ -42,10 +42,6 @@ fn go_wrong(port: &FaultyPort, about: &'static str, wrongs: Vec<Wrong>) {
     port.plan(move |seen| if seen.target.starts_with(about) { wrongs.next() } else { None });
 }
 
-fn denied() -> Wrong {
-    Wrong::Refused(PortErrorKind::Denied { code: "AuthorizationFailure".to_owned() })
-}
-
 fn rotten() -> Quarantined {
     Quarantined {
         queue: QueueOf::Shard(ShardId(0)),
@@ -70,7 +66,7 @@ fn assert_unknown<T: std::fmt::Debug>(outcome: Result<T, ProviderError>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_that_may_come_yet_is_in_doubt_when_nobody_can_look() {
     let (port, provider) = open().await;
-    go_wrong(&port, "quarantine/", vec![Wrong::Late, denied()]);
+    go_wrong(&port, "quarantine/", vec![Wrong::Late, Wrong::denied()]);
     assert_unknown(provider.quarantine(rotten()).await);
     port.heal();
     assert_eq!(provider.quarantined(None, 10).await.unwrap().len(), 1, "it has come");
@@ -84,7 +80,7 @@ async fn a_write_that_may_come_yet_is_in_doubt_when_another_try_is_refused() {
         if seen.operation != "put" || !seen.target.starts_with("quarantine/") {
             return None;
         }
-        Some(if std::mem::replace(&mut held, true) { denied() } else { Wrong::Held })
+        Some(if std::mem::replace(&mut held, true) { Wrong::denied() } else { Wrong::Held })
     });
     assert_unknown(provider.quarantine(rotten()).await);
     port.heal();
@@ -97,7 +93,7 @@ async fn a_removal_that_may_be_done_is_in_doubt_when_another_try_is_refused() {
     let (port, provider) = open().await;
     provider.quarantine(rotten()).await.unwrap();
     let (id, _) = provider.quarantined(None, 10).await.unwrap().remove(0);
-    go_wrong(&port, "quarantine/", vec![Wrong::Lost, denied()]);
+    go_wrong(&port, "quarantine/", vec![Wrong::Lost, Wrong::denied()]);
     assert_unknown(provider.discard(&id).await);
     port.heal();
     assert_eq!(provider.quarantined(None, 10).await.unwrap(), [], "it was done");
@@ -106,7 +102,7 @@ async fn a_removal_that_may_be_done_is_in_doubt_when_another_try_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_may_be_sent_is_in_doubt_whatever_is_said_of_another_try() {
     let unmet = PortErrorKind::Unmet { code: "ConditionNotMet".to_owned() };
-    for then in [denied(), Wrong::Refused(unmet)] {
+    for then in [Wrong::denied(), Wrong::Refused(unmet)] {
         let (port, provider) = open().await;
         go_wrong(&port, "the-hub-", vec![Wrong::Lost, then]);
         assert_unknown(provider.send(ShardId(0), message()).await);
@@ -144,7 +140,7 @@ async fn a_message_that_cannot_be_read_now_holds_up_no_other() {
     let (port, provider) = open().await;
     provider.send(ShardId(0), large()).await.unwrap();
     provider.send(ShardId(0), Message { key: "small".to_owned(), ..message() }).await.unwrap();
-    port.plan(|seen| seen.target.starts_with("payload/").then(denied));
+    port.plan(|seen| seen.target.starts_with("payload/").then(Wrong::denied));
     let came = provider.receive(ShardId(0), 8).await.unwrap();
     let keys: Vec<&str> = came.iter().map(|delivery| delivery.message.key.as_str()).collect();
     assert_eq!(keys, ["small"]);
@@ -204,4 +200,24 @@ async fn whoever_ends_behind_a_message_lets_it_be_heard() {
     provider.send(ShardId(0), message()).await.unwrap();
     drop(provider);
     assert_eq!(rings.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payload_whose_letter_was_refused_is_removed() {
+    let (port, provider) = open().await;
+    go_wrong(&port, "the-hub-", vec![Wrong::denied()]);
+    provider.send(ShardId(0), large()).await.unwrap_err();
+    assert_eq!(port.list("payload/", None).await.unwrap().blobs, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_service_asks_for_much_patience_nothing_is_tried_again() {
+    let (port, provider) = open().await;
+    let retry_after = Duration::from_secs(30);
+    let throttled = PortErrorKind::Throttled { after: Some(retry_after) };
+    // A second try would succeed, and too soon.
+    go_wrong(&port, "quarantine/", vec![Wrong::Refused(throttled)]);
+    let refused = provider.quarantine(rotten()).await;
+    let asked = |error: &ProviderError| matches!(error, ProviderError::Throttled { retry_after: asked } if *asked == retry_after);
+    assert!(refused.as_ref().is_err_and(asked), "{refused:?}");
 }

@@ -28,6 +28,18 @@ pub(crate) enum Wrong {
     Waits,
 }
 
+impl Wrong {
+    /// Refused in a way that no other try helps against.
+    pub(crate) fn denied() -> Self {
+        Self::Refused(PortErrorKind::Denied { code: "AuthorizationFailure".to_owned() })
+    }
+
+    /// Nothing of it has arrived.
+    pub(crate) fn unreachable() -> Self {
+        Self::Refused(PortErrorKind::Unreachable { reason: "no connection".to_owned() })
+    }
+}
+
 /// A request that is about to be made.
 #[derive(Debug)]
 pub(crate) struct Seen<'a> {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use reenact_core::ShardId;
 use reenact_providers::azure::Azure;
 use reenact_providers::azure::fake::FakeStorage;
-use reenact_providers::azure::port::PortErrorKind;
 use reenact_providers::{ManualClock, ShardLease};
 
 use crate::faulty::{FaultyPort, Wrong};
@@ -24,6 +23,37 @@ async fn open(port: &FaultyPort, clock: &ManualClock, lease_time: Duration) -> A
     options.open(ground.port, &ground.hub).await.unwrap()
 }
 
+/// Two processes on one hub, and the way of the first. Nobody is taken for dead while this runs.
+async fn two() -> (FaultyPort, Azure, Azure) {
+    let clock = ManualClock::default();
+    let storage = Arc::new(FakeStorage::new(Arc::new(clock.clone())));
+    let port = || FaultyPort::new(Arc::clone(&storage) as _);
+    let (broken, other) = (port(), port());
+    let first = open(&broken, &clock, 2 * HANGS).await;
+    let second = open(&other, &clock, 2 * HANGS).await;
+    (broken, first, second)
+}
+
+/// Returns when a process has got the shard that the other one had.
+async fn until_free(second: &Azure) {
+    let acquiring = async {
+        while second.acquire(ShardId(0), "second").await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(HANGS, acquiring).await.expect("the shard is free");
+}
+
+/// Returns when a process has said so often that it lives.
+async fn until_beaten(beats: &AtomicUsize, often: usize) {
+    let beating = async {
+        while beats.load(Ordering::Relaxed) < often {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(HANGS, beating).await.expect("it goes on to say that it lives");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_beat_that_hangs_is_made_again_while_there_is_time() {
     let clock = ManualClock::default();
@@ -38,42 +68,24 @@ async fn a_beat_that_hangs_is_made_again_while_there_is_time() {
     });
     provider.acquire(ShardId(0), "owner").await.unwrap();
 
-    let beating = async {
-        while beats.load(Ordering::Relaxed) < 4 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(HANGS, beating).await.expect("it says again that it lives");
+    until_beaten(&beats, 4).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shard_that_could_not_be_given_up_is_given_up_later() {
-    let clock = ManualClock::default();
-    let storage = Arc::new(FakeStorage::new(Arc::new(clock.clone())));
-    let port = || FaultyPort::new(Arc::clone(&storage) as _);
-    let (broken, other) = (port(), port());
-    // Nobody is taken for dead while this runs.
-    let first = open(&broken, &clock, 2 * HANGS).await;
-    let second = open(&other, &clock, 2 * HANGS).await;
+    let (broken, first, second) = two().await;
     let lease = first.acquire(ShardId(0), "first").await.unwrap();
 
     let is_away = Arc::new(AtomicBool::new(true));
     let is_refused = Arc::clone(&is_away);
     broken.plan(move |seen| {
-        let reason = "no connection".to_owned();
-        let refused = Wrong::Refused(PortErrorKind::Unreachable { reason });
         let is_claim = seen.operation == "put" && seen.target.starts_with("live/shard");
-        (is_claim && is_refused.load(Ordering::Relaxed)).then_some(refused)
+        (is_claim && is_refused.load(Ordering::Relaxed)).then(Wrong::unreachable)
     });
     first.release(&lease).await.unwrap_err();
     is_away.store(false, Ordering::Relaxed);
 
-    let acquiring = async {
-        while second.acquire(ShardId(0), "second").await.is_err() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(HANGS, acquiring).await.expect("the shard is free");
+    until_free(&second).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,43 +99,22 @@ async fn a_beat_of_which_nobody_learned_makes_nobody_dead() {
         let is_beat = seen.operation == "put" && seen.target.starts_with("live/host");
         let looks_for_it = seen.operation == "list" && seen.target.starts_with("live/host");
         let count = counted.fetch_add(usize::from(is_beat), Ordering::Relaxed);
-        let code = "AuthorizationFailure".to_owned();
         match (is_beat, count) {
             (true, 1) => Some(Wrong::Lost),
-            (false, 2) if looks_for_it => Some(Wrong::Refused(PortErrorKind::Denied { code })),
+            (false, 2) if looks_for_it => Some(Wrong::denied()),
             _ => None,
         }
     });
     let lease = provider.acquire(ShardId(0), "owner").await.unwrap();
-    let beating = async {
-        while beats.load(Ordering::Relaxed) < 5 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(HANGS, beating).await.expect("it goes on to say that it lives");
+    until_beaten(&beats, 5).await;
     provider.renew(&lease).await.expect("it has its shard all the time");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shard_that_was_claimed_in_vain_is_free_for_others() {
-    let clock = ManualClock::default();
-    let storage = Arc::new(FakeStorage::new(Arc::new(clock.clone())));
-    let port = || FaultyPort::new(Arc::clone(&storage) as _);
-    let (broken, other) = (port(), port());
-    // Nobody is taken for dead while this runs.
-    let first = open(&broken, &clock, 2 * HANGS).await;
-    let second = open(&other, &clock, 2 * HANGS).await;
-    broken.plan(move |seen| {
-        let code = "AuthorizationFailure".to_owned();
-        let denied = Wrong::Refused(PortErrorKind::Denied { code });
-        seen.target.starts_with("journal/").then_some(denied)
-    });
+    let (broken, first, second) = two().await;
+    broken.plan(|seen| seen.target.starts_with("journal/").then(Wrong::denied));
     first.acquire(ShardId(0), "first").await.unwrap_err();
 
-    let acquiring = async {
-        while second.acquire(ShardId(0), "second").await.is_err() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(HANGS, acquiring).await.expect("the shard is free");
+    until_free(&second).await;
 }

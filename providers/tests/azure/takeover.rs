@@ -7,7 +7,7 @@ use std::time::Duration;
 use reenact_core::ShardId;
 use reenact_providers::azure::Azure;
 use reenact_providers::azure::fake::FakeStorage;
-use reenact_providers::azure::port::{PortErrorKind, StoragePort};
+use reenact_providers::azure::port::StoragePort;
 use reenact_providers::{
     HistoryStore, InstanceFilter, InstanceState, ManualClock, PageRequest, ProviderError,
     ShardLease,
@@ -60,9 +60,7 @@ impl Hub {
 
 /// What a provider says of itself does not arrive: it is taken for dead.
 fn silence(seen: &Seen<'_>) -> Option<Wrong> {
-    let reason = "no connection".to_owned();
-    let refused = Wrong::Refused(PortErrorKind::Unreachable { reason });
-    seen.target.starts_with("live/host").then_some(refused)
+    seen.target.starts_with("live/host").then(Wrong::unreachable)
 }
 
 async fn until(what: &str, is_so: impl Fn() -> bool) {
@@ -340,10 +338,9 @@ async fn a_checkpoint_that_is_there_though_its_answer_was_lost_stops_none_behind
         let is_checkpoint = seen.target.starts_with("journal/0000/CHECKPOINT");
         let is_put = is_checkpoint && seen.operation == "put";
         let count = counted.fetch_add(usize::from(is_put), Ordering::SeqCst);
-        let code = "AuthorizationFailure".to_owned();
         match (is_put, count) {
             (true, 0) => Some(Wrong::Lost),
-            (false, 1) if is_checkpoint => Some(Wrong::Refused(PortErrorKind::Denied { code })),
+            (false, 1) if is_checkpoint => Some(Wrong::denied()),
             _ => None,
         }
     });
@@ -369,9 +366,8 @@ async fn an_append_whose_new_segment_cannot_be_looked_for_is_in_doubt() {
     let mut is_begun = false;
     port.plan(move |seen| {
         is_begun |= is_journal(seen) && seen.operation == "make an append blob";
-        let code = "AuthorizationFailure".to_owned();
-        let denied = Wrong::Refused(PortErrorKind::Denied { code });
-        (is_begun && seen.target == "journal/0000/" && seen.operation == "list").then_some(denied)
+        let is_list = seen.target == "journal/0000/" && seen.operation == "list";
+        (is_begun && is_list).then(Wrong::denied)
     });
     let (a, mut next) = (Life::id(0, "a"), 0);
     let fate = loop {

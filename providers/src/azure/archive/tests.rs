@@ -41,9 +41,17 @@ struct OwnedPart {
 
 impl OwnedPart {
     fn absorb_into(&self, archive: &BlobArchive) -> Result<(), ProviderError> {
+        self.absorb_into_within(archive, &|| true)
+    }
+
+    fn absorb_into_within(
+        &self,
+        archive: &BlobArchive,
+        has_time: &dyn Fn() -> bool,
+    ) -> Result<(), ProviderError> {
         let changes = self.changes.iter().map(|(instance, change)| (instance, change)).collect();
         archive.absorb(&Part { shard: self.shard, end: self.end, changes })?;
-        archive.tidy(self.shard, &|| true);
+        archive.tidy(self.shard, has_time);
         Ok(())
     }
 }

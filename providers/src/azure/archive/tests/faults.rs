@@ -1,5 +1,7 @@
 //! Whatever request goes wrong, a part is taken over as a whole or not at all, and can be given again.
 
+use std::cell::Cell;
+
 use super::model::Model;
 use super::{BlobArchiveOptions, OwnedPart, TINY, blobs, is_merged, open, part, purged, scenario};
 use crate::ProviderError;
@@ -84,4 +86,38 @@ fn a_fault_of_any_request_leaves_all_of_a_part_or_nothing() {
             }
         }
     }
+}
+
+/// Goes through the scenario while putting in order is broken off at the question of that number, each
+/// time. Whether it came to that.
+fn broken_off(at: usize) -> bool {
+    let shelf = FakeShelf::new();
+    let archive = open(&shelf, 1, TINY);
+    let (mut model, mut was_broken_off) = (Model::new(1), false);
+    for part in scenario() {
+        let asked = Cell::new(0);
+        let has_time = || {
+            asked.set(asked.get() + 1);
+            asked.get() <= at
+        };
+        part.absorb_into_within(&archive, &has_time).unwrap();
+        was_broken_off |= asked.get() > at;
+        model.apply(&part);
+        assert_eq!(Model::seen(&open(&shelf.copy(), 1, TINY)).unwrap(), model);
+    }
+    // With time, nothing that is worthless is left.
+    part(20, vec![purged("b")]).absorb_into(&archive).unwrap();
+    assert!(is_merged(&archive));
+    let (there, named) = blobs(&archive, &shelf);
+    assert_eq!(there, named, "broken off at {at}");
+    was_broken_off
+}
+
+#[test]
+fn a_merge_that_is_broken_off_loses_nothing_and_is_made_up_for() {
+    let mut at = 0;
+    while broken_off(at) {
+        at += 1;
+    }
+    assert!(at > 5, "in the middle of merges too, not {at} times only");
 }
