@@ -132,3 +132,21 @@ async fn an_instance_takes_no_more_events_than_it_may_keep() {
     let refused = guard(raise(0)).await.unwrap_err();
     assert!(matches!(refused, Error::TooManyEvents { limit: 10_000, .. }), "{refused}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_waits_for_does_not_keep_out_what_the_code_waits_for() {
+    let host = Host::builder()
+        .provider(store().0)
+        .register_orchestration("waiting", |ctx: OrchestrationContext, ()| async move {
+            Ok(ctx.wait_external::<u32>("Go").await?)
+        });
+    let host = host.start().await.unwrap();
+    let instance = host.start_new_by_name::<u32>("waiting", ()).await.unwrap();
+    let noise = |_| instance.raise_event("Noise", ()).into_future();
+    let kept = futures::future::join_all((0..limits::MAX_BUFFERED_EVENTS).map(noise));
+    guard(kept).await.into_iter().for_each(Result::unwrap);
+    let refused = guard(noise(0)).await.unwrap_err();
+    assert!(matches!(refused, Error::TooManyEvents { .. }), "{refused}");
+    guard(instance.raise_event("Go", 7).into_future()).await.unwrap();
+    assert_eq!(guard(instance.result()).await.unwrap(), 7);
+}

@@ -54,11 +54,13 @@ pub const MAX_OUTBOX_MESSAGES: usize = 100_000;
 /// How deep children may be nested: a child of a child, and so on. A call beyond it is refused.
 pub const MAX_CHILD_DEPTH: u32 = 32;
 
-/// Most external events that one execution buffers before anybody waits for them.
+/// Most external events that one execution buffers before anybody waits for them. An event for which
+/// a wait is open does not count, and is taken even when the buffer is full.
 pub const MAX_BUFFERED_EVENTS: usize = 10_000;
 
-/// Most bytes of data in the external events that one execution buffers, so that
-/// [continuing as new](crate::OrchestrationContext::continue_as_new) can carry all of them over.
+/// Most bytes of data in the external events that one execution buffers before anybody waits for them,
+/// so that [continuing as new](crate::OrchestrationContext::continue_as_new) can carry all of them
+/// over. An event for which a wait is open does not count, as for [`MAX_BUFFERED_EVENTS`].
 pub const MAX_BUFFERED_EVENT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Number of the newest external events whose keys the next execution knows, besides the keys of

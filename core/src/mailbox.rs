@@ -32,8 +32,15 @@ impl Mailbox {
         self.last_ready()
     }
 
-    pub(crate) fn subscribe(&mut self, id: CorrelationId) {
+    /// Adds a wait; gives the event that it takes from those which nobody waits for.
+    pub(crate) fn subscribe(&mut self, id: CorrelationId) -> Option<&Raised> {
         self.waits.push_back(id);
+        self.events.get(self.waits.len() - 1)
+    }
+
+    /// Whether a wait is open for the next event that comes.
+    pub(crate) fn awaits_next(&self) -> bool {
+        self.waits.len() > self.events.len()
     }
 
     /// The place in the log of the event that a wait would take now.
@@ -55,6 +62,11 @@ impl Mailbox {
         let place = self.place(id)?;
         self.waits.remove(place);
         if place < self.events.len() { self.last_ready() } else { None }
+    }
+
+    /// The oldest event that nobody waits for.
+    pub(crate) fn first_unawaited(&self) -> Option<&Raised> {
+        self.events.get(self.waits.len())
     }
 
     /// What nobody has taken, oldest first.

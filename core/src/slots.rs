@@ -78,10 +78,10 @@ pub(crate) struct CorrelationBuffer {
     /// Boxed: the nodes of the tree stay small, and small nodes are cheap to allocate.
     slots: BTreeMap<CorrelationId, Box<Slot>>,
     mailboxes: BTreeMap<Name, Mailbox>,
-    /// Events that no wait has taken.
-    buffered_events: usize,
-    /// Of their data.
-    buffered_bytes: usize,
+    /// Bytes of data in the events that no wait has taken.
+    untaken_bytes: usize,
+    /// Of these, the events for which no wait is open.
+    unawaited: Unawaited,
     pub(crate) keys: Keys,
     open_tasks: usize,
     open_timers: BTreeSet<(Timestamp, CorrelationId)>,
@@ -94,6 +94,27 @@ pub(crate) struct CorrelationBuffer {
     horizon: Option<u64>,
     /// Slots that were asked for their hidden completions.
     asked_in_vain: Vec<CorrelationId>,
+}
+
+/// The events for which no wait is open. The limits are for these alone: what the code waits for must
+/// be able to reach it, however much there is that nobody asks for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Unawaited {
+    pub(crate) events: usize,
+    /// Of their data.
+    pub(crate) bytes: usize,
+}
+
+impl Unawaited {
+    fn add(&mut self, event: &Raised) {
+        self.events += 1;
+        self.bytes += event.data.len();
+    }
+
+    fn remove(&mut self, event: &Raised) {
+        self.events -= 1;
+        self.bytes -= event.data.len();
+    }
 }
 
 /// What dropping a durable future means for the log.
@@ -118,7 +139,10 @@ impl CorrelationBuffer {
                 self.open_timers.insert((*fire_at, id));
             }
             Scheduled::Wait { name } => {
-                self.mailboxes.entry(name.clone()).or_default().subscribe(id);
+                let mailbox = self.mailboxes.entry(name.clone()).or_default();
+                if let Some(event) = mailbox.subscribe(id) {
+                    self.unawaited.remove(event);
+                }
             }
             Scheduled::Child { .. }
             | Scheduled::Start { .. }
@@ -192,10 +216,13 @@ impl CorrelationBuffer {
 
     /// Buffers an external event; gives the waker of the wait that it makes ready.
     pub(crate) fn raise(&mut self, name: Name, event: Raised) -> Option<Waker> {
-        self.buffered_events += 1;
-        self.buffered_bytes += event.data.len();
+        self.untaken_bytes += event.data.len();
         event.key.iter().for_each(|key| self.keys.remember(key));
-        let ready = self.mailboxes.entry(name).or_default().raise(event)?;
+        let mailbox = self.mailboxes.entry(name).or_default();
+        if !mailbox.awaits_next() {
+            self.unawaited.add(&event);
+        }
+        let ready = mailbox.raise(event)?;
         self.take_waker(ready)
     }
 
@@ -211,8 +238,7 @@ impl CorrelationBuffer {
             (None, Scheduled::Wait { name }) => {
                 let mailbox = self.mailboxes.get_mut(name)?;
                 let data = mailbox.take(id)?;
-                self.buffered_events -= 1;
-                self.buffered_bytes -= data.len();
+                self.untaken_bytes -= data.len();
                 if mailbox.is_idle() {
                     let name = name.clone();
                     self.mailboxes.remove(&name);
@@ -312,6 +338,10 @@ impl CorrelationBuffer {
     fn unsubscribe(&mut self, name: &Name, id: CorrelationId) -> Option<Waker> {
         let mailbox = self.mailboxes.get_mut(name)?;
         let ready = mailbox.unsubscribe(id);
+        if let Some(event) = mailbox.first_unawaited() {
+            // The wait is gone: so one event more is without one.
+            self.unawaited.add(event);
+        }
         if mailbox.is_idle() {
             self.mailboxes.remove(name);
         }
@@ -329,12 +359,18 @@ impl CorrelationBuffer {
         self.slots.len()
     }
 
-    pub(crate) fn buffered_events(&self) -> usize {
-        self.buffered_events
+    /// Whether a wait is open for the next event of that name.
+    pub(crate) fn awaits_next(&self, name: &Name) -> bool {
+        self.mailboxes.get(name).is_some_and(Mailbox::awaits_next)
     }
 
-    pub(crate) fn buffered_bytes(&self) -> usize {
-        self.buffered_bytes
+    pub(crate) fn unawaited(&self) -> Unawaited {
+        self.unawaited
+    }
+
+    /// Bytes of data in the events that nobody has taken.
+    pub(crate) fn untaken_bytes(&self) -> usize {
+        self.untaken_bytes
     }
 
     /// The events that nobody has taken, in the order in which they came.

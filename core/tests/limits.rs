@@ -195,6 +195,92 @@ fn so_many_bytes_of_events_are_buffered_and_no_more() {
     assert_eq!(rejection(instance.try_apply(raise("N", 0))), too_many);
 }
 
+/// The buffer is full of what nobody waits for; the event that the code waits for is not buffered.
+#[test]
+fn an_event_that_the_code_waits_for_is_taken_although_the_buffer_is_full() {
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        let go: u64 = ctx.wait_external("Go").await?;
+        let stop: u64 = ctx.wait_external("Stop").await?;
+        Ok(go + stop)
+    });
+    let mut instance = Instance::start(code, ());
+    fill_buffer(&mut instance);
+    let too_many = Rejected::TooManyEvents { limit: MAX_BUFFERED_EVENTS };
+    assert_eq!(rejection(instance.try_apply(raise("Stop", 0))), too_many, "not waited for yet");
+    assert!(!instance.apply(raise_once("Go", 1, "key")).is_empty());
+    assert!(instance.apply(raise_once("Go", 1, "key")).is_empty(), "its key is known");
+    assert_eq!(rejection(instance.try_apply(raise("Go", 1))), too_many, "waited for no longer");
+    instance.raise("Stop", 2);
+    assert_eq!(instance.output::<u64>(), 3);
+    instance.assert_replays();
+}
+
+#[test]
+fn bytes_that_nobody_waits_for_do_not_keep_out_the_event_that_the_code_waits_for() {
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        Ok(ctx.wait_external::<String>("Go").await?.len())
+    });
+    let mut instance = Instance::start(code, ());
+    let large = json_text(MAX_PAYLOAD_BYTES);
+    let fitting = MAX_BUFFERED_EVENT_BYTES / MAX_PAYLOAD_BYTES;
+    (0..fitting).for_each(|_| drop(instance.raise("Noise", &large)));
+    let too_many = Rejected::TooManyEventBytes { limit: MAX_BUFFERED_EVENT_BYTES };
+    assert_eq!(rejection(instance.try_apply(raise("Noise", 0))), too_many);
+    instance.raise("Go", &large);
+    assert_eq!(instance.output::<usize>(), large.len());
+}
+
+/// Each open wait has room for one event, whether the code can take it at once or not.
+#[test]
+fn a_full_buffer_leaves_room_for_one_event_of_each_open_wait() {
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        let waits = ["A", "B", "B"].map(|name| ctx.schedule_wait::<u64>(name));
+        let race = ctx.when_any(waits).await;
+        drop(race);
+        Ok(task(&ctx, "a").await?)
+    });
+    let mut instance = Instance::start(code, ());
+    fill_buffer(&mut instance);
+    let too_many = Rejected::TooManyEvents { limit: MAX_BUFFERED_EVENTS };
+    instance.apply(Command::Suspend { reason: "a pause".into() });
+    for name in ["B", "A", "B"] {
+        assert!(!instance.raise(name, 0).is_empty(), "{name}");
+    }
+    for name in ["A", "B"] {
+        assert_eq!(rejection(instance.try_apply(raise(name, 0))), too_many, "{name}");
+    }
+    // One of the three is taken; the others stay, over the limit, for nobody waits for them now.
+    instance.apply(Command::Resume);
+    assert_eq!(rejection(instance.try_apply(raise("A", 0))), too_many);
+    instance.assert_replays();
+}
+
+/// A wait that is dropped gives its room back, and one that is new takes from what is there.
+#[test]
+fn room_in_the_buffer_follows_the_waits() {
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        task(&ctx, "a").await?;
+        let first = ctx.schedule_wait::<u64>("N");
+        task(&ctx, "b").await?;
+        drop(first);
+        Ok(task(&ctx, "c").await?)
+    });
+    let mut instance = Instance::start(code, ());
+    let too_many = Rejected::TooManyEvents { limit: MAX_BUFFERED_EVENTS };
+    (0..MAX_BUFFERED_EVENTS).for_each(|_| drop(instance.raise("N", 0)));
+    assert_eq!(rejection(instance.try_apply(raise("N", 0))), too_many);
+    instance.complete(1, 0);
+    assert!(!instance.raise("Other", 0).is_empty(), "one of those that are there is waited for");
+    assert_eq!(rejection(instance.try_apply(raise("N", 0))), too_many);
+    instance.complete(3, 0);
+    assert_eq!(rejection(instance.try_apply(raise("N", 0))), too_many, "it is not any more");
+    instance.assert_replays();
+}
+
+fn fill_buffer(instance: &mut Instance) {
+    (0..MAX_BUFFERED_EVENTS).for_each(|_| drop(instance.raise("Noise", ())));
+}
+
 #[test]
 fn so_many_durable_futures_are_outstanding_and_no_more() {
     let wide = |width: usize| {

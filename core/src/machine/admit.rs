@@ -6,7 +6,7 @@ use crate::command::{Command, Rejected, Start};
 use crate::error::{ActivityError, bounded_message};
 use crate::event::Event;
 use crate::future::DurableOutput;
-use crate::ids::CorrelationId;
+use crate::ids::{CorrelationId, Name};
 use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS, MAX_TIMER};
 use crate::machine::Machine;
 use crate::payload::Payload;
@@ -84,12 +84,7 @@ impl Machine {
             Command::RaiseEvent { key: Some(key), .. } if state.buffer.keys.contains(&key) => None,
             _ if self.outcome.is_some() => return Err(Rejected::Finished),
             Command::RaiseEvent { name, data, key } => {
-                if state.buffer.buffered_events() >= MAX_BUFFERED_EVENTS {
-                    return Err(Rejected::TooManyEvents { limit: MAX_BUFFERED_EVENTS });
-                }
-                if state.buffer.buffered_bytes() + data.len() > MAX_BUFFERED_EVENT_BYTES {
-                    return Err(Rejected::TooManyEventBytes { limit: MAX_BUFFERED_EVENT_BYTES });
-                }
+                state.has_room_for_event(&name, data.len())?;
                 Some(Event::ExternalRaised { name, data, key })
             }
             Command::Terminate { reason } => {
@@ -156,6 +151,22 @@ impl Machine {
 }
 
 impl State {
+    /// An event that a wait is open for always has a place: it is not what fills the buffer, and the
+    /// code may need it to go on.
+    fn has_room_for_event(&self, name: &Name, bytes: usize) -> Result<(), Rejected> {
+        if self.buffer.awaits_next(name) {
+            return Ok(());
+        }
+        let unawaited = self.buffer.unawaited();
+        if unawaited.events >= MAX_BUFFERED_EVENTS {
+            return Err(Rejected::TooManyEvents { limit: MAX_BUFFERED_EVENTS });
+        }
+        if unawaited.bytes + bytes > MAX_BUFFERED_EVENT_BYTES {
+            return Err(Rejected::TooManyEventBytes { limit: MAX_BUFFERED_EVENT_BYTES });
+        }
+        Ok(())
+    }
+
     /// A timer is due: one of the code, or of an activity. That of an activity has no event: whether
     /// its attempt has begun follows from the time, and it may be asked for more than once.
     fn admit_firing(&self, id: CorrelationId, at: Timestamp) -> Admitted {

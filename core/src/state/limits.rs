@@ -24,7 +24,7 @@ impl State {
         if self.execution.next().is_none() {
             return Some(limit_exceeded("an instance cannot have more executions"));
         }
-        let carried = self.buffer.buffered_bytes() + self.outbox.bytes_at_the_end();
+        let carried = self.buffer.untaken_bytes() + self.outbox.bytes_at_the_end();
         turn_limit(self.turn_bytes + (2 * input.len() + carried) as u64)
     }
 }
