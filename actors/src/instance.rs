@@ -2,6 +2,7 @@
 
 mod activate;
 mod outbox;
+mod overdue;
 mod rewind;
 mod turns;
 
@@ -47,6 +48,9 @@ pub(crate) struct InstanceState {
     begin: Begin,
     phase: Phase,
     last_used: Timestamp,
+    /// The time of what is being handled. Read once for each message: nothing becomes due between what
+    /// is overdue and the message.
+    now: Timestamp,
     /// A place among the instances in memory.
     slot: Option<OwnedSemaphorePermit>,
 }
@@ -93,8 +97,9 @@ impl Actor for InstanceActor {
         args: InstanceArguments,
     ) -> Result<InstanceState, ActorProcessingErr> {
         let InstanceArguments { shard, instance, begin } = args;
-        let last_used = shard.clock.now();
-        Ok(InstanceState { shard, instance, begin, phase: Phase::Fresh, last_used, slot: None })
+        let now = shard.clock.now();
+        let (phase, slot) = (Phase::Fresh, None);
+        Ok(InstanceState { shard, instance, begin, phase, last_used: now, now, slot })
     }
 
     /// The log is read here, and not before the start, so that a failure is supervised.
@@ -128,12 +133,16 @@ impl Actor for InstanceActor {
         message: InstanceMessage,
         state: &mut InstanceState,
     ) -> Result<(), ActorProcessingErr> {
+        if state.is_anything_overdue() {
+            // Boxed, as below.
+            Box::pin(state.catch_up()).await;
+        }
         match message {
             InstanceMessage::Runtime(RuntimeMessage(Internal::Start(start))) => {
                 state.start(&myself, start).await;
             }
             InstanceMessage::Runtime(RuntimeMessage(Internal::Rewind(rewind))) => {
-                // Boxed, as below: every message would pay for the room that this takes.
+                // Boxed: every message would pay for the room that this takes.
                 Box::pin(state.rewind(&myself, *rewind)).await?;
             }
             message if matches!(state.phase, Phase::Live(_)) => {

@@ -114,7 +114,7 @@ impl Actor for ShardSupervisor {
             host.release(shard).await;
             return Err("the host has gone".into());
         }
-        let recovered = match host.store.histories.recover(&lease).await {
+        let mut recovered = match host.store.histories.recover(&lease).await {
             Ok(recovered) => recovered,
             Err(error) => {
                 // Others may have more luck.
@@ -166,6 +166,8 @@ impl Actor for ShardSupervisor {
         host.room_was_made(shard);
         host.routes.set_supervisor(shard, myself.clone());
         let now = host.store.clock.now();
+        // What was due first comes into memory first.
+        recovered.sort_by_key(|summary| summary.wake_at);
         for summary in recovered {
             let (instance, wake_at) = (summary.instance, summary.wake_at.unwrap_or(now));
             if wake_at <= now {

@@ -20,7 +20,7 @@ use crate::command::{Command, Start};
 use crate::divergence::{Nondeterminism, Step};
 use crate::event::Event;
 use crate::history::{History, RecordedTurn};
-use crate::ids::{ExecutionId, InstanceId, Name};
+use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
 use crate::message::Origin;
 use crate::open::OpenActivity;
 use crate::receipt::Sealed;
@@ -294,6 +294,44 @@ impl Machine {
         };
         open.extend(state.outbox.under_way().into_iter().map(Action::Send));
         open
+    }
+
+    /// What is overdue at a time: the command for what was due first of all that is due and open, of
+    /// timers and of activities that have used up their time. `None` when nothing is due.
+    ///
+    /// **What was due first happens first**, however long nobody looked. A shell applies what this
+    /// gives, at the same time, until it gives nothing: before any other command, and before it
+    /// carries out what is [open](Self::open_actions) of an execution that comes into memory. So an
+    /// event that arrives after the end of a time limit is late, and a call whose time is over is
+    /// not run again. It stops at what was [scheduled](Self::last_scheduled) meanwhile: a timer of no
+    /// length is due at once, and code may set one after the other for ever. A time before that of
+    /// the last turn counts as that, as in [`apply`](Self::apply).
+    pub fn overdue(&self, now: Timestamp) -> Option<Command> {
+        if self.outcome.is_some() {
+            return None;
+        }
+        let state = self.shared.lock();
+        state.buffer.due_first(now.max(state.now)).map(|id| Command::FireTimer { id })
+    }
+
+    /// The id of what the code has scheduled last.
+    pub fn last_scheduled(&self) -> CorrelationId {
+        self.shared.lock().last_scheduled()
+    }
+
+    /// Whether an action that was among the [open ones](Self::open_actions) still is: for a shell
+    /// that has applied commands since.
+    pub fn is_still_open(&self, action: &Action) -> bool {
+        let state = self.shared.lock();
+        match action {
+            Action::Send(message) => state.outbox.message(message.id).is_some(),
+            Action::CallActivity { id, .. }
+            | Action::CreateTimer { id, .. }
+            | Action::WaitExternal { id, .. } => {
+                self.outcome.is_none() && state.buffer.open(*id).is_some()
+            }
+            _ => false,
+        }
     }
 
     /// What a shell must call off, when another execution is to take the place of this one.

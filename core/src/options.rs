@@ -70,7 +70,8 @@ impl ActivityOptions {
 
     /// Fails an attempt that runs for longer, with
     /// [`TimedOut`](crate::ActivityErrorKind::TimedOut), which the policy retries. The activity is
-    /// told that it is cancelled, and dropped at its next await.
+    /// told that it is cancelled, and dropped at its next await. An attempt that is run again, because
+    /// its host has died, has all of its time again.
     #[must_use]
     pub const fn start_to_close(mut self, limit: Duration) -> Self {
         self.start_to_close = Some(limit);
@@ -78,7 +79,9 @@ impl ActivityOptions {
     }
 
     /// Fails the call for good, with [`TimedOut`](crate::ActivityErrorKind::TimedOut), when it is
-    /// not complete so long after its scheduling, whatever is under way then.
+    /// not complete so long after its scheduling, whatever is under way then. A result that comes
+    /// later is late, also when no host was there at the end of the time, and the activity is not run
+    /// again then.
     #[must_use]
     pub const fn schedule_to_close(mut self, limit: Duration) -> Self {
         self.schedule_to_close = Some(limit);

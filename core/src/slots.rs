@@ -20,8 +20,8 @@ use crate::payload::Payload;
 use crate::send::SendError;
 use crate::time::Timestamp;
 
-use tasks::forget_retry;
 pub(crate) use tasks::{call, task_timers};
+use tasks::{deadline_of, forget_deadline, forget_retry};
 
 /// What a durable future stands for.
 #[derive(Clone, Debug)]
@@ -88,6 +88,8 @@ pub(crate) struct CorrelationBuffer {
     /// Activities of which an attempt failed, and when the next begins, or began. They count as open
     /// tasks as well.
     retries: BTreeSet<(Timestamp, CorrelationId)>,
+    /// When the open activities end that have a time for all of their attempts.
+    deadlines: BTreeSet<(Timestamp, CorrelationId)>,
     /// Slots with a waker: what the code awaits.
     awaited: usize,
     /// Completions at this place in the log or behind it are not to be seen, but by the machine.
@@ -134,7 +136,10 @@ pub(crate) enum Dropped {
 impl CorrelationBuffer {
     pub(crate) fn schedule(&mut self, id: CorrelationId, scheduled: Scheduled, shielded: bool) {
         match &scheduled {
-            Scheduled::Task { .. } => self.open_tasks += 1,
+            Scheduled::Task { attempts, .. } => {
+                self.open_tasks += 1;
+                self.deadlines.extend(deadline_of(id, attempts.as_deref()));
+            }
             Scheduled::Timer { fire_at } => {
                 self.open_timers.insert((*fire_at, id));
             }
@@ -196,6 +201,7 @@ impl CorrelationBuffer {
                 self.open_tasks -= 1;
                 if let Some(attempts) = attempts {
                     forget_retry(&mut self.retries, id, Some(attempts));
+                    forget_deadline(&mut self.deadlines, id, Some(attempts));
                     deadline = attempts.deadline();
                 }
             }
@@ -319,6 +325,7 @@ impl CorrelationBuffer {
             Scheduled::Task { attempts, .. } => {
                 self.open_tasks -= 1;
                 forget_retry(&mut self.retries, id, attempts.as_deref());
+                forget_deadline(&mut self.deadlines, id, attempts.as_deref());
                 None
             }
             Scheduled::Timer { fire_at } => {
@@ -400,6 +407,13 @@ impl CorrelationBuffer {
             return Some(Timestamp::EPOCH);
         }
         self.open_timers.first().into_iter().chain(self.retries.first()).map(|(at, _)| *at).min()
+    }
+
+    /// What was due first of all that is due at that time and open: a timer, or an activity that has
+    /// used up its time. Of two that were due together, the one that was scheduled first.
+    pub(crate) fn due_first(&self, now: Timestamp) -> Option<CorrelationId> {
+        let first = self.open_timers.first().into_iter().chain(self.deadlines.first()).min()?;
+        (first.0 <= now).then_some(first.1)
     }
 
     /// What a shell must have under way for what is open, in the order of scheduling.

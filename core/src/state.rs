@@ -414,6 +414,10 @@ impl State {
         }
     }
 
+    pub(crate) const fn last_scheduled(&self) -> CorrelationId {
+        CorrelationId(self.last_id)
+    }
+
     pub(crate) fn next_id(&mut self) -> CorrelationId {
         self.last_id += 1;
         CorrelationId(self.last_id)

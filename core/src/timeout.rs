@@ -33,6 +33,9 @@ impl OrchestrationContext {
     /// history, by a channel from another branch of the code: that it has whenever it looks. It is
     /// the same at replay all the same.)
     ///
+    /// What was due first happens first, also when no host was there: where the time was over while
+    /// all hosts were down, what comes after the next start is late.
+    ///
     /// A [cancel](Self::shielded) reaches what the future awaits, and not the limit: that goes on
     /// holding for what the future does about it, shielded clean-up for instance.
     ///

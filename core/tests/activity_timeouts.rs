@@ -103,11 +103,13 @@ fn the_timer_of_one_that_is_in_time_is_called_off() {
 }
 
 #[test]
-fn a_result_that_comes_before_the_timer_is_in_time_however_late_it_is() {
+fn a_result_that_comes_after_its_time_is_late_whether_the_timer_has_fired_or_not() {
     let mut instance = started(options().schedule_to_close(Duration::from_secs(60)));
     instance.pass(600);
-    instance.apply(complete(1, 7));
-    assert_eq!(instance.output::<Result<u64, String>>(), Ok(7));
+    let late = instance.apply(complete(1, 7));
+    assert_eq!(late.actions[0], Action::CancelActivity { id: ID });
+    let failure = instance.output::<Result<u64, String>>().expect_err("it took too long");
+    assert!(failure.contains("not complete after 60s"), "{failure}");
     instance.assert_replays_from_every_point();
 }
 

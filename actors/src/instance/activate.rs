@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ractor::{ActorProcessingErr, ActorRef};
-use reenact_core::{Action, MachineConfig};
+use reenact_core::MachineConfig;
 use reenact_providers::InstanceSummary;
 use tokio::sync::oneshot;
 
@@ -50,16 +50,13 @@ impl InstanceState {
         let (registry, config) = (&self.shard.registry, self.shard.machine_config(myself));
         match self.shard.log().replay(&summary, registry, config, usize::MAX).await? {
             Ok(machine) => {
-                let run = Run::of(&machine);
-                let mut open = machine.open_actions();
-                // Timers that are due fire as they are set: the earliest is set first.
-                open.sort_by_key(|action| match action {
-                    Action::CreateTimer { fire_at, .. } => Some(*fire_at),
-                    _ => None,
-                });
-                self.shard.dispatcher.dispatch_open(&self.instance, run, open);
+                let (run, open) = (Run::of(&machine), machine.open_actions());
                 let arrived = Vec::new();
                 self.phase = Phase::Live(Box::new(Live { machine, run, summary, arrived }));
+                if self.is_anything_overdue() {
+                    self.catch_up().await;
+                }
+                self.take_up(run, open);
             }
             Err(reason) => self.park_at(reason, Some(summary), false),
         }

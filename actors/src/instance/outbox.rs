@@ -36,6 +36,10 @@ impl Closing {
         Self { outbox, run, summary, end, at, arrived: Vec::new() }
     }
 
+    pub(super) fn has_to_send(&self, message: MessageId) -> bool {
+        self.outbox.message(message).is_some()
+    }
+
     pub(super) fn is_through(&self) -> bool {
         self.outbox.is_empty()
     }

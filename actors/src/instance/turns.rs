@@ -202,9 +202,8 @@ impl InstanceState {
 
     fn apply_of(&mut self, command: Command, reply: Option<Reply>, known: Option<KnownCall>) {
         let Phase::Live(live) = &mut self.phase else { return };
-        let now = self.shard.clock.now();
-        self.last_used = now;
-        match live.machine.apply(command, now) {
+        self.last_used = self.now;
+        match live.machine.apply(command, self.now) {
             Ok(turn) => self.submit(turn, reply, known),
             Err(error) => {
                 let refusal = self.refusal(error);

@@ -124,11 +124,15 @@ impl Machine {
         if !state.buffer.is_attempt(id, attempt) {
             return None;
         }
+        let attempts = state.buffer.open_task(id)?;
+        if let Some(late) = attempts.filter(|attempts| attempts.due(at) == Some(Due::End)) {
+            // Its time was over before it said so.
+            return Some(Event::TaskFailed { id, error: late.too_late() });
+        }
         let error = match result {
             Ok(output) => return Some(Event::TaskCompleted { id, output }),
             Err(error) => error,
         };
-        let attempts = state.buffer.open_task(id)?;
         let next = attempts.filter(|_| error.is_retryable()).and_then(|attempts| {
             Some((attempts.retry_at(id, self.seed, at)?, attempts.condition()))
         });

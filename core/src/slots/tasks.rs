@@ -76,7 +76,9 @@ impl CorrelationBuffer {
             match (&slot.output, &mut slot.scheduled) {
                 (None, Scheduled::Task { attempts: Some(attempts), .. }) => {
                     forget_retry(&mut self.retries, *id, Some(attempts));
+                    forget_deadline(&mut self.deadlines, *id, Some(attempts));
                     attempts.begin_anew(now);
+                    self.deadlines.extend(deadline_of(*id, Some(attempts)));
                 }
                 (None, Scheduled::Child { retry: Some(retry), .. }) => retry.begin_anew(now),
                 _ => {}
@@ -156,5 +158,24 @@ pub(super) fn forget_retry(
 ) {
     if let Some(at) = attempts.and_then(|attempts| attempts.retry_at) {
         retries.remove(&(at, id));
+    }
+}
+
+/// When an open task has used up its time, if it has a limit.
+pub(super) fn deadline_of(
+    id: CorrelationId,
+    attempts: Option<&Attempts>,
+) -> Option<(Timestamp, CorrelationId)> {
+    attempts.and_then(Attempts::deadline).map(|deadline| (deadline, id))
+}
+
+/// The task is over: its limit holds nothing up any more.
+pub(super) fn forget_deadline(
+    deadlines: &mut BTreeSet<(Timestamp, CorrelationId)>,
+    id: CorrelationId,
+    attempts: Option<&Attempts>,
+) {
+    if let Some(deadline) = deadline_of(id, attempts) {
+        deadlines.remove(&deadline);
     }
 }
