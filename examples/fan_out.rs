@@ -44,7 +44,7 @@ async fn main() -> reenact::Result<()> {
         .start()
         .await?;
     let sum = host.run_to_completion("whole", whole, CHILDREN).await?;
-    let events = host.history(&"whole".try_into()?).await?.len();
+    let events = host.history("whole").await?.len();
     println!("{sum}, the sum of {CHILDREN} children, in {events} events of their parent");
     assert_eq!(sum, (0..CHILDREN * STEPS).map(|number| number * number).sum::<u64>());
     assert_eq!(host.count(&Default::default()).await?, CHILDREN + 1);

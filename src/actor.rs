@@ -4,7 +4,7 @@
 
 pub use ractor::ActorRef;
 pub use reenact_actors::{InstanceMessage, Reply};
-use reenact_core::{InstanceId, Orchestration};
+use reenact_core::{Orchestration, ToInstanceId};
 
 use crate::{Client, InstanceHandle, Result};
 
@@ -17,8 +17,8 @@ impl Client {
     /// [`Error::Parked`](crate::Error::Parked), [`Error::Interrupted`](crate::Error::Interrupted),
     /// [`Error::Store`](crate::Error::Store); [`Error::Elsewhere`](crate::Error::Elsewhere) when another
     /// host has the instance, and for a client without a host.
-    pub async fn actor(&self, id: &InstanceId) -> Result<ActorRef<InstanceMessage>> {
-        self.access().actor(id).await
+    pub async fn actor(&self, id: impl ToInstanceId) -> Result<ActorRef<InstanceMessage>> {
+        self.access().actor(&id.to_instance_id()?).await
     }
 
     /// Starts an instance and gives its actor. When the instance has finished already, it has none:
@@ -43,6 +43,6 @@ impl<T> InstanceHandle<T> {
     /// # Errors
     /// As [`Client::actor`].
     pub async fn actor(&self) -> Result<ActorRef<InstanceMessage>> {
-        self.client().actor(self.id()).await
+        self.client().actor(self.checked_id()?).await
     }
 }

@@ -4,10 +4,8 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-#[cfg(doc)]
-use reenact_actors::Error;
-use reenact_actors::{Access, ExternalEvent, Result};
-use reenact_core::{History, InstanceId, Orchestration, Payload};
+use reenact_actors::{Access, Error, ExternalEvent, Result};
+use reenact_core::{History, InstanceId, Orchestration, Payload, ToInstanceId};
 use reenact_providers::{
     InstanceFilter, InstancePage, PageRequest, Provider, QuarantineId, Quarantined,
 };
@@ -19,6 +17,9 @@ use crate::start::StartNew;
 use crate::status::InstanceStatus;
 
 /// Starts instances, sends them events, and asks how they are. Cheap to clone.
+///
+/// An instance is named by its id: a text, or an [`InstanceId`]. A text that is no valid id gives
+/// [`Error::InvalidName`], and nothing is stored.
 #[derive(Clone)]
 pub struct Client {
     access: Access,
@@ -105,23 +106,46 @@ impl Client {
     /// As [`start_new`](Self::start_new) and [`InstanceHandle::result`].
     pub async fn run_to_completion<O: Orchestration>(
         &self,
-        id: &str,
+        id: impl ToInstanceId,
         orchestration: O,
         input: O::Input,
     ) -> Result<O::Output> {
-        self.start_new(orchestration, input).id(id).await?.result().await
+        let id = id.to_instance_id().map_err(Error::from);
+        self.start_new(orchestration, input).under(id).await?.result().await
     }
 
-    /// A handle on an instance whose id is known. Whether it exists shows when the handle is used.
-    pub fn instance<T: DeserializeOwned>(&self, id: &InstanceId) -> InstanceHandle<T> {
-        InstanceHandle::new(self.clone(), id.clone())
+    /// A handle on an instance whose id is known. Whether it exists shows when the handle is used, and
+    /// whether the id is valid as well: otherwise every call of it gives [`Error::InvalidName`].
+    ///
+    /// ```
+    /// # use reenact::prelude::*;
+    /// # async fn wait(client: &Client) -> reenact::Result<()> {
+    /// let receipt: String = client.instance("order-7").result().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn instance<T: DeserializeOwned>(&self, id: impl ToInstanceId) -> InstanceHandle<T> {
+        InstanceHandle::of(self.clone(), id.to_instance_id())
     }
 
     /// Raises an external event on an instance. Durable when the await returns; see [`RaiseEvent`]
     /// for its options and errors.
-    pub fn raise_event(&self, id: &InstanceId, name: &str, data: impl Serialize) -> RaiseEvent {
-        let event = ExternalEvent::new(name, &data);
-        RaiseEvent { client: self.clone(), id: id.clone(), event }
+    pub fn raise_event(
+        &self,
+        id: impl ToInstanceId,
+        name: &str,
+        data: impl Serialize,
+    ) -> RaiseEvent {
+        self.raise_event_on(id.to_instance_id().map_err(Error::from), name, data)
+    }
+
+    pub(crate) fn raise_event_on(
+        &self,
+        id: Result<InstanceId>,
+        name: &str,
+        data: impl Serialize,
+    ) -> RaiseEvent {
+        RaiseEvent { client: self.clone(), id, event: ExternalEvent::new(name, &data) }
     }
 
     /// How an instance is, as far as it is durable. Reads three or four records of the store, in
@@ -133,8 +157,8 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
-    pub async fn get_status(&self, id: &InstanceId) -> Result<InstanceStatus> {
-        self.access.snapshot(id).await.map(InstanceStatus::new)
+    pub async fn get_status(&self, id: impl ToInstanceId) -> Result<InstanceStatus> {
+        self.access.snapshot(&id.to_instance_id()?).await.map(InstanceStatus::new)
     }
 
     /// Waits until an instance has a status that is wanted, or has ended; how it is then. It looks
@@ -162,19 +186,19 @@ impl Client {
     /// - [`Error::NotFound`], [`Error::ShuttingDown`], [`Error::Store`], [`Error::Unreadable`].
     pub async fn wait_for_status(
         &self,
-        id: &InstanceId,
+        id: impl ToInstanceId,
         mut is_wanted: impl FnMut(&InstanceStatus) -> bool,
     ) -> Result<InstanceStatus> {
         let is_wanted = |snapshot: &_| is_wanted(&InstanceStatus::new(Clone::clone(snapshot)));
-        self.access.wait_until(id, is_wanted).await.map(InstanceStatus::new)
+        self.access.wait_until(&id.to_instance_id()?, is_wanted).await.map(InstanceStatus::new)
     }
 
     /// Everything that happened to an instance in its newest execution, as far as it is durable.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
-    pub async fn history(&self, id: &InstanceId) -> Result<History> {
-        self.access.history(id).await
+    pub async fn history(&self, id: impl ToInstanceId) -> Result<History> {
+        self.access.history(&id.to_instance_id()?).await
     }
 
     /// Instances that pass a filter, ordered by id, a page at a time.
@@ -213,8 +237,8 @@ impl Client {
     /// [`Error::NotFound`], [`Error::Finished`], [`Error::Parked`], [`Error::Busy`],
     /// [`Error::ShuttingDown`]: nothing was stored. [`Error::Interrupted`], [`Error::Store`]: whether
     /// it counted may not be known; cancel again.
-    pub async fn cancel(&self, id: &InstanceId, reason: &str) -> Result<()> {
-        self.access.cancel(id, reason).await
+    pub async fn cancel(&self, id: impl ToInstanceId, reason: &str) -> Result<()> {
+        self.access.cancel(&id.to_instance_id()?, reason).await
     }
 
     /// Stops the code of an instance until it is [resumed](Self::resume). Durable when it returns.
@@ -228,8 +252,8 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::cancel`].
-    pub async fn suspend(&self, id: &InstanceId, reason: &str) -> Result<()> {
-        self.access.suspend(id, reason).await
+    pub async fn suspend(&self, id: impl ToInstanceId, reason: &str) -> Result<()> {
+        self.access.suspend(&id.to_instance_id()?, reason).await
     }
 
     /// Lets the code of an instance go on that was [suspended](Self::suspend). Durable when it
@@ -240,8 +264,8 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::cancel`]; [`Error::Parked`] when it still cannot go on, with the reason.
-    pub async fn resume(&self, id: &InstanceId) -> Result<()> {
-        self.access.resume(id).await
+    pub async fn resume(&self, id: impl ToInstanceId) -> Result<()> {
+        self.access.resume(&id.to_instance_id()?).await
     }
 
     /// Ends an instance without asking its code: no compensation runs. Running activities are told
@@ -250,8 +274,8 @@ impl Client {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Finished`], [`Error::Busy`], [`Error::ShuttingDown`],
     /// [`Error::Interrupted`], [`Error::Store`].
-    pub async fn terminate(&self, id: &InstanceId, reason: &str) -> Result<()> {
-        self.access.terminate(id, reason).await
+    pub async fn terminate(&self, id: impl ToInstanceId, reason: &str) -> Result<()> {
+        self.access.terminate(&id.to_instance_id()?, reason).await
     }
 
     /// Removes a finished instance with its history, for good. Its id is free then. Through another
@@ -259,8 +283,8 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::NotFinished`], [`Error::Interrupted`], [`Error::Store`].
-    pub async fn purge(&self, id: &InstanceId) -> Result<()> {
-        self.access.purge(id).await
+    pub async fn purge(&self, id: impl ToInstanceId) -> Result<()> {
+        self.access.purge(&id.to_instance_id()?).await
     }
 
     /// Takes an instance back to before the event at `position`, as [`history`](Self::history) numbers
@@ -312,8 +336,8 @@ impl Client {
     /// - [`Error::Busy`], [`Error::ShuttingDown`]: the host does not take it.
     /// - [`Error::Interrupted`], [`Error::Store`]: whether it counted may not be known; look at the
     ///   history before trying again.
-    pub async fn rewind(&self, id: &InstanceId, position: u64, reason: &str) -> Result<()> {
-        self.access.rewind(id, position, reason).await
+    pub async fn rewind(&self, id: impl ToInstanceId, position: u64, reason: &str) -> Result<()> {
+        self.access.rewind(&id.to_instance_id()?, position, reason).await
     }
 
     /// Up to `limit` of the messages in quarantine behind `after`, ordered by their ids. Those are there
@@ -365,7 +389,7 @@ impl fmt::Debug for Client {
 /// [quarantine](Client::quarantined).
 ///
 /// # Errors
-/// - [`Error::InvalidName`], [`Error::InvalidPayload`]: the name, the key or the data cannot be.
+/// - [`Error::InvalidName`], [`Error::InvalidPayload`]: the id, the name, the key or the data is invalid.
 /// - [`Error::NotFound`], [`Error::Finished`], [`Error::Parked`], [`Error::TooManyEvents`]: the
 ///   instance does not take it.
 /// - [`Error::Busy`], [`Error::ShuttingDown`]: the host does not take it.
@@ -374,7 +398,7 @@ impl fmt::Debug for Client {
 #[must_use = "nothing is raised until it is awaited"]
 pub struct RaiseEvent {
     client: Client,
-    id: InstanceId,
+    id: Result<InstanceId>,
     event: Result<ExternalEvent>,
 }
 
@@ -395,6 +419,6 @@ impl IntoFuture for RaiseEvent {
     type IntoFuture = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.client.access.raise_event(&self.id, self.event?).await })
+        Box::pin(async move { self.client.access.raise_event(&self.id?, self.event?).await })
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use reenact_actors::{Error, Result};
-use reenact_core::{History, InstanceId, Outcome};
+use reenact_core::{History, InstanceId, InvalidName, Outcome};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,22 +15,44 @@ use crate::status::InstanceStatus;
 pub struct InstanceHandle<T> {
     client: Client,
     id: InstanceId,
+    /// What is wrong with the id that it was made with.
+    invalid: Option<InvalidName>,
     output: PhantomData<fn() -> T>,
 }
 
 impl<T> InstanceHandle<T> {
     pub(crate) fn new(client: Client, id: InstanceId) -> Self {
-        Self { client, id, output: PhantomData }
+        Self { client, id, invalid: None, output: PhantomData }
     }
 
-    /// The instance's id.
+    pub(crate) fn of(client: Client, id: Result<InstanceId, InvalidName>) -> Self {
+        match id {
+            Ok(id) => Self::new(client, id),
+            Err(invalid) => {
+                let invalid = Some(invalid);
+                Self { client, id: InstanceId::of_no_instance(), invalid, output: PhantomData }
+            }
+        }
+    }
+
+    /// # Errors
+    /// [`Error::InvalidName`] when it was made with an invalid id.
+    pub(crate) fn checked_id(&self) -> Result<&InstanceId> {
+        match &self.invalid {
+            None => Ok(&self.id),
+            Some(invalid) => Err(invalid.clone().into()),
+        }
+    }
+
+    /// The instance's id. Empty, which is the id of no instance, when the handle was made with an
+    /// invalid one: then every other call gives [`Error::InvalidName`].
     pub fn id(&self) -> &InstanceId {
         &self.id
     }
 
     /// Raises an external event. Durable when the await returns; see [`RaiseEvent`].
     pub fn raise_event(&self, name: &str, data: impl Serialize) -> RaiseEvent {
-        self.client.raise_event(&self.id, name, data)
+        self.client.raise_event_on(self.checked_id().cloned(), name, data)
     }
 
     /// How the instance is; see [`Client::get_status`].
@@ -38,7 +60,7 @@ impl<T> InstanceHandle<T> {
     /// # Errors
     /// As [`Client::get_status`].
     pub async fn status(&self) -> Result<InstanceStatus> {
-        self.client.get_status(&self.id).await
+        self.client.get_status(self.checked_id()?).await
     }
 
     /// Waits until the instance has a status that is wanted, or has ended; see
@@ -50,7 +72,7 @@ impl<T> InstanceHandle<T> {
         &self,
         is_wanted: impl FnMut(&InstanceStatus) -> bool,
     ) -> Result<InstanceStatus> {
-        self.client.wait_for_status(&self.id, is_wanted).await
+        self.client.wait_for_status(self.checked_id()?, is_wanted).await
     }
 
     /// Waits until the instance has another [custom status](InstanceStatus::custom_status) than it
@@ -81,7 +103,7 @@ impl<T> InstanceHandle<T> {
     /// # Errors
     /// As [`Client::history`].
     pub async fn history(&self) -> Result<History> {
-        self.client.history(&self.id).await
+        self.client.history(self.checked_id()?).await
     }
 
     /// Ends the instance without asking its code; see [`Client::terminate`].
@@ -89,7 +111,7 @@ impl<T> InstanceHandle<T> {
     /// # Errors
     /// As [`Client::terminate`].
     pub async fn terminate(&self, reason: &str) -> Result<()> {
-        self.client.terminate(&self.id, reason).await
+        self.client.terminate(self.checked_id()?, reason).await
     }
 
     /// Asks the instance to end; see [`Client::cancel`].
@@ -97,7 +119,7 @@ impl<T> InstanceHandle<T> {
     /// # Errors
     /// As [`Client::cancel`].
     pub async fn cancel(&self, reason: &str) -> Result<()> {
-        self.client.cancel(&self.id, reason).await
+        self.client.cancel(self.checked_id()?, reason).await
     }
 
     /// Stops the instance's code until it is resumed; see [`Client::suspend`].
@@ -105,7 +127,7 @@ impl<T> InstanceHandle<T> {
     /// # Errors
     /// As [`Client::suspend`].
     pub async fn suspend(&self, reason: &str) -> Result<()> {
-        self.client.suspend(&self.id, reason).await
+        self.client.suspend(self.checked_id()?, reason).await
     }
 
     /// Lets the instance's code go on; see [`Client::resume`].
@@ -113,7 +135,7 @@ impl<T> InstanceHandle<T> {
     /// # Errors
     /// As [`Client::resume`].
     pub async fn resume(&self) -> Result<()> {
-        self.client.resume(&self.id).await
+        self.client.resume(self.checked_id()?).await
     }
 
     /// Takes the instance back to before an event of its history; see [`Client::rewind`].
@@ -121,7 +143,7 @@ impl<T> InstanceHandle<T> {
     /// # Errors
     /// As [`Client::rewind`].
     pub async fn rewind(&self, position: u64, reason: &str) -> Result<()> {
-        self.client.rewind(&self.id, position, reason).await
+        self.client.rewind(self.checked_id()?, position, reason).await
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -142,8 +164,8 @@ impl<T: DeserializeOwned> InstanceHandle<T> {
     /// - [`Error::InvalidPayload`]: the result is not a `T`.
     /// - [`Error::NotFound`], [`Error::ShuttingDown`], [`Error::Store`], [`Error::Unreadable`].
     pub async fn result(&self) -> Result<T> {
-        let instance = self.id.clone();
-        match self.client.access().outcome(&self.id).await? {
+        let instance = self.checked_id()?.clone();
+        match self.client.access().outcome(&instance).await? {
             Outcome::Completed(output) => output.decode().map_err(|source| Error::InvalidPayload {
                 what: format!("the result of instance `{instance}`"),
                 source,
@@ -158,7 +180,8 @@ impl<T: DeserializeOwned> InstanceHandle<T> {
 
 impl<T> Clone for InstanceHandle<T> {
     fn clone(&self) -> Self {
-        Self::new(self.client.clone(), self.id.clone())
+        let (client, id, invalid) = (self.client.clone(), self.id.clone(), self.invalid.clone());
+        Self { client, id, invalid, output: PhantomData }
     }
 }
 

@@ -114,6 +114,11 @@ impl<T> StartNew<T> {
         self
     }
 
+    pub(crate) fn under(mut self, id: Result<InstanceId>) -> Self {
+        self.id = Some(id);
+        self
+    }
+
     async fn start(self) -> Result<InstanceHandle<T>> {
         let Self { client, name, input, id, delay, version, input_of, event, .. } = self;
         let (name, instance, version) = (name?, id.transpose()?, version.transpose()?);

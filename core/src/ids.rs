@@ -1,11 +1,15 @@
 //! Who is who: ids of instances, executions, shards and correlations, and checked names.
 
+mod argument;
+
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::fmt;
+use core::str::FromStr;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+pub use self::argument::ToInstanceId;
 use crate::limits::{MAX_EVENT_KEY_BYTES, MAX_INSTANCE_ID_BYTES, MAX_NAME_BYTES};
 
 /// Identifies one orchestration instance in a store: 1 to
@@ -178,6 +182,13 @@ macro_rules! checked_text {
         impl TryFrom<&str> for $type {
             type Error = InvalidName;
             fn try_from(text: &str) -> Result<Self, InvalidName> {
+                Self::new(text)
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = InvalidName;
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
                 Self::new(text)
             }
         }

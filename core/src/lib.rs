@@ -90,7 +90,9 @@ pub use events::Events;
 pub use executor::{DriveError, Executor, Run};
 pub use future::{DurableFuture, DurableOutput, EventError};
 pub use history::{History, HistoryEvent, RecordedTurn};
-pub use ids::{CorrelationId, EventKey, ExecutionId, InstanceId, InvalidName, Name, ShardId};
+pub use ids::{
+    CorrelationId, EventKey, ExecutionId, InstanceId, InvalidName, Name, ShardId, ToInstanceId,
+};
 pub use machine::{
     ApplyError, CatchPanic, Machine, MachineConfig, ReplayError, RunTurnError, Successor, Turn,
     run_turn,

@@ -10,7 +10,7 @@ use crate::context::OrchestrationContext;
 use crate::error::OrchestrationError;
 use crate::event::Event;
 use crate::future::{DurableFuture, DurableOutput};
-use crate::ids::{CorrelationId, InstanceId, InvalidName, Name};
+use crate::ids::{CorrelationId, InstanceId, InvalidName, Name, ToInstanceId};
 use crate::payload::{Payload, PayloadError};
 use crate::slots::Scheduled;
 use crate::state::State;
@@ -35,8 +35,8 @@ pub enum SendError {
         /// The event.
         event: Name,
     },
-    /// No event can have the name; nothing was recorded.
-    #[error("no external event can be called that: {0}")]
+    /// No event can have the name, or no instance the id; nothing was recorded.
+    #[error("the external event cannot be sent: {0}")]
     InvalidName(#[from] InvalidName),
     /// The data does not encode or is too large; nothing was recorded. Or what was awaited is no
     /// event that was sent.
@@ -67,11 +67,10 @@ impl OrchestrationContext {
     ///
     /// ```
     /// # use reenact_core::{
-    /// #     Executor, InstanceId, OrchestrationCode, OrchestrationContext, OrchestrationError,
+    /// #     Executor, OrchestrationCode, OrchestrationContext, OrchestrationError,
     /// # };
     /// async fn notify(ctx: OrchestrationContext, cart: String) -> Result<(), OrchestrationError> {
-    ///     let cart = InstanceId::new(cart).map_err(|e| e.to_string())?;
-    ///     Ok(ctx.raise_event(&cart, "Paid", &12).await?)
+    ///     Ok(ctx.raise_event(cart, "Paid", &12).await?)
     /// }
     ///
     /// let run = Executor::new(OrchestrationCode::new("notify", notify).unwrap())
@@ -84,10 +83,11 @@ impl OrchestrationContext {
     /// The future gives [`SendError`].
     pub fn raise_event<T: Serialize + ?Sized>(
         &self,
-        to: &InstanceId,
+        to: impl ToInstanceId,
         name: &str,
         data: &T,
     ) -> DurableFuture<Result<(), SendError>> {
+        let to = to.to_instance_id();
         let mut state = self.shared().lock();
         match state.send_event(to, name, data, self.is_shielded()) {
             Ok(id) => {
@@ -106,7 +106,7 @@ impl State {
     /// The code sends an event. An error: nothing is recorded.
     fn send_event<T: Serialize + ?Sized>(
         &mut self,
-        to: &InstanceId,
+        to: Result<InstanceId, InvalidName>,
         name: &str,
         data: &T,
         shielded: bool,
@@ -114,9 +114,9 @@ impl State {
         if let Some(cancelled) = self.refuses(shielded) {
             return Err(cancelled.into());
         }
-        let (name, data) = (Name::new(name)?, Payload::encode(data)?);
+        let (to, name, data) = (to?, Name::new(name)?, Payload::encode(data)?);
         let id = self.next_id();
-        let (to, event) = (to.clone(), name.clone());
+        let event = name.clone();
         if self.record(Event::EventSent { id, to: to.clone(), name, data }).counts() {
             self.buffer_slot(id, Scheduled::Send { to, event }, shielded);
         }

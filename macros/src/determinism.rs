@@ -104,7 +104,7 @@ pub(crate) const RULES: &[Rule] = &[
             "JoinSet::new",
         ],
         except: &[],
-        instead: "schedule activities or activities, and join their futures",
+        instead: "schedule activities or child orchestrations, and join their futures",
     },
     Rule {
         name: "tokio::select",

@@ -58,7 +58,7 @@ async fn started(page: &mut Page, place: &Place) -> Held<u64> {
 
 async fn refused(page: &mut Page, place: &Place, before: u64) -> Held {
     let host = host_of(place, changed_review).await?;
-    let instance = host.instance::<String>(&ID.try_into()?);
+    let instance = host.instance::<String>(ID);
     until_here(&host, instance.id()).await;
     match instance.raise_event("Approve", "Ada").await {
         Err(Error::Parked { .. }) => {}
@@ -93,7 +93,7 @@ fn print_status(page: &mut Page, status: &InstanceStatus) -> Held {
 async fn finished(page: &mut Page, place: &Place) -> Held {
     page.say("The old code comes back on a third host, and the instance goes on:")?;
     let host = host_of(place, review).await?;
-    let instance = host.instance::<String>(&ID.try_into()?);
+    let instance = host.instance::<String>(ID);
     instance.raise_event("Approve", "Ada").await?;
     let result = instance.result().await?;
     let words = Counts::of(texts::text(README)?).words;
