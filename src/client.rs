@@ -302,6 +302,16 @@ impl Client {
     /// - activities that were under way then run again, under other
     ///   [idempotency keys](crate::ActivityContext::idempotency_key); those that run now are told that
     ///   nobody waits for them. What activities have done outside is not undone;
+    /// - children that were called since are cancelled where they run, and are superseded: when the code
+    ///   calls a child under the same id again, a new run takes the place of the old one, as that
+    ///   instance's next [execution](InstanceStatus::execution), whether the old one has ended or not. One
+    ///   that is still cleaning up is cut off. Events that were raised on the old one went with it, and
+    ///   its own children are superseded like itself, as far as the execution that is replaced has called
+    ///   them. An id that an instance of somebody else has is still refused, and so is that of a detached
+    ///   orchestration;
+    /// - children that were called before are asked again how they ended. One that was cancelled since,
+    ///   because its parent failed, was cancelled, or dropped its future, begins anew under the same id;
+    ///   one that had ended by itself before that says what it returned;
     /// - random numbers and UUIDs that are drawn from there on are others;
     /// - an end is undone: [`result`](InstanceHandle::result) waits again;
     /// - the history has an `ExecutionRewound` in that place, with the reason, and the

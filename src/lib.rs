@@ -127,8 +127,8 @@ pub use reenact_core::{
     PayloadError, Receipt, RecordedOptions, RecordedRetry, RecordedTurn, Refusal, Rejected,
     Relation, RemoteActivity, RemoteCommand, RemoteEvent, RemoteRun, RemoteStart, ReplayError,
     RetryPolicy, Rewind, Rewound, Run, RunTurnError, Sealed, SendError, ShardId, Start, Step,
-    Successor, Tagged, TimedOut, Timestamp, ToInstanceId, Turn, Uuid, Version, WhenAny, Winner,
-    WithOptions, codec, limits, run_turn,
+    Successor, SupersededCall, SupersededChild, Tagged, TimedOut, Timestamp, ToInstanceId, Turn,
+    Uuid, Version, WhenAny, Winner, WithOptions, codec, limits, run_turn,
 };
 pub use reenact_macros::{activity, orchestration};
 pub use reenact_providers as providers;

@@ -3,6 +3,7 @@
 mod activate;
 mod outbox;
 mod overdue;
+mod replace;
 mod rewind;
 mod turns;
 
@@ -139,7 +140,7 @@ impl Actor for InstanceActor {
         }
         match message {
             InstanceMessage::Runtime(RuntimeMessage(Internal::Start(start))) => {
-                state.start(&myself, start).await;
+                state.start(&myself, start).await?;
             }
             InstanceMessage::Runtime(RuntimeMessage(Internal::Rewind(rewind))) => {
                 // Boxed: every message would pay for the room that this takes.

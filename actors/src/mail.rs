@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use reenact_core::{InstanceId, Message, MessageBody, MessageId, MessageKind, NotTaken, Start};
+use reenact_core::{
+    InstanceId, Message, MessageBody, MessageId, MessageKind, Name, NotTaken, Origin, Payload,
+    Start, SupersededCall, Timestamp, Version,
+};
 use tokio::sync::{oneshot, watch};
 
 use crate::error::{Error, Result};
@@ -162,19 +165,11 @@ pub(crate) fn addressed(
 ) -> Result<InstanceMessage> {
     let tell = match body {
         MessageBody::Start { name, version, input, origin, not_before } => {
-            let seed = origin.seed();
-            let start = Start { input, seed, delay: None, origin: Some(origin) };
-            let start = StartMessage {
-                name,
-                version,
-                start,
-                not_before,
-                own_id: true,
-                slot: None,
-                event: None,
-                reply,
-            };
-            return Ok(Internal::Start(Box::new(start)).into());
+            let start = (name, version, input, not_before);
+            return Ok(start_of(start, origin, Vec::new(), reply));
+        }
+        MessageBody::Replace { name, version, input, origin, not_before, instead_of } => {
+            return Ok(start_of((name, version, input, not_before), origin, instead_of, reply));
         }
         MessageBody::Event { name, data } => Tell::Event { name, data, key: id.event_key(from)? },
         MessageBody::Cancel { reason } => Tell::Cancel { call: id, reason },
@@ -182,4 +177,25 @@ pub(crate) fn addressed(
     };
     let from = from.clone();
     Ok(Internal::FromAnother(Box::new(FromAnother { from, tell, reply })).into())
+}
+
+fn start_of(
+    (name, version, input, not_before): (Name, Option<Version>, Payload, Option<Timestamp>),
+    origin: Box<Origin>,
+    instead_of: Vec<SupersededCall>,
+    reply: Reply,
+) -> InstanceMessage {
+    let start = Start { input, seed: origin.seed(), delay: None, origin: Some(origin) };
+    let start = StartMessage {
+        name,
+        version,
+        start,
+        not_before,
+        own_id: true,
+        slot: None,
+        event: None,
+        instead_of,
+        reply,
+    };
+    Internal::Start(Box::new(start)).into()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ractor::{ActorRef, RpcReplyPort};
 use reenact_core::{
     ActivityError, ChildError, Command, CorrelationId, EventKey, InstanceId, MessageId, Name,
-    NotTaken, Payload, Receipt, Rewind, Start, Timestamp, Version,
+    NotTaken, Payload, Receipt, Rewind, Start, SupersededCall, Timestamp, Version,
 };
 use reenact_providers::ProviderError;
 use serde::Serialize;
@@ -279,6 +279,8 @@ pub(crate) struct StartMessage {
     pub(crate) slot: Option<OwnedSemaphorePermit>,
     /// Raised with the start, or on the instance that is there.
     pub(crate) event: Option<ExternalEvent>,
+    /// Calls of the same parent that were undone: what they have started makes room.
+    pub(crate) instead_of: Vec<SupersededCall>,
     pub(crate) reply: Reply,
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use reenact_core::{Action, InstanceId, Machine, MachineConfig, Message, MessageBody, Name};
+use reenact_core::{Action, InstanceId, Machine, MachineConfig, Message, Name};
 use reenact_providers::{
     InstanceFilter, InstanceState, InstanceSummary, PageRequest, Provider, ProviderError,
 };
@@ -127,8 +127,9 @@ impl Check<'_> {
     /// A child that has yet to be started, and that cannot be.
     fn unknown_child(&self, machine: &Machine) -> Option<ParkReason> {
         machine.open_actions().into_iter().find_map(|action| match action {
-            Action::Send(Message { body: MessageBody::Start { name, version, .. }, .. }) => {
-                self.registry.orchestration(&name, version.as_ref()).err().map(missing_code)
+            Action::Send(Message { body, .. }) => {
+                let (name, version) = body.starts()?;
+                self.registry.orchestration(name, version).err().map(missing_code)
             }
             _ => None,
         })

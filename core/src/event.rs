@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::child::{ChildError, ParentClose};
 use crate::error::{ActivityError, OrchestrationError};
 use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
-use crate::message::{Message, MessageId, NotTaken, Origin};
+use crate::message::{Message, MessageId, NotTaken, Origin, SupersededChild};
 use crate::options::{RecordedOptions, RecordedRetry};
 use crate::payload::Payload;
 use crate::time::Timestamp;
@@ -335,6 +335,12 @@ pub enum Event {
         /// Which hosts may run it: those that declare this tag.
         tag: Name,
     },
+    /// These children were called in what a rewind has undone, or were cancelled in it: a call under
+    /// the same id takes the place of such a child. Behind a rewind, or at the beginning. (input)
+    ChildrenSuperseded {
+        /// In the order of their calls.
+        children: Vec<SupersededChild>,
+    },
 }
 
 impl Event {
@@ -361,6 +367,7 @@ impl Event {
                 | Self::MessageRefused { .. }
                 | Self::OutboxCarried { .. }
                 | Self::ChildAttemptFailed { .. }
+                | Self::ChildrenSuperseded { .. }
         )
     }
 
@@ -433,6 +440,7 @@ impl Event {
             Self::OutboxCarried { .. } => "OutboxCarried",
             Self::ChildAttemptFailed { .. } => "ChildAttemptFailed",
             Self::TaskTagged { .. } => "TaskTagged",
+            Self::ChildrenSuperseded { .. } => "ChildrenSuperseded",
         }
     }
 
@@ -517,6 +525,9 @@ impl Event {
             | Self::ExecutionSuspended { reason }
             | Self::ExecutionRewound { reason, .. } => reason.len(),
             Self::EventKeysCarried { keys } => keys.iter().map(|key| key.as_str().len()).sum(),
+            Self::ChildrenSuperseded { children } => {
+                children.iter().map(|child| child.instance.as_str().len()).sum()
+            }
             _ => 0,
         }
     }

@@ -301,6 +301,7 @@ impl Executor {
         let Message { id, to: child, body } = message;
         match body {
             MessageBody::Start { name, input, origin, .. }
+            | MessageBody::Replace { name, input, origin, .. }
                 if origin.relation == Relation::Child =>
             {
                 let script = self.orchestrations.get_mut(name.as_str());
@@ -382,10 +383,7 @@ struct Call {
 
 /// When the recipient may begin with what a message says.
 fn not_before(message: &Message) -> Timestamp {
-    match &message.body {
-        MessageBody::Start { not_before: Some(at), .. } => *at,
-        _ => Timestamp::EPOCH,
-    }
+    message.body.not_before().unwrap_or(Timestamp::EPOCH)
 }
 
 impl Todo {

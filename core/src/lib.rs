@@ -64,6 +64,7 @@ mod payload;
 mod random;
 mod receipt;
 mod remote;
+mod replace;
 mod rewind;
 mod send;
 mod slots;
@@ -97,7 +98,10 @@ pub use machine::{
     ApplyError, CatchPanic, Machine, MachineConfig, ReplayError, RunTurnError, Successor, Turn,
     run_turn,
 };
-pub use message::{Message, MessageBody, MessageId, MessageKind, NotTaken, Origin, Relation};
+pub use message::{
+    Message, MessageBody, MessageId, MessageKind, NotTaken, Origin, Relation, SupersededCall,
+    SupersededChild,
+};
 pub use open::{OpenActivities, OpenActivity, OpenChild};
 pub use options::{
     ActivityOptions, InvalidOptions, NamedActivity, RecordedOptions, RecordedRetry, RetryPolicy,
@@ -107,6 +111,7 @@ pub use outbox::Outbox;
 pub use payload::{Payload, PayloadError};
 pub use receipt::{Receipt, Sealed};
 pub use remote::{RemoteActivity, RemoteCommand, RemoteEvent, RemoteRun, RemoteStart};
+pub use replace::{Replacement, has_ended_by_itself};
 pub use rewind::{NoSuchPosition, Rewind, Rewound};
 pub use send::SendError;
 pub use time::Timestamp;

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +43,7 @@ pub struct MessageId {
 /// What sort of message it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum MessageKind {
-    /// [`MessageBody::Start`]
+    /// [`MessageBody::Start`], [`MessageBody::Replace`]
     Start,
     /// [`MessageBody::Cancel`]
     Cancel,
@@ -89,6 +90,43 @@ pub enum MessageBody {
         /// What it returned, or ended with.
         result: Result<Payload, Box<ChildError>>,
     },
+    /// Begin, as after [`MessageBody::Start`]. An instance that one of these calls has started makes
+    /// room: the new one takes its place under the same id.
+    Replace {
+        /// The orchestration.
+        name: Name,
+        /// Its version; the newest where there is none.
+        version: Option<Version>,
+        /// What it is given.
+        input: Payload,
+        /// Who starts it.
+        origin: Box<Origin>,
+        /// When its code may run, if not at once.
+        not_before: Option<Timestamp>,
+        /// Calls of the same parent that were undone.
+        instead_of: Vec<SupersededCall>,
+    },
+}
+
+/// A call of a child that no longer counts, as the parent was rewound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupersededCall {
+    /// The parent's run in which the child was started.
+    pub lineage: u64,
+    /// Of the call in it.
+    pub id: CorrelationId,
+    /// The call itself was kept, and only a cancel of the child was undone: a child that has ended
+    /// without a cancel is not replaced, and its result counts.
+    pub unless_ended: bool,
+}
+
+/// The child of a call that no longer counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupersededChild {
+    /// The child's id; that of its first attempt.
+    pub instance: InstanceId,
+    /// The call that has started it.
+    pub call: SupersededCall,
 }
 
 /// Who started an instance: another one.
@@ -133,7 +171,8 @@ impl Message {
     /// Bytes of user data that it carries: of ids as well, which can be longer than the rest.
     pub(crate) fn payload_bytes(&self) -> usize {
         let body = match &self.body {
-            MessageBody::Start { name, input, origin, .. } => {
+            MessageBody::Start { name, input, origin, .. }
+            | MessageBody::Replace { name, input, origin, .. } => {
                 name.as_str().len() + input.len() + origin.instance.as_str().len()
             }
             MessageBody::Cancel { reason } => reason.len(),
@@ -143,6 +182,47 @@ impl Message {
             }
         };
         self.to.as_str().len() + body
+    }
+}
+
+impl MessageBody {
+    /// Who starts an instance by it, if it starts one.
+    pub const fn origin(&self) -> Option<&Origin> {
+        match self {
+            Self::Start { origin, .. } | Self::Replace { origin, .. } => Some(origin),
+            Self::Cancel { .. } | Self::Event { .. } | Self::Result { .. } => None,
+        }
+    }
+
+    /// Of which orchestration an instance is started by it, if one is, and in which version.
+    pub const fn starts(&self) -> Option<(&Name, Option<&Version>)> {
+        match self {
+            Self::Start { name, version, .. } | Self::Replace { name, version, .. } => {
+                Some((name, version.as_ref()))
+            }
+            Self::Cancel { .. } | Self::Event { .. } | Self::Result { .. } => None,
+        }
+    }
+
+    /// When the code may run of what is started by it, if not at once.
+    pub const fn not_before(&self) -> Option<Timestamp> {
+        match self {
+            Self::Start { not_before, .. } | Self::Replace { not_before, .. } => *not_before,
+            Self::Cancel { .. } | Self::Event { .. } | Self::Result { .. } => None,
+        }
+    }
+
+    pub(crate) fn starts_child(&self) -> bool {
+        self.origin().is_some_and(|origin| origin.relation == Relation::Child)
+    }
+}
+
+impl SupersededCall {
+    /// Whether it is the call that has started an instance of that origin, for the same parent.
+    pub fn has_started(&self, origin: &Origin, parent: &InstanceId) -> bool {
+        origin.relation == Relation::Child
+            && origin.instance == *parent
+            && (origin.lineage, origin.id) == (self.lineage, self.id)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an execution has to tell other instances, and does not know to have arrived.
 
 mod attempts;
+mod superseded;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -14,7 +15,9 @@ use crate::child::{ChildError, ParentClose};
 use crate::event::Event;
 use crate::history::RecordedTurn;
 use crate::ids::{CorrelationId, InstanceId, Name};
-use crate::message::{Message, MessageBody, MessageId, MessageKind, Origin, Relation, fnv};
+use crate::message::{
+    Message, MessageBody, MessageId, MessageKind, Origin, Relation, SupersededCall, fnv,
+};
 use crate::payload::Payload;
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -45,6 +48,8 @@ struct Content {
     places: BTreeMap<MessageId, InstanceId>,
     /// The runs before each rewind: what they have sent, and was kept, is of this history too.
     earlier: Vec<u64>,
+    /// The children of undone calls, by their ids, until there is another call under that id.
+    superseded: BTreeMap<InstanceId, Vec<SupersededCall>>,
 }
 
 #[derive(Clone, Debug)]
@@ -114,9 +119,7 @@ impl Outbox {
     /// another message does. That a child has begun can be left to what comes from it.
     pub fn awaits(&self, id: MessageId) -> bool {
         let Some(queue) = self.queue_of(id) else { return false };
-        let is_child_start = queue.front().is_some_and(|first| {
-            matches!(&first.body, MessageBody::Start { origin, .. } if origin.relation == Relation::Child)
-        });
+        let is_child_start = queue.front().is_some_and(|first| first.body.starts_child());
         queue.len() > 1 || !is_child_start
     }
 
@@ -150,7 +153,8 @@ impl Outbox {
             }
             Event::StartedBy { origin } => self.origin = Some(origin.clone()),
             Event::ChildScheduled { id, name, version, input, instance, parent_close, .. } => {
-                let start = self.start(*id, (name, version, input), instance, Relation::Child);
+                let mut start = self.start(*id, (name, version, input), instance, Relation::Child);
+                start.replace_superseded(self.take_superseded(instance));
                 let parent_close = *parent_close;
                 let child =
                     Child { start: start.clone(), parent_close, is_told: false, retried: None };
@@ -187,6 +191,7 @@ impl Outbox {
                 // Those are under way already.
                 messages.iter().for_each(|message| drop(self.put(message.clone())));
             }
+            Event::ChildrenSuperseded { children } => return self.supersede(children),
             event if event.is_terminal() => return self.close(event),
             _ => {}
         }
@@ -199,7 +204,7 @@ impl Outbox {
         let left = content.queues.values().flatten().map(Message::payload_bytes);
         let cancels =
             content.open.values().map(|child| child.start.to.as_str().len() + CANCEL_BYTES);
-        left.chain(cancels).sum()
+        left.chain(cancels).sum::<usize>() + self.superseded_bytes()
     }
 
     /// Everything that is left, for the next execution.
@@ -240,7 +245,7 @@ impl Outbox {
     /// Of messages that arrived since this was what an execution had to tell, those that it need not
     /// tell again: all but the starts of children, which are to say how they ended.
     pub(crate) fn told_since(&self, mut arrived: Vec<MessageId>) -> Vec<MessageId> {
-        let is_start_of_child = |message: &Message| matches!(&message.body, MessageBody::Start { origin, .. } if origin.relation == Relation::Child);
+        let is_start_of_child = |message: &Message| message.body.starts_child();
         arrived.retain(|id| self.message(*id).is_some_and(|message| !is_start_of_child(message)));
         arrived
     }
@@ -260,8 +265,7 @@ impl Outbox {
         left.retain(|message| match &message.body {
             _ if !self.is_own(message.id.lineage) => true,
             // Its cancel must not overtake it.
-            MessageBody::Start { origin, .. } => origin.relation == Relation::Child,
-            body => matches!(body, MessageBody::Cancel { .. }),
+            body => body.starts_child() || matches!(body, MessageBody::Cancel { .. }),
         });
         let Some(content) = &mut self.content else { return left };
         let undone = content.open.iter().filter(|open| !known(open));

@@ -51,7 +51,8 @@ impl History {
     /// The code runs in a turn of its own behind all of that, by a timer that is due at once; so it
     /// can be in the store before the code has seen it. Timers that had not fired in that place are
     /// open again, and so are activities and children: a child that has ended since says so again.
-    /// Children that were called since are cancelled. Other messages that have arrived since are not
+    /// Children that were called since are cancelled; a call under the same id takes the place of such a
+    /// child, and so does a call that is kept, of a child that was cancelled since. Other messages that have arrived since are not
     /// sent again; those that an execution before had to send still are. `instance` is whose history it is.
     ///
     /// # Errors
@@ -73,6 +74,8 @@ impl History {
         let outbox = |turns| Outbox::of(instance.clone(), turns);
         let kept_outbox = outbox(kept);
         let messages = outbox(self.turns()).cancels_of_undone(&kept_outbox);
+        let children = kept_outbox.clone().superseded_by_undoing(dropped);
+        let superseded = (!children.is_empty()).then_some(Event::ChildrenSuperseded { children });
         let told = kept_outbox.told_since(arrived_in(dropped));
         let told =
             (!told.is_empty()).then_some(Event::MessagesDelivered { messages: told, end: None });
@@ -81,7 +84,7 @@ impl History {
         if !is_held(kept) {
             first.push(Event::TimerCreated { id: CorrelationId::START, fire_at: at });
         }
-        let behind = keys.into_iter().chain(carried).chain(told).chain(events);
+        let behind = keys.into_iter().chain(carried).chain(superseded).chain(told).chain(events);
         let behind = behind.map(|event| turn(vec![event]));
         let turns = [turn(first)].into_iter().chain(behind).collect();
         Ok(Rewound { kept: kept.len(), turns })

@@ -48,8 +48,8 @@ pub(crate) struct WellFormed {
     /// The same, where only its options stand between.
     just_configured: Option<CorrelationId>,
     has_origin: bool,
-    /// The newest turn with keys that were carried over.
-    keys_in: Option<u64>,
+    /// The newest turn with something that was carried over.
+    carried_in: Option<u64>,
     /// The turn of the end.
     ended: Option<u64>,
 }
@@ -82,8 +82,8 @@ impl WellFormed {
                 // What has superseded it may be what was undone.
                 self.unexplained = None;
             }
-            if matches!(event, Event::EventKeysCarried { .. }) {
-                self.keys_in = Some(self.turns);
+            if matches!(event, Event::EventKeysCarried { .. } | Event::OutboxCarried { .. }) {
+                self.carried_in = Some(self.turns);
             }
             if event.is_terminal() {
                 self.ended = Some(self.turns);
@@ -143,6 +143,8 @@ impl WellFormed {
             Err(self.malformed("a version directly behind the start only", event))
         } else if matches!(event, Event::OutboxCarried { .. }) && !self.takes_outbox() {
             Err(self.malformed("messages that were carried over at the beginning only", event))
+        } else if matches!(event, Event::ChildrenSuperseded { .. }) && !self.takes_outbox() {
+            Err(self.malformed("superseded children at the beginning only", event))
         } else {
             Ok(())
         }
@@ -182,9 +184,10 @@ impl WellFormed {
         self.turns == 1 || self.rewound_in.is_some_and(|turn| self.turns == turn + 1)
     }
 
-    /// Whether messages may be carried over: at the beginning, or behind the keys there.
+    /// Whether messages and superseded children may be carried over: at the beginning, or behind what
+    /// is carried over there.
     fn takes_outbox(&self) -> bool {
-        self.is_beginning() || self.keys_in.is_some_and(|turn| self.turns == turn + 1)
+        self.is_beginning() || self.carried_in.is_some_and(|turn| self.turns == turn + 1)
     }
 
     /// The place behind the start and its origin.

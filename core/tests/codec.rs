@@ -10,11 +10,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use events::{
-    cancelled_errors, child_attempt_failed, events_of_attempts, events_of_cancel_and_suspend,
-    events_of_children, events_of_continue_as_new, events_of_the_first_version,
-    events_of_the_second_version, events_of_versions, every_event, further_events,
-    further_events_of_attempts, further_events_of_child_attempts, further_events_of_children,
-    rewound, status_set, task_tagged,
+    cancelled_errors, child_attempt_failed, children_superseded, events_of_attempts,
+    events_of_cancel_and_suspend, events_of_children, events_of_continue_as_new,
+    events_of_the_first_version, events_of_the_second_version, events_of_versions, every_event,
+    further_events, further_events_of_attempts, further_events_of_child_attempts,
+    further_events_of_children, further_events_of_superseded_children, rewound, status_set,
+    task_tagged,
 };
 use instance::turn;
 use reenact_core::codec::{
@@ -168,6 +169,12 @@ fn what_version_1_wrote_of_retries_of_children_is_read_for_ever() {
 #[test]
 fn what_version_1_wrote_of_tags_is_read_for_ever() {
     assert_read_for_ever("turns_v1_tags.bin", &each_and_all(&[task_tagged()]));
+}
+
+#[test]
+fn what_version_1_wrote_of_superseded_children_is_read_for_ever() {
+    let events = [vec![children_superseded()], further_events_of_superseded_children()].concat();
+    assert_read_for_ever("turns_v1_superseded.bin", &each_and_all(&events));
 }
 
 /// Calls of activities in the queues of tags.

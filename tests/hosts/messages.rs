@@ -90,6 +90,47 @@ async fn parents_and_children_come_together_when_a_host_dies_in_between() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn children_on_other_hosts_begin_anew_when_the_cancel_of_their_parent_is_undone() {
+    let (store, _) = shared_store();
+    let first = guard(host(store.clone(), "first")).await;
+    let _second = guard(host(store.clone(), "second")).await;
+    until_held(&store, &["first", "second"], &[2, 2]).await;
+    for parent in one_of_each("parent") {
+        let children = one_of_each(&format!("child-of-{parent}"));
+        let parent = guard(first.start_new(waits, children.clone()).id(parent)).await.unwrap();
+        for child in &children {
+            until_there(&first, child).await;
+        }
+        guard(parent.cancel("a mistake")).await.unwrap();
+        guard(parent.result()).await.unwrap_err();
+        for child in &children {
+            guard(first.instance::<u64>(child).result()).await.unwrap_err();
+        }
+        let history = guard(parent.history()).await.unwrap();
+        let is_cancel = |event: &Event| matches!(event, Event::CancelRequested { .. });
+        let cancel = history.events().find(|event| is_cancel(event.event)).unwrap();
+        guard(parent.rewind(cancel.position, "it was one")).await.unwrap();
+        for child in &children {
+            until_execution(&first, child, ExecutionId(2)).await;
+            for number in [7, 0] {
+                guard(first.raise_event(child, "Add", number)).await.unwrap();
+            }
+        }
+        assert_eq!(guard(parent.result()).await.unwrap(), 28);
+    }
+    assert_eq!(first.quarantined(None, 10).await.unwrap(), []);
+}
+
+async fn until_execution(client: &Client, instance: &InstanceId, execution: ExecutionId) {
+    guard(async {
+        while client.get_status(instance).await.unwrap().execution != execution {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancelled_parent_takes_its_children_on_other_hosts_along() {
     let (store, _) = shared_store();
     let first = guard(host(store.clone(), "first")).await;

@@ -14,6 +14,7 @@ use reenact::{
     ExecutionId, InMemory, InstanceFilter, InstanceId, InstancePage, InstanceSummary, PageRequest,
     Provider, ProviderError, Receipt, ShardId,
 };
+use tokio::sync::watch;
 
 use super::Gate;
 
@@ -33,6 +34,8 @@ pub(crate) struct Faulty {
     appended: Arc<AtomicUsize>,
     released: Arc<AtomicUsize>,
     turns_read: Arc<AtomicUsize>,
+    /// So many appends happen, and then no more: whoever appends waits for ever.
+    stops_at: Arc<watch::Sender<(usize, bool)>>,
 }
 
 #[derive(Default)]
@@ -83,7 +86,19 @@ impl Faulty {
             appended: Arc::default(),
             released: Arc::default(),
             turns_read: Arc::default(),
+            stops_at: Arc::new(watch::Sender::new((usize::MAX, false))),
         }
+    }
+
+    /// Stops before the append of turns with that number, counted from 0: as a host stops that dies.
+    pub(crate) fn stop_at(&self, append: usize) {
+        self.stops_at.send_replace((append, false));
+    }
+
+    /// Returns when somebody waits for an append that never happens.
+    pub(crate) async fn stopped(&self) {
+        let stopped = self.stops_at.subscribe().wait_for(|(_, stopped)| *stopped).await.is_ok();
+        assert!(stopped, "it lives as long as the store");
     }
 
     /// The next appends of turns, one after the other, fail so.
@@ -182,6 +197,10 @@ impl HistoryStore for Faulty {
             return self.inner.append(batch).await;
         }
         self.appends.pass().await;
+        if self.appended() >= self.stops_at.borrow().0 {
+            self.stops_at.send_modify(|(_, stopped)| *stopped = true);
+            return std::future::pending().await;
+        }
         let reason = REASON.to_owned();
         if self.orders().broken.contains_key(&batch.shard) {
             return Err(ProviderError::Fenced { shard: batch.shard });

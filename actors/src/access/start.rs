@@ -76,7 +76,17 @@ impl Access {
         let start = Start { input, seed, delay, origin: None };
         let reply = Reply::admitted(reply, permit);
         let not_before = None;
-        let message = StartMessage { name, version, start, not_before, own_id, slot, event, reply };
+        let message = StartMessage {
+            name,
+            version,
+            start,
+            not_before,
+            own_id,
+            slot,
+            event,
+            instead_of: Vec::new(),
+            reply,
+        };
         match self.hand_over(&instance, Internal::Start(Box::new(message)).into()) {
             Ok(()) => self.answer(&instance, answer).await?,
             Err(message) => match &self.store.remote {

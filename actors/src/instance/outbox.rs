@@ -264,18 +264,17 @@ impl InstanceState {
         Ok(outcome.and_then(|outcome| ChildError::of_outcome(&self.instance, outcome)))
     }
 
-    /// Whether this instance, which runs or has run, was started by that call.
-    pub(super) async fn is_started_by(&mut self, origin: &Origin) -> Result<bool, ProviderError> {
+    /// Who started this instance, which runs or has run, if another one did.
+    pub(super) async fn own_origin(&mut self) -> Result<Option<Origin>, ProviderError> {
         let known = match &self.phase {
             Phase::Live(live) => Some(live.machine.origin()),
             Phase::Closing(closing) => Some(closing.outbox.origin().cloned()),
             _ => None,
         };
-        let of_this_one = match known {
-            Some(known) => known,
-            None => self.shard.log().origin(&self.instance).await?,
-        };
-        Ok(of_this_one.as_ref() == Some(origin))
+        match known {
+            Some(known) => Ok(known),
+            None => self.shard.log().origin(&self.instance).await,
+        }
     }
 }
 

@@ -66,7 +66,7 @@ impl InstanceState {
     }
 
     /// The turns as one append, which calls off what is under way of the execution before.
-    fn pending_execution(&self, records: Vec<TurnRecord>) -> Option<PendingTurn> {
+    pub(super) fn pending_execution(&self, records: Vec<TurnRecord>) -> Option<PendingTurn> {
         let (run, mut actions) = match &self.phase {
             Phase::Live(live) => (live.run, live.machine.cancel_actions()),
             // Its activities may still run.

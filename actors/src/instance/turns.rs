@@ -29,7 +29,7 @@ impl InstanceState {
         &mut self,
         myself: &ActorRef<InstanceMessage>,
         message: Box<StartMessage>,
-    ) {
+    ) -> Result<(), ActorProcessingErr> {
         match self.phase {
             Phase::Fresh => self.begin(myself, *message),
             // Here for another message: since it looked, the id may have become free.
@@ -37,35 +37,56 @@ impl InstanceState {
                 let message = Internal::Start(message).into();
                 self.shard.routes.deliver_in_order(&self.instance, message);
             }
-            _ => Box::pin(self.start_again(*message)).await,
+            _ => Box::pin(self.start_again(myself, *message)).await?,
         }
+        Ok(())
     }
 
     /// A start of an instance that is there.
-    async fn start_again(&mut self, message: StartMessage) {
-        let StartMessage { start, event, reply, .. } = message;
-        if let Some(ExternalEvent { name, data, key }) = event {
-            let instance = self.instance.clone();
-            return match &self.phase {
-                Phase::Live(_) => self.apply(Command::RaiseEvent { name, data, key }, Some(reply)),
-                Phase::Parked { reason, .. } => {
-                    let reason = reason.clone();
-                    self.answer(reply.no(Error::Parked { instance, reason }));
-                }
-                _ => self.answer(reply.no(Error::Finished { instance })),
-            };
+    async fn start_again(
+        &mut self,
+        myself: &ActorRef<InstanceMessage>,
+        mut message: StartMessage,
+    ) -> Result<(), ActorProcessingErr> {
+        if let Some(event) = message.event.take() {
+            self.raise_instead(event, message.reply);
+            return Ok(());
         }
-        let is_the_same = match &start.origin {
-            Some(origin) => self.is_started_by(origin).await,
-            None => Ok(false),
+        let taken = Error::AlreadyExists { instance: self.instance.clone() };
+        let Some(origin) = message.start.origin.take() else {
+            self.answer(message.reply.no(taken));
+            return Ok(());
         };
-        match (is_the_same, start.origin) {
-            (Ok(true), Some(origin)) => self.has_begun(*origin, reply).await,
-            (Ok(_), _) => {
-                let taken = Error::AlreadyExists { instance: self.instance.clone() };
-                self.answer(reply.no(taken));
+        match self.own_origin().await {
+            Ok(Some(own)) if own == *origin => self.has_begun(*origin, message.reply).await,
+            Ok(own) => {
+                let mut undone = message.instead_of.iter().copied();
+                let superseded = own
+                    .and_then(|own| undone.find(|call| call.has_started(&own, &origin.instance)));
+                match superseded {
+                    Some(call) => return self.replace(myself, message, *origin, call).await,
+                    None => self.answer(message.reply.no(taken)),
+                }
             }
-            (Err(error), _) => self.answer(reply.no(Error::Store { source: Arc::new(error) })),
+            Err(error) => {
+                let error = Error::Store { source: Arc::new(error) };
+                self.answer(message.reply.no(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// The event that comes with a start of an instance that is there.
+    fn raise_instead(&mut self, event: ExternalEvent, reply: Reply) {
+        let ExternalEvent { name, data, key } = event;
+        let instance = self.instance.clone();
+        match &self.phase {
+            Phase::Live(_) => self.apply(Command::RaiseEvent { name, data, key }, Some(reply)),
+            Phase::Parked { reason, .. } => {
+                let reason = reason.clone();
+                self.answer(reply.no(Error::Parked { instance, reason }));
+            }
+            _ => self.answer(reply.no(Error::Finished { instance })),
         }
     }
 

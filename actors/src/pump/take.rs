@@ -131,8 +131,17 @@ impl Taker {
         // It may be here already, by an earlier delivery of the same: so the id is never taken for free.
         let (own_id, slot) = (true, None);
         let message = |reply| {
-            let message =
-                StartMessage { name, version, start, not_before, own_id, slot, event, reply };
+            let message = StartMessage {
+                name,
+                version,
+                start,
+                not_before,
+                own_id,
+                slot,
+                event,
+                instead_of: Vec::new(),
+                reply,
+            };
             Internal::Start(Box::new(message)).into()
         };
         match (self.ask(&delivery.message.to, message).await, key) {

@@ -9,7 +9,7 @@ use crate::event::Event;
 use crate::future::DurableOutput;
 use crate::ids::{CorrelationId, InstanceId};
 use crate::machine::{ApplyError, Machine};
-use crate::message::{Message, MessageBody, MessageId, NotTaken, Origin, Relation};
+use crate::message::{Message, MessageId, NotTaken, Origin};
 use crate::open::OpenChild;
 use crate::outbox::Outbox;
 use crate::payload::Payload;
@@ -140,10 +140,7 @@ impl State {
 
     /// The event of a message that is refused for good, if that is new.
     pub(super) fn refused(&self, message: MessageId, why: NotTaken) -> Option<Event> {
-        let MessageBody::Start { origin, .. } = &self.outbox.message(message)?.body else {
-            return Some(Event::MessageRefused { message, why });
-        };
-        if origin.relation == Relation::Detached {
+        if !self.outbox.message(message)?.body.starts_child() {
             return Some(Event::MessageRefused { message, why });
         }
         let of_this_call = self.outbox.lineage_of(message.id) == Some(message.lineage);

@@ -47,19 +47,23 @@ impl Machine {
         let keys =
             state.buffer.keys.carried(events.iter().filter_map(|(_, raised)| raised.key.as_ref()));
         let (origin, messages) = (state.outbox.origin().cloned(), state.outbox.carried());
+        let children = state.outbox.carried_superseded();
         // An execution that has no next one does not continue.
         let Some(execution) = state.execution.next() else {
             return Ok(None);
         };
         drop(state);
         let mut machine = Self::new(self.next_code(), instance, execution, self.config.clone());
-        let mut turns = Vec::with_capacity(4 + events.len());
+        let mut turns = Vec::with_capacity(5 + events.len());
         turns.push(machine.apply(Command::Start(self.next_start(input.clone(), origin)), at)?);
         if !keys.is_empty() {
             turns.push(machine.take_in(Event::EventKeysCarried { keys }, at)?);
         }
         if !messages.is_empty() {
             turns.push(machine.take_in(Event::OutboxCarried { messages }, at)?);
+        }
+        if !children.is_empty() {
+            turns.push(machine.take_in(Event::ChildrenSuperseded { children }, at)?);
         }
         if let Some(reason) = cancelled {
             turns.push(machine.take_in(Event::CancelRequested { reason }, at)?);

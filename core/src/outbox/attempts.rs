@@ -114,7 +114,9 @@ impl Child {
         self.is_told = false;
         self.start.to = id_of_attempt(&retried.first, attempt, rewound_to);
         self.start.id = MessageId { lineage, attempt, ..self.start.id };
-        if let MessageBody::Start { origin, not_before, .. } = &mut self.start.body {
+        if let MessageBody::Start { origin, not_before, .. }
+        | MessageBody::Replace { origin, not_before, .. } = &mut self.start.body
+        {
             (origin.lineage, origin.attempt) = (lineage, attempt);
             *not_before = Some(retry_at);
         }
@@ -128,7 +130,7 @@ impl Child {
     }
 
     fn shown(&self, id: CorrelationId) -> Option<OpenChild> {
-        let MessageBody::Start { name, .. } = &self.start.body else { return None };
+        let (name, _) = self.start.body.starts()?;
         let retried = self.retried.as_ref();
         Some(OpenChild {
             id,

@@ -6,7 +6,7 @@ use reenact_core::{
     ActivityError, ActivityErrorKind, ChildError, CorrelationId, Event, EventKey, InstanceId,
     Message, MessageBody, MessageId, MessageKind, NotTaken, OrchestrationError,
     OrchestrationErrorKind, Origin, ParentClose, Payload, RecordedOptions, RecordedRetry, Relation,
-    Timestamp, Version,
+    SupersededCall, SupersededChild, Timestamp, Version,
 };
 
 use crate::instance::{name, payload, seconds};
@@ -15,7 +15,7 @@ use crate::instance::{name, payload, seconds};
 pub(crate) fn every_event() -> Vec<Event> {
     let first = [events_of_the_second_version(), events_of_cancel_and_suspend()];
     let later = [events_of_attempts(), events_of_versions(), vec![rewound()]];
-    let newest = vec![child_attempt_failed(), task_tagged()];
+    let newest = vec![child_attempt_failed(), task_tagged(), children_superseded()];
     [first.concat(), later.concat(), events_of_children(), newest].concat()
 }
 
@@ -150,6 +150,33 @@ pub(crate) fn further_events_of_child_attempts() -> Vec<Event> {
 /// That which came with tags.
 pub(crate) fn task_tagged() -> Event {
     Event::TaskTagged { id: CorrelationId(251), tag: name("gpu-größer") }
+}
+
+/// That which came with children that take the place of others.
+pub(crate) fn children_superseded() -> Event {
+    let child = |instance, lineage, unless_ended| SupersededChild {
+        instance: InstanceId::new(instance).expect("an id"),
+        call: SupersededCall { lineage, id: CorrelationId(250), unless_ended },
+    };
+    Event::ChildrenSuperseded { children: vec![child("a", 251, false), child("ü", 0, true)] }
+}
+
+/// The message that came with it, and none.
+pub(crate) fn further_events_of_superseded_children() -> Vec<Event> {
+    let to = InstanceId::new("a").expect("an id");
+    let kind = MessageKind::Start;
+    let id = MessageId { lineage: 7, id: CorrelationId(251), attempt: 1, kind };
+    let call = SupersededCall { lineage: 65_536, id: CorrelationId(1), unless_ended: true };
+    let body = MessageBody::Replace {
+        name: name("o"),
+        version: None,
+        input: payload(1),
+        origin: Box::new(origin()),
+        not_before: None,
+        instead_of: vec![call, call],
+    };
+    let none = Event::ChildrenSuperseded { children: Vec::new() };
+    vec![Event::OutboxCarried { messages: vec![Message { id, to, body }] }, none]
 }
 
 fn origin() -> Origin {

@@ -1,0 +1,117 @@
+//! A child in the place of an earlier one, which its parent has undone.
+
+use std::time::Duration;
+
+use ractor::{ActorProcessingErr, ActorRef};
+use reenact_core::{
+    OrchestrationCode, Origin, RecordedTurn, Replacement, SupersededCall, codec,
+    has_ended_by_itself,
+};
+use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
+
+use super::{InstanceState, Phase};
+use crate::error::{Error, Result};
+use crate::message::{InstanceMessage, StartMessage};
+use crate::persistence::Entry;
+
+impl InstanceState {
+    /// Begins a new run under this id, as the next execution: the call that has started the earlier one
+    /// was undone. Whatever the phase of that is, it ends here. Where only its cancel was undone, and it
+    /// had ended without one, its result counts instead.
+    pub(super) async fn replace(
+        &mut self,
+        myself: &ActorRef<InstanceMessage>,
+        message: StartMessage,
+        origin: Origin,
+        superseded: SupersededCall,
+    ) -> Result<(), ActorProcessingErr> {
+        let purges = self.shard.purges.clone();
+        // A purge of the earlier one would take away what this is built on.
+        let _not_purged = purges.read().await;
+        self.shard.everything_is_durable().await?;
+        let Some(summary) = self.shard.log().summary(&self.instance).await? else {
+            // Purged since. The start comes again, and finds the id free.
+            let instance = self.instance.clone();
+            self.answer(message.reply.no(Error::Interrupted { instance }));
+            return Ok(());
+        };
+        // What cannot be read says nothing of others.
+        let before = self.shard.log().history(&summary).await?.unwrap_or_default();
+        if superseded.unless_ended && has_ended_by_itself(&before) {
+            self.has_begun(origin, message.reply).await;
+            return Ok(());
+        }
+        let registered = self.shard.registry.orchestration(&message.name, message.version.as_ref());
+        let code = match registered {
+            Ok(code) => code.clone(),
+            Err(missing) => {
+                self.answer(message.reply.no(missing));
+                return Ok(());
+            }
+        };
+        match self.replacement(&code, &message, origin, summary, &before) {
+            Err(error) => self.answer(message.reply.no(error)),
+            Ok(records) => {
+                let Some(mut pending) = self.pending_execution(records) else { return Ok(()) };
+                pending.answer = Some(message.reply.yes());
+                self.shard.make_durable(Entry::Turn(Box::new(pending)));
+                // Of the run that is no more.
+                self.phase = Phase::Absent;
+                self.activate(myself).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn replacement(
+        &self,
+        code: &OrchestrationCode,
+        message: &StartMessage,
+        origin: Origin,
+        summary: InstanceSummary,
+        before: &[RecordedTurn],
+    ) -> Result<Vec<TurnRecord>> {
+        let now = self.shard.clock.now();
+        let delay = message.not_before.map_or(Duration::ZERO, |time| time.since(now));
+        let replacement = Replacement {
+            name: message.name.clone(),
+            version: code.version().clone(),
+            input: message.start.input.clone(),
+            origin: Box::new(origin),
+            delay: Some(delay),
+        };
+        let turns = replacement.begin(&self.instance, before, now.max(summary.updated_at));
+        records(summary, message, &turns)
+    }
+}
+
+/// The turns as the next execution of the instance.
+fn records(
+    before: InstanceSummary,
+    message: &StartMessage,
+    turns: &[RecordedTurn],
+) -> Result<Vec<TurnRecord>> {
+    let Some(execution) = before.execution.next() else {
+        return Err(Error::AlreadyExists { instance: before.instance });
+    };
+    let mut summary = InstanceSummary {
+        execution,
+        name: message.name.clone(),
+        state: State::Running,
+        turns: 0,
+        events: 0,
+        updated_at: turns.first().map_or(before.updated_at, |turn| turn.at),
+        // It has a timer at least.
+        wake_at: Some(reenact_core::Timestamp::EPOCH),
+        ..before
+    };
+    let record = |turn: &RecordedTurn| {
+        let bytes = codec::encode_turn(turn)
+            .map_err(|error| Error::OverLimit { what: error.to_string() })?;
+        let number = summary.turns;
+        summary.turns += 1;
+        summary.events += turn.events.len() as u64;
+        Ok(TurnRecord { number, bytes: bytes.into(), summary: summary.clone() })
+    };
+    turns.iter().map(record).collect()
+}
