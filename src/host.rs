@@ -1,11 +1,12 @@
 //! Hosts: where orchestrations and activities run.
 
+use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
 
 use reenact_actors::{
-    Activity, ActivityContext, Error, HostOptions, Named, Registry, Result, Runtime, Unfit,
-    verify_histories,
+    Activities, Activity, ActivityContext, Error, HostOptions, Named, Registry, Result, Runtime,
+    Unfit, verify_histories,
 };
 use reenact_core::{ActivityError, Orchestration, OrchestrationContext, OrchestrationError};
 use reenact_providers::Provider;
@@ -127,6 +128,12 @@ impl Drop for Host {
     }
 }
 
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").field("in_memory", &self.in_memory()).finish_non_exhaustive()
+    }
+}
+
 impl HostBuilder {
     /// Where the logs are. Needed.
     pub fn provider(mut self, provider: impl Provider) -> Self {
@@ -145,6 +152,87 @@ impl HostBuilder {
     /// Adds an activity.
     pub fn activity<A: Activity>(mut self, _activity: A) -> Self {
         self.add(Registry::add_activity::<A>);
+        self
+    }
+
+    /// Adds the activities of a struct: the methods that `#[activity]` is on, of an `impl` block with
+    /// `#[activities]`. They share the struct; it is never cloned.
+    ///
+    /// ```
+    /// use reenact::prelude::*;
+    ///
+    /// struct Payments {
+    ///     fee: u64,
+    /// }
+    ///
+    /// #[activities]
+    /// impl Payments {
+    ///     #[activity]
+    ///     async fn charge(&self, _ctx: ActivityContext, cents: u64) -> Result<u64, ActivityError> {
+    ///         Ok(cents + self.fee)
+    ///     }
+    /// }
+    ///
+    /// #[orchestration]
+    /// async fn pay(ctx: OrchestrationContext, cents: u64) -> Result<u64, OrchestrationError> {
+    ///     Ok(ctx.call_activity(Payments::charge, cents).await?)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> reenact::Result<()> {
+    /// let host = Host::builder()
+    ///     .provider(InMemory::new())
+    ///     .orchestration(pay)
+    ///     .activities(Payments { fee: 20 })
+    ///     .start()
+    ///     .await?;
+    /// assert_eq!(host.start_new(pay, 500).await?.result().await?, 520);
+    /// # host.shutdown().await
+    /// # }
+    /// ```
+    pub fn activities<A: Activities>(mut self, activities: A) -> Self {
+        self.add(|registry| registry.add_activities(activities));
+        self
+    }
+
+    /// Gives the host a value that activities use, such as a pool of connections: they take it as an
+    /// argument, [`State<T>`](crate::State), or from the context, [`ActivityContext::state`]. One value
+    /// of each type. It lives as long as the host, and as the activities that run.
+    ///
+    /// ```
+    /// use reenact::prelude::*;
+    ///
+    /// #[derive(Clone)]
+    /// struct Currency(&'static str);
+    ///
+    /// #[activity]
+    /// async fn price(
+    ///     _ctx: ActivityContext,
+    ///     State(currency): State<Currency>,
+    ///     cents: u64,
+    /// ) -> Result<String, ActivityError> {
+    ///     Ok(format!("{cents} {}", currency.0))
+    /// }
+    ///
+    /// # #[orchestration]
+    /// # async fn show(ctx: OrchestrationContext, cents: u64) -> Result<String, OrchestrationError> {
+    /// #     Ok(ctx.call_activity(price, cents).await?)
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> reenact::Result<()> {
+    /// let host = Host::builder()
+    ///     .provider(InMemory::new())
+    ///     .orchestration(show)
+    ///     .activity(price)
+    ///     .state(Currency("cents"))
+    ///     .start()
+    ///     .await?;
+    /// assert_eq!(host.start_new(show, 500).await?.result().await?, "500 cents");
+    /// # host.shutdown().await
+    /// # }
+    /// ```
+    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.add(|registry| registry.add_state(value));
         self
     }
 
@@ -195,6 +283,8 @@ impl HostBuilder {
     /// - [`Error::NoProvider`] when none was given.
     /// - [`Error::InvalidName`], [`Error::InvalidVersion`], [`Error::RegisteredTwice`],
     ///   [`Error::UnknownActivity`] when what was registered does not fit together.
+    /// - [`Error::MissingState`] when an activity takes a [`State`](crate::State) that was not
+    ///   [given](Self::state); [`Error::StateGivenTwice`] when two of one type were.
     /// - [`Error::Startup`] when the provider does not let it start; for instance, because another
     ///   host holds the shards for longer than [`HostOptions::lease_patience`].
     pub async fn start(self) -> Result<Host> {

@@ -111,8 +111,9 @@ pub use client::{Client, RaiseEvent};
 pub use handle::InstanceHandle;
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
-    Activity, ActivityContext, Error, ExternalEvent, HeartbeatError, HostOptions, Named,
-    ParkReason, Result, Retention, Unfit, WhenBusy,
+    Activities, Activity, ActivityContext, ActivitySet, Error, ExternalEvent, HeartbeatError,
+    HostOptions, MissingState, Named, ParkReason, Result, Retention, State, StateType, TestCall,
+    Unfit, WhenBusy,
 };
 pub use reenact_core::{
     Action, ActivityCatalog, ActivityDefinition, ActivityError, ActivityErrorKind, ActivityOptions,
@@ -130,7 +131,7 @@ pub use reenact_core::{
     Successor, SupersededCall, SupersededChild, Tagged, TimedOut, Timestamp, ToInstanceId, Turn,
     Uuid, Version, WhenAny, Winner, WithOptions, codec, limits, run_turn,
 };
-pub use reenact_macros::{activity, orchestration};
+pub use reenact_macros::{activities, activity, orchestration};
 pub use reenact_providers as providers;
 #[cfg(any(feature = "azure", feature = "azure-legacy"))]
 pub use reenact_providers::azure::{

@@ -6,7 +6,8 @@ pub use crate::{
     Activity, ActivityContext, ActivityDefinition, ActivityError, ActivityOptions, ChildError,
     ChildOptions, Client, DurableFuture, DurableOutput, Host, HostOptions, InMemory,
     InstanceHandle, InstanceId, InstanceStatus, NamedActivity, Orchestration, OrchestrationContext,
-    OrchestrationError, ParentClose, RetryPolicy, SendError, TimedOut, activity, orchestration,
+    OrchestrationError, ParentClose, RetryPolicy, SendError, State, TimedOut, activities, activity,
+    orchestration,
 };
 #[cfg(any(feature = "azure", feature = "azure-legacy"))]
 pub use crate::{Azure, AzureOptions};

@@ -1,5 +1,7 @@
 //! Activities: the side-effecting half of the user's code.
 
+mod testing;
+
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -19,7 +21,9 @@ use tokio::sync::Notify;
 
 use crate::heartbeat::{Line, Pulse};
 use crate::run::Run;
+use crate::state::{StateType, States};
 use crate::tags::{News, NewsSender};
+pub use testing::TestCall;
 
 /// A typed activity with its code. `#[activity]` writes this for an `async fn`.
 pub trait Activity: ActivityDefinition {
@@ -29,6 +33,13 @@ pub trait Activity: ActivityDefinition {
         ctx: ActivityContext,
         input: Self::Input,
     ) -> impl Future<Output = Result<Self::Output, ActivityError>> + Send;
+
+    /// The types of which it needs a value, as [`State`](crate::State): a host that was given none of
+    /// one of them does not start ([`Error::MissingState`](crate::Error::MissingState)). None by
+    /// default.
+    fn states() -> Vec<StateType> {
+        Vec::new()
+    }
 }
 
 /// What an activity knows of its call. Cheap to clone.
@@ -43,6 +54,7 @@ struct Call {
     attempt: u32,
     terms: Option<Box<AttemptTerms>>,
     pulse: Pulse,
+    states: States,
     /// Who is told what becomes of it, where that is not an instance of this host.
     news: Option<NewsSender>,
     /// Whether its end was told.
@@ -82,13 +94,19 @@ struct Cancellation {
 }
 
 impl ActivityContext {
-    pub(crate) fn new(key: ActivityCall, attempt: Attempt, line: Weak<Line>) -> Self {
+    pub(crate) fn new(
+        key: ActivityCall,
+        attempt: Attempt,
+        line: Weak<Line>,
+        states: States,
+    ) -> Self {
         let Attempt { name, number, terms, news } = attempt;
         let (pulse, told, let_go) =
             (Pulse::new(line), AtomicBool::new(false), AtomicBool::new(false));
         let cancellation = Cancellation::default();
         let attempt = number;
-        let call = Call { key, name, attempt, terms, pulse, news, told, let_go, cancellation };
+        let call =
+            Call { key, name, attempt, terms, pulse, states, news, told, let_go, cancellation };
         Self { call: Arc::new(call) }
     }
 
@@ -149,6 +167,10 @@ impl ActivityContext {
 
     pub(crate) fn call(&self) -> &ActivityCall {
         &self.call.key
+    }
+
+    pub(crate) fn states(&self) -> &States {
+        &self.call.states
     }
 
     pub(crate) fn terms(&self) -> Option<&AttemptTerms> {
@@ -269,13 +291,15 @@ impl fmt::Debug for ActivityContext {
 pub(crate) struct ActivityCode {
     run: Arc<dyn Fn(ActivityContext, Payload) -> ActivityFuture + Send + Sync>,
     check: fn(&Payload) -> Result<(), PayloadError>,
+    states: fn() -> Vec<StateType>,
 }
 
 type ActivityFuture = Pin<Box<dyn Future<Output = Result<Payload, ActivityError>> + Send>>;
 
 impl ActivityCode {
     pub(crate) fn of<A: Activity>() -> Result<(Name, Self), InvalidName> {
-        Self::new(A::NAME, A::run)
+        let (name, code) = Self::new(A::NAME, A::run)?;
+        Ok((name, Self { states: A::states, ..code }))
     }
 
     pub(crate) fn new<I, O, F, R>(name: &str, code: F) -> Result<(Name, Self), InvalidName>
@@ -295,7 +319,13 @@ impl ActivityCode {
                 Payload::encode(&output).map_err(invalid(ActivityErrorKind::InvalidOutput))
             })
         };
-        Ok((name, Self { run: Arc::new(run), check: |input| input.decode::<I>().map(drop) }))
+        let check = |input: &Payload| input.decode::<I>().map(drop);
+        Ok((name, Self { run: Arc::new(run), check, states: Vec::new }))
+    }
+
+    /// The types of which it needs a value.
+    pub(crate) fn states(&self) -> Vec<StateType> {
+        (self.states)()
     }
 
     pub(crate) fn run(&self, ctx: ActivityContext, input: Payload) -> ActivityFuture {
@@ -341,7 +371,7 @@ mod tests {
         };
         let attempt =
             Attempt { name: Name::new("charge").unwrap(), number: 1, terms: None, news: None };
-        ActivityContext::new(key, attempt, Weak::new())
+        ActivityContext::new(key, attempt, Weak::new(), States::default())
     }
 
     #[test]

@@ -8,6 +8,8 @@ use reenact_core::{
 };
 use reenact_providers::{OpenError, ProviderError};
 
+use crate::state::MissingState;
+
 /// The result of most calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -69,6 +71,16 @@ pub enum Error {
     UnknownActivity {
         /// The name.
         name: Name,
+    },
+    /// An activity needs a value that the host was not given.
+    #[error(transparent)]
+    MissingState(#[from] MissingState),
+    /// The host was given two values of one type, so that activities could not tell them apart. Wrap
+    /// one of them in a type of its own.
+    #[error("the host was given two values of type `{state}`; wrap one in a type of its own")]
+    StateGivenTwice {
+        /// The type's name.
+        state: &'static str,
     },
     /// There is no such instance.
     #[error("instance `{instance}` does not exist")]

@@ -1,6 +1,6 @@
 //! What an attempt of an activity tells of itself while it runs, and how long it may.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use reenact_core::limits::{HEARTBEAT_RECORDED_EVERY, MAX_HEARTBEAT_BYTES};
 use reenact_core::{
@@ -57,7 +57,11 @@ pub(crate) struct Line {
 pub(crate) struct Pulse {
     line: Weak<Line>,
     beats: Mutex<Beats>,
+    /// Where all are kept, of a call in a unit test.
+    record: OnceLock<Record>,
 }
+
+type Record = Arc<Mutex<Vec<Payload>>>;
 
 #[derive(Default)]
 struct Beats {
@@ -70,7 +74,12 @@ struct Beats {
 
 impl Pulse {
     pub(crate) fn new(line: Weak<Line>) -> Self {
-        Self { line, beats: Mutex::default() }
+        Self { line, beats: Mutex::default(), record: OnceLock::new() }
+    }
+
+    /// Keeps the details of all heartbeats from now on.
+    pub(crate) fn record_into(&self, record: Record) {
+        let _ = self.record.set(record);
     }
 
     /// Takes details; gives them back when it is time to record them.
@@ -125,6 +134,9 @@ impl ActivityContext {
             .map_err(|source| HeartbeatError::Invalid { activity: activity(), source })?;
         if details.len() > MAX_HEARTBEAT_BYTES {
             return Err(HeartbeatError::TooLarge { activity: activity(), bytes: details.len() });
+        }
+        if let Some(record) = self.pulse().record.get() {
+            record.lock().unwrap_or_else(PoisonError::into_inner).push(details.clone());
         }
         // A host that has gone wants to know nothing.
         let Some(line) = self.pulse().line.upgrade() else { return Ok(()) };

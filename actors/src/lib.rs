@@ -56,6 +56,7 @@ mod runtime;
 mod seeds;
 mod shard;
 mod snapshot;
+mod state;
 mod store;
 mod tags;
 mod task;
@@ -65,7 +66,7 @@ mod waiters;
 mod workers;
 
 pub use access::{Access, StartRequest};
-pub use activity::{Activity, ActivityContext};
+pub use activity::{Activity, ActivityContext, TestCall};
 pub use error::{Error, ParkReason, Result};
 pub use heartbeat::HeartbeatError;
 #[doc(hidden)]
@@ -75,4 +76,5 @@ pub use options::{HostOptions, Retention, WhenBusy};
 pub use registry::{Named, Registry};
 pub use runtime::Runtime;
 pub use snapshot::Snapshot;
+pub use state::{Activities, ActivitySet, MissingState, State, StateType};
 pub use verify::{Unfit, verify_histories};

@@ -12,12 +12,14 @@ use serde::de::DeserializeOwned;
 
 use crate::activity::{Activity, ActivityCode, ActivityContext};
 use crate::error::{Error, Result};
+use crate::state::{MissingState, States};
 
 /// What a host can run, by name.
 #[derive(Default)]
 pub struct Registry {
     orchestrations: HashMap<Name, Versions>,
     activities: HashMap<Name, ActivityCode>,
+    states: States,
     /// Other hosts may have the activities with a tag that are not here.
     among_others: bool,
 }
@@ -183,6 +185,31 @@ impl Registry {
             }
         });
         limits.collect()
+    }
+
+    pub(crate) const fn states(&self) -> &States {
+        &self.states
+    }
+
+    pub(crate) const fn states_mut(&mut self) -> &mut States {
+        &mut self.states
+    }
+
+    /// Whether every activity has the values that it needs.
+    ///
+    /// # Errors
+    /// [`Error::MissingState`], of the first by name that lacks one.
+    pub(crate) fn check_states(&self) -> Result<()> {
+        let mut activities: Vec<_> = self.activities.iter().collect();
+        activities.sort_unstable_by_key(|(name, _)| *name);
+        for (activity, code) in activities {
+            if let Some(missing) = code.states().into_iter().find(|state| !self.states.has(*state))
+            {
+                let (activity, state) = (activity.clone(), missing.name());
+                return Err(MissingState { activity, state }.into());
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn activity(&self, name: &Name) -> Option<&ActivityCode> {

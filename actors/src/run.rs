@@ -25,6 +25,11 @@ impl Run {
         Self { execution, seed: WITHOUT_CODE }
     }
 
+    /// Of a call in a unit test.
+    pub(crate) fn of_test(execution: ExecutionId) -> Self {
+        Self { execution, seed: 0 }
+    }
+
     pub(crate) fn is_without_code(self) -> bool {
         self.seed == WITHOUT_CODE
     }

@@ -54,6 +54,7 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Error::UnknownActivity`] when a limit is set for one that is not registered;
+    /// [`Error::MissingState`] when an activity needs a value that was not given;
     /// [`Error::InvalidTag`] when a tag is declared that is none;
     /// [`Error::Store`] when a shared store cannot be joined;
     /// [`Error::Startup`] when a shard cannot be acquired or recovered.
@@ -63,6 +64,7 @@ impl Runtime {
         options: HostOptions,
     ) -> Result<Self> {
         let limits = registry.activity_limits(&options.max_activities_of)?;
+        registry.check_states()?;
         let tags = tags(&options)?;
         let membership: Option<Arc<dyn Membership>> = match provider.sharing() {
             Some(sharing) => Some(sharing.join(&options.host_name).await?),

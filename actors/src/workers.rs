@@ -83,17 +83,18 @@ impl Workers {
     /// Runs an activity as soon as there is a place.
     pub(crate) fn submit(&self, call: ActivityCall, attempt: Attempt, input: Payload) {
         let line = Arc::downgrade(&self.shared.line);
+        let states = self.shared.registry.states().clone();
         let context = match self.shared.calls.entry(call) {
             Entry::Occupied(known) if known.get().attempt() == attempt.number => return,
             // The one before has failed, and may still be on its way out: its grace is over.
             Entry::Occupied(mut known) => {
                 known.get().cut_off();
-                let context = ActivityContext::new(known.key().clone(), attempt, line);
+                let context = ActivityContext::new(known.key().clone(), attempt, line, states);
                 known.insert(context.clone());
                 context
             }
             Entry::Vacant(vacant) => {
-                let context = ActivityContext::new(vacant.key().clone(), attempt, line);
+                let context = ActivityContext::new(vacant.key().clone(), attempt, line, states);
                 vacant.insert(context.clone());
                 context
             }

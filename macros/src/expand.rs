@@ -1,14 +1,14 @@
 //! From the function to the struct and the traits that it implements.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
+use quote::{format_ident, quote};
 use syn::{Attribute, Error, Item, ItemFn, parse_quote};
 
 use crate::determinism;
 use crate::errors::both;
 use crate::kind::Kind;
 use crate::options::Options;
-use crate::signature::Signature;
+use crate::signature::{Place, Signature};
 
 /// What the attribute puts in the place of `item`.
 pub(crate) fn expand(kind: Kind, options: TokenStream, item: TokenStream) -> TokenStream {
@@ -29,7 +29,7 @@ fn parse_function(kind: Kind, item: TokenStream) -> Result<ItemFn, Error> {
 
 fn definition(kind: Kind, options: &Options, function: &ItemFn) -> Result<TokenStream, Error> {
     let name = both(options.name(&function.sig.ident), options.version());
-    let ((name, version), signature) = both(name, Signature::of(kind, &function.sig))?;
+    let ((name, version), signature) = both(name, Signature::of(kind, &function.sig, Place::Free))?;
     // The code stands beside the complaint, so that uses of the name do not fail as well.
     let complaint = match kind {
         Kind::Orchestration => determinism::check(&function.block, options.allowed()),
@@ -91,6 +91,7 @@ fn traits(
         const NAME: &'static str = #name;
     };
     let run = run(kind, function, signature);
+    let states = states(signature);
     match kind {
         Kind::Orchestration => quote! {
             #(#everywhere)*
@@ -100,7 +101,7 @@ fn traits(
             #(#everywhere)*
             impl ::reenact::ActivityDefinition for #ident { #types }
             #(#everywhere)*
-            impl ::reenact::Activity for #ident { #run }
+            impl ::reenact::Activity for #ident { #run #states }
         },
     }
 }
@@ -109,38 +110,45 @@ fn run(kind: Kind, function: &ItemFn, signature: &Signature<'_>) -> TokenStream 
     let ident = &function.sig.ident;
     let context = format_ident!("{}", kind.context());
     let error = format_ident!("{}", kind.error());
-    let (pattern, argument) = match signature.input {
-        Some(_) => (quote!(input), quote!(input)),
-        None => (quote!(()), quote!()),
-    };
-    let future = quote!(Self::#ident(ctx, #argument));
-    // An error type that does not convert is shown where it stands.
-    let convert = quote_spanned! {signature.error_span=>
-        ::core::result::Result::map_err(#future.await, ::core::convert::Into::into)
-    };
+    let (pattern, argument) = signature.input_of_run();
+    let (take_states, states) = signature.take_states();
+    let result = signature.converted(kind, &quote!(Self::#ident(ctx, #(#states,)* #argument)));
     quote! {
         async fn run(
             ctx: ::reenact::#context,
             #pattern: Self::Input,
         ) -> ::core::result::Result<Self::Output, ::reenact::#error> {
-            #convert
+            #take_states
+            #result
         }
     }
 }
 
+/// What a host must have been given.
+fn states(signature: &Signature<'_>) -> Option<TokenStream> {
+    let states = &signature.states;
+    (!states.is_empty()).then(|| {
+        quote! {
+            fn states() -> ::std::vec::Vec<::reenact::StateType> {
+                ::std::vec![#(<#states>::state_type()),*]
+            }
+        }
+    })
+}
+
 /// The attributes of the function, by the place they belong to.
 #[derive(Default)]
-struct Attributes {
+pub(crate) struct Attributes {
     /// For the struct only.
-    documentation: Vec<Attribute>,
+    pub(crate) documentation: Vec<Attribute>,
     /// For every item: conditions, and the levels of lints.
-    everywhere: Vec<Attribute>,
+    pub(crate) everywhere: Vec<Attribute>,
     /// For the function only: whatever acts on code.
-    inner: Vec<Attribute>,
+    pub(crate) inner: Vec<Attribute>,
 }
 
 impl Attributes {
-    fn sort(attributes: &[Attribute]) -> Self {
+    pub(crate) fn sort(attributes: &[Attribute]) -> Self {
         let mut sorted = Self::default();
         for attribute in attributes {
             let place = match attribute.path().get_ident().map(ToString::to_string).as_deref() {

@@ -1,7 +1,8 @@
-//! The attributes `#[orchestration]` and `#[activity]` of reenact.
+//! The attributes `#[orchestration]`, `#[activity]` and `#[activities]` of reenact.
 //!
 //! Depend on `reenact` and use them from there; what they write refers to `::reenact`.
 
+mod activities;
 mod determinism;
 mod errors;
 mod expand;
@@ -112,6 +113,9 @@ pub fn orchestration(options: TokenStream, item: TokenStream) -> TokenStream {
 /// # The function
 /// - It takes an `ActivityContext` and at most one input: an owned type that serde can write and
 ///   read. Without one, the input is `()`. For several values, take a tuple or a struct.
+/// - Between the two, it can take values that the host was given once: `State(pool): State<Pool>`, for
+///   each `Host::builder().state(pool)`. A host without one of them does not start. The attribute knows
+///   such a parameter by the name `State`, with one type in angle brackets.
 /// - It returns `Result<T, E>`, where `T` is stored like the input and `E` converts [`Into`] an
 ///   `ActivityError`. An alias `Result<T>` will do.
 /// - It has no generics: its name and its types are what stored histories rely on.
@@ -126,4 +130,55 @@ pub fn orchestration(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn activity(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(Kind::Activity, options.into(), item.into()).into()
+}
+
+/// Makes methods of a struct activities, so that they share what the struct has.
+///
+/// ```
+/// use reenact::prelude::*;
+///
+/// struct Payments {
+///     currency: String,
+/// }
+///
+/// #[activities]
+/// impl Payments {
+///     #[activity]
+///     async fn charge(&self, _ctx: ActivityContext, cents: u64) -> Result<String, ActivityError> {
+///         Ok(self.text(cents))
+///     }
+///
+///     fn text(&self, cents: u64) -> String {
+///         format!("{cents} {}", self.currency)
+///     }
+/// }
+///
+/// #[orchestration]
+/// async fn pay(ctx: OrchestrationContext, cents: u64) -> Result<String, OrchestrationError> {
+///     Ok(ctx.call_activity(Payments::charge, cents).await?)
+/// }
+///
+/// let builder = Host::builder()
+///     .orchestration(pay)
+///     .activities(Payments { currency: "cents".to_string() });
+/// # drop(builder);
+/// ```
+///
+/// Each method that `#[activity]` is on becomes a constant of its name, which implements
+/// `ActivityDefinition` and `Activity` as a function with `#[activity]` does. The struct implements
+/// `Activities`, for `Host::builder().activities(..)`. What it does not mark stays as it is.
+///
+/// # The methods
+/// - They take `&self`, `self: Arc<Self>` or neither; then what a function with `#[activity]` takes.
+/// - Their stored name is that of the struct and the method, `Payments::charge`, unless
+///   `#[activity(name = "..")]` gives another. Give one before either is renamed: running instances call
+///   them by that name.
+/// - The block is not of a trait, and has no generics. There is one such block of a struct.
+///
+/// # Tests
+/// `Payments::charge.call(&payments, ctx, input)` is the method itself; other methods call it so as
+/// well. `payments.charge(..)` is not there any more.
+#[proc_macro_attribute]
+pub fn activities(options: TokenStream, item: TokenStream) -> TokenStream {
+    activities::expand(options.into(), item.into()).into()
 }

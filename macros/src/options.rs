@@ -32,9 +32,18 @@ impl Options {
 
     /// The name to store: the one given, or else the function's own.
     pub(crate) fn name(&self, function: &Ident) -> Result<String, Error> {
+        self.name_or(|| function.unraw().to_string(), function)
+    }
+
+    /// The name to store: the one given, or else that of its place.
+    pub(crate) fn name_or(
+        &self,
+        default: impl FnOnce() -> String,
+        function: &Ident,
+    ) -> Result<String, Error> {
         let (name, span) = match &self.name {
             Some(name) => (name.value(), name.span()),
-            None => (function.unraw().to_string(), function.span()),
+            None => (default(), function.span()),
         };
         check_name(&name, span)?;
         Ok(name)

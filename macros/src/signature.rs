@@ -1,16 +1,23 @@
 //! What a function must look like, and what to say when it does not.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::ToTokens;
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Error, FnArg, GenericArgument, PathArguments, PathSegment, ReturnType, Safety, Type};
+use syn::{
+    Error, FnArg, GenericArgument, PathArguments, PathSegment, ReceiverKind, ReturnType, Safety,
+    Type,
+};
 
 use crate::errors::{both, combined};
 use crate::kind::Kind;
 
 /// The parts of a valid function that the generated code needs.
 pub(crate) struct Signature<'a> {
-    /// The type after the context, if there is one.
+    /// How it takes `self`, if it is a method.
+    pub(crate) receiver: Receiver,
+    /// The types of the states between the context and the input.
+    pub(crate) states: Vec<&'a Type>,
+    /// The type after the context and the states, if there is one.
     pub(crate) input: Option<&'a Type>,
     /// The `T` of `Result<T, E>`.
     pub(crate) output: &'a Type,
@@ -18,20 +25,91 @@ pub(crate) struct Signature<'a> {
     pub(crate) error_span: Span,
 }
 
+/// Where a function stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Under no other.
+    Free,
+    /// In an `impl` block with `#[activities]`.
+    Method,
+}
+
+/// How a method takes `self`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Receiver {
+    /// Not at all.
+    None,
+    /// `&self`.
+    Reference,
+    /// `self: Arc<Self>`.
+    Shared,
+}
+
 impl<'a> Signature<'a> {
     /// Takes a signature apart, or names everything that is wrong with it.
-    pub(crate) fn of(kind: Kind, signature: &'a syn::Signature) -> Result<Self, Error> {
-        if let Some(receiver) = signature.receiver() {
-            let message = format!("`{}` goes on a free function; remove `self`", kind.attribute());
-            return Err(Error::new_spanned(receiver, message));
-        }
+    pub(crate) fn of(
+        kind: Kind,
+        signature: &'a syn::Signature,
+        place: Place,
+    ) -> Result<Self, Error> {
+        let receiver = find_receiver(kind, signature, place)?;
         let checks = both(
             both(check_keywords(kind, signature), check_generics(kind, signature)),
             check_context(kind, signature),
         );
-        let types = both(find_input(signature), find_output(signature));
-        let (_, (input, (output, error_span))) = both(checks, types)?;
-        Ok(Self { input, output, error_span })
+        let types = both(find_inputs(kind, signature), find_output(signature));
+        let (_, ((states, input), (output, error_span))) = both(checks, types)?;
+        Ok(Self { receiver, states, input, output, error_span })
+    }
+
+    /// Code that takes the states from `ctx`, and the names that they have then.
+    pub(crate) fn take_states(&self) -> (TokenStream, Vec<TokenStream>) {
+        let names: Vec<_> = (0..self.states.len())
+            .map(|number| format_ident!("state_{number}").to_token_stream())
+            .collect();
+        let take =
+            self.states.iter().zip(&names).map(
+                |(state, name)| quote_spanned!(state.span()=> let #name = <#state>::of(&ctx)?;),
+            );
+        (take.collect(), names)
+    }
+
+    /// The pattern for the input of `run`, and what the function is given of it.
+    pub(crate) fn input_of_run(&self) -> (TokenStream, TokenStream) {
+        match self.input {
+            Some(_) => (quote!(input), quote!(input)),
+            None => (quote!(()), quote!()),
+        }
+    }
+
+    /// What the future of the function gives, with the error of its kind. An error type that does not
+    /// convert is shown where it stands.
+    pub(crate) fn converted(&self, _kind: Kind, future: &TokenStream) -> TokenStream {
+        quote_spanned! {self.error_span=>
+            ::core::result::Result::map_err(#future.await, ::core::convert::Into::into)
+        }
+    }
+}
+
+fn find_receiver(kind: Kind, signature: &syn::Signature, place: Place) -> Result<Receiver, Error> {
+    let Some(receiver) = signature.receiver() else { return Ok(Receiver::None) };
+    if place == Place::Free {
+        let message = match kind {
+            Kind::Orchestration => "`#[orchestration]` goes on a free function; remove `self`",
+            Kind::Activity => {
+                "`#[activity]` goes on a free function, or on a method of an `impl` block with \
+                 `#[activities]`; remove `self`, or put `#[activities]` on the block"
+            }
+        };
+        return Err(Error::new_spanned(receiver, message));
+    }
+    match &receiver.kind {
+        ReceiverKind::Reference(_, _, None) => Ok(Receiver::Reference),
+        ReceiverKind::Typed(_, ty) if is_named(ty, "Arc") => Ok(Receiver::Shared),
+        _ => {
+            let message = "many calls share the struct: take `&self`, or `self: Arc<Self>`";
+            Err(Error::new_spanned(receiver, message))
+        }
     }
 }
 
@@ -69,13 +147,21 @@ fn check_generics(kind: Kind, signature: &syn::Signature) -> Result<(), Error> {
     }
 }
 
+/// The types of the parameters, without `self`.
+fn parameters(signature: &syn::Signature) -> impl Iterator<Item = &Type> {
+    signature.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(input) => Some(&*input.ty),
+        FnArg::Receiver(_) => None,
+    })
+}
+
 fn check_context(kind: Kind, signature: &syn::Signature) -> Result<(), Error> {
     let context = kind.context();
-    let Some(FnArg::Typed(first)) = signature.inputs.first() else {
+    let Some(first) = parameters(signature).next() else {
         let message = format!("the context is missing; take `ctx: {context}` first");
         return Err(Error::new_spanned(&signature.ident, message));
     };
-    let message = match &*first.ty {
+    let message = match first {
         Type::Reference(reference) if is_named(&reference.elem, context) => {
             format!("take the context by value: `{context}`")
         }
@@ -85,23 +171,38 @@ fn check_context(kind: Kind, signature: &syn::Signature) -> Result<(), Error> {
         }
         _ => format!("the first parameter must be the context: `ctx: {context}`"),
     };
-    Err(Error::new_spanned(&first.ty, message))
+    Err(Error::new_spanned(first, message))
 }
 
-fn find_input(signature: &syn::Signature) -> Result<Option<&Type>, Error> {
-    let mut inputs = signature.inputs.iter().skip(1).filter_map(|input| match input {
-        FnArg::Typed(input) => Some(input),
-        FnArg::Receiver(_) => None,
-    });
+/// The states, which only activities have, and the input.
+fn find_inputs(
+    kind: Kind,
+    signature: &syn::Signature,
+) -> Result<(Vec<&Type>, Option<&Type>), Error> {
+    let is_state = |ty: &&Type| kind == Kind::Activity && is_state(ty);
+    let mut inputs = parameters(signature).skip(1).peekable();
+    let mut states = Vec::new();
+    while let Some(state) = inputs.next_if(is_state) {
+        states.push(state);
+    }
     let input = inputs.next();
     if let Some(second) = inputs.next() {
-        let message = "there is one input at most; take a tuple or a struct";
+        let message = match is_state(&second) {
+            true => "take states between the context and the input",
+            false => "there is one input at most; take a tuple or a struct",
+        };
         return Err(Error::new_spanned(second, message));
     }
-    match input {
-        Some(input) => check_stored("inputs", &input.ty).map(|()| Some(&*input.ty)),
-        None => Ok(None),
+    if let Some(input) = input {
+        check_stored("inputs", input)?;
     }
+    Ok((states, input))
+}
+
+/// Whether it is a `State<T>`. One without a `T` is a type of the user's.
+fn is_state(ty: &Type) -> bool {
+    let last = last_segment(ty).filter(|last| last.ident == "State");
+    last.is_some_and(|last| type_arguments(last).len() == 1)
 }
 
 /// The `T` of `Result<T, E>`, and the place of `E`.
