@@ -380,7 +380,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::NotShared`]; [`Error::Store`]: then it may be in both places. It counts once all the
-    /// same, but for one that suspends, resumes or rewinds.
+    /// same.
     pub async fn requeue(&self, id: &QuarantineId) -> Result<bool> {
         self.access.requeue(id).await
     }

@@ -9,7 +9,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use ractor::ActorRef;
-use reenact_core::{History, InstanceId, Name, OrchestrationCode, RemoteCommand, Rewind, Version};
+use reenact_core::{
+    History, InstanceId, Name, OrchestrationCode, RemoteCommand, Rewind, Timestamp, Version,
+};
 use reenact_providers::{InstanceFilter, InstancePage, InstanceSummary, PageRequest, Provider};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -151,8 +153,8 @@ impl Access {
         match (&self.store.remote, &self.here) {
             (Some(remote), _) => {
                 self.may_go_on(instance)?;
-                self.check(instance, &message).await?;
-                match remote.parcel(instance, message)? {
+                let created_at = self.check(instance, &message).await?;
+                match remote.parcel(instance, message, created_at)? {
                     Some(parcel) => remote.send(instance, &parcel).await,
                     None => Err(self.interrupted(instance)),
                 }
@@ -165,19 +167,24 @@ impl Access {
         }
     }
 
-    /// Refuses what is certain to be refused.
-    async fn check(&self, instance: &InstanceId, message: &InstanceMessage) -> Result<()> {
+    /// Refuses what is certain to be refused. Gives when the instance began that a message is for; a
+    /// rewind names it by its history.
+    async fn check(
+        &self,
+        instance: &InstanceId,
+        message: &InstanceMessage,
+    ) -> Result<Option<Timestamp>> {
         let Some(rewind) = message.rewind() else {
             let summary = self.store.summary(instance).await?;
             return if summary.state.is_finished() {
                 Err(Error::Finished { instance: instance.clone() })
             } else {
-                Ok(())
+                Ok(Some(summary.created_at))
             };
         };
         let history = self.store.history(instance).await?;
         let rewound = history.rewound(instance, rewind.clone(), self.store.clock.now());
-        rewound.map(drop).map_err(|none| Error::NoSuchPosition {
+        rewound.map(|_| None).map_err(|none| Error::NoSuchPosition {
             instance: instance.clone(),
             position: none.position,
             length: none.length,

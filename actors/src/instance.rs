@@ -10,12 +10,12 @@ mod turns;
 use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use reenact_core::{InstanceId, Machine, MessageId, Timestamp};
+use reenact_core::{Command, InstanceId, Machine, MessageId, Timestamp};
 use reenact_providers::InstanceSummary;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::error::{Error, ParkReason};
-use crate::message::{ExternalEvent, InstanceMessage, Internal, RuntimeMessage};
+use crate::message::{ExternalEvent, InstanceMessage, Internal, OnceMessage, RuntimeMessage};
 use crate::persistence::Entry;
 use crate::run::Run;
 use crate::shard::ShardContext;
@@ -163,7 +163,6 @@ impl Actor for InstanceActor {
 
 impl InstanceState {
     fn handle_live(&mut self, myself: &ActorRef<InstanceMessage>, message: InstanceMessage) {
-        use reenact_core::Command;
         match message {
             InstanceMessage::RaiseEvent { event, reply } => {
                 let ExternalEvent { name, data, key } = event;
@@ -203,6 +202,7 @@ impl InstanceState {
                     self.told_by_worker(*message);
                 }
                 Internal::FromWorker(message) => self.answer(message.reply.yes()),
+                Internal::Once(once) => self.apply_once(*once),
                 Internal::SendAgain { message, tries } => self.send_again(message, tries),
                 // For a run that is over, or nothing to do but to be here.
                 Internal::CompleteTask { .. }
@@ -228,6 +228,14 @@ impl InstanceState {
         };
         let has_finished = matches!(self.phase, Phase::Finished | Phase::Closing(_));
         match (parked, message) {
+            (Some(summary), InstanceMessage::Runtime(RuntimeMessage(Internal::Once(once))))
+                if matches!(once.command, Command::Terminate { .. }) =>
+            {
+                // It keeps no key: the end says that it has come.
+                let OnceMessage { command, reply, .. } = *once;
+                let Command::Terminate { reason } = command else { return Ok(()) };
+                self.terminate_without_code(summary, reason, Some(reply)).await
+            }
             (_, InstanceMessage::Runtime(RuntimeMessage(Internal::FromAnother(message))))
                 if has_finished =>
             {
@@ -256,7 +264,7 @@ impl InstanceState {
                 other => self.refuse(other.into(), Error::Finished { instance }),
             },
             // An actor of its own tries it again.
-            (Phase::Parked { untried: true, .. }, message @ InstanceMessage::Resume { .. }) => {
+            (Phase::Parked { untried: true, .. }, message) if message.is_resume() => {
                 self.shard.routes.deliver_in_order(&instance, message);
             }
             (Phase::Parked { reason, .. }, message) => {

@@ -224,6 +224,8 @@ pub(crate) enum Internal {
     },
     /// An attempt of an activity that runs on another host has ended, or says how far it is.
     FromWorker(Box<FromWorker>),
+    /// A command that may come again.
+    Once(Box<OnceMessage>),
     /// Try to tell another something again.
     SendAgain {
         message: MessageId,
@@ -284,6 +286,16 @@ pub(crate) struct StartMessage {
     pub(crate) reply: Reply,
 }
 
+/// A command that may come again, and counts once.
+#[derive(Debug)]
+pub(crate) struct OnceMessage {
+    /// Tells it from others.
+    pub(crate) key: EventKey,
+    /// To suspend, resume, cancel or terminate.
+    pub(crate) command: Command,
+    pub(crate) reply: Reply,
+}
+
 /// How an instance is rewound.
 #[derive(Debug)]
 pub(crate) struct RewindMessage {
@@ -322,7 +334,19 @@ impl InstanceMessage {
             Self::Terminate { .. }
             | Self::Resume { .. }
             | Self::Runtime(RuntimeMessage(Internal::Rewind(_))) => true,
+            Self::Runtime(RuntimeMessage(Internal::Once(once))) => {
+                matches!(once.command, Command::Terminate { .. } | Command::Resume)
+            }
             Self::Runtime(RuntimeMessage(Internal::Start(start))) => start.start.origin.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether it lets an instance go on.
+    pub(crate) fn is_resume(&self) -> bool {
+        match self {
+            Self::Resume { .. } => true,
+            Self::Runtime(RuntimeMessage(Internal::Once(once))) => once.command == Command::Resume,
             _ => false,
         }
     }
@@ -348,6 +372,7 @@ impl InstanceMessage {
             Self::Runtime(RuntimeMessage(Internal::FromAnother(message))) => Some(message.reply),
             Self::Runtime(RuntimeMessage(Internal::Answered { reply, .. })) => reply,
             Self::Runtime(RuntimeMessage(Internal::FromWorker(message))) => Some(message.reply),
+            Self::Runtime(RuntimeMessage(Internal::Once(once))) => Some(once.reply),
             Self::Runtime(_) => None,
         }
     }

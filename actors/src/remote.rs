@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use reenact_core::{
     EventKey, InstanceId, MessageId, NotTaken, RemoteCommand, RemoteEvent, RemoteStart, ShardId,
-    codec,
+    Timestamp, codec,
 };
 use reenact_providers::{
     ExternalEventRouter, Message, ProviderError, QuarantineId, Quarantined, QueueOf, Sharing,
@@ -77,6 +77,7 @@ impl Remote {
         &self,
         to: &InstanceId,
         message: InstanceMessage,
+        created_at: Option<Timestamp>,
     ) -> Result<Option<Parcel>> {
         let (kind, command) = match message {
             InstanceMessage::RaiseEvent { event, .. } => {
@@ -102,6 +103,12 @@ impl Remote {
                 ("rewind", RemoteCommand::Rewind { position, reason, seed })
             }
             InstanceMessage::Runtime(_) => return Ok(None),
+        };
+        let command = match created_at {
+            Some(created_at) => {
+                RemoteCommand::ToInstanceOf { created_at, command: Box::new(command) }
+            }
+            None => command,
         };
         Ok(Some(self.once(kind, command)))
     }

@@ -90,6 +90,12 @@ pub enum Command {
         /// Why.
         why: NotTaken,
     },
+    /// Know a command that comes next, and may come again, by its key. When the key is known, nothing
+    /// happens, and the command is not to be applied.
+    KnowCommand {
+        /// What tells it from others.
+        key: EventKey,
+    },
 }
 
 /// How an execution begins.

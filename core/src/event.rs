@@ -341,6 +341,12 @@ pub enum Event {
         /// In the order of their calls.
         children: Vec<SupersededChild>,
     },
+    /// Commands with these keys have come: when one of them comes again, it is no other command. The
+    /// turn in front of what the command does, if it does anything; or carried over from before. (input)
+    CommandsReceived {
+        /// Oldest first.
+        keys: Vec<EventKey>,
+    },
 }
 
 impl Event {
@@ -368,6 +374,7 @@ impl Event {
                 | Self::OutboxCarried { .. }
                 | Self::ChildAttemptFailed { .. }
                 | Self::ChildrenSuperseded { .. }
+                | Self::CommandsReceived { .. }
         )
     }
 
@@ -441,6 +448,7 @@ impl Event {
             Self::ChildAttemptFailed { .. } => "ChildAttemptFailed",
             Self::TaskTagged { .. } => "TaskTagged",
             Self::ChildrenSuperseded { .. } => "ChildrenSuperseded",
+            Self::CommandsReceived { .. } => "CommandsReceived",
         }
     }
 
@@ -524,7 +532,9 @@ impl Event {
             | Self::ExecutionCancelled { reason }
             | Self::ExecutionSuspended { reason }
             | Self::ExecutionRewound { reason, .. } => reason.len(),
-            Self::EventKeysCarried { keys } => keys.iter().map(|key| key.as_str().len()).sum(),
+            Self::EventKeysCarried { keys } | Self::CommandsReceived { keys } => {
+                keys.iter().map(|key| key.as_str().len()).sum()
+            }
             Self::ChildrenSuperseded { children } => {
                 children.iter().map(|child| child.instance.as_str().len()).sum()
             }

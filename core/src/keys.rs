@@ -1,4 +1,4 @@
-//! The keys of the external events that have come.
+//! The keys of the external events that have come, and of the commands.
 
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;

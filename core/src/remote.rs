@@ -95,6 +95,14 @@ pub enum RemoteCommand {
         /// How far it is.
         details: Payload,
     },
+    /// A command for one instance of that id only: the one that was created then. For any other, it
+    /// does nothing.
+    ToInstanceOf {
+        /// When the instance began.
+        created_at: Timestamp,
+        /// The command.
+        command: Box<RemoteCommand>,
+    },
 }
 
 /// How an instance begins that a client starts through a queue. Its id may be taken, if only by an

@@ -11,6 +11,7 @@ use crate::ids::{CorrelationId, InstanceId, Name};
 use crate::message::Origin;
 use crate::outbox::Outbox;
 use crate::payload::Payload;
+use crate::rewind::commands_of;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -35,7 +36,7 @@ impl Replacement {
     ///
     /// Children that the earlier one has called are cancelled, and are superseded in turn: so the new one
     /// can call them under the same ids. What an execution before that had to tell others is still told.
-    /// Nothing else is carried over: events that were raised on the earlier one went with it.
+    /// The keys of commands stay known. Nothing else is carried over: events that were raised on the earlier one went with it.
     pub fn begin(
         self,
         instance: &InstanceId,
@@ -46,10 +47,12 @@ impl Replacement {
         let nothing = Outbox::new(instance.clone());
         let messages = Outbox::of(instance.clone(), before).cancels_of_undone(&nothing);
         let children = nothing.superseded_by_undoing(before);
+        let keys = commands_of(before);
+        let keys = (!keys.is_empty()).then_some(Event::CommandsReceived { keys });
         let messages = (!messages.is_empty()).then_some(Event::OutboxCarried { messages });
         let children = (!children.is_empty()).then_some(Event::ChildrenSuperseded { children });
         let first = self.first_turn(at);
-        let behind = messages.into_iter().chain(children).map(|event| vec![event]);
+        let behind = messages.into_iter().chain(children).chain(keys).map(|event| vec![event]);
         let turns = [first].into_iter().chain(behind);
         turns.map(|events| RecordedTurn { at, events: events.into() }).collect()
     }

@@ -1,5 +1,6 @@
 //! A history without what is undone.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -7,8 +8,8 @@ use alloc::vec::Vec;
 
 use crate::error::bounded_message;
 use crate::event::Event;
-use crate::history::{History, RecordedTurn};
-use crate::ids::{CorrelationId, InstanceId};
+use crate::history::{History, HistoryEvent, RecordedTurn};
+use crate::ids::{CorrelationId, EventKey, InstanceId};
 use crate::message::MessageId;
 use crate::outbox::Outbox;
 use crate::time::Timestamp;
@@ -44,10 +45,23 @@ pub struct NoSuchPosition {
 }
 
 impl History {
+    /// Whether the instance was rewound with that seed; a rewind that was itself undone counts.
+    pub fn was_rewound_with(&self, seed: u64) -> bool {
+        let key = key_of_rewind(seed);
+        self.events().any(|HistoryEvent { event, .. }| match event {
+            Event::ExecutionRewound { seed: drawn, .. } => *drawn == seed,
+            Event::CommandsReceived { keys } => {
+                keys.iter().any(|known| Some(known) == key.as_ref())
+            }
+            _ => false,
+        })
+    }
+
     /// What the history becomes when it is rewound at a time. Its code is not asked: it need not fit
     /// what is undone.
     ///
     /// External events that came since the place are raised again, in their order and with their keys.
+    /// The keys of commands that came since stay known.
     /// The code runs in a turn of its own behind all of that, by a timer that is due at once; so it
     /// can be in the store before the code has seen it. Timers that had not fired in that place are
     /// open again, and so are activities and children: a child that has ended since says so again.
@@ -84,7 +98,10 @@ impl History {
         if !is_held(kept) {
             first.push(Event::TimerCreated { id: CorrelationId::START, fire_at: at });
         }
-        let behind = keys.into_iter().chain(carried).chain(superseded).chain(told).chain(events);
+        let commands = commands_of(dropped);
+        let commands = (!commands.is_empty()).then_some(Event::CommandsReceived { keys: commands });
+        let before_events = carried.into_iter().chain(superseded).chain(commands).chain(told);
+        let behind = keys.into_iter().chain(before_events).chain(events);
         let behind = behind.map(|event| turn(vec![event]));
         let turns = [turn(first)].into_iter().chain(behind).collect();
         Ok(Rewound { kept: kept.len(), turns })
@@ -123,6 +140,23 @@ fn arrived_in(dropped: &[RecordedTurn]) -> Vec<MessageId> {
         _ => None,
     });
     arrived.flatten().copied().collect()
+}
+
+/// The keys of commands that came in some turns, oldest first; those of rewinds as well, which are
+/// known by their seeds otherwise.
+pub(crate) fn commands_of(turns: &[RecordedTurn]) -> Vec<EventKey> {
+    let events = turns.iter().flat_map(|turn| Arc::as_ref(&turn.events));
+    let keys = events.flat_map(|event| match event {
+        Event::CommandsReceived { keys } => keys.clone(),
+        Event::ExecutionRewound { seed, .. } => key_of_rewind(*seed).into_iter().collect(),
+        _ => Vec::new(),
+    });
+    keys.collect()
+}
+
+/// By which a rewind is known that was undone itself.
+pub(crate) fn key_of_rewind(seed: u64) -> Option<EventKey> {
+    EventKey::new(format!("rewind {seed:016x}")).ok()
 }
 
 /// What came from outside in turns that are undone, and was acknowledged.

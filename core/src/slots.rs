@@ -83,6 +83,8 @@ pub(crate) struct CorrelationBuffer {
     /// Of these, the events for which no wait is open.
     unawaited: Unawaited,
     pub(crate) keys: Keys,
+    /// Of the commands that have come.
+    pub(crate) commands: Keys,
     open_tasks: usize,
     open_timers: BTreeSet<(Timestamp, CorrelationId)>,
     /// Activities of which an attempt failed, and when the next begins, or began. They count as open

@@ -10,12 +10,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use events::{
-    cancelled_errors, child_attempt_failed, children_superseded, events_of_attempts,
-    events_of_cancel_and_suspend, events_of_children, events_of_continue_as_new,
-    events_of_the_first_version, events_of_the_second_version, events_of_versions, every_event,
-    further_events, further_events_of_attempts, further_events_of_child_attempts,
-    further_events_of_children, further_events_of_superseded_children, rewound, status_set,
-    task_tagged,
+    cancelled_errors, child_attempt_failed, children_superseded, commands_received,
+    events_of_attempts, events_of_cancel_and_suspend, events_of_children,
+    events_of_continue_as_new, events_of_the_first_version, events_of_the_second_version,
+    events_of_versions, every_event, further_events, further_events_of_attempts,
+    further_events_of_child_attempts, further_events_of_children,
+    further_events_of_superseded_children, rewound, status_set, task_tagged,
 };
 use instance::turn;
 use reenact_core::codec::{
@@ -175,6 +175,11 @@ fn what_version_1_wrote_of_tags_is_read_for_ever() {
 fn what_version_1_wrote_of_superseded_children_is_read_for_ever() {
     let events = [vec![children_superseded()], further_events_of_superseded_children()].concat();
     assert_read_for_ever("turns_v1_superseded.bin", &each_and_all(&events));
+}
+
+#[test]
+fn what_version_1_wrote_of_commands_is_read_for_ever() {
+    assert_read_for_ever("turns_v1_commands.bin", &each_and_all(&[commands_received()]));
 }
 
 /// Calls of activities in the queues of tags.

@@ -134,6 +134,17 @@ fn what_version_1_sent_is_read_for_ever() {
 }
 
 #[test]
+fn what_version_1_sent_to_one_instance_only_is_read_for_ever() {
+    let command = Box::new(RemoteCommand::Suspend { reason: "why".into() });
+    let created_at = Timestamp::from_micros(1_000_000);
+    let command = RemoteCommand::ToInstanceOf { created_at, command };
+    let bytes = encode_command(&command).expect("a command encodes");
+    let stored = [1, 12, 252, 64, 66, 15, 0, 4, 3, b'w', b'h', b'y'];
+    assert_eq!(bytes, stored);
+    assert_eq!(decode_command(&stored), Ok(command));
+}
+
+#[test]
 fn what_is_no_command_is_refused_with_a_reason() {
     assert_eq!(decode_command(&[]), Err(CodecError::Empty));
     let newer = decode_command(&[COMMAND_FORMAT_VERSION + 1, 0]);

@@ -9,7 +9,7 @@ mod messages;
 use instance::{Instance, code, instance_id, payload, start};
 use messages::{delivered, ended, sent};
 use reenact_core::{
-    ChildError, ChildOptions, Command, CorrelationId, ExecutionId, InstanceId, Machine,
+    ChildError, ChildOptions, Command, CorrelationId, EventKey, ExecutionId, InstanceId, Machine,
     MachineConfig, Message, MessageBody, NotTaken, OrchestrationByName, OrchestrationCode,
     OrchestrationContext, OrchestrationError, Origin, Outcome, Relation, Replacement, Rewind,
     Rewound, Start, Version,
@@ -340,4 +340,30 @@ fn the_new_child_can_call_what_the_old_one_has_called() {
     new.fire(0);
     new.raise("Call", 6);
     assert_eq!(replaces(&new.only_message()), [(instance::SEED, false)]);
+}
+
+/// What is undone must not come again: neither a command, nor a rewind.
+#[test]
+fn commands_and_rewinds_that_are_undone_stay_known() {
+    let code =
+        code(async |ctx: OrchestrationContext, ()| Ok(ctx.wait_external::<u64>("Go").await?));
+    let known = || Command::KnowCommand { key: EventKey::new("suspend/1").expect("a key") };
+    let mut before = Instance::start(code, ());
+    before.raise("Other", ());
+    before.apply(known());
+    before.apply(Command::Suspend { reason: "a pause".into() });
+    let second = rewound_with(&before, "ExternalRaised", 21);
+    assert!(second.machine.history().was_rewound_with(21));
+    let mut third = rewound_with(&second, "ExecutionRewound", 22);
+    assert!(!third.machine.is_suspended());
+    assert!(third.apply(known()).is_empty());
+    third.fire(0);
+    third.apply(Command::Resume);
+    third.raise("Go", 5);
+    let next = third.machine.successor().expect("nothing runs").expect("it continues");
+    for history in [third.machine.history(), next.machine.history()] {
+        for (seed, was) in [(21, true), (22, true), (23, false)] {
+            assert_eq!(history.was_rewound_with(seed), was, "{seed}");
+        }
+    }
 }

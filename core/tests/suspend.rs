@@ -10,9 +10,10 @@ use instance::{
     Instance, cancel, code, complete, fire, live_divergence, raise, raise_once, rejection, seconds,
     start, suspend, task, terminate, turn,
 };
+use reenact_core::limits::CARRIED_EVENT_KEYS;
 use reenact_core::{
-    Command, Event, MachineConfig, OrchestrationCode, OrchestrationContext, Outcome, Rejected,
-    ReplayError, Start, Step,
+    Command, Event, EventKey, MachineConfig, OrchestrationCode, OrchestrationContext, Outcome,
+    Rejected, ReplayError, Start, Step,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -236,4 +237,42 @@ fn histories_that_nobody_can_have_written_are_refused() {
             other => panic!("not refused: {other:?}"),
         }
     }
+}
+
+fn known(key: &str) -> Command {
+    Command::KnowCommand { key: EventKey::new(key).expect("a key") }
+}
+
+#[test]
+fn a_command_with_a_key_is_known_when_it_comes_again() {
+    let mut instance = Instance::start(awaits_all(), ());
+    assert_eq!(instance.apply(known("a")).log(), ["CommandsReceived"]);
+    assert!(instance.apply(known("a")).is_empty());
+    instance.apply(suspend("audit"));
+    assert_eq!(instance.apply(known("b")).log(), ["CommandsReceived"], "no step of the code");
+    instance.apply(Command::Resume);
+    for key in ["a", "b"] {
+        assert!(instance.apply(known(key)).is_empty(), "{key}");
+    }
+    // A key of an event is another thing.
+    assert!(!instance.apply(raise_once("Other", (), "a")).is_empty());
+    instance.assert_replays_from_every_point();
+    instance.apply(terminate("enough"));
+    assert!(instance.apply(known("a")).is_empty(), "it was taken");
+    assert_eq!(rejection(instance.try_apply(known("c"))), Rejected::Finished);
+}
+
+#[test]
+fn the_newest_commands_are_known_to_the_next_execution() {
+    let code = code(async |ctx: OrchestrationContext, n: u64| {
+        ctx.wait_external::<()>("Next").await?;
+        ctx.continue_as_new_untyped::<_, ()>(&(n + 1))
+    });
+    let mut instance = Instance::start(code.clone(), 0);
+    (0..=CARRIED_EVENT_KEYS).for_each(|n| drop(instance.apply(known(&format!("k{n}")))));
+    instance.raise("Next", ());
+    let next = instance.machine.successor().expect("nothing runs").expect("it continues");
+    let mut next = Instance::resumed(code, MachineConfig::default(), next.machine, instance.now);
+    assert!(next.apply(known("k1")).is_empty());
+    assert!(!next.apply(known("k0")).is_empty(), "that was long ago");
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use reenact::prelude::*;
+use reenact::providers::limits::LEASE_TIME;
 use reenact::providers::{
     Delivery, DeliveryId, ExternalEventRouter, HistoryStore, Message, ShardLease, Sharing,
     TimerScheduler,
@@ -13,7 +14,7 @@ use reenact::providers::{
 use reenact::{Provider, ProviderError, ShardId};
 
 use crate::scene::{
-    SHARDS, adds, calls, collects, doubles, host, in_shard, shared_store, sums, until_held,
+    SHARDS, adds, calls, collects, doubles, host, in_shard, renews, shared_store, sums, until_held,
 };
 use crate::support::{events, guard, id};
 
@@ -154,6 +155,85 @@ async fn a_start_that_comes_again_behind_a_purge_begins_nothing() {
     guard(marker.raise_event("Add", 0_u64)).await.unwrap();
     assert_eq!(guard(marker.result()).await.unwrap(), 0);
     assert_eq!(client.count(&Default::default()).await.unwrap(), 1, "it is purged for good");
+}
+
+/// A host dies before it has said that it took a command; a later one has undone it since.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_comes_again_to_another_host_does_not_count_again() {
+    let (store, clock) = shared_store();
+    let mixed_up = MixedUp::new(store.clone());
+    let first = guard(host(mixed_up.clone(), "first")).await;
+    let client = Client::connect(mixed_up.clone()).unwrap();
+    let instance = guard(client.start_new(adds, ()).id("i")).await.unwrap();
+    let other = guard(client.start_new(renews, 3).id(in_shard_of("i"))).await.unwrap();
+    mixed_up.waits.store(true, Ordering::SeqCst);
+    // The second one changes nothing, and must be known all the same.
+    for (reason, many) in [("a pause", 1), ("a pause as well", 2)] {
+        for suspended in [instance.id(), other.id()] {
+            guard(client.suspend(suspended, reason)).await.unwrap();
+            until_events(&client, suspended, "CommandsReceived", many).await;
+        }
+    }
+    for suspended in [instance.id(), other.id()] {
+        guard(first.resume(suspended)).await.unwrap();
+    }
+    guard(first.abort()).await;
+    clock.advance(LEASE_TIME);
+
+    let _second = guard(host(mixed_up.clone(), "second")).await;
+    until_held(&store, &["second"], &[4]).await;
+    mixed_up.waits.store(false, Ordering::SeqCst);
+    for (id, number) in [(instance.id(), 5), (instance.id(), 0), (other.id(), 7)] {
+        guard(client.raise_event(id, "Add", number)).await.unwrap();
+        // The next one would overtake it.
+        until_events(&client, id, "ExternalRaised", 1).await;
+    }
+    assert_eq!(guard(instance.result()).await.unwrap(), 5);
+    assert_eq!(guard(other.result()).await.unwrap(), 7);
+    let suspended = |log: Vec<String>| {
+        log.iter().filter(|event| event.starts_with("ExecutionSuspended")).count()
+    };
+    assert_eq!(suspended(events(&client, instance.id()).await), 1);
+    assert_eq!(client.quarantined(None, 10).await.unwrap(), []);
+}
+
+/// Returns when so many events of a kind are in the log.
+async fn until_events(client: &Client, instance: &InstanceId, kind: &str, many: usize) {
+    let is_it = |event: &&String| event.starts_with(kind);
+    guard(async {
+        while events(client, instance).await.iter().filter(is_it).count() < many {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// Terminated, purged and started again: the id is another instance's now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_comes_again_does_not_meet_the_next_instance_of_the_id() {
+    let (store, clock) = shared_store();
+    let mixed_up = MixedUp::new(store.clone());
+    let first = guard(host(mixed_up.clone(), "first")).await;
+    let client = Client::connect(mixed_up.clone()).unwrap();
+    let instance = guard(client.start_new(adds, ()).id("i")).await.unwrap();
+    mixed_up.waits.store(true, Ordering::SeqCst);
+    guard(instance.terminate("a mistake")).await.unwrap();
+    guard(instance.result()).await.unwrap_err();
+    clock.advance(Duration::from_secs(1));
+    guard(first.purge("i")).await.unwrap();
+    guard(first.start_new(adds, ()).id("i")).await.unwrap();
+    guard(first.abort()).await;
+    clock.advance(LEASE_TIME);
+
+    let _second = guard(host(mixed_up.clone(), "second")).await;
+    until_held(&store, &["second"], &[4]).await;
+    mixed_up.waits.store(false, Ordering::SeqCst);
+    for number in [5, 0] {
+        guard(client.raise_event("i", "Add", number)).await.unwrap();
+        until_events(&client, &id("i"), "ExternalRaised", 1).await;
+    }
+    assert_eq!(guard(client.instance::<u64>(&id("i")).result()).await.unwrap(), 5);
+    assert_eq!(client.quarantined(None, 10).await.unwrap(), []);
 }
 
 /// Another id of the shard of an instance.

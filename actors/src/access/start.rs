@@ -127,7 +127,7 @@ impl Access {
             _ => {}
         }
         let is_there = found.is_some();
-        let Some(parcel) = remote.parcel(instance, Internal::Start(start).into())? else {
+        let Some(parcel) = remote.parcel(instance, Internal::Start(start).into(), None)? else {
             return Err(self.interrupted(instance));
         };
         remote.send(instance, &parcel).await?;

@@ -18,7 +18,7 @@ use crate::activity::ActivityCall;
 use crate::error::{Error, ParkReason};
 use crate::log::missing_code;
 use crate::message::{
-    Answer, ExternalEvent, FromWorker, InstanceMessage, Internal, Reply, StartMessage,
+    Answer, ExternalEvent, FromWorker, InstanceMessage, Internal, OnceMessage, Reply, StartMessage,
 };
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
@@ -226,15 +226,56 @@ impl InstanceState {
         self.last_used = self.now;
         match live.machine.apply(command, self.now) {
             Ok(turn) => self.submit(turn, reply, known),
-            Err(error) => {
-                let refusal = self.refusal(error);
-                if let Error::Parked { reason, .. } = &refusal {
-                    self.park(reason.clone());
-                }
-                if let Some(reply) = reply {
-                    self.answer(reply.no(refusal));
-                }
+            Err(error) => self.refuse_command(error, reply),
+        }
+    }
+
+    /// Applies a command that may come again, in one append with its key: so both count or neither.
+    pub(super) fn apply_once(&mut self, message: OnceMessage) {
+        let OnceMessage { key, command, reply } = message;
+        let Phase::Live(live) = &mut self.phase else { return };
+        let now = self.shard.clock.now();
+        self.last_used = now;
+        let before = live.summary.clone();
+        let known = match live.machine.apply(Command::KnowCommand { key }, now) {
+            // It has come before, or the history has no room for it.
+            Ok(turn) if turn.recorded.events.is_empty() || turn.outcome.is_some() => {
+                return self.submit(turn, Some(reply), None);
             }
+            Ok(turn) => turn,
+            Err(error) => return self.refuse_command(error, Some(reply)),
+        };
+        let done = match live.machine.apply(command, now) {
+            Ok(turn) => turn,
+            Err(error) => return self.refuse_command(error, Some(reply)),
+        };
+        let pending = live.pending(known).and_then(|mut first| {
+            if !done.recorded.events.is_empty() {
+                first.successor.push(live.pending(done)?);
+                first.successor.extend(live.continue_as_new()?);
+            }
+            Ok(first)
+        });
+        match pending {
+            Ok(mut pending) => {
+                pending.answer = Some(reply.yes());
+                self.shard.make_durable(Entry::Turn(Box::new(pending)));
+                self.close_if_ended();
+            }
+            Err(reason) => {
+                live.summary = before;
+                self.refuse_turn(reason, Some(reply));
+            }
+        }
+    }
+
+    fn refuse_command(&mut self, error: ApplyError, reply: Option<Reply>) {
+        let refusal = self.refusal(error);
+        if let Error::Parked { reason, .. } = &refusal {
+            self.park(reason.clone());
+        }
+        if let Some(reply) = reply {
+            self.answer(reply.no(refusal));
         }
     }
 

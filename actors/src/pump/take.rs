@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use reenact_core::{
-    Command, Event, EventKey, InstanceId, Message, MessageId, NotTaken, RemoteCommand, RemoteEvent,
+    Command, EventKey, InstanceId, Message, MessageId, NotTaken, RemoteCommand, RemoteEvent,
     RemoteStart, Rewind, ShardId, Start, Timestamp, codec,
 };
 use reenact_providers::{
@@ -18,8 +18,8 @@ use crate::context::HostRef;
 use crate::error::{Error, Result};
 use crate::mail::{addressed, fate_of};
 use crate::message::{
-    ExternalEvent, FromWorker, InstanceMessage, Internal, Reply, RewindMessage, ShardMessage,
-    StartMessage,
+    ExternalEvent, FromWorker, InstanceMessage, Internal, OnceMessage, Reply, RewindMessage,
+    ShardMessage, StartMessage,
 };
 use crate::run::Run;
 
@@ -97,6 +97,13 @@ impl Taker {
             RemoteCommand::RecordHeartbeat { run, id, attempt, details } => {
                 let command = Command::RecordHeartbeat { id, attempt, details };
                 self.of_an_activity(delivery, run.into(), command).await
+            }
+            RemoteCommand::ToInstanceOf { created_at, command } => {
+                match self.is_of(to, created_at).await {
+                    Ok(true) => self.once(delivery, *command).await,
+                    Ok(false) => Verdict::Done,
+                    Err(error) => verdict_of(delivery, Err(error)),
+                }
             }
             other => self.once(delivery, other).await,
         }
@@ -188,13 +195,9 @@ impl Taker {
 
     async fn purge(&self, delivery: &Delivery, created_at: Timestamp) -> Verdict {
         let instance = delivery.message.to.clone();
-        let lease = self.host.leases_held.get(&self.shard).map(|lease| lease.clone());
-        match self.host.store.find(&instance).await {
-            Ok(Some(summary)) if summary.created_at == created_at => {}
-            // It is gone, and another one may have its id; unless that is what another host's instance
-            // looks like from here.
-            Ok(_) if self.has_still(lease).await => return Verdict::Done,
-            Ok(_) => return Verdict::Again,
+        match self.is_of(&instance, created_at).await {
+            Ok(true) => {}
+            Ok(false) => return Verdict::Done,
             Err(error) => return verdict_of(delivery, Err(error)),
         }
         let (reply, answer) = oneshot::channel();
@@ -206,6 +209,18 @@ impl Taker {
             Ok(Err(Error::NotFound { .. })) => Verdict::Done,
             Ok(answer) => verdict_of(delivery, answer),
             Err(_) => Verdict::Again,
+        }
+    }
+
+    /// Whether the instance of that id is the one that began then. Otherwise that is gone, and another
+    /// one may have its id. An error when what is known here is not all there is.
+    async fn is_of(&self, instance: &InstanceId, created_at: Timestamp) -> Result<bool> {
+        let lease = self.host.leases_held.get(&self.shard).map(|lease| lease.clone());
+        match self.host.store.find(instance).await? {
+            Some(summary) if summary.created_at == created_at => Ok(true),
+            // Unless that is what another host's instance looks like from here.
+            _ if self.has_still(lease).await => Ok(false),
+            _ => Err(Error::Interrupted { instance: instance.clone() }),
         }
     }
 
@@ -259,7 +274,8 @@ impl Taker {
         }
     }
 
-    /// A command that leaves no key in the log. A second delivery is told by this pump.
+    /// A command that counts once. A second delivery is told by the key in the instance's log, and where
+    /// it has left none, as on a parked one, by this pump.
     async fn once(&self, delivery: &Delivery, command: RemoteCommand) -> Verdict {
         if keys(&self.done).contains(&delivery.message.key) {
             return Verdict::Done;
@@ -273,7 +289,7 @@ impl Taker {
                 Ok(false) | Err(_) => {}
             }
         }
-        let Some(message) = told(command) else {
+        let Some(message) = told(command, &delivery.message.key) else {
             return refused("this host does not know such a command");
         };
         let verdict = match self.ask(to, message).await {
@@ -292,9 +308,7 @@ impl Taker {
     }
 
     async fn was_rewound_with(&self, instance: &InstanceId, seed: u64) -> Result<bool> {
-        let history = self.host.store.history(instance).await?;
-        let is_it = |event: &Event| matches!(event, Event::ExecutionRewound { seed: drawn, .. } if *drawn == seed);
-        Ok(history.turns().iter().flat_map(|turn| turn.events.iter()).any(is_it))
+        Ok(self.host.store.history(instance).await?.was_rewound_with(seed))
     }
 
     async fn state_of(&self, instance: &InstanceId) -> Option<InstanceState> {
@@ -383,24 +397,25 @@ fn ends_as(command: &RemoteCommand) -> Option<InstanceState> {
     }
 }
 
-/// A command that leaves no key, as an instance understands it; `None` for any other.
-fn told(command: RemoteCommand) -> Option<impl FnOnce(Reply) -> InstanceMessage> {
-    let tell: Box<dyn FnOnce(Reply) -> InstanceMessage + Send> = match command {
-        RemoteCommand::Cancel { reason } => {
-            Box::new(|reply| InstanceMessage::Cancel { reason, reply: Some(reply) })
+/// A command that counts once, as an instance understands it; `None` for any other.
+fn told(command: RemoteCommand, key: &str) -> Option<impl FnOnce(Reply) -> InstanceMessage> {
+    let command = match command {
+        RemoteCommand::Cancel { reason } => Command::Cancel { reason },
+        RemoteCommand::Terminate { reason } => Command::Terminate { reason },
+        RemoteCommand::Suspend { reason } => Command::Suspend { reason },
+        RemoteCommand::Resume => Command::Resume,
+        RemoteCommand::Rewind { position, reason, seed } => {
+            let tell = move |reply| {
+                let rewind = Rewind { position, reason, seed };
+                Internal::Rewind(Box::new(RewindMessage { rewind, reply })).into()
+            };
+            return Some(Box::new(tell) as Box<dyn FnOnce(Reply) -> InstanceMessage + Send>);
         }
-        RemoteCommand::Terminate { reason } => {
-            Box::new(|reply| InstanceMessage::Terminate { reason, reply: Some(reply) })
-        }
-        RemoteCommand::Suspend { reason } => {
-            Box::new(|reply| InstanceMessage::Suspend { reason, reply: Some(reply) })
-        }
-        RemoteCommand::Resume => Box::new(|reply| InstanceMessage::Resume { reply: Some(reply) }),
-        RemoteCommand::Rewind { position, reason, seed } => Box::new(move |reply| {
-            let rewind = Rewind { position, reason, seed };
-            Internal::Rewind(Box::new(RewindMessage { rewind, reply })).into()
-        }),
         _ => return None,
     };
-    Some(tell)
+    // The senders of this crate make none that is no key of an event as well.
+    let key = EventKey::new(key).ok()?;
+    Some(Box::new(move |reply| {
+        Internal::Once(Box::new(OnceMessage { key, command, reply })).into()
+    }))
 }

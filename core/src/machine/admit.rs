@@ -65,6 +65,15 @@ impl Machine {
                 let is_awaited = self.shared.lock().awaits_child(id, lineage, &child);
                 is_awaited.then(|| self.admit_end_of_child(id, result, at))
             }
+            Command::KnowCommand { key } => {
+                if self.shared.lock().buffer.commands.contains(&key) {
+                    None
+                } else if running {
+                    Some(Event::CommandsReceived { keys: [key].into() })
+                } else {
+                    return Err(Rejected::Finished);
+                }
+            }
             Command::ConfirmDelivery { messages } => self.shared.lock().delivered(messages),
             Command::RefuseMessage { message, why } => self.shared.lock().refused(message, why),
             Command::FireTimer { id } => return Ok(self.shared.lock().admit_firing(id, at)),

@@ -18,6 +18,7 @@ use crate::limits::MAX_IDLE_POLLS;
 use crate::machine::{ApplyError, Machine};
 use crate::mailbox::Raised;
 use crate::payload::Payload;
+use crate::rewind::key_of_rewind;
 use crate::state::{Halt, Mode};
 
 impl Machine {
@@ -58,6 +59,9 @@ impl Machine {
                     state.delay_start(now);
                 }
                 state.buffer.forget_attempts(now);
+                if let Some(key) = key_of_rewind(seed) {
+                    state.buffer.commands.remember(&key);
+                }
                 drop(state);
                 self.progress.held = true;
                 self.halted()
@@ -103,6 +107,11 @@ impl Machine {
             }
             Event::EventKeysCarried { keys } => {
                 let known = &mut self.shared.lock().buffer.keys;
+                keys.iter().for_each(|key| known.remember(key));
+                Ok(())
+            }
+            Event::CommandsReceived { keys } => {
+                let known = &mut self.shared.lock().buffer.commands;
                 keys.iter().for_each(|key| known.remember(key));
                 Ok(())
             }

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::iter;
 use core::time::Duration;
 
 use crate::action::Outcome;
@@ -46,6 +47,7 @@ impl Machine {
         let events = state.buffer.untaken();
         let keys =
             state.buffer.keys.carried(events.iter().filter_map(|(_, raised)| raised.key.as_ref()));
+        let commands = state.buffer.commands.carried(iter::empty());
         let (origin, messages) = (state.outbox.origin().cloned(), state.outbox.carried());
         let children = state.outbox.carried_superseded();
         // An execution that has no next one does not continue.
@@ -54,7 +56,7 @@ impl Machine {
         };
         drop(state);
         let mut machine = Self::new(self.next_code(), instance, execution, self.config.clone());
-        let mut turns = Vec::with_capacity(5 + events.len());
+        let mut turns = Vec::with_capacity(6 + events.len());
         turns.push(machine.apply(Command::Start(self.next_start(input.clone(), origin)), at)?);
         if !keys.is_empty() {
             turns.push(machine.take_in(Event::EventKeysCarried { keys }, at)?);
@@ -64,6 +66,9 @@ impl Machine {
         }
         if !children.is_empty() {
             turns.push(machine.take_in(Event::ChildrenSuperseded { children }, at)?);
+        }
+        if !commands.is_empty() {
+            turns.push(machine.take_in(Event::CommandsReceived { keys: commands }, at)?);
         }
         if let Some(reason) = cancelled {
             turns.push(machine.take_in(Event::CancelRequested { reason }, at)?);

@@ -15,7 +15,8 @@ use crate::instance::{name, payload, seconds};
 pub(crate) fn every_event() -> Vec<Event> {
     let first = [events_of_the_second_version(), events_of_cancel_and_suspend()];
     let later = [events_of_attempts(), events_of_versions(), vec![rewound()]];
-    let newest = vec![child_attempt_failed(), task_tagged(), children_superseded()];
+    let newest =
+        vec![child_attempt_failed(), task_tagged(), children_superseded(), commands_received()];
     [first.concat(), later.concat(), events_of_children(), newest].concat()
 }
 
@@ -159,6 +160,12 @@ pub(crate) fn children_superseded() -> Event {
         call: SupersededCall { lineage, id: CorrelationId(250), unless_ended },
     };
     Event::ChildrenSuperseded { children: vec![child("a", 251, false), child("ü", 0, true)] }
+}
+
+/// That which came with commands that count once.
+pub(crate) fn commands_received() -> Event {
+    let key = |key| EventKey::new(key).expect("a key");
+    Event::CommandsReceived { keys: vec![key("suspend/1"), key("rewind 00ff")] }
 }
 
 /// The message that came with it, and none.
