@@ -12,14 +12,25 @@ use reenact_core::{ActivityError, Orchestration, OrchestrationContext, Orchestra
 use reenact_providers::Provider;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::runtime::Handle;
 
 use crate::client::Client;
+use crate::shutdown::ShutdownHandle;
 
 /// A running host. It is also a [`Client`] of itself.
 ///
 /// Dropping it without [`shutdown`](Host::shutdown) ends it at once, as a crash would: nothing that
-/// was acknowledged is lost, and what ran goes on when a host starts again.
+/// was acknowledged is lost, and what ran goes on when a host starts again. That holds wherever it is
+/// dropped: within its runtime, outside of it, or after the end of the runtime. A [`Local`] that was given to
+/// it can be opened again when the drop returns; the drop waits for what is being written to the disk.
+/// What runs on the runtime goes as soon as that runs again.
+///
+/// # Who keeps a store open
+/// When [`shutdown`](Host::shutdown) or [`abort`](Host::abort) returns, or a start has failed, nothing of the
+/// host holds its store: neither what it ran, nor its clients, handles and calls that still wait. What
+/// they are asked then gives [`Error::ShuttingDown`]. A program that keeps a clone of the provider
+/// for itself keeps the store open, on purpose: it can start another host on that clone.
+///
+/// [`Local`]: reenact_providers::Local
 pub struct Host {
     client: Client,
     /// Taken when it has ended.
@@ -75,7 +86,8 @@ impl Host {
     }
 
     /// A client of this host: cheap to clone, and independent of the host's lifetime. Once the host
-    /// has ended, its calls give [`Error::ShuttingDown`] or [`Error::Interrupted`].
+    /// has ended, its calls give [`Error::ShuttingDown`] or [`Error::Interrupted`], those that read
+    /// included.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -89,7 +101,11 @@ impl Host {
     /// run, up to [`HostOptions::shutdown_deadline`], and makes everything durable that has come.
     /// Of a shared store the other hosts have its shards then.
     /// Activities that run past the deadline are cancelled and cut off; they run again when a host
-    /// starts again. Cancelling this ends the host at once.
+    /// starts again. Cancelling this ends the host at once, as dropping it does.
+    ///
+    /// Those who wait for instances get [`Error::ShuttingDown`] when this begins; see
+    /// [`ShutdownHandle`] for a program in which something has to end before the host does. When
+    /// this returns, the [store is free](Self#who-keeps-a-store-open).
     ///
     /// # Errors
     /// None as yet.
@@ -102,11 +118,25 @@ impl Host {
     }
 
     /// Ends the host at once, as a crash would: nothing more is made durable, nobody is told. For
-    /// tests of what happens after a crash; when it returns, another host can start on the provider.
+    /// tests of what happens after a crash. When it returns, another host can start on the provider, and
+    /// the [store is free](Self#who-keeps-a-store-open). Cancelling this does the same as dropping the host.
     pub async fn abort(mut self) {
-        if let Some(runtime) = self.running.take() {
+        if let Some(runtime) = &self.running {
             runtime.abort().await;
         }
+        self.running = None;
+    }
+
+    /// Begins the shutdown, and returns at once: nobody is let in any more, and those who wait for
+    /// instances are told so. See [`ShutdownHandle::begin`].
+    pub fn begin_shutdown(&self) {
+        self.client.access().begin_shutdown();
+    }
+
+    /// Begins the shutdown from elsewhere: from the future that tells a web server to end, for example. See
+    /// [`ShutdownHandle`].
+    pub fn shutdown_handle(&self) -> ShutdownHandle {
+        ShutdownHandle::new(self.client.access().clone())
     }
 }
 
@@ -120,10 +150,8 @@ impl Deref for Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        let Some(runtime) = self.running.take() else { return };
-        // Without a tokio runtime the host's actors have gone already.
-        if let Ok(tokio) = Handle::try_current() {
-            tokio.spawn(async move { runtime.abort().await });
+        if let Some(runtime) = self.running.take() {
+            runtime.end_now();
         }
     }
 }
@@ -285,8 +313,12 @@ impl HostBuilder {
     ///   [`Error::UnknownActivity`] when what was registered does not fit together.
     /// - [`Error::MissingState`] when an activity takes a [`State`](crate::State) that was not
     ///   [given](Self::state); [`Error::StateGivenTwice`] when two of one type were.
+    /// - [`Error::NoRuntime`] when it is not called within a tokio runtime with time enabled.
     /// - [`Error::Startup`] when the provider does not let it start; for instance, because another
     ///   host holds the shards for longer than [`HostOptions::lease_patience`].
+    /// - [`Error::Store`] when a shared store cannot be joined.
+    ///
+    /// After an error, and when this is cancelled, nothing of the host runs or holds the provider.
     pub async fn start(self) -> Result<Host> {
         let provider = self.provider.ok_or(Error::NoProvider)?;
         let runtime = Runtime::start(&*provider, self.registry?, self.options).await?;

@@ -70,7 +70,7 @@
 //! |---|---|
 //! | each feature, with a program that runs | [`guide`] |
 //! | writing the code | [`orchestration`], [`activity`], [`OrchestrationContext`], [`ActivityContext`] |
-//! | running it | [`Host`], [`HostBuilder`], [`HostOptions`], [`Local`], [`LocalOptions`] |
+//! | running it | [`Host`], [`HostBuilder`], [`HostOptions`], [`Local`], [`LocalOptions`], [`ShutdownHandle`] |
 //! | talking to instances | [`Client`], [`InstanceHandle`], [`InstanceStatus`], [`InstanceFilter`] |
 //! | several hosts on one store, and clients without one | [`HostBuilder::start`], [`Client::connect`], [`InMemory::shared`] |
 #![cfg_attr(
@@ -104,6 +104,7 @@ pub mod guide;
 mod handle;
 mod host;
 pub mod prelude;
+mod shutdown;
 mod start;
 mod status;
 
@@ -144,6 +145,7 @@ pub use reenact_providers::{
 };
 #[cfg(feature = "local")]
 pub use reenact_providers::{Local, LocalOptions};
+pub use shutdown::ShutdownHandle;
 pub use start::StartNew;
 pub use status::InstanceStatus;
 

@@ -213,7 +213,7 @@ async fn the_first_start_of_a_host_is_patient_and_then_says_why_it_gave_up() {
     let patience = Duration::from_secs(5);
     let began = Instant::now();
     let refused = start(&faulty, HostOptions { lease_patience: patience, ..options() }).await;
-    let Some(Error::Startup { reason }) = refused.err() else { panic!("it started") };
+    let Some(Error::Startup { reason, .. }) = refused.err() else { panic!("it started") };
     assert!(reason.contains("unavailable"), "{reason}");
     assert_eq!(began.elapsed().as_secs(), patience.as_secs());
 

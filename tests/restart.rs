@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use kit::{Gate, HOUR, events, guard, id, options, store, until};
 use reenact::prelude::*;
-use reenact::{Error, Event, HostBuilder, InstanceState, ManualClock};
+use reenact::{Error, Event, HostBuilder, InstanceState, ManualClock, Provider as _};
 
 /// Every run of an activity: its idempotency key and its input, in the order of the runs.
 #[derive(Clone, Default)]
@@ -244,8 +244,10 @@ async fn a_shutdown_waits_for_running_activities_and_loses_nothing() {
     assert!(!ending.is_finished(), "activities are running");
     gate.let_all_through();
     guard(ending).await.unwrap().unwrap();
-    let status = instance.status().await.unwrap();
-    assert_eq!(status.state, InstanceState::Completed, "their results were still taken");
+    let told = instance.status().await.unwrap_err();
+    assert!(matches!(told, Error::ShuttingDown), "its client knows nothing more: {told}");
+    let stored = memory.histories().summary(instance.id()).await.unwrap().unwrap();
+    assert_eq!(stored.state, InstanceState::Completed, "their results were still taken");
 
     let after = Runs::default();
     let host = gated(&memory, &after, &gate).start().await.unwrap();

@@ -59,6 +59,15 @@ impl Access {
         Ok(Self { store, here: None })
     }
 
+    /// Begins the graceful end of the host, without waiting for it: nobody is let in any more, and those
+    /// who wait for instances get [`Error::ShuttingDown`]. What is in memory goes on, activities
+    /// included, until the host is shut down. Nothing happens without a host.
+    pub fn begin_shutdown(&self) {
+        if let Some(host) = &self.here {
+            host.begin_shutdown();
+        }
+    }
+
     /// The code of an orchestration in this version, or in the newest that the host has; `None` without
     /// a host.
     ///

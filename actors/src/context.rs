@@ -1,16 +1,19 @@
 //! What all shards of a host share.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
+use futures_util::FutureExt;
 use reenact_core::{InstanceId, ShardId};
 use reenact_providers::{Lease, Membership, ProviderError, ShardLease};
-use tokio::sync::{RwLock, watch};
+use tokio::sync::{Notify, RwLock, watch};
 
 use crate::admission::Admission;
 use crate::error::Error;
+use crate::gate::Gate;
 use crate::mail::Mail;
 use crate::options::HostOptions;
 use crate::patience::Patience;
@@ -18,23 +21,57 @@ use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::store::Store;
 use crate::tags::Posts;
+use crate::task::Tasks;
 use crate::waiters::Waiters;
 use crate::workers::Workers;
 
-/// How the actors of a host hold what they share: apart from its clients, so that a host that has
-/// ended can wait until none of them holds the store any more.
-pub(crate) type HostRef = Arc<Arc<HostContext>>;
+/// How the actors of a host hold what they share: apart from its clients, so that a host that ends
+/// can wait until all of them have gone.
+pub(crate) type HostRef = Arc<HeldByActors>;
+
+pub(crate) struct HeldByActors {
+    host: Arc<HostContext>,
+    /// Told when no actor is left.
+    gone: Arc<Notify>,
+}
+
+impl HeldByActors {
+    pub(crate) fn new(host: Arc<HostContext>, gone: Arc<Notify>) -> HostRef {
+        Arc::new(Self { host, gone })
+    }
+}
+
+impl Deref for HeldByActors {
+    type Target = Arc<HostContext>;
+
+    fn deref(&self) -> &Arc<HostContext> {
+        &self.host
+    }
+}
+
+impl Drop for HeldByActors {
+    fn drop(&mut self) {
+        self.gone.notify_waiters();
+    }
+}
 
 pub(crate) struct HostContext {
     pub(crate) options: HostOptions,
     pub(crate) registry: Arc<Registry>,
     pub(crate) store: Arc<Store>,
+    /// Through which all of the host reaches the store.
+    pub(crate) gate: Arc<Gate>,
     pub(crate) leases: Arc<dyn ShardLease>,
     pub(crate) routes: Routes,
     pub(crate) workers: Workers,
     pub(crate) mail: Mail,
     pub(crate) waiters: Waiters,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) tasks: Tasks,
+    /// The host ends gracefully: that its shards end is no failure.
+    pub(crate) closing: AtomicBool,
+    /// The host ends now: whatever begins gives up what it holds.
+    pub(crate) ended: AtomicBool,
     /// By shard: whether its idle instances have been asked to make room, and have yet to answer.
     pub(crate) making_room: Box<[AtomicBool]>,
     /// Held for writing by purges, and for reading by whoever builds on a finished instance.
@@ -125,6 +162,43 @@ impl HostContext {
         membership.as_ref().map(|membership| membership.share())
     }
 
+    /// Lets nobody in any more, and tells those who wait for instances. What is in memory goes on.
+    pub(crate) fn begin_shutdown(&self) {
+        self.admission.close();
+        self.waiters.close();
+    }
+
+    /// Ends all that can be ended without waiting.
+    pub(crate) fn stop_all(&self) {
+        self.begin_shutdown();
+        self.ended.store(true, Ordering::Release);
+        self.mail.close();
+        self.workers.abort();
+        for shard in 0..self.routes.shards() {
+            if let Some(supervisor) = self.routes.supervisor(ShardId(shard)) {
+                supervisor.kill();
+            }
+        }
+        self.tasks.end();
+    }
+
+    /// Gives up all shards and the store, where that takes no time; otherwise whoever else ends the
+    /// host does so. What is being written is waited for.
+    pub(crate) fn let_go_now(&self) {
+        if self.release_all().now_or_never().is_some() {
+            self.gate.close();
+        }
+    }
+
+    /// Whether its shards end because it does.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
     /// Gives up all shards that are held.
     pub(crate) async fn release_all(&self) {
         for shard in 0..self.routes.shards() {
@@ -140,7 +214,7 @@ impl HostContext {
             return;
         }
         let host = self.clone();
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             for instance in waiting {
                 host.tell_waiters_of_one(&instance).await;
             }

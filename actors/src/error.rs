@@ -265,11 +265,23 @@ pub enum Error {
          `.provider(Local::open(\"orders.reenact\")?)`"
     )]
     NoProvider,
-    /// The runtime's own actors could not be started.
-    #[error("the runtime could not be started: {reason}")]
+    /// The host could not be started. Nothing of it runs, and it holds nothing.
+    #[error("the host could not be started: {reason}")]
     Startup {
-        /// Why.
+        /// Why, and what to do about it.
         reason: String,
+        /// The failure of the store, if it was one.
+        #[source]
+        source: Option<Arc<ProviderError>>,
+    },
+    /// A host needs a tokio runtime with time enabled. Nothing was started.
+    #[error(
+        "a host needs a tokio runtime with time enabled, and {missing}: start it under \
+         `#[tokio::main]`, or on a runtime that is built with `enable_all()` or `enable_time()`"
+    )]
+    NoRuntime {
+        /// What is missing.
+        missing: &'static str,
     },
 }
 
@@ -318,10 +330,20 @@ impl Error {
     }
 }
 
+impl From<Arc<ProviderError>> for Error {
+    fn from(source: Arc<ProviderError>) -> Self {
+        match *source {
+            ProviderError::Closed => Self::ShuttingDown,
+            _ => Self::Store { source },
+        }
+    }
+}
+
 impl From<ProviderError> for Error {
     fn from(source: ProviderError) -> Self {
         match source {
             ProviderError::NotFound { instance } => Self::NotFound { instance },
+            ProviderError::Closed => Self::ShuttingDown,
             source => Self::Store { source: Arc::new(source) },
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -11,6 +12,7 @@ use reenact_providers::ProviderError;
 use tokio::sync::{oneshot, watch};
 
 use crate::context::{HostContext, HostRef};
+use crate::error::Error;
 use crate::message::ShardMessage;
 use crate::retention;
 use crate::shard::ShardSupervisor;
@@ -135,7 +137,9 @@ impl Actor for HostSupervisor {
         state: &mut HostState,
     ) -> Result<(), ActorProcessingErr> {
         let (who, why) = match event {
-            SupervisionEvent::ActorTerminated(who, _, why) => (who, why.unwrap_or_default()),
+            SupervisionEvent::ActorTerminated(who, _, why) => {
+                (who, why.unwrap_or_else(|| "it stopped".to_owned()))
+            }
             SupervisionEvent::ActorFailed(who, why) => (who, why.to_string()),
             _ => return Ok(()),
         };
@@ -146,6 +150,7 @@ impl Actor for HostSupervisor {
         let found = state.shards.iter().find(|(_, standing)| is_it(standing));
         if let Some(shard) = found.map(|(shard, _)| *shard)
             && !state.closing
+            && !state.host.is_closing()
         {
             if state.share.contains(&shard) {
                 tracing::error!(%shard, why, "a shard went down; it starts again from its log");
@@ -195,7 +200,12 @@ impl HostState {
     fn let_others_have(&mut self, shard: ShardId) {
         self.shards.remove(&shard);
         self.host.routes.set_leaving(shard);
-        tokio::spawn(self.host.release(shard));
+        let (release, host) = (self.host.release(shard), self.host.clone());
+        // The host waits for it at its end.
+        tokio::spawn(async move {
+            release.await;
+            drop(host);
+        });
     }
 
     /// Takes what is new, and gives away what is for others. What is on its way up or down is looked
@@ -230,7 +240,32 @@ async fn first_start(
             tracing::info!(%shard, %why, "waiting for the lease");
             Ok((shard, Standing::Down))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(not_started(shard, error).into()),
+    }
+}
+
+/// Why a host does not start: what keeps one of its shards from that, and what can be done.
+fn not_started(shard: ShardId, error: SpawnErr) -> Error {
+    let why = match error {
+        SpawnErr::StartupFailed(why) => why,
+        other => return Error::Startup { reason: format!("shard {shard}: {other}"), source: None },
+    };
+    match why.downcast::<ProviderError>() {
+        Ok(why) => {
+            let advice = match *why {
+                ProviderError::Conflict { .. } => {
+                    "; end the host that has it, or wait longer (`HostOptions::lease_patience`)"
+                }
+                ProviderError::Corrupt { .. } => {
+                    "; keep a copy of the store, and put back what is known to be good"
+                }
+                _ if why.is_transient() => "; start it again when the store can be reached",
+                _ => "",
+            };
+            let reason = format!("shard {shard}: {why}{advice}");
+            Error::Startup { reason, source: Some(Arc::from(why)) }
+        }
+        Err(why) => Error::Startup { reason: format!("shard {shard}: {why}"), source: None },
     }
 }
 

@@ -36,6 +36,7 @@ mod admission;
 mod context;
 mod dispatcher;
 mod error;
+mod gate;
 mod heartbeat;
 mod host;
 mod instance;

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::message::{FromAnother, InstanceMessage, Internal, Reply, StartMessage, Tell};
 use crate::routes::Routes;
 use crate::store::Store;
+use crate::task::Tasks;
 
 /// The time before a message is sent again that was not answered, or that its recipient does not
 /// take for now. Each further one is twice as long, up to [`LONGEST_PAUSE`].
@@ -40,6 +41,7 @@ pub(crate) struct Mail {
 struct Shared {
     routes: Routes,
     store: Arc<Store>,
+    tasks: Tasks,
     /// By sender. What is here is not sent a second time meanwhile, so that no copy of a message is
     /// still under way when its recipient is long gone. Of one that went to another host, what is
     /// dropped when the answer has come.
@@ -58,9 +60,10 @@ pub(crate) enum Fate {
 }
 
 impl Mail {
-    pub(crate) fn new(routes: Routes, store: Arc<Store>) -> Self {
+    pub(crate) fn new(routes: Routes, store: Arc<Store>, tasks: Tasks) -> Self {
         let closed = watch::Sender::new(false);
-        Self { shared: Arc::new(Shared { routes, store, under_way: DashMap::new(), closed }) }
+        let under_way = DashMap::new();
+        Self { shared: Arc::new(Shared { routes, store, tasks, under_way, closed }) }
     }
 
     /// Sends a message of an instance, in which it is durable. It was sent so many times before.
@@ -71,7 +74,7 @@ impl Mail {
         let (answered, answer) = is_elsewhere.then(oneshot::channel).unzip();
         vacant.insert(answered);
         let shared = self.shared.clone();
-        tokio::spawn(async move {
+        self.shared.tasks.spawn(async move {
             let fate = match answer {
                 None => shared.carry(&key.0, message).await,
                 Some(answer) => tokio::select! {

@@ -405,7 +405,7 @@ pub(crate) enum ShardMessage {
 impl ShardMessage {
     /// Answers without having done anything: the shard is down.
     pub(crate) fn refuse(self, why: Arc<ProviderError>) {
-        let down = Error::Store { source: why };
+        let down = Error::from(why);
         // Whoever asked may have given up.
         match self {
             Self::Deliver { message, .. } => message.refuse(|| down),

@@ -294,7 +294,9 @@ impl PersistenceState {
     /// The instances in memory are ahead of the log: the supervisor starts the shard again.
     fn lose(&mut self, entries: Vec<Entry>, error: ProviderError) {
         let (shard, error) = (self.shard, Arc::new(error));
-        tracing::error!(%shard, %error, "the log cannot be appended to");
+        if !matches!(*error, ProviderError::Closed) {
+            tracing::error!(%shard, %error, "the log cannot be appended to");
+        }
         // Ahead of what follows from the refusals: no instance is to blame for them.
         self.supervisor.stop(Some(format!("its log was lost: {error}")));
         entries.into_iter().for_each(|entry| entry.refuse(&error));
@@ -368,7 +370,7 @@ impl Entry {
             Self::Park(..) | Self::Barrier(_) | Self::Open(..) => None,
         };
         if let Some(answer) = answer {
-            answer.refuse(Error::Store { source: error.clone() });
+            answer.refuse(Error::from(error.clone()));
         }
     }
 }

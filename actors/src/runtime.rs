@@ -1,22 +1,24 @@
 //! What a program holds of a running host.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use futures_util::future::join_all;
-use ractor::{Actor, ActorRef};
+use ractor::{Actor, ActorRef, SpawnErr};
 use reenact_core::{Name, ShardId};
 use reenact_providers::{Membership, Provider};
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::access::Access;
 use crate::admission::Admission;
-use crate::context::HostContext;
+use crate::context::{HeldByActors, HostContext};
 use crate::error::{Error, Result};
+use crate::gate::Gate;
 use crate::host::{HostMessage, HostSupervisor};
 use crate::mail::Mail;
 use crate::message::ShardMessage;
@@ -25,25 +27,28 @@ use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::store::Store;
 use crate::tags::Takers;
+use crate::task::Tasks;
 use crate::waiters::Waiters;
 use crate::workers::Workers;
 
-/// What a shutdown has at least for what is under way, when its activities took all of its time.
+/// What a shutdown has at least for what is under way, when its activities took all of its time; and
+/// how long a host that ends waits for its actors.
 const LEAST_DRAIN: Duration = Duration::from_secs(1);
-
-/// How often a host that ends looks whether its actors have gone.
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// A running host: its actors. Cheap to clone. The ways in are its [`Access`].
 #[derive(Clone)]
 pub struct Runtime {
     host: Arc<HostContext>,
-    /// Gone when no actor holds the store any more.
-    actors: Weak<Arc<HostContext>>,
+    /// Gone when no actor is left.
+    actors: Weak<HeldByActors>,
+    /// Told when no actor is left.
+    gone: Arc<Notify>,
     root: ActorRef<HostMessage>,
     root_task: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// Runs activities of other hosts' instances, where the host declares tags.
     takers: Option<Arc<Takers>>,
+    /// What it runs on: it may be ended from outside.
+    tokio: Handle,
 }
 
 impl Runtime {
@@ -53,16 +58,21 @@ impl Runtime {
     /// enabled.
     ///
     /// # Errors
+    /// Nothing of the host runs then, and it holds nothing of the store.
+    /// [`Error::NoRuntime`] when it is not called within a tokio runtime with time enabled;
     /// [`Error::UnknownActivity`] when a limit is set for one that is not registered;
     /// [`Error::MissingState`] when an activity needs a value that was not given;
     /// [`Error::InvalidTag`] when a tag is declared that is none;
     /// [`Error::Store`] when a shared store cannot be joined;
     /// [`Error::Startup`] when a shard cannot be acquired or recovered.
+    ///
+    /// Cancelled, it ends what has begun, as [`end_now`](Self::end_now) does.
     pub async fn start(
         provider: &dyn Provider,
         mut registry: Registry,
         options: HostOptions,
     ) -> Result<Self> {
+        let tokio = runtime_with_time()?;
         let limits = registry.activity_limits(&options.max_activities_of)?;
         registry.check_states()?;
         let tags = tags(&options)?;
@@ -75,7 +85,8 @@ impl Runtime {
         }
         let registry = Arc::new(registry);
         let routes = Routes::new(provider.shards());
-        let store = Arc::new(Store::of(provider));
+        let gate = Gate::new(provider);
+        let store = Arc::new(Store::through(gate.clone(), provider));
         let workers = Workers::new(
             registry.clone(),
             routes.clone(),
@@ -89,34 +100,46 @@ impl Runtime {
             options.max_instances.max(1),
             options.when_busy,
         );
+        let tasks = Tasks::new();
         let host = Arc::new(HostContext {
             registry,
-            leases: provider.leases(),
-            mail: Mail::new(routes.clone(), store.clone()),
+            leases: gate.clone(),
+            gate,
+            mail: Mail::new(routes.clone(), store.clone(), tasks.clone()),
             store,
             workers,
             waiters: Waiters::default(),
             routes,
             admission: Arc::new(admission),
+            tasks,
+            closing: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             purges: Arc::default(),
             leases_held: DashMap::new(),
             making_room: (0..provider.shards()).map(|_| AtomicBool::new(false)).collect(),
             membership: Mutex::new(membership),
             options,
         });
-        let shared = Arc::new(host.clone());
+        let starting = Starting(Some(host.clone()));
+        let gone = Arc::new(Notify::new());
+        let shared = HeldByActors::new(host.clone(), gone.clone());
         let actors = Arc::downgrade(&shared);
         let (root, root_task) = match Actor::spawn(None, HostSupervisor, shared).await {
             Ok(root) => root,
             Err(error) => {
+                host.stop_all();
                 host.release_all().await;
                 host.leave().await;
-                return Err(Error::Startup { reason: error.to_string() });
+                // One that runs code which does not return is not waited for.
+                let _ = tokio::time::timeout(LEAST_DRAIN, until_gone(&actors, &gone)).await;
+                close(&host).await;
+                return Err(not_started(error));
             }
         };
+        starting.has_started();
         let root_task = Arc::new(Mutex::new(Some(root_task)));
         let takers = takers(&host, tags);
-        Ok(Self { host, actors, root, root_task, takers })
+        Ok(Self { host, actors, gone, root, root_task, takers, tokio })
     }
 
     /// The ways to the instances, as they are from this host.
@@ -127,9 +150,12 @@ impl Runtime {
     /// Ends the host gracefully: lets nobody in, starts no more activities, waits for those that
     /// run up to the deadline, makes everything durable that has come, and gives up the leases.
     /// What is left goes on when a host starts again; an activity that was cut off runs again.
-    /// Those who wait for results get [`Error::ShuttingDown`]. Doing it again is no error.
+    /// Those who wait for results get [`Error::ShuttingDown`] at once. Doing it again is no error.
+    ///
+    /// When it returns, nothing of the host holds the store, clients included.
     pub async fn shutdown(&self) {
-        self.host.admission.close();
+        self.host.begin_shutdown();
+        self.host.closing.store(true, Ordering::Release);
         self.host.mail.close();
         self.takers.iter().for_each(|takers| takers.close());
         self.host.workers.close();
@@ -155,22 +181,45 @@ impl Runtime {
         }
         self.end_root().await;
         self.host.leave().await;
-        self.end_waits().await;
+        self.let_go_of_the_store().await;
     }
 
     /// Ends the host at once, as a crash would: nothing more is made durable, nobody is told. For
     /// tests of what happens after a crash. The leases are given up, so that another host can start.
+    ///
+    /// When it returns, nothing of the host holds the store, clients included.
     pub async fn abort(&self) {
-        self.host.admission.close();
-        self.host.mail.close();
-        self.host.workers.abort();
+        self.stop();
         if let Some(takers) = &self.takers {
             takers.abort().await;
         }
         self.end_root().await;
         // As a crash would: the others find out by themselves.
         drop(self.host.take_membership());
-        self.end_waits().await;
+        self.let_go_of_the_store().await;
+    }
+
+    /// Ends the host at once, as [`abort`](Self::abort) does, from anywhere: outside of a runtime, and
+    /// after the end of the runtime that it was started on. Where the store is not shared, nothing of the
+    /// host holds it when this returns; it blocks until what is being written is written. The
+    /// actors, and the leases of a shared store, go as soon as the runtime runs again.
+    pub fn end_now(&self) {
+        self.stop();
+        if self.host.store.remote.is_none() {
+            self.host.let_go_now();
+        }
+        let this = self.clone();
+        // A runtime that has ended drops it, as it has dropped the actors.
+        self.tokio.spawn(async move { this.abort().await });
+    }
+
+    /// Nothing goes on that can be stopped without waiting.
+    fn stop(&self) {
+        if let Some(takers) = &self.takers {
+            takers.abort_soon();
+        }
+        self.root.kill();
+        self.host.stop_all();
     }
 
     /// What ran for other hosts is told, for as long as there is time; then it is left to others.
@@ -184,7 +233,7 @@ impl Runtime {
     }
 
     async fn end_root(&self) {
-        self.root.kill();
+        self.stop();
         let task = self.root_task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
             // The root does not panic by itself; if it did, it is gone all the same.
@@ -196,23 +245,84 @@ impl Runtime {
         self.host.release_all().await;
     }
 
-    async fn end_waits(&self) {
-        self.host.waiters.close();
-        self.until_the_store_is_free().await;
-    }
-
-    /// Whoever drops the provider next finds that nothing holds it but clients.
-    async fn until_the_store_is_free(&self) {
-        let is_held =
-            || self.actors.strong_count() > 0 || Arc::strong_count(&self.host.store.histories) > 1;
-        let freed = async {
-            while is_held() {
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
-        };
-        if tokio::time::timeout(LEAST_DRAIN, freed).await.is_err() {
-            tracing::warn!("something of the host still holds its store");
+    async fn let_go_of_the_store(&self) {
+        let all_gone = until_gone(&self.actors, &self.gone);
+        let is_shared = self.host.store.remote.is_some();
+        if tokio::time::timeout(LEAST_DRAIN, all_gone).await.is_ok() {
+            close(&self.host).await;
+        } else if is_shared {
+            // Nobody waits for such a store to be free. What is being acquired can still be given up.
+            let this = self.clone();
+            tokio::spawn(async move {
+                until_gone(&this.actors, &this.gone).await;
+                close(&this.host).await;
+            });
+        } else {
+            tracing::warn!("an actor of the host has not ended: something in it does not return");
+            close(&self.host).await;
         }
+    }
+}
+
+/// A host that starts. Dropped before it has, it ends what has begun.
+struct Starting(Option<Arc<HostContext>>);
+
+impl Starting {
+    fn has_started(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(host) = self.0.take() {
+            host.stop_all();
+            drop(host.take_membership());
+            host.let_go_now();
+        }
+    }
+}
+
+/// The runtime that this runs on, if it has what hosts need.
+fn runtime_with_time() -> Result<Handle> {
+    let no_runtime = |_| Error::NoRuntime { missing: "there is none here" };
+    let tokio = Handle::try_current().map_err(no_runtime)?;
+    // There is no other way to ask.
+    let slept = std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO)));
+    slept.map_err(|_| Error::NoRuntime { missing: "this one has no time" })?;
+    Ok(tokio)
+}
+
+/// Why the root has not started: what it says itself, without what the actors make of it.
+fn not_started(error: SpawnErr) -> Error {
+    match error {
+        SpawnErr::StartupFailed(why) => match why.downcast::<Error>() {
+            Ok(why) => *why,
+            Err(why) => Error::Startup { reason: why.to_string(), source: None },
+        },
+        other => Error::Startup { reason: other.to_string(), source: None },
+    }
+}
+
+/// Returns when no actor is left.
+async fn until_gone(actors: &Weak<HeldByActors>, gone: &Notify) {
+    loop {
+        // Enlisted before the look, so that the end is not missed in between.
+        let told = gone.notified();
+        if actors.strong_count() == 0 {
+            return;
+        }
+        told.await;
+    }
+}
+
+/// Lets go of the store. That may take as long as something is being written.
+async fn close(host: &Arc<HostContext>) {
+    let closing = host.clone();
+    let closed = tokio::task::spawn_blocking(move || closing.gate.close()).await;
+    if closed.is_err() {
+        // The runtime ends, and runs nothing more.
+        host.gate.close();
     }
 }
 

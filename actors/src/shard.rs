@@ -23,7 +23,7 @@ use crate::persistence::{Entry, Inbox, Persistence, PersistenceArguments, Persis
 use crate::pump::Pump;
 use crate::registry::Registry;
 use crate::routes::Routes;
-use crate::task::Task;
+use crate::task::{Task, Tasks};
 use crate::timers::{Timer, TimerMessage, Timers};
 
 /// How often a lease is renewed, by the host's own clock.
@@ -52,6 +52,9 @@ pub(crate) struct ShardContext {
     inbox: Inbox,
     persistence: ActorRef<PersistenceMessage>,
     pub(crate) strict_replay: bool,
+    pub(crate) tasks: Tasks,
+    /// The actors of instances are among those of the host.
+    _host: HostRef,
 }
 
 pub(crate) struct ShardState {
@@ -110,7 +113,7 @@ impl Actor for ShardSupervisor {
     ) -> Result<ShardState, ActorProcessingErr> {
         let lease = acquire(&host, shard, patience).await?;
         host.leases_held.insert(shard, lease.clone());
-        if host.admission.is_closed() {
+        if host.has_ended() {
             host.release(shard).await;
             return Err("the host has gone".into());
         }
@@ -161,6 +164,8 @@ impl Actor for ShardSupervisor {
             inbox,
             persistence,
             strict_replay: host.options.strict_replay,
+            tasks: host.tasks.clone(),
+            _host: host.clone(),
         });
         // A request that the supervisor before this one had is gone with it.
         host.room_was_made(shard);
@@ -223,7 +228,7 @@ impl Actor for ShardSupervisor {
                 if let Some(pump) = state.pump.take() {
                     // What it has in hand needs this actor.
                     let myself = myself.clone();
-                    tokio::spawn(async move {
+                    state.host.tasks.spawn(async move {
                         pump.finish().await;
                         // A supervisor that has gone has nothing to drain.
                         let _ = myself.cast(ShardMessage::Drain { reply });
@@ -378,7 +383,7 @@ impl ShardState {
 
     fn purge(&self, instance: InstanceId, reply: oneshot::Sender<crate::Result<()>>) {
         let (host, shard) = (self.host.clone(), self.shard);
-        tokio::spawn(async move {
+        self.host.tasks.spawn(async move {
             let Some(lease) = host.leases_held.get(&shard).map(|lease| lease.clone()) else {
                 return;
             };

@@ -28,6 +28,11 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn of(provider: &dyn Provider) -> Self {
+        Self::through(provider.histories(), provider)
+    }
+
+    /// The same, whose logs are read through something else.
+    pub(crate) fn through(histories: Arc<dyn HistoryStore>, provider: &dyn Provider) -> Self {
         let (shards, clock, seeds) = (provider.shards(), provider.timers(), Arc::new(Seeds::new()));
         let remote = provider.sharing().map(|sharing| Remote {
             shards,
@@ -36,7 +41,7 @@ impl Store {
             clock: clock.clone(),
             seeds: seeds.clone(),
         });
-        Self { shards, histories: provider.histories(), clock, seeds, remote }
+        Self { shards, histories, clock, seeds, remote }
     }
 
     pub(crate) fn shard_of(&self, instance: &InstanceId) -> ShardId {

@@ -1,8 +1,9 @@
-//! A background task that ends with its owner.
+//! Background tasks that end with their owner.
 
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// Aborts its task when it is dropped.
 #[derive(Debug)]
@@ -17,5 +18,35 @@ impl Task {
 impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+/// The tasks of a host that nobody waits for. Clones are the same set.
+#[derive(Clone, Debug)]
+pub(crate) struct Tasks {
+    /// `None` once the host has ended.
+    running: Arc<Mutex<Option<JoinSet<()>>>>,
+}
+
+impl Tasks {
+    pub(crate) fn new() -> Self {
+        Self { running: Arc::new(Mutex::new(Some(JoinSet::new()))) }
+    }
+
+    /// Runs a task until its end or that of the host. Does nothing when the host has ended.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = &mut *running {
+            // Those that have ended take no memory any more.
+            while running.try_join_next().is_some() {}
+            running.spawn(future);
+        }
+    }
+
+    /// Aborts all of them, and takes no more.
+    pub(crate) fn end(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Without the lock: a task may hold this.
+        drop(running);
     }
 }

@@ -63,6 +63,10 @@ pub enum ProviderError {
         /// What is wrong there.
         reason: String,
     },
+    /// The host that used the store has ended, and this call with it. What it was to write may have
+    /// been written. Start another host.
+    #[error("the host that used this store has ended")]
+    Closed,
     /// The outcome of a write is not known. Read back before anything else.
     #[error("the outcome of a write is not known: {reason}")]
     Unknown {

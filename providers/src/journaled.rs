@@ -6,6 +6,7 @@
 //! before it are removed. So memory and the time of recovery depend on what came last, not on how
 //! many instances there are; and whatever is asked for is answered out of both.
 
+mod asides;
 mod error;
 mod shard;
 mod table;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
 
+use self::asides::Asides;
 use self::shard::{Handover, Known, Look, Shard};
 use self::thread::{Common, ShardThread};
 use crate::archive::Archive;
@@ -34,7 +36,24 @@ use crate::{
 /// The logs of all instances of a store, and who owns its shards. Clones are the same store; the
 /// last one closes it when it is dropped, and waits for what is under way.
 pub struct Journaled<M: Medium, A: Archive> {
+    handle: Arc<Handle<M, A>>,
+}
+
+/// What the clones of a store have in common. Questions to the archive hold only what is in it, so that
+/// the last clone closes the store, and not whatever question ends last.
+struct Handle<M: Medium, A: Archive> {
     inner: Arc<Inner<M, A>>,
+    asides: Arc<Asides>,
+}
+
+/// When this has gone, nothing of the store goes on: its files can be opened again.
+impl<M: Medium, A: Archive> Drop for Handle<M, A> {
+    fn drop(&mut self) {
+        // On a shared medium nobody waits for files to be free, and a question may take long.
+        if !M::SHARED {
+            self.asides.close();
+        }
+    }
 }
 
 struct Inner<M: Medium, A: Archive> {
@@ -104,25 +123,30 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
             ShardThread::start(Arc::clone(shard), read, common)
         });
         let threads = threads.collect::<Result<_, _>>()?;
-        Ok(Self { inner: Arc::new(Inner { threads, shards, archive, handover, clock }) })
+        let inner = Arc::new(Inner { threads, shards, archive, handover, clock });
+        Ok(Self { handle: Arc::new(Handle { inner, asides: Arc::default() }) })
     }
 
     /// The number of shards.
     pub fn shards(&self) -> u32 {
         // Lossless: a shard's number has as many bits.
-        self.inner.shards.len() as u32
+        self.inner().shards.len() as u32
+    }
+
+    fn inner(&self) -> &Inner<M, A> {
+        &self.handle.inner
     }
 
     fn shard_of(&self, instance: &InstanceId) -> &Arc<Shard<M, A>> {
-        &self.inner.shards[ShardId::of(instance, self.shards()).0 as usize]
+        &self.inner().shards[ShardId::of(instance, self.shards()).0 as usize]
     }
 
     fn thread(&self, shard: ShardId) -> Result<&ShardThread, ProviderError> {
-        self.inner.threads.get(shard.0 as usize).ok_or_else(|| self.no_such(shard))
+        self.inner().threads.get(shard.0 as usize).ok_or_else(|| self.no_such(shard))
     }
 
     fn shard(&self, shard: ShardId) -> Result<&Arc<Shard<M, A>>, ProviderError> {
-        self.inner.shards.get(shard.0 as usize).ok_or_else(|| self.no_such(shard))
+        self.inner().shards.get(shard.0 as usize).ok_or_else(|| self.no_such(shard))
     }
 
     fn no_such(&self, shard: ShardId) -> ProviderError {
@@ -133,8 +157,8 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
     /// Lets memory know what others have written.
     async fn catch_up(&self, shard: &Arc<Shard<M, A>>, look: Look) -> Result<(), ProviderError> {
         if shard.is_behind() {
-            let behind = Arc::clone(shard);
-            self.aside(move |_| behind.catch_up(look)).await?;
+            let behind = shard.index();
+            self.aside(move |inner| inner.shards[behind].catch_up(look)).await?;
         }
         Ok(())
     }
@@ -151,8 +175,11 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
             Known::Page(page) => return page,
             Known::AskArchive { end } => end,
         };
-        let (shard, instance) = (Arc::clone(shard), instance.clone());
-        self.aside(move |_| shard.read_archived(&instance, execution, from, limit, end)).await
+        let (shard, instance) = (shard.index(), instance.clone());
+        self.aside(move |inner| {
+            inner.shards[shard].read_archived(&instance, execution, from, limit, end)
+        })
+        .await
     }
 
     async fn summary_of(
@@ -175,9 +202,13 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         &self,
         ask: impl FnOnce(&Inner<M, A>) -> Result<T, ProviderError> + Send + 'static,
     ) -> Result<T, ProviderError> {
-        let inner = Arc::clone(&self.inner);
-        let asked = tokio::task::spawn_blocking(move || ask(&inner)).await;
-        asked.unwrap_or_else(|error| {
+        // One that has to wait for a thread does not keep the store open.
+        let (inner, asides) = (Arc::downgrade(&self.handle.inner), Arc::clone(&self.handle.asides));
+        let asked = tokio::task::spawn_blocking(move || {
+            let answer = || inner.upgrade().map(|inner| ask(&inner));
+            asides.run(answer).flatten().unwrap_or(Err(ProviderError::Closed))
+        });
+        asked.await.unwrap_or_else(|error| {
             let reason = "a question to the archive was broken off".to_owned();
             Err(ProviderError::Unavailable { reason, source: Some(Box::new(error)) })
         })
@@ -186,7 +217,7 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
 
 impl<M: Medium, A: Archive> Clone for Journaled<M, A> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner) }
+        Self { handle: Arc::clone(&self.handle) }
     }
 }
 
@@ -278,11 +309,12 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
     }
 
     async fn recover(&self, lease: &Lease) -> Result<Vec<InstanceSummary>, ProviderError> {
-        let shard = Arc::clone(self.shard(lease.shard)?);
+        let shard = self.shard(lease.shard)?.index();
         let epoch = lease.epoch;
         self.aside(move |inner| {
+            let shard = &inner.shards[shard];
             shard.state().ownership.check(epoch)?;
-            inner.to_wake(&shard)
+            inner.to_wake(shard)
         })
         .await
     }
@@ -297,7 +329,7 @@ impl<M: Medium, A: Archive> ShardLease for Journaled<M, A> {
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, ProviderError> {
-        let now = self.inner.clock.now();
+        let now = self.inner().clock.now();
         let shard = self.shard(lease.shard)?;
         shard.check_claim()?;
         shard.state().ownership.renew(lease.epoch, now)

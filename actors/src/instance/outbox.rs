@@ -227,13 +227,13 @@ impl InstanceState {
             Ok(Some(result)) => result.map_err(Box::new),
             Ok(None) => return self.answer(reply.yes()),
             Err(source) => {
-                return self.answer(reply.no(Error::Store { source: Arc::new(source) }));
+                return self.answer(reply.no(Error::from(Arc::new(source))));
             }
         };
         let (shard, from) = (self.shard.clone(), self.instance.clone());
-        let mail = self.shard.dispatcher.mail.clone();
+        let (mail, tasks) = (self.shard.dispatcher.mail.clone(), self.shard.tasks.clone());
         if mail.is_elsewhere(&origin.instance) {
-            tokio::spawn(async move {
+            tasks.spawn(async move {
                 // In the queue of the parent it is ahead of this answer. Otherwise it asks again.
                 if mail.send_result(from, &origin, result).await.is_ok() {
                     shard.make_durable(Entry::Answer(reply.yes()));
@@ -241,7 +241,7 @@ impl InstanceState {
             });
             return;
         }
-        tokio::spawn(async move {
+        tasks.spawn(async move {
             let (port, told) = oneshot::channel();
             let Origin { instance: parent, lineage, id, .. } = origin;
             let (tell, port) = (Tell::Result { lineage, id, result }, Reply::to_instance(port));

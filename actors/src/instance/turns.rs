@@ -69,7 +69,7 @@ impl InstanceState {
                 }
             }
             Err(error) => {
-                let error = Error::Store { source: Arc::new(error) };
+                let error = Error::from(Arc::new(error));
                 self.answer(message.reply.no(error));
             }
         }

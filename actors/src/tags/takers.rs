@@ -64,6 +64,15 @@ impl Takers {
         while tasks.join_next().await.is_some() {}
     }
 
+    /// Lets go of everything at once, and does not wait for that.
+    pub(crate) fn abort_soon(&self) {
+        self.close();
+        // Somebody who waits for them here is about to abort them as well.
+        if let Ok(mut tasks) = self.tasks.try_lock() {
+            tasks.abort_all();
+        }
+    }
+
     /// Lets go of everything at once, as a crash would.
     pub(crate) async fn abort(&self) {
         self.tasks.lock().await.shutdown().await;

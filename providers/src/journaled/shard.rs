@@ -115,6 +115,11 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         Arc::new(Self { identity, medium, archive, options, state, follower, stood_down })
     }
 
+    /// Its place among the shards of the store.
+    pub(super) fn index(&self) -> usize {
+        self.identity.shard.0 as usize
+    }
+
     /// Whoever panicked under the lock had checked before it changed anything, so what it guards
     /// is whole.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

@@ -209,7 +209,9 @@ impl<M: Medium, A: Archive> Work<M, A> {
             }
             Order::Lease(owner, reply) => {
                 let leased = self.lease(&owner);
-                let _ = reply.send(leased);
+                if let Err(Ok(unwanted)) = reply.send(leased) {
+                    self.give_back(unwanted.epoch);
+                }
             }
             Order::Release(epoch, reply) => {
                 let released = self.release(epoch);
@@ -265,6 +267,17 @@ impl<M: Medium, A: Archive> Work<M, A> {
         }
         self.close();
         self.shard.give_up()
+    }
+
+    /// Nobody is left to release what was acquired.
+    fn give_back(&mut self, epoch: Epoch) {
+        if !M::SHARED {
+            // The journal stays open: the next owner is in this process as well.
+            self.shard.state().ownership.release(epoch);
+        } else if let Err(error) = self.release(epoch) {
+            let shard = self.shard.identity.shard;
+            tracing::warn!(%shard, %error, "a shard that nobody waits for is not given up");
+        }
     }
 
     fn let_others_have_it(&self) {

@@ -1,0 +1,54 @@
+//! Questions that are answered on threads of their own, and that the end of a store waits for.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Counts the questions that are being answered.
+#[derive(Debug, Default)]
+pub(super) struct Asides {
+    state: Mutex<State>,
+    /// Told when one has ended.
+    ended: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    running: usize,
+    closed: bool,
+}
+
+impl Asides {
+    /// Answers a question; `None` when the store is closed.
+    pub(super) fn run<T>(&self, answer: impl FnOnce() -> T) -> Option<T> {
+        let mut state = self.state();
+        if state.closed {
+            return None;
+        }
+        state.running += 1;
+        drop(state);
+        let _running = Running(self);
+        Some(answer())
+    }
+
+    /// Lets no question begin any more, and returns when none is being answered.
+    pub(super) fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        while state.running > 0 {
+            state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends a question, also one that has panicked.
+struct Running<'a>(&'a Asides);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.state().running -= 1;
+        self.0.ended.notify_all();
+    }
+}
