@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
 use crate::heartbeat::{Line, Pulse};
+use crate::panic::catch;
 use crate::run::Run;
 use crate::state::{StateType, States};
 use crate::tags::{News, NewsSender};
@@ -266,7 +267,11 @@ impl ActivityContext {
 
     fn cancel(&self) {
         self.call.cancellation.requested.store(true, Ordering::Release);
-        self.call.cancellation.changed.notify_waiters();
+        let woken = catch(|| self.call.cancellation.changed.notify_waiters());
+        if let Err(panic) = woken {
+            // Whatever it has polled is a part of this activity alone.
+            tracing::warn!(activity = %self.call.name, panic, "a waker of an activity panicked");
+        }
     }
 }
 

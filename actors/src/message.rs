@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::error::{Error, Result};
 use crate::instance::Begin;
+use crate::panic::catch;
 use crate::run::Run;
 use crate::snapshot::OpenCalls;
 use crate::workers::KnownCall;
@@ -57,8 +58,8 @@ impl Reply {
     /// The place is free before the client knows: it may want it again at once.
     fn send(self, answer: Result<()>) {
         drop(self.permit);
-        // Nobody may wait any more.
-        let _ = self.port.send(answer);
+        // Nobody may wait any more. What this wakes is the client's.
+        let _ = catch(|| self.port.send(answer));
     }
 }
 

@@ -8,6 +8,7 @@ use reenact_core::{InstanceId, Outcome};
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
+use crate::panic::catch;
 
 /// Who waits for what of which instance.
 #[derive(Clone, Default)]
@@ -81,8 +82,8 @@ impl<T: Clone> Waiting<T> {
     fn tell(&self, instance: &InstanceId, what: &Result<T>) {
         if let Some((_, waiting)) = self.waiting.remove(instance) {
             for waiter in waiting {
-                // It may have gone.
-                let _ = waiter.send(what.clone());
+                // It may have gone. What this wakes is the client's.
+                let _ = catch(|| waiter.send(what.clone()));
             }
         }
     }
@@ -93,7 +94,11 @@ impl<T: Clone> Waiting<T> {
 
     fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
-        self.waiting.clear();
+        for instance in self.instances() {
+            // What this wakes is the client's: not while an entry is locked.
+            let waiting = self.waiting.remove(&instance);
+            let _ = catch(|| drop(waiting));
+        }
     }
 }
 

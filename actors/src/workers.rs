@@ -4,21 +4,20 @@ mod queue;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use futures_util::FutureExt;
 use reenact_core::{ActivityError, ActivityErrorKind, InstanceId, Name, Payload, Timestamp};
 use reenact_providers::TimerScheduler;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::activity::{ActivityCall, ActivityContext, Attempt};
 use crate::heartbeat::Line;
 use crate::message::Internal;
-use crate::panic::panic_message;
+use crate::panic::Caught;
 use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::tags::News;
@@ -88,9 +87,11 @@ impl Workers {
             Entry::Occupied(known) if known.get().attempt() == attempt.number => return,
             // The one before has failed, and may still be on its way out: its grace is over.
             Entry::Occupied(mut known) => {
-                known.get().cut_off();
                 let context = ActivityContext::new(known.key().clone(), attempt, line, states);
-                known.insert(context.clone());
+                let before = known.insert(context.clone());
+                drop(known);
+                // This wakes code of the user's: not while the entry is locked.
+                before.cut_off();
                 context
             }
             Entry::Vacant(vacant) => {
@@ -114,7 +115,10 @@ impl Workers {
     }
 
     fn start(&self, task: Task) {
-        tokio::spawn(run(self.clone(), task));
+        // Without a runtime the host has gone, and what waits with it.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(run(self.clone(), task));
+        }
     }
 
     /// Nobody waits for the call any more: it does not start, or its context says so, and it has its
@@ -227,7 +231,9 @@ impl Workers {
     /// Tells every running activity that nobody waits for it, and drops it at its next await.
     pub(crate) fn abort(&self) {
         self.close();
-        self.shared.calls.iter().for_each(|context| context.cut_off());
+        let calls: Vec<_> = self.shared.calls.iter().map(|context| context.clone()).collect();
+        // This wakes code of the user's: not while an entry is locked.
+        calls.iter().for_each(ActivityContext::cut_off);
     }
 }
 
@@ -255,13 +261,14 @@ impl Shared {
 }
 
 async fn run(workers: Workers, Task { context, input }: Task) {
+    // Goes to the next behind its completion: who waits until nothing runs finds it on the way.
+    let _place = Place { workers: workers.clone(), context: context.clone() };
     // Beside it, so that one that blocks its thread is found out too.
     let _watch = watch(&workers, &context);
     let result = match workers.shared.registry.activity(context.activity_name()) {
         Some(code) => {
-            let running = AssertUnwindSafe(async { code.run(context.clone(), input).await });
-            let clock = &workers.shared.line.clock;
-            context.until_cut_off(running.catch_unwind(), clock).await
+            let running = Caught::new(code.run(context.clone(), input));
+            context.until_cut_off(running, &workers.shared.line.clock).await
         }
         // Scheduled when it was registered, by a host that had it.
         None => {
@@ -269,24 +276,28 @@ async fn run(workers: Workers, Task { context, input }: Task) {
             Some(Ok(Err(ActivityError::retryable(why))))
         }
     };
-    match result {
-        Some(result) => tell_end(
-            &workers,
-            &context,
-            result.unwrap_or_else(|panic| {
-                Err(ActivityError::of_kind(ActivityErrorKind::Panicked, panic_message(panic)))
-            }),
-        ),
-        // What was cut off stays scheduled in the log, and runs again; unless its end was told.
-        None if context.may_tell() => {
-            context.tell(News::Left);
-            workers.let_go(&context);
-        }
-        None => {}
+    if let Some(result) = result {
+        let panicked = |message| Err(ActivityError::of_kind(ActivityErrorKind::Panicked, message));
+        tell_end(&workers, &context, result.unwrap_or_else(panicked));
     }
-    workers.let_go(&context);
-    // Behind its completion: who waits until nothing runs finds it on the way.
-    workers.finished(&context);
+}
+
+/// The place of an activity that runs. However it ends, this goes to the next.
+struct Place {
+    workers: Workers,
+    context: ActivityContext,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // What was cut off stays scheduled in the log, and runs again; unless its end was told.
+        if self.context.may_tell() {
+            self.context.tell(News::Left);
+            self.workers.let_go(&self.context);
+        }
+        self.workers.let_go(&self.context);
+        self.workers.finished(&self.context);
+    }
 }
 
 /// Ends an attempt that takes too long: it is told so, its failure is on its way at once, and it has

@@ -373,9 +373,7 @@ impl Drop for Machine {
         // What the drops wake is theirs alone; it betrays nothing.
         self.waker.begin_turn();
         self.let_go();
-        // A waker may own user code, and that a context: a circle, unless it is cut here.
-        let buffer = mem::take(&mut self.shared.lock().buffer);
-        drop(buffer);
+        self.let_go_of_wakers();
     }
 }
 

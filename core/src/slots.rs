@@ -357,6 +357,12 @@ impl CorrelationBuffer {
         self.take_waker(ready?)
     }
 
+    /// Takes the wakers of all slots: nothing is to be woken any more.
+    pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
+        self.awaited = 0;
+        self.slots.values_mut().filter_map(|slot| slot.waker.take()).collect()
+    }
+
     fn take_waker(&mut self, id: CorrelationId) -> Option<Waker> {
         let waker = self.slots.get_mut(&id)?.waker.take();
         self.awaited -= usize::from(waker.is_some());

@@ -5,6 +5,9 @@ mod instance;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use instance::{Instance, code, divergence, start, task};
@@ -167,4 +170,51 @@ fn code_that_panics_while_it_is_let_go_changes_nothing() {
     failed.complete(1, 1);
     assert_eq!(failed.failure().message(), "on the way out");
     failed.assert_replays_from_every_point();
+}
+
+/// A waker of the code's own. It panics when it is woken, and, if it is told, when it is dropped.
+struct Startled {
+    clings: bool,
+}
+
+impl Wake for Startled {
+    fn wake(self: Arc<Self>) {
+        panic!("startled");
+    }
+}
+
+impl Drop for Startled {
+    fn drop(&mut self) {
+        if self.clings && !std::thread::panicking() {
+            panic!("it clings");
+        }
+    }
+}
+
+/// Waits for "Go" with a waker of its own, and for "End" with the execution's.
+fn with_own_waker(clings: bool) -> OrchestrationCode {
+    code(move |ctx: OrchestrationContext, ()| async move {
+        let mut go = pin!(ctx.schedule_wait::<()>("Go"));
+        let waker = Waker::from(Arc::new(Startled { clings }));
+        assert!(go.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        ctx.wait_external::<()>("End").await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn a_waker_that_panics_fails_its_execution_the_same_at_replay() {
+    let mut instance = start_catching(with_own_waker(false));
+    instance.raise("Go", ());
+    assert_eq!(instance.failure().kind(), OrchestrationErrorKind::Panicked);
+    assert_eq!(instance.failure().message(), "startled");
+    instance.assert_replays_from_every_point();
+}
+
+#[test]
+fn wakers_that_panic_when_they_are_dropped_harm_nobody() {
+    let mut instance = start_catching(with_own_waker(true));
+    instance.raise("End", ());
+    instance.assert_replays_from_every_point();
 }

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use reenact_core::{
-    Command, EventKey, InstanceId, Message, MessageId, NotTaken, RemoteCommand, RemoteEvent,
-    RemoteStart, Rewind, ShardId, Start, Timestamp, codec,
+    Command, EventKey, InstanceId, Message, MessageId, NotTaken, PayloadError, RemoteCommand,
+    RemoteEvent, RemoteStart, Rewind, ShardId, Start, Timestamp, codec,
 };
 use reenact_providers::{
     Batch, Delivery, InstanceState, Lease, ProviderError, Quarantined, QueueOf,
@@ -21,6 +21,7 @@ use crate::message::{
     ExternalEvent, FromWorker, InstanceMessage, Internal, OnceMessage, Reply, RewindMessage,
     ShardMessage, StartMessage,
 };
+use crate::panic::catch;
 use crate::run::Run;
 
 /// A message that was delivered more often than this, and is still refused for a reason of its
@@ -128,7 +129,9 @@ impl Taker {
             Ok(code) => code,
             Err(unknown) => return refused(unknown),
         };
-        if let Err(source) = code.check_input(&input) {
+        let checked = catch(|| code.check_input(&input))
+            .unwrap_or_else(|panic| Err(PayloadError::Decode(format!("it panicked: {panic}"))));
+        if let Err(source) = checked {
             let what = format!("the input of orchestration `{name}`");
             return refused(Error::InvalidPayload { what, source });
         }

@@ -2,7 +2,6 @@
 
 use alloc::string::String;
 use core::mem;
-use core::task::Waker;
 
 use crate::cancel::Cancelled;
 use crate::ids::ExecutionId;
@@ -39,7 +38,7 @@ impl Machine {
     /// Asks the code to end.
     pub(super) fn cancel(&mut self, reason: String) -> Result<(), ApplyError> {
         let wakers = self.shared.lock().cancel_open(reason);
-        wakers.into_iter().for_each(Waker::wake);
+        self.wake(wakers);
         // It need not wait for its delay to end.
         self.progress.woken |= self.cancelled_before_it_began().is_some();
         self.go_on()

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::task::Wake;
 use alloc::vec;
 use core::mem;
 use core::task::{Context, Poll, Waker};
@@ -102,7 +103,7 @@ impl Machine {
                 let position = state.position;
                 let waker = state.buffer.raise(name, Raised { position, data, key });
                 drop(state);
-                waker.into_iter().for_each(Waker::wake);
+                self.wake(waker);
                 self.go_on()
             }
             Event::EventKeysCarried { keys } => {
@@ -152,7 +153,23 @@ impl Machine {
             });
         }
         drop(state);
-        waker.into_iter().for_each(Waker::wake);
+        self.wake(waker);
+    }
+
+    /// Wakes what waits for an output. A waker may be the code's own, and panic like any code: then the
+    /// execution fails, the same at replay.
+    pub(super) fn wake(&self, wakers: impl IntoIterator<Item = Waker>) {
+        for waker in wakers {
+            let mut waker = Some(waker);
+            let woken =
+                (self.config.catch_panic)(&mut || waker.take().into_iter().for_each(Waker::wake));
+            if let Err(message) = woken {
+                let error = OrchestrationError::of_kind(OrchestrationErrorKind::Panicked, message);
+                self.shared.lock().halt(Halt::Failed(error));
+                // It may not have come to waking the code.
+                self.waker.wake_by_ref();
+            }
+        }
     }
 
     /// Polls until nothing is woken.
@@ -341,5 +358,16 @@ impl Machine {
         // The code has no more say: what panics while it is dropped changes nothing.
         let _ = (self.config.catch_panic)(&mut || drop(future.take()));
         self.shared.lock().mode = mode;
+    }
+
+    /// Drops the wakers that the code has left. They may be its own, and own more of it: a context, and
+    /// so this execution, in a circle. Each is dropped for itself: two that panic in one go would be the
+    /// end of the process.
+    pub(super) fn let_go_of_wakers(&mut self) {
+        let mut buffer = mem::take(&mut self.shared.lock().buffer);
+        for waker in buffer.take_wakers() {
+            let mut waker = Some(waker);
+            let _ = (self.config.catch_panic)(&mut || drop(waker.take()));
+        }
     }
 }
