@@ -116,9 +116,11 @@ pub use reenact_actors::{
     HostOptions, MissingState, Named, ParkReason, Result, Retention, State, StateType, TestCall,
     Unfit, WhenBusy,
 };
+#[doc(hidden)]
+pub use reenact_core::returned;
 pub use reenact_core::{
     Action, ActivityCatalog, ActivityDefinition, ActivityError, ActivityErrorKind, ActivityOptions,
-    ApplyError, AttemptTerms, Cancelled, CatchPanic, ChildError, ChildOptions, Command,
+    ApplyError, AttemptTerms, BoxError, Cancelled, CatchPanic, ChildError, ChildOptions, Command,
     CorrelationId, DriveError, DurableFuture, DurableOutput, Event, EventError, EventKey, Events,
     ExecutionId, Executor, ForeignWakeHook, History, HistoryEvent, InstanceId, InvalidDefinition,
     InvalidName, InvalidOptions, InvalidVersion, Machine, MachineConfig, MalformedHistory, Message,
@@ -128,9 +130,9 @@ pub use reenact_core::{
     OrchestrationRefusal, OrchestrationWith, Origin, Outbox, Outcome, ParentClose, Payload,
     PayloadError, Receipt, RecordedOptions, RecordedRetry, RecordedTurn, Refusal, Rejected,
     Relation, RemoteActivity, RemoteCommand, RemoteEvent, RemoteRun, RemoteStart, ReplayError,
-    RetryPolicy, Rewind, Rewound, Run, RunTurnError, Sealed, SendError, ShardId, Start, Step,
-    Successor, SupersededCall, SupersededChild, Tagged, TimedOut, Timestamp, ToInstanceId, Turn,
-    Uuid, Version, WhenAny, Winner, WithOptions, codec, limits, run_turn,
+    ResultExt, RetryPolicy, Rewind, Rewound, Run, RunTurnError, Sealed, SendError, ShardId, Start,
+    Step, Successor, SupersededCall, SupersededChild, Tagged, TimedOut, Timestamp, ToInstanceId,
+    Turn, Uuid, Version, WhenAny, Winner, WithOptions, codec, limits, run_turn,
 };
 pub use reenact_macros::{activities, activity, orchestration};
 pub use reenact_providers as providers;

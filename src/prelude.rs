@@ -2,9 +2,11 @@
 
 pub use std::time::Duration;
 
+pub use crate::ResultExt as _;
+
 pub use crate::{
-    Activity, ActivityContext, ActivityDefinition, ActivityError, ActivityOptions, ChildError,
-    ChildOptions, Client, DurableFuture, DurableOutput, Host, HostOptions, InMemory,
+    Activity, ActivityContext, ActivityDefinition, ActivityError, ActivityOptions, BoxError,
+    ChildError, ChildOptions, Client, DurableFuture, DurableOutput, Host, HostOptions, InMemory,
     InstanceHandle, InstanceId, InstanceStatus, NamedActivity, Orchestration, OrchestrationContext,
     OrchestrationError, ParentClose, RetryPolicy, SendError, State, TimedOut, activities, activity,
     orchestration,

@@ -153,7 +153,7 @@ pub enum Error {
         reason: ParkReason,
     },
     /// The orchestration returned an error, panicked, or passed a limit.
-    #[error("instance `{instance}` failed: {source}")]
+    #[error("instance `{instance}` failed: {source:#}")]
     Failed {
         /// Its id.
         instance: InstanceId,

@@ -1,11 +1,16 @@
 //! Failures of user code, as they are stored.
 
+mod chain;
+mod convert;
+mod stored;
+
 use alloc::string::{String, ToString};
 use core::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use self::convert::{BoxError, ResultExt, returned};
 use crate::cancel::Cancelled;
 use crate::future::EventError;
 use crate::limits::MAX_MESSAGE_BYTES;
@@ -24,7 +29,11 @@ use crate::timeout::TimedOut;
 /// assert!(!declined.is_retryable());
 /// assert_eq!(declined.details::<u32>(), Some(51));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Its [`sources`](Self::sources) are the texts of the errors that led to it, where it was made of one:
+/// by `?`, [`of_error`](Self::of_error) or [`ResultExt`]. `{}` shows the message alone, `{:#}` the
+/// sources as well, in one line.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ActivityError {
     kind: ActivityErrorKind,
     message: String,
@@ -77,7 +86,7 @@ impl ActivityError {
     #[must_use]
     pub fn with_details<T: Serialize + ?Sized>(mut self, details: &T) -> Self {
         match Payload::encode(details) {
-            Ok(details) => self.details = Some(details),
+            Ok(details) => self.details = chain::join(&self.sources(), Some(details)),
             Err(why) => {
                 self.message = bounded_message(format_args!("{} (details: {why})", self.message));
             }
@@ -103,7 +112,7 @@ impl ActivityError {
 
     /// The details, when there are any and they are a `T`.
     pub fn details<T: DeserializeOwned>(&self) -> Option<T> {
-        self.details.as_ref()?.decode().ok()
+        chain::details(self.details.as_ref())?.decode().ok()
     }
 
     pub(crate) fn stored_bytes(&self) -> usize {
@@ -111,8 +120,21 @@ impl ActivityError {
     }
 }
 
-impl fmt::Display for ActivityError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl ActivityError {
+    /// Retryable, unless it is already.
+    fn into_retryable(self) -> Self {
+        match self.is_retryable() {
+            true => self,
+            false => Self { kind: ActivityErrorKind::Retryable, ..self },
+        }
+    }
+
+    fn into_fatal(self) -> Self {
+        Self { kind: ActivityErrorKind::Fatal, ..self }
+    }
+
+    /// The message, with what its kind adds to it.
+    fn headline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             ActivityErrorKind::Retryable | ActivityErrorKind::Fatal => f.write_str(&self.message),
             ActivityErrorKind::Panicked => write!(f, "the activity panicked: {}", self.message),
@@ -129,6 +151,33 @@ impl fmt::Display for ActivityError {
             }
         }
     }
+}
+
+impl fmt::Display for ActivityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.headline(f)?;
+        show_sources(f, || self.sources())
+    }
+}
+
+impl fmt::Debug for ActivityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sources, details) = (self.sources(), chain::details(self.details.as_ref()));
+        let mut shown = f.debug_struct("ActivityError");
+        shown.field("kind", &self.kind).field("message", &self.message);
+        shown.field("sources", &sources).field("details", &details).finish()
+    }
+}
+
+/// With `{:#}`: the sources behind the message.
+fn show_sources(
+    f: &mut fmt::Formatter<'_>,
+    sources: impl FnOnce() -> alloc::vec::Vec<String>,
+) -> fmt::Result {
+    if f.alternate() {
+        sources().iter().try_for_each(|source| write!(f, ": {source}"))?;
+    }
+    Ok(())
 }
 
 impl core::error::Error for ActivityError {}
@@ -148,7 +197,10 @@ impl From<&str> for ActivityError {
 }
 
 /// What an orchestration failed with, as its clients see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Its [`sources`](Self::sources) are the texts of the errors that led to it, where it was made of one.
+/// `{}` shows the message alone, `{:#}` the sources as well, in one line.
+#[derive(Clone, PartialEq, Eq)]
 pub struct OrchestrationError {
     kind: OrchestrationErrorKind,
     message: String,
@@ -190,7 +242,7 @@ impl OrchestrationError {
     #[must_use]
     pub fn with_details<T: Serialize + ?Sized>(mut self, details: &T) -> Self {
         match Payload::encode(details) {
-            Ok(details) => self.details = Some(details),
+            Ok(details) => self.details = chain::join(&self.sources(), Some(details)),
             Err(why) => {
                 self.message = bounded_message(format_args!("{} (details: {why})", self.message));
             }
@@ -215,11 +267,20 @@ impl OrchestrationError {
 
     /// The details, when there are any and they are a `T`.
     pub fn details<T: DeserializeOwned>(&self) -> Option<T> {
-        self.details.as_ref()?.decode().ok()
+        chain::details(self.details.as_ref())?.decode().ok()
     }
 
     pub(crate) fn stored_bytes(&self) -> usize {
         self.message.len() + self.details.as_ref().map_or(0, Payload::len)
+    }
+}
+
+impl fmt::Debug for OrchestrationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sources, details) = (self.sources(), chain::details(self.details.as_ref()));
+        let mut shown = f.debug_struct("OrchestrationError");
+        shown.field("kind", &self.kind).field("message", &self.message);
+        shown.field("sources", &sources).field("details", &details).finish()
     }
 }
 
@@ -230,7 +291,8 @@ impl fmt::Display for OrchestrationError {
                 write!(f, "the orchestration panicked: {}", self.message)
             }
             _ => f.write_str(&self.message),
-        }
+        }?;
+        show_sources(f, || self.sources())
     }
 }
 

@@ -30,7 +30,7 @@
 #![warn(missing_docs)]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
 mod action;
@@ -85,7 +85,12 @@ pub use command::{Command, Rejected, Start};
 pub use context::OrchestrationContext;
 pub use definition::{ActivityDefinition, Orchestration};
 pub use divergence::{MalformedHistory, Nondeterminism, Step};
-pub use error::{ActivityError, ActivityErrorKind, OrchestrationError, OrchestrationErrorKind};
+#[doc(hidden)]
+pub use error::returned;
+pub use error::{
+    ActivityError, ActivityErrorKind, BoxError, OrchestrationError, OrchestrationErrorKind,
+    ResultExt,
+};
 pub use event::Event;
 pub use events::Events;
 pub use executor::{DriveError, Executor, Run};

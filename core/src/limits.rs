@@ -26,6 +26,10 @@ pub const MAX_STATUS_BYTES: usize = 16 * 1024;
 /// A longer one is cut, with a mark that says so.
 pub const MAX_MESSAGE_BYTES: usize = 8 * 1024;
 
+/// Most texts in the [list of sources](crate::ActivityError::sources) of an error; further ones are left
+/// out.
+pub const MAX_ERROR_SOURCES: usize = 32;
+
 /// Most events in the history of one execution. An execution that would pass it fails.
 pub const MAX_HISTORY_EVENTS: u64 = 1_000_000;
 

@@ -90,16 +90,27 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// As one run of bytes: serde would write a sequence of numbers by itself.
+/// Where it is stored, as one run of bytes: serde would write a sequence of numbers by itself. For
+/// people, such as in JSON, as the value that it is; bytes that are no JSON, as a text.
 impl Serialize for Payload {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
+        if !serializer.is_human_readable() {
+            return serializer.serialize_bytes(&self.0);
+        }
+        match serde_json::from_slice::<serde_json::Value>(&self.0) {
+            Ok(value) => value.serialize(serializer),
+            Err(_) => serializer.collect_str(self),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_byte_buf(Bytes)
+        if !deserializer.is_human_readable() {
+            return deserializer.deserialize_byte_buf(Bytes);
+        }
+        let value = serde_json::Value::deserialize(deserializer)?;
+        Self::encode(&value).map_err(serde::de::Error::custom)
     }
 }
 

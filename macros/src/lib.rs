@@ -46,8 +46,10 @@ use crate::kind::Kind;
 /// # The function
 /// - It takes an `OrchestrationContext` and at most one input: an owned type that serde can write
 ///   and read. Without one, the input is `()`. For several values, take a tuple or a struct.
-/// - It returns `Result<T, E>`, where `T` is stored like the input and `E` converts
-///   [`Into`] an `OrchestrationError`. An alias `Result<T>` will do.
+/// - It returns `Result<T, E>`, where `T` is stored like the input. `E` converts [`Into`] an
+///   `OrchestrationError`, or is any error: a type that implements `std::error::Error`, `anyhow::Error`,
+///   `eyre::Report`, `BoxError`. The chain of its sources is kept. An alias `Result<T>` will do, such as
+///   `anyhow::Result<T>`.
 /// - It has no generics: its name and its types are what stored histories rely on.
 ///
 /// # Options
@@ -116,8 +118,11 @@ pub fn orchestration(options: TokenStream, item: TokenStream) -> TokenStream {
 /// - Between the two, it can take values that the host was given once: `State(pool): State<Pool>`, for
 ///   each `Host::builder().state(pool)`. A host without one of them does not start. The attribute knows
 ///   such a parameter by the name `State`, with one type in angle brackets.
-/// - It returns `Result<T, E>`, where `T` is stored like the input and `E` converts [`Into`] an
-///   `ActivityError`. An alias `Result<T>` will do.
+/// - It returns `Result<T, E>`, where `T` is stored like the input. `E` converts [`Into`] an
+///   `ActivityError`, or is any error: a type that implements `std::error::Error`, `anyhow::Error`,
+///   `eyre::Report`, `BoxError`. Then another attempt can help, unless an `ActivityError` in its chain
+///   says otherwise; the chain of its sources is kept. An alias `Result<T>` will do, such as
+///   `anyhow::Result<T>`.
 /// - It has no generics: its name and its types are what stored histories rely on.
 ///
 /// # Options

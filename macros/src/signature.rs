@@ -84,9 +84,18 @@ impl<'a> Signature<'a> {
 
     /// What the future of the function gives, with the error of its kind. An error type that does not
     /// convert is shown where it stands.
-    pub(crate) fn converted(&self, _kind: Kind, future: &TokenStream) -> TokenStream {
+    pub(crate) fn converted(&self, kind: Kind, future: &TokenStream) -> TokenStream {
+        let error = format_ident!("{}", kind.error());
         quote_spanned! {self.error_span=>
-            ::core::result::Result::map_err(#future.await, ::core::convert::Into::into)
+            match #future.await {
+                ::core::result::Result::Ok(output) => ::core::result::Result::Ok(output),
+                ::core::result::Result::Err(error) => {
+                    #[allow(unused_imports)]
+                    use ::reenact::returned::{Returned, ViaAsRef, ViaError, ViaInto, ViaNothing};
+                    let way = (&&&Returned::<::reenact::#error, _>::of(&error)).way();
+                    ::core::result::Result::Err(way.convert(error))
+                }
+            }
         }
     }
 }
