@@ -63,6 +63,17 @@ pub enum ProviderError {
         /// What is wrong there.
         reason: String,
     },
+    /// What was opened is no longer at its path: it was renamed, removed or replaced while it was in use.
+    /// Nothing was written, neither there nor in what is at the path now. Put it back, or end the
+    /// process and look which of the two is right.
+    #[error(
+        "{place} is no longer the store that was opened: it was renamed, removed or replaced while it \
+         was in use; nothing was written; put it back, or end this process and see which one is right"
+    )]
+    Moved {
+        /// The path.
+        place: Place,
+    },
     /// The host that used the store has ended, and this call with it. What it was to write may have
     /// been written. Start another host.
     #[error("the host that used this store has ended")]
@@ -137,6 +148,30 @@ pub enum OpenError {
         place: String,
         /// What is wrong there.
         reason: String,
+    },
+    /// There is no room. Make some, and open it again.
+    #[error("there is no room for {place}: {source}; make room, and open it again")]
+    NoRoom {
+        /// What could not be made or written.
+        place: String,
+        /// The failure underneath.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A part of the store can be read but not written. Let this user write it, or run as the user that
+    /// it belongs to.
+    #[error(
+        "{place} cannot be written: {reason}; let this user write it, or run as the user that it \
+         belongs to"
+    )]
+    ReadOnly {
+        /// The file or directory.
+        place: String,
+        /// Its mode and its owner.
+        reason: String,
+        /// The refusal of the system, if it was asked.
+        #[source]
+        source: Option<std::io::Error>,
     },
     /// The system or the service refused: for want of room or rights, or because it cannot be reached.
     #[error(

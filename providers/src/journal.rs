@@ -241,6 +241,7 @@ impl<M: Medium> Journal<M> {
         let index = (sequence - self.open.first_sequence) as u32;
         self.stored.clear();
         record::write(&mut self.stored, self.open.seed, offset, index, &self.body);
+        self.medium.check_place().map_err(|error| self.failed(error, "appended to"))?;
         let appended = self.open.segment.append(offset, &self.stored);
         appended.map_err(|error| self.failed(error, "appended to"))?;
         self.end = Position { segment, offset: offset + self.stored.len() as u64, sequence };

@@ -11,6 +11,7 @@
 mod archive;
 mod messages;
 mod sqlite;
+mod writable;
 
 pub use archive::SqliteArchive;
 pub use sqlite::ArchiveError;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use self::messages::Messages;
+use self::sqlite::is_no_room;
 use crate::identity::{self, StoreIdentity};
 use crate::journal::JournalId;
 use crate::journaled::{Journaled, Options};
@@ -27,8 +29,8 @@ use crate::limits::{DEFAULT_LOCAL_SHARDS, MAX_SHARDS};
 use crate::medium::lock::LOCK;
 use crate::medium::{Directory, Disk, DiskFile, Medium, MediumError, RealDisk, StoreLock};
 use crate::{
-    ExternalEventRouter, HistoryStore, OpenError, Provider, ShardLease, Sharing, SystemClock,
-    TimerScheduler,
+    ExternalEventRouter, HistoryStore, OpenError, Place, Provider, ProviderError, ShardLease,
+    Sharing, SystemClock, TimerScheduler,
 };
 
 /// What the store says about itself.
@@ -114,17 +116,32 @@ impl LocalOptions {
     /// # Errors
     /// [`OpenError`]; what is stored is as it was then.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Local, OpenError> {
-        let site = Site { path: path.as_ref().to_owned() };
-        let is_new = site.look()?.is_new();
+        let path = path.as_ref();
+        // It means the same wherever the process works later.
+        let path = std::path::absolute(path).map_err(|error| refused(path, error))?;
+        let site = Site { path };
+        self.open_at(&site).map_err(|error| site.not_opened(error))
+    }
+
+    fn open_at(&self, site: &Site) -> Result<Local, OpenError> {
+        let is_new = look_again(|| site.look())?.is_new();
         let root = if is_new { RealDisk::make(&site.path) } else { RealDisk::open(&site.path) };
         let root = root.map_err(|error| refused(&site.path, error))?;
         let lock = Arc::new(StoreLock::acquire(&site.path)?);
         // Another process may have made it meanwhile.
-        let identity = match site.look()? {
-            Found::Store(identity) => identity,
+        let identity = match look_again(|| site.look())? {
+            Found::Store(identity) => {
+                writable::check(&site.path)?;
+                identity
+            }
             Found::Nothing => site.make(&root, self)?,
         };
-        self.open_parts(&site, identity, &lock)
+        let opened = look_again(|| self.open_parts(site, identity, &lock))?;
+        // All of it is the one directory that was locked.
+        match root.moved_from().map_err(|error| refused(&site.path, error))? {
+            None => Ok(opened),
+            Some(place) => Err(ProviderError::Moved { place: Place(place) }.into()),
+        }
     }
 
     fn open_parts(
@@ -149,9 +166,17 @@ impl LocalOptions {
             Messages::open(&site.path.join(MESSAGES), journal, shards, Arc::clone(&clock))?
                 .under(lock);
         let histories =
-            Journaled::open(journal, media, archive, Arc::clone(&clock), self.journaled)
-                .map_err(|error| site.not_opened(error))?;
+            Journaled::open(journal, media, archive, Arc::clone(&clock), self.journaled)?;
         Ok(Local { histories, messages: Arc::new(messages), clock })
+    }
+}
+
+/// Looks twice where something cannot be read or seems to be damaged: one read that goes wrong is no
+/// damage. Opening changes nothing before all of it was read.
+fn look_again<T>(mut look: impl FnMut() -> Result<T, OpenError>) -> Result<T, OpenError> {
+    match look() {
+        Err(OpenError::Damaged { .. } | OpenError::Refused { .. }) => look(),
+        other => other,
     }
 }
 
@@ -251,9 +276,14 @@ impl Site {
         OpenError::NotAStore { place: self.path.display().to_string(), reason }
     }
 
-    /// Says of what is wrong in the store where that store is.
+    /// Says of what is wrong in the store where that store is, and whether it is for want of room.
     fn not_opened(&self, error: OpenError) -> OpenError {
-        let within = |place: String| format!("{}: {place}", self.path.display());
+        let root = self.path.display().to_string();
+        let within = |place: String| match place.as_str() {
+            "the store" => root.clone(),
+            _ if place.starts_with(&root) => place,
+            _ => format!("{root}: {place}"),
+        };
         match error {
             OpenError::Damaged { place, reason } => {
                 OpenError::Damaged { place: within(place), reason }
@@ -264,8 +294,11 @@ impl Site {
             OpenError::NewerFormat { place, found, supported } => {
                 OpenError::NewerFormat { place: within(place), found, supported }
             }
-            OpenError::Refused { source, .. } => {
-                OpenError::Refused { place: self.path.display().to_string(), source }
+            OpenError::Refused { place, source } if is_no_room(&*source) => {
+                OpenError::NoRoom { place: within(place), source }
+            }
+            OpenError::Refused { place, source } => {
+                OpenError::Refused { place: within(place), source }
             }
             other => other,
         }

@@ -14,6 +14,8 @@ pub mod fake;
 #[cfg(feature = "local")]
 pub(crate) mod lock;
 #[cfg(feature = "local")]
+pub(crate) mod opened;
+#[cfg(feature = "local")]
 pub(crate) mod real;
 
 pub use directory::Directory;
@@ -62,6 +64,14 @@ pub trait Medium: Debug + Send + Sync + 'static {
     /// Whether the claim still stands, as far as that is known without asking.
     fn standing(&self) -> Standing {
         Standing::Held
+    }
+
+    /// Whether it is still where it was when it was opened. Asked before each commit.
+    ///
+    /// # Errors
+    /// `Moved`; `Refused` when that cannot be found out.
+    fn check_place(&self) -> Result<(), MediumError> {
+        Ok(())
     }
 
     /// The names of all that is stored, in any order. It may show what is not durable yet.
@@ -195,6 +205,12 @@ pub enum MediumError {
     Held {
         /// Who, for people.
         by: String,
+    },
+    /// Nothing has changed: the directory that was opened is no longer at its path.
+    #[error("{place} is no longer the directory that was opened")]
+    Moved {
+        /// The path.
+        place: String,
     },
     /// Nothing has changed, because somebody else owns the shard now.
     #[error("the shard has another owner now")]

@@ -13,8 +13,8 @@ use reenact_providers::medium::Directory;
 use reenact_providers::medium::fake::{Effect, FakeDisk, Fault, Op};
 use reenact_providers::{
     Batch, ExternalEventRouter, HistoryStore, InMemory, InstanceFilter, InstanceState,
-    InstanceSummary, Lease, ManualClock, PageRequest, Provider, ShardLease, Sharing, TimeRange,
-    TimerScheduler, TurnRecord,
+    InstanceSummary, Lease, ManualClock, OpenError, PageRequest, Provider, ProviderError,
+    ShardLease, Sharing, TimeRange, TimerScheduler, TurnRecord,
 };
 
 /// The data of a store: a disk for each shard, one for the archive, and messages elsewhere.
@@ -43,13 +43,17 @@ impl Disks {
     }
 
     fn store(&self) -> Store {
+        self.open().unwrap()
+    }
+
+    fn open(&self) -> Result<Store, OpenError> {
         let media = self.shards.clone().map(Directory::new);
         let journal = JournalOptions { first_segment_bytes: 4096, max_segment_bytes: 65_536 };
         let options = Options { journal, flush_bytes: self.flush_bytes };
         let clock = Arc::new(self.clock.clone());
         let id = JournalId([3; 16]);
-        let histories = Journaled::open(id, media, self.archive.clone(), clock, options).unwrap();
-        Store { histories, messages: self.messages.clone() }
+        let histories = Journaled::open(id, media, self.archive.clone(), clock, options)?;
+        Ok(Store { histories, messages: self.messages.clone() })
     }
 }
 
@@ -422,4 +426,97 @@ async fn an_archive_that_fails_and_has_taken_all_over_shows_nothing_twice() {
     let listed = store.histories.list(&all, &PageRequest::default()).await.unwrap();
     assert_eq!(listed.instances, [turn.summary]);
     assert_eq!(store.histories.count(&all).await.unwrap(), 1);
+}
+
+/// A store with some turns in its journals, closed; and how often a disk is read when it is opened.
+async fn written(disks: &Disks) -> u64 {
+    let store = disks.store();
+    let lease = store.histories.acquire(ShardId(0), "test").await.unwrap();
+    let mut turn = first_turn();
+    for number in 0..5 {
+        turn.number = number;
+        let batch = Batch { shard: ShardId(0), epoch: lease.epoch, turns: vec![turn.clone()] };
+        let _ = store.histories.append(batch).await.unwrap();
+    }
+    drop(store);
+    let before = disks.shards[0].count(Op::Read);
+    drop(disks.store());
+    disks.shards[0].count(Op::Read) - before
+}
+
+async fn turns(store: &Store) -> Vec<u64> {
+    let instance = &first_turn().summary.instance;
+    let page = store.histories.read(instance, ExecutionId::FIRST, 0, 100).await.unwrap();
+    page.turns.iter().map(|turn| turn.number).collect()
+}
+
+#[tokio::test]
+async fn a_read_that_gives_wrong_bytes_once_is_no_damage() {
+    let disks = Disks::new(ManualClock::default(), usize::MAX / 2);
+    for at in 0..written(&disks).await {
+        disks.shards[0].misread(at);
+        // The last of them are those of what is made durable anew: these are refused, and nothing of
+        // them is written.
+        match disks.open() {
+            Ok(store) => assert_eq!(turns(&store).await, [0, 1, 2, 3, 4], "read {at}"),
+            Err(error) => assert!(matches!(error, OpenError::Refused { .. }), "read {at}: {error}"),
+        }
+        assert_eq!(turns(&disks.store()).await, [0, 1, 2, 3, 4], "after read {at}");
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_fails_once_is_no_damage() {
+    let disks = Disks::new(ManualClock::default(), usize::MAX / 2);
+    let reads = written(&disks).await;
+    for op in [Op::Read, Op::Open, Op::Size, Op::List] {
+        for at in 0..reads {
+            let (effect, error) = (Effect::Nothing, std::io::ErrorKind::Other);
+            disks.shards[0].fail(Fault { op, at, forever: false, error, effect });
+            match disks.open() {
+                Ok(store) => assert_eq!(turns(&store).await, [0, 1, 2, 3, 4], "{op:?} {at}"),
+                Err(error) => {
+                    assert!(matches!(error, OpenError::Refused { .. }), "{op:?} {at}: {error}");
+                }
+            }
+            disks.shards[0].heal();
+        }
+    }
+    assert_eq!(turns(&disks.store()).await, [0, 1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn what_is_damaged_is_so_at_each_look() {
+    let disks = Disks::new(ManualClock::default(), usize::MAX / 2);
+    written(&disks).await;
+    let first = disks.shards[0].names().into_iter().find(|name| name.ends_with("01")).unwrap();
+    let mut bytes = disks.shards[0].contents(&first).unwrap();
+    bytes[600] ^= 1;
+    disks.shards[0].put(&first, &bytes);
+    let error = disks.open().err().expect("it is damaged");
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_shard_whose_directory_has_moved_takes_nothing_until_it_is_back() {
+    let disks = Disks::new(ManualClock::default(), usize::MAX / 2);
+    let store = disks.store();
+    let lease = store.histories.acquire(ShardId(0), "test").await.unwrap();
+    let turn = first_turn();
+    let batch = || Batch { shard: ShardId(0), epoch: lease.epoch, turns: vec![turn.clone()] };
+    disks.shards[0].set_moved(true);
+    let steps = disks.shards[0].steps();
+    let refused = store.histories.append(batch()).await.unwrap_err();
+    assert!(matches!(refused, ProviderError::Moved { .. }), "{refused}");
+    assert!(!refused.is_transient(), "the shard is to go down");
+    assert_eq!(disks.shards[0].steps(), steps, "nothing is written");
+
+    store.histories.release(&lease).await.unwrap();
+    let refused = store.histories.acquire(ShardId(0), "test").await.unwrap_err();
+    assert!(matches!(refused, ProviderError::Moved { .. }), "{refused}");
+
+    disks.shards[0].set_moved(false);
+    let lease = store.histories.acquire(ShardId(0), "test").await.unwrap();
+    let batch = Batch { shard: ShardId(0), epoch: lease.epoch, turns: vec![turn] };
+    let _ = store.histories.append(batch).await.unwrap();
 }

@@ -9,3 +9,9 @@ mod fixture;
 mod kit;
 #[path = "local/opening.rs"]
 mod opening;
+#[cfg(unix)]
+#[path = "local/replaced.rs"]
+mod replaced;
+#[cfg(unix)]
+#[path = "local/rights.rs"]
+mod rights;

@@ -21,8 +21,13 @@ impl Scratch {
         Self(path)
     }
 
+    /// Where the store is.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.0.join("store")
+    }
+
     pub(crate) fn open(&self) -> Result<Local, reenact::OpenError> {
-        Local::open(self.0.join("store"))
+        Local::open(self.store())
     }
 }
 

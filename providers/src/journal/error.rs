@@ -98,6 +98,18 @@ pub enum JournalError {
         /// What went wrong then.
         cause: String,
     },
+    /// The directory of the journal is no longer where it was opened. Nothing was written. Put it back,
+    /// or end the process and look which one is right.
+    #[error(
+        "the journal of shard {shard} is no longer at {place}: its directory was renamed, removed or \
+         replaced while it was in use; nothing was written"
+    )]
+    Moved {
+        /// The shard.
+        shard: ShardId,
+        /// Where it was opened.
+        place: String,
+    },
     /// Another owner has the shard. Drop everything of it that is in memory.
     #[error("shard {shard} has another owner now; this call wrote nothing")]
     Fenced {
@@ -146,6 +158,7 @@ impl JournalError {
             MediumError::Held { by } => {
                 Self::Conflict { reason: format!("{by} holds shard {shard}") }
             }
+            MediumError::Moved { place } => Self::Moved { shard, place },
             MediumError::Fenced => Self::Fenced { shard },
         }
     }
@@ -175,6 +188,7 @@ impl From<JournalError> for ProviderError {
             JournalError::Full { source, .. } | JournalError::Unavailable { source, .. } => {
                 Self::Unavailable { reason, source: Some(Box::new(source)) }
             }
+            JournalError::Moved { place, .. } => Self::Moved { place: Place(place) },
             JournalError::Unknown { source, .. } => {
                 Self::Unknown { reason, source: Some(Box::new(source)) }
             }

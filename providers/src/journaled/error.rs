@@ -12,6 +12,20 @@ pub(super) enum ReadError {
     Provider(#[from] ProviderError),
 }
 
+impl ReadError {
+    /// Whether another look may help.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Journal(error) => {
+                matches!(error, JournalError::Corrupt { .. } | JournalError::Unavailable { .. })
+            }
+            Self::Provider(error) => {
+                matches!(error, ProviderError::Corrupt { .. } | ProviderError::Unavailable { .. })
+            }
+        }
+    }
+}
+
 impl From<ReadError> for ProviderError {
     fn from(error: ReadError) -> Self {
         match error {

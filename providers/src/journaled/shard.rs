@@ -13,13 +13,16 @@ use super::error::ReadError;
 use super::table::Table;
 use crate::archive::{Archive, Change, Part, Stretch, TurnRun};
 use crate::journal::{
-    Checkpoint, Checkpointer, Entry, Identity, Journal, Location, Options, Position, Recovered,
-    Recovery,
+    Checkpoint, Checkpointer, Entry, Identity, Journal, JournalError, Location, Options, Position,
+    Recovered, Recovery,
 };
 use crate::medium::Medium;
 use crate::ownership::Ownership;
 use crate::tip::{Tip, check_turns};
 use crate::{Batch, Epoch, InstanceSummary, Place, ProviderError, StoredTurn, TurnPage};
+
+/// How often a journal is read before it counts as unreadable or damaged.
+const READS: u32 = 3;
 
 /// What of a shard its readers and its writer share.
 #[derive(Debug)]
@@ -115,6 +118,12 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         Arc::new(Self { identity, medium, archive, options, state, follower, stood_down })
     }
 
+    /// Whether its journal is still where it was opened.
+    pub(super) fn check_place(&self) -> Result<(), ProviderError> {
+        let failed = |error| JournalError::of_medium(error, self.identity.shard, "appended to");
+        Ok(self.medium.check_place().map_err(failed)?)
+    }
+
     /// Its place among the shards of the store.
     pub(super) fn index(&self) -> usize {
         self.identity.shard.0 as usize
@@ -126,8 +135,24 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads what the archive does not have. Changes nothing.
+    /// Reads what the archive does not have. Changes nothing. Of what one process has for itself, what
+    /// cannot be read or does not decode is read again: one read that goes wrong is no damage.
     pub(super) fn read_journal(&self) -> Result<ReadShard<M>, ReadError> {
+        let mut read = self.read_journal_once();
+        for _ in 1..READS {
+            match &read {
+                Err(error) if !M::SHARED && error.may_pass() => {
+                    let shard = self.identity.shard;
+                    tracing::warn!(%shard, %error, "a journal could not be read; reading it again");
+                    read = self.read_journal_once();
+                }
+                _ => break,
+            }
+        }
+        read
+    }
+
+    fn read_journal_once(&self) -> Result<ReadShard<M>, ReadError> {
         let archived = self.archive.position(self.identity.shard)?;
         let recovery = Recovery::open(Arc::clone(&self.medium), self.identity)?;
         self.check_checkpoint(recovery.checkpoint(), archived)?;

@@ -226,7 +226,11 @@ impl<M: Medium, A: Archive> Work<M, A> {
         let log = self.log.as_mut().filter(|log| !log.is_fenced()).ok_or_else(fenced)?;
         while log.writer.unarchived_bytes() >= self.common.flush_bytes.saturating_mul(2) {
             log.tidy(&self.common);
-            log.wait_for_flush()?;
+            if let Err(error) = log.wait_for_flush() {
+                // If that is why, no patience helps.
+                self.shard.check_place()?;
+                return Err(error);
+            }
         }
         Ok(&mut log.writer)
     }

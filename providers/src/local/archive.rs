@@ -6,15 +6,15 @@ mod filter;
 mod row;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use reenact_core::{ExecutionId, InstanceId, ShardId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use self::filter::Selection;
 use self::row::{number, stored};
-use super::sqlite::{self, ArchiveError, Failure, Kind, Pool, lock};
+use super::sqlite::{self, ArchiveError, Failure, Kind, OpenedFile, Pool, lock};
 use crate::archive::{Archive, Archived, Part, Stretch, chunk};
 use crate::journal::{JournalId, Position};
 use crate::{InstanceFilter, InstanceSummary, ProviderError, StoredTurn};
@@ -39,12 +39,13 @@ const ADDED: &str = "
 /// connection that writes and 2 MiB for each of eight that read, besides what a call itself returns
 /// or takes.
 pub struct SqliteArchive {
-    path: PathBuf,
-    writer: Mutex<Connection>,
+    file: Arc<OpenedFile>,
     /// For what reads one instance: commits wait for it.
     lookups: Pool,
     /// For what may take long.
     lists: Pool,
+    /// Closed last.
+    writer: Mutex<Connection>,
 }
 
 impl SqliteArchive {
@@ -54,7 +55,7 @@ impl SqliteArchive {
     /// # Errors
     /// `Exists`, `Refused`.
     pub fn create(path: &Path, journal: JournalId) -> Result<Self, ArchiveError> {
-        Ok(Self::on(path, sqlite::create(path, &KIND, journal)?))
+        Self::on(path, sqlite::create(path, &KIND, journal)?)
     }
 
     /// Opens the archive of a store. Unless it is one, nothing on the disk is changed.
@@ -62,41 +63,69 @@ impl SqliteArchive {
     /// # Errors
     /// Any [`ArchiveError`] but `Exists`.
     pub fn open(path: &Path, journal: JournalId) -> Result<Self, ArchiveError> {
-        let archive = Self::on(path, sqlite::open(path, &KIND, journal)?);
+        let archive = Self::on(path, sqlite::open(path, &KIND, journal)?)?;
         let added = lock(&archive.writer).execute_batch(ADDED);
         added.map_err(|error| ArchiveError::refused(path, error))?;
         Ok(archive)
     }
 
-    fn on(path: &Path, writer: Connection) -> Self {
-        let path = path.to_owned();
-        Self {
+    fn on(path: &Path, writer: Connection) -> Result<Self, ArchiveError> {
+        let file = OpenedFile::at(path).map_err(|error| ArchiveError::refused(path, error))?;
+        let file = Arc::new(file);
+        Ok(Self {
+            lookups: Pool::new(file.clone()),
+            lists: Pool::new(file.clone()),
             writer: Mutex::new(writer),
-            lookups: Pool::new(path.clone()),
-            lists: Pool::new(path.clone()),
-            path,
-        }
+            file,
+        })
+    }
+
+    fn path(&self) -> &Path {
+        self.file.path()
     }
 
     /// Reads with several statements that all see the archive at the same instant.
     fn reading<T>(
         &self,
         pool: &Pool,
-        read: impl FnOnce(&Connection) -> Result<T, Failure>,
+        read: impl Fn(&Connection) -> Result<T, Failure>,
     ) -> Result<T, ProviderError> {
         let read = || {
             let mut reader = pool.reader()?;
-            // Ends when it is dropped; there is nothing to commit.
-            let transaction = reader.transaction()?;
-            read(&transaction)
+            let result = read_at_once(&mut reader, &read);
+            if result.as_ref().is_err_and(Failure::may_be_of_one_read) {
+                reader.discard();
+            }
+            result
         };
-        read().map_err(|failure: Failure| failure.of(&self.path))
+        let result = match read() {
+            // One read that goes wrong is no damage: another connection looks at the file itself.
+            Err(failure) if failure.may_be_of_one_read() => read(),
+            result => result,
+        };
+        result.map_err(|failure| failure.of(self.path()))
+    }
+}
+
+/// All statements see the archive at the same instant.
+fn read_at_once<T>(
+    reader: &mut Connection,
+    read: impl Fn(&Connection) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    // Ends when it is dropped; there is nothing to commit.
+    let transaction = reader.transaction()?;
+    read(&transaction)
+}
+
+impl Drop for SqliteArchive {
+    fn drop(&mut self) {
+        sqlite::before_the_last_is_closed(&lock(&self.writer), &self.file);
     }
 }
 
 impl fmt::Debug for SqliteArchive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteArchive").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("SqliteArchive").field("path", &self.path()).finish_non_exhaustive()
     }
 }
 
@@ -107,8 +136,9 @@ impl Archive for SqliteArchive {
 
     fn absorb(&self, part: &Part<'_>) -> Result<(), ProviderError> {
         let mut writer = lock(&self.writer);
-        absorb::absorb(&mut writer, part).map_err(|failure| failure.of(&self.path))?;
-        sqlite::keep_log_small(&writer, &self.path);
+        let absorbed = self.file.check().and_then(|()| absorb::absorb(&mut writer, part));
+        absorbed.map_err(|failure| failure.of(self.path()))?;
+        sqlite::keep_log_small(&writer, self.path());
         Ok(())
     }
 

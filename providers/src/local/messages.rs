@@ -15,7 +15,7 @@ use rusqlite::types::ValueRef;
 use tokio::sync::oneshot;
 
 use self::writer::{Order, Outcome, Writer};
-use super::sqlite::{self, ArchiveError, Kind};
+use super::sqlite::{self, ArchiveError, Kind, OpenedFile};
 use crate::journal::JournalId;
 use crate::limits::check_message;
 use crate::medium::StoreLock;
@@ -84,7 +84,8 @@ impl Messages {
         let shards: Arc<[Mailbox]> = (0..shards).map(|_| Mailbox::default()).collect();
         load(path, &connection, &shards)?;
         let (orders, incoming) = mpsc::channel();
-        let writer = Writer::new(path.to_owned(), connection, Arc::clone(&shards));
+        let file = OpenedFile::at(path).map_err(|error| ArchiveError::refused(path, error))?;
+        let writer = Writer::new(file, connection, Arc::clone(&shards));
         let thread = thread::Builder::new()
             .name("reenact-messages".to_owned())
             .spawn(move || writer.run(&incoming))

@@ -3,11 +3,13 @@
 
 mod checksum;
 mod error;
+mod file;
 mod pool;
 
 pub(super) use checksum::{checksum, is_whole};
 pub use error::ArchiveError;
-pub(super) use error::{Failure, is_rot};
+pub(super) use error::{Failure, is_no_room, is_rot};
+pub(super) use file::OpenedFile;
 pub(super) use pool::Pool;
 
 use std::fs;
@@ -16,7 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, OptionalExtension};
 
 use crate::journal::JournalId;
 use crate::medium::real::{private_file, sync_directory};
@@ -121,6 +124,10 @@ pub(super) fn open(
     inspect(path, kind, journal)?;
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, "mode=rw")?;
     let refused = |error| ArchiveError::refused(path, error);
+    // SQLite opens to read only what it may not write, and says nothing.
+    if connection.is_readonly(MAIN_DB).map_err(refused)? {
+        return Err(ArchiveError::ReadOnly { path: path.to_owned() });
+    }
     tune(&connection, WRITER_CACHE_KIB).map_err(refused)?;
     if !harden(&connection).map_err(refused)? {
         let source = "another program reads it; stop that one first";
@@ -149,7 +156,17 @@ fn reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Lets the connection that is closed last take the log of changes away, as SQLite does it: by its path.
+/// So only where the path still leads to the file.
+pub(super) fn before_the_last_is_closed(connection: &Connection, file: &OpenedFile) {
+    if file.is_in_its_place() {
+        // Otherwise the log stays, and is read at the next opening.
+        let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
+    }
+}
+
 fn tune(connection: &Connection, cache_kib: u32) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.execute_batch(&format!(
         "PRAGMA journal_mode = WAL;

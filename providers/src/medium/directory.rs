@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::MediumError::{Refused, Unknown};
+use super::MediumError::{Moved, Refused, Unknown};
 use super::{Disk, DiskFile, Medium, MediumError, Segment};
 
 /// The room of the segment that comes next, until it gets its name.
@@ -60,6 +60,13 @@ impl<D: Disk> Medium for Directory<D> {
     type Segment = SegmentFile<D::File>;
     type Spare = D::File;
 
+    fn check_place(&self) -> Result<(), MediumError> {
+        match self.disk.moved_from().map_err(Refused)? {
+            Some(place) => Err(Moved { place }),
+            None => Ok(()),
+        }
+    }
+
     fn list(&self) -> Result<Vec<String>, MediumError> {
         self.disk.list().map_err(Refused)
     }
@@ -79,6 +86,7 @@ impl<D: Disk> Medium for Directory<D> {
 
     /// The head is durable before the name is, so no crash leaves a segment without its head.
     fn create(&self, name: &str, file: D::File, head: &[u8]) -> Result<Self::Segment, MediumError> {
+        self.check_place()?;
         file.write_at(0, head).map_err(Refused)?;
         file.sync().map_err(Refused)?;
         self.disk.rename(SPARE, name).map_err(Unknown)?;
@@ -89,14 +97,22 @@ impl<D: Disk> Medium for Directory<D> {
     /// Writes the same bytes again. A sync alone proves nothing where an earlier one has failed:
     /// the system holds such pages for clean.
     fn harden(&self, name: &str, from: u64, to: u64) -> Result<(), MediumError> {
+        self.check_place()?;
         let file = self.disk.open(name, true).map_err(Refused)?;
         let mut buffer = vec![0; HARDEN_AT_ONCE.min(to.saturating_sub(from)) as usize];
+        let mut again = buffer.clone();
         let mut offset = from;
         while offset < to {
             let count = (to - offset).min(buffer.len() as u64) as usize;
-            let read = file.read_at(offset, &mut buffer[..count]).map_err(Refused)?;
-            if read < count {
-                return Err(Refused(io::ErrorKind::UnexpectedEof.into()));
+            for into in [&mut buffer, &mut again] {
+                if file.read_at(offset, &mut into[..count]).map_err(Refused)? < count {
+                    return Err(Refused(io::ErrorKind::UnexpectedEof.into()));
+                }
+            }
+            // What is read wrong must not be written.
+            if buffer[..count] != again[..count] {
+                let what = "two reads of the same bytes gave different ones";
+                return Err(Refused(io::Error::other(what)));
             }
             file.write_at(offset, &buffer[..count]).map_err(Unknown)?;
             offset += count as u64;
@@ -105,6 +121,7 @@ impl<D: Disk> Medium for Directory<D> {
     }
 
     fn remove(&self, names: &[String]) -> Result<(), MediumError> {
+        self.check_place()?;
         for name in names {
             match self.disk.remove(name) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -131,6 +148,7 @@ impl<D: Disk> Medium for Directory<D> {
     }
 
     fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), MediumError> {
+        self.check_place()?;
         let new = format!("{name}{NEW}");
         let file = self.disk.create(&new).map_err(Refused)?;
         file.write_at(0, bytes).map_err(Refused)?;

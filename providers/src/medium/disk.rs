@@ -39,6 +39,14 @@ pub trait Disk: Debug + Send + Sync + 'static {
     /// Those of the system; `NotFound` when it is not there.
     fn remove(&self, name: &str) -> io::Result<()>;
 
+    /// The path at which it was opened, if that no longer leads to it.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn moved_from(&self) -> io::Result<Option<String>> {
+        Ok(None)
+    }
+
     /// Makes durable which files there are, under which names.
     ///
     /// # Errors

@@ -27,6 +27,8 @@ pub struct FakeDisk {
 struct State {
     image: Image,
     faults: Faults,
+    /// Its path leads elsewhere.
+    has_moved: bool,
 }
 
 impl FakeDisk {
@@ -41,7 +43,13 @@ impl FakeDisk {
     }
 
     fn of(image: Image) -> Self {
-        Self { state: Arc::new(Mutex::new(State { image, faults: Faults::default() })) }
+        Self {
+            state: Arc::new(Mutex::new(State {
+                image,
+                faults: Faults::default(),
+                has_moved: false,
+            })),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -67,6 +75,16 @@ impl FakeDisk {
     /// Whether the process has died.
     pub fn is_dead(&self) -> bool {
         self.state().faults.is_dead()
+    }
+
+    /// Its path no longer leads to it, or does so again.
+    pub fn set_moved(&self, has_moved: bool) {
+        self.state().has_moved = has_moved;
+    }
+
+    /// The read after so many others gives wrong bytes, once: as from a cable that fails.
+    pub fn misread(&self, at: u64) {
+        self.state().faults.misread(at);
     }
 
     /// How many calls of a kind there were.
@@ -160,6 +178,10 @@ impl Disk for FakeDisk {
         self.state().change(Op::Remove, |image, _| image.remove(name))
     }
 
+    fn moved_from(&self) -> io::Result<Option<String>> {
+        Ok(self.state().has_moved.then(|| "the fake disk".to_owned()))
+    }
+
     fn sync_names(&self) -> io::Result<()> {
         self.state().change(Op::SyncNames, |image, _| {
             image.sync_names();
@@ -185,7 +207,11 @@ impl DiskFile for FakeFile {
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
         let mut state = self.disk.state();
         state.faults.look(Op::Read)?;
-        Ok(state.image.read(self.file, offset as usize, into))
+        let read = state.image.read(self.file, offset as usize, into);
+        if state.faults.is_misread() {
+            into[..read].iter_mut().for_each(|byte| *byte ^= 0x10);
+        }
+        Ok(read)
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {

@@ -1,16 +1,18 @@
 //! Files of the operating system.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::opened::{Access, OpenDirectory};
 use super::{Disk, DiskFile, StoreLock};
 
-/// A directory of the operating system. Files are readable for their owner only.
+/// A directory of the operating system. Files are readable for their owner only. On Unix it stays the
+/// one that was opened, whatever becomes of its path.
 #[derive(Clone, Debug)]
 pub struct RealDisk {
-    path: PathBuf,
+    directory: Arc<OpenDirectory>,
     /// Kept for as long as somebody may write.
     _lock: Option<Arc<StoreLock>>,
 }
@@ -31,7 +33,7 @@ impl RealDisk {
         // that the process runs in.
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         sync_directory(parent.unwrap_or(Path::new(".")))?;
-        Ok(Self { path, _lock: None })
+        Self::open(path)
     }
 
     /// Keeps a store locked for as long as this is in use.
@@ -45,11 +47,8 @@ impl RealDisk {
     /// # Errors
     /// `NotFound`, and `NotADirectory`.
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
-        let path = path.into();
-        if !fs::metadata(&path)?.is_dir() {
-            return Err(io::ErrorKind::NotADirectory.into());
-        }
-        Ok(Self { path, _lock: None })
+        let directory = Arc::new(OpenDirectory::open(&path.into())?);
+        Ok(Self { directory, _lock: None })
     }
 }
 
@@ -57,34 +56,33 @@ impl Disk for RealDisk {
     type File = RealFile;
 
     fn create(&self, name: &str) -> io::Result<RealFile> {
-        let mut options = private_file();
-        options.read(true).write(true).create(true).truncate(true);
-        options.open(self.path.join(name)).map(RealFile)
+        self.directory.file(name, Access::Create).map(RealFile)
     }
 
     fn open(&self, name: &str, to_write: bool) -> io::Result<RealFile> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(to_write).open(self.path.join(name)).map(RealFile)
+        let access = if to_write { Access::Write } else { Access::Read };
+        self.directory.file(name, access).map(RealFile)
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
-        // A name that is no text is none of ours.
-        let names = fs::read_dir(&self.path)?
-            .map(|entry| Ok(entry?.file_name().into_string().ok()))
-            .filter_map(io::Result::transpose);
-        names.collect()
+        self.directory.names()
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.path.join(from), self.path.join(to))
+        self.directory.rename(from, to)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        fs::remove_file(self.path.join(name))
+        self.directory.remove(name)
+    }
+
+    fn moved_from(&self) -> io::Result<Option<String>> {
+        let is_there = self.directory.is_in_its_place()?;
+        Ok((!is_there).then(|| self.directory.path().display().to_string()))
     }
 
     fn sync_names(&self) -> io::Result<()> {
-        sync_directory(&self.path)
+        self.directory.sync()
     }
 }
 

@@ -1,14 +1,13 @@
 //! What happens to messages, one commit after the other.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
 use reenact_core::ShardId;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{Reply, checksum};
-use crate::local::sqlite::{self, is_rot};
+use crate::local::sqlite::{self, OpenedFile, is_rot};
 use crate::queue::{Mailbox, Removed};
 use crate::{DeliveryId, Message, Place, ProviderError};
 
@@ -27,7 +26,7 @@ pub(super) enum Order {
 
 /// Owns the file.
 pub(super) struct Writer {
-    path: PathBuf,
+    file: OpenedFile,
     connection: Connection,
     shards: Arc<[Mailbox]>,
 }
@@ -53,8 +52,8 @@ struct Refusal {
 }
 
 impl Writer {
-    pub(super) fn new(path: PathBuf, connection: Connection, shards: Arc<[Mailbox]>) -> Self {
-        Self { path, connection, shards }
+    pub(super) fn new(file: OpenedFile, connection: Connection, shards: Arc<[Mailbox]>) -> Self {
+        Self { file, connection, shards }
     }
 
     /// Until nobody is left to give orders.
@@ -68,11 +67,12 @@ impl Writer {
             match self.commit(&batch) {
                 Ok(()) => {
                     batch.apply(&self.shards);
-                    sqlite::keep_log_small(&self.connection, &self.path);
+                    sqlite::keep_log_small(&self.connection, self.file.path());
                 }
-                Err(refusal) => batch.undo(&self.shards, || refusal.told_of(&self.path)),
+                Err(refusal) => batch.undo(&self.shards, || refusal.told_of(self.file.path())),
             }
         }
+        sqlite::before_the_last_is_closed(&self.connection, &self.file);
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), Refusal> {

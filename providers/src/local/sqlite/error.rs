@@ -53,6 +53,12 @@ pub enum ArchiveError {
         /// What is wrong with it.
         reason: String,
     },
+    /// It can be read but not written. Nothing was changed. Let this user write it.
+    #[error("{} can be read but not written; nothing was changed", path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
     /// The system or SQLite refused: look at the path, its permissions and the room on the disk.
     #[error("{} cannot be used: {source}", path.display())]
     Refused {
@@ -93,6 +99,11 @@ impl From<ArchiveError> for OpenError {
                 Self::Damaged { place: shown(&path), reason }
             }
             ArchiveError::Exists { path } => Self::NotAStore { place: shown(&path), reason },
+            ArchiveError::ReadOnly { path } => Self::ReadOnly {
+                place: shown(&path),
+                reason: "SQLite could open it to read only".to_owned(),
+                source: None,
+            },
             ArchiveError::Refused { path, source } => Self::Refused { place: shown(&path), source },
         }
     }
@@ -107,6 +118,8 @@ fn shown(path: &Path) -> String {
 pub(in crate::local) enum Failure {
     /// SQLite's.
     Sqlite(rusqlite::Error),
+    /// Another file is in the place of the one that was opened, or none.
+    Moved,
     /// What is stored is not what was written.
     Corrupt {
         /// Where in the file.
@@ -128,6 +141,14 @@ impl Failure {
             Self::Corrupt { at, reason } => {
                 ProviderError::Corrupt { place: Place(format!("{path}, {at}")), reason }
             }
+            // For now: it may be put back.
+            Self::Moved => ProviderError::Unavailable {
+                reason: format!(
+                    "{path} is no longer the file that was opened: it was renamed, removed or replaced \
+                     while it was in use"
+                ),
+                source: None,
+            },
             Self::Sqlite(error) if is_rot(&error) => {
                 ProviderError::Corrupt { place: Place(path.to_string()), reason: error.to_string() }
             }
@@ -139,10 +160,48 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// Whether another look at the file itself may give something else.
+    pub(in crate::local) fn may_be_of_one_read(&self) -> bool {
+        match self {
+            Self::Corrupt { .. } => true,
+            Self::Sqlite(error) => {
+                is_rot(error)
+                    || error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure)
+            }
+            Self::Moved => false,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
     }
+}
+
+/// Whether an error says that there is no room, by itself or by what is underneath.
+pub(in crate::local) fn is_no_room(error: &(dyn Error + 'static)) -> bool {
+    let mut error = Some(error);
+    while let Some(one) = error {
+        if let Some(io) = one.downcast_ref::<std::io::Error>()
+            && matches!(
+                io.kind(),
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+            )
+        {
+            return true;
+        }
+        if let Some(sqlite) = one.downcast_ref::<rusqlite::Error>().and_then(|e| e.sqlite_error())
+            && (sqlite.code == rusqlite::ErrorCode::DiskFull
+                // The file beside the archive that its connections share is made as large as it has to be.
+                || sqlite.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+        {
+            return true;
+        }
+        error = one.source();
+    }
+    false
 }
 
 /// Whether it is the stored bytes that are wrong, so that trying again is of no use.
@@ -158,4 +217,33 @@ pub(in crate::local) fn is_rot(error: &rusqlite::Error) -> bool {
         error.sqlite_error_code(),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_known_by_whatever_is_underneath() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert!(is_no_room(&full));
+        let source: Box<dyn Error + Send + Sync> = Box::new(full);
+        let nested = ProviderError::Unavailable { reason: String::new(), source: Some(source) };
+        assert!(is_no_room(&nested));
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_SHMSIZE] {
+            assert!(is_no_room(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)));
+        }
+    }
+
+    #[test]
+    fn other_failures_are_not_taken_for_a_full_disk() {
+        assert!(!is_no_room(&io::Error::from(io::ErrorKind::PermissionDenied)));
+        for code in [ffi::SQLITE_IOERR_READ, ffi::SQLITE_CANTOPEN, ffi::SQLITE_CORRUPT] {
+            assert!(!is_no_room(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)));
+        }
+    }
 }

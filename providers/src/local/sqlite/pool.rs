@@ -1,12 +1,11 @@
 //! Connections to read with, several at a time.
 
 use std::ops::{Deref, DerefMut};
-use std::path::PathBuf;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
-use super::{lock, reader};
+use super::{Failure, OpenedFile, lock, reader};
 
 /// Most connections of a pool. Whoever comes while all are in use waits for one.
 const MAX_READERS: usize = 4;
@@ -14,7 +13,7 @@ const MAX_READERS: usize = 4;
 /// Connections that never write. Made when they are needed, then kept.
 #[derive(Debug)]
 pub(in crate::local) struct Pool {
-    path: PathBuf,
+    file: Arc<OpenedFile>,
     state: Mutex<State>,
     /// One was given back.
     returned: Condvar,
@@ -28,12 +27,12 @@ struct State {
 }
 
 impl Pool {
-    pub(in crate::local) fn new(path: PathBuf) -> Self {
-        Self { path, state: Mutex::default(), returned: Condvar::new() }
+    pub(in crate::local) fn new(file: Arc<OpenedFile>) -> Self {
+        Self { file, state: Mutex::default(), returned: Condvar::new() }
     }
 
     /// A connection, until the guard is dropped. Never ask for a second one while holding one.
-    pub(in crate::local) fn reader(&self) -> rusqlite::Result<Reader<'_>> {
+    pub(in crate::local) fn reader(&self) -> Result<Reader<'_>, Failure> {
         let mut state = lock(&self.state);
         loop {
             if let Some(connection) = state.idle.pop() {
@@ -48,7 +47,11 @@ impl Pool {
         drop(state);
         // Counted from here on, whatever becomes of it.
         let mut reader = Reader { pool: self, connection: None };
-        reader.connection = Some(self::reader(&self.path)?);
+        // Before, so that nothing else is opened; and after, as it may have been replaced in between.
+        self.file.check()?;
+        let connection = self::reader(self.file.path())?;
+        self.file.check()?;
+        reader.connection = Some(connection);
         Ok(reader)
     }
 }
@@ -59,6 +62,13 @@ pub(in crate::local) struct Reader<'a> {
     pool: &'a Pool,
     /// `None` only when it could not be opened, and then nobody gets to see it.
     connection: Option<Connection>,
+}
+
+impl Reader<'_> {
+    /// Closes the connection: it may keep in memory what was read wrong.
+    pub(in crate::local) fn discard(mut self) {
+        self.connection = None;
+    }
 }
 
 impl Deref for Reader<'_> {

@@ -80,6 +80,8 @@ pub(super) struct Faults {
     steps: u64,
     /// With the count at which each begins.
     faults: Vec<(u64, Fault)>,
+    /// The count of reads at which one gives wrong bytes.
+    misread: Option<u64>,
     dies_at: Option<u64>,
     is_dead: bool,
 }
@@ -95,6 +97,15 @@ impl Faults {
 
     pub(super) fn die_at(&mut self, step: u64) {
         self.dies_at = Some(self.steps + step);
+    }
+
+    pub(super) fn misread(&mut self, at: u64) {
+        self.misread = Some(self.count(Op::Read) + at);
+    }
+
+    /// Whether the read that was counted last gives wrong bytes.
+    pub(super) fn is_misread(&self) -> bool {
+        self.misread.is_some_and(|at| self.count(Op::Read) == at + 1)
     }
 
     pub(super) const fn is_dead(&self) -> bool {
