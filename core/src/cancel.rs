@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::task::Waker;
 
+use crate::child::ParentClose;
 use crate::context::OrchestrationContext;
 use crate::error::{ActivityError, ActivityErrorKind};
 use crate::event::Event;
@@ -38,7 +39,7 @@ pub(crate) struct Cancellation {
 /// |---|---|
 /// | an activity | an error of kind [`ActivityErrorKind::Cancelled`]; it is told, and its result no longer counts |
 /// | a wait for an event | [`EventError::Cancelled`](crate::EventError::Cancelled); the event goes to the next wait |
-/// | a child | [`ChildError::Cancelled`](crate::ChildError::Cancelled); it is cancelled too |
+/// | a child | [`ChildError::Cancelled`](crate::ChildError::Cancelled); it is cancelled too, with the reason, unless it is [abandoned](ParentClose::Abandon): then it goes on, and its parent no longer waits for it |
 /// | a start or an event on its way to another instance | an error that says so; it goes on its way |
 /// | a timer | `()`, early: look behind it with [`check_cancelled`](Self::check_cancelled) |
 ///
@@ -112,7 +113,7 @@ impl OrchestrationContext {
     pub fn cancelled(&self) -> DurableFuture<()> {
         let mut state = self.shared().lock();
         if state.refuses(false).is_some() {
-            return DurableFuture::refused(state.position, DurableOutput::Cancelled, |_| ());
+            return DurableFuture::refused(state.next_position(), DurableOutput::Cancelled, |_| ());
         }
         let id = state.schedule_cancellation();
         drop(state);
@@ -125,9 +126,14 @@ impl State {
     pub(crate) fn cancel_open(&mut self, reason: String) -> Vec<Waker> {
         let cancelled = Cancelled { reason };
         let (actions, children, wakers) = self.buffer.cancel(self.position, &cancelled);
-        for id in children {
-            // In the log, because who is shielded is not.
-            self.record(Event::ChildCancelRequested { id });
+        for (id, parent_close) in children {
+            let event = Event::ChildCancelRequested { id };
+            match parent_close {
+                // In the log, because who is shielded is not.
+                ParentClose::Cancel => drop(self.record(event)),
+                // It goes on. Older code cancelled it all the same.
+                ParentClose::Abandon => self.take_recorded(Some(event)),
+            }
         }
         actions.into_iter().for_each(|action| self.act(action));
         self.cancellation = Some(Box::new(Cancellation { cancelled, calls: 0 }));

@@ -24,14 +24,19 @@ pub use error::ChildError;
 pub(crate) use retry::ChildRetry;
 use retry::RetryChildIf;
 
-/// What becomes of a child that has not ended when its parent ends.
+/// What becomes of a child that has not ended when its parent ends: by a return, an error, a panic, a
+/// limit, a cancel, a termination, or by continuing as new.
+///
+/// It makes no difference that the future of the child is dropped then. A future that is dropped while
+/// the code of the parent goes on cancels the child, whatever its policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ParentClose {
     /// It is cancelled.
     #[default]
     Cancel,
-    /// It goes on; nobody gets its result.
+    /// It goes on; nobody gets its result. With a [retry policy](ChildOptions::retry), the attempt goes
+    /// on that is under way or waits for its time; no other follows it.
     Abandon,
 }
 
@@ -193,7 +198,8 @@ impl OrchestrationContext {
     ///
     /// `orchestration.with(options)` gives it an id of your own, or another
     /// [policy](ParentClose) for when this instance ends first. Dropping the future before the child
-    /// has ended cancels the child, and so does a [cancel](Self::shielded) of this instance.
+    /// has ended cancels the child, if the code goes on behind that. A child that is called and dropped
+    /// in one turn is not started.
     ///
     /// ```
     /// # use reenact_core::{
@@ -333,9 +339,11 @@ impl OrchestrationContext {
                 drop(state);
                 DurableFuture::scheduled(self.shared().clone(), id, decode)
             }
-            Err(error) => {
-                DurableFuture::refused(state.position, call::refused(relation, error), decode)
-            }
+            Err(error) => DurableFuture::refused(
+                state.next_position(),
+                call::refused(relation, error),
+                decode,
+            ),
         }
     }
 }

@@ -132,7 +132,7 @@ impl OrchestrationContext {
         let mut state = self.shared.lock();
         if let Some(cancelled) = state.refuses(self.shielded) {
             let output = DurableOutput::Task(Err(cancelled.of_activity()));
-            return DurableFuture::refused(state.position, output, DurableOutput::into_task);
+            return DurableFuture::refused(state.next_position(), output, DurableOutput::into_task);
         }
         match checked {
             Ok((name, input)) => {
@@ -142,7 +142,7 @@ impl OrchestrationContext {
             }
             Err(error) => {
                 let output = DurableOutput::Task(Err(error));
-                DurableFuture::refused(state.position, output, DurableOutput::into_task)
+                DurableFuture::refused(state.next_position(), output, DurableOutput::into_task)
             }
         }
     }
@@ -158,7 +158,7 @@ impl OrchestrationContext {
     pub fn schedule_timer(&self, after: Duration) -> DurableFuture<()> {
         let mut state = self.shared.lock();
         if state.refuses(self.shielded).is_some() {
-            return DurableFuture::refused(state.position, DurableOutput::Timer, |_| ());
+            return DurableFuture::refused(state.next_position(), DurableOutput::Timer, |_| ());
         }
         if after > MAX_TIMER {
             state.exceed(format!("a timer of {after:?} is longer than {MAX_TIMER:?}"));
@@ -189,7 +189,11 @@ impl OrchestrationContext {
         let mut state = self.shared.lock();
         if let Some(cancelled) = state.refuses(self.shielded) {
             let output = DurableOutput::External(Err(cancelled.into()));
-            return DurableFuture::refused(state.position, output, DurableOutput::into_external);
+            return DurableFuture::refused(
+                state.next_position(),
+                output,
+                DurableOutput::into_external,
+            );
         }
         match Name::new(name) {
             Ok(name) => {
@@ -199,7 +203,7 @@ impl OrchestrationContext {
             }
             Err(invalid) => {
                 let output = DurableOutput::External(Err(invalid.into()));
-                DurableFuture::refused(state.position, output, DurableOutput::into_external)
+                DurableFuture::refused(state.next_position(), output, DurableOutput::into_external)
             }
         }
     }

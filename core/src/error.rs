@@ -353,10 +353,15 @@ impl From<PayloadError> for OrchestrationError {
 
 /// A message for storage, cut at [`MAX_MESSAGE_BYTES`].
 pub(crate) fn bounded_message(message: impl fmt::Display) -> String {
+    bounded(message, MAX_MESSAGE_BYTES)
+}
+
+/// A text that is cut to so many bytes, with a mark.
+pub(crate) fn bounded(message: impl fmt::Display, most: usize) -> String {
     const MARK: &str = "… (cut)";
     let mut message = message.to_string();
-    if message.len() > MAX_MESSAGE_BYTES {
-        let mut end = MAX_MESSAGE_BYTES - MARK.len();
+    if message.len() > most {
+        let mut end = most - MARK.len();
         while !message.is_char_boundary(end) {
             end -= 1;
         }

@@ -20,9 +20,14 @@ use crate::state::Shared;
 /// Something that was scheduled, and will have a `T`.
 ///
 /// It was scheduled when it was made, whether anybody awaits it or not. Its output waits in the
-/// instance's correlation buffer until it is taken: by an await, whenever that is. Dropping it
-/// before then cancels what it stands for, and that is recorded; a host that stops, or lets the
-/// instance go from memory, drops nothing.
+/// instance's correlation buffer until it is taken: by an await, whenever that is.
+///
+/// **Dropping it** before then cancels what it stands for, if the code goes on: if it makes another step,
+/// or awaits something that is not complete. That is recorded. What is called and dropped before its
+/// turn is over is not started at all. What the code drops as the execution ends (by a return, by `?`,
+/// by a panic, for a limit, by continuing as new) ends with the execution: activities and timers are
+/// called off, and children follow their [`ParentClose`](crate::ParentClose). A host that stops, or
+/// lets the instance go from memory, drops nothing.
 ///
 /// It keeps its waker and is woken in the order of the history, so that it works in every
 /// combinator of std, `futures` or `tokio` that is itself deterministic.
@@ -182,7 +187,7 @@ impl<T> Drop for DurableFuture<T> {
             return;
         }
         if let Dropped::Open { scheduled, wake, stale } = state.buffer.drop_slot(*id) {
-            state.cancel(*id, &scheduled);
+            state.drop_open(*id, scheduled);
             drop(state);
             drop(stale);
             wake.into_iter().for_each(Waker::wake);

@@ -30,6 +30,11 @@ pub const MAX_MESSAGE_BYTES: usize = 8 * 1024;
 /// out.
 pub const MAX_ERROR_SOURCES: usize = 32;
 
+/// Longest reason that a child is told when it is cancelled because its parent was cancelled or
+/// terminated, in bytes of UTF-8. A parent can have many children, so this is shorter than
+/// [`MAX_MESSAGE_BYTES`]. A longer reason is cut, with a mark.
+pub const MAX_REASON_TOLD_BYTES: usize = 1024;
+
 /// Most events in the history of one execution. An execution that would pass it fails.
 pub const MAX_HISTORY_EVENTS: u64 = 1_000_000;
 

@@ -218,6 +218,7 @@ impl Machine {
         let mut state = self.shared.lock();
         state.now = at;
         state.turn_bytes = 0;
+        state.forget_never_started();
         state.forget_refusals();
         state.turn = self.history.turns().len() as u64;
         state.mode = mode;
@@ -230,7 +231,9 @@ impl Machine {
         if !state.is_closed() {
             state.mode = Mode::Between;
         }
-        (mem::take(&mut state.events), mem::take(&mut state.actions))
+        let (events, mut actions) = (mem::take(&mut state.events), mem::take(&mut state.actions));
+        actions.retain(|action| state.is_to_be_done(action));
+        (events, actions)
     }
 
     /// Whether something woke the code from outside a turn: it awaits what no history can repeat.
@@ -336,7 +339,11 @@ impl Machine {
 
     /// What a shell must call off, when another execution is to take the place of this one.
     pub fn cancel_actions(&self) -> Vec<Action> {
-        if self.outcome.is_some() { Vec::new() } else { self.shared.lock().buffer.cancel_actions() }
+        if self.outcome.is_some() {
+            return Vec::new();
+        }
+        let open = self.shared.lock().buffer.calls_off();
+        open.into_iter().flat_map(|(_, actions)| actions).collect()
     }
 
     /// Whether an activity is under way at that time. One whose next attempt begins later is not.

@@ -12,9 +12,11 @@ use alloc::vec::Vec;
 
 use crate::action::Outcome;
 use crate::child::{ChildError, ParentClose};
+use crate::error::bounded;
 use crate::event::Event;
 use crate::history::RecordedTurn;
 use crate::ids::{CorrelationId, InstanceId, Name};
+use crate::limits::MAX_REASON_TOLD_BYTES;
 use crate::message::{
     Message, MessageBody, MessageId, MessageKind, Origin, Relation, SupersededCall, fnv,
 };
@@ -50,6 +52,12 @@ struct Content {
     earlier: Vec<u64>,
     /// The children of undone calls, by their ids, until there is another call under that id.
     superseded: BTreeMap<InstanceId, Vec<SupersededCall>>,
+    /// The newest child.
+    newest: Option<CorrelationId>,
+    /// Why the execution was cancelled, if it was, as its children are told.
+    cancelled: Option<String>,
+    /// The newest child of the turns that are over: the start of a later one has not left yet.
+    started: Option<CorrelationId>,
 }
 
 #[derive(Clone, Debug)]
@@ -143,7 +151,15 @@ impl Outbox {
     }
 
     /// Keeps up with an event; the messages that are to be under way from now on.
+    ///
+    /// What a turn calls off again before it is over never leaves: a child that is called and dropped in
+    /// one turn is not started, and not cancelled either. So messages that this has given in the same
+    /// turn may not be [here](Self::message) any more when the turn is over. A turn begins with an
+    /// [input](Event::is_input).
     pub fn follow(&mut self, event: &Event) -> Vec<Message> {
+        if event.is_input() {
+            self.end_turn();
+        }
         match event {
             Event::ExecutionStarted { seed, .. } => self.lineage = *seed,
             Event::ExecutionRewound { seed, .. } => {
@@ -158,7 +174,9 @@ impl Outbox {
                 let parent_close = *parent_close;
                 let child =
                     Child { start: start.clone(), parent_close, is_told: false, retried: None };
-                self.content().open.insert(*id, child);
+                let content = self.content();
+                content.newest = content.newest.max(Some(*id));
+                content.open.insert(*id, child);
                 return self.put(start);
             }
             Event::StartRequested { id, name, version, input, instance } => {
@@ -173,7 +191,13 @@ impl Outbox {
             Event::ChildAttemptFailed { id, attempt, error, retry_at } => {
                 return self.start_next(*id, *attempt, error, *retry_at);
             }
-            Event::ChildCancelRequested { id } => return self.cancel(*id, PARENT_GAVE_UP),
+            Event::CancelRequested { reason } => {
+                self.content().cancelled = Some(told("cancelled", reason));
+            }
+            Event::ChildCancelRequested { id } => {
+                let reason = self.why_cancelled().unwrap_or_else(|| PARENT_GAVE_UP.into());
+                return self.cancel(*id, &reason);
+            }
             Event::ChildCompleted { id, .. } | Event::ChildFailed { id, .. } => {
                 let child = self.content().open.remove(id);
                 // The start of one that was cancelled is of this run, or known to have arrived.
@@ -213,9 +237,20 @@ impl Outbox {
         queues.flatten().cloned().collect()
     }
 
+    fn why_cancelled(&self) -> Option<String> {
+        self.content.as_ref()?.cancelled.clone()
+    }
+
     /// The run, in messages.
     pub(crate) fn lineage(&self) -> u64 {
         self.lineage
+    }
+
+    /// What is to be sent by now has left, or can have.
+    fn end_turn(&mut self) {
+        if let Some(content) = &mut self.content {
+            content.started = content.newest;
+        }
     }
 
     fn content(&mut self) -> &mut Content {
@@ -259,6 +294,7 @@ impl Outbox {
             // A later attempt of a call that is kept is undone like any other child.
             kept.is_some_and(|kept| kept.start.id == child.start.id)
         };
+        self.end_turn();
         let Some(content) = &mut self.content else { return Vec::new() };
         let mut left: Vec<_> =
             core::mem::take(&mut content.queues).into_values().flatten().collect();
@@ -305,7 +341,14 @@ impl Outbox {
     }
 
     fn cancel(&mut self, id: CorrelationId, reason: &str) -> Vec<Message> {
-        let Some(child) = self.content().open.remove(&id) else { return Vec::new() };
+        let content = self.content();
+        let is_started = Some(id) <= content.started;
+        let Some(child) = content.open.remove(&id) else { return Vec::new() };
+        if !is_started {
+            let released = self.take(child.start.id);
+            self.give_back_superseded(child.start);
+            return released;
+        }
         let body = MessageBody::Cancel { reason: String::from(reason) };
         let id = MessageId { kind: MessageKind::Cancel, ..child.start.id };
         self.put(Message { id, to: child.start.to, body })
@@ -314,14 +357,17 @@ impl Outbox {
     /// The end of the execution: what it means to its children, and to its parent.
     fn close(&mut self, event: &Event) -> Vec<Message> {
         let Some(outcome) = Outcome::of(event) else { return Vec::new() };
-        let continues = matches!(outcome, Outcome::Continued { .. });
-        let reason = if continues { PARENT_GOES_ON } else { PARENT_HAS_ENDED };
+        let reason = match &outcome {
+            Outcome::Continued { .. } => PARENT_GOES_ON.into(),
+            Outcome::Terminated { reason } => told("terminated", reason),
+            _ => self.why_cancelled().unwrap_or_else(|| PARENT_HAS_ENDED.into()),
+        };
         let mut released = Vec::new();
         let open = self.content.as_mut().map(|content| core::mem::take(&mut content.open));
         for (id, child) in open.into_iter().flatten() {
             if child.parent_close == ParentClose::Cancel {
                 self.content().open.insert(id, child);
-                released.extend(self.cancel(id, reason));
+                released.extend(self.cancel(id, &reason));
             }
         }
         released.extend(self.tell_parent(outcome));
@@ -373,6 +419,11 @@ impl Outbox {
         }
         next.into_iter().filter(|_| was_first).collect()
     }
+}
+
+/// What happened to the parent, and why, as far as its children are told.
+fn told(what: &str, why: &str) -> String {
+    bounded(format_args!("its parent was {what}: {why}"), MAX_REASON_TOLD_BYTES)
 }
 
 /// The id of a child that was given none: readable, and another one in each run of the parent.

@@ -96,7 +96,7 @@ impl OrchestrationContext {
             }
             Err(error) => {
                 let output = DurableOutput::Sent(Err(Box::new(error)));
-                DurableFuture::refused(state.position, output, DurableOutput::into_sent)
+                DurableFuture::refused(state.next_position(), output, DurableOutput::into_sent)
             }
         }
     }

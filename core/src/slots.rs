@@ -11,7 +11,7 @@ use core::task::Waker;
 use crate::action::Action;
 use crate::attempts::Attempts;
 use crate::cancel::Cancelled;
-use crate::child::{ChildError, ChildRetry};
+use crate::child::{ChildError, ChildRetry, ParentClose};
 use crate::future::DurableOutput;
 use crate::ids::{CorrelationId, InstanceId, Name};
 use crate::keys::Keys;
@@ -43,6 +43,7 @@ pub(crate) enum Scheduled {
         instance: InstanceId,
         /// Of those with a policy.
         retry: Option<Box<ChildRetry>>,
+        parent_close: ParentClose,
     },
     /// Of a detached orchestration.
     Start {
@@ -481,12 +482,12 @@ impl CorrelationBuffer {
     }
 
     /// Ends what is open and not shielded, as a cancel does, at a place in the log. What a shell must
-    /// call off, the children that are to be cancelled, and the wakers to wake.
+    /// call off, the children that are open and what becomes of them, and the wakers to wake.
     pub(crate) fn cancel(
         &mut self,
         position: u64,
         cancelled: &Cancelled,
-    ) -> (Vec<Action>, Vec<CorrelationId>, Vec<Waker>) {
+    ) -> (Vec<Action>, Vec<(CorrelationId, ParentClose)>, Vec<Waker>) {
         let reached = self
             .slots
             .iter()
@@ -503,8 +504,8 @@ impl CorrelationBuffer {
                     let _ = self.unsubscribe(&name, id);
                     DurableOutput::External(Err(cancelled.clone().into()))
                 }
-                Scheduled::Child { instance: child, .. } => {
-                    children.push(id);
+                Scheduled::Child { instance: child, parent_close, .. } => {
+                    children.push((id, parent_close));
                     let reason = cancelled.reason.clone();
                     DurableOutput::Child(Err(Box::new(ChildError::Cancelled { child, reason })))
                 }
@@ -525,8 +526,8 @@ impl CorrelationBuffer {
     }
 
     /// What a shell must call off, now that the execution has ended.
-    pub(crate) fn cancel_actions(&self) -> Vec<Action> {
-        self.all_open().flat_map(|(&id, slot)| call_off(id, &slot.scheduled)).collect()
+    pub(crate) fn calls_off(&self) -> Vec<(CorrelationId, Vec<Action>)> {
+        self.all_open().map(|(&id, slot)| (id, call_off(id, &slot.scheduled))).collect()
     }
 
     fn all_open(&self) -> impl Iterator<Item = (&CorrelationId, &Slot)> {

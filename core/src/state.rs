@@ -1,18 +1,20 @@
 //! What the machine, the context and the durable futures of one execution share.
 
+mod drops;
 mod limits;
 mod patches;
 mod record;
 mod tasks;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use drops::Drops;
 use limits::limit_exceeded;
 pub(crate) use record::Recorded;
 use spin::{Mutex, MutexGuard};
@@ -29,7 +31,7 @@ use crate::message::Origin;
 use crate::outbox::Outbox;
 use crate::payload::Payload;
 use crate::random::SplitMix64;
-use crate::slots::{CorrelationBuffer, Scheduled, call_off};
+use crate::slots::{CorrelationBuffer, Scheduled};
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -111,6 +113,12 @@ pub(crate) struct State {
     /// Of the turn under way.
     pub(crate) events: Vec<Event>,
     pub(crate) actions: Vec<Action>,
+    /// What the code has dropped in the poll under way, and is not recorded.
+    drops: Drops,
+    /// What was scheduled in the turn under way, and called off in it.
+    never_started: BTreeSet<CorrelationId>,
+    /// The newest id before the turn under way.
+    last_id_before: CorrelationId,
     /// The cancel that has come.
     pub(crate) cancellation: Option<Box<Cancellation>>,
     /// Number of futures that have waited for one.
@@ -148,6 +156,9 @@ impl State {
             status: None,
             events: Vec::new(),
             actions: Vec::new(),
+            drops: Drops::new(),
+            never_started: BTreeSet::new(),
+            last_id_before: CorrelationId::START,
             cancellation: None,
             last_cancellation: 0,
             patches: BTreeMap::new(),
@@ -301,23 +312,6 @@ impl State {
         if self.outbox.len() > MAX_OUTBOX_MESSAGES {
             self.exceed(format!("more than {MAX_OUTBOX_MESSAGES} messages wait for others"));
         }
-    }
-
-    /// The code dropped the future of something that was open.
-    pub(crate) fn cancel(&mut self, id: CorrelationId, scheduled: &Scheduled) {
-        let event = match scheduled {
-            Scheduled::Task { .. } => Event::TaskCancelRequested { id },
-            Scheduled::Timer { .. } => Event::TimerCancelled { id },
-            Scheduled::Wait { .. } => Event::ExternalUnsubscribed { id },
-            Scheduled::Child { .. } => Event::ChildCancelRequested { id },
-            // They go on their way; only the answer is forgotten.
-            Scheduled::Start { .. } | Scheduled::Send { .. } => return,
-            Scheduled::Refused | Scheduled::Cancellation => return,
-        };
-        // Called off even when the code must not go on, and its drops are no steps any more: then the
-        // execution ends, and what was dropped is no longer known to be open.
-        self.record(event);
-        call_off(id, scheduled).into_iter().for_each(|action| self.act(action));
     }
 
     /// Who started the instance, where another one did: the first thing that is recorded.

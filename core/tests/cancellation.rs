@@ -100,36 +100,6 @@ fn dropping_what_was_awaited_to_its_end_records_nothing() {
 }
 
 #[test]
-fn what_is_scheduled_and_dropped_at_once_is_recorded_as_both() {
-    let code = code(async |ctx: OrchestrationContext, ()| {
-        drop(task(&ctx, "a"));
-        Ok(task(&ctx, "b").await?)
-    });
-    let mut instance = Instance::start(code, ());
-    assert_eq!(
-        instance.log()[1..],
-        ["TaskScheduled #1 `a`", "TaskCancelRequested #1", "TaskScheduled #2 `b`"]
-    );
-    instance.complete(2, 2);
-    instance.assert_replays_from_every_point();
-}
-
-#[test]
-fn returning_drops_what_the_code_still_has() {
-    let code = code(async |ctx: OrchestrationContext, ()| {
-        let _never_awaited = (task(&ctx, "a"), ctx.schedule_wait::<u64>("Go"));
-        ctx.timer(Duration::from_secs(1)).await;
-        Ok(())
-    });
-    let mut instance = Instance::start(code, ());
-    assert_eq!(
-        instance.fire(3).outputs(),
-        ["TaskCancelRequested #1", "ExternalUnsubscribed #2", "ExecutionCompleted"]
-    );
-    instance.assert_replays_from_every_point();
-}
-
-#[test]
 fn what_was_forgotten_is_called_off_at_the_end() {
     let code = code(async |ctx: OrchestrationContext, ()| {
         std::mem::forget((task(&ctx, "a"), ctx.schedule_timer(Duration::from_secs(60))));

@@ -100,6 +100,7 @@ fn a_wait_that_is_dropped_leaves_its_event_to_the_next() {
         let patient = ctx.schedule_wait::<u64>("N");
         task(&ctx, "a").await?;
         drop(impatient);
+        ctx.set_status("patient");
         Ok(patient.await?)
     });
     for number_comes_first in [true, false] {

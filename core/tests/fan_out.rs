@@ -162,7 +162,8 @@ fn select_all_cancels_thousands_in_one_turn() {
     });
     let mut instance = Instance::start(code, ());
     let answer = instance.complete(WIDTH / 2, 1);
-    assert_eq!(answer.outputs().len(), WIDTH as usize - 1 + 1, "the losers and the end");
+    assert_eq!(answer.outputs(), ["ExecutionCompleted"]);
+    assert_eq!(answer.actions.len(), WIDTH as usize - 1 + 1, "the losers and the end");
     instance.assert_replays();
 }
 

@@ -180,10 +180,11 @@ fn messages_and_origins_stand_where_they_can_stand_only() {
 #[test]
 fn a_message_of_each_kind_has_a_name_of_its_own() {
     let code = code(|ctx, ()| async move {
-        drop(ctx.schedule_orchestration_by_name::<_, u64>("ship", &()));
-        Ok(())
+        let _child = ctx.schedule_orchestration_by_name::<_, u64>("ship", &());
+        Ok(ctx.wait_external::<()>("Go").await?)
     });
-    let sender = Instance::start(code, ());
+    let mut sender = Instance::start(code, ());
+    sender.raise("Go", ());
     let outbox = sender.machine.outbox();
     let start = outbox.under_way().pop().expect("a start");
     let cancel = reenact_core::MessageId { kind: MessageKind::Cancel, ..start.id };

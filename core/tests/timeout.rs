@@ -24,14 +24,16 @@ async fn until_go(ctx: &OrchestrationContext) -> Result<(), OrchestrationError> 
 #[test]
 fn what_is_in_time_cancels_the_timer() {
     let code = code(async |ctx: OrchestrationContext, ()| {
-        Ok(ctx.timeout(MINUTE, task(&ctx, "a")).await??)
+        let one = ctx.timeout(MINUTE, task(&ctx, "a")).await??;
+        Ok(one + task(&ctx, "b").await?)
     });
     let mut instance = Instance::start(code, ());
     assert_eq!(instance.log()[1], "TaskScheduled #1 `a`");
     assert_eq!(instance.log()[2], "TimerCreated #2 for 1970-01-01T00:17:40.000000Z");
     let outputs = instance.complete(1, 5).outputs();
-    assert_eq!(outputs, ["TimerCancelled #2", "ExecutionCompleted"]);
-    assert_eq!(instance.output::<u64>(), 5);
+    assert_eq!(outputs, ["TimerCancelled #2", "TaskScheduled #3 `b`"]);
+    instance.complete(3, 6);
+    assert_eq!(instance.output::<u64>(), 11);
     instance.assert_replays_from_every_point();
 }
 
@@ -144,11 +146,14 @@ fn a_block_goes_as_far_as_it_came_in_time_and_is_cancelled_there() {
             let one = task(&ctx, "a").await?;
             task(&ctx, &format!("b{one}")).await
         };
-        Ok(ctx.timeout(MINUTE, steps).await.is_err())
+        let is_late = ctx.timeout(MINUTE, steps).await.is_err();
+        ctx.set_status(&is_late);
+        Ok(is_late)
     });
     let mut instance = Instance::start(code, ());
     assert_eq!(instance.complete(2, 1).outputs(), ["TaskScheduled #3 `b1`"]);
-    assert_eq!(instance.fire(1).outputs(), ["TaskCancelRequested #3", "ExecutionCompleted"]);
+    let outputs = instance.fire(1).outputs();
+    assert_eq!(outputs, ["TaskCancelRequested #3", "StatusSet", "ExecutionCompleted"]);
     assert!(instance.output::<bool>());
     instance.assert_replays_from_every_point();
 }

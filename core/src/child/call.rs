@@ -126,10 +126,11 @@ impl State {
             Recorded::Now => event,
         };
         match recorded {
-            Event::ChildScheduled { instance, retry, .. } => {
+            Event::ChildScheduled { instance, retry, parent_close, .. } => {
                 let retry =
                     retry.map(|policy| Box::new(ChildRetry::new(*policy, condition, self.now)));
-                self.buffer_slot(id, Scheduled::Child { instance, retry }, shielded);
+                let scheduled = Scheduled::Child { instance, retry, parent_close };
+                self.buffer_slot(id, scheduled, shielded);
             }
             Event::StartRequested { instance, .. } => {
                 self.buffer_slot(id, Scheduled::Start { instance }, shielded);

@@ -25,8 +25,11 @@ impl Machine {
     pub(super) fn go_on(&mut self) -> Result<(), ApplyError> {
         self.progress.woken |= self.waker.take_woken();
         let must_wait = self.progress.suspended || self.progress.held;
-        if must_wait || !mem::take(&mut self.progress.woken) {
+        if must_wait {
             return self.halted();
+        }
+        if !mem::take(&mut self.progress.woken) {
+            return self.rest();
         }
         if let Some(cancelled) = self.cancelled_before_it_began() {
             return self.finish(Err(cancelled.into()));

@@ -180,34 +180,19 @@ impl Machine {
         loop {
             self.waker.take_woken();
             let polled = self.poll_once(&waker);
-            let mut state = self.shared.lock();
-            match state.halt.take() {
-                Some(Halt::Failed(error)) => {
-                    drop(state);
-                    return self.finish(Err(error));
-                }
-                Some(Halt::Cancelled(cancelled)) => {
-                    drop(state);
-                    return self.finish(Err(cancelled.into()));
-                }
-                Some(Halt::Continued { orchestration, pinned, input }) => {
-                    drop(state);
-                    return self.continue_as_new(orchestration, pinned, input);
-                }
-                Some(Halt::Diverged(nondeterminism)) => return Err(nondeterminism.into()),
-                Some(Halt::UnregisteredOrchestration(orchestration, version)) => {
-                    return Err(ApplyError::UnregisteredOrchestration { orchestration, version });
-                }
-                Some(Halt::Unregistered(activity)) => {
-                    return Err(ApplyError::UnregisteredActivity { activity });
-                }
-                None => {}
+            if let Some(end) = self.heed_halt() {
+                return end;
             }
             if let Poll::Ready(result) = polled {
-                drop(state);
                 return self.finish(result);
             }
-            if !self.waker.take_woken() {
+            let woken = self.waker.take_woken();
+            self.rest()?;
+            if self.outcome.is_some() {
+                return Ok(());
+            }
+            let mut state = self.shared.lock();
+            if !woken {
                 if state.buffer.awaits_nothing() {
                     state.diverge(Step::DurableFuture, Step::ForeignAwait);
                 }
@@ -222,6 +207,29 @@ impl Machine {
             drop(state);
             self.halted()?;
         }
+    }
+
+    /// The code waits, if only for a moment: it goes on, so what it has dropped are steps.
+    pub(super) fn rest(&mut self) -> Result<(), ApplyError> {
+        self.shared.lock().record_drops();
+        self.heed_halt().unwrap_or(Ok(()))
+    }
+
+    /// What becomes of code that must not go on; `None` when it may.
+    fn heed_halt(&mut self) -> Option<Result<(), ApplyError>> {
+        let halt = self.shared.lock().halt.take()?;
+        Some(match halt {
+            Halt::Failed(error) => self.finish(Err(error)),
+            Halt::Cancelled(cancelled) => self.finish(Err(cancelled.into())),
+            Halt::Continued { orchestration, pinned, input } => {
+                self.continue_as_new(orchestration, pinned, input)
+            }
+            Halt::Diverged(nondeterminism) => Err(nondeterminism.into()),
+            Halt::UnregisteredOrchestration(orchestration, version) => {
+                Err(ApplyError::UnregisteredOrchestration { orchestration, version })
+            }
+            Halt::Unregistered(activity) => Err(ApplyError::UnregisteredActivity { activity }),
+        })
     }
 
     fn poll_once(&mut self, waker: &Waker) -> Poll<Result<Payload, OrchestrationError>> {
@@ -334,7 +342,7 @@ impl Machine {
     /// Nothing more happens: what is open is called off, and the code is let go.
     fn end(&mut self, outcome: Outcome) {
         let mut state = self.shared.lock();
-        state.buffer.cancel_actions().into_iter().for_each(|action| state.act(action));
+        state.call_off_all();
         // Whoever waits for the end waits for the instance's.
         match &outcome {
             Outcome::Continued { .. } if state.status_turn.is_none() => {}

@@ -48,6 +48,13 @@ impl Outbox {
         content.and_then(|content| content.superseded.remove(instance)).unwrap_or_default()
     }
 
+    /// The start of a call never left: the next call of that child takes the place of the undone ones.
+    pub(super) fn give_back_superseded(&mut self, start: Message) {
+        if let MessageBody::Replace { instead_of, .. } = start.body {
+            self.content().superseded.insert(start.to, instead_of);
+        }
+    }
+
     /// Remembers the children of undone calls. Those whose call was kept are started again, as children
     /// of this run.
     pub(super) fn supersede(&mut self, children: &[SupersededChild]) -> Vec<Message> {

@@ -1,5 +1,6 @@
 //! Changes inside one version: markers in the log of what the code has learnt since.
 
+use super::drops::PendingDrop;
 use super::{Mode, State};
 use crate::event::Event;
 use crate::ids::Name;
@@ -32,13 +33,31 @@ impl State {
 
     /// Whether the marker of that name is among those that come next; they are passed over up to it.
     fn takes_marker(&mut self, name: &Name) -> bool {
+        if !self.marker_comes_next(name) {
+            return false;
+        }
+        loop {
+            let Mode::Replay(expected) = &self.mode else { return false };
+            let is_it = expected.front().and_then(marked).map(|marked| marked == name);
+            let passed = match is_it {
+                Some(_) => self.pass_over_marker(),
+                None => self.record_next_drop(),
+            };
+            if is_it == Some(true) || !passed {
+                return passed;
+            }
+        }
+    }
+
+    /// Whether it stands in front of every other step but what the code has just dropped.
+    fn marker_comes_next(&self, name: &Name) -> bool {
         let Mode::Replay(expected) = &self.mode else { return false };
-        let mut next = expected.iter().map_while(marked);
-        let Some(before) = next.position(|marked| marked == name) else { return false };
-        (0..=before).for_each(|_| {
-            self.pass_over_marker();
+        let mut drops = self.drops.iter().filter_map(PendingDrop::event);
+        let mut next = expected.iter().map_while(|event| match marked(event) {
+            Some(marked) => Some(marked == name),
+            None => (drops.next().as_ref() == Some(event)).then_some(false),
         });
-        true
+        next.any(|is_it| is_it)
     }
 
     fn pass_over_marker(&mut self) -> bool {

@@ -19,6 +19,12 @@ impl State {
     /// As [`record`](Self::record), of an event behind which so many more come, of so many bytes: there
     /// is to be room for all of them in the history.
     pub(super) fn record_with(&mut self, event: Event, events: u64, bytes: usize) -> Recorded {
+        self.record_drops();
+        self.record_alone(event, events, bytes)
+    }
+
+    /// As [`record_with`](Self::record_with), ahead of what was dropped.
+    pub(super) fn record_alone(&mut self, event: Event, events: u64, bytes: usize) -> Recorded {
         if self.halt.is_some() {
             return Recorded::Halted;
         }
@@ -71,6 +77,7 @@ impl State {
     /// The last event that the code causes, as it is recorded; limits do not hold it up.
     pub(crate) fn record_end(&mut self, event: Event) -> Event {
         if self.is_replaying() {
+            self.pass_over_last_drops();
             return match self.compare(&event) {
                 Recorded::Before(recorded) => recorded,
                 Recorded::Halted | Recorded::Now => event,

@@ -1,0 +1,136 @@
+//! What the code lets go of: recorded when the code goes on, called off when it does not.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use super::{Mode, State};
+use crate::action::Action;
+use crate::event::Event;
+use crate::ids::CorrelationId;
+use crate::slots::{self, Scheduled};
+
+/// Something open whose future was dropped, of which nothing is recorded yet.
+pub(super) struct PendingDrop {
+    id: CorrelationId,
+    scheduled: Scheduled,
+}
+
+impl PendingDrop {
+    /// What is recorded when the code goes on.
+    pub(super) fn event(&self) -> Option<Event> {
+        let id = self.id;
+        match self.scheduled {
+            Scheduled::Task { .. } => Some(Event::TaskCancelRequested { id }),
+            Scheduled::Timer { .. } => Some(Event::TimerCancelled { id }),
+            Scheduled::Wait { .. } => Some(Event::ExternalUnsubscribed { id }),
+            Scheduled::Child { .. } => Some(Event::ChildCancelRequested { id }),
+            // They go on their way; only the answer is forgotten.
+            Scheduled::Start { .. } | Scheduled::Send { .. } => None,
+            Scheduled::Refused | Scheduled::Cancellation => None,
+        }
+    }
+}
+
+/// A drop is a step of the code only if the code goes on behind it. What is dropped in the poll in which
+/// the execution ends (by a return, by `?`, by a panic, for a limit) is dropped because it ends: that
+/// is no step, and what was open follows the policy for the end. Nobody can tell beforehand, so a drop
+/// waits for what comes next: another step, or the end of the poll.
+impl State {
+    /// The code dropped the future of something that was open.
+    pub(crate) fn drop_open(&mut self, id: CorrelationId, scheduled: Scheduled) {
+        let dropped = PendingDrop { id, scheduled };
+        if dropped.event().is_none() {
+            return;
+        }
+        match self.mode {
+            Mode::Between => self.refuse_foreign_call(),
+            Mode::Closed => {}
+            Mode::Live | Mode::Replay(_) => self.drops.push_back(dropped),
+        }
+    }
+
+    /// The code goes on: what it has dropped so far are steps.
+    pub(crate) fn record_drops(&mut self) {
+        while self.record_next_drop() {}
+    }
+
+    /// Records the drop that comes next; whether there was one, and the code may still go on.
+    pub(super) fn record_next_drop(&mut self) -> bool {
+        let Some(event) = self.drops.front().and_then(PendingDrop::event) else { return false };
+        if !self.record_alone(event, 0, 0).counts() {
+            return false;
+        }
+        if let Some(PendingDrop { id, scheduled }) = self.drops.pop_front() {
+            self.call_off(id, slots::call_off(id, &scheduled));
+        }
+        true
+    }
+
+    /// The execution has ended: what is open is called off, and what was dropped in the poll that was
+    /// the last.
+    pub(crate) fn call_off_all(&mut self) {
+        for PendingDrop { id, scheduled } in core::mem::take(&mut self.drops) {
+            self.call_off(id, slots::call_off(id, &scheduled));
+        }
+        for (id, actions) in self.buffer.calls_off() {
+            self.call_off(id, actions);
+        }
+    }
+
+    /// Calls off something that is open. What was scheduled in the turn under way is not started in the
+    /// first place.
+    fn call_off(&mut self, id: CorrelationId, actions: Vec<Action>) {
+        if self.is_of_this_turn(id) {
+            self.never_started.insert(id);
+        } else {
+            actions.into_iter().for_each(|action| self.act(action));
+        }
+    }
+
+    /// Another turn begins: what was scheduled before has been started.
+    pub(crate) fn forget_never_started(&mut self) {
+        self.never_started.clear();
+        self.last_id_before = self.last_scheduled();
+    }
+
+    /// The place in the log of what comes next.
+    pub(crate) fn next_position(&self) -> u64 {
+        self.position + self.drops.len() as u64
+    }
+
+    /// In older logs, the drops of the poll in which an execution ended were recorded ahead of its end.
+    pub(super) fn pass_over_last_drops(&mut self) {
+        for dropped in core::mem::take(&mut self.drops) {
+            self.take_recorded(dropped.event());
+            self.drops.push_back(dropped);
+        }
+    }
+
+    /// Takes an event out of the log if that comes next: older code recorded it in this place.
+    pub(crate) fn take_recorded(&mut self, event: Option<Event>) {
+        self.pass_over_markers();
+        let Mode::Replay(expected) = &mut self.mode else { return };
+        if event.is_some() && expected.front() == event.as_ref() {
+            expected.pop_front().iter().for_each(|event| self.count(event));
+        }
+    }
+
+    fn is_of_this_turn(&self, id: CorrelationId) -> bool {
+        id > self.last_id_before && id <= CorrelationId(self.last_id)
+    }
+
+    /// Whether a shell is to do that, now that the turn is over: not what was called off before it could
+    /// begin.
+    pub(crate) fn is_to_be_done(&self, action: &Action) -> bool {
+        match action {
+            Action::CallActivity { id, .. }
+            | Action::CreateTimer { id, .. }
+            | Action::WaitExternal { id, .. } => !self.never_started.contains(id),
+            Action::Send(message) => self.outbox.message(message.id).is_some(),
+            _ => true,
+        }
+    }
+}
+
+/// The queue of a state.
+pub(super) type Drops = VecDeque<PendingDrop>;
