@@ -6,7 +6,7 @@ use std::ops::Deref;
 
 use reenact_actors::{
     Activities, Activity, ActivityContext, Error, HostOptions, Named, Registry, Result, Runtime,
-    Unfit, verify_histories,
+    Stalled, Unfit, verify_histories,
 };
 use reenact_core::{ActivityError, Orchestration, OrchestrationContext, OrchestrationError};
 use reenact_providers::Provider;
@@ -90,6 +90,17 @@ impl Host {
     /// included.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Code that does not give its thread back for longer than [`HostOptions::stalls_after`]: an endless
+    /// loop, or work that blocks. Whatever else is on that thread waits for it. Needs no runtime: ask from
+    /// any thread, when all those of the runtime may be blocked.
+    ///
+    /// Nothing stops such code from outside: a terminate waits in line like every message. The process
+    /// has to be started again, with code that does not loop; until there is any, without the
+    /// orchestration: its instances are parked then, and can be terminated.
+    pub fn stalled(&self) -> Vec<Stalled> {
+        self.client.access().stalled()
     }
 
     /// Number of instances in memory.

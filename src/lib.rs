@@ -113,8 +113,8 @@ pub use handle::InstanceHandle;
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
     Activities, Activity, ActivityContext, ActivitySet, Error, ExternalEvent, HeartbeatError,
-    HostOptions, MissingState, Named, ParkReason, Result, Retention, State, StateType, TestCall,
-    Unfit, WhenBusy,
+    HostOptions, MissingState, Named, ParkReason, Result, Retention, Stalled, State, StateType,
+    TestCall, Unfit, WhenBusy,
 };
 #[doc(hidden)]
 pub use reenact_core::returned;

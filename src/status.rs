@@ -1,6 +1,6 @@
 //! How an instance is.
 
-use reenact_actors::{ParkReason, Snapshot};
+use reenact_actors::{ParkReason, Snapshot, Stalled};
 use reenact_core::{
     ExecutionId, InstanceId, Name, OpenActivity, OpenChild, OrchestrationError, Outcome, Payload,
     Timestamp, Version,
@@ -26,6 +26,10 @@ pub struct InstanceStatus {
     /// Why it does not go on, if this host has parked it. It is still running as far as the log is
     /// concerned.
     pub parked: Option<ParkReason>,
+    /// Its code, or an activity that it has called, where that does not give its thread back for longer
+    /// than [`HostOptions::stalls_after`](crate::HostOptions::stalls_after): an endless loop, or work that
+    /// blocks. Known to the host on which it runs only.
+    pub stalled: Option<Stalled>,
     /// When it was started.
     pub created_at: Timestamp,
     /// The time of its last event. For a finished instance: when it finished.
@@ -54,7 +58,7 @@ pub struct InstanceStatus {
 
 impl InstanceStatus {
     pub(crate) fn new(snapshot: Snapshot) -> Self {
-        let Snapshot { summary, version, outcome, status, parked, activities, children, .. } =
+        let Snapshot { summary, version, outcome, status, parked, stalled, activities, children } =
             snapshot;
         Self {
             id: summary.instance,
@@ -63,6 +67,7 @@ impl InstanceStatus {
             version: version.filter(|version| !version.is_none()),
             state: summary.state,
             parked,
+            stalled,
             created_at: summary.created_at,
             last_event_at: summary.updated_at,
             history_length: summary.events,

@@ -23,6 +23,7 @@ use crate::message::{
 use crate::remote::Remote;
 use crate::routes::Routes;
 use crate::snapshot::Snapshot;
+use crate::stalls::Stalled;
 use crate::store::Store;
 
 pub use start::StartRequest;
@@ -340,6 +341,13 @@ impl Access {
         let message = ShardMessage::Locate { instance: instance.clone(), reply };
         host.routes.tell_supervisor(shard, message);
         self.answer(instance, answer).await
+    }
+
+    /// Code on this host that has not given its thread back for longer than
+    /// [`HostOptions::stalls_after`](crate::HostOptions::stalls_after). Needs no runtime, so it works when
+    /// all of its threads are blocked.
+    pub fn stalled(&self) -> Vec<Stalled> {
+        self.routes().map_or_else(Vec::new, |routes| routes.stalls.all())
     }
 
     /// Number of instances in memory on this host.

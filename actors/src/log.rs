@@ -14,6 +14,7 @@ use reenact_providers::{
 use crate::error::{Error, ParkReason};
 use crate::patience::Patience;
 use crate::registry::Registry;
+use crate::stalls::Stalls;
 
 /// Turns that are read from the store at a time.
 const TURNS_PER_READ: usize = 1_024;
@@ -25,6 +26,8 @@ pub(crate) struct Log<'a> {
     pub(crate) clock: &'a dyn TimerScheduler,
     /// Whether several hosts may have the store.
     pub(crate) is_shared: bool,
+    /// Watches the code that is replayed, on a host.
+    pub(crate) stalls: Option<&'a Stalls>,
 }
 
 impl Log<'_> {
@@ -62,7 +65,11 @@ impl Log<'_> {
         Ok(history.and_then(|history| {
             let version = history.first().map(RecordedTurn::version);
             let code = registry.orchestration(&of.name, version.as_ref()).map_err(missing_code)?;
-            let machine = replay(code, of, config, history.into_iter().take(turns))?;
+            let run = || replay(code, of, config, history.into_iter().take(turns));
+            let machine = match self.stalls {
+                Some(stalls) => stalls.watch(&of.instance, &of.name, run),
+                None => run(),
+            }?;
             match self.missing_activity(&machine, registry) {
                 None => Ok(machine),
                 Some(name) => Err(ParkReason::UnknownActivity { name }),

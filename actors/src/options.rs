@@ -6,6 +6,9 @@ use std::time::Duration;
 /// [`HostOptions::cancellation_grace`] where nothing else is said.
 const DEFAULT_CANCELLATION_GRACE: Duration = Duration::from_secs(10);
 
+/// [`HostOptions::stalls_after`] where nothing else is said.
+const DEFAULT_STALLS_AFTER: Duration = Duration::from_secs(1);
+
 /// How a host behaves. The default suits most programs; take over what you do not set with
 /// `..HostOptions::default()`. A limit of 0 counts as 1.
 #[derive(Clone, Debug)]
@@ -59,6 +62,12 @@ pub struct HostOptions {
     pub commit_linger: Duration,
     /// Which finished instances are kept. By default all are, for ever.
     pub retention: Retention,
+    /// Code of an orchestration or an activity that does not give its thread back for longer than this,
+    /// by the time of the machine, has stalled: an endless loop, or work that blocks. It is named in an
+    /// error of the log once, in the status of its instance for as long as it lasts, and by
+    /// [`Access::stalled`](crate::Access::stalled). It is not stopped: nothing can do that from outside.
+    /// A second by default.
+    pub stalls_after: Duration,
 }
 
 /// Which finished instances are kept. Those that are not are purged in the background, with their
@@ -104,6 +113,7 @@ impl Default for HostOptions {
             lease_patience: Duration::from_secs(60),
             commit_linger: Duration::ZERO,
             retention: Retention::default(),
+            stalls_after: DEFAULT_STALLS_AFTER,
         }
     }
 }

@@ -10,12 +10,15 @@ use tokio::sync::watch;
 
 use crate::error::{Error, ParkReason};
 use crate::message::{InstanceMessage, ShardMessage};
+use crate::stalls::Stalls;
 
 /// The routing table of a host: straight to the actor of an instance that is in memory, otherwise
 /// to its shard's supervisor, who brings it there.
 #[derive(Clone)]
 pub(crate) struct Routes {
     shared: Arc<Shared>,
+    /// What runs on the threads of the host.
+    pub(crate) stalls: Stalls,
 }
 
 struct Shared {
@@ -38,7 +41,8 @@ impl Routes {
         let shards = (0..shards).map(|_| RwLock::new(Shard::Down(None))).collect();
         let (actors, parked) = (DashMap::new(), DashMap::new());
         let moves = watch::Sender::new(0);
-        Self { shared: Arc::new(Shared { actors, parked, shards, moves }) }
+        let shared = Arc::new(Shared { actors, parked, shards, moves });
+        Self { shared, stalls: Stalls::new() }
     }
 
     pub(crate) fn shards(&self) -> u32 {

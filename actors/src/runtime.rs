@@ -87,6 +87,7 @@ impl Runtime {
         let routes = Routes::new(provider.shards());
         let gate = Gate::new(provider);
         let store = Arc::new(Store::through(gate.clone(), provider));
+        routes.stalls.begin(options.stalls_after, store.clock.clone());
         let workers = Workers::new(
             registry.clone(),
             routes.clone(),

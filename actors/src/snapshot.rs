@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::error::{Error, ParkReason, Result};
 use crate::message::Internal;
 use crate::routes::Routes;
+use crate::stalls::Stalled;
 use crate::store::{Store, TURNS_PER_READ};
 
 /// How an instance is, as far as it is durable.
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub status: Option<Payload>,
     /// Why it does not go on, if this host has parked it.
     pub parked: Option<ParkReason>,
+    /// Its code, or an activity that it has called, where that has stalled on this host.
+    pub stalled: Option<Stalled>,
     /// The activities that are open: the first [`MAX_ACTIVITIES_SHOWN`].
     pub activities: Vec<OpenActivity>,
     /// The children that are open: the first [`MAX_CHILDREN_SHOWN`].
@@ -69,6 +72,7 @@ impl Store {
                 seen => seen.map(|(version, outcome, status)| (Some(version), outcome, status))?,
             };
             let parked = here.and_then(|routes| routes.parked(instance));
+            let stalled = here.and_then(|routes| routes.stalls.of(instance));
             let OpenCalls { activities, children } = self.open_calls(&summary, here).await?;
             return Ok(Snapshot {
                 summary,
@@ -76,6 +80,7 @@ impl Store {
                 outcome,
                 status,
                 parked,
+                stalled,
                 activities,
                 children,
             });
@@ -107,9 +112,16 @@ impl Store {
         let question = Internal::TellOpen(reply).into();
         if let Some(routes) = here
             && routes.try_deliver(&summary.instance, question).is_ok()
-            && let Ok(open) = told.await
         {
-            return Ok(open);
+            let told = tokio::select! {
+                biased;
+                told = told => told.ok(),
+                // It answers nothing before its code gives its thread back; its log does.
+                () = routes.stalls.until_stalled(&summary.instance) => None,
+            };
+            if let Some(open) = told {
+                return Ok(open);
+            }
         }
         match self.open_in_log(summary).await {
             // It parks the instance as soon as that comes into memory, and is reported then; or the

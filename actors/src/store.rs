@@ -122,6 +122,6 @@ impl Store {
 
     pub(crate) fn log(&self) -> Log<'_> {
         let is_shared = self.remote.is_some();
-        Log { store: &*self.histories, clock: &*self.clock, is_shared }
+        Log { store: &*self.histories, clock: &*self.clock, is_shared, stalls: None }
     }
 }

@@ -48,7 +48,7 @@ pub async fn verify_histories(
     registry.activity_limits(&options.max_activities_of)?;
     let (store, clock) = (provider.histories(), provider.timers());
     let is_shared = provider.sharing().is_some();
-    let log = Log { store: &*store, clock: &*clock, is_shared };
+    let log = Log { store: &*store, clock: &*clock, is_shared, stalls: None };
     let check = Check { log, registry, strict: options.strict_replay };
     Ok(check.all().await?)
 }

@@ -4,6 +4,8 @@ mod queue;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -267,8 +269,14 @@ async fn run(workers: Workers, Task { context, input }: Task) {
     let _watch = watch(&workers, &context);
     let result = match workers.shared.registry.activity(context.activity_name()) {
         Some(code) => {
-            let running = Caught::new(code.run(context.clone(), input));
-            context.until_cut_off(running, &workers.shared.line.clock).await
+            let mut running = Caught::new(code.run(context.clone(), input));
+            let line = &workers.shared.line;
+            let (instance, name) = (context.instance_id(), context.activity_name());
+            let watched = poll_fn(|cx| {
+                let poll = || Pin::new(&mut running).poll(cx);
+                line.routes.stalls.watch_activity(instance, name, poll)
+            });
+            context.until_cut_off(watched, &line.clock).await
         }
         // Scheduled when it was registered, by a host that had it.
         None => {

@@ -74,7 +74,8 @@ impl ShardContext {
 
     pub(super) fn log(&self) -> Log<'_> {
         let is_shared = self.registry.is_among_others();
-        Log { store: &*self.store, clock: &*self.clock, is_shared }
+        let stalls = Some(&self.routes.stalls);
+        Log { store: &*self.store, clock: &*self.clock, is_shared, stalls }
     }
 
     pub(super) fn machine_config(&self, myself: &ActorRef<InstanceMessage>) -> MachineConfig {

@@ -22,6 +22,7 @@ use crate::message::{
 };
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
+use crate::stalls::Stalls;
 use crate::workers::KnownCall;
 
 impl InstanceState {
@@ -146,7 +147,9 @@ impl InstanceState {
     ) -> Result<(Machine, Turn), ApplyError> {
         let config = self.shard.machine_config(myself);
         let (instance, now) = (self.instance.clone(), self.shard.clock.now());
-        Machine::start(code, instance, ExecutionId::FIRST, config, start, now)
+        self.shard.routes.stalls.watch(&self.instance, code.name(), || {
+            Machine::start(code, instance, ExecutionId::FIRST, config, start, now)
+        })
     }
 
     /// Hands on a start and the event that comes with it, as one: both are stored or none.
@@ -155,7 +158,7 @@ impl InstanceState {
         let ExternalEvent { name, data, key } = event;
         let command = Command::RaiseEvent { name, data, key };
         let at = start.recorded.at;
-        let raised = live.machine.apply(command, at).map_err(unreadable);
+        let raised = live.apply(&self.shard.routes.stalls, command, at).map_err(unreadable);
         let pending = raised.and_then(|raised| {
             let mut pending = live.pending(start)?;
             pending.successor = vec![live.pending(raised)?];
@@ -224,7 +227,7 @@ impl InstanceState {
     fn apply_of(&mut self, command: Command, reply: Option<Reply>, known: Option<KnownCall>) {
         let Phase::Live(live) = &mut self.phase else { return };
         self.last_used = self.now;
-        match live.machine.apply(command, self.now) {
+        match live.apply(&self.shard.routes.stalls, command, self.now) {
             Ok(turn) => self.submit(turn, reply, known),
             Err(error) => self.refuse_command(error, reply),
         }
@@ -245,7 +248,7 @@ impl InstanceState {
             Ok(turn) => turn,
             Err(error) => return self.refuse_command(error, Some(reply)),
         };
-        let done = match live.machine.apply(command, now) {
+        let done = match live.apply(&self.shard.routes.stalls, command, now) {
             Ok(turn) => turn,
             Err(error) => return self.refuse_command(error, Some(reply)),
         };
@@ -403,6 +406,17 @@ impl InstanceState {
 }
 
 impl Live {
+    /// Applies a command, and watches the code that this runs.
+    fn apply(
+        &mut self,
+        stalls: &Stalls,
+        command: Command,
+        now: reenact_core::Timestamp,
+    ) -> Result<Turn, ApplyError> {
+        let Self { machine, summary, .. } = self;
+        stalls.watch(&summary.instance, &summary.name, || machine.apply(command, now))
+    }
+
     /// A turn as it is handed on.
     fn pending(&mut self, turn: Turn) -> Result<PendingTurn, ParkReason> {
         let Turn { number, recorded, actions, outcome } = turn;

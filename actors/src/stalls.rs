@@ -1,0 +1,269 @@
+//! Finds user code that does not give its thread back: an endless loop, or work that blocks.
+//!
+//! Whoever runs user code says so in a slot of its thread. A thread of the operating system looks into the
+//! slots: it works when the workers of the runtime are all blocked. Nobody reads a clock for it in a turn.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use reenact_core::{InstanceId, Name, Timestamp};
+use reenact_providers::TimerScheduler;
+use tokio::sync::Notify;
+
+/// Between two looks, in parts of the time after which code counts as stalled.
+const LOOKS: u32 = 4;
+
+/// The watchdog looks no more often than this.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+
+/// User code that has not given its thread back for longer than
+/// [`HostOptions::stalls_after`](crate::HostOptions::stalls_after). Nothing can stop it from outside;
+/// what else runs on that thread waits for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stalled {
+    /// The instance whose code it is, or that called the activity.
+    pub instance: InstanceId,
+    /// The name of the orchestration or the activity.
+    pub code: Name,
+    /// Whether it is an activity.
+    pub is_activity: bool,
+    /// Since when, by the provider's clock. A moment late: as the watchdog saw it first.
+    pub since: Timestamp,
+}
+
+/// What runs on the threads of a host. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct Stalls {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    slots: Mutex<Vec<Arc<Slot>>>,
+    stalled: Mutex<Vec<Stalled>>,
+    /// Told when something new has stalled.
+    changed: Notify,
+    watchdog: Mutex<Option<Thread>>,
+}
+
+/// What runs on one thread.
+#[derive(Default)]
+struct Slot {
+    /// Odd while something runs; never the same for two runs.
+    run: AtomicU64,
+    /// What runs now, or ran last.
+    what: Mutex<Option<Running>>,
+}
+
+#[derive(Clone)]
+struct Running {
+    instance: InstanceId,
+    code: Name,
+    is_activity: bool,
+}
+
+thread_local! {
+    /// The slots of this thread, by host.
+    static SLOTS: RefCell<Vec<(Weak<Shared>, Arc<Slot>)>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Stalls {
+    pub(crate) fn new() -> Self {
+        let shared = Shared {
+            slots: Mutex::default(),
+            stalled: Mutex::default(),
+            changed: Notify::new(),
+            watchdog: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Runs code of an orchestration, and watches it.
+    pub(crate) fn watch<T>(&self, of: &InstanceId, code: &Name, run: impl FnOnce() -> T) -> T {
+        self.watched(of, code, false, run)
+    }
+
+    /// Runs code of an activity, and watches it.
+    pub(crate) fn watch_activity<T>(
+        &self,
+        of: &InstanceId,
+        code: &Name,
+        run: impl FnOnce() -> T,
+    ) -> T {
+        self.watched(of, code, true, run)
+    }
+
+    fn watched<T>(
+        &self,
+        of: &InstanceId,
+        code: &Name,
+        is_activity: bool,
+        run: impl FnOnce() -> T,
+    ) -> T {
+        let slot = self.slot();
+        *lock(&slot.what) = Some(Running { instance: of.clone(), code: code.clone(), is_activity });
+        slot.run.fetch_add(1, Ordering::Release);
+        let _end = End(&slot);
+        run()
+    }
+
+    /// The slot of this thread.
+    fn slot(&self) -> Arc<Slot> {
+        SLOTS.with_borrow_mut(|slots| {
+            let own = slots.iter().find(|(host, _)| host.as_ptr() == Arc::as_ptr(&self.shared));
+            if let Some((_, slot)) = own {
+                return slot.clone();
+            }
+            // Those of hosts that have gone.
+            slots.retain(|(host, _)| host.strong_count() > 0);
+            let slot = Arc::<Slot>::default();
+            slots.push((Arc::downgrade(&self.shared), slot.clone()));
+            lock(&self.shared.slots).push(slot.clone());
+            slot
+        })
+    }
+
+    /// All that has stalled.
+    pub(crate) fn all(&self) -> Vec<Stalled> {
+        lock(&self.shared.stalled).clone()
+    }
+
+    /// Whether the code of an instance has stalled, or else an activity of it.
+    pub(crate) fn of(&self, instance: &InstanceId) -> Option<Stalled> {
+        let stalled = lock(&self.shared.stalled);
+        let mut own = stalled.iter().filter(|stalled| stalled.instance == *instance);
+        own.clone().find(|stalled| !stalled.is_activity).or_else(|| own.next()).cloned()
+    }
+
+    /// Returns when the code of an instance has stalled: its actor answers nothing then.
+    pub(crate) async fn until_stalled(&self, instance: &InstanceId) {
+        loop {
+            // Enlisted before the look, so that no change is missed in between.
+            let changed = self.shared.changed.notified();
+            if self.of(instance).is_some_and(|stalled| !stalled.is_activity) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Begins to look, until the host has gone.
+    pub(crate) fn begin(&self, limit: Duration, clock: Arc<dyn TimerScheduler>) {
+        let pause = (limit / LOOKS).max(SHORTEST_PAUSE);
+        let shared = Arc::downgrade(&self.shared);
+        let mut watchdog = Watchdog { limit, clock, seen: HashMap::new() };
+        let look = move || {
+            while let Some(shared) = shared.upgrade() {
+                watchdog.look(&shared);
+                drop(shared);
+                std::thread::park_timeout(pause);
+            }
+        };
+        match std::thread::Builder::new().name("reenact-watchdog".to_owned()).spawn(look) {
+            Ok(thread) => *lock(&self.shared.watchdog) = Some(thread.thread().clone()),
+            Err(error) => {
+                tracing::warn!(%error, "no thread for the watchdog: stalls are not found")
+            }
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(watchdog) = lock(&self.watchdog).take() {
+            watchdog.unpark();
+        }
+    }
+}
+
+/// What the code ran in has been given back, also by a panic.
+struct End<'a>(&'a Slot);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.run.fetch_add(1, Ordering::Release);
+    }
+}
+
+struct Watchdog {
+    limit: Duration,
+    clock: Arc<dyn TimerScheduler>,
+    /// By the address of the slot.
+    seen: HashMap<usize, Seen>,
+}
+
+/// What was seen in a slot.
+struct Seen {
+    run: u64,
+    first: Instant,
+    since: Timestamp,
+    stalled: bool,
+}
+
+impl Watchdog {
+    fn look(&mut self, shared: &Shared) {
+        let slots = {
+            let mut slots = lock(&shared.slots);
+            // Nobody but this list has those of threads that have gone.
+            slots.retain(|slot| Arc::strong_count(slot) > 1);
+            slots.clone()
+        };
+        let mut before = std::mem::take(&mut self.seen);
+        let (now, mut stalled) = (Instant::now(), Vec::new());
+        for slot in &slots {
+            let (key, run) = (Arc::as_ptr(slot) as usize, slot.run.load(Ordering::Acquire));
+            let seen = match before.remove(&key) {
+                Some(seen) if seen.run == run => seen,
+                before => {
+                    if let Some(before) = before.filter(|before| before.stalled) {
+                        let took = now - before.first;
+                        tracing::warn!(?took, "code that had stalled has given its thread back");
+                    }
+                    Seen { run, first: now, since: self.clock.now(), stalled: false }
+                }
+            };
+            let seen = self.judge(seen, slot, now, &mut stalled);
+            self.seen.insert(key, seen);
+        }
+        let mut known = lock(&shared.stalled);
+        let is_new = stalled.iter().any(|stalled| !known.contains(stalled));
+        *known = stalled;
+        drop(known);
+        if is_new {
+            shared.changed.notify_waiters();
+        }
+    }
+
+    fn judge(&self, mut seen: Seen, slot: &Slot, now: Instant, stalled: &mut Vec<Stalled>) -> Seen {
+        let runs = seen.run % 2 == 1;
+        let Some(Running { instance, code, is_activity }) =
+            lock(&slot.what).clone().filter(|_| runs && now - seen.first >= self.limit)
+        else {
+            return seen;
+        };
+        if slot.run.load(Ordering::Acquire) != seen.run {
+            // What was read may be of the next.
+            return seen;
+        }
+        if !seen.stalled {
+            seen.stalled = true;
+            let took = now - seen.first;
+            let kind = if is_activity { "activity" } else { "orchestration" };
+            tracing::error!(
+                %instance, %code, kind, ?took,
+                "user code does not give its thread back; whatever else is on that thread waits"
+            );
+        }
+        stalled.push(Stalled { instance, code, is_activity, since: seen.since });
+        seen
+    }
+}
+
+/// Every change under these locks is whole, so a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
