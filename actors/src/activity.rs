@@ -134,7 +134,8 @@ impl ActivityContext {
     }
 
     /// Which attempt this is, by the call's [policy](reenact_core::RetryPolicy); the first is 1. An
-    /// attempt that a crash or a shutdown cut off runs again under the same number.
+    /// attempt that a shutdown or the first death of its host cut off runs again under the same number; each
+    /// further death [counts as an attempt](crate::HostOptions::max_host_deaths).
     pub fn attempt(&self) -> u32 {
         self.call.attempt
     }

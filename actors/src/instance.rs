@@ -1,6 +1,7 @@
 //! The actor of one instance: owns its machine, and nothing else.
 
 mod activate;
+mod deaths;
 mod outbox;
 mod overdue;
 mod replace;
@@ -20,6 +21,7 @@ use crate::persistence::Entry;
 use crate::run::Run;
 use crate::shard::ShardContext;
 use crate::snapshot::OpenCalls;
+use crate::suspects::Suspects;
 use outbox::Closing;
 
 /// Applies commands to a machine, and hands the turns to the persistence actor. It never writes
@@ -85,6 +87,8 @@ struct Live {
     summary: InstanceSummary,
     /// Messages that have arrived, where it can wait that this is recorded.
     arrived: Vec<MessageId>,
+    /// Activities that were open when it came into memory, and ran on no known host.
+    suspects: Suspects,
 }
 
 impl Actor for InstanceActor {
@@ -185,6 +189,10 @@ impl InstanceState {
                 Internal::RecordHeartbeat { run, id, attempt, details } if self.is_current(run) => {
                     self.apply(Command::RecordHeartbeat { id, attempt, details }, None);
                 }
+                Internal::RecordStart { run, id, attempt, reply } if self.is_current(run) => {
+                    self.record_start(id, attempt, reply);
+                }
+                Internal::HostStops => self.record_stops(),
                 Internal::FireTimer { run, id } if self.is_current(run) => {
                     self.apply(Command::FireTimer { id }, None);
                 }
@@ -207,6 +215,7 @@ impl InstanceState {
                 // For a run that is over, or nothing to do but to be here.
                 Internal::CompleteTask { .. }
                 | Internal::RecordHeartbeat { .. }
+                | Internal::RecordStart { .. }
                 | Internal::FireTimer { .. } => {}
                 Internal::Activate
                 | Internal::Start(_)

@@ -60,6 +60,7 @@ mod snapshot;
 mod stalls;
 mod state;
 mod store;
+mod suspects;
 mod tags;
 mod task;
 mod timers;

@@ -198,6 +198,16 @@ pub(crate) enum Internal {
         /// The attempt is not taken again before this is durable.
         known: KnownCall,
     },
+    /// Record that an attempt of an activity begins, for the host may die of it. Answered when that is
+    /// durable, and not at all when the attempt is not to run.
+    RecordStart {
+        run: Run,
+        id: CorrelationId,
+        attempt: u32,
+        reply: Reply,
+    },
+    /// The host ends by a shutdown, and what runs on it is stopped.
+    HostStops,
     RecordHeartbeat {
         run: Run,
         id: CorrelationId,

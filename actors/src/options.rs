@@ -9,6 +9,9 @@ const DEFAULT_CANCELLATION_GRACE: Duration = Duration::from_secs(10);
 /// [`HostOptions::stalls_after`] where nothing else is said.
 const DEFAULT_STALLS_AFTER: Duration = Duration::from_secs(1);
 
+/// [`HostOptions::max_host_deaths`] where nothing else is said.
+const DEFAULT_MAX_HOST_DEATHS: u32 = 5;
+
 /// How a host behaves. The default suits most programs; take over what you do not set with
 /// `..HostOptions::default()`. A limit of 0 counts as 1.
 #[derive(Clone, Debug)]
@@ -68,6 +71,17 @@ pub struct HostOptions {
     /// [`Access::stalled`](crate::Access::stalled). It is not stopped: nothing can do that from outside.
     /// A second by default.
     pub stalls_after: Duration,
+    /// An activity fails for good, with
+    /// [`ActivityErrorKind::HostDied`](reenact_core::ActivityErrorKind::HostDied), once so many hosts are
+    /// known to have died while it ran: by itself, or by what ran beside it. Five by default.
+    ///
+    /// An activity that was open when a host died is started again by the next. From then on each start
+    /// is recorded before it runs, and one without an end counts as a failed attempt: by the
+    /// [policy](reenact_core::RetryPolicy) of the call, or, where it has none, up to this bound. The
+    /// first start of all is not recorded, and does not count; nor does a shutdown, or one that only
+    /// waited for its place. One with its last chance runs when no other such one does: so the one that
+    /// kills its host is told from its neighbours.
+    pub max_host_deaths: u32,
 }
 
 /// Which finished instances are kept. Those that are not are purged in the background, with their
@@ -114,6 +128,7 @@ impl Default for HostOptions {
             commit_linger: Duration::ZERO,
             retention: Retention::default(),
             stalls_after: DEFAULT_STALLS_AFTER,
+            max_host_deaths: DEFAULT_MAX_HOST_DEATHS,
         }
     }
 }

@@ -52,6 +52,8 @@ pub(crate) struct ShardContext {
     inbox: Inbox,
     persistence: ActorRef<PersistenceMessage>,
     pub(crate) strict_replay: bool,
+    /// With so many hosts that died while it ran, an activity fails.
+    pub(crate) max_host_deaths: u32,
     pub(crate) tasks: Tasks,
     /// The actors of instances are among those of the host.
     _host: HostRef,
@@ -164,6 +166,7 @@ impl Actor for ShardSupervisor {
             inbox,
             persistence,
             strict_replay: host.options.strict_replay,
+            max_host_deaths: host.options.max_host_deaths.max(1),
             tasks: host.tasks.clone(),
             _host: host.clone(),
         });

@@ -22,6 +22,7 @@ use crate::message::Internal;
 use crate::panic::Caught;
 use crate::registry::Registry;
 use crate::routes::Routes;
+use crate::suspects::SuspectTable;
 use crate::tags::News;
 use crate::task::Task as Background;
 use queue::FairQueue;
@@ -40,6 +41,8 @@ struct Shared {
     grace: Duration,
     /// What is queued or running: of each call the newest attempt.
     calls: DashMap<ActivityCall, ActivityContext>,
+    /// Those whose start is recorded before they run.
+    suspects: SuspectTable,
     /// Held for a few instructions at a time: all activities of the host pass here.
     places: Mutex<Places>,
     /// Told when the last running activity has ended.
@@ -78,7 +81,9 @@ impl Workers {
             Mutex::new(Places { queue, from_elsewhere: 0, room_wanted: false, closed: false });
         let (calls, idle, room) = (DashMap::new(), Notify::new(), Notify::new());
         let line = Arc::new(Line { routes, clock });
-        Self { shared: Arc::new(Shared { registry, line, grace, calls, places, idle, room }) }
+        let suspects = SuspectTable::default();
+        let shared = Shared { registry, line, grace, calls, suspects, places, idle, room };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Runs an activity as soon as there is a place.
@@ -207,6 +212,11 @@ impl Workers {
         self.shared.registry.activity(name).is_some()
     }
 
+    /// Those whose start is recorded before they run.
+    pub(crate) fn suspects(&self) -> &SuspectTable {
+        &self.shared.suspects
+    }
+
     /// The attempt of a call that is queued or running, or has ended and is not let go.
     pub(crate) fn attempt(&self, call: &ActivityCall) -> Option<u32> {
         self.shared.calls.get(call).map(|context| context.attempt())
@@ -265,12 +275,14 @@ impl Shared {
 async fn run(workers: Workers, Task { context, input }: Task) {
     // Goes to the next behind its completion: who waits until nothing runs finds it on the way.
     let _place = Place { workers: workers.clone(), context: context.clone() };
+    let line = &workers.shared.line;
+    let recorded = workers.shared.suspects.record_start(&context, &line.routes);
+    let Some(Some(_recorded)) = context.until_cut_off(recorded, &line.clock).await else { return };
     // Beside it, so that one that blocks its thread is found out too.
     let _watch = watch(&workers, &context);
     let result = match workers.shared.registry.activity(context.activity_name()) {
         Some(code) => {
             let mut running = Caught::new(code.run(context.clone(), input));
-            let line = &workers.shared.line;
             let (instance, name) = (context.instance_id(), context.activity_name());
             let watched = poll_fn(|cx| {
                 let poll = || Pin::new(&mut running).poll(cx);

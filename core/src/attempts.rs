@@ -3,6 +3,7 @@
 
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::string::ToString;
 use core::time::Duration;
 
 use crate::action::{AttemptTerms, Tagged};
@@ -28,6 +29,10 @@ pub(crate) struct Attempts {
     pub(crate) last_error: Option<ActivityError>,
     /// When the attempt begins that is the next one, or under way.
     pub(crate) retry_at: Option<Timestamp>,
+    /// Whether the start of the attempt under way is recorded.
+    pub(crate) started: bool,
+    /// How many hosts are known to have died while an attempt ran.
+    pub(crate) died: u32,
     /// Of the newest heartbeat.
     pub(crate) details: Option<Payload>,
 }
@@ -67,6 +72,7 @@ impl Attempts {
         let limit = self.options.as_deref().and_then(time_in_all);
         self.deadline = limit.map(|limit| now + limit);
         (self.failed, self.last_error, self.retry_at) = (0, None, None);
+        (self.started, self.died) = (false, 0);
     }
 
     /// The number of the attempt that is under way, or comes next; the first is 1.
@@ -97,6 +103,30 @@ impl Attempts {
     pub(crate) fn tagged(&self) -> Option<Box<Tagged>> {
         let tag = self.tag.clone()?;
         Some(Box::new(Tagged { tag, deadline: self.deadline }))
+    }
+
+    /// What an attempt has failed with that has gone with its host.
+    pub(crate) fn lost(&self) -> ActivityError {
+        let times = match self.died.saturating_add(1) {
+            1 => "once".to_string(),
+            times => format!("{times} times"),
+        };
+        let error = format!("{times}, each time while an attempt of the activity ran");
+        ActivityError::of_kind(ActivityErrorKind::HostDied, error)
+    }
+
+    /// When the next attempt begins after one that has gone with its host. Without a policy at once: it
+    /// is no error of the activity's own.
+    pub(crate) fn retry_of_lost(
+        &self,
+        id: CorrelationId,
+        seed: u64,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        match self.options.as_ref().and_then(|options| options.retry.as_ref()) {
+            Some(_) => self.retry_at(id, seed, now),
+            None => Some(now),
+        }
     }
 
     /// When the next attempt begins, now that this one has failed with something that may pass;

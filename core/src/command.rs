@@ -96,6 +96,26 @@ pub enum Command {
         /// What tells it from others.
         key: EventKey,
     },
+    /// Record that an attempt of an activity begins, before it does: its host may die of it. Nothing
+    /// happens when that attempt is not the one under way, or its start is recorded.
+    StartTask {
+        /// Of the task that was scheduled.
+        id: CorrelationId,
+        /// The attempt.
+        attempt: u32,
+    },
+    /// An attempt whose start is recorded was stopped by a shutdown of its host.
+    StopTask {
+        /// Of the task that was scheduled.
+        id: CorrelationId,
+    },
+    /// An attempt whose start is recorded has gone with its host: it has failed, and counts.
+    LoseTask {
+        /// Of the task that was scheduled.
+        id: CorrelationId,
+        /// With so many hosts that died while it ran, the activity fails for good.
+        most: u32,
+    },
 }
 
 /// How an execution begins.

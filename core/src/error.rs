@@ -63,6 +63,9 @@ pub enum ActivityErrorKind {
     TimedOut,
     /// The [options](crate::ActivityOptions) of the call cannot be; nothing was recorded.
     InvalidOptions,
+    /// The host died while the activity ran, at least once, and again when it was started anew: by the
+    /// activity itself, or by something else. The message says how often.
+    HostDied,
 }
 
 impl ActivityError {
@@ -99,10 +102,11 @@ impl ActivityError {
         self.kind
     }
 
-    /// Whether another attempt can help: errors returned as retryable, panics and time-outs.
+    /// Whether another attempt can help: errors returned as retryable, panics, time-outs,
+    /// and hosts that died.
     pub fn is_retryable(&self) -> bool {
-        use ActivityErrorKind::{Panicked, Retryable, TimedOut};
-        matches!(self.kind, Retryable | Panicked | TimedOut)
+        use ActivityErrorKind::{HostDied, Panicked, Retryable, TimedOut};
+        matches!(self.kind, Retryable | Panicked | TimedOut | HostDied)
     }
 
     /// The message for people.
@@ -146,6 +150,7 @@ impl ActivityError {
             }
             ActivityErrorKind::Cancelled => write!(f, "cancelled: {}", self.message),
             ActivityErrorKind::TimedOut => write!(f, "the activity timed out: {}", self.message),
+            ActivityErrorKind::HostDied => write!(f, "the host died: {}", self.message),
             ActivityErrorKind::InvalidOptions => {
                 write!(f, "the activity's options are not valid: {}", self.message)
             }

@@ -347,6 +347,23 @@ pub enum Event {
         /// Oldest first.
         keys: Vec<EventKey>,
     },
+    /// An attempt of an activity begins, on a host that came after one that may have died while the
+    /// activity ran. Recorded before it runs: when it has no end, and did not
+    /// [stop](Event::TaskStopped), the host has died with it. (input)
+    TaskStarted {
+        /// Of the [`Event::TaskScheduled`].
+        id: CorrelationId,
+        /// The attempt.
+        attempt: u32,
+        /// How many hosts are known to have died while earlier attempts ran.
+        died: u32,
+    },
+    /// The host of an attempt whose [start](Event::TaskStarted) is recorded has ended by a shutdown, and
+    /// not of it. The same attempt begins again elsewhere. (input)
+    TaskStopped {
+        /// Of the [`Event::TaskScheduled`].
+        id: CorrelationId,
+    },
 }
 
 impl Event {
@@ -375,6 +392,8 @@ impl Event {
                 | Self::ChildAttemptFailed { .. }
                 | Self::ChildrenSuperseded { .. }
                 | Self::CommandsReceived { .. }
+                | Self::TaskStarted { .. }
+                | Self::TaskStopped { .. }
         )
     }
 
@@ -449,6 +468,8 @@ impl Event {
             Self::TaskTagged { .. } => "TaskTagged",
             Self::ChildrenSuperseded { .. } => "ChildrenSuperseded",
             Self::CommandsReceived { .. } => "CommandsReceived",
+            Self::TaskStarted { .. } => "TaskStarted",
+            Self::TaskStopped { .. } => "TaskStopped",
         }
     }
 
@@ -463,6 +484,8 @@ impl Event {
             | Self::TaskTagged { id, .. }
             | Self::TaskAttemptFailed { id, .. }
             | Self::TaskHeartbeat { id, .. }
+            | Self::TaskStarted { id, .. }
+            | Self::TaskStopped { id }
             | Self::TaskRefused { id, .. }
             | Self::TimerCreated { id, .. }
             | Self::TimerFired { id }
@@ -558,6 +581,9 @@ impl fmt::Display for Event {
             Self::TaskFailed { error, .. } => write!(f, ": {error}"),
             Self::TaskAttemptFailed { attempt, error, retry_at, .. } => {
                 write!(f, ", attempt {attempt}, the next at {retry_at}: {error}")
+            }
+            Self::TaskStarted { attempt, died, .. } => {
+                write!(f, ", attempt {attempt}, after {died} hosts that died")
             }
             Self::ChildScheduled { instance, .. } | Self::StartRequested { instance, .. } => {
                 write!(f, " as `{instance}`")

@@ -328,9 +328,10 @@ impl Machine {
         let state = self.shared.lock();
         match action {
             Action::Send(message) => state.outbox.message(message.id).is_some(),
-            Action::CallActivity { id, .. }
-            | Action::CreateTimer { id, .. }
-            | Action::WaitExternal { id, .. } => {
+            Action::CallActivity { id, attempt, .. } => {
+                self.outcome.is_none() && state.buffer.is_attempt(*id, *attempt)
+            }
+            Action::CreateTimer { id, .. } | Action::WaitExternal { id, .. } => {
                 self.outcome.is_none() && state.buffer.open(*id).is_some()
             }
             _ => false,
@@ -349,6 +350,28 @@ impl Machine {
     /// Whether an activity is under way at that time. One whose next attempt begins later is not.
     pub fn has_open_tasks(&self, now: Timestamp) -> bool {
         self.outcome.is_none() && self.shared.lock().buffer.has_running_tasks(now)
+    }
+
+    /// The attempts whose [start](crate::Event::TaskStarted) is recorded and that have no end, by the id of
+    /// their activity. They run, or have gone with their host.
+    pub fn started_tasks(&self) -> Vec<(CorrelationId, u32)> {
+        match self.outcome {
+            None => self.shared.lock().buffer.all_started(),
+            Some(_) => Vec::new(),
+        }
+    }
+
+    /// Whether that attempt of an activity is under way, or the next.
+    pub fn is_attempt(&self, id: CorrelationId, attempt: u32) -> bool {
+        self.outcome.is_none() && self.shared.lock().buffer.is_attempt(id, attempt)
+    }
+
+    /// The activities that are open, and how many hosts are known to have died while each ran.
+    pub fn deaths_of_tasks(&self) -> Vec<(CorrelationId, u32)> {
+        match self.outcome {
+            None => self.shared.lock().buffer.all_deaths(),
+            Some(_) => Vec::new(),
+        }
     }
 
     /// The activities that are open, in the order in which they were scheduled, but no more than so

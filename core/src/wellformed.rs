@@ -241,6 +241,12 @@ impl WellFormed {
                 self.is_open(*id, Open::Child, event)?;
                 self.follows_attempts(*id, *attempt, event)
             }
+            Event::TaskStarted { id, .. } => {
+                // Without a policy there are further attempts when a host dies.
+                self.attempts.entry(*id).or_insert(0);
+                self.is_open(*id, Open::Task, event)
+            }
+            Event::TaskStopped { id } => self.is_open(*id, Open::Task, event),
             Event::TaskHeartbeat { id, .. } => {
                 self.unexplained = None;
                 self.is_open(*id, Open::Task, event)

@@ -14,6 +14,7 @@ use crate::panic::{catch_panic, this_thread};
 use crate::persistence::Entry;
 use crate::run::Run;
 use crate::shard::ShardContext;
+use crate::suspects::Suspects;
 
 impl InstanceState {
     pub(super) async fn activate(
@@ -51,11 +52,14 @@ impl InstanceState {
         match self.shard.log().replay(&summary, registry, config, usize::MAX).await? {
             Ok(machine) => {
                 let (run, open) = (Run::of(&machine), machine.open_actions());
-                let arrived = Vec::new();
-                self.phase = Phase::Live(Box::new(Live { machine, run, summary, arrived }));
+                let (last, arrived) = (machine.last_scheduled(), Vec::new());
+                let suspects = Suspects::default();
+                let live = Live { machine, run, summary, arrived, suspects };
+                self.phase = Phase::Live(Box::new(live));
                 if self.is_anything_overdue() {
                     self.catch_up().await;
                 }
+                self.lose_what_has_gone(run, last);
                 self.take_up(run, open);
             }
             Err(reason) => self.park_at(reason, Some(summary), false),

@@ -180,7 +180,7 @@ impl InstanceState {
             return;
         }
         if let Phase::Live(live) = mem::replace(&mut self.phase, Phase::Finished) {
-            let Live { machine, run, summary, arrived } = *live;
+            let Live { machine, run, summary, arrived, .. } = *live;
             let end = summary.turns.saturating_sub(1);
             let mut closing = Closing::new(machine.outbox(), run, summary, end);
             closing.arrived = arrived;

@@ -23,6 +23,7 @@ use crate::message::{
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
 use crate::stalls::Stalls;
+use crate::suspects::Suspects;
 use crate::workers::KnownCall;
 
 impl InstanceState {
@@ -122,7 +123,9 @@ impl InstanceState {
             Ok((machine, turn)) => {
                 let summary = self.new_summary(name, machine.execution_id(), &turn.recorded);
                 let (run, arrived) = (Run::of(&machine), Vec::new());
-                self.phase = Phase::Live(Box::new(Live { machine, run, summary, arrived }));
+                let suspects = Suspects::default();
+                let live = Live { machine, run, summary, arrived, suspects };
+                self.phase = Phase::Live(Box::new(live));
                 match event {
                     Some(event) => self.submit_with_event(turn, event, reply),
                     None => self.submit(turn, Some(reply), None),

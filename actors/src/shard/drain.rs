@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::ShardState;
+use crate::message::Internal;
 use crate::persistence::Entry;
 
 impl ShardState {
@@ -14,6 +15,8 @@ impl ShardState {
         }
         let actors = self.context.routes.actors_of(self.shard);
         for actor in &actors {
+            // One that is draining takes no more messages, and has nothing that runs.
+            let _ = actor.cast(Internal::HostStops.into());
             // One that is draining already needs no second word.
             let _ = actor.drain();
         }

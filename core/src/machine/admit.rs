@@ -41,6 +41,9 @@ impl Machine {
             Command::CompleteTask { .. }
             | Command::RecordHeartbeat { .. }
             | Command::FireTimer { .. }
+            | Command::StartTask { .. }
+            | Command::StopTask { .. }
+            | Command::LoseTask { .. }
                 if !running =>
             {
                 None
@@ -52,6 +55,12 @@ impl Machine {
                 let is_attempt = self.shared.lock().buffer.is_attempt(id, attempt);
                 is_attempt.then_some(Event::TaskHeartbeat { id, details })
             }
+            Command::StartTask { id, attempt } => self.shared.lock().buffer.start_of(id, attempt),
+            Command::StopTask { id } => {
+                let started = self.shared.lock().buffer.started(id).is_some();
+                started.then_some(Event::TaskStopped { id })
+            }
+            Command::LoseTask { id, most } => self.admit_loss(id, most, at),
             // Of a parent that has ended, nothing depends on it any more.
             Command::CompleteChild { .. } if !running => None,
             Command::CompleteChild { .. }
@@ -151,6 +160,26 @@ impl Machine {
                 Event::TaskAttemptFailed { id, attempt, error, retry_at }
             }
             _ => Event::TaskFailed { id, error },
+        })
+    }
+
+    /// An attempt has gone with its host.
+    fn admit_loss(&self, id: CorrelationId, most: u32, at: Timestamp) -> Option<Event> {
+        let state = self.shared.lock();
+        let attempts = state.buffer.started(id)?;
+        if attempts.due(at) == Some(Due::End) {
+            return Some(Event::TaskFailed { id, error: attempts.too_late() });
+        }
+        let (attempt, error) = (attempts.attempt(), attempts.lost());
+        if attempts.died.saturating_add(1) >= most {
+            return Some(Event::TaskFailed { id, error });
+        }
+        let retry_at = attempts.retry_of_lost(id, self.seed, at);
+        let condition = attempts.condition();
+        drop(state);
+        Some(match retry_at.filter(|_| self.is_retried(condition, &error)) {
+            Some(retry_at) => Event::TaskAttemptFailed { id, attempt, error, retry_at },
+            None => Event::TaskFailed { id, error },
         })
     }
 

@@ -94,6 +94,14 @@ impl Machine {
                 self.shared.lock().buffer.heartbeat(id, details);
                 Ok(())
             }
+            Event::TaskStarted { id, died, .. } => {
+                self.shared.lock().buffer.task_started(id, died);
+                Ok(())
+            }
+            Event::TaskStopped { id } => {
+                self.shared.lock().buffer.task_stopped(id);
+                Ok(())
+            }
             Event::TimerFired { id } => {
                 self.complete(id, DurableOutput::Timer, "TimerFired");
                 self.go_on()

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::{CorrelationBuffer, Scheduled, Slot};
 use crate::action::Action;
 use crate::attempts::Attempts;
-use crate::error::ActivityError;
+use crate::error::{ActivityError, ActivityErrorKind};
 use crate::event::Event;
 use crate::ids::{CorrelationId, Name};
 use crate::open::OpenActivity;
@@ -56,6 +56,8 @@ impl CorrelationBuffer {
     ) {
         let Some(attempts) = attempts_of(self.slots.get_mut(&id)) else { return };
         forget_retry(&mut self.retries, id, Some(attempts));
+        attempts.died += u32::from(error.kind() == ActivityErrorKind::HostDied);
+        attempts.started = false;
         attempts.failed = attempt;
         attempts.last_error = Some(error);
         attempts.retry_at = Some(retry_at);
@@ -67,6 +69,44 @@ impl CorrelationBuffer {
         if let Some(attempts) = attempts_of(self.slots.get_mut(&id)) {
             attempts.details = Some(details);
         }
+    }
+
+    /// The start of an attempt is to be recorded: the event, unless it is not under way, or is recorded.
+    pub(crate) fn start_of(&self, id: CorrelationId, attempt: u32) -> Option<Event> {
+        let attempts = self.open_task(id).filter(|_| self.is_attempt(id, attempt))?;
+        let (started, died) = attempts.map_or((false, 0), |known| (known.started, known.died));
+        (!started).then_some(Event::TaskStarted { id, attempt, died })
+    }
+
+    /// The start of an attempt is recorded.
+    pub(crate) fn task_started(&mut self, id: CorrelationId, died: u32) {
+        if let Some(attempts) = attempts_of(self.slots.get_mut(&id)) {
+            (attempts.started, attempts.died) = (true, died);
+        }
+    }
+
+    /// An attempt was stopped that had started.
+    pub(crate) fn task_stopped(&mut self, id: CorrelationId) {
+        if let Some(attempts) = attempts_of(self.slots.get_mut(&id)) {
+            attempts.started = false;
+        }
+    }
+
+    /// The attempt of a task whose start is recorded, and that has no end.
+    pub(crate) fn started(&self, id: CorrelationId) -> Option<&Attempts> {
+        self.open_task(id)?.filter(|attempts| attempts.started)
+    }
+
+    /// The tasks of which an attempt has [started](Self::started), and that attempt.
+    pub(crate) fn all_started(&self) -> Vec<(CorrelationId, u32)> {
+        let tasks = self.all_open().filter_map(|(id, _)| Some((*id, self.started(*id)?.attempt())));
+        tasks.collect()
+    }
+
+    /// The tasks that are open, with how many hosts have died while they ran.
+    pub(crate) fn all_deaths(&self) -> Vec<(CorrelationId, u32)> {
+        let tasks = self.all_open().filter_map(|(id, _)| Some((*id, self.open_task(*id)?)));
+        tasks.map(|(id, attempts)| (id, attempts.map_or(0, |known| known.died))).collect()
     }
 
     /// The tasks that are open begin anew at that time: with their first attempt, and all of their time.

@@ -17,6 +17,7 @@ pub(crate) fn every_event() -> Vec<Event> {
     let later = [events_of_attempts(), events_of_versions(), vec![rewound()]];
     let newest =
         vec![child_attempt_failed(), task_tagged(), children_superseded(), commands_received()];
+    let newest = [newest, events_of_host_deaths()].concat();
     [first.concat(), later.concat(), events_of_children(), newest].concat()
 }
 
@@ -166,6 +167,12 @@ pub(crate) fn children_superseded() -> Event {
 pub(crate) fn commands_received() -> Event {
     let key = |key| EventKey::new(key).expect("a key");
     Event::CommandsReceived { keys: vec![key("suspend/1"), key("rewind 00ff")] }
+}
+
+/// Those which came with hosts that die.
+pub(crate) fn events_of_host_deaths() -> Vec<Event> {
+    let id = CorrelationId(251);
+    vec![Event::TaskStarted { id, attempt: 250, died: 251 }, Event::TaskStopped { id }]
 }
 
 /// The message that came with it, and none.

@@ -1,0 +1,64 @@
+//! Hosts that die while activities run: such a start is recorded, and counts as an attempt.
+
+use reenact_core::{Command, CorrelationId};
+
+use super::{InstanceState, Phase};
+use crate::activity::ActivityCall;
+use crate::message::Reply;
+use crate::run::Run;
+use crate::suspects::Suspect;
+
+impl InstanceState {
+    /// Of an instance that comes into memory: what had started, and runs nowhere on this host, has gone
+    /// with an earlier one. From now on the starts of what is open are recorded before it runs.
+    pub(super) fn lose_what_has_gone(&mut self, run: Run, last: CorrelationId) {
+        let Phase::Live(live) = &self.phase else { return };
+        if live.run != run {
+            return;
+        }
+        let most = self.shard.max_host_deaths;
+        let gone = live.machine.started_tasks().into_iter();
+        let gone: Vec<_> =
+            gone.filter(|(id, attempt)| !self.runs_here(run, *id, *attempt)).collect();
+        for (id, attempt) in gone {
+            let instance = &self.instance;
+            tracing::warn!(%instance, activity = %id, attempt, "a host has died while it ran");
+            self.apply(Command::LoseTask { id, most }, None);
+        }
+        let Phase::Live(live) = &mut self.phase else { return };
+        if live.run != run {
+            return;
+        }
+        let workers = self.shard.dispatcher.workers.clone();
+        let open = live.machine.deaths_of_tasks().into_iter().filter(|(id, _)| *id <= last);
+        for (id, died) in open {
+            let call = ActivityCall { instance: self.instance.clone(), run, id };
+            if workers.attempt(&call).is_none() {
+                let suspect = Suspect { last_chance: died.saturating_add(1) >= most };
+                live.suspects.add(workers.suspects(), call, suspect);
+            }
+        }
+    }
+
+    fn runs_here(&self, run: Run, id: CorrelationId, attempt: u32) -> bool {
+        let call = ActivityCall { instance: self.instance.clone(), run, id };
+        self.shard.dispatcher.workers.attempt(&call) == Some(attempt)
+    }
+
+    /// An attempt has its place, and is to begin once that is recorded. One that is not under way is
+    /// not answered.
+    pub(super) fn record_start(&mut self, id: CorrelationId, attempt: u32, reply: Reply) {
+        let Phase::Live(live) = &self.phase else { return };
+        if live.machine.is_attempt(id, attempt) {
+            self.apply(Command::StartTask { id, attempt }, Some(reply));
+        }
+    }
+
+    /// What runs is stopped by a shutdown: its host does not die of it.
+    pub(super) fn record_stops(&mut self) {
+        let Phase::Live(live) = &self.phase else { return };
+        for (id, _) in live.machine.started_tasks() {
+            self.apply(Command::StopTask { id }, None);
+        }
+    }
+}

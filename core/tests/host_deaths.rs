@@ -1,0 +1,134 @@
+//! A host that dies while an activity runs: where that start was recorded, it counts as an attempt.
+
+#[path = "support/instance.rs"]
+mod instance;
+
+use std::time::Duration;
+
+use instance::{Instance, code, task};
+use reenact_core::{
+    Action, ActivityErrorKind, ActivityOptions, Command, CorrelationId, NamedActivity,
+    OrchestrationCode, OrchestrationContext, RetryPolicy,
+};
+
+const ID: CorrelationId = CorrelationId(1);
+
+fn calling(options: Option<ActivityOptions>) -> Instance {
+    let code: OrchestrationCode = code(move |ctx: OrchestrationContext, ()| async move {
+        match options {
+            None => task(&ctx, "work").await,
+            Some(options) => {
+                let call = NamedActivity::new("work").with(options);
+                ctx.call_activity_by_name::<_, u64>(call, &()).await
+            }
+        }
+        .map_err(Into::into)
+    });
+    Instance::start(code, ())
+}
+
+fn start(attempt: u32) -> Command {
+    Command::StartTask { id: ID, attempt }
+}
+
+fn lose(most: u32) -> Command {
+    Command::LoseTask { id: ID, most }
+}
+
+/// The attempt that the timer of the next attempt calls.
+fn called(instance: &mut Instance) -> Option<u32> {
+    instance.fire(1).actions.iter().find_map(|action| match action {
+        Action::CallActivity { attempt, .. } => Some(*attempt),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_start_is_recorded_once_and_only_of_the_attempt_that_is_under_way() {
+    let mut instance = calling(None);
+    assert!(instance.apply(start(2)).is_empty());
+    assert_eq!(
+        instance.apply(start(1)).log(),
+        ["TaskStarted #1, attempt 1, after 0 hosts that died"]
+    );
+    assert!(instance.apply(start(1)).is_empty());
+    assert_eq!(instance.machine.started_tasks(), [(ID, 1)]);
+    instance.complete(1, 7_u64);
+    assert_eq!(instance.machine.started_tasks(), []);
+    assert_eq!(instance.output::<u64>(), 7);
+    instance.assert_replays_from_every_point();
+}
+
+#[test]
+fn without_a_policy_it_is_tried_again_at_once_up_to_the_bound_and_then_fails() {
+    let mut instance = calling(None);
+    for died in 1..3 {
+        instance.apply(start(died));
+        let lost = instance.apply(lose(3)).log();
+        assert!(lost[0].starts_with(&format!("TaskAttemptFailed #1, attempt {died}")), "{lost:?}");
+        assert_eq!(called(&mut instance), Some(died + 1));
+        assert_eq!(instance.machine.open_activities(1)[0].attempt, died + 1);
+    }
+    instance.apply(start(3));
+    let failed = instance.apply(lose(3)).log();
+    let why =
+        "TaskFailed #1: the host died: 3 times, each time while an attempt of the activity ran";
+    assert_eq!(failed[0], why);
+    instance.assert_replays_from_every_point();
+}
+
+#[test]
+fn what_did_not_start_or_was_stopped_is_not_lost() {
+    let mut instance = calling(None);
+    assert!(instance.apply(lose(1)).is_empty(), "it only waited for its place");
+    instance.apply(start(1));
+    assert_eq!(instance.apply(Command::StopTask { id: ID }).log(), ["TaskStopped #1"]);
+    assert!(instance.apply(lose(1)).is_empty());
+    assert!(instance.apply(Command::StopTask { id: ID }).is_empty());
+    instance.apply(start(1));
+    instance.complete(1, 7_u64);
+    assert_eq!(instance.output::<u64>(), 7);
+    instance.assert_replays_from_every_point();
+}
+
+#[test]
+fn the_policy_of_the_call_says_when_and_how_often() {
+    let policy = RetryPolicy::new(2).first_delay(Duration::from_secs(60));
+    let mut instance = calling(Some(ActivityOptions::new().retry(policy)));
+    instance.apply(start(1));
+    instance.apply(lose(5));
+    assert_eq!(called(&mut instance), None, "its delay is not over");
+    instance.pass(60);
+    assert_eq!(called(&mut instance), Some(2));
+    instance.apply(start(2));
+    let failed = instance.apply(lose(5)).log();
+    assert!(failed[0].starts_with("TaskFailed #1: the host died: 2 times"), "{failed:?}");
+    instance.assert_replays_from_every_point();
+}
+
+#[test]
+fn an_attempt_that_fails_by_itself_is_no_death_and_resets_none() {
+    let policy = RetryPolicy::new(9).first_delay(Duration::ZERO);
+    let mut instance = calling(Some(ActivityOptions::new().retry(policy)));
+    instance.apply(start(1));
+    instance.apply(lose(5));
+    assert_eq!(called(&mut instance), Some(2));
+    instance.apply(start(2));
+    instance.fail(1, "busy".into());
+    assert_eq!(instance.machine.started_tasks(), []);
+    assert_eq!(instance.machine.deaths_of_tasks(), [(ID, 1)]);
+    assert_eq!(called(&mut instance), Some(3));
+    let started = instance.apply(start(3)).log();
+    assert_eq!(started, ["TaskStarted #1, attempt 3, after 1 hosts that died"]);
+    instance.assert_replays_from_every_point();
+}
+
+#[test]
+fn a_death_can_be_tried_again_by_the_code() {
+    let is_death = ActivityErrorKind::HostDied;
+    let mut instance = calling(None);
+    instance.apply(start(1));
+    instance.apply(lose(1));
+    let failure = instance.failure();
+    assert!(failure.message().contains("the host died"), "{failure} {is_death:?}");
+}
