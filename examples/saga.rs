@@ -85,7 +85,7 @@ async fn main() -> reenact::Result<()> {
     match host.run_to_completion("failing", trip, failing).await {
         Err(reenact::Error::Failed { source, .. }) => {
             assert_eq!(source.kind(), OrchestrationErrorKind::Failed);
-            assert_eq!(source.message(), "there is no hotel on the moon");
+            assert!(source.message().ends_with("there is no hotel on the moon"), "{source}");
         }
         other => panic!("the trip to the moon should have failed: {other:?}"),
     }

@@ -87,7 +87,8 @@ impl Client {
         _orchestration: O,
         input: O::Input,
     ) -> StartNew<O::Output> {
-        StartNew::new(self.clone(), O::NAME, Payload::encode(&input), Some(O::VERSION))
+        let input = Payload::encode_checked(&input).map(|(input, _)| input);
+        StartNew::new(self.clone(), O::NAME, input, Some(O::VERSION))
     }
 
     /// Starts an instance of an orchestration that is known by name only. The input is checked

@@ -338,8 +338,8 @@ impl HostBuilder {
 
     /// Which unfinished instances of the provider could not go on with what is registered here,
     /// ordered by id: those whose orchestration is not registered in their version, those whose history
-    /// the code does not re-enact, and those that wait for an activity that is not registered. Empty when all fit. Compares as strictly as
-    /// [`HostOptions::strict_replay`] says.
+    /// the code does not re-enact, and those that wait for an activity that is not registered. Empty when
+    /// all fit. Compares everything, as with [`HostOptions::strict_replay`], whatever the options say.
     ///
     /// Run it with a new binary before that takes over. No host is started, no shard is taken, and
     /// nothing in the store changes. It replays one instance after the other, each from its first

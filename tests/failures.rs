@@ -189,11 +189,12 @@ async fn an_orchestration_fails_with_the_whole_chain_which_its_log_and_its_clien
     let instance = host.start_new(order, "by_anyhow".to_string()).await.unwrap();
     let failed = guard(instance.result()).await.unwrap_err();
     let shown = failed.to_string();
-    let chain = format!("activity by_anyhow: cannot charge: the bank refused: {DIGIT}");
+    let named = "activity `by_anyhow` #1 failed: cannot charge";
+    let chain = format!("activity by_anyhow: {named}: the bank refused: {DIGIT}");
     assert!(shown.ends_with(&chain), "{shown}");
     let Error::Failed { source, .. } = failed else { panic!("{failed}") };
     assert_eq!(source.message(), "activity by_anyhow");
-    assert_eq!(source.sources(), ["cannot charge", "the bank refused", DIGIT]);
+    assert_eq!(source.sources(), [named, "the bank refused", DIGIT]);
     let status = instance.status().await.unwrap();
     assert_eq!(status.outcome, Some(Outcome::Failed(source.clone())));
     let history = instance.history().await.unwrap();

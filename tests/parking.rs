@@ -237,7 +237,7 @@ async fn an_instance_of_an_orchestration_that_a_host_has_not_waits_for_a_host_th
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_strict_host_finds_another_input_too() {
+async fn another_input_parks_the_instance_until_the_code_is_as_it_was() {
     let (memory, _) = store();
     async fn with_other_input(
         ctx: OrchestrationContext,
@@ -248,21 +248,50 @@ async fn a_strict_host_finds_another_input_too() {
         Ok(ctx.call_activity_by_name("charge", &reserved).await?)
     }
     started_with_the_original(&memory, &["i"]).await;
-    let strict = HostOptions { strict_replay: true, ..options() };
-    let host = host(&memory)
-        .options(strict)
-        .register_orchestration(ORDER, with_other_input)
-        .start()
-        .await
-        .unwrap();
-    let refused = guard(host.raise_event(&id("i"), "Go", ())).await.unwrap_err();
-    assert!(matches!(refused, Error::Parked { .. }), "{refused}");
+    let host = host(&memory).register_orchestration(ORDER, with_other_input);
+    let host = host.start().await.unwrap();
+    let refused = guard(host.raise_event(&id("i"), "Go", ())).await.unwrap_err().to_string();
+    assert!(refused.contains("`reserve` with input 1, found"), "{refused}");
+    assert!(refused.ends_with("`reserve` with input 6"), "{refused}");
     guard(host.shutdown()).await.unwrap();
 
-    let host = self::host(&memory).register_orchestration(ORDER, with_other_input);
-    let host = host.start().await.unwrap();
-    guard(host.raise_event(&id("i"), "Go", ())).await.expect("a lenient one goes on");
+    let host = self::host(&memory).register_orchestration(ORDER, original).start().await.unwrap();
+    guard(host.raise_event(&id("i"), "Go", ())).await.unwrap();
     assert_eq!(guard(host.instance::<u64>(&id("i")).result()).await.unwrap(), 200);
+}
+
+/// The input has got a field since.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_input_that_does_not_decode_any_more_parks_the_instance_and_says_why() {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Old {
+        a: u64,
+    }
+    #[derive(serde::Deserialize)]
+    struct New {
+        a: u64,
+        #[expect(dead_code, reason = "it is to be there")]
+        customer: String,
+    }
+    let (memory, _) = store();
+    let old = async |ctx: OrchestrationContext, input: Old| {
+        Ok::<u64, OrchestrationError>(input.a + ctx.wait_external::<u64>("Go").await?)
+    };
+    let new = async |ctx: OrchestrationContext, input: New| {
+        Ok::<u64, OrchestrationError>(input.a + ctx.wait_external::<u64>("Go").await?)
+    };
+    let host = self::host(&memory).register_orchestration(ORDER, old).start().await.unwrap();
+    host.start_new_by_name::<u64>(ORDER, Old { a: 1 }).id("i").await.unwrap();
+    guard(host.shutdown()).await.unwrap();
+
+    let builder = self::host(&memory).register_orchestration(ORDER, new);
+    let unfit = guard(builder.verify_histories()).await.unwrap();
+    let host = builder.start().await.unwrap();
+    let refused = guard(host.raise_event(&id("i"), "Go", 1)).await.unwrap_err();
+    for reason in [refused.to_string(), unfit[0].to_string()] {
+        assert!(reason.contains("missing field `customer`"), "{reason}");
+    }
+    guard(host.shutdown()).await.unwrap();
 }
 
 /// Runs until it is parked for an activity that is missing, in every way in which that can come about:

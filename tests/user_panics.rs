@@ -122,5 +122,6 @@ async fn a_waker_of_the_codes_own_that_panics_fails_its_instance() {
 async fn a_future_that_panics_when_it_is_let_go_after_its_result_is_an_activity_that_panicked() {
     let (host, clock) = host().await;
     let status = run(&host, &clock, "i", Hook::AfterTheResult, 0).await;
-    assert_eq!(status.failure().unwrap().message(), "the activity panicked: a text");
+    let message = "activity `after the result` #1 failed: the activity panicked: a text";
+    assert_eq!(status.failure().unwrap().message(), message);
 }

@@ -11,8 +11,8 @@ use std::task::Poll;
 
 use futures_util::task::AtomicWaker;
 use reenact_core::{
-    ActivityDefinition, ActivityError, ActivityErrorKind, AttemptTerms, CorrelationId, InstanceId,
-    InvalidName, Name, Payload, PayloadError, Timestamp,
+    ActivityDefinition, ActivityError, ActivityErrorKind, AttemptTerms, Checked, CorrelationId,
+    EncodeOutput, InstanceId, InvalidName, Name, Payload, PayloadError, Timestamp, Unchecked,
 };
 use reenact_providers::TimerScheduler;
 use serde::Serialize;
@@ -304,7 +304,7 @@ type ActivityFuture = Pin<Box<dyn Future<Output = Result<Payload, ActivityError>
 
 impl ActivityCode {
     pub(crate) fn of<A: Activity>() -> Result<(Name, Self), InvalidName> {
-        let (name, code) = Self::new(A::NAME, A::run)?;
+        let (name, code) = Self::encoding::<_, _, _, _, Checked>(A::NAME, A::run)?;
         Ok((name, Self { states: A::states, ..code }))
     }
 
@@ -315,6 +315,17 @@ impl ActivityCode {
         F: Fn(ActivityContext, I) -> R + Send + Sync + 'static,
         R: Future<Output = Result<O, ActivityError>> + Send + 'static,
     {
+        Self::encoding::<_, _, _, _, Unchecked>(name, code)
+    }
+
+    /// An activity whose outputs are encoded in this way: what is refused there is not stored.
+    fn encoding<I, O, F, R, E>(name: &str, code: F) -> Result<(Name, Self), InvalidName>
+    where
+        I: DeserializeOwned + Send + 'static,
+        E: EncodeOutput<O>,
+        F: Fn(ActivityContext, I) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<O, ActivityError>> + Send + 'static,
+    {
         let name = Name::new(name)?;
         let code = Arc::new(code);
         let run = move |ctx: ActivityContext, input: Payload| -> ActivityFuture {
@@ -322,7 +333,7 @@ impl ActivityCode {
             Box::pin(async move {
                 let input = input.decode().map_err(invalid(ActivityErrorKind::InvalidInput))?;
                 let output = code(ctx, input).await?;
-                Payload::encode(&output).map_err(invalid(ActivityErrorKind::InvalidOutput))
+                E::encode(&output).map_err(invalid(ActivityErrorKind::InvalidOutput))
             })
         };
         let check = |input: &Payload| input.decode::<I>().map(drop);

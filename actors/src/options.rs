@@ -44,7 +44,11 @@ pub struct HostOptions {
     /// await cannot be dropped. A shutdown has
     /// [a deadline](Self::shutdown_deadline) of its own.
     pub cancellation_grace: Duration,
-    /// At replay, compare inputs, timers and outputs as well.
+    /// At replay, compare also what is only told or was settled when it was recorded: statuses, how
+    /// children are called (what becomes of them with their parent, and their retry policies), and
+    /// what the code ends with. What the code asks for is always compared: activities, children and
+    /// their inputs, lengths of timers, events, their recipients and data, the input of the next
+    /// execution.
     pub strict_replay: bool,
     /// How long a shutdown waits: for running activities first, then, for what is left of it and at
     /// least a second, until what has come is durable.

@@ -21,7 +21,7 @@ pub struct Unfit {
     pub instance: InstanceId,
     /// Its orchestration.
     pub name: Name,
-    /// Why a host would park it; or [`ParkReason::UnknownOrchestration`] for a child that has yet to be
+    /// Why a host with [`HostOptions::strict_replay`] would park it; or [`ParkReason::UnknownOrchestration`] for a child that has yet to be
     /// started, and that no host without it can start.
     pub reason: ParkReason,
 }
@@ -34,7 +34,7 @@ impl fmt::Display for Unfit {
 }
 
 /// Replays every unfinished instance of a store, and gives those that do not fit, ordered by id.
-/// Changes nothing.
+/// Compares everything, as a strict host does. Changes nothing.
 ///
 /// # Errors
 /// [`Error::UnknownActivity`](crate::Error::UnknownActivity) when a limit is set for one that is not
@@ -49,7 +49,7 @@ pub async fn verify_histories(
     let (store, clock) = (provider.histories(), provider.timers());
     let is_shared = provider.sharing().is_some();
     let log = Log { store: &*store, clock: &*clock, is_shared, stalls: None };
-    let check = Check { log, registry, strict: options.strict_replay };
+    let check = Check { log, registry };
     Ok(check.all().await?)
 }
 
@@ -57,7 +57,6 @@ pub async fn verify_histories(
 struct Check<'a> {
     log: Log<'a>,
     registry: &'a Registry,
-    strict: bool,
 }
 
 impl Check<'_> {
@@ -135,10 +134,10 @@ impl Check<'_> {
         })
     }
 
-    /// Without the activities: a replay asks for none.
+    /// Compares everything. Without the activities: a replay asks for none.
     fn config(&self) -> MachineConfig {
         MachineConfig {
-            strict: self.strict,
+            strict: true,
             catch_panic,
             activities: None,
             this_thread: Some(this_thread),

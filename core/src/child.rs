@@ -229,14 +229,15 @@ impl OrchestrationContext {
     ///
     /// # Errors
     /// The future gives a [`ChildError`]: what the child ended with, or why it was not started.
-    /// Children nested more than [`MAX_CHILD_DEPTH`](crate::limits::MAX_CHILD_DEPTH) deep are refused. An orchestration that is not
+    /// An input that does not decode again from what it encodes to gives [`ChildError::InvalidInput`]
+    /// (recorded as refused). Children nested more than [`MAX_CHILD_DEPTH`](crate::limits::MAX_CHILD_DEPTH) deep are refused. An orchestration that is not
     /// registered parks this instance, with nothing recorded.
     pub fn schedule_orchestration<O: Orchestration>(
         &self,
         orchestration: O,
         input: O::Input,
     ) -> DurableFuture<Result<O::Output, ChildError>> {
-        self.schedule_child(Call::of(&orchestration), &input)
+        self.schedule_child(Call::of(&orchestration, &input))
     }
 
     /// As [`schedule_orchestration`](Self::schedule_orchestration); reads naturally for a single
@@ -264,7 +265,7 @@ impl OrchestrationContext {
         I: Serialize + ?Sized,
         T: DeserializeOwned,
     {
-        self.schedule_child(Call::by_name(orchestration.into()), input)
+        self.schedule_child(Call::by_name(orchestration.into(), input))
     }
 
     /// As [`schedule_orchestration_by_name`](Self::schedule_orchestration_by_name); reads naturally
@@ -294,7 +295,7 @@ impl OrchestrationContext {
         orchestration: O,
         input: O::Input,
     ) -> DurableFuture<Result<InstanceId, ChildError>> {
-        self.schedule_start(Call::of(&orchestration), &input)
+        self.schedule_start(Call::of(&orchestration, &input))
     }
 
     /// As [`start_orchestration`](Self::start_orchestration), for one that is known by name only.
@@ -307,34 +308,30 @@ impl OrchestrationContext {
         orchestration: impl Into<OrchestrationByName>,
         input: &I,
     ) -> DurableFuture<Result<InstanceId, ChildError>> {
-        self.schedule_start(Call::by_name(orchestration.into()), input)
+        self.schedule_start(Call::by_name(orchestration.into(), input))
     }
 
-    fn schedule_child<I, T>(&self, call: Call, input: &I) -> DurableFuture<Result<T, ChildError>>
-    where
-        I: Serialize + ?Sized,
-        T: DeserializeOwned,
-    {
-        self.schedule_call(call, input, Relation::Child, DurableOutput::into_child)
-    }
-
-    fn schedule_start<I: Serialize + ?Sized>(
+    fn schedule_child<T: DeserializeOwned>(
         &self,
         call: Call,
-        input: &I,
-    ) -> DurableFuture<Result<InstanceId, ChildError>> {
-        self.schedule_call(call, input, Relation::Detached, DurableOutput::into_started)
+    ) -> DurableFuture<Result<T, ChildError>> {
+        self.schedule_call(call, Relation::Child, DurableOutput::into_child)
     }
 
-    fn schedule_call<I: Serialize + ?Sized, T>(
+    fn schedule_start(&self, call: Call) -> DurableFuture<Result<InstanceId, ChildError>> {
+        self.schedule_call(call, Relation::Detached, DurableOutput::into_started)
+    }
+
+    fn schedule_call<T>(
         &self,
-        call: Call,
-        input: &I,
+        mut call: Call,
         relation: Relation,
         decode: fn(DurableOutput) -> T,
     ) -> DurableFuture<T> {
+        // Without the lock, for that decodes the input.
+        call.refusal = self.refusal_of_call(&call);
         let mut state = self.shared().lock();
-        match state.begin_call(call, input, self.is_shielded(), relation) {
+        match state.begin_call(call, self.is_shielded(), relation) {
             Ok(id) => {
                 drop(state);
                 DurableFuture::scheduled(self.shared().clone(), id, decode)

@@ -35,7 +35,8 @@ impl OrchestrationCode {
     /// # Errors
     /// [`InvalidDefinition`] when its name or its version is none.
     pub fn of<O: Orchestration>() -> Result<Self, InvalidDefinition> {
-        Ok(Self::new(O::NAME, O::run)?.of_version(Version::new(O::VERSION)?))
+        let code = Self::encoding::<_, _, _, _, Checked>(O::NAME, O::run);
+        Ok(code?.of_version(Version::new(O::VERSION)?))
     }
 
     /// Code for a name, from a closure. It has [no version](Version::NONE).
@@ -49,11 +50,27 @@ impl OrchestrationCode {
         F: Fn(OrchestrationContext, I) -> R + Send + Sync + 'static,
         R: Future<Output = Result<T, OrchestrationError>> + Send + 'static,
     {
+        Self::encoding::<_, _, _, _, Unchecked>(name, code)
+    }
+
+    fn encoding<I, T, F, R, E>(name: &str, code: F) -> Result<Self, InvalidName>
+    where
+        I: DeserializeOwned + Send + 'static,
+        E: EncodeOutput<T>,
+        F: Fn(OrchestrationContext, I) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<T, OrchestrationError>> + Send + 'static,
+    {
         let name = Name::new(name)?;
         let code = Arc::new(code);
         let run = move |ctx: OrchestrationContext, input: Payload| -> CodeFuture {
             let code = code.clone();
-            Box::pin(async move { encode_output(&code(ctx, input.decode()?).await?) })
+            let run = async move {
+                let output = code(ctx, input.decode()?).await?;
+                E::encode(&output).map_err(|why| {
+                    OrchestrationError::of_kind(OrchestrationErrorKind::InvalidOutput, why)
+                })
+            };
+            Box::pin(run)
         };
         let (version, check) =
             (Arc::new(Version::NONE), |input: &Payload| input.decode::<I>().map(drop));
@@ -89,9 +106,33 @@ impl OrchestrationCode {
     }
 }
 
-fn encode_output<T: Serialize>(output: &T) -> Result<Payload, OrchestrationError> {
-    Payload::encode(output)
-        .map_err(|why| OrchestrationError::of_kind(OrchestrationErrorKind::InvalidOutput, why))
+/// How the output of user code is encoded, whether or not its type is known to decode.
+#[doc(hidden)]
+pub trait EncodeOutput<T> {
+    /// Refuses what nobody could read.
+    fn encode(output: &T) -> Result<Payload, PayloadError>;
+}
+
+/// The type is known: an output must decode as it.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Checked;
+
+/// The type is known to whoever reads it.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Unchecked;
+
+impl<T: Serialize + DeserializeOwned> EncodeOutput<T> for Checked {
+    fn encode(output: &T) -> Result<Payload, PayloadError> {
+        Payload::encode_checked(output).map(|(output, _)| output)
+    }
+}
+
+impl<T: Serialize> EncodeOutput<T> for Unchecked {
+    fn encode(output: &T) -> Result<Payload, PayloadError> {
+        Payload::encode(output)
+    }
 }
 
 impl fmt::Debug for OrchestrationCode {

@@ -13,11 +13,11 @@ use uuid::Uuid;
 use crate::action::Action;
 use crate::definition::{ActivityDefinition, Orchestration};
 use crate::error::{ActivityError, ActivityErrorKind, OrchestrationError, bounded_message};
-use crate::future::{DurableFuture, DurableOutput, EventError};
+use crate::future::{Called, DurableFuture, DurableOutput, EventError};
 use crate::ids::{ExecutionId, InstanceId, Name};
 use crate::limits::MAX_TIMER;
 use crate::options::{ActivityOptions, NamedActivity};
-use crate::payload::Payload;
+use crate::payload::{CheckInput, Payload};
 use crate::state::{Mode, Shared};
 use crate::time::Timestamp;
 
@@ -27,6 +27,12 @@ use crate::time::Timestamp;
 /// What is scheduled is recorded at once, in the order of the calls; the same order must come out
 /// whenever the same history is re-enacted. So: no clocks, no randomness, no I/O, no tasks and no
 /// threads of your own in an orchestration; this context has what stands for each of them.
+///
+/// At replay, each step is compared with the history: its kind and name, the input of an activity or
+/// a child, a child's own id and version, the length of a timer, the recipient and the data of an event.
+/// Inputs are compared as values: a map is the same in whatever order it was written, and a list is not
+/// (a `HashSet` is written as a list: give a `BTreeSet`). Where something differs, the instance is parked,
+/// and says what. To change steps while instances run, see [`patched`](Self::patched).
 #[derive(Clone)]
 pub struct OrchestrationContext {
     shared: Shared,
@@ -63,7 +69,9 @@ impl OrchestrationContext {
     /// [options](ActivityDefinition::with) allow; or
     /// [`ActivityErrorKind::InvalidOptions`] when these cannot be, with nothing recorded. An input that does not encode, or is over
     /// [`MAX_PAYLOAD_BYTES`](crate::limits::MAX_PAYLOAD_BYTES), gives
-    /// [`ActivityErrorKind::InvalidInput`] with nothing recorded. An activity that is not registered
+    /// [`ActivityErrorKind::InvalidInput`] with nothing recorded. One that does not decode again from
+    /// what it encodes to, a `f64` that is not a number for instance, gives the same (recorded as
+    /// refused; nothing is scheduled). An activity that is not registered
     /// parks the instance, with nothing recorded. A [cancel](Self::shielded) gives
     /// [`ActivityErrorKind::Cancelled`].
     pub fn schedule_activity<A: ActivityDefinition>(
@@ -71,7 +79,8 @@ impl OrchestrationContext {
         activity: A,
         input: A::Input,
     ) -> DurableFuture<Result<A::Output, ActivityError>> {
-        self.schedule_task(A::NAME, &input, true, &activity.options())
+        let check = Payload::check_readable::<A::Input>;
+        self.schedule_task(A::NAME, &input, Some(check), &activity.options())
     }
 
     /// As [`schedule_activity`](Self::schedule_activity); reads naturally for a single await.
@@ -100,7 +109,7 @@ impl OrchestrationContext {
         O: DeserializeOwned,
     {
         let activity = name.into();
-        self.schedule_task(activity.name(), input, false, activity.options())
+        self.schedule_task(activity.name(), input, None, activity.options())
     }
 
     /// As [`schedule_activity_by_name`](Self::schedule_activity_by_name); reads naturally for a
@@ -121,14 +130,19 @@ impl OrchestrationContext {
         &self,
         name: &str,
         input: &I,
-        typed: bool,
+        check: Option<CheckInput>,
         options: &ActivityOptions,
     ) -> DurableFuture<Result<O, ActivityError>>
     where
         I: Serialize + ?Sized,
         O: DeserializeOwned,
     {
+        // Without the lock: all of this may run code of the user's.
         let checked = checked_call(name, input, options);
+        let refusal = match &checked {
+            Ok((name, input)) => self.refusal_of_task(name, input, check, options.tag.is_some()),
+            Err(_) => Ok(None),
+        };
         let mut state = self.shared.lock();
         if let Some(cancelled) = state.refuses(self.shielded) {
             let output = DurableOutput::Task(Err(cancelled.of_activity()));
@@ -136,9 +150,10 @@ impl OrchestrationContext {
         }
         match checked {
             Ok((name, input)) => {
-                let id = state.schedule_task(name, input, typed, options, self.shielded);
+                let id = state.schedule_task(name, input, refusal, options, self.shielded);
                 drop(state);
                 DurableFuture::scheduled(self.shared.clone(), id, DurableOutput::into_task)
+                    .naming(Called::name_task)
             }
             Err(error) => {
                 let output = DurableOutput::Task(Err(error));
@@ -152,6 +167,9 @@ impl OrchestrationContext {
     /// It fires at [`now`](Self::now) plus `after`, or, when no host is up then, as soon as one is.
     /// Resolution: microseconds in the log, about a millisecond in practice. A timer longer than
     /// [`MAX_TIMER`] fails the instance.
+    ///
+    /// A timer of another length is another step: to change a length while instances run, ask whether
+    /// the code is [`patched`](Self::patched), or make a new version.
     ///
     /// A [cancel](Self::shielded) ends it early: ask [`check_cancelled`](Self::check_cancelled) behind
     /// it where that makes a difference.
@@ -200,6 +218,7 @@ impl OrchestrationContext {
                 let id = state.schedule_wait(name, self.shielded);
                 drop(state);
                 DurableFuture::scheduled(self.shared.clone(), id, DurableOutput::into_external)
+                    .naming(Called::name_event)
             }
             Err(invalid) => {
                 let output = DurableOutput::External(Err(invalid.into()));
@@ -222,8 +241,13 @@ impl OrchestrationContext {
     ///
     /// The closure must not use the context: what it draws or schedules there is not repeated.
     ///
-    /// A value that does not encode, or is over
-    /// [`MAX_PAYLOAD_BYTES`](crate::limits::MAX_PAYLOAD_BYTES), fails the instance.
+    /// What is given is what is recorded, the first time as well: the value encoded and decoded again.
+    /// A field that is skipped has its default, for instance.
+    ///
+    /// A value that does not encode, or that does not decode again (a `f64` that is not a number),
+    /// fails the instance with [`InvalidValue`](crate::OrchestrationErrorKind::InvalidValue); one that
+    /// is over [`MAX_PAYLOAD_BYTES`](crate::limits::MAX_PAYLOAD_BYTES), with
+    /// [`LimitExceeded`](crate::OrchestrationErrorKind::LimitExceeded). Nothing is recorded of it.
     pub async fn side_effect<T, F>(&self, compute: F) -> T
     where
         T: Serialize + DeserializeOwned,
@@ -235,9 +259,8 @@ impl OrchestrationContext {
             _ if state.halt.is_some() => drop(state),
             Mode::Live => {
                 drop(state);
-                let value = compute();
-                if self.record_value(&value) {
-                    return value;
+                if let Some(recorded) = self.record_value(&compute()) {
+                    return recorded;
                 }
             }
             Mode::Replay(_) => {
@@ -253,14 +276,14 @@ impl OrchestrationContext {
         pending().await
     }
 
-    fn record_value<T: Serialize>(&self, value: &T) -> bool {
-        let encoded = Payload::encode(value);
-        let mut state = self.shared.lock();
-        match encoded {
-            Ok(value) => state.record_value(value),
+    /// Records a value; gives it as replay will give it.
+    fn record_value<T: Serialize + DeserializeOwned>(&self, value: &T) -> Option<T> {
+        match Payload::encode_checked(value) {
+            Ok((value, read)) => self.shared.lock().record_value(value).then_some(read),
             Err(why) => {
-                state.exceed(format!("a side effect's value cannot be recorded: {why}"));
-                false
+                let what = "a side effect's value cannot be recorded";
+                self.shared.lock().refuse_value(what, &why);
+                None
             }
         }
     }
@@ -295,15 +318,18 @@ impl OrchestrationContext {
     /// assert_eq!(run.statuses::<String>(), ["1 of 2", "2 of 2"]);
     /// ```
     ///
-    /// A value that does not encode, or is over
-    /// [`MAX_STATUS_BYTES`](crate::limits::MAX_STATUS_BYTES), fails the instance with
-    /// [`LimitExceeded`](crate::OrchestrationErrorKind::LimitExceeded).
+    /// Values are compared as values: the order in which a map is written makes no difference.
+    ///
+    /// A value that is over [`MAX_STATUS_BYTES`](crate::limits::MAX_STATUS_BYTES) fails the instance
+    /// with [`LimitExceeded`](crate::OrchestrationErrorKind::LimitExceeded); one that does not encode, or
+    /// is nested deeper than [`MAX_PAYLOAD_DEPTH`](crate::limits::MAX_PAYLOAD_DEPTH), with
+    /// [`InvalidValue`](crate::OrchestrationErrorKind::InvalidValue).
     pub fn set_status<T: Serialize + ?Sized>(&self, status: &T) {
-        let encoded = Payload::encode(status);
+        let encoded = Payload::write(status);
         let mut state = self.shared.lock();
         match encoded {
             Ok(status) => state.set_status(status),
-            Err(why) => state.exceed(format!("a status cannot be recorded: {why}")),
+            Err(why) => state.refuse_value("a status cannot be recorded", &why),
         }
     }
 
@@ -389,7 +415,7 @@ impl OrchestrationContext {
         let mut state = self.shared.lock();
         match encoded {
             Ok(input) => state.continue_as_new(orchestration, self.pinned, input),
-            Err(why) => state.exceed(format!("the next execution's input is not valid: {why}")),
+            Err(why) => state.refuse_value("the next execution's input is not valid", &why),
         }
         Err(OrchestrationError::new("the instance goes on as a new execution"))
     }
@@ -504,7 +530,7 @@ impl fmt::Debug for OrchestrationContext {
     }
 }
 
-/// The name and the input of an activity, as they are recorded.
+/// The name and the input of an activity, as they are recorded. Of any depth: the log may have it.
 fn checked_call<I: Serialize + ?Sized>(
     name: &str,
     input: &I,
@@ -517,5 +543,8 @@ fn checked_call<I: Serialize + ?Sized>(
         options.check().map_err(invalid)?;
     }
     let name = Name::new(name).map_err(|why| invalid(&why))?;
-    Ok((name, Payload::encode(input).map_err(|why| invalid(&why))?))
+    match Payload::write(input) {
+        Ok(input) => Ok((name, input)),
+        Err(why) => Err(invalid(&why).of_call(name, None, 0)),
+    }
 }

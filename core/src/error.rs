@@ -4,6 +4,7 @@ mod chain;
 mod convert;
 mod stored;
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::fmt;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use self::convert::{BoxError, ResultExt, returned};
 use crate::cancel::Cancelled;
 use crate::future::EventError;
+use crate::ids::{CorrelationId, Name};
 use crate::limits::MAX_MESSAGE_BYTES;
 use crate::payload::{Payload, PayloadError};
 use crate::timeout::TimedOut;
@@ -33,12 +35,33 @@ use crate::timeout::TimedOut;
 /// Its [`sources`](Self::sources) are the texts of the errors that led to it, where it was made of one:
 /// by `?`, [`of_error`](Self::of_error) or [`ResultExt`]. `{}` shows the message alone, `{:#}` the
 /// sources as well, in one line.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct ActivityError {
     kind: ActivityErrorKind,
     message: String,
     details: Option<Payload>,
+    /// Known where the orchestration has it from its call. It follows from the log, so it is not stored.
+    call: Option<Box<FailedCall>>,
 }
+
+/// The call of an activity that failed.
+#[derive(Clone, Debug)]
+struct FailedCall {
+    activity: Name,
+    /// Of a call that was recorded.
+    id: Option<CorrelationId>,
+    attempts: u32,
+}
+
+/// Equal in what is stored, whichever call it is of.
+impl PartialEq for ActivityError {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { kind, message, details, call: _ } = self;
+        (kind, message, details) == (&other.kind, &other.message, &other.details)
+    }
+}
+
+impl Eq for ActivityError {}
 
 /// What sort of failure an [`ActivityError`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,8 +75,8 @@ pub enum ActivityErrorKind {
     Panicked,
     /// The input does not decode into the activity's type; the activity did not run.
     InvalidInput,
-    /// The output does not encode, is too large, or does not decode into the type that the
-    /// orchestration asked for.
+    /// The output does not encode, is too large, does not decode again from what it encodes to, or
+    /// does not decode into the type that the orchestration asked for.
     InvalidOutput,
     /// A cancel reached the orchestration while it waited for the activity, or before it called it;
     /// the message is the cancel's reason.
@@ -81,7 +104,27 @@ impl ActivityError {
 
     /// For runtimes: a failure of any kind. The message is cut at [`MAX_MESSAGE_BYTES`].
     pub fn of_kind(kind: ActivityErrorKind, message: impl fmt::Display) -> Self {
-        Self { kind, message: bounded_message(message), details: None }
+        Self { kind, message: bounded_message(message), details: None, call: None }
+    }
+
+    /// As it was stored.
+    fn restored(kind: ActivityErrorKind, message: String, details: Option<Payload>) -> Self {
+        Self { kind, message, details, call: None }
+    }
+
+    /// The same error, of that call.
+    pub(crate) fn of_call(self, activity: Name, id: Option<CorrelationId>, attempts: u32) -> Self {
+        Self { call: Some(Box::new(FailedCall { activity, id, attempts })), ..self }
+    }
+
+    /// The activity that failed, where the error comes from the call of one.
+    pub fn activity(&self) -> Option<&Name> {
+        self.call.as_ref().map(|call| &call.activity)
+    }
+
+    /// The number of attempts that were made, where the error comes from the call of an activity.
+    pub fn attempts(&self) -> Option<u32> {
+        self.call.as_ref().map(|call| call.attempts)
     }
 
     /// Adds a value for code to look at. A value that does not encode, or is too large, is left
@@ -224,11 +267,14 @@ pub enum OrchestrationErrorKind {
     LimitExceeded,
     /// The input or an event's data is not of the type that the code asked for.
     InvalidInput,
-    /// The output does not encode or is too large.
+    /// The output does not encode, is too large, or does not decode again from what it encodes to.
     InvalidOutput,
     /// The orchestration was cancelled, and ends for that. Without a cancel it is a failure like any
     /// other.
     Cancelled,
+    /// A value that the code gave cannot be recorded: it does not encode, or what it encodes to does
+    /// not decode again. A `f64` that is not a number is such a value.
+    InvalidValue,
 }
 
 impl OrchestrationError {
@@ -253,6 +299,11 @@ impl OrchestrationError {
             }
         }
         self
+    }
+
+    /// As it was stored.
+    fn restored(kind: OrchestrationErrorKind, message: String, details: Option<Payload>) -> Self {
+        Self { kind, message, details }
     }
 
     /// The details of another error, with this one's message.
@@ -315,16 +366,34 @@ impl From<&str> for OrchestrationError {
     }
 }
 
-/// Keeps the message and the details, and that it was a cancel, so that `?` loses nothing.
+/// Says which activity failed, in which call, and after how many attempts. Keeps the message and the
+/// details, and that it was a cancel, so that `?` loses nothing.
 impl From<ActivityError> for OrchestrationError {
     fn from(error: ActivityError) -> Self {
-        Self {
-            kind: match error.kind {
-                ActivityErrorKind::Cancelled => OrchestrationErrorKind::Cancelled,
-                _ => OrchestrationErrorKind::Failed,
-            },
-            message: bounded_message(&error),
-            details: error.details,
+        let is_cancel = error.kind == ActivityErrorKind::Cancelled;
+        let message = match error.call.as_ref().filter(|_| !is_cancel) {
+            Some(call) => bounded_message(format_args!("{call}: {error}")),
+            None => bounded_message(&error),
+        };
+        let kind = match is_cancel {
+            true => OrchestrationErrorKind::Cancelled,
+            false => OrchestrationErrorKind::Failed,
+        };
+        Self { kind, message, details: error.details }
+    }
+}
+
+/// The call of an activity, and that it failed.
+impl fmt::Display for FailedCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "activity `{}`", self.activity)?;
+        if let Some(id) = self.id {
+            write!(f, " {id}")?;
+        }
+        f.write_str(" failed")?;
+        match self.attempts {
+            0 | 1 => Ok(()),
+            attempts => write!(f, " after {attempts} attempts"),
         }
     }
 }
@@ -353,6 +422,17 @@ impl From<TimedOut> for OrchestrationError {
 impl From<PayloadError> for OrchestrationError {
     fn from(error: PayloadError) -> Self {
         Self::of_kind(OrchestrationErrorKind::InvalidInput, error)
+    }
+}
+
+impl OrchestrationError {
+    /// The failure of an execution whose code gave a value that cannot be recorded.
+    pub(crate) fn of_value(what: &str, why: &PayloadError) -> Self {
+        let kind = match why {
+            PayloadError::TooLarge { .. } => OrchestrationErrorKind::LimitExceeded,
+            _ => OrchestrationErrorKind::InvalidValue,
+        };
+        Self::of_kind(kind, format_args!("{what}: {why}"))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::error::{ActivityError, ActivityErrorKind};
 use crate::ids::{CorrelationId, InstanceId, InvalidName};
 use crate::payload::{Payload, PayloadError};
 use crate::send::SendError;
-use crate::slots::Dropped;
+use crate::slots::{Dropped, Scheduled};
 use crate::state::Shared;
 
 /// Something that was scheduled, and will have a `T`.
@@ -35,6 +35,13 @@ use crate::state::Shared;
 pub struct DurableFuture<T> {
     source: Source,
     decode: fn(DurableOutput) -> T,
+    name: Option<fn(T, &Called) -> T>,
+}
+
+/// What an output is the output of: for errors to say.
+pub(crate) struct Called {
+    pub(crate) id: CorrelationId,
+    pub(crate) scheduled: Scheduled,
 }
 
 /// What a durable future gives before it is decoded: the form in which different kinds can stand
@@ -92,7 +99,15 @@ impl<T> DurableFuture<T> {
         id: CorrelationId,
         decode: fn(DurableOutput) -> T,
     ) -> Self {
-        Self { source: Source::Slot { shared, id }, decode }
+        Self { source: Source::Slot { shared, id }, decode, name: None }
+    }
+
+    /// The same future, whose errors say what they are of.
+    pub(crate) fn naming(self, name: fn(T, &Called) -> T) -> Self {
+        // Not by a struct update: that would move out of what has a `Drop`.
+        let mut named = self;
+        named.name = Some(name);
+        named
     }
 
     pub(crate) const fn refused(
@@ -100,14 +115,14 @@ impl<T> DurableFuture<T> {
         output: DurableOutput,
         decode: fn(DurableOutput) -> T,
     ) -> Self {
-        Self { source: Source::Refused { position, output }, decode }
+        Self { source: Source::Refused { position, output }, decode, name: None }
     }
 
     /// The same future with its output not decoded, so that futures of different kinds can stand
     /// in one `Vec` for [`when_any`](crate::OrchestrationContext::when_any).
     pub fn into_output(mut self) -> DurableFuture<DurableOutput> {
         let source = core::mem::replace(&mut self.source, Source::Taken);
-        DurableFuture { source, decode: |output| output }
+        DurableFuture { source, decode: |output| output, name: Some(Called::name_output) }
     }
 
     /// The correlation id in the history; `None` when nothing was scheduled.
@@ -140,9 +155,9 @@ impl<T> DurableFuture<T> {
         }
     }
 
-    fn poll_output(&mut self, waker: &Waker) -> Poll<DurableOutput> {
+    fn poll_output(&mut self, waker: &Waker) -> Poll<(DurableOutput, Option<Called>)> {
         match core::mem::replace(&mut self.source, Source::Taken) {
-            Source::Refused { output, .. } => Poll::Ready(output),
+            Source::Refused { output, .. } => Poll::Ready((output, None)),
             Source::Taken => Poll::Pending,
             Source::Slot { shared, id } => {
                 let mut state = shared.lock();
@@ -153,14 +168,20 @@ impl<T> DurableFuture<T> {
                     self.source = Source::Slot { shared, id };
                     return Poll::Pending;
                 }
-                if let Some((output, stale)) = state.buffer.take(id) {
+                if let Some((output, scheduled, stale)) = state.buffer.take(id) {
                     drop(state);
                     drop(stale);
-                    return Poll::Ready(output);
+                    return Poll::Ready((output, Some(Called { id, scheduled })));
                 }
-                let replaced = state.buffer.await_slot(id, waker);
-                drop(state);
-                drop(replaced);
+                if state.buffer.must_keep(id, waker) {
+                    // It may be code of the user's, as is every waker that a combinator makes.
+                    drop(state);
+                    let waker = waker.clone();
+                    let replaced = shared.lock().buffer.await_slot(id, waker);
+                    drop(replaced);
+                } else {
+                    drop(state);
+                }
                 self.source = Source::Slot { shared, id };
                 Poll::Pending
             }
@@ -173,7 +194,13 @@ impl<T> Future for DurableFuture<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        self.poll_output(cx.waker()).map(self.decode)
+        self.poll_output(cx.waker()).map(|(output, called)| {
+            let output = (self.decode)(output);
+            match (self.name, called) {
+                (Some(name), Some(called)) => name(output, &called),
+                _ => output,
+            }
+        })
     }
 }
 
@@ -198,6 +225,43 @@ impl<T> Drop for DurableFuture<T> {
 impl<T> core::fmt::Debug for DurableFuture<T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("DurableFuture").field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+
+impl Called {
+    /// Of a call of an activity.
+    pub(crate) fn name_task<T>(
+        output: Result<T, ActivityError>,
+        called: &Self,
+    ) -> Result<T, ActivityError> {
+        output.map_err(|error| match &called.scheduled {
+            Scheduled::Task { name, attempts, .. } => {
+                let attempts = attempts.as_ref().map_or(1, |attempts| attempts.attempt());
+                error.of_call(name.clone(), Some(called.id), attempts)
+            }
+            _ => error,
+        })
+    }
+
+    /// Of a wait for an event.
+    pub(crate) fn name_event<T>(
+        output: Result<T, EventError>,
+        called: &Self,
+    ) -> Result<T, EventError> {
+        output.map_err(|error| match (&called.scheduled, error) {
+            (Scheduled::Wait { name }, EventError::InvalidData(PayloadError::Decode(why))) => {
+                let why = format!("event `{name}` {}: {why}", called.id);
+                EventError::InvalidData(PayloadError::Decode(why))
+            }
+            (_, error) => error,
+        })
+    }
+
+    fn name_output(output: DurableOutput, called: &Self) -> DurableOutput {
+        match output {
+            DurableOutput::Task(result) => DurableOutput::Task(Self::name_task(result, called)),
+            other => other,
+        }
     }
 }
 

@@ -80,6 +80,8 @@ pub use cancel::Cancelled;
 pub use catalog::{ActivityCatalog, OrchestrationRefusal, Refusal};
 pub use child::{ChildError, ChildOptions, OrchestrationByName, OrchestrationWith, ParentClose};
 pub use code::OrchestrationCode;
+#[doc(hidden)]
+pub use code::{Checked, EncodeOutput, Unchecked};
 pub use combinators::{WhenAny, Winner};
 pub use command::{Command, Rejected, Start};
 pub use context::OrchestrationContext;

@@ -17,6 +17,9 @@ pub const MAX_EVENT_KEY_BYTES: usize = 256;
 /// Largest single payload (input, output, event data, recorded value), in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
 
+/// Deepest nesting of lists and maps in a payload, in levels: what the decoder reads.
+pub const MAX_PAYLOAD_DEPTH: usize = 127;
+
 /// Largest [status](crate::OrchestrationContext::set_status), in bytes. An execution that sets a
 /// larger one fails.
 pub const MAX_STATUS_BYTES: usize = 16 * 1024;

@@ -1,5 +1,7 @@
 //! User values at rest: JSON, so that tools can read them and fields can be added.
 
+mod same;
+
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -8,11 +10,14 @@ use core::fmt;
 use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::limits::MAX_PAYLOAD_BYTES;
+use crate::limits::{MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH};
 
 /// An encoded user value. Cheap to clone. Only this module knows that it is JSON.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Payload(Arc<[u8]>);
+
+/// Whether an input decodes as the type that the compiler knows.
+pub(crate) type CheckInput = fn(&Payload) -> Result<(), PayloadError>;
 
 /// Why a value cannot be stored, or a stored one cannot be read as the wanted type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +28,13 @@ pub enum PayloadError {
     /// The bytes are not a value of the wanted type.
     #[error("the payload does not decode: {0}")]
     Decode(String),
+    /// The value encodes, but what it is encoded to is no value of its type. A `f64` that is not a
+    /// number is one, for JSON has only `null` for it.
+    #[error("the value does not decode from the JSON that it encodes to: {0}")]
+    NotReadable(String),
+    /// The value is nested deeper than [`MAX_PAYLOAD_DEPTH`]: no decoder would read it.
+    #[error("the value is nested more than {MAX_PAYLOAD_DEPTH} levels deep")]
+    TooDeep,
     /// The encoded value is larger than [`MAX_PAYLOAD_BYTES`].
     #[error("the payload has {bytes} bytes; at most {MAX_PAYLOAD_BYTES} are allowed")]
     TooLarge {
@@ -34,12 +46,67 @@ pub enum PayloadError {
 impl Payload {
     /// Encodes a value.
     ///
+    /// Where the type is known by which it will be decoded, [`encode_checked`](Self::encode_checked)
+    /// also finds what does not decode.
+    ///
     /// # Errors
     /// [`PayloadError::Encode`] when its `Serialize` fails, [`PayloadError::TooLarge`] when it is
-    /// larger than [`MAX_PAYLOAD_BYTES`].
+    /// larger than [`MAX_PAYLOAD_BYTES`], [`PayloadError::TooDeep`] when it is nested deeper than
+    /// [`MAX_PAYLOAD_DEPTH`].
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, PayloadError> {
+        let payload = Self::write(value)?;
+        payload.check_depth()?;
+        Ok(payload)
+    }
+
+    /// Encodes a value and decodes it again: what whoever reads the payload will see. It can differ
+    /// from the value, by a field that is skipped for instance.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode); [`PayloadError::NotReadable`] when the payload is no `T`.
+    pub fn encode_checked<T: Serialize + DeserializeOwned>(
+        value: &T,
+    ) -> Result<(Self, T), PayloadError> {
+        let payload = Self::encode(value)?;
+        let read = payload.read_back()?;
+        Ok((payload, read))
+    }
+
+    /// What was just encoded, decoded again.
+    pub(crate) fn read_back<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
+        serde_json::from_slice(&self.0).map_err(|e| PayloadError::NotReadable(e.to_string()))
+    }
+
+    /// Whether it decodes as that type: what [`encode_checked`](Self::encode_checked) finds out, of
+    /// what was [written](Self::write).
+    pub(crate) fn check_readable<T: DeserializeOwned>(&self) -> Result<(), PayloadError> {
+        self.check_depth()?;
+        self.read_back::<T>().map(drop)
+    }
+
+    /// Encodes a value of any depth: for a comparison with what is recorded, which may be older than
+    /// the limit.
+    pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> Result<Self, PayloadError> {
         let bytes = serde_json::to_vec(value).map_err(|e| PayloadError::Encode(e.to_string()))?;
         Self::from_bytes(bytes)
+    }
+
+    /// Whether a decoder gets to its end.
+    pub(crate) fn check_depth(&self) -> Result<(), PayloadError> {
+        match is_deeper(&self.0, MAX_PAYLOAD_DEPTH) {
+            true => Err(PayloadError::TooDeep),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether both are the same value: equal up to the order of the keys of maps.
+    pub(crate) fn is_same_value(&self, other: &Self) -> bool {
+        self == other || same::same_value(&self.0, &other.0, same::Lists::InOrder)
+    }
+
+    /// As [`is_same_value`](Self::is_same_value), with lists in any order: they may be sets.
+    pub(crate) fn is_same_value_or_set(&self, other: &Self) -> bool {
+        self == other || same::same_value(&self.0, &other.0, same::Lists::InAnyOrder)
     }
 
     /// Takes over bytes that are encoded already.
@@ -75,6 +142,42 @@ impl Payload {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// Whether lists and maps are nested deeper than that.
+fn is_deeper(json: &[u8], limit: usize) -> bool {
+    // Each level opens and closes.
+    if json.len() <= 2 * limit {
+        return false;
+    }
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(&byte) = json.get(at) {
+        at += 1;
+        match byte {
+            b'"' => at = end_of_text(json, at),
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > limit {
+                    return true;
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// The place behind the end of a text whose first character stands there.
+fn end_of_text(json: &[u8], mut at: usize) -> usize {
+    while let Some(rest) = json.get(at..) {
+        let Some(next) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) else { break };
+        if rest[next] == b'"' {
+            return at + next + 1;
+        }
+        at += next + 2;
+    }
+    json.len()
 }
 
 /// The JSON text; bytes that are not UTF-8 show as their replacement character.

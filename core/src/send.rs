@@ -38,7 +38,7 @@ pub enum SendError {
     /// No event can have the name, or no instance the id; nothing was recorded.
     #[error("the external event cannot be sent: {0}")]
     InvalidName(#[from] InvalidName),
-    /// The data does not encode or is too large; nothing was recorded. Or what was awaited is no
+    /// The data does not encode, is too large or nested too deep; nothing was recorded. Or what was awaited is no
     /// event that was sent.
     #[error("the external event's data is not valid: {0}")]
     InvalidData(#[from] PayloadError),
@@ -88,6 +88,8 @@ impl OrchestrationContext {
         data: &T,
     ) -> DurableFuture<Result<(), SendError>> {
         let to = to.to_instance_id();
+        // Without the lock: a `Serialize` may be code of the user's.
+        let data = Payload::write(data);
         let mut state = self.shared().lock();
         match state.send_event(to, name, data, self.is_shielded()) {
             Ok(id) => {
@@ -104,17 +106,20 @@ impl OrchestrationContext {
 
 impl State {
     /// The code sends an event. An error: nothing is recorded.
-    fn send_event<T: Serialize + ?Sized>(
+    fn send_event(
         &mut self,
         to: Result<InstanceId, InvalidName>,
         name: &str,
-        data: &T,
+        data: Result<Payload, PayloadError>,
         shielded: bool,
     ) -> Result<CorrelationId, SendError> {
         if let Some(cancelled) = self.refuses(shielded) {
             return Err(cancelled.into());
         }
-        let (to, name, data) = (to?, Name::new(name)?, Payload::encode(data)?);
+        let (to, name, data) = (to?, Name::new(name)?, data?);
+        if !self.log_has(|event| matches!(event, Event::EventSent { .. })) {
+            data.check_depth()?;
+        }
         let id = self.next_id();
         let event = name.clone();
         if self.record(Event::EventSent { id, to: to.clone(), name, data }).counts() {

@@ -235,9 +235,13 @@ impl CorrelationBuffer {
         self.take_waker(ready)
     }
 
-    /// Takes the output of a slot if it is there; the slot is gone then. A waker that is left is to
+    /// Takes the output of a slot if it is there; the slot is gone then, and what
+    /// it stood for is given as well. A waker that is left is to
     /// be dropped without the lock: it may own user code.
-    pub(crate) fn take(&mut self, id: CorrelationId) -> Option<(DurableOutput, Option<Waker>)> {
+    pub(crate) fn take(
+        &mut self,
+        id: CorrelationId,
+    ) -> Option<(DurableOutput, Scheduled, Option<Waker>)> {
         if self.is_hidden(id) {
             return None;
         }
@@ -257,8 +261,8 @@ impl CorrelationBuffer {
             (None, _) => return None,
         };
         let stale = self.take_waker(id);
-        self.slots.remove(&id);
-        Some((output, stale))
+        let slot = self.slots.remove(&id)?;
+        Some((output, slot.scheduled, stale))
     }
 
     /// The place in the log of a slot's completion, if it is there and to be seen.
@@ -299,20 +303,21 @@ impl CorrelationBuffer {
         asked.into_iter().filter_map(|id| self.take_waker(id)).collect()
     }
 
-    /// Keeps the waker of a slot that is not complete; gives back the one that it replaces.
-    pub(crate) fn await_slot(&mut self, id: CorrelationId, waker: &Waker) -> Option<Waker> {
+    /// A slot that is not complete is asked for: whether this waker is to be [kept](Self::await_slot).
+    pub(crate) fn must_keep(&mut self, id: CorrelationId, waker: &Waker) -> bool {
         if self.is_hidden(id) {
             self.asked_in_vain.push(id);
         }
-        let slot = self.slots.get_mut(&id)?;
-        match &slot.waker {
-            Some(known) if known.will_wake(waker) => None,
-            Some(_) => slot.waker.replace(waker.clone()),
-            None => {
-                self.awaited += 1;
-                slot.waker.replace(waker.clone())
-            }
-        }
+        let Some(slot) = self.slots.get(&id) else { return false };
+        !slot.waker.as_ref().is_some_and(|known| known.will_wake(waker))
+    }
+
+    /// Keeps the waker of a slot that is not complete; gives back the one that it replaces, or this one
+    /// where there is no such slot.
+    pub(crate) fn await_slot(&mut self, id: CorrelationId, waker: Waker) -> Option<Waker> {
+        let Some(slot) = self.slots.get_mut(&id) else { return Some(waker) };
+        self.awaited += usize::from(slot.waker.is_none());
+        slot.waker.replace(waker)
     }
 
     /// Removes the slot of a future that was dropped before it gave its output.

@@ -1,5 +1,6 @@
 //! What the machine, the context and the durable futures of one execution share.
 
+mod compare;
 mod drops;
 mod limits;
 mod patches;
@@ -29,14 +30,15 @@ use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
 use crate::limits::{MAX_OUTBOX_MESSAGES, MAX_OUTSTANDING, MAX_STATUS_BYTES};
 use crate::message::Origin;
 use crate::outbox::Outbox;
-use crate::payload::Payload;
+use crate::payload::{Payload, PayloadError};
 use crate::random::SplitMix64;
 use crate::slots::{CorrelationBuffer, Scheduled};
 use crate::time::Timestamp;
 use crate::version::Version;
 
-/// A handle on the state. The lock is held for a few lines at a time, never while user code runs;
-/// user code may own wakers, so these are woken and dropped without it.
+/// A handle on the state. The lock is held for a few lines at a time, never while user code runs:
+/// values are encoded and decoded without it, and wakers, which may be user code, are cloned, woken
+/// and dropped without it.
 #[derive(Clone)]
 pub(crate) struct Shared(Arc<Mutex<State>>);
 
@@ -108,7 +110,7 @@ pub(crate) struct State {
     pub(crate) turn: u64,
     /// The turn that set the newest status.
     pub(crate) status_turn: Option<u64>,
-    /// The status that the code has set last, as the code has it.
+    /// The status that the code has set last, as it is recorded.
     status: Option<Payload>,
     /// Of the turn under way.
     pub(crate) events: Vec<Event>,
@@ -230,7 +232,6 @@ impl State {
     fn create_timer(&mut self, id: CorrelationId, fire_at: Timestamp, shielded: bool) {
         let fire_at = match self.record(Event::TimerCreated { id, fire_at }) {
             Recorded::Halted => return,
-            // The recorded time counts: code may change a duration for timers to come.
             Recorded::Before(Event::TimerCreated { fire_at, .. }) => fire_at,
             Recorded::Before(_) | Recorded::Now => fire_at,
         };
@@ -271,17 +272,53 @@ impl State {
 
     /// The code sets the status. What it has set already is no step.
     pub(crate) fn set_status(&mut self, status: Payload) {
-        if self.status.as_ref() == Some(&status) && !matches!(self.mode, Mode::Between) {
+        if !matches!(self.mode, Mode::Between) && !self.is_step(&status) {
             return;
         }
-        let (live, bytes) = (matches!(self.mode, Mode::Live), status.len());
-        if live && bytes > MAX_STATUS_BYTES {
-            return self.exceed(format!("a status of {bytes} bytes is over {MAX_STATUS_BYTES}"));
+        if matches!(self.mode, Mode::Live) {
+            let bytes = status.len();
+            if bytes > MAX_STATUS_BYTES {
+                return self
+                    .exceed(format!("a status of {bytes} bytes is over {MAX_STATUS_BYTES}"));
+            }
+            if let Err(why) = status.check_depth() {
+                return self.refuse_value("a status cannot be recorded", &why);
+            }
         }
-        if self.record(Event::StatusSet { status: status.clone() }).counts() {
-            self.status = Some(status);
-            self.status_turn = Some(self.turn);
-            self.act(Action::AnnounceStatus);
+        let status = match self.record(Event::StatusSet { status: status.clone() }) {
+            Recorded::Halted => return,
+            Recorded::Before(Event::StatusSet { status }) => status,
+            Recorded::Before(_) | Recorded::Now => status,
+        };
+        self.status = Some(status);
+        self.status_turn = Some(self.turn);
+        self.act(Action::AnnounceStatus);
+    }
+
+    /// Whether setting this status is a step. Live, the same value again is none. At replay the log
+    /// knows, as far as the order goes in which a map or a set was written.
+    fn is_step(&mut self, status: &Payload) -> bool {
+        if !self.is_replaying() {
+            return !self.status.as_ref().is_some_and(|set| set.is_same_value(status));
+        }
+        self.pass_over_markers();
+        let Mode::Replay(expected) = &self.mode else { return true };
+        let is_set = self.status.as_ref().is_some_and(|set| set.is_same_value_or_set(status));
+        match expected.front() {
+            // It may be that of a later call, and this one have set nothing new.
+            Some(Event::StatusSet { status: recorded }) => {
+                !is_set || recorded.is_same_value_or_set(status)
+            }
+            _ => !is_set,
+        }
+    }
+
+    /// At replay, whether the log has such an event in this place.
+    pub(crate) fn log_has(&mut self, wanted: fn(&Event) -> bool) -> bool {
+        self.pass_over_markers();
+        match &self.mode {
+            Mode::Replay(expected) => expected.front().is_some_and(wanted),
+            _ => false,
         }
     }
 
@@ -344,12 +381,12 @@ impl State {
 
     /// What an execution failed for that was to continue, as the log knows it.
     pub(crate) fn replayed_refusal_to_continue(&mut self) -> Option<OrchestrationError> {
-        use OrchestrationErrorKind::{InvalidInput, LimitExceeded};
+        use OrchestrationErrorKind::{InvalidInput, InvalidValue, LimitExceeded};
         self.pass_over_markers();
         let Mode::Replay(expected) = &self.mode else { return None };
         match expected.front()? {
             Event::ExecutionFailed { error }
-                if matches!(error.kind(), InvalidInput | LimitExceeded) =>
+                if matches!(error.kind(), InvalidInput | InvalidValue | LimitExceeded) =>
             {
                 Some(error.clone())
             }
@@ -370,6 +407,11 @@ impl State {
     /// Fails the execution for a limit.
     pub(crate) fn exceed(&mut self, message: impl fmt::Display) {
         self.halt(Halt::Failed(limit_exceeded(message)));
+    }
+
+    /// Fails the execution for a value that cannot be recorded.
+    pub(crate) fn refuse_value(&mut self, what: &str, why: &PayloadError) {
+        self.halt(Halt::Failed(OrchestrationError::of_value(what, why)));
     }
 
     pub(crate) fn diverge(&mut self, expected: Step, found: Step) {

@@ -210,7 +210,7 @@ fn try_join_all_cancels_the_others_at_the_first_error() {
     let code = code(async |ctx, ()| Ok(try_join_all(three(&ctx)).await?));
     let mut instance = Instance::start(code, ());
     let answer = instance.fail(2, ActivityError::fatal("no"));
-    assert_eq!(answer.outputs(), ["ExecutionFailed: no"], "they go with the end");
+    assert_eq!(answer.outputs(), ["ExecutionFailed: activity `b` #2 failed: no"]);
     assert_eq!(called_off(&answer), [1, 3]);
     instance.assert_replays_from_every_point();
 }

@@ -143,7 +143,7 @@ fn a_side_effect_that_does_not_encode_fails_the_instance() {
         Ok(())
     });
     let instance = Instance::start(code, ());
-    assert_eq!(instance.failure().kind(), OrchestrationErrorKind::LimitExceeded);
+    assert_eq!(instance.failure().kind(), OrchestrationErrorKind::InvalidValue);
     assert!(instance.failure().message().starts_with("a side effect's value cannot be recorded"));
     instance.assert_replays_from_every_point();
 }

@@ -140,7 +140,7 @@ fn failures_of_scripted_activities_come_to_the_code() {
         .activity("odd", |()| Ok(BTreeMap::from([(vec![1_u8], 1)])))
         .drive_to_completion(&())
         .expect("it ends");
-    let error = OrchestrationError::new("declined");
+    let error = OrchestrationError::new("activity `declines` #1 failed: declined");
     assert_eq!(run.outcome, Outcome::Failed(error));
     assert_eq!(run.output::<()>(), None);
 }

@@ -220,7 +220,7 @@ fn an_error_of_an_activity_passes_through_with_its_details() {
     let mut instance = Instance::start(code, ());
     instance.fail(1, ActivityError::fatal("declined").with_details(&51));
     assert_eq!(instance.failure().kind(), OrchestrationErrorKind::Failed);
-    assert_eq!(instance.failure().message(), "declined");
+    assert_eq!(instance.failure().message(), "activity `pay` #1 failed: declined");
     assert_eq!(instance.failure().details::<u32>(), Some(51));
     instance.assert_replays_from_every_point();
 }

@@ -61,8 +61,8 @@ fn an_input_that_is_too_large_is_an_error_for_the_code() {
     let instance = Instance::start(code, ());
     assert_eq!(
         instance.failure().message(),
-        "the activity's input is not valid: the payload has 1048577 bytes; at most 1048576 are \
-         allowed"
+        "activity `a` failed: the activity's input is not valid: the payload has 1048577 bytes; at \
+         most 1048576 are allowed"
     );
     assert_eq!(instance.log().len(), 2, "nothing was scheduled");
     instance.assert_replays_from_every_point();
@@ -340,7 +340,7 @@ fn long_history(events: u64, noise: Payload) -> Vec<RecordedTurn> {
     };
     let activity =
         Event::TaskScheduled { id: CorrelationId(1), name: name("a"), input: payload(()) };
-    let timer = Event::TimerCreated { id: CorrelationId(2), fire_at: seconds(60) };
+    let timer = Event::TimerCreated { id: CorrelationId(2), fire_at: seconds(61) };
     let noise = Event::ExternalRaised { name: name("Noise"), data: noise, key: None };
     let noise = turn(1, [noise]);
     let noises = (3..events).map(|_| noise.clone());

@@ -119,7 +119,8 @@ fn code_that_panics_at_replay_only_is_found() {
     });
     let history = start_catching(code.clone());
     let replayed = Instance::try_replay(&code, &history.config, history.turns());
-    assert_eq!(divergence(replayed).found.to_string(), "ExecutionFailed");
+    let found = divergence(replayed).found.to_string();
+    assert_eq!(found, "ExecutionFailed with error: the orchestration panicked: branched on replay");
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn failed_order() -> Instance {
     instance.complete(1, 1);
     instance.raise("Go", 20);
     instance.fail(3, ActivityError::fatal("no money"));
-    assert_eq!(instance.failure().message(), "no money");
+    assert_eq!(instance.failure().message(), "activity `charge` #3 failed: no money");
     instance
 }
 
@@ -388,7 +388,7 @@ fn an_activity_begins_anew_with_its_first_attempt_and_all_of_its_time() {
         instance.pass(delay);
         instance.fire(1);
     }
-    assert_eq!(instance.failure().message(), "busy");
+    assert_eq!(instance.failure().message(), "activity `a` #1 failed after 3 attempts: busy");
     instance.pass(1_000);
     // Before the end; and before a failure that has superseded another.
     for place in ["TaskFailed", "TaskAttemptFailed"] {

@@ -135,7 +135,7 @@ fn a_status_that_does_not_encode_fails_the_instance() {
         Ok(task(&ctx, "a").await?)
     });
     let instance = Instance::start(code, ());
-    assert_eq!(instance.failure().kind(), OrchestrationErrorKind::LimitExceeded);
+    assert_eq!(instance.failure().kind(), OrchestrationErrorKind::InvalidValue);
     assert!(instance.failure().message().starts_with("a status cannot be recorded"));
     instance.assert_replays_from_every_point();
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{ChildError, ChildOptions, ChildRetry, OrchestrationByName, RetryChildIf};
 use crate::catalog::OrchestrationRefusal;
+use crate::context::OrchestrationContext;
 use crate::definition::Orchestration;
 use crate::event::Event;
 use crate::future::DurableOutput;
@@ -14,27 +15,47 @@ use crate::ids::{CorrelationId, Name};
 use crate::limits::MAX_CHILD_DEPTH;
 use crate::message::Relation;
 use crate::outbox::generated_id;
-use crate::payload::Payload;
+use crate::payload::{CheckInput, Payload};
 use crate::slots::Scheduled;
 use crate::state::{Halt, Mode, Recorded, State};
-use crate::version::Version;
 
 /// What is called.
 pub(super) struct Call {
-    name: String,
+    orchestration: String,
+    /// As they are recorded.
+    name: Result<Name, String>,
+    input: Result<Payload, String>,
     options: ChildOptions,
-    /// The compiler knows the type of the input.
-    typed: bool,
+    /// Where the compiler knows the type of the input.
+    check: Option<CheckInput>,
+    /// Why it cannot be, as far as that is asked: a reason for the code, or one to halt for.
+    pub(super) refusal: Result<Option<String>, Halt>,
 }
 
 impl Call {
-    pub(super) fn of<O: Orchestration>(orchestration: &O) -> Self {
-        Self { name: O::NAME.to_string(), options: orchestration.options(), typed: true }
+    pub(super) fn of<O: Orchestration>(orchestration: &O, input: &O::Input) -> Self {
+        let check: CheckInput = Payload::check_readable::<O::Input>;
+        Self::new(O::NAME.to_string(), input, orchestration.options(), Some(check))
     }
 
-    pub(super) fn by_name(orchestration: OrchestrationByName) -> Self {
+    pub(super) fn by_name<I>(orchestration: OrchestrationByName, input: &I) -> Self
+    where
+        I: Serialize + ?Sized,
+    {
         let OrchestrationByName { name, options } = orchestration;
-        Self { name, options, typed: false }
+        Self::new(name, input, options, None)
+    }
+
+    fn new<I: Serialize + ?Sized>(
+        orchestration: String,
+        input: &I,
+        options: ChildOptions,
+        check: Option<CheckInput>,
+    ) -> Self {
+        let name = Name::new(&orchestration).map_err(|why| why.to_string());
+        // Of any depth: the log may have it.
+        let input = Payload::write(input).map_err(|why| why.to_string());
+        Self { orchestration, name, input, options, check, refusal: Ok(None) }
     }
 }
 
@@ -48,14 +69,13 @@ pub(super) fn refused(relation: Relation, error: Box<ChildError>) -> DurableOutp
 
 impl State {
     /// The code calls an orchestration. An error: nothing is recorded.
-    pub(super) fn begin_call<I: Serialize + ?Sized>(
+    pub(super) fn begin_call(
         &mut self,
         call: Call,
-        input: &I,
         shielded: bool,
         relation: Relation,
     ) -> Result<CorrelationId, Box<ChildError>> {
-        let Call { name: orchestration, options, typed } = call;
+        let Call { orchestration, name, input, options, refusal, .. } = call;
         let is_child = relation == Relation::Child;
         if let Some(cancelled) = self.refuses(shielded) {
             let reason = cancelled.reason;
@@ -67,8 +87,7 @@ impl State {
         let invalid = |why: String| {
             Box::new(ChildError::InvalidInput { orchestration: orchestration.clone(), why })
         };
-        let name = Name::new(&orchestration).map_err(|e| invalid(e.to_string()))?;
-        let input = Payload::encode(input).map_err(|e| invalid(e.to_string()))?;
+        let (name, input) = (name.map_err(invalid)?, input.map_err(invalid)?);
         let invalid_options = |why: String| {
             Box::new(ChildError::InvalidOptions { orchestration: orchestration.clone(), why })
         };
@@ -79,7 +98,7 @@ impl State {
         })?;
         let version = options.version.transpose().map_err(|e| invalid_options(e.to_string()))?;
         let id = self.next_id();
-        match self.refusal_of_call(&name, version.as_ref(), &input, typed) {
+        match refusal {
             Ok(None) => {}
             Ok(Some(why)) => {
                 let error = invalid(why);
@@ -143,24 +162,31 @@ impl State {
     fn refuse_call(&mut self, id: CorrelationId, relation: Relation, error: Box<ChildError>) {
         self.buffer.schedule_refused(id, self.position, refused(relation, error));
     }
+}
 
-    /// Whether the catalog refuses a new call. Asked when live only: the log knows the rest.
-    fn refusal_of_call(
-        &self,
-        name: &Name,
-        version: Option<&Version>,
-        input: &Payload,
-        typed: bool,
-    ) -> Result<Option<String>, Halt> {
-        let Some(catalog) = self.catalog().filter(|_| matches!(self.mode, Mode::Live)) else {
+impl OrchestrationContext {
+    /// Why a new call cannot be made. Asked when live only: the log knows the rest.
+    pub(super) fn refusal_of_call(&self, call: &Call) -> Result<Option<String>, Halt> {
+        let state = self.shared().lock();
+        if !matches!(state.mode, Mode::Live) {
             return Ok(None);
-        };
-        match catalog.check_orchestration(name, version, (!typed).then_some(input)) {
-            Ok(()) => Ok(None),
-            Err(OrchestrationRefusal::Unregistered) => {
-                Err(Halt::UnregisteredOrchestration(name.clone(), version.cloned()))
-            }
-            Err(OrchestrationRefusal::InvalidInput(why)) => Ok(Some(why.to_string())),
         }
+        let catalog = state.catalog().cloned();
+        drop(state);
+        // What is wrong with these is said without a look at the rest.
+        let (Ok(name), Ok(input)) = (&call.name, &call.input) else { return Ok(None) };
+        let Ok(version) = call.options.version.clone().transpose() else { return Ok(None) };
+        if let Some(catalog) = catalog {
+            let unknown = call.check.is_none().then_some(input);
+            match catalog.check_orchestration(name, version.as_ref(), unknown) {
+                Ok(()) => {}
+                Err(OrchestrationRefusal::Unregistered) => {
+                    return Err(Halt::UnregisteredOrchestration(name.clone(), version));
+                }
+                Err(OrchestrationRefusal::InvalidInput(why)) => return Ok(Some(why.to_string())),
+            }
+        }
+        let checked = call.check.map_or_else(|| input.check_depth(), |check| check(input));
+        Ok(checked.err().map(|why| why.to_string()))
     }
 }

@@ -63,11 +63,19 @@ fn parts(field: Option<&Payload>) -> Option<(Payload, Payload)> {
 fn below(error: &(dyn Error + 'static)) -> Vec<String> {
     let (mut texts, mut next) = (kept_by(error), error.source());
     while let Some(source) = next {
-        texts.push(source.to_string());
+        texts.push(text(source));
         texts.extend(kept_by(source));
         next = source.source();
     }
     bounded(texts)
+}
+
+/// The text of an error; of one of an activity, with the call that it is of.
+fn text(error: &(dyn Error + 'static)) -> String {
+    match error.downcast_ref::<ActivityError>() {
+        Some(error) if error.call.is_some() => OrchestrationError::from(error.clone()).message,
+        _ => error.to_string(),
+    }
 }
 
 /// The list that an error of ours has with it.
@@ -110,16 +118,16 @@ pub trait OfError: Sized {
 impl OfError for ActivityError {
     fn of_error(error: &(dyn Error + 'static)) -> Self {
         let known = chain(error).find_map(|error| error.downcast_ref::<Self>());
-        let (kind, details) = match known {
-            Some(known) => (known.kind, details(known.details.as_ref())),
-            None => (ActivityErrorKind::Retryable, None),
+        let (kind, details, call) = match known {
+            Some(known) => (known.kind, details(known.details.as_ref()), known.call.clone()),
+            None => (ActivityErrorKind::Retryable, None, None),
         };
         // The text of one that is at the top says its kind as well.
         let message = match error.downcast_ref::<Self>() {
             Some(known) => known.message.clone(),
             None => bounded_message(error),
         };
-        Self { kind, message, details: join(&below(error), details) }
+        Self { kind, message, details: join(&below(error), details), call }
     }
 }
 
@@ -182,7 +190,7 @@ macro_rules! chained {
             #[must_use]
             pub fn with_source(self, source: &(dyn Error + 'static)) -> Self {
                 let mut list = self.sources();
-                list.push(source.to_string());
+                list.push(text(source));
                 list.extend(below(source));
                 let details = join(&bounded(list), details(self.details.as_ref()));
                 Self { details, ..self }

@@ -63,14 +63,14 @@ macro_rules! two_forms {
                 if !deserializer.is_human_readable() {
                     let ReadStored { kind, message, details } =
                         ReadStored::deserialize(deserializer)?;
-                    return Ok(Self { kind, message, details });
+                    return Ok(Self::restored(kind, message, details));
                 }
                 let ReadShown { kind, message, sources, details } =
                     ReadShown::deserialize(deserializer)?;
                 if details.as_ref().is_some_and(Payload::is_empty) {
                     return Err(D::Error::custom("the details of an error are empty"));
                 }
-                Ok(Self { kind, message, details: chain::join(&sources, details) })
+                Ok(Self::restored(kind, message, chain::join(&sources, details)))
             }
         }
     };

@@ -9,7 +9,10 @@ use crate::wake::ForeignWakeHook;
 /// What a [`Machine`](crate::Machine) takes from its shell. The default suits unit tests.
 #[derive(Clone)]
 pub struct MachineConfig {
-    /// At replay, compare inputs, timers and outputs as well, not only kinds, names and ids.
+    /// At replay, compare also what is only told or was settled when it was recorded: statuses, how
+    /// children are called (close and retry policies), and what the code ends with. What the code asks
+    /// for is always compared: kinds, names and ids, inputs, lengths of timers, versions and ids of
+    /// children, recipients and data of events.
     pub strict: bool,
     /// How to run a poll of user code so that a panic in it becomes a message. Without std there is
     /// no way to catch one: the default lets it pass through.

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::task::Wake;
 use alloc::vec;
 use core::mem;
@@ -168,12 +169,16 @@ impl Machine {
     /// execution fails, the same at replay.
     pub(super) fn wake(&self, wakers: impl IntoIterator<Item = Waker>) {
         for waker in wakers {
+            let own = Waker::from(self.waker.clone());
+            if waker.will_wake(&own) {
+                waker.wake();
+                continue;
+            }
             let mut waker = Some(waker);
             let woken =
                 (self.config.catch_panic)(&mut || waker.take().into_iter().for_each(Waker::wake));
             if let Err(message) = woken {
-                let error = OrchestrationError::of_kind(OrchestrationErrorKind::Panicked, message);
-                self.shared.lock().halt(Halt::Failed(error));
+                self.shared.lock().halt(Halt::Failed(panicked(message)));
                 // It may not have come to waking the code.
                 self.waker.wake_by_ref();
             }
@@ -250,10 +255,7 @@ impl Machine {
         });
         match caught {
             Ok(()) => polled,
-            Err(message) => Poll::Ready(Err(OrchestrationError::of_kind(
-                OrchestrationErrorKind::Panicked,
-                message,
-            ))),
+            Err(message) => Poll::Ready(Err(panicked(message))),
         }
     }
 
@@ -326,7 +328,12 @@ impl Machine {
             let why = format!("`{own}` cannot go on as another orchestration, `{other}`");
             return Some(OrchestrationError::new(why));
         }
-        if let Err(why) = self.next_code().check_input(input) {
+        let is_replaying = self.shared.lock().is_replaying();
+        if is_replaying {
+            // It is in the log that it went on.
+            return None;
+        }
+        if let Err(why) = self.check_next_input(input) {
             let why = match &self.next {
                 None => format!("the next execution's input is not valid: {why}"),
                 Some(next) => {
@@ -336,8 +343,17 @@ impl Machine {
             };
             return Some(OrchestrationError::of_kind(OrchestrationErrorKind::InvalidInput, why));
         }
-        let state = self.shared.lock();
-        if state.is_replaying() { None } else { state.limit_of_continuation(input) }
+        self.shared.lock().limit_of_continuation(input)
+    }
+
+    /// Whether the next execution takes its input. That is decoded by code of the user's, which may
+    /// panic.
+    fn check_next_input(&self, input: &Payload) -> Result<(), String> {
+        let mut checked = Ok(());
+        let caught =
+            (self.config.catch_panic)(&mut || checked = self.next_code().check_input(input));
+        caught.map_err(|message| format!("decoding it panicked: {message}"))?;
+        checked.map_err(|why| why.to_string())
     }
 
     /// Records the last event.
@@ -386,4 +402,8 @@ impl Machine {
             let _ = (self.config.catch_panic)(&mut || drop(waker.take()));
         }
     }
+}
+
+fn panicked(message: String) -> OrchestrationError {
+    OrchestrationError::of_kind(OrchestrationErrorKind::Panicked, message)
 }

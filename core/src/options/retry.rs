@@ -1,5 +1,6 @@
 //! How often, and when, something that failed is tried again.
 
+use core::fmt;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -148,6 +149,32 @@ pub struct RecordedRetry {
     pub jitter: u32,
     /// The time for all attempts together, from the scheduling on.
     pub deadline: Option<Duration>,
+}
+
+/// In words, as a part of what is said of a call.
+impl fmt::Display for RecordedRetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { max_attempts, first_delay, factor, max_delay, jitter, deadline } = self;
+        write!(
+            f,
+            "with {max_attempts} attempts, delays from {first_delay:?} to {max_delay:?} by {} \
+             (jitter {})",
+            Thousandths(*factor),
+            Thousandths(*jitter)
+        )?;
+        match deadline {
+            Some(deadline) => write!(f, " within {deadline:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Thousandths(u32);
+
+impl fmt::Display for Thousandths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}", self.0 / 1_000, self.0 % 1_000)
+    }
 }
 
 impl RecordedRetry {

@@ -51,11 +51,12 @@ pub(super) fn history_limit(events: u64, bytes: u64) -> Option<OrchestrationErro
     }
 }
 
-/// The limit that ended an execution in the middle of a turn.
+/// The limit that ended an execution in the middle of a turn, or the value that could not be recorded.
 pub(super) fn limit_that_ended(recorded: &Event) -> Option<OrchestrationError> {
+    use OrchestrationErrorKind::{InvalidValue, LimitExceeded};
     match recorded {
         Event::ExecutionFailed { error }
-            if error.kind() == OrchestrationErrorKind::LimitExceeded =>
+            if matches!(error.kind(), LimitExceeded | InvalidValue) =>
         {
             Some(error.clone())
         }

@@ -1,8 +1,6 @@
 //! What the code does is recorded, or compared with what is recorded.
 
-use alloc::format;
-use alloc::string::String;
-
+use super::compare::mismatch;
 use super::limits::{history_limit, limit_that_ended, turn_limit};
 use super::{Halt, Mode, State};
 use crate::action::Action;
@@ -112,43 +110,5 @@ pub(crate) enum Recorded {
 impl Recorded {
     pub(crate) const fn counts(&self) -> bool {
         !matches!(self, Self::Halted)
-    }
-}
-
-/// What differs between the history and the code: kind, name and correlation id; when strict, also
-/// everything else.
-fn mismatch(recorded: &Event, found: &Event, strict: bool) -> Option<(Step, Step)> {
-    let refused = matches!(
-        (recorded, found),
-        (Event::TaskRefused { .. }, Event::TaskScheduled { .. })
-            | (
-                Event::CallRefused { .. },
-                Event::ChildScheduled { .. } | Event::StartRequested { .. }
-            )
-    );
-    if (recorded.kind() != found.kind() && !refused)
-        || recorded.correlation() != found.correlation()
-        || recorded.subject() != found.subject()
-    {
-        return Some((Step::of(recorded), Step::of(found)));
-    }
-    let computed = matches!(recorded, Event::SideEffectRecorded { .. });
-    let strict = strict || matches!(recorded, Event::VersionSelected { .. });
-    if !strict || refused || computed || recorded == found {
-        return None;
-    }
-    Some((Step::with_detail(recorded, detail(recorded)), Step::with_detail(found, detail(found))))
-}
-
-fn detail(event: &Event) -> String {
-    match event {
-        Event::TaskScheduled { input, .. } => format!("with input {input}"),
-        Event::TimerCreated { fire_at, .. } => format!("for {fire_at}"),
-        Event::ExecutionCompleted { output } => format!("with output {output}"),
-        Event::StatusSet { status } => format!("to {status}"),
-        Event::ExecutionContinued { input } => format!("with input {input}"),
-        Event::ExecutionFailed { error } => format!("with error: {error}"),
-        Event::VersionSelected { version } => format!("{version}"),
-        other => format!("{other:?}"),
     }
 }

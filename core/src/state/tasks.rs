@@ -5,31 +5,32 @@ use alloc::boxed::Box;
 use super::{Halt, Mode, Recorded, State};
 use crate::attempts::Attempts;
 use crate::catalog::Refusal;
-use crate::error::ActivityError;
+use crate::context::OrchestrationContext;
+use crate::error::{ActivityError, ActivityErrorKind};
 use crate::event::Event;
 use crate::future::DurableOutput;
 use crate::ids::{CorrelationId, Name};
 use crate::options::ActivityOptions;
-use crate::payload::Payload;
+use crate::payload::{CheckInput, Payload};
 use crate::slots::{Scheduled, call, task_timers};
 
 impl State {
-    /// The code schedules an activity. `typed` inputs need no check by the catalog; the options were
-    /// checked.
+    /// The code schedules an activity, unless it was [found](OrchestrationContext::refusal_of_task) that
+    /// it cannot be; the options were checked.
     pub(crate) fn schedule_task(
         &mut self,
         name: Name,
         input: Payload,
-        typed: bool,
+        refusal: Result<Option<ActivityError>, Halt>,
         options: &ActivityOptions,
         shielded: bool,
     ) -> CorrelationId {
         let id = self.next_id();
-        match self.refusal(&name, &input, typed, options.tag.is_some()) {
+        match refusal {
             Ok(None) => {}
             Ok(Some(error)) => {
-                self.record(Event::TaskRefused { id, name, error: error.clone() });
-                self.refuse_task(id, error);
+                self.record(Event::TaskRefused { id, name: name.clone(), error: error.clone() });
+                self.refuse_task(id, name, error);
                 return id;
             }
             Err(halt) => {
@@ -43,7 +44,7 @@ impl State {
         let input = match self.record_with(event, more, options.tag.map_or(0, str::len)) {
             Recorded::Halted => return id,
             Recorded::Before(Event::TaskRefused { error, .. }) => {
-                self.refuse_task(id, error);
+                self.refuse_task(id, name, error);
                 return id;
             }
             // The recorded input counts: it is what the activity was given.
@@ -117,29 +118,40 @@ impl State {
         }
     }
 
-    fn refuse_task(&mut self, id: CorrelationId, error: ActivityError) {
+    fn refuse_task(&mut self, id: CorrelationId, name: Name, error: ActivityError) {
+        let error = error.of_call(name, Some(id), 0);
         self.buffer.schedule_refused(id, self.position, DurableOutput::Task(Err(error)));
     }
+}
 
-    /// Whether the catalog refuses a new activity. Asked when live only: the log knows the rest.
-    fn refusal(
+impl OrchestrationContext {
+    /// Why a new activity cannot be scheduled. Asked when live only: the log knows the rest. Without
+    /// the lock, for the check decodes the input.
+    pub(crate) fn refusal_of_task(
         &self,
         name: &Name,
         input: &Payload,
-        typed: bool,
+        check: Option<CheckInput>,
         tagged: bool,
     ) -> Result<Option<ActivityError>, Halt> {
-        let Some(catalog) = self.activities.as_ref().filter(|_| matches!(self.mode, Mode::Live))
-        else {
+        let state = self.shared().lock();
+        if !matches!(state.mode, Mode::Live) {
             return Ok(None);
-        };
-        let input = (!typed).then_some(input);
-        let checked =
-            if tagged { catalog.check_tagged(name, input) } else { catalog.check(name, input) };
-        match checked {
-            Ok(()) => Ok(None),
-            Err(Refusal::Unregistered) => Err(Halt::Unregistered(name.clone())),
-            Err(Refusal::InvalidInput(error)) => Ok(Some(error)),
         }
+        let catalog = state.activities.clone();
+        drop(state);
+        let invalid = |why| ActivityError::of_kind(ActivityErrorKind::InvalidInput, why);
+        if let Some(catalog) = catalog {
+            let input = check.is_none().then_some(input);
+            let checked =
+                if tagged { catalog.check_tagged(name, input) } else { catalog.check(name, input) };
+            match checked {
+                Ok(()) => {}
+                Err(Refusal::Unregistered) => return Err(Halt::Unregistered(name.clone())),
+                Err(Refusal::InvalidInput(error)) => return Ok(Some(error)),
+            }
+        }
+        let checked = check.map_or_else(|| input.check_depth(), |check| check(input));
+        Ok(checked.err().map(invalid))
     }
 }

@@ -1,0 +1,156 @@
+//! Whether what the code does is what the log says, and what to say where it is not.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use crate::divergence::Step;
+use crate::event::Event;
+use crate::ids::CorrelationId;
+use crate::options::RecordedRetry;
+use crate::payload::Payload;
+
+/// Bytes of a payload that are shown around the first difference.
+const SHOWN_BYTES: usize = 200;
+
+/// What differs between the history and the code: its kind, name and correlation id, and what was
+/// asked for. When strict, also what is only told.
+///
+/// Payloads are in memory anyway, and equal ones are compared byte by byte, so a hash would save
+/// nothing.
+pub(super) fn mismatch(recorded: &Event, found: &Event, strict: bool) -> Option<(Step, Step)> {
+    let refused = matches!(
+        (recorded, found),
+        (Event::TaskRefused { .. }, Event::TaskScheduled { .. })
+            | (
+                Event::CallRefused { .. },
+                Event::ChildScheduled { .. } | Event::StartRequested { .. }
+            )
+    );
+    if (recorded.kind() != found.kind() && !refused)
+        || recorded.correlation() != found.correlation()
+        || recorded.subject() != found.subject()
+    {
+        return Some((Step::of(recorded), with_reason(found)));
+    }
+    if refused || recorded == found {
+        return None;
+    }
+    differences(recorded, found, strict)
+        .map(|(one, other)| (Step::with_detail(recorded, one), Step::with_detail(found, other)))
+}
+
+/// An end that the history does not have, with its reason: code that could not read what it was given
+/// ends in this way.
+fn with_reason(found: &Event) -> Step {
+    match found {
+        Event::ExecutionFailed { error } => {
+            Step::with_detail(found, format!("with error: {error}"))
+        }
+        _ => Step::of(found),
+    }
+}
+
+/// What differs between two events of one kind, name and id, in words.
+fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String, String)> {
+    match (recorded, found) {
+        (
+            Event::TaskScheduled { input: one, .. } | Event::ExecutionContinued { input: one },
+            Event::TaskScheduled { input: other, .. } | Event::ExecutionContinued { input: other },
+        ) => values("with input", one, other),
+        // The delay of a start is none of the code's doing.
+        (Event::TimerCreated { id: CorrelationId::START, .. }, _) => None,
+        (Event::TimerCreated { fire_at: one, .. }, Event::TimerCreated { fire_at: other, .. }) => {
+            unequal(one == other, || (format!("for {one}"), format!("for {other}")))
+        }
+        (
+            Event::ChildScheduled { version: v, input: i, instance: c, .. }
+            | Event::StartRequested { version: v, input: i, instance: c, .. },
+            Event::ChildScheduled { version: w, input: j, instance: d, .. }
+            | Event::StartRequested { version: w, input: j, instance: d, .. },
+        ) => {
+            let version = |version: &Option<_>| match version {
+                Some(version) => format!("of version {version}"),
+                None => "of the newest version".into(),
+            };
+            unequal(c == d, || (format!("as `{c}`"), format!("as `{d}`")))
+                .or_else(|| unequal(v == w, || (version(v), version(w))))
+                .or_else(|| values("with input", i, j))
+                .or_else(|| if strict { policies(recorded, found) } else { None })
+        }
+        (Event::EventSent { to, data: one, .. }, Event::EventSent { to: now, data: other, .. }) => {
+            unequal(to == now, || (format!("to `{to}`"), format!("to `{now}`")))
+                .or_else(|| values("with data", one, other))
+        }
+        (Event::VersionSelected { version: one }, Event::VersionSelected { version: other }) => {
+            unequal(one == other, || (format!("{one}"), format!("{other}")))
+        }
+        // It was computed then, and is taken from the log now.
+        (Event::SideEffectRecorded { .. }, _) => None,
+        _ if !strict => None,
+        (Event::StatusSet { status: one }, Event::StatusSet { status: other }) => {
+            let is_same = one.is_same_value_or_set(other);
+            unequal(is_same, || excerpts("to", one, other))
+        }
+        (
+            Event::ExecutionCompleted { output: one },
+            Event::ExecutionCompleted { output: other },
+        ) => values("with output", one, other),
+        (Event::ExecutionFailed { error: one }, Event::ExecutionFailed { error: other }) => {
+            let text = |error| format!("with error: {error}");
+            unequal(one == other, || (text(one), text(other)))
+        }
+        _ => None,
+    }
+}
+
+/// How a child is called: what counts is what is recorded, whatever the code says now.
+fn policies(recorded: &Event, found: &Event) -> Option<(String, String)> {
+    let (
+        Event::ChildScheduled { parent_close: one, retry: policy, .. },
+        Event::ChildScheduled { parent_close: other, retry: another, .. },
+    ) = (recorded, found)
+    else {
+        return None;
+    };
+    let close = |close| format!("with the policy {close:?} for the end of its parent");
+    let retry = |policy: &Option<Box<RecordedRetry>>| match policy {
+        Some(policy) => policy.to_string(),
+        None => "without a retry policy".into(),
+    };
+    unequal(one == other, || (close(one), close(other)))
+        .or_else(|| unequal(policy == another, || (retry(policy), retry(another))))
+}
+
+fn unequal(is_same: bool, texts: impl FnOnce() -> (String, String)) -> Option<(String, String)> {
+    if is_same { None } else { Some(texts()) }
+}
+
+fn values(what: &str, one: &Payload, other: &Payload) -> Option<(String, String)> {
+    unequal(one.is_same_value(other), || {
+        let (one_text, mut other_text) = excerpts(what, one, other);
+        if one.is_same_value_or_set(other) {
+            // A usual reason, and hard to see.
+            other_text.push_str(" (only the order of a list differs: is it of a hash map or set?)");
+        }
+        (one_text, other_text)
+    })
+}
+
+/// Both payloads; of large ones, what stands around the first difference.
+fn excerpts(what: &str, one: &Payload, other: &Payload) -> (String, String) {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    let excerpt = |json: &[u8]| {
+        if json.len() <= SHOWN_BYTES {
+            return format!("{what} {}", String::from_utf8_lossy(json));
+        }
+        let from = same.saturating_sub(SHOWN_BYTES / 2).min(json.len());
+        let to = (from + SHOWN_BYTES).min(json.len());
+        let text = String::from_utf8_lossy(&json[from..to]);
+        let (before, after) =
+            (if from > 0 { "…" } else { "" }, if to < json.len() { "…" } else { "" });
+        format!("{what} {before}{text}{after} ({} bytes)", json.len())
+    };
+    (excerpt(one), excerpt(other))
+}
