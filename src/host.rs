@@ -112,7 +112,8 @@ impl Host {
     /// run, up to [`HostOptions::shutdown_deadline`], and makes everything durable that has come.
     /// Of a shared store the other hosts have its shards then.
     /// Activities that run past the deadline are cancelled and cut off; they run again when a host
-    /// starts again. Cancelling this ends the host at once, as dropping it does.
+    /// starts again. So do those that fail after this has begun: what they needed may have ended first, such
+    /// as this host's clients. Cancelling this ends the host at once, as dropping it does.
     ///
     /// Those who wait for instances get [`Error::ShuttingDown`] when this begins; see
     /// [`ShutdownHandle`] for a program in which something has to end before the host does. When

@@ -65,7 +65,8 @@ impl ShutdownHandle {
     /// Begins the shutdown, and returns at once. From now on nobody is let in: starts, events and other
     /// commands give [`Error::ShuttingDown`], and so does everything that waits for an instance, also
     /// what waits already. What is in memory goes on, activities included; what can be read can still
-    /// be read. Doing it again, or after the end of the host, does nothing.
+    /// be read. An activity that fails from now on is taken for one that the shutdown has broken off: it
+    /// runs again when a host starts again. Doing it again, or after the end of the host, does nothing.
     ///
     /// This does not end the host: [`Host::shutdown`] does.
     pub fn begin(&self) {

@@ -164,6 +164,8 @@ impl HostContext {
 
     /// Lets nobody in any more, and tells those who wait for instances. What is in memory goes on.
     pub(crate) fn begin_shutdown(&self) {
+        // First: an activity that is refused something by the next steps has not failed.
+        self.workers.begin_shutdown();
         self.admission.close();
         self.waiters.close();
     }

@@ -59,6 +59,8 @@ struct Places {
     room_wanted: bool,
     /// Nothing starts any more.
     closed: bool,
+    /// The host has begun to shut down.
+    is_ending: bool,
 }
 
 /// An activity that is to run.
@@ -77,8 +79,13 @@ impl Workers {
         limits: HashMap<Name, usize>,
     ) -> Self {
         let queue = FairQueue::new(limit, limits);
-        let places =
-            Mutex::new(Places { queue, from_elsewhere: 0, room_wanted: false, closed: false });
+        let places = Mutex::new(Places {
+            queue,
+            from_elsewhere: 0,
+            room_wanted: false,
+            closed: false,
+            is_ending: false,
+        });
         let (calls, idle, room) = (DashMap::new(), Notify::new(), Notify::new());
         let line = Arc::new(Line { routes, clock });
         let suspects = SuspectTable::default();
@@ -179,6 +186,15 @@ impl Workers {
             // Another attempt may have its place.
             self.shared.calls.remove_if(context.call(), |_, known| known.is(context));
         }
+    }
+
+    /// The host has begun to shut down: what fails from now on is taken for broken off.
+    pub(crate) fn begin_shutdown(&self) {
+        self.shared.places().is_ending = true;
+    }
+
+    fn is_ending(&self) -> bool {
+        self.shared.places().is_ending
     }
 
     /// Starts nothing any more; what waits stays scheduled in the log.
@@ -298,7 +314,11 @@ async fn run(workers: Workers, Task { context, input }: Task) {
     };
     if let Some(result) = result {
         let panicked = |message| Err(ActivityError::of_kind(ActivityErrorKind::Panicked, message));
-        tell_end(&workers, &context, result.unwrap_or_else(panicked));
+        let result = result.unwrap_or_else(panicked);
+        // What it needed may have ended first, a client of this host for one: it runs again later.
+        if result.is_ok() || !workers.is_ending() {
+            tell_end(&workers, &context, result);
+        }
     }
 }
 

@@ -80,6 +80,15 @@ pub trait Medium: Debug + Send + Sync + 'static {
     /// `Refused`.
     fn list(&self) -> Result<Vec<String>, MediumError>;
 
+    /// The name of a segment that must be there: none that was made later is known to. `None` where the
+    /// medium does not know.
+    ///
+    /// # Errors
+    /// `Refused`.
+    fn newest(&self) -> Result<Option<String>, MediumError> {
+        Ok(None)
+    }
+
     /// Opens a segment to read it.
     ///
     /// # Errors

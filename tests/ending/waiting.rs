@@ -108,6 +108,44 @@ async fn what_is_in_memory_goes_on_after_a_shutdown_has_begun() {
     guard(host.shutdown()).await.unwrap();
 }
 
+/// An activity that waits for another instance by a client of its host.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_activity_that_a_shutdown_makes_fail_runs_again_and_has_not_failed() {
+    let memory = InMemory::new();
+    let start = async |begun: Gate| {
+        let client: Arc<std::sync::OnceLock<Client>> = Arc::default();
+        let own = client.clone();
+        let host = reenact::Host::builder()
+            .provider(memory.clone())
+            .orchestration(waits)
+            .orchestration(works)
+            .register_activity("work", move |_: ActivityContext, (): ()| {
+                let (own, begun) = (own.clone(), begun.clone());
+                async move {
+                    begun.pass().await;
+                    let client = own.get().expect("it was started");
+                    let awaited = client.instance::<u64>(&id("waits")).result().await;
+                    awaited.map_err(ActivityError::fatal)
+                }
+            })
+            .start()
+            .await
+            .unwrap();
+        client.set(host.client().clone()).unwrap();
+        host
+    };
+    let begun = Gate::open();
+    let before = start(begun.clone()).await;
+    before.start_new(waits, ()).id("waits").await.unwrap();
+    before.start_new(works, ()).id("works").await.unwrap();
+    begun.until_came(1).await;
+    guard(before.shutdown()).await.unwrap();
+
+    let after = start(Gate::open()).await;
+    guard(after.raise_event(&id("waits"), "Go", 9_u64)).await.unwrap();
+    assert_eq!(guard(after.instance::<u64>(&id("works")).result()).await.unwrap(), 9);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_of_an_ended_host_is_told_so_whatever_it_asks() {
     let host = host(InMemory::new(), &Gate::open()).start().await.unwrap();

@@ -9,7 +9,7 @@ use super::head::{HEAD_BYTES, Head};
 use super::scan::{Next, SegmentReader};
 use super::{
     CHECKPOINT, Checkpoint, Checkpointer, Commit, Identity, Journal, JournalError, Location,
-    Options, Position, segment_name, segment_numbers,
+    Options, Position, segment_name, segment_number, segment_numbers,
 };
 use crate::Epoch;
 use crate::medium::{Medium, MediumError, Segment};
@@ -76,6 +76,12 @@ impl<M: Medium> Recovery<M> {
         }
         if let Some((missing, _)) = (start.segment..).zip(&tail).find(|(n, found)| n != *found) {
             return Err(log.missing(missing));
+        }
+        let newest = log.medium.newest().map_err(|error| log.unreadable(error))?;
+        if let Some(newest) = newest.and_then(|name| segment_number(&name))
+            && tail.last().is_none_or(|last| *last < newest)
+        {
+            return Err(log.missing(newest));
         }
         Ok(Self { log, checkpoint, tail })
     }

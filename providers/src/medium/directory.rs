@@ -8,6 +8,12 @@ use super::{Disk, DiskFile, Medium, MediumError, Segment};
 /// The room of the segment that comes next, until it gets its name.
 const SPARE: &str = "spare";
 
+/// Says which segment was made last, so that it cannot go missing unnoticed.
+const NEWEST: &str = "NEWEST";
+
+/// Most bytes of it.
+const MAX_NEWEST_BYTES: usize = 256;
+
 /// Behind the name of what is about to replace the thing of that name.
 const NEW: &str = ".new";
 
@@ -37,6 +43,27 @@ impl<D: Disk> Directory<D> {
     /// The disk that it is on.
     pub const fn disk(&self) -> &D {
         &self.disk
+    }
+
+    /// Notes the segment that was made last. It may fail, and it may be torn: an older note is true as
+    /// well, and one that is not whole says nothing.
+    fn note_newest(&self, name: &str) {
+        let note = format!("{name} {:08x}\n", crc32c::crc32c(name.as_bytes()));
+        if let Err(error) = self.write_in_place(NEWEST, note.as_bytes()) {
+            tracing::warn!(%error, segment = name, "which segment is the newest could not be noted");
+        }
+    }
+
+    fn write_in_place(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let (file, is_new) = match self.disk.open(name, true) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                (self.disk.create(name)?, true)
+            }
+            file => (file?, false),
+        };
+        file.write_at(0, bytes)?;
+        file.sync()?;
+        if is_new { self.disk.sync_names() } else { Ok(()) }
     }
 
     fn fill_with_zeros(&self, bytes: u64) -> io::Result<D::File> {
@@ -91,7 +118,14 @@ impl<D: Disk> Medium for Directory<D> {
         file.sync().map_err(Refused)?;
         self.disk.rename(SPARE, name).map_err(Unknown)?;
         self.disk.sync_names().map_err(Unknown)?;
+        self.note_newest(name);
         Ok(SegmentFile { file })
+    }
+
+    fn newest(&self) -> Result<Option<String>, MediumError> {
+        let note = self.load(NEWEST, MAX_NEWEST_BYTES)?;
+        // A note that has rotted says nothing; the segments themselves are whole or not.
+        Ok(note.and_then(|note| read_note(&note)))
     }
 
     /// Writes the same bytes again. A sync alone proves nothing where an earlier one has failed:
@@ -156,6 +190,13 @@ impl<D: Disk> Medium for Directory<D> {
         self.disk.rename(&new, name).map_err(Unknown)?;
         self.disk.sync_names().map_err(Unknown)
     }
+}
+
+/// The name in a note that is whole.
+fn read_note(note: &[u8]) -> Option<String> {
+    let (name, checksum) = std::str::from_utf8(note).ok()?.strip_suffix('\n')?.split_once(' ')?;
+    let is_whole = checksum == format!("{:08x}", crc32c::crc32c(name.as_bytes()));
+    is_whole.then(|| name.to_owned())
 }
 
 /// A segment as a file.

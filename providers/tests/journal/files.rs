@@ -87,7 +87,7 @@ fn everything_is_private_to_its_owner() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&scratch.0), 0o700);
     let files: Vec<_> = fs::read_dir(&scratch.0).unwrap().map(|entry| entry.unwrap()).collect();
-    assert_eq!(files.len(), 2);
+    assert_eq!(files.len(), 3, "a segment, the checkpoint, and the note of the newest");
     for file in files {
         assert_eq!(mode(&file.path()), 0o600, "{file:?}");
     }

@@ -35,12 +35,38 @@ fn rewrite(disk: &FakeDisk, name: &str, change: impl FnOnce(&mut [u8])) {
 }
 
 #[test]
-fn a_missing_segment_is_told_unless_it_is_the_last() {
+fn a_missing_segment_is_told_whichever_it_is() {
     let (disk, ends) = several_segments();
-    for missing in 1..ends[11].segment {
+    for missing in 1..=ends[11].segment {
         let disk = disk.copy();
         disk.take_away(&segment(missing));
         assert_eq!(corrupt_at(&recover(&disk).unwrap_err()), (missing, 0));
+    }
+}
+
+#[test]
+fn a_journal_without_any_of_its_segments_is_not_taken_for_a_new_one() {
+    let (disk, ends) = several_segments();
+    for number in 1..=ends[11].segment {
+        disk.take_away(&segment(number));
+    }
+    assert_eq!(corrupt_at(&recover(&disk).unwrap_err()), (ends[11].segment, 0));
+}
+
+#[test]
+fn a_journal_of_before_notes_its_newest_segment_from_now_on() {
+    let (disk, ends) = several_segments();
+    for note in [None, Some(&b"segment-000000000099 00000000\n"[..]), Some(b"seg")] {
+        let disk = disk.copy();
+        disk.take_away("NEWEST");
+        if let Some(note) = note {
+            disk.put("NEWEST", note);
+        }
+        assert_eq!(recover(&disk).unwrap().0.len(), ends.len(), "what has rotted says nothing");
+        drop(open(&disk, SMALL).unwrap());
+        let newest = ends[11].segment + 1;
+        disk.take_away(&segment(newest));
+        assert_eq!(corrupt_at(&recover(&disk).unwrap_err()), (newest, 0));
     }
 }
 
