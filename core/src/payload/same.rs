@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
             entries.push((key, self.value(depth)?));
         }
         // Stable: of a key that is there twice, the last one counts.
-        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        entries.sort_by_key(|(key, _)| *key);
         Some(Value::Map(entries))
     }
 
