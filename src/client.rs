@@ -5,7 +5,7 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
 use reenact_actors::{Access, Error, ExternalEvent, Result};
-use reenact_core::{History, InstanceId, Orchestration, Payload, ToInstanceId};
+use reenact_core::{History, InstanceId, NamesEvent, Orchestration, Payload, ToInstanceId};
 use reenact_providers::{
     InstanceFilter, InstancePage, PageRequest, Provider, QuarantineId, Quarantined,
 };
@@ -131,22 +131,26 @@ impl Client {
 
     /// Raises an external event on an instance. Durable when the await returns; see [`RaiseEvent`]
     /// for its options and errors.
-    pub fn raise_event(
+    ///
+    /// The name is a text, or an [`EventName`](crate::EventName) that knows the type: then data of another
+    /// type does not compile.
+    pub fn raise_event<T: Serialize>(
         &self,
         id: impl ToInstanceId,
-        name: &str,
-        data: impl Serialize,
+        name: impl NamesEvent<T>,
+        data: T,
     ) -> RaiseEvent {
         self.raise_event_on(id.to_instance_id().map_err(Error::from), name, data)
     }
 
-    pub(crate) fn raise_event_on(
+    pub(crate) fn raise_event_on<T: Serialize>(
         &self,
         id: Result<InstanceId>,
-        name: &str,
-        data: impl Serialize,
+        name: impl NamesEvent<T>,
+        data: T,
     ) -> RaiseEvent {
-        RaiseEvent { client: self.clone(), id, event: ExternalEvent::new(name, &data) }
+        let event = ExternalEvent::new(name.event_name(), &data);
+        RaiseEvent { client: self.clone(), id, event }
     }
 
     /// How an instance is, as far as it is durable. Reads three or four records of the store, in

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use reenact_actors::{Error, Result};
-use reenact_core::{History, InstanceId, InvalidName, Outcome};
+use reenact_core::{History, InstanceId, InvalidName, NamesEvent, Outcome};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -51,7 +51,7 @@ impl<T> InstanceHandle<T> {
     }
 
     /// Raises an external event. Durable when the await returns; see [`RaiseEvent`].
-    pub fn raise_event(&self, name: &str, data: impl Serialize) -> RaiseEvent {
+    pub fn raise_event<D: Serialize>(&self, name: impl NamesEvent<D>, data: D) -> RaiseEvent {
         self.client.raise_event_on(self.checked_id().cloned(), name, data)
     }
 

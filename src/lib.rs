@@ -77,6 +77,7 @@
     any(feature = "azure", feature = "azure-legacy"),
     doc = "| hubs in Azure Storage | [`Azure`], [`AzureOptions`], [`Connection`], [`Transactions`], [`Emulator`] |"
 )]
+//! | what activities share | [`State`], [`HostBuilder::state`], [`activities`], [`HostBuilder::activities`] |
 //! | activities for some hosts only | [`ActivityOptions::tag`], [`HostOptions::tags`] |
 //! | what no host could take | [`Client::quarantined`], [`Client::requeue`], [`Quarantined`] |
 //! | stopping them for a while | [`Client::suspend`], [`Client::resume`] |
@@ -87,11 +88,12 @@
 //! | children, and events to other instances | [`call_orchestration`](OrchestrationContext::call_orchestration), [`start_orchestration`](OrchestrationContext::start_orchestration), [`raise_event`](OrchestrationContext::raise_event), [`ChildOptions`] |
 //! | a start that comes with an event | [`and_raise`](StartNew::and_raise) |
 //! | events, one after the other | [`wait_external`](OrchestrationContext::wait_external), [`events`](OrchestrationContext::events) |
+//! | events that know what they carry | [`EventName`], [`orchestration`] (`events`) |
 //! | changes while instances run | [`orchestration`] (`version`), [`patched`](OrchestrationContext::patched), [`Version`] |
 //! | mending what failed | [`rewind`](Client::rewind) |
 //! | before a new binary takes over | [`verify_histories`](HostBuilder::verify_histories), [`Unfit`] |
-//! | failures | [`ActivityError`], [`ChildError`], [`SendError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
-//! | unit tests without a host | [`Executor`], [`Machine`], [`run_turn`] |
+//! | failures | [`ActivityError`], [`BoxError`], [`ResultExt`], [`ErrorKind`], [`ChildError`], [`SendError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
+//! | unit tests without a host | [`Executor`], [`TestCall`], [`Machine`], [`run_turn`] |
 //! | tests of time | [`ManualClock`] |
 //! | limits | [`limits`], [`providers::limits`] |
 //! | ractor programs | [`actor`] |
@@ -112,27 +114,28 @@ pub use client::{Client, RaiseEvent};
 pub use handle::InstanceHandle;
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
-    Activities, Activity, ActivityContext, ActivitySet, Error, ExternalEvent, HeartbeatError,
-    HostOptions, MissingState, Named, ParkReason, Result, Retention, Stalled, State, StateType,
-    TestCall, Unfit, WhenBusy,
+    Activities, Activity, ActivityContext, ActivitySet, Error, ErrorKind, ExternalEvent,
+    HeartbeatError, HostOptions, MissingState, Named, ParkReason, Result, Retention, Stalled,
+    State, StateType, TestCall, Unfit, WhenBusy,
 };
 #[doc(hidden)]
 pub use reenact_core::returned;
 pub use reenact_core::{
     Action, ActivityCatalog, ActivityDefinition, ActivityError, ActivityErrorKind, ActivityOptions,
     ApplyError, AttemptTerms, BoxError, Cancelled, CatchPanic, ChildError, ChildOptions, Command,
-    CorrelationId, DriveError, DurableFuture, DurableOutput, Event, EventError, EventKey, Events,
-    ExecutionId, Executor, ForeignWakeHook, History, HistoryEvent, InstanceId, InvalidDefinition,
-    InvalidName, InvalidOptions, InvalidVersion, Machine, MachineConfig, MalformedHistory, Message,
-    MessageBody, MessageId, MessageKind, Name, NamedActivity, NoSuchPosition, Nondeterminism,
-    NotTaken, OpenActivities, OpenActivity, OpenChild, Orchestration, OrchestrationByName,
-    OrchestrationCode, OrchestrationContext, OrchestrationError, OrchestrationErrorKind,
-    OrchestrationRefusal, OrchestrationWith, Origin, Outbox, Outcome, ParentClose, Payload,
-    PayloadError, Receipt, RecordedOptions, RecordedRetry, RecordedTurn, Refusal, Rejected,
-    Relation, RemoteActivity, RemoteCommand, RemoteEvent, RemoteRun, RemoteStart, ReplayError,
-    ResultExt, RetryPolicy, Rewind, Rewound, Run, RunTurnError, Sealed, SendError, ShardId, Start,
-    Step, Successor, SupersededCall, SupersededChild, Tagged, TimedOut, Timestamp, ToInstanceId,
-    Turn, Uuid, Version, WhenAny, Winner, WithOptions, codec, limits, run_turn,
+    CorrelationId, DeclaredEvent, DriveError, DurableFuture, DurableOutput, Event, EventError,
+    EventKey, EventName, Events, ExecutionId, Executor, ForeignWakeHook, History, HistoryEvent,
+    InstanceId, InvalidDefinition, InvalidName, InvalidOptions, InvalidVersion, Machine,
+    MachineConfig, MalformedHistory, Message, MessageBody, MessageId, MessageKind, Name,
+    NamedActivity, NamesEvent, NoSuchPosition, Nondeterminism, NotTaken, OpenActivities,
+    OpenActivity, OpenChild, Orchestration, OrchestrationByName, OrchestrationCode,
+    OrchestrationContext, OrchestrationError, OrchestrationErrorKind, OrchestrationRefusal,
+    OrchestrationWith, Origin, Outbox, Outcome, ParentClose, Payload, PayloadError, Receipt,
+    RecordedOptions, RecordedRetry, RecordedTurn, Refusal, Rejected, Relation, RemoteActivity,
+    RemoteCommand, RemoteEvent, RemoteRun, RemoteStart, ReplayError, ResultExt, RetryPolicy,
+    Rewind, Rewound, Run, RunTurnError, Sealed, SendError, ShardId, Start, Step, Successor,
+    SupersededCall, SupersededChild, Tagged, TimedOut, Timestamp, ToInstanceId, Turn, Uuid,
+    Version, WhenAny, Winner, WithOptions, codec, limits, run_turn,
 };
 pub use reenact_macros::{activities, activity, orchestration};
 pub use reenact_providers as providers;
@@ -143,7 +146,7 @@ pub use reenact_providers::azure::{
 pub use reenact_providers::{
     InMemory, InstanceFilter, InstancePage, InstanceState, InstanceSummary, ManualClock, OpenError,
     PageRequest, Provider, ProviderError, QuarantineId, Quarantined, QueueOf, SystemClock,
-    TimeRange,
+    TimeRange, UnknownState,
 };
 #[cfg(feature = "local")]
 pub use reenact_providers::{Local, LocalOptions};

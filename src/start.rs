@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use reenact_actors::{Error, ExternalEvent, Result, StartRequest};
-use reenact_core::{InstanceId, Name, Payload, PayloadError, Version};
+use reenact_core::{InstanceId, Name, NamesEvent, Payload, PayloadError, Version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -102,8 +102,8 @@ impl<T> StartNew<T> {
     ///
     /// Never [`Error::AlreadyExists`]. Where it is not known whether it counted, do it again with the
     /// same [key](Self::event_key).
-    pub fn and_raise(mut self, name: &str, data: impl Serialize) -> Self {
-        self.event = Some(ExternalEvent::new(name, &data));
+    pub fn and_raise<D: Serialize>(mut self, name: impl NamesEvent<D>, data: D) -> Self {
+        self.event = Some(ExternalEvent::new(name.event_name(), &data));
         self
     }
 

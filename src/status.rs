@@ -7,9 +7,11 @@ use reenact_core::{
 };
 use reenact_providers::InstanceState;
 use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
 
-/// How an instance is, as far as it is durable.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How an instance is, as far as it is durable. Serialized, it has times as microseconds since the Unix
+/// epoch, payloads as the values that they are, and why it is parked as a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct InstanceStatus {
     /// Its id.
@@ -25,6 +27,7 @@ pub struct InstanceStatus {
     pub state: InstanceState,
     /// Why it does not go on, if this host has parked it. It is still running as far as the log is
     /// concerned.
+    #[serde(serialize_with = "as_text")]
     pub parked: Option<ParkReason>,
     /// Its code, or an activity that it has called, where that does not give its thread back for longer
     /// than [`HostOptions::stalls_after`](crate::HostOptions::stalls_after): an endless loop, or work that
@@ -54,6 +57,10 @@ pub struct InstanceStatus {
     /// activities. Empty once the instance has gone from memory and waits for nothing but its children:
     /// a status of it reads no more than a few turns; its [history](crate::Client::history) tells.
     pub children: Vec<OpenChild>,
+}
+
+fn as_text<S: Serializer>(parked: &Option<ParkReason>, serializer: S) -> Result<S::Ok, S::Error> {
+    parked.as_ref().map(ToString::to_string).serialize(serializer)
 }
 
 impl InstanceStatus {

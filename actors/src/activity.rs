@@ -27,6 +27,12 @@ use crate::tags::{News, NewsSender};
 pub use testing::TestCall;
 
 /// A typed activity with its code. `#[activity]` writes this for an `async fn`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an activity that a host can run",
+    label = "an activity is wanted here",
+    note = "put `#[activity]` on the `async fn`, and name the function here, without `()`; a struct whose \
+            methods are activities goes with `.activities(..)`"
+)]
 pub trait Activity: ActivityDefinition {
     /// Runs it. At least once for each call: a crash after the run and before its completion is
     /// durable runs it again, under the same [idempotency key](ActivityContext::idempotency_key).

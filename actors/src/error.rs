@@ -1,5 +1,7 @@
 //! What can go wrong, told apart by what the caller can do.
 
+mod kind;
+
 use std::sync::Arc;
 
 use reenact_core::{
@@ -8,12 +10,13 @@ use reenact_core::{
 };
 use reenact_providers::{OpenError, ProviderError};
 
+pub use self::kind::ErrorKind;
 use crate::state::MissingState;
 
 /// The result of most calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a call did not do what it was asked. Unless a variant says otherwise, nothing was stored.
+/// Why a call did not do what it was asked. [`kind`](Self::kind) says what a program can do about it. Unless a variant says otherwise, nothing was stored.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -184,6 +187,20 @@ pub enum Error {
         instance: InstanceId,
         /// The limit.
         limit: usize,
+    },
+    /// The code of the instance declares the events that it takes, and none of that name. Nothing was
+    /// stored.
+    #[error(
+        "instance `{instance}` takes no event `{event}`; it declares {}",
+        .declared.join(", ")
+    )]
+    UnknownEvent {
+        /// Its id.
+        instance: InstanceId,
+        /// The event.
+        event: Name,
+        /// The names of the events that it declares.
+        declared: Vec<&'static str>,
     },
     /// A value is over one of the [limits](reenact_core::limits).
     #[error("{what}")]

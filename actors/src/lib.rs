@@ -70,7 +70,7 @@ mod workers;
 
 pub use access::{Access, StartRequest};
 pub use activity::{Activity, ActivityContext, TestCall};
-pub use error::{Error, ParkReason, Result};
+pub use error::{Error, ErrorKind, ParkReason, Result};
 pub use heartbeat::HeartbeatError;
 #[doc(hidden)]
 pub use message::RuntimeMessage;

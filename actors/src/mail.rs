@@ -153,6 +153,8 @@ pub(crate) fn fate_of(kind: MessageKind, answer: Result<()>) -> Fate {
         Err(Error::AlreadyExists { .. }) if is_start => Fate::NotTaken(NotTaken::AlreadyExists),
         Err(Error::NotFound { .. }) if is_event => Fate::NotTaken(NotTaken::NotFound),
         Err(Error::Finished { .. }) if is_event => Fate::NotTaken(NotTaken::Finished),
+        Err(Error::UnknownEvent { .. }) if is_event => Fate::NotTaken(NotTaken::UnknownEvent),
+        Err(Error::InvalidPayload { .. }) if is_event => Fate::NotTaken(NotTaken::InvalidEventData),
         // To cancel what is gone, or to tell it a result, there is nothing to do.
         Err(Error::NotFound { .. } | Error::Finished { .. }) if !is_start => Fate::Taken,
         Err(_) => Fate::NotYet,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ractor::{ActorRef, RpcReplyPort};
 use reenact_core::{
     ActivityError, ChildError, Command, CorrelationId, EventKey, InstanceId, MessageId, Name,
-    NotTaken, Payload, Receipt, Rewind, Start, SupersededCall, Timestamp, Version,
+    NamesEvent, NotTaken, Payload, Receipt, Rewind, Start, SupersededCall, Timestamp, Version,
 };
 use reenact_providers::ProviderError;
 use serde::Serialize;
@@ -153,8 +153,8 @@ impl ExternalEvent {
     /// # Errors
     /// [`Error::InvalidName`]; [`Error::InvalidPayload`] when the data does not encode or is too
     /// large.
-    pub fn new<T: Serialize + ?Sized>(name: &str, data: &T) -> Result<Self> {
-        let name = Name::new(name)?;
+    pub fn new<T: Serialize + ?Sized>(name: impl NamesEvent<T>, data: &T) -> Result<Self> {
+        let name = Name::new(name.event_name())?;
         let data = Payload::encode(data).map_err(|source| Error::InvalidPayload {
             what: format!("the data of event `{name}`"),
             source,

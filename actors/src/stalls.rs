@@ -23,7 +23,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 /// User code that has not given its thread back for longer than
 /// [`HostOptions::stalls_after`](crate::HostOptions::stalls_after). Nothing can stop it from outside;
 /// what else runs on that thread waits for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Stalled {
     /// The instance whose code it is, or that called the activity.

@@ -102,7 +102,7 @@ pub struct Tagged {
 }
 
 /// How an execution ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub enum Outcome {
     /// It returned a value.

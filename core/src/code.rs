@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::context::OrchestrationContext;
 use crate::definition::Orchestration;
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
+use crate::event_name::DeclaredEvent;
 use crate::ids::{InvalidName, Name};
 use crate::payload::{Payload, PayloadError};
 use crate::version::{InvalidDefinition, Version};
@@ -27,6 +28,7 @@ pub struct OrchestrationCode {
     version: Arc<Version>,
     run: Arc<dyn Fn(OrchestrationContext, Payload) -> CodeFuture + Send + Sync>,
     check: fn(&Payload) -> Result<(), PayloadError>,
+    events: &'static [DeclaredEvent],
 }
 
 impl OrchestrationCode {
@@ -36,7 +38,7 @@ impl OrchestrationCode {
     /// [`InvalidDefinition`] when its name or its version is none.
     pub fn of<O: Orchestration>() -> Result<Self, InvalidDefinition> {
         let code = Self::encoding::<_, _, _, _, Checked>(O::NAME, O::run);
-        Ok(code?.of_version(Version::new(O::VERSION)?))
+        Ok(code?.of_version(Version::new(O::VERSION)?).with_events(O::EVENTS))
     }
 
     /// Code for a name, from a closure. It has [no version](Version::NONE).
@@ -74,13 +76,24 @@ impl OrchestrationCode {
         };
         let (version, check) =
             (Arc::new(Version::NONE), |input: &Payload| input.decode::<I>().map(drop));
-        Ok(Self { name, version, run: Arc::new(run), check })
+        Ok(Self { name, version, run: Arc::new(run), check, events: &[] })
     }
 
     /// The same code, as a version of its orchestration.
     #[must_use]
     pub fn of_version(self, version: Version) -> Self {
         Self { version: Arc::new(version), ..self }
+    }
+
+    /// The same code, which takes these external events and no others; all, when there are none.
+    #[must_use]
+    pub fn with_events(self, events: &'static [DeclaredEvent]) -> Self {
+        Self { events, ..self }
+    }
+
+    /// The external events that it declares.
+    pub fn events(&self) -> &'static [DeclaredEvent] {
+        self.events
     }
 
     /// The name.

@@ -9,7 +9,7 @@ use crate::child::ChildError;
 use crate::error::ActivityError;
 use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
 use crate::message::{MessageId, NotTaken, Origin};
-use crate::payload::Payload;
+use crate::payload::{Payload, PayloadError};
 
 /// What an execution is told. One command that is accepted makes one turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,6 +157,22 @@ pub enum Rejected {
     TooManyEventBytes {
         /// [`MAX_BUFFERED_EVENT_BYTES`](crate::limits::MAX_BUFFERED_EVENT_BYTES).
         limit: usize,
+    },
+    /// The code [declares](crate::Orchestration::EVENTS) its events, and none of that name.
+    #[error("no external event `{event}` is declared; declared are {}", .declared.join(", "))]
+    UnknownEvent {
+        /// The event.
+        event: Name,
+        /// The names of those that are.
+        declared: Vec<&'static str>,
+    },
+    /// The data is not what the code declares that the event carries.
+    #[error("the data of external event `{event}` is not what is declared: {why}")]
+    InvalidEventData {
+        /// The event.
+        event: Name,
+        /// What is wrong with it.
+        why: PayloadError,
     },
     /// A delay or a reason is over its limit.
     #[error("{0}")]

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::action::Action;
 use crate::definition::{ActivityDefinition, Orchestration};
 use crate::error::{ActivityError, ActivityErrorKind, OrchestrationError, bounded_message};
+use crate::event_name::NamesEvent;
 use crate::future::{Called, DurableFuture, DurableOutput, EventError};
 use crate::ids::{ExecutionId, InstanceId, Name};
 use crate::limits::MAX_TIMER;
@@ -192,7 +193,8 @@ impl OrchestrationContext {
         self.schedule_timer(after)
     }
 
-    /// Begins to wait for the next external event of that name, which may have come already.
+    /// Begins to wait for the next external event of that name, which may have come already. The name
+    /// is a text, or an [`EventName`](crate::EventName) that knows the type.
     ///
     /// Events of a name go to waits for it in order, each to one. A wait that is dropped leaves its
     /// event to the next.
@@ -202,8 +204,9 @@ impl OrchestrationContext {
     /// when a [cancel](Self::shielded) comes.
     pub fn schedule_wait<T: DeserializeOwned>(
         &self,
-        name: &str,
+        name: impl NamesEvent<T>,
     ) -> DurableFuture<Result<T, EventError>> {
+        let checked = Name::new(name.event_name());
         let mut state = self.shared.lock();
         if let Some(cancelled) = state.refuses(self.shielded) {
             let output = DurableOutput::External(Err(cancelled.into()));
@@ -213,7 +216,7 @@ impl OrchestrationContext {
                 DurableOutput::into_external,
             );
         }
-        match Name::new(name) {
+        match checked {
             Ok(name) => {
                 let id = state.schedule_wait(name, self.shielded);
                 drop(state);
@@ -230,7 +233,7 @@ impl OrchestrationContext {
     /// As [`schedule_wait`](Self::schedule_wait); reads naturally for a single await.
     pub fn wait_external<T: DeserializeOwned>(
         &self,
-        name: &str,
+        name: impl NamesEvent<T>,
     ) -> DurableFuture<Result<T, EventError>> {
         self.schedule_wait(name)
     }

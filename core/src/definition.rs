@@ -8,9 +8,16 @@ use serde::de::DeserializeOwned;
 use crate::child::{ChildOptions, OrchestrationWith};
 use crate::context::OrchestrationContext;
 use crate::error::OrchestrationError;
+use crate::event_name::DeclaredEvent;
 use crate::options::{ActivityOptions, WithOptions};
 
 /// A typed orchestration. `#[orchestration]` writes this for an `async fn`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an orchestration",
+    label = "an orchestration is wanted here",
+    note = "put `#[orchestration]` on the `async fn`, and name the function here, without `()`",
+    note = "one that is known by its name only goes with the calls that end in `_by_name`"
+)]
 pub trait Orchestration: Send + Sync + 'static {
     /// The input.
     type Input: Serialize + DeserializeOwned + Send + 'static;
@@ -21,6 +28,11 @@ pub trait Orchestration: Send + Sync + 'static {
     /// The version: a [semantic version](crate::Version). `0.0.0` stands for none. A running instance
     /// stays on the version that it was started with.
     const VERSION: &'static str = "0.0.0";
+
+    /// The external events that it takes, where it says so: `PACKED.declared()` of each
+    /// [`EventName`](crate::EventName). An event of another name, or with data that is not what is
+    /// declared, is refused before anything is stored. None by default: then it takes all.
+    const EVENTS: &'static [DeclaredEvent] = &[];
 
     /// Runs from the start. Must be deterministic: the same history leads to the same calls.
     fn run(
@@ -44,6 +56,13 @@ pub trait Orchestration: Send + Sync + 'static {
 
 /// What an orchestration must know of an activity to call it. `#[activity]` writes this for an
 /// `async fn`; how the activity runs is no concern of the core.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an activity",
+    label = "an activity is wanted here",
+    note = "put `#[activity]` on the `async fn`, and name the function here, without `()`; of a method, \
+            put `#[activities]` on its `impl` block as well",
+    note = "one that is known by its name only goes with the calls that end in `_by_name`"
+)]
 pub trait ActivityDefinition: Send + Sync + 'static {
     /// The input.
     type Input: Serialize + DeserializeOwned + Send + 'static;

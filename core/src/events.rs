@@ -7,6 +7,7 @@ use core::marker::PhantomData;
 use serde::de::DeserializeOwned;
 
 use crate::context::OrchestrationContext;
+use crate::event_name::NamesEvent;
 use crate::future::EventError;
 
 /// External events of one name, as they come. See [`OrchestrationContext::events`].
@@ -42,8 +43,8 @@ impl OrchestrationContext {
     ///     .unwrap();
     /// assert_eq!(run.output::<u64>(), Some(370));
     /// ```
-    pub fn events<T: DeserializeOwned>(&self, name: &str) -> Events<T> {
-        Events { ctx: self.clone(), name: name.into(), data: PhantomData }
+    pub fn events<T: DeserializeOwned>(&self, name: impl NamesEvent<T>) -> Events<T> {
+        Events { ctx: self.clone(), name: name.event_name().into(), data: PhantomData }
     }
 }
 

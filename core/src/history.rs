@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::action::Outcome;
 use crate::error::bounded_message;
@@ -42,7 +42,7 @@ pub struct History {
 }
 
 /// One event with its place and its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct HistoryEvent<'a> {
     /// Its place in the log; the first event is 0. Events that were superseded have left gaps.
     pub position: u64,
@@ -50,6 +50,14 @@ pub struct HistoryEvent<'a> {
     pub at: Timestamp,
     /// What happened.
     pub event: &'a Event,
+}
+
+/// As the list of its events, each with its place and its time: for people and programs outside. What a
+/// store keeps are the turns.
+impl Serialize for History {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.events())
+    }
 }
 
 impl RecordedTurn {

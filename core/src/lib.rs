@@ -47,6 +47,7 @@ mod definition;
 mod divergence;
 mod error;
 mod event;
+mod event_name;
 mod events;
 mod executor;
 mod future;
@@ -94,6 +95,7 @@ pub use error::{
     ResultExt,
 };
 pub use event::Event;
+pub use event_name::{DeclaredEvent, EventName, NamesEvent};
 pub use events::Events;
 pub use executor::{DriveError, Executor, Run};
 pub use future::{DurableFuture, DurableOutput, EventError};

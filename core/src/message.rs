@@ -165,6 +165,10 @@ pub enum NotTaken {
     Finished,
     /// Another instance has the id.
     AlreadyExists,
+    /// Its code declares its events, and none of that name.
+    UnknownEvent,
+    /// The data is not what its code declares that the event carries.
+    InvalidEventData,
 }
 
 impl Message {

@@ -3,6 +3,8 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use serde::Serialize;
+
 use crate::child::ChildError;
 use crate::error::ActivityError;
 use crate::event::Event;
@@ -12,7 +14,7 @@ use crate::payload::Payload;
 use crate::time::Timestamp;
 
 /// An activity that was scheduled and is not complete.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct OpenActivity {
     /// Its correlation id in the history.
@@ -34,7 +36,7 @@ pub struct OpenActivity {
 
 /// A child that was called and has not ended. An [`Outbox`](crate::Outbox) knows them without code, a
 /// [`Machine`](crate::Machine) has the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct OpenChild {
     /// Its correlation id in the history.

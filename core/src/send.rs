@@ -9,6 +9,7 @@ use crate::cancel::Cancelled;
 use crate::context::OrchestrationContext;
 use crate::error::OrchestrationError;
 use crate::event::Event;
+use crate::event_name::NamesEvent;
 use crate::future::{DurableFuture, DurableOutput};
 use crate::ids::{CorrelationId, InstanceId, InvalidName, Name, ToInstanceId};
 use crate::payload::{Payload, PayloadError};
@@ -30,6 +31,22 @@ pub enum SendError {
     /// The instance has finished.
     #[error("event `{event}` was not taken: instance `{to}` has finished")]
     Finished {
+        /// Whom it was for.
+        to: InstanceId,
+        /// The event.
+        event: Name,
+    },
+    /// The instance declares its events, and none of that name.
+    #[error("event `{event}` was not taken: instance `{to}` does not declare it")]
+    UnknownEvent {
+        /// Whom it was for.
+        to: InstanceId,
+        /// The event.
+        event: Name,
+    },
+    /// The data is not what the instance declares that the event carries.
+    #[error("event `{event}` was not taken: its data is not what instance `{to}` declares")]
+    WrongData {
         /// Whom it was for.
         to: InstanceId,
         /// The event.
@@ -84,14 +101,14 @@ impl OrchestrationContext {
     pub fn raise_event<T: Serialize + ?Sized>(
         &self,
         to: impl ToInstanceId,
-        name: &str,
+        name: impl NamesEvent<T>,
         data: &T,
     ) -> DurableFuture<Result<(), SendError>> {
         let to = to.to_instance_id();
         // Without the lock: a `Serialize` may be code of the user's.
         let data = Payload::write(data);
         let mut state = self.shared().lock();
-        match state.send_event(to, name, data, self.is_shielded()) {
+        match state.send_event(to, name.event_name(), data, self.is_shielded()) {
             Ok(id) => {
                 drop(state);
                 DurableFuture::scheduled(self.shared().clone(), id, DurableOutput::into_sent)

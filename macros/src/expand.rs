@@ -2,13 +2,13 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{Attribute, Error, Item, ItemFn, parse_quote};
+use syn::{Attribute, Error, Item, ItemFn, Path, parse_quote};
 
-use crate::determinism;
 use crate::errors::both;
 use crate::kind::Kind;
 use crate::options::Options;
 use crate::signature::{Place, Signature};
+use crate::{clash, determinism};
 
 /// What the attribute puts in the place of `item`.
 pub(crate) fn expand(kind: Kind, options: TokenStream, item: TokenStream) -> TokenStream {
@@ -32,14 +32,18 @@ fn definition(kind: Kind, options: &Options, function: &ItemFn) -> Result<TokenS
     let ((name, version), signature) = both(name, Signature::of(kind, &function.sig, Place::Free))?;
     // The code stands beside the complaint, so that uses of the name do not fail as well.
     let complaint = match kind {
-        Kind::Orchestration => determinism::check(&function.block, options.allowed()),
-        Kind::Activity => Ok(()),
+        Kind::Orchestration => both(
+            determinism::check(&function.block, options.allowed()),
+            clash::check(kind, function),
+        ),
+        Kind::Activity => both(Ok(()), clash::check(kind, function)),
     };
     let complaint = complaint.err().map(Error::into_compile_error);
     let attributes = Attributes::sort(&function.attrs);
     let item = unit_struct(function, &attributes);
     let body = body(function, &attributes);
-    let traits = traits(kind, function, &signature, (&name, version.as_deref()), &attributes);
+    let said = (&*name, version.as_deref(), options.events());
+    let traits = traits(kind, function, &signature, said, &attributes);
     Ok(quote! { #complaint #item #body #traits })
 }
 
@@ -77,11 +81,16 @@ fn traits(
     kind: Kind,
     function: &ItemFn,
     signature: &Signature<'_>,
-    (name, version): (&str, Option<&str>),
+    (name, version, events): (&str, Option<&str>, Option<&[Path]>),
     attributes: &Attributes,
 ) -> TokenStream {
     let ident = &function.sig.ident;
     let version = version.map(|version| quote!(const VERSION: &'static str = #version;));
+    let events = events.map(|events| {
+        quote! {
+            const EVENTS: &'static [::reenact::DeclaredEvent] = &[#(#events.declared()),*];
+        }
+    });
     let everywhere = &attributes.everywhere;
     let output = signature.output;
     let input = signature.input.map_or_else(|| quote!(()), |input| quote!(#input));
@@ -95,7 +104,7 @@ fn traits(
     match kind {
         Kind::Orchestration => quote! {
             #(#everywhere)*
-            impl ::reenact::Orchestration for #ident { #types #version #run }
+            impl ::reenact::Orchestration for #ident { #types #version #events #run }
         },
         Kind::Activity => quote! {
             #(#everywhere)*

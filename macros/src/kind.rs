@@ -16,6 +16,14 @@ impl Kind {
         }
     }
 
+    /// What the function is, for messages.
+    pub(crate) fn function(self) -> &'static str {
+        match self {
+            Self::Orchestration => "the orchestration",
+            Self::Activity => "the activity",
+        }
+    }
+
     /// The one that a confused user may have meant.
     pub(crate) fn other(self) -> Self {
         match self {

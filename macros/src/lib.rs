@@ -3,6 +3,7 @@
 //! Depend on `reenact` and use them from there; what they write refers to `::reenact`.
 
 mod activities;
+mod clash;
 mod determinism;
 mod errors;
 mod expand;
@@ -59,6 +60,11 @@ use crate::kind::Kind;
 /// - `version = "1.2.0"`: the version that is stored, a [semantic version](https://semver.org) of at
 ///   most 64 bytes. Functions of one name and different versions can be registered side by side: new
 ///   instances take the newest, running ones stay on theirs. None by default, which is older than any.
+/// - `events(PACKED, ..)`: the external events that it takes, each an `EventName`. An event of another
+///   name, or with data of another type, is refused where it is raised, before anything is stored: by a
+///   client with `Error::UnknownEvent` or `Error::InvalidPayload`, by another instance with `SendError`.
+///   So a misspelt name is found at once, where the event would wait for ever. Name all that the
+///   function waits for. Without this option it takes all.
 /// - `allow(rule, ..)`: lets the body use what a rule of the next section refuses.
 ///
 /// # What is refused

@@ -21,6 +21,7 @@ pub(crate) struct Options {
     name: Option<LitStr>,
     version: Option<LitStr>,
     allow: Option<Vec<&'static Rule>>,
+    events: Option<Vec<Path>>,
 }
 
 impl Options {
@@ -62,6 +63,11 @@ impl Options {
         self.allow.as_deref().unwrap_or_default()
     }
 
+    /// The names of the events that it takes, if it says so.
+    pub(crate) fn events(&self) -> Option<&[Path]> {
+        self.events.as_deref()
+    }
+
     fn take(&mut self, kind: Kind, option: &ParseNestedMeta<'_>) -> Result<(), Error> {
         if option.path.is_ident("name") {
             set_once(&mut self.name, literal(option, NAME_HELP)?, option)
@@ -69,6 +75,8 @@ impl Options {
             set_once(&mut self.version, literal(option, VERSION_HELP)?, option)
         } else if option.path.is_ident("allow") && kind == Kind::Orchestration {
             set_once(&mut self.allow, allowed_rules(option)?, option)
+        } else if option.path.is_ident("events") && kind == Kind::Orchestration {
+            set_once(&mut self.events, declared_events(option)?, option)
         } else {
             Err(option.error(unknown_option(kind, &option.path)))
         }
@@ -107,6 +115,23 @@ fn allowed_rules(option: &ParseNestedMeta<'_>) -> Result<Vec<&'static Rule>, Err
     Ok(rules)
 }
 
+const EVENTS_HELP: &str = "say which events it takes, each a constant: `events(PACKED, CANCELLED)`";
+
+fn declared_events(option: &ParseNestedMeta<'_>) -> Result<Vec<Path>, Error> {
+    if !option.input.peek(syn::token::Paren) {
+        return Err(option.error(EVENTS_HELP));
+    }
+    let content;
+    let parenthesis = syn::parenthesized!(content in option.input);
+    let events = content
+        .parse_terminated(Path::parse_mod_style, syn::Token![,])
+        .map_err(|at| Error::new(at.span(), EVENTS_HELP))?;
+    match events.is_empty() {
+        true => Err(Error::new(parenthesis.span.join(), EVENTS_HELP)),
+        false => Ok(events.into_iter().collect()),
+    }
+}
+
 fn rule_named(path: &Path) -> Result<&'static Rule, Error> {
     let name = determinism::path_text(path);
     determinism::RULES.iter().find(|rule| rule.name == name).ok_or_else(|| {
@@ -127,10 +152,13 @@ fn unknown_option(kind: Kind, path: &Path) -> String {
              calls do not fit gets another name"
                 .into()
         }
+        Kind::Activity if name == "events" => {
+            "`events` is an option of `#[orchestration]` only: activities take no events".into()
+        }
         Kind::Activity => format!("unknown option `{name}`; `#[activity]` takes `name = \"…\"`"),
         Kind::Orchestration => format!(
             "unknown option `{name}`; `#[orchestration]` takes `name = \"…\"`, \
-             `version = \"…\"` and `allow(…)`"
+             `version = \"…\"`, `events(…)` and `allow(…)`"
         ),
     }
 }

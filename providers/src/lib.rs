@@ -45,5 +45,6 @@ pub use sharing::{Membership, QuarantineId, Quarantined, QueueOf, Sharing, balan
 pub use store::{
     Batch, Epoch, HistoryStore, InstanceFilter, InstancePage, InstanceState, InstanceSummary,
     Lease, PageRequest, Provider, ShardLease, StoredTurn, TimeRange, TurnPage, TurnRecord,
+    UnknownState,
 };
 pub use timer::{ManualClock, SystemClock, TimerScheduler};

@@ -1,10 +1,14 @@
 //! The seam between the runtime and a medium.
 
+mod state;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use reenact_core::{ExecutionId, InstanceId, Name, Receipt, ShardId, Timestamp};
+use serde::Serialize;
 
+pub use self::state::UnknownState;
 use crate::{ExternalEventRouter, ProviderError, Sharing, TimerScheduler};
 
 /// A store for the hosts of one hub. Cloning a provider's handles is cheap; all of them are shared.
@@ -184,7 +188,7 @@ pub struct TurnPage {
 }
 
 /// What the outside may know of an instance without reading its history.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InstanceSummary {
     /// Its id.
     pub instance: InstanceId,
@@ -336,7 +340,7 @@ impl Default for PageRequest {
 }
 
 /// Some instances, and where to go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InstancePage {
     /// The instances, ordered by id.
     pub instances: Vec<InstanceSummary>,

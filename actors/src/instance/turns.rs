@@ -161,9 +161,20 @@ impl InstanceState {
         let ExternalEvent { name, data, key } = event;
         let command = Command::RaiseEvent { name, data, key };
         let at = start.recorded.at;
-        let raised = live.apply(&self.shard.routes.stalls, command, at).map_err(unreadable);
-        let pending = raised.and_then(|raised| {
-            let mut pending = live.pending(start)?;
+        let raised = match live.apply(&self.shard.routes.stalls, command, at) {
+            Ok(raised) => raised,
+            Err(ApplyError::Rejected(rejected)) => {
+                let refusal = self.refusal(ApplyError::Rejected(rejected));
+                self.phase = Phase::Absent;
+                return reply.refuse(refusal);
+            }
+            Err(error) => {
+                let reason = unreadable(error);
+                self.phase = Phase::Absent;
+                return reply.refuse(Error::NotStarted { reason });
+            }
+        };
+        let pending = live.pending(start).and_then(|mut pending| {
             pending.successor = vec![live.pending(raised)?];
             Ok(pending)
         });
@@ -290,6 +301,13 @@ impl InstanceState {
         match error {
             ApplyError::Rejected(Rejected::TooManyEvents { limit }) => {
                 Error::TooManyEvents { instance, limit }
+            }
+            ApplyError::Rejected(Rejected::UnknownEvent { event, declared }) => {
+                Error::UnknownEvent { instance, event, declared }
+            }
+            ApplyError::Rejected(Rejected::InvalidEventData { event, why: source }) => {
+                let what = format!("the data of event `{event}` for instance `{instance}`");
+                Error::InvalidPayload { what, source }
             }
             ApplyError::Rejected(Rejected::Finished) => Error::Finished { instance },
             ApplyError::Rejected(Rejected::AlreadyStarted) => Error::AlreadyExists { instance },

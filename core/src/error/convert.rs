@@ -147,7 +147,7 @@ pub mod returned {
     pub struct IsError;
 
     /// It is nothing of this.
-    pub struct Unknown;
+    pub struct Unknown<F>(PhantomData<F>);
 
     /// The first way.
     pub trait ViaInto {
@@ -174,17 +174,17 @@ pub mod returned {
     }
 
     /// The last, which does not compile, and says why.
-    pub trait ViaNothing {
+    pub trait ViaNothing<F> {
         /// How.
-        fn way(&self) -> Unknown {
-            Unknown
+        fn way(&self) -> Unknown<F> {
+            Unknown(PhantomData)
         }
     }
 
     impl<F, E: Into<F>> ViaInto for &&&Returned<F, E> {}
     impl<F, E: AsRef<dyn Error + Send + Sync>> ViaAsRef for &&Returned<F, E> {}
     impl<F, E: Error> ViaError for &Returned<F, E> {}
-    impl<F, E> ViaNothing for Returned<F, E> {}
+    impl<F, E> ViaNothing<F> for Returned<F, E> {}
 
     impl Into_ {
         /// The error of ours.
@@ -207,9 +207,9 @@ pub mod returned {
         }
     }
 
-    impl Unknown {
+    impl<F> Unknown<F> {
         /// Does not compile.
-        pub fn convert<F, E: IntoFailure<F>>(self, error: E) -> F {
+        pub fn convert<E: IntoFailure<F>>(self, error: E) -> F {
             error.into_failure()
         }
     }

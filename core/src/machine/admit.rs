@@ -5,11 +5,12 @@ use crate::attempts::Due;
 use crate::command::{Command, Rejected, Start};
 use crate::error::{ActivityError, bounded_message};
 use crate::event::Event;
+use crate::event_name::DeclaredEvent;
 use crate::future::DurableOutput;
 use crate::ids::{CorrelationId, Name};
 use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS, MAX_TIMER};
 use crate::machine::Machine;
-use crate::payload::Payload;
+use crate::payload::{Payload, PayloadError};
 use crate::state::State;
 use crate::time::Timestamp;
 
@@ -97,11 +98,17 @@ impl Machine {
 
     /// What clients send.
     fn admit_from_outside(&self, command: Command) -> Result<Option<Event>, Rejected> {
+        // Without the lock: it may run code of the user's.
+        let declared = match &command {
+            Command::RaiseEvent { name, data, .. } => self.is_declared(name, data),
+            _ => Ok(()),
+        };
         let state = self.shared.lock();
         Ok(match command {
             Command::RaiseEvent { key: Some(key), .. } if state.buffer.keys.contains(&key) => None,
             _ if self.outcome.is_some() => return Err(Rejected::Finished),
             Command::RaiseEvent { name, data, key } => {
+                declared?;
                 state.has_room_for_event(&name, data.len())?;
                 Some(Event::ExternalRaised { name, data, key })
             }
@@ -119,6 +126,23 @@ impl Machine {
             Command::Resume => self.progress.suspended.then_some(Event::ExecutionResumed),
             _ => None,
         })
+    }
+
+    /// Whether the code declares an event of that name, with such data. Code that declares none takes
+    /// all.
+    fn is_declared(&self, name: &Name, data: &Payload) -> Result<(), Rejected> {
+        let declared = self.code.events();
+        if declared.is_empty() {
+            return Ok(());
+        }
+        let Some(event) = declared.iter().find(|event| event.name() == name.as_str()) else {
+            let declared = declared.iter().map(DeclaredEvent::name).collect();
+            return Err(Rejected::UnknownEvent { event: name.clone(), declared });
+        };
+        let mut checked = Ok(());
+        let asked = (self.config.catch_panic)(&mut || checked = event.check(data));
+        let checked = asked.map_err(PayloadError::Decode).and(checked);
+        checked.map_err(|why| Rejected::InvalidEventData { event: name.clone(), why })
     }
 
     fn admit_start(&self, start: Start) -> Result<Event, Rejected> {

@@ -170,6 +170,8 @@ impl State {
                 Some(DurableOutput::Sent(taken.map_err(|why| {
                     Box::new(match why {
                         NotTaken::Finished => SendError::Finished { to, event },
+                        NotTaken::UnknownEvent => SendError::UnknownEvent { to, event },
+                        NotTaken::InvalidEventData => SendError::WrongData { to, event },
                         _ => SendError::NotFound { to, event },
                     })
                 })))
