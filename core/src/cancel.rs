@@ -140,6 +140,12 @@ impl State {
         wakers
     }
 
+    /// A cancel has come, out of a log whose code is gone over.
+    pub(crate) fn note_cancel(&mut self, reason: String) {
+        let cancelled = Cancelled { reason };
+        self.cancellation = Some(Box::new(Cancellation { cancelled, calls: 0 }));
+    }
+
     /// What a call of the code ends with at once, because a cancel has come.
     pub(crate) fn refuses(&mut self, shielded: bool) -> Option<Cancelled> {
         // A call that does not count is told so in another place.

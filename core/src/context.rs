@@ -376,7 +376,13 @@ impl OrchestrationContext {
     /// - A cancel that has come is carried over: the next execution's code runs, cancelled from its
     ///   beginning.
     /// - The status goes with this execution: set it again at the beginning of the next.
-    /// - The history of this execution is dropped by the store.
+    /// - The history of this execution is dropped by the store; not at once where more than
+    ///   [`COPIED_EVENTS`](crate::limits::COPIED_EVENTS) events come along, or large ones. To copy them
+    ///   for each execution would cost the square of their number. So the next execution stays in the same
+    ///   history, with an [`ExecutionRenewed`](crate::Event::ExecutionRenewed), and under the same
+    ///   [`ExecutionId`](crate::ExecutionId), until as much was written as a copy takes. All else is as
+    ///   it is otherwise: the code that ran before need not fit any more, and a newer version begins a
+    ///   history of its own.
     /// - The next execution is of the newest version of the orchestration that the host has, and its
     ///   input must be of the type which that takes; a [pinned](Self::pinned) context stays on the
     ///   version that runs.

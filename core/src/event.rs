@@ -364,6 +364,15 @@ pub enum Event {
         /// Of the [`Event::TaskScheduled`].
         id: CorrelationId,
     },
+    /// The code goes on as a new execution, and that stays in this log, because another one would have to
+    /// begin with a copy of too many events that nobody has taken. What is open is called off, as behind
+    /// [`Event::ExecutionContinued`]; the timer of a start follows. (output)
+    ExecutionRenewed {
+        /// What the code is given next.
+        input: Payload,
+        /// The places of the external events that the code has taken since it began, or was renewed.
+        taken: Vec<u64>,
+    },
 }
 
 impl Event {
@@ -470,6 +479,7 @@ impl Event {
             Self::CommandsReceived { .. } => "CommandsReceived",
             Self::TaskStarted { .. } => "TaskStarted",
             Self::TaskStopped { .. } => "TaskStopped",
+            Self::ExecutionRenewed { .. } => "ExecutionRenewed",
         }
     }
 
@@ -533,7 +543,8 @@ impl Event {
             | Self::TaskScheduled { input, .. }
             | Self::ChildScheduled { input, .. }
             | Self::StartRequested { input, .. }
-            | Self::ExecutionContinued { input } => input.len(),
+            | Self::ExecutionContinued { input }
+            | Self::ExecutionRenewed { input, .. } => input.len(),
             Self::TaskCompleted { output, .. }
             | Self::ChildCompleted { output, .. }
             | Self::ExecutionCompleted { output } => output.len(),

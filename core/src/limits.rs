@@ -70,6 +70,18 @@ pub const MAX_CHILD_DEPTH: u32 = 32;
 /// a wait is open does not count, and is taken even when the buffer is full.
 pub const MAX_BUFFERED_EVENTS: usize = 10_000;
 
+/// So many external events that nobody has taken, or fewer, are copied to the next execution by each
+/// [continuation](crate::OrchestrationContext::continue_as_new). Of more, no copy is made that is larger than
+/// what was written since the one before: until then the next execution goes on in the same history.
+pub const COPIED_EVENTS: usize = 64;
+
+/// The same of the bytes of their data, together.
+pub const COPIED_EVENT_BYTES: usize = 64 * 1024;
+
+/// Most external events that can be copied to the next execution, as one append takes no more. There are
+/// so many only while thousands of waits are open.
+pub const MAX_CARRIED_EVENTS: usize = 16_000;
+
 /// Most bytes of data in the external events that one execution buffers before anybody waits for them,
 /// so that [continuing as new](crate::OrchestrationContext::continue_as_new) can carry all of them
 /// over. An event for which a wait is open does not count, as for [`MAX_BUFFERED_EVENTS`].

@@ -5,6 +5,7 @@ mod children;
 mod config;
 mod interrupt;
 mod react;
+mod renewal;
 mod successor;
 mod turn;
 
@@ -32,6 +33,7 @@ use crate::wellformed::WellFormed;
 
 use admit::Admitted;
 use interrupt::Progress;
+use renewal::is_renewal;
 
 pub use config::{CatchPanic, MachineConfig};
 pub use successor::Successor;
@@ -96,6 +98,12 @@ impl Machine {
     ) -> Result<Self, ReplayError> {
         let mut machine = Self::new(code, instance, execution, config);
         let mut log = WellFormed::default();
+        let mut history: Vec<_> = history.into_iter().collect();
+        if let Some(renewed) = history.iter().rposition(is_renewal) {
+            let rest = history.split_off(renewed + 1);
+            machine.pass_over(&history, &mut log)?;
+            history = rest;
+        }
         for turn in history {
             log.check(&turn)?;
             machine.replay_turn(&turn)?;

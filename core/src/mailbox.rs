@@ -50,11 +50,11 @@ impl Mailbox {
     }
 
     /// The event of a wait, if it is there. The wait is over then.
-    pub(crate) fn take(&mut self, id: CorrelationId) -> Option<Payload> {
+    pub(crate) fn take(&mut self, id: CorrelationId) -> Option<Raised> {
         let place = self.place(id)?;
         let event = self.events.remove(place)?;
         self.waits.remove(place);
-        Some(event.data)
+        Some(event)
     }
 
     /// Ends a wait that took nothing; tells which other wait gets its event.
@@ -62,6 +62,11 @@ impl Mailbox {
         let place = self.place(id)?;
         self.waits.remove(place);
         if place < self.events.len() { self.last_ready() } else { None }
+    }
+
+    /// Ends all waits: no event has anybody who waits for it.
+    pub(crate) fn end_waits(&mut self) {
+        self.waits.clear();
     }
 
     /// The oldest event that nobody waits for.

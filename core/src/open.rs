@@ -113,6 +113,7 @@ impl OpenActivities {
             Event::ExecutionRewound { .. } => {
                 self.open.values_mut().for_each(OpenActivity::begin_anew);
             }
+            Event::ExecutionRenewed { .. } => self.open.clear(),
             event if event.is_terminal() => self.open.clear(),
             _ => {}
         }

@@ -216,6 +216,7 @@ impl Outbox {
                 messages.iter().for_each(|message| drop(self.put(message.clone())));
             }
             Event::ChildrenSuperseded { children } => return self.supersede(children),
+            Event::ExecutionRenewed { .. } => return self.close_children(PARENT_GOES_ON),
             event if event.is_terminal() => return self.close(event),
             _ => {}
         }
@@ -362,15 +363,21 @@ impl Outbox {
             Outcome::Terminated { reason } => told("terminated", reason),
             _ => self.why_cancelled().unwrap_or_else(|| PARENT_HAS_ENDED.into()),
         };
+        let mut released = self.close_children(&reason);
+        released.extend(self.tell_parent(outcome));
+        released
+    }
+
+    /// Cancels the children that are not to go on, and waits for none of them any more.
+    fn close_children(&mut self, reason: &str) -> Vec<Message> {
         let mut released = Vec::new();
         let open = self.content.as_mut().map(|content| core::mem::take(&mut content.open));
         for (id, child) in open.into_iter().flatten() {
             if child.parent_close == ParentClose::Cancel {
                 self.content().open.insert(id, child);
-                released.extend(self.cancel(id, &reason));
+                released.extend(self.cancel(id, reason));
             }
         }
-        released.extend(self.tell_parent(outcome));
         released
     }
 

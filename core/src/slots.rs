@@ -79,10 +79,13 @@ pub(crate) struct CorrelationBuffer {
     /// Boxed: the nodes of the tree stay small, and small nodes are cheap to allocate.
     slots: BTreeMap<CorrelationId, Box<Slot>>,
     mailboxes: BTreeMap<Name, Mailbox>,
-    /// Bytes of data in the events that no wait has taken.
-    untaken_bytes: usize,
-    /// Of these, the events for which no wait is open.
-    unawaited: Unawaited,
+    /// The events that no wait has taken.
+    untaken: Buffered,
+    /// Of these, the events for which no wait is open. The limits are for these alone: what the code
+    /// waits for must be able to reach it, however much there is that nobody asks for.
+    unawaited: Buffered,
+    /// The places in the log of the events that were taken, since the code began.
+    taken: Vec<u64>,
     pub(crate) keys: Keys,
     /// Of the commands that have come.
     pub(crate) commands: Keys,
@@ -101,16 +104,15 @@ pub(crate) struct CorrelationBuffer {
     asked_in_vain: Vec<CorrelationId>,
 }
 
-/// The events for which no wait is open. The limits are for these alone: what the code waits for must
-/// be able to reach it, however much there is that nobody asks for.
+/// How many external events are buffered, of a sort.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Unawaited {
+pub(crate) struct Buffered {
     pub(crate) events: usize,
     /// Of their data.
     pub(crate) bytes: usize,
 }
 
-impl Unawaited {
+impl Buffered {
     fn add(&mut self, event: &Raised) {
         self.events += 1;
         self.bytes += event.data.len();
@@ -225,7 +227,7 @@ impl CorrelationBuffer {
 
     /// Buffers an external event; gives the waker of the wait that it makes ready.
     pub(crate) fn raise(&mut self, name: Name, event: Raised) -> Option<Waker> {
-        self.untaken_bytes += event.data.len();
+        self.untaken.add(&event);
         event.key.iter().for_each(|key| self.keys.remember(key));
         let mailbox = self.mailboxes.entry(name).or_default();
         if !mailbox.awaits_next() {
@@ -250,13 +252,15 @@ impl CorrelationBuffer {
             (Some((_, output)), _) => output,
             (None, Scheduled::Wait { name }) => {
                 let mailbox = self.mailboxes.get_mut(name)?;
-                let data = mailbox.take(id)?;
-                self.untaken_bytes -= data.len();
+                let event = mailbox.take(id)?;
+                self.untaken.remove(&event);
+                // A completion counts as behind its event.
+                self.taken.push(event.position - 1);
                 if mailbox.is_idle() {
                     let name = name.clone();
                     self.mailboxes.remove(&name);
                 }
-                DurableOutput::External(Ok(data))
+                DurableOutput::External(Ok(event.data))
             }
             (None, _) => return None,
         };
@@ -385,13 +389,34 @@ impl CorrelationBuffer {
         self.mailboxes.get(name).is_some_and(Mailbox::awaits_next)
     }
 
-    pub(crate) fn unawaited(&self) -> Unawaited {
+    pub(crate) fn unawaited(&self) -> Buffered {
         self.unawaited
     }
 
-    /// Bytes of data in the events that nobody has taken.
-    pub(crate) fn untaken_bytes(&self) -> usize {
-        self.untaken_bytes
+    /// The events that nobody has taken.
+    pub(crate) fn untaken_size(&self) -> Buffered {
+        self.untaken
+    }
+
+    /// The places in the log of the events that were taken since the code began, which begins anew.
+    pub(crate) fn forget_taken(&mut self) -> Vec<u64> {
+        core::mem::take(&mut self.taken)
+    }
+
+    /// Forgets what was scheduled, as the code begins anew: nothing but the events that nobody has taken
+    /// is left, and the keys. Gives the wakers that the code has left: they may be its own.
+    pub(crate) fn begin_anew(&mut self) -> Vec<Waker> {
+        self.open_tasks = 0;
+        self.open_timers.clear();
+        self.retries.clear();
+        self.horizon = None;
+        self.asked_in_vain.clear();
+        self.mailboxes.values_mut().for_each(Mailbox::end_waits);
+        self.mailboxes.retain(|_, mailbox| !mailbox.is_idle());
+        self.unawaited = self.untaken;
+        let wakers = self.take_wakers();
+        self.slots.clear();
+        wakers
     }
 
     /// The events that nobody has taken, in the order in which they came.

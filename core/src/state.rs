@@ -14,6 +14,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::task::Waker;
 
 use drops::Drops;
 use limits::limit_exceeded;
@@ -26,6 +27,7 @@ use crate::catalog::ActivityCatalog;
 use crate::divergence::{Nondeterminism, Step};
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
 use crate::event::Event;
+use crate::history::History;
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
 use crate::limits::{MAX_OUTBOX_MESSAGES, MAX_OUTSTANDING, MAX_STATUS_BYTES};
 use crate::message::Origin;
@@ -104,6 +106,8 @@ pub(crate) struct State {
     recorded: u64,
     /// Payload bytes of these events.
     pub(crate) bytes: u64,
+    /// How many events, and bytes of them, there were when the code ran first.
+    begun_behind: Option<(u64, u64)>,
     /// Payload bytes of the turn under way.
     pub(crate) turn_bytes: u64,
     /// Number of the turn under way.
@@ -152,6 +156,7 @@ impl State {
             position: 0,
             recorded: 0,
             bytes: 0,
+            begun_behind: None,
             turn_bytes: 0,
             turn: 0,
             status_turn: None,
@@ -197,6 +202,37 @@ impl State {
             Event::ChildAttemptFailed { id, .. } => self.outbox.superseded_by_failure(*id),
             event => self.buffer.superseded_by(event).map_or((0, 0), |bytes| (1, bytes)),
         }
+    }
+
+    /// The code runs, for the first time in this log if that is not noted yet.
+    pub(crate) fn note_begun(&mut self) {
+        self.note_beginning(self.recorded, self.bytes);
+    }
+
+    pub(crate) fn note_beginning(&mut self, events: u64, bytes: u64) {
+        self.begun_behind.get_or_insert((events, bytes));
+    }
+
+    /// Moves what is here into another state; this one is closed.
+    pub(crate) fn go_on_in_another(&mut self) -> Self {
+        let closed = Self::new(self.instance.clone(), self.execution, self.strict, None);
+        core::mem::replace(self, Self { mode: Mode::Closed, ..closed })
+    }
+
+    /// Forgets what belongs to the code that was let go. Gives the wakers that it has left: they may be
+    /// its own.
+    pub(crate) fn begin_anew(&mut self) -> Vec<Waker> {
+        (self.status, self.status_turn) = (None, None);
+        self.patches.clear();
+        self.last_cancellation = 0;
+        self.forget_refusals();
+        self.buffer.begin_anew()
+    }
+
+    /// Counts what a history has that was gone over.
+    pub(crate) fn count_anew(&mut self, history: &History, last_id: u64) {
+        let bytes = history.events().map(|event| event.event.payload_bytes() as u64);
+        (self.recorded, self.bytes, self.last_id) = (history.len(), bytes.sum(), last_id);
     }
 
     /// A turn whose event was superseded keeps its place.

@@ -34,7 +34,7 @@ pub(crate) struct WellFormed {
     versioned: bool,
     /// The newest turn in which it was rewound.
     rewound_in: Option<u64>,
-    /// Whether the event before is that of a rewind.
+    /// Whether the event before is that of a rewind, or lets the code go on as new.
     behind_rewind: bool,
     open: BTreeMap<CorrelationId, Open>,
     cancelled: bool,
@@ -75,8 +75,15 @@ impl WellFormed {
             };
             self.versioned |= matches!(event, Event::VersionSelected { .. });
             self.has_origin |= matches!(event, Event::StartedBy { .. });
-            self.behind_rewind = matches!(event, Event::ExecutionRewound { .. });
-            if self.behind_rewind {
+            let is_renewed = matches!(event, Event::ExecutionRenewed { .. });
+            let is_rewound = matches!(event, Event::ExecutionRewound { .. });
+            self.behind_rewind = is_rewound || is_renewed;
+            if is_renewed {
+                // Nothing is open any more.
+                self.open.clear();
+                self.attempts.clear();
+            }
+            if is_rewound {
                 self.rewound_in = Some(self.turns);
                 self.attempts.values_mut().for_each(|failed| *failed = 0);
                 // What has superseded it may be what was undone.
@@ -104,6 +111,11 @@ impl WellFormed {
         self.position += 1;
         self.turns += 1;
         Ok(())
+    }
+
+    /// The last correlation id so far.
+    pub(crate) const fn last_id(&self) -> u64 {
+        self.last_id
     }
 
     /// Whether the history can stop here.

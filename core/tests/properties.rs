@@ -12,15 +12,18 @@ mod program;
 mod strategies;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use reenact_core::limits::COPIED_EVENT_BYTES;
 use reenact_core::{
-    Action, Event, InstanceId, MachineConfig, MessageId, MessageKind, ReplayError, Rewind, Rewound,
+    Action, Event, History, InstanceId, MachineConfig, MessageId, MessageKind, Outcome,
+    ReplayError, Rewind, Rewound, Start,
 };
 
 use course::{Course, Move};
-use instance::{Instance, SEED, instance_id, terminate};
+use instance::{Instance, SEED, instance_id, start, terminate};
 use program::{
     Change, EVENTS, OTHERS, Seen, Step, change, change_policies, continuing, orchestration,
 };
@@ -154,6 +157,55 @@ proptest! {
         course.go(&after);
         course.come_to_an_end();
         assert_each_taken_once(&course);
+    }
+
+    /// A large event that nobody takes keeps it in one log.
+    #[test]
+    fn what_continues_as_new_in_the_same_log_does_the_same(
+        program in programs(),
+        moves in courses(),
+        place in any::<Index>(),
+        after in courses(),
+    ) {
+        let code = continuing(program);
+        let how = Start { delay: Some(Duration::ZERO), ..start(None::<Vec<Seen>>) };
+        let config = MachineConfig::default();
+        let mut instance = Instance::start_with(code.clone(), config.clone(), how);
+        instance.raise("Large", "x".repeat(2 * COPIED_EVENT_BYTES));
+        instance.fire(0);
+        let mut course = Course::new(instance);
+        course.go(&moves);
+        let is_renewal = |event: &Event| matches!(event, Event::ExecutionRenewed { .. });
+        let renewed = |instance: &Instance| {
+            instance.turns().iter().position(|turn| turn.events.iter().any(is_renewal))
+        };
+        course.go_on_until(|instance| renewed(instance).is_some());
+        let last = renewed(&course.instance).expect("it was");
+        let history: History = course.instance.turns()[..=last].iter().cloned().collect();
+        let raised = EVENTS.map(|name| {
+            let is_it = |event: &Event| matches!(event, Event::ExternalRaised { name: of, .. } if of.as_str() == name);
+            history.events().filter(|event| is_it(event.event)).count() as u64
+        });
+        let now = course.instance.now;
+        course.come_to_an_end();
+        course.instance.assert_replays_from_every_point();
+        assert_each_taken_once(&course);
+
+        // Rewound to anywhere before the renewal. No end, as below.
+        let places: Vec<_> = history.events().map(|event| event.position).collect();
+        let rewind = Rewind { position: *place.get(&places), reason: "again".into(), seed: 77 };
+        if let Ok(Rewound { kept, turns }) = history.rewound(&instance_id(), rewind, now) {
+            let turns: Vec<_> = history.turns()[..kept].iter().cloned().chain(turns).collect();
+            let machine = Instance::try_replay(&code, &config, &turns).expect("it fits");
+            let instance = Instance::resumed(code, config, machine, now);
+            let mut again = Course { instance, raised, settled: Vec::new() };
+            again.go(&after);
+            again.come_to_an_end();
+            again.instance.assert_replays();
+            if let Some(Outcome::Completed(_)) = again.instance.machine.outcome() {
+                assert_each_taken_once(&again);
+            }
+        }
     }
 
     #[test]

@@ -345,8 +345,10 @@ fn the_new_child_can_call_what_the_old_one_has_called() {
 /// What is undone must not come again: neither a command, nor a rewind.
 #[test]
 fn commands_and_rewinds_that_are_undone_stay_known() {
-    let code =
-        code(async |ctx: OrchestrationContext, ()| Ok(ctx.wait_external::<u64>("Go").await?));
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        ctx.wait_external::<u64>("Go").await?;
+        ctx.continue_as_new_untyped::<_, ()>(&())
+    });
     let known = || Command::KnowCommand { key: EventKey::new("suspend/1").expect("a key") };
     let mut before = Instance::start(code, ());
     before.raise("Other", ());

@@ -32,6 +32,8 @@ pub(crate) struct Faulty {
     pub(crate) lists: Gate,
     orders: Arc<Mutex<Orders>>,
     appended: Arc<AtomicUsize>,
+    appended_turns: Arc<AtomicUsize>,
+    appended_bytes: Arc<AtomicUsize>,
     released: Arc<AtomicUsize>,
     turns_read: Arc<AtomicUsize>,
     /// So many appends happen, and then no more: whoever appends waits for ever.
@@ -84,6 +86,8 @@ impl Faulty {
             lists: Gate::open(),
             orders: Arc::default(),
             appended: Arc::default(),
+            appended_turns: Arc::default(),
+            appended_bytes: Arc::default(),
             released: Arc::default(),
             turns_read: Arc::default(),
             stops_at: Arc::new(watch::Sender::new((usize::MAX, false))),
@@ -163,6 +167,12 @@ impl Faulty {
         self.appended.load(Ordering::SeqCst)
     }
 
+    /// How many turns, and bytes of them, have been appended.
+    pub(crate) fn written(&self) -> (usize, usize) {
+        let (turns, bytes) = (&self.appended_turns, &self.appended_bytes);
+        (turns.load(Ordering::SeqCst), bytes.load(Ordering::SeqCst))
+    }
+
     /// How many times a shard was given up.
     pub(crate) fn released(&self) -> usize {
         self.released.load(Ordering::SeqCst)
@@ -223,8 +233,12 @@ impl HistoryStore for Faulty {
             }
             Some(AppendFault::Fatal) => return Err(ProviderError::Conflict { reason }),
         }
+        let turns = batch.turns.len();
+        let bytes = batch.turns.iter().map(|turn| turn.bytes.len()).sum();
         let receipt = self.inner.append(batch).await?;
         self.appended.fetch_add(1, Ordering::SeqCst);
+        self.appended_turns.fetch_add(turns, Ordering::SeqCst);
+        self.appended_bytes.fetch_add(bytes, Ordering::SeqCst);
         Ok(receipt)
     }
 

@@ -20,6 +20,13 @@ pub(super) struct Progress {
     pub(super) held: bool,
 }
 
+impl Progress {
+    /// Of code that goes on as new in its log.
+    pub(super) fn renewed() -> Self {
+        Self { begun: true, ..Self::default() }
+    }
+}
+
 impl Machine {
     /// Lets the code react to what has woken it. While it is suspended, that is remembered.
     pub(super) fn go_on(&mut self) -> Result<(), ApplyError> {

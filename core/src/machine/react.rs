@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::task::Wake;
 use alloc::vec;
+use alloc::vec::Vec;
 use core::mem;
 use core::task::{Context, Poll, Waker};
 
@@ -45,7 +46,10 @@ impl Machine {
                         let fire_at = state.now + delay;
                         state.delay_start(fire_at);
                     }
-                    None => self.progress.woken = true,
+                    None => {
+                        state.note_beginning(0, 0);
+                        self.progress.woken = true;
+                    }
                 }
                 drop(state);
                 // Code of another version is not asked.
@@ -72,7 +76,10 @@ impl Machine {
                 self.progress.held = false;
                 let id = CorrelationId::START;
                 self.complete(id, DurableOutput::Timer, "TimerFired");
-                let taken = self.shared.lock().buffer.take(id);
+                let mut state = self.shared.lock();
+                let taken = state.buffer.take(id);
+                state.note_begun();
+                drop(state);
                 drop(taken);
                 self.progress.woken = true;
                 self.go_on()
@@ -298,8 +305,10 @@ impl Machine {
         if !pinned {
             self.next = self.newest_version();
         }
-        match self.refusal_to_continue(orchestration, &input) {
+        let is_renewed = self.is_renewed(&input);
+        match self.refusal_to_continue(orchestration, &input, is_renewed) {
             Some(error) => self.finish(Err(error)),
+            None if is_renewed => self.renew(input),
             None => self.conclude(Event::ExecutionContinued { input }),
         }
     }
@@ -319,6 +328,7 @@ impl Machine {
         &self,
         orchestration: Option<&'static str>,
         input: &Payload,
+        is_renewed: bool,
     ) -> Option<OrchestrationError> {
         if let Some(error) = self.shared.lock().replayed_refusal_to_continue() {
             return Some(error);
@@ -343,7 +353,7 @@ impl Machine {
             };
             return Some(OrchestrationError::of_kind(OrchestrationErrorKind::InvalidInput, why));
         }
-        self.shared.lock().limit_of_continuation(input)
+        if is_renewed { None } else { self.shared.lock().limit_of_continuation(input) }
     }
 
     /// Whether the next execution takes its input. That is decoded by code of the user's, which may
@@ -397,7 +407,11 @@ impl Machine {
     /// end of the process.
     pub(super) fn let_go_of_wakers(&mut self) {
         let mut buffer = mem::take(&mut self.shared.lock().buffer);
-        for waker in buffer.take_wakers() {
+        self.drop_each(buffer.take_wakers());
+    }
+
+    pub(super) fn drop_each(&self, wakers: Vec<Waker>) {
+        for waker in wakers {
             let mut waker = Some(waker);
             let _ = (self.config.catch_panic)(&mut || drop(waker.take()));
         }

@@ -90,6 +90,12 @@ impl Machine {
     }
 }
 
+/// The seed of the random numbers of code that was renewed in a run, in front of that place of its log.
+/// No place is 0, so it is not that of the execution behind the run.
+pub(super) fn renewed_seed(lineage: u64, position: u64) -> u64 {
+    SplitMix64::new(!lineage ^ position.rotate_left(32)).next() >> 1
+}
+
 /// The seed of the execution behind one of this seed. Not one of the numbers that this one draws. The
 /// highest bit stays free, as it is in the seeds of shells.
 pub(crate) fn next_seed(seed: u64) -> u64 {

@@ -139,6 +139,7 @@ impl Undoing {
                 children.iter().for_each(|child| self.undo_superseding(child));
             }
             Event::ChildCancelRequested { id } => self.undo_cancel(*id),
+            Event::ExecutionRenewed { .. } => self.undo_end(),
             event if event.is_terminal() => self.undo_end(),
             _ => {}
         }
@@ -177,7 +178,7 @@ impl Undoing {
         }
     }
 
-    /// The end of the parent has cancelled its children.
+    /// The end of the parent, or that it went on as new, has cancelled its children.
     fn undo_end(&mut self) {
         let open = self.outbox.content.iter().flat_map(|content| &content.open);
         let cancelled = open.filter(|(_, child)| child.parent_close == ParentClose::Cancel);

@@ -5,8 +5,12 @@ use core::fmt;
 use super::{Mode, State};
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
 use crate::event::Event;
-use crate::limits::{MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS, MAX_TURN_PAYLOAD_BYTES};
+use crate::limits::{
+    COPIED_EVENT_BYTES, COPIED_EVENTS, MAX_CARRIED_EVENTS, MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS,
+    MAX_TURN_PAYLOAD_BYTES,
+};
 use crate::payload::Payload;
+use crate::slots::Buffered;
 
 impl State {
     /// The limit for which the execution fails now that this input has come. At replay the log knows.
@@ -24,8 +28,39 @@ impl State {
         if self.execution.next().is_none() {
             return Some(limit_exceeded("an instance cannot have more executions"));
         }
-        let carried = self.buffer.untaken_bytes() + self.outbox.bytes_at_the_end();
+        let Buffered { events, bytes } = self.buffer.untaken_size();
+        if events > MAX_CARRIED_EVENTS {
+            return Some(limit_exceeded(format_args!(
+                "more than {MAX_CARRIED_EVENTS} events wait"
+            )));
+        }
+        let carried = bytes + self.outbox.bytes_at_the_end();
         turn_limit(self.turn_bytes + (2 * input.len() + carried) as u64)
+    }
+}
+
+/// What an event takes in a log besides its data, about.
+const EVENT_BYTES: u64 = 64;
+
+impl State {
+    /// Whether an execution that goes on as new stays in its log: the next log would begin with a copy of
+    /// the events that nobody has taken, and that would be larger than what was written since this one
+    /// began. So all the copies together are no larger than the rest, however many events there are. A
+    /// few of them are copied in any case.
+    pub(crate) fn is_renewed(&self, input: &Payload) -> bool {
+        let Buffered { events, bytes } = self.buffer.untaken_size();
+        let are_few = events <= COPIED_EVENTS && bytes <= COPIED_EVENT_BYTES;
+        let (events_before, bytes_before) = self.begun_behind.unwrap_or_default();
+        let cost = |events: u64, bytes: u64| events * EVENT_BYTES + bytes;
+        let written = cost(
+            self.recorded.saturating_sub(events_before),
+            self.bytes.saturating_sub(bytes_before),
+        );
+        let copied = cost(events as u64, bytes as u64);
+        !are_few
+            && (copied > written || events > MAX_CARRIED_EVENTS)
+            && history_limit(self.recorded + 2, self.bytes + input.len() as u64).is_none()
+            && turn_limit(self.turn_bytes + input.len() as u64).is_none()
     }
 }
 

@@ -86,7 +86,7 @@ impl State {
         event
     }
 
-    pub(super) fn count(&mut self, event: &Event) {
+    pub(crate) fn count(&mut self, event: &Event) {
         self.position += 1;
         self.recorded += 1;
         let bytes = event.payload_bytes() as u64;

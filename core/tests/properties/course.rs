@@ -61,8 +61,13 @@ impl Course {
 
     /// Gives the orchestration whatever it waits for, until it ends.
     pub(crate) fn come_to_an_end(&mut self) {
+        self.go_on_until(|instance| instance.machine.outcome().is_some());
+    }
+
+    /// Gives the orchestration whatever it waits for, until that holds.
+    pub(crate) fn go_on_until(&mut self, holds: impl Fn(&Instance) -> bool) {
         for _ in 0..1_000 {
-            if self.is_over() {
+            if holds(&self.instance) {
                 return;
             }
             self.give_something();

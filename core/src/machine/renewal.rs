@@ -1,0 +1,183 @@
+//! Going on as new in the same log, where a log of its own would begin with too large a copy.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::ToString;
+use core::mem;
+
+use crate::action::Action;
+use crate::context::OrchestrationContext;
+use crate::divergence::MalformedHistory;
+use crate::event::Event;
+use crate::history::RecordedTurn;
+use crate::ids::{CorrelationId, Name};
+use crate::machine::interrupt::Progress;
+use crate::machine::successor::renewed_seed;
+use crate::machine::{ApplyError, Machine, ReplayError};
+use crate::mailbox::Raised;
+use crate::payload::Payload;
+use crate::rewind::key_of_rewind;
+use crate::slots::Scheduled;
+use crate::state::{Shared, State};
+use crate::time::Timestamp;
+use crate::wellformed::WellFormed;
+
+impl Machine {
+    /// Whether the code goes on as new in this log. Code of another version begins one of its own, for
+    /// the first turn names the version.
+    pub(super) fn is_renewed(&self, input: &Payload) -> bool {
+        let state = self.shared.lock();
+        self.next.is_none() && !state.is_replaying() && state.is_renewed(input)
+    }
+
+    /// Goes on as new in the same log: what is open is called off, the code is let go, and begins again
+    /// with the input in a turn of its own. The events that nobody has taken stay where they are.
+    pub(super) fn renew(&mut self, input: Payload) -> Result<(), ApplyError> {
+        let mut state = self.shared.lock();
+        let taken = state.buffer.forget_taken();
+        // What the code has dropped in its last poll is called off as well, and is no step.
+        state.call_off_all();
+        if state.status_turn.is_some() {
+            // The next execution has none yet.
+            state.act(Action::AnnounceStatus);
+        }
+        state.record(Event::ExecutionRenewed { input: input.clone(), taken });
+        let mut next = state.go_on_in_another();
+        drop(state);
+        let wakers = next.begin_anew();
+        next.begin_renewed_run();
+        let at = next.now;
+        // What the code has left behind sees the state from before, which is closed.
+        let before = mem::replace(&mut self.shared, Shared::new(next));
+        let mut future = self.future.take();
+        let _ = (self.config.catch_panic)(&mut || drop(future.take()));
+        self.drop_each(wakers);
+        drop(before);
+        self.waker.take_woken();
+        self.begin_renewed(input);
+        self.shared.lock().delay_start(at);
+        self.halted()
+    }
+
+    fn begin_renewed(&mut self, input: Payload) {
+        let context = OrchestrationContext::new(self.shared.clone());
+        self.future = Some(self.code.run(context, input));
+        self.progress = Progress::renewed();
+    }
+
+    /// Goes over the turns of a log up to that in which the code was renewed the last time. The code
+    /// that ran before does not run: what it did has no effect any more but what the log tells. So it
+    /// need not fit code that has changed since, as with a log of its own.
+    pub(super) fn pass_over(
+        &mut self,
+        turns: &[RecordedTurn],
+        log: &mut WellFormed,
+    ) -> Result<(), ReplayError> {
+        let mut passed = Passed::default();
+        for turn in turns {
+            log.check(turn)?;
+            if let Some(input) = turn.events.first() {
+                self.check_name(input)?;
+            }
+            passed.pass_turn(&mut self.shared.lock(), turn)?;
+            self.history.push(turn.clone());
+        }
+        let Passed { untaken, seed, input, start_at } = passed;
+        self.seed = seed;
+        let mut state = self.shared.lock();
+        for (name, raised) in untaken.into_values() {
+            // Nobody waits yet.
+            let _ = state.buffer.raise(name, raised);
+        }
+        state.count_anew(&self.history, log.last_id());
+        if let Some(fire_at) = start_at {
+            state.buffer.schedule(CorrelationId::START, Scheduled::Timer { fire_at }, true);
+        }
+        drop(state);
+        self.begin_renewed(input);
+        Ok(())
+    }
+}
+
+/// Whether the code went on as new in this turn, and in the same log.
+pub(super) fn is_renewal(turn: &RecordedTurn) -> bool {
+    turn.events.iter().any(|event| matches!(event, Event::ExecutionRenewed { .. }))
+}
+
+/// What a log tells without its code.
+#[derive(Default)]
+struct Passed {
+    /// The events that nobody has taken, by their places.
+    untaken: BTreeMap<u64, (Name, Raised)>,
+    /// Of the start.
+    seed: u64,
+    /// Of the newest renewal.
+    input: Payload,
+    /// When the code may run behind it.
+    start_at: Option<Timestamp>,
+}
+
+impl Passed {
+    fn pass_turn(&mut self, state: &mut State, turn: &RecordedTurn) -> Result<(), ReplayError> {
+        state.now = turn.at;
+        if turn.events.is_empty() {
+            state.position += 1;
+        }
+        turn.events.iter().try_for_each(|event| self.pass(state, event))
+    }
+
+    fn pass(&mut self, state: &mut State, event: &Event) -> Result<(), ReplayError> {
+        let place = state.position;
+        state.count(event);
+        match event {
+            Event::ExecutionStarted { seed, delay, .. } => {
+                self.seed = *seed;
+                if delay.is_none() {
+                    state.note_beginning(0, 0);
+                }
+            }
+            Event::TimerCreated { id: CorrelationId::START, fire_at } => {
+                self.start_at = Some(*fire_at);
+            }
+            Event::TimerFired { id: CorrelationId::START } => state.note_begun(),
+            Event::ExternalRaised { name, data, key } => {
+                key.iter().for_each(|key| state.buffer.keys.remember(key));
+                let (position, data, key) = (state.position, data.clone(), key.clone());
+                self.untaken.insert(place, (name.clone(), Raised { position, data, key }));
+            }
+            Event::EventKeysCarried { keys } => {
+                keys.iter().for_each(|key| state.buffer.keys.remember(key));
+            }
+            Event::CommandsReceived { keys } => {
+                keys.iter().for_each(|key| state.buffer.commands.remember(key));
+            }
+            Event::ExecutionRewound { seed, .. } => {
+                key_of_rewind(*seed).iter().for_each(|key| state.buffer.commands.remember(key));
+            }
+            Event::CancelRequested { reason } => state.note_cancel(reason.clone()),
+            Event::ExecutionRenewed { input, taken } => {
+                for taken in taken {
+                    if self.untaken.remove(taken).is_none() {
+                        return Err(not_raised(place, *taken, event));
+                    }
+                }
+                self.input = input.clone();
+                state.begin_renewed_run();
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn not_raised(position: u64, taken: u64, found: &Event) -> ReplayError {
+    let expected = format!("an external event in place {taken} that was not taken");
+    ReplayError::Malformed(MalformedHistory { position, expected, found: found.to_string() })
+}
+
+impl State {
+    /// The random numbers of the code that begins again: others than before, out of the log alone.
+    fn begin_renewed_run(&mut self) {
+        self.begin_run(renewed_seed(self.lineage(), self.position));
+    }
+}
