@@ -1,20 +1,27 @@
 //! User values at rest: JSON, so that tools can read them and fields can be added.
 
+mod bounded;
 mod same;
 
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::fmt;
 
 use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
+
+use bounded::Bounded;
 
 use crate::limits::{MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH};
 
 /// An encoded user value. Cheap to clone. Only this module knows that it is JSON.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Payload(Arc<[u8]>);
+
+/// Levels at which encoding stops, so that no value uses up the stack.
+const MAX_WRITTEN_DEPTH: usize = 512;
 
 /// Whether an input decodes as the type that the compiler knows.
 pub(crate) type CheckInput = fn(&Payload) -> Result<(), PayloadError>;
@@ -84,10 +91,15 @@ impl Payload {
         self.read_back::<T>().map(drop)
     }
 
-    /// Encodes a value of any depth: for a comparison with what is recorded, which may be older than
-    /// the limit.
+    /// Encodes a value that may be deeper than a decoder reads: for a comparison with what is recorded,
+    /// which may be older than the limit.
     pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> Result<Self, PayloadError> {
-        let bytes = serde_json::to_vec(value).map_err(|e| PayloadError::Encode(e.to_string()))?;
+        let (levels, passed) = (MAX_WRITTEN_DEPTH, Cell::new(false));
+        let bounded = Bounded { value, levels, passed: &passed };
+        let bytes = serde_json::to_vec(&bounded).map_err(|why| match passed.get() {
+            true => PayloadError::TooDeep,
+            false => PayloadError::Encode(why.to_string()),
+        })?;
         Self::from_bytes(bytes)
     }
 

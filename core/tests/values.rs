@@ -121,6 +121,15 @@ fn what_is_nested_as_deep_as_can_be_is_recorded_and_read() {
     assert!(matches!(Payload::encode(&nested(MAX_PAYLOAD_DEPTH + 1)), Err(PayloadError::TooDeep)));
 }
 
+/// It would use up the stack, and end the process.
+#[test]
+fn a_value_that_is_nested_without_end_is_refused_as_well() {
+    let endless = nested(20_000);
+    assert_eq!(Payload::encode(&endless), Err(PayloadError::TooDeep));
+    // Nor could it be dropped.
+    std::mem::forget(endless);
+}
+
 #[test]
 fn brackets_in_a_text_are_no_depth() {
     let text = format!("\\\"{}\\", "[{".repeat(1_000));
@@ -132,11 +141,11 @@ fn an_input_that_does_not_decode_is_refused_and_recorded_as_refused() {
     let code = code(async |ctx: OrchestrationContext, ()| {
         let error = ctx.call_activity(Price, f64::NAN).await.expect_err("it is refused");
         assert_eq!(error.kind(), ActivityErrorKind::InvalidInput);
-        let deep = ctx.call_activity_by_name::<_, ()>("deep", &nested(1_000)).await;
+        let deep = ctx.call_activity_by_name::<_, ()>("deep", &nested(300)).await;
         assert_eq!(deep.expect_err("it is refused").kind(), ActivityErrorKind::InvalidInput);
         let child = ctx.call_orchestration(Ship, f64::NAN).await.expect_err("it is refused");
         assert!(matches!(child, ChildError::InvalidInput { .. }), "{child}");
-        let event = ctx.raise_event("other", "Deep", &nested(1_000)).await;
+        let event = ctx.raise_event("other", "Deep", &nested(300)).await;
         event.expect_err("it is refused");
         Err::<(), _>(error.into())
     });
@@ -305,7 +314,8 @@ fn a_history_of_floats_that_were_off_by_a_step_replays() {
     let mut instance = Instance::start(code.clone(), ());
     instance.complete(1, 0.41000000000000003);
     let mut turns = instance.turns().to_vec();
-    let off = Payload::encode(&(0.41000000000000009 * 3.0)).expect("a number");
+    let next = f64::from_bits(0.41000000000000003_f64.to_bits() + 1);
+    let off = Payload::encode(&(next * 3.0)).expect("a number");
     let Event::TaskCompleted { .. } = turns[1].events[0] else { panic!("{turns:?}") };
     let scheduled = Event::TaskScheduled { id: CorrelationId(2), name: name("pay"), input: off };
     turns[1].events = [turns[1].events[0].clone(), scheduled].into();

@@ -1,0 +1,207 @@
+//! Encodes no deeper than so many levels: a value that is nested for ever would use up the stack, and
+//! that is the end of the process.
+
+use core::cell::Cell;
+use core::fmt;
+
+use serde::ser::{
+    Error, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant,
+};
+use serde::{Serialize, Serializer};
+
+/// A value that may have so many levels of lists and maps.
+pub(super) struct Bounded<'a, T: ?Sized> {
+    pub(super) value: &'a T,
+    pub(super) levels: usize,
+    /// Whether it had more.
+    pub(super) passed: &'a Cell<bool>,
+}
+
+impl<T: Serialize + ?Sized> Serialize for Bounded<'_, T> {
+    fn serialize<S: Serializer>(&self, inner: S) -> Result<S::Ok, S::Error> {
+        let Self { value, levels, passed } = *self;
+        value.serialize(Level { inner, levels, passed })
+    }
+}
+
+/// A serializer, or a list or map under way in one, and the levels that are left in it.
+struct Level<'a, S> {
+    inner: S,
+    levels: usize,
+    passed: &'a Cell<bool>,
+}
+
+impl<'a, S> Level<'a, S> {
+    /// One level further down.
+    fn down<T, E: Error>(self, open: impl FnOnce(S) -> Result<T, E>) -> Result<Level<'a, T>, E> {
+        let Self { inner, levels, passed } = self;
+        let Some(levels) = levels.checked_sub(1) else {
+            passed.set(true);
+            return Err(E::custom("nested too deep"));
+        };
+        Ok(Level { inner: open(inner)?, levels, passed })
+    }
+}
+
+macro_rules! as_they_are {
+    ($($method:ident: $type:ty),+ $(,)?) => {$(
+        fn $method(self, value: $type) -> Result<S::Ok, S::Error> {
+            self.inner.$method(value)
+        }
+    )+};
+}
+
+impl<'a, S: Serializer> Serializer for Level<'a, S> {
+    type Ok = S::Ok;
+    type Error = S::Error;
+    type SerializeSeq = Level<'a, S::SerializeSeq>;
+    type SerializeTuple = Level<'a, S::SerializeTuple>;
+    type SerializeTupleStruct = Level<'a, S::SerializeTupleStruct>;
+    type SerializeTupleVariant = Level<'a, S::SerializeTupleVariant>;
+    type SerializeMap = Level<'a, S::SerializeMap>;
+    type SerializeStruct = Level<'a, S::SerializeStruct>;
+    type SerializeStructVariant = Level<'a, S::SerializeStructVariant>;
+
+    as_they_are! {
+        serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32,
+        serialize_i64: i64, serialize_i128: i128, serialize_u8: u8, serialize_u16: u16,
+        serialize_u32: u32, serialize_u64: u64, serialize_u128: u128, serialize_f32: f32,
+        serialize_f64: f64, serialize_char: char, serialize_str: &str, serialize_bytes: &[u8],
+        serialize_unit_struct: &'static str,
+    }
+
+    fn serialize_none(self) -> Result<S::Ok, S::Error> {
+        self.inner.serialize_none()
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        let Self { inner, levels, passed } = self;
+        inner.serialize_some(&Bounded { value, levels, passed })
+    }
+
+    fn serialize_unit(self) -> Result<S::Ok, S::Error> {
+        self.inner.serialize_unit()
+    }
+
+    fn serialize_unit_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+    ) -> Result<S::Ok, S::Error> {
+        self.inner.serialize_unit_variant(name, index, variant)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        let Self { inner, levels, passed } = self;
+        inner.serialize_newtype_struct(name, &Bounded { value, levels, passed })
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        let Level { inner, levels, passed } = self.down(Ok::<S, S::Error>)?;
+        inner.serialize_newtype_variant(name, index, variant, &Bounded { value, levels, passed })
+    }
+
+    fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
+        self.down(|inner| inner.serialize_seq(len))
+    }
+
+    fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
+        self.down(|inner| inner.serialize_tuple(len))
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeTupleStruct, S::Error> {
+        self.down(|inner| inner.serialize_tuple_struct(name, len))
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeTupleVariant, S::Error> {
+        self.down(|inner| inner.serialize_tuple_variant(name, index, variant, len))
+    }
+
+    fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
+        self.down(|inner| inner.serialize_map(len))
+    }
+
+    fn serialize_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeStruct, S::Error> {
+        self.down(|inner| inner.serialize_struct(name, len))
+    }
+
+    fn serialize_struct_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeStructVariant, S::Error> {
+        self.down(|inner| inner.serialize_struct_variant(name, index, variant, len))
+    }
+
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        self.inner.collect_str(value)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        self.inner.is_human_readable()
+    }
+}
+
+/// The parts of lists and maps, each a level further down.
+macro_rules! part_by_part {
+    ($($trait:ident { $($method:ident($($key:ident: $type:ty)?)),+ })+) => {$(
+        impl<S: $trait> $trait for Level<'_, S> {
+            type Ok = S::Ok;
+            type Error = S::Error;
+
+            $(
+                fn $method<T: Serialize + ?Sized>(
+                    &mut self,
+                    $($key: $type,)?
+                    value: &T,
+                ) -> Result<(), S::Error> {
+                    let Self { inner, levels, passed } = self;
+                    let (levels, passed) = (*levels, *passed);
+                    inner.$method($($key,)? &Bounded { value, levels, passed })
+                }
+            )+
+
+            fn end(self) -> Result<S::Ok, S::Error> {
+                self.inner.end()
+            }
+        }
+    )+};
+}
+
+part_by_part! {
+    SerializeSeq { serialize_element() }
+    SerializeTuple { serialize_element() }
+    SerializeTupleStruct { serialize_field() }
+    SerializeTupleVariant { serialize_field() }
+    SerializeMap { serialize_key(), serialize_value() }
+    SerializeStruct { serialize_field(key: &'static str) }
+    SerializeStructVariant { serialize_field(key: &'static str) }
+}
