@@ -36,7 +36,7 @@ fn a_host_that_is_dropped_outside_of_its_runtime_ends_and_frees_its_directory() 
 
         let next = runtime.block_on(async {
             let next = host_again(&scratch).await;
-            next.raise_event(&id("waits"), "Go", 3_u64).await.unwrap();
+            next.raise_event("waits", "Go", 3_u64).await.unwrap();
             assert_eq!(guard(next.instance::<u64>(&id("waits")).result()).await.unwrap(), 3);
             next
         });

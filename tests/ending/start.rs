@@ -19,7 +19,7 @@ fn a_runtime_without_time_is_refused_before_anything_is_acquired() {
     let scratch = Scratch::new();
     let timeless = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let refused = timeless.block_on(host(scratch.open().unwrap(), &Gate::open()).start());
-    let refused = refused.err().expect("it has no time");
+    let refused = refused.expect_err("it has no time");
     assert!(matches!(refused, Error::NoRuntime { .. }), "{refused:?}");
     assert!(refused.to_string().contains("enable_time()"), "{refused}");
     assert!(scratch.open().is_ok());
@@ -29,7 +29,7 @@ fn a_runtime_without_time_is_refused_before_anything_is_acquired() {
 fn a_start_outside_of_a_runtime_is_refused() {
     let scratch = Scratch::new();
     let refused = futures::executor::block_on(host(scratch.open().unwrap(), &Gate::open()).start());
-    let refused = refused.err().expect("there is no runtime");
+    let refused = refused.expect_err("there is no runtime");
     assert!(matches!(refused, Error::NoRuntime { .. }), "{refused:?}");
     assert!(scratch.open().is_ok());
 }

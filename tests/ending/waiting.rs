@@ -60,7 +60,7 @@ async fn a_server_whose_handlers_wait_for_results_ends_before_its_host() {
     let mut requests = vec![before.start_new(echo, 1).id("done").await.unwrap()];
     guard(requests[0].result()).await.unwrap();
     for n in 0..3 {
-        requests.push(before.start_new(waits, ()).id(&format!("w{n}")).await.unwrap());
+        requests.push(before.start_new(waits, ()).id(format!("w{n}")).await.unwrap());
     }
     let (ending, told) = (before.shutdown_handle(), Arc::new(Notify::new()));
     let signal = {
