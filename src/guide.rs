@@ -181,9 +181,9 @@
 //! a store that one host has alone, tags mean nothing: it runs everything.
 //!
 //! # Cancelling, and cleaning up
-//! A cancel asks the code to end. Activities and waits that are open end with an error, timers end
-//! early, and so does every new call, so that `?` leads to the end. What must be done all the same is
-//! done behind a shield:
+//! A cancel asks the code to end. Activities and waits that are open end with an error, and so does every
+//! new call, so that `?` leads to the end. A timer never completes after a cancel, so no race takes a
+//! cancel for a deadline. What must be done all the same is done behind a shield:
 //!
 //! ```
 //! use reenact::prelude::*;
@@ -219,6 +219,10 @@
 //! # host.shutdown().await
 //! # }
 //! ```
+//!
+//! Code that waits for nothing but timers when a cancel comes ends as cancelled right there. To clean up
+//! first, wait with `ctx.until_cancelled(ctx.timer(day)).await?`, which gives an error as soon as a cancel
+//! has come.
 //!
 //! How the execution ends is what its code says: one that returns a value all the same has completed. A
 //! cancel reaches the next execution of an instance that continues as new. A running activity sees

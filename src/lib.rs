@@ -84,7 +84,7 @@
 //! | what people see of them | [`set_status`](OrchestrationContext::set_status), [`wait_for_status`](Client::wait_for_status) |
 //! | retries, time limits and heartbeats of activities | [`ActivityOptions`], [`RetryPolicy`], [`ActivityContext::heartbeat`] |
 //! | races and fan-outs | [`DurableFuture`], [`when_any`](OrchestrationContext::when_any), [`when_all`](OrchestrationContext::when_all), [`timeout`](OrchestrationContext::timeout) |
-//! | being asked to end | [`Client::cancel`], [`shielded`](OrchestrationContext::shielded), [`check_cancelled`](OrchestrationContext::check_cancelled), [`cancelled`](OrchestrationContext::cancelled) |
+//! | being asked to end | [`Client::cancel`], [`shielded`](OrchestrationContext::shielded), [`until_cancelled`](OrchestrationContext::until_cancelled), [`check_cancelled`](OrchestrationContext::check_cancelled), [`cancelled`](OrchestrationContext::cancelled) |
 //! | children, and events to other instances | [`call_orchestration`](OrchestrationContext::call_orchestration), [`start_orchestration`](OrchestrationContext::start_orchestration), [`raise_event`](OrchestrationContext::raise_event), [`ChildOptions`] |
 //! | a start that comes with an event | [`and_raise`](StartNew::and_raise) |
 //! | events, one after the other | [`wait_external`](OrchestrationContext::wait_external), [`events`](OrchestrationContext::events) |

@@ -8,9 +8,9 @@ mod kit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use kit::{events, guard, options, store};
-use reenact::HostBuilder;
+use kit::{HOUR, events, guard, options, store};
 use reenact::prelude::*;
+use reenact::{DurableOutput, Error, HostBuilder, Winner};
 
 /// What the event "Go" carries.
 #[orchestration]
@@ -120,4 +120,44 @@ async fn the_reason_of_a_cancel_reaches_the_children() {
         ended.to_string(),
         "instance `leaf` was cancelled: its parent was cancelled: no stock"
     );
+}
+
+#[tokio::test]
+async fn a_cancel_is_no_deadline_and_no_reminder() {
+    let reminded = Arc::new(AtomicUsize::new(0));
+    let counted = reminded.clone();
+    let host = host(&store().0)
+        .register_activity("remind", move |_ctx, _: u32| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            async { Ok(()) }
+        })
+        .register_orchestration("approval", |ctx: OrchestrationContext, (): ()| async move {
+            let deadline = ctx.schedule_timer(HOUR).into_output();
+            let go = ctx.schedule_wait::<String>("Go").into_output();
+            let Winner { output, .. } = ctx.when_any([deadline, go]).await;
+            match output {
+                DurableOutput::Timer => Ok("too late".to_owned()),
+                event => Ok(event.into_external()?),
+            }
+        })
+        .register_orchestration("reminders", |ctx: OrchestrationContext, (): ()| async move {
+            for reminder in 0..5_u32 {
+                ctx.timer(HOUR).await;
+                let () = ctx.call_activity_by_name("remind", &reminder).await?;
+            }
+            Ok("reminded".to_owned())
+        })
+        .start()
+        .await
+        .unwrap();
+    for name in ["approval", "reminders"] {
+        let instance = guard(host.start_new_by_name::<String>(name, &())).await.unwrap();
+        guard(instance.cancel("the customer left")).await.unwrap();
+        let ended = guard(instance.result()).await.unwrap_err();
+        let why =
+            matches!(&ended, Error::Cancelled { reason, .. } if reason == "the customer left");
+        assert!(why, "{name}: {ended}");
+    }
+    host.shutdown().await.unwrap();
+    assert_eq!(reminded.load(Ordering::SeqCst), 0);
 }

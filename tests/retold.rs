@@ -184,8 +184,7 @@ async fn a_saga_that_is_cancelled_and_undoes_what_it_did() {
     let code = |ctx: OrchestrationContext| async move {
         let booked = work(&ctx, 1).await?;
         let paid = async {
-            ctx.timer(HOUR).await;
-            ctx.check_cancelled()?;
+            ctx.until_cancelled(ctx.timer(HOUR)).await?;
             ctx.wait_external::<u64>("Paid").await.map_err(OrchestrationError::from)
         };
         let paid = paid.await;

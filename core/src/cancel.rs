@@ -3,7 +3,9 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::task::Waker;
+use core::future::{Future, poll_fn};
+use core::pin::{Pin, pin};
+use core::task::{Poll, Waker};
 
 use crate::child::ParentClose;
 use crate::context::OrchestrationContext;
@@ -41,11 +43,13 @@ pub(crate) struct Cancellation {
 /// | a wait for an event | [`EventError::Cancelled`](crate::EventError::Cancelled); the event goes to the next wait |
 /// | a child | [`ChildError::Cancelled`](crate::ChildError::Cancelled); it is cancelled too, with the reason, unless it is [abandoned](ParentClose::Abandon): then it goes on, and its parent no longer waits for it |
 /// | a start or an event on its way to another instance | an error that says so; it goes on its way |
-/// | a timer | `()`, early: look behind it with [`check_cancelled`](Self::check_cancelled) |
+/// | a timer | nothing: it never completes, so that nobody can take a cancel for the passing of time |
 ///
 /// What was complete before stays complete. From then on every new call ends at once in the same
-/// way, and leaves no trace in the history. So code that hands errors on by `?` ends at its next
-/// call; an orchestration whose error is of kind
+/// way, and leaves no trace in the history; a timer that is set then never completes. So code that hands
+/// errors on by `?` ends at its next call. Code that awaits nothing any more but such timers (and the
+/// limits of a [`timeout`](Self::timeout) around them) cannot go on: the instance ends as cancelled right
+/// there. [`until_cancelled`](Self::until_cancelled) gives such code a place to clean up. An orchestration whose error is of kind
 /// [`Cancelled`](crate::OrchestrationErrorKind::Cancelled) then ends as cancelled. One that returns a
 /// value has completed, and one that returns another error has failed: a cancel does not change what
 /// the code says. More than [`MAX_CANCELLED_CALLS`] of such calls in one turn end the instance as
@@ -93,7 +97,7 @@ impl OrchestrationContext {
         self.shared().lock().cancellation.is_some()
     }
 
-    /// Goes on when no cancel has come; for code behind timers, and between steps of other kinds.
+    /// Goes on when no cancel has come; for code between steps that are shielded.
     /// The same behind a shield.
     ///
     /// # Errors
@@ -102,6 +106,54 @@ impl OrchestrationContext {
         match &self.shared().lock().cancellation {
             Some(cancellation) => Err(cancellation.cancelled.clone()),
             None => Ok(()),
+        }
+    }
+
+    /// Awaits a future, but no longer than until a cancel comes. For what a cancel does not end by
+    /// itself, timers above all: they never complete after one, and the instance would end without a
+    /// word.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use reenact_core::{Executor, OrchestrationCode, OrchestrationContext, OrchestrationError};
+    /// async fn trial(ctx: OrchestrationContext, user: String) -> Result<(), OrchestrationError> {
+    ///     let month = Duration::from_secs(30 * 24 * 60 * 60);
+    ///     if let Err(cancelled) = ctx.until_cancelled(ctx.timer(month)).await {
+    ///         let () = ctx.shielded().call_activity_by_name("close", &user).await?;
+    ///         return Err(cancelled.into());
+    ///     }
+    ///     Ok(ctx.call_activity_by_name("charge", &user).await?)
+    /// }
+    ///
+    /// let run = Executor::new(OrchestrationCode::new("trial", trial).unwrap())
+    ///     .activity("charge", |_: String| Ok(()))
+    ///     .drive_to_completion("Ada")
+    ///     .unwrap();
+    /// assert_eq!(run.output::<()>(), Some(()));
+    /// ```
+    ///
+    /// The future is polled first: what was complete before the cancel counts, and so does what a cancel
+    /// completes with an error, such as an activity. Otherwise the future is dropped, with whatever it
+    /// was about to do after the cancel. The same behind a shield.
+    ///
+    /// # Errors
+    /// The await gives [`Cancelled`] when a cancel has come and the future is not complete.
+    pub fn until_cancelled<F: Future>(
+        &self,
+        future: F,
+    ) -> impl Future<Output = Result<F::Output, Cancelled>> + use<F> {
+        let ctx = self.clone();
+        async move {
+            let mut future = pin!(future);
+            let mut cancel = ctx.cancelled();
+            poll_fn(|cx| match future.as_mut().poll(cx) {
+                Poll::Ready(output) => Poll::Ready(Ok(output)),
+                Poll::Pending => match (Pin::new(&mut cancel).poll(cx), ctx.check_cancelled()) {
+                    (Poll::Ready(()), Err(cancelled)) => Poll::Ready(Err(cancelled)),
+                    _ => Poll::Pending,
+                },
+            })
+            .await
         }
     }
 
@@ -115,7 +167,7 @@ impl OrchestrationContext {
         if state.refuses(false).is_some() {
             return DurableFuture::refused(state.next_position(), DurableOutput::Cancelled, |_| ());
         }
-        let id = state.schedule_cancellation();
+        let id = state.schedule_unrecorded(Scheduled::Cancellation);
         drop(state);
         DurableFuture::scheduled(self.shared().clone(), id, |_| ())
     }
@@ -167,12 +219,13 @@ impl State {
         }
     }
 
-    fn schedule_cancellation(&mut self) -> CorrelationId {
+    /// Something about a cancel that is no event of the history.
+    pub(crate) fn schedule_unrecorded(&mut self, scheduled: Scheduled) -> CorrelationId {
         self.last_cancellation += 1;
         let id = CorrelationId::of_cancellation(self.last_cancellation);
         match self.mode {
             Mode::Between => self.refuse_foreign_call(),
-            _ if self.halt.is_none() => self.buffer_slot(id, Scheduled::Cancellation, false),
+            _ if self.halt.is_none() => self.buffer_slot(id, scheduled, false),
             _ => {}
         }
         id

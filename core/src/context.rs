@@ -16,9 +16,9 @@ use crate::error::{ActivityError, ActivityErrorKind, OrchestrationError, bounded
 use crate::event_name::NamesEvent;
 use crate::future::{Called, DurableFuture, DurableOutput, EventError};
 use crate::ids::{ExecutionId, InstanceId, Name};
-use crate::limits::MAX_TIMER;
 use crate::options::{ActivityOptions, NamedActivity};
 use crate::payload::{CheckInput, Payload};
+use crate::slots::Scheduled;
 use crate::state::{Mode, Shared};
 use crate::time::Timestamp;
 
@@ -167,23 +167,32 @@ impl OrchestrationContext {
     ///
     /// It fires at [`now`](Self::now) plus `after`, or, when no host is up then, as soon as one is.
     /// Resolution: microseconds in the log, about a millisecond in practice. A timer longer than
-    /// [`MAX_TIMER`] fails the instance.
+    /// [`MAX_TIMER`](crate::limits::MAX_TIMER) fails the instance.
     ///
     /// A timer of another length is another step: to change a length while instances run, ask whether
     /// the code is [`patched`](Self::patched), or make a new version.
     ///
-    /// A [cancel](Self::shielded) ends it early: ask [`check_cancelled`](Self::check_cancelled) behind
-    /// it where that makes a difference.
+    /// **A cancel is never time**: after a [cancel](Self::shielded) a timer that has not fired, or is set
+    /// then, never completes. Where the code awaits nothing else, it cannot go on, and the instance ends
+    /// as cancelled right there. [`until_cancelled`](Self::until_cancelled) gives code that waits for
+    /// time only a place to clean up: `ctx.until_cancelled(ctx.timer(day)).await?`.
     pub fn schedule_timer(&self, after: Duration) -> DurableFuture<()> {
         let mut state = self.shared.lock();
-        if state.refuses(self.shielded).is_some() {
-            return DurableFuture::refused(state.next_position(), DurableOutput::Timer, |_| ());
-        }
-        if after > MAX_TIMER {
-            state.exceed(format!("a timer of {after:?} is longer than {MAX_TIMER:?}"));
-        }
-        let fire_at = state.now + after;
-        let id = state.schedule_timer(fire_at, self.shielded);
+        let id = if state.refuses(self.shielded).is_some() {
+            state.schedule_unrecorded(Scheduled::Stopped)
+        } else {
+            let fire_at = state.time_of_timer(after);
+            state.schedule_timer(fire_at, self.shielded)
+        };
+        drop(state);
+        DurableFuture::scheduled(self.shared.clone(), id, |_| ())
+    }
+
+    /// The timer of a time limit: behind a shield, and nothing that cancelled code can go on by.
+    pub(crate) fn schedule_limit(&self, after: Duration) -> DurableFuture<()> {
+        let mut state = self.shared.lock();
+        let fire_at = state.time_of_timer(after);
+        let id = state.schedule_limit(fire_at);
         drop(state);
         DurableFuture::scheduled(self.shared.clone(), id, |_| ())
     }

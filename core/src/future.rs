@@ -51,7 +51,7 @@ pub(crate) struct Called {
 pub enum DurableOutput {
     /// An activity ended.
     Task(Result<Payload, ActivityError>),
-    /// A timer fired, or ended early because of a cancel.
+    /// A timer fired. A cancel never brings this about.
     Timer,
     /// An external event came.
     External(Result<Payload, EventError>),
@@ -128,7 +128,7 @@ impl<T> DurableFuture<T> {
     /// The correlation id in the history; `None` when nothing was scheduled.
     pub fn id(&self) -> Option<CorrelationId> {
         match self.source {
-            Source::Slot { id, .. } => Some(id),
+            Source::Slot { id, .. } if id.is_recorded() => Some(id),
             _ => None,
         }
     }

@@ -64,6 +64,11 @@ impl CorrelationId {
     pub(crate) const fn of_cancellation(number: u64) -> Self {
         Self(number | 1 << 63)
     }
+
+    /// Whether it is of something that is an event of the history.
+    pub(crate) const fn is_recorded(self) -> bool {
+        self.0 >> 63 == 0
+    }
 }
 
 /// The unit of ownership: an instance belongs to one shard by [`shard_of`](ShardId::of).

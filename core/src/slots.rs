@@ -1,5 +1,6 @@
 //! The correlation buffer: what was scheduled and not yet taken, by correlation id.
 
+mod awaited;
 mod tasks;
 
 use alloc::boxed::Box;
@@ -20,6 +21,7 @@ use crate::payload::Payload;
 use crate::send::SendError;
 use crate::time::Timestamp;
 
+use awaited::{Awaited, is_stopped};
 pub(crate) use tasks::{call, task_timers};
 use tasks::{deadline_of, forget_deadline, forget_retry};
 
@@ -34,6 +36,8 @@ pub(crate) enum Scheduled {
     },
     Timer {
         fire_at: Timestamp,
+        /// Of a `timeout`, and not one that the code has set itself.
+        is_limit: bool,
     },
     Wait {
         name: Name,
@@ -57,6 +61,8 @@ pub(crate) enum Scheduled {
     Refused,
     /// A cancel, which is no step of the code.
     Cancellation,
+    /// A timer that a cancel has stopped, or that was set after one: it never completes.
+    Stopped,
 }
 
 /// One scheduled thing: open, or complete and not yet taken.
@@ -97,7 +103,7 @@ pub(crate) struct CorrelationBuffer {
     /// When the open activities end that have a time for all of their attempts.
     deadlines: BTreeSet<(Timestamp, CorrelationId)>,
     /// Slots with a waker: what the code awaits.
-    awaited: usize,
+    awaited: Awaited,
     /// Completions at this place in the log or behind it are not to be seen, but by the machine.
     horizon: Option<u64>,
     /// Slots that were asked for their hidden completions.
@@ -145,7 +151,7 @@ impl CorrelationBuffer {
                 self.open_tasks += 1;
                 self.deadlines.extend(deadline_of(id, attempts.as_deref()));
             }
-            Scheduled::Timer { fire_at } => {
+            Scheduled::Timer { fire_at, .. } => {
                 self.open_timers.insert((*fire_at, id));
             }
             Scheduled::Wait { name } => {
@@ -158,7 +164,8 @@ impl CorrelationBuffer {
             | Scheduled::Start { .. }
             | Scheduled::Send { .. }
             | Scheduled::Refused
-            | Scheduled::Cancellation => {}
+            | Scheduled::Cancellation
+            | Scheduled::Stopped => {}
         }
         self.slots.insert(id, Box::new(Slot { scheduled, shielded, waker: None, output: None }));
     }
@@ -199,6 +206,9 @@ impl CorrelationBuffer {
         output: DurableOutput,
     ) -> Option<(Option<Waker>, Option<Timestamp>)> {
         let slot = self.slots.get_mut(&id).filter(|slot| slot.output.is_none())?;
+        if is_stopped(&slot.scheduled) {
+            return None;
+        }
         slot.output = Some((position, output));
         let mut deadline = None;
         match &slot.scheduled {
@@ -210,7 +220,7 @@ impl CorrelationBuffer {
                     deadline = attempts.deadline();
                 }
             }
-            Scheduled::Timer { fire_at } => {
+            Scheduled::Timer { fire_at, .. } => {
                 self.open_timers.remove(&(*fire_at, id));
             }
             Scheduled::Wait { .. }
@@ -218,11 +228,10 @@ impl CorrelationBuffer {
             | Scheduled::Start { .. }
             | Scheduled::Send { .. }
             | Scheduled::Refused
-            | Scheduled::Cancellation => {}
+            | Scheduled::Cancellation
+            | Scheduled::Stopped => {}
         }
-        let waker = slot.waker.take();
-        self.awaited -= usize::from(waker.is_some());
-        Some((waker, deadline))
+        Some((self.take_waker(id), deadline))
     }
 
     /// Buffers an external event; gives the waker of the wait that it makes ready.
@@ -320,7 +329,9 @@ impl CorrelationBuffer {
     /// where there is no such slot.
     pub(crate) fn await_slot(&mut self, id: CorrelationId, waker: Waker) -> Option<Waker> {
         let Some(slot) = self.slots.get_mut(&id) else { return Some(waker) };
-        self.awaited += usize::from(slot.waker.is_none());
+        if slot.waker.is_none() {
+            self.awaited.add(&slot.scheduled);
+        }
         slot.waker.replace(waker)
     }
 
@@ -329,7 +340,9 @@ impl CorrelationBuffer {
         let Some(slot) = self.slots.remove(&id) else {
             return Dropped::Nothing;
         };
-        self.awaited -= usize::from(slot.waker.is_some());
+        if slot.waker.is_some() {
+            self.awaited.remove(&slot.scheduled);
+        }
         if slot.output.is_some() {
             return Dropped::Nothing;
         }
@@ -340,7 +353,7 @@ impl CorrelationBuffer {
                 forget_deadline(&mut self.deadlines, id, attempts.as_deref());
                 None
             }
-            Scheduled::Timer { fire_at } => {
+            Scheduled::Timer { fire_at, .. } => {
                 self.open_timers.remove(&(*fire_at, id));
                 None
             }
@@ -349,7 +362,8 @@ impl CorrelationBuffer {
             | Scheduled::Start { .. }
             | Scheduled::Send { .. }
             | Scheduled::Refused
-            | Scheduled::Cancellation => None,
+            | Scheduled::Cancellation
+            | Scheduled::Stopped => None,
         };
         Dropped::Open { scheduled: slot.scheduled, wake, stale: slot.waker }
     }
@@ -369,14 +383,15 @@ impl CorrelationBuffer {
 
     /// Takes the wakers of all slots: nothing is to be woken any more.
     pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
-        self.awaited = 0;
+        self.awaited = Awaited::default();
         self.slots.values_mut().filter_map(|slot| slot.waker.take()).collect()
     }
 
     fn take_waker(&mut self, id: CorrelationId) -> Option<Waker> {
-        let waker = self.slots.get_mut(&id)?.waker.take();
-        self.awaited -= usize::from(waker.is_some());
-        waker
+        let slot = self.slots.get_mut(&id)?;
+        let waker = slot.waker.take()?;
+        self.awaited.remove(&slot.scheduled);
+        Some(waker)
     }
 
     /// Number of slots.
@@ -429,10 +444,6 @@ impl CorrelationBuffer {
         events
     }
 
-    pub(crate) fn awaits_nothing(&self) -> bool {
-        self.awaited == 0
-    }
-
     /// Whether a task is under way at that time, and not only between two attempts.
     pub(crate) fn has_running_tasks(&self, now: Timestamp) -> bool {
         self.open_tasks > self.retries.len()
@@ -466,13 +477,16 @@ impl CorrelationBuffer {
                         actions.push(call(id, name, input, attempts.as_deref()));
                     }
                 }
-                Scheduled::Timer { fire_at } => actions.push(Action::CreateTimer { id, fire_at }),
+                Scheduled::Timer { fire_at, .. } => {
+                    actions.push(Action::CreateTimer { id, fire_at })
+                }
                 Scheduled::Wait { name } => actions.push(Action::WaitExternal { id, name }),
                 Scheduled::Child { .. }
                 | Scheduled::Start { .. }
                 | Scheduled::Send { .. }
                 | Scheduled::Refused
-                | Scheduled::Cancellation => {}
+                | Scheduled::Cancellation
+                | Scheduled::Stopped => {}
             }
         }
         actions
@@ -480,7 +494,8 @@ impl CorrelationBuffer {
 
     /// What is open under that id, if it is.
     pub(crate) fn open(&self, id: CorrelationId) -> Option<&Scheduled> {
-        self.slots.get(&id).filter(|slot| slot.output.is_none()).map(|slot| &slot.scheduled)
+        let open = self.slots.get(&id).filter(|slot| slot.output.is_none())?;
+        (!is_stopped(&open.scheduled)).then_some(&open.scheduled)
     }
 
     /// The child that is open under that id, if one is.
@@ -528,7 +543,11 @@ impl CorrelationBuffer {
             actions.extend(call_off(id, &scheduled));
             let output = match scheduled {
                 Scheduled::Task { .. } => DurableOutput::Task(Err(cancelled.of_activity())),
-                Scheduled::Timer { .. } => DurableOutput::Timer,
+                // A cancel is never time: it does not fire, and it does not complete either.
+                Scheduled::Timer { fire_at, .. } => {
+                    self.stop_timer(id, fire_at);
+                    continue;
+                }
                 Scheduled::Wait { name } => {
                     // It has no event that another could get.
                     let _ = self.unsubscribe(&name, id);
@@ -548,7 +567,7 @@ impl CorrelationBuffer {
                     DurableOutput::Sent(Err(Box::new(SendError::Cancelled(cancelled))))
                 }
                 Scheduled::Cancellation => DurableOutput::Cancelled,
-                Scheduled::Refused => continue,
+                Scheduled::Refused | Scheduled::Stopped => continue,
             };
             wakers.extend(self.complete(id, position, output).and_then(|(waker, _)| waker));
         }
@@ -576,12 +595,15 @@ pub(crate) fn call_off(id: CorrelationId, scheduled: &Scheduled) -> Vec<Action> 
             });
             iter::once(Action::CancelActivity { id }).chain(timers).collect()
         }
-        Scheduled::Timer { fire_at } => Vec::from([Action::CancelTimer { id, fire_at: *fire_at }]),
+        Scheduled::Timer { fire_at, .. } => {
+            Vec::from([Action::CancelTimer { id, fire_at: *fire_at }])
+        }
         Scheduled::Wait { .. }
         | Scheduled::Child { .. }
         | Scheduled::Start { .. }
         | Scheduled::Send { .. }
         | Scheduled::Refused
-        | Scheduled::Cancellation => Vec::new(),
+        | Scheduled::Cancellation
+        | Scheduled::Stopped => Vec::new(),
     }
 }

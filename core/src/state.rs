@@ -15,6 +15,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::task::Waker;
+use core::time::Duration;
 
 use drops::Drops;
 use limits::limit_exceeded;
@@ -29,7 +30,7 @@ use crate::error::{OrchestrationError, OrchestrationErrorKind};
 use crate::event::Event;
 use crate::history::History;
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
-use crate::limits::{MAX_OUTBOX_MESSAGES, MAX_OUTSTANDING, MAX_STATUS_BYTES};
+use crate::limits::{MAX_OUTBOX_MESSAGES, MAX_OUTSTANDING, MAX_STATUS_BYTES, MAX_TIMER};
 use crate::message::Origin;
 use crate::outbox::Outbox;
 use crate::payload::{Payload, PayloadError};
@@ -256,23 +257,44 @@ impl State {
 
     pub(crate) fn schedule_timer(&mut self, fire_at: Timestamp, shielded: bool) -> CorrelationId {
         let id = self.next_id();
-        self.create_timer(id, fire_at, shielded);
+        self.create_timer(id, fire_at, shielded, false);
+        id
+    }
+
+    /// When a timer fires that is set now. One that is too long fails the execution.
+    pub(crate) fn time_of_timer(&mut self, after: Duration) -> Timestamp {
+        if after > MAX_TIMER {
+            self.exceed(format!("a timer of {after:?} is longer than {MAX_TIMER:?}"));
+        }
+        self.now + after
+    }
+
+    /// The timer of a time limit. A cancel does not touch it.
+    pub(crate) fn schedule_limit(&mut self, fire_at: Timestamp) -> CorrelationId {
+        let id = self.next_id();
+        self.create_timer(id, fire_at, true, true);
         id
     }
 
     /// The timer that delays the start. What a cancel means before the code runs is not for it to say.
     pub(crate) fn delay_start(&mut self, fire_at: Timestamp) {
-        self.create_timer(CorrelationId::START, fire_at, true);
+        self.create_timer(CorrelationId::START, fire_at, true, false);
     }
 
-    fn create_timer(&mut self, id: CorrelationId, fire_at: Timestamp, shielded: bool) {
+    fn create_timer(
+        &mut self,
+        id: CorrelationId,
+        fire_at: Timestamp,
+        shielded: bool,
+        is_limit: bool,
+    ) {
         let fire_at = match self.record(Event::TimerCreated { id, fire_at }) {
             Recorded::Halted => return,
             Recorded::Before(Event::TimerCreated { fire_at, .. }) => fire_at,
             Recorded::Before(_) | Recorded::Now => fire_at,
         };
         let action = Action::CreateTimer { id, fire_at };
-        self.schedule(id, Scheduled::Timer { fire_at }, shielded, action);
+        self.schedule(id, Scheduled::Timer { fire_at, is_limit }, shielded, action);
     }
 
     pub(crate) fn schedule_wait(&mut self, name: Name, shielded: bool) -> CorrelationId {
@@ -337,10 +359,8 @@ impl State {
         if !self.is_replaying() {
             return !self.status.as_ref().is_some_and(|set| set.is_same_value(status));
         }
-        self.pass_over_markers();
-        let Mode::Replay(expected) = &self.mode else { return true };
         let is_set = self.status.as_ref().is_some_and(|set| set.is_same_value_or_set(status));
-        match expected.front() {
+        match self.next_recorded() {
             // It may be that of a later call, and this one have set nothing new.
             Some(Event::StatusSet { status: recorded }) => {
                 !is_set || recorded.is_same_value_or_set(status)
@@ -351,11 +371,7 @@ impl State {
 
     /// At replay, whether the log has such an event in this place.
     pub(crate) fn log_has(&mut self, wanted: fn(&Event) -> bool) -> bool {
-        self.pass_over_markers();
-        match &self.mode {
-            Mode::Replay(expected) => expected.front().is_some_and(wanted),
-            _ => false,
-        }
+        self.next_recorded().is_some_and(wanted)
     }
 
     /// The next random number.
@@ -418,9 +434,7 @@ impl State {
     /// What an execution failed for that was to continue, as the log knows it.
     pub(crate) fn replayed_refusal_to_continue(&mut self) -> Option<OrchestrationError> {
         use OrchestrationErrorKind::{InvalidInput, InvalidValue, LimitExceeded};
-        self.pass_over_markers();
-        let Mode::Replay(expected) = &self.mode else { return None };
-        match expected.front()? {
+        match self.next_recorded()? {
             Event::ExecutionFailed { error }
                 if matches!(error.kind(), InvalidInput | InvalidValue | LimitExceeded) =>
             {

@@ -74,7 +74,7 @@ impl OrchestrationContext {
     ) -> impl Future<Output = Result<F::Output, TimedOut>> + use<F> {
         let shared = self.shared().clone();
         // Dropped in this order, polled or not: that is a part of the history.
-        let parts = (future, self.shielded().schedule_timer(after));
+        let parts = (future, self.schedule_limit(after));
         async move {
             let (future, mut timer) = parts;
             let mut future = pin!(future);

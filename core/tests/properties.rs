@@ -124,6 +124,9 @@ proptest! {
         moves in courses(),
     ) {
         let course = finished(program, &moves);
+        if was_cancelled(&course) {
+            return Ok(());
+        }
         let seen: Vec<Seen> = course.instance.output();
         for (event, raised) in EVENTS.iter().zip(course.raised) {
             // By the age of the wait.
@@ -148,6 +151,9 @@ proptest! {
         first.go(&before);
         first.come_to_an_end();
         first.instance.assert_replays_from_every_point();
+        if was_cancelled(&first) {
+            return Ok(());
+        }
         let successor = first.instance.machine.successor().expect("no code runs");
         let next = successor.expect("it continues").machine;
         let (config, now) = (MachineConfig::default(), first.instance.now);
@@ -232,7 +238,9 @@ proptest! {
         course.go(&after);
         course.come_to_an_end();
         course.instance.assert_replays();
-        assert_each_taken_once(&course);
+        if !was_cancelled(&course) {
+            assert_each_taken_once(&course);
+        }
     }
 
     #[test]
@@ -310,6 +318,11 @@ fn changed(mut program: Vec<Step>, place: Index, how: &Change) -> Vec<Step> {
         let _ = change(&mut program, last, how);
     }
     program
+}
+
+/// Whether it has ended as cancelled, where it waited for time only: then it tells nothing.
+fn was_cancelled(course: &Course) -> bool {
+    matches!(course.instance.machine.outcome(), Some(Outcome::Cancelled { .. }))
 }
 
 /// Neither opens nor closes anything.

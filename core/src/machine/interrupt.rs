@@ -36,7 +36,7 @@ impl Machine {
             return self.halted();
         }
         if !mem::take(&mut self.progress.woken) {
-            return self.rest();
+            return self.end_for_cancel().unwrap_or_else(|| self.rest());
         }
         if let Some(cancelled) = self.cancelled_before_it_began() {
             return self.finish(Err(cancelled.into()));

@@ -207,6 +207,9 @@ impl Machine {
                 return self.finish(result);
             }
             let woken = self.waker.take_woken();
+            if !woken && let Some(end) = self.end_for_cancel() {
+                return end;
+            }
             self.rest()?;
             if self.outcome.is_some() {
                 return Ok(());
@@ -233,6 +236,15 @@ impl Machine {
     pub(super) fn rest(&mut self) -> Result<(), ApplyError> {
         self.shared.lock().record_drops();
         self.heed_halt().unwrap_or(Ok(()))
+    }
+
+    /// Where a cancelled execution waits for nothing that can come: its end.
+    pub(super) fn end_for_cancel(&mut self) -> Option<Result<(), ApplyError>> {
+        let state = self.shared.lock();
+        let come = state.cancellation.as_ref().filter(|_| state.buffer.awaits_stopped_only())?;
+        let cancelled = come.cancelled.clone();
+        drop(state);
+        Some(self.finish(Err(cancelled.into())))
     }
 
     /// What becomes of code that must not go on; `None` when it may.

@@ -91,7 +91,11 @@ impl Machine {
         }
         state.count_anew(&self.history, log.last_id());
         if let Some(fire_at) = start_at {
-            state.buffer.schedule(CorrelationId::START, Scheduled::Timer { fire_at }, true);
+            state.buffer.schedule(
+                CorrelationId::START,
+                Scheduled::Timer { fire_at, is_limit: false },
+                true,
+            );
         }
         drop(state);
         self.begin_renewed(input);

@@ -26,7 +26,7 @@ impl PendingDrop {
             Scheduled::Child { .. } => Some(Event::ChildCancelRequested { id }),
             // They go on their way; only the answer is forgotten.
             Scheduled::Start { .. } | Scheduled::Send { .. } => None,
-            Scheduled::Refused | Scheduled::Cancellation => None,
+            Scheduled::Refused | Scheduled::Cancellation | Scheduled::Stopped => None,
         }
     }
 }
@@ -91,6 +91,17 @@ impl State {
     pub(crate) fn forget_never_started(&mut self) {
         self.never_started.clear();
         self.last_id_before = self.last_scheduled();
+    }
+
+    /// At replay, the event of the log that comes next, behind what the code has just dropped.
+    pub(super) fn next_recorded(&mut self) -> Option<&Event> {
+        self.pass_over_markers();
+        let Mode::Replay(expected) = &self.mode else { return None };
+        let mut drops = self.drops.iter().filter_map(PendingDrop::event).peekable();
+        expected.iter().find(|event| {
+            let is_drop = drops.next_if(|dropped| dropped == *event).is_some();
+            !is_drop && !matches!(event, Event::PatchMarked { .. })
+        })
     }
 
     /// The place in the log of what comes next.
