@@ -405,3 +405,28 @@ fn what_an_activity_of_an_earlier_turn_leaves_is_called_off_at_the_end() {
     assert!(instance.machine.open_actions().is_empty());
     instance.assert_replays_from_every_point();
 }
+
+#[test]
+fn a_status_or_an_event_behind_a_drop_is_found_in_the_log() {
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        let other = reenact_core::InstanceId::new("other").expect("an id");
+        ctx.set_status(&[1, 2]);
+        let (one, two) = (task(&ctx, "a"), task(&ctx, "b"));
+        ctx.wait_external::<()>("Go").await?;
+        drop(one);
+        ctx.set_status(&[2, 1]);
+        drop(two);
+        Ok(ctx.raise_event(&other, "Hello", &1).await?)
+    });
+    let mut instance = Instance::start(code, ());
+    assert_eq!(
+        instance.raise("Go", ()).outputs(),
+        [
+            "TaskCancelRequested #1",
+            "StatusSet",
+            "TaskCancelRequested #2",
+            "EventSent #4 `Hello` to `other`"
+        ]
+    );
+    instance.assert_replays_from_every_point();
+}

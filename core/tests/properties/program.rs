@@ -7,7 +7,8 @@ use futures::future::{BoxFuture, FutureExt, join_all, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use reenact_core::{
     ActivityOptions, ChildOptions, DurableFuture, DurableOutput, InstanceId, NamedActivity,
-    OrchestrationByName, OrchestrationCode, OrchestrationContext, OrchestrationError, RetryPolicy,
+    OrchestrationByName, OrchestrationCode, OrchestrationContext, OrchestrationError, ParentClose,
+    RetryPolicy,
 };
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,8 @@ pub(crate) enum Leaf {
     Timer(u8),
     Wait(usize),
     Child(u8),
+    /// A child that goes on when its parent ends.
+    Abandoned(u8),
     /// A detached orchestration.
     Start(u8),
     /// An event for another instance.
@@ -83,10 +86,23 @@ pub(crate) enum Step {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Seen {
     Took { wait: u64, name: String, number: u64 },
+    Fired { timer: u64 },
     Note(String),
 }
 
-type Log = Arc<Mutex<Vec<Seen>>>;
+/// What was seen, for whoever looks from outside.
+pub(crate) type SharedLog = Arc<Mutex<Vec<Seen>>>;
+
+type Log = SharedLog;
+
+/// How an orchestration ends when its program is through.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum End {
+    Return,
+    Fail,
+    Limit,
+    Continue,
+}
 
 struct Held {
     leaf: Leaf,
@@ -132,6 +148,30 @@ pub(crate) fn continuing(program: Vec<Step>) -> OrchestrationCode {
             }
             seen.append(&mut log.lock().expect("no panic"));
             Ok::<_, OrchestrationError>(seen)
+        }
+    })
+}
+
+/// The orchestration that runs a program, and ends with one of each kind in its hands.
+pub(crate) fn ending(program: Vec<Step>, end: End, log: SharedLog) -> OrchestrationCode {
+    code(move |ctx, ()| {
+        let (program, log) = (program.clone(), log.clone());
+        async move {
+            let leaves = [Leaf::Activity(9), Leaf::Timer(9), Leaf::Child(9), Leaf::Abandoned(9)];
+            let _from_the_start = leaves.map(|leaf| schedule(&ctx, leaf));
+            sequence(ctx.clone(), program, log).await;
+            let _from_the_last_turn = leaves.map(|leaf| schedule(&ctx, leaf));
+            match end {
+                End::Return => Ok(()),
+                End::Fail => Err(OrchestrationError::new("no")),
+                End::Limit => {
+                    // A limit that ends it in the first step of a turn is one of the input.
+                    ctx.set_status("at the end");
+                    ctx.shielded().timer(Duration::MAX).await;
+                    Ok(())
+                }
+                End::Continue => ctx.continue_as_new_untyped(&()),
+            }
         }
     })
 }
@@ -204,8 +244,8 @@ async fn run_step(ctx: &OrchestrationContext, step: Step, log: &Log, held: &mut 
         }
         Step::Shielded(steps) => sequence(ctx.shielded(), steps, log.clone()).await,
         Step::UntilCancelled(steps) => {
-            drop(select(branch(steps), ctx.cancelled()).await);
-            note(log, format!("cancelled: {}", ctx.is_cancelled()));
+            let ended = ctx.until_cancelled(branch(steps)).await;
+            note(log, format!("cancelled: {} {ended:?}", ctx.is_cancelled()));
         }
     }
 }
@@ -235,6 +275,11 @@ fn schedule(ctx: &OrchestrationContext, leaf: Leaf) -> Held {
             // Every second one is tried again.
             let retried = ChildOptions::new().retry(RetryPolicy::new(3).jitter(0.5));
             let options = if number % 2 == 0 { ChildOptions::new() } else { retried };
+            let child = OrchestrationByName::new(format!("child-{number}"), options);
+            ctx.schedule_orchestration_by_name::<_, u64>(child, &number).into_output()
+        }
+        Leaf::Abandoned(number) => {
+            let options = ChildOptions::new().parent_close(ParentClose::Abandon);
             let child = OrchestrationByName::new(format!("child-{number}"), options);
             ctx.schedule_orchestration_by_name::<_, u64>(child, &number).into_output()
         }
@@ -298,6 +343,7 @@ fn see_output(log: &Log, leaf: Leaf, id: u64, output: DurableOutput) {
             let number = data.decode().expect("a number");
             see(log, Seen::Took { wait: id, name: EVENTS[event].into(), number });
         }
+        (Leaf::Timer(_), DurableOutput::Timer) => see(log, Seen::Fired { timer: id }),
         (leaf, output) => note(log, format!("{leaf:?} gave {output:?}")),
     }
 }
@@ -401,6 +447,9 @@ fn rename_leaf(leaf: &mut Leaf) {
         }
         Leaf::Timer(after) => *after = after.wrapping_add(1),
         Leaf::Wait(event) => *event = (*event + 1) % EVENTS.len(),
-        Leaf::Child(number) | Leaf::Start(number) | Leaf::Send(number) => *number += 1,
+        Leaf::Child(number)
+        | Leaf::Abandoned(number)
+        | Leaf::Start(number)
+        | Leaf::Send(number) => *number += 1,
     }
 }

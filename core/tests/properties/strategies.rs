@@ -36,6 +36,7 @@ fn leaf() -> impl Strategy<Value = Leaf> {
         (0..100_u8).prop_map(Leaf::Timer),
         (0..EVENTS.len()).prop_map(Leaf::Wait),
         (0..4_u8).prop_map(Leaf::Child),
+        (0..4_u8).prop_map(Leaf::Abandoned),
         (0..4_u8).prop_map(Leaf::Start),
         (0..4_u8).prop_map(Leaf::Send),
     ]
