@@ -191,23 +191,48 @@ impl Stage {
         }
     }
 
-    /// A turn, once it is durable; it is the last then.
+    /// A turn, once it is durable; it is the last then, but for what a host notes down for the case that it
+    /// dies. That is left out.
     async fn turn(&self, number: u64) -> TurnRecord {
         let (store, instance) = (self.memory.histories(), id("i"));
-        let summary = guard(async {
+        guard(async {
             loop {
                 let summary = store.summary(&instance).await.expect("a store in memory");
-                match summary.filter(|summary| summary.turns > number) {
-                    Some(summary) => return summary,
-                    None => tokio::task::yield_now().await,
+                if let Some(mut summary) = summary.filter(|summary| summary.turns > number) {
+                    let execution = summary.execution;
+                    let page = store.read(&instance, execution, 0, usize::MAX).await;
+                    let stored = page.expect("it is there").turns;
+                    let (noted, told): (Vec<_>, Vec<_>) = stored.into_iter().partition(is_noted);
+                    if let Some(turn) = told.get(number as usize) {
+                        assert_eq!(told.len() as u64, number + 1, "each step makes one turn");
+                        summary.turns = number + 1;
+                        summary.events -= noted.len() as u64;
+                        return TurnRecord { number, bytes: renumbered(turn, number), summary };
+                    }
                 }
+                tokio::task::yield_now().await;
             }
         })
-        .await;
-        assert_eq!(summary.turns, number + 1, "each step makes one turn");
-        let page = store.read(&instance, summary.execution, number, 1).await.expect("it is there");
-        let StoredTurn { number, bytes } = page.turns.into_iter().next().expect("one turn");
-        TurnRecord { number, bytes, summary }
+        .await
+    }
+}
+
+/// Whether it is about the host, and not a step.
+fn is_noted(turn: &StoredTurn) -> bool {
+    let turn = codec::decode_turn(&turn.bytes).expect("a stored turn decodes");
+    let noted = ["TaskStarted", "TaskStopped", "RunAnnounced", "RunSurvived"];
+    turn.events.first().is_some_and(|event| noted.contains(&event.kind()))
+}
+
+/// The bytes of a turn under another number: it may say of itself that it sets the status.
+fn renumbered(turn: &StoredTurn, number: u64) -> Arc<[u8]> {
+    match codec::status_turn(&turn.bytes).expect("a stored turn decodes") {
+        Some(status) if turn.number != number => {
+            let status = if status == turn.number { number } else { status.min(number) };
+            let turn = codec::decode_turn(&turn.bytes).expect("a stored turn decodes");
+            codec::encode_turn_with_status(&turn, Some(status)).expect("it did encode").into()
+        }
+        _ => turn.bytes.clone(),
     }
 }
 
