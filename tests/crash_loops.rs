@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use reenact::prelude::*;
-use reenact::{ActivityErrorKind, InstanceState};
+use reenact::{ActivityErrorKind, Error, ParkReason};
 
 /// Where the worker's store is.
 const STORE: &str = "REENACT_TEST_CRASH_LOOPS_STORE";
@@ -40,6 +40,27 @@ async fn handles(ctx: OrchestrationContext) -> Result<String, OrchestrationError
     }
 }
 
+fn die() -> ! {
+    std::process::abort()
+}
+
+/// Takes its host down in its own code, behind an activity.
+#[orchestration]
+async fn falls(ctx: OrchestrationContext) -> Result<String, OrchestrationError> {
+    let slept = ctx.call_activity(nap, ()).await?;
+    if slept == 7 {
+        die();
+    }
+    Ok("never".into())
+}
+
+/// Takes its host down when its timer is due.
+#[orchestration]
+async fn falls_later(ctx: OrchestrationContext) -> Result<String, OrchestrationError> {
+    let _ = ctx.timer(Duration::from_millis(20)).await;
+    die()
+}
+
 /// Does nothing wrong, beside the others.
 #[orchestration]
 async fn innocent(ctx: OrchestrationContext) -> Result<String, OrchestrationError> {
@@ -53,31 +74,40 @@ fn order() -> Option<PathBuf> {
 }
 
 /// Runs a host until all instances have ended or are parked.
-fn work(store: &Path) {
+fn work(store: &Path, killer: &str) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.unwrap().block_on(async {
         let host = Host::builder()
             .provider(Local::open(store).unwrap())
             .orchestration(handles)
+            .orchestration(falls)
+            .orchestration(falls_later)
             .orchestration(innocent)
             .activity(abort)
             .activity(nap)
             .start()
             .await
             .unwrap();
-        let names = ["killer", "one", "two", "three"];
+        let innocents = ["one", "two", "three"];
         if std::env::var_os(START).is_some() {
-            for name in &names[1..] {
-                host.start_new(innocent, ()).id(*name).await.unwrap();
+            for name in innocents {
+                host.start_new(innocent, ()).id(name).await.unwrap();
             }
-            host.start_new(handles, ()).id("killer").await.unwrap();
+            host.start_new_by_name::<String>(killer, ()).id("killer").await.unwrap();
         }
-        for name in names {
-            let said = host.instance::<String>(name).result().await.unwrap();
-            let expected = if name == "killer" { "handled" } else { "slept 7" };
-            assert_eq!(said, expected, "{name}");
-            assert_eq!(host.get_status(name).await.unwrap().state, InstanceState::Completed);
+        let end = host.instance::<String>("killer").result().await;
+        match (killer, end) {
+            ("handles", Ok(said)) => assert_eq!(said, "handled"),
+            (_, Err(Error::Parked { reason: ParkReason::HostDied { times }, .. })) => {
+                assert_eq!(times, 5);
+                // The way out.
+                host.terminate("killer", "it kills").await.unwrap();
+            }
+            (_, other) => panic!("{other:?}"),
+        }
+        for name in innocents {
+            assert_eq!(host.instance::<String>(name).result().await.unwrap(), "slept 7", "{name}");
         }
         host.shutdown().await.unwrap();
     });
@@ -102,12 +132,28 @@ fn deaths(test: &str, store: &str) -> usize {
     died
 }
 
-#[test]
-fn an_activity_that_aborts_the_process_is_found_and_its_neighbours_complete() {
+fn check(test: &str, killer: &str) {
     if let Some(store) = order() {
-        return work(&store);
+        return work(&store, killer);
     }
-    let test = "an_activity_that_aborts_the_process_is_found_and_its_neighbours_complete";
-    let died = deaths(test, "crash_loops_activity");
+    let died = deaths(test, &format!("crash_loops_{killer}"));
     assert!((2..=7).contains(&died), "{died} processes died");
+}
+
+#[test]
+fn an_activity_that_aborts_is_found_and_its_neighbours_complete() {
+    check("an_activity_that_aborts_is_found_and_its_neighbours_complete", "handles");
+}
+
+#[test]
+fn an_orchestration_that_aborts_behind_an_activity_is_parked_and_its_neighbours_complete() {
+    let test =
+        "an_orchestration_that_aborts_behind_an_activity_is_parked_and_its_neighbours_complete";
+    check(test, "falls");
+}
+
+#[test]
+fn an_orchestration_that_aborts_behind_a_timer_is_parked_and_its_neighbours_complete() {
+    let test = "an_orchestration_that_aborts_behind_a_timer_is_parked_and_its_neighbours_complete";
+    check(test, "falls_later");
 }

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 use futures_util::FutureExt;
 use reenact_core::{InstanceId, ShardId};
 use reenact_providers::{Lease, Membership, ProviderError, ShardLease};
@@ -76,6 +76,8 @@ pub(crate) struct HostContext {
     pub(crate) making_room: Box<[AtomicBool]>,
     /// Held for writing by purges, and for reading by whoever builds on a finished instance.
     pub(crate) purges: Arc<RwLock<()>>,
+    /// Those that it had, if only for a while.
+    pub(crate) shards_had: DashSet<ShardId>,
     /// To give them back when there is no time to ask the shards.
     pub(crate) leases_held: DashMap<ShardId, Lease>,
     /// As one of the hosts that share the store, until this one ends. None where it has the store for

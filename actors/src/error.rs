@@ -415,4 +415,13 @@ pub enum ParkReason {
         /// The last crash.
         last: String,
     },
+    /// Host after host has died while its code ran, or was about to: by the code itself, or by what ran
+    /// beside it. Its code does not run before somebody resumes it: mend it first. It can be terminated.
+    #[error(
+        "{times} hosts died while its code ran; mend it and resume the instance, or terminate it"
+    )]
+    HostDied {
+        /// How many, since the code made a step.
+        times: u32,
+    },
 }

@@ -6,6 +6,7 @@ mod outbox;
 mod overdue;
 mod replace;
 mod rewind;
+mod trial;
 mod turns;
 
 use std::sync::Arc;
@@ -43,6 +44,8 @@ pub(crate) enum Begin {
     Claim,
     /// From the log.
     Activate,
+    /// From the log, as its host starts: an earlier one may have died of it.
+    Recover,
 }
 
 pub(crate) struct InstanceState {
@@ -89,6 +92,9 @@ struct Live {
     arrived: Vec<MessageId>,
     /// Activities that were open when it came into memory, and ran on no known host.
     suspects: Suspects,
+    /// How many hosts have died while its code ran, as long as that has not made a step on this one;
+    /// known only of what was taken up as the host started.
+    unproven: Option<u32>,
 }
 
 impl Actor for InstanceActor {
@@ -113,7 +119,7 @@ impl Actor for InstanceActor {
         myself: ActorRef<InstanceMessage>,
         state: &mut InstanceState,
     ) -> Result<(), ActorProcessingErr> {
-        if state.begin == Begin::Activate {
+        if matches!(state.begin, Begin::Activate | Begin::Recover) {
             state.slot = state.shard.admission.instance_coming_back();
         }
         if state.begin != Begin::Fresh {
@@ -138,6 +144,13 @@ impl Actor for InstanceActor {
         message: InstanceMessage,
         state: &mut InstanceState,
     ) -> Result<(), ActorProcessingErr> {
+        let is_unproven = matches!(&state.phase, Phase::Live(live) if live.unproven.is_some());
+        let trial = if is_unproven {
+            let may_run = trial::may_run_code(&message);
+            Box::pin(state.announce_run(may_run)).await?
+        } else {
+            None
+        };
         if state.is_anything_overdue() {
             // Boxed, as below.
             Box::pin(state.catch_up()).await;
@@ -154,6 +167,9 @@ impl Actor for InstanceActor {
                 state.handle_live(&myself, message);
             }
             message => Box::pin(state.rest(&myself, message)).await?,
+        }
+        if let Some(trial) = trial {
+            Box::pin(state.survived(trial)).await?;
         }
         if state.has_nothing_to_do() {
             // What is in the mailbox is still handled; what comes later finds another actor.
@@ -218,6 +234,7 @@ impl InstanceState {
                 | Internal::RecordStart { .. }
                 | Internal::FireTimer { .. } => {}
                 Internal::Activate
+                | Internal::Recover
                 | Internal::Start(_)
                 | Internal::Rewind(_)
                 | Internal::Settle => {}
@@ -274,6 +291,8 @@ impl InstanceState {
             },
             // An actor of its own tries it again.
             (Phase::Parked { untried: true, .. }, message) if message.is_resume() => {
+                // Whoever resumes it has mended what it was parked for.
+                self.shard.routes.unpark(&instance);
                 self.shard.routes.deliver_in_order(&instance, message);
             }
             (Phase::Parked { reason, .. }, message) => {

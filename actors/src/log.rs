@@ -127,6 +127,15 @@ impl Log<'_> {
         Ok(read.map(|()| turns))
     }
 
+    /// The last turns of an execution, a page of them, in order.
+    pub(crate) async fn last_page(
+        &self,
+        of: &InstanceSummary,
+    ) -> Result<Vec<StoredTurn>, ProviderError> {
+        let from = of.turns.saturating_sub(TURNS_PER_READ as u64);
+        Ok(self.read(of, from).await?.turns)
+    }
+
     /// As [`Log::history`], with the turns as they are stored.
     pub(crate) async fn stored(
         &self,

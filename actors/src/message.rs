@@ -206,6 +206,8 @@ pub(crate) enum Internal {
         attempt: u32,
         reply: Reply,
     },
+    /// Be in memory, now that the host starts: an earlier one may have died of it.
+    Recover,
     /// The host ends by a shutdown, and what runs on it is stopped.
     HostStops,
     RecordHeartbeat {
@@ -334,6 +336,7 @@ impl InstanceMessage {
         match self {
             Self::Runtime(RuntimeMessage(Internal::Start(start))) if start.own_id => Begin::Claim,
             Self::Runtime(RuntimeMessage(Internal::Start(_))) => Begin::Fresh,
+            Self::Runtime(RuntimeMessage(Internal::Recover)) => Begin::Recover,
             _ => Begin::Activate,
         }
     }

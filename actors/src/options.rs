@@ -75,7 +75,7 @@ pub struct HostOptions {
     /// [`Access::stalled`](crate::Access::stalled). It is not stopped: nothing can do that from outside.
     /// A second by default.
     pub stalls_after: Duration,
-    /// An activity fails for good, with
+    /// What takes down host after host is stopped. An activity fails for good, with
     /// [`ActivityErrorKind::HostDied`](reenact_core::ActivityErrorKind::HostDied), once so many hosts are
     /// known to have died while it ran: by itself, or by what ran beside it. Five by default.
     ///
@@ -85,6 +85,11 @@ pub struct HostOptions {
     /// first start of all is not recorded, and does not count; nor does a shutdown, or one that only
     /// waited for its place. One with its last chance runs when no other such one does: so the one that
     /// kills its host is told from its neighbours.
+    ///
+    /// The same holds for the code of an orchestration. Of an instance that a host takes up as it starts it
+    /// is recorded that its code is about to run, until that has made a step. With so many hosts that died
+    /// of it, the instance is parked, with [`ParkReason::HostDied`](crate::ParkReason::HostDied). Its code
+    /// does not run before somebody resumes it.
     pub max_host_deaths: u32,
 }
 

@@ -30,6 +30,11 @@ impl Run {
         Self { execution, seed: 0 }
     }
 
+    /// Of a turn that brings about nothing.
+    pub(crate) fn of_nothing(execution: ExecutionId) -> Self {
+        Self { execution, seed: 0 }
+    }
+
     pub(crate) fn is_without_code(self) -> bool {
         self.seed == WITHOUT_CODE
     }

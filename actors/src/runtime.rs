@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 use futures_util::future::join_all;
 use ractor::{Actor, ActorRef, SpawnErr};
 use reenact_core::{Name, ShardId};
@@ -116,6 +116,7 @@ impl Runtime {
             closing: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             purges: Arc::default(),
+            shards_had: DashSet::new(),
             leases_held: DashMap::new(),
             making_room: (0..provider.shards()).map(|_| AtomicBool::new(false)).collect(),
             membership: Mutex::new(membership),

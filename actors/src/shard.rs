@@ -52,6 +52,8 @@ pub(crate) struct ShardContext {
     inbox: Inbox,
     persistence: ActorRef<PersistenceMessage>,
     pub(crate) strict_replay: bool,
+    /// This host did not have the shard before. One that had it has not died of it.
+    pub(crate) is_new: bool,
     /// With so many hosts that died while it ran, an activity fails.
     pub(crate) max_host_deaths: u32,
     pub(crate) tasks: Tasks,
@@ -166,6 +168,7 @@ impl Actor for ShardSupervisor {
             inbox,
             persistence,
             strict_replay: host.options.strict_replay,
+            is_new: host.shards_had.insert(shard),
             max_host_deaths: host.options.max_host_deaths.max(1),
             tasks: host.tasks.clone(),
             _host: host.clone(),
@@ -179,7 +182,7 @@ impl Actor for ShardSupervisor {
         for summary in recovered {
             let (instance, wake_at) = (summary.instance, summary.wake_at.unwrap_or(now));
             if wake_at <= now {
-                let message = Internal::Activate.into();
+                let message = Internal::Recover.into();
                 myself.cast(ShardMessage::Deliver { instance, message })?;
             } else {
                 timers.cast(TimerMessage::Arm(wake_at, Timer { instance, fire: None }))?;

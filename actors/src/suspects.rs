@@ -31,6 +31,7 @@ pub(crate) struct Suspect {
 pub(crate) struct Suspects {
     table: SuspectTable,
     calls: Vec<ActivityCall>,
+    last_chance: bool,
 }
 
 /// That a start is recorded; held while the activity runs.
@@ -49,10 +50,7 @@ impl SuspectTable {
         let Some(suspect) = self.calls.get(context.call()).map(|suspect| *suspect) else {
             return Some(Recorded { _alone: None });
         };
-        let alone = match suspect.last_chance {
-            true => Some(self.last_chance.clone().lock_owned().await),
-            false => None,
-        };
+        let alone = self.alone_if(suspect.last_chance).await;
         let (reply, recorded) = oneshot::channel();
         let (call, attempt) = (context.call(), context.attempt());
         let reply = Reply::to_instance(reply);
@@ -62,11 +60,27 @@ impl SuspectTable {
     }
 }
 
+impl SuspectTable {
+    /// Waits until nothing else runs that has its last chance, where this has.
+    pub(crate) async fn alone_if(&self, last_chance: bool) -> Option<OwnedMutexGuard<()>> {
+        match last_chance {
+            true => Some(self.last_chance.clone().lock_owned().await),
+            false => None,
+        }
+    }
+}
+
 impl Suspects {
     pub(crate) fn add(&mut self, table: &SuspectTable, call: ActivityCall, suspect: Suspect) {
         self.table = table.clone();
+        self.last_chance |= suspect.last_chance;
         self.table.calls.insert(call.clone(), suspect);
         self.calls.push(call);
+    }
+
+    /// Whether one of them has its last chance.
+    pub(crate) fn have_a_last_chance(&self) -> bool {
+        self.last_chance
     }
 }
 

@@ -119,7 +119,7 @@ impl Timer {
     fn message(&self) -> InstanceMessage {
         match self.fire {
             Some((run, id)) => Internal::FireTimer { run, id }.into(),
-            None => Internal::Activate.into(),
+            None => Internal::Recover.into(),
         }
     }
 }

@@ -116,6 +116,13 @@ pub enum Command {
         /// With so many hosts that died while it ran, the activity fails for good.
         most: u32,
     },
+    /// Record that the code is about to run, before it does: its host may die of it.
+    AnnounceRun {
+        /// How many hosts are [known](crate::RunDeaths::known) to have died while it ran.
+        died: u32,
+    },
+    /// The code has run since that was recorded, and waits.
+    SurviveRun,
 }
 
 /// How an execution begins.

@@ -373,6 +373,15 @@ pub enum Event {
         /// The places of the external events that the code has taken since it began, or was renewed.
         taken: Vec<u64>,
     },
+    /// The code is about to run, on a host that came after one that may have died of it. Recorded before
+    /// it runs: when nothing comes of that, and it was not [survived](Event::RunSurvived), the host has
+    /// died. (input)
+    RunAnnounced {
+        /// How many hosts are known to have died while the code ran, since it made a step.
+        died: u32,
+    },
+    /// The code has run to where it waits, without a step. (input)
+    RunSurvived,
 }
 
 impl Event {
@@ -403,6 +412,8 @@ impl Event {
                 | Self::CommandsReceived { .. }
                 | Self::TaskStarted { .. }
                 | Self::TaskStopped { .. }
+                | Self::RunAnnounced { .. }
+                | Self::RunSurvived
         )
     }
 
@@ -480,6 +491,8 @@ impl Event {
             Self::TaskStarted { .. } => "TaskStarted",
             Self::TaskStopped { .. } => "TaskStopped",
             Self::ExecutionRenewed { .. } => "ExecutionRenewed",
+            Self::RunAnnounced { .. } => "RunAnnounced",
+            Self::RunSurvived => "RunSurvived",
         }
     }
 
@@ -593,6 +606,7 @@ impl fmt::Display for Event {
             Self::TaskAttemptFailed { attempt, error, retry_at, .. } => {
                 write!(f, ", attempt {attempt}, the next at {retry_at}: {error}")
             }
+            Self::RunAnnounced { died } => write!(f, ", after {died} hosts that died"),
             Self::TaskStarted { attempt, died, .. } => {
                 write!(f, ", attempt {attempt}, after {died} hosts that died")
             }

@@ -43,6 +43,7 @@ pub mod codec;
 mod combinators;
 mod command;
 mod context;
+mod deaths;
 mod definition;
 mod divergence;
 mod error;
@@ -86,6 +87,7 @@ pub use code::{Checked, EncodeOutput, Unchecked};
 pub use combinators::{WhenAny, Winner};
 pub use command::{Command, Rejected, Start};
 pub use context::OrchestrationContext;
+pub use deaths::RunDeaths;
 pub use definition::{ActivityDefinition, Orchestration};
 pub use divergence::{MalformedHistory, Nondeterminism, Step};
 #[doc(hidden)]

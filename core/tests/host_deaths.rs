@@ -8,7 +8,7 @@ use std::time::Duration;
 use instance::{Instance, code, task};
 use reenact_core::{
     Action, ActivityErrorKind, ActivityOptions, Command, CorrelationId, NamedActivity,
-    OrchestrationCode, OrchestrationContext, RetryPolicy,
+    OrchestrationCode, OrchestrationContext, RetryPolicy, RunDeaths,
 };
 
 const ID: CorrelationId = CorrelationId(1);
@@ -131,4 +131,29 @@ fn a_death_can_be_tried_again_by_the_code() {
     instance.apply(lose(1));
     let failure = instance.failure();
     assert!(failure.message().contains("the host died"), "{failure} {is_death:?}");
+}
+
+#[test]
+fn a_run_that_nothing_comes_of_was_the_end_of_its_host() {
+    let code: OrchestrationCode = code(|ctx: OrchestrationContext, ()| async move {
+        ctx.wait_external::<()>("Go").await?;
+        ctx.wait_external::<()>("Never").await?;
+        Ok(())
+    });
+    let mut instance = Instance::start(code, ());
+    let deaths = |instance: &Instance| {
+        let mut deaths = RunDeaths::default();
+        instance.turns().iter().for_each(|turn| deaths.take_in(turn));
+        (deaths.known(), deaths.is_running())
+    };
+    assert_eq!(deaths(&instance), (0, false));
+    instance.apply(Command::AnnounceRun { died: 0 });
+    assert_eq!(deaths(&instance), (1, true));
+    instance.apply(Command::AnnounceRun { died: 1 });
+    assert_eq!(deaths(&instance), (2, true));
+    instance.apply(Command::SurviveRun);
+    assert_eq!(deaths(&instance), (1, false), "what was known is not forgotten");
+    instance.raise("Go", ());
+    assert_eq!(deaths(&instance), (0, false), "it gets on");
+    instance.assert_replays_from_every_point();
 }

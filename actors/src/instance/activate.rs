@@ -7,7 +7,9 @@ use reenact_core::MachineConfig;
 use reenact_providers::InstanceSummary;
 use tokio::sync::oneshot;
 
+use super::trial::Judgement;
 use super::{Begin, InstanceState, Live, Phase};
+use crate::error::ParkReason;
 use crate::log::Log;
 use crate::message::{InstanceMessage, Internal};
 use crate::panic::{catch_panic, this_thread};
@@ -46,20 +48,34 @@ impl InstanceState {
     async fn replay(
         &mut self,
         myself: &ActorRef<InstanceMessage>,
-        summary: InstanceSummary,
+        mut summary: InstanceSummary,
     ) -> Result<(), ActorProcessingErr> {
+        let trial = match self.judge(&mut summary).await? {
+            Judgement::Free => None,
+            Judgement::OnTrial(trial) => Some(trial),
+            Judgement::Condemned { died } => {
+                let reason = ParkReason::HostDied { times: died };
+                self.park_at(reason, Some(summary), true);
+                return Ok(());
+            }
+        };
         let (registry, config) = (&self.shard.registry, self.shard.machine_config(myself));
         match self.shard.log().replay(&summary, registry, config, usize::MAX).await? {
             Ok(machine) => {
                 let (run, open) = (Run::of(&machine), machine.open_actions());
                 let (last, arrived) = (machine.last_scheduled(), Vec::new());
                 let suspects = Suspects::default();
-                let live = Live { machine, run, summary, arrived, suspects };
+                let unproven = None;
+                let live = Live { machine, run, summary, arrived, suspects, unproven };
                 self.phase = Phase::Live(Box::new(live));
                 if self.is_anything_overdue() {
                     self.catch_up().await;
                 }
-                self.lose_what_has_gone(run, last);
+                let code_ran = trial.as_ref().is_some_and(|trial| trial.code_ran);
+                self.lose_what_has_gone(run, last, code_ran);
+                if let Some(trial) = trial {
+                    self.survived(trial).await?;
+                }
                 self.take_up(run, open);
             }
             Err(reason) => self.park_at(reason, Some(summary), false),

@@ -11,13 +11,14 @@ use crate::suspects::Suspect;
 impl InstanceState {
     /// Of an instance that comes into memory: what had started, and runs nowhere on this host, has gone
     /// with an earlier one. From now on the starts of what is open are recorded before it runs.
-    pub(super) fn lose_what_has_gone(&mut self, run: Run, last: CorrelationId) {
+    pub(super) fn lose_what_has_gone(&mut self, run: Run, last: CorrelationId, code_ran: bool) {
         let Phase::Live(live) = &self.phase else { return };
         if live.run != run {
             return;
         }
         let most = self.shard.max_host_deaths;
-        let gone = live.machine.started_tasks().into_iter();
+        // Where the code ran when the host died, the activities only ran beside it.
+        let gone = live.machine.started_tasks().into_iter().filter(|_| !code_ran);
         let gone: Vec<_> =
             gone.filter(|(id, attempt)| !self.runs_here(run, *id, *attempt)).collect();
         for (id, attempt) in gone {

@@ -35,7 +35,9 @@ impl InstanceState {
         match self.phase {
             Phase::Fresh => self.begin(myself, *message),
             // Here for another message: since it looked, the id may have become free.
-            Phase::Absent | Phase::Finished if self.begin == Begin::Activate => {
+            Phase::Absent | Phase::Finished
+                if matches!(self.begin, Begin::Activate | Begin::Recover) =>
+            {
                 let message = Internal::Start(message).into();
                 self.shard.routes.deliver_in_order(&self.instance, message);
             }
@@ -124,7 +126,8 @@ impl InstanceState {
                 let summary = self.new_summary(name, machine.execution_id(), &turn.recorded);
                 let (run, arrived) = (Run::of(&machine), Vec::new());
                 let suspects = Suspects::default();
-                let live = Live { machine, run, summary, arrived, suspects };
+                let unproven = None;
+                let live = Live { machine, run, summary, arrived, suspects, unproven };
                 self.phase = Phase::Live(Box::new(live));
                 match event {
                     Some(event) => self.submit_with_event(turn, event, reply),
@@ -500,7 +503,7 @@ fn unreadable(error: impl std::fmt::Display) -> ParkReason {
     ParkReason::Unreadable { reason: error.to_string() }
 }
 
-fn follow(
+pub(super) fn follow(
     summary: &mut InstanceSummary,
     turn: &RecordedTurn,
     state: State,

@@ -45,6 +45,8 @@ impl Machine {
             | Command::StartTask { .. }
             | Command::StopTask { .. }
             | Command::LoseTask { .. }
+            | Command::AnnounceRun { .. }
+            | Command::SurviveRun
                 if !running =>
             {
                 None
@@ -61,6 +63,8 @@ impl Machine {
                 let started = self.shared.lock().buffer.started(id).is_some();
                 started.then_some(Event::TaskStopped { id })
             }
+            Command::AnnounceRun { died } => Some(Event::RunAnnounced { died }),
+            Command::SurviveRun => Some(Event::RunSurvived),
             Command::LoseTask { id, most } => self.admit_loss(id, most, at),
             // Of a parent that has ended, nothing depends on it any more.
             Command::CompleteChild { .. } if !running => None,

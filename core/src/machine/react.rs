@@ -106,6 +106,8 @@ impl Machine {
                 self.shared.lock().buffer.task_started(id, died);
                 Ok(())
             }
+            // The code has no part in it.
+            Event::RunAnnounced { .. } | Event::RunSurvived => Ok(()),
             Event::TaskStopped { id } => {
                 self.shared.lock().buffer.task_stopped(id);
                 Ok(())

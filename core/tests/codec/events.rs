@@ -17,7 +17,8 @@ pub(crate) fn every_event() -> Vec<Event> {
     let later = [events_of_attempts(), events_of_versions(), vec![rewound()]];
     let newest =
         vec![child_attempt_failed(), task_tagged(), children_superseded(), commands_received()];
-    let newest = [newest, events_of_host_deaths(), vec![renewed()]].concat();
+    let newest =
+        [newest, events_of_host_deaths(), vec![renewed()], events_of_announced_runs()].concat();
     [first.concat(), later.concat(), events_of_children(), newest].concat()
 }
 
@@ -173,6 +174,11 @@ pub(crate) fn commands_received() -> Event {
 pub(crate) fn events_of_host_deaths() -> Vec<Event> {
     let id = CorrelationId(251);
     vec![Event::TaskStarted { id, attempt: 250, died: 251 }, Event::TaskStopped { id }]
+}
+
+/// Those which came with code that is announced.
+pub(crate) fn events_of_announced_runs() -> Vec<Event> {
+    vec![Event::RunAnnounced { died: 250 }, Event::RunSurvived]
 }
 
 /// That which came with executions that stay in one log.

@@ -1,0 +1,166 @@
+//! Hosts that die while the code of an instance runs: that it is about to run is recorded, where an
+//! earlier host may have died of it, until it has made a step.
+
+use std::time::Duration;
+
+use ractor::ActorProcessingErr;
+use reenact_core::{Command, Event, RecordedTurn, RunDeaths, Sealed, codec};
+use reenact_providers::{InstanceSummary, TurnRecord};
+use tokio::sync::OwnedMutexGuard;
+
+use super::turns::follow;
+use super::{Begin, InstanceState, Phase};
+use crate::error::ParkReason;
+use crate::message::{InstanceMessage, Internal, RuntimeMessage};
+use crate::persistence::{Entry, PendingTurn};
+use crate::run::Run;
+
+/// How long an instance waits to be alone with its last chance.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Of code that is about to run, though hosts may have died of it.
+pub(super) struct Trial {
+    /// How many are known to have died.
+    died: u32,
+    /// Number of turns before it.
+    turns: usize,
+    /// Whether the code ran when the last host died: then it did not die of an activity.
+    pub(super) code_ran: bool,
+    /// Held where it is its last chance.
+    alone: Option<OwnedMutexGuard<()>>,
+}
+
+/// Whether the code of an instance may run that was taken up from another host.
+pub(super) enum Judgement {
+    /// Nothing speaks against it.
+    Free,
+    /// It is announced.
+    OnTrial(Trial),
+    /// Too many hosts have died.
+    Condemned {
+        /// How many.
+        died: u32,
+    },
+}
+
+impl InstanceState {
+    /// Of an instance that a host takes up as it starts: before its code runs, that is recorded.
+    pub(super) async fn judge(
+        &mut self,
+        summary: &mut InstanceSummary,
+    ) -> Result<Judgement, ActorProcessingErr> {
+        if let Some(ParkReason::HostDied { times }) = self.shard.routes.parked(&self.instance) {
+            // Whatever comes for it: its code does not run before it is resumed.
+            return Ok(Judgement::Condemned { died: times });
+        }
+        if self.begin != Begin::Recover || !self.shard.is_new {
+            return Ok(Judgement::Free);
+        }
+        let stored = self.shard.log().last_page(summary).await?;
+        let mut deaths = RunDeaths::default();
+        for turn in &stored {
+            // One that does not decode is found by the replay.
+            let Ok(turn) = codec::decode_turn(&turn.bytes) else { return Ok(Judgement::Free) };
+            if turn.outcome().is_some() {
+                // Nor does its summary fit.
+                return Ok(Judgement::Free);
+            }
+            deaths.take_in(&turn);
+        }
+        let (died, code_ran) = (deaths.known(), deaths.is_running());
+        if died >= self.shard.max_host_deaths {
+            return Ok(Judgement::Condemned { died });
+        }
+        let status_turn = stored.last().and_then(|turn| codec::status_turn(&turn.bytes).ok());
+        let alone = self.alone(died).await;
+        let at = self.shard.clock.now().max(summary.updated_at);
+        let events = [Event::RunAnnounced { died }].into();
+        let announced = RecordedTurn { at, events };
+        let bytes = codec::encode_turn_with_status(&announced, status_turn.flatten())?;
+        let (number, state, wake_at) = (summary.turns, summary.state, summary.wake_at);
+        follow(summary, &announced, state, wake_at);
+        let record = TurnRecord { number, bytes: bytes.into(), summary: summary.clone() };
+        self.shard.make_durable(Entry::Turn(Box::new(PendingTurn {
+            instance: self.instance.clone(),
+            run: Run::of_nothing(summary.execution),
+            record: Some(record),
+            actions: Sealed::new(Vec::new()),
+            answer: None,
+            known: None,
+            successor: Vec::new(),
+        })));
+        self.shard.everything_is_durable().await?;
+        let turns = summary.turns as usize;
+        Ok(Judgement::OnTrial(Trial { died, turns, code_ran, alone }))
+    }
+
+    /// Records that the code is about to run, where it has not made a step since it was taken up.
+    pub(super) async fn announce_run(
+        &mut self,
+        may_run: bool,
+    ) -> Result<Option<Trial>, ActorProcessingErr> {
+        let overdue = self.is_anything_overdue();
+        let Phase::Live(live) = &mut self.phase else { return Ok(None) };
+        if !overdue && !may_run {
+            return Ok(None);
+        }
+        let Some(died) = live.unproven.take() else { return Ok(None) };
+        let alone = self.alone(died).await;
+        self.apply(Command::AnnounceRun { died }, None);
+        self.shard.everything_is_durable().await?;
+        let Phase::Live(live) = &self.phase else { return Ok(None) };
+        let turns = live.machine.history().turns().len();
+        Ok(Some(Trial { died, turns, code_ran: false, alone }))
+    }
+
+    /// The code has run, and the host lives.
+    pub(super) async fn survived(&mut self, trial: Trial) -> Result<(), ActorProcessingErr> {
+        let Trial { died, turns, alone, .. } = trial;
+        if let Phase::Live(live) = &mut self.phase {
+            let since = live.machine.history().turns().iter().skip(turns);
+            // The next execution has begun with steps of this one.
+            let is_another = live.machine.history().turns().len() < turns;
+            if !is_another && !since.into_iter().any(RecordedTurn::runs_code) {
+                live.unproven = Some(died);
+                self.apply(Command::SurviveRun, None);
+            }
+        }
+        if alone.is_some() {
+            // Before the next has its chance, it is known that this was not the end.
+            self.shard.everything_is_durable().await?;
+        }
+        Ok(())
+    }
+
+    async fn alone(&mut self, died: u32) -> Option<OwnedMutexGuard<()>> {
+        let last_chance = died.saturating_add(1) >= self.shard.max_host_deaths;
+        let own = matches!(&self.phase, Phase::Live(live) if live.suspects.have_a_last_chance());
+        if !last_chance || own {
+            // An activity of its own may hold it, and wait for this actor.
+            return None;
+        }
+        let workers = self.shard.dispatcher.workers.clone();
+        let alone = workers.suspects().alone_if(last_chance);
+        // What runs may wait for this instance.
+        tokio::time::timeout(LONGEST_WAIT, alone).await.ok().flatten()
+    }
+}
+
+/// Whether the code may react to a message.
+pub(super) fn may_run_code(message: &InstanceMessage) -> bool {
+    let InstanceMessage::Runtime(RuntimeMessage(message)) = message else { return true };
+    !matches!(
+        message,
+        Internal::PassivateIfIdleSince(..)
+            | Internal::TellOpen(_)
+            | Internal::RecordHeartbeat { .. }
+            | Internal::RecordStart { .. }
+            | Internal::HostStops
+            | Internal::Activate
+            | Internal::Recover
+            | Internal::Answered { .. }
+            | Internal::SendAgain { .. }
+            | Internal::Settle
+            | Internal::ForeignWake
+    )
+}

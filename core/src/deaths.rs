@@ -1,0 +1,58 @@
+//! Hosts that died while the code of an execution ran, out of its log.
+
+use crate::event::Event;
+use crate::history::RecordedTurn;
+
+/// How many hosts have died while the code of an execution ran, as far as its log tells. Takes in the
+/// turns of one execution, in order; the last ones will do, from the last step of the code on.
+///
+/// A host records that the code is about to run ([`Event::RunAnnounced`]) where an earlier host may have
+/// died of it. A step of the code resets the count: it gets on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunDeaths {
+    died: u32,
+    running: bool,
+}
+
+impl RunDeaths {
+    /// Goes on with a turn.
+    pub fn take_in(&mut self, turn: &RecordedTurn) {
+        match turn.events.first() {
+            Some(Event::RunAnnounced { died }) => (self.died, self.running) = (*died, true),
+            Some(Event::RunSurvived) => self.running = false,
+            _ if turn.runs_code() => *self = Self::default(),
+            _ => {}
+        }
+    }
+
+    /// How many are known to have died, once the host has gone that wrote the log.
+    pub const fn known(&self) -> u32 {
+        self.died.saturating_add(self.running as u32)
+    }
+
+    /// Whether the code ran when the log ended.
+    pub const fn is_running(&self) -> bool {
+        self.running
+    }
+}
+
+impl RecordedTurn {
+    /// Whether the code may react to the turn, or has: otherwise it is about something that the code is
+    /// not told.
+    pub fn runs_code(&self) -> bool {
+        !matches!(
+            self.events.first(),
+            None | Some(
+                Event::TaskAttemptFailed { .. }
+                    | Event::TaskHeartbeat { .. }
+                    | Event::TaskStarted { .. }
+                    | Event::TaskStopped { .. }
+                    | Event::ChildAttemptFailed { .. }
+                    | Event::RunAnnounced { .. }
+                    | Event::RunSurvived
+                    | Event::CommandsReceived { .. }
+                    | Event::ExecutionSuspended { .. }
+            )
+        )
+    }
+}
