@@ -64,6 +64,8 @@ struct Content {
 struct Child {
     /// Of the attempt under way.
     start: Message,
+    /// The run that has called it.
+    called_in: u64,
     parent_close: ParentClose,
     /// That its start has arrived is an event of its own in the log.
     is_told: bool,
@@ -171,9 +173,13 @@ impl Outbox {
             Event::ChildScheduled { id, name, version, input, instance, parent_close, .. } => {
                 let mut start = self.start(*id, (name, version, input), instance, Relation::Child);
                 start.replace_superseded(self.take_superseded(instance));
-                let parent_close = *parent_close;
-                let child =
-                    Child { start: start.clone(), parent_close, is_told: false, retried: None };
+                let child = Child {
+                    start: start.clone(),
+                    called_in: self.lineage,
+                    parent_close: *parent_close,
+                    is_told: false,
+                    retried: None,
+                };
                 let content = self.content();
                 content.newest = content.newest.max(Some(*id));
                 content.open.insert(*id, child);
@@ -299,7 +305,13 @@ impl Outbox {
         let Some(content) = &mut self.content else { return Vec::new() };
         let mut left: Vec<_> =
             core::mem::take(&mut content.queues).into_values().flatten().collect();
+        // What is kept is started again by the rewind itself.
+        let is_kept = |id: MessageId| {
+            let kept = kept.content.as_ref().and_then(|kept| kept.open.get(&id.id));
+            kept.is_some_and(|child| child.start.id == id)
+        };
         left.retain(|message| match &message.body {
+            _ if is_kept(message.id) => false,
             _ if !self.is_own(message.id.lineage) => true,
             // Its cancel must not overtake it.
             body => body.starts_child() || matches!(body, MessageBody::Cancel { .. }),

@@ -94,7 +94,7 @@ impl Child {
     fn failed(&mut self, attempt: u32, error: &ChildError, retry_at: Timestamp) {
         let (first, lineage) = match self.retried.take() {
             Some(retried) => (retried.first, retried.lineage),
-            None => (self.start.to.clone(), self.start.id.lineage),
+            None => (self.start.to.clone(), self.called_in),
         };
         self.retried = Some(Box::new(Retried {
             first,
