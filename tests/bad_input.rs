@@ -330,13 +330,13 @@ async fn a_start_counts_although_somebody_asks_for_its_id_at_the_same_time() {
 
 #[tokio::test]
 async fn what_is_registered_twice_is_refused_at_the_start_of_the_host() {
-    let orchestration = builder().orchestration(waiting).start().await.err().expect("refused");
+    let orchestration = builder().orchestration(waiting).start().await.expect_err("refused");
     assert_eq!(
         orchestration.to_string(),
         "`waiting` is registered twice; give one of them another name"
     );
     let activity = builder().register_activity("length", |_, ()| async { Ok(()) });
-    let activity = activity.start().await.err().expect("refused");
+    let activity = activity.start().await.expect_err("refused");
     assert!(matches!(activity, Error::RegisteredTwice { .. }), "{activity}");
     let both = builder().register_activity("waiting", |_, ()| async { Ok(()) });
     both.start().await.expect("an activity may be called what an orchestration is called");
@@ -346,10 +346,10 @@ async fn what_is_registered_twice_is_refused_at_the_start_of_the_host() {
 async fn a_name_that_is_none_cannot_be_registered() {
     for name in ["", "a\nb", &too_long(limits::MAX_NAME_BYTES)] {
         let activity = builder().register_activity(name, |_, ()| async { Ok(()) });
-        let refused = activity.start().await.err().expect("refused");
+        let refused = activity.start().await.expect_err("refused");
         assert!(matches!(refused, Error::InvalidName(_)), "{name:?}: {refused}");
         let orchestration = builder().register_orchestration(name, |_, ()| async { Ok(()) });
-        let refused = orchestration.start().await.err().expect("refused");
+        let refused = orchestration.start().await.expect_err("refused");
         assert!(matches!(refused, Error::InvalidName(_)), "{name:?}: {refused}");
     }
 }
@@ -360,13 +360,13 @@ async fn a_limit_for_an_activity_that_is_not_registered_is_refused() {
         max_activities_of: [("lenght".to_string(), 1)].into(),
         ..HostOptions::default()
     };
-    let refused = builder().options(limited).start().await.err().expect("refused");
+    let refused = builder().options(limited).start().await.expect_err("refused");
     assert!(matches!(refused, Error::UnknownActivity { .. }), "{refused}");
 }
 
 #[tokio::test]
 async fn a_host_without_a_provider_is_refused() {
-    let refused = Host::builder().orchestration(waiting).start().await.err().expect("refused");
+    let refused = Host::builder().orchestration(waiting).start().await.expect_err("refused");
     assert!(matches!(refused, Error::NoProvider), "{refused}");
 }
 

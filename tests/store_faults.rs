@@ -323,7 +323,7 @@ async fn a_start_of_a_host_that_fails_leaves_the_shards_free_for_the_next() {
     let (memory, _) = store();
     let faulty = Faulty::new(memory.clone());
     faulty.fail_recoveries(1);
-    let refused = guard(host(faulty, &Runs::default()).start()).await.err().expect("refused");
+    let refused = guard(host(faulty, &Runs::default()).start()).await.expect_err("refused");
     assert!(matches!(refused, Error::Startup { .. }), "{refused}");
     guard(host(memory, &Runs::default()).start()).await.expect("time stands still");
 }

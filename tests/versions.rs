@@ -163,7 +163,7 @@ async fn versions_by_name() {
 
 #[tokio::test]
 async fn what_cannot_be_registered_is_refused() {
-    let refused = async |builder: HostBuilder| guard(builder.start()).await.err().unwrap();
+    let refused = async |builder: HostBuilder| guard(builder.start()).await.unwrap_err();
     let twice = builder(store().0).orchestration(greeting_1).orchestration(greeting_1);
     let twice = refused(twice).await;
     assert!(matches!(&twice, Error::RegisteredTwice { version: Some(_), .. }), "{twice}");

@@ -89,7 +89,7 @@ async fn a_host_that_does_not_start_says_why_once_and_frees_the_directory() {
     for _ in 0..10 {
         let scratch = Scratch::new();
         let broken = Broken(scratch.open().unwrap());
-        let refused = guard(host(broken, &Gate::open()).start()).await.err().unwrap();
+        let refused = guard(host(broken, &Gate::open()).start()).await.unwrap_err();
         assert!(scratch.open().is_ok());
         assert_eq!(
             refused.to_string(),
@@ -116,7 +116,7 @@ async fn a_host_with_a_wrong_option_frees_the_directory() {
 async fn who_holds_the_shards_is_named_with_what_to_do() {
     let memory = InMemory::new();
     let first = host(memory.clone(), &Gate::open()).start().await.unwrap();
-    let refused = host(memory, &Gate::open()).start().await.err().unwrap().to_string();
+    let refused = host(memory, &Gate::open()).start().await.unwrap_err().to_string();
     assert!(!refused.contains("Actor"), "{refused}");
     assert!(refused.contains("holds shard"), "{refused}");
     assert!(refused.contains("lease_patience"), "{refused}");
