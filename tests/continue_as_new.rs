@@ -510,7 +510,7 @@ async fn telling(ctx: OrchestrationContext, round: u64) -> Result<(), Orchestrat
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_waits_for_another_status_is_told_that_it_goes_with_its_execution() {
+async fn the_status_comes_along_and_whoever_waits_is_told_of_the_next_execution() {
     let provider = InMemory::new();
     let host = Host::builder().provider(provider).orchestration(telling).start().await.unwrap();
     let instance = guard(host.start_new(telling, 0)).await.unwrap();
@@ -522,6 +522,40 @@ async fn whoever_waits_for_another_status_is_told_that_it_goes_with_its_executio
     .await;
     raised.unwrap();
     let changed = changed.unwrap();
-    assert_eq!(changed.custom_status, None);
+    assert_eq!(changed.custom_status, before.custom_status);
     assert!(changed.execution > before.execution);
+}
+
+/// Says how far it is in the turn in which it goes on as a new execution.
+#[orchestration]
+async fn counting(ctx: OrchestrationContext, sum: u64) -> Result<(), OrchestrationError> {
+    let more: u64 = ctx.wait_external("Add").await?;
+    ctx.set_status(&(sum + more));
+    ctx.continue_as_new(counting, sum + more)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_status_that_is_set_in_the_turn_of_the_continuation_is_seen() {
+    let memory = InMemory::new();
+    let start = || Host::builder().provider(memory.clone()).orchestration(counting).start();
+    let host = start().await.unwrap();
+    let instance = guard(host.start_new(counting, 0).id("counter")).await.unwrap();
+    for sum in 1..=3_u64 {
+        let reached = |status: &InstanceStatus| status.custom_status_as::<u64>() == Some(sum);
+        let (seen, raised) = guard(async {
+            tokio::join!(instance.wait_for_status(reached), instance.raise_event("Add", 1))
+        })
+        .await;
+        raised.unwrap();
+        assert_eq!(seen.unwrap().outcome, None);
+        let now = guard(instance.status()).await.unwrap();
+        assert_eq!(now.custom_status_as::<u64>(), Some(sum), "and it stays");
+    }
+    host.shutdown().await.unwrap();
+    let host = start().await.unwrap();
+    let status = guard(host.get_status("counter")).await.unwrap();
+    assert_eq!(status.custom_status_as::<u64>(), Some(3), "it is durable");
+    guard(host.raise_event("counter", "Add", 1)).await.unwrap();
+    let reached = |status: &InstanceStatus| status.custom_status_as::<u64>() == Some(4);
+    guard(host.wait_for_status("counter", reached)).await.unwrap();
 }

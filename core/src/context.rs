@@ -310,8 +310,9 @@ impl OrchestrationContext {
     ///
     /// It is seen as soon as the turn is durable. It is a step of the code like any other: at replay
     /// it must be set in the same place. A change of the code after which a value is the same as the
-    /// one before it, or no longer is, is a change of its steps. It belongs to its execution: one that
-    /// [continues as new](Self::continue_as_new) begins without a status, and sets it again.
+    /// one before it, or no longer is, is a change of its steps. It stays until the code sets another: one
+    /// that [continues as new](Self::continue_as_new) takes it along, so a status that is set in the turn of
+    /// the continuation is seen.
     ///
     /// ```
     /// # use reenact_core::{Executor, OrchestrationCode, OrchestrationContext, OrchestrationError};
@@ -384,7 +385,7 @@ impl OrchestrationContext {
     /// - The code runs again in a turn of its own, with other random numbers; the time goes on.
     /// - A cancel that has come is carried over: the next execution's code runs, cancelled from its
     ///   beginning.
-    /// - The status goes with this execution: set it again at the beginning of the next.
+    /// - The newest status comes along, and stays until the next execution sets another.
     /// - The history of this execution is dropped by the store; not at once where more than
     ///   [`COPIED_EVENTS`](crate::limits::COPIED_EVENTS) events come along, or large ones. To copy them
     ///   for each execution would cost the square of their number. So the next execution stays in the same

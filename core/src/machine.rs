@@ -24,6 +24,7 @@ use crate::history::{History, RecordedTurn};
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
 use crate::message::Origin;
 use crate::open::OpenActivity;
+use crate::payload::Payload;
 use crate::receipt::Sealed;
 use crate::state::{Mode, Shared, State};
 use crate::time::Timestamp;
@@ -64,6 +65,8 @@ pub struct Machine {
     seed: u64,
     /// Who starts it, until that is recorded.
     origin: Option<Box<Origin>>,
+    /// The status of the execution before it, until that is recorded.
+    status: Option<Payload>,
 }
 
 impl Machine {
@@ -132,6 +135,7 @@ impl Machine {
             next: None,
             seed: 0,
             origin: None,
+            status: None,
         }
     }
 
@@ -280,7 +284,8 @@ impl Machine {
         self.seed
     }
 
-    /// The number of the turn in which the code set its newest status, if it has set one.
+    /// The number of the turn that has the newest status, if there is one: the code has set it there, or
+    /// it was carried over from the execution before.
     pub fn status_turn(&self) -> Option<u64> {
         self.shared.lock().status_turn
     }

@@ -220,10 +220,9 @@ impl State {
         core::mem::replace(self, Self { mode: Mode::Closed, ..closed })
     }
 
-    /// Forgets what belongs to the code that was let go. Gives the wakers that it has left: they may be
-    /// its own.
+    /// Forgets what belongs to the code that was let go; the status stays. Gives the wakers that it has
+    /// left: they may be its own.
     pub(crate) fn begin_anew(&mut self) -> Vec<Waker> {
-        (self.status, self.status_turn) = (None, None);
         self.patches.clear();
         self.last_cancellation = 0;
         self.forget_refusals();
@@ -348,8 +347,7 @@ impl State {
             Recorded::Before(Event::StatusSet { status }) => status,
             Recorded::Before(_) | Recorded::Now => status,
         };
-        self.status = Some(status);
-        self.status_turn = Some(self.turn);
+        self.note_status(status);
         self.act(Action::AnnounceStatus);
     }
 
@@ -372,6 +370,33 @@ impl State {
     /// At replay, whether the log has such an event in this place.
     pub(crate) fn log_has(&mut self, wanted: fn(&Event) -> bool) -> bool {
         self.next_recorded().is_some_and(wanted)
+    }
+
+    /// The status of the execution before this one, with which it begins. It stands after the timer that
+    /// delays the start, where the code has not run yet: so it cannot be one that the code has set.
+    pub(crate) fn carry_status(&mut self, given: Option<Payload>) {
+        let carried = match &self.mode {
+            Mode::Replay(expected) => match expected.front() {
+                Some(Event::StatusSet { status }) => Some(status.clone()),
+                _ => None,
+            },
+            _ => given,
+        };
+        let Some(status) = carried else { return };
+        if self.record(Event::StatusSet { status: status.clone() }).counts() {
+            self.note_status(status);
+        }
+    }
+
+    /// This is the status from the turn under way on.
+    pub(crate) fn note_status(&mut self, status: Payload) {
+        self.status = Some(status);
+        self.status_turn = Some(self.turn);
+    }
+
+    /// The newest status, for the next execution.
+    pub(crate) fn newest_status(&self) -> Option<Payload> {
+        self.status.clone()
     }
 
     /// The next random number.

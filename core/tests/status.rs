@@ -151,3 +151,34 @@ fn a_status_is_counted_among_the_bytes_of_the_history() {
     let instance = Instance::start(code, ());
     assert_eq!(instance.failure().message(), "one turn would pass 33554432 bytes");
 }
+
+#[test]
+fn the_next_execution_begins_with_the_status_and_keeps_it_until_it_sets_another() {
+    let code = code(async |ctx: OrchestrationContext, generation: u64| {
+        match generation {
+            0 => {
+                ctx.set_status("one");
+                ctx.continue_as_new_untyped(&1)
+            }
+            // Says nothing.
+            1 => ctx.continue_as_new_untyped(&2),
+            _ => {
+                ctx.set_status("two");
+                Ok(())
+            }
+        }
+    });
+    let mut instance = Instance::start(code.clone(), 0);
+    for generation in 1..=2 {
+        let next = instance.machine.successor().expect("nothing runs").expect("it continues");
+        let config = MachineConfig::default();
+        instance = Instance::resumed(code.clone(), config, next.machine, instance.now);
+        assert_eq!(set(&instance), ["one"], "{generation}");
+        assert_eq!(instance.machine.status_turn(), Some(0));
+        let replayed = instance.assert_replays();
+        assert_eq!(replayed.status_turn(), Some(0));
+        instance.fire(0);
+    }
+    assert_eq!(set(&instance), ["one", "two"]);
+    instance.assert_replays();
+}

@@ -45,6 +45,7 @@ impl Machine {
                     Some(delay) => {
                         let fire_at = state.now + delay;
                         state.delay_start(fire_at);
+                        state.carry_status(self.status.take());
                     }
                     None => {
                         state.note_beginning(0, 0);
@@ -394,7 +395,7 @@ impl Machine {
         // Whoever waits for the end waits for the instance's.
         match &outcome {
             Outcome::Continued { .. } if state.status_turn.is_none() => {}
-            // The next execution has none yet.
+            // It comes along, and the execution is another one.
             Outcome::Continued { .. } => state.act(Action::AnnounceStatus),
             _ => state.act(Action::Reply { outcome: outcome.clone() }),
         }

@@ -5,7 +5,6 @@ use alloc::format;
 use alloc::string::ToString;
 use core::mem;
 
-use crate::action::Action;
 use crate::context::OrchestrationContext;
 use crate::divergence::MalformedHistory;
 use crate::event::Event;
@@ -37,10 +36,6 @@ impl Machine {
         let taken = state.buffer.forget_taken();
         // What the code has dropped in its last poll is called off as well, and is no step.
         state.call_off_all();
-        if state.status_turn.is_some() {
-            // The next execution has none yet.
-            state.act(Action::AnnounceStatus);
-        }
         state.record(Event::ExecutionRenewed { input: input.clone(), taken });
         let mut next = state.go_on_in_another();
         drop(state);
@@ -79,7 +74,10 @@ impl Machine {
             if let Some(input) = turn.events.first() {
                 self.check_name(input)?;
             }
-            passed.pass_turn(&mut self.shared.lock(), turn)?;
+            let mut state = self.shared.lock();
+            state.turn = self.history.turns().len() as u64;
+            passed.pass_turn(&mut state, turn)?;
+            drop(state);
             self.history.push(turn.clone());
         }
         let Passed { untaken, seed, input, start_at } = passed;
@@ -158,6 +156,7 @@ impl Passed {
             Event::ExecutionRewound { seed, .. } => {
                 key_of_rewind(*seed).iter().for_each(|key| state.buffer.commands.remember(key));
             }
+            Event::StatusSet { status } => state.note_status(status.clone()),
             Event::CancelRequested { reason } => state.note_cancel(reason.clone()),
             Event::ExecutionRenewed { input, taken } => {
                 for taken in taken {

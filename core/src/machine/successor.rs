@@ -50,12 +50,14 @@ impl Machine {
         let commands = state.buffer.commands.carried(iter::empty());
         let (origin, messages) = (state.outbox.origin().cloned(), state.outbox.carried());
         let children = state.outbox.carried_superseded();
+        let status = state.newest_status();
         // An execution that has no next one does not continue.
         let Some(execution) = state.execution.next() else {
             return Ok(None);
         };
         drop(state);
         let mut machine = Self::new(self.next_code(), instance, execution, self.config.clone());
+        machine.status = status;
         let mut turns = Vec::with_capacity(6 + events.len());
         turns.push(machine.apply(Command::Start(self.next_start(input.clone(), origin)), at)?);
         if !keys.is_empty() {

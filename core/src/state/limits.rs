@@ -34,7 +34,8 @@ impl State {
                 "more than {MAX_CARRIED_EVENTS} events wait"
             )));
         }
-        let carried = bytes + self.outbox.bytes_at_the_end();
+        let status = self.newest_status().map_or(0, |status| status.len());
+        let carried = bytes + self.outbox.bytes_at_the_end() + status;
         turn_limit(self.turn_bytes + (2 * input.len() + carried) as u64)
     }
 }
