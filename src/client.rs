@@ -405,8 +405,10 @@ impl fmt::Debug for Client {
 ///
 /// # Errors
 /// - [`Error::InvalidName`], [`Error::InvalidPayload`]: the id, the name, the key or the data is invalid.
-/// - [`Error::NotFound`], [`Error::Finished`], [`Error::Parked`], [`Error::TooManyEvents`]: the
-///   instance does not take it.
+/// - [`Error::NotFound`], [`Error::Finished`], [`Error::TooManyEvents`]: the instance does not take
+///   it.
+/// - [`Error::Parked`]: the instance is parked, and its log cannot be read. On any other that is parked
+///   the event is kept, and its code sees it once it goes on.
 /// - [`Error::Busy`], [`Error::ShuttingDown`]: the host does not take it.
 /// - [`Error::Interrupted`], [`Error::Store`]: whether it counted may not be known; raise it again
 ///   with the same key.

@@ -365,7 +365,9 @@
 //! goes, and then the call.
 //!
 //! An instance whose version, orchestration or activity a host has not is parked, says what is missing
-//! and what is there, and goes on by itself on a host that has it.
+//! and what is there, and goes on by itself on a host that has it. So is one whose code does not fit its
+//! history. Its state is [`Parked`](crate::InstanceState::Parked), for lists and counts too; a host that
+//! starts looks for such instances in the background. Events that are raised meanwhile are kept.
 //! [`verify_histories`](crate::HostBuilder::verify_histories) lists those that a new binary would park,
 //! before it takes over.
 //!

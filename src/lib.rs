@@ -54,7 +54,7 @@
 //!    and by nothing else, in every combinator that is itself deterministic.
 //! 4. **One writer.** An instance has one owner; an owner that lost its lease can write nothing.
 //! 5. **Isolation.** An instance that panics, or whose code left its log, harms only itself. It
-//!    fails, or is [parked](ParkReason) with its log as it was.
+//!    fails, or is [parked](ParkReason): what it has done stays, and events are kept until it goes on.
 //! 6. **Rot is reported.** What does not decode parks the instance and names the place.
 //! 7. **The cost of a step does not grow with the history** while an instance is in memory: its
 //!    future is kept, and replay happens only when it comes into memory.

@@ -97,7 +97,8 @@ impl<T> StartNew<T> {
     /// # Errors
     /// - [`Error::NoId`]: it has no id of your own.
     /// - [`Error::Finished`]: the instance of the id has finished. Purge it, or choose another id.
-    /// - [`Error::Parked`], [`Error::TooManyEvents`]: the instance that is there does not take it.
+    /// - [`Error::TooManyEvents`]: the instance that is there does not take it; nor does one that is
+    ///   parked and whose log cannot be read ([`Error::Parked`]).
     /// - [`Error::InvalidName`], [`Error::InvalidPayload`]: the event's name or data cannot be.
     ///
     /// Never [`Error::AlreadyExists`]. Where it is not known whether it counted, do it again with the

@@ -25,8 +25,8 @@ pub struct InstanceStatus {
     pub version: Option<Version>,
     /// Where it stands.
     pub state: InstanceState,
-    /// Why it does not go on, if this host has parked it. It is still running as far as the log is
-    /// concerned.
+    /// Why it does not go on, if it is [parked](InstanceState::Parked): as this host has found it, and
+    /// otherwise as its log has it ([`ParkReason::Recorded`]).
     #[serde(serialize_with = "as_text")]
     pub parked: Option<ParkReason>,
     /// Its code, or an activity that it has called, where that does not give its thread back for longer

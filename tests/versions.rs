@@ -200,7 +200,7 @@ async fn an_instance_whose_version_is_missing_is_parked_and_says_what_is_there()
                     has 1.10.0, 2.0.0-beta.1; start one that has it";
     assert_eq!(unfit[0].to_string(), format!("instance `i` of `greeting`: {expected}"));
     let new = new.start().await.unwrap();
-    let refused = guard(new.raise_event(&id("i"), "Go", ())).await.unwrap_err();
+    let refused = guard(new.cancel(&id("i"), "why")).await.unwrap_err();
     assert_eq!(refused.to_string(), format!("instance `i` is parked: {expected}"));
     let status = until_parked(&new, &id("i")).await;
     assert_eq!(status.version, Some(version("1.0.0")));

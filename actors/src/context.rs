@@ -13,6 +13,7 @@ use tokio::sync::{Notify, RwLock, watch};
 
 use crate::admission::Admission;
 use crate::error::Error;
+use crate::fitness::NewShards;
 use crate::gate::Gate;
 use crate::mail::Mail;
 use crate::options::HostOptions;
@@ -80,6 +81,8 @@ pub(crate) struct HostContext {
     pub(crate) shards_had: DashSet<ShardId>,
     /// To give them back when there is no time to ask the shards.
     pub(crate) leases_held: DashMap<ShardId, Lease>,
+    /// Those that are to be looked at.
+    pub(crate) new_shards: NewShards,
     /// As one of the hosts that share the store, until this one ends. None where it has the store for
     /// itself.
     pub(crate) membership: Mutex<Option<Arc<dyn Membership>>>,

@@ -140,7 +140,8 @@ pub enum Error {
         event: Name,
     },
     /// The instance is parked: its log is kept, and it goes on once the cause is gone and a host
-    /// starts again, or it is resumed. It can be terminated, and rewound.
+    /// starts again, or it is resumed. It can be terminated, and rewound. External events are kept for
+    /// it, unless its log cannot be read.
     #[error("instance `{instance}` is parked: {reason}")]
     Parked {
         /// Its id.
@@ -366,7 +367,8 @@ impl From<ProviderError> for Error {
     }
 }
 
-/// Why an instance is parked. Its log is as it was before the command that it could not take.
+/// Why an instance is parked. Its log is as it was before the command that it could not take, and says
+/// behind that that it is parked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParkReason {
@@ -423,5 +425,12 @@ pub enum ParkReason {
     HostDied {
         /// How many, since the code made a step.
         times: u32,
+    },
+    /// A host has parked it, which is not this one, or has started again since: this one has not
+    /// looked at it. What it was parked for is in its log.
+    #[error("{reason}")]
+    Recorded {
+        /// Why, as the other host has put it.
+        reason: String,
     },
 }

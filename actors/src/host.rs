@@ -14,9 +14,9 @@ use tokio::sync::{oneshot, watch};
 use crate::context::{HostContext, HostRef};
 use crate::error::Error;
 use crate::message::ShardMessage;
-use crate::retention;
 use crate::shard::ShardSupervisor;
 use crate::task::Task;
+use crate::{fitness, retention};
 
 /// How long a shard stays down before it is started again.
 const RESTART_DELAY: Duration = Duration::from_millis(100);
@@ -43,6 +43,8 @@ pub(crate) struct HostState {
     closing: bool,
     /// Purges what is not kept, until the host ends.
     retention: Option<Task>,
+    /// Looks for what this host cannot run, until it ends.
+    fitness: Option<Task>,
     /// Follows the share, where the store is shared.
     _follow: Option<Task>,
 }
@@ -99,8 +101,10 @@ impl Actor for HostSupervisor {
             shards.insert(shard, standing);
         }
         let retention = retention::begin(&host);
+        let fitness = Some(fitness::begin(&host));
         let follow = shared.map(|share| follow(&myself, share));
-        Ok(HostState { host, share, shards, closing: false, retention, _follow: follow })
+        let closing = false;
+        Ok(HostState { host, share, shards, closing, retention, fitness, _follow: follow })
     }
 
     async fn handle(
@@ -123,7 +127,7 @@ impl Actor for HostSupervisor {
             HostMessage::Share(share) if !state.closing => state.share_is(&myself, share),
             HostMessage::Closing => {
                 state.closing = true;
-                state.retention = None;
+                (state.retention, state.fitness) = (None, None);
             }
             HostMessage::Restart(..) | HostMessage::Share(_) => {}
         }

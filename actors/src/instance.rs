@@ -4,6 +4,7 @@ mod activate;
 mod deaths;
 mod outbox;
 mod overdue;
+mod parked;
 mod replace;
 mod rewind;
 mod trial;
@@ -17,13 +18,14 @@ use reenact_providers::InstanceSummary;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::error::{Error, ParkReason};
-use crate::message::{ExternalEvent, InstanceMessage, Internal, OnceMessage, RuntimeMessage};
+use crate::message::{InstanceMessage, Internal, RuntimeMessage};
 use crate::persistence::Entry;
 use crate::run::Run;
 use crate::shard::ShardContext;
 use crate::snapshot::OpenCalls;
 use crate::suspects::Suspects;
 use outbox::Closing;
+use parked::Parked;
 
 /// Applies commands to a machine, and hands the turns to the persistence actor. It never writes
 /// storage and never runs effects; it reads its log once, when it comes into memory.
@@ -46,6 +48,8 @@ pub(crate) enum Begin {
     Activate,
     /// From the log, as its host starts: an earlier one may have died of it.
     Recover,
+    /// As [`Activate`](Self::Activate), for somebody who lets it go on.
+    Resume,
 }
 
 pub(crate) struct InstanceState {
@@ -57,6 +61,8 @@ pub(crate) struct InstanceState {
     /// The time of what is being handled. Read once for each message: nothing becomes due between what
     /// is overdue and the message.
     now: Timestamp,
+    /// It was parked, and goes on since it came into memory, or has come to its end so.
+    unparked: bool,
     /// A place among the instances in memory.
     slot: Option<OwnedSemaphorePermit>,
 }
@@ -74,12 +80,7 @@ enum Phase {
     /// It has finished; the log says how.
     Finished,
     /// Its code cannot go on from its log.
-    Parked {
-        reason: ParkReason,
-        summary: Option<InstanceSummary>,
-        /// Its log was not replayed since.
-        untried: bool,
-    },
+    Parked(Box<Parked>),
 }
 
 /// An instance in memory.
@@ -110,7 +111,8 @@ impl Actor for InstanceActor {
         let InstanceArguments { shard, instance, begin } = args;
         let now = shard.clock.now();
         let (phase, slot) = (Phase::Fresh, None);
-        Ok(InstanceState { shard, instance, begin, phase, last_used: now, now, slot })
+        let (last_used, unparked) = (now, false);
+        Ok(InstanceState { shard, instance, begin, phase, last_used, now, unparked, slot })
     }
 
     /// The log is read here, and not before the start, so that a failure is supervised.
@@ -119,7 +121,7 @@ impl Actor for InstanceActor {
         myself: ActorRef<InstanceMessage>,
         state: &mut InstanceState,
     ) -> Result<(), ActorProcessingErr> {
-        if matches!(state.begin, Begin::Activate | Begin::Recover) {
+        if matches!(state.begin, Begin::Activate | Begin::Recover | Begin::Resume) {
             state.slot = state.shard.admission.instance_coming_back();
         }
         if state.begin != Begin::Fresh {
@@ -163,6 +165,10 @@ impl Actor for InstanceActor {
                 // Boxed: every message would pay for the room that this takes.
                 Box::pin(state.rewind(&myself, *rewind)).await?;
             }
+            // It has gone on already, and has come to its end with that.
+            message if message.is_resume() && state.has_ended_unparked() => {
+                message.reply().into_iter().for_each(|reply| state.answer(reply.yes()));
+            }
             message if matches!(state.phase, Phase::Live(_)) => {
                 state.handle_live(&myself, message);
             }
@@ -185,8 +191,7 @@ impl InstanceState {
     fn handle_live(&mut self, myself: &ActorRef<InstanceMessage>, message: InstanceMessage) {
         match message {
             InstanceMessage::RaiseEvent { event, reply } => {
-                let ExternalEvent { name, data, key } = event;
-                self.apply(Command::RaiseEvent { name, data, key }, reply);
+                self.raise(myself, event, reply);
             }
             InstanceMessage::Terminate { reason, reply } => {
                 self.apply(Command::Terminate { reason }, reply);
@@ -248,29 +253,16 @@ impl InstanceState {
         myself: &ActorRef<InstanceMessage>,
         message: InstanceMessage,
     ) -> Result<(), ActorProcessingErr> {
-        let parked = match &self.phase {
-            Phase::Parked { summary, .. } => summary.clone(),
-            _ => None,
-        };
-        let has_finished = matches!(self.phase, Phase::Finished | Phase::Closing(_));
-        match (parked, message) {
-            (Some(summary), InstanceMessage::Runtime(RuntimeMessage(Internal::Once(once))))
-                if matches!(once.command, Command::Terminate { .. }) =>
-            {
-                // It keeps no key: the end says that it has come.
-                let OnceMessage { command, reply, .. } = *once;
-                let Command::Terminate { reason } = command else { return Ok(()) };
-                self.terminate_without_code(summary, reason, Some(reply)).await
+        match message {
+            message if matches!(self.phase, Phase::Parked(_)) => {
+                self.handle_parked(myself, message).await
             }
-            (_, InstanceMessage::Runtime(RuntimeMessage(Internal::FromAnother(message))))
-                if has_finished =>
+            InstanceMessage::Runtime(RuntimeMessage(Internal::FromAnother(message)))
+                if matches!(self.phase, Phase::Finished | Phase::Closing(_)) =>
             {
                 self.told_behind_the_end(*message).await
             }
-            (Some(summary), InstanceMessage::Terminate { reason, reply }) => {
-                self.terminate_without_code(summary, reason, reply).await
-            }
-            (_, message) => {
+            message => {
                 self.handle_at_rest(myself, message);
                 Ok(())
             }
@@ -289,15 +281,6 @@ impl InstanceState {
                 Internal::Settle => self.settle(),
                 other => self.refuse(other.into(), Error::Finished { instance }),
             },
-            // An actor of its own tries it again.
-            (Phase::Parked { untried: true, .. }, message) if message.is_resume() => {
-                // Whoever resumes it has mended what it was parked for.
-                self.shard.routes.unpark(&instance);
-                self.shard.routes.deliver_in_order(&instance, message);
-            }
-            (Phase::Parked { reason, .. }, message) => {
-                self.refuse(message, Error::Parked { instance, reason: reason.clone() });
-            }
             (Phase::Finished | Phase::Closing(_), message) => {
                 self.refuse(message, Error::Finished { instance });
             }
@@ -317,6 +300,16 @@ impl InstanceState {
         }
     }
 
+    /// Whether it was parked, went on as it came into memory, and has ended.
+    fn has_ended_unparked(&self) -> bool {
+        self.unparked
+            && match &self.phase {
+                Phase::Live(live) => live.machine.outcome().is_some(),
+                Phase::Closing(_) | Phase::Finished => true,
+                _ => false,
+            }
+    }
+
     fn is_current(&self, run: Run) -> bool {
         matches!(&self.phase, Phase::Live(live) if live.run == run)
     }
@@ -327,12 +320,17 @@ impl InstanceState {
             Phase::Fresh => false,
             Phase::Live(live) => live.machine.outcome().is_some(),
             Phase::Closing(closing) => closing.is_through(),
-            Phase::Absent | Phase::Finished | Phase::Parked { .. } => true,
+            Phase::Parked(parked) => !parked.is_in_use(),
+            Phase::Absent | Phase::Finished => true,
         }
     }
 
     fn passivate_if_idle(&mut self, myself: &ActorRef<InstanceMessage>, then: Timestamp) {
         let now = self.shard.clock.now();
+        if matches!(&self.phase, Phase::Parked(_)) && self.last_used <= then {
+            // As below.
+            let _ = myself.drain();
+        }
         let Phase::Live(live) = &mut self.phase else { return };
         if self.last_used <= then && !live.machine.has_open_tasks(now) && live.has_told_all() {
             let messages = std::mem::take(&mut live.arrived);
@@ -352,19 +350,5 @@ impl InstanceState {
         if let Some(nondeterminism) = live.machine.foreign_wake() {
             self.park(ParkReason::Nondeterministic(nondeterminism));
         }
-    }
-
-    fn park(&mut self, reason: ParkReason) {
-        let summary = match std::mem::replace(&mut self.phase, Phase::Absent) {
-            Phase::Live(live) => Some(live.summary),
-            _ => None,
-        };
-        self.park_at(reason, summary, true);
-    }
-
-    fn park_at(&mut self, reason: ParkReason, summary: Option<InstanceSummary>, untried: bool) {
-        // Behind the turns that are under way: without them there would be nothing to park for.
-        self.shard.make_durable(Entry::Park(self.instance.clone(), reason.clone()));
-        self.phase = Phase::Parked { reason, summary, untried };
     }
 }

@@ -36,6 +36,7 @@ mod admission;
 mod context;
 mod dispatcher;
 mod error;
+mod fitness;
 mod gate;
 mod heartbeat;
 mod host;

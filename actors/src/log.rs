@@ -101,6 +101,20 @@ impl Log<'_> {
         }))
     }
 
+    /// The number of the turn that set the newest status of an execution, if one did. What cannot be
+    /// read says nothing.
+    pub(crate) async fn status_turn(
+        &self,
+        of: &InstanceSummary,
+    ) -> Result<Option<u64>, ProviderError> {
+        let last = match self.read(of, of.turns.saturating_sub(1)).await {
+            Ok(page) => page.turns.into_iter().next(),
+            Err(ProviderError::Corrupt { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(last.and_then(|turn| codec::status_turn(&turn.bytes).ok()).flatten())
+    }
+
     /// Whether an event with that key is in the log of an instance.
     pub(crate) async fn has_event(
         &self,

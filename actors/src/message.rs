@@ -337,21 +337,28 @@ impl InstanceMessage {
             Self::Runtime(RuntimeMessage(Internal::Start(start))) if start.own_id => Begin::Claim,
             Self::Runtime(RuntimeMessage(Internal::Start(_))) => Begin::Fresh,
             Self::Runtime(RuntimeMessage(Internal::Recover)) => Begin::Recover,
+            message if message.is_resume() => Begin::Resume,
             _ => Begin::Activate,
         }
     }
 
-    /// Whether it can do something about an instance that is parked: what needs no code, tries it
-    /// again, or is a start by the instance that has started it.
+    /// Whether it can do something about an instance that is parked: what needs no code, is kept, or
+    /// tries it again; or is a start by the instance that has started it.
     pub(crate) fn is_for_parked(&self) -> bool {
         match self {
-            Self::Terminate { .. }
+            Self::RaiseEvent { .. }
+            | Self::Terminate { .. }
             | Self::Resume { .. }
             | Self::Runtime(RuntimeMessage(Internal::Rewind(_))) => true,
             Self::Runtime(RuntimeMessage(Internal::Once(once))) => {
                 matches!(once.command, Command::Terminate { .. } | Command::Resume)
             }
-            Self::Runtime(RuntimeMessage(Internal::Start(start))) => start.start.origin.is_some(),
+            Self::Runtime(RuntimeMessage(Internal::FromAnother(message))) => {
+                matches!(message.tell, Tell::Event { .. })
+            }
+            Self::Runtime(RuntimeMessage(Internal::Start(start))) => {
+                start.start.origin.is_some() || start.event.is_some()
+            }
             _ => false,
         }
     }
@@ -363,6 +370,16 @@ impl InstanceMessage {
             Self::Runtime(RuntimeMessage(Internal::Once(once))) => once.command == Command::Resume,
             _ => false,
         }
+    }
+
+    /// Whether a person does something about an instance that is parked.
+    pub(crate) fn is_repair(&self) -> bool {
+        matches!(
+            self,
+            Self::Terminate { .. }
+                | Self::Resume { .. }
+                | Self::Runtime(RuntimeMessage(Internal::Rewind(_) | Internal::Once(_)))
+        )
     }
 
     /// How the instance is to be rewound, if it is.

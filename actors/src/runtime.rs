@@ -18,6 +18,7 @@ use crate::access::Access;
 use crate::admission::Admission;
 use crate::context::{HeldByActors, HostContext};
 use crate::error::{Error, Result};
+use crate::fitness::NewShards;
 use crate::gate::Gate;
 use crate::host::{HostMessage, HostSupervisor};
 use crate::mail::Mail;
@@ -118,6 +119,7 @@ impl Runtime {
             purges: Arc::default(),
             shards_had: DashSet::new(),
             leases_held: DashMap::new(),
+            new_shards: NewShards::new(),
             making_room: (0..provider.shards()).map(|_| AtomicBool::new(false)).collect(),
             membership: Mutex::new(membership),
             options,

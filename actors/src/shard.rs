@@ -3,7 +3,7 @@
 mod drain;
 mod supervise;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +70,8 @@ pub(crate) struct ShardState {
     /// What came for an instance whose actor is about to go.
     stashed: HashMap<InstanceId, Vec<Stashed>>,
     crashes: HashMap<InstanceId, Crashes>,
+    /// Parked ones that crash without their code as well.
+    broken: HashSet<InstanceId>,
     draining: bool,
     /// Takes what comes from other hosts, where the store is shared.
     pump: Option<Pump>,
@@ -189,6 +191,7 @@ impl Actor for ShardSupervisor {
             }
         }
         host.tell_waiters_of(shard);
+        host.new_shards.add(shard);
         // What came while nobody had the shard waits in its queue.
         let pump = host.store.remote.as_ref().map(|_| Pump::begin(host.clone(), shard));
         Ok(ShardState {
@@ -197,6 +200,7 @@ impl Actor for ShardSupervisor {
             instances: HashMap::new(),
             stashed: HashMap::new(),
             crashes: HashMap::new(),
+            broken: HashSet::new(),
             draining: false,
             pump,
             asked: Asked::default(),
@@ -306,10 +310,16 @@ impl ShardState {
     }
 
     /// What is parked is not replayed again for every message. Some are for its actor all the same.
-    fn refuse_parked(&self, instance: &InstanceId, what: Stashed) -> Option<Stashed> {
+    fn refuse_parked(&mut self, instance: &InstanceId, what: Stashed) -> Option<Stashed> {
         let Some(reason) = self.context.routes.parked(instance) else { return Some(what) };
         match what {
-            Stashed::Message(message) if message.is_for_parked() => Some(Stashed::Message(message)),
+            Stashed::Message(message)
+                if message.is_for_parked()
+                    && (message.is_repair() || !self.is_broken(instance)) =>
+            {
+                self.broken.remove(instance);
+                Some(Stashed::Message(message))
+            }
             Stashed::Message(message) if message.is_start() => {
                 message.refuse(|| Error::AlreadyExists { instance: instance.clone() });
                 None
@@ -320,6 +330,10 @@ impl ShardState {
             }
             what @ Stashed::Locate(_) => Some(what),
         }
+    }
+
+    fn is_broken(&self, instance: &InstanceId) -> bool {
+        self.broken.contains(instance)
     }
 
     /// Gives it to the instance's actor, if there is one that takes messages.

@@ -71,7 +71,10 @@ impl Store {
                 Err(_) if !is_same(&self.summary(instance).await?, &summary) => continue,
                 seen => seen.map(|(version, outcome, status)| (Some(version), outcome, status))?,
             };
-            let parked = here.and_then(|routes| routes.parked(instance));
+            let parked = match here.and_then(|routes| routes.parked(instance)) {
+                None if summary.state == InstanceState::Parked => self.parked_for(&summary).await?,
+                parked => parked,
+            };
             let stalled = here.and_then(|routes| routes.stalls.of(instance));
             let OpenCalls { activities, children } = self.open_calls(&summary, here).await?;
             return Ok(Snapshot {
@@ -85,6 +88,32 @@ impl Store {
                 children,
             });
         }
+    }
+
+    /// What an instance was parked for, as its log has it.
+    async fn parked_for(&self, summary: &InstanceSummary) -> Result<Option<ParkReason>> {
+        let (mut found, mut next) = (None, Some(0));
+        while let Some(from) = next {
+            let (instance, execution) = (&summary.instance, summary.execution);
+            let page = match self.histories.read(instance, execution, from, TURNS_PER_READ).await {
+                Ok(page) => page,
+                // It goes on meanwhile, or cannot be read: then there is no more to say.
+                Err(ProviderError::NotFound { .. } | ProviderError::Corrupt { .. }) => break,
+                Err(error) => return Err(error.into()),
+            };
+            for turn in &page.turns {
+                let turn = codec::decode_turn(&turn.bytes).ok();
+                match turn.as_ref().and_then(|turn| turn.events.first()) {
+                    Some(Event::ExecutionParked { reason }) => {
+                        found = Some(ParkReason::Recorded { reason: reason.clone() });
+                    }
+                    Some(Event::ExecutionUnparked) => found = None,
+                    _ => {}
+                }
+            }
+            next = page.next;
+        }
+        Ok(found)
     }
 
     /// How an instance ended; `None` when it has not.
@@ -105,7 +134,8 @@ impl Store {
         summary: &InstanceSummary,
         here: Option<&Routes>,
     ) -> Result<OpenCalls> {
-        if summary.state.is_finished() || summary.wake_at.is_none() {
+        let is_parked = summary.state == InstanceState::Parked;
+        if summary.state.is_finished() || (summary.wake_at.is_none() && !is_parked) {
             return Ok(OpenCalls::default());
         }
         let (reply, told) = oneshot::channel();

@@ -62,9 +62,9 @@ struct Check<'a> {
 impl Check<'_> {
     async fn all(&self) -> Result<Vec<Unfit>, ProviderError> {
         let mut unfit = Vec::new();
-        // One at a time: stores have an index for each. Twice, as one may be suspended or resumed
-        // in between.
-        for state in [InstanceState::Suspended, InstanceState::Running, InstanceState::Suspended] {
+        // One at a time: stores have an index for each. Twice, as one may change between them meanwhile.
+        let rare = [InstanceState::Suspended, InstanceState::Parked];
+        for state in rare.into_iter().chain([InstanceState::Running]).chain(rare) {
             unfit.extend(self.all_that_are(state).await?);
         }
         unfit.sort_by(|one, other| one.instance.cmp(&other.instance));

@@ -67,6 +67,9 @@ pub enum Command {
     },
     /// Let the code go on.
     Resume,
+    /// Let the code of an execution that was [parked](crate::Event::ExecutionParked) go on. On one
+    /// that is not parked it changes nothing.
+    Unpark,
     /// A child has ended.
     CompleteChild {
         /// The run that called it; of an earlier one it changes nothing.

@@ -12,6 +12,8 @@ use crate::history::RecordedTurn;
 pub struct RunDeaths {
     died: u32,
     running: bool,
+    /// The code does not run, whatever comes.
+    parked: bool,
 }
 
 impl RunDeaths {
@@ -20,6 +22,9 @@ impl RunDeaths {
         match turn.events.first() {
             Some(Event::RunAnnounced { died }) => (self.died, self.running) = (*died, true),
             Some(Event::RunSurvived) => self.running = false,
+            Some(Event::ExecutionParked { .. }) => self.parked = true,
+            Some(Event::ExecutionUnparked) => *self = Self::default(),
+            _ if self.parked => {}
             _ if turn.runs_code() => *self = Self::default(),
             _ => {}
         }

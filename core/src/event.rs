@@ -382,6 +382,14 @@ pub enum Event {
     },
     /// The code has run to where it waits, without a step. (input)
     RunSurvived,
+    /// The execution cannot go on for now: its code does not fit its log, or is not there. What comes
+    /// is recorded, and the code does not run. Not a second time before it goes on. (input)
+    ExecutionParked {
+        /// Why.
+        reason: String,
+    },
+    /// A parked execution goes on: its code fits its log, and sees what has come meanwhile. (input)
+    ExecutionUnparked,
 }
 
 impl Event {
@@ -414,6 +422,8 @@ impl Event {
                 | Self::TaskStopped { .. }
                 | Self::RunAnnounced { .. }
                 | Self::RunSurvived
+                | Self::ExecutionParked { .. }
+                | Self::ExecutionUnparked
         )
     }
 
@@ -493,6 +503,8 @@ impl Event {
             Self::ExecutionRenewed { .. } => "ExecutionRenewed",
             Self::RunAnnounced { .. } => "RunAnnounced",
             Self::RunSurvived => "RunSurvived",
+            Self::ExecutionParked { .. } => "ExecutionParked",
+            Self::ExecutionUnparked => "ExecutionUnparked",
         }
     }
 
@@ -578,6 +590,7 @@ impl Event {
             | Self::CancelRequested { reason }
             | Self::ExecutionCancelled { reason }
             | Self::ExecutionSuspended { reason }
+            | Self::ExecutionParked { reason }
             | Self::ExecutionRewound { reason, .. } => reason.len(),
             Self::EventKeysCarried { keys } | Self::CommandsReceived { keys } => {
                 keys.iter().map(|key| key.as_str().len()).sum()
@@ -626,7 +639,8 @@ impl fmt::Display for Event {
             Self::ExecutionTerminated { reason }
             | Self::CancelRequested { reason }
             | Self::ExecutionCancelled { reason }
-            | Self::ExecutionSuspended { reason } => write!(f, ": {reason}"),
+            | Self::ExecutionSuspended { reason }
+            | Self::ExecutionParked { reason } => write!(f, ": {reason}"),
             Self::VersionSelected { version } => write!(f, " {version}"),
             Self::ExecutionRewound { reason, dropped, .. } => {
                 write!(f, " by {dropped} events: {reason}")

@@ -68,6 +68,13 @@ impl RecordedTurn {
         Self { at, events: Arc::new([Event::ExecutionTerminated { reason }]) }
     }
 
+    /// The turn that parks an execution without asking its code. The reason is cut as in
+    /// [`terminated`](Self::terminated).
+    pub fn parked(at: Timestamp, reason: impl fmt::Display) -> Self {
+        let reason = bounded_message(reason);
+        Self { at, events: Arc::new([Event::ExecutionParked { reason }]) }
+    }
+
     /// The version of the orchestration, as the first turn of an execution tells it.
     pub fn version(&self) -> Version {
         // Who started it comes first.

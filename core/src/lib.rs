@@ -62,6 +62,7 @@ mod message;
 mod open;
 mod options;
 mod outbox;
+mod parked;
 mod payload;
 mod random;
 mod receipt;
@@ -119,6 +120,7 @@ pub use options::{
     WithOptions,
 };
 pub use outbox::Outbox;
+pub use parked::ParkedExecution;
 pub use payload::{Payload, PayloadError};
 pub use receipt::{Receipt, Sealed};
 pub use remote::{RemoteActivity, RemoteCommand, RemoteEvent, RemoteRun, RemoteStart};

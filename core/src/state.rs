@@ -18,6 +18,7 @@ use core::task::Waker;
 use core::time::Duration;
 
 use drops::Drops;
+pub(crate) use limits::history_limit;
 use limits::limit_exceeded;
 pub(crate) use record::Recorded;
 use spin::{Mutex, MutexGuard};

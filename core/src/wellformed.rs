@@ -22,7 +22,7 @@ enum Open {
 /// Reads a history turn by turn, and refuses what no execution can have written: completions
 /// without a schedule, second completions, ids or times out of order, turns that are not one input
 /// and its outputs, what was carried over and versions not at the beginning, a second cancel, an end by
-/// a cancel that nobody requested, steps of the code while it is suspended, attempts out of order,
+/// a cancel that nobody requested, steps of the code while it is suspended or parked, attempts out of order,
 /// turns without events that no later event can have superseded, anything behind the end.
 #[derive(Debug, Default)]
 pub(crate) struct WellFormed {
@@ -39,6 +39,7 @@ pub(crate) struct WellFormed {
     open: BTreeMap<CorrelationId, Open>,
     cancelled: bool,
     suspended: bool,
+    parked: bool,
     /// Activities and children with a retry policy, and the last attempt of each that failed.
     attempts: BTreeMap<CorrelationId, u32>,
     /// The place of the first turn without events that nothing has superseded yet.
@@ -178,6 +179,12 @@ impl WellFormed {
                 let expected = if self.suspended { "no second suspension" } else { "a suspension" };
                 return Err(self.malformed(expected, event));
             }
+            Event::ExecutionParked { .. } if !self.parked => self.parked = true,
+            Event::ExecutionUnparked if self.parked => self.parked = false,
+            Event::ExecutionParked { .. } | Event::ExecutionUnparked => {
+                let expected = if self.parked { "to be parked once" } else { "to be parked first" };
+                return Err(self.malformed(expected, event));
+            }
             // A limit that an input passes, and a rewind, need no code; nor does a cancel that reaches a
             // child.
             Event::ExecutionFailed { .. }
@@ -185,6 +192,9 @@ impl WellFormed {
             | Event::ChildCancelRequested { .. } => {}
             event if self.suspended && !event.is_input() => {
                 return Err(self.malformed("no step while it is suspended", event));
+            }
+            event if self.parked && !event.is_input() => {
+                return Err(self.malformed("no step while it is parked", event));
             }
             _ => {}
         }

@@ -12,9 +12,9 @@ use std::time::Duration;
 use events::{
     cancelled_errors, child_attempt_failed, children_superseded, commands_received,
     events_of_attempts, events_of_cancel_and_suspend, events_of_children,
-    events_of_continue_as_new, events_of_the_first_version, events_of_the_second_version,
-    events_of_versions, every_event, further_events, further_events_of_attempts,
-    further_events_of_child_attempts, further_events_of_children,
+    events_of_continue_as_new, events_of_parking, events_of_the_first_version,
+    events_of_the_second_version, events_of_versions, every_event, further_events,
+    further_events_of_attempts, further_events_of_child_attempts, further_events_of_children,
     further_events_of_superseded_children, renewed, rewound, status_set, task_tagged,
 };
 use instance::turn;
@@ -185,6 +185,11 @@ fn what_version_1_wrote_of_commands_is_read_for_ever() {
 #[test]
 fn what_version_1_wrote_of_renewals_is_read_for_ever() {
     assert_read_for_ever("turns_v1_renewed.bin", &each_and_all(&[renewed()]));
+}
+
+#[test]
+fn what_version_1_wrote_of_parking_is_read_for_ever() {
+    assert_read_for_ever("turns_v1_parked.bin", &each_and_all(&events_of_parking()));
 }
 
 /// Calls of activities in the queues of tags.

@@ -199,6 +199,7 @@ fn histories_that_nobody_can_have_written_are_refused() {
     let (suspended, resumed) =
         (|| Event::ExecutionSuspended { reason: reason() }, || Event::ExecutionResumed);
     let requested = || Event::CancelRequested { reason: reason() };
+    let parked = || Event::ExecutionParked { reason: reason() };
     let cases = [
         (vec![turn(2, [suspended()]), turn(3, [suspended()])], "no second suspension"),
         (vec![turn(2, [resumed()])], "a suspension"),
@@ -208,6 +209,15 @@ fn histories_that_nobody_can_have_written_are_refused() {
                 turn(3, [requested(), Event::StatusSet { status: instance::payload(1) }]),
             ],
             "no step while it is suspended",
+        ),
+        (vec![turn(2, [parked()]), turn(3, [parked()])], "to be parked once"),
+        (vec![turn(2, [Event::ExecutionUnparked])], "to be parked first"),
+        (
+            vec![
+                turn(2, [parked()]),
+                turn(3, [requested(), Event::StatusSet { status: instance::payload(1) }]),
+            ],
+            "no step while it is parked",
         ),
         (vec![turn(2, [requested()]), turn(3, [requested()])], "one cancel only"),
         (

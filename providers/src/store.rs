@@ -235,12 +235,15 @@ pub enum InstanceState {
     Cancelled,
     /// It is unfinished, and does not go on until somebody resumes it.
     Suspended,
+    /// It is unfinished, and cannot go on: its code does not fit its log, or is not there. It goes on
+    /// by itself once a host has code that fits.
+    Parked,
 }
 
 impl InstanceState {
     /// Whether its code has come to its end.
     pub const fn is_finished(self) -> bool {
-        !matches!(self, Self::Running | Self::Suspended)
+        !matches!(self, Self::Running | Self::Suspended | Self::Parked)
     }
 }
 
@@ -248,13 +251,14 @@ impl InstanceState {
 #[cfg(feature = "journal")]
 impl InstanceState {
     /// By their number. Never changed; new ones go to the end.
-    pub(crate) const BY_NUMBER: [Self; 6] = [
+    pub(crate) const BY_NUMBER: [Self; 7] = [
         Self::Running,
         Self::Completed,
         Self::Failed,
         Self::Terminated,
         Self::Cancelled,
         Self::Suspended,
+        Self::Parked,
     ];
 
     /// A match, so that a new state asks for its number.
@@ -266,6 +270,7 @@ impl InstanceState {
             Self::Terminated => 3,
             Self::Cancelled => 4,
             Self::Suspended => 5,
+            Self::Parked => 6,
         }
     }
 

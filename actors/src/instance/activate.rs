@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ractor::{ActorProcessingErr, ActorRef};
-use reenact_core::MachineConfig;
+use reenact_core::{Command, MachineConfig};
 use reenact_providers::InstanceSummary;
 use tokio::sync::oneshot;
 
@@ -29,16 +29,22 @@ impl InstanceState {
             None => self.phase = Phase::Absent,
             Some(summary) if summary.is_over() => self.phase = Phase::Finished,
             Some(summary) if summary.state.is_finished() => self.close_from_log(summary).await?,
-            Some(summary) => self.replay(myself, summary).await?,
+            Some(summary) => match self.shard.routes.parked(&self.instance) {
+                Some(reason) => self.stay_parked(reason, summary).await?,
+                None => self.replay(myself, summary).await?,
+            },
         }
         if let (Begin::Claim, Phase::Absent) = (self.begin, &self.phase) {
             self.phase = Phase::Fresh;
         }
-        if !matches!(self.phase, Phase::Parked { .. }) {
+        if !matches!(self.phase, Phase::Parked(_)) {
             // Whatever it was parked for is gone.
             self.shard.routes.unpark(&self.instance);
         }
-        if self.has_nothing_to_do() {
+        if matches!(self.phase, Phase::Parked(_)) {
+            // It is here for what is in its mailbox, and longer if that has to be kept.
+            myself.cast(Internal::Activate.into())?;
+        } else if self.has_nothing_to_do() {
             // It is here for what is in its mailbox.
             myself.drain()?;
         }
@@ -55,8 +61,7 @@ impl InstanceState {
             Judgement::OnTrial(trial) => Some(trial),
             Judgement::Condemned { died } => {
                 let reason = ParkReason::HostDied { times: died };
-                self.park_at(reason, Some(summary), true);
-                return Ok(());
+                return self.park_condemned(reason, summary).await;
             }
         };
         let (registry, config) = (&self.shard.registry, self.shard.machine_config(myself));
@@ -73,14 +78,25 @@ impl InstanceState {
                 }
                 let code_ran = trial.as_ref().is_some_and(|trial| trial.code_ran);
                 self.lose_what_has_gone(run, last, code_ran);
+                self.unpark();
                 if let Some(trial) = trial {
                     self.survived(trial).await?;
                 }
                 self.take_up(run, open);
             }
-            Err(reason) => self.park_at(reason, Some(summary), false),
+            Err(reason) => self.park_unfit(reason, summary, trial.is_some()).await?,
         }
         Ok(())
+    }
+}
+
+impl InstanceState {
+    /// Lets the code go on that fits again. What was overdue meanwhile is behind it by now.
+    fn unpark(&mut self) {
+        if matches!(&self.phase, Phase::Live(live) if live.machine.is_parked()) {
+            self.apply(Command::Unpark, None);
+            self.unparked = !matches!(self.phase, Phase::Parked(_));
+        }
     }
 }
 

@@ -220,7 +220,7 @@ impl InstanceState {
     /// of a child does not know how that ended: it is told, before it hears that the child has begun.
     pub(super) async fn has_begun(&mut self, origin: Origin, reply: Reply) {
         let is_child = origin.relation == Relation::Child;
-        if !is_child || matches!(self.phase, Phase::Live(_) | Phase::Parked { .. }) {
+        if !is_child || matches!(self.phase, Phase::Live(_) | Phase::Parked(_)) {
             return self.answer(reply.yes());
         }
         let result = match self.result().await {

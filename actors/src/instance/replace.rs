@@ -57,6 +57,7 @@ impl InstanceState {
                 self.shard.make_durable(Entry::Turn(Box::new(pending)));
                 // Of the run that is no more.
                 self.phase = Phase::Absent;
+                self.shard.routes.unpark(&self.instance);
                 self.activate(myself).await?;
             }
         }

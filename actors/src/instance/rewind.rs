@@ -55,6 +55,8 @@ impl InstanceState {
                 self.shard.make_durable(Entry::Turn(Box::new(pending)));
                 // Of the execution that is no more.
                 self.phase = Phase::Absent;
+                // It is tried again, whatever it was parked for.
+                self.shard.routes.unpark(&self.instance);
                 self.activate(myself).await?;
             }
         }
@@ -125,13 +127,21 @@ fn next_execution(
         wake_at: Some(Timestamp::EPOCH),
         ..before
     };
+    let (mut suspended, mut parked) = (false, false);
     let all = history.turns().iter().take(kept).chain(&turns).zip(bytes);
     let records = all.map(|(turn, bytes)| {
         match turn.events.first() {
-            Some(Event::ExecutionSuspended { .. }) => summary.state = State::Suspended,
-            Some(Event::ExecutionResumed) => summary.state = State::Running,
+            Some(Event::ExecutionSuspended { .. }) => suspended = true,
+            Some(Event::ExecutionResumed) => suspended = false,
+            Some(Event::ExecutionParked { .. }) => parked = true,
+            Some(Event::ExecutionUnparked) => parked = false,
             _ => {}
         }
+        summary.state = match (parked, suspended) {
+            (true, _) => State::Parked,
+            (false, true) => State::Suspended,
+            (false, false) => State::Running,
+        };
         let number = summary.turns;
         summary.turns += 1;
         summary.events += turn.events.len() as u64;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ractor::ActorProcessingErr;
 use reenact_core::{Command, Event, RecordedTurn, RunDeaths, Sealed, codec};
-use reenact_providers::{InstanceSummary, TurnRecord};
+use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
 use tokio::sync::OwnedMutexGuard;
 
 use super::turns::follow;
@@ -53,7 +53,9 @@ impl InstanceState {
             // Whatever comes for it: its code does not run before it is resumed.
             return Ok(Judgement::Condemned { died: times });
         }
-        if self.begin != Begin::Recover || !self.shard.is_new {
+        // One that is parked is tried by whatever comes first.
+        let is_tried = summary.state == State::Parked && self.begin != Begin::Resume;
+        if !(is_tried || self.begin == Begin::Recover) || !self.shard.is_new {
             return Ok(Judgement::Free);
         }
         let stored = self.shard.log().last_page(summary).await?;

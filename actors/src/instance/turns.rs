@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{ActorProcessingErr, ActorRef};
+use ractor::{ActorProcessingErr, ActorRef, MessagingErr};
 use reenact_core::limits::WARN_HISTORY_EVENTS;
 use reenact_core::{
     Action, ActivityError, ApplyError, Command, CorrelationId, ExecutionId, Machine,
@@ -36,7 +36,7 @@ impl InstanceState {
             Phase::Fresh => self.begin(myself, *message),
             // Here for another message: since it looked, the id may have become free.
             Phase::Absent | Phase::Finished
-                if matches!(self.begin, Begin::Activate | Begin::Recover) =>
+                if matches!(self.begin, Begin::Activate | Begin::Recover | Begin::Resume) =>
             {
                 let message = Internal::Start(message).into();
                 self.shard.routes.deliver_in_order(&self.instance, message);
@@ -53,7 +53,7 @@ impl InstanceState {
         mut message: StartMessage,
     ) -> Result<(), ActorProcessingErr> {
         if let Some(event) = message.event.take() {
-            self.raise_instead(event, message.reply);
+            self.raise_instead(event, message.reply).await?;
             return Ok(());
         }
         let taken = Error::AlreadyExists { instance: self.instance.clone() };
@@ -81,17 +81,21 @@ impl InstanceState {
     }
 
     /// The event that comes with a start of an instance that is there.
-    fn raise_instead(&mut self, event: ExternalEvent, reply: Reply) {
-        let ExternalEvent { name, data, key } = event;
+    async fn raise_instead(
+        &mut self,
+        event: ExternalEvent,
+        reply: Reply,
+    ) -> Result<(), ActorProcessingErr> {
         let instance = self.instance.clone();
         match &self.phase {
-            Phase::Live(_) => self.apply(Command::RaiseEvent { name, data, key }, Some(reply)),
-            Phase::Parked { reason, .. } => {
-                let reason = reason.clone();
-                self.answer(reply.no(Error::Parked { instance, reason }));
+            Phase::Live(_) => {
+                let ExternalEvent { name, data, key } = event;
+                self.apply(Command::RaiseEvent { name, data, key }, Some(reply));
             }
+            Phase::Parked(_) => self.keep_event(event, Some(reply)).await?,
             _ => self.answer(reply.no(Error::Finished { instance })),
         }
+        Ok(())
     }
 
     fn begin(&mut self, myself: &ActorRef<InstanceMessage>, message: StartMessage) {
@@ -212,6 +216,36 @@ impl InstanceState {
         }
     }
 
+    /// Raises an event on the code. One that cannot go on for it is parked; then the event is kept, as
+    /// on any that is parked.
+    pub(super) fn raise(
+        &mut self,
+        myself: &ActorRef<InstanceMessage>,
+        event: ExternalEvent,
+        reply: Option<Reply>,
+    ) {
+        let Phase::Live(live) = &mut self.phase else { return };
+        self.last_used = self.now;
+        let ExternalEvent { name, data, key } = event.clone();
+        match live.machine.apply(Command::RaiseEvent { name, data, key }, self.now) {
+            Ok(turn) => self.submit(turn, reply, None),
+            Err(error) => match self.refusal(error) {
+                Error::Parked { reason, .. } => {
+                    self.park(reason);
+                    let again = myself.cast(InstanceMessage::RaiseEvent { event, reply });
+                    if let Err(MessagingErr::SendErr(message)) = again {
+                        self.shard.routes.deliver_in_order(&self.instance, message);
+                    }
+                }
+                refusal => {
+                    if let Some(reply) = reply {
+                        self.answer(reply.no(refusal));
+                    }
+                }
+            },
+        }
+    }
+
     pub(super) fn apply(&mut self, command: Command, reply: Option<Reply>) {
         self.apply_of(command, reply, None);
     }
@@ -299,7 +333,7 @@ impl InstanceState {
         }
     }
 
-    fn refusal(&self, error: ApplyError) -> Error {
+    pub(super) fn refusal(&self, error: ApplyError) -> Error {
         let instance = self.instance.clone();
         match error {
             ApplyError::Rejected(Rejected::TooManyEvents { limit }) => {
@@ -488,8 +522,13 @@ impl Live {
     /// Keeps the summary up with a turn.
     fn follow(&mut self, turn: &RecordedTurn, outcome: Option<&Outcome>) {
         let before = self.summary.events;
-        let state = state_of(outcome, self.machine.is_suspended());
-        follow(&mut self.summary, turn, state, self.machine.wake_at());
+        let state = match outcome {
+            None if self.machine.is_parked() => State::Parked,
+            outcome => state_of(outcome, self.machine.is_suspended()),
+        };
+        // What is parked is looked at when a host starts.
+        let wake_at = self.machine.wake_at().filter(|_| state != State::Parked);
+        follow(&mut self.summary, turn, state, wake_at);
         // What the turn superseded does not count.
         self.summary.events = self.summary.events.min(self.machine.history().len());
         if before < WARN_HISTORY_EVENTS && self.summary.events >= WARN_HISTORY_EVENTS {

@@ -59,9 +59,15 @@ impl ShardState {
             if failure.is_of_the_store {
                 // No fault of the instance: it comes back, for as long as it takes.
                 tracing::warn!(%instance, error = failure.message, "its log could not be read");
-            } else if let Some(reason) = self.crashed(&instance, failure.message) {
-                self.park(&instance, reason, stashed);
+            } else if let Some(reason) = self.context.routes.parked(&instance) {
+                // It crashes without its code as well: it is not tried again by itself.
+                tracing::error!(%instance, failure = failure.message, "a parked instance crashed");
+                refuse(&instance, &reason, stashed);
+                self.broken.insert(instance);
                 return Ok(());
+            } else if let Some(reason) = self.crashed(&instance, failure.message) {
+                // Its next actor tells its log, and does not run its code.
+                self.context.dispatcher.park(&instance, reason);
             }
             // What its log implies goes on, whether anybody sends it something or not.
             self.spawn(myself, instance.clone(), Begin::Activate).await?;
@@ -92,16 +98,13 @@ impl ShardState {
         self.crashes.remove(instance);
         Some(ParkReason::Crashed { times, last: failure })
     }
+}
 
-    fn park(&self, instance: &InstanceId, reason: ParkReason, stashed: Vec<Stashed>) {
-        self.context.dispatcher.park(instance, reason.clone());
-        for what in stashed {
-            if let Stashed::Message(message) = what {
-                message.refuse(|| Error::Parked {
-                    instance: instance.clone(),
-                    reason: reason.clone(),
-                });
-            }
+fn refuse(instance: &InstanceId, reason: &ParkReason, stashed: Vec<Stashed>) {
+    for what in stashed {
+        if let Stashed::Message(message) = what {
+            let (instance, reason) = (instance.clone(), reason.clone());
+            message.refuse(|| Error::Parked { instance, reason });
         }
     }
 }

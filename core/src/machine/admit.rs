@@ -95,6 +95,7 @@ impl Machine {
             | Command::Terminate { .. }
             | Command::Cancel { .. }
             | Command::Suspend { .. }
+            | Command::Unpark
             | Command::Resume => self.admit_from_outside(command)?,
         };
         Ok(input.into())
@@ -128,6 +129,7 @@ impl Machine {
                 Some(Event::ExecutionSuspended { reason: bounded_message(reason) })
             }
             Command::Resume => self.progress.suspended.then_some(Event::ExecutionResumed),
+            Command::Unpark => self.progress.parked.then_some(Event::ExecutionUnparked),
             _ => None,
         })
     }

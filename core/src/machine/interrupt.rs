@@ -18,6 +18,8 @@ pub(super) struct Progress {
     pub(super) suspended: bool,
     /// Rewound: it has yet to see what has come since, and waits for its timer.
     pub(super) held: bool,
+    /// It could not run.
+    pub(super) parked: bool,
 }
 
 impl Progress {
@@ -31,8 +33,8 @@ impl Machine {
     /// Lets the code react to what has woken it. While it is suspended, that is remembered.
     pub(super) fn go_on(&mut self) -> Result<(), ApplyError> {
         self.progress.woken |= self.waker.take_woken();
-        let must_wait = self.progress.suspended || self.progress.held;
-        if must_wait {
+        let Progress { suspended, held, parked, .. } = self.progress;
+        if suspended || held || parked {
             return self.halted();
         }
         if !mem::take(&mut self.progress.woken) {
@@ -64,6 +66,16 @@ impl Machine {
         self.go_on()
     }
 
+    pub(super) fn park(&mut self) -> Result<(), ApplyError> {
+        self.progress.parked = true;
+        self.halted()
+    }
+
+    pub(super) fn unpark(&mut self) -> Result<(), ApplyError> {
+        self.progress.parked = false;
+        self.go_on()
+    }
+
     /// Code that has done nothing has nothing to clean up, and never runs. That of a later execution
     /// has: what the earlier ones have done.
     fn cancelled_before_it_began(&self) -> Option<Cancelled> {
@@ -76,6 +88,12 @@ impl Machine {
     pub fn cancel_requested(&self) -> Option<String> {
         let state = self.shared.lock();
         state.cancellation.as_ref().map(|come| come.cancelled.reason.clone())
+    }
+
+    /// Whether the execution was [parked](crate::Event::ExecutionParked), as far as its log knows: its
+    /// code does not run before a [`Command::Unpark`](crate::Command::Unpark).
+    pub fn is_parked(&self) -> bool {
+        self.progress.parked && self.outcome.is_none()
     }
 
     /// Whether the code must not go on until the execution is resumed. What comes meanwhile is

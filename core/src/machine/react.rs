@@ -147,6 +147,8 @@ impl Machine {
             Event::CancelRequested { reason } => self.cancel(reason),
             Event::ExecutionSuspended { .. } => self.suspend(),
             Event::ExecutionResumed => self.resume(),
+            Event::ExecutionParked { .. } => self.park(),
+            Event::ExecutionUnparked => self.unpark(),
             Event::ExecutionTerminated { reason } => {
                 self.end(Outcome::Terminated { reason });
                 Ok(())

@@ -77,7 +77,7 @@ pub(super) fn turn_limit(bytes: u64) -> Option<OrchestrationError> {
 
 /// The limit that a history of so many events and bytes passes. Two places are kept: for an input
 /// and for the end.
-pub(super) fn history_limit(events: u64, bytes: u64) -> Option<OrchestrationError> {
+pub(crate) fn history_limit(events: u64, bytes: u64) -> Option<OrchestrationError> {
     if events + 2 > MAX_HISTORY_EVENTS {
         Some(limit_exceeded(format_args!("the history would pass {MAX_HISTORY_EVENTS} events")))
     } else if bytes > MAX_HISTORY_BYTES {

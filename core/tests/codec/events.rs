@@ -19,6 +19,7 @@ pub(crate) fn every_event() -> Vec<Event> {
         vec![child_attempt_failed(), task_tagged(), children_superseded(), commands_received()];
     let newest =
         [newest, events_of_host_deaths(), vec![renewed()], events_of_announced_runs()].concat();
+    let newest = [newest, events_of_parking()].concat();
     [first.concat(), later.concat(), events_of_children(), newest].concat()
 }
 
@@ -86,6 +87,12 @@ pub(crate) fn events_of_cancel_and_suspend() -> Vec<Event> {
         Event::ExecutionSuspended { reason: String::new() },
         Event::ExecutionResumed,
     ]
+}
+
+/// Those that came with instances that are parked in their log.
+pub(crate) fn events_of_parking() -> Vec<Event> {
+    let reason = "expected TaskScheduled #1 `Größe`, found nothing".into();
+    vec![Event::ExecutionParked { reason }, Event::ExecutionUnparked]
 }
 
 /// Those that came with children and messages.

@@ -17,13 +17,14 @@ const IDS: [&str; 14] = [
     "日", "order_10",
 ];
 
-const STATES: [InstanceState; 6] = [
+const STATES: [InstanceState; 7] = [
     InstanceState::Running,
     InstanceState::Completed,
     InstanceState::Failed,
     InstanceState::Terminated,
     InstanceState::Cancelled,
     InstanceState::Suspended,
+    InstanceState::Parked,
 ];
 
 /// A store with one owner for each of its shards.
@@ -163,10 +164,10 @@ pub async fn filters_by_time_let_through_what_they_say<H: Hub>(stage: &Stage<H>)
         let filter = InstanceFilter { created: until(micros), ..Default::default() };
         store.assert_filtered(&all, filter, |summary| summary.created_at < at).await;
     }
-    let one_instant = TimeRange { until: until(2_004).until, ..from(2_003) };
+    let one_instant = TimeRange { until: until(2_005).until, ..from(2_004) };
     let filter = InstanceFilter { finished: one_instant, ..Default::default() };
     let passes = |summary: &InstanceSummary| {
-        summary.state.is_finished() && summary.updated_at == Timestamp::from_micros(2_003)
+        summary.state.is_finished() && summary.updated_at == Timestamp::from_micros(2_004)
     };
     assert!(all.iter().any(passes), "the case itself: something passes");
     store.assert_filtered(&all, filter, passes).await;

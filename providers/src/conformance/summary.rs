@@ -19,7 +19,7 @@ fn peculiar(mut turn: TurnRecord, state: InstanceState, wake_at: Option<u64>) ->
 
 /// Field by field as it was appended, in every state.
 pub async fn the_summary_is_that_of_the_newest_turn<H: Hub>(stage: &Stage<H>) {
-    use InstanceState::{Cancelled, Completed, Failed, Running, Suspended, Terminated};
+    use InstanceState::{Cancelled, Completed, Failed, Parked, Running, Suspended, Terminated};
     let owner = Owner::of(SHARD, &stage.open().await).await;
     for (label, state) in [
         ("r", Running),
@@ -28,6 +28,7 @@ pub async fn the_summary_is_that_of_the_newest_turn<H: Hub>(stage: &Stage<H>) {
         ("t", Terminated),
         ("x", Cancelled),
         ("s", Suspended),
+        ("p", Parked),
     ] {
         let instance = owner.id(label);
         for (number, wake_at) in [(0, Some(0)), (1, None), (2, Some(u64::MAX))] {

@@ -30,6 +30,7 @@ const KIND: Kind = Kind {
 /// What archives that were made before have not. An index changes nothing of the format.
 const ADDED: &str = "
     CREATE INDEX IF NOT EXISTS suspended ON instances (id) WHERE state = 5;
+    CREATE INDEX IF NOT EXISTS parked ON instances (id) WHERE state = 6;
     CREATE INDEX IF NOT EXISTS telling ON instances (shard)
         WHERE state <> 0 AND wake_at IS NOT NULL;";
 

@@ -21,6 +21,7 @@ impl InstanceState {
         Self::Terminated,
         Self::Cancelled,
         Self::Suspended,
+        Self::Parked,
     ];
 
     /// Its name, as it is written in code: `Running`.
@@ -32,6 +33,7 @@ impl InstanceState {
             Self::Terminated => "Terminated",
             Self::Cancelled => "Cancelled",
             Self::Suspended => "Suspended",
+            Self::Parked => "Parked",
         }
     }
 }

@@ -66,13 +66,14 @@ pub(crate) fn what_was_absorbed_can_be_looked_up(archive: &impl Archive) {
         (InstanceState::Terminated, 3),
         (InstanceState::Cancelled, 4),
         (InstanceState::Suspended, 5),
+        (InstanceState::Parked, 6),
     ] {
         let given = InstanceSummary { state, events: number, ..summary(&format!("i{number}")) };
         absorb(archive, number + 1, vec![new(given.clone())]).unwrap();
         let found = archive.look_up(&given.instance).unwrap();
         assert_eq!(found, Some(Archived { summary: given, length: 1 }));
     }
-    assert_eq!(archive.position(SHARD).unwrap(), end(6));
+    assert_eq!(archive.position(SHARD).unwrap(), end(7));
 }
 
 /// A part may be of nothing but its end.
@@ -348,28 +349,29 @@ fn assert_filtered(archive: &impl Archive, all: &[InstanceSummary], filter: &Ins
     }
 }
 
-const STATES: [InstanceState; 6] = [
+const STATES: [InstanceState; 7] = [
     InstanceState::Running,
     InstanceState::Completed,
     InstanceState::Failed,
     InstanceState::Terminated,
     InstanceState::Cancelled,
     InstanceState::Suspended,
+    InstanceState::Parked,
 ];
 
 /// Each combination.
 pub(crate) fn filters_by_state_and_name(archive: &impl Archive) {
-    let all: Vec<_> = (0..24_u64)
+    let all: Vec<_> = (0..28_u64)
         .map(|number| InstanceSummary {
-            state: STATES[number as usize % 6],
+            state: STATES[number as usize % 7],
             name: Name::new(if number % 3 == 0 { "pay" } else { "ship" }).unwrap(),
-            ..summary(&format!("i{}", number * 7 % 24))
+            ..summary(&format!("i{}", number * 9 % 28))
         })
         .collect();
     absorb(archive, 1, all.iter().cloned().map(new).collect()).unwrap();
-    for choice in 0..64_usize {
+    for choice in 0..128_usize {
         let states: Vec<_> =
-            (0..6).filter(|bit| choice >> bit & 1 == 1).map(|bit| STATES[bit]).collect();
+            (0..7).filter(|bit| choice >> bit & 1 == 1).map(|bit| STATES[bit]).collect();
         for name in [None, Some("pay"), Some("ship"), Some("other")] {
             for id_prefix in [None, Some("i1")] {
                 let filter = InstanceFilter {
@@ -395,7 +397,7 @@ fn ranges(ends: &[u64]) -> Vec<TimeRange> {
 pub(crate) fn filters_by_time(archive: &impl Archive) {
     let all: Vec<_> = (0..20)
         .map(|number| InstanceSummary {
-            state: STATES[number as usize % 6],
+            state: STATES[number as usize % 7],
             created_at: at(number),
             updated_at: at(number / 2 + 100),
             ..summary(&format!("i{}", number * 7 % 20))
@@ -409,7 +411,9 @@ pub(crate) fn filters_by_time(archive: &impl Archive) {
                 vec![InstanceState::Failed],
                 vec![InstanceState::Running],
                 vec![InstanceState::Suspended],
+                vec![InstanceState::Parked],
                 vec![InstanceState::Suspended, InstanceState::Cancelled],
+                vec![InstanceState::Parked, InstanceState::Completed],
             ] {
                 let filter =
                     InstanceFilter { states, created, finished, ..InstanceFilter::default() };

@@ -27,6 +27,7 @@ enum Index {
     Running,
     Failed,
     Suspended,
+    Parked,
 }
 
 impl Selection {
@@ -43,12 +44,12 @@ impl Selection {
         }
         selection.terms.extend(created.within("created_at"));
         if let Some(finished) = finished.within("updated_at") {
-            if matches!(selection.index, Index::Running | Index::Suspended) {
+            if matches!(selection.index, Index::Running | Index::Suspended | Index::Parked) {
                 return None;
             }
             // The first term is word for word what the index is limited to, or it is not used; it has
-            // the suspended ones as well.
-            selection.finished = Some(format!("state <> 0 AND +state <> 5 AND {finished}"));
+            // the suspended and the parked ones as well.
+            selection.finished = Some(format!("state <> 0 AND +state < 5 AND {finished}"));
             selection.terms.extend(selection.finished.clone());
         }
         Some(selection)
@@ -80,6 +81,7 @@ impl Selection {
             Index::Running => "running",
             Index::Failed => "failed",
             Index::Suspended => "suspended",
+            Index::Parked => "parked",
         })
     }
 
@@ -99,6 +101,11 @@ impl Selection {
         if numbers == [5] {
             self.index = Index::Suspended;
             self.terms.push("state = 5".to_owned());
+            return;
+        }
+        if numbers == [6] {
+            self.index = Index::Parked;
+            self.terms.push("state = 6".to_owned());
             return;
         }
         if numbers.iter().all(|number| *number >= 2) {

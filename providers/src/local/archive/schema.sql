@@ -33,6 +33,7 @@ CREATE UNIQUE INDEX by_id ON instances (id);
 CREATE INDEX running ON instances (id) WHERE state = 0;
 CREATE INDEX failed ON instances (id) WHERE state >= 2;
 CREATE INDEX suspended ON instances (id) WHERE state = 5;
+CREATE INDEX parked ON instances (id) WHERE state = 6;
 CREATE INDEX finished ON instances (updated_at, name, state) WHERE state <> 0;
 CREATE INDEX waking ON instances (shard) WHERE state = 0 AND wake_at IS NOT NULL;
 CREATE INDEX telling ON instances (shard) WHERE state <> 0 AND wake_at IS NOT NULL;

@@ -1,0 +1,191 @@
+//! A host looks in the background for what it cannot run, and for what it can run again.
+
+use std::collections::BTreeSet;
+use std::mem;
+use std::time::Duration;
+
+use reenact_core::{InstanceId, MachineConfig, ShardId, Timestamp};
+use reenact_providers::{
+    InstanceFilter, InstanceState, InstanceSummary, PageRequest, ProviderError,
+};
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+
+use crate::context::{HostContext, HostRef};
+use crate::log::Log;
+use crate::message::Internal;
+use crate::panic::{catch_panic, this_thread};
+use crate::task::Task;
+
+/// Instances that are listed at a time.
+const LISTED_AT_ONCE: usize = 256;
+
+/// For each time that a replay takes, so much passes before the next: a host that starts has other
+/// things to do.
+const PAUSE_PER_REPLAY: u32 = 3;
+
+/// The longest pause between two replays.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Most histories that are replayed in one look. Of the instances beyond it only the registration of
+/// their orchestration is looked at; they are replayed when something comes for them.
+const REPLAYED_AT_ONCE: usize = 100_000;
+
+/// The same on a store that hosts share: there each read is a request, and is paid for.
+const REPLAYED_AT_ONCE_ON_A_HUB: usize = 1_000;
+
+/// The shards that this host has begun to hold, and has not looked at.
+pub(crate) struct NewShards(watch::Sender<BTreeSet<ShardId>>);
+
+impl NewShards {
+    pub(crate) fn new() -> Self {
+        Self(watch::Sender::new(BTreeSet::new()))
+    }
+
+    /// A shard is up on this host.
+    pub(crate) fn add(&self, shard: ShardId) {
+        self.0.send_modify(|shards| {
+            shards.insert(shard);
+        });
+    }
+
+    /// Waits until there are some, and takes them.
+    async fn take(&self) -> BTreeSet<ShardId> {
+        let mut changes = self.0.subscribe();
+        // The sender cannot go: `self` holds it.
+        let _ = changes.wait_for(|shards| !shards.is_empty()).await;
+        let mut taken = BTreeSet::new();
+        self.0.send_modify(|shards| taken = mem::take(shards));
+        taken
+    }
+}
+
+/// Looks at each shard that this host begins to hold, until the task is dropped.
+pub(crate) fn begin(host: &HostRef) -> Task {
+    let host = host.clone();
+    Task::spawn(async move {
+        let mut seen = BTreeSet::new();
+        loop {
+            let mut shards = host.new_shards.take().await;
+            if host.store.remote.is_none() {
+                // Nobody else has had them, and this host's code is as it was.
+                shards.retain(|shard| seen.insert(*shard));
+            }
+            if shards.is_empty() {
+                continue;
+            }
+            let budget = match host.store.remote {
+                None => REPLAYED_AT_ONCE,
+                Some(_) => REPLAYED_AT_ONCE_ON_A_HUB,
+            };
+            let now = host.store.clock.now();
+            let mut look = Look { host: &host, shards, since: now, budget, passed_over: 0 };
+            if let Err(error) = look.all().await {
+                tracing::warn!(%error, "instances could not be looked at; they are when they are used");
+            }
+            if look.passed_over > 0 {
+                let instances = look.passed_over;
+                tracing::info!(instances, "not replayed at the start; they are when they are used");
+            }
+        }
+    })
+}
+
+/// One look at the unfinished instances of some shards.
+struct Look<'a> {
+    host: &'a HostContext,
+    shards: BTreeSet<ShardId>,
+    /// What was due by then comes into memory by itself.
+    since: Timestamp,
+    /// How many histories may still be replayed.
+    budget: usize,
+    passed_over: u64,
+}
+
+impl Look<'_> {
+    /// Those that are parked first: they may go on.
+    async fn all(&mut self) -> Result<(), ProviderError> {
+        for state in [InstanceState::Parked, InstanceState::Running, InstanceState::Suspended] {
+            self.all_that_are(state).await?;
+        }
+        Ok(())
+    }
+
+    async fn all_that_are(&mut self, state: InstanceState) -> Result<(), ProviderError> {
+        let filter = InstanceFilter { states: vec![state], ..InstanceFilter::default() };
+        let mut next = Some(PageRequest { after: None, limit: LISTED_AT_ONCE });
+        while let Some(request) = next {
+            let page = self.log().list(&filter, &request).await?;
+            for summary in page.instances {
+                if self.is_to_be_seen(&summary) {
+                    self.one(summary).await?;
+                }
+            }
+            // A store in memory never waits, and others want the thread too.
+            tokio::task::yield_now().await;
+            next = page.next.map(|after| PageRequest { after: Some(after), ..request });
+        }
+        Ok(())
+    }
+
+    fn is_to_be_seen(&self, summary: &InstanceSummary) -> bool {
+        let (routes, instance) = (&self.host.routes, &summary.instance);
+        let shard = routes.shard_of(instance);
+        let comes_by_itself = summary.wake_at.is_some_and(|at| at <= self.since);
+        self.shards.contains(&shard)
+            && routes.holds(shard)
+            && !comes_by_itself
+            && routes.parked(instance).is_none()
+            && routes.actor(instance).is_none()
+    }
+
+    async fn one(&mut self, summary: InstanceSummary) -> Result<(), ProviderError> {
+        let is_registered = self.host.registry.orchestration(&summary.name, None).is_ok();
+        if summary.state != InstanceState::Parked && is_registered {
+            if self.budget == 0 {
+                self.passed_over += 1;
+                return Ok(());
+            }
+            self.budget -= 1;
+        }
+        let began = Instant::now();
+        if summary.state == InstanceState::Parked || !is_registered || !self.fits(&summary).await? {
+            self.bring_into_memory(&summary.instance).await;
+        }
+        tokio::time::sleep((began.elapsed() * PAUSE_PER_REPLAY).min(LONGEST_PAUSE)).await;
+        Ok(())
+    }
+
+    /// Whether an instance could go on. What has changed meanwhile is looked at by its actor.
+    async fn fits(&self, summary: &InstanceSummary) -> Result<bool, ProviderError> {
+        let config = MachineConfig {
+            strict: self.host.options.strict_replay,
+            catch_panic,
+            activities: None,
+            this_thread: Some(this_thread),
+            on_foreign_wake: None,
+        };
+        let turns = usize::try_from(summary.turns).unwrap_or(usize::MAX);
+        match self.log().replay(summary, &self.host.registry, config, turns).await {
+            Ok(replayed) => Ok(replayed.is_ok()),
+            // Purged, or in its next execution by now.
+            Err(ProviderError::NotFound { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The instance finds out by itself: it is parked, or goes on. Returns when it has.
+    async fn bring_into_memory(&self, instance: &InstanceId) {
+        let (reply, told) = oneshot::channel();
+        self.host.routes.deliver(instance, Internal::TellOpen(reply).into());
+        // One that is parked does not say.
+        let _ = told.await;
+    }
+
+    fn log(&self) -> Log<'_> {
+        let store = &self.host.store;
+        let is_shared = store.remote.is_some();
+        let stalls = Some(&self.host.routes.stalls);
+        Log { store: &*store.histories, clock: &*store.clock, is_shared, stalls }
+    }
+}

@@ -1,0 +1,260 @@
+//! An instance that is parked: its log says so, and takes what needs no code.
+
+use ractor::{ActorProcessingErr, ActorRef};
+use reenact_core::{
+    ApplyError, Command, Event, History, ParkedExecution, RecordedTurn, Sealed, codec,
+};
+use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
+
+use super::turns::follow;
+use super::{InstanceState, Live, Phase};
+use crate::error::{Error, ParkReason};
+use crate::message::{
+    ExternalEvent, InstanceMessage, Internal, OnceMessage, Reply, RuntimeMessage, Tell,
+};
+use crate::persistence::{Entry, PendingTurn};
+use crate::run::Run;
+
+/// An instance whose code cannot go on from its log.
+pub(super) struct Parked {
+    reason: ParkReason,
+    /// With the turns that are being made durable.
+    summary: InstanceSummary,
+    /// The turn that set the newest status.
+    status_turn: Option<u64>,
+    /// Its log was not replayed since.
+    untried: bool,
+    /// What its log says, once that was asked.
+    execution: Option<Box<ParkedExecution>>,
+}
+
+impl Parked {
+    pub(super) fn reason(&self) -> ParkReason {
+        self.reason.clone()
+    }
+
+    pub(super) fn summary(&self) -> InstanceSummary {
+        self.summary.clone()
+    }
+
+    /// Whether it stays in memory while it is used, as it has read its log.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.execution.is_some()
+    }
+
+    /// A turn without code, as it is handed on.
+    fn pending(&mut self, turn: &RecordedTurn) -> Result<PendingTurn, codec::CodecError> {
+        let bytes = codec::encode_turn_with_status(turn, self.status_turn)?;
+        let number = self.summary.turns;
+        // It is looked at when a host starts, and waits for nothing else.
+        follow(&mut self.summary, turn, State::Parked, None);
+        let record = TurnRecord { number, bytes: bytes.into(), summary: self.summary.clone() };
+        Ok(PendingTurn {
+            instance: self.summary.instance.clone(),
+            run: Run::of_nothing(self.summary.execution),
+            record: Some(record),
+            actions: Sealed::new(Vec::new()),
+            answer: None,
+            known: None,
+            successor: Vec::new(),
+        })
+    }
+}
+
+impl InstanceState {
+    /// Lets go of the code, which cannot go on from the log.
+    pub(super) fn park(&mut self, reason: ParkReason) {
+        if !matches!(self.phase, Phase::Live(_)) {
+            return;
+        }
+        let Phase::Live(live) = std::mem::replace(&mut self.phase, Phase::Absent) else { return };
+        let Live { machine, summary, .. } = *live;
+        // That of the turn that is not handed on does not count.
+        let status_turn = machine.status_turn().filter(|turn| *turn < summary.turns);
+        drop(machine);
+        self.park_as(reason, summary, status_turn, true);
+        self.announce_parked();
+    }
+
+    /// The log that was read is not one from which the code can go on. Where a run was announced, the
+    /// host has survived it.
+    pub(super) async fn park_unfit(
+        &mut self,
+        reason: ParkReason,
+        summary: InstanceSummary,
+        was_announced: bool,
+    ) -> Result<(), ActorProcessingErr> {
+        let status_turn = self.shard.log().status_turn(&summary).await?;
+        self.park_as(reason, summary, status_turn, false);
+        if let (true, Phase::Parked(parked)) = (was_announced, &mut self.phase) {
+            let at = self.shard.clock.now().max(parked.summary.updated_at);
+            let survived = RecordedTurn { at, events: [Event::RunSurvived].into() };
+            let turn = parked.pending(&survived)?;
+            self.shard.make_durable(Entry::Turn(Box::new(turn)));
+        }
+        self.announce_parked();
+        Ok(())
+    }
+
+    /// Too many hosts have died of its code, which is not tried again before somebody resumes it.
+    pub(super) async fn park_condemned(
+        &mut self,
+        reason: ParkReason,
+        summary: InstanceSummary,
+    ) -> Result<(), ActorProcessingErr> {
+        let status_turn = self.shard.log().status_turn(&summary).await?;
+        self.park_as(reason, summary, status_turn, true);
+        self.announce_parked();
+        Ok(())
+    }
+
+    /// Comes into memory for an instance that this host has parked before.
+    pub(super) async fn stay_parked(
+        &mut self,
+        reason: ParkReason,
+        summary: InstanceSummary,
+    ) -> Result<(), ActorProcessingErr> {
+        let status_turn = self.shard.log().status_turn(&summary).await?;
+        self.park_as(reason, summary, status_turn, true);
+        Ok(())
+    }
+
+    /// The log is told, unless it knows.
+    fn park_as(
+        &mut self,
+        reason: ParkReason,
+        summary: InstanceSummary,
+        status_turn: Option<u64>,
+        untried: bool,
+    ) {
+        let mut parked = Parked { reason, summary, status_turn, untried, execution: None };
+        if parked.summary.state != State::Parked {
+            let at = self.shard.clock.now().max(parked.summary.updated_at);
+            let turn = RecordedTurn::parked(at, &parked.reason);
+            match parked.pending(&turn) {
+                Ok(turn) => self.shard.make_durable(Entry::Turn(Box::new(turn))),
+                Err(error) => {
+                    let instance = &self.instance;
+                    tracing::error!(%instance, %error, "its log cannot be told that it is parked");
+                }
+            }
+        }
+        self.phase = Phase::Parked(Box::new(parked));
+    }
+
+    /// Behind the turns that are under way: without them there would be nothing to park for.
+    fn announce_parked(&self) {
+        if let Phase::Parked(parked) = &self.phase {
+            self.shard.make_durable(Entry::Park(self.instance.clone(), parked.reason()));
+        }
+    }
+
+    /// A message for a parked instance.
+    pub(super) async fn handle_parked(
+        &mut self,
+        myself: &ActorRef<InstanceMessage>,
+        message: InstanceMessage,
+    ) -> Result<(), ActorProcessingErr> {
+        let Phase::Parked(parked) = &self.phase else { return Ok(()) };
+        let reason = parked.reason();
+        match message {
+            InstanceMessage::Terminate { reason, reply } => {
+                let summary = parked.summary();
+                self.terminate_without_code(summary, reason, reply).await?;
+            }
+            InstanceMessage::RaiseEvent { event, reply } => self.keep_event(event, reply).await?,
+            InstanceMessage::Runtime(RuntimeMessage(Internal::Once(once)))
+                if matches!(once.command, Command::Terminate { .. }) =>
+            {
+                // It keeps no key: the end says that it has come.
+                let OnceMessage { command, reply, .. } = *once;
+                let Command::Terminate { reason } = command else { return Ok(()) };
+                let summary = parked.summary();
+                self.terminate_without_code(summary, reason, Some(reply)).await?;
+            }
+            message if parked.untried && message.is_resume() => {
+                // An actor of its own tries it again.
+                self.shard.routes.unpark(&self.instance);
+                self.shard.routes.deliver_in_order(&self.instance, message);
+                myself.drain()?;
+            }
+            InstanceMessage::Runtime(RuntimeMessage(Internal::FromAnother(message)))
+                if matches!(message.tell, Tell::Event { .. }) =>
+            {
+                if let Tell::Event { name, data, key } = message.tell {
+                    let event = ExternalEvent { name, data, key: Some(key) };
+                    self.keep_event(event, Some(message.reply)).await?;
+                }
+            }
+            InstanceMessage::Runtime(RuntimeMessage(Internal::PassivateIfIdleSince(then, _))) => {
+                self.passivate_if_idle(myself, then);
+            }
+            // What asks the code cannot be taken; its sender has it, and tries again.
+            message => {
+                let instance = self.instance.clone();
+                self.refuse(message, Error::Parked { instance, reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// Records an event that the code sees once it goes on.
+    pub(super) async fn keep_event(
+        &mut self,
+        event: ExternalEvent,
+        reply: Option<Reply>,
+    ) -> Result<(), ActorProcessingErr> {
+        self.read_parked().await?;
+        let (instance, now) = (self.instance.clone(), self.shard.clock.now());
+        let Phase::Parked(parked) = &mut self.phase else { return Ok(()) };
+        let Some(execution) = &mut parked.execution else {
+            let reason = parked.reason();
+            if let Some(reply) = reply {
+                self.answer(reply.no(Error::Parked { instance, reason }));
+            }
+            return Ok(());
+        };
+        let ExternalEvent { name, data, key } = event;
+        let kept = execution.raise(name, data, key, now);
+        let turns: Result<Vec<_>, _> = match kept {
+            Ok(turns) => turns.iter().map(|turn| parked.pending(turn)).collect(),
+            Err(rejected) => {
+                let refusal = self.refusal(ApplyError::Rejected(rejected));
+                if let Some(reply) = reply {
+                    self.answer(reply.no(refusal));
+                }
+                return Ok(());
+            }
+        };
+        self.last_used = now;
+        // No event is as large as what cannot be encoded.
+        let turns = turns?;
+        let mut answer = reply.map(Reply::yes);
+        let last = turns.len().saturating_sub(1);
+        for (place, mut turn) in turns.into_iter().enumerate() {
+            turn.answer = if place == last { answer.take() } else { None };
+            self.shard.make_durable(Entry::Turn(Box::new(turn)));
+        }
+        // It is there already.
+        answer.into_iter().for_each(|answer| self.answer(answer));
+        Ok(())
+    }
+
+    /// Reads the log, once. One that cannot be read takes nothing.
+    async fn read_parked(&mut self) -> Result<(), ActorProcessingErr> {
+        let summary = match &self.phase {
+            Phase::Parked(parked) if parked.execution.is_none() => parked.summary(),
+            _ => return Ok(()),
+        };
+        // What it was parked behind may still be on its way.
+        self.shard.everything_is_durable().await?;
+        let Ok(turns) = self.shard.log().history(&summary).await? else { return Ok(()) };
+        let mut execution = ParkedExecution::default();
+        let history: History = turns.into_iter().collect();
+        history.turns().iter().for_each(|turn| execution.take_in(turn));
+        if let Phase::Parked(parked) = &mut self.phase {
+            parked.execution = Some(Box::new(execution));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,207 @@
+//! An execution whose code cannot run, out of its log alone: it takes what needs no code.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::iter;
+
+use crate::attempts::{Attempts, Due};
+use crate::command::Rejected;
+use crate::event::Event;
+use crate::history::RecordedTurn;
+use crate::ids::{CorrelationId, EventKey, Name};
+use crate::keys::Keys;
+use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS};
+use crate::payload::Payload;
+use crate::state::history_limit;
+use crate::time::Timestamp;
+
+/// An execution that is parked ([`Event::ExecutionParked`]): its code cannot run, and its log goes on.
+/// An external event that is raised on it is recorded, and the code sees it once it can run again.
+///
+/// Takes in all turns of the execution, in order; no code is needed. What else comes (cancels,
+/// results of children, ends of activities) asks the code, and cannot be taken here.
+///
+/// ```
+/// # use reenact_core::*;
+/// # fn example(log: &[RecordedTurn], now: Timestamp) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut parked = ParkedExecution::default();
+/// log.iter().for_each(|turn| parked.take_in(turn));
+/// let turns = parked.raise(Name::new("Paid")?, Payload::encode(&7)?, None, now)?;
+/// // To be appended, in this order.
+/// # drop(turns);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Default)]
+pub struct ParkedExecution {
+    /// The time of the last turn.
+    at: Timestamp,
+    /// Number of events, and their payload bytes.
+    events: u64,
+    bytes: u64,
+    /// What a cancel has ended is not in the log.
+    is_cancelled: bool,
+    keys: Keys,
+    mailboxes: BTreeMap<Name, OfName>,
+    waits: BTreeMap<CorrelationId, Name>,
+    timers: BTreeMap<CorrelationId, Timestamp>,
+    /// Those with options.
+    tasks: BTreeMap<CorrelationId, Box<Attempts>>,
+}
+
+/// The events and waits of one name. A wait that was not given up has taken one event, or will.
+#[derive(Debug, Default)]
+struct OfName {
+    /// For each event, the bytes of all up to it.
+    bytes: Vec<usize>,
+    waits: usize,
+}
+
+impl OfName {
+    fn awaits_next(&self) -> bool {
+        self.waits > self.bytes.len()
+    }
+
+    /// The events for which there is no wait, and their bytes.
+    fn unawaited(&self) -> (usize, usize) {
+        let all = self.bytes.last().copied().unwrap_or_default();
+        let awaited = self.bytes.iter().take(self.waits).next_back().copied().unwrap_or_default();
+        (self.bytes.len().saturating_sub(self.waits), all - awaited)
+    }
+}
+
+impl ParkedExecution {
+    /// Goes on with a turn.
+    pub fn take_in(&mut self, turn: &RecordedTurn) {
+        self.at = turn.at;
+        turn.events.iter().for_each(|event| self.follow(event));
+    }
+
+    /// Records an external event at a time: the turns to append, in order. What is overdue by then
+    /// comes first. No turns when an event with that key is there.
+    ///
+    /// # Errors
+    /// [`Rejected::TooManyEvents`], [`Rejected::TooManyEventBytes`] as on an execution that runs;
+    /// [`Rejected::OverLimit`] when the history is full. Nothing changed then.
+    pub fn raise(
+        &mut self,
+        name: Name,
+        data: Payload,
+        key: Option<EventKey>,
+        now: Timestamp,
+    ) -> Result<Vec<RecordedTurn>, Rejected> {
+        if key.as_ref().is_some_and(|key| self.keys.contains(key)) {
+            return Ok(Vec::new());
+        }
+        self.has_room(&name, data.len())?;
+        let at = now.max(self.at);
+        let overdue = iter::from_fn(|| {
+            let turn = one_event(at, self.overdue(at)?);
+            self.take_in(&turn);
+            Some(turn)
+        });
+        let mut turns: Vec<_> = overdue.collect();
+        let raised = one_event(at, Event::ExternalRaised { name, data, key });
+        self.take_in(&raised);
+        turns.push(raised);
+        Ok(turns)
+    }
+
+    fn has_room(&self, name: &Name, bytes: usize) -> Result<(), Rejected> {
+        if let Some(full) = history_limit(self.events + 1, self.bytes + bytes as u64) {
+            return Err(Rejected::OverLimit(full.to_string()));
+        }
+        if self.mailboxes.get(name).is_some_and(OfName::awaits_next) {
+            return Ok(());
+        }
+        let unawaited = self.mailboxes.values().map(OfName::unawaited);
+        let (events, taken) = unawaited.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        if events >= MAX_BUFFERED_EVENTS {
+            return Err(Rejected::TooManyEvents { limit: MAX_BUFFERED_EVENTS });
+        }
+        if taken + bytes > MAX_BUFFERED_EVENT_BYTES {
+            return Err(Rejected::TooManyEventBytes { limit: MAX_BUFFERED_EVENT_BYTES });
+        }
+        Ok(())
+    }
+
+    /// What was due first of all that is overdue. Which timers a cancel has left open, only the code
+    /// knows: then nothing is said to be.
+    fn overdue(&self, now: Timestamp) -> Option<Event> {
+        if self.is_cancelled {
+            return None;
+        }
+        let timers = self.timers.iter().map(|(id, fire_at)| (*fire_at, *id));
+        let ends = self.tasks.iter().filter_map(|(id, task)| Some((task.deadline()?, *id)));
+        let (due, id) = timers.chain(ends).min()?;
+        if due > now {
+            return None;
+        }
+        match self.tasks.get(&id).filter(|task| task.due(now) == Some(Due::End)) {
+            Some(task) => Some(Event::TaskFailed { id, error: task.too_late() }),
+            None => Some(Event::TimerFired { id }),
+        }
+    }
+
+    fn follow(&mut self, event: &Event) {
+        self.events += 1;
+        self.bytes += event.payload_bytes() as u64;
+        match event {
+            Event::ExternalRaised { name, data, key } => {
+                key.iter().for_each(|key| self.keys.remember(key));
+                let of_name = self.mailboxes.entry(name.clone()).or_default();
+                let before = of_name.bytes.last().copied().unwrap_or_default();
+                of_name.bytes.push(before + data.len());
+            }
+            Event::EventKeysCarried { keys } => keys.iter().for_each(|key| self.keys.remember(key)),
+            Event::ExternalSubscribed { id, name } => {
+                self.waits.insert(*id, name.clone());
+                self.mailboxes.entry(name.clone()).or_default().waits += 1;
+            }
+            Event::ExternalUnsubscribed { id } => {
+                let name = self.waits.remove(id);
+                if let Some(of_name) = name.and_then(|name| self.mailboxes.get_mut(&name)) {
+                    of_name.waits = of_name.waits.saturating_sub(1);
+                }
+            }
+            Event::TimerCreated { id, fire_at } => drop(self.timers.insert(*id, *fire_at)),
+            Event::TimerFired { id } | Event::TimerCancelled { id } => {
+                self.timers.remove(id);
+            }
+            Event::TaskConfigured { id, options } => {
+                let attempts = Attempts::new(options.clone(), None, self.at);
+                self.tasks.insert(*id, Box::new(attempts));
+            }
+            Event::TaskAttemptFailed { id, attempt, error, retry_at } => {
+                if let Some(task) = self.tasks.get_mut(id) {
+                    task.failed = *attempt;
+                    task.last_error = Some(error.clone());
+                    task.retry_at = Some(*retry_at);
+                }
+            }
+            Event::TaskCompleted { id, .. }
+            | Event::TaskFailed { id, .. }
+            | Event::TaskCancelRequested { id } => drop(self.tasks.remove(id)),
+            Event::ExecutionRewound { .. } => {
+                let at = self.at;
+                self.tasks.values_mut().for_each(|task| task.begin_anew(at));
+            }
+            Event::ExecutionRenewed { .. } => {
+                self.timers.clear();
+                self.tasks.clear();
+                self.waits.clear();
+                // A wait that had no event is over.
+                let all = self.mailboxes.values_mut();
+                all.for_each(|of_name| of_name.waits = of_name.waits.min(of_name.bytes.len()));
+            }
+            Event::CancelRequested { .. } => self.is_cancelled = true,
+            _ => {}
+        }
+    }
+}
+
+fn one_event(at: Timestamp, event: Event) -> RecordedTurn {
+    RecordedTurn { at, events: [event].into() }
+}
