@@ -108,6 +108,11 @@ impl Host {
         self.client.access().in_memory()
     }
 
+    /// What the instances in memory hold, in bytes, as [`HostOptions::max_instance_bytes`] counts them.
+    pub fn in_memory_bytes(&self) -> usize {
+        self.client.access().in_memory_bytes()
+    }
+
     /// Ends the host gracefully: lets nobody in, starts no more activities, waits for those that
     /// run, up to [`HostOptions::shutdown_deadline`], and makes everything durable that has come.
     /// Of a shared store the other hosts have its shards then.

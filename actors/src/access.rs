@@ -354,6 +354,12 @@ impl Access {
     pub fn in_memory(&self) -> usize {
         self.routes().map_or(0, Routes::in_memory)
     }
+
+    /// What the instances in memory on this host hold, in bytes, as
+    /// [`HostOptions::max_instance_bytes`](crate::HostOptions::max_instance_bytes) counts them.
+    pub fn in_memory_bytes(&self) -> usize {
+        self.here.as_ref().map_or(0, |host| host.footprints.held())
+    }
 }
 
 impl fmt::Debug for Access {

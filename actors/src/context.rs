@@ -14,6 +14,7 @@ use tokio::sync::{Notify, RwLock, watch};
 use crate::admission::Admission;
 use crate::error::Error;
 use crate::fitness::NewShards;
+use crate::footprint::Footprints;
 use crate::gate::Gate;
 use crate::mail::Mail;
 use crate::options::HostOptions;
@@ -68,6 +69,8 @@ pub(crate) struct HostContext {
     pub(crate) mail: Mail,
     pub(crate) waiters: Waiters,
     pub(crate) admission: Arc<Admission>,
+    /// What the instances in memory hold.
+    pub(crate) footprints: Arc<Footprints>,
     pub(crate) tasks: Tasks,
     /// The host ends gracefully: that its shards end is no failure.
     pub(crate) closing: AtomicBool,

@@ -18,7 +18,8 @@ use reenact_providers::InstanceSummary;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::error::{Error, ParkReason};
-use crate::message::{InstanceMessage, Internal, RuntimeMessage};
+use crate::footprint::Footprint;
+use crate::message::{Asked, InstanceMessage, Internal, RuntimeMessage};
 use crate::persistence::Entry;
 use crate::run::Run;
 use crate::shard::ShardContext;
@@ -63,6 +64,8 @@ pub(crate) struct InstanceState {
     now: Timestamp,
     /// It was parked, and goes on since it came into memory, or has come to its end so.
     unparked: bool,
+    /// What it holds in memory.
+    footprint: Footprint,
     /// A place among the instances in memory.
     slot: Option<OwnedSemaphorePermit>,
 }
@@ -110,9 +113,18 @@ impl Actor for InstanceActor {
     ) -> Result<InstanceState, ActorProcessingErr> {
         let InstanceArguments { shard, instance, begin } = args;
         let now = shard.clock.now();
-        let (phase, slot) = (Phase::Fresh, None);
-        let (last_used, unparked) = (now, false);
-        Ok(InstanceState { shard, instance, begin, phase, last_used, now, unparked, slot })
+        let footprint = Footprint::new(shard.footprints.clone(), instance.clone());
+        Ok(InstanceState {
+            shard,
+            instance,
+            begin,
+            phase: Phase::Fresh,
+            last_used: now,
+            now,
+            unparked: false,
+            footprint,
+            slot: None,
+        })
     }
 
     /// The log is read here, and not before the start, so that a failure is supervised.
@@ -180,7 +192,10 @@ impl Actor for InstanceActor {
         if state.has_nothing_to_do() {
             // What is in the mailbox is still handled; what comes later finds another actor.
             myself.drain()?;
-        } else if state.slot.is_none() || state.shard.admission.wants_room() {
+        } else if state.slot.is_none()
+            || state.shard.admission.wants_room()
+            || state.is_too_much_in_memory()
+        {
             state.passivate_if_idle(&myself, state.last_used);
         }
         Ok(())
@@ -218,6 +233,7 @@ impl InstanceState {
                     self.apply(Command::FireTimer { id }, None);
                 }
                 Internal::PassivateIfIdleSince(then, asked) => {
+                    self.footprint.answer();
                     self.passivate_if_idle(myself, then);
                     drop(asked);
                 }
@@ -332,7 +348,7 @@ impl InstanceState {
             let _ = myself.drain();
         }
         let Phase::Live(live) = &mut self.phase else { return };
-        if self.last_used <= then && !live.machine.has_open_tasks(now) && live.has_told_all() {
+        if self.last_used <= then && live.is_idle(now) {
             let messages = std::mem::take(&mut live.arrived);
             if !messages.is_empty() {
                 // Otherwise it would be woken for them after a crash, again and again.
@@ -342,6 +358,26 @@ impl InstanceState {
             // actor that is draining already needs no second word.
             let _ = myself.drain();
         }
+    }
+
+    /// Says what it holds. Where all instances hold too much, asks the largest idle ones to go; whether
+    /// that is not enough.
+    fn is_too_much_in_memory(&mut self) -> bool {
+        let Phase::Live(live) = &mut self.phase else { return false };
+        self.footprint.tell(live.machine.held_bytes());
+        if self.footprint.is_to_be_listed() && live.is_idle(self.now) {
+            self.footprint.list();
+        }
+        let all = self.footprint.all();
+        if !all.is_over() {
+            return false;
+        }
+        for instance in all.take_largest() {
+            let message = Internal::PassivateIfIdleSince(self.now, Asked::default());
+            // One that has gone in the meantime is not in memory.
+            let _ = self.shard.routes.try_deliver(&instance, message.into());
+        }
+        all.is_over()
     }
 
     /// Something woke the code from outside a turn: its next step could not be repeated.

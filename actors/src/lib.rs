@@ -37,6 +37,7 @@ mod context;
 mod dispatcher;
 mod error;
 mod fitness;
+mod footprint;
 mod gate;
 mod heartbeat;
 mod host;

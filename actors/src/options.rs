@@ -12,6 +12,9 @@ const DEFAULT_STALLS_AFTER: Duration = Duration::from_secs(1);
 /// [`HostOptions::max_host_deaths`] where nothing else is said.
 const DEFAULT_MAX_HOST_DEATHS: u32 = 5;
 
+/// [`HostOptions::max_instance_bytes`] where nothing else is said: for a small machine.
+const DEFAULT_INSTANCE_BYTES: usize = 256 * 1024 * 1024;
+
 /// How a host behaves. The default suits most programs; take over what you do not set with
 /// `..HostOptions::default()`. A limit of 0 counts as 1.
 #[derive(Clone, Debug)]
@@ -34,6 +37,11 @@ pub struct HostOptions {
     /// Most instances in memory; starts beyond it wait or are refused. Instances that come back
     /// into memory for a message are let in beyond it, and go as soon as they are idle.
     pub max_instances: usize,
+    /// Most bytes that instances in memory hold: their histories, and about 4 KiB for each. What their
+    /// code holds by itself is not known, and not counted. Over it, instances that are idle go from
+    /// memory, the largest first; those that are not go as soon as they are. So the bound can be passed
+    /// by what is under way, and no start is refused for it. `usize::MAX` is no bound.
+    pub max_instance_bytes: usize,
     /// Most messages from clients in flight, in units of one message plus one for each KiB.
     pub max_messages: u32,
     /// What happens to a client when one of these is used up.
@@ -128,6 +136,7 @@ impl Default for HostOptions {
             tags: BTreeSet::new(),
             passivate_after: Duration::from_secs(30),
             max_instances: 50_000,
+            max_instance_bytes: DEFAULT_INSTANCE_BYTES,
             max_messages: 64 * 1_024,
             when_busy: WhenBusy::Wait,
             cancellation_grace: DEFAULT_CANCELLATION_GRACE,

@@ -19,6 +19,7 @@ use crate::admission::Admission;
 use crate::context::{HeldByActors, HostContext};
 use crate::error::{Error, Result};
 use crate::fitness::NewShards;
+use crate::footprint::Footprints;
 use crate::gate::Gate;
 use crate::host::{HostMessage, HostSupervisor};
 use crate::mail::Mail;
@@ -113,6 +114,7 @@ impl Runtime {
             waiters: Waiters::default(),
             routes,
             admission: Arc::new(admission),
+            footprints: Footprints::new(options.max_instance_bytes.max(1)),
             tasks,
             closing: AtomicBool::new(false),
             ended: AtomicBool::new(false),

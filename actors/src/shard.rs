@@ -17,6 +17,7 @@ use crate::admission::Admission;
 use crate::context::{HostContext, HostRef};
 use crate::dispatcher::Dispatcher;
 use crate::error::Error;
+use crate::footprint::Footprints;
 use crate::instance::{Begin, InstanceActor, InstanceArguments};
 use crate::message::{Asked, InstanceMessage, Internal, ShardMessage};
 use crate::persistence::{Entry, Inbox, Persistence, PersistenceArguments, PersistenceMessage};
@@ -46,6 +47,8 @@ pub(crate) struct ShardContext {
     pub(crate) store: Arc<dyn HistoryStore>,
     pub(crate) clock: Arc<dyn TimerScheduler>,
     pub(crate) admission: Arc<Admission>,
+    /// What the instances of the host hold in memory.
+    pub(crate) footprints: Arc<Footprints>,
     pub(crate) dispatcher: Dispatcher,
     /// Held for writing by purges.
     pub(crate) purges: Arc<RwLock<()>>,
@@ -165,6 +168,7 @@ impl Actor for ShardSupervisor {
             store: host.store.histories.clone(),
             clock: host.store.clock.clone(),
             admission: host.admission.clone(),
+            footprints: host.footprints.clone(),
             dispatcher,
             purges: host.purges.clone(),
             inbox,

@@ -264,6 +264,14 @@ impl Machine {
         &self.history
     }
 
+    /// What its log takes in memory, in bytes, about: the events and what they carry. What the code
+    /// holds by itself is not known.
+    pub fn held_bytes(&self) -> usize {
+        let payloads = usize::try_from(self.shared.lock().bytes).unwrap_or(usize::MAX);
+        let events = usize::try_from(self.history.len()).unwrap_or(usize::MAX);
+        payloads.saturating_add(events.saturating_mul(mem::size_of::<Event>()))
+    }
+
     /// How the execution ended, if it has.
     pub fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()

@@ -291,7 +291,12 @@ impl Live {
     }
 
     /// Whether nothing of what it tells others is under way; what has arrived is recorded for that.
-    pub(super) fn has_told_all(&mut self) -> bool {
+    /// Whether nothing is lost when it goes from memory at this time but what comes back by itself.
+    pub(super) fn is_idle(&mut self, now: Timestamp) -> bool {
+        !self.machine.has_open_tasks(now) && self.has_told_all()
+    }
+
+    fn has_told_all(&mut self) -> bool {
         self.arrived.retain(|id| self.machine.message(*id).is_some());
         self.arrived.sort_unstable();
         self.arrived.dedup();
