@@ -103,6 +103,12 @@ async fn an_input_that_does_not_decode_starts_nothing() {
         matches!(&refused, Error::InvalidPayload { source: PayloadError::TooDeep, .. }),
         "{refused}"
     );
+    // By name nobody knows the type that will be asked for.
+    let refused = started.raise_event("Go", vec![Some(1.0), Some(f64::NAN)]).await.unwrap_err();
+    assert!(
+        matches!(&refused, Error::InvalidPayload { source: PayloadError::NotFinite, .. }),
+        "{refused}"
+    );
     guard(host.shutdown()).await.unwrap();
 }
 

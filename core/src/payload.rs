@@ -6,13 +6,12 @@ mod same;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::cell::Cell;
 use core::fmt;
 
 use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use bounded::Bounded;
+use bounded::{Bounded, Found};
 
 use crate::limits::{MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH};
 
@@ -39,6 +38,10 @@ pub enum PayloadError {
     /// number is one, for JSON has only `null` for it.
     #[error("the value does not decode from the JSON that it encodes to: {0}")]
     NotReadable(String),
+    /// The value has a number that JSON has no form for, and nothing says that its type reads the `null`
+    /// that is written instead.
+    #[error("the value has a number that is not finite (NaN or an infinity)")]
+    NotFinite,
     /// The value is nested deeper than [`MAX_PAYLOAD_DEPTH`]: no decoder would read it.
     #[error("the value is nested more than {MAX_PAYLOAD_DEPTH} levels deep")]
     TooDeep,
@@ -59,22 +62,28 @@ impl Payload {
     /// # Errors
     /// [`PayloadError::Encode`] when its `Serialize` fails, [`PayloadError::TooLarge`] when it is
     /// larger than [`MAX_PAYLOAD_BYTES`], [`PayloadError::TooDeep`] when it is nested deeper than
-    /// [`MAX_PAYLOAD_DEPTH`].
+    /// [`MAX_PAYLOAD_DEPTH`], [`PayloadError::NotFinite`] when it has a number that is not finite.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, PayloadError> {
-        let payload = Self::write(value)?;
+        let found = Found::default();
+        let payload = Self::write_and_look(value, &found)?;
         payload.check_depth()?;
-        Ok(payload)
+        match found.not_finite.get() {
+            true => Err(PayloadError::NotFinite),
+            false => Ok(payload),
+        }
     }
 
     /// Encodes a value and decodes it again: what whoever reads the payload will see. It can differ
     /// from the value, by a field that is skipped for instance.
     ///
     /// # Errors
-    /// As [`encode`](Self::encode); [`PayloadError::NotReadable`] when the payload is no `T`.
+    /// As [`encode`](Self::encode), but that its type says which numbers it can have;
+    /// [`PayloadError::NotReadable`] when the payload is no `T`.
     pub fn encode_checked<T: Serialize + DeserializeOwned>(
         value: &T,
     ) -> Result<(Self, T), PayloadError> {
-        let payload = Self::encode(value)?;
+        let payload = Self::write(value)?;
+        payload.check_depth()?;
         let read = payload.read_back()?;
         Ok((payload, read))
     }
@@ -94,9 +103,15 @@ impl Payload {
     /// Encodes a value that may be deeper than a decoder reads: for a comparison with what is recorded,
     /// which may be older than the limit.
     pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> Result<Self, PayloadError> {
-        let (levels, passed) = (MAX_WRITTEN_DEPTH, Cell::new(false));
-        let bounded = Bounded { value, levels, passed: &passed };
-        let bytes = serde_json::to_vec(&bounded).map_err(|why| match passed.get() {
+        Self::write_and_look(value, &Found::default())
+    }
+
+    fn write_and_look<T: Serialize + ?Sized>(
+        value: &T,
+        found: &Found,
+    ) -> Result<Self, PayloadError> {
+        let bounded = Bounded { value, levels: MAX_WRITTEN_DEPTH, found };
+        let bytes = serde_json::to_vec(&bounded).map_err(|why| match found.too_deep.get() {
             true => PayloadError::TooDeep,
             false => PayloadError::Encode(why.to_string()),
         })?;

@@ -202,7 +202,7 @@ fn a_history_with_an_input_that_is_refused_now_replays() {
     let (to, event) = (reenact_core::InstanceId::new("other").expect("an id"), name("Deep"));
     let sent = Event::EventSent { id: CorrelationId(3), to, name: event, data: deep() };
     let turns = [
-        turn(1, [started, scheduled(1, "price", payload(f64::NAN))]),
+        turn(1, [started, scheduled(1, "price", payload(()))]),
         turn(2, [failed(1), scheduled(2, "deep", deep())]),
         turn(
             3,

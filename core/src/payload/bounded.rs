@@ -14,14 +14,30 @@ use serde::{Serialize, Serializer};
 pub(super) struct Bounded<'a, T: ?Sized> {
     pub(super) value: &'a T,
     pub(super) levels: usize,
-    /// Whether it had more.
-    pub(super) passed: &'a Cell<bool>,
+    pub(super) found: &'a Found,
+}
+
+/// What was found in a value while it was encoded.
+#[derive(Default)]
+pub(super) struct Found {
+    /// It had more levels than it may have.
+    pub(super) too_deep: Cell<bool>,
+    /// It has a number that is none in JSON: NaN, or an infinity. `null` is written for it.
+    pub(super) not_finite: Cell<bool>,
+}
+
+impl Found {
+    fn note_number(&self, is_finite: bool) {
+        if !is_finite {
+            self.not_finite.set(true);
+        }
+    }
 }
 
 impl<T: Serialize + ?Sized> Serialize for Bounded<'_, T> {
     fn serialize<S: Serializer>(&self, inner: S) -> Result<S::Ok, S::Error> {
-        let Self { value, levels, passed } = *self;
-        value.serialize(Level { inner, levels, passed })
+        let Self { value, levels, found } = *self;
+        value.serialize(Level { inner, levels, found })
     }
 }
 
@@ -29,18 +45,18 @@ impl<T: Serialize + ?Sized> Serialize for Bounded<'_, T> {
 struct Level<'a, S> {
     inner: S,
     levels: usize,
-    passed: &'a Cell<bool>,
+    found: &'a Found,
 }
 
 impl<'a, S> Level<'a, S> {
     /// One level further down.
     fn down<T, E: Error>(self, open: impl FnOnce(S) -> Result<T, E>) -> Result<Level<'a, T>, E> {
-        let Self { inner, levels, passed } = self;
+        let Self { inner, levels, found } = self;
         let Some(levels) = levels.checked_sub(1) else {
-            passed.set(true);
+            found.too_deep.set(true);
             return Err(E::custom("nested too deep"));
         };
-        Ok(Level { inner: open(inner)?, levels, passed })
+        Ok(Level { inner: open(inner)?, levels, found })
     }
 }
 
@@ -66,9 +82,18 @@ impl<'a, S: Serializer> Serializer for Level<'a, S> {
     as_they_are! {
         serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32,
         serialize_i64: i64, serialize_i128: i128, serialize_u8: u8, serialize_u16: u16,
-        serialize_u32: u32, serialize_u64: u64, serialize_u128: u128, serialize_f32: f32,
-        serialize_f64: f64, serialize_char: char, serialize_str: &str, serialize_bytes: &[u8],
+        serialize_u32: u32, serialize_u64: u64, serialize_u128: u128, serialize_char: char, serialize_str: &str, serialize_bytes: &[u8],
         serialize_unit_struct: &'static str,
+    }
+
+    fn serialize_f32(self, value: f32) -> Result<S::Ok, S::Error> {
+        self.found.note_number(value.is_finite());
+        self.inner.serialize_f32(value)
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<S::Ok, S::Error> {
+        self.found.note_number(value.is_finite());
+        self.inner.serialize_f64(value)
     }
 
     fn serialize_none(self) -> Result<S::Ok, S::Error> {
@@ -76,8 +101,8 @@ impl<'a, S: Serializer> Serializer for Level<'a, S> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        let Self { inner, levels, passed } = self;
-        inner.serialize_some(&Bounded { value, levels, passed })
+        let Self { inner, levels, found } = self;
+        inner.serialize_some(&Bounded { value, levels, found })
     }
 
     fn serialize_unit(self) -> Result<S::Ok, S::Error> {
@@ -98,8 +123,8 @@ impl<'a, S: Serializer> Serializer for Level<'a, S> {
         name: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let Self { inner, levels, passed } = self;
-        inner.serialize_newtype_struct(name, &Bounded { value, levels, passed })
+        let Self { inner, levels, found } = self;
+        inner.serialize_newtype_struct(name, &Bounded { value, levels, found })
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -109,8 +134,8 @@ impl<'a, S: Serializer> Serializer for Level<'a, S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let Level { inner, levels, passed } = self.down(Ok::<S, S::Error>)?;
-        inner.serialize_newtype_variant(name, index, variant, &Bounded { value, levels, passed })
+        let Level { inner, levels, found } = self.down(Ok::<S, S::Error>)?;
+        inner.serialize_newtype_variant(name, index, variant, &Bounded { value, levels, found })
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
@@ -183,9 +208,9 @@ macro_rules! part_by_part {
                     $($key: $type,)?
                     value: &T,
                 ) -> Result<(), S::Error> {
-                    let Self { inner, levels, passed } = self;
-                    let (levels, passed) = (*levels, *passed);
-                    inner.$method($($key,)? &Bounded { value, levels, passed })
+                    let Self { inner, levels, found } = self;
+                    let (levels, found) = (*levels, *found);
+                    inner.$method($($key,)? &Bounded { value, levels, found })
                 }
             )+
 
