@@ -17,6 +17,12 @@ const STORE: &str = "REENACT_TEST_CRASH_LOOPS_STORE";
 /// What the worker is to start first.
 const START: &str = "REENACT_TEST_CRASH_LOOPS_START";
 
+/// The code that kills is not mended yet, and its instance is left as it is.
+const LEAVE: &str = "REENACT_TEST_CRASH_LOOPS_LEAVE";
+
+/// The code that kills is mended.
+const MENDED: &str = "REENACT_TEST_CRASH_LOOPS_MENDED";
+
 /// More starts than it may take.
 const MANY: usize = 12;
 
@@ -40,6 +46,10 @@ async fn handles(ctx: OrchestrationContext) -> Result<String, OrchestrationError
     }
 }
 
+fn is_mended() -> bool {
+    std::env::var_os(MENDED).is_some()
+}
+
 fn die() -> ! {
     std::process::abort()
 }
@@ -48,10 +58,10 @@ fn die() -> ! {
 #[orchestration]
 async fn falls(ctx: OrchestrationContext) -> Result<String, OrchestrationError> {
     let slept = ctx.call_activity(nap, ()).await?;
-    if slept == 7 {
+    if slept == 7 && !is_mended() {
         die();
     }
-    Ok("never".into())
+    Ok("mended".into())
 }
 
 /// Takes its host down when its timer is due.
@@ -96,8 +106,19 @@ fn work(store: &Path, killer: &str) {
             }
             host.start_new_by_name::<String>(killer, ()).id("killer").await.unwrap();
         }
+        if is_mended() {
+            // Also when it has not looked at it.
+            host.resume("killer").await.unwrap();
+        }
         let end = host.instance::<String>("killer").result().await;
         match (killer, end) {
+            ("falls", Ok(said)) => assert_eq!(said, "mended"),
+            ("falls", Err(Error::Parked { .. })) if std::env::var_os(LEAVE).is_some() => {
+                // It is kept, and its code does not run.
+                host.raise_event("killer", "Whatever", 1).await.unwrap();
+                let parked = host.get_status("killer").await.unwrap().parked;
+                assert_eq!(parked, Some(ParkReason::HostDied { times: 5 }));
+            }
             ("handles", Ok(said)) => assert_eq!(said, "handled"),
             (_, Err(Error::Parked { reason: ParkReason::HostDied { times }, .. })) => {
                 assert_eq!(times, 5);
@@ -113,12 +134,10 @@ fn work(store: &Path, killer: &str) {
     });
 }
 
-fn run_worker(test: &str, store: &Path, start: bool) -> ExitStatus {
+fn run_worker(test: &str, store: &Path, says: &[&str]) -> ExitStatus {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture", "--test-threads", "1"]).env(STORE, store);
-    if start {
-        command.env(START, "yes");
-    }
+    command.envs(says.iter().map(|said| (said, "yes")));
     command.stderr(std::process::Stdio::null()).stdout(std::process::Stdio::null());
     command.status().unwrap()
 }
@@ -127,9 +146,15 @@ fn run_worker(test: &str, store: &Path, start: bool) -> ExitStatus {
 fn deaths(test: &str, store: &str) -> usize {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(store);
     let _ = std::fs::remove_dir_all(&path);
-    let died = (0..MANY).take_while(|run| !run_worker(test, &path, *run == 0).success()).count();
+    let died = deaths_on(test, &path, &[]);
     let _ = std::fs::remove_dir_all(&path);
     died
+}
+
+fn deaths_on(test: &str, store: &Path, says: &[&str]) -> usize {
+    let with_start = [says, &[START]].concat();
+    let says = |run| if run == 0 { &with_start[..] } else { says };
+    (0..MANY).take_while(|run| !run_worker(test, store, says(*run)).success()).count()
 }
 
 fn check(test: &str, killer: &str) {
@@ -156,4 +181,22 @@ fn an_orchestration_that_aborts_behind_an_activity_is_parked_and_its_neighbours_
 fn an_orchestration_that_aborts_behind_a_timer_is_parked_and_its_neighbours_complete() {
     let test = "an_orchestration_that_aborts_behind_a_timer_is_parked_and_its_neighbours_complete";
     check(test, "falls_later");
+}
+
+#[test]
+fn an_orchestration_that_aborts_stays_parked_at_each_restart_and_completes_once_it_is_mended() {
+    let test =
+        "an_orchestration_that_aborts_stays_parked_at_each_restart_and_completes_once_it_is_mended";
+    if let Some(store) = order() {
+        return work(&store, "falls");
+    }
+    let store = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crash_loops_restarts");
+    let _ = std::fs::remove_dir_all(&store);
+    let died = deaths_on(test, &store, &[LEAVE]);
+    assert!((2..=7).contains(&died), "{died} processes died");
+    for _ in 0..2 {
+        assert!(run_worker(test, &store, &[LEAVE]).success(), "its code has run");
+    }
+    assert!(run_worker(test, &store, &[MENDED]).success(), "it goes on");
+    let _ = std::fs::remove_dir_all(&store);
 }

@@ -5,11 +5,19 @@
 #[path = "support/kit.rs"]
 mod kit;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use kit::{HOUR, events, guard, id, options, pass_time_until, store, until};
+use kit::{
+    AppendFault, Faulty, HOUR, events, guard, id, options, pass_time_until, store, until,
+    until_parked,
+};
 use reenact::prelude::*;
-use reenact::{ActivityErrorKind, InMemory, NamedActivity};
+use reenact::providers::{Batch, TurnRecord};
+use reenact::{
+    ActivityErrorKind, Event, InMemory, InstanceState, InstanceStatus, NamedActivity, ParkReason,
+    Payload, Provider, RecordedTurn, ShardId, codec,
+};
 
 /// The attempts that began, by idempotency key and number.
 #[derive(Clone, Default)]
@@ -198,4 +206,179 @@ async fn with_their_last_chance_they_run_one_after_the_other() {
         failed += usize::from(last.get_status(name).await.unwrap().outcome.is_some());
     }
     assert_eq!(failed, 1);
+}
+
+/// How often the code of "i" has begun, at first or in a replay.
+#[derive(Clone, Default)]
+struct Ran(Arc<AtomicUsize>);
+
+impl Ran {
+    fn times(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A host whose "waits" waits for "Go", which is a number.
+async fn waiting(store: impl Provider, ran: &Ran) -> Host {
+    let ran = ran.clone();
+    let host = Host::builder().provider(store).options(options()).orchestration(calls);
+    let host = host.register_orchestration("waits", move |ctx: OrchestrationContext, (): ()| {
+        ran.0.fetch_add(usize::from(ctx.instance_id().as_str() == "i"), Ordering::SeqCst);
+        async move { Ok::<u64, OrchestrationError>(ctx.wait_external("Go").await?) }
+    });
+    host.start().await.unwrap()
+}
+
+/// A store with "i", which waits, and whose log ends with these turns of one event each.
+async fn left(state: InstanceState, events: Vec<Event>) -> InMemory {
+    let memory = store().0.with_shards(1);
+    let first = waiting(memory.clone(), &Ran::default()).await;
+    guard(first.start_new_by_name::<u64>("waits", ()).id("i")).await.unwrap();
+    guard(first.shutdown()).await.unwrap();
+
+    let histories = memory.histories();
+    let mut summary = histories.summary(&id("i")).await.unwrap().unwrap();
+    summary.state = state;
+    let turns = events.into_iter().map(|event| {
+        let turn = RecordedTurn { at: summary.updated_at, events: [event].into() };
+        let (number, bytes) = (summary.turns, codec::encode_turn(&turn).unwrap().into());
+        (summary.turns, summary.events) = (number + 1, summary.events + 1);
+        TurnRecord { number, bytes, summary: summary.clone() }
+    });
+    let turns = turns.collect();
+    let lease = memory.leases().acquire(ShardId(0), "a host that dies").await.unwrap();
+    let batch = Batch { shard: ShardId(0), epoch: lease.epoch, turns };
+    let _ = histories.append(batch).await.unwrap();
+    memory.leases().release(&lease).await.unwrap();
+    memory
+}
+
+/// What a host leaves that has parked it, after five have died of it.
+fn condemned() -> Vec<Event> {
+    let reason = ParkReason::HostDied { times: 5 }.to_string();
+    vec![Event::RunAnnounced { died: 4 }, Event::ExecutionParked { reason }]
+}
+
+/// Returns when a host has looked at an instance that was parked before.
+async fn until_looked_at(client: &Client) -> InstanceStatus {
+    guard(async {
+        loop {
+            let status = client.get_status(id("i")).await.unwrap();
+            if !matches!(status.parked, Some(ParkReason::Recorded { .. })) {
+                return status;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+}
+
+fn is_condemned(status: &InstanceStatus) -> bool {
+    status.state == InstanceState::Parked
+        && status.parked == Some(ParkReason::HostDied { times: 5 })
+}
+
+#[tokio::test]
+async fn code_that_hosts_have_died_of_does_not_run_after_restarts_however_much_comes_for_it() {
+    let mut log = condemned();
+    let (name, data) = ("Go".try_into().unwrap(), Payload::encode(&1_u64).unwrap());
+    let raised = Event::ExternalRaised { name, data, key: None };
+    // More than a host reads at a time.
+    log.extend(std::iter::repeat_n(raised, 1_100));
+    let memory = left(InstanceState::Parked, log).await;
+    let ran = Ran::default();
+    for _ in 0..2 {
+        let host = waiting(memory.clone(), &ran).await;
+        let status = until_looked_at(&host).await;
+        assert!(is_condemned(&status), "{status:?}");
+        guard(host.raise_event(id("i"), "Go", 2)).await.expect("it is kept");
+        guard(host.abort()).await;
+        // What comes may be there before the host looks.
+        let host = waiting(memory.clone(), &ran).await;
+        guard(host.raise_event(id("i"), "Go", 3)).await.expect("it is kept");
+        let status = until_looked_at(&host).await;
+        assert!(is_condemned(&status), "{status:?}");
+        guard(host.shutdown()).await.unwrap();
+    }
+    assert_eq!(ran.times(), 0);
+}
+
+#[tokio::test]
+async fn code_that_hosts_have_died_of_does_not_run_when_its_shard_starts_again() {
+    let memory = Faulty::new(left(InstanceState::Parked, condemned()).await);
+    let ran = Ran::default();
+    let host = waiting(memory.clone(), &ran).await;
+    assert!(is_condemned(&until_looked_at(&host).await));
+    memory.fail_appends([AppendFault::Fatal]);
+    let _ = guard(host.start_new_by_name::<u64>("waits", ()).id("lost")).await;
+    assert_eq!(memory.faults_left(), 0, "the shard is gone with it");
+    guard(async {
+        while host.raise_event(id("i"), "Go", 7).key("one").await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let status = until_looked_at(&host).await;
+    assert!(is_condemned(&status), "{status:?}");
+    assert_eq!(ran.times(), 0);
+}
+
+#[tokio::test]
+async fn a_host_that_looks_at_what_waits_does_not_run_code_that_hosts_have_died_of() {
+    let announced = vec![Event::RunAnnounced { died: 4 }];
+    let memory = left(InstanceState::Running, announced).await;
+    let ran = Ran::default();
+    let host = waiting(memory, &ran).await;
+    let status = until_parked(&host, &id("i")).await;
+    assert!(is_condemned(&status), "{status:?}");
+    assert_eq!(ran.times(), 0);
+}
+
+#[tokio::test]
+async fn a_host_that_looks_at_what_waits_records_it_first_where_a_host_has_died_of_it() {
+    let announced = vec![Event::RunAnnounced { died: 1 }];
+    let memory = left(InstanceState::Running, announced).await;
+    let ran = Ran::default();
+    let host = waiting(memory, &ran).await;
+    let log = guard(async {
+        loop {
+            let log = events(&host, &id("i")).await;
+            if log.last().is_some_and(|last| last.starts_with("RunSurvived")) {
+                return log;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    let log = log.await;
+    assert!(log[log.len() - 2].starts_with("RunAnnounced"), "{log:?}");
+    assert_eq!(ran.times(), 1, "behind the announcement only");
+    guard(host.raise_event(id("i"), "Go", 7)).await.unwrap();
+    assert_eq!(guard(host.instance::<u64>("i").result()).await.unwrap(), 7);
+}
+
+#[tokio::test]
+async fn the_deaths_are_forgotten_once_somebody_resumes_the_instance() {
+    for looked_at_first in [false, true] {
+        let memory = left(InstanceState::Parked, condemned()).await;
+        let ran = Ran::default();
+        let host = waiting(memory.clone(), &ran).await;
+        if looked_at_first {
+            assert!(is_condemned(&until_looked_at(&host).await));
+        }
+        guard(host.resume(id("i"))).await.unwrap();
+        assert_eq!(ran.times(), 1);
+        // Before its code makes a step.
+        guard(host.abort()).await;
+        for _ in 0..3 {
+            let host = waiting(memory.clone(), &ran).await;
+            guard(host.suspend(id("i"), "looked at")).await.unwrap();
+            guard(host.resume(id("i"))).await.unwrap();
+            let status = host.get_status(id("i")).await.unwrap();
+            assert_eq!((status.state, status.parked), (InstanceState::Running, None));
+            guard(host.abort()).await;
+        }
+        let host = waiting(memory, &ran).await;
+        guard(host.raise_event(id("i"), "Go", 7)).await.unwrap();
+        assert_eq!(guard(host.instance::<u64>("i").result()).await.unwrap(), 7);
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::mem;
 use std::time::Duration;
 
-use reenact_core::{InstanceId, MachineConfig, ShardId, Timestamp};
+use reenact_core::{InstanceId, MachineConfig, RunDeaths, ShardId, Timestamp};
 use reenact_providers::{
     InstanceFilter, InstanceState, InstanceSummary, PageRequest, ProviderError,
 };
@@ -91,6 +91,17 @@ pub(crate) fn begin(host: &HostRef) -> Task {
     })
 }
 
+/// What a look at an instance has shown.
+enum Found {
+    /// It could go on.
+    Fit,
+    /// It could not: it is parked, or was and may go on.
+    Unfit,
+    /// Hosts have died while its code ran, which has not run here. Its actor runs it, for that is
+    /// recorded before, or does not.
+    Suspect,
+}
+
 /// One look at the unfinished instances of some shards.
 struct Look<'a> {
     host: &'a HostContext,
@@ -149,15 +160,25 @@ impl Look<'_> {
             self.budget -= 1;
         }
         let began = Instant::now();
-        if summary.state == InstanceState::Parked || !is_registered || !self.fits(&summary).await? {
-            self.bring_into_memory(&summary.instance).await;
+        let found = if summary.state == InstanceState::Parked || !is_registered {
+            Found::Unfit
+        } else {
+            self.replay(&summary).await?
+        };
+        match found {
+            Found::Fit => {}
+            Found::Unfit => self.bring_into_memory(&summary.instance).await,
+            Found::Suspect => {
+                self.host.routes.deliver(&summary.instance, Internal::Recover.into());
+                self.bring_into_memory(&summary.instance).await;
+            }
         }
         tokio::time::sleep((began.elapsed() * PAUSE_PER_REPLAY).min(LONGEST_PAUSE)).await;
         Ok(())
     }
 
     /// Whether an instance could go on. What has changed meanwhile is looked at by its actor.
-    async fn fits(&self, summary: &InstanceSummary) -> Result<bool, ProviderError> {
+    async fn replay(&self, summary: &InstanceSummary) -> Result<Found, ProviderError> {
         let config = MachineConfig {
             strict: self.host.options.strict_replay,
             catch_panic,
@@ -166,11 +187,22 @@ impl Look<'_> {
             on_foreign_wake: None,
         };
         let turns = usize::try_from(summary.turns).unwrap_or(usize::MAX);
-        match self.log().replay(summary, &self.host.registry, config, turns).await {
-            Ok(replayed) => Ok(replayed.is_ok()),
+        let mut history = match self.log().history(summary).await {
+            Ok(Ok(history)) => history,
+            Ok(Err(_)) => return Ok(Found::Unfit),
             // Purged, or in its next execution by now.
-            Err(ProviderError::NotFound { .. }) => Ok(true),
-            Err(error) => Err(error),
+            Err(ProviderError::NotFound { .. }) => return Ok(Found::Fit),
+            Err(error) => return Err(error),
+        };
+        history.truncate(turns);
+        let mut deaths = RunDeaths::default();
+        history.iter().for_each(|turn| deaths.take_in(turn));
+        if deaths.known() > 0 {
+            return Ok(Found::Suspect);
+        }
+        match self.log().replay_of(summary, &self.host.registry, config, history) {
+            Ok(_) => Ok(Found::Fit),
+            Err(_) => Ok(Found::Unfit),
         }
     }
 

@@ -62,19 +62,31 @@ impl Log<'_> {
             return Ok(Err(missing_code(missing)));
         }
         let history = self.history(of).await?;
-        Ok(history.and_then(|history| {
-            let version = history.first().map(RecordedTurn::version);
-            let code = registry.orchestration(&of.name, version.as_ref()).map_err(missing_code)?;
-            let run = || replay(code, of, config, history.into_iter().take(turns));
-            let machine = match self.stalls {
-                Some(stalls) => stalls.watch(&of.instance, &of.name, run),
-                None => run(),
-            }?;
-            match self.missing_activity(&machine, registry) {
-                None => Ok(machine),
-                Some(name) => Err(ParkReason::UnknownActivity { name }),
-            }
+        Ok(history.and_then(|mut history| {
+            history.truncate(turns);
+            self.replay_of(of, registry, config, history)
         }))
+    }
+
+    /// As [`Log::replay`], of a history that has been read.
+    pub(crate) fn replay_of(
+        &self,
+        of: &InstanceSummary,
+        registry: &Registry,
+        config: MachineConfig,
+        history: Vec<RecordedTurn>,
+    ) -> Result<Machine, ParkReason> {
+        let version = history.first().map(RecordedTurn::version);
+        let code = registry.orchestration(&of.name, version.as_ref()).map_err(missing_code)?;
+        let run = || replay(code, of, config, history);
+        let machine = match self.stalls {
+            Some(stalls) => stalls.watch(&of.instance, &of.name, run),
+            None => run(),
+        }?;
+        match self.missing_activity(&machine, registry) {
+            None => Ok(machine),
+            Some(name) => Err(ParkReason::UnknownActivity { name }),
+        }
     }
 
     /// An activity that is open, though it be between two attempts, and is not registered, if there is
@@ -141,13 +153,20 @@ impl Log<'_> {
         Ok(read.map(|()| turns))
     }
 
-    /// The last turns of an execution, a page of them, in order.
+    /// The last turns of an execution, about a page of them, in order.
     pub(crate) async fn last_page(
         &self,
         of: &InstanceSummary,
     ) -> Result<Vec<StoredTurn>, ProviderError> {
-        let from = of.turns.saturating_sub(TURNS_PER_READ as u64);
-        Ok(self.read(of, from).await?.turns)
+        let mut turns = Vec::new();
+        let mut next = Some(of.turns.saturating_sub(TURNS_PER_READ as u64));
+        while let Some(from) = next {
+            // A store may answer with fewer than it is asked for.
+            let page = self.read(of, from).await?;
+            turns.extend(page.turns);
+            next = page.next;
+        }
+        Ok(turns)
     }
 
     /// As [`Log::history`], with the turns as they are stored.

@@ -10,7 +10,6 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::turns::follow;
 use super::{Begin, InstanceState, Phase};
-use crate::error::ParkReason;
 use crate::message::{InstanceMessage, Internal, RuntimeMessage};
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
@@ -30,7 +29,7 @@ pub(super) struct Trial {
     alone: Option<OwnedMutexGuard<()>>,
 }
 
-/// Whether the code of an instance may run that was taken up from another host.
+/// Whether the code of an instance may run that was taken up from another host, or is parked.
 pub(super) enum Judgement {
     /// Nothing speaks against it.
     Free,
@@ -44,21 +43,28 @@ pub(super) enum Judgement {
 }
 
 impl InstanceState {
-    /// Of an instance that a host takes up as it starts: before its code runs, that is recorded.
+    /// Of an instance that a host takes up as it starts, and of one that is parked: before its code runs,
+    /// that is recorded. Somebody who resumes one that is parked has the last word.
     pub(super) async fn judge(
         &mut self,
         summary: &mut InstanceSummary,
     ) -> Result<Judgement, ActorProcessingErr> {
-        if let Some(ParkReason::HostDied { times }) = self.shard.routes.parked(&self.instance) {
-            // Whatever comes for it: its code does not run before it is resumed.
-            return Ok(Judgement::Condemned { died: times });
-        }
-        // One that is parked is tried by whatever comes first.
-        let is_tried = summary.state == State::Parked && self.begin != Begin::Resume;
-        if !(is_tried || self.begin == Begin::Recover) || !self.shard.is_new {
+        // One that is parked is tried by whatever comes first, also where this host had it before.
+        let is_parked = summary.state == State::Parked;
+        let is_tried = is_parked && self.begin != Begin::Resume;
+        let is_taken_up = self.begin == Begin::Recover && self.shard.is_new;
+        if !(is_tried || is_taken_up) {
             return Ok(Judgement::Free);
         }
-        let stored = self.shard.log().last_page(summary).await?;
+        let stored = if is_parked {
+            // What it was parked for may be long ago: events are recorded meanwhile.
+            match self.shard.log().stored(summary).await? {
+                Ok((stored, _)) => stored,
+                Err(_) => return Ok(Judgement::Free),
+            }
+        } else {
+            self.shard.log().last_page(summary).await?
+        };
         let mut deaths = RunDeaths::default();
         for turn in &stored {
             // One that does not decode is found by the replay.
