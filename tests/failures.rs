@@ -66,7 +66,7 @@ async fn marked(_ctx: ActivityContext) -> Result<u32, ActivityError> {
 
 #[activity]
 async fn by_anyhow(_ctx: ActivityContext) -> anyhow::Result<u32> {
-    Ok(refused().context("cannot charge")?)
+    refused().context("cannot charge")
 }
 
 #[activity]

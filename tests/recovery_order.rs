@@ -293,7 +293,7 @@ async fn every_input_stands_behind_the_timers_that_were_due_before_it() {
         match &turn.events[0] {
             Event::TimerFired { id } => open.retain(|(_, timer)| timer != id),
             // What the host notes for the case that it dies: the code sees nothing of it.
-            Event::RunAnnounced { .. } | Event::RunSurvived { .. } => {}
+            Event::RunAnnounced { .. } | Event::RunSurvived => {}
             _ => assert!(open.iter().all(|(at, _)| *at > turn.at), "{turn:?} came too early"),
         }
         open.extend(turn.events.iter().filter_map(|event| match event {

@@ -250,7 +250,7 @@ fn each_event_is_taken_once_and_in_its_order() {
     let code = code(async |ctx: OrchestrationContext, mut seen: Vec<u64>| {
         let names = ["A", "B", "A"];
         let [first, other, second] = names.map(|name| ctx.schedule_wait::<u64>(name));
-        if seen.len() % 3 == 0 {
+        if seen.len().is_multiple_of(3) {
             seen.push(other.await?);
         } else {
             seen.push(second.await?);

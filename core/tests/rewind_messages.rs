@@ -278,13 +278,13 @@ fn who_is_replaced_is_known_over_a_continuation() {
         if !goes_on {
             ctx.wait_external::<()>("Go").await?;
             // One seed makes it call, another one go on: so what was called once is called later.
-            if ctx.random() % 2 == 0 {
+            if ctx.random().is_multiple_of(2) {
                 return ctx.continue_as_new_untyped(&true);
             }
         }
         Ok(ctx.call_orchestration_by_name::<_, u64>(named("ship-7"), &1).await?)
     });
-    let continues = |seed| rand(seed) % 2 == 0;
+    let continues = |seed| rand(seed).is_multiple_of(2);
     let first = (1..).find(|seed| !continues(*seed)).expect("half of them");
     let second = (1..).find(|seed| continues(*seed)).expect("half of them");
     let how = Start { seed: first, ..start(false) };
