@@ -57,6 +57,7 @@ impl RecordedTurn {
                     | Event::RunSurvived
                     | Event::CommandsReceived { .. }
                     | Event::ExecutionSuspended { .. }
+                    | Event::ExecutionParked { .. }
             )
         )
     }

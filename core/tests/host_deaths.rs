@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use instance::{Instance, code, task};
 use reenact_core::{
-    Action, ActivityErrorKind, ActivityOptions, Command, CorrelationId, NamedActivity,
-    OrchestrationCode, OrchestrationContext, RetryPolicy, RunDeaths,
+    Action, ActivityErrorKind, ActivityOptions, Command, CorrelationId, Event, Name, NamedActivity,
+    OrchestrationCode, OrchestrationContext, Payload, RecordedTurn, RetryPolicy, RunDeaths,
+    Timestamp,
 };
 
 const ID: CorrelationId = CorrelationId(1);
@@ -156,4 +157,22 @@ fn a_run_that_nothing_comes_of_was_the_end_of_its_host() {
     instance.raise("Go", ());
     assert_eq!(deaths(&instance), (0, false), "it gets on");
     instance.assert_replays_from_every_point();
+}
+
+#[test]
+fn deaths_are_known_while_an_execution_is_parked_and_forgotten_when_it_goes_on() {
+    let turn = |event| RecordedTurn { at: Timestamp::EPOCH, events: [event].into() };
+    let raised = || {
+        let (name, data) = (Name::new("Go").unwrap(), Payload::encode(&()).unwrap());
+        turn(Event::ExternalRaised { name, data, key: None })
+    };
+    let parked = turn(Event::ExecutionParked { reason: "five hosts died".into() });
+    assert!(!parked.runs_code());
+    let mut deaths = RunDeaths::default();
+    for turn in [turn(Event::RunAnnounced { died: 4 }), parked, raised(), raised()] {
+        deaths.take_in(&turn);
+        assert_eq!(deaths.known(), 5);
+    }
+    deaths.take_in(&turn(Event::ExecutionUnparked));
+    assert_eq!((deaths.known(), deaths.is_running()), (0, false));
 }
