@@ -33,6 +33,8 @@ pub(crate) struct Attempts {
     pub(crate) started: bool,
     /// How many hosts are known to have died while an attempt ran.
     pub(crate) died: u32,
+    /// How many of them the newest recorded start knows of.
+    pub(crate) died_before_start: u32,
     /// Of the newest heartbeat.
     pub(crate) details: Option<Payload>,
 }
@@ -72,7 +74,7 @@ impl Attempts {
         let limit = self.options.as_deref().and_then(time_in_all);
         self.deadline = limit.map(|limit| now + limit);
         (self.failed, self.last_error, self.retry_at) = (0, None, None);
-        (self.started, self.died) = (false, 0);
+        (self.started, self.died, self.died_before_start) = (false, 0, 0);
     }
 
     /// The number of the attempt that is under way, or comes next; the first is 1.

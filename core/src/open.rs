@@ -68,7 +68,9 @@ impl OpenActivity {
 /// The activities that a log leaves open. Takes in the turns of one execution, in order.
 ///
 /// A [`Machine`](crate::Machine) knows the same of its own
-/// ([`open_activities`](crate::Machine::open_activities)); this needs no code.
+/// ([`open_activities`](crate::Machine::open_activities)); this needs no code. After a cancel the
+/// activities that the cancel has ended are still among them: only the code knows which ones are
+/// [shielded](crate::OrchestrationContext::shielded).
 #[derive(Clone, Debug, Default)]
 pub struct OpenActivities {
     open: BTreeMap<CorrelationId, OpenActivity>,

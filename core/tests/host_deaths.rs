@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use instance::{Instance, code, task};
 use reenact_core::{
-    Action, ActivityErrorKind, ActivityOptions, Command, CorrelationId, Event, Name, NamedActivity,
-    OrchestrationCode, OrchestrationContext, Payload, RecordedTurn, RetryPolicy, RunDeaths,
-    Timestamp,
+    Action, ActivityError, ActivityErrorKind, ActivityOptions, Command, CorrelationId, Event, Name,
+    NamedActivity, OrchestrationCode, OrchestrationContext, Payload, RecordedTurn, RetryPolicy,
+    RunDeaths, Timestamp,
 };
 
 const ID: CorrelationId = CorrelationId(1);
@@ -121,6 +121,22 @@ fn an_attempt_that_fails_by_itself_is_no_death_and_resets_none() {
     assert_eq!(called(&mut instance), Some(3));
     let started = instance.apply(start(3)).log();
     assert_eq!(started, ["TaskStarted #1, attempt 3, after 1 hosts that died"]);
+    instance.assert_replays_from_every_point();
+}
+
+/// The failure that tells of the death is superseded then, and is not in every log.
+#[test]
+fn a_death_counts_no_longer_after_an_attempt_that_fails_without_a_recorded_start() {
+    let mut instance = calling(Some(ActivityOptions::new().retry(RetryPolicy::new(9).jitter(0.0))));
+    instance.apply(start(1));
+    instance.apply(lose(3));
+    assert_eq!(instance.machine.deaths_of_tasks(), [(ID, 1)]);
+    instance.fail(1, ActivityError::retryable("busy"));
+    assert_eq!(instance.machine.deaths_of_tasks(), [(ID, 0)]);
+    assert_eq!(
+        instance.apply(start(3)).log(),
+        ["TaskStarted #1, attempt 3, after 0 hosts that died"]
+    );
     instance.assert_replays_from_every_point();
 }
 

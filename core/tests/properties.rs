@@ -2,6 +2,8 @@
 
 #[path = "properties/course.rs"]
 mod course;
+#[path = "properties/downtime.rs"]
+mod downtime;
 #[path = "properties/endings.rs"]
 mod endings;
 #[path = "support/instance.rs"]
@@ -18,6 +20,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use proptest::test_runner::RngSeed;
 use reenact_core::limits::COPIED_EVENT_BYTES;
 use reenact_core::{
     Action, Event, History, InstanceId, MachineConfig, MessageId, MessageKind, Outcome,
@@ -31,9 +34,14 @@ use program::{
 };
 use strategies::{changes, courses, programs};
 
-/// Found failures are turned into tests by name, not into files of seeds.
+/// The same cases in each run, unless others are asked for by `PROPTEST_RNG_SEED`. Found failures are
+/// turned into tests by name, not into files of seeds.
 fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    match config.rng_seed {
+        RngSeed::Random => ProptestConfig { rng_seed: RngSeed::Fixed(SEED), ..config },
+        RngSeed::Fixed(_) => config,
+    }
 }
 
 fn begun(program: Vec<Step>, moves: &[Move]) -> Course {

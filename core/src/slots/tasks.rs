@@ -56,7 +56,10 @@ impl CorrelationBuffer {
     ) {
         let Some(attempts) = attempts_of(self.slots.get_mut(&id)) else { return };
         forget_retry(&mut self.retries, id, Some(attempts));
-        attempts.died += u32::from(error.kind() == ActivityErrorKind::HostDied);
+        // The failure before this one is superseded, and a death that it tells of with it: what counts
+        // is what the newest start says, as at a replay without it.
+        let has_died = error.kind() == ActivityErrorKind::HostDied;
+        attempts.died = attempts.died_before_start + u32::from(has_died);
         attempts.started = false;
         attempts.failed = attempt;
         attempts.last_error = Some(error);
@@ -81,7 +84,7 @@ impl CorrelationBuffer {
     /// The start of an attempt is recorded.
     pub(crate) fn task_started(&mut self, id: CorrelationId, died: u32) {
         if let Some(attempts) = attempts_of(self.slots.get_mut(&id)) {
-            (attempts.started, attempts.died) = (true, died);
+            (attempts.started, attempts.died, attempts.died_before_start) = (true, died, died);
         }
     }
 

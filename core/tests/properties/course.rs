@@ -70,16 +70,17 @@ impl Course {
             if holds(&self.instance) {
                 return;
             }
-            self.give_something();
+            let timers = self.open_timers();
+            self.give_something(&timers);
         }
         panic!("it does not end: {:#?}", self.instance.log());
     }
 
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.instance.machine.outcome().is_some()
     }
 
-    fn make(&mut self, a_move: &Move) {
+    pub(crate) fn make(&mut self, a_move: &Move) {
         match a_move {
             Move::Complete(which) => {
                 if let Some(id) = pick(&self.open_tasks(), which) {
@@ -227,11 +228,12 @@ impl Course {
         }
     }
 
-    fn give_something(&mut self) {
+    /// Gives the orchestration what it waits for; of timers, those.
+    pub(crate) fn give_something(&mut self, timers: &[u64]) {
         if self.instance.machine.is_suspended() {
             self.instance.apply(Command::Resume);
         }
-        let (tasks, timers) = (self.open_tasks(), self.open_timers());
+        let tasks = self.open_tasks();
         for message in self.under_way() {
             if self.is_over() {
                 return;
@@ -273,7 +275,7 @@ impl Course {
         .pop()
     }
 
-    fn open_tasks(&self) -> Vec<u64> {
+    pub(crate) fn open_tasks(&self) -> Vec<u64> {
         let open = self.instance.machine.open_activities(usize::MAX).into_iter();
         open.filter(|open| open.name.as_str() != DRAIN).map(|open| open.id.0).collect()
     }

@@ -8,7 +8,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use reenact_core::{
     ActivityOptions, ChildOptions, DurableFuture, DurableOutput, InstanceId, NamedActivity,
     OrchestrationByName, OrchestrationCode, OrchestrationContext, OrchestrationError, ParentClose,
-    RetryPolicy,
+    RetryPolicy, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,8 @@ pub(crate) enum Leaf {
         attempts: u32,
         limited: bool,
     },
+    /// With so many seconds for all of it.
+    Limited(u8, u8),
     /// For some hosts only, and perhaps with that and a policy.
     Tagged(u8, Option<u32>),
     Timer(u8),
@@ -85,8 +87,21 @@ pub(crate) enum Step {
 /// What an orchestration has seen, in its order. Its output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Seen {
-    Took { wait: u64, name: String, number: u64 },
-    Fired { timer: u64 },
+    Took {
+        wait: u64,
+        name: String,
+        number: u64,
+    },
+    Fired {
+        timer: u64,
+    },
+    /// A time limit, from when and until when it was; times in microseconds.
+    Limited {
+        from: u64,
+        until: u64,
+        ended: u64,
+        in_time: bool,
+    },
     Note(String),
 }
 
@@ -239,8 +254,10 @@ async fn run_step(ctx: &OrchestrationContext, step: Step, log: &Log, held: &mut 
         Step::Select(first, second) => drop(select(branch(first), branch(second)).await),
         Step::Limited(after, steps) => {
             let after = Duration::from_secs(after.into());
-            let limited = ctx.timeout(after, branch(steps)).await;
-            note(log, format!("limited: {limited:?}"));
+            let from = ctx.now();
+            let in_time = ctx.timeout(after, branch(steps)).await.is_ok();
+            let [from, until, ended] = [from, from + after, ctx.now()].map(Timestamp::as_micros);
+            see(log, Seen::Limited { from, until, ended, in_time });
         }
         Step::Shielded(steps) => sequence(ctx.shielded(), steps, log.clone()).await,
         Step::UntilCancelled(steps) => {
@@ -259,6 +276,13 @@ fn schedule(ctx: &OrchestrationContext, leaf: Leaf) -> Held {
         Leaf::Retried { number, attempts, limited } => {
             let name = format!("activity-{number}");
             let activity = NamedActivity::new(&name).with(options(attempts, limited));
+            ctx.schedule_activity_by_name::<_, u64>(activity, &number).into_output()
+        }
+        Leaf::Limited(number, seconds) => {
+            let name = format!("activity-{number}");
+            let limit = Duration::from_secs(seconds.into());
+            let options = ActivityOptions::new().schedule_to_close(limit);
+            let activity = NamedActivity::new(&name).with(options);
             ctx.schedule_activity_by_name::<_, u64>(activity, &number).into_output()
         }
         Leaf::Tagged(number, attempts) => {
@@ -442,7 +466,10 @@ fn rename(step: &mut Step) {
 
 fn rename_leaf(leaf: &mut Leaf) {
     match leaf {
-        Leaf::Activity(number) | Leaf::Retried { number, .. } | Leaf::Tagged(number, _) => {
+        Leaf::Activity(number)
+        | Leaf::Retried { number, .. }
+        | Leaf::Limited(number, _)
+        | Leaf::Tagged(number, _) => {
             *number += 100;
         }
         Leaf::Timer(after) => *after = after.wrapping_add(1),
