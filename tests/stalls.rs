@@ -23,10 +23,23 @@ impl Enough {
         self.0.store(true, Ordering::Release);
     }
 
+    /// Ends the loops also where the test fails: a runtime waits for them.
+    fn at_the_end(&self) -> SaidAtTheEnd {
+        SaidAtTheEnd(self.clone())
+    }
+
     fn spin(&self) {
         while !self.0.load(Ordering::Acquire) {
             thread::yield_now();
         }
+    }
+}
+
+struct SaidAtTheEnd(Enough);
+
+impl Drop for SaidAtTheEnd {
+    fn drop(&mut self) {
+        self.0.say();
     }
 }
 
@@ -80,6 +93,7 @@ async fn until_no_stall(host: &Host) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_endless_loop_in_an_orchestration_is_named_in_its_status_as_long_as_it_lasts() {
     let enough = Enough::default();
+    let _at_the_end = enough.at_the_end();
     let host = host(&enough).start().await.unwrap();
     let instance = host.start_new_by_name::<u64>("spins", ()).id("i").await.unwrap();
     assert_eq!(instance.status().await.unwrap().stalled, None);
@@ -102,6 +116,7 @@ async fn an_endless_loop_in_an_orchestration_is_named_in_its_status_as_long_as_i
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_activity_that_blocks_its_thread_is_named() {
     let enough = Enough::default();
+    let _at_the_end = enough.at_the_end();
     let host = host(&enough).start().await.unwrap();
     let instance = host.start_new_by_name::<u64>("calls", ()).id("i").await.unwrap();
     let stalled = until_stalled(&host, "i").await;

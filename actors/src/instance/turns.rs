@@ -227,7 +227,8 @@ impl InstanceState {
         let Phase::Live(live) = &mut self.phase else { return };
         self.last_used = self.now;
         let ExternalEvent { name, data, key } = event.clone();
-        match live.machine.apply(Command::RaiseEvent { name, data, key }, self.now) {
+        let command = Command::RaiseEvent { name, data, key };
+        match live.apply(&self.shard.routes.stalls, command, self.now) {
             Ok(turn) => self.submit(turn, reply, None),
             Err(error) => match self.refusal(error) {
                 Error::Parked { reason, .. } => {
