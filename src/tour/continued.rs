@@ -17,8 +17,9 @@ const BREAK: u32 = 25;
 
 const NOTE: &str = "read by Ada";
 
-/// Events of the last execution. What the ones before it have recorded is gone.
-const LAST_LOG: u64 = 8;
+/// Events of the last execution, the status that came along included. What the ones before it have
+/// recorded is gone.
+const LAST_LOG: u64 = 9;
 
 /// Counts the words of every so many lines.
 #[activity]
