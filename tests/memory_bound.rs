@@ -71,12 +71,10 @@ async fn small_instances_go_as_soon_as_they_are_idle_where_there_is_too_much() {
     until(|| host.in_memory_bytes() <= MOST).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_has_an_activity_under_way_stays_and_goes_when_it_is_idle() {
-    let (memory, _clock) = store();
-    let gate = Gate::closed();
+/// With an orchestration that waits for an activity, which waits for the gate.
+fn busy_host(memory: InMemory, gate: &Gate) -> HostBuilder {
     let passing = gate.clone();
-    let host = host(memory)
+    host(memory)
         .register_activity("work", move |_: ActivityContext, (): ()| {
             let passing = passing.clone();
             async move {
@@ -89,9 +87,13 @@ async fn what_has_an_activity_under_way_stays_and_goes_when_it_is_idle() {
             ctx.wait_external::<()>("Go").await?;
             Ok(load.len())
         })
-        .start()
-        .await
-        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_an_activity_under_way_stays_and_goes_when_it_is_idle() {
+    let (memory, _clock) = store();
+    let gate = Gate::closed();
+    let host = busy_host(memory, &gate).start().await.unwrap();
     let mut instances = Vec::new();
     for _ in 0..20 {
         let load = "x".repeat(100 * KIB);
@@ -105,4 +107,22 @@ async fn what_has_an_activity_under_way_stays_and_goes_when_it_is_idle() {
         guard(instance.raise_event("Go", ())).await.unwrap();
         assert_eq!(guard(instance.result()).await.unwrap(), 100 * KIB);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn instances_that_come_back_beyond_their_number_are_counted_by_bytes_as_well() {
+    let (memory, _clock) = store();
+    let gate = Gate::closed();
+    let first = busy_host(memory.clone(), &gate).start().await.unwrap();
+    for _ in 0..20 {
+        let load = "x".repeat(100 * KIB);
+        guard(first.start_new_by_name::<usize>("busy", &load)).await.unwrap();
+    }
+    guard(first.abort()).await;
+    let narrow = HostOptions { max_instances: 1, max_instance_bytes: MOST, ..options() };
+    let host = busy_host(memory, &gate).options(narrow).start().await.unwrap();
+    until(|| host.in_memory() == 20).await;
+    until(|| host.in_memory_bytes() >= 20 * 100 * KIB).await;
+    gate.let_all_through();
+    until(|| host.in_memory_bytes() <= MOST).await;
 }

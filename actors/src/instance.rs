@@ -165,6 +165,10 @@ impl Actor for InstanceActor {
         } else {
             None
         };
+        if message.asks_to_passivate() {
+            // Also of one that has ended or is parked: it may stay.
+            state.footprint.answer();
+        }
         if state.is_anything_overdue() {
             // Boxed, as below.
             Box::pin(state.catch_up()).await;
@@ -189,13 +193,12 @@ impl Actor for InstanceActor {
         if let Some(trial) = trial {
             Box::pin(state.survived(trial)).await?;
         }
+        // Whatever else holds: what it holds is always told.
+        let is_too_much = state.is_too_much_in_memory();
         if state.has_nothing_to_do() {
             // What is in the mailbox is still handled; what comes later finds another actor.
             myself.drain()?;
-        } else if state.slot.is_none()
-            || state.shard.admission.wants_room()
-            || state.is_too_much_in_memory()
-        {
+        } else if is_too_much || state.slot.is_none() || state.shard.admission.wants_room() {
             state.passivate_if_idle(&myself, state.last_used);
         }
         Ok(())
@@ -233,7 +236,6 @@ impl InstanceState {
                     self.apply(Command::FireTimer { id }, None);
                 }
                 Internal::PassivateIfIdleSince(then, asked) => {
-                    self.footprint.answer();
                     self.passivate_if_idle(myself, then);
                     drop(asked);
                 }
@@ -363,7 +365,11 @@ impl InstanceState {
     /// Says what it holds. Where all instances hold too much, asks the largest idle ones to go; whether
     /// that is not enough.
     fn is_too_much_in_memory(&mut self) -> bool {
-        let Phase::Live(live) = &mut self.phase else { return false };
+        let Phase::Live(live) = &mut self.phase else {
+            // The machine is gone.
+            self.footprint.tell(0);
+            return false;
+        };
         self.footprint.tell(live.machine.held_bytes());
         if self.footprint.is_to_be_listed() && live.is_idle(self.now) {
             self.footprint.list();

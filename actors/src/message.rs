@@ -363,6 +363,11 @@ impl InstanceMessage {
         }
     }
 
+    /// Whether it asks an instance to go from memory.
+    pub(crate) const fn asks_to_passivate(&self) -> bool {
+        matches!(self, Self::Runtime(RuntimeMessage(Internal::PassivateIfIdleSince(..))))
+    }
+
     /// Whether it lets an instance go on.
     pub(crate) fn is_resume(&self) -> bool {
         match self {

@@ -1,27 +1,26 @@
 //! The correlation buffer: what was scheduled and not yet taken, by correlation id.
 
 mod awaited;
+mod cancel;
 mod tasks;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use core::iter;
 use core::task::Waker;
 
 use crate::action::Action;
 use crate::attempts::Attempts;
-use crate::cancel::Cancelled;
-use crate::child::{ChildError, ChildRetry, ParentClose};
+use crate::child::{ChildRetry, ParentClose};
 use crate::future::DurableOutput;
 use crate::ids::{CorrelationId, InstanceId, Name};
 use crate::keys::Keys;
 use crate::mailbox::{Mailbox, Raised};
 use crate::payload::Payload;
-use crate::send::SendError;
 use crate::time::Timestamp;
 
 use awaited::{Awaited, is_stopped};
+pub(crate) use cancel::call_off;
 pub(crate) use tasks::{call, task_timers};
 use tasks::{deadline_of, forget_deadline, forget_retry};
 
@@ -526,84 +525,8 @@ impl CorrelationBuffer {
         }
     }
 
-    /// Ends what is open and not shielded, as a cancel does, at a place in the log. What a shell must
-    /// call off, the children that are open and what becomes of them, and the wakers to wake.
-    pub(crate) fn cancel(
-        &mut self,
-        position: u64,
-        cancelled: &Cancelled,
-    ) -> (Vec<Action>, Vec<(CorrelationId, ParentClose)>, Vec<Waker>) {
-        let reached = self
-            .slots
-            .iter()
-            .filter(|(id, slot)| !slot.shielded && self.completed_at(**id).is_none());
-        let reached: Vec<_> = reached.map(|(id, slot)| (*id, slot.scheduled.clone())).collect();
-        let (mut actions, mut children, mut wakers) = (Vec::new(), Vec::new(), Vec::new());
-        for (id, scheduled) in reached {
-            actions.extend(call_off(id, &scheduled));
-            let output = match scheduled {
-                Scheduled::Task { .. } => DurableOutput::Task(Err(cancelled.of_activity())),
-                // A cancel is never time: it does not fire, and it does not complete either.
-                Scheduled::Timer { fire_at, .. } => {
-                    self.stop_timer(id, fire_at);
-                    continue;
-                }
-                Scheduled::Wait { name } => {
-                    // It has no event that another could get.
-                    let _ = self.unsubscribe(&name, id);
-                    DurableOutput::External(Err(cancelled.clone().into()))
-                }
-                Scheduled::Child { instance: child, parent_close, .. } => {
-                    children.push((id, parent_close));
-                    let reason = cancelled.reason.clone();
-                    DurableOutput::Child(Err(Box::new(ChildError::Cancelled { child, reason })))
-                }
-                Scheduled::Start { instance: child } => {
-                    let reason = cancelled.reason.clone();
-                    DurableOutput::Started(Err(Box::new(ChildError::Cancelled { child, reason })))
-                }
-                Scheduled::Send { .. } => {
-                    let cancelled = cancelled.clone();
-                    DurableOutput::Sent(Err(Box::new(SendError::Cancelled(cancelled))))
-                }
-                Scheduled::Cancellation => DurableOutput::Cancelled,
-                Scheduled::Refused | Scheduled::Stopped => continue,
-            };
-            wakers.extend(self.complete(id, position, output).and_then(|(waker, _)| waker));
-        }
-        (actions, children, wakers)
-    }
-
-    /// What a shell must call off, now that the execution has ended.
-    pub(crate) fn calls_off(&self) -> Vec<(CorrelationId, Vec<Action>)> {
-        self.all_open().map(|(&id, slot)| (id, call_off(id, &slot.scheduled))).collect()
-    }
-
     fn all_open(&self) -> impl Iterator<Item = (&CorrelationId, &Slot)> {
         let open = self.slots.iter().filter(|(_, slot)| slot.output.is_none());
         open.map(|(id, slot)| (id, &**slot))
-    }
-}
-
-/// What a shell must call off of something that is open. Children hear of it by message.
-pub(crate) fn call_off(id: CorrelationId, scheduled: &Scheduled) -> Vec<Action> {
-    match scheduled {
-        Scheduled::Task { attempts, .. } => {
-            let timers = task_timers(id, attempts.as_deref()).filter_map(|timer| match timer {
-                Action::CreateTimer { id, fire_at } => Some(Action::CancelTimer { id, fire_at }),
-                _ => None,
-            });
-            iter::once(Action::CancelActivity { id }).chain(timers).collect()
-        }
-        Scheduled::Timer { fire_at, .. } => {
-            Vec::from([Action::CancelTimer { id, fire_at: *fire_at }])
-        }
-        Scheduled::Wait { .. }
-        | Scheduled::Child { .. }
-        | Scheduled::Start { .. }
-        | Scheduled::Send { .. }
-        | Scheduled::Refused
-        | Scheduled::Cancellation
-        | Scheduled::Stopped => Vec::new(),
     }
 }

@@ -1,0 +1,266 @@
+//! What can be said of an event whatever its kind: whether it came in, what it is about, how it shows
+//! itself.
+
+use core::fmt;
+
+use super::Event;
+use crate::ids::{CorrelationId, Name};
+use crate::message::Message;
+
+impl Event {
+    /// Whether it came from outside; otherwise the code caused it.
+    pub const fn is_input(&self) -> bool {
+        matches!(
+            self,
+            Self::ExecutionStarted { .. }
+                | Self::TaskCompleted { .. }
+                | Self::TaskFailed { .. }
+                | Self::TimerFired { .. }
+                | Self::ExternalRaised { .. }
+                | Self::ExecutionTerminated { .. }
+                | Self::EventKeysCarried { .. }
+                | Self::CancelRequested { .. }
+                | Self::ExecutionSuspended { .. }
+                | Self::ExecutionResumed
+                | Self::TaskAttemptFailed { .. }
+                | Self::TaskHeartbeat { .. }
+                | Self::ExecutionRewound { .. }
+                | Self::ChildCompleted { .. }
+                | Self::ChildFailed { .. }
+                | Self::MessagesDelivered { .. }
+                | Self::MessageRefused { .. }
+                | Self::OutboxCarried { .. }
+                | Self::ChildAttemptFailed { .. }
+                | Self::ChildrenSuperseded { .. }
+                | Self::CommandsReceived { .. }
+                | Self::TaskStarted { .. }
+                | Self::TaskStopped { .. }
+                | Self::RunAnnounced { .. }
+                | Self::RunSurvived
+                | Self::ExecutionParked { .. }
+                | Self::ExecutionUnparked
+        )
+    }
+
+    /// Whether the execution has ended with it: nothing can come after it but
+    /// [`Event::MessagesDelivered`].
+    pub const fn is_terminal(&self) -> bool {
+        matches!(
+            self,
+            Self::ExecutionCompleted { .. }
+                | Self::ExecutionFailed { .. }
+                | Self::ExecutionTerminated { .. }
+                | Self::ExecutionContinued { .. }
+                | Self::ExecutionCancelled { .. }
+        )
+    }
+
+    /// Whether a later event of its kind and id takes its place: then the
+    /// [`History`](crate::History) has only that one.
+    pub const fn is_superseded_by_the_next(&self) -> bool {
+        matches!(
+            self,
+            Self::TaskAttemptFailed { .. }
+                | Self::TaskHeartbeat { .. }
+                | Self::ChildAttemptFailed { .. }
+        )
+    }
+
+    /// The event's kind, as it is called in the log.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::ExecutionStarted { .. } => "ExecutionStarted",
+            Self::TaskScheduled { .. } => "TaskScheduled",
+            Self::TaskCompleted { .. } => "TaskCompleted",
+            Self::TaskFailed { .. } => "TaskFailed",
+            Self::TaskCancelRequested { .. } => "TaskCancelRequested",
+            Self::TaskRefused { .. } => "TaskRefused",
+            Self::TimerCreated { .. } => "TimerCreated",
+            Self::TimerFired { .. } => "TimerFired",
+            Self::TimerCancelled { .. } => "TimerCancelled",
+            Self::ExternalSubscribed { .. } => "ExternalSubscribed",
+            Self::ExternalRaised { .. } => "ExternalRaised",
+            Self::ExternalUnsubscribed { .. } => "ExternalUnsubscribed",
+            Self::SideEffectRecorded { .. } => "SideEffectRecorded",
+            Self::ExecutionCompleted { .. } => "ExecutionCompleted",
+            Self::ExecutionFailed { .. } => "ExecutionFailed",
+            Self::ExecutionTerminated { .. } => "ExecutionTerminated",
+            Self::StatusSet { .. } => "StatusSet",
+            Self::ExecutionContinued { .. } => "ExecutionContinued",
+            Self::EventKeysCarried { .. } => "EventKeysCarried",
+            Self::CancelRequested { .. } => "CancelRequested",
+            Self::ExecutionCancelled { .. } => "ExecutionCancelled",
+            Self::ExecutionSuspended { .. } => "ExecutionSuspended",
+            Self::ExecutionResumed => "ExecutionResumed",
+            Self::TaskConfigured { .. } => "TaskConfigured",
+            Self::TaskAttemptFailed { .. } => "TaskAttemptFailed",
+            Self::TaskHeartbeat { .. } => "TaskHeartbeat",
+            Self::VersionSelected { .. } => "VersionSelected",
+            Self::PatchMarked { .. } => "PatchMarked",
+            Self::ExecutionRewound { .. } => "ExecutionRewound",
+            Self::StartedBy { .. } => "StartedBy",
+            Self::ChildScheduled { .. } => "ChildScheduled",
+            Self::ChildCompleted { .. } => "ChildCompleted",
+            Self::ChildFailed { .. } => "ChildFailed",
+            Self::ChildCancelRequested { .. } => "ChildCancelRequested",
+            Self::StartRequested { .. } => "StartRequested",
+            Self::CallRefused { .. } => "CallRefused",
+            Self::EventSent { .. } => "EventSent",
+            Self::MessagesDelivered { .. } => "MessagesDelivered",
+            Self::MessageRefused { .. } => "MessageRefused",
+            Self::OutboxCarried { .. } => "OutboxCarried",
+            Self::ChildAttemptFailed { .. } => "ChildAttemptFailed",
+            Self::TaskTagged { .. } => "TaskTagged",
+            Self::ChildrenSuperseded { .. } => "ChildrenSuperseded",
+            Self::CommandsReceived { .. } => "CommandsReceived",
+            Self::TaskStarted { .. } => "TaskStarted",
+            Self::TaskStopped { .. } => "TaskStopped",
+            Self::ExecutionRenewed { .. } => "ExecutionRenewed",
+            Self::RunAnnounced { .. } => "RunAnnounced",
+            Self::RunSurvived => "RunSurvived",
+            Self::ExecutionParked { .. } => "ExecutionParked",
+            Self::ExecutionUnparked => "ExecutionUnparked",
+        }
+    }
+
+    /// The correlation id, of events that have one.
+    pub const fn correlation(&self) -> Option<CorrelationId> {
+        match self {
+            Self::TaskScheduled { id, .. }
+            | Self::TaskCompleted { id, .. }
+            | Self::TaskFailed { id, .. }
+            | Self::TaskCancelRequested { id }
+            | Self::TaskConfigured { id, .. }
+            | Self::TaskTagged { id, .. }
+            | Self::TaskAttemptFailed { id, .. }
+            | Self::TaskHeartbeat { id, .. }
+            | Self::TaskStarted { id, .. }
+            | Self::TaskStopped { id }
+            | Self::TaskRefused { id, .. }
+            | Self::TimerCreated { id, .. }
+            | Self::TimerFired { id }
+            | Self::TimerCancelled { id }
+            | Self::ExternalSubscribed { id, .. }
+            | Self::ExternalUnsubscribed { id }
+            | Self::SideEffectRecorded { id, .. }
+            | Self::ChildScheduled { id, .. }
+            | Self::ChildCompleted { id, .. }
+            | Self::ChildFailed { id, .. }
+            | Self::ChildCancelRequested { id }
+            | Self::ChildAttemptFailed { id, .. }
+            | Self::StartRequested { id, .. }
+            | Self::CallRefused { id, .. }
+            | Self::EventSent { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The name of what it is about, of events that have one.
+    pub const fn subject(&self) -> Option<&Name> {
+        match self {
+            Self::ExecutionStarted { name, .. }
+            | Self::TaskScheduled { name, .. }
+            | Self::TaskRefused { name, .. }
+            | Self::ExternalSubscribed { name, .. }
+            | Self::ExternalRaised { name, .. }
+            | Self::PatchMarked { name }
+            | Self::ChildScheduled { name, .. }
+            | Self::StartRequested { name, .. }
+            | Self::CallRefused { name, .. }
+            | Self::EventSent { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Bytes of user data that it carries: payloads, messages and the name.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        self.subject().map_or(0, |name| name.as_str().len()) + self.payload_bytes_without_name()
+    }
+
+    fn payload_bytes_without_name(&self) -> usize {
+        match self {
+            Self::ExecutionStarted { input, .. }
+            | Self::TaskScheduled { input, .. }
+            | Self::ChildScheduled { input, .. }
+            | Self::StartRequested { input, .. }
+            | Self::ExecutionContinued { input }
+            | Self::ExecutionRenewed { input, .. } => input.len(),
+            Self::TaskCompleted { output, .. }
+            | Self::ChildCompleted { output, .. }
+            | Self::ExecutionCompleted { output } => output.len(),
+            Self::ExternalRaised { data, .. } | Self::EventSent { data, .. } => data.len(),
+            Self::ChildFailed { error, .. }
+            | Self::CallRefused { error, .. }
+            | Self::ChildAttemptFailed { error, .. } => error.stored_bytes(),
+            Self::OutboxCarried { messages } => messages.iter().map(Message::payload_bytes).sum(),
+            Self::SideEffectRecorded { value, .. } => value.len(),
+            Self::StatusSet { status } => status.len(),
+            Self::TaskFailed { error, .. }
+            | Self::TaskRefused { error, .. }
+            | Self::TaskAttemptFailed { error, .. } => error.stored_bytes(),
+            Self::TaskHeartbeat { details, .. } => details.len(),
+            Self::TaskTagged { tag, .. } => tag.as_str().len(),
+            Self::ExecutionFailed { error } => error.stored_bytes(),
+            Self::ExecutionTerminated { reason }
+            | Self::CancelRequested { reason }
+            | Self::ExecutionCancelled { reason }
+            | Self::ExecutionSuspended { reason }
+            | Self::ExecutionParked { reason }
+            | Self::ExecutionRewound { reason, .. } => reason.len(),
+            Self::EventKeysCarried { keys } | Self::CommandsReceived { keys } => {
+                keys.iter().map(|key| key.as_str().len()).sum()
+            }
+            Self::ChildrenSuperseded { children } => {
+                children.iter().map(|child| child.instance.as_str().len()).sum()
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// One line: the kind, the correlation id, the name. No user data.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind())?;
+        if let Some(id) = self.correlation() {
+            write!(f, " {id}")?;
+        }
+        if let Some(name) = self.subject() {
+            write!(f, " `{name}`")?;
+        }
+        match self {
+            Self::TimerCreated { fire_at, .. } => write!(f, " for {fire_at}"),
+            Self::TaskFailed { error, .. } => write!(f, ": {error}"),
+            Self::TaskAttemptFailed { attempt, error, retry_at, .. } => {
+                write!(f, ", attempt {attempt}, the next at {retry_at}: {error}")
+            }
+            Self::RunAnnounced { died } => write!(f, ", after {died} hosts that died"),
+            Self::TaskStarted { attempt, died, .. } => {
+                write!(f, ", attempt {attempt}, after {died} hosts that died")
+            }
+            Self::ChildScheduled { instance, .. } | Self::StartRequested { instance, .. } => {
+                write!(f, " as `{instance}`")
+            }
+            Self::ChildFailed { error, .. } => write!(f, ": {error}"),
+            Self::ChildAttemptFailed { attempt, error, retry_at, .. } => {
+                write!(f, ", attempt {attempt}, the next at {retry_at}: {error}")
+            }
+            Self::EventSent { to, .. } => write!(f, " to `{to}`"),
+            Self::TaskTagged { tag, .. } => write!(f, " for `{tag}`"),
+            Self::MessageRefused { message, why } => {
+                write!(f, " {:?} {}: {why:?}", message.kind, message.id)
+            }
+            Self::ExecutionFailed { error } => write!(f, ": {error}"),
+            Self::ExecutionTerminated { reason }
+            | Self::CancelRequested { reason }
+            | Self::ExecutionCancelled { reason }
+            | Self::ExecutionSuspended { reason }
+            | Self::ExecutionParked { reason } => write!(f, ": {reason}"),
+            Self::VersionSelected { version } => write!(f, " {version}"),
+            Self::ExecutionRewound { reason, dropped, .. } => {
+                write!(f, " by {dropped} events: {reason}")
+            }
+            _ => Ok(()),
+        }
+    }
+}
