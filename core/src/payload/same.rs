@@ -1,4 +1,5 @@
-//! Whether two JSON texts are the same value, whatever the order in which a map was written.
+//! Whether two JSON texts are the same value, whatever the order in which a map was written. The texts
+//! are read here, because serde_json rounds numbers beyond 64 bits, and two of those would be the same.
 
 use alloc::vec::Vec;
 
