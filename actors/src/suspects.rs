@@ -2,6 +2,7 @@
 //! nowhere. The start of each is recorded before it runs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
@@ -14,6 +15,7 @@ use crate::routes::Routes;
 #[derive(Clone, Default)]
 pub(crate) struct SuspectTable {
     calls: Arc<DashMap<ActivityCall, Suspect>>,
+    number: Arc<AtomicUsize>,
     /// Held by the one that runs of those with their last chance: so the one that kills its host is told
     /// from those that only ran beside it.
     last_chance: Arc<Mutex<()>>,
@@ -40,16 +42,22 @@ pub(crate) struct Recorded {
 }
 
 impl SuspectTable {
-    /// Records the start of an attempt that is about to run, where that must be. `None` when it is not
-    /// to run.
+    /// What is known of a call, if an earlier host may have died of it. Most hosts know of none: that is
+    /// found out without a look into the table.
+    pub(crate) fn suspect(&self, call: &ActivityCall) -> Option<Suspect> {
+        if self.number.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        self.calls.get(call).map(|suspect| *suspect)
+    }
+
+    /// Records the start of an attempt that is about to run. `None` when it is not to run.
     pub(crate) async fn record_start(
         &self,
+        suspect: Suspect,
         context: &ActivityContext,
         routes: &Routes,
     ) -> Option<Recorded> {
-        let Some(suspect) = self.calls.get(context.call()).map(|suspect| *suspect) else {
-            return Some(Recorded { _alone: None });
-        };
         let alone = self.alone_if(suspect.last_chance).await;
         let (reply, recorded) = oneshot::channel();
         let (call, attempt) = (context.call(), context.attempt());
@@ -74,7 +82,9 @@ impl Suspects {
     pub(crate) fn add(&mut self, table: &SuspectTable, call: ActivityCall, suspect: Suspect) {
         self.table = table.clone();
         self.last_chance |= suspect.last_chance;
-        self.table.calls.insert(call.clone(), suspect);
+        if self.table.calls.insert(call.clone(), suspect).is_none() {
+            self.table.number.fetch_add(1, Ordering::Release);
+        }
         self.calls.push(call);
     }
 
@@ -87,7 +97,9 @@ impl Suspects {
 impl Drop for Suspects {
     fn drop(&mut self) {
         for call in &self.calls {
-            self.table.calls.remove(call);
+            if self.table.calls.remove(call).is_some() {
+                self.table.number.fetch_sub(1, Ordering::Release);
+            }
         }
     }
 }

@@ -292,8 +292,18 @@ async fn run(workers: Workers, Task { context, input }: Task) {
     // Goes to the next behind its completion: who waits until nothing runs finds it on the way.
     let _place = Place { workers: workers.clone(), context: context.clone() };
     let line = &workers.shared.line;
-    let recorded = workers.shared.suspects.record_start(&context, &line.routes);
-    let Some(Some(_recorded)) = context.until_cut_off(recorded, &line.clock).await else { return };
+    let suspects = &workers.shared.suspects;
+    let _recorded = match suspects.suspect(context.call()) {
+        Some(suspect) => {
+            let recorded = suspects.record_start(suspect, &context, &line.routes);
+            // Without a record it does not run.
+            let Some(Some(recorded)) = context.until_cut_off(recorded, &line.clock).await else {
+                return;
+            };
+            Some(recorded)
+        }
+        None => None,
+    };
     // Beside it, so that one that blocks its thread is found out too.
     let _watch = watch(&workers, &context);
     let result = match workers.shared.registry.activity(context.activity_name()) {
