@@ -1,6 +1,6 @@
 //! The way to a store, for as long as its host uses it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,7 +27,7 @@ struct State {
     /// `None` once it is closed.
     store: Option<Held>,
     /// The calls that are under way.
-    calls: HashMap<u64, Arc<dyn Cut>>,
+    calls: BTreeMap<u64, Arc<dyn Cut>>,
     next: u64,
 }
 
@@ -64,7 +64,7 @@ trait Cut: Send + Sync {
 impl Gate {
     pub(crate) fn new(provider: &dyn Provider) -> Arc<Self> {
         let held = Held { histories: provider.histories(), leases: provider.leases() };
-        let state = State { store: Some(held), calls: HashMap::new(), next: 0 };
+        let state = State { store: Some(held), calls: BTreeMap::new(), next: 0 };
         Arc::new(Self { state: Mutex::new(state), closing: Mutex::default() })
     }
 
