@@ -276,7 +276,8 @@ async fn a_log_in_which_the_next_execution_is_missing_parks_its_instance() {
     };
     let lease = memory.leases().acquire(shard, "nobody").await.unwrap();
     let turns = vec![TurnRecord { number: 0, bytes, summary }];
-    let _ = memory.histories().append(Batch { shard, epoch: lease.epoch, turns }).await.unwrap();
+    let _ =
+        memory.histories().append(Batch { shard, epoch: lease.epoch, turns }.into()).await.unwrap();
     memory.leases().release(&lease).await.unwrap();
 
     let host = host(memory).start().await.unwrap();

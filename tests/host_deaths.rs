@@ -248,7 +248,7 @@ async fn left(state: InstanceState, events: Vec<Event>) -> InMemory {
     let turns = turns.collect();
     let lease = memory.leases().acquire(ShardId(0), "a host that dies").await.unwrap();
     let batch = Batch { shard: ShardId(0), epoch: lease.epoch, turns };
-    let _ = histories.append(batch).await.unwrap();
+    let _ = histories.append(batch.into()).await.unwrap();
     memory.leases().release(&lease).await.unwrap();
     memory
 }

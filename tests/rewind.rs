@@ -442,7 +442,8 @@ async fn put_terminated(memory: &InMemory, name: &str, many: usize, data: &str) 
     });
     let turns = turns.collect();
     let lease = memory.leases().acquire(shard, "nobody").await.unwrap();
-    let _ = memory.histories().append(Batch { shard, epoch: lease.epoch, turns }).await.unwrap();
+    let _ =
+        memory.histories().append(Batch { shard, epoch: lease.epoch, turns }.into()).await.unwrap();
     memory.leases().release(&lease).await.unwrap();
 }
 

@@ -218,7 +218,7 @@ async fn histories_that_do_not_decode_or_cannot_have_been_written_are_told_apart
     let no_start = codec::encode_turn(&no_start).unwrap().into();
     let turns = vec![turn("a malformed", no_start), turn("b rotten", Arc::new([0xff; 9]))];
     let batch = Batch { shard: ShardId(0), epoch: lease.epoch, turns };
-    let _ = memory.histories().append(batch).await.unwrap();
+    let _ = memory.histories().append(batch.into()).await.unwrap();
 
     let unfit = verified(&builder(memory).register_orchestration(ORDER, original)).await;
     assert_eq!(ids(&unfit), ["a malformed", "b rotten"]);

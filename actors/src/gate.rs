@@ -152,7 +152,7 @@ impl fmt::Debug for Gate {
 
 #[async_trait]
 impl HistoryStore for Gate {
-    async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError> {
+    async fn append(&self, batch: Arc<Batch>) -> Result<Receipt, ProviderError> {
         self.call(|store| Box::pin(async move { store.histories.append(batch).await })).await
     }
 

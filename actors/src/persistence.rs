@@ -239,7 +239,7 @@ impl PersistenceState {
     async fn append(&mut self, myself: &ActorRef<PersistenceMessage>, mut entries: Vec<Entry>) {
         let mut turns = Vec::with_capacity(entries.len());
         entries.iter_mut().for_each(|entry| entry.take_records(&mut turns));
-        let batch = Batch { shard: self.shard, epoch: self.epoch, turns };
+        let batch = Arc::new(Batch { shard: self.shard, epoch: self.epoch, turns });
         let (store, clock) = (self.store.clone(), self.clock.clone());
         self.began = Instant::now();
         let mut appending = Box::pin(async move { append(&*store, &*clock, batch).await });

@@ -69,7 +69,7 @@ struct Histories {
 
 #[async_trait]
 impl HistoryStore for Histories {
-    async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError> {
+    async fn append(&self, batch: Arc<Batch>) -> Result<Receipt, ProviderError> {
         let turns = batch.turns.len() as u64;
         let bytes: usize = batch.turns.iter().map(|turn| turn.bytes.len()).sum();
         let receipt = self.store.append(batch).await?;

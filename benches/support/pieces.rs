@@ -175,7 +175,7 @@ async fn append_all(
     drop(turns);
     let start = Instant::now();
     for batch in batches {
-        let receipt = store.append(batch).await.expect("the turns follow on");
+        let receipt = store.append(batch.into()).await.expect("the turns follow on");
         assert_eq!(receipt.shard(), lease.shard);
     }
     start.elapsed().as_nanos() as f64 / count

@@ -194,7 +194,7 @@ impl Stored {
                     turn.summary.turns = number + 1;
                 }
                 let batch = Batch { shard, epoch, turns: turns.clone() };
-                let _ = store.append(batch).await.unwrap();
+                let _ = store.append(batch.into()).await.unwrap();
                 number += 1;
                 count += 1;
             }

@@ -61,11 +61,12 @@ pub use recover::{Recovered, Recovery};
 
 use std::sync::Arc;
 
+use self::commit::Source;
 use self::head::{HEAD_BYTES, Head};
 use self::spare::SpareSlot;
-use crate::Epoch;
 use crate::limits::{FIRST_SEGMENT_BYTES, MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES, MAX_SEGMENT_BYTES};
 use crate::medium::{Medium, MediumError, Segment};
+use crate::{Epoch, TurnRecord};
 
 /// Largest buffer that is kept for the next commit, in bytes.
 const MAX_KEPT_BUFFER: usize = 4 * 1024 * 1024;
@@ -174,8 +175,23 @@ impl<M: Medium> Journal<M> {
     /// - `Unknown`, `Fenced`: the journal takes nothing more.
     /// - `Poisoned`: it did not take this any more.
     pub fn append(&mut self, entries: &[Entry]) -> Result<Position, JournalError> {
+        self.append_from(entries.iter().map(Source::from))
+    }
+
+    /// Appends one commit of turns. See [`append`](Self::append).
+    ///
+    /// # Errors
+    /// Those of [`append`](Self::append).
+    pub fn append_turns(&mut self, turns: &[TurnRecord]) -> Result<Position, JournalError> {
+        self.append_from(turns.iter().map(Source::Turn))
+    }
+
+    fn append_from<'a>(
+        &mut self,
+        entries: impl ExactSizeIterator<Item = Source<'a>> + Clone,
+    ) -> Result<Position, JournalError> {
         self.check_health()?;
-        if entries.is_empty() {
+        if entries.len() == 0 {
             return Ok(self.end);
         }
         let written = self.encode(entries).and_then(|()| self.write());
@@ -219,10 +235,13 @@ impl<M: Medium> Journal<M> {
     }
 
     /// Puts the stored form of the entries into the buffer.
-    fn encode(&mut self, entries: &[Entry]) -> Result<(), JournalError> {
+    fn encode<'a>(
+        &mut self,
+        entries: impl ExactSizeIterator<Item = Source<'a>> + Clone,
+    ) -> Result<(), JournalError> {
         check("the list of entries of a commit", entries.len(), MAX_COMMIT_ENTRIES)?;
         // Before anything is copied: the same bytes may stand in many entries.
-        let bytes = entries.iter().map(Entry::size).fold(0, usize::saturating_add);
+        let bytes = entries.clone().map(Source::size).fold(0, usize::saturating_add);
         check("a commit", bytes, MAX_COMMIT_BYTES)?;
         self.body.clear();
         body::encode(&mut self.body, entries);

@@ -229,7 +229,7 @@ impl<M: Medium, A: Archive> std::fmt::Debug for Journaled<M, A> {
 
 #[async_trait]
 impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
-    async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError> {
+    async fn append(&self, batch: Arc<Batch>) -> Result<Receipt, ProviderError> {
         let thread = self.thread(batch.shard)?;
         check_batch(&batch)?;
         for turn in &batch.turns {

@@ -173,7 +173,7 @@ impl Provider for InMemory {
 
 #[async_trait]
 impl HistoryStore for InMemory {
-    async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError> {
+    async fn append(&self, batch: Arc<Batch>) -> Result<Receipt, ProviderError> {
         let shard = self.shard(batch.shard)?;
         check_batch(&batch)?;
         for turn in &batch.turns {
@@ -183,7 +183,7 @@ impl HistoryStore for InMemory {
         let mut state = lock(&shard.state);
         state.ownership.check(batch.epoch)?;
         state.log.check(&batch.turns)?;
-        state.log.apply(batch.turns);
+        state.log.apply(&batch.turns);
         state.commits += 1;
         Ok(Receipt::issue(batch.shard, state.commits))
     }

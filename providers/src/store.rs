@@ -38,6 +38,8 @@ pub trait HistoryStore: Send + Sync + 'static {
     /// which nobody reads any more: an instance that goes on for ever takes no more room than its
     /// newest execution.
     ///
+    /// The batch is shared, so that the caller can try again what has failed without a copy.
+    ///
     /// # Errors
     /// - `Fenced`: the batch's epoch is not the shard's newest, or its lease was released.
     /// - `Conflict`: a turn's number is not the next one of its execution, its execution is neither
@@ -45,7 +47,7 @@ pub trait HistoryStore: Send + Sync + 'static {
     ///   exists already, a turn is of another shard, or there is no such shard.
     /// - `TooLarge`, `Throttled`, `Unavailable`: nothing was written.
     /// - `Unknown`: it may or may not have been written.
-    async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError>;
+    async fn append(&self, batch: Arc<Batch>) -> Result<Receipt, ProviderError>;
 
     /// Reads turns of an instance's newest execution, from the turn numbered `from` on, in order; at most
     /// `limit` of them (at least 1 is returned when there is one).
@@ -213,6 +215,21 @@ pub struct InstanceSummary {
 }
 
 impl InstanceSummary {
+    /// Becomes `newer`, a later summary of the same instance. Its id, and mostly its name, stay.
+    pub(crate) fn advance_to(&mut self, newer: &Self) {
+        let Self { instance: _, name, .. } = newer;
+        if self.name != *name {
+            self.name = name.clone();
+        }
+        self.execution = newer.execution;
+        self.state = newer.state;
+        self.created_at = newer.created_at;
+        self.updated_at = newer.updated_at;
+        self.turns = newer.turns;
+        self.events = newer.events;
+        self.wake_at = newer.wake_at;
+    }
+
     /// Whether it has finished and nobody needs it any more: it can be purged.
     pub const fn is_over(&self) -> bool {
         self.state.is_finished() && self.wake_at.is_none()

@@ -135,13 +135,13 @@ impl Provider for Faulty {
 
 #[async_trait]
 impl HistoryStore for Faulty {
-    async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError> {
+    async fn append(&self, batch: Arc<Batch>) -> Result<Receipt, ProviderError> {
         if self.has(Fault::AppendsTurnByTurn) {
-            let Batch { shard, epoch, turns } = batch;
-            for turn in turns {
-                let _ = self.inner.append(Batch { shard, epoch, turns: vec![turn] }).await?;
+            let Batch { shard, epoch, ref turns } = *batch;
+            for turn in turns.iter().cloned() {
+                let _ = self.inner.append(Batch { shard, epoch, turns: vec![turn] }.into()).await?;
             }
-            return self.inner.append(Batch { shard, epoch, turns: vec![] }).await;
+            return self.inner.append(Batch { shard, epoch, turns: vec![] }.into()).await;
         }
         for turn in &batch.turns {
             let (instance, summary) = (turn.summary.instance.clone(), turn.summary.clone());
@@ -156,7 +156,8 @@ impl HistoryStore for Faulty {
             }
             (Err(ProviderError::Fenced { shard }), Fault::ForgetsTheFence) => {
                 let newest = self.newest_lease(shard).ok_or(ProviderError::Fenced { shard })?;
-                self.inner.append(Batch { epoch: newest.epoch, ..batch }).await
+                let turns = batch.turns.clone();
+                self.inner.append(Batch { shard, epoch: newest.epoch, turns }.into()).await
             }
             (Ok(_), Fault::CountsNoCommits) => Ok(Receipt::issue(batch.shard, 1)),
             (outcome, _) => outcome,

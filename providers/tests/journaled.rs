@@ -207,8 +207,8 @@ impl Both {
         }
         let [ours, models] = &self.leases[shard.0 as usize];
         let batch = |lease: &Lease| Batch { shard, epoch: lease.epoch, turns: turns.clone() };
-        let _ = self.ours().append(batch(ours)).await.unwrap();
-        let _ = self.model.append(batch(models)).await.unwrap();
+        let _ = self.ours().append(batch(ours).into()).await.unwrap();
+        let _ = self.model.append(batch(models).into()).await.unwrap();
     }
 
     async fn purge_something(&mut self) {
@@ -337,7 +337,7 @@ async fn an_append_that_nobody_waits_for_any_more_is_made_all_the_same() {
     let turn = first_turn();
     {
         let batch = Batch { shard: ShardId(0), epoch: lease.epoch, turns: vec![turn.clone()] };
-        let append = store.histories.append(batch);
+        let append = store.histories.append(batch.into());
         tokio::select! {
             biased;
             _ = append => {}
@@ -370,7 +370,7 @@ async fn an_archive_that_takes_nothing_is_told_once_memory_is_full_and_made_up_f
         turns: vec![turn.clone()],
     };
     let refused = loop {
-        match store.histories.append(batch(&turn)).await {
+        match store.histories.append(batch(&turn).into()).await {
             Ok(_) => {}
             Err(error) => break error,
         }
@@ -385,7 +385,7 @@ async fn an_archive_that_takes_nothing_is_told_once_memory_is_full_and_made_up_f
     assert!(history(turn.number).await.unwrap().turns.is_empty());
 
     archive.heal();
-    while store.histories.append(batch(&turn)).await.is_err() {
+    while store.histories.append(batch(&turn).into()).await.is_err() {
         tokio::task::yield_now().await;
     }
     drop(store);
@@ -417,7 +417,7 @@ async fn an_archive_that_fails_and_has_taken_all_over_shows_nothing_twice() {
     archive.fail(after_the_rename);
     let turn = first_turn();
     let batch = Batch { shard: ShardId(0), epoch: lease.epoch, turns: vec![turn.clone()] };
-    let _ = store.histories.append(batch).await.unwrap();
+    let _ = store.histories.append(batch.into()).await.unwrap();
     // Until the flush beside it has failed.
     while archive.count(Op::SyncNames) == 0 {
         tokio::task::yield_now().await;
@@ -436,7 +436,7 @@ async fn written(disks: &Disks) -> u64 {
     for number in 0..5 {
         turn.number = number;
         let batch = Batch { shard: ShardId(0), epoch: lease.epoch, turns: vec![turn.clone()] };
-        let _ = store.histories.append(batch).await.unwrap();
+        let _ = store.histories.append(batch.into()).await.unwrap();
     }
     drop(store);
     let before = disks.shards[0].count(Op::Read);
@@ -506,7 +506,7 @@ async fn a_shard_whose_directory_has_moved_takes_nothing_until_it_is_back() {
     let batch = || Batch { shard: ShardId(0), epoch: lease.epoch, turns: vec![turn.clone()] };
     disks.shards[0].set_moved(true);
     let steps = disks.shards[0].steps();
-    let refused = store.histories.append(batch()).await.unwrap_err();
+    let refused = store.histories.append(batch().into()).await.unwrap_err();
     assert!(matches!(refused, ProviderError::Moved { .. }), "{refused}");
     assert!(!refused.is_transient(), "the shard is to go down");
     assert_eq!(disks.shards[0].steps(), steps, "nothing is written");
@@ -518,5 +518,5 @@ async fn a_shard_whose_directory_has_moved_takes_nothing_until_it_is_back() {
     disks.shards[0].set_moved(false);
     let lease = store.histories.acquire(ShardId(0), "test").await.unwrap();
     let batch = Batch { shard: ShardId(0), epoch: lease.epoch, turns: vec![turn] };
-    let _ = store.histories.append(batch).await.unwrap();
+    let _ = store.histories.append(batch.into()).await.unwrap();
 }

@@ -202,7 +202,7 @@ fn fails(times: &mut usize) -> Result<(), ProviderError> {
 
 #[async_trait]
 impl HistoryStore for Faulty {
-    async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError> {
+    async fn append(&self, batch: Arc<Batch>) -> Result<Receipt, ProviderError> {
         if batch.turns.is_empty() {
             return self.inner.append(batch).await;
         }

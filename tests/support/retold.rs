@@ -252,7 +252,7 @@ async fn put(memory: &InMemory, turns: &[TurnRecord]) {
     let (shard, leases) = (ShardId(0), memory.leases());
     let lease = leases.acquire(shard, "whoever was there before").await.expect("it is free");
     let batch = Batch { shard, epoch: lease.epoch, turns: turns.to_vec() };
-    let _ = memory.histories().append(batch).await.expect("a history fits");
+    let _ = memory.histories().append(batch.into()).await.expect("a history fits");
     leases.release(&lease).await.expect("it was held");
 }
 

@@ -1,5 +1,7 @@
 //! One append: tried again where that can help, read back where its outcome is not known.
 
+use std::sync::Arc;
+
 use reenact_core::Receipt;
 use reenact_providers::{Batch, HistoryStore, ProviderError, TimerScheduler, TurnRecord};
 
@@ -10,7 +12,7 @@ use crate::patience::Patience;
 pub(crate) async fn append(
     store: &dyn HistoryStore,
     clock: &dyn TimerScheduler,
-    batch: Batch,
+    batch: Arc<Batch>,
 ) -> Result<Receipt, ProviderError> {
     let mut doubt = None;
     insist(store, clock, batch, &mut doubt).await.map_err(|error| match doubt {
@@ -23,12 +25,12 @@ pub(crate) async fn append(
 async fn insist(
     store: &dyn HistoryStore,
     clock: &dyn TimerScheduler,
-    batch: Batch,
+    batch: Arc<Batch>,
     doubt: &mut Option<String>,
 ) -> Result<Receipt, ProviderError> {
     let mut patience = Patience::new();
     loop {
-        let error = match store.append(batch.clone()).await {
+        let error = match store.append(Arc::clone(&batch)).await {
             Ok(receipt) => return Ok(receipt),
             Err(error) => error,
         };
@@ -37,7 +39,7 @@ async fn insist(
             if is_there(store, &batch).await? {
                 // An empty append proves that everything before it is durable.
                 let proof = Batch { shard: batch.shard, epoch: batch.epoch, turns: Vec::new() };
-                return store.append(proof).await;
+                return store.append(proof.into()).await;
             }
         }
         patience.wait_after(error, clock).await?;

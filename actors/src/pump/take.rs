@@ -232,7 +232,7 @@ impl Taker {
     async fn has_still(&self, lease: Option<Lease>) -> bool {
         let Some(Lease { shard, epoch, .. }) = lease else { return false };
         let nothing = Batch { shard, epoch, turns: Vec::new() };
-        self.host.store.histories.append(nothing).await.is_ok()
+        self.host.store.histories.append(nothing.into()).await.is_ok()
     }
 
     /// Another instance tells one of this shard something. Its answer is durable before this is done.

@@ -44,7 +44,7 @@ impl Provider for Azure {
 
 #[async_trait]
 impl HistoryStore for Azure {
-    async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError> {
+    async fn append(&self, batch: Arc<Batch>) -> Result<Receipt, ProviderError> {
         self.journaled().append(batch).await
     }
 

@@ -133,7 +133,7 @@ pub async fn a_turn_of_another_shard_is_refused_with_all_of_its_batch<H: Hub>(st
 pub async fn a_shard_that_does_not_exist_is_refused<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let batch = Batch { shard: ShardId(provider.shards()), epoch: Epoch(1), turns: vec![] };
-    let refused = provider.histories().append(batch).await;
+    let refused = provider.histories().append(batch.into()).await;
     assert_conflict(refused, "a shard beyond the last does not exist");
 }
 

@@ -27,7 +27,7 @@ async fn owner_with_an_instance(provider: &impl Provider) -> Owner {
 }
 
 async fn append_under(owner: &Owner, epoch: Epoch) -> Result<Receipt, ProviderError> {
-    owner.histories.append(Batch { shard: SHARD, epoch, turns: vec![] }).await
+    owner.histories.append(Batch { shard: SHARD, epoch, turns: vec![] }.into()).await
 }
 
 /// The new owner can, at once.
@@ -53,7 +53,7 @@ pub async fn a_shard_that_was_never_acquired_can_not_be_written<H: Hub>(stage: &
     let instance = id_on(SHARD, provider.shards(), "i");
     for epoch in [0, 1, u64::MAX].map(Epoch) {
         let batch = Batch { shard: SHARD, epoch, turns: vec![turn(&instance, 0)] };
-        let refused = provider.histories().append(batch).await;
+        let refused = provider.histories().append(batch.into()).await;
         assert_fenced(refused, SHARD, "nobody writes to a shard that nobody has acquired");
     }
     let summary = provider.histories().summary(&instance).await.expect("a summary can be read");

@@ -44,7 +44,7 @@ impl Owner {
 
     pub(super) async fn append(&self, turns: Vec<TurnRecord>) -> Result<Receipt, ProviderError> {
         let Lease { shard, epoch, .. } = self.lease;
-        self.histories.append(Batch { shard, epoch, turns }).await
+        self.histories.append(Batch { shard, epoch, turns }.into()).await
     }
 
     /// Appends what must be accepted.

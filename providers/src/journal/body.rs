@@ -44,6 +44,7 @@ mod tests {
     use reenact_core::{ExecutionId, InstanceId, Name, Timestamp};
 
     use super::*;
+    use crate::journal::commit::Source;
     use crate::journal::{Entry, EntryRef, Note};
     use crate::{InstanceState, InstanceSummary, TurnRecord};
 
@@ -65,7 +66,7 @@ mod tests {
 
     fn encoded(entries: &[Entry]) -> Vec<u8> {
         let mut body = Vec::new();
-        encode(&mut body, entries);
+        encode(&mut body, entries.iter().map(Source::from));
         body
     }
 

@@ -18,9 +18,27 @@ pub enum Entry {
     Note(Note),
 }
 
-impl Entry {
+/// What an [`Entry`] is written from, wherever that is kept.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    Turn(&'a TurnRecord),
+    Purged(&'a InstanceId),
+    Note(&'a Note),
+}
+
+impl<'a> From<&'a Entry> for Source<'a> {
+    fn from(entry: &'a Entry) -> Self {
+        match entry {
+            Entry::Turn(turn) => Self::Turn(turn),
+            Entry::Purged(instance) => Self::Purged(instance),
+            Entry::Note(note) => Self::Note(note),
+        }
+    }
+}
+
+impl Source<'_> {
     /// The bytes in it that are not the journal's own.
-    pub(super) fn size(&self) -> usize {
+    pub(super) fn size(self) -> usize {
         match self {
             Self::Turn(turn) => turn.bytes.len(),
             Self::Purged(_) => 0,

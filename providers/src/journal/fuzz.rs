@@ -7,6 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use reenact_core::ShardId;
 
+use super::commit::Source;
 use super::head::Head;
 use super::record::{self, Read};
 use super::{
@@ -59,7 +60,7 @@ fn segment(bodies: &[Vec<u8>], room: usize) -> (Vec<u8>, Vec<u64>) {
     for (index, bytes) in (0..).zip(bodies) {
         let note = super::Note { kind: 0, bytes: Arc::from(&bytes[..]) };
         let mut encoded = Vec::new();
-        body::encode(&mut encoded, &[super::Entry::Note(note)]);
+        body::encode(&mut encoded, [Source::Note(&note)].into_iter());
         let mut written = Vec::new();
         record::write(&mut written, seed, stored.len() as u64, index, &encoded);
         stored.extend_from_slice(&written);

@@ -321,21 +321,16 @@ impl<M: Medium, A: Archive> Shard<M, A> {
 
 impl<M: Medium, A: Archive> Writer<M, A> {
     /// Appends a batch. See [`HistoryStore::append`](crate::HistoryStore::append).
-    pub(super) fn append(&mut self, batch: Batch) -> Result<Receipt, ProviderError> {
+    pub(super) fn append(&mut self, batch: &Batch) -> Result<Receipt, ProviderError> {
         self.shard.state().ownership.check(batch.epoch)?;
         if batch.turns.is_empty() {
             // The medium is not asked, so what rests on this must be known otherwise.
             self.shard.check_standing()?;
         }
         check_turns(&batch.turns, |instance| self.shard.tip_of(instance))?;
-        let entries: Vec<Entry> = batch.turns.into_iter().map(Entry::Turn).collect();
-        self.journal.append(&entries)?;
+        self.journal.append_turns(&batch.turns)?;
         let mut state = self.shard.state();
-        for entry in entries {
-            if let Entry::Turn(turn) = entry {
-                state.layers.live.append(turn);
-            }
-        }
+        batch.turns.iter().for_each(|turn| state.layers.live.append(turn));
         drop(state);
         self.receipts += 1;
         Ok(Receipt::issue(batch.shard, self.receipts))

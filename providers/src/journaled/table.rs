@@ -1,7 +1,6 @@
 //! What of a shard's journal is not in the archive yet.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::mem::size_of;
 use std::sync::Arc;
 
@@ -48,19 +47,15 @@ impl Table {
     }
 
     /// Takes a turn that follows on what is stored.
-    pub(super) fn append(&mut self, turn: TurnRecord) {
-        let TurnRecord { number, bytes, summary } = turn;
-        self.bytes += bytes.len() + TURN_BYTES;
-        match self.changes.entry(summary.instance.clone()) {
-            Entry::Occupied(mut change) => match change.get_mut() {
-                Change::Grown(growth) => growth.push(number, bytes, summary),
-                purged @ Change::Purged => {
-                    *purged = Change::Grown(Growth::begin(number, bytes, summary, true));
-                }
-            },
-            Entry::Vacant(new) => {
+    pub(super) fn append(&mut self, turn: &TurnRecord) {
+        self.bytes += turn.bytes.len() + TURN_BYTES;
+        match self.changes.get_mut(&turn.summary.instance) {
+            Some(Change::Grown(growth)) => growth.push(turn),
+            Some(purged) => *purged = Change::Grown(Growth::begin(turn, true)),
+            None => {
                 self.bytes += ROW_BYTES;
-                new.insert(Change::Grown(Growth::begin(number, bytes, summary, false)));
+                let change = Change::Grown(Growth::begin(turn, false));
+                self.changes.insert(turn.summary.instance.clone(), change);
             }
         }
     }
@@ -79,7 +74,7 @@ impl Table {
                 if let Some(change) = self.get(&turn.summary.instance) {
                     Tip::after(change.tip(), &turn).map_err(|error| error.to_string())?;
                 }
-                self.append(turn);
+                self.append(&turn);
                 Ok(())
             }
             EntryRef::Purged(instance) => {
@@ -122,23 +117,28 @@ impl Change {
 }
 
 impl Growth {
-    fn begin(first: u64, bytes: Arc<[u8]>, summary: InstanceSummary, starts_anew: bool) -> Self {
-        let run = TurnRun { execution: summary.execution, first, turns: vec![bytes] };
-        Self { summary, starts_anew, run }
+    fn begin(turn: &TurnRecord, starts_anew: bool) -> Self {
+        Self { summary: turn.summary.clone(), starts_anew, run: TurnRun::begin(turn) }
     }
 
-    fn push(&mut self, number: u64, bytes: Arc<[u8]>, summary: InstanceSummary) {
-        let execution = summary.execution;
-        if self.run.execution == execution {
-            self.run.turns.push(bytes);
+    fn push(&mut self, turn: &TurnRecord) {
+        if self.run.execution == turn.summary.execution {
+            self.run.turns.push(Arc::clone(&turn.bytes));
         } else {
-            self.run = TurnRun { execution, first: number, turns: vec![bytes] };
+            self.run = TurnRun::begin(turn);
         }
-        self.summary = summary;
+        self.summary.advance_to(&turn.summary);
     }
 
     /// Whether the instance began in it, so that the archive has nothing under its id.
     pub(super) fn is_whole(&self) -> bool {
         !self.starts_anew && self.run.execution == ExecutionId::FIRST && self.run.first == 0
+    }
+}
+
+impl TurnRun {
+    fn begin(turn: &TurnRecord) -> Self {
+        let turns = vec![Arc::clone(&turn.bytes)];
+        Self { execution: turn.summary.execution, first: turn.number, turns }
     }
 }

@@ -34,7 +34,7 @@ pub(super) struct ShardThread {
 type Reply<T> = oneshot::Sender<Result<T, ProviderError>>;
 
 enum Order {
-    Append(Batch, Reply<Receipt>),
+    Append(Arc<Batch>, Reply<Receipt>),
     Purge(Vec<InstanceId>, Epoch, Reply<usize>),
     Lease(String, Reply<Lease>),
     Release(Epoch, Reply<()>),
@@ -79,7 +79,7 @@ impl ShardThread {
         Ok(Self { shard: id, orders: Some(orders), thread: Some(thread) })
     }
 
-    pub(super) async fn append(&self, batch: Batch) -> Result<Receipt, ProviderError> {
+    pub(super) async fn append(&self, batch: Arc<Batch>) -> Result<Receipt, ProviderError> {
         self.order(|reply| Order::Append(batch, reply)).await
     }
 
@@ -200,7 +200,7 @@ impl<M: Medium, A: Archive> Work<M, A> {
         // Whoever gave an order may have gone.
         match order {
             Order::Append(batch, reply) => {
-                let appended = self.with_room().and_then(|writer| writer.append(batch));
+                let appended = self.with_room().and_then(|writer| writer.append(&batch));
                 let _ = reply.send(appended);
             }
             Order::Purge(instances, epoch, reply) => {

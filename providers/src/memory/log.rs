@@ -35,7 +35,7 @@ impl Log {
     }
 
     /// Appends turns that were checked.
-    pub(super) fn apply(&mut self, turns: Vec<TurnRecord>) {
+    pub(super) fn apply(&mut self, turns: &[TurnRecord]) {
         for turn in turns {
             match self.rows.get_mut(&turn.summary.instance) {
                 Some(row) => row.push(turn),
@@ -130,16 +130,16 @@ impl Log {
 }
 
 impl Row {
-    fn new(first: TurnRecord) -> Self {
-        Self { summary: first.summary, turns: vec![first.bytes] }
+    fn new(first: &TurnRecord) -> Self {
+        Self { summary: first.summary.clone(), turns: vec![first.bytes.clone()] }
     }
 
-    fn push(&mut self, turn: TurnRecord) {
+    fn push(&mut self, turn: &TurnRecord) {
         if turn.summary.execution != self.summary.execution {
             self.turns = Vec::new();
         }
-        self.turns.push(turn.bytes);
-        self.summary = turn.summary;
+        self.turns.push(turn.bytes.clone());
+        self.summary.advance_to(&turn.summary);
     }
 
     fn tip(&self) -> Tip {

@@ -88,8 +88,8 @@ impl Processes {
         let turns = vec![TurnRecord { number, bytes, summary }];
         let (owner, ours, models) = &self.owners[shard.0 as usize];
         let batch = Batch { shard, epoch: ours.epoch, turns };
-        let _ = self.hubs[*owner].append(batch.clone()).await.unwrap();
-        let _ = self.model.append(Batch { epoch: models.epoch, ..batch }).await.unwrap();
+        let _ = self.hubs[*owner].append(batch.clone().into()).await.unwrap();
+        let _ = self.model.append(Batch { epoch: models.epoch, ..batch }.into()).await.unwrap();
     }
 
     async fn purge(&mut self) {

@@ -179,7 +179,7 @@ impl Life {
     ) -> Fate {
         let attempt = self.record.attempt(instance, from);
         let batch = self.batch(shard, instance, attempt, from, state);
-        let fate = match self.provider.append(batch).await {
+        let fate = match self.provider.append(batch.into()).await {
             Ok(_) => Fate::Acknowledged,
             Err(ProviderError::Unknown { .. }) => Fate::Doubtful,
             Err(_) => Fate::Refused,
@@ -191,7 +191,7 @@ impl Life {
     /// Asks whether the shard is still held, and nothing else.
     pub(crate) async fn append_nothing(&self, shard: usize) -> Result<(), ProviderError> {
         let Lease { shard, epoch, .. } = self.leases[shard].clone().unwrap();
-        self.provider.append(Batch { shard, epoch, turns: Vec::new() }).await.map(drop)
+        self.provider.append(Batch { shard, epoch, turns: Vec::new() }.into()).await.map(drop)
     }
 
     fn batch(

@@ -107,7 +107,7 @@ impl Owner {
             };
             let turns: Vec<_> = turns.iter().filter(of_shard).cloned().collect();
             let batch = Batch { shard, epoch, turns };
-            let _ = self.store.histories().append(batch).await.unwrap();
+            let _ = self.store.histories().append(batch.into()).await.unwrap();
         }
     }
 }

@@ -29,7 +29,7 @@ fn up_to(number: u64) -> Vec<Vec<u8>> {
 async fn append(store: &Local, lease: &Lease, number: u64) -> Result<(), ProviderError> {
     let turns = vec![turn("a", number, Running)];
     let batch = Batch { shard: lease.shard, epoch: lease.epoch, turns };
-    store.histories().append(batch).await.map(drop)
+    store.histories().append(batch.into()).await.map(drop)
 }
 
 async fn acquired(store: &Local) -> Result<Lease, ProviderError> {

@@ -7,10 +7,14 @@ use reenact_core::{InstanceId, Timestamp};
 
 use super::varint::{difference, put};
 use super::{NOTE, PURGED, TURN, VERSION, WAKE_LATER, WAKE_NONE, WAKE_NOW};
-use crate::{InstanceSummary, journal};
+use crate::InstanceSummary;
+use crate::journal::commit::Source;
 
 /// Adds the stored form of a commit's entries to `body`, which is empty.
-pub(in crate::journal) fn encode(body: &mut Vec<u8>, entries: &[journal::Entry]) {
+pub(in crate::journal) fn encode<'a>(
+    body: &mut Vec<u8>,
+    entries: impl ExactSizeIterator<Item = Source<'a>>,
+) {
     // Often each turn is of another instance, and all are of a few orchestrations.
     let summaries = SummaryWriter::with_capacity(entries.len());
     let mut writer = Writer { body, summaries };
@@ -18,16 +22,16 @@ pub(in crate::journal) fn encode(body: &mut Vec<u8>, entries: &[journal::Entry])
     put(writer.body, entries.len() as u64);
     for entry in entries {
         match entry {
-            journal::Entry::Turn(turn) => {
+            Source::Turn(turn) => {
                 writer.body.push(TURN);
                 writer.summaries.put(writer.body, turn.number, &turn.summary);
                 put_bytes(writer.body, &turn.bytes);
             }
-            journal::Entry::Purged(id) => {
+            Source::Purged(id) => {
                 writer.body.push(PURGED);
                 writer.summaries.put_id(writer.body, id);
             }
-            journal::Entry::Note(note) => {
+            Source::Note(note) => {
                 writer.body.extend_from_slice(&[NOTE, note.kind]);
                 put_bytes(writer.body, &note.bytes);
             }

@@ -83,7 +83,7 @@ impl Process {
         let epoch = self.shard.state().ownership.newest();
         match step {
             Step::Append(turns) => {
-                let _ = opened.writer.append(Batch { shard, epoch, turns: turns.clone() })?;
+                let _ = opened.writer.append(&Batch { shard, epoch, turns: turns.clone() })?;
             }
             Step::Purge(instances) => {
                 opened.writer.purge(instances.clone(), epoch)?;
