@@ -79,6 +79,13 @@ pub(crate) struct ActivityCall {
     pub(crate) id: CorrelationId,
 }
 
+impl ActivityCall {
+    /// Names it among those of its instance, in the order in which they were scheduled.
+    pub(crate) const fn key(&self) -> (Run, CorrelationId) {
+        (self.run, self.id)
+    }
+}
+
 /// One attempt of a call.
 pub(crate) struct Attempt {
     pub(crate) name: Name,

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use reenact_core::{ActivityError, ActivityErrorKind, InstanceId, Name, Payload, Timestamp};
+use reenact_core::{
+    ActivityError, ActivityErrorKind, CorrelationId, InstanceId, Name, Payload, Timestamp,
+};
 use reenact_providers::TimerScheduler;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -22,6 +24,7 @@ use crate::message::Internal;
 use crate::panic::Caught;
 use crate::registry::Registry;
 use crate::routes::Routes;
+use crate::run::Run;
 use crate::suspects::SuspectTable;
 use crate::tags::News;
 use crate::task::Task as Background;
@@ -52,7 +55,8 @@ struct Shared {
 }
 
 struct Places {
-    queue: FairQueue<Task>,
+    /// By the run and the id of the call.
+    queue: FairQueue<(Run, CorrelationId), Task>,
     /// Number of those that wait and came through the queues of tags.
     from_elsewhere: usize,
     /// Somebody waits until there is room.
@@ -122,7 +126,8 @@ impl Workers {
             return;
         }
         let task = Task { context: context.clone(), input };
-        let task = places.queue.push(context.activity_name(), context.instance_id(), task);
+        let (name, instance) = (context.activity_name(), context.instance_id());
+        let task = places.queue.push(name, instance, context.call().key(), task);
         places.from_elsewhere += usize::from(task.is_none() && context.is_from_elsewhere());
         drop(places);
         task.into_iter().for_each(|task| self.start(task));
@@ -142,14 +147,9 @@ impl Workers {
             return;
         };
         context.cancel_until(self.shared.end_of_grace());
-        let mut waited = 0;
         let (name, instance) = (context.activity_name(), context.instance_id());
         let mut places = self.shared.places();
-        places.queue.forget(name, instance, |task| {
-            let found = task.context.call() == call;
-            waited += usize::from(found);
-            found
-        });
+        let waited = places.queue.forget(name, instance, call.key());
         if context.is_from_elsewhere() {
             places.from_elsewhere -= waited;
         }

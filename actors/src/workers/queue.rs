@@ -1,32 +1,46 @@
 //! Which activity runs next: fair between instances, bounded per host and per name.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use reenact_core::{InstanceId, Name};
 
+/// So many instances of a name may have their turn to come though nothing of them waits any more,
+/// besides half of all that have one.
+const EMPTY_TURNS: usize = 64;
+
 /// Tasks that wait for a place. Within a name, instances take turns, so that one with ten thousand
-/// branches does not hold up the others; names take turns too.
+/// branches does not hold up the others; names take turns too. Within an instance, tasks go in the
+/// order of their keys. Every operation costs the logarithm of what waits.
 #[derive(Debug)]
-pub(crate) struct FairQueue<T> {
+pub(crate) struct FairQueue<K, T> {
     limit: usize,
     running: usize,
     /// Whether names have limits of their own.
     limited: bool,
-    names: HashMap<Name, OfName<T>>,
-    /// Names with waiting tasks, each once.
+    names: HashMap<Name, OfName<K, T>>,
+    /// Names with instances that have a turn to come, each once.
     turns: VecDeque<Name>,
 }
 
 #[derive(Debug)]
-struct OfName<T> {
+struct OfName<K, T> {
     limit: usize,
     running: usize,
-    waiting: HashMap<InstanceId, VecDeque<T>>,
-    /// Instances with waiting tasks, each once.
+    /// It is among the names that have a turn to come.
+    has_turn: bool,
+    /// Number of tasks.
+    tasks: usize,
+    /// The tasks of each instance that has a turn to come. Those of one key in the order of coming.
+    waiting: HashMap<InstanceId, BTreeMap<(K, u64), T>>,
+    /// Each of these instances once.
     turns: VecDeque<InstanceId>,
+    /// Number of those that have no tasks any more.
+    empty: usize,
+    /// Number of tasks that have come.
+    come: u64,
 }
 
-impl<T> FairQueue<T> {
+impl<K: Copy + Ord, T> FairQueue<K, T> {
     pub(crate) fn new(limit: usize, limits: HashMap<Name, usize>) -> Self {
         let limited = !limits.is_empty();
         let names = limits.into_iter().map(|(name, limit)| (name, OfName::new(limit))).collect();
@@ -34,25 +48,28 @@ impl<T> FairQueue<T> {
     }
 
     /// Queues a task, or gives it back when it can run at once.
-    pub(crate) fn push(&mut self, name: &Name, instance: &InstanceId, task: T) -> Option<T> {
+    pub(crate) fn push(
+        &mut self,
+        name: &Name,
+        instance: &InstanceId,
+        key: K,
+        task: T,
+    ) -> Option<T> {
         let of_name = match self.names.get_mut(name) {
             Some(of_name) => of_name,
             None => self.names.entry(name.clone()).or_insert_with(|| OfName::new(usize::MAX)),
         };
         let free = self.running < self.limit && of_name.running < of_name.limit;
-        if free && of_name.turns.is_empty() {
+        if free && of_name.tasks == 0 {
             self.running += 1;
             of_name.running += 1;
             return Some(task);
         }
-        if of_name.turns.is_empty() {
+        if !of_name.has_turn {
+            of_name.has_turn = true;
             self.turns.push_back(name.clone());
         }
-        let waiting = of_name.waiting.entry(instance.clone()).or_default();
-        if waiting.is_empty() {
-            of_name.turns.push_back(instance.clone());
-        }
-        waiting.push_back(task);
+        of_name.push(instance, key, task);
         None
     }
 
@@ -69,37 +86,26 @@ impl<T> FairQueue<T> {
         if self.turns.is_empty() || self.running >= self.limit {
             return None;
         }
-        // Names at their own limit are passed over, and keep their turn.
-        let free = |name| self.names.get(name).is_some_and(|of| of.running < of.limit);
-        let at = self.turns.iter().position(free)?;
+        // Names at their own limit are passed over, and keep their turn; as do those of which nothing
+        // waits any more.
+        let free = |of: &OfName<K, T>| of.running < of.limit && of.tasks > 0;
+        let at = self.turns.iter().position(|name| self.names.get(name).is_some_and(free))?;
         let name = self.turns.remove(at)?;
         let of_name = self.names.get_mut(&name)?;
         let task = of_name.next()?;
         self.running += 1;
         of_name.running += 1;
-        if !of_name.turns.is_empty() {
+        if of_name.tasks > 0 {
             self.turns.push_back(name);
+        } else {
+            of_name.has_turn = false;
         }
         Some(task)
     }
 
-    /// Forgets the waiting tasks of an instance that `forget` picks.
-    pub(crate) fn forget(
-        &mut self,
-        name: &Name,
-        instance: &InstanceId,
-        mut forget: impl FnMut(&T) -> bool,
-    ) {
-        let Some(of_name) = self.names.get_mut(name) else { return };
-        let Some(waiting) = of_name.waiting.get_mut(instance) else { return };
-        waiting.retain(|task| !forget(task));
-        if waiting.is_empty() {
-            of_name.waiting.remove(instance);
-            of_name.turns.retain(|other| other != instance);
-            if of_name.turns.is_empty() {
-                self.turns.retain(|other| other != name);
-            }
-        }
+    /// Forgets the waiting tasks of an instance that have that key; how many there were.
+    pub(crate) fn forget(&mut self, name: &Name, instance: &InstanceId, key: K) -> usize {
+        self.names.get_mut(name).map_or(0, |of_name| of_name.forget(instance, key))
     }
 
     /// How many more may run, of names that are not at a limit of their own. One at a time where names
@@ -117,28 +123,83 @@ impl<T> FairQueue<T> {
     pub(crate) fn clear(&mut self) -> Vec<T> {
         self.turns.clear();
         let waiting = self.names.values_mut().flat_map(|of_name| {
+            (of_name.has_turn, of_name.tasks, of_name.empty) = (false, 0, 0);
             of_name.turns.clear();
-            of_name.waiting.drain().flat_map(|(_, tasks)| tasks)
+            of_name.waiting.drain().flat_map(|(_, tasks)| tasks.into_values())
         });
         waiting.collect()
     }
 }
 
-impl<T> OfName<T> {
+impl<K: Copy + Ord, T> OfName<K, T> {
     fn new(limit: usize) -> Self {
-        Self { limit, running: 0, waiting: HashMap::new(), turns: VecDeque::new() }
+        Self {
+            limit,
+            running: 0,
+            has_turn: false,
+            tasks: 0,
+            waiting: HashMap::new(),
+            turns: VecDeque::new(),
+            empty: 0,
+            come: 0,
+        }
+    }
+
+    fn push(&mut self, instance: &InstanceId, key: K, task: T) {
+        self.come += 1;
+        self.tasks += 1;
+        match self.waiting.get_mut(instance) {
+            Some(waiting) => {
+                self.empty -= usize::from(waiting.is_empty());
+                waiting.insert((key, self.come), task);
+            }
+            None => {
+                let waiting = BTreeMap::from([((key, self.come), task)]);
+                self.waiting.insert(instance.clone(), waiting);
+                self.turns.push_back(instance.clone());
+            }
+        }
     }
 
     fn next(&mut self) -> Option<T> {
-        let instance = self.turns.pop_front()?;
-        let waiting = self.waiting.get_mut(&instance)?;
-        let task = waiting.pop_front();
-        if waiting.is_empty() {
-            self.waiting.remove(&instance);
-        } else {
-            self.turns.push_back(instance);
+        loop {
+            let instance = self.turns.pop_front()?;
+            let waiting = self.waiting.get_mut(&instance)?;
+            let task = waiting.pop_first();
+            if waiting.is_empty() {
+                self.waiting.remove(&instance);
+            } else {
+                self.turns.push_back(instance);
+            }
+            match task {
+                Some((_, task)) => {
+                    self.tasks -= 1;
+                    return Some(task);
+                }
+                None => self.empty -= 1,
+            }
         }
-        task
+    }
+
+    /// An instance of which nothing waits any more keeps its turn for a while: to look for it among the
+    /// others each time would cost as much as there are.
+    fn forget(&mut self, instance: &InstanceId, key: K) -> usize {
+        let Some(waiting) = self.waiting.get_mut(instance) else { return 0 };
+        let mut forgotten = 0;
+        while let Some((&found, _)) = waiting.range((key, 0)..=(key, u64::MAX)).next() {
+            waiting.remove(&found);
+            forgotten += 1;
+        }
+        self.tasks -= forgotten;
+        if forgotten > 0 && waiting.is_empty() {
+            self.empty += 1;
+            if self.empty > EMPTY_TURNS + self.turns.len() / 2 {
+                self.waiting.retain(|_, waiting| !waiting.is_empty());
+                self.turns.retain(|instance| self.waiting.contains_key(instance));
+                self.empty = 0;
+            }
+        }
+        forgotten
     }
 }
 
@@ -158,11 +219,11 @@ mod tests {
     fn instances_take_turns() {
         let mut queue = FairQueue::new(1, HashMap::new());
         let work = name("work");
-        assert_eq!(queue.push(&work, &instance("first"), 0), Some(0));
+        assert_eq!(queue.push(&work, &instance("first"), 0, 0), Some(0));
         for task in 1..=3 {
-            assert_eq!(queue.push(&work, &instance("wide"), task), None);
+            assert_eq!(queue.push(&work, &instance("wide"), task, task), None);
         }
-        assert_eq!(queue.push(&work, &instance("small"), 10), None);
+        assert_eq!(queue.push(&work, &instance("small"), 10, 10), None);
         let order: Vec<i32> = std::iter::from_fn(|| queue.finished(&work)).collect();
         assert_eq!(order, [1, 10, 2, 3]);
     }
@@ -172,10 +233,10 @@ mod tests {
         let (slow, fast) = (name("slow"), name("fast"));
         let mut queue = FairQueue::new(2, HashMap::from([(slow.clone(), 1)]));
         let one = instance("one");
-        assert_eq!(queue.push(&slow, &one, 1), Some(1));
-        assert_eq!(queue.push(&slow, &one, 2), None);
-        assert_eq!(queue.push(&fast, &one, 3), Some(3));
-        assert_eq!(queue.push(&fast, &one, 4), None);
+        assert_eq!(queue.push(&slow, &one, 1, 1), Some(1));
+        assert_eq!(queue.push(&slow, &one, 2, 2), None);
+        assert_eq!(queue.push(&fast, &one, 3, 3), Some(3));
+        assert_eq!(queue.push(&fast, &one, 4, 4), None);
         assert_eq!(queue.finished(&fast), Some(4), "slow is at its limit, fast is not");
         assert_eq!(queue.finished(&slow), Some(2));
         assert_eq!(queue.running(), 2);
@@ -185,12 +246,56 @@ mod tests {
     fn a_forgotten_task_never_runs() {
         let work = name("work");
         let mut queue = FairQueue::new(1, HashMap::new());
-        assert_eq!(queue.push(&work, &instance("a"), 1), Some(1));
-        queue.push(&work, &instance("a"), 2);
-        queue.push(&work, &instance("b"), 3);
-        queue.forget(&work, &instance("a"), |task| *task == 2);
+        assert_eq!(queue.push(&work, &instance("a"), 1, 1), Some(1));
+        queue.push(&work, &instance("a"), 2, 2);
+        queue.push(&work, &instance("b"), 3, 3);
+        assert_eq!(queue.forget(&work, &instance("a"), 2), 1);
+        assert_eq!(queue.forget(&work, &instance("a"), 2), 0);
         assert_eq!(queue.finished(&work), Some(3));
         assert_eq!(queue.finished(&work), None);
         assert_eq!(queue.running(), 0);
+    }
+
+    #[test]
+    fn what_comes_after_all_was_forgotten_runs_at_once() {
+        let (work, one) = (name("work"), instance("one"));
+        let mut queue = FairQueue::new(1, HashMap::new());
+        assert_eq!(queue.push(&work, &one, 1, 1), Some(1));
+        (2..=100).for_each(|task| assert_eq!(queue.push(&work, &one, task, task), None));
+        (2..=100).for_each(|task| assert_eq!(queue.forget(&work, &one, task), 1));
+        assert_eq!(queue.finished(&work), None);
+        assert_eq!(queue.push(&work, &one, 101, 101), Some(101));
+        assert_eq!(queue.push(&work, &one, 102, 102), None);
+        assert_eq!(queue.finished(&work), Some(102));
+    }
+
+    #[test]
+    fn instances_of_which_nothing_waits_any_more_leave_no_turns_behind() {
+        let work = name("work");
+        let mut queue = FairQueue::new(1, HashMap::new());
+        assert_eq!(queue.push(&work, &instance("runs"), 0, 0), Some(0));
+        for number in 0..10_000 {
+            let instance = instance(&number.to_string());
+            assert_eq!(queue.push(&work, &instance, number, number), None);
+            assert_eq!(queue.forget(&work, &instance, number), 1);
+        }
+        let of_name = &queue.names[&work];
+        assert!(of_name.turns.len() <= 4 * EMPTY_TURNS, "{}", of_name.turns.len());
+        assert_eq!(of_name.turns.len(), of_name.waiting.len());
+        assert_eq!(queue.push(&work, &instance("last"), 7, 7), None);
+        assert_eq!(queue.finished(&work), Some(7));
+    }
+
+    #[test]
+    fn the_tasks_of_an_instance_go_in_the_order_of_their_keys() {
+        let (work, one) = (name("work"), instance("one"));
+        let mut queue = FairQueue::new(1, HashMap::new());
+        assert_eq!(queue.push(&work, &one, 1, "first"), Some("first"));
+        let later = [(3, "third"), (2, "second"), (2, "second again")];
+        later
+            .into_iter()
+            .for_each(|(key, task)| assert!(queue.push(&work, &one, key, task).is_none()));
+        let order: Vec<_> = std::iter::from_fn(|| queue.finished(&work)).collect();
+        assert_eq!(order, ["second", "second again", "third"]);
     }
 }
