@@ -32,6 +32,12 @@ impl Dispatcher {
         run: Run,
         actions: impl IntoIterator<Item = Action>,
     ) {
+        self.begin(instance, run);
+        self.carry_out_all(instance, run, actions);
+    }
+
+    /// What comes before the actions of a turn.
+    pub(crate) fn begin(&self, instance: &InstanceId, run: Run) {
         if run.is_without_code() {
             // Nothing else can tell what was under way.
             self.workers.cancel_all(instance);
@@ -39,9 +45,17 @@ impl Dispatcher {
             // What it was parked for has ended with it; whoever is answered finds it so.
             self.routes.unpark(instance);
         }
-        for action in actions {
-            self.carry_out(instance, run, action, false);
-        }
+    }
+
+    /// Carries out actions of a turn that [has begun](Self::begin); how many.
+    pub(crate) fn carry_out_all(
+        &self,
+        instance: &InstanceId,
+        run: Run,
+        actions: impl IntoIterator<Item = Action>,
+    ) -> usize {
+        let actions = actions.into_iter();
+        actions.map(|action| self.carry_out(instance, run, action, false)).count()
     }
 
     /// As [`dispatch`](Self::dispatch), of what an instance has open that comes into memory: it may have

@@ -2,6 +2,7 @@
 
 mod append;
 mod inbox;
+mod release;
 
 use std::future::poll_fn;
 use std::mem;
@@ -24,6 +25,7 @@ use crate::snapshot::OpenCalls;
 use crate::task::Task;
 use crate::workers::KnownCall;
 use append::append;
+use release::Releases;
 
 pub(crate) use inbox::Inbox;
 
@@ -65,7 +67,10 @@ pub(crate) struct PersistenceState {
     clock: Arc<dyn TimerScheduler>,
     /// How long turns wait for others while no append is under way.
     linger: Duration,
-    dispatcher: Dispatcher,
+    /// What is durable, and not all carried out.
+    releases: Releases,
+    /// The next portion of it has its message.
+    releasing: bool,
     supervisor: ActorRef<ShardMessage>,
     /// Taken from the inbox, and too much for one append.
     left: Vec<Entry>,
@@ -85,6 +90,8 @@ pub(crate) enum PersistenceMessage {
     Append,
     /// What is in the inbox waits no longer for others.
     AppendNow,
+    /// Carry out more of what is durable.
+    Release,
     /// The append that was under way has ended.
     Appended(Vec<Entry>, Result<Receipt, ProviderError>),
 }
@@ -115,8 +122,8 @@ pub(crate) enum Entry {
     Answer(Answer),
     /// An instance cannot go on from what came before.
     Park(InstanceId, ParkReason),
-    /// Told when what came before is durable.
-    Barrier(oneshot::Sender<()>),
+    /// Told when what came before is durable, and of that instance, or of all, carried out as well.
+    Barrier(Option<InstanceId>, oneshot::Sender<()>),
     /// What is open of an instance, as of what came before.
     Open(oneshot::Sender<OpenCalls>, OpenCalls),
 }
@@ -148,7 +155,8 @@ impl Actor for Persistence {
             store,
             clock,
             linger,
-            dispatcher,
+            releases: Releases::new(dispatcher),
+            releasing: false,
             supervisor,
             left: Vec::new(),
             under_way: None,
@@ -173,10 +181,18 @@ impl Actor for Persistence {
                 // Those who are about to hand something in do so first: it goes along.
                 tokio::task::yield_now().await;
             }
+            PersistenceMessage::Release => {
+                // What others have to append goes first, and has its own message.
+                tokio::task::yield_now().await;
+                state.releases.go_on();
+                state.releasing = false;
+                state.go_on_releasing(&myself);
+                return Ok(());
+            }
             PersistenceMessage::Appended(entries, result) => {
                 state.under_way = None;
                 let followers = state.time_for_followers(&entries);
-                state.appended(entries, result);
+                state.appended(&myself, entries, result);
                 if let Some(time) = followers.filter(|_| state.lost.is_none()) {
                     state.linger(&myself, time);
                     return Ok(());
@@ -245,7 +261,7 @@ impl PersistenceState {
         let mut appending = Box::pin(async move { append(&*store, &*clock, batch).await });
         // A medium that is quick needs no task; a slow one must not block the mailbox.
         match poll_fn(|cx| Poll::Ready(appending.as_mut().poll(cx))).await {
-            Poll::Ready(result) => self.appended(entries, result),
+            Poll::Ready(result) => self.appended(myself, entries, result),
             Poll::Pending => {
                 let myself = myself.clone();
                 self.under_way = Some(Task::spawn(async move {
@@ -257,37 +273,26 @@ impl PersistenceState {
         }
     }
 
-    fn appended(&mut self, entries: Vec<Entry>, result: Result<Receipt, ProviderError>) {
+    fn appended(
+        &mut self,
+        myself: &ActorRef<PersistenceMessage>,
+        entries: Vec<Entry>,
+        result: Result<Receipt, ProviderError>,
+    ) {
         match result {
-            Ok(receipt) => entries.into_iter().for_each(|entry| self.release(entry, &receipt)),
+            Ok(receipt) => {
+                self.releases.release(entries, receipt);
+                self.go_on_releasing(myself);
+            }
             Err(error) => self.lose(entries, error),
         }
     }
 
-    fn release(&self, entry: Entry, receipt: &Receipt) {
-        match entry {
-            Entry::Turn(turn) => self.release_turn(*turn, receipt),
-            Entry::Answer(answer) => answer.give(receipt),
-            Entry::Park(instance, reason) => self.dispatcher.park(&instance, reason),
-            Entry::Barrier(reply) => {
-                // Nobody may wait any more.
-                let _ = reply.send(());
-            }
-            Entry::Open(reply, open) => {
-                let _ = reply.send(open);
-            }
-        }
-    }
-
-    fn release_turn(&self, turn: PendingTurn, receipt: &Receipt) {
-        let PendingTurn { instance, run, actions, answer, known, successor, .. } = turn;
-        self.dispatcher.dispatch(&instance, run, actions.release(receipt));
-        // Not before: what was asked for twice ahead of this turn is still not run twice.
-        drop(known);
-        successor.into_iter().for_each(|turn| self.release_turn(turn, receipt));
-        // Whoever is told finds it done.
-        if let Some(answer) = answer {
-            answer.give(receipt);
+    /// Sees to it that what is durable and was too much to be carried out at once goes on.
+    fn go_on_releasing(&mut self, myself: &ActorRef<PersistenceMessage>) {
+        if self.releases.is_under_way() && !self.releasing {
+            // An actor that is about to go leaves it to the log.
+            self.releasing = myself.cast(PersistenceMessage::Release).is_ok();
         }
     }
 
@@ -332,7 +337,7 @@ impl Entry {
     pub(crate) fn message(&self) -> PersistenceMessage {
         match self {
             Self::Turn(_) => PersistenceMessage::Append,
-            Self::Answer(_) | Self::Park(..) | Self::Barrier(_) | Self::Open(..) => {
+            Self::Answer(_) | Self::Park(..) | Self::Barrier(..) | Self::Open(..) => {
                 PersistenceMessage::AppendNow
             }
         }
@@ -342,7 +347,7 @@ impl Entry {
     fn turns(&self) -> usize {
         match self {
             Self::Turn(turn) => 1 + turn.successor.len(),
-            Self::Answer(_) | Self::Park(..) | Self::Barrier(_) | Self::Open(..) => 1,
+            Self::Answer(_) | Self::Park(..) | Self::Barrier(..) | Self::Open(..) => 1,
         }
     }
 
@@ -351,7 +356,7 @@ impl Entry {
             Self::Turn(turn) => {
                 turn.bytes() + turn.successor.iter().map(PendingTurn::bytes).sum::<usize>()
             }
-            Self::Answer(_) | Self::Park(..) | Self::Barrier(_) | Self::Open(..) => 0,
+            Self::Answer(_) | Self::Park(..) | Self::Barrier(..) | Self::Open(..) => 0,
         }
     }
 
@@ -367,7 +372,7 @@ impl Entry {
         let answer = match self {
             Self::Turn(turn) => turn.answer,
             Self::Answer(answer) => Some(answer),
-            Self::Park(..) | Self::Barrier(_) | Self::Open(..) => None,
+            Self::Park(..) | Self::Barrier(..) | Self::Open(..) => None,
         };
         if let Some(answer) = answer {
             answer.refuse(Error::from(error.clone()));

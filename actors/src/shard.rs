@@ -100,7 +100,7 @@ impl ShardContext {
     pub(crate) fn make_durable(&self, entry: Entry) {
         let message = entry.message();
         // Turns that linger have had their message.
-        let hurries = matches!(entry, Entry::Barrier(_));
+        let hurries = matches!(entry, Entry::Barrier(..));
         if (self.inbox.put(entry) || hurries) && self.persistence.cast(message).is_err() {
             drop(self.inbox.take());
         }

@@ -47,6 +47,11 @@ impl<T> Sealed<T> {
 }
 
 impl<T> Sealed<alloc::vec::Vec<T>> {
+    /// How much there is in it.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

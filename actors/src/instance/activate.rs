@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ractor::{ActorProcessingErr, ActorRef};
-use reenact_core::{Command, MachineConfig};
+use reenact_core::{Command, InstanceId, MachineConfig};
 use reenact_providers::InstanceSummary;
 use tokio::sync::oneshot;
 
@@ -24,7 +24,7 @@ impl InstanceState {
         myself: &ActorRef<InstanceMessage>,
     ) -> Result<(), ActorProcessingErr> {
         // An actor of this instance that has just gone may have turns under way.
-        self.shard.everything_is_durable().await?;
+        self.shard.everything_is_durable(&self.instance).await?;
         match self.shard.log().summary(&self.instance).await? {
             None => self.phase = Phase::Absent,
             Some(summary) if summary.is_over() => self.phase = Phase::Finished,
@@ -82,7 +82,7 @@ impl InstanceState {
                 if let Some(trial) = trial {
                     self.survived(trial).await?;
                 }
-                self.take_up(run, open);
+                self.take_up(run, open).await;
             }
             Err(reason) => self.park_unfit(reason, summary, trial.is_some()).await?,
         }
@@ -101,10 +101,14 @@ impl InstanceState {
 }
 
 impl ShardContext {
-    /// Returns when everything that was handed to the persistence actor before is durable.
-    pub(super) async fn everything_is_durable(&self) -> Result<(), ActorProcessingErr> {
+    /// Returns when everything that was handed to the persistence actor before is durable, and what that
+    /// wants done of this instance has been carried out.
+    pub(super) async fn everything_is_durable(
+        &self,
+        of: &InstanceId,
+    ) -> Result<(), ActorProcessingErr> {
         let (reply, durable) = oneshot::channel();
-        self.make_durable(Entry::Barrier(reply));
+        self.make_durable(Entry::Barrier(Some(of.clone()), reply));
         Ok(durable.await?)
     }
 

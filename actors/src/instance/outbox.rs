@@ -168,7 +168,7 @@ impl InstanceState {
 
     /// Whether an event with that key is in the log of this instance, which has finished.
     async fn has_had(&mut self, key: &EventKey) -> Result<bool, ActorProcessingErr> {
-        self.shard.everything_is_durable().await?;
+        self.shard.everything_is_durable(&self.instance).await?;
         Ok(self.shard.log().has_event(&self.instance, key).await?)
     }
 

@@ -8,6 +8,9 @@ use crate::run::Run;
 /// So many turns are made of what is overdue before others have the thread.
 const TURNS_IN_A_ROW: usize = 64;
 
+/// So much of what was open is taken up before others have the thread.
+const TAKEN_UP_IN_A_ROW: usize = 256;
+
 impl InstanceState {
     /// Reads the clock, and says whether something is due that has not happened.
     pub(super) fn is_anything_overdue(&mut self) -> bool {
@@ -44,7 +47,7 @@ impl InstanceState {
 
     /// Takes up what was open in the log of an instance that comes into memory, as far as it still is.
     /// What has been scheduled since is not durable yet, and comes by its own turns.
-    pub(super) fn take_up(&self, run: Run, mut open: Vec<Action>) {
+    pub(super) async fn take_up(&mut self, run: Run, mut open: Vec<Action>) {
         open.retain(|action| match (&self.phase, action) {
             (Phase::Live(live), Action::Send(_)) => live.machine.is_still_open(action),
             (Phase::Live(live), _) => live.run == run && live.machine.is_still_open(action),
@@ -56,7 +59,15 @@ impl InstanceState {
             Action::CreateTimer { fire_at, .. } => Some(*fire_at),
             _ => None,
         });
-        self.shard.dispatcher.dispatch_open(&self.instance, run, open);
+        let mut open = open.into_iter();
+        loop {
+            let portion = open.by_ref().take(TAKEN_UP_IN_A_ROW);
+            self.shard.dispatcher.dispatch_open(&self.instance, run, portion);
+            if open.len() == 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 }
 

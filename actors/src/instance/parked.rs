@@ -247,7 +247,7 @@ impl InstanceState {
             _ => return Ok(()),
         };
         // What it was parked behind may still be on its way.
-        self.shard.everything_is_durable().await?;
+        self.shard.everything_is_durable(&self.instance).await?;
         let Ok(turns) = self.shard.log().history(&summary).await? else { return Ok(()) };
         let mut execution = ParkedExecution::default();
         let history: History = turns.into_iter().collect();

@@ -27,7 +27,7 @@ impl InstanceState {
         let purges = self.shard.purges.clone();
         // A purge of a finished instance would take away what is about to be built on.
         let _not_purged = purges.read().await;
-        self.shard.everything_is_durable().await?;
+        self.shard.everything_is_durable(&self.instance).await?;
         let Some(summary) = self.shard.log().summary(&self.instance).await? else {
             let instance = self.instance.clone();
             self.answer(reply.no(Error::NotFound { instance }));

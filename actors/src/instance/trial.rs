@@ -97,7 +97,7 @@ impl InstanceState {
             known: None,
             successor: Vec::new(),
         })));
-        self.shard.everything_is_durable().await?;
+        self.shard.everything_is_durable(&self.instance).await?;
         let turns = summary.turns as usize;
         Ok(Judgement::OnTrial(Trial { died, turns, code_ran, alone }))
     }
@@ -115,7 +115,7 @@ impl InstanceState {
         let Some(died) = live.unproven.take() else { return Ok(None) };
         let alone = self.alone(died).await;
         self.apply(Command::AnnounceRun { died }, None);
-        self.shard.everything_is_durable().await?;
+        self.shard.everything_is_durable(&self.instance).await?;
         let Phase::Live(live) = &self.phase else { return Ok(None) };
         let turns = live.machine.history().turns().len();
         Ok(Some(Trial { died, turns, code_ran: false, alone }))
@@ -135,7 +135,7 @@ impl InstanceState {
         }
         if alone.is_some() {
             // Before the next has its chance, it is known that this was not the end.
-            self.shard.everything_is_durable().await?;
+            self.shard.everything_is_durable(&self.instance).await?;
         }
         Ok(())
     }

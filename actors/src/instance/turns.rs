@@ -434,7 +434,7 @@ impl InstanceState {
         };
         let outcome = recorded.outcome();
         // What it was parked behind may still be on its way.
-        self.shard.everything_is_durable().await?;
+        self.shard.everything_is_durable(&self.instance).await?;
         let turns = self.shard.log().history(&summary).await?.unwrap_or_default();
         let mut outbox = Outbox::of(self.instance.clone(), &turns);
         recorded.events.iter().for_each(|event| drop(outbox.follow(event)));

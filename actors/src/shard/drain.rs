@@ -25,7 +25,7 @@ impl ShardState {
             let _ = actor.wait(None).await;
         }
         let (reply, durable) = oneshot::channel();
-        self.context.make_durable(Entry::Barrier(reply));
+        self.context.make_durable(Entry::Barrier(None, reply));
         // An error means that the log was lost: nothing more can be made durable.
         let _ = durable.await;
         self.host.release(self.shard).await;

@@ -1,0 +1,245 @@
+//! Lets the effects of durable turns go: of many, a portion at a time.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::vec;
+
+use reenact_core::{Action, InstanceId, Receipt};
+use tokio::sync::oneshot;
+
+use super::{Entry, PendingTurn};
+use crate::dispatcher::Dispatcher;
+use crate::error::ParkReason;
+use crate::message::Answer;
+use crate::run::Run;
+use crate::workers::KnownCall;
+
+/// Most actions of one append that are carried out before the next append begins. Those of an entry
+/// that has more than is left of it go in portions.
+const AT_ONCE: usize = 1_024;
+
+/// Most actions that are carried out before other tasks have the thread, and what has come meanwhile
+/// is appended.
+const PORTION: usize = 256;
+
+/// Carries out what the turns of a shard want done, once they are durable. The effects of an instance
+/// keep their order. Those of one instance do not wait for those of another.
+///
+/// What is left here when the shard goes down follows from the log; the answers, which rest on what is
+/// durable, are given.
+pub(super) struct Releases {
+    dispatcher: Dispatcher,
+    /// What is not through, by instance.
+    under_way: HashMap<InstanceId, VecDeque<Step>>,
+    /// Each of these instances once, in the order in which they go on.
+    turns: VecDeque<InstanceId>,
+    /// Told when nothing is under way.
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+/// A part of what an entry wants done. Its seal was opened by its receipt.
+enum Step {
+    Begin(Run),
+    Act(Run, vec::IntoIter<Action>),
+    /// The end of an attempt is durable.
+    LetGo(KnownCall),
+    Answer(Answer, Arc<Receipt>),
+    Park(ParkReason),
+    Tell(oneshot::Sender<()>),
+}
+
+impl Releases {
+    pub(super) fn new(dispatcher: Dispatcher) -> Self {
+        let (under_way, turns) = (HashMap::new(), VecDeque::new());
+        Self { dispatcher, under_way, turns, waiting: Vec::new() }
+    }
+
+    /// Releases what an append has made durable: at once, but for what is too much for that.
+    pub(super) fn release(&mut self, entries: Vec<Entry>, receipt: Receipt) {
+        let receipt = Arc::new(receipt);
+        let mut left = AT_ONCE;
+        for entry in entries {
+            let actions = entry.actions();
+            if actions > left || self.must_wait(&entry) {
+                self.put_off(entry, &receipt);
+            } else {
+                left -= actions;
+                self.release_now(entry, &receipt);
+            }
+        }
+    }
+
+    /// Whether anything is left to be released.
+    pub(super) fn is_under_way(&self) -> bool {
+        !self.turns.is_empty()
+    }
+
+    /// Releases the next portion.
+    pub(super) fn go_on(&mut self) {
+        let mut left = PORTION;
+        while left > 0
+            && let Some(instance) = self.turns.pop_front()
+            && let Some(steps) = self.under_way.get_mut(&instance)
+        {
+            left = go_on(&self.dispatcher, &instance, steps, left);
+            if steps.is_empty() {
+                self.under_way.remove(&instance);
+            } else {
+                self.turns.push_back(instance);
+            }
+        }
+        if self.turns.is_empty() {
+            self.waiting.drain(..).for_each(tell);
+        }
+    }
+
+    /// Whether it comes after something of its instance that is under way. An answer does not: it
+    /// says what is durable, and not what is carried out.
+    fn must_wait(&self, entry: &Entry) -> bool {
+        let Some(instance) = self.is_under_way().then(|| entry.instance()).flatten() else {
+            return false;
+        };
+        let has_effects = match entry {
+            Entry::Turn(turn) => turn.has_effects(),
+            Entry::Park(..) | Entry::Barrier(..) => true,
+            Entry::Answer(_) | Entry::Open(..) => false,
+        };
+        has_effects && self.under_way.contains_key(instance)
+    }
+
+    fn put_off(&mut self, entry: Entry, receipt: &Arc<Receipt>) {
+        let Some(instance) = entry.instance().cloned() else {
+            return self.release_now(entry, receipt);
+        };
+        let steps = self.under_way.entry(instance.clone()).or_insert_with(|| {
+            self.turns.push_back(instance);
+            VecDeque::new()
+        });
+        match entry {
+            Entry::Turn(turn) => turn.into_steps(receipt, steps),
+            Entry::Park(_, reason) => steps.push_back(Step::Park(reason)),
+            Entry::Barrier(_, reply) => steps.push_back(Step::Tell(reply)),
+            Entry::Answer(answer) => answer.give(receipt),
+            Entry::Open(reply, open) => drop(reply.send(open)),
+        }
+    }
+
+    fn release_now(&mut self, entry: Entry, receipt: &Receipt) {
+        match entry {
+            Entry::Turn(turn) => release_turn(&self.dispatcher, *turn, receipt),
+            Entry::Answer(answer) => answer.give(receipt),
+            Entry::Park(instance, reason) => self.dispatcher.park(&instance, reason),
+            Entry::Barrier(None, reply) if self.is_under_way() => self.waiting.push(reply),
+            Entry::Barrier(_, reply) => tell(reply),
+            // Nobody may wait any more.
+            Entry::Open(reply, open) => drop(reply.send(open)),
+        }
+    }
+}
+
+impl Drop for Releases {
+    fn drop(&mut self) {
+        for step in self.under_way.drain().flat_map(|(_, steps)| steps) {
+            if let Step::Answer(answer, receipt) = step {
+                answer.give(&receipt);
+            }
+        }
+    }
+}
+
+fn release_turn(dispatcher: &Dispatcher, turn: PendingTurn, receipt: &Receipt) {
+    let PendingTurn { instance, run, actions, answer, known, successor, .. } = turn;
+    dispatcher.dispatch(&instance, run, actions.release(receipt));
+    // Not before: what was asked for twice ahead of this turn is still not run twice.
+    drop(known);
+    successor.into_iter().for_each(|turn| release_turn(dispatcher, turn, receipt));
+    // Whoever is told finds it done.
+    if let Some(answer) = answer {
+        answer.give(receipt);
+    }
+}
+
+/// Takes the next steps of an instance, up to so many actions; how many are left of these.
+fn go_on(
+    dispatcher: &Dispatcher,
+    instance: &InstanceId,
+    steps: &mut VecDeque<Step>,
+    mut left: usize,
+) -> usize {
+    while left > 0
+        && let Some(step) = steps.pop_front()
+    {
+        match step {
+            Step::Act(run, mut actions) => {
+                left -= dispatcher.carry_out_all(instance, run, actions.by_ref().take(left));
+                if actions.len() > 0 {
+                    steps.push_front(Step::Act(run, actions));
+                }
+            }
+            Step::Begin(run) => dispatcher.begin(instance, run),
+            Step::LetGo(known) => drop(known),
+            Step::Answer(answer, receipt) => answer.give(&receipt),
+            Step::Park(reason) => dispatcher.park(instance, reason),
+            Step::Tell(reply) => tell(reply),
+        }
+    }
+    left
+}
+
+/// Calls that are called off together are so from the last to the first: those that run go last, so that
+/// none of the others begins in the place that they leave.
+fn last_calls_first(actions: &mut [Action]) {
+    let is_cancel = |action: &Action| matches!(action, Action::CancelActivity { .. });
+    for several in actions.chunk_by_mut(|one, next| is_cancel(one) && is_cancel(next)) {
+        several.reverse();
+    }
+}
+
+fn tell(reply: oneshot::Sender<()>) {
+    // Nobody may wait any more.
+    let _ = reply.send(());
+}
+
+impl PendingTurn {
+    /// In the order of [`release_turn`].
+    fn into_steps(self, receipt: &Arc<Receipt>, steps: &mut VecDeque<Step>) {
+        let Self { run, actions, answer, known, successor, .. } = self;
+        steps.push_back(Step::Begin(run));
+        let mut actions = actions.release(receipt);
+        last_calls_first(&mut actions);
+        steps.push_back(Step::Act(run, actions.into_iter()));
+        steps.extend(known.map(Step::LetGo));
+        successor.into_iter().for_each(|turn| turn.into_steps(receipt, steps));
+        steps.extend(answer.map(|answer| Step::Answer(answer, receipt.clone())));
+    }
+
+    /// Whether anything is to be done for it, besides that it is answered.
+    fn has_effects(&self) -> bool {
+        self.run.is_without_code()
+            || !self.actions.is_empty()
+            || self.successor.iter().any(Self::has_effects)
+    }
+
+    fn actions(&self) -> usize {
+        self.actions.len() + self.successor.iter().map(Self::actions).sum::<usize>()
+    }
+}
+
+impl Entry {
+    /// Whose it is, where its order counts.
+    fn instance(&self) -> Option<&InstanceId> {
+        match self {
+            Self::Turn(turn) => Some(&turn.instance),
+            Self::Park(instance, _) => Some(instance),
+            Self::Barrier(instance, _) => instance.as_ref(),
+            Self::Answer(_) | Self::Open(..) => None,
+        }
+    }
+
+    fn actions(&self) -> usize {
+        match self {
+            Self::Turn(turn) => turn.actions(),
+            Self::Answer(_) | Self::Park(..) | Self::Barrier(..) | Self::Open(..) => 0,
+        }
+    }
+}
