@@ -75,7 +75,7 @@ impl Dispatcher {
         let call = |id| ActivityCall { instance: instance.clone(), run, id };
         let timer = |id| Timer { instance: instance.clone(), fire: Some((run, id)) };
         match action {
-            Action::CallActivity { id, name, input, attempt, terms, tagged } => {
+            Action::CallActivity { id, name, input, attempt, terms, tagged, .. } => {
                 let attempt = Attempt { name, number: attempt, terms, news: None };
                 match (tagged, &self.posts) {
                     (Some(tagged), Some(posts)) => {

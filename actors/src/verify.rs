@@ -140,6 +140,7 @@ impl Check<'_> {
             strict: true,
             catch_panic,
             activities: None,
+            local_in_place: false,
             this_thread: Some(this_thread),
             on_foreign_wake: None,
         }

@@ -33,6 +33,10 @@ pub enum Action {
         /// Where it is to run, if not on any host. On a store that one host has alone, that host runs
         /// it all the same.
         tagged: Option<Box<Tagged>>,
+        /// Whether it is a [local](crate::OrchestrationContext::call_local) one. Its idempotency key must
+        /// then depend on its name and input as well: what was scheduled before a crash, and ran before
+        /// that was durable, may have had the same id.
+        local: bool,
     },
     /// Tell a running activity that nobody waits for it any more.
     CancelActivity {

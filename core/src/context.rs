@@ -81,7 +81,7 @@ impl OrchestrationContext {
         input: A::Input,
     ) -> DurableFuture<Result<A::Output, ActivityError>> {
         let check = Payload::check_readable::<A::Input>;
-        self.schedule_task(A::NAME, &input, Some(check), &activity.options())
+        self.schedule_task(A::NAME, &input, Some(check), &activity.options(), false)
     }
 
     /// As [`schedule_activity`](Self::schedule_activity); reads naturally for a single await.
@@ -110,7 +110,7 @@ impl OrchestrationContext {
         O: DeserializeOwned,
     {
         let activity = name.into();
-        self.schedule_task(activity.name(), input, None, activity.options())
+        self.schedule_task(activity.name(), input, None, activity.options(), false)
     }
 
     /// As [`schedule_activity_by_name`](Self::schedule_activity_by_name); reads naturally for a
@@ -127,19 +127,20 @@ impl OrchestrationContext {
         self.schedule_activity_by_name(name, input)
     }
 
-    fn schedule_task<I, O>(
+    pub(crate) fn schedule_task<I, O>(
         &self,
         name: &str,
         input: &I,
         check: Option<CheckInput>,
         options: &ActivityOptions,
+        local: bool,
     ) -> DurableFuture<Result<O, ActivityError>>
     where
         I: Serialize + ?Sized,
         O: DeserializeOwned,
     {
         // Without the lock: all of this may run code of the user's.
-        let checked = checked_call(name, input, options);
+        let checked = checked_call(name, input, options, local);
         let refusal = match &checked {
             Ok((name, input)) => self.refusal_of_task(name, input, check, options.tag.is_some()),
             Err(_) => Ok(None),
@@ -151,7 +152,7 @@ impl OrchestrationContext {
         }
         match checked {
             Ok((name, input)) => {
-                let id = state.schedule_task(name, input, refusal, options, self.shielded);
+                let id = state.schedule_task(name, input, refusal, options, local, self.shielded);
                 drop(state);
                 DurableFuture::scheduled(self.shared.clone(), id, DurableOutput::into_task)
                     .naming(Called::name_task)
@@ -554,12 +555,14 @@ fn checked_call<I: Serialize + ?Sized>(
     name: &str,
     input: &I,
     options: &ActivityOptions,
+    local: bool,
 ) -> Result<(Name, Payload), ActivityError> {
     let invalid =
         |why: &dyn fmt::Display| ActivityError::of_kind(ActivityErrorKind::InvalidInput, why);
     if !options.is_none() {
         let invalid = |why| ActivityError::of_kind(ActivityErrorKind::InvalidOptions, why);
-        options.check().map_err(invalid)?;
+        let checked = if local { options.check_local() } else { options.check() };
+        checked.map_err(invalid)?;
     }
     let name = Name::new(name).map_err(|why| invalid(&why))?;
     match Payload::write(input) {

@@ -391,4 +391,11 @@ pub enum Event {
     },
     /// A parked execution goes on: its code fits its log, and sees what has come meanwhile. (input)
     ExecutionUnparked,
+    /// The activity that was just scheduled is [local](crate::OrchestrationContext::call_local): it may
+    /// have run before this was durable. Directly after its [`Event::TaskScheduled`], or after its
+    /// [`Event::TaskConfigured`]. (output)
+    TaskLocal {
+        /// Of the [`Event::TaskScheduled`].
+        id: CorrelationId,
+    },
 }

@@ -56,6 +56,7 @@ mod history;
 mod ids;
 mod keys;
 pub mod limits;
+mod local;
 mod machine;
 mod mailbox;
 mod message;

@@ -69,6 +69,14 @@ pub struct Machine {
     status: Option<Payload>,
 }
 
+/// What a turn has come to.
+struct Done {
+    events: Vec<Event>,
+    actions: Vec<Action>,
+    local: Vec<Action>,
+    can_wait: bool,
+}
+
 impl Machine {
     /// Begins an execution.
     ///
@@ -154,14 +162,17 @@ impl Machine {
             self.origin = start.origin.take();
         }
         let at = now.max(self.shared.lock().now);
-        let actions = match self.admit(command, at)? {
+        let mut actions = match self.admit(command, at)? {
             Admitted::Input(input) => return self.take_in(input, at),
             Admitted::Action(action) => Vec::from([action]),
             Admitted::Nothing => Vec::new(),
         };
+        let in_place = self.config.local_in_place;
+        let (local, can_wait) = self.shared.lock().sort_out_local(&mut actions, in_place);
         let number = self.history.turns().len() as u64;
         let recorded = RecordedTurn { at, events: Arc::new([]) };
-        Ok(Turn { number, recorded, actions: Sealed::new(actions), outcome: None })
+        let actions = Sealed::new(actions);
+        Ok(Turn { number, recorded, actions, outcome: None, local, can_wait })
     }
 
     /// A turn of this input, and of what the code does about it.
@@ -172,11 +183,11 @@ impl Machine {
         if let Some(nondeterminism) = self.foreign_wake() {
             return Err(nondeterminism.into());
         }
-        let (events, actions) = self.end_turn();
+        let Done { events, actions, local, can_wait } = self.end_turn();
         let recorded = RecordedTurn { at, events: events.into() };
         self.history.push(recorded.clone());
-        let outcome = self.outcome.clone();
-        Ok(Turn { number, recorded, actions: Sealed::new(actions), outcome })
+        let (actions, outcome) = (Sealed::new(actions), self.outcome.clone());
+        Ok(Turn { number, recorded, actions, outcome, local, can_wait })
     }
 
     fn replay_turn(&mut self, turn: &RecordedTurn) -> Result<(), ReplayError> {
@@ -237,7 +248,7 @@ impl Machine {
         state.record_input(input.clone());
     }
 
-    fn end_turn(&mut self) -> (Vec<Event>, Vec<Action>) {
+    fn end_turn(&mut self) -> Done {
         self.waker.end_turn();
         let mut state = self.shared.lock();
         if !state.is_closed() {
@@ -245,7 +256,19 @@ impl Machine {
         }
         let (events, mut actions) = (mem::take(&mut state.events), mem::take(&mut state.actions));
         actions.retain(|action| state.is_to_be_done(action));
-        (events, actions)
+        let (local, can_wait) = state.sort_out_local(&mut actions, self.config.local_in_place);
+        Done { events, actions, local, can_wait }
+    }
+
+    /// Whether local activities run before what schedules them is durable, from now on:
+    /// [`MachineConfig::local_in_place`].
+    pub fn run_local_in_place(&mut self, in_place: bool) {
+        self.config.local_in_place = in_place;
+    }
+
+    /// Whether an activity is open under that id.
+    pub fn is_open_task(&self, id: CorrelationId) -> bool {
+        self.outcome.is_none() && self.shared.lock().buffer.open_task(id).is_some()
     }
 
     /// Whether something woke the code from outside a turn: it awaits what no history can repeat.

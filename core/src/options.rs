@@ -121,6 +121,21 @@ impl ActivityOptions {
         self.retry.as_ref().map_or(Ok(()), RetryPolicy::check)
     }
 
+    /// Whether a [local](crate::OrchestrationContext::call_local) activity can be called so: it runs at
+    /// its instance, so a tag makes no sense, and it is quick, so a heartbeat time-out makes none.
+    ///
+    /// # Errors
+    /// [`InvalidOptions::NotLocal`] names the option; otherwise as [`check`](Self::check).
+    pub fn check_local(&self) -> Result<(), InvalidOptions> {
+        if self.tag.is_some() {
+            return Err(InvalidOptions::NotLocal { what: "a tag" });
+        }
+        if self.heartbeat.is_some() {
+            return Err(InvalidOptions::NotLocal { what: "a heartbeat time-out" });
+        }
+        self.check()
+    }
+
     pub(crate) const fn is_none(&self) -> bool {
         self.tag.is_none() && self.has_no_terms()
     }
@@ -196,6 +211,12 @@ pub enum InvalidOptions {
     /// The policy of a child has a condition that is for the errors of activities.
     #[error("the condition of a retry policy is for activities; a child has its own")]
     ConditionOfActivities,
+    /// An option that a [local](crate::OrchestrationContext::call_local) activity cannot have.
+    #[error("a local activity cannot have {what}; call it as an activity that is scheduled")]
+    NotLocal {
+        /// Which.
+        what: &'static str,
+    },
     /// A duration over [`MAX_TIMER`].
     #[error("{what} of {duration:?} is longer than {MAX_TIMER:?}")]
     TooLong {

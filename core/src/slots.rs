@@ -32,6 +32,8 @@ pub(crate) enum Scheduled {
         input: Payload,
         /// Of those with options or a tag, and of those that had a heartbeat.
         attempts: Option<Box<Attempts>>,
+        /// It may run before its schedule is durable.
+        local: bool,
     },
     Timer {
         fire_at: Timestamp,
@@ -470,10 +472,10 @@ impl CorrelationBuffer {
         let mut actions = Vec::new();
         for (&id, slot) in self.all_open() {
             match slot.scheduled.clone() {
-                Scheduled::Task { name, input, attempts } => {
+                Scheduled::Task { name, input, attempts, local } => {
                     actions.extend(task_timers(id, attempts.as_deref()));
                     if attempts.as_ref().is_none_or(|attempts| attempts.retry_at.is_none()) {
-                        actions.push(call(id, name, input, attempts.as_deref()));
+                        actions.push(call(id, name, input, attempts.as_deref(), local));
                     }
                 }
                 Scheduled::Timer { fire_at, .. } => {

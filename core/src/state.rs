@@ -136,6 +136,8 @@ pub(crate) struct State {
     patches: BTreeMap<Name, bool>,
     last_id: u64,
     strict: bool,
+    /// Whether it has had local activities: most have none, and pay nothing for them.
+    has_local_tasks: bool,
     pub(crate) activities: Option<Arc<dyn ActivityCatalog>>,
 }
 
@@ -173,6 +175,7 @@ impl State {
             patches: BTreeMap::new(),
             last_id: 0,
             strict,
+            has_local_tasks: false,
             activities,
         }
     }

@@ -255,6 +255,9 @@ impl WellFormed {
             Event::TaskTagged { id, .. } if self.just_configured != Some(*id) => {
                 Err(self.malformed("a tag behind its activity only", event))
             }
+            Event::TaskLocal { id } if self.just_configured != Some(*id) => {
+                Err(self.malformed("a mark as local directly after its activity only", event))
+            }
             Event::TaskAttemptFailed { id, attempt, .. } => {
                 self.is_open(*id, Open::Task, event)?;
                 self.follows_attempts(*id, *attempt, event)

@@ -49,6 +49,7 @@ fn dropping_open_futures_is_recorded_and_called_off() {
                 attempt: 1,
                 terms: None,
                 tagged: None,
+                local: false,
             },
         ]
     );

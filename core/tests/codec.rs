@@ -15,7 +15,7 @@ use events::{
     events_of_continue_as_new, events_of_parking, events_of_the_first_version,
     events_of_the_second_version, events_of_versions, every_event, further_events,
     further_events_of_attempts, further_events_of_child_attempts, further_events_of_children,
-    further_events_of_superseded_children, renewed, rewound, status_set, task_tagged,
+    further_events_of_superseded_children, renewed, rewound, status_set, task_local, task_tagged,
 };
 use instance::turn;
 use reenact_core::codec::{
@@ -190,6 +190,11 @@ fn what_version_1_wrote_of_renewals_is_read_for_ever() {
 #[test]
 fn what_version_1_wrote_of_parking_is_read_for_ever() {
     assert_read_for_ever("turns_v1_parked.bin", &each_and_all(&events_of_parking()));
+}
+
+#[test]
+fn what_version_1_wrote_of_local_activities_is_read_for_ever() {
+    assert_read_for_ever("turns_v1_local.bin", &each_and_all(&[task_local()]));
 }
 
 /// Calls of activities in the queues of tags.

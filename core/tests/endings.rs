@@ -263,6 +263,7 @@ fn what_is_called_and_dropped_in_one_turn_is_never_started() {
         attempt: 1,
         terms: None,
         tagged: None,
+        local: false,
     };
     assert_eq!(instance.actions(), [call]);
     assert!(Outbox::of(instance_id(), instance.turns()).is_empty(), "the log alone says the same");

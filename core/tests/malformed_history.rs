@@ -78,6 +78,10 @@ fn tagged(id: u64) -> Event {
     Event::TaskTagged { id: self::id(id), tag: name("gpu") }
 }
 
+fn local(id: u64) -> Event {
+    Event::TaskLocal { id: self::id(id) }
+}
+
 fn attempt_failed(id: u64, attempt: u32) -> Event {
     let error = ActivityError::retryable("no");
     Event::TaskAttemptFailed { id: self::id(id), attempt, error, retry_at: seconds(1) }
@@ -183,6 +187,12 @@ fn what_cannot_have_been_written_is_refused_with_its_place() {
         ("a tag twice", vec![vec![started(), task(1), tagged(1), tagged(1)]],
             3, "a tag behind its activity only", "TaskTagged #1 for `gpu`"),
         ("a tag before the options", vec![vec![started(), task(1), tagged(1), configured(1, None)]],
+            3, "options behind their activity only", "TaskConfigured #1"),
+        ("local nothing", vec![vec![started(), local(1)]],
+            1, "a mark as local directly after its activity only", "TaskLocal #1"),
+        ("local twice", vec![vec![started(), task(1), configured(1, None), local(1), local(1)]],
+            4, "a mark as local directly after its activity only", "TaskLocal #1"),
+        ("options of what is local", vec![vec![started(), task(1), local(1), configured(1, None)]],
             3, "options behind their activity only", "TaskConfigured #1"),
         ("an attempt without a policy", vec![first(), vec![attempt_failed(1, 1)]],
             4, "one attempt only",

@@ -348,6 +348,7 @@ fn goes_on(event: &Event) -> bool {
         event,
         Event::TaskConfigured { .. }
             | Event::TaskTagged { .. }
+            | Event::TaskLocal { .. }
             | Event::TaskAttemptFailed { .. }
             | Event::TaskHeartbeat { .. }
             | Event::ChildAttemptFailed { .. }

@@ -46,7 +46,15 @@ fn busy() -> ActivityError {
 
 fn attempt(number: u32) -> Action {
     let (name, input) = (name("a"), payload(()));
-    Action::CallActivity { id: ID, name, input, attempt: number, terms: None, tagged: None }
+    Action::CallActivity {
+        id: ID,
+        name,
+        input,
+        attempt: number,
+        terms: None,
+        tagged: None,
+        local: false,
+    }
 }
 
 fn timer(at: u64) -> Action {

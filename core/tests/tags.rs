@@ -41,7 +41,7 @@ fn tagged_until(tag: &str, deadline: Option<Timestamp>) -> Option<Box<Tagged>> {
 
 fn attempt(number: u32, tagged: Option<Box<Tagged>>) -> Action {
     let (name, input) = (name("train"), payload(7));
-    Action::CallActivity { id: ID, name, input, attempt: number, terms: None, tagged }
+    Action::CallActivity { id: ID, name, input, attempt: number, terms: None, tagged, local: false }
 }
 
 #[test]

@@ -478,7 +478,7 @@ impl Live {
 
     /// A turn as it is handed on.
     fn pending(&mut self, turn: Turn) -> Result<PendingTurn, ParkReason> {
-        let Turn { number, recorded, actions, outcome } = turn;
+        let Turn { number, recorded, actions, outcome, .. } = turn;
         // The first turns of a next execution are handed on when it has done all of them.
         let status_turn = self.machine.status_turn().filter(|turn| *turn <= number);
         let bytes = codec::encode_turn_with_status(&recorded, status_turn).map_err(unreadable)?;

@@ -120,6 +120,7 @@ impl Event {
             Self::RunSurvived => "RunSurvived",
             Self::ExecutionParked { .. } => "ExecutionParked",
             Self::ExecutionUnparked => "ExecutionUnparked",
+            Self::TaskLocal { .. } => "TaskLocal",
         }
     }
 
@@ -132,6 +133,7 @@ impl Event {
             | Self::TaskCancelRequested { id }
             | Self::TaskConfigured { id, .. }
             | Self::TaskTagged { id, .. }
+            | Self::TaskLocal { id }
             | Self::TaskAttemptFailed { id, .. }
             | Self::TaskHeartbeat { id, .. }
             | Self::TaskStarted { id, .. }

@@ -20,6 +20,9 @@ pub struct MachineConfig {
     /// The activities that may be scheduled, all of them when `None`; and the versions that an
     /// execution may continue as, its own when `None`.
     pub activities: Option<Arc<dyn ActivityCatalog>>,
+    /// The shell carries out [`Turn::local`](crate::Turn::local): it runs local activities before what
+    /// schedules them is durable. Otherwise they come with the other actions.
+    pub local_in_place: bool,
     /// Tells threads apart, so that a wake from another thread is noticed even while a turn is under
     /// way. Without std there is no way to; then such a wake counts as the code's own.
     pub this_thread: Option<fn() -> u64>,
@@ -40,6 +43,7 @@ impl Default for MachineConfig {
                 Ok(())
             },
             activities: None,
+            local_in_place: false,
             this_thread: None,
             on_foreign_wake: None,
         }

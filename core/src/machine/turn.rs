@@ -29,6 +29,13 @@ pub struct Turn {
     pub actions: Sealed<Vec<Action>>,
     /// How the execution ended, if it did in this turn.
     pub outcome: Option<Outcome>,
+    /// What is to be done about local activities, where a shell said that it
+    /// [does so](crate::MachineConfig::local_in_place): it need not wait until the events are durable.
+    /// Calls are here only; a timer is among the actions as well, to be set again when they are released.
+    pub local: Vec<Action>,
+    /// Whether nobody waits for anything that this turn has done: while local activities run, its events
+    /// can wait for what they return. Never before the execution has had local activities.
+    pub can_wait: bool,
 }
 
 /// Why a command made no turn.

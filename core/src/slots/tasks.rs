@@ -33,6 +33,11 @@ impl CorrelationBuffer {
         }
     }
 
+    /// Whether a local activity is open under that id.
+    pub(crate) fn is_open_local(&self, id: CorrelationId) -> bool {
+        matches!(self.open(id), Some(Scheduled::Task { local: true, .. }))
+    }
+
     /// Payload bytes of what an event supersedes; `None` when it supersedes nothing.
     pub(crate) fn superseded_by(&self, event: &Event) -> Option<usize> {
         match event {
@@ -132,8 +137,8 @@ impl CorrelationBuffer {
     /// The call of the attempt of a task that is due.
     pub(crate) fn call(&self, id: CorrelationId) -> Option<Action> {
         match &self.slots.get(&id)?.scheduled {
-            Scheduled::Task { name, input, attempts } => {
-                Some(call(id, name.clone(), input.clone(), attempts.as_deref()))
+            Scheduled::Task { name, input, attempts, local } => {
+                Some(call(id, name.clone(), input.clone(), attempts.as_deref(), *local))
             }
             _ => None,
         }
@@ -175,12 +180,13 @@ pub(crate) fn call(
     name: Name,
     input: Payload,
     attempts: Option<&Attempts>,
+    local: bool,
 ) -> Action {
     let (attempt, terms, tagged) = match attempts {
         None => (1, None, None),
         Some(attempts) => (attempts.attempt(), attempts.terms(), attempts.tagged()),
     };
-    Action::CallActivity { id, name, input, attempt, terms, tagged }
+    Action::CallActivity { id, name, input, attempt, terms, tagged, local }
 }
 
 /// The timers of an open task: for its next attempt, and for its end.

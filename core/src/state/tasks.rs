@@ -1,8 +1,10 @@
 //! The code schedules an activity.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use super::{Halt, Mode, Recorded, State};
+use crate::action::Action;
 use crate::attempts::Attempts;
 use crate::catalog::Refusal;
 use crate::context::OrchestrationContext;
@@ -23,6 +25,7 @@ impl State {
         input: Payload,
         refusal: Result<Option<ActivityError>, Halt>,
         options: &ActivityOptions,
+        local: bool,
         shielded: bool,
     ) -> CorrelationId {
         let id = self.next_id();
@@ -40,7 +43,7 @@ impl State {
         }
         let event = Event::TaskScheduled { id, name: name.clone(), input: input.clone() };
         // All of its events, or none.
-        let more = u64::from(!options.has_no_terms()) + u64::from(options.tag.is_some());
+        let more = u64::from(!options.has_no_terms()) + u64::from(options.tag.is_some() || local);
         let input = match self.record_with(event, more, options.tag.map_or(0, str::len)) {
             Recorded::Halted => return id,
             Recorded::Before(Event::TaskRefused { error, .. }) => {
@@ -52,11 +55,12 @@ impl State {
             Recorded::Before(_) | Recorded::Now => input,
         };
         let attempts = self.configure(id, options);
+        let local = self.mark_local(id, local);
         if let Some(attempts) = &attempts {
             task_timers(id, Some(attempts)).for_each(|timer| self.act(timer));
         }
-        let action = call(id, name.clone(), input.clone(), attempts.as_deref());
-        self.schedule(id, Scheduled::Task { name, input, attempts }, shielded, action);
+        let action = call(id, name.clone(), input.clone(), attempts.as_deref(), local);
+        self.schedule(id, Scheduled::Task { name, input, attempts, local }, shielded, action);
         id
     }
 
@@ -116,6 +120,67 @@ impl State {
             }
             Mode::Between | Mode::Closed => None,
         }
+    }
+
+    /// Marks the activity that was just scheduled as local. At replay the mark in the log counts.
+    fn mark_local(&mut self, id: CorrelationId, local: bool) -> bool {
+        let event = Event::TaskLocal { id };
+        match &mut self.mode {
+            Mode::Live if local => {
+                self.count(&event);
+                self.events.push(event);
+            }
+            Mode::Replay(expected) if expected.front() == Some(&event) => {
+                expected.pop_front();
+                self.count(&event);
+            }
+            Mode::Live | Mode::Replay(_) | Mode::Between | Mode::Closed => return false,
+        }
+        self.has_local_tasks = true;
+        true
+    }
+
+    /// Takes what is to be done about local activities out of the actions of a turn, where that need not
+    /// wait until the turn is durable; and whether the rest can wait for them.
+    #[inline]
+    pub(crate) fn sort_out_local(
+        &self,
+        actions: &mut Vec<Action>,
+        in_place: bool,
+    ) -> (Vec<Action>, bool) {
+        if !in_place || !self.has_local_tasks {
+            return (Vec::new(), false);
+        }
+        let local = self.take_local(actions);
+        let can_wait = self.can_wait(actions);
+        (local, can_wait)
+    }
+
+    /// The calls of local activities. Their timers stay among the actions as well, to be set again when
+    /// these are released.
+    fn take_local(&self, actions: &mut Vec<Action>) -> Vec<Action> {
+        let timers = actions.iter().filter(|action| match action {
+            Action::CreateTimer { id, .. } => self.buffer.is_open_local(*id),
+            _ => false,
+        });
+        let mut local: Vec<_> = timers.cloned().collect();
+        let is_call =
+            |action: &mut Action| matches!(action, Action::CallActivity { local: true, .. });
+        local.extend(actions.extract_if(.., is_call));
+        local
+    }
+
+    /// Whether nobody waits for any of the actions.
+    fn can_wait(&self, actions: &[Action]) -> bool {
+        actions.iter().all(|action| match action {
+            Action::CreateTimer { id, .. } => self.buffer.is_open_local(*id),
+            Action::CancelActivity { .. }
+            | Action::CancelTimer { .. }
+            | Action::WaitExternal { .. }
+            | Action::Trace { .. }
+            | Action::AnnounceStatus => true,
+            Action::CallActivity { .. } | Action::Send(_) | Action::Reply { .. } => false,
+        })
     }
 
     fn refuse_task(&mut self, id: CorrelationId, name: Name, error: ActivityError) {

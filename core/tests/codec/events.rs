@@ -19,7 +19,7 @@ pub(crate) fn every_event() -> Vec<Event> {
         vec![child_attempt_failed(), task_tagged(), children_superseded(), commands_received()];
     let newest =
         [newest, events_of_host_deaths(), vec![renewed()], events_of_announced_runs()].concat();
-    let newest = [newest, events_of_parking()].concat();
+    let newest = [newest, events_of_parking(), vec![task_local()]].concat();
     [first.concat(), later.concat(), events_of_children(), newest].concat()
 }
 
@@ -160,6 +160,11 @@ pub(crate) fn further_events_of_child_attempts() -> Vec<Event> {
 /// That which came with tags.
 pub(crate) fn task_tagged() -> Event {
     Event::TaskTagged { id: CorrelationId(251), tag: name("gpu-größer") }
+}
+
+/// That which came with local activities.
+pub(crate) fn task_local() -> Event {
+    Event::TaskLocal { id: CorrelationId(251) }
 }
 
 /// That which came with children that take the place of others.

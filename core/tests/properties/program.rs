@@ -40,6 +40,8 @@ pub(crate) enum Leaf {
     Limited(u8, u8),
     /// For some hosts only, and perhaps with that and a policy.
     Tagged(u8, Option<u32>),
+    /// A local one, perhaps with a policy.
+    Local(u8, Option<u32>),
     Timer(u8),
     Wait(usize),
     Child(u8),
@@ -293,6 +295,13 @@ fn schedule(ctx: &OrchestrationContext, leaf: Leaf) -> Held {
                 .with(options.tag(TAGS[attempts.unwrap_or(0) as usize % 2]));
             ctx.schedule_activity_by_name::<_, u64>(activity, &number).into_output()
         }
+        Leaf::Local(number, attempts) => {
+            let name = format!("activity-{number}");
+            let options = attempts
+                .map_or_else(ActivityOptions::new, |attempts| options(attempts, number % 2 == 0));
+            let activity = NamedActivity::new(&name).with(options);
+            ctx.call_local_by_name::<_, u64>(activity, &number).into_output()
+        }
         Leaf::Timer(after) => ctx.schedule_timer(Duration::from_secs(after.into())).into_output(),
         Leaf::Wait(event) => ctx.schedule_wait::<u64>(EVENTS[event]).into_output(),
         Leaf::Child(number) => {
@@ -445,7 +454,9 @@ fn change_policy(leaf: &mut Leaf) {
     *leaf = match *leaf {
         Leaf::Activity(number) => Leaf::Retried { number, attempts: 2, limited: true },
         Leaf::Retried { number, attempts: 1, .. } => Leaf::Tagged(number, None),
-        Leaf::Tagged(number, None) => Leaf::Activity(number),
+        Leaf::Tagged(number, None) => Leaf::Local(number, None),
+        Leaf::Local(number, None) => Leaf::Activity(number),
+        Leaf::Local(number, Some(attempts)) => Leaf::Local(number, Some(attempts + 1)),
         Leaf::Tagged(number, Some(attempts)) => Leaf::Tagged(number, Some(attempts + 1)),
         Leaf::Retried { number, attempts, limited } => {
             Leaf::Retried { number, attempts: attempts + 1, limited: !limited }
@@ -469,7 +480,8 @@ fn rename_leaf(leaf: &mut Leaf) {
         Leaf::Activity(number)
         | Leaf::Retried { number, .. }
         | Leaf::Limited(number, _)
-        | Leaf::Tagged(number, _) => {
+        | Leaf::Tagged(number, _)
+        | Leaf::Local(number, _) => {
             *number += 100;
         }
         Leaf::Timer(after) => *after = after.wrapping_add(1),

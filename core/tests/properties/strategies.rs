@@ -34,6 +34,8 @@ fn leaf() -> impl Strategy<Value = Leaf> {
         (0..4_u8, 1..60_u8).prop_map(|(number, seconds)| Leaf::Limited(number, seconds)),
         (0..4_u8, proptest::option::of(1..4_u32))
             .prop_map(|(number, attempts)| Leaf::Tagged(number, attempts)),
+        (0..4_u8, proptest::option::of(1..4_u32))
+            .prop_map(|(number, attempts)| Leaf::Local(number, attempts)),
         (0..100_u8).prop_map(Leaf::Timer),
         (0..EVENTS.len()).prop_map(Leaf::Wait),
         (0..4_u8).prop_map(Leaf::Child),

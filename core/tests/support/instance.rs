@@ -222,7 +222,8 @@ impl Instance {
 impl Answer {
     pub(crate) fn of(turn: Turn) -> Self {
         let receipt = Receipt::issue(ShardId(0), turn.number);
-        let Turn { number, recorded, actions, outcome } = turn;
+        let Turn { number, recorded, actions, outcome, local, .. } = turn;
+        assert!(local.is_empty(), "this shell does not run local activities in place");
         Self { number, recorded, actions: actions.release(&receipt), outcome }
     }
 
