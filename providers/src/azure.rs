@@ -122,6 +122,8 @@ impl Default for AzureOptions {
         let journal = journal::Options {
             first_segment_bytes: MAX_BLOB_SEGMENT_BYTES,
             max_segment_bytes: MAX_BLOB_SEGMENT_BYTES,
+            // Hosts of two versions may have a hub at the same time.
+            compress: false,
         };
         Self {
             shards: DEFAULT_AZURE_SHARDS,

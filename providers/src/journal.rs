@@ -93,18 +93,26 @@ impl Position {
     pub const START: Self = Self { segment: 1, offset: HEAD_BYTES, sequence: 0 };
 }
 
-/// How large segments are, in bytes. A commit that is larger gets one of its own size.
+/// How a journal is written: how large segments are, in bytes, and in which form commits are stored.
+/// A commit that is larger than a segment gets one of its own size.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// The first one of this opening; each further one is twice as large as the one before it.
     pub first_segment_bytes: u64,
     /// From here on they grow no further.
     pub max_segment_bytes: u64,
+    /// Whether commits are compressed. A reenact that is too old to read them refuses the journal as
+    /// one of a newer format, so hosts that share a journal with older ones must not.
+    pub compress: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { first_segment_bytes: FIRST_SEGMENT_BYTES, max_segment_bytes: MAX_SEGMENT_BYTES }
+        Self {
+            first_segment_bytes: FIRST_SEGMENT_BYTES,
+            max_segment_bytes: MAX_SEGMENT_BYTES,
+            compress: true,
+        }
     }
 }
 
@@ -214,9 +222,9 @@ impl<M: Medium> Journal<M> {
         self.end
     }
 
-    /// Whether it is time to prepare the next segment: the open one is half full.
+    /// Whether it is time to prepare the next segment: three quarters of the open one are full.
     pub fn wants_spare(&self) -> bool {
-        self.spare.is_empty() && self.end.offset > self.open.size / 2
+        self.spare.is_empty() && self.end.offset > self.open.size - self.open.size / 4
     }
 
     /// Prepares the next segment on another thread, so that no commit waits for it.
@@ -244,7 +252,11 @@ impl<M: Medium> Journal<M> {
         let bytes = entries.clone().map(Source::size).fold(0, usize::saturating_add);
         check("a commit", bytes, MAX_COMMIT_BYTES)?;
         self.body.clear();
-        body::encode(&mut self.body, entries);
+        if self.options.compress {
+            body::encode_compact(&mut self.body, &mut self.stored, entries);
+        } else {
+            body::encode(&mut self.body, entries);
+        }
         check("a commit", self.body.len(), MAX_COMMIT_BYTES)
     }
 

@@ -42,6 +42,10 @@ pub const MAX_COMMIT_BYTES: usize = 48 * 1024 * 1024;
 /// Most entries (turns, purges, notes) in one commit of a journal.
 pub const MAX_COMMIT_ENTRIES: usize = 16_384;
 
+/// Most bytes of a commit that are compressed; a larger one is stored as it is, so that what reading
+/// takes of memory stays bounded.
+pub const MAX_COMPRESSED_BYTES: usize = 16 * 1024 * 1024;
+
 /// Most bytes that a checkpoint of a journal keeps for the archive.
 pub const MAX_CHECKPOINT_BYTES: usize = 1024 * 1024;
 
@@ -49,8 +53,9 @@ pub const MAX_CHECKPOINT_BYTES: usize = 1024 * 1024;
 /// large as the one before it, so that small stores stay small.
 pub const FIRST_SEGMENT_BYTES: u64 = 1024 * 1024;
 
-/// Size from which segments grow no further, in bytes. Holds the largest commit.
-pub const MAX_SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+/// Size from which segments grow no further, in bytes. So many are filled with zeros in front of what
+/// is written, at most. A commit that is larger gets a segment of its own size.
+pub const MAX_SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Bytes that a shard of a journaled store holds in memory until they go into the archive. At twice
 /// as many, appends wait for that.

@@ -48,7 +48,8 @@ impl Disks {
 
     fn open(&self) -> Result<Store, OpenError> {
         let media = self.shards.clone().map(Directory::new);
-        let journal = JournalOptions { first_segment_bytes: 4096, max_segment_bytes: 65_536 };
+        let journal =
+            JournalOptions { first_segment_bytes: 4096, max_segment_bytes: 65_536, compress: true };
         let options = Options { journal, flush_bytes: self.flush_bytes };
         let clock = Arc::new(self.clock.clone());
         let id = JournalId([3; 16]);

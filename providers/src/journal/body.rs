@@ -2,7 +2,8 @@
 //!
 //! A body begins with the version of its format. Numbers are varints; what the entries of one
 //! commit share or what is close from one to the next is written as a reference or a difference.
-//! A version is read for ever.
+//! A version is read for ever. Version 2 has ids that are UUIDs in 16 bytes, and is compressed where
+//! that pays.
 
 mod read;
 pub(crate) mod varint;
@@ -13,10 +14,17 @@ pub(super) use read::decode;
 pub(crate) use read::{Bytes, SummaryReader};
 #[cfg(feature = "blobs")]
 pub(crate) use write::SummaryWriter;
-pub(super) use write::encode;
+pub(super) use write::{encode, encode_compact};
 
-/// The format that is written, and the newest that is read.
-pub(super) const VERSION: u8 = 1;
+/// The newest format that is written and read.
+pub(super) const VERSION: u8 = 2;
+
+/// The format without compression.
+const VERSION_1: u8 = 1;
+
+/// How the content of a body of version 2 is stored: the byte that follows the version.
+const PLAIN: u8 = 0;
+const LZ4: u8 = 1;
 
 /// Kinds of entries. Never changed; new ones get new numbers.
 const TURN: u8 = 1;
@@ -70,6 +78,21 @@ mod tests {
         body
     }
 
+    fn compact(entries: &[Entry]) -> Vec<u8> {
+        let (mut body, mut spare) = (Vec::new(), vec![7; 3]);
+        encode_compact(&mut body, &mut spare, entries.iter().map(Source::from));
+        body
+    }
+
+    /// The entries in each of the forms that are written.
+    fn forms(entries: &[Entry]) -> [Vec<u8>; 2] {
+        [encoded(entries), compact(entries)]
+    }
+
+    fn error_of(body: &[u8]) -> Option<BodyError> {
+        decode(body, &mut Vec::new()).err()
+    }
+
     /// Compares what was written with what is read.
     fn assert_same(written: &[Entry], read: &[EntryRef<'_>]) {
         assert_eq!(written.len(), read.len());
@@ -116,46 +139,111 @@ mod tests {
         entries
     }
 
+    /// Enough of everything that it is compressed.
+    fn many() -> Vec<Entry> {
+        let uuids = (0..200_u128).map(|n| uuid::Uuid::from_u128(n << 100 | n).to_string());
+        let turns = uuids.map(|id| Entry::Turn(turn(&id, 4, 35)));
+        all_kinds().into_iter().chain(turns).collect()
+    }
+
     #[test]
     fn entries_are_read_as_they_were_written() {
-        let entries = all_kinds();
-        assert_same(&entries, &decode(&encoded(&entries)).unwrap());
-        assert_same(&[], &decode(&encoded(&[])).unwrap());
+        for entries in [all_kinds(), many(), Vec::new()] {
+            for body in forms(&entries) {
+                assert_same(&entries, &decode(&body, &mut vec![1; 5]).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn ids_that_are_no_uuid_as_it_is_written_stay_as_they_are() {
+        for id in [
+            "0190a5d0-ac96-7000-8000-00000000000f",
+            "0190A5D0-ac96-7000-8000-00000000000f",
+            "{0190a5d0-ac96-7000-8000-00000000000f}",
+            "urn:uuid:0190a5d0-ac96-7000-8000-00000000000f",
+            "0190a5d0ac9670008000000000000000",
+            "0190a5d0-ac96-7000-8000-00000000000g",
+        ] {
+            let entries = [Entry::Purged(InstanceId::new(id).unwrap())];
+            assert_same(&entries, &decode(&compact(&entries), &mut Vec::new()).unwrap());
+        }
     }
 
     #[test]
     fn a_body_that_is_cut_or_longer_is_malformed() {
-        let body = encoded(&all_kinds());
-        for end in 0..body.len() {
-            assert!(matches!(decode(&body[..end]), Err(BodyError::Malformed(_))), "{end}");
+        for body in [all_kinds(), many()].iter().flat_map(|entries| forms(entries)) {
+            for end in 0..body.len() {
+                let error = error_of(&body[..end]);
+                assert!(matches!(error, Some(BodyError::Malformed(_))), "{end}: {error:?}");
+            }
+            let longer = [&body[..], &[0]].concat();
+            assert!(matches!(error_of(&longer), Some(BodyError::Malformed(_))));
         }
-        let longer = [&body[..], &[0]].concat();
-        assert!(matches!(decode(&longer), Err(BodyError::Malformed(_))));
     }
 
     #[test]
     fn a_newer_version_is_told() {
         let mut body = encoded(&all_kinds());
         body[0] = VERSION + 1;
-        assert_eq!(decode(&body), Err(BodyError::NewerVersion(VERSION + 1)));
+        assert_eq!(error_of(&body), Some(BodyError::NewerVersion(VERSION + 1)));
+    }
+
+    /// Random bytes do not become fewer, and are not made more.
+    #[test]
+    fn what_does_not_compress_is_stored_as_it_is() {
+        let mut random = 1_u64;
+        let bytes = (0..4096).map(|_| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 56) as u8
+        });
+        let entries = [Entry::Note(Note { kind: 1, bytes: bytes.collect() })];
+        assert!(compact(&entries).len() <= encoded(&entries).len() + 1);
     }
 
     #[test]
     fn claims_that_the_bytes_do_not_bear_out_are_malformed() {
-        let many_entries = [&[VERSION][..], &[0xff; 9], &[1]].concat();
-        let long_text = [&[VERSION, 1, PURGED, 0][..], &[0xff; 9], &[1]].concat();
-        let long_note = [&[VERSION, 1, NOTE, 0][..], &[0xff; 9], &[1]].concat();
-        let no_such_text = vec![VERSION, 1, PURGED, 1];
-        let no_such_kind = vec![VERSION, 1, 9];
-        let no_text = vec![VERSION, 1, PURGED, 0, 2, 0xff, 0xfe];
-        for body in [many_entries, long_text, long_note, no_such_text, no_such_kind, no_text] {
-            assert!(matches!(decode(&body), Err(BodyError::Malformed(_))), "{body:?}");
+        let many_entries = [&[0xff; 9][..], &[1]].concat();
+        let long_text = [&[1, PURGED, 0][..], &[0xff; 9], &[1]].concat();
+        let long_note = [&[1, NOTE, 0][..], &[0xff; 9], &[1]].concat();
+        let no_such_text = vec![1, PURGED, 1];
+        let no_such_kind = vec![1, 9];
+        let no_text = vec![1, PURGED, 0, 2, 0xff, 0xfe];
+        let no_uuid = vec![1, PURGED, 0, 0, 1, 2, 3];
+        for content in
+            [many_entries, long_text, long_note, no_such_text, no_such_kind, no_text, no_uuid]
+        {
+            for head in [&[VERSION_1][..], &[VERSION, PLAIN]] {
+                let body = [head, &content].concat();
+                assert!(matches!(error_of(&body), Some(BodyError::Malformed(_))), "{body:?}");
+            }
         }
+    }
+
+    /// Nothing is taken of memory for a length that the bytes cannot have.
+    #[test]
+    fn a_length_that_compressed_bytes_cannot_have_is_malformed() {
+        let bomb = |length: u64, block: &[u8]| {
+            let mut body = vec![VERSION, LZ4];
+            varint::put(&mut body, length);
+            [&body[..], block].concat()
+        };
+        let block = lz4_flex::block::compress(&[0; 100_000]);
+        for length in [0, 1, 99_999, 100_001, u64::MAX, 1 << 40, 17 * 1024 * 1024] {
+            let mut unpacked = Vec::new();
+            let body = bomb(length, &block);
+            assert!(
+                matches!(decode(&body, &mut unpacked), Err(BodyError::Malformed(_))),
+                "{length}"
+            );
+            assert!(unpacked.capacity() < 1024 * 1024, "{length}");
+        }
+        assert!(matches!(error_of(&[VERSION, 2, 0]), Some(BodyError::Malformed(_))));
     }
 
     #[test]
     fn mutated_bodies_never_panic() {
-        let body = encoded(&all_kinds());
+        let bodies = [encoded(&all_kinds()), compact(&all_kinds()), compact(&many())];
         let mut random = 0x9e37_79b9_7f4a_7c15_u64;
         let mut next = || {
             random ^= random << 13;
@@ -163,7 +251,7 @@ mod tests {
             random ^= random << 17;
             random
         };
-        for _ in 0..20_000 {
+        for body in bodies.iter().cycle().take(30_000) {
             let mut mutated = body.clone();
             for _ in 0..=next() % 4 {
                 let at = next() as usize % mutated.len();
@@ -173,9 +261,9 @@ mod tests {
                     _ => mutated.insert(at, next() as u8),
                 }
             }
-            if let Ok(entries) = decode(&mutated) {
-                assert!(entries.len() <= mutated.len());
-            }
+            let mut unpacked = Vec::new();
+            let count = decode(&mutated, &mut unpacked).map_or(0, |entries| entries.len());
+            assert!(count <= mutated.len().max(unpacked.len()));
         }
     }
 
@@ -192,5 +280,20 @@ mod tests {
         let entries: Vec<Entry> = (0..512).map(|i| Entry::Turn(turn("one", i, 127))).collect();
         let around = encoded(&entries).len() as f64 / entries.len() as f64 - 127.0;
         assert!(around < 24.0, "{around} bytes per turn of the same instance");
+    }
+    /// A step of an instance under a drawn id, as many instances make it at the same time.
+    #[test]
+    fn turns_of_drawn_ids_take_less_than_their_events_alone() {
+        let id = |n: u128| uuid::Uuid::from_u128((0x0190_a5d0_ac96 << 80) | (n * 0x9e37_79b9_7f4a));
+        let entries = (0..256).map(|n| {
+            let mut record = turn(&id(n).to_string(), 3, 0);
+            let events = format!("\x07\x03\x05step_of_order\x08{{\"amount\":{n}}}\x01\x04");
+            record.bytes = Arc::from(events.into_bytes());
+            Entry::Turn(record)
+        });
+        let entries: Vec<Entry> = entries.collect();
+        let events = entries.iter().map(|entry| Source::from(entry).size()).sum::<usize>();
+        let [plain, compact] = forms(&entries).map(|body| body.len());
+        assert!(compact < events && plain > 2 * compact, "{events}: {plain}, {compact}");
     }
 }

@@ -93,7 +93,7 @@ proptest! {
     #[test]
     fn a_body_of_any_bytes_is_entries_or_malformed(bytes in bytes(300)) {
         let bytes = [&[body::VERSION][..], &bytes].concat();
-        if let Ok(entries) = body::decode(&bytes) {
+        if let Ok(entries) = body::decode(&bytes, &mut Vec::new()) {
             prop_assert!(entries.len() <= bytes.len());
         }
     }

@@ -9,7 +9,7 @@ use super::head::{HEAD_BYTES, Head};
 use super::scan::{Next, SegmentReader};
 use super::{
     CHECKPOINT, Checkpoint, Checkpointer, Commit, Identity, Journal, JournalError, Location,
-    Options, Position, segment_name, segment_number, segment_numbers,
+    MAX_KEPT_BUFFER, Options, Position, segment_name, segment_number, segment_numbers,
 };
 use crate::Epoch;
 use crate::medium::{Medium, MediumError, Segment};
@@ -248,6 +248,7 @@ impl<M: Medium> Recovered<M> {
         visit: &mut impl FnMut(Commit<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.last = None;
+        let mut unpacked = Vec::new();
         while limit != Some(self.end.offset) {
             let offset = self.end.offset;
             let corrupt = |log: &Log<M>, reason| Err(log.corrupt(head.number, offset, reason));
@@ -274,7 +275,10 @@ impl<M: Medium> Recovered<M> {
                 return corrupt(&self.log, reason).map_err(E::from);
             }
             let position = Position { segment: head.number, offset: end, sequence };
-            let entries = body::decode(reader.body());
+            if unpacked.capacity() > MAX_KEPT_BUFFER {
+                unpacked = Vec::new();
+            }
+            let entries = body::decode(reader.body(), &mut unpacked);
             let entries =
                 entries.map_err(|error| self.log.undecoded(head.number, offset, error))?;
             visit(Commit { position, epoch: head.epoch, entries })?;

@@ -19,7 +19,8 @@ use crate::{InstanceState, InstanceSummary, ProviderError, TurnRecord};
 const IDENTITY: Identity = Identity { journal: JournalId([7; 16]), shard: ShardId(0) };
 
 /// Segments so small that a few commits fill one.
-const SMALL: Options = Options { first_segment_bytes: 2048, max_segment_bytes: 4096 };
+const SMALL: Options =
+    Options { first_segment_bytes: 2048, max_segment_bytes: 4096, compress: true };
 
 type FakeShard = Shard<Directory<FakeDisk>, FakeArchive>;
 type FakeOpened = Opened<Directory<FakeDisk>, FakeArchive>;

@@ -17,7 +17,7 @@ use crate::{Batch, Epoch, Lease, ProviderError, TimerScheduler};
 
 /// Segments from the checkpoint on, at which it is time for a new one even if they hold little:
 /// each opening makes one.
-const MAX_SEGMENTS: u64 = 8;
+const MAX_SEGMENTS: u64 = 16;
 
 /// How long a shard waits after a flush that has failed.
 const FLUSH_AGAIN: Duration = Duration::from_secs(1);

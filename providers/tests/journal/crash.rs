@@ -45,12 +45,12 @@ fn play_until(disk: &FakeDisk, promises: &mut Promises, step: u64) -> bool {
     disk.is_dead()
 }
 
-fn crash_at_each_step(unit: usize) {
+fn crash_at_each_step(unit: usize, none: &Promises) {
     let mut random = Random::new(unit as u64);
     for step in 0.. {
-        let (disk, mut promises) = (FakeDisk::with_unit(unit), Promises::default());
+        let (disk, mut promises) = (FakeDisk::with_unit(unit), none.clone());
         if !play_until(&disk, &mut promises, step) {
-            assert!(step > 100, "the scenario has {step} steps only");
+            assert!(step > 80, "the scenario has {step} steps only");
             return;
         }
         crash(&disk, &mut random, |disk| {
@@ -64,12 +64,17 @@ fn crash_at_each_step(unit: usize) {
 
 #[test]
 fn a_crash_at_any_step_loses_any_sectors_and_nothing_that_was_promised() {
-    crash_at_each_step(512);
+    crash_at_each_step(512, &Promises::default());
 }
 
 #[test]
 fn a_crash_at_any_step_loses_any_pages_and_nothing_that_was_promised() {
-    crash_at_each_step(4096);
+    crash_at_each_step(4096, &Promises::default());
+}
+
+#[test]
+fn a_crash_at_any_step_loses_nothing_that_was_compressed_and_promised() {
+    crash_at_each_step(512, &Promises::compressed());
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! A journal that was written by the first version of the format. It is read for ever.
+//! Journals that were written in each version of the format. They are read for ever.
 //!
-//! It was made by [`write_the_fixture`], which is not to be run again: what matters is that these
+//! They were made by [`write_the_fixture`], which is not to be run again: what matters is that these
 //! very bytes can be read.
 
 use std::path::{Path, PathBuf};
@@ -15,14 +15,29 @@ use reenact_providers::{Epoch, InstanceState, InstanceSummary, TurnRecord};
 
 use super::kit::IDENTITY;
 
-fn path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journal_v1")
+/// The versions of the bodies of commits.
+#[derive(Clone, Copy, PartialEq)]
+enum Version {
+    Plain,
+    Compact,
+}
+
+fn path(version: Version) -> PathBuf {
+    let name = match version {
+        Version::Plain => "journal_v1",
+        Version::Compact => "journal_v2",
+    };
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
 /// The commits that stand in it, with what the archive has of them taken away.
 const CHECKPOINTED: usize = 2;
 
-fn commits() -> Vec<Vec<Entry>> {
+fn commits(version: Version) -> Vec<Vec<Entry>> {
+    let last = match version {
+        Version::Plain => "Zoë",
+        Version::Compact => "0190a5d0-ac96-7000-8000-00000000000f",
+    };
     let note = |kind, bytes: &[u8]| Entry::Note(Note { kind, bytes: Arc::from(bytes) });
     let purged = |id| Entry::Purged(InstanceId::new(id).unwrap());
     vec![
@@ -35,7 +50,7 @@ fn commits() -> Vec<Vec<Entry>> {
         ],
         vec![note(0, b""), note(255, &[0; 700])],
         vec![turn("order-2", 1, InstanceState::Failed, None), purged("order-1")],
-        vec![turn("Zoë", 0, InstanceState::Terminated, None)],
+        vec![turn(last, 0, InstanceState::Terminated, None)],
         vec![note(9, b"of the second epoch")],
     ]
 }
@@ -57,8 +72,8 @@ fn turn(id: &str, number: u64, state: InstanceState, wake_at: Option<u64>) -> En
     Entry::Turn(TurnRecord { number, bytes: bytes.into(), summary })
 }
 
-fn recovery() -> Recovery<Directory<RealDisk>> {
-    let disk = RealDisk::open(path()).unwrap();
+fn recovery(version: Version) -> Recovery<Directory<RealDisk>> {
+    let disk = RealDisk::open(path(version)).unwrap();
     Recovery::open(Arc::new(Directory::new(disk)), IDENTITY).unwrap()
 }
 
@@ -81,17 +96,17 @@ fn assert_same(written: &[Entry], read: &[EntryRef<'_>]) {
 
 /// The files were made by this test with `WRITE_FIXTURES=1` in the environment, which writes only
 /// what is not there. They are never written again: a new format gets a directory of its own.
-#[test]
-fn a_journal_of_the_first_version_is_read() {
-    if std::env::var_os("WRITE_FIXTURES").is_some() && !path().exists() {
-        write_the_fixture();
+fn assert_is_read(version: Version) {
+    if std::env::var_os("WRITE_FIXTURES").is_some() && !path(version).exists() {
+        write_the_fixture(version);
     }
-    let recovery = recovery();
+    let recovery = recovery(version);
     let checkpoint = recovery.checkpoint().unwrap();
     assert_eq!(checkpoint.archive, b"the archive's word");
     assert_eq!(checkpoint.position.sequence, CHECKPOINTED as u64);
 
-    let expected = &commits()[CHECKPOINTED..];
+    let commits = commits(version);
+    let expected = &commits[CHECKPOINTED..];
     let mut read = 0;
     let recovered = recovery.replay(|Commit { position, epoch, entries }| {
         assert_same(&expected[read], &entries);
@@ -104,16 +119,27 @@ fn a_journal_of_the_first_version_is_read() {
     assert_eq!(read, expected.len());
     assert_eq!(recovered.epoch(), Epoch(2));
     let end = recovered.end();
-    assert_eq!((end.segment, end.sequence), (5, commits().len() as u64));
+    assert_eq!(end.sequence, commits.len() as u64);
     assert!(recovered.torn().is_some(), "the fixture ends with a record that is not whole");
 }
 
-fn write_the_fixture() {
-    let options = Options { first_segment_bytes: 1024, max_segment_bytes: 1024 };
-    let medium = Arc::new(Directory::new(RealDisk::make(path()).unwrap()));
-    let mut commits = commits();
+#[test]
+fn a_journal_of_the_first_version_is_read() {
+    assert_is_read(Version::Plain);
+}
+
+#[test]
+fn a_journal_of_the_second_version_is_read() {
+    assert_is_read(Version::Compact);
+}
+
+fn write_the_fixture(version: Version) {
+    let compress = version == Version::Compact;
+    let options = Options { first_segment_bytes: 1024, max_segment_bytes: 1024, compress };
+    let medium = Arc::new(Directory::new(RealDisk::make(path(version)).unwrap()));
+    let mut commits = commits(version);
     let last = commits.pop().unwrap();
-    let (mut journal, mut checkpointer) = recovery()
+    let (mut journal, mut checkpointer) = recovery(version)
         .replay(|_| Ok::<(), JournalError>(()))
         .unwrap()
         .begin(Epoch(1), options)
@@ -129,7 +155,7 @@ fn write_the_fixture() {
     journal.append(&last).unwrap();
     let torn = Entry::Note(Note { kind: 9, bytes: Arc::from(*b"torn") });
     let end = journal.append(&[torn]).unwrap();
-    let file = path().join(format!("segment-{:012}", end.segment));
+    let file = path(version).join(format!("segment-{:012}", end.segment));
     let file = std::fs::OpenOptions::new().write(true).open(file).unwrap();
     file.set_len(end.offset - 3).unwrap();
 }

@@ -16,7 +16,8 @@ pub(crate) const IDENTITY: Identity =
 pub(crate) const SHARD: ShardId = ShardId(3);
 
 /// Segments so small that a few commits fill one.
-pub(crate) const SMALL: Options = Options { first_segment_bytes: 2048, max_segment_bytes: 4096 };
+pub(crate) const SMALL: Options =
+    Options { first_segment_bytes: 2048, max_segment_bytes: 4096, compress: false };
 
 pub(crate) type Medium = Directory<FakeDisk>;
 
@@ -73,7 +74,11 @@ pub(crate) fn bytes(number: u64, count: usize) -> Vec<u8> {
 /// Begins a journal of one segment of so many bytes, and appends these commits.
 pub(crate) fn written(segment_bytes: u64, commits: &[Vec<u8>]) -> (FakeDisk, Vec<Position>) {
     let disk = FakeDisk::new();
-    let options = Options { first_segment_bytes: segment_bytes, max_segment_bytes: segment_bytes };
+    let options = Options {
+        first_segment_bytes: segment_bytes,
+        max_segment_bytes: segment_bytes,
+        compress: false,
+    };
     let mut journal = open(&disk, options).unwrap().journal;
     let append = |commit: &Vec<u8>| journal.append(&note(commit)).unwrap();
     let positions = commits.iter().map(append).collect();

@@ -22,13 +22,24 @@ pub(crate) struct Promises {
     epoch: u64,
     /// Counts commits, so that each has its own bytes.
     number: u64,
+    /// Whether commits are compressed.
+    is_compressed: bool,
 }
 
 impl Promises {
+    /// Of commits that are compressed.
+    pub(crate) fn compressed() -> Self {
+        Self { is_compressed: true, ..Self::default() }
+    }
+
+    fn options(&self) -> Options {
+        Options { compress: self.is_compressed, ..SMALL }
+    }
+
     /// Opens the journal and makes commits, checkpoints and trims, twice; over several segments.
     pub(crate) fn play(&mut self, disk: &FakeDisk) -> Result<(), JournalError> {
         for _ in 0..2 {
-            let mut opened = self.open(disk, SMALL)?;
+            let mut opened = self.open(disk, self.options())?;
             for size in [10, 700, 300, 520, 1000, 1900] {
                 self.append(&mut opened, size)?;
             }
@@ -44,7 +55,7 @@ impl Promises {
 
     /// Opens and does one of each: what a process does that comes after a crash.
     pub(crate) fn go_on(&mut self, disk: &FakeDisk) -> Result<(), JournalError> {
-        let mut opened = self.open(disk, SMALL)?;
+        let mut opened = self.open(disk, self.options())?;
         self.append(&mut opened, 100)?;
         self.checkpoint(&mut opened)?;
         opened.checkpointer.trim()?;

@@ -1,11 +1,14 @@
 //! From bytes to entries.
 
 use reenact_core::{ExecutionId, InstanceId, InvalidName, Name, Timestamp};
+use uuid::Uuid;
 
 use super::varint::{apart, take};
-use super::{BodyError, NOTE, PURGED, TURN, VERSION, WAKE_LATER, WAKE_NONE, WAKE_NOW};
+use super::{
+    BodyError, LZ4, NOTE, PLAIN, PURGED, TURN, VERSION, VERSION_1, WAKE_LATER, WAKE_NONE, WAKE_NOW,
+};
 use crate::journal::{EntryRef, TurnRef};
-use crate::limits::MAX_COMMIT_ENTRIES;
+use crate::limits::{MAX_COMMIT_ENTRIES, MAX_COMPRESSED_BYTES};
 use crate::{InstanceState, InstanceSummary};
 
 /// Fewest bytes of an entry.
@@ -13,24 +16,56 @@ const MIN_ENTRY_BYTES: usize = 2;
 
 const CUT_OFF: BodyError = BodyError::Malformed("it is cut off");
 
-/// Reads a body of any version. Never panics; what it takes is bounded by the body and by
-/// [`MAX_COMMIT_ENTRIES`].
-pub(in crate::journal) fn decode(body: &[u8]) -> Result<Vec<EntryRef<'_>>, BodyError> {
-    match body.split_first() {
-        Some((1, rest)) => decode_version_1(rest),
-        Some((&version, _)) if version > VERSION => Err(BodyError::NewerVersion(version)),
-        Some(_) => Err(BodyError::Malformed("it has the format version 0, which there never was")),
-        None => Err(BodyError::Malformed("it is empty")),
+/// Reads a body of any version. Never panics; what it takes is bounded by the body, by
+/// [`MAX_COMPRESSED_BYTES`] and by [`MAX_COMMIT_ENTRIES`]. What was compressed is put into `unpacked`,
+/// in place of what is there.
+pub(in crate::journal) fn decode<'a>(
+    body: &'a [u8],
+    unpacked: &'a mut Vec<u8>,
+) -> Result<Vec<EntryRef<'a>>, BodyError> {
+    match body {
+        [VERSION_1, content @ ..] => decode_entries(content, SummaryReader::new()),
+        [VERSION, PLAIN, content @ ..] => decode_entries(content, SummaryReader::compact()),
+        [VERSION, LZ4, block @ ..] => {
+            unpack(block, unpacked)?;
+            decode_entries(unpacked, SummaryReader::compact())
+        }
+        [VERSION, ..] => Err(BodyError::Malformed("it is stored in an unknown way")),
+        [0, ..] => Err(BodyError::Malformed("it has the format version 0, which there never was")),
+        [version, ..] => Err(BodyError::NewerVersion(*version)),
+        [] => Err(BodyError::Malformed("it is empty")),
     }
 }
 
-fn decode_version_1(rest: &[u8]) -> Result<Vec<EntryRef<'_>>, BodyError> {
-    let mut bytes = Bytes(rest);
+/// Puts the content of a compressed body into `unpacked`.
+fn unpack(block: &[u8], unpacked: &mut Vec<u8>) -> Result<(), BodyError> {
+    /// A block of LZ4 becomes no more than 255 times as large.
+    const MOST_TIMES: usize = 255;
+    let wrong = BodyError::Malformed("its compressed content is not as long as it says");
+    let (length, block) = take(block).ok_or(CUT_OFF)?;
+    let length = usize::try_from(length).ok().filter(|length| {
+        let is_smaller = block.len() < *length && *length <= MAX_COMPRESSED_BYTES;
+        is_smaller && *length <= block.len().saturating_mul(MOST_TIMES)
+    });
+    let length = length.ok_or(wrong)?;
+    unpacked.clear();
+    unpacked.resize(length, 0);
+    match lz4_flex::block::decompress_into(block, unpacked) {
+        Ok(count) if count == length => Ok(()),
+        _ => Err(wrong),
+    }
+}
+
+fn decode_entries(
+    content: &[u8],
+    summaries: SummaryReader,
+) -> Result<Vec<EntryRef<'_>>, BodyError> {
+    let mut bytes = Bytes(content);
     let count = usize::try_from(bytes.number()?).unwrap_or(usize::MAX);
     if count > MAX_COMMIT_ENTRIES || count > bytes.0.len() / MIN_ENTRY_BYTES {
         return Err(BodyError::Malformed("it claims more entries than there can be"));
     }
-    let mut reader = Reader { bytes, summaries: SummaryReader::new() };
+    let mut reader = Reader { bytes, summaries };
     let mut entries = Vec::with_capacity(count);
     for _ in 0..count {
         entries.push(reader.entry()?);
@@ -72,9 +107,17 @@ pub(crate) struct SummaryReader {
 
 impl SummaryReader {
     pub(crate) fn new() -> Self {
-        let ids = Texts { seen: Vec::new(), check: |text| InstanceId::new(text) };
-        let names = Texts { seen: Vec::new(), check: |text| Name::new(text) };
+        let ids =
+            Texts { seen: Vec::new(), check: |text| InstanceId::new(text), is_compact: false };
+        let names = Texts { seen: Vec::new(), check: |text| Name::new(text), is_compact: false };
         Self { ids, names, now: 0 }
+    }
+
+    /// Of what a writer has written that was told to be [compact](super::SummaryWriter::compact).
+    pub(crate) fn compact() -> Self {
+        let mut reader = Self::new();
+        reader.ids.is_compact = true;
+        reader
     }
 
     pub(crate) fn take_id(&mut self, bytes: &mut Bytes<'_>) -> Result<InstanceId, BodyError> {
@@ -123,6 +166,8 @@ impl SummaryReader {
 struct Texts<T> {
     seen: Vec<T>,
     check: fn(&str) -> Result<T, InvalidName>,
+    /// Whether a text of no bytes is a UUID, whose 16 bytes follow.
+    is_compact: bool,
 }
 
 impl<T: Clone> Texts<T> {
@@ -133,8 +178,14 @@ impl<T: Clone> Texts<T> {
             let seen = at.and_then(|at| self.seen.get(at));
             return seen.cloned().ok_or(BodyError::Malformed("it refers to a text before it"));
         }
-        let text = std::str::from_utf8(bytes.counted()?).ok();
-        let text = text.and_then(|text| (self.check)(text).ok());
+        let text = match bytes.counted()? {
+            [] if self.is_compact => {
+                let mut buffer = Uuid::encode_buffer();
+                let text = Uuid::from_bytes(bytes.array()?).hyphenated().encode_lower(&mut buffer);
+                (self.check)(text).ok()
+            }
+            text => std::str::from_utf8(text).ok().and_then(|text| (self.check)(text).ok()),
+        };
         let text = text.ok_or(BodyError::Malformed("a text in it is no id or name"))?;
         self.seen.push(text.clone());
         Ok(text)
@@ -155,6 +206,12 @@ impl<'a> Bytes<'a> {
         let (number, rest) = take(self.0).ok_or(CUT_OFF)?;
         self.0 = rest;
         Ok(number)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], BodyError> {
+        let (array, rest) = self.0.split_first_chunk().ok_or(CUT_OFF)?;
+        self.0 = rest;
+        Ok(*array)
     }
 
     /// As many bytes as the number before them says.

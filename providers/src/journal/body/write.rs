@@ -4,21 +4,59 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use reenact_core::{InstanceId, Timestamp};
+use uuid::Uuid;
 
 use super::varint::{difference, put};
-use super::{NOTE, PURGED, TURN, VERSION, WAKE_LATER, WAKE_NONE, WAKE_NOW};
+use super::{LZ4, NOTE, PLAIN, PURGED, TURN, VERSION, VERSION_1, WAKE_LATER, WAKE_NONE, WAKE_NOW};
 use crate::InstanceSummary;
 use crate::journal::commit::Source;
+use crate::limits::MAX_COMPRESSED_BYTES;
 
-/// Adds the stored form of a commit's entries to `body`, which is empty.
+/// Fewest bytes that are compressed: of fewer, nothing is saved.
+const MIN_COMPRESSED_BYTES: usize = 256;
+
+/// Adds the stored form of a commit's entries to `body`, which is empty, in version 1.
 pub(in crate::journal) fn encode<'a>(
     body: &mut Vec<u8>,
     entries: impl ExactSizeIterator<Item = Source<'a>>,
 ) {
+    body.push(VERSION_1);
     // Often each turn is of another instance, and all are of a few orchestrations.
-    let summaries = SummaryWriter::with_capacity(entries.len());
+    put_entries(body, SummaryWriter::with_capacity(entries.len()), entries);
+}
+
+/// As [`encode`], in version 2. `spare` is of any content, before and after.
+pub(in crate::journal) fn encode_compact<'a>(
+    body: &mut Vec<u8>,
+    spare: &mut Vec<u8>,
+    entries: impl ExactSizeIterator<Item = Source<'a>>,
+) {
+    const HEAD: [u8; 2] = [VERSION, PLAIN];
+    body.extend_from_slice(&HEAD);
+    put_entries(body, SummaryWriter::with_capacity(entries.len()).compact(), entries);
+    let content = &body[HEAD.len()..];
+    if !(MIN_COMPRESSED_BYTES..=MAX_COMPRESSED_BYTES).contains(&content.len()) {
+        return;
+    }
+    spare.clear();
+    spare.extend_from_slice(&[VERSION, LZ4]);
+    put(spare, content.len() as u64);
+    let start = spare.len();
+    spare.resize(start + lz4_flex::block::get_maximum_output_size(content.len()), 0);
+    let Ok(count) = lz4_flex::block::compress_into(content, &mut spare[start..]) else { return };
+    spare.truncate(start + count);
+    // To read what was not made much smaller would cost more than it saves.
+    if spare.len() < body.len() - body.len() / 8 {
+        std::mem::swap(body, spare);
+    }
+}
+
+fn put_entries<'a>(
+    body: &mut Vec<u8>,
+    summaries: SummaryWriter<'a>,
+    entries: impl ExactSizeIterator<Item = Source<'a>>,
+) {
     let mut writer = Writer { body, summaries };
-    writer.body.push(VERSION);
     put(writer.body, entries.len() as u64);
     for entry in entries {
         match entry {
@@ -51,6 +89,8 @@ pub(crate) struct SummaryWriter<'a> {
     names: Texts<'a>,
     /// The time of the turn before.
     now: u64,
+    /// Whether ids that are UUIDs are written in 16 bytes.
+    is_compact: bool,
 }
 
 impl<'a> SummaryWriter<'a> {
@@ -59,8 +99,14 @@ impl<'a> SummaryWriter<'a> {
         Self { ids: Texts { seen: HashMap::with_capacity(ids) }, ..Self::default() }
     }
 
+    /// Writes ids that are UUIDs in 16 bytes.
+    pub(crate) fn compact(self) -> Self {
+        Self { is_compact: true, ..self }
+    }
+
     pub(crate) fn put_id(&mut self, body: &mut Vec<u8>, id: &'a InstanceId) {
-        self.ids.put(body, id.as_str());
+        let put_new = if self.is_compact { put_compact_id } else { put_bytes };
+        self.ids.put(body, id.as_str(), put_new);
     }
 
     /// A summary, as it is once the turn of this number counts.
@@ -71,8 +117,8 @@ impl<'a> SummaryWriter<'a> {
             Some(Timestamp::EPOCH) => (WAKE_NOW, None),
             Some(later) => (WAKE_LATER, Some(later.as_micros())),
         };
-        self.ids.put(body, summary.instance.as_str());
-        self.names.put(body, summary.name.as_str());
+        self.put_id(body, &summary.instance);
+        self.names.put(body, summary.name.as_str(), put_bytes);
         body.push(wake << 4 | summary.state.number());
         put(body, u64::from(summary.execution.0));
         put(body, number);
@@ -86,6 +132,24 @@ impl<'a> SummaryWriter<'a> {
         }
         self.now = updated_at;
     }
+}
+
+/// A UUID as no bytes, which no id has, and its 16.
+fn put_compact_id(body: &mut Vec<u8>, id: &[u8]) {
+    match uuid_of(id) {
+        Some(uuid) => {
+            put(body, 0);
+            body.extend_from_slice(uuid.as_bytes());
+        }
+        None => put_bytes(body, id),
+    }
+}
+
+/// The UUID of which this is the text, written as reenact writes it: in lower case, with hyphens.
+fn uuid_of(id: &[u8]) -> Option<Uuid> {
+    let uuid = Uuid::try_parse_ascii(id).ok()?;
+    let mut text = Uuid::encode_buffer();
+    (uuid.hyphenated().encode_lower(&mut text).as_bytes() == id).then_some(uuid)
 }
 
 fn put_bytes(body: &mut Vec<u8>, bytes: &[u8]) {
@@ -102,14 +166,14 @@ struct Texts<'a> {
 
 impl<'a> Texts<'a> {
     /// A new text is 0 and the text; one that was seen is how many texts ago it was new.
-    fn put(&mut self, body: &mut Vec<u8>, text: &'a str) {
+    fn put(&mut self, body: &mut Vec<u8>, text: &'a str, put_new: fn(&mut Vec<u8>, &[u8])) {
         let count = self.seen.len() as u64;
         match self.seen.entry(text) {
             Entry::Occupied(before) => put(body, count - before.get()),
             Entry::Vacant(new) => {
                 new.insert(count);
                 put(body, 0);
-                put_bytes(body, text.as_bytes());
+                put_new(body, text.as_bytes());
             }
         }
     }
