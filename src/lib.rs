@@ -132,10 +132,10 @@ pub use reenact_core::{
     OrchestrationContext, OrchestrationError, OrchestrationErrorKind, OrchestrationRefusal,
     OrchestrationWith, Origin, Outbox, Outcome, ParentClose, Payload, PayloadError, Receipt,
     RecordedOptions, RecordedRetry, RecordedTurn, Refusal, Rejected, Relation, RemoteActivity,
-    RemoteCommand, RemoteEvent, RemoteRun, RemoteStart, ReplayError, ResultExt, RetryPolicy,
-    Rewind, Rewound, Run, RunTurnError, Sealed, SendError, ShardId, Start, Step, Successor,
-    SupersededCall, SupersededChild, Tagged, TimedOut, Timestamp, ToInstanceId, Turn, Uuid,
-    Version, WhenAny, Winner, WithOptions, codec, limits, run_turn,
+    RemoteCommand, RemoteEvent, RemoteRun, RemoteStart, Replay, ReplayError, ResultExt,
+    RetryPolicy, Rewind, Rewound, Run, RunTurnError, Sealed, SendError, ShardId, Start, Step,
+    Successor, SupersededCall, SupersededChild, Tagged, TimedOut, Timestamp, ToInstanceId, Turn,
+    Uuid, Version, WhenAny, Winner, WithOptions, codec, limits, run_turn,
 };
 pub use reenact_macros::{activities, activity, orchestration};
 pub use reenact_providers as providers;

@@ -71,6 +71,35 @@ async fn small_instances_go_as_soon_as_they_are_idle_where_there_is_too_much() {
     until(|| host.in_memory_bytes() <= MOST).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_waiting_instance_holds_does_not_grow_with_its_history() {
+    let (memory, _clock) = store();
+    let host = host(memory)
+        .options(HostOptions { max_instance_bytes: MOST, ..options() })
+        .register_activity("load", |_: ActivityContext, ()| async { Ok("x".repeat(8 * KIB)) })
+        .register_orchestration("long", |ctx: OrchestrationContext, steps: u64| async move {
+            let mut sum = 0;
+            for _ in 0..steps {
+                sum += ctx.call_activity_by_name::<_, String>("load", &()).await?.len();
+            }
+            ctx.wait_external::<()>("Go").await?;
+            Ok(sum)
+        })
+        .start()
+        .await
+        .unwrap();
+    let steps = 1_000_u64;
+    let long = guard(host.start_new_by_name::<usize>("long", &steps)).await.unwrap();
+    let has_them_all = || async { guard(long.status()).await.unwrap().history_length > 2 * steps };
+    while !has_them_all().await {
+        tokio::task::yield_now().await;
+    }
+    assert!(host.in_memory_bytes() < 64 * KIB, "{}", host.in_memory_bytes());
+    assert_eq!(host.in_memory(), 1, "there is no need to let it go");
+    guard(long.raise_event("Go", ())).await.unwrap();
+    assert_eq!(guard(long.result()).await.unwrap(), 1_000 * 8 * KIB);
+}
+
 /// With an orchestration that waits for an activity, which waits for the gate.
 fn busy_host(memory: InMemory, gate: &Gate) -> HostBuilder {
     let passing = gate.clone();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::mem;
 use std::time::Duration;
 
-use reenact_core::{InstanceId, MachineConfig, RunDeaths, ShardId, Timestamp};
+use reenact_core::{InstanceId, MachineConfig, ShardId, Timestamp};
 use reenact_providers::{
     InstanceFilter, InstanceState, InstanceSummary, PageRequest, ProviderError,
 };
@@ -186,24 +186,22 @@ impl Look<'_> {
             local_in_place: false,
             this_thread: Some(this_thread),
             on_foreign_wake: None,
+            keep_history: false,
         };
-        let turns = usize::try_from(summary.turns).unwrap_or(usize::MAX);
-        let mut history = match self.log().history(summary).await {
-            Ok(Ok(history)) => history,
-            Ok(Err(_)) => return Ok(Found::Unfit),
+        let found = match self.log().deaths(summary).await {
+            Ok(Ok(deaths)) if deaths.known() > 0 => Ok(Found::Suspect),
+            Ok(Ok(_)) => {
+                let registry = &self.host.registry;
+                let replayed = self.log().replay(summary, registry, config, summary.turns).await;
+                replayed.map(|replayed| replayed.map_or(Found::Unfit, |_| Found::Fit))
+            }
+            Ok(Err(_)) => Ok(Found::Unfit),
+            Err(error) => Err(error),
+        };
+        match found {
             // Purged, or in its next execution by now.
-            Err(ProviderError::NotFound { .. }) => return Ok(Found::Fit),
-            Err(error) => return Err(error),
-        };
-        history.truncate(turns);
-        let mut deaths = RunDeaths::default();
-        history.iter().for_each(|turn| deaths.take_in(turn));
-        if deaths.known() > 0 {
-            return Ok(Found::Suspect);
-        }
-        match self.log().replay_of(summary, &self.host.registry, config, history) {
-            Ok(_) => Ok(Found::Fit),
-            Err(_) => Ok(Found::Unfit),
+            Err(ProviderError::NotFound { .. }) => Ok(Found::Fit),
+            found => found,
         }
     }
 

@@ -1,10 +1,12 @@
 //! Executions out of their logs: for instances that come into memory, and for those who only look.
 
+mod recovery;
+
 use std::future::Future;
 
 use reenact_core::{
-    Event, EventKey, InstanceId, Machine, MachineConfig, Name, OrchestrationCode, Origin,
-    RecordedTurn, ReplayError, codec,
+    Event, EventKey, InstanceId, Machine, MachineConfig, Name, Origin, RecordedTurn, RunDeaths,
+    codec,
 };
 use reenact_providers::{
     HistoryStore, InstanceFilter, InstancePage, InstanceSummary, PageRequest, ProviderError,
@@ -15,6 +17,7 @@ use crate::error::{Error, ParkReason};
 use crate::patience::Patience;
 use crate::registry::Registry;
 use crate::stalls::Stalls;
+use recovery::Recovery;
 
 /// Turns that are read from the store at a time.
 const TURNS_PER_READ: usize = 1_024;
@@ -49,44 +52,46 @@ impl Log<'_> {
     }
 
     /// The machine of an unfinished instance, out of its history up to so many turns; or why there
-    /// can be none.
+    /// can be none. The log is read and re-enacted a page at a time.
     pub(crate) async fn replay(
         &self,
         of: &InstanceSummary,
         registry: &Registry,
         config: MachineConfig,
-        turns: usize,
+        turns: u64,
     ) -> Result<Result<Machine, ParkReason>, ProviderError> {
         // Without the orchestration there is no need to read.
         if let Err(missing) = registry.orchestration(&of.name, None) {
             return Ok(Err(missing_code(missing)));
         }
-        let history = self.history(of).await?;
-        Ok(history.and_then(|mut history| {
-            history.truncate(turns);
-            self.replay_of(of, registry, config, history)
+        let mut recovery = Recovery::new(of, registry, config, self.stalls);
+        let mut read = self.each_page(of, turns, |page| recovery.take_in(page)).await?;
+        if let (Ok(()), Some(renewed)) = (&read, recovery.renewed) {
+            // What comes before the newest renewal is gone over without code.
+            recovery = recovery.again(renewed);
+            read = self.each_page(of, turns, |page| recovery.take_in(page)).await?;
+        }
+        Ok(read.and_then(|()| recovery.finish()).and_then(|machine| {
+            match self.missing_activity(&machine, registry) {
+                None => Ok(machine),
+                Some(name) => Err(ParkReason::UnknownActivity { name }),
+            }
         }))
     }
 
-    /// As [`Log::replay`], of a history that has been read.
-    pub(crate) fn replay_of(
+    /// How many hosts are known to have died while the code of an instance ran, as its log tells; or why
+    /// it cannot be read.
+    pub(crate) async fn deaths(
         &self,
         of: &InstanceSummary,
-        registry: &Registry,
-        config: MachineConfig,
-        history: Vec<RecordedTurn>,
-    ) -> Result<Machine, ParkReason> {
-        let version = history.first().map(RecordedTurn::version);
-        let code = registry.orchestration(&of.name, version.as_ref()).map_err(missing_code)?;
-        let run = || replay(code, of, config, history);
-        let machine = match self.stalls {
-            Some(stalls) => stalls.watch(&of.instance, &of.name, run),
-            None => run(),
-        }?;
-        match self.missing_activity(&machine, registry) {
-            None => Ok(machine),
-            Some(name) => Err(ParkReason::UnknownActivity { name }),
-        }
+    ) -> Result<Result<RunDeaths, ParkReason>, ProviderError> {
+        let mut deaths = RunDeaths::default();
+        let take = |page: Vec<StoredTurn>| {
+            let mut turns = page.iter().map(decode);
+            turns.try_for_each(|turn| turn.map(|turn| deaths.take_in(&turn)))
+        };
+        let read = self.each_page(of, of.turns, take).await?;
+        Ok(read.map(|()| deaths))
     }
 
     /// An activity that is open, though it be between two attempts, and is not registered, if there is
@@ -188,8 +193,22 @@ impl Log<'_> {
         of: &InstanceSummary,
         mut take: impl FnMut(StoredTurn, RecordedTurn),
     ) -> Result<Result<(), ParkReason>, ProviderError> {
+        let take_page = |page: Vec<StoredTurn>| {
+            let mut page = page.into_iter();
+            page.try_for_each(|stored| decode(&stored).map(|turn| take(stored, turn)))
+        };
+        self.each_page(of, u64::MAX, take_page).await
+    }
+
+    /// Reads so many turns of an execution, in order, a page at a time.
+    async fn each_page(
+        &self,
+        of: &InstanceSummary,
+        turns: u64,
+        mut take: impl FnMut(Vec<StoredTurn>) -> Result<(), ParkReason>,
+    ) -> Result<Result<(), ParkReason>, ProviderError> {
         let mut next = Some(0);
-        while let Some(from) = next {
+        while let Some(from) = next.filter(|from| *from < turns) {
             let page = match self.read(of, from).await {
                 Ok(page) => page,
                 Err(error @ ProviderError::Corrupt { .. }) => {
@@ -197,14 +216,10 @@ impl Log<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            for stored in page.turns {
-                match codec::decode_turn(&stored.bytes) {
-                    Ok(turn) => take(stored, turn),
-                    Err(error) => {
-                        let reason = format!("turn {}: {error}", stored.number);
-                        return Ok(Err(ParkReason::Unreadable { reason }));
-                    }
-                }
+            let mut page_turns = page.turns;
+            page_turns.retain(|turn| turn.number < turns);
+            if let Err(reason) = take(page_turns) {
+                return Ok(Err(reason));
             }
             next = page.next;
         }
@@ -241,29 +256,9 @@ pub(crate) fn missing_code(missing: Error) -> ParkReason {
     }
 }
 
-fn replay(
-    code: &OrchestrationCode,
-    of: &InstanceSummary,
-    config: MachineConfig,
-    history: impl IntoIterator<Item = RecordedTurn>,
-) -> Result<Machine, ParkReason> {
-    let (instance, execution) = (of.instance.clone(), of.execution);
-    let machine = Machine::replay(code, instance, execution, config, history).map_err(reason_of)?;
-    match machine.outcome() {
-        None => Ok(machine),
-        Some(_) => {
-            let reason = "its history has an end, and its summary says that it goes on".into();
-            Err(ParkReason::Unreadable { reason })
-        }
-    }
-}
-
-fn reason_of(error: ReplayError) -> ParkReason {
-    match error {
-        ReplayError::Nondeterministic(nondeterminism) => {
-            ParkReason::Nondeterministic(nondeterminism)
-        }
-        ReplayError::Malformed(malformed) => ParkReason::Malformed(malformed),
-        other => ParkReason::Unreadable { reason: other.to_string() },
-    }
+fn decode(stored: &StoredTurn) -> Result<RecordedTurn, ParkReason> {
+    codec::decode_turn(&stored.bytes).map_err(|error| {
+        let reason = format!("turn {}: {error}", stored.number);
+        ParkReason::Unreadable { reason }
+    })
 }

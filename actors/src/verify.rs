@@ -112,8 +112,7 @@ impl Check<'_> {
     /// Why an instance does not fit, if it does not.
     async fn reason(&self, of: &InstanceSummary) -> Result<Option<ParkReason>, ProviderError> {
         // What has come since the list was made may be its end.
-        let turns = usize::try_from(of.turns).unwrap_or(usize::MAX);
-        let replayed = self.log.replay(of, self.registry, self.config(), turns).await?;
+        let replayed = self.log.replay(of, self.registry, self.config(), of.turns).await?;
         Ok(match replayed {
             Ok(machine) => {
                 let foreign = machine.foreign_wake().map(ParkReason::Nondeterministic);
@@ -143,6 +142,7 @@ impl Check<'_> {
             local_in_place: false,
             this_thread: Some(this_thread),
             on_foreign_wake: None,
+            keep_history: false,
         }
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Attempts {
     /// Those that failed.
     pub(crate) failed: u32,
     pub(crate) last_error: Option<ActivityError>,
+    /// What the newest failure takes in the log. Stays when it is forgotten for a rewind.
+    pub(crate) failure_bytes: Option<usize>,
     /// When the attempt begins that is the next one, or under way.
     pub(crate) retry_at: Option<Timestamp>,
     /// Whether the start of the attempt under way is recorded.
@@ -75,6 +77,13 @@ impl Attempts {
         self.deadline = limit.map(|limit| now + limit);
         (self.failed, self.last_error, self.retry_at) = (0, None, None);
         (self.started, self.died, self.died_before_start) = (false, 0, 0);
+    }
+
+    /// What all of this takes in memory, in bytes, about.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let error = self.last_error.as_ref().map_or(0, ActivityError::stored_bytes);
+        let details = self.details.as_ref().map_or(0, Payload::len);
+        core::mem::size_of::<Self>() + error + details
     }
 
     /// The number of the attempt that is under way, or comes next; the first is 1.

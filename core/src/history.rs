@@ -1,6 +1,7 @@
 //! The log of one execution: turns, each of which is one input and the outputs that it caused.
 
-use alloc::collections::BTreeMap;
+mod superseding;
+
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -10,10 +11,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::action::Outcome;
 use crate::error::bounded_message;
 use crate::event::Event;
-use crate::ids::CorrelationId;
-use crate::message::MessageId;
 use crate::time::Timestamp;
 use crate::version::Version;
+
+pub(crate) use superseding::Superseding;
 
 /// One turn of the log: it was appended as a whole, or is not there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,9 +25,6 @@ pub struct RecordedTurn {
     pub events: Arc<[Event]>,
 }
 
-/// The kind of what says of one start only that it has arrived.
-const START_DELIVERED: &str = "MessagesDelivered";
-
 /// The log of one execution, without what a later event has
 /// [superseded](Event::is_superseded_by_the_next): of the failed attempts of an activity or a child it
 /// has the last, of the heartbeats of an activity the newest. The turn of what was superseded stays, without events, and its
@@ -35,10 +33,8 @@ const START_DELIVERED: &str = "MessagesDelivered";
 pub struct History {
     turns: Vec<RecordedTurn>,
     events: u64,
-    /// Where the events are that may still be superseded, by their id and kind.
-    newest: BTreeMap<(CorrelationId, &'static str), usize>,
-    /// The run, in messages.
-    lineage: u64,
+    /// Where the turns are that may still be superseded.
+    superseding: Superseding<usize>,
 }
 
 /// One event with its place and its time.
@@ -94,45 +90,14 @@ impl RecordedTurn {
 impl History {
     /// Appends a turn.
     pub fn push(&mut self, turn: RecordedTurn) {
-        match &*turn.events {
-            [event, ..] if event.is_superseded_by_the_next() => self.supersede(event),
-            [Event::MessagesDelivered { messages, end: None }] => self.note_delivery(messages),
-            [Event::ExecutionStarted { seed, .. } | Event::ExecutionRewound { seed, .. }, ..] => {
-                self.lineage = *seed;
+        for place in self.superseding.superseded_by(&turn, self.turns.len()) {
+            if let Some(superseded) = self.turns.get_mut(place) {
+                self.events -= superseded.events.len() as u64;
+                superseded.events = Arc::new([]);
             }
-            _ => {}
         }
         self.events += turn.events.len() as u64;
         self.turns.push(turn);
-    }
-
-    /// Drops the event whose place this one takes, if there is one. With the failure of an attempt of a
-    /// child goes what says no more than that the attempt had begun.
-    fn supersede(&mut self, by: &Event) {
-        let Some(id) = by.correlation() else { return };
-        let place = self.turns.len();
-        let before = self.newest.insert((id, by.kind()), place);
-        self.empty(before);
-        if matches!(by, Event::ChildAttemptFailed { .. }) {
-            let begun = self.newest.remove(&(id, START_DELIVERED));
-            self.empty(begun);
-        }
-    }
-
-    /// That a start has arrived is of no interest any more when what was started has failed.
-    fn note_delivery(&mut self, messages: &[MessageId]) {
-        if let [message] = messages
-            && message.is_start_of(self.lineage)
-        {
-            self.newest.insert((message.id, START_DELIVERED), self.turns.len());
-        }
-    }
-
-    fn empty(&mut self, place: Option<usize>) {
-        if let Some(turn) = place.and_then(|place| self.turns.get_mut(place)) {
-            self.events -= turn.events.len() as u64;
-            turn.events = Arc::new([]);
-        }
     }
 
     /// The turns, in order.

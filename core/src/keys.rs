@@ -12,7 +12,12 @@ pub(crate) struct Keys {
     all: BTreeSet<EventKey>,
     /// At most [`CARRIED_EVENT_KEYS`], oldest first.
     newest: VecDeque<EventKey>,
+    /// Of the texts of all of them.
+    bytes: usize,
 }
+
+/// What a key takes in memory besides its text, about: it is in a tree, and counted.
+const KEY_BYTES: usize = 64;
 
 impl Keys {
     pub(crate) fn contains(&self, key: &EventKey) -> bool {
@@ -23,10 +28,16 @@ impl Keys {
         if !self.all.insert(key.clone()) {
             return;
         }
+        self.bytes += key.as_str().len();
         if self.newest.len() == CARRIED_EVENT_KEYS {
             self.newest.pop_front();
         }
         self.newest.push_back(key.clone());
+    }
+
+    /// What they take in memory, in bytes, about.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.bytes + self.all.len() * KEY_BYTES
     }
 
     /// What the next execution is to know, oldest first: the keys of events that come along, as far

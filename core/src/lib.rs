@@ -108,8 +108,8 @@ pub use ids::{
     CorrelationId, EventKey, ExecutionId, InstanceId, InvalidName, Name, ShardId, ToInstanceId,
 };
 pub use machine::{
-    ApplyError, CatchPanic, Machine, MachineConfig, ReplayError, RunTurnError, Successor, Turn,
-    run_turn,
+    ApplyError, CatchPanic, Machine, MachineConfig, Replay, ReplayError, RunTurnError, Successor,
+    Turn, run_turn,
 };
 pub use message::{
     Message, MessageBody, MessageId, MessageKind, NotTaken, Origin, Relation, SupersededCall,

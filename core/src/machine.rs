@@ -4,8 +4,10 @@ mod admit;
 mod children;
 mod config;
 mod interrupt;
+mod memory;
 mod react;
 mod renewal;
+mod replay;
 mod successor;
 mod turn;
 
@@ -30,13 +32,12 @@ use crate::state::{Mode, Shared, State};
 use crate::time::Timestamp;
 use crate::version::Version;
 use crate::wake::TurnWaker;
-use crate::wellformed::WellFormed;
 
 use admit::Admitted;
 use interrupt::Progress;
-use renewal::is_renewal;
 
 pub use config::{CatchPanic, MachineConfig};
+pub use replay::Replay;
 pub use successor::Successor;
 pub(crate) use successor::next_seed;
 pub use turn::{ApplyError, ReplayError, RunTurnError, Turn, run_turn};
@@ -57,7 +58,14 @@ pub struct Machine {
     config: MachineConfig,
     waker: Arc<TurnWaker>,
     future: Option<CodeFuture>,
+    /// Number of turns so far.
+    turns: u64,
+    /// The number of the newest turn to which the code may have reacted.
+    ran_in: Option<u64>,
+    /// Empty, unless it is to be kept.
     history: History,
+    /// Payload bytes of what the code was started with.
+    input_bytes: usize,
     outcome: Option<Outcome>,
     progress: Progress,
     /// What it has continued as, where that is another version.
@@ -95,35 +103,6 @@ impl Machine {
         Ok((machine, turn))
     }
 
-    /// Re-enacts an execution from its log. Nothing comes out: what the log implies was done.
-    ///
-    /// # Errors
-    /// [`ReplayError::Nondeterministic`] when the code does not do what the log says;
-    /// [`ReplayError::Malformed`] when nothing can have written the log.
-    pub fn replay(
-        code: &OrchestrationCode,
-        instance: InstanceId,
-        execution: ExecutionId,
-        config: MachineConfig,
-        history: impl IntoIterator<Item = RecordedTurn>,
-    ) -> Result<Self, ReplayError> {
-        let mut machine = Self::new(code, instance, execution, config);
-        let mut log = WellFormed::default();
-        let mut history: Vec<_> = history.into_iter().collect();
-        if let Some(renewed) = history.iter().rposition(is_renewal) {
-            let rest = history.split_off(renewed + 1);
-            machine.pass_over(&history, &mut log)?;
-            history = rest;
-        }
-        for turn in history {
-            log.check(&turn)?;
-            machine.replay_turn(&turn)?;
-            machine.history.push(turn);
-        }
-        log.finish()?;
-        Ok(machine)
-    }
-
     fn new(
         code: &OrchestrationCode,
         instance: InstanceId,
@@ -137,7 +116,10 @@ impl Machine {
             waker: Arc::new(TurnWaker::new(config.this_thread, config.on_foreign_wake.clone())),
             config,
             future: None,
+            turns: 0,
+            ran_in: None,
             history: History::default(),
+            input_bytes: 0,
             outcome: None,
             progress: Progress::default(),
             next: None,
@@ -169,15 +151,14 @@ impl Machine {
         };
         let in_place = self.config.local_in_place;
         let (local, can_wait) = self.shared.lock().sort_out_local(&mut actions, in_place);
-        let number = self.history.turns().len() as u64;
         let recorded = RecordedTurn { at, events: Arc::new([]) };
         let actions = Sealed::new(actions);
-        Ok(Turn { number, recorded, actions, outcome: None, local, can_wait })
+        Ok(Turn { number: self.turns, recorded, actions, outcome: None, local, can_wait })
     }
 
     /// A turn of this input, and of what the code does about it.
     fn take_in(&mut self, input: Event, at: Timestamp) -> Result<Turn, ApplyError> {
-        let number = self.history.turns().len() as u64;
+        let number = self.turns;
         self.begin_turn(at, Mode::Live, &input);
         self.advance(input)?;
         if let Some(nondeterminism) = self.foreign_wake() {
@@ -185,9 +166,20 @@ impl Machine {
         }
         let Done { events, actions, local, can_wait } = self.end_turn();
         let recorded = RecordedTurn { at, events: events.into() };
-        self.history.push(recorded.clone());
+        self.note_turn(&recorded);
         let (actions, outcome) = (Sealed::new(actions), self.outcome.clone());
         Ok(Turn { number, recorded, actions, outcome, local, can_wait })
+    }
+
+    /// Counts a turn that has been taken in.
+    fn note_turn(&mut self, turn: &RecordedTurn) {
+        if turn.runs_code() {
+            self.ran_in = Some(self.turns);
+        }
+        self.turns += 1;
+        if self.config.keep_history {
+            self.history.push(turn.clone());
+        }
     }
 
     fn replay_turn(&mut self, turn: &RecordedTurn) -> Result<(), ReplayError> {
@@ -243,7 +235,7 @@ impl Machine {
         state.turn_bytes = 0;
         state.forget_never_started();
         state.forget_refusals();
-        state.turn = self.history.turns().len() as u64;
+        state.turn = self.turns;
         state.mode = mode;
         state.record_input(input.clone());
     }
@@ -282,17 +274,27 @@ impl Machine {
         })
     }
 
-    /// The log so far, the turns that are not durable yet included.
+    /// The log so far, the turns that are not durable yet included. Empty when the machine does not
+    /// [keep](MachineConfig::keep_history) it.
     pub fn history(&self) -> &History {
         &self.history
     }
 
-    /// What its log takes in memory, in bytes, about: the events and what they carry. What the code
-    /// holds by itself is not known.
-    pub fn held_bytes(&self) -> usize {
-        let payloads = usize::try_from(self.shared.lock().bytes).unwrap_or(usize::MAX);
-        let events = usize::try_from(self.history.len()).unwrap_or(usize::MAX);
-        payloads.saturating_add(events.saturating_mul(mem::size_of::<Event>()))
+    /// Number of turns in the log so far, those that are not durable yet included.
+    pub fn turns(&self) -> u64 {
+        self.turns
+    }
+
+    /// Number of events in the log so far, those that are not durable yet included, and those that a
+    /// later event has [superseded](Event::is_superseded_by_the_next) not.
+    pub fn events(&self) -> u64 {
+        self.shared.lock().recorded()
+    }
+
+    /// Whether the code may have [reacted](RecordedTurn::runs_code) to a turn of this number or a later
+    /// one.
+    pub fn has_run_since(&self, turn: u64) -> bool {
+        self.ran_in.is_some_and(|ran_in| ran_in >= turn)
     }
 
     /// How the execution ended, if it has.
@@ -455,7 +457,7 @@ impl fmt::Debug for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Machine")
             .field("name", self.code.name())
-            .field("history", &self.history.len())
+            .field("events", &self.events())
             .field("outcome", &self.outcome)
             .finish_non_exhaustive()
     }

@@ -1,6 +1,7 @@
 //! What an execution has to tell other instances, and does not know to have arrived.
 
 mod attempts;
+mod held;
 mod superseded;
 
 use alloc::boxed::Box;
@@ -25,6 +26,7 @@ use crate::time::Timestamp;
 use crate::version::Version;
 
 use attempts::Retried;
+use held::Held;
 
 /// The messages of an execution that it does not know to have arrived. It follows from the events of
 /// the log alone, so that it can be had without the code.
@@ -58,6 +60,7 @@ struct Content {
     cancelled: Option<String>,
     /// The newest child of the turns that are over: the start of a later one has not left yet.
     started: Option<CorrelationId>,
+    held: Held,
 }
 
 #[derive(Clone, Debug)]
@@ -182,7 +185,7 @@ impl Outbox {
                 };
                 let content = self.content();
                 content.newest = content.newest.max(Some(*id));
-                content.open.insert(*id, child);
+                content.open(*id, child);
                 return self.put(start);
             }
             Event::StartRequested { id, name, version, input, instance } => {
@@ -205,7 +208,7 @@ impl Outbox {
                 return self.cancel(*id, &reason);
             }
             Event::ChildCompleted { id, .. } | Event::ChildFailed { id, .. } => {
-                let child = self.content().open.remove(id);
+                let child = self.content().close(*id);
                 // The start of one that was cancelled is of this run, or known to have arrived.
                 let start = child.map_or(self.id(*id, MessageKind::Start), |child| child.start.id);
                 return self.take(start);
@@ -356,7 +359,7 @@ impl Outbox {
     fn cancel(&mut self, id: CorrelationId, reason: &str) -> Vec<Message> {
         let content = self.content();
         let is_started = Some(id) <= content.started;
-        let Some(child) = content.open.remove(&id) else { return Vec::new() };
+        let Some(child) = content.close(id) else { return Vec::new() };
         if !is_started {
             let released = self.take(child.start.id);
             self.give_back_superseded(child.start);
@@ -383,10 +386,10 @@ impl Outbox {
     /// Cancels the children that are not to go on, and waits for none of them any more.
     fn close_children(&mut self, reason: &str) -> Vec<Message> {
         let mut released = Vec::new();
-        let open = self.content.as_mut().map(|content| core::mem::take(&mut content.open));
+        let open = self.content.as_mut().map(|content| content.close_all());
         for (id, child) in open.into_iter().flatten() {
             if child.parent_close == ParentClose::Cancel {
-                self.content().open.insert(id, child);
+                self.content().open(id, child);
                 released.extend(self.cancel(id, reason));
             }
         }
@@ -412,6 +415,7 @@ impl Outbox {
         if content.places.insert(id, to.clone()).is_some() {
             return Vec::new();
         }
+        content.held.add_message(&message);
         let queue = content.queues.entry(to).or_default();
         queue.push_back(message);
         let is_first = queue.len() == 1;
@@ -427,10 +431,9 @@ impl Outbox {
         let Some(to) = content.places.remove(&id) else { return Vec::new() };
         let Some(queue) = content.queues.get_mut(&to) else { return Vec::new() };
         let was_first = queue.front().is_some_and(|first| first.id == id);
-        if was_first {
-            queue.pop_front();
-        } else {
-            queue.retain(|message| message.id != id);
+        let place = queue.iter().position(|message| message.id == id);
+        if let Some(message) = place.and_then(|place| queue.remove(place)) {
+            content.held.remove_message(&message);
         }
         let next = queue.front().cloned();
         if next.is_none() {

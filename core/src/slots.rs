@@ -2,6 +2,7 @@
 
 mod awaited;
 mod cancel;
+mod held;
 mod tasks;
 
 use alloc::boxed::Box;
@@ -21,6 +22,7 @@ use crate::time::Timestamp;
 
 use awaited::{Awaited, is_stopped};
 pub(crate) use cancel::call_off;
+use held::Held;
 pub(crate) use tasks::{call, task_timers};
 use tasks::{deadline_of, forget_deadline, forget_retry};
 
@@ -76,6 +78,8 @@ struct Slot {
     waker: Option<Waker>,
     /// The place of the completion in the log, and what it brought.
     output: Option<(u64, DurableOutput)>,
+    /// What it holds, as it is counted.
+    held: usize,
 }
 
 /// Completions wait here until the code takes them, however long that is: several results of a
@@ -109,6 +113,7 @@ pub(crate) struct CorrelationBuffer {
     horizon: Option<u64>,
     /// Slots that were asked for their hidden completions.
     asked_in_vain: Vec<CorrelationId>,
+    held: Held,
 }
 
 /// How many external events are buffered, of a sort.
@@ -168,7 +173,12 @@ impl CorrelationBuffer {
             | Scheduled::Cancellation
             | Scheduled::Stopped => {}
         }
-        self.slots.insert(id, Box::new(Slot { scheduled, shielded, waker: None, output: None }));
+        self.insert(id, Slot { scheduled, shielded, waker: None, output: None, held: 0 });
+    }
+
+    fn insert(&mut self, id: CorrelationId, mut slot: Slot) {
+        self.held.add(&mut slot);
+        self.slots.insert(id, Box::new(slot));
     }
 
     /// A slot that is complete from the start: a call that was refused.
@@ -179,8 +189,8 @@ impl CorrelationBuffer {
         output: DurableOutput,
     ) {
         let output = Some((position, output));
-        let slot = Slot { scheduled: Scheduled::Refused, shielded: false, waker: None, output };
-        self.slots.insert(id, Box::new(slot));
+        let scheduled = Scheduled::Refused;
+        self.insert(id, Slot { scheduled, shielded: false, waker: None, output, held: 0 });
     }
 
     /// Whether something is open under that id that can have such an output. Waits are not asked for.
@@ -211,6 +221,7 @@ impl CorrelationBuffer {
             return None;
         }
         slot.output = Some((position, output));
+        self.held.changed(slot);
         let mut deadline = None;
         match &slot.scheduled {
             Scheduled::Task { attempts, .. } => {
@@ -276,6 +287,8 @@ impl CorrelationBuffer {
         };
         let stale = self.take_waker(id);
         let slot = self.slots.remove(&id)?;
+        self.held.remove(&slot);
+        self.held.give(&output);
         Some((output, slot.scheduled, stale))
     }
 
@@ -341,6 +354,7 @@ impl CorrelationBuffer {
         let Some(slot) = self.slots.remove(&id) else {
             return Dropped::Nothing;
         };
+        self.held.remove(&slot);
         if slot.waker.is_some() {
             self.awaited.remove(&slot.scheduled);
         }
@@ -432,6 +446,7 @@ impl CorrelationBuffer {
         self.unawaited = self.untaken;
         let wakers = self.take_wakers();
         self.slots.clear();
+        self.held = Held::default();
         wakers
     }
 

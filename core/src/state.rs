@@ -29,7 +29,6 @@ use crate::catalog::ActivityCatalog;
 use crate::divergence::{Nondeterminism, Step};
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
 use crate::event::Event;
-use crate::history::History;
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
 use crate::limits::{MAX_OUTBOX_MESSAGES, MAX_OUTSTANDING, MAX_STATUS_BYTES, MAX_TIMER};
 use crate::message::Origin;
@@ -233,10 +232,20 @@ impl State {
         self.buffer.begin_anew()
     }
 
-    /// Counts what a history has that was gone over.
-    pub(crate) fn count_anew(&mut self, history: &History, last_id: u64) {
-        let bytes = history.events().map(|event| event.event.payload_bytes() as u64);
-        (self.recorded, self.bytes, self.last_id) = (history.len(), bytes.sum(), last_id);
+    /// Counts what a log has that was gone over.
+    pub(crate) fn count_anew(&mut self, events: u64, bytes: u64, last_id: u64) {
+        (self.recorded, self.bytes, self.last_id) = (events, bytes, last_id);
+    }
+
+    /// What is held of what was scheduled and set, in bytes, about.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let status = self.status.as_ref().map_or(0, Payload::len);
+        self.buffer.held_bytes() + self.outbox.held_bytes() + status
+    }
+
+    /// Number of events in the log, without those that were superseded.
+    pub(crate) const fn recorded(&self) -> u64 {
+        self.recorded
     }
 
     /// A turn whose event was superseded keeps its place.

@@ -285,5 +285,5 @@ fn a_machine_names_itself() {
     assert_eq!(instance.machine.name().as_str(), "orchestration");
     assert_eq!(instance.machine.instance_id().as_str(), "instance");
     let shown = format!("{:?}", instance.machine);
-    assert_eq!(shown, "Machine { name: \"orchestration\", history: 2, outcome: None, .. }");
+    assert_eq!(shown, "Machine { name: \"orchestration\", events: 2, outcome: None, .. }");
 }

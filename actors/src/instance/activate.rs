@@ -65,7 +65,7 @@ impl InstanceState {
             }
         };
         let (registry, config) = (&self.shard.registry, self.shard.machine_config(myself));
-        match self.shard.log().replay(&summary, registry, config, usize::MAX).await? {
+        match self.shard.log().replay(&summary, registry, config, u64::MAX).await? {
             Ok(machine) => {
                 let (run, open) = (Run::of(&machine), machine.open_actions());
                 let (last, arrived) = (machine.last_scheduled(), Vec::new());
@@ -130,6 +130,7 @@ impl ShardContext {
                 // An actor that has gone cannot be misled.
                 let _ = myself.cast(Internal::ForeignWake.into());
             })),
+            keep_history: false,
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Trial {
     /// How many are known to have died.
     died: u32,
     /// Number of turns before it.
-    turns: usize,
+    turns: u64,
     /// Whether the code ran when the last host died: then it did not die of an activity.
     pub(super) code_ran: bool,
     /// Held where it is its last chance.
@@ -98,7 +98,7 @@ impl InstanceState {
             successor: Vec::new(),
         })));
         self.shard.everything_is_durable(&self.instance).await?;
-        let turns = summary.turns as usize;
+        let turns = summary.turns;
         Ok(Judgement::OnTrial(Trial { died, turns, code_ran, alone }))
     }
 
@@ -117,7 +117,7 @@ impl InstanceState {
         self.apply(Command::AnnounceRun { died }, None);
         self.shard.everything_is_durable(&self.instance).await?;
         let Phase::Live(live) = &self.phase else { return Ok(None) };
-        let turns = live.machine.history().turns().len();
+        let turns = live.machine.turns();
         Ok(Some(Trial { died, turns, code_ran: false, alone }))
     }
 
@@ -125,10 +125,9 @@ impl InstanceState {
     pub(super) async fn survived(&mut self, trial: Trial) -> Result<(), ActorProcessingErr> {
         let Trial { died, turns, alone, .. } = trial;
         if let Phase::Live(live) = &mut self.phase {
-            let since = live.machine.history().turns().iter().skip(turns);
             // The next execution has begun with steps of this one.
-            let is_another = live.machine.history().turns().len() < turns;
-            if !is_another && !since.into_iter().any(RecordedTurn::runs_code) {
+            let is_another = live.machine.turns() < turns;
+            if !is_another && !live.machine.has_run_since(turns) {
                 live.unproven = Some(died);
                 self.apply(Command::SurviveRun, None);
             }

@@ -531,7 +531,7 @@ impl Live {
         let wake_at = self.machine.wake_at().filter(|_| state != State::Parked);
         follow(&mut self.summary, turn, state, wake_at);
         // What the turn superseded does not count.
-        self.summary.events = self.summary.events.min(self.machine.history().len());
+        self.summary.events = self.summary.events.min(self.machine.events());
         if before < WARN_HISTORY_EVENTS && self.summary.events >= WARN_HISTORY_EVENTS {
             let (instance, events) = (&self.summary.instance, self.summary.events);
             tracing::warn!(%instance, events, "the history grows long");

@@ -33,7 +33,7 @@ impl From<Option<Event>> for Admitted {
 impl Machine {
     /// What becomes of a command at a time.
     pub(super) fn admit(&self, command: Command, at: Timestamp) -> Result<Admitted, Rejected> {
-        let started = !self.history.is_empty();
+        let started = self.turns > 0;
         let running = self.outcome.is_none();
         let input = match command {
             Command::Start(_) if started => return Err(Rejected::AlreadyStarted),

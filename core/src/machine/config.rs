@@ -29,6 +29,10 @@ pub struct MachineConfig {
     /// Told when something wakes the code from outside a turn. The shell then asks
     /// [`Machine::foreign_wake`](crate::Machine::foreign_wake) and drops the machine.
     pub on_foreign_wake: Option<ForeignWakeHook>,
+    /// Keep the [history](crate::Machine::history), so that it can be looked at: each event, with its
+    /// payload, stays in memory as long as the machine. A shell that runs many executions sets this to
+    /// `false`; the machine needs its counters only.
+    pub keep_history: bool,
 }
 
 /// Runs a closure; the message of its panic, if it panics.
@@ -46,6 +50,7 @@ impl Default for MachineConfig {
             local_in_place: false,
             this_thread: None,
             on_foreign_wake: None,
+            keep_history: true,
         }
     }
 }

@@ -34,6 +34,7 @@ impl Machine {
         match input {
             Event::ExecutionStarted { input, seed, delay, .. } => {
                 let context = OrchestrationContext::new(self.shared.clone());
+                self.input_bytes = input.len();
                 self.future = Some(self.code.run(context, input));
                 self.seed = seed;
                 let origin = self.origin.take();

@@ -8,7 +8,7 @@ use core::mem;
 use crate::context::OrchestrationContext;
 use crate::divergence::MalformedHistory;
 use crate::event::Event;
-use crate::history::RecordedTurn;
+use crate::history::{RecordedTurn, Superseding};
 use crate::ids::{CorrelationId, Name};
 use crate::machine::interrupt::Progress;
 use crate::machine::successor::renewed_seed;
@@ -19,7 +19,6 @@ use crate::rewind::key_of_rewind;
 use crate::slots::Scheduled;
 use crate::state::{Shared, State};
 use crate::time::Timestamp;
-use crate::wellformed::WellFormed;
 
 impl Machine {
     /// Whether the code goes on as new in this log. Code of another version begins one of its own, for
@@ -55,39 +54,38 @@ impl Machine {
     }
 
     fn begin_renewed(&mut self, input: Payload) {
+        self.input_bytes = input.len();
         let context = OrchestrationContext::new(self.shared.clone());
         self.future = Some(self.code.run(context, input));
         self.progress = Progress::renewed();
     }
 
-    /// Goes over the turns of a log up to that in which the code was renewed the last time. The code
+    /// Goes over a turn of a log up to that in which the code was renewed the last time. The code
     /// that ran before does not run: what it did has no effect any more but what the log tells. So it
     /// need not fit code that has changed since, as with a log of its own.
-    pub(super) fn pass_over(
+    pub(super) fn pass_turn(
         &mut self,
-        turns: &[RecordedTurn],
-        log: &mut WellFormed,
+        passed: &mut Passed,
+        turn: &RecordedTurn,
     ) -> Result<(), ReplayError> {
-        let mut passed = Passed::default();
-        for turn in turns {
-            log.check(turn)?;
-            if let Some(input) = turn.events.first() {
-                self.check_name(input)?;
-            }
-            let mut state = self.shared.lock();
-            state.turn = self.history.turns().len() as u64;
-            passed.pass_turn(&mut state, turn)?;
-            drop(state);
-            self.history.push(turn.clone());
+        if let Some(input) = turn.events.first() {
+            self.check_name(input)?;
         }
-        let Passed { untaken, seed, input, start_at } = passed;
+        let mut state = self.shared.lock();
+        state.turn = self.turns;
+        passed.pass_turn(&mut state, turn)
+    }
+
+    /// Goes on as new behind what was gone over. `last_id` is the newest correlation id in it.
+    pub(super) fn go_on_behind(&mut self, passed: Passed, last_id: u64) {
+        let Passed { untaken, seed, input, start_at, counted, .. } = passed;
         self.seed = seed;
         let mut state = self.shared.lock();
         for (name, raised) in untaken.into_values() {
             // Nobody waits yet.
             let _ = state.buffer.raise(name, raised);
         }
-        state.count_anew(&self.history, log.last_id());
+        state.count_anew(counted.events, counted.bytes, last_id);
         if let Some(fire_at) = start_at {
             state.buffer.schedule(
                 CorrelationId::START,
@@ -97,18 +95,19 @@ impl Machine {
         }
         drop(state);
         self.begin_renewed(input);
-        Ok(())
     }
 }
 
-/// Whether the code went on as new in this turn, and in the same log.
-pub(super) fn is_renewal(turn: &RecordedTurn) -> bool {
-    turn.events.iter().any(|event| matches!(event, Event::ExecutionRenewed { .. }))
+impl RecordedTurn {
+    /// Whether the code went on as new in this turn, and in the same log.
+    pub fn is_renewal(&self) -> bool {
+        self.events.iter().any(|event| matches!(event, Event::ExecutionRenewed { .. }))
+    }
 }
 
 /// What a log tells without its code.
-#[derive(Default)]
-struct Passed {
+#[derive(Debug, Default)]
+pub(super) struct Passed {
     /// The events that nobody has taken, by their places.
     untaken: BTreeMap<u64, (Name, Raised)>,
     /// Of the start.
@@ -117,6 +116,16 @@ struct Passed {
     input: Payload,
     /// When the code may run behind it.
     start_at: Option<Timestamp>,
+    /// Without what was superseded.
+    counted: Counted,
+    superseding: Superseding<Counted>,
+}
+
+/// Events of a log, and their payload bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    events: u64,
+    bytes: u64,
 }
 
 impl Passed {
@@ -125,7 +134,20 @@ impl Passed {
         if turn.events.is_empty() {
             state.position += 1;
         }
+        self.count(turn);
         turn.events.iter().try_for_each(|event| self.pass(state, event))
+    }
+
+    /// As a [`History`](crate::History) counts.
+    fn count(&mut self, turn: &RecordedTurn) {
+        let bytes = turn.events.iter().map(|event| event.payload_bytes() as u64);
+        let counted = Counted { events: turn.events.len() as u64, bytes: bytes.sum() };
+        for superseded in self.superseding.superseded_by(turn, counted) {
+            self.counted.events -= superseded.events;
+            self.counted.bytes -= superseded.bytes;
+        }
+        self.counted.events += counted.events;
+        self.counted.bytes += counted.bytes;
     }
 
     fn pass(&mut self, state: &mut State, event: &Event) -> Result<(), ReplayError> {

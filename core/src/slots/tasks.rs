@@ -41,9 +41,7 @@ impl CorrelationBuffer {
     /// Payload bytes of what an event supersedes; `None` when it supersedes nothing.
     pub(crate) fn superseded_by(&self, event: &Event) -> Option<usize> {
         match event {
-            Event::TaskAttemptFailed { id, .. } => {
-                self.open_task(*id)??.last_error.as_ref().map(ActivityError::stored_bytes)
-            }
+            Event::TaskAttemptFailed { id, .. } => self.open_task(*id)??.failure_bytes,
             Event::TaskHeartbeat { id, .. } => {
                 self.open_task(*id)??.details.as_ref().map(Payload::len)
             }
@@ -67,15 +65,25 @@ impl CorrelationBuffer {
         attempts.died = attempts.died_before_start + u32::from(has_died);
         attempts.started = false;
         attempts.failed = attempt;
+        attempts.failure_bytes = Some(error.stored_bytes());
         attempts.last_error = Some(error);
         attempts.retry_at = Some(retry_at);
         self.retries.insert((retry_at, id));
+        self.recount(id);
+    }
+
+    /// What an activity holds is another.
+    fn recount(&mut self, id: CorrelationId) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            self.held.changed(slot);
+        }
     }
 
     /// A task said how far it is.
     pub(crate) fn heartbeat(&mut self, id: CorrelationId, details: Payload) {
         if let Some(attempts) = attempts_of(self.slots.get_mut(&id)) {
             attempts.details = Some(details);
+            self.recount(id);
         }
     }
 
@@ -131,6 +139,7 @@ impl CorrelationBuffer {
                 (None, Scheduled::Child { retry: Some(retry), .. }) => retry.begin_anew(now),
                 _ => {}
             }
+            self.held.changed(slot);
         }
     }
 

@@ -250,6 +250,9 @@ fn assert_answer(machine: &mut Machine, step: &Step) {
 /// Equal in all that can be seen.
 fn assert_same(one: &Machine, other: &Machine) {
     assert_eq!(one.history(), other.history());
+    assert_eq!((one.turns(), one.events()), (other.turns(), other.events()));
+    assert_eq!(one.turns(), one.history().turns().len() as u64);
+    assert_eq!(one.events(), one.history().len());
     assert_eq!(one.outcome(), other.outcome());
     assert_eq!(one.open_actions(), other.open_actions());
     assert_eq!(one.wake_at(), other.wake_at());

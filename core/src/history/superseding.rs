@@ -1,0 +1,72 @@
+//! Which turns of a log a later one supersedes.
+
+use alloc::collections::BTreeMap;
+
+use super::RecordedTurn;
+use crate::event::Event;
+use crate::ids::CorrelationId;
+use crate::message::MessageId;
+
+/// The kind of what says of one start only that it has arrived.
+const START_DELIVERED: &str = "MessagesDelivered";
+
+/// Goes over the turns of a log, and finds those that a later one has
+/// [superseded](Event::is_superseded_by_the_next). Keeps a `T` for each turn that may still be
+/// superseded: its place, or what it counts for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Superseding<T> {
+    /// By the id and the kind of the event.
+    newest: BTreeMap<(CorrelationId, &'static str), T>,
+    /// The run, in messages.
+    lineage: u64,
+}
+
+impl<T> Default for Superseding<T> {
+    fn default() -> Self {
+        Self { newest: BTreeMap::new(), lineage: 0 }
+    }
+}
+
+impl<T> Superseding<T> {
+    /// Takes in the next turn, and what stands for it. Gives what stands for the turns that it
+    /// supersedes. A failed attempt of a child supersedes the failure before it, and what says no more
+    /// than that the attempt had begun.
+    pub(crate) fn superseded_by(
+        &mut self,
+        turn: &RecordedTurn,
+        what: T,
+    ) -> impl Iterator<Item = T> + use<T> {
+        let (before, begun) = match &*turn.events {
+            [event, ..] if event.is_superseded_by_the_next() => self.supersede(event, what),
+            [Event::MessagesDelivered { messages, end: None }] => {
+                self.note_delivery(messages, what);
+                (None, None)
+            }
+            [Event::ExecutionStarted { seed, .. } | Event::ExecutionRewound { seed, .. }, ..] => {
+                self.lineage = *seed;
+                (None, None)
+            }
+            _ => (None, None),
+        };
+        before.into_iter().chain(begun)
+    }
+
+    fn supersede(&mut self, by: &Event, what: T) -> (Option<T>, Option<T>) {
+        let Some(id) = by.correlation() else { return (None, None) };
+        let before = self.newest.insert((id, by.kind()), what);
+        let begun = match by {
+            Event::ChildAttemptFailed { .. } => self.newest.remove(&(id, START_DELIVERED)),
+            _ => None,
+        };
+        (before, begun)
+    }
+
+    /// That a start has arrived is of no interest any more when what was started has failed.
+    fn note_delivery(&mut self, messages: &[MessageId], what: T) {
+        if let [message] = messages
+            && message.is_start_of(self.lineage)
+        {
+            self.newest.insert((message.id, START_DELIVERED), what);
+        }
+    }
+}
