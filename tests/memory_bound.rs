@@ -143,13 +143,19 @@ async fn instances_that_come_back_beyond_their_number_are_counted_by_bytes_as_we
     let (memory, _clock) = store();
     let gate = Gate::closed();
     let first = busy_host(memory.clone(), &gate).start().await.unwrap();
+    let mut ids = Vec::new();
     for _ in 0..20 {
         let load = "x".repeat(100 * KIB);
-        guard(first.start_new_by_name::<usize>("busy", &load)).await.unwrap();
+        let instance = guard(first.start_new_by_name::<usize>("busy", &load)).await.unwrap();
+        ids.push(instance.id().clone());
     }
     guard(first.abort()).await;
     let narrow = HostOptions { max_instances: 1, max_instance_bytes: MOST, ..options() };
     let host = busy_host(memory, &gate).options(narrow).start().await.unwrap();
+    // The one that has the place has something under way, and does not go for the others.
+    for id in &ids {
+        guard(host.raise_event(id, "Note", ())).await.unwrap();
+    }
     until(|| host.in_memory() == 20).await;
     until(|| host.in_memory_bytes() >= 20 * 100 * KIB).await;
     gate.let_all_through();

@@ -244,7 +244,7 @@ async fn a_log_that_is_lost_while_many_instances_come_back_parks_none_of_them() 
     let runs = Runs::default();
     let crashing = host(memory.clone(), &runs).start().await.unwrap();
     let mut ids = Vec::new();
-    for _ in 0..300 {
+    for _ in 0..200 {
         let instance = crashing.start_new_by_name::<u64>("adds", ()).await.unwrap();
         ids.push(instance.id().clone());
     }
@@ -266,7 +266,7 @@ async fn a_log_that_is_lost_while_many_instances_come_back_parks_none_of_them() 
     faulty.appends.until_came(came + 1).await;
     let raising: Vec<_> =
         ids.iter().map(|id| tokio::spawn(host.raise_event(id, "Add", 0).into_future())).collect();
-    until(|| host.in_memory() == 301).await;
+    until(|| host.in_memory() == 201).await;
     faulty.fail_appends([AppendFault::Fatal]);
     faulty.appends.let_all_through();
 

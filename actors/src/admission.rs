@@ -1,4 +1,6 @@
-//! Who is let in: memory stays bounded, whatever clients do.
+//! Who is let in: memory stays bounded, whatever clients do, and whatever is due.
+
+mod places;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,6 +10,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use crate::error::{Error, Result};
 use crate::options::WhenBusy;
 
+use places::Places;
+pub(crate) use places::{Busy, Kind, Place};
+
 /// Bytes of message data that count as one unit; each message counts as one more.
 const UNIT_BYTES: usize = 1024;
 
@@ -15,7 +20,7 @@ const UNIT_BYTES: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Admission {
     messages: Arc<Semaphore>,
-    instances: Arc<Semaphore>,
+    instances: Places,
     message_units: u32,
     when_busy: WhenBusy,
     /// How many wait for a place for an instance.
@@ -42,7 +47,7 @@ impl Admission {
     pub(crate) fn new(message_units: u32, instances: usize, when_busy: WhenBusy) -> Self {
         Self {
             messages: Arc::new(Semaphore::new(message_units as usize)),
-            instances: Arc::new(Semaphore::new(instances)),
+            instances: Places::new(instances),
             message_units,
             when_busy,
             waiting: AtomicUsize::new(0),
@@ -66,31 +71,48 @@ impl Admission {
         }
     }
 
-    /// Lets an instance in. Where there is no place, `make_room` is to ask idle instances to go;
-    /// those that become idle later go by themselves while somebody waits here.
-    pub(crate) async fn instance(&self, make_room: impl FnOnce()) -> Result<OwnedSemaphorePermit> {
-        match self.instances.clone().try_acquire_owned() {
-            Ok(slot) => return Ok(slot),
-            Err(TryAcquireError::Closed) => return Err(Error::ShuttingDown),
-            Err(TryAcquireError::NoPermits) => {}
+    /// Lets an instance in that a client starts. Where there is no place, `make_room` is to ask idle
+    /// instances to go; those that become idle later go by themselves while somebody waits here.
+    pub(crate) async fn instance(&self, make_room: impl FnOnce()) -> Result<Place> {
+        if let Some(place) = self.instances.try_take(Kind::Start) {
+            return Ok(place);
         }
-        let _waiting = Waiting::begin(&self.waiting);
-        make_room();
+        if self.is_closed() {
+            return Err(Error::ShuttingDown);
+        }
         if self.when_busy == WhenBusy::Refuse {
+            let _waiting = Waiting::begin(&self.waiting);
+            make_room();
             return Err(Error::Busy { what: "instances in memory" });
         }
-        self.instances.clone().acquire_owned().await.map_err(|_| Error::ShuttingDown)
+        self.place(Kind::Start, make_room).await.ok_or(Error::ShuttingDown)
+    }
+
+    /// A place for an instance that comes into memory, if there is one.
+    pub(crate) fn try_place(&self, kind: Kind) -> Option<Place> {
+        self.instances.try_take(kind)
+    }
+
+    /// Waits for such a place, as [`instance`](Self::instance) does.
+    pub(crate) async fn place(&self, kind: Kind, make_room: impl FnOnce()) -> Option<Place> {
+        let _waiting = Waiting::begin(&self.waiting);
+        make_room();
+        self.instances.take(kind).await
+    }
+
+    /// Whether all places are those of instances that have something under way, as far as they were asked.
+    pub(crate) fn are_all_busy(&self) -> bool {
+        self.instances.are_all_busy()
+    }
+
+    /// An instance that has a place has something under way.
+    pub(crate) fn busy(&self) -> Busy {
+        self.instances.busy()
     }
 
     /// Whether somebody waits for a place for an instance.
     pub(crate) fn wants_room(&self) -> bool {
         self.waiting.load(Ordering::Acquire) > 0
-    }
-
-    /// A place for an instance that comes back into memory: it does not wait, so that nothing that
-    /// waits for it waits for ever.
-    pub(crate) fn instance_coming_back(&self) -> Option<OwnedSemaphorePermit> {
-        self.instances.clone().try_acquire_owned().ok()
     }
 
     /// Lets nobody in any more, those who wait included.

@@ -17,6 +17,7 @@ use crate::fitness::NewShards;
 use crate::footprint::Footprints;
 use crate::gate::Gate;
 use crate::mail::Mail;
+use crate::message::ShardMessage;
 use crate::options::HostOptions;
 use crate::patience::Patience;
 use crate::registry::Registry;
@@ -128,6 +129,16 @@ impl HostContext {
         let remote = self.store.remote.as_ref()?;
         let (sharing, clock) = (remote.sharing.clone(), self.store.clock.clone());
         Some(Posts::new(sharing, self.routes.clone(), clock))
+    }
+
+    /// Asks idle instances to go from memory.
+    pub(crate) fn make_room(&self) {
+        for (shard, making_room) in (0..).zip(&self.making_room) {
+            // One request at a time: however many ask, the work is done once.
+            if !making_room.swap(true, Ordering::AcqRel) {
+                self.routes.tell_supervisor(ShardId(shard), ShardMessage::MakeRoom);
+            }
+        }
     }
 
     /// The idle instances of a shard are being asked to make room.

@@ -15,14 +15,15 @@ use std::sync::Arc;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use reenact_core::{Command, InstanceId, Machine, MessageId, Timestamp};
 use reenact_providers::InstanceSummary;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
+use crate::admission::Busy;
 use crate::error::{Error, ParkReason};
 use crate::footprint::Footprint;
 use crate::message::{Asked, InstanceMessage, Internal, RuntimeMessage};
 use crate::persistence::Entry;
 use crate::run::Run;
-use crate::shard::ShardContext;
+use crate::shard::{Coming, ShardContext};
 use crate::snapshot::OpenCalls;
 use crate::suspects::Suspects;
 use outbox::Closing;
@@ -36,6 +37,12 @@ pub(crate) struct InstanceArguments {
     pub(crate) shard: Arc<ShardContext>,
     pub(crate) instance: InstanceId,
     pub(crate) begin: Begin,
+    /// It has a place among the instances in memory. One without goes as soon as it is idle.
+    pub(crate) has_place: bool,
+    /// Until it has handled what it comes for.
+    pub(crate) coming: Option<Coming>,
+    /// It comes for no message but its log, and goes again where others wait for that.
+    pub(crate) is_due: bool,
 }
 
 /// How an actor comes by its instance.
@@ -66,8 +73,12 @@ pub(crate) struct InstanceState {
     unparked: bool,
     /// What it holds in memory.
     footprint: Footprint,
-    /// A place among the instances in memory.
-    slot: Option<OwnedSemaphorePermit>,
+    /// It has a place among the instances in memory.
+    has_place: bool,
+    /// It keeps that while others wait for places.
+    busy: Option<Busy>,
+    coming: Option<Coming>,
+    is_due: bool,
 }
 
 /// What there is exists in its phase only.
@@ -111,7 +122,7 @@ impl Actor for InstanceActor {
         _myself: ActorRef<InstanceMessage>,
         args: InstanceArguments,
     ) -> Result<InstanceState, ActorProcessingErr> {
-        let InstanceArguments { shard, instance, begin } = args;
+        let InstanceArguments { shard, instance, begin, has_place, coming, is_due } = args;
         let now = shard.clock.now();
         let footprint = Footprint::new(shard.footprints.clone(), instance.clone());
         Ok(InstanceState {
@@ -123,7 +134,10 @@ impl Actor for InstanceActor {
             now,
             unparked: false,
             footprint,
-            slot: None,
+            has_place,
+            busy: None,
+            coming,
+            is_due,
         })
     }
 
@@ -133,9 +147,6 @@ impl Actor for InstanceActor {
         myself: ActorRef<InstanceMessage>,
         state: &mut InstanceState,
     ) -> Result<(), ActorProcessingErr> {
-        if matches!(state.begin, Begin::Activate | Begin::Recover | Begin::Resume) {
-            state.slot = state.shard.admission.instance_coming_back();
-        }
         if state.begin != Begin::Fresh {
             state.activate(&myself).await?;
         }
@@ -195,10 +206,12 @@ impl Actor for InstanceActor {
         }
         // Whatever else holds: what it holds is always told.
         let is_too_much = state.is_too_much_in_memory();
+        let is_to_make_room = state.is_to_make_room();
+        state.coming = None;
         if state.has_nothing_to_do() {
             // What is in the mailbox is still handled; what comes later finds another actor.
             myself.drain()?;
-        } else if is_too_much || state.slot.is_none() || state.shard.admission.wants_room() {
+        } else if is_too_much || is_to_make_room {
             state.passivate_if_idle(&myself, state.last_used);
         }
         Ok(())
@@ -359,6 +372,29 @@ impl InstanceState {
             // What comes from now on brings it back, behind what is handled before the end. An
             // actor that is draining already needs no second word.
             let _ = myself.drain();
+        }
+    }
+
+    /// Whether it is to go as soon as it is idle. Where others wait for a place, says whether they can
+    /// have that of this one.
+    fn is_to_make_room(&mut self) -> bool {
+        let wants_room = self.shard.admission.wants_room();
+        if wants_room || self.busy.is_some() {
+            let is_busy = self.has_place && self.has_something_under_way();
+            if !is_busy {
+                self.busy = None;
+            } else if self.busy.is_none() {
+                self.busy = Some(self.shard.admission.busy());
+            }
+        }
+        wants_room || !self.has_place || self.is_due && self.shard.pace.is_due_waiting()
+    }
+
+    fn has_something_under_way(&mut self) -> bool {
+        match &mut self.phase {
+            Phase::Live(live) => !live.is_idle(self.now),
+            Phase::Closing(_) => true,
+            Phase::Fresh | Phase::Absent | Phase::Finished | Phase::Parked(_) => false,
         }
     }
 

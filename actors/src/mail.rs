@@ -197,7 +197,7 @@ fn start_of(
         start,
         not_before,
         own_id: true,
-        slot: None,
+        place: None,
         event: None,
         instead_of,
         reply,

@@ -11,6 +11,7 @@ use reenact_providers::ProviderError;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use crate::admission::{Kind, Place};
 use crate::error::{Error, Result};
 use crate::instance::Begin;
 use crate::panic::catch;
@@ -289,9 +290,9 @@ pub(crate) struct StartMessage {
     pub(crate) not_before: Option<Timestamp>,
     /// The id is the caller's own, and may be taken.
     pub(crate) own_id: bool,
-    /// A place among the instances in memory; given back when the actor goes. None for one that
-    /// another instance starts: nothing waits for a place then.
-    pub(crate) slot: Option<OwnedSemaphorePermit>,
+    /// A place among the instances in memory, for one that a client starts. It goes to the supervisor of
+    /// the shard, which keeps it until the actor has gone.
+    pub(crate) place: Option<Place>,
     /// Raised with the start, or on the instance that is there.
     pub(crate) event: Option<ExternalEvent>,
     /// Calls of the same parent that were undone: what they have started makes room.
@@ -360,6 +361,14 @@ impl InstanceMessage {
                 start.start.origin.is_some() || start.event.is_some()
             }
             _ => false,
+        }
+    }
+
+    /// The place that it brings for the instance that it begins.
+    pub(crate) fn place(&mut self) -> Option<&mut Option<Place>> {
+        match self {
+            Self::Runtime(RuntimeMessage(Internal::Start(start))) => Some(&mut start.place),
+            _ => None,
         }
     }
 
@@ -432,10 +441,29 @@ pub(crate) enum ShardMessage {
     Sweep { idle: std::time::Duration },
     /// Let go from memory what is idle now.
     MakeRoom,
+    /// Ask the next instances whether they can go.
+    SweepOn,
+    /// Bring into memory what is due, by the time at which it was.
+    Wake(Vec<Due>),
+    /// There may be room for the next that wait to come into memory.
+    Admit,
+    /// Whether instances still hold too much in memory.
+    LookAtMemory,
+    /// The place that was waited for is there; `None` where the next one does without.
+    PlaceFound(Kind, Option<Place>),
     /// Remove a finished instance.
     Purge { instance: InstanceId, reply: oneshot::Sender<Result<()>> },
     /// Handle what has come, let everything go, give up the lease.
     Drain { reply: oneshot::Sender<()> },
+}
+
+/// An instance that its log, or a timer, wants in memory.
+#[derive(Debug)]
+pub(crate) struct Due {
+    pub(crate) at: Timestamp,
+    pub(crate) instance: InstanceId,
+    /// The host has just started: an earlier one may have died of it.
+    pub(crate) is_recovered: bool,
 }
 
 impl ShardMessage {
@@ -447,7 +475,14 @@ impl ShardMessage {
             Self::Deliver { message, .. } => message.refuse(|| down),
             Self::Locate { reply, .. } => drop(reply.send(Err(down))),
             Self::Purge { reply, .. } => drop(reply.send(Err(down))),
-            Self::Sweep { .. } | Self::MakeRoom | Self::Drain { .. } => {}
+            Self::Sweep { .. }
+            | Self::MakeRoom
+            | Self::SweepOn
+            | Self::Wake(_)
+            | Self::Admit
+            | Self::LookAtMemory
+            | Self::PlaceFound(..)
+            | Self::Drain { .. } => {}
         }
     }
 }

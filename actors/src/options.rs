@@ -34,13 +34,20 @@ pub struct HostOptions {
     /// An instance that has been idle for so long, by the provider's clock, goes from memory. Not
     /// while it has activities under way.
     pub passivate_after: Duration,
-    /// Most instances in memory; starts beyond it wait or are refused. Instances that come back
-    /// into memory for a message are let in beyond it, and go as soon as they are idle.
+    /// Most instances in memory. Starts by clients beyond it wait or are refused. An instance that comes
+    /// back into memory, or is started by another, waits for a place: because a timer is due, because its
+    /// log says so as the host starts, or for a message, and at most 256 of a shard come at a time for
+    /// either reason. Idle instances go for those who wait.
+    ///
+    /// Where all places are those of instances that have something under way, it may wait for what waits:
+    /// so 16 messages of a shard are let in beyond the bound every 20 ms, and after a second without a place
+    /// one instance whose timer is due. Those go as soon as they are idle.
     pub max_instances: usize,
     /// Most bytes that instances in memory hold: their histories, and about 4 KiB for each. What their
     /// code holds by itself is not known, and not counted. Over it, instances that are idle go from
-    /// memory, the largest first; those that are not go as soon as they are. So the bound can be passed
-    /// by what is under way, and no start is refused for it. `usize::MAX` is no bound.
+    /// memory, the largest first; those that are not go as soon as they are. What is due, or is recovered
+    /// as the host starts, waits meanwhile, for a second at most. So the bound can be passed by what is
+    /// under way, and no start is refused for it. `usize::MAX` is no bound.
     pub max_instance_bytes: usize,
     /// Most messages from clients in flight, in units of one message plus one for each KiB.
     pub max_messages: u32,

@@ -22,7 +22,7 @@ use crate::error::{Error, ParkReason};
 use crate::message::{Answer, ShardMessage};
 use crate::run::Run;
 use crate::snapshot::OpenCalls;
-use crate::task::Task;
+use crate::task::{Task, let_others_run};
 use crate::workers::KnownCall;
 use append::append;
 use release::Releases;
@@ -179,11 +179,11 @@ impl Actor for Persistence {
             }
             PersistenceMessage::Append | PersistenceMessage::AppendNow => {
                 // Those who are about to hand something in do so first: it goes along.
-                tokio::task::yield_now().await;
+                let_others_run().await;
             }
             PersistenceMessage::Release => {
                 // What others have to append goes first, and has its own message.
-                tokio::task::yield_now().await;
+                let_others_run().await;
                 state.releases.go_on();
                 state.releasing = false;
                 state.go_on_releasing(&myself);

@@ -203,12 +203,6 @@ impl Routes {
         self.shared.actors.remove_if(instance, |_, current| current.get_id() == actor);
     }
 
-    /// The actors of a shard.
-    pub(crate) fn actors_of(&self, shard: ShardId) -> Vec<ActorRef<InstanceMessage>> {
-        let all = self.shared.actors.iter();
-        all.filter(|entry| self.shard_of(entry.key()) == shard).map(|e| e.value().clone()).collect()
-    }
-
     /// Number of instances in memory.
     pub(crate) fn in_memory(&self) -> usize {
         self.shared.actors.len()

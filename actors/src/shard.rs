@@ -1,7 +1,11 @@
 //! The supervisor of a shard: owns the lease, brings instances into memory, mends what breaks.
 
+mod admit;
 mod drain;
+mod line;
+mod pace;
 mod supervise;
+mod sweep;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -10,10 +14,9 @@ use std::time::Duration;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use reenact_core::{InstanceId, ShardId, Timestamp};
 use reenact_providers::{HistoryStore, Lease, ProviderError, TimerScheduler};
-use supervise::Failure;
 use tokio::sync::{RwLock, oneshot};
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Place};
 use crate::context::{HostContext, HostRef};
 use crate::dispatcher::Dispatcher;
 use crate::error::Error;
@@ -24,14 +27,17 @@ use crate::persistence::{Entry, Inbox, Persistence, PersistenceArguments, Persis
 use crate::pump::Pump;
 use crate::registry::Registry;
 use crate::routes::Routes;
-use crate::task::{Task, Tasks};
-use crate::timers::{Timer, TimerMessage, Timers};
+use crate::task::{Task, Tasks, let_others_run};
+use crate::timers::{Timers, TimersArguments};
+use admit::Waits;
+use line::Line;
+use supervise::Failure;
+use sweep::Sweep;
+
+pub(crate) use pace::{Coming, Pace};
 
 /// How often a lease is renewed, by the host's own clock.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
-
-/// When to ask again where instances have not answered yet.
-const MAKE_ROOM_AGAIN: Duration = Duration::from_millis(10);
 
 /// How often an acquisition is tried while another holds the lease.
 const ACQUIRE_EVERY: Duration = Duration::from_millis(250);
@@ -49,6 +55,8 @@ pub(crate) struct ShardContext {
     pub(crate) admission: Arc<Admission>,
     /// What the instances of the host hold in memory.
     pub(crate) footprints: Arc<Footprints>,
+    /// Of those that come into memory.
+    pub(crate) pace: Arc<Pace>,
     pub(crate) dispatcher: Dispatcher,
     /// Held for writing by purges.
     pub(crate) purges: Arc<RwLock<()>>,
@@ -68,8 +76,11 @@ pub(crate) struct ShardState {
     shard: ShardId,
     host: HostRef,
     context: Arc<ShardContext>,
-    /// Whose actor it is, for when one has gone.
-    instances: HashMap<ActorId, InstanceId>,
+    /// Those that are in memory, by their actors.
+    instances: HashMap<ActorId, Member>,
+    /// Those that wait to come into memory.
+    line: Line,
+    waits: Waits,
     /// What came for an instance whose actor is about to go.
     stashed: HashMap<InstanceId, Vec<Stashed>>,
     crashes: HashMap<InstanceId, Crashes>,
@@ -80,8 +91,26 @@ pub(crate) struct ShardState {
     pump: Option<Pump>,
     /// Shared with the questions that are under way.
     asked: Asked,
+    sweeping: Option<Sweep>,
     /// Renewal and sweeps.
     _background: [Task; 2],
+}
+
+/// An instance in memory.
+struct Member {
+    instance: InstanceId,
+    actor: ActorRef<InstanceMessage>,
+    /// Its place among those of the host, until its actor has gone.
+    place: Option<Place>,
+}
+
+/// How an instance comes into memory.
+struct Entering {
+    begin: Begin,
+    place: Option<Place>,
+    coming: Option<Coming>,
+    /// For no message but its log.
+    is_due: bool,
 }
 
 enum Stashed {
@@ -126,7 +155,7 @@ impl Actor for ShardSupervisor {
             host.release(shard).await;
             return Err("the host has gone".into());
         }
-        let mut recovered = match host.store.histories.recover(&lease).await {
+        let recovered = match host.store.histories.recover(&lease).await {
             Ok(recovered) => recovered,
             Err(error) => {
                 // Others may have more luck.
@@ -137,7 +166,11 @@ impl Actor for ShardSupervisor {
         let (timers, _) = Actor::spawn_linked(
             None,
             Timers,
-            (host.routes.clone(), host.store.clock.clone()),
+            TimersArguments {
+                routes: host.routes.clone(),
+                clock: host.store.clock.clone(),
+                supervisor: myself.clone(),
+            },
             myself.get_cell(),
         )
         .await?;
@@ -169,6 +202,7 @@ impl Actor for ShardSupervisor {
             clock: host.store.clock.clone(),
             admission: host.admission.clone(),
             footprints: host.footprints.clone(),
+            pace: Pace::new(myself.clone()),
             dispatcher,
             purges: host.purges.clone(),
             inbox,
@@ -182,35 +216,29 @@ impl Actor for ShardSupervisor {
         // A request that the supervisor before this one had is gone with it.
         host.room_was_made(shard);
         host.routes.set_supervisor(shard, myself.clone());
-        let now = host.store.clock.now();
-        // What was due first comes into memory first.
-        recovered.sort_by_key(|summary| summary.wake_at);
-        for summary in recovered {
-            let (instance, wake_at) = (summary.instance, summary.wake_at.unwrap_or(now));
-            if wake_at <= now {
-                let message = Internal::Recover.into();
-                myself.cast(ShardMessage::Deliver { instance, message })?;
-            } else {
-                timers.cast(TimerMessage::Arm(wake_at, Timer { instance, fire: None }))?;
-            }
-        }
         host.tell_waiters_of(shard);
         host.new_shards.add(shard);
         // What came while nobody had the shard waits in its queue.
         let pump = host.store.remote.as_ref().map(|_| Pump::begin(host.clone(), shard));
-        Ok(ShardState {
+        let mut state = ShardState {
             shard,
             context,
             instances: HashMap::new(),
+            line: Line::default(),
+            waits: Waits::default(),
             stashed: HashMap::new(),
             crashes: HashMap::new(),
             broken: HashSet::new(),
             draining: false,
             pump,
             asked: Asked::default(),
+            sweeping: None,
             _background: [renewals(&myself, &host, lease), sweeps(&myself, &host)],
             host,
-        })
+        };
+        state.recover(recovered, &timers).await?;
+        myself.cast(ShardMessage::Admit)?;
+        Ok(state)
     }
 
     async fn handle(
@@ -226,8 +254,17 @@ impl Actor for ShardSupervisor {
             ShardMessage::Locate { instance, reply } => {
                 state.deliver(&myself, instance, Stashed::Locate(reply)).await
             }
+            ShardMessage::Wake(due) => state.wake(&myself, due).await,
+            ShardMessage::Admit => state.admit(&myself).await,
+            ShardMessage::PlaceFound(kind, place) => state.place_found(&myself, kind, place).await,
+            ShardMessage::LookAtMemory => state.look_at_memory(&myself).await,
             ShardMessage::Sweep { idle } => {
-                state.sweep(idle);
+                state.sweep(&myself, idle);
+                Ok(())
+            }
+            ShardMessage::SweepOn => {
+                let_others_run().await;
+                state.sweep_on(&myself);
                 Ok(())
             }
             ShardMessage::MakeRoom => {
@@ -288,6 +325,7 @@ impl ShardState {
             stashed.push(what);
             return Ok(());
         }
+        let Some(what) = self.add_to_line(myself, &instance, what).await? else { return Ok(()) };
         let Some(what) = self.refuse_parked(&instance, what) else { return Ok(()) };
         let Some(what) = self.hand_over(&instance, what) else { return Ok(()) };
         if self.context.routes.actor(&instance).is_some() {
@@ -301,16 +339,7 @@ impl ShardState {
             }
             return Ok(());
         }
-        let begin = match &what {
-            Stashed::Message(message) => message.begin(),
-            Stashed::Locate(_) => Begin::Activate,
-        };
-        self.spawn(myself, instance.clone(), begin).await?;
-        if let Some(what) = self.hand_over(&instance, what) {
-            // It had nothing to do, and is about to go.
-            self.stashed.insert(instance, vec![what]);
-        }
-        Ok(())
+        self.ask_in(myself, instance, what).await
     }
 
     /// What is parked is not replayed again for every message. Some are for its actor all the same.
@@ -364,45 +393,25 @@ impl ShardState {
         &mut self,
         myself: &ActorRef<ShardMessage>,
         instance: InstanceId,
-        begin: Begin,
+        entering: Entering,
     ) -> Result<(), ActorProcessingErr> {
         let shard = self.context.clone();
-        let arguments = InstanceArguments { shard, instance: instance.clone(), begin };
+        let Entering { begin, place, coming, is_due } = entering;
+        let arguments = InstanceArguments {
+            shard,
+            instance: instance.clone(),
+            begin,
+            has_place: place.is_some(),
+            coming,
+            is_due,
+        };
         // It reads its log after the start, so this does not wait.
         let (actor, _) =
             Actor::spawn_linked(None, InstanceActor, arguments, myself.get_cell()).await?;
-        self.instances.insert(actor.get_id(), instance.clone());
+        let member = Member { instance: instance.clone(), actor: actor.clone(), place };
+        self.instances.insert(actor.get_id(), member);
         self.context.routes.insert(instance, actor);
         Ok(())
-    }
-
-    /// Asks what is in memory whether it has been idle for so long. Not while earlier questions are
-    /// under way: they are as good, and mailboxes must not fill with them.
-    fn sweep(&mut self, idle: Duration) {
-        if self.is_asking() {
-            return;
-        }
-        let now = self.context.clock.now();
-        let then = now - idle;
-        for actor in self.context.routes.actors_of(self.shard) {
-            // One that has gone in the meantime is not in memory.
-            let _ = actor.cast(Internal::PassivateIfIdleSince(then, self.asked.clone()).into());
-        }
-        self.forget_old_crashes(now);
-    }
-
-    fn is_asking(&self) -> bool {
-        Arc::strong_count(&self.asked) > 1
-    }
-
-    fn make_room(&mut self, myself: &ActorRef<ShardMessage>) {
-        if self.is_asking() {
-            myself.send_after(MAKE_ROOM_AGAIN, || ShardMessage::MakeRoom);
-        } else {
-            // First: whoever asks from now on may mean what becomes idle behind the questions.
-            self.host.room_was_made(self.shard);
-            self.sweep(Duration::ZERO);
-        }
     }
 
     fn purge(&self, instance: InstanceId, reply: oneshot::Sender<crate::Result<()>>) {

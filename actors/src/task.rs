@@ -1,7 +1,8 @@
 //! Background tasks that end with their owner.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -49,4 +50,20 @@ impl Tasks {
         // Without the lock: a task may hold this.
         drop(running);
     }
+}
+
+/// Lets other tasks have the thread, those that are ready now. Unlike `tokio::task::yield_now`, which puts a
+/// task aside on its own thread until that has looked for I/O, this leaves it where other threads can take
+/// it: code of a user's that blocks this thread next does not hold it up.
+pub(crate) async fn let_others_run() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if has_yielded {
+            return Poll::Ready(());
+        }
+        has_yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

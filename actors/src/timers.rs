@@ -7,21 +7,29 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use reenact_core::{CorrelationId, InstanceId, Timestamp};
 use reenact_providers::TimerScheduler;
 
-use crate::message::{InstanceMessage, Internal};
+use crate::message::{Due, Internal, ShardMessage};
 use crate::routes::Routes;
 use crate::run::Run;
-use crate::task::Task;
+use crate::task::{Task, let_others_run};
 
-/// Most timers that fire in one go, before other messages are looked at.
-const FIRE_AT_ONCE: usize = 1_024;
+/// Most timers that fire in one go, before others have the thread.
+const FIRE_AT_ONCE: usize = 256;
 
 /// The timer actor of a shard. Its timers follow from the log: setting one twice is setting it
 /// once.
 pub(crate) struct Timers;
 
+pub(crate) struct TimersArguments {
+    pub(crate) routes: Routes,
+    pub(crate) clock: Arc<dyn TimerScheduler>,
+    /// Brings into memory what is not there.
+    pub(crate) supervisor: ActorRef<ShardMessage>,
+}
+
 pub(crate) struct TimersState {
     routes: Routes,
     clock: Arc<dyn TimerScheduler>,
+    supervisor: ActorRef<ShardMessage>,
     armed: BTreeSet<(Timestamp, Timer)>,
     /// Sleeps until the earliest timer.
     alarm: Option<(Timestamp, Task)>,
@@ -38,6 +46,7 @@ pub(crate) struct Timer {
 #[derive(Debug)]
 pub(crate) enum TimerMessage {
     Arm(Timestamp, Timer),
+    ArmAll(Vec<(Timestamp, Timer)>),
     Disarm(Timestamp, Timer),
     /// It may be time.
     Due,
@@ -49,14 +58,15 @@ impl ractor::Message for TimerMessage {}
 impl Actor for Timers {
     type Msg = TimerMessage;
     type State = TimersState;
-    type Arguments = (Routes, Arc<dyn TimerScheduler>);
+    type Arguments = TimersArguments;
 
     async fn pre_start(
         &self,
         _myself: ActorRef<TimerMessage>,
-        (routes, clock): Self::Arguments,
+        args: TimersArguments,
     ) -> Result<TimersState, ActorProcessingErr> {
-        Ok(TimersState { routes, clock, armed: BTreeSet::new(), alarm: None })
+        let TimersArguments { routes, clock, supervisor } = args;
+        Ok(TimersState { routes, clock, supervisor, armed: BTreeSet::new(), alarm: None })
     }
 
     async fn handle(
@@ -68,6 +78,10 @@ impl Actor for Timers {
         match message {
             TimerMessage::Arm(at, timer) => {
                 state.armed.insert((at, timer));
+            }
+            TimerMessage::ArmAll(timers) => {
+                state.armed.extend(timers);
+                let_others_run().await;
             }
             TimerMessage::Disarm(at, timer) => {
                 state.armed.remove(&(at, timer));
@@ -83,18 +97,35 @@ impl Actor for Timers {
 }
 
 impl TimersState {
-    /// Fires what is due, in order.
+    /// Fires what is due, in order. An instance that is not in memory comes there, and lets happen what
+    /// is due by itself.
     fn fire_due(&mut self) {
         let now = self.clock.now();
+        let mut absent = Vec::new();
         for _ in 0..FIRE_AT_ONCE {
             match self.armed.first() {
                 Some((at, _)) if *at <= now => {}
-                _ => return,
+                _ => break,
             }
-            if let Some((_, timer)) = self.armed.pop_first() {
-                self.routes.deliver_in_order(&timer.instance, timer.message());
+            if let Some((at, Timer { instance, fire })) = self.armed.pop_first()
+                && !self.fire(&instance, fire)
+            {
+                absent.push(Due { at, instance, is_recovered: fire.is_none() });
             }
         }
+        if !absent.is_empty() {
+            // A supervisor that has gone takes the timers with it; the log sets them again.
+            let _ = self.supervisor.cast(ShardMessage::Wake(absent));
+        }
+    }
+
+    /// Straight to an instance in memory; whether it is there.
+    fn fire(&self, instance: &InstanceId, fire: Option<(Run, CorrelationId)>) -> bool {
+        let message = match fire {
+            Some((run, id)) => Internal::FireTimer { run, id },
+            None => Internal::Recover,
+        };
+        self.routes.try_deliver(instance, message.into()).is_ok()
     }
 
     fn set_alarm(&mut self, myself: &ActorRef<TimerMessage>) {
@@ -112,14 +143,5 @@ impl TimersState {
             let _ = myself.cast(TimerMessage::Due);
         });
         self.alarm = Some((at, alarm));
-    }
-}
-
-impl Timer {
-    fn message(&self) -> InstanceMessage {
-        match self.fire {
-            Some((run, id)) => Internal::FireTimer { run, id }.into(),
-            None => Internal::Recover.into(),
-        }
     }
 }

@@ -1,10 +1,9 @@
 //! How instances are started.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use reenact_core::limits::MAX_TIMER;
-use reenact_core::{InstanceId, Name, Payload, ShardId, Start, Version};
+use reenact_core::{InstanceId, Name, Payload, Start, Version};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -12,7 +11,7 @@ use super::Access;
 use super::wait::Looks;
 use crate::error::{Error, Result};
 use crate::message::{
-    ExternalEvent, InstanceMessage, Internal, Reply, RuntimeMessage, ShardMessage, StartMessage,
+    ExternalEvent, InstanceMessage, Internal, Reply, RuntimeMessage, StartMessage,
 };
 use crate::remote::{Parcel, Remote};
 
@@ -63,9 +62,9 @@ impl Access {
             None => self.store.seeds.instance_id(self.store.clock.now())?,
         };
         // In this order: who waits for a place does not hold up the messages that may free one.
-        let slot = match &self.here {
+        let place = match &self.here {
             Some(host) if self.is_here(&instance) => {
-                Some(host.admission.instance(|| self.make_room()).await?)
+                Some(host.admission.instance(|| host.make_room()).await?)
             }
             _ => None,
         };
@@ -82,7 +81,7 @@ impl Access {
             start,
             not_before,
             own_id,
-            slot,
+            place,
             event,
             instead_of: Vec::new(),
             reply,
@@ -183,17 +182,6 @@ impl Access {
         match remote.why_quarantined(&parcel.key).await? {
             Some(reason) => Err(Error::Quarantined { instance: instance.clone(), reason }),
             None => Ok(None),
-        }
-    }
-
-    /// Asks idle instances of this host to go from memory.
-    fn make_room(&self) {
-        let Some(host) = &self.here else { return };
-        for (shard, making_room) in (0..).zip(&host.making_room) {
-            // One request at a time: however many ask, the work is done once.
-            if !making_room.swap(true, Ordering::AcqRel) {
-                host.routes.tell_supervisor(ShardId(shard), ShardMessage::MakeRoom);
-            }
         }
     }
 }

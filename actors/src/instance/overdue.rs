@@ -4,6 +4,7 @@ use reenact_core::{Action, Command};
 
 use super::{InstanceState, Phase};
 use crate::run::Run;
+use crate::task::let_others_run;
 
 /// So many turns are made of what is overdue before others have the thread.
 const TURNS_IN_A_ROW: usize = 64;
@@ -32,7 +33,7 @@ impl InstanceState {
             }
             turns += 1;
             if turns % TURNS_IN_A_ROW == 0 {
-                tokio::task::yield_now().await;
+                let_others_run().await;
             }
         }
     }
@@ -66,7 +67,7 @@ impl InstanceState {
             if open.len() == 0 {
                 return;
             }
-            tokio::task::yield_now().await;
+            let_others_run().await;
         }
     }
 }

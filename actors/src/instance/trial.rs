@@ -146,6 +146,8 @@ impl InstanceState {
             // An activity of its own may hold it, and wait for this actor.
             return None;
         }
+        // Others come into memory meanwhile.
+        self.coming = None;
         let workers = self.shard.dispatcher.workers.clone();
         let alone = workers.suspects().alone_if(last_chance);
         // What runs may wait for this instance.

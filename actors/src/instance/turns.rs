@@ -99,7 +99,7 @@ impl InstanceState {
     }
 
     fn begin(&mut self, myself: &ActorRef<InstanceMessage>, message: StartMessage) {
-        let StartMessage { name, version, mut start, not_before, slot, event, reply, .. } = message;
+        let StartMessage { name, version, mut start, not_before, event, reply, .. } = message;
         let code = match self.shard.registry.orchestration(&name, version.as_ref()) {
             Ok(code) => code.clone(),
             Err(missing) => {
@@ -107,7 +107,6 @@ impl InstanceState {
                 return reply.refuse(missing);
             }
         };
-        self.slot = slot.or_else(|| self.shard.admission.instance_coming_back());
         if let Some(time) = not_before {
             let delay = time.since(self.shard.clock.now());
             start.delay = (!delay.is_zero()).then_some(delay);

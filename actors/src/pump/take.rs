@@ -139,7 +139,7 @@ impl Taker {
         let event = event.map(external);
         let start = Start { input, seed, delay: None, origin: None };
         // It may be here already, by an earlier delivery of the same: so the id is never taken for free.
-        let (own_id, slot) = (true, None);
+        let (own_id, place) = (true, None);
         let message = |reply| {
             let message = StartMessage {
                 name,
@@ -147,7 +147,7 @@ impl Taker {
                 start,
                 not_before,
                 own_id,
-                slot,
+                place,
                 event,
                 instead_of: Vec::new(),
                 reply,

@@ -2,7 +2,8 @@
 
 use tokio::sync::oneshot;
 
-use super::ShardState;
+use super::{ShardState, Stashed};
+use crate::error::Error;
 use crate::message::Internal;
 use crate::persistence::Entry;
 
@@ -13,7 +14,12 @@ impl ShardState {
             // What comes from now on waits in the queue for the next owner.
             self.context.routes.set_leaving(self.shard);
         }
-        let actors = self.context.routes.actors_of(self.shard);
+        for what in self.line.clear() {
+            if let Stashed::Message(message) = what {
+                message.refuse(|| Error::ShuttingDown);
+            }
+        }
+        let actors: Vec<_> = self.instances.values().map(|member| member.actor.clone()).collect();
         for actor in &actors {
             // One that is draining takes no more messages, and has nothing that runs.
             let _ = actor.cast(Internal::HostStops.into());

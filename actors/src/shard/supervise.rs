@@ -6,7 +6,7 @@ use ractor::{ActorId, ActorProcessingErr, ActorRef};
 use reenact_core::{InstanceId, Timestamp};
 use reenact_providers::ProviderError;
 
-use super::{Crashes, ShardState, Stashed};
+use super::{Crashes, Entering, Member, ShardState, Stashed};
 use crate::error::{Error, ParkReason};
 use crate::instance::Begin;
 use crate::message::ShardMessage;
@@ -43,7 +43,7 @@ impl ShardState {
         actor: ActorId,
         failure: Option<Failure>,
     ) -> Result<(), ActorProcessingErr> {
-        let Some(instance) = self.instances.remove(&actor) else {
+        let Some(member) = self.instances.remove(&actor) else {
             return if self.draining {
                 Ok(())
             } else {
@@ -51,6 +51,7 @@ impl ShardState {
                 Err(format!("shard {}: an actor of its own ended: {why}", self.shard).into())
             };
         };
+        let Member { instance, mut place, .. } = member;
         self.context.routes.remove(&instance, actor);
         let stashed = self.stashed.remove(&instance).unwrap_or_default();
         if let Some(failure) = failure
@@ -70,8 +71,13 @@ impl ShardState {
                 self.context.dispatcher.park(&instance, reason);
             }
             // What its log implies goes on, whether anybody sends it something or not.
-            self.spawn(myself, instance.clone(), Begin::Activate).await?;
+            let begin = Begin::Activate;
+            let place = place.take();
+            let entering = Entering { begin, place, coming: None, is_due: false };
+            self.spawn(myself, instance.clone(), entering).await?;
         }
+        // Those who wait come first.
+        drop(place);
         for what in stashed {
             self.deliver(myself, instance.clone(), what).await?;
         }

@@ -1,0 +1,336 @@
+//! Lets instances come into memory: at a bounded pace, and to places that are free.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use ractor::{ActorProcessingErr, ActorRef};
+use reenact_core::InstanceId;
+use reenact_providers::InstanceSummary;
+use tokio::time::Instant;
+
+use super::{Entering, ShardState, Stashed};
+use crate::admission::{Kind, Place};
+use crate::instance::Begin;
+use crate::message::{Due, Internal, ShardMessage};
+use crate::task::{Task, let_others_run};
+use crate::timers::{Timer, TimerMessage};
+
+/// Who has waited so long for a place, or for room in memory, comes without: what holds the places may wait
+/// for it. So few instances of a shard pass the bound in this time.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// What was sent something waits no longer than this for a place where all places are those of instances
+/// that have something under way: they may wait for it.
+const WAIT_WHILE_BUSY: Duration = Duration::from_millis(20);
+
+/// So many of those come without a place then.
+const WITHOUT_PLACE: usize = 16;
+
+/// How often it is looked whether instances still hold too much in memory.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// So many that are due are put in line before others have the thread.
+const IN_A_ROW: usize = 1_024;
+
+/// For what the next of a kind waits.
+#[derive(Default)]
+pub(super) struct Waits {
+    asked: Option<Task>,
+    due: Option<Task>,
+    /// Number of looks since there was too much in memory, and the next one.
+    looks: Option<(u32, Task)>,
+}
+
+impl ShardState {
+    /// Brings an instance into memory for what was sent to it, or puts it in line for that.
+    pub(super) async fn ask_in(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        instance: InstanceId,
+        mut what: Stashed,
+    ) -> Result<(), ActorProcessingErr> {
+        let begin = match &what {
+            Stashed::Message(message) => message.begin(),
+            Stashed::Locate(_) => Begin::Activate,
+        };
+        let begin = self.line.begin_of(&instance, begin);
+        match what.take_place() {
+            None => {
+                self.line.push(instance, begin, what);
+                self.admit(myself).await
+            }
+            place => {
+                let entering = Entering { begin, place, coming: None, is_due: false };
+                self.enter(myself, instance, entering, vec![what]).await
+            }
+        }
+    }
+
+    /// Adds to what waits for an instance; gives it back when nothing does.
+    pub(super) async fn add_to_line(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        instance: &InstanceId,
+        what: Stashed,
+    ) -> Result<Option<Stashed>, ActorProcessingErr> {
+        let Some(waiting) = self.line.waiting_for(instance) else { return Ok(Some(what)) };
+        waiting.messages.push(what);
+        // It may bring a place, which all of them have waited for.
+        let place = waiting.messages.last_mut().and_then(Stashed::take_place);
+        if place.is_some()
+            && let Some(waiting) = self.line.take(instance)
+        {
+            let entering = Entering { begin: waiting.begin, place, coming: None, is_due: false };
+            self.enter(myself, instance.clone(), entering, waiting.messages).await?;
+        }
+        Ok(None)
+    }
+
+    /// Instances are due.
+    pub(super) async fn wake(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        due: Vec<Due>,
+    ) -> Result<(), ActorProcessingErr> {
+        if self.draining {
+            return Ok(());
+        }
+        due.into_iter().for_each(|due| self.line.push_due(due));
+        self.admit(myself).await
+    }
+
+    /// Lets in who can come now: in turns, those who were sent something, and those that are due.
+    pub(super) async fn admit(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        loop {
+            let asked = self.admit_asked(myself).await?;
+            let due = self.admit_due(myself).await?;
+            if !(asked || due) {
+                self.context.pace.set_due_waiting(self.line.is_anyone_due());
+                return Ok(());
+            }
+        }
+    }
+
+    /// A place was found for the next of its kind, or it comes without.
+    pub(super) async fn place_found(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        kind: Kind,
+        place: Option<Place>,
+    ) -> Result<(), ActorProcessingErr> {
+        match kind {
+            Kind::Due => {
+                self.waits.due = None;
+                self.next_due(myself, place).await?;
+            }
+            Kind::Asked | Kind::Start => {
+                self.waits.asked = None;
+                let many = if place.is_none() { WITHOUT_PLACE } else { 1 };
+                let mut place = place;
+                for _ in 0..many {
+                    self.next_asked(myself, place.take()).await?;
+                }
+            }
+        }
+        self.admit(myself).await
+    }
+
+    async fn admit_asked(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+    ) -> Result<bool, ActorProcessingErr> {
+        if !self.line.is_anyone_asked() || self.waits.asked.is_some() {
+            return Ok(false);
+        }
+        if !self.context.pace.has_room(Kind::Asked) {
+            return Ok(false);
+        }
+        let Some(place) = self.context.admission.try_place(Kind::Asked) else {
+            self.waits.asked = Some(self.wait_for_place(myself, Kind::Asked));
+            return Ok(false);
+        };
+        self.next_asked(myself, Some(place)).await?;
+        Ok(true)
+    }
+
+    async fn admit_due(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+    ) -> Result<bool, ActorProcessingErr> {
+        if !self.line.is_anyone_due()
+            || self.waits.due.is_some()
+            || !self.context.pace.has_room(Kind::Due)
+            || self.is_too_much_in_memory(myself)
+        {
+            return Ok(false);
+        }
+        if self.context.admission.is_closed() {
+            // The host ends: what is due stays in the log.
+            return Ok(false);
+        }
+        let Some(place) = self.context.admission.try_place(Kind::Due) else {
+            self.waits.due = Some(self.wait_for_place(myself, Kind::Due));
+            return Ok(false);
+        };
+        self.next_due(myself, Some(place)).await?;
+        Ok(true)
+    }
+
+    async fn next_asked(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        place: Option<Place>,
+    ) -> Result<(), ActorProcessingErr> {
+        let Some((instance, waiting)) = self.line.next_asked() else { return Ok(()) };
+        let coming = Some(self.context.pace.begin(Kind::Asked));
+        let entering = Entering { begin: waiting.begin, place, coming, is_due: false };
+        self.enter(myself, instance, entering, waiting.messages).await
+    }
+
+    async fn next_due(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        place: Option<Place>,
+    ) -> Result<(), ActorProcessingErr> {
+        let Some((instance, begin)) = self.line.next_due() else { return Ok(()) };
+        let message = match begin {
+            Begin::Recover => Internal::Recover,
+            _ => Internal::Activate,
+        };
+        let what = Stashed::Message(message.into());
+        if let Some(stashed) = self.stashed.get_mut(&instance) {
+            stashed.push(what);
+            return Ok(());
+        }
+        if self.context.routes.parked(&instance).is_some() {
+            return Ok(());
+        }
+        // Where it is in memory by now, whatever it handles lets happen what is due.
+        let Some(what) = self.hand_over(&instance, what) else { return Ok(()) };
+        if self.context.routes.actor(&instance).is_some() {
+            self.stashed.insert(instance, vec![what]);
+            return Ok(());
+        }
+        let coming = Some(self.context.pace.begin(Kind::Due));
+        let entering = Entering { begin, place, coming, is_due: true };
+        self.enter(myself, instance, entering, vec![what]).await
+    }
+
+    /// Begins an actor, and gives it what waits for it.
+    async fn enter(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        instance: InstanceId,
+        entering: Entering,
+        messages: Vec<Stashed>,
+    ) -> Result<(), ActorProcessingErr> {
+        self.spawn(myself, instance.clone(), entering).await?;
+        let mut messages = messages.into_iter();
+        for what in messages.by_ref() {
+            if let Some(what) = self.hand_over(&instance, what) {
+                // It had nothing to do, and is about to go.
+                self.stashed.insert(instance, std::iter::once(what).chain(messages).collect());
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// What is due does not come while instances hold too much in memory. Those that are idle are asked to
+    /// go.
+    fn is_too_much_in_memory(&mut self, myself: &ActorRef<ShardMessage>) -> bool {
+        if !self.context.footprints.is_over() {
+            self.waits.looks = None;
+            return false;
+        }
+        match &self.waits.looks {
+            None => {
+                self.host.make_room();
+                self.look_again(myself, 1);
+                true
+            }
+            Some((looks, _)) if LOOK_AGAIN * *looks >= LONGEST_WAIT => {
+                self.waits.looks = None;
+                false
+            }
+            Some(_) => true,
+        }
+    }
+
+    /// It is time for another look whether there is still too much in memory.
+    pub(super) async fn look_at_memory(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        if let Some((looks, _)) = self.waits.looks {
+            self.look_again(myself, looks + 1);
+        }
+        self.admit(myself).await
+    }
+
+    fn look_again(&mut self, myself: &ActorRef<ShardMessage>, looks: u32) {
+        let myself = myself.clone();
+        let next = Task::spawn(async move {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            // A supervisor that has gone lets nobody in.
+            let _ = myself.cast(ShardMessage::LookAtMemory);
+        });
+        self.waits.looks = Some((looks, next));
+    }
+
+    fn wait_for_place(&self, myself: &ActorRef<ShardMessage>, kind: Kind) -> Task {
+        let (host, myself) = (self.host.clone(), myself.clone());
+        Task::spawn(async move {
+            let began = Instant::now();
+            let mut waiting = pin!(host.admission.place(kind, || host.make_room()));
+            let found = loop {
+                if let Ok(place) = tokio::time::timeout(WAIT_WHILE_BUSY, waiting.as_mut()).await {
+                    break place;
+                }
+                let in_vain = kind == Kind::Asked && host.admission.are_all_busy();
+                if in_vain || began.elapsed() >= LONGEST_WAIT {
+                    break None;
+                }
+            };
+            // A supervisor that has gone lets nobody in.
+            let _ = myself.cast(ShardMessage::PlaceFound(kind, found));
+        })
+    }
+
+    /// Puts in line what the log says must be in memory now, and has armed what is due later.
+    pub(super) async fn recover(
+        &mut self,
+        recovered: Vec<InstanceSummary>,
+        timers: &ActorRef<TimerMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        let now = self.context.clock.now();
+        let mut recovered = recovered.into_iter();
+        while recovered.len() > 0 {
+            let mut later = Vec::new();
+            for InstanceSummary { instance, wake_at, .. } in recovered.by_ref().take(IN_A_ROW) {
+                let at = wake_at.unwrap_or(now);
+                if at <= now {
+                    self.line.push_due(Due { at, instance, is_recovered: true });
+                } else {
+                    later.push((at, Timer { instance, fire: None }));
+                }
+            }
+            timers.cast(TimerMessage::ArmAll(later))?;
+            let_others_run().await;
+        }
+        self.context.pace.set_due_waiting(self.line.is_anyone_due());
+        Ok(())
+    }
+}
+
+impl Stashed {
+    fn take_place(&mut self) -> Option<Place> {
+        match self {
+            Self::Message(message) => message.place()?.take(),
+            Self::Locate(_) => None,
+        }
+    }
+}

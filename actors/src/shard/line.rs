@@ -1,0 +1,103 @@
+//! The instances of a shard that wait to come into memory.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use reenact_core::{InstanceId, Timestamp};
+
+use super::Stashed;
+use crate::instance::Begin;
+use crate::message::Due;
+
+/// Each instance is here once: with what was sent to it, or because it is due.
+#[derive(Default)]
+pub(super) struct Line {
+    /// In the order in which the first message came. Some may have come into memory by now.
+    asked: VecDeque<InstanceId>,
+    /// What was sent to these.
+    waiting: HashMap<InstanceId, Waiting>,
+    /// What was due first comes into memory first.
+    due: BTreeSet<(Timestamp, InstanceId)>,
+    /// When each of these is due, and how it begins.
+    begins: HashMap<InstanceId, (Timestamp, Begin)>,
+}
+
+/// An instance to which something was sent.
+pub(super) struct Waiting {
+    /// How its actor begins.
+    pub(super) begin: Begin,
+    /// In the order of coming; at least one.
+    pub(super) messages: Vec<Stashed>,
+}
+
+impl Line {
+    /// What was sent to an instance that waits here.
+    pub(super) fn waiting_for(&mut self, instance: &InstanceId) -> Option<&mut Waiting> {
+        self.waiting.get_mut(instance)
+    }
+
+    /// Something was sent to an instance for which nothing waits here.
+    pub(super) fn push(&mut self, instance: InstanceId, begin: Begin, what: Stashed) {
+        self.asked.push_back(instance.clone());
+        self.waiting.insert(instance, Waiting { begin, messages: vec![what] });
+    }
+
+    /// An instance is due.
+    pub(super) fn push_due(&mut self, due: Due) {
+        let Due { at, instance, is_recovered } = due;
+        let begin = if is_recovered { Begin::Recover } else { Begin::Activate };
+        // It comes all the same for what was sent to it, or was due before.
+        if self.waiting.contains_key(&instance) || self.begins.contains_key(&instance) {
+            return;
+        }
+        self.due.insert((at, instance.clone()));
+        self.begins.insert(instance, (at, begin));
+    }
+
+    /// How an instance begins for what was sent to it, that would begin so by itself. It is not due any
+    /// more: it comes now.
+    pub(super) fn begin_of(&mut self, instance: &InstanceId, begin: Begin) -> Begin {
+        let Some((at, due)) = self.begins.remove(instance) else { return begin };
+        self.due.remove(&(at, instance.clone()));
+        match begin {
+            Begin::Activate | Begin::Claim => due,
+            Begin::Fresh | Begin::Recover | Begin::Resume => begin,
+        }
+    }
+
+    /// Takes out what waits for an instance.
+    pub(super) fn take(&mut self, instance: &InstanceId) -> Option<Waiting> {
+        self.waiting.remove(instance)
+    }
+
+    pub(super) fn next_asked(&mut self) -> Option<(InstanceId, Waiting)> {
+        loop {
+            let instance = self.asked.pop_front()?;
+            // Unless it was taken out of its turn.
+            if let Some(waiting) = self.waiting.remove(&instance) {
+                return Some((instance, waiting));
+            }
+        }
+    }
+
+    pub(super) fn next_due(&mut self) -> Option<(InstanceId, Begin)> {
+        let (_, instance) = self.due.pop_first()?;
+        let (_, begin) = self.begins.remove(&instance)?;
+        Some((instance, begin))
+    }
+
+    pub(super) fn is_anyone_asked(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    pub(super) fn is_anyone_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// Takes out what was sent, and forgets what is due: its log knows.
+    pub(super) fn clear(&mut self) -> Vec<Stashed> {
+        (self.due, self.begins) = Default::default();
+        let asked = std::mem::take(&mut self.asked).into_iter();
+        let waiting = asked.filter_map(|instance| self.waiting.remove(&instance));
+        waiting.flat_map(|waiting| waiting.messages).collect()
+    }
+}
