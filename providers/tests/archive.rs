@@ -11,6 +11,8 @@ mod suite;
 mod blobs;
 #[path = "archive/files.rs"]
 mod files;
+#[path = "archive/packs.rs"]
+mod packs;
 #[path = "archive/rot.rs"]
 mod rot;
 
@@ -22,6 +24,19 @@ mod sqlite {
     archive_suite!(|check: fn(&SqliteArchive)| {
         let scratch = Scratch::new();
         check(&SqliteArchive::create(&scratch.path("archive.db"), JOURNAL).unwrap());
+    });
+}
+
+/// The same where all that can be is in packs.
+mod packed {
+    use reenact_providers::local::SqliteArchive;
+
+    use crate::kit::{JOURNAL, Scratch};
+
+    archive_suite!(|check: fn(&SqliteArchive)| {
+        let scratch = Scratch::new();
+        let archive = SqliteArchive::create(&scratch.path("archive.db"), JOURNAL).unwrap();
+        check(&archive.packed_from(1));
     });
 }
 

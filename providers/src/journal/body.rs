@@ -10,9 +10,11 @@ pub(crate) mod varint;
 mod write;
 
 pub(super) use read::decode;
-#[cfg(feature = "blobs")]
+#[cfg(feature = "local")]
+pub(crate) use read::unpack;
+#[cfg(any(feature = "blobs", feature = "local"))]
 pub(crate) use read::{Bytes, SummaryReader};
-#[cfg(feature = "blobs")]
+#[cfg(any(feature = "blobs", feature = "local"))]
 pub(crate) use write::SummaryWriter;
 pub(super) use write::{encode, encode_compact};
 

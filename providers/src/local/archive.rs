@@ -3,6 +3,8 @@
 
 mod absorb;
 mod filter;
+mod pack;
+mod packs;
 mod row;
 
 use std::fmt;
@@ -13,6 +15,7 @@ use reenact_core::{ExecutionId, InstanceId, ShardId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use self::filter::Selection;
+use self::packs::Place;
 use self::row::{number, stored};
 use super::sqlite::{self, ArchiveError, Failure, Kind, OpenedFile, Pool, lock};
 use crate::archive::{Archive, Archived, Part, Stretch, chunk};
@@ -23,9 +26,12 @@ const KIND: Kind = Kind {
     what: "an archive of reenact",
     // "reAr"
     application_id: 0x7265_4172,
-    version: 1,
-    schema: include_str!("archive/schema.sql"),
+    version: 2,
+    schema: concat!(include_str!("archive/schema.sql"), include_str!("archive/packs.sql")),
 };
+
+/// What archives of version 1 have not.
+const PACKS: &str = include_str!("archive/packs.sql");
 
 /// What archives that were made before have not. An index changes nothing of the format.
 const ADDED: &str = "
@@ -45,6 +51,8 @@ pub struct SqliteArchive {
     lookups: Pool,
     /// For what may take long.
     lists: Pool,
+    /// From so many finished instances of a part on they go into packs.
+    packed_from: usize,
     /// Closed last.
     writer: Mutex<Connection>,
 }
@@ -59,7 +67,8 @@ impl SqliteArchive {
         Self::on(path, sqlite::create(path, &KIND, journal)?)
     }
 
-    /// Opens the archive of a store. Unless it is one, nothing on the disk is changed.
+    /// Opens the archive of a store. Unless it is one, nothing on the disk is changed. One of version 1
+    /// becomes one of version 2, which a reenact of before refuses.
     ///
     /// # Errors
     /// Any [`ArchiveError`] but `Exists`.
@@ -67,7 +76,17 @@ impl SqliteArchive {
         let archive = Self::on(path, sqlite::open(path, &KIND, journal)?)?;
         let added = lock(&archive.writer).execute_batch(ADDED);
         added.map_err(|error| ArchiveError::refused(path, error))?;
+        sqlite::upgrade(&lock(&archive.writer), path, &KIND, PACKS)?;
         Ok(archive)
+    }
+
+    /// From so many instances on that began and ended between two parts they are stored together;
+    /// fewer of them are rows.
+    #[cfg(feature = "conformance")]
+    #[must_use]
+    pub fn packed_from(mut self, instances: usize) -> Self {
+        self.packed_from = instances;
+        self
     }
 
     fn on(path: &Path, writer: Connection) -> Result<Self, ArchiveError> {
@@ -76,6 +95,7 @@ impl SqliteArchive {
         Ok(Self {
             lookups: Pool::new(file.clone()),
             lists: Pool::new(file.clone()),
+            packed_from: packs::MIN_INSTANCES,
             writer: Mutex::new(writer),
             file,
         })
@@ -137,7 +157,8 @@ impl Archive for SqliteArchive {
 
     fn absorb(&self, part: &Part<'_>) -> Result<(), ProviderError> {
         let mut writer = lock(&self.writer);
-        let absorbed = self.file.check().and_then(|()| absorb::absorb(&mut writer, part));
+        let absorbed = self.file.check();
+        let absorbed = absorbed.and_then(|()| absorb::absorb(&mut writer, part, self.packed_from));
         absorbed.map_err(|failure| failure.of(self.path()))?;
         sqlite::keep_log_small(&writer, self.path());
         Ok(())
@@ -145,7 +166,7 @@ impl Archive for SqliteArchive {
 
     fn look_up(&self, instance: &InstanceId) -> Result<Option<Archived>, ProviderError> {
         self.reading(&self.lookups, |connection| {
-            Ok(row::find(connection, instance)?.map(|(_, archived)| archived))
+            Ok(find(connection, instance)?.map(|(_, archived)| archived))
         })
     }
 
@@ -170,13 +191,15 @@ impl Archive for SqliteArchive {
         let Some(selection) = Selection::of(filter, after) else { return Ok(Vec::new()) };
         self.reading(&self.lists, |connection| {
             let index = selection.index_by_id(connection)?;
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let most = i64::try_from(limit).unwrap_or(i64::MAX);
             let sql = format!(
-                "SELECT {} FROM instances INDEXED BY {index} WHERE {} ORDER BY id LIMIT {limit}",
+                "SELECT {} FROM instances INDEXED BY {index} WHERE {} ORDER BY id LIMIT {most}",
                 row::COLUMNS,
                 selection.condition()
             );
-            row::summaries(connection, &sql, selection.values())
+            let mut found = row::summaries(connection, &sql, selection.values())?;
+            packs::list(connection, filter, after, limit, &mut found)?;
+            Ok(found)
         })
     }
 
@@ -187,7 +210,8 @@ impl Archive for SqliteArchive {
             let sql = format!("SELECT count(*) FROM instances WHERE {condition}");
             let mut statement = connection.prepare_cached(&sql)?;
             let values = rusqlite::params_from_iter(selection.values());
-            Ok(statement.query_row(values, |row| row.get(0).map(number))?)
+            let rows: u64 = statement.query_row(values, |row| row.get(0).map(number))?;
+            Ok(rows + packs::count(connection, filter)?)
         })
     }
 
@@ -219,6 +243,25 @@ fn position(connection: &Connection, shard: ShardId) -> Result<Position, Failure
     Ok(position.unwrap_or(Position::START))
 }
 
+/// Where an instance is stored.
+enum Home {
+    /// As a row, which its turns know by this.
+    Row(i64),
+    Pack(Place),
+}
+
+/// Where an instance is, and what is stored of it.
+fn find(
+    connection: &Connection,
+    instance: &InstanceId,
+) -> Result<Option<(Home, Archived)>, Failure> {
+    if let Some((key, archived)) = row::find(connection, instance)? {
+        return Ok(Some((Home::Row(key), archived)));
+    }
+    let place = packs::find(connection, instance)?;
+    Ok(place.map(|place| (Home::Pack(place.clone()), place.member().archived.clone())))
+}
+
 fn read(
     connection: &Connection,
     instance: &InstanceId,
@@ -226,7 +269,7 @@ fn read(
     from: u64,
     limit: usize,
 ) -> Result<Option<Stretch>, Failure> {
-    let Some((key, newest)) = row::find(connection, instance)? else { return Ok(None) };
+    let Some((home, newest)) = find(connection, instance)? else { return Ok(None) };
     // Not what the rows below say: the last of them may be gone.
     let length = newest.length;
     if execution != newest.summary.execution || length == 0 {
@@ -236,6 +279,15 @@ fn read(
     if from >= length {
         return Ok(Some(Stretch { turns, length }));
     }
+    let key = match home {
+        Home::Row(key) => key,
+        Home::Pack(place) => {
+            let run = packs::run_of(connection, &place)?;
+            let numbered = (0..).zip(run.turns).map(|(number, bytes)| StoredTurn { number, bytes });
+            let turns = numbered.skip_while(|turn| turn.number < from).take(limit).collect();
+            return Ok(Some(Stretch { turns, length }));
+        }
+    };
     let mut chunks = connection.prepare_cached(
         "SELECT first, count, bytes FROM turns
          WHERE instance = ?1 AND execution = ?2 AND first >= (

@@ -136,6 +136,33 @@ pub(super) fn open(
     Ok(connection)
 }
 
+/// Makes a file of version 1 one of the newest version. That is in the file itself, where a reenact that
+/// is older looks for it, when this returns; so nothing of the newer version is written before.
+pub(super) fn upgrade(
+    connection: &Connection,
+    path: &Path,
+    kind: &Kind,
+    added: &str,
+) -> Result<(), ArchiveError> {
+    let refused = |error| ArchiveError::refused(path, error);
+    let found: u32 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(refused)?;
+    if found >= kind.version {
+        return Ok(());
+    }
+    let version = kind.version;
+    let sql = format!("BEGIN IMMEDIATE; {added} PRAGMA user_version = {version}; COMMIT;");
+    if let Err(error) = connection.execute_batch(&sql) {
+        let _ = connection.execute_batch("ROLLBACK");
+        return Err(refused(error));
+    }
+    if !harden(connection).map_err(refused)? {
+        let source = "another program reads it; stop that one first";
+        return Err(ArchiveError::Refused { path: path.to_owned(), source: source.into() });
+    }
+    Ok(())
+}
+
 /// Makes durable what is in the log of changes: whoever has written it may not have lived to sync
 /// it, and after a sync that failed another one proves nothing. What is written to its place and
 /// synced there is durable. False when somebody keeps it from that.

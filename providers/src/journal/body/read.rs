@@ -37,8 +37,8 @@ pub(in crate::journal) fn decode<'a>(
     }
 }
 
-/// Puts the content of a compressed body into `unpacked`.
-fn unpack(block: &[u8], unpacked: &mut Vec<u8>) -> Result<(), BodyError> {
+/// Puts the content of a compressed body into `unpacked`: of a block of LZ4 that follows its length.
+pub(crate) fn unpack(block: &[u8], unpacked: &mut Vec<u8>) -> Result<(), BodyError> {
     /// A block of LZ4 becomes no more than 255 times as large.
     const MOST_TIMES: usize = 255;
     let wrong = BodyError::Malformed("its compressed content is not as long as it says");

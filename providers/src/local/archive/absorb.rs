@@ -5,24 +5,47 @@ use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, TransactionBehavior, params, params_from_iter};
 
 use super::Failure;
+use super::packs::{self, Finder};
 use super::row::{self, corrupt, stored};
 use crate::archive::{Archived, Change, Growth, Part, TurnRun, chunk};
 use crate::journal::Position;
 
-/// All of it or nothing; durable when it returns.
-pub(super) fn absorb(connection: &mut Connection, part: &Part<'_>) -> Result<(), Failure> {
+/// All of it or nothing; durable when it returns. From `packed_from` finished instances on they are
+/// stored together.
+pub(super) fn absorb(
+    connection: &mut Connection,
+    part: &Part<'_>,
+    packed_from: usize,
+) -> Result<(), Failure> {
     // Rolled back when it is dropped, and so also when the commit itself fails.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut absorber = Absorber { connection: &transaction, shard: part.shard, blob: Vec::new() };
+    let mut absorber = Absorber {
+        connection: &transaction,
+        shard: part.shard,
+        blob: Vec::new(),
+        packed: Finder::default(),
+    };
     // Otherwise an earlier try has come so far. The position is written all the same, so that the
     // commit makes durable what was not.
     if super::position(&transaction, part.shard)? != part.end {
+        let may_pack =
+            |change: &Change| matches!(change, Change::Grown(growth) if packs::takes(growth));
+        let may_pack_any =
+            part.changes.iter().filter(|(_, change)| may_pack(change)).count() >= packed_from;
+        let mut together = Vec::new();
         for (instance, change) in &part.changes {
             match change {
                 Change::Purged => absorber.remove(instance)?,
+                // Where something is under its id, it is refused below.
+                Change::Grown(growth)
+                    if may_pack_any && packs::takes(growth) && absorber.is_new(instance)? =>
+                {
+                    together.push(growth);
+                }
                 Change::Grown(growth) => absorber.grow(instance, growth)?,
             }
         }
+        packs::add(&transaction, part.shard.0, &together)?;
     }
     absorber.set_position(part.end)?;
     Ok(transaction.commit()?)
@@ -33,6 +56,7 @@ struct Absorber<'a> {
     shard: ShardId,
     /// Kept from one chunk to the next.
     blob: Vec<u8>,
+    packed: Finder,
 }
 
 /// Where an instance that is stored ends.
@@ -52,6 +76,8 @@ impl Absorber<'_> {
     fn grow(&mut self, instance: &InstanceId, growth: &Growth) -> Result<(), Failure> {
         if growth.starts_anew {
             self.remove(instance)?;
+        } else if growth.run.first > 0 || growth.run.execution > ExecutionId::FIRST {
+            self.unpack(instance)?;
         }
         let found = row::find(self.connection, instance)?;
         let stored = found.as_ref().map(|(_, archived)| End::of(archived));
@@ -65,6 +91,24 @@ impl Absorber<'_> {
             self.remove_executions_before(key, end.execution)?;
         }
         self.add(instance, key, &growth.run)
+    }
+
+    /// Whether no row has its id. That no pack has it was looked at when it began.
+    fn is_new(&self, instance: &InstanceId) -> Result<bool, Failure> {
+        Ok(row::find(self.connection, instance)?.is_none())
+    }
+
+    /// Makes an instance a row again that is in a pack: it goes on.
+    fn unpack(&mut self, instance: &InstanceId) -> Result<(), Failure> {
+        if row::find(self.connection, instance)?.is_some() {
+            return Ok(());
+        }
+        let Some(place) = self.packed.find(self.connection, instance)? else { return Ok(()) };
+        let run = packs::run_of(self.connection, &place)?;
+        let Archived { summary, length } = &place.member().archived;
+        let key = self.insert(row::values(instance, self.shard, summary, *length))?;
+        self.add(instance, key, &run)?;
+        self.packed.remove(self.connection, &place)
     }
 
     fn insert<'v>(&self, values: impl Iterator<Item = ToSqlOutput<'v>>) -> Result<i64, Failure> {
@@ -110,9 +154,14 @@ impl Absorber<'_> {
         Ok(())
     }
 
-    fn remove(&self, instance: &InstanceId) -> Result<(), Failure> {
+    fn remove(&mut self, instance: &InstanceId) -> Result<(), Failure> {
         // What has rotted is not removed either: the turns may be those of another instance.
-        let Some((key, _)) = row::find(self.connection, instance)? else { return Ok(()) };
+        let Some((key, _)) = row::find(self.connection, instance)? else {
+            if let Some(place) = self.packed.find(self.connection, instance)? {
+                self.packed.remove(self.connection, &place)?;
+            }
+            return Ok(());
+        };
         for sql in
             ["DELETE FROM turns WHERE instance = ?", "DELETE FROM instances WHERE instance = ?"]
         {
