@@ -120,6 +120,7 @@ async fn wake(host: &Host, n: u64) -> reenact::Result<()> {
 async fn recovered(path: &std::path::Path) -> reenact::Result<()> {
     let mut options = LocalOptions::default();
     options.journaled.flush_bytes = TAIL_BYTES;
+    options.journaled.memory_bytes = usize::MAX;
     let host = host(options.open(path)?).await?;
     let text = "x".repeat(400);
     let mut bytes = 0;

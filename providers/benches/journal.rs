@@ -175,7 +175,11 @@ impl Stored {
         let archive = SqliteArchive::create(&path.with_extension("db"), IDENTITY.journal).unwrap();
         let media = [Directory::new(RealDisk::make(path).unwrap())];
         // Nothing goes to the archive: that is not what is measured.
-        let options = StoreOptions { flush_bytes: usize::MAX / 2, ..StoreOptions::default() };
+        let options = StoreOptions {
+            flush_bytes: usize::MAX / 2,
+            memory_bytes: usize::MAX,
+            ..StoreOptions::default()
+        };
         let clock = Arc::new(SystemClock);
         let store = Journaled::open(IDENTITY.journal, media, archive, clock, options).unwrap();
         let lease = runtime.block_on(store.acquire(ShardId(0), "bench")).unwrap();

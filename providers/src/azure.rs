@@ -131,7 +131,12 @@ impl Default for AzureOptions {
             lease_time: LEASE_TIME,
             visibility_time: LEASE_TIME,
             first_pause: client::FIRST_PAUSE,
-            journaled: journaled::Options { journal, flush_bytes: FLUSH_BYTES },
+            journaled: journaled::Options {
+                journal,
+                flush_bytes: FLUSH_BYTES,
+                // A host may have any number of the shards.
+                memory_bytes: usize::MAX,
+            },
         }
     }
 }

@@ -68,6 +68,9 @@ use crate::limits::{FIRST_SEGMENT_BYTES, MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES, M
 use crate::medium::{Medium, MediumError, Segment};
 use crate::{Epoch, TurnRecord};
 
+/// So many of its largest commits a segment is to have room for.
+const COMMITS_PER_SEGMENT: u64 = 64;
+
 /// Largest buffer that is kept for the next commit, in bytes.
 const MAX_KEPT_BUFFER: usize = 4 * 1024 * 1024;
 
@@ -97,7 +100,8 @@ impl Position {
 /// A commit that is larger than a segment gets one of its own size.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// The first one of this opening; each further one is twice as large as the one before it.
+    /// The first one of this opening. Each further one is as large, or twice as large as the one before
+    /// it if that had no room for 64 commits as large as its largest.
     pub first_segment_bytes: u64,
     /// From here on they grow no further.
     pub max_segment_bytes: u64,
@@ -142,6 +146,8 @@ struct OpenSegment<S> {
     /// Bytes that there is room for.
     size: u64,
     first_sequence: u64,
+    /// Bytes of its largest commit.
+    largest: u64,
 }
 
 impl<M: Medium> Journal<M> {
@@ -275,7 +281,9 @@ impl<M: Medium> Journal<M> {
         self.medium.check_place().map_err(|error| self.failed(error, "appended to"))?;
         let appended = self.open.segment.append(offset, &self.stored);
         appended.map_err(|error| self.failed(error, "appended to"))?;
-        self.end = Position { segment, offset: offset + self.stored.len() as u64, sequence };
+        let count = self.stored.len() as u64;
+        self.open.largest = self.open.largest.max(count);
+        self.end = Position { segment, offset: offset + count, sequence };
         Ok(self.end)
     }
 
@@ -295,8 +303,12 @@ impl<M: Medium> Journal<M> {
         Ok(())
     }
 
+    /// Small ones, so that few zeros are written that nothing takes the place of; but not so small that
+    /// to begin the next one costs more than the commits.
     fn next_size(&self) -> u64 {
-        (self.open.size * 2).min(self.options.max_segment_bytes)
+        let Options { first_segment_bytes: least, max_segment_bytes: most, .. } = self.options;
+        let wanted = (self.open.largest * COMMITS_PER_SEGMENT).next_power_of_two();
+        wanted.min(self.open.size * 2).max(least).min(most)
     }
 
     fn failed(&self, error: MediumError, doing: &'static str) -> JournalError {
@@ -322,7 +334,7 @@ impl<S: Segment> OpenSegment<S> {
     ) -> Result<Self, MediumError> {
         let (stored, seed) = head.encode();
         let segment = medium.create(&segment_name(head.number), spare, &stored)?;
-        Ok(Self { segment, seed, size, first_sequence: head.first_sequence })
+        Ok(Self { segment, seed, size, first_sequence: head.first_sequence, largest: 0 })
     }
 }
 

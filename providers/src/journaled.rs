@@ -7,6 +7,7 @@
 //! many instances there are; and whatever is asked for is answered out of both.
 
 mod asides;
+mod budget;
 mod error;
 mod shard;
 mod table;
@@ -21,11 +22,12 @@ use async_trait::async_trait;
 use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
 
 use self::asides::Asides;
+use self::budget::Budget;
 use self::shard::{Handover, Known, Look, Shard};
 use self::thread::{Common, ShardThread};
 use crate::archive::Archive;
 use crate::journal::{self, Identity, JournalId};
-use crate::limits::{FLUSH_BYTES, check_batch, check_purge};
+use crate::limits::{MEMORY_BYTES, check_batch, check_purge};
 use crate::medium::Medium;
 use crate::ownership::check_shard;
 use crate::{
@@ -72,13 +74,21 @@ pub struct Options {
     /// Of the journals.
     pub journal: journal::Options,
     /// Bytes that a shard holds in memory until they go into the archive. At twice as many, appends
-    /// wait for that.
+    /// wait for that. 0 counts as 1.
     pub flush_bytes: usize,
+    /// Bytes that all shards together hold in memory until the fullest of them, those that hold the
+    /// average or more, give theirs to the archive. At twice as many, appends to those wait for that.
+    /// What is on its way into the archive is in memory as well, and does not count. 0 counts as 1.
+    pub memory_bytes: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { journal: journal::Options::default(), flush_bytes: FLUSH_BYTES }
+        Self {
+            journal: journal::Options::default(),
+            flush_bytes: MEMORY_BYTES,
+            memory_bytes: MEMORY_BYTES,
+        }
     }
 }
 
@@ -114,11 +124,13 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         let read =
             shards.iter().map(|shard| (!M::SHARED).then(|| shard.read_journal()).transpose());
         let read: Vec<_> = read.collect::<Result<_, _>>()?;
+        let budget = Budget::new(options.memory_bytes, shards.len());
         let threads = shards.iter().zip(read).map(|(shard, read)| {
             let common = Common {
                 handover: Arc::clone(&handover),
                 clock: Arc::clone(&clock),
                 flush_bytes: options.flush_bytes.max(1),
+                budget: Arc::clone(&budget),
             };
             ShardThread::start(Arc::clone(shard), read, common)
         });

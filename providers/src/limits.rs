@@ -49,17 +49,16 @@ pub const MAX_COMPRESSED_BYTES: usize = 16 * 1024 * 1024;
 /// Most bytes that a checkpoint of a journal keeps for the archive.
 pub const MAX_CHECKPOINT_BYTES: usize = 1024 * 1024;
 
-/// Size of the first segment of each opening of a journal, in bytes. Each further one is twice as
-/// large as the one before it, so that small stores stay small.
+/// Size of the first segment of each opening of a journal, in bytes. Each further one is as large, or
+/// twice as large as the one before it where commits are large, so that small stores stay small.
 pub const FIRST_SEGMENT_BYTES: u64 = 1024 * 1024;
 
-/// Size from which segments grow no further, in bytes. So many are filled with zeros in front of what
-/// is written, at most. A commit that is larger gets a segment of its own size.
-pub const MAX_SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
+/// Size from which segments grow no further, in bytes. Holds the largest commit.
+pub const MAX_SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Bytes that a shard of a journaled store holds in memory until they go into the archive. At twice
-/// as many, appends wait for that.
-pub const FLUSH_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes that all shards of a journaled store together hold in memory until the fullest of them go into
+/// the archive, where nobody chooses another number. At twice as many, appends wait for that.
+pub const MEMORY_BYTES: usize = 32 * 1024 * 1024;
 
 /// Most blocks in one segment of a journal on append blobs: reading one takes the service some
 /// milliseconds for each, and 50,000 is the most that it takes.

@@ -50,7 +50,7 @@ impl Disks {
         let media = self.shards.clone().map(Directory::new);
         let journal =
             JournalOptions { first_segment_bytes: 4096, max_segment_bytes: 65_536, compress: true };
-        let options = Options { journal, flush_bytes: self.flush_bytes };
+        let options = Options { journal, flush_bytes: self.flush_bytes, ..Options::default() };
         let clock = Arc::new(self.clock.clone());
         let id = JournalId([3; 16]);
         let histories = Journaled::open(id, media, self.archive.clone(), clock, options)?;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use reenact_core::{InstanceId, Receipt, ShardId};
 use tokio::sync::oneshot;
 
+use super::budget::{Budget, Share};
 use super::shard::{Flusher, Handover, Opened, ReadShard, Shard, Writer};
 use crate::archive::Archive;
 use crate::medium::Medium;
@@ -17,7 +18,7 @@ use crate::{Batch, Epoch, Lease, ProviderError, TimerScheduler};
 
 /// Segments from the checkpoint on, at which it is time for a new one even if they hold little:
 /// each opening makes one.
-const MAX_SEGMENTS: u64 = 16;
+const MAX_SEGMENTS: u64 = 32;
 
 /// How long a shard waits after a flush that has failed.
 const FLUSH_AGAIN: Duration = Duration::from_secs(1);
@@ -45,8 +46,18 @@ enum Order {
 pub(super) struct Common {
     pub(super) handover: Arc<Handover>,
     pub(super) clock: Arc<dyn TimerScheduler>,
-    /// Bytes in memory from which on they go into the archive.
+    /// Bytes in memory of a shard from which on they go into the archive.
     pub(super) flush_bytes: usize,
+    /// And of all shards.
+    pub(super) budget: Arc<Budget>,
+}
+
+impl Common {
+    /// Whether a shard that holds so many bytes holds `times` as much as it may, by itself or together
+    /// with the others.
+    fn is_exceeded_by(&self, own: usize, times: usize) -> bool {
+        own >= self.flush_bytes.saturating_mul(times) || self.budget.is_exceeded_by(own, times)
+    }
 }
 
 impl ShardThread {
@@ -57,7 +68,8 @@ impl ShardThread {
         common: Common,
     ) -> Result<Self, ProviderError> {
         let id = shard.identity.shard;
-        let log = read.map(|read| shard.begin(read).map(Log::new)).transpose()?;
+        let begin = |read| Ok::<_, ProviderError>(Log::new(shard.begin(read)?, &common));
+        let log = read.map(begin).transpose()?;
         let mut work = Work { shard, common, log };
         let (orders, incoming) = mpsc::channel();
         let thread = thread::Builder::new().name(format!("reenact-shard-{id}"));
@@ -136,6 +148,8 @@ struct Log<M: Medium, A: Archive> {
     flushing: Flushing<M, A>,
     /// Whether somebody waits for it to be closed.
     is_closing: Arc<AtomicBool>,
+    /// What it holds in memory.
+    share: Share,
 }
 
 /// What a flush gives back; `None` when it never began.
@@ -224,7 +238,7 @@ impl<M: Medium, A: Archive> Work<M, A> {
     fn with_room(&mut self) -> Result<&mut Writer<M, A>, ProviderError> {
         let fenced = || ProviderError::Fenced { shard: self.shard.identity.shard };
         let log = self.log.as_mut().filter(|log| !log.is_fenced()).ok_or_else(fenced)?;
-        while log.writer.unarchived_bytes() >= self.common.flush_bytes.saturating_mul(2) {
+        while self.common.is_exceeded_by(log.writer.unarchived_bytes(), 2) {
             log.tidy(&self.common);
             if let Err(error) = log.wait_for_flush() {
                 // If that is why, no patience helps.
@@ -255,7 +269,7 @@ impl<M: Medium, A: Archive> Work<M, A> {
     }
 
     fn open(&self) -> Result<Log<M, A>, ProviderError> {
-        Ok(Log::new(self.shard.begin(self.shard.read_journal()?)?))
+        Ok(Log::new(self.shard.begin(self.shard.read_journal()?)?, &self.common))
     }
 
     fn close(&mut self) {
@@ -299,10 +313,11 @@ impl<M: Medium, A: Archive> Work<M, A> {
 }
 
 impl<M: Medium, A: Archive> Log<M, A> {
-    fn new(opened: Opened<M, A>) -> Self {
+    fn new(opened: Opened<M, A>, common: &Common) -> Self {
         let Opened { writer, flusher } = opened;
         let flushing = Flushing::Idle { flusher, failed: None };
-        Self { writer, flushing, is_closing: Arc::default() }
+        let share = Share::of(Arc::clone(&common.budget));
+        Self { writer, flushing, is_closing: Arc::default(), share }
     }
 
     const fn has_failed(&self) -> bool {
@@ -321,8 +336,10 @@ impl<M: Medium, A: Archive> Log<M, A> {
             // A failure was logged, and is tried again.
             let _ = self.wait_for_flush();
         }
+        let held = self.writer.unarchived_bytes();
+        self.share.set(held);
         let Flushing::Idle { flusher, failed } = &self.flushing else { return };
-        let is_large = self.writer.unarchived_bytes() >= common.flush_bytes;
+        let is_large = common.is_exceeded_by(held, 1);
         let is_long = self.writer.segment() - flusher.first_segment() >= MAX_SEGMENTS;
         let is_due = match failed {
             Some(failed) => Instant::now() >= failed.again,
@@ -339,6 +356,7 @@ impl<M: Medium, A: Archive> Log<M, A> {
             return;
         };
         self.writer.freeze();
+        self.share.set(self.writer.unarchived_bytes());
         let handover = Arc::clone(&common.handover);
         // Given to the thread once there is one, so that it is not lost when there is none.
         let (give, given) = mpsc::channel();

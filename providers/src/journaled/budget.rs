@@ -1,0 +1,88 @@
+//! How much all shards of a store may hold in memory before it goes into the archive.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// One for all shards of a store. A shard that holds its part of it or more gives it to the archive once
+/// all of them together hold so much: the fullest ones do, and the flushes are as large as they can be.
+#[derive(Debug)]
+pub(super) struct Budget {
+    bytes: usize,
+    /// Held by all shards.
+    held: AtomicUsize,
+    /// Of one shard, if all hold the same.
+    part: usize,
+}
+
+impl Budget {
+    /// So many bytes for so many shards.
+    pub(super) fn new(bytes: usize, shards: usize) -> Arc<Self> {
+        let bytes = bytes.max(1);
+        let part = (bytes / shards.max(1)).max(1);
+        Arc::new(Self { bytes, held: AtomicUsize::new(0), part })
+    }
+
+    /// Whether it is for a shard that holds so much to give it away: all hold `times` the budget.
+    pub(super) fn is_exceeded_by(&self, own: usize, times: usize) -> bool {
+        own >= self.part && self.held.load(Ordering::Relaxed) >= self.bytes.saturating_mul(times)
+    }
+}
+
+/// What one shard holds; nothing any more once this is dropped.
+#[derive(Debug)]
+pub(super) struct Share {
+    budget: Arc<Budget>,
+    held: usize,
+}
+
+impl Share {
+    pub(super) const fn of(budget: Arc<Budget>) -> Self {
+        Self { budget, held: 0 }
+    }
+
+    /// The shard holds so much by now.
+    pub(super) fn set(&mut self, held: usize) {
+        // In this order: the sum is never below 0.
+        self.budget.held.fetch_add(held, Ordering::Relaxed);
+        self.budget.held.fetch_sub(self.held, Ordering::Relaxed);
+        self.held = held;
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fullest_shards_give_it_away_once_all_hold_too_much() {
+        let budget = Budget::new(100, 4);
+        let mut shares: Vec<Share> = (0..4).map(|_| Share::of(Arc::clone(&budget))).collect();
+        for (share, held) in shares.iter_mut().zip([60, 20, 10, 9]) {
+            share.set(held);
+        }
+        assert!(!budget.is_exceeded_by(60, 1), "99 of 100");
+        shares[3].set(10);
+        assert!(budget.is_exceeded_by(60, 1) && !budget.is_exceeded_by(60, 2));
+        assert!(!budget.is_exceeded_by(20, 1), "less than its part");
+        drop(shares.pop());
+        assert!(!budget.is_exceeded_by(60, 1), "a shard that is closed holds nothing");
+    }
+
+    #[test]
+    fn one_of_the_shards_holds_its_part_whenever_all_hold_too_much() {
+        for shards in 1..20_usize {
+            let budget = Budget::new(1_000, shards);
+            let mut shares: Vec<Share> =
+                (0..shards).map(|_| Share::of(Arc::clone(&budget))).collect();
+            shares.iter_mut().for_each(|share| share.set(1_000_usize.div_ceil(shards)));
+            assert!(budget.is_exceeded_by(1_000_usize.div_ceil(shards), 1), "{shards}");
+        }
+        assert!(Budget::new(0, 0).is_exceeded_by(1, 0));
+    }
+}
