@@ -295,3 +295,23 @@ async fn a_patch_whose_mark_is_in_the_log() {
     let marks = told.events().iter().filter(|event| event.starts_with("PatchMarked")).count();
     assert_eq!(marks, 1);
 }
+
+#[tokio::test]
+async fn local_activities_in_a_row_beside_one_that_is_scheduled_and_retried() {
+    let code = |ctx: OrchestrationContext| async move {
+        let local = |input: u64| ctx.call_local_by_name::<_, u64>(WORK, &input);
+        let scheduled = work(&ctx, 1);
+        let two = local(2).await?;
+        let policy = RetryPolicy::new(2).first_delay(Duration::ZERO).jitter(0.0);
+        let retried = ActivityOptions::new().retry(policy);
+        let retried = reenact::NamedActivity::new(WORK).with(retried);
+        let three: u64 = ctx.call_local_by_name(retried, &3).await?;
+        let event: u64 = ctx.wait_external("Go").await?;
+        Ok(scheduled.await? + two + three + local(event).await?)
+    };
+    let steps = [Complete(2), Fail(3), Complete(1), Complete(3), Raise("Go", 4), Complete(5)];
+    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    assert_eq!(told.output::<u64>(), 100);
+    let local = told.events().into_iter().filter(|event| event.starts_with("TaskLocal"));
+    assert_eq!(local.collect::<Vec<_>>(), ["TaskLocal #2", "TaskLocal #3", "TaskLocal #5"]);
+}

@@ -60,6 +60,8 @@ struct Call {
     name: Name,
     attempt: u32,
     terms: Option<Box<AttemptTerms>>,
+    /// The input, of a local one.
+    local_input: Option<Payload>,
     pulse: Pulse,
     states: States,
     /// Who is told what becomes of it, where that is not an instance of this host.
@@ -93,6 +95,20 @@ pub(crate) struct Attempt {
     pub(crate) terms: Option<Box<AttemptTerms>>,
     /// Of one that came through the queue of a tag.
     pub(crate) news: Option<NewsSender>,
+    /// The input, of a local one: its idempotency key depends on it.
+    pub(crate) local_input: Option<Payload>,
+}
+
+impl Attempt {
+    /// Of a local activity.
+    pub(crate) fn local(
+        name: Name,
+        number: u32,
+        terms: Option<Box<AttemptTerms>>,
+        input: Payload,
+    ) -> Self {
+        Self { name, number, terms, news: None, local_input: Some(input) }
+    }
 }
 
 /// A flag that can be awaited; and the end of all patience.
@@ -114,21 +130,42 @@ impl ActivityContext {
         line: Weak<Line>,
         states: States,
     ) -> Self {
-        let Attempt { name, number, terms, news } = attempt;
+        let Attempt { name, number, terms, news, local_input } = attempt;
         let (pulse, told, let_go) =
             (Pulse::new(line), AtomicBool::new(false), AtomicBool::new(false));
         let cancellation = Cancellation::default();
         let attempt = number;
-        let call =
-            Call { key, name, attempt, terms, pulse, states, news, told, let_go, cancellation };
+        let call = Call {
+            key,
+            name,
+            attempt,
+            terms,
+            local_input,
+            pulse,
+            states,
+            news,
+            told,
+            let_go,
+            cancellation,
+        };
         Self { call: Arc::new(call) }
     }
 
     /// The same for every run and every attempt of this call, and no other call's: hand it to the services that you
     /// call, so that they do the work once.
+    ///
+    /// That of a [local](reenact_core::OrchestrationContext::call_local) call has a hash of its name and
+    /// input behind that: after a crash that the history knows nothing of, the orchestration may go another
+    /// way, and another call have its number.
     pub fn idempotency_key(&self) -> String {
         let ActivityCall { instance, run, id } = &self.call.key;
-        format!("{instance}/{run}/{}", id.0)
+        match &self.call.local_input {
+            None => format!("{instance}/{run}/{}", id.0),
+            Some(input) => {
+                let hash = fnv1a(&[self.call.name.as_str().as_bytes(), &[0], input.as_bytes()]);
+                format!("{instance}/{run}/{}-{hash:016x}", id.0)
+            }
+        }
     }
 
     /// The instance that called.
@@ -289,6 +326,14 @@ impl ActivityContext {
     }
 }
 
+/// The 64-bit FNV-1a hash of parts, one after the other. It stands in idempotency keys, so it never changes.
+fn fnv1a(parts: &[&[u8]]) -> u64 {
+    let bytes = parts.iter().copied().flatten();
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
 impl Cancellation {
     fn grace_ends(&self) -> Option<Timestamp> {
         let end = self.grace_ends.load(Ordering::Acquire);
@@ -383,6 +428,10 @@ mod tests {
     use super::*;
 
     fn context() -> ActivityContext {
+        context_of(None)
+    }
+
+    fn context_of(local_input: Option<Payload>) -> ActivityContext {
         let code = reenact_core::OrchestrationCode::new("o", |_ctx, (): ()| async { Ok(()) });
         let input = Payload::encode(&()).unwrap();
         let (machine, _) = reenact_core::Machine::start(
@@ -399,14 +448,27 @@ mod tests {
             run: Run::of(&machine),
             id: CorrelationId(3),
         };
-        let attempt =
-            Attempt { name: Name::new("charge").unwrap(), number: 1, terms: None, news: None };
+        let attempt = Attempt {
+            name: Name::new("charge").unwrap(),
+            number: 1,
+            terms: None,
+            news: None,
+            local_input,
+        };
         ActivityContext::new(key, attempt, Weak::new(), States::default())
     }
 
     #[test]
     fn the_idempotency_key_names_instance_run_and_call() {
         assert_eq!(context().idempotency_key(), "order-7/1-000000000000000b/3");
+    }
+
+    #[test]
+    fn the_idempotency_key_of_a_local_call_depends_on_its_input() {
+        let key = |input: &str| context_of(Some(Payload::encode(input).unwrap())).idempotency_key();
+        assert_eq!(key("a"), "order-7/1-000000000000000b/3-e182eb503441cc3c");
+        assert_ne!(key("a"), key("b"));
+        assert_eq!(fnv1a(&[b"foo", b"bar"]), 0x8594_4171_f739_67e8, "as FNV-1a is published");
     }
 
     #[test]

@@ -75,8 +75,9 @@ impl Dispatcher {
         let call = |id| ActivityCall { instance: instance.clone(), run, id };
         let timer = |id| Timer { instance: instance.clone(), fire: Some((run, id)) };
         match action {
-            Action::CallActivity { id, name, input, attempt, terms, tagged, .. } => {
-                let attempt = Attempt { name, number: attempt, terms, news: None };
+            Action::CallActivity { id, name, input, attempt, terms, tagged, local } => {
+                let local_input = local.then(|| input.clone());
+                let attempt = Attempt { name, number: attempt, terms, news: None, local_input };
                 match (tagged, &self.posts) {
                     (Some(tagged), Some(posts)) => {
                         posts.send(call(id), attempt, *tagged, input, again);

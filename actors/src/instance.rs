@@ -2,6 +2,7 @@
 
 mod activate;
 mod deaths;
+mod local;
 mod outbox;
 mod overdue;
 mod parked;
@@ -13,7 +14,7 @@ mod turns;
 use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use reenact_core::{Command, InstanceId, Machine, MessageId, Timestamp};
+use reenact_core::{Command, CorrelationId, InstanceId, Machine, MessageId, Timestamp};
 use reenact_providers::InstanceSummary;
 use tokio::sync::oneshot;
 
@@ -26,6 +27,7 @@ use crate::run::Run;
 use crate::shard::{Coming, ShardContext};
 use crate::snapshot::OpenCalls;
 use crate::suspects::Suspects;
+use local::{InPlace, Wanted};
 use outbox::Closing;
 use parked::Parked;
 
@@ -71,6 +73,10 @@ pub(crate) struct InstanceState {
     now: Timestamp,
     /// It was parked, and goes on since it came into memory, or has come to its end so.
     unparked: bool,
+    /// Its local activities that run before their schedule is durable.
+    in_place: InPlace,
+    /// Whether what is being handled may begin some.
+    may_run_in_place: bool,
     /// What it holds in memory.
     footprint: Footprint,
     /// It has a place among the instances in memory.
@@ -110,6 +116,8 @@ struct Live {
     /// How many hosts have died while its code ran, as long as that has not made a step on this one;
     /// known only of what was taken up as the host started.
     unproven: Option<u32>,
+    /// What its turns want of local activities, until they are handed on.
+    wanted: Wanted,
 }
 
 impl Actor for InstanceActor {
@@ -119,12 +127,14 @@ impl Actor for InstanceActor {
 
     async fn pre_start(
         &self,
-        _myself: ActorRef<InstanceMessage>,
+        myself: ActorRef<InstanceMessage>,
         args: InstanceArguments,
     ) -> Result<InstanceState, ActorProcessingErr> {
         let InstanceArguments { shard, instance, begin, has_place, coming, is_due } = args;
         let now = shard.clock.now();
         let footprint = Footprint::new(shard.footprints.clone(), instance.clone());
+        let workers = shard.dispatcher.workers.clone();
+        let in_place = InPlace::new(myself, instance.clone(), workers);
         Ok(InstanceState {
             shard,
             instance,
@@ -133,6 +143,8 @@ impl Actor for InstanceActor {
             last_used: now,
             now,
             unparked: false,
+            in_place,
+            may_run_in_place: true,
             footprint,
             has_place,
             busy: None,
@@ -159,6 +171,7 @@ impl Actor for InstanceActor {
         _myself: ActorRef<InstanceMessage>,
         state: &mut InstanceState,
     ) -> Result<(), ActorProcessingErr> {
+        state.leave_place();
         state.phase = Phase::Absent;
         Ok(())
     }
@@ -169,6 +182,10 @@ impl Actor for InstanceActor {
         message: InstanceMessage,
         state: &mut InstanceState,
     ) -> Result<(), ActorProcessingErr> {
+        state.may_run_in_place = !state.in_place.is_careful() && !message.comes_again();
+        if let Phase::Live(live) = &mut state.phase {
+            live.machine.run_local_in_place(state.may_run_in_place);
+        }
         let is_unproven = matches!(&state.phase, Phase::Live(live) if live.unproven.is_some());
         let trial = if is_unproven {
             let may_run = trial::may_run_code(&message);
@@ -187,6 +204,9 @@ impl Actor for InstanceActor {
         match message {
             InstanceMessage::Runtime(RuntimeMessage(Internal::Start(start))) => {
                 state.start(&myself, start).await?;
+            }
+            InstanceMessage::Runtime(RuntimeMessage(Internal::EndWait(wait))) => {
+                state.end_wait_if(wait);
             }
             InstanceMessage::Runtime(RuntimeMessage(Internal::Rewind(rewind))) => {
                 // Boxed: every message would pay for the room that this takes.
@@ -235,17 +255,22 @@ impl InstanceState {
             }
             InstanceMessage::Resume { reply } => self.apply(Command::Resume, reply),
             InstanceMessage::Runtime(RuntimeMessage(message)) => match message {
-                Internal::CompleteTask { run, id, result, known } if self.is_current(run) => {
+                Internal::CompleteTask { run, id, result, known } if self.is_of(run, id) => {
+                    self.in_place.has_ended(run, id);
                     self.complete_task(id, result, known);
                 }
-                Internal::RecordHeartbeat { run, id, attempt, details } if self.is_current(run) => {
+                Internal::RecordHeartbeat { run, id, attempt, details } if self.is_of(run, id) => {
                     self.apply(Command::RecordHeartbeat { id, attempt, details }, None);
                 }
-                Internal::RecordStart { run, id, attempt, reply } if self.is_current(run) => {
+                Internal::RecordStart { run, id, attempt, reply } if self.is_of(run, id) => {
                     self.record_start(id, attempt, reply);
                 }
-                Internal::HostStops => self.record_stops(),
-                Internal::FireTimer { run, id } if self.is_current(run) => {
+                Internal::HostStops => {
+                    self.in_place.be_careful();
+                    self.end_wait();
+                    self.record_stops();
+                }
+                Internal::FireTimer { run, id } if self.is_of(run, id) => {
                     self.apply(Command::FireTimer { id }, None);
                 }
                 Internal::PassivateIfIdleSince(then, asked) => {
@@ -273,6 +298,7 @@ impl InstanceState {
                 | Internal::Recover
                 | Internal::Start(_)
                 | Internal::Rewind(_)
+                | Internal::EndWait(_)
                 | Internal::Settle => {}
             },
         }
@@ -319,13 +345,14 @@ impl InstanceState {
         }
     }
 
-    fn tell_open(&self, reply: oneshot::Sender<OpenCalls>) {
+    fn tell_open(&mut self, reply: oneshot::Sender<OpenCalls>) {
+        self.end_wait();
         let Phase::Live(live) = &self.phase else { return };
         let open = OpenCalls::of(&live.machine);
         self.shard.make_durable(Entry::Open(reply, open));
     }
 
-    fn refuse(&self, message: InstanceMessage, error: Error) {
+    fn refuse(&mut self, message: InstanceMessage, error: Error) {
         if let Some(reply) = message.reply() {
             self.answer(reply.no(error));
         }
@@ -343,6 +370,15 @@ impl InstanceState {
 
     fn is_current(&self, run: Run) -> bool {
         matches!(&self.phase, Phase::Live(live) if live.run == run)
+    }
+
+    /// Whether it is about a call or a timer of this run: one of its log, or one that runs in place here.
+    fn is_of(&self, run: Run, id: CorrelationId) -> bool {
+        if run.place() == 0 {
+            return self.is_current(run);
+        }
+        matches!(&self.phase, Phase::Live(live) if live.run.is_of(run))
+            && self.in_place.runs(run, id)
     }
 
     /// Whether only what is in the mailbox already may still concern this actor.
@@ -363,7 +399,7 @@ impl InstanceState {
             let _ = myself.drain();
         }
         let Phase::Live(live) = &mut self.phase else { return };
-        if self.last_used <= then && live.is_idle(now) {
+        if self.last_used <= then && !self.in_place.is_holding() && live.is_idle(now) {
             let messages = std::mem::take(&mut live.arrived);
             if !messages.is_empty() {
                 // Otherwise it would be woken for them after a crash, again and again.
@@ -406,7 +442,7 @@ impl InstanceState {
             self.footprint.tell(0);
             return false;
         };
-        self.footprint.tell(live.machine.held_bytes());
+        self.footprint.tell(live.machine.held_bytes() + self.in_place.held_bytes());
         if self.footprint.is_to_be_listed() && live.is_idle(self.now) {
             self.footprint.list();
         }

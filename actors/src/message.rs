@@ -42,6 +42,11 @@ impl Reply {
         Self { port: port.into(), permit: None }
     }
 
+    /// Whether it is to a client of this host.
+    pub(crate) fn is_to_client(&self) -> bool {
+        self.permit.is_some()
+    }
+
     /// To say yes, once it is durable.
     pub(crate) fn yes(self) -> Answer {
         Answer { reply: self, answer: Ok(()) }
@@ -247,6 +252,8 @@ pub(crate) enum Internal {
     },
     /// Record what has arrived.
     Settle,
+    /// That wait of turns for local activities has lasted long enough.
+    EndWait(u64),
 }
 
 /// What another instance tells this one.

@@ -351,7 +351,7 @@ impl Entry {
         }
     }
 
-    fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Turn(turn) => {
                 turn.bytes() + turn.successor.iter().map(PendingTurn::bytes).sum::<usize>()

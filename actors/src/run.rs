@@ -10,6 +10,9 @@ use reenact_core::{ExecutionId, Machine, RemoteRun};
 pub(crate) struct Run {
     execution: ExecutionId,
     seed: u64,
+    /// The actor in which a call runs in place; 0 of all that a log knows. What an actor has begun in place
+    /// counts for that actor alone: after a crash, another call may have the same id.
+    place: u64,
 }
 
 /// No seed that is drawn: it has all bits set.
@@ -17,22 +20,37 @@ const WITHOUT_CODE: u64 = u64::MAX;
 
 impl Run {
     pub(crate) fn of(machine: &Machine) -> Self {
-        Self { execution: machine.execution_id(), seed: machine.seed() }
+        Self { execution: machine.execution_id(), seed: machine.seed(), place: 0 }
     }
 
     /// Of an instance whose code is not asked: nothing can be under way under this name.
     pub(crate) fn without_code(execution: ExecutionId) -> Self {
-        Self { execution, seed: WITHOUT_CODE }
+        Self { execution, seed: WITHOUT_CODE, place: 0 }
     }
 
     /// Of a call in a unit test.
     pub(crate) fn of_test(execution: ExecutionId) -> Self {
-        Self { execution, seed: 0 }
+        Self { execution, seed: 0, place: 0 }
     }
 
     /// Of a turn that brings about nothing.
     pub(crate) fn of_nothing(execution: ExecutionId) -> Self {
-        Self { execution, seed: 0 }
+        Self { execution, seed: 0, place: 0 }
+    }
+
+    /// The same run, of a call that runs in place.
+    pub(crate) fn in_place(self, place: u64) -> Self {
+        Self { place, ..self }
+    }
+
+    /// Where the call runs, if it runs in place; otherwise 0.
+    pub(crate) fn place(self) -> u64 {
+        self.place
+    }
+
+    /// Whether it is the same run, wherever a call runs.
+    pub(crate) fn is_of(self, other: Self) -> bool {
+        self.in_place(0) == other.in_place(0)
     }
 
     pub(crate) fn is_without_code(self) -> bool {
@@ -42,7 +60,7 @@ impl Run {
 
 /// As it goes to another host.
 impl From<Run> for RemoteRun {
-    fn from(Run { execution, seed }: Run) -> Self {
+    fn from(Run { execution, seed, .. }: Run) -> Self {
         Self { execution, seed }
     }
 }
@@ -50,7 +68,7 @@ impl From<Run> for RemoteRun {
 /// As it comes from another host. No run without code has activities there.
 impl From<RemoteRun> for Run {
     fn from(RemoteRun { execution, seed }: RemoteRun) -> Self {
-        Self { execution, seed }
+        Self { execution, seed, place: 0 }
     }
 }
 

@@ -101,6 +101,18 @@ pub const MAX_HEARTBEAT_BYTES: usize = 16 * 1024;
 /// most once in this time, by the provider's clock.
 pub const HEARTBEAT_RECORDED_EVERY: Duration = Duration::from_secs(5);
 
+/// How long a host lets turns wait for [local activities](crate::OrchestrationContext::call_local), by the
+/// wall clock, so that they are stored together. Past it they are stored as far as they are, and what the
+/// activities return has a commit of its own. One commit more in this time costs next to nothing, and a
+/// client that waits for an answer waits no longer than this for them.
+pub const LOCAL_HOLD: Duration = Duration::from_millis(100);
+
+/// Most turns of an instance that wait so.
+pub const MAX_HELD_TURNS: usize = 256;
+
+/// Most bytes of them, as they are stored.
+pub const MAX_HELD_BYTES: usize = 1024 * 1024;
+
 /// Most open activities that a status shows: those that were scheduled first.
 pub const MAX_ACTIVITIES_SHOWN: usize = 100;
 

@@ -13,8 +13,7 @@ use crate::payload::Payload;
 impl OrchestrationContext {
     /// Calls an activity that runs at once, before its scheduling is durable: the step that needs no
     /// commit of its own. What it returns is recorded with the next turn, so that a row of such calls
-    /// is stored together, at the latest when the code has something done that must not be lost, ends,
-    /// or waits for something else.
+    /// is stored together, in one commit with what comes before and after it.
     ///
     /// **When to use it**: for what is quick (milliseconds) and idempotent or only reads: a look-up, a
     /// validation, a computation that is not deterministic. Everything else is better scheduled, with
@@ -27,13 +26,19 @@ impl OrchestrationContext {
     ///   same call with the same input.
     /// - Nothing else leaves before: what the same turns schedule, send or answer is done when they are
     ///   durable. A client that starts the instance or raises an event is answered only then.
-    /// - The turns do not wait for ever: a host stores what there is when the calls have taken longer
-    ///   than a limit (`LOCAL_HOLD`, 100 ms), and at once where the turn has
-    ///   something else done, a timer for instance. A result that comes later has a commit of its own.
-    ///   So a slow one is only as slow as one that is scheduled.
-    /// - It takes a place among the running activities of the host, as any other.
-    /// - A host that has taken up an instance after another one died schedules such calls as any other,
-    ///   for it might die of one that nobody would know of.
+    /// - The turns do not wait for ever: a host stores what there is when the calls take longer than
+    ///   [`LOCAL_HOLD`](crate::limits::LOCAL_HOLD), at more than
+    ///   [`MAX_HELD_TURNS`](crate::limits::MAX_HELD_TURNS), and at once where a turn has something else
+    ///   done: it schedules an activity, sets a timer, or tells another instance something. A result that
+    ///   comes after that has a commit of its own. So a slow one costs what one costs that is scheduled.
+    /// - It takes a place among the running activities of the host, as any other, and is shown in the
+    ///   status of its instance as soon as it is durable that it was called.
+    /// - Where a host may die of it and nobody would know, its schedule is stored before it runs, as that
+    ///   of any activity: in instances that a host takes up as it starts, and in a turn that was brought
+    ///   about by what comes again by itself (a start or a message from another instance, or through a
+    ///   queue).
+    /// - It ends with its instance's place in memory: when the shard moves to another host, or is started
+    ///   again, it is cancelled, and runs again there.
     ///
     /// The [options](ActivityDefinition::with) that make sense are a retry policy, `start_to_close` and
     /// `schedule_to_close`. Retries are made in place too; a delay that is longer than the limit is

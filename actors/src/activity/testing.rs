@@ -141,8 +141,13 @@ impl TestCall {
         let terms = self.details.clone().map(|details| {
             Box::new(AttemptTerms { details: Some(details), ..AttemptTerms::default() })
         });
-        let attempt =
-            Attempt { name: self.activity.clone(), number: self.attempt, terms, news: None };
+        let attempt = Attempt {
+            name: self.activity.clone(),
+            number: self.attempt,
+            terms,
+            news: None,
+            local_input: None,
+        };
         let key = ActivityCall { instance, run, id };
         let context = ActivityContext::new(key, attempt, Weak::new(), self.states.clone());
         context.pulse().record_into(self.heartbeats.clone());

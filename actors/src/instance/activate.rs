@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use ractor::{ActorProcessingErr, ActorRef};
 use reenact_core::{Command, InstanceId, MachineConfig};
-use reenact_providers::InstanceSummary;
+use reenact_providers::{InstanceState as State, InstanceSummary};
 use tokio::sync::oneshot;
 
 use super::trial::Judgement;
-use super::{Begin, InstanceState, Live, Phase};
+use super::{Begin, InstanceState, Live, Phase, Wanted};
 use crate::error::ParkReason;
 use crate::log::Log;
 use crate::message::{InstanceMessage, Internal};
@@ -56,6 +56,10 @@ impl InstanceState {
         myself: &ActorRef<InstanceMessage>,
         mut summary: InstanceSummary,
     ) -> Result<(), ActorProcessingErr> {
+        if summary.state == State::Parked || (self.begin == Begin::Recover && self.shard.is_new) {
+            // A host may have died of what it called.
+            self.in_place.be_careful();
+        }
         let trial = match self.judge(&mut summary).await? {
             Judgement::Free => None,
             Judgement::OnTrial(trial) => Some(trial),
@@ -64,14 +68,15 @@ impl InstanceState {
                 return self.park_condemned(reason, summary).await;
             }
         };
-        let (registry, config) = (&self.shard.registry, self.shard.machine_config(myself));
+        let (registry, config) = (&self.shard.registry, self.machine_config(myself));
         match self.shard.log().replay(&summary, registry, config, u64::MAX).await? {
             Ok(machine) => {
                 let (run, open) = (Run::of(&machine), machine.open_actions());
                 let (last, arrived) = (machine.last_scheduled(), Vec::new());
                 let suspects = Suspects::default();
                 let unproven = None;
-                let live = Live { machine, run, summary, arrived, suspects, unproven };
+                let wanted = Wanted::default();
+                let live = Live { machine, run, summary, arrived, suspects, unproven, wanted };
                 self.phase = Phase::Live(Box::new(live));
                 if self.is_anything_overdue() {
                     self.catch_up().await;
@@ -91,6 +96,12 @@ impl InstanceState {
 }
 
 impl InstanceState {
+    /// What its machine takes from this actor.
+    pub(super) fn machine_config(&self, myself: &ActorRef<InstanceMessage>) -> MachineConfig {
+        let local_in_place = self.may_run_in_place && !self.in_place.is_careful();
+        MachineConfig { local_in_place, ..self.shard.machine_config(myself) }
+    }
+
     /// Lets the code go on that fits again. What was overdue meanwhile is behind it by now.
     fn unpark(&mut self) {
         if matches!(&self.phase, Phase::Live(live) if live.machine.is_parked()) {

@@ -67,6 +67,7 @@ impl InstanceState {
         if !matches!(self.phase, Phase::Live(_)) {
             return;
         }
+        self.leave_place();
         let Phase::Live(live) = std::mem::replace(&mut self.phase, Phase::Absent) else { return };
         let Live { machine, summary, .. } = *live;
         // That of the turn that is not handed on does not count.

@@ -28,7 +28,7 @@ impl InstanceState {
         let purges = self.shard.purges.clone();
         // A purge of the earlier one would take away what this is built on.
         let _not_purged = purges.read().await;
-        self.shard.everything_is_durable(&self.instance).await?;
+        self.everything_is_durable().await?;
         let Some(summary) = self.shard.log().summary(&self.instance).await? else {
             // Purged since. The start comes again, and finds the id free.
             let instance = self.instance.clone();
@@ -56,6 +56,7 @@ impl InstanceState {
                 pending.answer = Some(message.reply.yes());
                 self.shard.make_durable(Entry::Turn(Box::new(pending)));
                 // Of the run that is no more.
+                self.leave_place();
                 self.phase = Phase::Absent;
                 self.shard.routes.unpark(&self.instance);
                 self.activate(myself).await?;

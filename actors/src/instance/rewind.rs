@@ -27,7 +27,7 @@ impl InstanceState {
         let purges = self.shard.purges.clone();
         // A purge of a finished instance would take away what is about to be built on.
         let _not_purged = purges.read().await;
-        self.shard.everything_is_durable(&self.instance).await?;
+        self.everything_is_durable().await?;
         let Some(summary) = self.shard.log().summary(&self.instance).await? else {
             let instance = self.instance.clone();
             self.answer(reply.no(Error::NotFound { instance }));
@@ -54,6 +54,7 @@ impl InstanceState {
                 pending.answer = Some(reply.yes());
                 self.shard.make_durable(Entry::Turn(Box::new(pending)));
                 // Of the execution that is no more.
+                self.leave_place();
                 self.phase = Phase::Absent;
                 // It is tried again, whatever it was parked for.
                 self.shard.routes.unpark(&self.instance);

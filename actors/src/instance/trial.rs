@@ -97,7 +97,7 @@ impl InstanceState {
             known: None,
             successor: Vec::new(),
         })));
-        self.shard.everything_is_durable(&self.instance).await?;
+        self.everything_is_durable().await?;
         let turns = summary.turns;
         Ok(Judgement::OnTrial(Trial { died, turns, code_ran, alone }))
     }
@@ -115,7 +115,7 @@ impl InstanceState {
         let Some(died) = live.unproven.take() else { return Ok(None) };
         let alone = self.alone(died).await;
         self.apply(Command::AnnounceRun { died }, None);
-        self.shard.everything_is_durable(&self.instance).await?;
+        self.everything_is_durable().await?;
         let Phase::Live(live) = &self.phase else { return Ok(None) };
         let turns = live.machine.turns();
         Ok(Some(Trial { died, turns, code_ran: false, alone }))
@@ -134,7 +134,7 @@ impl InstanceState {
         }
         if alone.is_some() {
             // Before the next has its chance, it is known that this was not the end.
-            self.shard.everything_is_durable(&self.instance).await?;
+            self.everything_is_durable().await?;
         }
         Ok(())
     }
@@ -171,5 +171,6 @@ pub(super) fn may_run_code(message: &InstanceMessage) -> bool {
             | Internal::SendAgain { .. }
             | Internal::Settle
             | Internal::ForeignWake
+            | Internal::EndWait(_)
     )
 }

@@ -13,7 +13,7 @@ use reenact_core::{
 use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
 
 use super::outbox::{Closing, wake_at};
-use super::{Begin, InstanceState, Live, Phase};
+use super::{Begin, InstanceState, Live, Phase, Wanted};
 use crate::activity::ActivityCall;
 use crate::error::{Error, ParkReason};
 use crate::log::missing_code;
@@ -130,7 +130,8 @@ impl InstanceState {
                 let (run, arrived) = (Run::of(&machine), Vec::new());
                 let suspects = Suspects::default();
                 let unproven = None;
-                let live = Live { machine, run, summary, arrived, suspects, unproven };
+                let wanted = Wanted::default();
+                let live = Live { machine, run, summary, arrived, suspects, unproven, wanted };
                 self.phase = Phase::Live(Box::new(live));
                 match event {
                     Some(event) => self.submit_with_event(turn, event, reply),
@@ -154,7 +155,7 @@ impl InstanceState {
         myself: &ActorRef<InstanceMessage>,
         start: Start,
     ) -> Result<(Machine, Turn), ApplyError> {
-        let config = self.shard.machine_config(myself);
+        let config = self.machine_config(myself);
         let (instance, now) = (self.instance.clone(), self.shard.clock.now());
         self.shard.routes.stalls.watch(&self.instance, code.name(), || {
             Machine::start(code, instance, ExecutionId::FIRST, config, start, now)
@@ -187,7 +188,7 @@ impl InstanceState {
         match pending {
             Ok(mut pending) => {
                 pending.answer = Some(reply.yes());
-                self.shard.make_durable(Entry::Turn(Box::new(pending)));
+                self.hand_on(Entry::Turn(Box::new(pending)));
             }
             Err(reason) => {
                 self.phase = Phase::Absent;
@@ -313,7 +314,7 @@ impl InstanceState {
         match pending {
             Ok(mut pending) => {
                 pending.answer = Some(reply.yes());
-                self.shard.make_durable(Entry::Turn(Box::new(pending)));
+                self.hand_on(Entry::Turn(Box::new(pending)));
                 self.close_if_ended();
             }
             Err(reason) => {
@@ -372,9 +373,12 @@ impl InstanceState {
         let Phase::Live(live) = &mut self.phase else { return };
         if turn.recorded.events.is_empty() {
             // It was so before: what is to be done, and the answer, wait for what made it so.
-            if !turn.actions.is_empty() {
-                let pending = live.pending_without_record(turn.actions);
-                self.shard.make_durable(Entry::Turn(Box::new(pending)));
+            live.wanted.add(live.run, turn.local, turn.can_wait);
+            let pending =
+                (!turn.actions.is_empty()).then(|| live.pending_without_record(turn.actions));
+            self.take_up_in_place();
+            if let Some(pending) = pending {
+                self.hand_on_now(Entry::Turn(Box::new(pending)));
             }
             return reply.into_iter().for_each(|reply| self.answer(reply.yes()));
         }
@@ -387,7 +391,7 @@ impl InstanceState {
             Ok(mut pending) => {
                 pending.answer = reply.map(Reply::yes);
                 pending.known = known;
-                self.shard.make_durable(Entry::Turn(Box::new(pending)));
+                self.hand_on(Entry::Turn(Box::new(pending)));
                 self.close_if_ended();
             }
             Err(reason) => {
@@ -407,8 +411,8 @@ impl InstanceState {
     }
 
     /// Answers behind the turns that are under way: the answer may rest on them.
-    pub(super) fn answer(&self, answer: Answer) {
-        self.shard.make_durable(Entry::Answer(answer));
+    pub(super) fn answer(&mut self, answer: Answer) {
+        self.hand_on_now(Entry::Answer(answer));
     }
 
     /// Ends a parked instance: its code is not asked, so it need not fit. What its log says of others
@@ -477,7 +481,8 @@ impl Live {
 
     /// A turn as it is handed on.
     fn pending(&mut self, turn: Turn) -> Result<PendingTurn, ParkReason> {
-        let Turn { number, recorded, actions, outcome, .. } = turn;
+        let Turn { number, recorded, actions, outcome, local, can_wait } = turn;
+        self.wanted.add(self.run, local, can_wait);
         // The first turns of a next execution are handed on when it has done all of them.
         let status_turn = self.machine.status_turn().filter(|turn| *turn <= number);
         let bytes = codec::encode_turn_with_status(&recorded, status_turn).map_err(unreadable)?;
@@ -495,7 +500,7 @@ impl Live {
     }
 
     /// What is to be done without anything new to be stored: behind the turns that are under way.
-    fn pending_without_record(&self, actions: Sealed<Vec<Action>>) -> PendingTurn {
+    pub(super) fn pending_without_record(&self, actions: Sealed<Vec<Action>>) -> PendingTurn {
         PendingTurn {
             instance: self.summary.instance.clone(),
             run: self.run,

@@ -111,7 +111,7 @@ impl Taken {
     async fn run(mut self, activity: RemoteActivity) {
         let RemoteActivity { name, input, attempt, terms, deadline, .. } = activity;
         let (news, mut told) = mpsc::unbounded_channel();
-        let attempt = Attempt { name, number: attempt, terms, news: Some(news) };
+        let attempt = Attempt { name, number: attempt, terms, news: Some(news), local_input: None };
         let hand = self.hand.clone();
         hand.workers.submit(self.call.clone(), attempt, input);
         let (tag, key) = (self.tag.clone(), (self.call.clone(), self.attempt));

@@ -1,0 +1,324 @@
+//! Local activities run in place: before the turns that schedule them are handed on. These wait, for a
+//! moment, for what the activities return.
+
+use ractor::{ActorProcessingErr, ActorRef};
+use reenact_core::limits::{LOCAL_HOLD, MAX_HELD_BYTES, MAX_HELD_TURNS};
+use reenact_core::{Action, CorrelationId, InstanceId, Sealed, Timestamp};
+
+use super::{InstanceState, Phase};
+use crate::activity::{ActivityCall, Attempt};
+use crate::message::{InstanceMessage, Internal, Reply};
+use crate::persistence::Entry;
+use crate::run::Run;
+use crate::task::Task;
+use crate::timers::{Timer, TimerMessage};
+use crate::workers::Workers;
+
+/// What the turns that were made since something was handed on want of local activities.
+pub(super) struct Wanted {
+    /// Calls, and timers for their next attempts and their ends.
+    actions: Vec<(Run, Action)>,
+    /// Whether nobody waits for anything else.
+    can_wait: bool,
+}
+
+/// The local activities of an instance that run in place, and the turns that wait for them. They live and
+/// die with the actor: what becomes of one that its actor did not outlive counts for nothing.
+pub(super) struct InPlace {
+    myself: ActorRef<InstanceMessage>,
+    instance: InstanceId,
+    workers: Workers,
+    /// Tells the calls of this actor from those of all others.
+    place: u64,
+    running: Vec<Running>,
+    /// In order.
+    held: Vec<Entry>,
+    /// Of these.
+    bytes: usize,
+    /// Ends the wait.
+    limit: Option<Task>,
+    /// Number of waits so far.
+    waits: u64,
+    /// Nothing runs in place here: a host may have died of it, and nobody would know.
+    is_careful: bool,
+}
+
+/// A call that is open.
+struct Running {
+    run: Run,
+    id: CorrelationId,
+    /// Its last attempt has ended.
+    has_ended: bool,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { actions: Vec::new(), can_wait: true }
+    }
+}
+
+impl Wanted {
+    /// What a turn of that run wants.
+    pub(super) fn add(&mut self, run: Run, actions: Vec<Action>, can_wait: bool) {
+        self.actions.extend(actions.into_iter().map(|action| (run, action)));
+        self.can_wait &= can_wait;
+    }
+}
+
+impl InPlace {
+    pub(super) fn new(
+        myself: ActorRef<InstanceMessage>,
+        instance: InstanceId,
+        workers: Workers,
+    ) -> Self {
+        // 0 is no place.
+        let place = myself.get_id().pid() + 1;
+        Self {
+            myself,
+            instance,
+            workers,
+            place,
+            running: Vec::new(),
+            held: Vec::new(),
+            bytes: 0,
+            limit: None,
+            waits: 0,
+            is_careful: false,
+        }
+    }
+
+    /// From now on nothing runs in place.
+    pub(super) fn be_careful(&mut self) {
+        self.is_careful = true;
+    }
+
+    pub(super) fn is_careful(&self) -> bool {
+        self.is_careful
+    }
+
+    /// Whether that call runs in place.
+    pub(super) fn runs(&self, run: Run, id: CorrelationId) -> bool {
+        self.is_here(run) && self.running.iter().any(|call| call.run == run && call.id == id)
+    }
+
+    fn is_here(&self, run: Run) -> bool {
+        run.place() == self.place
+    }
+
+    /// An attempt of a call has ended.
+    pub(super) fn has_ended(&mut self, run: Run, id: CorrelationId) {
+        let of_call = |call: &&mut Running| call.run == run && call.id == id;
+        if let Some(call) = self.running.iter_mut().find(of_call) {
+            call.has_ended = true;
+        }
+    }
+
+    /// Whether turns wait here.
+    pub(super) fn is_holding(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// What the turns take that wait here.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn has_room_for(&self, entry: &Entry) -> bool {
+        self.held.len() < MAX_HELD_TURNS && self.bytes + entry.bytes() <= MAX_HELD_BYTES
+    }
+
+    fn hold(&mut self, entry: Entry) {
+        self.bytes += entry.bytes();
+        self.held.push(entry);
+        if self.limit.is_none() {
+            self.waits += 1;
+            let (myself, wait) = (self.myself.clone(), self.waits);
+            self.limit = Some(Task::spawn(async move {
+                tokio::time::sleep(LOCAL_HOLD).await;
+                // An actor that has gone holds nothing.
+                let _ = myself.cast(Internal::EndWait(wait).into());
+            }));
+        }
+    }
+
+    /// Nobody waits for it any more.
+    fn call_off(&self, call: &Running) {
+        if !call.has_ended {
+            let Running { run, id, .. } = *call;
+            self.workers.cancel(&ActivityCall { instance: self.instance.clone(), run, id });
+        }
+    }
+
+    fn call_off_all(&mut self) {
+        for call in std::mem::take(&mut self.running) {
+            self.call_off(&call);
+        }
+    }
+
+    fn take_held(&mut self) -> Vec<Entry> {
+        self.bytes = 0;
+        self.limit = None;
+        std::mem::take(&mut self.held)
+    }
+}
+
+impl Drop for InPlace {
+    fn drop(&mut self) {
+        self.call_off_all();
+    }
+}
+
+impl InstanceState {
+    /// Hands something on to be made durable, after all that was handed on before. A turn waits while
+    /// local activities run that began with it, or with one that waits already, unless somebody waits for
+    /// something else of it.
+    pub(super) fn hand_on(&mut self, entry: Entry) {
+        let Phase::Live(live) = &mut self.phase else { return self.hand_on_now(entry) };
+        if live.wanted.actions.is_empty() && self.in_place.running.is_empty() {
+            // Most have no local activities.
+            live.wanted.can_wait = true;
+            return self.shard.make_durable(entry);
+        }
+        let wanted = std::mem::take(&mut live.wanted);
+        let begins = self.begin_in_place(wanted.actions);
+        self.forget_closed();
+        let runs = !self.in_place.running.is_empty();
+        let waits = wanted.can_wait && runs && (begins || self.in_place.is_holding());
+        if waits && self.in_place.has_room_for(&entry) {
+            self.in_place.hold(entry);
+        } else {
+            self.hand_on_now(entry);
+        }
+    }
+
+    pub(super) fn hand_on_now(&mut self, entry: Entry) {
+        self.end_wait();
+        self.shard.make_durable(entry);
+    }
+
+    /// Hands on the turns that wait.
+    pub(super) fn end_wait(&mut self) {
+        if self.in_place.is_holding() {
+            let held = self.in_place.take_held();
+            held.into_iter().for_each(|entry| self.shard.make_durable(entry));
+        }
+    }
+
+    /// That wait has lasted long enough, if it still lasts.
+    pub(super) fn end_wait_if(&mut self, wait: u64) {
+        if self.in_place.waits == wait {
+            self.end_wait();
+        }
+    }
+
+    /// Returns when everything that was handed on before is durable.
+    pub(super) async fn everything_is_durable(&mut self) -> Result<(), ActorProcessingErr> {
+        self.end_wait();
+        self.shard.everything_is_durable(&self.instance).await
+    }
+
+    /// The machine is about to go: what runs in place, runs for nobody.
+    pub(super) fn leave_place(&mut self) {
+        self.end_wait();
+        self.in_place.call_off_all();
+    }
+
+    /// Goes on with calls that are open already: with an attempt that is due, or a timer. What does not run
+    /// in place waits for what made it so.
+    pub(super) fn take_up_in_place(&mut self) {
+        let Phase::Live(live) = &mut self.phase else { return };
+        if live.wanted.actions.is_empty() {
+            return live.wanted = Wanted::default();
+        }
+        let wanted = std::mem::take(&mut live.wanted).actions;
+        let in_place = &self.in_place;
+        let runs = |run: Run, action: &Action| match action {
+            Action::CallActivity { id, .. } | Action::CreateTimer { id, .. } => {
+                in_place.runs(run.in_place(in_place.place), *id)
+            }
+            _ => false,
+        };
+        let (here, elsewhere): (Vec<_>, Vec<_>) =
+            wanted.into_iter().partition(|(run, action)| runs(*run, action));
+        let elsewhere: Vec<_> = elsewhere.into_iter().map(|(_, action)| action).collect();
+        let pending =
+            (!elsewhere.is_empty()).then(|| live.pending_without_record(Sealed::new(elsewhere)));
+        self.begin_in_place(here);
+        if let Some(pending) = pending {
+            self.hand_on_now(Entry::Turn(Box::new(pending)));
+        }
+    }
+
+    /// Begins what is wanted; whether an activity was among it.
+    fn begin_in_place(&mut self, actions: Vec<(Run, Action)>) -> bool {
+        let mut begins = false;
+        let now = self.now;
+        // Those whose timers come first among the actions.
+        for (run, action) in &actions {
+            if let Action::CallActivity { id, .. } = action {
+                self.note_running(*run, *id);
+                begins = true;
+            }
+        }
+        for (run, action) in actions {
+            let run = run.in_place(self.in_place.place);
+            match action {
+                Action::CallActivity { id, name, input, attempt, terms, .. } => {
+                    let call = ActivityCall { instance: self.instance.clone(), run, id };
+                    let attempt = Attempt::local(name, attempt, terms, input.clone());
+                    self.shard.dispatcher.workers.submit(call, attempt, input);
+                }
+                Action::CreateTimer { id, fire_at } => self.set_timer(run, id, fire_at, now),
+                _ => {}
+            }
+        }
+        begins
+    }
+
+    fn note_running(&mut self, run: Run, id: CorrelationId) {
+        let run = run.in_place(self.in_place.place);
+        let running = &mut self.in_place.running;
+        match running.iter_mut().find(|call| call.run == run && call.id == id) {
+            Some(call) => call.has_ended = false,
+            None => running.push(Running { run, id, has_ended: false }),
+        }
+    }
+
+    /// Sets a timer of a call that runs in place, if it is due before the turns are handed on that set it
+    /// for good.
+    fn set_timer(&self, run: Run, id: CorrelationId, fire_at: Timestamp, now: Timestamp) {
+        if self.in_place.runs(run, id) && fire_at.since(now) <= LOCAL_HOLD {
+            let timer = Timer { instance: self.instance.clone(), fire: Some((run, id)) };
+            // Timers that have gone take their shard with them.
+            let _ = self.shard.dispatcher.timers.cast(TimerMessage::Arm(fire_at, timer));
+        }
+    }
+
+    /// Forgets the calls that are not open any more, and calls off what still runs of them.
+    fn forget_closed(&mut self) {
+        let Phase::Live(live) = &self.phase else { return };
+        let is_open =
+            |call: &Running| live.run.is_of(call.run) && live.machine.is_open_task(call.id);
+        let closed = self.in_place.running.extract_if(.., |call| !is_open(call));
+        let still_run: Vec<_> = closed.filter(|call| !call.has_ended).collect();
+        still_run.into_iter().for_each(|call| self.in_place.call_off(&call));
+    }
+}
+
+impl InstanceMessage {
+    /// Whether its sender sends it again by itself, when the host dies of it. Then what it brings about must
+    /// leave a trace before it runs: local activities that it begins are scheduled as any other.
+    pub(super) fn comes_again(&self) -> bool {
+        match self {
+            Self::RaiseEvent { event, reply } => {
+                event.key.is_some() && !reply.as_ref().is_some_and(Reply::is_to_client)
+            }
+            Self::Runtime(message) => match &message.0 {
+                Internal::Start(start) => !start.reply.is_to_client(),
+                Internal::FromAnother(_) | Internal::Once(_) | Internal::Rewind(_) => true,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+}
