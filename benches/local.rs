@@ -45,10 +45,13 @@ use workloads::Workload;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What is run, with how many outstanding.
-const ROWS: [(Workload, u64); 18] = [
+const ROWS: [(Workload, u64); 21] = [
     (Workload::Noop, 1),
     (Workload::Noop, 64),
     (Workload::Noop, 1_024),
+    (Workload::OwnId, 1),
+    (Workload::OwnId, 64),
+    (Workload::OwnId, 1_024),
     (Workload::Sequence, 1),
     (Workload::Sequence, 64),
     (Workload::Sequence, 1_024),

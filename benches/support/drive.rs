@@ -63,7 +63,7 @@ pub(crate) async fn drive(
 ) -> reenact::Result<Measured> {
     let host = host_on(store).await?;
     for n in 0..outstanding.min(WARM_UP) {
-        workload.run(&host, n).await?;
+        workload.run(&host, WARM_UP_FROM + n).await?;
     }
     let measured = measure(&host, workload, outstanding, bounds).await?;
     host.shutdown().await?;
@@ -97,6 +97,9 @@ pub(crate) async fn measure(
 
 /// Instances that are run before it counts.
 const WARM_UP: u64 = 8;
+
+/// The numbers of these, which no other instance has.
+const WARM_UP_FROM: u64 = 1 << 40;
 
 /// One task for each outstanding instance: when it has its result, it starts the next.
 async fn clients(

@@ -30,8 +30,9 @@ use reenact::InMemory;
 use table::{line, thousands, time};
 use workloads::Workload;
 
-const WORKLOADS: [Workload; 8] = [
+const WORKLOADS: [Workload; 9] = [
     Workload::Noop,
+    Workload::OwnId,
     Workload::Sequence,
     Workload::FanOut(100),
     Workload::FanOut(1_000),

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use futures::future::try_join_all;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use reenact::prelude::*;
 use reenact::{InstanceFilter, InstanceState};
 
@@ -15,7 +16,10 @@ use super::table::{thousands, time};
 const AT_ONCE: u64 = 1_000;
 
 /// Instances that get an event, out of all.
-const WOKEN: u64 = 10_000;
+const WOKEN: u64 = 100_000;
+
+/// Events that are outstanding at a time.
+const WAKING_AT_ONCE: usize = 64;
 
 /// Most instances in memory: the others go as soon as they are idle.
 const IN_MEMORY: usize = 5_000;
@@ -93,14 +97,14 @@ async fn reopened(path: &std::path::Path, instances: u64) -> reenact::Result<()>
     let mut seen = std::collections::BTreeSet::new();
     let numbers: Vec<u64> =
         (0..).map(chosen).filter(|n| seen.insert(*n)).take(woken as usize).collect();
-    for numbers in numbers.chunks(AT_ONCE as usize) {
-        try_join_all(numbers.iter().map(|&n| wake(&host, n))).await?;
-    }
+    let waking = stream::iter(numbers).map(|n| wake(&host, n)).buffer_unordered(WAKING_AT_ONCE);
+    waking.try_collect::<()>().await?;
     println!(
-        "{} of them, chosen at random, got an event and ended within {}: {}/s",
+        "{} of them, chosen at random, got an event and ended within {}: {}/s, {} outstanding",
         thousands(woken as f64),
         time(start.elapsed()),
         thousands(woken as f64 / start.elapsed().as_secs_f64()),
+        WAKING_AT_ONCE,
     );
     let states = vec![InstanceState::Running];
     let running = host.count(&InstanceFilter { states, ..Default::default() }).await?;

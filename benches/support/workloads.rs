@@ -12,6 +12,8 @@ use reenact::{HostOptions, Provider};
 pub(crate) enum Workload {
     /// Return the input.
     Noop,
+    /// The same, under an id of the caller's own.
+    OwnId,
     /// Five activities, one after the other.
     Sequence,
     /// So many activities at once.
@@ -33,6 +35,7 @@ impl Workload {
     pub(crate) fn label(self) -> String {
         match self {
             Self::Noop => "noop".into(),
+            Self::OwnId => "noop, own id".into(),
             Self::Sequence => "sequence".into(),
             Self::FanOut(width) => format!("fan-out {width}"),
             Self::Children(width) => format!("children {width}"),
@@ -45,7 +48,9 @@ impl Workload {
     /// Activities that one instance runs.
     pub(crate) const fn activities(self) -> u64 {
         match self {
-            Self::Noop | Self::Event | Self::ContinueAsNew(_) | Self::Children(_) => 0,
+            Self::Noop | Self::OwnId | Self::Event | Self::ContinueAsNew(_) | Self::Children(_) => {
+                0
+            }
             Self::Sequence => SEQUENCE,
             Self::FanOut(count) | Self::LongHistory(count) => count,
         }
@@ -72,6 +77,7 @@ impl Workload {
     pub(crate) async fn run(self, client: &Client, n: u64) -> reenact::Result<()> {
         let (output, expected) = match self {
             Self::Noop => (client.start_new(noop, n).await?.result().await?, n),
+            Self::OwnId => (client.start_new(noop, n).id(own_id(n)).await?.result().await?, n),
             Self::Sequence => (client.start_new(sequence, n).await?.result().await?, n + SEQUENCE),
             Self::FanOut(width) => {
                 let sum = client.start_new(fan_out, width).await?.result().await?;
@@ -96,6 +102,11 @@ impl Workload {
         assert_eq!(output, expected, "{} returned something else", self.label());
         Ok(())
     }
+}
+
+/// Ids that are not in the order in which they come, as those of users are.
+fn own_id(n: u64) -> String {
+    format!("order-{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
 /// A fresh host on a fresh store in memory, with everything that the workloads need.

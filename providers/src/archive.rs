@@ -4,6 +4,7 @@
 pub(crate) mod chunk;
 #[cfg(any(test, feature = "conformance"))]
 pub mod fake;
+pub(crate) mod hash;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -13,10 +14,13 @@ use reenact_core::{ExecutionId, InstanceId, ShardId};
 use crate::journal::Position;
 use crate::{InstanceFilter, InstanceSummary, ProviderError, StoredTurn};
 
+/// Ids that are shown at a time, about.
+pub(crate) const IDS_AT_ONCE: usize = 4_096;
+
 /// Keeps what the journals of a store have handed on, and answers for it. A commit writes nothing to
-/// it, and asks it for one thing only: where an instance ends that is not in memory, so that nothing
-/// is appended to what is not there, and no id is used twice. Calls block; they come from threads that may, several at a time; for one shard, one
-/// [`absorb`](Self::absorb) at a time.
+/// it, and asks it for one thing only: where an instance ends of which memory does not know that, so
+/// that nothing is appended to what is not there, and no id is used twice. Calls block; they come from
+/// threads that may, several at a time; for one shard, one [`absorb`](Self::absorb) at a time.
 ///
 /// Errors are `Unavailable` where the same may succeed later, and `Corrupt` where what is stored
 /// is not what was written.
@@ -63,6 +67,39 @@ pub trait Archive: Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Option<Stretch>, ProviderError>;
 
+    /// Answers questions about several instances, each in its place. All that is said about one of them
+    /// is of the same instant.
+    ///
+    /// # Errors
+    /// For each question by itself: `Unavailable`, `Corrupt`.
+    fn ask(&self, questions: &[Question]) -> Vec<Result<Option<Found>, ProviderError>> {
+        questions.iter().map(|question| ask_in_steps(self, question)).collect()
+    }
+
+    /// Shows all ids, some at a time, until `visit` says that it wants no more; false in that case. Those
+    /// of instances that are taken over or removed meanwhile may be among them or not.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    fn visit_ids(
+        &self,
+        visit: &mut dyn FnMut(&[InstanceId]) -> bool,
+    ) -> Result<bool, ProviderError> {
+        let mut after = None;
+        loop {
+            let page = self.list(&InstanceFilter::default(), after.as_ref(), IDS_AT_ONCE)?;
+            let is_last = page.len() < IDS_AT_ONCE;
+            let ids: Vec<_> = page.into_iter().map(|summary| summary.instance).collect();
+            if !visit(&ids) {
+                return Ok(false);
+            }
+            if is_last {
+                return Ok(true);
+            }
+            after = ids.last().cloned();
+        }
+    }
+
     /// The first `limit` instances behind `after` that pass the filter, ordered by id.
     ///
     /// # Errors
@@ -85,6 +122,64 @@ pub trait Archive: Debug + Send + Sync + 'static {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     fn to_wake(&self, shard: ShardId) -> Result<Vec<InstanceSummary>, ProviderError>;
+}
+
+/// Asks about one instance until the answers are of the same instant.
+fn ask_in_steps<A: Archive + ?Sized>(
+    archive: &A,
+    question: &Question,
+) -> Result<Option<Found>, ProviderError> {
+    let Question { instance, turns } = question;
+    loop {
+        let Some(archived) = archive.look_up(instance)? else { return Ok(None) };
+        let newest = archived.summary.execution;
+        let Some(Span { execution, from, limit }) = *turns else {
+            return Ok(Some(Found { archived, stretch: None }));
+        };
+        if execution.is_some_and(|execution| execution != newest) {
+            return Ok(Some(Found { archived, stretch: None }));
+        }
+        let stretch = archive.read(instance, newest, from, limit)?;
+        if stretch.as_ref().is_some_and(|stretch| stretch.length == archived.length) {
+            return Ok(Some(Found { archived, stretch }));
+        }
+    }
+}
+
+/// A question about one instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The instance.
+    pub instance: InstanceId,
+    /// Which of its turns are to be read as well.
+    pub turns: Option<Span>,
+}
+
+impl Question {
+    /// What the archive knows of an instance.
+    pub const fn look_up(instance: InstanceId) -> Self {
+        Self { instance, turns: None }
+    }
+}
+
+/// Some turns of an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The execution; the newest when `None`.
+    pub execution: Option<ExecutionId>,
+    /// The number of the first one.
+    pub from: u64,
+    /// At most so many; 0 counts as 1.
+    pub limit: usize,
+}
+
+/// What the archive has of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What it knows of it.
+    pub archived: Archived,
+    /// The turns, if they were asked for, of the newest execution. As [`Archive::read`] gives them.
+    pub stretch: Option<Stretch>,
 }
 
 /// A part of a shard's journal on its way into the archive.

@@ -9,11 +9,14 @@
 mod asides;
 mod budget;
 mod error;
+mod ids;
+mod reader;
 mod shard;
 mod table;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod tips;
 mod view;
 
 use std::sync::Arc;
@@ -23,9 +26,11 @@ use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
 
 use self::asides::Asides;
 use self::budget::Budget;
-use self::shard::{Handover, Known, Look, Shard};
+use self::ids::Ids;
+use self::reader::Reader;
+use self::shard::{Handover, Known, Look, Shard, Wanted};
 use self::thread::{Common, ShardThread};
-use crate::archive::Archive;
+use crate::archive::{Archive, Found, Question};
 use crate::journal::{self, Identity, JournalId};
 use crate::limits::{MEMORY_BYTES, check_batch, check_purge};
 use crate::medium::Medium;
@@ -61,11 +66,20 @@ impl<M: Medium, A: Archive> Drop for Handle<M, A> {
 struct Inner<M: Medium, A: Archive> {
     /// Dropped first: its threads use the rest.
     threads: Box<[ShardThread]>,
+    /// Reads from the archive. Where that waits for a service, each question has a thread of its own.
+    reader: Option<Reader>,
+    ids: Arc<Ids>,
     archive: Arc<A>,
     /// Dropped last: the media may hold the lock of the store.
     shards: Box<[Arc<Shard<M, A>>]>,
     handover: Arc<Handover>,
     clock: Arc<dyn TimerScheduler>,
+}
+
+impl<M: Medium, A: Archive> Drop for Inner<M, A> {
+    fn drop(&mut self) {
+        self.ids.close();
+    }
 }
 
 /// How a journaled store behaves.
@@ -111,13 +125,14 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         options: Options,
     ) -> Result<Self, OpenError> {
         let archive = Arc::new(archive);
-        let handover = Arc::new(Handover::default());
+        let (handover, ids) = (Arc::new(Handover::default()), Arc::new(Ids::default()));
         let shards: Box<[_]> = (0..)
             .map(ShardId)
             .zip(media)
             .map(|(shard, medium)| {
                 let identity = Identity { journal, shard };
-                Shard::new(identity, Arc::new(medium), Arc::clone(&archive), options.journal)
+                let (archive, ids) = (Arc::clone(&archive), Arc::clone(&ids));
+                Shard::new(identity, Arc::new(medium), archive, ids, options.journal)
             })
             .collect();
         // A journal that others may own is read by whoever acquires it.
@@ -135,7 +150,11 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
             ShardThread::start(Arc::clone(shard), read, common)
         });
         let threads = threads.collect::<Result<_, _>>()?;
-        let inner = Arc::new(Inner { threads, shards, archive, handover, clock });
+        let reader = (!M::SHARED).then(|| Reader::start(&archive)).transpose()?;
+        if !M::SHARED {
+            ids.tend(&archive);
+        }
+        let inner = Arc::new(Inner { threads, reader, ids, shards, archive, handover, clock });
         Ok(Self { handle: Arc::new(Handle { inner, asides: Arc::default() }) })
     }
 
@@ -187,11 +206,17 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
             Known::Page(page) => return page,
             Known::AskArchive { end } => end,
         };
-        let (shard, instance) = (shard.index(), instance.clone());
-        self.aside(move |inner| {
-            inner.shards[shard].read_archived(&instance, execution, from, limit, end)
-        })
-        .await
+        let mut wanted = Wanted { execution, from, limit, end, seen: None };
+        loop {
+            let turns = Some(wanted.span());
+            let found = self.ask(Question { instance: instance.clone(), turns }).await?;
+            let stretch = found.and_then(|Found { stretch, .. }| stretch);
+            match shard.page(instance, &mut wanted, stretch)? {
+                Some(page) => return Ok(page),
+                // It has gone over to the archive meanwhile.
+                None => {}
+            }
+        }
     }
 
     async fn summary_of(
@@ -199,12 +224,24 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         shard: &Arc<Shard<M, A>>,
         instance: &InstanceId,
     ) -> Result<Option<InstanceSummary>, ProviderError> {
-        if let Some(known) = shard.known(instance) {
-            return Ok(known);
+        let asking = match shard.known(instance) {
+            Ok(known) => return Ok(known),
+            Err(asking) => asking,
+        };
+        let found = self.ask(Question::look_up(instance.clone())).await?;
+        let archived = found.map(|found| found.archived);
+        shard.learn(asking, instance.clone(), archived.as_ref());
+        Ok(archived.map(|archived| archived.summary))
+    }
+
+    /// Asks the archive about one instance.
+    async fn ask(&self, question: Question) -> Result<Option<Found>, ProviderError> {
+        if let Some(reader) = &self.inner().reader {
+            return reader.ask(question).await;
         }
-        let instance = instance.clone();
         self.aside(move |inner| {
-            Ok(inner.archive.look_up(&instance)?.map(|archived| archived.summary))
+            let answer = inner.archive.ask(std::slice::from_ref(&question)).pop();
+            answer.unwrap_or(Ok(None))
         })
         .await
     }

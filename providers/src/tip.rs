@@ -29,7 +29,7 @@ pub(crate) fn check_turns(
 }
 
 /// Where an instance ends.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Tip {
     pub(crate) execution: ExecutionId,
     /// The number of its next turn.
@@ -37,6 +37,12 @@ pub(crate) struct Tip {
 }
 
 impl Tip {
+    /// That of an instance in an archive.
+    #[cfg(feature = "journal")]
+    pub(crate) const fn of(archived: &crate::archive::Archived) -> Self {
+        Self { execution: archived.summary.execution, next: archived.length }
+    }
+
     /// The tip once `turn` stands after `tip` (`None`: there is no such instance yet); `Conflict`
     /// when it cannot stand there.
     pub(crate) fn after(tip: Option<Self>, turn: &TurnRecord) -> Result<Self, ProviderError> {

@@ -1,25 +1,29 @@
 //! One shard: its journal, and the part of it that is not in the archive yet.
 
 mod follow;
+mod look_up;
+mod read;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use reenact_core::{ExecutionId, InstanceId, Receipt};
+use reenact_core::{InstanceId, Receipt};
 
 use self::follow::Follower;
 pub(super) use self::follow::Look;
+pub(super) use self::read::{Known, Wanted};
 use super::error::ReadError;
+use super::ids::Ids;
 use super::table::Table;
-use crate::archive::{Archive, Change, Part, Stretch, TurnRun};
+use super::tips::{Given, Tips};
+use crate::archive::{Archive, Change, Part};
 use crate::journal::{
     Checkpoint, Checkpointer, Entry, Identity, Journal, JournalError, Location, Options, Position,
     Recovered, Recovery,
 };
 use crate::medium::Medium;
 use crate::ownership::Ownership;
-use crate::tip::{Tip, check_turns};
-use crate::{Batch, Epoch, InstanceSummary, Place, ProviderError, StoredTurn, TurnPage};
+use crate::{Batch, Epoch, Place, ProviderError};
 
 /// How often a journal is read before it counts as unreadable or damaged.
 const READS: u32 = 3;
@@ -29,6 +33,8 @@ const READS: u32 = 3;
 pub(super) struct Shard<M, A> {
     pub(super) identity: Identity,
     pub(super) archive: Arc<A>,
+    /// Those that the archive has, of all shards.
+    pub(super) ids: Arc<Ids>,
     medium: Arc<M>,
     options: Options,
     state: Mutex<State>,
@@ -42,17 +48,10 @@ pub(super) struct Shard<M, A> {
 pub(super) struct State {
     pub(super) ownership: Ownership,
     layers: Layers,
+    /// Of the archive, while this process writes the journal.
+    tips: Tips,
     /// Whether this process writes the journal, so that the layers are what it says.
     is_writing: bool,
-}
-
-/// What memory has of what is to be read.
-#[derive(Debug)]
-pub(super) enum Known {
-    /// All of it.
-    Page(Result<TurnPage, ProviderError>),
-    /// The archive must be asked. It and memory have so many turns, or more.
-    AskArchive { end: u64 },
 }
 
 /// What the archive does not have yet.
@@ -108,14 +107,15 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         identity: Identity,
         medium: Arc<M>,
         archive: Arc<A>,
+        ids: Arc<Ids>,
         options: Options,
     ) -> Arc<Self> {
         let ownership = Ownership::new(identity.shard);
-        let layers = Layers::default();
-        let state = Mutex::new(State { ownership, layers, is_writing: false });
+        let (layers, tips) = (Layers::default(), Tips::default());
+        let state = Mutex::new(State { ownership, layers, tips, is_writing: false });
         let follower = Mutex::new(None);
         let stood_down = AtomicU64::new(0);
-        Arc::new(Self { identity, medium, archive, options, state, follower, stood_down })
+        Arc::new(Self { identity, archive, ids, medium, options, state, follower, stood_down })
     }
 
     /// Whether its journal is still where it was opened.
@@ -219,103 +219,16 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         drop(state);
         let (journal, checkpointer) = read.recovered.begin(Epoch(newest.0 + 1), self.options)?;
         let mut state = self.state();
+        if let Some(frozen) = &state.layers.frozen {
+            // The archive may have it although nobody was told so; then it was not read again.
+            self.ids.add(frozen.table.iter().map(|(instance, _)| instance));
+        }
         state.layers = Layers { live: read.table, frozen: None };
+        state.tips.forget();
         state.is_writing = true;
         drop(state);
         let writer = Writer { shard: Arc::clone(self), journal, receipts: 0 };
         Ok(Opened { writer, flusher: Flusher { shard: Arc::clone(self), checkpointer } })
-    }
-
-    /// What is known of an instance without the archive; `None` when the archive must be asked.
-    pub(super) fn known(&self, instance: &InstanceId) -> Option<Option<InstanceSummary>> {
-        let state = self.state();
-        let change = state.layers.newest(instance)?;
-        Some(change.summary().cloned())
-    }
-
-    /// Reads turns that are not in the archive.
-    pub(super) fn read_known(
-        &self,
-        instance: &InstanceId,
-        execution: ExecutionId,
-        from: u64,
-        limit: usize,
-    ) -> Known {
-        let state = self.state();
-        let mut runs: Vec<&TurnRun> = Vec::new();
-        let mut hides = false;
-        for change in state.layers.oldest_first(instance) {
-            if change.hides_what_is_before() {
-                hides = true;
-                runs.clear();
-            }
-            runs.extend(change.run_of(execution));
-        }
-        match (runs.first(), runs.last()) {
-            (Some(first), Some(last)) if from >= first.first => {
-                Known::Page(page_of(&runs, last.end(), instance, execution, from, limit))
-            }
-            (None, _) if hides => {
-                Known::Page(Err(ProviderError::NotFound { instance: instance.clone() }))
-            }
-            (_, last) => Known::AskArchive { end: last.map_or(0, |last| last.end()) },
-        }
-    }
-
-    /// Reads turns of which the first are in the archive. All in all there are `end` at least:
-    /// whoever asks has seen so many before, in memory or in the archive.
-    pub(super) fn read_archived(
-        &self,
-        instance: &InstanceId,
-        execution: ExecutionId,
-        from: u64,
-        limit: usize,
-        end: u64,
-    ) -> Result<TurnPage, ProviderError> {
-        let mut seen = None;
-        loop {
-            let stretch = self.archive.read(instance, execution, from, limit)?;
-            let Some(Stretch { mut turns, length }) = stretch else {
-                return Err(ProviderError::NotFound { instance: instance.clone() });
-            };
-            if from > length.max(end) {
-                return Err(past_the_end(instance, execution, from, length));
-            }
-            let at = from + turns.len() as u64;
-            let left = limit.max(1).saturating_sub(turns.len());
-            if at < length || left == 0 || at >= end {
-                return Ok(TurnPage { turns, next: (at < length.max(end)).then_some(at) });
-            }
-            match self.read_known(instance, execution, at, left) {
-                Known::Page(page) => {
-                    let TurnPage { turns: further, next } = page?;
-                    turns.extend(further);
-                    return Ok(TurnPage { turns, next });
-                }
-                Known::AskArchive { .. } if seen == Some(length) => {
-                    return Err(missing(instance, execution, at));
-                }
-                // It has gone over to the archive meanwhile.
-                Known::AskArchive { .. } => seen = Some(length),
-            }
-        }
-    }
-
-    fn tip_of(&self, instance: &InstanceId) -> Result<Option<Tip>, ProviderError> {
-        if let Some(change) = self.state().layers.newest(instance) {
-            return Ok(change.tip());
-        }
-        let archived = self.archive.look_up(instance)?;
-        Ok(archived
-            .map(|archived| Tip { execution: archived.summary.execution, next: archived.length }))
-    }
-
-    fn is_over(&self, instance: &InstanceId) -> Result<Option<bool>, ProviderError> {
-        let summary = match self.known(instance) {
-            Some(summary) => summary,
-            None => self.archive.look_up(instance)?.map(|archived| archived.summary),
-        };
-        Ok(summary.map(|summary| summary.is_over()))
     }
 }
 
@@ -327,7 +240,7 @@ impl<M: Medium, A: Archive> Writer<M, A> {
             // The medium is not asked, so what rests on this must be known otherwise.
             self.shard.check_standing()?;
         }
-        check_turns(&batch.turns, |instance| self.shard.tip_of(instance))?;
+        self.shard.check(&batch.turns)?;
         self.journal.append_turns(&batch.turns)?;
         let mut state = self.shard.state();
         batch.turns.iter().for_each(|turn| state.layers.live.append(turn));
@@ -343,23 +256,11 @@ impl<M: Medium, A: Archive> Writer<M, A> {
         epoch: Epoch,
     ) -> Result<usize, ProviderError> {
         self.shard.state().ownership.check(epoch)?;
-        let mut found = Vec::with_capacity(instances.len());
-        for instance in instances {
-            match self.shard.is_over(&instance)? {
-                None => {}
-                Some(true) => found.push(instance),
-                Some(false) => {
-                    let reason = format!("instance {instance} is not over");
-                    return Err(ProviderError::Conflict { reason });
-                }
-            }
-        }
+        let found = self.shard.that_are_over(instances.into_iter().collect())?;
         if found.is_empty() {
             // As with an append of nothing.
             self.shard.check_standing()?;
         }
-        found.sort_unstable();
-        found.dedup();
         let entries: Vec<Entry> = found.iter().cloned().map(Entry::Purged).collect();
         self.journal.append(&entries)?;
         let mut state = self.shard.state();
@@ -410,7 +311,11 @@ impl<M: Medium, A: Archive> Flusher<M, A> {
         has_time: &dyn Fn() -> bool,
     ) -> Result<(), ProviderError> {
         let shard = self.shard.identity.shard;
-        let archived = match self.hand_on(handover)? {
+        let handed_on = self.hand_on(handover)?;
+        if !M::SHARED {
+            self.shard.ids.tend(&self.shard.archive);
+        }
+        let archived = match handed_on {
             Some(end) => end,
             // What an earlier flush could not free is freed.
             None => self.shard.archive.position(shard)?,
@@ -433,7 +338,17 @@ impl<M: Medium, A: Archive> Flusher<M, A> {
         let _exclusive = handover.write().unwrap_or_else(PoisonError::into_inner);
         frozen.in_doubt.store(true, Ordering::Relaxed);
         self.shard.archive.absorb(&part)?;
-        self.shard.state().layers.frozen = None;
+        // Until the layer has gone, nobody asks for what is in it.
+        let (purged, grown): (Vec<_>, Vec<_>) =
+            part.changes.iter().partition(|(_, change)| change.is_purge());
+        self.shard.ids.add(grown.into_iter().map(|(instance, _)| instance));
+        self.shard.ids.are_purged(purged.len() as u64);
+        let given = Given::of(&frozen.table);
+        let mut state = self.shard.state();
+        state.layers.frozen = None;
+        let forgotten = state.tips.hand_on(given);
+        drop(state);
+        drop(forgotten);
         Ok(Some(frozen.end))
     }
 
@@ -456,6 +371,12 @@ impl Layers {
     fn oldest_first(&self, instance: &InstanceId) -> impl Iterator<Item = &Change> {
         let frozen = self.frozen.as_ref().and_then(|frozen| frozen.table.get(instance));
         frozen.into_iter().chain(self.live.get(instance))
+    }
+
+    /// Whether something is on its way into the archive.
+    #[cfg(test)]
+    pub(super) const fn is_handing_on(&self) -> bool {
+        self.frozen.is_some()
     }
 
     /// The newest change of each instance, in any order.
@@ -486,50 +407,4 @@ impl State {
     pub(super) fn may_be_archived(&self, instance: &InstanceId) -> bool {
         !self.is_writing || self.layers.may_be_archived(instance)
     }
-}
-
-/// A page out of runs that follow on each other.
-fn page_of(
-    runs: &[&TurnRun],
-    end: u64,
-    instance: &InstanceId,
-    execution: ExecutionId,
-    from: u64,
-    limit: usize,
-) -> Result<TurnPage, ProviderError> {
-    if from > end {
-        return Err(past_the_end(instance, execution, from, end));
-    }
-    let mut turns = Vec::new();
-    for run in runs {
-        let at = from + turns.len() as u64;
-        let skipped = usize::try_from(at.saturating_sub(run.first)).unwrap_or(usize::MAX);
-        let rest = run.turns.get(skipped..).unwrap_or_default();
-        let wanted = rest.iter().take(limit.max(1) - turns.len());
-        turns.extend(
-            (at..)
-                .zip(wanted)
-                .map(|(number, bytes)| StoredTurn { number, bytes: Arc::clone(bytes) }),
-        );
-    }
-    let next = from + turns.len() as u64;
-    Ok(TurnPage { turns, next: (next < end).then_some(next) })
-}
-
-fn missing(instance: &InstanceId, execution: ExecutionId, number: u64) -> ProviderError {
-    let place = Place(format!("instance {instance}, execution {execution}"));
-    let reason = format!("turn {number} is neither in the archive nor in the journal");
-    ProviderError::Corrupt { place, reason }
-}
-
-fn past_the_end(
-    instance: &InstanceId,
-    execution: ExecutionId,
-    from: u64,
-    length: u64,
-) -> ProviderError {
-    let reason = format!(
-        "execution {execution} of instance {instance} has {length} turns, {from} is past the end"
-    );
-    ProviderError::Conflict { reason }
 }

@@ -35,7 +35,7 @@ impl Table {
         self.changes.get(instance)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&InstanceId, &Change)> {
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&InstanceId, &Change)> {
         self.changes.iter()
     }
 
@@ -91,6 +91,11 @@ impl Change {
     pub(super) fn tip(&self) -> Option<Tip> {
         let Self::Grown(growth) = self else { return None };
         Some(Tip { execution: growth.summary.execution, next: growth.run.end() })
+    }
+
+    /// Whether the instance is gone.
+    pub(super) const fn is_purge(&self) -> bool {
+        matches!(self, Self::Purged)
     }
 
     /// The newest summary; `None` when the instance is gone.

@@ -2,6 +2,7 @@
 
 mod crash;
 mod faults;
+mod look_ups;
 mod model;
 mod scenario;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
 
+use super::ids::Ids;
 use super::shard::{Opened, Shard};
 use crate::archive::fake::FakeArchive;
 use crate::journal::{Identity, JournalId, Options};
@@ -45,7 +47,10 @@ impl World {
 
     fn shard(&self) -> Arc<FakeShard> {
         let medium = Arc::new(Directory::new(self.disk.clone()));
-        Shard::new(IDENTITY, medium, Arc::new(self.archive.clone()), SMALL)
+        let ids = Arc::new(Ids::default());
+        let archive = Arc::new(self.archive.clone());
+        ids.tend(&archive);
+        Shard::new(IDENTITY, medium, archive, ids, SMALL)
     }
 
     fn open(&self) -> Result<(Arc<FakeShard>, FakeOpened), ProviderError> {

@@ -7,7 +7,7 @@ use reenact_core::InstanceId;
 
 use super::Inner;
 use super::shard::{Look, Shard, State};
-use crate::archive::Archive;
+use crate::archive::{Archive, Question};
 use crate::medium::Medium;
 use crate::{InstanceFilter, InstancePage, InstanceSummary, PageRequest, ProviderError};
 
@@ -98,17 +98,19 @@ impl<M: Medium, A: Archive> Inner<M, A> {
         for state in self.states() {
             for (instance, change) in state.layers().all_newest() {
                 if state.may_be_archived(instance) {
-                    hidden.push(instance.clone());
+                    hidden.push(Question::look_up(instance.clone()));
                 }
                 known += u64::from(change.summary().is_some_and(|summary| filter.matches(summary)));
             }
         }
         let mut archived = self.archive.count(filter)?;
-        for instance in hidden {
-            let outdated = self.archive.look_up(&instance)?;
-            let counted = outdated.is_some_and(|outdated| filter.matches(&outdated.summary));
-            // The archive of a shard that others write may have lost it since it was counted.
-            archived = archived.saturating_sub(u64::from(counted));
+        for questions in hidden.chunks(LISTED_AT_ONCE) {
+            for outdated in self.archive.ask(questions) {
+                let counted =
+                    outdated?.is_some_and(|found| filter.matches(&found.archived.summary));
+                // The archive of a shard that others write may have lost it since it was counted.
+                archived = archived.saturating_sub(u64::from(counted));
+            }
         }
         Ok(known + archived)
     }

@@ -18,7 +18,7 @@ use self::filter::Selection;
 use self::packs::Place;
 use self::row::{number, stored};
 use super::sqlite::{self, ArchiveError, Failure, Kind, OpenedFile, Pool, lock};
-use crate::archive::{Archive, Archived, Part, Stretch, chunk};
+use crate::archive::{Archive, Archived, Found, IDS_AT_ONCE, Part, Question, Span, Stretch, chunk};
 use crate::journal::{JournalId, Position};
 use crate::{InstanceFilter, InstanceSummary, ProviderError, StoredTurn};
 
@@ -112,8 +112,8 @@ impl SqliteArchive {
         read: impl Fn(&Connection) -> Result<T, Failure>,
     ) -> Result<T, ProviderError> {
         let read = || {
-            let mut reader = pool.reader()?;
-            let result = read_at_once(&mut reader, &read);
+            let reader = pool.reader()?;
+            let result = read_at_once(&reader, &read);
             if result.as_ref().is_err_and(Failure::may_be_of_one_read) {
                 reader.discard();
             }
@@ -130,12 +130,26 @@ impl SqliteArchive {
 
 /// All statements see the archive at the same instant.
 fn read_at_once<T>(
-    reader: &mut Connection,
+    reader: &Connection,
     read: impl Fn(&Connection) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    // Ends when it is dropped; there is nothing to commit.
-    let transaction = reader.transaction()?;
-    read(&transaction)
+    // Kept statements: to parse them anew takes longer than to read an instance.
+    reader.prepare_cached("BEGIN")?.execute([])?;
+    let _snapshot = Snapshot(reader);
+    read(reader)
+}
+
+/// Ends a transaction that has only read, also where that has panicked.
+struct Snapshot<'a>(&'a Connection);
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        let ended = self.0.prepare_cached("COMMIT").and_then(|mut end| end.execute([]));
+        if ended.is_err() {
+            // What reads next would see what this one has seen. An error has ended it already.
+            let _ = self.0.execute_batch("ROLLBACK");
+        }
+    }
 }
 
 impl Drop for SqliteArchive {
@@ -178,8 +192,53 @@ impl Archive for SqliteArchive {
         limit: usize,
     ) -> Result<Option<Stretch>, ProviderError> {
         self.reading(&self.lookups, |connection| {
-            read(connection, instance, execution, from, limit.max(1))
+            let Some((home, archived)) = find(connection, instance)? else { return Ok(None) };
+            read(connection, home, &archived, Span { execution: Some(execution), from, limit })
         })
+    }
+
+    fn ask(&self, questions: &[Question]) -> Vec<Result<Option<Found>, ProviderError>> {
+        // What fails must not be that of all of them.
+        let asked = self.reading(&self.lookups, |connection| {
+            Ok(questions.iter().map(|question| ask(connection, question).ok()).collect::<Vec<_>>())
+        });
+        let mut answers = asked.unwrap_or_default().into_iter();
+        let alone = |question| self.reading(&self.lookups, |connection| ask(connection, question));
+        questions
+            .iter()
+            .map(|question| answers.next().flatten().map_or_else(|| alone(question), Ok))
+            .collect()
+    }
+
+    /// Reads the index of the rows, and the heads of the packs. What goes from a pack to a row meanwhile
+    /// is absorbed meanwhile.
+    fn visit_ids(
+        &self,
+        visit: &mut dyn FnMut(&[InstanceId]) -> bool,
+    ) -> Result<bool, ProviderError> {
+        let mut after: Option<InstanceId> = None;
+        loop {
+            let ids = self.reading(&self.lookups, |connection| {
+                row::ids(connection, after.as_ref(), IDS_AT_ONCE)
+            })?;
+            if !visit(&ids) {
+                return Ok(false);
+            }
+            after = ids.last().filter(|_| ids.len() >= IDS_AT_ONCE).cloned();
+            if after.is_none() {
+                break;
+            }
+        }
+        let mut number = 0;
+        loop {
+            let pack =
+                self.reading(&self.lookups, |connection| packs::ids_of_next(connection, number))?;
+            let Some((pack, ids)) = pack else { return Ok(true) };
+            if !visit(&ids) {
+                return Ok(false);
+            }
+            number = pack;
+        }
     }
 
     fn list(
@@ -262,17 +321,26 @@ fn find(
     Ok(place.map(|place| (Home::Pack(place.clone()), place.member().archived.clone())))
 }
 
+fn ask(connection: &Connection, question: &Question) -> Result<Option<Found>, Failure> {
+    let Some((home, archived)) = find(connection, &question.instance)? else {
+        return Ok(None);
+    };
+    let read = question.turns.map(|span| read(connection, home, &archived, span));
+    let stretch = read.transpose()?.flatten();
+    Ok(Some(Found { archived, stretch }))
+}
+
 fn read(
     connection: &Connection,
-    instance: &InstanceId,
-    execution: ExecutionId,
-    from: u64,
-    limit: usize,
+    home: Home,
+    newest: &Archived,
+    span: Span,
 ) -> Result<Option<Stretch>, Failure> {
-    let Some((home, newest)) = find(connection, instance)? else { return Ok(None) };
+    let (from, limit) = (span.from, span.limit.max(1));
+    let Archived { summary: InstanceSummary { instance, execution, .. }, length } = newest;
     // Not what the rows below say: the last of them may be gone.
-    let length = newest.length;
-    if execution != newest.summary.execution || length == 0 {
+    let (execution, length) = (*execution, *length);
+    if span.execution.is_some_and(|asked| asked != execution) || length == 0 {
         return Ok(None);
     }
     let mut turns = Vec::new();

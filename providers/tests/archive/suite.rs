@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use reenact_core::{ExecutionId, Name, ShardId};
-use reenact_providers::archive::{Archive, Archived, Change, Growth, Part, TurnRun};
+use reenact_providers::archive::{
+    Archive, Archived, Change, Growth, Part, Question, Span, TurnRun,
+};
 use reenact_providers::journal::Position;
 use reenact_providers::{InstanceFilter, InstanceState, InstanceSummary, ProviderError, TimeRange};
 
@@ -35,6 +37,8 @@ macro_rules! archive_suite {
             a_list_by_time_is_ordered_by_id_however_many_there_are
             what_must_wake_is_known_by_shard
             several_threads_may_read_while_one_absorbs
+            questions_are_answered_each_in_its_place
+            all_ids_are_shown
         );
     };
     ($with:expr; $($name:ident)*) => {
@@ -523,4 +527,61 @@ pub(crate) fn several_threads_may_read_while_one_absorbs(archive: &impl Archive)
             absorb(archive, part, changes).unwrap();
         }
     });
+}
+
+/// As a look-up and a read would answer each of them.
+pub(crate) fn questions_are_answered_each_in_its_place(archive: &impl Archive) {
+    let completed =
+        |instance: &str| InstanceSummary { state: InstanceState::Completed, ..summary(instance) };
+    let changes = (0..50).map(|n| new(completed(&format!("done {n:02}")))).collect();
+    absorb(archive, 1, changes).unwrap();
+    grow(archive, grown("long", run("long", 1, 0..5))).unwrap();
+    let span = |execution, from, limit| Some(Span { execution, from, limit });
+    let ask = |instance: &str, turns| Question { instance: id(instance), turns };
+    let newest = None;
+    let questions = [
+        ask("long", None),
+        ask("unknown", span(newest, 0, 9)),
+        ask("long", span(newest, 1, 2)),
+        ask("done 07", span(newest, 0, 9)),
+        ask("long", span(Some(ExecutionId(2)), 0, 9)),
+        ask("done 49", span(Some(ExecutionId::FIRST), 0, 0)),
+        ask("long", span(newest, 5, 9)),
+    ];
+    let answers = archive.ask(&questions);
+    assert_eq!(answers.len(), questions.len());
+    for (question, answer) in questions.iter().zip(answers) {
+        let found = answer.unwrap();
+        let archived = archive.look_up(&question.instance).unwrap();
+        assert_eq!(found.as_ref().map(|found| &found.archived), archived.as_ref());
+        let expected = question.turns.zip(archived).and_then(|(span, archived)| {
+            let execution = span.execution.unwrap_or(archived.summary.execution);
+            archive.read(&question.instance, execution, span.from, span.limit).unwrap()
+        });
+        assert_eq!(found.and_then(|found| found.stretch), expected, "{question:?}");
+    }
+}
+
+/// Finished or not, also those that have gone on, until nobody wants more.
+pub(crate) fn all_ids_are_shown(archive: &impl Archive) {
+    let shown = |most: usize| {
+        let mut shown = Vec::new();
+        let all = archive.visit_ids(&mut |ids| {
+            shown.extend_from_slice(ids);
+            shown.len() < most
+        });
+        shown.sort();
+        (all.unwrap(), shown)
+    };
+    assert_eq!(shown(1), (true, Vec::new()));
+    let completed =
+        |instance: &str| InstanceSummary { state: InstanceState::Completed, ..summary(instance) };
+    let names = |range: std::ops::Range<u32>| range.map(|n| format!("order {n:04}"));
+    absorb(archive, 1, names(0..100).map(|name| new(completed(&name))).collect()).unwrap();
+    absorb(archive, 2, names(100..140).map(|name| new(summary(&name))).collect()).unwrap();
+    grow(archive, grown("order 0007", run("order 0007", 1, 1..2))).unwrap();
+    absorb(archive, 4, vec![(id("order 0050"), Change::Purged)]).unwrap();
+    let left = names(0..140).filter(|name| name != "order 0050").map(|name| id(&name));
+    assert_eq!(shown(usize::MAX), (true, left.collect()));
+    assert!(!shown(1).0);
 }

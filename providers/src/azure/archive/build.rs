@@ -1,12 +1,12 @@
 //! Making the blobs of runs.
 
-use super::filter::hash;
 use super::guide::{BlockPlace, Guide, Sizes, encode_footer};
 use super::home::Home;
 use super::manifest::Piece;
 use super::row::{ChunkSize, Grown, Row, Wake, encode_rows, encode_wakes};
 use super::seal::{Seal, Section};
 use crate::InstanceSummary;
+use crate::archive::hash::hash;
 use crate::archive::{TurnRun, chunk};
 use crate::journal::Identity;
 

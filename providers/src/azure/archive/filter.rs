@@ -1,7 +1,5 @@
 //! Which ids a run does not have, told without reading it.
 
-use reenact_core::InstanceId;
-
 /// Bits for each id. With [`PROBES`] of them, about one of 15,000 ids that a run does not have is
 /// taken for one that it may have: a request for nothing. There are many new ids, and some ten runs.
 const BITS_PER_ID: usize = 20;
@@ -53,21 +51,12 @@ impl Filter {
     }
 }
 
-/// The hash of an id: FNV-1a (64 bit) of its bytes, with its bits mixed. Stable for ever; not
-/// related to an id's shard, although that begins the same.
-pub(super) fn hash(instance: &InstanceId) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in instance.as_str().bytes() {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    }
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    hash ^ (hash >> 33)
-}
-
 #[cfg(test)]
 mod tests {
+    use reenact_core::InstanceId;
+
     use super::*;
+    use crate::archive::hash::hash;
 
     fn hash_of(number: u32) -> u64 {
         hash(&InstanceId::new(format!("order-{number}")).unwrap())
@@ -83,14 +72,5 @@ mod tests {
             assert!(wrong < 40, "{wrong} of 100,000, with {count} in it");
         }
         assert!(!Filter::of(&[]).may_have(hash_of(1)));
-    }
-
-    #[test]
-    fn the_hash_of_an_id_never_changes() {
-        let hash = |id: &str| hash(&InstanceId::new(id).unwrap());
-        assert_eq!(
-            [hash("order-1"), hash("é")],
-            [5_267_876_955_464_718_757, 11_337_192_735_045_482_043]
-        );
     }
 }

@@ -2,8 +2,9 @@
 
 use reenact_core::InstanceId;
 
-use super::filter::{Filter, hash};
+use super::filter::Filter;
 use super::seal::{SUM_BYTES, Seal, Section};
+use crate::archive::hash::hash;
 use crate::journal::Identity;
 use crate::journal::body::Bytes;
 use crate::journal::body::varint::put;

@@ -59,6 +59,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         let mut state = self.state();
         state.is_writing = false;
         state.layers = Layers::default();
+        state.tips.forget();
         *follower = None;
         self.stood_down.fetch_add(1, Ordering::SeqCst);
     }

@@ -8,8 +8,8 @@ use reenact_core::{ExecutionId, InstanceId};
 use super::FakeShard;
 use super::scenario::Step;
 use crate::archive::Archive;
-use crate::journaled::shard::Known;
-use crate::{InstanceSummary, ProviderError};
+use crate::journaled::shard::{Known, Wanted};
+use crate::{InstanceSummary, ProviderError, TurnPage};
 
 /// The instances of a shard.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,8 +51,8 @@ impl Model {
         let mut model = Self::default();
         for instance in instances {
             let summary = match shard.known(instance) {
-                Some(summary) => summary,
-                None => shard.archive.look_up(instance)?.map(|archived| archived.summary),
+                Ok(summary) => summary,
+                Err(_) => shard.archive.look_up(instance)?.map(|archived| archived.summary),
             };
             let Some(summary) = summary else { continue };
             let turns = history(shard, instance, summary.execution)?;
@@ -76,7 +76,7 @@ fn history(
     while let Some(from) = next {
         let page = match shard.read_known(instance, execution, from, 2) {
             Known::Page(page) => page?,
-            Known::AskArchive { end } => shard.read_archived(instance, execution, from, 2, end)?,
+            Known::AskArchive { end } => from_archive(shard, instance, execution, from, end)?,
         };
         assert!(page.turns.iter().map(|turn| turn.number).eq(from..from + page.turns.len() as u64));
         turns.extend(page.turns.into_iter().map(|turn| turn.bytes));
@@ -84,4 +84,21 @@ fn history(
         next = page.next;
     }
     Ok(turns)
+}
+
+/// A page of two turns, of which the first are in the archive.
+fn from_archive(
+    shard: &FakeShard,
+    instance: &InstanceId,
+    execution: ExecutionId,
+    from: u64,
+    end: u64,
+) -> Result<TurnPage, ProviderError> {
+    let mut wanted = Wanted { execution, from, limit: 2, end, seen: None };
+    loop {
+        let stretch = shard.archive.read(instance, execution, from, 2)?;
+        if let Some(page) = shard.page(instance, &mut wanted, stretch)? {
+            return Ok(page);
+        }
+    }
 }

@@ -200,6 +200,22 @@ impl Finder {
     }
 }
 
+/// The ids of the pack with the lowest number above `after`, and that number; `None` when there is
+/// none.
+pub(super) fn ids_of_next(
+    connection: &Connection,
+    after: i64,
+) -> Result<Option<(i64, Vec<InstanceId>)>, Failure> {
+    let sql = format!("SELECT {COLUMNS} FROM packs WHERE pack > ? ORDER BY pack LIMIT 1");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let pack = statement.query_and_then([after], Pack::read)?.next().transpose()?;
+    let Some(pack) = pack else { return Ok(None) };
+    let members = pack.members(connection)?.into_iter().enumerate();
+    let there = members.filter(|(slot, _)| !pack.is_gone(*slot));
+    let ids = there.map(|(_, member)| member.archived.summary.instance).collect();
+    Ok(Some((pack.pack, ids)))
+}
+
 /// The turns of an instance in a pack.
 pub(super) fn run_of(connection: &Connection, place: &Place) -> Result<TurnRun, Failure> {
     let Place { pack, member, .. } = place;

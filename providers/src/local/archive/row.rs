@@ -78,6 +78,26 @@ pub(super) fn find(
     Ok(Some((row.get(12)?, archived)))
 }
 
+/// The first `limit` ids behind `after`. Reads nothing but the index.
+pub(super) fn ids(
+    connection: &Connection,
+    after: Option<&InstanceId>,
+    limit: usize,
+) -> Result<Vec<InstanceId>, Failure> {
+    let sql = "SELECT id FROM instances INDEXED BY by_id WHERE id > ? ORDER BY id LIMIT ?";
+    let mut statement = connection.prepare_cached(sql)?;
+    let after = after.map_or("", InstanceId::as_str);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let ids = statement.query_and_then((after, limit), |row| {
+        let id =
+            String::from_utf8_lossy(row.get_ref(0)?.as_bytes().unwrap_or_default()).into_owned();
+        let corrupt =
+            || Failure::corrupt(format!("instance {}", id.escape_debug()), "its id is none");
+        InstanceId::new(&*id).map_err(|_| corrupt())
+    })?;
+    ids.collect()
+}
+
 /// What a query for [`COLUMNS`] and nothing else finds.
 pub(super) fn summaries<V: rusqlite::ToSql>(
     connection: &Connection,
