@@ -2,6 +2,7 @@
 
 mod activate;
 mod deaths;
+mod encode;
 mod local;
 mod outbox;
 mod overdue;

@@ -21,6 +21,7 @@ use bincode::error::{DecodeError, EncodeError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::event::Event;
 use crate::history::RecordedTurn;
 use crate::remote::{RemoteActivity, RemoteCommand};
 
@@ -83,13 +84,17 @@ pub enum CodecError {
     Encode(String),
 }
 
-/// Room for a turn as it usually is, in bytes.
-const EXPECTED_TURN_BYTES: usize = 256;
+/// Room for an event as it usually is, and for what is in front of the first, without its payload, in
+/// bytes.
+const EXPECTED_EVENT_BYTES: usize = 24;
+
+/// Room for a command as it usually is, in bytes.
+const EXPECTED_COMMAND_BYTES: usize = 256;
 
 /// Bytes as they are written.
-struct Stored(Vec<u8>);
+struct Stored<'a>(&'a mut Vec<u8>);
 
-impl Writer for &mut Stored {
+impl Writer for Stored<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         self.0.extend_from_slice(bytes);
         Ok(())
@@ -113,24 +118,50 @@ pub fn encode_turn_with_status(
     turn: &RecordedTurn,
     status_turn: Option<u64>,
 ) -> Result<Vec<u8>, CodecError> {
-    let refused = |e: EncodeError| CodecError::Encode(e.to_string());
-    let mut stored = Stored(Vec::with_capacity(EXPECTED_TURN_BYTES));
-    match status_turn {
-        None => stored.0.push(FORMAT_VERSION),
-        Some(number) => {
-            stored.0.push(FORMAT_VERSION_WITH_STATUS);
-            bincode::serde::encode_into_writer(number, &mut stored, CONFIG).map_err(refused)?;
-        }
-    }
-    bincode::serde::encode_into_writer(turn, &mut stored, CONFIG).map_err(refused)?;
-    within_limit(stored)
+    let mut bytes = Vec::new();
+    encode_turn_into(&mut bytes, turn, status_turn)?;
+    Ok(bytes)
 }
 
-fn within_limit(Stored(bytes): Stored) -> Result<Vec<u8>, CodecError> {
+/// As [`encode_turn_with_status`], into a buffer that is used again. What was in it is gone; after an
+/// error its content is of no use.
+///
+/// # Errors
+/// [`CodecError::Encode`] when it is larger than [`MAX_TURN_BYTES`].
+pub fn encode_turn_into(
+    bytes: &mut Vec<u8>,
+    turn: &RecordedTurn,
+    status_turn: Option<u64>,
+) -> Result<(), CodecError> {
+    bytes.clear();
+    // At once, and not by doubling: a large payload is copied once.
+    let payloads: usize = turn.events.iter().map(Event::payload_bytes).sum();
+    bytes.reserve(payloads + EXPECTED_EVENT_BYTES * (turn.events.len() + 1));
+    write(bytes, status_turn, turn)
+}
+
+fn write(
+    bytes: &mut Vec<u8>,
+    status_turn: Option<u64>,
+    turn: &RecordedTurn,
+) -> Result<(), CodecError> {
+    let refused = |e: EncodeError| CodecError::Encode(e.to_string());
+    match status_turn {
+        None => bytes.push(FORMAT_VERSION),
+        Some(number) => {
+            bytes.push(FORMAT_VERSION_WITH_STATUS);
+            bincode::serde::encode_into_writer(number, Stored(bytes), CONFIG).map_err(refused)?;
+        }
+    }
+    bincode::serde::encode_into_writer(turn, Stored(bytes), CONFIG).map_err(refused)?;
+    within_limit(bytes)
+}
+
+fn within_limit(bytes: &[u8]) -> Result<(), CodecError> {
     if bytes.len() > MAX_TURN_BYTES {
         return Err(CodecError::Encode("it is larger than MAX_TURN_BYTES".into()));
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// Reads a turn of any version.
@@ -141,7 +172,7 @@ fn within_limit(Stored(bytes): Stored) -> Result<Vec<u8>, CodecError> {
 /// several times their own size in memory, as events are larger than their shortest encoding.
 pub fn decode_turn(bytes: &[u8]) -> Result<RecordedTurn, CodecError> {
     let (_, body) = parts(bytes)?;
-    let (turn, read) = bincode::serde::decode_from_slice(body, CONFIG).map_err(malformed)?;
+    let (turn, read) = bincode::serde::borrow_decode_from_slice(body, CONFIG).map_err(malformed)?;
     if read != body.len() {
         return Err(CodecError::Malformed("bytes are left over behind it".into()));
     }
@@ -191,11 +222,12 @@ pub fn decode_activity(bytes: &[u8]) -> Result<RemoteActivity, CodecError> {
 }
 
 fn encode<T: Serialize>(version: u8, value: &T) -> Result<Vec<u8>, CodecError> {
-    let mut stored = Stored(Vec::with_capacity(EXPECTED_TURN_BYTES));
-    stored.0.push(version);
-    bincode::serde::encode_into_writer(value, &mut stored, CONFIG)
+    let mut bytes = Vec::with_capacity(EXPECTED_COMMAND_BYTES);
+    bytes.push(version);
+    bincode::serde::encode_into_writer(value, Stored(&mut bytes), CONFIG)
         .map_err(|error| CodecError::Encode(error.to_string()))?;
-    within_limit(stored)
+    within_limit(&bytes)?;
+    Ok(bytes)
 }
 
 /// Of all of the bytes.

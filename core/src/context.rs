@@ -15,7 +15,7 @@ use crate::definition::{ActivityDefinition, Orchestration};
 use crate::error::{ActivityError, ActivityErrorKind, OrchestrationError, bounded_message};
 use crate::event_name::NamesEvent;
 use crate::future::{Called, DurableFuture, DurableOutput, EventError};
-use crate::ids::{ExecutionId, InstanceId, Name};
+use crate::ids::{ExecutionId, InstanceId, InvalidName, Name};
 use crate::options::{ActivityOptions, NamedActivity};
 use crate::payload::{CheckInput, Payload};
 use crate::slots::Scheduled;
@@ -81,7 +81,13 @@ impl OrchestrationContext {
         input: A::Input,
     ) -> DurableFuture<Result<A::Output, ActivityError>> {
         let check = Payload::check_readable::<A::Input>;
-        self.schedule_task(A::NAME, &input, Some(check), &activity.options(), false)
+        self.schedule_task(
+            Name::of_static(A::NAME),
+            &input,
+            Some(check),
+            &activity.options(),
+            false,
+        )
     }
 
     /// As [`schedule_activity`](Self::schedule_activity); reads naturally for a single await.
@@ -110,7 +116,7 @@ impl OrchestrationContext {
         O: DeserializeOwned,
     {
         let activity = name.into();
-        self.schedule_task(activity.name(), input, None, activity.options(), false)
+        self.schedule_task(Name::new(activity.name()), input, None, activity.options(), false)
     }
 
     /// As [`schedule_activity_by_name`](Self::schedule_activity_by_name); reads naturally for a
@@ -129,7 +135,7 @@ impl OrchestrationContext {
 
     pub(crate) fn schedule_task<I, O>(
         &self,
-        name: &str,
+        name: Result<Name, InvalidName>,
         input: &I,
         check: Option<CheckInput>,
         options: &ActivityOptions,
@@ -552,7 +558,7 @@ impl fmt::Debug for OrchestrationContext {
 
 /// The name and the input of an activity, as they are recorded. Of any depth: the log may have it.
 fn checked_call<I: Serialize + ?Sized>(
-    name: &str,
+    name: Result<Name, InvalidName>,
     input: &I,
     options: &ActivityOptions,
     local: bool,
@@ -564,7 +570,7 @@ fn checked_call<I: Serialize + ?Sized>(
         let checked = if local { options.check_local() } else { options.check() };
         checked.map_err(invalid)?;
     }
-    let name = Name::new(name).map_err(|why| invalid(&why))?;
+    let name = name.map_err(|why| invalid(&why))?;
     match Payload::write(input) {
         Ok(input) => Ok((name, input)),
         Err(why) => Err(invalid(&why).of_call(name, None, 0)),

@@ -1,34 +1,42 @@
 //! Who is who: ids of instances, executions, shards and correlations, and checked names.
 
 mod argument;
+mod text;
 
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::fmt;
 use core::str::FromStr;
 
+use serde::de::Deserializer;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::argument::ToInstanceId;
+use self::text::Text;
 use crate::limits::{MAX_EVENT_KEY_BYTES, MAX_INSTANCE_ID_BYTES, MAX_NAME_BYTES};
 
 /// Identifies one orchestration instance in a store: 1 to
 /// [`MAX_INSTANCE_ID_BYTES`] bytes without control characters. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceId(Arc<str>);
 
 /// The checked name of an orchestration, an activity or an external event: 1 to
 /// [`MAX_NAME_BYTES`] bytes without control characters. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Name(Arc<str>);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Text);
 
 /// The idempotency key of an external event: 1 to [`MAX_EVENT_KEY_BYTES`] bytes without control
 /// characters. Of the events that are raised on one execution with the same key, the first counts.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventKey(Arc<str>);
+
+impl Name {
+    /// Checks a text that is in the program, and refers to it.
+    pub(crate) fn of_static(text: &'static str) -> Result<Self, InvalidName> {
+        check(Self::WHAT, text, MAX_NAME_BYTES)?;
+        Ok(Self(Text::Static(text)))
+    }
+}
 
 impl InstanceId {
     pub(crate) fn of_uuid(uuid: uuid::Uuid) -> Self {
@@ -137,14 +145,16 @@ fn check(what: &'static str, text: &str, limit: usize) -> Result<(), InvalidName
 macro_rules! checked_text {
     ($type:ident, $what:literal, $limit:expr) => {
         impl $type {
+            const WHAT: &'static str = $what;
+
             /// Checks and takes over a text.
             ///
             /// # Errors
             /// [`InvalidName`] when it is empty, too long, or holds a control character.
             pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidName> {
                 let text = text.as_ref();
-                check($what, text, $limit)?;
-                Ok(Self(Arc::from(text)))
+                check(Self::WHAT, text, $limit)?;
+                Ok(Self(text.into()))
             }
 
             /// The text.
@@ -201,6 +211,12 @@ macro_rules! checked_text {
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                text::read(deserializer)
             }
         }
 

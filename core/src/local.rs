@@ -7,6 +7,7 @@ use crate::context::OrchestrationContext;
 use crate::definition::ActivityDefinition;
 use crate::error::ActivityError;
 use crate::future::DurableFuture;
+use crate::ids::Name;
 use crate::options::NamedActivity;
 use crate::payload::Payload;
 
@@ -74,7 +75,7 @@ impl OrchestrationContext {
         input: A::Input,
     ) -> DurableFuture<Result<A::Output, ActivityError>> {
         let check = Payload::check_readable::<A::Input>;
-        self.schedule_task(A::NAME, &input, Some(check), &activity.options(), true)
+        self.schedule_task(Name::of_static(A::NAME), &input, Some(check), &activity.options(), true)
     }
 
     /// As [`call_local`](Self::call_local), for an activity that is known by name only: a text, or a
@@ -93,6 +94,6 @@ impl OrchestrationContext {
         O: DeserializeOwned,
     {
         let activity = name.into();
-        self.schedule_task(activity.name(), input, None, activity.options(), true)
+        self.schedule_task(Name::new(activity.name()), input, None, activity.options(), true)
     }
 }

@@ -79,7 +79,7 @@ pub struct Machine {
 
 /// What a turn has come to.
 struct Done {
-    events: Vec<Event>,
+    events: Arc<[Event]>,
     actions: Vec<Action>,
     local: Vec<Action>,
     can_wait: bool,
@@ -165,7 +165,7 @@ impl Machine {
             return Err(nondeterminism.into());
         }
         let Done { events, actions, local, can_wait } = self.end_turn();
-        let recorded = RecordedTurn { at, events: events.into() };
+        let recorded = RecordedTurn { at, events };
         self.note_turn(&recorded);
         let (actions, outcome) = (Sealed::new(actions), self.outcome.clone());
         Ok(Turn { number, recorded, actions, outcome, local, can_wait })
@@ -246,7 +246,7 @@ impl Machine {
         if !state.is_closed() {
             state.mode = Mode::Between;
         }
-        let (events, mut actions) = (mem::take(&mut state.events), mem::take(&mut state.actions));
+        let (events, mut actions) = (state.take_events(), mem::take(&mut state.actions));
         actions.retain(|action| state.is_to_be_done(action));
         let (local, can_wait) = state.sort_out_local(&mut actions, self.config.local_in_place);
         Done { events, actions, local, can_wait }

@@ -1,10 +1,10 @@
 //! User values at rest: JSON, so that tools can read them and fields can be added.
 
 mod bounded;
+mod buffer;
 mod same;
 
 use alloc::string::{String, ToString};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -12,12 +12,14 @@ use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 use bounded::{Bounded, Found};
+use buffer::Buffer;
 
 use crate::limits::{MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH};
 
-/// An encoded user value. Cheap to clone. Only this module knows that it is JSON.
+/// An encoded user value. Cheap to clone: the bytes are shared, or a few. Only this module knows that it
+/// is JSON.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub struct Payload(Arc<[u8]>);
+pub struct Payload(Buffer);
 
 /// Levels at which encoding stops, so that no value uses up the stack.
 const MAX_WRITTEN_DEPTH: usize = 512;
@@ -144,7 +146,7 @@ impl Payload {
         if bytes.len() > MAX_PAYLOAD_BYTES {
             return Err(PayloadError::TooLarge { bytes: bytes.len() });
         }
-        Ok(Self(bytes.into()))
+        Ok(Self(Buffer::of(bytes)))
     }
 
     /// Decodes the value.
@@ -237,7 +239,7 @@ impl Serialize for Payload {
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if !deserializer.is_human_readable() {
-            return deserializer.deserialize_byte_buf(Bytes);
+            return deserializer.deserialize_bytes(Bytes);
         }
         let value = serde_json::Value::deserialize(deserializer)?;
         Self::encode(&value).map_err(serde::de::Error::custom)
@@ -254,10 +256,10 @@ impl Visitor<'_> for Bytes {
     }
 
     fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Payload, E> {
-        Ok(Payload(Arc::from(bytes)))
+        Ok(Payload(Buffer::copy_of(bytes)))
     }
 
     fn visit_byte_buf<E: serde::de::Error>(self, bytes: Vec<u8>) -> Result<Payload, E> {
-        Ok(Payload(bytes.into()))
+        Ok(Payload(Buffer::of(bytes)))
     }
 }

@@ -8,6 +8,7 @@ mod tasks;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::mem;
 use core::task::Waker;
 
 use crate::action::Action;
@@ -82,6 +83,14 @@ struct Slot {
     held: usize,
 }
 
+impl Slot {
+    /// What stands in a box that is not in use.
+    const fn empty() -> Self {
+        let scheduled = Scheduled::Refused;
+        Self { scheduled, shielded: false, waker: None, output: None, held: 0 }
+    }
+}
+
 /// Completions wait here until the code takes them, however long that is: several results of a
 /// race can be there at once, and a loser stays for a later await. Every operation costs the
 /// logarithm of what is outstanding, whatever the length of the history.
@@ -89,6 +98,8 @@ struct Slot {
 pub(crate) struct CorrelationBuffer {
     /// Boxed: the nodes of the tree stay small, and small nodes are cheap to allocate.
     slots: BTreeMap<CorrelationId, Box<Slot>>,
+    /// The box of a slot that has gone.
+    spare: Option<Box<Slot>>,
     mailboxes: BTreeMap<Name, Mailbox>,
     /// The events that no wait has taken.
     untaken: Buffered,
@@ -178,7 +189,24 @@ impl CorrelationBuffer {
 
     fn insert(&mut self, id: CorrelationId, mut slot: Slot) {
         self.held.add(&mut slot);
-        self.slots.insert(id, Box::new(slot));
+        let boxed = match self.spare.take() {
+            Some(mut spare) => {
+                *spare = slot;
+                spare
+            }
+            None => Box::new(slot),
+        };
+        self.slots.insert(id, boxed);
+    }
+
+    /// Takes a slot out. Its box is kept for the next one: code that does one thing after the other
+    /// needs one slot again and again.
+    fn remove(&mut self, id: CorrelationId) -> Option<Slot> {
+        let mut boxed = self.slots.remove(&id)?;
+        let slot = mem::replace(&mut *boxed, Slot::empty());
+        self.held.remove(&slot);
+        self.spare = Some(boxed);
+        Some(slot)
     }
 
     /// A slot that is complete from the start: a call that was refused.
@@ -286,8 +314,7 @@ impl CorrelationBuffer {
             (None, _) => return None,
         };
         let stale = self.take_waker(id);
-        let slot = self.slots.remove(&id)?;
-        self.held.remove(&slot);
+        let slot = self.remove(id)?;
         self.held.give(&output);
         Some((output, slot.scheduled, stale))
     }
@@ -326,7 +353,7 @@ impl CorrelationBuffer {
     /// wake them.
     pub(crate) fn hide_as_before(&mut self, horizon: Option<u64>) -> Vec<Waker> {
         self.horizon = horizon;
-        let asked = core::mem::take(&mut self.asked_in_vain);
+        let asked = mem::take(&mut self.asked_in_vain);
         asked.into_iter().filter_map(|id| self.take_waker(id)).collect()
     }
 
@@ -351,10 +378,9 @@ impl CorrelationBuffer {
 
     /// Removes the slot of a future that was dropped before it gave its output.
     pub(crate) fn drop_slot(&mut self, id: CorrelationId) -> Dropped {
-        let Some(slot) = self.slots.remove(&id) else {
+        let Some(slot) = self.remove(id) else {
             return Dropped::Nothing;
         };
-        self.held.remove(&slot);
         if slot.waker.is_some() {
             self.awaited.remove(&slot.scheduled);
         }
@@ -430,7 +456,7 @@ impl CorrelationBuffer {
 
     /// The places in the log of the events that were taken since the code began, which begins anew.
     pub(crate) fn forget_taken(&mut self) -> Vec<u64> {
-        core::mem::take(&mut self.taken)
+        mem::take(&mut self.taken)
     }
 
     /// Forgets what was scheduled, as the code begins anew: nothing but the events that nobody has taken

@@ -91,6 +91,9 @@ pub(crate) enum Halt {
     },
 }
 
+/// For so many events the place is kept from turn to turn: an input, and what the code does about it.
+const KEPT_EVENTS: usize = 2;
+
 pub(crate) struct State {
     pub(crate) instance: InstanceId,
     pub(crate) execution: ExecutionId,
@@ -534,8 +537,19 @@ impl State {
     /// An action is for a shell to do once; at replay it was done.
     pub(crate) fn act(&mut self, action: Action) {
         if matches!(self.mode, Mode::Live) {
+            if self.actions.is_empty() {
+                // Most turns have one.
+                self.actions.reserve_exact(1);
+            }
             self.actions.push(action);
         }
+    }
+
+    /// The events of the turn that is over. Their place is kept for the next turn, unless it is large.
+    pub(crate) fn take_events(&mut self) -> Arc<[Event]> {
+        let events = self.events.drain(..).collect();
+        self.events.shrink_to(KEPT_EVENTS);
+        events
     }
 
     pub(crate) const fn last_scheduled(&self) -> CorrelationId {

@@ -6,8 +6,8 @@ mod instance;
 use allocation_counter::measure;
 use instance::{code, complete, instance_id, raise, seconds, start};
 use reenact_core::{
-    ExecutionId, Machine, MachineConfig, OrchestrationCode, OrchestrationContext,
-    OrchestrationError, RecordedTurn, Replay, codec,
+    ActivityDefinition, ExecutionId, Machine, MachineConfig, OrchestrationCode,
+    OrchestrationContext, OrchestrationError, RecordedTurn, Replay, codec,
 };
 
 const KIB: usize = 1024;
@@ -138,4 +138,35 @@ fn events_inputs_and_messages_count_while_they_wait() {
     assert!(machine.outcome().is_some());
     let ended = machine.held_bytes();
     assert!(ended < 2 * RESULT_BYTES, "nobody has taken the event: {ended}");
+}
+
+#[test]
+fn a_step_allocates_its_events_its_action_and_its_input_and_nothing_else() {
+    const COUNTED: u64 = 100;
+    let code =
+        OrchestrationCode::new("steps", |ctx: OrchestrationContext, steps: u64| async move {
+            let mut n = 0;
+            while n < steps {
+                n = ctx.call_activity(Next, n).await?;
+            }
+            Ok(n)
+        });
+    let mut machine = started(&code.expect("a name"), lean(), u64::MAX);
+    let commands: Vec<_> = (1..=2 * COUNTED).map(|id| complete(id, id)).collect();
+    let mut commands = commands.into_iter();
+    for command in commands.by_ref().take(COUNTED as usize) {
+        machine.apply(command, seconds(1)).expect("a turn");
+    }
+    let counted = measure(|| {
+        commands.for_each(|command| drop(machine.apply(command, seconds(2)).expect("a turn")));
+    });
+    assert_eq!(counted.count_total, 3 * COUNTED, "{counted:?}");
+}
+
+struct Next;
+
+impl ActivityDefinition for Next {
+    type Input = u64;
+    type Output = u64;
+    const NAME: &'static str = "next";
 }

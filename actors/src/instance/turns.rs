@@ -12,6 +12,7 @@ use reenact_core::{
 };
 use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
 
+use super::encode::encoded;
 use super::outbox::{Closing, wake_at};
 use super::{Begin, InstanceState, Live, Phase, Wanted};
 use crate::activity::ActivityCall;
@@ -382,7 +383,8 @@ impl InstanceState {
             }
             return reply.into_iter().for_each(|reply| self.answer(reply.yes()));
         }
-        let before = live.summary.clone();
+        // What ends nothing is handed on as a whole, or changes nothing.
+        let before = turn.outcome.is_some().then(|| live.summary.clone());
         let pending = live.pending(turn).and_then(|mut pending| {
             pending.successor = live.continue_as_new()?;
             Ok(pending)
@@ -396,7 +398,9 @@ impl InstanceState {
             }
             Err(reason) => {
                 // Nothing of it is handed on.
-                live.summary = before;
+                if let Some(before) = before {
+                    live.summary = before;
+                }
                 self.refuse_turn(reason, reply);
             }
         }
@@ -485,9 +489,9 @@ impl Live {
         self.wanted.add(self.run, local, can_wait);
         // The first turns of a next execution are handed on when it has done all of them.
         let status_turn = self.machine.status_turn().filter(|turn| *turn <= number);
-        let bytes = codec::encode_turn_with_status(&recorded, status_turn).map_err(unreadable)?;
+        let bytes = encoded(&recorded, status_turn).map_err(unreadable)?;
         self.follow(&recorded, outcome.as_ref());
-        let record = TurnRecord { number, bytes: bytes.into(), summary: self.summary.clone() };
+        let record = TurnRecord { number, bytes, summary: self.summary.clone() };
         Ok(PendingTurn {
             instance: self.summary.instance.clone(),
             run: self.run,

@@ -1,0 +1,29 @@
+//! Turns as they are stored.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use reenact_core::RecordedTurn;
+use reenact_core::codec::{self, CodecError};
+
+thread_local! {
+    /// Turns are encoded into it: how large one is shows when it is encoded.
+    static ENCODED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The place for encoded turns is kept up to so many bytes, in each thread.
+const KEPT_ENCODED_BYTES: usize = 64 * 1024;
+
+/// The stored form of a turn, in one allocation.
+pub(super) fn encoded(
+    turn: &RecordedTurn,
+    status_turn: Option<u64>,
+) -> Result<Arc<[u8]>, CodecError> {
+    ENCODED.with_borrow_mut(|bytes| {
+        codec::encode_turn_into(bytes, turn, status_turn)?;
+        let encoded = Arc::from(bytes.as_slice());
+        bytes.clear();
+        bytes.shrink_to(KEPT_ENCODED_BYTES);
+        Ok(encoded)
+    })
+}
