@@ -1,4 +1,6 @@
-//! A directory that an earlier version has written is read for ever.
+//! Directories that earlier versions have written are read for ever. The first one has an archive and
+//! journals of version 1; the second one has an archive of version 2, and journals with commits of
+//! version 2.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +9,17 @@ use reenact_providers::{InstanceFilter, Local, Provider};
 
 use super::kit::{Owner, Scratch, history, options, turn};
 
-fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/local_v1")
+fn fixture(version: u32) -> PathBuf {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    fixtures.join(format!("local_v{version}"))
+}
+
+/// Instances of the second version that ended before they were archived: of each of two shards so many
+/// that they are stored together.
+const TOGETHER: usize = 100;
+
+fn together() -> impl Iterator<Item = String> {
+    (0..TOGETHER).map(|number| format!("together-{number:03}"))
 }
 
 /// Some of it in the archive, some in a segment behind the checkpoint, some in the newest segment.
@@ -16,6 +27,8 @@ async fn write(path: &Path) {
     let owner = Owner::of(options(1).open(path).unwrap()).await;
     owner.append(&["done", "resting", "active"].map(|label| turn(label, 0, Running))).await;
     owner.append(&[turn("done", 1, Completed)]).await;
+    let at_once: Vec<_> = together().map(|label| turn(&label, 0, Completed)).collect();
+    owner.append(&at_once).await;
     drop(owner);
     let owner = Owner::of(options(usize::MAX / 2).open(path).unwrap()).await;
     owner.append(&[turn("active", 1, Running), turn("new", 0, Running)]).await;
@@ -24,7 +37,7 @@ async fn write(path: &Path) {
     owner.append(&[turn("active", 2, Running)]).await;
 }
 
-async fn check(store: &Local) {
+async fn check(store: &Local, version: u32) {
     for (label, turns) in [("done", 2), ("resting", 1), ("active", 3), ("new", 1)] {
         let expected: Vec<_> =
             (0..turns).map(|number| format!("{label}/{number}").into_bytes()).collect();
@@ -34,7 +47,11 @@ async fn check(store: &Local) {
         let state = if label == "done" { Completed } else { Running };
         assert_eq!(summary, turn(label, turns - 1, state).summary);
     }
-    assert_eq!(store.histories().count(&InstanceFilter::default()).await.unwrap(), 4);
+    let count = if version == 1 { 4 } else { 4 + TOGETHER as u64 };
+    assert_eq!(store.histories().count(&InstanceFilter::default()).await.unwrap(), count);
+    for label in together().filter(|_| version > 1) {
+        assert_eq!(history(store, &label).await, [format!("{label}/0").into_bytes()]);
+    }
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -50,16 +67,35 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-#[tokio::test]
-async fn a_directory_of_the_first_version_is_read_and_goes_on() {
+async fn assert_is_read_and_goes_on(version: u32) {
     let scratch = Scratch::new();
     let path = scratch.join("store");
-    copy(&fixture(), &path);
+    copy(&fixture(version), &path);
     let store = options(1).open(&path).unwrap();
-    check(&store).await;
+    check(&store, version).await;
     let owner = Owner::of(store).await;
     owner.append(&[turn("resting", 1, Completed)]).await;
     assert_eq!(history(&owner.store, "resting").await.len(), 2);
+    drop(owner);
+    check_rest(&options(1).open(&path).unwrap(), version).await;
+}
+
+/// What is as it was in the fixture once that has gone on.
+async fn check_rest(store: &Local, version: u32) {
+    assert_eq!(history(store, "active").await.len(), 3);
+    for label in together().filter(|_| version > 1) {
+        assert_eq!(history(store, &label).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_directory_of_the_first_version_is_read_and_goes_on() {
+    assert_is_read_and_goes_on(1).await;
+}
+
+#[tokio::test]
+async fn a_directory_of_the_second_version_is_read_and_goes_on() {
+    assert_is_read_and_goes_on(2).await;
 }
 
 /// Writes the fixture, where it is not there and somebody asks for it:
@@ -69,9 +105,9 @@ async fn what_this_version_writes_reads_like_the_fixture() {
     let scratch = Scratch::new();
     let path = scratch.join("store");
     write(&path).await;
-    check(&options(1).open(&path).unwrap()).await;
-    if std::env::var_os("REENACT_WRITE_FIXTURES").is_some() && !fixture().exists() {
-        write(&fixture()).await;
-        std::fs::remove_file(fixture().join("LOCK")).unwrap();
+    check(&options(1).open(&path).unwrap(), 2).await;
+    if std::env::var_os("REENACT_WRITE_FIXTURES").is_some() && !fixture(2).exists() {
+        write(&fixture(2)).await;
+        std::fs::remove_file(fixture(2).join("LOCK")).unwrap();
     }
 }
