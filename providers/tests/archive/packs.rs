@@ -259,3 +259,25 @@ fn an_archive_of_before_is_of_the_newer_version_before_anything_is_packed() {
     assert_eq!(archive.count(&InstanceFilter::default()).unwrap(), 100);
     assert_eq!(archive.look_up(&summary("order 050").instance).unwrap().unwrap().length, 1);
 }
+
+/// What the process would leave if it died behind an absorb, and one that was broken off in it.
+#[test]
+fn a_pack_is_there_as_a_whole_after_a_crash_or_not_at_all() {
+    let scratch = Scratch::new();
+    let archive = archive(&scratch.path("archive.db"));
+    let whole = std::fs::metadata(scratch.path("archive.db-wal")).unwrap().len();
+    for cut in [0, 1, 4_096, whole - 24, whole] {
+        let path = scratch.path(&format!("left {cut}.db"));
+        std::fs::copy(scratch.path("archive.db"), &path).unwrap();
+        let log = scratch.path(&format!("left {cut}.db-wal"));
+        std::fs::copy(scratch.path("archive.db-wal"), &log).unwrap();
+        std::fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(whole - cut).unwrap();
+        let left = SqliteArchive::open(&path, JOURNAL).unwrap();
+        let count = left.count(&InstanceFilter::default()).unwrap();
+        let is_there = left.position(SHARD).unwrap().sequence == 1;
+        assert_eq!(count, if is_there { 100 } else { 0 }, "without the last {cut} bytes");
+        assert_eq!(is_there, cut == 0, "without the last {cut} bytes");
+        assert_eq!(left.look_up(&id("order 050")).unwrap().is_some(), is_there);
+    }
+    drop(archive);
+}
