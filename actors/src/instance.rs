@@ -13,6 +13,7 @@ mod trial;
 mod turns;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use reenact_core::{Command, CorrelationId, InstanceId, Machine, MessageId, Timestamp};
@@ -23,9 +24,10 @@ use crate::admission::Busy;
 use crate::error::{Error, ParkReason};
 use crate::footprint::Footprint;
 use crate::message::{Asked, InstanceMessage, Internal, RuntimeMessage};
+use crate::pace::OnItsWay;
 use crate::persistence::Entry;
 use crate::run::Run;
-use crate::shard::{Coming, ShardContext};
+use crate::shard::ShardContext;
 use crate::snapshot::OpenCalls;
 use crate::suspects::Suspects;
 use local::{InPlace, Wanted};
@@ -43,7 +45,7 @@ pub(crate) struct InstanceArguments {
     /// It has a place among the instances in memory. One without goes as soon as it is idle.
     pub(crate) has_place: bool,
     /// Until it has handled what it comes for.
-    pub(crate) coming: Option<Coming>,
+    pub(crate) coming: Option<OnItsWay>,
     /// It comes for no message but its log, and goes again where others wait for that.
     pub(crate) is_due: bool,
 }
@@ -84,7 +86,7 @@ pub(crate) struct InstanceState {
     has_place: bool,
     /// It keeps that while others wait for places.
     busy: Option<Busy>,
-    coming: Option<Coming>,
+    coming: Option<OnItsWay>,
     is_due: bool,
 }
 
@@ -271,8 +273,9 @@ impl InstanceState {
                     self.end_wait();
                     self.record_stops();
                 }
-                Internal::FireTimer { run, id } if self.is_of(run, id) => {
+                Internal::FireTimer { run, id, fired } if self.is_of(run, id) => {
                     self.apply(Command::FireTimer { id }, None);
+                    drop(fired);
                 }
                 Internal::PassivateIfIdleSince(then, asked) => {
                     self.passivate_if_idle(myself, then);
@@ -424,7 +427,9 @@ impl InstanceState {
                 self.busy = Some(self.shard.admission.busy());
             }
         }
-        wants_room || !self.has_place || self.is_due && self.shard.pace.is_due_waiting()
+        wants_room
+            || !self.has_place
+            || self.is_due && self.shard.is_due_waiting.load(Ordering::Relaxed)
     }
 
     fn has_something_under_way(&mut self) -> bool {

@@ -46,6 +46,7 @@ mod log;
 mod mail;
 mod message;
 mod options;
+mod pace;
 mod panic;
 mod patience;
 mod persistence;

@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use crate::admission::{Kind, Place};
 use crate::error::{Error, Result};
 use crate::instance::Begin;
+use crate::pace::OnItsWay;
 use crate::panic::catch;
 use crate::run::Run;
 use crate::snapshot::OpenCalls;
@@ -225,6 +226,8 @@ pub(crate) enum Internal {
     FireTimer {
         run: Run,
         id: CorrelationId,
+        /// Until it is handled.
+        fired: OnItsWay,
     },
     /// Go from memory, unless something happened since then or is under way.
     PassivateIfIdleSince(Timestamp, Asked),

@@ -36,8 +36,8 @@ pub struct HostOptions {
     pub passivate_after: Duration,
     /// Most instances in memory. Starts by clients beyond it wait or are refused. An instance that comes
     /// back into memory, or is started by another, waits for a place: because a timer is due, because its
-    /// log says so as the host starts, or for a message, and at most 256 of a shard come at a time for
-    /// either reason. Idle instances go for those who wait.
+    /// log says so as the host starts, or for a message. At most 256 of a shard come at a time for messages,
+    /// and 128 that are due. Idle instances go for those who wait.
     ///
     /// Where all places are those of instances that have something under way, it may wait for what waits:
     /// so 16 messages of a shard are let in beyond the bound every 20 ms, and after a second without a place

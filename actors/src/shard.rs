@@ -3,12 +3,12 @@
 mod admit;
 mod drain;
 mod line;
-mod pace;
 mod supervise;
 mod sweep;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -23,18 +23,17 @@ use crate::error::Error;
 use crate::footprint::Footprints;
 use crate::instance::{Begin, InstanceActor, InstanceArguments};
 use crate::message::{Asked, InstanceMessage, Internal, ShardMessage};
+use crate::pace::OnItsWay;
 use crate::persistence::{Entry, Inbox, Persistence, PersistenceArguments, PersistenceMessage};
 use crate::pump::Pump;
 use crate::registry::Registry;
 use crate::routes::Routes;
-use crate::task::{Task, Tasks, let_others_run};
+use crate::task::{Task, Tasks};
 use crate::timers::{Timers, TimersArguments};
 use admit::Waits;
 use line::Line;
 use supervise::Failure;
 use sweep::Sweep;
-
-pub(crate) use pace::{Coming, Pace};
 
 /// How often a lease is renewed, by the host's own clock.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
@@ -55,8 +54,9 @@ pub(crate) struct ShardContext {
     pub(crate) admission: Arc<Admission>,
     /// What the instances of the host hold in memory.
     pub(crate) footprints: Arc<Footprints>,
-    /// Of those that come into memory.
-    pub(crate) pace: Arc<Pace>,
+    /// There are instances that are due and wait for a place. What has come because it was due goes once
+    /// it is idle.
+    pub(crate) is_due_waiting: AtomicBool,
     pub(crate) dispatcher: Dispatcher,
     /// Held for writing by purges.
     pub(crate) purges: Arc<RwLock<()>>,
@@ -108,7 +108,7 @@ struct Member {
 struct Entering {
     begin: Begin,
     place: Option<Place>,
-    coming: Option<Coming>,
+    coming: Option<OnItsWay>,
     /// For no message but its log.
     is_due: bool,
 }
@@ -202,7 +202,7 @@ impl Actor for ShardSupervisor {
             clock: host.store.clock.clone(),
             admission: host.admission.clone(),
             footprints: host.footprints.clone(),
-            pace: Pace::new(myself.clone()),
+            is_due_waiting: AtomicBool::new(false),
             dispatcher,
             purges: host.purges.clone(),
             inbox,
@@ -225,7 +225,7 @@ impl Actor for ShardSupervisor {
             context,
             instances: HashMap::new(),
             line: Line::default(),
-            waits: Waits::default(),
+            waits: Waits::new(&myself),
             stashed: HashMap::new(),
             crashes: HashMap::new(),
             broken: HashSet::new(),
@@ -263,7 +263,6 @@ impl Actor for ShardSupervisor {
                 Ok(())
             }
             ShardMessage::SweepOn => {
-                let_others_run().await;
                 state.sweep_on(&myself);
                 Ok(())
             }

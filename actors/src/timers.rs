@@ -2,17 +2,25 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use reenact_core::{CorrelationId, InstanceId, Timestamp};
 use reenact_providers::TimerScheduler;
 
 use crate::message::{Due, Internal, ShardMessage};
+use crate::pace::{OnItsWay, Pace};
 use crate::routes::Routes;
 use crate::run::Run;
 use crate::task::{Task, let_others_run};
 
-/// Most timers that fire in one go, before others have the thread.
+/// Most timers that have fired and are not handled by their instances yet. Others want the thread too.
+const FIRED_AT_A_TIME: usize = 128;
+
+/// So long they wait for each other at most: one of these instances may not take messages for a while.
+const LONGEST_HELD_UP: Duration = Duration::from_millis(100);
+
+/// Most timers of instances that are not in memory that are taken out in one go.
 const FIRE_AT_ONCE: usize = 256;
 
 /// The timer actor of a shard. Its timers follow from the log: setting one twice is setting it
@@ -31,6 +39,10 @@ pub(crate) struct TimersState {
     clock: Arc<dyn TimerScheduler>,
     supervisor: ActorRef<ShardMessage>,
     armed: BTreeSet<(Timestamp, Timer)>,
+    /// Of those that have fired.
+    pace: Arc<Pace>,
+    /// Ends the wait for these.
+    held_up: Option<Task>,
     /// Sleeps until the earliest timer.
     alarm: Option<(Timestamp, Task)>,
 }
@@ -50,6 +62,8 @@ pub(crate) enum TimerMessage {
     Disarm(Timestamp, Timer),
     /// It may be time.
     Due,
+    /// Those that have fired take long.
+    HeldUp,
 }
 
 #[cfg(feature = "cluster")]
@@ -62,11 +76,12 @@ impl Actor for Timers {
 
     async fn pre_start(
         &self,
-        _myself: ActorRef<TimerMessage>,
+        myself: ActorRef<TimerMessage>,
         args: TimersArguments,
     ) -> Result<TimersState, ActorProcessingErr> {
         let TimersArguments { routes, clock, supervisor } = args;
-        Ok(TimersState { routes, clock, supervisor, armed: BTreeSet::new(), alarm: None })
+        let (armed, pace, held_up, alarm) = (BTreeSet::new(), pace(&myself), None, None);
+        Ok(TimersState { routes, clock, supervisor, armed, pace, held_up, alarm })
     }
 
     async fn handle(
@@ -88,12 +103,25 @@ impl Actor for Timers {
             }
             TimerMessage::Due => {
                 state.alarm = None;
+                state.held_up = None;
+                state.fire_due();
+            }
+            TimerMessage::HeldUp => {
+                state.held_up = None;
+                state.pace = pace(&myself);
                 state.fire_due();
             }
         }
         state.set_alarm(&myself);
         Ok(())
     }
+}
+
+/// Counts timers that have fired from now on.
+fn pace(myself: &ActorRef<TimerMessage>) -> Arc<Pace> {
+    let myself = myself.clone();
+    // An actor that has gone fires nothing more.
+    Pace::new(FIRED_AT_A_TIME, move || drop(myself.cast(TimerMessage::Due)))
 }
 
 impl TimersState {
@@ -107,8 +135,9 @@ impl TimersState {
                 Some((at, _)) if *at <= now => {}
                 _ => break,
             }
+            let Some(fired) = self.pace.begin() else { break };
             if let Some((at, Timer { instance, fire })) = self.armed.pop_first()
-                && !self.fire(&instance, fire)
+                && !self.fire(&instance, fire, fired)
             {
                 absent.push(Due { at, instance, is_recovered: fire.is_none() });
             }
@@ -120,15 +149,32 @@ impl TimersState {
     }
 
     /// Straight to an instance in memory; whether it is there.
-    fn fire(&self, instance: &InstanceId, fire: Option<(Run, CorrelationId)>) -> bool {
+    fn fire(
+        &self,
+        instance: &InstanceId,
+        fire: Option<(Run, CorrelationId)>,
+        fired: OnItsWay,
+    ) -> bool {
         let message = match fire {
-            Some((run, id)) => Internal::FireTimer { run, id },
+            Some((run, id)) => Internal::FireTimer { run, id, fired },
             None => Internal::Recover,
         };
         self.routes.try_deliver(instance, message.into()).is_ok()
     }
 
     fn set_alarm(&mut self, myself: &ActorRef<TimerMessage>) {
+        if !self.pace.has_room() {
+            // It is told when there is.
+            let myself = myself.clone();
+            self.held_up.get_or_insert_with(|| {
+                Task::spawn(async move {
+                    tokio::time::sleep(LONGEST_HELD_UP).await;
+                    // An actor that has gone fires nothing more.
+                    let _ = myself.cast(TimerMessage::HeldUp);
+                })
+            });
+            return;
+        }
         let Some(&(at, _)) = self.armed.first() else {
             self.alarm = None;
             return;

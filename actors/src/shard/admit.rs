@@ -1,6 +1,8 @@
 //! Lets instances come into memory: at a bounded pace, and to places that are free.
 
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ractor::{ActorProcessingErr, ActorRef};
@@ -12,6 +14,7 @@ use super::{Entering, ShardState, Stashed};
 use crate::admission::{Kind, Place};
 use crate::instance::Begin;
 use crate::message::{Due, Internal, ShardMessage};
+use crate::pace::Pace;
 use crate::task::{Task, let_others_run};
 use crate::timers::{Timer, TimerMessage};
 
@@ -32,13 +35,42 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// So many that are due are put in line before others have the thread.
 const IN_A_ROW: usize = 1_024;
 
+/// Most instances of a shard that come into memory at a time for what somebody has sent them: each reads its
+/// log and replays it, and others want the thread too. Those that clients start are not counted: they have
+/// nothing to read.
+const ASKED_AT_A_TIME: usize = 256;
+
+/// As [`ASKED_AT_A_TIME`], of those that are due. Nobody waits for them.
+const DUE_AT_A_TIME: usize = 128;
+
 /// For what the next of a kind waits.
-#[derive(Default)]
 pub(super) struct Waits {
+    /// Of those that come for what was sent to them.
+    asked_pace: Arc<Pace>,
+    /// Of those that are due.
+    due_pace: Arc<Pace>,
+    /// For a place.
     asked: Option<Task>,
     due: Option<Task>,
     /// Number of looks since there was too much in memory, and the next one.
     looks: Option<(u32, Task)>,
+}
+
+impl Waits {
+    pub(super) fn new(myself: &ActorRef<ShardMessage>) -> Self {
+        let pace = |most| {
+            let myself = myself.clone();
+            // A supervisor that has gone lets nobody in.
+            Pace::new(most, move || drop(myself.cast(ShardMessage::Admit)))
+        };
+        Self {
+            asked_pace: pace(ASKED_AT_A_TIME),
+            due_pace: pace(DUE_AT_A_TIME),
+            asked: None,
+            due: None,
+            looks: None,
+        }
+    }
 }
 
 impl ShardState {
@@ -108,7 +140,7 @@ impl ShardState {
             let asked = self.admit_asked(myself).await?;
             let due = self.admit_due(myself).await?;
             if !(asked || due) {
-                self.context.pace.set_due_waiting(self.line.is_anyone_due());
+                self.context.is_due_waiting.store(self.line.is_anyone_due(), Ordering::Relaxed);
                 return Ok(());
             }
         }
@@ -145,7 +177,7 @@ impl ShardState {
         if !self.line.is_anyone_asked() || self.waits.asked.is_some() {
             return Ok(false);
         }
-        if !self.context.pace.has_room(Kind::Asked) {
+        if !self.waits.asked_pace.has_room() {
             return Ok(false);
         }
         let Some(place) = self.context.admission.try_place(Kind::Asked) else {
@@ -162,7 +194,7 @@ impl ShardState {
     ) -> Result<bool, ActorProcessingErr> {
         if !self.line.is_anyone_due()
             || self.waits.due.is_some()
-            || !self.context.pace.has_room(Kind::Due)
+            || !self.waits.due_pace.has_room()
             || self.is_too_much_in_memory(myself)
         {
             return Ok(false);
@@ -185,7 +217,7 @@ impl ShardState {
         place: Option<Place>,
     ) -> Result<(), ActorProcessingErr> {
         let Some((instance, waiting)) = self.line.next_asked() else { return Ok(()) };
-        let coming = Some(self.context.pace.begin(Kind::Asked));
+        let coming = Some(self.waits.asked_pace.begin_anyhow());
         let entering = Entering { begin: waiting.begin, place, coming, is_due: false };
         self.enter(myself, instance, entering, waiting.messages).await
     }
@@ -214,7 +246,7 @@ impl ShardState {
             self.stashed.insert(instance, vec![what]);
             return Ok(());
         }
-        let coming = Some(self.context.pace.begin(Kind::Due));
+        let coming = Some(self.waits.due_pace.begin_anyhow());
         let entering = Entering { begin, place, coming, is_due: true };
         self.enter(myself, instance, entering, vec![what]).await
     }
@@ -321,7 +353,7 @@ impl ShardState {
             timers.cast(TimerMessage::ArmAll(later))?;
             let_others_run().await;
         }
-        self.context.pace.set_due_waiting(self.line.is_anyone_due());
+        self.context.is_due_waiting.store(self.line.is_anyone_due(), Ordering::Relaxed);
         Ok(())
     }
 }

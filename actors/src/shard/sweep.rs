@@ -13,8 +13,11 @@ use crate::message::{InstanceMessage, Internal, ShardMessage};
 /// When to ask again where instances have not answered yet.
 const MAKE_ROOM_AGAIN: Duration = Duration::from_millis(10);
 
-/// So many are asked before others have the thread.
-const ASKED_IN_A_ROW: usize = 256;
+/// So many are asked that have not answered yet. Others want the thread too.
+const ASKED_AT_A_TIME: usize = 256;
+
+/// When to look again whether they have.
+const ASK_MORE: Duration = Duration::from_millis(1);
 
 /// The instances that are still to be asked.
 pub(super) struct Sweep {
@@ -55,7 +58,8 @@ impl ShardState {
     /// Asks the next ones.
     pub(super) fn sweep_on(&mut self, myself: &ActorRef<ShardMessage>) {
         let Some(sweep) = &mut self.sweeping else { return };
-        for actor in sweep.left.by_ref().take(ASKED_IN_A_ROW) {
+        let unanswered = Arc::strong_count(&self.asked) - 1;
+        for actor in sweep.left.by_ref().take(ASKED_AT_A_TIME.saturating_sub(unanswered)) {
             let message = Internal::PassivateIfIdleSince(sweep.then, self.asked.clone());
             // One that has gone in the meantime is not in memory.
             let _ = actor.cast(message.into());
@@ -64,8 +68,10 @@ impl ShardState {
             || sweep.makes_room
                 && !self.context.admission.wants_room()
                 && !self.context.footprints.is_over();
-        if is_through || myself.cast(ShardMessage::SweepOn).is_err() {
+        if is_through {
             self.sweeping = None;
+        } else {
+            myself.send_after(ASK_MORE, || ShardMessage::SweepOn);
         }
     }
 

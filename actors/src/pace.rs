@@ -1,0 +1,87 @@
+//! How many are on their way at a time.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Lets so many be on their way at a time, and tells when there is room for more after there was none.
+pub(crate) struct Pace {
+    most: usize,
+    count: AtomicUsize,
+    /// Somebody wants to be told when there is room.
+    held_up: AtomicBool,
+    tell: Box<dyn Fn() + Send + Sync>,
+}
+
+/// One that is on its way, until this is dropped.
+pub(crate) struct OnItsWay(Arc<Pace>);
+
+impl Pace {
+    pub(crate) fn new(most: usize, tell: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self {
+            most,
+            count: AtomicUsize::new(0),
+            held_up: AtomicBool::new(false),
+            tell: Box::new(tell),
+        })
+    }
+
+    /// One more, if there is room; otherwise it is told when there is.
+    pub(crate) fn begin(self: &Arc<Self>) -> Option<OnItsWay> {
+        self.has_room().then(|| self.begin_anyhow())
+    }
+
+    /// One more, whether there is room or not.
+    pub(crate) fn begin_anyhow(self: &Arc<Self>) -> OnItsWay {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        OnItsWay(self.clone())
+    }
+
+    /// Whether there is room for one more; otherwise it is told when there is.
+    pub(crate) fn has_room(&self) -> bool {
+        if self.count.load(Ordering::SeqCst) < self.most {
+            return true;
+        }
+        self.held_up.store(true, Ordering::SeqCst);
+        // One may have ended since the look, and found nobody to tell.
+        self.count.load(Ordering::SeqCst) < self.most
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        let Self(pace) = self;
+        pace.count.fetch_sub(1, Ordering::SeqCst);
+        if pace.held_up.load(Ordering::SeqCst) && pace.held_up.swap(false, Ordering::SeqCst) {
+            (pace.tell)();
+        }
+    }
+}
+
+impl fmt::Debug for OnItsWay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnItsWay")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_told_once_when_there_is_room_again() {
+        let told = Arc::new(AtomicUsize::new(0));
+        let telling = told.clone();
+        let pace = Pace::new(2, move || {
+            telling.fetch_add(1, Ordering::SeqCst);
+        });
+        let first = pace.begin().expect("there is room");
+        let second = pace.begin().expect("there is room");
+        assert!(pace.begin().is_none() && !pace.has_room());
+        drop(first);
+        assert_eq!(told.load(Ordering::SeqCst), 1);
+        drop(second);
+        assert_eq!(told.load(Ordering::SeqCst), 1, "nobody was held up since");
+        assert!(pace.has_room());
+    }
+}
