@@ -291,7 +291,9 @@ impl Access {
         let message = ShardMessage::Purge { instance: instance.clone(), reply };
         let shard = self.store.shard_of(instance);
         let given_back = match &self.here {
-            Some(host) => host.routes.hand_to_supervisor(shard, message).err(),
+            Some(host) => {
+                host.routes.hand_to_supervisor(shard, message).err().map(|message| *message)
+            }
             None => Some(message),
         };
         if let Some(message) = given_back {

@@ -43,8 +43,9 @@ pub struct HostOptions {
     /// so 16 messages of a shard are let in beyond the bound every 20 ms, and after a second without a place
     /// one instance whose timer is due. Those go as soon as they are idle.
     pub max_instances: usize,
-    /// Most bytes that instances in memory hold: their histories, and about 4 KiB for each. What their
-    /// code holds by itself is not known, and not counted. Over it, instances that are idle go from
+    /// Most bytes that instances in memory hold: what they have scheduled and not taken, their inputs,
+    /// events and messages that wait, and about 4 KiB for each. Of what their code holds by itself, the
+    /// results of calls that were made together are counted, and nothing else is known. Over it, instances that are idle go from
     /// memory, the largest first; those that are not go as soon as they are. What is due, or is recovered
     /// as the host starts, waits meanwhile, for a second at most. So the bound can be passed by what is
     /// under way, and no start is refused for it. `usize::MAX` is no bound.

@@ -70,7 +70,7 @@ impl Routes {
         let Err(message) = self.try_deliver(instance, message) else { return Ok(()) };
         let shard = self.shard_of(instance);
         let message = ShardMessage::Deliver { instance: instance.clone(), message };
-        match self.hand_to_supervisor(shard, message) {
+        match self.hand_to_supervisor(shard, message).map_err(|given_back| *given_back) {
             Err(ShardMessage::Deliver { message, .. }) => Err(message),
             _ => Ok(()),
         }
@@ -107,7 +107,7 @@ impl Routes {
     /// Sends a message to the supervisor of a shard; refused or dropped when the shard is down.
     pub(crate) fn tell_supervisor(&self, shard: ShardId, message: ShardMessage) {
         if let Err(message) = self.hand_to_supervisor(shard, message) {
-            self.refuse_for(shard, message);
+            self.refuse_for(shard, *message);
         }
     }
 
@@ -123,10 +123,10 @@ impl Routes {
         &self,
         shard: ShardId,
         message: ShardMessage,
-    ) -> Result<(), ShardMessage> {
-        let Some(supervisor) = self.supervisor(shard) else { return Err(message) };
+    ) -> Result<(), Box<ShardMessage>> {
+        let Some(supervisor) = self.supervisor(shard) else { return Err(Box::new(message)) };
         match supervisor.cast(message) {
-            Err(MessagingErr::SendErr(message)) => Err(message),
+            Err(MessagingErr::SendErr(message)) => Err(Box::new(message)),
             _ => Ok(()),
         }
     }
