@@ -259,38 +259,39 @@ async fn a_log_that_is_lost_while_many_instances_come_back_parks_none_of_them() 
             tokio::spawn(async move { instance.result().await })
         })
         .collect();
-    // An append is under way; behind it the instances come back, and wait for its end.
+    // An append is under way; behind it the instances come back, go on, and wait for its end.
     faulty.appends.close();
     let came = faulty.appends.came();
     let starting = tokio::spawn(host.start_new_by_name::<u64>("adds", ()).into_future());
     faulty.appends.until_came(came + 1).await;
     let raising: Vec<_> =
-        ids.iter().map(|id| tokio::spawn(host.raise_event(id, "Add", 0).into_future())).collect();
+        ids.iter().map(|id| tokio::spawn(host.raise_event(id, "Add", 7).into_future())).collect();
     until(|| host.in_memory() == 201).await;
     faulty.fail_appends([AppendFault::Fatal]);
     faulty.appends.let_all_through();
 
     guard(starting).await.unwrap().unwrap_err();
+    let mut sums = Vec::new();
     for (id, raised) in ids.iter().zip(raising) {
-        match guard(raised).await.unwrap() {
-            Ok(()) => {}
-            Err(Error::Interrupted { .. } | Error::Store { .. }) => {
-                guard(async {
-                    while let Err(error) = host.raise_event(id, "Add", 0).await {
-                        if let Error::Finished { .. } = error {
-                            break;
-                        }
-                        assert!(matches!(error, Error::Interrupted { .. }), "{error}");
-                        tokio::task::yield_now().await;
-                    }
-                })
-                .await;
-            }
+        sums.push(match guard(raised).await.unwrap() {
+            // It came so late that the shard was back.
+            Ok(()) => 7,
+            Err(Error::Interrupted { .. } | Error::Store { .. }) => 0,
             Err(other) => panic!("{other}"),
-        }
+        });
+        guard(async {
+            while let Err(error) = host.raise_event(id, "Add", 0).await {
+                if let Error::Finished { .. } = error {
+                    break;
+                }
+                assert!(matches!(error, Error::Interrupted { .. }), "{error}");
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
-    for result in waiting {
-        assert_eq!(guard(result).await.unwrap().unwrap(), 0);
+    for (result, sum) in waiting.into_iter().zip(sums) {
+        assert_eq!(guard(result).await.unwrap().unwrap(), sum);
     }
     for id in &ids {
         let status = host.get_status(id).await.unwrap();

@@ -163,7 +163,7 @@ impl Actor for InstanceActor {
         state: &mut InstanceState,
     ) -> Result<(), ActorProcessingErr> {
         if state.begin != Begin::Fresh {
-            state.activate(&myself).await?;
+            state.enter(&myself).await?;
         }
         Ok(())
     }

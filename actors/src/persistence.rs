@@ -72,6 +72,8 @@ pub(crate) struct PersistenceState {
     /// The next portion of it has its message.
     releasing: bool,
     supervisor: ActorRef<ShardMessage>,
+    /// How many entries have been released, be it that they are not through.
+    released: u64,
     /// Taken from the inbox, and too much for one append.
     left: Vec<Entry>,
     /// The append that is under way, where it did not succeed at once.
@@ -158,6 +160,7 @@ impl Actor for Persistence {
             releases: Releases::new(dispatcher),
             releasing: false,
             supervisor,
+            released: 0,
             left: Vec::new(),
             under_way: None,
             began: Instant::now(),
@@ -281,6 +284,7 @@ impl PersistenceState {
     ) {
         match result {
             Ok(receipt) => {
+                self.released += entries.len() as u64;
                 self.releases.release(entries, receipt);
                 self.go_on_releasing(myself);
             }
@@ -290,6 +294,9 @@ impl PersistenceState {
 
     /// Sees to it that what is durable and was too much to be carried out at once goes on.
     fn go_on_releasing(&mut self, myself: &ActorRef<PersistenceMessage>) {
+        if !self.releases.is_under_way() {
+            self.inbox.is_through(self.released);
+        }
         if self.releases.is_under_way() && !self.releasing {
             // An actor that is about to go leaves it to the log.
             self.releasing = myself.cast(PersistenceMessage::Release).is_ok();

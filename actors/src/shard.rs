@@ -2,6 +2,7 @@
 
 mod admit;
 mod drain;
+mod gone;
 mod line;
 mod supervise;
 mod sweep;
@@ -31,6 +32,7 @@ use crate::routes::Routes;
 use crate::task::{Task, Tasks};
 use crate::timers::{Timers, TimersArguments};
 use admit::Waits;
+use gone::Gone;
 use line::Line;
 use supervise::Failure;
 use sweep::Sweep;
@@ -61,6 +63,7 @@ pub(crate) struct ShardContext {
     /// Held for writing by purges.
     pub(crate) purges: Arc<RwLock<()>>,
     inbox: Inbox,
+    gone: Gone,
     persistence: ActorRef<PersistenceMessage>,
     pub(crate) strict_replay: bool,
     /// This host did not have the shard before. One that had it has not died of it.
@@ -124,6 +127,11 @@ struct Crashes {
 }
 
 impl ShardContext {
+    /// Whether nothing is under way of an instance that has no actor, or has just got one.
+    pub(crate) fn is_through(&self, instance: &InstanceId) -> bool {
+        self.gone.is_through(instance, &self.inbox)
+    }
+
     /// Hands something to the persistence actor. When that has gone, the shard goes with it: the
     /// log is as it was, and what waits for an answer is told that it was interrupted.
     pub(crate) fn make_durable(&self, entry: Entry) {
@@ -206,6 +214,7 @@ impl Actor for ShardSupervisor {
             dispatcher,
             purges: host.purges.clone(),
             inbox,
+            gone: Gone::default(),
             persistence,
             strict_replay: host.options.strict_replay,
             is_new: host.shards_had.insert(shard),

@@ -19,12 +19,33 @@ use crate::shard::ShardContext;
 use crate::suspects::Suspects;
 
 impl InstanceState {
-    pub(super) async fn activate(
+    /// Comes into memory as the actor starts.
+    pub(super) async fn enter(
         &mut self,
         myself: &ActorRef<InstanceMessage>,
     ) -> Result<(), ActorProcessingErr> {
         // An actor of this instance that has just gone may have turns under way.
+        let is_through = self.shard.is_through(&self.instance);
+        if !is_through {
+            self.shard.everything_is_durable(&self.instance).await?;
+        }
+        self.activate_from_log(myself, is_through).await
+    }
+
+    /// Comes into memory anew, behind what this actor has handed in.
+    pub(super) async fn activate(
+        &mut self,
+        myself: &ActorRef<InstanceMessage>,
+    ) -> Result<(), ActorProcessingErr> {
         self.shard.everything_is_durable(&self.instance).await?;
+        self.activate_from_log(myself, false).await
+    }
+
+    async fn activate_from_log(
+        &mut self,
+        myself: &ActorRef<InstanceMessage>,
+        is_at_once: bool,
+    ) -> Result<(), ActorProcessingErr> {
         match self.shard.log().summary(&self.instance).await? {
             None => self.phase = Phase::Absent,
             Some(summary) if summary.is_over() => self.phase = Phase::Finished,
@@ -45,6 +66,11 @@ impl InstanceState {
             // It is here for what is in its mailbox, and longer if that has to be kept.
             myself.cast(Internal::Activate.into())?;
         } else if self.has_nothing_to_do() {
+            if is_at_once {
+                // What it is here for is about to come: before that it must not go, or another would
+                // come in its place, and go as soon.
+                self.shard.everything_is_durable(&self.instance).await?;
+            }
             // It is here for what is in its mailbox.
             myself.drain()?;
         }

@@ -1,6 +1,7 @@
 //! Where turns wait for the next append.
 
 use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Entry;
@@ -9,13 +10,24 @@ use super::Entry;
 /// first is appended first. One message to the actor is enough for all that comes before it looks.
 #[derive(Clone, Debug)]
 pub(crate) struct Inbox {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
     /// `None` when nobody empties it any more.
-    entries: Arc<Mutex<Option<Vec<Entry>>>>,
+    entries: Mutex<Option<Vec<Entry>>>,
+    /// How many entries were ever put in. Changes under the lock.
+    put: AtomicU64,
+    /// How many of these, from the first on, are durable, with all that they want done carried out.
+    through: AtomicU64,
 }
 
 impl Default for Inbox {
     fn default() -> Self {
-        Self { entries: Arc::new(Mutex::new(Some(Vec::new()))) }
+        let (put, through) = (AtomicU64::new(0), AtomicU64::new(0));
+        let entries = Mutex::new(Some(Vec::new()));
+        Self { shared: Arc::new(Shared { entries, put, through }) }
     }
 }
 
@@ -30,6 +42,7 @@ impl Inbox {
             return false;
         };
         waiting.push(entry);
+        self.shared.put.fetch_add(1, Ordering::Release);
         waiting.len() == 1
     }
 
@@ -45,7 +58,22 @@ impl Inbox {
         drop(left);
     }
 
+    /// How many entries were ever put in.
+    pub(crate) fn put_so_far(&self) -> u64 {
+        self.shared.put.load(Ordering::Acquire)
+    }
+
+    /// How many of these, from the first on, are through: durable, and what they want done carried out.
+    pub(crate) fn through(&self) -> u64 {
+        self.shared.through.load(Ordering::Acquire)
+    }
+
+    /// So many are through.
+    pub(crate) fn is_through(&self, count: u64) {
+        self.shared.through.store(count, Ordering::Release);
+    }
+
     fn entries(&self) -> MutexGuard<'_, Option<Vec<Entry>>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

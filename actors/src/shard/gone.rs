@@ -1,0 +1,109 @@
+//! Which instances have gone from memory while something of theirs is still on its way.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use reenact_core::InstanceId;
+
+use crate::persistence::Inbox;
+
+/// Instances that are remembered before those are looked for that can be forgotten.
+const MIN_KEPT: usize = 1_024;
+
+/// Remembers of each instance whose actor has gone how much had been handed to the persistence actor by
+/// then, until all of that is through. All others come into memory without waiting for it.
+#[derive(Debug)]
+pub(super) struct Gone {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    when: HashMap<InstanceId, u64>,
+    /// With so many, those that are through are forgotten.
+    full_from: usize,
+}
+
+impl Default for Gone {
+    fn default() -> Self {
+        let state = State { when: HashMap::new(), full_from: MIN_KEPT };
+        Self { state: Mutex::new(state) }
+    }
+}
+
+impl Gone {
+    /// The actor of an instance has ended: it hands in nothing more.
+    pub(super) fn add(&self, instance: InstanceId, inbox: &Inbox) {
+        let (put, through) = (inbox.put_so_far(), inbox.through());
+        if put == through {
+            return;
+        }
+        let mut state = self.state();
+        state.when.insert(instance, put);
+        if state.when.len() >= state.full_from {
+            state.when.retain(|_, put| *put > through);
+            state.full_from = MIN_KEPT.max(state.when.len() * 2);
+        }
+    }
+
+    /// Whether all that actors of an instance have handed in is through. The instance has no actor that
+    /// could hand in anything.
+    pub(super) fn is_through(&self, instance: &InstanceId, inbox: &Inbox) -> bool {
+        let mut state = self.state();
+        let Some(put) = state.when.get(instance) else { return true };
+        let is_through = *put <= inbox.through();
+        if is_through {
+            state.when.remove(instance);
+        }
+        is_through
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::persistence::Entry;
+
+    fn id(number: u64) -> InstanceId {
+        InstanceId::new(format!("order-{number}")).unwrap()
+    }
+
+    fn put(inbox: &Inbox) {
+        inbox.put(Entry::Barrier(None, oneshot::channel().0));
+    }
+
+    #[test]
+    fn an_instance_waits_for_what_was_handed_in_before_its_actor_ended() {
+        let (gone, inbox) = (Gone::default(), Inbox::default());
+        put(&inbox);
+        put(&inbox);
+        gone.add(id(1), &inbox);
+        put(&inbox);
+        assert!(gone.is_through(&id(2), &inbox), "it had no actor");
+        for through in [0, 1] {
+            inbox.is_through(through);
+            assert!(!gone.is_through(&id(1), &inbox));
+        }
+        inbox.is_through(2);
+        assert!(gone.is_through(&id(1), &inbox));
+    }
+
+    #[test]
+    fn what_is_through_is_forgotten() {
+        let (gone, inbox) = (Gone::default(), Inbox::default());
+        for number in 1..10_000 {
+            put(&inbox);
+            gone.add(id(number), &inbox);
+            inbox.is_through(number);
+            assert!(gone.state().when.len() <= MIN_KEPT);
+        }
+        gone.add(id(0), &inbox);
+        assert!(gone.is_through(&id(0), &inbox), "nothing was under way");
+    }
+}
