@@ -45,7 +45,7 @@ use workloads::Workload;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What is run, with how many outstanding.
-const ROWS: [(Workload, u64); 21] = [
+const ROWS: [(Workload, u64); 24] = [
     (Workload::Noop, 1),
     (Workload::Noop, 64),
     (Workload::Noop, 1_024),
@@ -55,6 +55,9 @@ const ROWS: [(Workload, u64); 21] = [
     (Workload::Sequence, 1),
     (Workload::Sequence, 64),
     (Workload::Sequence, 1_024),
+    (Workload::Local, 1),
+    (Workload::Local, 64),
+    (Workload::Local, 1_024),
     (Workload::FanOut(100), 1),
     (Workload::FanOut(100), 64),
     (Workload::FanOut(1_000), 1),

@@ -1,7 +1,7 @@
 //! What an orchestration can do, feature by feature, with programs that run.
 //!
 //! Each section stands for itself: [waiting](#waiting-choosing-and-giving-up),
-//! [retries](#retries-time-limits-heartbeats), [several hosts](#several-hosts), [tags](#activities-that-only-some-hosts-can-run),
+//! [retries](#retries-time-limits-heartbeats), [local activities](#quick-steps-without-a-commit-each), [several hosts](#several-hosts), [tags](#activities-that-only-some-hosts-can-run),
 //! [cancelling](#cancelling-and-cleaning-up),
 //! [suspending](#suspending), [children](#children-and-messages),
 //! [continue-as-new](#going-on-as-new), [changes of code](#code-that-changes-while-instances-run),
@@ -95,6 +95,50 @@
 //! [heartbeat time](crate::ActivityOptions::heartbeat), an attempt that is silent for longer fails.
 //! Other options in newer code are no change of the code: for a call that was made, the recorded ones
 //! count.
+//!
+//! # Quick steps without a commit each
+//! Each activity that is scheduled costs two turns, and on a disk one sync after the other. A *local* one
+//! runs at once, before anything of it is stored; what it returns is stored with the turns around it. Five
+//! in a row take one commit:
+//!
+//! ```
+//! use reenact::prelude::*;
+//!
+//! #[activity]
+//! async fn price_of(_ctx: ActivityContext, item: String) -> Result<u64, ActivityError> {
+//!     Ok(item.len() as u64 * 100)
+//! }
+//!
+//! #[activity]
+//! async fn charge(_ctx: ActivityContext, cents: u64) -> Result<u64, ActivityError> {
+//!     Ok(cents)
+//! }
+//!
+//! #[orchestration]
+//! async fn order(ctx: OrchestrationContext, items: Vec<String>) -> Result<u64, OrchestrationError> {
+//!     let mut sum = 0;
+//!     for item in items {
+//!         sum += ctx.call_local(price_of, item).await?;
+//!     }
+//!     // Begins when all of the above is durable.
+//!     Ok(ctx.call_activity(charge, sum).await?)
+//! }
+//! # #[tokio::main]
+//! # async fn main() -> reenact::Result<()> {
+//! # let host = Host::builder().provider(InMemory::new())
+//! #     .orchestration(order).activity(price_of).activity(charge).start().await?;
+//! # let items = vec!["lamp".to_string(), "rug".to_string()];
+//! # assert_eq!(host.start_new(order, items).await?.result().await?, 700);
+//! # host.shutdown().await
+//! # }
+//! ```
+//!
+//! Use it for what is quick and idempotent, or only reads. A crash before the commit leaves nothing of it:
+//! then it may run again, or the code may go another way and not call it at all. What must not happen without
+//! a trace is scheduled. The client that starts the instance, or raises the event, is answered after the
+//! commit; a slow one delays that by 100 ms at most, and is stored as any other then. Retry policies and
+//! the limits `start_to_close` and `schedule_to_close` work in place; a tag or a heartbeat time-out is an
+//! error. All of it is at [`call_local`](crate::OrchestrationContext::call_local).
 //!
 //! # Several hosts
 //! A store that is shared can have as many hosts as it has shards, and clients that are no host. A hub in

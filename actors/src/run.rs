@@ -12,7 +12,7 @@ pub(crate) struct Run {
     seed: u64,
     /// The actor in which a call runs in place; 0 of all that a log knows. What an actor has begun in place
     /// counts for that actor alone: after a crash, another call may have the same id.
-    place: u64,
+    place: u32,
 }
 
 /// No seed that is drawn: it has all bits set.
@@ -39,12 +39,12 @@ impl Run {
     }
 
     /// The same run, of a call that runs in place.
-    pub(crate) fn in_place(self, place: u64) -> Self {
+    pub(crate) fn in_place(self, place: u32) -> Self {
         Self { place, ..self }
     }
 
     /// Where the call runs, if it runs in place; otherwise 0.
-    pub(crate) fn place(self) -> u64 {
+    pub(crate) fn place(self) -> u32 {
         self.place
     }
 

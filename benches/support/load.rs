@@ -30,10 +30,11 @@ use reenact::InMemory;
 use table::{line, thousands, time};
 use workloads::Workload;
 
-const WORKLOADS: [Workload; 9] = [
+const WORKLOADS: [Workload; 10] = [
     Workload::Noop,
     Workload::OwnId,
     Workload::Sequence,
+    Workload::Local,
     Workload::FanOut(100),
     Workload::FanOut(1_000),
     Workload::Children(100),

@@ -16,6 +16,8 @@ pub(crate) enum Workload {
     OwnId,
     /// Five activities, one after the other.
     Sequence,
+    /// Five local activities, one after the other.
+    Local,
     /// So many activities at once.
     FanOut(u64),
     /// So many children at once.
@@ -37,6 +39,7 @@ impl Workload {
             Self::Noop => "noop".into(),
             Self::OwnId => "noop, own id".into(),
             Self::Sequence => "sequence".into(),
+            Self::Local => "local".into(),
             Self::FanOut(width) => format!("fan-out {width}"),
             Self::Children(width) => format!("children {width}"),
             Self::Event => "event".into(),
@@ -51,7 +54,7 @@ impl Workload {
             Self::Noop | Self::OwnId | Self::Event | Self::ContinueAsNew(_) | Self::Children(_) => {
                 0
             }
-            Self::Sequence => SEQUENCE,
+            Self::Sequence | Self::Local => SEQUENCE,
             Self::FanOut(count) | Self::LongHistory(count) => count,
         }
     }
@@ -79,6 +82,7 @@ impl Workload {
             Self::Noop => (client.start_new(noop, n).await?.result().await?, n),
             Self::OwnId => (client.start_new(noop, n).id(own_id(n)).await?.result().await?, n),
             Self::Sequence => (client.start_new(sequence, n).await?.result().await?, n + SEQUENCE),
+            Self::Local => (client.start_new(local, n).await?.result().await?, n + SEQUENCE),
             Self::FanOut(width) => {
                 let sum = client.start_new(fan_out, width).await?.result().await?;
                 (sum, width * (width + 1) / 2)
@@ -126,6 +130,7 @@ pub(crate) async fn host_with(store: impl Provider, options: HostOptions) -> ree
         .provider(store)
         .orchestration(noop)
         .orchestration(sequence)
+        .orchestration(local)
         .orchestration(fan_out)
         .orchestration(parent)
         .orchestration(event)
@@ -159,6 +164,15 @@ async fn sequence(ctx: OrchestrationContext, n: u64) -> Result<u64, Orchestratio
     let mut n = n;
     for _ in 0..SEQUENCE {
         n = ctx.call_activity(step, n).await?;
+    }
+    Ok(n)
+}
+
+#[orchestration]
+async fn local(ctx: OrchestrationContext, n: u64) -> Result<u64, OrchestrationError> {
+    let mut n = n;
+    for _ in 0..SEQUENCE {
+        n = ctx.call_local(step, n).await?;
     }
     Ok(n)
 }

@@ -19,7 +19,7 @@ use crate::ids::{ExecutionId, InstanceId, InvalidName, Name};
 use crate::options::{ActivityOptions, NamedActivity};
 use crate::payload::{CheckInput, Payload};
 use crate::slots::Scheduled;
-use crate::state::{Mode, Shared};
+use crate::state::{Manner, Mode, Shared};
 use crate::time::Timestamp;
 
 /// The way of an orchestration to everything that is not its own arithmetic: activities, timers,
@@ -158,7 +158,8 @@ impl OrchestrationContext {
         }
         match checked {
             Ok((name, input)) => {
-                let id = state.schedule_task(name, input, refusal, options, local, self.shielded);
+                let manner = Manner { options, local, shielded: self.shielded };
+                let id = state.schedule_task(name, input, refusal, manner);
                 drop(state);
                 DurableFuture::scheduled(self.shared.clone(), id, DurableOutput::into_task)
                     .naming(Called::name_task)

@@ -22,6 +22,7 @@ pub(crate) use limits::history_limit;
 use limits::limit_exceeded;
 pub(crate) use record::Recorded;
 use spin::{Mutex, MutexGuard};
+pub(crate) use tasks::Manner;
 
 use crate::action::Action;
 use crate::cancel::{Cancellation, Cancelled};

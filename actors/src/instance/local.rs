@@ -29,7 +29,7 @@ pub(super) struct InPlace {
     instance: InstanceId,
     workers: Workers,
     /// Tells the calls of this actor from those of all others.
-    place: u64,
+    place: u32,
     running: Vec<Running>,
     /// In order.
     held: Vec<Entry>,
@@ -71,8 +71,8 @@ impl InPlace {
         instance: InstanceId,
         workers: Workers,
     ) -> Self {
-        // 0 is no place.
-        let place = myself.get_id().pid() + 1;
+        // 0 is no place. That two actors have the same is possible if four billion have come between them.
+        let place = (myself.get_id().pid() % u64::from(u32::MAX)) as u32 + 1;
         Self {
             myself,
             instance,

@@ -16,17 +16,25 @@ use crate::options::ActivityOptions;
 use crate::payload::{CheckInput, Payload};
 use crate::slots::{Scheduled, call, task_timers};
 
+/// How the code calls an activity.
+pub(crate) struct Manner<'a> {
+    /// They were checked.
+    pub(crate) options: &'a ActivityOptions,
+    /// It may run before its schedule is durable.
+    pub(crate) local: bool,
+    /// A cancel does not touch it.
+    pub(crate) shielded: bool,
+}
+
 impl State {
     /// The code schedules an activity, unless it was [found](OrchestrationContext::refusal_of_task) that
-    /// it cannot be; the options were checked.
+    /// it cannot be.
     pub(crate) fn schedule_task(
         &mut self,
         name: Name,
         input: Payload,
         refusal: Result<Option<ActivityError>, Halt>,
-        options: &ActivityOptions,
-        local: bool,
-        shielded: bool,
+        Manner { options, local, shielded }: Manner<'_>,
     ) -> CorrelationId {
         let id = self.next_id();
         match refusal {
