@@ -115,8 +115,8 @@ pub use handle::InstanceHandle;
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
     Activities, Activity, ActivityContext, ActivitySet, Error, ErrorKind, ExternalEvent,
-    HeartbeatError, HostOptions, MissingState, Named, ParkReason, Result, Retention, Stalled,
-    State, StateType, TestCall, Unfit, WhenBusy,
+    HeartbeatError, HostOptions, MAX_SHARD_THREADS, MissingState, Named, ParkReason, Result,
+    Retention, ShardThreads, Stalled, State, StateType, TestCall, Unfit, WhenBusy,
 };
 #[doc(hidden)]
 pub use reenact_core::returned;

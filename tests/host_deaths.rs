@@ -8,10 +8,7 @@ mod kit;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use kit::{
-    AppendFault, Faulty, HOUR, events, guard, id, options, pass_time_until, store, until,
-    until_parked,
-};
+use kit::{AppendFault, Faulty, HOUR, events, guard, id, options, pass_time_until, store, until};
 use reenact::prelude::*;
 use reenact::providers::{Batch, TurnRecord};
 use reenact::{
@@ -329,8 +326,12 @@ async fn a_host_that_looks_at_what_waits_does_not_run_code_that_hosts_have_died_
     let memory = left(InstanceState::Running, announced).await;
     let ran = Ran::default();
     let host = waiting(memory, &ran).await;
-    let status = until_parked(&host, &id("i")).await;
-    assert!(is_condemned(&status), "{status:?}");
+    guard(async {
+        while !is_condemned(&host.get_status(id("i")).await.unwrap()) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     assert_eq!(ran.times(), 0);
 }
 

@@ -6,7 +6,7 @@
 mod kit;
 
 use futures::future::join_all;
-use kit::{Faulty, HOUR, guard, id, options, store, until};
+use kit::{Faulty, HOUR, guard, id, on_the_tests_runtime, store, until};
 use reenact::prelude::*;
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ async fn waiting(ctx: OrchestrationContext) -> Result<u64, OrchestrationError> {
 }
 
 async fn host(faulty: &Faulty, commit_linger: Duration) -> Host {
-    let options = HostOptions { commit_linger, ..options() };
+    let options = HostOptions { commit_linger, ..on_the_tests_runtime() };
     let host = Host::builder().provider(faulty.clone()).options(options).orchestration(waiting);
     guard(host.start()).await.unwrap()
 }

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
 use futures::future::join_all;
-use kit::{AppendFault, Faulty, Gate, events, guard, id, options, store, until, until_parked};
+use kit::{
+    AppendFault, Faulty, Gate, events, guard, id, on_the_tests_runtime, store, until, until_parked,
+};
 use reenact::limits::LOCAL_HOLD;
 use reenact::prelude::*;
 use reenact::{
@@ -118,7 +120,7 @@ async fn start_on(faulty: &Faulty, work: &Work, options: HostOptions) -> Host {
 }
 
 async fn host(faulty: &Faulty, work: &Work) -> Host {
-    start_on(faulty, work, options()).await
+    start_on(faulty, work, on_the_tests_runtime()).await
 }
 
 fn one_shard() -> Faulty {
@@ -207,7 +209,7 @@ async fn many_turns_do_not_wait() {
 #[tokio::test]
 async fn several_at_once_are_one_commit_and_keep_to_the_bounds() {
     let (faulty, work) = (one_shard(), Work::slow());
-    let options = HostOptions { max_activities: 2, ..options() };
+    let options = HostOptions { max_activities: 2, ..on_the_tests_runtime() };
     let host = start_on(&faulty, &work, options).await;
     let mut started = Box::pin(host.start_new(joined, 5).into_future());
     assert!(futures::poll!(started.as_mut()).is_pending());
@@ -297,7 +299,7 @@ async fn what_is_recorded_is_not_run_again() {
 #[tokio::test]
 async fn one_that_a_shutdown_cuts_off_runs_again_on_the_next_host() {
     let (faulty, work) = (one_shard(), Work::slow());
-    let deadline = HostOptions { shutdown_deadline: Duration::ZERO, ..options() };
+    let deadline = HostOptions { shutdown_deadline: Duration::ZERO, ..on_the_tests_runtime() };
     let first = start_on(&faulty, &work, deadline).await;
     guard(first.start_new(numbers, ()).id("i")).await.unwrap();
     let raised = raise(&first, 1);
@@ -398,7 +400,10 @@ async fn retried(ctx: OrchestrationContext) -> Result<u32, OrchestrationError> {
 #[tokio::test]
 async fn attempts_are_made_again_in_place() {
     let faulty = one_shard();
-    let host = Host::builder().provider(faulty.clone()).options(options()).orchestration(retried);
+    let host = Host::builder()
+        .provider(faulty.clone())
+        .options(on_the_tests_runtime())
+        .orchestration(retried);
     let flaky = |ctx: ActivityContext, ()| async move {
         match ctx.attempt() {
             3 => Ok(ctx.attempt()),
@@ -431,7 +436,7 @@ async fn time_limits_hold_in_place() {
         let (memory, clock) = store();
         let faulty = Faulty::new(memory.with_shards(1));
         let work = Work::slow();
-        let host = Host::builder().provider(faulty.clone()).options(options());
+        let host = Host::builder().provider(faulty.clone()).options(on_the_tests_runtime());
         let host = guard(work.on(host.orchestration(limited)).start()).await.unwrap();
         let started = tokio::spawn(host.start_new(limited, all).id("i").into_future());
         work.until_run(1).await;
@@ -454,7 +459,8 @@ async fn raced(ctx: OrchestrationContext) -> Result<bool, OrchestrationError> {
 async fn a_time_limit_of_the_code_drops_one_that_is_too_slow() {
     let (memory, clock) = store();
     let work = Work::slow();
-    let host = Host::builder().provider(memory).options(options()).orchestration(raced);
+    let host =
+        Host::builder().provider(memory).options(on_the_tests_runtime()).orchestration(raced);
     let host = guard(work.on(host).start()).await.unwrap();
     // Its timer is not held up.
     let instance = guard(host.start_new(raced, ()).id("i")).await.unwrap();
@@ -472,7 +478,8 @@ async fn one_that_panics_fails_and_one_that_is_not_there_is_parked() {
         Ok(ctx.call_local_by_name(&name, &()).await?)
     }
     let (memory, _) = store();
-    let host = Host::builder().provider(memory).options(options()).orchestration(either);
+    let host =
+        Host::builder().provider(memory).options(on_the_tests_runtime()).orchestration(either);
     let panics = |_ctx: ActivityContext, ()| async move {
         if true {
             panic!("by design");
@@ -505,7 +512,10 @@ async fn both(ctx: OrchestrationContext) -> Result<u64, OrchestrationError> {
 async fn a_host_that_takes_up_an_instance_after_another_died_stores_the_schedule_first() {
     let (faulty, work) = (one_shard(), Work::slow());
     let on = async |work: &Work| {
-        let host = Host::builder().provider(faulty.clone()).options(options()).orchestration(both);
+        let host = Host::builder()
+            .provider(faulty.clone())
+            .options(on_the_tests_runtime())
+            .orchestration(both);
         guard(work.on(host).start()).await.unwrap()
     };
     let first = on(&work).await;
@@ -536,7 +546,7 @@ async fn parent(ctx: OrchestrationContext) -> Result<u64, OrchestrationError> {
 #[tokio::test]
 async fn what_its_sender_sends_again_by_itself_is_stored_first() {
     let (faulty, work) = (one_shard(), Work::quick());
-    let host = Host::builder().provider(faulty.clone()).options(options());
+    let host = Host::builder().provider(faulty.clone()).options(on_the_tests_runtime());
     let host = work.on(host.orchestration(parent).orchestration(row));
     let host = guard(host.start()).await.unwrap();
     faulty.appends.close();
@@ -582,7 +592,10 @@ async fn counting(ctx: OrchestrationContext, left: u64) -> Result<u64, Orchestra
 #[tokio::test]
 async fn an_execution_that_goes_on_as_new_begins_when_the_one_before_is_durable() {
     let (faulty, work) = (one_shard(), Work::quick());
-    let host = Host::builder().provider(faulty.clone()).options(options()).orchestration(counting);
+    let host = Host::builder()
+        .provider(faulty.clone())
+        .options(on_the_tests_runtime())
+        .orchestration(counting);
     let host = guard(work.on(host).start()).await.unwrap();
     let instance = guard(host.start_new(counting, 3).id("i")).await.unwrap();
     assert_eq!(guard(instance.result()).await.unwrap(), 0);
@@ -593,7 +606,7 @@ async fn an_execution_that_goes_on_as_new_begins_when_the_one_before_is_durable(
 #[tokio::test]
 async fn a_host_that_dies_of_one_is_counted_as_of_any_activity() {
     let (faulty, work) = (one_shard(), Work::slow());
-    let bound = || HostOptions { max_host_deaths: 2, ..options() };
+    let bound = || HostOptions { max_host_deaths: 2, ..on_the_tests_runtime() };
     let first = start_on(&faulty, &work, bound()).await;
     // Durable when it has taken too long to be waited for.
     guard(first.start_new(row, 1).id("i")).await.unwrap();

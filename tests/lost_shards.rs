@@ -7,7 +7,7 @@
 mod kit;
 
 use futures::FutureExt;
-use kit::{AppendFault, Breakage, Faulty, HOUR, guard, id, options, store};
+use kit::{AppendFault, Breakage, Faulty, HOUR, guard, id, on_the_tests_runtime, store};
 use reenact::prelude::*;
 use reenact::{Error, InstanceId, ProviderError, ShardId};
 use tokio::time::{Instant, advance};
@@ -35,7 +35,7 @@ async fn start(faulty: &Faulty, options: HostOptions) -> reenact::Result<Host> {
 /// A host with an instance in the shard that is to break, and one in another.
 async fn scene() -> (Faulty, Host, InstanceHandle<u64>, InstanceHandle<u64>) {
     let faulty = Faulty::new(store().0.with_shards(SHARDS));
-    let host = start(&faulty, options()).await.unwrap();
+    let host = start(&faulty, on_the_tests_runtime()).await.unwrap();
     let in_it = host.start_new(adds, ()).id(in_shard(BROKEN, "i")).await.unwrap();
     let elsewhere = host.start_new(adds, ()).id(in_shard(ShardId(1), "i")).await.unwrap();
     (faulty, host, in_it, elsewhere)
@@ -212,14 +212,17 @@ async fn the_first_start_of_a_host_is_patient_and_then_says_why_it_gave_up() {
     faulty.break_shard(BROKEN, Breakage::Full);
     let patience = Duration::from_secs(5);
     let began = Instant::now();
-    let refused = start(&faulty, HostOptions { lease_patience: patience, ..options() }).await;
+    let refused =
+        start(&faulty, HostOptions { lease_patience: patience, ..on_the_tests_runtime() }).await;
     let Some(Error::Startup { reason, .. }) = refused.err() else { panic!("it started") };
     assert!(reason.contains("unavailable"), "{reason}");
     assert_eq!(began.elapsed().as_secs(), patience.as_secs());
 
     let starting = tokio::spawn({
         let faulty = faulty.clone();
-        async move { start(&faulty, HostOptions { lease_patience: patience, ..options() }).await }
+        async move {
+            start(&faulty, HostOptions { lease_patience: patience, ..on_the_tests_runtime() }).await
+        }
     });
     until_tried(&faulty, faulty.acquisitions.came() + 4).await;
     faulty.mend_shard(BROKEN);
@@ -230,7 +233,7 @@ async fn the_first_start_of_a_host_is_patient_and_then_says_why_it_gave_up() {
 async fn whoever_waits_for_an_end_hears_of_it_though_the_store_was_away_behind_it() {
     let (memory, clock) = store();
     let faulty = Faulty::new(memory);
-    let host = start(&faulty, options()).await.unwrap();
+    let host = start(&faulty, on_the_tests_runtime()).await.unwrap();
     let instance = host.start_new(adds, ()).id("i").await.unwrap();
     let looks = faulty.summaries.came();
     let waiting = tokio::spawn(async move { host.instance::<u64>(&id("i")).result().await });

@@ -10,13 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::join_all;
-use kit::{HOUR, guard, id, options, store, until};
+use kit::{HOUR, guard, id, on_the_tests_runtime, store, until};
 use reenact::prelude::*;
 use reenact::{HostBuilder, InstanceFilter, InstanceState, ManualClock};
 use tokio::sync::Semaphore;
 
 /// Most instances in memory.
 const FEW: usize = 50;
+
+/// Looks at what is in memory between two counts of what has ended.
+const LOOKS: usize = 1_000;
 
 /// Instances that are due at once.
 const MANY: u64 = 3_000;
@@ -86,7 +89,7 @@ impl Watched {
 }
 
 fn narrow() -> HostOptions {
-    HostOptions { max_instances: FEW, max_activities: 100_000, ..options() }
+    HostOptions { max_instances: FEW, max_activities: 100_000, ..on_the_tests_runtime() }
 }
 
 /// `work` counts the calls that have begun; each waits until all may end.
@@ -149,8 +152,11 @@ async fn ended(host: &Host) -> u64 {
 async fn most_until_ended(watched: &Watched, many: u64) -> usize {
     guard(async {
         while ended(&watched.host).await < many {
-            watched.look();
-            tokio::task::yield_now().await;
+            // To count takes the store away from the host: it is done more seldom than to look.
+            for _ in 0..LOOKS {
+                watched.look();
+                tokio::task::yield_now().await;
+            }
         }
     })
     .await;
@@ -175,7 +181,7 @@ async fn timers_that_are_due_together_keep_within_the_most_instances() {
 #[tokio::test]
 async fn what_is_due_when_a_host_starts_keeps_within_the_most_instances() {
     let (memory, clock) = one_shard();
-    let first = simple(&memory, options()).await;
+    let first = simple(&memory, on_the_tests_runtime()).await;
     start_sleepers(&first, MANY, 1).await;
     first.abort().await;
     clock.advance(HOUR);
@@ -187,7 +193,7 @@ async fn what_is_due_when_a_host_starts_keeps_within_the_most_instances() {
 #[tokio::test]
 async fn those_that_have_work_to_do_come_when_others_have_ended() {
     let (memory, clock) = one_shard();
-    let first = simple(&memory, options()).await;
+    let first = simple(&memory, on_the_tests_runtime()).await;
     for n in 0..3 * FEW as u64 {
         guard(first.start_new_by_name::<u64>("sleeps_and_works", &n)).await.unwrap();
     }
@@ -208,12 +214,12 @@ async fn those_that_have_work_to_do_come_when_others_have_ended() {
 #[tokio::test]
 async fn what_is_due_together_keeps_within_the_bytes_of_memory() {
     let (memory, clock) = one_shard();
-    let first = simple(&memory, options()).await;
+    let first = simple(&memory, on_the_tests_runtime()).await;
     start_sleepers(&first, 300, 64 * KIB).await;
     first.abort().await;
     clock.advance(HOUR);
     let bound = 64 * 70 * KIB;
-    let options = HostOptions { max_instance_bytes: bound, ..options() };
+    let options = HostOptions { max_instance_bytes: bound, ..on_the_tests_runtime() };
     let host = simple(&memory, options).await;
     let mut most = 0;
     guard(async {
@@ -277,11 +283,11 @@ async fn instances_that_wait_on_after_they_were_due_make_room_for_the_next() {
 #[tokio::test]
 async fn neighbours_begin_and_end_while_very_many_are_due() {
     let (memory, clock) = one_shard();
-    let first = simple(&memory, options()).await;
+    let first = simple(&memory, on_the_tests_runtime()).await;
     start_sleepers(&first, MANY, 1).await;
     first.abort().await;
     clock.advance(HOUR);
-    let host = simple(&memory, options()).await;
+    let host = simple(&memory, on_the_tests_runtime()).await;
     let mut meanwhile = 0;
     while ended(&host).await < MANY + meanwhile {
         let neighbour = guard(host.start_new(noop, 1)).await.unwrap();
@@ -295,7 +301,7 @@ async fn neighbours_begin_and_end_while_very_many_are_due() {
 #[tokio::test]
 async fn a_host_that_ends_while_very_many_are_due_loses_nothing() {
     let (memory, clock) = one_shard();
-    let first = simple(&memory, options()).await;
+    let first = simple(&memory, on_the_tests_runtime()).await;
     start_sleepers(&first, MANY, 1).await;
     clock.advance(HOUR);
     let watched = Watched::of(first);
@@ -311,7 +317,7 @@ async fn a_host_that_ends_while_very_many_are_due_loses_nothing() {
 #[tokio::test]
 async fn an_event_for_one_that_is_due_and_waits_its_turn_comes_after_what_was_due() {
     let (memory, clock) = one_shard();
-    let first = simple(&memory, options()).await;
+    let first = simple(&memory, on_the_tests_runtime()).await;
     start_sleepers(&first, MANY, 1).await;
     guard(first.start_new(sleeps_and_waits, 7).id("last")).await.unwrap();
     first.abort().await;

@@ -6,7 +6,7 @@
 mod kit;
 
 use futures::future::join_all;
-use kit::{AppendFault, Faulty, guard, id, options, store, until_parked};
+use kit::{AppendFault, Faulty, guard, id, on_the_tests_runtime, options, store, until_parked};
 use reenact::prelude::*;
 use reenact::{Error, InstanceState, Provider};
 
@@ -27,7 +27,11 @@ async fn shows(ctx: OrchestrationContext, first: String) -> Result<(), Orchestra
 }
 
 async fn host_on(provider: impl Provider) -> Host {
-    let host = Host::builder().provider(provider).options(options()).orchestration(shows);
+    host_with(provider, options()).await
+}
+
+async fn host_with(provider: impl Provider, options: HostOptions) -> Host {
+    let host = Host::builder().provider(provider).options(options).orchestration(shows);
     host.start().await.unwrap()
 }
 
@@ -176,7 +180,7 @@ async fn who_waits_is_told_when_the_instance_is_parked() {
 #[tokio::test(start_paused = true)]
 async fn who_waits_goes_on_waiting_while_the_shard_starts_again() {
     let faulty = Faulty::new(store().0);
-    let host = host_on(faulty.clone()).await;
+    let host = host_with(faulty.clone(), on_the_tests_runtime()).await;
     let instance = begun(&host).await;
     let watching = instance.clone();
     let told = tokio::spawn(async move {

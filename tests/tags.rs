@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use kit::{Gate, guard, id, options, pass_time_until, store, until, until_parked};
+use kit::{
+    Gate, guard, id, on_the_tests_runtime, options, pass_time_until, store, until, until_parked,
+};
 use reenact::prelude::*;
 use reenact::providers::limits::VISIBILITY_TIME;
 use reenact::{HostBuilder, InvalidName, ManualClock, Provider, ShardId};
@@ -248,7 +250,7 @@ async fn a_call_of_an_instance_that_was_parked_is_sent_again() {
     let memory = memory.shared();
     let fits = Arc::new(AtomicBool::new(true));
     let does_fit = fits.clone();
-    let host = Host::builder().provider(memory.clone()).options(options());
+    let host = Host::builder().provider(memory.clone()).options(on_the_tests_runtime());
     let host = host.register_orchestration("learn", move |ctx: OrchestrationContext, ()| {
         let fits = does_fit.clone();
         async move {

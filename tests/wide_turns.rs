@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use kit::{guard, id, options, until};
+use kit::{guard, id, on_the_tests_runtime, until};
 use reenact::HostBuilder;
 use reenact::prelude::*;
 use tokio::sync::Semaphore;
@@ -113,7 +113,7 @@ fn host(store: &InMemory, work: &Work, max_activities: usize) -> HostBuilder {
             max_activities,
             shutdown_deadline: Duration::ZERO,
             cancellation_grace: Duration::ZERO,
-            ..options()
+            ..on_the_tests_runtime()
         })
         .orchestration(noop)
         .orchestration(wide)

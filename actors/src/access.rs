@@ -15,6 +15,7 @@ use reenact_core::{
 use reenact_providers::{InstanceFilter, InstancePage, InstanceSummary, PageRequest, Provider};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use crate::answers::ClientRuntime;
 use crate::context::HostContext;
 use crate::error::{Error, ParkReason, Result};
 use crate::message::{
@@ -126,10 +127,15 @@ impl Access {
     ) -> Result<()> {
         let permit = self.let_in(bytes).await?;
         let (reply, answer) = oneshot::channel();
-        match self.hand_over(instance, message(Reply::admitted(reply, permit))) {
+        match self.hand_over(instance, message(Reply::admitted(reply, permit, self.client()))) {
             Ok(()) => self.answer(instance, answer).await,
             Err(message) => self.send(instance, message, answer).await,
         }
+    }
+
+    /// What the caller waits on.
+    fn client(&self) -> Option<Arc<ClientRuntime>> {
+        self.here.as_ref().and_then(|host| host.clients.of_caller())
     }
 
     /// A place among the messages in flight on this host.

@@ -267,8 +267,9 @@ impl ActivityContext {
 
     /// Drops the activity at its next await.
     pub(crate) fn cut_off(&self) {
-        self.cancel();
+        // First: what it returns because it is cancelled does not count.
         self.call.cancellation.cut_off.store(true, Ordering::Release);
+        self.cancel();
         self.call.cancellation.task.wake();
     }
 
@@ -287,7 +288,8 @@ impl ActivityContext {
                 return Poll::Ready(None);
             }
             if let Poll::Ready(output) = future.as_mut().poll(cx) {
-                return Poll::Ready(Some(output));
+                // It may have been cut off meanwhile, from another thread.
+                return Poll::Ready((!is_cut_off()).then_some(output));
             }
             // Enlisted before the last look, so that no change is missed in between.
             cancellation.task.register(cx.waker());

@@ -12,6 +12,7 @@ use reenact_providers::{Lease, Membership, ProviderError, ShardLease};
 use tokio::sync::{Notify, RwLock, watch};
 
 use crate::admission::Admission;
+use crate::answers::ClientRuntimes;
 use crate::error::Error;
 use crate::fitness::NewShards;
 use crate::footprint::Footprints;
@@ -25,6 +26,7 @@ use crate::routes::Routes;
 use crate::store::Store;
 use crate::tags::Posts;
 use crate::task::Tasks;
+use crate::threads::Threads;
 use crate::waiters::Waiters;
 use crate::workers::Workers;
 
@@ -66,9 +68,13 @@ pub(crate) struct HostContext {
     pub(crate) gate: Arc<Gate>,
     pub(crate) leases: Arc<dyn ShardLease>,
     pub(crate) routes: Routes,
+    /// What it runs on.
+    pub(crate) threads: Threads,
     pub(crate) workers: Workers,
     pub(crate) mail: Mail,
     pub(crate) waiters: Waiters,
+    /// What clients wait on.
+    pub(crate) clients: ClientRuntimes,
     pub(crate) admission: Arc<Admission>,
     /// What the instances in memory hold.
     pub(crate) footprints: Arc<Footprints>,

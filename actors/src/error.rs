@@ -292,6 +292,16 @@ pub enum Error {
         #[source]
         source: Option<Arc<ProviderError>>,
     },
+    /// [`HostOptions::threads`](crate::HostOptions::threads) asks for no threads, or for too many. Nothing was
+    /// started.
+    #[error(
+        "a host cannot have {threads} threads for its shards: ask for 1 to {}",
+        crate::MAX_SHARD_THREADS
+    )]
+    InvalidThreads {
+        /// What was asked for.
+        threads: usize,
+    },
     /// A host needs a tokio runtime with time enabled. Nothing was started.
     #[error(
         "a host needs a tokio runtime with time enabled, and {missing}: start it under \

@@ -60,10 +60,11 @@ impl NewShards {
     }
 }
 
-/// Looks at each shard that this host begins to hold, until the task is dropped.
+/// Looks at each shard that this host begins to hold, until the task is dropped. It runs code of
+/// orchestrations, which has no place on the thread of the host.
 pub(crate) fn begin(host: &HostRef) -> Task {
-    let host = host.clone();
-    Task::spawn(async move {
+    let (thread, host) = (host.threads.of_shard(ShardId(0)), host.clone());
+    Task::spawn_on(&thread, async move {
         let mut seen = BTreeSet::new();
         loop {
             let mut shards = host.new_shards.take().await;

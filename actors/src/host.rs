@@ -238,13 +238,30 @@ async fn first_start(
     let is_shared = host.store.remote.is_some();
     let patience = if is_shared { Duration::ZERO } else { host.options.lease_patience };
     let arguments = (shard, patience, host.clone());
-    match Actor::spawn_linked(None, ShardSupervisor, arguments, myself.get_cell()).await {
-        Ok((actor, _)) => Ok((shard, Standing::Up(actor))),
+    match spawn(host, myself, arguments).await {
+        Ok(actor) => Ok((shard, Standing::Up(actor))),
         Err(SpawnErr::StartupFailed(why)) if is_shared && is_held(&*why) => {
             tracing::info!(%shard, %why, "waiting for the lease");
             Ok((shard, Standing::Down))
         }
         Err(error) => Err(not_started(shard, error).into()),
+    }
+}
+
+/// Starts the supervisor of a shard on the thread of that shard, where all that it starts is then.
+async fn spawn(
+    host: &HostContext,
+    myself: &ActorRef<HostMessage>,
+    arguments: (ShardId, Duration, HostRef),
+) -> Result<ActorRef<ShardMessage>, SpawnErr> {
+    let (shard, root) = (arguments.0, myself.get_cell());
+    let spawned = host
+        .threads
+        .of_shard(shard)
+        .spawn(async move { Actor::spawn_linked(None, ShardSupervisor, arguments, root).await });
+    match spawned.await {
+        Ok(spawned) => spawned.map(|(actor, _)| actor),
+        Err(error) => Err(SpawnErr::StartupFailed(error.into())),
     }
 }
 
@@ -308,9 +325,8 @@ fn restart(myself: &ActorRef<HostMessage>, host: &HostRef, shard: ShardId, delay
     tokio::spawn(async move {
         // Without patience of its own: the tries are paced here.
         let arguments = (shard, Duration::ZERO, host.clone());
-        let cell = myself.get_cell();
-        match Actor::spawn_linked(None, ShardSupervisor, arguments, cell).await {
-            Ok((actor, _)) => {
+        match spawn(&host, &myself, arguments).await {
+            Ok(actor) => {
                 // A host that has gone takes its shards with it.
                 let _ = myself.cast(HostMessage::Up(shard, actor));
             }

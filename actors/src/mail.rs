@@ -121,12 +121,31 @@ impl Shared {
             // No key can be made: then the event can neither be told from others.
             return Fate::NotTaken(NotTaken::NotFound);
         };
+        // Shards come up one by one, each on its thread.
+        if self.until_up(&to).await.is_err() {
+            return Fate::NotYet;
+        }
         self.routes.deliver(&to, message);
         let fate = answer.await.map_or(Fate::NotYet, |answer| fate_of(kind, answer));
         if matches!(fate, Fate::NotYet) {
             tracing::debug!(%from, %to, "a message was not taken; trying again");
         }
         fate
+    }
+
+    /// Returns when the shard of an instance is up on this host; an error when the host ends before.
+    async fn until_up(&self, instance: &InstanceId) -> std::result::Result<(), ()> {
+        let shard = self.routes.shard_of(instance);
+        // Of a shared store another host may have it by now.
+        if self.store.remote.is_some() || self.routes.holds(shard) {
+            return Ok(());
+        }
+        let mut closed = self.closed.subscribe();
+        tokio::select! {
+            biased;
+            _ = closed.wait_for(|closed| *closed) => Err(()),
+            () = self.routes.until_up(shard) => Ok(()),
+        }
     }
 
     /// Returns when it is time for another try; an error when there will be none.

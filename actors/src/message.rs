@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::admission::{Kind, Place};
+use crate::answers::ClientRuntime;
 use crate::error::{Error, Result};
 use crate::instance::Begin;
 use crate::pace::OnItsWay;
@@ -27,6 +28,8 @@ pub struct Reply {
     port: RpcReplyPort<Result<()>>,
     /// The client's place among the messages in flight; given back with the answer.
     permit: Option<OwnedSemaphorePermit>,
+    /// What the client waits on, if answers go there together.
+    client: Option<Arc<ClientRuntime>>,
 }
 
 impl Reply {
@@ -34,13 +37,14 @@ impl Reply {
     pub(crate) fn admitted(
         port: oneshot::Sender<Result<()>>,
         permit: Option<OwnedSemaphorePermit>,
+        client: Option<Arc<ClientRuntime>>,
     ) -> Self {
-        Self { port: port.into(), permit }
+        Self { port: port.into(), permit, client }
     }
 
     /// To the sender of a message that is no client, and takes no place of one.
     pub(crate) fn to_instance(port: oneshot::Sender<Result<()>>) -> Self {
-        Self { port: port.into(), permit: None }
+        Self { port: port.into(), permit: None, client: None }
     }
 
     /// Whether it is to a client of this host.
@@ -65,8 +69,13 @@ impl Reply {
     /// The place is free before the client knows: it may want it again at once.
     fn send(self, answer: Result<()>) {
         drop(self.permit);
+        let port = self.port;
         // Nobody may wait any more. What this wakes is the client's.
-        let _ = catch(|| self.port.send(answer));
+        let send = move || drop(catch(|| port.send(answer)));
+        match self.client {
+            Some(client) => client.answer(send),
+            None => send(),
+        }
     }
 }
 
@@ -91,7 +100,7 @@ impl Answer {
 /// The port that `call` gives.
 impl From<RpcReplyPort<Result<()>>> for Reply {
     fn from(port: RpcReplyPort<Result<()>>) -> Self {
-        Self { port, permit: None }
+        Self { port, permit: None, client: None }
     }
 }
 

@@ -3,6 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+/// Most threads that the shards of a host can have.
+pub const MAX_SHARD_THREADS: usize = 1_024;
+
 /// [`HostOptions::cancellation_grace`] where nothing else is said.
 const DEFAULT_CANCELLATION_GRACE: Duration = Duration::from_secs(10);
 
@@ -21,6 +24,9 @@ const DEFAULT_INSTANCE_BYTES: usize = 256 * 1024 * 1024;
 pub struct HostOptions {
     /// The name of the host, for leases and logs.
     pub host_name: String,
+    /// The threads that the shards of the host run on, with their instances, timers and activities. By
+    /// default they have none of their own, and run on the runtime that the host is started on.
+    pub threads: ShardThreads,
     /// Most activities that run at a time on this host.
     pub max_activities: usize,
     /// Most activities of one name that run at a time on this host; for names that are not here,
@@ -109,6 +115,23 @@ pub struct HostOptions {
     pub max_host_deaths: u32,
 }
 
+/// The threads that the shards of a host run on. A shard stays on its thread with all that belongs to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ShardThreads {
+    /// As many threads as the machine has cores, and no more than shards. All of a shard stays on one thread,
+    /// its activities included; what crosses threads are the commands of clients and their answers. So an
+    /// activity that blocks holds up its shard: move such work to `tokio::task::spawn_blocking`. Work of the
+    /// program on its own runtime does not hold up the host, and the other way round. A client that waits for
+    /// one instance at a time waits longer for each: its thread has to be woken.
+    PerCore,
+    /// So many threads, from 1 to [`MAX_SHARD_THREADS`], and no more than shards.
+    Exactly(usize),
+    /// None: the host runs on the runtime that it is started on, and stands still while that does.
+    #[default]
+    OnCallersRuntime,
+}
+
 /// Which finished instances are kept. Those that are not are purged in the background, with their
 /// histories, for good; whoever asks for one then gets [`Error::NotFound`](crate::Error::NotFound),
 /// and its id is free. An instance has to be kept by each rule that is set; the default sets none,
@@ -139,6 +162,7 @@ impl Default for HostOptions {
     fn default() -> Self {
         Self {
             host_name: format!("process {}", std::process::id()),
+            threads: ShardThreads::default(),
             max_activities: 1_024,
             max_activities_of: HashMap::new(),
             tags: BTreeSet::new(),

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::error::{Error, ParkReason};
 use crate::message::{InstanceMessage, ShardMessage};
 use crate::stalls::Stalls;
+use crate::threads::Threads;
 
 /// The routing table of a host: straight to the actor of an instance that is in memory, otherwise
 /// to its shard's supervisor, who brings it there.
@@ -19,6 +20,7 @@ pub(crate) struct Routes {
     shared: Arc<Shared>,
     /// What runs on the threads of the host.
     pub(crate) stalls: Stalls,
+    threads: Threads,
 }
 
 struct Shared {
@@ -37,12 +39,12 @@ enum Shard {
 }
 
 impl Routes {
-    pub(crate) fn new(shards: u32) -> Self {
+    pub(crate) fn new(shards: u32, threads: Threads) -> Self {
         let shards = (0..shards).map(|_| RwLock::new(Shard::Down(None))).collect();
         let (actors, parked) = (DashMap::new(), DashMap::new());
         let moves = watch::Sender::new(0);
         let shared = Arc::new(Shared { actors, parked, shards, moves });
-        Self { shared, stalls: Stalls::new() }
+        Self { shared, stalls: Stalls::new(), threads }
     }
 
     pub(crate) fn shards(&self) -> u32 {
@@ -134,6 +136,19 @@ impl Routes {
     /// Whether a shard is up on this host.
     pub(crate) fn holds(&self, shard: ShardId) -> bool {
         self.supervisor(shard).is_some()
+    }
+
+    /// Returns when the actor of an instance answers nothing for now, since user code holds its thread.
+    pub(crate) async fn until_stalled(&self, instance: &InstanceId) {
+        let thread = self.threads.id_of(self.shard_of(instance));
+        self.stalls.until_stalled(instance, thread).await;
+    }
+
+    /// Returns when a shard is up on this host.
+    pub(crate) async fn until_up(&self, shard: ShardId) {
+        let mut moves = self.shared.moves.subscribe();
+        // The sender cannot go: `self` holds it.
+        let _ = moves.wait_for(|_| self.holds(shard)).await;
     }
 
     /// Returns when a shard is not up on this host.

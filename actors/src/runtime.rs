@@ -11,11 +11,12 @@ use reenact_core::{Name, ShardId};
 use reenact_providers::{Membership, Provider};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use crate::access::Access;
 use crate::admission::Admission;
+use crate::answers::ClientRuntimes;
 use crate::context::{HeldByActors, HostContext};
 use crate::error::{Error, Result};
 use crate::fitness::NewShards;
@@ -30,6 +31,7 @@ use crate::routes::Routes;
 use crate::store::Store;
 use crate::tags::Takers;
 use crate::task::Tasks;
+use crate::threads::Threads;
 use crate::waiters::Waiters;
 use crate::workers::Workers;
 
@@ -49,19 +51,19 @@ pub struct Runtime {
     root_task: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// Runs activities of other hosts' instances, where the host declares tags.
     takers: Option<Arc<Takers>>,
-    /// What it runs on: it may be ended from outside.
-    tokio: Handle,
 }
 
 impl Runtime {
     /// Starts a host: acquires the shards, recovers what the log says must be awake. Where the store is
     /// shared, it becomes one of the hosts that share it, and starts its share of the shards; one that
-    /// another host still holds comes when that has given it up. Needs a tokio runtime with time
-    /// enabled.
+    /// another host still holds comes when that has given it up. It runs on threads of its own
+    /// ([`HostOptions::threads`]), and goes on while the runtime of the caller stands still. Needs to be
+    /// called within a tokio runtime with time enabled.
     ///
     /// # Errors
     /// Nothing of the host runs then, and it holds nothing of the store.
     /// [`Error::NoRuntime`] when it is not called within a tokio runtime with time enabled;
+    /// [`Error::InvalidThreads`] when it is to have no threads, or too many;
     /// [`Error::UnknownActivity`] when a limit is set for one that is not registered;
     /// [`Error::MissingState`] when an activity needs a value that was not given;
     /// [`Error::InvalidTag`] when a tag is declared that is none;
@@ -74,22 +76,23 @@ impl Runtime {
         mut registry: Registry,
         options: HostOptions,
     ) -> Result<Self> {
-        let tokio = runtime_with_time()?;
+        let caller = runtime_with_time()?;
         let limits = registry.activity_limits(&options.max_activities_of)?;
         registry.check_states()?;
         let tags = tags(&options)?;
-        let membership: Option<Arc<dyn Membership>> = match provider.sharing() {
-            Some(sharing) => Some(sharing.join(&options.host_name).await?),
-            None => None,
-        };
+        let threads = Threads::begin(options.threads, provider.shards(), &caller)?;
+        let membership = join(provider, &options, threads.of_host()).await?;
         if membership.is_some() {
             registry.set_among_others();
         }
         let registry = Arc::new(registry);
-        let routes = Routes::new(provider.shards());
+        let routes = Routes::new(provider.shards(), threads.clone());
         let gate = Gate::new(provider);
         let store = Arc::new(Store::through(gate.clone(), provider));
-        routes.stalls.begin(options.stalls_after, store.clock.clone());
+        let clients = ClientRuntimes::default();
+        let held_up = clients.clone();
+        let on_hold = move || held_up.hand_over();
+        routes.stalls.begin(options.stalls_after, store.clock.clone(), on_hold);
         let workers = Workers::new(
             registry.clone(),
             routes.clone(),
@@ -112,10 +115,12 @@ impl Runtime {
             store,
             workers,
             waiters: Waiters::default(),
+            clients,
             routes,
             admission: Arc::new(admission),
             footprints: Footprints::new(options.max_instance_bytes.max(1)),
             tasks,
+            threads,
             closing: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             purges: Arc::default(),
@@ -130,7 +135,9 @@ impl Runtime {
         let gone = Arc::new(Notify::new());
         let shared = HeldByActors::new(host.clone(), gone.clone());
         let actors = Arc::downgrade(&shared);
-        let (root, root_task) = match Actor::spawn(None, HostSupervisor, shared).await {
+        let begun = host.threads.of_host().spawn(Actor::spawn(None, HostSupervisor, shared)).await;
+        let begun = begun.unwrap_or_else(|error| Err(SpawnErr::StartupFailed(error.into())));
+        let (root, root_task) = match begun {
             Ok(root) => root,
             Err(error) => {
                 host.stop_all();
@@ -139,13 +146,14 @@ impl Runtime {
                 // One that runs code which does not return is not waited for.
                 let _ = tokio::time::timeout(LEAST_DRAIN, until_gone(&actors, &gone)).await;
                 close(&host).await;
+                host.threads.stop();
                 return Err(not_started(error));
             }
         };
         starting.has_started();
         let root_task = Arc::new(Mutex::new(Some(root_task)));
         let takers = takers(&host, tags);
-        Ok(Self { host, actors, gone, root, root_task, takers, tokio })
+        Ok(Self { host, actors, gone, root, root_task, takers })
     }
 
     /// The ways to the instances, as they are from this host.
@@ -216,7 +224,7 @@ impl Runtime {
         }
         let this = self.clone();
         // A runtime that has ended drops it, as it has dropped the actors.
-        self.tokio.spawn(async move { this.abort().await });
+        self.host.threads.of_host().spawn(async move { this.abort().await });
     }
 
     /// Nothing goes on that can be stopped without waiting.
@@ -256,16 +264,21 @@ impl Runtime {
         let is_shared = self.host.store.remote.is_some();
         if tokio::time::timeout(LEAST_DRAIN, all_gone).await.is_ok() {
             close(&self.host).await;
+            // What is left on them are activities that were cut off.
+            let threads = self.host.threads.clone();
+            let _ = tokio::task::spawn_blocking(move || threads.end(LEAST_DRAIN)).await;
         } else if is_shared {
             // Nobody waits for such a store to be free. What is being acquired can still be given up.
             let this = self.clone();
-            tokio::spawn(async move {
+            self.host.threads.of_host().spawn(async move {
                 until_gone(&this.actors, &this.gone).await;
                 close(&this.host).await;
+                this.host.threads.stop();
             });
         } else {
             tracing::warn!("an actor of the host has not ended: something in it does not return");
             close(&self.host).await;
+            self.host.threads.stop();
         }
     }
 }
@@ -285,8 +298,23 @@ impl Drop for Starting {
             host.stop_all();
             drop(host.take_membership());
             host.let_go_now();
+            host.threads.stop();
         }
     }
+}
+
+/// Becomes one of the hosts that share the store, where it is shared. What that needs goes on on the thread
+/// of the host.
+async fn join(
+    provider: &dyn Provider,
+    options: &HostOptions,
+    thread: &Handle,
+) -> Result<Option<Arc<dyn Membership>>> {
+    let Some(sharing) = provider.sharing() else { return Ok(None) };
+    let name = options.host_name.clone();
+    let joined = thread.spawn(async move { sharing.join(&name).await }).await;
+    let failed = |error: JoinError| Error::Startup { reason: error.to_string(), source: None };
+    Ok(Some(joined.map_err(failed)??))
 }
 
 /// The runtime that this runs on, if it has what hosts need.
@@ -347,5 +375,6 @@ fn takers(host: &HostContext, tags: Vec<Name>) -> Option<Arc<Takers>> {
     let (sharing, router) = (remote.sharing.clone(), remote.router.clone());
     let (workers, clock) = (host.workers.clone(), host.store.clock.clone());
     let shards = host.routes.shards();
+    let _entered = host.threads.of_shard(ShardId(0)).enter();
     Some(Arc::new(Takers::begin(tags, sharing, router, clock, workers, shards)))
 }

@@ -147,7 +147,7 @@ impl Store {
                 biased;
                 told = told => told.ok(),
                 // It answers nothing before its code gives its thread back; its log does.
-                () = routes.stalls.until_stalled(&summary.instance) => None,
+                () = routes.until_stalled(&summary.instance) => None,
             };
             if let Some(open) = told {
                 return Ok(open);

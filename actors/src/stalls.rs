@@ -12,7 +12,11 @@ use std::time::{Duration, Instant};
 
 use reenact_core::{InstanceId, Name, Timestamp};
 use reenact_providers::TimerScheduler;
+use tokio::runtime::{Handle, Id as RuntimeId};
 use tokio::sync::Notify;
+
+/// Code that holds the thread of a shard for so long is named in a warning.
+const LONG_HOLD: Duration = Duration::from_millis(100);
 
 /// Between two looks, in parts of the time after which code counts as stalled.
 const LOOKS: u32 = 4;
@@ -44,15 +48,24 @@ pub(crate) struct Stalls {
 
 struct Shared {
     slots: Mutex<Vec<Arc<Slot>>>,
-    stalled: Mutex<Vec<Stalled>>,
+    stalled: Mutex<Vec<Found>>,
     /// Told when something new has stalled.
     changed: Notify,
     watchdog: Mutex<Option<Thread>>,
 }
 
+/// Something that has stalled, and where.
+#[derive(Clone, PartialEq, Eq)]
+struct Found {
+    what: Stalled,
+    runtime: Option<RuntimeId>,
+}
+
 /// What runs on one thread.
 #[derive(Default)]
 struct Slot {
+    /// That of the thread.
+    runtime: Option<RuntimeId>,
     /// Odd while something runs; never the same for two runs.
     run: AtomicU64,
     /// What runs now, or ran last.
@@ -124,7 +137,8 @@ impl Stalls {
             }
             // Those of hosts that have gone.
             slots.retain(|(host, _)| host.strong_count() > 0);
-            let slot = Arc::<Slot>::default();
+            let runtime = Handle::try_current().ok().map(|runtime| runtime.id());
+            let slot = Arc::new(Slot { runtime, ..Slot::default() });
             slots.push((Arc::downgrade(&self.shared), slot.clone()));
             lock(&self.shared.slots).push(slot.clone());
             slot
@@ -133,33 +147,45 @@ impl Stalls {
 
     /// All that has stalled.
     pub(crate) fn all(&self) -> Vec<Stalled> {
-        lock(&self.shared.stalled).clone()
+        lock(&self.shared.stalled).iter().map(|found| found.what.clone()).collect()
     }
 
     /// Whether the code of an instance has stalled, or else an activity of it.
     pub(crate) fn of(&self, instance: &InstanceId) -> Option<Stalled> {
         let stalled = lock(&self.shared.stalled);
-        let mut own = stalled.iter().filter(|stalled| stalled.instance == *instance);
+        let all = stalled.iter().map(|found| &found.what);
+        let mut own = all.filter(|stalled| stalled.instance == *instance);
         own.clone().find(|stalled| !stalled.is_activity).or_else(|| own.next()).cloned()
     }
 
-    /// Returns when the code of an instance has stalled: its actor answers nothing then.
-    pub(crate) async fn until_stalled(&self, instance: &InstanceId) {
+    /// Returns when the actor of an instance answers nothing for now: its code has stalled, or something else
+    /// on the thread of its shard.
+    pub(crate) async fn until_stalled(&self, instance: &InstanceId, thread: Option<RuntimeId>) {
+        let is_it = |found: &Found| {
+            let is_own = found.what.instance == *instance && !found.what.is_activity;
+            is_own || thread.is_some() && found.runtime == thread
+        };
         loop {
             // Enlisted before the look, so that no change is missed in between.
             let changed = self.shared.changed.notified();
-            if self.of(instance).is_some_and(|stalled| !stalled.is_activity) {
+            if lock(&self.shared.stalled).iter().any(is_it) {
                 return;
             }
             changed.await;
         }
     }
 
-    /// Begins to look, until the host has gone.
-    pub(crate) fn begin(&self, limit: Duration, clock: Arc<dyn TimerScheduler>) {
-        let pause = (limit / LOOKS).max(SHORTEST_PAUSE);
+    /// Begins to look, until the host has gone. `on_hold` is called when something holds its thread for long.
+    pub(crate) fn begin(
+        &self,
+        limit: Duration,
+        clock: Arc<dyn TimerScheduler>,
+        on_hold: impl Fn() + Send + 'static,
+    ) {
+        let pause = (limit.min(LONG_HOLD) / LOOKS).max(SHORTEST_PAUSE);
         let shared = Arc::downgrade(&self.shared);
-        let mut watchdog = Watchdog { limit, clock, seen: HashMap::new() };
+        let on_hold = Box::new(on_hold);
+        let mut watchdog = Watchdog { limit, clock, seen: HashMap::new(), on_hold };
         let look = move || {
             while let Some(shared) = shared.upgrade() {
                 watchdog.look(&shared);
@@ -209,6 +235,7 @@ struct Watchdog {
     clock: Arc<dyn TimerScheduler>,
     /// By the address of the slot.
     seen: HashMap<usize, Seen>,
+    on_hold: Box<dyn Fn() + Send>,
 }
 
 /// What was seen in a slot.
@@ -216,6 +243,8 @@ struct Seen {
     run: u64,
     first: Instant,
     since: Timestamp,
+    /// It holds its thread for long.
+    holds: bool,
     stalled: bool,
 }
 
@@ -238,7 +267,7 @@ impl Watchdog {
                         let took = now - before.first;
                         tracing::warn!(?took, "code that had stalled has given its thread back");
                     }
-                    Seen { run, first: now, since: self.clock.now(), stalled: false }
+                    Seen { run, first: now, since: self.clock.now(), holds: false, stalled: false }
                 }
             };
             let seen = self.judge(seen, slot, now, &mut stalled);
@@ -253,10 +282,10 @@ impl Watchdog {
         }
     }
 
-    fn judge(&self, mut seen: Seen, slot: &Slot, now: Instant, stalled: &mut Vec<Stalled>) -> Seen {
-        let runs = seen.run % 2 == 1;
+    fn judge(&self, mut seen: Seen, slot: &Slot, now: Instant, stalled: &mut Vec<Found>) -> Seen {
+        let (runs, took) = (seen.run % 2 == 1, now - seen.first);
         let Some(Running { instance, code, is_activity }) =
-            lock(&slot.what).clone().filter(|_| runs && now - seen.first >= self.limit)
+            lock(&slot.what).clone().filter(|_| runs && took >= self.limit.min(LONG_HOLD))
         else {
             return seen;
         };
@@ -264,16 +293,28 @@ impl Watchdog {
             // What was read may be of the next.
             return seen;
         }
+        let kind = if is_activity { "activity" } else { "orchestration" };
+        if !seen.holds {
+            seen.holds = true;
+            tracing::warn!(
+                %instance, %code, kind, ?took,
+                "user code holds its thread, and the shards on it wait: an activity that blocks belongs on \
+                 threads of its own (`tokio::task::spawn_blocking`)"
+            );
+            (self.on_hold)();
+        }
+        if took < self.limit {
+            return seen;
+        }
         if !seen.stalled {
             seen.stalled = true;
-            let took = now - seen.first;
-            let kind = if is_activity { "activity" } else { "orchestration" };
             tracing::error!(
                 %instance, %code, kind, ?took,
                 "user code does not give its thread back; whatever else is on that thread waits"
             );
         }
-        stalled.push(Stalled { instance, code, is_activity, since: seen.since });
+        let what = Stalled { instance, code, is_activity, since: seen.since };
+        stalled.push(Found { what, runtime: slot.runtime });
         seen
     }
 }

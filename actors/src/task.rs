@@ -4,6 +4,7 @@ use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
+use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// Aborts its task when it is dropped.
@@ -13,6 +14,13 @@ pub(crate) struct Task(JoinHandle<()>);
 impl Task {
     pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(tokio::spawn(future))
+    }
+
+    pub(crate) fn spawn_on(
+        runtime: &Handle,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        Self(runtime.spawn(future))
     }
 }
 

@@ -7,6 +7,7 @@ use dashmap::DashMap;
 use reenact_core::{InstanceId, Outcome};
 use tokio::sync::oneshot;
 
+use crate::answers::ClientRuntime;
 use crate::error::{Error, Result};
 use crate::panic::catch;
 
@@ -19,9 +20,16 @@ pub(crate) struct Waiters {
 
 /// Who waits for a `T` of which instance. Clones are the same.
 struct Waiting<T> {
-    waiting: Arc<DashMap<InstanceId, Vec<oneshot::Sender<Result<T>>>>>,
+    waiting: Arc<DashMap<InstanceId, Vec<Client<T>>>>,
     /// Nothing more will be told.
     closed: Arc<AtomicBool>,
+}
+
+/// A client that waits.
+struct Client<T> {
+    told: oneshot::Sender<Result<T>>,
+    /// What it waits on, if answers go there together.
+    runtime: Option<Arc<ClientRuntime>>,
 }
 
 /// One wait. Dropping it leaves nothing behind.
@@ -33,14 +41,22 @@ pub(crate) struct Waiter<T> {
 
 impl Waiters {
     /// Begins to wait for the end. Look at the store afterwards: what ended before now is not told.
-    pub(crate) fn end_of(&self, instance: InstanceId) -> Waiter<Outcome> {
-        self.ends.wait_for(instance)
+    pub(crate) fn end_of(
+        &self,
+        instance: InstanceId,
+        client: Option<Arc<ClientRuntime>>,
+    ) -> Waiter<Outcome> {
+        self.ends.wait_for(instance, client)
     }
 
     /// Begins to wait for a change of the status, or for the end. Look at the store afterwards: what
     /// changed before now is not told.
-    pub(crate) fn change_of(&self, instance: InstanceId) -> Waiter<()> {
-        self.changes.wait_for(instance)
+    pub(crate) fn change_of(
+        &self,
+        instance: InstanceId,
+        client: Option<Arc<ClientRuntime>>,
+    ) -> Waiter<()> {
+        self.changes.wait_for(instance, client)
     }
 
     /// The instance has ended, or cannot go on: tells everybody who waits for it.
@@ -69,10 +85,10 @@ impl Waiters {
     }
 }
 
-impl<T: Clone> Waiting<T> {
-    fn wait_for(&self, instance: InstanceId) -> Waiter<T> {
+impl<T: Clone + Send + 'static> Waiting<T> {
+    fn wait_for(&self, instance: InstanceId, runtime: Option<Arc<ClientRuntime>>) -> Waiter<T> {
         let (tell, told) = oneshot::channel();
-        self.waiting.entry(instance.clone()).or_default().push(tell);
+        self.waiting.entry(instance.clone()).or_default().push(Client { told: tell, runtime });
         if self.closed.load(Ordering::SeqCst) {
             self.waiting.remove(&instance);
         }
@@ -81,9 +97,14 @@ impl<T: Clone> Waiting<T> {
 
     fn tell(&self, instance: &InstanceId, what: &Result<T>) {
         if let Some((_, waiting)) = self.waiting.remove(instance) {
-            for waiter in waiting {
+            for Client { told, runtime } in waiting {
+                let what = what.clone();
                 // It may have gone. What this wakes is the client's.
-                let _ = catch(|| waiter.send(what.clone()));
+                let send = move || drop(catch(|| told.send(what)));
+                match runtime {
+                    Some(runtime) => runtime.answer(send),
+                    None => send(),
+                }
             }
         }
     }
@@ -125,7 +146,7 @@ impl<T> Drop for Waiter<T> {
         self.told.close();
         let waiting = &self.waiting.waiting;
         waiting.remove_if_mut(&self.instance, |_, waiting| {
-            waiting.retain(|waiter| !waiter.is_closed());
+            waiting.retain(|client| !client.told.is_closed());
             waiting.is_empty()
         });
     }

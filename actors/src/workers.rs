@@ -71,6 +71,8 @@ struct Places {
 struct Task {
     context: ActivityContext,
     input: Payload,
+    /// Where: on the thread of its shard. `None` outside of a runtime: the host has gone then.
+    runtime: Option<Handle>,
 }
 
 impl Workers {
@@ -125,7 +127,8 @@ impl Workers {
             context.tell(News::Left);
             return;
         }
-        let task = Task { context: context.clone(), input };
+        let runtime = Handle::try_current().ok();
+        let task = Task { context: context.clone(), input, runtime };
         let (name, instance) = (context.activity_name(), context.instance_id());
         let task = places.queue.push(name, instance, context.call().key(), task);
         places.from_elsewhere += usize::from(task.is_none() && context.is_from_elsewhere());
@@ -133,10 +136,11 @@ impl Workers {
         task.into_iter().for_each(|task| self.start(task));
     }
 
-    fn start(&self, task: Task) {
-        // Without a runtime the host has gone, and what waits with it.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(run(self.clone(), task));
+    fn start(&self, Task { context, input, runtime }: Task) {
+        let place = Place { workers: self.clone(), context };
+        if let Some(runtime) = runtime {
+            // One that has ended drops it, and so the place goes to the next.
+            runtime.spawn(run(place, input));
         }
     }
 
@@ -288,14 +292,14 @@ impl Shared {
     }
 }
 
-async fn run(workers: Workers, Task { context, input }: Task) {
-    // Goes to the next behind its completion: who waits until nothing runs finds it on the way.
-    let _place = Place { workers: workers.clone(), context: context.clone() };
+async fn run(place: Place, input: Payload) {
+    // The place goes to the next after the completion: who waits until nothing runs finds it on the way.
+    let Place { workers, context } = &place;
     let line = &workers.shared.line;
     let suspects = &workers.shared.suspects;
     let _recorded = match suspects.suspect(context.call()) {
         Some(suspect) => {
-            let recorded = suspects.record_start(suspect, &context, &line.routes);
+            let recorded = suspects.record_start(suspect, context, &line.routes);
             // Without a record it does not run.
             let Some(Some(recorded)) = context.until_cut_off(recorded, &line.clock).await else {
                 return;
@@ -305,7 +309,7 @@ async fn run(workers: Workers, Task { context, input }: Task) {
         None => None,
     };
     // Beside it, so that one that blocks its thread is found out too.
-    let _watch = watch(&workers, &context);
+    let _watch = watch(workers, context);
     let result = match workers.shared.registry.activity(context.activity_name()) {
         Some(code) => {
             let mut running = Caught::new(code.run(context.clone(), input));
@@ -327,7 +331,7 @@ async fn run(workers: Workers, Task { context, input }: Task) {
         let result = result.unwrap_or_else(panicked);
         // What it needed may have ended first, a client of this host for one: it runs again later.
         if result.is_ok() || !workers.is_ending() {
-            tell_end(&workers, &context, result);
+            tell_end(workers, context, result);
         }
     }
 }

@@ -211,10 +211,9 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
             let turns = Some(wanted.span());
             let found = self.ask(Question { instance: instance.clone(), turns }).await?;
             let stretch = found.and_then(|Found { stretch, .. }| stretch);
-            match shard.page(instance, &mut wanted, stretch)? {
-                Some(page) => return Ok(page),
-                // It has gone over to the archive meanwhile.
-                None => {}
+            // Otherwise it has gone over to the archive meanwhile.
+            if let Some(page) = shard.page(instance, &mut wanted, stretch)? {
+                return Ok(page);
             }
         }
     }

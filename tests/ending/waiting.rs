@@ -8,7 +8,7 @@ use reenact::{Error, InMemory, InstanceState};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::kit::{Gate, guard, id};
+use crate::kit::{Gate, guard, id, until};
 use crate::scene::{echo, host, waits, works};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -123,6 +123,8 @@ async fn an_activity_that_a_shutdown_makes_fail_runs_again_and_has_not_failed() 
                 let (own, begun) = (own.clone(), begun.clone());
                 async move {
                     begun.pass().await;
+                    // What was open before runs as soon as the host does.
+                    until(|| own.get().is_some()).await;
                     let client = own.get().expect("it was started");
                     let awaited = client.instance::<u64>(&id("waits")).result().await;
                     awaited.map_err(ActivityError::fatal)

@@ -3,8 +3,10 @@
 use reenact::prelude::*;
 use reenact::{Error, InstanceState};
 
-use crate::scene::{adds, doubles, host, in_shard, one_of_each, renews, shared_store, until_held};
-use crate::support::{events, guard, id};
+use crate::scene::{
+    adds, doubles, host, host_with, in_shard, one_of_each, renews, shared_store, until_held,
+};
+use crate::support::{events, guard, id, on_the_tests_runtime};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_client_reaches_every_instance() {
@@ -140,7 +142,7 @@ async fn a_start_that_nobody_takes_says_so_and_begins_when_a_host_comes() {
     let client = Client::connect(store.clone()).unwrap();
     let unanswered = client.start_new(doubles, 4).id("early").await.unwrap_err();
     assert!(matches!(unanswered, Error::Unanswered { .. }), "{unanswered}");
-    let _host = host(store, "host").await;
+    let _host = host_with(store, "host", on_the_tests_runtime()).await;
     let found = async {
         loop {
             match client.instance::<u64>(&id("early")).result().await {

@@ -10,9 +10,12 @@ use reenact::{Error, ProviderError, RemoteCommand, ShardId, Timestamp, codec};
 
 use crate::absent::Absent;
 use crate::scene::{
-    SHARDS, adds, collects, doubles, held_by, host, in_shard, one_of_each, shared_store, until_held,
+    SHARDS, adds, collects, doubles, held_by, host, host_with, in_shard, one_of_each, shared_store,
+    until_held,
 };
-use crate::support::{AppendFault, Breakage, Faulty, guard, id, pass_time_until, until};
+use crate::support::{
+    AppendFault, Breakage, Faulty, guard, id, on_the_tests_runtime, pass_time_until, until,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hosts_that_join_get_their_part_and_one_that_leaves_gives_all_back() {
@@ -208,7 +211,7 @@ async fn until_half_is_held(store: &InMemory, name: &str) {
 async fn a_shard_that_is_down_when_it_moves_is_given_up() {
     let (store, _) = shared_store();
     let faulty = Faulty::new(store.clone());
-    let first = guard(host(faulty.clone(), "first")).await;
+    let first = guard(host_with(faulty.clone(), "first", on_the_tests_runtime())).await;
     let ids = one_of_each("i");
     for id in &ids {
         guard(first.start_new(adds, ()).id(id)).await.unwrap();
@@ -218,7 +221,7 @@ async fn a_shard_that_is_down_when_it_moves_is_given_up() {
         guard(first.raise_event(id, "Add", 1)).await.unwrap_err();
     }
     // Time stands still while anybody has something to do: its shards have not come back yet.
-    let second = guard(host(store.clone(), "second")).await;
+    let second = guard(host_with(store.clone(), "second", on_the_tests_runtime())).await;
     until_half_is_held(&store, "second").await;
     for id in &ids {
         guard(second.raise_event(id, "Add", 0)).await.unwrap();
@@ -230,7 +233,7 @@ async fn a_shard_that_is_down_when_it_moves_is_given_up() {
 async fn why_a_shard_could_not_be_read_here_does_not_count_once_another_host_has_it() {
     let (store, _) = shared_store();
     let faulty = Faulty::new(store.clone());
-    let first = guard(host(faulty.clone(), "first")).await;
+    let first = guard(host_with(faulty.clone(), "first", on_the_tests_runtime())).await;
     let ids = one_of_each("i");
     for (shard, id) in (0..).map(ShardId).zip(&ids) {
         guard(first.start_new(adds, ()).id(id)).await.unwrap();
@@ -239,7 +242,7 @@ async fn why_a_shard_could_not_be_read_here_does_not_count_once_another_host_has
         let rotten = guard(first.instance::<u64>(id).result()).await.unwrap_err();
         assert!(matches!(rotten, Error::Store { .. }), "{rotten}");
     }
-    let _second = guard(host(store.clone(), "second")).await;
+    let _second = guard(host_with(store.clone(), "second", on_the_tests_runtime())).await;
     until_half_is_held(&store, "second").await;
     let mut moved = 0;
     for id in &ids {
@@ -261,7 +264,7 @@ async fn why_a_shard_could_not_be_read_here_does_not_count_once_another_host_has
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_purge_is_not_for_a_host_that_lost_the_shard() {
     let (store, clock) = shared_store();
-    let _first = guard(host(store.clone(), "first")).await;
+    let _first = guard(host_with(store.clone(), "first", on_the_tests_runtime())).await;
     until_held(&store, &["first"], &[4]).await;
     clock.advance(LEASE_TIME);
     let shard = ShardId::of(&id("i"), SHARDS);

@@ -133,7 +133,12 @@ pub(crate) async fn raises(
 
 /// A host with these orchestrations.
 pub(crate) async fn host(store: impl Provider, name: &str) -> Host {
-    let options = HostOptions { host_name: name.into(), ..options() };
+    host_with(store, name, options()).await
+}
+
+/// The same with options, on the runtime of the test for example.
+pub(crate) async fn host_with(store: impl Provider, name: &str, options: HostOptions) -> Host {
+    let options = HostOptions { host_name: name.into(), ..options };
     let host = Host::builder().provider(store).options(options);
     let host = host.orchestration(adds).orchestration(collects).orchestration(calls);
     let host = host.orchestration(doubles).orchestration(sums).orchestration(raises);

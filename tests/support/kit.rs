@@ -9,7 +9,7 @@ use std::future::{Future, IntoFuture};
 use std::time::Duration;
 
 use reenact::prelude::*;
-use reenact::{InstanceState, InstanceStatus, ManualClock, Provider};
+use reenact::{InstanceState, InstanceStatus, ManualClock, Provider, ShardThreads};
 
 pub(crate) use faulty::{AppendFault, Breakage, Faulty};
 pub(crate) use gate::Gate;
@@ -47,7 +47,10 @@ pub(crate) async fn pass_time_until<F: Future>(
     let passing = async {
         loop {
             clock.advance(step);
-            tokio::task::yield_now().await;
+            // The host is on other threads: it could hardly ask a clock that is set all the time.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
         }
     };
     guard(async {
@@ -73,6 +76,12 @@ pub(crate) fn options() -> HostOptions {
         passivate_after: HOUR * 24 * 365 * 100,
         ..HostOptions::default()
     }
+}
+
+/// The same on the runtime of the test, whose time is paused; and where it counts that one thread does one
+/// thing after the other.
+pub(crate) fn on_the_tests_runtime() -> HostOptions {
+    HostOptions { threads: ShardThreads::OnCallersRuntime, ..options() }
 }
 
 /// The id of a text.

@@ -73,7 +73,7 @@ impl Access {
         let seed = self.store.seeds.next();
         let (reply, answer) = oneshot::channel();
         let start = Start { input, seed, delay, origin: None };
-        let reply = Reply::admitted(reply, permit);
+        let reply = Reply::admitted(reply, permit, self.client());
         let not_before = None;
         let message = StartMessage {
             name,

@@ -53,7 +53,10 @@ impl Access {
         let mut looks = Looks::default();
         loop {
             // Enlisted before the look, so that no end is missed in between.
-            let waiter = self.here.as_ref().map(|host| host.waiters.end_of(instance.clone()));
+            let waiter = self
+                .here
+                .as_ref()
+                .map(|host| host.waiters.end_of(instance.clone(), host.clients.of_caller()));
             match self.store.end_of(instance).await {
                 Ok(Some(outcome)) => return Ok(outcome),
                 Ok(None) => {}
@@ -84,7 +87,10 @@ impl Access {
         let (mut before, mut looks) = (None, Looks::default());
         loop {
             // Enlisted before the look, so that no change is missed in between.
-            let waiter = self.here.as_ref().map(|host| host.waiters.change_of(instance.clone()));
+            let waiter = self
+                .here
+                .as_ref()
+                .map(|host| host.waiters.change_of(instance.clone(), host.clients.of_caller()));
             match self.store.snapshot(instance, before.as_ref(), self.routes()).await {
                 Ok(snapshot) if snapshot.outcome.is_some() || is_wanted(&snapshot) => {
                     return Ok(snapshot);

@@ -87,6 +87,7 @@ impl Error {
             | Self::StateGivenTwice { .. }
             | Self::NotShared
             | Self::Elsewhere { .. }
+            | Self::InvalidThreads { .. }
             | Self::NoRuntime { .. }
             | Self::NoProvider => ErrorKind::Setup,
             Self::Quarantined { .. } => ErrorKind::Quarantined,

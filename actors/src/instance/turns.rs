@@ -35,16 +35,22 @@ impl InstanceState {
     ) -> Result<(), ActorProcessingErr> {
         match self.phase {
             Phase::Fresh => self.begin(myself, *message),
+            // Of a start that was refused there is nothing.
+            Phase::Absent => self.leave_to_the_next(message),
             // Here for another message: since it looked, the id may have become free.
-            Phase::Absent | Phase::Finished
+            Phase::Finished
                 if matches!(self.begin, Begin::Activate | Begin::Recover | Begin::Resume) =>
             {
-                let message = Internal::Start(message).into();
-                self.shard.routes.deliver_in_order(&self.instance, message);
+                self.leave_to_the_next(message);
             }
             _ => Box::pin(self.start_again(myself, *message)).await?,
         }
         Ok(())
+    }
+
+    /// This actor is about to go.
+    fn leave_to_the_next(&self, message: Box<StartMessage>) {
+        self.shard.routes.deliver_in_order(&self.instance, Internal::Start(message).into());
     }
 
     /// A start of an instance that is there.

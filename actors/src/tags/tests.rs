@@ -20,8 +20,10 @@ use tokio::sync::Notify;
 use super::run::MAX_DELIVERIES_WITHOUT_CODE;
 use super::{Posts, Takers};
 use crate::activity::{ActivityCall, ActivityContext, Attempt};
+use crate::options::ShardThreads;
 use crate::registry::Registry;
 use crate::routes::Routes;
+use crate::threads::Threads;
 use crate::workers::Workers;
 
 /// Longer than any test takes; whoever waits longer hangs.
@@ -68,7 +70,7 @@ impl Stage {
     /// With at most so many activities at a time.
     fn host(&self, limit: usize, registry: Registry) -> Taking {
         let (grace, limits) = (Duration::from_secs(10), HashMap::new());
-        let (registry, routes) = (Arc::new(registry), Routes::new(1));
+        let (registry, routes) = (Arc::new(registry), routes());
         let workers = Workers::new(registry, routes, self.clock(), grace, limit, limits);
         let (sharing, router) = (self.sharing.clone(), self.router.clone());
         let takers = Takers::begin(vec![gpu()], sharing, router, self.clock(), workers.clone(), 1);
@@ -343,7 +345,7 @@ async fn a_host_that_ends_leaves_what_it_cannot_end_to_others() {
 #[tokio::test]
 async fn a_call_is_sent_once_for_each_attempt_while_it_is_under_way() {
     let stage = Stage::new();
-    let posts = Posts::new(stage.sharing.clone(), Routes::new(1), stage.clock());
+    let posts = Posts::new(stage.sharing.clone(), routes(), stage.clock());
     let call = ActivityCall { instance: instance(), run: RUN.into(), id: CorrelationId(3) };
     let send = |number: u32| {
         let name = Name::new("train").unwrap();
@@ -370,4 +372,10 @@ async fn a_call_is_sent_once_for_each_attempt_while_it_is_under_way() {
     send(2);
     let sent = next().await;
     assert_eq!((sent.run, sent.id, sent.attempt), (RUN, CorrelationId(3), 2));
+}
+
+/// Of a host that runs on the runtime of the test.
+fn routes() -> Routes {
+    let here = tokio::runtime::Handle::current();
+    Routes::new(1, Threads::begin(ShardThreads::OnCallersRuntime, 1, &here).unwrap())
 }

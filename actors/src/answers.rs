@@ -1,0 +1,106 @@
+//! The way of an answer to a client on another thread.
+
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use crate::panic::catch;
+
+/// The runtimes that clients of a host wait on. Clones are the same.
+///
+/// To wake a client on another thread costs two switches of threads, more than a whole step. So a shard hands
+/// over what it has for the clients of a runtime when it has done what is to be done at the moment, all at
+/// once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ClientRuntimes {
+    known: Arc<Mutex<Vec<Arc<ClientRuntime>>>>,
+}
+
+/// A runtime that clients wait on.
+#[derive(Debug)]
+pub(crate) struct ClientRuntime {
+    handle: Handle,
+    held: Mutex<Held>,
+}
+
+/// What is held back until all that is ready has run.
+#[derive(Default)]
+struct Held(Vec<Box<dyn FnOnce() + Send>>);
+
+/// Hands over what is held, also when its task is dropped.
+struct HandOver(Arc<ClientRuntime>);
+
+impl ClientRuntimes {
+    /// The runtime of the caller, if its tasks run whatever the caller does; `None` means that each answer
+    /// goes its own way.
+    pub(crate) fn of_caller(&self) -> Option<Arc<ClientRuntime>> {
+        let handle = Handle::try_current().ok()?;
+        if handle.runtime_flavor() != RuntimeFlavor::MultiThread {
+            return None;
+        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = handle.id();
+        if let Some(runtime) = known.iter().find(|runtime| runtime.handle.id() == id) {
+            return Some(runtime.clone());
+        }
+        // Those that nobody waits on.
+        known.retain(|runtime| Arc::strong_count(runtime) > 1);
+        let runtime = Arc::new(ClientRuntime { handle, held: Mutex::default() });
+        known.push(runtime.clone());
+        Some(runtime)
+    }
+}
+
+impl ClientRuntimes {
+    /// Hands over all that is held: a shard that should do so is held up.
+    pub(crate) fn hand_over(&self) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        known.into_iter().for_each(|runtime| drop(HandOver(runtime)));
+    }
+}
+
+impl ClientRuntime {
+    /// Answers a client that waits on this runtime.
+    pub(crate) fn answer(self: &Arc<Self>, answer: impl FnOnce() + Send + 'static) {
+        match Handle::try_current() {
+            Ok(here) if here.id() != self.handle.id() => {
+                let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+                held.0.push(Box::new(answer));
+                let is_first = held.0.len() == 1;
+                drop(held);
+                if is_first {
+                    let hand_over = HandOver(self.clone());
+                    here.spawn(async move {
+                        // After all that is ready now.
+                        tokio::task::yield_now().await;
+                        drop(hand_over);
+                    });
+                }
+            }
+            _ => answer(),
+        }
+    }
+}
+
+impl Drop for HandOver {
+    fn drop(&mut self) {
+        let held = &self.0.held;
+        let held = mem::take(&mut *held.lock().unwrap_or_else(PoisonError::into_inner));
+        if held.0.is_empty() {
+            return;
+        }
+        self.0.handle.spawn(async move {
+            for answer in held.0 {
+                // What this wakes is the client's.
+                let _ = catch(answer);
+            }
+        });
+    }
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} answers", self.0.len())
+    }
+}
