@@ -6,7 +6,7 @@
 //! newest one in front of what version 1 has, so that it can be found from the end of a history
 //! without reading all of it. A version is read for ever: a change of an event's
 //! fields is a new version, with the old shape decoded explicitly. A new kind of event at the end
-//! of [`Event`](crate::Event) is no new version.
+//! of [`Event`] is no new version.
 //!
 //! A [command](RemoteCommand) in a queue is one byte, the format version of commands, and then the
 //! command in that format, under the same rules: hosts of several versions may share a store. So is

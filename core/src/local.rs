@@ -68,7 +68,8 @@ impl OrchestrationContext {
     ///
     /// # Errors
     /// As [`schedule_activity`](Self::schedule_activity). In addition, a tag or a heartbeat time-out among
-    /// its options gives [`ActivityErrorKind::InvalidOptions`], with nothing recorded.
+    /// its options gives [`InvalidOptions`](crate::ActivityErrorKind::InvalidOptions), with nothing
+    /// recorded.
     pub fn call_local<A: ActivityDefinition>(
         &self,
         activity: A,
