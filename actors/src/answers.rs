@@ -12,9 +12,10 @@ use crate::panic::catch;
 /// To wake a client on another thread costs two switches of threads, more than a whole step. So a shard hands
 /// over what it has for the clients of a runtime when it has done what is to be done at the moment, all at
 /// once.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct ClientRuntimes {
-    known: Arc<Mutex<Vec<Arc<ClientRuntime>>>>,
+    /// `None` where the shards have no threads of their own.
+    known: Option<Arc<Mutex<Vec<Arc<ClientRuntime>>>>>,
 }
 
 /// A runtime that clients wait on.
@@ -32,14 +33,20 @@ struct Held(Vec<Box<dyn FnOnce() + Send>>);
 struct HandOver(Arc<ClientRuntime>);
 
 impl ClientRuntimes {
+    /// Those of a host whose shards have threads of their own, or not.
+    pub(crate) fn new(own_threads: bool) -> Self {
+        Self { known: own_threads.then(Arc::default) }
+    }
+
     /// The runtime of the caller, if its tasks run whatever the caller does; `None` means that each answer
     /// goes its own way.
     pub(crate) fn of_caller(&self) -> Option<Arc<ClientRuntime>> {
+        let known = self.known.as_ref()?;
         let handle = Handle::try_current().ok()?;
         if handle.runtime_flavor() != RuntimeFlavor::MultiThread {
             return None;
         }
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         let id = handle.id();
         if let Some(runtime) = known.iter().find(|runtime| runtime.handle.id() == id) {
             return Some(runtime.clone());
@@ -55,7 +62,8 @@ impl ClientRuntimes {
 impl ClientRuntimes {
     /// Hands over all that is held: a shard that should do so is held up.
     pub(crate) fn hand_over(&self) {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(known) = &self.known else { return };
+        let known = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         known.into_iter().for_each(|runtime| drop(HandOver(runtime)));
     }
 }

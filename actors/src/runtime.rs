@@ -89,7 +89,7 @@ impl Runtime {
         let routes = Routes::new(provider.shards(), threads.clone());
         let gate = Gate::new(provider);
         let store = Arc::new(Store::through(gate.clone(), provider));
-        let clients = ClientRuntimes::default();
+        let clients = ClientRuntimes::new(threads.are_own());
         let held_up = clients.clone();
         let on_hold = move || held_up.hand_over();
         routes.stalls.begin(options.stalls_after, store.clock.clone(), on_hold);

@@ -63,9 +63,14 @@ impl Threads {
         }
     }
 
+    /// Whether the shards have threads of their own.
+    pub(crate) fn are_own(&self) -> bool {
+        !self.shards.is_empty()
+    }
+
     /// Names the thread of a shard. `None` on the runtime of the caller, which may have several.
     pub(crate) fn id_of(&self, shard: ShardId) -> Option<Id> {
-        (!self.shards.is_empty()).then(|| self.of_shard(shard).id())
+        self.are_own().then(|| self.of_shard(shard).id())
     }
 
     /// Ends all threads. What runs on them is dropped at its next await; this does not wait for that.
