@@ -497,6 +497,19 @@ mod tests {
     }
 
     #[test]
+    fn what_it_returns_while_it_is_cut_off_does_not_count() {
+        let context = context();
+        let clock: Arc<dyn TimerScheduler> = Arc::new(ManualClock::default());
+        let returns = poll_fn(|_| {
+            // As another thread may do in the middle.
+            context.cut_off();
+            Poll::Ready(7)
+        });
+        let mut running = spawn(context.until_cut_off(returns, &clock));
+        assert_ready_eq!(running.poll(), None);
+    }
+
+    #[test]
     fn what_is_cancelled_ends_without_an_output_when_its_grace_is_over() {
         let (context, manual) = (context(), ManualClock::default());
         let clock: Arc<dyn TimerScheduler> = Arc::new(manual.clone());
