@@ -114,9 +114,10 @@ pub use client::{Client, RaiseEvent};
 pub use handle::InstanceHandle;
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
-    Activities, Activity, ActivityContext, ActivitySet, Error, ErrorKind, ExternalEvent,
-    HeartbeatError, HostOptions, MAX_SHARD_THREADS, MissingState, Named, ParkReason, Result,
-    Retention, ShardThreads, Stalled, State, StateType, TestCall, Unfit, WhenBusy,
+    Activities, Activity, ActivityContext, ActivitySet, ActivityThreads, Error, ErrorKind,
+    ExternalEvent, HeartbeatError, HostOptions, MAX_BLOCKING_THREADS, MAX_SHARD_THREADS,
+    MissingState, Named, ParkReason, Result, Retention, ShardThreads, Stalled, State, StateType,
+    TestCall, Unfit, WhenBusy,
 };
 #[doc(hidden)]
 pub use reenact_core::returned;

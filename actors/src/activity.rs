@@ -41,6 +41,12 @@ pub trait Activity: ActivityDefinition {
         input: Self::Input,
     ) -> impl Future<Output = Result<Self::Output, ActivityError>> + Send;
 
+    /// Whether it blocks its thread: it waits without `await`, or computes for long. Such a one runs on a
+    /// thread that it has for itself, so that the shard of its instance goes on meanwhile. `#[activity(blocking)]`
+    /// says so; [`HostOptions::blocking_activities`](crate::HostOptions::blocking_activities) says it of
+    /// those that others wrote, and has the terms.
+    const BLOCKING: bool = false;
+
     /// The types of which it needs a value, as [`State`](crate::State): a host that was given none of
     /// one of them does not start ([`Error::MissingState`](crate::Error::MissingState)). None by
     /// default.
@@ -358,6 +364,7 @@ pub(crate) struct ActivityCode {
     run: Arc<dyn Fn(ActivityContext, Payload) -> ActivityFuture + Send + Sync>,
     check: fn(&Payload) -> Result<(), PayloadError>,
     states: fn() -> Vec<StateType>,
+    is_blocking: bool,
 }
 
 type ActivityFuture = Pin<Box<dyn Future<Output = Result<Payload, ActivityError>> + Send>>;
@@ -365,7 +372,7 @@ type ActivityFuture = Pin<Box<dyn Future<Output = Result<Payload, ActivityError>
 impl ActivityCode {
     pub(crate) fn of<A: Activity>() -> Result<(Name, Self), InvalidName> {
         let (name, code) = Self::encoding::<_, _, _, _, Checked>(A::NAME, A::run)?;
-        Ok((name, Self { states: A::states, ..code }))
+        Ok((name, Self { states: A::states, is_blocking: A::BLOCKING, ..code }))
     }
 
     pub(crate) fn new<I, O, F, R>(name: &str, code: F) -> Result<(Name, Self), InvalidName>
@@ -397,7 +404,7 @@ impl ActivityCode {
             })
         };
         let check = |input: &Payload| input.decode::<I>().map(drop);
-        Ok((name, Self { run: Arc::new(run), check, states: Vec::new }))
+        Ok((name, Self { run: Arc::new(run), check, states: Vec::new, is_blocking: false }))
     }
 
     /// The types of which it needs a value.
@@ -405,6 +412,16 @@ impl ActivityCode {
         (self.states)()
     }
 
+    /// Whether it runs on a thread that it may block.
+    pub(crate) const fn is_blocking(&self) -> bool {
+        self.is_blocking
+    }
+
+    pub(crate) const fn set_blocking(&mut self) {
+        self.is_blocking = true;
+    }
+
+    /// Nothing of it runs before the future is polled.
     pub(crate) fn run(&self, ctx: ActivityContext, input: Payload) -> ActivityFuture {
         (self.run)(ctx, input)
     }

@@ -69,7 +69,7 @@ pub enum Error {
         /// The versions that the host has, oldest first.
         registered: Vec<Version>,
     },
-    /// A limit is set for an activity that this host has not.
+    /// A limit is set for an activity that this host has not, or it is named as one that blocks.
     #[error("activity `{name}` is not registered on this host")]
     UnknownActivity {
         /// The name.
@@ -302,6 +302,13 @@ pub enum Error {
         /// What was asked for.
         threads: usize,
     },
+    /// The runtime has ended that [`HostOptions::activity_threads`](crate::HostOptions::activity_threads)
+    /// names. Give the handle of one that lives longer than the host. Nothing was started.
+    #[error(
+        "the runtime has ended that the activities of the host are to run on: give the handle of one that \
+         lives longer than the host"
+    )]
+    ActivityRuntimeEnded,
     /// A host needs a tokio runtime with time enabled. Nothing was started.
     #[error(
         "a host needs a tokio runtime with time enabled, and {missing}: start it under \

@@ -80,7 +80,10 @@ pub use heartbeat::HeartbeatError;
 #[doc(hidden)]
 pub use message::RuntimeMessage;
 pub use message::{ExternalEvent, InstanceMessage, Reply};
-pub use options::{HostOptions, MAX_SHARD_THREADS, Retention, ShardThreads, WhenBusy};
+pub use options::{
+    ActivityThreads, HostOptions, MAX_BLOCKING_THREADS, MAX_SHARD_THREADS, Retention, ShardThreads,
+    WhenBusy,
+};
 pub use registry::{Named, Registry};
 pub use runtime::Runtime;
 pub use snapshot::Snapshot;

@@ -3,8 +3,16 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 /// Most threads that the shards of a host can have.
 pub const MAX_SHARD_THREADS: usize = 1_024;
+
+/// Most activities that block at a time, however high [`HostOptions::max_blocking_activities`] is.
+pub const MAX_BLOCKING_THREADS: usize = 16_384;
+
+/// [`HostOptions::max_blocking_activities`] where nothing else is said.
+const DEFAULT_MAX_BLOCKING_ACTIVITIES: usize = 512;
 
 /// [`HostOptions::cancellation_grace`] where nothing else is said.
 const DEFAULT_CANCELLATION_GRACE: Duration = Duration::from_secs(10);
@@ -32,6 +40,32 @@ pub struct HostOptions {
     /// Most activities of one name that run at a time on this host; for names that are not here,
     /// `max_activities` alone counts.
     pub max_activities_of: HashMap<String, usize>,
+    /// Where activities run that do not block: on the thread of their shard, by default.
+    pub activity_threads: ActivityThreads,
+    /// The names of activities that block their thread: they wait without `await`, or compute for long. These
+    /// run on threads that they have for themselves, and hold up nothing else. For code that others wrote and for
+    /// closures; your own says so by `#[activity(blocking)]`. A name that is not registered is an
+    /// [error](crate::Error::UnknownActivity).
+    ///
+    /// Such an activity is like any other, but for what it does when nobody waits for it any more (it is
+    /// cancelled, takes too long, or the host ends): it is dropped at its next await, as others are, and while
+    /// it blocks nothing can drop it. It keeps its thread then until it returns, and its place of
+    /// `max_activities` goes to another. What it returns does not count.
+    ///
+    /// On its thread `tokio::time`, I/O and `tokio::spawn` work, on a runtime of the host that only these
+    /// activities have; and so does code that blocks on a runtime of its own. A shutdown does not wait for
+    /// threads that are blocked at its deadline, nor does a host that is dropped: they go on until they return, or
+    /// the process ends.
+    pub blocking_activities: BTreeSet<String>,
+    /// Most activities that block at a time on this host: each has a thread. A thread of one that was cut off
+    /// counts until it returns. The next one waits until a thread is free, and takes a place of
+    /// `max_activities` only then: so others do not wait for threads that are blocked. Its time limits for an
+    /// attempt begin when it starts. One that came with a [tag](Self::tags) and waits for a thread keeps this
+    /// host from taking others with tags, as one does that waits for a place.
+    ///
+    /// 512 by default, and no more than [`MAX_BLOCKING_THREADS`]. When the system gives no more threads, they
+    /// wait for one of those that are there.
+    pub max_blocking_activities: usize,
     /// The tags that this host declares: it runs activities that are called
     /// [with one of them](reenact_core::ActivityOptions::tag), whichever host has their instances. They
     /// take places of `max_activities` like all others. On a store that the host has alone they mean
@@ -121,7 +155,7 @@ pub struct HostOptions {
 pub enum ShardThreads {
     /// As many threads as the machine has cores, and no more than shards. All of a shard stays on one thread,
     /// its activities included; what crosses threads are the commands of clients and their answers. So an
-    /// activity that blocks holds up its shard: move such work to `tokio::task::spawn_blocking`. Work of the
+    /// activity that blocks holds up its shard, unless it [says so](HostOptions::blocking_activities). Work of the
     /// program on its own runtime does not hold up the host, and the other way round. A client that waits for
     /// one instance at a time waits longer for each: its thread has to be woken.
     PerCore,
@@ -130,6 +164,25 @@ pub enum ShardThreads {
     /// None: the host runs on the runtime that it is started on, and stands still while that does.
     #[default]
     OnCallersRuntime,
+}
+
+/// Where the activities of a host run that do not block ([`HostOptions::blocking_activities`]).
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum ActivityThreads {
+    /// On the thread of their shard, with all else of it. There an activity costs no change of threads.
+    #[default]
+    WithTheirShard,
+    /// On this runtime of yours: for activities that need what belongs to it (a `LocalSet` is none of that),
+    /// and for those that are to have threads of a number and a name of your own. That they do not hold up
+    /// the host is their own business there; the watchdog does not look at them.
+    ///
+    /// It has to have what they need (`enable_all()`), and to run: on one that is driven by `block_on` alone
+    /// they stand still while nobody is in it. A host does not start with a runtime that has ended
+    /// ([`Error::ActivityRuntimeEnded`](crate::Error::ActivityRuntimeEnded)). When it ends later, an error in
+    /// the log says so, activities on it are dropped, and these and all others wait: they run when a host
+    /// starts again. All else of the host goes on, and it shuts down as ever.
+    On(Handle),
 }
 
 /// Which finished instances are kept. Those that are not are purged in the background, with their
@@ -165,6 +218,9 @@ impl Default for HostOptions {
             threads: ShardThreads::default(),
             max_activities: 1_024,
             max_activities_of: HashMap::new(),
+            activity_threads: ActivityThreads::default(),
+            blocking_activities: BTreeSet::new(),
+            max_blocking_activities: DEFAULT_MAX_BLOCKING_ACTIVITIES,
             tags: BTreeSet::new(),
             passivate_after: Duration::from_secs(30),
             max_instances: 50_000,

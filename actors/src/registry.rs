@@ -1,6 +1,6 @@
 //! The orchestrations and activities that a host has.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 
 use reenact_core::{
@@ -185,6 +185,24 @@ impl Registry {
             }
         });
         limits.collect()
+    }
+
+    /// Those activities block, besides those that say so themselves.
+    pub(crate) fn set_blocking(&mut self, names: &BTreeSet<String>) -> Result<()> {
+        for name in names {
+            let name = Name::new(name)?;
+            match self.activities.get_mut(&name) {
+                Some(code) => code.set_blocking(),
+                None => return Err(Error::UnknownActivity { name }),
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of the activities that block.
+    pub(crate) fn blocking(&self) -> impl Iterator<Item = &Name> {
+        let blocking = self.activities.iter().filter(|(_, code)| code.is_blocking());
+        blocking.map(|(name, _)| name)
     }
 
     pub(crate) const fn states(&self) -> &States {

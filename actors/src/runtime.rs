@@ -25,7 +25,7 @@ use crate::gate::Gate;
 use crate::host::{HostMessage, HostSupervisor};
 use crate::mail::Mail;
 use crate::message::ShardMessage;
-use crate::options::HostOptions;
+use crate::options::{ActivityThreads, HostOptions, MAX_BLOCKING_THREADS};
 use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::store::Store;
@@ -33,7 +33,9 @@ use crate::tags::Takers;
 use crate::task::Tasks;
 use crate::threads::Threads;
 use crate::waiters::Waiters;
-use crate::workers::Workers;
+use crate::workers::pool::BlockingPool;
+use crate::workers::runs_on::ActivityRuntimes;
+use crate::workers::{Limits, Workers};
 
 /// What a shutdown has at least for what is under way, when its activities took all of its time; and
 /// how long a host that ends waits for its actors.
@@ -64,7 +66,8 @@ impl Runtime {
     /// Nothing of the host runs then, and it holds nothing of the store.
     /// [`Error::NoRuntime`] when it is not called within a tokio runtime with time enabled;
     /// [`Error::InvalidThreads`] when it is to have no threads, or too many;
-    /// [`Error::UnknownActivity`] when a limit is set for one that is not registered;
+    /// [`Error::UnknownActivity`] when a limit is set for one that is not registered, or it is said to block;
+    /// [`Error::ActivityRuntimeEnded`] when activities are to run on a runtime that has ended;
     /// [`Error::MissingState`] when an activity needs a value that was not given;
     /// [`Error::InvalidTag`] when a tag is declared that is none;
     /// [`Error::Store`] when a shared store cannot be joined;
@@ -77,7 +80,8 @@ impl Runtime {
         options: HostOptions,
     ) -> Result<Self> {
         let caller = runtime_with_time()?;
-        let limits = registry.activity_limits(&options.max_activities_of)?;
+        let limits = limits(&mut registry, &options)?;
+        let runtimes = activity_runtimes(&registry, &options, limits.blocking)?;
         registry.check_states()?;
         let tags = tags(&options)?;
         let threads = Threads::begin(options.threads, provider.shards(), &caller)?;
@@ -98,8 +102,8 @@ impl Runtime {
             routes.clone(),
             provider.timers(),
             options.cancellation_grace,
-            options.max_activities.max(1),
             limits,
+            runtimes,
         );
         let admission = Admission::new(
             options.max_messages.max(1),
@@ -301,6 +305,42 @@ impl Drop for Starting {
             host.threads.stop();
         }
     }
+}
+
+/// How many activities run at a time; those that block are told apart from then on.
+fn limits(registry: &mut Registry, options: &HostOptions) -> Result<Limits> {
+    registry.set_blocking(&options.blocking_activities)?;
+    Ok(Limits {
+        at_a_time: options.max_activities.max(1),
+        of_names: registry.activity_limits(&options.max_activities_of)?,
+        blocking: options.max_blocking_activities.clamp(1, MAX_BLOCKING_THREADS),
+    })
+}
+
+/// The runtimes for activities: that of the caller, and threads for those that block, if there are any.
+fn activity_runtimes(
+    registry: &Registry,
+    options: &HostOptions,
+    blocking: usize,
+) -> Result<ActivityRuntimes> {
+    let callers = match &options.activity_threads {
+        ActivityThreads::On(runtime) if has_ended(runtime) => {
+            return Err(Error::ActivityRuntimeEnded);
+        }
+        ActivityThreads::On(runtime) => Some(runtime.clone()),
+        ActivityThreads::WithTheirShard => None,
+    };
+    let blocks = registry.blocking().next().is_some();
+    let pool = blocks.then(|| BlockingPool::begin(blocking)).transpose()?;
+    Ok(ActivityRuntimes::new(callers, pool))
+}
+
+/// Whether a runtime takes no tasks any more.
+fn has_ended(runtime: &Handle) -> bool {
+    // There is no other way to ask: one that has ended drops it at once.
+    let probe = runtime.spawn(std::future::pending::<()>());
+    probe.abort();
+    probe.is_finished()
 }
 
 /// Becomes one of the hosts that share the store, where it is shared. What that needs goes on on the thread

@@ -298,8 +298,8 @@ impl Watchdog {
             seen.holds = true;
             tracing::warn!(
                 %instance, %code, kind, ?took,
-                "user code holds its thread, and the shards on it wait: an activity that blocks belongs on \
-                 threads of its own (`tokio::task::spawn_blocking`)"
+                "user code holds its thread, and the shards on it wait: say of an activity that it blocks \
+                 (`#[activity(blocking)]`, or by its name in `HostOptions::blocking_activities`)"
             );
             (self.on_hold)();
         }

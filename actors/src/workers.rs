@@ -1,12 +1,14 @@
 //! Runs activities: so many at a time, fairly, each in a task of its own.
 
+pub(crate) mod pool;
 mod queue;
+pub(crate) mod runs_on;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -18,7 +20,7 @@ use reenact_providers::TimerScheduler;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use crate::activity::{ActivityCall, ActivityContext, Attempt};
+use crate::activity::{ActivityCall, ActivityCode, ActivityContext, Attempt};
 use crate::heartbeat::Line;
 use crate::message::Internal;
 use crate::panic::Caught;
@@ -29,6 +31,7 @@ use crate::suspects::SuspectTable;
 use crate::tags::News;
 use crate::task::Task as Background;
 use queue::FairQueue;
+use runs_on::{ActivityRuntimes, RunsOn};
 
 /// The activity workers of a host. A call that is queued or running is not taken a second time, so
 /// that an instance that comes back into memory can ask for all that is open.
@@ -40,6 +43,8 @@ pub(crate) struct Workers {
 struct Shared {
     registry: Arc<Registry>,
     line: Arc<Line>,
+    /// Where they run.
+    runtimes: ActivityRuntimes,
     /// How long an activity may go on that nobody waits for.
     grace: Duration,
     /// What is queued or running: of each call the newest attempt.
@@ -81,10 +86,11 @@ impl Workers {
         routes: Routes,
         clock: Arc<dyn TimerScheduler>,
         grace: Duration,
-        limit: usize,
-        limits: HashMap<Name, usize>,
+        limits: Limits,
+        runtimes: ActivityRuntimes,
     ) -> Self {
-        let queue = FairQueue::new(limit, limits);
+        let queue = FairQueue::new(limits.at_a_time, limits.of_names)
+            .with_threads_for(registry.blocking().cloned(), limits.blocking);
         let places = Mutex::new(Places {
             queue,
             from_elsewhere: 0,
@@ -95,7 +101,8 @@ impl Workers {
         let (calls, idle, room) = (DashMap::new(), Notify::new(), Notify::new());
         let line = Arc::new(Line { routes, clock });
         let suspects = SuspectTable::default();
-        let shared = Shared { registry, line, grace, calls, suspects, places, idle, room };
+        let shared =
+            Shared { registry, line, runtimes, grace, calls, suspects, places, idle, room };
         Self { shared: Arc::new(shared) }
     }
 
@@ -137,10 +144,13 @@ impl Workers {
     }
 
     fn start(&self, Task { context, input, runtime }: Task) {
+        let code = self.shared.registry.activity(context.activity_name());
+        let blocks = code.is_some_and(ActivityCode::is_blocking);
+        let thread = blocks.then(|| BlockingThread { workers: Arc::downgrade(&self.shared) });
         let place = Place { workers: self.clone(), context };
         if let Some(runtime) = runtime {
             // One that has ended drops it, and so the place goes to the next.
-            runtime.spawn(run(place, input));
+            runtime.spawn(run(place, thread, input));
         }
     }
 
@@ -170,6 +180,11 @@ impl Workers {
     fn finished(&self, context: &ActivityContext) {
         let mut places = self.shared.places();
         let next = places.queue.finished(context.activity_name());
+        self.changed(places, next);
+    }
+
+    /// A place or a thread is free, and goes to `next`.
+    fn changed(&self, mut places: MutexGuard<'_, Places>, next: Option<Task>) {
         let idle = places.queue.running() == 0;
         let from_elsewhere = next.as_ref().is_some_and(|task| task.context.is_from_elsewhere());
         places.from_elsewhere -= usize::from(from_elsewhere);
@@ -266,6 +281,7 @@ impl Workers {
         let calls: Vec<_> = self.shared.calls.iter().map(|context| context.clone()).collect();
         // This wakes code of the user's: not while an entry is locked.
         calls.iter().for_each(ActivityContext::cut_off);
+        self.shared.runtimes.end();
     }
 }
 
@@ -292,7 +308,7 @@ impl Shared {
     }
 }
 
-async fn run(place: Place, input: Payload) {
+async fn run(place: Place, thread: Option<BlockingThread>, input: Payload) {
     // The place goes to the next after the completion: who waits until nothing runs finds it on the way.
     let Place { workers, context } = &place;
     let line = &workers.shared.line;
@@ -312,13 +328,12 @@ async fn run(place: Place, input: Payload) {
     let _watch = watch(workers, context);
     let result = match workers.shared.registry.activity(context.activity_name()) {
         Some(code) => {
-            let mut running = Caught::new(code.run(context.clone(), input));
-            let (instance, name) = (context.instance_id(), context.activity_name());
-            let watched = poll_fn(|cx| {
-                let poll = || Pin::new(&mut running).poll(cx);
-                line.routes.stalls.watch_activity(instance, name, poll)
-            });
-            context.until_cut_off(watched, &line.clock).await
+            let running = Caught::new(code.run(context.clone(), input));
+            let ended = run_code(workers, context, workers.shared.runtimes.of(thread), running);
+            match context.until_cut_off(ended, &line.clock).await {
+                Some(None) => return workers.shared.runtimes.runtime_has_ended(),
+                result => result.flatten(),
+            }
         }
         // Scheduled when it was registered, by a host that had it.
         None => {
@@ -333,6 +348,53 @@ async fn run(place: Place, input: Payload) {
         if result.is_ok() || !workers.is_ending() {
             tell_end(workers, context, result);
         }
+    }
+}
+
+/// Runs the code of an activity where it is to run. `None` when that has ended before.
+async fn run_code<F>(
+    workers: &Workers,
+    context: &ActivityContext,
+    runs_on: RunsOn,
+    mut code: Caught<F>,
+) -> Option<Result<F::Output, String>>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    if !matches!(runs_on, RunsOn::ItsShard) {
+        return runs_on.run(code).await;
+    }
+    let (instance, name) = (context.instance_id(), context.activity_name());
+    let stalls = &workers.shared.line.routes.stalls;
+    let watched = poll_fn(|cx| {
+        let poll = || Pin::new(&mut code).poll(cx);
+        stalls.watch_activity(instance, name, poll)
+    });
+    Some(watched.await)
+}
+
+/// How many activities run at a time.
+pub(crate) struct Limits {
+    pub(crate) at_a_time: usize,
+    pub(crate) of_names: HashMap<Name, usize>,
+    /// Threads for those that block.
+    pub(crate) blocking: usize,
+}
+
+/// The thread of an activity that blocks, from before it starts until it has returned. It may have lost its
+/// place long before: what was cut off cannot be dropped in the middle of a call that blocks.
+pub(crate) struct BlockingThread {
+    /// Gone with the host: code that never returns holds nothing of it.
+    workers: Weak<Shared>,
+}
+
+impl Drop for BlockingThread {
+    fn drop(&mut self) {
+        let Some(shared) = self.workers.upgrade() else { return };
+        let workers = Workers { shared };
+        let mut places = workers.shared.places();
+        let next = places.queue.thread_is_free();
+        workers.changed(places, next);
     }
 }
 

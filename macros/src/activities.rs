@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{Attribute, Error, Ident, ImplItem, ImplItemFn, Item, ItemImpl, Meta, Type};
 
 use crate::errors::{both, combined};
-use crate::expand::Attributes;
+use crate::expand::{Attributes, blocking};
 use crate::kind::Kind;
 use crate::options::Options;
 use crate::signature::{Place, Receiver, Signature};
@@ -101,13 +101,14 @@ fn definition(
     let options = options_of(attribute)?;
     let ident = &method.sig.ident;
     let name = options.name_or(|| format!("{}::{}", type_name(owner), plain(ident)), ident)?;
-    let signature = Signature::of(Kind::Activity, &method.sig, Place::Method)?;
+    let signature = Signature::of(Kind::Activity, &options, &method.sig, Place::Method)?;
     let Attributes { documentation, everywhere, .. } = Attributes::sort(&method.attrs);
     let (vis, body) = (&method.vis, body_of(ident));
     let input = signature.input.map_or_else(|| quote!(()), |input| quote!(#input));
     let output = signature.output;
     let run = run(owner, &body, &signature);
     let states = states(owner, &signature);
+    let blocking = blocking(&options);
     let call = call(owner, &body, &signature, &input);
     Ok(quote! {
         #(#documentation)*
@@ -128,7 +129,7 @@ fn definition(
             const NAME: &'static str = #name;
         }
         #(#everywhere)*
-        impl ::reenact::Activity for #ident { #run #states }
+        impl ::reenact::Activity for #ident { #blocking #run #states }
         #(#everywhere)*
         impl #ident { #call }
     })
@@ -147,8 +148,8 @@ fn run(owner: &Type, body: &Ident, signature: &Signature<'_>) -> TokenStream {
     };
     let (take_states, given_states) = signature.take_states();
     let (pattern, argument) = signature.input_of_run();
-    let future = quote!(<#owner>::#body(#receiver ctx, #(#given_states,)* #argument));
-    let result = signature.converted(Kind::Activity, &future);
+    let call = quote!(<#owner>::#body(#receiver ctx, #(#given_states,)* #argument));
+    let result = signature.converted(Kind::Activity, &call);
     quote! {
         async fn run(
             ctx: ::reenact::ActivityContext,
@@ -188,15 +189,15 @@ fn call(owner: &Type, body: &Ident, signature: &Signature<'_>, input: &TokenStre
         Some(_) => quote!(input: #input),
         None => quote!(),
     };
-    let future = quote!(<#owner>::#body(#receiver ctx, #(#given_states,)* #argument));
-    let result = signature.converted(Kind::Activity, &future);
+    let call = quote!(<#owner>::#body(#receiver ctx, #(#given_states,)* #argument));
+    let result = signature.converted(Kind::Activity, &call);
     let output = signature.output;
     quote! {
         /// Runs the method itself, without a host.
         ///
         /// # Errors
         /// What it fails with; or a state that it takes is missing in the context.
-        #[allow(dead_code)]
+        #[allow(dead_code, clippy::unused_async)]
         pub async fn call(
             self,
             #parameter
@@ -213,7 +214,12 @@ fn call(owner: &Type, body: &Ident, signature: &Signature<'_>, input: &TokenStre
 fn become_body(method: &mut ImplItemFn) {
     let Attributes { everywhere, inner, .. } = Attributes::sort(&method.attrs);
     method.attrs = everywhere.into_iter().chain(inner).collect();
-    method.attrs.push(syn::parse_quote!(#[allow(clippy::unused_async, clippy::unused_self)]));
+    method.attrs.push(syn::parse_quote!(#[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::unnecessary_wraps
+    )]));
     method.sig.ident = body_of(&method.sig.ident);
     method.vis = syn::Visibility::Inherited;
 }

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{Attribute, Error, Item, ItemFn, Path, parse_quote};
+use syn::{Attribute, Error, Item, ItemFn, parse_quote};
 
 use crate::errors::both;
 use crate::kind::Kind;
@@ -29,7 +29,8 @@ fn parse_function(kind: Kind, item: TokenStream) -> Result<ItemFn, Error> {
 
 fn definition(kind: Kind, options: &Options, function: &ItemFn) -> Result<TokenStream, Error> {
     let name = both(options.name(&function.sig.ident), options.version());
-    let ((name, version), signature) = both(name, Signature::of(kind, &function.sig, Place::Free))?;
+    let ((name, version), signature) =
+        both(name, Signature::of(kind, options, &function.sig, Place::Free))?;
     // The code stands beside the complaint, so that uses of the name do not fail as well.
     let complaint = match kind {
         Kind::Orchestration => both(
@@ -42,8 +43,8 @@ fn definition(kind: Kind, options: &Options, function: &ItemFn) -> Result<TokenS
     let attributes = Attributes::sort(&function.attrs);
     let item = unit_struct(function, &attributes);
     let body = body(function, &attributes);
-    let said = (&*name, version.as_deref(), options.events());
-    let traits = traits(kind, function, &signature, said, &attributes);
+    let traits =
+        traits(kind, function, &signature, (&*name, version.as_deref(), options), &attributes);
     Ok(quote! { #complaint #item #body #traits })
 }
 
@@ -64,15 +65,20 @@ fn unit_struct(function: &ItemFn, attributes: &Attributes) -> TokenStream {
 }
 
 /// The function as it was written. As an associated function it keeps its name (for tracing and
-/// panics) without hiding the struct of that name from its own body. The attribute demands `async`
-/// and sets no terms for names, so lints about either are none of the user's business.
+/// panics) without hiding the struct of that name from its own body. The attribute demands `async`, a context
+/// by value and a `Result`, and sets no terms for names, so lints about these are none of the user's business.
 fn body(function: &ItemFn, attributes: &Attributes) -> TokenStream {
     let Attributes { everywhere, inner, .. } = attributes;
     let ident = &function.sig.ident;
     let function = ItemFn { attrs: inner.clone(), vis: parse_quote!(), ..function.clone() };
     quote! {
         #(#everywhere)*
-        #[allow(clippy::new_ret_no_self, clippy::unused_async)]
+        #[allow(
+            clippy::new_ret_no_self,
+            clippy::unused_async,
+            clippy::needless_pass_by_value,
+            clippy::unnecessary_wraps
+        )]
         impl #ident { #function }
     }
 }
@@ -81,12 +87,12 @@ fn traits(
     kind: Kind,
     function: &ItemFn,
     signature: &Signature<'_>,
-    (name, version, events): (&str, Option<&str>, Option<&[Path]>),
+    (name, version, options): (&str, Option<&str>, &Options),
     attributes: &Attributes,
 ) -> TokenStream {
     let ident = &function.sig.ident;
     let version = version.map(|version| quote!(const VERSION: &'static str = #version;));
-    let events = events.map(|events| {
+    let events = options.events().map(|events| {
         quote! {
             const EVENTS: &'static [::reenact::DeclaredEvent] = &[#(#events.declared()),*];
         }
@@ -101,6 +107,7 @@ fn traits(
     };
     let run = run(kind, function, signature);
     let states = states(signature);
+    let blocking = blocking(options);
     match kind {
         Kind::Orchestration => quote! {
             #(#everywhere)*
@@ -110,7 +117,7 @@ fn traits(
             #(#everywhere)*
             impl ::reenact::ActivityDefinition for #ident { #types }
             #(#everywhere)*
-            impl ::reenact::Activity for #ident { #run #states }
+            impl ::reenact::Activity for #ident { #blocking #run #states }
         },
     }
 }
@@ -131,6 +138,15 @@ fn run(kind: Kind, function: &ItemFn, signature: &Signature<'_>) -> TokenStream 
             #result
         }
     }
+}
+
+/// That it blocks its thread, an activity.
+pub(crate) fn blocking(options: &Options) -> Option<TokenStream> {
+    options.is_blocking().then(|| {
+        quote!(
+            const BLOCKING: bool = true;
+        )
+    })
 }
 
 /// What a host must have been given.

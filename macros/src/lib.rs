@@ -97,7 +97,8 @@ pub fn orchestration(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(Kind::Orchestration, options.into(), item.into()).into()
 }
 
-/// Makes an `async fn` an activity: the place for everything with a side effect.
+/// Makes an `async fn` an activity: the place for everything with a side effect; or, as one that blocks its
+/// thread, a plain `fn`.
 ///
 /// ```
 /// use reenact::prelude::*;
@@ -135,6 +136,20 @@ pub fn orchestration(options: TokenStream, item: TokenStream) -> TokenStream {
 /// - `name = "billing.charge"`: the name that is stored, 1 to 128 bytes without control characters.
 ///   It is the function's own by default. Give one before the function is renamed: running
 ///   instances call it by that name.
+///
+/// - `blocking`: the function blocks its thread: it waits without `await`, or computes for long. It runs on a
+///   thread that it has for itself, where it holds up nobody; see `HostOptions::blocking_activities` for
+///   what that means. It may then be a plain `fn`:
+///
+/// ```
+/// use reenact::prelude::*;
+///
+/// #[activity(blocking)]
+/// fn digest(_ctx: ActivityContext, path: String) -> Result<u64, ActivityError> {
+///     let bytes = std::fs::read(path)?;
+///     Ok(bytes.iter().map(|byte| u64::from(*byte)).sum())
+/// }
+/// ```
 ///
 /// # Tests
 /// `charge::run(ctx, input)`, from the trait, is the function itself.
@@ -180,7 +195,8 @@ pub fn activity(options: TokenStream, item: TokenStream) -> TokenStream {
 /// `Activities`, for `Host::builder().activities(..)`. What it does not mark stays as it is.
 ///
 /// # The methods
-/// - They take `&self`, `self: Arc<Self>` or neither; then what a function with `#[activity]` takes.
+/// - They take `&self`, `self: Arc<Self>` or neither; then what a function with `#[activity]` takes. With
+///   `#[activity(blocking)]` they may be plain functions as well.
 /// - Their stored name is that of the struct and the method, `Payments::charge`, unless
 ///   `#[activity(name = "..")]` gives another. Give one before either is renamed: running instances call
 ///   them by that name.

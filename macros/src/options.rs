@@ -22,6 +22,7 @@ pub(crate) struct Options {
     version: Option<LitStr>,
     allow: Option<Vec<&'static Rule>>,
     events: Option<Vec<Path>>,
+    blocking: Option<()>,
 }
 
 impl Options {
@@ -68,6 +69,11 @@ impl Options {
         self.events.as_deref()
     }
 
+    /// Whether it blocks its thread, an activity.
+    pub(crate) fn is_blocking(&self) -> bool {
+        self.blocking.is_some()
+    }
+
     fn take(&mut self, kind: Kind, option: &ParseNestedMeta<'_>) -> Result<(), Error> {
         if option.path.is_ident("name") {
             set_once(&mut self.name, literal(option, NAME_HELP)?, option)
@@ -77,6 +83,8 @@ impl Options {
             set_once(&mut self.allow, allowed_rules(option)?, option)
         } else if option.path.is_ident("events") && kind == Kind::Orchestration {
             set_once(&mut self.events, declared_events(option)?, option)
+        } else if option.path.is_ident("blocking") && kind == Kind::Activity {
+            set_once(&mut self.blocking, without_value(option)?, option)
         } else {
             Err(option.error(unknown_option(kind, &option.path)))
         }
@@ -101,6 +109,13 @@ const VERSION_HELP: &str =
 fn literal(option: &ParseNestedMeta<'_>, help: &str) -> Result<LitStr, Error> {
     let value = option.value().map_err(|_| option.error(help))?;
     value.parse().map_err(|at: Error| Error::new(at.span(), help))
+}
+
+fn without_value(option: &ParseNestedMeta<'_>) -> Result<(), Error> {
+    match option.input.is_empty() || option.input.peek(syn::Token![,]) {
+        true => Ok(()),
+        false => Err(option.error("`blocking` takes no value: `#[activity(blocking)]`")),
+    }
 }
 
 fn allowed_rules(option: &ParseNestedMeta<'_>) -> Result<Vec<&'static Rule>, Error> {
@@ -155,7 +170,13 @@ fn unknown_option(kind: Kind, path: &Path) -> String {
         Kind::Activity if name == "events" => {
             "`events` is an option of `#[orchestration]` only: activities take no events".into()
         }
-        Kind::Activity => format!("unknown option `{name}`; `#[activity]` takes `name = \"…\"`"),
+        Kind::Activity => {
+            format!("unknown option `{name}`; `#[activity]` takes `name = \"…\"` and `blocking`")
+        }
+        Kind::Orchestration if name == "blocking" => {
+            "`blocking` is an option of `#[activity]` only: put what blocks into an activity, and call that"
+                .into()
+        }
         Kind::Orchestration => format!(
             "unknown option `{name}`; `#[orchestration]` takes `name = \"…\"`, \
              `version = \"…\"`, `events(…)` and `allow(…)`"

@@ -10,9 +10,12 @@ use syn::{
 
 use crate::errors::{both, combined};
 use crate::kind::Kind;
+use crate::options::Options;
 
 /// The parts of a valid function that the generated code needs.
 pub(crate) struct Signature<'a> {
+    /// It is an `async fn`: what it returns is awaited.
+    is_async: bool,
     /// How it takes `self`, if it is a method.
     pub(crate) receiver: Receiver,
     /// The types of the states between the context and the input.
@@ -49,17 +52,19 @@ impl<'a> Signature<'a> {
     /// Takes a signature apart, or names everything that is wrong with it.
     pub(crate) fn of(
         kind: Kind,
+        options: &Options,
         signature: &'a syn::Signature,
         place: Place,
     ) -> Result<Self, Error> {
         let receiver = find_receiver(kind, signature, place)?;
         let checks = both(
-            both(check_keywords(kind, signature), check_generics(kind, signature)),
+            both(check_keywords(kind, options, signature), check_generics(kind, signature)),
             check_context(kind, signature),
         );
         let types = both(find_inputs(kind, signature), find_output(signature));
         let (_, ((states, input), (output, error_span))) = both(checks, types)?;
-        Ok(Self { receiver, states, input, output, error_span })
+        let is_async = signature.asyncness.is_some();
+        Ok(Self { is_async, receiver, states, input, output, error_span })
     }
 
     /// Code that takes the states from `ctx`, and the names that they have then.
@@ -82,12 +87,13 @@ impl<'a> Signature<'a> {
         }
     }
 
-    /// What the future of the function gives, with the error of its kind. An error type that does not
-    /// convert is shown where it stands.
-    pub(crate) fn converted(&self, kind: Kind, future: &TokenStream) -> TokenStream {
+    /// What a call of the function gives, with the error of its kind. An error type that does not convert is
+    /// shown where it stands.
+    pub(crate) fn converted(&self, kind: Kind, call: &TokenStream) -> TokenStream {
         let error = format_ident!("{}", kind.error());
+        let awaited = self.is_async.then(|| quote!(.await));
         quote_spanned! {self.error_span=>
-            match #future.await {
+            match #call #awaited {
                 ::core::result::Result::Ok(output) => ::core::result::Result::Ok(output),
                 ::core::result::Result::Err(error) => {
                     #[allow(unused_imports)]
@@ -122,14 +128,20 @@ fn find_receiver(kind: Kind, signature: &syn::Signature, place: Place) -> Result
     }
 }
 
-fn check_keywords(kind: Kind, signature: &syn::Signature) -> Result<(), Error> {
+fn check_keywords(kind: Kind, options: &Options, signature: &syn::Signature) -> Result<(), Error> {
     let refuse = |tokens: &dyn ToTokens| {
         let message = format!("`{}` goes on a plain `async fn`; remove this", kind.attribute());
         Error::new_spanned(tokens.to_token_stream(), message)
     };
     let mut errors = Vec::new();
-    if signature.asyncness.is_none() {
-        let message = format!("`{}` goes on an `async fn`; add `async`", kind.attribute());
+    if signature.asyncness.is_none() && !options.is_blocking() {
+        let message = match kind {
+            Kind::Orchestration => "`#[orchestration]` goes on an `async fn`; add `async`",
+            Kind::Activity => {
+                "`#[activity]` goes on an `async fn`; add `async`, or say that it blocks its thread: \
+                 `#[activity(blocking)]`"
+            }
+        };
         errors.push(Error::new_spanned(signature.fn_token, message));
     }
     errors.extend(signature.constness.as_ref().map(|keyword| refuse(keyword)));

@@ -88,6 +88,7 @@ impl Error {
             | Self::NotShared
             | Self::Elsewhere { .. }
             | Self::InvalidThreads { .. }
+            | Self::ActivityRuntimeEnded
             | Self::NoRuntime { .. }
             | Self::NoProvider => ErrorKind::Setup,
             Self::Quarantined { .. } => ErrorKind::Quarantined,

@@ -24,7 +24,8 @@ use crate::options::ShardThreads;
 use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::threads::Threads;
-use crate::workers::Workers;
+use crate::workers::runs_on::ActivityRuntimes;
+use crate::workers::{Limits, Workers};
 
 /// Longer than any test takes; whoever waits longer hangs.
 const HANGS: Duration = Duration::from_secs(30);
@@ -69,9 +70,11 @@ impl Stage {
 
     /// With at most so many activities at a time.
     fn host(&self, limit: usize, registry: Registry) -> Taking {
-        let (grace, limits) = (Duration::from_secs(10), HashMap::new());
+        let grace = Duration::from_secs(10);
+        let limits = Limits { at_a_time: limit, of_names: HashMap::new(), blocking: 1 };
+        let runtimes = ActivityRuntimes::new(None, None);
         let (registry, routes) = (Arc::new(registry), routes());
-        let workers = Workers::new(registry, routes, self.clock(), grace, limit, limits);
+        let workers = Workers::new(registry, routes, self.clock(), grace, limits, runtimes);
         let (sharing, router) = (self.sharing.clone(), self.router.clone());
         let takers = Takers::begin(vec![gpu()], sharing, router, self.clock(), workers.clone(), 1);
         Taking { workers, takers }

@@ -20,10 +20,22 @@ pub(crate) struct FairQueue<K, T> {
     names: HashMap<Name, OfName<K, T>>,
     /// Names with instances that have a turn to come, each once.
     turns: VecDeque<Name>,
+    /// The threads that tasks take which block.
+    threads: Threads,
+}
+
+/// Threads for tasks that block, apart from places: such a task starts when both are free.
+#[derive(Debug, Default)]
+struct Threads {
+    /// 0 where no name blocks.
+    limit: usize,
+    taken: usize,
 }
 
 #[derive(Debug)]
 struct OfName<K, T> {
+    /// Its tasks take a thread each.
+    blocks: bool,
     limit: usize,
     running: usize,
     /// It is among the names that have a turn to come.
@@ -44,7 +56,22 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
     pub(crate) fn new(limit: usize, limits: HashMap<Name, usize>) -> Self {
         let limited = !limits.is_empty();
         let names = limits.into_iter().map(|(name, limit)| (name, OfName::new(limit))).collect();
-        Self { limit, running: 0, limited, names, turns: VecDeque::new() }
+        let (turns, threads) = (VecDeque::new(), Threads::default());
+        Self { limit, running: 0, limited, names, turns, threads }
+    }
+
+    /// Tasks of these names take one of so many threads, besides their place.
+    pub(crate) fn with_threads_for(
+        mut self,
+        blocking: impl IntoIterator<Item = Name>,
+        limit: usize,
+    ) -> Self {
+        for name in blocking {
+            let of_name = self.names.entry(name).or_insert_with(|| OfName::new(usize::MAX));
+            of_name.blocks = true;
+            self.threads.limit = limit.max(1);
+        }
+        self
     }
 
     /// Queues a task, or gives it back when it can run at once.
@@ -59,10 +86,10 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
             Some(of_name) => of_name,
             None => self.names.entry(name.clone()).or_insert_with(|| OfName::new(usize::MAX)),
         };
-        let free = self.running < self.limit && of_name.running < of_name.limit;
+        let free = self.running < self.limit && of_name.has_room(&self.threads);
         if free && of_name.tasks == 0 {
             self.running += 1;
-            of_name.running += 1;
+            of_name.begin(&mut self.threads);
             return Some(task);
         }
         if !of_name.has_turn {
@@ -82,19 +109,26 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
         self.next()
     }
 
+    /// A task that blocks has given its thread back, which may be long after its place: that goes to the
+    /// next that may take it.
+    pub(crate) fn thread_is_free(&mut self) -> Option<T> {
+        self.threads.taken = self.threads.taken.saturating_sub(1);
+        self.next()
+    }
+
     fn next(&mut self) -> Option<T> {
         if self.turns.is_empty() || self.running >= self.limit {
             return None;
         }
         // Names at their own limit are passed over, and keep their turn; as do those of which nothing
         // waits any more.
-        let free = |of: &OfName<K, T>| of.running < of.limit && of.tasks > 0;
+        let free = |of: &OfName<K, T>| of.has_room(&self.threads) && of.tasks > 0;
         let at = self.turns.iter().position(|name| self.names.get(name).is_some_and(free))?;
         let name = self.turns.remove(at)?;
         let of_name = self.names.get_mut(&name)?;
         let task = of_name.next()?;
         self.running += 1;
-        of_name.running += 1;
+        of_name.begin(&mut self.threads);
         if of_name.tasks > 0 {
             self.turns.push_back(name);
         } else {
@@ -109,10 +143,14 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
     }
 
     /// How many more may run, of names that are not at a limit of their own. One at a time where names
-    /// have limits: what comes next may be of such a name.
+    /// have limits, or block and no thread is free: what comes next may be of such a name.
     pub(crate) fn free(&self) -> usize {
         let free = self.limit.saturating_sub(self.running);
-        if self.limited { free.min(1) } else { free }
+        match self.threads {
+            _ if self.limited => free.min(1),
+            Threads { limit: 0, .. } => free,
+            Threads { limit, taken } => free.min(limit.saturating_sub(taken).max(1)),
+        }
     }
 
     pub(crate) fn running(&self) -> usize {
@@ -134,6 +172,7 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
 impl<K: Copy + Ord, T> OfName<K, T> {
     fn new(limit: usize) -> Self {
         Self {
+            blocks: false,
             limit,
             running: 0,
             has_turn: false,
@@ -143,6 +182,16 @@ impl<K: Copy + Ord, T> OfName<K, T> {
             empty: 0,
             come: 0,
         }
+    }
+
+    /// Whether one more may run, if there is a place.
+    fn has_room(&self, threads: &Threads) -> bool {
+        self.running < self.limit && (!self.blocks || threads.taken < threads.limit)
+    }
+
+    fn begin(&mut self, threads: &mut Threads) {
+        self.running += 1;
+        threads.taken += usize::from(self.blocks);
     }
 
     fn push(&mut self, instance: &InstanceId, key: K, task: T) {
@@ -240,6 +289,31 @@ mod tests {
         assert_eq!(queue.finished(&fast), Some(4), "slow is at its limit, fast is not");
         assert_eq!(queue.finished(&slow), Some(2));
         assert_eq!(queue.running(), 2);
+    }
+
+    #[test]
+    fn a_task_that_blocks_starts_when_a_place_and_a_thread_are_free() {
+        let (file, quick, one) = (name("file"), name("quick"), instance("one"));
+        let mut queue = FairQueue::new(2, HashMap::new()).with_threads_for([file.clone()], 1);
+        assert_eq!(queue.push(&file, &one, 1, 1), Some(1));
+        assert_eq!(queue.push(&file, &one, 2, 2), None, "there is one thread");
+        assert_eq!(queue.push(&quick, &one, 3, 3), Some(3), "which this one does not need");
+        assert_eq!(queue.push(&quick, &one, 4, 4), None);
+        // The first is cut off: others have its place, but nobody its thread.
+        assert_eq!(queue.finished(&file), Some(4));
+        assert_eq!(queue.finished(&quick), None);
+        assert_eq!(queue.free(), 1, "what comes next may block");
+        assert_eq!(queue.thread_is_free(), Some(2));
+        assert_eq!(queue.running(), 2);
+    }
+
+    #[test]
+    fn as_many_may_come_as_there_are_threads_where_all_may_block() {
+        let (file, one) = (name("file"), instance("one"));
+        let mut queue = FairQueue::new(9, HashMap::new()).with_threads_for([file.clone()], 3);
+        assert_eq!(queue.free(), 3);
+        assert_eq!(queue.push(&file, &one, 1, 1), Some(1));
+        assert_eq!(queue.free(), 2);
     }
 
     #[test]
