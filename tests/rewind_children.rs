@@ -151,6 +151,8 @@ async fn a_child_that_was_called_since_is_cancelled_and_another_one_called() {
         scheduled.split('`').nth(3).unwrap().to_string()
     };
     let old = child_of().await;
+    // One that has not begun when it is undone never begins.
+    until_logged(&host, &old, "ExternalSubscribed").await;
     rewind_to(&host, "p", "ExternalRaised").await;
     let new = child_of().await;
     assert_ne!(old, new);

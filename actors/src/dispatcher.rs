@@ -100,7 +100,7 @@ impl Dispatcher {
             Action::Trace { message } => {
                 tracing::info!(target: "reenact::orchestration", %instance, "{message}");
             }
-            Action::Send(message) => self.mail.send(instance, message, 0),
+            Action::Send(message) => self.mail.send(instance, run, message, 0),
             Action::AnnounceStatus => self.waiters.changed(instance),
             Action::Reply { outcome } => {
                 self.routes.unpark(instance);

@@ -284,8 +284,8 @@ impl InstanceState {
                 Internal::ForeignWake => self.park_if_misled(),
                 Internal::TellOpen(reply) => self.tell_open(reply),
                 Internal::FromAnother(message) => self.told(*message),
-                Internal::Answered { message, taken, reply } => {
-                    self.answered(myself, message, taken, reply);
+                Internal::Answered { message, taken, sent_by, reply } => {
+                    self.answered(myself, message, taken, sent_by, reply);
                 }
                 Internal::FromWorker(message) if self.is_current(message.run) => {
                     self.told_by_worker(*message);
@@ -335,8 +335,8 @@ impl InstanceState {
         match (&self.phase, message) {
             (Phase::Closing(_), InstanceMessage::Runtime(RuntimeMessage(message))) => match message
             {
-                Internal::Answered { message, taken, reply } => {
-                    self.answered(myself, message, taken, reply);
+                Internal::Answered { message, taken, sent_by, reply } => {
+                    self.answered(myself, message, taken, sent_by, reply);
                 }
                 Internal::SendAgain { message, tries } => self.send_again(message, tries),
                 Internal::Settle => self.settle(),

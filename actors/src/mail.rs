@@ -16,6 +16,7 @@ use tokio::sync::{oneshot, watch};
 use crate::error::{Error, Result};
 use crate::message::{FromAnother, InstanceMessage, Internal, Reply, StartMessage, Tell};
 use crate::routes::Routes;
+use crate::run::Run;
 use crate::store::Store;
 use crate::task::Tasks;
 
@@ -66,8 +67,9 @@ impl Mail {
         Self { shared: Arc::new(Shared { routes, store, tasks, under_way, closed }) }
     }
 
-    /// Sends a message of an instance, in which it is durable. It was sent so many times before.
-    pub(crate) fn send(&self, from: &InstanceId, message: Message, tries: u32) {
+    /// Sends a message of an instance, in which it is durable, for a run of it. It was sent so many times
+    /// before.
+    pub(crate) fn send(&self, from: &InstanceId, run: Run, message: Message, tries: u32) {
         let key = (from.clone(), message.id);
         let Entry::Vacant(vacant) = self.shared.under_way.entry(key.clone()) else { return };
         let is_elsewhere = self.is_elsewhere(&message.to);
@@ -88,16 +90,16 @@ impl Mail {
                     },
                 },
             };
+            let (message, sent_by) = (key.1, Some(run));
+            let answered = |taken| Internal::Answered { message, taken, sent_by, reply: None };
             let answer = match fate {
-                Fate::Taken => Internal::Answered { message: key.1, taken: Ok(()), reply: None },
-                Fate::NotTaken(why) => {
-                    Internal::Answered { message: key.1, taken: Err(why), reply: None }
-                }
+                Fate::Taken => answered(Ok(())),
+                Fate::NotTaken(why) => answered(Err(why)),
                 Fate::NotYet => {
                     if !is_elsewhere && shared.pause(tries).await.is_err() {
                         return;
                     }
-                    Internal::SendAgain { message: key.1, tries: tries.saturating_add(1) }
+                    Internal::SendAgain { message, tries: tries.saturating_add(1) }
                 }
             };
             // First: what the answer makes the sender send must not be taken for this one.

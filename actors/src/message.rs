@@ -250,6 +250,8 @@ pub(crate) enum Internal {
     Answered {
         message: MessageId,
         taken: Result<(), NotTaken>,
+        /// The run that sent it, where the answer is from this host.
+        sent_by: Option<Run>,
         /// Told when that is durable, or need not be. None where the answer is from this host.
         reply: Option<Reply>,
     },

@@ -78,6 +78,7 @@ impl InstanceState {
         myself: &ActorRef<InstanceMessage>,
         message: MessageId,
         taken: Result<(), NotTaken>,
+        sent_by: Option<Run>,
         reply: Option<Reply>,
     ) {
         match (&mut self.phase, taken) {
@@ -87,6 +88,10 @@ impl InstanceState {
             (Phase::Live(_), Ok(())) => {
                 let command = Command::ConfirmDelivery { messages: vec![message] };
                 return self.apply(command, reply);
+            }
+            // A refusal is of its time: since then it was rewound, and asks again.
+            (Phase::Live(live), Err(_)) if sent_by.is_some_and(|run| run != live.run) => {
+                self.send_again(message, 0);
             }
             (Phase::Live(_), Err(why)) => {
                 return self.apply(Command::RefuseMessage { message, why }, reply);
@@ -117,13 +122,13 @@ impl InstanceState {
 
     /// Sends a message again, if it still has not arrived.
     pub(super) fn send_again(&self, message: MessageId, tries: u32) {
-        let message = match &self.phase {
-            Phase::Live(live) => live.machine.message(message),
-            Phase::Closing(closing) => closing.outbox.message(message).cloned(),
-            _ => None,
+        let (run, message) = match &self.phase {
+            Phase::Live(live) => (live.run, live.machine.message(message)),
+            Phase::Closing(closing) => (closing.run, closing.outbox.message(message).cloned()),
+            _ => return,
         };
         if let Some(message) = message {
-            self.shard.dispatcher.mail.send(&self.instance, message, tries);
+            self.shard.dispatcher.mail.send(&self.instance, run, message, tries);
         }
     }
 
@@ -210,7 +215,7 @@ impl InstanceState {
         let mut closing = Closing::new(outbox, run, summary, end);
         closing.at = turns.last().map_or(closing.at, |turn| turn.at);
         closing.outbox.under_way().into_iter().for_each(|message| {
-            self.shard.dispatcher.mail.send(&self.instance, message, 0);
+            self.shard.dispatcher.mail.send(&self.instance, run, message, 0);
         });
         self.phase = Phase::Closing(Box::new(closing));
         Ok(())

@@ -10,7 +10,7 @@ use reenact_core::{
     OrchestrationCode, Outbox, Outcome, Payload, RecordedTurn, Rejected, Sealed, Start, Successor,
     Turn, codec,
 };
-use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
+use reenact_providers::{InstanceState as State, InstanceSummary, ProviderError, TurnRecord};
 
 use super::encode::encoded;
 use super::outbox::{Closing, wake_at};
@@ -78,6 +78,11 @@ impl InstanceState {
                     Some(call) => return self.replace(myself, message, *origin, call).await,
                     None => self.answer(message.reply.no(taken)),
                 }
+            }
+            // Purged since this actor looked: the id is free.
+            Err(ProviderError::NotFound { .. }) if matches!(self.phase, Phase::Finished) => {
+                message.start.origin = Some(origin);
+                self.leave_to_the_next(Box::new(message));
             }
             Err(error) => {
                 let error = Error::from(Arc::new(error));

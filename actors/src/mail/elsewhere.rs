@@ -42,7 +42,7 @@ impl Mail {
         let Some(remote) = self.shared.store.remote.as_ref().filter(|_| self.is_elsewhere(to))
         else {
             self.is_answered(to, message);
-            let answered = Internal::Answered { message, taken, reply: None };
+            let answered = Internal::Answered { message, taken, sent_by: None, reply: None };
             // What is lost of it is sent again, and answered again.
             self.shared.routes.deliver(to, answered.into());
             return Ok(());

@@ -269,7 +269,8 @@ impl Taker {
     ) -> Verdict {
         // First: what the answer makes the sender send must not be taken for this one.
         self.host.mail.is_answered(to, message);
-        let told = |reply| Internal::Answered { message, taken, reply: Some(reply) }.into();
+        let told =
+            |reply| Internal::Answered { message, taken, sent_by: None, reply: Some(reply) }.into();
         match self.ask(to, told).await {
             Err(Error::Interrupted { .. } | Error::Store { .. }) => Verdict::Again,
             // Nobody waits for it any more; or it is asked for again.
