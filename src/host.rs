@@ -103,7 +103,7 @@ impl Host {
         self.client.access().stalled()
     }
 
-    /// Number of instances in memory.
+    /// Number of instances in memory. What goes and what comes while they are counted may both be in it.
     pub fn in_memory(&self) -> usize {
         self.client.access().in_memory()
     }

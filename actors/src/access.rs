@@ -358,7 +358,7 @@ impl Access {
         self.routes().map_or_else(Vec::new, |routes| routes.stalls.all())
     }
 
-    /// Number of instances in memory on this host.
+    /// Number of instances in memory on this host. What goes and what comes while they are counted may both be in it.
     pub fn in_memory(&self) -> usize {
         self.routes().map_or(0, Routes::in_memory)
     }

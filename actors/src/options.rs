@@ -33,7 +33,9 @@ pub struct HostOptions {
     /// The name of the host, for leases and logs.
     pub host_name: String,
     /// The threads that the shards of the host run on, with their instances, timers and activities. By
-    /// default they have none of their own, and run on the runtime that the host is started on.
+    /// default they have threads of their own, one for each core of the machine
+    /// ([`ShardThreads::PerCore`]). A test whose time is paused (`#[tokio::test(start_paused = true)]`)
+    /// needs [`ShardThreads::OnCallersRuntime`].
     pub threads: ShardThreads,
     /// Most activities that run at a time on this host.
     pub max_activities: usize,
@@ -153,16 +155,20 @@ pub struct HostOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ShardThreads {
-    /// As many threads as the machine has cores, and no more than shards. All of a shard stays on one thread,
-    /// its activities included; what crosses threads are the commands of clients and their answers. So an
-    /// activity that blocks holds up its shard, unless it [says so](HostOptions::blocking_activities). Work of the
+    /// The default: as many threads as the machine has cores, and no more than shards. All of a shard stays on
+    /// one thread, its activities included; what crosses threads are the commands of clients and their answers.
+    /// So an activity that blocks holds up its shard, unless it
+    /// [says so](HostOptions::blocking_activities). Work of the
     /// program on its own runtime does not hold up the host, and the other way round. A client that waits for
     /// one instance at a time waits longer for each: its thread has to be woken.
+    #[default]
     PerCore,
     /// So many threads, from 1 to [`MAX_SHARD_THREADS`], and no more than shards.
     Exactly(usize),
-    /// None: the host runs on the runtime that it is started on, and stands still while that does.
-    #[default]
+    /// None: the host runs on the runtime that it is started on, and stands still while that does. For tests
+    /// whose time is paused: tokio lets that time jump as soon as the runtime of the test has nothing to do,
+    /// whatever other threads are doing, so a host on threads of its own would be late for every time limit of
+    /// the test. Where clients wait for one instance at a time, it is the faster way.
     OnCallersRuntime,
 }
 
