@@ -331,7 +331,8 @@ async fn run(place: Place, thread: Option<BlockingThread>, input: Payload) {
             let running = Caught::new(code.run(context.clone(), input));
             let ended = run_code(workers, context, workers.shared.runtimes.of(thread), running);
             match context.until_cut_off(ended, &line.clock).await {
-                Some(None) => return workers.shared.runtimes.runtime_has_ended(),
+                // It stays scheduled in the log, as what is cut off.
+                Some(None) => return,
                 result => result.flatten(),
             }
         }
@@ -362,7 +363,12 @@ where
     F: Future<Output: Send> + Send + 'static,
 {
     if !matches!(runs_on, RunsOn::ItsShard) {
-        return runs_on.run(code).await;
+        let callers = matches!(runs_on, RunsOn::Callers(_));
+        let output = runs_on.run(code).await;
+        if output.is_none() && callers {
+            workers.shared.runtimes.callers_has_ended();
+        }
+        return output;
     }
     let (instance, name) = (context.instance_id(), context.activity_name());
     let stalls = &workers.shared.line.routes.stalls;

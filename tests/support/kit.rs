@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each test file takes what it needs")]
 
+mod complaints;
 mod door;
 mod faulty;
 mod gate;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use reenact::prelude::*;
 use reenact::{InstanceState, InstanceStatus, ManualClock, Provider, ShardThreads};
 
+pub(crate) use complaints::Complaints;
 pub(crate) use door::{Door, Way};
 pub(crate) use faulty::{AppendFault, Breakage, Faulty};
 pub(crate) use gate::Gate;

@@ -62,9 +62,9 @@ impl ActivityRuntimes {
         drop(pool);
     }
 
-    /// An activity has not run to its end, because its runtime has ended. Says so, once.
-    pub(crate) fn runtime_has_ended(&self) {
-        if self.callers.is_some() && !self.has_ended.swap(true, Ordering::Relaxed) {
+    /// An activity has not run to its end, because the runtime of the caller has ended. Says so, once.
+    pub(super) fn callers_has_ended(&self) {
+        if !self.has_ended.swap(true, Ordering::Relaxed) {
             tracing::error!(
                 "the runtime has ended that activities run on (`HostOptions::activity_threads`): they wait until \
                  a host starts again"
