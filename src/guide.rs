@@ -1,7 +1,8 @@
 //! What an orchestration can do, feature by feature, with programs that run.
 //!
 //! Each section stands for itself: [waiting](#waiting-choosing-and-giving-up),
-//! [retries](#retries-time-limits-heartbeats), [local activities](#quick-steps-without-a-commit-each), [several hosts](#several-hosts), [tags](#activities-that-only-some-hosts-can-run),
+//! [retries](#retries-time-limits-heartbeats), [local activities](#quick-steps-without-a-commit-each),
+//! [activities that block](#where-activities-run-and-those-that-block), [several hosts](#several-hosts), [tags](#activities-that-only-some-hosts-can-run),
 //! [cancelling](#cancelling-and-cleaning-up),
 //! [suspending](#suspending), [children](#children-and-messages),
 //! [continue-as-new](#going-on-as-new), [changes of code](#code-that-changes-while-instances-run),
@@ -139,6 +140,74 @@
 //! commit; a slow one delays that by 100 ms at most, and is stored as any other then. Retry policies and
 //! the limits `start_to_close` and `schedule_to_close` work in place; a tag or a heartbeat time-out is an
 //! error. All of it is at [`call_local`](crate::OrchestrationContext::call_local).
+//!
+//! # Where activities run, and those that block
+//! An activity runs beside the instances of its shard: on a thread of the host, or on the runtime that the host
+//! was started on ([`HostOptions::threads`](crate::HostOptions::threads)). While it awaits, they go on. What does
+//! not await holds them up: it waits for a file or a lock, calls a client that blocks, or computes for more than a
+//! few milliseconds. The watchdog names it in a warning after 100 ms. Such an activity says that it blocks, and may
+//! be a plain function then:
+//!
+//! ```
+//! use reenact::prelude::*;
+//!
+//! #[activity(blocking)]
+//! fn bytes_of(ctx: ActivityContext, path: String) -> Result<u64, ActivityError> {
+//!     if ctx.is_cancelled() {
+//!         return Err("nobody waits for it".into());
+//!     }
+//!     Ok(std::fs::metadata(path)?.len())
+//! }
+//!
+//! #[orchestration]
+//! async fn weigh(ctx: OrchestrationContext, path: String) -> Result<u64, OrchestrationError> {
+//!     let bytes = ctx.call_activity(bytes_of, path).await?;
+//!     Ok(ctx.call_activity_by_name("price", &bytes).await?)
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> reenact::Result<()> {
+//! let options = HostOptions {
+//!     blocking_activities: ["price".to_string()].into(), // closures, and what others wrote
+//!     max_blocking_activities: 16,
+//!     ..HostOptions::default()
+//! };
+//! let host = Host::builder()
+//!     .provider(InMemory::new())
+//!     .options(options)
+//!     .orchestration(weigh)
+//!     .activity(bytes_of)
+//!     .register_activity("price", |_ctx: ActivityContext, bytes: u64| async move { Ok(bytes * 2) })
+//!     .start()
+//!     .await?;
+//! # let path = std::env::current_exe().expect("a program").display().to_string();
+//! # assert!(host.start_new(weigh, path).await?.result().await? > 0);
+//! # host.shutdown().await
+//! # }
+//! ```
+//!
+//! It has a thread for itself, of a pool that only these activities use; the store and your program have
+//! others. Retries, time limits, heartbeats, cancellation and panics are as everywhere. Async code works there, with
+//! `tokio::time`, I/O and `tokio::spawn`; so do clients that block on a runtime of their own. Without a free thread it
+//! waits, without a place of [`max_activities`](crate::HostOptions::max_activities): other activities go on.
+//!
+//! Nothing can drop code in the middle of a call that blocks. When nobody waits for it any more (it takes too long,
+//! its instance is cancelled, the host ends), its token says so, what it returns does not count, and it keeps its
+//! thread until it returns. A shutdown waits for it up to
+//! [`shutdown_deadline`](crate::HostOptions::shutdown_deadline), and a host that is dropped does not wait. A cut-off
+//! attempt may still run beside the next one: look at [`is_cancelled`](crate::ActivityContext::is_cancelled) now and
+//! then, and give the call a time limit of its own where it has one.
+//!
+//! All other activities can run on a runtime of yours, with
+//! [`ActivityThreads::On`](crate::ActivityThreads::On). That is for threads of a number and a name of your own, and for
+//! I/O objects that are to outlive the host: one that is made in an activity belongs to the runtime that the activity
+//! runs on, and a thread of the host ends with it. One that is made by your program can be used in activities wherever
+//! they run, as long as the program's runtime runs.
+//!
+//! A host can be started on any runtime of tokio with time enabled: one with several threads or with the current one
+//! only, from `block_on` in code without async, or inside of a `LocalSet`. With threads of its own it goes on while
+//! nobody drives that runtime, and when that has ended. Without them it stands still meanwhile. It can be
+//! [dropped anywhere](crate::Host).
 //!
 //! # Several hosts
 //! A store that is shared can have as many hosts as it has shards, and clients that are no host. A hub in

@@ -78,6 +78,7 @@
     doc = "| hubs in Azure Storage | [`Azure`], [`AzureOptions`], [`Connection`], [`Transactions`], [`Emulator`] |"
 )]
 //! | what activities share | [`State`], [`HostBuilder::state`], [`activities`], [`HostBuilder::activities`] |
+//! | activities that block, or run on a runtime of yours | [`activity`] (`blocking`), [`HostOptions::blocking_activities`], [`ActivityThreads`] |
 //! | activities for some hosts only | [`ActivityOptions::tag`], [`HostOptions::tags`] |
 //! | what no host could take | [`Client::quarantined`], [`Client::requeue`], [`Quarantined`] |
 //! | stopping them for a while | [`Client::suspend`], [`Client::resume`] |

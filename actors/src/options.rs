@@ -131,7 +131,8 @@ pub struct HostOptions {
     /// by the time of the machine, has stalled: an endless loop, or work that blocks. It is named in an
     /// error of the log once, in the status of its instance for as long as it lasts, and by
     /// [`Access::stalled`](crate::Access::stalled). It is not stopped: nothing can do that from outside.
-    /// A second by default.
+    /// A second by default. Activities that [block](Self::blocking_activities) or run on a
+    /// [runtime of the caller's](ActivityThreads::On) hold up no shard, and are not looked at.
     pub stalls_after: Duration,
     /// What takes down host after host is stopped. An activity fails for good, with
     /// [`ActivityErrorKind::HostDied`](reenact_core::ActivityErrorKind::HostDied), once so many hosts are
