@@ -61,6 +61,7 @@ fn main() -> ExitCode {
         time: Duration::from_secs(10),
         outstanding: Vec::new(),
         workers: std::thread::available_parallelism().map_or(2, usize::from),
+        threads: None,
         rest: 1_000,
         is_quick: false,
     };

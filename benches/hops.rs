@@ -17,10 +17,10 @@ mod table;
 #[path = "support/workloads.rs"]
 mod workloads;
 
-use reenact::InMemory;
 use std::time::Duration;
 
 use drive::{Bounds, drive};
+use reenact::{HostOptions, InMemory, ShardThreads};
 use table::{line, thousands};
 use tokio::runtime::Runtime;
 use workloads::Workload;
@@ -102,6 +102,11 @@ fn aside(runtime: &Runtime) -> Vec<(&'static str, f64)> {
     ]
 }
 
+/// On the runtime that is measured, whose threads are counted here.
+fn threads() -> HostOptions {
+    HostOptions { threads: ShardThreads::OnCallersRuntime, ..HostOptions::default() }
+}
+
 /// Processor time of one activity of a sequence: what a sequence costs above a noop, shared out.
 fn whole_step(workers: usize, outstanding: u64) -> reenact::Result<Option<f64>> {
     let runtime = match workers {
@@ -115,7 +120,7 @@ fn whole_step(workers: usize, outstanding: u64) -> reenact::Result<Option<f64>> 
     let bounds = Bounds { time: Duration::from_secs(2), instances: 1_000_000 };
     let cost = |workload| -> reenact::Result<_> {
         Ok(runtime
-            .block_on(drive(InMemory::new(), workload, outstanding, bounds))?
+            .block_on(drive(InMemory::new(), threads(), workload, outstanding, bounds))?
             .cpu_per_instance())
     };
     let (noop, sequence) = (cost(Workload::Noop)?, cost(Workload::Sequence)?);

@@ -1,6 +1,7 @@
 //! What the local provider carries, beside memory and beside the disk itself, in one run.
 //!
-//! `cargo bench --bench local -- [FILTER..] [--seconds N] [--outstanding N] [--rest N]`
+//! `cargo bench --bench local -- [FILTER..] [--seconds N] [--outstanding N] [--rest N]
+//! [--threads own|caller|N]`
 //!
 //! The directory is that of the build, or `REENACT_BENCH_DIR`. Figures of disks differ from machine
 //! to machine and from minute to minute: the ratios are what counts. `--rest` is the number of
@@ -12,6 +13,8 @@
 mod bare;
 #[path = "support/counted.rs"]
 mod counted;
+#[path = "support/disk.rs"]
+mod disk;
 #[path = "support/drive.rs"]
 mod drive;
 #[path = "support/options.rs"]
@@ -28,15 +31,11 @@ mod table;
 mod workloads;
 
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bare::RECORD;
-use counted::{Counted, Counts};
-use drive::{Bounds, Measured, drive};
+use drive::{Bounds, drive_alone, runtime};
 use options::Options;
-use process::written_bytes;
-use reenact::{InMemory, Local};
+use reenact::InMemory;
 use scratch::Scratch;
 use table::{line, thousands, time};
 use workloads::Workload;
@@ -83,6 +82,7 @@ fn main() -> ExitCode {
         time: Duration::from_secs(2),
         outstanding: Vec::new(),
         workers: std::thread::available_parallelism().map_or(2, usize::from),
+        threads: None,
         rest: 1_000_000,
         is_quick: false,
     };
@@ -117,25 +117,19 @@ fn run(options: &Options) -> reenact::Result<()> {
     }
     if options.wants("rest") {
         println!();
-        runtime(options).block_on(rest::measure(options.rest))?;
+        runtime(options.workers).block_on(rest::measure(options.of_hosts(), options.rest))?;
     }
     Ok(())
 }
 
-/// Memory, the bare loop and the store, one after the other.
+/// Memory, the store, and the bare loop, one after the other.
 fn row(options: &Options, workload: Workload, outstanding: u64) -> reenact::Result<()> {
     let bounds = Bounds { time: options.time, instances: MAX_TURNS / workload.turns() };
-    let memory = measured(options, InMemory::new(), workload, outstanding, bounds)?;
-    let scratch = Scratch::new("local");
-    let store = Counted::new(Local::open(scratch.path().join("store"))?);
-    let (counts, shards) = (store.counts.clone(), reenact::Provider::shards(&store));
-    let before = written_bytes();
-    let local = measured(options, store, workload, outstanding, bounds)?;
-    let written = (written_bytes() - before) as f64 / counts.bytes.load(Ordering::Relaxed) as f64;
-    let records = records_per_commit(&counts);
-    let bare =
-        bare::syncs_per_second(scratch.path(), records, shards.min(outstanding as u32), BARE);
-    let commits = counts.commits.load(Ordering::Relaxed) as f64 / local.elapsed.as_secs_f64();
+    let (workers, host) = (options.workers, options.of_hosts());
+    let store = InMemory::new();
+    let memory = drive_alone(workers, store, host.clone(), workload, outstanding, bounds)?;
+    let disk = disk::measure(workers, host, workload, outstanding, bounds)?;
+    let local = &disk.measured;
     let cells = [
         workload.label(),
         thousands(outstanding as f64),
@@ -144,40 +138,11 @@ fn row(options: &Options, workload: Workload, outstanding: u64) -> reenact::Resu
         format!("{:.2}", local.instances_per_second() / memory.instances_per_second()),
         time(local.latency(0.50)),
         time(local.latency(0.99)),
-        thousands(commits),
-        thousands(bare),
-        format!("{:.2}", commits / bare),
-        format!("{written:.1}"),
+        thousands(disk.commits_per_second()),
+        thousands(disk.bare),
+        format!("{:.2}", disk.commits_per_second() / disk.bare),
+        format!("{:.1}", disk.written_per_byte()),
     ];
     line(&WIDTHS, cells);
     Ok(())
-}
-
-/// How long the bare loop runs.
-const BARE: Duration = Duration::from_millis(500);
-
-/// How many records of 256 bytes a commit is worth.
-fn records_per_commit(counts: &Counts) -> usize {
-    let commits = counts.commits.load(Ordering::Relaxed).max(1);
-    let bytes = counts.bytes.load(Ordering::Relaxed) / commits;
-    (bytes as usize).div_ceil(RECORD).max(1)
-}
-
-fn measured(
-    options: &Options,
-    store: impl reenact::Provider,
-    workload: Workload,
-    outstanding: u64,
-    bounds: Bounds,
-) -> reenact::Result<Measured> {
-    runtime(options).block_on(async {
-        // In a task, as a program would: the main thread is not one of the workers.
-        let driven = tokio::spawn(drive(store, workload, outstanding, bounds)).await;
-        driven.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
-    })
-}
-
-fn runtime(options: &Options) -> tokio::runtime::Runtime {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(options.workers).enable_time().build().expect("the system gives threads")
 }

@@ -10,13 +10,14 @@ use futures::future::try_join_all;
 use workloads::{Workload, host};
 
 /// A workload, and how many instances of it are outstanding.
-const ROWS: [(Workload, u64); 11] = [
+const ROWS: [(Workload, u64); 12] = [
     (Workload::Noop, 1),
     (Workload::Noop, 64),
     (Workload::OwnId, 1),
     (Workload::OwnId, 64),
     (Workload::Sequence, 1),
     (Workload::Sequence, 64),
+    (Workload::Local, 1),
     (Workload::FanOut(100), 1),
     (Workload::FanOut(1_000), 1),
     (Workload::Event, 1),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use reenact::{Client, Provider};
+use reenact::{Client, HostOptions, Provider};
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 use super::process::cpu_time;
-use super::workloads::{Workload, activities_run, host_on};
+use super::workloads::{Workload, activities_run, host_with};
 
 /// How much is to be run: until the time is over, or so many instances have been started. Each of
 /// the outstanding ones runs at least once.
@@ -44,6 +45,12 @@ impl Measured {
         Some(self.cpu?.div_f64(self.instances as f64))
     }
 
+    /// How long an instance took, on average.
+    pub(crate) fn mean(&self) -> Duration {
+        let all: Duration = self.latencies.iter().sum();
+        all.div_f64(self.latencies.len().max(1) as f64)
+    }
+
     /// The latency that this share of the instances did not exceed.
     pub(crate) fn latency(&self, share: f64) -> Duration {
         let rank = (self.latencies.len() as f64 * share).ceil() as usize;
@@ -57,17 +64,49 @@ impl Measured {
 /// When a result is wrong, or another number of activities has run than there should have.
 pub(crate) async fn drive(
     store: impl Provider,
+    options: HostOptions,
     workload: Workload,
     outstanding: u64,
     bounds: Bounds,
 ) -> reenact::Result<Measured> {
-    let host = host_on(store).await?;
+    let host = host_with(store, options).await?;
     for n in 0..outstanding.min(WARM_UP) {
         workload.run(&host, WARM_UP_FROM + n).await?;
     }
     let measured = measure(&host, workload, outstanding, bounds).await?;
     host.shutdown().await?;
     Ok(measured)
+}
+
+/// As [`drive`], on a runtime with so many workers that ends with it: as a program would, in a task.
+///
+/// # Panics
+/// As [`drive`], and when the system gives no threads.
+pub(crate) fn drive_alone(
+    workers: usize,
+    store: impl Provider,
+    options: HostOptions,
+    workload: Workload,
+    outstanding: u64,
+    bounds: Bounds,
+) -> reenact::Result<Measured> {
+    runtime(workers).block_on(async {
+        // The main thread is not one of the workers.
+        let driven = tokio::spawn(drive(store, options, workload, outstanding, bounds)).await;
+        driven.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+    })
+}
+
+/// A runtime with so many workers.
+///
+/// # Panics
+/// When the system gives no threads.
+pub(crate) fn runtime(workers: usize) -> Runtime {
+    let mut builder = match workers {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.worker_threads(workers).enable_time().build().expect("the system gives threads")
 }
 
 /// Runs a workload through a client of a host that is warm.

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use reenact::prelude::*;
+use reenact::{HostOptions, ShardThreads};
 
 /// When each activity of the instance under way ran.
 static MARKS: Mutex<Vec<Instant>> = Mutex::new(Vec::new());
@@ -37,7 +38,9 @@ pub(crate) fn cost_along_the_history(
 ) -> reenact::Result<Vec<Duration>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     runtime.expect("a runtime of one thread").block_on(async {
+        let threads = ShardThreads::OnCallersRuntime;
         let host = Host::builder()
+            .options(HostOptions { threads, ..HostOptions::default() })
             .provider(InMemory::new())
             .orchestration(marked_history)
             .activity(mark)

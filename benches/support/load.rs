@@ -1,11 +1,12 @@
 //! The load test: what this machine carries, in memory.
 //!
-//! `cargo bench --bench load -- [FILTER..] [--seconds N | --quick] [--outstanding N] [--workers N]`
+//! `cargo bench --bench load -- [FILTER..] [--seconds N | --quick] [--outstanding N] [--workers N] [--threads own|caller|N]`
 //!
 //! Each row runs on a fresh host and a fresh store, keeps so many instances outstanding for so long,
 //! and checks every result and the number of activities that ran. A filter is a part of a
 //! workload's name. Of instances that continue as new or have children, the executions are counted in
-//! the place of the activities. `cpu` is the processor time of the whole process for one instance.
+//! the place of the activities. `--threads` says where the host runs: on threads of its own, one for each core or so
+//! many, or on the runtime of the caller. `cpu` is the processor time of the whole process for one instance.
 
 #[path = "drive.rs"]
 mod drive;
@@ -24,7 +25,7 @@ use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use drive::{Bounds, Measured, drive};
+use drive::{Bounds, Measured, drive_alone};
 use options::Options;
 use reenact::InMemory;
 use table::{line, thousands, time};
@@ -63,6 +64,7 @@ pub(crate) fn main() -> ExitCode {
         time: Duration::from_secs(2),
         outstanding: OUTSTANDING.to_vec(),
         workers: 2,
+        threads: None,
         rest: 0,
         is_quick: false,
     };
@@ -99,22 +101,8 @@ fn run(options: &Options) -> reenact::Result<()> {
 
 fn row(options: &Options, workload: Workload, outstanding: u64) -> reenact::Result<Measured> {
     let bounds = Bounds { time: options.time, instances: MAX_TURNS / workload.turns() };
-    runtime(options.workers).block_on(async {
-        // In a task, as a program would: the main thread is not one of the workers.
-        let driven = tokio::spawn(drive(InMemory::new(), workload, outstanding, bounds)).await;
-        driven.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
-    })
-}
-
-fn runtime(workers: usize) -> tokio::runtime::Runtime {
-    let runtime = match workers {
-        1 => tokio::runtime::Builder::new_current_thread().enable_time().build(),
-        _ => {
-            let mut builder = tokio::runtime::Builder::new_multi_thread();
-            builder.worker_threads(workers).enable_time().build()
-        }
-    };
-    runtime.expect("the system gives threads")
+    let store = InMemory::new();
+    drive_alone(options.workers, store, options.of_hosts(), workload, outstanding, bounds)
 }
 
 fn print(workload: Workload, outstanding: u64, measured: &Measured) {

@@ -1,8 +1,12 @@
 //! What a load test can be told.
+#![allow(dead_code, reason = "each bench takes what it needs")]
 
 use std::process::ExitCode;
 use std::time::Duration;
 
+use reenact::{HostOptions, ShardThreads};
+
+#[derive(Clone, Debug)]
 pub(crate) struct Options {
     /// Parts of the names of what is to be run; all of it when there are none.
     pub(crate) filters: Vec<String>,
@@ -10,6 +14,8 @@ pub(crate) struct Options {
     pub(crate) time: Duration,
     pub(crate) outstanding: Vec<u64>,
     pub(crate) workers: usize,
+    /// The threads of the host's shards, where the command line says it.
+    pub(crate) threads: Option<ShardThreads>,
     /// Instances at rest.
     pub(crate) rest: u64,
     /// Whether a glance is enough.
@@ -51,6 +57,7 @@ impl Options {
                 "--seconds" => self.time = Duration::from_secs(number()?.into()),
                 "--outstanding" => self.outstanding = vec![number()?.into()],
                 "--workers" => self.workers = number()? as usize,
+                "--threads" => self.threads = Some(threads(arguments.next())?),
                 "--rest" => self.rest = number()?.into(),
                 unknown if unknown.starts_with('-') => {
                     return Err(format!("there is no option {unknown}"));
@@ -63,5 +70,24 @@ impl Options {
 
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter.as_str()))
+    }
+
+    /// What hosts are told.
+    pub(crate) fn of_hosts(&self) -> HostOptions {
+        let default = HostOptions::default();
+        HostOptions { threads: self.threads.unwrap_or(default.threads), ..default }
+    }
+}
+
+/// `own`, `caller`, or how many.
+fn threads(text: Option<String>) -> Result<ShardThreads, String> {
+    let text = text.unwrap_or_default();
+    match text.as_str() {
+        "own" => Ok(ShardThreads::PerCore),
+        "caller" => Ok(ShardThreads::OnCallersRuntime),
+        number => number
+            .parse()
+            .map(ShardThreads::Exactly)
+            .map_err(|_| "--threads needs `own`, `caller` or a number".to_owned()),
     }
 }
