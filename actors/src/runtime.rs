@@ -337,10 +337,12 @@ fn activity_runtimes(
 
 /// Whether a runtime takes no tasks any more.
 fn has_ended(runtime: &Handle) -> bool {
-    // There is no other way to ask: one that has ended drops it at once.
+    // There is no other way to ask: one that has ended drops it at once. One that runs may do so only after
+    // it was aborted.
     let probe = runtime.spawn(std::future::pending::<()>());
+    let has_ended = probe.is_finished();
     probe.abort();
-    probe.is_finished()
+    has_ended
 }
 
 /// Becomes one of the hosts that share the store, where it is shared. What that needs goes on on the thread
