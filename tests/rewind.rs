@@ -438,7 +438,12 @@ async fn put_terminated(memory: &InMemory, name: &str, many: usize, data: &str) 
             events: number + 1,
             wake_at: None,
         };
-        TurnRecord { number, bytes: codec::encode_turn(&recorded).unwrap().into(), summary }
+        TurnRecord {
+            number,
+            bytes: codec::encode_turn(&recorded).unwrap().into(),
+            summary,
+            has_drawn_id: false,
+        }
     });
     let turns = turns.collect();
     let lease = memory.leases().acquire(shard, "nobody").await.unwrap();

@@ -207,7 +207,7 @@ fn turn(instance: &str, bytes: Arc<[u8]>) -> TurnRecord {
         events: 1,
         wake_at: None,
     };
-    TurnRecord { number: 0, bytes, summary }
+    TurnRecord { number: 0, bytes, summary, has_drawn_id: false }
 }
 
 #[tokio::test]

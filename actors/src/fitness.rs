@@ -193,7 +193,8 @@ impl Look<'_> {
             Ok(Ok(deaths)) if deaths.known() > 0 => Ok(Found::Suspect),
             Ok(Ok(_)) => {
                 let registry = &self.host.registry;
-                let replayed = self.log().replay(summary, registry, config, summary.turns).await;
+                let replayed =
+                    self.log().replay(summary, None, registry, config, summary.turns).await;
                 replayed.map(|replayed| replayed.map_or(Found::Unfit, |_| Found::Fit))
             }
             Ok(Err(_)) => Ok(Found::Unfit),

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
 use reenact_providers::{
-    Batch, HistoryStore, InstanceFilter, InstancePage, InstanceSummary, Lease, PageRequest,
-    Provider, ProviderError, ShardLease, TurnPage,
+    Batch, HistoryStore, InstanceFilter, InstancePage, InstanceSummary, Lease, LoadedInstance,
+    PageRequest, Provider, ProviderError, ShardLease, TurnPage,
 };
 
 /// The only holder of a host's store. Actors, tasks and clients reach the store through it, so that
@@ -176,6 +176,23 @@ impl HistoryStore for Gate {
     ) -> Result<Option<InstanceSummary>, ProviderError> {
         let instance = instance.clone();
         self.call(|store| Box::pin(async move { store.histories.summary(&instance).await })).await
+    }
+
+    async fn load(
+        &self,
+        instance: &InstanceId,
+        limit: usize,
+    ) -> Result<Option<LoadedInstance>, ProviderError> {
+        let instance = instance.clone();
+        self.call(|store| Box::pin(async move { store.histories.load(&instance, limit).await }))
+            .await
+    }
+
+    fn unload(&self, instance: &InstanceId) {
+        // Under the lock, so that the store is let go of behind it.
+        if let Some(Held { histories, .. }) = &lock(&self.state).store {
+            histories.unload(instance);
+        }
     }
 
     async fn list(

@@ -121,6 +121,8 @@ struct Live {
     unproven: Option<u32>,
     /// What its turns want of local activities, until they are handed on.
     wanted: Wanted,
+    /// It has begun under an id that was made for it, and its first turn is not handed on yet.
+    has_drawn_id: bool,
 }
 
 impl Actor for InstanceActor {
@@ -175,6 +177,10 @@ impl Actor for InstanceActor {
         state: &mut InstanceState,
     ) -> Result<(), ActorProcessingErr> {
         state.leave_place();
+        if !matches!(state.phase, Phase::Finished) {
+            // Of what is over, a store remembers nothing.
+            state.shard.store.unload(&state.instance);
+        }
         state.phase = Phase::Absent;
         Ok(())
     }

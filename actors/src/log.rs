@@ -9,8 +9,8 @@ use reenact_core::{
     codec,
 };
 use reenact_providers::{
-    HistoryStore, InstanceFilter, InstancePage, InstanceSummary, PageRequest, ProviderError,
-    StoredTurn, TimerScheduler, TurnPage,
+    HistoryStore, InstanceFilter, InstancePage, InstanceSummary, LoadedInstance, PageRequest,
+    ProviderError, StoredTurn, TimerScheduler, TurnPage,
 };
 
 use crate::error::{Error, ParkReason};
@@ -42,6 +42,21 @@ impl Log<'_> {
         self.patiently(|| self.store.summary(instance)).await
     }
 
+    /// What the store knows of an instance that comes into memory, and the first page of its turns, where
+    /// that is not to be read by itself.
+    pub(crate) async fn load(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<(Option<InstanceSummary>, Option<TurnPage>), ProviderError> {
+        match self.patiently(|| self.store.load(instance, TURNS_PER_READ)).await {
+            Ok(Some(LoadedInstance { summary, turns })) => Ok((Some(summary), Some(turns))),
+            Ok(None) => Ok((None, None)),
+            // It may be that only the turns are damaged: then the instance is parked.
+            Err(ProviderError::Corrupt { .. }) => Ok((self.summary(instance).await?, None)),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A page of a list.
     pub(crate) async fn list(
         &self,
@@ -52,10 +67,11 @@ impl Log<'_> {
     }
 
     /// The machine of an unfinished instance, out of its history up to so many turns; or why there
-    /// can be none. The log is read and re-enacted a page at a time.
+    /// can be none. The log is read and re-enacted a page at a time; the first one may be there already.
     pub(crate) async fn replay(
         &self,
         of: &InstanceSummary,
+        first: Option<TurnPage>,
         registry: &Registry,
         config: MachineConfig,
         turns: u64,
@@ -65,7 +81,8 @@ impl Log<'_> {
             return Ok(Err(missing_code(missing)));
         }
         let mut recovery = Recovery::new(of, registry, config, self.stalls);
-        let mut read = self.each_page(of, turns, |page| recovery.take_in(page)).await?;
+        let take_in = |page| recovery.take_in(page);
+        let mut read = self.each_page_behind(first, of, turns, take_in).await?;
         if let (Ok(()), Some(renewed)) = (&read, recovery.renewed) {
             // What comes before the newest renewal is gone over without code.
             recovery = recovery.again(renewed);
@@ -205,11 +222,26 @@ impl Log<'_> {
         &self,
         of: &InstanceSummary,
         turns: u64,
+        take: impl FnMut(Vec<StoredTurn>) -> Result<(), ParkReason>,
+    ) -> Result<Result<(), ParkReason>, ProviderError> {
+        self.each_page_behind(None, of, turns, take).await
+    }
+
+    /// As [`each_page`](Self::each_page); the first page may be there already.
+    async fn each_page_behind(
+        &self,
+        mut first: Option<TurnPage>,
+        of: &InstanceSummary,
+        turns: u64,
         mut take: impl FnMut(Vec<StoredTurn>) -> Result<(), ParkReason>,
     ) -> Result<Result<(), ParkReason>, ProviderError> {
         let mut next = Some(0);
         while let Some(from) = next.filter(|from| *from < turns) {
-            let page = match self.read(of, from).await {
+            let page = match first.take() {
+                Some(page) => Ok(page),
+                None => self.read(of, from).await,
+            };
+            let page = match page {
                 Ok(page) => page,
                 Err(error @ ProviderError::Corrupt { .. }) => {
                     return Ok(Err(ParkReason::Unreadable { reason: error.to_string() }));

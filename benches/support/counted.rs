@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use reenact::providers::{
-    Batch, ExternalEventRouter, HistoryStore, Lease, ShardLease, Sharing, TimerScheduler, TurnPage,
+    Batch, ExternalEventRouter, HistoryStore, Lease, LoadedInstance, ShardLease, Sharing,
+    TimerScheduler, TurnPage,
 };
 use reenact::{
     ExecutionId, InstanceFilter, InstanceId, InstancePage, InstanceSummary, Local, PageRequest,
@@ -94,6 +95,18 @@ impl HistoryStore for Histories {
         instance: &InstanceId,
     ) -> Result<Option<InstanceSummary>, ProviderError> {
         self.store.summary(instance).await
+    }
+
+    async fn load(
+        &self,
+        instance: &InstanceId,
+        limit: usize,
+    ) -> Result<Option<LoadedInstance>, ProviderError> {
+        self.store.load(instance, limit).await
+    }
+
+    fn unload(&self, instance: &InstanceId) {
+        self.store.unload(instance);
     }
 
     async fn list(

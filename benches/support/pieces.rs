@@ -149,7 +149,12 @@ pub(crate) async fn append(in_a_batch: usize) -> f64 {
     for _ in 0..ROUNDS {
         let turns = (0..appends * in_a_batch).map(|at| {
             let number = number + (at / instances) as u64;
-            TurnRecord { number, bytes: bytes.clone(), summary: summary(at % instances, number) }
+            TurnRecord {
+                number,
+                bytes: bytes.clone(),
+                summary: summary(at % instances, number),
+                has_drawn_id: false,
+            }
         });
         let turns: Vec<_> = turns.collect();
         number += (turns.len() / instances) as u64;

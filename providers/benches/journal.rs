@@ -274,7 +274,7 @@ fn records(turns: usize) -> Vec<TurnRecord> {
             events: 2,
             wake_at: Some(Timestamp::EPOCH),
         };
-        TurnRecord { number: 0, bytes: vec![7; TURN_BYTES].into(), summary }
+        TurnRecord { number: 0, bytes: vec![7; TURN_BYTES].into(), summary, has_drawn_id: false }
     };
     (0..turns).map(turn).collect()
 }

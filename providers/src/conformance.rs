@@ -151,6 +151,7 @@ macro_rules! conformance_tests {
         $crate::conformance_tests!(@subject $make, read, [
             pages_of_every_size_give_the_same_history,
             reading_begins_where_it_is_told_to,
+            loading_gives_the_summary_and_the_first_turns,
             reading_at_the_end_gives_an_empty_page,
             reading_past_the_end_is_a_conflict,
             reading_what_does_not_exist_is_not_found,

@@ -28,7 +28,7 @@ use self::asides::Asides;
 use self::budget::Budget;
 use self::ids::Ids;
 use self::reader::Reader;
-use self::shard::{Handover, Known, Look, Shard, Wanted};
+use self::shard::{Answers, Handover, Known, Loading, Look, Ordered, Shard, Wanted, question};
 use self::thread::{Common, ShardThread};
 use crate::archive::{Archive, Found, Question};
 use crate::journal::{self, Identity, JournalId};
@@ -36,8 +36,8 @@ use crate::limits::{MEMORY_BYTES, check_batch, check_purge};
 use crate::medium::Medium;
 use crate::ownership::check_shard;
 use crate::{
-    Batch, HistoryStore, InstanceFilter, InstancePage, InstanceSummary, Lease, OpenError,
-    PageRequest, ProviderError, ShardLease, TimerScheduler, TurnPage,
+    Batch, HistoryStore, InstanceFilter, InstancePage, InstanceSummary, Lease, LoadedInstance,
+    OpenError, PageRequest, ProviderError, ShardLease, TimerScheduler, TurnPage,
 };
 
 /// The logs of all instances of a store, and who owns its shards. Clones are the same store; the
@@ -223,14 +223,60 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         shard: &Arc<Shard<M, A>>,
         instance: &InstanceId,
     ) -> Result<Option<InstanceSummary>, ProviderError> {
-        let asking = match shard.known(instance) {
-            Ok(known) => return Ok(known),
-            Err(asking) => asking,
-        };
+        if let Ok(known) = shard.known(instance) {
+            return Ok(known);
+        }
         let found = self.ask(Question::look_up(instance.clone())).await?;
-        let archived = found.map(|found| found.archived);
-        shard.learn(asking, instance.clone(), archived.as_ref());
-        Ok(archived.map(|archived| archived.summary))
+        Ok(found.map(|found| found.archived.summary))
+    }
+
+    async fn load_of(
+        &self,
+        shard: &Arc<Shard<M, A>>,
+        instance: &InstanceId,
+        limit: usize,
+    ) -> Result<Option<LoadedInstance>, ProviderError> {
+        let mut seen = None;
+        let asking = loop {
+            let summary = match shard.begin_load(instance, limit) {
+                Loading::Known(loaded) => return loaded,
+                Loading::WithoutTurns(summary) => summary,
+                Loading::Unknown(asking) => break asking,
+            };
+            match self.read_of(shard, instance, summary.execution, 0, limit).await {
+                // The next execution has taken its place, or it was purged.
+                Err(ProviderError::NotFound { .. }) if seen != Some(summary.execution) => {
+                    seen = Some(summary.execution);
+                }
+                read => return Ok(Some(LoadedInstance { summary, turns: read? })),
+            }
+        };
+        let found = self.ask(question(instance.clone(), limit)).await?;
+        Ok(shard.end_load(asking, instance, found))
+    }
+
+    /// Asks the archive where instances end of which memory does not know that.
+    async fn look_up(
+        &self,
+        shard: &Arc<Shard<M, A>>,
+        instances: Vec<InstanceId>,
+    ) -> Result<Answers, ProviderError> {
+        let asking = shard.asking();
+        let questions: Arc<[_]> = instances.into_iter().map(Question::look_up).collect();
+        let found = self.ask_all(&questions).await?;
+        shard.are_looked_up(asking, &questions, found)
+    }
+
+    /// Asks the archive about several instances at once.
+    async fn ask_all(
+        &self,
+        questions: &Arc<[Question]>,
+    ) -> Result<Vec<Result<Option<Found>, ProviderError>>, ProviderError> {
+        if let Some(reader) = &self.inner().reader {
+            return Ok(reader.ask_all(questions).await);
+        }
+        let questions = Arc::clone(questions);
+        self.aside(move |inner| Ok(inner.archive.ask(&questions))).await
     }
 
     /// Asks the archive about one instance.
@@ -283,7 +329,13 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
         for turn in &batch.turns {
             check_shard(&turn.summary.instance, self.shards(), batch.shard, "the batch")?;
         }
-        thread.append(batch).await
+        let shard = self.shard(batch.shard)?;
+        loop {
+            match thread.append(Arc::clone(&batch)).await? {
+                Ordered::Done(receipt) => return Ok(receipt),
+                Ordered::AskFirst(instances) => drop(self.look_up(shard, instances).await?),
+            }
+        }
     }
 
     async fn read(
@@ -333,6 +385,33 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
         }
     }
 
+    async fn load(
+        &self,
+        instance: &InstanceId,
+        limit: usize,
+    ) -> Result<Option<LoadedInstance>, ProviderError> {
+        loop {
+            let shard = self.shard_of(instance);
+            let before = shard.times_stood_down();
+            self.catch_up(shard, Look::Recent).await?;
+            let loaded = match self.load_of(shard, instance, limit).await {
+                // It may have begun since, or gone on as another execution.
+                Ok(None) | Err(ProviderError::NotFound { .. }) if shard.is_behind() => {
+                    self.catch_up(shard, Look::Anew).await?;
+                    self.load_of(shard, instance, limit).await
+                }
+                loaded => loaded,
+            };
+            if shard.times_stood_down() == before {
+                return loaded;
+            }
+        }
+    }
+
+    fn unload(&self, instance: &InstanceId) {
+        self.shard_of(instance).unload(instance);
+    }
+
     async fn list(
         &self,
         filter: &InstanceFilter,
@@ -353,7 +432,14 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
         for instance in instances {
             check_shard(instance, self.shards(), lease.shard, "the lease")?;
         }
-        thread.purge(instances.to_vec(), lease.epoch).await
+        let (shard, instances) = (self.shard(lease.shard)?, Arc::from(instances));
+        let mut archived = Answers::default();
+        loop {
+            match thread.purge(Arc::clone(&instances), archived, lease.epoch).await? {
+                Ordered::Done(count) => return Ok(count),
+                Ordered::AskFirst(instances) => archived = self.look_up(shard, instances).await?,
+            }
+        }
     }
 
     async fn recover(&self, lease: &Lease) -> Result<Vec<InstanceSummary>, ProviderError> {

@@ -44,7 +44,7 @@ pub use router::{Delivery, DeliveryId, ExternalEventRouter, Message};
 pub use sharing::{Membership, QuarantineId, Quarantined, QueueOf, Sharing, balance};
 pub use store::{
     Batch, Epoch, HistoryStore, InstanceFilter, InstancePage, InstanceState, InstanceSummary,
-    Lease, PageRequest, Provider, ShardLease, StoredTurn, TimeRange, TurnPage, TurnRecord,
-    UnknownState,
+    Lease, LoadedInstance, PageRequest, Provider, ShardLease, StoredTurn, TimeRange, TurnPage,
+    TurnRecord, UnknownState,
 };
 pub use timer::{ManualClock, SystemClock, TimerScheduler};

@@ -72,6 +72,43 @@ pub trait HistoryStore: Send + Sync + 'static {
         instance: &InstanceId,
     ) -> Result<Option<InstanceSummary>, ProviderError>;
 
+    /// Reads what it takes to bring an instance into memory: its newest summary, and the first turns of that
+    /// execution, at most `limit` of them (at least 1 when there is one). `None` when there is no such
+    /// instance. Both are of the same instant. Of an instance that [is over](InstanceSummary::is_over), the
+    /// page of turns may be empty, although there are turns.
+    ///
+    /// A store may remember where the instance ends until [`unload`](Self::unload) is called, so that an
+    /// append to it needs no look-up. The default asks for the summary, and then for the turns.
+    ///
+    /// # Errors
+    /// Those of [`summary`](Self::summary) and [`read`](Self::read). With `Corrupt`, the summary alone may be
+    /// readable.
+    async fn load(
+        &self,
+        instance: &InstanceId,
+        limit: usize,
+    ) -> Result<Option<LoadedInstance>, ProviderError> {
+        let mut summary = self.summary(instance).await?;
+        while let Some(found) = summary {
+            let error = match self.read(instance, found.execution, 0, limit).await {
+                Ok(turns) => return Ok(Some(LoadedInstance { summary: found, turns })),
+                Err(error) => error,
+            };
+            summary = self.summary(instance).await?;
+            // Otherwise the next execution has taken its place, or it was purged.
+            if summary.as_ref().is_some_and(|newer| newer.execution == found.execution) {
+                return Err(error);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The caller has an instance in memory no longer: the store need not remember where it ends. Nothing but
+    /// speed depends on this call. It does not wait for anything. The default does nothing.
+    fn unload(&self, instance: &InstanceId) {
+        let _ = instance;
+    }
+
     /// Instances that pass the filter, ordered by id, a page at a time.
     ///
     /// # Errors
@@ -169,6 +206,9 @@ pub struct TurnRecord {
     pub bytes: Arc<[u8]>,
     /// What is known of the instance once this turn counts.
     pub summary: InstanceSummary,
+    /// Whether the instance begins with this turn under an id that was drawn at random for it, so that the
+    /// store need not look whether the id is free. Without a meaning for any other turn.
+    pub has_drawn_id: bool,
 }
 
 /// One turn out of the store.
@@ -187,6 +227,15 @@ pub struct TurnPage {
     pub turns: Vec<StoredTurn>,
     /// The `from` of the next page; `None` when this was the last one.
     pub next: Option<u64>,
+}
+
+/// An instance that is about to come into memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedInstance {
+    /// Its newest summary.
+    pub summary: InstanceSummary,
+    /// The first turns of that execution.
+    pub turns: TurnPage,
 }
 
 /// What the outside may know of an instance without reading its history.

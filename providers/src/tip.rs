@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use reenact_core::{ExecutionId, InstanceId};
+use reenact_core::ExecutionId;
 
 use crate::{InstanceSummary, ProviderError, TurnRecord};
 
-/// Whether the turns, one after the other, follow on what is stored; `stored` tells where that ends.
+/// Whether the turns, one after the other, follow on what is stored; `stored` tells where that ends
+/// before an instance's first turn among them.
 pub(crate) fn check_turns(
     turns: &[TurnRecord],
-    mut stored: impl FnMut(&InstanceId) -> Result<Option<Tip>, ProviderError>,
+    mut stored: impl FnMut(&TurnRecord) -> Result<Option<Tip>, ProviderError>,
 ) -> Result<(), ProviderError> {
     let mut tips = HashMap::with_capacity(turns.len());
     for turn in turns {
@@ -21,7 +22,7 @@ pub(crate) fn check_turns(
                 seen.insert(tip);
             }
             Entry::Vacant(unseen) => {
-                unseen.insert(Tip::after(stored(instance)?, turn)?);
+                unseen.insert(Tip::after(stored(turn)?, turn)?);
             }
         }
     }

@@ -204,7 +204,7 @@ impl Both {
             summary.turns += 1;
             summary.events += self.random.below(3);
             let bytes = vec![self.random.below(256) as u8; self.random.below(60) as usize].into();
-            turns.push(TurnRecord { number, bytes, summary: summary.clone() });
+            turns.push(TurnRecord { number, bytes, summary: summary.clone(), has_drawn_id: false });
         }
         let [ours, models] = &self.leases[shard.0 as usize];
         let batch = |lease: &Lease| Batch { shard, epoch: lease.epoch, turns: turns.clone() };
@@ -327,7 +327,7 @@ fn first_turn() -> TurnRecord {
         events: 1,
         wake_at: None,
     };
-    TurnRecord { number: 0, bytes: Arc::from(*b"turn"), summary }
+    TurnRecord { number: 0, bytes: Arc::from(*b"turn"), summary, has_drawn_id: false }
 }
 
 #[tokio::test]

@@ -207,7 +207,12 @@ impl Stage {
                         assert_eq!(told.len() as u64, number + 1, "each step makes one turn");
                         summary.turns = number + 1;
                         summary.events -= noted.len() as u64;
-                        return TurnRecord { number, bytes: renumbered(turn, number), summary };
+                        return TurnRecord {
+                            number,
+                            bytes: renumbered(turn, number),
+                            summary,
+                            has_drawn_id: false,
+                        };
                     }
                 }
                 tokio::task::yield_now().await;

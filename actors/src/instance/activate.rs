@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ractor::{ActorProcessingErr, ActorRef};
 use reenact_core::{Command, InstanceId, MachineConfig};
-use reenact_providers::{InstanceState as State, InstanceSummary};
+use reenact_providers::{InstanceState as State, InstanceSummary, TurnPage};
 use tokio::sync::oneshot;
 
 use super::trial::Judgement;
@@ -46,13 +46,14 @@ impl InstanceState {
         myself: &ActorRef<InstanceMessage>,
         is_at_once: bool,
     ) -> Result<(), ActorProcessingErr> {
-        match self.shard.log().summary(&self.instance).await? {
+        let (summary, first) = self.shard.log().load(&self.instance).await?;
+        match summary {
             None => self.phase = Phase::Absent,
             Some(summary) if summary.is_over() => self.phase = Phase::Finished,
             Some(summary) if summary.state.is_finished() => self.close_from_log(summary).await?,
             Some(summary) => match self.shard.routes.parked(&self.instance) {
                 Some(reason) => self.stay_parked(reason, summary).await?,
-                None => self.replay(myself, summary).await?,
+                None => self.replay(myself, summary, first).await?,
             },
         }
         if let (Begin::Claim, Phase::Absent) = (self.begin, &self.phase) {
@@ -81,6 +82,7 @@ impl InstanceState {
         &mut self,
         myself: &ActorRef<InstanceMessage>,
         mut summary: InstanceSummary,
+        mut first: Option<TurnPage>,
     ) -> Result<(), ActorProcessingErr> {
         if summary.state == State::Parked || (self.begin == Begin::Recover && self.shard.is_new) {
             // A host may have died of what it called.
@@ -88,21 +90,35 @@ impl InstanceState {
         }
         let trial = match self.judge(&mut summary).await? {
             Judgement::Free => None,
-            Judgement::OnTrial(trial) => Some(trial),
+            Judgement::OnTrial(trial) => {
+                // There is a turn more by now.
+                first = None;
+                Some(trial)
+            }
             Judgement::Condemned { died } => {
                 let reason = ParkReason::HostDied { times: died };
                 return self.park_condemned(reason, summary).await;
             }
         };
         let (registry, config) = (&self.shard.registry, self.machine_config(myself));
-        match self.shard.log().replay(&summary, registry, config, u64::MAX).await? {
+        let log = self.shard.log();
+        match log.replay(&summary, first, registry, config, u64::MAX).await? {
             Ok(machine) => {
                 let (run, open) = (Run::of(&machine), machine.open_actions());
                 let (last, arrived) = (machine.last_scheduled(), Vec::new());
                 let suspects = Suspects::default();
                 let unproven = None;
                 let wanted = Wanted::default();
-                let live = Live { machine, run, summary, arrived, suspects, unproven, wanted };
+                let live = Live {
+                    machine,
+                    run,
+                    summary,
+                    arrived,
+                    suspects,
+                    unproven,
+                    wanted,
+                    has_drawn_id: false,
+                };
                 self.phase = Phase::Live(Box::new(live));
                 if self.is_anything_overdue() {
                     self.catch_up().await;

@@ -57,7 +57,12 @@ impl Closing {
         Some(PendingTurn {
             instance: self.summary.instance.clone(),
             run: self.run,
-            record: Some(TurnRecord { number, bytes: bytes.into(), summary: self.summary.clone() }),
+            record: Some(TurnRecord {
+                number,
+                bytes: bytes.into(),
+                summary: self.summary.clone(),
+                has_drawn_id: false,
+            }),
             actions: Sealed::new(released.into_iter().map(Action::Send).collect()),
             answer: None,
             known: None,

@@ -48,7 +48,12 @@ impl Parked {
         let number = self.summary.turns;
         // It is looked at when a host starts, and waits for nothing else.
         follow(&mut self.summary, turn, State::Parked, None);
-        let record = TurnRecord { number, bytes: bytes.into(), summary: self.summary.clone() };
+        let record = TurnRecord {
+            number,
+            bytes: bytes.into(),
+            summary: self.summary.clone(),
+            has_drawn_id: false,
+        };
         Ok(PendingTurn {
             instance: self.summary.instance.clone(),
             run: Run::of_nothing(self.summary.execution),

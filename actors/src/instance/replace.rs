@@ -113,7 +113,12 @@ fn records(
         let number = summary.turns;
         summary.turns += 1;
         summary.events += turn.events.len() as u64;
-        Ok(TurnRecord { number, bytes: bytes.into(), summary: summary.clone() })
+        Ok(TurnRecord {
+            number,
+            bytes: bytes.into(),
+            summary: summary.clone(),
+            has_drawn_id: false,
+        })
     };
     turns.iter().map(record).collect()
 }

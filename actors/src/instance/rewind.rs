@@ -146,7 +146,7 @@ fn next_execution(
         let number = summary.turns;
         summary.turns += 1;
         summary.events += turn.events.len() as u64;
-        TurnRecord { number, bytes, summary: summary.clone() }
+        TurnRecord { number, bytes, summary: summary.clone(), has_drawn_id: false }
     });
     Ok(records.collect())
 }

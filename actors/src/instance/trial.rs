@@ -87,7 +87,12 @@ impl InstanceState {
         let bytes = codec::encode_turn_with_status(&announced, status_turn.flatten())?;
         let (number, state, wake_at) = (summary.turns, summary.state, summary.wake_at);
         follow(summary, &announced, state, wake_at);
-        let record = TurnRecord { number, bytes: bytes.into(), summary: summary.clone() };
+        let record = TurnRecord {
+            number,
+            bytes: bytes.into(),
+            summary: summary.clone(),
+            has_drawn_id: false,
+        };
         self.shard.make_durable(Entry::Turn(Box::new(PendingTurn {
             instance: self.instance.clone(),
             run: Run::of_nothing(summary.execution),

@@ -143,7 +143,17 @@ impl InstanceState {
                 let suspects = Suspects::default();
                 let unproven = None;
                 let wanted = Wanted::default();
-                let live = Live { machine, run, summary, arrived, suspects, unproven, wanted };
+                let has_drawn_id = self.begin == Begin::Fresh;
+                let live = Live {
+                    machine,
+                    run,
+                    summary,
+                    arrived,
+                    suspects,
+                    unproven,
+                    wanted,
+                    has_drawn_id,
+                };
                 self.phase = Phase::Live(Box::new(live));
                 match event {
                     Some(event) => self.submit_with_event(turn, event, reply),
@@ -461,7 +471,7 @@ impl InstanceState {
         let state = state_of(outcome.as_ref(), false);
         follow(&mut summary, &recorded, state, wake_at(&outbox));
         actions.extend(outcome.map(|outcome| Action::Reply { outcome }));
-        let record = TurnRecord { number, bytes, summary: summary.clone() };
+        let record = TurnRecord { number, bytes, summary: summary.clone(), has_drawn_id: false };
         let turn = PendingTurn {
             instance: self.instance.clone(),
             run: Run::without_code(execution),
@@ -502,7 +512,8 @@ impl Live {
         let status_turn = self.machine.status_turn().filter(|turn| *turn <= number);
         let bytes = encoded(&recorded, status_turn).map_err(unreadable)?;
         self.follow(&recorded, outcome.as_ref());
-        let record = TurnRecord { number, bytes, summary: self.summary.clone() };
+        let has_drawn_id = std::mem::take(&mut self.has_drawn_id);
+        let record = TurnRecord { number, bytes, summary: self.summary.clone(), has_drawn_id };
         Ok(PendingTurn {
             instance: self.summary.instance.clone(),
             run: self.run,

@@ -49,7 +49,7 @@ async fn insist(
 /// Whether a batch of unknown outcome is in the log. It is there as a whole or not at all.
 async fn is_there(store: &dyn HistoryStore, batch: &Batch) -> Result<bool, ProviderError> {
     // The first may be of an execution whose place a later one of the batch has taken.
-    let Some(TurnRecord { number, bytes, summary }) = batch.turns.last() else {
+    let Some(TurnRecord { number, bytes, summary, .. }) = batch.turns.last() else {
         return Ok(false);
     };
     match store.read(&summary.instance, summary.execution, *number, 1).await {

@@ -12,8 +12,9 @@ use super::Azure;
 use super::port::PortError;
 use crate::{
     Batch, Delivery, DeliveryId, ExternalEventRouter, HistoryStore, InstanceFilter, InstancePage,
-    InstanceSummary, Lease, Membership, Message, PageRequest, Provider, ProviderError,
-    QuarantineId, Quarantined, QueueOf, ShardLease, Sharing, TimerScheduler, TurnPage,
+    InstanceSummary, Lease, LoadedInstance, Membership, Message, PageRequest, Provider,
+    ProviderError, QuarantineId, Quarantined, QueueOf, ShardLease, Sharing, TimerScheduler,
+    TurnPage,
 };
 
 impl Provider for Azure {
@@ -63,6 +64,18 @@ impl HistoryStore for Azure {
         instance: &InstanceId,
     ) -> Result<Option<InstanceSummary>, ProviderError> {
         self.journaled().summary(instance).await
+    }
+
+    async fn load(
+        &self,
+        instance: &InstanceId,
+        limit: usize,
+    ) -> Result<Option<LoadedInstance>, ProviderError> {
+        self.journaled().load(instance, limit).await
+    }
+
+    fn unload(&self, instance: &InstanceId) {
+        self.journaled().unload(instance);
     }
 
     async fn list(

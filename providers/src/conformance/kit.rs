@@ -123,6 +123,7 @@ pub(super) fn turn_of(instance: &InstanceId, execution: ExecutionId, number: u64
             events: 3 * (number + 1),
             wake_at: None,
         },
+        has_drawn_id: false,
     }
 }
 

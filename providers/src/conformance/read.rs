@@ -3,7 +3,7 @@
 use reenact_core::ExecutionId;
 
 use super::kit::{
-    Owner, SHARD, assert_conflict, assert_not_found, expected, history, last_turn, turn,
+    Owner, SHARD, assert_conflict, assert_not_found, expected, history, last_turn, turn, turn_of,
 };
 use super::{Hub, Stage};
 
@@ -51,6 +51,36 @@ pub async fn reading_begins_where_it_is_told_to<H: Hub>(stage: &Stage<H>) {
         let first = &expected(&instance, FIRST, 4)[from as usize..][..1];
         assert_eq!(page.turns, first, "a page begins with the turn that was asked for");
     }
+}
+
+/// An instance comes into memory with its summary and its first turns, and says so when it goes.
+pub async fn loading_gives_the_summary_and_the_first_turns<H: Hub>(stage: &Stage<H>) {
+    let owner = Owner::of(SHARD, &stage.open().await).await;
+    let (instance, ended) = (owner.id("i"), owner.id("ended"));
+    let load = |limit| owner.histories.load(&instance, limit);
+    let loaded = load(10).await.expect("an instance that is not there can be asked for");
+    assert_eq!(loaded, None, "there is no such instance");
+    for number in 0..4 {
+        owner.store(vec![turn(&instance, number)]).await;
+        let summary = owner.histories.summary(&instance).await.expect("a summary can be read");
+        let loaded = load(2).await.expect("what is stored can be read").expect("it is there");
+        assert_eq!(Some(loaded.summary), summary, "it is the newest summary");
+        let turns = expected(&instance, FIRST, number + 1);
+        let count = loaded.turns.turns.len();
+        assert!((1..=2).contains(&count), "as many turns as were asked for, or fewer");
+        assert_eq!(loaded.turns.turns, turns[..count], "from the first one on");
+        let next = (count < turns.len()).then_some(count as u64);
+        assert_eq!(loaded.turns.next, next, "and it is told where they go on");
+        owner.histories.unload(&instance);
+    }
+    owner.store(vec![turn_of(&instance, ExecutionId(2), 0)]).await;
+    let loaded = load(10).await.expect("what is stored can be read").expect("it is there");
+    assert_eq!(loaded.summary.execution, ExecutionId(2), "the newest execution counts");
+    assert_eq!(loaded.turns.turns, expected(&instance, ExecutionId(2), 1));
+    owner.store(vec![last_turn(&ended, 0)]).await;
+    let loaded = owner.histories.load(&ended, 10).await.expect("what is stored can be read");
+    let summary = loaded.map(|loaded| loaded.summary);
+    assert!(summary.is_some_and(|summary| summary.is_over()), "one that is over is there as well");
 }
 
 /// Whoever has read everything may ask for more.

@@ -71,7 +71,7 @@ mod tests {
             events: number.saturating_mul(2),
             wake_at: Some(Timestamp::EPOCH),
         };
-        TurnRecord { number, bytes: vec![number as u8; bytes].into(), summary }
+        TurnRecord { number, bytes: vec![number as u8; bytes].into(), summary, has_drawn_id: false }
     }
 
     fn encoded(entries: &[Entry]) -> Vec<u8> {

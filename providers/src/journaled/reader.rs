@@ -70,12 +70,23 @@ impl Reader {
     /// What the archive says.
     pub(super) async fn ask(&self, question: Question) -> Answer {
         let (reply, answer) = oneshot::channel();
-        self.queue.waiting().asked.push_back(Asked { question, reply });
-        self.queue.came.notify_one();
-        answer.await.unwrap_or_else(|_| {
-            let reason = "a question to the archive was broken off".to_owned();
-            Err(ProviderError::Unavailable { reason, source: None })
-        })
+        self.queue.put([Asked { question, reply }]);
+        answer.await.unwrap_or_else(|_| Err(broken_off()))
+    }
+
+    /// What the archive says to each of some questions.
+    pub(super) async fn ask_all(&self, questions: &[Question]) -> Vec<Answer> {
+        let asked = questions.iter().map(|question| {
+            let (reply, answer) = oneshot::channel();
+            (Asked { question: question.clone(), reply }, answer)
+        });
+        let (asked, answers): (Vec<_>, Vec<_>) = asked.unzip();
+        self.queue.put(asked);
+        let mut all = Vec::with_capacity(answers.len());
+        for answer in answers {
+            all.push(answer.await.unwrap_or_else(|_| Err(broken_off())));
+        }
+        all
     }
 }
 
@@ -96,6 +107,11 @@ impl Drop for Reader {
 }
 
 impl Queue {
+    fn put(&self, asked: impl IntoIterator<Item = Asked>) {
+        self.waiting().asked.extend(asked);
+        self.came.notify_one();
+    }
+
     fn answer(&self, archive: &dyn Archive) {
         while let Some(asked) = self.take() {
             // Without an answer, whoever asked is told so.
@@ -124,6 +140,11 @@ impl Queue {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn broken_off() -> ProviderError {
+    let reason = "a question to the archive was broken off".to_owned();
+    ProviderError::Unavailable { reason, source: None }
 }
 
 fn answer(archive: &dyn Archive, asked: Vec<Asked>) {

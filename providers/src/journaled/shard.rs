@@ -1,9 +1,11 @@
 //! One shard: its journal, and the part of it that is not in the archive yet.
 
 mod follow;
+mod load;
 mod look_up;
 mod read;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,11 +13,13 @@ use reenact_core::{InstanceId, Receipt};
 
 use self::follow::Follower;
 pub(super) use self::follow::Look;
+pub(super) use self::load::{Loading, question};
+pub(super) use self::look_up::{Answers, Ordered};
 pub(super) use self::read::{Known, Wanted};
 use super::error::ReadError;
 use super::ids::Ids;
 use super::table::Table;
-use super::tips::{Given, Tips};
+use super::tips::{Tips, given};
 use crate::archive::{Archive, Change, Part};
 use crate::journal::{
     Checkpoint, Checkpointer, Entry, Identity, Journal, JournalError, Location, Options, Position,
@@ -61,6 +65,9 @@ pub(super) struct Layers {
     live: Table,
     /// What was changed before, and is on its way into the archive.
     frozen: Option<Arc<Frozen>>,
+    /// Which instances of each of the two have gone from memory since their last change.
+    live_at_rest: HashSet<InstanceId>,
+    frozen_at_rest: HashSet<InstanceId>,
 }
 
 #[derive(Debug)]
@@ -223,8 +230,8 @@ impl<M: Medium, A: Archive> Shard<M, A> {
             // The archive may have it although nobody was told so; then it was not read again.
             self.ids.add(frozen.table.iter().map(|(instance, _)| instance));
         }
-        state.layers = Layers { live: read.table, frozen: None };
-        state.tips.forget();
+        state.layers = Layers { live: read.table, ..Layers::default() };
+        state.tips.forget_all();
         state.is_writing = true;
         drop(state);
         let writer = Writer { shard: Arc::clone(self), journal, receipts: 0 };
@@ -234,29 +241,36 @@ impl<M: Medium, A: Archive> Shard<M, A> {
 
 impl<M: Medium, A: Archive> Writer<M, A> {
     /// Appends a batch. See [`HistoryStore::append`](crate::HistoryStore::append).
-    pub(super) fn append(&mut self, batch: &Batch) -> Result<Receipt, ProviderError> {
+    pub(super) fn append(&mut self, batch: &Batch) -> Result<Ordered<Receipt>, ProviderError> {
         self.shard.state().ownership.check(batch.epoch)?;
         if batch.turns.is_empty() {
             // The medium is not asked, so what rests on this must be known otherwise.
             self.shard.check_standing()?;
         }
-        self.shard.check(&batch.turns)?;
+        let unknown = self.shard.check(&batch.turns)?;
+        if !unknown.is_empty() {
+            return Ok(Ordered::AskFirst(unknown));
+        }
         self.journal.append_turns(&batch.turns)?;
         let mut state = self.shard.state();
-        batch.turns.iter().for_each(|turn| state.layers.live.append(turn));
+        batch.turns.iter().for_each(|turn| state.layers.append(turn));
         drop(state);
         self.receipts += 1;
-        Ok(Receipt::issue(batch.shard, self.receipts))
+        Ok(Ordered::Done(Receipt::issue(batch.shard, self.receipts)))
     }
 
     /// Removes instances. See [`HistoryStore::purge`](crate::HistoryStore::purge).
     pub(super) fn purge(
         &mut self,
-        instances: Vec<InstanceId>,
+        instances: &[InstanceId],
+        archived: &Answers,
         epoch: Epoch,
-    ) -> Result<usize, ProviderError> {
+    ) -> Result<Ordered<usize>, ProviderError> {
         self.shard.state().ownership.check(epoch)?;
-        let found = self.shard.that_are_over(instances.into_iter().collect())?;
+        let found = match self.shard.that_are_over(instances, archived)? {
+            Ordered::Done(found) => found,
+            Ordered::AskFirst(unknown) => return Ok(Ordered::AskFirst(unknown)),
+        };
         if found.is_empty() {
             // As with an append of nothing.
             self.shard.check_standing()?;
@@ -265,7 +279,7 @@ impl<M: Medium, A: Archive> Writer<M, A> {
         self.journal.append(&entries)?;
         let mut state = self.shard.state();
         found.iter().for_each(|instance| state.layers.live.purge(instance));
-        Ok(found.len())
+        Ok(Ordered::Done(found.len()))
     }
 
     /// Whether somebody has had the ownership under which it writes.
@@ -291,6 +305,7 @@ impl<M: Medium, A: Archive> Writer<M, A> {
             let table = std::mem::take(&mut layers.live);
             let in_doubt = AtomicBool::new(false);
             layers.frozen = Some(Arc::new(Frozen { table, end, in_doubt }));
+            layers.frozen_at_rest = std::mem::take(&mut layers.live_at_rest);
         }
     }
 
@@ -343,12 +358,15 @@ impl<M: Medium, A: Archive> Flusher<M, A> {
             part.changes.iter().partition(|(_, change)| change.is_purge());
         self.shard.ids.add(grown.into_iter().map(|(instance, _)| instance));
         self.shard.ids.are_purged(purged.len() as u64);
-        let given = Given::of(&frozen.table);
+        self.shard.state().tips.is_changed();
+        for some in given(&frozen.table) {
+            self.shard.state().remember(some);
+        }
         let mut state = self.shard.state();
         state.layers.frozen = None;
-        let forgotten = state.tips.hand_on(given);
+        let at_rest = std::mem::take(&mut state.layers.frozen_at_rest);
         drop(state);
-        drop(forgotten);
+        drop(at_rest);
         Ok(Some(frozen.end))
     }
 

@@ -70,7 +70,12 @@ impl Table {
         match entry {
             EntryRef::Turn(turn) => {
                 let bytes = Arc::from(turn.bytes);
-                let turn = TurnRecord { number: turn.number, bytes, summary: turn.summary };
+                let turn = TurnRecord {
+                    number: turn.number,
+                    bytes,
+                    summary: turn.summary,
+                    has_drawn_id: false,
+                };
                 if let Some(change) = self.get(&turn.summary.instance) {
                     Tip::after(change.tip(), &turn).map_err(|error| error.to_string())?;
                 }

@@ -5,6 +5,7 @@ mod faults;
 mod look_ups;
 mod model;
 mod scenario;
+mod watched;
 
 use std::sync::Arc;
 
@@ -79,5 +80,5 @@ fn turn(label: &str, execution: u32, number: u64, state: InstanceState) -> TurnR
         events: 3 * number,
         wake_at: None,
     };
-    TurnRecord { number, bytes: bytes.into_bytes().into(), summary }
+    TurnRecord { number, bytes: bytes.into_bytes().into(), summary, has_drawn_id: false }
 }

@@ -11,7 +11,7 @@ use reenact_core::{InstanceId, Receipt, ShardId};
 use tokio::sync::oneshot;
 
 use super::budget::{Budget, Share};
-use super::shard::{Flusher, Handover, Opened, ReadShard, Shard, Writer};
+use super::shard::{Answers, Flusher, Handover, Opened, Ordered, ReadShard, Shard, Writer};
 use crate::archive::Archive;
 use crate::medium::Medium;
 use crate::{Batch, Epoch, Lease, ProviderError, TimerScheduler};
@@ -35,8 +35,8 @@ pub(super) struct ShardThread {
 type Reply<T> = oneshot::Sender<Result<T, ProviderError>>;
 
 enum Order {
-    Append(Arc<Batch>, Reply<Receipt>),
-    Purge(Vec<InstanceId>, Epoch, Reply<usize>),
+    Append(Arc<Batch>, Reply<Ordered<Receipt>>),
+    Purge(Arc<[InstanceId]>, Answers, Epoch, Reply<Ordered<usize>>),
     Lease(String, Reply<Lease>),
     Release(Epoch, Reply<()>),
 }
@@ -91,16 +91,20 @@ impl ShardThread {
         Ok(Self { shard: id, orders: Some(orders), thread: Some(thread) })
     }
 
-    pub(super) async fn append(&self, batch: Arc<Batch>) -> Result<Receipt, ProviderError> {
+    pub(super) async fn append(
+        &self,
+        batch: Arc<Batch>,
+    ) -> Result<Ordered<Receipt>, ProviderError> {
         self.order(|reply| Order::Append(batch, reply)).await
     }
 
     pub(super) async fn purge(
         &self,
-        instances: Vec<InstanceId>,
+        instances: Arc<[InstanceId]>,
+        archived: Answers,
         epoch: Epoch,
-    ) -> Result<usize, ProviderError> {
-        self.order(|reply| Order::Purge(instances, epoch, reply)).await
+    ) -> Result<Ordered<usize>, ProviderError> {
+        self.order(|reply| Order::Purge(instances, archived, epoch, reply)).await
     }
 
     pub(super) async fn lease(&self, owner: &str) -> Result<Lease, ProviderError> {
@@ -217,8 +221,9 @@ impl<M: Medium, A: Archive> Work<M, A> {
                 let appended = self.with_room().and_then(|writer| writer.append(&batch));
                 let _ = reply.send(appended);
             }
-            Order::Purge(instances, epoch, reply) => {
-                let purged = self.with_room().and_then(|writer| writer.purge(instances, epoch));
+            Order::Purge(instances, archived, epoch, reply) => {
+                let room = self.with_room();
+                let purged = room.and_then(|writer| writer.purge(&instances, &archived, epoch));
                 let _ = reply.send(purged);
             }
             Order::Lease(owner, reply) => {

@@ -31,7 +31,7 @@ struct Row {
 impl Log {
     /// Whether the turns, one after the other, follow on what is stored.
     pub(super) fn check(&self, turns: &[TurnRecord]) -> Result<(), ProviderError> {
-        check_turns(turns, |instance| Ok(self.rows.get(instance).map(|row| row.tip())))
+        check_turns(turns, |turn| Ok(self.rows.get(&turn.summary.instance).map(|row| row.tip())))
     }
 
     /// Appends turns that were checked.

@@ -216,6 +216,7 @@ impl Life {
                 events: number + 1,
                 wake_at: None,
             },
+            has_drawn_id: false,
         };
         let Lease { shard, epoch, .. } = self.leases[shard].clone().unwrap();
         Batch { shard, epoch, turns: vec![turn(from), turn(from + 1)] }

@@ -69,7 +69,7 @@ fn turn(id: &str, number: u64, state: InstanceState, wake_at: Option<u64>) -> En
         wake_at: wake_at.map(Timestamp::from_micros),
     };
     let bytes = format!("the events of turn {number} of {id}").into_bytes();
-    Entry::Turn(TurnRecord { number, bytes: bytes.into(), summary })
+    Entry::Turn(TurnRecord { number, bytes: bytes.into(), summary, has_drawn_id: false })
 }
 
 fn recovery(version: Version) -> Recovery<Directory<RealDisk>> {

@@ -24,7 +24,7 @@ fn turn(id: &str, number: u64) -> TurnRecord {
         events: 2 * number + 2,
         wake_at: Some(Timestamp::EPOCH),
     };
-    TurnRecord { number, bytes: bytes(number, 100).into(), summary }
+    TurnRecord { number, bytes: bytes(number, 100).into(), summary, has_drawn_id: false }
 }
 
 #[test]

@@ -81,7 +81,12 @@ pub(crate) fn turn(label: &str, number: u64, state: InstanceState) -> TurnRecord
         events: 2 * number + 1,
         wake_at: None,
     };
-    TurnRecord { number, bytes: format!("{label}/{number}").into_bytes().into(), summary }
+    TurnRecord {
+        number,
+        bytes: format!("{label}/{number}").into_bytes().into(),
+        summary,
+        has_drawn_id: false,
+    }
 }
 
 /// An owner of all shards of a store.

@@ -59,7 +59,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         let mut state = self.state();
         state.is_writing = false;
         state.layers = Layers::default();
-        state.tips.forget();
+        state.tips.forget_all();
         *follower = None;
         self.stood_down.fetch_add(1, Ordering::SeqCst);
     }
@@ -156,7 +156,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
                     let bytes = table.bytes();
                     let mut state = self.state();
                     if !state.is_writing {
-                        state.layers = Layers { live: table, frozen: None };
+                        state.layers = Layers { live: table, ..Layers::default() };
                     }
                     drop(state);
                     let (read, at, fresh_for) = (recovered, began, FRESH_FOR);

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use reenact_core::InstanceId;
+use reenact_core::{ExecutionId, InstanceId};
 
 use super::{Shard, State};
-use crate::archive::{Archive, Archived, Found, Question};
+use crate::archive::{Archive, Found, Question};
 use crate::medium::Medium;
 use crate::tip::{Tip, check_turns};
 use crate::{InstanceSummary, ProviderError, TurnRecord};
@@ -14,24 +14,75 @@ use crate::{InstanceSummary, ProviderError, TurnRecord};
 #[derive(Clone, Copy, Debug)]
 pub(in crate::journaled) struct Asking {
     /// What the archive had handed on to it by then.
+    pub(super) version: u64,
+}
+
+/// What comes of an order that rests on where instances end. The thread of a shard never asks the archive
+/// for that: other commits would wait for the answer.
+#[derive(Debug)]
+pub(in crate::journaled) enum Ordered<T> {
+    /// It was carried out.
+    Done(T),
+    /// Nothing was done: the archive must be asked for these first.
+    AskFirst(Vec<InstanceId>),
+}
+
+/// What the archive has said of some instances.
+#[derive(Debug, Default)]
+pub(in crate::journaled) struct Answers {
+    /// Counts as long as the archive has not changed since.
     version: u64,
+    summaries: HashMap<InstanceId, Option<InstanceSummary>>,
+}
+
+impl Answers {
+    fn of(&self, asking: Asking, instance: &InstanceId) -> Option<&Option<InstanceSummary>> {
+        self.summaries.get(instance).filter(|_| self.version == asking.version)
+    }
 }
 
 impl<M: Medium, A: Archive> Shard<M, A> {
-    /// What is known of an instance without the archive; `Err` when the archive must be asked, with what
-    /// [`learn`](Self::learn) is to be told with the answer.
+    /// What is known of an instance without the archive; `Err` when the archive must be asked.
     pub(in crate::journaled) fn known(
         &self,
         instance: &InstanceId,
     ) -> Result<Option<InstanceSummary>, Asking> {
-        let state = self.state();
+        self.known_from(&self.state(), instance)
+    }
+
+    pub(super) fn known_from(
+        &self,
+        state: &State,
+        instance: &InstanceId,
+    ) -> Result<Option<InstanceSummary>, Asking> {
         if let Some(change) = state.layers.newest(instance) {
             return Ok(change.summary().cloned());
         }
-        match state.is_writing.then(|| self.archived_tip(&state, instance)).flatten() {
+        match state.is_writing.then(|| self.archived_tip(state, instance)).flatten() {
             Some(None) => Ok(None),
-            _ => Err(Asking { version: state.tips.version() }),
+            _ => Err(state.asking()),
         }
+    }
+
+    /// The archive is about to be asked for what memory does not know.
+    pub(in crate::journaled) fn asking(&self) -> Asking {
+        self.state().asking()
+    }
+
+    /// What the archive has said of instances that were to be looked up. A commit needs no more.
+    pub(in crate::journaled) fn are_looked_up(
+        &self,
+        asking: Asking,
+        questions: &[Question],
+        found: Vec<Result<Option<Found>, ProviderError>>,
+    ) -> Result<Answers, ProviderError> {
+        let mut summaries = HashMap::with_capacity(found.len());
+        for (Question { instance, .. }, found) in questions.iter().zip(found) {
+            let archived = found?.map(|found| found.archived);
+            self.learn(asking, instance, archived.as_ref());
+            summaries.insert(instance.clone(), archived.map(|archived| archived.summary));
+        }
+        Ok(Answers { version: asking.version, summaries })
     }
 
     /// Where an instance ends in the archive that memory has nothing newer of; `None` when the archive
@@ -40,95 +91,73 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         state.tips.get(instance).or_else(|| self.ids.lack(instance).then_some(None))
     }
 
-    /// Remembers what the archive has said of an instance, so that a commit need not ask for it.
-    pub(in crate::journaled) fn learn(
-        &self,
-        asking: Asking,
-        instance: InstanceId,
-        archived: Option<&Archived>,
-    ) {
-        let mut state = self.state();
-        if state.is_writing {
-            state.tips.learn(asking.version, instance, archived.map(Tip::of));
-        }
-    }
-
-    /// Whether the turns, one after the other, follow on what is stored.
-    pub(super) fn check(&self, turns: &[TurnRecord]) -> Result<(), ProviderError> {
+    /// Whether the turns, one after the other, follow on what is stored; gives back the instances for
+    /// which the archive must be asked before that is known.
+    pub(super) fn check(&self, turns: &[TurnRecord]) -> Result<Vec<InstanceId>, ProviderError> {
         let state = self.state();
         let mut is_known = true;
-        let checked = check_turns(turns, |instance| {
-            self.known_tip(&state, instance).ok_or_else(|| {
+        let checked = check_turns(turns, |turn| {
+            self.tip_before(&state, turn).ok_or_else(|| {
                 is_known = false;
-                missing_tip(instance)
+                missing_tip(&turn.summary.instance)
             })
         });
-        drop(state);
-        if is_known { checked } else { self.check_with_archive(turns) }
+        if is_known {
+            return checked.map(|()| Vec::new());
+        }
+        let unknown = turns.iter().filter(|turn| self.tip_before(&state, turn).is_none());
+        let unknown: BTreeSet<_> = unknown.map(|turn| turn.summary.instance.clone()).collect();
+        Ok(unknown.into_iter().collect())
     }
 
-    /// As [`check`](Self::check); the archive is asked for all that is not known, at once.
-    fn check_with_archive(&self, turns: &[TurnRecord]) -> Result<(), ProviderError> {
-        let state = self.state();
-        let instances = turns.iter().map(|turn| &turn.summary.instance);
-        let unknown = instances.filter(|instance| self.known_tip(&state, instance).is_none());
-        let unknown: BTreeSet<_> = unknown.cloned().collect();
-        drop(state);
-        let archived = self.look_up_all(unknown)?;
-        let state = self.state();
-        check_turns(turns, |instance| {
-            let asked = || archived.get(instance).map(|archived| archived.as_ref().map(Tip::of));
-            self.known_tip(&state, instance).or_else(asked).ok_or_else(|| missing_tip(instance))
-        })
-    }
-
-    /// Where an instance ends; `None` when the archive must be asked.
-    fn known_tip(&self, state: &State, instance: &InstanceId) -> Option<Option<Tip>> {
+    /// Where the instance of a turn ends; `None` when the archive must be asked.
+    fn tip_before(&self, state: &State, turn: &TurnRecord) -> Option<Option<Tip>> {
+        let instance = &turn.summary.instance;
         match state.layers.newest(instance) {
             Some(change) => Some(change.tip()),
+            // Nobody can have had the id before.
+            None if turn.has_drawn_id && is_first(turn) => Some(None),
             None => self.archived_tip(state, instance),
         }
-    }
-
-    /// What the archive has of some instances.
-    fn look_up_all(
-        &self,
-        instances: BTreeSet<InstanceId>,
-    ) -> Result<HashMap<InstanceId, Option<Archived>>, ProviderError> {
-        let questions: Vec<_> = instances.into_iter().map(Question::look_up).collect();
-        let answers = self.archive.ask(&questions).into_iter();
-        let found =
-            answers.map(|answer| answer.map(|found| found.map(|Found { archived, .. }| archived)));
-        questions
-            .into_iter()
-            .zip(found)
-            .map(|(question, found)| Ok((question.instance, found?)))
-            .collect()
     }
 
     /// Which of them are there, ordered by id; an error unless all of these are over.
     pub(super) fn that_are_over(
         &self,
-        instances: BTreeSet<InstanceId>,
-    ) -> Result<Vec<InstanceId>, ProviderError> {
-        let mut there = Vec::with_capacity(instances.len());
-        let mut unknown = BTreeSet::new();
+        instances: &[InstanceId],
+        archived: &Answers,
+    ) -> Result<Ordered<Vec<InstanceId>>, ProviderError> {
+        let instances: BTreeSet<_> = instances.iter().collect();
+        let (mut there, mut unknown) = (Vec::with_capacity(instances.len()), Vec::new());
         for instance in instances {
-            match self.known(&instance) {
+            let known = self.known(instance).or_else(|asking| {
+                archived.of(asking, instance).cloned().ok_or_else(|| instance.clone())
+            });
+            match known {
                 Ok(summary) => there.extend(summary),
-                Err(_) => drop(unknown.insert(instance)),
+                Err(instance) => unknown.push(instance),
             }
         }
-        let archived = self.look_up_all(unknown)?.into_values().flatten();
-        there.extend(archived.map(|archived| archived.summary));
+        if !unknown.is_empty() {
+            return Ok(Ordered::AskFirst(unknown));
+        }
         if let Some(other) = there.iter().find(|summary| !summary.is_over()) {
             let reason = format!("instance {} is not over", other.instance);
             return Err(ProviderError::Conflict { reason });
         }
-        let mut there: Vec<_> = there.into_iter().map(|summary| summary.instance).collect();
-        there.sort_unstable();
-        Ok(there)
+        Ok(Ordered::Done(there.into_iter().map(|summary| summary.instance).collect()))
     }
+}
+
+impl State {
+    const fn asking(&self) -> Asking {
+        Asking { version: self.tips.version() }
+    }
+}
+
+/// Whether an instance begins with this turn.
+fn is_first(turn: &TurnRecord) -> bool {
+    turn.number == 0 && turn.summary.execution == ExecutionId::FIRST
 }
 
 /// The end of an instance is to be looked up first.

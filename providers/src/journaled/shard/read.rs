@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use reenact_core::{ExecutionId, InstanceId};
 
-use super::Shard;
+use super::{Layers, Shard};
 use crate::archive::{Archive, Span, Stretch, TurnRun};
 use crate::medium::Medium;
 use crate::{Place, ProviderError, StoredTurn, TurnPage};
@@ -45,25 +45,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         from: u64,
         limit: usize,
     ) -> Known {
-        let state = self.state();
-        let mut runs: Vec<&TurnRun> = Vec::new();
-        let mut hides = false;
-        for change in state.layers.oldest_first(instance) {
-            if change.hides_what_is_before() {
-                hides = true;
-                runs.clear();
-            }
-            runs.extend(change.run_of(execution));
-        }
-        match (runs.first(), runs.last()) {
-            (Some(first), Some(last)) if from >= first.first => {
-                Known::Page(page_of(&runs, last.end(), instance, execution, from, limit))
-            }
-            (None, _) if hides => {
-                Known::Page(Err(ProviderError::NotFound { instance: instance.clone() }))
-            }
-            (_, last) => Known::AskArchive { end: last.map_or(0, |last| last.end()) },
-        }
+        self.state().layers.read(instance, execution, from, limit)
     }
 
     /// A page of which the first turns are in the archive, which has given some of them; `None` when it
@@ -100,6 +82,36 @@ impl<M: Medium, A: Archive> Shard<M, A> {
                 wanted.seen = Some(length);
                 Ok(None)
             }
+        }
+    }
+}
+
+impl Layers {
+    /// Reads turns that are not in the archive.
+    pub(super) fn read(
+        &self,
+        instance: &InstanceId,
+        execution: ExecutionId,
+        from: u64,
+        limit: usize,
+    ) -> Known {
+        let mut runs: Vec<&TurnRun> = Vec::new();
+        let mut hides = false;
+        for change in self.oldest_first(instance) {
+            if change.hides_what_is_before() {
+                hides = true;
+                runs.clear();
+            }
+            runs.extend(change.run_of(execution));
+        }
+        match (runs.first(), runs.last()) {
+            (Some(first), Some(last)) if from >= first.first => {
+                Known::Page(page_of(&runs, last.end(), instance, execution, from, limit))
+            }
+            (None, _) if hides => {
+                Known::Page(Err(ProviderError::NotFound { instance: instance.clone() }))
+            }
+            (_, last) => Known::AskArchive { end: last.map_or(0, |last| last.end()) },
         }
     }
 }

@@ -1,153 +1,20 @@
 //! What the archive is asked for, and what is known without it.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use reenact_core::{ExecutionId, InstanceId, ShardId};
+use reenact_core::ShardId;
 
+use super::watched::{Watch, Watched};
 use super::{IDENTITY, SMALL, World, id, turn};
 use crate::InstanceState::{Completed, Running};
-use crate::archive::{Archive, Archived, Found, Part, Question, Stretch, fake::FakeArchive};
-use crate::journal::Position;
+use crate::archive::Archive;
 use crate::journaled::{Journaled, Options};
 use crate::medium::Directory;
 use crate::medium::fake::{Effect, FakeDisk, Fault, Op};
-use crate::{
-    Batch, HistoryStore, InstanceFilter, InstanceSummary, Lease, ManualClock, ProviderError,
-    ShardLease, TurnRecord,
-};
+use crate::{Batch, HistoryStore, Lease, ManualClock, ProviderError, ShardLease, TurnRecord};
 
 const SHARD: ShardId = IDENTITY.shard;
-
-/// An archive that counts what it is asked for, and can be held up.
-#[derive(Clone, Debug)]
-struct Watched {
-    archive: FakeArchive,
-    watch: Arc<Watch>,
-}
-
-#[derive(Debug, Default)]
-struct Watch {
-    /// Calls with questions about instances.
-    calls: AtomicUsize,
-    /// Instances that were asked for.
-    asked: AtomicUsize,
-    /// Passed by who reads ids behind the first page.
-    ids: Door,
-    /// Passed by who asks about instances.
-    questions: Door,
-    has_come: AtomicBool,
-    /// Takes over what it is given, and says that it has failed.
-    doubts: AtomicBool,
-}
-
-#[derive(Debug, Default)]
-struct Door {
-    is_shut: Mutex<bool>,
-    opened: Condvar,
-}
-
-impl Door {
-    fn shut(&self) {
-        *self.is_shut.lock().unwrap() = true;
-    }
-
-    fn open(&self) {
-        *self.is_shut.lock().unwrap() = false;
-        self.opened.notify_all();
-    }
-
-    fn pass(&self) {
-        let mut is_shut = self.is_shut.lock().unwrap();
-        while *is_shut {
-            is_shut = self.opened.wait(is_shut).unwrap();
-        }
-    }
-}
-
-impl Watch {
-    fn count(&self, asked: usize) {
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        self.asked.fetch_add(asked, Ordering::SeqCst);
-    }
-
-    fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
-    }
-
-    fn calls(&self) -> usize {
-        self.calls.load(Ordering::SeqCst)
-    }
-}
-
-impl Archive for Watched {
-    fn position(&self, shard: ShardId) -> Result<Position, ProviderError> {
-        self.archive.position(shard)
-    }
-
-    fn absorb(&self, part: &Part<'_>) -> Result<(), ProviderError> {
-        self.archive.absorb(part)?;
-        if self.watch.doubts.load(Ordering::SeqCst) {
-            let reason = "it may have been taken over".to_owned();
-            return Err(ProviderError::Unavailable { reason, source: None });
-        }
-        Ok(())
-    }
-
-    fn look_up(&self, instance: &InstanceId) -> Result<Option<Archived>, ProviderError> {
-        self.watch.count(1);
-        self.archive.look_up(instance)
-    }
-
-    fn read(
-        &self,
-        instance: &InstanceId,
-        execution: ExecutionId,
-        from: u64,
-        limit: usize,
-    ) -> Result<Option<Stretch>, ProviderError> {
-        self.watch.count(1);
-        self.archive.read(instance, execution, from, limit)
-    }
-
-    fn ask(&self, questions: &[Question]) -> Vec<Result<Option<Found>, ProviderError>> {
-        self.watch.count(questions.len());
-        self.watch.questions.pass();
-        self.archive.ask(questions)
-    }
-
-    fn visit_ids(
-        &self,
-        visit: &mut dyn FnMut(&[InstanceId]) -> bool,
-    ) -> Result<bool, ProviderError> {
-        let mut is_first = true;
-        self.archive.visit_ids(&mut |ids| {
-            let goes_on = visit(ids);
-            if goes_on && std::mem::take(&mut is_first) {
-                self.watch.has_come.store(true, Ordering::SeqCst);
-                self.watch.ids.pass();
-            }
-            goes_on
-        })
-    }
-
-    fn list(
-        &self,
-        filter: &InstanceFilter,
-        after: Option<&InstanceId>,
-        limit: usize,
-    ) -> Result<Vec<InstanceSummary>, ProviderError> {
-        self.archive.list(filter, after, limit)
-    }
-
-    fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
-        self.archive.count(filter)
-    }
-
-    fn to_wake(&self, shard: ShardId) -> Result<Vec<InstanceSummary>, ProviderError> {
-        self.archive.to_wake(shard)
-    }
-}
 
 /// A store of one shard, with its owner.
 struct Store {
@@ -265,13 +132,94 @@ async fn an_instance_that_goes_on_behind_a_flush_is_not_looked_up() {
 }
 
 #[tokio::test]
-async fn what_was_looked_up_at_activation_is_not_looked_up_at_the_commit() {
+async fn what_was_read_at_activation_is_not_looked_up_at_the_commit() {
     let world = filled(10).await;
     let store = Store::open(&world, NEVER).await;
-    assert!(store.journaled.summary(&id("i00003")).await.unwrap().is_some());
-    assert_eq!(store.watch.asked(), 1);
+    let loaded = store.journaled.load(&id("i00003"), 100).await.unwrap().unwrap();
+    assert_eq!((loaded.summary.turns, loaded.turns.turns.len(), loaded.turns.next), (1, 1, None));
+    assert_eq!(store.watch.asked(), 1, "the summary and the turns");
     store.append(vec![turn("i00003", 1, 1, Running)]).await.unwrap();
     assert_eq!(store.watch.asked(), 1);
+}
+
+#[tokio::test]
+async fn an_instance_is_known_as_long_as_it_is_in_memory_and_no_longer() {
+    let world = filled(10).await;
+    let store = Store::open(&world, AT_ONCE).await;
+    assert!(store.journaled.load(&id("i00003"), 100).await.unwrap().is_some());
+    // Flushes, in which other instances come and go.
+    for n in 0..20 {
+        store.append(vec![begun(&format!("other-{n}"))]).await.unwrap();
+        store.until_handed_on(n + 2).await;
+    }
+    let before = store.watch.asked();
+    store.append(vec![turn("i00003", 1, 1, Running)]).await.unwrap();
+    store.until_handed_on(22).await;
+    store.append(vec![turn("i00003", 1, 2, Running)]).await.unwrap();
+    store.until_handed_on(23).await;
+    assert_eq!(store.watch.asked(), before);
+    store.journaled.unload(&id("i00003"));
+    store.append(vec![turn("i00003", 1, 3, Running)]).await.unwrap();
+    assert_eq!(store.watch.asked(), before + 1, "it was forgotten");
+}
+
+#[tokio::test]
+async fn what_goes_from_memory_before_it_is_in_the_archive_is_forgotten_there() {
+    let world = World::new();
+    let store = Store::open(&world, AT_ONCE).await;
+    store.append(vec![begun("gone"), begun("stays"), begun("back")]).await.unwrap();
+    store.journaled.unload(&id("gone"));
+    store.journaled.unload(&id("back"));
+    assert!(store.journaled.load(&id("back"), 100).await.unwrap().is_some());
+    store.until_handed_on(1).await;
+    let shard = &store.journaled.inner().shards[0];
+    assert!(shard.remembers(&id("stays")) && !shard.remembers(&id("gone")));
+    assert!(shard.remembers(&id("back")));
+}
+
+#[tokio::test]
+async fn the_thread_that_commits_never_asks_the_archive() {
+    let world = filled(200).await;
+    let store = Store::open(&world, AT_ONCE).await;
+    store.journaled.inner().ids.lose();
+    let (mut commits, lasting) = (1, id("i00007"));
+    assert!(store.journaled.load(&lasting, 100).await.unwrap().is_some());
+    for n in 0..100 {
+        // A new id, an id that is taken, one that wakes, one that does so though nobody has read it, and one
+        // that goes on.
+        store.append(vec![begun(&format!("new-{n}"))]).await.unwrap();
+        assert_conflict(store.append(vec![begun(&format!("i{n:05}"))]).await);
+        let woken = format!("i{:05}", 100 + n % 50);
+        let woken = store.journaled.load(&id(&woken), 100).await.unwrap().unwrap().summary;
+        let (label, number) = (woken.instance.as_str(), woken.turns);
+        store.append(vec![turn(label, 1, number, Running)]).await.unwrap();
+        store.journaled.unload(&woken.instance);
+        store.append(vec![turn("i00007", 1, n + 1, Running)]).await.unwrap();
+        commits += 3;
+        if n < 50 {
+            store.append(vec![turn(&format!("i{:05}", 150 + n), 1, 1, Completed)]).await.unwrap();
+            commits += 1;
+        }
+        store.until_handed_on(commits).await;
+    }
+    let over: Vec<_> = (150..200).map(|n| id(&format!("i{n:05}"))).collect();
+    assert_eq!(store.journaled.purge(&over, &store.lease).await.unwrap(), 50);
+    assert!(store.watch.asked() > 0);
+    assert_eq!(store.watch.on_a_shards_thread(), 0);
+}
+
+#[tokio::test]
+async fn an_id_that_was_drawn_is_not_looked_up_even_while_nothing_is_known_of_ids() {
+    let world = filled(10).await;
+    let store = Store::open(&world, NEVER).await;
+    store.journaled.inner().ids.lose();
+    let drawn = TurnRecord { has_drawn_id: true, ..begun("drawn") };
+    store.append(vec![drawn.clone()]).await.unwrap();
+    assert_eq!(store.watch.asked(), 0);
+    // What is in memory is compared all the same.
+    assert_conflict(store.append(vec![drawn]).await);
+    let later = TurnRecord { has_drawn_id: true, ..turn("i00003", 1, 2, Running) };
+    assert_conflict(store.append(vec![later]).await);
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@ use reenact_core::InstanceId;
 use super::model::Model;
 use super::{FakeOpened, FakeShard, World, id, turn};
 use crate::InstanceState::{self, Completed, Failed, Running};
-use crate::journaled::shard::Handover;
+use crate::archive::{Archive, Question};
+use crate::journaled::shard::{Answers, Handover, Ordered};
 use crate::{Batch, ProviderError, TurnRecord};
 
 /// One thing that is done.
@@ -83,10 +84,12 @@ impl Process {
         let epoch = self.shard.state().ownership.newest();
         match step {
             Step::Append(turns) => {
-                let _ = opened.writer.append(&Batch { shard, epoch, turns: turns.clone() })?;
+                let batch = Batch { shard, epoch, turns: turns.clone() };
+                order(&self.shard, |_| opened.writer.append(&batch))?;
             }
             Step::Purge(instances) => {
-                opened.writer.purge(instances.clone(), epoch)?;
+                let purge = |archived: &_| opened.writer.purge(instances, archived, epoch);
+                order(&self.shard, purge)?;
             }
             Step::Freeze => opened.writer.freeze(),
             Step::Flush => opened.flusher.flush(&self.handover, &|| true)?,
@@ -106,6 +109,20 @@ impl Process {
     pub(super) fn seen(&self) -> Model {
         Model::seen(&self.shard, &instances()).unwrap()
     }
+}
+
+/// Gives an order, and asks the archive for what must be known first.
+fn order<T>(
+    shard: &FakeShard,
+    mut give: impl FnMut(&Answers) -> Result<Ordered<T>, ProviderError>,
+) -> Result<(), ProviderError> {
+    let mut archived = Answers::default();
+    while let Ordered::AskFirst(instances) = give(&archived)? {
+        let (asking, questions) = (shard.asking(), instances.into_iter().map(Question::look_up));
+        let questions: Vec<_> = questions.collect();
+        archived = shard.are_looked_up(asking, &questions, shard.archive.ask(&questions))?;
+    }
+    Ok(())
 }
 
 #[test]
