@@ -6,10 +6,9 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::OrchestrationError;
-use crate::event::Event;
 use crate::ids::{CorrelationId, Name};
 use crate::message::Message;
+use crate::outcome::Outcome;
 use crate::payload::Payload;
 use crate::time::Timestamp;
 
@@ -103,48 +102,4 @@ pub struct Tagged {
     /// When all attempts must be over. The execution ends the call by itself then; whoever runs the
     /// activity need not go on.
     pub deadline: Option<Timestamp>,
-}
-
-/// How an execution ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub enum Outcome {
-    /// It returned a value.
-    Completed(Payload),
-    /// It returned an error, panicked, or passed a limit.
-    Failed(OrchestrationError),
-    /// Somebody terminated it.
-    Terminated {
-        /// Why, in their words.
-        reason: String,
-    },
-    /// Somebody cancelled it, and its code ended for that.
-    Cancelled {
-        /// Why, in their words.
-        reason: String,
-    },
-    /// The instance goes on in its next execution:
-    /// [`Machine::successor`](crate::Machine::successor).
-    Continued {
-        /// What that is given.
-        input: Payload,
-    },
-}
-
-impl Outcome {
-    /// What an event ends an execution with, if it does.
-    pub(crate) fn of(event: &Event) -> Option<Self> {
-        match event {
-            Event::ExecutionCompleted { output } => Some(Self::Completed(output.clone())),
-            Event::ExecutionFailed { error } => Some(Self::Failed(error.clone())),
-            Event::ExecutionTerminated { reason } => {
-                Some(Self::Terminated { reason: reason.clone() })
-            }
-            Event::ExecutionCancelled { reason } => {
-                Some(Self::Cancelled { reason: reason.clone() })
-            }
-            Event::ExecutionContinued { input } => Some(Self::Continued { input: input.clone() }),
-            _ => None,
-        }
-    }
 }

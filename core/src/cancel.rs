@@ -9,22 +9,13 @@ use core::task::{Poll, Waker};
 
 use crate::child::ParentClose;
 use crate::context::OrchestrationContext;
-use crate::error::{ActivityError, ActivityErrorKind};
+use crate::error::Cancelled;
 use crate::event::Event;
 use crate::future::{DurableFuture, DurableOutput};
 use crate::ids::CorrelationId;
 use crate::limits::MAX_CANCELLED_CALLS;
 use crate::slots::Scheduled;
 use crate::state::{Halt, Mode, State};
-
-/// Somebody has asked the instance to end. Returned from the orchestration, by `?` for instance, it
-/// ends the instance as cancelled.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cancelled: {reason}")]
-pub struct Cancelled {
-    /// Why, in their words.
-    pub reason: String,
-}
 
 /// A cancel that has come.
 #[derive(Debug)]
@@ -39,7 +30,7 @@ pub(crate) struct Cancellation {
 ///
 /// | what is open | ends with |
 /// |---|---|
-/// | an activity | an error of kind [`ActivityErrorKind::Cancelled`]; it is told, and its result no longer counts |
+/// | an activity | an error of kind [`ActivityErrorKind::Cancelled`](crate::ActivityErrorKind::Cancelled); it is told, and its result no longer counts |
 /// | a wait for an event | [`EventError::Cancelled`](crate::EventError::Cancelled); the event goes to the next wait |
 /// | a child | [`ChildError::Cancelled`](crate::ChildError::Cancelled); it is cancelled too, with the reason, unless it is [abandoned](ParentClose::Abandon): then it goes on, and its parent no longer waits for it |
 /// | a start or an event on its way to another instance | an error that says so; it goes on its way |
@@ -229,12 +220,5 @@ impl State {
             _ => {}
         }
         id
-    }
-}
-
-impl Cancelled {
-    /// What an activity ends with.
-    pub(crate) fn of_activity(&self) -> ActivityError {
-        ActivityError::of_kind(ActivityErrorKind::Cancelled, &self.reason)
     }
 }

@@ -1,7 +1,6 @@
 //! Other orchestrations that this one starts: children, which it waits for, and detached ones.
 
 mod call;
-mod error;
 mod retry;
 
 use alloc::format;
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::OrchestrationContext;
 use crate::definition::Orchestration;
-use crate::error::OrchestrationError;
+use crate::error::{ChildError, OrchestrationError};
 use crate::future::{DurableFuture, DurableOutput};
 use crate::ids::{InstanceId, InvalidName};
 use crate::message::Relation;
@@ -20,7 +19,6 @@ use crate::options::RetryPolicy;
 use crate::version::{InvalidVersion, Version};
 
 use call::Call;
-pub use error::ChildError;
 pub(crate) use retry::ChildRetry;
 use retry::RetryChildIf;
 

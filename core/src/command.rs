@@ -5,8 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::child::ChildError;
-use crate::error::ActivityError;
+use crate::error::{ActivityError, ChildError};
 use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
 use crate::message::{MessageId, NotTaken, Origin};
 use crate::payload::{Payload, PayloadError};

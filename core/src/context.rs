@@ -12,9 +12,11 @@ use uuid::Uuid;
 
 use crate::action::Action;
 use crate::definition::{ActivityDefinition, Orchestration};
-use crate::error::{ActivityError, ActivityErrorKind, OrchestrationError, bounded_message};
+use crate::error::{
+    ActivityError, ActivityErrorKind, EventError, OrchestrationError, bounded_message,
+};
 use crate::event_name::NamesEvent;
-use crate::future::{Called, DurableFuture, DurableOutput, EventError};
+use crate::future::{Called, DurableFuture, DurableOutput};
 use crate::ids::{ExecutionId, InstanceId, InvalidName, Name};
 use crate::options::{ActivityOptions, NamedActivity};
 use crate::payload::{CheckInput, Payload};

@@ -9,8 +9,8 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::child::{ChildError, ParentClose};
-use crate::error::{ActivityError, OrchestrationError};
+use crate::child::ParentClose;
+use crate::error::{ActivityError, ChildError, OrchestrationError};
 use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
 use crate::message::{Message, MessageId, NotTaken, Origin, SupersededChild};
 use crate::options::{RecordedOptions, RecordedRetry};

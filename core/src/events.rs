@@ -7,8 +7,8 @@ use core::marker::PhantomData;
 use serde::de::DeserializeOwned;
 
 use crate::context::OrchestrationContext;
+use crate::error::EventError;
 use crate::event_name::NamesEvent;
-use crate::future::EventError;
 
 /// External events of one name, as they come. See [`OrchestrationContext::events`].
 pub struct Events<T> {

@@ -10,17 +10,19 @@ use core::fmt::Display;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::action::{Action, Outcome};
-use crate::child::ChildError;
+use crate::action::Action;
 use crate::code::OrchestrationCode;
 use crate::command::{Command, Start};
 use crate::definition::Orchestration;
-use crate::error::{ActivityError, ActivityErrorKind, OrchestrationError, OrchestrationErrorKind};
+use crate::error::{
+    ActivityError, ActivityErrorKind, ChildError, OrchestrationError, OrchestrationErrorKind,
+};
 use crate::event::Event;
 use crate::history::History;
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, InvalidName, Name, ShardId};
 use crate::machine::{ApplyError, Machine, MachineConfig, Turn};
 use crate::message::{Message, MessageBody, Relation};
+use crate::outcome::Outcome;
 use crate::payload::{Payload, PayloadError};
 use crate::receipt::Receipt;
 use crate::time::Timestamp;

@@ -8,12 +8,9 @@ use core::task::{Context, Poll, Waker};
 
 use serde::de::DeserializeOwned;
 
-use crate::cancel::Cancelled;
-use crate::child::ChildError;
-use crate::error::{ActivityError, ActivityErrorKind};
-use crate::ids::{CorrelationId, InstanceId, InvalidName};
+use crate::error::{ActivityError, ActivityErrorKind, ChildError, EventError, SendError};
+use crate::ids::{CorrelationId, InstanceId};
 use crate::payload::{Payload, PayloadError};
-use crate::send::SendError;
 use crate::slots::{Dropped, Scheduled};
 use crate::state::Shared;
 
@@ -63,21 +60,6 @@ pub enum DurableOutput {
     Sent(Result<(), Box<SendError>>),
     /// A cancel came, and was waited for: [`cancelled`](crate::OrchestrationContext::cancelled).
     Cancelled,
-}
-
-/// Why a wait for an external event has nothing to give.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum EventError {
-    /// No event can have the name; nothing was recorded.
-    #[error("no external event can be called that: {0}")]
-    InvalidName(#[from] InvalidName),
-    /// The event came, with data that is not of the wanted type. It is taken.
-    #[error("the external event's data is not of the wanted type: {0}")]
-    InvalidData(#[from] PayloadError),
-    /// A cancel reached the orchestration while it waited, or before; no event is taken.
-    #[error(transparent)]
-    Cancelled(#[from] Cancelled),
 }
 
 enum Source {

@@ -8,9 +8,9 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::action::Outcome;
 use crate::error::bounded_message;
 use crate::event::Event;
+use crate::outcome::Outcome;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -83,7 +83,7 @@ impl RecordedTurn {
 
     /// How the execution ended in this turn, if it did.
     pub fn outcome(&self) -> Option<Outcome> {
-        Outcome::of(self.events.last()?)
+        self.events.last()?.outcome()
     }
 }
 

@@ -63,6 +63,7 @@ mod message;
 mod open;
 mod options;
 mod outbox;
+mod outcome;
 mod parked;
 mod payload;
 mod random;
@@ -79,10 +80,9 @@ mod version;
 mod wake;
 mod wellformed;
 
-pub use action::{Action, AttemptTerms, Outcome, Tagged};
-pub use cancel::Cancelled;
+pub use action::{Action, AttemptTerms, Tagged};
 pub use catalog::{ActivityCatalog, OrchestrationRefusal, Refusal};
-pub use child::{ChildError, ChildOptions, OrchestrationByName, OrchestrationWith, ParentClose};
+pub use child::{ChildOptions, OrchestrationByName, OrchestrationWith, ParentClose};
 pub use code::OrchestrationCode;
 #[doc(hidden)]
 pub use code::{Checked, EncodeOutput, Unchecked};
@@ -95,14 +95,14 @@ pub use divergence::{MalformedHistory, Nondeterminism, Step};
 #[doc(hidden)]
 pub use error::returned;
 pub use error::{
-    ActivityError, ActivityErrorKind, BoxError, OrchestrationError, OrchestrationErrorKind,
-    ResultExt,
+    ActivityError, ActivityErrorKind, BoxError, Cancelled, ChildError, EventError,
+    OrchestrationError, OrchestrationErrorKind, ResultExt, SendError, TimedOut,
 };
 pub use event::Event;
 pub use event_name::{DeclaredEvent, EventName, NamesEvent};
 pub use events::Events;
 pub use executor::{DriveError, Executor, Run};
-pub use future::{DurableFuture, DurableOutput, EventError};
+pub use future::{DurableFuture, DurableOutput};
 pub use history::{History, HistoryEvent, RecordedTurn};
 pub use ids::{
     CorrelationId, EventKey, ExecutionId, InstanceId, InvalidName, Name, ShardId, ToInstanceId,
@@ -121,15 +121,14 @@ pub use options::{
     WithOptions,
 };
 pub use outbox::Outbox;
+pub use outcome::Outcome;
 pub use parked::ParkedExecution;
 pub use payload::{Payload, PayloadError};
 pub use receipt::{Receipt, Sealed};
 pub use remote::{RemoteActivity, RemoteCommand, RemoteEvent, RemoteRun, RemoteStart};
 pub use replace::{Replacement, has_ended_by_itself};
 pub use rewind::{NoSuchPosition, Rewind, Rewound};
-pub use send::SendError;
 pub use time::Timestamp;
-pub use timeout::TimedOut;
 pub use uuid::Uuid;
 pub use version::{InvalidDefinition, InvalidVersion, Version};
 pub use wake::ForeignWakeHook;

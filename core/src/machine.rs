@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
 
-use crate::action::{Action, Outcome};
+use crate::action::Action;
 use crate::code::{CodeFuture, OrchestrationCode};
 use crate::command::{Command, Start};
 use crate::divergence::{Nondeterminism, Step};
@@ -26,6 +26,7 @@ use crate::history::{History, RecordedTurn};
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
 use crate::message::Origin;
 use crate::open::OpenActivity;
+use crate::outcome::Outcome;
 use crate::payload::Payload;
 use crate::receipt::Sealed;
 use crate::state::{Mode, Shared, State};

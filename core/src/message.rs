@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::child::ChildError;
+use crate::error::ChildError;
 use crate::ids::{CorrelationId, EventKey, InstanceId, InvalidName, Name};
 use crate::payload::Payload;
 use crate::random::SplitMix64;

@@ -5,8 +5,7 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use crate::child::ChildError;
-use crate::error::ActivityError;
+use crate::error::{ActivityError, ChildError};
 use crate::event::Event;
 use crate::history::RecordedTurn;
 use crate::ids::{CorrelationId, InstanceId, Name};

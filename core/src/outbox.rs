@@ -11,9 +11,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::action::Outcome;
-use crate::child::{ChildError, ParentClose};
-use crate::error::bounded;
+use crate::child::ParentClose;
+use crate::error::{ChildError, bounded};
 use crate::event::Event;
 use crate::history::RecordedTurn;
 use crate::ids::{CorrelationId, InstanceId, Name};
@@ -21,6 +20,7 @@ use crate::limits::MAX_REASON_TOLD_BYTES;
 use crate::message::{
     Message, MessageBody, MessageId, MessageKind, Origin, Relation, SupersededCall, fnv,
 };
+use crate::outcome::Outcome;
 use crate::payload::Payload;
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -372,7 +372,7 @@ impl Outbox {
 
     /// The end of the execution: what it means to its children, and to its parent.
     fn close(&mut self, event: &Event) -> Vec<Message> {
-        let Some(outcome) = Outcome::of(event) else { return Vec::new() };
+        let Some(outcome) = event.outcome() else { return Vec::new() };
         let reason = match &outcome {
             Outcome::Continued { .. } => PARENT_GOES_ON.into(),
             Outcome::Terminated { reason } => told("terminated", reason),

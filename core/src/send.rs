@@ -5,9 +5,8 @@ use alloc::format;
 
 use serde::Serialize;
 
-use crate::cancel::Cancelled;
 use crate::context::OrchestrationContext;
-use crate::error::OrchestrationError;
+use crate::error::SendError;
 use crate::event::Event;
 use crate::event_name::NamesEvent;
 use crate::future::{DurableFuture, DurableOutput};
@@ -15,64 +14,6 @@ use crate::ids::{CorrelationId, InstanceId, InvalidName, Name, ToInstanceId};
 use crate::payload::{Payload, PayloadError};
 use crate::slots::Scheduled;
 use crate::state::State;
-
-/// Why an event that was raised on another instance was not taken there.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SendError {
-    /// There is no such instance.
-    #[error("event `{event}` was not taken: instance `{to}` does not exist")]
-    NotFound {
-        /// Whom it was for.
-        to: InstanceId,
-        /// The event.
-        event: Name,
-    },
-    /// The instance has finished.
-    #[error("event `{event}` was not taken: instance `{to}` has finished")]
-    Finished {
-        /// Whom it was for.
-        to: InstanceId,
-        /// The event.
-        event: Name,
-    },
-    /// The instance declares its events, and none of that name.
-    #[error("event `{event}` was not taken: instance `{to}` does not declare it")]
-    UnknownEvent {
-        /// Whom it was for.
-        to: InstanceId,
-        /// The event.
-        event: Name,
-    },
-    /// The data is not what the instance declares that the event carries.
-    #[error("event `{event}` was not taken: its data is not what instance `{to}` declares")]
-    WrongData {
-        /// Whom it was for.
-        to: InstanceId,
-        /// The event.
-        event: Name,
-    },
-    /// No event can have the name, or no instance the id; nothing was recorded.
-    #[error("the external event cannot be sent: {0}")]
-    InvalidName(#[from] InvalidName),
-    /// The data does not encode, is too large or nested too deep; nothing was recorded. Or what was awaited is no
-    /// event that was sent.
-    #[error("the external event's data is not valid: {0}")]
-    InvalidData(#[from] PayloadError),
-    /// This instance was cancelled. Before the call: nothing is sent. While it waited: the event goes
-    /// on its way, and nobody learns what becomes of it.
-    #[error(transparent)]
-    Cancelled(#[from] Cancelled),
-}
-
-impl From<SendError> for OrchestrationError {
-    fn from(error: SendError) -> Self {
-        match error {
-            SendError::Cancelled(cancelled) => cancelled.into(),
-            other => Self::new(other),
-        }
-    }
-}
 
 impl OrchestrationContext {
     /// Raises an external event on another instance. The future is complete when it is durable

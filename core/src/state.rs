@@ -25,10 +25,10 @@ use spin::{Mutex, MutexGuard};
 pub(crate) use tasks::Manner;
 
 use crate::action::Action;
-use crate::cancel::{Cancellation, Cancelled};
+use crate::cancel::Cancellation;
 use crate::catalog::ActivityCatalog;
 use crate::divergence::{Nondeterminism, Step};
-use crate::error::{OrchestrationError, OrchestrationErrorKind};
+use crate::error::{Cancelled, OrchestrationError, OrchestrationErrorKind};
 use crate::event::Event;
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
 use crate::limits::{MAX_OUTBOX_MESSAGES, MAX_OUTSTANDING, MAX_STATUS_BYTES, MAX_TIMER};

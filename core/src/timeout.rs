@@ -6,15 +6,8 @@ use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
 use crate::context::OrchestrationContext;
+use crate::error::TimedOut;
 use crate::state::Shared;
-
-/// The time was over before the future was complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("timed out after {after:?}")]
-pub struct TimedOut {
-    /// How long it was awaited.
-    pub after: Duration,
-}
 
 impl OrchestrationContext {
     /// Awaits a future for at most so long: a durable future, or any other that is built from

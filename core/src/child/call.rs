@@ -5,10 +5,11 @@ use alloc::string::{String, ToString};
 
 use serde::Serialize;
 
-use super::{ChildError, ChildOptions, ChildRetry, OrchestrationByName, RetryChildIf};
+use super::{ChildOptions, ChildRetry, OrchestrationByName, RetryChildIf};
 use crate::catalog::OrchestrationRefusal;
 use crate::context::OrchestrationContext;
 use crate::definition::Orchestration;
+use crate::error::ChildError;
 use crate::event::Event;
 use crate::future::DurableOutput;
 use crate::ids::{CorrelationId, Name};

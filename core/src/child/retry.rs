@@ -2,8 +2,9 @@
 
 use alloc::boxed::Box;
 
-use super::{ChildError, ChildOptions};
+use super::ChildOptions;
 use crate::attempts::chance;
+use crate::error::ChildError;
 use crate::ids::CorrelationId;
 use crate::options::{InvalidOptions, RecordedRetry};
 use crate::time::Timestamp;

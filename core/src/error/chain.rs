@@ -1,62 +1,17 @@
 //! The chain of sources of an error: taken from any error, kept as a list of texts.
-//!
-//! Where it is stored: in front of the details, in the same field. Stored errors have had three fields
-//! from the beginning, and stay readable so, here and by an older reenact (which sees no details then).
 
-use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::error::Error;
 
-use super::{ActivityError, ActivityErrorKind, OrchestrationError, bounded_message};
-use crate::cancel::Cancelled;
-use crate::child::ChildError;
-use crate::future::EventError;
+use super::activity::{ActivityError, ActivityErrorKind};
+use super::awaited::{Cancelled, EventError, SendError, TimedOut};
+use super::child::ChildError;
+use super::details::{details, join};
+use super::orchestration::OrchestrationError;
+use super::text::bounded_message;
 use crate::limits::{MAX_ERROR_SOURCES, MAX_MESSAGE_BYTES};
-use crate::payload::{Payload, PayloadError};
-use crate::send::SendError;
-use crate::timeout::TimedOut;
-
-/// In front of a list of sources. No JSON begins with it.
-const MARK: u8 = 1;
-
-/// Sources and details, as they are in one field.
-pub(super) fn join(sources: &[String], details: Option<Payload>) -> Option<Payload> {
-    if sources.is_empty() {
-        return details;
-    }
-    let Ok(list) = Payload::encode(sources) else { return details };
-    let Ok(length) = u32::try_from(list.len()) else { return details };
-    let mut bytes = Vec::with_capacity(5 + list.len() + details.as_ref().map_or(0, Payload::len));
-    bytes.push(MARK);
-    bytes.extend(length.to_le_bytes());
-    bytes.extend(list.as_bytes());
-    bytes.extend(details.as_ref().map_or(&[][..], Payload::as_bytes));
-    // Where there is no room for both, the details are what code looks at.
-    Payload::from_bytes(bytes).ok().or(details)
-}
-
-/// The sources in a field, outermost first.
-pub(super) fn sources(field: Option<&Payload>) -> Vec<String> {
-    parts(field).and_then(|(list, _)| list.decode().ok()).unwrap_or_default()
-}
-
-/// The details in a field.
-pub(super) fn details(field: Option<&Payload>) -> Option<Payload> {
-    match parts(field) {
-        None => field.cloned(),
-        Some((_, details)) => Some(details).filter(|details| !details.is_empty()),
-    }
-}
-
-/// `None` when the field is nothing but details.
-fn parts(field: Option<&Payload>) -> Option<(Payload, Payload)> {
-    let (&MARK, rest) = field?.as_bytes().split_first()? else { return None };
-    let (length, rest) = rest.split_first_chunk::<4>()?;
-    let (list, details) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    let payload = |bytes: &[u8]| Payload::from_bytes(bytes.to_owned()).ok();
-    Some((payload(list)?, payload(details)?))
-}
+use crate::payload::PayloadError;
 
 /// What goes into the list of an error: the texts of what is below it, and of what is below that. An
 /// [`ActivityError`] or an [`OrchestrationError`] below it brings its own list.
@@ -194,12 +149,6 @@ macro_rules! chained {
                 list.extend(below(source));
                 let details = join(&bounded(list), details(self.details.as_ref()));
                 Self { details, ..self }
-            }
-
-            /// The texts of the errors that led to it, outermost first; empty when none is known. At
-            /// most [`MAX_ERROR_SOURCES`], and all together at most [`MAX_MESSAGE_BYTES`].
-            pub fn sources(&self) -> Vec<String> {
-                sources(self.details.as_ref())
             }
         }
     };

@@ -4,7 +4,8 @@ use alloc::boxed::Box;
 use alloc::string::FromUtf8Error;
 use core::error::Error;
 
-use super::{ActivityError, OrchestrationError};
+use super::activity::ActivityError;
+use super::orchestration::OrchestrationError;
 
 /// Any error, boxed: what a function with `#[activity]` or `#[orchestration]` can return where `?`
 /// meets errors of many types, without another crate.

@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ActivityError, OrchestrationError, chain};
+use super::activity::ActivityError;
+use super::details;
+use super::orchestration::OrchestrationError;
 use crate::payload::Payload;
 
 /// As it is stored: three fields, for ever. The last has the sources in front of the details.
@@ -53,7 +55,7 @@ macro_rules! two_forms {
                 if !serializer.is_human_readable() {
                     return Stored { kind, message, details }.serialize(serializer);
                 }
-                let (sources, details) = (self.sources(), chain::details(details.as_ref()));
+                let (sources, details) = (self.sources(), details::details(details.as_ref()));
                 Shown { kind, message, sources, details }.serialize(serializer)
             }
         }
@@ -70,7 +72,7 @@ macro_rules! two_forms {
                 if details.as_ref().is_some_and(Payload::is_empty) {
                     return Err(D::Error::custom("the details of an error are empty"));
                 }
-                Ok(Self::restored(kind, message, chain::join(&sources, details)))
+                Ok(Self::restored(kind, message, details::join(&sources, details)))
             }
         }
     };
@@ -86,7 +88,7 @@ mod tests {
     use super::*;
 
     fn declined() -> ActivityError {
-        let cause = super::super::BoxError::from("the bank says no");
+        let cause = crate::error::BoxError::from("the bank says no");
         ActivityError::fatal("declined").with_details(&51).with_source(&*cause)
     }
 

@@ -6,8 +6,25 @@ use core::fmt;
 use super::Event;
 use crate::ids::{CorrelationId, Name};
 use crate::message::Message;
+use crate::outcome::Outcome;
 
 impl Event {
+    /// What it ends an execution with, if it does.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::ExecutionCompleted { output } => Some(Outcome::Completed(output.clone())),
+            Self::ExecutionFailed { error } => Some(Outcome::Failed(error.clone())),
+            Self::ExecutionTerminated { reason } => {
+                Some(Outcome::Terminated { reason: reason.clone() })
+            }
+            Self::ExecutionCancelled { reason } => {
+                Some(Outcome::Cancelled { reason: reason.clone() })
+            }
+            Self::ExecutionContinued { input } => Some(Outcome::Continued { input: input.clone() }),
+            _ => None,
+        }
+    }
+
     /// Whether it came from outside; otherwise the code caused it.
     pub const fn is_input(&self) -> bool {
         matches!(

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::child::ChildError;
+use crate::error::{ChildError, SendError};
 use crate::event::Event;
 use crate::future::DurableOutput;
 use crate::ids::{CorrelationId, InstanceId};
@@ -13,7 +13,6 @@ use crate::message::{Message, MessageId, NotTaken, Origin};
 use crate::open::OpenChild;
 use crate::outbox::Outbox;
 use crate::payload::Payload;
-use crate::send::SendError;
 use crate::slots::Scheduled;
 use crate::state::State;
 use crate::time::Timestamp;

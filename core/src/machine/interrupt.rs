@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::mem;
 
-use crate::cancel::Cancelled;
+use crate::error::Cancelled;
 use crate::ids::ExecutionId;
 use crate::machine::{ApplyError, Machine};
 

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::mem;
 use core::task::{Context, Poll, Waker};
 
-use crate::action::{Action, Outcome};
+use crate::action::Action;
 use crate::code::OrchestrationCode;
 use crate::context::OrchestrationContext;
 use crate::divergence::Step;
@@ -20,6 +20,7 @@ use crate::ids::CorrelationId;
 use crate::limits::MAX_IDLE_POLLS;
 use crate::machine::{ApplyError, Machine};
 use crate::mailbox::Raised;
+use crate::outcome::Outcome;
 use crate::payload::Payload;
 use crate::rewind::key_of_rewind;
 use crate::state::{Halt, Mode};
@@ -387,7 +388,7 @@ impl Machine {
     /// Records the last event.
     fn conclude(&mut self, event: Event) -> Result<(), ApplyError> {
         let recorded = self.shared.lock().record_end(event);
-        Outcome::of(&recorded).into_iter().for_each(|outcome| self.end(outcome));
+        recorded.outcome().into_iter().for_each(|outcome| self.end(outcome));
         self.halted()
     }
 

@@ -5,13 +5,13 @@ use alloc::vec::Vec;
 use core::iter;
 use core::time::Duration;
 
-use crate::action::Outcome;
 use crate::code::OrchestrationCode;
 use crate::command::{Command, Start};
 use crate::event::Event;
 use crate::machine::{ApplyError, Machine, Turn};
 use crate::mailbox::Raised;
 use crate::message::Origin;
+use crate::outcome::Outcome;
 use crate::payload::Payload;
 use crate::random::SplitMix64;
 

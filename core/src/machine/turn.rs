@@ -4,13 +4,14 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::action::{Action, Outcome};
+use crate::action::Action;
 use crate::code::OrchestrationCode;
 use crate::command::{Command, Rejected};
 use crate::divergence::{MalformedHistory, Nondeterminism};
 use crate::history::RecordedTurn;
 use crate::ids::{ExecutionId, InstanceId, Name};
 use crate::machine::{Machine, MachineConfig};
+use crate::outcome::Outcome;
 use crate::receipt::Sealed;
 use crate::time::Timestamp;
 use crate::version::Version;

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::{Child, Outbox, short_id};
-use crate::child::ChildError;
+use crate::error::ChildError;
 use crate::ids::{CorrelationId, InstanceId};
 use crate::message::{Message, MessageBody, MessageId};
 use crate::open::OpenChild;

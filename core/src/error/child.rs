@@ -4,10 +4,8 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::Outcome;
-use crate::error::{OrchestrationError, OrchestrationErrorKind};
+use super::orchestration::{OrchestrationError, OrchestrationErrorKind};
 use crate::ids::InstanceId;
-use crate::payload::Payload;
 
 /// Why a child, or a detached orchestration, has no result to give.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -97,18 +95,6 @@ pub enum ChildError {
 }
 
 impl ChildError {
-    /// For runtimes: what the end of a child is to its parent. `None` when it goes on.
-    pub fn of_outcome(child: &InstanceId, outcome: Outcome) -> Option<Result<Payload, Self>> {
-        let child = child.clone();
-        Some(match outcome {
-            Outcome::Completed(output) => Ok(output),
-            Outcome::Failed(error) => Err(Self::Failed { child, error }),
-            Outcome::Terminated { reason } => Err(Self::Terminated { child, reason }),
-            Outcome::Cancelled { reason } => Err(Self::Cancelled { child, reason }),
-            Outcome::Continued { .. } => return None,
-        })
-    }
-
     /// Whether a [policy](crate::ChildOptions::retry) starts it again: when it returned an error, or panicked.
     pub fn is_retryable(&self) -> bool {
         use OrchestrationErrorKind::{Failed, Panicked};

@@ -1,0 +1,128 @@
+//! What an await gives where a value cannot come: a cancel, the end of a time limit, an event that does
+//! not fit.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use super::activity::{ActivityError, ActivityErrorKind};
+use super::orchestration::{OrchestrationError, OrchestrationErrorKind};
+use crate::ids::{InstanceId, InvalidName, Name};
+use crate::payload::PayloadError;
+
+/// Somebody has asked the instance to end. Returned from the orchestration, by `?` for instance, it
+/// ends the instance as cancelled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cancelled: {reason}")]
+pub struct Cancelled {
+    /// Why, in their words.
+    pub reason: String,
+}
+
+impl Cancelled {
+    /// What an activity ends with.
+    pub(crate) fn of_activity(&self) -> ActivityError {
+        ActivityError::of_kind(ActivityErrorKind::Cancelled, &self.reason)
+    }
+}
+
+impl From<Cancelled> for OrchestrationError {
+    fn from(error: Cancelled) -> Self {
+        Self::of_kind(OrchestrationErrorKind::Cancelled, error)
+    }
+}
+
+/// The time was over before the future was complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("timed out after {after:?}")]
+pub struct TimedOut {
+    /// How long it was awaited.
+    pub after: Duration,
+}
+
+impl From<TimedOut> for OrchestrationError {
+    fn from(error: TimedOut) -> Self {
+        Self::new(error)
+    }
+}
+
+/// Why a wait for an external event has nothing to give.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventError {
+    /// No event can have the name; nothing was recorded.
+    #[error("no external event can be called that: {0}")]
+    InvalidName(#[from] InvalidName),
+    /// The event came, with data that is not of the wanted type. It is taken.
+    #[error("the external event's data is not of the wanted type: {0}")]
+    InvalidData(#[from] PayloadError),
+    /// A cancel reached the orchestration while it waited, or before; no event is taken.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+impl From<EventError> for OrchestrationError {
+    fn from(error: EventError) -> Self {
+        match error {
+            EventError::Cancelled(cancelled) => cancelled.into(),
+            other => Self::of_kind(OrchestrationErrorKind::InvalidInput, other),
+        }
+    }
+}
+
+/// Why an event that was raised on another instance was not taken there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// There is no such instance.
+    #[error("event `{event}` was not taken: instance `{to}` does not exist")]
+    NotFound {
+        /// Whom it was for.
+        to: InstanceId,
+        /// The event.
+        event: Name,
+    },
+    /// The instance has finished.
+    #[error("event `{event}` was not taken: instance `{to}` has finished")]
+    Finished {
+        /// Whom it was for.
+        to: InstanceId,
+        /// The event.
+        event: Name,
+    },
+    /// The instance declares its events, and none of that name.
+    #[error("event `{event}` was not taken: instance `{to}` does not declare it")]
+    UnknownEvent {
+        /// Whom it was for.
+        to: InstanceId,
+        /// The event.
+        event: Name,
+    },
+    /// The data is not what the instance declares that the event carries.
+    #[error("event `{event}` was not taken: its data is not what instance `{to}` declares")]
+    WrongData {
+        /// Whom it was for.
+        to: InstanceId,
+        /// The event.
+        event: Name,
+    },
+    /// No event can have the name, or no instance the id; nothing was recorded.
+    #[error("the external event cannot be sent: {0}")]
+    InvalidName(#[from] InvalidName),
+    /// The data does not encode, is too large or nested too deep; nothing was recorded. Or what was awaited is no
+    /// event that was sent.
+    #[error("the external event's data is not valid: {0}")]
+    InvalidData(#[from] PayloadError),
+    /// This instance was cancelled. Before the call: nothing is sent. While it waited: the event goes
+    /// on its way, and nobody learns what becomes of it.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+impl From<SendError> for OrchestrationError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Cancelled(cancelled) => cancelled.into(),
+            other => Self::new(other),
+        }
+    }
+}
