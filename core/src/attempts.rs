@@ -1,6 +1,8 @@
 //! The attempts of one activity that is open: which one it is, why the last one failed, and when
 //! the next begins.
 
+mod child;
+
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::ToString;
@@ -13,6 +15,8 @@ use crate::options::{RecordedOptions, RetryIf};
 use crate::payload::Payload;
 use crate::random::SplitMix64;
 use crate::time::Timestamp;
+
+pub(crate) use child::ChildRetry;
 
 /// What there is to know of an open activity beyond its name and input. All of it follows from the
 /// log, except for the condition, which the code gives again.

@@ -7,13 +7,14 @@ use core::future::{Future, poll_fn};
 use core::pin::{Pin, pin};
 use core::task::{Poll, Waker};
 
-use crate::child::ParentClose;
 use crate::context::OrchestrationContext;
 use crate::error::Cancelled;
 use crate::event::Event;
-use crate::future::{DurableFuture, DurableOutput};
+use crate::future::DurableFuture;
 use crate::ids::CorrelationId;
 use crate::limits::MAX_CANCELLED_CALLS;
+use crate::options::ParentClose;
+use crate::output::DurableOutput;
 use crate::slots::Scheduled;
 use crate::state::{Halt, Mode, State};
 

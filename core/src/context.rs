@@ -16,9 +16,10 @@ use crate::error::{
     ActivityError, ActivityErrorKind, EventError, OrchestrationError, bounded_message,
 };
 use crate::event_name::NamesEvent;
-use crate::future::{Called, DurableFuture, DurableOutput};
+use crate::future::{Called, DurableFuture};
 use crate::ids::{ExecutionId, InstanceId, InvalidName, Name};
 use crate::options::{ActivityOptions, NamedActivity};
+use crate::output::DurableOutput;
 use crate::payload::{CheckInput, Payload};
 use crate::slots::Scheduled;
 use crate::state::{Manner, Mode, Shared};

@@ -1,15 +1,15 @@
 //! What an orchestration and an activity are to the rest: a name and types.
 
 use core::future::Future;
+use core::marker::PhantomData;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::child::{ChildOptions, OrchestrationWith};
 use crate::context::OrchestrationContext;
 use crate::error::OrchestrationError;
 use crate::event_name::DeclaredEvent;
-use crate::options::{ActivityOptions, WithOptions};
+use crate::options::{ActivityOptions, ChildOptions};
 
 /// A typed orchestration. `#[orchestration]` writes this for an `async fn`.
 #[diagnostic::on_unimplemented(
@@ -127,5 +127,59 @@ pub trait ActivityDefinition: Send + Sync + 'static {
         Self: Sized,
     {
         WithOptions::new(self, options)
+    }
+}
+
+/// An activity with options. See [`ActivityDefinition::with`].
+#[derive(Clone, Copy, Debug)]
+pub struct WithOptions<A> {
+    options: ActivityOptions,
+    _activity: A,
+}
+
+impl<A> WithOptions<A> {
+    pub(crate) const fn new(activity: A, options: ActivityOptions) -> Self {
+        Self { options, _activity: activity }
+    }
+}
+
+impl<A: ActivityDefinition> ActivityDefinition for WithOptions<A> {
+    type Input = A::Input;
+    type Output = A::Output;
+    const NAME: &'static str = A::NAME;
+
+    fn options(&self) -> ActivityOptions {
+        self.options
+    }
+}
+
+/// An orchestration and how it is called as a child: [`Orchestration::with`].
+#[derive(Clone, Debug)]
+pub struct OrchestrationWith<O> {
+    orchestration: PhantomData<fn() -> O>,
+    options: ChildOptions,
+}
+
+impl<O> OrchestrationWith<O> {
+    pub(crate) const fn new(options: ChildOptions) -> Self {
+        Self { orchestration: PhantomData, options }
+    }
+}
+
+impl<O: Orchestration> Orchestration for OrchestrationWith<O> {
+    type Input = O::Input;
+    type Output = O::Output;
+    const NAME: &'static str = O::NAME;
+    const VERSION: &'static str = O::VERSION;
+
+    fn run(
+        ctx: OrchestrationContext,
+        input: O::Input,
+    ) -> impl Future<Output = Result<O::Output, OrchestrationError>> + Send {
+        O::run(ctx, input)
+    }
+
+    fn options(&self) -> ChildOptions {
+        self.options.clone()
     }
 }

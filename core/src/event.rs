@@ -9,11 +9,10 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::child::ParentClose;
 use crate::error::{ActivityError, ChildError, OrchestrationError};
 use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
 use crate::message::{Message, MessageId, NotTaken, Origin, SupersededChild};
-use crate::options::{RecordedOptions, RecordedRetry};
+use crate::options::{ParentClose, RecordedOptions, RecordedRetry};
 use crate::payload::Payload;
 use crate::time::Timestamp;
 use crate::version::Version;

@@ -1,6 +1,5 @@
 //! The one kind of durable future.
 
-use alloc::boxed::Box;
 use alloc::format;
 use core::future::Future;
 use core::pin::Pin;
@@ -8,9 +7,10 @@ use core::task::{Context, Poll, Waker};
 
 use serde::de::DeserializeOwned;
 
-use crate::error::{ActivityError, ActivityErrorKind, ChildError, EventError, SendError};
-use crate::ids::{CorrelationId, InstanceId};
-use crate::payload::{Payload, PayloadError};
+use crate::error::{ActivityError, EventError};
+use crate::ids::CorrelationId;
+use crate::output::DurableOutput;
+use crate::payload::PayloadError;
 use crate::slots::{Dropped, Scheduled};
 use crate::state::Shared;
 
@@ -39,27 +39,6 @@ pub struct DurableFuture<T> {
 pub(crate) struct Called {
     pub(crate) id: CorrelationId,
     pub(crate) scheduled: Scheduled,
-}
-
-/// What a durable future gives before it is decoded: the form in which different kinds can stand
-/// in one `Vec`. See [`DurableFuture::into_output`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DurableOutput {
-    /// An activity ended.
-    Task(Result<Payload, ActivityError>),
-    /// A timer fired. A cancel never brings this about.
-    Timer,
-    /// An external event came.
-    External(Result<Payload, EventError>),
-    /// A child ended: which one, and what it returned.
-    Child(Result<(InstanceId, Payload), Box<ChildError>>),
-    /// A detached orchestration was started, or refused.
-    Started(Result<InstanceId, Box<ChildError>>),
-    /// An event that was raised on another instance was delivered, or refused.
-    Sent(Result<(), Box<SendError>>),
-    /// A cancel came, and was waited for: [`cancelled`](crate::OrchestrationContext::cancelled).
-    Cancelled,
 }
 
 enum Source {
@@ -243,35 +222,6 @@ impl Called {
         match output {
             DurableOutput::Task(result) => DurableOutput::Task(Self::name_task(result, called)),
             other => other,
-        }
-    }
-}
-
-impl DurableOutput {
-    /// An activity's output as its type.
-    ///
-    /// # Errors
-    /// What the activity failed with; [`ActivityErrorKind::InvalidOutput`] when the output is not
-    /// a `T`, or not an activity's.
-    pub fn into_task<T: DeserializeOwned>(self) -> Result<T, ActivityError> {
-        let invalid = |why| ActivityError::of_kind(ActivityErrorKind::InvalidOutput, why);
-        match self {
-            Self::Task(result) => result?.decode().map_err(|e| invalid(format!("{e}"))),
-            other => Err(invalid(format!("it is not of an activity: {other:?}"))),
-        }
-    }
-
-    /// An external event's data as its type.
-    ///
-    /// # Errors
-    /// [`EventError::InvalidData`] when the data is not a `T`, or not an event's.
-    pub fn into_external<T: DeserializeOwned>(self) -> Result<T, EventError> {
-        match self {
-            Self::External(data) => Ok(data?.decode()?),
-            other => {
-                let why = format!("it is not of an external event: {other:?}");
-                Err(PayloadError::Decode(why).into())
-            }
         }
     }
 }

@@ -64,6 +64,7 @@ mod open;
 mod options;
 mod outbox;
 mod outcome;
+mod output;
 mod parked;
 mod payload;
 mod random;
@@ -82,7 +83,6 @@ mod wellformed;
 
 pub use action::{Action, AttemptTerms, Tagged};
 pub use catalog::{ActivityCatalog, OrchestrationRefusal, Refusal};
-pub use child::{ChildOptions, OrchestrationByName, OrchestrationWith, ParentClose};
 pub use code::OrchestrationCode;
 #[doc(hidden)]
 pub use code::{Checked, EncodeOutput, Unchecked};
@@ -90,7 +90,7 @@ pub use combinators::{WhenAny, Winner};
 pub use command::{Command, Rejected, Start};
 pub use context::OrchestrationContext;
 pub use deaths::RunDeaths;
-pub use definition::{ActivityDefinition, Orchestration};
+pub use definition::{ActivityDefinition, Orchestration, OrchestrationWith, WithOptions};
 pub use divergence::{MalformedHistory, Nondeterminism, Step};
 #[doc(hidden)]
 pub use error::returned;
@@ -102,7 +102,7 @@ pub use event::Event;
 pub use event_name::{DeclaredEvent, EventName, NamesEvent};
 pub use events::Events;
 pub use executor::{DriveError, Executor, Run};
-pub use future::{DurableFuture, DurableOutput};
+pub use future::DurableFuture;
 pub use history::{History, HistoryEvent, RecordedTurn};
 pub use ids::{
     CorrelationId, EventKey, ExecutionId, InstanceId, InvalidName, Name, ShardId, ToInstanceId,
@@ -117,11 +117,12 @@ pub use message::{
 };
 pub use open::{OpenActivities, OpenActivity, OpenChild};
 pub use options::{
-    ActivityOptions, InvalidOptions, NamedActivity, RecordedOptions, RecordedRetry, RetryPolicy,
-    WithOptions,
+    ActivityOptions, ChildOptions, InvalidOptions, NamedActivity, OrchestrationByName, ParentClose,
+    RecordedOptions, RecordedRetry, RetryPolicy,
 };
 pub use outbox::Outbox;
 pub use outcome::Outcome;
+pub use output::DurableOutput;
 pub use parked::ParkedExecution;
 pub use payload::{Payload, PayloadError};
 pub use receipt::{Receipt, Sealed};

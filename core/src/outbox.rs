@@ -11,7 +11,6 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::child::ParentClose;
 use crate::error::{ChildError, bounded};
 use crate::event::Event;
 use crate::history::RecordedTurn;
@@ -20,6 +19,7 @@ use crate::limits::MAX_REASON_TOLD_BYTES;
 use crate::message::{
     Message, MessageBody, MessageId, MessageKind, Origin, Relation, SupersededCall, fnv,
 };
+use crate::options::ParentClose;
 use crate::outcome::Outcome;
 use crate::payload::Payload;
 use crate::time::Timestamp;

@@ -1,7 +1,6 @@
 //! External events from one instance to another.
 
 use alloc::boxed::Box;
-use alloc::format;
 
 use serde::Serialize;
 
@@ -9,8 +8,9 @@ use crate::context::OrchestrationContext;
 use crate::error::SendError;
 use crate::event::Event;
 use crate::event_name::NamesEvent;
-use crate::future::{DurableFuture, DurableOutput};
+use crate::future::DurableFuture;
 use crate::ids::{CorrelationId, InstanceId, InvalidName, Name, ToInstanceId};
+use crate::output::DurableOutput;
 use crate::payload::{Payload, PayloadError};
 use crate::slots::Scheduled;
 use crate::state::State;
@@ -84,21 +84,5 @@ impl State {
             self.buffer_slot(id, Scheduled::Send { to, event }, shielded);
         }
         Ok(id)
-    }
-}
-
-impl DurableOutput {
-    /// What became of an event that was raised on another instance.
-    ///
-    /// # Errors
-    /// [`SendError`]; [`SendError::InvalidData`] when it is the output of something else.
-    pub fn into_sent(self) -> Result<(), SendError> {
-        match self {
-            Self::Sent(sent) => sent.map_err(|error| *error),
-            other => {
-                let why = format!("it is not of an event that was sent: {other:?}");
-                Err(PayloadError::Decode(why).into())
-            }
-        }
     }
 }

@@ -12,12 +12,12 @@ use core::mem;
 use core::task::Waker;
 
 use crate::action::Action;
-use crate::attempts::Attempts;
-use crate::child::{ChildRetry, ParentClose};
-use crate::future::DurableOutput;
+use crate::attempts::{Attempts, ChildRetry};
 use crate::ids::{CorrelationId, InstanceId, Name};
 use crate::keys::Keys;
 use crate::mailbox::{Mailbox, Raised};
+use crate::options::ParentClose;
+use crate::output::DurableOutput;
 use crate::payload::Payload;
 use crate::time::Timestamp;
 

@@ -5,17 +5,18 @@ use alloc::string::{String, ToString};
 
 use serde::Serialize;
 
-use super::{ChildOptions, ChildRetry, OrchestrationByName, RetryChildIf};
+use crate::attempts::ChildRetry;
 use crate::catalog::OrchestrationRefusal;
 use crate::context::OrchestrationContext;
 use crate::definition::Orchestration;
 use crate::error::ChildError;
 use crate::event::Event;
-use crate::future::DurableOutput;
 use crate::ids::{CorrelationId, Name};
 use crate::limits::MAX_CHILD_DEPTH;
 use crate::message::Relation;
+use crate::options::{ChildOptions, OrchestrationByName, RetryChildIf};
 use crate::outbox::generated_id;
+use crate::output::DurableOutput;
 use crate::payload::{CheckInput, Payload};
 use crate::slots::Scheduled;
 use crate::state::{Halt, Mode, Recorded, State};

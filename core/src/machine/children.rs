@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 
 use crate::error::{ChildError, SendError};
 use crate::event::Event;
-use crate::future::DurableOutput;
 use crate::ids::{CorrelationId, InstanceId};
 use crate::machine::{ApplyError, Machine};
 use crate::message::{Message, MessageId, NotTaken, Origin};
 use crate::open::OpenChild;
 use crate::outbox::Outbox;
+use crate::output::DurableOutput;
 use crate::payload::Payload;
 use crate::slots::Scheduled;
 use crate::state::State;

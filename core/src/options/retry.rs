@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InvalidOptions, bounded, limit};
+use super::invalid::{InvalidOptions, bounded, checked_limit};
 use crate::error::ActivityError;
 use crate::limits::MAX_RETRY_FACTOR;
 
@@ -114,7 +114,7 @@ impl RetryPolicy {
         }
         bounded("the first delay", self.first_delay)?;
         bounded("the longest delay", self.max_delay)?;
-        limit("deadline", self.deadline)
+        checked_limit("deadline", self.deadline)
     }
 
     pub(crate) fn recorded(&self) -> RecordedRetry {

@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::{Child, Outbox, generated_id};
-use crate::child::ParentClose;
 use crate::event::Event;
 use crate::history::RecordedTurn;
 use crate::ids::{CorrelationId, InstanceId};
 use crate::message::{Message, MessageBody, MessageId, SupersededCall, SupersededChild};
+use crate::options::ParentClose;
 
 /// What an entry takes besides the id of the child, about.
 const SUPERSEDED_BYTES: usize = 32;

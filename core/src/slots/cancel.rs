@@ -7,10 +7,10 @@ use core::task::Waker;
 
 use super::{CorrelationBuffer, Scheduled, task_timers};
 use crate::action::Action;
-use crate::child::ParentClose;
 use crate::error::{Cancelled, ChildError, SendError};
-use crate::future::DurableOutput;
 use crate::ids::CorrelationId;
+use crate::options::ParentClose;
+use crate::output::DurableOutput;
 
 impl CorrelationBuffer {
     /// Ends what is open and not shielded, as a cancel does, at a place in the log. What a shell must

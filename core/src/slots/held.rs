@@ -4,8 +4,8 @@ use core::mem;
 
 use super::{CorrelationBuffer, Scheduled, Slot};
 use crate::attempts::Attempts;
-use crate::future::DurableOutput;
 use crate::mailbox::Raised;
+use crate::output::DurableOutput;
 
 /// What a slot takes besides what it carries, about: it is in a tree.
 const SLOT_BYTES: usize = mem::size_of::<Slot>() + 32;

@@ -10,9 +10,9 @@ use crate::catalog::Refusal;
 use crate::context::OrchestrationContext;
 use crate::error::{ActivityError, ActivityErrorKind};
 use crate::event::Event;
-use crate::future::DurableOutput;
 use crate::ids::{CorrelationId, Name};
 use crate::options::ActivityOptions;
+use crate::output::DurableOutput;
 use crate::payload::{CheckInput, Payload};
 use crate::slots::{Scheduled, call, task_timers};
 

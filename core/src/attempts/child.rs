@@ -1,16 +1,9 @@
 //! Children that are tried again when they fail.
 
-use alloc::boxed::Box;
-
-use super::ChildOptions;
-use crate::attempts::chance;
-use crate::error::ChildError;
+use super::chance;
 use crate::ids::CorrelationId;
-use crate::options::{InvalidOptions, RecordedRetry};
+use crate::options::{RecordedRetry, RetryChildIf};
 use crate::time::Timestamp;
-
-/// Which errors of a child are retried.
-pub(crate) type RetryChildIf = fn(&ChildError) -> bool;
 
 /// Whether, and when, a child that is open is tried again. All of it follows from the log, except for
 /// the condition, which the code gives again.
@@ -56,17 +49,5 @@ impl ChildRetry {
         }
         let at = now + self.policy.delay(attempt, chance(seed, id, attempt));
         self.deadline.is_none_or(|deadline| at < deadline).then_some(at)
-    }
-}
-
-impl ChildOptions {
-    /// The policy as it is recorded.
-    pub(super) fn recorded_retry(&self) -> Result<Option<Box<RecordedRetry>>, InvalidOptions> {
-        let Some(policy) = &self.retry else { return Ok(None) };
-        if policy.condition().is_some() {
-            return Err(InvalidOptions::ConditionOfActivities);
-        }
-        policy.check()?;
-        Ok(Some(Box::new(policy.recorded())))
     }
 }

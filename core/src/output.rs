@@ -1,0 +1,105 @@
+//! What a durable future gives before it is decoded.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::ToString;
+
+use serde::de::DeserializeOwned;
+
+use crate::error::{ActivityError, ActivityErrorKind, ChildError, EventError, SendError};
+use crate::ids::InstanceId;
+use crate::payload::{Payload, PayloadError};
+
+/// What a durable future gives before it is decoded: the form in which different kinds can stand
+/// in one `Vec`. See [`DurableFuture::into_output`](crate::DurableFuture::into_output).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DurableOutput {
+    /// An activity ended.
+    Task(Result<Payload, ActivityError>),
+    /// A timer fired. A cancel never brings this about.
+    Timer,
+    /// An external event came.
+    External(Result<Payload, EventError>),
+    /// A child ended: which one, and what it returned.
+    Child(Result<(InstanceId, Payload), Box<ChildError>>),
+    /// A detached orchestration was started, or refused.
+    Started(Result<InstanceId, Box<ChildError>>),
+    /// An event that was raised on another instance was delivered, or refused.
+    Sent(Result<(), Box<SendError>>),
+    /// A cancel came, and was waited for: [`cancelled`](crate::OrchestrationContext::cancelled).
+    Cancelled,
+}
+
+impl DurableOutput {
+    /// An activity's output as its type.
+    ///
+    /// # Errors
+    /// What the activity failed with; [`ActivityErrorKind::InvalidOutput`] when the output is not
+    /// a `T`, or not an activity's.
+    pub fn into_task<T: DeserializeOwned>(self) -> Result<T, ActivityError> {
+        let invalid = |why| ActivityError::of_kind(ActivityErrorKind::InvalidOutput, why);
+        match self {
+            Self::Task(result) => result?.decode().map_err(|e| invalid(format!("{e}"))),
+            other => Err(invalid(format!("it is not of an activity: {other:?}"))),
+        }
+    }
+
+    /// An external event's data as its type.
+    ///
+    /// # Errors
+    /// [`EventError::InvalidData`] when the data is not a `T`, or not an event's.
+    pub fn into_external<T: DeserializeOwned>(self) -> Result<T, EventError> {
+        match self {
+            Self::External(data) => Ok(data?.decode()?),
+            other => {
+                let why = format!("it is not of an external event: {other:?}");
+                Err(PayloadError::Decode(why).into())
+            }
+        }
+    }
+
+    /// A child's output as its type.
+    ///
+    /// # Errors
+    /// What the child ended with; [`ChildError::InvalidOutput`] when the output is not a `T`, or not
+    /// a child's.
+    pub fn into_child<T: DeserializeOwned>(self) -> Result<T, ChildError> {
+        let (child, output) = match self {
+            Self::Child(ended) => ended.map_err(|error| *error)?,
+            other => {
+                let why = format!("it is not of a child: {other:?}");
+                return Err(ChildError::InvalidInput { orchestration: "?".into(), why });
+            }
+        };
+        output.decode().map_err(|why| ChildError::InvalidOutput { child, why: why.to_string() })
+    }
+
+    /// The id of a detached orchestration that was started.
+    ///
+    /// # Errors
+    /// Why it was not started; [`ChildError::InvalidInput`] when it is the output of something else.
+    pub fn into_started(self) -> Result<InstanceId, ChildError> {
+        match self {
+            Self::Started(started) => started.map_err(|error| *error),
+            other => {
+                let why = format!("it is not of a start: {other:?}");
+                Err(ChildError::InvalidInput { orchestration: "?".into(), why })
+            }
+        }
+    }
+
+    /// What became of an event that was raised on another instance.
+    ///
+    /// # Errors
+    /// [`SendError`]; [`SendError::InvalidData`] when it is the output of something else.
+    pub fn into_sent(self) -> Result<(), SendError> {
+        match self {
+            Self::Sent(sent) => sent.map_err(|error| *error),
+            other => {
+                let why = format!("it is not of an event that was sent: {other:?}");
+                Err(PayloadError::Decode(why).into())
+            }
+        }
+    }
+}
