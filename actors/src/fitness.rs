@@ -184,6 +184,7 @@ impl Look<'_> {
             strict: self.host.options.strict_replay,
             catch_panic,
             activities: None,
+            versions: None,
             local_in_place: false,
             this_thread: Some(this_thread),
             on_foreign_wake: None,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 
 use reenact_core::{
-    ActivityCatalog, InvalidName, Name, Orchestration, OrchestrationCode, OrchestrationContext,
+    ActivityCatalog, CodeCatalog, InvalidName, Name, Orchestration, OrchestrationCode, OrchestrationContext,
     OrchestrationError, OrchestrationRefusal, Payload, Refusal, Version,
 };
 use serde::Serialize;
@@ -248,10 +248,6 @@ impl ActivityCatalog for Registry {
         }
     }
 
-    fn newest(&self, orchestration: &Name) -> Option<OrchestrationCode> {
-        self.orchestration(orchestration, None).ok().cloned()
-    }
-
     fn check_orchestration(
         &self,
         name: &Name,
@@ -262,5 +258,11 @@ impl ActivityCatalog for Registry {
         let code = self.orchestration(name, version).map_err(unregistered)?;
         let checked = input.map_or(Ok(()), |input| code.check_input(input));
         checked.map_err(OrchestrationRefusal::InvalidInput)
+    }
+}
+
+impl CodeCatalog for Registry {
+    fn newest(&self, orchestration: &Name) -> Option<OrchestrationCode> {
+        self.orchestration(orchestration, None).ok().cloned()
     }
 }

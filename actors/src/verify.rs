@@ -139,6 +139,7 @@ impl Check<'_> {
             strict: true,
             catch_panic,
             activities: None,
+            versions: None,
             local_in_place: false,
             this_thread: Some(this_thread),
             on_foreign_wake: None,

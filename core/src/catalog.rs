@@ -1,13 +1,12 @@
 //! What the core may ask about what is registered.
 
-use crate::code::OrchestrationCode;
 use crate::error::ActivityError;
 use crate::ids::Name;
 use crate::payload::{Payload, PayloadError};
 use crate::version::Version;
 
-/// What a host can run. Asked before something is scheduled and before an execution continues as
-/// new, so that what cannot run is never stored. Never asked at replay.
+/// What a host can run. Asked before something is scheduled, so that what cannot run is never stored.
+/// Never asked at replay.
 pub trait ActivityCatalog: Send + Sync {
     /// Whether an activity can be scheduled; with its input, where its type is not known to fit.
     ///
@@ -25,12 +24,6 @@ pub trait ActivityCatalog: Send + Sync {
             Err(Refusal::Unregistered) => Ok(()),
             checked => checked,
         }
-    }
-
-    /// The newest version of an orchestration, as which an execution that is not pinned continues;
-    /// `None` to stay on the version that runs.
-    fn newest(&self, _orchestration: &Name) -> Option<OrchestrationCode> {
-        None
     }
 
     /// Whether an orchestration can be called by another one, in a version or in the newest; with its

@@ -119,6 +119,14 @@ impl OrchestrationCode {
     }
 }
 
+/// The versions of orchestrations that a host has. Asked before an execution continues as new, and never
+/// at replay.
+pub trait CodeCatalog: Send + Sync {
+    /// The newest version of an orchestration, as which an execution that is not pinned continues;
+    /// `None` to stay on the version that runs.
+    fn newest(&self, orchestration: &Name) -> Option<OrchestrationCode>;
+}
+
 /// How the output of user code is encoded, whether or not its type is known to decode.
 #[doc(hidden)]
 pub trait EncodeOutput<T> {

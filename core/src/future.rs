@@ -5,8 +5,6 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-use serde::de::DeserializeOwned;
-
 use crate::error::{ActivityError, EventError};
 use crate::ids::CorrelationId;
 use crate::output::DurableOutput;

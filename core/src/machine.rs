@@ -40,7 +40,6 @@ use interrupt::Progress;
 pub use config::{CatchPanic, MachineConfig};
 pub use replay::Replay;
 pub use successor::Successor;
-pub(crate) use successor::next_seed;
 pub use turn::{ApplyError, ReplayError, RunTurnError, Turn, run_turn};
 
 /// One execution of an orchestration. It is told [`Command`]s and the time, and answers with

@@ -19,6 +19,12 @@ impl SplitMix64 {
     }
 }
 
+/// The seed of the execution that follows one of this seed. Not one of the numbers that this one draws. The
+/// highest bit stays free, as it is in the seeds of shells.
+pub(crate) fn next_seed(seed: u64) -> u64 {
+    SplitMix64::new(!seed).next() >> 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::SplitMix64;

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ActivityError;
 use crate::ids::{CorrelationId, EventKey, ExecutionId, InstanceId, Name};
-use crate::machine::next_seed;
 use crate::message::{Message, MessageId, NotTaken};
 use crate::payload::Payload;
+use crate::random::next_seed;
 use crate::time::Timestamp;
 use crate::version::Version;
 

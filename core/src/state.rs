@@ -1,5 +1,6 @@
 //! What the machine, the context and the durable futures of one execution share.
 
+mod cancellation;
 mod compare;
 mod drops;
 mod limits;
@@ -17,6 +18,7 @@ use core::fmt;
 use core::task::Waker;
 use core::time::Duration;
 
+use cancellation::Cancellation;
 use drops::Drops;
 pub(crate) use limits::history_limit;
 use limits::limit_exceeded;
@@ -25,7 +27,6 @@ use spin::{Mutex, MutexGuard};
 pub(crate) use tasks::Manner;
 
 use crate::action::Action;
-use crate::cancel::Cancellation;
 use crate::catalog::ActivityCatalog;
 use crate::divergence::{Nondeterminism, Step};
 use crate::error::{Cancelled, OrchestrationError, OrchestrationErrorKind};

@@ -11,9 +11,9 @@ use instance::{
     Answer, Instance, code, divergence, instance_id, name, payload, seconds, start, task, turn,
 };
 use reenact_core::{
-    ActivityCatalog, CorrelationId, Event, InstanceId, Machine, MachineConfig, Name, Orchestration,
+    CodeCatalog, CorrelationId, Event, InstanceId, Machine, MachineConfig, Name, Orchestration,
     OrchestrationCode, OrchestrationContext, OrchestrationError, OrchestrationErrorKind, Origin,
-    Payload, Refusal, Relation, ReplayError, Start, Successor, Version,
+    Relation, ReplayError, Start, Successor, Version,
 };
 
 fn version(text: &str) -> Version {
@@ -38,17 +38,13 @@ fn pinned_countdown(text: &str) -> OrchestrationCode {
     code.of_version(version(text))
 }
 
-/// A host with all activities, and this as the newest version.
+/// A host with this as the newest version.
 struct Newest {
     newest: OrchestrationCode,
     asked: Mutex<Vec<Name>>,
 }
 
-impl ActivityCatalog for Newest {
-    fn check(&self, _: &Name, _: Option<&Payload>) -> Result<(), Refusal> {
-        Ok(())
-    }
-
+impl CodeCatalog for Newest {
     fn newest(&self, orchestration: &Name) -> Option<OrchestrationCode> {
         self.asked.lock().expect("no panic").push(orchestration.clone());
         Some(self.newest.clone())
@@ -57,7 +53,7 @@ impl ActivityCatalog for Newest {
 
 fn with_newest(newest: OrchestrationCode) -> (MachineConfig, Arc<Newest>) {
     let catalog = Arc::new(Newest { newest, asked: Mutex::default() });
-    (MachineConfig { activities: Some(catalog.clone()), ..MachineConfig::default() }, catalog)
+    (MachineConfig { versions: Some(catalog.clone()), ..MachineConfig::default() }, catalog)
 }
 
 fn successor(machine: &Machine) -> (Machine, Vec<Answer>) {

@@ -177,6 +177,7 @@ impl ShardContext {
             strict: self.strict_replay,
             catch_panic,
             activities: Some(self.registry.clone()),
+            versions: Some(self.registry.clone()),
             local_in_place: false,
             this_thread: Some(this_thread),
             on_foreign_wake: Some(Arc::new(move || {

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 
 use crate::catalog::ActivityCatalog;
+use crate::code::CodeCatalog;
 use crate::wake::ForeignWakeHook;
 
 /// What a [`Machine`](crate::Machine) takes from its shell. The default suits unit tests.
@@ -17,9 +18,11 @@ pub struct MachineConfig {
     /// How to run a poll of user code so that a panic in it becomes a message. Without std there is
     /// no way to catch one: the default lets it pass through.
     pub catch_panic: CatchPanic,
-    /// The activities that may be scheduled, all of them when `None`; and the versions that an
-    /// execution may continue as, its own when `None`.
+    /// The activities that may be scheduled, and the orchestrations that may be called; all of them when
+    /// `None`.
     pub activities: Option<Arc<dyn ActivityCatalog>>,
+    /// The versions that an execution may continue as; its own when `None`.
+    pub versions: Option<Arc<dyn CodeCatalog>>,
     /// The shell carries out [`Turn::local`](crate::Turn::local): it runs local activities before what
     /// schedules them is durable. Otherwise they come with the other actions.
     pub local_in_place: bool,
@@ -47,6 +50,7 @@ impl Default for MachineConfig {
                 Ok(())
             },
             activities: None,
+            versions: None,
             local_in_place: false,
             this_thread: None,
             on_foreign_wake: None,

@@ -335,10 +335,11 @@ impl Machine {
     /// The version that it continues as, where that is another one. At replay the next execution has
     /// a log of its own, which knows.
     fn newest_version(&self) -> Option<Box<OrchestrationCode>> {
-        let state = self.shared.lock();
-        let catalog = state.activities.as_ref().filter(|_| !state.is_replaying())?.clone();
-        drop(state);
-        let newest = catalog.newest(self.code.name())?;
+        let versions = self.config.versions.as_ref()?;
+        if self.shared.lock().is_replaying() {
+            return None;
+        }
+        let newest = versions.newest(self.code.name())?;
         (newest.version() != self.code.version()).then(|| Box::new(newest))
     }
 

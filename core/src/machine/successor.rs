@@ -13,7 +13,7 @@ use crate::mailbox::Raised;
 use crate::message::Origin;
 use crate::outcome::Outcome;
 use crate::payload::Payload;
-use crate::random::SplitMix64;
+use crate::random::{SplitMix64, next_seed};
 
 /// The next execution of an instance, as it begins.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Machine {
     /// Everything in it follows from this one's log. Its code does not run yet: it has a delay of
     /// nothing, so that each execution has a turn of its own to be stored, and code that continues as
     /// new at once is no endless loop here. It is of the version that the
-    /// [catalog](crate::ActivityCatalog::newest) had as the newest when this one continued; of this
+    /// [catalog](crate::CodeCatalog::newest) had as the newest when this one continued; of this
     /// one's, where that was pinned, and where this machine was replayed to its end, which no store
     /// asks for.
     ///
@@ -96,10 +96,4 @@ impl Machine {
 /// No place is 0, so it is not that of the execution behind the run.
 pub(super) fn renewed_seed(lineage: u64, position: u64) -> u64 {
     SplitMix64::new(!lineage ^ position.rotate_left(32)).next() >> 1
-}
-
-/// The seed of the execution behind one of this seed. Not one of the numbers that this one draws. The
-/// highest bit stays free, as it is in the seeds of shells.
-pub(crate) fn next_seed(seed: u64) -> u64 {
-    SplitMix64::new(!seed).next() >> 1
 }

@@ -6,14 +6,12 @@ use alloc::vec::Vec;
 use super::{Halt, Mode, Recorded, State};
 use crate::action::Action;
 use crate::attempts::Attempts;
-use crate::catalog::Refusal;
-use crate::context::OrchestrationContext;
-use crate::error::{ActivityError, ActivityErrorKind};
+use crate::error::ActivityError;
 use crate::event::Event;
 use crate::ids::{CorrelationId, Name};
 use crate::options::ActivityOptions;
 use crate::output::DurableOutput;
-use crate::payload::{CheckInput, Payload};
+use crate::payload::Payload;
 use crate::slots::{Scheduled, call, task_timers};
 
 /// How the code calls an activity.
@@ -27,7 +25,7 @@ pub(crate) struct Manner<'a> {
 }
 
 impl State {
-    /// The code schedules an activity, unless it was [found](OrchestrationContext::refusal_of_task) that
+    /// The code schedules an activity, unless it was found that
     /// it cannot be.
     pub(crate) fn schedule_task(
         &mut self,
@@ -194,37 +192,5 @@ impl State {
     fn refuse_task(&mut self, id: CorrelationId, name: Name, error: ActivityError) {
         let error = error.of_call(name, Some(id), 0);
         self.buffer.schedule_refused(id, self.position, DurableOutput::Task(Err(error)));
-    }
-}
-
-impl OrchestrationContext {
-    /// Why a new activity cannot be scheduled. Asked when live only: the log knows the rest. Without
-    /// the lock, for the check decodes the input.
-    pub(crate) fn refusal_of_task(
-        &self,
-        name: &Name,
-        input: &Payload,
-        check: Option<CheckInput>,
-        tagged: bool,
-    ) -> Result<Option<ActivityError>, Halt> {
-        let state = self.shared().lock();
-        if !matches!(state.mode, Mode::Live) {
-            return Ok(None);
-        }
-        let catalog = state.activities.clone();
-        drop(state);
-        let invalid = |why| ActivityError::of_kind(ActivityErrorKind::InvalidInput, why);
-        if let Some(catalog) = catalog {
-            let input = check.is_none().then_some(input);
-            let checked =
-                if tagged { catalog.check_tagged(name, input) } else { catalog.check(name, input) };
-            match checked {
-                Ok(()) => {}
-                Err(Refusal::Unregistered) => return Err(Halt::Unregistered(name.clone())),
-                Err(Refusal::InvalidInput(error)) => return Ok(Some(error)),
-            }
-        }
-        let checked = check.map_or_else(|| input.check_depth(), |check| check(input));
-        Ok(checked.err().map(invalid))
     }
 }

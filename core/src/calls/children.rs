@@ -2,10 +2,8 @@
 
 mod call;
 
-use alloc::string::ToString;
-
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::context::OrchestrationContext;
 use crate::definition::Orchestration;

@@ -1,30 +1,14 @@
 //! Being asked to end: how the code learns of it, and how it shields what must not be cut.
 
-use alloc::boxed::Box;
-use alloc::string::String;
-use alloc::vec::Vec;
 use core::future::{Future, poll_fn};
 use core::pin::{Pin, pin};
-use core::task::{Poll, Waker};
+use core::task::Poll;
 
 use crate::context::OrchestrationContext;
 use crate::error::Cancelled;
-use crate::event::Event;
 use crate::future::DurableFuture;
-use crate::ids::CorrelationId;
-use crate::limits::MAX_CANCELLED_CALLS;
-use crate::options::ParentClose;
 use crate::output::DurableOutput;
 use crate::slots::Scheduled;
-use crate::state::{Halt, Mode, State};
-
-/// A cancel that has come.
-#[derive(Debug)]
-pub(crate) struct Cancellation {
-    pub(crate) cancelled: Cancelled,
-    /// Calls that it ended at once, in the turn under way.
-    calls: u32,
-}
 
 /// # Cancellation
 /// A cancel asks; the code decides. When one comes, everything that is open ends at once:
@@ -33,7 +17,7 @@ pub(crate) struct Cancellation {
 /// |---|---|
 /// | an activity | an error of kind [`ActivityErrorKind::Cancelled`](crate::ActivityErrorKind::Cancelled); it is told, and its result no longer counts |
 /// | a wait for an event | [`EventError::Cancelled`](crate::EventError::Cancelled); the event goes to the next wait |
-/// | a child | [`ChildError::Cancelled`](crate::ChildError::Cancelled); it is cancelled too, with the reason, unless it is [abandoned](ParentClose::Abandon): then it goes on, and its parent no longer waits for it |
+/// | a child | [`ChildError::Cancelled`](crate::ChildError::Cancelled); it is cancelled too, with the reason, unless it is [abandoned](crate::ParentClose::Abandon): then it goes on, and its parent no longer waits for it |
 /// | a start or an event on its way to another instance | an error that says so; it goes on its way |
 /// | a timer | nothing: it never completes, so that nobody can take a cancel for the passing of time |
 ///
@@ -44,7 +28,7 @@ pub(crate) struct Cancellation {
 /// there. [`until_cancelled`](Self::until_cancelled) gives such code a place to clean up. An orchestration whose error is of kind
 /// [`Cancelled`](crate::OrchestrationErrorKind::Cancelled) then ends as cancelled. One that returns a
 /// value has completed, and one that returns another error has failed: a cancel does not change what
-/// the code says. More than [`MAX_CANCELLED_CALLS`] of such calls in one turn end the instance as
+/// the code says. More than [`MAX_CANCELLED_CALLS`](crate::limits::MAX_CANCELLED_CALLS) of such calls in one turn end the instance as
 /// cancelled.
 ///
 /// Not touched are what a [shielded](Self::shielded) context does, the time limits of
@@ -162,64 +146,5 @@ impl OrchestrationContext {
         let id = state.schedule_unrecorded(Scheduled::Cancellation);
         drop(state);
         DurableFuture::scheduled(self.shared().clone(), id, |_| ())
-    }
-}
-
-impl State {
-    /// Ends what is open and not shielded; gives the wakers to wake.
-    pub(crate) fn cancel_open(&mut self, reason: String) -> Vec<Waker> {
-        let cancelled = Cancelled { reason };
-        let (actions, children, wakers) = self.buffer.cancel(self.position, &cancelled);
-        for (id, parent_close) in children {
-            let event = Event::ChildCancelRequested { id };
-            match parent_close {
-                // In the log, because who is shielded is not.
-                ParentClose::Cancel => drop(self.record(event)),
-                // It goes on. Older code cancelled it all the same.
-                ParentClose::Abandon => self.take_recorded(Some(event)),
-            }
-        }
-        actions.into_iter().for_each(|action| self.act(action));
-        self.cancellation = Some(Box::new(Cancellation { cancelled, calls: 0 }));
-        wakers
-    }
-
-    /// A cancel has come, out of a log whose code is gone over.
-    pub(crate) fn note_cancel(&mut self, reason: String) {
-        let cancelled = Cancelled { reason };
-        self.cancellation = Some(Box::new(Cancellation { cancelled, calls: 0 }));
-    }
-
-    /// What a call of the code ends with at once, because a cancel has come.
-    pub(crate) fn refuses(&mut self, shielded: bool) -> Option<Cancelled> {
-        // A call that does not count is told so in another place.
-        let counts = self.halt.is_none() && matches!(self.mode, Mode::Live | Mode::Replay(_));
-        let cancellation = self.cancellation.as_mut().filter(|_| counts && !shielded)?;
-        cancellation.calls += 1;
-        let cancelled = cancellation.cancelled.clone();
-        if cancellation.calls > MAX_CANCELLED_CALLS {
-            self.halt = Some(Halt::Cancelled(cancelled));
-            return None;
-        }
-        Some(cancelled)
-    }
-
-    /// Another turn begins.
-    pub(crate) fn forget_refusals(&mut self) {
-        if let Some(cancellation) = &mut self.cancellation {
-            cancellation.calls = 0;
-        }
-    }
-
-    /// Something about a cancel that is no event of the history.
-    pub(crate) fn schedule_unrecorded(&mut self, scheduled: Scheduled) -> CorrelationId {
-        self.last_cancellation += 1;
-        let id = CorrelationId::of_cancellation(self.last_cancellation);
-        match self.mode {
-            Mode::Between => self.refuse_foreign_call(),
-            _ if self.halt.is_none() => self.buffer_slot(id, scheduled, false),
-            _ => {}
-        }
-        id
     }
 }

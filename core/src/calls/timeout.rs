@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use crate::context::OrchestrationContext;
 use crate::error::TimedOut;
+use crate::future::DurableFuture;
 use crate::state::Shared;
 
 impl OrchestrationContext {
@@ -86,6 +87,15 @@ impl OrchestrationContext {
             })
             .await
         }
+    }
+
+    /// The timer of a time limit: behind a shield, and nothing that cancelled code can go on by.
+    fn schedule_limit(&self, after: Duration) -> DurableFuture<()> {
+        let mut state = self.shared().lock();
+        let fire_at = state.time_of_timer(after);
+        let id = state.schedule_limit(fire_at);
+        drop(state);
+        DurableFuture::scheduled(self.shared().clone(), id, |_| ())
     }
 }
 

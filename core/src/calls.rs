@@ -1,0 +1,19 @@
+//! What code does on its context, one durable thing in each file.
+
+mod activities;
+mod cancellation;
+mod children;
+mod combinators;
+mod continue_as_new;
+mod event_stream;
+mod external_events;
+mod local;
+mod patched;
+mod send;
+mod side_effects;
+mod status;
+mod timeout;
+mod timers;
+
+pub use combinators::{WhenAny, Winner};
+pub use event_stream::Events;
