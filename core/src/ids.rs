@@ -1,6 +1,7 @@
 //! Who is who: ids of instances, executions, shards and correlations, and checked names.
 
 mod argument;
+mod invalid;
 mod text;
 
 use alloc::string::{String, ToString};
@@ -12,6 +13,8 @@ use serde::de::Deserializer;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::argument::ToInstanceId;
+pub use self::invalid::InvalidName;
+use self::invalid::check;
 use self::text::Text;
 use crate::limits::{MAX_EVENT_KEY_BYTES, MAX_INSTANCE_ID_BYTES, MAX_NAME_BYTES};
 
@@ -94,50 +97,6 @@ impl ShardId {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
         Self(((hash ^ (hash >> 32)) as u32) % shards.max(1))
-    }
-}
-
-/// Why a text cannot be an id, a name or a key.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidName {
-    /// It has no characters.
-    #[error("{what} is empty; give it at least one character")]
-    Empty {
-        /// What was to be named.
-        what: &'static str,
-    },
-    /// It is too long.
-    #[error("{what} has {bytes} bytes; at most {limit} are allowed")]
-    TooLong {
-        /// What was to be named.
-        what: &'static str,
-        /// Its length in bytes.
-        bytes: usize,
-        /// The limit in bytes.
-        limit: usize,
-    },
-    /// It holds a control character.
-    #[error("{what} has the control character {character:?} at byte {at}; leave it out")]
-    ControlCharacter {
-        /// What was to be named.
-        what: &'static str,
-        /// The character.
-        character: char,
-        /// Its place, in bytes from the start.
-        at: usize,
-    },
-}
-
-fn check(what: &'static str, text: &str, limit: usize) -> Result<(), InvalidName> {
-    if text.is_empty() {
-        return Err(InvalidName::Empty { what });
-    }
-    if text.len() > limit {
-        return Err(InvalidName::TooLong { what, bytes: text.len(), limit });
-    }
-    match text.char_indices().find(|(_, c)| c.is_control()) {
-        Some((at, character)) => Err(InvalidName::ControlCharacter { what, character, at }),
-        None => Ok(()),
     }
 }
 

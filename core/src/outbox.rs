@@ -1,12 +1,13 @@
 //! What an execution has to tell other instances, and does not know to have arrived.
 
 mod attempts;
-mod held;
+mod child;
+mod content;
+mod ids;
 mod superseded;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
-use alloc::format;
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -16,17 +17,16 @@ use crate::event::Event;
 use crate::history::RecordedTurn;
 use crate::ids::{CorrelationId, InstanceId, Name};
 use crate::limits::MAX_REASON_TOLD_BYTES;
-use crate::message::{
-    Message, MessageBody, MessageId, MessageKind, Origin, Relation, SupersededCall, fnv,
-};
+use crate::message::{Message, MessageBody, MessageId, MessageKind, Origin, Relation};
 use crate::options::ParentClose;
 use crate::outcome::Outcome;
 use crate::payload::Payload;
 use crate::time::Timestamp;
 use crate::version::Version;
 
-use attempts::Retried;
-use held::Held;
+use child::Child;
+use content::Content;
+pub(crate) use ids::generated_id;
 
 /// The messages of an execution that it does not know to have arrived. It follows from the events of
 /// the log alone, so that it can be had without the code.
@@ -41,39 +41,6 @@ pub struct Outbox {
     origin: Option<Box<Origin>>,
     /// Only executions that tell others something have one.
     content: Option<Box<Content>>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Content {
-    /// The children that have not ended, and whom nobody has cancelled.
-    open: BTreeMap<CorrelationId, Child>,
-    /// By whom they are for, none of them empty. The first of each is under way.
-    queues: BTreeMap<InstanceId, VecDeque<Message>>,
-    places: BTreeMap<MessageId, InstanceId>,
-    /// The runs before each rewind: what they have sent, and was kept, is of this history too.
-    earlier: Vec<u64>,
-    /// The children of undone calls, by their ids, until there is another call under that id.
-    superseded: BTreeMap<InstanceId, Vec<SupersededCall>>,
-    /// The newest child.
-    newest: Option<CorrelationId>,
-    /// Why the execution was cancelled, if it was, as its children are told.
-    cancelled: Option<String>,
-    /// The newest child of the turns that are over: the start of a later one has not left yet.
-    started: Option<CorrelationId>,
-    held: Held,
-}
-
-#[derive(Clone, Debug)]
-struct Child {
-    /// Of the attempt under way.
-    start: Message,
-    /// The run that has called it.
-    called_in: u64,
-    parent_close: ParentClose,
-    /// That its start has arrived is an event of its own in the log.
-    is_told: bool,
-    /// Of those of which an attempt has failed.
-    retried: Option<Box<Retried>>,
 }
 
 /// What a cancel takes besides the id of the child, about.
@@ -100,6 +67,11 @@ impl Outbox {
         let events = history.into_iter().flat_map(|turn| turn.events.iter());
         events.for_each(|event| drop(outbox.follow(event)));
         outbox
+    }
+
+    /// What it holds in memory, in bytes, about.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.content.as_ref().map_or(0, |content| content.held.messages + content.held.children)
     }
 
     /// Whether nothing is left to be told.
@@ -446,19 +418,4 @@ impl Outbox {
 /// What happened to the parent, and why, as far as its children are told.
 fn told(what: &str, why: &str) -> String {
     bounded(format_args!("its parent was {what}: {why}"), MAX_REASON_TOLD_BYTES)
-}
-
-/// The id of a child that was given none: readable, and another one in each run of the parent.
-pub(crate) fn generated_id(parent: &InstanceId, lineage: u64, id: CorrelationId) -> InstanceId {
-    let run = lineage ^ (lineage >> 32);
-    let readable = InstanceId::new(format!("{parent}/{}-{:08x}", id.0, run & 0xffff_ffff));
-    readable.unwrap_or_else(|_| short_id(parent, lineage, id.0))
-}
-
-/// An id that is not readable, where one that is would be too long.
-fn short_id(of: &InstanceId, lineage: u64, number: u64) -> InstanceId {
-    let high = u128::from(fnv(of.as_str().as_bytes()) ^ lineage) << 64;
-    let bits = high | u128::from(lineage.rotate_left(17) ^ number);
-    let uuid = uuid::Builder::from_custom_bytes(bits.to_be_bytes()).into_uuid();
-    InstanceId::of_uuid(uuid)
 }

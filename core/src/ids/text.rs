@@ -9,7 +9,7 @@ use core::ops::Deref;
 
 use serde::de::{Deserializer, Error, Visitor};
 
-use super::InvalidName;
+use super::invalid::InvalidName;
 
 /// A text that does not change. Cheap to clone.
 #[derive(Clone)]

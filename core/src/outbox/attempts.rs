@@ -1,31 +1,14 @@
-//! The attempts of the children that are open: each is an instance of its own.
+//! The attempts of the children that are open.
 
-use alloc::boxed::Box;
-use alloc::format;
 use alloc::vec::Vec;
 
-use super::{Child, Outbox, short_id};
+use super::Outbox;
+use super::child::Child;
 use crate::error::ChildError;
 use crate::ids::{CorrelationId, InstanceId};
-use crate::message::{Message, MessageBody, MessageId};
+use crate::message::{Message, MessageId};
 use crate::open::OpenChild;
 use crate::time::Timestamp;
-
-/// What is known of an open child of which an attempt has failed.
-#[derive(Clone, Debug)]
-pub(super) struct Retried {
-    /// The instance of the first attempt.
-    first: InstanceId,
-    /// The run that called it.
-    lineage: u64,
-    /// Attempts that failed, since the call or the newest rewind.
-    failed: u32,
-    last_error: Option<Box<ChildError>>,
-    /// When the attempt begins, or began, that is under way.
-    retry_at: Option<Timestamp>,
-    /// What the newest failure takes in the log. Stays when it is forgotten for a rewind.
-    bytes: usize,
-}
 
 impl Outbox {
     /// The children that are open, in the order in which they were called, but no more than so many.
@@ -84,74 +67,4 @@ impl Outbox {
         released.extend(self.put(start));
         released
     }
-}
-
-impl Child {
-    fn attempt(&self) -> u32 {
-        self.retried.as_ref().map_or(1, |retried| retried.failed.saturating_add(1))
-    }
-
-    fn failed(&mut self, attempt: u32, error: &ChildError, retry_at: Timestamp) {
-        let (first, lineage) = match self.retried.take() {
-            Some(retried) => (retried.first, retried.lineage),
-            None => (self.start.to.clone(), self.called_in),
-        };
-        self.retried = Some(Box::new(Retried {
-            first,
-            lineage,
-            failed: attempt,
-            bytes: error.stored_bytes(),
-            last_error: Some(Box::new(error.clone())),
-            retry_at: Some(retry_at),
-        }));
-    }
-
-    /// Makes its start that of the next attempt.
-    fn next(&mut self, lineage: u64, retry_at: Timestamp) {
-        let Some(retried) = &self.retried else { return };
-        let attempt = retried.failed.saturating_add(1);
-        let rewound_to = (retried.lineage != lineage).then_some(lineage);
-        self.is_told = false;
-        self.start.to = id_of_attempt(&retried.first, attempt, rewound_to);
-        self.start.id = MessageId { lineage, attempt, ..self.start.id };
-        if let MessageBody::Start { origin, not_before, .. }
-        | MessageBody::Replace { origin, not_before, .. } = &mut self.start.body
-        {
-            (origin.lineage, origin.attempt) = (lineage, attempt);
-            *not_before = Some(retry_at);
-        }
-    }
-
-    /// After a rewind: the attempt under way counts as the first one.
-    pub(super) fn begin_anew(&mut self) {
-        if let Some(retried) = &mut self.retried {
-            (retried.failed, retried.last_error, retried.retry_at) = (0, None, None);
-        }
-    }
-
-    fn shown(&self, id: CorrelationId) -> Option<OpenChild> {
-        let (name, _) = self.start.body.starts()?;
-        let retried = self.retried.as_ref();
-        Some(OpenChild {
-            id,
-            name: name.clone(),
-            instance: self.start.to.clone(),
-            attempt: self.attempt(),
-            last_error: retried.and_then(|retried| retried.last_error.as_deref().cloned()),
-            retry_at: retried.and_then(|retried| retried.retry_at),
-        })
-    }
-}
-
-/// The id of a further attempt: that of the first one, and the number. Attempts that were made before a
-/// rewind may have had the same number, so behind one the run is in it as well.
-fn id_of_attempt(first: &InstanceId, attempt: u32, rewound_to: Option<u64>) -> InstanceId {
-    let readable = match rewound_to {
-        None => InstanceId::new(format!("{first}~{attempt}")),
-        Some(run) => {
-            let run = (run ^ (run >> 32)) & 0xffff_ffff;
-            InstanceId::new(format!("{first}~{attempt}-{run:08x}"))
-        }
-    };
-    readable.unwrap_or_else(|_| short_id(first, rewound_to.unwrap_or_default(), attempt.into()))
 }

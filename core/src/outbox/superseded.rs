@@ -5,7 +5,9 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::mem;
 
-use super::{Child, Outbox, generated_id};
+use super::Outbox;
+use super::child::Child;
+use super::ids::generated_id;
 use crate::event::Event;
 use crate::history::RecordedTurn;
 use crate::ids::{CorrelationId, InstanceId};

@@ -1,17 +1,39 @@
-//! What an outbox holds in memory.
+//! What is in an outbox: messages, open children, and what they take in memory.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::mem;
 
-use super::{Child, Content, Outbox};
-use crate::ids::CorrelationId;
-use crate::message::{Message, MessageBody};
+use super::child::Child;
+use crate::ids::{CorrelationId, InstanceId};
+use crate::message::{Message, MessageBody, MessageId, SupersededCall};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Content {
+    /// The children that have not ended, and whom nobody has cancelled.
+    pub(super) open: BTreeMap<CorrelationId, Child>,
+    /// By whom they are for, none of them empty. The first of each is under way.
+    pub(super) queues: BTreeMap<InstanceId, VecDeque<Message>>,
+    pub(super) places: BTreeMap<MessageId, InstanceId>,
+    /// The runs before each rewind: what they have sent, and was kept, is of this history too.
+    pub(super) earlier: Vec<u64>,
+    /// The children of undone calls, by their ids, until there is another call under that id.
+    pub(super) superseded: BTreeMap<InstanceId, Vec<SupersededCall>>,
+    /// The newest child.
+    pub(super) newest: Option<CorrelationId>,
+    /// Why the execution was cancelled, if it was, as its children are told.
+    pub(super) cancelled: Option<String>,
+    /// The newest child of the turns that are over: the start of a later one has not left yet.
+    pub(super) started: Option<CorrelationId>,
+    pub(super) held: Held,
+}
 
 /// What messages and open children hold, in bytes, about.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Held {
-    messages: usize,
-    children: usize,
+    pub(super) messages: usize,
+    pub(super) children: usize,
 }
 
 impl Held {
@@ -54,12 +76,5 @@ impl Content {
     pub(super) fn close_all(&mut self) -> BTreeMap<CorrelationId, Child> {
         self.held.children = 0;
         mem::take(&mut self.open)
-    }
-}
-
-impl Outbox {
-    /// What it holds in memory, in bytes, about.
-    pub(crate) fn held_bytes(&self) -> usize {
-        self.content.as_ref().map_or(0, |content| content.held.messages + content.held.children)
     }
 }

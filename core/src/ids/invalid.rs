@@ -1,0 +1,46 @@
+//! Why a text cannot be an id, a name or a key.
+
+/// Why a text cannot be an id, a name or a key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidName {
+    /// It has no characters.
+    #[error("{what} is empty; give it at least one character")]
+    Empty {
+        /// What was to be named.
+        what: &'static str,
+    },
+    /// It is too long.
+    #[error("{what} has {bytes} bytes; at most {limit} are allowed")]
+    TooLong {
+        /// What was to be named.
+        what: &'static str,
+        /// Its length in bytes.
+        bytes: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// It holds a control character.
+    #[error("{what} has the control character {character:?} at byte {at}; leave it out")]
+    ControlCharacter {
+        /// What was to be named.
+        what: &'static str,
+        /// The character.
+        character: char,
+        /// Its place, in bytes from the start.
+        at: usize,
+    },
+}
+
+/// Whether a text can be one, with a limit in bytes.
+pub(super) fn check(what: &'static str, text: &str, limit: usize) -> Result<(), InvalidName> {
+    if text.is_empty() {
+        return Err(InvalidName::Empty { what });
+    }
+    if text.len() > limit {
+        return Err(InvalidName::TooLong { what, bytes: text.len(), limit });
+    }
+    match text.char_indices().find(|(_, c)| c.is_control()) {
+        Some((at, character)) => Err(InvalidName::ControlCharacter { what, character, at }),
+        None => Ok(()),
+    }
+}
