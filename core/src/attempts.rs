@@ -1,6 +1,7 @@
 //! The attempts of one activity that is open: which one it is, why the last one failed, and when
 //! the next begins.
 
+mod actions;
 mod child;
 
 use alloc::boxed::Box;
@@ -16,6 +17,7 @@ use crate::payload::Payload;
 use crate::random::SplitMix64;
 use crate::time::Timestamp;
 
+pub(crate) use actions::{call, task_timers};
 pub(crate) use child::ChildRetry;
 
 /// What there is to know of an open activity beyond its name and input. All of it follows from the

@@ -5,11 +5,11 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
+use crate::correlation_buffer::{Dropped, Scheduled};
 use crate::error::{ActivityError, EventError};
 use crate::ids::CorrelationId;
 use crate::output::DurableOutput;
 use crate::payload::PayloadError;
-use crate::slots::{Dropped, Scheduled};
 use crate::state::Shared;
 
 /// Something that was scheduled, and will have a `T`.

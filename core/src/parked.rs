@@ -11,9 +11,9 @@ use crate::command::Rejected;
 use crate::event::Event;
 use crate::history::RecordedTurn;
 use crate::ids::{CorrelationId, EventKey, Name};
-use crate::keys::Keys;
 use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS};
 use crate::payload::Payload;
+use crate::seen_keys::SeenKeys;
 use crate::state::history_limit;
 use crate::time::Timestamp;
 
@@ -43,8 +43,8 @@ pub struct ParkedExecution {
     bytes: u64,
     /// What a cancel has ended is not in the log.
     is_cancelled: bool,
-    keys: Keys,
-    mailboxes: BTreeMap<Name, OfName>,
+    keys: SeenKeys,
+    queues: BTreeMap<Name, OfName>,
     waits: BTreeMap<CorrelationId, Name>,
     timers: BTreeMap<CorrelationId, Timestamp>,
     /// Those with options.
@@ -113,10 +113,10 @@ impl ParkedExecution {
         if let Some(full) = history_limit(self.events + 1, self.bytes + bytes as u64) {
             return Err(Rejected::OverLimit(full.to_string()));
         }
-        if self.mailboxes.get(name).is_some_and(OfName::awaits_next) {
+        if self.queues.get(name).is_some_and(OfName::awaits_next) {
             return Ok(());
         }
-        let unawaited = self.mailboxes.values().map(OfName::unawaited);
+        let unawaited = self.queues.values().map(OfName::unawaited);
         let (events, taken) = unawaited.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         if events >= MAX_BUFFERED_EVENTS {
             return Err(Rejected::TooManyEvents { limit: MAX_BUFFERED_EVENTS });
@@ -151,18 +151,18 @@ impl ParkedExecution {
         match event {
             Event::ExternalRaised { name, data, key } => {
                 key.iter().for_each(|key| self.keys.remember(key));
-                let of_name = self.mailboxes.entry(name.clone()).or_default();
+                let of_name = self.queues.entry(name.clone()).or_default();
                 let before = of_name.bytes.last().copied().unwrap_or_default();
                 of_name.bytes.push(before + data.len());
             }
             Event::EventKeysCarried { keys } => keys.iter().for_each(|key| self.keys.remember(key)),
             Event::ExternalSubscribed { id, name } => {
                 self.waits.insert(*id, name.clone());
-                self.mailboxes.entry(name.clone()).or_default().waits += 1;
+                self.queues.entry(name.clone()).or_default().waits += 1;
             }
             Event::ExternalUnsubscribed { id } => {
                 let name = self.waits.remove(id);
-                if let Some(of_name) = name.and_then(|name| self.mailboxes.get_mut(&name)) {
+                if let Some(of_name) = name.and_then(|name| self.queues.get_mut(&name)) {
                     of_name.waits = of_name.waits.saturating_sub(1);
                 }
             }
@@ -193,7 +193,7 @@ impl ParkedExecution {
                 self.tasks.clear();
                 self.waits.clear();
                 // A wait that had no event is over.
-                let all = self.mailboxes.values_mut();
+                let all = self.queues.values_mut();
                 all.for_each(|of_name| of_name.waits = of_name.waits.min(of_name.bytes.len()));
             }
             Event::CancelRequested { .. } => self.is_cancelled = true,

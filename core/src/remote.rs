@@ -119,7 +119,7 @@ pub struct RemoteStart {
     pub seed: u64,
     /// When its code may run, if not at once.
     pub not_before: Option<Timestamp>,
-    /// Raised with the start, or on the instance that is there.
+    /// BufferedEvent with the start, or on the instance that is there.
     pub event: Option<RemoteEvent>,
 }
 

@@ -28,6 +28,7 @@ pub(crate) use tasks::Manner;
 
 use crate::action::Action;
 use crate::catalog::ActivityCatalog;
+use crate::correlation_buffer::{CorrelationBuffer, Scheduled};
 use crate::divergence::{Nondeterminism, Step};
 use crate::error::{Cancelled, OrchestrationError, OrchestrationErrorKind};
 use crate::event::Event;
@@ -37,7 +38,6 @@ use crate::message::Origin;
 use crate::outbox::Outbox;
 use crate::payload::{Payload, PayloadError};
 use crate::random::SplitMix64;
-use crate::slots::{CorrelationBuffer, Scheduled};
 use crate::time::Timestamp;
 use crate::version::Version;
 

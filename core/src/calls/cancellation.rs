@@ -5,10 +5,10 @@ use core::pin::{Pin, pin};
 use core::task::Poll;
 
 use crate::context::OrchestrationContext;
+use crate::correlation_buffer::Scheduled;
 use crate::error::Cancelled;
 use crate::future::DurableFuture;
 use crate::output::DurableOutput;
-use crate::slots::Scheduled;
 
 /// # Cancellation
 /// A cancel asks; the code decides. When one comes, everything that is open ends at once:

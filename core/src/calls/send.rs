@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use serde::Serialize;
 
 use crate::context::OrchestrationContext;
+use crate::correlation_buffer::Scheduled;
 use crate::error::SendError;
 use crate::event::Event;
 use crate::event_name::NamesEvent;
@@ -12,7 +13,6 @@ use crate::future::DurableFuture;
 use crate::ids::{CorrelationId, InstanceId, InvalidName, Name, ToInstanceId};
 use crate::output::DurableOutput;
 use crate::payload::{Payload, PayloadError};
-use crate::slots::Scheduled;
 use crate::state::State;
 
 impl OrchestrationContext {

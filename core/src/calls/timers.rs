@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use crate::context::OrchestrationContext;
+use crate::correlation_buffer::Scheduled;
 use crate::future::DurableFuture;
-use crate::slots::Scheduled;
 
 impl OrchestrationContext {
     /// Sets a durable timer now; the future is complete when it has fired.

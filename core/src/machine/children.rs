@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::correlation_buffer::Scheduled;
 use crate::error::{ChildError, SendError};
 use crate::event::Event;
 use crate::ids::{CorrelationId, InstanceId};
@@ -13,7 +14,6 @@ use crate::open::OpenChild;
 use crate::outbox::Outbox;
 use crate::output::DurableOutput;
 use crate::payload::Payload;
-use crate::slots::Scheduled;
 use crate::state::State;
 use crate::time::Timestamp;
 

@@ -15,10 +15,10 @@ use crate::context::OrchestrationContext;
 use crate::divergence::Step;
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
 use crate::event::Event;
+use crate::event_queue::BufferedEvent;
 use crate::ids::CorrelationId;
 use crate::limits::MAX_IDLE_POLLS;
 use crate::machine::{ApplyError, Machine};
-use crate::mailbox::Raised;
 use crate::outcome::Outcome;
 use crate::output::DurableOutput;
 use crate::payload::Payload;
@@ -122,7 +122,7 @@ impl Machine {
             Event::ExternalRaised { name, data, key } => {
                 let mut state = self.shared.lock();
                 let position = state.position;
-                let waker = state.buffer.raise(name, Raised { position, data, key });
+                let waker = state.buffer.raise(name, BufferedEvent { position, data, key });
                 drop(state);
                 self.wake(waker);
                 self.go_on()

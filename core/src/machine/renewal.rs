@@ -6,17 +6,17 @@ use alloc::string::ToString;
 use core::mem;
 
 use crate::context::OrchestrationContext;
+use crate::correlation_buffer::Scheduled;
 use crate::divergence::MalformedHistory;
 use crate::event::Event;
+use crate::event_queue::BufferedEvent;
 use crate::history::{RecordedTurn, Superseding};
 use crate::ids::{CorrelationId, Name};
 use crate::machine::interrupt::Progress;
 use crate::machine::successor::renewed_seed;
 use crate::machine::{ApplyError, Machine, ReplayError};
-use crate::mailbox::Raised;
 use crate::payload::Payload;
 use crate::rewind::key_of_rewind;
-use crate::slots::Scheduled;
 use crate::state::{Shared, State};
 use crate::time::Timestamp;
 
@@ -109,7 +109,7 @@ impl RecordedTurn {
 #[derive(Debug, Default)]
 pub(super) struct Passed {
     /// The events that nobody has taken, by their places.
-    untaken: BTreeMap<u64, (Name, Raised)>,
+    untaken: BTreeMap<u64, (Name, BufferedEvent)>,
     /// Of the start.
     seed: u64,
     /// Of the newest renewal.
@@ -167,7 +167,7 @@ impl Passed {
             Event::ExternalRaised { name, data, key } => {
                 key.iter().for_each(|key| state.buffer.keys.remember(key));
                 let (position, data, key) = (state.position, data.clone(), key.clone());
-                self.untaken.insert(place, (name.clone(), Raised { position, data, key }));
+                self.untaken.insert(place, (name.clone(), BufferedEvent { position, data, key }));
             }
             Event::EventKeysCarried { keys } => {
                 keys.iter().for_each(|key| state.buffer.keys.remember(key));

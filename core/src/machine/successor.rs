@@ -8,8 +8,8 @@ use core::time::Duration;
 use crate::code::OrchestrationCode;
 use crate::command::{Command, Start};
 use crate::event::Event;
+use crate::event_queue::BufferedEvent;
 use crate::machine::{ApplyError, Machine, Turn};
-use crate::mailbox::Raised;
 use crate::message::Origin;
 use crate::outcome::Outcome;
 use crate::payload::Payload;
@@ -75,7 +75,7 @@ impl Machine {
         if let Some(reason) = cancelled {
             turns.push(machine.take_in(Event::CancelRequested { reason }, at)?);
         }
-        for (name, Raised { data, key, .. }) in events {
+        for (name, BufferedEvent { data, key, .. }) in events {
             turns.push(machine.take_in(Event::ExternalRaised { name, data, key }, at)?);
         }
         Ok(Some(Successor { machine, turns }))

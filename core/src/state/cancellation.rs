@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 use core::task::Waker;
 
 use super::{Halt, Mode, State};
+use crate::correlation_buffer::Scheduled;
 use crate::error::Cancelled;
 use crate::event::Event;
 use crate::ids::CorrelationId;
 use crate::limits::MAX_CANCELLED_CALLS;
 use crate::options::ParentClose;
-use crate::slots::Scheduled;
 
 /// A cancel that has come.
 #[derive(Debug)]

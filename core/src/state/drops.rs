@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 
 use super::{Mode, State};
 use crate::action::Action;
+use crate::correlation_buffer::{Scheduled, call_off};
 use crate::event::Event;
 use crate::ids::CorrelationId;
-use crate::slots::{self, Scheduled};
 
 /// Something open whose future was dropped, of which nothing is recorded yet.
 pub(super) struct PendingDrop {
@@ -61,7 +61,7 @@ impl State {
             return false;
         }
         if let Some(PendingDrop { id, scheduled }) = self.drops.pop_front() {
-            self.call_off(id, slots::call_off(id, &scheduled));
+            self.call_off(id, call_off(id, &scheduled));
         }
         true
     }
@@ -70,7 +70,7 @@ impl State {
     /// the last.
     pub(crate) fn call_off_all(&mut self) {
         for PendingDrop { id, scheduled } in core::mem::take(&mut self.drops) {
-            self.call_off(id, slots::call_off(id, &scheduled));
+            self.call_off(id, call_off(id, &scheduled));
         }
         for (id, actions) in self.buffer.calls_off() {
             self.call_off(id, actions);

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::{Mode, State};
+use crate::correlation_buffer::Buffered;
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
 use crate::event::Event;
 use crate::limits::{
@@ -10,7 +11,6 @@ use crate::limits::{
     MAX_TURN_PAYLOAD_BYTES,
 };
 use crate::payload::Payload;
-use crate::slots::Buffered;
 
 impl State {
     /// The limit for which the execution fails now that this input has come. At replay the log knows.

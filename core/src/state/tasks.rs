@@ -5,14 +5,14 @@ use alloc::vec::Vec;
 
 use super::{Halt, Mode, Recorded, State};
 use crate::action::Action;
-use crate::attempts::Attempts;
+use crate::attempts::{Attempts, call, task_timers};
+use crate::correlation_buffer::Scheduled;
 use crate::error::ActivityError;
 use crate::event::Event;
 use crate::ids::{CorrelationId, Name};
 use crate::options::ActivityOptions;
 use crate::output::DurableOutput;
 use crate::payload::Payload;
-use crate::slots::{Scheduled, call, task_timers};
 
 /// How the code calls an activity.
 pub(crate) struct Manner<'a> {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::attempts::ChildRetry;
 use crate::catalog::OrchestrationRefusal;
 use crate::context::OrchestrationContext;
+use crate::correlation_buffer::Scheduled;
 use crate::definition::Orchestration;
 use crate::error::ChildError;
 use crate::event::Event;
@@ -18,7 +19,6 @@ use crate::options::{ChildOptions, OrchestrationByName, RetryChildIf};
 use crate::outbox::generated_id;
 use crate::output::DurableOutput;
 use crate::payload::{CheckInput, Payload};
-use crate::slots::Scheduled;
 use crate::state::{Halt, Mode, Recorded, State};
 
 /// What is called.

@@ -1,10 +1,9 @@
-//! What the correlation buffer holds in memory, and what the code may hold of what it has taken.
+//! What the slots hold in memory, and what the code may hold of what it has taken.
 
 use core::mem;
 
-use super::{CorrelationBuffer, Scheduled, Slot};
+use super::scheduled::{Scheduled, Slot};
 use crate::attempts::Attempts;
-use crate::mailbox::Raised;
 use crate::output::DurableOutput;
 
 /// What a slot takes besides what it carries, about: it is in a tree.
@@ -23,6 +22,10 @@ pub(super) struct Held {
 }
 
 impl Held {
+    pub(super) const fn bytes(&self) -> usize {
+        self.slots + self.given
+    }
+
     pub(super) fn add(&mut self, slot: &mut Slot) {
         match &slot.scheduled {
             Scheduled::Task { .. } | Scheduled::Child { .. } => {
@@ -56,17 +59,6 @@ impl Held {
             self.given = 0;
         }
         self.given += output_bytes(output);
-    }
-}
-
-impl CorrelationBuffer {
-    /// What is held of what was scheduled and has come, and of what the code was given last, in bytes,
-    /// about.
-    pub(crate) fn held_bytes(&self) -> usize {
-        let events = self.untaken.bytes + self.untaken.events * mem::size_of::<Raised>();
-        let taken = mem::size_of_val(&*self.taken);
-        let keys = self.keys.held_bytes() + self.commands.held_bytes();
-        self.held.slots + self.held.given + events + taken + keys
     }
 }
 

@@ -1,12 +1,12 @@
 //! The activities among the slots.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::{CorrelationBuffer, Scheduled, Slot};
+use super::CorrelationBuffer;
+use super::scheduled::{Scheduled, Slot};
 use crate::action::Action;
-use crate::attempts::Attempts;
+use crate::attempts::{Attempts, call};
 use crate::error::{ActivityError, ActivityErrorKind};
 use crate::event::Event;
 use crate::ids::{CorrelationId, Name};
@@ -58,7 +58,7 @@ impl CorrelationBuffer {
         retry_at: Timestamp,
     ) {
         let Some(attempts) = attempts_of(self.slots.get_mut(&id)) else { return };
-        forget_retry(&mut self.retries, id, Some(attempts));
+        self.due.remove_retry(id, attempts);
         // The failure before this one is superseded, and a death that it tells of with it: what counts
         // is what the newest start says, as at a replay without it.
         let has_died = error.kind() == ActivityErrorKind::HostDied;
@@ -68,7 +68,7 @@ impl CorrelationBuffer {
         attempts.failure_bytes = Some(error.stored_bytes());
         attempts.last_error = Some(error);
         attempts.retry_at = Some(retry_at);
-        self.retries.insert((retry_at, id));
+        self.due.add_retry(id, retry_at);
         self.recount(id);
     }
 
@@ -131,10 +131,7 @@ impl CorrelationBuffer {
         for (id, slot) in &mut self.slots {
             match (&slot.output, &mut slot.scheduled) {
                 (None, Scheduled::Task { attempts: Some(attempts), .. }) => {
-                    forget_retry(&mut self.retries, *id, Some(attempts));
-                    forget_deadline(&mut self.deadlines, *id, Some(attempts));
-                    attempts.begin_anew(now);
-                    self.deadlines.extend(deadline_of(*id, Some(attempts)));
+                    self.due.begin_task_anew(*id, attempts, now);
                 }
                 (None, Scheduled::Child { retry: Some(retry), .. }) => retry.begin_anew(now),
                 _ => {}
@@ -180,60 +177,4 @@ fn open_activity(id: CorrelationId, name: &Name, attempts: Option<&Attempts>) ->
         activity.heartbeat = attempts.details.clone();
     }
     activity
-}
-
-/// The call of the attempt that is under way, or comes next.
-#[inline]
-pub(crate) fn call(
-    id: CorrelationId,
-    name: Name,
-    input: Payload,
-    attempts: Option<&Attempts>,
-    local: bool,
-) -> Action {
-    let (attempt, terms, tagged) = match attempts {
-        None => (1, None, None),
-        Some(attempts) => (attempts.attempt(), attempts.terms(), attempts.tagged()),
-    };
-    Action::CallActivity { id, name, input, attempt, terms, tagged, local }
-}
-
-/// The timers of an open task: for its next attempt, and for its end.
-pub(crate) fn task_timers(
-    id: CorrelationId,
-    attempts: Option<&Attempts>,
-) -> impl Iterator<Item = Action> {
-    let retry_at = attempts.and_then(|attempts| attempts.retry_at);
-    let times = retry_at.into_iter().chain(attempts.and_then(Attempts::deadline));
-    times.map(move |fire_at| Action::CreateTimer { id, fire_at })
-}
-
-/// The task is over, or an attempt of it: no attempt is waited for.
-pub(super) fn forget_retry(
-    retries: &mut BTreeSet<(Timestamp, CorrelationId)>,
-    id: CorrelationId,
-    attempts: Option<&Attempts>,
-) {
-    if let Some(at) = attempts.and_then(|attempts| attempts.retry_at) {
-        retries.remove(&(at, id));
-    }
-}
-
-/// When an open task has used up its time, if it has a limit.
-pub(super) fn deadline_of(
-    id: CorrelationId,
-    attempts: Option<&Attempts>,
-) -> Option<(Timestamp, CorrelationId)> {
-    attempts.and_then(Attempts::deadline).map(|deadline| (deadline, id))
-}
-
-/// The task is over: its limit holds nothing up any more.
-pub(super) fn forget_deadline(
-    deadlines: &mut BTreeSet<(Timestamp, CorrelationId)>,
-    id: CorrelationId,
-    attempts: Option<&Attempts>,
-) {
-    if let Some(deadline) = deadline_of(id, attempts) {
-        deadlines.remove(&deadline);
-    }
 }

@@ -9,31 +9,31 @@ use crate::payload::Payload;
 ///
 /// Nothing is assigned before it is taken, so a wait that goes away leaves its event to the next.
 #[derive(Debug, Default)]
-pub(crate) struct Mailbox {
+pub(crate) struct EventQueue {
     /// Events that nobody has taken, oldest first.
-    events: VecDeque<Raised>,
+    events: VecDeque<BufferedEvent>,
     /// Waits that have taken nothing, oldest first.
     waits: VecDeque<CorrelationId>,
 }
 
 /// An event that nobody has taken.
 #[derive(Clone, Debug)]
-pub(crate) struct Raised {
+pub(crate) struct BufferedEvent {
     /// Its place in the log.
     pub(crate) position: u64,
     pub(crate) data: Payload,
     pub(crate) key: Option<EventKey>,
 }
 
-impl Mailbox {
+impl EventQueue {
     /// Takes in an event; tells which wait it makes ready.
-    pub(crate) fn raise(&mut self, event: Raised) -> Option<CorrelationId> {
+    pub(crate) fn raise(&mut self, event: BufferedEvent) -> Option<CorrelationId> {
         self.events.push_back(event);
         self.last_ready()
     }
 
     /// Adds a wait; gives the event that it takes from those which nobody waits for.
-    pub(crate) fn subscribe(&mut self, id: CorrelationId) -> Option<&Raised> {
+    pub(crate) fn subscribe(&mut self, id: CorrelationId) -> Option<&BufferedEvent> {
         self.waits.push_back(id);
         self.events.get(self.waits.len() - 1)
     }
@@ -50,7 +50,7 @@ impl Mailbox {
     }
 
     /// The event of a wait, if it is there. The wait is over then.
-    pub(crate) fn take(&mut self, id: CorrelationId) -> Option<Raised> {
+    pub(crate) fn take(&mut self, id: CorrelationId) -> Option<BufferedEvent> {
         let place = self.place(id)?;
         let event = self.events.remove(place)?;
         self.waits.remove(place);
@@ -70,12 +70,12 @@ impl Mailbox {
     }
 
     /// The oldest event that nobody waits for.
-    pub(crate) fn first_unawaited(&self) -> Option<&Raised> {
+    pub(crate) fn first_unawaited(&self) -> Option<&BufferedEvent> {
         self.events.get(self.waits.len())
     }
 
     /// What nobody has taken, oldest first.
-    pub(crate) fn events(&self) -> impl Iterator<Item = &Raised> {
+    pub(crate) fn events(&self) -> impl Iterator<Item = &BufferedEvent> {
         self.events.iter()
     }
 

@@ -8,7 +8,7 @@ use crate::limits::CARRIED_EVENT_KEYS;
 
 /// All keys of an execution; the newest of them are carried over to the next.
 #[derive(Debug, Default)]
-pub(crate) struct Keys {
+pub(crate) struct SeenKeys {
     all: BTreeSet<EventKey>,
     /// At most [`CARRIED_EVENT_KEYS`], oldest first.
     newest: VecDeque<EventKey>,
@@ -19,7 +19,7 @@ pub(crate) struct Keys {
 /// What a key takes in memory besides its text, about: it is in a tree, and counted.
 const KEY_BYTES: usize = 64;
 
-impl Keys {
+impl SeenKeys {
     pub(crate) fn contains(&self, key: &EventKey) -> bool {
         self.all.contains(key)
     }

@@ -5,12 +5,15 @@ use alloc::vec::Vec;
 use core::iter;
 use core::task::Waker;
 
-use super::{CorrelationBuffer, Scheduled, task_timers};
+use super::CorrelationBuffer;
+use super::scheduled::Scheduled;
 use crate::action::Action;
+use crate::attempts::task_timers;
 use crate::error::{Cancelled, ChildError, SendError};
 use crate::ids::CorrelationId;
 use crate::options::ParentClose;
 use crate::output::DurableOutput;
+use crate::time::Timestamp;
 
 impl CorrelationBuffer {
     /// Ends what is open and not shielded, as a cancel does, at a place in the log. What a shell must
@@ -59,6 +62,17 @@ impl CorrelationBuffer {
             wakers.extend(self.complete(id, position, output).and_then(|(waker, _)| waker));
         }
         (actions, children, wakers)
+    }
+
+    /// A cancel has come: the timer never fires.
+    pub(super) fn stop_timer(&mut self, id: CorrelationId, fire_at: Timestamp) {
+        self.due.remove_timer(id, fire_at);
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        let before = core::mem::replace(&mut slot.scheduled, Scheduled::Stopped);
+        if slot.waker.is_some() {
+            self.awaited.remove(&before);
+            self.awaited.add(&slot.scheduled);
+        }
     }
 
     /// What a shell must call off, now that the execution has ended.

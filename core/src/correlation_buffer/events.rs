@@ -1,0 +1,67 @@
+//! The external events that nobody has taken, and the waits for them.
+
+use alloc::vec::Vec;
+use core::mem;
+use core::task::Waker;
+
+use crate::event_queue::{BufferedEvent, EventQueue};
+use crate::ids::{CorrelationId, Name};
+
+use super::CorrelationBuffer;
+use super::scheduled::Buffered;
+
+impl CorrelationBuffer {
+    /// Buffers an external event; gives the waker of the wait that it makes ready.
+    pub(crate) fn raise(&mut self, name: Name, event: BufferedEvent) -> Option<Waker> {
+        self.untaken.add(&event);
+        event.key.iter().for_each(|key| self.keys.remember(key));
+        let queue = self.queues.entry(name).or_default();
+        if !queue.awaits_next() {
+            self.unawaited.add(&event);
+        }
+        let ready = queue.raise(event)?;
+        self.take_waker(ready)
+    }
+
+    pub(super) fn unsubscribe(&mut self, name: &Name, id: CorrelationId) -> Option<Waker> {
+        let queue = self.queues.get_mut(name)?;
+        let ready = queue.unsubscribe(id);
+        if let Some(event) = queue.first_unawaited() {
+            // The wait is gone: so one event more is without one.
+            self.unawaited.add(event);
+        }
+        if queue.is_idle() {
+            self.queues.remove(name);
+        }
+        self.take_waker(ready?)
+    }
+
+    /// Whether a wait is open for the next event of that name.
+    pub(crate) fn awaits_next(&self, name: &Name) -> bool {
+        self.queues.get(name).is_some_and(EventQueue::awaits_next)
+    }
+
+    pub(crate) fn unawaited(&self) -> Buffered {
+        self.unawaited
+    }
+
+    /// The events that nobody has taken.
+    pub(crate) fn untaken_size(&self) -> Buffered {
+        self.untaken
+    }
+
+    /// The places in the log of the events that were taken since the code began, which begins anew.
+    pub(crate) fn forget_taken(&mut self) -> Vec<u64> {
+        mem::take(&mut self.taken)
+    }
+
+    /// The events that nobody has taken, in the order in which they came.
+    pub(crate) fn untaken(&self) -> Vec<(Name, BufferedEvent)> {
+        let by_name = self.queues.iter();
+        let mut events: Vec<_> = by_name
+            .flat_map(|(name, queue)| queue.events().map(|event| (name.clone(), event.clone())))
+            .collect();
+        events.sort_unstable_by_key(|(_, event)| event.position);
+        events
+    }
+}

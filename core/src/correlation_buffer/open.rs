@@ -1,0 +1,77 @@
+//! What is open.
+
+use alloc::vec::Vec;
+
+use crate::action::Action;
+use crate::attempts::{ChildRetry, call, task_timers};
+use crate::ids::{CorrelationId, InstanceId};
+
+use super::CorrelationBuffer;
+use super::scheduled::{Scheduled, Slot};
+
+impl CorrelationBuffer {
+    /// What a shell must have under way for what is open, in the order of scheduling.
+    pub(crate) fn open_actions(&self) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for (&id, slot) in self.all_open() {
+            match slot.scheduled.clone() {
+                Scheduled::Task { name, input, attempts, local } => {
+                    actions.extend(task_timers(id, attempts.as_deref()));
+                    if attempts.as_ref().is_none_or(|attempts| attempts.retry_at.is_none()) {
+                        actions.push(call(id, name, input, attempts.as_deref(), local));
+                    }
+                }
+                Scheduled::Timer { fire_at, .. } => {
+                    actions.push(Action::CreateTimer { id, fire_at })
+                }
+                Scheduled::Wait { name } => actions.push(Action::WaitExternal { id, name }),
+                Scheduled::Child { .. }
+                | Scheduled::Start { .. }
+                | Scheduled::Send { .. }
+                | Scheduled::Refused
+                | Scheduled::Cancellation
+                | Scheduled::Stopped => {}
+            }
+        }
+        actions
+    }
+
+    /// What is open under that id, if it is.
+    pub(crate) fn open(&self, id: CorrelationId) -> Option<&Scheduled> {
+        let open = self.slots.get(&id).filter(|slot| slot.output.is_none())?;
+        (!open.scheduled.is_stopped()).then_some(&open.scheduled)
+    }
+
+    /// The child that is open under that id, if one is.
+    pub(crate) fn open_child(&self, id: CorrelationId) -> Option<&InstanceId> {
+        match self.open(id)? {
+            Scheduled::Child { instance, .. } => Some(instance),
+            _ => None,
+        }
+    }
+
+    /// When, and whether, the child that is open under that id is tried again.
+    pub(crate) fn child_retry(&self, id: CorrelationId) -> Option<&ChildRetry> {
+        match self.open(id)? {
+            Scheduled::Child { retry, .. } => retry.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The next attempt of a child is under way; whether the child is open.
+    pub(crate) fn next_attempt_of_child(&mut self, id: CorrelationId, next: InstanceId) -> bool {
+        let slot = self.slots.get_mut(&id).filter(|slot| slot.output.is_none());
+        match slot.map(|slot| &mut slot.scheduled) {
+            Some(Scheduled::Child { instance, .. }) => {
+                *instance = next;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn all_open(&self) -> impl Iterator<Item = (&CorrelationId, &Slot)> {
+        let open = self.slots.iter().filter(|(_, slot)| slot.output.is_none());
+        open.map(|(id, slot)| (id, &**slot))
+    }
+}
