@@ -1,5 +1,6 @@
 //! The log of one execution: turns, each of which is one input and the outputs that it caused.
 
+mod limits;
 mod superseding;
 
 use alloc::sync::Arc;
@@ -14,6 +15,7 @@ use crate::outcome::Outcome;
 use crate::time::Timestamp;
 use crate::version::Version;
 
+pub(crate) use limits::{history_limit, limit_exceeded, limit_that_ended, turn_limit};
 pub(crate) use superseding::Superseding;
 
 /// One turn of the log: it was appended as a whole, or is not there.

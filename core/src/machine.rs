@@ -1,13 +1,16 @@
 //! One execution: its log, its correlation buffer and its live future.
 
 mod admit;
+mod admitted;
 mod children;
 mod config;
 mod interrupt;
 mod memory;
+mod progress;
 mod react;
 mod renewal;
 mod replay;
+mod run_turn;
 mod successor;
 mod turn;
 
@@ -34,13 +37,14 @@ use crate::time::Timestamp;
 use crate::version::Version;
 use crate::wake::TurnWaker;
 
-use admit::Admitted;
-use interrupt::Progress;
+use admitted::Admitted;
+use progress::Progress;
 
 pub use config::{CatchPanic, MachineConfig};
 pub use replay::Replay;
+pub use run_turn::run_turn;
 pub use successor::Successor;
-pub use turn::{ApplyError, ReplayError, RunTurnError, Turn, run_turn};
+pub use turn::{ApplyError, ReplayError, RunTurnError, Turn};
 
 /// One execution of an orchestration. It is told [`Command`]s and the time, and answers with
 /// [`Turn`]s; it does nothing else. While it lives it holds the code's future, so that a turn costs

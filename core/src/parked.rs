@@ -9,12 +9,11 @@ use core::iter;
 use crate::attempts::{Attempts, Due};
 use crate::command::Rejected;
 use crate::event::Event;
-use crate::history::RecordedTurn;
+use crate::history::{RecordedTurn, history_limit};
 use crate::ids::{CorrelationId, EventKey, Name};
 use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS};
 use crate::payload::Payload;
 use crate::seen_keys::SeenKeys;
-use crate::state::history_limit;
 use crate::time::Timestamp;
 
 /// An execution that is parked ([`Event::ExecutionParked`]): its code cannot run, and its log goes on.

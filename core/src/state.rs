@@ -1,15 +1,18 @@
 //! What the machine, the context and the durable futures of one execution share.
 
+mod cancel;
 mod cancellation;
 mod compare;
 mod drops;
 mod limits;
+mod mode;
 mod patches;
+mod pending_drop;
 mod record;
 mod tasks;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -19,9 +22,8 @@ use core::task::Waker;
 use core::time::Duration;
 
 use cancellation::Cancellation;
-use drops::Drops;
-pub(crate) use limits::history_limit;
-use limits::limit_exceeded;
+pub(crate) use mode::{Halt, Mode};
+use pending_drop::Drops;
 pub(crate) use record::Recorded;
 use spin::{Mutex, MutexGuard};
 pub(crate) use tasks::Manner;
@@ -30,8 +32,9 @@ use crate::action::Action;
 use crate::catalog::ActivityCatalog;
 use crate::correlation_buffer::{CorrelationBuffer, Scheduled};
 use crate::divergence::{Nondeterminism, Step};
-use crate::error::{Cancelled, OrchestrationError, OrchestrationErrorKind};
+use crate::error::{OrchestrationError, OrchestrationErrorKind};
 use crate::event::Event;
+use crate::history::limit_exceeded;
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
 use crate::limits::{MAX_OUTBOX_MESSAGES, MAX_OUTSTANDING, MAX_STATUS_BYTES, MAX_TIMER};
 use crate::message::Origin;
@@ -55,42 +58,6 @@ impl Shared {
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock()
     }
-}
-
-/// Where the state stands towards the log.
-#[derive(Debug)]
-pub(crate) enum Mode {
-    /// No turn is under way: nothing may be scheduled.
-    Between,
-    /// What the code does is new.
-    Live,
-    /// What the code does is compared with the rest of the turn that is replayed.
-    Replay(VecDeque<Event>),
-    /// The execution is out of memory or at its end: nothing counts any more.
-    Closed,
-}
-
-/// Why the code must not go on in this turn.
-#[derive(Debug)]
-pub(crate) enum Halt {
-    /// It left its history, or did what no history can repeat.
-    Diverged(Nondeterminism),
-    /// It called an activity that is not registered here.
-    Unregistered(Name),
-    /// It called an orchestration that is not registered here.
-    UnregisteredOrchestration(Name, Option<Version>),
-    /// It passed a limit: the execution fails.
-    Failed(OrchestrationError),
-    /// It was cancelled, and goes on as if it had not been.
-    Cancelled(Cancelled),
-    /// It goes on as a new execution.
-    Continued {
-        /// The orchestration that it goes on as; `None` for this one.
-        orchestration: Option<&'static str>,
-        /// Stays on its version.
-        pinned: bool,
-        input: Payload,
-    },
 }
 
 /// For so many events the place is kept from turn to turn: an input, and what the code does about it.

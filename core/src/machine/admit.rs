@@ -9,26 +9,11 @@ use crate::event_name::DeclaredEvent;
 use crate::ids::{CorrelationId, Name};
 use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS, MAX_TIMER};
 use crate::machine::Machine;
+use crate::machine::admitted::Admitted;
 use crate::output::DurableOutput;
 use crate::payload::{Payload, PayloadError};
 use crate::state::State;
 use crate::time::Timestamp;
-
-/// What a command is to an execution.
-pub(super) enum Admitted {
-    /// Something that happened to it.
-    Input(Event),
-    /// Something to do that follows from its log, and from the time.
-    Action(Action),
-    /// It changes nothing.
-    Nothing,
-}
-
-impl From<Option<Event>> for Admitted {
-    fn from(input: Option<Event>) -> Self {
-        input.map_or(Self::Nothing, Self::Input)
-    }
-}
 
 impl Machine {
     /// What becomes of a command at a time.

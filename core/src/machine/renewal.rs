@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::event_queue::BufferedEvent;
 use crate::history::{RecordedTurn, Superseding};
 use crate::ids::{CorrelationId, Name};
-use crate::machine::interrupt::Progress;
+use crate::machine::progress::Progress;
 use crate::machine::successor::renewed_seed;
 use crate::machine::{ApplyError, Machine, ReplayError};
 use crate::payload::Payload;

@@ -5,15 +5,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::action::Action;
-use crate::code::OrchestrationCode;
-use crate::command::{Command, Rejected};
+use crate::command::Rejected;
 use crate::divergence::{MalformedHistory, Nondeterminism};
 use crate::history::RecordedTurn;
-use crate::ids::{ExecutionId, InstanceId, Name};
-use crate::machine::{Machine, MachineConfig};
+use crate::ids::Name;
 use crate::outcome::Outcome;
 use crate::receipt::Sealed;
-use crate::time::Timestamp;
 use crate::version::Version;
 
 /// What one command did to an execution. Its events are appended as a whole or not at all.
@@ -83,24 +80,7 @@ pub enum ReplayError {
     Malformed(#[from] MalformedHistory),
 }
 
-/// One turn as a pure function: replays the history, then applies the command.
-///
-/// # Errors
-/// [`RunTurnError::Replay`] or [`RunTurnError::Apply`], as [`Machine::replay`] and
-/// [`Machine::apply`].
-pub fn run_turn(
-    history: impl IntoIterator<Item = RecordedTurn>,
-    code: &OrchestrationCode,
-    instance: InstanceId,
-    command: Command,
-    now: Timestamp,
-) -> Result<Turn, RunTurnError> {
-    let (first, config) = (ExecutionId::FIRST, MachineConfig::default());
-    let mut machine = Machine::replay(code, instance, first, config, history)?;
-    Ok(machine.apply(command, now)?)
-}
-
-/// Why [`run_turn`] gave no turn.
+/// Why [`run_turn`](crate::run_turn) gave no turn.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunTurnError {
     /// The history cannot be re-enacted.

@@ -1,35 +1,14 @@
 //! What the code lets go of: recorded when the code goes on, called off when it does not.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::{Mode, State};
+use super::State;
+use super::mode::Mode;
+use super::pending_drop::PendingDrop;
 use crate::action::Action;
 use crate::correlation_buffer::{Scheduled, call_off};
 use crate::event::Event;
 use crate::ids::CorrelationId;
-
-/// Something open whose future was dropped, of which nothing is recorded yet.
-pub(super) struct PendingDrop {
-    id: CorrelationId,
-    scheduled: Scheduled,
-}
-
-impl PendingDrop {
-    /// What is recorded when the code goes on.
-    pub(super) fn event(&self) -> Option<Event> {
-        let id = self.id;
-        match self.scheduled {
-            Scheduled::Task { .. } => Some(Event::TaskCancelRequested { id }),
-            Scheduled::Timer { .. } => Some(Event::TimerCancelled { id }),
-            Scheduled::Wait { .. } => Some(Event::ExternalUnsubscribed { id }),
-            Scheduled::Child { .. } => Some(Event::ChildCancelRequested { id }),
-            // They go on their way; only the answer is forgotten.
-            Scheduled::Start { .. } | Scheduled::Send { .. } => None,
-            Scheduled::Refused | Scheduled::Cancellation | Scheduled::Stopped => None,
-        }
-    }
-}
 
 /// A drop is a step of the code only if the code goes on behind it. What is dropped in the poll in which
 /// the execution ends (by a return, by `?`, by a panic, for a limit) is dropped because it ends: that
@@ -142,6 +121,3 @@ impl State {
         }
     }
 }
-
-/// The queue of a state.
-pub(super) type Drops = VecDeque<PendingDrop>;

@@ -1,15 +1,12 @@
 //! The limits of an execution: where it fails because of one, live and at replay.
 
-use core::fmt;
-
-use super::{Mode, State};
+use super::State;
+use super::mode::Mode;
 use crate::correlation_buffer::Buffered;
-use crate::error::{OrchestrationError, OrchestrationErrorKind};
+use crate::error::OrchestrationError;
 use crate::event::Event;
-use crate::limits::{
-    COPIED_EVENT_BYTES, COPIED_EVENTS, MAX_CARRIED_EVENTS, MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS,
-    MAX_TURN_PAYLOAD_BYTES,
-};
+use crate::history::{history_limit, limit_exceeded, limit_that_ended, turn_limit};
+use crate::limits::{COPIED_EVENT_BYTES, COPIED_EVENTS, MAX_CARRIED_EVENTS};
 use crate::payload::Payload;
 
 impl State {
@@ -62,40 +59,5 @@ impl State {
             && (copied > written || events > MAX_CARRIED_EVENTS)
             && history_limit(self.recorded + 2, self.bytes + input.len() as u64).is_none()
             && turn_limit(self.turn_bytes + input.len() as u64).is_none()
-    }
-}
-
-pub(super) fn limit_exceeded(message: impl fmt::Display) -> OrchestrationError {
-    OrchestrationError::of_kind(OrchestrationErrorKind::LimitExceeded, message)
-}
-
-/// The limit that a turn of so many bytes passes.
-pub(super) fn turn_limit(bytes: u64) -> Option<OrchestrationError> {
-    (bytes > MAX_TURN_PAYLOAD_BYTES)
-        .then(|| limit_exceeded(format_args!("one turn would pass {MAX_TURN_PAYLOAD_BYTES} bytes")))
-}
-
-/// The limit that a history of so many events and bytes passes. Two places are kept: for an input
-/// and for the end.
-pub(crate) fn history_limit(events: u64, bytes: u64) -> Option<OrchestrationError> {
-    if events + 2 > MAX_HISTORY_EVENTS {
-        Some(limit_exceeded(format_args!("the history would pass {MAX_HISTORY_EVENTS} events")))
-    } else if bytes > MAX_HISTORY_BYTES {
-        Some(limit_exceeded(format_args!("the history would pass {MAX_HISTORY_BYTES} bytes")))
-    } else {
-        None
-    }
-}
-
-/// The limit that ended an execution in the middle of a turn, or the value that could not be recorded.
-pub(super) fn limit_that_ended(recorded: &Event) -> Option<OrchestrationError> {
-    use OrchestrationErrorKind::{InvalidValue, LimitExceeded};
-    match recorded {
-        Event::ExecutionFailed { error }
-            if matches!(error.kind(), LimitExceeded | InvalidValue) =>
-        {
-            Some(error.clone())
-        }
-        _ => None,
     }
 }

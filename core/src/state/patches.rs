@@ -1,7 +1,8 @@
 //! Changes inside one version: markers in the log of what the code has learnt since.
 
-use super::drops::PendingDrop;
-use super::{Mode, State};
+use super::State;
+use super::mode::Mode;
+use super::pending_drop::PendingDrop;
 use crate::event::Event;
 use crate::ids::Name;
 

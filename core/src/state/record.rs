@@ -1,11 +1,12 @@
 //! What the code does is recorded, or compared with what is recorded.
 
+use super::State;
 use super::compare::mismatch;
-use super::limits::{history_limit, limit_that_ended, turn_limit};
-use super::{Halt, Mode, State};
+use super::mode::{Halt, Mode};
 use crate::action::Action;
 use crate::divergence::Step;
 use crate::event::Event;
+use crate::history::{history_limit, limit_that_ended, turn_limit};
 
 impl State {
     /// Records what the code did: live, it is new; at replay, it must be the next event of the

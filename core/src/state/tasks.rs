@@ -3,7 +3,9 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::{Halt, Mode, Recorded, State};
+use super::State;
+use super::mode::{Halt, Mode};
+use super::record::Recorded;
 use crate::action::Action;
 use crate::attempts::{Attempts, call, task_timers};
 use crate::correlation_buffer::Scheduled;

@@ -1,0 +1,43 @@
+//! The limits of a history, and what an execution fails with that passes one.
+
+use core::fmt;
+
+use crate::error::{OrchestrationError, OrchestrationErrorKind};
+use crate::event::Event;
+use crate::limits::{MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS, MAX_TURN_PAYLOAD_BYTES};
+
+/// The failure for a limit.
+pub(crate) fn limit_exceeded(message: impl fmt::Display) -> OrchestrationError {
+    OrchestrationError::of_kind(OrchestrationErrorKind::LimitExceeded, message)
+}
+
+/// The limit that a turn of so many bytes passes.
+pub(crate) fn turn_limit(bytes: u64) -> Option<OrchestrationError> {
+    (bytes > MAX_TURN_PAYLOAD_BYTES)
+        .then(|| limit_exceeded(format_args!("one turn would pass {MAX_TURN_PAYLOAD_BYTES} bytes")))
+}
+
+/// The limit that a history of so many events and bytes passes. Two places are kept: for an input
+/// and for the end.
+pub(crate) fn history_limit(events: u64, bytes: u64) -> Option<OrchestrationError> {
+    if events + 2 > MAX_HISTORY_EVENTS {
+        Some(limit_exceeded(format_args!("the history would pass {MAX_HISTORY_EVENTS} events")))
+    } else if bytes > MAX_HISTORY_BYTES {
+        Some(limit_exceeded(format_args!("the history would pass {MAX_HISTORY_BYTES} bytes")))
+    } else {
+        None
+    }
+}
+
+/// The limit that ended an execution in the middle of a turn, or the value that could not be recorded.
+pub(crate) fn limit_that_ended(recorded: &Event) -> Option<OrchestrationError> {
+    use OrchestrationErrorKind::{InvalidValue, LimitExceeded};
+    match recorded {
+        Event::ExecutionFailed { error }
+            if matches!(error.kind(), LimitExceeded | InvalidValue) =>
+        {
+            Some(error.clone())
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,20 @@
+//! What a command is to an execution.
+
+use crate::action::Action;
+use crate::event::Event;
+
+/// What a command is to an execution.
+pub(super) enum Admitted {
+    /// Something that happened to it.
+    Input(Event),
+    /// Something to do that follows from its log, and from the time.
+    Action(Action),
+    /// It changes nothing.
+    Nothing,
+}
+
+impl From<Option<Event>> for Admitted {
+    fn from(input: Option<Event>) -> Self {
+        input.map_or(Self::Nothing, Self::Input)
+    }
+}

@@ -1,0 +1,87 @@
+//! The crate can be read from the ground up: its modules stand on floors, each of which imports only from
+//! those below it, and no file imports one that imports it, by whatever way round.
+
+#[path = "support/imports.rs"]
+mod imports;
+
+use std::collections::BTreeMap;
+
+use imports::Imports;
+
+/// The root of the crate: it declares the modules, a floor after the other.
+const ROOT: &str = include_str!("../src/lib.rs");
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let imports = Imports::of_crate();
+    let circles = imports.circles();
+    let told: Vec<_> = circles.iter().map(|circle| imports.describe(circle)).collect();
+    assert!(circles.is_empty(), "files that import each other:\n{}", told.join("\n\n"));
+}
+
+#[test]
+fn no_module_imports_from_a_floor_above_its_own() {
+    let floors = floors(ROOT);
+    let mut upward = Vec::new();
+    for (from, to) in Imports::of_crate().among_top_modules() {
+        let floor_of = |module: &str| {
+            floors.get(module).unwrap_or_else(|| panic!("`{module}` stands on no floor in lib.rs"))
+        };
+        let (above, below) = (floor_of(&to), floor_of(&from));
+        if above > below {
+            upward.push(format!("{from} (floor {below}) -> {to} (floor {above})"));
+        }
+    }
+    assert!(upward.is_empty(), "imports from a floor above:\n{}", upward.join("\n"));
+}
+
+#[test]
+fn a_circle_is_found_and_named_with_what_ties_it() {
+    let imports = imports_of([
+        ("", "mod a; mod b; mod c;"),
+        ("a", "use crate::b::{self, Inner as Other};\nfn f() {}"),
+        ("b", "mod inner;\npub use inner::Inner;\nfn g() { crate::c::h(); }"),
+        ("b::inner", "use crate::a::A;\npub struct Inner(A);"),
+        ("c", "// use crate::a::A;\nfn h() {}\n#[cfg(test)]\nmod tests {\n    use crate::a::A;\n}"),
+    ]);
+    let circles = imports.circles();
+    assert_eq!(circles, [[module("a"), module("b::inner")]]);
+    assert_eq!(imports.describe(&circles[0]), "  a -> b::inner: Inner\n  b::inner -> a: A");
+}
+
+#[test]
+fn what_a_file_hands_on_is_no_import_of_it() {
+    let imports = imports_of([
+        ("a", "mod part;\npub(crate) use part::{Part, Whole};"),
+        ("a::part", "use super::super::b::B;\npub(crate) struct Part(B);"),
+        ("b", "use crate::a::Part;"),
+        ("", ""),
+    ]);
+    assert_eq!(imports.describe(&imports.circles()[0]), "  a::part -> b: B\n  b -> a::part: Part");
+    assert_eq!(imports.circles().len(), 1);
+}
+
+fn imports_of<const N: usize>(texts: [(&str, &str); N]) -> Imports {
+    Imports::of(&texts.map(|(path, text)| (module(path), text.to_string())).into())
+}
+
+fn module(path: &str) -> Vec<String> {
+    path.split("::").filter(|name| !name.is_empty()).map(String::from).collect()
+}
+
+/// The floor of each module that the root declares.
+fn floors(root: &str) -> BTreeMap<&str, usize> {
+    let (mut floor, mut floors) = (0, BTreeMap::new());
+    for line in root.lines() {
+        if line.starts_with("// Floor ") {
+            floor += 1;
+            assert!(line.starts_with(&format!("// Floor {floor}:")), "not the next floor: {line}");
+        }
+        let declared = line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod ");
+        if let Some(module) = declared.and_then(|declared| declared.strip_suffix(';')) {
+            floors.insert(module, floor);
+        }
+    }
+    assert!(floor > 3, "the floors are not where they are looked for");
+    floors
+}
