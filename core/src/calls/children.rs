@@ -23,7 +23,7 @@ impl OrchestrationContext {
     /// Starts a child now; the future has what it returns.
     ///
     /// `orchestration.with(options)` gives it an id of your own, or another
-    /// [policy](ParentClose) for when this instance ends first. Dropping the future before the child
+    /// [policy](crate::ParentClose) for when this instance ends first. Dropping the future before the child
     /// has ended cancels the child, if the code goes on behind that. A child that is called and dropped
     /// in one turn is not started.
     ///

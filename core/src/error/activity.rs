@@ -27,7 +27,7 @@ use crate::payload::Payload;
 /// ```
 ///
 /// Its [`sources`](Self::sources) are the texts of the errors that led to it, where it was made of one:
-/// by `?`, [`of_error`](Self::of_error) or [`ResultExt`]. `{}` shows the message alone, `{:#}` the
+/// by `?`, [`of_error`](Self::of_error) or [`ResultExt`](crate::ResultExt). `{}` shows the message alone, `{:#}` the
 /// sources as well, in one line.
 #[derive(Clone)]
 pub struct ActivityError {
