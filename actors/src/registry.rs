@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 
 use reenact_core::{
-    ActivityCatalog, CodeCatalog, InvalidName, Name, Orchestration, OrchestrationCode, OrchestrationContext,
-    OrchestrationError, OrchestrationRefusal, Payload, Refusal, Version,
+    ActivityCatalog, CodeCatalog, InvalidName, Name, Orchestration, OrchestrationCode,
+    OrchestrationContext, OrchestrationError, OrchestrationRefusal, Payload, Refusal, Version,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
