@@ -69,9 +69,9 @@ async fn start(host: &Host, instance: &str, activity: &str) -> InstanceHandle<u6
 }
 
 /// Runs so many instances to their end, each with a few steps.
-async fn run_neighbours(host: &Host, many: u64) {
+async fn run_neighbours(host: &Host, called: &str, many: u64) {
     for n in 0..many {
-        let instance = start(host, &format!("neighbour-{n}"), "quick").await;
+        let instance = start(host, &format!("{called}-{n}"), "quick").await;
         assert_eq!(guard(instance.result()).await.unwrap(), 7);
     }
 }
@@ -85,7 +85,7 @@ async fn an_activity_that_blocks_does_not_hold_up_the_other_instances_of_its_sha
             let host = guard(host(&door, options.clone()).start()).await.unwrap();
             let blocked = start(&host, "blocked", activity).await;
             door.until_came(1).await;
-            run_neighbours(&host, 10).await;
+            run_neighbours(&host, "neighbour", 10).await;
             door.open();
             assert_eq!(guard(blocked.result()).await.unwrap(), 7);
             assert_eq!(door.came(), ["reenact-blocking"]);
@@ -145,7 +145,7 @@ async fn methods_and_activities_of_others_can_be_said_to_block() {
         started.push(start(&host, name, name).await);
     }
     door.until_came(4).await;
-    run_neighbours(&host, 2).await;
+    run_neighbours(&host, "neighbour", 2).await;
     door.open();
     for instance in started {
         assert_eq!(guard(instance.result()).await.unwrap(), 7);
@@ -183,7 +183,7 @@ async fn without_a_free_thread_it_waits_and_others_go_on() {
             waiting.push(start(&host, &format!("waiting-{n}"), "block_and_await").await);
         }
         // They wait for a thread, and take no place meanwhile: there is one for all of these.
-        run_neighbours(&host, 10).await;
+        run_neighbours(&host, "neighbour", 10).await;
         assert_eq!(door.came().len(), 1);
         for (n, instance) in waiting.into_iter().enumerate() {
             door.until_came(n + 1).await;
@@ -193,6 +193,33 @@ async fn without_a_free_thread_it_waits_and_others_go_on() {
         }
         guard(host.shutdown()).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn one_with_a_tag_waits_for_a_thread_too() {
+    #[orchestration]
+    async fn tagged(ctx: OrchestrationContext) -> Result<u64, OrchestrationError> {
+        Ok(ctx.call_activity(block.with(ActivityOptions::new().tag("files")), 7).await?)
+    }
+    let door = Door::closed();
+    let tags = ["files".to_owned()].into();
+    let options = HostOptions { max_blocking_activities: 1, tags, ..options() };
+    let host = host(&door, options).provider(store().0.with_shards(2).shared());
+    let host = guard(host.orchestration(tagged).start()).await.unwrap();
+    let mut started = Vec::new();
+    for _ in 0..3 {
+        started.push(guard(host.start_new(tagged, ())).await.unwrap());
+    }
+    for n in 1..=3 {
+        door.until_came(n).await;
+        run_neighbours(&host, &format!("round-{n}"), 2).await;
+        assert_eq!(door.came().len(), n);
+        door.let_one_through();
+    }
+    for instance in started {
+        assert_eq!(guard(instance.result()).await.unwrap(), 7);
+    }
+    guard(host.shutdown()).await.unwrap();
 }
 
 #[tokio::test]
@@ -206,7 +233,7 @@ async fn places_count_for_those_that_block_too() {
     let second = start(&host, "second", "block").await;
     let other = start(&host, "other", "block_and_await").await;
     door.until_came(2).await;
-    run_neighbours(&host, 2).await;
+    run_neighbours(&host, "neighbour", 2).await;
     assert_eq!(door.came().len(), 2);
     door.open();
     for instance in [first, second, other] {

@@ -45,6 +45,8 @@ struct Shared {
     line: Arc<Line>,
     /// Where they run.
     runtimes: ActivityRuntimes,
+    /// Some of them block: otherwise none is looked up for that.
+    some_block: bool,
     /// How long an activity may go on that nobody waits for.
     grace: Duration,
     /// What is queued or running: of each call the newest attempt.
@@ -91,6 +93,7 @@ impl Workers {
     ) -> Self {
         let queue = FairQueue::new(limits.at_a_time, limits.of_names)
             .with_threads_for(registry.blocking().cloned(), limits.blocking);
+        let some_block = registry.blocking().next().is_some();
         let places = Mutex::new(Places {
             queue,
             from_elsewhere: 0,
@@ -101,8 +104,18 @@ impl Workers {
         let (calls, idle, room) = (DashMap::new(), Notify::new(), Notify::new());
         let line = Arc::new(Line { routes, clock });
         let suspects = SuspectTable::default();
-        let shared =
-            Shared { registry, line, runtimes, grace, calls, suspects, places, idle, room };
+        let shared = Shared {
+            registry,
+            line,
+            runtimes,
+            some_block,
+            grace,
+            calls,
+            suspects,
+            places,
+            idle,
+            room,
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -144,14 +157,19 @@ impl Workers {
     }
 
     fn start(&self, Task { context, input, runtime }: Task) {
-        let code = self.shared.registry.activity(context.activity_name());
-        let blocks = code.is_some_and(ActivityCode::is_blocking);
+        let blocks = self.shared.some_block && self.blocks(&context);
         let thread = blocks.then(|| BlockingThread { workers: Arc::downgrade(&self.shared) });
         let place = Place { workers: self.clone(), context };
         if let Some(runtime) = runtime {
             // One that has ended drops it, and so the place goes to the next.
             runtime.spawn(run(place, thread, input));
         }
+    }
+
+    /// Whether the code of an activity blocks its thread.
+    fn blocks(&self, context: &ActivityContext) -> bool {
+        let code = self.shared.registry.activity(context.activity_name());
+        code.is_some_and(ActivityCode::is_blocking)
     }
 
     /// Nobody waits for the call any more: it does not start, or its context says so, and it has its

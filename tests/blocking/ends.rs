@@ -40,7 +40,7 @@ async fn one_that_takes_too_long_fails_at_once_and_keeps_its_thread_but_not_its_
     pass_time_until(&clock, SECOND, has_failed).await.unwrap();
     // The only place is free when the grace is over; the only thread is not.
     let waiting = start(&host, "waiting", "block").await;
-    pass_time_until(&clock, SECOND, run_neighbours(&host, 3)).await;
+    pass_time_until(&clock, SECOND, run_neighbours(&host, "neighbour", 3)).await;
     assert_eq!(door.came().len(), 1);
     door.let_one_through();
     door.until_came(2).await;
@@ -52,6 +52,31 @@ async fn one_that_takes_too_long_fails_at_once_and_keeps_its_thread_but_not_its_
     assert!(ended.contains("start-to-close"), "{ended}");
     let events = events(&host, &id("late")).await;
     assert!(!events.iter().any(|event| event.starts_with("TaskCompleted")), "{events:?}");
+    guard(host.shutdown()).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_next_attempt_runs_beside_one_that_is_still_blocked() {
+    #[orchestration]
+    async fn tries_twice(ctx: OrchestrationContext) -> Result<u64, OrchestrationError> {
+        let again = RetryPolicy::new(2).first_delay(Duration::ZERO);
+        let terms = ActivityOptions::new().start_to_close(SECOND).retry(again);
+        let output = ctx.call_activity(block.with(terms), 7).await?;
+        ctx.wait_external::<()>("Go").await?;
+        Ok(output)
+    }
+    let door = Door::closed();
+    let (host, clock) = hasty_host(&door, on_the_tests_runtime());
+    let host = guard(host.orchestration(tries_twice).start()).await.unwrap();
+    let instance = guard(host.start_new(tries_twice, ()).id("i")).await.unwrap();
+    door.until_came(1).await;
+    pass_time_until(&clock, SECOND, door.until_came(2)).await;
+    door.open();
+    guard(instance.raise_event("Go", ())).await.unwrap();
+    assert_eq!(guard(instance.result()).await.unwrap(), 7);
+    let events = events(&host, &id("i")).await;
+    let ends = events.iter().filter(|event| event.starts_with("TaskCompleted"));
+    assert_eq!(ends.count(), 1, "{events:?}");
     guard(host.shutdown()).await.unwrap();
 }
 

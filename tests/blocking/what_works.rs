@@ -122,7 +122,7 @@ async fn a_local_call_runs_on_a_thread_of_its_own_too() {
     let starting = host.start_new(locally, ());
     let meanwhile = async {
         door.until_came(1).await;
-        run_neighbours(&host, 2).await;
+        run_neighbours(&host, "neighbour", 2).await;
         door.open();
     };
     let (instance, ()) = guard(async { tokio::join!(starting.into_future(), meanwhile) }).await;

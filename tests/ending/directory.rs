@@ -121,15 +121,20 @@ async fn what_instances_tell_each_other_does_not_hold_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_activity_that_goes_on_for_ever_does_not_hold_it() {
-    for how in [End::Shutdown, End::Abort, End::Drop] {
+    let ends = [End::Shutdown, End::Abort, End::Drop];
+    // On the thread of its shard, and on one of its own.
+    for (how, blocks) in ends.into_iter().flat_map(|how| [(how, false), (how, true)]) {
         let scratch = Scratch::new();
+        let blocking = blocks.then(|| "work".to_owned());
+        let options =
+            HostOptions { blocking_activities: blocking.into_iter().collect(), ..options() };
         let (open, blocked) = std::sync::mpsc::channel::<()>();
         let blocked = std::sync::Arc::new(std::sync::Mutex::new(blocked));
         let came = Gate::open();
         let coming = came.clone();
         let host = Host::builder()
             .provider(scratch.open().unwrap())
-            .options(HostOptions { shutdown_deadline: Duration::ZERO, ..options() })
+            .options(HostOptions { shutdown_deadline: Duration::ZERO, ..options })
             .orchestration(works)
             .register_activity("work", move |_: ActivityContext, (): ()| {
                 let (coming, blocked) = (coming.clone(), blocked.clone());
@@ -143,7 +148,7 @@ async fn an_activity_that_goes_on_for_ever_does_not_hold_it() {
         host.start_new(works, ()).await.unwrap();
         came.until_came(1).await;
         end(host, how).await;
-        assert!(scratch.open().is_ok(), "{how:?}");
+        assert!(scratch.open().is_ok(), "{how:?} {blocks}");
         drop(open);
     }
 }
