@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
@@ -18,26 +18,32 @@ use reenact_providers::{
 /// [`close`](Self::close) takes the store away from all of them, those that wait for an answer
 /// included. Calls give [`ProviderError::Closed`] afterwards.
 pub(crate) struct Gate {
-    state: Mutex<State>,
+    /// `None` once it is closed. Held for reading while a call begins, which may be all of it.
+    store: RwLock<Option<Arc<Held>>>,
+    /// The calls that did not end at once.
+    calls: Mutex<Calls>,
     /// Held while the store is dropped: whoever closes it a second time waits for that.
     closing: Mutex<()>,
 }
 
-struct State {
-    /// `None` once it is closed.
-    store: Option<Held>,
-    /// The calls that are under way.
-    calls: BTreeMap<u64, Arc<dyn Cut>>,
+#[derive(Default)]
+struct Calls {
+    under_way: BTreeMap<u64, Arc<dyn Cut>>,
     next: u64,
 }
 
-#[derive(Clone)]
 struct Held {
     histories: Arc<dyn HistoryStore>,
     leases: Arc<dyn ShardLease>,
 }
 
 type Asking<T> = BoxFuture<'static, Result<T, ProviderError>>;
+
+/// What became of a call when it began.
+enum Begun<'a, T> {
+    Ended(Result<T, ProviderError>),
+    UnderWay(Call<'a, T>),
+}
 
 /// A call that is under way.
 struct Call<'a, T> {
@@ -64,41 +70,62 @@ trait Cut: Send + Sync {
 impl Gate {
     pub(crate) fn new(provider: &dyn Provider) -> Arc<Self> {
         let held = Held { histories: provider.histories(), leases: provider.leases() };
-        let state = State { store: Some(held), calls: BTreeMap::new(), next: 0 };
-        Arc::new(Self { state: Mutex::new(state), closing: Mutex::default() })
+        let store = RwLock::new(Some(Arc::new(held)));
+        Arc::new(Self { store, calls: Mutex::default(), closing: Mutex::default() })
     }
 
     /// Lets go of the store: when this returns, nothing of the host holds it. Blocks while the store
     /// is closed, if the host was the last to hold it. Doing it again is no error.
     pub(crate) fn close(&self) {
         let _closing = lock(&self.closing);
-        let mut state = lock(&self.state);
-        let (store, calls) = (state.store.take(), std::mem::take(&mut state.calls));
-        drop(state);
+        let store = self.store.write().unwrap_or_else(PoisonError::into_inner).take();
+        // No call begins from here on.
+        let calls = std::mem::take(&mut lock(&self.calls).under_way);
         calls.values().for_each(|call| call.cut());
         drop(store);
     }
 
     async fn call<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(Held) -> Asking<T>,
+        ask: impl FnOnce(Arc<Held>) -> Asking<T>,
     ) -> Result<T, ProviderError> {
-        let mut call = self.begin(ask)?;
-        poll_fn(|cx| call.poll(cx)).await
+        let (mut ask, mut call) = (Some(ask), None);
+        poll_fn(|cx| match (&mut call, ask.take()) {
+            (Some(call), _) => Call::poll(call, cx),
+            (None, Some(ask)) => match self.begin(ask, cx) {
+                Begun::Ended(result) => Poll::Ready(result),
+                Begun::UnderWay(begun) => {
+                    call = Some(begun);
+                    Poll::Pending
+                }
+            },
+            (None, None) => Poll::Ready(Err(ProviderError::Closed)),
+        })
+        .await
     }
 
+    /// Begins a call. A medium that is quick ends it at once: nobody else has to know of it then.
     fn begin<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(Held) -> Asking<T>,
-    ) -> Result<Call<'_, T>, ProviderError> {
-        let mut state = lock(&self.state);
-        let store = state.store.clone().ok_or(ProviderError::Closed)?;
-        let pending = Pending { asking: Some(ask(store)), waker: None };
+        ask: impl FnOnce(Arc<Held>) -> Asking<T>,
+        cx: &mut Context<'_>,
+    ) -> Begun<'_, T> {
+        // It is locked for writing only to be closed.
+        let Ok(store) = self.store.try_read() else {
+            return Begun::Ended(Err(ProviderError::Closed));
+        };
+        let Some(held) = store.clone() else { return Begun::Ended(Err(ProviderError::Closed)) };
+        let mut asking = ask(held);
+        if let Poll::Ready(result) = asking.as_mut().poll(cx) {
+            return Begun::Ended(result);
+        }
+        let pending = Pending { asking: Some(asking), waker: Some(cx.waker().clone()) };
         let slot = Arc::new(Slot(Mutex::new(pending)));
-        let number = state.next;
-        state.next += 1;
-        state.calls.insert(number, slot.clone());
-        Ok(Call { gate: self, number, slot })
+        let mut calls = lock(&self.calls);
+        let number = calls.next;
+        calls.next += 1;
+        calls.under_way.insert(number, slot.clone());
+        Begun::UnderWay(Call { gate: self, number, slot })
     }
 }
 
@@ -122,7 +149,7 @@ impl<T> Call<'_, T> {
 impl<T> Drop for Call<'_, T> {
     fn drop(&mut self) {
         lock(&self.slot.0).asking = None;
-        lock(&self.gate.state).calls.remove(&self.number);
+        lock(&self.gate.calls).under_way.remove(&self.number);
     }
 }
 
@@ -145,7 +172,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_open = lock(&self.state).store.is_some();
+        let is_open = self.store.try_read().is_ok_and(|store| store.is_some());
         f.debug_struct("Gate").field("is_open", &is_open).finish_non_exhaustive()
     }
 }
@@ -189,9 +216,11 @@ impl HistoryStore for Gate {
     }
 
     fn unload(&self, instance: &InstanceId) {
-        // Under the lock, so that the store is let go of behind it.
-        if let Some(Held { histories, .. }) = &lock(&self.state).store {
-            histories.unload(instance);
+        // Under the lock, so that the store is let go of after it.
+        if let Ok(store) = self.store.try_read()
+            && let Some(held) = &*store
+        {
+            held.histories.unload(instance);
         }
     }
 
