@@ -13,7 +13,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use reenact_core::{Action, InstanceId, Receipt, Sealed, ShardId};
 use reenact_providers::limits::MAX_BATCH_BYTES;
-use reenact_providers::{Batch, Epoch, HistoryStore, ProviderError, TimerScheduler, TurnRecord};
+use reenact_providers::{Batch, Epoch, ProviderError, TurnRecord};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -27,6 +27,7 @@ use crate::workers::KnownCall;
 use append::append;
 use release::Releases;
 
+pub(crate) use append::Medium;
 pub(crate) use inbox::Inbox;
 
 /// Most turns in one append.
@@ -34,6 +35,9 @@ const MAX_TURNS_PER_APPEND: usize = 4_096;
 
 /// Most bytes in one append of several turns. A single turn is smaller than what a store takes.
 const MAX_BYTES_PER_APPEND: usize = MAX_BATCH_BYTES / 2;
+
+/// Room for so many entries is kept for the next append.
+const MOST_SPARE: usize = 1_024;
 
 /// An append that took so long is slow: what it has released is given time to come along with the next.
 const SLOW_APPEND: Duration = Duration::from_millis(4);
@@ -52,8 +56,7 @@ pub(crate) struct PersistenceArguments {
     pub(crate) inbox: Inbox,
     pub(crate) shard: ShardId,
     pub(crate) epoch: Epoch,
-    pub(crate) store: Arc<dyn HistoryStore>,
-    pub(crate) clock: Arc<dyn TimerScheduler>,
+    pub(crate) medium: Medium,
     pub(crate) linger: Duration,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) supervisor: ActorRef<ShardMessage>,
@@ -63,8 +66,7 @@ pub(crate) struct PersistenceState {
     inbox: Inbox,
     shard: ShardId,
     epoch: Epoch,
-    store: Arc<dyn HistoryStore>,
-    clock: Arc<dyn TimerScheduler>,
+    medium: Arc<Medium>,
     /// How long turns wait for others while no append is under way.
     linger: Duration,
     /// What is durable, and not all carried out.
@@ -76,6 +78,8 @@ pub(crate) struct PersistenceState {
     released: u64,
     /// Taken from the inbox, and too much for one append.
     left: Vec<Entry>,
+    /// Empty, with the room of what was released.
+    spare: Vec<Entry>,
     /// The append that is under way, where it did not succeed at once.
     under_way: Option<Task>,
     /// When the append that is under way, or was last, was begun.
@@ -140,28 +144,20 @@ impl Actor for Persistence {
         _myself: ActorRef<PersistenceMessage>,
         args: PersistenceArguments,
     ) -> Result<PersistenceState, ActorProcessingErr> {
-        let PersistenceArguments {
-            inbox,
-            shard,
-            epoch,
-            store,
-            clock,
-            linger,
-            dispatcher,
-            supervisor,
-        } = args;
+        let PersistenceArguments { inbox, shard, epoch, medium, linger, dispatcher, supervisor } =
+            args;
         Ok(PersistenceState {
             inbox,
             shard,
             epoch,
-            store,
-            clock,
+            medium: Arc::new(medium),
             linger,
             releases: Releases::new(dispatcher),
             releasing: false,
             supervisor,
             released: 0,
             left: Vec::new(),
+            spare: Vec::new(),
             under_way: None,
             began: Instant::now(),
             lingering: None,
@@ -244,11 +240,16 @@ impl PersistenceState {
     /// What goes into the next append; `None` when there is nothing.
     fn next_append(&mut self) -> Option<Vec<Entry>> {
         let mut entries = mem::take(&mut self.left);
-        entries.append(&mut self.inbox.take());
+        if entries.is_empty() {
+            entries = self.inbox.take(mem::take(&mut self.spare));
+        } else {
+            entries.append(&mut self.inbox.take(Vec::new()));
+        }
         if let Some(error) = &self.lost {
             entries.drain(..).for_each(|entry| entry.refuse(error));
         }
         if entries.is_empty() {
+            self.spare = entries;
             return None;
         }
         self.left = entries.split_off(one_append(&entries));
@@ -259,9 +260,9 @@ impl PersistenceState {
         let mut turns = Vec::with_capacity(entries.len());
         entries.iter_mut().for_each(|entry| entry.take_records(&mut turns));
         let batch = Arc::new(Batch { shard: self.shard, epoch: self.epoch, turns });
-        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let medium = self.medium.clone();
         self.began = Instant::now();
-        let mut appending = Box::pin(async move { append(&*store, &*clock, batch).await });
+        let mut appending = Box::pin(async move { append(&medium, batch).await });
         // A medium that is quick needs no task; a slow one must not block the mailbox.
         match poll_fn(|cx| Poll::Ready(appending.as_mut().poll(cx))).await {
             Poll::Ready(result) => self.appended(myself, entries, result),
@@ -279,13 +280,16 @@ impl PersistenceState {
     fn appended(
         &mut self,
         myself: &ActorRef<PersistenceMessage>,
-        entries: Vec<Entry>,
+        mut entries: Vec<Entry>,
         result: Result<Receipt, ProviderError>,
     ) {
         match result {
             Ok(receipt) => {
                 self.released += entries.len() as u64;
-                self.releases.release(entries, receipt);
+                self.releases.release(entries.drain(..), receipt);
+                if entries.capacity() <= MOST_SPARE {
+                    self.spare = entries;
+                }
                 self.go_on_releasing(myself);
             }
             Err(error) => self.lose(entries, error),

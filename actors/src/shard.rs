@@ -25,7 +25,9 @@ use crate::footprint::Footprints;
 use crate::instance::{Begin, InstanceActor, InstanceArguments};
 use crate::message::{Asked, InstanceMessage, Internal, ShardMessage};
 use crate::pace::OnItsWay;
-use crate::persistence::{Entry, Inbox, Persistence, PersistenceArguments, PersistenceMessage};
+use crate::persistence::{
+    Entry, Inbox, Medium, Persistence, PersistenceArguments, PersistenceMessage,
+};
 use crate::pump::Pump;
 use crate::registry::Registry;
 use crate::routes::Routes;
@@ -139,7 +141,7 @@ impl ShardContext {
         // Turns that linger have had their message.
         let hurries = matches!(entry, Entry::Barrier(..));
         if (self.inbox.put(entry) || hurries) && self.persistence.cast(message).is_err() {
-            drop(self.inbox.take());
+            drop(self.inbox.take(Vec::new()));
         }
     }
 }
@@ -195,8 +197,7 @@ impl Actor for ShardSupervisor {
             inbox: inbox.clone(),
             shard,
             epoch: lease.epoch,
-            store: host.store.histories.clone(),
-            clock: host.store.clock.clone(),
+            medium: Medium { store: host.store.histories.clone(), clock: host.store.clock.clone() },
             linger: host.options.commit_linger,
             dispatcher: dispatcher.clone(),
             supervisor: myself.clone(),

@@ -7,15 +7,20 @@ use reenact_providers::{Batch, HistoryStore, ProviderError, TimerScheduler, Turn
 
 use crate::patience::Patience;
 
+/// Where turns are appended, and the time there.
+pub(crate) struct Medium {
+    pub(crate) store: Arc<dyn HistoryStore>,
+    pub(crate) clock: Arc<dyn TimerScheduler>,
+}
+
 /// Appends a batch. An error means: for good, as far as this owner is concerned. Once the outcome of
 /// a try was not known, no later error says that nothing was written: it is `Unknown` then.
 pub(crate) async fn append(
-    store: &dyn HistoryStore,
-    clock: &dyn TimerScheduler,
+    Medium { store, clock }: &Medium,
     batch: Arc<Batch>,
 ) -> Result<Receipt, ProviderError> {
     let mut doubt = None;
-    insist(store, clock, batch, &mut doubt).await.map_err(|error| match doubt {
+    insist(&**store, &**clock, batch, &mut doubt).await.map_err(|error| match doubt {
         Some(reason) => ProviderError::Unknown { reason, source: Some(Box::new(error)) },
         None => error,
     })

@@ -46,9 +46,12 @@ impl Inbox {
         waiting.len() == 1
     }
 
-    /// Takes all that is in it.
-    pub(crate) fn take(&self) -> Vec<Entry> {
-        self.entries().as_mut().map(mem::take).unwrap_or_default()
+    /// Takes all that is in it. What comes next goes into `spare`, which is empty.
+    pub(crate) fn take(&self, spare: Vec<Entry>) -> Vec<Entry> {
+        match self.entries().as_mut() {
+            Some(entries) => mem::replace(entries, spare),
+            None => spare,
+        }
     }
 
     /// Nobody empties it any more. An actor that waits for something in it keeps the inbox itself

@@ -55,7 +55,7 @@ impl Releases {
     }
 
     /// Releases what an append has made durable: at once, but for what is too much for that.
-    pub(super) fn release(&mut self, entries: Vec<Entry>, receipt: Receipt) {
+    pub(super) fn release(&mut self, entries: impl Iterator<Item = Entry>, receipt: Receipt) {
         let receipt = Arc::new(receipt);
         let mut left = AT_ONCE;
         for entry in entries {
