@@ -118,7 +118,7 @@ impl Runtime {
             mail: Mail::new(routes.clone(), store.clone(), tasks.clone()),
             store,
             workers,
-            waiters: Waiters::default(),
+            waiters: Waiters::new(provider.shards()),
             clients,
             routes,
             admission: Arc::new(admission),

@@ -1,10 +1,10 @@
 //! Those who wait for the end of an instance, or for a change of its status.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dashmap::DashMap;
-use reenact_core::{InstanceId, Outcome};
+use reenact_core::{InstanceId, Outcome, ShardId};
 use tokio::sync::oneshot;
 
 use crate::answers::ClientRuntime;
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::panic::catch;
 
 /// Who waits for what of which instance.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Waiters {
     ends: Waiting<Outcome>,
     changes: Waiting<()>,
@@ -20,10 +20,13 @@ pub(crate) struct Waiters {
 
 /// Who waits for a `T` of which instance. Clones are the same.
 struct Waiting<T> {
-    waiting: Arc<DashMap<InstanceId, Vec<Client<T>>>>,
+    /// By shard: the thread of a shard meets its own clients there, and no others.
+    shards: Arc<[Table<T>]>,
     /// Nothing more will be told.
     closed: Arc<AtomicBool>,
 }
+
+type Table<T> = Mutex<HashMap<InstanceId, Vec<Client<T>>>>;
 
 /// A client that waits.
 struct Client<T> {
@@ -37,9 +40,16 @@ pub(crate) struct Waiter<T> {
     waiting: Waiting<T>,
     instance: InstanceId,
     told: oneshot::Receiver<Result<T>>,
+    /// Who was told is not waiting any more.
+    is_told: bool,
 }
 
 impl Waiters {
+    /// Of a host with so many shards.
+    pub(crate) fn new(shards: u32) -> Self {
+        Self { ends: Waiting::new(shards), changes: Waiting::new(shards) }
+    }
+
     /// Begins to wait for the end. Look at the store afterwards: what ended before now is not told.
     pub(crate) fn end_of(
         &self,
@@ -85,39 +95,58 @@ impl Waiters {
     }
 }
 
+impl<T> Waiting<T> {
+    fn new(shards: u32) -> Self {
+        let shards = (0..shards.max(1)).map(|_| Table::default()).collect();
+        Self { shards, closed: Arc::default() }
+    }
+
+    /// The table of an instance.
+    fn table(&self, instance: &InstanceId) -> MutexGuard<'_, HashMap<InstanceId, Vec<Client<T>>>> {
+        let shard = ShardId::of(instance, self.shards.len() as u32);
+        lock(&self.shards[shard.0 as usize])
+    }
+
+    fn remove(&self, instance: &InstanceId) -> Option<Vec<Client<T>>> {
+        let mut table = self.table(instance);
+        // Mostly nobody waits for changes.
+        if table.is_empty() { None } else { table.remove(instance) }
+    }
+}
+
 impl<T: Clone + Send + 'static> Waiting<T> {
     fn wait_for(&self, instance: InstanceId, runtime: Option<Arc<ClientRuntime>>) -> Waiter<T> {
         let (tell, told) = oneshot::channel();
-        self.waiting.entry(instance.clone()).or_default().push(Client { told: tell, runtime });
+        let client = Client { told: tell, runtime };
+        self.table(&instance).entry(instance.clone()).or_default().push(client);
         if self.closed.load(Ordering::SeqCst) {
-            self.waiting.remove(&instance);
+            drop(self.remove(&instance));
         }
-        Waiter { waiting: self.clone(), instance, told }
+        Waiter { waiting: self.clone(), instance, told, is_told: false }
     }
 
     fn tell(&self, instance: &InstanceId, what: &Result<T>) {
-        if let Some((_, waiting)) = self.waiting.remove(instance) {
-            for Client { told, runtime } in waiting {
-                let what = what.clone();
-                // It may have gone. What this wakes is the client's.
-                let send = move || drop(catch(|| told.send(what)));
-                match runtime {
-                    Some(runtime) => runtime.answer(send),
-                    None => send(),
-                }
+        for Client { told, runtime } in self.remove(instance).into_iter().flatten() {
+            let what = what.clone();
+            // It may have gone. What this wakes is the client's.
+            let send = move || drop(catch(|| told.send(what)));
+            match runtime {
+                Some(runtime) => runtime.answer(send),
+                None => send(),
             }
         }
     }
 
     fn instances(&self) -> Vec<InstanceId> {
-        self.waiting.iter().map(|entry| entry.key().clone()).collect()
+        let of_shard = |table: &Table<T>| lock(table).keys().cloned().collect::<Vec<_>>();
+        self.shards.iter().flat_map(of_shard).collect()
     }
 
     fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         for instance in self.instances() {
-            // What this wakes is the client's: not while an entry is locked.
-            let waiting = self.waiting.remove(&instance);
+            // What this wakes is the client's: not while the table is locked.
+            let waiting = self.remove(&instance);
             let _ = catch(|| drop(waiting));
         }
     }
@@ -125,29 +154,37 @@ impl<T: Clone + Send + 'static> Waiting<T> {
 
 impl<T> Clone for Waiting<T> {
     fn clone(&self) -> Self {
-        Self { waiting: self.waiting.clone(), closed: self.closed.clone() }
+        Self { shards: self.shards.clone(), closed: self.closed.clone() }
     }
 }
 
-impl<T> Default for Waiting<T> {
-    fn default() -> Self {
-        Self { waiting: Arc::default(), closed: Arc::default() }
-    }
+/// Every change under these locks is whole, so a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<T> Waiter<T> {
     pub(crate) async fn told(mut self) -> Result<T> {
-        (&mut self.told).await.unwrap_or(Err(Error::ShuttingDown))
+        let told = (&mut self.told).await;
+        self.is_told = true;
+        told.unwrap_or(Err(Error::ShuttingDown))
     }
 }
 
 impl<T> Drop for Waiter<T> {
     fn drop(&mut self) {
+        if self.is_told {
+            return;
+        }
         self.told.close();
-        let waiting = &self.waiting.waiting;
-        waiting.remove_if_mut(&self.instance, |_, waiting| {
-            waiting.retain(|client| !client.told.is_closed());
-            waiting.is_empty()
-        });
+        let mut table = self.waiting.table(&self.instance);
+        let Some(waiting) = table.get_mut(&self.instance) else { return };
+        let gone: Vec<_> = waiting.extract_if(.., |client| client.told.is_closed()).collect();
+        if waiting.is_empty() {
+            table.remove(&self.instance);
+        }
+        // Without the lock: its runtime may go with a client.
+        drop(table);
+        drop(gone);
     }
 }
