@@ -1,6 +1,8 @@
 //! The way of a message to an instance.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use dashmap::DashMap;
 use ractor::{ActorRef, MessagingErr};
@@ -13,7 +15,7 @@ use crate::message::{InstanceMessage, ShardMessage};
 use crate::stalls::Stalls;
 use crate::threads::Threads;
 
-/// The routing table of a host: straight to the actor of an instance that is in memory, otherwise
+/// The routing tables of a host, one for each shard: straight to the actor of an instance that is in memory, otherwise
 /// to its shard's supervisor, who brings it there.
 #[derive(Clone)]
 pub(crate) struct Routes {
@@ -24,12 +26,23 @@ pub(crate) struct Routes {
 }
 
 struct Shared {
-    actors: DashMap<InstanceId, ActorRef<InstanceMessage>>,
+    shards: Vec<Slot>,
     parked: DashMap<InstanceId, ParkReason>,
-    shards: Vec<RwLock<Shard>>,
+    /// How many are parked: mostly nothing is, and the look costs nothing then.
+    number_parked: AtomicUsize,
     /// Counts how often shards have come and gone, for those who wait for that.
     moves: watch::Sender<u64>,
 }
+
+/// The ways to one shard.
+struct Slot {
+    supervisor: RwLock<Shard>,
+    /// Those of its instances that are in memory. Apart from those of other shards: these are on other
+    /// threads.
+    actors: Mutex<Actors>,
+}
+
+type Actors = HashMap<InstanceId, ActorRef<InstanceMessage>>;
 
 /// Who takes what is for a shard.
 enum Shard {
@@ -40,10 +53,11 @@ enum Shard {
 
 impl Routes {
     pub(crate) fn new(shards: u32, threads: Threads) -> Self {
-        let shards = (0..shards).map(|_| RwLock::new(Shard::Down(None))).collect();
-        let (actors, parked) = (DashMap::new(), DashMap::new());
-        let moves = watch::Sender::new(0);
-        let shared = Arc::new(Shared { actors, parked, shards, moves });
+        let slot =
+            |_| Slot { supervisor: RwLock::new(Shard::Down(None)), actors: Mutex::default() };
+        let (parked, number_parked) = (DashMap::new(), AtomicUsize::new(0));
+        let (shards, moves) = ((0..shards).map(slot).collect(), watch::Sender::new(0));
+        let shared = Arc::new(Shared { shards, parked, number_parked, moves });
         Self { shared, stalls: Stalls::new(), threads }
     }
 
@@ -69,8 +83,8 @@ impl Routes {
         instance: &InstanceId,
         message: InstanceMessage,
     ) -> Result<(), InstanceMessage> {
-        let Err(message) = self.try_deliver(instance, message) else { return Ok(()) };
         let shard = self.shard_of(instance);
+        let Err(message) = self.try_deliver_in(shard, instance, message) else { return Ok(()) };
         let message = ShardMessage::Deliver { instance: instance.clone(), message };
         match self.hand_to_supervisor(shard, message).map_err(|given_back| *given_back) {
             Err(ShardMessage::Deliver { message, .. }) => Err(message),
@@ -99,7 +113,16 @@ impl Routes {
         instance: &InstanceId,
         message: InstanceMessage,
     ) -> Result<(), InstanceMessage> {
-        let Some(actor) = self.shared.actors.get(instance) else { return Err(message) };
+        self.try_deliver_in(self.shard_of(instance), instance, message)
+    }
+
+    fn try_deliver_in(
+        &self,
+        shard: ShardId,
+        instance: &InstanceId,
+        message: InstanceMessage,
+    ) -> Result<(), InstanceMessage> {
+        let Some(actor) = self.actor_in(shard, instance) else { return Err(message) };
         match actor.cast(message) {
             Err(MessagingErr::SendErr(message)) => Err(message),
             _ => Ok(()),
@@ -160,7 +183,7 @@ impl Routes {
 
     pub(crate) fn supervisor(&self, shard: ShardId) -> Option<ActorRef<ShardMessage>> {
         let slot = self.shared.shards.get(shard.0 as usize)?;
-        match &*slot.read().unwrap_or_else(PoisonError::into_inner) {
+        match &*slot.supervisor.read().unwrap_or_else(PoisonError::into_inner) {
             Shard::Up(supervisor) => Some(supervisor.clone()),
             Shard::Down(_) => None,
         }
@@ -169,7 +192,7 @@ impl Routes {
     /// Why a shard could not be started again, if that is why it is down.
     pub(crate) fn why_down(&self, shard: ShardId) -> Option<Arc<ProviderError>> {
         let slot = self.shared.shards.get(shard.0 as usize)?;
-        match &*slot.read().unwrap_or_else(PoisonError::into_inner) {
+        match &*slot.supervisor.read().unwrap_or_else(PoisonError::into_inner) {
             Shard::Up(_) => None,
             Shard::Down(why) => why.clone(),
         }
@@ -193,7 +216,7 @@ impl Routes {
 
     fn set(&self, shard: ShardId, state: Shard) {
         if let Some(slot) = self.shared.shards.get(shard.0 as usize) {
-            *slot.write().unwrap_or_else(PoisonError::into_inner) = state;
+            *slot.supervisor.write().unwrap_or_else(PoisonError::into_inner) = state;
         }
         self.shared.moves.send_modify(|moves| *moves += 1);
     }
@@ -201,39 +224,72 @@ impl Routes {
     /// A shard is down.
     pub(crate) fn clear(&self, shard: ShardId) {
         self.set(shard, Shard::Down(None));
-        self.shared.actors.retain(|instance, _| self.shard_of(instance) != shard);
-        self.shared.parked.retain(|instance, _| self.shard_of(instance) != shard);
+        if let Some(mut actors) = self.actors(shard) {
+            let gone = std::mem::take(&mut *actors);
+            drop(actors);
+            drop(gone);
+        }
+        if self.is_anything_parked() {
+            let parked = self.shared.parked.iter().map(|parked| parked.key().clone());
+            let parked: Vec<_> = parked.filter(|id| self.shard_of(id) == shard).collect();
+            parked.iter().for_each(|instance| self.unpark(instance));
+        }
     }
 
     pub(crate) fn actor(&self, instance: &InstanceId) -> Option<ActorRef<InstanceMessage>> {
-        self.shared.actors.get(instance).map(|actor| actor.clone())
+        self.actor_in(self.shard_of(instance), instance)
+    }
+
+    fn actor_in(&self, shard: ShardId, instance: &InstanceId) -> Option<ActorRef<InstanceMessage>> {
+        self.actors(shard)?.get(instance).cloned()
     }
 
     pub(crate) fn insert(&self, instance: InstanceId, actor: ActorRef<InstanceMessage>) {
-        self.shared.actors.insert(instance, actor);
+        if let Some(mut actors) = self.actors(self.shard_of(&instance)) {
+            actors.insert(instance, actor);
+        }
     }
 
     /// Forgets an actor, unless another has taken its place.
     pub(crate) fn remove(&self, instance: &InstanceId, actor: ractor::ActorId) {
-        self.shared.actors.remove_if(instance, |_, current| current.get_id() == actor);
+        let Some(mut actors) = self.actors(self.shard_of(instance)) else { return };
+        if actors.get(instance).is_some_and(|current| current.get_id() == actor) {
+            actors.remove(instance);
+        }
     }
 
     /// Number of instances in memory.
     pub(crate) fn in_memory(&self) -> usize {
-        self.shared.actors.len()
+        let shards = (0..self.shards()).filter_map(|shard| self.actors(ShardId(shard)));
+        shards.map(|actors| actors.len()).sum()
+    }
+
+    /// The actors of a shard that there is.
+    fn actors(&self, shard: ShardId) -> Option<MutexGuard<'_, Actors>> {
+        let slot = self.shared.shards.get(shard.0 as usize)?;
+        Some(slot.actors.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn park(&self, instance: InstanceId, reason: ParkReason) {
-        self.shared.parked.insert(instance, reason);
+        // First: nobody finds the table empty who is told of it.
+        self.shared.number_parked.fetch_add(1, Ordering::AcqRel);
+        if self.shared.parked.insert(instance, reason).is_some() {
+            self.shared.number_parked.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 
     pub(crate) fn unpark(&self, instance: &InstanceId) {
-        self.shared.parked.remove(instance);
+        if self.is_anything_parked() && self.shared.parked.remove(instance).is_some() {
+            self.shared.number_parked.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    fn is_anything_parked(&self) -> bool {
+        self.shared.number_parked.load(Ordering::Acquire) > 0
     }
 
     pub(crate) fn parked(&self, instance: &InstanceId) -> Option<ParkReason> {
-        // Mostly nothing is parked: the look costs nothing then.
-        if self.shared.parked.is_empty() {
+        if !self.is_anything_parked() {
             return None;
         }
         self.shared.parked.get(instance).map(|reason| reason.clone())
