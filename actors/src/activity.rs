@@ -80,7 +80,7 @@ struct Call {
 }
 
 /// Names one activity call in a store.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ActivityCall {
     pub(crate) instance: InstanceId,
     pub(crate) run: Run,

@@ -11,12 +11,12 @@ use crate::run::Run;
 use crate::tags::Posts;
 use crate::timers::{Timer, TimerMessage};
 use crate::waiters::Waiters;
-use crate::workers::Workers;
+use crate::workers::ShardWorkers;
 
 /// Hands actions to those who do them. Whoever calls it has a receipt, or has just read the log.
 #[derive(Clone)]
 pub(crate) struct Dispatcher {
-    pub(crate) workers: Workers,
+    pub(crate) workers: ShardWorkers,
     pub(crate) timers: ActorRef<TimerMessage>,
     pub(crate) waiters: Waiters,
     pub(crate) routes: Routes,

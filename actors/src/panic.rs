@@ -58,12 +58,12 @@ fn discard(mut panic: Box<dyn Any + Send>) {
 /// A future of the user's. Panics in it are caught, those of its destructors included.
 pub(crate) struct Caught<F> {
     /// None once it has ended.
-    future: Option<Pin<Box<F>>>,
+    future: Option<F>,
 }
 
 impl<F> Caught<F> {
     pub(crate) fn new(future: F) -> Self {
-        Self { future: Some(Box::pin(future)) }
+        Self { future: Some(future) }
     }
 
     /// It is dropped as soon as it has ended: it must not hold anything when that is told.
@@ -75,13 +75,13 @@ impl<F> Caught<F> {
     }
 }
 
-impl<F: Future> Future for Caught<F> {
+impl<F: Future + Unpin> Future for Caught<F> {
     /// An error is the message of its panic.
     type Output = Result<F::Output, String>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(future) = &mut self.future else { return Poll::Pending };
-        match catch(|| future.as_mut().poll(cx)) {
+        match catch(|| Pin::new(future).poll(cx)) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => {
                 self.end();
@@ -138,10 +138,10 @@ mod tests {
     #[test]
     fn what_panics_when_it_is_dropped_is_caught_with_its_future() {
         let stubborn = Stubborn(1);
-        let mut future = Caught::new(async move {
+        let mut future = Caught::new(Box::pin(async move {
             let _kept = stubborn;
             std::future::pending::<()>().await;
-        });
+        }));
         let mut context = Context::from_waker(std::task::Waker::noop());
         assert!(Pin::new(&mut future).poll(&mut context).is_pending());
         drop(future);

@@ -38,6 +38,11 @@ impl Run {
         Self { execution, seed: 0, place: 0 }
     }
 
+    /// Drawn at random, but for runs of which nothing is under way.
+    pub(crate) fn seed(self) -> u64 {
+        self.seed
+    }
+
     /// The same run, of a call that runs in place.
     pub(crate) fn in_place(self, place: u32) -> Self {
         Self { place, ..self }

@@ -185,7 +185,7 @@ impl Actor for ShardSupervisor {
         )
         .await?;
         let dispatcher = Dispatcher {
-            workers: host.workers.clone(),
+            workers: host.workers.of_shard(shard).clone(),
             timers: timers.clone(),
             waiters: host.waiters.clone(),
             routes: host.routes.clone(),

@@ -153,6 +153,11 @@ impl States {
         self.by_type.get(&TypeId::of::<T>())?.downcast_ref()
     }
 
+    /// The same values, by a handle of its own: who clones that does not meet those who clone this one.
+    pub(crate) fn apart(&self) -> Self {
+        Self { by_type: Arc::new((*self.by_type).clone()) }
+    }
+
     pub(crate) fn has(&self, wanted: StateType) -> bool {
         self.by_type.contains_key(&wanted.id)
     }

@@ -1,5 +1,7 @@
 //! Runs activities: so many at a time, fairly, each in a task of its own.
 
+mod calls;
+mod places;
 pub(crate) mod pool;
 mod queue;
 pub(crate) mod runs_on;
@@ -8,13 +10,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use dashmap::DashMap;
-use dashmap::mapref::entry::Entry;
 use reenact_core::{
-    ActivityError, ActivityErrorKind, CorrelationId, InstanceId, Name, Payload, Timestamp,
+    ActivityError, ActivityErrorKind, InstanceId, Name, Payload, ShardId, Timestamp,
 };
 use reenact_providers::TimerScheduler;
 use tokio::runtime::Handle;
@@ -26,58 +27,65 @@ use crate::message::Internal;
 use crate::panic::Caught;
 use crate::registry::Registry;
 use crate::routes::Routes;
-use crate::run::Run;
+use crate::state::States;
 use crate::suspects::SuspectTable;
 use crate::tags::News;
 use crate::task::Task as Background;
+use calls::{Calls, Taken};
+use places::{Locked, Places};
 use queue::FairQueue;
 use runs_on::{ActivityRuntimes, RunsOn};
 
-/// The activity workers of a host. A call that is queued or running is not taken a second time, so
-/// that an instance that comes back into memory can ask for all that is open.
+/// The activity workers of a host.
 #[derive(Clone)]
 pub(crate) struct Workers {
     shared: Arc<Shared>,
+    shards: Arc<[ShardWorkers]>,
 }
 
+/// The activity workers of a host for the instances of one shard, which are on one thread mostly. A call that
+/// is queued or running is not taken a second time, so that an instance that comes back into memory can ask
+/// for all that is open.
+#[derive(Clone)]
+pub(crate) struct ShardWorkers {
+    own: Arc<OfShard>,
+}
+
+/// What the activities of all shards share.
 struct Shared {
     registry: Arc<Registry>,
-    line: Arc<Line>,
     /// Where they run.
     runtimes: ActivityRuntimes,
-    /// Some of them block: otherwise none is looked up for that.
-    some_block: bool,
     /// How long an activity may go on that nobody waits for.
     grace: Duration,
-    /// What is queued or running: of each call the newest attempt.
-    calls: DashMap<ActivityCall, ActivityContext>,
     /// Those whose start is recorded before they run.
     suspects: SuspectTable,
-    /// Held for a few instructions at a time: all activities of the host pass here.
-    places: Mutex<Places>,
+    places: Places<Task>,
+    /// The host has begun to shut down.
+    is_ending: AtomicBool,
     /// Told when the last running activity has ended.
     idle: Notify,
     /// Told when there may be room for more from the queues of tags.
     room: Notify,
 }
 
-struct Places {
-    /// By the run and the id of the call.
-    queue: FairQueue<(Run, CorrelationId), Task>,
-    /// Number of those that wait and came through the queues of tags.
-    from_elsewhere: usize,
-    /// Somebody waits until there is room.
-    room_wanted: bool,
-    /// Nothing starts any more.
-    closed: bool,
-    /// The host has begun to shut down.
-    is_ending: bool,
+/// What the activities of a shard share. Their handles are those of the shard: to count the clones of one that
+/// all threads share would cost each of them more than what it is for.
+struct OfShard {
+    shared: Arc<Shared>,
+    /// What is queued or running.
+    calls: Calls,
+    line: Arc<Line>,
+    states: States,
 }
 
 /// An activity that is to run.
 struct Task {
+    workers: ShardWorkers,
     context: ActivityContext,
     input: Payload,
+    /// `None` where it is not registered here.
+    code: Option<ActivityCode>,
     /// Where: on the thread of its shard. `None` outside of a runtime: the host has gone then.
     runtime: Option<Handle>,
 }
@@ -93,156 +101,41 @@ impl Workers {
     ) -> Self {
         let queue = FairQueue::new(limits.at_a_time, limits.of_names)
             .with_threads_for(registry.blocking().cloned(), limits.blocking);
-        let some_block = registry.blocking().next().is_some();
-        let places = Mutex::new(Places {
-            queue,
-            from_elsewhere: 0,
-            room_wanted: false,
-            closed: false,
-            is_ending: false,
-        });
-        let (calls, idle, room) = (DashMap::new(), Notify::new(), Notify::new());
-        let line = Arc::new(Line { routes, clock });
-        let suspects = SuspectTable::default();
-        let shared = Shared {
-            registry,
-            line,
-            runtimes,
-            some_block,
-            grace,
-            calls,
-            suspects,
-            places,
-            idle,
-            room,
+        let states = registry.states().clone();
+        let (idle, room) = (Notify::new(), Notify::new());
+        let (suspects, is_ending) = (SuspectTable::default(), AtomicBool::new(false));
+        let places = Places::new(queue);
+        let shared = Shared { registry, runtimes, grace, suspects, places, is_ending, idle, room };
+        let shared = Arc::new(shared);
+        let of_shard = |_| {
+            let line = Line { routes: routes.clone(), clock: clock.clone() };
+            let (line, states) = (Arc::new(line), states.apart());
+            let own = OfShard { shared: shared.clone(), calls: Calls::default(), line, states };
+            ShardWorkers { own: Arc::new(own) }
         };
-        Self { shared: Arc::new(shared) }
+        let shards = (0..routes.shards().max(1)).map(of_shard).collect();
+        Self { shared, shards }
     }
 
-    /// Runs an activity as soon as there is a place.
-    pub(crate) fn submit(&self, call: ActivityCall, attempt: Attempt, input: Payload) {
-        let line = Arc::downgrade(&self.shared.line);
-        let states = self.shared.registry.states().clone();
-        let context = match self.shared.calls.entry(call) {
-            Entry::Occupied(known) if known.get().attempt() == attempt.number => return,
-            // The one before has failed, and may still be on its way out: its grace is over.
-            Entry::Occupied(mut known) => {
-                let context = ActivityContext::new(known.key().clone(), attempt, line, states);
-                let before = known.insert(context.clone());
-                drop(known);
-                // This wakes code of the user's: not while the entry is locked.
-                before.cut_off();
-                context
-            }
-            Entry::Vacant(vacant) => {
-                let context = ActivityContext::new(vacant.key().clone(), attempt, line, states);
-                vacant.insert(context.clone());
-                context
-            }
-        };
-        let mut places = self.shared.places();
-        if places.closed {
-            drop(places);
-            self.shared.calls.remove(context.call());
-            context.tell(News::Left);
-            return;
-        }
-        let runtime = Handle::try_current().ok();
-        let task = Task { context: context.clone(), input, runtime };
-        let (name, instance) = (context.activity_name(), context.instance_id());
-        let task = places.queue.push(name, instance, context.call().key(), task);
-        places.from_elsewhere += usize::from(task.is_none() && context.is_from_elsewhere());
-        drop(places);
-        task.into_iter().for_each(|task| self.start(task));
-    }
-
-    fn start(&self, Task { context, input, runtime }: Task) {
-        let blocks = self.shared.some_block && self.blocks(&context);
-        let thread = blocks.then(|| BlockingThread { workers: Arc::downgrade(&self.shared) });
-        let place = Place { workers: self.clone(), context };
-        if let Some(runtime) = runtime {
-            // One that has ended drops it, and so the place goes to the next.
-            runtime.spawn(run(place, thread, input));
-        }
-    }
-
-    /// Whether the code of an activity blocks its thread.
-    fn blocks(&self, context: &ActivityContext) -> bool {
-        let code = self.shared.registry.activity(context.activity_name());
-        code.is_some_and(ActivityCode::is_blocking)
-    }
-
-    /// Nobody waits for the call any more: it does not start, or its context says so, and it has its
-    /// grace to end.
-    pub(crate) fn cancel(&self, call: &ActivityCall) {
-        let Some(context) = self.shared.calls.get(call).map(|context| context.clone()) else {
-            return;
-        };
-        context.cancel_until(self.shared.end_of_grace());
-        let (name, instance) = (context.activity_name(), context.instance_id());
-        let mut places = self.shared.places();
-        let waited = places.queue.forget(name, instance, call.key());
-        if context.is_from_elsewhere() {
-            places.from_elsewhere -= waited;
-        }
-        drop(places);
-        if waited > 0 {
-            self.shared.calls.remove(call);
-        }
-        if context.is_from_elsewhere() {
-            context.tell(News::Unwanted);
-            self.shared.room.notify_waiters();
-        }
-    }
-
-    fn finished(&self, context: &ActivityContext) {
-        let mut places = self.shared.places();
-        let next = places.queue.finished(context.activity_name());
-        self.changed(places, next);
-    }
-
-    /// A place or a thread is free, and goes to `next`.
-    fn changed(&self, mut places: MutexGuard<'_, Places>, next: Option<Task>) {
-        let idle = places.queue.running() == 0;
-        let from_elsewhere = next.as_ref().is_some_and(|task| task.context.is_from_elsewhere());
-        places.from_elsewhere -= usize::from(from_elsewhere);
-        let room_wanted = std::mem::take(&mut places.room_wanted);
-        drop(places);
-        if room_wanted {
-            self.shared.room.notify_waiters();
-        }
-        if idle {
-            self.shared.idle.notify_waiters();
-        }
-        next.into_iter().for_each(|task| self.start(task));
-    }
-
-    /// Forgets an attempt that has ended, and whose end is durable where it was told.
-    fn let_go(&self, context: &ActivityContext) {
-        if context.let_go() {
-            // Another attempt may have its place.
-            self.shared.calls.remove_if(context.call(), |_, known| known.is(context));
-        }
+    /// Those for the instances of a shard.
+    pub(crate) fn of_shard(&self, shard: ShardId) -> &ShardWorkers {
+        &self.shards[shard.0 as usize % self.shards.len()]
     }
 
     /// The host has begun to shut down: what fails from now on is taken for broken off.
     pub(crate) fn begin_shutdown(&self) {
-        self.shared.places().is_ending = true;
-    }
-
-    fn is_ending(&self) -> bool {
-        self.shared.places().is_ending
+        self.shared.is_ending.store(true, Ordering::Release);
     }
 
     /// Starts nothing any more; what waits stays scheduled in the log.
     pub(crate) fn close(&self) {
-        let mut places = self.shared.places();
+        let mut places = self.shared.places.lock();
         places.closed = true;
         let waiting = places.queue.clear();
         places.from_elsewhere = 0;
         drop(places);
-        for Task { context, .. } in waiting {
-            self.shared.calls.remove(context.call());
+        for Task { workers, context, .. } in waiting {
+            workers.own.calls.remove(context.call());
             context.tell(News::Left);
         }
     }
@@ -253,7 +146,7 @@ impl Workers {
         loop {
             // Enlisted before the look, so that no change is missed in between.
             let changed = self.shared.room.notified();
-            if let Some(free) = self.shared.places().room() {
+            if let Some(free) = self.shared.places.lock().room() {
                 return free;
             }
             changed.await;
@@ -265,28 +158,11 @@ impl Workers {
         self.shared.registry.activity(name).is_some()
     }
 
-    /// Those whose start is recorded before they run.
-    pub(crate) fn suspects(&self) -> &SuspectTable {
-        &self.shared.suspects
-    }
-
-    /// The attempt of a call that is queued or running, or has ended and is not let go.
-    pub(crate) fn attempt(&self, call: &ActivityCall) -> Option<u32> {
-        self.shared.calls.get(call).map(|context| context.attempt())
-    }
-
-    /// Nobody waits for anything of the instance any more.
-    pub(crate) fn cancel_all(&self, instance: &InstanceId) {
-        let of_instance = self.shared.calls.iter().filter(|c| c.instance_id() == instance);
-        let calls: Vec<_> = of_instance.map(|context| context.call().clone()).collect();
-        calls.iter().for_each(|call| self.cancel(call));
-    }
-
     /// Returns when nothing runs.
     pub(crate) async fn idle(&self) {
         loop {
             let idle = self.shared.idle.notified();
-            if self.shared.places().queue.running() == 0 {
+            if self.shared.places.lock().is_idle() {
                 return;
             }
             idle.await;
@@ -296,41 +172,165 @@ impl Workers {
     /// Tells every running activity that nobody waits for it, and drops it at its next await.
     pub(crate) fn abort(&self) {
         self.close();
-        let calls: Vec<_> = self.shared.calls.iter().map(|context| context.clone()).collect();
-        // This wakes code of the user's: not while an entry is locked.
-        calls.iter().for_each(ActivityContext::cut_off);
+        let calls = self.shards.iter().flat_map(|workers| workers.own.calls.all());
+        // This wakes code of the user's: not while a table is locked.
+        calls.for_each(|context| context.cut_off());
         self.shared.runtimes.end();
     }
 }
 
-impl Places {
-    /// How many more can run, if none that came through the queue of a tag waits. Otherwise whoever asks
-    /// is told when to ask again.
-    fn room(&mut self) -> Option<usize> {
-        let free = self.queue.free();
-        let room = (free > 0 && self.from_elsewhere == 0).then_some(free);
-        self.room_wanted |= room.is_none();
-        room
+impl Shared {
+    /// A place or a thread is free, and goes to `next`.
+    fn changed(&self, mut places: Locked<'_, Task>, next: Option<Task>) {
+        let idle = places.queue.running() == 0;
+        let from_elsewhere = next.as_ref().is_some_and(|task| task.context.is_from_elsewhere());
+        places.from_elsewhere -= usize::from(from_elsewhere);
+        let room_wanted = std::mem::take(&mut places.room_wanted);
+        if idle {
+            // Who still waits says so again.
+            places.idle_wanted = false;
+        }
+        drop(places);
+        if room_wanted {
+            self.room.notify_waiters();
+        }
+        if idle {
+            self.idle.notify_waiters();
+        }
+        next.into_iter().for_each(Task::start);
     }
 }
 
-impl Shared {
+impl ShardWorkers {
+    /// Runs an activity as soon as there is a place.
+    pub(crate) fn submit(&self, call: ActivityCall, attempt: Attempt, input: Payload) {
+        let OfShard { shared, calls, line, states } = &*self.own;
+        let number = attempt.number;
+        let context =
+            |call| ActivityContext::new(call, attempt, Arc::downgrade(line), states.clone());
+        let context = match calls.take(call, number, context) {
+            Taken::Known => return,
+            Taken::New(context, before) => {
+                // The one before has failed, and may still be on its way out: its grace is over.
+                before.iter().for_each(ActivityContext::cut_off);
+                context
+            }
+        };
+        let code = shared.registry.activity(context.activity_name()).cloned();
+        let blocks = code.as_ref().is_some_and(ActivityCode::is_blocking);
+        let runtime = Handle::try_current().ok();
+        let task = Task { workers: self.clone(), context, input, code, runtime };
+        match !blocks && shared.places.take_at_once() {
+            true => task.start(),
+            false => self.queue(task),
+        }
+    }
+
+    /// Runs an activity when it is its turn, which may be now.
+    fn queue(&self, task: Task) {
+        let mut places = self.own.shared.places.lock();
+        let context = task.context.clone();
+        if places.closed {
+            drop(places);
+            self.own.calls.remove(context.call());
+            context.tell(News::Left);
+            return;
+        }
+        let (name, instance) = (context.activity_name(), context.instance_id());
+        let task = places.queue.push(name, instance, context.call().key(), task);
+        places.from_elsewhere += usize::from(task.is_none() && context.is_from_elsewhere());
+        drop(places);
+        task.into_iter().for_each(Task::start);
+    }
+
+    /// Nobody waits for the call any more: it does not start, or its context says so, and it has its
+    /// grace to end.
+    pub(crate) fn cancel(&self, call: &ActivityCall) {
+        let Some(context) = self.own.calls.get(call) else { return };
+        context.cancel_until(self.end_of_grace());
+        let (name, instance) = (context.activity_name(), context.instance_id());
+        let mut places = self.own.shared.places.lock();
+        let waited = places.queue.forget(name, instance, call.key());
+        if context.is_from_elsewhere() {
+            places.from_elsewhere -= waited;
+        }
+        drop(places);
+        if waited > 0 {
+            self.own.calls.remove(call);
+        }
+        if context.is_from_elsewhere() {
+            context.tell(News::Unwanted);
+            self.own.shared.room.notify_waiters();
+        }
+    }
+
+    fn finished(&self, context: &ActivityContext) {
+        let shared = &self.own.shared;
+        if shared.places.give_back_at_once() {
+            return;
+        }
+        let mut places = shared.places.lock();
+        let next = places.queue.finished(context.activity_name());
+        shared.changed(places, next);
+    }
+
+    /// Forgets an attempt that has ended, and whose end is durable where it was told.
+    fn let_go(&self, context: &ActivityContext) {
+        if context.let_go() {
+            self.own.calls.remove_attempt(context);
+        }
+    }
+
+    fn is_ending(&self) -> bool {
+        self.own.shared.is_ending.load(Ordering::Acquire)
+    }
+
+    /// Those whose start is recorded before they run.
+    pub(crate) fn suspects(&self) -> &SuspectTable {
+        &self.own.shared.suspects
+    }
+
+    /// The attempt of a call that is queued or running, or has ended and is not let go.
+    pub(crate) fn attempt(&self, call: &ActivityCall) -> Option<u32> {
+        self.own.calls.attempt(call)
+    }
+
+    /// Nobody waits for anything of the instance any more.
+    pub(crate) fn cancel_all(&self, instance: &InstanceId) {
+        self.own.calls.of(instance).iter().for_each(|call| self.cancel(call));
+    }
+
     /// When the grace ends that begins now.
     fn end_of_grace(&self) -> Timestamp {
-        self.line.clock.now() + self.grace
-    }
-
-    /// Every change under the lock is whole, so a panic elsewhere does not spoil it.
-    fn places(&self) -> MutexGuard<'_, Places> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+        self.own.line.clock.now() + self.own.shared.grace
     }
 }
 
-async fn run(place: Place, thread: Option<BlockingThread>, input: Payload) {
+impl Task {
+    /// It has a place.
+    fn start(self) {
+        let Self { workers, context, input, code, runtime } = self;
+        let blocks = code.as_ref().is_some_and(ActivityCode::is_blocking);
+        let shared = &workers.own.shared;
+        let thread = blocks.then(|| BlockingThread { workers: Arc::downgrade(shared) });
+        let place = Place { workers, context };
+        if let Some(runtime) = runtime {
+            // One that has ended drops it, and so the place goes to the next.
+            runtime.spawn(run(place, thread, code, input));
+        }
+    }
+}
+
+async fn run(
+    place: Place,
+    thread: Option<BlockingThread>,
+    code: Option<ActivityCode>,
+    input: Payload,
+) {
     // The place goes to the next after the completion: who waits until nothing runs finds it on the way.
     let Place { workers, context } = &place;
-    let line = &workers.shared.line;
-    let suspects = &workers.shared.suspects;
+    let OfShard { shared, line, .. } = &*workers.own;
+    let suspects = &shared.suspects;
     let _recorded = match suspects.suspect(context.call()) {
         Some(suspect) => {
             let recorded = suspects.record_start(suspect, context, &line.routes);
@@ -344,10 +344,10 @@ async fn run(place: Place, thread: Option<BlockingThread>, input: Payload) {
     };
     // Beside it, so that one that blocks its thread is found out too.
     let _watch = watch(workers, context);
-    let result = match workers.shared.registry.activity(context.activity_name()) {
+    let result = match code {
         Some(code) => {
             let running = Caught::new(code.run(context.clone(), input));
-            let ended = run_code(workers, context, workers.shared.runtimes.of(thread), running);
+            let ended = run_code(workers, context, shared.runtimes.of(thread), running);
             match context.until_cut_off(ended, &line.clock).await {
                 // It stays scheduled in the log, as what is cut off.
                 Some(None) => return,
@@ -372,24 +372,24 @@ async fn run(place: Place, thread: Option<BlockingThread>, input: Payload) {
 
 /// Runs the code of an activity where it is to run. `None` when that has ended before.
 async fn run_code<F>(
-    workers: &Workers,
+    workers: &ShardWorkers,
     context: &ActivityContext,
     runs_on: RunsOn,
     mut code: Caught<F>,
 ) -> Option<Result<F::Output, String>>
 where
-    F: Future<Output: Send> + Send + 'static,
+    F: Future<Output: Send> + Unpin + Send + 'static,
 {
     if !matches!(runs_on, RunsOn::ItsShard) {
         let callers = matches!(runs_on, RunsOn::Callers(_));
         let output = runs_on.run(code).await;
         if output.is_none() && callers {
-            workers.shared.runtimes.callers_has_ended();
+            workers.own.shared.runtimes.callers_has_ended();
         }
         return output;
     }
     let (instance, name) = (context.instance_id(), context.activity_name());
-    let stalls = &workers.shared.line.routes.stalls;
+    let stalls = &workers.own.line.routes.stalls;
     let watched = poll_fn(|cx| {
         let poll = || Pin::new(&mut code).poll(cx);
         stalls.watch_activity(instance, name, poll)
@@ -415,16 +415,15 @@ pub(crate) struct BlockingThread {
 impl Drop for BlockingThread {
     fn drop(&mut self) {
         let Some(shared) = self.workers.upgrade() else { return };
-        let workers = Workers { shared };
-        let mut places = workers.shared.places();
+        let mut places = shared.places.lock();
         let next = places.queue.thread_is_free();
-        workers.changed(places, next);
+        shared.changed(places, next);
     }
 }
 
 /// The place of an activity that runs. However it ends, this goes to the next.
 struct Place {
-    workers: Workers,
+    workers: ShardWorkers,
     context: ActivityContext,
 }
 
@@ -442,20 +441,24 @@ impl Drop for Place {
 
 /// Ends an attempt that takes too long: it is told so, its failure is on its way at once, and it has
 /// its grace to end.
-fn watch(workers: &Workers, context: &ActivityContext) -> Option<Background> {
+fn watch(workers: &ShardWorkers, context: &ActivityContext) -> Option<Background> {
     context.terms().filter(|terms| terms.start_to_close.or(terms.heartbeat).is_some())?;
     let (workers, context) = (workers.clone(), context.clone());
-    let start = workers.shared.line.clock.now();
+    let start = workers.own.line.clock.now();
     Some(Background::spawn(async move {
         let Some(terms) = context.terms() else { return };
-        let error = context.until_too_late(terms, start, &*workers.shared.line.clock).await;
+        let error = context.until_too_late(terms, start, &*workers.own.line.clock).await;
         tell_end(&workers, &context, Err(error));
-        context.cancel_until(workers.shared.end_of_grace());
+        context.cancel_until(workers.end_of_grace());
     }))
 }
 
 /// Tells the instance how an attempt ended, unless that was told.
-fn tell_end(workers: &Workers, context: &ActivityContext, result: Result<Payload, ActivityError>) {
+fn tell_end(
+    workers: &ShardWorkers,
+    context: &ActivityContext,
+    result: Result<Payload, ActivityError>,
+) {
     if !context.may_tell() {
         return;
     }
@@ -465,18 +468,18 @@ fn tell_end(workers: &Workers, context: &ActivityContext, result: Result<Payload
         return context.tell(News::Ended { result, known });
     }
     let message = Internal::CompleteTask { run: call.run, id: call.id, result, known };
-    workers.shared.line.routes.deliver(&call.instance, message.into());
+    workers.own.line.routes.deliver(&call.instance, message.into());
 }
 
 /// Of an attempt whose end was told: it is known, and so not run again, until that is durable; and
 /// until it has ended in fact, so that it can still be cut off.
 pub(crate) struct KnownCall {
-    workers: Workers,
+    workers: ShardWorkers,
     context: ActivityContext,
 }
 
 impl KnownCall {
-    fn new(workers: &Workers, context: &ActivityContext) -> Self {
+    fn new(workers: &ShardWorkers, context: &ActivityContext) -> Self {
         Self { workers: workers.clone(), context: context.clone() }
     }
 

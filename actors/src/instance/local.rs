@@ -12,7 +12,7 @@ use crate::persistence::Entry;
 use crate::run::Run;
 use crate::task::Task;
 use crate::timers::{Timer, TimerMessage};
-use crate::workers::Workers;
+use crate::workers::ShardWorkers;
 
 /// What the turns that were made since something was handed on want of local activities.
 pub(super) struct Wanted {
@@ -27,7 +27,7 @@ pub(super) struct Wanted {
 pub(super) struct InPlace {
     myself: ActorRef<InstanceMessage>,
     instance: InstanceId,
-    workers: Workers,
+    workers: ShardWorkers,
     /// Tells the calls of this actor from those of all others.
     place: u32,
     running: Vec<Running>,
@@ -69,7 +69,7 @@ impl InPlace {
     pub(super) fn new(
         myself: ActorRef<InstanceMessage>,
         instance: InstanceId,
-        workers: Workers,
+        workers: ShardWorkers,
     ) -> Self {
         // 0 is no place. That two actors have the same is possible if four billion have come between them.
         let place = (myself.get_id().pid() % u64::from(u32::MAX)) as u32 + 1;

@@ -60,7 +60,7 @@ impl Hand {
         }
         let (run, instance) = (activity.run.into(), delivery.message.to);
         let call = ActivityCall { instance, run, id: activity.id };
-        if self.workers.attempt(&call).is_some_and(|newest| newest > activity.attempt) {
+        if self.workers_of(&call).attempt(&call).is_some_and(|newest| newest > activity.attempt) {
             return self.acknowledge(&tag, delivery.id).await;
         }
         match self.held.entry((call.clone(), activity.attempt)) {
@@ -113,7 +113,7 @@ impl Taken {
         let (news, mut told) = mpsc::unbounded_channel();
         let attempt = Attempt { name, number: attempt, terms, news: Some(news), local_input: None };
         let hand = self.hand.clone();
-        hand.workers.submit(self.call.clone(), attempt, input);
+        hand.workers_of(&self.call).submit(self.call.clone(), attempt, input);
         let (tag, key) = (self.tag.clone(), (self.call.clone(), self.attempt));
         let end = tokio::select! {
             biased;
@@ -207,7 +207,7 @@ impl Hand {
                 None => std::future::pending().await,
             }
             // Its execution has ended it, or does so now.
-            self.workers.cancel(&key.0);
+            self.workers_of(&key.0).cancel(&key.0);
             std::future::pending::<()>().await;
         };
         let pause = self.sharing.visibility_time() / EXTENSIONS;

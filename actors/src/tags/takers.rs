@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::activity::ActivityCall;
 use crate::patience::Patience;
-use crate::workers::Workers;
+use crate::workers::{ShardWorkers, Workers};
 
 /// Most calls that are taken from a queue at once.
 const TAKEN_AT_ONCE: usize = 32;
@@ -112,6 +112,10 @@ impl Hand {
                 Err(error) => patience.wait(&error, &*self.clock).await,
             }
         }
+    }
+
+    pub(super) fn workers_of(&self, call: &ActivityCall) -> &ShardWorkers {
+        self.workers.of_shard(self.shard_of(call))
     }
 
     pub(super) fn shard_of(&self, call: &ActivityCall) -> ShardId {

@@ -22,6 +22,8 @@ pub(crate) struct FairQueue<K, T> {
     turns: VecDeque<Name>,
     /// The threads that tasks take which block.
     threads: Threads,
+    /// Number of all that wait.
+    waiting: usize,
 }
 
 /// Threads for tasks that block, apart from places: such a task starts when both are free.
@@ -57,7 +59,7 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
         let limited = !limits.is_empty();
         let names = limits.into_iter().map(|(name, limit)| (name, OfName::new(limit))).collect();
         let (turns, threads) = (VecDeque::new(), Threads::default());
-        Self { limit, running: 0, limited, names, turns, threads }
+        Self { limit, running: 0, limited, names, turns, threads, waiting: 0 }
     }
 
     /// Tasks of these names take one of so many threads, besides their place.
@@ -97,6 +99,7 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
             self.turns.push_back(name.clone());
         }
         of_name.push(instance, key, task);
+        self.waiting += 1;
         None
     }
 
@@ -127,6 +130,7 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
         let name = self.turns.remove(at)?;
         let of_name = self.names.get_mut(&name)?;
         let task = of_name.next()?;
+        self.waiting -= 1;
         self.running += 1;
         of_name.begin(&mut self.threads);
         if of_name.tasks > 0 {
@@ -139,7 +143,24 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
 
     /// Forgets the waiting tasks of an instance that have that key; how many there were.
     pub(crate) fn forget(&mut self, name: &Name, instance: &InstanceId, key: K) -> usize {
-        self.names.get_mut(name).map_or(0, |of_name| of_name.forget(instance, key))
+        let forgotten = self.names.get_mut(name).map_or(0, |of_name| of_name.forget(instance, key));
+        self.waiting -= forgotten;
+        forgotten
+    }
+
+    /// Whether a task that does not block must come here: others wait, or its name may have a limit. Where
+    /// not, it is enough to know how many [run](Self::set_running).
+    pub(crate) fn is_needed(&self) -> bool {
+        self.limited || self.waiting > 0
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// So many run by now, as some have begun and ended elsewhere.
+    pub(crate) fn set_running(&mut self, running: usize) {
+        self.running = running;
     }
 
     /// How many more may run, of names that are not at a limit of their own. One at a time where names
@@ -160,6 +181,7 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
     /// Takes out all waiting tasks.
     pub(crate) fn clear(&mut self) -> Vec<T> {
         self.turns.clear();
+        self.waiting = 0;
         let waiting = self.names.values_mut().flat_map(|of_name| {
             (of_name.has_turn, of_name.tasks, of_name.empty) = (false, 0, 0);
             of_name.turns.clear();

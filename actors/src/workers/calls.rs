@@ -1,0 +1,119 @@
+//! The calls of activities that are queued or running.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use reenact_core::InstanceId;
+
+use crate::activity::{ActivityCall, ActivityContext};
+
+/// Those of the instances of one shard: of each call the newest attempt. The thread of the shard is alone with
+/// it mostly. It outlives the actors of the shard: what runs is known when they come again.
+#[derive(Default)]
+pub(super) struct Calls {
+    newest: Mutex<HashMap<ActivityCall, ActivityContext, BuildHasherDefault<OfSeed>>>,
+}
+
+/// What became of an attempt that is to run.
+pub(super) enum Taken {
+    /// It is known, and so it does not run twice.
+    Known,
+    /// It is the newest now. An attempt before it may still be on its way out.
+    New(ActivityContext, Option<ActivityContext>),
+}
+
+impl Calls {
+    /// Takes in an attempt of a call, unless it is known.
+    pub(super) fn take(
+        &self,
+        call: ActivityCall,
+        attempt: u32,
+        context: impl FnOnce(ActivityCall) -> ActivityContext,
+    ) -> Taken {
+        match self.newest().entry(call) {
+            Entry::Occupied(known) if known.get().attempt() == attempt => Taken::Known,
+            Entry::Occupied(mut known) => {
+                let context = context(known.key().clone());
+                let before = known.insert(context.clone());
+                Taken::New(context, Some(before))
+            }
+            Entry::Vacant(vacant) => {
+                let context = context(vacant.key().clone());
+                vacant.insert(context.clone());
+                Taken::New(context, None)
+            }
+        }
+    }
+
+    pub(super) fn get(&self, call: &ActivityCall) -> Option<ActivityContext> {
+        self.newest().get(call).cloned()
+    }
+
+    pub(super) fn attempt(&self, call: &ActivityCall) -> Option<u32> {
+        self.newest().get(call).map(ActivityContext::attempt)
+    }
+
+    /// Forgets a call.
+    pub(super) fn remove(&self, call: &ActivityCall) {
+        let removed = self.newest().remove(call);
+        // Without the lock.
+        drop(removed);
+    }
+
+    /// Forgets an attempt, unless another has its place.
+    pub(super) fn remove_attempt(&self, context: &ActivityContext) {
+        let mut newest = self.newest();
+        if newest.get(context.call()).is_some_and(|known| known.is(context)) {
+            let removed = newest.remove(context.call());
+            drop(newest);
+            drop(removed);
+        }
+    }
+
+    pub(super) fn of(&self, instance: &InstanceId) -> Vec<ActivityCall> {
+        let newest = self.newest();
+        newest.keys().filter(|call| call.instance == *instance).cloned().collect()
+    }
+
+    pub(super) fn all(&self) -> Vec<ActivityContext> {
+        self.newest().values().cloned().collect()
+    }
+
+    /// Every change under the lock is whole, so a panic elsewhere does not spoil it.
+    fn newest(
+        &self,
+    ) -> MutexGuard<'_, HashMap<ActivityCall, ActivityContext, BuildHasherDefault<OfSeed>>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// By the seed of the run, which is drawn at random, and the number of the call: nobody outside has a say in
+/// where these land in a table.
+impl Hash for ActivityCall {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.run.seed());
+        state.write_u64(self.id.0);
+    }
+}
+
+/// Mixes numbers of which one is random.
+#[derive(Default)]
+struct OfSeed(u64);
+
+impl Hasher for OfSeed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // That of SplitMix64.
+        let mixed = (self.0.rotate_left(29) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+}
