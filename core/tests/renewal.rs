@@ -15,9 +15,9 @@ use instance::{
 use messages::{delivered, ended, sent};
 use reenact_core::limits::{COPIED_EVENT_BYTES, COPIED_EVENTS, MAX_BUFFERED_EVENTS};
 use reenact_core::{
-    Action, ChildOptions, Command, CorrelationId, Event, ExecutionId, Machine, MachineConfig,
-    OrchestrationByName, OrchestrationCode, OrchestrationContext, Outcome, RecordedTurn, Rejected,
-    ReplayError, Rewind, Start, Successor, codec,
+    Action, ActivityOptions, ChildOptions, Command, CorrelationId, Event, ExecutionId, Machine,
+    MachineConfig, NamedActivity, OrchestrationByName, OrchestrationCode, OrchestrationContext,
+    Outcome, RecordedTurn, Rejected, ReplayError, Rewind, Start, Successor, codec,
 };
 
 /// Adds numbers, each in an execution of its own, until a 0 comes.
@@ -348,4 +348,26 @@ fn what_was_not_raised_cannot_have_been_taken() {
         let refused = replay(taken).expect_err("nobody wrote that");
         assert!(matches!(refused, ReplayError::Malformed(_)), "{refused}");
     }
+}
+
+#[test]
+fn a_call_that_the_code_left_behind_is_never_overdue() {
+    let code = code(async |ctx: OrchestrationContext, (): ()| {
+        let options = ActivityOptions::new().schedule_to_close(std::time::Duration::from_secs(5));
+        let slow = NamedActivity::new("slow").with(options);
+        let _left_behind = ctx.schedule_activity_by_name::<(), ()>(slow, &());
+        ctx.wait_external::<u64>("Job").await?;
+        // It goes on as new with the call in its hands.
+        ctx.continue_as_new_untyped::<_, ()>(&()).or(std::future::pending().await)
+    });
+    let how = Start { delay: Some(std::time::Duration::from_secs(60)), ..start(()) };
+    let mut instance = Instance::start_with(code, MachineConfig::default(), how);
+    (0..2 * COPIED_EVENTS).for_each(|_| drop(instance.raise("Job", 1)));
+    let renewed = instance.fire(0);
+    assert_eq!(renewals(&renewed.recorded), 1, "{:?}", renewed.log());
+    // The time of the call is over before the code begins again.
+    instance.pass(1_000);
+    instance.fire(0);
+    let begins = Some(Command::FireTimer { id: CorrelationId::START });
+    assert_eq!(instance.machine.overdue(seconds(1_000_000)), begins);
 }
