@@ -6,7 +6,7 @@ mod children;
 mod config;
 mod interrupt;
 mod memory;
-mod progress;
+mod phase;
 mod react;
 mod renewal;
 mod replay;
@@ -14,23 +14,20 @@ mod run_turn;
 mod successor;
 mod turn;
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
 
 use crate::action::Action;
-use crate::code::{CodeFuture, OrchestrationCode};
+use crate::code::OrchestrationCode;
 use crate::command::{Command, Start};
 use crate::divergence::{Nondeterminism, Step};
 use crate::event::Event;
 use crate::history::{History, RecordedTurn};
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
-use crate::message::Origin;
 use crate::open::OpenActivity;
 use crate::outcome::Outcome;
-use crate::payload::Payload;
 use crate::receipt::Sealed;
 use crate::state::{Mode, Shared, State};
 use crate::time::Timestamp;
@@ -38,7 +35,7 @@ use crate::version::Version;
 use crate::wake::TurnWaker;
 
 use admitted::Admitted;
-use progress::Progress;
+use phase::{Ended, Phase};
 
 pub use config::{CatchPanic, MachineConfig};
 pub use replay::Replay;
@@ -61,24 +58,15 @@ pub struct Machine {
     code: OrchestrationCode,
     config: MachineConfig,
     waker: Arc<TurnWaker>,
-    future: Option<CodeFuture>,
+    phase: Phase,
     /// Number of turns so far.
     turns: u64,
     /// The number of the newest turn to which the code may have reacted.
     ran_in: Option<u64>,
     /// Empty, unless it is to be kept.
     history: History,
-    /// Payload bytes of what the code was started with.
-    input_bytes: usize,
-    outcome: Option<Outcome>,
-    progress: Progress,
-    /// What it has continued as, where that is another version.
-    next: Option<Box<OrchestrationCode>>,
+    /// Where the random numbers of the run began.
     seed: u64,
-    /// Who starts it, until that is recorded.
-    origin: Option<Box<Origin>>,
-    /// The status of the execution before it, until that is recorded.
-    status: Option<Payload>,
 }
 
 /// What a turn has come to.
@@ -119,17 +107,11 @@ impl Machine {
             code: code.clone(),
             waker: Arc::new(TurnWaker::new(config.this_thread, config.on_foreign_wake.clone())),
             config,
-            future: None,
+            phase: Phase::unstarted(None),
             turns: 0,
             ran_in: None,
             history: History::default(),
-            input_bytes: 0,
-            outcome: None,
-            progress: Progress::default(),
-            next: None,
             seed: 0,
-            origin: None,
-            status: None,
         }
     }
 
@@ -144,8 +126,10 @@ impl Machine {
         }
         self.halted()?;
         // The event has no place for it: it stands behind it, in one of its own.
-        if let Command::Start(start) = &mut command {
-            self.origin = start.origin.take();
+        if let (Command::Start(start), Phase::Unstarted(unstarted)) =
+            (&mut command, &mut self.phase)
+        {
+            unstarted.origin = start.origin.take();
         }
         let at = now.max(self.shared.lock().now);
         let mut actions = match self.admit(command, at)? {
@@ -171,7 +155,7 @@ impl Machine {
         let Done { events, actions, local, can_wait } = self.end_turn();
         let recorded = RecordedTurn { at, events };
         self.note_turn(&recorded);
-        let (actions, outcome) = (Sealed::new(actions), self.outcome.clone());
+        let (actions, outcome) = (Sealed::new(actions), self.outcome().cloned());
         Ok(Turn { number, recorded, actions, outcome, local, can_wait })
     }
 
@@ -205,7 +189,7 @@ impl Machine {
             let (position, expected) = (state.position, Step::of(missing));
             return Err(Nondeterminism::new(position, expected, Step::Nothing).into());
         }
-        let next = if self.outcome.is_some() { Mode::Closed } else { Mode::Between };
+        let next = if self.has_ended() { Mode::Closed } else { Mode::Between };
         state.mode = next;
         drop(state);
         self.waker.end_turn();
@@ -264,14 +248,14 @@ impl Machine {
 
     /// Whether an activity is open under that id.
     pub fn is_open_task(&self, id: CorrelationId) -> bool {
-        self.outcome.is_none() && self.shared.lock().buffer.open_task(id).is_some()
+        !self.has_ended() && self.shared.lock().buffer.open_task(id).is_some()
     }
 
     /// Whether something woke the code from outside a turn: it awaits what no history can repeat.
     /// The machine must be dropped then.
     pub fn foreign_wake(&self) -> Option<Nondeterminism> {
         // Once it has ended, nobody is left who could be misled.
-        let misled = self.outcome.is_none() && self.waker.was_foreign();
+        let misled = !self.has_ended() && self.waker.was_foreign();
         misled.then(|| {
             let position = self.shared.lock().position;
             Nondeterminism::new(position, Step::DurableFuture, Step::ForeignWake)
@@ -303,7 +287,11 @@ impl Machine {
 
     /// How the execution ended, if it has.
     pub fn outcome(&self) -> Option<&Outcome> {
-        self.outcome.as_ref()
+        self.phase.ended().map(|Ended { outcome, .. }| outcome)
+    }
+
+    const fn has_ended(&self) -> bool {
+        self.phase.ended().is_some()
     }
 
     /// The instance's id.
@@ -341,10 +329,7 @@ impl Machine {
     /// execution has ended, only what is left to be told to others.
     pub fn open_actions(&self) -> Vec<Action> {
         let state = self.shared.lock();
-        let mut open = match self.outcome {
-            Some(_) => Vec::new(),
-            None => state.buffer.open_actions(),
-        };
+        let mut open = if self.has_ended() { Vec::new() } else { state.buffer.open_actions() };
         open.extend(state.outbox.under_way().into_iter().map(Action::Send));
         open
     }
@@ -360,7 +345,7 @@ impl Machine {
     /// length is due at once, and code may set one after the other for ever. A time before that of
     /// the last turn counts as that, as in [`apply`](Self::apply).
     pub fn overdue(&self, now: Timestamp) -> Option<Command> {
-        if self.outcome.is_some() {
+        if self.has_ended() {
             return None;
         }
         let state = self.shared.lock();
@@ -379,10 +364,10 @@ impl Machine {
         match action {
             Action::Send(message) => state.outbox.message(message.id).is_some(),
             Action::CallActivity { id, attempt, .. } => {
-                self.outcome.is_none() && state.buffer.is_attempt(*id, *attempt)
+                !self.has_ended() && state.buffer.is_attempt(*id, *attempt)
             }
             Action::CreateTimer { id, .. } | Action::WaitExternal { id, .. } => {
-                self.outcome.is_none() && state.buffer.open(*id).is_some()
+                !self.has_ended() && state.buffer.open(*id).is_some()
             }
             _ => false,
         }
@@ -390,7 +375,7 @@ impl Machine {
 
     /// What a shell must call off, when another execution is to take the place of this one.
     pub fn cancel_actions(&self) -> Vec<Action> {
-        if self.outcome.is_some() {
+        if self.has_ended() {
             return Vec::new();
         }
         let open = self.shared.lock().buffer.calls_off();
@@ -399,35 +384,35 @@ impl Machine {
 
     /// Whether an activity is under way at that time. One whose next attempt begins later is not.
     pub fn has_open_tasks(&self, now: Timestamp) -> bool {
-        self.outcome.is_none() && self.shared.lock().buffer.has_running_tasks(now)
+        !self.has_ended() && self.shared.lock().buffer.has_running_tasks(now)
     }
 
     /// The attempts whose [start](crate::Event::TaskStarted) is recorded and that have no end, by the id of
     /// their activity. They run, or have gone with their host.
     pub fn started_tasks(&self) -> Vec<(CorrelationId, u32)> {
-        match self.outcome {
-            None => self.shared.lock().buffer.all_started(),
-            Some(_) => Vec::new(),
+        if self.has_ended() {
+            return Vec::new();
         }
+        self.shared.lock().buffer.all_started()
     }
 
     /// Whether that attempt of an activity is under way, or the next.
     pub fn is_attempt(&self, id: CorrelationId, attempt: u32) -> bool {
-        self.outcome.is_none() && self.shared.lock().buffer.is_attempt(id, attempt)
+        !self.has_ended() && self.shared.lock().buffer.is_attempt(id, attempt)
     }
 
     /// The activities that are open, and how many hosts are known to have died while each ran.
     pub fn deaths_of_tasks(&self) -> Vec<(CorrelationId, u32)> {
-        match self.outcome {
-            None => self.shared.lock().buffer.all_deaths(),
-            Some(_) => Vec::new(),
+        if self.has_ended() {
+            return Vec::new();
         }
+        self.shared.lock().buffer.all_deaths()
     }
 
     /// The activities that are open, in the order in which they were scheduled, but no more than so
     /// many. None when the execution has ended.
     pub fn open_activities(&self, most: usize) -> Vec<OpenActivity> {
-        if self.outcome.is_some() {
+        if self.has_ended() {
             return Vec::new();
         }
         self.shared.lock().buffer.open_activities(most)
@@ -440,7 +425,7 @@ impl Machine {
         let state = self.shared.lock();
         if !state.outbox.is_empty() {
             Some(Timestamp::EPOCH)
-        } else if self.outcome.is_some() {
+        } else if self.has_ended() {
             None
         } else {
             state.buffer.wake_at()
@@ -452,7 +437,7 @@ impl Drop for Machine {
     fn drop(&mut self) {
         // What the drops wake is theirs alone; it betrays nothing.
         self.waker.begin_turn();
-        self.let_go();
+        self.let_go(Phase::unstarted(None));
         self.let_go_of_wakers();
     }
 }
@@ -462,7 +447,7 @@ impl fmt::Debug for Machine {
         f.debug_struct("Machine")
             .field("name", self.code.name())
             .field("events", &self.events())
-            .field("outcome", &self.outcome)
+            .field("outcome", &self.outcome())
             .finish_non_exhaustive()
     }
 }

@@ -19,7 +19,7 @@ impl Machine {
     /// What becomes of a command at a time.
     pub(super) fn admit(&self, command: Command, at: Timestamp) -> Result<Admitted, Rejected> {
         let started = self.turns > 0;
-        let running = self.outcome.is_none();
+        let running = !self.has_ended();
         let input = match command {
             Command::Start(_) if started => return Err(Rejected::AlreadyStarted),
             Command::Start(start) => Some(self.admit_start(start)?),
@@ -96,7 +96,7 @@ impl Machine {
         let state = self.shared.lock();
         Ok(match command {
             Command::RaiseEvent { key: Some(key), .. } if state.buffer.keys.contains(&key) => None,
-            _ if self.outcome.is_some() => return Err(Rejected::Finished),
+            _ if self.has_ended() => return Err(Rejected::Finished),
             Command::RaiseEvent { name, data, key } => {
                 declared?;
                 state.has_room_for_event(&name, data.len())?;
@@ -109,12 +109,12 @@ impl Machine {
             Command::Cancel { reason } => {
                 Some(Event::CancelRequested { reason: bounded_message(reason) })
             }
-            Command::Suspend { .. } if self.progress.suspended => None,
+            Command::Suspend { .. } if self.is_suspended() => None,
             Command::Suspend { reason } => {
                 Some(Event::ExecutionSuspended { reason: bounded_message(reason) })
             }
-            Command::Resume => self.progress.suspended.then_some(Event::ExecutionResumed),
-            Command::Unpark => self.progress.parked.then_some(Event::ExecutionUnparked),
+            Command::Resume => self.is_suspended().then_some(Event::ExecutionResumed),
+            Command::Unpark => self.is_parked().then_some(Event::ExecutionUnparked),
             _ => None,
         })
     }

@@ -112,7 +112,7 @@ impl Machine {
         &mut self,
         messages: Vec<(MessageId, Result<(), NotTaken>)>,
     ) -> Result<(), ApplyError> {
-        if self.outcome.is_some() {
+        if self.has_ended() {
             return Ok(());
         }
         for (message, taken) in messages {

@@ -5,25 +5,32 @@ use core::mem;
 
 use crate::error::Cancelled;
 use crate::ids::ExecutionId;
-use crate::machine::progress::Progress;
+use crate::machine::phase::Running;
 use crate::machine::{ApplyError, Machine};
 
 impl Machine {
     /// Lets the code react to what has woken it. While it is suspended, that is remembered.
     pub(super) fn go_on(&mut self) -> Result<(), ApplyError> {
-        self.progress.woken |= self.waker.take_woken();
-        let Progress { suspended, held, parked, .. } = self.progress;
-        if suspended || held || parked {
+        let Some(running) = self.phase.running_mut() else { return self.halted() };
+        running.woken |= self.waker.take_woken();
+        if running.is_held_up() {
             return self.halted();
         }
-        if !mem::take(&mut self.progress.woken) {
+        if !mem::take(&mut running.woken) {
             return self.end_for_cancel().unwrap_or_else(|| self.rest());
         }
         if let Some(cancelled) = self.cancelled_before_it_began() {
             return self.finish(Err(cancelled.into()));
         }
-        self.progress.begun = true;
+        self.note(|running| running.begun = true);
         self.poll()
+    }
+
+    /// Notes something of code that is alive.
+    pub(super) fn note(&mut self, note: impl FnOnce(&mut Running)) {
+        if let Some(running) = self.phase.running_mut() {
+            note(running);
+        }
     }
 
     /// Asks the code to end.
@@ -31,35 +38,37 @@ impl Machine {
         let wakers = self.shared.lock().cancel_open(reason);
         self.wake(wakers);
         // It need not wait for its delay to end.
-        self.progress.woken |= self.cancelled_before_it_began().is_some();
+        let ends = self.cancelled_before_it_began().is_some();
+        self.note(|running| running.woken |= ends);
         self.go_on()
     }
 
     pub(super) fn suspend(&mut self) -> Result<(), ApplyError> {
-        self.progress.suspended = true;
+        self.note(|running| running.suspended = true);
         self.halted()
     }
 
     pub(super) fn resume(&mut self) -> Result<(), ApplyError> {
-        self.progress.suspended = false;
+        self.note(|running| running.suspended = false);
         self.go_on()
     }
 
     pub(super) fn park(&mut self) -> Result<(), ApplyError> {
-        self.progress.parked = true;
+        self.note(|running| running.parked = true);
         self.halted()
     }
 
     pub(super) fn unpark(&mut self) -> Result<(), ApplyError> {
-        self.progress.parked = false;
+        self.note(|running| running.parked = false);
         self.go_on()
     }
 
     /// Code that has done nothing has nothing to clean up, and never runs. That of a later execution
     /// has: what the earlier ones have done.
     fn cancelled_before_it_began(&self) -> Option<Cancelled> {
+        let has_begun = self.phase.running().is_some_and(|running| running.begun);
         let state = self.shared.lock();
-        let is_new = !self.progress.begun && state.execution == ExecutionId::FIRST;
+        let is_new = !has_begun && state.execution == ExecutionId::FIRST;
         state.cancellation.as_ref().filter(|_| is_new).map(|come| come.cancelled.clone())
     }
 
@@ -72,12 +81,12 @@ impl Machine {
     /// Whether the execution was [parked](crate::Event::ExecutionParked), as far as its log knows: its
     /// code does not run before a [`Command::Unpark`](crate::Command::Unpark).
     pub fn is_parked(&self) -> bool {
-        self.progress.parked && self.outcome.is_none()
+        self.phase.running().is_some_and(|running| running.parked)
     }
 
     /// Whether the code must not go on until the execution is resumed. What comes meanwhile is
     /// recorded.
     pub fn is_suspended(&self) -> bool {
-        self.progress.suspended && self.outcome.is_none()
+        self.phase.running().is_some_and(|running| running.suspended)
     }
 }

@@ -16,8 +16,10 @@ impl Machine {
     /// What the code keeps besides is not known. The history counts only where it is
     /// [kept](crate::MachineConfig::keep_history).
     pub fn held_bytes(&self) -> usize {
-        let future = self.future.as_ref().map_or(0, |future| mem::size_of_val(&**future));
-        let input = self.future.as_ref().map_or(0, |_| self.input_bytes);
+        let code = self
+            .phase
+            .running()
+            .map_or(0, |running| mem::size_of_val(&*running.future) + running.input_bytes);
         let state = self.shared.lock();
         let kept = match self.config.keep_history {
             true => {
@@ -27,6 +29,6 @@ impl Machine {
             }
             false => 0,
         };
-        kept.saturating_add(future + input + state.held_bytes())
+        kept.saturating_add(code + state.held_bytes())
     }
 }

@@ -18,6 +18,7 @@ use crate::event::Event;
 use crate::event_queue::BufferedEvent;
 use crate::ids::CorrelationId;
 use crate::limits::MAX_IDLE_POLLS;
+use crate::machine::phase::{Ended, Phase, Running, Unstarted};
 use crate::machine::{ApplyError, Machine};
 use crate::outcome::Outcome;
 use crate::output::DurableOutput;
@@ -35,10 +36,11 @@ impl Machine {
         match input {
             Event::ExecutionStarted { input, seed, delay, .. } => {
                 let context = OrchestrationContext::new(self.shared.clone());
-                self.input_bytes = input.len();
-                self.future = Some(self.code.run(context, input));
+                let Unstarted { origin, status } = self.phase.take_unstarted();
+                let input_bytes = input.len();
+                let running = Running::new(self.code.run(context, input), input_bytes);
+                self.phase = Phase::Running(Running { woken: delay.is_none(), ..running });
                 self.seed = seed;
-                let origin = self.origin.take();
                 let mut state = self.shared.lock();
                 state.begin_run(seed);
                 state.record_origin(origin);
@@ -47,12 +49,9 @@ impl Machine {
                     Some(delay) => {
                         let fire_at = state.now + delay;
                         state.delay_start(fire_at);
-                        state.carry_status(self.status.take());
+                        state.carry_status(status);
                     }
-                    None => {
-                        state.note_beginning(0, 0);
-                        self.progress.woken = true;
-                    }
+                    None => state.note_beginning(0, 0),
                 }
                 drop(state);
                 // Code of another version is not asked.
@@ -72,11 +71,11 @@ impl Machine {
                     state.buffer.commands.remember(&key);
                 }
                 drop(state);
-                self.progress.held = true;
+                self.note(|running| running.rewound = true);
                 self.halted()
             }
             Event::TimerFired { id: CorrelationId::START } => {
-                self.progress.held = false;
+                self.note(|running| running.rewound = false);
                 let id = CorrelationId::START;
                 self.complete(id, DurableOutput::Timer, "TimerFired");
                 let mut state = self.shared.lock();
@@ -84,7 +83,7 @@ impl Machine {
                 state.note_begun();
                 drop(state);
                 drop(taken);
-                self.progress.woken = true;
+                self.note(|running| running.woken = true);
                 self.go_on()
             }
             Event::TaskCompleted { id, output } => {
@@ -152,7 +151,7 @@ impl Machine {
             Event::ExecutionParked { .. } => self.park(),
             Event::ExecutionUnparked => self.unpark(),
             Event::ExecutionTerminated { reason } => {
-                self.end(Outcome::Terminated { reason });
+                self.end(Ended { outcome: Outcome::Terminated { reason }, next: None });
                 Ok(())
             }
             // Outputs are compared where the code causes them.
@@ -218,7 +217,7 @@ impl Machine {
                 return end;
             }
             self.rest()?;
-            if self.outcome.is_some() {
+            if self.has_ended() {
                 return Ok(());
             }
             let mut state = self.shared.lock();
@@ -272,12 +271,12 @@ impl Machine {
     }
 
     fn poll_once(&mut self, waker: &Waker) -> Poll<Result<Payload, OrchestrationError>> {
-        let Some(future) = self.future.as_mut() else {
+        let Some(running) = self.phase.running_mut() else {
             return Poll::Pending;
         };
         let mut polled = Poll::Pending;
         let caught = (self.config.catch_panic)(&mut || {
-            polled = future.as_mut().poll(&mut Context::from_waker(waker));
+            polled = running.future.as_mut().poll(&mut Context::from_waker(waker));
         });
         match caught {
             Ok(()) => polled,
@@ -302,7 +301,7 @@ impl Machine {
             Ok(output) => Event::ExecutionCompleted { output },
             Err(error) => self.ended_by(error),
         };
-        self.conclude(event)
+        self.conclude(event, None)
     }
 
     /// Ending for a cancel is no failure, where one was requested.
@@ -321,14 +320,12 @@ impl Machine {
         pinned: bool,
         input: Payload,
     ) -> Result<(), ApplyError> {
-        if !pinned {
-            self.next = self.newest_version();
-        }
-        let is_renewed = self.is_renewed(&input);
-        match self.refusal_to_continue(orchestration, &input, is_renewed) {
+        let next = if pinned { None } else { self.newest_version() };
+        let is_renewed = self.is_renewed(&input, next.as_deref());
+        match self.refusal_to_continue(orchestration, &input, next.as_deref(), is_renewed) {
             Some(error) => self.finish(Err(error)),
             None if is_renewed => self.renew(input),
-            None => self.conclude(Event::ExecutionContinued { input }),
+            None => self.conclude(Event::ExecutionContinued { input }, next),
         }
     }
 
@@ -348,6 +345,7 @@ impl Machine {
         &self,
         orchestration: Option<&'static str>,
         input: &Payload,
+        next: Option<&OrchestrationCode>,
         is_renewed: bool,
     ) -> Option<OrchestrationError> {
         if let Some(error) = self.shared.lock().replayed_refusal_to_continue() {
@@ -363,8 +361,8 @@ impl Machine {
             // It is in the log that it went on.
             return None;
         }
-        if let Err(why) = self.check_next_input(input) {
-            let why = match &self.next {
+        if let Err(why) = self.check_next_input(input, next.unwrap_or(&self.code)) {
+            let why = match next {
                 None => format!("the next execution's input is not valid: {why}"),
                 Some(next) => {
                     let version = next.version();
@@ -378,45 +376,50 @@ impl Machine {
 
     /// Whether the next execution takes its input. That is decoded by code of the user's, which may
     /// panic.
-    fn check_next_input(&self, input: &Payload) -> Result<(), String> {
+    fn check_next_input(&self, input: &Payload, next: &OrchestrationCode) -> Result<(), String> {
         let mut checked = Ok(());
-        let caught =
-            (self.config.catch_panic)(&mut || checked = self.next_code().check_input(input));
+        let caught = (self.config.catch_panic)(&mut || checked = next.check_input(input));
         caught.map_err(|message| format!("decoding it panicked: {message}"))?;
         checked.map_err(|why| why.to_string())
     }
 
-    /// Records the last event.
-    fn conclude(&mut self, event: Event) -> Result<(), ApplyError> {
+    /// Records the last event. `next` is the code that it continues as, where that is another version.
+    fn conclude(
+        &mut self,
+        event: Event,
+        next: Option<Box<OrchestrationCode>>,
+    ) -> Result<(), ApplyError> {
         let recorded = self.shared.lock().record_end(event);
-        recorded.outcome().into_iter().for_each(|outcome| self.end(outcome));
+        if let Some(outcome) = recorded.outcome() {
+            self.end(Ended { outcome, next });
+        }
         self.halted()
     }
 
     /// Nothing more happens: what is open is called off, and the code is let go.
-    fn end(&mut self, outcome: Outcome) {
+    fn end(&mut self, ended: Ended) {
+        let outcome = &ended.outcome;
         let mut state = self.shared.lock();
         state.call_off_all();
         // Whoever waits for the end waits for the instance's.
-        match &outcome {
+        match outcome {
             Outcome::Continued { .. } if state.status_turn.is_none() => {}
             // It comes along, and the execution is another one.
             Outcome::Continued { .. } => state.act(Action::AnnounceStatus),
             _ => state.act(Action::Reply { outcome: outcome.clone() }),
         }
-        self.outcome = Some(outcome);
         // At replay the rest of the turn is still to be compared.
         if let Mode::Live = state.mode {
             state.mode = Mode::Closed;
         }
         drop(state);
-        self.let_go();
+        self.let_go(Phase::Ended(ended));
     }
 
-    /// Drops the code's future; what it drops is no step of the code.
-    pub(super) fn let_go(&mut self) {
+    /// Drops the code's future as another phase begins; what the code drops is no step of it.
+    pub(super) fn let_go(&mut self, next: Phase) {
         let mode = mem::replace(&mut self.shared.lock().mode, Mode::Closed);
-        let mut future = self.future.take();
+        let mut future = mem::replace(&mut self.phase, next).into_future();
         // The code has no more say: what panics while it is dropped changes nothing.
         let _ = (self.config.catch_panic)(&mut || drop(future.take()));
         self.shared.lock().mode = mode;

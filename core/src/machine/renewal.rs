@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::ToString;
 use core::mem;
 
+use crate::code::OrchestrationCode;
 use crate::context::OrchestrationContext;
 use crate::correlation_buffer::Scheduled;
 use crate::divergence::MalformedHistory;
@@ -12,7 +13,7 @@ use crate::event::Event;
 use crate::event_queue::BufferedEvent;
 use crate::history::{RecordedTurn, Superseding};
 use crate::ids::{CorrelationId, Name};
-use crate::machine::progress::Progress;
+use crate::machine::phase::{Phase, Running};
 use crate::machine::successor::renewed_seed;
 use crate::machine::{ApplyError, Machine, ReplayError};
 use crate::payload::Payload;
@@ -23,9 +24,9 @@ use crate::time::Timestamp;
 impl Machine {
     /// Whether the code goes on as new in this log. Code of another version begins one of its own, for
     /// the first turn names the version.
-    pub(super) fn is_renewed(&self, input: &Payload) -> bool {
+    pub(super) fn is_renewed(&self, input: &Payload, next: Option<&OrchestrationCode>) -> bool {
         let state = self.shared.lock();
-        self.next.is_none() && !state.is_replaying() && state.is_renewed(input)
+        next.is_none() && !state.is_replaying() && state.is_renewed(input)
     }
 
     /// Goes on as new in the same log: what is open is called off, the code is let go, and begins again
@@ -43,7 +44,8 @@ impl Machine {
         let at = next.now;
         // What the code has left behind sees the state from before, which is closed.
         let before = mem::replace(&mut self.shared, Shared::new(next));
-        let mut future = self.future.take();
+        let before_it = mem::replace(&mut self.phase, Phase::unstarted(None));
+        let mut future = before_it.into_future();
         let _ = (self.config.catch_panic)(&mut || drop(future.take()));
         self.drop_each(wakers);
         drop(before);
@@ -54,10 +56,11 @@ impl Machine {
     }
 
     fn begin_renewed(&mut self, input: Payload) {
-        self.input_bytes = input.len();
         let context = OrchestrationContext::new(self.shared.clone());
-        self.future = Some(self.code.run(context, input));
-        self.progress = Progress::renewed();
+        let input_bytes = input.len();
+        let running = Running::new(self.code.run(context, input), input_bytes);
+        // It has run before, in this log.
+        self.phase = Phase::Running(Running { begun: true, ..running });
     }
 
     /// Goes over a turn of a log up to that in which the code was renewed the last time. The code

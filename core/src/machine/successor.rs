@@ -9,6 +9,7 @@ use crate::code::OrchestrationCode;
 use crate::command::{Command, Start};
 use crate::event::Event;
 use crate::event_queue::BufferedEvent;
+use crate::machine::phase::Phase;
 use crate::machine::{ApplyError, Machine, Turn};
 use crate::message::Origin;
 use crate::outcome::Outcome;
@@ -38,7 +39,7 @@ impl Machine {
     /// # Errors
     /// As [`Machine::apply`], though no code runs that could cause one.
     pub fn successor(&self) -> Result<Option<Successor>, ApplyError> {
-        let Some(Outcome::Continued { input }) = &self.outcome else {
+        let Some(Outcome::Continued { input }) = self.outcome() else {
             return Ok(None);
         };
         let state = self.shared.lock();
@@ -57,7 +58,7 @@ impl Machine {
         };
         drop(state);
         let mut machine = Self::new(self.next_code(), instance, execution, self.config.clone());
-        machine.status = status;
+        machine.phase = Phase::unstarted(status);
         let mut turns = Vec::with_capacity(6 + events.len());
         turns.push(machine.apply(Command::Start(self.next_start(input.clone(), origin)), at)?);
         if !keys.is_empty() {
@@ -81,8 +82,9 @@ impl Machine {
         Ok(Some(Successor { machine, turns }))
     }
 
-    pub(super) fn next_code(&self) -> &OrchestrationCode {
-        self.next.as_deref().unwrap_or(&self.code)
+    fn next_code(&self) -> &OrchestrationCode {
+        let next = self.phase.ended().and_then(|ended| ended.next.as_deref());
+        next.unwrap_or(&self.code)
     }
 
     fn next_start(&self, input: Payload, origin: Option<Origin>) -> Start {
