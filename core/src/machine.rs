@@ -186,7 +186,7 @@ impl Machine {
         if let (Ok(()), Mode::Replay(expected)) = (&advanced, &state.mode)
             && let Some(missing) = expected.front()
         {
-            let (position, expected) = (state.position, Step::of(missing));
+            let (position, expected) = (state.written.position, Step::of(missing));
             return Err(Nondeterminism::new(position, expected, Step::Nothing).into());
         }
         let next = if self.has_ended() { Mode::Closed } else { Mode::Between };
@@ -220,10 +220,10 @@ impl Machine {
         self.waker.begin_turn();
         let mut state = self.shared.lock();
         state.now = at;
-        state.turn_bytes = 0;
+        state.turn.bytes = 0;
         state.forget_never_started();
         state.forget_refusals();
-        state.turn = self.turns;
+        state.turn.number = self.turns;
         state.mode = mode;
         state.record_input(input.clone());
     }
@@ -234,7 +234,7 @@ impl Machine {
         if !state.is_closed() {
             state.mode = Mode::Between;
         }
-        let (events, mut actions) = (state.take_events(), mem::take(&mut state.actions));
+        let (events, mut actions) = (state.turn.take_events(), mem::take(&mut state.turn.actions));
         actions.retain(|action| state.is_to_be_done(action));
         let (local, can_wait) = state.sort_out_local(&mut actions, self.config.local_in_place);
         Done { events, actions, local, can_wait }
@@ -257,7 +257,7 @@ impl Machine {
         // Once it has ended, nobody is left who could be misled.
         let misled = !self.has_ended() && self.waker.was_foreign();
         misled.then(|| {
-            let position = self.shared.lock().position;
+            let position = self.shared.lock().written.position;
             Nondeterminism::new(position, Step::DurableFuture, Step::ForeignWake)
         })
     }
@@ -312,7 +312,7 @@ impl Machine {
     /// The number of the turn that has the newest status, if there is one: the code has set it there, or
     /// it was carried over from the execution before.
     pub fn status_turn(&self) -> Option<u64> {
-        self.shared.lock().status_turn
+        self.shared.lock().status.turn
     }
 
     /// The orchestration's name.

@@ -23,7 +23,7 @@ impl Machine {
         let state = self.shared.lock();
         let kept = match self.config.keep_history {
             true => {
-                let payloads = usize::try_from(state.bytes).unwrap_or(usize::MAX);
+                let payloads = usize::try_from(state.written.bytes).unwrap_or(usize::MAX);
                 let events = usize::try_from(self.history.len()).unwrap_or(usize::MAX);
                 payloads.saturating_add(events.saturating_mul(mem::size_of::<Event>()))
             }

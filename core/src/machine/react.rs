@@ -120,7 +120,7 @@ impl Machine {
             }
             Event::ExternalRaised { name, data, key } => {
                 let mut state = self.shared.lock();
-                let position = state.position;
+                let position = state.written.position;
                 let waker = state.buffer.raise(name, BufferedEvent { position, data, key });
                 drop(state);
                 self.wake(waker);
@@ -161,7 +161,7 @@ impl Machine {
 
     pub(super) fn complete(&self, id: CorrelationId, output: DurableOutput, event: &'static str) {
         let mut state = self.shared.lock();
-        let position = state.position;
+        let position = state.written.position;
         let Some((waker, deadline)) = state.buffer.complete(id, position, output) else {
             // At replay only: live, no such completion is admitted.
             return state.complete_in_vain(id, event);
@@ -202,7 +202,7 @@ impl Machine {
     pub(super) fn poll(&mut self) -> Result<(), ApplyError> {
         let waker = Waker::from(self.waker.clone());
         let mut idle = 0;
-        let mut position = self.shared.lock().position;
+        let mut position = self.shared.lock().written.position;
         loop {
             self.waker.take_woken();
             let polled = self.poll_once(&waker);
@@ -228,8 +228,8 @@ impl Machine {
                 drop(state);
                 return self.halted();
             }
-            idle = if state.position == position { idle + 1 } else { 0 };
-            position = state.position;
+            idle = if state.written.position == position { idle + 1 } else { 0 };
+            position = state.written.position;
             if idle > MAX_IDLE_POLLS {
                 state.diverge(Step::DurableFuture, Step::EndlessPolling);
             }
@@ -403,7 +403,7 @@ impl Machine {
         state.call_off_all();
         // Whoever waits for the end waits for the instance's.
         match outcome {
-            Outcome::Continued { .. } if state.status_turn.is_none() => {}
+            Outcome::Continued { .. } if state.status.turn.is_none() => {}
             // It comes along, and the execution is another one.
             Outcome::Continued { .. } => state.act(Action::AnnounceStatus),
             _ => state.act(Action::Reply { outcome: outcome.clone() }),

@@ -75,7 +75,7 @@ impl Machine {
             self.check_name(input)?;
         }
         let mut state = self.shared.lock();
-        state.turn = self.turns;
+        state.turn.number = self.turns;
         passed.pass_turn(&mut state, turn)
     }
 
@@ -135,7 +135,7 @@ impl Passed {
     fn pass_turn(&mut self, state: &mut State, turn: &RecordedTurn) -> Result<(), ReplayError> {
         state.now = turn.at;
         if turn.events.is_empty() {
-            state.position += 1;
+            state.written.position += 1;
         }
         self.count(turn);
         turn.events.iter().try_for_each(|event| self.pass(state, event))
@@ -154,7 +154,7 @@ impl Passed {
     }
 
     fn pass(&mut self, state: &mut State, event: &Event) -> Result<(), ReplayError> {
-        let place = state.position;
+        let place = state.written.position;
         state.count(event);
         match event {
             Event::ExecutionStarted { seed, delay, .. } => {
@@ -169,7 +169,7 @@ impl Passed {
             Event::TimerFired { id: CorrelationId::START } => state.note_begun(),
             Event::ExternalRaised { name, data, key } => {
                 key.iter().for_each(|key| state.buffer.keys.remember(key));
-                let (position, data, key) = (state.position, data.clone(), key.clone());
+                let (position, data, key) = (state.written.position, data.clone(), key.clone());
                 self.untaken.insert(place, (name.clone(), BufferedEvent { position, data, key }));
             }
             Event::EventKeysCarried { keys } => {
@@ -206,6 +206,6 @@ fn not_raised(position: u64, taken: u64, found: &Event) -> ReplayError {
 impl State {
     /// The random numbers of the code that begins again: others than before, out of the log alone.
     fn begin_renewed_run(&mut self) {
-        self.begin_run(renewed_seed(self.lineage(), self.position));
+        self.begin_run(renewed_seed(self.lineage(), self.written.position));
     }
 }

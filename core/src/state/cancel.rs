@@ -19,7 +19,7 @@ impl State {
     /// Ends what is open and not shielded; gives the wakers to wake.
     pub(crate) fn cancel_open(&mut self, reason: String) -> Vec<Waker> {
         let cancelled = Cancelled { reason };
-        let (actions, children, wakers) = self.buffer.cancel(self.position, &cancelled);
+        let (actions, children, wakers) = self.buffer.cancel(self.written.position, &cancelled);
         for (id, parent_close) in children {
             let event = Event::ChildCancelRequested { id };
             match parent_close {

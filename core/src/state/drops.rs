@@ -24,7 +24,7 @@ impl State {
         match self.mode {
             Mode::Between => self.refuse_foreign_call(),
             Mode::Closed => {}
-            Mode::Live | Mode::Replay(_) => self.drops.push_back(dropped),
+            Mode::Live | Mode::Replay(_) => self.turn.drops.push_back(dropped),
         }
     }
 
@@ -35,11 +35,13 @@ impl State {
 
     /// Records the drop that comes next; whether there was one, and the code may still go on.
     pub(super) fn record_next_drop(&mut self) -> bool {
-        let Some(event) = self.drops.front().and_then(PendingDrop::event) else { return false };
+        let Some(event) = self.turn.drops.front().and_then(PendingDrop::event) else {
+            return false;
+        };
         if !self.record_alone(event, 0, 0).counts() {
             return false;
         }
-        if let Some(PendingDrop { id, scheduled }) = self.drops.pop_front() {
+        if let Some(PendingDrop { id, scheduled }) = self.turn.drops.pop_front() {
             self.call_off(id, call_off(id, &scheduled));
         }
         true
@@ -48,7 +50,7 @@ impl State {
     /// The execution has ended: what is open is called off, and what was dropped in the poll that was
     /// the last.
     pub(crate) fn call_off_all(&mut self) {
-        for PendingDrop { id, scheduled } in core::mem::take(&mut self.drops) {
+        for PendingDrop { id, scheduled } in core::mem::take(&mut self.turn.drops) {
             self.call_off(id, call_off(id, &scheduled));
         }
         for (id, actions) in self.buffer.calls_off() {
@@ -60,7 +62,7 @@ impl State {
     /// first place.
     fn call_off(&mut self, id: CorrelationId, actions: Vec<Action>) {
         if self.is_of_this_turn(id) {
-            self.never_started.insert(id);
+            self.turn.never_started.insert(id);
         } else {
             actions.into_iter().for_each(|action| self.act(action));
         }
@@ -68,15 +70,15 @@ impl State {
 
     /// Another turn begins: what was scheduled before has been started.
     pub(crate) fn forget_never_started(&mut self) {
-        self.never_started.clear();
-        self.last_id_before = self.last_scheduled();
+        self.turn.never_started.clear();
+        self.turn.last_id_before = self.last_scheduled();
     }
 
     /// At replay, the event of the log that comes next, behind what the code has just dropped.
     pub(super) fn next_recorded(&mut self) -> Option<&Event> {
         self.pass_over_markers();
         let Mode::Replay(expected) = &self.mode else { return None };
-        let mut drops = self.drops.iter().filter_map(PendingDrop::event).peekable();
+        let mut drops = self.turn.drops.iter().filter_map(PendingDrop::event).peekable();
         expected.iter().find(|event| {
             let is_drop = drops.next_if(|dropped| dropped == *event).is_some();
             !is_drop && !matches!(event, Event::PatchMarked { .. })
@@ -85,14 +87,14 @@ impl State {
 
     /// The place in the log of what comes next.
     pub(crate) fn next_position(&self) -> u64 {
-        self.position + self.drops.len() as u64
+        self.written.position + self.turn.drops.len() as u64
     }
 
     /// In older logs, the drops of the poll in which an execution ended were recorded ahead of its end.
     pub(super) fn pass_over_last_drops(&mut self) {
-        for dropped in core::mem::take(&mut self.drops) {
+        for dropped in core::mem::take(&mut self.turn.drops) {
             self.take_recorded(dropped.event());
-            self.drops.push_back(dropped);
+            self.turn.drops.push_back(dropped);
         }
     }
 
@@ -106,7 +108,7 @@ impl State {
     }
 
     fn is_of_this_turn(&self, id: CorrelationId) -> bool {
-        id > self.last_id_before && id <= CorrelationId(self.last_id)
+        id > self.turn.last_id_before && id <= CorrelationId(self.last_id)
     }
 
     /// Whether a shell is to do that, now that the turn is over: not what was called off before it could
@@ -115,7 +117,7 @@ impl State {
         match action {
             Action::CallActivity { id, .. }
             | Action::CreateTimer { id, .. }
-            | Action::WaitExternal { id, .. } => !self.never_started.contains(id),
+            | Action::WaitExternal { id, .. } => !self.turn.never_started.contains(id),
             Action::Send(message) => self.outbox.message(message.id).is_some(),
             _ => true,
         }

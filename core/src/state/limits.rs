@@ -15,7 +15,7 @@ impl State {
         match &self.mode {
             Mode::Replay(expected) => limit_that_ended(expected.front()?),
             _ if input.is_terminal() => None,
-            _ => history_limit(self.recorded, self.bytes),
+            _ => history_limit(self.written.events, self.written.bytes),
         }
     }
 
@@ -33,7 +33,7 @@ impl State {
         }
         let status = self.newest_status().map_or(0, |status| status.len());
         let carried = bytes + self.outbox.bytes_at_the_end() + status;
-        turn_limit(self.turn_bytes + (2 * input.len() + carried) as u64)
+        turn_limit(self.turn.bytes + (2 * input.len() + carried) as u64)
     }
 }
 
@@ -48,16 +48,17 @@ impl State {
     pub(crate) fn is_renewed(&self, input: &Payload) -> bool {
         let Buffered { events, bytes } = self.buffer.untaken_size();
         let are_few = events <= COPIED_EVENTS && bytes <= COPIED_EVENT_BYTES;
-        let (events_before, bytes_before) = self.begun_behind.unwrap_or_default();
+        let (events_before, bytes_before) = self.written.at_beginning.unwrap_or_default();
         let cost = |events: u64, bytes: u64| events * EVENT_BYTES + bytes;
         let written = cost(
-            self.recorded.saturating_sub(events_before),
-            self.bytes.saturating_sub(bytes_before),
+            self.written.events.saturating_sub(events_before),
+            self.written.bytes.saturating_sub(bytes_before),
         );
         let copied = cost(events as u64, bytes as u64);
         !are_few
             && (copied > written || events > MAX_CARRIED_EVENTS)
-            && history_limit(self.recorded + 2, self.bytes + input.len() as u64).is_none()
-            && turn_limit(self.turn_bytes + input.len() as u64).is_none()
+            && history_limit(self.written.events + 2, self.written.bytes + input.len() as u64)
+                .is_none()
+            && turn_limit(self.turn.bytes + input.len() as u64).is_none()
     }
 }

@@ -53,7 +53,7 @@ impl State {
     /// Whether it stands in front of every other step but what the code has just dropped.
     fn marker_comes_next(&self, name: &Name) -> bool {
         let Mode::Replay(expected) = &self.mode else { return false };
-        let mut drops = self.drops.iter().filter_map(PendingDrop::event);
+        let mut drops = self.turn.drops.iter().filter_map(PendingDrop::event);
         let mut next = expected.iter().map_while(|event| match marked(event) {
             Some(marked) => Some(marked == name),
             None => (drops.next().as_ref() == Some(event)).then_some(false),

@@ -40,13 +40,13 @@ impl State {
 
     fn record_new(&mut self, event: Event, events: u64, bytes: usize) -> Recorded {
         let more = (event.payload_bytes() + bytes) as u64;
-        let limit = history_limit(self.recorded + 1 + events, self.bytes + more);
-        if let Some(error) = limit.or_else(|| turn_limit(self.turn_bytes + more)) {
+        let limit = history_limit(self.written.events + 1 + events, self.written.bytes + more);
+        if let Some(error) = limit.or_else(|| turn_limit(self.turn.bytes + more)) {
             self.halt(Halt::Failed(error));
             return Recorded::Halted;
         }
         self.count(&event);
-        self.events.push(event);
+        self.turn.events.push(event);
         Recorded::Now
     }
 
@@ -83,16 +83,16 @@ impl State {
             };
         }
         self.count(&event);
-        self.events.push(event.clone());
+        self.turn.events.push(event.clone());
         event
     }
 
     pub(crate) fn count(&mut self, event: &Event) {
-        self.position += 1;
-        self.recorded += 1;
+        self.written.position += 1;
+        self.written.events += 1;
         let bytes = event.payload_bytes() as u64;
-        self.bytes += bytes;
-        self.turn_bytes += bytes;
+        self.written.bytes += bytes;
+        self.turn.bytes += bytes;
         let released = self.outbox.follow(event);
         released.into_iter().for_each(|message| self.act(Action::Send(message)));
     }

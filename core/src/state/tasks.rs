@@ -89,7 +89,7 @@ impl State {
                 let options = Box::new(given.recorded());
                 let event = Event::TaskConfigured { id, options: options.clone() };
                 self.count(&event);
-                self.events.push(event);
+                self.turn.events.push(event);
                 options
             }
             Mode::Replay(expected) => {
@@ -114,7 +114,7 @@ impl State {
                 let tag = given.checked_tag().ok()??;
                 let event = Event::TaskTagged { id, tag: tag.clone() };
                 self.count(&event);
-                self.events.push(event);
+                self.turn.events.push(event);
                 Some(tag)
             }
             Mode::Replay(expected) => {
@@ -136,7 +136,7 @@ impl State {
         match &mut self.mode {
             Mode::Live if local => {
                 self.count(&event);
-                self.events.push(event);
+                self.turn.events.push(event);
             }
             Mode::Replay(expected) if expected.front() == Some(&event) => {
                 expected.pop_front();
@@ -193,6 +193,6 @@ impl State {
 
     fn refuse_task(&mut self, id: CorrelationId, name: Name, error: ActivityError) {
         let error = error.of_call(name, Some(id), 0);
-        self.buffer.schedule_refused(id, self.position, DurableOutput::Task(Err(error)));
+        self.buffer.schedule_refused(id, self.written.position, DurableOutput::Task(Err(error)));
     }
 }

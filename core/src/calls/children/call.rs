@@ -162,7 +162,7 @@ impl State {
     }
 
     fn refuse_call(&mut self, id: CorrelationId, relation: Relation, error: Box<ChildError>) {
-        self.buffer.schedule_refused(id, self.position, refused(relation, error));
+        self.buffer.schedule_refused(id, self.written.position, refused(relation, error));
     }
 }
 
