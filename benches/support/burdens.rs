@@ -107,6 +107,8 @@ impl Burden {
             }
             Self::FanOut(width) => {
                 let host = host(memory, options).await?;
+                // Once before: what counts is the work, and not that the system gives memory.
+                host.start_new(wide, width).await?.result().await?;
                 let client = host.client().clone();
                 let carried =
                     async move { client.start_new(wide, width).await?.result().await.map(drop) };
@@ -114,13 +116,9 @@ impl Burden {
             }
             Self::CalledOff(width) => {
                 let host = host(memory, options).await?;
+                call_off(host.client(), width).await?;
                 let client = host.client().clone();
-                let carried = async move {
-                    let instance = client.start_new(called_off, width).await?;
-                    instance.raise_event("Stop", ()).await?;
-                    instance.result().await.map(drop)
-                };
-                end(host, carried).await
+                end(host, async move { call_off(&client, width).await }).await
             }
             Self::Timers(due) => {
                 let host = host(memory.with_clock(clock.clone()), options).await?;
@@ -141,6 +139,12 @@ impl Burden {
             }
         }
     }
+}
+
+async fn call_off(client: &Client, width: u64) -> reenact::Result<()> {
+    let instance = client.start_new(called_off, width).await?;
+    instance.raise_event("Stop", ()).await?;
+    instance.result().await.map(drop)
 }
 
 /// Carries something, with neighbours beside it, and shuts the host down.
