@@ -299,6 +299,23 @@ async fn neighbours_begin_and_end_while_very_many_are_due() {
 }
 
 #[tokio::test]
+async fn a_start_is_let_in_while_very_many_end_whose_timers_fire() {
+    let (memory, clock) = one_shard();
+    let host = simple(&memory, on_the_tests_runtime()).await;
+    start_sleepers(&host, 5 * MANY, 1).await;
+    clock.advance(HOUR);
+    until(|| host.in_memory() < 5 * MANY as usize).await;
+    let (mut most, mut meanwhile) = (0, 0);
+    while host.in_memory() > 0 {
+        let before = host.in_memory();
+        guard(host.start_new(noop, 1)).await.unwrap();
+        most = most.max(before.saturating_sub(host.in_memory()));
+        meanwhile += 1;
+    }
+    assert!(meanwhile >= 10 && most <= 1_000, "{most} ended before a start was, of {meanwhile}");
+}
+
+#[tokio::test]
 async fn a_host_that_ends_while_very_many_are_due_loses_nothing() {
     let (memory, clock) = one_shard();
     let first = simple(&memory, on_the_tests_runtime()).await;

@@ -8,7 +8,7 @@ mod kit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use kit::{Gate, guard, id, options, pass_time_until, store, until};
+use kit::{Gate, guard, id, on_the_tests_runtime, options, pass_time_until, store, until};
 use reenact::prelude::*;
 use reenact::providers::TimerScheduler;
 use reenact::{HostBuilder, ManualClock, Timestamp};
@@ -180,7 +180,7 @@ async fn storm(passivate_after: Duration, senders: u64, each: u64) {
     let lives = Arc::new(AtomicUsize::new(0));
     let counting = lives.clone();
     let host = host(memory)
-        .options(HostOptions { passivate_after, ..options() })
+        .options(HostOptions { passivate_after, ..on_the_tests_runtime() })
         .register_orchestration("counted", move |ctx, many| {
             counting.fetch_add(1, Ordering::SeqCst);
             collecting::run(ctx, many)

@@ -44,7 +44,7 @@ pub(crate) struct InstanceArguments {
     pub(crate) begin: Begin,
     /// It has a place among the instances in memory. One without goes as soon as it is idle.
     pub(crate) has_place: bool,
-    /// Until it has handled what it comes for.
+    /// Until it has handled what it comes for, and has gone if that was its end.
     pub(crate) coming: Option<OnItsWay>,
     /// It comes for no message but its log, and goes again where others wait for that.
     pub(crate) is_due: bool,
@@ -236,8 +236,11 @@ impl Actor for InstanceActor {
         // Whatever else holds: what it holds is always told.
         let is_too_much = state.is_too_much_in_memory();
         let is_to_make_room = state.is_to_make_room();
-        state.coming = None;
+        let coming = state.coming.take();
         if state.has_nothing_to_do() {
+            if let Some(coming) = coming {
+                state.shard.ending.add(myself.get_id(), coming);
+            }
             // What is in the mailbox is still handled; what comes later finds another actor.
             myself.drain()?;
         } else if is_too_much || is_to_make_room {
@@ -280,8 +283,8 @@ impl InstanceState {
                     self.record_stops();
                 }
                 Internal::FireTimer { run, id, fired } if self.is_of(run, id) => {
+                    self.coming = Some(fired);
                     self.apply(Command::FireTimer { id }, None);
-                    drop(fired);
                 }
                 Internal::PassivateIfIdleSince(then, asked) => {
                     self.passivate_if_idle(myself, then);

@@ -1,8 +1,11 @@
 //! How many are on their way at a time.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ractor::ActorId;
 
 /// Lets so many be on their way at a time, and tells when there is room for more after there was none.
 pub(crate) struct Pace {
@@ -61,6 +64,31 @@ impl Drop for OnItsWay {
 impl fmt::Debug for OnItsWay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OnItsWay")
+    }
+}
+
+/// Those that are on their way and have nothing more to do, until their supervisor has seen that their actors
+/// have ended. It sees ends before messages: without a bound on them, messages would wait for as long as
+/// instances end.
+#[derive(Debug, Default)]
+pub(crate) struct Ending(Mutex<HashMap<ActorId, OnItsWay>>);
+
+impl Ending {
+    /// The actor is about to end.
+    pub(crate) fn add(&self, actor: ActorId, on_its_way: OnItsWay) {
+        self.actors().insert(actor, on_its_way);
+    }
+
+    /// The supervisor has seen that the actor has ended.
+    pub(crate) fn remove(&self, actor: ActorId) {
+        let ended = self.actors().remove(&actor);
+        // Without the lock: it tells others.
+        drop(ended);
+    }
+
+    /// Every change under the lock is whole, so a panic elsewhere does not spoil it.
+    fn actors(&self) -> MutexGuard<'_, HashMap<ActorId, OnItsWay>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,7 +7,7 @@ mod line;
 mod supervise;
 mod sweep;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::footprint::Footprints;
 use crate::instance::{Begin, InstanceActor, InstanceArguments};
 use crate::message::{Asked, InstanceMessage, Internal, ShardMessage};
-use crate::pace::OnItsWay;
+use crate::pace::{Ending, OnItsWay};
 use crate::persistence::{
     Entry, Inbox, Medium, Persistence, PersistenceArguments, PersistenceMessage,
 };
@@ -66,6 +66,7 @@ pub(crate) struct ShardContext {
     pub(crate) purges: Arc<RwLock<()>>,
     inbox: Inbox,
     gone: Gone,
+    pub(crate) ending: Ending,
     persistence: ActorRef<PersistenceMessage>,
     pub(crate) strict_replay: bool,
     /// This host did not have the shard before. One that had it has not died of it.
@@ -81,8 +82,8 @@ pub(crate) struct ShardState {
     shard: ShardId,
     host: HostRef,
     context: Arc<ShardContext>,
-    /// Those that are in memory, by their actors.
-    instances: HashMap<ActorId, Member>,
+    /// Those that are in memory, by their actors: in the order in which these began.
+    instances: BTreeMap<ActorId, Member>,
     /// Those that wait to come into memory.
     line: Line,
     waits: Waits,
@@ -216,6 +217,7 @@ impl Actor for ShardSupervisor {
             purges: host.purges.clone(),
             inbox,
             gone: Gone::default(),
+            ending: Ending::default(),
             persistence,
             strict_replay: host.options.strict_replay,
             is_new: host.shards_had.insert(shard),
@@ -233,7 +235,7 @@ impl Actor for ShardSupervisor {
         let mut state = ShardState {
             shard,
             context,
-            instances: HashMap::new(),
+            instances: BTreeMap::new(),
             line: Line::default(),
             waits: Waits::new(&myself),
             stashed: HashMap::new(),

@@ -53,6 +53,7 @@ impl ShardState {
         };
         let Member { instance, mut place, .. } = member;
         self.context.routes.remove(&instance, actor);
+        self.context.ending.remove(actor);
         self.context.gone.add(instance.clone(), &self.context.inbox);
         let stashed = self.stashed.remove(&instance).unwrap_or_default();
         if let Some(failure) = failure

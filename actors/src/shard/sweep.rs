@@ -1,14 +1,14 @@
 //! Asks the instances of a shard to go from memory, so many at a time.
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
-use std::vec;
 
-use ractor::ActorRef;
+use ractor::{ActorId, ActorRef};
 use reenact_core::Timestamp;
 
 use super::ShardState;
-use crate::message::{InstanceMessage, Internal, ShardMessage};
+use crate::message::{Internal, ShardMessage};
 
 /// When to ask again where instances have not answered yet.
 const MAKE_ROOM_AGAIN: Duration = Duration::from_millis(10);
@@ -19,9 +19,13 @@ const ASKED_AT_A_TIME: usize = 256;
 /// When to look again whether they have.
 const ASK_MORE: Duration = Duration::from_millis(1);
 
-/// The instances that are still to be asked.
+/// Goes through the instances in the order in which their actors began. Nothing is copied at its begin: of very
+/// many, that would hold up others.
 pub(super) struct Sweep {
-    left: vec::IntoIter<ActorRef<InstanceMessage>>,
+    /// Those up to here have been asked.
+    after: Bound<ActorId>,
+    /// The newest at the begin. What comes into memory meanwhile is not asked.
+    last: ActorId,
     /// They go if they have been idle since then.
     then: Timestamp,
     /// It is for those who want room, and ends when nobody does.
@@ -49,9 +53,9 @@ impl ShardState {
     }
 
     fn begin_sweep(&mut self, myself: &ActorRef<ShardMessage>, idle: Duration, makes_room: bool) {
-        let left: Vec<_> = self.instances.values().map(|member| member.actor.clone()).collect();
+        let Some((&last, _)) = self.instances.last_key_value() else { return };
         let then = self.context.clock.now() - idle;
-        self.sweeping = Some(Sweep { left: left.into_iter(), then, makes_room });
+        self.sweeping = Some(Sweep { after: Bound::Unbounded, last, then, makes_room });
         self.sweep_on(myself);
     }
 
@@ -59,12 +63,15 @@ impl ShardState {
     pub(super) fn sweep_on(&mut self, myself: &ActorRef<ShardMessage>) {
         let Some(sweep) = &mut self.sweeping else { return };
         let unanswered = Arc::strong_count(&self.asked) - 1;
-        for actor in sweep.left.by_ref().take(ASKED_AT_A_TIME.saturating_sub(unanswered)) {
+        let many = ASKED_AT_A_TIME.saturating_sub(unanswered);
+        let left = |after| self.instances.range((after, Bound::Included(sweep.last)));
+        for (id, member) in left(sweep.after).take(many) {
             let message = Internal::PassivateIfIdleSince(sweep.then, self.asked.clone());
             // One that has gone in the meantime is not in memory.
-            let _ = actor.cast(message.into());
+            let _ = member.actor.cast(message.into());
+            sweep.after = Bound::Excluded(*id);
         }
-        let is_through = sweep.left.len() == 0
+        let is_through = left(sweep.after).next().is_none()
             || sweep.makes_room
                 && !self.context.admission.wants_room()
                 && !self.context.footprints.is_over();
