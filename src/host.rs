@@ -96,9 +96,12 @@ impl Host {
     /// loop, or work that blocks. Whatever else is on that thread waits for it. Needs no runtime: ask from
     /// any thread, when all those of the runtime may be blocked.
     ///
-    /// Nothing stops such code from outside: a terminate waits in line like every message. The process
-    /// has to be started again, with code that does not loop; until there is any, without the
-    /// orchestration: its instances are parked then, and can be terminated.
+    /// Nothing stops such code from outside. After [`HostOptions::replace_threads_after`] it loses its thread:
+    /// another one takes over what else is there, and an instance whose orchestration loops is parked, and can
+    /// be terminated, or resumed once the code is mended. On the runtime of the caller
+    /// ([`ShardThreads::OnCallersRuntime`](crate::ShardThreads::OnCallersRuntime)) the process has to be
+    /// started again, with code that does not loop; until there is any, without the orchestration: its
+    /// instances are parked then, and can be terminated.
     pub fn stalled(&self) -> Vec<Stalled> {
         self.client.access().stalled()
     }

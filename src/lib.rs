@@ -116,9 +116,9 @@ pub use handle::InstanceHandle;
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
     Activities, Activity, ActivityContext, ActivitySet, ActivityThreads, Error, ErrorKind,
-    ExternalEvent, HeartbeatError, HostOptions, MAX_BLOCKING_THREADS, MAX_SHARD_THREADS,
-    MissingState, Named, ParkReason, Result, Retention, ShardThreads, Stalled, State, StateType,
-    TestCall, Unfit, WhenBusy,
+    ExternalEvent, HeartbeatError, HostOptions, MAX_BLOCKING_THREADS, MAX_REPLACED_THREADS,
+    MAX_SHARD_THREADS, MissingState, Named, ParkReason, Result, Retention, ShardThreads, Stalled,
+    State, StateType, TestCall, Unfit, WhenBusy,
 };
 #[doc(hidden)]
 pub use reenact_core::returned;

@@ -6,6 +6,7 @@ mod start;
 mod wait;
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 
 use ractor::ActorRef;
@@ -127,8 +128,9 @@ impl Access {
     ) -> Result<()> {
         let permit = self.let_in(bytes).await?;
         let (reply, answer) = oneshot::channel();
+        let answer = self.answer(instance, answer);
         match self.hand_over(instance, message(Reply::admitted(reply, permit, self.client()))) {
-            Ok(()) => self.answer(instance, answer).await,
+            Ok(()) => answer.await,
             Err(message) => self.send(instance, message, answer).await,
         }
     }
@@ -164,7 +166,7 @@ impl Access {
         &self,
         instance: &InstanceId,
         message: InstanceMessage,
-        answer: oneshot::Receiver<Result<()>>,
+        answer: impl Future<Output = Result<()>>,
     ) -> Result<()> {
         match (&self.store.remote, &self.here) {
             (Some(remote), _) => {
@@ -177,7 +179,7 @@ impl Access {
             }
             (None, Some(host)) => {
                 host.routes.refuse(self.store.shard_of(instance), message);
-                self.answer(instance, answer).await
+                answer.await
             }
             (None, None) => Err(Error::NotShared),
         }
@@ -207,12 +209,25 @@ impl Access {
         })
     }
 
-    async fn answer<T>(
-        &self,
-        instance: &InstanceId,
+    /// The answer to a message, which is sent after this is called. None comes when the thread of the instance
+    /// is given up meanwhile.
+    fn answer<'a, T: Send>(
+        &'a self,
+        instance: &'a InstanceId,
         answer: oneshot::Receiver<Result<T>>,
-    ) -> Result<T> {
-        answer.await.unwrap_or_else(|_| Err(self.interrupted(instance)))
+    ) -> impl Future<Output = Result<T>> + Send + use<'a, T> {
+        let given_up = self.routes().map(|routes| routes.until_given_up(instance));
+        async move {
+            let answer = match given_up {
+                Some(given_up) => tokio::select! {
+                    biased;
+                    answer = answer => answer.ok(),
+                    () = given_up => None,
+                },
+                None => answer.await.ok(),
+            };
+            answer.unwrap_or_else(|| Err(self.interrupted(instance)))
+        }
     }
 
     /// Nobody is left who could answer.
@@ -259,7 +274,8 @@ impl Access {
 
     /// Why an instance is parked, if it is so on this host.
     pub fn parked(&self, instance: &InstanceId) -> Option<ParkReason> {
-        self.routes()?.parked(instance)
+        let routes = self.routes()?;
+        routes.parked(instance).or_else(|| routes.why_stalled(instance))
     }
 
     /// The history of an instance's newest execution, as far as it is durable.
@@ -294,6 +310,7 @@ impl Access {
     /// [`Error::Store`].
     pub async fn purge(&self, instance: &InstanceId) -> Result<()> {
         let (reply, answer) = oneshot::channel();
+        let answer = self.answer(instance, answer);
         let message = ShardMessage::Purge { instance: instance.clone(), reply };
         let shard = self.store.shard_of(instance);
         let given_back = match &self.here {
@@ -309,7 +326,7 @@ impl Access {
                 (None, None) => return Err(Error::NotShared),
             }
         }
-        self.answer(instance, answer).await
+        answer.await
     }
 
     async fn purge_elsewhere(&self, remote: &Remote, instance: &InstanceId) -> Result<()> {
@@ -346,9 +363,10 @@ impl Access {
             return Err(elsewhere());
         }
         let (reply, answer) = oneshot::channel();
+        let answer = self.answer(instance, answer);
         let message = ShardMessage::Locate { instance: instance.clone(), reply };
         host.routes.tell_supervisor(shard, message);
-        self.answer(instance, answer).await
+        answer.await
     }
 
     /// Code on this host that has not given its thread back for longer than

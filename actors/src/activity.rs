@@ -6,7 +6,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::Poll;
 
 use futures_util::task::AtomicWaker;
@@ -17,6 +17,7 @@ use reenact_core::{
 use reenact_providers::TimerScheduler;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::runtime::Id as RuntimeId;
 use tokio::sync::Notify;
 
 use crate::heartbeat::{Line, Pulse};
@@ -76,6 +77,10 @@ struct Call {
     told: AtomicBool,
     /// Whether one of the two has let it go that must: its run, and its end that was told.
     let_go: AtomicBool,
+    /// The thread that its task is on, once it has begun.
+    thread: OnceLock<RuntimeId>,
+    /// Whether its place was given back.
+    has_left: AtomicBool,
     cancellation: Cancellation,
 }
 
@@ -152,6 +157,8 @@ impl ActivityContext {
             news,
             told,
             let_go,
+            thread: OnceLock::new(),
+            has_left: AtomicBool::new(false),
             cancellation,
         };
         Self { call: Arc::new(call) }
@@ -269,6 +276,27 @@ impl ActivityContext {
     /// Whether nothing holds the attempt any more, now that one of the two has let it go.
     pub(crate) fn let_go(&self) -> bool {
         self.call.let_go.swap(true, Ordering::AcqRel)
+    }
+
+    /// Its task begins on a thread.
+    pub(crate) fn begins_on(&self, thread: RuntimeId) {
+        // It begins once.
+        let _ = self.call.thread.set(thread);
+    }
+
+    /// Whether its task has begun on a thread.
+    pub(crate) fn has_begun_on(&self, thread: RuntimeId) -> bool {
+        self.call.thread.get() == Some(&thread)
+    }
+
+    /// Whoever is first to ask gives its place back.
+    pub(crate) fn may_leave(&self) -> bool {
+        !self.call.has_left.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether its place was given back.
+    pub(crate) fn has_left(&self) -> bool {
+        self.call.has_left.load(Ordering::Acquire)
     }
 
     /// Drops the activity at its next await.

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::options::WhenBusy;
 
 use places::Places;
-pub(crate) use places::{Busy, Kind, Place};
+pub(crate) use places::{Busy, Kind, Place, Tenants};
 
 /// Bytes of message data that count as one unit; each message counts as one more.
 const UNIT_BYTES: usize = 1024;
@@ -98,6 +98,11 @@ impl Admission {
         let _waiting = Waiting::begin(&self.waiting);
         make_room();
         self.instances.take(kind).await
+    }
+
+    /// The thread of these instances is given up: others get their places.
+    pub(crate) fn give_up(&self, tenants: &Tenants) {
+        self.instances.give_up(tenants);
     }
 
     /// Whether all places are those of instances that have something under way, as far as they were asked.

@@ -3,6 +3,7 @@
 mod kind;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reenact_core::{
     InstanceId, InvalidDefinition, InvalidName, InvalidVersion, MalformedHistory, Name,
@@ -449,5 +450,19 @@ pub enum ParkReason {
     Recorded {
         /// Why, as the other host has put it.
         reason: String,
+    },
+    /// Its code has held a thread of the host for longer than
+    /// [`HostOptions::replace_threads_after`](crate::HostOptions::replace_threads_after), and that host has
+    /// given up the thread. The code may still be running there, and nothing that it does counts. It does not
+    /// run again on that host before somebody resumes the instance: mend it first. It can be terminated.
+    #[error(
+        "`{code}` held its thread for {held_for:?} without awaiting anything; mend it and resume the instance, \
+         or terminate it"
+    )]
+    Stalled {
+        /// The orchestration.
+        code: Name,
+        /// How long, when that was given up.
+        held_for: Duration,
     },
 }

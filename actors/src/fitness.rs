@@ -148,6 +148,7 @@ impl Look<'_> {
             && routes.holds(shard)
             && !comes_by_itself
             && routes.parked(instance).is_none()
+            && routes.why_stalled(instance).is_none()
             && routes.actor(instance).is_none()
     }
 
@@ -211,9 +212,14 @@ impl Look<'_> {
     /// The instance finds out by itself: it is parked, or goes on. Returns when it has.
     async fn bring_into_memory(&self, instance: &InstanceId) {
         let (reply, told) = oneshot::channel();
+        let given_up = self.host.routes.until_given_up(instance);
         self.host.routes.deliver(instance, Internal::TellOpen(reply).into());
-        // One that is parked does not say.
-        let _ = told.await;
+        tokio::select! {
+            biased;
+            // One that is parked does not say.
+            _ = told => {}
+            () = given_up => {}
+        }
     }
 
     fn log(&self) -> Log<'_> {

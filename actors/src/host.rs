@@ -6,13 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use ractor::{Actor, ActorProcessingErr, ActorRef, ActorStatus, SpawnErr, SupervisionEvent};
+use ractor::{
+    Actor, ActorId, ActorProcessingErr, ActorRef, ActorStatus, SpawnErr, SupervisionEvent,
+};
 use reenact_core::ShardId;
 use reenact_providers::ProviderError;
+use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 
 use crate::context::{HostContext, HostRef};
 use crate::error::Error;
+use crate::held::{self, LostShard};
 use crate::message::ShardMessage;
 use crate::shard::ShardSupervisor;
 use crate::task::Task;
@@ -47,13 +52,15 @@ pub(crate) struct HostState {
     fitness: Option<Task>,
     /// Follows the share, where the store is shared.
     _follow: Option<Task>,
+    /// Replaces threads that code does not give back.
+    _held: Option<Task>,
 }
 
 /// How far a shard of this host is.
 #[derive(Debug)]
 enum Standing {
-    /// It is being started.
-    Starting,
+    /// It is being started, by this task.
+    Starting(#[expect(dead_code, reason = "held for its drop")] Task),
     /// It has a supervisor, and may be about to end.
     Up(ActorRef<ShardMessage>),
     /// It is down, and will be tried again.
@@ -68,6 +75,10 @@ pub(crate) enum HostMessage {
     Up(ShardId, ActorRef<ShardMessage>),
     /// A shard could not be started; to be tried again after this delay.
     Failed(ShardId, Duration),
+    /// The thread of these shards was given up, and their supervisors with it.
+    Lost(Vec<LostShard>),
+    /// The thread of these shards is held by code, and cannot be replaced.
+    Held(Vec<ShardId>),
     /// The shards that are to be up here are others now.
     Share(BTreeSet<ShardId>),
     /// Shards that end now have been asked to.
@@ -92,6 +103,8 @@ impl Actor for HostSupervisor {
             Some(share) => share.borrow_and_update().clone(),
             None => (0..host.routes.shards()).map(ShardId).collect(),
         };
+        // First: code may hold a thread that others are to start on.
+        let held = held::follow(&host, &myself);
         let starts = share.iter().map(|shard| first_start(&myself, &host, *shard));
         let mut shards = BTreeMap::new();
         for (shard, standing) in try_join_all(starts).await? {
@@ -104,7 +117,16 @@ impl Actor for HostSupervisor {
         let fitness = Some(fitness::begin(&host));
         let follow = shared.map(|share| follow(&myself, share));
         let closing = false;
-        Ok(HostState { host, share, shards, closing, retention, fitness, _follow: follow })
+        Ok(HostState {
+            host,
+            share,
+            shards,
+            closing,
+            retention,
+            fitness,
+            _follow: follow,
+            _held: held,
+        })
     }
 
     async fn handle(
@@ -122,14 +144,30 @@ impl Actor for HostSupervisor {
                 state.host.routes.clear(shard);
                 state.is_down(&myself, shard, RESTART_DELAY);
             }
+            // Its thread was given up since.
+            HostMessage::Up(shard, actor) if !state.is_known(shard, &actor) => {
+                actor.kill();
+                if matches!(state.shards.get(&shard), Some(Standing::Starting(_))) {
+                    state.is_down(&myself, shard, RESTART_DELAY);
+                }
+            }
             HostMessage::Up(shard, actor) => state.is_up(shard, actor),
+            HostMessage::Lost(lost) if !state.closing => {
+                lost.into_iter().for_each(|(shard, actor)| state.is_lost(&myself, shard, actor));
+                // It may have been on that thread.
+                state.fitness = Some(fitness::begin(&state.host));
+            }
+            HostMessage::Held(shards) if !state.closing => state.cannot_drain(&myself, &shards),
             HostMessage::Failed(shard, delay) => state.is_down(&myself, shard, delay),
             HostMessage::Share(share) if !state.closing => state.share_is(&myself, share),
             HostMessage::Closing => {
                 state.closing = true;
                 (state.retention, state.fitness) = (None, None);
             }
-            HostMessage::Restart(..) | HostMessage::Share(_) => {}
+            HostMessage::Restart(..)
+            | HostMessage::Share(_)
+            | HostMessage::Lost(_)
+            | HostMessage::Held(_) => {}
         }
         Ok(())
     }
@@ -149,7 +187,7 @@ impl Actor for HostSupervisor {
         };
         let is_it = |standing: &Standing| match standing {
             Standing::Up(actor) => actor.get_id() == who.get_id(),
-            Standing::Starting | Standing::Down => false,
+            Standing::Starting(_) | Standing::Down => false,
         };
         let found = state.shards.iter().find(|(_, standing)| is_it(standing));
         if let Some(shard) = found.map(|(shard, _)| *shard)
@@ -172,10 +210,10 @@ impl HostState {
     /// Starts a shard that is down, unless it is no longer for this host.
     fn restart(&mut self, myself: &ActorRef<HostMessage>, shard: ShardId, delay: Duration) {
         match self.shards.get(&shard) {
-            Some(Standing::Starting | Standing::Up(_)) => {}
+            Some(Standing::Starting(_) | Standing::Up(_)) => {}
             _ if self.share.contains(&shard) => {
-                self.shards.insert(shard, Standing::Starting);
-                restart(myself, &self.host, shard, delay);
+                let start = restart(myself, &self.host, shard, delay);
+                self.shards.insert(shard, Standing::Starting(start));
             }
             Some(Standing::Down) => self.let_others_have(shard),
             None => {}
@@ -196,6 +234,41 @@ impl HostState {
             try_again(myself, shard, delay);
         } else {
             self.let_others_have(shard);
+        }
+    }
+
+    /// Whether a supervisor that has just started is the one of its shard.
+    fn is_known(&self, shard: ShardId, actor: &ActorRef<ShardMessage>) -> bool {
+        let known = self.host.routes.supervisor(shard);
+        known.is_some_and(|known| known.get_id() == actor.get_id())
+    }
+
+    /// The thread of a shard was given up. Its supervisor there cannot say that it ends.
+    fn is_lost(&mut self, myself: &ActorRef<HostMessage>, shard: ShardId, lost: Option<ActorId>) {
+        match self.shards.get(&shard) {
+            Some(Standing::Up(actor)) if lost.is_none_or(|lost| lost == actor.get_id()) => {
+                actor.kill();
+                self.shards.insert(shard, Standing::Down);
+                // At once: nothing is wrong with it.
+                self.restart(myself, shard, RESTART_DELAY);
+            }
+            // One that starts does so on the new thread.
+            _ => {}
+        }
+    }
+
+    /// The thread of these shards is held, and cannot be replaced. Those that are to move do so all the same:
+    /// nobody there could give them up.
+    fn cannot_drain(&mut self, myself: &ActorRef<HostMessage>, shards: &[ShardId]) {
+        for shard in shards {
+            if let Some(Standing::Up(actor)) = self.shards.get(shard)
+                && !self.share.contains(shard)
+            {
+                tracing::warn!(%shard, "a shard whose thread is held is given up");
+                actor.kill();
+                self.host.routes.clear(*shard);
+                self.is_down(myself, *shard, RESTART_DELAY);
+            }
         }
     }
 
@@ -221,7 +294,7 @@ impl HostState {
             match self.shards.get(&shard) {
                 Some(Standing::Up(actor)) => drain(shard, actor),
                 Some(Standing::Down) => self.let_others_have(shard),
-                Some(Standing::Starting) | None => {}
+                Some(Standing::Starting(_)) | None => {}
             }
         }
         let new: Vec<_> = self.share.difference(&before).copied().collect();
@@ -254,14 +327,48 @@ async fn spawn(
     myself: &ActorRef<HostMessage>,
     arguments: (ShardId, Duration, HostRef),
 ) -> Result<ActorRef<ShardMessage>, SpawnErr> {
-    let (shard, root) = (arguments.0, myself.get_cell());
-    let spawned = host
-        .threads
-        .of_shard(shard)
-        .spawn(async move { Actor::spawn_linked(None, ShardSupervisor, arguments, root).await });
-    match spawned.await {
-        Ok(spawned) => spawned.map(|(actor, _)| actor),
-        Err(error) => Err(SpawnErr::StartupFailed(error.into())),
+    let shard = arguments.0;
+    loop {
+        let given_up = host.threads.given_up(shard);
+        let (arguments, root) = (arguments.clone(), myself.get_cell());
+        let mut start = Start(Some(host.threads.of_shard(shard).spawn(async move {
+            let (actor, _) = Actor::spawn_linked(None, ShardSupervisor, arguments, root).await?;
+            Ok(actor)
+        })));
+        tokio::select! {
+            biased;
+            started = start.ended() => return started,
+            // Code holds the thread: there is another one now.
+            () = given_up => {}
+        }
+    }
+}
+
+/// The start of a shard. Dropped before it has ended, it comes to nothing.
+struct Start(Option<JoinHandle<Result<ActorRef<ShardMessage>, SpawnErr>>>);
+
+impl Start {
+    async fn ended(&mut self) -> Result<ActorRef<ShardMessage>, SpawnErr> {
+        let ended = match &mut self.0 {
+            Some(start) => start.await,
+            None => std::future::pending().await,
+        };
+        self.0 = None;
+        ended.unwrap_or_else(|error| Err(SpawnErr::StartupFailed(error.into())))
+    }
+}
+
+impl Drop for Start {
+    fn drop(&mut self) {
+        let Some(start) = self.0.take() else { return };
+        start.abort();
+        // Its thread may be held for ever: nobody waits for that but this.
+        let Ok(here) = Handle::try_current() else { return };
+        here.spawn(async move {
+            if let Ok(Ok(actor)) = start.await {
+                actor.kill();
+            }
+        });
     }
 }
 
@@ -320,9 +427,14 @@ fn follow(myself: &ActorRef<HostMessage>, mut share: watch::Receiver<BTreeSet<Sh
 }
 
 /// Starts a shard without holding up the others; tries again for as long as the host lives.
-fn restart(myself: &ActorRef<HostMessage>, host: &HostRef, shard: ShardId, delay: Duration) {
+fn restart(
+    myself: &ActorRef<HostMessage>,
+    host: &HostRef,
+    shard: ShardId,
+    delay: Duration,
+) -> Task {
     let (myself, host) = (myself.clone(), host.clone());
-    tokio::spawn(async move {
+    Task::spawn(async move {
         // Without patience of its own: the tries are paced here.
         let arguments = (shard, Duration::ZERO, host.clone());
         match spawn(&host, &myself, arguments).await {
@@ -336,7 +448,7 @@ fn restart(myself: &ActorRef<HostMessage>, host: &HostRef, shard: ShardId, delay
                 let _ = myself.cast(HostMessage::Failed(shard, delay));
             }
         }
-    });
+    })
 }
 
 fn try_again(myself: &ActorRef<HostMessage>, shard: ShardId, delay: Duration) {

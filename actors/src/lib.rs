@@ -41,6 +41,7 @@ mod fitness;
 mod footprint;
 mod gate;
 mod heartbeat;
+mod held;
 mod host;
 mod instance;
 mod log;
@@ -81,8 +82,8 @@ pub use heartbeat::HeartbeatError;
 pub use message::RuntimeMessage;
 pub use message::{ExternalEvent, InstanceMessage, Reply};
 pub use options::{
-    ActivityThreads, HostOptions, MAX_BLOCKING_THREADS, MAX_SHARD_THREADS, Retention, ShardThreads,
-    WhenBusy,
+    ActivityThreads, HostOptions, MAX_BLOCKING_THREADS, MAX_REPLACED_THREADS, MAX_SHARD_THREADS,
+    Retention, ShardThreads, WhenBusy,
 };
 pub use registry::{Named, Registry};
 pub use runtime::Runtime;

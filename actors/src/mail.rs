@@ -9,7 +9,7 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use reenact_core::{
     InstanceId, Message, MessageBody, MessageId, MessageKind, Name, NotTaken, Origin, Payload,
-    Start, SupersededCall, Timestamp, Version,
+    ShardId, Start, SupersededCall, Timestamp, Version,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -58,6 +58,8 @@ pub(crate) enum Fate {
     NotTaken(NotTaken),
     /// Another try may help.
     NotYet,
+    /// Nobody is left who could say. It is sent again at once.
+    Unknown,
 }
 
 impl Mail {
@@ -95,6 +97,7 @@ impl Mail {
             let answer = match fate {
                 Fate::Taken => answered(Ok(())),
                 Fate::NotTaken(why) => answered(Err(why)),
+                Fate::Unknown => Internal::SendAgain { message, tries },
                 Fate::NotYet => {
                     if !is_elsewhere && shared.pause(tries).await.is_err() {
                         return;
@@ -106,6 +109,13 @@ impl Mail {
             shared.under_way.remove(&key);
             shared.routes.deliver(&key.0, answer.into());
         });
+    }
+
+    /// The thread of these shards was given up, and what carried the messages of their instances with it.
+    /// These are sent anew when they come into memory.
+    pub(crate) fn give_up(&self, shards: &[ShardId]) {
+        let Shared { routes, under_way, .. } = &*self.shared;
+        under_way.retain(|(from, _), _| !shards.contains(&routes.shard_of(from)));
     }
 
     /// Nothing is sent again any more.
@@ -127,8 +137,13 @@ impl Shared {
         if self.until_up(&to).await.is_err() {
             return Fate::NotYet;
         }
+        let given_up = self.routes.until_given_up(&to);
         self.routes.deliver(&to, message);
-        let fate = answer.await.map_or(Fate::NotYet, |answer| fate_of(kind, answer));
+        let fate = tokio::select! {
+            biased;
+            answer = answer => answer.map_or(Fate::NotYet, |answer| fate_of(kind, answer)),
+            () = given_up => Fate::Unknown,
+        };
         if matches!(fate, Fate::NotYet) {
             tracing::debug!(%from, %to, "a message was not taken; trying again");
         }

@@ -20,6 +20,14 @@ const DEFAULT_CANCELLATION_GRACE: Duration = Duration::from_secs(10);
 /// [`HostOptions::stalls_after`] where nothing else is said.
 const DEFAULT_STALLS_AFTER: Duration = Duration::from_secs(1);
 
+/// [`HostOptions::replace_threads_after`] where nothing else is said.
+const DEFAULT_REPLACE_THREADS_AFTER: Duration = Duration::from_secs(10);
+
+/// Most threads of a host at a time that are held by code for longer than
+/// [`HostOptions::replace_threads_after`] and were replaced. Those beyond are not replaced before one of these
+/// ends: each of them takes memory, and may take a core.
+pub const MAX_REPLACED_THREADS: usize = 8;
+
 /// [`HostOptions::max_host_deaths`] where nothing else is said.
 const DEFAULT_MAX_HOST_DEATHS: u32 = 5;
 
@@ -134,6 +142,26 @@ pub struct HostOptions {
     /// A second by default. Activities that [block](Self::blocking_activities) or run on a
     /// [runtime of the caller's](ActivityThreads::On) hold up no shard, and are not looked at.
     pub stalls_after: Duration,
+    /// Code that holds a thread of the host's own for longer than this, by the time of the machine, loses it:
+    /// another thread takes over the shards that are on it, which start again from their logs, here or, where
+    /// they are to move, on another host. Ten seconds by default; less than 100 ms counts as 100 ms, and
+    /// `Duration::MAX` means never.
+    ///
+    /// - The instance whose orchestration holds the thread is parked
+    ///   ([`ParkReason::Stalled`](crate::ParkReason::Stalled)), and its code does not run on this host before
+    ///   somebody resumes it, or the host starts again. It can be terminated. Another host that takes over
+    ///   the shard tries its code when something comes for the instance, and parks it in the same way.
+    /// - An activity that holds the thread goes on. It is not started a second time by this host, and its
+    ///   result counts when it comes.
+    /// - Other activities that had begun on the thread are told that they are cancelled, what they return no
+    ///   longer counts, and they run again. Calls of clients that wait for an instance there get
+    ///   [`Error::Interrupted`](crate::Error::Interrupted).
+    ///
+    /// What the code holds stays in memory until it returns. At most [`MAX_REPLACED_THREADS`] threads are held
+    /// so at a time; an error in the log says so when there are more, and the shards wait then. A runtime that
+    /// is not the host's own ([`ShardThreads::OnCallersRuntime`]) cannot be replaced: only a shard that is to
+    /// move to another host does so in spite of such code.
+    pub replace_threads_after: Duration,
     /// What takes down host after host is stopped. An activity fails for good, with
     /// [`ActivityErrorKind::HostDied`](reenact_core::ActivityErrorKind::HostDied), once so many hosts are
     /// known to have died while it ran: by itself, or by what ran beside it. Five by default.
@@ -241,6 +269,7 @@ impl Default for HostOptions {
             commit_linger: Duration::ZERO,
             retention: Retention::default(),
             stalls_after: DEFAULT_STALLS_AFTER,
+            replace_threads_after: DEFAULT_REPLACE_THREADS_AFTER,
             max_host_deaths: DEFAULT_MAX_HOST_DEATHS,
         }
     }

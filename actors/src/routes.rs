@@ -8,6 +8,8 @@ use dashmap::DashMap;
 use ractor::{ActorRef, MessagingErr};
 use reenact_core::{InstanceId, ShardId};
 use reenact_providers::ProviderError;
+use tokio::runtime::Handle;
+use tokio::sync::futures::Notified;
 use tokio::sync::watch;
 
 use crate::error::{Error, ParkReason};
@@ -30,6 +32,10 @@ struct Shared {
     parked: DashMap<InstanceId, ParkReason>,
     /// How many are parked: mostly nothing is, and the look costs nothing then.
     number_parked: AtomicUsize,
+    /// Those whose code has held a thread that was given up, until somebody lets them go on. Unlike what is
+    /// parked, this outlives the supervisors of shards: the code must not run again.
+    stalled: DashMap<InstanceId, ParkReason>,
+    number_stalled: AtomicUsize,
     /// Counts how often shards have come and gone, for those who wait for that.
     moves: watch::Sender<u64>,
 }
@@ -57,7 +63,9 @@ impl Routes {
             |_| Slot { supervisor: RwLock::new(Shard::Down(None)), actors: Mutex::default() };
         let (parked, number_parked) = (DashMap::new(), AtomicUsize::new(0));
         let (shards, moves) = ((0..shards).map(slot).collect(), watch::Sender::new(0));
-        let shared = Arc::new(Shared { shards, parked, number_parked, moves });
+        let (stalled, number_stalled) = (DashMap::new(), AtomicUsize::new(0));
+        let shared = Shared { shards, parked, number_parked, stalled, number_stalled, moves };
+        let shared = Arc::new(shared);
         Self { shared, stalls: Stalls::new(), threads }
     }
 
@@ -165,6 +173,17 @@ impl Routes {
     pub(crate) async fn until_stalled(&self, instance: &InstanceId) {
         let thread = self.threads.id_of(self.shard_of(instance));
         self.stalls.until_stalled(instance, thread).await;
+    }
+
+    /// The thread of a shard.
+    pub(crate) fn thread_of(&self, shard: ShardId) -> Handle {
+        self.threads.of_shard(shard)
+    }
+
+    /// Returns when the thread was given up that an instance is on as this is called, or its host has ended:
+    /// nothing there answers any more.
+    pub(crate) fn until_given_up(&self, instance: &InstanceId) -> Notified<'_> {
+        self.threads.given_up(self.shard_of(instance))
     }
 
     /// Returns when a shard is up on this host.
@@ -282,6 +301,34 @@ impl Routes {
         if self.is_anything_parked() && self.shared.parked.remove(instance).is_some() {
             self.shared.number_parked.fetch_sub(1, Ordering::AcqRel);
         }
+        if self.is_anything_stalled() && self.shared.stalled.remove(instance).is_some() {
+            self.shared.number_stalled.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    /// The code of an instance has held a thread that is given up now.
+    pub(crate) fn park_stalled(&self, instance: InstanceId, reason: ParkReason) {
+        if self.shared.stalled.insert(instance, reason).is_none() {
+            self.shared.number_stalled.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Why the code of an instance does not run again on this host, if it has held a thread that was given up.
+    pub(crate) fn why_stalled(&self, instance: &InstanceId) -> Option<ParkReason> {
+        if !self.is_anything_stalled() {
+            return None;
+        }
+        self.shared.stalled.get(instance).map(|reason| reason.clone())
+    }
+
+    /// The instances of a shard of which that is so.
+    pub(crate) fn stalled_in(&self, shard: ShardId) -> Vec<InstanceId> {
+        let stalled = self.shared.stalled.iter().map(|stalled| stalled.key().clone());
+        stalled.filter(|instance| self.shard_of(instance) == shard).collect()
+    }
+
+    fn is_anything_stalled(&self) -> bool {
+        self.shared.number_stalled.load(Ordering::Acquire) > 0
     }
 
     fn is_anything_parked(&self) -> bool {

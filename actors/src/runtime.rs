@@ -28,6 +28,7 @@ use crate::message::ShardMessage;
 use crate::options::{ActivityThreads, HostOptions, MAX_BLOCKING_THREADS};
 use crate::registry::Registry;
 use crate::routes::Routes;
+use crate::stalls::Stalled;
 use crate::store::Store;
 use crate::tags::Takers;
 use crate::task::Tasks;
@@ -96,7 +97,7 @@ impl Runtime {
         let clients = ClientRuntimes::new(threads.are_own());
         let held_up = clients.clone();
         let on_hold = move || held_up.hand_over();
-        routes.stalls.begin(options.stalls_after, store.clock.clone(), on_hold);
+        routes.stalls.begin(&options, store.clock.clone(), on_hold);
         let workers = Workers::new(
             registry.clone(),
             routes.clone(),
@@ -259,6 +260,8 @@ impl Runtime {
         }
         for shard in 0..self.host.routes.shards() {
             self.host.routes.clear(ShardId(shard));
+            // Code may hold what was to answer: who waits for that waits in vain.
+            self.host.threads.tell_given_up(ShardId(shard));
         }
         self.host.release_all().await;
     }
@@ -271,7 +274,7 @@ impl Runtime {
             // What is left on them are activities that were cut off.
             let threads = self.host.threads.clone();
             let _ = tokio::task::spawn_blocking(move || threads.end(LEAST_DRAIN)).await;
-        } else if is_shared {
+        } else if is_shared && self.host.routes.stalls.all().is_empty() {
             // Nobody waits for such a store to be free. What is being acquired can still be given up.
             let this = self.clone();
             self.host.threads.of_host().spawn(async move {
@@ -280,9 +283,24 @@ impl Runtime {
                 this.host.threads.stop();
             });
         } else {
-            tracing::warn!("an actor of the host has not ended: something in it does not return");
+            self.name_what_holds();
             close(&self.host).await;
             self.host.threads.stop();
+        }
+    }
+
+    /// Says why actors of the host have not ended.
+    fn name_what_holds(&self) {
+        let stalled = self.host.routes.stalls.all();
+        if stalled.is_empty() {
+            tracing::warn!("an actor of the host has not ended: something in it does not return");
+        }
+        for Stalled { instance, code, since, .. } in stalled {
+            tracing::warn!(
+                %instance, %code, %since,
+                "the host has ended, and user code still holds a thread of it: it takes that, and memory, until it \
+                 returns or the process ends"
+            );
         }
     }
 }
@@ -417,6 +435,7 @@ fn takers(host: &HostContext, tags: Vec<Name>) -> Option<Arc<Takers>> {
     let (sharing, router) = (remote.sharing.clone(), remote.router.clone());
     let (workers, clock) = (host.workers.clone(), host.store.clock.clone());
     let shards = host.routes.shards();
-    let _entered = host.threads.of_shard(ShardId(0)).enter();
+    // The calls run where the shards of their instances would: here, code would hold up the host.
+    let _entered = host.threads.of_host().enter();
     Some(Arc::new(Takers::begin(tags, sharing, router, clock, workers, shards)))
 }

@@ -17,7 +17,7 @@ use reenact_core::{InstanceId, ShardId, Timestamp};
 use reenact_providers::{HistoryStore, Lease, ProviderError, TimerScheduler};
 use tokio::sync::{RwLock, oneshot};
 
-use crate::admission::{Admission, Place};
+use crate::admission::{Admission, Place, Tenants};
 use crate::context::{HostContext, HostRef};
 use crate::dispatcher::Dispatcher;
 use crate::error::Error;
@@ -74,6 +74,8 @@ pub(crate) struct ShardContext {
     /// With so many hosts that died while it ran, an activity fails.
     pub(crate) max_host_deaths: u32,
     pub(crate) tasks: Tasks,
+    /// Those on the same thread.
+    pub(crate) tenants: Arc<Tenants>,
     /// The actors of instances are among those of the host.
     _host: HostRef,
 }
@@ -223,6 +225,7 @@ impl Actor for ShardSupervisor {
             is_new: host.shards_had.insert(shard),
             max_host_deaths: host.options.max_host_deaths.max(1),
             tasks: host.tasks.clone(),
+            tenants: host.threads.tenants_of(shard),
             _host: host.clone(),
         });
         // A request that the supervisor before this one had is gone with it.
@@ -249,6 +252,7 @@ impl Actor for ShardSupervisor {
             host,
         };
         state.recover(recovered, &timers).await?;
+        state.park_stalled();
         myself.cast(ShardMessage::Admit)?;
         Ok(state)
     }
@@ -407,7 +411,8 @@ impl ShardState {
         entering: Entering,
     ) -> Result<(), ActorProcessingErr> {
         let shard = self.context.clone();
-        let Entering { begin, place, coming, is_due } = entering;
+        let Entering { begin, mut place, coming, is_due } = entering;
+        place.iter_mut().for_each(|place| place.move_in(&self.context.tenants));
         let arguments = InstanceArguments {
             shard,
             instance: instance.clone(),

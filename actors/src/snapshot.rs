@@ -71,7 +71,9 @@ impl Store {
                 Err(_) if !is_same(&self.summary(instance).await?, &summary) => continue,
                 seen => seen.map(|(version, outcome, status)| (Some(version), outcome, status))?,
             };
-            let parked = match here.and_then(|routes| routes.parked(instance)) {
+            let parked = match here
+                .and_then(|routes| routes.parked(instance).or_else(|| routes.why_stalled(instance)))
+            {
                 None if summary.state == InstanceState::Parked => self.parked_for(&summary).await?,
                 parked => parked,
             };

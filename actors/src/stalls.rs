@@ -10,10 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use reenact_core::{InstanceId, Name, Timestamp};
+use reenact_core::{CorrelationId, InstanceId, Name, Timestamp};
 use reenact_providers::TimerScheduler;
 use tokio::runtime::{Handle, Id as RuntimeId};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
+
+use crate::activity::ActivityCall;
+use crate::options::HostOptions;
+use crate::run::Run;
 
 /// Code that holds the thread of a shard for so long is named in a warning.
 const LONG_HOLD: Duration = Duration::from_millis(100);
@@ -40,6 +44,20 @@ pub struct Stalled {
     pub since: Timestamp,
 }
 
+/// Code that holds its thread for longer than
+/// [`HostOptions::replace_threads_after`](crate::HostOptions::replace_threads_after).
+#[derive(Clone, Debug)]
+pub(crate) struct HeldThread {
+    /// That of the thread.
+    pub(crate) runtime: RuntimeId,
+    pub(crate) instance: InstanceId,
+    /// The name of the orchestration or the activity.
+    pub(crate) code: Name,
+    /// The call, of an activity.
+    pub(crate) call: Option<ActivityCall>,
+    pub(crate) held_for: Duration,
+}
+
 /// What runs on the threads of a host. Clones are the same.
 #[derive(Clone)]
 pub(crate) struct Stalls {
@@ -52,6 +70,8 @@ struct Shared {
     /// Told when something new has stalled.
     changed: Notify,
     watchdog: Mutex<Option<Thread>>,
+    /// What the watchdog finds, until somebody follows that.
+    held: Mutex<Option<mpsc::UnboundedReceiver<HeldThread>>>,
 }
 
 /// Something that has stalled, and where.
@@ -59,6 +79,8 @@ struct Shared {
 struct Found {
     what: Stalled,
     runtime: Option<RuntimeId>,
+    /// It has held its thread so long that it loses it.
+    is_too_long: bool,
 }
 
 /// What runs on one thread.
@@ -76,7 +98,8 @@ struct Slot {
 struct Running {
     instance: InstanceId,
     code: Name,
-    is_activity: bool,
+    /// Of an activity.
+    call: Option<(Run, CorrelationId)>,
 }
 
 thread_local! {
@@ -91,30 +114,31 @@ impl Stalls {
             stalled: Mutex::default(),
             changed: Notify::new(),
             watchdog: Mutex::default(),
+            held: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
 
     /// Runs code of an orchestration, and watches it.
     pub(crate) fn watch<T>(&self, of: &InstanceId, code: &Name, run: impl FnOnce() -> T) -> T {
-        self.watched(of, code, false, run)
+        self.watched(of, code, None, run)
     }
 
     /// Runs code of an activity, and watches it.
     pub(crate) fn watch_activity<T>(
         &self,
-        of: &InstanceId,
+        of: &ActivityCall,
         code: &Name,
         run: impl FnOnce() -> T,
     ) -> T {
-        self.watched(of, code, true, run)
+        self.watched(&of.instance, code, Some(of.key()), run)
     }
 
     fn watched<T>(
         &self,
         of: &InstanceId,
         code: &Name,
-        is_activity: bool,
+        call: Option<(Run, CorrelationId)>,
         run: impl FnOnce() -> T,
     ) -> T {
         let slot = self.slot();
@@ -122,7 +146,7 @@ impl Stalls {
             // Part of what is watched already.
             return run();
         }
-        *lock(&slot.what) = Some(Running { instance: of.clone(), code: code.clone(), is_activity });
+        *lock(&slot.what) = Some(Running { instance: of.clone(), code: code.clone(), call });
         slot.count();
         let _end = End(&slot);
         run()
@@ -175,17 +199,42 @@ impl Stalls {
         }
     }
 
+    /// Returns when the code of an instance has held its thread so long that it loses it; what code that is.
+    pub(crate) async fn until_too_long(&self, instance: &InstanceId) -> Name {
+        let is_it = |found: &Found| {
+            found.is_too_long && found.what.instance == *instance && !found.what.is_activity
+        };
+        loop {
+            // Enlisted before the look, so that no change is missed in between.
+            let changed = self.shared.changed.notified();
+            if let Some(found) = lock(&self.shared.stalled).iter().find(|found| is_it(found)) {
+                return found.what.code.clone();
+            }
+            changed.await;
+        }
+    }
+
+    /// The threads that code does not give back, as they are found. For one who follows them.
+    pub(crate) fn take_held(&self) -> Option<mpsc::UnboundedReceiver<HeldThread>> {
+        lock(&self.shared.held).take()
+    }
+
     /// Begins to look, until the host has gone. `on_hold` is called when something holds its thread for long.
     pub(crate) fn begin(
         &self,
-        limit: Duration,
+        options: &HostOptions,
         clock: Arc<dyn TimerScheduler>,
         on_hold: impl Fn() + Send + 'static,
     ) {
+        let (limit, lost_after) =
+            (options.stalls_after, options.replace_threads_after.max(LONG_HOLD));
+        let (tell, held) = mpsc::unbounded_channel();
+        *lock(&self.shared.held) = Some(held);
         let pause = (limit.min(LONG_HOLD) / LOOKS).max(SHORTEST_PAUSE);
         let shared = Arc::downgrade(&self.shared);
         let on_hold = Box::new(on_hold);
-        let mut watchdog = Watchdog { limit, clock, seen: HashMap::new(), on_hold };
+        let seen = HashMap::new();
+        let mut watchdog = Watchdog { limit, lost_after, clock, seen, on_hold, tell };
         let look = move || {
             while let Some(shared) = shared.upgrade() {
                 watchdog.look(&shared);
@@ -232,6 +281,9 @@ impl Drop for End<'_> {
 
 struct Watchdog {
     limit: Duration,
+    lost_after: Duration,
+    /// Who is told of what is lost.
+    tell: mpsc::UnboundedSender<HeldThread>,
     clock: Arc<dyn TimerScheduler>,
     /// By the address of the slot.
     seen: HashMap<usize, Seen>,
@@ -246,6 +298,8 @@ struct Seen {
     /// It holds its thread for long.
     holds: bool,
     stalled: bool,
+    /// How often it was told that it has held its thread too long.
+    told: u32,
 }
 
 impl Watchdog {
@@ -267,7 +321,8 @@ impl Watchdog {
                         let took = now - before.first;
                         tracing::warn!(?took, "code that had stalled has given its thread back");
                     }
-                    Seen { run, first: now, since: self.clock.now(), holds: false, stalled: false }
+                    let since = self.clock.now();
+                    Seen { run, first: now, since, holds: false, stalled: false, told: 0 }
                 }
             };
             let seen = self.judge(seen, slot, now, &mut stalled);
@@ -284,7 +339,7 @@ impl Watchdog {
 
     fn judge(&self, mut seen: Seen, slot: &Slot, now: Instant, stalled: &mut Vec<Found>) -> Seen {
         let (runs, took) = (seen.run % 2 == 1, now - seen.first);
-        let Some(Running { instance, code, is_activity }) =
+        let Some(Running { instance, code, call }) =
             lock(&slot.what).clone().filter(|_| runs && took >= self.limit.min(LONG_HOLD))
         else {
             return seen;
@@ -293,6 +348,7 @@ impl Watchdog {
             // What was read may be of the next.
             return seen;
         }
+        let is_activity = call.is_some();
         let kind = if is_activity { "activity" } else { "orchestration" };
         if !seen.holds {
             seen.holds = true;
@@ -303,7 +359,13 @@ impl Watchdog {
             );
             (self.on_hold)();
         }
-        if took < self.limit {
+        let is_too_long = took >= self.lost_after;
+        // Again and again: it may not have been possible to replace the thread.
+        if is_too_long && took >= self.lost_after.saturating_mul(seen.told.saturating_add(1)) {
+            seen.told = seen.told.saturating_add(1);
+            self.tell_too_long(slot, &instance, &code, call, took);
+        }
+        if took < self.limit && !is_too_long {
             return seen;
         }
         if !seen.stalled {
@@ -314,8 +376,23 @@ impl Watchdog {
             );
         }
         let what = Stalled { instance, code, is_activity, since: seen.since };
-        stalled.push(Found { what, runtime: slot.runtime });
+        stalled.push(Found { what, runtime: slot.runtime, is_too_long });
         seen
+    }
+
+    fn tell_too_long(
+        &self,
+        slot: &Slot,
+        instance: &InstanceId,
+        code: &Name,
+        call: Option<(Run, CorrelationId)>,
+        held_for: Duration,
+    ) {
+        let Some(runtime) = slot.runtime else { return };
+        let call = call.map(|(run, id)| ActivityCall { instance: instance.clone(), run, id });
+        let (instance, code) = (instance.clone(), code.clone());
+        // Nobody follows once the host has ended.
+        let _ = self.tell.send(HeldThread { runtime, instance, code, call, held_for });
     }
 }
 

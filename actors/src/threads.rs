@@ -1,14 +1,18 @@
 //! The threads that a host runs on.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::future::pending;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
 use reenact_core::ShardId;
 use tokio::runtime::{Builder, Handle, Id, Runtime};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
+use crate::admission::Tenants;
 use crate::error::{Error, Result};
-use crate::options::{MAX_SHARD_THREADS, ShardThreads};
+use crate::options::{MAX_REPLACED_THREADS, MAX_SHARD_THREADS, ShardThreads};
 
 /// The threads of a host: one for each group of shards, on which all of their actors and, by default, their
 /// activities run; and one for what belongs to no shard. Clones are the same.
@@ -19,14 +23,71 @@ use crate::options::{MAX_SHARD_THREADS, ShardThreads};
 pub(crate) struct Threads {
     /// Of the host: no code of orchestrations or activities runs there.
     own: Handle,
+    count: u32,
     /// Shard `n` is on the thread `n % shards.len()`. Empty where all runs on the runtime of the caller.
-    shards: Arc<[Mutex<Handle>]>,
+    shards: Arc<[Slot]>,
     runtimes: Arc<Runtimes>,
+    /// Of a host without threads of its own.
+    callers: Arc<Callers>,
+}
+
+/// What there is of the runtime of the caller.
+#[derive(Debug, Default)]
+struct Callers {
+    tenants: Arc<Tenants>,
+    given_up: Notify,
+}
+
+/// The thread of some shards, and those that take its place.
+#[derive(Debug)]
+struct Slot {
+    thread: Mutex<ShardThread>,
+    /// Told when a thread was given up, and nothing leads to what is on it any more.
+    given_up: Notify,
+}
+
+/// A thread of shards.
+#[derive(Clone, Debug)]
+struct ShardThread {
+    handle: Handle,
+    /// The instances in memory on it.
+    tenants: Arc<Tenants>,
+    /// Gone once it has ended.
+    alive: Weak<()>,
 }
 
 /// `None` once they are to end.
 #[derive(Debug, Default)]
-struct Runtimes(Mutex<Option<Vec<Runtime>>>);
+struct Runtimes(Mutex<Option<All>>);
+
+#[derive(Debug)]
+struct All {
+    host: Runtime,
+    /// In the order of their slots.
+    shards: Vec<Runtime>,
+    /// Those that were given up, as long as they are there.
+    given_up: Vec<Weak<()>>,
+}
+
+/// A thread that was given up. Another one has its place.
+pub(crate) struct GivenUp {
+    pub(crate) runtime: Runtime,
+    pub(crate) tenants: Arc<Tenants>,
+}
+
+/// Why a thread is not replaced.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotReplaced {
+    /// It is none of the host's own, or was replaced before.
+    #[error("it is no thread of the host's own")]
+    NotOwn,
+    /// So many of those that were given up have not ended.
+    #[error("{MAX_REPLACED_THREADS} threads are held already that were replaced")]
+    TooMany,
+    /// The system gives none.
+    #[error("{0}")]
+    NoThread(Error),
+}
 
 impl Threads {
     /// Begins the threads of a host that is started on the runtime `caller`.
@@ -34,19 +95,27 @@ impl Threads {
     /// # Errors
     /// [`Error::InvalidThreads`] when there are to be none or too many; [`Error::Startup`] when the system
     /// gives none.
-    pub(crate) fn begin(which: ShardThreads, shards: u32, caller: &Handle) -> Result<Self> {
-        let count = count(which, shards)?;
-        if count == 0 {
+    pub(crate) fn begin(which: ShardThreads, count: u32, caller: &Handle) -> Result<Self> {
+        let threads = threads(which, count)?;
+        let callers = Arc::default();
+        if threads == 0 {
             let (shards, runtimes) = (Arc::new([]), Arc::default());
-            return Ok(Self { own: caller.clone(), shards, runtimes });
+            return Ok(Self { own: caller.clone(), count, shards, runtimes, callers });
         }
-        let own = begin("reenact-host".to_owned())?;
-        let all = (0..count).map(|index| begin(format!("reenact-shards-{index}")));
-        let mut runtimes = all.collect::<Result<Vec<_>>>()?;
-        let shards = runtimes.iter().map(|runtime| Mutex::new(runtime.handle().clone())).collect();
-        let handle = own.handle().clone();
-        runtimes.push(own);
-        Ok(Self { own: handle, shards, runtimes: Arc::new(Runtimes(Mutex::new(Some(runtimes)))) })
+        let host = begin("reenact-host".to_owned())?;
+        let all = (0..threads).map(ShardThread::begin).collect::<Result<Vec<_>>>()?;
+        let (shards, all): (Vec<_>, _) = all.into_iter().unzip();
+        let slot = |thread| Slot { thread: Mutex::new(thread), given_up: Notify::new() };
+        let shards = shards.into_iter().map(slot).collect();
+        let own = host.handle().clone();
+        let all = All { host, shards: all, given_up: Vec::new() };
+        Ok(Self {
+            own,
+            count,
+            shards,
+            runtimes: Arc::new(Runtimes(Mutex::new(Some(all)))),
+            callers,
+        })
     }
 
     /// Where what belongs to no shard runs.
@@ -56,11 +125,13 @@ impl Threads {
 
     /// Where a shard runs.
     pub(crate) fn of_shard(&self, shard: ShardId) -> Handle {
-        let index = (shard.0 as usize).checked_rem(self.shards.len());
-        match index.and_then(|index| self.shards.get(index)) {
-            Some(thread) => lock(thread).clone(),
-            None => self.own.clone(),
-        }
+        self.slot(shard).map_or_else(|| self.own.clone(), |slot| lock(&slot.thread).handle.clone())
+    }
+
+    /// The instances in memory on the thread of a shard.
+    pub(crate) fn tenants_of(&self, shard: ShardId) -> Arc<Tenants> {
+        let slot = self.slot(shard);
+        slot.map_or_else(|| self.callers.tenants.clone(), |slot| lock(&slot.thread).tenants.clone())
     }
 
     /// Whether the shards have threads of their own.
@@ -73,6 +144,48 @@ impl Threads {
         self.are_own().then(|| self.of_shard(shard).id())
     }
 
+    /// Returns when the thread that a shard has now was given up; what it was to answer by then it never will.
+    /// Counts from when this is called. On the runtime of the caller only the end of the host counts.
+    pub(crate) fn given_up(&self, shard: ShardId) -> Notified<'_> {
+        self.told_given_up(shard).notified()
+    }
+
+    fn told_given_up(&self, shard: ShardId) -> &Notify {
+        self.slot(shard).map_or(&self.callers.given_up, |slot| &slot.given_up)
+    }
+
+    /// The shards that are on a thread; none where it is not, or no longer, one of them.
+    pub(crate) fn shards_on(&self, thread: Id) -> Vec<ShardId> {
+        let Some(index) = self.index_of(thread) else { return Vec::new() };
+        (index as u32..self.count).step_by(self.shards.len()).map(ShardId).collect()
+    }
+
+    /// Puts another thread in the place of one that code does not give back.
+    pub(crate) fn replace(&self, thread: Id) -> std::result::Result<GivenUp, NotReplaced> {
+        let mut all = lock(&self.runtimes.0);
+        let (Some(all), Some(index)) = (&mut *all, self.index_of(thread)) else {
+            return Err(NotReplaced::NotOwn);
+        };
+        all.given_up.retain(|alive| alive.strong_count() > 0);
+        if all.given_up.len() >= MAX_REPLACED_THREADS {
+            return Err(NotReplaced::TooMany);
+        }
+        let (next, runtime) = ShardThread::begin(index).map_err(NotReplaced::NoThread)?;
+        let (Some(slot), Some(old)) = (self.shards.get(index), all.shards.get_mut(index)) else {
+            return Err(NotReplaced::NotOwn);
+        };
+        let runtime = std::mem::replace(old, runtime);
+        let before = std::mem::replace(&mut *lock(&slot.thread), next);
+        all.given_up.push(before.alive);
+        Ok(GivenUp { runtime, tenants: before.tenants })
+    }
+
+    /// Tells those who wait for what was on the thread of a shard that was given up, or whose host has ended.
+    /// Nothing may lead there any more.
+    pub(crate) fn tell_given_up(&self, shard: ShardId) {
+        self.told_given_up(shard).notify_waiters();
+    }
+
     /// Ends all threads. What runs on them is dropped at its next await; this does not wait for that.
     pub(crate) fn stop(&self) {
         self.runtimes.stop();
@@ -81,15 +194,49 @@ impl Threads {
     /// As [`stop`](Self::stop), and waits until they have ended, or for so long. Blocks its thread, which
     /// must be none of them.
     pub(crate) fn end(&self, patience: Duration) {
-        let runtimes = lock(&self.runtimes.0).take();
-        runtimes.into_iter().flatten().for_each(|runtime| runtime.shutdown_timeout(patience));
+        let all = lock(&self.runtimes.0).take();
+        let runtimes = all.into_iter().flat_map(All::runtimes);
+        runtimes.for_each(|runtime| runtime.shutdown_timeout(patience));
+    }
+
+    fn slot(&self, shard: ShardId) -> Option<&Slot> {
+        let index = (shard.0 as usize).checked_rem(self.shards.len())?;
+        self.shards.get(index)
+    }
+
+    fn index_of(&self, thread: Id) -> Option<usize> {
+        self.shards.iter().position(|slot| lock(&slot.thread).handle.id() == thread)
+    }
+}
+
+impl ShardThread {
+    fn begin(index: usize) -> Result<(Self, Runtime)> {
+        let runtime = begin(format!("reenact-shards-{index}"))?;
+        let alive = Arc::new(());
+        let thread = Self {
+            handle: runtime.handle().clone(),
+            tenants: Arc::default(),
+            alive: Arc::downgrade(&alive),
+        };
+        // Dropped with all that is on the thread, when that has ended.
+        runtime.spawn(async move {
+            let _alive = alive;
+            pending::<()>().await;
+        });
+        Ok((thread, runtime))
+    }
+}
+
+impl All {
+    fn runtimes(self) -> impl Iterator<Item = Runtime> {
+        self.shards.into_iter().chain([self.host])
     }
 }
 
 impl Runtimes {
     fn stop(&self) {
-        let runtimes = lock(&self.0).take();
-        runtimes.into_iter().flatten().for_each(Runtime::shutdown_background);
+        let all = lock(&self.0).take();
+        all.into_iter().flat_map(All::runtimes).for_each(Runtime::shutdown_background);
     }
 }
 
@@ -114,7 +261,7 @@ fn begin(name: String) -> Result<Runtime> {
 }
 
 /// How many threads there are for the shards.
-fn count(which: ShardThreads, shards: u32) -> Result<usize> {
+fn threads(which: ShardThreads, shards: u32) -> Result<usize> {
     let shards = shards.max(1) as usize;
     match which {
         ShardThreads::PerCore => {

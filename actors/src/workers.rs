@@ -1,6 +1,7 @@
 //! Runs activities: so many at a time, fairly, each in a task of its own.
 
 mod calls;
+mod held;
 mod places;
 pub(crate) mod pool;
 mod queue;
@@ -18,7 +19,6 @@ use reenact_core::{
     ActivityError, ActivityErrorKind, InstanceId, Name, Payload, ShardId, Timestamp,
 };
 use reenact_providers::TimerScheduler;
-use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::activity::{ActivityCall, ActivityCode, ActivityContext, Attempt};
@@ -32,6 +32,7 @@ use crate::suspects::SuspectTable;
 use crate::tags::News;
 use crate::task::Task as Background;
 use calls::{Calls, Taken};
+use held::HeldRuntimes;
 use places::{Locked, Places};
 use queue::FairQueue;
 use runs_on::{ActivityRuntimes, RunsOn};
@@ -67,11 +68,14 @@ struct Shared {
     idle: Notify,
     /// Told when there may be room for more from the queues of tags.
     room: Notify,
+    /// Threads that were given up and that an activity holds.
+    held: HeldRuntimes,
 }
 
 /// What the activities of a shard share. Their handles are those of the shard: to count the clones of one that
 /// all threads share would cost each of them more than what it is for.
 struct OfShard {
+    shard: ShardId,
     shared: Arc<Shared>,
     /// What is queued or running.
     calls: Calls,
@@ -86,8 +90,6 @@ struct Task {
     input: Payload,
     /// `None` where it is not registered here.
     code: Option<ActivityCode>,
-    /// Where: on the thread of its shard. `None` outside of a runtime: the host has gone then.
-    runtime: Option<Handle>,
 }
 
 impl Workers {
@@ -105,12 +107,15 @@ impl Workers {
         let (idle, room) = (Notify::new(), Notify::new());
         let (suspects, is_ending) = (SuspectTable::default(), AtomicBool::new(false));
         let places = Places::new(queue);
-        let shared = Shared { registry, runtimes, grace, suspects, places, is_ending, idle, room };
+        let held = HeldRuntimes::default();
+        let shared =
+            Shared { registry, runtimes, grace, suspects, places, is_ending, idle, room, held };
         let shared = Arc::new(shared);
-        let of_shard = |_| {
+        let of_shard = |shard| {
             let line = Line { routes: routes.clone(), clock: clock.clone() };
             let (line, states) = (Arc::new(line), states.apart());
-            let own = OfShard { shared: shared.clone(), calls: Calls::default(), line, states };
+            let (shard, shared, calls) = (ShardId(shard), shared.clone(), Calls::default());
+            let own = OfShard { shard, shared, calls, line, states };
             ShardWorkers { own: Arc::new(own) }
         };
         let shards = (0..routes.shards().max(1)).map(of_shard).collect();
@@ -176,6 +181,7 @@ impl Workers {
         // This wakes code of the user's: not while a table is locked.
         calls.for_each(|context| context.cut_off());
         self.shared.runtimes.end();
+        self.shared.held.end();
     }
 }
 
@@ -204,7 +210,7 @@ impl Shared {
 impl ShardWorkers {
     /// Runs an activity as soon as there is a place.
     pub(crate) fn submit(&self, call: ActivityCall, attempt: Attempt, input: Payload) {
-        let OfShard { shared, calls, line, states } = &*self.own;
+        let OfShard { shared, calls, line, states, .. } = &*self.own;
         let number = attempt.number;
         let context =
             |call| ActivityContext::new(call, attempt, Arc::downgrade(line), states.clone());
@@ -218,8 +224,7 @@ impl ShardWorkers {
         };
         let code = shared.registry.activity(context.activity_name()).cloned();
         let blocks = code.as_ref().is_some_and(ActivityCode::is_blocking);
-        let runtime = Handle::try_current().ok();
-        let task = Task { workers: self.clone(), context, input, code, runtime };
+        let task = Task { workers: self.clone(), context, input, code };
         match !blocks && shared.places.take_at_once() {
             true => task.start(),
             false => self.queue(task),
@@ -274,6 +279,21 @@ impl ShardWorkers {
         shared.changed(places, next);
     }
 
+    /// An attempt that had a place runs no more, or does not count any more.
+    fn leave(&self, context: &ActivityContext) {
+        if !context.may_leave() {
+            return;
+        }
+        // What was cut off stays scheduled in the log, and runs again; unless its end was told.
+        if context.may_tell() {
+            context.tell(News::Left);
+            self.let_go(context);
+        }
+        self.let_go(context);
+        self.finished(context);
+        self.own.shared.held.has_left(context);
+    }
+
     /// Forgets an attempt that has ended, and whose end is durable where it was told.
     fn let_go(&self, context: &ActivityContext) {
         if context.let_go() {
@@ -307,17 +327,17 @@ impl ShardWorkers {
 }
 
 impl Task {
-    /// It has a place.
+    /// It has a place, and runs on the thread that its shard has now.
     fn start(self) {
-        let Self { workers, context, input, code, runtime } = self;
+        let Self { workers, context, input, code } = self;
         let blocks = code.as_ref().is_some_and(ActivityCode::is_blocking);
         let shared = &workers.own.shared;
         let thread = blocks.then(|| BlockingThread { workers: Arc::downgrade(shared) });
+        let runtime = workers.own.line.routes.thread_of(workers.own.shard);
+        context.begins_on(runtime.id());
         let place = Place { workers, context };
-        if let Some(runtime) = runtime {
-            // One that has ended drops it, and so the place goes to the next.
-            runtime.spawn(run(place, thread, code, input));
-        }
+        // One that has ended drops it, and so the place goes to the next.
+        runtime.spawn(run(place, thread, code, input));
     }
 }
 
@@ -388,11 +408,11 @@ where
         }
         return output;
     }
-    let (instance, name) = (context.instance_id(), context.activity_name());
+    let (call, name) = (context.call(), context.activity_name());
     let stalls = &workers.own.line.routes.stalls;
     let watched = poll_fn(|cx| {
         let poll = || Pin::new(&mut code).poll(cx);
-        stalls.watch_activity(instance, name, poll)
+        stalls.watch_activity(call, name, poll)
     });
     Some(watched.await)
 }
@@ -429,13 +449,7 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // What was cut off stays scheduled in the log, and runs again; unless its end was told.
-        if self.context.may_tell() {
-            self.context.tell(News::Left);
-            self.workers.let_go(&self.context);
-        }
-        self.workers.let_go(&self.context);
-        self.workers.finished(&self.context);
+        self.workers.leave(&self.context);
     }
 }
 

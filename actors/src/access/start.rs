@@ -62,17 +62,22 @@ impl Access {
             None => self.store.seeds.instance_id(self.store.clock.now())?,
         };
         // In this order: who waits for a place does not hold up the messages that may free one.
-        let place = match &self.here {
+        let mut place = match &self.here {
             Some(host) if self.is_here(&instance) => {
                 Some(host.admission.instance(|| host.make_room()).await?)
             }
             _ => None,
         };
+        if let (Some(place), Some(host)) = (&mut place, &self.here) {
+            place.move_in(&host.threads.tenants_of(self.store.shard_of(&instance)));
+        }
         let bytes = input.len() + event.as_ref().map_or(0, ExternalEvent::bytes);
         let permit = self.let_in(bytes).await?;
         let seed = self.store.seeds.next();
         let (reply, answer) = oneshot::channel();
+        let id = instance.clone();
         let start = Start { input, seed, delay, origin: None };
+        let answer = self.answer(&id, answer);
         let reply = Reply::admitted(reply, permit, self.client());
         let not_before = None;
         let message = StartMessage {
@@ -87,7 +92,7 @@ impl Access {
             reply,
         };
         match self.hand_over(&instance, Internal::Start(Box::new(message)).into()) {
-            Ok(()) => self.answer(&instance, answer).await?,
+            Ok(()) => answer.await?,
             Err(message) => match &self.store.remote {
                 Some(remote) => self.start_elsewhere(remote, &instance, message).await?,
                 None => self.send(&instance, message, answer).await?,

@@ -1,6 +1,7 @@
 //! Places for instances in memory: so many, and who waits gets one in turn.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -55,7 +56,19 @@ struct Queue {
 pub(crate) struct Place {
     /// `None` once it is given back.
     places: Option<Places>,
+    /// Those on whose thread its instance is.
+    tenants: Option<Arc<Tenants>>,
 }
+
+/// The instances in memory on one thread. When that is given up, their places go to others at once, while what
+/// holds the thread may keep these instances in memory for ever.
+#[derive(Debug, Default)]
+pub(crate) struct Tenants {
+    /// Number of their places, or [`GIVEN_UP`].
+    places: AtomicUsize,
+}
+
+const GIVEN_UP: usize = usize::MAX;
 
 /// Says of an instance with a place that it does not go from memory for those who wait: it has
 /// something under way.
@@ -127,7 +140,14 @@ impl Places {
     }
 
     fn place(&self) -> Place {
-        Place { places: Some(self.clone()) }
+        Place { places: Some(self.clone()), tenants: None }
+    }
+
+    /// The thread of these instances is given up: others get their places.
+    pub(crate) fn give_up(&self, tenants: &Tenants) {
+        let places = tenants.places.swap(GIVEN_UP, Ordering::AcqRel);
+        let places = if places == GIVEN_UP { 0 } else { places };
+        (0..places).for_each(|_| self.give_back());
     }
 
     /// A place has become free: it goes to the next who still waits.
@@ -174,9 +194,33 @@ impl Queue {
     }
 }
 
+impl Place {
+    /// Its instance is on the thread of these.
+    pub(crate) fn move_in(&mut self, tenants: &Arc<Tenants>) {
+        if self.tenants.is_none() && tenants.count(|places| places + 1) {
+            self.tenants = Some(tenants.clone());
+        }
+    }
+}
+
+impl Tenants {
+    /// Whether their thread was given up.
+    pub(crate) fn are_given_up(&self) -> bool {
+        self.places.load(Ordering::Acquire) == GIVEN_UP
+    }
+
+    /// Counts, unless their thread was given up.
+    fn count(&self, next: impl Fn(usize) -> usize) -> bool {
+        let next = |places| (places != GIVEN_UP).then(|| next(places));
+        self.places.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).is_ok()
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(places) = self.places.take() {
+        let Some(places) = self.places.take() else { return };
+        // Where the thread was given up, others have it already.
+        if self.tenants.take().is_none_or(|tenants| tenants.count(|places| places - 1)) {
             places.give_back();
         }
     }
@@ -218,6 +262,23 @@ mod tests {
         }
         assert_eq!(order, [4, 2, 0, 3, 1]);
         assert!(places.try_take(Kind::Due).is_some());
+    }
+
+    #[test]
+    fn places_on_a_thread_that_is_given_up_go_to_others_once() {
+        let (places, tenants) = (Places::new(2), Arc::new(Tenants::default()));
+        let mut held = [Kind::Start, Kind::Due].map(|kind| places.try_take(kind).unwrap());
+        held.iter_mut().for_each(|place| place.move_in(&tenants));
+        let waits = Box::pin(places.take(Kind::Start));
+        let mut waits = [waits];
+        assert!(waits.iter_mut().all(|waits| waits.now_or_never().is_none()));
+        places.give_up(&tenants);
+        let [waits] = waits;
+        assert!(waits.now_or_never().flatten().is_some());
+        let free = places.state().free;
+        drop(held);
+        assert_eq!(places.state().free, free);
+        assert!(tenants.are_given_up());
     }
 
     #[test]

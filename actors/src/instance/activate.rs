@@ -84,6 +84,9 @@ impl InstanceState {
         mut summary: InstanceSummary,
         mut first: Option<TurnPage>,
     ) -> Result<(), ActorProcessingErr> {
+        if let Some(reason) = self.shard.routes.why_stalled(&self.instance) {
+            return self.park_condemned(reason, summary).await;
+        }
         if summary.state == State::Parked || (self.begin == Begin::Recover && self.shard.is_new) {
             // A host may have died of what it called.
             self.in_place.be_careful();
@@ -102,7 +105,11 @@ impl InstanceState {
         };
         let (registry, config) = (&self.shard.registry, self.machine_config(myself));
         let log = self.shard.log();
-        match log.replay(&summary, first, registry, config, u64::MAX).await? {
+        let replayed = log.replay(&summary, first, registry, config, u64::MAX).await?;
+        if self.shard.tenants.are_given_up() {
+            return Err("its code held the thread too long, and others took over the shard".into());
+        }
+        match replayed {
             Ok(machine) => {
                 let (run, open) = (Run::of(&machine), machine.open_actions());
                 let (last, arrived) = (machine.last_scheduled(), Vec::new());

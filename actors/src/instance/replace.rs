@@ -27,7 +27,7 @@ impl InstanceState {
     ) -> Result<(), ActorProcessingErr> {
         let purges = self.shard.purges.clone();
         // A purge of the earlier one would take away what this is built on.
-        let _not_purged = purges.read().await;
+        let not_purged = purges.read().await;
         self.everything_is_durable().await?;
         let Some(summary) = self.shard.log().summary(&self.instance).await? else {
             // Purged since. The start comes again, and finds the id free.
@@ -59,6 +59,9 @@ impl InstanceState {
                 self.leave_place();
                 self.phase = Phase::Absent;
                 self.shard.routes.unpark(&self.instance);
+                self.everything_is_durable().await?;
+                // Before its code runs, which may hold its thread for ever.
+                drop(not_purged);
                 self.activate(myself).await?;
             }
         }

@@ -26,7 +26,7 @@ impl InstanceState {
         let RewindMessage { rewind, reply } = message;
         let purges = self.shard.purges.clone();
         // A purge of a finished instance would take away what is about to be built on.
-        let _not_purged = purges.read().await;
+        let not_purged = purges.read().await;
         self.everything_is_durable().await?;
         let Some(summary) = self.shard.log().summary(&self.instance).await? else {
             let instance = self.instance.clone();
@@ -58,6 +58,9 @@ impl InstanceState {
                 self.phase = Phase::Absent;
                 // It is tried again, whatever it was parked for.
                 self.shard.routes.unpark(&self.instance);
+                self.everything_is_durable().await?;
+                // Before its code runs, which may hold its thread for ever.
+                drop(not_purged);
                 self.activate(myself).await?;
             }
         }

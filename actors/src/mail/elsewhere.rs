@@ -95,7 +95,7 @@ impl Fate {
         match self {
             Self::Taken => Some(Ok(())),
             Self::NotTaken(why) => Some(Err(why)),
-            Self::NotYet => None,
+            Self::NotYet | Self::Unknown => None,
         }
     }
 }

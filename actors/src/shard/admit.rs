@@ -332,6 +332,14 @@ impl ShardState {
         })
     }
 
+    /// Puts in line whose code has held a thread that was given up: their logs are to say that they are parked.
+    pub(super) fn park_stalled(&mut self) {
+        let at = self.context.clock.now();
+        for instance in self.context.routes.stalled_in(self.shard) {
+            self.line.push_due(Due { at, instance, is_recovered: false });
+        }
+    }
+
     /// Puts in line what the log says must be in memory now, and has armed what is due later.
     pub(super) async fn recover(
         &mut self,

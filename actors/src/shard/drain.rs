@@ -1,10 +1,12 @@
 //! A graceful end: everything that has come is handled and durable, then the lease is given up.
 
+use ractor::ActorRef;
+use reenact_core::InstanceId;
 use tokio::sync::oneshot;
 
 use super::{ShardState, Stashed};
-use crate::error::Error;
-use crate::message::Internal;
+use crate::error::{Error, ParkReason};
+use crate::message::{InstanceMessage, Internal};
 use crate::persistence::Entry;
 
 impl ShardState {
@@ -19,21 +21,42 @@ impl ShardState {
                 message.refuse(|| Error::ShuttingDown);
             }
         }
-        let actors: Vec<_> = self.instances.values().map(|member| member.actor.clone()).collect();
-        for actor in &actors {
+        let members = self.instances.values();
+        let actors: Vec<_> = members.map(|m| (m.instance.clone(), m.actor.clone())).collect();
+        for (_, actor) in &actors {
             // One that is draining takes no more messages, and has nothing that runs.
             let _ = actor.cast(Internal::HostStops.into());
             // One that is draining already needs no second word.
             let _ = actor.drain();
         }
-        for actor in actors {
-            // An error means that it has gone.
-            let _ = actor.wait(None).await;
+        for (instance, actor) in actors {
+            self.until_gone(instance, actor).await;
         }
         let (reply, durable) = oneshot::channel();
         self.context.make_durable(Entry::Barrier(None, reply));
         // An error means that the log was lost: nothing more can be made durable.
         let _ = durable.await;
         self.host.release(self.shard).await;
+    }
+
+    /// Returns when an actor has gone, or cannot go: its code holds a thread that is not the host's own. On
+    /// one of these, this supervisor would be held as well, and be given up with the thread.
+    async fn until_gone(&self, instance: InstanceId, actor: ActorRef<InstanceMessage>) {
+        let routes = &self.context.routes;
+        tokio::select! {
+            biased;
+            // An error means that it has gone.
+            _ = actor.wait(None) => {}
+            code = routes.stalls.until_too_long(&instance) => {
+                let (shard, held_for) = (self.shard, self.host.options.replace_threads_after);
+                tracing::error!(
+                    %shard, %instance, %code,
+                    "user code does not give its thread back; its shard is given up all the same. Mend the code"
+                );
+                actor.kill();
+                // Should the shard come back to this host.
+                routes.park_stalled(instance, ParkReason::Stalled { code, held_for });
+            }
+        }
     }
 }

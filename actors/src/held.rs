@@ -1,0 +1,76 @@
+//! Threads that code does not give back: others take over their shards.
+
+use ractor::{ActorId, ActorRef};
+use reenact_core::ShardId;
+
+use crate::context::{HostContext, HostRef};
+use crate::error::ParkReason;
+use crate::host::HostMessage;
+use crate::stalls::HeldThread;
+use crate::task::Task;
+use crate::threads::{GivenUp, NotReplaced};
+
+/// A shard whose thread was given up, and its supervisor there. That may be unknown of one that is about to
+/// go.
+pub(crate) type LostShard = (ShardId, Option<ActorId>);
+
+/// Replaces the threads of a host that code holds for too long, until this is dropped. It is on the thread of
+/// the host, and apart from its supervisor, which waits for shards to start at first.
+pub(crate) fn follow(host: &HostRef, root: &ActorRef<HostMessage>) -> Option<Task> {
+    let mut held = host.routes.stalls.take_held()?;
+    let (host, root) = (host.clone(), root.clone());
+    Some(Task::spawn(async move {
+        while let Some(held) = held.recv().await {
+            if !host.is_closing() && !host.has_ended() {
+                lose(&host, &root, held);
+            }
+        }
+    }))
+}
+
+fn lose(host: &HostContext, root: &ActorRef<HostMessage>, held: HeldThread) {
+    let HeldThread { runtime, instance, code, call, held_for } = held;
+    let shards = host.threads.shards_on(runtime);
+    let supervisors: Vec<_> = shards.iter().map(|shard| host.routes.supervisor(*shard)).collect();
+    let given_up = match host.threads.replace(runtime) {
+        Ok(given_up) => given_up,
+        // Nothing can be done about a runtime of the caller; that it is held was said. Or it was given up
+        // before, and the code is still there.
+        Err(NotReplaced::NotOwn) => return,
+        Err(why) => {
+            tracing::error!(
+                %instance, %code, ?held_for, %why,
+                "user code holds a thread that cannot be replaced, and its shards wait: mend the code, and start \
+                 the process again"
+            );
+            // Shards that are for other hosts do not need it.
+            let _ = root.cast(HostMessage::Held(shards));
+            return;
+        }
+    };
+    let kind = if call.is_some() { "activity" } else { "orchestration" };
+    tracing::error!(
+        %instance, %code, kind, ?held_for, ?shards,
+        "user code holds its thread too long: another thread takes over, and these shards start again. Mend \
+         the code: it still takes this thread, and memory"
+    );
+    let GivenUp { runtime: old, tenants } = given_up;
+    if call.is_none() {
+        // First: it must not run again as the shard comes back.
+        host.routes.park_stalled(instance, ParkReason::Stalled { code, held_for });
+    }
+    let mut lost: Vec<LostShard> = Vec::new();
+    for (shard, supervisor) in shards.iter().zip(supervisors) {
+        host.routes.clear(*shard);
+        // It cannot hear that before the code returns; nor can it do anything.
+        supervisor.iter().for_each(|supervisor| supervisor.kill());
+        lost.push((*shard, supervisor.map(|supervisor| supervisor.get_id())));
+    }
+    host.mail.give_up(&shards);
+    host.workers.give_up(runtime, &shards, old, call.as_ref());
+    host.admission.give_up(&tenants);
+    // Nothing leads there any more: who waits for an answer waits in vain.
+    shards.iter().for_each(|shard| host.threads.tell_given_up(*shard));
+    // A root that has gone takes all shards with it.
+    let _ = root.cast(HostMessage::Lost(lost));
+}
