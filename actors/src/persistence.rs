@@ -22,7 +22,7 @@ use crate::error::{Error, ParkReason};
 use crate::message::{Answer, ShardMessage};
 use crate::run::Run;
 use crate::snapshot::OpenCalls;
-use crate::task::{Task, let_others_run};
+use crate::task::{Task, end_for_panic, let_others_run};
 use crate::workers::KnownCall;
 use append::append;
 use release::Releases;
@@ -268,11 +268,13 @@ impl PersistenceState {
             Poll::Ready(result) => self.appended(myself, entries, result),
             Poll::Pending => {
                 let myself = myself.clone();
-                self.under_way = Some(Task::spawn(async move {
+                let lost = end_for_panic(&myself, "an append");
+                let appending = async move {
                     let result = appending.await;
                     // An actor that has gone was dropped with its shard.
                     let _ = myself.cast(PersistenceMessage::Appended(entries, result));
-                }));
+                };
+                self.under_way = Some(Task::vital(appending, lost));
             }
         }
     }

@@ -9,12 +9,16 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use ractor::ActorRef;
 use reenact_core::{InstanceId, ShardId};
 use reenact_providers::{Delivery, ProviderError};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::context::HostRef;
+use crate::message::ShardMessage;
+use crate::panic::Caught;
+use crate::task::end_for_panic;
 use take::Taker;
 
 /// Most messages of a shard that are in hand at a time.
@@ -45,10 +49,20 @@ enum Verdict {
 
 impl Pump {
     /// Begins, for a shard that is up.
-    pub(crate) fn begin(host: HostRef, shard: ShardId) -> Self {
+    pub(crate) fn begin(
+        host: HostRef,
+        shard: ShardId,
+        supervisor: &ActorRef<ShardMessage>,
+    ) -> Self {
         let (stop, stopped) = oneshot::channel();
         let running = Running { taker: Taker::new(host, shard), in_hand: InHand::default() };
-        Self { stop: Some(stop), task: tokio::spawn(running.run(stopped)) }
+        let lost = end_for_panic(supervisor, "what takes from its queue");
+        let run = async move {
+            if let Err(panic) = Caught::new(Box::pin(running.run(stopped))).await {
+                lost(panic);
+            }
+        };
+        Self { stop: Some(stop), task: tokio::spawn(run) }
     }
 
     /// Receives nothing more, and returns when what is in hand is settled: whoever has the shard next

@@ -31,7 +31,7 @@ use crate::persistence::{
 use crate::pump::Pump;
 use crate::registry::Registry;
 use crate::routes::Routes;
-use crate::task::{Task, Tasks};
+use crate::task::{Task, Tasks, end_for_panic};
 use crate::timers::{Timers, TimersArguments};
 use admit::Waits;
 use gone::Gone;
@@ -234,7 +234,7 @@ impl Actor for ShardSupervisor {
         host.tell_waiters_of(shard);
         host.new_shards.add(shard);
         // What came while nobody had the shard waits in its queue.
-        let pump = host.store.remote.as_ref().map(|_| Pump::begin(host.clone(), shard));
+        let pump = host.store.remote.as_ref().map(|_| Pump::begin(host.clone(), shard, &myself));
         let mut state = ShardState {
             shard,
             context,
@@ -479,7 +479,8 @@ fn may_pass(error: &ProviderError) -> bool {
 /// Extends the lease, for as long as that can be done; then the shard ends.
 fn renewals(myself: &ActorRef<ShardMessage>, host: &HostRef, lease: Lease) -> Task {
     let (myself, host) = (myself.clone(), host.clone());
-    Task::spawn(async move {
+    let lost = end_for_panic(&myself, "the renewal of its lease");
+    let renew = async move {
         let mut lease = lease;
         loop {
             tokio::time::sleep(RENEW_EVERY).await;
@@ -494,20 +495,23 @@ fn renewals(myself: &ActorRef<ShardMessage>, host: &HostRef, lease: Lease) -> Ta
                 Err(error) => return myself.stop(Some(format!("its lease is lost: {error}"))),
             }
         }
-    })
+    };
+    Task::vital(renew, lost)
 }
 
 fn sweeps(myself: &ActorRef<ShardMessage>, host: &HostContext) -> Task {
     let (myself, clock, idle) =
         (myself.clone(), host.store.clock.clone(), host.options.passivate_after);
-    Task::spawn(async move {
+    let lost = end_for_panic(&myself, "the clock");
+    let sweep = async move {
         loop {
             clock.sleep_until(clock.now() + (idle / 2).max(SHORTEST_SWEEP)).await;
             if myself.cast(ShardMessage::Sweep { idle }).is_err() {
                 return;
             }
         }
-    })
+    };
+    Task::vital(sweep, lost)
 }
 
 /// The shortest time between two sweeps.

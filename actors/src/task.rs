@@ -4,8 +4,11 @@ use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
+use ractor::ActorRef;
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, JoinSet};
+
+use crate::panic::Caught;
 
 /// Aborts its task when it is dropped.
 #[derive(Debug)]
@@ -14,6 +17,19 @@ pub(crate) struct Task(JoinHandle<()>);
 impl Task {
     pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(tokio::spawn(future))
+    }
+
+    /// A task that its owner cannot do without. When it panics, `lost` is told the message: otherwise nobody
+    /// would notice, and whoever waits for it would wait for ever.
+    pub(crate) fn vital(
+        future: impl Future<Output = ()> + Send + 'static,
+        lost: impl FnOnce(String) + Send + 'static,
+    ) -> Self {
+        Self::spawn(async move {
+            if let Err(panic) = Caught::new(Box::pin(future)).await {
+                lost(panic);
+            }
+        })
     }
 
     pub(crate) fn spawn_on(
@@ -27,6 +43,22 @@ impl Task {
 impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+/// Ends an actor of a shard when a task of it has panicked: the shard starts again from its log.
+pub(crate) fn end_for_panic<M: ractor::Message>(
+    actor: &ActorRef<M>,
+    task: &'static str,
+) -> impl FnOnce(String) + Send + 'static {
+    let actor = actor.clone();
+    move |panic| {
+        tracing::error!(
+            task,
+            panic,
+            "a task of a shard panicked; the shard starts again from its log"
+        );
+        actor.stop(Some(format!("{task} panicked: {panic}")));
     }
 }
 

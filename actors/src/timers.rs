@@ -12,7 +12,7 @@ use crate::message::{Due, Internal, ShardMessage};
 use crate::pace::{OnItsWay, Pace};
 use crate::routes::Routes;
 use crate::run::Run;
-use crate::task::{Task, let_others_run};
+use crate::task::{Task, end_for_panic, let_others_run};
 
 /// Most timers that have fired and are not handled by their instances yet. Others want the thread too.
 const FIRED_AT_A_TIME: usize = 128;
@@ -183,11 +183,13 @@ impl TimersState {
             return;
         }
         let (clock, myself) = (self.clock.clone(), myself.clone());
-        let alarm = Task::spawn(async move {
+        let lost = end_for_panic(&myself, "the clock");
+        let sleep = async move {
             clock.sleep_until(at).await;
             // An actor that has gone needs no alarm.
             let _ = myself.cast(TimerMessage::Due);
-        });
+        };
+        let alarm = Task::vital(sleep, lost);
         self.alarm = Some((at, alarm));
     }
 }

@@ -49,6 +49,7 @@ struct Orders {
     broken: HashMap<ShardId, Breakage>,
     failing_lists: usize,
     failing_purges: usize,
+    panicking_renewals: usize,
 }
 
 /// How a shard's log is broken. Nothing can be appended, and the shard cannot be taken again.
@@ -73,6 +74,8 @@ pub(crate) enum AppendFault {
     UnknownAndLost,
     /// Nothing is written, and never will be.
     Fatal,
+    /// Nothing is written, and the store panics.
+    Panics,
 }
 
 impl Faulty {
@@ -103,6 +106,11 @@ impl Faulty {
     pub(crate) async fn stopped(&self) {
         let stopped = self.stops_at.subscribe().wait_for(|(_, stopped)| *stopped).await.is_ok();
         assert!(stopped, "it lives as long as the store");
+    }
+
+    /// The next renewals of leases panic.
+    pub(crate) fn panic_at_renewals(&self, many: usize) {
+        self.orders().panicking_renewals = many;
     }
 
     /// The next appends of turns, one after the other, fail so.
@@ -232,6 +240,7 @@ impl HistoryStore for Faulty {
                 return Err(ProviderError::Unknown { reason, source: None });
             }
             Some(AppendFault::Fatal) => return Err(ProviderError::Conflict { reason }),
+            Some(AppendFault::Panics) => panic!("as ordered"),
         }
         let turns = batch.turns.len();
         let bytes = batch.turns.iter().map(|turn| turn.bytes.len()).sum();
@@ -315,6 +324,13 @@ impl ShardLease for Faulty {
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, ProviderError> {
+        let panics = {
+            let left = &mut self.orders().panicking_renewals;
+            let panics = *left > 0;
+            *left = left.saturating_sub(1);
+            panics
+        };
+        assert!(!panics, "as ordered");
         self.inner.renew(lease).await
     }
 
