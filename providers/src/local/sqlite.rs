@@ -194,6 +194,9 @@ pub(super) fn before_the_last_is_closed(connection: &Connection, file: &OpenedFi
 
 fn tune(connection: &Connection, cache_kib: u32) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // Otherwise each new value for a statement's parameter lets it be parsed and planned anew, wherever the
+    // table has an index with a condition: one of these values might fulfil it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.execute_batch(&format!(
         "PRAGMA journal_mode = WAL;
