@@ -1,5 +1,10 @@
 //! Where histories are once the journal need not keep them.
 
+#[cfg_attr(
+    not(feature = "local"),
+    allow(dead_code, reason = "a shared archive has filters itself")
+)]
+pub(crate) mod bloom;
 #[cfg(any(feature = "blobs", feature = "local"))]
 pub(crate) mod chunk;
 #[cfg(any(test, feature = "conformance"))]

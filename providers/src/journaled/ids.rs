@@ -1,7 +1,5 @@
 //! Which ids the archive does not have, told from memory.
 
-mod filter;
-
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -9,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use reenact_core::InstanceId;
 
-use self::filter::Filter;
+use crate::archive::bloom::Filter;
 use crate::archive::hash::hash;
 use crate::archive::{Archive, IDS_AT_ONCE};
 use crate::{InstanceFilter, ProviderError};

@@ -3,9 +3,12 @@
 
 mod absorb;
 mod filter;
+mod known;
 mod pack;
 mod packs;
 mod row;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::path::Path;
@@ -15,6 +18,7 @@ use reenact_core::{ExecutionId, InstanceId, ShardId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use self::filter::Selection;
+use self::known::KnownPacks;
 use self::packs::Place;
 use self::row::{number, stored};
 use super::sqlite::{self, ArchiveError, Failure, Kind, OpenedFile, Pool, lock};
@@ -53,6 +57,7 @@ pub struct SqliteArchive {
     lists: Pool,
     /// From so many finished instances of a part on they go into packs.
     packed_from: usize,
+    known: KnownPacks,
     /// Closed last.
     writer: Mutex<Connection>,
 }
@@ -96,6 +101,7 @@ impl SqliteArchive {
             lookups: Pool::new(file.clone()),
             lists: Pool::new(file.clone()),
             packed_from: packs::MIN_INSTANCES,
+            known: KnownPacks::default(),
             writer: Mutex::new(writer),
             file,
         })
@@ -172,7 +178,8 @@ impl Archive for SqliteArchive {
     fn absorb(&self, part: &Part<'_>) -> Result<(), ProviderError> {
         let mut writer = lock(&self.writer);
         let absorbed = self.file.check();
-        let absorbed = absorbed.and_then(|()| absorb::absorb(&mut writer, part, self.packed_from));
+        let absorbed = absorbed
+            .and_then(|()| absorb::absorb(&mut writer, &self.known, part, self.packed_from));
         absorbed.map_err(|failure| failure.of(self.path()))?;
         sqlite::keep_log_small(&writer, self.path());
         Ok(())
@@ -180,7 +187,7 @@ impl Archive for SqliteArchive {
 
     fn look_up(&self, instance: &InstanceId) -> Result<Option<Archived>, ProviderError> {
         self.reading(&self.lookups, |connection| {
-            Ok(find(connection, instance)?.map(|(_, archived)| archived))
+            Ok(find(connection, &self.known, instance)?.map(|(_, archived)| archived))
         })
     }
 
@@ -192,7 +199,8 @@ impl Archive for SqliteArchive {
         limit: usize,
     ) -> Result<Option<Stretch>, ProviderError> {
         self.reading(&self.lookups, |connection| {
-            let Some((home, archived)) = find(connection, instance)? else { return Ok(None) };
+            let found = find(connection, &self.known, instance)?;
+            let Some((home, archived)) = found else { return Ok(None) };
             read(connection, home, &archived, Span { execution: Some(execution), from, limit })
         })
     }
@@ -200,10 +208,14 @@ impl Archive for SqliteArchive {
     fn ask(&self, questions: &[Question]) -> Vec<Result<Option<Found>, ProviderError>> {
         // What fails must not be that of all of them.
         let asked = self.reading(&self.lookups, |connection| {
-            Ok(questions.iter().map(|question| ask(connection, question).ok()).collect::<Vec<_>>())
+            let asked =
+                questions.iter().map(|question| ask(connection, &self.known, question).ok());
+            Ok(asked.collect::<Vec<_>>())
         });
         let mut answers = asked.unwrap_or_default().into_iter();
-        let alone = |question| self.reading(&self.lookups, |connection| ask(connection, question));
+        let alone = |question| {
+            self.reading(&self.lookups, |connection| ask(connection, &self.known, question))
+        };
         questions
             .iter()
             .map(|question| answers.next().flatten().map_or_else(|| alone(question), Ok))
@@ -231,8 +243,9 @@ impl Archive for SqliteArchive {
         }
         let mut number = 0;
         loop {
-            let pack =
-                self.reading(&self.lookups, |connection| packs::ids_of_next(connection, number))?;
+            let pack = self.reading(&self.lookups, |connection| {
+                packs::ids_of_next(connection, &self.known, number)
+            })?;
             let Some((pack, ids)) = pack else { return Ok(true) };
             if !visit(&ids) {
                 return Ok(false);
@@ -312,23 +325,39 @@ enum Home {
 /// Where an instance is, and what is stored of it.
 fn find(
     connection: &Connection,
+    known: &KnownPacks,
     instance: &InstanceId,
 ) -> Result<Option<(Home, Archived)>, Failure> {
     if let Some((key, archived)) = row::find(connection, instance)? {
         return Ok(Some((Home::Row(key), archived)));
     }
-    let place = packs::find(connection, instance)?;
+    let place = packs::find(connection, known, instance)?;
     Ok(place.map(|place| (Home::Pack(place.clone()), place.member().archived.clone())))
 }
 
-fn ask(connection: &Connection, question: &Question) -> Result<Option<Found>, Failure> {
-    let Some((home, archived)) = find(connection, &question.instance)? else {
+fn ask(
+    connection: &Connection,
+    known: &KnownPacks,
+    question: &Question,
+) -> Result<Option<Found>, Failure> {
+    let Some((home, archived)) = find(connection, known, &question.instance)? else {
         return Ok(None);
     };
     let read = question.turns.map(|span| read(connection, home, &archived, span));
     let stretch = read.transpose()?.flatten();
     Ok(Some(Found { archived, stretch }))
 }
+
+/// The chunks of an execution.
+const FROM_THE_FIRST: &str = "
+    SELECT first, count, bytes FROM turns WHERE instance = ? AND execution = ? ORDER BY first";
+
+/// Those from the one that has some turn.
+const FROM: &str = "
+    SELECT first, count, bytes FROM turns
+    WHERE instance = ?1 AND execution = ?2 AND first >= (
+        SELECT max(first) FROM turns WHERE instance = ?1 AND execution = ?2 AND first <= ?3)
+    ORDER BY first";
 
 fn read(
     connection: &Connection,
@@ -356,13 +385,11 @@ fn read(
             return Ok(Some(Stretch { turns, length }));
         }
     };
-    let mut chunks = connection.prepare_cached(
-        "SELECT first, count, bytes FROM turns
-         WHERE instance = ?1 AND execution = ?2 AND first >= (
-             SELECT max(first) FROM turns WHERE instance = ?1 AND execution = ?2 AND first <= ?3)
-         ORDER BY first",
-    )?;
-    let mut chunks = chunks.query(params![key, execution.0, stored(from)])?;
+    let mut chunks = connection.prepare_cached(if from == 0 { FROM_THE_FIRST } else { FROM })?;
+    let mut chunks = match from {
+        0 => chunks.query(params![key, execution.0])?,
+        from => chunks.query(params![key, execution.0, stored(from)])?,
+    };
     let corrupt = |reason: &str| row::corrupt(instance, execution, reason);
     let mut next = from;
     while turns.len() < limit

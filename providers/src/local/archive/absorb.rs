@@ -5,6 +5,7 @@ use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, TransactionBehavior, params, params_from_iter};
 
 use super::Failure;
+use super::known::KnownPacks;
 use super::packs::{self, Finder};
 use super::row::{self, corrupt, stored};
 use crate::archive::{Archived, Change, Growth, Part, TurnRun, chunk};
@@ -14,6 +15,7 @@ use crate::journal::Position;
 /// stored together.
 pub(super) fn absorb(
     connection: &mut Connection,
+    known: &KnownPacks,
     part: &Part<'_>,
     packed_from: usize,
 ) -> Result<(), Failure> {
@@ -23,7 +25,7 @@ pub(super) fn absorb(
         connection: &transaction,
         shard: part.shard,
         blob: Vec::new(),
-        packed: Finder::default(),
+        packed: Finder::new(known),
     };
     // Otherwise an earlier try has come so far. The position is written all the same, so that the
     // commit makes durable what was not.
@@ -45,7 +47,7 @@ pub(super) fn absorb(
                 Change::Grown(growth) => absorber.grow(instance, growth)?,
             }
         }
-        packs::add(&transaction, part.shard.0, &together)?;
+        packs::add(&transaction, known, part.shard.0, &together)?;
     }
     absorber.set_position(part.end)?;
     Ok(transaction.commit()?)
@@ -56,7 +58,7 @@ struct Absorber<'a> {
     shard: ShardId,
     /// Kept from one chunk to the next.
     blob: Vec<u8>,
-    packed: Finder,
+    packed: Finder<'a>,
 }
 
 /// Where an instance that is stored ends.

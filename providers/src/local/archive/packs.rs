@@ -7,6 +7,7 @@ use reenact_core::{ExecutionId, InstanceId};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::known::KnownPacks;
 use super::pack::{self, Member};
 use super::row::{number, stored};
 use super::{Failure, sqlite};
@@ -75,11 +76,16 @@ pub(super) fn takes(growth: &Growth) -> bool {
 }
 
 /// Stores finished instances of a shard, ordered by id, in as many packs as it takes.
-pub(super) fn add(connection: &Connection, shard: u32, growths: &[&Growth]) -> Result<(), Failure> {
+pub(super) fn add(
+    connection: &Connection,
+    known: &KnownPacks,
+    shard: u32,
+    growths: &[&Growth],
+) -> Result<(), Failure> {
     let mut rest = growths;
     while !rest.is_empty() {
         let (now, later) = rest.split_at(count_of_one(rest));
-        add_one(connection, shard, now)?;
+        add_one(connection, known, shard, now)?;
         rest = later;
     }
     Ok(())
@@ -95,12 +101,17 @@ fn count_of_one(growths: &[&Growth]) -> usize {
     growths.iter().take(pack::MAX_INSTANCES).take_while(fits).count()
 }
 
-fn add_one(connection: &Connection, shard: u32, growths: &[&Growth]) -> Result<(), Failure> {
+fn add_one(
+    connection: &Connection,
+    known: &KnownPacks,
+    shard: u32,
+    growths: &[&Growth],
+) -> Result<(), Failure> {
     let (Some(first), Some(last)) = (growths.first(), growths.last()) else { return Ok(()) };
     let newest: Option<i64> = connection
         .prepare_cached("SELECT max(pack) FROM packs")?
         .query_row([], |row| row.get(0))?;
-    let number = newest.unwrap_or(0) + 1;
+    let number = known.next_number(newest.unwrap_or(0));
     let name = first.summary.name.as_str();
     let is_one = growths.iter().all(|growth| growth.summary.name.as_str() == name);
     let span = |time: fn(&InstanceSummary) -> u64| {
@@ -129,18 +140,24 @@ fn add_one(connection: &Connection, shard: u32, growths: &[&Growth]) -> Result<(
 /// Where an instance is; `None` when it is in no pack.
 pub(super) fn find(
     connection: &Connection,
+    known: &KnownPacks,
     instance: &InstanceId,
 ) -> Result<Option<Place>, Failure> {
-    Finder::default().find(connection, instance)
+    Finder::new(known).find(connection, instance)
 }
 
 /// Looks for instances, and keeps what it has read of packs for the next one.
-#[derive(Debug, Default)]
-pub(super) struct Finder {
+#[derive(Debug)]
+pub(super) struct Finder<'a> {
     kept: HashMap<i64, (Pack, Vec<Member>)>,
+    known: &'a KnownPacks,
 }
 
-impl Finder {
+impl<'a> Finder<'a> {
+    pub(super) fn new(known: &'a KnownPacks) -> Self {
+        Self { kept: HashMap::new(), known }
+    }
+
     /// Where an instance is; `None` when it is in no pack.
     pub(super) fn find(
         &mut self,
@@ -151,7 +168,9 @@ impl Finder {
             "SELECT pack FROM packs INDEXED BY packs_by_last WHERE last >= ?1 AND first <= ?1";
         let mut statement = connection.prepare_cached(sql)?;
         let packs = statement.query_map([instance.as_str()], |row| row.get(0))?;
-        for number in packs.collect::<Result<Vec<i64>, _>>()? {
+        let mut packs = packs.collect::<Result<Vec<i64>, _>>()?;
+        self.known.keep_possible(&mut packs, instance);
+        for number in packs {
             let (pack, members) = self.open(connection, number)?;
             let slot = members.binary_search_by(|member| member.id().cmp(instance));
             if let Ok(slot) = slot
@@ -175,6 +194,7 @@ impl Finder {
             connection.prepare_cached(sql)?.execute([place.pack])?;
         }
         self.kept.remove(&place.pack);
+        self.known.forget(place.pack);
         Ok(())
     }
 
@@ -194,6 +214,7 @@ impl Finder {
                 let pack = statement.query_and_then([number], Pack::read)?.next().transpose()?;
                 let pack = pack.ok_or_else(|| corrupt(number, "it is in an index only"))?;
                 let members = pack.members(connection)?;
+                self.known.learn(number, members.iter());
                 new.insert((pack, members))
             }
         })
@@ -204,14 +225,16 @@ impl Finder {
 /// none.
 pub(super) fn ids_of_next(
     connection: &Connection,
+    known: &KnownPacks,
     after: i64,
 ) -> Result<Option<(i64, Vec<InstanceId>)>, Failure> {
     let sql = format!("SELECT {COLUMNS} FROM packs WHERE pack > ? ORDER BY pack LIMIT 1");
     let mut statement = connection.prepare_cached(&sql)?;
     let pack = statement.query_and_then([after], Pack::read)?.next().transpose()?;
     let Some(pack) = pack else { return Ok(None) };
-    let members = pack.members(connection)?.into_iter().enumerate();
-    let there = members.filter(|(slot, _)| !pack.is_gone(*slot));
+    let members = pack.members(connection)?;
+    known.learn(pack.pack, members.iter());
+    let there = members.into_iter().enumerate().filter(|(slot, _)| !pack.is_gone(*slot));
     let ids = there.map(|(_, member)| member.archived.summary.instance).collect();
     Ok(Some((pack.pack, ids)))
 }
