@@ -57,14 +57,6 @@ pub enum Action {
         /// When it would have fired.
         fire_at: Timestamp,
     },
-    /// The execution waits for an event of this name. Where events come by themselves there is
-    /// nothing to do.
-    WaitExternal {
-        /// Names the wait.
-        id: CorrelationId,
-        /// The event.
-        name: Name,
-    },
     /// Say something to the host's log.
     Trace {
         /// What to say.

@@ -238,10 +238,9 @@ impl Executor {
         let mut todo = Todo::default();
         todo.add(turn);
         while machine.outcome().is_none() {
+            todo.waits = machine.open_waits();
             if let Some(reason) = self.cancel_now(&todo) {
                 todo.add(machine.apply(Command::Cancel { reason }, now)?);
-                // Those that it has ended are no events.
-                todo.waits = waits(machine.open_actions());
                 continue;
             }
             let command = self.next_command(&mut todo, &mut now)?;
@@ -275,11 +274,8 @@ impl Executor {
         if let Some(message) = todo.message_due(*now) {
             return self.answer(message);
         }
-        let waited = self.events.iter().position(|(name, _)| todo.wait_for(name).is_some());
+        let waited = self.events.iter().position(|(name, _)| todo.waits_for(name));
         if let Some((name, data)) = waited.and_then(|at| self.events.remove(at)) {
-            if let Some(at) = todo.wait_for(&name) {
-                todo.waits.remove(at);
-            }
             return Ok(Command::RaiseEvent { name, data, key: None });
         }
         let timer = (0..todo.timers.len()).min_by_key(|&at| todo.timers[at]);
@@ -366,15 +362,6 @@ struct Todo {
     messages: VecDeque<Message>,
 }
 
-/// The waits among actions.
-fn waits(actions: Vec<Action>) -> Vec<(CorrelationId, Name)> {
-    let waits = actions.into_iter().filter_map(|action| match action {
-        Action::WaitExternal { id, name } => Some((id, name)),
-        _ => None,
-    });
-    waits.collect()
-}
-
 /// An attempt of an activity.
 struct Call {
     id: CorrelationId,
@@ -403,8 +390,8 @@ impl Todo {
         if is_first { self.messages.remove(first) } else { None }
     }
 
-    fn wait_for(&self, name: &Name) -> Option<usize> {
-        self.waits.iter().position(|wait| wait.1 == *name)
+    fn waits_for(&self, name: &Name) -> bool {
+        self.waits.iter().any(|(_, awaited)| awaited == name)
     }
 
     fn names_waited_for(&self) -> Vec<Name> {
@@ -425,18 +412,13 @@ impl Todo {
                 Action::CancelTimer { id, fire_at } => {
                     self.timers.retain(|timer| *timer != (fire_at, id));
                 }
-                Action::WaitExternal { id, name } => self.waits.push((id, name)),
                 Action::Send(message) => self.messages.push_back(message),
                 Action::Trace { .. } | Action::AnnounceStatus | Action::Reply { .. } => {}
             }
         }
         for event in &*events {
-            match event {
-                Event::ExternalUnsubscribed { id } => self.waits.retain(|wait| wait.0 != *id),
-                Event::ChildCancelRequested { id } => {
-                    self.messages.retain(|message| message.id.id != *id);
-                }
-                _ => {}
+            if let Event::ChildCancelRequested { id } = event {
+                self.messages.retain(|message| message.id.id != *id);
             }
         }
     }

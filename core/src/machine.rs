@@ -366,9 +366,7 @@ impl Machine {
             Action::CallActivity { id, attempt, .. } => {
                 !self.has_ended() && state.buffer.is_attempt(*id, *attempt)
             }
-            Action::CreateTimer { id, .. } | Action::WaitExternal { id, .. } => {
-                !self.has_ended() && state.buffer.open(*id).is_some()
-            }
+            Action::CreateTimer { id, .. } => !self.has_ended() && state.buffer.open(*id).is_some(),
             _ => false,
         }
     }
@@ -407,6 +405,14 @@ impl Machine {
             return Vec::new();
         }
         self.shared.lock().buffer.all_deaths()
+    }
+
+    /// The waits for external events that have no event yet, in the order in which they began.
+    pub fn open_waits(&self) -> Vec<(CorrelationId, Name)> {
+        if self.has_ended() {
+            return Vec::new();
+        }
+        self.shared.lock().buffer.open_waits()
     }
 
     /// The activities that are open, in the order in which they were scheduled, but no more than so

@@ -40,8 +40,7 @@ fn is_about(answer: &Answer, of: u64) -> bool {
         Action::CallActivity { id, .. }
         | Action::CancelActivity { id }
         | Action::CreateTimer { id, .. }
-        | Action::CancelTimer { id, .. }
-        | Action::WaitExternal { id, .. } => id.0 == of,
+        | Action::CancelTimer { id, .. } => id.0 == of,
         Action::Send(message) => message.id.id.0 == of,
         _ => false,
     })

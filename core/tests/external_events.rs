@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use futures::stream::{FuturesUnordered, StreamExt};
 use instance::{Instance, code, payload, raise_once, task};
-use reenact_core::{Action, EventError, OrchestrationContext, OrchestrationErrorKind};
+use reenact_core::{EventError, OrchestrationContext, OrchestrationErrorKind};
 
 #[test]
 fn an_event_that_comes_before_the_wait_is_kept_for_it() {
@@ -204,15 +204,16 @@ fn a_wait_for_what_cannot_be_a_name_is_an_error_and_leaves_no_trace() {
 }
 
 #[test]
-fn the_shell_is_told_what_is_waited_for() {
+fn what_is_waited_for_is_told_until_the_event_comes() {
     let code =
         code(async |ctx: OrchestrationContext, ()| Ok(ctx.wait_external::<u64>("Go").await?));
-    let instance = Instance::start(code, ());
-    let wait =
-        Action::WaitExternal { id: reenact_core::CorrelationId(1), name: instance::name("Go") };
-    assert_eq!(instance.actions(), std::slice::from_ref(&wait));
-    assert_eq!(instance.machine.open_actions(), [wait]);
+    let mut instance = Instance::start(code, ());
+    let wait = (reenact_core::CorrelationId(1), instance::name("Go"));
+    assert_eq!(instance.machine.open_waits(), [wait]);
+    assert_eq!(instance.actions(), [], "a shell has nothing to do about it");
     assert_eq!(instance.machine.wake_at(), None, "nobody must keep it in memory");
+    instance.raise("Go", 7);
+    assert_eq!(instance.machine.open_waits(), []);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn a_delay_of_nothing_is_still_a_timer() {
     let mut instance = delayed(0);
     assert_eq!(instance.machine.wake_at(), Some(seconds(1_000)));
     instance.fire(0);
-    assert_eq!(instance.machine.open_actions().len(), 1);
+    assert_eq!(instance.machine.open_waits().len(), 1);
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn a_machine_knows_what_must_be_under_way_and_when_it_must_be_in_memory() {
     instance.fire(2);
     assert_eq!(machine(&instance), (false, Some(seconds(1_060)), 1));
     instance.fire(1);
-    assert_eq!(machine(&instance), (false, None, 1));
+    assert_eq!(machine(&instance), (false, None, 0));
     instance.raise("Go", 1);
     assert_eq!(machine(&instance), (false, None, 0));
     instance.assert_replays_from_every_point();

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::action::Action;
 use crate::attempts::{ChildRetry, call, task_timers};
-use crate::ids::{CorrelationId, InstanceId};
+use crate::ids::{CorrelationId, InstanceId, Name};
 
 use super::CorrelationBuffer;
 use super::scheduled::{Scheduled, Slot};
@@ -24,8 +24,8 @@ impl CorrelationBuffer {
                 Scheduled::Timer { fire_at, .. } => {
                     actions.push(Action::CreateTimer { id, fire_at })
                 }
-                Scheduled::Wait { name } => actions.push(Action::WaitExternal { id, name }),
-                Scheduled::Child { .. }
+                Scheduled::Wait { .. }
+                | Scheduled::Child { .. }
                 | Scheduled::Start { .. }
                 | Scheduled::Send { .. }
                 | Scheduled::Refused
@@ -34,6 +34,16 @@ impl CorrelationBuffer {
             }
         }
         actions
+    }
+
+    /// The waits for which no event has come, in the order of scheduling.
+    pub(crate) fn open_waits(&self) -> Vec<(CorrelationId, Name)> {
+        let waits = self.all_open().filter_map(|(id, slot)| match &slot.scheduled {
+            Scheduled::Wait { name } => Some((*id, name)),
+            _ => None,
+        });
+        let waits = waits.filter(|(id, _)| self.completed_at(*id).is_none());
+        waits.map(|(id, name)| (id, name.clone())).collect()
     }
 
     /// What is open under that id, if it is.

@@ -115,9 +115,9 @@ impl State {
     /// begin.
     pub(crate) fn is_to_be_done(&self, action: &Action) -> bool {
         match action {
-            Action::CallActivity { id, .. }
-            | Action::CreateTimer { id, .. }
-            | Action::WaitExternal { id, .. } => !self.turn.never_started.contains(id),
+            Action::CallActivity { id, .. } | Action::CreateTimer { id, .. } => {
+                !self.turn.never_started.contains(id)
+            }
             Action::Send(message) => self.outbox.message(message.id).is_some(),
             _ => true,
         }

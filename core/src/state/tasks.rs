@@ -184,7 +184,6 @@ impl State {
             Action::CreateTimer { id, .. } => self.buffer.is_open_local(*id),
             Action::CancelActivity { .. }
             | Action::CancelTimer { .. }
-            | Action::WaitExternal { .. }
             | Action::Trace { .. }
             | Action::AnnounceStatus => true,
             Action::CallActivity { .. } | Action::Send(_) | Action::Reply { .. } => false,

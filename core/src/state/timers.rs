@@ -58,8 +58,7 @@ impl State {
     pub(crate) fn schedule_wait(&mut self, name: Name, shielded: bool) -> CorrelationId {
         let id = self.next_id();
         if self.record(Event::ExternalSubscribed { id, name: name.clone() }).counts() {
-            let action = Action::WaitExternal { id, name: name.clone() };
-            self.schedule(id, Scheduled::Wait { name }, shielded, action);
+            self.buffer_slot(id, Scheduled::Wait { name }, shielded);
         }
         id
     }

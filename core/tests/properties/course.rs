@@ -288,12 +288,9 @@ impl Course {
     }
 
     fn open_waits(&self) -> Vec<usize> {
-        self.open(|action| match action {
-            Action::WaitExternal { name, .. } => {
-                EVENTS.iter().position(|event| *event == name.as_str())
-            }
-            _ => None,
-        })
+        let open = self.instance.machine.open_waits().into_iter();
+        open.filter_map(|(_, name)| EVENTS.iter().position(|event| *event == name.as_str()))
+            .collect()
     }
 
     fn open<T>(&self, wanted: impl FnMut(&Action) -> Option<T>) -> Vec<T> {

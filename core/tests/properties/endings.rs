@@ -63,8 +63,7 @@ fn about(action: &Action) -> Option<CorrelationId> {
         Action::CallActivity { id, .. }
         | Action::CancelActivity { id }
         | Action::CreateTimer { id, .. }
-        | Action::CancelTimer { id, .. }
-        | Action::WaitExternal { id, .. } => Some(*id),
+        | Action::CancelTimer { id, .. } => Some(*id),
         Action::Send(message)
             if matches!(message.id.kind, MessageKind::Start | MessageKind::Cancel) =>
         {
