@@ -367,7 +367,11 @@ impl Machine {
                 !self.has_ended() && state.buffer.is_attempt(*id, *attempt)
             }
             Action::CreateTimer { id, .. } => !self.has_ended() && state.buffer.open(*id).is_some(),
-            _ => false,
+            Action::CancelActivity { .. }
+            | Action::CancelTimer { .. }
+            | Action::Trace { .. }
+            | Action::AnnounceStatus
+            | Action::Reply { .. } => false,
         }
     }
 

@@ -348,7 +348,9 @@ impl Outbox {
         let reason = match &outcome {
             Outcome::Continued { .. } => PARENT_GOES_ON.into(),
             Outcome::Terminated { reason } => told("terminated", reason),
-            _ => self.why_cancelled().unwrap_or_else(|| PARENT_HAS_ENDED.into()),
+            Outcome::Completed(_) | Outcome::Failed(_) | Outcome::Cancelled { .. } => {
+                self.why_cancelled().unwrap_or_else(|| PARENT_HAS_ENDED.into())
+            }
         };
         let mut released = self.close_children(&reason);
         released.extend(self.tell_parent(outcome));

@@ -242,7 +242,7 @@ impl State {
                 Some(Event::StartedBy { origin }) => Some(origin.clone()),
                 _ => None,
             },
-            _ => origin,
+            Mode::Between | Mode::Live | Mode::Closed => origin,
         };
         if let Some(origin) = recorded {
             self.record(Event::StartedBy { origin });

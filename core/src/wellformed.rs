@@ -276,7 +276,34 @@ impl WellFormed {
                 self.unexplained = None;
                 self.is_open(*id, Open::Task, event)
             }
-            _ => Ok(()),
+            Event::ExecutionStarted { .. }
+            | Event::ExternalRaised { .. }
+            | Event::ExecutionCompleted { .. }
+            | Event::ExecutionFailed { .. }
+            | Event::ExecutionTerminated { .. }
+            | Event::StatusSet { .. }
+            | Event::ExecutionContinued { .. }
+            | Event::EventKeysCarried { .. }
+            | Event::CancelRequested { .. }
+            | Event::ExecutionCancelled { .. }
+            | Event::ExecutionSuspended { .. }
+            | Event::ExecutionResumed
+            | Event::VersionSelected { .. }
+            | Event::PatchMarked { .. }
+            | Event::ExecutionRewound { .. }
+            | Event::StartedBy { .. }
+            | Event::MessagesDelivered { .. }
+            | Event::MessageRefused { .. }
+            | Event::OutboxCarried { .. }
+            | Event::TaskTagged { .. }
+            | Event::ChildrenSuperseded { .. }
+            | Event::CommandsReceived { .. }
+            | Event::ExecutionRenewed { .. }
+            | Event::RunAnnounced { .. }
+            | Event::RunSurvived
+            | Event::ExecutionParked { .. }
+            | Event::ExecutionUnparked
+            | Event::TaskLocal { .. } => Ok(()),
         }
     }
 

@@ -87,7 +87,13 @@ pub(crate) fn call_off(id: CorrelationId, scheduled: &Scheduled) -> Vec<Action> 
         Scheduled::Task { attempts, .. } => {
             let timers = task_timers(id, attempts.as_deref()).filter_map(|timer| match timer {
                 Action::CreateTimer { id, fire_at } => Some(Action::CancelTimer { id, fire_at }),
-                _ => None,
+                Action::CallActivity { .. }
+                | Action::CancelActivity { .. }
+                | Action::CancelTimer { .. }
+                | Action::Trace { .. }
+                | Action::Send(_)
+                | Action::AnnounceStatus
+                | Action::Reply { .. } => None,
             });
             iter::once(Action::CancelActivity { id }).chain(timers).collect()
         }

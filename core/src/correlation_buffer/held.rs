@@ -33,7 +33,12 @@ impl Held {
                 self.calls += 1;
             }
             Scheduled::Wait { .. } => self.begins_anew |= self.calls == 0,
-            _ => {}
+            Scheduled::Timer { .. }
+            | Scheduled::Start { .. }
+            | Scheduled::Send { .. }
+            | Scheduled::Refused
+            | Scheduled::Cancellation
+            | Scheduled::Stopped => {}
         }
         slot.held = 0;
         self.changed(slot);
@@ -76,7 +81,14 @@ impl Scheduled {
                 input.len() + attempts.as_deref().map_or(0, Attempts::held_bytes)
             }
             // What a child or another instance is sent is in the outbox.
-            _ => 0,
+            Self::Timer { .. }
+            | Self::Wait { .. }
+            | Self::Child { .. }
+            | Self::Start { .. }
+            | Self::Send { .. }
+            | Self::Refused
+            | Self::Cancellation
+            | Self::Stopped => 0,
         }
     }
 }

@@ -38,9 +38,9 @@ impl CorrelationBuffer {
 
     /// The waits for which no event has come, in the order of scheduling.
     pub(crate) fn open_waits(&self) -> Vec<(CorrelationId, Name)> {
-        let waits = self.all_open().filter_map(|(id, slot)| match &slot.scheduled {
-            Scheduled::Wait { name } => Some((*id, name)),
-            _ => None,
+        let waits = self.all_open().filter_map(|(id, slot)| {
+            let Scheduled::Wait { name } = &slot.scheduled else { return None };
+            Some((*id, name))
         });
         let waits = waits.filter(|(id, _)| self.completed_at(*id).is_none());
         waits.map(|(id, name)| (id, name.clone())).collect()
@@ -54,18 +54,14 @@ impl CorrelationBuffer {
 
     /// The child that is open under that id, if one is.
     pub(crate) fn open_child(&self, id: CorrelationId) -> Option<&InstanceId> {
-        match self.open(id)? {
-            Scheduled::Child { instance, .. } => Some(instance),
-            _ => None,
-        }
+        let Scheduled::Child { instance, .. } = self.open(id)? else { return None };
+        Some(instance)
     }
 
     /// When, and whether, the child that is open under that id is tried again.
     pub(crate) fn child_retry(&self, id: CorrelationId) -> Option<&ChildRetry> {
-        match self.open(id)? {
-            Scheduled::Child { retry, .. } => retry.as_deref(),
-            _ => None,
-        }
+        let Scheduled::Child { retry, .. } = self.open(id)? else { return None };
+        retry.as_deref()
     }
 
     /// The next attempt of a child is under way; whether the child is open.

@@ -27,10 +27,8 @@ impl CorrelationBuffer {
     /// nothing is known.
     pub(crate) fn open_task(&self, id: CorrelationId) -> Option<Option<&Attempts>> {
         let slot = self.slots.get(&id).filter(|slot| slot.output.is_none())?;
-        match &slot.scheduled {
-            Scheduled::Task { attempts, .. } => Some(attempts.as_deref()),
-            _ => None,
-        }
+        let Scheduled::Task { attempts, .. } = &slot.scheduled else { return None };
+        Some(attempts.as_deref())
     }
 
     /// Whether a local activity is open under that id.
@@ -142,29 +140,24 @@ impl CorrelationBuffer {
 
     /// The call of the attempt of a task that is due.
     pub(crate) fn call(&self, id: CorrelationId) -> Option<Action> {
-        match &self.slots.get(&id)?.scheduled {
-            Scheduled::Task { name, input, attempts, local } => {
-                Some(call(id, name.clone(), input.clone(), attempts.as_deref(), *local))
-            }
-            _ => None,
-        }
+        let scheduled = &self.slots.get(&id)?.scheduled;
+        let Scheduled::Task { name, input, attempts, local } = scheduled else { return None };
+        Some(call(id, name.clone(), input.clone(), attempts.as_deref(), *local))
     }
 
     /// The tasks that are open, in the order of scheduling, but no more than so many.
     pub(crate) fn open_activities(&self, most: usize) -> Vec<OpenActivity> {
-        let tasks = self.all_open().filter_map(|(id, slot)| match &slot.scheduled {
-            Scheduled::Task { name, attempts, .. } => Some((*id, name, attempts.as_deref())),
-            _ => None,
+        let tasks = self.all_open().filter_map(|(id, slot)| {
+            let Scheduled::Task { name, attempts, .. } = &slot.scheduled else { return None };
+            Some((*id, name, attempts.as_deref()))
         });
         tasks.take(most).map(|(id, name, attempts)| open_activity(id, name, attempts)).collect()
     }
 }
 
 fn attempts_of(slot: Option<&mut Box<Slot>>) -> Option<&mut Attempts> {
-    match &mut slot?.scheduled {
-        Scheduled::Task { attempts, .. } => Some(attempts.get_or_insert_default()),
-        _ => None,
-    }
+    let Scheduled::Task { attempts, .. } = &mut slot?.scheduled else { return None };
+    Some(attempts.get_or_insert_default())
 }
 
 fn open_activity(id: CorrelationId, name: &Name, attempts: Option<&Attempts>) -> OpenActivity {

@@ -64,7 +64,9 @@ impl From<EventError> for OrchestrationError {
     fn from(error: EventError) -> Self {
         match error {
             EventError::Cancelled(cancelled) => cancelled.into(),
-            other => Self::of_kind(OrchestrationErrorKind::InvalidInput, other),
+            other @ (EventError::InvalidName(_) | EventError::InvalidData(_)) => {
+                Self::of_kind(OrchestrationErrorKind::InvalidInput, other)
+            }
         }
     }
 }
@@ -122,7 +124,12 @@ impl From<SendError> for OrchestrationError {
     fn from(error: SendError) -> Self {
         match error {
             SendError::Cancelled(cancelled) => cancelled.into(),
-            other => Self::new(other),
+            other @ (SendError::NotFound { .. }
+            | SendError::Finished { .. }
+            | SendError::UnknownEvent { .. }
+            | SendError::WrongData { .. }
+            | SendError::InvalidName(_)
+            | SendError::InvalidData(_)) => Self::new(other),
         }
     }
 }

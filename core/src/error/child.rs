@@ -100,7 +100,15 @@ impl ChildError {
         use OrchestrationErrorKind::{Failed, Panicked};
         match self {
             Self::Failed { error, .. } => matches!(error.kind(), Failed | Panicked),
-            _ => false,
+            Self::Terminated { .. }
+            | Self::Cancelled { .. }
+            | Self::NotCalled { .. }
+            | Self::AlreadyExists { .. }
+            | Self::InvalidInput { .. }
+            | Self::InvalidId { .. }
+            | Self::InvalidOutput { .. }
+            | Self::TooDeep { .. }
+            | Self::InvalidOptions { .. } => false,
         }
     }
 
@@ -126,12 +134,27 @@ impl From<ChildError> for OrchestrationError {
             ChildError::Cancelled { .. } | ChildError::NotCalled { .. } => {
                 OrchestrationErrorKind::Cancelled
             }
-            _ => OrchestrationErrorKind::Failed,
+            ChildError::Failed { .. }
+            | ChildError::Terminated { .. }
+            | ChildError::AlreadyExists { .. }
+            | ChildError::InvalidInput { .. }
+            | ChildError::InvalidId { .. }
+            | ChildError::InvalidOutput { .. }
+            | ChildError::TooDeep { .. }
+            | ChildError::InvalidOptions { .. } => OrchestrationErrorKind::Failed,
         };
         let wrapped = Self::of_kind(kind, &error);
         match error {
             ChildError::Failed { error, .. } => wrapped.with_details_of(error),
-            _ => wrapped,
+            ChildError::Terminated { .. }
+            | ChildError::Cancelled { .. }
+            | ChildError::NotCalled { .. }
+            | ChildError::AlreadyExists { .. }
+            | ChildError::InvalidInput { .. }
+            | ChildError::InvalidId { .. }
+            | ChildError::InvalidOutput { .. }
+            | ChildError::TooDeep { .. }
+            | ChildError::InvalidOptions { .. } => wrapped,
         }
     }
 }

@@ -124,7 +124,12 @@ impl fmt::Display for OrchestrationError {
             OrchestrationErrorKind::Panicked => {
                 write!(f, "the orchestration panicked: {}", self.message)
             }
-            _ => f.write_str(&self.message),
+            OrchestrationErrorKind::Failed
+            | OrchestrationErrorKind::LimitExceeded
+            | OrchestrationErrorKind::InvalidInput
+            | OrchestrationErrorKind::InvalidOutput
+            | OrchestrationErrorKind::Cancelled
+            | OrchestrationErrorKind::InvalidValue => f.write_str(&self.message),
         }?;
         show_sources(f, || self.sources())
     }
@@ -172,7 +177,11 @@ impl OrchestrationError {
     pub(crate) fn of_value(what: &str, why: &PayloadError) -> Self {
         let kind = match why {
             PayloadError::TooLarge { .. } => OrchestrationErrorKind::LimitExceeded,
-            _ => OrchestrationErrorKind::InvalidValue,
+            PayloadError::Encode(_)
+            | PayloadError::Decode(_)
+            | PayloadError::NotReadable(_)
+            | PayloadError::NotFinite
+            | PayloadError::TooDeep => OrchestrationErrorKind::InvalidValue,
         };
         Self::of_kind(kind, format_args!("{what}: {why}"))
     }

@@ -232,7 +232,26 @@ impl Event {
             Self::ChildrenSuperseded { children } => {
                 children.iter().map(|child| child.instance.as_str().len()).sum()
             }
-            _ => 0,
+            Self::TaskCancelRequested { .. }
+            | Self::TimerCreated { .. }
+            | Self::TimerFired { .. }
+            | Self::TimerCancelled { .. }
+            | Self::ExternalSubscribed { .. }
+            | Self::ExternalUnsubscribed { .. }
+            | Self::ExecutionResumed
+            | Self::TaskConfigured { .. }
+            | Self::VersionSelected { .. }
+            | Self::PatchMarked { .. }
+            | Self::StartedBy { .. }
+            | Self::ChildCancelRequested { .. }
+            | Self::MessagesDelivered { .. }
+            | Self::MessageRefused { .. }
+            | Self::TaskStarted { .. }
+            | Self::TaskStopped { .. }
+            | Self::RunAnnounced { .. }
+            | Self::RunSurvived
+            | Self::ExecutionUnparked
+            | Self::TaskLocal { .. } => 0,
         }
     }
 }

@@ -1,4 +1,5 @@
 //! Which commands are accepted, and what becomes of them.
+#![deny(clippy::wildcard_enum_match_arm, reason = "each command needs a decision here")]
 
 use crate::action::Action;
 use crate::attempts::Due;
@@ -89,9 +90,10 @@ impl Machine {
     /// What clients send.
     fn admit_from_outside(&self, command: Command) -> Result<Option<Event>, Rejected> {
         // Without the lock: it may run code of the user's.
-        let declared = match &command {
-            Command::RaiseEvent { name, data, .. } => self.is_declared(name, data),
-            _ => Ok(()),
+        let declared = if let Command::RaiseEvent { name, data, .. } = &command {
+            self.is_declared(name, data)
+        } else {
+            Ok(())
         };
         let state = self.shared.lock();
         Ok(match command {
@@ -115,7 +117,20 @@ impl Machine {
             }
             Command::Resume => self.is_suspended().then_some(Event::ExecutionResumed),
             Command::Unpark => self.is_parked().then_some(Event::ExecutionUnparked),
-            _ => None,
+            // They come from shells.
+            Command::Start(_)
+            | Command::CompleteTask { .. }
+            | Command::RecordHeartbeat { .. }
+            | Command::FireTimer { .. }
+            | Command::CompleteChild { .. }
+            | Command::ConfirmDelivery { .. }
+            | Command::RefuseMessage { .. }
+            | Command::KnowCommand { .. }
+            | Command::StartTask { .. }
+            | Command::StopTask { .. }
+            | Command::LoseTask { .. }
+            | Command::AnnounceRun { .. }
+            | Command::SurviveRun => None,
         })
     }
 

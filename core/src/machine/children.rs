@@ -171,11 +171,19 @@ impl State {
                         NotTaken::Finished => SendError::Finished { to, event },
                         NotTaken::UnknownEvent => SendError::UnknownEvent { to, event },
                         NotTaken::InvalidEventData => SendError::WrongData { to, event },
-                        _ => SendError::NotFound { to, event },
+                        NotTaken::NotFound | NotTaken::AlreadyExists => {
+                            SendError::NotFound { to, event }
+                        }
                     })
                 })))
             }
-            _ => None,
+            Scheduled::Task { .. }
+            | Scheduled::Timer { .. }
+            | Scheduled::Wait { .. }
+            | Scheduled::Child { .. }
+            | Scheduled::Refused
+            | Scheduled::Cancellation
+            | Scheduled::Stopped => None,
         }
     }
 }

@@ -1,4 +1,5 @@
 //! How an execution reacts to one input: the same live and at replay.
+#![deny(clippy::wildcard_enum_match_arm, reason = "each kind of event needs a decision here")]
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -154,8 +155,34 @@ impl Machine {
                 self.end(Ended { outcome: Outcome::Terminated { reason }, next: None });
                 Ok(())
             }
+            // The outbox has followed them.
+            Event::OutboxCarried { .. } | Event::ChildrenSuperseded { .. } => Ok(()),
             // Outputs are compared where the code causes them.
-            _ => Ok(()),
+            Event::TaskScheduled { .. }
+            | Event::TaskCancelRequested { .. }
+            | Event::TaskRefused { .. }
+            | Event::TimerCreated { .. }
+            | Event::TimerCancelled { .. }
+            | Event::ExternalSubscribed { .. }
+            | Event::ExternalUnsubscribed { .. }
+            | Event::SideEffectRecorded { .. }
+            | Event::ExecutionCompleted { .. }
+            | Event::ExecutionFailed { .. }
+            | Event::StatusSet { .. }
+            | Event::ExecutionContinued { .. }
+            | Event::ExecutionCancelled { .. }
+            | Event::TaskConfigured { .. }
+            | Event::VersionSelected { .. }
+            | Event::PatchMarked { .. }
+            | Event::StartedBy { .. }
+            | Event::ChildScheduled { .. }
+            | Event::ChildCancelRequested { .. }
+            | Event::StartRequested { .. }
+            | Event::CallRefused { .. }
+            | Event::EventSent { .. }
+            | Event::TaskTagged { .. }
+            | Event::ExecutionRenewed { .. }
+            | Event::TaskLocal { .. } => Ok(()),
         }
     }
 
@@ -406,7 +433,10 @@ impl Machine {
             Outcome::Continued { .. } if state.status.turn.is_none() => {}
             // It comes along, and the execution is another one.
             Outcome::Continued { .. } => state.act(Action::AnnounceStatus),
-            _ => state.act(Action::Reply { outcome: outcome.clone() }),
+            Outcome::Completed(_)
+            | Outcome::Failed(_)
+            | Outcome::Terminated { .. }
+            | Outcome::Cancelled { .. } => state.act(Action::Reply { outcome: outcome.clone() }),
         }
         // At replay the rest of the turn is still to be compared.
         if let Mode::Live = state.mode {

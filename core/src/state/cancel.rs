@@ -68,7 +68,7 @@ impl State {
         match self.mode {
             Mode::Between => self.refuse_foreign_call(),
             _ if self.halt.is_none() => self.buffer_slot(id, scheduled, false),
-            _ => {}
+            Mode::Live | Mode::Replay(_) | Mode::Closed => {}
         }
         id
     }

@@ -119,7 +119,11 @@ impl State {
                 !self.turn.never_started.contains(id)
             }
             Action::Send(message) => self.outbox.message(message.id).is_some(),
-            _ => true,
+            Action::CancelActivity { .. }
+            | Action::CancelTimer { .. }
+            | Action::Trace { .. }
+            | Action::AnnounceStatus
+            | Action::Reply { .. } => true,
         }
     }
 }

@@ -69,7 +69,7 @@ impl State {
                 let (expected, found) = (Step::Nothing, Step::ForeignCall);
                 Halt::Diverged(Nondeterminism::new(self.written.position, expected, found))
             }
-            _ => halt,
+            Mode::Live | Mode::Replay(_) | Mode::Closed => halt,
         };
         self.halt.get_or_insert(halt);
     }

@@ -15,7 +15,9 @@ impl State {
         match &self.mode {
             Mode::Replay(expected) => limit_that_ended(expected.front()?),
             _ if input.is_terminal() => None,
-            _ => history_limit(self.written.events, self.written.bytes),
+            Mode::Between | Mode::Live | Mode::Closed => {
+                history_limit(self.written.events, self.written.bytes)
+            }
         }
     }
 

@@ -63,7 +63,7 @@ impl State {
                 Some(Event::StatusSet { status }) => Some(status.clone()),
                 _ => None,
             },
-            _ => given,
+            Mode::Between | Mode::Live | Mode::Closed => given,
         };
         let Some(status) = carried else { return };
         if self.record(Event::StatusSet { status: status.clone() }).counts() {
@@ -93,7 +93,7 @@ impl State {
         let id = self.next_id();
         match self.record(Event::SideEffectRecorded { id, value: Payload::default() }) {
             Recorded::Before(Event::SideEffectRecorded { value, .. }) => Some(value),
-            _ => None,
+            Recorded::Halted | Recorded::Now | Recorded::Before(_) => None,
         }
     }
 

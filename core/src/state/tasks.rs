@@ -169,7 +169,13 @@ impl State {
     fn take_local(&self, actions: &mut Vec<Action>) -> Vec<Action> {
         let timers = actions.iter().filter(|action| match action {
             Action::CreateTimer { id, .. } => self.buffer.is_open_local(*id),
-            _ => false,
+            Action::CallActivity { .. }
+            | Action::CancelActivity { .. }
+            | Action::CancelTimer { .. }
+            | Action::Trace { .. }
+            | Action::Send(_)
+            | Action::AnnounceStatus
+            | Action::Reply { .. } => false,
         });
         let mut local: Vec<_> = timers.cloned().collect();
         let is_call =
