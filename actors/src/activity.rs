@@ -75,6 +75,8 @@ struct Call {
     news: Option<NewsSender>,
     /// Whether its end was told.
     told: AtomicBool,
+    /// Its end, where it took too long: it may still be running when that was lost on the way.
+    late: OnceLock<ActivityError>,
     /// Whether one of the two has let it go that must: its run, and its end that was told.
     let_go: AtomicBool,
     /// The thread that its task is on, once it has begun.
@@ -156,6 +158,7 @@ impl ActivityContext {
             states,
             news,
             told,
+            late: OnceLock::new(),
             let_go,
             thread: OnceLock::new(),
             has_left: AtomicBool::new(false),
@@ -271,6 +274,19 @@ impl ActivityContext {
     /// Whoever is first to ask tells the end of the attempt.
     pub(crate) fn may_tell(&self) -> bool {
         !self.call.told.swap(true, Ordering::AcqRel)
+    }
+
+    /// It has taken too long.
+    pub(crate) fn is_late(&self, error: ActivityError) {
+        // The first time counts.
+        let _ = self.call.late.set(error);
+    }
+
+    /// Its end, where it took too long and that is to be told again.
+    pub(crate) fn take_late(&self) -> Option<ActivityError> {
+        let late = self.call.late.get()?;
+        self.call.told.store(false, Ordering::Release);
+        Some(late.clone())
     }
 
     /// Whether nothing holds the attempt any more, now that one of the two has let it go.

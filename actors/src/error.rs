@@ -453,8 +453,9 @@ pub enum ParkReason {
     },
     /// Its code has held a thread of the host for longer than
     /// [`HostOptions::replace_threads_after`](crate::HostOptions::replace_threads_after), and that host has
-    /// given up the thread. The code may still be running there, and nothing that it does counts. It does not
-    /// run again on that host before somebody resumes the instance: mend it first. It can be terminated.
+    /// given up the thread. The code may still be running there, and nothing that it does since then counts. It
+    /// does not run again on that host before somebody resumes the instance: mend it first. It can be
+    /// terminated.
     #[error(
         "`{code}` held its thread for {held_for:?} without awaiting anything; mend it and resume the instance, \
          or terminate it"

@@ -153,9 +153,11 @@ impl Actor for HostSupervisor {
             }
             HostMessage::Up(shard, actor) => state.is_up(shard, actor),
             HostMessage::Lost(lost) if !state.closing => {
+                if lost.iter().any(|(shard, _)| *shard == ShardId(0)) {
+                    // It was on that thread.
+                    state.fitness = Some(fitness::begin(&state.host));
+                }
                 lost.into_iter().for_each(|(shard, actor)| state.is_lost(&myself, shard, actor));
-                // It may have been on that thread.
-                state.fitness = Some(fitness::begin(&state.host));
             }
             HostMessage::Held(shards) if !state.closing => state.cannot_drain(&myself, &shards),
             HostMessage::Failed(shard, delay) => state.is_down(&myself, shard, delay),

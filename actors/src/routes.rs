@@ -175,6 +175,11 @@ impl Routes {
         self.stalls.until_stalled(instance, thread).await;
     }
 
+    /// The thread of what belongs to no shard.
+    pub(crate) const fn thread_of_host(&self) -> &Handle {
+        self.threads.of_host()
+    }
+
     /// The thread of a shard.
     pub(crate) fn thread_of(&self, shard: ShardId) -> Handle {
         self.threads.of_shard(shard)

@@ -215,7 +215,14 @@ impl ShardWorkers {
         let context =
             |call| ActivityContext::new(call, attempt, Arc::downgrade(line), states.clone());
         let context = match calls.take(call, number, context) {
-            Taken::Known => return,
+            Taken::Known(context) => {
+                // The thread on which its end was told may have been given up.
+                let is_ours = !context.is_from_elsewhere();
+                if let Some(error) = is_ours.then(|| context.take_late()).flatten() {
+                    tell_end(self, &context, Err(error));
+                }
+                return;
+            }
             Taken::New(context, before) => {
                 // The one before has failed, and may still be on its way out: its grace is over.
                 before.iter().for_each(ActivityContext::cut_off);
@@ -362,7 +369,7 @@ async fn run(
         }
         None => None,
     };
-    // Beside it, so that one that blocks its thread is found out too.
+    // Apart from it, so that one that blocks its thread is found out too.
     let _watch = watch(workers, context);
     let result = match code {
         Some(code) => {
@@ -459,9 +466,12 @@ fn watch(workers: &ShardWorkers, context: &ActivityContext) -> Option<Background
     context.terms().filter(|terms| terms.start_to_close.or(terms.heartbeat).is_some())?;
     let (workers, context) = (workers.clone(), context.clone());
     let start = workers.own.line.clock.now();
-    Some(Background::spawn(async move {
+    // Not on the thread of the shard: the activity may hold it.
+    let apart = workers.own.line.routes.thread_of_host().clone();
+    Some(Background::spawn_on(&apart, async move {
         let Some(terms) = context.terms() else { return };
         let error = context.until_too_late(terms, start, &*workers.own.line.clock).await;
+        context.is_late(error.clone());
         tell_end(&workers, &context, Err(error));
         context.cancel_until(workers.end_of_grace());
     }))

@@ -3,17 +3,25 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use reenact::InstanceState;
 use reenact::prelude::*;
+use reenact::{HostBuilder, InstanceState};
 
-use crate::kit::{Gate, guard, id, store, until};
+use crate::kit::{Gate, HOUR, guard, id, pass_time_until, store, until};
 use crate::scene::{Held, begin_waiting, host, raise_surely, replaces};
 
 /// A host with an orchestration that calls "blocks", and one that calls "awaits"; and how often that began.
-fn with_activities(held: &Held, gate: &Gate) -> (reenact::HostBuilder, Arc<AtomicUsize>) {
+fn with_activities(held: &Held, gate: &Gate) -> (HostBuilder, Arc<AtomicUsize>) {
+    with_activities_on(store().0.with_shards(1), held, gate)
+}
+
+fn with_activities_on(
+    memory: InMemory,
+    held: &Held,
+    gate: &Gate,
+) -> (HostBuilder, Arc<AtomicUsize>) {
     let (in_activity, gate, begun) = (held.clone(), gate.clone(), Arc::new(AtomicUsize::new(0)));
     let counted = begun.clone();
-    let host = host(store().0.with_shards(1), held, replaces())
+    let host = host(memory, held, replaces())
         .register_orchestration("calls", |ctx: OrchestrationContext, name: String| async move {
             Ok(ctx.call_activity_by_name::<_, u64>(&name, &()).await?)
         })
@@ -54,6 +62,28 @@ async fn an_activity_that_holds_a_thread_goes_on_and_its_late_result_counts() {
     held.let_go();
     assert_eq!(guard(calls.result()).await.unwrap(), 8);
     assert_eq!(held.came(), 1, "it ran once");
+    guard(host.shutdown()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_activity_that_holds_a_thread_past_its_time_has_failed() {
+    let (held, gate) = (Held::default(), Gate::open());
+    let _at_the_end = held.let_go_at_the_end();
+    let (memory, clock) = store();
+    let host = with_activities_on(memory.with_shards(1), &held, &gate).0;
+    let limit = ActivityOptions::new().start_to_close(HOUR);
+    let host = host
+        .register_orchestration("in_time", move |ctx: OrchestrationContext, ()| async move {
+            let call = NamedActivity::new("blocks").with(limit);
+            Ok(ctx.call_activity_by_name::<_, u64>(call, &()).await?)
+        })
+        .start()
+        .await
+        .unwrap();
+    let calls = guard(host.start_new_by_name::<u64>("in_time", ())).await.unwrap();
+    held.until_came(1).await;
+    let late = pass_time_until(&clock, HOUR, calls.result()).await.unwrap_err();
+    assert!(late.to_string().contains("start-to-close"), "{late}");
     guard(host.shutdown()).await.unwrap();
 }
 

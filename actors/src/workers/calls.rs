@@ -19,7 +19,7 @@ pub(super) struct Calls {
 /// What became of an attempt that is to run.
 pub(super) enum Taken {
     /// It is known, and so it does not run twice.
-    Known,
+    Known(ActivityContext),
     /// It is the newest now. An attempt before it may still be on its way out.
     New(ActivityContext, Option<ActivityContext>),
 }
@@ -33,7 +33,9 @@ impl Calls {
         context: impl FnOnce(ActivityCall) -> ActivityContext,
     ) -> Taken {
         match self.newest().entry(call) {
-            Entry::Occupied(known) if known.get().attempt() == attempt => Taken::Known,
+            Entry::Occupied(known) if known.get().attempt() == attempt => {
+                Taken::Known(known.get().clone())
+            }
             Entry::Occupied(mut known) => {
                 let context = context(known.key().clone());
                 let before = known.insert(context.clone());
