@@ -189,7 +189,8 @@
 //! It has a thread for itself, of a pool that only these activities use; the store and your program have
 //! others. Retries, time limits, heartbeats, cancellation and panics are as everywhere. Async code works there, with
 //! `tokio::time`, I/O and `tokio::spawn`; so do clients that block on a runtime of their own. Without a free thread it
-//! waits, without a place of [`max_activities`](crate::HostOptions::max_activities): other activities go on.
+//! waits, without a place of [`max_activities`](crate::HostOptions::max_activities): other activities go on. In a test
+//! whose time is paused (`start_paused`), that time jumps while it runs: tokio does not see other threads at work.
 //!
 //! Nothing can drop code in the middle of a call that blocks. When nobody waits for it any more (it takes too long,
 //! its instance is cancelled, the host ends), its token says so, what it returns does not count, and it keeps its

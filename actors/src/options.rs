@@ -63,7 +63,8 @@ pub struct HostOptions {
     /// `max_activities` goes to another. What it returns does not count.
     ///
     /// On its thread `tokio::time`, I/O and `tokio::spawn` work, on a runtime of the host that only these
-    /// activities have; and so does code that blocks on a runtime of its own. A shutdown does not wait for
+    /// activities have; and so does code that blocks on a runtime of its own. A test whose time is paused does not
+    /// wait for it: tokio lets that time jump when the runtime of the test has nothing to do. A shutdown does not wait for
     /// threads that are blocked at its deadline, nor does a host that is dropped: they go on until they return, or
     /// the process ends.
     pub blocking_activities: BTreeSet<String>,
@@ -212,7 +213,8 @@ pub enum ActivityThreads {
     /// and for those that are to have threads of a number and a name of your own. That they do not hold up
     /// the host is their own business there; the watchdog does not look at them.
     ///
-    /// It has to have what they need (`enable_all()`), and to run: on one that is driven by `block_on` alone
+    /// Where a test's time is paused, this is the runtime of that test, or its time jumps meanwhile. It has to have what
+    /// they need (`enable_all()`), and to run: on one that is driven by `block_on` alone
     /// they stand still while nobody is in it. A host does not start with a runtime that has ended
     /// ([`Error::ActivityRuntimeEnded`](crate::Error::ActivityRuntimeEnded)). When it ends later, an error in
     /// the log says so, activities on it are dropped, and these and all others wait: they run when a host
