@@ -411,7 +411,9 @@ pub(crate) struct ActivityCode {
     is_blocking: bool,
 }
 
-type ActivityFuture = Pin<Box<dyn Future<Output = Result<Payload, ActivityError>> + Send>>;
+/// An activity that runs, once it is polled.
+pub(crate) type ActivityFuture =
+    Pin<Box<dyn Future<Output = Result<Payload, ActivityError>> + Send>>;
 
 impl ActivityCode {
     pub(crate) fn of<A: Activity>() -> Result<(Name, Self), InvalidName> {

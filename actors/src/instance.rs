@@ -362,7 +362,7 @@ impl InstanceState {
         self.end_wait();
         let Phase::Live(live) = &self.phase else { return };
         let open = OpenCalls::of(&live.machine);
-        self.shard.make_durable(Entry::Open(reply, open));
+        self.shard.make_durable(Entry::Open(reply, Box::new(open)));
     }
 
     fn refuse(&mut self, message: InstanceMessage, error: Error) {

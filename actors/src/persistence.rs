@@ -121,17 +121,18 @@ pub(crate) struct PendingTurn {
     pub(crate) successor: Vec<PendingTurn>,
 }
 
+/// Small, since most are turns, and each is moved from the inbox to its append and on.
 #[derive(Debug)]
 pub(crate) enum Entry {
     Turn(Box<PendingTurn>),
     /// An answer that rests on what came before.
-    Answer(Answer),
+    Answer(Box<Answer>),
     /// An instance cannot go on from what came before.
-    Park(InstanceId, ParkReason),
+    Park(InstanceId, Box<ParkReason>),
     /// Told when what came before is durable, and of that instance, or of all, carried out as well.
     Barrier(Option<InstanceId>, oneshot::Sender<()>),
     /// What is open of an instance, as of what came before.
-    Open(oneshot::Sender<OpenCalls>, OpenCalls),
+    Open(oneshot::Sender<OpenCalls>, Box<OpenCalls>),
 }
 
 impl Actor for Persistence {
@@ -384,7 +385,7 @@ impl Entry {
     fn refuse(self, error: &Arc<ProviderError>) {
         let answer = match self {
             Self::Turn(turn) => turn.answer,
-            Self::Answer(answer) => Some(answer),
+            Self::Answer(answer) => Some(*answer),
             Self::Park(..) | Self::Barrier(..) | Self::Open(..) => None,
         };
         if let Some(answer) = answer {

@@ -10,7 +10,7 @@ pub(crate) mod runs_on;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use reenact_core::{
 use reenact_providers::TimerScheduler;
 use tokio::sync::Notify;
 
-use crate::activity::{ActivityCall, ActivityCode, ActivityContext, Attempt};
+use crate::activity::{ActivityCall, ActivityCode, ActivityContext, ActivityFuture, Attempt};
 use crate::heartbeat::Line;
 use crate::message::Internal;
 use crate::panic::Caught;
@@ -342,25 +342,23 @@ impl Task {
         let thread = blocks.then(|| BlockingThread { workers: Arc::downgrade(shared) });
         let runtime = workers.own.line.routes.thread_of(workers.own.shard);
         context.begins_on(runtime.id());
+        // Nothing of it runs before it is polled.
+        let code = code.map(|code| Caught::new(code.run(context.clone(), input)));
         let place = Place { workers, context };
         // One that has ended drops it, and so the place goes to the next.
-        runtime.spawn(run(place, thread, code, input));
+        runtime.spawn(run(place, thread, code));
     }
 }
 
-async fn run(
-    place: Place,
-    thread: Option<BlockingThread>,
-    code: Option<ActivityCode>,
-    input: Payload,
-) {
+async fn run(place: Place, thread: Option<BlockingThread>, code: Option<Caught<ActivityFuture>>) {
     // The place goes to the next after the completion: who waits until nothing runs finds it on the way.
     let Place { workers, context } = &place;
     let OfShard { shared, line, .. } = &*workers.own;
     let suspects = &shared.suspects;
     let _recorded = match suspects.suspect(context.call()) {
         Some(suspect) => {
-            let recorded = suspects.record_start(suspect, context, &line.routes);
+            // Boxed: the task of every activity would have to have room for it.
+            let recorded = Box::pin(suspects.record_start(suspect, context, &line.routes));
             // Without a record it does not run.
             let Some(Some(recorded)) = context.until_cut_off(recorded, &line.clock).await else {
                 return;
@@ -373,8 +371,8 @@ async fn run(
     let _watch = watch(workers, context);
     let result = match code {
         Some(code) => {
-            let running = Caught::new(code.run(context.clone(), input));
-            let ended = run_code(workers, context, shared.runtimes.of(thread), running);
+            // Pinned here: each future that it went through by value would keep room for it.
+            let ended = pin!(run_code(workers, context, shared.runtimes.of(thread), code));
             match context.until_cut_off(ended, &line.clock).await {
                 // It stays scheduled in the log, as what is cut off.
                 Some(None) => return,
@@ -526,5 +524,20 @@ impl Drop for KnownCall {
 impl fmt::Debug for KnownCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.context.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of the future of a function.
+    fn size<A, B, C, F>(_: fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_task_of_an_activity_has_room_for_little_besides_the_activity() {
+        assert!(size(run) <= 448, "{} bytes", size(run));
     }
 }

@@ -246,7 +246,7 @@ impl InstanceState {
             tasks.spawn(async move {
                 // In the queue of the parent it is ahead of this answer. Otherwise it asks again.
                 if mail.send_result(from, &origin, result).await.is_ok() {
-                    shard.make_durable(Entry::Answer(reply.yes()));
+                    shard.make_durable(Entry::Answer(Box::new(reply.yes())));
                 }
             });
             return;
@@ -259,7 +259,7 @@ impl InstanceState {
             shard.routes.deliver(&parent, message.into());
             // Otherwise it asks again.
             if let Ok(Ok(()) | Err(Error::Finished { .. } | Error::NotFound { .. })) = told.await {
-                shard.make_durable(Entry::Answer(reply.yes()));
+                shard.make_durable(Entry::Answer(Box::new(reply.yes())));
             }
         });
     }

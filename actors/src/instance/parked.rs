@@ -151,7 +151,7 @@ impl InstanceState {
     /// Behind the turns that are under way: without them there would be nothing to park for.
     fn announce_parked(&self) {
         if let Phase::Parked(parked) = &self.phase {
-            self.shard.make_durable(Entry::Park(self.instance.clone(), parked.reason()));
+            self.shard.make_durable(Entry::Park(self.instance.clone(), Box::new(parked.reason())));
         }
     }
 

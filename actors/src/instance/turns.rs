@@ -437,7 +437,7 @@ impl InstanceState {
 
     /// Answers behind the turns that are under way: the answer may rest on them.
     pub(super) fn answer(&mut self, answer: Answer) {
-        self.hand_on_now(Entry::Answer(answer));
+        self.hand_on_now(Entry::Answer(Box::new(answer)));
     }
 
     /// Ends a parked instance: its code is not asked, so it need not fit. What its log says of others

@@ -117,10 +117,10 @@ impl Releases {
         });
         match entry {
             Entry::Turn(turn) => turn.into_steps(receipt, steps),
-            Entry::Park(_, reason) => steps.push_back(Step::Park(reason)),
+            Entry::Park(_, reason) => steps.push_back(Step::Park(*reason)),
             Entry::Barrier(_, reply) => steps.push_back(Step::Tell(reply)),
             Entry::Answer(answer) => answer.give(receipt),
-            Entry::Open(reply, open) => drop(reply.send(open)),
+            Entry::Open(reply, open) => drop(reply.send(*open)),
         }
     }
 
@@ -128,11 +128,11 @@ impl Releases {
         match entry {
             Entry::Turn(turn) => release_turn(&self.dispatcher, *turn, receipt),
             Entry::Answer(answer) => answer.give(receipt),
-            Entry::Park(instance, reason) => self.dispatcher.park(&instance, reason),
+            Entry::Park(instance, reason) => self.dispatcher.park(&instance, *reason),
             Entry::Barrier(None, reply) if self.is_under_way() => self.waiting.push(reply),
             Entry::Barrier(_, reply) => tell(reply),
             // Nobody may wait any more.
-            Entry::Open(reply, open) => drop(reply.send(open)),
+            Entry::Open(reply, open) => drop(reply.send(*open)),
         }
     }
 }
