@@ -464,8 +464,9 @@ pub(crate) enum ShardMessage {
     MakeRoom,
     /// Ask the next instances whether they can go.
     SweepOn,
-    /// Bring into memory what is due, by the time at which it was.
-    Wake(Vec<Due>),
+    /// Bring into memory what is due, by the time at which it was. With what lets other timers fire once it is
+    /// in line.
+    Wake(Vec<Due>, Vec<OnItsWay>),
     /// There may be room for the next that wait to come into memory.
     Admit,
     /// Whether instances still hold too much in memory.
@@ -499,7 +500,7 @@ impl ShardMessage {
             Self::Sweep { .. }
             | Self::MakeRoom
             | Self::SweepOn
-            | Self::Wake(_)
+            | Self::Wake(..)
             | Self::Admit
             | Self::LookAtMemory
             | Self::PlaceFound(..)

@@ -270,7 +270,12 @@ impl Actor for ShardSupervisor {
             ShardMessage::Locate { instance, reply } => {
                 state.deliver(&myself, instance, Stashed::Locate(reply)).await
             }
-            ShardMessage::Wake(due) => state.wake(&myself, due).await,
+            ShardMessage::Wake(due, on_their_way) => {
+                state.wake(&myself, due).await?;
+                // They are in line: other timers may fire.
+                drop(on_their_way);
+                Ok(())
+            }
             ShardMessage::Admit => state.admit(&myself).await,
             ShardMessage::PlaceFound(kind, place) => state.place_found(&myself, kind, place).await,
             ShardMessage::LookAtMemory => state.look_at_memory(&myself).await,

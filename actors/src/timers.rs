@@ -8,7 +8,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use reenact_core::{CorrelationId, InstanceId, Timestamp};
 use reenact_providers::TimerScheduler;
 
-use crate::message::{Due, Internal, ShardMessage};
+use crate::message::{Due, InstanceMessage, Internal, RuntimeMessage, ShardMessage};
 use crate::pace::{OnItsWay, Pace};
 use crate::routes::Routes;
 use crate::run::Run;
@@ -129,7 +129,7 @@ impl TimersState {
     /// is due by itself.
     fn fire_due(&mut self) {
         let now = self.clock.now();
-        let mut absent = Vec::new();
+        let (mut absent, mut on_their_way) = (Vec::new(), Vec::new());
         for _ in 0..FIRE_AT_ONCE {
             match self.armed.first() {
                 Some((at, _)) if *at <= now => {}
@@ -137,29 +137,36 @@ impl TimersState {
             }
             let Some(fired) = self.pace.begin() else { break };
             if let Some((at, Timer { instance, fire })) = self.armed.pop_first()
-                && !self.fire(&instance, fire, fired)
+                && let Err(fired) = self.fire(&instance, fire, fired)
             {
                 absent.push(Due { at, instance, is_recovered: fire.is_none() });
+                on_their_way.extend(fired);
             }
         }
         if !absent.is_empty() {
             // A supervisor that has gone takes the timers with it; the log sets them again.
-            let _ = self.supervisor.cast(ShardMessage::Wake(absent));
+            let _ = self.supervisor.cast(ShardMessage::Wake(absent, on_their_way));
         }
     }
 
-    /// Straight to an instance in memory; whether it is there.
+    /// Straight to an instance in memory. An error where it is not there.
     fn fire(
         &self,
         instance: &InstanceId,
         fire: Option<(Run, CorrelationId)>,
         fired: OnItsWay,
-    ) -> bool {
-        let message = match fire {
-            Some((run, id)) => Internal::FireTimer { run, id, fired },
-            None => Internal::Recover,
+    ) -> Result<(), Option<OnItsWay>> {
+        let Some((run, id)) = fire else {
+            let recovers = self.routes.try_deliver(instance, Internal::Recover.into());
+            return recovers.map_err(|_| Some(fired));
         };
-        self.routes.try_deliver(instance, message.into()).is_ok()
+        let message = Internal::FireTimer { run, id, fired };
+        self.routes.try_deliver(instance, message.into()).map_err(|given_back| match given_back {
+            InstanceMessage::Runtime(RuntimeMessage(Internal::FireTimer { fired, .. })) => {
+                Some(fired)
+            }
+            _ => None,
+        })
     }
 
     fn set_alarm(&mut self, myself: &ActorRef<TimerMessage>) {
@@ -191,5 +198,75 @@ impl TimersState {
         };
         let alarm = Task::vital(sleep, lost);
         self.alarm = Some((at, alarm));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reenact_providers::ManualClock;
+    use tokio::runtime::Handle;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::options::ShardThreads;
+    use crate::threads::Threads;
+
+    /// Hands on what it is told, and does not let go of it.
+    struct Supervisor;
+
+    impl Actor for Supervisor {
+        type Msg = ShardMessage;
+        type State = mpsc::UnboundedSender<ShardMessage>;
+        type Arguments = Self::State;
+
+        async fn pre_start(
+            &self,
+            _myself: ActorRef<ShardMessage>,
+            told: Self::State,
+        ) -> Result<Self::State, ActorProcessingErr> {
+            Ok(told)
+        }
+
+        async fn handle(
+            &self,
+            _myself: ActorRef<ShardMessage>,
+            message: ShardMessage,
+            told: &mut Self::State,
+        ) -> Result<(), ActorProcessingErr> {
+            Ok(told.send(message)?)
+        }
+    }
+
+    #[tokio::test]
+    async fn timers_of_instances_that_are_not_in_memory_wait_until_those_before_are_in_line() {
+        let threads = Threads::begin(ShardThreads::OnCallersRuntime, 1, &Handle::current());
+        let (told, mut telling) = mpsc::unbounded_channel();
+        let (supervisor, _) = Actor::spawn(None, Supervisor, told).await.unwrap();
+        let clock = ManualClock::default();
+        let (routes, now) = (Routes::new(1, threads.unwrap()), clock.now());
+        let arguments = TimersArguments { routes, clock: Arc::new(clock), supervisor };
+        let (timers, _) = Actor::spawn(None, Timers, arguments).await.unwrap();
+        let due = |n: u32| {
+            let instance = InstanceId::new(n.to_string()).unwrap();
+            (now, Timer { instance, fire: None })
+        };
+        let all = 4 * FIRED_AT_A_TIME;
+        timers.cast(TimerMessage::ArmAll((0..all as u32).map(due).collect())).unwrap();
+        let mut woken = 0;
+        while woken < all {
+            let mut held = Vec::new();
+            while held.len() < FIRED_AT_A_TIME {
+                let Some(ShardMessage::Wake(due, on_their_way)) = telling.recv().await else {
+                    panic!("it is woken for nothing else");
+                };
+                assert_eq!(due.len(), on_their_way.len());
+                held.extend(on_their_way);
+            }
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            assert!(telling.is_empty(), "more than may be on their way");
+            woken += held.len();
+        }
     }
 }
