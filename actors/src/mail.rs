@@ -2,7 +2,9 @@
 
 mod elsewhere;
 
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -11,6 +13,7 @@ use reenact_core::{
     InstanceId, Message, MessageBody, MessageId, MessageKind, Name, NotTaken, Origin, Payload,
     ShardId, Start, SupersededCall, Timestamp, Version,
 };
+use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 use crate::error::{Error, Result};
@@ -27,10 +30,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest time before a message is sent again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The messages of a host's instances that are under way. Each has a task that waits until the
-/// recipient says that it is durable there, or that it will never be, and tells the sender. Where the
-/// recipient is on another host, the message goes by the queue of its shard, and the answer comes by
-/// that of the sender's.
+/// The messages of a host's instances that are under way. On this host each has its sender's address with it: the
+/// answer, that it is durable there or will never be, goes straight back. Where the recipient is on another host,
+/// the message goes by the queue of its shard, and the answer comes by that of the sender's; a task waits for it.
 ///
 /// Nothing depends on it: what is lost here is still in the outbox of its sender, and is sent again
 /// when that comes into memory.
@@ -44,10 +46,30 @@ struct Shared {
     store: Arc<Store>,
     tasks: Tasks,
     /// By sender. What is here is not sent a second time meanwhile, so that no copy of a message is
-    /// still under way when its recipient is long gone. Of one that went to another host, what is
-    /// dropped when the answer has come.
-    under_way: DashMap<(InstanceId, MessageId), Option<oneshot::Sender<()>>>,
+    /// still under way when its recipient is long gone.
+    under_way: DashMap<(InstanceId, MessageId), UnderWay>,
+    /// How many were ever sent on this host.
+    sent: AtomicU64,
     closed: watch::Sender<bool>,
+}
+
+/// How a message goes.
+enum UnderWay {
+    /// To an instance of this host.
+    Here {
+        /// Which of all that were sent it is: an answer to an earlier one says nothing.
+        number: u64,
+        to: ShardId,
+        tries: u32,
+    },
+    /// To another host. Dropped when the answer has come.
+    Elsewhere { _answered: oneshot::Sender<()> },
+}
+
+impl UnderWay {
+    fn is(&self, sent: u64) -> bool {
+        matches!(self, Self::Here { number, .. } if *number == sent)
+    }
 }
 
 /// What became of a message.
@@ -58,15 +80,13 @@ pub(crate) enum Fate {
     NotTaken(NotTaken),
     /// Another try may help.
     NotYet,
-    /// Nobody is left who could say. It is sent again at once.
-    Unknown,
 }
 
 impl Mail {
     pub(crate) fn new(routes: Routes, store: Arc<Store>, tasks: Tasks) -> Self {
         let closed = watch::Sender::new(false);
-        let under_way = DashMap::new();
-        Self { shared: Arc::new(Shared { routes, store, tasks, under_way, closed }) }
+        let (under_way, sent) = (DashMap::new(), AtomicU64::new(0));
+        Self { shared: Arc::new(Shared { routes, store, tasks, under_way, sent, closed }) }
     }
 
     /// Sends a message of an instance, in which it is durable, for a run of it. It was sent so many times
@@ -74,48 +94,58 @@ impl Mail {
     pub(crate) fn send(&self, from: &InstanceId, run: Run, message: Message, tries: u32) {
         let key = (from.clone(), message.id);
         let Entry::Vacant(vacant) = self.shared.under_way.entry(key.clone()) else { return };
-        let is_elsewhere = self.is_elsewhere(&message.to);
-        let (answered, answer) = is_elsewhere.then(oneshot::channel).unzip();
-        vacant.insert(answered);
+        if self.is_elsewhere(&message.to) {
+            let (_answered, answer) = oneshot::channel();
+            drop(vacant.insert(UnderWay::Elsewhere { _answered }));
+            return self.post(key, message, tries, answer);
+        }
+        let (shared, number) =
+            (self.shared.clone(), self.shared.sent.fetch_add(1, Ordering::Relaxed));
+        let to = shared.routes.shard_of(&message.to);
+        // Without the lock: a shard that is down answers at once.
+        drop(vacant.insert(UnderWay::Here { number, to, tries }));
+        Unanswered { shared, key, number, run, tries, is_answered: false }.carry(to, message);
+    }
+
+    fn post(
+        &self,
+        key: (InstanceId, MessageId),
+        message: Message,
+        tries: u32,
+        answer: oneshot::Receiver<()>,
+    ) {
         let shared = self.shared.clone();
         self.shared.tasks.spawn(async move {
-            let fate = match answer {
-                None => shared.carry(&key.0, message).await,
-                Some(answer) => tokio::select! {
-                    biased;
-                    // It has come by itself.
-                    _ = answer => return,
-                    posted = shared.post(&key.0, message, tries) => match posted {
-                        Ok(()) => Fate::NotYet,
-                        // The host ends.
-                        Err(()) => return,
-                    },
-                },
-            };
-            let (message, sent_by) = (key.1, Some(run));
-            let answered = |taken| Internal::Answered { message, taken, sent_by, reply: None };
-            let answer = match fate {
-                Fate::Taken => answered(Ok(())),
-                Fate::NotTaken(why) => answered(Err(why)),
-                Fate::Unknown => Internal::SendAgain { message, tries },
-                Fate::NotYet => {
-                    if !is_elsewhere && shared.pause(tries).await.is_err() {
-                        return;
+            tokio::select! {
+                biased;
+                // It has come by itself.
+                _ = answer => {}
+                posted = shared.post(&key.0, message, tries) => {
+                    // Otherwise the host ends.
+                    if posted.is_ok() {
+                        // First, as where it is answered.
+                        shared.under_way.remove(&key);
+                        shared.send_again(&key, tries.saturating_add(1));
                     }
-                    Internal::SendAgain { message, tries: tries.saturating_add(1) }
                 }
-            };
-            // First: what the answer makes the sender send must not be taken for this one.
-            shared.under_way.remove(&key);
-            shared.routes.deliver(&key.0, answer.into());
+            }
         });
     }
 
-    /// The thread of these shards was given up, and what carried the messages of their instances with it.
-    /// These are sent anew when they come into memory.
+    /// The thread of these shards was given up; nothing leads there any more. What their instances have sent is
+    /// sent anew when they come into memory. What was sent to them is sent again: nobody is left who could answer.
     pub(crate) fn give_up(&self, shards: &[ShardId]) {
         let Shared { routes, under_way, .. } = &*self.shared;
-        under_way.retain(|(from, _), _| !shards.contains(&routes.shard_of(from)));
+        let mut again = Vec::new();
+        under_way.retain(|(from, message), under_way| match under_way {
+            _ if shards.contains(&routes.shard_of(from)) => false,
+            UnderWay::Here { to, tries, .. } if shards.contains(to) => {
+                again.push(((from.clone(), *message), *tries));
+                false
+            }
+            _ => true,
+        });
+        again.into_iter().for_each(|(key, tries)| self.shared.send_again(&key, tries));
     }
 
     /// Nothing is sent again any more.
@@ -124,39 +154,103 @@ impl Mail {
     }
 }
 
-impl Shared {
-    async fn carry(&self, from: &InstanceId, message: Message) -> Fate {
-        let (port, answer) = oneshot::channel();
+/// A message that is under way on this host, as long as its recipient has not answered. The answer goes to its
+/// sender. One that is dropped without an answer is sent again after a while.
+pub(crate) struct Unanswered {
+    shared: Arc<Shared>,
+    /// Its sender, and which of that one's messages it is.
+    key: (InstanceId, MessageId),
+    number: u64,
+    run: Run,
+    tries: u32,
+    is_answered: bool,
+}
+
+impl Unanswered {
+    fn carry(self, shard: ShardId, message: Message) {
         let Message { id, to, body } = message;
-        let kind = id.kind;
-        let Ok(message) = addressed(from, id, body, Reply::to_instance(port)) else {
-            // No key can be made: then the event can neither be told from others.
-            return Fate::NotTaken(NotTaken::NotFound);
-        };
+        if matches!(body, MessageBody::Event { .. }) && id.event_key(&self.key.0).is_err() {
+            // Without a key the event cannot be told from others.
+            return self.settle(Fate::NotTaken(NotTaken::NotFound));
+        }
+        let (shared, key, number) = (self.shared.clone(), self.key.clone(), self.number);
+        let Ok(message) = addressed(&key.0, id, body, Reply::to_sender(self)) else { return };
+        // Of a shared store another host may have it by now.
+        if shared.store.remote.is_some() || shared.routes.holds(shard) {
+            return shared.routes.deliver(&to, message);
+        }
         // Shards come up one by one, each on its thread.
-        if self.until_up(&to).await.is_err() {
-            return Fate::NotYet;
-        }
-        let given_up = self.routes.until_given_up(&to);
-        self.routes.deliver(&to, message);
-        let fate = tokio::select! {
-            biased;
-            answer = answer => answer.map_or(Fate::NotYet, |answer| fate_of(kind, answer)),
-            () = given_up => Fate::Unknown,
-        };
-        if matches!(fate, Fate::NotYet) {
-            tracing::debug!(%from, %to, "a message was not taken; trying again");
-        }
-        fate
+        shared.clone().tasks.spawn(async move {
+            if shared.until_up(shard).await.is_ok() && shared.is_under_way(&key, number) {
+                shared.routes.deliver(&to, message);
+            }
+        });
     }
 
-    /// Returns when the shard of an instance is up on this host; an error when the host ends before.
-    async fn until_up(&self, instance: &InstanceId) -> std::result::Result<(), ()> {
-        let shard = self.routes.shard_of(instance);
-        // Of a shared store another host may have it by now.
-        if self.store.remote.is_some() || self.routes.holds(shard) {
-            return Ok(());
+    pub(crate) fn answer(self, answer: Result<()>) {
+        let fate = fate_of(self.key.1.kind, answer);
+        self.settle(fate);
+    }
+
+    fn settle(mut self, fate: Fate) {
+        let Some(taken) = fate.told() else { return };
+        self.is_answered = true;
+        let Self { shared, key, number, run, .. } = &self;
+        // First: what the answer makes the sender send must not be taken for this one.
+        if shared.ends(key, *number) {
+            let (message, sent_by) = (key.1, Some(*run));
+            let answered = Internal::Answered { message, taken, sent_by, reply: None };
+            shared.routes.deliver(&key.0, answered.into());
         }
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if self.is_answered {
+            return;
+        }
+        let Self { shared, key, number, tries, .. } = self;
+        let (from, message) = (&key.0, key.1);
+        tracing::debug!(%from, ?message, "a message was not taken; trying again");
+        // Outside of a runtime: the host has gone.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let (shared, key, number, tries) = (shared.clone(), key.clone(), *number, *tries);
+        // Not among the tasks of the host: one that they drop may hold this. It ends with the host all the same.
+        runtime.spawn(async move {
+            if shared.pause(tries).await.is_ok() && shared.ends(&key, number) {
+                shared.send_again(&key, tries.saturating_add(1));
+            }
+        });
+    }
+}
+
+impl fmt::Debug for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key: (from, message), tries, .. } = self;
+        let mut text = f.debug_struct("Unanswered");
+        text.field("from", from).field("message", message).field("tries", tries).finish()
+    }
+}
+
+impl Shared {
+    fn is_under_way(&self, key: &(InstanceId, MessageId), number: u64) -> bool {
+        self.under_way.get(key).is_some_and(|under_way| under_way.is(number))
+    }
+
+    /// A message is under way no more; whether it was.
+    fn ends(&self, key: &(InstanceId, MessageId), number: u64) -> bool {
+        self.under_way.remove_if(key, |_, under_way| under_way.is(number)).is_some()
+    }
+
+    /// Lets the sender of a message that is under way no more send it again, if it still has to.
+    fn send_again(&self, (from, message): &(InstanceId, MessageId), tries: u32) {
+        let again = Internal::SendAgain { message: *message, tries };
+        self.routes.deliver(from, again.into());
+    }
+
+    /// Returns when a shard is up on this host; an error when the host ends before.
+    async fn until_up(&self, shard: ShardId) -> std::result::Result<(), ()> {
         let mut closed = self.closed.subscribe();
         tokio::select! {
             biased;

@@ -15,6 +15,7 @@ use crate::admission::{Kind, Place};
 use crate::answers::ClientRuntime;
 use crate::error::{Error, Result};
 use crate::instance::Begin;
+use crate::mail::Unanswered;
 use crate::pace::OnItsWay;
 use crate::panic::catch;
 use crate::run::Run;
@@ -25,11 +26,19 @@ use crate::workers::KnownCall;
 /// refused.
 #[derive(Debug)]
 pub struct Reply {
-    port: RpcReplyPort<Result<()>>,
+    way: Way,
     /// The client's place among the messages in flight; given back with the answer.
     permit: Option<OwnedSemaphorePermit>,
     /// What the client waits on, if answers go there together.
     client: Option<Arc<ClientRuntime>>,
+}
+
+/// The way of an answer.
+#[derive(Debug)]
+enum Way {
+    Port(RpcReplyPort<Result<()>>),
+    /// To the instance that sent the message.
+    Sender(Box<Unanswered>),
 }
 
 impl Reply {
@@ -39,12 +48,17 @@ impl Reply {
         permit: Option<OwnedSemaphorePermit>,
         client: Option<Arc<ClientRuntime>>,
     ) -> Self {
-        Self { port: port.into(), permit, client }
+        Self { way: Way::Port(port.into()), permit, client }
     }
 
     /// To the sender of a message that is no client, and takes no place of one.
     pub(crate) fn to_instance(port: oneshot::Sender<Result<()>>) -> Self {
-        Self { port: port.into(), permit: None, client: None }
+        Self { way: Way::Port(port.into()), permit: None, client: None }
+    }
+
+    /// Straight to the instance that sent the message, on this host.
+    pub(crate) fn to_sender(message: Unanswered) -> Self {
+        Self { way: Way::Sender(Box::new(message)), permit: None, client: None }
     }
 
     /// Whether it is to a client of this host.
@@ -69,7 +83,10 @@ impl Reply {
     /// The place is free before the client knows: it may want it again at once.
     fn send(self, answer: Result<()>) {
         drop(self.permit);
-        let port = self.port;
+        let port = match self.way {
+            Way::Port(port) => port,
+            Way::Sender(message) => return message.answer(answer),
+        };
         // Nobody may wait any more. What this wakes is the client's.
         let send = move || drop(catch(|| port.send(answer)));
         match self.client {
@@ -100,7 +117,7 @@ impl Answer {
 /// The port that `call` gives.
 impl From<RpcReplyPort<Result<()>>> for Reply {
     fn from(port: RpcReplyPort<Result<()>>) -> Self {
-        Self { port, permit: None, client: None }
+        Self { way: Way::Port(port), permit: None, client: None }
     }
 }
 

@@ -6,7 +6,7 @@ use reenact_core::{
     ChildError, InstanceId, Message, MessageBody, MessageId, MessageKind, NotTaken, Origin, Payload,
 };
 
-use super::{Fate, Mail, Shared};
+use super::{Fate, Mail, Shared, UnderWay};
 use crate::error::Result;
 use crate::message::Internal;
 use crate::remote::Parcel;
@@ -29,7 +29,8 @@ impl Mail {
     pub(crate) fn is_answered(&self, from: &InstanceId, message: MessageId) {
         let key = (from.clone(), message);
         // One that is on its way on this host is answered here.
-        self.shared.under_way.remove_if(&key, |_, answered| answered.is_some());
+        let is_elsewhere = |under_way: &UnderWay| matches!(under_way, UnderWay::Elsewhere { .. });
+        self.shared.under_way.remove_if(&key, |_, under_way| is_elsewhere(under_way));
     }
 
     /// Answers a message of an instance, wherever that is. An error when it cannot be told for now.
@@ -95,7 +96,7 @@ impl Fate {
         match self {
             Self::Taken => Some(Ok(())),
             Self::NotTaken(why) => Some(Err(why)),
-            Self::NotYet | Self::Unknown => None,
+            Self::NotYet => None,
         }
     }
 }
