@@ -35,7 +35,7 @@ impl OrchestrationCode {
     /// The code of a typed orchestration.
     ///
     /// # Errors
-    /// [`InvalidDefinition`] when its name or its version is none.
+    /// [`InvalidDefinition`] when its name or its version is invalid.
     pub fn of<O: Orchestration>() -> Result<Self, InvalidDefinition> {
         let code = Self::encoding::<_, _, _, _, Checked>(O::NAME, O::run);
         Ok(code?.of_version(Version::new(O::VERSION)?).with_events(O::EVENTS))
@@ -44,7 +44,7 @@ impl OrchestrationCode {
     /// Code for a name, from a closure. It has [no version](Version::NONE).
     ///
     /// # Errors
-    /// [`InvalidName`] when the name is none.
+    /// [`InvalidName`] when the name is invalid.
     pub fn new<I, T, F, R>(name: &str, code: F) -> Result<Self, InvalidName>
     where
         I: DeserializeOwned + Send + 'static,
@@ -139,7 +139,7 @@ pub trait EncodeOutput<T> {
 #[derive(Debug)]
 pub struct Checked;
 
-/// The type is known to whoever reads it.
+/// The type is known to its reader.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Unchecked;

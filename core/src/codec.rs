@@ -43,7 +43,7 @@ pub const MAX_TURN_BYTES: usize = 64 * 1024 * 1024;
 const CONFIG: Configuration<LittleEndian, Varint, Limit<MAX_TURN_BYTES>> =
     config::standard().with_limit::<MAX_TURN_BYTES>();
 
-/// Why a turn or a command cannot be encoded, or stored bytes are none.
+/// Why a turn or a command cannot be encoded, or stored bytes cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CodecError {
@@ -174,7 +174,7 @@ pub fn decode_turn(bytes: &[u8]) -> Result<RecordedTurn, CodecError> {
     let (_, body) = parts(bytes)?;
     let (turn, read) = bincode::serde::borrow_decode_from_slice(body, CONFIG).map_err(malformed)?;
     if read != body.len() {
-        return Err(CodecError::Malformed("bytes are left over behind it".into()));
+        return Err(CodecError::Malformed("bytes are left over after it".into()));
     }
     Ok(turn)
 }
@@ -234,7 +234,7 @@ fn encode<T: Serialize>(version: u8, value: &T) -> Result<Vec<u8>, CodecError> {
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     let (value, read) = bincode::serde::decode_from_slice(bytes, CONFIG).map_err(malformed)?;
     if read != bytes.len() {
-        return Err(CodecError::Malformed("bytes are left over behind it".into()));
+        return Err(CodecError::Malformed("bytes are left over after it".into()));
     }
     Ok(value)
 }

@@ -52,7 +52,7 @@ pub(crate) struct CorrelationBuffer {
     due: Due,
     /// Slots with a waker: what the code awaits.
     awaited: Awaited,
-    /// Completions at this place in the log or behind it are not to be seen, but by the machine.
+    /// Completions at this place in the log or after it are not to be seen, but by the machine.
     horizon: Option<u64>,
     /// Slots that were asked for their hidden completions.
     asked_in_vain: Vec<CorrelationId>,
@@ -184,7 +184,7 @@ impl CorrelationBuffer {
                 let queue = self.queues.get_mut(name)?;
                 let event = queue.take(id)?;
                 self.untaken.remove(&event);
-                // A completion counts as behind its event.
+                // A completion counts as after its event.
                 self.taken.push(event.position - 1);
                 if queue.is_idle() {
                     let name = name.clone();

@@ -159,7 +159,7 @@ pub enum Event {
     },
     /// The code ended because it was asked to. The last event. (output)
     ExecutionCancelled {
-        /// Why, in the words of whoever asked.
+        /// Why, in the words of the caller.
         reason: String,
     },
     /// Somebody suspended the execution: what comes is recorded, but the code does not go on. (input)
@@ -169,7 +169,7 @@ pub enum Event {
     },
     /// Somebody let the execution go on. (input)
     ExecutionResumed,
-    /// The activity that was just scheduled has options. Directly behind its
+    /// The activity that was just scheduled has options. Directly after its
     /// [`Event::TaskScheduled`]. (output)
     TaskConfigured {
         /// Of the [`Event::TaskScheduled`].
@@ -196,7 +196,7 @@ pub enum Event {
         /// How far it is.
         details: Payload,
     },
-    /// The execution is of this version of its orchestration. Directly behind the start, if at all:
+    /// The execution is of this version of its orchestration. Directly after the start, if at all:
     /// without it, it is of [none](Version::NONE). (output)
     VersionSelected {
         /// The version.
@@ -210,7 +210,7 @@ pub enum Event {
     /// The instance was rewound: what stands in front of this is what was kept of the execution
     /// before it. Not the first turn. (input)
     ExecutionRewound {
-        /// Why, in the words of whoever did it.
+        /// Why, in the words of the caller.
         reason: String,
         /// Number of events that were undone.
         dropped: u64,
@@ -218,7 +218,7 @@ pub enum Event {
         /// behind one that was undone itself.
         seed: u64,
     },
-    /// Another instance started this one. Directly behind the start, if at all. (output)
+    /// Another instance started this one. Directly after the start, if at all. (output)
     StartedBy {
         /// Which one, and what it is to this one.
         origin: Box<Origin>,
@@ -229,7 +229,7 @@ pub enum Event {
         id: CorrelationId,
         /// The orchestration.
         name: Name,
-        /// Its version; the newest where there is none.
+        /// Its version; `None` stands for the newest.
         version: Option<Version>,
         /// What it is given.
         input: Payload,
@@ -266,7 +266,7 @@ pub enum Event {
         id: CorrelationId,
         /// The orchestration.
         name: Name,
-        /// Its version; the newest where there is none.
+        /// Its version; `None` stands for the newest.
         version: Option<Version>,
         /// What it is given.
         input: Payload,
@@ -295,7 +295,7 @@ pub enum Event {
         data: Payload,
     },
     /// Messages are known to have arrived: they are not sent again. The only kind that can stand
-    /// behind the end. (input)
+    /// after the end. (input)
     MessagesDelivered {
         /// Those of the outbox.
         messages: Vec<MessageId>,
@@ -327,8 +327,8 @@ pub enum Event {
         /// When the code of the next one runs.
         retry_at: Timestamp,
     },
-    /// The activity that was just scheduled has a tag. Directly behind its [`Event::TaskScheduled`],
-    /// or behind its [`Event::TaskConfigured`]. (output)
+    /// The activity that was just scheduled has a tag. Directly after its [`Event::TaskScheduled`],
+    /// or after its [`Event::TaskConfigured`]. (output)
     TaskTagged {
         /// Of the [`Event::TaskScheduled`].
         id: CorrelationId,

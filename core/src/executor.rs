@@ -93,7 +93,7 @@ pub enum DriveError {
     /// An input or an event of the script does not encode.
     #[error(transparent)]
     Payload(#[from] PayloadError),
-    /// A name in the script is none.
+    /// A name in the script is invalid.
     #[error(transparent)]
     Name(#[from] InvalidName),
     /// The orchestration called an activity that the script has not.
@@ -144,7 +144,7 @@ impl Executor {
     /// Drives a typed orchestration.
     ///
     /// # Errors
-    /// [`InvalidDefinition`] when its name or its version is none.
+    /// [`InvalidDefinition`] when its name or its version is invalid.
     pub fn of<O: Orchestration>(_orchestration: O) -> Result<Self, InvalidDefinition> {
         Ok(Self::new(OrchestrationCode::of::<O>()?))
     }

@@ -55,7 +55,7 @@ impl ExecutionId {
     /// The first generation.
     pub const FIRST: Self = Self(1);
 
-    /// The generation behind this one; `None` behind the last that there can be.
+    /// The generation after this one; `None` after the last that there can be.
     pub fn next(self) -> Option<Self> {
         self.0.checked_add(1).map(Self)
     }

@@ -125,7 +125,7 @@ impl Machine {
             return Err(nondeterminism.into());
         }
         self.halted()?;
-        // The event has no place for it: it stands behind it, in one of its own.
+        // The event has no place for it: it stands after it, in one of its own.
         if let (Command::Start(start), Phase::Unstarted(unstarted)) =
             (&mut command, &mut self.phase)
         {

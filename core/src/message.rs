@@ -60,7 +60,7 @@ pub enum MessageBody {
     Start {
         /// The orchestration.
         name: Name,
-        /// Its version; the newest where there is none.
+        /// Its version; `None` stands for the newest.
         version: Option<Version>,
         /// What it is given.
         input: Payload,
@@ -95,7 +95,7 @@ pub enum MessageBody {
     Replace {
         /// The orchestration.
         name: Name,
-        /// Its version; the newest where there is none.
+        /// Its version; `None` stands for the newest.
         version: Option<Version>,
         /// What it is given.
         input: Payload,

@@ -108,7 +108,7 @@ impl Outbox {
         queue.len() > 1 || !is_child_start
     }
 
-    /// The turn that records, behind the end of an execution, that messages have arrived; and the
+    /// The turn that records, after the end of an execution, that messages have arrived; and the
     /// messages that are released by it. `None` when nothing of it is new. `end` is the number of the
     /// turn in which the execution ended.
     pub fn settle(

@@ -75,7 +75,7 @@ impl Payload {
         }
     }
 
-    /// Encodes a value and decodes it again: what whoever reads the payload will see. It can differ
+    /// Encodes a value and decodes it again: what a reader of the payload will see. It can differ
     /// from the value, by a field that is skipped for instance.
     ///
     /// # Errors
@@ -197,7 +197,7 @@ fn is_deeper(json: &[u8], limit: usize) -> bool {
     false
 }
 
-/// The place behind the end of a text whose first character stands there.
+/// The place after the end of a text whose first character stands there.
 fn end_of_text(json: &[u8], mut at: usize) -> usize {
     while let Some(rest) = json.get(at..) {
         let Some(next) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) else { break };

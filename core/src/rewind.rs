@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 /// How an execution is rewound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rewind {
-    /// To before the event in this place: the turn that holds it is undone, and all behind it.
+    /// To before the event in this place: the turn that holds it is undone, and all turns after it.
     pub position: u64,
     /// Why, for people. Cut at [`MAX_MESSAGE_BYTES`](crate::limits::MAX_MESSAGE_BYTES).
     pub reason: String,
@@ -30,7 +30,7 @@ pub struct Rewind {
 pub struct Rewound {
     /// Number of turns that are kept, the first ones; at least one.
     pub kept: usize,
-    /// The turns behind them: that of the rewind, and one for each external event that came since.
+    /// The turns after them: that of the rewind, and one for each external event that came since.
     pub turns: Vec<RecordedTurn>,
 }
 
@@ -62,7 +62,7 @@ impl History {
     ///
     /// External events that came since the place are raised again, in their order and with their keys.
     /// The keys of commands that came since stay known.
-    /// The code runs in a turn of its own behind all of that, by a timer that is due at once; so it
+    /// The code runs in a turn of its own after all of that, by a timer that is due at once; so it
     /// can be in the store before the code has seen it. Timers that had not fired in that place are
     /// open again, and so are activities and children: a child that has ended since says so again.
     /// Children that were called since are cancelled; a call under the same id takes the place of such a
@@ -112,7 +112,7 @@ impl History {
         self.turns().iter().map(|turn| turn.events.len().max(1) as u64).sum()
     }
 
-    /// The turns in front of the one that holds a place, and the others. What stands behind the end
+    /// The turns in front of the one that holds a place, and the others. What stands after the end
     /// belongs to it: without it there is nothing to go on from.
     fn split_before(
         &self,

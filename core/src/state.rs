@@ -194,7 +194,7 @@ impl State {
         self.random = SplitMix64::new(seed);
     }
 
-    /// Which version of the orchestration it is: once, directly behind the start.
+    /// Which version of the orchestration it is: once, directly after the start.
     pub(crate) fn select_version(&mut self, version: &Version) {
         if !version.is_none() {
             self.record(Event::VersionSelected { version: version.clone() });

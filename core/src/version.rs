@@ -79,10 +79,10 @@ pub enum InvalidVersion {
 /// Why a typed orchestration cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDefinition {
-    /// Its name is none.
+    /// The name is invalid.
     #[error(transparent)]
     Name(#[from] InvalidName),
-    /// Its version is none.
+    /// The version is invalid.
     #[error(transparent)]
     Version(#[from] InvalidVersion),
 }

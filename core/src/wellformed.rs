@@ -23,7 +23,7 @@ enum Open {
 /// without a schedule, second completions, ids or times out of order, turns that are not one input
 /// and its outputs, what was carried over and versions not at the beginning, a second cancel, an end by
 /// a cancel that nobody requested, steps of the code while it is suspended or parked, attempts out of order,
-/// turns without events that no later event can have superseded, anything behind the end.
+/// turns without events that no later event can have superseded, anything after the end.
 #[derive(Debug, Default)]
 pub(crate) struct WellFormed {
     position: u64,
@@ -133,14 +133,14 @@ impl WellFormed {
     fn check_place(&self, index: usize, event: &Event) -> Result<(), MalformedHistory> {
         let is_start = matches!(event, Event::ExecutionStarted { .. });
         if let Event::MessagesDelivered { end, .. } = event {
-            // The only kind that can stand behind the end.
+            // The only kind that can stand after the end.
             return match index == 0 && self.position > 0 && *end == self.ended {
                 true => Ok(()),
                 false => Err(self.malformed("a turn of its own that knows of the end", event)),
             };
         }
         if self.ended.is_some() {
-            Err(self.malformed("nothing behind the end", event))
+            Err(self.malformed("nothing after the end", event))
         } else if (self.position == 0) != is_start {
             let expected = if is_start { "one start only" } else { "ExecutionStarted" };
             Err(self.malformed(expected, event))
@@ -148,12 +148,12 @@ impl WellFormed {
             let expected = if index == 0 { "an input, as the turn begins" } else { "an output" };
             Err(self.malformed(expected, event))
         } else if matches!(event, Event::EventKeysCarried { .. }) && !self.is_beginning() {
-            let expected = "keys that were carried over in the second turn or behind a rewind only";
+            let expected = "keys that were carried over in the second turn or after a rewind only";
             Err(self.malformed(expected, event))
         } else if matches!(event, Event::StartedBy { .. }) && self.position != 1 {
-            Err(self.malformed("an origin directly behind the start only", event))
+            Err(self.malformed("an origin directly after the start only", event))
         } else if matches!(event, Event::VersionSelected { .. }) && self.position != self.head() {
-            Err(self.malformed("a version directly behind the start only", event))
+            Err(self.malformed("a version directly after the start only", event))
         } else if matches!(event, Event::OutboxCarried { .. }) && !self.takes_outbox() {
             Err(self.malformed("messages that were carried over at the beginning only", event))
         } else if matches!(event, Event::ChildrenSuperseded { .. }) && !self.takes_outbox() {
@@ -201,7 +201,7 @@ impl WellFormed {
         Ok(())
     }
 
-    /// Whether it is the turn behind the start, or behind a rewind.
+    /// Whether it is the turn after the start, or after a rewind.
     fn is_beginning(&self) -> bool {
         self.turns == 1 || self.rewound_in.is_some_and(|turn| self.turns == turn + 1)
     }
@@ -212,7 +212,7 @@ impl WellFormed {
         self.is_beginning() || self.carried_in.is_some_and(|turn| self.turns == turn + 1)
     }
 
-    /// The place behind the start and its origin.
+    /// The place after the start and its origin.
     fn head(&self) -> u64 {
         1 + u64::from(self.has_origin)
     }
@@ -245,7 +245,7 @@ impl WellFormed {
             Event::ExternalUnsubscribed { id } => self.closes(*id, Open::Wait, event),
             Event::TaskConfigured { id, options } => {
                 if self.just_scheduled != Some(*id) {
-                    return Err(self.malformed("options behind their activity only", event));
+                    return Err(self.malformed("options after their activity only", event));
                 }
                 if options.retry.is_some() {
                     self.attempts.insert(*id, 0);
@@ -253,7 +253,7 @@ impl WellFormed {
                 Ok(())
             }
             Event::TaskTagged { id, .. } if self.just_configured != Some(*id) => {
-                Err(self.malformed("a tag behind its activity only", event))
+                Err(self.malformed("a tag after its activity only", event))
             }
             Event::TaskLocal { id } if self.just_configured != Some(*id) => {
                 Err(self.malformed("a mark as local directly after its activity only", event))
@@ -319,7 +319,7 @@ impl WellFormed {
                 *last = attempt;
                 Ok(())
             }
-            Some(_) => Err(self.malformed("an attempt behind the last one", event)),
+            Some(_) => Err(self.malformed("an attempt after the last one", event)),
             None => Err(self.malformed("one attempt only", event)),
         }
     }

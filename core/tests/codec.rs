@@ -314,7 +314,7 @@ fn what_is_left_over_is_refused() {
     let mut bytes = encode_turn(&turn(1, every_event())).expect("a turn encodes");
     bytes.push(0);
     let refused = decode_turn(&bytes).expect_err("one byte too many");
-    assert_eq!(refused.to_string(), "stored bytes do not decode: bytes are left over behind it");
+    assert_eq!(refused.to_string(), "stored bytes do not decode: bytes are left over after it");
 }
 
 #[test]

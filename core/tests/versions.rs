@@ -154,7 +154,7 @@ fn a_version_in_another_place_is_malformed() {
         let replayed = Instance::try_replay(&code, &MachineConfig::default(), &turns);
         match replayed {
             Err(ReplayError::Malformed(why)) => {
-                assert_eq!(why.expected, "a version directly behind the start only");
+                assert_eq!(why.expected, "a version directly after the start only");
                 assert_eq!(why.position, 2);
             }
             Err(ReplayError::Nondeterministic(why)) => assert_eq!(why.position, 2),

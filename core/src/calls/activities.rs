@@ -26,7 +26,7 @@ impl OrchestrationContext {
     /// # Errors
     /// The future gives what the activity failed with, in the last attempt that its
     /// [options](ActivityDefinition::with) allow; or
-    /// [`ActivityErrorKind::InvalidOptions`] when these cannot be, with nothing recorded. An input that does not encode, or is over
+    /// [`ActivityErrorKind::InvalidOptions`] when these are invalid, with nothing recorded. An input that does not encode, or is over
     /// [`MAX_PAYLOAD_BYTES`](crate::limits::MAX_PAYLOAD_BYTES), gives
     /// [`ActivityErrorKind::InvalidInput`] with nothing recorded. One that does not decode again from
     /// what it encodes to, a `f64` that is not a number for instance, gives the same (recorded as

@@ -24,7 +24,7 @@ impl OrchestrationContext {
     ///
     /// `orchestration.with(options)` gives it an id of your own, or another
     /// [policy](crate::ParentClose) for when this instance ends first. Dropping the future before the child
-    /// has ended cancels the child, if the code goes on behind that. A child that is called and dropped
+    /// has ended cancels the child, if the code goes on after that. A child that is called and dropped
     /// in one turn is not started.
     ///
     /// ```

@@ -55,7 +55,7 @@ impl<T: DeserializeOwned> Events<T> {
     ///
     /// # Errors
     /// [`EventError::InvalidData`] when the event's data is not a `T`: it is taken, and the next call
-    /// gives the one behind it. [`EventError::Cancelled`] when a
+    /// gives the next one. [`EventError::Cancelled`] when a
     /// [cancel](OrchestrationContext::shielded) comes. [`EventError::InvalidName`] when no event can have the name, at every
     /// call.
     pub async fn next(&mut self) -> Result<T, EventError> {

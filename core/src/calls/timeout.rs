@@ -33,7 +33,7 @@ impl OrchestrationContext {
     /// A [cancel](Self::shielded) reaches what the future awaits, and not the limit: that goes on
     /// holding for what the future does about it, shielded clean-up for instance.
     ///
-    /// A duration of zero gives the future what is there already: its timer fires behind the turn
+    /// A duration of zero gives the future what is there already: its timer fires after the turn
     /// that sets it. A duration over [`MAX_TIMER`](crate::limits::MAX_TIMER) fails the instance.
     ///
     /// An external event that comes after the time stays buffered for the next wait for its name:
@@ -99,7 +99,7 @@ impl OrchestrationContext {
     }
 }
 
-/// Polls with nothing to be seen of what completed at a place in the log or behind it.
+/// Polls with nothing to be seen of what completed at a place in the log or after it.
 fn poll_as_of<T>(
     shared: &Shared,
     position: u64,

@@ -78,7 +78,7 @@ pub enum ActivityErrorKind {
     /// It took longer than its [options](crate::ActivityOptions) allow, or its heartbeat was missed;
     /// the message says which. Another attempt can help.
     TimedOut,
-    /// The [options](crate::ActivityOptions) of the call cannot be; nothing was recorded.
+    /// The [options](crate::ActivityOptions) of the call are invalid; nothing was recorded.
     InvalidOptions,
     /// The host died while the activity ran, at least once, and again when it was started anew: by the
     /// activity itself, or by something else. The message says how often.

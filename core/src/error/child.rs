@@ -33,7 +33,7 @@ pub enum ChildError {
     Cancelled {
         /// Its id.
         child: InstanceId,
-        /// Why, in the words of whoever asked.
+        /// Why, in the words of the caller.
         reason: String,
     },
     /// This instance had been cancelled before the call. Nothing was recorded.
@@ -41,7 +41,7 @@ pub enum ChildError {
     NotCalled {
         /// The orchestration.
         orchestration: String,
-        /// Why, in the words of whoever asked.
+        /// Why, in the words of the caller.
         reason: String,
     },
     /// Another instance has the id; nothing was started. Choose another id.
@@ -84,7 +84,7 @@ pub enum ChildError {
         /// [`MAX_CHILD_DEPTH`](crate::limits::MAX_CHILD_DEPTH).
         limit: u32,
     },
-    /// The options of the call cannot be. Nothing was recorded.
+    /// The options of the call are invalid. Nothing was recorded.
     #[error("`{orchestration}` was not called: its options are not valid: {why}")]
     InvalidOptions {
         /// The orchestration.

@@ -26,7 +26,7 @@ pub(crate) fn bounded(message: impl fmt::Display, most: usize) -> String {
     message
 }
 
-/// With `{:#}`: the sources behind the message.
+/// With `{:#}`: the sources after the message.
 pub(super) fn show_sources(
     f: &mut fmt::Formatter<'_>,
     sources: impl FnOnce() -> Vec<String>,

@@ -188,7 +188,7 @@ impl State {
     }
 }
 
-/// The child of a call, for whoever knows the parent.
+/// The child of a call, as the parent knows it.
 impl Origin {
     /// Whether a message of that sender, about that call, is of the one that started the instance.
     pub fn is(&self, instance: &InstanceId, message: MessageId) -> bool {

@@ -51,7 +51,7 @@ pub(super) struct Ended {
 }
 
 impl Phase {
-    /// Before a start, which may be that of an execution behind another one.
+    /// Before a start, which may be that of an execution that follows another one.
     pub(super) const fn unstarted(status: Option<Payload>) -> Self {
         Self::Unstarted(Unstarted { origin: None, status })
     }

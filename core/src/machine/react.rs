@@ -428,7 +428,7 @@ impl Machine {
         let outcome = &ended.outcome;
         let mut state = self.shared.lock();
         state.call_off_all();
-        // Whoever waits for the end waits for the instance's.
+        // A caller that waits for the end waits for the instance's.
         match outcome {
             Outcome::Continued { .. } if state.status.turn.is_none() => {}
             // It comes along, and the execution is another one.

@@ -79,7 +79,7 @@ impl Machine {
         passed.pass_turn(&mut state, turn)
     }
 
-    /// Goes on as new behind what was gone over. `last_id` is the newest correlation id in it.
+    /// Goes on as new after what was gone over. `last_id` is the newest correlation id in it.
     pub(super) fn go_on_behind(&mut self, passed: Passed, last_id: u64) {
         let Passed { untaken, seed, input, start_at, counted, .. } = passed;
         self.seed = seed;
@@ -117,7 +117,7 @@ pub(super) struct Passed {
     seed: u64,
     /// Of the newest renewal.
     input: Payload,
-    /// When the code may run behind it.
+    /// When the code may run after it.
     start_at: Option<Timestamp>,
     /// Without what was superseded.
     counted: Counted,

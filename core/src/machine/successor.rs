@@ -95,7 +95,7 @@ impl Machine {
 }
 
 /// The seed of the random numbers of code that was renewed in a run, in front of that place of its log.
-/// No place is 0, so it is not that of the execution behind the run.
+/// No place is 0, so it is not that of the execution after the run.
 pub(super) fn renewed_seed(lineage: u64, position: u64) -> u64 {
     SplitMix64::new(!lineage ^ position.rotate_left(32)).next() >> 1
 }

@@ -86,7 +86,7 @@ impl ChildOptions {
     ///
     /// The policy is recorded with the call, and that one counts at replay. Its
     /// [deadline](RetryPolicy::deadline) holds up new attempts only: one that runs then goes on. A
-    /// policy that cannot be, or that has a [condition for activities](RetryPolicy::retry_if), gives
+    /// policy that is invalid, or that has a [condition for activities](RetryPolicy::retry_if), gives
     /// [`ChildError::InvalidOptions`].
     ///
     /// ```

@@ -47,7 +47,7 @@ impl RetryPolicy {
         }
     }
 
-    /// The delay behind the first attempt. Zero is allowed, and then all delays are zero.
+    /// The delay after the first attempt. Zero is allowed, and then all delays are zero.
     #[must_use]
     pub const fn first_delay(mut self, delay: Duration) -> Self {
         self.first_delay = delay;
@@ -139,7 +139,7 @@ const fn thousandths(number: f64) -> u32 {
 pub struct RecordedRetry {
     /// Most attempts, the first included.
     pub max_attempts: u32,
-    /// The delay behind the first attempt.
+    /// The delay after the first attempt.
     pub first_delay: Duration,
     /// How many times longer each delay is than the one before, in thousandths.
     pub factor: u32,
@@ -178,7 +178,7 @@ impl fmt::Display for Thousandths {
 }
 
 impl RecordedRetry {
-    /// The delay behind a failed attempt; the first is 1. `chance` is any number: the same one gives
+    /// The delay after a failed attempt; the first is 1. `chance` is any number: the same one gives
     /// the same delay.
     pub(crate) fn delay(&self, attempt: u32, chance: u64) -> Duration {
         let micros = self.full_delay(attempt);
@@ -190,7 +190,7 @@ impl RecordedRetry {
 
     /// In microseconds. Whole numbers, so that it is the same on every machine.
     fn full_delay(&self, attempt: u32) -> u64 {
-        /// Bits behind the point, so that a short delay grows too.
+        /// Bits after the point, so that a short delay grows too.
         const FRACTION: u32 = 32;
         let cap = self.max_delay.as_micros() << FRACTION;
         let mut delay = self.first_delay.as_micros() << FRACTION;

@@ -10,7 +10,7 @@ use crate::correlation_buffer::{Scheduled, call_off};
 use crate::event::Event;
 use crate::ids::CorrelationId;
 
-/// A drop is a step of the code only if the code goes on behind it. What is dropped in the poll in which
+/// A drop is a step of the code only if the code goes on after it. What is dropped in the poll in which
 /// the execution ends (by a return, by `?`, by a panic, for a limit) is dropped because it ends: that
 /// is no step, and what was open follows the policy for the end. Nobody can tell beforehand, so a drop
 /// waits for what comes next: another step, or the end of the poll.
@@ -74,7 +74,7 @@ impl State {
         self.turn.last_id_before = self.last_scheduled();
     }
 
-    /// At replay, the event of the log that comes next, behind what the code has just dropped.
+    /// At replay, the event of the log that comes next, after what the code has just dropped.
     pub(super) fn next_recorded(&mut self) -> Option<&Event> {
         self.pass_over_markers();
         let Mode::Replay(expected) = &self.mode else { return None };

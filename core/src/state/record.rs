@@ -15,7 +15,7 @@ impl State {
         self.record_with(event, 0, 0)
     }
 
-    /// As [`record`](Self::record), of an event behind which so many more come, of so many bytes: there
+    /// As [`record`](Self::record), of an event after which so many more come, of so many bytes: there
     /// is to be room for all of them in the history.
     pub(super) fn record_with(&mut self, event: Event, events: u64, bytes: usize) -> Recorded {
         self.record_drops();
