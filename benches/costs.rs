@@ -66,8 +66,8 @@ fn count(
     outstanding: u64,
     instances: u64,
 ) -> reenact::Result<(String, String)> {
-    let mut options = HostOptions::default();
-    options.threads = ShardThreads::OnCallersRuntime;
+    let threads = ShardThreads::OnCallersRuntime;
+    let options = HostOptions { threads, ..HostOptions::default() };
     let host = runtime.block_on(host_with(InMemory::new(), options))?;
     let run = |instances| {
         let bounds = Bounds { time: Duration::from_secs(3_600), instances };
