@@ -1,6 +1,8 @@
 //! Carries messages from one instance to another.
 
 mod elsewhere;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,0 +1,117 @@
+//! Messages of one instance to another whose shard is on another thread.
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use reenact_core::{CorrelationId, ExecutionId};
+use reenact_providers::{InMemory, ManualClock};
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::message::{RuntimeMessage, ShardMessage};
+use crate::options::ShardThreads;
+use crate::threads::Threads;
+
+/// A supervisor that hands on what it is told.
+struct Supervisor;
+
+impl Actor for Supervisor {
+    type Msg = ShardMessage;
+    type State = mpsc::UnboundedSender<ShardMessage>;
+    type Arguments = Self::State;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<ShardMessage>,
+        told: Self::State,
+    ) -> std::result::Result<Self::State, ActorProcessingErr> {
+        Ok(told)
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<ShardMessage>,
+        message: ShardMessage,
+        told: &mut Self::State,
+    ) -> std::result::Result<(), ActorProcessingErr> {
+        Ok(told.send(message)?)
+    }
+}
+
+/// Two shards, of which nobody is in memory.
+async fn mail(clock: &ManualClock) -> (Mail, Routes, mpsc::UnboundedReceiver<ShardMessage>) {
+    let memory = InMemory::new().with_shards(2).with_clock(clock.clone());
+    let threads = Threads::begin(ShardThreads::OnCallersRuntime, 2, &Handle::current()).unwrap();
+    let routes = Routes::new(2, threads);
+    let (told, telling) = mpsc::unbounded_channel();
+    for shard in [ShardId(0), ShardId(1)] {
+        let (supervisor, _) = Actor::spawn(None, Supervisor, told.clone()).await.unwrap();
+        routes.set_supervisor(shard, supervisor);
+    }
+    let mail = Mail::new(routes.clone(), Arc::new(Store::of(&memory)), Tasks::new());
+    (mail, routes, telling)
+}
+
+fn one_of(shard: u32, routes: &Routes) -> InstanceId {
+    let mut ids = (0..).map(|n: u32| InstanceId::new(n.to_string()).unwrap());
+    ids.find(|id| routes.shard_of(id) == ShardId(shard)).unwrap()
+}
+
+fn cancel(to: &InstanceId) -> Message {
+    let kind = MessageKind::Cancel;
+    let id = MessageId { lineage: 7, id: CorrelationId(1), attempt: 1, kind };
+    Message { id, to: to.clone(), body: MessageBody::Cancel { reason: "enough".into() } }
+}
+
+async fn told(telling: &mut mpsc::UnboundedReceiver<ShardMessage>) -> (InstanceId, Internal) {
+    match telling.recv().await {
+        Some(ShardMessage::Deliver {
+            instance,
+            message: InstanceMessage::Runtime(RuntimeMessage(message)),
+        }) => (instance, message),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_was_sent_to_a_thread_that_is_given_up_is_sent_again_and_a_late_answer_says_nothing() {
+    let clock = ManualClock::default();
+    let (mail, routes, mut telling) = mail(&clock).await;
+    let (from, to) = (one_of(0, &routes), one_of(1, &routes));
+    let run = Run::of_test(ExecutionId::FIRST);
+    let gone = || Error::NotFound { instance: to.clone() };
+
+    mail.send(&from, run, cancel(&to), 0);
+    mail.send(&from, run, cancel(&to), 0);
+    let (instance, first) = told(&mut telling).await;
+    assert_eq!(instance, to);
+    mail.give_up(&[ShardId(1)]);
+    let (instance, again) = told(&mut telling).await;
+    assert_eq!(instance, from);
+    assert!(matches!(again, Internal::SendAgain { tries: 0, .. }), "{again:?}");
+
+    mail.send(&from, run, cancel(&to), 0);
+    InstanceMessage::from(first).refuse(gone);
+    let (instance, second) = told(&mut telling).await;
+    assert_eq!(instance, to, "the answer to the first is not told");
+    InstanceMessage::from(second).refuse(gone);
+    let (instance, answered) = told(&mut telling).await;
+    assert_eq!(instance, from);
+    assert!(matches!(answered, Internal::Answered { taken: Ok(()), .. }), "{answered:?}");
+}
+
+#[tokio::test]
+async fn what_nobody_answers_is_not_sent_twice_at_a_time_and_comes_again_after_a_pause() {
+    let clock = ManualClock::default();
+    let (mail, routes, mut telling) = mail(&clock).await;
+    let (from, to) = (one_of(0, &routes), one_of(1, &routes));
+    let run = Run::of_test(ExecutionId::FIRST);
+    mail.send(&from, run, cancel(&to), 3);
+    drop(told(&mut telling).await);
+    mail.send(&from, run, cancel(&to), 3);
+    while telling.is_empty() {
+        clock.advance(FIRST_PAUSE);
+        tokio::task::yield_now().await;
+    }
+    let (instance, again) = told(&mut telling).await;
+    assert_eq!(instance, from);
+    assert!(matches!(again, Internal::SendAgain { tries: 4, .. }), "{again:?}");
+}
