@@ -141,7 +141,9 @@ async fn a_replay_of_a_part_of_the_history_stands_where_the_instance_stood() {
         let replayed = replay(part).unwrap();
         assert_eq!(replayed.history().turns(), part);
         assert_eq!(replayed.outcome(), None);
-        assert_eq!(replayed.open_actions().len(), usize::from(end > 0), "after {end} turns");
+        // After the third it waits for an event, which needs nobody to do anything.
+        let open = usize::from(end > 0 && end != 3);
+        assert_eq!(replayed.open_actions().len(), open, "after {end} turns");
     }
 }
 
