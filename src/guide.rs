@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! What an orchestration can do, feature by feature, with programs that run.
 //!
 //! Each section stands for itself: [waiting](#waiting-choosing-and-giving-up),
@@ -490,3 +491,6 @@
 //! runs, is parked, has failed or was terminated: mend the activity or the code, rewind to before the
 //! failed step, and it goes on. What came from outside since is not lost. What activities have done
 //! outside is not undone.
+=======
+#![doc = include_str!("../docs/guide.md")]
+>>>>>>> 2e9e9f4 (The documentation is a book in docs/, and the README is short)

@@ -156,7 +156,17 @@ pub use shutdown::ShutdownHandle;
 pub use start::StartNew;
 pub use status::InstanceStatus;
 
-// Its programs need all kinds of stores.
+/// The programs of the README and of the pages in `docs/` are tests. They need all kinds of stores.
 #[cfg(all(doctest, feature = "local", feature = "azure"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod pages {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/azure.md")]
+    struct AzureStorage;
+    #[doc = include_str!("../docs/operations.md")]
+    struct Operations;
+    #[doc = include_str!("../docs/stores.md")]
+    struct Stores;
+    #[doc = include_str!("../docs/testing.md")]
+    struct Testing;
+}
