@@ -14,7 +14,8 @@ use reenact::providers::{
 use reenact::{Provider, ProviderError, ShardId};
 
 use crate::scene::{
-    SHARDS, adds, calls, collects, doubles, host, in_shard, renews, shared_store, sums, until_held,
+    SHARDS, adds, calls, collects, doubles, host, in_shard, renews, shared_store, sums,
+    until_events, until_held,
 };
 use crate::support::{events, guard, id};
 
@@ -195,17 +196,6 @@ async fn a_command_that_comes_again_to_another_host_does_not_count_again() {
     };
     assert_eq!(suspended(events(&client, instance.id()).await), 1);
     assert_eq!(client.quarantined(None, 10).await.unwrap(), []);
-}
-
-/// Returns when so many events of a kind are in the log.
-async fn until_events(client: &Client, instance: &InstanceId, kind: &str, many: usize) {
-    let is_it = |event: &&String| event.starts_with(kind);
-    guard(async {
-        while events(client, instance).await.iter().filter(is_it).count() < many {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
 }
 
 /// Terminated, purged and started again: the id is another instance's now.

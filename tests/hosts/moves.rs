@@ -11,7 +11,7 @@ use reenact::{Error, ProviderError, RemoteCommand, ShardId, Timestamp, codec};
 use crate::absent::Absent;
 use crate::scene::{
     SHARDS, adds, collects, doubles, held_by, host, host_with, in_shard, one_of_each, shared_store,
-    until_held,
+    until_events, until_held,
 };
 use crate::support::{
     AppendFault, Breakage, Faulty, guard, id, on_the_tests_runtime, pass_time_until, until,
@@ -62,6 +62,8 @@ async fn what_a_dead_host_had_goes_on_elsewhere_once_it_is_taken_for_dead() {
     for id in &ids {
         guard(second.start_new(adds, ()).id(id)).await.unwrap();
         guard(second.raise_event(id, "Add", 1)).await.unwrap();
+        // What a host that dies has in hand comes after what is raised later.
+        until_events(&second, id, "ExternalRaised", 1).await;
     }
     guard(first.abort()).await;
     for id in &ids {

@@ -4,7 +4,7 @@ use reenact::prelude::*;
 use reenact::providers::ShardLease;
 use reenact::{ManualClock, Provider, ShardId};
 
-use crate::support::{id, options};
+use crate::support::{events, guard, id, options};
 
 pub(crate) const SHARDS: u32 = 4;
 
@@ -198,4 +198,15 @@ pub(crate) async fn until_quarantined(client: &Client) -> Vec<(reenact::Quaranti
         }
     })
     .await
+}
+
+/// Returns when so many events of a kind are in the log.
+pub(crate) async fn until_events(client: &Client, instance: &InstanceId, kind: &str, many: usize) {
+    let is_it = |event: &&String| event.starts_with(kind);
+    guard(async {
+        while events(client, instance).await.iter().filter(is_it).count() < many {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
