@@ -63,6 +63,9 @@ impl Tree {
         if known.is_none_or(|known| known < view.manifest.version) {
             writing.adopt(Arc::clone(&view));
             writing.litter = None;
+        } else {
+            // Nobody has written since: the service said so for another reason.
+            writing.lost = false;
         }
         Ok(view)
     }
