@@ -20,6 +20,8 @@ pub enum Fault {
     Lost,
     /// A write is carried out after the request behind it, and nobody knows.
     Late,
+    /// A write is not carried out, and its condition is said not to hold, although it does.
+    Contradicted,
 }
 
 /// How many requests there were, by kind.
@@ -138,6 +140,9 @@ impl FakeShelf {
             Some(Fault::Late) => {
                 state.late = Some(write);
                 return Err(lost());
+            }
+            Some(Fault::Contradicted) => {
+                Err(ProviderError::Conflict { reason: "a condition does not hold".to_owned() })
             }
         };
         state.carry_out_late();

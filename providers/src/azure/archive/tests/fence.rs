@@ -6,7 +6,7 @@ use super::model::Model;
 use super::{TINY, blobs, grown, id, open, part, scenario};
 use crate::ProviderError;
 use crate::archive::Archive;
-use crate::azure::shelf::fake::FakeShelf;
+use crate::azure::shelf::fake::{FakeShelf, Fault};
 use crate::journal::Position;
 
 const SHARD: ShardId = ShardId(0);
@@ -55,6 +55,31 @@ fn whoever_owns_a_shard_again_goes_on_behind_the_other() {
     assert_eq!(one.position(SHARD).unwrap().sequence, 2);
     part(3, vec![grown("a", 1, 2..3)]).absorb_into(&one).unwrap();
     assert_eq!(one.look_up(&id("a")).unwrap().unwrap().length, 3);
+}
+
+/// One that the service told wrongly that another had written took no more, however often it claimed the shard.
+#[test]
+fn whoever_claims_a_shard_that_nobody_else_has_written_goes_on() {
+    let mut fenced = 0;
+    for others in 0.. {
+        let shelf = FakeShelf::new();
+        let archive = open(&shelf, 1, TINY);
+        part(1, vec![grown("a", 1, 0..1)]).absorb_into(&archive).unwrap();
+        let next = part(2, vec![grown("a", 1, 1..2)]);
+        shelf.fail(others, Fault::Contradicted);
+        let absorbed = next.absorb_into(&archive);
+        if !shelf.has_failed() {
+            break;
+        }
+        if let Err(ProviderError::Fenced { .. }) = absorbed {
+            fenced += 1;
+            next.absorb_into(&archive).expect_err("it has not claimed the shard again");
+        }
+        archive.position(SHARD).unwrap();
+        next.absorb_into(&archive).unwrap();
+        assert_eq!(archive.look_up(&id("a")).unwrap().unwrap().length, 2);
+    }
+    assert!(fenced > 0, "one of the requests writes the manifest");
 }
 
 #[test]
