@@ -125,6 +125,21 @@ struct Live {
     has_drawn_id: bool,
 }
 
+impl Live {
+    fn new(machine: Machine, summary: InstanceSummary) -> Self {
+        Self {
+            run: Run::of(&machine),
+            machine,
+            summary,
+            arrived: Vec::new(),
+            suspects: Suspects::default(),
+            unproven: None,
+            wanted: Wanted::default(),
+            has_drawn_id: false,
+        }
+    }
+}
+
 impl Actor for InstanceActor {
     type Msg = InstanceMessage;
     type State = InstanceState;

@@ -6,6 +6,8 @@ mod gone;
 mod line;
 mod supervise;
 mod sweep;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

@@ -209,39 +209,14 @@ mod tests {
 
     use super::*;
     use crate::options::ShardThreads;
+    use crate::shard::testing::supervisor_that_tells;
     use crate::threads::Threads;
-
-    /// Hands on what it is told, and does not let go of it.
-    struct Supervisor;
-
-    impl Actor for Supervisor {
-        type Msg = ShardMessage;
-        type State = mpsc::UnboundedSender<ShardMessage>;
-        type Arguments = Self::State;
-
-        async fn pre_start(
-            &self,
-            _myself: ActorRef<ShardMessage>,
-            told: Self::State,
-        ) -> Result<Self::State, ActorProcessingErr> {
-            Ok(told)
-        }
-
-        async fn handle(
-            &self,
-            _myself: ActorRef<ShardMessage>,
-            message: ShardMessage,
-            told: &mut Self::State,
-        ) -> Result<(), ActorProcessingErr> {
-            Ok(told.send(message)?)
-        }
-    }
 
     #[tokio::test]
     async fn timers_of_instances_that_are_not_in_memory_wait_until_those_before_are_in_line() {
         let threads = Threads::begin(ShardThreads::OnCallersRuntime, 1, &Handle::current());
         let (told, mut telling) = mpsc::unbounded_channel();
-        let (supervisor, _) = Actor::spawn(None, Supervisor, told).await.unwrap();
+        let supervisor = supervisor_that_tells(told).await;
         let clock = ManualClock::default();
         let (routes, now) = (Routes::new(1, threads.unwrap()), clock.now());
         let arguments = TimersArguments { routes, clock: Arc::new(clock), supervisor };

@@ -8,15 +8,13 @@ use reenact_providers::{InstanceState as State, InstanceSummary, TurnPage};
 use tokio::sync::oneshot;
 
 use super::trial::Judgement;
-use super::{Begin, InstanceState, Live, Phase, Wanted};
+use super::{Begin, InstanceState, Live, Phase};
 use crate::error::ParkReason;
 use crate::log::Log;
 use crate::message::{InstanceMessage, Internal};
 use crate::panic::{catch_panic, this_thread};
 use crate::persistence::Entry;
-use crate::run::Run;
 use crate::shard::ShardContext;
-use crate::suspects::Suspects;
 
 impl InstanceState {
     /// Comes into memory as the actor starts.
@@ -111,21 +109,9 @@ impl InstanceState {
         }
         match replayed {
             Ok(machine) => {
-                let (run, open) = (Run::of(&machine), machine.open_actions());
-                let (last, arrived) = (machine.last_scheduled(), Vec::new());
-                let suspects = Suspects::default();
-                let unproven = None;
-                let wanted = Wanted::default();
-                let live = Live {
-                    machine,
-                    run,
-                    summary,
-                    arrived,
-                    suspects,
-                    unproven,
-                    wanted,
-                    has_drawn_id: false,
-                };
+                let (last, open) = (machine.last_scheduled(), machine.open_actions());
+                let live = Live::new(machine, summary);
+                let run = live.run;
                 self.phase = Phase::Live(Box::new(live));
                 if self.is_anything_overdue() {
                     self.catch_up().await;

@@ -14,7 +14,7 @@ use reenact_providers::{InstanceState as State, InstanceSummary, ProviderError, 
 
 use super::encode::encoded;
 use super::outbox::{Closing, wake_at};
-use super::{Begin, InstanceState, Live, Phase, Wanted};
+use super::{Begin, InstanceState, Live, Phase};
 use crate::activity::ActivityCall;
 use crate::error::{Error, ParkReason};
 use crate::log::missing_code;
@@ -24,7 +24,6 @@ use crate::message::{
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
 use crate::stalls::Stalls;
-use crate::suspects::Suspects;
 use crate::workers::KnownCall;
 
 impl InstanceState {
@@ -139,21 +138,8 @@ impl InstanceState {
         match started {
             Ok((machine, turn)) => {
                 let summary = self.new_summary(name, machine.execution_id(), &turn.recorded);
-                let (run, arrived) = (Run::of(&machine), Vec::new());
-                let suspects = Suspects::default();
-                let unproven = None;
-                let wanted = Wanted::default();
                 let has_drawn_id = self.begin == Begin::Fresh;
-                let live = Live {
-                    machine,
-                    run,
-                    summary,
-                    arrived,
-                    suspects,
-                    unproven,
-                    wanted,
-                    has_drawn_id,
-                };
+                let live = Live { has_drawn_id, ..Live::new(machine, summary) };
                 self.phase = Phase::Live(Box::new(live));
                 match event {
                     Some(event) => self.submit_with_event(turn, event, reply),

@@ -1,6 +1,5 @@
 //! Messages of one instance to another whose shard is on another thread.
 
-use ractor::{Actor, ActorProcessingErr, ActorRef};
 use reenact_core::{CorrelationId, ExecutionId};
 use reenact_providers::{InMemory, ManualClock};
 use tokio::sync::mpsc;
@@ -8,33 +7,8 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::message::{RuntimeMessage, ShardMessage};
 use crate::options::ShardThreads;
+use crate::shard::testing::supervisor_that_tells;
 use crate::threads::Threads;
-
-/// A supervisor that hands on what it is told.
-struct Supervisor;
-
-impl Actor for Supervisor {
-    type Msg = ShardMessage;
-    type State = mpsc::UnboundedSender<ShardMessage>;
-    type Arguments = Self::State;
-
-    async fn pre_start(
-        &self,
-        _myself: ActorRef<ShardMessage>,
-        told: Self::State,
-    ) -> std::result::Result<Self::State, ActorProcessingErr> {
-        Ok(told)
-    }
-
-    async fn handle(
-        &self,
-        _myself: ActorRef<ShardMessage>,
-        message: ShardMessage,
-        told: &mut Self::State,
-    ) -> std::result::Result<(), ActorProcessingErr> {
-        Ok(told.send(message)?)
-    }
-}
 
 /// Two shards, of which nobody is in memory.
 async fn mail(clock: &ManualClock) -> (Mail, Routes, mpsc::UnboundedReceiver<ShardMessage>) {
@@ -43,8 +17,7 @@ async fn mail(clock: &ManualClock) -> (Mail, Routes, mpsc::UnboundedReceiver<Sha
     let routes = Routes::new(2, threads);
     let (told, telling) = mpsc::unbounded_channel();
     for shard in [ShardId(0), ShardId(1)] {
-        let (supervisor, _) = Actor::spawn(None, Supervisor, told.clone()).await.unwrap();
-        routes.set_supervisor(shard, supervisor);
+        routes.set_supervisor(shard, supervisor_that_tells(told.clone()).await);
     }
     let mail = Mail::new(routes.clone(), Arc::new(Store::of(&memory)), Tasks::new());
     (mail, routes, telling)

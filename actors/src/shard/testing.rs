@@ -1,0 +1,38 @@
+//! For tests: what takes the place of a shard's supervisor.
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::message::ShardMessage;
+
+/// A supervisor that hands on what it is told, and does nothing else.
+pub(crate) async fn supervisor_that_tells(
+    told: UnboundedSender<ShardMessage>,
+) -> ActorRef<ShardMessage> {
+    Actor::spawn(None, Telling, told).await.unwrap().0
+}
+
+struct Telling;
+
+impl Actor for Telling {
+    type Msg = ShardMessage;
+    type State = UnboundedSender<ShardMessage>;
+    type Arguments = UnboundedSender<ShardMessage>;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<ShardMessage>,
+        told: UnboundedSender<ShardMessage>,
+    ) -> Result<UnboundedSender<ShardMessage>, ActorProcessingErr> {
+        Ok(told)
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<ShardMessage>,
+        message: ShardMessage,
+        told: &mut UnboundedSender<ShardMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        Ok(told.send(message)?)
+    }
+}
