@@ -34,6 +34,13 @@ fn cancel(to: &InstanceId) -> Message {
     Message { id, to: to.clone(), body: MessageBody::Cancel { reason: "enough".into() } }
 }
 
+fn event(to: &InstanceId) -> Message {
+    let kind = MessageKind::Event;
+    let id = MessageId { lineage: 7, id: CorrelationId(1), attempt: 1, kind };
+    let (name, data) = (Name::new("Go").unwrap(), Payload::encode(&()).unwrap());
+    Message { id, to: to.clone(), body: MessageBody::Event { name, data } }
+}
+
 async fn told(telling: &mut mpsc::UnboundedReceiver<ShardMessage>) -> (InstanceId, Internal) {
     match telling.recv().await {
         Some(ShardMessage::Deliver {
@@ -50,10 +57,9 @@ async fn what_was_sent_to_a_thread_that_is_given_up_is_sent_again_and_a_late_ans
     let (mail, routes, mut telling) = mail(&clock).await;
     let (from, to) = (one_of(0, &routes), one_of(1, &routes));
     let run = Run::of_test(ExecutionId::FIRST);
-    let gone = || Error::NotFound { instance: to.clone() };
 
-    mail.send(&from, run, cancel(&to), 0);
-    mail.send(&from, run, cancel(&to), 0);
+    mail.send(&from, run, event(&to), 0);
+    mail.send(&from, run, event(&to), 0);
     let (instance, first) = told(&mut telling).await;
     assert_eq!(instance, to);
     mail.give_up(&[ShardId(1)]);
@@ -61,14 +67,15 @@ async fn what_was_sent_to_a_thread_that_is_given_up_is_sent_again_and_a_late_ans
     assert_eq!(instance, from);
     assert!(matches!(again, Internal::SendAgain { tries: 0, .. }), "{again:?}");
 
-    mail.send(&from, run, cancel(&to), 0);
-    InstanceMessage::from(first).refuse(gone);
+    mail.send(&from, run, event(&to), 0);
     let (instance, second) = told(&mut telling).await;
-    assert_eq!(instance, to, "the answer to the first is not told");
-    InstanceMessage::from(second).refuse(gone);
+    assert_eq!(instance, to);
+    InstanceMessage::from(first).refuse(|| Error::NotFound { instance: to.clone() });
+    InstanceMessage::from(second).refuse(|| Error::Finished { instance: to.clone() });
     let (instance, answered) = told(&mut telling).await;
     assert_eq!(instance, from);
-    assert!(matches!(answered, Internal::Answered { taken: Ok(()), .. }), "{answered:?}");
+    let Internal::Answered { taken, .. } = answered else { panic!("{answered:?}") };
+    assert_eq!(taken, Err(NotTaken::Finished), "the answer to the first is not told");
 }
 
 #[tokio::test]
