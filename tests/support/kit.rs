@@ -11,7 +11,7 @@ use std::future::{Future, IntoFuture};
 use std::time::Duration;
 
 use reenact::prelude::*;
-use reenact::{InstanceState, InstanceStatus, ManualClock, Provider, ShardThreads};
+use reenact::{InstanceState, InstanceStatus, ManualClock, ParkReason, Provider, ShardThreads};
 
 pub(crate) use complaints::Complaints;
 pub(crate) use door::{Door, Way};
@@ -99,12 +99,13 @@ pub(crate) async fn stored(client: &Client) -> usize {
     client.list(&Default::default(), &page).await.expect("a list").instances.len()
 }
 
-/// Returns when the instance is parked; how it is then.
+/// Returns when the instance is parked, and the host knows why; how it is then. A moment before, the log alone says
+/// that it is parked.
 pub(crate) async fn until_parked(client: &Client, id: &InstanceId) -> InstanceStatus {
     guard(async {
         loop {
             let status = client.get_status(id).await.expect("a status");
-            if status.parked.is_some() {
+            if !matches!(status.parked, None | Some(ParkReason::Recorded { .. })) {
                 return status;
             }
             tokio::task::yield_now().await;
