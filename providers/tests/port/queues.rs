@@ -1,4 +1,4 @@
-//! Queues.
+//! Queues of messages, at the port.
 
 use std::time::Duration;
 
