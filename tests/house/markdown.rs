@@ -41,20 +41,16 @@ pub(crate) fn anchors(page: &str) -> Vec<String> {
     anchors
 }
 
-/// The rows of a page's tables, as their cells, with the header of their table and the heading above it.
+/// A row of a table as its cells, with the header of the table.
 pub(crate) struct Row<'a> {
-    pub(crate) section: &'a str,
     pub(crate) header: Vec<&'a str>,
     pub(crate) cells: Vec<&'a str>,
 }
 
 /// The rows of all tables of a page.
 pub(crate) fn rows(page: &str) -> Vec<Row<'_>> {
-    let (mut rows, mut section, mut header) = (Vec::new(), "", None);
+    let (mut rows, mut header) = (Vec::new(), None);
     for (_, line) in prose(page) {
-        if line.starts_with("## ") {
-            section = &line[3..];
-        }
         let Some(cells) = line.strip_prefix('|').and_then(|line| line.strip_suffix('|')) else {
             header = None;
             continue;
@@ -63,7 +59,7 @@ pub(crate) fn rows(page: &str) -> Vec<Row<'_>> {
         match &header {
             None => header = Some(cells),
             Some(_) if cells.iter().all(|cell| cell.starts_with("---")) => {}
-            Some(header) => rows.push(Row { section, header: header.clone(), cells }),
+            Some(header) => rows.push(Row { header: header.clone(), cells }),
         }
     }
     rows
