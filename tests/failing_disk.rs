@@ -11,13 +11,13 @@ use std::sync::Arc;
 
 use kit::{guard, id, options, pass_time_until};
 use reenact::prelude::*;
-use reenact::providers::archive::fake::FakeArchive;
 use reenact::providers::journal::JournalId;
 use reenact::providers::journaled::{Journaled, Options};
 use reenact::providers::medium::Directory;
-use reenact::providers::medium::fake::{Effect, FakeDisk, Fault, Op};
 use reenact::providers::{ExternalEventRouter, HistoryStore, ShardLease, Sharing, TimerScheduler};
 use reenact::{Error, InstanceFilter, ManualClock, Provider, ProviderError};
+use reenact_testkit::archive::FakeArchive;
+use reenact_testkit::disk::{Effect, FakeDisk, Fault, Op};
 
 /// One shard on a disk, its archive on another.
 struct Store {

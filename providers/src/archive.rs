@@ -7,8 +7,6 @@
 pub(crate) mod bloom;
 #[cfg(any(feature = "blobs", feature = "local"))]
 pub(crate) mod chunk;
-#[cfg(any(test, feature = "conformance"))]
-pub mod fake;
 pub(crate) mod hash;
 
 use std::fmt::Debug;

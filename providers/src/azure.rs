@@ -20,10 +20,6 @@ pub mod connection;
 mod counted;
 #[cfg(feature = "azure-wire")]
 pub mod emulator;
-#[cfg(any(test, feature = "conformance"))]
-pub mod fake;
-#[cfg(all(feature = "azure-wire", feature = "conformance"))]
-pub mod faults;
 mod hub;
 #[cfg(feature = "azure-legacy")]
 pub mod legacy;

@@ -15,9 +15,8 @@
 //! use reenact_providers::journal::{
 //!     Commit, Entry, Identity, JournalError, JournalId, Note, Options, Recovery,
 //! };
-//! # #[cfg(feature = "conformance")]
 //! # fn main() -> Result<(), JournalError> {
-//! # let disk = reenact_providers::medium::fake::FakeDisk::new();
+//! # let disk = reenact_testkit::disk::FakeDisk::new();
 //! # let medium = Arc::new(reenact_providers::medium::Directory::new(disk));
 //! let identity = Identity { journal: JournalId::random(), shard: ShardId(0) };
 //!
@@ -33,8 +32,6 @@
 //! checkpointer.trim()?;
 //! # Ok(())
 //! # }
-//! # #[cfg(not(feature = "conformance"))]
-//! # fn main() {}
 //! ```
 
 pub(crate) mod body;

@@ -9,8 +9,6 @@
 
 mod directory;
 mod disk;
-#[cfg(any(test, feature = "conformance"))]
-pub mod fake;
 #[cfg(feature = "local")]
 pub(crate) mod lock;
 #[cfg(feature = "local")]

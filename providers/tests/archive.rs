@@ -42,8 +42,8 @@ mod packed {
 
 /// What stands for an archive in other tests must be one.
 mod fake {
-    use reenact_providers::archive::fake::FakeArchive;
-    use reenact_providers::medium::fake::FakeDisk;
+    use reenact_testkit::archive::FakeArchive;
+    use reenact_testkit::disk::FakeDisk;
 
     archive_suite!(|check: fn(&FakeArchive)| check(&FakeArchive::new(FakeDisk::new())));
 }

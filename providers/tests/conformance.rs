@@ -1,7 +1,7 @@
 //! The in-memory provider keeps the contract, for one host and for several.
 
 mod of_one_host {
-    reenact_providers::conformance_tests!(|clock| async move {
+    reenact_testkit::conformance_tests!(|clock| async move {
         reenact_providers::InMemory::new().with_clock(clock)
     });
 }
@@ -11,8 +11,6 @@ mod shared {
         reenact_providers::InMemory::new().with_clock(clock).shared()
     }
 
-    reenact_providers::conformance_tests!(|clock| async move { super::shared::store(clock) });
-    reenact_providers::sharing_conformance_tests!(
-        |clock| async move { super::shared::store(clock) }
-    );
+    reenact_testkit::conformance_tests!(|clock| async move { super::shared::store(clock) });
+    reenact_testkit::sharing_conformance_tests!(|clock| async move { super::shared::store(clock) });
 }

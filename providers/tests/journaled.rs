@@ -5,17 +5,17 @@
 use std::sync::Arc;
 
 use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
-use reenact_providers::archive::fake::FakeArchive;
-use reenact_providers::conformance::Hub;
 use reenact_providers::journal::{JournalId, Options as JournalOptions};
 use reenact_providers::journaled::{Journaled, Options};
 use reenact_providers::medium::Directory;
-use reenact_providers::medium::fake::{Effect, FakeDisk, Fault, Op};
 use reenact_providers::{
     Batch, ExternalEventRouter, HistoryStore, InMemory, InstanceFilter, InstanceState,
     InstanceSummary, Lease, ManualClock, OpenError, PageRequest, Provider, ProviderError,
     ShardLease, Sharing, TimeRange, TimerScheduler, TurnRecord,
 };
+use reenact_testkit::archive::FakeArchive;
+use reenact_testkit::conformance::Hub;
+use reenact_testkit::disk::{Effect, FakeDisk, Fault, Op};
 
 /// The data of a store: a disk for each shard, one for the archive, and messages elsewhere.
 struct Disks {
@@ -103,13 +103,13 @@ impl Provider for Store {
 }
 
 mod all_of_it_in_memory {
-    reenact_providers::conformance_tests!(|clock| async move {
-        super::Disks::new(clock, usize::MAX / 2)
-    });
+    reenact_testkit::conformance_tests!(
+        |clock| async move { super::Disks::new(clock, usize::MAX / 2) }
+    );
 }
 
 mod all_of_it_in_the_archive {
-    reenact_providers::conformance_tests!(|clock| async move { super::Disks::new(clock, 1) });
+    reenact_testkit::conformance_tests!(|clock| async move { super::Disks::new(clock, 1) });
 }
 
 /// Numbers that are the same in each run.

@@ -18,7 +18,7 @@ mod worker;
 use std::path::Path;
 
 use reenact::Emulator;
-use reenact::providers::azure::faults::{Fault, Proxy, Service};
+use reenact_testkit::azure::faults::{Fault, Proxy, Service};
 
 use crate::emulator;
 use hosts::Hosts;

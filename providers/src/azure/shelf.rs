@@ -1,8 +1,6 @@
 //! What an archive needs of a container of blobs.
 
 mod blobs;
-#[cfg(any(test, feature = "conformance"))]
-pub mod fake;
 
 pub(super) use blobs::BlobShelf;
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::Epoch;
 use crate::medium::Directory;
-use crate::medium::fake::FakeDisk;
+use crate::testkit::disk::FakeDisk;
 
 /// How often each decoder is tried where nobody says otherwise.
 const RUNS: u32 = 4_000;

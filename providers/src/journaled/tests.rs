@@ -13,10 +13,10 @@ use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
 
 use super::ids::Ids;
 use super::shard::{Opened, Shard};
-use crate::archive::fake::FakeArchive;
 use crate::journal::{Identity, JournalId, Options};
 use crate::medium::Directory;
-use crate::medium::fake::FakeDisk;
+use crate::testkit::archive::FakeArchive;
+use crate::testkit::disk::FakeDisk;
 use crate::{InstanceState, InstanceSummary, ProviderError, TurnRecord};
 
 const IDENTITY: Identity = Identity { journal: JournalId([7; 16]), shard: ShardId(0) };

@@ -87,7 +87,6 @@ impl SqliteArchive {
 
     /// From so many instances on that began and ended between two parts they are stored together;
     /// fewer of them are rows.
-    #[cfg(feature = "conformance")]
     #[must_use]
     pub fn packed_from(mut self, instances: usize) -> Self {
         self.packed_from = instances;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use reenact_core::{ExecutionId, InstanceId, ShardId};
 use reenact_providers::archive::{Archive, Archived, Part, Stretch};
 use reenact_providers::azure::archive::{BlobArchive, BlobArchiveOptions};
-use reenact_providers::azure::shelf::fake::FakeShelf;
 use reenact_providers::journal::Position;
 use reenact_providers::{InstanceFilter, InstanceSummary, ProviderError};
+use reenact_testkit::azure::shelf::FakeShelf;
 
 use crate::kit::{JOURNAL, SHARD};
 

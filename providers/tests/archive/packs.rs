@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use reenact_core::{ExecutionId, InstanceId, Name};
-use reenact_providers::archive::fake::FakeArchive;
 use reenact_providers::archive::{Archive, Change, Growth};
 use reenact_providers::local::SqliteArchive;
-use reenact_providers::medium::fake::FakeDisk;
 use reenact_providers::{InstanceFilter, InstanceState, InstanceSummary, ProviderError, TimeRange};
+use reenact_testkit::archive::FakeArchive;
+use reenact_testkit::disk::FakeDisk;
 use rusqlite::Connection;
 
 use crate::kit::{JOURNAL, SHARD, Scratch, absorb, at, grow, grown, id, run, summary};

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reenact_providers::ManualClock;
-use reenact_providers::azure::fake::FakeStorage;
 use reenact_providers::azure::port::StoragePort;
 use reenact_providers::azure::{Azure, AzureOptions};
-use reenact_providers::conformance::Hub;
 use reenact_providers::limits::SHORTEST_LEASE_TIME;
+use reenact_testkit::azure::storage::FakeStorage;
+use reenact_testkit::conformance::Hub;
 
 use crate::stage;
 
@@ -88,34 +88,34 @@ mod in_memory {
     use super::{Account, NEVER};
 
     mod before_it_is_archived {
-        reenact_providers::conformance_tests!(|clock| async move {
+        reenact_testkit::conformance_tests!(|clock| async move {
             super::Account::in_memory(clock, super::NEVER)
         });
     }
 
     mod once_it_is_archived {
-        reenact_providers::conformance_tests!(|clock| async move {
-            super::Account::in_memory(clock, 1)
-        });
+        reenact_testkit::conformance_tests!(
+            |clock| async move { super::Account::in_memory(clock, 1) }
+        );
     }
 }
 
 mod shared_in_memory {
-    reenact_providers::sharing_conformance_tests!(|clock| async move {
+    reenact_testkit::sharing_conformance_tests!(|clock| async move {
         super::Account::in_memory(clock, super::NEVER).shared()
     });
 }
 
 #[cfg(feature = "azure")]
 mod shared_on_the_emulator {
-    reenact_providers::sharing_conformance_tests!(|clock| async move {
+    reenact_testkit::sharing_conformance_tests!(|clock| async move {
         super::Account::on(super::stage::azure().await, clock, super::NEVER).shared()
     });
 }
 
 #[cfg(feature = "azure-legacy")]
 mod shared_on_the_emulator_by_the_legacy_crates {
-    reenact_providers::sharing_conformance_tests!(|clock| async move {
+    reenact_testkit::sharing_conformance_tests!(|clock| async move {
         super::Account::on(super::stage::azure_legacy().await, clock, super::NEVER).shared()
     });
 }
@@ -125,13 +125,13 @@ mod on_the_emulator {
     use super::{Account, NEVER, stage};
 
     mod before_it_is_archived {
-        reenact_providers::conformance_tests!(|clock| async move {
+        reenact_testkit::conformance_tests!(|clock| async move {
             super::Account::on(super::stage::azure().await, clock, super::NEVER)
         });
     }
 
     mod once_it_is_archived {
-        reenact_providers::conformance_tests!(|clock| async move {
+        reenact_testkit::conformance_tests!(|clock| async move {
             super::Account::on(super::stage::azure().await, clock, 1)
         });
     }
@@ -141,7 +141,7 @@ mod on_the_emulator {
 mod on_the_emulator_by_the_legacy_crates {
     use super::{Account, stage};
 
-    reenact_providers::conformance_tests!(|clock| async move {
+    reenact_testkit::conformance_tests!(|clock| async move {
         Account::on(stage::azure_legacy().await, clock, 1)
     });
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use reenact_core::{InstanceId, ShardId, Timestamp};
 use reenact_providers::azure::Azure;
-use reenact_providers::azure::fake::FakeStorage;
 use reenact_providers::azure::port::{Metadata, Only, PortErrorKind, StoragePort};
 use reenact_providers::{
     ExternalEventRouter, ManualClock, Message, ProviderError, Quarantined, QueueOf, Sharing,
 };
+use reenact_testkit::azure::storage::FakeStorage;
 
 use crate::faulty::{FaultyPort, Wrong};
 use crate::scenario::{Ground, ONE_APPEND};

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reenact_core::ShardId;
-use reenact_providers::azure::fake::FakeStorage;
 use reenact_providers::azure::port::PortErrorKind;
 use reenact_providers::{ManualClock, QueueOf};
+use reenact_testkit::azure::storage::FakeStorage;
 
 use crate::faulty::{FaultyPort, Wrong};
 use crate::scenario::{Ground, Life, ONE_APPEND, Promise};

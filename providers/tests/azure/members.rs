@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use reenact_core::ShardId;
 use reenact_providers::azure::Azure;
-use reenact_providers::azure::fake::FakeStorage;
 use reenact_providers::{ManualClock, ShardLease};
+use reenact_testkit::azure::storage::FakeStorage;
 
 use crate::faulty::{FaultyPort, Wrong};
 use crate::scenario::{Ground, ONE_APPEND};

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
-use reenact_providers::azure::fake::FakeStorage;
 use reenact_providers::azure::{Azure, AzureOptions};
 use reenact_providers::{
     Batch, HistoryStore, InMemory, InstanceFilter, InstanceState, InstanceSummary, Lease,
     PageRequest, ProviderError, ShardLease, SystemClock, TurnRecord,
 };
+use reenact_testkit::azure::storage::FakeStorage;
 
 /// Steps of each history of the two processes.
 const STEPS: u32 = 150;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use reenact_core::ShardId;
 use reenact_providers::azure::Azure;
-use reenact_providers::azure::fake::FakeStorage;
 use reenact_providers::azure::port::StoragePort;
 use reenact_providers::{
     HistoryStore, InstanceFilter, InstanceState, ManualClock, PageRequest, ProviderError,
     ShardLease,
 };
+use reenact_testkit::azure::storage::FakeStorage;
 
 use crate::faulty::{FaultyPort, Seen, Wrong};
 use crate::record::{Fate, Record};

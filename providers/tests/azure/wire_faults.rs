@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use reenact_core::ShardId;
 use reenact_providers::azure::connection::{Connection, Options};
-use reenact_providers::azure::faults::{Fault, Kind, Proxy, Service};
 use reenact_providers::{HistoryStore, InstanceState, ManualClock, QueueOf};
+use reenact_testkit::azure::faults::{Fault, Kind, Proxy, Service};
 
 use crate::record::{Fate, Record};
 use crate::scenario::{Ground, Life, ONE_APPEND, Promise};

@@ -1,6 +1,6 @@
 //! Crashes at each step of a scenario, with any part of what was not durable gone.
 
-use reenact_providers::medium::fake::FakeDisk;
+use reenact_testkit::disk::FakeDisk;
 
 use super::kit::Random;
 use super::scenario::Promises;

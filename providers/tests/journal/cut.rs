@@ -1,7 +1,7 @@
 //! A log that is cut off anywhere: only the record that is cut is gone.
 
 use reenact_providers::journal::Position;
-use reenact_providers::medium::fake::FakeDisk;
+use reenact_testkit::disk::FakeDisk;
 
 use super::kit::{SMALL, bytes, bytes_of, corrupt_at, note, open, recover, segment, written};
 

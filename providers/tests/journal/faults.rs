@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use reenact_providers::journal::JournalError;
-use reenact_providers::medium::fake::{Effect, FakeDisk, Fault, Op};
+use reenact_testkit::disk::{Effect, FakeDisk, Fault, Op};
 
 use super::kit::{Random, SMALL, bytes, note, open};
 use super::scenario::Promises;

@@ -110,7 +110,7 @@ fn a_path_that_is_no_directory_is_refused_and_left_as_it_is() {
 #[test]
 fn a_real_disk_does_what_the_fake_one_does() {
     use reenact_providers::medium::DiskFile;
-    use reenact_providers::medium::fake::FakeDisk;
+    use reenact_testkit::disk::FakeDisk;
 
     let scratch = Scratch::new("disk");
     assert_disk(&RealDisk::make(&scratch.0).unwrap());

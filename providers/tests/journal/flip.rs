@@ -1,7 +1,7 @@
 //! Rot: any flipped bit is told, with its place.
 
 use reenact_providers::journal::{JournalError, Location};
-use reenact_providers::medium::fake::FakeDisk;
+use reenact_testkit::disk::FakeDisk;
 
 use super::kit::{
     IDENTITY, SHARD, SMALL, bytes, bytes_of, corrupt_at, medium, note, open, recover, segment,

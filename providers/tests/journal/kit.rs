@@ -9,7 +9,7 @@ use reenact_providers::journal::{
     Note, Options, Position, Recovered, Recovery,
 };
 use reenact_providers::medium::Directory;
-use reenact_providers::medium::fake::FakeDisk;
+use reenact_testkit::disk::FakeDisk;
 
 pub(crate) const IDENTITY: Identity =
     Identity { journal: JournalId(*b"the test journal"), shard: SHARD };

@@ -5,7 +5,7 @@ use reenact_providers::Epoch;
 use reenact_providers::journal::{
     Identity, JournalError, JournalId, Location, Options, Position, Recovery,
 };
-use reenact_providers::medium::fake::FakeDisk;
+use reenact_testkit::disk::FakeDisk;
 
 use super::kit::{IDENTITY, SMALL, bytes, corrupt_at, medium, note, open, recover, segment};
 

@@ -1,7 +1,7 @@
 //! Whatever the bytes are: no panic, no silence, and nothing that was not written.
 
 use reenact_providers::journal::Recovery;
-use reenact_providers::medium::fake::FakeDisk;
+use reenact_testkit::disk::FakeDisk;
 
 use super::kit::{IDENTITY, Random, SMALL, bytes, medium, note, open, recover, segment, written};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use reenact_providers::journal::{JournalError, Options, Position, Recovery};
-use reenact_providers::medium::fake::FakeDisk;
+use reenact_testkit::disk::FakeDisk;
 
 use super::kit::{IDENTITY, Opened, SMALL, bytes, medium, note, open, recover};
 

@@ -7,8 +7,8 @@ use reenact_providers::journal::{
     Commit, Entry, EntryRef, JournalError, Note, Options, Recovery, TurnRef,
 };
 use reenact_providers::limits::{MAX_CHECKPOINT_BYTES, MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES};
-use reenact_providers::medium::fake::{FakeDisk, Op};
 use reenact_providers::{InstanceState, InstanceSummary, ProviderError, TurnRecord};
+use reenact_testkit::disk::{FakeDisk, Op};
 
 use super::kit::{IDENTITY, SMALL, bytes, bytes_of, medium, note, open, recover, segment};
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use reenact_providers::conformance::Hub;
 use reenact_providers::{Local, ManualClock};
+use reenact_testkit::conformance::Hub;
 
 use super::kit::{Scratch, options};
 
@@ -30,11 +30,11 @@ impl Hub for Directory {
 }
 
 mod before_it_is_archived {
-    reenact_providers::conformance_tests!(|clock| async move {
+    reenact_testkit::conformance_tests!(|clock| async move {
         super::Directory::new(clock, usize::MAX / 2)
     });
 }
 
 mod once_it_is_archived {
-    reenact_providers::conformance_tests!(|clock| async move { super::Directory::new(clock, 1) });
+    reenact_testkit::conformance_tests!(|clock| async move { super::Directory::new(clock, 1) });
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reenact_providers::azure::connection::{Connection, Options};
-use reenact_providers::azure::faults::{Fault, Kind, Proxy, Service};
 use reenact_providers::azure::port::{Metadata, Only, PortError, PortErrorKind, StoragePort};
+use reenact_testkit::azure::faults::{Fault, Kind, Proxy, Service};
 
 use crate::operations::OPERATIONS;
 use crate::stage::{ADAPTERS, Connect, emulator, lease, name_of, unique};

@@ -4,8 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use reenact_providers::azure::faults::Kind;
 use reenact_providers::azure::port::{Metadata, Only, PortError, StoragePort};
+use reenact_testkit::azure::faults::Kind;
 
 use crate::stage::lease;
 

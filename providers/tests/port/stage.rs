@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use reenact_providers::SystemClock;
 use reenact_providers::azure::connection::{Connection, InvalidConnection, Options};
 use reenact_providers::azure::emulator::Emulator;
-use reenact_providers::azure::fake::FakeStorage;
 use reenact_providers::azure::port::{LeaseId, PortErrorKind, StoragePort};
+use reenact_testkit::azure::storage::FakeStorage;
 use tokio::sync::OnceCell;
 
 /// How the adapters are connected.

@@ -15,8 +15,8 @@ use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
 use super::merge::due;
 use super::{BlobArchive, BlobArchiveOptions};
 use crate::archive::{Archive, Change, Growth, Part, TurnRun};
-use crate::azure::shelf::fake::FakeShelf;
 use crate::journal::{JournalId, Position};
+use crate::testkit::azure::shelf::FakeShelf;
 use crate::{InstanceState, InstanceSummary, ProviderError};
 
 const JOURNAL: JournalId = JournalId(*b"the test journal");

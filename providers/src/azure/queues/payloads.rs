@@ -101,9 +101,9 @@ mod tests {
 
     use super::*;
     use crate::azure::client::Client;
-    use crate::azure::fake::FakeStorage;
     use crate::azure::members::Members;
     use crate::azure::port::StoragePort;
+    use crate::testkit::azure::storage::FakeStorage;
     use crate::{ManualClock, Message, TimerScheduler};
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use super::World;
 use super::model::Model;
 use super::scenario::{Process, Step, steps};
 use crate::ProviderError;
-use crate::medium::fake::{Effect, Fault, Op};
+use crate::testkit::disk::{Effect, Fault, Op};
 
 const EFFECTS: [Effect; 3] = [Effect::Nothing, Effect::Half, Effect::Whole];
 const ERRORS: [ErrorKind; 2] = [ErrorKind::StorageFull, ErrorKind::Other];

@@ -11,7 +11,7 @@ use crate::InstanceState::{Completed, Running};
 use crate::archive::Archive;
 use crate::journaled::{Journaled, Options};
 use crate::medium::Directory;
-use crate::medium::fake::{Effect, FakeDisk, Fault, Op};
+use crate::testkit::disk::{Effect, FakeDisk, Fault, Op};
 use crate::{Batch, HistoryStore, Lease, ManualClock, ProviderError, ShardLease, TurnRecord};
 
 const SHARD: ShardId = IDENTITY.shard;

@@ -5,8 +5,9 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use reenact_core::{ExecutionId, InstanceId, ShardId};
 
-use crate::archive::{Archive, Archived, Found, Part, Question, Stretch, fake::FakeArchive};
+use crate::archive::{Archive, Archived, Found, Part, Question, Stretch};
 use crate::journal::Position;
+use crate::testkit::archive::FakeArchive;
 use crate::{InstanceFilter, InstanceSummary, ProviderError};
 
 /// An archive that counts what it is asked for, and can be held up.

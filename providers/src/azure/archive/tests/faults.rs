@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::model::Model;
 use super::{BlobArchiveOptions, OwnedPart, TINY, blobs, is_merged, open, part, purged, scenario};
 use crate::ProviderError;
-use crate::azure::shelf::fake::{FakeShelf, Fault};
+use crate::testkit::azure::shelf::{FakeShelf, Fault};
 
 /// Who tries again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use super::model::Model;
 use super::{TINY, blobs, grown, id, open, part, scenario};
 use crate::ProviderError;
 use crate::archive::Archive;
-use crate::azure::shelf::fake::{FakeShelf, Fault};
 use crate::journal::Position;
+use crate::testkit::azure::shelf::{FakeShelf, Fault};
 
 const SHARD: ShardId = ShardId(0);
 

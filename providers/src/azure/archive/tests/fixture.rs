@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::model::Model;
 use super::{BlobArchiveOptions, TINY, open, scenario};
-use crate::azure::shelf::fake::FakeShelf;
+use crate::testkit::azure::shelf::FakeShelf;
 
 const PREFIX: &str = "archive/shard-0000/";
 

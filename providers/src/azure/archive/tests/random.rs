@@ -7,7 +7,7 @@ use super::model::Model;
 use super::{BlobArchive, BlobArchiveOptions, OwnedPart, TINY, end, grown, id, is_merged, open};
 use crate::InstanceState;
 use crate::archive::{Archive, Change};
-use crate::azure::shelf::fake::{FakeShelf, Fault};
+use crate::testkit::azure::shelf::{FakeShelf, Fault};
 
 const SHARDS: u32 = 2;
 const INSTANCES: usize = 12;

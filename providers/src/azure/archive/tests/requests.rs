@@ -5,7 +5,7 @@ use reenact_core::{ExecutionId, InstanceId, ShardId};
 use super::{BlobArchive, BlobArchiveOptions, end, id, open, run, summary};
 use crate::InstanceFilter;
 use crate::archive::{Archive, Change, Growth, Part};
-use crate::azure::shelf::fake::{FakeShelf, Requests};
+use crate::testkit::azure::shelf::{FakeShelf, Requests};
 
 const SHARD: ShardId = ShardId(0);
 

@@ -6,7 +6,7 @@ use reenact_core::{ExecutionId, ShardId};
 
 use super::{BlobArchive, BlobArchiveOptions, TINY, id, open, scenario};
 use crate::archive::Archive;
-use crate::azure::shelf::fake::FakeShelf;
+use crate::testkit::azure::shelf::FakeShelf;
 use crate::{InstanceFilter, ProviderError};
 
 /// All answers of an archive, as texts; of an error, its place.

@@ -4,7 +4,7 @@ use reenact_core::{ExecutionId, ShardId, Timestamp};
 
 use super::kit::{Owner, SHARD, assert_fenced, last_turn, supersede, turn, turn_of};
 use super::{Hub, Stage};
-use crate::{InstanceSummary, TurnRecord};
+use reenact_providers::{InstanceSummary, TurnRecord};
 
 impl Owner {
     /// Takes the shard after a crash and recovers it.

@@ -4,7 +4,7 @@ use reenact_core::{ExecutionId, Timestamp};
 
 use super::kit::{Owner, SHARD, name, turn, turn_of};
 use super::{Hub, Stage};
-use crate::{InstanceState, TurnRecord};
+use reenact_providers::{InstanceState, TurnRecord};
 
 /// Every field has a value of its own, so that none can stand for another.
 fn peculiar(mut turn: TurnRecord, state: InstanceState, wake_at: Option<u64>) -> TurnRecord {

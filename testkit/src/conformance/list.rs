@@ -6,7 +6,7 @@ use reenact_core::{InstanceId, ShardId, Timestamp};
 
 use super::kit::{Owner, id, name, turn};
 use super::{Hub, Stage};
-use crate::{
+use reenact_providers::{
     HistoryStore, InstanceFilter, InstanceState, InstanceSummary, PageRequest, Provider, TimeRange,
     TurnRecord,
 };

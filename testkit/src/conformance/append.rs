@@ -10,8 +10,8 @@ use super::kit::{
     last_turn, turn,
 };
 use super::{Hub, Stage};
-use crate::limits::MAX_BATCH_BYTES;
-use crate::{Batch, Epoch, Provider, ProviderError, TurnRecord};
+use reenact_providers::limits::MAX_BATCH_BYTES;
+use reenact_providers::{Batch, Epoch, Provider, ProviderError, TurnRecord};
 
 /// Bytes come back as they went in, whatever they are.
 pub async fn an_appended_turn_is_stored_as_it_is<H: Hub>(stage: &Stage<H>) {

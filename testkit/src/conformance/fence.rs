@@ -6,7 +6,7 @@ use super::kit::{
     LEAVES_NO_TRACE, Owner, SHARD, assert_fenced, expected, history, id_on, supersede, turn,
 };
 use super::{Hub, Stage};
-use crate::{Batch, Epoch, Lease, Provider, ProviderError};
+use reenact_providers::{Batch, Epoch, Lease, Provider, ProviderError};
 
 /// Appends two good turns, which must be fenced, and looks for them.
 async fn assert_powerless(owner: &Owner, contract: &str) {

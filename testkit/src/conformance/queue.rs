@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 
 use super::kit::{SHARD, assert_too_large, id_on, poll_once, within};
 use super::{Hub, Stage};
-use crate::limits::{MAX_ROUTED_BYTES, MAX_ROUTED_KEY_BYTES};
-use crate::{Delivery, ExternalEventRouter, Message, Provider};
+use reenact_providers::limits::{MAX_ROUTED_BYTES, MAX_ROUTED_KEY_BYTES};
+use reenact_providers::{Delivery, ExternalEventRouter, Message, Provider};
 
 /// The queue of one shard.
 struct Mail {

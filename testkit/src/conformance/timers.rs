@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::kit::{poll_once, within};
 use super::{Hub, Stage};
-use crate::{Provider, TimerScheduler};
+use reenact_providers::{Provider, TimerScheduler};
 
 /// Whatever clock the medium has besides.
 pub async fn timers_run_on_the_clock_that_the_store_was_given<H: Hub>(stage: &Stage<H>) {

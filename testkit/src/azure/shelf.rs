@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Shelf;
-use crate::ProviderError;
-use crate::azure::port::{Etag, Only};
+use reenact_providers::ProviderError;
+use reenact_providers::azure::port::{Etag, Only};
+use reenact_providers::azure::shelf::Shelf;
 
 /// Blobs in memory. Clones are the same shelf.
 #[derive(Clone, Debug, Default)]

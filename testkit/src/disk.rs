@@ -13,9 +13,10 @@ pub use fault::{Effect, Fault, Op};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use reenact_providers::medium::{Disk, DiskFile};
+
 use self::fault::Faults;
 use self::image::Image;
-use super::{Disk, DiskFile};
 
 /// A disk in memory. Clones are the same disk.
 #[derive(Clone, Debug)]

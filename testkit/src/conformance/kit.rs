@@ -10,7 +10,7 @@ use std::time::Duration;
 use reenact_core::{ExecutionId, InstanceId, Name, Receipt, ShardId, Timestamp};
 
 use super::{Hub, Stage};
-use crate::{
+use reenact_providers::{
     Batch, HistoryStore, InstanceState, InstanceSummary, Lease, Provider, ProviderError,
     ShardLease, StoredTurn, TurnRecord,
 };

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::kit::{Owner, SHARD, assert_conflict, assert_fenced, supersede};
 use super::{Hub, Stage};
-use crate::{Lease, Provider, ProviderError, ShardLease};
+use reenact_providers::{Lease, Provider, ProviderError, ShardLease};
 
 async fn acquire(leases: &Arc<dyn ShardLease>, owner: &str) -> Lease {
     leases.acquire(SHARD, owner).await.expect("a free shard can be taken")

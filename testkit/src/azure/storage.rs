@@ -8,11 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reenact_core::Timestamp;
 
-use super::port::{
+use reenact_providers::TimerScheduler;
+use reenact_providers::azure::port::{
     BlobEntry, BlobPage, Etag, Got, LeaseId, Metadata, Only, PortError, PortErrorKind,
     QueueMessage, StoragePort,
 };
-use crate::TimerScheduler;
 
 /// Most blobs in one page of a list.
 const PAGE: usize = 100;

@@ -5,12 +5,12 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reenact_core::{ExecutionId, InstanceId, ShardId};
+use reenact_providers::archive::{Archive, Archived, Change, Growth, Part, Stretch, TurnRun};
+use reenact_providers::journal::Position;
+use reenact_providers::medium::{Directory, Medium};
+use reenact_providers::{InstanceFilter, InstanceSummary, Place, ProviderError, StoredTurn};
 
-use super::{Archive, Archived, Change, Growth, Part, Stretch, TurnRun};
-use crate::journal::Position;
-use crate::medium::fake::FakeDisk;
-use crate::medium::{Directory, Medium};
-use crate::{InstanceFilter, InstanceSummary, Place, ProviderError, StoredTurn};
+use super::disk::FakeDisk;
 
 /// The file that names the version that counts.
 const VERSION: &str = "ARCHIVE";
@@ -186,7 +186,7 @@ impl Contents {
     }
 }
 
-fn unavailable(error: crate::medium::MediumError) -> ProviderError {
+fn unavailable(error: reenact_providers::medium::MediumError) -> ProviderError {
     let reason = format!("the archive: {error}");
     ProviderError::Unavailable { reason, source: Some(Box::new(error)) }
 }

@@ -6,7 +6,7 @@ use super::kit::{
     Owner, SHARD, assert_conflict, assert_not_found, expected, history, last_turn, turn, turn_of,
 };
 use super::{Hub, Stage};
-use crate::{HistoryStore, InstanceFilter, InstanceState, Lease, PageRequest};
+use reenact_providers::{HistoryStore, InstanceFilter, InstanceState, Lease, PageRequest};
 
 const FIRST: ExecutionId = ExecutionId::FIRST;
 const SECOND: ExecutionId = ExecutionId(2);

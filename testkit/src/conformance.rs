@@ -2,7 +2,7 @@
 //!
 //! ```
 //! # #[cfg(test)]
-//! reenact_providers::conformance_tests!(|clock| async move {
+//! reenact_testkit::conformance_tests!(|clock| async move {
 //!     reenact_providers::InMemory::new().with_clock(clock)
 //! });
 //! ```
@@ -16,7 +16,7 @@
 //!
 //! ```
 //! # #[cfg(test)]
-//! reenact_providers::sharing_conformance_tests!(|clock| async move {
+//! reenact_testkit::sharing_conformance_tests!(|clock| async move {
 //!     reenact_providers::InMemory::new().with_clock(clock).shared()
 //! });
 //! ```
@@ -43,14 +43,14 @@ pub mod timers;
 use std::future::Future;
 use std::time::Duration;
 
-use crate::{InMemory, ManualClock, Provider};
+use reenact_providers::{InMemory, ManualClock, Provider};
 
 /// One store's data, apart from the handles that are open on it.
 pub trait Hub: Send + Sync + 'static {
     /// What opens on the data.
     type Provider: Provider;
 
-    /// Whether the [router](crate::ExternalEventRouter::send) takes a key once while it is in a queue.
+    /// Whether the [router](reenact_providers::ExternalEventRouter::send) takes a key once while it is in a queue.
     /// One that cannot look into its queues takes it as often as it is sent.
     const TAKES_A_KEY_ONCE: bool = true;
 
@@ -61,7 +61,7 @@ pub trait Hub: Send + Sync + 'static {
 
     /// Lets so much time pass that any lease which can run out has, any delivery is visible again, and
     /// any host that died is taken for dead. Hosts that live go on living. A medium with a clock of its
-    /// own waits for it here; one that asks the provider's [`TimerScheduler`](crate::TimerScheduler)
+    /// own waits for it here; one that asks the provider's [`TimerScheduler`](reenact_providers::TimerScheduler)
     /// has nothing to do.
     fn outwait(&self, clock: &ManualClock) -> impl Future<Output = ()> + Send {
         clock.advance(LONG);
@@ -115,7 +115,7 @@ impl<H: Hub> Stage<H> {
 
 /// Expands to one test for each case of the suite, named after it. The argument is a closure that
 /// makes a fresh, empty [`Hub`](crate::conformance::Hub) from a
-/// [`ManualClock`](crate::ManualClock).
+/// [`ManualClock`](reenact_providers::ManualClock).
 ///
 /// The crate that uses it needs `tokio` with `macros` and `rt-multi-thread`.
 #[macro_export]

@@ -7,8 +7,8 @@ use super::kit::{
     history, id_on, last_turn, supersede, turn, turn_of,
 };
 use super::{Hub, Stage};
-use crate::limits::MAX_PURGED_AT_ONCE;
-use crate::{InstanceFilter, InstanceState, PageRequest, Provider, ProviderError};
+use reenact_providers::limits::MAX_PURGED_AT_ONCE;
+use reenact_providers::{InstanceFilter, InstanceState, PageRequest, Provider, ProviderError};
 
 const SECOND: ExecutionId = ExecutionId(2);
 

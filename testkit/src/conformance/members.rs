@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::kit::within;
 use super::{Hub, Stage};
-use crate::{Membership, Provider};
+use reenact_providers::{Membership, Provider};
 
 /// A host with a handle of its own, as another process has, and what it was shown of its share last.
 struct Host {

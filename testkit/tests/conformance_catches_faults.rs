@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
-use reenact_providers::conformance::{
-    Hub, Stage, append, executions, fence, lease, list, purge, queue, read, recovery, summary,
-    timers,
-};
 use reenact_providers::{
     Batch, Delivery, DeliveryId, ExternalEventRouter, HistoryStore, InMemory, InstanceFilter,
     InstancePage, InstanceSummary, Lease, ManualClock, Message, PageRequest, Provider,
     ProviderError, ShardLease, Sharing, StoredTurn, SystemClock, TimerScheduler, TurnPage,
+};
+use reenact_testkit::conformance::{
+    Hub, Stage, append, executions, fence, lease, list, purge, queue, read, recovery, summary,
+    timers,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -6,7 +6,7 @@ use reenact_core::{ShardId, Timestamp};
 
 use super::kit::{id, name};
 use super::{Hub, Stage};
-use crate::{Message, Provider, QuarantineId, Quarantined, QueueOf, Sharing};
+use reenact_providers::{Message, Provider, QuarantineId, Quarantined, QueueOf, Sharing};
 
 fn sharing(provider: &impl Provider) -> Arc<dyn Sharing> {
     provider.sharing().expect("the store is one that several hosts share")

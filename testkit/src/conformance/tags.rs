@@ -8,8 +8,8 @@ use reenact_core::Name;
 
 use super::kit::{assert_conflict, assert_too_large, id, name, poll_once, within};
 use super::{Hub, Stage};
-use crate::limits::MAX_ROUTED_BYTES;
-use crate::{Delivery, Message, Provider, Sharing};
+use reenact_providers::limits::MAX_ROUTED_BYTES;
+use reenact_providers::{Delivery, Message, Provider, Sharing};
 
 /// The queue of one tag.
 struct Tagged {
