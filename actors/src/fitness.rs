@@ -1,14 +1,13 @@
 //! A host looks in the background for what it cannot run, and for what it can run again.
 
 use std::collections::BTreeSet;
-use std::mem;
 use std::time::Duration;
 
 use reenact_core::{InstanceId, MachineConfig, ShardId, Timestamp};
 use reenact_providers::{
     InstanceFilter, InstanceState, InstanceSummary, PageRequest, ProviderError,
 };
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::context::{HostContext, HostRef};
@@ -33,32 +32,6 @@ const REPLAYED_AT_ONCE: usize = 100_000;
 
 /// The same on a store that hosts share: there each read is a request, and is paid for.
 const REPLAYED_AT_ONCE_ON_A_HUB: usize = 1_000;
-
-/// The shards that this host has begun to hold, and has not looked at.
-pub(crate) struct NewShards(watch::Sender<BTreeSet<ShardId>>);
-
-impl NewShards {
-    pub(crate) fn new() -> Self {
-        Self(watch::Sender::new(BTreeSet::new()))
-    }
-
-    /// A shard is up on this host.
-    pub(crate) fn add(&self, shard: ShardId) {
-        self.0.send_modify(|shards| {
-            shards.insert(shard);
-        });
-    }
-
-    /// Waits until there are some, and takes them.
-    async fn take(&self) -> BTreeSet<ShardId> {
-        let mut changes = self.0.subscribe();
-        // The sender cannot go: `self` holds it.
-        let _ = changes.wait_for(|shards| !shards.is_empty()).await;
-        let mut taken = BTreeSet::new();
-        self.0.send_modify(|shards| taken = mem::take(shards));
-        taken
-    }
-}
 
 /// Looks at each shard that this host begins to hold, until the task is dropped. It runs code of
 /// orchestrations, which has no place on the thread of the host.

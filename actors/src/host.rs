@@ -1,5 +1,8 @@
 //! The root of a host's actors: keeps its shards up. Where hosts share a store, those of its share.
 
+mod blocked_threads;
+mod message;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
@@ -17,11 +20,12 @@ use tokio::task::JoinHandle;
 
 use crate::context::{HostContext, HostRef};
 use crate::error::Error;
-use crate::held::{self, LostShard};
 use crate::message::ShardMessage;
 use crate::shard::ShardSupervisor;
 use crate::task::Task;
 use crate::{fitness, retention};
+
+pub(crate) use message::HostMessage;
 
 /// How long a shard stays down before it is started again.
 const RESTART_DELAY: Duration = Duration::from_millis(100);
@@ -67,27 +71,6 @@ enum Standing {
     Down,
 }
 
-#[derive(Debug)]
-pub(crate) enum HostMessage {
-    /// Start a shard that is down. When that fails, try again after this delay, or a longer one.
-    Restart(ShardId, Duration),
-    /// A shard is up.
-    Up(ShardId, ActorRef<ShardMessage>),
-    /// A shard could not be started; to be tried again after this delay.
-    Failed(ShardId, Duration),
-    /// The thread of these shards was given up, and their supervisors with it.
-    Lost(Vec<LostShard>),
-    /// The thread of these shards is held by code, and cannot be replaced.
-    Held(Vec<ShardId>),
-    /// The shards that are to be up here are others now.
-    Share(BTreeSet<ShardId>),
-    /// Shards that end now have been asked to.
-    Closing,
-}
-
-#[cfg(feature = "cluster")]
-impl ractor::Message for HostMessage {}
-
 impl Actor for HostSupervisor {
     type Msg = HostMessage;
     type State = HostState;
@@ -104,7 +87,7 @@ impl Actor for HostSupervisor {
             None => (0..host.routes.shards()).map(ShardId).collect(),
         };
         // First: code may hold a thread that others are to start on.
-        let held = held::follow(&host, &myself);
+        let held = blocked_threads::follow(&host, &myself);
         let starts = share.iter().map(|shard| first_start(&myself, &host, *shard));
         let mut shards = BTreeMap::new();
         for (shard, standing) in try_join_all(starts).await? {

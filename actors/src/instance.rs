@@ -1,38 +1,38 @@
 //! The actor of one instance: owns its machine, and nothing else.
 
 mod activate;
+mod closing;
 mod deaths;
 mod encode;
+mod in_place;
+mod live;
 mod local;
 mod outbox;
 mod overdue;
 mod parked;
+mod passivate;
+mod phase;
 mod replace;
 mod rewind;
+mod state;
+mod summary;
 mod trial;
 mod turns;
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
-use ractor::{Actor, ActorProcessingErr, ActorRef};
-use reenact_core::{Command, CorrelationId, InstanceId, Machine, MessageId, Timestamp};
-use reenact_providers::InstanceSummary;
-use tokio::sync::oneshot;
-
-use crate::admission::Busy;
+use crate::context::ShardContext;
 use crate::error::{Error, ParkReason};
 use crate::footprint::Footprint;
-use crate::message::{Asked, InstanceMessage, Internal, RuntimeMessage};
+use crate::message::{Begin, InstanceMessage, Internal, OpenCalls, RuntimeMessage};
 use crate::pace::OnItsWay;
 use crate::persistence::Entry;
 use crate::run::Run;
-use crate::shard::ShardContext;
-use crate::snapshot::OpenCalls;
-use crate::suspects::Suspects;
-use local::{InPlace, Wanted};
-use outbox::Closing;
-use parked::Parked;
+use in_place::InPlace;
+use phase::Phase;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use reenact_core::{Command, CorrelationId, InstanceId};
+use state::InstanceState;
+use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// Applies commands to a machine, and hands the turns to the persistence actor. It never writes
 /// storage and never runs effects; it reads its log once, when it comes into memory.
@@ -48,96 +48,6 @@ pub(crate) struct InstanceArguments {
     pub(crate) coming: Option<OnItsWay>,
     /// It comes for no message but its log, and goes again where others wait for that.
     pub(crate) is_due: bool,
-}
-
-/// How an actor comes by its instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Begin {
-    /// The first message starts it, under an id that was made for it.
-    Fresh,
-    /// The first message starts it, if its id is free.
-    Claim,
-    /// From the log.
-    Activate,
-    /// From the log, as its host starts: an earlier one may have died of it.
-    Recover,
-    /// As [`Activate`](Self::Activate), for somebody who lets it go on.
-    Resume,
-}
-
-pub(crate) struct InstanceState {
-    shard: Arc<ShardContext>,
-    instance: InstanceId,
-    begin: Begin,
-    phase: Phase,
-    last_used: Timestamp,
-    /// The time of what is being handled. Read once for each message: nothing becomes due between what
-    /// is overdue and the message.
-    now: Timestamp,
-    /// It was parked, and goes on since it came into memory, or has come to its end so.
-    unparked: bool,
-    /// Its local activities that run before their schedule is durable.
-    in_place: InPlace,
-    /// Whether what is being handled may begin some.
-    may_run_in_place: bool,
-    /// What it holds in memory.
-    footprint: Footprint,
-    /// It has a place among the instances in memory.
-    has_place: bool,
-    /// It keeps that while others wait for places.
-    busy: Option<Busy>,
-    coming: Option<OnItsWay>,
-    is_due: bool,
-}
-
-/// What there is exists in its phase only.
-enum Phase {
-    /// Nothing has happened yet.
-    Fresh,
-    /// It goes on.
-    Live(Box<Live>),
-    /// It has finished, and has yet to tell others.
-    Closing(Box<Closing>),
-    /// There is no such instance.
-    Absent,
-    /// It has finished; the log says how.
-    Finished,
-    /// Its code cannot go on from its log.
-    Parked(Box<Parked>),
-}
-
-/// An instance in memory.
-struct Live {
-    machine: Machine,
-    run: Run,
-    /// Without the turns that are being made durable it would be behind; so it is kept here.
-    summary: InstanceSummary,
-    /// Messages that have arrived, where it can wait that this is recorded.
-    arrived: Vec<MessageId>,
-    /// Activities that were open when it came into memory, and ran on no known host.
-    suspects: Suspects,
-    /// How many hosts have died while its code ran, as long as that has not made a step on this one;
-    /// known only of what was taken up as the host started.
-    unproven: Option<u32>,
-    /// What its turns want of local activities, until they are handed on.
-    wanted: Wanted,
-    /// It has begun under an id that was made for it, and its first turn is not handed on yet.
-    has_drawn_id: bool,
-}
-
-impl Live {
-    fn new(machine: Machine, summary: InstanceSummary) -> Self {
-        Self {
-            run: Run::of(&machine),
-            machine,
-            summary,
-            arrived: Vec::new(),
-            suspects: Suspects::default(),
-            unproven: None,
-            wanted: Wanted::default(),
-            has_drawn_id: false,
-        }
-    }
 }
 
 impl Actor for InstanceActor {
@@ -418,74 +328,6 @@ impl InstanceState {
             Phase::Parked(parked) => !parked.is_in_use(),
             Phase::Absent | Phase::Finished => true,
         }
-    }
-
-    fn passivate_if_idle(&mut self, myself: &ActorRef<InstanceMessage>, then: Timestamp) {
-        let now = self.shard.clock.now();
-        if matches!(&self.phase, Phase::Parked(_)) && self.last_used <= then {
-            // As below.
-            let _ = myself.drain();
-        }
-        let Phase::Live(live) = &mut self.phase else { return };
-        if self.last_used <= then && !self.in_place.is_holding() && live.is_idle(now) {
-            let messages = std::mem::take(&mut live.arrived);
-            if !messages.is_empty() {
-                // Otherwise it would be woken for them after a crash, again and again.
-                self.apply(reenact_core::Command::ConfirmDelivery { messages }, None);
-            }
-            // What comes from now on brings it back, behind what is handled before the end. An
-            // actor that is draining already needs no second word.
-            let _ = myself.drain();
-        }
-    }
-
-    /// Whether it is to go as soon as it is idle. Where others wait for a place, says whether they can
-    /// have that of this one.
-    fn is_to_make_room(&mut self) -> bool {
-        let wants_room = self.shard.admission.wants_room();
-        if wants_room || self.busy.is_some() {
-            let is_busy = self.has_place && self.has_something_under_way();
-            if !is_busy {
-                self.busy = None;
-            } else if self.busy.is_none() {
-                self.busy = Some(self.shard.admission.busy());
-            }
-        }
-        wants_room
-            || !self.has_place
-            || self.is_due && self.shard.is_due_waiting.load(Ordering::Relaxed)
-    }
-
-    fn has_something_under_way(&mut self) -> bool {
-        match &mut self.phase {
-            Phase::Live(live) => !live.is_idle(self.now),
-            Phase::Closing(_) => true,
-            Phase::Fresh | Phase::Absent | Phase::Finished | Phase::Parked(_) => false,
-        }
-    }
-
-    /// Says what it holds. Where all instances hold too much, asks the largest idle ones to go; whether
-    /// that is not enough.
-    fn is_too_much_in_memory(&mut self) -> bool {
-        let Phase::Live(live) = &mut self.phase else {
-            // The machine is gone.
-            self.footprint.tell(0);
-            return false;
-        };
-        self.footprint.tell(live.machine.held_bytes() + self.in_place.held_bytes());
-        if self.footprint.is_to_be_listed() && live.is_idle(self.now) {
-            self.footprint.list();
-        }
-        let all = self.footprint.all();
-        if !all.is_over() {
-            return false;
-        }
-        for instance in all.take_largest() {
-            let message = Internal::PassivateIfIdleSince(self.now, Asked::default());
-            // One that has gone in the meantime is not in memory.
-            let _ = self.shard.routes.try_deliver(&instance, message.into());
-        }
-        all.is_over()
     }
 
     /// Something woke the code from outside a turn: its next step could not be repeated.

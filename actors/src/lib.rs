@@ -27,57 +27,87 @@
 //!
 //! Nothing depends on a mailbox surviving. Truth is in the log.
 
-#[cfg(doc)]
-use reenact_core::Action;
+// The floors of the crate, from the ground up: a module imports from its own floor and those below it
+// only, and no two files import each other. The test `floors` reads this list.
 
-mod access;
-mod activity;
-mod admission;
-mod answers;
-mod context;
-mod dispatcher;
-mod error;
-mod fitness;
+// Floor 1: values and tools.
+
 mod footprint;
 mod gate;
-mod heartbeat;
-mod held;
-mod host;
-mod instance;
-mod log;
-mod mail;
-mod message;
+mod new_shards;
 mod options;
 mod pace;
 mod panic;
 mod patience;
-mod persistence;
-mod pump;
-mod registry;
-mod remote;
-mod retention;
-mod routes;
 mod run;
-mod runtime;
 mod seeds;
-mod shard;
-mod snapshot;
-mod stalls;
 mod state;
+mod task;
+
+// Floor 2: errors, places, and those who wait.
+
+mod admission;
+mod answers;
+mod error;
+mod threads;
+mod waiters;
+
+// Floor 3: activities, as programs write them.
+
+mod activity;
+mod registry;
+mod stalls;
+
+// Floor 4: messages and their addresses.
+
+mod message;
+mod routes;
+
+// Floor 5: logs and stores.
+
+mod log;
+mod remote;
+mod snapshot;
 mod store;
+mod verify;
+
+// Floor 6: what carries actions out.
+
+mod mail;
 mod suspects;
 mod tags;
-mod task;
-mod threads;
 mod timers;
-mod verify;
-mod waiters;
 mod workers;
 
+// Floor 7: turns become durable.
+
+mod dispatcher;
+mod persistence;
+
+// Floor 8: what a host has, and what a shard has.
+
+mod context;
+
+// Floor 9: the actors.
+
+mod fitness;
+mod host;
+mod instance;
+mod pump;
+mod retention;
+mod shard;
+
+// Floor 10: what a client calls.
+
+mod access;
+mod runtime;
+
+#[cfg(doc)]
+use reenact_core::Action;
+
 pub use access::{Access, StartRequest};
-pub use activity::{Activity, ActivityContext, TestCall};
+pub use activity::{Activity, ActivityContext, HeartbeatError, State, TestCall};
 pub use error::{Error, ErrorKind, ParkReason, Result};
-pub use heartbeat::HeartbeatError;
 #[doc(hidden)]
 pub use message::RuntimeMessage;
 pub use message::{ExternalEvent, InstanceMessage, Reply};
@@ -85,9 +115,9 @@ pub use options::{
     ActivityThreads, HostOptions, MAX_BLOCKING_THREADS, MAX_REPLACED_THREADS, MAX_SHARD_THREADS,
     Retention, ShardThreads, WhenBusy,
 };
-pub use registry::{Named, Registry};
+pub use registry::{Activities, ActivitySet, Named, Registry};
 pub use runtime::Runtime;
 pub use snapshot::Snapshot;
 pub use stalls::Stalled;
-pub use state::{Activities, ActivitySet, MissingState, State, StateType};
+pub use state::{MissingState, StateType};
 pub use verify::{Unfit, verify_histories};

@@ -1,5 +1,6 @@
 //! Executions out of their logs: for instances that come into memory, and for those who only look.
 
+mod decode;
 mod recovery;
 
 use std::future::Future;
@@ -13,10 +14,12 @@ use reenact_providers::{
     ProviderError, StoredTurn, TimerScheduler, TurnPage,
 };
 
-use crate::error::{Error, ParkReason};
+use crate::error::ParkReason;
 use crate::patience::Patience;
 use crate::registry::Registry;
 use crate::stalls::Stalls;
+use decode::decode;
+pub(crate) use decode::missing_code;
 use recovery::Recovery;
 
 /// Turns that are read from the store at a time.
@@ -276,21 +279,4 @@ impl Log<'_> {
             }
         }
     }
-}
-
-pub(crate) fn missing_code(missing: Error) -> ParkReason {
-    match missing {
-        Error::UnknownOrchestration { name } => ParkReason::UnknownOrchestration { name },
-        Error::UnknownVersion { name, version, registered } => {
-            ParkReason::UnknownVersion { name, version, registered }
-        }
-        other => ParkReason::Unreadable { reason: other.to_string() },
-    }
-}
-
-fn decode(stored: &StoredTurn) -> Result<RecordedTurn, ParkReason> {
-    codec::decode_turn(&stored.bytes).map_err(|error| {
-        let reason = format!("turn {}: {error}", stored.number);
-        ParkReason::Unreadable { reason }
-    })
 }

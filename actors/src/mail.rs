@@ -19,7 +19,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 use crate::error::{Error, Result};
-use crate::message::{FromAnother, InstanceMessage, Internal, Reply, StartMessage, Tell};
+use crate::message::{
+    FromAnother, InstanceMessage, Internal, Reply, StartMessage, TakesAnswer, Tell,
+};
 use crate::routes::Routes;
 use crate::run::Run;
 use crate::store::Store;
@@ -189,11 +191,6 @@ impl Unanswered {
         });
     }
 
-    pub(crate) fn answer(self, answer: Result<()>) {
-        let fate = fate_of(self.key.1.kind, answer);
-        self.settle(fate);
-    }
-
     fn settle(mut self, fate: Fate) {
         let Some(taken) = fate.told() else { return };
         self.is_answered = true;
@@ -204,6 +201,13 @@ impl Unanswered {
             let answered = Internal::Answered { message, taken, sent_by, reply: None };
             shared.routes.deliver(&key.0, answered.into());
         }
+    }
+}
+
+impl TakesAnswer for Unanswered {
+    fn answer(self: Box<Self>, answer: Result<()>) {
+        let fate = fate_of(self.key.1.kind, answer);
+        self.settle(fate);
     }
 }
 

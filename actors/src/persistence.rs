@@ -1,7 +1,10 @@
 //! Makes turns durable, many at a time, and lets their effects go.
 
 mod append;
+mod entry;
+mod gone;
 mod inbox;
+mod message;
 mod release;
 
 use std::future::poll_fn;
@@ -11,24 +14,22 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use reenact_core::{Action, InstanceId, Receipt, Sealed, ShardId};
+use reenact_core::{Receipt, ShardId};
 use reenact_providers::limits::MAX_BATCH_BYTES;
-use reenact_providers::{Batch, Epoch, ProviderError, TurnRecord};
-use tokio::sync::oneshot;
+use reenact_providers::{Batch, Epoch, ProviderError};
 use tokio::time::Instant;
 
 use crate::dispatcher::Dispatcher;
-use crate::error::{Error, ParkReason};
-use crate::message::{Answer, ShardMessage};
-use crate::run::Run;
-use crate::snapshot::OpenCalls;
+use crate::message::ShardMessage;
 use crate::task::{Task, end_for_panic, let_others_run};
-use crate::workers::KnownCall;
 use append::append;
 use release::Releases;
 
 pub(crate) use append::Medium;
+pub(crate) use entry::{Entry, PendingTurn};
+pub(crate) use gone::Gone;
 pub(crate) use inbox::Inbox;
+pub(crate) use message::PersistenceMessage;
 
 /// Most turns in one append.
 const MAX_TURNS_PER_APPEND: usize = 4_096;
@@ -88,51 +89,6 @@ pub(crate) struct PersistenceState {
     lingering: Option<Task>,
     /// Nothing is appended any more: the shard is about to start again from its log.
     lost: Option<Arc<ProviderError>>,
-}
-
-#[derive(Debug)]
-pub(crate) enum PersistenceMessage {
-    /// There are turns in the inbox.
-    Append,
-    /// What is in the inbox waits no longer for others.
-    AppendNow,
-    /// Carry out more of what is durable.
-    Release,
-    /// The append that was under way has ended.
-    Appended(Vec<Entry>, Result<Receipt, ProviderError>),
-}
-
-#[cfg(feature = "cluster")]
-impl ractor::Message for PersistenceMessage {}
-
-/// A turn on its way to durability, with what waits for it.
-#[derive(Debug)]
-pub(crate) struct PendingTurn {
-    pub(crate) instance: InstanceId,
-    pub(crate) run: Run,
-    /// `None` once it is in an append, and where nothing is to be appended.
-    pub(crate) record: Option<TurnRecord>,
-    pub(crate) actions: Sealed<Vec<Action>>,
-    pub(crate) answer: Option<Answer>,
-    /// The attempt of an activity that ended in it.
-    pub(crate) known: Option<KnownCall>,
-    /// The turns that are never in another append: those in which the next execution begins, when this
-    /// one continues as new; the event that comes with a start.
-    pub(crate) successor: Vec<PendingTurn>,
-}
-
-/// Small, since most are turns, and each is moved from the inbox to its append and on.
-#[derive(Debug)]
-pub(crate) enum Entry {
-    Turn(Box<PendingTurn>),
-    /// An answer that rests on what came before.
-    Answer(Box<Answer>),
-    /// An instance cannot go on from what came before.
-    Park(InstanceId, Box<ParkReason>),
-    /// Told when what came before is durable, and of that instance, or of all, carried out as well.
-    Barrier(Option<InstanceId>, oneshot::Sender<()>),
-    /// What is open of an instance, as of what came before.
-    Open(oneshot::Sender<OpenCalls>, Box<OpenCalls>),
 }
 
 impl Actor for Persistence {
@@ -338,58 +294,4 @@ fn one_append(entries: &[Entry]) -> usize {
         turns <= MAX_TURNS_PER_APPEND && bytes <= MAX_BYTES_PER_APPEND
     };
     entries.iter().take_while(fits).count().max(1)
-}
-
-impl PendingTurn {
-    fn bytes(&self) -> usize {
-        self.record.as_ref().map_or(0, |record| record.bytes.len())
-    }
-}
-
-impl Entry {
-    /// What the persistence actor is told when it comes first.
-    pub(crate) fn message(&self) -> PersistenceMessage {
-        match self {
-            Self::Turn(_) => PersistenceMessage::Append,
-            Self::Answer(_) | Self::Park(..) | Self::Barrier(..) | Self::Open(..) => {
-                PersistenceMessage::AppendNow
-            }
-        }
-    }
-
-    /// How many turns it is; what is no turn takes the place of one.
-    fn turns(&self) -> usize {
-        match self {
-            Self::Turn(turn) => 1 + turn.successor.len(),
-            Self::Answer(_) | Self::Park(..) | Self::Barrier(..) | Self::Open(..) => 1,
-        }
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        match self {
-            Self::Turn(turn) => {
-                turn.bytes() + turn.successor.iter().map(PendingTurn::bytes).sum::<usize>()
-            }
-            Self::Answer(_) | Self::Park(..) | Self::Barrier(..) | Self::Open(..) => 0,
-        }
-    }
-
-    fn take_records(&mut self, into: &mut Vec<TurnRecord>) {
-        if let Self::Turn(turn) = self {
-            into.extend(turn.record.take());
-            into.extend(turn.successor.iter_mut().filter_map(|turn| turn.record.take()));
-        }
-    }
-
-    /// The turn is not durable: its actions stay sealed for ever.
-    fn refuse(self, error: &Arc<ProviderError>) {
-        let answer = match self {
-            Self::Turn(turn) => turn.answer,
-            Self::Answer(answer) => Some(*answer),
-            Self::Park(..) | Self::Barrier(..) | Self::Open(..) => None,
-        };
-        if let Some(answer) = answer {
-            answer.refuse(Error::from(error.clone()));
-        }
-    }
 }

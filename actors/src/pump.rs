@@ -2,6 +2,7 @@
 
 mod keys;
 mod take;
+mod verdict;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::message::ShardMessage;
 use crate::panic::Caught;
 use crate::task::end_for_panic;
 use take::Taker;
+use verdict::Verdict;
 
 /// Most messages of a shard that are in hand at a time.
 const MAX_IN_HAND: usize = 256;
@@ -34,17 +36,6 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) struct Pump {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
-}
-
-/// What became of a message.
-#[derive(Debug, PartialEq, Eq)]
-enum Verdict {
-    /// Its effect is durable, or it has none and never will: it leaves the queue.
-    Done,
-    /// It comes again.
-    Again,
-    /// It can never be taken: it goes into quarantine.
-    Refused(String),
 }
 
 impl Pump {

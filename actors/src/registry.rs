@@ -1,5 +1,7 @@
 //! The orchestrations and activities that a host has.
 
+mod activities;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 
@@ -13,6 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::activity::{Activity, ActivityCode, ActivityContext};
 use crate::error::{Error, Result};
 use crate::state::{MissingState, States};
+pub use activities::{Activities, ActivitySet};
 
 /// What a host can run, by name.
 #[derive(Default)]

@@ -2,14 +2,14 @@
 
 use reenact_core::limits::{MAX_ACTIVITIES_SHOWN, MAX_CHILDREN_SHOWN};
 use reenact_core::{
-    Event, InstanceId, Machine, OpenActivities, OpenActivity, OpenChild, Outbox, Outcome, Payload,
+    Event, InstanceId, OpenActivities, OpenActivity, OpenChild, Outbox, Outcome, Payload,
     RecordedTurn, Version, codec,
 };
 use reenact_providers::{InstanceState, InstanceSummary, ProviderError, StoredTurn};
 use tokio::sync::oneshot;
 
 use crate::error::{Error, ParkReason, Result};
-use crate::message::Internal;
+use crate::message::{Internal, OpenCalls};
 use crate::routes::Routes;
 use crate::stalls::Stalled;
 use crate::store::{Store, TURNS_PER_READ};
@@ -33,22 +33,6 @@ pub struct Snapshot {
     pub activities: Vec<OpenActivity>,
     /// The children that are open: the first [`MAX_CHILDREN_SHOWN`].
     pub children: Vec<OpenChild>,
-}
-
-/// What an instance has called that has not ended, as far as a status shows it.
-#[derive(Debug, Default)]
-pub(crate) struct OpenCalls {
-    activities: Vec<OpenActivity>,
-    children: Vec<OpenChild>,
-}
-
-impl OpenCalls {
-    pub(crate) fn of(machine: &Machine) -> Self {
-        Self {
-            activities: machine.open_activities(MAX_ACTIVITIES_SHOWN),
-            children: machine.open_children(MAX_CHILDREN_SHOWN),
-        }
-    }
 }
 
 impl Store {

@@ -2,56 +2,9 @@
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
-use std::fmt;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use reenact_core::{ActivityError, Name};
-
-use crate::activity::{Activity, ActivityContext};
-use crate::error::{Error, Result};
-use crate::registry::Registry;
-
-/// A value that the host was given, as an argument of an activity: a clone of it.
-///
-/// ```
-/// # use reenact_actors::{ActivityContext, State};
-/// #[derive(Clone)]
-/// struct Pool;
-///
-/// async fn charge(_ctx: ActivityContext, State(pool): State<Pool>, cents: u64) {
-///     # let _ = (pool, cents);
-/// }
-/// ```
-///
-/// An activity takes it behind its context and in front of its input. There may be several, of
-/// different types. `HostBuilder::state` gives the value; where it is missing, the host does not start
-/// ([`Error::MissingState`]). What is expensive to clone belongs in an `Arc`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct State<T>(pub T);
-
-impl<T> Deref for State<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T: Clone + Send + Sync + 'static> State<T> {
-    /// The value that the host was given.
-    ///
-    /// # Errors
-    /// [`MissingState`] when it was given none.
-    pub fn of(ctx: &ActivityContext) -> Result<Self, MissingState> {
-        ctx.state::<T>().cloned().map(Self)
-    }
-
-    /// What an activity needs that takes it.
-    pub fn state_type() -> StateType {
-        StateType::of::<T>()
-    }
-}
 
 /// A type of which an activity needs a value: see [`Activity::states`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,40 +51,8 @@ impl From<MissingState> for ActivityError {
     }
 }
 
-/// A struct whose methods are activities. `#[activities]` writes this for an `impl` block.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no activities",
-    label = "a struct with activities is wanted here",
-    note = "put `#[activities]` on its `impl` block, and `#[activity]` on each method that is one"
-)]
-pub trait Activities: Sized + Send + Sync + 'static {
-    /// Adds each of its activities.
-    fn add_to(set: &mut ActivitySet<'_>);
-}
-
-/// Where the activities of a struct are added: see [`Activities`].
-pub struct ActivitySet<'a> {
-    registry: &'a mut Registry,
-    added: Result<()>,
-}
-
-impl ActivitySet<'_> {
-    /// Adds one activity. The first that cannot be added is told by whoever registers the struct.
-    pub fn add<A: Activity>(&mut self, _activity: A) {
-        if self.added.is_ok() {
-            self.added = self.registry.add_activity::<A>();
-        }
-    }
-}
-
-impl fmt::Debug for ActivitySet<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ActivitySet").finish_non_exhaustive()
-    }
-}
-
 /// The struct whose methods are activities, as a value among the others.
-struct Owner<A>(Arc<A>);
+pub(crate) struct Owner<A>(pub(crate) Arc<A>);
 
 /// One value of each type. Cheap to clone.
 #[derive(Clone, Default)]
@@ -149,7 +70,7 @@ impl States {
         self.insert(Owner(owner))
     }
 
-    fn get<T: 'static>(&self) -> Option<&T> {
+    pub(crate) fn get<T: 'static>(&self) -> Option<&T> {
         self.by_type.get(&TypeId::of::<T>())?.downcast_ref()
     }
 
@@ -160,56 +81,5 @@ impl States {
 
     pub(crate) fn has(&self, wanted: StateType) -> bool {
         self.by_type.contains_key(&wanted.id)
-    }
-}
-
-impl Registry {
-    /// Adds a value that activities take as [`State`].
-    ///
-    /// # Errors
-    /// [`Error::StateGivenTwice`]: there is one of its type.
-    pub fn add_state<T: Send + Sync + 'static>(&mut self, value: T) -> Result<()> {
-        match self.states_mut().insert(value) {
-            true => Ok(()),
-            false => Err(Error::StateGivenTwice { state: type_name::<T>() }),
-        }
-    }
-
-    /// Adds the activities of a struct.
-    ///
-    /// # Errors
-    /// [`Error::StateGivenTwice`]: there is one of its type; [`Error::InvalidName`],
-    /// [`Error::RegisteredTwice`].
-    pub fn add_activities<A: Activities>(&mut self, owner: A) -> Result<()> {
-        if !self.states_mut().insert_owner(Arc::new(owner)) {
-            return Err(Error::StateGivenTwice { state: type_name::<A>() });
-        }
-        let mut set = ActivitySet { registry: self, added: Ok(()) };
-        A::add_to(&mut set);
-        set.added
-    }
-}
-
-impl ActivityContext {
-    /// A value that the host was given once, by `HostBuilder::state`: a pool of connections, a client
-    /// of a service. Of an activity that takes it as an argument ([`State`]), the host looks at its
-    /// start whether it is there; here it shows when the activity asks.
-    ///
-    /// # Errors
-    /// [`MissingState`] when the host was given none of that type. With `?`, the activity fails for
-    /// good.
-    pub fn state<T: Send + Sync + 'static>(&self) -> Result<&T, MissingState> {
-        self.states().get().ok_or_else(|| self.missing(type_name::<T>()))
-    }
-
-    /// The struct whose method the activity is.
-    #[doc(hidden)]
-    pub fn owner<A: Activities>(&self) -> Result<Arc<A>, MissingState> {
-        let owner = self.states().get().map(|Owner(owner)| Arc::clone(owner));
-        owner.ok_or_else(|| self.missing(type_name::<A>()))
-    }
-
-    fn missing(&self, state: &'static str) -> MissingState {
-        MissingState { activity: self.activity_name().clone(), state }
     }
 }

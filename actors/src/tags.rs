@@ -11,26 +11,5 @@ mod takers;
 #[cfg(test)]
 mod tests;
 
-use reenact_core::{ActivityError, Payload};
-use tokio::sync::mpsc;
-
-use crate::workers::KnownCall;
-
 pub(crate) use posts::Posts;
 pub(crate) use takers::Takers;
-
-/// What becomes of an attempt that came through the queue of a tag, as it runs here.
-#[derive(Debug)]
-pub(crate) enum News {
-    /// How far it is.
-    Heartbeat(Payload),
-    /// It has ended. It is not taken again before that is durable.
-    Ended { result: Result<Payload, ActivityError>, known: KnownCall },
-    /// Nobody waits for it any more.
-    Unwanted,
-    /// It was cut off, or will not begin: another host may take it.
-    Left,
-}
-
-/// Never full: heartbeats are far apart, and all else comes once.
-pub(crate) type NewsSender = mpsc::UnboundedSender<News>;

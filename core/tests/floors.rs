@@ -1,14 +1,12 @@
 //! The crate can be read from the ground up: its modules stand on floors, each of which imports only from
-//! those below it, and no file imports one that imports it, by whatever way round.
+//! itself and those below it, and no files import each other in a circle.
 
 #[path = "support/imports.rs"]
 mod imports;
 
-use std::collections::BTreeMap;
-
 use imports::Imports;
 
-/// The root of the crate: it declares the modules, a floor after the other.
+/// The root of the crate: it declares the modules, one floor after the other.
 const ROOT: &str = include_str!("../src/lib.rs");
 
 #[test]
@@ -21,17 +19,7 @@ fn no_files_import_each_other_in_a_circle() {
 
 #[test]
 fn no_module_imports_from_a_floor_above_its_own() {
-    let floors = floors(ROOT);
-    let mut upward = Vec::new();
-    for (from, to) in Imports::of_crate().among_top_modules() {
-        let floor_of = |module: &str| {
-            floors.get(module).unwrap_or_else(|| panic!("`{module}` stands on no floor in lib.rs"))
-        };
-        let (above, below) = (floor_of(&to), floor_of(&from));
-        if above > below {
-            upward.push(format!("{from} (floor {below}) -> {to} (floor {above})"));
-        }
-    }
+    let upward = Imports::of_crate().upward(ROOT);
     assert!(upward.is_empty(), "imports from a floor above:\n{}", upward.join("\n"));
 }
 
@@ -67,21 +55,4 @@ fn imports_of<const N: usize>(texts: [(&str, &str); N]) -> Imports {
 
 fn module(path: &str) -> Vec<String> {
     path.split("::").filter(|name| !name.is_empty()).map(String::from).collect()
-}
-
-/// The floor of each module that the root declares.
-fn floors(root: &str) -> BTreeMap<&str, usize> {
-    let (mut floor, mut floors) = (0, BTreeMap::new());
-    for line in root.lines() {
-        if line.starts_with("// Floor ") {
-            floor += 1;
-            assert!(line.starts_with(&format!("// Floor {floor}:")), "not the next floor: {line}");
-        }
-        let declared = line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod ");
-        if let Some(module) = declared.and_then(|declared| declared.strip_suffix(';')) {
-            floors.insert(module, floor);
-        }
-    }
-    assert!(floor > 3, "the floors are not where they are looked for");
-    floors
 }

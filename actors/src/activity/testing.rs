@@ -1,7 +1,7 @@
 //! A call of an activity without a host, for unit tests.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use reenact_core::{
     AttemptTerms, CorrelationId, ExecutionId, InstanceId, InvalidName, Name, Payload, PayloadError,
@@ -149,7 +149,7 @@ impl TestCall {
             local_input: None,
         };
         let key = ActivityCall { instance, run, id };
-        let context = ActivityContext::new(key, attempt, Weak::new(), self.states.clone());
+        let context = ActivityContext::new(key, attempt, None, self.states.clone());
         context.pulse().record_into(self.heartbeats.clone());
         context
     }

@@ -7,14 +7,15 @@ use reenact_core::{Command, InstanceId, MachineConfig};
 use reenact_providers::{InstanceState as State, InstanceSummary, TurnPage};
 use tokio::sync::oneshot;
 
+use super::phase::{Live, Phase};
+use super::state::InstanceState;
 use super::trial::Judgement;
-use super::{Begin, InstanceState, Live, Phase};
+use crate::context::ShardContext;
 use crate::error::ParkReason;
 use crate::log::Log;
-use crate::message::{InstanceMessage, Internal};
+use crate::message::{Begin, InstanceMessage, Internal};
 use crate::panic::{catch_panic, this_thread};
 use crate::persistence::Entry;
-use crate::shard::ShardContext;
 
 impl InstanceState {
     /// Comes into memory as the actor starts.

@@ -2,7 +2,8 @@
 
 use reenact_core::{Command, CorrelationId};
 
-use super::{InstanceState, Phase};
+use super::phase::Phase;
+use super::state::InstanceState;
 use crate::activity::ActivityCall;
 use crate::message::Reply;
 use crate::run::Run;

@@ -1,172 +1,18 @@
 //! Local activities run in place: before the turns that schedule them are handed on. These wait, for a
 //! moment, for what the activities return.
 
-use ractor::{ActorProcessingErr, ActorRef};
-use reenact_core::limits::{LOCAL_HOLD, MAX_HELD_BYTES, MAX_HELD_TURNS};
-use reenact_core::{Action, CorrelationId, InstanceId, Sealed, Timestamp};
+use ractor::ActorProcessingErr;
+use reenact_core::limits::LOCAL_HOLD;
+use reenact_core::{Action, CorrelationId, Sealed, Timestamp};
 
-use super::{InstanceState, Phase};
+use super::in_place::{Running, Wanted};
+use super::phase::Phase;
+use super::state::InstanceState;
 use crate::activity::{ActivityCall, Attempt};
 use crate::message::{InstanceMessage, Internal, Reply};
 use crate::persistence::Entry;
 use crate::run::Run;
-use crate::task::Task;
 use crate::timers::{Timer, TimerMessage};
-use crate::workers::ShardWorkers;
-
-/// What the turns that were made since something was handed on want of local activities.
-pub(super) struct Wanted {
-    /// Calls, and timers for their next attempts and their ends.
-    actions: Vec<(Run, Action)>,
-    /// Whether nobody waits for anything else.
-    can_wait: bool,
-}
-
-/// The local activities of an instance that run in place, and the turns that wait for them. They live and
-/// die with the actor: what becomes of one that its actor did not outlive counts for nothing.
-pub(super) struct InPlace {
-    myself: ActorRef<InstanceMessage>,
-    instance: InstanceId,
-    workers: ShardWorkers,
-    /// Tells the calls of this actor from those of all others.
-    place: u32,
-    running: Vec<Running>,
-    /// In order.
-    held: Vec<Entry>,
-    /// Of these.
-    bytes: usize,
-    /// Ends the wait.
-    limit: Option<Task>,
-    /// Number of waits so far.
-    waits: u64,
-    /// Nothing runs in place here: a host may have died of it, and nobody would know.
-    is_careful: bool,
-}
-
-/// A call that is open.
-struct Running {
-    run: Run,
-    id: CorrelationId,
-    /// Its last attempt has ended.
-    has_ended: bool,
-}
-
-impl Default for Wanted {
-    fn default() -> Self {
-        Self { actions: Vec::new(), can_wait: true }
-    }
-}
-
-impl Wanted {
-    /// What a turn of that run wants.
-    pub(super) fn add(&mut self, run: Run, actions: Vec<Action>, can_wait: bool) {
-        self.actions.extend(actions.into_iter().map(|action| (run, action)));
-        self.can_wait &= can_wait;
-    }
-}
-
-impl InPlace {
-    pub(super) fn new(
-        myself: ActorRef<InstanceMessage>,
-        instance: InstanceId,
-        workers: ShardWorkers,
-    ) -> Self {
-        // 0 is no place. That two actors have the same is possible if four billion have come between them.
-        let place = (myself.get_id().pid() % u64::from(u32::MAX)) as u32 + 1;
-        Self {
-            myself,
-            instance,
-            workers,
-            place,
-            running: Vec::new(),
-            held: Vec::new(),
-            bytes: 0,
-            limit: None,
-            waits: 0,
-            is_careful: false,
-        }
-    }
-
-    /// From now on nothing runs in place.
-    pub(super) fn be_careful(&mut self) {
-        self.is_careful = true;
-    }
-
-    pub(super) fn is_careful(&self) -> bool {
-        self.is_careful
-    }
-
-    /// Whether that call runs in place.
-    pub(super) fn runs(&self, run: Run, id: CorrelationId) -> bool {
-        self.is_here(run) && self.running.iter().any(|call| call.run == run && call.id == id)
-    }
-
-    fn is_here(&self, run: Run) -> bool {
-        run.place() == self.place
-    }
-
-    /// An attempt of a call has ended.
-    pub(super) fn has_ended(&mut self, run: Run, id: CorrelationId) {
-        let of_call = |call: &&mut Running| call.run == run && call.id == id;
-        if let Some(call) = self.running.iter_mut().find(of_call) {
-            call.has_ended = true;
-        }
-    }
-
-    /// Whether turns wait here.
-    pub(super) fn is_holding(&self) -> bool {
-        !self.held.is_empty()
-    }
-
-    /// What the turns take that wait here.
-    pub(super) fn held_bytes(&self) -> usize {
-        self.bytes
-    }
-
-    fn has_room_for(&self, entry: &Entry) -> bool {
-        self.held.len() < MAX_HELD_TURNS && self.bytes + entry.bytes() <= MAX_HELD_BYTES
-    }
-
-    fn hold(&mut self, entry: Entry) {
-        self.bytes += entry.bytes();
-        self.held.push(entry);
-        if self.limit.is_none() {
-            self.waits += 1;
-            let (myself, wait) = (self.myself.clone(), self.waits);
-            self.limit = Some(Task::spawn(async move {
-                tokio::time::sleep(LOCAL_HOLD).await;
-                // An actor that has gone holds nothing.
-                let _ = myself.cast(Internal::EndWait(wait).into());
-            }));
-        }
-    }
-
-    /// Nobody waits for it any more.
-    fn call_off(&self, call: &Running) {
-        if !call.has_ended {
-            let Running { run, id, .. } = *call;
-            self.workers.cancel(&ActivityCall { instance: self.instance.clone(), run, id });
-        }
-    }
-
-    fn call_off_all(&mut self) {
-        for call in std::mem::take(&mut self.running) {
-            self.call_off(&call);
-        }
-    }
-
-    fn take_held(&mut self) -> Vec<Entry> {
-        self.bytes = 0;
-        self.limit = None;
-        std::mem::take(&mut self.held)
-    }
-}
-
-impl Drop for InPlace {
-    fn drop(&mut self) {
-        self.call_off_all();
-    }
-}
 
 impl InstanceState {
     /// Hands something on to be made durable, after all that was handed on before. A turn waits while

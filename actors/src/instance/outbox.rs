@@ -5,76 +5,19 @@ use std::sync::Arc;
 
 use ractor::{ActorProcessingErr, ActorRef};
 use reenact_core::{
-    Action, ChildError, Command, Event, EventKey, MessageId, NotTaken, Origin, Outbox, Payload,
-    RecordedTurn, Relation, Sealed, Timestamp, codec,
+    ChildError, Command, Event, EventKey, MessageId, NotTaken, Origin, Outbox, Payload,
+    RecordedTurn, Relation, Timestamp,
 };
-use reenact_providers::{InstanceSummary, ProviderError, TurnRecord};
+use reenact_providers::{InstanceSummary, ProviderError};
 use tokio::sync::oneshot;
 
-use super::{InstanceState, Live, Phase};
+use super::closing::Closing;
+use super::phase::{Live, Phase};
+use super::state::InstanceState;
 use crate::error::Error;
 use crate::message::{FromAnother, InstanceMessage, Internal, Reply, Tell};
-use crate::persistence::{Entry, PendingTurn};
+use crate::persistence::Entry;
 use crate::run::Run;
-
-/// An instance that has ended, and has yet to tell others. Its code is not needed.
-pub(super) struct Closing {
-    outbox: Outbox,
-    run: Run,
-    summary: InstanceSummary,
-    /// The number of the turn in which it ended.
-    end: u64,
-    /// The time of the last turn.
-    at: Timestamp,
-    /// What has arrived, and is not recorded yet.
-    arrived: Vec<MessageId>,
-}
-
-impl Closing {
-    pub(super) fn new(outbox: Outbox, run: Run, summary: InstanceSummary, end: u64) -> Self {
-        let at = summary.updated_at;
-        Self { outbox, run, summary, end, at, arrived: Vec::new() }
-    }
-
-    pub(super) fn has_to_send(&self, message: MessageId) -> bool {
-        self.outbox.message(message).is_some()
-    }
-
-    pub(super) fn is_through(&self) -> bool {
-        self.outbox.is_empty()
-    }
-
-    /// The turn that records what has arrived; none when that is known, or cannot be stored.
-    fn settle(&mut self, now: Timestamp) -> Option<PendingTurn> {
-        let arrived = mem::take(&mut self.arrived);
-        self.at = now.max(self.at);
-        let (recorded, released) = self.outbox.settle(&arrived, self.end, self.at)?;
-        let bytes = codec::encode_turn(&recorded).ok()?;
-        let number = self.summary.turns;
-        self.summary.turns += 1;
-        self.summary.events += recorded.events.len() as u64;
-        self.summary.wake_at = wake_at(&self.outbox);
-        Some(PendingTurn {
-            instance: self.summary.instance.clone(),
-            run: self.run,
-            record: Some(TurnRecord {
-                number,
-                bytes: bytes.into(),
-                summary: self.summary.clone(),
-                has_drawn_id: false,
-            }),
-            actions: Sealed::new(released.into_iter().map(Action::Send).collect()),
-            answer: None,
-            known: None,
-            successor: Vec::new(),
-        })
-    }
-}
-
-/// When an instance that has ended must be in memory.
-pub(super) fn wake_at(outbox: &Outbox) -> Option<Timestamp> {
-    (!outbox.is_empty()).then_some(Timestamp::EPOCH)
-}
 
 impl InstanceState {
     /// A message of this instance has arrived, or never will.

@@ -2,7 +2,8 @@
 
 use reenact_core::{Action, Command};
 
-use super::{InstanceState, Phase};
+use super::phase::Phase;
+use super::state::InstanceState;
 use crate::run::Run;
 use crate::task::let_others_run;
 

@@ -1,70 +1,16 @@
 //! An instance that is parked: its log says so, and takes what needs no code.
 
 use ractor::{ActorProcessingErr, ActorRef};
-use reenact_core::{
-    ApplyError, Command, Event, History, ParkedExecution, RecordedTurn, Sealed, codec,
-};
-use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
+use reenact_core::{ApplyError, Command, Event, History, ParkedExecution, RecordedTurn};
+use reenact_providers::{InstanceState as State, InstanceSummary};
 
-use super::turns::follow;
-use super::{InstanceState, Live, Phase};
+use super::phase::{Live, Parked, Phase};
+use super::state::InstanceState;
 use crate::error::{Error, ParkReason};
 use crate::message::{
     ExternalEvent, InstanceMessage, Internal, OnceMessage, Reply, RuntimeMessage, Tell,
 };
-use crate::persistence::{Entry, PendingTurn};
-use crate::run::Run;
-
-/// An instance whose code cannot go on from its log.
-pub(super) struct Parked {
-    reason: ParkReason,
-    /// With the turns that are being made durable.
-    summary: InstanceSummary,
-    /// The turn that set the newest status.
-    status_turn: Option<u64>,
-    /// Its log was not replayed since.
-    untried: bool,
-    /// What its log says, once that was asked.
-    execution: Option<Box<ParkedExecution>>,
-}
-
-impl Parked {
-    pub(super) fn reason(&self) -> ParkReason {
-        self.reason.clone()
-    }
-
-    pub(super) fn summary(&self) -> InstanceSummary {
-        self.summary.clone()
-    }
-
-    /// Whether it stays in memory while it is used, as it has read its log.
-    pub(super) fn is_in_use(&self) -> bool {
-        self.execution.is_some()
-    }
-
-    /// A turn without code, as it is handed on.
-    fn pending(&mut self, turn: &RecordedTurn) -> Result<PendingTurn, codec::CodecError> {
-        let bytes = codec::encode_turn_with_status(turn, self.status_turn)?;
-        let number = self.summary.turns;
-        // It is looked at when a host starts, and waits for nothing else.
-        follow(&mut self.summary, turn, State::Parked, None);
-        let record = TurnRecord {
-            number,
-            bytes: bytes.into(),
-            summary: self.summary.clone(),
-            has_drawn_id: false,
-        };
-        Ok(PendingTurn {
-            instance: self.summary.instance.clone(),
-            run: Run::of_nothing(self.summary.execution),
-            record: Some(record),
-            actions: Sealed::new(Vec::new()),
-            answer: None,
-            known: None,
-            successor: Vec::new(),
-        })
-    }
-}
+use crate::persistence::Entry;
 
 impl InstanceState {
     /// Lets go of the code, which cannot go on from the log.

@@ -9,7 +9,8 @@ use reenact_core::{
 };
 use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
 
-use super::{InstanceState, Phase};
+use super::phase::Phase;
+use super::state::InstanceState;
 use crate::error::{Error, Result};
 use crate::message::{InstanceMessage, StartMessage};
 use crate::persistence::Entry;

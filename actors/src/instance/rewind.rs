@@ -9,7 +9,8 @@ use reenact_core::{
 };
 use reenact_providers::{InstanceState as State, InstanceSummary, StoredTurn, TurnRecord};
 
-use super::{InstanceState, Phase};
+use super::phase::Phase;
+use super::state::InstanceState;
 use crate::error::{Error, ParkReason, Result};
 use crate::message::{InstanceMessage, RewindMessage};
 use crate::persistence::{Entry, PendingTurn};

@@ -8,9 +8,10 @@ use reenact_core::{Command, Event, RecordedTurn, RunDeaths, Sealed, codec};
 use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
 use tokio::sync::OwnedMutexGuard;
 
-use super::turns::follow;
-use super::{Begin, InstanceState, Phase};
-use crate::message::{InstanceMessage, Internal, RuntimeMessage};
+use super::phase::Phase;
+use super::state::InstanceState;
+use super::summary::follow;
+use crate::message::{Begin, InstanceMessage, Internal, RuntimeMessage};
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
 

@@ -4,27 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{ActorProcessingErr, ActorRef, MessagingErr};
-use reenact_core::limits::WARN_HISTORY_EVENTS;
 use reenact_core::{
     Action, ActivityError, ApplyError, Command, CorrelationId, ExecutionId, Machine,
-    OrchestrationCode, Outbox, Outcome, Payload, RecordedTurn, Rejected, Sealed, Start, Successor,
-    Turn, codec,
+    OrchestrationCode, Outbox, Payload, RecordedTurn, Rejected, Sealed, Start, Turn, codec,
 };
 use reenact_providers::{InstanceState as State, InstanceSummary, ProviderError, TurnRecord};
 
-use super::encode::encoded;
-use super::outbox::{Closing, wake_at};
-use super::{Begin, InstanceState, Live, Phase};
-use crate::activity::ActivityCall;
+use super::closing::Closing;
+use super::live::unreadable;
+use super::phase::{Live, Phase};
+use super::state::InstanceState;
+use super::summary::{follow, state_of, wake_at};
+use crate::activity::{ActivityCall, KnownCall};
 use crate::error::{Error, ParkReason};
 use crate::log::missing_code;
 use crate::message::{
-    Answer, ExternalEvent, FromWorker, InstanceMessage, Internal, OnceMessage, Reply, StartMessage,
+    Answer, Begin, ExternalEvent, FromWorker, InstanceMessage, Internal, OnceMessage, Reply,
+    StartMessage,
 };
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
-use crate::stalls::Stalls;
-use crate::workers::KnownCall;
 
 impl InstanceState {
     pub(super) async fn start(
@@ -475,110 +474,5 @@ impl InstanceState {
             Phase::Closing(Box::new(Closing::new(outbox, run, summary, number)))
         };
         Ok(())
-    }
-}
-
-impl Live {
-    /// Applies a command, and watches the code that this runs.
-    fn apply(
-        &mut self,
-        stalls: &Stalls,
-        command: Command,
-        now: reenact_core::Timestamp,
-    ) -> Result<Turn, ApplyError> {
-        let Self { machine, summary, .. } = self;
-        stalls.watch(&summary.instance, &summary.name, || machine.apply(command, now))
-    }
-
-    /// A turn as it is handed on.
-    fn pending(&mut self, turn: Turn) -> Result<PendingTurn, ParkReason> {
-        let Turn { number, recorded, actions, outcome, local, can_wait } = turn;
-        self.wanted.add(self.run, local, can_wait);
-        // The first turns of a next execution are handed on when it has done all of them.
-        let status_turn = self.machine.status_turn().filter(|turn| *turn <= number);
-        let bytes = encoded(&recorded, status_turn).map_err(unreadable)?;
-        self.follow(&recorded, outcome.as_ref());
-        let has_drawn_id = std::mem::take(&mut self.has_drawn_id);
-        let record = TurnRecord { number, bytes, summary: self.summary.clone(), has_drawn_id };
-        Ok(PendingTurn {
-            instance: self.summary.instance.clone(),
-            run: self.run,
-            record: Some(record),
-            actions,
-            answer: None,
-            known: None,
-            successor: Vec::new(),
-        })
-    }
-
-    /// What is to be done without anything new to be stored: behind the turns that are under way.
-    pub(super) fn pending_without_record(&self, actions: Sealed<Vec<Action>>) -> PendingTurn {
-        PendingTurn {
-            instance: self.summary.instance.clone(),
-            run: self.run,
-            record: None,
-            actions,
-            answer: None,
-            known: None,
-            successor: Vec::new(),
-        }
-    }
-
-    /// Goes on with the next execution, when the newest has continued as new; the turns in which
-    /// that begins. What comes from now on is for the new one.
-    fn continue_as_new(&mut self) -> Result<Vec<PendingTurn>, ParkReason> {
-        let successor = self.machine.successor().map_err(unreadable)?;
-        let Some(Successor { machine, turns }) = successor else { return Ok(Vec::new()) };
-        self.run = Run::of(&machine);
-        self.summary.execution = machine.execution_id();
-        (self.summary.turns, self.summary.events) = (0, 0);
-        self.machine = machine;
-        turns.into_iter().map(|turn| self.pending(turn)).collect()
-    }
-
-    /// Keeps the summary up with a turn.
-    fn follow(&mut self, turn: &RecordedTurn, outcome: Option<&Outcome>) {
-        let before = self.summary.events;
-        let state = match outcome {
-            None if self.machine.is_parked() => State::Parked,
-            outcome => state_of(outcome, self.machine.is_suspended()),
-        };
-        // What is parked is looked at when a host starts.
-        let wake_at = self.machine.wake_at().filter(|_| state != State::Parked);
-        follow(&mut self.summary, turn, state, wake_at);
-        // What the turn superseded does not count.
-        self.summary.events = self.summary.events.min(self.machine.events());
-        if before < WARN_HISTORY_EVENTS && self.summary.events >= WARN_HISTORY_EVENTS {
-            let (instance, events) = (&self.summary.instance, self.summary.events);
-            tracing::warn!(%instance, events, "the history grows long");
-        }
-    }
-}
-
-fn unreadable(error: impl std::fmt::Display) -> ParkReason {
-    ParkReason::Unreadable { reason: error.to_string() }
-}
-
-pub(super) fn follow(
-    summary: &mut InstanceSummary,
-    turn: &RecordedTurn,
-    state: State,
-    wake_at: Option<reenact_core::Timestamp>,
-) {
-    summary.turns += 1;
-    summary.events += turn.events.len() as u64;
-    summary.updated_at = turn.at;
-    summary.wake_at = wake_at;
-    summary.state = state;
-}
-
-fn state_of(outcome: Option<&Outcome>, suspended: bool) -> State {
-    match outcome {
-        None if suspended => State::Suspended,
-        None | Some(Outcome::Continued { .. }) => State::Running,
-        Some(Outcome::Completed(_)) => State::Completed,
-        Some(Outcome::Failed(_)) => State::Failed,
-        Some(Outcome::Cancelled { .. }) => State::Cancelled,
-        Some(_) => State::Terminated,
     }
 }

@@ -3,7 +3,7 @@
 use reenact_core::{Machine, MachineConfig, RecordedTurn, Replay, ReplayError};
 use reenact_providers::{InstanceSummary, StoredTurn};
 
-use super::{decode, missing_code};
+use super::decode::{decode, missing_code};
 use crate::error::ParkReason;
 use crate::registry::Registry;
 use crate::stalls::Stalls;

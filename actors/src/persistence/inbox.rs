@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Entry;
+use super::entry::Entry;
 
 /// Filled by the instances of a shard, emptied by its persistence actor. In order: what is put in
 /// first is appended first. One message to the actor is enough for all that comes before it looks.

@@ -7,12 +7,12 @@ use std::vec;
 use reenact_core::{Action, InstanceId, Receipt};
 use tokio::sync::oneshot;
 
-use super::{Entry, PendingTurn};
+use super::entry::{Entry, PendingTurn};
+use crate::activity::KnownCall;
 use crate::dispatcher::Dispatcher;
 use crate::error::ParkReason;
 use crate::message::Answer;
 use crate::run::Run;
-use crate::workers::KnownCall;
 
 /// Most actions of one append that are carried out before the next append begins. Those of an entry
 /// that has more than is left of it go in portions.

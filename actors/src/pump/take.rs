@@ -12,8 +12,8 @@ use reenact_providers::{
 };
 use tokio::sync::oneshot;
 
-use super::Verdict;
 use super::keys::DoneKeys;
+use super::verdict::Verdict;
 use crate::context::HostRef;
 use crate::error::{Error, Result};
 use crate::mail::{addressed, fate_of};

@@ -1,7 +1,6 @@
 //! Lets instances come into memory: at a bounded pace, and to places that are free.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -10,11 +9,10 @@ use reenact_core::InstanceId;
 use reenact_providers::InstanceSummary;
 use tokio::time::Instant;
 
-use super::{Entering, ShardState, Stashed};
+use super::stashed::{Entering, Stashed};
+use super::state::ShardState;
 use crate::admission::{Kind, Place};
-use crate::instance::Begin;
-use crate::message::{Due, Internal, ShardMessage};
-use crate::pace::Pace;
+use crate::message::{Begin, Due, Internal, ShardMessage};
 use crate::task::{Task, let_others_run};
 use crate::timers::{Timer, TimerMessage};
 
@@ -34,44 +32,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// So many that are due are put in line before others have the thread.
 const IN_A_ROW: usize = 1_024;
-
-/// Most instances of a shard that come into memory at a time for what somebody has sent them: each reads its
-/// log and replays it, and others want the thread too. Those that clients start are not counted: they have
-/// nothing to read.
-const ASKED_AT_A_TIME: usize = 256;
-
-/// As [`ASKED_AT_A_TIME`], of those that are due. Nobody waits for them.
-const DUE_AT_A_TIME: usize = 128;
-
-/// For what the next of a kind waits.
-pub(super) struct Waits {
-    /// Of those that come for what was sent to them.
-    asked_pace: Arc<Pace>,
-    /// Of those that are due.
-    due_pace: Arc<Pace>,
-    /// For a place.
-    asked: Option<Task>,
-    due: Option<Task>,
-    /// Number of looks since there was too much in memory, and the next one.
-    looks: Option<(u32, Task)>,
-}
-
-impl Waits {
-    pub(super) fn new(myself: &ActorRef<ShardMessage>) -> Self {
-        let pace = |most| {
-            let myself = myself.clone();
-            // A supervisor that has gone lets nobody in.
-            Pace::new(most, move || drop(myself.cast(ShardMessage::Admit)))
-        };
-        Self {
-            asked_pace: pace(ASKED_AT_A_TIME),
-            due_pace: pace(DUE_AT_A_TIME),
-            asked: None,
-            due: None,
-            looks: None,
-        }
-    }
-}
 
 impl ShardState {
     /// Brings an instance into memory for what was sent to it, or puts it in line for that.
@@ -363,14 +323,5 @@ impl ShardState {
         }
         self.context.is_due_waiting.store(self.line.is_anyone_due(), Ordering::Relaxed);
         Ok(())
-    }
-}
-
-impl Stashed {
-    fn take_place(&mut self) -> Option<Place> {
-        match self {
-            Self::Message(message) => message.place()?.take(),
-            Self::Locate(_) => None,
-        }
     }
 }

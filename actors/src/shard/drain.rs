@@ -4,7 +4,8 @@ use ractor::ActorRef;
 use reenact_core::InstanceId;
 use tokio::sync::oneshot;
 
-use super::{ShardState, Stashed};
+use super::stashed::Stashed;
+use super::state::ShardState;
 use crate::error::{Error, ParkReason};
 use crate::message::{InstanceMessage, Internal};
 use crate::persistence::Entry;

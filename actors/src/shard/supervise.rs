@@ -6,10 +6,10 @@ use ractor::{ActorId, ActorProcessingErr, ActorRef};
 use reenact_core::{InstanceId, Timestamp};
 use reenact_providers::ProviderError;
 
-use super::{Crashes, Entering, Member, ShardState, Stashed};
+use super::stashed::{Entering, Stashed};
+use super::state::{Crashes, Member, ShardState};
 use crate::error::{Error, ParkReason};
-use crate::instance::Begin;
-use crate::message::ShardMessage;
+use crate::message::{Begin, ShardMessage};
 
 /// An instance whose actor crashes so often in a row is parked.
 const MAX_CRASHES: u32 = 3;

@@ -4,11 +4,12 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{ActorId, ActorRef};
-use reenact_core::Timestamp;
+use ractor::ActorRef;
 
-use super::ShardState;
+use super::state::{ShardState, Sweep};
+use crate::context::HostContext;
 use crate::message::{Internal, ShardMessage};
+use crate::task::{Task, end_for_panic};
 
 /// When to ask again where instances have not answered yet.
 const MAKE_ROOM_AGAIN: Duration = Duration::from_millis(10);
@@ -18,19 +19,6 @@ const ASKED_AT_A_TIME: usize = 256;
 
 /// When to look again whether they have.
 const ASK_MORE: Duration = Duration::from_millis(1);
-
-/// Goes through the instances in the order in which their actors began. Nothing is copied at its begin: of very
-/// many, that would hold up others.
-pub(super) struct Sweep {
-    /// Those up to here have been asked.
-    after: Bound<ActorId>,
-    /// The newest at the begin. What comes into memory meanwhile is not asked.
-    last: ActorId,
-    /// They go if they have been idle since then.
-    then: Timestamp,
-    /// It is for those who want room, and ends when nobody does.
-    makes_room: bool,
-}
 
 impl ShardState {
     /// Asks what is in memory whether it has been idle for so long. Not while earlier questions are
@@ -86,3 +74,21 @@ impl ShardState {
         self.sweeping.is_some() || Arc::strong_count(&self.asked) > 1
     }
 }
+
+pub(super) fn sweeps(myself: &ActorRef<ShardMessage>, host: &HostContext) -> Task {
+    let (myself, clock, idle) =
+        (myself.clone(), host.store.clock.clone(), host.options.passivate_after);
+    let lost = end_for_panic(&myself, "the clock");
+    let sweep = async move {
+        loop {
+            clock.sleep_until(clock.now() + (idle / 2).max(SHORTEST_SWEEP)).await;
+            if myself.cast(ShardMessage::Sweep { idle }).is_err() {
+                return;
+            }
+        }
+    };
+    Task::vital(sweep, lost)
+}
+
+/// The shortest time between two sweeps.
+const SHORTEST_SWEEP: Duration = Duration::from_millis(10);

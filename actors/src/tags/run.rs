@@ -1,6 +1,7 @@
 //! One call that was taken from the queue of a tag: hidden from others while it runs here; what becomes
 //! of it goes to the owner of the instance.
 
+use std::fmt;
 use std::sync::Arc;
 
 use dashmap::mapref::entry::Entry;
@@ -11,11 +12,9 @@ use reenact_core::{
 use reenact_providers::{Delivery, DeliveryId, Message, ProviderError, Quarantined, QueueOf};
 use tokio::sync::mpsc;
 
-use super::News;
 use super::takers::Hand;
-use crate::activity::{ActivityCall, Attempt};
+use crate::activity::{ActivityCall, Attempt, News};
 use crate::patience::Patience;
-use crate::workers::KnownCall;
 
 /// How often a call may be delivered to hosts that declare its tag, until it goes into quarantine when
 /// one of them does not have the activity. A tag may be declared by hosts that are not all of one
@@ -39,7 +38,7 @@ struct Taken {
 /// How a call that was taken has come to its end here.
 enum End {
     /// What became of it is durable, or nobody wants to know.
-    SeenTo(Option<KnownCall>),
+    SeenTo(Option<Box<dyn fmt::Debug + Send + Sync>>),
     /// It comes again, here or elsewhere, when its message is visible again.
     Left,
 }
@@ -135,7 +134,9 @@ impl Taken {
         loop {
             match told.recv().await {
                 Some(News::Heartbeat(details)) => self.beat(details).await,
-                Some(News::Ended { result, known }) => return self.end(result, known).await,
+                Some(News::Ended { result, details, known }) => {
+                    return self.end(result, details, known).await;
+                }
                 Some(News::Unwanted) => return End::SeenTo(None),
                 Some(News::Left) | None => return End::Left,
             }
@@ -154,9 +155,13 @@ impl Taken {
         }
     }
 
-    async fn end(&mut self, result: Result<Payload, ActivityError>, known: KnownCall) -> End {
-        // Those of one that succeeded are of no use to anybody.
-        if let Some(details) = result.as_ref().err().and_then(|_| known.take_details()) {
+    async fn end(
+        &mut self,
+        result: Result<Payload, ActivityError>,
+        details: Option<Payload>,
+        known: Box<dyn fmt::Debug + Send + Sync>,
+    ) -> End {
+        if let Some(details) = details {
             self.beat(details).await;
         }
         let mut command = self.completion(result);

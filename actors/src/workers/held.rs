@@ -3,11 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use reenact_core::ShardId;
-use tokio::runtime::{Id as RuntimeId, Runtime};
+use tokio::runtime::Runtime;
 
-use super::Workers;
-use crate::activity::{ActivityCall, ActivityContext};
+use crate::activity::ActivityContext;
 
 /// The runtimes of threads that were given up, each with the activity that holds it and goes on there.
 #[derive(Default)]
@@ -17,42 +15,9 @@ pub(super) struct HeldRuntimes {
     all: Mutex<Vec<(ActivityContext, Runtime)>>,
 }
 
-impl Workers {
-    /// A thread is given up. The activity that holds it goes on, and its result counts. All else that has
-    /// begun there is cut off, and forgotten: its instances ask for it again. What ended there may not have
-    /// been recorded, so it is forgotten as well.
-    pub(crate) fn give_up(
-        &self,
-        thread: RuntimeId,
-        shards: &[ShardId],
-        runtime: Runtime,
-        held_by: Option<&ActivityCall>,
-    ) {
-        let mut holder = None;
-        for workers in shards.iter().map(|shard| self.of_shard(*shard)) {
-            let mut on_it = workers.own.calls.all();
-            on_it.retain(|context| context.has_begun_on(thread));
-            for context in on_it {
-                if held_by == Some(context.call()) {
-                    holder = Some(context);
-                    continue;
-                }
-                // This wakes code of the user's: not while a table is locked.
-                context.cut_off();
-                workers.own.calls.remove_attempt(&context);
-                workers.leave(&context);
-            }
-        }
-        match holder {
-            Some(holder) => self.shared.held.keep(holder, runtime),
-            None => runtime.shutdown_background(),
-        }
-    }
-}
-
 impl HeldRuntimes {
     /// Keeps a runtime until the activity has left that holds it.
-    fn keep(&self, holder: ActivityContext, runtime: Runtime) {
+    pub(super) fn keep(&self, holder: ActivityContext, runtime: Runtime) {
         let mut all = self.all();
         self.any.store(true, Ordering::Release);
         all.push((holder.clone(), runtime));
@@ -90,84 +55,5 @@ impl HeldRuntimes {
 impl Drop for HeldRuntimes {
     fn drop(&mut self) {
         self.end();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    use reenact_core::{CorrelationId, ExecutionId, InstanceId, Name, Payload};
-    use reenact_providers::ManualClock;
-    use tokio::runtime::{Builder, Handle};
-    use tokio::sync::mpsc;
-
-    use super::*;
-    use crate::activity::Attempt;
-    use crate::message::{InstanceMessage, Internal, RuntimeMessage, ShardMessage};
-    use crate::options::ShardThreads;
-    use crate::registry::Registry;
-    use crate::routes::Routes;
-    use crate::run::Run;
-    use crate::shard::testing::supervisor_that_tells;
-    use crate::threads::Threads;
-    use crate::workers::Limits;
-    use crate::workers::runs_on::ActivityRuntimes;
-
-    const SHARD: ShardId = ShardId(0);
-
-    /// Longer than the test takes.
-    const HANGS: Duration = Duration::from_secs(30);
-
-    async fn workers(told: mpsc::UnboundedSender<ShardMessage>) -> Workers {
-        let mut registry = Registry::default();
-        let work = |_ctx, ()| async { Ok(()) };
-        registry.register_activity("work", work).unwrap();
-        let threads = Threads::begin(ShardThreads::OnCallersRuntime, 1, &Handle::current());
-        let routes = Routes::new(1, threads.unwrap());
-        routes.set_supervisor(SHARD, supervisor_that_tells(told).await);
-        let limits = Limits { at_a_time: 1, of_names: HashMap::new(), blocking: 1 };
-        let (clock, grace) = (Arc::new(ManualClock::default()), Duration::from_secs(10));
-        let runtimes = ActivityRuntimes::new(None, None);
-        Workers::new(Arc::new(registry), routes, clock, grace, limits, runtimes)
-    }
-
-    /// Its end stands in the mailbox of an actor that nobody drives any more.
-    #[tokio::test]
-    async fn what_ended_on_a_thread_that_is_given_up_and_is_not_recorded_runs_again() {
-        let (told, mut telling) = mpsc::unbounded_channel();
-        let workers = workers(told).await;
-        let instance = InstanceId::new("i").unwrap();
-        let (run, id) = (Run::of_test(ExecutionId::FIRST), CorrelationId(1));
-        let call = ActivityCall { instance, run, id };
-        let submit = || {
-            let name = Name::new("work").unwrap();
-            let attempt = Attempt { name, number: 1, terms: None, news: None, local_input: None };
-            workers.of_shard(SHARD).submit(call.clone(), attempt, Payload::encode(&()).unwrap());
-        };
-        let mut unrecorded = Vec::new();
-        for _ in 0..2 {
-            submit();
-            let ended = tokio::time::timeout(HANGS, telling.recv()).await.unwrap().unwrap();
-            assert!(is_completion(&ended), "{ended:?}");
-            unrecorded.push(ended);
-            workers.idle().await;
-            // It is not taken a second time as long as that may be recorded.
-            submit();
-            tokio::task::yield_now().await;
-            assert!(telling.is_empty());
-            let given_up = Builder::new_current_thread().build().unwrap();
-            workers.give_up(Handle::current().id(), &[SHARD], given_up, None);
-        }
-        assert_eq!(unrecorded.len(), 2);
-    }
-
-    fn is_completion(told: &ShardMessage) -> bool {
-        let ShardMessage::Deliver { message: InstanceMessage::Runtime(message), .. } = told else {
-            return false;
-        };
-        matches!(message, RuntimeMessage(Internal::CompleteTask { .. }))
     }
 }

@@ -9,7 +9,6 @@ use std::thread::{self, Thread};
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::BlockingThread;
 use crate::error::{Error, Result};
 use crate::options::MAX_BLOCKING_THREADS;
 use crate::panic::catch;
@@ -52,7 +51,7 @@ impl BlockingPool {
     pub(super) fn run(
         self: Arc<Self>,
         code: impl Future<Output = ()> + Send + 'static,
-        thread: BlockingThread,
+        thread: impl Send + 'static,
     ) {
         let Some(runtime) = self.runtime.as_ref().map(|runtime| runtime.handle().clone()) else {
             return;

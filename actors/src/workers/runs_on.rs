@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::BlockingThread;
 use super::pool::BlockingPool;
 
 /// The runtimes that the activities of a host run on, where that is not the thread of their shard.
@@ -26,13 +25,13 @@ pub(crate) struct ActivityRuntimes {
 }
 
 /// Where one activity runs.
-pub(crate) enum RunsOn {
+pub(crate) enum RunsOn<T> {
     /// On the thread of its shard, as a part of the task that asks.
     ItsShard,
     /// On a runtime of the caller's.
     Callers(Handle),
-    /// On a thread that it may block.
-    Pool(Arc<BlockingPool>, BlockingThread),
+    /// On a thread that it may block, with what it holds as long as it has that.
+    Pool(Arc<BlockingPool>, T),
     /// Nowhere: the host has ended.
     Nowhere,
 }
@@ -44,7 +43,7 @@ impl ActivityRuntimes {
     }
 
     /// Where an activity runs that has a thread for itself, or whose task is on the current one.
-    pub(crate) fn of(&self, thread: Option<BlockingThread>) -> RunsOn {
+    pub(crate) fn of<T>(&self, thread: Option<T>) -> RunsOn<T> {
         match (thread, &self.callers) {
             (Some(thread), _) => match self.pool().clone() {
                 Some(pool) => RunsOn::Pool(pool, thread),
@@ -83,7 +82,7 @@ fn is_current(runtime: &Handle) -> bool {
     Handle::try_current().is_ok_and(|current| current.id() == runtime.id())
 }
 
-impl RunsOn {
+impl<B: Send + 'static> RunsOn<B> {
     /// Runs code there, not on this thread. `None` when its runtime ended before. When this is dropped, the code
     /// is too, at its next await.
     pub(crate) fn run<T: Send + 'static>(

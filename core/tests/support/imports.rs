@@ -51,8 +51,22 @@ impl Imports {
         Self { of }
     }
 
+    /// The imports of modules from a floor above their own, by the floors that the root declares.
+    pub(crate) fn upward(&self, root: &str) -> Vec<String> {
+        let floors = floors(root);
+        let floor_of = |module: &str| {
+            floors.get(module).unwrap_or_else(|| panic!("`{module}` stands on no floor in lib.rs"))
+        };
+        let among = self.among_top_modules().into_iter();
+        let among = among.map(|(from, to)| (floor_of(&from), from, floor_of(&to), to));
+        let upward = among.filter(|(below, _, above, _)| above > below);
+        let named =
+            |(below, from, above, to)| format!("{from} (floor {below}) -> {to} (floor {above})");
+        upward.map(named).collect()
+    }
+
     /// The imports of the modules right below the root from each other.
-    pub(crate) fn among_top_modules(&self) -> BTreeSet<(String, String)> {
+    fn among_top_modules(&self) -> BTreeSet<(String, String)> {
         let all = self.of.iter().flat_map(|(from, to)| to.keys().map(move |to| (from, to)));
         let tops = all.filter_map(|(from, to)| Some((from.first()?.clone(), to.first()?.clone())));
         tops.filter(|(from, to)| from != to).collect()
@@ -134,11 +148,31 @@ impl Source {
     }
 }
 
-/// Puts the text of each file of a folder under its module.
+/// The floor of each module that the root declares.
+fn floors(root: &str) -> BTreeMap<&str, usize> {
+    let (mut floor, mut floors) = (0, BTreeMap::new());
+    for line in root.lines() {
+        if line.starts_with("// Floor ") {
+            floor += 1;
+            assert!(line.starts_with(&format!("// Floor {floor}:")), "not the next floor: {line}");
+        }
+        let declared = line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod ");
+        if let Some(module) = declared.and_then(|declared| declared.strip_suffix(';')) {
+            floors.insert(module, floor);
+        }
+    }
+    assert!(floor > 3, "the floors are not where they are looked for");
+    floors
+}
+
+/// Puts the text of each file of a folder under its module, but for modules of tests.
 fn read_folder(folder: &Path, module: &Module, texts: &mut BTreeMap<Module, String>) {
     for entry in fs::read_dir(folder).expect("the sources can be read") {
         let path = entry.expect("the sources can be read").path();
         let name = path.file_stem().and_then(|name| name.to_str()).expect("a name in Unicode");
+        if name == "tests" {
+            continue;
+        }
         let mut inner = module.clone();
         if name != "lib" {
             inner.push(name.to_string());
@@ -151,9 +185,10 @@ fn read_folder(folder: &Path, module: &Module, texts: &mut BTreeMap<Module, Stri
     }
 }
 
-/// A text without its comments and without its module of tests, which is the last thing in a file.
+/// A text without its comments and without its module of tests, which is the last thing in a file. A module of
+/// tests that has a file of its own is only declared here.
 fn code_of(text: &str) -> String {
-    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     Vec::from_iter(lines).join("\n")
 }

@@ -13,7 +13,7 @@ const MIN_KEPT: usize = 1_024;
 /// Remembers of each instance whose actor has gone how much had been handed to the persistence actor by
 /// then, until all of that is through. All others come into memory without waiting for it.
 #[derive(Debug)]
-pub(super) struct Gone {
+pub(crate) struct Gone {
     state: Mutex<State>,
 }
 
@@ -33,7 +33,7 @@ impl Default for Gone {
 
 impl Gone {
     /// The actor of an instance has ended: it hands in nothing more.
-    pub(super) fn add(&self, instance: InstanceId, inbox: &Inbox) {
+    pub(crate) fn add(&self, instance: InstanceId, inbox: &Inbox) {
         let (put, through) = (inbox.put_so_far(), inbox.through());
         if put == through {
             return;
@@ -48,7 +48,7 @@ impl Gone {
 
     /// Whether all that actors of an instance have handed in is through. The instance has no actor that
     /// could hand in anything.
-    pub(super) fn is_through(&self, instance: &InstanceId, inbox: &Inbox) -> bool {
+    pub(crate) fn is_through(&self, instance: &InstanceId, inbox: &Inbox) -> bool {
         let mut state = self.state();
         let Some(put) = state.when.get(instance) else { return true };
         let is_through = *put <= inbox.through();

@@ -4,9 +4,8 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use reenact_core::{InstanceId, Timestamp};
 
-use super::Stashed;
-use crate::instance::Begin;
-use crate::message::Due;
+use super::stashed::Stashed;
+use crate::message::{Begin, Due};
 
 /// Each instance is here once: with what was sent to it, or because it is due.
 #[derive(Default)]

@@ -2,22 +2,23 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use reenact_core::InstanceId;
 
-use crate::activity::{ActivityCall, ActivityContext};
+use super::call::ActivityCall;
+use super::context::ActivityContext;
 
 /// Those of the instances of one shard: of each call the newest attempt. The thread of the shard is alone with
 /// it mostly. It outlives the actors of the shard: what runs is known when they come again.
 #[derive(Default)]
-pub(super) struct Calls {
+pub(crate) struct Calls {
     newest: Mutex<HashMap<ActivityCall, ActivityContext, BuildHasherDefault<OfSeed>>>,
 }
 
 /// What became of an attempt that is to run.
-pub(super) enum Taken {
+pub(crate) enum Taken {
     /// It is known, and so it does not run twice.
     Known(ActivityContext),
     /// It is the newest now. An attempt before it may still be on its way out.
@@ -26,7 +27,7 @@ pub(super) enum Taken {
 
 impl Calls {
     /// Takes in an attempt of a call, unless it is known.
-    pub(super) fn take(
+    pub(crate) fn take(
         &self,
         call: ActivityCall,
         attempt: u32,
@@ -49,23 +50,23 @@ impl Calls {
         }
     }
 
-    pub(super) fn get(&self, call: &ActivityCall) -> Option<ActivityContext> {
+    pub(crate) fn get(&self, call: &ActivityCall) -> Option<ActivityContext> {
         self.newest().get(call).cloned()
     }
 
-    pub(super) fn attempt(&self, call: &ActivityCall) -> Option<u32> {
+    pub(crate) fn attempt(&self, call: &ActivityCall) -> Option<u32> {
         self.newest().get(call).map(ActivityContext::attempt)
     }
 
     /// Forgets a call.
-    pub(super) fn remove(&self, call: &ActivityCall) {
+    pub(crate) fn remove(&self, call: &ActivityCall) {
         let removed = self.newest().remove(call);
         // Without the lock.
         drop(removed);
     }
 
     /// Forgets an attempt, unless another has its place.
-    pub(super) fn remove_attempt(&self, context: &ActivityContext) {
+    pub(crate) fn remove_attempt(&self, context: &ActivityContext) {
         let mut newest = self.newest();
         if newest.get(context.call()).is_some_and(|known| known.is(context)) {
             let removed = newest.remove(context.call());
@@ -74,13 +75,20 @@ impl Calls {
         }
     }
 
-    pub(super) fn of(&self, instance: &InstanceId) -> Vec<ActivityCall> {
+    pub(crate) fn of(&self, instance: &InstanceId) -> Vec<ActivityCall> {
         let newest = self.newest();
         newest.keys().filter(|call| call.instance == *instance).cloned().collect()
     }
 
-    pub(super) fn all(&self) -> Vec<ActivityContext> {
+    pub(crate) fn all(&self) -> Vec<ActivityContext> {
         self.newest().values().cloned().collect()
+    }
+
+    /// Forgets an attempt that has ended, and whose end is durable where it was told.
+    pub(crate) fn let_go(&self, context: &ActivityContext) {
+        if context.let_go() {
+            self.remove_attempt(context);
+        }
     }
 
     /// Every change under the lock is whole, so a panic elsewhere does not spoil it.
@@ -88,15 +96,6 @@ impl Calls {
         &self,
     ) -> MutexGuard<'_, HashMap<ActivityCall, ActivityContext, BuildHasherDefault<OfSeed>>> {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// By the seed of the run, which is drawn at random, and the number of the call: nobody outside has a say in
-/// where these land in a table.
-impl Hash for ActivityCall {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.run.seed());
-        state.write_u64(self.id.0);
     }
 }
 

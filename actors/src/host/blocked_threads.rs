@@ -1,18 +1,13 @@
 //! Threads that code does not give back: others take over their shards.
 
-use ractor::{ActorId, ActorRef};
-use reenact_core::ShardId;
+use ractor::ActorRef;
 
+use super::message::{HostMessage, LostShard};
 use crate::context::{HostContext, HostRef};
 use crate::error::ParkReason;
-use crate::host::HostMessage;
 use crate::stalls::HeldThread;
 use crate::task::Task;
 use crate::threads::{GivenUp, NotReplaced};
-
-/// A shard whose thread was given up, and its supervisor there. That may be unknown of one that is about to
-/// go.
-pub(crate) type LostShard = (ShardId, Option<ActorId>);
 
 /// Replaces the threads of a host that code holds for too long, until this is dropped. It is on the thread of
 /// the host, and apart from its supervisor, which waits for shards to start at first.

@@ -1,0 +1,55 @@
+//! A call of an activity, and one attempt of it.
+
+use std::hash::{Hash, Hasher};
+
+use reenact_core::{AttemptTerms, CorrelationId, InstanceId, Name, Payload};
+
+use super::progress::NewsSender;
+use crate::run::Run;
+
+/// Names one activity call in a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ActivityCall {
+    pub(crate) instance: InstanceId,
+    pub(crate) run: Run,
+    pub(crate) id: CorrelationId,
+}
+
+impl ActivityCall {
+    /// Names it among those of its instance, in the order in which they were scheduled.
+    pub(crate) const fn key(&self) -> (Run, CorrelationId) {
+        (self.run, self.id)
+    }
+}
+
+/// One attempt of a call.
+pub(crate) struct Attempt {
+    pub(crate) name: Name,
+    pub(crate) number: u32,
+    pub(crate) terms: Option<Box<AttemptTerms>>,
+    /// Of one that came through the queue of a tag.
+    pub(crate) news: Option<NewsSender>,
+    /// The input, of a local one: its idempotency key depends on it.
+    pub(crate) local_input: Option<Payload>,
+}
+
+impl Attempt {
+    /// Of a local activity.
+    pub(crate) fn local(
+        name: Name,
+        number: u32,
+        terms: Option<Box<AttemptTerms>>,
+        input: Payload,
+    ) -> Self {
+        Self { name, number, terms, news: None, local_input: Some(input) }
+    }
+}
+
+/// By the seed of the run, which is drawn at random, and the number of the call: nobody outside has a say in
+/// where these land in a table.
+impl Hash for ActivityCall {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.run.seed());
+        state.write_u64(self.id.0);
+    }
+}

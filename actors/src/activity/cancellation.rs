@@ -1,0 +1,26 @@
+//! Tells an activity that nobody waits for it, and cuts it off.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use futures_util::task::AtomicWaker;
+use reenact_core::Timestamp;
+use tokio::sync::Notify;
+
+/// A flag that can be awaited; and the end of all patience.
+#[derive(Default)]
+pub(super) struct Cancellation {
+    pub(super) requested: AtomicBool,
+    pub(super) changed: Notify,
+    /// When it is cut off that was cancelled, in microseconds; 0 when that is not known.
+    pub(super) grace_ends: AtomicU64,
+    pub(super) cut_off: AtomicBool,
+    /// Of the task that runs the activity.
+    pub(super) task: AtomicWaker,
+}
+
+impl Cancellation {
+    pub(super) fn grace_ends(&self) -> Option<Timestamp> {
+        let end = self.grace_ends.load(Ordering::Acquire);
+        (end > 0).then(|| Timestamp::from_micros(end))
+    }
+}

@@ -1,0 +1,95 @@
+//! The code of an activity, with its types erased.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use reenact_core::{
+    ActivityError, ActivityErrorKind, Checked, EncodeOutput, InvalidName, Name, Payload,
+    PayloadError, Unchecked,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Activity;
+use super::context::ActivityContext;
+use crate::state::StateType;
+
+/// An activity with its types erased. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct ActivityCode {
+    run: Arc<dyn Fn(ActivityContext, Payload) -> ActivityFuture + Send + Sync>,
+    check: fn(&Payload) -> Result<(), PayloadError>,
+    states: fn() -> Vec<StateType>,
+    is_blocking: bool,
+}
+
+/// An activity that runs, once it is polled.
+pub(crate) type ActivityFuture =
+    Pin<Box<dyn Future<Output = Result<Payload, ActivityError>> + Send>>;
+
+impl ActivityCode {
+    pub(crate) fn of<A: Activity>() -> Result<(Name, Self), InvalidName> {
+        let (name, code) = Self::encoding::<_, _, _, _, Checked>(A::NAME, A::run)?;
+        Ok((name, Self { states: A::states, is_blocking: A::BLOCKING, ..code }))
+    }
+
+    pub(crate) fn new<I, O, F, R>(name: &str, code: F) -> Result<(Name, Self), InvalidName>
+    where
+        I: DeserializeOwned + Send + 'static,
+        O: Serialize,
+        F: Fn(ActivityContext, I) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<O, ActivityError>> + Send + 'static,
+    {
+        Self::encoding::<_, _, _, _, Unchecked>(name, code)
+    }
+
+    /// An activity whose outputs are encoded in this way: what is refused there is not stored.
+    fn encoding<I, O, F, R, E>(name: &str, code: F) -> Result<(Name, Self), InvalidName>
+    where
+        I: DeserializeOwned + Send + 'static,
+        E: EncodeOutput<O>,
+        F: Fn(ActivityContext, I) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<O, ActivityError>> + Send + 'static,
+    {
+        let name = Name::new(name)?;
+        let code = Arc::new(code);
+        let run = move |ctx: ActivityContext, input: Payload| -> ActivityFuture {
+            let code = code.clone();
+            Box::pin(async move {
+                let input = input.decode().map_err(invalid(ActivityErrorKind::InvalidInput))?;
+                let output = code(ctx, input).await?;
+                E::encode(&output).map_err(invalid(ActivityErrorKind::InvalidOutput))
+            })
+        };
+        let check = |input: &Payload| input.decode::<I>().map(drop);
+        Ok((name, Self { run: Arc::new(run), check, states: Vec::new, is_blocking: false }))
+    }
+
+    /// The types of which it needs a value.
+    pub(crate) fn states(&self) -> Vec<StateType> {
+        (self.states)()
+    }
+
+    /// Whether it runs on a thread that it may block.
+    pub(crate) const fn is_blocking(&self) -> bool {
+        self.is_blocking
+    }
+
+    pub(crate) const fn set_blocking(&mut self) {
+        self.is_blocking = true;
+    }
+
+    /// Nothing of it runs before the future is polled.
+    pub(crate) fn run(&self, ctx: ActivityContext, input: Payload) -> ActivityFuture {
+        (self.run)(ctx, input)
+    }
+
+    pub(crate) fn check(&self, input: &Payload) -> Result<(), ActivityError> {
+        (self.check)(input).map_err(invalid(ActivityErrorKind::InvalidInput))
+    }
+}
+
+fn invalid(kind: ActivityErrorKind) -> impl Fn(PayloadError) -> ActivityError {
+    move |why| ActivityError::of_kind(kind, why)
+}

@@ -1,0 +1,419 @@
+//! What an activity knows of its call.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::Poll;
+
+use reenact_core::{
+    ActivityError, AttemptTerms, CorrelationId, InstanceId, Name, Payload, Timestamp,
+};
+use reenact_providers::TimerScheduler;
+use serde::de::DeserializeOwned;
+use tokio::runtime::Id as RuntimeId;
+
+use super::call::{ActivityCall, Attempt};
+use super::cancellation::Cancellation;
+use super::progress::{News, NewsSender};
+use super::pulse::{HeartbeatSink, Pulse};
+use crate::panic::catch;
+use crate::state::States;
+
+/// What an activity knows of its call. Cheap to clone.
+#[derive(Clone)]
+pub struct ActivityContext {
+    call: Arc<Call>,
+}
+
+struct Call {
+    key: ActivityCall,
+    name: Name,
+    attempt: u32,
+    terms: Option<Box<AttemptTerms>>,
+    /// The input, of a local one.
+    local_input: Option<Payload>,
+    pulse: Pulse,
+    states: States,
+    /// Who is told what becomes of it, where that is not an instance of this host.
+    news: Option<NewsSender>,
+    /// Whether its end was told.
+    told: AtomicBool,
+    /// Its end, where it took too long: it may still be running when that was lost on the way.
+    late: OnceLock<ActivityError>,
+    /// Whether one of the two has let it go that must: its run, and its end that was told.
+    let_go: AtomicBool,
+    /// The thread that its task is on, once it has begun.
+    thread: OnceLock<RuntimeId>,
+    /// Whether its place was given back.
+    has_left: AtomicBool,
+    cancellation: Cancellation,
+}
+
+impl ActivityContext {
+    pub(crate) fn new(
+        key: ActivityCall,
+        attempt: Attempt,
+        sink: Option<Weak<dyn HeartbeatSink>>,
+        states: States,
+    ) -> Self {
+        let Attempt { name, number, terms, news, local_input } = attempt;
+        let (pulse, told, let_go) =
+            (Pulse::new(sink), AtomicBool::new(false), AtomicBool::new(false));
+        let cancellation = Cancellation::default();
+        let attempt = number;
+        let call = Call {
+            key,
+            name,
+            attempt,
+            terms,
+            local_input,
+            pulse,
+            states,
+            news,
+            told,
+            late: OnceLock::new(),
+            let_go,
+            thread: OnceLock::new(),
+            has_left: AtomicBool::new(false),
+            cancellation,
+        };
+        Self { call: Arc::new(call) }
+    }
+
+    /// The same for every run and every attempt of this call, and no other call's: hand it to the services that you
+    /// call, so that they do the work once.
+    ///
+    /// That of a [local](reenact_core::OrchestrationContext::call_local) call has a hash of its name and
+    /// input behind that: after a crash that the history knows nothing of, the orchestration may go another
+    /// way, and another call have its number.
+    pub fn idempotency_key(&self) -> String {
+        let ActivityCall { instance, run, id } = &self.call.key;
+        match &self.call.local_input {
+            None => format!("{instance}/{run}/{}", id.0),
+            Some(input) => {
+                let hash = fnv1a(&[self.call.name.as_str().as_bytes(), &[0], input.as_bytes()]);
+                format!("{instance}/{run}/{}-{hash:016x}", id.0)
+            }
+        }
+    }
+
+    /// The instance that called.
+    pub fn instance_id(&self) -> &InstanceId {
+        &self.call.key.instance
+    }
+
+    /// The correlation id of the call in the instance's history.
+    pub fn correlation_id(&self) -> CorrelationId {
+        self.call.key.id
+    }
+
+    /// The activity's name.
+    pub fn activity_name(&self) -> &Name {
+        &self.call.name
+    }
+
+    /// Which attempt this is, by the call's [policy](reenact_core::RetryPolicy); the first is 1. An
+    /// attempt that a shutdown or the first death of its host cut off runs again under the same number; each
+    /// further death [counts as an attempt](crate::HostOptions::max_host_deaths).
+    pub fn attempt(&self) -> u32 {
+        self.call.attempt
+    }
+
+    /// The details of the newest [heartbeat](Self::heartbeat) that is recorded, when there are any and
+    /// they are a `T`: of an attempt before this one, or of this one before a crash.
+    pub fn heartbeat_details<T: DeserializeOwned>(&self) -> Option<T> {
+        self.terms()?.details.as_ref()?.decode().ok()
+    }
+
+    /// Whether nobody waits for the result any more: the orchestration dropped the future, the
+    /// instance was cancelled or has ended, the attempt took too long, or the host's shutdown deadline
+    /// has passed. Clean up and return then: after
+    /// [`HostOptions::cancellation_grace`](crate::HostOptions::cancellation_grace) the activity is
+    /// dropped, and at once when its next attempt begins.
+    pub fn is_cancelled(&self) -> bool {
+        self.call.cancellation.requested.load(Ordering::Acquire)
+    }
+
+    /// Returns when [`is_cancelled`](Self::is_cancelled). Cancelling this await is harmless.
+    pub async fn cancelled(&self) {
+        loop {
+            // Enlisted before the look, so that no change is missed in between.
+            let changed = self.call.cancellation.changed.notified();
+            if self.is_cancelled() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    pub(crate) fn call(&self) -> &ActivityCall {
+        &self.call.key
+    }
+
+    pub(crate) fn states(&self) -> &States {
+        &self.call.states
+    }
+
+    pub(crate) fn terms(&self) -> Option<&AttemptTerms> {
+        self.call.terms.as_deref()
+    }
+
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.call.pulse
+    }
+
+    /// Who is told what becomes of it, where it came through the queue of a tag.
+    pub(crate) fn news(&self) -> Option<&NewsSender> {
+        self.call.news.as_ref()
+    }
+
+    pub(crate) fn is_from_elsewhere(&self) -> bool {
+        self.call.news.is_some()
+    }
+
+    /// Tells whoever took it from the queue of a tag, if it came through one.
+    pub(crate) fn tell(&self, news: News) {
+        if let Some(to) = self.news() {
+            // Whoever is gone wants to know nothing.
+            let _ = to.send(news);
+        }
+    }
+
+    /// Whether it is the same attempt, and not only the same call.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.call, &other.call)
+    }
+
+    /// Whoever is first to ask tells the end of the attempt.
+    pub(crate) fn may_tell(&self) -> bool {
+        !self.call.told.swap(true, Ordering::AcqRel)
+    }
+
+    /// It has taken too long.
+    pub(crate) fn is_late(&self, error: ActivityError) {
+        // The first time counts.
+        let _ = self.call.late.set(error);
+    }
+
+    /// Its end, where it took too long and that is to be told again.
+    pub(crate) fn take_late(&self) -> Option<ActivityError> {
+        let late = self.call.late.get()?;
+        self.call.told.store(false, Ordering::Release);
+        Some(late.clone())
+    }
+
+    /// Whether nothing holds the attempt any more, now that one of the two has let it go.
+    pub(crate) fn let_go(&self) -> bool {
+        self.call.let_go.swap(true, Ordering::AcqRel)
+    }
+
+    /// Its task begins on a thread.
+    pub(crate) fn begins_on(&self, thread: RuntimeId) {
+        // It begins once.
+        let _ = self.call.thread.set(thread);
+    }
+
+    /// Whether its task has begun on a thread.
+    pub(crate) fn has_begun_on(&self, thread: RuntimeId) -> bool {
+        self.call.thread.get() == Some(&thread)
+    }
+
+    /// Whoever is first to ask gives its place back.
+    pub(crate) fn may_leave(&self) -> bool {
+        !self.call.has_left.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether its place was given back.
+    pub(crate) fn has_left(&self) -> bool {
+        self.call.has_left.load(Ordering::Acquire)
+    }
+
+    /// Drops the activity at its next await.
+    pub(crate) fn cut_off(&self) {
+        // First: what it returns because it is cancelled does not count.
+        self.call.cancellation.cut_off.store(true, Ordering::Release);
+        self.cancel();
+        self.call.cancellation.task.wake();
+    }
+
+    /// Runs a future to its end; `None` when it was cut off, or its grace is over.
+    pub(crate) async fn until_cut_off<F: Future>(
+        &self,
+        future: F,
+        clock: &Arc<dyn TimerScheduler>,
+    ) -> Option<F::Output> {
+        let cancellation = &self.call.cancellation;
+        let is_cut_off = || cancellation.cut_off.load(Ordering::Acquire);
+        let mut future = pin!(future);
+        let mut grace = None;
+        poll_fn(|cx| {
+            if is_cut_off() {
+                return Poll::Ready(None);
+            }
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                // It may have been cut off meanwhile, from another thread.
+                return Poll::Ready((!is_cut_off()).then_some(output));
+            }
+            // Enlisted before the last look, so that no change is missed in between.
+            cancellation.task.register(cx.waker());
+            if let Some(end) = cancellation.grace_ends() {
+                let grace = grace.get_or_insert_with(|| {
+                    let clock = clock.clone();
+                    Box::pin(async move { clock.sleep_until(end).await })
+                });
+                if grace.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+            }
+            if is_cut_off() { Poll::Ready(None) } else { Poll::Pending }
+        })
+        .await
+    }
+
+    /// Says that nobody waits any more, and drops the activity at its next await from then on. The
+    /// first time counts.
+    pub(crate) fn cancel_until(&self, end: Timestamp) {
+        let ends = &self.call.cancellation.grace_ends;
+        // The epoch is over in any case.
+        let end = end.as_micros().max(1);
+        let _ = ends.compare_exchange(0, end, Ordering::AcqRel, Ordering::Acquire);
+        self.cancel();
+        self.call.cancellation.task.wake();
+    }
+
+    pub(super) fn cancel(&self) {
+        self.call.cancellation.requested.store(true, Ordering::Release);
+        let woken = catch(|| self.call.cancellation.changed.notify_waiters());
+        if let Err(panic) = woken {
+            // Whatever it has polled is a part of this activity alone.
+            tracing::warn!(activity = %self.call.name, panic, "a waker of an activity panicked");
+        }
+    }
+}
+
+/// The 64-bit FNV-1a hash of parts, one after the other. It stands in idempotency keys, so it never changes.
+fn fnv1a(parts: &[&[u8]]) -> u64 {
+    let bytes = parts.iter().copied().flatten();
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+impl fmt::Debug for ActivityContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActivityContext")
+            .field("name", &self.call.name)
+            .field("call", &self.idempotency_key())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::time::Duration;
+
+    use reenact_providers::ManualClock;
+    use tokio_test::task::spawn;
+    use tokio_test::{assert_pending, assert_ready, assert_ready_eq};
+
+    use super::*;
+    use crate::run::Run;
+
+    fn context() -> ActivityContext {
+        context_of(None)
+    }
+
+    fn context_of(local_input: Option<Payload>) -> ActivityContext {
+        let code = reenact_core::OrchestrationCode::new("o", |_ctx, (): ()| async { Ok(()) });
+        let input = Payload::encode(&()).unwrap();
+        let (machine, _) = reenact_core::Machine::start(
+            &code.unwrap(),
+            InstanceId::new("order-7").unwrap(),
+            reenact_core::ExecutionId::FIRST,
+            reenact_core::MachineConfig::default(),
+            reenact_core::Start { input, seed: 11, delay: None, origin: None },
+            reenact_core::Timestamp::EPOCH,
+        )
+        .unwrap();
+        let key = ActivityCall {
+            instance: machine.instance_id(),
+            run: Run::of(&machine),
+            id: CorrelationId(3),
+        };
+        let attempt = Attempt {
+            name: Name::new("charge").unwrap(),
+            number: 1,
+            terms: None,
+            news: None,
+            local_input,
+        };
+        ActivityContext::new(key, attempt, None, States::default())
+    }
+
+    #[test]
+    fn the_idempotency_key_names_instance_run_and_call() {
+        assert_eq!(context().idempotency_key(), "order-7/1-000000000000000b/3");
+    }
+
+    #[test]
+    fn the_idempotency_key_of_a_local_call_depends_on_its_input() {
+        let key = |input: &str| context_of(Some(Payload::encode(input).unwrap())).idempotency_key();
+        assert_eq!(key("a"), "order-7/1-000000000000000b/3-e182eb503441cc3c");
+        assert_ne!(key("a"), key("b"));
+        assert_eq!(fnv1a(&[b"foo", b"bar"]), 0x8594_4171_f739_67e8, "as FNV-1a is published");
+    }
+
+    #[test]
+    fn whoever_awaits_the_cancellation_is_woken_by_it() {
+        let context = context();
+        let mut cancelled = spawn(context.cancelled());
+        assert_pending!(cancelled.poll());
+        context.cancel();
+        assert!(cancelled.is_woken());
+        assert_ready!(cancelled.poll());
+        assert!(context.is_cancelled());
+    }
+
+    #[test]
+    fn what_is_cut_off_is_woken_and_ends_without_an_output() {
+        let context = context();
+        let clock: Arc<dyn TimerScheduler> = Arc::new(ManualClock::default());
+        let mut running = spawn(context.until_cut_off(pending::<()>(), &clock));
+        assert_pending!(running.poll());
+        context.cut_off();
+        assert!(running.is_woken());
+        assert_ready_eq!(running.poll(), None);
+        assert!(context.is_cancelled());
+    }
+
+    #[test]
+    fn what_it_returns_while_it_is_cut_off_does_not_count() {
+        let context = context();
+        let clock: Arc<dyn TimerScheduler> = Arc::new(ManualClock::default());
+        let returns = poll_fn(|_| {
+            // As another thread may do in the middle.
+            context.cut_off();
+            Poll::Ready(7)
+        });
+        let mut running = spawn(context.until_cut_off(returns, &clock));
+        assert_ready_eq!(running.poll(), None);
+    }
+
+    #[test]
+    fn what_is_cancelled_ends_without_an_output_when_its_grace_is_over() {
+        let (context, manual) = (context(), ManualClock::default());
+        let clock: Arc<dyn TimerScheduler> = Arc::new(manual.clone());
+        let mut running = spawn(context.until_cut_off(pending::<()>(), &clock));
+        assert_pending!(running.poll());
+        context.cancel_until(manual.now() + Duration::from_secs(10));
+        assert!(running.is_woken());
+        assert_pending!(running.poll());
+        // The first time counts.
+        context.cancel_until(manual.now() + Duration::from_secs(20));
+        manual.advance(Duration::from_secs(10));
+        assert_ready_eq!(running.poll(), None);
+    }
+}

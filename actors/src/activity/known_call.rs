@@ -1,0 +1,43 @@
+//! An attempt whose end is on its way to the log.
+
+use std::fmt;
+use std::sync::Arc;
+
+use reenact_core::Payload;
+
+use super::calls::Calls;
+use super::context::ActivityContext;
+
+/// Of an attempt whose end was told: it is known, and so not run again, until that is durable; and
+/// until it has ended in fact, so that it can still be cut off.
+pub(crate) struct KnownCall {
+    calls: Arc<Calls>,
+    context: ActivityContext,
+}
+
+impl KnownCall {
+    pub(crate) fn new(calls: &Arc<Calls>, context: &ActivityContext) -> Self {
+        Self { calls: calls.clone(), context: context.clone() }
+    }
+
+    pub(crate) fn attempt(&self) -> u32 {
+        self.context.attempt()
+    }
+
+    /// The details of the last heartbeat, where they are not on their way already.
+    pub(crate) fn take_details(&self) -> Option<Payload> {
+        self.context.pulse().take_kept()
+    }
+}
+
+impl Drop for KnownCall {
+    fn drop(&mut self) {
+        self.calls.let_go(&self.context);
+    }
+}
+
+impl fmt::Debug for KnownCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.context.fmt(f)
+    }
+}

@@ -1,0 +1,115 @@
+//! The heartbeats of one attempt.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+use reenact_core::limits::{HEARTBEAT_RECORDED_EVERY, MAX_HEARTBEAT_BYTES};
+use reenact_core::{ActivityError, Name, Payload, PayloadError, Timestamp};
+
+use super::call::ActivityCall;
+
+/// Why a heartbeat was not taken. What was taken before still counts.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HeartbeatError {
+    /// The details are larger than
+    /// [`MAX_HEARTBEAT_BYTES`](reenact_core::limits::MAX_HEARTBEAT_BYTES).
+    #[error(
+        "the heartbeat of activity `{activity}` has {bytes} bytes of details; \
+         at most {MAX_HEARTBEAT_BYTES} are allowed"
+    )]
+    TooLarge {
+        /// The activity.
+        activity: Name,
+        /// Their size in bytes.
+        bytes: usize,
+    },
+    /// The details do not encode.
+    #[error("the details of the heartbeat of activity `{activity}` are not valid: {source}")]
+    Invalid {
+        /// The activity.
+        activity: Name,
+        /// Why.
+        source: PayloadError,
+    },
+}
+
+/// Fatal: another attempt would say the same.
+impl From<HeartbeatError> for ActivityError {
+    fn from(error: HeartbeatError) -> Self {
+        Self::fatal(error)
+    }
+}
+
+/// Takes the heartbeats that are to be recorded in the log of an instance.
+pub(crate) trait HeartbeatSink: Send + Sync {
+    /// The time.
+    fn now(&self) -> Timestamp;
+
+    /// Records the details of an attempt.
+    fn record(&self, call: &ActivityCall, attempt: u32, details: Payload);
+}
+
+/// The heartbeats of one attempt.
+pub(crate) struct Pulse {
+    /// `None` of a call in a unit test.
+    sink: Option<Weak<dyn HeartbeatSink>>,
+    beats: Mutex<Beats>,
+    /// Where all are kept, of a call in a unit test.
+    pub(super) record: OnceLock<Record>,
+}
+
+type Record = Arc<Mutex<Vec<Payload>>>;
+
+#[derive(Default)]
+struct Beats {
+    last: Option<Timestamp>,
+    /// When details were last handed on to be recorded.
+    handed_on: Option<Timestamp>,
+    /// The newest details, as long as they were not handed on.
+    kept: Option<Payload>,
+}
+
+impl Pulse {
+    pub(crate) fn new(sink: Option<Weak<dyn HeartbeatSink>>) -> Self {
+        Self { sink, beats: Mutex::default(), record: OnceLock::new() }
+    }
+
+    /// Where heartbeats go, as long as the host is there.
+    pub(super) fn sink(&self) -> Option<Arc<dyn HeartbeatSink>> {
+        self.sink.as_ref()?.upgrade()
+    }
+
+    /// Keeps the details of all heartbeats from now on.
+    pub(crate) fn record_into(&self, record: Record) {
+        let _ = self.record.set(record);
+    }
+
+    /// Takes details; gives them back when it is time to record them.
+    pub(super) fn beat(&self, now: Timestamp, details: Payload) -> Option<Payload> {
+        let mut beats = self.beats();
+        beats.last = Some(now);
+        let is_due = |last: Timestamp| last + HEARTBEAT_RECORDED_EVERY <= now;
+        if beats.handed_on.is_none_or(is_due) {
+            beats.handed_on = Some(now);
+            beats.kept = None;
+            return Some(details);
+        }
+        beats.kept = Some(details);
+        None
+    }
+
+    /// When the last heartbeat came.
+    pub(super) fn last(&self) -> Option<Timestamp> {
+        self.beats().last
+    }
+
+    /// The newest details, where they were not handed on.
+    pub(crate) fn take_kept(&self) -> Option<Payload> {
+        self.beats().kept.take()
+    }
+
+    /// Every change under the lock is whole, so a panic elsewhere does not spoil it.
+    fn beats(&self) -> std::sync::MutexGuard<'_, Beats> {
+        self.beats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

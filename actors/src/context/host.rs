@@ -1,0 +1,269 @@
+//! What all shards of a host share.
+
+use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dashmap::{DashMap, DashSet};
+use futures_util::FutureExt;
+use reenact_core::{InstanceId, ShardId};
+use reenact_providers::{Lease, Membership, ProviderError, ShardLease};
+use tokio::sync::{Notify, RwLock, watch};
+
+use crate::admission::Admission;
+use crate::answers::ClientRuntimes;
+use crate::error::Error;
+use crate::footprint::Footprints;
+use crate::gate::Gate;
+use crate::mail::Mail;
+use crate::message::ShardMessage;
+use crate::new_shards::NewShards;
+use crate::options::HostOptions;
+use crate::patience::Patience;
+use crate::registry::Registry;
+use crate::routes::Routes;
+use crate::store::Store;
+use crate::tags::Posts;
+use crate::task::Tasks;
+use crate::threads::Threads;
+use crate::waiters::Waiters;
+use crate::workers::Workers;
+
+/// How the actors of a host hold what they share: apart from its clients, so that a host that ends
+/// can wait until all of them have gone.
+pub(crate) type HostRef = Arc<HeldByActors>;
+
+pub(crate) struct HeldByActors {
+    host: Arc<HostContext>,
+    /// Told when no actor is left.
+    gone: Arc<Notify>,
+}
+
+impl HeldByActors {
+    pub(crate) fn new(host: Arc<HostContext>, gone: Arc<Notify>) -> HostRef {
+        Arc::new(Self { host, gone })
+    }
+}
+
+impl Deref for HeldByActors {
+    type Target = Arc<HostContext>;
+
+    fn deref(&self) -> &Arc<HostContext> {
+        &self.host
+    }
+}
+
+impl Drop for HeldByActors {
+    fn drop(&mut self) {
+        self.gone.notify_waiters();
+    }
+}
+
+pub(crate) struct HostContext {
+    pub(crate) options: HostOptions,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) store: Arc<Store>,
+    /// Through which all of the host reaches the store.
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) leases: Arc<dyn ShardLease>,
+    pub(crate) routes: Routes,
+    /// What it runs on.
+    pub(crate) threads: Threads,
+    pub(crate) workers: Workers,
+    pub(crate) mail: Mail,
+    pub(crate) waiters: Waiters,
+    /// What clients wait on.
+    pub(crate) clients: ClientRuntimes,
+    pub(crate) admission: Arc<Admission>,
+    /// What the instances in memory hold.
+    pub(crate) footprints: Arc<Footprints>,
+    pub(crate) tasks: Tasks,
+    /// The host ends gracefully: that its shards end is no failure.
+    pub(crate) closing: AtomicBool,
+    /// The host ends now: whatever begins gives up what it holds.
+    pub(crate) ended: AtomicBool,
+    /// By shard: whether its idle instances have been asked to make room, and have yet to answer.
+    pub(crate) making_room: Box<[AtomicBool]>,
+    /// Held for writing by purges, and for reading by whoever builds on a finished instance.
+    pub(crate) purges: Arc<RwLock<()>>,
+    /// Those that it had, if only for a while.
+    pub(crate) shards_had: DashSet<ShardId>,
+    /// To give them back when there is no time to ask the shards.
+    pub(crate) leases_held: DashMap<ShardId, Lease>,
+    /// Those that are to be looked at.
+    pub(crate) new_shards: NewShards,
+    /// As one of the hosts that share the store, until this one ends. None where it has the store for
+    /// itself.
+    pub(crate) membership: Mutex<Option<Arc<dyn Membership>>>,
+}
+
+impl HostContext {
+    /// A shard could not be started again. Those who wait for an instance in it go on waiting
+    /// while that may pass by itself; otherwise they are told.
+    pub(crate) fn mark_down(&self, shard: ShardId, why: ProviderError) {
+        let (is_rotten, why) = (is_rotten(&why), Arc::new(why));
+        self.routes.set_down(shard, why.clone());
+        if is_rotten {
+            for instance in self.waiting_for(shard) {
+                self.waiters.ended(&instance, &Err(Error::Store { source: why.clone() }));
+            }
+        }
+    }
+
+    /// Why an instance cannot go on before a person has mended its shard, if that is so.
+    pub(crate) fn rot_of(&self, instance: &InstanceId) -> Option<Arc<ProviderError>> {
+        self.routes.why_down(self.routes.shard_of(instance)).filter(|why| is_rotten(why))
+    }
+
+    /// The instances of a shard that somebody waits for.
+    fn waiting_for(&self, shard: ShardId) -> Vec<InstanceId> {
+        let waiting = self.waiters.instances().into_iter();
+        waiting.filter(|instance| self.routes.shard_of(instance) == shard).collect()
+    }
+
+    /// Why a store does not purge an instance that it knows.
+    pub(crate) async fn why_not_purged(&self, instance: InstanceId) -> Error {
+        match self.store.summary(&instance).await {
+            Ok(summary) if summary.state.is_finished() => Error::NotTold { instance },
+            _ => Error::NotFinished { instance },
+        }
+    }
+
+    /// The ways of a shard's calls to hosts that declare their tags, if there may be others.
+    pub(crate) fn posts(&self) -> Option<Posts> {
+        let remote = self.store.remote.as_ref()?;
+        let (sharing, clock) = (remote.sharing.clone(), self.store.clock.clone());
+        Some(Posts::new(sharing, self.routes.clone(), clock))
+    }
+
+    /// Asks idle instances to go from memory.
+    pub(crate) fn make_room(&self) {
+        for (shard, making_room) in (0..).zip(&self.making_room) {
+            // One request at a time: however many ask, the work is done once.
+            if !making_room.swap(true, Ordering::AcqRel) {
+                self.routes.tell_supervisor(ShardId(shard), ShardMessage::MakeRoom);
+            }
+        }
+    }
+
+    /// The idle instances of a shard are being asked to make room.
+    pub(crate) fn room_was_made(&self, shard: ShardId) {
+        if let Some(making_room) = self.making_room.get(shard.0 as usize) {
+            making_room.store(false, Ordering::Release);
+        }
+    }
+
+    /// Gives up a shard, if it is held.
+    pub(crate) fn release(&self, shard: ShardId) -> impl Future<Output = ()> + Send + 'static {
+        // At once, whenever it is awaited: a later lease is not meant.
+        let held = self.leases_held.remove(&shard);
+        let leases = self.leases.clone();
+        async move {
+            let Some((_, lease)) = held else { return };
+            if let Err(error) = leases.release(&lease).await {
+                tracing::warn!(%shard, %error, "a lease could not be released");
+            }
+        }
+    }
+
+    /// Takes out that this host is one of those that share the store.
+    pub(crate) fn take_membership(&self) -> Option<Arc<dyn Membership>> {
+        self.membership.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Is no longer one of the hosts that share the store, and tells the others so.
+    pub(crate) async fn leave(&self) {
+        if let Some(membership) = self.take_membership()
+            && let Err(error) = membership.leave().await
+        {
+            tracing::warn!(%error, "the other hosts could not be told of the end of this one");
+        }
+    }
+
+    /// Its share of the shards, as it changes; `None` where it has all of them.
+    pub(crate) fn share(&self) -> Option<watch::Receiver<BTreeSet<ShardId>>> {
+        let membership = self.membership.lock().unwrap_or_else(PoisonError::into_inner);
+        membership.as_ref().map(|membership| membership.share())
+    }
+
+    /// Lets nobody in any more, and tells those who wait for instances. What is in memory goes on.
+    pub(crate) fn begin_shutdown(&self) {
+        // First: an activity that is refused something by the next steps has not failed.
+        self.workers.begin_shutdown();
+        self.admission.close();
+        self.waiters.close();
+    }
+
+    /// Ends all that can be ended without waiting.
+    pub(crate) fn stop_all(&self) {
+        self.begin_shutdown();
+        self.ended.store(true, Ordering::Release);
+        self.mail.close();
+        self.workers.abort();
+        for shard in 0..self.routes.shards() {
+            if let Some(supervisor) = self.routes.supervisor(ShardId(shard)) {
+                supervisor.kill();
+            }
+        }
+        self.tasks.end();
+    }
+
+    /// Gives up all shards and the store, where that takes no time; otherwise whoever else ends the
+    /// host does so. What is being written is waited for.
+    pub(crate) fn let_go_now(&self) {
+        if self.release_all().now_or_never().is_some() {
+            self.gate.close();
+        }
+    }
+
+    /// Whether its shards end because it does.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Gives up all shards that are held.
+    pub(crate) async fn release_all(&self) {
+        for shard in 0..self.routes.shards() {
+            self.release(ShardId(shard)).await;
+        }
+    }
+
+    /// Tells those who wait for instances of a shard that ended, or may have another status, since
+    /// the shard went down: a receipt may have been lost on the way.
+    pub(crate) fn tell_waiters_of(self: &Arc<Self>, shard: ShardId) {
+        let waiting = self.waiting_for(shard);
+        if waiting.is_empty() {
+            return;
+        }
+        let host = self.clone();
+        self.tasks.spawn(async move {
+            for instance in waiting {
+                host.tell_waiters_of_one(&instance).await;
+            }
+        });
+    }
+
+    /// They go on waiting while the store is away, up to the end of the host.
+    async fn tell_waiters_of_one(&self, instance: &InstanceId) {
+        let mut patience = Patience::new();
+        while !self.admission.is_closed() {
+            match self.store.end_of(instance).await {
+                Ok(None) => return self.waiters.changed(instance),
+                Ok(Some(outcome)) => return self.waiters.ended(instance, &Ok(outcome)),
+                Err(Error::Store { source }) if source.is_transient() => {
+                    patience.wait(&source, &*self.store.clock).await;
+                }
+                Err(error) => return self.waiters.ended(instance, &Err(error)),
+            }
+        }
+    }
+}
+
+fn is_rotten(error: &ProviderError) -> bool {
+    matches!(error, ProviderError::Corrupt { .. })
+}

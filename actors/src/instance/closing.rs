@@ -1,0 +1,64 @@
+//! An instance that has ended, and has messages that are not delivered.
+
+use std::mem;
+
+use reenact_core::{Action, MessageId, Outbox, Sealed, Timestamp, codec};
+use reenact_providers::{InstanceSummary, TurnRecord};
+
+use super::summary::wake_at;
+use crate::persistence::PendingTurn;
+use crate::run::Run;
+
+/// An instance that has ended, and has yet to tell others. Its code is not needed.
+pub(super) struct Closing {
+    pub(super) outbox: Outbox,
+    pub(super) run: Run,
+    pub(super) summary: InstanceSummary,
+    /// The number of the turn in which it ended.
+    pub(super) end: u64,
+    /// The time of the last turn.
+    pub(super) at: Timestamp,
+    /// What has arrived, and is not recorded yet.
+    pub(super) arrived: Vec<MessageId>,
+}
+
+impl Closing {
+    pub(super) fn new(outbox: Outbox, run: Run, summary: InstanceSummary, end: u64) -> Self {
+        let at = summary.updated_at;
+        Self { outbox, run, summary, end, at, arrived: Vec::new() }
+    }
+
+    pub(super) fn has_to_send(&self, message: MessageId) -> bool {
+        self.outbox.message(message).is_some()
+    }
+
+    pub(super) fn is_through(&self) -> bool {
+        self.outbox.is_empty()
+    }
+
+    /// The turn that records what has arrived; none when that is known, or cannot be stored.
+    pub(super) fn settle(&mut self, now: Timestamp) -> Option<PendingTurn> {
+        let arrived = mem::take(&mut self.arrived);
+        self.at = now.max(self.at);
+        let (recorded, released) = self.outbox.settle(&arrived, self.end, self.at)?;
+        let bytes = codec::encode_turn(&recorded).ok()?;
+        let number = self.summary.turns;
+        self.summary.turns += 1;
+        self.summary.events += recorded.events.len() as u64;
+        self.summary.wake_at = wake_at(&self.outbox);
+        Some(PendingTurn {
+            instance: self.summary.instance.clone(),
+            run: self.run,
+            record: Some(TurnRecord {
+                number,
+                bytes: bytes.into(),
+                summary: self.summary.clone(),
+                has_drawn_id: false,
+            }),
+            actions: Sealed::new(released.into_iter().map(Action::Send).collect()),
+            answer: None,
+            known: None,
+            successor: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,94 @@
+//! The machine of a live instance: commands into turns, turns into entries.
+
+use reenact_core::limits::WARN_HISTORY_EVENTS;
+use reenact_core::{Action, ApplyError, Command, Outcome, RecordedTurn, Sealed, Successor, Turn};
+use reenact_providers::{InstanceState as State, TurnRecord};
+
+use super::encode::encoded;
+use super::phase::Live;
+use super::summary::{follow, state_of};
+use crate::error::ParkReason;
+use crate::persistence::PendingTurn;
+use crate::run::Run;
+use crate::stalls::Stalls;
+
+impl Live {
+    /// Applies a command, and watches the code that this runs.
+    pub(super) fn apply(
+        &mut self,
+        stalls: &Stalls,
+        command: Command,
+        now: reenact_core::Timestamp,
+    ) -> Result<Turn, ApplyError> {
+        let Self { machine, summary, .. } = self;
+        stalls.watch(&summary.instance, &summary.name, || machine.apply(command, now))
+    }
+
+    /// A turn as it is handed on.
+    pub(super) fn pending(&mut self, turn: Turn) -> Result<PendingTurn, ParkReason> {
+        let Turn { number, recorded, actions, outcome, local, can_wait } = turn;
+        self.wanted.add(self.run, local, can_wait);
+        // The first turns of a next execution are handed on when it has done all of them.
+        let status_turn = self.machine.status_turn().filter(|turn| *turn <= number);
+        let bytes = encoded(&recorded, status_turn).map_err(unreadable)?;
+        self.follow(&recorded, outcome.as_ref());
+        let has_drawn_id = std::mem::take(&mut self.has_drawn_id);
+        let record = TurnRecord { number, bytes, summary: self.summary.clone(), has_drawn_id };
+        Ok(PendingTurn {
+            instance: self.summary.instance.clone(),
+            run: self.run,
+            record: Some(record),
+            actions,
+            answer: None,
+            known: None,
+            successor: Vec::new(),
+        })
+    }
+
+    /// What is to be done without anything new to be stored: behind the turns that are under way.
+    pub(super) fn pending_without_record(&self, actions: Sealed<Vec<Action>>) -> PendingTurn {
+        PendingTurn {
+            instance: self.summary.instance.clone(),
+            run: self.run,
+            record: None,
+            actions,
+            answer: None,
+            known: None,
+            successor: Vec::new(),
+        }
+    }
+
+    /// Goes on with the next execution, when the newest has continued as new; the turns in which
+    /// that begins. What comes from now on is for the new one.
+    pub(super) fn continue_as_new(&mut self) -> Result<Vec<PendingTurn>, ParkReason> {
+        let successor = self.machine.successor().map_err(unreadable)?;
+        let Some(Successor { machine, turns }) = successor else { return Ok(Vec::new()) };
+        self.run = Run::of(&machine);
+        self.summary.execution = machine.execution_id();
+        (self.summary.turns, self.summary.events) = (0, 0);
+        self.machine = machine;
+        turns.into_iter().map(|turn| self.pending(turn)).collect()
+    }
+
+    /// Keeps the summary up with a turn.
+    pub(super) fn follow(&mut self, turn: &RecordedTurn, outcome: Option<&Outcome>) {
+        let before = self.summary.events;
+        let state = match outcome {
+            None if self.machine.is_parked() => State::Parked,
+            outcome => state_of(outcome, self.machine.is_suspended()),
+        };
+        // What is parked is looked at when a host starts.
+        let wake_at = self.machine.wake_at().filter(|_| state != State::Parked);
+        follow(&mut self.summary, turn, state, wake_at);
+        // What the turn superseded does not count.
+        self.summary.events = self.summary.events.min(self.machine.events());
+        if before < WARN_HISTORY_EVENTS && self.summary.events >= WARN_HISTORY_EVENTS {
+            let (instance, events) = (&self.summary.instance, self.summary.events);
+            tracing::warn!(%instance, events, "the history grows long");
+        }
+    }
+}
+
+pub(super) fn unreadable(error: impl std::fmt::Display) -> ParkReason {
+    ParkReason::Unreadable { reason: error.to_string() }
+}

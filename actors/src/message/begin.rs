@@ -1,0 +1,16 @@
+//! How an actor comes by its instance.
+
+/// How an actor comes by its instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// The first message starts it, under an id that was made for it.
+    Fresh,
+    /// The first message starts it, if its id is free.
+    Claim,
+    /// From the log.
+    Activate,
+    /// From the log, as its host starts: an earlier one may have died of it.
+    Recover,
+    /// As [`Activate`](Self::Activate), for somebody who lets it go on.
+    Resume,
+}

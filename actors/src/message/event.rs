@@ -1,0 +1,45 @@
+//! An external event, as its sender makes it.
+
+use reenact_core::{EventKey, Name, NamesEvent, Payload};
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+
+/// An external event: a name, data, and perhaps a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalEvent {
+    pub(crate) name: Name,
+    pub(crate) data: Payload,
+    pub(crate) key: Option<EventKey>,
+}
+
+impl ExternalEvent {
+    /// An event of that name with that data.
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`]; [`Error::InvalidPayload`] when the data does not encode or is too
+    /// large.
+    pub fn new<T: Serialize + ?Sized>(name: impl NamesEvent<T>, data: &T) -> Result<Self> {
+        let name = Name::new(name.event_name())?;
+        let data = Payload::encode(data).map_err(|source| Error::InvalidPayload {
+            what: format!("the data of event `{name}`"),
+            source,
+        })?;
+        Ok(Self { name, data, key: None })
+    }
+
+    /// Gives it an idempotency key: of the events that are raised on an instance with one key, the
+    /// first counts, for as long as the execution lasts. Of an instance that continues as new, the newest
+    /// [`CARRIED_EVENT_KEYS`](reenact_core::limits::CARRIED_EVENT_KEYS) keys go on to count.
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`] when the key is none.
+    pub fn with_key(mut self, key: &str) -> Result<Self> {
+        self.key = Some(EventKey::new(key)?);
+        Ok(self)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.name.as_str().len() + self.data.len()
+    }
+}

@@ -1,0 +1,20 @@
+//! What an instance has called that has not ended.
+
+use reenact_core::limits::{MAX_ACTIVITIES_SHOWN, MAX_CHILDREN_SHOWN};
+use reenact_core::{Machine, OpenActivity, OpenChild};
+
+/// What an instance has called that has not ended, as far as a status shows it.
+#[derive(Debug, Default)]
+pub(crate) struct OpenCalls {
+    pub(crate) activities: Vec<OpenActivity>,
+    pub(crate) children: Vec<OpenChild>,
+}
+
+impl OpenCalls {
+    pub(crate) fn of(machine: &Machine) -> Self {
+        Self {
+            activities: machine.open_activities(MAX_ACTIVITIES_SHOWN),
+            children: machine.open_children(MAX_CHILDREN_SHOWN),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! What the persistence actor understands.
+
+use reenact_core::Receipt;
+use reenact_providers::ProviderError;
+
+use super::entry::Entry;
+
+#[derive(Debug)]
+pub(crate) enum PersistenceMessage {
+    /// There are turns in the inbox.
+    Append,
+    /// What is in the inbox waits no longer for others.
+    AppendNow,
+    /// Carry out more of what is durable.
+    Release,
+    /// The append that was under way has ended.
+    Appended(Vec<Entry>, Result<Receipt, ProviderError>),
+}
+
+#[cfg(feature = "cluster")]
+impl ractor::Message for PersistenceMessage {}
+
+impl Entry {
+    /// What the persistence actor is told when it comes first.
+    pub(crate) fn message(&self) -> PersistenceMessage {
+        match self {
+            Self::Turn(_) => PersistenceMessage::Append,
+            Self::Answer(_) | Self::Park(..) | Self::Barrier(..) | Self::Open(..) => {
+                PersistenceMessage::AppendNow
+            }
+        }
+    }
+}

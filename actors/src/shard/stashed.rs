@@ -1,0 +1,31 @@
+//! What waits for an instance that has no actor that takes it.
+
+use ractor::ActorRef;
+use tokio::sync::oneshot;
+
+use crate::admission::Place;
+use crate::message::{Begin, InstanceMessage};
+use crate::pace::OnItsWay;
+
+/// How an instance comes into memory.
+pub(super) struct Entering {
+    pub(super) begin: Begin,
+    pub(super) place: Option<Place>,
+    pub(super) coming: Option<OnItsWay>,
+    /// For no message but its log.
+    pub(super) is_due: bool,
+}
+
+pub(super) enum Stashed {
+    Message(InstanceMessage),
+    Locate(oneshot::Sender<crate::Result<ActorRef<InstanceMessage>>>),
+}
+
+impl Stashed {
+    pub(super) fn take_place(&mut self) -> Option<Place> {
+        match self {
+            Self::Message(message) => message.place()?.take(),
+            Self::Locate(_) => None,
+        }
+    }
+}

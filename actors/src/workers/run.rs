@@ -1,0 +1,187 @@
+//! Runs one attempt of an activity, from the place that it got to its end.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Weak};
+
+use reenact_core::{ActivityError, ActivityErrorKind, Payload};
+
+use super::runs_on::RunsOn;
+use super::shared::{OfShard, ShardWorkers, Shared, Task};
+use crate::activity::{ActivityCode, ActivityContext, ActivityFuture, KnownCall, News};
+use crate::message::Internal;
+use crate::panic::Caught;
+use crate::task::Task as Background;
+
+impl Task {
+    /// It has a place, and runs on the thread that its shard has now.
+    pub(super) fn start(self) {
+        let Self { workers, context, input, code } = self;
+        let blocks = code.as_ref().is_some_and(ActivityCode::is_blocking);
+        let shared = &workers.own.shared;
+        let thread = blocks.then(|| BlockingThread { workers: Arc::downgrade(shared) });
+        let runtime = workers.own.line.routes.thread_of(workers.own.shard);
+        context.begins_on(runtime.id());
+        // Nothing of it runs before it is polled.
+        let code = code.map(|code| Caught::new(code.run(context.clone(), input)));
+        let place = Place { workers, context };
+        // One that has ended drops it, and so the place goes to the next.
+        runtime.spawn(run(place, thread, code));
+    }
+}
+
+pub(super) async fn run(
+    place: Place,
+    thread: Option<BlockingThread>,
+    code: Option<Caught<ActivityFuture>>,
+) {
+    // The place goes to the next after the completion: who waits until nothing runs finds it on the way.
+    let Place { workers, context } = &place;
+    let OfShard { shared, line, .. } = &*workers.own;
+    let suspects = &shared.suspects;
+    let _recorded = match suspects.suspect(context.call()) {
+        Some(suspect) => {
+            // Boxed: the task of every activity would have to have room for it.
+            let recorded = Box::pin(suspects.record_start(suspect, context, &line.routes));
+            // Without a record it does not run.
+            let Some(Some(recorded)) = context.until_cut_off(recorded, &line.clock).await else {
+                return;
+            };
+            Some(recorded)
+        }
+        None => None,
+    };
+    // Apart from it, so that one that blocks its thread is found out too.
+    let _watch = watch(workers, context);
+    let result = match code {
+        Some(code) => {
+            // Pinned here: each future that it went through by value would keep room for it.
+            let ended = pin!(run_code(workers, context, shared.runtimes.of(thread), code));
+            match context.until_cut_off(ended, &line.clock).await {
+                // It stays scheduled in the log, as what is cut off.
+                Some(None) => return,
+                result => result.flatten(),
+            }
+        }
+        // Scheduled when it was registered, by a host that had it.
+        None => {
+            let why = format!("activity `{}` is not registered here", context.activity_name());
+            Some(Ok(Err(ActivityError::retryable(why))))
+        }
+    };
+    if let Some(result) = result {
+        let panicked = |message| Err(ActivityError::of_kind(ActivityErrorKind::Panicked, message));
+        let result = result.unwrap_or_else(panicked);
+        // What it needed may have ended first, a client of this host for one: it runs again later.
+        if result.is_ok() || !workers.is_ending() {
+            tell_end(workers, context, result);
+        }
+    }
+}
+
+/// Runs the code of an activity where it is to run. `None` when that has ended before.
+pub(super) async fn run_code<F>(
+    workers: &ShardWorkers,
+    context: &ActivityContext,
+    runs_on: RunsOn<BlockingThread>,
+    mut code: Caught<F>,
+) -> Option<Result<F::Output, String>>
+where
+    F: Future<Output: Send> + Unpin + Send + 'static,
+{
+    if !matches!(runs_on, RunsOn::ItsShard) {
+        let callers = matches!(runs_on, RunsOn::Callers(_));
+        let output = runs_on.run(code).await;
+        if output.is_none() && callers {
+            workers.own.shared.runtimes.callers_has_ended();
+        }
+        return output;
+    }
+    let (call, name) = (context.call(), context.activity_name());
+    let stalls = &workers.own.line.routes.stalls;
+    let watched = poll_fn(|cx| {
+        let poll = || Pin::new(&mut code).poll(cx);
+        stalls.watch_activity(call, name, poll)
+    });
+    Some(watched.await)
+}
+
+/// The thread of an activity that blocks, from before it starts until it has returned. It may have lost its
+/// place long before: what was cut off cannot be dropped in the middle of a call that blocks.
+pub(crate) struct BlockingThread {
+    /// Gone with the host: code that never returns holds nothing of it.
+    pub(super) workers: Weak<Shared>,
+}
+
+impl Drop for BlockingThread {
+    fn drop(&mut self) {
+        let Some(shared) = self.workers.upgrade() else { return };
+        let mut places = shared.places.lock();
+        let next = places.queue.thread_is_free();
+        shared.changed(places, next);
+    }
+}
+
+/// The place of an activity that runs. However it ends, this goes to the next.
+pub(super) struct Place {
+    pub(super) workers: ShardWorkers,
+    pub(super) context: ActivityContext,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.workers.leave(&self.context);
+    }
+}
+
+/// Ends an attempt that takes too long: it is told so, its failure is on its way at once, and it has
+/// its grace to end.
+pub(super) fn watch(workers: &ShardWorkers, context: &ActivityContext) -> Option<Background> {
+    context.terms().filter(|terms| terms.start_to_close.or(terms.heartbeat).is_some())?;
+    let (workers, context) = (workers.clone(), context.clone());
+    let start = workers.own.line.clock.now();
+    // Not on the thread of the shard: the activity may hold it.
+    let apart = workers.own.line.routes.thread_of_host().clone();
+    Some(Background::spawn_on(&apart, async move {
+        let Some(terms) = context.terms() else { return };
+        let error = context.until_too_late(terms, start, &*workers.own.line.clock).await;
+        context.is_late(error.clone());
+        tell_end(&workers, &context, Err(error));
+        context.cancel_until(workers.end_of_grace());
+    }))
+}
+
+/// Tells the instance how an attempt ended, unless that was told.
+pub(super) fn tell_end(
+    workers: &ShardWorkers,
+    context: &ActivityContext,
+    result: Result<Payload, ActivityError>,
+) {
+    if !context.may_tell() {
+        return;
+    }
+    let call = context.call();
+    let known = KnownCall::new(&workers.own.calls, context);
+    if context.is_from_elsewhere() {
+        // Those of one that succeeded are of no use to anybody.
+        let details = result.as_ref().err().and_then(|_| known.take_details());
+        return context.tell(News::Ended { result, details, known: Box::new(known) });
+    }
+    let message = Internal::CompleteTask { run: call.run, id: call.id, result, known };
+    workers.own.line.routes.deliver(&call.instance, message.into());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of the future of a function.
+    fn size<A, B, C, F>(_: fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_task_of_an_activity_has_room_for_little_besides_the_activity() {
+        assert!(size(run) <= 448, "{} bytes", size(run));
+    }
+}

@@ -1,0 +1,134 @@
+//! The activity workers of one shard: calls are submitted, queued and cancelled.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+
+use reenact_core::{InstanceId, Payload, Timestamp};
+
+use super::run::tell_end;
+use super::shared::{Line, OfShard, ShardWorkers, Task};
+use crate::activity::{
+    ActivityCall, ActivityCode, ActivityContext, Attempt, HeartbeatSink, News, Taken,
+};
+use crate::suspects::SuspectTable;
+
+impl ShardWorkers {
+    /// Runs an activity as soon as there is a place.
+    pub(crate) fn submit(&self, call: ActivityCall, attempt: Attempt, input: Payload) {
+        let OfShard { shared, calls, line, states, .. } = &*self.own;
+        let number = attempt.number;
+        let context = |call| {
+            let sink: Weak<dyn HeartbeatSink> = Arc::<Line>::downgrade(line);
+            ActivityContext::new(call, attempt, Some(sink), states.clone())
+        };
+        let context = match calls.take(call, number, context) {
+            Taken::Known(context) => {
+                // The thread on which its end was told may have been given up.
+                let is_ours = !context.is_from_elsewhere();
+                if let Some(error) = is_ours.then(|| context.take_late()).flatten() {
+                    tell_end(self, &context, Err(error));
+                }
+                return;
+            }
+            Taken::New(context, before) => {
+                // The one before has failed, and may still be on its way out: its grace is over.
+                before.iter().for_each(ActivityContext::cut_off);
+                context
+            }
+        };
+        let code = shared.registry.activity(context.activity_name()).cloned();
+        let blocks = code.as_ref().is_some_and(ActivityCode::is_blocking);
+        let task = Task { workers: self.clone(), context, input, code };
+        match !blocks && shared.places.take_at_once() {
+            true => task.start(),
+            false => self.queue(task),
+        }
+    }
+
+    /// Runs an activity when it is its turn, which may be now.
+    pub(super) fn queue(&self, task: Task) {
+        let mut places = self.own.shared.places.lock();
+        let context = task.context.clone();
+        if places.closed {
+            drop(places);
+            self.own.calls.remove(context.call());
+            context.tell(News::Left);
+            return;
+        }
+        let (name, instance) = (context.activity_name(), context.instance_id());
+        let task = places.queue.push(name, instance, context.call().key(), task);
+        places.from_elsewhere += usize::from(task.is_none() && context.is_from_elsewhere());
+        drop(places);
+        task.into_iter().for_each(Task::start);
+    }
+
+    /// Nobody waits for the call any more: it does not start, or its context says so, and it has its
+    /// grace to end.
+    pub(crate) fn cancel(&self, call: &ActivityCall) {
+        let Some(context) = self.own.calls.get(call) else { return };
+        context.cancel_until(self.end_of_grace());
+        let (name, instance) = (context.activity_name(), context.instance_id());
+        let mut places = self.own.shared.places.lock();
+        let waited = places.queue.forget(name, instance, call.key());
+        if context.is_from_elsewhere() {
+            places.from_elsewhere -= waited;
+        }
+        drop(places);
+        if waited > 0 {
+            self.own.calls.remove(call);
+        }
+        if context.is_from_elsewhere() {
+            context.tell(News::Unwanted);
+            self.own.shared.room.notify_waiters();
+        }
+    }
+
+    pub(super) fn finished(&self, context: &ActivityContext) {
+        let shared = &self.own.shared;
+        if shared.places.give_back_at_once() {
+            return;
+        }
+        let mut places = shared.places.lock();
+        let next = places.queue.finished(context.activity_name());
+        shared.changed(places, next);
+    }
+
+    /// An attempt that had a place runs no more, or does not count any more.
+    pub(super) fn leave(&self, context: &ActivityContext) {
+        if !context.may_leave() {
+            return;
+        }
+        // What was cut off stays scheduled in the log, and runs again; unless its end was told.
+        if context.may_tell() {
+            context.tell(News::Left);
+            self.own.calls.let_go(context);
+        }
+        self.own.calls.let_go(context);
+        self.finished(context);
+        self.own.shared.held.has_left(context);
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        self.own.shared.is_ending.load(Ordering::Acquire)
+    }
+
+    /// Those whose start is recorded before they run.
+    pub(crate) fn suspects(&self) -> &SuspectTable {
+        &self.own.shared.suspects
+    }
+
+    /// The attempt of a call that is queued or running, or has ended and is not let go.
+    pub(crate) fn attempt(&self, call: &ActivityCall) -> Option<u32> {
+        self.own.calls.attempt(call)
+    }
+
+    /// Nobody waits for anything of the instance any more.
+    pub(crate) fn cancel_all(&self, instance: &InstanceId) {
+        self.own.calls.of(instance).iter().for_each(|call| self.cancel(call));
+    }
+
+    /// When the grace ends that begins now.
+    pub(super) fn end_of_grace(&self) -> Timestamp {
+        self.own.line.clock.now() + self.own.shared.grace
+    }
+}

@@ -1,0 +1,122 @@
+//! What the activity workers of a host share, and what those of a shard share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use reenact_core::{Name, Payload, ShardId, Timestamp};
+use reenact_providers::TimerScheduler;
+use tokio::sync::Notify;
+
+use super::held::HeldRuntimes;
+use super::places::{Locked, Places};
+use super::runs_on::ActivityRuntimes;
+use crate::activity::{ActivityCall, ActivityCode, ActivityContext, Calls, HeartbeatSink};
+use crate::message::Internal;
+use crate::registry::Registry;
+use crate::routes::Routes;
+use crate::state::States;
+use crate::suspects::SuspectTable;
+
+/// The activity workers of a host.
+#[derive(Clone)]
+pub(crate) struct Workers {
+    pub(super) shared: Arc<Shared>,
+    pub(super) shards: Arc<[ShardWorkers]>,
+}
+
+/// The activity workers of a host for the instances of one shard, which are on one thread mostly. A call that
+/// is queued or running is not taken a second time, so that an instance that comes back into memory can ask
+/// for all that is open.
+#[derive(Clone)]
+pub(crate) struct ShardWorkers {
+    pub(super) own: Arc<OfShard>,
+}
+
+/// What the activities of all shards share.
+pub(super) struct Shared {
+    pub(super) registry: Arc<Registry>,
+    /// Where they run.
+    pub(super) runtimes: ActivityRuntimes,
+    /// How long an activity may go on that nobody waits for.
+    pub(super) grace: Duration,
+    /// Those whose start is recorded before they run.
+    pub(super) suspects: SuspectTable,
+    pub(super) places: Places<Task>,
+    /// The host has begun to shut down.
+    pub(super) is_ending: AtomicBool,
+    /// Told when the last running activity has ended.
+    pub(super) idle: Notify,
+    /// Told when there may be room for more from the queues of tags.
+    pub(super) room: Notify,
+    /// Threads that were given up and that an activity holds.
+    pub(super) held: HeldRuntimes,
+}
+
+/// What the activities of a shard share. Their handles are those of the shard: to count the clones of one that
+/// all threads share would cost each of them more than what it is for.
+pub(super) struct OfShard {
+    pub(super) shard: ShardId,
+    pub(super) shared: Arc<Shared>,
+    /// What is queued or running.
+    pub(super) calls: Arc<Calls>,
+    pub(super) line: Arc<Line>,
+    pub(super) states: States,
+}
+
+/// The way of heartbeats from activities to the instances of a shard, and the time there.
+pub(super) struct Line {
+    pub(super) routes: Routes,
+    pub(super) clock: Arc<dyn TimerScheduler>,
+}
+
+impl HeartbeatSink for Line {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn record(&self, call: &ActivityCall, attempt: u32, details: Payload) {
+        let message = Internal::RecordHeartbeat { run: call.run, id: call.id, attempt, details };
+        self.routes.deliver(&call.instance, message.into());
+    }
+}
+
+/// An activity that is to run.
+pub(super) struct Task {
+    pub(super) workers: ShardWorkers,
+    pub(super) context: ActivityContext,
+    pub(super) input: Payload,
+    /// `None` where it is not registered here.
+    pub(super) code: Option<ActivityCode>,
+}
+
+impl Shared {
+    /// A place or a thread is free, and goes to `next`.
+    pub(super) fn changed(&self, mut places: Locked<'_, Task>, next: Option<Task>) {
+        let idle = places.queue.running() == 0;
+        let from_elsewhere = next.as_ref().is_some_and(|task| task.context.is_from_elsewhere());
+        places.from_elsewhere -= usize::from(from_elsewhere);
+        let room_wanted = std::mem::take(&mut places.room_wanted);
+        if idle {
+            // Who still waits says so again.
+            places.idle_wanted = false;
+        }
+        drop(places);
+        if room_wanted {
+            self.room.notify_waiters();
+        }
+        if idle {
+            self.idle.notify_waiters();
+        }
+        next.into_iter().for_each(Task::start);
+    }
+}
+
+/// How many activities run at a time.
+pub(crate) struct Limits {
+    pub(crate) at_a_time: usize,
+    pub(crate) of_names: HashMap<Name, usize>,
+    /// Threads for those that block.
+    pub(crate) blocking: usize,
+}
