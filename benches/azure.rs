@@ -36,7 +36,8 @@ use std::time::Duration;
 
 use bare::Bare;
 use options::Options;
-use reenact::{Azure, AzureOptions, Connection, Emulator};
+use reenact::testing::Emulator;
+use reenact::{Azure, AzureOptions, Connection};
 use table::time;
 
 #[global_allocator]

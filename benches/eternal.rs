@@ -19,8 +19,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use process::resident_bytes;
+use reenact::ExecutionId;
 use reenact::prelude::*;
-use reenact::{ExecutionId, Provider};
+use reenact::providers::Provider;
 use scratch::Scratch;
 use table::{line, thousands, time};
 use workloads::{eternal, host_on};

@@ -13,8 +13,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use process::resident_bytes;
-use reenact::ManualClock;
 use reenact::prelude::*;
+use reenact::testing::ManualClock;
 
 /// Instances that stay in memory.
 const ACTIVE: u64 = 50_000;

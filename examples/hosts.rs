@@ -11,8 +11,11 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use futures::future::try_join_all;
+use reenact::Connection;
+use reenact::core::ShardId;
 use reenact::prelude::*;
-use reenact::{Connection, Emulator, Provider, ShardId};
+use reenact::providers::Provider;
+use reenact::testing::Emulator;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

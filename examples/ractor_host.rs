@@ -4,9 +4,9 @@
 //!     cargo run --example ractor_host
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, MessagingErr, RpcReplyPort};
-use reenact::actor::InstanceMessage;
+use reenact::Error;
+use reenact::actor::{ExternalEvent, InstanceMessage};
 use reenact::prelude::*;
-use reenact::{Error, ExternalEvent};
 
 /// Adds up meter readings until a zero comes.
 #[orchestration]

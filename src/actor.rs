@@ -3,7 +3,7 @@
 //! The only module in which ractor's types appear. The version of `ractor` is 0.16.
 
 pub use ractor::ActorRef;
-pub use reenact_actors::{InstanceMessage, Reply};
+pub use reenact_actors::{ExternalEvent, InstanceMessage, Reply};
 use reenact_core::{Orchestration, ToInstanceId};
 
 use crate::{Client, InstanceHandle, Result};

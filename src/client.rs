@@ -1,8 +1,11 @@
 //! What can be asked of instances.
 
+mod handle;
+mod raise_event;
+mod start;
+mod status;
+
 use std::fmt;
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
 
 use reenact_actors::{Access, Error, ExternalEvent, Result};
 use reenact_core::{History, InstanceId, NamesEvent, Orchestration, Payload, ToInstanceId};
@@ -12,9 +15,10 @@ use reenact_providers::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::handle::InstanceHandle;
-use crate::start::StartNew;
-use crate::status::InstanceStatus;
+pub use self::handle::InstanceHandle;
+pub use self::raise_event::RaiseEvent;
+pub use self::start::StartNew;
+pub use self::status::InstanceStatus;
 
 /// Starts instances, sends them events, and asks how they are. Cheap to clone.
 ///
@@ -150,7 +154,7 @@ impl Client {
         data: T,
     ) -> RaiseEvent {
         let event = ExternalEvent::new(name.event_name(), &data);
-        RaiseEvent { client: self.clone(), id, event }
+        RaiseEvent::new(self.clone(), id, event)
     }
 
     /// How an instance is, as far as it is durable. Reads three or four records of the store, in
@@ -394,48 +398,5 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").finish_non_exhaustive()
-    }
-}
-
-/// An external event on its way. Await it to raise it; nothing happens before.
-///
-/// Through another host's shard, `Ok` says that it survives: it is in the queue of the host that has the
-/// instance, under a key of its own where none is given, and counts once. A refusal that comes later is in
-/// [quarantine](Client::quarantined).
-///
-/// # Errors
-/// - [`Error::InvalidName`], [`Error::InvalidPayload`]: the id, the name, the key or the data is invalid.
-/// - [`Error::NotFound`], [`Error::Finished`], [`Error::TooManyEvents`]: the instance does not take
-///   it.
-/// - [`Error::Parked`]: the instance is parked, and its log cannot be read. On any other that is parked
-///   the event is kept, and its code sees it once it goes on.
-/// - [`Error::Busy`], [`Error::ShuttingDown`]: the host does not take it.
-/// - [`Error::Interrupted`], [`Error::Store`]: whether it counted may not be known; raise it again
-///   with the same key.
-#[must_use = "nothing is raised until it is awaited"]
-pub struct RaiseEvent {
-    client: Client,
-    id: Result<InstanceId>,
-    event: Result<ExternalEvent>,
-}
-
-impl RaiseEvent {
-    /// An idempotency key: of the events that are raised on an instance with one key, the first
-    /// counts, for as long as the execution lasts. When the instance continues as new, it still knows
-    /// the keys of the newest
-    /// [`CARRIED_EVENT_KEYS`](reenact_core::limits::CARRIED_EVENT_KEYS) events, and those of the
-    /// events that it has not taken.
-    pub fn key(mut self, key: &str) -> Self {
-        self.event = self.event.and_then(|event| event.with_key(key));
-        self
-    }
-}
-
-impl IntoFuture for RaiseEvent {
-    type Output = Result<()>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.client.access.raise_event(&self.id?, self.event?).await })
     }
 }

@@ -75,7 +75,7 @@
 //! | several hosts on one store, and clients without one | [`HostBuilder::start`], [`Client::connect`], [`InMemory::shared`] |
 #![cfg_attr(
     any(feature = "azure", feature = "azure-legacy"),
-    doc = "| hubs in Azure Storage | [`Azure`], [`AzureOptions`], [`Connection`], [`Transactions`], [`Emulator`] |"
+    doc = "| hubs in Azure Storage | [`Azure`], [`AzureOptions`], [`Connection`], [`Emulator`](testing::Emulator) |"
 )]
 //! | what activities share | [`State`], [`HostBuilder::state`], [`activities`], [`HostBuilder::activities`] |
 //! | activities that block, or run on a runtime of yours | [`activity`] (`blocking`), [`HostOptions::blocking_activities`], [`ActivityThreads`] |
@@ -94,67 +94,81 @@
 //! | mending what failed | [`rewind`](Client::rewind) |
 //! | before a new binary takes over | [`verify_histories`](HostBuilder::verify_histories), [`Unfit`] |
 //! | failures | [`ActivityError`], [`BoxError`], [`ResultExt`], [`ErrorKind`], [`ChildError`], [`SendError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
-//! | unit tests without a host | [`Executor`], [`TestCall`], [`Machine`], [`run_turn`] |
-//! | tests of time | [`ManualClock`] |
+//! | unit tests without a host | [`testing::Executor`], [`testing::TestCall`] |
+//! | tests of time | [`testing::ManualClock`] |
 //! | limits | [`limits`], [`providers::limits`] |
 //! | ractor programs | [`actor`] |
 //! | writing a store | [`providers`] |
+//! | tools that read histories or drive executions by themselves | [`core`](mod@core) |
 #![warn(missing_docs)]
 
 pub mod actor;
 mod client;
 pub mod guide;
-mod handle;
 mod host;
+pub mod limits;
 pub mod prelude;
 mod shutdown;
-mod start;
-mod status;
+pub mod testing;
 
-pub use client::{Client, RaiseEvent};
-pub use handle::InstanceHandle;
+// To run hosts, and to ask them.
+pub use client::{Client, InstanceHandle, InstanceStatus, RaiseEvent, StartNew};
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
-    Activities, Activity, ActivityContext, ActivitySet, ActivityThreads, Error, ErrorKind,
-    ExternalEvent, HeartbeatError, HostOptions, MAX_BLOCKING_THREADS, MAX_REPLACED_THREADS,
-    MAX_SHARD_THREADS, MissingState, Named, ParkReason, Result, Retention, ShardThreads, Stalled,
-    State, StateType, TestCall, Unfit, WhenBusy,
-};
-#[doc(hidden)]
-pub use reenact_core::returned;
-pub use reenact_core::{
-    Action, ActivityCatalog, ActivityDefinition, ActivityError, ActivityErrorKind, ActivityOptions,
-    ApplyError, AttemptTerms, BoxError, Cancelled, CatchPanic, ChildError, ChildOptions,
-    CodeCatalog, Command, CorrelationId, DeclaredEvent, DriveError, DurableFuture, DurableOutput,
-    Event, EventError, EventKey, EventName, Events, ExecutionId, Executor, ForeignWakeHook,
-    History, HistoryEvent, InstanceId, InvalidDefinition, InvalidName, InvalidOptions,
-    InvalidVersion, Machine, MachineConfig, MalformedHistory, Message, MessageBody, MessageId,
-    MessageKind, Name, NamedActivity, NamesEvent, NoSuchPosition, Nondeterminism, NotTaken,
-    OpenActivities, OpenActivity, OpenChild, Orchestration, OrchestrationByName, OrchestrationCode,
-    OrchestrationContext, OrchestrationError, OrchestrationErrorKind, OrchestrationRefusal,
-    OrchestrationWith, Origin, Outbox, Outcome, ParentClose, Payload, PayloadError, Receipt,
-    RecordedOptions, RecordedRetry, RecordedTurn, Refusal, Rejected, Relation, RemoteActivity,
-    RemoteCommand, RemoteEvent, RemoteRun, RemoteStart, Replay, ReplayError, ResultExt,
-    RetryPolicy, Rewind, Rewound, Run, RunTurnError, Sealed, SendError, ShardId, Start, Step,
-    Successor, SupersededCall, SupersededChild, Tagged, TimedOut, Timestamp, ToInstanceId, Turn,
-    Uuid, Version, WhenAny, Winner, WithOptions, codec, limits, run_turn,
-};
-pub use reenact_macros::{activities, activity, orchestration};
-pub use reenact_providers as providers;
-#[cfg(any(feature = "azure", feature = "azure-legacy"))]
-pub use reenact_providers::azure::{
-    Azure, AzureOptions, Transactions, connection::Connection, emulator::Emulator,
+    ActivityThreads, HostOptions, Named, Retention, ShardThreads, Stalled, Unfit, WhenBusy,
 };
 pub use reenact_providers::{
-    InMemory, InstanceFilter, InstancePage, InstanceState, InstanceSummary, ManualClock, OpenError,
-    PageRequest, Provider, ProviderError, QuarantineId, Quarantined, QueueOf, SystemClock,
-    TimeRange, UnknownState,
+    InstanceFilter, InstancePage, InstanceState, InstanceSummary, PageRequest, QuarantineId,
+    Quarantined, QueueOf, TimeRange,
 };
+pub use shutdown::ShutdownHandle;
+
+// To write orchestrations and activities.
+pub use reenact_actors::{Activities, Activity, ActivityContext, State};
+pub use reenact_core::{
+    ActivityDefinition, ActivityOptions, ChildOptions, DurableFuture, DurableOutput, EventName,
+    Events, NamedActivity, NamesEvent, Orchestration, OrchestrationByName, OrchestrationContext,
+    OrchestrationWith, ParentClose, RetryPolicy, WhenAny, Winner, WithOptions,
+};
+pub use reenact_macros::{activities, activity, orchestration};
+
+// What is in histories and in statuses.
+pub use reenact_core::{
+    CorrelationId, Event, EventKey, ExecutionId, History, HistoryEvent, InstanceId, Name,
+    OpenActivity, OpenChild, Outcome, Payload, Timestamp, ToInstanceId, Uuid, Version,
+};
+
+// What can go wrong.
+pub use reenact_actors::{Error, ErrorKind, HeartbeatError, MissingState, ParkReason, Result};
+pub use reenact_core::{
+    ActivityError, ActivityErrorKind, BoxError, Cancelled, ChildError, EventError, InvalidName,
+    InvalidOptions, InvalidVersion, OrchestrationError, OrchestrationErrorKind, PayloadError,
+    ResultExt, SendError, TimedOut,
+};
+pub use reenact_providers::OpenError;
+
+// Where the logs are.
+pub use reenact_providers::InMemory;
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
+pub use reenact_providers::azure::{Azure, AzureOptions, connection::Connection};
 #[cfg(feature = "local")]
 pub use reenact_providers::{Local, LocalOptions};
-pub use shutdown::ShutdownHandle;
-pub use start::StartNew;
-pub use status::InstanceStatus;
+
+/// The deterministic core, for those who build tools: the machine that runs one execution, its commands,
+/// turns and actions, the outbox, the stored form of turns.
+pub use reenact_core as core;
+/// The traits that a store implements, the stores of this repository, and their limits.
+pub use reenact_providers as providers;
+
+/// What the code that the attributes write names besides: for programs that implement the traits by hand.
+pub mod attributes {
+    #[doc(inline)]
+    pub use reenact_actors::{ActivitySet, StateType};
+    #[doc(inline)]
+    pub use reenact_core::DeclaredEvent;
+    #[doc(hidden)]
+    pub use reenact_core::returned;
+}
 
 /// The programs of the README and of the pages in `docs/` are tests. They need all kinds of stores.
 #[cfg(all(doctest, feature = "local", feature = "azure"))]

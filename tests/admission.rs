@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kit::{Faulty, Gate, guard, id, options, store, stored, until};
 use reenact::prelude::*;
-use reenact::{Error, HostBuilder, Provider, WhenBusy};
+use reenact::providers::Provider;
+use reenact::{Error, HostBuilder, WhenBusy};
 
 #[orchestration]
 async fn waiting(ctx: OrchestrationContext) -> Result<u64, OrchestrationError> {

@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use kit::{
     AppendFault, Faulty, Gate, guard, id, options, pass_time_until, store, until, until_parked,
 };
-use reenact::actor::InstanceMessage;
+use reenact::actor::{ExternalEvent, InstanceMessage};
 use reenact::prelude::*;
-use reenact::{Error, ExternalEvent, HostBuilder, InstanceState, WhenBusy};
+use reenact::{Error, HostBuilder, InstanceState, WhenBusy};
 
 type Done = Result<(), OrchestrationError>;
 

@@ -9,8 +9,8 @@ mod kills;
 mod poison;
 
 /// An emulator for one test.
-async fn emulator() -> reenact::Emulator {
-    match reenact::Emulator::start().await {
+async fn emulator() -> reenact::testing::Emulator {
+    match reenact::testing::Emulator::start().await {
         Ok(emulator) => emulator,
         // It says what to install.
         Err(error) => panic!("{error}"),

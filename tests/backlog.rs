@@ -11,7 +11,8 @@ use std::future::IntoFuture;
 use futures::future::join_all;
 use kit::{Faulty, guard, id, options, store};
 use reenact::prelude::*;
-use reenact::{Error, ExecutionId, Provider};
+use reenact::providers::Provider;
+use reenact::{Error, ExecutionId};
 
 /// Adds the numbers that come as "Job", each in an execution of its own, until 0 comes.
 #[orchestration]

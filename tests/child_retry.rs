@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex};
 
 use kit::{HOUR, events, guard, id, options, pass_time_until, store, until};
 use reenact::prelude::*;
-use reenact::providers::TimerScheduler;
+use reenact::providers::{Provider, TimerScheduler};
+use reenact::testing::ManualClock;
 use reenact::{
-    CorrelationId, Error, InstanceState, ManualClock, OpenChild, OrchestrationByName, Provider,
-    Timestamp, Uuid,
+    CorrelationId, Error, InstanceState, OpenChild, OrchestrationByName, Timestamp, Uuid,
 };
 
 /// A minute, two, four and so on between the attempts.

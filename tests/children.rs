@@ -7,9 +7,9 @@ mod kit;
 
 use kit::{Faulty, HOUR, events, guard, id, options, store, until_parked};
 use reenact::prelude::*;
+use reenact::providers::Provider;
 use reenact::{
     Error, HostBuilder, InstanceState, OrchestrationByName, OrchestrationErrorKind, ParkReason,
-    Provider,
 };
 
 /// Ten times its input.

@@ -9,11 +9,11 @@ mod kit;
 use std::sync::{Arc, Mutex};
 
 use kit::{AppendFault, Faulty, Gate, HOUR, events, guard, id, options, store, until};
+use reenact::core::{RecordedTurn, ShardId, codec};
 use reenact::prelude::*;
-use reenact::providers::{Batch, TimerScheduler, TurnRecord};
+use reenact::providers::{Batch, Provider, TimerScheduler, TurnRecord};
 use reenact::{
-    Error, Event, ExecutionId, InstanceState, InstanceSummary, Name, ParkReason, Payload, Provider,
-    RecordedTurn, ShardId, codec,
+    Error, Event, ExecutionId, InstanceState, InstanceSummary, Name, ParkReason, Payload,
 };
 use serde::{Deserialize, Serialize};
 
@@ -358,7 +358,8 @@ async fn a_hundred_thousand_executions_leave_one_history_in_memory() {
 mod local {
     use std::path::{Path, PathBuf};
 
-    use reenact::{ManualClock, limits};
+    use reenact::limits;
+    use reenact::testing::ManualClock;
 
     use super::*;
 

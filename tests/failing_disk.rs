@@ -14,8 +14,11 @@ use reenact::prelude::*;
 use reenact::providers::journal::JournalId;
 use reenact::providers::journaled::{Journaled, Options};
 use reenact::providers::medium::Directory;
-use reenact::providers::{ExternalEventRouter, HistoryStore, ShardLease, Sharing, TimerScheduler};
-use reenact::{Error, InstanceFilter, ManualClock, Provider, ProviderError};
+use reenact::providers::{
+    ExternalEventRouter, HistoryStore, Provider, ProviderError, ShardLease, Sharing, TimerScheduler,
+};
+use reenact::testing::ManualClock;
+use reenact::{Error, InstanceFilter};
 use reenact_testkit::archive::FakeArchive;
 use reenact_testkit::disk::{Effect, FakeDisk, Fault, Op};
 

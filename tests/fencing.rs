@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex};
 use kit::{Faulty, Gate, events, guard, id, options, store};
 use reenact::prelude::*;
 use reenact::providers::limits::LEASE_TIME;
-use reenact::{Error, HostBuilder, Provider, ProviderError};
+use reenact::providers::{Provider, ProviderError};
+use reenact::{Error, HostBuilder};
 
 /// Which host ran which call.
 type Runs = Arc<Mutex<Vec<(&'static str, String)>>>;

@@ -14,8 +14,9 @@ mod scene;
 use std::time::Duration;
 
 use kit::{HOUR, guard, id, options, store, until, until_parked};
+use reenact::limits::MAX_REPLACED_THREADS;
 use reenact::prelude::*;
-use reenact::{Error, InstanceState, MAX_REPLACED_THREADS, ParkReason, WhenBusy};
+use reenact::{Error, InstanceState, ParkReason, WhenBusy};
 use scene::{Held, begin_waiting, host, raise, raise_surely, replaces, surely};
 
 #[tokio::test]

@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use kit::{AppendFault, Faulty, HOUR, events, guard, id, options, pass_time_until, store, until};
+use reenact::core::{RecordedTurn, ShardId, codec};
 use reenact::prelude::*;
-use reenact::providers::{Batch, TurnRecord};
+use reenact::providers::{Batch, Provider, TurnRecord};
 use reenact::{
     ActivityErrorKind, Event, InMemory, InstanceState, InstanceStatus, NamedActivity, ParkReason,
-    Payload, Provider, RecordedTurn, ShardId, codec,
+    Payload,
 };
 
 /// The attempts that began, by idempotency key and number.

@@ -4,9 +4,10 @@
 mod kit;
 
 use kit::{AppendFault, Faulty, events, guard, id, options, pass_time_until, store, until};
-use reenact::actor::{ActorRef, InstanceMessage};
+use reenact::actor::{ActorRef, ExternalEvent, InstanceMessage};
 use reenact::prelude::*;
-use reenact::{Error, ExternalEvent, HostBuilder, InstanceState, Provider};
+use reenact::providers::Provider;
+use reenact::{Error, HostBuilder, InstanceState};
 
 /// Collects so many texts that come by the event "Say".
 #[orchestration]

@@ -41,7 +41,7 @@ async fn explodes_at_the_event(ctx: OrchestrationContext) -> Result<(), Orchestr
     panic!("{with}")
 }
 
-async fn host_with_summing(provider: impl reenact::Provider) -> Host {
+async fn host_with_summing(provider: impl reenact::providers::Provider) -> Host {
     let host = Host::builder().provider(provider).options(options()).orchestration(summing);
     host.start().await.expect("a host")
 }

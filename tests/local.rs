@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use reenact::prelude::*;
-use reenact::{Error, InstanceFilter, InstanceState, ManualClock, OpenError};
+use reenact::testing::ManualClock;
+use reenact::{Error, InstanceFilter, InstanceState, OpenError};
 use support::{HOUR, guard, pass_time_until, until};
 
 /// A directory that is removed in the end.

@@ -8,8 +8,10 @@ mod kit;
 
 use futures::FutureExt;
 use kit::{AppendFault, Breakage, Faulty, HOUR, guard, id, on_the_tests_runtime, store};
+use reenact::core::ShardId;
 use reenact::prelude::*;
-use reenact::{Error, InstanceId, ProviderError, ShardId};
+use reenact::providers::ProviderError;
+use reenact::{Error, InstanceId};
 use tokio::time::{Instant, advance};
 
 const SHARDS: u32 = 2;

@@ -11,9 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use kit::{AppendFault, Faulty, HOUR, guard, id, on_the_tests_runtime, options, store, until};
+use reenact::core::ShardId;
 use reenact::prelude::*;
-use reenact::providers::TimerScheduler;
-use reenact::{Error, HostBuilder, ManualClock, Provider, ShardId, Timestamp};
+use reenact::providers::{Provider, TimerScheduler};
+use reenact::testing::ManualClock;
+use reenact::{Error, HostBuilder, Timestamp};
 
 const SHARDS: u32 = 2;
 

@@ -7,7 +7,8 @@ mod kit;
 
 use kit::{Faulty, events, guard, id, options, pass_time_until, store};
 use reenact::prelude::*;
-use reenact::{HostBuilder, InstanceState, Provider};
+use reenact::providers::Provider;
+use reenact::{HostBuilder, InstanceState};
 
 /// Takes so many numbers, and gives them in the order in which they came.
 #[orchestration]

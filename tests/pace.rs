@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::future::join_all;
 use kit::{HOUR, guard, id, on_the_tests_runtime, store, until};
 use reenact::prelude::*;
-use reenact::{HostBuilder, InstanceFilter, InstanceState, ManualClock};
+use reenact::testing::ManualClock;
+use reenact::{HostBuilder, InstanceFilter, InstanceState};
 use tokio::sync::Semaphore;
 
 /// Most instances in memory.

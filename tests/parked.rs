@@ -249,7 +249,7 @@ async fn a_suspended_instance_that_was_parked_is_suspended_again_when_it_fits() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_takes_over_goes_on_with_what_another_could_not_run() {
-    let clock = reenact::ManualClock::default();
+    let clock = reenact::testing::ManualClock::default();
     let memory = InMemory::new().with_shards(2).with_clock(clock.clone()).shared();
     let first = fitting(&memory).await;
     start(&first, (0..4).map(|number| format!("i{number}"))).await;

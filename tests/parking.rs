@@ -7,8 +7,9 @@
 mod kit;
 
 use kit::{HOUR, events, guard, id, options, store, stored, until, until_parked};
+use reenact::core::Step;
 use reenact::prelude::*;
-use reenact::{CorrelationId, Error, HostBuilder, InstanceState, ParkReason, Step};
+use reenact::{CorrelationId, Error, HostBuilder, InstanceState, ParkReason};
 
 const ORDER: &str = "order";
 
@@ -313,7 +314,7 @@ async fn what_is_parked_goes_on_by_itself_on_a_host_that_has_what_was_missing() 
 async fn what_is_parked_goes_on_by_itself_on_a_host_that_opens_the_directory_again() {
     let directory = std::env::temp_dir().join(format!("reenact-parking-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&directory);
-    let clock = reenact::ManualClock::default();
+    let clock = reenact::testing::ManualClock::default();
     let local = || {
         let clock = std::sync::Arc::new(clock.clone());
         LocalOptions { clock, ..LocalOptions::default() }.open(&directory).unwrap()
@@ -322,7 +323,7 @@ async fn what_is_parked_goes_on_by_itself_on_a_host_that_opens_the_directory_aga
     std::fs::remove_dir_all(directory).unwrap();
 }
 
-async fn goes_on_by_itself<P: reenact::Provider>(
+async fn goes_on_by_itself<P: reenact::providers::Provider>(
     open: &dyn Fn() -> P,
     pass: impl Fn(std::time::Duration),
 ) {

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use kit::{Gate, guard, id, on_the_tests_runtime, options, pass_time_until, store, until};
 use reenact::prelude::*;
 use reenact::providers::TimerScheduler;
-use reenact::{HostBuilder, ManualClock, Timestamp};
+use reenact::testing::ManualClock;
+use reenact::{HostBuilder, Timestamp};
 
 const IDLE: Duration = Duration::from_secs(30);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);

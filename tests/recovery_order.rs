@@ -211,7 +211,7 @@ async fn an_instance_that_went_from_memory_sees_first_what_was_due_first() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_takes_over_ends_first_what_is_over() {
-    let clock = reenact::ManualClock::default();
+    let clock = reenact::testing::ManualClock::default();
     let memory = InMemory::new().with_shards(1).with_clock(clock.clone()).shared();
     let gate = Gate::closed();
     let first = host(&memory, &gate).start().await.unwrap();

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex};
 
 use kit::{Gate, HOUR, events, guard, id, options, store, until};
 use reenact::prelude::*;
-use reenact::{Error, Event, HostBuilder, InstanceState, ManualClock, Provider as _};
+use reenact::providers::Provider as _;
+use reenact::testing::ManualClock;
+use reenact::{Error, Event, HostBuilder, InstanceState};
 
 /// Every run of an activity: its idempotency key and its input, in the order of the runs.
 #[derive(Clone, Default)]

@@ -7,8 +7,10 @@ mod kit;
 
 use kit::{Faulty, HOUR, guard, id, options, pass_time_until, store, until};
 use reenact::prelude::*;
+use reenact::providers::Provider;
 use reenact::providers::limits::LEASE_TIME;
-use reenact::{Error, InstanceFilter, ManualClock, PageRequest, Provider, Retention};
+use reenact::testing::ManualClock;
+use reenact::{Error, InstanceFilter, PageRequest, Retention};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex};
 use futures::future::BoxFuture;
 use kit::{Gate, HOUR, events, guard, id, options, pass_time_until, store, until};
 use reenact::prelude::*;
-use reenact::providers::TimerScheduler;
-use reenact::{ActivityErrorKind, CorrelationId, ManualClock, OpenActivity, Provider, Timestamp};
+use reenact::providers::{Provider, TimerScheduler};
+use reenact::testing::ManualClock;
+use reenact::{ActivityErrorKind, CorrelationId, OpenActivity, Timestamp};
 
 /// A minute, two, four and so on between the attempts.
 fn policy(attempts: u32) -> ActivityOptions {

@@ -10,12 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use kit::{AppendFault, Faulty, Gate, HOUR, events, guard, id, options, store, until_parked};
+use reenact::core::{RecordedTurn, ShardId, codec};
 use reenact::prelude::*;
-use reenact::providers::{Batch, TimerScheduler, TurnRecord};
-use reenact::{
-    Error, Event, ExecutionId, HostBuilder, InstanceState, InstanceSummary, Payload, Provider,
-    RecordedTurn, ShardId, codec,
-};
+use reenact::providers::{Batch, Provider, TimerScheduler, TurnRecord};
+use reenact::{Error, Event, ExecutionId, HostBuilder, InstanceState, InstanceSummary, Payload};
 
 const ORDER: &str = "order";
 

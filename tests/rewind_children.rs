@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use kit::{Faulty, events, guard, id, options, store};
 use reenact::prelude::*;
-use reenact::{Error, ExecutionId, HostBuilder, InstanceState, OrchestrationByName, Provider};
+use reenact::providers::Provider;
+use reenact::{Error, ExecutionId, HostBuilder, InstanceState, OrchestrationByName};
 
 /// Whether shipping works, and how often it was tried.
 #[derive(Clone, Default)]

@@ -8,7 +8,8 @@ mod kit;
 
 use kit::{AppendFault, Faulty, events, guard, id, options, store, until_parked};
 use reenact::prelude::*;
-use reenact::{Error, HostBuilder, Provider};
+use reenact::providers::Provider;
+use reenact::{Error, HostBuilder};
 
 /// The sum of what is added, up to the first zero.
 #[orchestration]

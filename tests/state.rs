@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use kit::{guard, options, store};
 use reenact::prelude::*;
-use reenact::{Error, HostBuilder, TestCall};
+use reenact::testing::TestCall;
+use reenact::{Error, HostBuilder};
 
 /// Stands for a pool of connections: clones share what it counts.
 #[derive(Clone, Default)]

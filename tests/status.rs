@@ -8,7 +8,8 @@ mod kit;
 use futures::future::join_all;
 use kit::{AppendFault, Faulty, guard, id, on_the_tests_runtime, options, store, until_parked};
 use reenact::prelude::*;
-use reenact::{Error, InstanceState, Provider};
+use reenact::providers::Provider;
+use reenact::{Error, InstanceState};
 
 /// Sets the status that each event brings, until one is empty.
 #[orchestration]

@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kit::{AppendFault, Faulty, Gate, events, guard, id, options, pass_time_until, store, until};
 use reenact::prelude::*;
-use reenact::{Error, HostBuilder, InstanceState, ManualClock, Provider, ProviderError};
+use reenact::providers::{Provider, ProviderError};
+use reenact::testing::ManualClock;
+use reenact::{Error, HostBuilder, InstanceState};
 
 /// Counts the runs of an activity.
 #[derive(Clone, Default)]

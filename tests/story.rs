@@ -10,12 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kit::{HOUR, guard, id, options, store};
+use reenact::core::{Machine, MachineConfig, RecordedTurn, ReplayError};
 use reenact::prelude::*;
 use reenact::providers::TimerScheduler;
-use reenact::{
-    ExecutionId, History, InstanceState, Machine, MachineConfig, OrchestrationCode, Outcome,
-    RecordedTurn, ReplayError,
-};
+use reenact::testing::OrchestrationCode;
+use reenact::{ExecutionId, History, InstanceState, Outcome};
 
 #[activity]
 async fn greet(_ctx: ActivityContext, name: String) -> Result<String, ActivityError> {

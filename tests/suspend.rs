@@ -9,11 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kit::{Gate, HOUR, events, guard, id, options, store, until, until_parked};
-use reenact::actor::InstanceMessage;
+use reenact::actor::{ExternalEvent, InstanceMessage};
 use reenact::prelude::*;
-use reenact::{
-    Error, ExternalEvent, HostBuilder, InstanceFilter, InstanceState, ParkReason, Retention,
-};
+use reenact::{Error, HostBuilder, InstanceFilter, InstanceState, ParkReason, Retention};
 
 const ORDER: &str = "order";
 

@@ -10,9 +10,12 @@ use std::time::Duration;
 use kit::{
     Gate, guard, id, on_the_tests_runtime, options, pass_time_until, store, until, until_parked,
 };
+use reenact::core::ShardId;
 use reenact::prelude::*;
+use reenact::providers::Provider;
 use reenact::providers::limits::VISIBILITY_TIME;
-use reenact::{HostBuilder, InvalidName, ManualClock, Provider, ShardId};
+use reenact::testing::ManualClock;
+use reenact::{HostBuilder, InvalidName};
 
 /// Of the store that hosts share.
 const SHARDS: u32 = 2;

@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, ThreadId};
 
 use kit::{guard, options, store};
+use reenact::limits::MAX_SHARD_THREADS;
 use reenact::prelude::*;
-use reenact::{Error, HostBuilder, MAX_SHARD_THREADS, ShardThreads};
+use reenact::{Error, HostBuilder, ShardThreads};
 
 /// The threads that activities have run on.
 type Seen = Arc<Mutex<BTreeSet<String>>>;

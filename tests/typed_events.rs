@@ -6,8 +6,9 @@
 mod kit;
 
 use kit::{events, guard, id, options, store, stored};
+use reenact::actor::ExternalEvent;
 use reenact::prelude::*;
-use reenact::{Error, ErrorKind, ExternalEvent};
+use reenact::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

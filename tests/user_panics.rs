@@ -13,7 +13,8 @@ use std::time::Duration;
 use hooks::{Hook, with_hooks};
 use kit::{events, guard, id, options, pass_time_until, store};
 use reenact::prelude::*;
-use reenact::{InstanceStatus, ManualClock, OrchestrationErrorKind};
+use reenact::testing::ManualClock;
+use reenact::{InstanceStatus, OrchestrationErrorKind};
 
 const SECOND: Duration = Duration::from_secs(1);
 

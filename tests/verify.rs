@@ -10,12 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kit::{Faulty, guard, id, options, pass_time_until, store, until_parked};
+use reenact::core::{RecordedTurn, ShardId, Step, codec};
 use reenact::prelude::*;
-use reenact::providers::{Batch, StoredTurn, TurnRecord};
-use reenact::{
-    Error, ExecutionId, HostBuilder, InstanceSummary, ParkReason, Provider, RecordedTurn, ShardId,
-    Step, Timestamp, Unfit, codec,
-};
+use reenact::providers::{Batch, Provider, StoredTurn, TurnRecord};
+use reenact::{Error, ExecutionId, HostBuilder, InstanceSummary, ParkReason, Timestamp, Unfit};
 
 const ORDER: &str = "order";
 

@@ -8,9 +8,10 @@ mod kit;
 
 use kit::{events, guard, id, options, store, stored, until_parked};
 use reenact::prelude::*;
+use reenact::providers::Provider;
 use reenact::{
     Error, ExecutionId, HostBuilder, InvalidVersion, Named, OrchestrationByName, ParkReason,
-    Provider, Version,
+    Version,
 };
 
 #[orchestration(name = "greeting", version = "1.0.0")]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use reenact::HostOptions;
 use reenact::prelude::*;
-use reenact::{HostOptions, ManualClock};
+use reenact::testing::ManualClock;
 
 /// Activities of the wide instance.
 pub(crate) const WIDE: u64 = 90_000;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use reenact::core::Receipt;
 use reenact::providers::{
-    Batch, ExternalEventRouter, HistoryStore, Lease, LoadedInstance, ShardLease, Sharing,
-    TimerScheduler, TurnPage,
+    Batch, ExternalEventRouter, HistoryStore, Lease, LoadedInstance, Provider, ProviderError,
+    ShardLease, Sharing, TimerScheduler, TurnPage,
 };
 use reenact::{
     ExecutionId, InstanceFilter, InstanceId, InstancePage, InstanceSummary, Local, PageRequest,
-    Provider, ProviderError, Receipt,
 };
 
 /// What was written so far.

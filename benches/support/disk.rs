@@ -4,7 +4,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use reenact::{HostOptions, Local, Provider};
+use reenact::providers::Provider;
+use reenact::{HostOptions, Local};
 
 use super::bare::{RECORD, syncs_per_second};
 use super::counted::Counted;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use reenact::{Client, HostOptions, Provider};
+use reenact::providers::Provider;
+use reenact::{Client, HostOptions};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 

@@ -6,11 +6,14 @@ use std::time::Instant;
 
 use dashmap::DashMap;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use reenact::providers::{Batch, HistoryStore, Lease, ShardLease, TimerScheduler, TurnRecord};
+use reenact::core::{Command, Machine, MachineConfig, RecordedTurn, ShardId, Start, Turn, codec};
+use reenact::providers::{
+    Batch, HistoryStore, Lease, ShardLease, SystemClock, TimerScheduler, TurnRecord,
+};
+use reenact::testing::OrchestrationCode;
 use reenact::{
-    Command, CorrelationId, ExecutionId, InMemory, InstanceId, InstanceState, InstanceSummary,
-    Machine, MachineConfig, Name, OrchestrationCode, Payload, RecordedTurn, ShardId, Start,
-    SystemClock, Timestamp, Turn, codec,
+    CorrelationId, ExecutionId, InMemory, InstanceId, InstanceState, InstanceSummary, Name,
+    Payload, Timestamp,
 };
 use tokio::sync::{mpsc, oneshot};
 

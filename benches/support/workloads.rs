@@ -4,8 +4,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future::join_all;
+use reenact::HostOptions;
 use reenact::prelude::*;
-use reenact::{HostOptions, Provider};
+use reenact::providers::Provider;
 
 /// What instances do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

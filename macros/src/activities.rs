@@ -72,7 +72,7 @@ fn definitions(mut block: ItemImpl) -> Result<TokenStream, Error> {
         const _: () = {
             #(#markers)*
             impl ::reenact::Activities for #owner {
-                fn add_to(set: &mut ::reenact::ActivitySet<'_>) {
+                fn add_to(set: &mut ::reenact::attributes::ActivitySet<'_>) {
                     #(set.add(Self::#names);)*
                 }
             }
@@ -166,11 +166,11 @@ fn run(owner: &Type, body: &Ident, signature: &Signature<'_>) -> TokenStream {
 fn states(owner: &Type, signature: &Signature<'_>) -> TokenStream {
     let owner = match signature.receiver {
         Receiver::None => quote!(),
-        _ => quote!(::reenact::StateType::of_owner::<#owner>(),),
+        _ => quote!(::reenact::attributes::StateType::of_owner::<#owner>(),),
     };
     let states = &signature.states;
     quote! {
-        fn states() -> ::std::vec::Vec<::reenact::StateType> {
+        fn states() -> ::std::vec::Vec<::reenact::attributes::StateType> {
             ::std::vec![#owner #(<#states>::state_type()),*]
         }
     }

@@ -94,7 +94,7 @@ fn traits(
     let version = version.map(|version| quote!(const VERSION: &'static str = #version;));
     let events = options.events().map(|events| {
         quote! {
-            const EVENTS: &'static [::reenact::DeclaredEvent] = &[#(#events.declared()),*];
+            const EVENTS: &'static [::reenact::attributes::DeclaredEvent] = &[#(#events.declared()),*];
         }
     });
     let everywhere = &attributes.everywhere;
@@ -154,7 +154,7 @@ fn states(signature: &Signature<'_>) -> Option<TokenStream> {
     let states = &signature.states;
     (!states.is_empty()).then(|| {
         quote! {
-            fn states() -> ::std::vec::Vec<::reenact::StateType> {
+            fn states() -> ::std::vec::Vec<::reenact::attributes::StateType> {
                 ::std::vec![#(<#states>::state_type()),*]
             }
         }

@@ -97,7 +97,7 @@ impl<'a> Signature<'a> {
                 ::core::result::Result::Ok(output) => ::core::result::Result::Ok(output),
                 ::core::result::Result::Err(error) => {
                     #[allow(unused_imports)]
-                    use ::reenact::returned::{Returned, ViaAsRef, ViaError, ViaInto, ViaNothing};
+                    use ::reenact::attributes::returned::{Returned, ViaAsRef, ViaError, ViaInto, ViaNothing};
                     let way = (&&&Returned::<::reenact::#error, _>::of(&error)).way();
                     ::core::result::Result::Err(way.convert(error))
                 }

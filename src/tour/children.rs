@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use reenact::core::ShardId;
 use reenact::prelude::*;
-use reenact::{Event, History, InstanceFilter, InstanceSummary, PageRequest, ShardId};
+use reenact::{Event, History, InstanceFilter, InstanceSummary, PageRequest};
 
 use super::failure::{Failure, Held, same};
 use super::page::Page;

@@ -10,7 +10,8 @@ mod site;
 use std::path::PathBuf;
 
 use reenact::prelude::*;
-use reenact::{Error, HostBuilder, Provider};
+use reenact::providers::Provider;
+use reenact::{Error, HostBuilder};
 
 use super::failure::Held;
 use super::page::Page;

@@ -1,9 +1,8 @@
 //! Step 2: the log of step 1, re-enacted.
 
-use reenact::{
-    Command, Event, ExecutionId, History, InstanceId, Machine, MachineConfig, OrchestrationCode,
-    Outcome, RecordedTurn, ReplayError,
-};
+use reenact::core::{Command, Machine, MachineConfig, RecordedTurn, ReplayError};
+use reenact::testing::OrchestrationCode;
+use reenact::{Event, ExecutionId, History, InstanceId, Outcome};
 
 use super::failure::{Failure, Held, same};
 use super::page::Page;

@@ -17,7 +17,7 @@ mod worker;
 
 use std::path::Path;
 
-use reenact::Emulator;
+use reenact::testing::Emulator;
 use reenact_testkit::azure::faults::{Fault, Proxy, Service};
 
 use crate::emulator;

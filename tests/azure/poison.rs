@@ -3,14 +3,15 @@
 use std::future::IntoFuture;
 use std::sync::Arc;
 
+use reenact::core::{RemoteCommand, RemoteEvent, ShardId, codec};
 use reenact::prelude::*;
 use reenact::providers::azure::connection::Options;
 use reenact::providers::azure::port::StoragePort;
 use reenact::providers::azure::sdk;
 use reenact::providers::{ExternalEventRouter, Message};
+use reenact::testing::Emulator;
 use reenact::{
-    Azure, AzureOptions, Connection, Emulator, Error, Event, EventKey, Name, Payload, Quarantined,
-    QueueOf, RemoteCommand, RemoteEvent, ShardId, codec,
+    Azure, AzureOptions, Connection, Error, Event, EventKey, Name, Payload, Quarantined, QueueOf,
 };
 
 use crate::emulator;

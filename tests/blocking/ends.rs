@@ -4,7 +4,8 @@
 use std::sync::mpsc;
 
 use kit::{events, pass_time_until};
-use reenact::{ActivityErrorKind, ManualClock};
+use reenact::ActivityErrorKind;
+use reenact::testing::ManualClock;
 
 use super::*;
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures::poll;
 use reenact::prelude::*;
-use reenact::{Error, InstanceFilter, Provider, ProviderError};
+use reenact::providers::{Provider, ProviderError};
+use reenact::{Error, InstanceFilter};
 
 use crate::kit::{Gate, guard, id, options};
 use crate::scene::{Scratch, echo, has_children, host, waits, works};

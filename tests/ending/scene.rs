@@ -59,7 +59,10 @@ pub(crate) async fn has_children(ctx: OrchestrationContext) -> Result<u64, Orche
 }
 
 /// A host whose activities pass a gate.
-pub(crate) fn host(provider: impl reenact::Provider, gate: &Gate) -> reenact::HostBuilder {
+pub(crate) fn host(
+    provider: impl reenact::providers::Provider,
+    gate: &Gate,
+) -> reenact::HostBuilder {
     let gate = gate.clone();
     Host::builder()
         .provider(provider)

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::poll;
+use reenact::core::ShardId;
 use reenact::prelude::*;
 use reenact::providers::{
-    ExternalEventRouter, HistoryStore, Lease, ShardLease, Sharing, TimerScheduler,
+    ExternalEventRouter, HistoryStore, Lease, Provider, ProviderError, ShardLease, Sharing,
+    TimerScheduler,
 };
-use reenact::{Error, InMemory, Provider, ProviderError, ShardId};
+use reenact::{Error, InMemory};
 
 use crate::kit::{Gate, guard, options};
 use crate::scene::{Scratch, echo, host};

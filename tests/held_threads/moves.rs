@@ -1,7 +1,9 @@
 //! Shards that move to another host while code holds their thread.
 
+use reenact::core::ShardId;
 use reenact::prelude::*;
-use reenact::{InstanceFilter, InstanceState, ManualClock, ShardId, ShardThreads};
+use reenact::testing::ManualClock;
+use reenact::{InstanceFilter, InstanceState, ShardThreads};
 
 use crate::kit::{guard, id};
 use crate::scene::{Held, begin_waiting, host, replaces};

@@ -4,7 +4,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use reenact::prelude::*;
-use reenact::{Error, HostBuilder, Provider};
+use reenact::providers::Provider;
+use reenact::{Error, HostBuilder};
 
 use crate::kit::{HOUR, guard, id, options, until};
 

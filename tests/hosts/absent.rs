@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reenact::core::ShardId;
 use reenact::providers::{
-    Delivery, DeliveryId, ExternalEventRouter, HistoryStore, Membership, Message, QuarantineId,
-    Quarantined, ShardLease, Sharing, TimerScheduler,
+    Delivery, DeliveryId, ExternalEventRouter, HistoryStore, Membership, Message, Provider,
+    ProviderError, QuarantineId, Quarantined, ShardLease, Sharing, TimerScheduler,
 };
-use reenact::{InMemory, Name, Provider, ProviderError, ShardId};
+use reenact::{InMemory, Name};
 use tokio::sync::watch;
 
 /// Shows an empty share while its host is taken for dead: then the host is none of the members.

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
+use reenact::core::{RemoteCommand, RemoteRun, ShardId, codec};
 use reenact::prelude::*;
 use reenact::providers::limits::LEASE_TIME;
 use reenact::providers::{ExternalEventRouter, Message};
-use reenact::{
-    CorrelationId, Error, Event, ExecutionId, Payload, RemoteCommand, RemoteRun, ShardId, codec,
-};
+use reenact::{CorrelationId, Error, Event, ExecutionId, Payload};
 
 use crate::scene::{
     SHARDS, adds, calls, host, in_shard, insists, one_of_each, raises, shared_store, sums,

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use reenact::core::ShardId;
 use reenact::prelude::*;
 use reenact::providers::limits::LEASE_TIME;
 use reenact::providers::{
-    Delivery, DeliveryId, ExternalEventRouter, HistoryStore, Message, ShardLease, Sharing,
-    TimerScheduler,
+    Delivery, DeliveryId, ExternalEventRouter, HistoryStore, Message, Provider, ProviderError,
+    ShardLease, Sharing, TimerScheduler,
 };
-use reenact::{Provider, ProviderError, ShardId};
 
 use crate::scene::{
     SHARDS, adds, calls, collects, doubles, host, in_shard, renews, shared_store, sums,

@@ -3,10 +3,11 @@
 use std::future::IntoFuture;
 use std::sync::Arc;
 
+use reenact::core::{RemoteCommand, ShardId, codec};
 use reenact::prelude::*;
 use reenact::providers::limits::{LEASE_TIME, VISIBILITY_TIME};
-use reenact::providers::{ExternalEventRouter, Message, ShardLease};
-use reenact::{Error, ProviderError, RemoteCommand, ShardId, Timestamp, codec};
+use reenact::providers::{ExternalEventRouter, Message, ProviderError, ShardLease};
+use reenact::{Error, Timestamp};
 
 use crate::absent::Absent;
 use crate::scene::{

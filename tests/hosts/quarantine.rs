@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
+use reenact::core::{RemoteCommand, RemoteEvent, ShardId, codec};
 use reenact::prelude::*;
 use reenact::providers::limits::VISIBILITY_TIME;
 use reenact::providers::{ExternalEventRouter, Message};
-use reenact::{
-    Error, EventKey, Name, Payload, QueueOf, RemoteCommand, RemoteEvent, ShardId, codec,
-};
+use reenact::{Error, EventKey, Name, Payload, QueueOf};
 
 use crate::scene::{SHARDS, adds, host, shared_store, until_quarantined};
 use crate::support::{Faulty, events, guard, id, options, pass_time_until, until};

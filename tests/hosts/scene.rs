@@ -1,8 +1,9 @@
 //! What the scenarios of several hosts have in common.
 
+use reenact::core::ShardId;
 use reenact::prelude::*;
-use reenact::providers::ShardLease;
-use reenact::{ManualClock, Provider, ShardId};
+use reenact::providers::{Provider, ShardLease};
+use reenact::testing::ManualClock;
 
 use crate::support::{events, guard, id, options};
 

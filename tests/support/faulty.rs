@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reenact::core::{Receipt, ShardId};
 use reenact::providers::{
-    Batch, ExternalEventRouter, HistoryStore, Lease, Place, ShardLease, Sharing, TimerScheduler,
-    TurnPage,
+    Batch, ExternalEventRouter, HistoryStore, Lease, Place, Provider, ProviderError, ShardLease,
+    Sharing, TimerScheduler, TurnPage,
 };
 use reenact::{
     ExecutionId, InMemory, InstanceFilter, InstanceId, InstancePage, InstanceSummary, PageRequest,
-    Provider, ProviderError, Receipt, ShardId,
 };
 use tokio::sync::watch;
 

@@ -11,7 +11,9 @@ use std::future::{Future, IntoFuture};
 use std::time::Duration;
 
 use reenact::prelude::*;
-use reenact::{InstanceState, InstanceStatus, ManualClock, ParkReason, Provider, ShardThreads};
+use reenact::providers::Provider;
+use reenact::testing::ManualClock;
+use reenact::{InstanceState, InstanceStatus, ParkReason, ShardThreads};
 
 pub(crate) use complaints::Complaints;
 pub(crate) use door::{Door, Way};

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use reenact::core::{RecordedTurn, ShardId, codec};
 use reenact::prelude::*;
-use reenact::providers::{Batch, StoredTurn, TurnRecord};
-use reenact::{
-    CorrelationId, Event, HostBuilder, ManualClock, Outcome, Provider, RecordedTurn, ShardId,
-    Timestamp, codec,
-};
+use reenact::providers::{Batch, Provider, StoredTurn, TurnRecord};
+use reenact::testing::ManualClock;
+use reenact::{CorrelationId, Event, HostBuilder, Outcome, Timestamp};
 use tokio::sync::watch;
 
 use crate::kit::{guard, id, options};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use reenact::{Azure, HostOptions, InstanceFilter, PageRequest, Transactions};
+use reenact::providers::azure::Transactions;
+use reenact::{Azure, HostOptions, InstanceFilter, PageRequest};
 
 use super::drive::{Bounds, Measured, measure};
 use super::table::{line, thousands, time};

@@ -4,8 +4,9 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 
+use reenact::Connection;
 use reenact::prelude::*;
-use reenact::{Connection, Emulator};
+use reenact::testing::Emulator;
 
 use crate::tour::failure::{Failure, Held};
 use crate::tour::page::Page;

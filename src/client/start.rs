@@ -10,8 +10,7 @@ use reenact_core::{InstanceId, Name, NamesEvent, Payload, PayloadError, Version}
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::client::Client;
-use crate::handle::InstanceHandle;
+use super::{Client, InstanceHandle};
 
 /// An instance that is to be. Await it to start it; nothing happens before.
 ///

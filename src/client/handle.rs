@@ -8,8 +8,7 @@ use reenact_core::{History, InstanceId, InvalidName, NamesEvent, Outcome};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::client::{Client, RaiseEvent};
-use crate::status::InstanceStatus;
+use super::{Client, InstanceStatus, RaiseEvent};
 
 /// A handle on one instance, whose result is a `T`. Dropping it does nothing to the instance.
 pub struct InstanceHandle<T> {
