@@ -39,14 +39,21 @@ pub use start::StartRequest;
 /// quarantine: see [`quarantined`](Self::quarantined).
 #[derive(Clone)]
 pub struct Access {
-    store: Arc<Store>,
-    /// The host, if it is that of one.
-    here: Option<Arc<HostContext>>,
+    ways: Ways,
+}
+
+/// How a client reaches instances.
+#[derive(Clone)]
+enum Ways {
+    /// On a host: by its actors, and by the queues of other hosts' shards.
+    OfHost(Arc<HostContext>),
+    /// Without a host: by queues only.
+    OfStore(Arc<Store>),
 }
 
 impl Access {
     pub(crate) fn of_host(host: Arc<HostContext>) -> Self {
-        Self { store: host.store.clone(), here: Some(host) }
+        Self { ways: Ways::OfHost(host) }
     }
 
     /// The ways to the instances of a shared store, without a host. Needs a tokio runtime with time
@@ -59,14 +66,29 @@ impl Access {
         if store.remote.is_none() {
             return Err(Error::NotShared);
         }
-        Ok(Self { store, here: None })
+        Ok(Self { ways: Ways::OfStore(store) })
+    }
+
+    fn store(&self) -> &Store {
+        match &self.ways {
+            Ways::OfHost(host) => &host.store,
+            Ways::OfStore(store) => store,
+        }
+    }
+
+    /// The host, if it is that of one.
+    fn here(&self) -> Option<&Arc<HostContext>> {
+        match &self.ways {
+            Ways::OfHost(host) => Some(host),
+            Ways::OfStore(_) => None,
+        }
     }
 
     /// Begins the graceful end of the host, without waiting for it: nobody is let in any more, and those
     /// who wait for instances get [`Error::ShuttingDown`]. What is in memory goes on, activities
     /// included, until the host is shut down. Nothing happens without a host.
     pub fn begin_shutdown(&self) {
-        if let Some(host) = &self.here {
+        if let Some(host) = self.here() {
             host.begin_shutdown();
         }
     }
@@ -81,7 +103,7 @@ impl Access {
         name: &Name,
         version: Option<&Version>,
     ) -> Result<Option<&OrchestrationCode>> {
-        self.here.as_ref().map(|host| host.registry.orchestration(name, version)).transpose()
+        self.here().map(|host| host.registry.orchestration(name, version)).transpose()
     }
 
     /// Raises an event on an instance. Durable when it returns: in its log, or in the queue of the host
@@ -111,7 +133,7 @@ impl Access {
     ///
     /// Cancelled, it may or may not have rewound the instance.
     pub async fn rewind(&self, instance: &InstanceId, position: u64, reason: &str) -> Result<()> {
-        let seed = self.store.seeds.next();
+        let seed = self.store().seeds.next();
         let rewind = Rewind { position, reason: reason.to_owned(), seed };
         self.ask(instance, reason.len(), |reply| {
             Internal::Rewind(Box::new(RewindMessage { rewind, reply })).into()
@@ -137,12 +159,12 @@ impl Access {
 
     /// What the caller waits on.
     fn client(&self) -> Option<Arc<ClientRuntime>> {
-        self.here.as_ref().and_then(|host| host.clients.of_caller())
+        self.here().and_then(|host| host.clients.of_caller())
     }
 
     /// A place among the messages in flight on this host.
     async fn let_in(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>> {
-        match &self.here {
+        match self.here() {
             Some(host) => host.admission.message(bytes).await.map(Some),
             None => Ok(None),
         }
@@ -154,7 +176,7 @@ impl Access {
         instance: &InstanceId,
         message: InstanceMessage,
     ) -> std::result::Result<(), InstanceMessage> {
-        match &self.here {
+        match self.here() {
             Some(host) => host.routes.hand_over(instance, message),
             None => Err(message),
         }
@@ -168,7 +190,7 @@ impl Access {
         message: InstanceMessage,
         answer: impl Future<Output = Result<()>>,
     ) -> Result<()> {
-        match (&self.store.remote, &self.here) {
+        match (&self.store().remote, self.here()) {
             (Some(remote), _) => {
                 self.may_go_on(instance)?;
                 let created_at = self.check(instance, &message).await?;
@@ -178,7 +200,7 @@ impl Access {
                 }
             }
             (None, Some(host)) => {
-                host.routes.refuse(self.store.shard_of(instance), message);
+                host.routes.refuse(self.store().shard_of(instance), message);
                 answer.await
             }
             (None, None) => Err(Error::NotShared),
@@ -193,15 +215,15 @@ impl Access {
         message: &InstanceMessage,
     ) -> Result<Option<Timestamp>> {
         let Some(rewind) = message.rewind() else {
-            let summary = self.store.summary(instance).await?;
+            let summary = self.store().summary(instance).await?;
             return if summary.state.is_finished() {
                 Err(Error::Finished { instance: instance.clone() })
             } else {
                 Ok(Some(summary.created_at))
             };
         };
-        let history = self.store.history(instance).await?;
-        let rewound = history.rewound(instance, rewind.clone(), self.store.clock.now());
+        let history = self.store().history(instance).await?;
+        let rewound = history.rewound(instance, rewind.clone(), self.store().clock.now());
         rewound.map(|_| None).map_err(|none| Error::NoSuchPosition {
             instance: instance.clone(),
             position: none.position,
@@ -232,7 +254,7 @@ impl Access {
 
     /// Nobody is left who could answer.
     fn interrupted(&self, instance: &InstanceId) -> Error {
-        if self.here.as_ref().is_some_and(|host| host.admission.is_closed()) {
+        if self.here().is_some_and(|host| host.admission.is_closed()) {
             Error::ShuttingDown
         } else {
             Error::Interrupted { instance: instance.clone() }
@@ -244,7 +266,7 @@ impl Access {
         if let Some(reason) = self.parked(instance) {
             return Err(Error::Parked { instance: instance.clone(), reason });
         }
-        match self.here.as_ref().and_then(|host| host.rot_of(instance)) {
+        match self.here().and_then(|host| host.rot_of(instance)) {
             Some(source) => Err(Error::Store { source }),
             None => Ok(()),
         }
@@ -257,11 +279,11 @@ impl Access {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
     pub async fn snapshot(&self, instance: &InstanceId) -> Result<Snapshot> {
-        self.store.snapshot(instance, None, self.routes()).await
+        self.store().snapshot(instance, None, self.routes()).await
     }
 
     fn routes(&self) -> Option<&Routes> {
-        self.here.as_ref().map(|host| &host.routes)
+        self.here().map(|host| &host.routes)
     }
 
     /// What is known of an instance, as far as it is durable.
@@ -269,7 +291,7 @@ impl Access {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`].
     pub async fn summary(&self, instance: &InstanceId) -> Result<InstanceSummary> {
-        self.store.summary(instance).await
+        self.store().summary(instance).await
     }
 
     /// Why an instance is parked, if it is so on this host.
@@ -283,7 +305,7 @@ impl Access {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
     pub async fn history(&self, instance: &InstanceId) -> Result<History> {
-        self.store.history(instance).await
+        self.store().history(instance).await
     }
 
     /// Instances that pass a filter, ordered by id, a page at a time.
@@ -291,7 +313,7 @@ impl Access {
     /// # Errors
     /// [`Error::Store`].
     pub async fn list(&self, filter: &InstanceFilter, page: &PageRequest) -> Result<InstancePage> {
-        Ok(self.store.histories.list(filter, page).await?)
+        Ok(self.store().histories.list(filter, page).await?)
     }
 
     /// How many instances pass a filter.
@@ -299,7 +321,7 @@ impl Access {
     /// # Errors
     /// [`Error::Store`].
     pub async fn count(&self, filter: &InstanceFilter) -> Result<u64> {
-        Ok(self.store.histories.count(filter).await?)
+        Ok(self.store().histories.count(filter).await?)
     }
 
     /// Removes a finished instance and its history for good. Its id is free then. Of an instance on
@@ -312,15 +334,15 @@ impl Access {
         let (reply, answer) = oneshot::channel();
         let answer = self.answer(instance, answer);
         let message = ShardMessage::Purge { instance: instance.clone(), reply };
-        let shard = self.store.shard_of(instance);
-        let given_back = match &self.here {
+        let shard = self.store().shard_of(instance);
+        let given_back = match self.here() {
             Some(host) => {
                 host.routes.hand_to_supervisor(shard, message).err().map(|message| *message)
             }
             None => Some(message),
         };
         if let Some(message) = given_back {
-            match (&self.store.remote, &self.here) {
+            match (&self.store().remote, self.here()) {
                 (Some(remote), _) => return self.purge_elsewhere(remote, instance).await,
                 (None, Some(host)) => host.routes.refuse_for(shard, message),
                 (None, None) => return Err(Error::NotShared),
@@ -330,7 +352,7 @@ impl Access {
     }
 
     async fn purge_elsewhere(&self, remote: &Remote, instance: &InstanceId) -> Result<()> {
-        let summary = self.store.summary(instance).await?;
+        let summary = self.store().summary(instance).await?;
         if !summary.is_over() {
             let instance = instance.clone();
             return Err(if summary.state.is_finished() {
@@ -356,10 +378,10 @@ impl Access {
         if let Some(reason) = self.parked(instance) {
             return Err(Error::Parked { instance: instance.clone(), reason });
         }
-        let shard = self.store.shard_of(instance);
+        let shard = self.store().shard_of(instance);
         let elsewhere = || Error::Elsewhere { instance: instance.clone() };
-        let host = self.here.as_ref().ok_or_else(elsewhere)?;
-        if self.store.remote.is_some() && !host.routes.holds(shard) {
+        let host = self.here().ok_or_else(elsewhere)?;
+        if self.store().remote.is_some() && !host.routes.holds(shard) {
             return Err(elsewhere());
         }
         let (reply, answer) = oneshot::channel();
@@ -384,12 +406,12 @@ impl Access {
     /// What the instances in memory on this host hold, in bytes, as
     /// [`HostOptions::max_instance_bytes`](crate::HostOptions::max_instance_bytes) counts them.
     pub fn in_memory_bytes(&self) -> usize {
-        self.here.as_ref().map_or(0, |host| host.footprints.held())
+        self.here().map_or(0, |host| host.footprints.held())
     }
 }
 
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Access").field("has_host", &self.here.is_some()).finish_non_exhaustive()
+        f.debug_struct("Access").field("has_host", &self.here().is_some()).finish_non_exhaustive()
     }
 }

@@ -1,5 +1,6 @@
 //! What belongs to a host, and what belongs to one of its shards.
 
+mod dispatch;
 mod host;
 mod shard;
 

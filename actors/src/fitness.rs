@@ -196,9 +196,6 @@ impl Look<'_> {
     }
 
     fn log(&self) -> Log<'_> {
-        let store = &self.host.store;
-        let is_shared = store.remote.is_some();
-        let stalls = Some(&self.host.routes.stalls);
-        Log { store: &*store.histories, clock: &*store.clock, is_shared, stalls }
+        self.host.log()
     }
 }

@@ -61,9 +61,9 @@ impl Actor for InstanceActor {
         args: InstanceArguments,
     ) -> Result<InstanceState, ActorProcessingErr> {
         let InstanceArguments { shard, instance, begin, has_place, coming, is_due } = args;
-        let now = shard.clock.now();
-        let footprint = Footprint::new(shard.footprints.clone(), instance.clone());
-        let workers = shard.dispatcher.workers.clone();
+        let now = shard.now();
+        let footprint = Footprint::new(shard.host.footprints.clone(), instance.clone());
+        let workers = shard.workers.clone();
         let in_place = InPlace::new(myself, instance.clone(), workers);
         Ok(InstanceState {
             shard,
@@ -104,7 +104,7 @@ impl Actor for InstanceActor {
         state.leave_place();
         if !matches!(state.phase, Phase::Finished) {
             // Of what is over, a store remembers nothing.
-            state.shard.store.unload(&state.instance);
+            state.shard.host.store.histories.unload(&state.instance);
         }
         state.phase = Phase::Absent;
         Ok(())

@@ -17,7 +17,7 @@
 //!   next command while a turn is being made durable.
 //! - The persistence actor of a shard gathers turns while an append is under way, and appends them
 //!   together. Only its receipt opens the actions.
-//! - The dispatcher, a value in the persistence actor, carries the actions out.
+//! - The dispatcher, a part of what a shard has, carries the actions out.
 //! - Messages between instances have a task each, which waits until the recipient says that they are
 //!   durable there, and tells the sender. What is lost there is still in the outbox of the sender.
 //! - Where hosts share a store, what is for a shard of another one goes through the queue of that shard.
@@ -79,16 +79,12 @@ mod tags;
 mod timers;
 mod workers;
 
-// Floor 7: turns become durable.
-
-mod dispatcher;
-mod persistence;
-
-// Floor 8: what a host has, and what a shard has.
+// Floor 7: what a host has and what a shard has; turns become durable.
 
 mod context;
+mod persistence;
 
-// Floor 9: the actors.
+// Floor 8: the actors.
 
 mod fitness;
 mod host;
@@ -97,7 +93,7 @@ mod pump;
 mod retention;
 mod shard;
 
-// Floor 10: what a client calls.
+// Floor 9: what a client calls.
 
 mod access;
 mod runtime;

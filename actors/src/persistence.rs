@@ -19,13 +19,12 @@ use reenact_providers::limits::MAX_BATCH_BYTES;
 use reenact_providers::{Batch, Epoch, ProviderError};
 use tokio::time::Instant;
 
-use crate::dispatcher::Dispatcher;
+use crate::context::ShardContext;
 use crate::message::ShardMessage;
 use crate::task::{Task, end_for_panic, let_others_run};
-use append::append;
+use append::{Medium, append};
 use release::Releases;
 
-pub(crate) use append::Medium;
 pub(crate) use entry::{Entry, PendingTurn};
 pub(crate) use gone::Gone;
 pub(crate) use inbox::Inbox;
@@ -54,12 +53,8 @@ const LONGEST_FOR_FOLLOWERS: Duration = Duration::from_millis(20);
 pub(crate) struct Persistence;
 
 pub(crate) struct PersistenceArguments {
-    pub(crate) inbox: Inbox,
-    pub(crate) shard: ShardId,
+    pub(crate) shard: Arc<ShardContext>,
     pub(crate) epoch: Epoch,
-    pub(crate) medium: Medium,
-    pub(crate) linger: Duration,
-    pub(crate) dispatcher: Dispatcher,
     pub(crate) supervisor: ActorRef<ShardMessage>,
 }
 
@@ -101,15 +96,15 @@ impl Actor for Persistence {
         _myself: ActorRef<PersistenceMessage>,
         args: PersistenceArguments,
     ) -> Result<PersistenceState, ActorProcessingErr> {
-        let PersistenceArguments { inbox, shard, epoch, medium, linger, dispatcher, supervisor } =
-            args;
+        let PersistenceArguments { shard, epoch, supervisor } = args;
+        let (store, clock) = (shard.host.store.histories.clone(), shard.host.store.clock.clone());
         Ok(PersistenceState {
-            inbox,
-            shard,
+            inbox: shard.inbox.clone(),
+            shard: shard.shard,
             epoch,
-            medium: Arc::new(medium),
-            linger,
-            releases: Releases::new(dispatcher),
+            medium: Arc::new(Medium { store, clock }),
+            linger: shard.host.options.commit_linger,
+            releases: Releases::new(shard),
             releasing: false,
             supervisor,
             released: 0,

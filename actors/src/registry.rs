@@ -171,10 +171,6 @@ impl Registry {
         self.among_others = true;
     }
 
-    pub(crate) const fn is_among_others(&self) -> bool {
-        self.among_others
-    }
-
     /// Limits by name, for activities that are here.
     pub(crate) fn activity_limits(
         &self,

@@ -14,18 +14,14 @@ pub(crate) mod testing;
 mod waits;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use reenact_core::ShardId;
 
 use crate::context::{HostRef, ShardContext};
-use crate::dispatcher::Dispatcher;
 use crate::message::{Asked, ShardMessage};
-use crate::pace::Ending;
-use crate::persistence::{Gone, Inbox, Medium, Persistence, PersistenceArguments};
+use crate::persistence::{Persistence, PersistenceArguments};
 use crate::pump::Pump;
 use crate::timers::{Timers, TimersArguments};
 use activation_queue::Line;
@@ -78,47 +74,16 @@ impl Actor for ShardSupervisor {
             myself.get_cell(),
         )
         .await?;
-        let dispatcher = Dispatcher {
-            workers: host.workers.of_shard(shard).clone(),
-            timers: timers.clone(),
-            waiters: host.waiters.clone(),
-            routes: host.routes.clone(),
-            mail: host.mail.clone(),
-            posts: host.posts(),
-        };
-        let inbox = Inbox::default();
+        let context = ShardContext::new(host, shard, timers.clone());
+        let host = &context.host;
         let arguments = PersistenceArguments {
-            inbox: inbox.clone(),
-            shard,
+            shard: context.clone(),
             epoch: lease.epoch,
-            medium: Medium { store: host.store.histories.clone(), clock: host.store.clock.clone() },
-            linger: host.options.commit_linger,
-            dispatcher: dispatcher.clone(),
             supervisor: myself.clone(),
         };
         let (persistence, _) =
             Actor::spawn_linked(None, Persistence, arguments, myself.get_cell()).await?;
-        let context = Arc::new(ShardContext {
-            registry: host.registry.clone(),
-            routes: host.routes.clone(),
-            store: host.store.histories.clone(),
-            clock: host.store.clock.clone(),
-            admission: host.admission.clone(),
-            footprints: host.footprints.clone(),
-            is_due_waiting: AtomicBool::new(false),
-            dispatcher,
-            purges: host.purges.clone(),
-            inbox,
-            gone: Gone::default(),
-            ending: Ending::default(),
-            persistence,
-            strict_replay: host.options.strict_replay,
-            is_new: host.shards_had.insert(shard),
-            max_host_deaths: host.options.max_host_deaths.max(1),
-            tasks: host.tasks.clone(),
-            tenants: host.threads.tenants_of(shard),
-            _host: host.clone(),
-        });
+        context.set_persistence(persistence);
         // A request that the supervisor before this one had is gone with it.
         host.room_was_made(shard);
         host.routes.set_supervisor(shard, myself.clone());
@@ -128,7 +93,6 @@ impl Actor for ShardSupervisor {
         let pump = host.store.remote.as_ref().map(|_| Pump::begin(host.clone(), shard, &myself));
         let mut state = ShardState {
             shard,
-            context,
             instances: BTreeMap::new(),
             line: Line::default(),
             waits: Waits::new(&myself),
@@ -139,8 +103,8 @@ impl Actor for ShardSupervisor {
             pump,
             asked: Asked::default(),
             sweeping: None,
-            _background: [renewals(&myself, &host, lease), sweeps(&myself, &host)],
-            host,
+            _background: [renewals(&myself, host, lease), sweeps(&myself, host)],
+            context,
         };
         state.recover(recovered, &timers).await?;
         state.park_stalled();
@@ -190,7 +154,7 @@ impl Actor for ShardSupervisor {
                 if let Some(pump) = state.pump.take() {
                     // What it has in hand needs this actor.
                     let myself = myself.clone();
-                    state.host.tasks.spawn(async move {
+                    state.context.host.tasks.spawn(async move {
                         pump.finish().await;
                         // A supervisor that has gone has nothing to drain.
                         let _ = myself.cast(ShardMessage::Drain { reply });

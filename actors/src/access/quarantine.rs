@@ -38,6 +38,6 @@ impl Access {
     }
 
     fn remote(&self) -> Result<&Remote> {
-        self.store.remote.as_ref().ok_or(Error::NotShared)
+        self.store().remote.as_ref().ok_or(Error::NotShared)
     }
 }

@@ -59,21 +59,21 @@ impl Access {
         let own_id = instance.is_some();
         let instance = match instance {
             Some(instance) => instance,
-            None => self.store.seeds.instance_id(self.store.clock.now())?,
+            None => self.store().seeds.instance_id(self.store().clock.now())?,
         };
         // In this order: who waits for a place does not hold up the messages that may free one.
-        let mut place = match &self.here {
+        let mut place = match self.here() {
             Some(host) if self.is_here(&instance) => {
                 Some(host.admission.instance(|| host.make_room()).await?)
             }
             _ => None,
         };
-        if let (Some(place), Some(host)) = (&mut place, &self.here) {
-            place.move_in(&host.threads.tenants_of(self.store.shard_of(&instance)));
+        if let (Some(place), Some(host)) = (&mut place, self.here()) {
+            place.move_in(&host.threads.tenants_of(self.store().shard_of(&instance)));
         }
         let bytes = input.len() + event.as_ref().map_or(0, ExternalEvent::bytes);
         let permit = self.let_in(bytes).await?;
-        let seed = self.store.seeds.next();
+        let seed = self.store().seeds.next();
         let (reply, answer) = oneshot::channel();
         let id = instance.clone();
         let start = Start { input, seed, delay, origin: None };
@@ -93,7 +93,7 @@ impl Access {
         };
         match self.hand_over(&instance, Internal::Start(Box::new(message)).into()) {
             Ok(()) => answer.await?,
-            Err(message) => match &self.store.remote {
+            Err(message) => match &self.store().remote {
                 Some(remote) => self.start_elsewhere(remote, &instance, message).await?,
                 None => self.send(&instance, message, answer).await?,
             },
@@ -103,8 +103,8 @@ impl Access {
 
     /// Whether the instance is for this host, as far as it is known now.
     fn is_here(&self, instance: &InstanceId) -> bool {
-        let holds = || self.routes().is_some_and(|r| r.holds(self.store.shard_of(instance)));
-        self.store.remote.is_none() || holds()
+        let holds = || self.routes().is_some_and(|r| r.holds(self.store().shard_of(instance)));
+        self.store().remote.is_none() || holds()
     }
 
     /// Sends a start to the queue of the instance's shard, and waits until a host has taken it.
@@ -120,7 +120,7 @@ impl Access {
         self.may_go_on(instance)?;
         check_delay(start.start.delay)?;
         let (seed, raises) = (start.start.seed, start.event.is_some());
-        let found = if start.own_id { self.store.find(instance).await? } else { None };
+        let found = if start.own_id { self.store().find(instance).await? } else { None };
         match found {
             Some(summary) if raises && summary.state.is_finished() => {
                 return Err(Error::Finished { instance: instance.clone() });
@@ -164,13 +164,13 @@ impl Access {
                 Err(error) if error.is_of_a_store_that_is_away() => {}
                 Err(error) => return Err(error),
             }
-            if self.here.as_ref().is_some_and(|host| host.admission.is_closed()) {
+            if self.here().is_some_and(|host| host.admission.is_closed()) {
                 return Err(Error::ShuttingDown);
             }
             if Instant::now() >= deadline {
                 return Err(Error::Unanswered { instance: instance.clone() });
             }
-            looks.pause(&self.store.seeds).await;
+            looks.pause(&self.store().seeds).await;
         }
     }
 
@@ -181,7 +181,7 @@ impl Access {
         seed: u64,
         parcel: &Parcel,
     ) -> Result<Option<bool>> {
-        if let Some(is_ours) = self.store.began_with(instance, seed).await? {
+        if let Some(is_ours) = self.store().began_with(instance, seed).await? {
             return Ok(Some(is_ours));
         }
         match remote.why_quarantined(&parcel.key).await? {

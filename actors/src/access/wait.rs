@@ -54,10 +54,9 @@ impl Access {
         loop {
             // Enlisted before the look, so that no end is missed in between.
             let waiter = self
-                .here
-                .as_ref()
+                .here()
                 .map(|host| host.waiters.end_of(instance.clone(), host.clients.of_caller()));
-            match self.store.end_of(instance).await {
+            match self.store().end_of(instance).await {
                 Ok(Some(outcome)) => return Ok(outcome),
                 Ok(None) => {}
                 Err(error) if looks.taken > 0 && error.is_of_a_store_that_is_away() => {}
@@ -88,10 +87,9 @@ impl Access {
         loop {
             // Enlisted before the look, so that no change is missed in between.
             let waiter = self
-                .here
-                .as_ref()
+                .here()
                 .map(|host| host.waiters.change_of(instance.clone(), host.clients.of_caller()));
-            match self.store.snapshot(instance, before.as_ref(), self.routes()).await {
+            match self.store().snapshot(instance, before.as_ref(), self.routes()).await {
                 Ok(snapshot) if snapshot.outcome.is_some() || is_wanted(&snapshot) => {
                     return Ok(snapshot);
                 }
@@ -111,13 +109,13 @@ impl Access {
     /// Returns when it is time to look at an instance again that nobody here tells of. Never while its
     /// shard is up here.
     async fn until_next_look(&self, instance: &InstanceId, looks: &mut Looks) {
-        if self.store.remote.is_none() {
+        if self.store().remote.is_none() {
             return pending().await;
         }
         if let Some(routes) = self.routes() {
-            routes.until_away(self.store.shard_of(instance)).await;
+            routes.until_away(self.store().shard_of(instance)).await;
         }
-        looks.pause(&self.store.seeds).await;
+        looks.pause(&self.store().seeds).await;
     }
 }
 

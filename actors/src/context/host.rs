@@ -16,6 +16,7 @@ use crate::answers::ClientRuntimes;
 use crate::error::Error;
 use crate::footprint::Footprints;
 use crate::gate::Gate;
+use crate::log::Log;
 use crate::mail::Mail;
 use crate::message::ShardMessage;
 use crate::new_shards::NewShards;
@@ -60,6 +61,8 @@ impl Drop for HeldByActors {
     }
 }
 
+// On cache lines of its own: clients count their clones next to it, on other threads.
+#[repr(align(64))]
 pub(crate) struct HostContext {
     pub(crate) options: HostOptions,
     pub(crate) registry: Arc<Registry>,
@@ -120,6 +123,12 @@ impl HostContext {
     fn waiting_for(&self, shard: ShardId) -> Vec<InstanceId> {
         let waiting = self.waiters.instances().into_iter();
         waiting.filter(|instance| self.routes.shard_of(instance) == shard).collect()
+    }
+
+    /// Reads the logs of its instances, and watches the code that a replay runs.
+    pub(crate) fn log(&self) -> Log<'_> {
+        let stalls = Some(&self.routes.stalls);
+        Log { stalls, ..self.store.log() }
     }
 
     /// Why a store does not purge an instance that it knows.

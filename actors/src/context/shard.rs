@@ -1,55 +1,71 @@
 //! What the actors of a shard share.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use ractor::ActorRef;
-use reenact_core::InstanceId;
-use reenact_providers::{HistoryStore, TimerScheduler};
-use tokio::sync::RwLock;
+use reenact_core::{InstanceId, ShardId, Timestamp};
 
-use crate::admission::{Admission, Tenants};
-use crate::context::HostRef;
-use crate::dispatcher::Dispatcher;
-use crate::footprint::Footprints;
+use super::host::HostRef;
+use crate::admission::Tenants;
 use crate::pace::Ending;
 use crate::persistence::{Entry, Gone, Inbox, PersistenceMessage};
-use crate::registry::Registry;
-use crate::routes::Routes;
-use crate::task::Tasks;
+use crate::tags::Posts;
+use crate::timers::TimerMessage;
+use crate::workers::ShardWorkers;
 
-/// What the actors of a shard share.
+/// What the actors of a shard share: what belongs to the shard, and their host.
 pub(crate) struct ShardContext {
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) routes: Routes,
-    pub(crate) store: Arc<dyn HistoryStore>,
-    pub(crate) clock: Arc<dyn TimerScheduler>,
-    pub(crate) admission: Arc<Admission>,
-    /// What the instances of the host hold in memory.
-    pub(crate) footprints: Arc<Footprints>,
+    pub(crate) host: HostRef,
+    pub(crate) shard: ShardId,
+    pub(crate) workers: ShardWorkers,
+    pub(crate) timers: ActorRef<TimerMessage>,
+    /// The way to hosts that declare tags, where the store is shared.
+    pub(crate) posts: Option<Posts>,
+    pub(crate) inbox: Inbox,
+    pub(crate) gone: Gone,
+    /// Empties the inbox. Set before the first instance begins.
+    persistence: OnceLock<ActorRef<PersistenceMessage>>,
+    pub(crate) ending: Ending,
     /// There are instances that are due and wait for a place. What has come because it was due goes once
     /// it is idle.
     pub(crate) is_due_waiting: AtomicBool,
-    pub(crate) dispatcher: Dispatcher,
-    /// Held for writing by purges.
-    pub(crate) purges: Arc<RwLock<()>>,
-    pub(crate) inbox: Inbox,
-    pub(crate) gone: Gone,
-    pub(crate) ending: Ending,
-    pub(crate) persistence: ActorRef<PersistenceMessage>,
-    pub(crate) strict_replay: bool,
     /// This host did not have the shard before. One that had it has not died of it.
     pub(crate) is_new: bool,
-    /// With so many hosts that died while it ran, an activity fails.
-    pub(crate) max_host_deaths: u32,
-    pub(crate) tasks: Tasks,
-    /// Those on the same thread.
+    /// The instances on the same thread.
     pub(crate) tenants: Arc<Tenants>,
-    /// The actors of instances are among those of the host.
-    pub(crate) _host: HostRef,
 }
 
 impl ShardContext {
+    /// Of a shard that begins on a host.
+    pub(crate) fn new(host: HostRef, shard: ShardId, timers: ActorRef<TimerMessage>) -> Arc<Self> {
+        Arc::new(Self {
+            workers: host.workers.of_shard(shard).clone(),
+            posts: host.posts(),
+            is_new: host.shards_had.insert(shard),
+            tenants: host.threads.tenants_of(shard),
+            host,
+            shard,
+            timers,
+            inbox: Inbox::default(),
+            gone: Gone::default(),
+            persistence: OnceLock::new(),
+            ending: Ending::default(),
+            is_due_waiting: AtomicBool::new(false),
+        })
+    }
+
+    /// The persistence actor of the shard is there.
+    pub(crate) fn set_persistence(&self, persistence: ActorRef<PersistenceMessage>) {
+        // A shard has one.
+        let _ = self.persistence.set(persistence);
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.host.store.clock.now()
+    }
+
     /// Whether nothing is under way of an instance that has no actor, or has just got one.
     pub(crate) fn is_through(&self, instance: &InstanceId) -> bool {
         self.gone.is_through(instance, &self.inbox)
@@ -61,8 +77,11 @@ impl ShardContext {
         let message = entry.message();
         // Turns that linger have had their message.
         let hurries = matches!(entry, Entry::Barrier(..));
-        if (self.inbox.put(entry) || hurries) && self.persistence.cast(message).is_err() {
-            drop(self.inbox.take(Vec::new()));
+        if self.inbox.put(entry) || hurries {
+            let told = self.persistence.get().map(|persistence| persistence.cast(message));
+            if told.is_none_or(|told| told.is_err()) {
+                drop(self.inbox.take(Vec::new()));
+            }
         }
     }
 }

@@ -50,7 +50,7 @@ impl InstanceState {
             None => self.phase = Phase::Absent,
             Some(summary) if summary.is_over() => self.phase = Phase::Finished,
             Some(summary) if summary.state.is_finished() => self.close_from_log(summary).await?,
-            Some(summary) => match self.shard.routes.parked(&self.instance) {
+            Some(summary) => match self.shard.host.routes.parked(&self.instance) {
                 Some(reason) => self.stay_parked(reason, summary).await?,
                 None => self.replay(myself, summary, first).await?,
             },
@@ -60,7 +60,7 @@ impl InstanceState {
         }
         if !matches!(self.phase, Phase::Parked(_)) {
             // Whatever it was parked for is gone.
-            self.shard.routes.unpark(&self.instance);
+            self.shard.host.routes.unpark(&self.instance);
         }
         if matches!(self.phase, Phase::Parked(_)) {
             // It is here for what is in its mailbox, and longer if that has to be kept.
@@ -83,7 +83,7 @@ impl InstanceState {
         mut summary: InstanceSummary,
         mut first: Option<TurnPage>,
     ) -> Result<(), ActorProcessingErr> {
-        if let Some(reason) = self.shard.routes.why_stalled(&self.instance) {
+        if let Some(reason) = self.shard.host.routes.why_stalled(&self.instance) {
             return self.park_condemned(reason, summary).await;
         }
         if summary.state == State::Parked || (self.begin == Begin::Recover && self.shard.is_new) {
@@ -102,7 +102,7 @@ impl InstanceState {
                 return self.park_condemned(reason, summary).await;
             }
         };
-        let (registry, config) = (&self.shard.registry, self.machine_config(myself));
+        let (registry, config) = (&self.shard.host.registry, self.machine_config(myself));
         let log = self.shard.log();
         let replayed = log.replay(&summary, first, registry, config, u64::MAX).await?;
         if self.shard.tenants.are_given_up() {
@@ -160,18 +160,16 @@ impl ShardContext {
     }
 
     pub(super) fn log(&self) -> Log<'_> {
-        let is_shared = self.registry.is_among_others();
-        let stalls = Some(&self.routes.stalls);
-        Log { store: &*self.store, clock: &*self.clock, is_shared, stalls }
+        self.host.log()
     }
 
     pub(super) fn machine_config(&self, myself: &ActorRef<InstanceMessage>) -> MachineConfig {
         let myself = myself.clone();
         MachineConfig {
-            strict: self.strict_replay,
+            strict: self.host.options.strict_replay,
             catch_panic,
-            activities: Some(self.registry.clone()),
-            versions: Some(self.registry.clone()),
+            activities: Some(self.host.registry.clone()),
+            versions: Some(self.host.registry.clone()),
             local_in_place: false,
             this_thread: Some(this_thread),
             on_foreign_wake: Some(Arc::new(move || {

@@ -17,7 +17,7 @@ impl InstanceState {
         if live.run != run {
             return;
         }
-        let most = self.shard.max_host_deaths;
+        let most = self.shard.host.options.max_host_deaths.max(1);
         // Where the code ran when the host died, the activities only ran beside it.
         let gone = live.machine.started_tasks().into_iter().filter(|_| !code_ran);
         let gone: Vec<_> =
@@ -31,7 +31,7 @@ impl InstanceState {
         if live.run != run {
             return;
         }
-        let workers = self.shard.dispatcher.workers.clone();
+        let workers = self.shard.workers.clone();
         let open = live.machine.deaths_of_tasks().into_iter().filter(|(id, _)| *id <= last);
         for (id, died) in open {
             let call = ActivityCall { instance: self.instance.clone(), run, id };
@@ -44,7 +44,7 @@ impl InstanceState {
 
     fn runs_here(&self, run: Run, id: CorrelationId, attempt: u32) -> bool {
         let call = ActivityCall { instance: self.instance.clone(), run, id };
-        self.shard.dispatcher.workers.attempt(&call) == Some(attempt)
+        self.shard.workers.attempt(&call) == Some(attempt)
     }
 
     /// An attempt has its place, and is to begin once that is recorded. One that is not under way is

@@ -112,7 +112,7 @@ impl InstanceState {
                 Action::CallActivity { id, name, input, attempt, terms, .. } => {
                     let call = ActivityCall { instance: self.instance.clone(), run, id };
                     let attempt = Attempt::local(name, attempt, terms, input.clone());
-                    self.shard.dispatcher.workers.submit(call, attempt, input);
+                    self.shard.workers.submit(call, attempt, input);
                 }
                 Action::CreateTimer { id, fire_at } => self.set_timer(run, id, fire_at, now),
                 _ => {}
@@ -136,7 +136,7 @@ impl InstanceState {
         if self.in_place.runs(run, id) && fire_at.since(now) <= LOCAL_HOLD {
             let timer = Timer { instance: self.instance.clone(), fire: Some((run, id)) };
             // Timers that have gone take their shard with them.
-            let _ = self.shard.dispatcher.timers.cast(TimerMessage::Arm(fire_at, timer));
+            let _ = self.shard.timers.cast(TimerMessage::Arm(fire_at, timer));
         }
     }
 

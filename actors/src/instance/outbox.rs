@@ -61,7 +61,7 @@ impl InstanceState {
 
     /// Records what has arrived since the end.
     pub(super) fn settle(&mut self) {
-        let now = self.shard.clock.now();
+        let now = self.shard.now();
         let Phase::Closing(closing) = &mut self.phase else { return };
         if let Some(turn) = closing.settle(now) {
             self.shard.make_durable(Entry::Turn(Box::new(turn)));
@@ -76,7 +76,7 @@ impl InstanceState {
             _ => return,
         };
         if let Some(message) = message {
-            self.shard.dispatcher.mail.send(&self.instance, run, message, tries);
+            self.shard.host.mail.send(&self.instance, run, message, tries);
         }
     }
 
@@ -163,7 +163,7 @@ impl InstanceState {
         let mut closing = Closing::new(outbox, run, summary, end);
         closing.at = turns.last().map_or(closing.at, |turn| turn.at);
         closing.outbox.under_way().into_iter().for_each(|message| {
-            self.shard.dispatcher.mail.send(&self.instance, run, message, 0);
+            self.shard.host.mail.send(&self.instance, run, message, 0);
         });
         self.phase = Phase::Closing(Box::new(closing));
         Ok(())
@@ -184,7 +184,7 @@ impl InstanceState {
             }
         };
         let (shard, from) = (self.shard.clone(), self.instance.clone());
-        let (mail, tasks) = (self.shard.dispatcher.mail.clone(), self.shard.tasks.clone());
+        let (mail, tasks) = (self.shard.host.mail.clone(), self.shard.host.tasks.clone());
         if mail.is_elsewhere(&origin.instance) {
             tasks.spawn(async move {
                 // In the queue of the parent it is ahead of this answer. Otherwise it asks again.
@@ -199,7 +199,7 @@ impl InstanceState {
             let Origin { instance: parent, lineage, id, .. } = origin;
             let (tell, port) = (Tell::Result { lineage, id, result }, Reply::to_instance(port));
             let message = Internal::FromAnother(Box::new(FromAnother { from, tell, reply: port }));
-            shard.routes.deliver(&parent, message.into());
+            shard.host.routes.deliver(&parent, message.into());
             // Otherwise it asks again.
             if let Ok(Ok(()) | Err(Error::Finished { .. } | Error::NotFound { .. })) = told.await {
                 shard.make_durable(Entry::Answer(Box::new(reply.yes())));

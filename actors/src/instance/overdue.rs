@@ -16,7 +16,7 @@ const TAKEN_UP_IN_A_ROW: usize = 256;
 impl InstanceState {
     /// Reads the clock, and says whether something is due that has not happened.
     pub(super) fn is_anything_overdue(&mut self) -> bool {
-        self.now = self.shard.clock.now();
+        self.now = self.shard.now();
         matches!(&self.phase, Phase::Live(live) if live.machine.overdue(self.now).is_some())
     }
 
@@ -64,7 +64,7 @@ impl InstanceState {
         let mut open = open.into_iter();
         loop {
             let portion = open.by_ref().take(TAKEN_UP_IN_A_ROW);
-            self.shard.dispatcher.dispatch_open(&self.instance, run, portion);
+            self.shard.dispatch_open(&self.instance, run, portion);
             if open.len() == 0 {
                 return;
             }

@@ -39,7 +39,7 @@ impl InstanceState {
         let status_turn = self.shard.log().status_turn(&summary).await?;
         self.park_as(reason, summary, status_turn, false);
         if let (true, Phase::Parked(parked)) = (was_announced, &mut self.phase) {
-            let at = self.shard.clock.now().max(parked.summary.updated_at);
+            let at = self.shard.now().max(parked.summary.updated_at);
             let survived = RecordedTurn { at, events: [Event::RunSurvived].into() };
             let turn = parked.pending(&survived)?;
             self.shard.make_durable(Entry::Turn(Box::new(turn)));
@@ -81,7 +81,7 @@ impl InstanceState {
     ) {
         let mut parked = Parked { reason, summary, status_turn, untried, execution: None };
         if parked.summary.state != State::Parked {
-            let at = self.shard.clock.now().max(parked.summary.updated_at);
+            let at = self.shard.now().max(parked.summary.updated_at);
             let turn = RecordedTurn::parked(at, &parked.reason);
             match parked.pending(&turn) {
                 Ok(turn) => self.shard.make_durable(Entry::Turn(Box::new(turn))),
@@ -126,8 +126,8 @@ impl InstanceState {
             }
             message if parked.untried && message.is_resume() => {
                 // An actor of its own tries it again.
-                self.shard.routes.unpark(&self.instance);
-                self.shard.routes.deliver_in_order(&self.instance, message);
+                self.shard.host.routes.unpark(&self.instance);
+                self.shard.host.routes.deliver_in_order(&self.instance, message);
                 myself.drain()?;
             }
             InstanceMessage::Runtime(RuntimeMessage(Internal::FromAnother(message)))
@@ -157,7 +157,7 @@ impl InstanceState {
         reply: Option<Reply>,
     ) -> Result<(), ActorProcessingErr> {
         self.read_parked().await?;
-        let (instance, now) = (self.instance.clone(), self.shard.clock.now());
+        let (instance, now) = (self.instance.clone(), self.shard.now());
         let Phase::Parked(parked) = &mut self.phase else { return Ok(()) };
         let Some(execution) = &mut parked.execution else {
             let reason = parked.reason();

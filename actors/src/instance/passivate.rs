@@ -15,7 +15,7 @@ impl InstanceState {
         myself: &ActorRef<InstanceMessage>,
         then: Timestamp,
     ) {
-        let now = self.shard.clock.now();
+        let now = self.shard.now();
         if matches!(&self.phase, Phase::Parked(_)) && self.last_used <= then {
             // As below.
             let _ = myself.drain();
@@ -36,13 +36,13 @@ impl InstanceState {
     /// Whether it is to go as soon as it is idle. Where others wait for a place, says whether they can
     /// have that of this one.
     pub(super) fn is_to_make_room(&mut self) -> bool {
-        let wants_room = self.shard.admission.wants_room();
+        let wants_room = self.shard.host.admission.wants_room();
         if wants_room || self.busy.is_some() {
             let is_busy = self.has_place && self.has_something_under_way();
             if !is_busy {
                 self.busy = None;
             } else if self.busy.is_none() {
-                self.busy = Some(self.shard.admission.busy());
+                self.busy = Some(self.shard.host.admission.busy());
             }
         }
         wants_room
@@ -77,7 +77,7 @@ impl InstanceState {
         for instance in all.take_largest() {
             let message = Internal::PassivateIfIdleSince(self.now, Asked::default());
             // One that has gone in the meantime is not in memory.
-            let _ = self.shard.routes.try_deliver(&instance, message.into());
+            let _ = self.shard.host.routes.try_deliver(&instance, message.into());
         }
         all.is_over()
     }

@@ -26,7 +26,7 @@ impl InstanceState {
         origin: Origin,
         superseded: SupersededCall,
     ) -> Result<(), ActorProcessingErr> {
-        let purges = self.shard.purges.clone();
+        let purges = self.shard.host.purges.clone();
         // A purge of the earlier one would take away what this is built on.
         let not_purged = purges.read().await;
         self.everything_is_durable().await?;
@@ -42,7 +42,8 @@ impl InstanceState {
             self.has_begun(origin, message.reply).await;
             return Ok(());
         }
-        let registered = self.shard.registry.orchestration(&message.name, message.version.as_ref());
+        let registered =
+            self.shard.host.registry.orchestration(&message.name, message.version.as_ref());
         let code = match registered {
             Ok(code) => code.clone(),
             Err(missing) => {
@@ -59,7 +60,7 @@ impl InstanceState {
                 // Of the run that is no more.
                 self.leave_place();
                 self.phase = Phase::Absent;
-                self.shard.routes.unpark(&self.instance);
+                self.shard.host.routes.unpark(&self.instance);
                 self.everything_is_durable().await?;
                 // Before its code runs, which may hold its thread for ever.
                 drop(not_purged);
@@ -77,7 +78,7 @@ impl InstanceState {
         summary: InstanceSummary,
         before: &[RecordedTurn],
     ) -> Result<Vec<TurnRecord>> {
-        let now = self.shard.clock.now();
+        let now = self.shard.now();
         let delay = message.not_before.map_or(Duration::ZERO, |time| time.since(now));
         let replacement = Replacement {
             name: message.name.clone(),

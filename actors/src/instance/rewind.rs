@@ -25,7 +25,7 @@ impl InstanceState {
         message: RewindMessage,
     ) -> Result<(), ActorProcessingErr> {
         let RewindMessage { rewind, reply } = message;
-        let purges = self.shard.purges.clone();
+        let purges = self.shard.host.purges.clone();
         // A purge of a finished instance would take away what is about to be built on.
         let not_purged = purges.read().await;
         self.everything_is_durable().await?;
@@ -35,7 +35,7 @@ impl InstanceState {
             return Ok(());
         };
         let read = self.shard.log().stored(&summary).await?;
-        let now = self.shard.clock.now();
+        let now = self.shard.now();
         let next = read.map_err(|reason| self.unreadable(reason)).and_then(|(stored, turns)| {
             let history: History = turns.into_iter().collect();
             let rewound = history.rewound(&self.instance, rewind, now).map_err(|none| {
@@ -58,7 +58,7 @@ impl InstanceState {
                 self.leave_place();
                 self.phase = Phase::Absent;
                 // It is tried again, whatever it was parked for.
-                self.shard.routes.unpark(&self.instance);
+                self.shard.host.routes.unpark(&self.instance);
                 self.everything_is_durable().await?;
                 // Before its code runs, which may hold its thread for ever.
                 drop(not_purged);

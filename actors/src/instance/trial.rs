@@ -77,12 +77,12 @@ impl InstanceState {
             deaths.take_in(&turn);
         }
         let (died, code_ran) = (deaths.known(), deaths.is_running());
-        if died >= self.shard.max_host_deaths {
+        if died >= self.shard.host.options.max_host_deaths.max(1) {
             return Ok(Judgement::Condemned { died });
         }
         let status_turn = stored.last().and_then(|turn| codec::status_turn(&turn.bytes).ok());
         let alone = self.alone(died).await;
-        let at = self.shard.clock.now().max(summary.updated_at);
+        let at = self.shard.now().max(summary.updated_at);
         let events = [Event::RunAnnounced { died }].into();
         let announced = RecordedTurn { at, events };
         let bytes = codec::encode_turn_with_status(&announced, status_turn.flatten())?;
@@ -146,7 +146,7 @@ impl InstanceState {
     }
 
     async fn alone(&mut self, died: u32) -> Option<OwnedMutexGuard<()>> {
-        let last_chance = died.saturating_add(1) >= self.shard.max_host_deaths;
+        let last_chance = died.saturating_add(1) >= self.shard.host.options.max_host_deaths.max(1);
         let own = matches!(&self.phase, Phase::Live(live) if live.suspects.have_a_last_chance());
         if !last_chance || own {
             // An activity of its own may hold it, and wait for this actor.
@@ -154,7 +154,7 @@ impl InstanceState {
         }
         // Others come into memory meanwhile.
         self.coming = None;
-        let workers = self.shard.dispatcher.workers.clone();
+        let workers = self.shard.workers.clone();
         let alone = workers.suspects().alone_if(last_chance);
         // What runs may wait for this instance.
         tokio::time::timeout(LONGEST_WAIT, alone).await.ok().flatten()

@@ -48,7 +48,7 @@ impl InstanceState {
 
     /// This actor is about to go.
     fn leave_to_the_next(&self, message: Box<StartMessage>) {
-        self.shard.routes.deliver_in_order(&self.instance, Internal::Start(message).into());
+        self.shard.host.routes.deliver_in_order(&self.instance, Internal::Start(message).into());
     }
 
     /// A start of an instance that is there.
@@ -110,7 +110,7 @@ impl InstanceState {
 
     fn begin(&mut self, myself: &ActorRef<InstanceMessage>, message: StartMessage) {
         let StartMessage { name, version, mut start, not_before, event, reply, .. } = message;
-        let code = match self.shard.registry.orchestration(&name, version.as_ref()) {
+        let code = match self.shard.host.registry.orchestration(&name, version.as_ref()) {
             Ok(code) => code.clone(),
             Err(missing) => {
                 self.phase = Phase::Absent;
@@ -118,7 +118,7 @@ impl InstanceState {
             }
         };
         if let Some(time) = not_before {
-            let delay = time.since(self.shard.clock.now());
+            let delay = time.since(self.shard.now());
             start.delay = (!delay.is_zero()).then_some(delay);
         }
         if event.is_some() {
@@ -163,8 +163,8 @@ impl InstanceState {
         start: Start,
     ) -> Result<(Machine, Turn), ApplyError> {
         let config = self.machine_config(myself);
-        let (instance, now) = (self.instance.clone(), self.shard.clock.now());
-        self.shard.routes.stalls.watch(&self.instance, code.name(), || {
+        let (instance, now) = (self.instance.clone(), self.shard.now());
+        self.shard.host.routes.stalls.watch(&self.instance, code.name(), || {
             Machine::start(code, instance, ExecutionId::FIRST, config, start, now)
         })
     }
@@ -175,7 +175,7 @@ impl InstanceState {
         let ExternalEvent { name, data, key } = event;
         let command = Command::RaiseEvent { name, data, key };
         let at = start.recorded.at;
-        let raised = match live.apply(&self.shard.routes.stalls, command, at) {
+        let raised = match live.apply(&self.shard.host.routes.stalls, command, at) {
             Ok(raised) => raised,
             Err(ApplyError::Rejected(rejected)) => {
                 let refusal = self.refusal(ApplyError::Rejected(rejected));
@@ -235,14 +235,14 @@ impl InstanceState {
         self.last_used = self.now;
         let ExternalEvent { name, data, key } = event.clone();
         let command = Command::RaiseEvent { name, data, key };
-        match live.apply(&self.shard.routes.stalls, command, self.now) {
+        match live.apply(&self.shard.host.routes.stalls, command, self.now) {
             Ok(turn) => self.submit(turn, reply, None),
             Err(error) => match self.refusal(error) {
                 Error::Parked { reason, .. } => {
                     self.park(reason);
                     let again = myself.cast(InstanceMessage::RaiseEvent { event, reply });
                     if let Err(MessagingErr::SendErr(message)) = again {
-                        self.shard.routes.deliver_in_order(&self.instance, message);
+                        self.shard.host.routes.deliver_in_order(&self.instance, message);
                     }
                 }
                 refusal => {
@@ -278,7 +278,7 @@ impl InstanceState {
         let FromWorker { run, command, reply } = message;
         if let Command::CompleteTask { id, attempt, .. } = &command {
             let call = ActivityCall { instance: self.instance.clone(), run, id: *id };
-            self.shard.dispatcher.has_ended(&call, *attempt);
+            self.shard.has_ended(&call, *attempt);
         }
         self.apply(command, Some(reply));
     }
@@ -286,7 +286,7 @@ impl InstanceState {
     fn apply_of(&mut self, command: Command, reply: Option<Reply>, known: Option<KnownCall>) {
         let Phase::Live(live) = &mut self.phase else { return };
         self.last_used = self.now;
-        match live.apply(&self.shard.routes.stalls, command, self.now) {
+        match live.apply(&self.shard.host.routes.stalls, command, self.now) {
             Ok(turn) => self.submit(turn, reply, known),
             Err(error) => self.refuse_command(error, reply),
         }
@@ -296,7 +296,7 @@ impl InstanceState {
     pub(super) fn apply_once(&mut self, message: OnceMessage) {
         let OnceMessage { key, command, reply } = message;
         let Phase::Live(live) = &mut self.phase else { return };
-        let now = self.shard.clock.now();
+        let now = self.shard.now();
         self.last_used = now;
         let before = live.summary.clone();
         let known = match live.machine.apply(Command::KnowCommand { key }, now) {
@@ -307,7 +307,7 @@ impl InstanceState {
             Ok(turn) => turn,
             Err(error) => return self.refuse_command(error, Some(reply)),
         };
-        let done = match live.apply(&self.shard.routes.stalls, command, now) {
+        let done = match live.apply(&self.shard.host.routes.stalls, command, now) {
             Ok(turn) => turn,
             Err(error) => return self.refuse_command(error, Some(reply)),
         };
@@ -367,7 +367,7 @@ impl InstanceState {
             }
             ApplyError::UnregisteredOrchestration { orchestration, version } => {
                 // Which of the two it is that is missing, the registry says.
-                let code = self.shard.registry.orchestration(&orchestration, version.as_ref());
+                let code = self.shard.host.registry.orchestration(&orchestration, version.as_ref());
                 let unknown = ParkReason::UnknownOrchestration { name: orchestration };
                 Error::Parked { instance, reason: code.err().map_or(unknown, missing_code) }
             }
@@ -434,7 +434,7 @@ impl InstanceState {
         reply: Option<Reply>,
     ) -> Result<(), ActorProcessingErr> {
         let (number, execution) = (summary.turns, summary.execution);
-        let at = self.shard.clock.now().max(summary.updated_at);
+        let at = self.shard.now().max(summary.updated_at);
         let recorded = RecordedTurn::terminated(at, reason);
         let bytes = match codec::encode_turn(&recorded) {
             Ok(bytes) => bytes.into(),

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::entry::{Entry, PendingTurn};
 use crate::activity::KnownCall;
-use crate::dispatcher::Dispatcher;
+use crate::context::ShardContext;
 use crate::error::ParkReason;
 use crate::message::Answer;
 use crate::run::Run;
@@ -28,7 +28,7 @@ const PORTION: usize = 256;
 /// What is left here when the shard goes down follows from the log; the answers, which rest on what is
 /// durable, are given.
 pub(super) struct Releases {
-    dispatcher: Dispatcher,
+    shard: Arc<ShardContext>,
     /// What is not through, by instance.
     under_way: HashMap<InstanceId, VecDeque<Step>>,
     /// Each of these instances once, in the order in which they go on.
@@ -49,9 +49,9 @@ enum Step {
 }
 
 impl Releases {
-    pub(super) fn new(dispatcher: Dispatcher) -> Self {
+    pub(super) fn new(shard: Arc<ShardContext>) -> Self {
         let (under_way, turns) = (HashMap::new(), VecDeque::new());
-        Self { dispatcher, under_way, turns, waiting: Vec::new() }
+        Self { shard, under_way, turns, waiting: Vec::new() }
     }
 
     /// Releases what an append has made durable: at once, but for what is too much for that.
@@ -81,7 +81,7 @@ impl Releases {
             && let Some(instance) = self.turns.pop_front()
             && let Some(steps) = self.under_way.get_mut(&instance)
         {
-            left = go_on(&self.dispatcher, &instance, steps, left);
+            left = go_on(&self.shard, &instance, steps, left);
             if steps.is_empty() {
                 self.under_way.remove(&instance);
             } else {
@@ -126,9 +126,9 @@ impl Releases {
 
     fn release_now(&mut self, entry: Entry, receipt: &Receipt) {
         match entry {
-            Entry::Turn(turn) => release_turn(&self.dispatcher, *turn, receipt),
+            Entry::Turn(turn) => release_turn(&self.shard, *turn, receipt),
             Entry::Answer(answer) => answer.give(receipt),
-            Entry::Park(instance, reason) => self.dispatcher.park(&instance, *reason),
+            Entry::Park(instance, reason) => self.shard.park(&instance, *reason),
             Entry::Barrier(None, reply) if self.is_under_way() => self.waiting.push(reply),
             Entry::Barrier(_, reply) => tell(reply),
             // Nobody may wait any more.
@@ -147,12 +147,12 @@ impl Drop for Releases {
     }
 }
 
-fn release_turn(dispatcher: &Dispatcher, turn: PendingTurn, receipt: &Receipt) {
+fn release_turn(shard: &ShardContext, turn: PendingTurn, receipt: &Receipt) {
     let PendingTurn { instance, run, actions, answer, known, successor, .. } = turn;
-    dispatcher.dispatch(&instance, run, actions.release(receipt));
+    shard.dispatch(&instance, run, actions.release(receipt));
     // Not before: what was asked for twice ahead of this turn is still not run twice.
     drop(known);
-    successor.into_iter().for_each(|turn| release_turn(dispatcher, turn, receipt));
+    successor.into_iter().for_each(|turn| release_turn(shard, turn, receipt));
     // Whoever is told finds it done.
     if let Some(answer) = answer {
         answer.give(receipt);
@@ -161,7 +161,7 @@ fn release_turn(dispatcher: &Dispatcher, turn: PendingTurn, receipt: &Receipt) {
 
 /// Takes the next steps of an instance, up to so many actions; how many are left of these.
 fn go_on(
-    dispatcher: &Dispatcher,
+    shard: &ShardContext,
     instance: &InstanceId,
     steps: &mut VecDeque<Step>,
     mut left: usize,
@@ -171,15 +171,15 @@ fn go_on(
     {
         match step {
             Step::Act(run, mut actions) => {
-                left -= dispatcher.carry_out_all(instance, run, actions.by_ref().take(left));
+                left -= shard.carry_out_all(instance, run, actions.by_ref().take(left));
                 if actions.len() > 0 {
                     steps.push_front(Step::Act(run, actions));
                 }
             }
-            Step::Begin(run) => dispatcher.begin(instance, run),
+            Step::Begin(run) => shard.begin_actions(instance, run),
             Step::LetGo(known) => drop(known),
             Step::Answer(answer, receipt) => answer.give(&receipt),
-            Step::Park(reason) => dispatcher.park(instance, reason),
+            Step::Park(reason) => shard.park(instance, reason),
             Step::Tell(reply) => tell(reply),
         }
     }

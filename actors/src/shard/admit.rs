@@ -140,7 +140,7 @@ impl ShardState {
         if !self.waits.asked_pace.has_room() {
             return Ok(false);
         }
-        let Some(place) = self.context.admission.try_place(Kind::Asked) else {
+        let Some(place) = self.context.host.admission.try_place(Kind::Asked) else {
             self.waits.asked = Some(self.wait_for_place(myself, Kind::Asked));
             return Ok(false);
         };
@@ -159,11 +159,11 @@ impl ShardState {
         {
             return Ok(false);
         }
-        if self.context.admission.is_closed() {
+        if self.context.host.admission.is_closed() {
             // The host ends: what is due stays in the log.
             return Ok(false);
         }
-        let Some(place) = self.context.admission.try_place(Kind::Due) else {
+        let Some(place) = self.context.host.admission.try_place(Kind::Due) else {
             self.waits.due = Some(self.wait_for_place(myself, Kind::Due));
             return Ok(false);
         };
@@ -197,12 +197,12 @@ impl ShardState {
             stashed.push(what);
             return Ok(());
         }
-        if self.context.routes.parked(&instance).is_some() {
+        if self.context.host.routes.parked(&instance).is_some() {
             return Ok(());
         }
         // Where it is in memory by now, whatever it handles lets happen what is due.
         let Some(what) = self.hand_over(&instance, what) else { return Ok(()) };
-        if self.context.routes.actor(&instance).is_some() {
+        if self.context.host.routes.actor(&instance).is_some() {
             self.stashed.insert(instance, vec![what]);
             return Ok(());
         }
@@ -234,13 +234,13 @@ impl ShardState {
     /// What is due does not come while instances hold too much in memory. Those that are idle are asked to
     /// go.
     fn is_too_much_in_memory(&mut self, myself: &ActorRef<ShardMessage>) -> bool {
-        if !self.context.footprints.is_over() {
+        if !self.context.host.footprints.is_over() {
             self.waits.looks = None;
             return false;
         }
         match &self.waits.looks {
             None => {
-                self.host.make_room();
+                self.context.host.make_room();
                 self.look_again(myself, 1);
                 true
             }
@@ -274,7 +274,7 @@ impl ShardState {
     }
 
     fn wait_for_place(&self, myself: &ActorRef<ShardMessage>, kind: Kind) -> Task {
-        let (host, myself) = (self.host.clone(), myself.clone());
+        let (host, myself) = (self.context.host.clone(), myself.clone());
         Task::spawn(async move {
             let began = Instant::now();
             let mut waiting = pin!(host.admission.place(kind, || host.make_room()));
@@ -294,8 +294,8 @@ impl ShardState {
 
     /// Puts in line whose code has held a thread that was given up: their logs are to say that they are parked.
     pub(super) fn park_stalled(&mut self) {
-        let at = self.context.clock.now();
-        for instance in self.context.routes.stalled_in(self.shard) {
+        let at = self.context.now();
+        for instance in self.context.host.routes.stalled_in(self.shard) {
             self.line.push_due(Due { at, instance, is_recovered: false });
         }
     }
@@ -306,7 +306,7 @@ impl ShardState {
         recovered: Vec<InstanceSummary>,
         timers: &ActorRef<TimerMessage>,
     ) -> Result<(), ActorProcessingErr> {
-        let now = self.context.clock.now();
+        let now = self.context.now();
         let mut recovered = recovered.into_iter();
         while recovered.len() > 0 {
             let mut later = Vec::new();

@@ -26,7 +26,7 @@ impl ShardState {
         let Some(what) = self.add_to_line(myself, &instance, what).await? else { return Ok(()) };
         let Some(what) = self.refuse_parked(&instance, what) else { return Ok(()) };
         let Some(what) = self.hand_over(&instance, what) else { return Ok(()) };
-        if self.context.routes.actor(&instance).is_some() {
+        if self.context.host.routes.actor(&instance).is_some() {
             // Its actor takes no more messages and is about to go.
             self.stashed.insert(instance, vec![what]);
             return Ok(());
@@ -46,7 +46,7 @@ impl ShardState {
         instance: &InstanceId,
         what: Stashed,
     ) -> Option<Stashed> {
-        let Some(reason) = self.context.routes.parked(instance) else { return Some(what) };
+        let Some(reason) = self.context.host.routes.parked(instance) else { return Some(what) };
         match what {
             Stashed::Message(message)
                 if message.is_for_parked()
@@ -75,13 +75,14 @@ impl ShardState {
     pub(super) fn hand_over(&self, instance: &InstanceId, what: Stashed) -> Option<Stashed> {
         match what {
             Stashed::Message(message) => {
-                let refused = self.context.routes.try_deliver(instance, message);
+                let refused = self.context.host.routes.try_deliver(instance, message);
                 refused.err().map(Stashed::Message)
             }
             Stashed::Locate(reply) => {
                 // One that takes this takes messages.
-                let taken = self.context.routes.try_deliver(instance, Internal::Activate.into());
-                match self.context.routes.actor(instance).filter(|_| taken.is_ok()) {
+                let taken =
+                    self.context.host.routes.try_deliver(instance, Internal::Activate.into());
+                match self.context.host.routes.actor(instance).filter(|_| taken.is_ok()) {
                     // Whoever asked may have given up.
                     Some(actor) => drop(reply.send(Ok(actor))),
                     None => return Some(Stashed::Locate(reply)),
@@ -113,13 +114,13 @@ impl ShardState {
             Actor::spawn_linked(None, InstanceActor, arguments, myself.get_cell()).await?;
         let member = Member { instance: instance.clone(), actor: actor.clone(), place };
         self.instances.insert(actor.get_id(), member);
-        self.context.routes.insert(instance, actor);
+        self.context.host.routes.insert(instance, actor);
         Ok(())
     }
 
     pub(super) fn purge(&self, instance: InstanceId, reply: oneshot::Sender<crate::Result<()>>) {
-        let (host, shard) = (self.host.clone(), self.shard);
-        self.host.tasks.spawn(async move {
+        let (host, shard) = (self.context.host.clone(), self.shard);
+        self.context.host.tasks.spawn(async move {
             let Some(lease) = host.leases_held.get(&shard).map(|lease| lease.clone()) else {
                 return;
             };

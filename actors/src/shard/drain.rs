@@ -13,9 +13,9 @@ use crate::persistence::Entry;
 impl ShardState {
     pub(super) async fn drain(&mut self) {
         self.draining = true;
-        if self.host.store.remote.is_some() {
+        if self.context.host.store.remote.is_some() {
             // What comes from now on waits in the queue for the next owner.
-            self.context.routes.set_leaving(self.shard);
+            self.context.host.routes.set_leaving(self.shard);
         }
         for what in self.line.clear() {
             if let Stashed::Message(message) = what {
@@ -37,19 +37,19 @@ impl ShardState {
         self.context.make_durable(Entry::Barrier(None, reply));
         // An error means that the log was lost: nothing more can be made durable.
         let _ = durable.await;
-        self.host.release(self.shard).await;
+        self.context.host.release(self.shard).await;
     }
 
     /// Returns when an actor has gone, or cannot go: its code holds a thread that is not the host's own. On
     /// one of these, this supervisor would be held as well, and be given up with the thread.
     async fn until_gone(&self, instance: InstanceId, actor: ActorRef<InstanceMessage>) {
-        let routes = &self.context.routes;
+        let routes = &self.context.host.routes;
         tokio::select! {
             biased;
             // An error means that it has gone.
             _ = actor.wait(None) => {}
             code = routes.stalls.until_too_long(&instance) => {
-                let (shard, held_for) = (self.shard, self.host.options.replace_threads_after);
+                let (shard, held_for) = (self.shard, self.context.host.options.replace_threads_after);
                 tracing::error!(
                     %shard, %instance, %code,
                     "user code does not give its thread back; its shard is given up all the same. Mend the code"

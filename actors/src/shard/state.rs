@@ -11,14 +11,13 @@ use super::activation_queue::Line;
 use super::stashed::Stashed;
 use super::waits::Waits;
 use crate::admission::Place;
-use crate::context::{HostRef, ShardContext};
+use crate::context::ShardContext;
 use crate::message::{Asked, InstanceMessage};
 use crate::pump::Pump;
 use crate::task::Task;
 
 pub(crate) struct ShardState {
     pub(super) shard: ShardId,
-    pub(super) host: HostRef,
     pub(super) context: Arc<ShardContext>,
     /// Those that are in memory, by their actors: in the order in which these began.
     pub(super) instances: BTreeMap<ActorId, Member>,

@@ -52,7 +52,7 @@ impl ShardState {
             };
         };
         let Member { instance, mut place, .. } = member;
-        self.context.routes.remove(&instance, actor);
+        self.context.host.routes.remove(&instance, actor);
         self.context.ending.remove(actor);
         self.context.gone.add(instance.clone(), &self.context.inbox);
         let stashed = self.stashed.remove(&instance).unwrap_or_default();
@@ -62,7 +62,7 @@ impl ShardState {
             if failure.is_of_the_store {
                 // No fault of the instance: it comes back, for as long as it takes.
                 tracing::warn!(%instance, error = failure.message, "its log could not be read");
-            } else if let Some(reason) = self.context.routes.parked(&instance) {
+            } else if let Some(reason) = self.context.host.routes.parked(&instance) {
                 // It crashes without its code as well: it is not tried again by itself.
                 tracing::error!(%instance, failure = failure.message, "a parked instance crashed");
                 refuse(&instance, &reason, stashed);
@@ -70,7 +70,7 @@ impl ShardState {
                 return Ok(());
             } else if let Some(reason) = self.crashed(&instance, failure.message) {
                 // Its next actor tells its log, and does not run its code.
-                self.context.dispatcher.park(&instance, reason);
+                self.context.park(&instance, reason);
             }
             // What its log implies goes on, whether anybody sends it something or not.
             let begin = Begin::Activate;
@@ -93,7 +93,7 @@ impl ShardState {
     /// Counts a crash; the reason to park, when it was one too many.
     fn crashed(&mut self, instance: &InstanceId, failure: String) -> Option<ParkReason> {
         tracing::error!(%instance, failure, "the actor of an instance crashed");
-        let now = self.context.clock.now();
+        let now = self.context.now();
         let crashes =
             self.crashes.entry(instance.clone()).or_insert(Crashes { times: 0, last: now });
         let in_a_row = now.since(crashes.last) <= CRASH_WINDOW;

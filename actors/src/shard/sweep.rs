@@ -26,7 +26,7 @@ impl ShardState {
     pub(super) fn sweep(&mut self, myself: &ActorRef<ShardMessage>, idle: Duration) {
         if !self.is_asking() {
             self.begin_sweep(myself, idle, false);
-            self.forget_old_crashes(self.context.clock.now());
+            self.forget_old_crashes(self.context.now());
         }
     }
 
@@ -35,14 +35,14 @@ impl ShardState {
             myself.send_after(MAKE_ROOM_AGAIN, || ShardMessage::MakeRoom);
         } else {
             // First: whoever asks from now on may mean what becomes idle behind the questions.
-            self.host.room_was_made(self.shard);
+            self.context.host.room_was_made(self.shard);
             self.begin_sweep(myself, Duration::ZERO, true);
         }
     }
 
     fn begin_sweep(&mut self, myself: &ActorRef<ShardMessage>, idle: Duration, makes_room: bool) {
         let Some((&last, _)) = self.instances.last_key_value() else { return };
-        let then = self.context.clock.now() - idle;
+        let then = self.context.now() - idle;
         self.sweeping = Some(Sweep { after: Bound::Unbounded, last, then, makes_room });
         self.sweep_on(myself);
     }
@@ -61,8 +61,8 @@ impl ShardState {
         }
         let is_through = left(sweep.after).next().is_none()
             || sweep.makes_room
-                && !self.context.admission.wants_room()
-                && !self.context.footprints.is_over();
+                && !self.context.host.admission.wants_room()
+                && !self.context.host.footprints.is_over();
         if is_through {
             self.sweeping = None;
         } else {

@@ -1,53 +1,36 @@
-//! Carries out what turns want done, once they are durable.
+//! Carries out the actions of turns, once they are durable.
 
-use ractor::ActorRef;
 use reenact_core::{Action, InstanceId};
 
+use super::shard::ShardContext;
 use crate::activity::{ActivityCall, Attempt};
 use crate::error::{Error, ParkReason};
-use crate::mail::Mail;
-use crate::routes::Routes;
 use crate::run::Run;
-use crate::tags::Posts;
 use crate::timers::{Timer, TimerMessage};
-use crate::waiters::Waiters;
-use crate::workers::ShardWorkers;
 
-/// Hands actions to those who do them. Whoever calls it has a receipt, or has just read the log.
-#[derive(Clone)]
-pub(crate) struct Dispatcher {
-    pub(crate) workers: ShardWorkers,
-    pub(crate) timers: ActorRef<TimerMessage>,
-    pub(crate) waiters: Waiters,
-    pub(crate) routes: Routes,
-    pub(crate) mail: Mail,
-    /// The ways to other hosts, where the store is shared.
-    pub(crate) posts: Option<Posts>,
-}
-
-impl Dispatcher {
+impl ShardContext {
     pub(crate) fn dispatch(
         &self,
         instance: &InstanceId,
         run: Run,
         actions: impl IntoIterator<Item = Action>,
     ) {
-        self.begin(instance, run);
+        self.begin_actions(instance, run);
         self.carry_out_all(instance, run, actions);
     }
 
     /// What comes before the actions of a turn.
-    pub(crate) fn begin(&self, instance: &InstanceId, run: Run) {
+    pub(crate) fn begin_actions(&self, instance: &InstanceId, run: Run) {
         if run.is_without_code() {
             // Nothing else can tell what was under way.
             self.workers.cancel_all(instance);
             self.posts.iter().for_each(|posts| posts.forget_all(instance));
             // What it was parked for has ended with it; whoever is answered finds it so.
-            self.routes.unpark(instance);
+            self.host.routes.unpark(instance);
         }
     }
 
-    /// Carries out actions of a turn that [has begun](Self::begin); how many.
+    /// Carries out actions of a turn that [has begun](Self::begin_actions); how many.
     pub(crate) fn carry_out_all(
         &self,
         instance: &InstanceId,
@@ -100,11 +83,11 @@ impl Dispatcher {
             Action::Trace { message } => {
                 tracing::info!(target: "reenact::orchestration", %instance, "{message}");
             }
-            Action::Send(message) => self.mail.send(instance, run, message, 0),
-            Action::AnnounceStatus => self.waiters.changed(instance),
+            Action::Send(message) => self.host.mail.send(instance, run, message, 0),
+            Action::AnnounceStatus => self.host.waiters.changed(instance),
             Action::Reply { outcome } => {
-                self.routes.unpark(instance);
-                self.waiters.ended(instance, &Ok(outcome));
+                self.host.routes.unpark(instance);
+                self.host.waiters.ended(instance, &Ok(outcome));
             }
             // Events come by themselves. An action of a later kind is for a later dispatcher.
             _ => {}
@@ -121,9 +104,9 @@ impl Dispatcher {
         tracing::error!(%instance, %reason, "parked");
         // What comes back from parking asks for all that is open; what came meanwhile was refused.
         self.posts.iter().for_each(|posts| posts.forget_all(instance));
-        self.routes.park(instance.clone(), reason.clone());
+        self.host.routes.park(instance.clone(), reason.clone());
         let parked = Error::Parked { instance: instance.clone(), reason };
-        self.waiters.ended(instance, &Err(parked));
+        self.host.waiters.ended(instance, &Err(parked));
     }
 
     fn tell_timers(&self, message: TimerMessage) {
