@@ -1,4 +1,7 @@
-//! A hub in Azure Storage keeps the contract.
+//! A hub in Azure Storage keeps the contract: on the service in memory, and on the emulator.
+//!
+//! Most tests wait for the emulator most of the time, so more of them at a time than there are processors take
+//! less time: `cargo test -p reenact-providers --all-features --test azure -- --test-threads=8`.
 #![allow(clippy::unwrap_used, reason = "in a test, an error that nobody expects is to panic")]
 
 #[path = "azure/conformance.rs"]

@@ -54,6 +54,10 @@ pub trait Hub: Send + Sync + 'static {
     /// One that cannot look into its queues takes it as often as it is sent.
     const TAKES_A_KEY_ONCE: bool = true;
 
+    /// Whether a shard is free for the next provider as soon as everything of the last one is dropped. The
+    /// suite does not [wait](Self::outwait) before it opens such a hub again.
+    const FREES_SHARDS_WHEN_DROPPED: bool = false;
+
     /// Opens the data, with at least 2 shards. The suite opens a hub several times in one case to
     /// see what survives, and drops everything of the provider before that; a hub that is shared also
     /// several times at once, for hosts in several processes.
@@ -101,10 +105,12 @@ impl<H: Hub> Stage<H> {
         provider
     }
 
-    /// What the next host finds, some time after this one has crashed.
+    /// What the next host finds when this one has ended.
     async fn reopen(&self, provider: H::Provider) -> H::Provider {
         drop(provider);
-        self.outwait().await;
+        if !H::FREES_SHARDS_WHEN_DROPPED {
+            self.outwait().await;
+        }
         self.open().await
     }
 

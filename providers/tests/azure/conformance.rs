@@ -62,6 +62,9 @@ impl Hub for Account {
 
     const TAKES_A_KEY_ONCE: bool = false;
 
+    // The end of a provider gives its shards back.
+    const FREES_SHARDS_WHEN_DROPPED: bool = true;
+
     async fn open(&self) -> Azure {
         let mut options = AzureOptions {
             shards: 2,

@@ -17,7 +17,7 @@ use crate::scenario::{Ground, Life, ONE_APPEND, Promise};
 use crate::stage::{self, Connect};
 
 /// Scenarios at a time: the emulator answers some hundred requests in a second.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 
 /// Each kind of fault is tried on each so many-th request for blobs, and on each so many-th for queues.
 const EVERY: [u64; 2] = [200, 27];

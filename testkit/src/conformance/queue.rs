@@ -322,7 +322,9 @@ pub async fn a_queue_survives_reopening<H: Hub>(stage: &Stage<H>) {
     mail.acknowledge(&deliveries[0]).await;
     drop(mail);
 
-    let mail = Mail::of(SHARD, &stage.reopen(provider).await);
+    let provider = stage.reopen(provider).await;
+    stage.outwait().await;
+    let mail = Mail::of(SHARD, &provider);
     if H::TAKES_A_KEY_ONCE {
         mail.send("waiting").await;
     }

@@ -172,6 +172,8 @@ pub async fn a_queue_of_a_tag_survives_reopening<H: Hub>(stage: &Stage<H>) {
     tagged.receive(1).await;
     tagged.send("waits").await;
     drop(tagged);
-    let tagged = Tagged::of("tag", &stage.reopen(provider).await);
+    let provider = stage.reopen(provider).await;
+    stage.outwait().await;
+    let tagged = Tagged::of("tag", &provider);
     assert_eq!(keys(&tagged.receive_all(2).await), BTreeSet::from(["in hand", "waits"]));
 }
