@@ -6,13 +6,9 @@
 //! without a host, which starts and raises; it remembers what was acknowledged, and compares.
 #![cfg(unix)]
 
-#[path = "kills/checker.rs"]
 mod checker;
-#[path = "kills/hosts.rs"]
 mod hosts;
-#[path = "kills/load.rs"]
 mod load;
-#[path = "kills/worker.rs"]
 mod worker;
 
 use std::path::Path;

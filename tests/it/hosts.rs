@@ -1,0 +1,10 @@
+//! Several hosts share one store: each has its part of the shards, instances are reached from
+//! wherever somebody asks, and every one of them ends once, whatever hosts come, go and die.
+
+mod absent;
+mod clients;
+mod messages;
+mod mixed_up;
+mod moves;
+mod quarantine;
+mod scene;

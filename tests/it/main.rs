@@ -1,0 +1,67 @@
+//! Scenarios through the public API, a module for each subject. One program, so that it is linked once and the
+//! scenarios run side by side.
+
+#![allow(clippy::unwrap_used, reason = "what a test unwraps, it asserts")]
+
+mod activities;
+mod admission;
+mod answers;
+mod as_json;
+mod backlog;
+mod bad_input;
+mod blocking;
+mod cancel;
+mod child_retry;
+mod children;
+mod clients;
+mod continue_as_new;
+mod ending;
+mod endings;
+mod events;
+mod failing_disk;
+mod failures;
+mod fencing;
+mod heartbeats;
+mod held_threads;
+mod host_deaths;
+mod hosts;
+mod ids;
+mod instance_actors;
+mod isolation;
+mod kit;
+mod linger;
+mod local;
+mod local_activities;
+mod lost_shards;
+mod lost_tasks;
+mod memory_bound;
+mod messages;
+mod pace;
+mod parked;
+mod parking;
+mod passivation;
+mod races;
+mod recovery_order;
+mod restart;
+mod retention;
+mod retold;
+mod retry;
+mod rewind;
+mod rewind_children;
+mod runtimes;
+mod stalls;
+mod start_with_event;
+mod state;
+mod status;
+mod store_faults;
+mod story;
+mod suspend;
+mod tags;
+mod threads;
+mod timers;
+mod typed_events;
+mod user_panics;
+mod values;
+mod verify;
+mod versions;
+mod wide_turns;
