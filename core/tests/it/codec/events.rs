@@ -1,0 +1,383 @@
+//! An event of each kind, by when the kinds came; and further shapes of them.
+
+use std::time::Duration;
+
+use reenact_core::{
+    ActivityError, ActivityErrorKind, ChildError, CorrelationId, Event, EventKey, InstanceId,
+    Message, MessageBody, MessageId, MessageKind, NotTaken, OrchestrationError,
+    OrchestrationErrorKind, Origin, ParentClose, Payload, RecordedOptions, RecordedRetry, Relation,
+    SupersededCall, SupersededChild, Timestamp, Version,
+};
+
+use crate::support::instance::{name, payload, seconds};
+
+/// An event of each kind, in the order of the kinds.
+pub(crate) fn every_event() -> Vec<Event> {
+    let first = [events_of_the_second_version(), events_of_cancel_and_suspend()];
+    let later = [events_of_attempts(), events_of_versions(), vec![rewound()]];
+    let newest =
+        vec![child_attempt_failed(), task_tagged(), children_superseded(), commands_received()];
+    let newest =
+        [newest, events_of_host_deaths(), vec![renewed()], events_of_announced_runs()].concat();
+    let newest = [newest, events_of_parking(), vec![task_local()]].concat();
+    [first.concat(), later.concat(), events_of_children(), newest].concat()
+}
+
+/// Those that there were when the second fixture was written.
+pub(crate) fn events_of_the_second_version() -> Vec<Event> {
+    [events_of_the_first_version(), vec![status_set()], events_of_continue_as_new()].concat()
+}
+
+pub(crate) fn status_set() -> Event {
+    Event::StatusSet { status: payload("half of it") }
+}
+
+/// Those that there were when the first fixture was written.
+pub(crate) fn events_of_the_first_version() -> Vec<Event> {
+    let (id, at) = (CorrelationId(1), seconds(1_700_000_000));
+    vec![
+        Event::ExecutionStarted {
+            name: name("orchestration"),
+            input: payload(["in", "put"]),
+            seed: u64::MAX,
+            delay: Some(Duration::new(3, 500)),
+        },
+        Event::TaskScheduled { id, name: name("Grüße"), input: payload(()) },
+        Event::TaskCompleted { id, output: payload(vec![1, 2, 3]) },
+        Event::TaskFailed { id, error: ActivityError::fatal("declined").with_details(&51) },
+        Event::TaskCancelRequested { id: CorrelationId(250) },
+        Event::TaskRefused {
+            id: CorrelationId(251),
+            name: name("a"),
+            error: ActivityError::of_kind(ActivityErrorKind::InvalidInput, "no number"),
+        },
+        Event::TimerCreated { id: CorrelationId(65_535), fire_at: at },
+        Event::TimerFired { id: CorrelationId(65_536) },
+        Event::TimerCancelled { id: CorrelationId(u64::MAX) },
+        Event::ExternalSubscribed { id, name: name("Go") },
+        Event::ExternalRaised {
+            name: name("Go"),
+            data: payload("now"),
+            key: Some(EventKey::new("key-1").expect("a key")),
+        },
+        Event::ExternalUnsubscribed { id },
+        Event::SideEffectRecorded { id, value: Payload::default() },
+        Event::ExecutionCompleted { output: payload("out") },
+        Event::ExecutionFailed {
+            error: OrchestrationError::of_kind(OrchestrationErrorKind::Panicked, "oh"),
+        },
+        Event::ExecutionTerminated { reason: "enough".into() },
+    ]
+}
+
+/// Those that came with continue-as-new.
+pub(crate) fn events_of_continue_as_new() -> Vec<Event> {
+    let keys = ["key-1", "Schlüssel"].map(|key| EventKey::new(key).expect("a key"));
+    vec![
+        Event::ExecutionContinued { input: payload([1, 2]) },
+        Event::EventKeysCarried { keys: keys.into() },
+    ]
+}
+
+/// Those that came with cancels and suspensions.
+pub(crate) fn events_of_cancel_and_suspend() -> Vec<Event> {
+    vec![
+        Event::CancelRequested { reason: "no stock".into() },
+        Event::ExecutionCancelled { reason: "Keine Ware, schöne Grüße".into() },
+        Event::ExecutionSuspended { reason: String::new() },
+        Event::ExecutionResumed,
+    ]
+}
+
+/// Those that came with instances that are parked in their log.
+pub(crate) fn events_of_parking() -> Vec<Event> {
+    let reason = "expected TaskScheduled #1 `Größe`, found nothing".into();
+    vec![Event::ExecutionParked { reason }, Event::ExecutionUnparked]
+}
+
+/// Those that came with children and messages.
+pub(crate) fn events_of_children() -> Vec<Event> {
+    let (id, lineage) = (CorrelationId(3), u64::MAX >> 1);
+    let instance = InstanceId::new("order-1/3-00c0ffee").expect("an id");
+    let message = MessageId { lineage, id, attempt: 2, kind: MessageKind::Start };
+    let child = instance.clone();
+    vec![
+        Event::StartedBy { origin: Box::new(origin()) },
+        Event::ChildScheduled {
+            version: Version::new("1.2.0").ok(),
+            id,
+            name: name("ship"),
+            input: payload(1),
+            instance: instance.clone(),
+            parent_close: ParentClose::Abandon,
+            retry: Some(Box::new(recorded_retry())),
+        },
+        Event::ChildCompleted { id, output: payload("out") },
+        Event::ChildFailed { id, error: Box::new(ChildError::AlreadyExists { child }) },
+        Event::ChildCancelRequested { id },
+        Event::StartRequested {
+            version: None,
+            id,
+            name: name("ship"),
+            input: payload(1),
+            instance: instance.clone(),
+        },
+        Event::CallRefused {
+            id,
+            name: name("ship"),
+            error: Box::new(ChildError::InvalidInput {
+                orchestration: "ship".into(),
+                why: "no number".into(),
+            }),
+        },
+        Event::EventSent { id, to: instance.clone(), name: name("Go"), data: payload(()) },
+        Event::MessagesDelivered { messages: vec![message], end: Some(7) },
+        Event::MessageRefused { message, why: NotTaken::Finished },
+        Event::OutboxCarried { messages: messages(&instance) },
+    ]
+}
+
+/// That which came with retries of children.
+pub(crate) fn child_attempt_failed() -> Event {
+    let child = InstanceId::new("ship-7~250").expect("an id");
+    let error = OrchestrationError::new("no stock").with_details(&7);
+    Event::ChildAttemptFailed {
+        id: CorrelationId(251),
+        attempt: 250,
+        error: Box::new(ChildError::Failed { child, error }),
+        retry_at: seconds(1_700_000_000),
+    }
+}
+
+/// Further shapes of what came with them.
+pub(crate) fn further_events_of_child_attempts() -> Vec<Event> {
+    let (id, orchestration) = (CorrelationId(0), "o".to_string());
+    let error = Box::new(ChildError::InvalidOptions { orchestration, why: "no".into() });
+    let retry_at = Timestamp::from_micros(u64::MAX);
+    vec![Event::ChildAttemptFailed { id, attempt: u32::MAX, error, retry_at }]
+}
+
+/// That which came with tags.
+pub(crate) fn task_tagged() -> Event {
+    Event::TaskTagged { id: CorrelationId(251), tag: name("gpu-größer") }
+}
+
+/// That which came with local activities.
+pub(crate) fn task_local() -> Event {
+    Event::TaskLocal { id: CorrelationId(251) }
+}
+
+/// That which came with children that take the place of others.
+pub(crate) fn children_superseded() -> Event {
+    let child = |instance, lineage, unless_ended| SupersededChild {
+        instance: InstanceId::new(instance).expect("an id"),
+        call: SupersededCall { lineage, id: CorrelationId(250), unless_ended },
+    };
+    Event::ChildrenSuperseded { children: vec![child("a", 251, false), child("ü", 0, true)] }
+}
+
+/// That which came with commands that count once.
+pub(crate) fn commands_received() -> Event {
+    let key = |key| EventKey::new(key).expect("a key");
+    Event::CommandsReceived { keys: vec![key("suspend/1"), key("rewind 00ff")] }
+}
+
+/// Those which came with hosts that die.
+pub(crate) fn events_of_host_deaths() -> Vec<Event> {
+    let id = CorrelationId(251);
+    vec![Event::TaskStarted { id, attempt: 250, died: 251 }, Event::TaskStopped { id }]
+}
+
+/// Those which came with code that is announced.
+pub(crate) fn events_of_announced_runs() -> Vec<Event> {
+    vec![Event::RunAnnounced { died: 250 }, Event::RunSurvived]
+}
+
+/// That which came with executions that stay in one log.
+pub(crate) fn renewed() -> Event {
+    Event::ExecutionRenewed { input: payload("again"), taken: vec![0, 250, 251, u64::MAX] }
+}
+
+/// The message that came with it, and none.
+pub(crate) fn further_events_of_superseded_children() -> Vec<Event> {
+    let to = InstanceId::new("a").expect("an id");
+    let kind = MessageKind::Start;
+    let id = MessageId { lineage: 7, id: CorrelationId(251), attempt: 1, kind };
+    let call = SupersededCall { lineage: 65_536, id: CorrelationId(1), unless_ended: true };
+    let body = MessageBody::Replace {
+        name: name("o"),
+        version: None,
+        input: payload(1),
+        origin: Box::new(origin()),
+        not_before: None,
+        instead_of: vec![call, call],
+    };
+    let none = Event::ChildrenSuperseded { children: Vec::new() };
+    vec![Event::OutboxCarried { messages: vec![Message { id, to, body }] }, none]
+}
+
+fn origin() -> Origin {
+    Origin {
+        instance: InstanceId::new("order-1").expect("an id"),
+        lineage: 42,
+        id: CorrelationId(9),
+        attempt: 3,
+        depth: 2,
+        relation: Relation::Child,
+    }
+}
+
+/// A message of each kind.
+fn messages(to: &InstanceId) -> Vec<Message> {
+    let failed = ChildError::Failed { child: to.clone(), error: OrchestrationError::new("oh") };
+    let bodies = [
+        MessageBody::Start {
+            name: name("o"),
+            version: None,
+            input: payload(1),
+            origin: Box::new(origin()),
+            not_before: Some(Timestamp::from_micros(1_800_000_000)),
+        },
+        MessageBody::Cancel { reason: "its parent has ended".into() },
+        MessageBody::Event { name: name("Go"), data: payload(2) },
+        MessageBody::Result { lineage: 1, id: CorrelationId(1), result: Ok(payload(3)) },
+        MessageBody::Result { lineage: 1, id: CorrelationId(1), result: Err(Box::new(failed)) },
+    ];
+    let kinds = [
+        MessageKind::Start,
+        MessageKind::Cancel,
+        MessageKind::Event,
+        MessageKind::Result,
+        MessageKind::Result,
+    ];
+    let all = bodies.into_iter().zip(kinds).zip(1..);
+    all.map(|((body, kind), lineage)| {
+        let id = MessageId { lineage, id: CorrelationId(0), attempt: 1, kind };
+        Message { id, to: to.clone(), body }
+    })
+    .collect()
+}
+
+/// Further shapes of the same kinds: each error and each refusal.
+pub(crate) fn further_events_of_children() -> Vec<Event> {
+    let (id, child) = (CorrelationId(0), InstanceId::new("c").expect("an id"));
+    let (text, orchestration) = ("why".to_string(), "o".to_string());
+    let errors = [
+        ChildError::Failed { child: child.clone(), error: OrchestrationError::new("oh") },
+        ChildError::Terminated { child: child.clone(), reason: text.clone() },
+        ChildError::Cancelled { child: child.clone(), reason: text.clone() },
+        ChildError::NotCalled { orchestration: orchestration.clone(), reason: text.clone() },
+        ChildError::InvalidId { orchestration: orchestration.clone(), why: text.clone() },
+        ChildError::InvalidOutput { child: child.clone(), why: text },
+        ChildError::TooDeep { orchestration, limit: 32 },
+    ];
+    let failed = errors.map(|error| Event::ChildFailed { id, error: Box::new(error) });
+    let message = MessageId { lineage: 0, id, attempt: 1, kind: MessageKind::Event };
+    let refused = [NotTaken::NotFound, NotTaken::AlreadyExists]
+        .map(|why| Event::MessageRefused { message, why });
+    let scheduled = Event::ChildScheduled {
+        version: None,
+        id,
+        name: name("o"),
+        input: payload(0),
+        instance: child,
+        parent_close: ParentClose::Cancel,
+        retry: None,
+    };
+    let detached = Origin { relation: Relation::Detached, ..origin() };
+    let more = [
+        scheduled,
+        Event::StartedBy { origin: Box::new(detached) },
+        Event::MessagesDelivered { messages: Vec::new(), end: None },
+    ];
+    [failed.to_vec(), refused.to_vec(), more.to_vec()].concat()
+}
+
+/// Errors of the kinds that came with cancels.
+pub(crate) fn cancelled_errors() -> Vec<Event> {
+    let error = OrchestrationError::of_kind(OrchestrationErrorKind::Cancelled, "no stock");
+    let id = CorrelationId(7);
+    let of_activity = ActivityError::of_kind(ActivityErrorKind::Cancelled, "no stock");
+    vec![Event::ExecutionFailed { error }, Event::TaskFailed { id, error: of_activity }]
+}
+
+/// Those that came with attempts of activities.
+pub(crate) fn events_of_attempts() -> Vec<Event> {
+    let (id, retry_at) = (CorrelationId(251), seconds(1_700_000_000));
+    let limit = Some(Duration::from_secs(30));
+    let options = RecordedOptions {
+        retry: Some(recorded_retry()),
+        start_to_close: limit,
+        schedule_to_close: limit,
+        heartbeat: limit,
+    };
+    let error = ActivityError::of_kind(ActivityErrorKind::TimedOut, "start-to-close");
+    vec![
+        Event::TaskConfigured { id, options: Box::new(options) },
+        Event::TaskAttemptFailed { id, attempt: 250, error, retry_at },
+        Event::TaskHeartbeat { id, details: payload([7, 9]) },
+    ]
+}
+
+fn recorded_retry() -> RecordedRetry {
+    RecordedRetry {
+        max_attempts: 251,
+        first_delay: Duration::from_millis(1_500),
+        factor: 2_500,
+        max_delay: Duration::from_secs(100),
+        jitter: 100,
+        deadline: Some(Duration::from_secs(3_600)),
+    }
+}
+
+/// Further shapes of the kinds of attempts.
+pub(crate) fn further_events_of_attempts() -> Vec<Event> {
+    let id = CorrelationId(1);
+    let options = RecordedOptions {
+        retry: None,
+        start_to_close: None,
+        schedule_to_close: None,
+        heartbeat: None,
+    };
+    let error = ActivityError::of_kind(ActivityErrorKind::InvalidOptions, "no").with_details(&1);
+    vec![Event::TaskConfigured { id, options: Box::new(options) }, Event::TaskFailed { id, error }]
+}
+
+/// Those that came with versions.
+pub(crate) fn events_of_versions() -> Vec<Event> {
+    let version = Version::new("1.20.300-beta.4+build").expect("a version");
+    vec![Event::VersionSelected { version }, Event::PatchMarked { name: name("Größer") }]
+}
+
+/// That which came with rewinds.
+pub(crate) fn rewound() -> Event {
+    Event::ExecutionRewound { reason: "the price was wrong".into(), dropped: 300, seed: 1 << 62 }
+}
+
+/// Further shapes of the same kinds: without options, and with each kind of error.
+pub(crate) fn further_events() -> Vec<Event> {
+    let id = CorrelationId(0);
+    let start =
+        Event::ExecutionStarted { name: name("o"), input: payload(0), seed: 0, delay: None };
+    let raised = Event::ExternalRaised { name: name("Go"), data: payload(()), key: None };
+    let activity_kinds = [
+        ActivityErrorKind::Retryable,
+        ActivityErrorKind::Fatal,
+        ActivityErrorKind::Panicked,
+        ActivityErrorKind::InvalidInput,
+        ActivityErrorKind::InvalidOutput,
+    ];
+    let orchestration_kinds = [
+        OrchestrationErrorKind::Failed,
+        OrchestrationErrorKind::Panicked,
+        OrchestrationErrorKind::LimitExceeded,
+        OrchestrationErrorKind::InvalidInput,
+        OrchestrationErrorKind::InvalidOutput,
+    ];
+    let failed = activity_kinds
+        .map(|kind| Event::TaskFailed { id, error: ActivityError::of_kind(kind, "no") });
+    let ended = orchestration_kinds.map(|kind| Event::ExecutionFailed {
+        error: OrchestrationError::of_kind(kind, "no").with_details("more"),
+    });
+    [vec![start, raised], failed.to_vec(), ended.to_vec()].concat()
+}

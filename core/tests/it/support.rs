@@ -1,0 +1,4 @@
+//! What the scenarios have in common.
+
+pub(crate) mod instance;
+pub(crate) mod messages;
