@@ -9,9 +9,8 @@ use std::future::{Future, IntoFuture};
 use std::time::Duration;
 
 use reenact::prelude::*;
-use reenact::providers::Provider;
 use reenact::testing::ManualClock;
-use reenact::{InstanceState, InstanceStatus, ParkReason, ShardThreads};
+use reenact::{InstanceStatus, ParkReason, ShardThreads};
 
 pub(crate) use complaints::Complaints;
 pub(crate) use door::{Door, Way};
