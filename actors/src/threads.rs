@@ -247,6 +247,11 @@ impl Drop for Runtimes {
     }
 }
 
+/// After so many polls of tasks, a thread takes a task from the global queue of its runtime. What comes from other
+/// threads is there, and what the thread's own queue of 256 tasks had no room for. At tokio's default, 61, a task of
+/// many that are ready waited there while others ran thousands of times.
+const LOOK_AT_GLOBAL_QUEUE: u32 = 2;
+
 fn begin(name: String) -> Result<Runtime> {
     let failed = |error: std::io::Error| Error::Startup {
         reason: format!("no thread for its shards: {error}"),
@@ -255,6 +260,7 @@ fn begin(name: String) -> Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name(name)
+        .global_queue_interval(LOOK_AT_GLOBAL_QUEUE)
         .enable_all()
         .build()
         .map_err(failed)
@@ -279,4 +285,47 @@ fn threads(which: ShardThreads, shards: u32) -> Result<usize> {
 /// Every change under these locks is whole, so a panic elsewhere does not spoil it.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::task::let_others_run;
+
+    /// Twice as many as a thread's own queue has room for.
+    const READY: usize = 512;
+
+    #[test]
+    fn of_many_tasks_that_are_ready_none_waits_while_others_run_many_times() {
+        let runtime = begin("shard-of-test".into()).unwrap();
+        let (polls, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let slowest = runtime.block_on(async {
+            let mut others = JoinSet::new();
+            for _ in 0..READY {
+                let (polls, ended) = (polls.clone(), ended.clone());
+                others.spawn(async move {
+                    while !ended.load(Ordering::Relaxed) {
+                        polls.fetch_add(1, Ordering::Relaxed);
+                        let_others_run().await;
+                    }
+                });
+            }
+            let probe = tokio::spawn(async move {
+                let mut slowest = 0;
+                for _ in 0..100 {
+                    let before = polls.load(Ordering::Relaxed);
+                    let_others_run().await;
+                    slowest = slowest.max(polls.load(Ordering::Relaxed) - before);
+                }
+                ended.store(true, Ordering::Relaxed);
+                slowest
+            });
+            probe.await.unwrap()
+        });
+        assert!(slowest <= 4 * READY, "{slowest} polls of others");
+    }
 }
