@@ -1,4 +1,4 @@
-//! An archive on a disk that can lose, tear and refuse: for tests.
+//! An archive on a fake disk: what happens to the disk happens to the archive.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -15,8 +15,8 @@ use super::disk::FakeDisk;
 /// The file that names the version that counts.
 const VERSION: &str = "ARCHIVE";
 
-/// Keeps its versions in memory; which one counts is on a disk, so that whatever happens to the
-/// disk happens to it: a version that was not taken over there is gone after a crash.
+/// An archive that keeps all of its versions in memory, and the number of the one that counts in a file of a
+/// [`FakeDisk`]. A version whose number was not durable is gone after a crash.
 #[derive(Clone, Debug)]
 pub struct FakeArchive {
     disk: Arc<Directory<FakeDisk>>,

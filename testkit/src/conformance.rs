@@ -1,4 +1,6 @@
-//! The contract of a provider, as tests. Whoever writes a provider runs all of it, with one line:
+//! The contract of a provider, as tests.
+//!
+//! [`conformance_tests!`](crate::conformance_tests) makes a test of each case:
 //!
 //! ```
 //! # #[cfg(test)]
@@ -7,9 +9,9 @@
 //! });
 //! ```
 //!
-//! The closure makes a fresh, empty [`Hub`] on the given clock; each case runs on its own. A hub
-//! of a durable medium is a small struct that knows where the data is (and removes it when it is
-//! dropped) and opens it again and again.
+//! The closure makes a fresh, empty [`Hub`] on the given clock; each case has a hub of its own. For a store on a
+//! durable medium, a hub is a small struct that knows where the data is, opens the store there as often as it
+//! is asked, and removes the data when it is dropped.
 //!
 //! A store that several hosts share runs [`sharing_conformance_tests!`](crate::sharing_conformance_tests)
 //! as well, on the same hub:
@@ -21,8 +23,10 @@
 //! });
 //! ```
 //!
-//! Cases never sleep and measure no time. They move the clock that they were given, and panic when
-//! the provider breaks its contract; the message says which sentence of it.
+//! [`check`] and [`check_sharing`] run the same cases one after the other, for programs that are no test.
+//!
+//! A case does not sleep, and it measures no time. It moves the clock that it was given, and it panics when the
+//! provider breaks the contract. The message says which sentence of the contract that is.
 
 pub mod append;
 pub mod executions;
@@ -45,27 +49,27 @@ use std::time::Duration;
 
 use reenact_providers::{InMemory, ManualClock, Provider};
 
-/// One store's data, apart from the handles that are open on it.
+/// The data of one store, apart from the handles that are open on it.
 pub trait Hub: Send + Sync + 'static {
-    /// What opens on the data.
+    /// The store that opens on the data.
     type Provider: Provider;
 
-    /// Whether the [router](reenact_providers::ExternalEventRouter::send) takes a key once while it is in a queue.
-    /// One that cannot look into its queues takes it as often as it is sent.
+    /// Whether a [router](reenact_providers::ExternalEventRouter::send) drops a message whose key is in the queue
+    /// already. One that cannot look into its queues takes a key as often as it is sent.
     const TAKES_A_KEY_ONCE: bool = true;
 
     /// Whether a shard is free for the next provider as soon as everything of the last one is dropped. The
     /// suite does not [wait](Self::outwait) before it opens such a hub again.
     const FREES_SHARDS_WHEN_DROPPED: bool = false;
 
-    /// Opens the data, with at least 2 shards. The suite opens a hub several times in one case to
-    /// see what survives, and drops everything of the provider before that; a hub that is shared also
-    /// several times at once, for hosts in several processes.
+    /// Opens the store, with at least 2 shards. To see what survives, a case drops everything of the provider
+    /// and opens the hub again. A hub that hosts share is also opened several times at once, as hosts in
+    /// several processes do.
     fn open(&self) -> impl Future<Output = Self::Provider> + Send;
 
-    /// Lets so much time pass that any lease which can run out has, any delivery is visible again, and
-    /// any host that died is taken for dead. Hosts that live go on living. A medium with a clock of its
-    /// own waits for it here; one that asks the provider's [`TimerScheduler`](reenact_providers::TimerScheduler)
+    /// Lets time pass until each lease that can run out has run out, each delivery is visible again, and each
+    /// host that died is taken for dead. Hosts that live go on living. If the medium has a clock of its own, wait
+    /// for it here. A store that asks the provider's [`TimerScheduler`](reenact_providers::TimerScheduler)
     /// has nothing to do.
     fn outwait(&self, clock: &ManualClock) -> impl Future<Output = ()> + Send {
         clock.advance(LONG);
@@ -76,7 +80,7 @@ pub trait Hub: Send + Sync + 'static {
 /// Longer than leases and visibility times are.
 const LONG: Duration = Duration::from_secs(60 * 60);
 
-/// Memory survives as long as a clone does.
+/// The data exists as long as a clone of the store does.
 impl Hub for InMemory {
     type Provider = Self;
 
@@ -92,6 +96,24 @@ pub struct Stage<H> {
     clock: ManualClock,
 }
 
+/// Runs all cases of the suite, one after the other, each on a hub that `make` makes. Must be called on a runtime
+/// of tokio with time.
+///
+/// # Panics
+/// When the store breaks its contract. The message says which sentence of it, and the place of the panic is the
+/// case.
+pub async fn check<H: Hub, F: Future<Output = H>>(make: impl Fn(ManualClock) -> F) {
+    crate::conformance_tests!(@all (check make));
+}
+
+/// Runs all cases of the suite for stores that several hosts share, in the same way as [`check`].
+///
+/// # Panics
+/// As [`check`].
+pub async fn check_sharing<H: Hub, F: Future<Output = H>>(make: impl Fn(ManualClock) -> F) {
+    crate::sharing_conformance_tests!(@all (check make));
+}
+
 impl<H: Hub> Stage<H> {
     /// Makes a hub for one case.
     pub async fn new<F: Future<Output = H>>(make: impl FnOnce(ManualClock) -> F) -> Self {
@@ -105,7 +127,7 @@ impl<H: Hub> Stage<H> {
         provider
     }
 
-    /// What the next host finds when this one has ended.
+    /// Opens the hub again after everything of a provider was dropped.
     async fn reopen(&self, provider: H::Provider) -> H::Provider {
         drop(provider);
         if !H::FREES_SHARDS_WHEN_DROPPED {
@@ -119,7 +141,7 @@ impl<H: Hub> Stage<H> {
     }
 }
 
-/// Expands to one test for each case of the suite, named after it. The argument is a closure that
+/// Expands to one test for each case of the suite, with the name of the case. The argument is a closure that
 /// makes a fresh, empty [`Hub`](crate::conformance::Hub) from a
 /// [`ManualClock`](reenact_providers::ManualClock).
 ///
@@ -127,6 +149,9 @@ impl<H: Hub> Stage<H> {
 #[macro_export]
 macro_rules! conformance_tests {
     ($make:expr) => {
+        $crate::conformance_tests!(@all (test $make));
+    };
+    (@all $make:tt) => {
         $crate::conformance_tests!(@subject $make, append, [
             an_appended_turn_is_stored_as_it_is,
             a_batch_may_hold_turns_of_several_instances_and_several_of_one,
@@ -241,7 +266,13 @@ macro_rules! conformance_tests {
             timers_run_on_the_clock_that_the_store_was_given,
         ]);
     };
-    (@subject $make:expr, $subject:ident, [$($case:ident),* $(,)?]) => {
+    (@subject (check $make:ident), $subject:ident, [$($case:ident),* $(,)?]) => {
+        $(
+            let stage = $crate::conformance::Stage::new(&$make).await;
+            $crate::conformance::$subject::$case(&stage).await;
+        )*
+    };
+    (@subject (test $make:expr), $subject:ident, [$($case:ident),* $(,)?]) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
@@ -257,6 +288,9 @@ macro_rules! conformance_tests {
 #[macro_export]
 macro_rules! sharing_conformance_tests {
     ($make:expr) => {
+        $crate::sharing_conformance_tests!(@all (test $make));
+    };
+    (@all $make:tt) => {
         $crate::conformance_tests!(@subject $make, members, [
             one_host_alone_has_all_shards,
             hosts_that_join_have_equal_parts_and_every_shard_has_one_host,

@@ -1,4 +1,4 @@
-//! A disk that can lose, tear and refuse: for tests.
+//! A disk in memory that crashes, loses, tears and refuses as a test says.
 //!
 //! It keeps what processes see apart from what would survive a crash. [`FakeDisk::after_crash`]
 //! makes the disk that the next process finds, out of any choice of what was not synced;
@@ -38,7 +38,7 @@ impl FakeDisk {
         Self::with_unit(512)
     }
 
-    /// An empty disk that writes so many bytes at a time, all or nothing.
+    /// An empty disk whose sectors have this many bytes. A crash leaves a sector whole.
     pub fn with_unit(bytes: usize) -> Self {
         Self::of(Image::new(bytes))
     }
@@ -78,12 +78,13 @@ impl FakeDisk {
         self.state().faults.is_dead()
     }
 
-    /// Its path no longer leads to it, or does so again.
+    /// Sets whether another directory stands at the path of this one.
     pub fn set_moved(&self, has_moved: bool) {
         self.state().has_moved = has_moved;
     }
 
-    /// The read after so many others gives wrong bytes, once: as from a cable that fails.
+    /// Of the reads from now on, the one with number `at` gives wrong bytes, the first being 0. It is as if a cable
+    /// failed once.
     pub fn misread(&self, at: u64) {
         self.state().faults.misread(at);
     }
@@ -105,7 +106,7 @@ impl FakeDisk {
         Self::of(self.state().image.after_crash(&mut survives))
     }
 
-    /// How many changes a crash now would ask about.
+    /// For how many changes [`after_crash`](Self::after_crash) would ask now whether they survive.
     pub fn undecided(&self) -> usize {
         let mut count = 0;
         drop(self.after_crash(|| {
@@ -115,27 +116,27 @@ impl FakeDisk {
         count
     }
 
-    /// Another disk with all that can be seen on this one, durable.
+    /// Another disk with the same files, all of them durable.
     pub fn copy(&self) -> Self {
         self.after_crash(|| true)
     }
 
-    /// What a file has. No call is counted.
+    /// The bytes of a file. This is not counted as a call.
     pub fn contents(&self, name: &str) -> Option<Vec<u8>> {
         self.state().image.contents(name)
     }
 
-    /// Gives a file these contents, durable. No call is counted.
+    /// Gives a file these bytes, durable. This is not counted as a call.
     pub fn put(&self, name: &str, contents: &[u8]) {
         self.state().image.put(name, contents);
     }
 
-    /// Takes a file away for good. No call is counted.
+    /// Removes a file, durably. This is not counted as a call.
     pub fn take_away(&self, name: &str) {
         self.state().image.take_away(name);
     }
 
-    /// The names of all files, in order. No call is counted.
+    /// The names of all files, in order. This is not counted as a call.
     pub fn names(&self) -> Vec<String> {
         self.state().image.names()
     }
@@ -167,7 +168,7 @@ impl Disk for FakeDisk {
     fn list(&self) -> io::Result<Vec<String>> {
         let mut state = self.state();
         state.faults.look(Op::List)?;
-        // Not in order: nobody may depend on it.
+        // Not in order, because no caller may depend on an order.
         Ok(state.image.names().into_iter().rev().collect())
     }
 
@@ -250,7 +251,7 @@ impl State {
                 let happens = effect == Effect::Whole
                     || (effect == Effect::Half && matches!(op, Op::Write | Op::Sync));
                 if happens {
-                    // Whether it could have been done does not matter to whoever gets the error.
+                    // The caller gets the error in any case.
                     let _ = make(&mut self.image, effect);
                 }
                 Err(error)

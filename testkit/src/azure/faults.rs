@@ -1,7 +1,7 @@
-//! A proxy before the emulator that fails as it is told, and counts, for tests.
+//! A proxy that makes requests to an emulator of Azure Storage fail as a test says, and counts them.
 //!
-//! It stands on a port of this machine before the blobs or the queues of an emulator and passes on
-//! one request after the other. A plan says which of them fails and how.
+//! It listens on a port of this machine and passes each request on to the blobs or the queues of an emulator. A
+//! plan says which request fails, and how.
 
 mod http;
 mod kind;
@@ -19,7 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 pub use kind::{Kind, Service};
 
-/// A request that has come, before anything is done with it.
+/// A request that the proxy has received and not yet passed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// Which one it is, counted from 0 since the proxy was started.
@@ -28,14 +28,14 @@ pub struct Seen {
     pub method: String,
     /// Where it goes: the path and the query.
     pub target: String,
-    /// What it asks for.
+    /// The operation that it asks for.
     pub kind: Kind,
 }
 
 /// How a request fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It is refused as the service refuses, and not passed on.
+    /// It is not passed on. The answer is a refusal in the form of the service.
     Answer {
         /// The HTTP status.
         status: u16,
@@ -59,12 +59,12 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The service fails, as with a bug of its own.
+    /// The service has an internal error (500).
     pub fn internal_error() -> Self {
         Self::Answer { status: 500, code: "InternalError", retry_after: None }
     }
 
-    /// The service is busy and asks to wait for so many seconds.
+    /// The service is busy (503) and asks to wait for this many seconds.
     pub fn busy(seconds: u64) -> Self {
         Self::Answer { status: 503, code: "ServerBusy", retry_after: Some(seconds) }
     }
@@ -102,7 +102,7 @@ struct State {
 type Plan = Box<dyn FnMut(&Seen) -> Option<Fault> + Send>;
 
 impl Proxy {
-    /// Starts one before a port of this machine. It ends with the runtime that starts it.
+    /// Starts a proxy that passes requests on to a port of this machine. It ends with the runtime that starts it.
     ///
     /// # Errors
     /// No port is free.
@@ -115,23 +115,23 @@ impl Proxy {
         Ok(Self { port, shared, accepting })
     }
 
-    /// Where it listens, on this machine only.
+    /// The port on which it listens, on this machine only.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Asks the plan about every request from now on, in the place of the plan before.
+    /// Asks this plan about each request from now on. It replaces the plan before.
     pub fn plan(&self, plan: impl FnMut(&Seen) -> Option<Fault> + Send + 'static) {
         self.shared.state().plan = Some(Box::new(plan));
     }
 
-    /// The next request fails, those behind it do not.
+    /// The next request fails, and later ones do not.
     pub fn fail_next(&self, fault: Fault) {
         let mut fault = Some(fault);
         self.plan(move |_| fault.take());
     }
 
-    /// The next request of this kind fails, those behind it do not.
+    /// The next request of this kind fails, and later ones do not.
     pub fn fail_next_of(&self, kind: Kind, fault: Fault) {
         let mut fault = Some(fault);
         self.plan(move |seen| if seen.kind == kind { fault.take() } else { None });
@@ -163,7 +163,7 @@ impl Proxy {
         self.shared.state().counts.values().sum()
     }
 
-    /// Counts from nothing again. The numbers of requests go on.
+    /// Sets all counts to 0. The numbers of requests go on.
     pub fn reset(&self) {
         self.shared.state().counts.clear();
     }

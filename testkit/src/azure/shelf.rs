@@ -1,4 +1,4 @@
-//! A shelf in memory that counts, and can refuse and lose: for tests.
+//! A container of blobs in memory that counts requests, refuses them and loses their answers as a test says.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,13 +14,13 @@ pub struct FakeShelf(Arc<Mutex<State>>);
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It is not carried out, and that is told.
+    /// It is not carried out, and the error says so.
     Refused,
-    /// It is carried out; of a write nobody knows.
+    /// It is carried out, and the answer is lost: the outcome of a write is unknown.
     Lost,
-    /// A write is carried out after the request behind it, and nobody knows.
+    /// A write is carried out after the next request, and its outcome is unknown.
     Late,
-    /// A write is not carried out, and its condition is said not to hold, although it does.
+    /// A write is not carried out. The error says that its condition does not hold, although it does.
     Contradicted,
 }
 
@@ -101,7 +101,7 @@ impl FakeShelf {
         self.state().blobs.get(name).map(|(bytes, _)| bytes.clone())
     }
 
-    /// Puts a blob there behind everybody's back.
+    /// Writes a blob without a request that is counted.
     pub fn replace(&self, name: &str, bytes: Vec<u8>) {
         self.state().write(Write::Put(name.to_owned(), bytes, Only::Always)).ok();
     }

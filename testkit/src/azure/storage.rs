@@ -1,4 +1,4 @@
-//! The service in memory: what a hub needs of it, as it is documented to behave.
+//! Azure Storage in memory: the operations that a hub needs, as the service documents them.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,8 +1,10 @@
-//! Appending: all turns of a batch in their place, or none.
+//! Appending: a batch is stored as a whole or not at all.
 
 use std::sync::Arc;
 
 use reenact_core::{ExecutionId, ShardId};
+use reenact_providers::limits::MAX_BATCH_BYTES;
+use reenact_providers::{Batch, Epoch, Provider, ProviderError, TurnRecord};
 use tokio::task::JoinSet;
 
 use super::kit::{
@@ -10,10 +12,8 @@ use super::kit::{
     last_turn, turn,
 };
 use super::{Hub, Stage};
-use reenact_providers::limits::MAX_BATCH_BYTES;
-use reenact_providers::{Batch, Epoch, Provider, ProviderError, TurnRecord};
 
-/// Bytes come back as they went in, whatever they are.
+/// Any bytes of a turn are read as they were appended, empty ones too.
 pub async fn an_appended_turn_is_stored_as_it_is<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -31,7 +31,7 @@ pub async fn an_appended_turn_is_stored_as_it_is<H: Hub>(stage: &Stage<H>) {
     }
 }
 
-/// A group commit: turns of several instances interleaved, several of the same one in order.
+/// A batch may have turns of several instances in any order, and several turns of one instance in order.
 pub async fn a_batch_may_hold_turns_of_several_instances_and_several_of_one<H: Hub>(
     stage: &Stage<H>,
 ) {
@@ -50,7 +50,7 @@ pub async fn a_batch_may_hold_turns_of_several_instances_and_several_of_one<H: H
     }
 }
 
-/// It writes no turn, and its receipt proves what was before it.
+/// An empty batch writes no turn. Its receipt proves that all earlier batches are durable.
 pub async fn an_empty_batch_is_proof_as_well<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let first = owner.receipt(vec![]).await;
@@ -61,7 +61,7 @@ pub async fn an_empty_batch_is_proof_as_well<H: Hub>(stage: &Stage<H>) {
     assert!(second.commit() <= third.commit(), "receipts never fall");
 }
 
-/// The commit number counts within the shard.
+/// A receipt names the shard, and its commit number rises with each append to that shard.
 pub async fn receipts_name_their_shard_and_rise<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     for shard in (0..provider.shards()).map(ShardId) {
@@ -77,7 +77,7 @@ pub async fn receipts_name_their_shard_and_rise<H: Hub>(stage: &Stage<H>) {
     }
 }
 
-/// A turn must not be missing.
+/// A turn that leaves out a number is a conflict, and nothing of its batch is stored.
 pub async fn a_gap_is_refused_with_all_of_its_batch<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -85,7 +85,7 @@ pub async fn a_gap_is_refused_with_all_of_its_batch<H: Hub>(stage: &Stage<H>) {
     owner.refuses(turn(&instance, 2), "a turn follows on the one before").await;
 }
 
-/// A turn is never overwritten.
+/// A turn is never overwritten: its number is a conflict, and nothing of its batch is stored.
 pub async fn a_repeated_turn_is_refused_with_all_of_its_batch<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -93,7 +93,7 @@ pub async fn a_repeated_turn_is_refused_with_all_of_its_batch<H: Hub>(stage: &St
     owner.refuses(turn(&instance, 1), "a turn that is stored is never replaced").await;
 }
 
-/// An id in use cannot be started anew, finished or not.
+/// An id that exists cannot be started again, whether its instance has finished or not.
 pub async fn a_second_start_is_refused_with_all_of_its_batch<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -106,7 +106,7 @@ pub async fn a_second_start_is_refused_with_all_of_its_batch<H: Hub>(stage: &Sta
     assert_conflict(again, "a finished instance keeps its id until it is purged");
 }
 
-/// A batch is checked against itself as well as against the store.
+/// The turns of a batch are checked against each other as well as against the store.
 pub async fn two_starts_of_one_id_in_a_batch_are_refused<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -115,13 +115,13 @@ pub async fn two_starts_of_one_id_in_a_batch_are_refused<H: Hub>(stage: &Stage<H
     owner.knows_nothing_of(&[&instance], LEAVES_NO_TRACE).await;
 }
 
-/// History begins at turn 0.
+/// The history of an instance begins at turn 0.
 pub async fn a_later_turn_of_an_unknown_instance_is_refused<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     owner.refuses(turn(&owner.id("i"), 1), "a history begins at turn 0").await;
 }
 
-/// An instance is stored on its own shard only.
+/// A batch has only turns of instances of its own shard.
 pub async fn a_turn_of_another_shard_is_refused_with_all_of_its_batch<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let owner = Owner::of(SHARD, &provider).await;
@@ -129,7 +129,7 @@ pub async fn a_turn_of_another_shard_is_refused_with_all_of_its_batch<H: Hub>(st
     owner.refuses(turn(&elsewhere, 0), "a batch holds turns of its own shard only").await;
 }
 
-/// Nothing can be written beside the shards that there are.
+/// An append to a shard that does not exist is a conflict.
 pub async fn a_shard_that_does_not_exist_is_refused<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let batch = Batch { shard: ShardId(provider.shards()), epoch: Epoch(1), turns: vec![] };
@@ -137,7 +137,8 @@ pub async fn a_shard_that_does_not_exist_is_refused<H: Hub>(stage: &Stage<H>) {
     assert_conflict(refused, "a shard beyond the last does not exist");
 }
 
-/// Over [`MAX_BATCH_BYTES`] nothing is written. A medium may have a lower limit.
+/// A batch over [`MAX_BATCH_BYTES`] is refused, and nothing of it is written. A medium may have a lower
+/// limit.
 pub async fn an_overlarge_batch_is_refused<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let (small, large) = (owner.id("small"), owner.id("large"));
@@ -153,7 +154,7 @@ pub async fn an_overlarge_batch_is_refused<H: Hub>(stage: &Stage<H>) {
     owner.store(vec![turn(&small, 0)]).await;
 }
 
-/// Many writers on all shards at the same time.
+/// Many writers append to all shards at the same time, and all that was acknowledged is stored.
 pub async fn appends_to_all_shards_at_once_lose_nothing<H: Hub>(stage: &Stage<H>) {
     const WRITERS: usize = 4;
     const TURNS: u64 = 25;
@@ -187,7 +188,7 @@ pub async fn appends_to_all_shards_at_once_lose_nothing<H: Hub>(stage: &Stage<H>
     }
 }
 
-/// The loser's bytes are nowhere.
+/// Of several appends of the same turn one succeeds. The bytes of the others are stored nowhere.
 pub async fn of_appends_that_compete_for_a_place_exactly_one_wins<H: Hub>(stage: &Stage<H>) {
     const COMPETITORS: u8 = 8;
     const PLACES: u64 = 20;
@@ -208,7 +209,7 @@ pub async fn of_appends_that_compete_for_a_place_exactly_one_wins<H: Hub>(stage:
                 (competitor, Ok(_)) => winners.push(competitor),
                 (_, Err(error)) => {
                     let conflict = matches!(error, ProviderError::Conflict { .. });
-                    assert!(conflict, "whoever loses the race for a place has a conflict: {error}");
+                    assert!(conflict, "an append that loses the race is a conflict: {error}");
                 }
             }
         }
@@ -221,7 +222,7 @@ pub async fn of_appends_that_compete_for_a_place_exactly_one_wins<H: Hub>(stage:
     assert_eq!(stored, won, "the turn that was acknowledged is the one that is stored");
 }
 
-/// Durable when it returns.
+/// A batch is durable when its append returns.
 pub async fn what_was_appended_survives_reopening<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let (shards, owner) = (provider.shards(), Owner::of(SHARD, &provider).await);

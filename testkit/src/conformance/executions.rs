@@ -1,18 +1,18 @@
-//! Generations of an instance: continue-as-new begins the next one.
+//! Executions of an instance, one after the other: continue-as-new begins the next one.
 
 use reenact_core::{ExecutionId, InstanceId, Timestamp};
+use reenact_providers::{HistoryStore, InstanceFilter, InstanceState, Lease, PageRequest};
 
 use super::kit::{
     Owner, SHARD, assert_conflict, assert_not_found, expected, history, last_turn, turn, turn_of,
 };
 use super::{Hub, Stage};
-use reenact_providers::{HistoryStore, InstanceFilter, InstanceState, Lease, PageRequest};
 
 const FIRST: ExecutionId = ExecutionId::FIRST;
 const SECOND: ExecutionId = ExecutionId(2);
 const THIRD: ExecutionId = ExecutionId(3);
 
-/// Asserts that an instance has so many turns of its newest execution, and none of another.
+/// Asserts that an instance has `count` turns of its newest execution, and none of another.
 async fn assert_history(
     histories: &dyn HistoryStore,
     instance: &InstanceId,
@@ -30,7 +30,7 @@ async fn assert_history(
     }
 }
 
-/// Each execution counts its turns from 0.
+/// Each execution counts its turns from 0 and replaces the one before it.
 pub async fn the_next_execution_begins_at_turn_0_in_the_place_of_the_earlier<H: Hub>(
     stage: &Stage<H>,
 ) {
@@ -45,7 +45,7 @@ pub async fn the_next_execution_begins_at_turn_0_in_the_place_of_the_earlier<H: 
     assert_history(&*owner.histories, &instance, THIRD, 1).await;
 }
 
-/// The turn that continues as new and the first of the next execution are committed together.
+/// A batch may have the turn that continues as new and the first turn of the next execution.
 pub async fn a_batch_may_end_one_execution_and_begin_the_next<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -54,7 +54,7 @@ pub async fn a_batch_may_end_one_execution_and_begin_the_next<H: Hub>(stage: &St
     assert_history(&*owner.histories, &instance, THIRD, 2).await;
 }
 
-/// Executions have no gaps, either.
+/// The number of the next execution is one higher than that of the newest.
 pub async fn an_execution_cannot_be_left_out<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -62,7 +62,7 @@ pub async fn an_execution_cannot_be_left_out<H: Hub>(stage: &Stage<H>) {
     owner.refuses(turn_of(&instance, THIRD, 0), "an execution follows on the one before").await;
 }
 
-/// An unknown instance has no earlier execution to continue.
+/// The first execution of an instance has number 1.
 pub async fn an_instance_begins_with_its_first_execution<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -72,7 +72,7 @@ pub async fn an_instance_begins_with_its_first_execution<H: Hub>(stage: &Stage<H
     }
 }
 
-/// It does not go on counting.
+/// The next execution does not go on with the turn numbers of the one before.
 pub async fn the_next_execution_begins_at_turn_0_only<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -80,7 +80,7 @@ pub async fn the_next_execution_begins_at_turn_0_only<H: Hub>(stage: &Stage<H>) 
     owner.refuses(turn_of(&instance, SECOND, 1), "an execution begins at turn 0").await;
 }
 
-/// The newest execution is the only one that grows.
+/// Turns are appended only to the newest execution.
 pub async fn an_earlier_execution_takes_no_more_turns<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -92,7 +92,7 @@ pub async fn an_earlier_execution_takes_no_more_turns<H: Hub>(stage: &Stage<H>) 
     assert_conflict(late, "an execution that is closed within the batch is closed");
 }
 
-/// The newest is durable, and what it took the place of does not come back.
+/// The newest execution is durable, and the ones that it replaced do not come back.
 pub async fn executions_survive_reopening<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let owner = Owner::of(SHARD, &provider).await;
@@ -106,7 +106,7 @@ pub async fn executions_survive_reopening<H: Hub>(stage: &Stage<H>) {
     assert_history(&*owner.histories, &instance, THIRD, 1).await;
 }
 
-/// A rewind does that: whatever state the earlier was in, the instance is in that of the newest.
+/// The next execution of a finished instance makes it unfinished again. A rewind needs this.
 pub async fn a_finished_instance_goes_on_in_its_next_execution<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let owner = Owner::of(SHARD, &provider).await;

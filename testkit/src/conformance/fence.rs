@@ -1,12 +1,12 @@
-//! One writer: whoever lost the shard can write nothing.
+//! One writer: an owner that lost its shard can write nothing.
 
 use reenact_core::{ExecutionId, Receipt};
+use reenact_providers::{Batch, Epoch, Lease, Provider, ProviderError};
 
 use super::kit::{
     LEAVES_NO_TRACE, Owner, SHARD, assert_fenced, expected, history, id_on, supersede, turn,
 };
 use super::{Hub, Stage};
-use reenact_providers::{Batch, Epoch, Lease, Provider, ProviderError};
 
 /// Appends two good turns, which must be fenced, and looks for them.
 async fn assert_powerless(owner: &Owner, contract: &str) {
@@ -30,7 +30,8 @@ async fn append_under(owner: &Owner, epoch: Epoch) -> Result<Receipt, ProviderEr
     owner.histories.append(Batch { shard: SHARD, epoch, turns: vec![] }.into()).await
 }
 
-/// The new owner can, at once.
+/// After another owner has acquired the shard, an append under the old epoch is fenced. The new owner can
+/// append at once.
 pub async fn a_superseded_epoch_can_write_nothing<H: Hub>(stage: &Stage<H>) {
     let mut owner = owner_with_an_instance(&stage.open().await).await;
     let newest = supersede(stage, &*owner.leases, &owner.lease).await;
@@ -40,14 +41,14 @@ pub async fn a_superseded_epoch_can_write_nothing<H: Hub>(stage: &Stage<H>) {
     owner.store(vec![turn(&owner.id("new"), 0), turn(&owner.id("known"), 1)]).await;
 }
 
-/// Even though nobody else has taken the shard.
+/// After its release, an append under a lease is fenced, even if nobody else has taken the shard.
 pub async fn a_released_lease_can_write_nothing<H: Hub>(stage: &Stage<H>) {
     let owner = owner_with_an_instance(&stage.open().await).await;
     owner.leases.release(&owner.lease).await.expect("a lease can be released");
     assert_powerless(&owner, "an epoch whose lease was released is fenced").await;
 }
 
-/// No number is the right one.
+/// An append to a shard that nobody has acquired is fenced, under any epoch.
 pub async fn a_shard_that_was_never_acquired_can_not_be_written<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let instance = id_on(SHARD, provider.shards(), "i");
@@ -60,7 +61,7 @@ pub async fn a_shard_that_was_never_acquired_can_not_be_written<H: Hub>(stage: &
     assert_eq!(summary, None, "a fenced batch leaves no trace");
 }
 
-/// Neither lower nor higher.
+/// An append is fenced under a lower and under a higher epoch than the newest.
 pub async fn an_epoch_that_nobody_was_given_can_write_nothing<H: Hub>(stage: &Stage<H>) {
     let mut owner = owner_with_an_instance(&stage.open().await).await;
     let given = owner.lease.clone();
@@ -70,7 +71,7 @@ pub async fn an_epoch_that_nobody_was_given_can_write_nothing<H: Hub>(stage: &St
     }
 }
 
-/// Its receipt would prove something that the caller can no longer know.
+/// An empty batch under an old epoch is fenced, because its receipt would prove something.
 pub async fn an_empty_batch_is_fenced_as_well<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let newest = supersede(stage, &*owner.leases, &owner.lease).await;
@@ -80,8 +81,8 @@ pub async fn an_empty_batch_is_fenced_as_well<H: Hub>(stage: &Stage<H>) {
     let _ = receipt.expect("the newest owner gets a receipt");
 }
 
-/// The old owner's turn is out of place because the new owner wrote; what it must learn is that it
-/// has lost the shard.
+/// The fence is checked before the numbers of the turns: an old owner gets `Fenced`, and not `Conflict`,
+/// where the new owner has already stored a turn of that number.
 pub async fn whoever_lost_a_race_to_the_new_owner_learns_that_it_is_fenced<H: Hub>(
     stage: &Stage<H>,
 ) {
@@ -96,7 +97,7 @@ pub async fn whoever_lost_a_race_to_the_new_owner_learns_that_it_is_fenced<H: Hu
     assert_fenced(late, SHARD, "the fence is checked before the places of the turns");
 }
 
-/// A host that was paused through the crash and the restart of another.
+/// An epoch from before the store was opened again is fenced once the shard has another owner.
 pub async fn an_epoch_from_before_the_reopening_is_fenced<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let owner = owner_with_an_instance(&provider).await;

@@ -1,4 +1,4 @@
-//! What the cases share.
+//! Owners, turns and assertions that the cases share.
 
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
@@ -8,12 +8,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use reenact_core::{ExecutionId, InstanceId, Name, Receipt, ShardId, Timestamp};
-
-use super::{Hub, Stage};
 use reenact_providers::{
     Batch, HistoryStore, InstanceState, InstanceSummary, Lease, Provider, ProviderError,
     ShardLease, StoredTurn, TurnRecord,
 };
+
+use super::{Hub, Stage};
 
 /// The shard of the cases that need only one.
 pub(super) const SHARD: ShardId = ShardId(0);
@@ -57,7 +57,7 @@ impl Owner {
         self.append(turns).await.expect("turns in their place, under the newest lease, are taken")
     }
 
-    /// Asserts that a batch with `bad` in its midst is a conflict, and that nothing of it is there
+    /// Asserts that a batch with `bad` in the middle is a conflict, and that nothing of it is there
     /// afterwards.
     pub(super) async fn refuses(&self, bad: TurnRecord, contract: &str) {
         let (before, after) = (self.id("before"), self.id("after"));

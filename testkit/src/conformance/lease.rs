@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reenact_core::ShardId;
+use reenact_providers::{Lease, Provider, ProviderError, ShardLease};
 use tokio::task::JoinSet;
 
 use super::kit::{Owner, SHARD, assert_conflict, assert_fenced, supersede};
 use super::{Hub, Stage};
-use reenact_providers::{Lease, Provider, ProviderError, ShardLease};
 
 async fn acquire(leases: &Arc<dyn ShardLease>, owner: &str) -> Lease {
     leases.acquire(SHARD, owner).await.expect("a free shard can be taken")
@@ -26,7 +26,7 @@ async fn assert_held(leases: &Arc<dyn ShardLease>, lease: &Lease) {
     assert_eq!(renewed.epoch, lease.epoch, "renewing changes no epoch");
 }
 
-/// The name is for people: it gives nobody a right.
+/// A shard that has an owner cannot be acquired, not even under the same name. The error names the owner.
 pub async fn a_held_shard_cannot_be_taken_and_the_error_names_the_holder<H: Hub>(stage: &Stage<H>) {
     let leases = stage.open().await.leases();
     let lease = acquire(&leases, "host-7").await;
@@ -42,7 +42,7 @@ pub async fn a_held_shard_cannot_be_taken_and_the_error_names_the_holder<H: Hub>
     assert_held(&leases, &lease).await;
 }
 
-/// One with no end never does.
+/// A lease with an end can be taken by another owner after that end. One without an end stays.
 pub async fn a_lease_runs_out_if_it_says_so<H: Hub>(stage: &Stage<H>) {
     let leases = stage.open().await.leases();
     let lease = acquire(&leases, "first").await;
@@ -56,7 +56,7 @@ pub async fn a_lease_runs_out_if_it_says_so<H: Hub>(stage: &Stage<H>) {
     }
 }
 
-/// However the one before ended.
+/// Each acquisition gives a higher epoch than the one before, whether that was released or ran out.
 pub async fn each_acquisition_has_a_higher_epoch<H: Hub>(stage: &Stage<H>) {
     let leases = stage.open().await.leases();
     let mut last = acquire(&leases, "first").await;
@@ -71,7 +71,7 @@ pub async fn each_acquisition_has_a_higher_epoch<H: Hub>(stage: &Stage<H>) {
     }
 }
 
-/// Whether the lease was given up or lost in a crash.
+/// An epoch is never given twice, not even after the store was opened again.
 pub async fn epochs_rise_across_reopening<H: Hub>(stage: &Stage<H>) {
     let mut provider = stage.open().await;
     let mut last = acquire(&provider.leases(), "host").await;
@@ -86,7 +86,7 @@ pub async fn epochs_rise_across_reopening<H: Hub>(stage: &Stage<H>) {
     }
 }
 
-/// From now, not from its old end.
+/// A renewed lease has the same epoch and ends no earlier.
 pub async fn renewing_keeps_the_epoch_and_extends_the_lease<H: Hub>(stage: &Stage<H>) {
     let leases = stage.open().await.leases();
     let lease = acquire(&leases, "host").await;
@@ -99,7 +99,7 @@ pub async fn renewing_keeps_the_epoch_and_extends_the_lease<H: Hub>(stage: &Stag
     assert_held(&leases, &renewed).await;
 }
 
-/// A host that was slow has lost nothing as long as nobody noticed.
+/// A lease that ran out can be renewed as long as nobody else has acquired the shard.
 pub async fn a_lease_that_ran_out_can_be_renewed_until_another_has_the_shard<H: Hub>(
     stage: &Stage<H>,
 ) {
@@ -111,7 +111,7 @@ pub async fn a_lease_that_ran_out_can_be_renewed_until_another_has_the_shard<H: 
     owner.store(vec![]).await;
 }
 
-/// Its holder learns that it is fenced.
+/// Renewing a lease that was lost or released is fenced.
 pub async fn a_superseded_or_released_lease_cannot_be_renewed<H: Hub>(stage: &Stage<H>) {
     let leases = stage.open().await.leases();
     let old = acquire(&leases, "old").await;
@@ -123,7 +123,7 @@ pub async fn a_superseded_or_released_lease_cannot_be_renewed<H: Hub>(stage: &St
     assert_fenced(leases.renew(&newest).await, SHARD, "a released lease cannot be renewed");
 }
 
-/// The shard is free at once, and once is enough.
+/// A released shard is free at once. A second release of the same lease is no error.
 pub async fn releasing_twice_is_no_error<H: Hub>(stage: &Stage<H>) {
     let leases = stage.open().await.leases();
     let lease = acquire(&leases, "host").await;
@@ -132,7 +132,7 @@ pub async fn releasing_twice_is_no_error<H: Hub>(stage: &Stage<H>) {
     assert!(acquire(&leases, "host").await.epoch > lease.epoch);
 }
 
-/// A slow host that shuts down must not take the shard from its successor.
+/// The release of a lost lease does not take the shard from its new owner.
 pub async fn releasing_a_lost_lease_leaves_the_new_owner_alone<H: Hub>(stage: &Stage<H>) {
     let mut owner = Owner::of(SHARD, &stage.open().await).await;
     let newest = supersede(stage, &*owner.leases, &owner.lease).await;
@@ -142,14 +142,14 @@ pub async fn releasing_a_lost_lease_leaves_the_new_owner_alone<H: Hub>(stage: &S
     owner.store(vec![]).await;
 }
 
-/// Shards are owned one by one.
+/// Shards are acquired and released independently of each other.
 pub async fn each_shard_has_its_own_lease<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let leases = provider.leases();
     let mut held = Vec::new();
     for shard in (0..provider.shards()).map(ShardId) {
         let lease = leases.acquire(shard, "host").await;
-        held.push(lease.expect("a shard is free, whoever holds the others"));
+        held.push(lease.expect("a shard is free, whatever host has the others"));
     }
     leases.release(&held[0]).await.expect("a lease can be released");
     for lease in &held[1..] {
@@ -158,7 +158,7 @@ pub async fn each_shard_has_its_own_lease<H: Hub>(stage: &Stage<H>) {
     }
 }
 
-/// Whenever a shard is free, however many want it.
+/// Of several hosts that acquire a free shard at the same time one gets it.
 pub async fn of_hosts_that_compete_for_a_shard_exactly_one_gets_it<H: Hub>(stage: &Stage<H>) {
     const HOSTS: usize = 8;
     const ROUNDS: usize = 10;
@@ -174,7 +174,7 @@ pub async fn of_hosts_that_compete_for_a_shard_exactly_one_gets_it<H: Hub>(stage
         while let Some(outcome) = tasks.join_next().await {
             match outcome.expect("acquiring does not panic") {
                 Ok(lease) => winners.push(lease),
-                refused => assert_conflict(refused, "whoever comes too late has a conflict"),
+                refused => assert_conflict(refused, "each of the others has a conflict"),
             }
         }
         assert_eq!(winners.len(), 1, "a free shard goes to exactly one host");
@@ -183,7 +183,7 @@ pub async fn of_hosts_that_compete_for_a_shard_exactly_one_gets_it<H: Hub>(stage
     }
 }
 
-/// Nor can anything else be done with it.
+/// Acquiring a shard that does not exist is a conflict.
 pub async fn a_shard_that_does_not_exist_cannot_be_taken<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let refused = provider.leases().acquire(ShardId(provider.shards()), "host").await;

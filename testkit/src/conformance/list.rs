@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use reenact_core::{InstanceId, ShardId, Timestamp};
-
-use super::kit::{Owner, id, name, turn};
-use super::{Hub, Stage};
 use reenact_providers::{
     HistoryStore, InstanceFilter, InstanceState, InstanceSummary, PageRequest, Provider, TimeRange,
     TurnRecord,
 };
+
+use super::kit::{Owner, id, name, turn};
+use super::{Hub, Stage};
 
 /// Ids that a store might put in the wrong order, take for each other, or take for a pattern.
 const IDS: [&str; 14] = [
@@ -114,7 +114,7 @@ fn ids(summaries: &[InstanceSummary]) -> Vec<&str> {
     summaries.iter().map(|summary| summary.instance.as_str()).collect()
 }
 
-/// An empty page, the last.
+/// The list of an empty store is one empty page, and its count is 0.
 pub async fn an_empty_store_lists_nothing<H: Hub>(stage: &Stage<H>) {
     let histories = stage.open().await.histories();
     let page = histories.list(&InstanceFilter::default(), &PageRequest::default()).await;
@@ -124,7 +124,7 @@ pub async fn an_empty_store_lists_nothing<H: Hub>(stage: &Stage<H>) {
     assert_eq!(counted.expect("an empty store can be counted"), 0);
 }
 
-/// In the order of the ids' bytes, across all shards, with whole summaries.
+/// Instances are listed in the order of the bytes of their ids, across all shards, with whole summaries.
 pub async fn instances_are_listed_by_id_in_pages_of_every_size<H: Hub>(stage: &Stage<H>) {
     let (store, all) = Populated::new(stage).await;
     for limit in (0..=IDS.len() + 1).chain([usize::MAX]) {
@@ -134,7 +134,8 @@ pub async fn instances_are_listed_by_id_in_pages_of_every_size<H: Hub>(stage: &S
     }
 }
 
-/// A prefix is a plain text: its case counts, and no character of it is a wildcard.
+/// Filters by state, name and prefix. A prefix is plain text: its case counts, and no character is a
+/// wildcard.
 pub async fn each_filter_lets_through_what_it_says<H: Hub>(stage: &Stage<H>) {
     let (store, all) = Populated::new(stage).await;
     for state in STATES {
@@ -153,8 +154,8 @@ pub async fn each_filter_lets_through_what_it_says<H: Hub>(stage: &Stage<H>) {
     }
 }
 
-/// From the first instant on, up to the one behind the last; what is not finished has not finished
-/// at any time.
+/// A range of times includes its first instant and excludes its last. An instance that is not finished has
+/// no time of its end.
 pub async fn filters_by_time_let_through_what_they_say<H: Hub>(stage: &Stage<H>) {
     let (store, all) = Populated::new(stage).await;
     for micros in 999..1_010 {
@@ -179,7 +180,7 @@ pub async fn filters_by_time_let_through_what_they_say<H: Hub>(stage: &Stage<H>)
     store.assert_filtered(&all, filter, |_| false).await;
 }
 
-/// All of them must pass; of the states, any.
+/// An instance is listed if it passes all filters. Of several states, it must have one.
 pub async fn filters_combine<H: Hub>(stage: &Stage<H>) {
     let (store, all) = Populated::new(stage).await;
     let states = vec![InstanceState::Failed, InstanceState::Completed];
@@ -203,7 +204,7 @@ pub async fn filters_combine<H: Hub>(stage: &Stage<H>) {
     store.assert_filtered(&all, filter, passes).await;
 }
 
-/// What does not pass takes no place in a page, and a state counts as it is now.
+/// What a filter excludes takes no room in a page. The newest state counts.
 pub async fn pages_of_a_filtered_list_are_full<H: Hub>(stage: &Stage<H>) {
     let (store, all) = Populated::new(stage).await;
     let running = all.iter().find(|summary| summary.state == InstanceState::Running);
@@ -225,7 +226,7 @@ pub async fn pages_of_a_filtered_list_are_full<H: Hub>(stage: &Stage<H>) {
     }
 }
 
-/// It may have been purged since.
+/// A page may begin after an id that does not exist: its instance may have been purged.
 pub async fn a_list_may_begin_after_an_id_that_does_not_exist<H: Hub>(stage: &Stage<H>) {
     let (store, all) = Populated::new(stage).await;
     for after in ["\u{20}", "a!", "order0", "zz", "語語"] {
@@ -238,7 +239,7 @@ pub async fn a_list_may_begin_after_an_id_that_does_not_exist<H: Hub>(stage: &St
     }
 }
 
-/// Whoever was there before the first page is listed once, whatever happens between the pages.
+/// An instance that existed before the first page is listed once, whatever is appended between the pages.
 pub async fn a_list_is_stable_while_instances_are_appended<H: Hub>(stage: &Stage<H>) {
     let (store, all) = Populated::new(stage).await;
     let mut listed: Vec<InstanceId> = Vec::new();
@@ -248,9 +249,9 @@ pub async fn a_list_is_stable_while_instances_are_appended<H: Hub>(stage: &Stage
         let page = page.expect("a store can be listed");
         listed.extend(page.instances.into_iter().map(|summary| summary.instance));
         let Some(next) = page.next else { break };
-        // One far behind the cursor, one far ahead of it, and a new turn of an old one.
-        store.append(turn(&id(&format!(" behind-{round}")), 0)).await;
-        store.append(turn(&id(&format!("鿕-ahead-{}", 99 - round)), 0)).await;
+        // One long before the cursor, one long after it, and a new turn of an old one.
+        store.append(turn(&id(&format!(" before-{round}")), 0)).await;
+        store.append(turn(&id(&format!("鿕-after-{}", 99 - round)), 0)).await;
         store.append(turn(&all[0].instance, round + 1)).await;
         request.after = Some(next);
         assert!(round < 100, "a list comes to its end");

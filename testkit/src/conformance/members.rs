@@ -1,15 +1,15 @@
-//! Hosts that share a store: each has its part of the shards, and whoever goes leaves it to the others.
+//! Hosts that share a store: each has its part of the shards, and the others get it when the host goes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use reenact_core::ShardId;
+use reenact_providers::{Membership, Provider};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::kit::within;
 use super::{Hub, Stage};
-use reenact_providers::{Membership, Provider};
 
 /// A host with a handle of its own, as another process has, and what it was shown of its share last.
 struct Host {
@@ -71,13 +71,13 @@ fn is_shared(hosts: &[&Host], all: &BTreeSet<ShardId>) -> bool {
     owners.into_keys().eq(all.iter().copied()) && least.zip(most).is_some_and(|(l, m)| m - l <= 1)
 }
 
-/// As soon as it has joined.
+/// A host that is alone has all shards as soon as it has joined.
 pub async fn one_host_alone_has_all_shards<H: Hub>(stage: &Stage<H>) {
     let host = Host::join(stage, "host").await;
     until_shared(&[&host], "one that is alone has all").await;
 }
 
-/// However many they are.
+/// Any number of hosts have parts that differ by at most one shard, and each shard has one host.
 pub async fn hosts_that_join_have_equal_parts_and_every_shard_has_one_host<H: Hub>(
     stage: &Stage<H>,
 ) {
@@ -89,7 +89,7 @@ pub async fn hosts_that_join_have_equal_parts_and_every_shard_has_one_host<H: Hu
     }
 }
 
-/// The others need not wait until it is taken for dead.
+/// When a host leaves, the others get its shards without waiting until it is taken for dead.
 pub async fn a_host_that_leaves_is_gone_at_once<H: Hub>(stage: &Stage<H>) {
     let first = Host::join(stage, "first").await;
     let second = Host::join(stage, "second").await;
@@ -98,7 +98,7 @@ pub async fn a_host_that_leaves_is_gone_at_once<H: Hub>(stage: &Stage<H>) {
     until_shared(&[&second], "what one had that left goes to the others").await;
 }
 
-/// Nor is leaving when nobody else is there.
+/// A host may leave twice, and may leave when it is alone.
 pub async fn leaving_twice_is_no_error<H: Hub>(stage: &Stage<H>) {
     let host = Host::join(stage, "host").await;
     host.leave().await;
@@ -108,7 +108,7 @@ pub async fn leaving_twice_is_no_error<H: Hub>(stage: &Stage<H>) {
     until_shared(&[&next], "nobody else is there").await;
 }
 
-/// The others find out by themselves.
+/// When a host dies without leaving, the others get its shards after a time.
 pub async fn a_host_that_died_is_gone_after_a_while<H: Hub>(stage: &Stage<H>) {
     let first = Host::join(stage, "first").await;
     let second = Host::join(stage, "second").await;
@@ -119,7 +119,7 @@ pub async fn a_host_that_died_is_gone_after_a_while<H: Hub>(stage: &Stage<H>) {
     until_shared(&[&second, &third], "what a dead host had goes to the others").await;
 }
 
-/// Nobody is taken for dead who is not.
+/// No shard moves while no host joins, leaves or dies.
 pub async fn hosts_that_live_keep_their_parts_however_long<H: Hub>(stage: &Stage<H>) {
     let first = Host::join(stage, "first").await;
     let second = Host::join(stage, "second").await;
@@ -130,14 +130,14 @@ pub async fn hosts_that_live_keep_their_parts_however_long<H: Hub>(stage: &Stage
     assert_eq!((first.has(), second.has()), before, "nothing moves while nobody comes or goes");
 }
 
-/// The name is for people.
+/// Two hosts of the same name are two hosts: the name is for people.
 pub async fn hosts_of_one_name_are_two<H: Hub>(stage: &Stage<H>) {
     let first = Host::join(stage, "host").await;
     let second = Host::join(stage, "host").await;
     until_shared(&[&first, &second], "hosts of one name have equal parts").await;
 }
 
-/// What it had before its death is forgotten with that.
+/// A host that joins again after its death is a new host.
 pub async fn a_host_that_comes_back_is_a_new_one<H: Hub>(stage: &Stage<H>) {
     drop(Host::join(stage, "host").await);
     stage.outwait().await;

@@ -1,14 +1,14 @@
 //! Purging: a finished instance goes for good, with everything of it.
 
 use reenact_core::{ExecutionId, InstanceId, ShardId, Timestamp};
+use reenact_providers::limits::MAX_PURGED_AT_ONCE;
+use reenact_providers::{InstanceFilter, InstanceState, PageRequest, Provider, ProviderError};
 
 use super::kit::{
     Owner, SHARD, assert_conflict, assert_fenced, assert_not_found, assert_too_large, expected,
     history, id_on, last_turn, supersede, turn, turn_of,
 };
 use super::{Hub, Stage};
-use reenact_providers::limits::MAX_PURGED_AT_ONCE;
-use reenact_providers::{InstanceFilter, InstanceState, PageRequest, Provider, ProviderError};
 
 const SECOND: ExecutionId = ExecutionId(2);
 
@@ -36,7 +36,7 @@ impl Owner {
     }
 }
 
-/// As if it had never been; its neighbour notices nothing.
+/// Nothing of a purged instance is left, and its id can be started again. Other instances stay.
 pub async fn a_purged_instance_is_gone_and_its_id_is_free<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let (gone, kept) = (owner.id("gone"), owner.id("kept"));
@@ -57,7 +57,7 @@ pub async fn a_purged_instance_is_gone_and_its_id_is_free<H: Hub>(stage: &Stage<
     );
 }
 
-/// Whichever it is.
+/// A purge removes all executions of an instance.
 pub async fn a_later_execution_is_purged_as_well<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -75,7 +75,7 @@ pub async fn a_later_execution_is_purged_as_well<H: Hub>(stage: &Stage<H>) {
     assert_not_found(read, "a new start brings no old execution back");
 }
 
-/// Neither in its first execution nor in a later one.
+/// Purging an unfinished instance is a conflict, in its first execution and in a later one.
 pub async fn an_unfinished_instance_cannot_be_purged<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -91,7 +91,7 @@ pub async fn an_unfinished_instance_cannot_be_purged<H: Hub>(stage: &Stage<H>) {
     );
 }
 
-/// Not before it has told them.
+/// Purging a finished instance with a `wake_at` is a conflict: it still has something to send.
 pub async fn one_that_has_something_to_tell_others_cannot_be_purged<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -104,13 +104,13 @@ pub async fn one_that_has_something_to_tell_others_cannot_be_purged<H: Hub>(stag
     owner.remove(&instance).await;
 }
 
-/// Nothing is there to purge.
+/// An unknown instance is no error, and does not count.
 pub async fn purging_an_unknown_instance_removes_nothing<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     owner.finds_nothing_to_purge(&owner.id("i"), "an unknown instance is passed over").await;
 }
 
-/// All of them, whether they are there or not; or none.
+/// A purge of several instances removes all of them that exist, or none.
 pub async fn a_purge_of_several_removes_all_or_none<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let [a, b, unfinished] = ["a", "b", "unfinished"].map(|label| owner.id(label));
@@ -128,7 +128,7 @@ pub async fn a_purge_of_several_removes_all_or_none<H: Hub>(stage: &Stage<H>) {
     assert_eq!(nothing.expect("nothing can be purged"), 0);
 }
 
-/// Before anything is removed.
+/// A purge of more than [`MAX_PURGED_AT_ONCE`] instances is refused, and removes nothing.
 pub async fn an_overlarge_purge_is_refused<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -139,7 +139,7 @@ pub async fn an_overlarge_purge_is_refused<H: Hub>(stage: &Stage<H>) {
     owner.assert_listed(&[&instance]).await;
 }
 
-/// It is a write.
+/// A purge under an old or released lease is fenced, and removes nothing.
 pub async fn purging_is_fenced<H: Hub>(stage: &Stage<H>) {
     let mut owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -159,7 +159,7 @@ pub async fn purging_is_fenced<H: Hub>(stage: &Stage<H>) {
     assert_fenced(refused, SHARD, "an owner that gave the shard up can purge nothing");
 }
 
-/// Owning one shard gives no right to another.
+/// An instance is purged under the lease of its own shard.
 pub async fn purging_needs_the_lease_of_the_instances_shard<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let owner = Owner::of(SHARD, &provider).await;
@@ -171,7 +171,7 @@ pub async fn purging_needs_the_lease_of_the_instances_shard<H: Hub>(stage: &Stag
     neighbour.remove(&elsewhere).await;
 }
 
-/// Durable when it returns; the new start of the id as well.
+/// A purge is durable when it returns, and so is a later start under the same id.
 pub async fn a_purge_survives_reopening<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let owner = Owner::of(SHARD, &provider).await;

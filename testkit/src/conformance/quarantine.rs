@@ -1,26 +1,26 @@
-//! Quarantine: what can never be taken is kept, for people.
+//! Quarantine: messages that no host can process are kept, for people.
 
 use std::sync::Arc;
 
 use reenact_core::{ShardId, Timestamp};
+use reenact_providers::{Message, Provider, QuarantineId, Quarantined, QueueOf, Sharing};
 
 use super::kit::{id, name};
 use super::{Hub, Stage};
-use reenact_providers::{Message, Provider, QuarantineId, Quarantined, QueueOf, Sharing};
 
 fn sharing(provider: &impl Provider) -> Arc<dyn Sharing> {
     provider.sharing().expect("the store is one that several hosts share")
 }
 
-/// A message of a shard; with an odd number what is no message at all, of a tag.
+/// A message of a shard. With an odd number, bytes of a tag that are not a message.
 fn poison(number: u32) -> Quarantined {
     let bytes = Arc::from(format!("bytes {number}").into_bytes());
     let message = Message { key: format!("key {number}"), to: id("to"), bytes };
-    let is_none = number % 2 == 1;
+    let is_unreadable = number % 2 == 1;
     Quarantined {
-        queue: if is_none { QueueOf::Tag(name("tag")) } else { QueueOf::Shard(ShardId(1)) },
-        message: (!is_none).then_some(message),
-        raw: if is_none { vec![0, 255, 7] } else { Vec::new() },
+        queue: if is_unreadable { QueueOf::Tag(name("tag")) } else { QueueOf::Shard(ShardId(1)) },
+        message: (!is_unreadable).then_some(message),
+        raw: if is_unreadable { vec![0, 255, 7] } else { Vec::new() },
         reason: format!("it cannot be taken, for reason {number}"),
         attempts: number + 1,
         at: Timestamp::from_micros(1_000_000 + u64::from(number)),
@@ -45,7 +45,7 @@ fn sorted(found: Vec<(QuarantineId, Quarantined)>) -> Vec<Quarantined> {
     found
 }
 
-/// Everything that is known of it.
+/// Everything that is known of a message is read from quarantine as it was put there.
 pub async fn what_is_in_quarantine_is_as_it_was_put_there<H: Hub>(stage: &Stage<H>) {
     let sharing = sharing(&stage.open().await);
     assert_eq!(page(&sharing, None, 10).await, [], "an empty quarantine has nothing");
@@ -55,7 +55,7 @@ pub async fn what_is_in_quarantine_is_as_it_was_put_there<H: Hub>(stage: &Stage<
     assert_eq!(sorted(page(&sharing, None, 10).await), [poison(0), poison(1)]);
 }
 
-/// Ordered by the ids, without gaps and doubles.
+/// Quarantine is read in the order of its ids, each entry once, in pages of any size.
 pub async fn quarantine_is_read_in_pages_of_every_size<H: Hub>(stage: &Stage<H>) {
     let sharing = sharing(&stage.open().await);
     for number in 0..7 {
@@ -77,7 +77,7 @@ pub async fn quarantine_is_read_in_pages_of_every_size<H: Hub>(stage: &Stage<H>)
     }
 }
 
-/// Whoever puts it there may do it again after a crash.
+/// Putting the same message into quarantine again is no error: a host may do it after a crash.
 pub async fn the_same_may_be_in_quarantine_twice<H: Hub>(stage: &Stage<H>) {
     let sharing = sharing(&stage.open().await);
     put(&sharing, poison(0)).await;
@@ -87,7 +87,7 @@ pub async fn the_same_may_be_in_quarantine_twice<H: Hub>(stage: &Stage<H>) {
     assert!(found.iter().all(|(_, what)| *what == poison(0)));
 }
 
-/// And only that.
+/// A discarded entry is gone, and no other is. Discarding it again is no error.
 pub async fn what_is_discarded_is_gone<H: Hub>(stage: &Stage<H>) {
     let sharing = sharing(&stage.open().await);
     for number in 0..3 {
@@ -101,11 +101,11 @@ pub async fn what_is_discarded_is_gone<H: Hub>(stage: &Stage<H>) {
     let left = page(&sharing, None, 10).await;
     assert_eq!(left.len(), 2);
     assert!(left.iter().all(|(_, other)| other != what), "what is discarded is gone");
-    let behind = page(&sharing, Some(gone), 10).await;
-    assert_eq!(behind, found[2..], "a page may begin behind what is gone");
+    let after = page(&sharing, Some(gone), 10).await;
+    assert_eq!(after, found[2..], "a page may begin after a discarded entry");
 }
 
-/// It is durable when it has been put there.
+/// An entry is durable when it has been put into quarantine.
 pub async fn quarantine_survives_reopening<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     put(&sharing(&provider), poison(0)).await;

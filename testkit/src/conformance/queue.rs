@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use reenact_core::ShardId;
+use reenact_providers::limits::{MAX_ROUTED_BYTES, MAX_ROUTED_KEY_BYTES};
+use reenact_providers::{Delivery, ExternalEventRouter, Message, Provider};
 use tokio::task::JoinSet;
 
 use super::kit::{SHARD, assert_too_large, id_on, poll_once, within};
 use super::{Hub, Stage};
-use reenact_providers::limits::{MAX_ROUTED_BYTES, MAX_ROUTED_KEY_BYTES};
-use reenact_providers::{Delivery, ExternalEventRouter, Message, Provider};
 
 /// The queue of one shard.
 struct Mail {
@@ -77,7 +77,7 @@ fn keys(deliveries: &[Delivery]) -> Vec<&str> {
     deliveries.iter().map(|delivery| delivery.message.key.as_str()).collect()
 }
 
-/// Each of them for the first time, under an id of its own.
+/// Messages are delivered in the order of arrival, each with attempt 1 and an id of its own.
 pub async fn messages_are_delivered_in_order_of_arrival<H: Hub>(stage: &Stage<H>) {
     let mail = Mail::of(SHARD, &stage.open().await);
     for key in ["c", "a", "b"] {
@@ -90,7 +90,7 @@ pub async fn messages_are_delivered_in_order_of_arrival<H: Hub>(stage: &Stage<H>
     assert_eq!(ids.len(), 3, "each delivery has an id of its own");
 }
 
-/// The rest stays for the next call.
+/// A call delivers at most as many messages as it asks for, and the others stay in the queue.
 pub async fn no_more_messages_are_delivered_than_asked_for<H: Hub>(stage: &Stage<H>) {
     let mail = Mail::of(SHARD, &stage.open().await);
     for key in ["1", "2", "3", "4"] {
@@ -102,8 +102,8 @@ pub async fn no_more_messages_are_delivered_than_asked_for<H: Hub>(stage: &Stage
     }
 }
 
-/// Whether it waits or is being handled; the first message stays as it was. A router that cannot look
-/// into its queue delivers both, the first one first.
+/// A message whose key is in the queue is dropped, whether the first one waits or is being handled. A
+/// router that cannot look into its queue delivers both, the first one first.
 pub async fn a_key_that_is_in_the_queue_is_not_taken_twice<H: Hub>(stage: &Stage<H>) {
     let mail = Mail::of(SHARD, &stage.open().await);
     mail.send("twice").await;
@@ -136,7 +136,7 @@ async fn assert_taken_twice(mail: &Mail, other: &Message) {
     mail.assert_empty("marker", "all of them are acknowledged, and nothing remains").await;
 }
 
-/// Keys are remembered by the log, not by the queue.
+/// After the acknowledgement, a message with the same key is a new message.
 pub async fn an_acknowledged_key_can_be_sent_again<H: Hub>(stage: &Stage<H>) {
     let mail = Mail::of(SHARD, &stage.open().await);
     mail.send("again").await;
@@ -149,7 +149,7 @@ pub async fn an_acknowledged_key_can_be_sent_again<H: Hub>(stage: &Stage<H>) {
     assert_ne!(second[0].id, first[0].id, "each delivery has an id of its own");
 }
 
-/// The handler may have died.
+/// A message that is not acknowledged in time is delivered again with a higher attempt.
 pub async fn what_is_not_acknowledged_is_delivered_again_with_a_higher_attempt<H: Hub>(
     stage: &Stage<H>,
 ) {
@@ -165,7 +165,7 @@ pub async fn what_is_not_acknowledged_is_delivered_again_with_a_higher_attempt<H
     }
 }
 
-/// And only that.
+/// An acknowledged message is not delivered again, and all others are.
 pub async fn what_is_acknowledged_is_never_delivered_again<H: Hub>(stage: &Stage<H>) {
     let mail = Mail::of(SHARD, &stage.open().await);
     for key in ["1", "2", "3"] {
@@ -179,7 +179,7 @@ pub async fn what_is_acknowledged_is_never_delivered_again<H: Hub>(stage: &Stage
     assert_eq!(again, ["1", "3"].into(), "what was not acknowledged comes again, the rest not");
 }
 
-/// Nor does it hit another message.
+/// An acknowledgement may come twice or late. It never removes another message.
 pub async fn acknowledging_twice_or_late_is_no_error<H: Hub>(stage: &Stage<H>) {
     let mail = Mail::of(SHARD, &stage.open().await);
     mail.send("1").await;
@@ -199,17 +199,17 @@ pub async fn acknowledging_twice_or_late_is_no_error<H: Hub>(stage: &Stage<H>) {
     assert_eq!(keys(&mail.receive(10).await), ["3"], "an old acknowledgement hits nothing new");
 }
 
-/// Rather than coming back empty.
+/// A call on an empty queue waits until a message arrives.
 pub async fn receiving_waits_until_a_message_arrives<H: Hub>(stage: &Stage<H>) {
     let mail = Mail::of(SHARD, &stage.open().await);
     let mut receive = pin!(mail.receive(10));
     let early = poll_once(receive.as_mut()).await;
     assert!(early.is_pending(), "there is nothing to receive yet: {early:?}");
     mail.send("m").await;
-    assert_eq!(keys(&receive.await), ["m"], "a message wakes whoever waits for it");
+    assert_eq!(keys(&receive.await), ["m"], "a message wakes a call that waits");
 }
 
-/// Nobody sends anything; time passes.
+/// A call waits until a message that is being handled is visible again, without a further message.
 pub async fn receiving_waits_until_a_delivery_has_run_out<H: Hub>(stage: &Stage<H>) {
     let mail = Mail::of(SHARD, &stage.open().await);
     mail.send("m").await;
@@ -219,11 +219,11 @@ pub async fn receiving_waits_until_a_delivery_has_run_out<H: Hub>(stage: &Stage<
     assert!(early.is_pending(), "a message that is being handled is hidden: {early:?}");
     stage.outwait().await;
     let again = receive.await;
-    assert_eq!(keys(&again), ["m"], "a delivery that ran out wakes whoever waits");
+    assert_eq!(keys(&again), ["m"], "a delivery that ran out wakes a call that waits");
     assert_eq!(again[0].attempt, 2, "each delivery is counted");
 }
 
-/// However far it has come.
+/// A call that is dropped, at whatever point, loses no message.
 pub async fn a_dropped_receive_loses_nothing<H: Hub>(stage: &Stage<H>) {
     let mail = Mail::of(SHARD, &stage.open().await);
     {
@@ -248,7 +248,7 @@ pub async fn a_dropped_receive_loses_nothing<H: Hub>(stage: &Stage<H>) {
     assert_eq!(received, ["1".to_owned(), "2".to_owned()].into(), "cancelling loses nothing");
 }
 
-/// The same key in both is two messages.
+/// Each shard has its own queue: the same key in two queues is two messages.
 pub async fn each_shard_has_its_own_queue<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let (zero, one) = (Mail::of(SHARD, &provider), Mail::of(ShardId(1), &provider));
@@ -262,7 +262,7 @@ pub async fn each_shard_has_its_own_queue<H: Hub>(stage: &Stage<H>) {
     zero.assert_empty("marker", "a message goes to its own shard only").await;
 }
 
-/// While somebody receives.
+/// Several senders at the same time lose no message, and those of each sender stay in order.
 pub async fn concurrent_senders_lose_nothing<H: Hub>(stage: &Stage<H>) {
     const SENDERS: usize = 4;
     const MESSAGES: usize = 50;
@@ -294,7 +294,7 @@ pub async fn concurrent_senders_lose_nothing<H: Hub>(stage: &Stage<H>) {
     }
 }
 
-/// Up to the limits it is taken.
+/// A message is taken up to the limits of its bytes and its key, and refused over them.
 pub async fn an_overlarge_message_is_refused<H: Hub>(stage: &Stage<H>) {
     let mail = Mail::of(SHARD, &stage.open().await);
     let large = |bytes: usize| Message { bytes: Arc::from(vec![7; bytes]), ..mail.message("m") };
@@ -311,7 +311,7 @@ pub async fn an_overlarge_message_is_refused<H: Hub>(stage: &Stage<H>) {
     assert_eq!(deliveries.expect("it arrives")[0].message, largest);
 }
 
-/// Both what waits and what was being handled; not what was acknowledged.
+/// Messages that wait and messages that were being handled are durable. Acknowledged ones do not come back.
 pub async fn a_queue_survives_reopening<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let mail = Mail::of(SHARD, &provider);

@@ -9,7 +9,7 @@ use super::{Hub, Stage};
 
 const FIRST: ExecutionId = ExecutionId::FIRST;
 
-/// Whatever the limit, the pages make up the history; the last one says that it is the last.
+/// With any limit, the pages together are the history, and the last page says that it is the last.
 pub async fn pages_of_every_size_give_the_same_history<H: Hub>(stage: &Stage<H>) {
     const TURNS: u64 = 7;
     let owner = Owner::of(SHARD, &stage.open().await).await;
@@ -38,7 +38,7 @@ pub async fn pages_of_every_size_give_the_same_history<H: Hub>(stage: &Stage<H>)
     }
 }
 
-/// A cursor may be anywhere.
+/// Reading begins at any turn.
 pub async fn reading_begins_where_it_is_told_to<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -53,7 +53,7 @@ pub async fn reading_begins_where_it_is_told_to<H: Hub>(stage: &Stage<H>) {
     }
 }
 
-/// An instance comes into memory with its summary and its first turns, and says so when it goes.
+/// Loading gives the newest summary and the first turns, at most as many as were asked for.
 pub async fn loading_gives_the_summary_and_the_first_turns<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let (instance, ended) = (owner.id("i"), owner.id("ended"));
@@ -70,7 +70,7 @@ pub async fn loading_gives_the_summary_and_the_first_turns<H: Hub>(stage: &Stage
         assert!((1..=2).contains(&count), "as many turns as were asked for, or fewer");
         assert_eq!(loaded.turns.turns, turns[..count], "from the first one on");
         let next = (count < turns.len()).then_some(count as u64);
-        assert_eq!(loaded.turns.next, next, "and it is told where they go on");
+        assert_eq!(loaded.turns.next, next, "the page says where the next one begins");
         owner.histories.unload(&instance);
     }
     owner.store(vec![turn_of(&instance, ExecutionId(2), 0)]).await;
@@ -83,7 +83,7 @@ pub async fn loading_gives_the_summary_and_the_first_turns<H: Hub>(stage: &Stage
     assert!(summary.is_some_and(|summary| summary.is_over()), "one that is over is there as well");
 }
 
-/// Whoever has read everything may ask for more.
+/// Reading from the end of a history gives an empty page.
 pub async fn reading_at_the_end_gives_an_empty_page<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -98,7 +98,7 @@ pub async fn reading_at_the_end_gives_an_empty_page<H: Hub>(stage: &Stage<H>) {
     assert_eq!(page.turns.len(), 1, "what was appended since is read from there");
 }
 
-/// A cursor past the end is of another history.
+/// Reading from a turn after the end is a conflict: such a cursor belongs to another history.
 pub async fn reading_past_the_end_is_a_conflict<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -109,7 +109,7 @@ pub async fn reading_past_the_end_is_a_conflict<H: Hub>(stage: &Stage<H>) {
     }
 }
 
-/// Neither of instances nor of executions.
+/// Reading an instance or an execution that does not exist gives `NotFound`.
 pub async fn reading_what_does_not_exist_is_not_found<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -123,7 +123,7 @@ pub async fn reading_what_does_not_exist_is_not_found<H: Hub>(stage: &Stage<H>) 
     }
 }
 
-/// Anybody may read, whoever owns the shard, if anybody does.
+/// Reading needs no lease, whether the shard has an owner or not.
 pub async fn reading_needs_no_lease<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");

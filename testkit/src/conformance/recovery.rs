@@ -1,10 +1,10 @@
 //! Recovery: what a new owner must wake although nobody sends it anything.
 
 use reenact_core::{ExecutionId, ShardId, Timestamp};
+use reenact_providers::{InstanceSummary, TurnRecord};
 
 use super::kit::{Owner, SHARD, assert_fenced, last_turn, supersede, turn, turn_of};
 use super::{Hub, Stage};
-use reenact_providers::{InstanceSummary, TurnRecord};
 
 impl Owner {
     /// Takes the shard after a crash and recovers it.
@@ -25,7 +25,7 @@ fn waking(mut turn: TurnRecord, at: u64) -> TurnRecord {
     turn
 }
 
-/// A new store is recovered like any other.
+/// The recovery of an empty shard gives nothing.
 pub async fn an_empty_shard_has_nothing_to_recover<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let owner = Owner::of(SHARD, &provider).await;
@@ -34,7 +34,7 @@ pub async fn an_empty_shard_has_nothing_to_recover<H: Hub>(stage: &Stage<H>) {
     assert_eq!(owner.recover().await, [], "nothing is to be woken in an empty store");
 }
 
-/// Those with a `wake_at`, of this shard, and no others.
+/// Recovery gives the instances of the shard that have a `wake_at`, the earliest first, and no others.
 pub async fn recovery_gives_the_instances_that_must_be_woken_earliest_first<H: Hub>(
     stage: &Stage<H>,
 ) {
@@ -60,7 +60,7 @@ pub async fn recovery_gives_the_instances_that_must_be_woken_earliest_first<H: H
     );
 }
 
-/// Whatever the turns before it said.
+/// The newest turn of an instance decides whether it is recovered, and at which time.
 pub async fn recovery_goes_by_the_newest_turn<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let owner = Owner::of(SHARD, &provider).await;
@@ -82,7 +82,7 @@ pub async fn recovery_goes_by_the_newest_turn<H: Hub>(stage: &Stage<H>) {
     owner.store(vec![turn(&armed, 2), turn(&fired, 2)]).await;
 }
 
-/// For good.
+/// A purged instance is not recovered.
 pub async fn recovery_leaves_out_what_was_purged<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let owner = Owner::of(SHARD, &provider).await;
@@ -95,7 +95,7 @@ pub async fn recovery_leaves_out_what_was_purged<H: Hub>(stage: &Stage<H>) {
     assert_eq!(owner.recover().await, [kept.summary], "what was purged is never woken");
 }
 
-/// Whoever lost the shard would wake what is no longer its own.
+/// Recovery under an old lease is fenced.
 pub async fn recovery_is_fenced<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     owner.store(vec![waking(turn(&owner.id("i"), 0), 1)]).await;

@@ -1,10 +1,10 @@
-//! What the outside may know of an instance.
+//! Summaries: what the store says of an instance without reading its turns.
 
 use reenact_core::{ExecutionId, Timestamp};
+use reenact_providers::{InstanceState, TurnRecord};
 
 use super::kit::{Owner, SHARD, name, turn, turn_of};
 use super::{Hub, Stage};
-use reenact_providers::{InstanceState, TurnRecord};
 
 /// Every field has a value of its own, so that none can stand for another.
 fn peculiar(mut turn: TurnRecord, state: InstanceState, wake_at: Option<u64>) -> TurnRecord {
@@ -17,7 +17,7 @@ fn peculiar(mut turn: TurnRecord, state: InstanceState, wake_at: Option<u64>) ->
     turn
 }
 
-/// Field by field as it was appended, in every state.
+/// The summary has each field as it was appended with the newest turn, in every state.
 pub async fn the_summary_is_that_of_the_newest_turn<H: Hub>(stage: &Stage<H>) {
     use InstanceState::{Cancelled, Completed, Failed, Parked, Running, Suspended, Terminated};
     let owner = Owner::of(SHARD, &stage.open().await).await;
@@ -41,7 +41,7 @@ pub async fn the_summary_is_that_of_the_newest_turn<H: Hub>(stage: &Stage<H>) {
     }
 }
 
-/// It is no error to ask.
+/// The summary of an unknown instance is `None`, and no error.
 pub async fn the_summary_of_an_unknown_instance_is_none<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     owner.store(vec![turn(&owner.id("i"), 0)]).await;
@@ -49,7 +49,7 @@ pub async fn the_summary_of_an_unknown_instance_is_none<H: Hub>(stage: &Stage<H>
     assert_eq!(summary.expect("asking for a summary is no error"), None);
 }
 
-/// Also across executions.
+/// Of several turns in a batch the last one gives the summary, across executions too.
 pub async fn the_last_turn_of_a_batch_gives_the_summary<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
@@ -60,7 +60,7 @@ pub async fn the_last_turn_of_a_batch_gives_the_summary<H: Hub>(stage: &Stage<H>
     assert_eq!(summary, Some(last.summary), "the last turn of a batch is the newest");
 }
 
-/// All of their fields.
+/// A summary is as durable as its turn, with all fields.
 pub async fn summaries_survive_reopening<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let owner = Owner::of(SHARD, &provider).await;

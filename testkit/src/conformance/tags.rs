@@ -5,11 +5,11 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use reenact_core::Name;
+use reenact_providers::limits::MAX_ROUTED_BYTES;
+use reenact_providers::{Delivery, Message, Provider, Sharing};
 
 use super::kit::{assert_conflict, assert_too_large, id, name, poll_once, within};
 use super::{Hub, Stage};
-use reenact_providers::limits::MAX_ROUTED_BYTES;
-use reenact_providers::{Delivery, Message, Provider, Sharing};
 
 /// The queue of one tag.
 struct Tagged {
@@ -71,7 +71,7 @@ fn keys(deliveries: &[Delivery]) -> BTreeSet<&str> {
     deliveries.iter().map(|delivery| delivery.message.key.as_str()).collect()
 }
 
-/// And to nobody else.
+/// The messages of a tag are delivered only to calls for that tag.
 pub async fn messages_of_a_tag_go_to_those_who_ask_for_it<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let (gpu, mail) = (Tagged::of("gpu", &provider), Tagged::of("mail", &provider));
@@ -82,7 +82,7 @@ pub async fn messages_of_a_tag_go_to_those_who_ask_for_it<H: Hub>(stage: &Stage<
     assert_eq!(keys(&gpu.receive_all(2).await), BTreeSet::from(["a", "c"]));
 }
 
-/// However many ask.
+/// Each message of a tag is delivered to one call at a time.
 pub async fn a_message_of_a_tag_goes_to_one_of_those_who_ask<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let (one, two) = (Tagged::of("tag", &provider), Tagged::of("tag", &provider));
@@ -92,7 +92,7 @@ pub async fn a_message_of_a_tag_goes_to_one_of_those_who_ask<H: Hub>(stage: &Sta
     two.assert_empty("marker", "what one has in hand goes to no other").await;
 }
 
-/// To any host.
+/// A message that is neither acknowledged nor extended in time is delivered again, to any host.
 pub async fn what_is_not_acknowledged_or_extended_comes_again<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let (one, two) = (Tagged::of("tag", &provider), Tagged::of("tag", &provider));
@@ -104,7 +104,7 @@ pub async fn what_is_not_acknowledged_or_extended_comes_again<H: Hub>(stage: &St
     assert_ne!(second[0].id, first[0].id, "each delivery has an id of its own");
 }
 
-/// And is still the same delivery.
+/// An extended delivery stays hidden, and its id stays the same.
 pub async fn what_is_extended_stays_hidden_for_another_time<H: Hub>(stage: &Stage<H>) {
     let tagged = Tagged::of("tag", &stage.open().await);
     tagged.send("a").await;
@@ -119,7 +119,7 @@ pub async fn what_is_extended_stays_hidden_for_another_time<H: Hub>(stage: &Stag
     tagged.assert_empty("another", "the id of a delivery stays good for acknowledging it").await;
 }
 
-/// The message may be in other hands.
+/// A delivery that has run out, or was acknowledged, cannot be extended.
 pub async fn a_delivery_that_has_run_out_cannot_be_extended<H: Hub>(stage: &Stage<H>) {
     let tagged = Tagged::of("tag", &stage.open().await);
     tagged.send("a").await;
@@ -135,7 +135,7 @@ pub async fn a_delivery_that_has_run_out_cannot_be_extended<H: Hub>(stage: &Stag
     assert_conflict(refused, "what is acknowledged cannot be extended");
 }
 
-/// Even if that is done twice, or late.
+/// An acknowledged message of a tag is not delivered again. A second or late acknowledgement is no error.
 pub async fn an_acknowledged_message_of_a_tag_is_gone<H: Hub>(stage: &Stage<H>) {
     let tagged = Tagged::of("tag", &stage.open().await);
     tagged.send("a").await;
@@ -146,7 +146,7 @@ pub async fn an_acknowledged_message_of_a_tag_is_gone<H: Hub>(stage: &Stage<H>) 
     tagged.assert_empty("marker", "what is acknowledged is gone").await;
 }
 
-/// Whoever is first.
+/// A call for a tag without messages waits until one arrives.
 pub async fn receiving_from_a_tag_waits_until_a_message_arrives<H: Hub>(stage: &Stage<H>) {
     let tagged = Tagged::of("tag", &stage.open().await);
     let mut receiving = pin!(tagged.receive(10));
@@ -155,7 +155,7 @@ pub async fn receiving_from_a_tag_waits_until_a_message_arrives<H: Hub>(stage: &
     assert_eq!(keys(&receiving.await), BTreeSet::from(["a"]));
 }
 
-/// Nothing of it is written.
+/// A message of a tag over the limit is refused, and nothing of it is written.
 pub async fn an_overlarge_message_of_a_tag_is_refused<H: Hub>(stage: &Stage<H>) {
     let tagged = Tagged::of("tag", &stage.open().await);
     let large = Message { bytes: Arc::from(vec![7; MAX_ROUTED_BYTES + 1]), ..message("large") };
@@ -164,7 +164,7 @@ pub async fn an_overlarge_message_of_a_tag_is_refused<H: Hub>(stage: &Stage<H>) 
     tagged.assert_empty("marker", "what is refused is not in the queue").await;
 }
 
-/// Both what waits and what was in hand.
+/// Messages of a tag that wait, and those that were being handled, are durable.
 pub async fn a_queue_of_a_tag_survives_reopening<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let tagged = Tagged::of("tag", &provider);

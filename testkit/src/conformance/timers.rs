@@ -1,13 +1,14 @@
-//! Time: a host takes it from its provider, and so do tests that move it.
+//! Time: hosts take it from their provider, and tests move it.
 
 use std::pin::pin;
 use std::time::Duration;
 
-use super::kit::{poll_once, within};
-use super::{Hub, Stage};
 use reenact_providers::{Provider, TimerScheduler};
 
-/// Whatever clock the medium has besides.
+use super::kit::{poll_once, within};
+use super::{Hub, Stage};
+
+/// Time and timers come from the clock that the store was given, and from no other.
 pub async fn timers_run_on_the_clock_that_the_store_was_given<H: Hub>(stage: &Stage<H>) {
     let timers = stage.open().await.timers();
     assert_eq!(timers.now(), stage.clock.now(), "a provider shows the time of its clock");

@@ -1,4 +1,4 @@
-//! Which calls fail, and how.
+//! Which calls to a fake disk fail, and what happens of them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -48,29 +48,29 @@ impl Op {
     }
 }
 
-/// What of a failing call happens nevertheless.
+/// What a failing call does before it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Nothing.
     Nothing,
-    /// Half of the bytes are written, half of the sectors synced. Nothing of other calls.
+    /// Half of the bytes are written, or half of the sectors are synced. Other calls do nothing.
     Half,
     /// All of it.
     Whole,
 }
 
-/// Calls that fail.
+/// One call that fails, or several of a kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault {
-    /// Of this kind.
+    /// The kind of call.
     pub op: Op,
-    /// This one of its kind from now on; the first is 0.
+    /// Which call of its kind fails, counted from now on; the first is 0.
     pub at: u64,
-    /// And all of its kind behind it.
+    /// Whether all later calls of the kind fail as well.
     pub forever: bool,
-    /// With this error.
+    /// The error that the call returns.
     pub error: io::ErrorKind,
-    /// But this happens.
+    /// What the call does before it fails.
     pub effect: Effect,
 }
 

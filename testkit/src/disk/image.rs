@@ -1,4 +1,4 @@
-//! What is on the disk: as processes see it, and as it would survive.
+//! The files of a fake disk, as processes see them and as they would survive a crash.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as the adapters and the emulator speak.
+//! The part of HTTP/1.1 that the adapters and the emulator use.
 
 use std::io;
 
@@ -11,9 +11,9 @@ const HEAD: usize = 64 * 1024;
 const BODY: usize = 256 * 1024 * 1024;
 
 /// How much is read at once, in bytes.
-const PIECE: usize = 16 * 1024;
+const READ_BYTES: usize = 16 * 1024;
 
-/// What stands between the head and what is in it.
+/// What stands between the head and the body.
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
 /// A whole request.
@@ -39,7 +39,7 @@ impl Request {
         parameters.find(|(of, _)| *of == name).map(|(_, value)| value)
     }
 
-    /// Its bytes, asking for the connection to be closed behind the answer.
+    /// Its bytes, with a header that asks to close the connection after the answer.
     pub(super) fn closing(&self) -> Vec<u8> {
         let line = find(&self.bytes, b"\r\n").map_or(0, |end| end + 2);
         let (line, rest) = self.bytes.split_at(line);
@@ -73,9 +73,9 @@ pub(super) async fn read(client: &mut (impl AsyncRead + Unpin)) -> io::Result<Op
 }
 
 async fn more(client: &mut (impl AsyncRead + Unpin), bytes: &mut Vec<u8>) -> io::Result<usize> {
-    let mut piece = [0; PIECE];
-    let read = client.read(&mut piece).await?;
-    bytes.extend_from_slice(&piece[..read]);
+    let mut buffer = [0; READ_BYTES];
+    let read = client.read(&mut buffer).await?;
+    bytes.extend_from_slice(&buffer[..read]);
     Ok(read)
 }
 
@@ -111,7 +111,7 @@ fn body_length(request: &Request) -> io::Result<usize> {
 pub(super) fn refusal(status: u16, code: &str, retry_after: Option<u64>) -> Vec<u8> {
     let text = format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\
-         <Error><Code>{code}</Code><Message>Told by the proxy.</Message></Error>"
+         <Error><Code>{code}</Code><Message>The proxy refuses.</Message></Error>"
     );
     let wait = retry_after.map(|seconds| format!("retry-after: {seconds}\r\n"));
     format!(

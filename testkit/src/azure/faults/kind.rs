@@ -1,8 +1,8 @@
-//! What a request asks for, by operations of the port.
+//! The operation that a request asks for, by the operations of `StoragePort`.
 
 use super::http::Request;
 
-/// What stands behind a proxy.
+/// The service to which a proxy passes requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
     /// Blobs.
@@ -11,7 +11,7 @@ pub enum Service {
     Queues,
 }
 
-/// What a request asks for.
+/// The operation that a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// To make a container.
