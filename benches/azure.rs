@@ -109,7 +109,7 @@ impl Setting<'_> {
 
     /// A new hub, as one is by default.
     async fn hub(&self, name: &str) -> Azure {
-        let hub = AzureOptions::default().connect(&self.connection(), name).await;
+        let hub = AzureOptions::new().connect(&self.connection(), name).await;
         hub.expect("the emulator takes a hub")
     }
 }

@@ -67,7 +67,7 @@ fn count(
     instances: u64,
 ) -> reenact::Result<(String, String)> {
     let threads = ShardThreads::OnCallersRuntime;
-    let options = HostOptions { threads, ..HostOptions::default() };
+    let options = HostOptions::new().threads(threads);
     let host = runtime.block_on(host_with(InMemory::new(), options))?;
     let run = |instances| {
         let bounds = Bounds { time: Duration::from_secs(3_600), instances };

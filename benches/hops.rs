@@ -104,7 +104,7 @@ fn aside(runtime: &Runtime) -> Vec<(&'static str, f64)> {
 
 /// On the runtime that is measured, whose threads are counted here.
 fn threads() -> HostOptions {
-    HostOptions { threads: ShardThreads::OnCallersRuntime, ..HostOptions::default() }
+    HostOptions::new().threads(ShardThreads::OnCallersRuntime)
 }
 
 /// Processor time of one activity of a sequence: what a sequence costs above a noop, shared out.

@@ -63,11 +63,7 @@ fn report(what: &str, instances: u64, bytes: u64, most: u64) {
 }
 
 async fn host(clock: ManualClock) -> reenact::Result<Host> {
-    let options = HostOptions {
-        passivate_after: IDLE,
-        max_instances: ACTIVE as usize + 1,
-        ..HostOptions::default()
-    };
+    let options = HostOptions::new().passivate_after(IDLE).max_instances(ACTIVE as usize + 1);
     let provider = InMemory::new().with_clock(clock);
     Host::builder().provider(provider).orchestration(waiting).options(options).start().await
 }

@@ -56,7 +56,7 @@ fn run(options: &Options) -> reenact::Result<()> {
     line(&WIDTHS, ["burden", "threads", "took", "neighbours", "the slowest"]);
     for burden in burdens.into_iter().filter(|burden| options.wants(&burden.label())) {
         for threads in options.threads.map_or(both.clone(), |one| vec![one]) {
-            let host = HostOptions { threads, ..HostOptions::default() };
+            let host = HostOptions::new().threads(threads);
             let beside = runtime(options.workers).block_on(burden.carry(&host))?;
             let slowest = time(beside.slowest);
             let verdict = if beside.slowest <= AIM { "" } else { " (aim: 30 ms)" };

@@ -53,11 +53,7 @@ async fn survey(ctx: OrchestrationContext, path: PathBuf) -> Result<String, Orch
 
 #[tokio::main]
 async fn main() -> reenact::Result<()> {
-    let options = HostOptions {
-        blocking_activities: ["report".to_string()].into(),
-        max_blocking_activities: 16, // threads; what comes beyond waits for one
-        ..HostOptions::default()
-    };
+    let options = HostOptions::new().blocking_activities(["report"]).max_blocking_activities(16); // threads; what comes beyond waits for one
     let host = Host::builder()
         .provider(InMemory::new())
         .options(options)

@@ -5,7 +5,7 @@
 //! It starts an emulator (Node.js 20 or newer with npm is needed), and itself three times as a host.
 //! What is in this process is a client without a host. One of the hosts declares the tag `gpu`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::IntoFuture;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -89,12 +89,8 @@ fn expected(number: u64) -> u64 {
 }
 
 async fn connect(connection: &str) -> Outcome<Azure> {
-    let options = AzureOptions {
-        shards: SHARDS,
-        lease_time: LEASE_TIME,
-        visibility_time: LEASE_TIME,
-        ..AzureOptions::default()
-    };
+    let options =
+        AzureOptions::new().shards(SHARDS).lease_time(LEASE_TIME).visibility_time(LEASE_TIME);
     Ok(options.connect(&Connection::parse(connection)?, HUB).await?)
 }
 
@@ -102,8 +98,7 @@ async fn connect(connection: &str) -> Outcome<Azure> {
 async fn be_a_host(name: &str) -> Outcome {
     let hub = connect(&std::env::var(CONNECTION)?).await?;
     let is_fast = name == WITH_GPU;
-    let tags: BTreeSet<String> = is_fast.then(|| "gpu".to_owned()).into_iter().collect();
-    let options = HostOptions { host_name: name.to_owned(), tags, ..HostOptions::default() };
+    let options = HostOptions::new().host_name(name).tags(is_fast.then_some("gpu"));
     let mut host = Host::builder().provider(hub.clone()).options(options);
     host = host.orchestration(order).orchestration(shipment).activity(reserve).activity(ship);
     if is_fast {

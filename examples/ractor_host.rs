@@ -85,8 +85,7 @@ impl MeterState {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     // Idle instances go from memory soon, so that the meter has to find its instance again.
-    let options =
-        HostOptions { passivate_after: Duration::from_millis(20), ..HostOptions::default() };
+    let options = HostOptions::new().passivate_after(Duration::from_millis(20));
     let host = Host::builder()
         .provider(InMemory::new())
         .orchestration(add_up)

@@ -212,7 +212,26 @@ impl Client {
 
     /// Instances that pass a filter, ordered by id, a page at a time.
     ///
+    /// ```
+    /// # use reenact::prelude::*;
+    /// use reenact::{InstanceFilter, InstanceState, PageRequest};
+    ///
+    /// # async fn print_failed(client: &Client) -> reenact::Result<()> {
+    /// let failed = InstanceFilter::new().name("order").states([InstanceState::Failed]);
+    /// let mut request = PageRequest::new();
+    /// loop {
+    ///     let page = client.list(&failed, &request).await?;
+    ///     for order in &page.instances {
+    ///         println!("{} failed at {}", order.instance, order.updated_at);
+    ///     }
+    ///     let Some(next) = page.next else { return Ok(()) };
+    ///     request = request.after(next);
+    /// }
+    /// # }
+    /// ```
+    ///
     /// # Errors
+    /// [`Error::InvalidName`] when the filter has a name, or the request an id, that is invalid;
     /// [`Error::Store`].
     pub async fn list(&self, filter: &InstanceFilter, page: &PageRequest) -> Result<InstancePage> {
         self.access.list(filter, page).await
@@ -221,7 +240,7 @@ impl Client {
     /// How many instances pass a filter.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`Error::InvalidName`] when the filter has a name that is invalid; [`Error::Store`].
     pub async fn count(&self, filter: &InstanceFilter) -> Result<u64> {
         self.access.count(filter).await
     }

@@ -81,7 +81,7 @@ impl Host {
         HostBuilder {
             provider: None,
             registry: Ok(Registry::default()),
-            options: HostOptions::default(),
+            options: HostOptions::new(),
         }
     }
 

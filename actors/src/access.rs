@@ -311,16 +311,19 @@ impl Access {
     /// Instances that pass a filter, ordered by id, a page at a time.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`Error::InvalidName`], [`Error::Store`].
     pub async fn list(&self, filter: &InstanceFilter, page: &PageRequest) -> Result<InstancePage> {
+        filter.check()?;
+        page.check()?;
         Ok(self.store().histories.list(filter, page).await?)
     }
 
     /// How many instances pass a filter.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`Error::InvalidName`], [`Error::Store`].
     pub async fn count(&self, filter: &InstanceFilter) -> Result<u64> {
+        filter.check()?;
         Ok(self.store().histories.count(filter).await?)
     }
 

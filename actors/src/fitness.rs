@@ -97,8 +97,8 @@ impl Look<'_> {
     }
 
     async fn all_that_are(&mut self, state: InstanceState) -> Result<(), ProviderError> {
-        let filter = InstanceFilter { states: vec![state], ..InstanceFilter::default() };
-        let mut next = Some(PageRequest { after: None, limit: LISTED_AT_ONCE });
+        let filter = InstanceFilter::new().states([state]);
+        let mut next = Some(PageRequest::new().limit(LISTED_AT_ONCE));
         while let Some(request) = next {
             let page = self.log().list(&filter, &request).await?;
             for summary in page.instances {
@@ -108,7 +108,7 @@ impl Look<'_> {
             }
             // A store in memory never waits, and others want the thread too.
             tokio::task::yield_now().await;
-            next = page.next.map(|after| PageRequest { after: Some(after), ..request });
+            next = page.next.map(|after| request.after(after));
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ const CHOSEN_AT_ONCE: u64 = 65_536;
 /// Purges in rounds until the task is dropped; `None` when everything is kept.
 pub(crate) fn begin(host: &HostRef) -> Option<Task> {
     let retention = host.options.retention;
-    if retention == Retention::default() {
+    if retention == Retention::new() {
         return None;
     }
     let host = host.clone();
@@ -62,7 +62,7 @@ impl Round<'_> {
 
     async fn purge_older_than(&mut self, then: Timestamp) -> Result<(), ProviderError> {
         let finished = TimeRange { from: None, until: Some(then) };
-        let filter = InstanceFilter { finished, ..InstanceFilter::default() };
+        let filter = InstanceFilter::new().finished(finished);
         let mut next = Some(page(None));
         while let Some(request) = next {
             let page_of_them = self.host.store.histories.list(&filter, &request).await?;
@@ -76,7 +76,7 @@ impl Round<'_> {
     /// Keeps of an orchestration those that finished last.
     async fn purge_all_but(&mut self, kept: u64, name: Name) -> Result<(), ProviderError> {
         let finished = TimeRange { from: Some(Timestamp::EPOCH), until: None };
-        let filter = InstanceFilter { name: Some(name), finished, ..InstanceFilter::default() };
+        let filter = InstanceFilter::new().name(name).finished(finished);
         loop {
             let excess = self.host.store.histories.count(&filter).await?.saturating_sub(kept);
             if excess == 0 {
@@ -172,5 +172,9 @@ async fn purge_finished(
 }
 
 fn page(after: Option<InstanceId>) -> PageRequest {
-    PageRequest { after, limit: LISTED_AT_ONCE }
+    let page = PageRequest::new().limit(LISTED_AT_ONCE);
+    match after {
+        Some(after) => page.after(after),
+        None => page,
+    }
 }

@@ -73,8 +73,8 @@ impl Check<'_> {
     }
 
     async fn all_that_are(&self, state: InstanceState) -> Result<Vec<Unfit>, ProviderError> {
-        let filter = InstanceFilter { states: vec![state], ..InstanceFilter::default() };
-        let mut request = PageRequest::default();
+        let filter = InstanceFilter::new().states([state]);
+        let mut request = PageRequest::new();
         let mut unfit = Vec::new();
         loop {
             let page = self.log.list(&filter, &request).await?;

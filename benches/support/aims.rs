@@ -233,7 +233,7 @@ fn print(row: &Row, aim: Aim, options: &Options) -> reenact::Result<()> {
     let callers = options.threads.is_none_or(|one| one == ShardThreads::OnCallersRuntime);
     let callers = callers.then_some(ShardThreads::OnCallersRuntime);
     let measured = |threads: Option<ShardThreads>| {
-        let host = threads.map(|threads| HostOptions { threads, ..HostOptions::default() });
+        let host = threads.map(|threads| HostOptions::new().threads(threads));
         host.map(|host| row.measure.run(options, &host)).transpose()
     };
     let (own, callers) = (measured(own)?, measured(callers)?);

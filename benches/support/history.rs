@@ -40,7 +40,7 @@ pub(crate) fn cost_along_the_history(
     runtime.expect("a runtime of one thread").block_on(async {
         let threads = ShardThreads::OnCallersRuntime;
         let host = Host::builder()
-            .options(HostOptions { threads, ..HostOptions::default() })
+            .options(HostOptions::new().threads(threads))
             .provider(InMemory::new())
             .orchestration(marked_history)
             .activity(mark)

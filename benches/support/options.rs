@@ -74,8 +74,11 @@ impl Options {
 
     /// What hosts are told.
     pub(crate) fn of_hosts(&self) -> HostOptions {
-        let default = HostOptions::default();
-        HostOptions { threads: self.threads.unwrap_or(default.threads), ..default }
+        let default = HostOptions::new();
+        match self.threads {
+            Some(threads) => default.threads(threads),
+            None => default,
+        }
     }
 }
 

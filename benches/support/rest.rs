@@ -115,7 +115,7 @@ fn id(n: u64) -> String {
 }
 
 async fn host(options: &HostOptions, store: Local) -> reenact::Result<Host> {
-    let options = HostOptions { max_instances: IN_MEMORY, ..options.clone() };
+    let options = options.clone().max_instances(IN_MEMORY);
     let host = Host::builder().provider(store).orchestration(waiting).orchestration(recording);
     host.options(options).start().await
 }
@@ -136,7 +136,7 @@ async fn woken(options: &HostOptions, path: &Path, instances: u64) -> reenact::R
     waking.try_collect::<()>().await?;
     let elapsed = start.elapsed();
     let states = vec![InstanceState::Running];
-    let running = host.count(&InstanceFilter { states, ..Default::default() }).await?;
+    let running = host.count(&InstanceFilter::new().states(states)).await?;
     assert_eq!(running, instances - count, "the others wait");
     eprintln!("the process has {} MB in memory then", resident_bytes() / 1_000_000);
     host.shutdown().await?;
@@ -152,9 +152,9 @@ async fn wake(host: &Host, n: u64) -> reenact::Result<()> {
 
 /// Leaves a tail that is not in the archive, and opens the store with it.
 async fn recovered(of_host: &HostOptions, path: &Path) -> reenact::Result<()> {
-    let mut options = LocalOptions::default();
-    options.journaled.flush_bytes = TAIL_BYTES;
-    options.journaled.memory_bytes = usize::MAX;
+    let mut options = LocalOptions::new();
+    options = options.flush_bytes(TAIL_BYTES);
+    options = options.memory_bytes(usize::MAX);
     let host = host(of_host, options.open(path)?).await?;
     let text = "x".repeat(400);
     let mut bytes = 0;

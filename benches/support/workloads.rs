@@ -121,7 +121,7 @@ pub(crate) async fn host() -> reenact::Result<Host> {
 
 /// A fresh host on this store, with everything that the workloads need.
 pub(crate) async fn host_on(store: impl Provider) -> reenact::Result<Host> {
-    host_with(store, HostOptions::default()).await
+    host_with(store, HostOptions::new()).await
 }
 
 /// A fresh host on this store, as it is told to be.

@@ -90,27 +90,16 @@ struct Inner {
     io: Option<Runtime>,
 }
 
-/// How a hub is opened; take over what you do not set with `..AzureOptions::default()`.
+/// How a hub is opened.
 #[derive(Clone)]
+#[must_use = "options do nothing until a hub is opened with them"]
 pub struct AzureOptions {
-    /// The number of shards, if the hub is made now: 0 counts as 1, and more than
-    /// [`MAX_SHARDS`](crate::limits::MAX_SHARDS) as that. A hub that is there keeps its own for ever. No
-    /// more hosts than shards have something to do.
-    pub shards: u32,
-    /// The clock that durable timers run on.
-    pub clock: Arc<dyn TimerScheduler>,
-    /// A process that was not heard of for so long is dead, and others take its shards. All processes
-    /// of a hub should have the same. Shorter ones cost more requests. At least
-    /// [`SHORTEST_LEASE_TIME`](crate::limits::SHORTEST_LEASE_TIME).
-    pub lease_time: Duration,
-    /// How long a message that somebody has in hand is hidden from others: what a host had that died
-    /// comes again so late. At least a second; no longer than a lease by default.
-    pub visibility_time: Duration,
-    /// How long to wait before a request that has failed is tried again, where the service does not
-    /// say; each further pause is twice as long, up to some seconds.
-    pub first_pause: Duration,
-    /// How journals and memory are used.
-    pub journaled: journaled::Options,
+    shards: u32,
+    clock: Arc<dyn TimerScheduler>,
+    lease_time: Duration,
+    visibility_time: Duration,
+    first_pause: Duration,
+    journaled: journaled::Options,
 }
 
 impl Default for AzureOptions {
@@ -138,6 +127,69 @@ impl Default for AzureOptions {
 }
 
 impl AzureOptions {
+    /// The default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The number of shards, if the hub is made now: 0 counts as 1, and more than
+    /// [`MAX_SHARDS`](crate::limits::MAX_SHARDS) as that. A hub that exists keeps its own for ever. Hosts
+    /// beyond the number of shards have nothing to do.
+    pub const fn shards(mut self, shards: u32) -> Self {
+        self.shards = shards;
+        self
+    }
+
+    /// The clock that durable timers run on: the system's by default.
+    pub fn clock(mut self, clock: impl TimerScheduler) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// A process that was not heard of for this long is dead, and others take its shards. All processes
+    /// of a hub should have the same. Shorter ones cost more requests. At least
+    /// [`SHORTEST_LEASE_TIME`](crate::limits::SHORTEST_LEASE_TIME).
+    pub const fn lease_time(mut self, time: Duration) -> Self {
+        self.lease_time = time;
+        self
+    }
+
+    /// How long a message that a host handles is hidden from others. When a host dies, the messages that it
+    /// was handling come again after this time. At least a second; no longer than a lease by default.
+    pub const fn visibility_time(mut self, time: Duration) -> Self {
+        self.visibility_time = time;
+        self
+    }
+
+    /// How long to wait before a request that has failed is tried again, where the service does not
+    /// say; each further pause is twice as long, up to some seconds.
+    pub const fn first_pause(mut self, pause: Duration) -> Self {
+        self.first_pause = pause;
+        self
+    }
+
+    /// Bytes that a shard holds in memory until they go into the archive. At twice as many, appends
+    /// wait for that. 0 counts as 1.
+    pub const fn flush_bytes(mut self, bytes: usize) -> Self {
+        self.journaled.flush_bytes = bytes;
+        self
+    }
+
+    /// Bytes that all shards together hold in memory until the fullest of them go into the archive. At
+    /// twice as many, appends to those wait for that. 0 counts as 1.
+    pub const fn memory_bytes(mut self, bytes: usize) -> Self {
+        self.journaled.memory_bytes = bytes;
+        self
+    }
+
+    /// The size of the first segment of a journal, and the size from which segments grow no further, in
+    /// bytes. A commit that is larger than a segment gets one of its own size.
+    pub const fn segment_bytes(mut self, first: u64, most: u64) -> Self {
+        self.journaled.journal.first_segment_bytes = first;
+        self.journaled.journal.max_segment_bytes = most;
+        self
+    }
+
     /// Opens a hub on whatever carries out the operations, and makes it if it is not there.
     ///
     /// # Errors

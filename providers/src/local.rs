@@ -74,17 +74,13 @@ pub struct Local {
     clock: Arc<dyn TimerScheduler>,
 }
 
-/// How a local store is opened; take over what you do not set with `..LocalOptions::default()`.
+/// How a local store is opened.
 #[derive(Clone)]
+#[must_use = "options do nothing until a store is opened with them"]
 pub struct LocalOptions {
-    /// The number of shards, if the store is made now: 0 counts as 1, and more than
-    /// [`MAX_SHARDS`] as that. A store that is there keeps its own for ever. More shards use more
-    /// processors; fewer put more into each sync of the disk.
-    pub shards: u32,
-    /// The clock that durable timers run on.
-    pub clock: Arc<dyn TimerScheduler>,
-    /// How journals and memory are used.
-    pub journaled: Options,
+    shards: u32,
+    clock: Arc<dyn TimerScheduler>,
+    journaled: Options,
 }
 
 impl Default for LocalOptions {
@@ -109,6 +105,47 @@ impl Local {
 }
 
 impl LocalOptions {
+    /// The default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The number of shards, if the store is made now: 0 counts as 1, and more than
+    /// [`MAX_SHARDS`] as that. A store that exists keeps its own for ever. More shards use more
+    /// processors; fewer put more into each sync of the disk.
+    pub const fn shards(mut self, shards: u32) -> Self {
+        self.shards = shards;
+        self
+    }
+
+    /// The clock that durable timers run on: the system's by default.
+    pub fn clock(mut self, clock: impl TimerScheduler) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Bytes that a shard holds in memory until they go into the archive. At twice as many, appends
+    /// wait for that. 0 counts as 1.
+    pub const fn flush_bytes(mut self, bytes: usize) -> Self {
+        self.journaled.flush_bytes = bytes;
+        self
+    }
+
+    /// Bytes that all shards together hold in memory until the fullest of them go into the archive. At
+    /// twice as many, appends to those wait for that. 0 counts as 1.
+    pub const fn memory_bytes(mut self, bytes: usize) -> Self {
+        self.journaled.memory_bytes = bytes;
+        self
+    }
+
+    /// The size of the first segment of a journal, and the size from which segments grow no further, in
+    /// bytes. A commit that is larger than a segment gets one of its own size.
+    pub const fn segment_bytes(mut self, first: u64, most: u64) -> Self {
+        self.journaled.journal.first_segment_bytes = first;
+        self.journaled.journal.max_segment_bytes = most;
+        self
+    }
+
     /// Opens a store, and makes it if there is nothing at `path`; the directory that it is to be in
     /// must be there. Reads what the journals have that the archive has not; that takes a second at
     /// most for each 64 MiB, and blocks.

@@ -1,5 +1,6 @@
 //! The seam between the runtime and a medium.
 
+mod filter;
 mod state;
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use reenact_core::{ExecutionId, InstanceId, Name, Receipt, ShardId, Timestamp};
 use serde::Serialize;
 
+pub use self::filter::{InstanceFilter, PageRequest, TimeRange};
 pub use self::state::UnknownState;
 use crate::{ExternalEventRouter, ProviderError, Sharing, TimerScheduler};
 
@@ -343,70 +345,6 @@ impl InstanceState {
     /// `None` when there is no such state.
     pub(crate) fn from_number(number: u8) -> Option<Self> {
         Self::BY_NUMBER.get(usize::from(number)).copied()
-    }
-}
-
-/// Which instances to list. The default lets all pass.
-#[derive(Clone, Debug, Default)]
-pub struct InstanceFilter {
-    /// Only those in one of these states; all when empty.
-    pub states: Vec<InstanceState>,
-    /// Only those of this orchestration.
-    pub name: Option<Name>,
-    /// Only those whose id begins so.
-    pub id_prefix: Option<String>,
-    /// Only those that were started at such a time.
-    pub created: TimeRange,
-    /// Only those that have finished at such a time; with the default, unfinished ones as well.
-    pub finished: TimeRange,
-}
-
-impl InstanceFilter {
-    /// Whether an instance passes.
-    pub fn matches(&self, summary: &InstanceSummary) -> bool {
-        (self.states.is_empty() || self.states.contains(&summary.state))
-            && self.name.as_ref().is_none_or(|name| *name == summary.name)
-            && (self.id_prefix.as_ref())
-                .is_none_or(|prefix| summary.instance.as_str().starts_with(prefix.as_str()))
-            && self.created.contains(summary.created_at)
-            && (self.finished.is_unlimited()
-                || summary.state.is_finished() && self.finished.contains(summary.updated_at))
-    }
-}
-
-/// From one instant to another. The default has no ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TimeRange {
-    /// The first instant that is in it.
-    pub from: Option<Timestamp>,
-    /// The first instant that is behind it.
-    pub until: Option<Timestamp>,
-}
-
-impl TimeRange {
-    /// Whether an instant is in it.
-    pub fn contains(&self, at: Timestamp) -> bool {
-        self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
-    }
-
-    /// Whether every instant is in it.
-    pub const fn is_unlimited(&self) -> bool {
-        self.from.is_none() && self.until.is_none()
-    }
-}
-
-/// Which page of a list.
-#[derive(Clone, Debug)]
-pub struct PageRequest {
-    /// Begin after this id; at the first one when `None`.
-    pub after: Option<InstanceId>,
-    /// At most so many; 0 counts as 1.
-    pub limit: usize,
-}
-
-impl Default for PageRequest {
-    fn default() -> Self {
-        Self { after: None, limit: 100 }
     }
 }
 

@@ -231,7 +231,7 @@ impl Both {
     }
 
     fn some_filter(&mut self) -> InstanceFilter {
-        let mut filter = InstanceFilter::default();
+        let mut filter = InstanceFilter::new();
         if self.random.below(2) == 0 {
             filter.states = vec![InstanceState::Completed, InstanceState::Failed];
             filter.states.truncate(1 + self.random.below(2) as usize);
@@ -256,7 +256,7 @@ impl Both {
         let (ours, model) = (self.ours(), &self.model);
         let counted = ours.count(&filter).await.unwrap();
         assert_eq!(counted, model.count(&filter).await.unwrap(), "{filter:?}");
-        let mut page = PageRequest { after: None, limit };
+        let mut page = PageRequest::new().limit(limit);
         loop {
             let listed = ours.list(&filter, &page).await.unwrap();
             assert_eq!(listed, model.list(&filter, &page).await.unwrap(), "{filter:?} {page:?}");
@@ -423,8 +423,8 @@ async fn an_archive_that_fails_and_has_taken_all_over_shows_nothing_twice() {
     while archive.count(Op::SyncNames) == 0 {
         tokio::task::yield_now().await;
     }
-    let all = InstanceFilter::default();
-    let listed = store.histories.list(&all, &PageRequest::default()).await.unwrap();
+    let all = InstanceFilter::new();
+    let listed = store.histories.list(&all, &PageRequest::new()).await.unwrap();
     assert_eq!(listed.instances, [turn.summary]);
     assert_eq!(store.histories.count(&all).await.unwrap(), 1);
 }

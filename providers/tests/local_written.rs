@@ -95,7 +95,7 @@ async fn three_bytes_are_written_at_most_for_each_byte_of_small_events() {
             append(&store, &leases, turns.to_vec()).await;
         }
     }
-    let count = store.histories().count(&InstanceFilter::default()).await.unwrap();
+    let count = store.histories().count(&InstanceFilter::new()).await.unwrap();
     drop(store);
     let ratio = (written() - before) as f64 / events as f64;
     println!("{count} instances, {events} bytes of events, {ratio:.2} bytes written for each");

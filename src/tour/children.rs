@@ -84,9 +84,8 @@ pub(crate) async fn show(page: &mut Page, place: &Place) -> Held {
 }
 
 async fn children_of(host: &Host, parent: &InstanceId) -> Held<Vec<InstanceId>> {
-    let filter =
-        InstanceFilter { id_prefix: Some(format!("{parent}/")), ..InstanceFilter::default() };
-    let page = PageRequest { limit: CHILDREN + 1, ..PageRequest::default() };
+    let filter = InstanceFilter::new().id_prefix(format!("{parent}/"));
+    let page = PageRequest::new().limit(CHILDREN + 1);
     let children = host.list(&filter, &page).await?.instances;
     same("the children", &children.len(), &CHILDREN)?;
     Ok(children.into_iter().map(|summary: InstanceSummary| summary.instance).collect())

@@ -1,6 +1,5 @@
 //! Step 3: some hundred activities at once.
 
-use std::collections::HashMap;
 use std::time::Instant;
 
 use reenact::prelude::*;
@@ -53,13 +52,12 @@ async fn count_words(
 /// Counts the words of two files, line by line.
 pub(crate) async fn show(page: &mut Page, place: &Place) -> Held {
     page.title(3, "A fan-out: one activity for each line of two files")?;
-    let limits = HashMap::from([(count_line::NAME.to_owned(), AT_A_TIME)]);
     let host = place
         .host()
         .orchestration(count_words)
         .activity(split_lines)
         .activity(count_line)
-        .options(HostOptions { max_activities_of: limits, ..HostOptions::default() })
+        .options(HostOptions::new().max_activities_of(count_line::NAME, AT_A_TIME))
         .start()
         .await?;
     let files = [LICENCE, README];

@@ -166,12 +166,9 @@ fn listen(child: Child, killed_after: Option<usize>) -> Held<usize> {
 /// Each instance has the right result, and each of its events once.
 async fn verify(site: &Site, run: &str) -> Held {
     let host = host_of(site).await?;
-    let filter = InstanceFilter {
-        id_prefix: Some(format!("{run}-")),
-        states: vec![InstanceState::Completed],
-        ..Default::default()
-    };
-    let page = PageRequest { limit: INSTANCES + 1, ..Default::default() };
+    let filter =
+        InstanceFilter::new().id_prefix(format!("{run}-")).states([InstanceState::Completed]);
+    let page = PageRequest::new().limit(INSTANCES + 1);
     let instances = host.list(&filter, &page).await?.instances;
     same("the completed instances", &instances.len(), &INSTANCES)?;
     let mut words = 0;

@@ -200,7 +200,7 @@ impl HistoryStore for Faulty {
         filter: &InstanceFilter,
         page: &PageRequest,
     ) -> Result<InstancePage, ProviderError> {
-        let everything = InstanceFilter::default();
+        let everything = InstanceFilter::new();
         let ignores = self.has(Fault::IgnoresTheFilter);
         let mut listed = self.inner.list(if ignores { &everything } else { filter }, page).await?;
         if self.has(Fault::ListsBackwards) {
@@ -213,7 +213,7 @@ impl HistoryStore for Faulty {
     }
 
     async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
-        let everything = InstanceFilter::default();
+        let everything = InstanceFilter::new();
         let ignores = self.has(Fault::CountsEverything);
         self.inner.count(if ignores { &everything } else { filter }).await
     }

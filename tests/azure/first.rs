@@ -29,7 +29,7 @@ async fn the_first_program_runs() {
     assert_eq!(instance.result().await.unwrap(), "Hello, Ada! Come in.");
 
     let connection = Connection::parse(&emulator.connection_string()).unwrap();
-    let elsewhere = AzureOptions::default().connect(&connection, "first").await.unwrap();
+    let elsewhere = AzureOptions::new().connect(&connection, "first").await.unwrap();
     let client = reenact::Client::connect(elsewhere).unwrap();
     let other = client.start_new(welcome, "Grace".to_owned()).await.unwrap();
     other.raise_event("Go", "You too.").await.unwrap();

@@ -51,11 +51,7 @@ impl Scene {
     async fn new() -> Self {
         let emulator = emulator().await;
         let connection = Connection::parse(&emulator.connection_string()).unwrap();
-        let options = AzureOptions {
-            shards: SHARDS,
-            visibility_time: VISIBILITY_TIME,
-            ..AzureOptions::default()
-        };
+        let options = AzureOptions::new().shards(SHARDS).visibility_time(VISIBILITY_TIME);
         let hub = options.connect(&connection, "poison").await.unwrap();
         let host = Host::builder().provider(hub.clone()).orchestration(collects);
         let host = host.start().await.unwrap();

@@ -56,11 +56,7 @@ fn host(options: HostOptions) -> HostBuilder {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_more_activities_run_at_a_time_than_the_host_and_each_name_allow() {
     let (all, narrow) = (Crowd::default(), Crowd::default());
-    let limited = HostOptions {
-        max_activities: 7,
-        max_activities_of: [("narrow".to_string(), 2)].into(),
-        ..options()
-    };
+    let limited = options().max_activities(7).max_activities_of("narrow", 2);
     let gate = Gate::closed();
     let wide = (all.clone(), gate.clone());
     let both = (all.clone(), narrow.clone(), gate.clone());
@@ -110,7 +106,7 @@ async fn an_instance_with_a_long_backlog_does_not_hold_up_a_small_one() {
     let gate = Gate::closed();
     let order = Arc::new(Mutex::new(Vec::new()));
     let (passing, noting) = (gate.clone(), order.clone());
-    let host = host(HostOptions { max_activities: 1, ..options() })
+    let host = host(options().max_activities(1))
         .register_activity("work", move |ctx: ActivityContext, number: u64| {
             noting.lock().unwrap().push(ctx.instance_id().to_string());
             let gate = passing.clone();
@@ -139,11 +135,7 @@ async fn an_instance_with_a_long_backlog_does_not_hold_up_a_small_one() {
 async fn a_name_at_its_limit_does_not_hold_up_another() {
     let gate = Gate::closed();
     let passing = gate.clone();
-    let limited = HostOptions {
-        max_activities: 4,
-        max_activities_of: [("slow".to_string(), 2)].into(),
-        ..options()
-    };
+    let limited = options().max_activities(4).max_activities_of("slow", 2);
     let host = host(limited)
         .register_activity("slow", move |_ctx, number: u64| {
             let gate = passing.clone();
@@ -231,7 +223,7 @@ async fn an_activity_that_is_called_off_while_it_waits_for_a_place_never_runs() 
     let gate = Gate::closed();
     let ran = Arc::new(Mutex::new(Vec::new()));
     let (passing, noting) = (gate.clone(), ran.clone());
-    let host = host(HostOptions { max_activities: 1, ..options() })
+    let host = host(options().max_activities(1))
         .register_activity("work", move |ctx: ActivityContext, number: u64| {
             noting.lock().unwrap().push(ctx.instance_id().to_string());
             let gate = passing.clone();

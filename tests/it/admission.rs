@@ -63,7 +63,7 @@ impl Drop for Counted {
 }
 
 fn narrow(max_instances: usize, when_busy: WhenBusy) -> HostOptions {
-    HostOptions { max_instances, when_busy, ..options() }
+    options().max_instances(max_instances).when_busy(when_busy)
 }
 
 async fn start_held(host: &Host, many: usize, gate: &Gate) -> Vec<InstanceHandle<()>> {
@@ -195,7 +195,7 @@ async fn instances_that_come_back_beyond_the_most_go_as_soon_as_they_are_idle() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn starts_that_wait_for_a_place_do_not_hold_up_messages() {
     let gate = Gate::closed();
-    let few = HostOptions { max_messages: 1, ..narrow(1, WhenBusy::Wait) };
+    let few = narrow(1, WhenBusy::Wait).max_messages(1);
     let host = host(store().0, &gate, few).start().await.unwrap();
     let held = start_held(&host, 1, &gate).await;
     let mut start = Box::pin(host.start_new(quick, 7).into_future());
@@ -208,7 +208,7 @@ async fn starts_that_wait_for_a_place_do_not_hold_up_messages() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_beyond_the_most_in_flight_are_refused_where_that_is_wanted() {
     let faulty = Faulty::new(store().0);
-    let few = HostOptions { max_messages: 3, when_busy: WhenBusy::Refuse, ..options() };
+    let few = options().max_messages(3).when_busy(WhenBusy::Refuse);
     let host = host(faulty.clone(), &Gate::open(), few).start().await.unwrap();
     let instance = guard(host.start_new(waiting, ()).id("i")).await.unwrap();
     faulty.appends.close();
@@ -238,7 +238,7 @@ async fn messages_beyond_the_most_in_flight_are_refused_where_that_is_wanted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_beyond_the_most_in_flight_wait() {
     let faulty = Faulty::new(store().0);
-    let few = HostOptions { max_messages: 2, ..options() };
+    let few = options().max_messages(2);
     let host = host(faulty.clone(), &Gate::open(), few).start().await.unwrap();
     let instance = guard(host.start_new(waiting, ()).id("i")).await.unwrap();
     faulty.appends.close();
@@ -256,7 +256,7 @@ async fn messages_beyond_the_most_in_flight_wait() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_message_counts_for_more_than_a_small_one() {
     let faulty = Faulty::new(store().0);
-    let few = HostOptions { max_messages: 10, when_busy: WhenBusy::Refuse, ..options() };
+    let few = options().max_messages(10).when_busy(WhenBusy::Refuse);
     let host = host(faulty.clone(), &Gate::open(), few).start().await.unwrap();
     let instance = guard(host.start_new(waiting, ()).id("i")).await.unwrap();
     let other = guard(host.start_new(waiting, ()).id("j")).await.unwrap();

@@ -67,7 +67,7 @@ async fn refused_starts_do_not_fill_the_mailboxes_of_those_that_run() {
     const RUNNING: usize = 2_000;
     let gate = Gate::closed();
     let busy = gate.clone();
-    let full = HostOptions { max_instances: RUNNING, when_busy: WhenBusy::Refuse, ..options() };
+    let full = options().max_instances(RUNNING).when_busy(WhenBusy::Refuse);
     let host = Host::builder()
         .provider(store().0)
         .options(full)
@@ -103,7 +103,7 @@ async fn no_activity_runs_twice_because_its_instance_went_from_memory_meanwhile(
     // Of two instances one has no place in memory, and goes whenever it is idle.
     let host = Host::builder()
         .provider(store().0)
-        .options(HostOptions { max_instances: 1, ..options() })
+        .options(options().max_instances(1))
         .register_activity("count", move |_ctx, ()| {
             counted.fetch_add(1, Ordering::SeqCst);
             async { Ok(()) }
@@ -209,7 +209,7 @@ async fn an_outage_of_the_store_parks_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shutdown_does_not_wait_for_a_store_that_hangs() {
     let faulty = Faulty::new(store().0);
-    let hasty = HostOptions { shutdown_deadline: Duration::ZERO, ..options() };
+    let hasty = options().shutdown_deadline(Duration::ZERO);
     let host = host(&faulty).options(hasty).start().await.unwrap();
     let instance = guard(host.start_new_by_name::<()>("fragile", ()).id("i")).await.unwrap();
     faulty.appends.close();

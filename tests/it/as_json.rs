@@ -90,8 +90,8 @@ async fn a_page_of_summaries_is_json() {
     let host = host().await;
     host.start_new(order, 500).id("order-7").await.unwrap();
     let state = "running".parse::<InstanceState>().unwrap();
-    let filter = InstanceFilter { states: vec![state], ..Default::default() };
-    let page = host.list(&filter, &PageRequest { after: None, limit: 10 }).await.unwrap();
+    let filter = InstanceFilter::new().states([state]);
+    let page = host.list(&filter, &PageRequest::new().limit(10)).await.unwrap();
     let json = to_value(&page).unwrap();
     assert_eq!(json["instances"][0]["instance"], "order-7");
     assert_eq!(json["instances"][0]["state"], state.to_string());

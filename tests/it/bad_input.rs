@@ -351,10 +351,7 @@ async fn a_name_that_is_none_cannot_be_registered() {
 
 #[tokio::test]
 async fn a_limit_for_an_activity_that_is_not_registered_is_refused() {
-    let limited = HostOptions {
-        max_activities_of: [("lenght".to_string(), 1)].into(),
-        ..HostOptions::default()
-    };
+    let limited = HostOptions::new().max_activities_of("lenght", 1);
     let refused = builder().options(limited).start().await.expect_err("refused");
     assert!(matches!(refused, Error::UnknownActivity { .. }), "{refused}");
 }
@@ -367,14 +364,12 @@ async fn a_host_without_a_provider_is_refused() {
 
 #[tokio::test]
 async fn limits_of_zero_count_as_one() {
-    let none = HostOptions {
-        max_activities: 0,
-        max_activities_of: [("length".to_string(), 0)].into(),
-        max_instances: 0,
-        max_messages: 0,
-        when_busy: WhenBusy::Wait,
-        ..options()
-    };
+    let none = options()
+        .max_activities(0)
+        .max_activities_of("length", 0)
+        .max_instances(0)
+        .max_messages(0)
+        .when_busy(WhenBusy::Wait);
     let host = builder()
         .options(none)
         .register_orchestration("measures", |ctx: OrchestrationContext, text: String| async move {

@@ -71,7 +71,7 @@ async fn run_neighbours(host: &Host, called: &str, many: u64) {
 
 #[tokio::test]
 async fn an_activity_that_blocks_does_not_hold_up_the_other_instances_of_its_shard() {
-    let own_threads = HostOptions { threads: ShardThreads::Exactly(1), ..options() };
+    let own_threads = options().threads(ShardThreads::Exactly(1));
     for options in [own_threads, on_the_tests_runtime()] {
         for activity in ["block", "block_and_await"] {
             let door = Door::closed();
@@ -122,9 +122,8 @@ async fn methods_and_activities_of_others_can_be_said_to_block() {
     }
 
     let door = Door::closed();
-    let blocking_activities = ["theirs", "closure"].map(String::from).into();
     let way = door.way();
-    let host = host(&door, HostOptions { blocking_activities, ..on_the_tests_runtime() })
+    let host = host(&door, on_the_tests_runtime().blocking_activities(["theirs", "closure"]))
         .activities(Files(door.way()))
         .activity(theirs)
         .register_activity("closure", move |_: ActivityContext, number: u64| {
@@ -152,13 +151,13 @@ async fn a_name_that_is_not_registered_cannot_block() {
     let door = Door::closed();
     for (name, error) in [("nobody", "activity `nobody` is not registered"), ("", "name")] {
         let blocking_activities = BTreeSet::from([name.to_owned()]);
-        let refused = host(&door, HostOptions { blocking_activities, ..options() }).start().await;
+        let refused = host(&door, options().blocking_activities(blocking_activities)).start().await;
         let refused = refused.map(drop).unwrap_err();
         assert!(refused.to_string().contains(error), "{refused}");
         assert_eq!(matches!(refused, Error::UnknownActivity { .. }), name == "nobody");
     }
     let blocking_activities = BTreeSet::from(["nobody".to_owned()]);
-    let refused = host(&door, HostOptions { blocking_activities, ..options() }).start().await;
+    let refused = host(&door, options().blocking_activities(blocking_activities)).start().await;
     assert_eq!(refused.map(drop).unwrap_err().kind(), ErrorKind::Setup);
 }
 
@@ -167,8 +166,9 @@ async fn without_a_free_thread_it_waits_and_others_go_on() {
     // 0 counts as 1.
     for max_blocking_activities in [0, 1] {
         let door = Door::closed();
-        let options =
-            HostOptions { max_blocking_activities, max_activities: 2, ..on_the_tests_runtime() };
+        let options = on_the_tests_runtime()
+            .max_blocking_activities(max_blocking_activities)
+            .max_activities(2);
         let host = guard(host(&door, options).start()).await.unwrap();
         let mut waiting = vec![start(&host, "first", "block").await];
         door.until_came(1).await;
@@ -195,8 +195,7 @@ async fn one_with_a_tag_waits_for_a_thread_too() {
         Ok(ctx.call_activity(block.with(ActivityOptions::new().tag("files")), 7).await?)
     }
     let door = Door::closed();
-    let tags = ["files".to_owned()].into();
-    let options = HostOptions { max_blocking_activities: 1, tags, ..options() };
+    let options = options().max_blocking_activities(1).tags(["files"]);
     let host = host(&door, options).provider(store().0.with_shards(2).shared());
     let host = guard(host.orchestration(tagged).start()).await.unwrap();
     let mut started = Vec::new();
@@ -218,8 +217,7 @@ async fn one_with_a_tag_waits_for_a_thread_too() {
 #[tokio::test]
 async fn places_count_for_those_that_block_too() {
     let door = Door::closed();
-    let max_activities_of = [("block".to_owned(), 1)].into();
-    let options = HostOptions { max_activities_of, ..on_the_tests_runtime() };
+    let options = on_the_tests_runtime().max_activities_of("block", 1);
     let host = guard(host(&door, options).start()).await.unwrap();
     let first = start(&host, "first", "block").await;
     door.until_came(1).await;
@@ -240,7 +238,7 @@ async fn one_that_blocks_on_its_own_thread_has_not_stalled() {
     let door = Door::closed();
     let way = door.way();
     let stalls_after = Duration::from_millis(1);
-    let options = HostOptions { stalls_after, threads: ShardThreads::Exactly(2), ..options() };
+    let options = options().stalls_after(stalls_after).threads(ShardThreads::Exactly(2));
     let host = host(&door, options).provider(store().0.with_shards(2)).register_activity(
         "holds",
         move |_: ActivityContext, number: u64| {

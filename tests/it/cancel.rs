@@ -10,6 +10,9 @@ use reenact::{Error, HostBuilder, InstanceState, Outcome};
 
 const ORDER: &str = "order";
 
+/// How long a cancelled activity may go on, by default.
+const GRACE: Duration = Duration::from_secs(10);
+
 fn host(memory: &InMemory) -> HostBuilder {
     Host::builder()
         .provider(memory.clone())
@@ -235,7 +238,7 @@ async fn works(ctx: OrchestrationContext, (): ()) -> Result<(), OrchestrationErr
 async fn with_a_stubborn_activity(
     memory: &InMemory,
 ) -> (Host, InstanceHandle<()>, Arc<AtomicUsize>) {
-    let options = HostOptions { max_activities: 1, ..options() };
+    let options = options().max_activities(1);
     let (began, told) = (Gate::open(), Arc::new(AtomicUsize::new(0)));
     let (came, counted) = (began.clone(), told.clone());
     let host = host(memory)
@@ -272,9 +275,9 @@ async fn a_running_activity_is_told_and_has_a_time_of_grace() {
         // It is told at once, and keeps its place.
         until(|| told.load(Ordering::Relaxed) == 1).await;
         let next = guard(host.start_new_by_name::<u64>("saga", "a car")).await.unwrap();
-        clock.advance(HostOptions::default().cancellation_grace / 2);
+        clock.advance(GRACE / 2);
         assert_eq!(events(&host, next.id()).await.len(), 2, "its activity waits for the place");
-        clock.advance(HostOptions::default().cancellation_grace / 2);
+        clock.advance(GRACE / 2);
         until_logged(&host, next.id(), "TaskCompleted #1").await;
     }
 }

@@ -245,11 +245,8 @@ async fn nor_does_one_of_a_host_on_a_directory() {
     let name = format!("child-retry-{}", std::process::id());
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let clock = ManualClock::default();
-    crash_in_a_delay(&clock, || {
-        let clock = Arc::new(clock.clone());
-        LocalOptions { clock, ..LocalOptions::default() }.open(&path).unwrap()
-    })
-    .await;
+    crash_in_a_delay(&clock, || LocalOptions::new().clock(clock.clone()).open(&path).unwrap())
+        .await;
     std::fs::remove_dir_all(path).unwrap();
 }
 
@@ -272,7 +269,7 @@ async fn parent_and_child_go_from_memory_in_a_delay_and_come_back_for_the_attemp
     let (memory, clock) = store();
     let attempts = Attempts::new(&clock);
     let slow = RetryPolicy::new(3).first_delay(HOUR * 10_000).max_delay(HOUR * 10_000);
-    let passivates = HostOptions { passivate_after: HOUR / 3_600, ..options() };
+    let passivates = options().passivate_after(HOUR / 3_600);
     let host = host_with(passivates, memory, &attempts, slow, 3).await;
     let instance = start(&host).await;
     for next in 2..=3 {

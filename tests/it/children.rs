@@ -224,7 +224,7 @@ async fn a_child_that_continues_as_new_answers_when_it_has_come_to_its_end() {
 #[tokio::test]
 async fn a_parent_that_waits_for_a_child_only_goes_from_memory_and_comes_back_for_its_result() {
     let (memory, clock) = store();
-    let passivating = HostOptions { passivate_after: HOUR, ..options() };
+    let passivating = options().passivate_after(HOUR);
     let host = host(memory.clone()).options(passivating).start().await.unwrap();
     let parent = guard(host.start_new(parent_of, "child".into()).id("p")).await.unwrap();
     until_started(&host, &id("child")).await;

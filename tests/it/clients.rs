@@ -139,32 +139,29 @@ async fn a_list_is_ordered_filtered_and_in_pages() {
 
     let ids = async |filter: InstanceFilter, limit: usize| {
         let mut pages = Vec::new();
-        let mut after = None;
+        let mut request = PageRequest::new().limit(limit);
         loop {
-            let page = host.list(&filter, &PageRequest { after, limit }).await.unwrap();
+            let page = host.list(&filter, &request).await.unwrap();
             assert!(page.instances.iter().all(|summary| filter.matches(summary)));
             let ids = page.instances.iter().map(|summary| summary.instance.to_string());
             pages.push(ids.collect::<Vec<_>>());
-            after = page.next;
-            if after.is_none() {
-                return pages;
-            }
+            let Some(next) = page.next else { return pages };
+            request = request.after(next);
         }
     };
-    let all = ids(InstanceFilter::default(), 7).await;
+    let all = ids(InstanceFilter::new(), 7).await;
     assert_eq!(all.iter().map(Vec::len).collect::<Vec<_>>(), [7, 7, 7, 7, 2]);
     let all = all.concat();
     assert!(all.is_sorted() && all[0] == "fail-0" && all[29] == "wait-24", "{all:?}");
 
     let states = vec![InstanceState::Failed, InstanceState::Terminated];
-    let ended = ids(InstanceFilter { states, ..Default::default() }, 100).await.concat();
+    let ended = ids(InstanceFilter::new().states(states), 100).await.concat();
     assert_eq!(ended, ["fail-0", "fail-1", "fail-2", "fail-3", "fail-4", "wait-07"]);
-    let name = Some("orders.fail".try_into().unwrap());
-    let named = ids(InstanceFilter { name, ..Default::default() }, 2).await;
+    let named = ids(InstanceFilter::new().name("orders.fail"), 2).await;
     assert_eq!(named.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 1]);
-    let prefix = InstanceFilter { id_prefix: Some("wait-1".into()), ..Default::default() };
+    let prefix = InstanceFilter::new().id_prefix("wait-1");
     assert_eq!(ids(prefix, 100).await.concat().len(), 10);
-    let nothing = InstanceFilter { id_prefix: Some("x".into()), ..Default::default() };
+    let nothing = InstanceFilter::new().id_prefix("x");
     assert!(ids(nothing, 1).await.concat().is_empty());
 }
 

@@ -194,7 +194,7 @@ async fn what_was_scheduled_before_is_told_and_no_longer_counts() {
     let (gate, cancelled) = (Gate::closed(), Arc::new(Mutex::new(Vec::new())));
     let (pass, told) = (gate.clone(), cancelled.clone());
     // The first activity is not cut off before it answers.
-    let options = HostOptions { cancellation_grace: HOUR * 10, ..options() };
+    let options = options().cancellation_grace(HOUR * 10);
     let host = Host::builder()
         .provider(memory)
         .options(options)
@@ -311,7 +311,7 @@ async fn an_instance_that_never_waits_lets_others_work() {
 #[tokio::test]
 async fn a_later_execution_is_passivated_and_comes_back() {
     let (memory, clock) = store();
-    let options = HostOptions { passivate_after: HOUR, ..options() };
+    let options = options().passivate_after(HOUR);
     let host = host(memory).options(options).start().await.unwrap();
     let instance = start_accountant(&host).await;
     for number in 0..4 {
@@ -372,11 +372,9 @@ mod local {
 
         /// The store, in which everything goes to the archive almost at once.
         fn open(&self) -> Local {
-            let clock = Arc::new(ManualClock::default());
-            let mut options = LocalOptions { clock, shards: 1, ..LocalOptions::default() };
-            options.journaled.flush_bytes = 20_000;
-            options.journaled.journal.first_segment_bytes = 64 * 1024;
-            options.journaled.journal.max_segment_bytes = 64 * 1024;
+            let mut options = LocalOptions::new().clock(ManualClock::default()).shards(1);
+            options = options.flush_bytes(20_000);
+            options = options.segment_bytes(64 * 1024, 64 * 1024);
             options.open(self.0.join("store")).unwrap()
         }
 
@@ -443,7 +441,7 @@ mod local {
             }
             Ok(taken)
         };
-        let options = HostOptions { max_messages: 100_000, ..options() };
+        let options = options().max_messages(100_000);
         let builder = Host::builder().provider(scratch.open()).options(options);
         let host = builder.register_orchestration("hoarder", hoarder).start().await.unwrap();
         let start = host.start_new_by_name::<Vec<usize>>("hoarder", 1).id("i");

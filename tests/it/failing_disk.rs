@@ -101,7 +101,7 @@ async fn goes_on_after(fault: Fault) {
         let result = pass_time_until(&clock, crate::kit::HOUR, instance.result()).await.unwrap();
         assert_eq!(result, 2 * (n + 1));
     }
-    let found = guard(host.count(&InstanceFilter::default())).await.unwrap();
+    let found = guard(host.count(&InstanceFilter::new())).await.unwrap();
     assert!(matches!(found, 10 | 11), "{found} instances");
     guard(host.shutdown()).await.unwrap();
 }

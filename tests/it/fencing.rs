@@ -17,7 +17,7 @@ fn host(provider: impl Provider, name: &'static str, gate: &Gate, runs: &Runs) -
     let (gate, runs) = (gate.clone(), runs.clone());
     Host::builder()
         .provider(provider)
-        .options(HostOptions { host_name: name.into(), ..options() })
+        .options(options().host_name(name))
         .register_activity("double", move |ctx: ActivityContext, number: u64| {
             runs.lock().unwrap().push((name, ctx.idempotency_key()));
             let gate = gate.clone();

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crate::kit::{HOUR, guard, id, options, store, until, until_parked};
 use reenact::limits::MAX_REPLACED_THREADS;
-use reenact::prelude::*;
 use reenact::{Error, InstanceState, ParkReason, WhenBusy};
 use scene::{Held, begin_waiting, host, raise, raise_surely, replaces, surely};
 
@@ -107,7 +106,7 @@ async fn code_that_loops_as_its_host_starts_does_not_keep_the_other_shards_from_
 async fn places_of_instances_on_a_thread_that_is_given_up_go_to_others() {
     let held = Held::default();
     let _at_the_end = held.let_go_at_the_end();
-    let narrow = HostOptions { max_instances: 1, when_busy: WhenBusy::Wait, ..replaces() };
+    let narrow = replaces().max_instances(1).when_busy(WhenBusy::Wait);
     let host = host(store().0.with_shards(1), &held, narrow).start().await.unwrap();
     begin_waiting(&host, "loops", "i").await;
     let _ = raise(&host, "i").await;
@@ -124,11 +123,7 @@ async fn places_of_instances_on_a_thread_that_is_given_up_go_to_others() {
 async fn a_shutdown_ends_while_code_holds_a_thread() {
     let held = Held::default();
     let _at_the_end = held.let_go_at_the_end();
-    let never = HostOptions {
-        replace_threads_after: Duration::MAX,
-        shutdown_deadline: Duration::ZERO,
-        ..options()
-    };
+    let never = options().replace_threads_after(Duration::MAX).shutdown_deadline(Duration::ZERO);
     let memory = store().0.with_shards(1);
     let first = host(memory.clone(), &held, never).start().await.unwrap();
     begin_waiting(&first, "loops", "i").await;

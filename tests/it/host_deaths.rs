@@ -133,7 +133,7 @@ async fn shutdowns_do_not_count_however_many() {
     let (memory, _) = store();
     let memory = memory.with_shards(1);
     let began = Began::default();
-    let options = HostOptions { shutdown_deadline: std::time::Duration::ZERO, ..options() };
+    let options = options().shutdown_deadline(std::time::Duration::ZERO);
     let first = host(&memory, &began, options.clone()).await;
     first.start_new(calls, 0).id("i").await.unwrap();
     guard(first.shutdown()).await.unwrap();
@@ -153,7 +153,7 @@ async fn a_call_that_only_waited_for_its_place_does_not_count() {
     let (memory, _) = store();
     let memory = memory.with_shards(1);
     let began = Began::default();
-    let one_place = HostOptions { max_activities: 1, max_host_deaths: 2, ..options() };
+    let one_place = options().max_activities(1).max_host_deaths(2);
     let first = host(&memory, &began, one_place.clone()).await;
     for name in ["a", "b"] {
         first.start_new(calls, 0).id(name).await.unwrap();
@@ -179,7 +179,7 @@ async fn with_their_last_chance_they_run_one_after_the_other() {
     let (memory, _) = store();
     let memory = memory.with_shards(1);
     let began = Began::default();
-    let twice = HostOptions { max_host_deaths: 2, ..options() };
+    let twice = options().max_host_deaths(2);
     let first = host(&memory, &began, twice.clone()).await;
     for name in ["a", "b", "c"] {
         first.start_new(calls, 0).id(name).await.unwrap();

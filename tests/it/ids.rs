@@ -2,7 +2,7 @@
 
 use crate::kit::{guard, id, options, store, stored};
 use reenact::prelude::*;
-use reenact::{Error, limits};
+use reenact::{Error, InstanceFilter, PageRequest, limits};
 
 /// Ends with the number that comes.
 #[orchestration]
@@ -109,4 +109,18 @@ async fn an_invalid_id_is_refused_by_every_call_and_nothing_is_stored() {
         }
     }
     assert_eq!(stored(&host).await, 0);
+}
+
+#[tokio::test]
+async fn a_list_is_refused_by_a_name_or_an_id_that_nothing_can_have() {
+    let host = host().await;
+    let (filter, page) = (InstanceFilter::new(), PageRequest::new());
+    let refused = [
+        host.list(&filter.clone().name("a\nb"), &page).await.map(drop),
+        host.list(&filter, &page.after("")).await.map(drop),
+        host.count(&filter.name("")).await.map(drop),
+    ];
+    for refused in refused {
+        assert!(matches!(refused, Err(Error::InvalidName(_))), "{refused:?}");
+    }
 }

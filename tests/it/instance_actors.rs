@@ -100,7 +100,7 @@ async fn an_instance_can_be_terminated_through_its_actor() {
 async fn the_actor_of_an_instance_that_has_gone_from_memory_gives_messages_back() {
     let (memory, clock) = store();
     let host = host(memory)
-        .options(HostOptions { passivate_after: Duration::from_secs(1), ..options() })
+        .options(options().passivate_after(Duration::from_secs(1)))
         .start()
         .await
         .unwrap();
@@ -122,11 +122,8 @@ async fn the_actor_of_an_instance_that_has_gone_from_memory_gives_messages_back(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_called_is_never_lost_although_the_instance_comes_and_goes() {
     let (memory, clock) = store();
-    let host = host(memory)
-        .options(HostOptions { passivate_after: Duration::ZERO, ..options() })
-        .start()
-        .await
-        .unwrap();
+    let host =
+        host(memory).options(options().passivate_after(Duration::ZERO)).start().await.unwrap();
     let instance = guard(host.start_new(listening, 200)).await.unwrap();
     let saying = async {
         for number in 0..200 {

@@ -74,17 +74,13 @@ pub(crate) fn store() -> (InMemory, ManualClock) {
 
 /// Gives up leases that others hold at once, and lets nothing go from memory by itself.
 pub(crate) fn options() -> HostOptions {
-    HostOptions {
-        lease_patience: Duration::ZERO,
-        passivate_after: HOUR * 24 * 365 * 100,
-        ..HostOptions::default()
-    }
+    HostOptions::new().lease_patience(Duration::ZERO).passivate_after(HOUR * 24 * 365 * 100)
 }
 
 /// The same on the runtime of the test, whose time is paused; and where it counts that one thread does one
 /// thing after the other.
 pub(crate) fn on_the_tests_runtime() -> HostOptions {
-    HostOptions { threads: ShardThreads::OnCallersRuntime, ..options() }
+    options().threads(ShardThreads::OnCallersRuntime)
 }
 
 /// The id of a text.
@@ -94,7 +90,7 @@ pub(crate) fn id(text: &str) -> InstanceId {
 
 /// Number of instances in the store.
 pub(crate) async fn stored(client: &Client) -> usize {
-    let page = reenact::PageRequest { after: None, limit: usize::MAX - 1 };
+    let page = reenact::PageRequest::new().limit(usize::MAX - 1);
     client.list(&Default::default(), &page).await.expect("a list").instances.len()
 }
 

@@ -13,7 +13,7 @@ async fn waiting(ctx: OrchestrationContext) -> Result<u64, OrchestrationError> {
 }
 
 async fn host(faulty: &Faulty, commit_linger: Duration) -> Host {
-    let options = HostOptions { commit_linger, ..on_the_tests_runtime() };
+    let options = on_the_tests_runtime().commit_linger(commit_linger);
     let host = Host::builder().provider(faulty.clone()).options(options).orchestration(waiting);
     guard(host.start()).await.unwrap()
 }

@@ -3,7 +3,6 @@
 #![cfg(feature = "local")]
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::kit::{HOUR, guard, pass_time_until, until};
@@ -27,9 +26,8 @@ impl Scratch {
 
     /// The store, in which everything goes to the archive almost at once.
     fn open(&self, clock: &ManualClock) -> Local {
-        let mut options =
-            LocalOptions { clock: Arc::new(clock.clone()), ..LocalOptions::default() };
-        options.journaled.flush_bytes = 2_000;
+        let mut options = LocalOptions::new().clock(clock.clone());
+        options = options.flush_bytes(2_000);
         options.open(self.0.join("store")).unwrap()
     }
 }
@@ -73,7 +71,7 @@ async fn a_store_can_be_opened_again_as_soon_as_its_host_has_ended() {
         }
     }
     let host = host(scratch.open(&clock)).await;
-    let counted = guard(host.count(&InstanceFilter::default())).await.unwrap();
+    let counted = guard(host.count(&InstanceFilter::new())).await.unwrap();
     assert_eq!(counted, 12 * 20);
 }
 
@@ -103,7 +101,7 @@ async fn what_waits_goes_on_in_the_next_host_and_the_one_after_that() {
         assert_eq!(result, 2 * (2 * n + 1));
     }
     let states = vec![InstanceState::Completed];
-    let completed = InstanceFilter { states, ..Default::default() };
+    let completed = InstanceFilter::new().states(states);
     assert_eq!(guard(third.count(&completed)).await.unwrap(), 30);
     guard(third.shutdown()).await.unwrap();
 }
@@ -115,7 +113,7 @@ async fn an_instance_that_waits_leaves_memory_and_comes_back_from_the_archive() 
     for n in 0..40 {
         guard(host.start_new(slow, n).id(format!("slow-{n}"))).await.unwrap();
     }
-    let idle = HostOptions::default().passivate_after;
+    let idle = Duration::from_secs(30);
     pass_time_until(&clock, idle, until(|| host.in_memory() == 0)).await;
     for n in 0..40 {
         let instance = host.instance::<u64>(&InstanceId::new(format!("slow-{n}")).unwrap());

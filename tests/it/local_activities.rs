@@ -206,7 +206,7 @@ async fn many_turns_do_not_wait() {
 #[tokio::test]
 async fn several_at_once_are_one_commit_and_keep_to_the_bounds() {
     let (faulty, work) = (one_shard(), Work::slow());
-    let options = HostOptions { max_activities: 2, ..on_the_tests_runtime() };
+    let options = on_the_tests_runtime().max_activities(2);
     let host = start_on(&faulty, &work, options).await;
     let mut started = Box::pin(host.start_new(joined, 5).into_future());
     assert!(futures::poll!(started.as_mut()).is_pending());
@@ -296,7 +296,7 @@ async fn what_is_recorded_is_not_run_again() {
 #[tokio::test]
 async fn one_that_a_shutdown_cuts_off_runs_again_on_the_next_host() {
     let (faulty, work) = (one_shard(), Work::slow());
-    let deadline = HostOptions { shutdown_deadline: Duration::ZERO, ..on_the_tests_runtime() };
+    let deadline = on_the_tests_runtime().shutdown_deadline(Duration::ZERO);
     let first = start_on(&faulty, &work, deadline).await;
     guard(first.start_new(numbers, ()).id("i")).await.unwrap();
     let raised = raise(&first, 1);
@@ -491,7 +491,7 @@ async fn an_execution_that_goes_on_as_new_begins_when_the_one_before_is_durable(
 #[tokio::test]
 async fn a_host_that_dies_of_one_is_counted_as_of_any_activity() {
     let (faulty, work) = (one_shard(), Work::slow());
-    let bound = || HostOptions { max_host_deaths: 2, ..on_the_tests_runtime() };
+    let bound = || on_the_tests_runtime().max_host_deaths(2);
     let first = start_on(&faulty, &work, bound()).await;
     // Durable when it has taken too long to be waited for.
     guard(first.start_new(row, 1).id("i")).await.unwrap();

@@ -209,17 +209,14 @@ async fn the_first_start_of_a_host_is_patient_and_then_says_why_it_gave_up() {
     faulty.break_shard(BROKEN, Breakage::Full);
     let patience = Duration::from_secs(5);
     let began = Instant::now();
-    let refused =
-        start(&faulty, HostOptions { lease_patience: patience, ..on_the_tests_runtime() }).await;
+    let refused = start(&faulty, on_the_tests_runtime().lease_patience(patience)).await;
     let Some(Error::Startup { reason, .. }) = refused.err() else { panic!("it started") };
     assert!(reason.contains("unavailable"), "{reason}");
     assert_eq!(began.elapsed().as_secs(), patience.as_secs());
 
     let starting = tokio::spawn({
         let faulty = faulty.clone();
-        async move {
-            start(&faulty, HostOptions { lease_patience: patience, ..on_the_tests_runtime() }).await
-        }
+        async move { start(&faulty, on_the_tests_runtime().lease_patience(patience)).await }
     });
     until_tried(&faulty, faulty.acquisitions.came() + 4).await;
     faulty.mend_shard(BROKEN);

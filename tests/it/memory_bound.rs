@@ -19,7 +19,7 @@ async fn waiting(ctx: OrchestrationContext, load: String) -> Result<usize, Orche
 fn host(memory: InMemory) -> HostBuilder {
     Host::builder()
         .provider(memory)
-        .options(HostOptions { max_instance_bytes: MOST, ..options() })
+        .options(options().max_instance_bytes(MOST))
         .orchestration(waiting)
 }
 
@@ -70,7 +70,7 @@ async fn small_instances_go_as_soon_as_they_are_idle_where_there_is_too_much() {
 async fn what_a_waiting_instance_holds_does_not_grow_with_its_history() {
     let (memory, _clock) = store();
     let host = host(memory)
-        .options(HostOptions { max_instance_bytes: MOST, ..options() })
+        .options(options().max_instance_bytes(MOST))
         .register_activity("load", |_: ActivityContext, ()| async { Ok("x".repeat(8 * KIB)) })
         .register_orchestration("long", |ctx: OrchestrationContext, steps: u64| async move {
             let mut sum = 0;
@@ -145,7 +145,7 @@ async fn instances_that_come_back_beyond_their_number_are_counted_by_bytes_as_we
         ids.push(instance.id().clone());
     }
     guard(first.abort()).await;
-    let narrow = HostOptions { max_instances: 1, max_instance_bytes: MOST, ..options() };
+    let narrow = options().max_instances(1).max_instance_bytes(MOST);
     let host = busy_host(memory, &gate).options(narrow).start().await.unwrap();
     // The one that has the place has something under way, and does not go for the others.
     for id in &ids {

@@ -85,7 +85,7 @@ impl Watched {
 }
 
 fn narrow() -> HostOptions {
-    HostOptions { max_instances: FEW, max_activities: 100_000, ..on_the_tests_runtime() }
+    on_the_tests_runtime().max_instances(FEW).max_activities(100_000)
 }
 
 /// `work` counts the calls that have begun; each waits until all may end.
@@ -139,8 +139,7 @@ async fn start_sleepers(host: &Host, many: u64, load: usize) {
 }
 
 async fn ended(host: &Host) -> u64 {
-    let filter =
-        InstanceFilter { states: vec![InstanceState::Completed], ..InstanceFilter::default() };
+    let filter = InstanceFilter::new().states([InstanceState::Completed]);
     host.count(&filter).await.unwrap()
 }
 
@@ -215,7 +214,7 @@ async fn what_is_due_together_keeps_within_the_bytes_of_memory() {
     first.abort().await;
     clock.advance(HOUR);
     let bound = 64 * 70 * KIB;
-    let options = HostOptions { max_instance_bytes: bound, ..on_the_tests_runtime() };
+    let options = on_the_tests_runtime().max_instance_bytes(bound);
     let host = simple(&memory, options).await;
     let mut most = 0;
     guard(async {

@@ -47,7 +47,7 @@ async fn start(host: &Host, ids: impl IntoIterator<Item = String>) {
 }
 
 fn of(state: InstanceState) -> InstanceFilter {
-    InstanceFilter { states: vec![state], ..InstanceFilter::default() }
+    InstanceFilter::new().states([state])
 }
 
 /// Returns when so many instances are in a state.
@@ -70,7 +70,7 @@ async fn a_host_that_starts_parks_what_it_has_no_code_for_before_anything_comes(
     let without = host(&memory).start().await.unwrap();
     until_counted(&without, InstanceState::Parked, 20).await;
     assert_eq!(without.count(&of(InstanceState::Running)).await.unwrap(), 0);
-    let page = without.list(&of(InstanceState::Parked), &PageRequest::default()).await.unwrap();
+    let page = without.list(&of(InstanceState::Parked), &PageRequest::new()).await.unwrap();
     assert_eq!(page.instances.len(), 20);
     assert_eq!(page.instances[0].state, InstanceState::Parked);
     let status = without.get_status(&id("i7")).await.unwrap();
@@ -191,16 +191,15 @@ async fn a_parked_instance_is_neither_purged_nor_finished() {
     let first = fitting(&memory).await;
     start(&first, ["i".to_owned()]).await;
     guard(first.shutdown()).await.unwrap();
-    let retention =
-        reenact::Retention { finished_for: Some(HOUR), finished_per_orchestration: Some(0) };
-    let without = host(&memory).options(HostOptions { retention, ..options() });
+    let retention = reenact::Retention::new().finished_for(HOUR).finished_per_orchestration(0);
+    let without = host(&memory).options(options().retention(retention));
     let without = without.start().await.unwrap();
     until_counted(&without, InstanceState::Parked, 1).await;
     clock.advance(HOUR * 5);
     let refused = guard(without.purge(&id("i"))).await.unwrap_err();
     assert!(matches!(refused, Error::NotFinished { .. }), "{refused}");
     let finished = reenact::TimeRange { from: Some(reenact::Timestamp::EPOCH), until: None };
-    let finished = InstanceFilter { finished, ..InstanceFilter::default() };
+    let finished = InstanceFilter::new().finished(finished);
     assert_eq!(without.count(&finished).await.unwrap(), 0);
     assert_eq!(without.count(&of(InstanceState::Parked)).await.unwrap(), 1);
 }

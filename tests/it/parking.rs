@@ -310,10 +310,7 @@ async fn what_is_parked_goes_on_by_itself_on_a_host_that_opens_the_directory_aga
     let directory = std::env::temp_dir().join(format!("reenact-parking-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&directory);
     let clock = reenact::testing::ManualClock::default();
-    let local = || {
-        let clock = std::sync::Arc::new(clock.clone());
-        LocalOptions { clock, ..LocalOptions::default() }.open(&directory).unwrap()
-    };
+    let local = || LocalOptions::new().clock(clock.clone()).open(&directory).unwrap();
     goes_on_by_itself(&local, |by| clock.advance(by)).await;
     std::fs::remove_dir_all(directory).unwrap();
 }

@@ -34,7 +34,7 @@ async fn waits_a_year(ctx: OrchestrationContext) -> Result<Timestamp, Orchestrat
 fn host(memory: InMemory) -> HostBuilder {
     Host::builder()
         .provider(memory)
-        .options(HostOptions { passivate_after: IDLE, ..options() })
+        .options(options().passivate_after(IDLE))
         .orchestration(collecting)
         .orchestration(waits_a_year)
 }
@@ -176,7 +176,7 @@ async fn storm(passivate_after: Duration, senders: u64, each: u64) {
     let lives = Arc::new(AtomicUsize::new(0));
     let counting = lives.clone();
     let host = host(memory)
-        .options(HostOptions { passivate_after, ..on_the_tests_runtime() })
+        .options(on_the_tests_runtime().passivate_after(passivate_after))
         .register_orchestration("counted", move |ctx, many| {
             counting.fetch_add(1, Ordering::SeqCst);
             collecting::run(ctx, many)
@@ -235,7 +235,7 @@ async fn one_sender_keeps_its_order_while_the_instance_comes_and_goes() {
 async fn instances_come_and_go_while_others_are_started_terminated_and_purged() {
     let (memory, clock) = store();
     let host = host(memory.with_shards(2))
-        .options(HostOptions { passivate_after: Duration::ZERO, ..options() })
+        .options(options().passivate_after(Duration::ZERO))
         .start()
         .await
         .unwrap();

@@ -191,7 +191,7 @@ async fn a_clock_that_jumps_makes_late_what_comes_after_the_jump() {
 async fn an_instance_that_went_from_memory_sees_first_what_was_due_first() {
     let (memory, clock) = store();
     let host = host(&memory, &Gate::open())
-        .options(HostOptions { passivate_after: HOUR / 10, ..options() })
+        .options(options().passivate_after(HOUR / 10))
         .start()
         .await
         .unwrap();

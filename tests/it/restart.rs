@@ -220,7 +220,7 @@ async fn a_host_that_is_dropped_ends_as_in_a_crash() {
     let told = guard(instance.result()).await.unwrap_err();
     assert!(matches!(told, Error::ShuttingDown), "{told}");
 
-    let patient = HostOptions { lease_patience: Duration::from_secs(20), ..options() };
+    let patient = options().lease_patience(Duration::from_secs(20));
     let after = Runs::default();
     let host = gated(&memory, &after, &Gate::open()).options(patient).start();
     let host = guard(host).await.expect("the shards are free soon");
@@ -266,7 +266,7 @@ async fn until_refused(client: &Client) {
 async fn activities_that_wait_for_a_place_do_not_start_any_more_in_a_shutdown() {
     let (memory, _) = store();
     let (before, gate) = (Runs::default(), Gate::closed());
-    let narrow = HostOptions { max_activities: 2, ..options() };
+    let narrow = options().max_activities(2);
     let host = gated(&memory, &before, &gate).options(narrow).start().await.unwrap();
     host.start_new_by_name::<u64>("wide", 10_u64).id("i").await.unwrap();
     gate.until_came(2).await;
@@ -303,7 +303,7 @@ async fn activities_past_the_shutdown_deadline_are_cancelled_and_run_again_later
     let passing = running.clone();
     let host = Host::builder()
         .provider(memory.clone())
-        .options(HostOptions { shutdown_deadline: Duration::ZERO, ..options() })
+        .options(options().shutdown_deadline(Duration::ZERO))
         .register_orchestration("wide", wide)
         .register_activity("work", move |ctx, number: u64| {
             runs.add(&ctx, &number.to_string());

@@ -21,12 +21,8 @@ async fn refund(_ctx: OrchestrationContext) -> Result<(), OrchestrationError> {
     Err(OrchestrationError::new("no funds"))
 }
 
-fn keeping(finished_for: Option<Duration>, finished_per_orchestration: Option<u64>) -> Retention {
-    Retention { finished_for, finished_per_orchestration }
-}
-
 async fn host(provider: impl Provider, retention: Retention) -> Host {
-    let host = Host::builder().provider(provider).options(HostOptions { retention, ..options() });
+    let host = Host::builder().provider(provider).options(options().retention(retention));
     guard(host.orchestration(order).orchestration(refund).start()).await.unwrap()
 }
 
@@ -41,14 +37,14 @@ async fn finish_orders(host: &Host, clock: &ManualClock, names: &[&str]) {
 }
 
 async fn ids(host: &Host) -> Vec<String> {
-    let page = PageRequest { after: None, limit: 10_000 };
-    let page = host.list(&InstanceFilter::default(), &page).await.unwrap();
+    let page = PageRequest::new().limit(10_000);
+    let page = host.list(&InstanceFilter::new(), &page).await.unwrap();
     page.instances.iter().map(|summary| summary.instance.to_string()).collect()
 }
 
 /// Returns when only so many are left.
 async fn are_left(host: &Host, many: u64) {
-    while host.count(&InstanceFilter::default()).await.unwrap() > many {
+    while host.count(&InstanceFilter::new()).await.unwrap() > many {
         tokio::task::yield_now().await;
     }
 }
@@ -73,7 +69,7 @@ async fn a_round(host: &Host, clock: &ManualClock) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_finished_longer_ago_than_is_wanted_goes_at_the_next_round() {
     let (memory, clock) = store();
-    let host = host(memory, keeping(Some(HOUR), None)).await;
+    let host = host(memory, Retention::new().finished_for(HOUR)).await;
     finish_orders(&host, &clock, &["a", "b"]).await;
     clock.advance(HOUR / 2);
     finish_orders(&host, &clock, &["c"]).await;
@@ -89,7 +85,7 @@ async fn what_finished_longer_ago_than_is_wanted_goes_at_the_next_round() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_each_orchestration_the_ones_that_finished_last_are_kept() {
     let (memory, clock) = store();
-    let host = host(memory, keeping(None, Some(2))).await;
+    let host = host(memory, Retention::new().finished_per_orchestration(2)).await;
     // Their ids are in another order than their ends.
     finish_orders(&host, &clock, &["e", "d", "victim", "a", "b"]).await;
     for number in 0..3 {
@@ -105,7 +101,7 @@ async fn of_each_orchestration_the_ones_that_finished_last_are_kept() {
 async fn what_is_many_goes_in_one_round_though_in_several_batches() {
     let (memory, clock) = store();
     let memory = memory.with_shards(1);
-    let first = host(memory.clone(), Retention::default()).await;
+    let first = host(memory.clone(), Retention::new()).await;
     for number in 0..3_000 {
         let failed = guard(first.start_new(refund, ()).id(format!("{number:04}"))).await.unwrap();
         clock.advance(Duration::from_micros(1));
@@ -113,7 +109,7 @@ async fn what_is_many_goes_in_one_round_though_in_several_batches() {
     }
     guard(first.shutdown()).await.unwrap();
     // The round at the start is enough: time stands still.
-    let second = host(memory, keeping(None, Some(3))).await;
+    let second = host(memory, Retention::new().finished_per_orchestration(3)).await;
     guard(are_left(&second, 3)).await;
     assert_eq!(ids(&second).await, ["2997", "2998", "2999"]);
 }
@@ -121,7 +117,8 @@ async fn what_is_many_goes_in_one_round_though_in_several_batches() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_both_rules_an_instance_is_kept_only_when_it_is_young_and_among_the_last() {
     let (memory, clock) = store();
-    let host = host(memory, keeping(Some(HOUR), Some(2))).await;
+    let host =
+        host(memory, Retention::new().finished_for(HOUR).finished_per_orchestration(2)).await;
     finish_orders(&host, &clock, &["a", "b", "c"]).await;
     until_left(&host, &clock, 2).await;
     assert_eq!(ids(&host).await, ["b", "c"]);
@@ -132,7 +129,9 @@ async fn with_both_rules_an_instance_is_kept_only_when_it_is_young_and_among_the
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_not_finished_is_kept_however_old_it_is() {
     let (memory, clock) = store();
-    let host = host(memory, keeping(Some(Duration::ZERO), Some(0))).await;
+    let host =
+        host(memory, Retention::new().finished_for(Duration::ZERO).finished_per_orchestration(0))
+            .await;
     let waiting = host.start_new(order, ()).id("waiting").await.unwrap();
     clock.advance(HOUR * 24 * 365);
     finish_orders(&host, &clock, &["victim"]).await;
@@ -146,7 +145,7 @@ async fn what_has_not_finished_is_kept_however_old_it_is() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_waits_for_the_end_is_told_although_the_instance_goes_at_once() {
     let (memory, clock) = store();
-    let host = host(memory, keeping(None, Some(0))).await;
+    let host = host(memory, Retention::new().finished_per_orchestration(0)).await;
     let instance = host.start_new(order, ()).await.unwrap();
     let mut waiting = Box::pin(instance.result());
     assert!(futures::poll!(waiting.as_mut()).is_pending());
@@ -160,10 +159,10 @@ async fn whoever_waits_for_the_end_is_told_although_the_instance_goes_at_once() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn instances_of_orchestrations_that_the_host_has_not_got_are_not_counted() {
     let (memory, clock) = store();
-    let first = host(memory.clone(), Retention::default()).await;
+    let first = host(memory.clone(), Retention::new()).await;
     finish_orders(&first, &clock, &["a", "b", "c"]).await;
     guard(first.shutdown()).await.unwrap();
-    let options = HostOptions { retention: keeping(None, Some(1)), ..options() };
+    let options = options().retention(Retention::new().finished_per_orchestration(1));
     let second = Host::builder().provider(memory).options(options).orchestration(refund);
     let second = guard(second.start()).await.unwrap();
     for name in ["victim", "x"] {
@@ -179,7 +178,7 @@ async fn instances_of_orchestrations_that_the_host_has_not_got_are_not_counted()
 async fn by_default_everything_is_kept() {
     let (memory, clock) = store();
     let faulty = Faulty::new(memory);
-    let host = host(faulty.clone(), Retention::default()).await;
+    let host = host(faulty.clone(), Retention::new()).await;
     finish_orders(&host, &clock, &["a", "b"]).await;
     // A host that starts looks for what it cannot run: one list for each unfinished state.
     faulty.lists.until_came(3).await;
@@ -195,7 +194,7 @@ async fn by_default_everything_is_kept() {
 async fn what_the_store_refused_in_one_round_goes_in_a_later_one() {
     let (memory, clock) = store();
     let faulty = Faulty::new(memory);
-    let host = host(faulty.clone(), keeping(Some(MINUTE), None)).await;
+    let host = host(faulty.clone(), Retention::new().finished_for(MINUTE)).await;
     finish_orders(&host, &clock, &["a", "b", "c"]).await;
     faulty.fail_lists(1);
     faulty.fail_purges(4);
@@ -206,7 +205,7 @@ async fn what_the_store_refused_in_one_round_goes_in_a_later_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_id_is_free_again_when_its_instance_has_gone() {
     let (memory, clock) = store();
-    let host = host(memory, keeping(Some(MINUTE), None)).await;
+    let host = host(memory, Retention::new().finished_for(MINUTE)).await;
     finish_orders(&host, &clock, &["a"]).await;
     until_left(&host, &clock, 0).await;
     finish_orders(&host, &clock, &["a"]).await;
@@ -217,7 +216,7 @@ async fn an_id_is_free_again_when_its_instance_has_gone() {
 async fn an_id_that_was_used_again_meanwhile_is_kept_and_the_others_of_the_batch_go() {
     let (memory, clock) = store();
     let faulty = Faulty::new(memory.with_shards(1));
-    let host = host(faulty.clone(), keeping(Some(MINUTE), None)).await;
+    let host = host(faulty.clone(), Retention::new().finished_for(MINUTE)).await;
     finish_orders(&host, &clock, &["a", "b", "c"]).await;
     // A round has seen all three as finished when "b" is purged, and started again.
     let came = faulty.lists.came();
@@ -238,11 +237,11 @@ async fn a_host_that_lost_its_shards_purges_nothing_until_it_has_them_back() {
     let (memory, clock) = store();
     let memory = memory.with_shards(1);
     let faulty = Faulty::new(memory.clone());
-    let first = host(faulty.clone(), keeping(Some(HOUR), None)).await;
+    let first = host(faulty.clone(), Retention::new().finished_for(HOUR)).await;
     finish_orders(&first, &clock, &["a", "b"]).await;
     faulty.acquisitions.close();
     clock.advance(LEASE_TIME);
-    let second = host(memory, Retention::default()).await;
+    let second = host(memory, Retention::new()).await;
     for _ in 0..3 {
         clock.advance(HOUR);
         let came = faulty.lists.came();
@@ -262,7 +261,7 @@ async fn nothing_goes_any_more_when_the_host_has_ended() {
     let (memory, clock) = store();
     let faulty = Faulty::new(memory);
     for gracefully in [true, false] {
-        let host = host(faulty.clone(), keeping(Some(MINUTE), None)).await;
+        let host = host(faulty.clone(), Retention::new().finished_for(MINUTE)).await;
         finish_orders(&host, &clock, &["a"]).await;
         // It ends in the middle of a round.
         let came = faulty.lists.came();
@@ -276,10 +275,10 @@ async fn nothing_goes_any_more_when_the_host_has_ended() {
         }
         faulty.lists.let_all_through();
         clock.advance(HOUR);
-        let left = faulty.histories().count(&InstanceFilter::default()).await.unwrap();
+        let left = faulty.histories().count(&InstanceFilter::new()).await.unwrap();
         assert_eq!(left, 1);
         // The next host makes up for it at its start.
-        let next = self::host(faulty.clone(), keeping(Some(MINUTE), None)).await;
+        let next = self::host(faulty.clone(), Retention::new().finished_for(MINUTE)).await;
         until_left(&next, &clock, 0).await;
         guard(next.shutdown()).await.unwrap();
     }

@@ -64,7 +64,7 @@ async fn host(
     with: ActivityOptions,
     succeeds: u32,
 ) -> Host {
-    host_of(provider, HostOptions { passivate_after: HOUR / 3_600, ..options() }, with, {
+    host_of(provider, options().passivate_after(HOUR / 3_600), with, {
         let attempts = attempts.clone();
         move |ctx| {
             let attempts = attempts.clone();
@@ -213,11 +213,8 @@ async fn nor_does_one_of_a_host_on_a_directory() {
     let name = format!("retry-{}", std::process::id());
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let clock = ManualClock::default();
-    crash_in_a_delay(&clock, || {
-        let clock = Arc::new(clock.clone());
-        LocalOptions { clock, ..LocalOptions::default() }.open(&path).unwrap()
-    })
-    .await;
+    crash_in_a_delay(&clock, || LocalOptions::new().clock(clock.clone()).open(&path).unwrap())
+        .await;
     std::fs::remove_dir_all(path).unwrap();
 }
 
@@ -403,12 +400,9 @@ async fn time_in_the_queue_is_no_time_of_the_run() {
     let (memory, clock) = store();
     let gate = Gate::closed();
     let work = waits_at(&gate);
-    let one = HostOptions {
-        max_activities: 1,
-        // It gives its place up as soon as it has timed out.
-        cancellation_grace: Duration::ZERO,
-        ..options()
-    };
+    let one = options().max_activities(1)
+// It gives its place up as soon as it has timed out.
+.cancellation_grace(Duration::ZERO);
     let with = ActivityOptions::new().start_to_close(HOUR);
     let host = host_of(memory, one, with, work).await;
     let first = start(&host).await;
@@ -428,12 +422,9 @@ async fn schedule_to_close_ends_it_also_while_it_waits_for_a_place() {
     let (memory, clock) = store();
     let gate = Gate::closed();
     let work = waits_at(&gate);
-    let one = HostOptions {
-        max_activities: 1,
-        // The one that timed out keeps its place as long as the other waits.
-        cancellation_grace: 2 * HOUR,
-        ..options()
-    };
+    let one = options().max_activities(1)
+// The one that timed out keeps its place as long as the other waits.
+.cancellation_grace(2 * HOUR);
     let host = host_of(memory, one, ActivityOptions::new().schedule_to_close(HOUR), work).await;
     let running = start(&host).await;
     gate.until_came(1).await;

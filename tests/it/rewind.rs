@@ -203,7 +203,7 @@ async fn a_running_instance_is_rewound_and_loses_nothing_that_is_on_the_way() {
     let host = Host::builder()
         .provider(memory)
         // The one that nobody waits for has time to say so, however far the clock is set.
-        .options(HostOptions { cancellation_grace: 2 * HOUR, ..options() })
+        .options(options().cancellation_grace(2 * HOUR))
         .register_activity("work", move |ctx: ActivityContext, (): ()| {
             let (pass, told) = (pass.clone(), told.clone());
             async move {

@@ -48,7 +48,7 @@ async fn start(host: &Host, id: &str, activity: &str) -> InstanceHandle<u64> {
 
 /// With threads of its own, and on the runtime that it is started on.
 fn both_kinds() -> [HostOptions; 2] {
-    [HostOptions { threads: ShardThreads::Exactly(1), ..options() }, on_the_tests_runtime()]
+    [options().threads(ShardThreads::Exactly(1)), on_the_tests_runtime()]
 }
 
 fn current_thread() -> Runtime {

@@ -43,7 +43,7 @@ fn host(enough: &Enough) -> HostBuilder {
     let (in_orchestration, in_activity) = (enough.clone(), enough.clone());
     Host::builder()
         .provider(store().0.with_shards(1))
-        .options(HostOptions { stalls_after: Duration::from_millis(20), ..options() })
+        .options(options().stalls_after(Duration::from_millis(20)))
         .register_orchestration("spins", move |ctx: OrchestrationContext, ()| {
             let enough = in_orchestration.clone();
             async move {

@@ -57,13 +57,13 @@ async fn a_suspended_instance_keeps_its_events_across_a_restart() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_suspended_instance_is_unfinished_for_everybody_who_asks() {
     let (memory, clock) = store();
-    let retention = Retention { finished_for: Some(HOUR), finished_per_orchestration: Some(0) };
-    let options = HostOptions { retention, ..options() };
+    let retention = Retention::new().finished_for(HOUR).finished_per_orchestration(0);
+    let options = options().retention(retention);
     let host = host(&memory).options(options).start().await.unwrap();
     let order = guard(host.start_new_by_name::<u64>(ORDER, ()).id("o")).await.unwrap();
     let other = guard(host.start_new_by_name::<u64>(ORDER, ()).id("p")).await.unwrap();
     guard(order.suspend("audit")).await.unwrap();
-    let of = |state| InstanceFilter { states: vec![state], ..InstanceFilter::default() };
+    let of = |state| InstanceFilter::new().states([state]);
     assert_eq!(host.count(&of(InstanceState::Suspended)).await.unwrap(), 1);
     assert_eq!(host.count(&of(InstanceState::Running)).await.unwrap(), 1);
     let refused = guard(host.purge(order.id())).await.unwrap_err();

@@ -52,7 +52,7 @@ async fn there_an_activity_that_is_not_registered_parks_its_instance_as_ever() {
 
 #[tokio::test]
 async fn a_tag_that_is_no_name_is_refused_at_the_start() {
-    let options = HostOptions { tags: ["g\npu".to_string()].into(), ..options() };
+    let options = options().tags(["g\npu"]);
     let refused = guard(Host::builder().provider(store().0).options(options).start()).await;
     let Err(reenact::Error::InvalidTag { tag, source }) = refused else { panic!("it starts") };
     assert_eq!(tag, "g\npu");
@@ -98,15 +98,14 @@ struct Trained {
 
 /// A host without the activity.
 async fn plain(store: &InMemory) -> Host {
-    let options = HostOptions { host_name: "plain".into(), ..options() };
+    let options = options().host_name("plain");
     let host = learns(Host::builder().provider(store.clone()).options(options), twice());
     guard(host.start()).await.expect("it starts")
 }
 
 /// A host that declares `gpu`. Its `train` tells its input, waits at the gate, and doubles it.
 async fn with_gpu(store: &InMemory, name: &str, gate: &Gate) -> (Host, Trained) {
-    let tags = ["gpu".to_string()].into();
-    let options = HostOptions { host_name: name.into(), tags, ..options() };
+    let options = options().host_name(name).tags(["gpu"]);
     let host = learns(Host::builder().provider(store.clone()).options(options), twice());
     let (gate, trained) = (gate.clone(), Trained::default());
     let begun = trained.begun.clone();

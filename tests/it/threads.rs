@@ -26,7 +26,7 @@ fn host(threads: ShardThreads, shards: u32, seen: &Seen) -> HostBuilder {
     let seen = seen.clone();
     Host::builder()
         .provider(store().0.with_shards(shards))
-        .options(HostOptions { threads, ..options() })
+        .options(options().threads(threads))
         .orchestration(row)
         .register_activity("work", move |_: ActivityContext, step: u64| {
             let name = thread::current().name().unwrap_or_default().to_owned();
@@ -80,7 +80,7 @@ fn a_host_goes_on_while_the_runtime_that_it_was_started_on_stands_still() {
     let (tell, told) = mpsc::channel::<ThreadId>();
     let host = runtime.block_on(async {
         let host = Host::builder().provider(store().0.with_shards(1));
-        let host = host.options(HostOptions { threads: ShardThreads::PerCore, ..options() });
+        let host = host.options(options().threads(ShardThreads::PerCore));
         let host = host.orchestration(row).register_activity("work", move |_, step: u64| {
             tell.send(thread::current().id()).unwrap();
             async move { Ok(step) }

@@ -28,7 +28,7 @@ async fn backwards(ctx: OrchestrationContext, many: u32) -> Result<Vec<u32>, Orc
 async fn host(memory: &InMemory) -> Host {
     let host = Host::builder()
         .provider(memory.clone())
-        .options(HostOptions { passivate_after: HOUR / 10, ..options() })
+        .options(options().passivate_after(HOUR / 10))
         .orchestration(backwards)
         .register_orchestration("a year", |ctx: OrchestrationContext, ()| async move {
             let start = ctx.now();

@@ -16,7 +16,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// A host with one place for activities, and code that panics in every hook.
 async fn host() -> (Host, ManualClock) {
     let (memory, clock) = store();
-    let options = HostOptions { max_activities: 1, ..options() };
+    let options = options().max_activities(1);
     let host = Host::builder().provider(memory.with_shards(1)).options(options);
     (with_hooks(host).start().await.unwrap(), clock)
 }

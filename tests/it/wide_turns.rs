@@ -104,12 +104,12 @@ fn host(store: &InMemory, work: &Work, max_activities: usize) -> HostBuilder {
     let work = work.clone();
     Host::builder()
         .provider(store.clone())
-        .options(HostOptions {
-            max_activities,
-            shutdown_deadline: Duration::ZERO,
-            cancellation_grace: Duration::ZERO,
-            ..on_the_tests_runtime()
-        })
+        .options(
+            on_the_tests_runtime()
+                .max_activities(max_activities)
+                .shutdown_deadline(Duration::ZERO)
+                .cancellation_grace(Duration::ZERO),
+        )
         .orchestration(noop)
         .orchestration(wide)
         .orchestration(until_told)

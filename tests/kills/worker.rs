@@ -122,8 +122,8 @@ pub(crate) fn run(task: &Order) {
 async fn work(task: &Order) -> reenact::Result<()> {
     let _ = LEDGER.set(Ledger::open(&task.directory));
     // So little that the archive and the checkpoints have their share of the kills.
-    let mut options = LocalOptions::default();
-    options.journaled.flush_bytes = 16 * 1024;
+    let mut options = LocalOptions::new();
+    options = options.flush_bytes(16 * 1024);
     say("opening");
     let store = options.open(task.directory.join("store"))?;
     let host = Host::builder().provider(store).orchestration(order).activity(enter);
@@ -181,9 +181,9 @@ async fn raise(host: &Host, number: u64, which: u64) -> reenact::Result<()> {
 
 /// Raises what was never acknowledged, waits for all that there are, and tells how they ended.
 async fn finish(host: &Host, raised: &BTreeSet<(u64, u64)>) -> reenact::Result<()> {
-    let mut page = PageRequest::default();
+    let mut page = PageRequest::new();
     loop {
-        let listed = host.list(&InstanceFilter::default(), &page).await?;
+        let listed = host.list(&InstanceFilter::new(), &page).await?;
         for summary in &listed.instances {
             let text = summary.instance.as_str();
             let number = text.trim_start_matches("order-").parse().expect("an id of ours");
@@ -206,7 +206,7 @@ async fn finish(host: &Host, raised: &BTreeSet<(u64, u64)>) -> reenact::Result<(
             None => break,
         }
     }
-    let counted = host.count(&InstanceFilter::default()).await?;
+    let counted = host.count(&InstanceFilter::new()).await?;
     say(&format!("counted {counted}"));
     Ok(())
 }

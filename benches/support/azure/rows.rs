@@ -94,7 +94,7 @@ struct Row {
 
 impl Row {
     async fn print(&self, setting: &Setting<'_>, bare: &Bare) -> reenact::Result<Load> {
-        let options = HostOptions { commit_linger: self.linger, ..HostOptions::default() };
+        let options = HostOptions::new().commit_linger(self.linger);
         let host = host_with(self.hub.clone(), options).await?;
         let warm = Bounds { time: Duration::ZERO, instances: WARM_UP };
         measure(&host, self.workload, WARM_UP.min(self.outstanding), warm).await?;
@@ -103,7 +103,7 @@ impl Row {
         let measured = measure(&host, self.workload, self.outstanding, bounds).await?;
         let spent = since(before, self.hub.transactions());
         let bare = bare.appends().await;
-        let page = host.list(&InstanceFilter::default(), &PageRequest::default()).await?;
+        let page = host.list(&InstanceFilter::new(), &PageRequest::new()).await?;
         let events = page.instances.first().map_or(0, |summary| summary.events);
         self.line(&measured, &spent, events, bare);
         host.shutdown().await?;

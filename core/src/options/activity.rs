@@ -28,19 +28,13 @@ use crate::ids::Name;
 /// Every duration is by the provider's clock, rounded down to microseconds, and at most
 /// [`MAX_TIMER`](crate::limits::MAX_TIMER).
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
+#[must_use = "options do nothing until an activity is called with them"]
 pub struct ActivityOptions {
-    /// What happens when it fails.
-    pub retry: Option<RetryPolicy>,
-    /// How long one attempt may run, from its start on a worker; waiting for a place there does not
-    /// count.
-    pub start_to_close: Option<Duration>,
-    /// How long it may take from its scheduling on, with all attempts and delays between them.
-    pub schedule_to_close: Option<Duration>,
-    /// How long an attempt may go without a heartbeat, from its start or the last one.
-    pub heartbeat: Option<Duration>,
-    /// Which hosts may run it: those that declare this tag.
-    pub tag: Option<&'static str>,
+    pub(crate) retry: Option<RetryPolicy>,
+    pub(crate) start_to_close: Option<Duration>,
+    pub(crate) schedule_to_close: Option<Duration>,
+    pub(crate) heartbeat: Option<Duration>,
+    pub(crate) tag: Option<&'static str>,
 }
 
 impl ActivityOptions {

@@ -75,7 +75,7 @@ fn what_has_not_ended_or_has_something_left_to_do_is_a_row() {
     changes.push(with(53, |summary| summary.updated_at = at(u64::MAX)));
     absorb(&archive, 1, changes).unwrap();
     assert_eq!([rows(&path, "packs"), rows(&path, "instances")], [1, 4]);
-    assert_eq!(archive.count(&InstanceFilter::default()).unwrap(), 44);
+    assert_eq!(archive.count(&InstanceFilter::new()).unwrap(), 44);
     assert_eq!(archive.to_wake(SHARD).unwrap().len(), 1);
 }
 
@@ -85,7 +85,7 @@ fn a_purged_one_is_gone_and_a_pack_goes_with_its_last_one() {
     let path = scratch.path("archive.db");
     let archive = archive(&path);
     purge(&archive, 0..99);
-    assert_eq!(archive.count(&InstanceFilter::default()).unwrap(), 1);
+    assert_eq!(archive.count(&InstanceFilter::new()).unwrap(), 1);
     assert_eq!(archive.look_up(&id("order 098")).unwrap(), None);
     assert_eq!(archive.read(&id("order 098"), ExecutionId::FIRST, 0, 1).unwrap(), None);
     purge(&archive, 99..100);
@@ -101,7 +101,7 @@ fn one_that_goes_on_becomes_a_row() {
     assert_eq!([rows(&path, "packs"), rows(&path, "instances")], [1, 1]);
     let read = archive.read(&id("order 007"), ExecutionId::FIRST, 0, 9).unwrap().unwrap();
     assert_eq!((read.turns.len(), read.length), (6, 6));
-    assert_eq!(archive.count(&InstanceFilter::default()).unwrap(), 100);
+    assert_eq!(archive.count(&InstanceFilter::new()).unwrap(), 100);
     // What does not follow on what is in a pack is refused, as it is elsewhere.
     let refused = grow(&archive, grown("order 011", run("order 011", 1, 5..6))).unwrap_err();
     assert!(matches!(refused, ProviderError::Corrupt { .. }), "{refused}");
@@ -129,7 +129,7 @@ fn what_has_rotted_is_told_with_its_place() {
         for result in [
             archive.look_up(&instance).map(drop),
             archive.read(&instance, ExecutionId::FIRST, 0, 9).map(drop),
-            archive.list(&InstanceFilter::default(), None, 9).map(drop),
+            archive.list(&InstanceFilter::new(), None, 9).map(drop),
             purged,
         ] {
             let Err(ProviderError::Corrupt { place, .. }) = result else {
@@ -205,23 +205,24 @@ fn packs_say_what_rows_would_say() {
         let range =
             |from: u64, length| TimeRange { from: Some(at(from)), until: Some(at(from + length)) };
         for _ in 0..20 {
-            let filter = InstanceFilter {
-                states: [vec![], vec![InstanceState::Completed], vec![InstanceState::Failed]]
-                    [below(3) as usize]
-                    .clone(),
-                name: (below(3) == 0).then(|| Name::new("one").unwrap()),
-                id_prefix: (below(3) == 0).then(|| format!("order {}", below(3))),
-                created: if below(3) == 0 {
+            let mut filter = InstanceFilter::new()
+                .states(
+                    [vec![], vec![InstanceState::Completed], vec![InstanceState::Failed]]
+                        [below(3) as usize]
+                        .clone(),
+                )
+                .created(if below(3) == 0 {
                     range(below(40_000), 9_000)
                 } else {
                     TimeRange::default()
-                },
-                finished: if below(3) == 0 {
+                })
+                .finished(if below(3) == 0 {
                     range(below(40_000), 9_000)
                 } else {
                     TimeRange::default()
-                },
-            };
+                });
+            filter.name = (below(3) == 0).then(|| Name::new("one").unwrap());
+            filter.id_prefix = (below(3) == 0).then(|| format!("order {}", below(3)));
             let after = (below(2) == 0).then(|| id(&name(below(200))));
             let limit = below(40) as usize + 1;
             let lists =
@@ -256,7 +257,7 @@ fn an_archive_of_before_is_of_the_newer_version_before_anything_is_packed() {
     assert_eq!(stored[60..64], 2_u32.to_be_bytes());
     let changes = (0..100).map(|number| change(completed(&name(number), 1)));
     absorb(&archive, 1, changes.collect()).unwrap();
-    assert_eq!(archive.count(&InstanceFilter::default()).unwrap(), 100);
+    assert_eq!(archive.count(&InstanceFilter::new()).unwrap(), 100);
     assert_eq!(archive.look_up(&summary("order 050").instance).unwrap().unwrap().length, 1);
 }
 
@@ -273,7 +274,7 @@ fn a_pack_is_there_as_a_whole_after_a_crash_or_not_at_all() {
         std::fs::copy(scratch.path("archive.db-wal"), &log).unwrap();
         std::fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(whole - cut).unwrap();
         let left = SqliteArchive::open(&path, JOURNAL).unwrap();
-        let count = left.count(&InstanceFilter::default()).unwrap();
+        let count = left.count(&InstanceFilter::new()).unwrap();
         let is_there = left.position(SHARD).unwrap().sequence == 1;
         assert_eq!(count, if is_there { 100 } else { 0 }, "without the last {cut} bytes");
         assert_eq!(is_there, cut == 0, "without the last {cut} bytes");

@@ -138,7 +138,7 @@ fn an_instance_of_which_anything_has_rotted_is_told() {
         let name = if change.starts_with("id") { "order 6" } else { "order 7" };
         let place = format!("instance {name}");
         assert_corrupt(archive.look_up(&id(name)), &place);
-        assert_corrupt(archive.list(&InstanceFilter::default(), None, 1), &place);
+        assert_corrupt(archive.list(&InstanceFilter::new(), None, 1), &place);
         assert_corrupt(read_all(&archive, &id(name)), &place);
     }
 }

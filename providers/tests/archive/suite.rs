@@ -56,8 +56,8 @@ pub(crate) fn a_new_archive_has_nothing(archive: &impl Archive) {
     assert_eq!(archive.position(SHARD).unwrap(), Position::START);
     assert_eq!(archive.look_up(&id("a")).unwrap(), None);
     assert_eq!(archive.read(&id("a"), ExecutionId::FIRST, 0, 1).unwrap(), None);
-    assert_eq!(archive.list(&InstanceFilter::default(), None, 10).unwrap(), []);
-    assert_eq!(archive.count(&InstanceFilter::default()).unwrap(), 0);
+    assert_eq!(archive.list(&InstanceFilter::new(), None, 10).unwrap(), []);
+    assert_eq!(archive.count(&InstanceFilter::new()).unwrap(), 0);
     assert_eq!(archive.to_wake(SHARD).unwrap(), []);
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn an_instance_grows(archive: &impl Archive) {
         assert_eq!((found.summary, found.length), (growth.summary, behind));
         assert_eq!(read(archive, "a", 1, 0, 99), Some(((0..behind).collect(), behind)));
     }
-    assert_eq!(archive.count(&InstanceFilter::default()).unwrap(), 1);
+    assert_eq!(archive.count(&InstanceFilter::new()).unwrap(), 1);
 }
 
 /// Nor is it refused, although it does not follow: a try that has failed may have come so far.
@@ -210,7 +210,7 @@ pub(crate) fn what_was_purged_is_gone(archive: &impl Archive) {
     absorb(archive, 9, vec![(id("b"), Change::Purged), (id("never"), Change::Purged)]).unwrap();
     assert_eq!(archive.look_up(&id("b")).unwrap(), None);
     assert_eq!(read(archive, "b", 1, 0, 9), None);
-    assert_eq!(ids(&archive.list(&InstanceFilter::default(), None, 9).unwrap()), ["a", "c"]);
+    assert_eq!(ids(&archive.list(&InstanceFilter::new(), None, 9).unwrap()), ["a", "c"]);
     assert_eq!(read(archive, "c", 1, 0, 9), Some((vec![0, 1], 2)));
 }
 
@@ -254,7 +254,7 @@ pub(crate) fn what_does_not_follow_is_refused_and_changes_nothing(archive: &impl
         assert!(error.to_string().contains(&format!("instance {place}")), "{error}");
         let after = (archive.position(SHARD).unwrap(), archive.look_up(&id("b")).unwrap());
         assert_eq!(before, after);
-        assert_eq!(archive.count(&InstanceFilter::default()).unwrap(), 1);
+        assert_eq!(archive.count(&InstanceFilter::new()).unwrap(), 1);
     }
     grow(archive, grown("b", run("b", 2, 2..3))).unwrap();
     assert_eq!(read(archive, "b", 2, 0, 9), Some((vec![0, 1, 2], 3)));
@@ -302,7 +302,7 @@ const ODD: [&str; 12] = [
 pub(crate) fn ids_are_in_the_order_of_their_bytes(archive: &impl Archive) {
     let changes = ODD.iter().rev().map(|id| new(summary(id))).collect();
     absorb(archive, 1, changes).unwrap();
-    assert_eq!(ids(&archive.list(&InstanceFilter::default(), None, 99).unwrap()), ODD);
+    assert_eq!(ids(&archive.list(&InstanceFilter::new(), None, 99).unwrap()), ODD);
     for odd in ODD {
         assert_eq!(archive.look_up(&id(odd)).unwrap().unwrap().summary, summary(odd));
         assert_eq!(read(archive, odd, 1, 0, 1), Some((vec![0], 1)));
@@ -318,8 +318,7 @@ pub(crate) fn any_prefix_selects_what_begins_so(archive: &impl Archive) {
     let prefixes = ["", "A", "a", "%", "_", "A%", "\u{d7ff}", "\u{10ffff}", "a\u{10ffff}", "none"];
     for prefix in prefixes.into_iter().chain(all.iter().copied()) {
         let expected: Vec<&str> = all.iter().copied().filter(|id| id.starts_with(prefix)).collect();
-        let filter =
-            InstanceFilter { id_prefix: Some(prefix.to_owned()), ..InstanceFilter::default() };
+        let filter = InstanceFilter::new().id_prefix(prefix);
         assert_eq!(ids(&archive.list(&filter, None, 99).unwrap()), expected, "{prefix:?}");
         assert_eq!(archive.count(&filter).unwrap(), expected.len() as u64, "{prefix:?}");
     }
@@ -329,7 +328,7 @@ pub(crate) fn any_prefix_selects_what_begins_so(archive: &impl Archive) {
 pub(crate) fn lists_come_a_page_at_a_time(archive: &impl Archive) {
     let names: Vec<String> = (0..10).map(|number| format!("i{number}")).collect();
     absorb(archive, 1, names.iter().map(|name| new(summary(name))).collect()).unwrap();
-    let filter = InstanceFilter::default();
+    let filter = InstanceFilter::new();
     for after in 0..10 {
         let page = archive.list(&filter, Some(&id(&names[after])), 3).unwrap();
         assert_eq!(ids(&page), names[after + 1..10.min(after + 4)]);
@@ -378,12 +377,10 @@ pub(crate) fn filters_by_state_and_name(archive: &impl Archive) {
             (0..7).filter(|bit| choice >> bit & 1 == 1).map(|bit| STATES[bit]).collect();
         for name in [None, Some("pay"), Some("ship"), Some("other")] {
             for id_prefix in [None, Some("i1")] {
-                let filter = InstanceFilter {
-                    states: states.iter().chain(&states).copied().collect(),
-                    name: name.map(|name| Name::new(name).unwrap()),
-                    id_prefix: id_prefix.map(str::to_owned),
-                    ..InstanceFilter::default()
-                };
+                let mut filter =
+                    InstanceFilter::new().states(states.iter().chain(&states).copied());
+                filter.name = name.map(|name| Name::new(name).unwrap());
+                filter.id_prefix = id_prefix.map(str::to_owned);
                 assert_filtered(archive, &all, &filter);
             }
         }
@@ -420,7 +417,7 @@ pub(crate) fn filters_by_time(archive: &impl Archive) {
                 vec![InstanceState::Parked, InstanceState::Completed],
             ] {
                 let filter =
-                    InstanceFilter { states, created, finished, ..InstanceFilter::default() };
+                    InstanceFilter::new().states(states).created(created).finished(finished);
                 assert_filtered(archive, &all, &filter);
             }
         }
@@ -442,9 +439,8 @@ pub(crate) fn times_beyond_half_of_all_are_in_order(archive: &impl Archive) {
         .collect();
     absorb(archive, 1, all.iter().cloned().map(new).collect()).unwrap();
     for range in ranges(&times) {
-        let default = InstanceFilter::default;
-        assert_filtered(archive, &all, &InstanceFilter { created: range, ..default() });
-        assert_filtered(archive, &all, &InstanceFilter { finished: range, ..default() });
+        assert_filtered(archive, &all, &InstanceFilter::new().created(range));
+        assert_filtered(archive, &all, &InstanceFilter::new().finished(range));
     }
 }
 
@@ -460,7 +456,7 @@ pub(crate) fn a_list_by_time_is_ordered_by_id_however_many_there_are(archive: &i
     absorb(archive, 1, all.iter().cloned().map(new).collect()).unwrap();
     for until in [50, 10_999, 20_000] {
         let finished = TimeRange { from: None, until: Some(at(until)) };
-        assert_filtered(archive, &all, &InstanceFilter { finished, ..InstanceFilter::default() });
+        assert_filtered(archive, &all, &InstanceFilter::new().finished(finished));
     }
 }
 
@@ -510,7 +506,7 @@ pub(crate) fn several_threads_may_read_while_one_absorbs(archive: &impl Archive)
             scope.spawn(|| {
                 let mut seen = 0;
                 while seen < PARTS {
-                    let count = archive.count(&InstanceFilter::default()).unwrap();
+                    let count = archive.count(&InstanceFilter::new()).unwrap();
                     assert_eq!(count % 2, 0, "a part of two is all there or not at all");
                     if count > 0 {
                         let stretch = archive.read(&id("i1"), ExecutionId::FIRST, 0, 9).unwrap();

@@ -66,14 +66,14 @@ impl Hub for Account {
     const FREES_SHARDS_WHEN_DROPPED: bool = true;
 
     async fn open(&self) -> Azure {
-        let mut options = AzureOptions {
-            shards: 2,
-            clock: Arc::new(self.clock.clone()),
-            ..AzureOptions::default()
-        };
-        options.visibility_time = self.visibility_time.unwrap_or(options.visibility_time);
-        options.lease_time = self.lease_time.unwrap_or(options.lease_time);
-        options.journaled.flush_bytes = self.flush_bytes;
+        let mut options = AzureOptions::new().shards(2).clock(self.clock.clone());
+        if let Some(time) = self.visibility_time {
+            options = options.visibility_time(time);
+        }
+        if let Some(time) = self.lease_time {
+            options = options.lease_time(time);
+        }
+        options = options.flush_bytes(self.flush_bytes);
         options.open(Arc::clone(&self.port), &self.name).await.unwrap()
     }
 

@@ -18,8 +18,7 @@ const HANGS: Duration = Duration::from_secs(30);
 async fn open(port: &FaultyPort, clock: &ManualClock, lease_time: Duration) -> Azure {
     let (segment_bytes, hub) = (ONE_APPEND, "the-hub".to_owned());
     let ground = Ground { port: Arc::new(port.clone()), hub, clock: clock.clone(), segment_bytes };
-    let mut options = ground.options();
-    options.lease_time = lease_time;
+    let options = ground.options().lease_time(lease_time);
     options.open(ground.port, &ground.hub).await.unwrap()
 }
 

@@ -40,10 +40,9 @@ struct Processes {
 impl Processes {
     async fn new(flush_bytes: usize, seed: u64) -> Self {
         let storage = FakeStorage::new(Arc::new(SystemClock));
-        let mut options = AzureOptions { shards: SHARDS, ..AzureOptions::default() };
-        options.journaled.flush_bytes = flush_bytes;
-        options.journaled.journal.first_segment_bytes = 2_048;
-        options.journaled.journal.max_segment_bytes = 4_096;
+        let mut options = AzureOptions::new().shards(SHARDS);
+        options = options.flush_bytes(flush_bytes);
+        options = options.segment_bytes(2_048, 4_096);
         let open = || options.open(Arc::new(storage.clone()), "the-hub");
         let hubs = [open().await.unwrap(), open().await.unwrap()];
         let model = InMemory::new().with_shards(SHARDS);
@@ -118,7 +117,7 @@ impl Processes {
 
     /// A list is always of this instant, and what others know has the time to become so.
     async fn assert_both_see_the_same(&self) {
-        let (all, page) = (InstanceFilter::default(), PageRequest::default());
+        let (all, page) = (InstanceFilter::new(), PageRequest::new());
         let expected = self.model.list(&all, &page).await.unwrap();
         for hub in &self.hubs {
             assert_eq!(hub.list(&all, &page).await.unwrap(), expected);
@@ -177,7 +176,7 @@ async fn whoever_reads_while_a_shard_is_given_up_sees_all_of_it() {
     for _ in 0..20 {
         processes.append().await;
     }
-    let (all, page) = (InstanceFilter::default(), PageRequest::default());
+    let (all, page) = (InstanceFilter::new(), PageRequest::new());
     let hub = processes.hubs[0].clone();
     let expected = hub.list(&all, &page).await.unwrap();
     let reading = tokio::spawn({

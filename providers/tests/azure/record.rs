@@ -78,7 +78,7 @@ impl Record {
 
     /// All that was acknowledged is there once and in order, and nothing else.
     pub(crate) async fn check_histories(&self, provider: &Azure) {
-        let listed = provider.list(&InstanceFilter::default(), &PageRequest::default()).await;
+        let listed = provider.list(&InstanceFilter::new(), &PageRequest::new()).await;
         let listed = listed.unwrap().instances.into_iter().map(|summary| summary.instance);
         let listed: BTreeSet<InstanceId> = listed.collect();
         let mut expected: BTreeMap<&InstanceId, Vec<(usize, u64)>> = BTreeMap::new();

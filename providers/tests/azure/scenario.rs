@@ -54,18 +54,15 @@ pub(crate) struct Ground {
 
 impl Ground {
     pub(crate) fn options(&self) -> AzureOptions {
-        let mut options = AzureOptions {
-            shards: 2,
-            clock: Arc::new(self.clock.clone()),
-            lease_time: SHORTEST_LEASE_TIME,
-            visibility_time: SHORTEST_VISIBILITY_TIME,
-            first_pause: Duration::from_micros(50),
-            ..AzureOptions::default()
-        };
+        let mut options = AzureOptions::new()
+            .shards(2)
+            .clock(self.clock.clone())
+            .lease_time(SHORTEST_LEASE_TIME)
+            .visibility_time(SHORTEST_VISIBILITY_TIME)
+            .first_pause(Duration::from_micros(50));
         // Each commit is handed on.
-        options.journaled.flush_bytes = 1;
-        options.journaled.journal.first_segment_bytes = self.segment_bytes;
-        options.journaled.journal.max_segment_bytes = self.segment_bytes;
+        options = options.flush_bytes(1);
+        options = options.segment_bytes(self.segment_bytes, self.segment_bytes);
         options
     }
 

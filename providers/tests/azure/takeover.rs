@@ -284,7 +284,7 @@ async fn a_zombie_begins_a_segment_that_was_freed(appends_before_a_look: u64) {
 
 /// The number of turns of the instance that there is.
 async fn listed(reader: &Azure) -> u64 {
-    let (all, page) = (InstanceFilter::default(), PageRequest::default());
+    let (all, page) = (InstanceFilter::new(), PageRequest::new());
     reader.list(&all, &page).await.unwrap().instances[0].turns
 }
 

@@ -1,7 +1,5 @@
 //! The contract, on real files.
 
-use std::sync::Arc;
-
 use reenact_providers::{Local, ManualClock};
 use reenact_testkit::conformance::Hub;
 
@@ -23,8 +21,7 @@ impl Hub for Directory {
     type Provider = Local;
 
     async fn open(&self) -> Local {
-        let mut options = options(self.flush_bytes);
-        options.clock = Arc::new(self.clock.clone());
+        let options = options(self.flush_bytes).clock(self.clock.clone());
         options.open(self.scratch.join("store")).unwrap()
     }
 }

@@ -48,7 +48,7 @@ async fn check(store: &Local, version: u32) {
         assert_eq!(summary, turn(label, turns - 1, state).summary);
     }
     let count = if version == 1 { 4 } else { 4 + TOGETHER as u64 };
-    assert_eq!(store.histories().count(&InstanceFilter::default()).await.unwrap(), count);
+    assert_eq!(store.histories().count(&InstanceFilter::new()).await.unwrap(), count);
     for label in together().filter(|_| version > 1) {
         assert_eq!(history(store, &label).await, [format!("{label}/0").into_bytes()]);
     }

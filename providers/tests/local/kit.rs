@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
@@ -38,14 +37,9 @@ impl Drop for Scratch {
 
 /// Small segments, and a clock that stands still.
 pub(crate) fn options(flush_bytes: usize) -> LocalOptions {
-    let mut options = LocalOptions {
-        shards: 2,
-        clock: Arc::new(ManualClock::default()),
-        ..LocalOptions::default()
-    };
-    options.journaled.journal.first_segment_bytes = 8 * 1024;
-    options.journaled.journal.max_segment_bytes = 64 * 1024;
-    options.journaled.flush_bytes = flush_bytes;
+    let mut options = LocalOptions::new().shards(2).clock(ManualClock::default());
+    options = options.segment_bytes(8 * 1024, 64 * 1024);
+    options = options.flush_bytes(flush_bytes);
     options
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use reenact_providers::InstanceState::{Completed, Running};
-use reenact_providers::{InstanceFilter, Local, LocalOptions, OpenError, Provider, ProviderError};
+use reenact_providers::{InstanceFilter, Local, OpenError, Provider, ProviderError};
 
 use super::kit::{Owner, Scratch, contents, history, options, turn};
 
@@ -42,7 +42,7 @@ async fn what_was_acknowledged_is_there_when_it_is_opened_again() {
                 (0..40).map(|number| format!("{label}/{number}").into_bytes()).collect();
             assert_eq!(history(&store, label).await, expected);
         }
-        assert_eq!(store.histories().count(&InstanceFilter::default()).await.unwrap(), 4);
+        assert_eq!(store.histories().count(&InstanceFilter::new()).await.unwrap(), 4);
     }
 }
 
@@ -50,7 +50,7 @@ async fn what_was_acknowledged_is_there_when_it_is_opened_again() {
 async fn a_store_keeps_its_number_of_shards() {
     let scratch = Scratch::new();
     let path = scratch.join("store");
-    let open = |shards| LocalOptions { shards, ..options(1) }.open(&path).unwrap().shards();
+    let open = |shards| options(1).shards(shards).open(&path).unwrap().shards();
     assert_eq!(open(0), 1);
     assert_eq!(open(7), 1);
 }

@@ -62,7 +62,7 @@ async fn a_backup_that_is_put_in_its_place_is_left_alone_and_nothing_more_is_tak
             assert!(refused.to_string().contains("store"), "{refused}");
         }
         // Read is what was opened, or nothing.
-        let count = store.histories().count(&InstanceFilter::default()).await;
+        let count = store.histories().count(&InstanceFilter::new()).await;
         assert!(matches!(count, Ok(1) | Err(ProviderError::Unavailable { .. })), "{count:?}");
         drop(store);
         assert!(contents(&path) == before, "nothing is changed in the backup");
@@ -105,7 +105,7 @@ async fn an_archive_that_is_put_in_the_place_of_the_open_one_is_not_read() {
     let store = options(1).open(&path).unwrap();
     fs::rename(path.join("archive.db"), path.join("old")).unwrap();
     fs::copy(path.join("old"), path.join("archive.db")).unwrap();
-    let refused = store.histories().count(&InstanceFilter::default()).await.unwrap_err();
+    let refused = store.histories().count(&InstanceFilter::new()).await.unwrap_err();
     assert!(matches!(refused, ProviderError::Unavailable { .. }), "{refused}");
     assert!(refused.to_string().contains("archive.db"), "{refused}");
 }

@@ -70,12 +70,8 @@ impl Account {
 
 impl Way {
     pub(super) async fn open(&self) -> Held<Azure> {
-        let options = AzureOptions {
-            shards: SHARDS,
-            lease_time: LEASE_TIME,
-            visibility_time: LEASE_TIME,
-            ..AzureOptions::default()
-        };
+        let options =
+            AzureOptions::new().shards(SHARDS).lease_time(LEASE_TIME).visibility_time(LEASE_TIME);
         Ok(options.connect(&Connection::parse(&self.connection)?, &self.hub).await?)
     }
 }

@@ -146,8 +146,8 @@ async fn assert_unfinished(
         assert_conflict(purged, "it is no longer finished");
     }
     for (state, many) in [(InstanceState::Running, 2), (InstanceState::Completed, 0)] {
-        let filter = InstanceFilter { states: vec![state], ..InstanceFilter::default() };
-        let page = histories.list(&filter, &PageRequest::default()).await.expect("a list");
+        let filter = InstanceFilter::new().states([state]);
+        let page = histories.list(&filter, &PageRequest::new()).await.expect("a list");
         assert_eq!(page.instances.len(), many, "{state:?}: the newest execution counts");
         let count = histories.count(&filter).await.expect("a count");
         assert_eq!(count, many as u64, "{state:?}: the newest execution counts");

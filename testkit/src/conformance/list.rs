@@ -64,7 +64,7 @@ impl Populated {
     /// The whole list, in pages of `limit`.
     async fn list(&self, filter: &InstanceFilter, limit: usize) -> Vec<InstanceSummary> {
         let mut instances = Vec::new();
-        let mut request = PageRequest { after: None, limit };
+        let mut request = PageRequest::new().limit(limit);
         loop {
             let page = self.histories.list(filter, &request).await.expect("a store can be listed");
             assert!(page.instances.len() <= limit.max(1), "a page holds no more than asked for");
@@ -117,10 +117,10 @@ fn ids(summaries: &[InstanceSummary]) -> Vec<&str> {
 /// The list of an empty store is one empty page, and its count is 0.
 pub async fn an_empty_store_lists_nothing<H: Hub>(stage: &Stage<H>) {
     let histories = stage.open().await.histories();
-    let page = histories.list(&InstanceFilter::default(), &PageRequest::default()).await;
+    let page = histories.list(&InstanceFilter::new(), &PageRequest::new()).await;
     let page = page.expect("an empty store can be listed");
     assert_eq!((page.instances, page.next), (vec![], None));
-    let counted = histories.count(&InstanceFilter::default()).await;
+    let counted = histories.count(&InstanceFilter::new()).await;
     assert_eq!(counted.expect("an empty store can be counted"), 0);
 }
 
@@ -128,7 +128,7 @@ pub async fn an_empty_store_lists_nothing<H: Hub>(stage: &Stage<H>) {
 pub async fn instances_are_listed_by_id_in_pages_of_every_size<H: Hub>(stage: &Stage<H>) {
     let (store, all) = Populated::new(stage).await;
     for limit in (0..=IDS.len() + 1).chain([usize::MAX]) {
-        let listed = store.list(&InstanceFilter::default(), limit).await;
+        let listed = store.list(&InstanceFilter::new(), limit).await;
         assert_eq!(ids(&listed), ids(&all), "ids are ordered by their bytes");
         assert_eq!(listed, all, "a list gives the newest summaries");
     }
@@ -139,16 +139,16 @@ pub async fn instances_are_listed_by_id_in_pages_of_every_size<H: Hub>(stage: &S
 pub async fn each_filter_lets_through_what_it_says<H: Hub>(stage: &Stage<H>) {
     let (store, all) = Populated::new(stage).await;
     for state in STATES {
-        let filter = InstanceFilter { states: vec![state], ..Default::default() };
+        let filter = InstanceFilter::new().states([state]);
         store.assert_filtered(&all, filter, |summary| summary.state == state).await;
     }
     for orchestration in ["ship", "pay", "SHIP", "unknown"] {
-        let filter = InstanceFilter { name: Some(name(orchestration)), ..Default::default() };
+        let filter = InstanceFilter::new().name(name(orchestration));
         let passes = |summary: &InstanceSummary| summary.name.as_str() == orchestration;
         store.assert_filtered(&all, filter, passes).await;
     }
     for prefix in ["", "a", "order", "order_", "order%", "order_1", "ORDER", "é", "zzz"] {
-        let filter = InstanceFilter { id_prefix: Some(prefix.to_owned()), ..Default::default() };
+        let filter = InstanceFilter::new().id_prefix(prefix.to_owned());
         let passes = |summary: &InstanceSummary| summary.instance.as_str().starts_with(prefix);
         store.assert_filtered(&all, filter, passes).await;
     }
@@ -160,23 +160,23 @@ pub async fn filters_by_time_let_through_what_they_say<H: Hub>(stage: &Stage<H>)
     let (store, all) = Populated::new(stage).await;
     for micros in 999..1_010 {
         let at = Timestamp::from_micros(micros);
-        let filter = InstanceFilter { created: from(micros), ..Default::default() };
+        let filter = InstanceFilter::new().created(from(micros));
         store.assert_filtered(&all, filter, |summary| summary.created_at >= at).await;
-        let filter = InstanceFilter { created: until(micros), ..Default::default() };
+        let filter = InstanceFilter::new().created(until(micros));
         store.assert_filtered(&all, filter, |summary| summary.created_at < at).await;
     }
     let one_instant = TimeRange { until: until(2_005).until, ..from(2_004) };
-    let filter = InstanceFilter { finished: one_instant, ..Default::default() };
+    let filter = InstanceFilter::new().finished(one_instant);
     let passes = |summary: &InstanceSummary| {
         summary.state.is_finished() && summary.updated_at == Timestamp::from_micros(2_004)
     };
     assert!(all.iter().any(passes), "the case itself: something passes");
     store.assert_filtered(&all, filter, passes).await;
 
-    let filter = InstanceFilter { finished: from(0), ..Default::default() };
+    let filter = InstanceFilter::new().finished(from(0));
     store.assert_filtered(&all, filter, |summary| summary.state.is_finished()).await;
     let nothing = TimeRange { until: until(2_003).until, ..from(2_004) };
-    let filter = InstanceFilter { finished: nothing, ..Default::default() };
+    let filter = InstanceFilter::new().finished(nothing);
     store.assert_filtered(&all, filter, |_| false).await;
 }
 
@@ -184,16 +184,15 @@ pub async fn filters_by_time_let_through_what_they_say<H: Hub>(stage: &Stage<H>)
 pub async fn filters_combine<H: Hub>(stage: &Stage<H>) {
     let (store, all) = Populated::new(stage).await;
     let states = vec![InstanceState::Failed, InstanceState::Completed];
-    let filter = InstanceFilter { states: states.clone(), ..Default::default() };
+    let filter = InstanceFilter::new().states(states.clone());
     store.assert_filtered(&all, filter, |summary| states.contains(&summary.state)).await;
 
-    let filter = InstanceFilter {
-        states: states.clone(),
-        name: Some(name("pay")),
-        id_prefix: Some("order".to_owned()),
-        created: until(1_006),
-        finished: TimeRange::default(),
-    };
+    let filter = InstanceFilter::new()
+        .states(states.clone())
+        .name(name("pay"))
+        .id_prefix("order")
+        .created(until(1_006))
+        .finished(TimeRange::default());
     let passes = |summary: &InstanceSummary| {
         states.contains(&summary.state)
             && summary.name.as_str() == "pay"
@@ -221,7 +220,7 @@ pub async fn pages_of_a_filtered_list_are_full<H: Hub>(stage: &Stage<H>) {
         }
     }
     for state in [InstanceState::Running, InstanceState::Terminated] {
-        let filter = InstanceFilter { states: vec![state], ..Default::default() };
+        let filter = InstanceFilter::new().states([state]);
         store.assert_filtered(&now, filter, |summary| summary.state == state).await;
     }
 }
@@ -230,8 +229,8 @@ pub async fn pages_of_a_filtered_list_are_full<H: Hub>(stage: &Stage<H>) {
 pub async fn a_list_may_begin_after_an_id_that_does_not_exist<H: Hub>(stage: &Stage<H>) {
     let (store, all) = Populated::new(stage).await;
     for after in ["\u{20}", "a!", "order0", "zz", "語語"] {
-        let request = PageRequest { after: Some(id(after)), limit: 100 };
-        let page = store.histories.list(&InstanceFilter::default(), &request).await;
+        let request = PageRequest::new().after(id(after)).limit(100);
+        let page = store.histories.list(&InstanceFilter::new(), &request).await;
         let page = page.expect("a list may begin anywhere");
         let expected: Vec<_> = ids(&all).into_iter().filter(|id| *id > after).collect();
         assert_eq!(ids(&page.instances), expected, "what comes after {after:?}");
@@ -243,9 +242,9 @@ pub async fn a_list_may_begin_after_an_id_that_does_not_exist<H: Hub>(stage: &St
 pub async fn a_list_is_stable_while_instances_are_appended<H: Hub>(stage: &Stage<H>) {
     let (store, all) = Populated::new(stage).await;
     let mut listed: Vec<InstanceId> = Vec::new();
-    let mut request = PageRequest { after: None, limit: 2 };
+    let mut request = PageRequest::new().limit(2);
     for round in 0.. {
-        let page = store.histories.list(&InstanceFilter::default(), &request).await;
+        let page = store.histories.list(&InstanceFilter::new(), &request).await;
         let page = page.expect("a store can be listed");
         listed.extend(page.instances.into_iter().map(|summary| summary.instance));
         let Some(next) = page.next else { break };

@@ -29,7 +29,7 @@ impl Owner {
     }
 
     async fn assert_listed(&self, instances: &[&InstanceId]) {
-        let page = self.histories.list(&InstanceFilter::default(), &PageRequest::default()).await;
+        let page = self.histories.list(&InstanceFilter::new(), &PageRequest::new()).await;
         let listed = page.expect("a store can be listed").instances;
         let listed: Vec<_> = listed.iter().map(|summary| &summary.instance).collect();
         assert_eq!(listed, instances, "what is purged is not listed, all else is");

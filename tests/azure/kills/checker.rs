@@ -11,8 +11,8 @@ use super::worker::{self, STEPS, child_id, expected, id, ledger};
 
 pub(crate) async fn check(connection: &str, directory: &Path, record: &Record) {
     let client = Client::connect(worker::open(connection).await).unwrap();
-    let page = PageRequest { after: None, limit: usize::MAX - 1 };
-    let listed = client.list(&InstanceFilter::default(), &page).await.unwrap().instances;
+    let page = PageRequest::new().limit(usize::MAX - 1);
+    let listed = client.list(&InstanceFilter::new(), &page).await.unwrap().instances;
     assert_eq!(listed.len(), record.len() * 2, "each is there once, and so is its child");
     for summary in &listed {
         assert_eq!(summary.state, InstanceState::Completed, "{}", summary.instance);

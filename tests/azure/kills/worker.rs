@@ -51,14 +51,10 @@ impl Order {
 
 /// The hub, as all processes open it.
 pub(crate) async fn open(connection: &str) -> Azure {
-    let mut options = AzureOptions {
-        shards: 4,
-        lease_time: LEASE_TIME,
-        visibility_time: LEASE_TIME,
-        ..AzureOptions::default()
-    };
+    let mut options =
+        AzureOptions::new().shards(4).lease_time(LEASE_TIME).visibility_time(LEASE_TIME);
     // So little that the archive and the checkpoints have their share of the kills.
-    options.journaled.flush_bytes = 8 * 1024;
+    options = options.flush_bytes(8 * 1024);
     let connection = Connection::parse(connection).unwrap();
     #[cfg(feature = "azure-legacy")]
     if is_older() {
@@ -141,7 +137,7 @@ pub(crate) async fn run(order_for_host: &Order) {
     let Order { connection, name, directory } = order_for_host;
     let ledger = OpenOptions::new().append(true).create(true).open(ledger(directory)).unwrap();
     let _ = LEDGER.set(ledger);
-    let options = HostOptions { host_name: name.clone(), ..HostOptions::default() };
+    let options = HostOptions::new().host_name(name.clone());
     let host = Host::builder().provider(open(connection).await).options(options);
     let host = host.orchestration(order).orchestration(twice).activity(enter);
     let host = host.start().await.unwrap();

@@ -32,7 +32,9 @@ fn hasty_host(door: &Door, options: HostOptions) -> (HostBuilder, ManualClock) {
 async fn one_that_takes_too_long_fails_at_once_and_keeps_its_thread_but_not_its_place() {
     let door = Door::closed();
     let (max_activities, max_blocking_activities) = (1, 1);
-    let options = HostOptions { max_activities, max_blocking_activities, ..on_the_tests_runtime() };
+    let options = on_the_tests_runtime()
+        .max_activities(max_activities)
+        .max_blocking_activities(max_blocking_activities);
     let (host, clock) = hasty_host(&door, options);
     let host = guard(host.start()).await.unwrap();
     let late = guard(host.start_new(hasty, ()).id("late")).await.unwrap();
@@ -106,11 +108,10 @@ async fn one_that_nobody_waits_for_is_told_and_dropped_at_its_next_await() {
     let door = Door::closed();
     let (tell, told) = mpsc::channel();
     let way = door.way();
-    let blocking_activities = BTreeSet::from(["work".to_owned()]);
     let (store, clock) = store();
     let host = Host::builder()
         .provider(store.with_shards(1))
-        .options(HostOptions { blocking_activities, ..on_the_tests_runtime() })
+        .options(on_the_tests_runtime().blocking_activities(["work"]))
         .orchestration(loses_interest)
         .register_activity("work", move |ctx: ActivityContext, (): ()| {
             let (way, tells) = (way.clone(), Tells(tell.clone()));
@@ -146,7 +147,7 @@ async fn one_that_nobody_waits_for_is_told_and_dropped_at_its_next_await() {
 #[tokio::test]
 async fn a_shutdown_does_not_wait_for_it_beyond_the_deadline_and_it_runs_again_later() {
     let (door, store) = (Door::closed(), store().0.with_shards(1));
-    let options = HostOptions { shutdown_deadline: Duration::ZERO, ..options() };
+    let options = options().shutdown_deadline(Duration::ZERO);
     let first = host(&door, options.clone()).provider(store.clone());
     let first = guard(first.start()).await.unwrap();
     start(&first, "i", "block").await;

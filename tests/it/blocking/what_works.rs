@@ -22,10 +22,9 @@ where
     F: Fn(ActivityContext) -> R + Send + Sync + 'static,
     R: Future<Output = Result<u64, ActivityError>> + Send + 'static,
 {
-    let blocking_activities = BTreeSet::from(["work".to_owned()]);
     let host = Host::builder()
         .provider(store().0)
-        .options(HostOptions { blocking_activities, ..options() })
+        .options(options().blocking_activities(["work"]))
         .orchestration(work_with)
         .register_activity("work", move |ctx, (): ()| work(ctx));
     guard(host.start()).await.unwrap()

@@ -65,14 +65,14 @@ async fn what_clients_still_hold_does_not_hold_it() {
     for how in ENDS {
         let scratch = Scratch::new();
         let gate = Gate::closed();
-        let options = HostOptions { shutdown_deadline: Duration::ZERO, ..options() };
+        let options = options().shutdown_deadline(Duration::ZERO);
         let host = host(scratch.open().unwrap(), &gate).options(options).start().await.unwrap();
         let instance = host.start_new(waits, ()).id("waits").await.unwrap();
         let working = host.start_new(works, ()).id("works").await.unwrap();
         gate.until_came(1).await;
         let _parents: Vec<_> =
             (0..10).map(|_| host.start_new(has_children, ()).into_future()).collect();
-        let (client, everything) = (host.client().clone(), InstanceFilter::default());
+        let (client, everything) = (host.client().clone(), InstanceFilter::new());
         let actor = host.actor(&id("waits")).await.unwrap();
         // Each has begun, and is never polled again.
         let mut result = Box::pin(instance.result());
@@ -126,16 +126,15 @@ async fn an_activity_that_goes_on_for_ever_does_not_hold_it() {
     // On the thread of its shard, and on one of its own.
     for (how, blocks) in ends.into_iter().flat_map(|how| [(how, false), (how, true)]) {
         let scratch = Scratch::new();
-        let blocking = blocks.then(|| "work".to_owned());
-        let options =
-            HostOptions { blocking_activities: blocking.into_iter().collect(), ..options() };
+        let blocking = blocks.then_some("work");
+        let options = options().blocking_activities(blocking);
         let (open, blocked) = std::sync::mpsc::channel::<()>();
         let blocked = std::sync::Arc::new(std::sync::Mutex::new(blocked));
         let came = Gate::open();
         let coming = came.clone();
         let host = Host::builder()
             .provider(scratch.open().unwrap())
-            .options(HostOptions { shutdown_deadline: Duration::ZERO, ..options })
+            .options(options.shutdown_deadline(Duration::ZERO))
             .orchestration(works)
             .register_activity("work", move |_: ActivityContext, (): ()| {
                 let (coming, blocked) = (coming.clone(), blocked.clone());

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use reenact::InMemory;
-use reenact::prelude::*;
 
 use super::scene::{Scratch, echo, has_children, host, waits, works};
 use crate::kit::{Complaints, Gate, guard, options};
@@ -56,7 +55,7 @@ async fn activities_past_the_deadline_are_worth_a_warning_and_nothing_else_is() 
     let heard = Complaints::default();
     let _listening = heard.listen();
     let gate = Gate::closed();
-    let hasty = HostOptions { shutdown_deadline: Duration::ZERO, ..options() };
+    let hasty = options().shutdown_deadline(Duration::ZERO);
     let host = host(InMemory::new(), &gate).options(hasty).start().await.unwrap();
     host.start_new(works, ()).await.unwrap();
     gate.until_came(1).await;

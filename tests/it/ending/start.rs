@@ -107,8 +107,7 @@ async fn a_host_that_does_not_start_says_why_once_and_frees_the_directory() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_with_a_wrong_option_frees_the_directory() {
     let scratch = Scratch::new();
-    let max_activities_of = [("unheard-of".to_owned(), 1)].into();
-    let wrong = HostOptions { max_activities_of, ..options() };
+    let wrong = options().max_activities_of("unheard-of", 1);
     let refused = host(scratch.open().unwrap(), &Gate::open()).options(wrong).start().await;
     assert!(matches!(refused.err(), Some(Error::UnknownActivity { .. })));
     assert!(scratch.open().is_ok());

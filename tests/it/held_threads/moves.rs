@@ -11,7 +11,7 @@ use crate::kit::{guard, id};
 const SHARDS: u32 = 4;
 
 fn named(name: &str, options: HostOptions) -> HostOptions {
-    HostOptions { host_name: name.to_owned(), ..options }
+    options.host_name(name.to_owned())
 }
 
 /// The ids of instances, one in each shard.
@@ -47,7 +47,7 @@ async fn move_shards(first: HostOptions) {
     for id in &ids {
         guard(client.raise_event(id, "Go", ())).await.unwrap();
     }
-    let done = InstanceFilter { states: vec![InstanceState::Completed], ..Default::default() };
+    let done = InstanceFilter::new().states([InstanceState::Completed]);
     guard(async {
         while client.count(&done).await.unwrap() < u64::from(SHARDS / 2) {
             tokio::task::yield_now().await;
@@ -65,11 +65,11 @@ async fn shards_move_in_spite_of_code_that_holds_their_threads() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_thread_for_all_of_them_is_no_obstacle() {
-    move_shards(HostOptions { threads: ShardThreads::Exactly(1), ..replaces() }).await;
+    move_shards(replaces().threads(ShardThreads::Exactly(1))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 12)]
 async fn shards_move_from_a_runtime_that_cannot_be_replaced() {
-    let on_callers = HostOptions { threads: ShardThreads::OnCallersRuntime, ..replaces() };
+    let on_callers = replaces().threads(ShardThreads::OnCallersRuntime);
     move_shards(on_callers).await;
 }

@@ -65,11 +65,7 @@ impl Drop for AtTheEnd {
 
 /// Threads are replaced as soon as they can be.
 pub(crate) fn replaces() -> HostOptions {
-    HostOptions {
-        replace_threads_after: Duration::ZERO,
-        shutdown_deadline: Duration::ZERO,
-        ..options()
-    }
+    options().replace_threads_after(Duration::ZERO).shutdown_deadline(Duration::ZERO)
 }
 
 /// "loops" waits for "Go" and then holds its thread, "loops_at_once" holds it and then sleeps for an hour, and

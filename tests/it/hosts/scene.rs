@@ -139,7 +139,7 @@ pub(crate) async fn host(store: impl Provider, name: &str) -> Host {
 
 /// The same with options, on the runtime of the test for example.
 pub(crate) async fn host_with(store: impl Provider, name: &str, options: HostOptions) -> Host {
-    let options = HostOptions { host_name: name.into(), ..options };
+    let options = options.host_name(name);
     let host = Host::builder().provider(store).options(options);
     let host = host.orchestration(adds).orchestration(collects).orchestration(calls);
     let host = host.orchestration(doubles).orchestration(sums).orchestration(raises);

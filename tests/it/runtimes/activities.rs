@@ -19,7 +19,7 @@ impl Programs {
 
     fn options(&self, options: HostOptions) -> HostOptions {
         let runtime = self.0.as_ref().unwrap().handle().clone();
-        HostOptions { activity_threads: ActivityThreads::On(runtime), ..options }
+        options.activity_threads(ActivityThreads::On(runtime))
     }
 }
 
@@ -110,7 +110,7 @@ async fn what_an_activity_makes_there_outlives_the_host() {
 async fn the_runtime_of_the_shards_can_be_named_too() {
     let seen = Seen::default();
     let here = ActivityThreads::On(Handle::current());
-    let options = HostOptions { activity_threads: here, ..on_the_tests_runtime() };
+    let options = on_the_tests_runtime().activity_threads(here);
     let host = guard(host(options, &seen).start()).await.unwrap();
     assert_eq!(guard(start(&host, "i", "where_it_runs").await.result()).await.unwrap(), 7);
     assert_eq!(*seen.0.lock().unwrap(), [thread::current().id()]);
@@ -122,7 +122,7 @@ fn on_a_runtime_that_block_on_alone_drives_they_run_while_somebody_is_in_it() {
     let (programs, others, seen) = (current_thread(), Programs::begin(), Seen::default());
     let others = others.0.as_ref().unwrap();
     let there = ActivityThreads::On(programs.handle().clone());
-    let options = HostOptions { activity_threads: there, ..options() };
+    let options = options().activity_threads(there);
     let (host, instance, neighbour) = others.block_on(async {
         let host = host(options, &seen).orchestration(wait_for_go).start().await.unwrap();
         let instance = start(&host, "i", "where_it_runs").await;
@@ -145,7 +145,7 @@ fn a_runtime_that_has_ended_is_refused() {
     for ended in runtimes {
         let there = ActivityThreads::On(ended.handle().clone());
         drop(ended);
-        let options = HostOptions { activity_threads: there, ..options() };
+        let options = options().activity_threads(there);
         let starting = host(options, &Seen::default()).start();
         let refused = current_thread().block_on(guard(starting)).map(drop).unwrap_err();
         assert!(matches!(refused, Error::ActivityRuntimeEnded), "{refused}");

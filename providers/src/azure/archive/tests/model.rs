@@ -48,7 +48,7 @@ impl Model {
         let shards = archive.shards;
         let positions = (0..shards).map(|shard| archive.position(ShardId(shard)));
         let mut model = Self { positions: positions.collect::<Result<_, _>>()?, ..Self::default() };
-        let all = InstanceFilter::default();
+        let all = InstanceFilter::new();
         let listed = list_by_pages(archive, &all)?;
         assert!(listed.is_sorted_by(|a, b| a.instance < b.instance));
         assert_eq!(archive.count(&all)?, listed.len() as u64);
@@ -74,11 +74,8 @@ impl Model {
             assert!(waking.iter().eq(expected), "{waking:?} in {self:?}");
         }
         for prefix in ["a", "b", "i1", "none"] {
-            let filter = InstanceFilter {
-                id_prefix: Some(prefix.to_owned()),
-                states: vec![InstanceState::Running],
-                ..InstanceFilter::default()
-            };
+            let filter =
+                InstanceFilter::new().id_prefix(prefix.to_owned()).states([InstanceState::Running]);
             let expected: Vec<_> = summaries().filter(|summary| filter.matches(summary)).collect();
             assert!(list_by_pages(archive, &filter)?.iter().eq(expected.iter().copied()));
             assert_eq!(archive.count(&filter)?, expected.len() as u64);

@@ -122,7 +122,7 @@ fn what_is_there_costs_one_request_and_its_turns_another() {
 #[test]
 fn a_page_costs_one_request_for_each_run_and_the_next_one_less() {
     let (shelf, archive) = filled();
-    let filter = InstanceFilter::default();
+    let filter = InstanceFilter::new();
     let mut last = None;
     let first = cost(&shelf, || {
         last = archive.list(&filter, None, 100).unwrap().pop();

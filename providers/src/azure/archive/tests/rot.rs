@@ -18,7 +18,7 @@ fn answers(archive: &BlobArchive) -> Vec<Result<String, String>> {
             Err(error) => panic!("{error}"),
         }
     }
-    let all = InstanceFilter::default();
+    let all = InstanceFilter::new();
     let mut answers = vec![
         answer(archive.position(ShardId(0))),
         answer(archive.list(&all, None, 99)),
@@ -125,7 +125,7 @@ fn a_run_that_is_missing_is_told_and_so_is_a_manifest_that_was_there() {
     archive.position(ShardId(0)).unwrap();
     let run = shelf.names().pop().unwrap();
     shelf.delete(&run).unwrap();
-    let error = archive.count(&InstanceFilter::default()).unwrap_err();
+    let error = archive.count(&InstanceFilter::new()).unwrap_err();
     assert!(error.to_string().contains(&run), "{error}");
 
     shelf.delete("archive/shard-0000/MANIFEST").unwrap();
