@@ -36,7 +36,7 @@ impl Store {
         let (shards, clock, seeds) = (provider.shards(), provider.timers(), Arc::new(Seeds::new()));
         let remote = provider.sharing().map(|sharing| Remote {
             shards,
-            router: provider.router(),
+            router: sharing.router(),
             sharing,
             clock: clock.clone(),
             seeds: seeds.clone(),

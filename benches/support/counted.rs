@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use reenact::core::Receipt;
 use reenact::providers::{
-    Batch, ExternalEventRouter, HistoryStore, Lease, LoadedInstance, Provider, ProviderError,
-    ShardLease, Sharing, TimerScheduler, TurnPage,
+    Batch, HistoryStore, Lease, LoadedInstance, Provider, ProviderError, ShardLease, Sharing,
+    TimerScheduler, TurnPage,
 };
 use reenact::{
     ExecutionId, InstanceFilter, InstanceId, InstancePage, InstanceSummary, Local, PageRequest,
@@ -44,10 +44,6 @@ impl Provider for Counted {
     fn histories(&self) -> Arc<dyn HistoryStore> {
         let (store, counts) = (self.store.histories(), self.counts.clone());
         Arc::new(Histories { store, counts })
-    }
-
-    fn router(&self) -> Arc<dyn ExternalEventRouter> {
-        self.store.router()
     }
 
     fn timers(&self) -> Arc<dyn TimerScheduler> {

@@ -1,11 +1,13 @@
 //! Storage for reenact.
 //!
-//! A provider sees bytes, ids and positions, never what an event means. It hands out four things:
-//! a [`HistoryStore`] for the logs, an [`ExternalEventRouter`] for messages to a shard from
-//! outside its owner, a [`TimerScheduler`] that knows what time it is, and [`ShardLease`]s that
-//! keep one writer per shard. [`InMemory`] is the reference model of all of them; `Local` (feature
-//! `local`) keeps them in a directory: a store out of journals and an archive, which further durable
-//! media can share (feature `journal`).
+//! A provider sees bytes, ids and positions, never what an event means. Each [`Provider`] has a
+//! [`HistoryStore`] for the logs, a [`TimerScheduler`] that knows what time it is, and a [`ShardLease`] that
+//! keeps one writer per shard. A store that several hosts share also has [`Sharing`], with the queues through
+//! which they send each other messages ([`ExternalEventRouter`]).
+//!
+//! [`InMemory`] is the reference model of all of them. `Local` (feature `local`) stores in a directory. It is made
+//! of journals and an archive, which other durable media can use as well (feature `journal`); `azure::Azure`
+//! does (features `azure` and `azure-legacy`).
 //!
 //! The crate `reenact-testkit` has the tests that every provider must pass, and fakes that fail on demand.
 

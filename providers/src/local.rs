@@ -6,10 +6,11 @@
 //! | `LOCK` | locked by the one process that has it open, and says which |
 //! | `shard-0000`, ... | the journal of each shard: see `JOURNAL.md` |
 //! | `archive.db` | the histories that the journals have handed on: see `ARCHIVE.md` |
-//! | `messages.db` | messages to shards from outside their owners |
+//!
+//! A directory of an earlier version also has `messages.db`, a queue of messages that nothing ever sent or
+//! received. It is left alone: it is neither read nor written, and may be removed.
 
 mod archive;
-mod messages;
 mod sqlite;
 mod writable;
 
@@ -20,7 +21,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
-use self::messages::Messages;
 use self::sqlite::is_no_room;
 use crate::identity::{self, StoreIdentity};
 use crate::journal::JournalId;
@@ -29,8 +29,8 @@ use crate::limits::{DEFAULT_LOCAL_SHARDS, MAX_SHARDS};
 use crate::medium::lock::LOCK;
 use crate::medium::{Directory, Disk, DiskFile, Medium, MediumError, RealDisk, StoreLock};
 use crate::{
-    ExternalEventRouter, HistoryStore, OpenError, Place, Provider, ProviderError, ShardLease,
-    Sharing, SystemClock, TimerScheduler,
+    HistoryStore, OpenError, Place, Provider, ProviderError, ShardLease, Sharing, SystemClock,
+    TimerScheduler,
 };
 
 /// What the store says about itself.
@@ -42,7 +42,7 @@ const BEGUN: &str = "STORE.new";
 /// The histories.
 const ARCHIVE: &str = "archive.db";
 
-/// The messages.
+/// What an earlier version made beside the archive. Nothing was ever put into it.
 const MESSAGES: &str = "messages.db";
 
 /// How the directories of the journals begin.
@@ -70,7 +70,6 @@ const SHARD: &str = "shard-";
 #[derive(Clone)]
 pub struct Local {
     histories: Journaled<Directory<RealDisk>, SqliteArchive>,
-    messages: Arc<Messages>,
     clock: Arc<dyn TimerScheduler>,
 }
 
@@ -199,12 +198,9 @@ impl LocalOptions {
         }
         let archive = SqliteArchive::open(&site.path.join(ARCHIVE), journal)?;
         let clock = Arc::clone(&self.clock);
-        let messages =
-            Messages::open(&site.path.join(MESSAGES), journal, shards, Arc::clone(&clock))?
-                .under(lock);
         let histories =
             Journaled::open(journal, media, archive, Arc::clone(&clock), self.journaled)?;
-        Ok(Local { histories, messages: Arc::new(messages), clock })
+        Ok(Local { histories, clock })
     }
 }
 
@@ -273,7 +269,7 @@ impl Site {
                 _ if name.starts_with(SHARD) && entry.path().is_dir() => {
                     fs::read_dir(entry.path()).map_err(failed)?.next().is_none()
                 }
-                _ => is_of_a_database(&name),
+                _ => is_of_database(ARCHIVE, &name) || is_of_database(MESSAGES, &name),
             };
             if !is_ours {
                 return Err(self.is_none(format!("there is a `{name}` in it, and no `{STORE}`")));
@@ -293,13 +289,11 @@ impl Site {
         for entry in fs::read_dir(&self.path).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if is_of_a_database(&name) {
+            if is_of_database(ARCHIVE, &name) || is_of_database(MESSAGES, &name) {
                 fs::remove_file(entry.path()).map_err(|error| refused(&entry.path(), error))?;
             }
         }
         drop(SqliteArchive::create(&self.path.join(ARCHIVE), journal)?);
-        let (messages, clock) = (self.path.join(MESSAGES), Arc::clone(&options.clock));
-        drop(Messages::create(&messages, journal, identity.shards, clock)?);
         for shard in 0..identity.shards {
             let path = self.shard(shard);
             RealDisk::make(&path).map_err(|error| refused(&path, error))?;
@@ -342,13 +336,10 @@ impl Site {
     }
 }
 
-/// Whether a file is one that making a store makes, and no other of a similar name.
-fn is_of_a_database(name: &str) -> bool {
+/// Whether a file is a database that making a store makes, or is beside it, and no other of a similar name.
+fn is_of_database(database: &str, name: &str) -> bool {
     let endings = ["", "-wal", "-shm", "-journal", ".new", ".new-journal"];
-    [ARCHIVE, MESSAGES]
-        .iter()
-        .filter_map(|database| name.strip_prefix(database))
-        .any(|ending| endings.contains(&ending))
+    name.strip_prefix(database).is_some_and(|ending| endings.contains(&ending))
 }
 
 fn failed_medium(path: &Path) -> impl Fn(MediumError) -> OpenError {
@@ -366,10 +357,6 @@ impl Provider for Local {
 
     fn histories(&self) -> Arc<dyn HistoryStore> {
         Arc::new(self.histories.clone())
-    }
-
-    fn router(&self) -> Arc<dyn ExternalEventRouter> {
-        self.messages.clone()
     }
 
     fn timers(&self) -> Arc<dyn TimerScheduler> {

@@ -10,13 +10,11 @@ use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
 
 use self::log::Log;
 use self::sharing::Shared;
-use crate::limits::{DEFAULT_SHARDS, MAX_SHARDS, check_batch, check_message, check_purge};
+use crate::limits::{DEFAULT_SHARDS, MAX_SHARDS, check_batch, check_purge};
 use crate::ownership::{Ownership, check_shard};
-use crate::queue::Mailbox;
 use crate::{
-    Batch, Delivery, DeliveryId, ExternalEventRouter, HistoryStore, InstanceFilter, InstancePage,
-    InstanceSummary, Lease, Message, PageRequest, Provider, ProviderError, ShardLease, Sharing,
-    SystemClock, TimerScheduler, TurnPage,
+    Batch, HistoryStore, InstanceFilter, InstancePage, InstanceSummary, Lease, PageRequest,
+    Provider, ProviderError, ShardLease, Sharing, SystemClock, TimerScheduler, TurnPage,
 };
 
 /// A store that lives as long as its last clone: for tests, and for programs that need not survive
@@ -45,7 +43,6 @@ struct Hub {
 /// Shards share nothing, so that their owners never wait for each other.
 struct Shard {
     state: Mutex<State>,
-    mail: Mailbox,
 }
 
 /// What an append must see unchanging.
@@ -123,7 +120,7 @@ impl InMemory {
 impl Shard {
     fn new(shard: ShardId) -> Self {
         let state = State { ownership: Ownership::new(shard), log: Log::default(), commits: 0 };
-        Self { state: Mutex::new(state), mail: Mailbox::default() }
+        Self { state: Mutex::new(state) }
     }
 }
 
@@ -151,10 +148,6 @@ impl Provider for InMemory {
     }
 
     fn histories(&self) -> Arc<dyn HistoryStore> {
-        Arc::new(self.clone())
-    }
-
-    fn router(&self) -> Arc<dyn ExternalEventRouter> {
         Arc::new(self.clone())
     }
 
@@ -268,34 +261,13 @@ impl ShardLease for InMemory {
     }
 }
 
-#[async_trait]
-impl ExternalEventRouter for InMemory {
-    async fn send(&self, shard: ShardId, message: Message) -> Result<(), ProviderError> {
-        let shard = self.shard(shard)?;
-        check_message(&message)?;
-        shard.mail.queue().push(message)?;
-        shard.mail.announce();
-        Ok(())
-    }
-
-    async fn receive(&self, shard: ShardId, limit: usize) -> Result<Vec<Delivery>, ProviderError> {
-        let clock = &*self.hub.clock;
-        Ok(self.shard(shard)?.mail.receive(limit, clock).await)
-    }
-
-    async fn acknowledge(&self, shard: ShardId, delivery: DeliveryId) -> Result<(), ProviderError> {
-        self.shard(shard)?.mail.queue().acknowledge(delivery);
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
     use crate::ManualClock;
-    use crate::limits::{LEASE_TIME, VISIBILITY_TIME};
+    use crate::limits::LEASE_TIME;
 
     #[test]
     fn the_number_of_shards_is_at_least_1_and_at_most_the_limit() {
@@ -328,26 +300,5 @@ mod tests {
 
         clock.advance(Duration::from_micros(1));
         assert!(store.acquire(ShardId(0), "second").await.unwrap().epoch > lease.epoch);
-    }
-
-    #[tokio::test]
-    async fn a_delivery_comes_again_at_the_instant_at_which_it_runs_out() {
-        let clock = ManualClock::default();
-        let store = InMemory::new().with_clock(clock.clone());
-        let to = InstanceId::new("i").unwrap();
-        let message = Message { key: "k".into(), to, bytes: Arc::from([]) };
-        store.send(ShardId(0), message).await.unwrap();
-        assert_eq!(store.receive(ShardId(0), 1).await.unwrap()[0].attempt, 1);
-
-        let waiting = tokio::spawn({
-            let store = store.clone();
-            async move { store.receive(ShardId(0), 1).await }
-        });
-        clock.advance(VISIBILITY_TIME - Duration::from_micros(1));
-        tokio::task::yield_now().await;
-        assert!(!waiting.is_finished());
-
-        clock.advance(Duration::from_micros(1));
-        assert_eq!(waiting.await.unwrap().unwrap()[0].attempt, 2);
     }
 }

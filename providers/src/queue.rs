@@ -40,53 +40,19 @@ struct HandedOut {
     queued: Queued,
 }
 
-/// A message that was acknowledged.
-#[cfg_attr(
-    not(feature = "local"),
-    expect(dead_code, reason = "without a medium no removal fails, and none is undone")
-)]
-pub(crate) struct Removed {
-    arrival: Arrival,
-    queued: Queued,
-}
-
-impl Removed {
-    /// The message's key.
-    #[cfg(feature = "local")]
-    pub(crate) fn key(&self) -> &str {
-        &self.queued.message.key
-    }
-}
-
 impl Queue {
     /// Puts a message at the end, unless its key is in the queue. `Throttled` when it is full.
     pub(crate) fn push(&mut self, message: Message) -> Result<(), ProviderError> {
-        if self.contains(&message.key) {
+        if self.keys.contains(&message.key) {
             return Ok(());
         }
-        self.check_room(0)?;
-        self.put(message);
-        Ok(())
-    }
-
-    /// Whether a message with this key waits or is handed out.
-    pub(crate) fn contains(&self, key: &str) -> bool {
-        self.keys.contains(key)
-    }
-
-    /// `Throttled` unless there is room for one more besides `coming` ones.
-    pub(crate) fn check_room(&self, coming: usize) -> Result<(), ProviderError> {
-        if self.keys.len() + coming >= MAX_QUEUED_MESSAGES {
+        if self.keys.len() >= MAX_QUEUED_MESSAGES {
             return Err(ProviderError::Throttled { retry_after: FULL_QUEUE_RETRY });
         }
-        Ok(())
-    }
-
-    /// Puts a message at the end. Its key is not in the queue; whether there is room was checked.
-    pub(crate) fn put(&mut self, message: Message) {
         self.keys.insert(message.key.clone());
         self.arrivals += 1;
         self.waiting.insert(Arrival(self.arrivals), Queued { attempts: 0, message });
+        Ok(())
     }
 
     /// Hands out up to `limit` messages (0 counts as 1), oldest first.
@@ -108,11 +74,11 @@ impl Queue {
     }
 
     /// Removes the message of a delivery, unless it has been handed out anew since.
-    pub(crate) fn acknowledge(&mut self, delivery: DeliveryId) -> Option<Removed> {
-        let HandedOut { arrival, queued, visible_again } = self.handed_out.remove(&delivery.0)?;
-        self.ends.remove(&(visible_again, delivery.0));
-        self.keys.remove(&queued.message.key);
-        Some(Removed { arrival, queued })
+    pub(crate) fn acknowledge(&mut self, delivery: DeliveryId) {
+        if let Some(handed_out) = self.handed_out.remove(&delivery.0) {
+            self.ends.remove(&(handed_out.visible_again, delivery.0));
+            self.keys.remove(&handed_out.queued.message.key);
+        }
     }
 
     /// Hides a delivered message for another visibility time. `Conflict` when the delivery has run
@@ -131,13 +97,6 @@ impl Queue {
         handed_out.visible_again = now + VISIBILITY_TIME;
         self.ends.insert((handed_out.visible_again, delivery.0));
         Ok(())
-    }
-
-    /// Undoes a removal: the message waits in its old place.
-    #[cfg(feature = "local")]
-    pub(crate) fn put_back(&mut self, removed: Removed) {
-        self.keys.insert(removed.key().to_owned());
-        self.waiting.insert(removed.arrival, removed.queued);
     }
 
     /// Makes visible what was handed out and not acknowledged in time.

@@ -8,12 +8,15 @@ use async_trait::async_trait;
 use reenact_core::{Name, ShardId, Timestamp};
 use tokio::sync::watch;
 
-use crate::{Delivery, DeliveryId, Message, ProviderError};
+use crate::{Delivery, DeliveryId, ExternalEventRouter, Message, ProviderError};
 
 /// Lets several hosts share the shards of one store, hand each other activities, and keep what
 /// nobody can take.
 #[async_trait]
 pub trait Sharing: Send + Sync + 'static {
+    /// The queues of the shards: what other hosts, and clients without a host, send to the owner of a shard.
+    fn router(&self) -> Arc<dyn ExternalEventRouter>;
+
     /// Makes a host one of those that share the shards. The name is for people; two hosts may have
     /// the same.
     ///

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 pub use self::filter::{InstanceFilter, PageRequest, TimeRange};
 pub use self::state::UnknownState;
-use crate::{ExternalEventRouter, ProviderError, Sharing, TimerScheduler};
+use crate::{ProviderError, Sharing, TimerScheduler};
 
 /// A store for the hosts of one hub. Cloning a provider's handles is cheap; all of them are shared.
 pub trait Provider: Send + Sync + 'static {
@@ -19,8 +19,6 @@ pub trait Provider: Send + Sync + 'static {
     fn shards(&self) -> u32;
     /// The logs.
     fn histories(&self) -> Arc<dyn HistoryStore>;
-    /// Messages to shards from outside their owners.
-    fn router(&self) -> Arc<dyn ExternalEventRouter>;
     /// The clock that timers run on.
     fn timers(&self) -> Arc<dyn TimerScheduler>;
     /// Who owns which shard.

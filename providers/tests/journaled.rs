@@ -9,9 +9,9 @@ use reenact_providers::journal::{JournalId, Options as JournalOptions};
 use reenact_providers::journaled::{Journaled, Options};
 use reenact_providers::medium::Directory;
 use reenact_providers::{
-    Batch, ExternalEventRouter, HistoryStore, InMemory, InstanceFilter, InstanceState,
-    InstanceSummary, Lease, ManualClock, OpenError, PageRequest, Provider, ProviderError,
-    ShardLease, Sharing, TimeRange, TimerScheduler, TurnRecord,
+    Batch, HistoryStore, InMemory, InstanceFilter, InstanceState, InstanceSummary, Lease,
+    ManualClock, OpenError, PageRequest, Provider, ProviderError, ShardLease, Sharing, TimeRange,
+    TimerScheduler, TurnRecord,
 };
 use reenact_testkit::archive::FakeArchive;
 use reenact_testkit::conformance::Hub;
@@ -83,10 +83,6 @@ impl Provider for Store {
 
     fn histories(&self) -> Arc<dyn HistoryStore> {
         Arc::new(self.histories.clone())
-    }
-
-    fn router(&self) -> Arc<dyn ExternalEventRouter> {
-        self.messages.router()
     }
 
     fn timers(&self) -> Arc<dyn TimerScheduler> {

@@ -246,22 +246,6 @@ macro_rules! conformance_tests {
             recovery_leaves_out_what_was_purged,
             recovery_is_fenced,
         ]);
-        $crate::conformance_tests!(@subject $make, queue, [
-            messages_are_delivered_in_order_of_arrival,
-            no_more_messages_are_delivered_than_asked_for,
-            a_key_that_is_in_the_queue_is_not_taken_twice,
-            an_acknowledged_key_can_be_sent_again,
-            what_is_not_acknowledged_is_delivered_again_with_a_higher_attempt,
-            what_is_acknowledged_is_never_delivered_again,
-            acknowledging_twice_or_late_is_no_error,
-            receiving_waits_until_a_message_arrives,
-            receiving_waits_until_a_delivery_has_run_out,
-            a_dropped_receive_loses_nothing,
-            each_shard_has_its_own_queue,
-            concurrent_senders_lose_nothing,
-            an_overlarge_message_is_refused,
-            a_queue_survives_reopening,
-        ]);
         $crate::conformance_tests!(@subject $make, timers, [
             timers_run_on_the_clock_that_the_store_was_given,
         ]);
@@ -300,6 +284,22 @@ macro_rules! sharing_conformance_tests {
             hosts_that_live_keep_their_parts_however_long,
             hosts_of_one_name_are_two,
             a_host_that_comes_back_is_a_new_one,
+        ]);
+        $crate::conformance_tests!(@subject $make, queue, [
+            messages_are_delivered_in_order_of_arrival,
+            no_more_messages_are_delivered_than_asked_for,
+            a_key_that_is_in_the_queue_is_not_taken_twice,
+            an_acknowledged_key_can_be_sent_again,
+            what_is_not_acknowledged_is_delivered_again_with_a_higher_attempt,
+            what_is_acknowledged_is_never_delivered_again,
+            acknowledging_twice_or_late_is_no_error,
+            receiving_waits_until_a_message_arrives,
+            receiving_waits_until_a_delivery_has_run_out,
+            a_dropped_receive_loses_nothing,
+            each_shard_has_its_own_queue,
+            concurrent_senders_lose_nothing,
+            an_overlarge_message_is_refused,
+            a_queue_survives_reopening,
         ]);
         $crate::conformance_tests!(@subject $make, tags, [
             messages_of_a_tag_go_to_those_who_ask_for_it,

@@ -4,13 +4,15 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
+use reenact_core::{ExecutionId, InstanceId, Name, Receipt, ShardId};
 use reenact_providers::{
     Batch, Delivery, DeliveryId, ExternalEventRouter, HistoryStore, InMemory, InstanceFilter,
-    InstancePage, InstanceSummary, Lease, ManualClock, Message, PageRequest, Provider,
-    ProviderError, ShardLease, Sharing, StoredTurn, SystemClock, TimerScheduler, TurnPage,
+    InstancePage, InstanceSummary, Lease, ManualClock, Membership, Message, PageRequest, Provider,
+    ProviderError, QuarantineId, Quarantined, ShardLease, Sharing, StoredTurn, SystemClock,
+    TimerScheduler, TurnPage,
 };
 use reenact_testkit::conformance::{
     Hub, Stage, append, executions, fence, lease, list, purge, queue, read, recovery, summary,
@@ -70,7 +72,7 @@ struct Seen {
 
 impl Faulty {
     fn new(fault: Fault, clock: ManualClock) -> Self {
-        let inner = InMemory::new().with_clock(clock.clone());
+        let inner = InMemory::new().with_clock(clock.clone()).shared();
         Self { inner, clock, fault, seen: Arc::default() }
     }
 
@@ -80,6 +82,14 @@ impl Faulty {
 
     fn remember(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().expect("nobody panics under this lock")
+    }
+
+    fn sharing_of(&self) -> Arc<dyn Sharing> {
+        self.inner.sharing().expect("it is shared")
+    }
+
+    fn router_of(&self) -> Arc<dyn ExternalEventRouter> {
+        self.sharing_of().router()
     }
 
     fn newest_lease(&self, shard: ShardId) -> Option<Lease> {
@@ -113,10 +123,6 @@ impl Provider for Faulty {
         Arc::new(self.clone())
     }
 
-    fn router(&self) -> Arc<dyn ExternalEventRouter> {
-        Arc::new(self.clone())
-    }
-
     fn timers(&self) -> Arc<dyn TimerScheduler> {
         if self.has(Fault::KeepsItsOwnTime) {
             return Arc::new(SystemClock);
@@ -129,7 +135,7 @@ impl Provider for Faulty {
     }
 
     fn sharing(&self) -> Option<Arc<dyn Sharing>> {
-        self.inner.sharing()
+        Some(Arc::new(self.clone()))
     }
 }
 
@@ -271,19 +277,19 @@ impl ExternalEventRouter for Faulty {
             seen.sent += 1;
             message.key = format!("{}#{}", message.key, seen.sent);
         }
-        self.inner.send(self.queue_of(shard), message).await
+        self.router_of().send(self.queue_of(shard), message).await
     }
 
     async fn receive(&self, shard: ShardId, limit: usize) -> Result<Vec<Delivery>, ProviderError> {
         if self.has(Fault::ComesBackEmpty) {
-            let now = std::future::ready(Ok(vec![]));
+            let (now, router) = (std::future::ready(Ok(vec![])), self.router_of());
             return tokio::select! {
                 biased;
-                deliveries = self.inner.receive(shard, limit) => deliveries,
+                deliveries = router.receive(shard, limit) => deliveries,
                 nothing = now => nothing,
             };
         }
-        let mut deliveries = self.inner.receive(self.queue_of(shard), limit).await?;
+        let mut deliveries = self.router_of().receive(self.queue_of(shard), limit).await?;
         for delivery in &mut deliveries {
             match self.fault {
                 Fault::KeepsDuplicates => {
@@ -291,9 +297,11 @@ impl ExternalEventRouter for Faulty {
                     delivery.message.key = key.to_owned();
                 }
                 Fault::CountsNoAttempts => delivery.attempt = 1,
-                Fault::DeliversOnlyOnce => self.inner.acknowledge(shard, delivery.id).await?,
+                Fault::DeliversOnlyOnce => {
+                    self.router_of().acknowledge(shard, delivery.id).await?;
+                }
                 Fault::TakesBeforeItReturns => {
-                    self.inner.acknowledge(shard, delivery.id).await?;
+                    self.router_of().acknowledge(shard, delivery.id).await?;
                     tokio::task::yield_now().await;
                 }
                 _ => {}
@@ -306,7 +314,59 @@ impl ExternalEventRouter for Faulty {
         if self.has(Fault::ForgetsAcknowledgements) {
             return Ok(());
         }
-        self.inner.acknowledge(self.queue_of(shard), delivery).await
+        self.router_of().acknowledge(self.queue_of(shard), delivery).await
+    }
+}
+
+/// Has no faults of its own, but for its router.
+#[async_trait]
+impl Sharing for Faulty {
+    fn router(&self) -> Arc<dyn ExternalEventRouter> {
+        Arc::new(self.clone())
+    }
+
+    async fn join(&self, host: &str) -> Result<Arc<dyn Membership>, ProviderError> {
+        self.sharing_of().join(host).await
+    }
+
+    async fn send_to(&self, tag: &Name, message: Message) -> Result<(), ProviderError> {
+        self.sharing_of().send_to(tag, message).await
+    }
+
+    async fn receive_from(&self, tag: &Name, limit: usize) -> Result<Vec<Delivery>, ProviderError> {
+        self.sharing_of().receive_from(tag, limit).await
+    }
+
+    fn visibility_time(&self) -> Duration {
+        self.sharing_of().visibility_time()
+    }
+
+    async fn extend(&self, tag: &Name, delivery: DeliveryId) -> Result<(), ProviderError> {
+        self.sharing_of().extend(tag, delivery).await
+    }
+
+    async fn acknowledge_from(
+        &self,
+        tag: &Name,
+        delivery: DeliveryId,
+    ) -> Result<(), ProviderError> {
+        self.sharing_of().acknowledge_from(tag, delivery).await
+    }
+
+    async fn quarantine(&self, what: Quarantined) -> Result<(), ProviderError> {
+        self.sharing_of().quarantine(what).await
+    }
+
+    async fn quarantined(
+        &self,
+        after: Option<&QuarantineId>,
+        limit: usize,
+    ) -> Result<Vec<(QuarantineId, Quarantined)>, ProviderError> {
+        self.sharing_of().quarantined(after, limit).await
+    }
+
+    async fn discard(&self, id: &QuarantineId) -> Result<(), ProviderError> {
+        self.sharing_of().discard(id).await
     }
 }
 

@@ -11,7 +11,7 @@ use reenact::providers::journal::JournalId;
 use reenact::providers::journaled::{Journaled, Options};
 use reenact::providers::medium::Directory;
 use reenact::providers::{
-    ExternalEventRouter, HistoryStore, Provider, ProviderError, ShardLease, Sharing, TimerScheduler,
+    HistoryStore, Provider, ProviderError, ShardLease, Sharing, TimerScheduler,
 };
 use reenact::testing::ManualClock;
 use reenact::{Error, InstanceFilter};
@@ -41,10 +41,6 @@ impl Provider for Store {
 
     fn histories(&self) -> Arc<dyn HistoryStore> {
         Arc::new(self.histories.clone())
-    }
-
-    fn router(&self) -> Arc<dyn ExternalEventRouter> {
-        self.elsewhere.router()
     }
 
     fn timers(&self) -> Arc<dyn TimerScheduler> {

@@ -61,7 +61,8 @@ impl Stage {
     fn new() -> Self {
         let clock = ManualClock::default();
         let store = InMemory::new().with_shards(1).with_clock(clock.clone()).shared();
-        Self { sharing: store.sharing().unwrap(), router: store.router(), clock }
+        let sharing = store.sharing().unwrap();
+        Self { router: sharing.router(), sharing, clock }
     }
 
     fn clock(&self) -> Arc<dyn TimerScheduler> {

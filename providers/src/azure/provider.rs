@@ -26,10 +26,6 @@ impl Provider for Azure {
         Arc::new(self.clone())
     }
 
-    fn router(&self) -> Arc<dyn ExternalEventRouter> {
-        Arc::new(self.clone())
-    }
-
     fn timers(&self) -> Arc<dyn TimerScheduler> {
         Arc::clone(&self.inner.clock)
     }
@@ -135,6 +131,10 @@ impl ExternalEventRouter for Azure {
 
 #[async_trait]
 impl Sharing for Azure {
+    fn router(&self) -> Arc<dyn ExternalEventRouter> {
+        Arc::new(self.clone())
+    }
+
     async fn join(&self, host: &str) -> Result<Arc<dyn Membership>, ProviderError> {
         let (members, host) = (Arc::clone(&self.inner.members), host.to_owned());
         let joined =

@@ -8,7 +8,7 @@ mod pool;
 
 pub(super) use checksum::{checksum, is_whole};
 pub use error::ArchiveError;
-pub(super) use error::{Failure, is_no_room, is_rot};
+pub(super) use error::{Failure, is_no_room};
 pub(super) use file::OpenedFile;
 pub(super) use pool::Pool;
 

@@ -4,7 +4,7 @@ use std::fs::{self, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
-use super::{BEGUN, LOCK, SHARD, STORE, is_of_a_database, refused};
+use super::{ARCHIVE, BEGUN, LOCK, SHARD, STORE, is_of_database, refused};
 use crate::OpenError;
 
 /// Looks whether each file and each directory of a store can be written. The mode counts also for those
@@ -39,7 +39,7 @@ pub(super) fn check(directory: &Path) -> Result<(), OpenError> {
 }
 
 fn is_of_a_store(name: &str) -> bool {
-    [STORE, BEGUN, LOCK].contains(&name) || name.starts_with(SHARD) || is_of_a_database(name)
+    [STORE, BEGUN, LOCK].contains(&name) || name.starts_with(SHARD) || is_of_database(ARCHIVE, name)
 }
 
 fn check_one(path: &Path, found: &Metadata, store: &Metadata) -> Result<(), OpenError> {

@@ -13,15 +13,22 @@ use tokio::task::JoinHandle;
 use crate::limits::{LEASE_TIME, VISIBILITY_TIME, check_message};
 use crate::queue::Mailbox;
 use crate::{
-    Delivery, DeliveryId, Membership, Message, ProviderError, QuarantineId, Quarantined, Sharing,
-    TimerScheduler, balance,
+    Delivery, DeliveryId, ExternalEventRouter, Membership, Message, ProviderError, QuarantineId,
+    Quarantined, Sharing, TimerScheduler, balance,
 };
 
 /// What the hosts of one store share, besides its shards.
 pub(super) struct Shared {
     members: Arc<Members>,
+    shards: Arc<ShardQueues>,
     tags: Mutex<BTreeMap<Name, Arc<Mailbox>>>,
     quarantine: Mutex<Quarantine>,
+}
+
+/// The queue of each shard.
+struct ShardQueues {
+    queues: Box<[Mailbox]>,
+    clock: Arc<dyn TimerScheduler>,
 }
 
 /// Those who share the shards.
@@ -66,9 +73,11 @@ struct Joined {
 
 impl Shared {
     pub(super) fn new(shards: u32, clock: Arc<dyn TimerScheduler>) -> Self {
+        let queues = (0..shards).map(|_| Mailbox::default()).collect();
+        let queues = Arc::new(ShardQueues { queues, clock: Arc::clone(&clock) });
         let (table, next_end) = (Mutex::default(), watch::Sender::new(None));
         let members = Arc::new(Members { shards, clock, table, next_end });
-        Self { members, tags: Mutex::default(), quarantine: Mutex::default() }
+        Self { members, shards: queues, tags: Mutex::default(), quarantine: Mutex::default() }
     }
 
     fn queue_of(&self, tag: &Name) -> Arc<Mailbox> {
@@ -82,6 +91,10 @@ impl Shared {
 
 #[async_trait]
 impl Sharing for Shared {
+    fn router(&self) -> Arc<dyn ExternalEventRouter> {
+        Arc::clone(&self.shards) as Arc<dyn ExternalEventRouter>
+    }
+
     async fn join(&self, _host: &str) -> Result<Arc<dyn Membership>, ProviderError> {
         let members = Arc::clone(&self.members);
         let (id, share) = members.add();
@@ -143,6 +156,34 @@ impl Sharing for Shared {
 
     async fn discard(&self, id: &QuarantineId) -> Result<(), ProviderError> {
         lock(&self.quarantine).entries.remove(id);
+        Ok(())
+    }
+}
+
+impl ShardQueues {
+    fn of(&self, shard: ShardId) -> Result<&Mailbox, ProviderError> {
+        self.queues.get(shard.0 as usize).ok_or_else(|| ProviderError::Conflict {
+            reason: format!("there is no shard {shard}, there are {}", self.queues.len()),
+        })
+    }
+}
+
+#[async_trait]
+impl ExternalEventRouter for ShardQueues {
+    async fn send(&self, shard: ShardId, message: Message) -> Result<(), ProviderError> {
+        let queue = self.of(shard)?;
+        check_message(&message)?;
+        queue.queue().push(message)?;
+        queue.announce();
+        Ok(())
+    }
+
+    async fn receive(&self, shard: ShardId, limit: usize) -> Result<Vec<Delivery>, ProviderError> {
+        Ok(self.of(shard)?.receive(limit, &*self.clock).await)
+    }
+
+    async fn acknowledge(&self, shard: ShardId, delivery: DeliveryId) -> Result<(), ProviderError> {
+        self.of(shard)?.queue().acknowledge(delivery);
         Ok(())
     }
 }
@@ -251,7 +292,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::time::Duration;
 
+    use reenact_core::InstanceId;
+
     use super::*;
+    use crate::limits::VISIBILITY_TIME;
     use crate::{InMemory, ManualClock, Provider};
 
     #[tokio::test]
@@ -290,5 +334,26 @@ mod tests {
         let store = InMemory::new().shared().with_shards(9).with_clock(ManualClock::default());
         assert!(store.sharing().is_some());
         assert!(InMemory::new().sharing().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_delivery_comes_again_at_the_instant_at_which_it_runs_out() {
+        let clock = ManualClock::default();
+        let router = InMemory::new().with_clock(clock.clone()).shared().sharing().unwrap().router();
+        let to = InstanceId::new("i").unwrap();
+        let message = Message { key: "k".into(), to, bytes: Arc::from([]) };
+        router.send(ShardId(0), message).await.unwrap();
+        assert_eq!(router.receive(ShardId(0), 1).await.unwrap()[0].attempt, 1);
+
+        let waiting = tokio::spawn({
+            let router = Arc::clone(&router);
+            async move { router.receive(ShardId(0), 1).await }
+        });
+        clock.advance(VISIBILITY_TIME - Duration::from_micros(1));
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+
+        clock.advance(Duration::from_micros(1));
+        assert_eq!(waiting.await.unwrap().unwrap()[0].attempt, 2);
     }
 }

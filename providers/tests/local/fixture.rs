@@ -98,6 +98,25 @@ async fn a_directory_of_the_second_version_is_read_and_goes_on() {
     assert_is_read_and_goes_on(2).await;
 }
 
+/// Earlier versions made a queue of messages that nothing ever put anything into.
+#[tokio::test]
+async fn the_messages_of_an_earlier_version_are_left_alone_whatever_is_in_the_file() {
+    let scratch = Scratch::new();
+    let of_the_fixture = std::fs::read(fixture(2).join("messages.db")).unwrap();
+    for (label, messages) in
+        [("whole", Some(&*of_the_fixture)), ("rotten", Some(b"rot")), ("none", None)]
+    {
+        let path = scratch.join(label);
+        copy(&fixture(2), &path);
+        std::fs::remove_file(path.join("messages.db")).unwrap();
+        if let Some(messages) = messages {
+            std::fs::write(path.join("messages.db"), messages).unwrap();
+        }
+        check(&options(1).open(&path).unwrap(), 2).await;
+        assert_eq!(std::fs::read(path.join("messages.db")).ok().as_deref(), messages, "{label}");
+    }
+}
+
 /// Writes the fixture, where it is not there and somebody asks for it:
 /// `REENACT_WRITE_FIXTURES=1 cargo test -p reenact-providers --all-features --test local fixture`.
 #[tokio::test]

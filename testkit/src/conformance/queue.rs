@@ -22,7 +22,8 @@ struct Mail {
 
 impl Mail {
     fn of(shard: ShardId, provider: &impl Provider) -> Self {
-        Self { router: provider.router(), shard, shards: provider.shards() }
+        let sharing = provider.sharing().expect("a store that hosts share says so");
+        Self { router: sharing.router(), shard, shards: provider.shards() }
     }
 
     fn message(&self, key: &str) -> Message {

@@ -8,8 +8,7 @@ use futures::poll;
 use reenact::core::ShardId;
 use reenact::prelude::*;
 use reenact::providers::{
-    ExternalEventRouter, HistoryStore, Lease, Provider, ProviderError, ShardLease, Sharing,
-    TimerScheduler,
+    HistoryStore, Lease, Provider, ProviderError, ShardLease, Sharing, TimerScheduler,
 };
 use reenact::{Error, InMemory};
 
@@ -48,10 +47,6 @@ impl Provider for Broken {
 
     fn histories(&self) -> Arc<dyn HistoryStore> {
         self.0.histories()
-    }
-
-    fn router(&self) -> Arc<dyn ExternalEventRouter> {
-        self.0.router()
     }
 
     fn timers(&self) -> Arc<dyn TimerScheduler> {

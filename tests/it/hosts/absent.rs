@@ -52,10 +52,6 @@ impl Provider for Absent {
         self.inner.histories()
     }
 
-    fn router(&self) -> Arc<dyn ExternalEventRouter> {
-        self.inner.router()
-    }
-
     fn timers(&self) -> Arc<dyn TimerScheduler> {
         self.inner.timers()
     }
@@ -114,6 +110,10 @@ async fn follow(
 
 #[async_trait]
 impl Sharing for Absent {
+    fn router(&self) -> Arc<dyn ExternalEventRouter> {
+        self.sharing_of().router()
+    }
+
     async fn join(&self, host: &str) -> Result<Arc<dyn Membership>, ProviderError> {
         let (shown, mut share) = watch::channel(BTreeSet::new());
         let (left, leaves) = watch::channel(false);

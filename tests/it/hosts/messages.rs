@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reenact::core::{RemoteCommand, RemoteRun, ShardId, codec};
 use reenact::prelude::*;
 use reenact::providers::limits::LEASE_TIME;
-use reenact::providers::{ExternalEventRouter, Message};
+use reenact::providers::{Message, Provider};
 use reenact::{CorrelationId, Error, Event, ExecutionId, Payload};
 
 use super::scene::{
@@ -225,7 +225,7 @@ async fn put(store: &InMemory, instance: &InstanceHandle<u64>, command: RemoteCo
     let bytes = Arc::from(codec::encode_command(&command).unwrap());
     let message = Message { key: format!("{command:?}"), to: instance.id().clone(), bytes };
     let shard = ShardId::of(instance.id(), SHARDS);
-    ExternalEventRouter::send(store, shard, message).await.unwrap();
+    store.sharing().unwrap().router().send(shard, message).await.unwrap();
 }
 
 /// Returns when there is such an instance.

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use reenact::Name;
 use reenact::core::ShardId;
 use reenact::prelude::*;
 use reenact::providers::limits::LEASE_TIME;
 use reenact::providers::{
-    Delivery, DeliveryId, ExternalEventRouter, HistoryStore, Message, Provider, ProviderError,
-    ShardLease, Sharing, TimerScheduler,
+    Delivery, DeliveryId, ExternalEventRouter, HistoryStore, Membership, Message, Provider,
+    ProviderError, QuarantineId, Quarantined, ShardLease, Sharing, TimerScheduler,
 };
 
 use super::scene::{
@@ -33,6 +34,14 @@ impl MixedUp {
         Self { inner, again: Arc::default(), waits: Arc::default() }
     }
 
+    fn sharing_of(&self) -> Arc<dyn Sharing> {
+        self.inner.sharing().expect("a shared store")
+    }
+
+    fn router_of(&self) -> Arc<dyn ExternalEventRouter> {
+        self.sharing_of().router()
+    }
+
     /// What of a shard is to come a second time.
     fn second_time(&self, shard: ShardId) -> Vec<Delivery> {
         if self.waits.load(Ordering::SeqCst) {
@@ -49,7 +58,7 @@ impl MixedUp {
 #[async_trait]
 impl ExternalEventRouter for MixedUp {
     async fn send(&self, shard: ShardId, message: Message) -> Result<(), ProviderError> {
-        ExternalEventRouter::send(&self.inner, shard, message).await
+        self.router_of().send(shard, message).await
     }
 
     async fn receive(&self, shard: ShardId, limit: usize) -> Result<Vec<Delivery>, ProviderError> {
@@ -57,7 +66,7 @@ impl ExternalEventRouter for MixedUp {
         if !second.is_empty() {
             return Ok(second);
         }
-        let mut first = self.inner.receive(shard, limit).await?;
+        let mut first = self.router_of().receive(shard, limit).await?;
         first.reverse();
         let copies = first.iter().map(|delivery| (shard, delivery.clone()));
         self.again.lock().unwrap_or_else(PoisonError::into_inner).extend(copies);
@@ -65,7 +74,58 @@ impl ExternalEventRouter for MixedUp {
     }
 
     async fn acknowledge(&self, shard: ShardId, delivery: DeliveryId) -> Result<(), ProviderError> {
-        self.inner.acknowledge(shard, delivery).await
+        self.router_of().acknowledge(shard, delivery).await
+    }
+}
+
+#[async_trait]
+impl Sharing for MixedUp {
+    fn router(&self) -> Arc<dyn ExternalEventRouter> {
+        Arc::new(self.clone())
+    }
+
+    async fn join(&self, host: &str) -> Result<Arc<dyn Membership>, ProviderError> {
+        self.sharing_of().join(host).await
+    }
+
+    async fn send_to(&self, tag: &Name, message: Message) -> Result<(), ProviderError> {
+        self.sharing_of().send_to(tag, message).await
+    }
+
+    async fn receive_from(&self, tag: &Name, limit: usize) -> Result<Vec<Delivery>, ProviderError> {
+        self.sharing_of().receive_from(tag, limit).await
+    }
+
+    fn visibility_time(&self) -> Duration {
+        self.sharing_of().visibility_time()
+    }
+
+    async fn extend(&self, tag: &Name, delivery: DeliveryId) -> Result<(), ProviderError> {
+        self.sharing_of().extend(tag, delivery).await
+    }
+
+    async fn acknowledge_from(
+        &self,
+        tag: &Name,
+        delivery: DeliveryId,
+    ) -> Result<(), ProviderError> {
+        self.sharing_of().acknowledge_from(tag, delivery).await
+    }
+
+    async fn quarantine(&self, what: Quarantined) -> Result<(), ProviderError> {
+        self.sharing_of().quarantine(what).await
+    }
+
+    async fn quarantined(
+        &self,
+        after: Option<&QuarantineId>,
+        limit: usize,
+    ) -> Result<Vec<(QuarantineId, Quarantined)>, ProviderError> {
+        self.sharing_of().quarantined(after, limit).await
+    }
+
+    async fn discard(&self, id: &QuarantineId) -> Result<(), ProviderError> {
+        self.sharing_of().discard(id).await
     }
 }
 
@@ -78,10 +138,6 @@ impl Provider for MixedUp {
         self.inner.histories()
     }
 
-    fn router(&self) -> Arc<dyn ExternalEventRouter> {
-        Arc::new(self.clone())
-    }
-
     fn timers(&self) -> Arc<dyn TimerScheduler> {
         self.inner.timers()
     }
@@ -91,7 +147,7 @@ impl Provider for MixedUp {
     }
 
     fn sharing(&self) -> Option<Arc<dyn Sharing>> {
-        self.inner.sharing()
+        Some(Arc::new(self.clone()))
     }
 }
 

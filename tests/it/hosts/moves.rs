@@ -6,7 +6,7 @@ use std::sync::Arc;
 use reenact::core::{RemoteCommand, ShardId, codec};
 use reenact::prelude::*;
 use reenact::providers::limits::{LEASE_TIME, VISIBILITY_TIME};
-use reenact::providers::{ExternalEventRouter, Message, ProviderError, ShardLease};
+use reenact::providers::{Message, Provider, ProviderError, ShardLease};
 use reenact::{Error, Timestamp};
 
 use super::absent::Absent;
@@ -275,11 +275,12 @@ async fn a_purge_is_not_for_a_host_that_lost_the_shard() {
     let purge = RemoteCommand::Purge { created_at: Timestamp::EPOCH };
     let bytes = Arc::from(codec::encode_command(&purge).unwrap());
     let message = Message { key: "purge".into(), to: id("i"), bytes };
-    ExternalEventRouter::send(&store, shard, message.clone()).await.unwrap();
+    let router = store.sharing().unwrap().router();
+    router.send(shard, message.clone()).await.unwrap();
     // The first one does not know of any such instance. The rival may: so it comes again behind that.
     let mut taken_here = 0;
     loop {
-        let receiving = store.receive(shard, 1);
+        let receiving = router.receive(shard, 1);
         let again = pass_time_until(&clock, VISIBILITY_TIME, receiving).await.unwrap();
         assert_eq!(again[0].message, message);
         taken_here += 1;

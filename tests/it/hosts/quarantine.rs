@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reenact::core::{RemoteCommand, RemoteEvent, ShardId, codec};
 use reenact::prelude::*;
 use reenact::providers::limits::VISIBILITY_TIME;
-use reenact::providers::{ExternalEventRouter, Message};
+use reenact::providers::{Message, Provider};
 use reenact::{Error, EventKey, Name, Payload, QueueOf};
 
 use super::scene::{SHARDS, adds, host, shared_store, until_quarantined};
@@ -14,7 +14,8 @@ use crate::kit::{Faulty, events, guard, id, options, pass_time_until, until};
 /// Puts a message into the queue of an instance's shard, as another host would.
 async fn put(store: &InMemory, key: &str, to: &InstanceId, bytes: Vec<u8>) {
     let message = Message { key: key.into(), to: to.clone(), bytes: Arc::from(bytes) };
-    ExternalEventRouter::send(store, ShardId::of(to, SHARDS), message).await.unwrap();
+    let router = store.sharing().unwrap().router();
+    router.send(ShardId::of(to, SHARDS), message).await.unwrap();
 }
 
 fn event(key: &str, number: u64) -> Vec<u8> {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reenact::core::{Receipt, ShardId};
 use reenact::providers::{
-    Batch, ExternalEventRouter, HistoryStore, Lease, Place, Provider, ProviderError, ShardLease,
-    Sharing, TimerScheduler, TurnPage,
+    Batch, HistoryStore, Lease, Place, Provider, ProviderError, ShardLease, Sharing,
+    TimerScheduler, TurnPage,
 };
 use reenact::{
     ExecutionId, InMemory, InstanceFilter, InstanceId, InstancePage, InstanceSummary, PageRequest,
@@ -348,10 +348,6 @@ impl Provider for Faulty {
 
     fn histories(&self) -> Arc<dyn HistoryStore> {
         Arc::new(self.clone())
-    }
-
-    fn router(&self) -> Arc<dyn ExternalEventRouter> {
-        self.inner.router()
     }
 
     fn timers(&self) -> Arc<dyn TimerScheduler> {

@@ -205,7 +205,7 @@ pub(in crate::local) fn is_no_room(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// Whether it is the stored bytes that are wrong, so that trying again is of no use.
-pub(in crate::local) fn is_rot(error: &rusqlite::Error) -> bool {
+fn is_rot(error: &rusqlite::Error) -> bool {
     use rusqlite::{Error, ErrorCode};
     matches!(
         error,
