@@ -70,11 +70,13 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | (none) | [`conformance`] |
-//! | `journal` | `disk`, `archive`: a disk in memory that crashes, tears and refuses, and an archive on it, for stores that are made of journals and an archive |
+//! | `journal` | `disk`, `archive`: a disk in memory that crashes, tears and refuses, and an archive on it, for stores that are made of journals and an archive; `archive_conformance`, the suite for an archive of your own |
 //! | `azure` | `azure`: Azure Storage in memory, and a proxy before an emulator of it that makes requests fail; and `journal` |
 
 #[cfg(feature = "journal")]
 pub mod archive;
+#[cfg(feature = "journal")]
+pub mod archive_conformance;
 #[cfg(feature = "azure")]
 pub mod azure;
 pub mod conformance;

@@ -9,8 +9,6 @@ const MAX_LINES: usize = 500;
 /// at most [`MAX_LINES`] leaves the list.
 const LONGER: &[(&str, usize)] = &[
     ("core/tests/it/continue_as_new.rs", 568),
-    ("providers/tests/archive/suite.rs", 587),
-    ("providers/tests/journaled.rs", 523),
     ("tests/it/continue_as_new.rs", 565),
     ("tests/it/local_activities.rs", 540),
     ("tests/it/retry.rs", 528),

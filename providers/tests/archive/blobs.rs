@@ -84,7 +84,9 @@ impl Archive for OneShard {
 mod by_default {
     use super::*;
 
-    archive_suite!(|check: fn(&OneShard)| check(&OneShard::new(BlobArchiveOptions::default())));
+    reenact_testkit::archive_conformance_tests!(|check: fn(&OneShard)| check(&OneShard::new(
+        BlobArchiveOptions::default()
+    )));
 }
 
 /// Every other part makes it merge, and each row has a block of its own.
@@ -100,7 +102,7 @@ mod merging_always {
         cache_bytes: 2_000,
     };
 
-    archive_suite!(|check: fn(&OneShard)| check(&OneShard::new(TINY)));
+    reenact_testkit::archive_conformance_tests!(|check: fn(&OneShard)| check(&OneShard::new(TINY)));
 }
 
 /// Runs pile up and are read side by side, and nothing is kept.
@@ -116,5 +118,7 @@ mod merging_never {
         cache_bytes: 0,
     };
 
-    archive_suite!(|check: fn(&OneShard)| check(&OneShard::new(PILED)));
+    reenact_testkit::archive_conformance_tests!(|check: fn(&OneShard)| check(&OneShard::new(
+        PILED
+    )));
 }
