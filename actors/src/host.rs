@@ -13,7 +13,7 @@ use ractor::{
     Actor, ActorId, ActorProcessingErr, ActorRef, ActorStatus, SpawnErr, SupervisionEvent,
 };
 use reenact_core::ShardId;
-use reenact_providers::ProviderError;
+use reenact_providers::{Backoff, ProviderError};
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -33,9 +33,8 @@ const RESTART_DELAY: Duration = Duration::from_millis(100);
 /// The time between two tries to start a shard that another host holds.
 const HELD_DELAY: Duration = Duration::from_millis(250);
 
-/// The longest time between two tries to start a shard whose store is away. Each is twice as long
-/// as the one before it.
-const LONGEST_DELAY: Duration = Duration::from_secs(10);
+/// The times between tries to start a shard whose store is away.
+const STORE_AWAY: Backoff = Backoff::new(RESTART_DELAY, Duration::from_secs(10));
 
 /// The time between two tries to start a shard whose log is rotten: a person has to mend it.
 const ROTTEN_DELAY: Duration = Duration::from_secs(30);
@@ -443,7 +442,7 @@ fn try_again(myself: &ActorRef<HostMessage>, shard: ShardId, delay: Duration) {
 /// Says why a shard could not be started, to those whom it concerns. How long to wait for the next
 /// try.
 fn failed(host: &HostContext, shard: ShardId, error: SpawnErr, last: Duration) -> Duration {
-    let longer = (last * 2).min(LONGEST_DELAY);
+    let longer = STORE_AWAY.longer_than(last);
     let why = match error {
         SpawnErr::StartupFailed(error) => error.downcast::<ProviderError>(),
         other => Err(other.into()),

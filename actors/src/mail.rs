@@ -15,6 +15,7 @@ use reenact_core::{
     InstanceId, Message, MessageBody, MessageId, MessageKind, Name, NotTaken, Origin, Payload,
     ShardId, Start, SupersededCall, Timestamp, Version,
 };
+use reenact_providers::Backoff;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
@@ -27,12 +28,9 @@ use crate::run::Run;
 use crate::store::Store;
 use crate::task::Tasks;
 
-/// The time before a message is sent again that was not answered, or that its recipient does not
-/// take for now. Each further one is twice as long, up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-
-/// The longest time before a message is sent again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The times before a message is sent again that was not answered, or that its recipient does not take
+/// for now.
+const SENT_AGAIN: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(30));
 
 /// The messages of a host's instances that are under way. On this host each has its sender's address with it: the
 /// answer, that it is durable there or will never be, goes straight back. Where the recipient is on another host,
@@ -267,8 +265,7 @@ impl Shared {
 
     /// Returns when it is time for another try; an error when there will be none.
     async fn pause(&self, tries: u32) -> std::result::Result<(), ()> {
-        let pause = FIRST_PAUSE.saturating_mul(1 << tries.min(16)).min(LONGEST_PAUSE);
-        self.wait(pause).await
+        self.wait(SENT_AGAIN.after(tries)).await
     }
 
     async fn wait(&self, pause: Duration) -> std::result::Result<(), ()> {

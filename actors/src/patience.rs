@@ -2,26 +2,22 @@
 
 use std::time::Duration;
 
-use reenact_providers::{ProviderError, TimerScheduler};
+use reenact_providers::{Backoff, ProviderError, TimerScheduler};
 
 /// How often something is tried.
 const MAX_TRIES: u32 = 8;
 
-/// The first delay between tries; each further one is twice as long, up to [`MAX_DELAY`].
-const FIRST_DELAY: Duration = Duration::from_millis(50);
-
-/// The longest delay between tries, also where the store asks for more.
-const MAX_DELAY: Duration = Duration::from_secs(10);
+/// The times between tries; the longest also where the store asks for more.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(10));
 
 /// What is left of it, for one thing that is tried.
 pub(crate) struct Patience {
     tries: u32,
-    delay: Duration,
 }
 
 impl Patience {
     pub(crate) const fn new() -> Self {
-        Self { tries: 0, delay: FIRST_DELAY }
+        Self { tries: 0 }
     }
 
     /// Returns when it is time to try again; gives the error back where that cannot help, or has
@@ -47,13 +43,13 @@ impl Patience {
     /// Returns when it is time to try again, whatever the error and however often that was: for what
     /// has to be done some time.
     pub(crate) async fn wait(&mut self, error: &ProviderError, clock: &dyn TimerScheduler) {
+        let own = BACKOFF.after(self.tries);
         let pause = match error {
-            ProviderError::Throttled { retry_after } => (*retry_after).max(self.delay),
-            _ => self.delay,
+            ProviderError::Throttled { retry_after } => own.max(*retry_after).min(BACKOFF.longest),
+            _ => own,
         };
         self.tries = self.tries.saturating_add(1);
         tracing::warn!(%error, tries = self.tries, "the store failed; trying again");
-        clock.sleep_until(clock.now() + pause.min(MAX_DELAY)).await;
-        self.delay = (self.delay * 2).min(MAX_DELAY);
+        clock.sleep_until(clock.now() + pause).await;
     }
 }

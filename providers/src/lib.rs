@@ -35,6 +35,7 @@ pub mod testkit {
 pub mod archive;
 #[cfg(feature = "blobs")]
 pub mod azure;
+mod backoff;
 mod error;
 #[cfg(any(feature = "local", feature = "blobs"))]
 mod identity;
@@ -56,6 +57,7 @@ mod store;
 mod timer;
 mod tip;
 
+pub use backoff::Backoff;
 pub use error::{OpenError, Place, ProviderError};
 #[cfg(feature = "local")]
 pub use local::{Local, LocalOptions};

@@ -4,6 +4,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use reenact_core::{InstanceId, Outcome};
+use reenact_providers::Backoff;
 
 use super::Access;
 use crate::error::Result;
@@ -11,12 +12,8 @@ use crate::seeds::Seeds;
 use crate::snapshot::Snapshot;
 use crate::waiters::Waiter;
 
-/// The time between the first two looks at an instance on another host. Each further one is twice as
-/// long, up to [`LONGEST_LOOK`].
-const FIRST_LOOK: Duration = Duration::from_millis(50);
-
-/// The longest time between two looks at an instance on another host.
-const LONGEST_LOOK: Duration = Duration::from_secs(1);
+/// The times between two looks at an instance on another host.
+const LOOKS: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
 
 /// How often an instance was looked at.
 #[derive(Debug, Default)]
@@ -28,7 +25,7 @@ impl Looks {
     /// Waits until the next look, by the host's own clock. Never for less than half of the time, so
     /// that those who began together do not look together for ever.
     pub(super) async fn pause(&mut self, seeds: &Seeds) {
-        let whole = FIRST_LOOK.saturating_mul(1 << self.taken.min(8)).min(LONGEST_LOOK);
+        let whole = LOOKS.after(self.taken);
         self.taken = self.taken.saturating_add(1);
         let half = whole / 2;
         let jitter = seeds.next() % (half.as_millis().max(1) as u64);

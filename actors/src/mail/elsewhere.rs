@@ -5,18 +5,15 @@ use std::time::Duration;
 use reenact_core::{
     ChildError, InstanceId, Message, MessageBody, MessageId, MessageKind, NotTaken, Origin, Payload,
 };
+use reenact_providers::Backoff;
 
 use super::{Fate, Mail, Shared, UnderWay};
 use crate::error::Result;
 use crate::message::Internal;
 use crate::remote::Parcel;
 
-/// The time before a message to another host is sent again that was not answered. Each further one is
-/// twice as long, up to [`LONGEST_UNANSWERED`].
-const FIRST_UNANSWERED: Duration = Duration::from_secs(60);
-
-/// The longest time before a message to another host is sent again.
-const LONGEST_UNANSWERED: Duration = Duration::from_secs(15 * 60);
+/// The times before a message to another host is sent again that was not answered.
+const UNANSWERED: Backoff = Backoff::new(Duration::from_secs(60), Duration::from_secs(15 * 60));
 
 impl Mail {
     /// Whether what is for an instance goes by the queue of its shard.
@@ -80,10 +77,10 @@ impl Shared {
         let Some(remote) = &self.store.remote else { return Ok(()) };
         let to = message.to.clone();
         let pause = match remote.send(&to, &Parcel::tell(from, message)).await {
-            Ok(()) => FIRST_UNANSWERED.saturating_mul(1 << tries.min(16)).min(LONGEST_UNANSWERED),
+            Ok(()) => UNANSWERED.after(tries),
             Err(error) => {
                 tracing::warn!(%from, %to, %error, "a message could not be sent; trying again");
-                FIRST_UNANSWERED
+                UNANSWERED.first
             }
         };
         self.wait(pause).await

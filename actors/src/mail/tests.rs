@@ -88,7 +88,7 @@ async fn what_nobody_answers_is_not_sent_twice_at_a_time_and_comes_again_after_a
     drop(told(&mut telling).await);
     mail.send(&from, run, cancel(&to), 3);
     while telling.is_empty() {
-        clock.advance(FIRST_PAUSE);
+        clock.advance(SENT_AGAIN.first);
         tokio::task::yield_now().await;
     }
     let (instance, again) = told(&mut telling).await;
