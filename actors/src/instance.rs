@@ -279,7 +279,9 @@ impl InstanceState {
             (Phase::Finished | Phase::Closing(_), message) => {
                 self.refuse(message, Error::Finished { instance });
             }
-            (_, message) => self.refuse(message, Error::NotFound { instance }),
+            (Phase::Fresh | Phase::Absent | Phase::Live(_) | Phase::Parked(_), message) => {
+                self.refuse(message, Error::NotFound { instance });
+            }
         }
     }
 
@@ -302,7 +304,7 @@ impl InstanceState {
             && match &self.phase {
                 Phase::Live(live) => live.machine.outcome().is_some(),
                 Phase::Closing(_) | Phase::Finished => true,
-                _ => false,
+                Phase::Fresh | Phase::Absent | Phase::Parked(_) => false,
             }
     }
 

@@ -18,8 +18,7 @@ use crate::error::ParkReason;
 use crate::patience::Patience;
 use crate::registry::Registry;
 use crate::stalls::Stalls;
-use decode::decode;
-pub(crate) use decode::missing_code;
+use decode::{decode, no_turns, readable};
 use recovery::Recovery;
 
 /// Turns that are read from the store at a time.
@@ -80,8 +79,8 @@ impl Log<'_> {
         turns: u64,
     ) -> Result<Result<Machine, ParkReason>, ProviderError> {
         // Without the orchestration there is no need to read.
-        if let Err(missing) = registry.orchestration(&of.name, None) {
-            return Ok(Err(missing_code(missing)));
+        if let Err(missing) = registry.code(&of.name, None) {
+            return Ok(Err(missing.into()));
         }
         let mut recovery = Recovery::new(of, registry, config, self.stalls);
         let take_in = |page| recovery.take_in(page);
@@ -123,49 +122,67 @@ impl Log<'_> {
         runs_here.map(|open| open.name).find(|name| registry.activity(name).is_none())
     }
 
-    /// Who started an instance, if another one did. The instance is there.
+    /// Who started an instance, if another one did; or why its log cannot be read. The instance is there.
     pub(crate) async fn origin(
         &self,
         instance: &InstanceId,
-    ) -> Result<Option<Origin>, ProviderError> {
+    ) -> Result<Result<Option<Origin>, ParkReason>, ProviderError> {
         let unknown = || ProviderError::NotFound { instance: instance.clone() };
         let of = self.summary(instance).await?.ok_or_else(unknown)?;
-        let first = self.patiently(|| self.store.read(instance, of.execution, 0, 1)).await?;
-        let first = first.turns.first().and_then(|turn| codec::decode_turn(&turn.bytes).ok());
-        Ok(first.and_then(|turn| match turn.events.get(1) {
+        Ok(self.first_turn(&of).await?.map(|turn| match turn.events.get(1) {
             Some(Event::StartedBy { origin }) => Some((**origin).clone()),
             _ => None,
         }))
     }
 
-    /// The number of the turn that set the newest status of an execution, if one did. What cannot be
-    /// read says nothing.
+    /// The first turn of an execution; or why it cannot be read.
+    pub(crate) async fn first_turn(
+        &self,
+        of: &InstanceSummary,
+    ) -> Result<Result<RecordedTurn, ParkReason>, ProviderError> {
+        let read = self.patiently(|| self.store.read(&of.instance, of.execution, 0, 1)).await;
+        match readable(read)? {
+            Ok(page) => Ok(page.turns.first().map_or_else(|| Err(no_turns()), decode)),
+            Err(reason) => Ok(Err(reason)),
+        }
+    }
+
+    /// The number of the turn that set the newest status of an execution, if one did: the last turn says
+    /// so. Where that cannot be read, it is what the newest turn says that can.
     pub(crate) async fn status_turn(
         &self,
         of: &InstanceSummary,
     ) -> Result<Option<u64>, ProviderError> {
-        let last = match self.read(of, of.turns.saturating_sub(1)).await {
-            Ok(page) => page.turns.into_iter().next(),
-            Err(ProviderError::Corrupt { .. }) => None,
-            Err(error) => return Err(error),
+        if let Ok(page) = readable(self.read(of, of.turns.saturating_sub(1)).await)?
+            && let Some(Ok(said)) = page.turns.first().map(|turn| codec::status_turn(&turn.bytes))
+        {
+            return Ok(said);
+        }
+        let mut newest = None;
+        // What cannot be read is skipped: the instance is parked for it.
+        let take = |page: Vec<StoredTurn>| {
+            let said = page.iter().rev().find_map(|turn| codec::status_turn(&turn.bytes).ok());
+            newest = said.unwrap_or(newest);
+            Ok(())
         };
-        Ok(last.and_then(|turn| codec::status_turn(&turn.bytes).ok()).flatten())
+        let _parked_for_it = self.each_page(of, u64::MAX, take).await?;
+        Ok(newest)
     }
 
-    /// Whether an event with that key is in the log of an instance.
+    /// Whether an event with that key is in the log of an instance; or why the log cannot be read.
     pub(crate) async fn has_event(
         &self,
         instance: &InstanceId,
         key: &EventKey,
-    ) -> Result<bool, ProviderError> {
-        let Some(summary) = self.summary(instance).await? else { return Ok(false) };
-        let turns = self.history(&summary).await?.unwrap_or_default();
-        let mut events = turns.iter().flat_map(|turn| turn.events.iter());
-        Ok(events.any(|event| match event {
+    ) -> Result<Result<bool, ParkReason>, ProviderError> {
+        let Some(summary) = self.summary(instance).await? else { return Ok(Ok(false)) };
+        let is_it = |event: &Event| match event {
             Event::ExternalRaised { key: Some(known), .. } => known == key,
             Event::EventKeysCarried { keys } => keys.contains(key),
             _ => false,
-        }))
+        };
+        let turns = self.history(&summary).await?;
+        Ok(turns.map(|turns| turns.iter().flat_map(|turn| turn.events.iter()).any(is_it)))
     }
 
     /// The whole log of an execution; or why it cannot be read, where that is for people to mend.
@@ -208,7 +225,7 @@ impl Log<'_> {
     }
 
     /// Reads the turns of an execution, in order.
-    async fn each(
+    pub(crate) async fn each(
         &self,
         of: &InstanceSummary,
         mut take: impl FnMut(StoredTurn, RecordedTurn),
@@ -244,12 +261,9 @@ impl Log<'_> {
                 Some(page) => Ok(page),
                 None => self.read(of, from).await,
             };
-            let page = match page {
+            let page = match readable(page)? {
                 Ok(page) => page,
-                Err(error @ ProviderError::Corrupt { .. }) => {
-                    return Ok(Err(ParkReason::Unreadable { reason: error.to_string() }));
-                }
-                Err(error) => return Err(error),
+                Err(reason) => return Ok(Err(reason)),
             };
             let mut page_turns = page.turns;
             page_turns.retain(|turn| turn.number < turns);

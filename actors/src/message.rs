@@ -82,11 +82,13 @@ impl From<Internal> for InstanceMessage {
 }
 
 impl InstanceMessage {
-    /// Whether it begins an instance, and is of no use to one that is there.
-    pub(crate) fn is_start(&self) -> bool {
+    /// Whether a client begins an instance with it, and it is of no use to one that is there. A start by
+    /// another instance may be of the very one that is there.
+    pub(crate) fn is_start_by_client(&self) -> bool {
         matches!(
             self,
-            Self::Runtime(RuntimeMessage(Internal::Start(start))) if start.event.is_none()
+            Self::Runtime(RuntimeMessage(Internal::Start(start)))
+                if start.event.is_none() && start.start.origin.is_none()
         )
     }
 
@@ -97,7 +99,12 @@ impl InstanceMessage {
             Self::Runtime(RuntimeMessage(Internal::Start(_))) => Begin::Fresh,
             Self::Runtime(RuntimeMessage(Internal::Recover)) => Begin::Recover,
             message if message.is_resume() => Begin::Resume,
-            _ => Begin::Activate,
+            Self::Runtime(_)
+            | Self::RaiseEvent { .. }
+            | Self::Terminate { .. }
+            | Self::Cancel { .. }
+            | Self::Suspend { .. }
+            | Self::Resume { .. } => Begin::Activate,
         }
     }
 
@@ -118,7 +125,7 @@ impl InstanceMessage {
             Self::Runtime(RuntimeMessage(Internal::Start(start))) => {
                 start.start.origin.is_some() || start.event.is_some()
             }
-            _ => false,
+            Self::Cancel { .. } | Self::Suspend { .. } | Self::Runtime(_) => false,
         }
     }
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::activity::{Activity, ActivityCode, ActivityContext};
-use crate::error::{Error, Result};
+use crate::error::{Error, ParkReason, Result};
 use crate::state::{MissingState, States};
 pub use activities::{Activities, ActivitySet};
 
@@ -25,6 +25,37 @@ pub struct Registry {
     states: States,
     /// Other hosts may have the activities with a tag that are not here.
     among_others: bool,
+}
+
+/// Why a host cannot run an orchestration.
+#[derive(Clone, Debug)]
+pub(crate) enum MissingCode {
+    /// It has none of that name.
+    Orchestration { name: Name },
+    /// It has it in other versions only.
+    Version { name: Name, version: Version, registered: Vec<Version> },
+}
+
+impl From<MissingCode> for Error {
+    fn from(missing: MissingCode) -> Self {
+        match missing {
+            MissingCode::Orchestration { name } => Self::UnknownOrchestration { name },
+            MissingCode::Version { name, version, registered } => {
+                Self::UnknownVersion { name, version, registered }
+            }
+        }
+    }
+}
+
+impl From<MissingCode> for ParkReason {
+    fn from(missing: MissingCode) -> Self {
+        match missing {
+            MissingCode::Orchestration { name } => Self::UnknownOrchestration { name },
+            MissingCode::Version { name, version, registered } => {
+                Self::UnknownVersion { name, version, registered }
+            }
+        }
+    }
 }
 
 /// The versions of one orchestration, oldest first. There is at least one.
@@ -147,12 +178,21 @@ impl Registry {
         name: &Name,
         version: Option<&Version>,
     ) -> Result<&OrchestrationCode> {
-        let unknown = || Error::UnknownOrchestration { name: name.clone() };
+        Ok(self.code(name, version)?)
+    }
+
+    /// The same, with what is missing.
+    pub(crate) fn code(
+        &self,
+        name: &Name,
+        version: Option<&Version>,
+    ) -> Result<&OrchestrationCode, MissingCode> {
+        let unknown = || MissingCode::Orchestration { name: name.clone() };
         let versions = self.orchestrations.get(name).ok_or_else(unknown)?;
         let Some(version) = version else {
             return versions.last_key_value().map(|(_, newest)| newest).ok_or_else(unknown);
         };
-        versions.get(version).ok_or_else(|| Error::UnknownVersion {
+        versions.get(version).ok_or_else(|| MissingCode::Version {
             name: name.clone(),
             version: version.clone(),
             registered: versions.keys().cloned().collect(),
@@ -254,7 +294,7 @@ impl ActivityCatalog for Registry {
         input: Option<&Payload>,
     ) -> Result<(), OrchestrationRefusal> {
         let unregistered = |_| OrchestrationRefusal::Unregistered;
-        let code = self.orchestration(name, version).map_err(unregistered)?;
+        let code = self.code(name, version).map_err(unregistered)?;
         let checked = input.map_or(Ok(()), |input| code.check_input(input));
         checked.map_err(OrchestrationRefusal::InvalidInput)
     }
@@ -262,6 +302,6 @@ impl ActivityCatalog for Registry {
 
 impl CodeCatalog for Registry {
     fn newest(&self, orchestration: &Name) -> Option<OrchestrationCode> {
-        self.orchestration(orchestration, None).ok().cloned()
+        self.code(orchestration, None).ok().cloned()
     }
 }

@@ -12,7 +12,7 @@ use crate::error::{Error, ParkReason, Result};
 use crate::message::{Internal, OpenCalls};
 use crate::routes::Routes;
 use crate::stalls::Stalled;
-use crate::store::{Store, TURNS_PER_READ};
+use crate::store::Store;
 
 /// How an instance is, as far as it is durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,30 +76,24 @@ impl Store {
         }
     }
 
-    /// What an instance was parked for, as its log has it.
+    /// What an instance was parked for, as its log has it; or that its log cannot be read.
     async fn parked_for(&self, summary: &InstanceSummary) -> Result<Option<ParkReason>> {
-        let (mut found, mut next) = (None, Some(0));
-        while let Some(from) = next {
-            let (instance, execution) = (&summary.instance, summary.execution);
-            let page = match self.histories.read(instance, execution, from, TURNS_PER_READ).await {
-                Ok(page) => page,
-                // It goes on meanwhile, or cannot be read: then there is no more to say.
-                Err(ProviderError::NotFound { .. } | ProviderError::Corrupt { .. }) => break,
-                Err(error) => return Err(error.into()),
-            };
-            for turn in &page.turns {
-                let turn = codec::decode_turn(&turn.bytes).ok();
-                match turn.as_ref().and_then(|turn| turn.events.first()) {
-                    Some(Event::ExecutionParked { reason }) => {
-                        found = Some(ParkReason::Recorded { reason: reason.clone() });
-                    }
-                    Some(Event::ExecutionUnparked) => found = None,
-                    _ => {}
-                }
+        let mut found = None;
+        let note = |_, turn: RecordedTurn| match turn.events.first() {
+            Some(Event::ExecutionParked { reason }) => {
+                found = Some(ParkReason::Recorded { reason: reason.clone() });
             }
-            next = page.next;
+            Some(Event::ExecutionUnparked) => found = None,
+            Some(_) | None => {}
+        };
+        match self.log().each(summary, note).await {
+            Ok(Ok(())) => Ok(found),
+            // It was parked before, or for this.
+            Ok(Err(unreadable)) => Ok(found.or(Some(unreadable))),
+            // It goes on meanwhile.
+            Err(ProviderError::NotFound { .. }) => Ok(found),
+            Err(error) => Err(error.into()),
         }
-        Ok(found)
     }
 
     /// How an instance ended; `None` when it has not.
@@ -150,18 +144,14 @@ impl Store {
     }
 
     async fn open_in_log(&self, summary: &InstanceSummary) -> Result<OpenCalls> {
-        let (mut activities, mut next) = (OpenActivities::default(), Some(0));
-        let mut outbox = Outbox::of(summary.instance.clone(), []);
-        while let Some(from) = next {
-            let (instance, execution) = (&summary.instance, summary.execution);
-            let page = self.histories.read(instance, execution, from, TURNS_PER_READ).await?;
-            for turn in &page.turns {
-                let turn = decoded(summary, turn)?;
-                activities.take_in(&turn);
-                turn.events.iter().for_each(|event| drop(outbox.follow(event)));
-            }
-            next = page.next;
-        }
+        let (mut activities, mut outbox) =
+            (OpenActivities::default(), Outbox::of(summary.instance.clone(), []));
+        let follow = |_, turn: RecordedTurn| {
+            activities.take_in(&turn);
+            turn.events.iter().for_each(|event| drop(outbox.follow(event)));
+        };
+        let read = self.log().each(summary, follow).await?;
+        read.map_err(|reason| crate::store::unreadable(&summary.instance, &reason))?;
         Ok(OpenCalls {
             activities: activities.first(MAX_ACTIVITIES_SHOWN),
             children: outbox.open_children(MAX_CHILDREN_SHOWN),

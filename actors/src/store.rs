@@ -2,18 +2,13 @@
 
 use std::sync::Arc;
 
-use reenact_core::{
-    Event, EventKey, ExecutionId, History, InstanceId, RecordedTurn, RemoteRun, ShardId, codec,
-};
+use reenact_core::{Event, EventKey, History, InstanceId, RemoteRun, ShardId};
 use reenact_providers::{HistoryStore, InstanceSummary, Provider, ProviderError, TimerScheduler};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ParkReason, Result};
 use crate::log::Log;
 use crate::remote::Remote;
 use crate::seeds::Seeds;
-
-/// Turns that are read from the store at a time.
-pub(crate) const TURNS_PER_READ: usize = 4_096;
 
 /// What hosts and clients without one have in common: they read the logs, and reach the owners of
 /// shards through their queues where the store is shared.
@@ -62,29 +57,17 @@ impl Store {
     /// The history of an instance's newest execution, as far as it is durable.
     pub(crate) async fn history(&self, instance: &InstanceId) -> Result<History> {
         loop {
-            let execution = self.summary(instance).await?.execution;
-            match self.history_of(instance, execution).await {
+            let summary = self.summary(instance).await?;
+            match self.log().history(&summary).await {
                 // The next execution has taken its place since.
-                Err(Error::NotFound { .. })
-                    if self.summary(instance).await?.execution != execution => {}
-                read => return read,
+                Err(ProviderError::NotFound { .. })
+                    if self.summary(instance).await?.execution != summary.execution => {}
+                read => {
+                    let turns = read?.map_err(|reason| unreadable(instance, &reason))?;
+                    return Ok(turns.into_iter().collect());
+                }
             }
         }
-    }
-
-    async fn history_of(&self, instance: &InstanceId, execution: ExecutionId) -> Result<History> {
-        let (mut history, mut next) = (History::default(), Some(0));
-        while let Some(from) = next {
-            let page = self.histories.read(instance, execution, from, TURNS_PER_READ).await?;
-            for turn in page.turns {
-                history.push(codec::decode_turn(&turn.bytes).map_err(|error| {
-                    let reason = format!("turn {}: {error}", turn.number);
-                    Error::Unreadable { instance: instance.clone(), reason }
-                })?);
-            }
-            next = page.next;
-        }
-        Ok(history)
     }
 
     /// Whether an instance has begun, and then whether with the start of that seed.
@@ -94,34 +77,37 @@ impl Store {
         seed: u64,
     ) -> Result<Option<bool>> {
         let Some(summary) = self.find(instance).await? else { return Ok(None) };
-        let read = self.histories.read(instance, summary.execution, 0, 1).await;
-        let first = match read {
-            Ok(page) => page.turns.into_iter().next(),
+        let first = match self.log().first_turn(&summary).await {
+            Ok(first) => first.map_err(|reason| unreadable(instance, &reason))?,
             // The next execution has taken its place since, or it was purged: look again.
             Err(ProviderError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let first: Option<RecordedTurn> =
-            first.and_then(|turn| codec::decode_turn(&turn.bytes).ok());
-        let drawn = first.and_then(|turn| match turn.events.first() {
-            Some(Event::ExecutionStarted { seed, .. }) => Some(*seed),
-            _ => None,
-        });
-        let run = drawn.map(|seed| RemoteRun { execution: summary.execution, seed });
-        Ok(Some(run.is_some_and(|run| run.descends_from(seed))))
+        let Some(Event::ExecutionStarted { seed: drawn, .. }) = first.events.first() else {
+            let reason = "its first turn does not start it".to_owned();
+            return Err(unreadable(instance, &ParkReason::Unreadable { reason }));
+        };
+        let run = RemoteRun { execution: summary.execution, seed: *drawn };
+        Ok(Some(run.descends_from(seed)))
     }
 
     /// Whether an event with that key is in the log of an instance.
-    pub(crate) async fn has_event(
-        &self,
-        instance: &InstanceId,
-        key: &EventKey,
-    ) -> Result<bool, ProviderError> {
-        self.log().has_event(instance, key).await
+    pub(crate) async fn has_event(&self, instance: &InstanceId, key: &EventKey) -> Result<bool> {
+        let found = self.log().has_event(instance, key).await?;
+        found.map_err(|reason| unreadable(instance, &reason))
     }
 
     pub(crate) fn log(&self) -> Log<'_> {
         let is_shared = self.remote.is_some();
         Log { store: &*self.histories, clock: &*self.clock, is_shared, stalls: None }
     }
+}
+
+/// The log of an instance cannot be read.
+pub(crate) fn unreadable(instance: &InstanceId, reason: &ParkReason) -> Error {
+    let reason = match reason {
+        ParkReason::Unreadable { reason } => reason.clone(),
+        other => other.to_string(),
+    };
+    Error::Unreadable { instance: instance.clone(), reason }
 }

@@ -8,7 +8,7 @@ use reenact_providers::{
 };
 
 use crate::error::{ParkReason, Result};
-use crate::log::{Log, missing_code};
+use crate::log::Log;
 use crate::options::HostOptions;
 use crate::panic::{catch_panic, this_thread};
 use crate::registry::Registry;
@@ -127,7 +127,7 @@ impl Check<'_> {
         machine.open_actions().into_iter().find_map(|action| match action {
             Action::Send(Message { body, .. }) => {
                 let (name, version) = body.starts()?;
-                self.registry.orchestration(name, version).err().map(missing_code)
+                self.registry.code(name, version).err().map(ParkReason::from)
             }
             _ => None,
         })

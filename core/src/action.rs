@@ -14,7 +14,6 @@ use crate::time::Timestamp;
 
 /// Something to do outside. It comes out of a turn [sealed](crate::Sealed).
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Action {
     /// Run an activity, and send a `CompleteTask` when it has ended. What is under way already is
     /// not to be run a second time.

@@ -12,7 +12,6 @@ use crate::payload::{Payload, PayloadError};
 
 /// What an execution is told. One command that is accepted makes one turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Command {
     /// Begin.
     Start(Start),
@@ -142,7 +141,6 @@ pub struct Start {
 
 /// Why a command changed nothing. The execution goes on as if it had never come.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum Rejected {
     /// The execution has ended.
     #[error("the instance has finished")]

@@ -10,7 +10,6 @@ use crate::payload::Payload;
 
 /// How an execution ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub enum Outcome {
     /// It returned a value.
     Completed(Payload),

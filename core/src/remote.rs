@@ -22,7 +22,6 @@ pub use activity::RemoteActivity;
 /// Stored as [`encode_command`](crate::codec::encode_command) has it: kinds are added at the end, and
 /// never removed or reordered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
 pub enum RemoteCommand {
     /// Begin.
     Start(Box<RemoteStart>),

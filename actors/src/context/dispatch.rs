@@ -89,8 +89,6 @@ impl ShardContext {
                 self.host.routes.unpark(instance);
                 self.host.waiters.ended(instance, &Ok(outcome));
             }
-            // Events come by themselves. An action of a later kind is for a later dispatcher.
-            _ => {}
         }
     }
 

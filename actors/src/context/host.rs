@@ -135,7 +135,8 @@ impl HostContext {
     pub(crate) async fn why_not_purged(&self, instance: InstanceId) -> Error {
         match self.store.summary(&instance).await {
             Ok(summary) if summary.state.is_finished() => Error::NotTold { instance },
-            _ => Error::NotFinished { instance },
+            Ok(_) => Error::NotFinished { instance },
+            Err(error) => error,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use reenact_core::codec::CodecError;
 use reenact_core::{Action, MessageId, Outbox, Sealed, Timestamp, codec};
 use reenact_providers::{InstanceSummary, TurnRecord};
 
@@ -36,17 +37,19 @@ impl Closing {
         self.outbox.is_empty()
     }
 
-    /// The turn that records what has arrived; none when that is known, or cannot be stored.
-    pub(super) fn settle(&mut self, now: Timestamp) -> Option<PendingTurn> {
+    /// The turn that records what has arrived; `None` when that is known. After an error, what is here is
+    /// ahead of the log.
+    pub(super) fn settle(&mut self, now: Timestamp) -> Result<Option<PendingTurn>, CodecError> {
         let arrived = mem::take(&mut self.arrived);
         self.at = now.max(self.at);
-        let (recorded, released) = self.outbox.settle(&arrived, self.end, self.at)?;
-        let bytes = codec::encode_turn(&recorded).ok()?;
+        let settled = self.outbox.settle(&arrived, self.end, self.at);
+        let Some((recorded, released)) = settled else { return Ok(None) };
+        let bytes = codec::encode_turn(&recorded)?;
         let number = self.summary.turns;
         self.summary.turns += 1;
         self.summary.events += recorded.events.len() as u64;
         self.summary.wake_at = wake_at(&self.outbox);
-        Some(PendingTurn {
+        Ok(Some(PendingTurn {
             instance: self.summary.instance.clone(),
             run: self.run,
             record: Some(TurnRecord {
@@ -59,6 +62,6 @@ impl Closing {
             answer: None,
             known: None,
             successor: Vec::new(),
-        })
+        }))
     }
 }

@@ -78,11 +78,9 @@ impl InstanceState {
         }
         let wanted = std::mem::take(&mut live.wanted).actions;
         let in_place = &self.in_place;
-        let runs = |run: Run, action: &Action| match action {
-            Action::CallActivity { id, .. } | Action::CreateTimer { id, .. } => {
-                in_place.runs(run.in_place(in_place.place), *id)
-            }
-            _ => false,
+        let runs = |run: Run, action: &Action| {
+            let id = call_of(action);
+            id.is_some_and(|id| in_place.runs(run.in_place(in_place.place), id))
         };
         let (here, elsewhere): (Vec<_>, Vec<_>) =
             wanted.into_iter().partition(|(run, action)| runs(*run, action));
@@ -115,7 +113,13 @@ impl InstanceState {
                     self.shard.workers.submit(call, attempt, input);
                 }
                 Action::CreateTimer { id, fire_at } => self.set_timer(run, id, fire_at, now),
-                _ => {}
+                // A turn wants nothing else of local activities.
+                Action::CancelActivity { .. }
+                | Action::CancelTimer { .. }
+                | Action::Trace { .. }
+                | Action::Send(_)
+                | Action::AnnounceStatus
+                | Action::Reply { .. } => {}
             }
         }
         begins
@@ -162,9 +166,39 @@ impl InstanceMessage {
             Self::Runtime(message) => match &message.0 {
                 Internal::Start(start) => !start.reply.is_to_client(),
                 Internal::FromAnother(_) | Internal::Once(_) | Internal::Rewind(_) => true,
-                _ => false,
+                Internal::Activate
+                | Internal::CompleteTask { .. }
+                | Internal::RecordStart { .. }
+                | Internal::Recover
+                | Internal::HostStops
+                | Internal::RecordHeartbeat { .. }
+                | Internal::FireTimer { .. }
+                | Internal::PassivateIfIdleSince(..)
+                | Internal::ForeignWake
+                | Internal::TellOpen(_)
+                | Internal::Answered { .. }
+                | Internal::FromWorker(_)
+                | Internal::SendAgain { .. }
+                | Internal::Settle
+                | Internal::EndWait(_) => false,
             },
-            _ => false,
+            Self::Terminate { .. }
+            | Self::Cancel { .. }
+            | Self::Suspend { .. }
+            | Self::Resume { .. } => false,
         }
+    }
+}
+
+/// The call that an action runs, or sets a timer for.
+fn call_of(action: &Action) -> Option<CorrelationId> {
+    match action {
+        Action::CallActivity { id, .. } | Action::CreateTimer { id, .. } => Some(*id),
+        Action::CancelActivity { .. }
+        | Action::CancelTimer { .. }
+        | Action::Trace { .. }
+        | Action::Send(_)
+        | Action::AnnounceStatus
+        | Action::Reply { .. } => None,
     }
 }

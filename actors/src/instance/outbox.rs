@@ -14,10 +14,14 @@ use tokio::sync::oneshot;
 use super::closing::Closing;
 use super::phase::{Live, Phase};
 use super::state::InstanceState;
-use crate::error::Error;
+use crate::error::{Error, ParkReason};
 use crate::message::{FromAnother, InstanceMessage, Internal, Reply, Tell};
 use crate::persistence::Entry;
 use crate::run::Run;
+use crate::store::unreadable;
+
+/// How a child ended, as its parent sees it.
+type ChildResult = Result<Payload, ChildError>;
 
 impl InstanceState {
     /// A message of this instance has arrived, or never will.
@@ -53,7 +57,7 @@ impl InstanceState {
                     self.settle();
                 }
             }
-            _ => {}
+            (Phase::Fresh | Phase::Absent | Phase::Finished | Phase::Parked(_), _) => {}
         }
         // What is lost of this before it is recorded is sent again, and answered again.
         reply.into_iter().for_each(|reply| self.answer(reply.yes()));
@@ -63,8 +67,19 @@ impl InstanceState {
     pub(super) fn settle(&mut self) {
         let now = self.shard.now();
         let Phase::Closing(closing) = &mut self.phase else { return };
-        if let Some(turn) = closing.settle(now) {
-            self.shard.make_durable(Entry::Turn(Box::new(turn)));
+        match closing.settle(now) {
+            Ok(Some(turn)) => self.shard.make_durable(Entry::Turn(Box::new(turn))),
+            Ok(None) => {}
+            Err(error) => {
+                let instance = &self.instance;
+                tracing::error!(
+                    %instance, %error,
+                    "what has arrived of its messages cannot be recorded; they are sent again when it \
+                     comes back into memory"
+                );
+                // What this actor knows is not what the log says any more.
+                self.phase = Phase::Finished;
+            }
         }
     }
 
@@ -73,7 +88,7 @@ impl InstanceState {
         let (run, message) = match &self.phase {
             Phase::Live(live) => (live.run, live.machine.message(message)),
             Phase::Closing(closing) => (closing.run, closing.outbox.message(message).cloned()),
-            _ => return,
+            Phase::Fresh | Phase::Absent | Phase::Finished | Phase::Parked(_) => return,
         };
         if let Some(message) = message {
             self.shard.host.mail.send(&self.instance, run, message, tries);
@@ -112,15 +127,22 @@ impl InstanceState {
         let FromAnother { tell, reply, .. } = message;
         let is_known = match tell {
             Tell::Event { key, .. } => self.has_had(&key).await?,
-            Tell::Cancel { .. } | Tell::Result { .. } => false,
+            Tell::Cancel { .. } | Tell::Result { .. } => Ok(false),
         };
-        let finished = Error::Finished { instance: self.instance.clone() };
-        self.answer(if is_known { reply.yes() } else { reply.no(finished) });
+        self.answer(match is_known {
+            Ok(true) => reply.yes(),
+            Ok(false) => reply.no(Error::Finished { instance: self.instance.clone() }),
+            Err(reason) => reply.no(unreadable(&self.instance, &reason)),
+        });
         Ok(())
     }
 
-    /// Whether an event with that key is in the log of this instance, which has finished.
-    async fn has_had(&mut self, key: &EventKey) -> Result<bool, ActorProcessingErr> {
+    /// Whether an event with that key is in the log of this instance, which has finished; or why that
+    /// cannot be read.
+    async fn has_had(
+        &mut self,
+        key: &EventKey,
+    ) -> Result<Result<bool, ParkReason>, ActorProcessingErr> {
         self.shard.everything_is_durable(&self.instance).await?;
         Ok(self.shard.log().has_event(&self.instance, key).await?)
     }
@@ -157,7 +179,15 @@ impl InstanceState {
             }
         };
         let ends = |turn: &RecordedTurn| turn.events.iter().any(Event::is_terminal);
-        let end = turns.iter().position(ends).unwrap_or_default() as u64;
+        let Some(end) = turns.iter().position(ends).map(|end| end as u64) else {
+            let instance = &self.instance;
+            tracing::error!(
+                %instance,
+                "its summary says that it has ended, and its log does not: what it has to tell others is \
+                 not known; put back a copy of the store that is known to be good"
+            );
+            return Ok(());
+        };
         let outbox = Outbox::of(self.instance.clone(), &turns);
         let run = Run::without_code(summary.execution);
         let mut closing = Closing::new(outbox, run, summary, end);
@@ -177,8 +207,11 @@ impl InstanceState {
             return self.answer(reply.yes());
         }
         let result = match self.result().await {
-            Ok(Some(result)) => result.map_err(Box::new),
-            Ok(None) => return self.answer(reply.yes()),
+            Ok(Ok(Some(result))) => result.map_err(Box::new),
+            Ok(Ok(None)) => return self.answer(reply.yes()),
+            Ok(Err(reason)) => {
+                return self.answer(reply.no(unreadable(&self.instance, &reason)));
+            }
             Err(source) => {
                 return self.answer(reply.no(Error::from(Arc::new(source))));
             }
@@ -207,26 +240,30 @@ impl InstanceState {
         });
     }
 
-    /// How this instance ended, as a parent sees it; `None` when its log does not say.
-    async fn result(&mut self) -> Result<Option<Result<Payload, ChildError>>, ProviderError> {
+    /// How this instance ended, as a parent sees it; `None` when its log does not say. Or why the log
+    /// cannot be read.
+    async fn result(&mut self) -> Result<Result<Option<ChildResult>, ParkReason>, ProviderError> {
         let Some(summary) = self.shard.log().summary(&self.instance).await? else {
-            return Ok(None);
+            return Ok(Ok(None));
         };
-        let turns = self.shard.log().history(&summary).await?.unwrap_or_default();
-        let outcome = turns.iter().rev().find_map(RecordedTurn::outcome);
-        Ok(outcome.and_then(|outcome| ChildError::of_outcome(&self.instance, outcome)))
+        let turns = self.shard.log().history(&summary).await?;
+        let outcome = turns.map(|turns| turns.iter().rev().find_map(RecordedTurn::outcome));
+        Ok(outcome.map(|outcome| {
+            outcome.and_then(|outcome| ChildError::of_outcome(&self.instance, outcome))
+        }))
     }
 
-    /// Who started this instance, which runs or has run, if another one did.
-    pub(super) async fn own_origin(&mut self) -> Result<Option<Origin>, ProviderError> {
-        let known = match &self.phase {
-            Phase::Live(live) => Some(live.machine.origin()),
-            Phase::Closing(closing) => Some(closing.outbox.origin().cloned()),
-            _ => None,
-        };
-        match known {
-            Some(known) => Ok(known),
-            None => self.shard.log().origin(&self.instance).await,
+    /// Who started this instance, which runs or has run, if another one did; or why its log cannot be
+    /// read.
+    pub(super) async fn own_origin(
+        &mut self,
+    ) -> Result<Result<Option<Origin>, ParkReason>, ProviderError> {
+        match &self.phase {
+            Phase::Live(live) => Ok(Ok(live.machine.origin())),
+            Phase::Closing(closing) => Ok(Ok(closing.outbox.origin().cloned())),
+            Phase::Fresh | Phase::Absent | Phase::Finished | Phase::Parked(_) => {
+                self.shard.log().origin(&self.instance).await
+            }
         }
     }
 }

@@ -54,7 +54,8 @@ impl InstanceState {
             (Phase::Live(live), Action::Send(_)) => live.machine.is_still_open(action),
             (Phase::Live(live), _) => live.run == run && live.machine.is_still_open(action),
             (Phase::Closing(closing), Action::Send(message)) => closing.has_to_send(message.id),
-            _ => false,
+            (Phase::Closing(_), _)
+            | (Phase::Fresh | Phase::Absent | Phase::Finished | Phase::Parked(_), _) => false,
         });
         // Timers that are due fire as they are set: the earliest is set first.
         open.sort_by_key(|action| match action {

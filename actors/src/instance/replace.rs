@@ -14,6 +14,7 @@ use super::state::InstanceState;
 use crate::error::{Error, Result};
 use crate::message::{InstanceMessage, StartMessage};
 use crate::persistence::Entry;
+use crate::store::unreadable;
 
 impl InstanceState {
     /// Begins a new run under this id, as the next execution: the call that has started the earlier one
@@ -36,8 +37,14 @@ impl InstanceState {
             self.answer(message.reply.no(Error::Interrupted { instance }));
             return Ok(());
         };
-        // What cannot be read says nothing of others.
-        let before = self.shard.log().history(&summary).await?.unwrap_or_default();
+        let before = match self.shard.log().history(&summary).await? {
+            Ok(before) => before,
+            Err(reason) => {
+                // What it has started, and whether it has ended, is not known.
+                self.answer(message.reply.no(unreadable(&self.instance, &reason)));
+                return Ok(());
+            }
+        };
         if superseded.unless_ended && has_ended_by_itself(&before) {
             self.has_begun(origin, message.reply).await;
             return Ok(());

@@ -23,7 +23,7 @@ pub(super) fn state_of(outcome: Option<&Outcome>, suspended: bool) -> State {
         Some(Outcome::Completed(_)) => State::Completed,
         Some(Outcome::Failed(_)) => State::Failed,
         Some(Outcome::Cancelled { .. }) => State::Cancelled,
-        Some(_) => State::Terminated,
+        Some(Outcome::Terminated { .. }) => State::Terminated,
     }
 }
 

@@ -80,7 +80,7 @@ impl InstanceState {
         if died >= self.shard.host.options.max_host_deaths.max(1) {
             return Ok(Judgement::Condemned { died });
         }
-        let status_turn = stored.last().and_then(|turn| codec::status_turn(&turn.bytes).ok());
+        let status_turn = stored.last().map(|turn| codec::status_turn(&turn.bytes)).transpose()?;
         let alone = self.alone(died).await;
         let at = self.shard.now().max(summary.updated_at);
         let events = [Event::RunAnnounced { died }].into();

@@ -17,13 +17,13 @@ use super::state::InstanceState;
 use super::summary::{follow, state_of, wake_at};
 use crate::activity::{ActivityCall, KnownCall};
 use crate::error::{Error, ParkReason};
-use crate::log::missing_code;
 use crate::message::{
     Answer, Begin, ExternalEvent, FromWorker, InstanceMessage, Internal, OnceMessage, Reply,
     StartMessage,
 };
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
+use crate::store::unreadable as unreadable_log;
 
 impl InstanceState {
     pub(super) async fn start(
@@ -41,7 +41,9 @@ impl InstanceState {
             {
                 self.leave_to_the_next(message);
             }
-            _ => Box::pin(self.start_again(myself, *message)).await?,
+            Phase::Finished | Phase::Live(_) | Phase::Closing(_) | Phase::Parked(_) => {
+                Box::pin(self.start_again(myself, *message)).await?;
+            }
         }
         Ok(())
     }
@@ -67,8 +69,12 @@ impl InstanceState {
             return Ok(());
         };
         match self.own_origin().await {
-            Ok(Some(own)) if own == *origin => self.has_begun(*origin, message.reply).await,
-            Ok(own) => {
+            Ok(Ok(Some(own))) if own == *origin => self.has_begun(*origin, message.reply).await,
+            // It may be the very one that asks: it is not told that the id is taken, and asks again.
+            Ok(Err(reason)) => {
+                self.answer(message.reply.no(unreadable_log(&self.instance, &reason)));
+            }
+            Ok(Ok(own)) => {
                 let mut undone = message.instead_of.iter().copied();
                 let superseded = own
                     .and_then(|own| undone.find(|call| call.has_started(&own, &origin.instance)));
@@ -103,18 +109,20 @@ impl InstanceState {
                 self.apply(Command::RaiseEvent { name, data, key }, Some(reply));
             }
             Phase::Parked(_) => self.keep_event(event, Some(reply)).await?,
-            _ => self.answer(reply.no(Error::Finished { instance })),
+            Phase::Fresh | Phase::Absent | Phase::Finished | Phase::Closing(_) => {
+                self.answer(reply.no(Error::Finished { instance }));
+            }
         }
         Ok(())
     }
 
     fn begin(&mut self, myself: &ActorRef<InstanceMessage>, message: StartMessage) {
         let StartMessage { name, version, mut start, not_before, event, reply, .. } = message;
-        let code = match self.shard.host.registry.orchestration(&name, version.as_ref()) {
+        let code = match self.shard.host.registry.code(&name, version.as_ref()) {
             Ok(code) => code.clone(),
             Err(missing) => {
                 self.phase = Phase::Absent;
-                return reply.refuse(missing);
+                return reply.refuse(missing.into());
             }
         };
         if let Some(time) = not_before {
@@ -356,7 +364,10 @@ impl InstanceState {
             }
             ApplyError::Rejected(Rejected::Finished) => Error::Finished { instance },
             ApplyError::Rejected(Rejected::AlreadyStarted) => Error::AlreadyExists { instance },
-            ApplyError::Rejected(other) => Error::OverLimit { what: other.to_string() },
+            ApplyError::Rejected(Rejected::NotStarted) => Error::NotFound { instance },
+            ApplyError::Rejected(
+                over @ (Rejected::TooManyEventBytes { .. } | Rejected::OverLimit(_)),
+            ) => Error::OverLimit { what: format!("instance `{instance}`: {over}") },
             ApplyError::Nondeterministic(nondeterminism) => {
                 let reason = ParkReason::Nondeterministic(nondeterminism);
                 Error::Parked { instance, reason }
@@ -367,11 +378,10 @@ impl InstanceState {
             }
             ApplyError::UnregisteredOrchestration { orchestration, version } => {
                 // Which of the two it is that is missing, the registry says.
-                let code = self.shard.host.registry.orchestration(&orchestration, version.as_ref());
+                let code = self.shard.host.registry.code(&orchestration, version.as_ref());
                 let unknown = ParkReason::UnknownOrchestration { name: orchestration };
-                Error::Parked { instance, reason: code.err().map_or(unknown, missing_code) }
+                Error::Parked { instance, reason: code.err().map_or(unknown, ParkReason::from) }
             }
-            other => Error::OverLimit { what: other.to_string() },
         }
     }
 
@@ -448,7 +458,18 @@ impl InstanceState {
         let outcome = recorded.outcome();
         // What it was parked behind may still be on its way.
         self.shard.everything_is_durable(&self.instance).await?;
-        let turns = self.shard.log().history(&summary).await?.unwrap_or_default();
+        let turns = match self.shard.log().history(&summary).await? {
+            Ok(turns) => turns,
+            Err(reason) => {
+                let instance = &self.instance;
+                tracing::error!(
+                    %instance, %reason,
+                    "terminated although its log cannot be read: who started it and what it has started \
+                     is not known, and is not told; look for them, and end them by their ids"
+                );
+                Vec::new()
+            }
+        };
         let mut outbox = Outbox::of(self.instance.clone(), &turns);
         recorded.events.iter().for_each(|event| drop(outbox.follow(event)));
         // What it had to tell before as well: while it was parked, nobody sent that.

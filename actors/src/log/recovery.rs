@@ -3,7 +3,7 @@
 use reenact_core::{Machine, MachineConfig, RecordedTurn, Replay, ReplayError};
 use reenact_providers::{InstanceSummary, StoredTurn};
 
-use super::decode::{decode, missing_code};
+use super::decode::decode;
 use crate::error::ParkReason;
 use crate::registry::Registry;
 use crate::stalls::Stalls;
@@ -79,8 +79,7 @@ impl<'a> Recovery<'a> {
 
     fn begin(&self, first: &RecordedTurn) -> Result<Replay, ParkReason> {
         let version = first.version();
-        let code = self.registry.orchestration(&self.of.name, Some(&version));
-        let code = code.map_err(missing_code)?;
+        let code = self.registry.code(&self.of.name, Some(&version))?;
         let (instance, execution) = (self.of.instance.clone(), self.of.execution);
         let replay = Replay::new(code, instance, execution, self.config.clone());
         Ok(match self.known {
@@ -116,6 +115,5 @@ fn reason_of(error: ReplayError) -> ParkReason {
             ParkReason::Nondeterministic(nondeterminism)
         }
         ReplayError::Malformed(malformed) => ParkReason::Malformed(malformed),
-        other => ParkReason::Unreadable { reason: other.to_string() },
     }
 }

@@ -106,7 +106,11 @@ impl Taker {
                     Err(error) => verdict_of(delivery, Err(error)),
                 }
             }
-            other => self.once(delivery, other).await,
+            once @ (RemoteCommand::Cancel { .. }
+            | RemoteCommand::Terminate { .. }
+            | RemoteCommand::Suspend { .. }
+            | RemoteCommand::Resume
+            | RemoteCommand::Rewind { .. }) => self.once(delivery, once).await,
         }
     }
 
@@ -182,7 +186,7 @@ impl Taker {
         match self.host.store.has_event(&delivery.message.to, key).await {
             Ok(true) => Verdict::Done,
             Ok(false) => verdict_of(delivery, answer),
-            Err(_) => Verdict::Again,
+            Err(error) => verdict_of(delivery, Err(error)),
         }
     }
 
@@ -298,10 +302,13 @@ impl Taker {
         };
         let verdict = match self.ask(to, message).await {
             // That end may be of an earlier delivery.
-            Err(Error::Finished { .. })
-                if delivery.attempt > 1 || state.is_some() && self.state_of(to).await == state =>
-            {
-                Verdict::Done
+            Err(Error::Finished { .. }) if delivery.attempt > 1 => Verdict::Done,
+            Err(finished @ Error::Finished { .. }) if state.is_some() => {
+                match self.host.store.find(to).await {
+                    Ok(found) if found.as_ref().map(|found| found.state) == state => Verdict::Done,
+                    Ok(_) => verdict_of(delivery, Err(finished)),
+                    Err(error) => verdict_of(delivery, Err(error)),
+                }
             }
             answer => verdict_of(delivery, answer),
         };
@@ -313,10 +320,6 @@ impl Taker {
 
     async fn was_rewound_with(&self, instance: &InstanceId, seed: u64) -> Result<bool> {
         Ok(self.host.store.history(instance).await?.was_rewound_with(seed))
-    }
-
-    async fn state_of(&self, instance: &InstanceId) -> Option<InstanceState> {
-        self.host.store.find(instance).await.ok().flatten().map(|summary| summary.state)
     }
 
     /// Sends a message to an instance, and waits until its answer is durable.
@@ -415,7 +418,14 @@ fn told(command: RemoteCommand, key: &str) -> Option<impl FnOnce(Reply) -> Insta
             };
             return Some(Box::new(tell) as Box<dyn FnOnce(Reply) -> InstanceMessage + Send>);
         }
-        _ => return None,
+        RemoteCommand::Start(_)
+        | RemoteCommand::RaiseEvent(_)
+        | RemoteCommand::Purge { .. }
+        | RemoteCommand::Tell { .. }
+        | RemoteCommand::Answer { .. }
+        | RemoteCommand::CompleteTask { .. }
+        | RemoteCommand::RecordHeartbeat { .. }
+        | RemoteCommand::ToInstanceOf { .. } => return None,
     };
     // The senders of this crate make none that is no key of an event as well.
     let key = EventKey::new(key).ok()?;

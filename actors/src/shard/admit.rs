@@ -190,7 +190,7 @@ impl ShardState {
         let Some((instance, begin)) = self.line.next_due() else { return Ok(()) };
         let message = match begin {
             Begin::Recover => Internal::Recover,
-            _ => Internal::Activate,
+            Begin::Fresh | Begin::Claim | Begin::Activate | Begin::Resume => Internal::Activate,
         };
         let what = Stashed::Message(message.into());
         if let Some(stashed) = self.stashed.get_mut(&instance) {

@@ -55,7 +55,7 @@ impl ShardState {
                 self.broken.remove(instance);
                 Some(Stashed::Message(message))
             }
-            Stashed::Message(message) if message.is_start() => {
+            Stashed::Message(message) if message.is_start_by_client() => {
                 message.refuse(|| Error::AlreadyExists { instance: instance.clone() });
                 None
             }

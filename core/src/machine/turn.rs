@@ -38,7 +38,6 @@ pub struct Turn {
 
 /// Why a command made no turn.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum ApplyError {
     /// The command was refused; the machine goes on as if it had not come.
     #[error(transparent)]
@@ -70,7 +69,6 @@ fn in_version(version: &Option<Version>) -> String {
 
 /// Why a history cannot be re-enacted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum ReplayError {
     /// The code does not do what the history says.
     #[error(transparent)]

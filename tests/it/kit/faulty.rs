@@ -1,6 +1,6 @@
 //! The in-memory provider, with faults that a test orders.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -44,6 +44,7 @@ pub(crate) struct Faulty {
 struct Orders {
     appends: VecDeque<AppendFault>,
     poisoned: HashMap<InstanceId, usize>,
+    rotten: HashSet<InstanceId>,
     failing_reads: usize,
     failing_recoveries: usize,
     broken: HashMap<ShardId, Breakage>,
@@ -122,6 +123,16 @@ impl Faulty {
     /// status read single turns.
     pub(crate) fn panic_at_reads_of(&self, instance: &InstanceId, times: usize) {
         self.orders().poisoned.insert(instance.clone(), times);
+    }
+
+    /// The first turn of an instance does not decode, until it is mended.
+    pub(crate) fn rot_first_turn_of(&self, instance: &InstanceId) {
+        self.orders().rotten.insert(instance.clone());
+    }
+
+    /// Mends the first turn of an instance.
+    pub(crate) fn mend_first_turn_of(&self, instance: &InstanceId) {
+        self.orders().rotten.remove(instance);
     }
 
     /// The next reads of histories fail, so many times; they may work later.
@@ -269,7 +280,12 @@ impl HistoryStore for Faulty {
             }
             fails(&mut orders.failing_reads)?;
         }
-        let page = self.inner.read(instance, execution, from, limit).await?;
+        let mut page = self.inner.read(instance, execution, from, limit).await?;
+        if let Some(first) = page.turns.first_mut().filter(|turn| turn.number == 0)
+            && self.orders().rotten.contains(instance)
+        {
+            first.bytes = Arc::new([0xff; 9]);
+        }
         self.turns_read.fetch_add(page.turns.len(), Ordering::SeqCst);
         Ok(page)
     }
