@@ -48,6 +48,7 @@ mod retold;
 mod retry;
 mod rewind;
 mod rewind_children;
+mod rot;
 mod runtimes;
 mod stalls;
 mod start_with_event;

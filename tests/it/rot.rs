@@ -1,13 +1,8 @@
 //! What cannot be read is said to be unreadable: it is never taken for an answer.
 
-#![allow(clippy::unwrap_used, reason = "what a test unwraps, it asserts")]
-
-#[path = "support/kit.rs"]
-mod kit;
-
 use std::time::Duration;
 
-use kit::{Faulty, events, guard, id, options, pass_time_until, store, until, until_parked};
+use crate::kit::{Faulty, events, guard, id, options, pass_time_until, store, until, until_parked};
 use reenact::prelude::*;
 use reenact::testing::ManualClock;
 use reenact::{Error, HostBuilder, InstanceState, ParkReason};
