@@ -170,7 +170,8 @@ pub mod attributes {
     pub use reenact_core::returned;
 }
 
-/// The programs of the README and of the pages in `docs/` are tests. They need all kinds of stores.
+/// The programs of the README, of the pages in `docs/` and of the attributes are tests. They need all kinds of
+/// stores; and the attributes' crate cannot test those that need `reenact`.
 #[cfg(all(doctest, feature = "local", feature = "azure"))]
 mod pages {
     #[doc = include_str!("../README.md")]
@@ -183,4 +184,10 @@ mod pages {
     struct Stores;
     #[doc = include_str!("../docs/testing.md")]
     struct Testing;
+    #[doc = include_str!("../macros/src/activities.md")]
+    struct AttributeActivities;
+    #[doc = include_str!("../macros/src/activity.md")]
+    struct AttributeActivity;
+    #[doc = include_str!("../macros/src/orchestration.md")]
+    struct AttributeOrchestration;
 }

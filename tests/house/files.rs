@@ -15,8 +15,8 @@ const LONGER: &[(&str, usize)] = &[
     ("tests/it/rewind.rs", 570),
 ];
 
-/// Programs of a few lines that must not compile, or must. Their names say what they are.
-const PROGRAMS: &str = "macros/tests/ui/";
+/// Programs of a few lines that must not compile. Their names say what they are.
+const PROGRAMS: &str = "macros/refused/tests/ui/";
 
 #[test]
 fn no_source_file_has_more_than_500_lines() {

@@ -7,6 +7,7 @@ mod activities;
 mod admission;
 mod answers;
 mod as_json;
+mod attributes;
 mod backlog;
 mod bad_input;
 mod blocking;

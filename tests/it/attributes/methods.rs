@@ -1,4 +1,7 @@
+//! Methods of a struct that are activities.
+
 #![deny(warnings, clippy::all, clippy::pedantic)]
+#![allow(unreachable_pub, reason = "what a program writes is public")]
 
 use std::sync::Arc;
 
@@ -82,7 +85,8 @@ async fn by_hand(payments: Payments, ctx: ActivityContext) -> Result<u64, Activi
     Payments::charge.call(&payments, ctx, Payments::MOST).await
 }
 
-fn main() {
+#[test]
+fn methods_become_activities() {
     let _ = by_hand;
     let _ = Host::builder().activities(Payments::new(20)).state("text".to_string());
     assert_eq!(name_of::<_, u64, u64>(Payments::charge), "Payments::charge");

@@ -1,4 +1,7 @@
+//! Functions that are orchestrations: names, versions, inputs, results.
+
 #![deny(warnings, clippy::all, clippy::pedantic)]
+#![allow(unreachable_pub, reason = "what a program writes is public")]
 
 use reenact::prelude::*;
 
@@ -45,7 +48,8 @@ async fn welcome_2(_ctx: OrchestrationContext, _: ()) -> Result<(), Orchestratio
     Ok(())
 }
 
-fn main() {
+#[test]
+fn functions_become_orchestrations() {
     assert_eq!((welcome_2::NAME, welcome_2::VERSION), ("welcome", "2.0.0-beta.1"));
 
     let _ = by_hand;

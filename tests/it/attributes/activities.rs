@@ -1,4 +1,7 @@
+//! Functions that are activities: names, inputs, results, visibility.
+
 #![deny(warnings, clippy::all, clippy::pedantic)]
+#![allow(unreachable_pub, reason = "what a program writes is public")]
 
 use reenact::prelude::*;
 
@@ -75,7 +78,8 @@ async fn by_hand(ctx: ActivityContext) -> Result<String, ActivityError> {
     greet::run(ctx, "Ada".to_string()).await
 }
 
-fn main() {
+#[test]
+fn functions_become_activities() {
     let _ = by_hand;
     assert_eq!(name_of::<_, String, String>(greet), "greet");
     assert_eq!(name_of::<_, u32, u32>(charge), "billing.charge");

@@ -1,4 +1,7 @@
+//! Activities that block their thread.
+
 #![deny(warnings, clippy::all, clippy::pedantic)]
+#![allow(unreachable_pub, reason = "what a program writes is public")]
 
 use std::sync::Arc;
 
@@ -17,7 +20,7 @@ async fn wait(_ctx: ActivityContext) -> Result<(), ActivityError> {
     Ok(())
 }
 
-#[activity(blocking,)]
+#[activity(blocking)]
 fn with_state(
     _: ActivityContext,
     State(text): State<String>,
@@ -62,7 +65,8 @@ fn is_blocking<A: Activity>(_activity: A) -> bool {
     A::BLOCKING
 }
 
-fn main() {
+#[test]
+fn blocking_activities_are_marked() {
     assert!(is_blocking(read) && is_blocking(wait) && is_blocking(with_state));
     assert!(!is_blocking(quick));
     assert!(is_blocking(Files::list) && is_blocking(Files::size) && is_blocking(Files::sync));

@@ -1,4 +1,4 @@
-//! What looks like a broken rule and is none, and what is allowed on purpose.
+//! What looks like a broken rule but is not one, and what is allowed on purpose.
 
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,7 @@ async fn allowed(_ctx: OrchestrationContext) -> Result<String, OrchestrationErro
     Ok(format!("{here:?} {:?}", began.elapsed()))
 }
 
-fn main() {
+#[test]
+fn what_only_looks_like_a_broken_rule_compiles() {
     let _ = (lookalikes, allowed);
 }

@@ -1,4 +1,7 @@
+//! Errors of all kinds that activities and orchestrations return.
+
 #![deny(warnings, clippy::all, clippy::pedantic)]
+#![allow(unreachable_pub, reason = "what a program writes is public")]
 
 use reenact::prelude::*;
 
@@ -44,7 +47,8 @@ async fn never(_ctx: OrchestrationContext) -> Result<(), std::convert::Infallibl
     Ok(())
 }
 
-fn main() {
+#[test]
+fn any_error_can_be_returned() {
     let builder = Host::builder().activity(own).activity(boxed).activity(plain);
     let _ = builder.orchestration(order).orchestration(never);
 }
