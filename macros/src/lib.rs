@@ -15,19 +15,19 @@ use proc_macro::TokenStream;
 
 use crate::kind::Kind;
 
-#[doc = include_str!("orchestration.md")]
+#[cfg_attr(not(doctest), doc = include_str!("orchestration.md"))]
 #[proc_macro_attribute]
 pub fn orchestration(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(Kind::Orchestration, options.into(), item.into()).into()
 }
 
-#[doc = include_str!("activity.md")]
+#[cfg_attr(not(doctest), doc = include_str!("activity.md"))]
 #[proc_macro_attribute]
 pub fn activity(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(Kind::Activity, options.into(), item.into()).into()
 }
 
-#[doc = include_str!("activities.md")]
+#[cfg_attr(not(doctest), doc = include_str!("activities.md"))]
 #[proc_macro_attribute]
 pub fn activities(options: TokenStream, item: TokenStream) -> TokenStream {
     activities::expand(options.into(), item.into()).into()
