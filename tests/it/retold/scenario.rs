@@ -201,6 +201,11 @@ impl Stage {
                     let execution = summary.execution;
                     let page = store.read(&instance, execution, 0, usize::MAX).await;
                     let stored = page.expect("it is there").turns;
+                    if stored.len() as u64 != summary.turns {
+                        // The host noted something down between the two looks.
+                        tokio::task::yield_now().await;
+                        continue;
+                    }
                     let (noted, told): (Vec<_>, Vec<_>) = stored.into_iter().partition(is_noted);
                     if let Some(turn) = told.get(number as usize) {
                         assert_eq!(told.len() as u64, number + 1, "each step makes one turn");
