@@ -15,7 +15,7 @@ impl Client {
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Finished`](crate::Error::Finished),
     /// [`Error::Parked`](crate::Error::Parked), [`Error::Interrupted`](crate::Error::Interrupted),
-    /// [`Error::Store`](crate::Error::Store); [`Error::Elsewhere`](crate::Error::Elsewhere) when another
+    /// [`Error::Store`](crate::Error::Store); [`Error::OnAnotherHost`](crate::Error::OnAnotherHost) when another
     /// host has the instance, and for a client without a host.
     pub async fn actor(&self, id: impl ToInstanceId) -> Result<ActorRef<InstanceMessage>> {
         self.access().actor(&id.to_instance_id()?).await

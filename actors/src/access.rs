@@ -22,7 +22,7 @@ use crate::error::{Error, ParkReason, Result};
 use crate::message::{
     ExternalEvent, InstanceMessage, Internal, Reply, RewindMessage, ShardMessage,
 };
-use crate::remote::Remote;
+use crate::queue_client::QueueClient;
 use crate::routes::Routes;
 use crate::snapshot::Snapshot;
 use crate::stalls::Stalled;
@@ -63,7 +63,7 @@ impl Access {
     /// [`Error::NotShared`] when one host has the store for itself.
     pub fn connect(provider: &dyn Provider) -> Result<Self> {
         let store = Arc::new(Store::of(provider));
-        if store.remote.is_none() {
+        if store.queue_client.is_none() {
             return Err(Error::NotShared);
         }
         Ok(Self { ways: Ways::OfStore(store) })
@@ -151,7 +151,9 @@ impl Access {
         let permit = self.let_in(bytes).await?;
         let (reply, answer) = oneshot::channel();
         let answer = self.answer(instance, answer);
-        match self.hand_over(instance, message(Reply::admitted(reply, permit, self.client()))) {
+        match self
+            .deliver_or_return(instance, message(Reply::admitted(reply, permit, self.client())))
+        {
             Ok(()) => answer.await,
             Err(message) => self.send(instance, message, answer).await,
         }
@@ -171,13 +173,13 @@ impl Access {
     }
 
     /// Gives a message to an instance whose shard is here; otherwise gives it back.
-    fn hand_over(
+    fn deliver_or_return(
         &self,
         instance: &InstanceId,
         message: InstanceMessage,
     ) -> std::result::Result<(), InstanceMessage> {
         match self.here() {
-            Some(host) => host.routes.hand_over(instance, message),
+            Some(host) => host.routes.deliver_or_return(instance, message),
             None => Err(message),
         }
     }
@@ -190,12 +192,12 @@ impl Access {
         message: InstanceMessage,
         answer: impl Future<Output = Result<()>>,
     ) -> Result<()> {
-        match (&self.store().remote, self.here()) {
+        match (&self.store().queue_client, self.here()) {
             (Some(remote), _) => {
                 self.may_go_on(instance)?;
                 let created_at = self.check(instance, &message).await?;
-                match remote.parcel(instance, message, created_at)? {
-                    Some(parcel) => remote.send(instance, &parcel).await,
+                match remote.keyed_command(instance, message, created_at)? {
+                    Some(keyed_command) => remote.send(instance, &keyed_command).await,
                     None => Err(self.interrupted(instance)),
                 }
             }
@@ -340,12 +342,12 @@ impl Access {
         let shard = self.store().shard_of(instance);
         let given_back = match self.here() {
             Some(host) => {
-                host.routes.hand_to_supervisor(shard, message).err().map(|message| *message)
+                host.routes.try_send_to_supervisor(shard, message).err().map(|message| *message)
             }
             None => Some(message),
         };
         if let Some(message) = given_back {
-            match (&self.store().remote, self.here()) {
+            match (&self.store().queue_client, self.here()) {
                 (Some(remote), _) => return self.purge_elsewhere(remote, instance).await,
                 (None, Some(host)) => host.routes.refuse_for(shard, message),
                 (None, None) => return Err(Error::NotShared),
@@ -354,7 +356,7 @@ impl Access {
         answer.await
     }
 
-    async fn purge_elsewhere(&self, remote: &Remote, instance: &InstanceId) -> Result<()> {
+    async fn purge_elsewhere(&self, remote: &QueueClient, instance: &InstanceId) -> Result<()> {
         let summary = self.store().summary(instance).await?;
         if !summary.is_over() {
             let instance = instance.clone();
@@ -365,15 +367,15 @@ impl Access {
             });
         }
         let created_at = summary.created_at;
-        let parcel = remote.once("purge", RemoteCommand::Purge { created_at });
-        remote.send(instance, &parcel).await
+        let keyed_command = remote.once("purge", RemoteCommand::Purge { created_at });
+        remote.send(instance, &keyed_command).await
     }
 
     /// The actor of an instance, which is brought into memory for it.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Finished`], [`Error::Parked`], [`Error::Interrupted`],
-    /// [`Error::Store`]; [`Error::Elsewhere`] when another host has it.
+    /// [`Error::Store`]; [`Error::OnAnotherHost`] when another host has it.
     pub async fn actor(&self, instance: &InstanceId) -> Result<ActorRef<InstanceMessage>> {
         if self.summary(instance).await?.state.is_finished() {
             return Err(Error::Finished { instance: instance.clone() });
@@ -382,15 +384,15 @@ impl Access {
             return Err(Error::Parked { instance: instance.clone(), reason });
         }
         let shard = self.store().shard_of(instance);
-        let elsewhere = || Error::Elsewhere { instance: instance.clone() };
+        let elsewhere = || Error::OnAnotherHost { instance: instance.clone() };
         let host = self.here().ok_or_else(elsewhere)?;
-        if self.store().remote.is_some() && !host.routes.holds(shard) {
+        if self.store().queue_client.is_some() && !host.routes.holds(shard) {
             return Err(elsewhere());
         }
         let (reply, answer) = oneshot::channel();
         let answer = self.answer(instance, answer);
         let message = ShardMessage::Locate { instance: instance.clone(), reply };
-        host.routes.tell_supervisor(shard, message);
+        host.routes.send_to_supervisor(shard, message);
         answer.await
     }
 

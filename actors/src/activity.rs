@@ -5,10 +5,10 @@ mod calls;
 mod cancellation;
 mod code;
 mod context;
+mod ended_call;
 mod heartbeat;
-mod known_call;
-mod progress;
 mod pulse;
+mod report;
 mod state;
 mod testing;
 
@@ -20,10 +20,10 @@ pub(crate) use call::{ActivityCall, Attempt};
 pub(crate) use calls::{Calls, Taken};
 pub(crate) use code::{ActivityCode, ActivityFuture};
 pub use context::ActivityContext;
-pub(crate) use known_call::KnownCall;
-pub(crate) use progress::News;
+pub(crate) use ended_call::EndedCall;
 pub use pulse::HeartbeatError;
 pub(crate) use pulse::HeartbeatSink;
+pub(crate) use report::Report;
 pub use state::State;
 pub use testing::TestCall;
 

@@ -30,7 +30,7 @@ pub(crate) struct ClientRuntime {
 struct Held(Vec<Box<dyn FnOnce() + Send>>);
 
 /// Hands over what is held, also when its task is dropped.
-struct HandOver(Arc<ClientRuntime>);
+struct Flush(Arc<ClientRuntime>);
 
 impl ClientRuntimes {
     /// Those of a host whose shards have threads of their own, or not.
@@ -61,10 +61,10 @@ impl ClientRuntimes {
 
 impl ClientRuntimes {
     /// Hands over all that is held: a shard that should do so is held up.
-    pub(crate) fn hand_over(&self) {
+    pub(crate) fn deliver_or_return(&self) {
         let Some(known) = &self.known else { return };
         let known = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        known.into_iter().for_each(|runtime| drop(HandOver(runtime)));
+        known.into_iter().for_each(|runtime| drop(Flush(runtime)));
     }
 }
 
@@ -78,7 +78,7 @@ impl ClientRuntime {
                 let is_first = held.0.len() == 1;
                 drop(held);
                 if is_first {
-                    let hand_over = HandOver(self.clone());
+                    let hand_over = Flush(self.clone());
                     here.spawn(async move {
                         // After all that is ready now.
                         tokio::task::yield_now().await;
@@ -91,7 +91,7 @@ impl ClientRuntime {
     }
 }
 
-impl Drop for HandOver {
+impl Drop for Flush {
     fn drop(&mut self) {
         let held = &self.0.held;
         let held = mem::take(&mut *held.lock().unwrap_or_else(PoisonError::into_inner));

@@ -259,7 +259,7 @@ pub enum Error {
     },
     /// The instance is of a shard that another host has: it has no actor here.
     #[error("instance `{instance}` is on another host; it has no actor here")]
-    Elsewhere {
+    OnAnotherHost {
         /// Its id.
         instance: InstanceId,
     },

@@ -41,14 +41,14 @@ pub(crate) fn begin(host: &HostRef) -> Task {
         let mut seen = BTreeSet::new();
         loop {
             let mut shards = host.new_shards.take().await;
-            if host.store.remote.is_none() {
+            if host.store.queue_client.is_none() {
                 // Nobody else has had them, and this host's code is as it was.
                 shards.retain(|shard| seen.insert(*shard));
             }
             if shards.is_empty() {
                 continue;
             }
-            let budget = match host.store.remote {
+            let budget = match host.store.queue_client {
                 None => REPLAYED_AT_ONCE,
                 Some(_) => REPLAYED_AT_ONCE_ON_A_HUB,
             };
@@ -186,7 +186,7 @@ impl Look<'_> {
     async fn bring_into_memory(&self, instance: &InstanceId) {
         let (reply, told) = oneshot::channel();
         let given_up = self.host.routes.until_given_up(instance);
-        self.host.routes.deliver(instance, Internal::TellOpen(reply).into());
+        self.host.routes.deliver(instance, Internal::ReportOpen(reply).into());
         tokio::select! {
             biased;
             // One that is parked does not say.

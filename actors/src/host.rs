@@ -141,7 +141,7 @@ impl Actor for HostSupervisor {
                 }
                 lost.into_iter().for_each(|(shard, actor)| state.is_lost(&myself, shard, actor));
             }
-            HostMessage::Held(shards) if !state.closing => state.cannot_drain(&myself, &shards),
+            HostMessage::Blocked(shards) if !state.closing => state.cannot_drain(&myself, &shards),
             HostMessage::Failed(shard, delay) => state.is_down(&myself, shard, delay),
             HostMessage::Share(share) if !state.closing => state.share_is(&myself, share),
             HostMessage::Closing => {
@@ -151,7 +151,7 @@ impl Actor for HostSupervisor {
             HostMessage::Restart(..)
             | HostMessage::Share(_)
             | HostMessage::Lost(_)
-            | HostMessage::Held(_) => {}
+            | HostMessage::Blocked(_) => {}
         }
         Ok(())
     }
@@ -292,7 +292,7 @@ async fn first_start(
     host: &HostRef,
     shard: ShardId,
 ) -> Result<(ShardId, Standing), ActorProcessingErr> {
-    let is_shared = host.store.remote.is_some();
+    let is_shared = host.store.queue_client.is_some();
     let patience = if is_shared { Duration::ZERO } else { host.options.lease_patience };
     let arguments = (shard, patience, host.clone());
     match spawn(host, myself, arguments).await {
@@ -457,7 +457,7 @@ fn failed(host: &HostContext, shard: ShardId, error: SpawnErr, last: Duration) -
     let delay = match &why {
         ProviderError::Conflict { .. } => {
             tracing::info!(%shard, error = %why, "waiting for the lease");
-            if host.store.remote.is_some() {
+            if host.store.queue_client.is_some() {
                 // Nobody is refused: what is for the shard goes to the one that holds it.
                 host.routes.set_leaving(shard);
                 return HELD_DELAY;

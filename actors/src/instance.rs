@@ -216,13 +216,13 @@ impl InstanceState {
                     drop(asked);
                 }
                 Internal::ForeignWake => self.park_if_misled(),
-                Internal::TellOpen(reply) => self.tell_open(reply),
-                Internal::FromAnother(message) => self.told(*message),
+                Internal::ReportOpen(reply) => self.report_open(reply),
+                Internal::FromAnother(message) => self.handle_message(*message),
                 Internal::Answered { message, taken, sent_by, reply } => {
                     self.answered(myself, message, taken, sent_by, reply);
                 }
                 Internal::FromWorker(message) if self.is_current(message.run) => {
-                    self.told_by_worker(*message);
+                    self.handle_worker_message(*message);
                 }
                 Internal::FromWorker(message) => self.answer(message.reply.yes()),
                 Internal::Once(once) => self.apply_once(*once),
@@ -255,7 +255,7 @@ impl InstanceState {
             InstanceMessage::Runtime(RuntimeMessage(Internal::FromAnother(message)))
                 if matches!(self.phase, Phase::Finished | Phase::Closing(_)) =>
             {
-                self.told_behind_the_end(*message).await
+                self.handle_message_after_end(*message).await
             }
             message => {
                 self.handle_at_rest(myself, message);
@@ -285,7 +285,7 @@ impl InstanceState {
         }
     }
 
-    fn tell_open(&mut self, reply: oneshot::Sender<OpenCalls>) {
+    fn report_open(&mut self, reply: oneshot::Sender<OpenCalls>) {
         self.end_wait();
         let Phase::Live(live) = &self.phase else { return };
         let open = OpenCalls::of(&live.machine);

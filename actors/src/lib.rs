@@ -21,7 +21,7 @@
 //! - Messages between instances have a task each, which waits until the recipient says that they are
 //!   durable there, and tells the sender. What is lost there is still in the outbox of the sender.
 //! - Where hosts share a store, what is for a shard of another one goes through the queue of that shard.
-//!   A pump takes it out there, gives it to the instance, and lets it leave the queue when it is durable.
+//!   The queue consumer of that shard takes it out there, gives it to the instance, and acknowledges it when it is durable.
 //! - The supervisor of a shard holds the lease, brings instances into memory, and mends what breaks.
 //!   A message for an instance that is in memory passes it by: the routing table is shared.
 //!
@@ -66,14 +66,14 @@ mod routes;
 // Floor 5: logs and stores.
 
 mod log;
-mod remote;
+mod queue_client;
 mod snapshot;
 mod store;
 mod verify;
 
 // Floor 6: what carries actions out.
 
-mod mail;
+mod local_delivery;
 mod suspects;
 mod tags;
 mod timers;
@@ -89,7 +89,7 @@ mod persistence;
 mod fitness;
 mod host;
 mod instance;
-mod pump;
+mod queue_consumer;
 mod retention;
 mod shard;
 

@@ -17,7 +17,7 @@ pub use event::ExternalEvent;
 #[doc(hidden)]
 pub use internal::RuntimeMessage;
 pub(crate) use internal::{
-    Asked, FromAnother, FromWorker, Internal, OnceMessage, RewindMessage, StartMessage, Tell,
+    Asked, Content, FromAnother, FromWorker, Internal, OnceMessage, RewindMessage, StartMessage,
 };
 pub(crate) use open_calls::OpenCalls;
 pub use reply::Reply;
@@ -120,7 +120,7 @@ impl InstanceMessage {
                 matches!(once.command, Command::Terminate { .. } | Command::Resume)
             }
             Self::Runtime(RuntimeMessage(Internal::FromAnother(message))) => {
-                matches!(message.tell, Tell::Event { .. })
+                matches!(message.content, Content::Event { .. })
             }
             Self::Runtime(RuntimeMessage(Internal::Start(start))) => {
                 start.start.origin.is_some() || start.event.is_some()

@@ -80,13 +80,13 @@ impl Routes {
     /// Sends a message to an instance. When its shard is down, the message is refused where it is
     /// known why; otherwise it is dropped, and with it the port that would have answered.
     pub(crate) fn deliver(&self, instance: &InstanceId, message: InstanceMessage) {
-        if let Err(message) = self.hand_over(instance, message) {
+        if let Err(message) = self.deliver_or_return(instance, message) {
             self.refuse(self.shard_of(instance), message);
         }
     }
 
     /// Sends a message to an instance. Gives it back when the shard is not up on this host.
-    pub(crate) fn hand_over(
+    pub(crate) fn deliver_or_return(
         &self,
         instance: &InstanceId,
         message: InstanceMessage,
@@ -94,7 +94,7 @@ impl Routes {
         let shard = self.shard_of(instance);
         let Err(message) = self.try_deliver_in(shard, instance, message) else { return Ok(()) };
         let message = ShardMessage::Deliver { instance: instance.clone(), message };
-        match self.hand_to_supervisor(shard, message).map_err(|given_back| *given_back) {
+        match self.try_send_to_supervisor(shard, message).map_err(|given_back| *given_back) {
             Err(ShardMessage::Deliver { message, .. }) => Err(message),
             _ => Ok(()),
         }
@@ -112,7 +112,7 @@ impl Routes {
     pub(crate) fn deliver_in_order(&self, instance: &InstanceId, message: InstanceMessage) {
         let instance = instance.clone();
         let shard = self.shard_of(&instance);
-        self.tell_supervisor(shard, ShardMessage::Deliver { instance, message });
+        self.send_to_supervisor(shard, ShardMessage::Deliver { instance, message });
     }
 
     /// Sends a message to an instance that is in memory; otherwise gives it back.
@@ -138,8 +138,8 @@ impl Routes {
     }
 
     /// Sends a message to the supervisor of a shard; refused or dropped when the shard is down.
-    pub(crate) fn tell_supervisor(&self, shard: ShardId, message: ShardMessage) {
-        if let Err(message) = self.hand_to_supervisor(shard, message) {
+    pub(crate) fn send_to_supervisor(&self, shard: ShardId, message: ShardMessage) {
+        if let Err(message) = self.try_send_to_supervisor(shard, message) {
             self.refuse_for(shard, *message);
         }
     }
@@ -152,7 +152,7 @@ impl Routes {
     }
 
     /// Sends a message to the supervisor of a shard; gives it back when the shard is down.
-    pub(crate) fn hand_to_supervisor(
+    pub(crate) fn try_send_to_supervisor(
         &self,
         shard: ShardId,
         message: ShardMessage,

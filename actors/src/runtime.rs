@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::footprint::Footprints;
 use crate::gate::Gate;
 use crate::host::{HostMessage, HostSupervisor};
-use crate::mail::Mail;
+use crate::local_delivery::LocalDelivery;
 use crate::message::ShardMessage;
 use crate::new_shards::NewShards;
 use crate::options::{ActivityThreads, HostOptions, MAX_BLOCKING_THREADS};
@@ -30,7 +30,7 @@ use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::stalls::Stalled;
 use crate::store::Store;
-use crate::tags::Takers;
+use crate::tags::TagReceiver;
 use crate::task::Tasks;
 use crate::threads::Threads;
 use crate::waiters::Waiters;
@@ -53,7 +53,7 @@ pub struct Runtime {
     root: ActorRef<HostMessage>,
     root_task: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// Runs activities of other hosts' instances, where the host declares tags.
-    takers: Option<Arc<Takers>>,
+    tag_receiver: Option<Arc<TagReceiver>>,
 }
 
 impl Runtime {
@@ -96,7 +96,7 @@ impl Runtime {
         let store = Arc::new(Store::through(gate.clone(), provider));
         let clients = ClientRuntimes::new(threads.are_own());
         let held_up = clients.clone();
-        let on_hold = move || held_up.hand_over();
+        let on_hold = move || held_up.deliver_or_return();
         routes.stalls.begin(&options, store.clock.clone(), on_hold);
         let workers = Workers::new(
             registry.clone(),
@@ -116,7 +116,7 @@ impl Runtime {
             registry,
             leases: gate.clone(),
             gate,
-            mail: Mail::new(routes.clone(), store.clone(), tasks.clone()),
+            local_delivery: LocalDelivery::new(routes.clone(), store.clone(), tasks.clone()),
             store,
             workers,
             waiters: Waiters::new(provider.shards()),
@@ -157,8 +157,8 @@ impl Runtime {
         };
         starting.has_started();
         let root_task = Arc::new(Mutex::new(Some(root_task)));
-        let takers = takers(&host, tags);
-        Ok(Self { host, actors, gone, root, root_task, takers })
+        let tag_receiver = tag_receiver(&host, tags);
+        Ok(Self { host, actors, gone, root, root_task, tag_receiver })
     }
 
     /// The ways to the instances, as they are from this host.
@@ -175,8 +175,8 @@ impl Runtime {
     pub async fn shutdown(&self) {
         self.host.begin_shutdown();
         self.host.closing.store(true, Ordering::Release);
-        self.host.mail.close();
-        self.takers.iter().for_each(|takers| takers.close());
+        self.host.local_delivery.close();
+        self.tag_receiver.iter().for_each(|tag_receiver| tag_receiver.close());
         self.host.workers.close();
         let (began, deadline) = (Instant::now(), self.host.options.shutdown_deadline);
         if tokio::time::timeout(deadline, self.host.workers.idle()).await.is_err() {
@@ -188,7 +188,7 @@ impl Runtime {
         let _ = self.root.cast(HostMessage::Closing);
         let drained = (0..self.host.routes.shards()).map(|shard| {
             let (reply, drained) = oneshot::channel();
-            self.host.routes.tell_supervisor(ShardId(shard), ShardMessage::Drain { reply });
+            self.host.routes.send_to_supervisor(ShardId(shard), ShardMessage::Drain { reply });
             drained
         });
         let drained = join_all(drained.collect::<Vec<_>>());
@@ -209,8 +209,8 @@ impl Runtime {
     /// When it returns, nothing of the host holds the store, clients included.
     pub async fn abort(&self) {
         self.stop();
-        if let Some(takers) = &self.takers {
-            takers.abort().await;
+        if let Some(tag_receiver) = &self.tag_receiver {
+            tag_receiver.abort().await;
         }
         self.end_root().await;
         // As a crash would: the others find out by themselves.
@@ -224,7 +224,7 @@ impl Runtime {
     /// actors, and the leases of a shared store, go as soon as the runtime runs again.
     pub fn end_now(&self) {
         self.stop();
-        if self.host.store.remote.is_none() {
+        if self.host.store.queue_client.is_none() {
             self.host.let_go_now();
         }
         let this = self.clone();
@@ -234,8 +234,8 @@ impl Runtime {
 
     /// Nothing goes on that can be stopped without waiting.
     fn stop(&self) {
-        if let Some(takers) = &self.takers {
-            takers.abort_soon();
+        if let Some(tag_receiver) = &self.tag_receiver {
+            tag_receiver.abort_soon();
         }
         self.root.kill();
         self.host.stop_all();
@@ -243,12 +243,12 @@ impl Runtime {
 
     /// What ran for other hosts is told, for as long as there is time; then it is left to others.
     async fn let_go_of_taken(&self, began: Instant, deadline: Duration) {
-        let Some(takers) = &self.takers else { return };
+        let Some(tag_receiver) = &self.tag_receiver else { return };
         let left = (deadline - began.elapsed().min(deadline)).max(LEAST_DRAIN);
-        if tokio::time::timeout(left, takers.settled()).await.is_err() {
+        if tokio::time::timeout(left, tag_receiver.settled()).await.is_err() {
             tracing::warn!("not every end of an activity could be told; these will run again");
         }
-        takers.abort().await;
+        tag_receiver.abort().await;
     }
 
     async fn end_root(&self) {
@@ -268,7 +268,7 @@ impl Runtime {
 
     async fn let_go_of_the_store(&self) {
         let all_gone = until_gone(&self.actors, &self.gone);
-        let is_shared = self.host.store.remote.is_some();
+        let is_shared = self.host.store.queue_client.is_some();
         if tokio::time::timeout(LEAST_DRAIN, all_gone).await.is_ok() {
             close(&self.host).await;
             // What is left on them are activities that were cut off.
@@ -430,12 +430,12 @@ fn tags(options: &HostOptions) -> Result<Vec<Name>> {
 }
 
 /// Begins to run the calls of these tags, where there may be others who make them.
-fn takers(host: &HostContext, tags: Vec<Name>) -> Option<Arc<Takers>> {
-    let remote = host.store.remote.as_ref().filter(|_| !tags.is_empty())?;
+fn tag_receiver(host: &HostContext, tags: Vec<Name>) -> Option<Arc<TagReceiver>> {
+    let remote = host.store.queue_client.as_ref().filter(|_| !tags.is_empty())?;
     let (sharing, router) = (remote.sharing.clone(), remote.router.clone());
     let (workers, clock) = (host.workers.clone(), host.store.clock.clone());
     let shards = host.routes.shards();
     // The calls run where the shards of their instances would: here, code would hold up the host.
     let _entered = host.threads.of_host().enter();
-    Some(Arc::new(Takers::begin(tags, sharing, router, clock, workers, shards)))
+    Some(Arc::new(TagReceiver::begin(tags, sharing, router, clock, workers, shards)))
 }

@@ -22,9 +22,9 @@ use reenact_core::ShardId;
 use crate::context::{HostRef, ShardContext};
 use crate::message::{Asked, ShardMessage};
 use crate::persistence::{Persistence, PersistenceArguments};
-use crate::pump::Pump;
+use crate::queue_consumer::QueueConsumer;
 use crate::timers::{Timers, TimersArguments};
-use activation_queue::Line;
+use activation_queue::ActivationQueue;
 use lease::{acquire, renewals};
 use stashed::Stashed;
 use state::ShardState;
@@ -87,20 +87,24 @@ impl Actor for ShardSupervisor {
         // A request that the supervisor before this one had is gone with it.
         host.room_was_made(shard);
         host.routes.set_supervisor(shard, myself.clone());
-        host.tell_waiters_of(shard);
+        host.notify_waiters_of(shard);
         host.new_shards.add(shard);
         // What came while nobody had the shard waits in its queue.
-        let pump = host.store.remote.as_ref().map(|_| Pump::begin(host.clone(), shard, &myself));
+        let queue_consumer = host
+            .store
+            .queue_client
+            .as_ref()
+            .map(|_| QueueConsumer::begin(host.clone(), shard, &myself));
         let mut state = ShardState {
             shard,
             instances: BTreeMap::new(),
-            line: Line::default(),
+            queue: ActivationQueue::default(),
             waits: Waits::new(&myself),
             stashed: HashMap::new(),
             crashes: HashMap::new(),
             broken: HashSet::new(),
             draining: false,
-            pump,
+            queue_consumer,
             asked: Asked::default(),
             sweeping: None,
             _background: [renewals(&myself, host, lease), sweeps(&myself, host)],
@@ -151,11 +155,11 @@ impl Actor for ShardSupervisor {
                 Ok(())
             }
             ShardMessage::Drain { reply } => {
-                if let Some(pump) = state.pump.take() {
+                if let Some(queue_consumer) = state.queue_consumer.take() {
                     // What it has in hand needs this actor.
                     let myself = myself.clone();
                     state.context.host.tasks.spawn(async move {
-                        pump.finish().await;
+                        queue_consumer.finish().await;
                         // A supervisor that has gone has nothing to drain.
                         let _ = myself.cast(ShardMessage::Drain { reply });
                     });

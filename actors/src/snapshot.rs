@@ -119,7 +119,7 @@ impl Store {
             return Ok(OpenCalls::default());
         }
         let (reply, told) = oneshot::channel();
-        let question = Internal::TellOpen(reply).into();
+        let question = Internal::ReportOpen(reply).into();
         if let Some(routes) = here
             && routes.try_deliver(&summary.instance, question).is_ok()
         {

@@ -47,7 +47,7 @@ pub struct Stalled {
 /// Code that holds its thread for longer than
 /// [`HostOptions::replace_threads_after`](crate::HostOptions::replace_threads_after).
 #[derive(Clone, Debug)]
-pub(crate) struct HeldThread {
+pub(crate) struct BlockedThread {
     /// That of the thread.
     pub(crate) runtime: RuntimeId,
     pub(crate) instance: InstanceId,
@@ -71,7 +71,7 @@ struct Shared {
     changed: Notify,
     watchdog: Mutex<Option<Thread>>,
     /// What the watchdog finds, until somebody follows that.
-    held: Mutex<Option<mpsc::UnboundedReceiver<HeldThread>>>,
+    held: Mutex<Option<mpsc::UnboundedReceiver<BlockedThread>>>,
 }
 
 /// Something that has stalled, and where.
@@ -215,7 +215,7 @@ impl Stalls {
     }
 
     /// The threads that code does not give back, as they are found. For one who follows them.
-    pub(crate) fn take_held(&self) -> Option<mpsc::UnboundedReceiver<HeldThread>> {
+    pub(crate) fn take_blocked(&self) -> Option<mpsc::UnboundedReceiver<BlockedThread>> {
         lock(&self.shared.held).take()
     }
 
@@ -283,7 +283,7 @@ struct Watchdog {
     limit: Duration,
     lost_after: Duration,
     /// Who is told of what is lost.
-    tell: mpsc::UnboundedSender<HeldThread>,
+    tell: mpsc::UnboundedSender<BlockedThread>,
     clock: Arc<dyn TimerScheduler>,
     /// By the address of the slot.
     seen: HashMap<usize, Seen>,
@@ -392,7 +392,7 @@ impl Watchdog {
         let call = call.map(|(run, id)| ActivityCall { instance: instance.clone(), run, id });
         let (instance, code) = (instance.clone(), code.clone());
         // Nobody follows once the host has ended.
-        let _ = self.tell.send(HeldThread { runtime, instance, code, call, held_for });
+        let _ = self.tell.send(BlockedThread { runtime, instance, code, call, held_for });
     }
 }
 

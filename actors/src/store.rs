@@ -7,7 +7,7 @@ use reenact_providers::{HistoryStore, InstanceSummary, Provider, ProviderError, 
 
 use crate::error::{Error, ParkReason, Result};
 use crate::log::Log;
-use crate::remote::Remote;
+use crate::queue_client::QueueClient;
 use crate::seeds::Seeds;
 
 /// What hosts and clients without one have in common: they read the logs, and reach the owners of
@@ -18,7 +18,7 @@ pub(crate) struct Store {
     pub(crate) clock: Arc<dyn TimerScheduler>,
     pub(crate) seeds: Arc<Seeds>,
     /// The ways to other hosts; none where one host has the store for itself.
-    pub(crate) remote: Option<Remote>,
+    pub(crate) queue_client: Option<QueueClient>,
 }
 
 impl Store {
@@ -29,14 +29,14 @@ impl Store {
     /// The same, whose logs are read through something else.
     pub(crate) fn through(histories: Arc<dyn HistoryStore>, provider: &dyn Provider) -> Self {
         let (shards, clock, seeds) = (provider.shards(), provider.timers(), Arc::new(Seeds::new()));
-        let remote = provider.sharing().map(|sharing| Remote {
+        let queue_client = provider.sharing().map(|sharing| QueueClient {
             shards,
             router: sharing.router(),
             sharing,
             clock: clock.clone(),
             seeds: seeds.clone(),
         });
-        Self { shards, histories, clock, seeds, remote }
+        Self { shards, histories, clock, seeds, queue_client }
     }
 
     pub(crate) fn shard_of(&self, instance: &InstanceId) -> ShardId {
@@ -98,7 +98,7 @@ impl Store {
     }
 
     pub(crate) fn log(&self) -> Log<'_> {
-        let is_shared = self.remote.is_some();
+        let is_shared = self.queue_client.is_some();
         Log { store: &*self.histories, clock: &*self.clock, is_shared, stalls: None }
     }
 }

@@ -5,11 +5,11 @@
 //! All of it follows from the log of the instance: what is lost here is sent again when the instance
 //! comes into memory, so a call may arrive twice, and the log takes the first end of each attempt.
 
-mod posts;
-mod run;
-mod takers;
+mod received_call;
+mod receiver;
+mod sender;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use posts::Posts;
-pub(crate) use takers::Takers;
+pub(crate) use receiver::TagReceiver;
+pub(crate) use sender::TagSender;

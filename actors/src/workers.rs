@@ -1,7 +1,7 @@
 //! Runs activities: so many at a time, fairly, each in a task of its own.
 
+mod blocked;
 mod give_up;
-mod held;
 mod places;
 pub(crate) mod pool;
 mod queue;
@@ -18,15 +18,15 @@ use reenact_core::{Name, ShardId};
 use reenact_providers::TimerScheduler;
 use tokio::sync::Notify;
 
-use crate::activity::News;
+use crate::activity::Report;
 use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::suspects::SuspectTable;
-use held::HeldRuntimes;
+use blocked::BlockedRuntimes;
 use places::Places;
 use queue::FairQueue;
 use runs_on::ActivityRuntimes;
-use shared::{Line, OfShard, Shared, Task};
+use shared::{OfShard, ShardLink, Shared, Task};
 
 pub(crate) use shared::{Limits, ShardWorkers, Workers};
 
@@ -45,15 +45,15 @@ impl Workers {
         let (idle, room) = (Notify::new(), Notify::new());
         let (suspects, is_ending) = (SuspectTable::default(), AtomicBool::new(false));
         let places = Places::new(queue);
-        let held = HeldRuntimes::default();
+        let held = BlockedRuntimes::default();
         let shared =
             Shared { registry, runtimes, grace, suspects, places, is_ending, idle, room, held };
         let shared = Arc::new(shared);
         let of_shard = |shard| {
-            let line = Line { routes: routes.clone(), clock: clock.clone() };
-            let (line, states) = (Arc::new(line), states.apart());
+            let link = ShardLink { routes: routes.clone(), clock: clock.clone() };
+            let (link, states) = (Arc::new(link), states.apart());
             let (shard, shared, calls) = (ShardId(shard), shared.clone(), Arc::default());
-            let own = OfShard { shard, shared, calls, line, states };
+            let own = OfShard { shard, shared, calls, link, states };
             ShardWorkers { own: Arc::new(own) }
         };
         let shards = (0..routes.shards().max(1)).map(of_shard).collect();
@@ -75,11 +75,11 @@ impl Workers {
         let mut places = self.shared.places.lock();
         places.closed = true;
         let waiting = places.queue.clear();
-        places.from_elsewhere = 0;
+        places.remote = 0;
         drop(places);
         for Task { workers, context, .. } in waiting {
             workers.own.calls.remove(context.call());
-            context.tell(News::Left);
+            context.tell(Report::Left);
         }
     }
 

@@ -142,7 +142,7 @@ pub(crate) async fn make_room(host: &Host, id: &str) -> Held {
 /// Waits until a host has the shard of an instance: where several may share a store, it may come a
 /// moment after the host has started.
 pub(crate) async fn until_here(host: &Host, id: &InstanceId) {
-    while let Err(Error::Elsewhere { .. }) = host.actor(id).await {
+    while let Err(Error::OnAnotherHost { .. }) = host.actor(id).await {
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }

@@ -4,7 +4,7 @@ use reenact_providers::{QuarantineId, Quarantined};
 
 use super::Access;
 use crate::error::{Error, Result};
-use crate::remote::Remote;
+use crate::queue_client::QueueClient;
 
 impl Access {
     /// Up to `limit` of the messages in quarantine behind `after`, ordered by their ids: those that a
@@ -37,7 +37,7 @@ impl Access {
         self.remote()?.requeue(id).await
     }
 
-    fn remote(&self) -> Result<&Remote> {
-        self.store().remote.as_ref().ok_or(Error::NotShared)
+    fn remote(&self) -> Result<&QueueClient> {
+        self.store().queue_client.as_ref().ok_or(Error::NotShared)
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::message::{
     ExternalEvent, InstanceMessage, Internal, Reply, RuntimeMessage, StartMessage,
 };
-use crate::remote::{Parcel, Remote};
+use crate::queue_client::{KeyedCommand, QueueClient};
 
 /// How long a start waits for a host to take it out of the queue.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -91,9 +91,9 @@ impl Access {
             instead_of: Vec::new(),
             reply,
         };
-        match self.hand_over(&instance, Internal::Start(Box::new(message)).into()) {
+        match self.deliver_or_return(&instance, Internal::Start(Box::new(message)).into()) {
             Ok(()) => answer.await?,
-            Err(message) => match &self.store().remote {
+            Err(message) => match &self.store().queue_client {
                 Some(remote) => self.start_elsewhere(remote, &instance, message).await?,
                 None => self.send(&instance, message, answer).await?,
             },
@@ -104,13 +104,13 @@ impl Access {
     /// Whether the instance is for this host, as far as it is known now.
     fn is_here(&self, instance: &InstanceId) -> bool {
         let holds = || self.routes().is_some_and(|r| r.holds(self.store().shard_of(instance)));
-        self.store().remote.is_none() || holds()
+        self.store().queue_client.is_none() || holds()
     }
 
     /// Sends a start to the queue of the instance's shard, and waits until a host has taken it.
     async fn start_elsewhere(
         &self,
-        remote: &Remote,
+        remote: &QueueClient,
         instance: &InstanceId,
         message: InstanceMessage,
     ) -> Result<()> {
@@ -131,15 +131,17 @@ impl Access {
             _ => {}
         }
         let is_there = found.is_some();
-        let Some(parcel) = remote.parcel(instance, Internal::Start(start).into(), None)? else {
+        let Some(keyed_command) =
+            remote.keyed_command(instance, Internal::Start(start).into(), None)?
+        else {
             return Err(self.interrupted(instance));
         };
-        remote.send(instance, &parcel).await?;
+        remote.send(instance, &keyed_command).await?;
         if is_there {
             // It gets the event, which is durable.
             return Ok(());
         }
-        let is_ours = self.until_begun(remote, instance, seed, &parcel).await?;
+        let is_ours = self.until_begun(remote, instance, seed, &keyed_command).await?;
         if is_ours || raises {
             return Ok(());
         }
@@ -149,15 +151,15 @@ impl Access {
     /// Returns when there is an instance; whether it began with the start of that seed.
     async fn until_begun(
         &self,
-        remote: &Remote,
+        remote: &QueueClient,
         instance: &InstanceId,
         seed: u64,
-        parcel: &Parcel,
+        keyed_command: &KeyedCommand,
     ) -> Result<bool> {
         let deadline = Instant::now() + START_PATIENCE;
         let mut looks = Looks::default();
         loop {
-            match self.look_for_start(remote, instance, seed, parcel).await {
+            match self.look_for_start(remote, instance, seed, keyed_command).await {
                 Ok(Some(is_ours)) => return Ok(is_ours),
                 Ok(None) => {}
                 // It is in the queue all the same.
@@ -176,15 +178,15 @@ impl Access {
 
     async fn look_for_start(
         &self,
-        remote: &Remote,
+        remote: &QueueClient,
         instance: &InstanceId,
         seed: u64,
-        parcel: &Parcel,
+        keyed_command: &KeyedCommand,
     ) -> Result<Option<bool>> {
         if let Some(is_ours) = self.store().began_with(instance, seed).await? {
             return Ok(Some(is_ours));
         }
-        match remote.why_quarantined(&parcel.key).await? {
+        match remote.why_quarantined(&keyed_command.key).await? {
             Some(reason) => Err(Error::Quarantined { instance: instance.clone(), reason }),
             None => Ok(None),
         }

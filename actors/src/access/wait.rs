@@ -106,7 +106,7 @@ impl Access {
     /// Returns when it is time to look at an instance again that nobody here tells of. Never while its
     /// shard is up here.
     async fn until_next_look(&self, instance: &InstanceId, looks: &mut Looks) {
-        if self.store().remote.is_none() {
+        if self.store().queue_client.is_none() {
             return pending().await;
         }
         if let Some(routes) = self.routes() {

@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 
 use reenact_core::{AttemptTerms, CorrelationId, InstanceId, Name, Payload};
 
-use super::progress::NewsSender;
+use super::report::ReportSender;
 use crate::run::Run;
 
 /// Names one activity call in a store.
@@ -28,7 +28,7 @@ pub(crate) struct Attempt {
     pub(crate) number: u32,
     pub(crate) terms: Option<Box<AttemptTerms>>,
     /// Of one that came through the queue of a tag.
-    pub(crate) news: Option<NewsSender>,
+    pub(crate) reports: Option<ReportSender>,
     /// The input, of a local one: its idempotency key depends on it.
     pub(crate) local_input: Option<Payload>,
 }
@@ -41,7 +41,7 @@ impl Attempt {
         terms: Option<Box<AttemptTerms>>,
         input: Payload,
     ) -> Self {
-        Self { name, number, terms, news: None, local_input: Some(input) }
+        Self { name, number, terms, reports: None, local_input: Some(input) }
     }
 }
 

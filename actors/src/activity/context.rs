@@ -16,8 +16,8 @@ use tokio::runtime::Id as RuntimeId;
 
 use super::call::{ActivityCall, Attempt};
 use super::cancellation::Cancellation;
-use super::progress::{News, NewsSender};
 use super::pulse::{HeartbeatSink, Pulse};
+use super::report::{Report, ReportSender};
 use crate::panic::catch;
 use crate::state::States;
 
@@ -37,7 +37,7 @@ struct Call {
     pulse: Pulse,
     states: States,
     /// Who is told what becomes of it, where that is not an instance of this host.
-    news: Option<NewsSender>,
+    reports: Option<ReportSender>,
     /// Whether its end was told.
     told: AtomicBool,
     /// Its end, where it took too long: it may still be running when that was lost on the way.
@@ -58,7 +58,7 @@ impl ActivityContext {
         sink: Option<Weak<dyn HeartbeatSink>>,
         states: States,
     ) -> Self {
-        let Attempt { name, number, terms, news, local_input } = attempt;
+        let Attempt { name, number, terms, reports, local_input } = attempt;
         let (pulse, told, let_go) =
             (Pulse::new(sink), AtomicBool::new(false), AtomicBool::new(false));
         let cancellation = Cancellation::default();
@@ -71,7 +71,7 @@ impl ActivityContext {
             local_input,
             pulse,
             states,
-            news,
+            reports,
             told,
             late: OnceLock::new(),
             let_go,
@@ -165,19 +165,19 @@ impl ActivityContext {
     }
 
     /// Who is told what becomes of it, where it came through the queue of a tag.
-    pub(crate) fn news(&self) -> Option<&NewsSender> {
-        self.call.news.as_ref()
+    pub(crate) fn report_sender(&self) -> Option<&ReportSender> {
+        self.call.reports.as_ref()
     }
 
-    pub(crate) fn is_from_elsewhere(&self) -> bool {
-        self.call.news.is_some()
+    pub(crate) fn is_remote(&self) -> bool {
+        self.call.reports.is_some()
     }
 
     /// Tells whoever took it from the queue of a tag, if it came through one.
-    pub(crate) fn tell(&self, news: News) {
-        if let Some(to) = self.news() {
+    pub(crate) fn tell(&self, reports: Report) {
+        if let Some(to) = self.report_sender() {
             // Whoever is gone wants to know nothing.
-            let _ = to.send(news);
+            let _ = to.send(reports);
         }
     }
 
@@ -187,7 +187,7 @@ impl ActivityContext {
     }
 
     /// Whoever is first to ask tells the end of the attempt.
-    pub(crate) fn may_tell(&self) -> bool {
+    pub(crate) fn may_report(&self) -> bool {
         !self.call.told.swap(true, Ordering::AcqRel)
     }
 
@@ -347,7 +347,7 @@ mod tests {
             name: Name::new("charge").unwrap(),
             number: 1,
             terms: None,
-            news: None,
+            reports: None,
             local_input,
         };
         ActivityContext::new(key, attempt, None, States::default())

@@ -8,8 +8,8 @@ use reenact_providers::TimerScheduler;
 use serde::Serialize;
 
 use super::context::ActivityContext;
-use super::progress::News;
 use super::pulse::HeartbeatError;
+use super::report::Report;
 
 impl ActivityContext {
     /// Says that the activity is alive, and how far it is. Cheap, and never waits: call it as often as
@@ -40,8 +40,8 @@ impl ActivityContext {
         // A host that has gone wants to know nothing.
         let Some(sink) = self.pulse().sink() else { return Ok(()) };
         if let Some(details) = self.pulse().beat(sink.now(), details) {
-            if self.is_from_elsewhere() {
-                self.tell(News::Heartbeat(details));
+            if self.is_remote() {
+                self.tell(Report::Heartbeat(details));
                 return Ok(());
             }
             sink.record(self.call(), self.attempt(), details);

@@ -64,7 +64,7 @@ type Record = Arc<Mutex<Vec<Payload>>>;
 struct Beats {
     last: Option<Timestamp>,
     /// When details were last handed on to be recorded.
-    handed_on: Option<Timestamp>,
+    passed_on: Option<Timestamp>,
     /// The newest details, as long as they were not handed on.
     kept: Option<Payload>,
 }
@@ -89,8 +89,8 @@ impl Pulse {
         let mut beats = self.beats();
         beats.last = Some(now);
         let is_due = |last: Timestamp| last + HEARTBEAT_RECORDED_EVERY <= now;
-        if beats.handed_on.is_none_or(is_due) {
-            beats.handed_on = Some(now);
+        if beats.passed_on.is_none_or(is_due) {
+            beats.passed_on = Some(now);
             beats.kept = None;
             return Some(details);
         }

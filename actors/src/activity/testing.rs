@@ -145,7 +145,7 @@ impl TestCall {
             name: self.activity.clone(),
             number: self.attempt,
             terms,
-            news: None,
+            reports: None,
             local_input: None,
         };
         let key = ActivityCall { instance, run, id };

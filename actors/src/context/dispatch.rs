@@ -24,7 +24,7 @@ impl ShardContext {
         if run.is_without_code() {
             // Nothing else can tell what was under way.
             self.workers.cancel_all(instance);
-            self.posts.iter().for_each(|posts| posts.forget_all(instance));
+            self.tag_sender.iter().for_each(|tag_sender| tag_sender.forget_all(instance));
             // What it was parked for has ended with it; whoever is answered finds it so.
             self.host.routes.unpark(instance);
         }
@@ -60,30 +60,30 @@ impl ShardContext {
         match action {
             Action::CallActivity { id, name, input, attempt, terms, tagged, local } => {
                 let local_input = local.then(|| input.clone());
-                let attempt = Attempt { name, number: attempt, terms, news: None, local_input };
-                match (tagged, &self.posts) {
-                    (Some(tagged), Some(posts)) => {
-                        posts.send(call(id), attempt, *tagged, input, again);
+                let attempt = Attempt { name, number: attempt, terms, reports: None, local_input };
+                match (tagged, &self.tag_sender) {
+                    (Some(tagged), Some(tag_sender)) => {
+                        tag_sender.send(call(id), attempt, *tagged, input, again);
                     }
                     _ => self.workers.submit(call(id), attempt, input),
                 }
             }
             Action::CancelActivity { id } => {
                 let call = call(id);
-                self.posts.iter().for_each(|posts| posts.forget(&call));
+                self.tag_sender.iter().for_each(|tag_sender| tag_sender.forget(&call));
                 // One with a tag may run here too.
                 self.workers.cancel(&call);
             }
             Action::CreateTimer { id, fire_at } => {
-                self.tell_timers(TimerMessage::Arm(fire_at, timer(id)));
+                self.send_to_timers(TimerMessage::Arm(fire_at, timer(id)));
             }
             Action::CancelTimer { id, fire_at } => {
-                self.tell_timers(TimerMessage::Disarm(fire_at, timer(id)));
+                self.send_to_timers(TimerMessage::Disarm(fire_at, timer(id)));
             }
             Action::Trace { message } => {
                 tracing::info!(target: "reenact::orchestration", %instance, "{message}");
             }
-            Action::Send(message) => self.host.mail.send(instance, run, message, 0),
+            Action::Send(message) => self.host.local_delivery.send(instance, run, message, 0),
             Action::AnnounceStatus => self.host.waiters.changed(instance),
             Action::Reply { outcome } => {
                 self.host.routes.unpark(instance);
@@ -94,20 +94,20 @@ impl ShardContext {
 
     /// An attempt of a call has ended on another host.
     pub(crate) fn has_ended(&self, call: &ActivityCall, attempt: u32) {
-        self.posts.iter().for_each(|posts| posts.forget_attempt(call, attempt));
+        self.tag_sender.iter().for_each(|tag_sender| tag_sender.forget_attempt(call, attempt));
     }
 
     /// An instance cannot go on. Whoever waits for it is told.
     pub(crate) fn park(&self, instance: &InstanceId, reason: ParkReason) {
         tracing::error!(%instance, %reason, "parked");
         // What comes back from parking asks for all that is open; what came meanwhile was refused.
-        self.posts.iter().for_each(|posts| posts.forget_all(instance));
+        self.tag_sender.iter().for_each(|tag_sender| tag_sender.forget_all(instance));
         self.host.routes.park(instance.clone(), reason.clone());
         let parked = Error::Parked { instance: instance.clone(), reason };
         self.host.waiters.ended(instance, &Err(parked));
     }
 
-    fn tell_timers(&self, message: TimerMessage) {
+    fn send_to_timers(&self, message: TimerMessage) {
         // Timers that have gone take their shard with them; the log sets them again.
         let _ = self.timers.cast(message);
     }

@@ -16,8 +16,8 @@ use crate::answers::ClientRuntimes;
 use crate::error::Error;
 use crate::footprint::Footprints;
 use crate::gate::Gate;
+use crate::local_delivery::LocalDelivery;
 use crate::log::Log;
-use crate::mail::Mail;
 use crate::message::ShardMessage;
 use crate::new_shards::NewShards;
 use crate::options::HostOptions;
@@ -25,7 +25,7 @@ use crate::patience::Patience;
 use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::store::Store;
-use crate::tags::Posts;
+use crate::tags::TagSender;
 use crate::task::Tasks;
 use crate::threads::Threads;
 use crate::waiters::Waiters;
@@ -74,7 +74,7 @@ pub(crate) struct HostContext {
     /// What it runs on.
     pub(crate) threads: Threads,
     pub(crate) workers: Workers,
-    pub(crate) mail: Mail,
+    pub(crate) local_delivery: LocalDelivery,
     pub(crate) waiters: Waiters,
     /// What clients wait on.
     pub(crate) clients: ClientRuntimes,
@@ -141,10 +141,10 @@ impl HostContext {
     }
 
     /// The ways of a shard's calls to hosts that declare their tags, if there may be others.
-    pub(crate) fn posts(&self) -> Option<Posts> {
-        let remote = self.store.remote.as_ref()?;
+    pub(crate) fn tag_sender(&self) -> Option<TagSender> {
+        let remote = self.store.queue_client.as_ref()?;
         let (sharing, clock) = (remote.sharing.clone(), self.store.clock.clone());
-        Some(Posts::new(sharing, self.routes.clone(), clock))
+        Some(TagSender::new(sharing, self.routes.clone(), clock))
     }
 
     /// Asks idle instances to go from memory.
@@ -152,7 +152,7 @@ impl HostContext {
         for (shard, making_room) in (0..).zip(&self.making_room) {
             // One request at a time: however many ask, the work is done once.
             if !making_room.swap(true, Ordering::AcqRel) {
-                self.routes.tell_supervisor(ShardId(shard), ShardMessage::MakeRoom);
+                self.routes.send_to_supervisor(ShardId(shard), ShardMessage::MakeRoom);
             }
         }
     }
@@ -209,7 +209,7 @@ impl HostContext {
     pub(crate) fn stop_all(&self) {
         self.begin_shutdown();
         self.ended.store(true, Ordering::Release);
-        self.mail.close();
+        self.local_delivery.close();
         self.workers.abort();
         for shard in 0..self.routes.shards() {
             if let Some(supervisor) = self.routes.supervisor(ShardId(shard)) {
@@ -245,7 +245,7 @@ impl HostContext {
 
     /// Tells those who wait for instances of a shard that ended, or may have another status, since
     /// the shard went down: a receipt may have been lost on the way.
-    pub(crate) fn tell_waiters_of(self: &Arc<Self>, shard: ShardId) {
+    pub(crate) fn notify_waiters_of(self: &Arc<Self>, shard: ShardId) {
         let waiting = self.waiting_for(shard);
         if waiting.is_empty() {
             return;
@@ -253,13 +253,13 @@ impl HostContext {
         let host = self.clone();
         self.tasks.spawn(async move {
             for instance in waiting {
-                host.tell_waiters_of_one(&instance).await;
+                host.notify_waiters_of_one(&instance).await;
             }
         });
     }
 
     /// They go on waiting while the store is away, up to the end of the host.
-    async fn tell_waiters_of_one(&self, instance: &InstanceId) {
+    async fn notify_waiters_of_one(&self, instance: &InstanceId) {
         let mut patience = Patience::new();
         while !self.admission.is_closed() {
             match self.store.end_of(instance).await {

@@ -10,7 +10,7 @@ use super::host::HostRef;
 use crate::admission::Tenants;
 use crate::pace::Ending;
 use crate::persistence::{Entry, Gone, Inbox, PersistenceMessage};
-use crate::tags::Posts;
+use crate::tags::TagSender;
 use crate::timers::TimerMessage;
 use crate::workers::ShardWorkers;
 
@@ -21,7 +21,7 @@ pub(crate) struct ShardContext {
     pub(crate) workers: ShardWorkers,
     pub(crate) timers: ActorRef<TimerMessage>,
     /// The way to hosts that declare tags, where the store is shared.
-    pub(crate) posts: Option<Posts>,
+    pub(crate) tag_sender: Option<TagSender>,
     pub(crate) inbox: Inbox,
     pub(crate) gone: Gone,
     /// Empties the inbox. Set before the first instance begins.
@@ -41,7 +41,7 @@ impl ShardContext {
     pub(crate) fn new(host: HostRef, shard: ShardId, timers: ActorRef<TimerMessage>) -> Arc<Self> {
         Arc::new(Self {
             workers: host.workers.of_shard(shard).clone(),
-            posts: host.posts(),
+            tag_sender: host.tag_sender(),
             is_new: host.shards_had.insert(shard),
             tenants: host.threads.tenants_of(shard),
             host,

@@ -86,7 +86,7 @@ impl Error {
             | Self::MissingState(_)
             | Self::StateGivenTwice { .. }
             | Self::NotShared
-            | Self::Elsewhere { .. }
+            | Self::OnAnotherHost { .. }
             | Self::InvalidThreads { .. }
             | Self::ActivityRuntimeEnded
             | Self::NoRuntime { .. }

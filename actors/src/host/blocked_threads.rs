@@ -5,14 +5,14 @@ use ractor::ActorRef;
 use super::message::{HostMessage, LostShard};
 use crate::context::{HostContext, HostRef};
 use crate::error::ParkReason;
-use crate::stalls::HeldThread;
+use crate::stalls::BlockedThread;
 use crate::task::Task;
 use crate::threads::{GivenUp, NotReplaced};
 
 /// Replaces the threads of a host that code holds for too long, until this is dropped. It is on the thread of
 /// the host, and apart from its supervisor, which waits for shards to start at first.
 pub(crate) fn follow(host: &HostRef, root: &ActorRef<HostMessage>) -> Option<Task> {
-    let mut held = host.routes.stalls.take_held()?;
+    let mut held = host.routes.stalls.take_blocked()?;
     let (host, root) = (host.clone(), root.clone());
     Some(Task::spawn(async move {
         while let Some(held) = held.recv().await {
@@ -23,8 +23,8 @@ pub(crate) fn follow(host: &HostRef, root: &ActorRef<HostMessage>) -> Option<Tas
     }))
 }
 
-fn lose(host: &HostContext, root: &ActorRef<HostMessage>, held: HeldThread) {
-    let HeldThread { runtime, instance, code, call, held_for } = held;
+fn lose(host: &HostContext, root: &ActorRef<HostMessage>, held: BlockedThread) {
+    let BlockedThread { runtime, instance, code, call, held_for } = held;
     let shards = host.threads.shards_on(runtime);
     let supervisors: Vec<_> = shards.iter().map(|shard| host.routes.supervisor(*shard)).collect();
     let given_up = match host.threads.replace(runtime) {
@@ -39,7 +39,7 @@ fn lose(host: &HostContext, root: &ActorRef<HostMessage>, held: HeldThread) {
                  the process again"
             );
             // Shards that are for other hosts do not need it.
-            let _ = root.cast(HostMessage::Held(shards));
+            let _ = root.cast(HostMessage::Blocked(shards));
             return;
         }
     };
@@ -61,7 +61,7 @@ fn lose(host: &HostContext, root: &ActorRef<HostMessage>, held: HeldThread) {
         supervisor.iter().for_each(|supervisor| supervisor.kill());
         lost.push((*shard, supervisor.map(|supervisor| supervisor.get_id())));
     }
-    host.mail.give_up(&shards);
+    host.local_delivery.give_up(&shards);
     host.workers.give_up(runtime, &shards, old, call.as_ref());
     host.admission.give_up(&tenants);
     // Nothing leads there any more: who waits for an answer waits in vain.

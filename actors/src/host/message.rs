@@ -19,7 +19,7 @@ pub(crate) enum HostMessage {
     /// The thread of these shards was given up, and their supervisors with it.
     Lost(Vec<LostShard>),
     /// The thread of these shards is held by code, and cannot be replaced.
-    Held(Vec<ShardId>),
+    Blocked(Vec<ShardId>),
     /// The shards that are to be up here are others now.
     Share(BTreeSet<ShardId>),
     /// Shards that end now have been asked to.

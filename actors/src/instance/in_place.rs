@@ -152,7 +152,7 @@ impl InPlace {
         }
     }
 
-    pub(super) fn take_held(&mut self) -> Vec<Entry> {
+    pub(super) fn take_blocked(&mut self) -> Vec<Entry> {
         self.bytes = 0;
         self.limit = None;
         std::mem::take(&mut self.held)

@@ -18,8 +18,8 @@ impl InstanceState {
     /// Hands something on to be made durable, after all that was handed on before. A turn waits while
     /// local activities run that began with it, or with one that waits already, unless somebody waits for
     /// something else of it.
-    pub(super) fn hand_on(&mut self, entry: Entry) {
-        let Phase::Live(live) = &mut self.phase else { return self.hand_on_now(entry) };
+    pub(super) fn pass_on(&mut self, entry: Entry) {
+        let Phase::Live(live) = &mut self.phase else { return self.pass_on_now(entry) };
         if live.wanted.actions.is_empty() && self.in_place.running.is_empty() {
             // Most have no local activities.
             live.wanted.can_wait = true;
@@ -33,11 +33,11 @@ impl InstanceState {
         if waits && self.in_place.has_room_for(&entry) {
             self.in_place.hold(entry);
         } else {
-            self.hand_on_now(entry);
+            self.pass_on_now(entry);
         }
     }
 
-    pub(super) fn hand_on_now(&mut self, entry: Entry) {
+    pub(super) fn pass_on_now(&mut self, entry: Entry) {
         self.end_wait();
         self.shard.make_durable(entry);
     }
@@ -45,7 +45,7 @@ impl InstanceState {
     /// Hands on the turns that wait.
     pub(super) fn end_wait(&mut self) {
         if self.in_place.is_holding() {
-            let held = self.in_place.take_held();
+            let held = self.in_place.take_blocked();
             held.into_iter().for_each(|entry| self.shard.make_durable(entry));
         }
     }
@@ -89,7 +89,7 @@ impl InstanceState {
             (!elsewhere.is_empty()).then(|| live.pending_without_record(Sealed::new(elsewhere)));
         self.begin_in_place(here);
         if let Some(pending) = pending {
-            self.hand_on_now(Entry::Turn(Box::new(pending)));
+            self.pass_on_now(Entry::Turn(Box::new(pending)));
         }
     }
 
@@ -175,7 +175,7 @@ impl InstanceMessage {
                 | Internal::FireTimer { .. }
                 | Internal::PassivateIfIdleSince(..)
                 | Internal::ForeignWake
-                | Internal::TellOpen(_)
+                | Internal::ReportOpen(_)
                 | Internal::Answered { .. }
                 | Internal::FromWorker(_)
                 | Internal::SendAgain { .. }

@@ -15,7 +15,7 @@ use super::closing::Closing;
 use super::phase::{Live, Phase};
 use super::state::InstanceState;
 use crate::error::{Error, ParkReason};
-use crate::message::{FromAnother, InstanceMessage, Internal, Reply, Tell};
+use crate::message::{Content, FromAnother, InstanceMessage, Internal, Reply};
 use crate::persistence::Entry;
 use crate::run::Run;
 use crate::store::unreadable;
@@ -91,43 +91,43 @@ impl InstanceState {
             Phase::Fresh | Phase::Absent | Phase::Finished | Phase::Parked(_) => return,
         };
         if let Some(message) = message {
-            self.shard.host.mail.send(&self.instance, run, message, tries);
+            self.shard.host.local_delivery.send(&self.instance, run, message, tries);
         }
     }
 
     /// Another instance tells this one, which runs, something.
-    pub(super) fn told(&mut self, message: FromAnother) {
+    pub(super) fn handle_message(&mut self, message: FromAnother) {
         let Phase::Live(live) = &self.phase else { return };
-        let FromAnother { from, tell, reply } = message;
-        match tell {
-            Tell::Event { name, data, key } => {
+        let FromAnother { from, content, reply } = message;
+        match content {
+            Content::Event { name, data, key } => {
                 let command = Command::RaiseEvent { name, data, key: Some(key) };
                 self.apply(command, Some(reply));
             }
-            Tell::Result { lineage, id, result } => {
+            Content::Result { lineage, id, result } => {
                 let command = Command::CompleteChild { lineage, id, child: from, result };
                 self.apply(command, Some(reply));
             }
-            Tell::Cancel { call, reason }
+            Content::Cancel { call, reason }
                 if live.machine.origin().is_some_and(|origin| origin.is(&from, call)) =>
             {
                 self.apply(Command::Cancel { reason }, Some(reply));
             }
             // Another instance has the id by now.
-            Tell::Cancel { .. } => self.answer(reply.yes()),
+            Content::Cancel { .. } => self.answer(reply.yes()),
         }
     }
 
     /// Another instance tells this one, which has finished, something. It may have had an event
     /// before: then the answer was lost, and is the same again.
-    pub(super) async fn told_behind_the_end(
+    pub(super) async fn handle_message_after_end(
         &mut self,
         message: FromAnother,
     ) -> Result<(), ActorProcessingErr> {
-        let FromAnother { tell, reply, .. } = message;
-        let is_known = match tell {
-            Tell::Event { key, .. } => self.has_had(&key).await?,
-            Tell::Cancel { .. } | Tell::Result { .. } => Ok(false),
+        let FromAnother { content, reply, .. } = message;
+        let is_known = match content {
+            Content::Event { key, .. } => self.has_had(&key).await?,
+            Content::Cancel { .. } | Content::Result { .. } => Ok(false),
         };
         self.answer(match is_known {
             Ok(true) => reply.yes(),
@@ -193,7 +193,7 @@ impl InstanceState {
         let mut closing = Closing::new(outbox, run, summary, end);
         closing.at = turns.last().map_or(closing.at, |turn| turn.at);
         closing.outbox.under_way().into_iter().for_each(|message| {
-            self.shard.host.mail.send(&self.instance, run, message, 0);
+            self.shard.host.local_delivery.send(&self.instance, run, message, 0);
         });
         self.phase = Phase::Closing(Box::new(closing));
         Ok(())
@@ -217,11 +217,12 @@ impl InstanceState {
             }
         };
         let (shard, from) = (self.shard.clone(), self.instance.clone());
-        let (mail, tasks) = (self.shard.host.mail.clone(), self.shard.host.tasks.clone());
-        if mail.is_elsewhere(&origin.instance) {
+        let (local_delivery, tasks) =
+            (self.shard.host.local_delivery.clone(), self.shard.host.tasks.clone());
+        if local_delivery.is_remote(&origin.instance) {
             tasks.spawn(async move {
                 // In the queue of the parent it is ahead of this answer. Otherwise it asks again.
-                if mail.send_result(from, &origin, result).await.is_ok() {
+                if local_delivery.send_result(from, &origin, result).await.is_ok() {
                     shard.make_durable(Entry::Answer(Box::new(reply.yes())));
                 }
             });
@@ -230,8 +231,10 @@ impl InstanceState {
         tasks.spawn(async move {
             let (port, told) = oneshot::channel();
             let Origin { instance: parent, lineage, id, .. } = origin;
-            let (tell, port) = (Tell::Result { lineage, id, result }, Reply::to_instance(port));
-            let message = Internal::FromAnother(Box::new(FromAnother { from, tell, reply: port }));
+            let (content, port) =
+                (Content::Result { lineage, id, result }, Reply::to_instance(port));
+            let message =
+                Internal::FromAnother(Box::new(FromAnother { from, content, reply: port }));
             shard.host.routes.deliver(&parent, message.into());
             // Otherwise it asks again.
             if let Ok(Ok(()) | Err(Error::Finished { .. } | Error::NotFound { .. })) = told.await {
@@ -283,10 +286,10 @@ impl Live {
     /// Whether nothing of what it tells others is under way; what has arrived is recorded for that.
     /// Whether nothing is lost when it goes from memory at this time but what comes back by itself.
     pub(super) fn is_idle(&mut self, now: Timestamp) -> bool {
-        !self.machine.has_open_tasks(now) && self.has_told_all()
+        !self.machine.has_open_tasks(now) && self.has_delivered_all()
     }
 
-    fn has_told_all(&mut self) -> bool {
+    fn has_delivered_all(&mut self) -> bool {
         self.arrived.retain(|id| self.machine.message(*id).is_some());
         self.arrived.sort_unstable();
         self.arrived.dedup();

@@ -8,7 +8,7 @@ use super::phase::{Live, Parked, Phase};
 use super::state::InstanceState;
 use crate::error::{Error, ParkReason};
 use crate::message::{
-    ExternalEvent, InstanceMessage, Internal, OnceMessage, Reply, RuntimeMessage, Tell,
+    Content, ExternalEvent, InstanceMessage, Internal, OnceMessage, Reply, RuntimeMessage,
 };
 use crate::persistence::Entry;
 
@@ -131,9 +131,9 @@ impl InstanceState {
                 myself.drain()?;
             }
             InstanceMessage::Runtime(RuntimeMessage(Internal::FromAnother(message)))
-                if matches!(message.tell, Tell::Event { .. }) =>
+                if matches!(message.content, Content::Event { .. }) =>
             {
-                if let Tell::Event { name, data, key } = message.tell {
+                if let Content::Event { name, data, key } = message.content {
                     let event = ExternalEvent { name, data, key: Some(key) };
                     self.keep_event(event, Some(message.reply)).await?;
                 }

@@ -167,7 +167,7 @@ pub(super) fn may_run_code(message: &InstanceMessage) -> bool {
     !matches!(
         message,
         Internal::PassivateIfIdleSince(..)
-            | Internal::TellOpen(_)
+            | Internal::ReportOpen(_)
             | Internal::RecordHeartbeat { .. }
             | Internal::RecordStart { .. }
             | Internal::HostStops

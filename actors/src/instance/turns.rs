@@ -15,7 +15,7 @@ use super::live::unreadable;
 use super::phase::{Live, Phase};
 use super::state::InstanceState;
 use super::summary::{follow, state_of, wake_at};
-use crate::activity::{ActivityCall, KnownCall};
+use crate::activity::{ActivityCall, EndedCall};
 use crate::error::{Error, ParkReason};
 use crate::message::{
     Answer, Begin, ExternalEvent, FromWorker, InstanceMessage, Internal, OnceMessage, Reply,
@@ -203,7 +203,7 @@ impl InstanceState {
         match pending {
             Ok(mut pending) => {
                 pending.answer = Some(reply.yes());
-                self.hand_on(Entry::Turn(Box::new(pending)));
+                self.pass_on(Entry::Turn(Box::new(pending)));
             }
             Err(reason) => {
                 self.phase = Phase::Absent;
@@ -271,7 +271,7 @@ impl InstanceState {
         &mut self,
         id: CorrelationId,
         result: Result<Payload, ActivityError>,
-        known: KnownCall,
+        known: EndedCall,
     ) {
         let attempt = known.attempt();
         // Those of one that succeeded are of no use to anybody.
@@ -282,7 +282,7 @@ impl InstanceState {
     }
 
     /// What comes of an activity that runs on another host.
-    pub(super) fn told_by_worker(&mut self, message: FromWorker) {
+    pub(super) fn handle_worker_message(&mut self, message: FromWorker) {
         let FromWorker { run, command, reply } = message;
         if let Command::CompleteTask { id, attempt, .. } = &command {
             let call = ActivityCall { instance: self.instance.clone(), run, id: *id };
@@ -291,7 +291,7 @@ impl InstanceState {
         self.apply(command, Some(reply));
     }
 
-    fn apply_of(&mut self, command: Command, reply: Option<Reply>, known: Option<KnownCall>) {
+    fn apply_of(&mut self, command: Command, reply: Option<Reply>, known: Option<EndedCall>) {
         let Phase::Live(live) = &mut self.phase else { return };
         self.last_used = self.now;
         match live.apply(&self.shard.host.routes.stalls, command, self.now) {
@@ -329,7 +329,7 @@ impl InstanceState {
         match pending {
             Ok(mut pending) => {
                 pending.answer = Some(reply.yes());
-                self.hand_on(Entry::Turn(Box::new(pending)));
+                self.pass_on(Entry::Turn(Box::new(pending)));
                 self.close_if_ended();
             }
             Err(reason) => {
@@ -386,7 +386,7 @@ impl InstanceState {
     }
 
     /// Hands a turn to the persistence actor, and goes on without waiting for it.
-    fn submit(&mut self, turn: Turn, reply: Option<Reply>, known: Option<KnownCall>) {
+    fn submit(&mut self, turn: Turn, reply: Option<Reply>, known: Option<EndedCall>) {
         let Phase::Live(live) = &mut self.phase else { return };
         if turn.recorded.events.is_empty() {
             // It was so before: what is to be done, and the answer, wait for what made it so.
@@ -395,7 +395,7 @@ impl InstanceState {
                 (!turn.actions.is_empty()).then(|| live.pending_without_record(turn.actions));
             self.take_up_in_place();
             if let Some(pending) = pending {
-                self.hand_on_now(Entry::Turn(Box::new(pending)));
+                self.pass_on_now(Entry::Turn(Box::new(pending)));
             }
             return reply.into_iter().for_each(|reply| self.answer(reply.yes()));
         }
@@ -409,7 +409,7 @@ impl InstanceState {
             Ok(mut pending) => {
                 pending.answer = reply.map(Reply::yes);
                 pending.known = known;
-                self.hand_on(Entry::Turn(Box::new(pending)));
+                self.pass_on(Entry::Turn(Box::new(pending)));
                 self.close_if_ended();
             }
             Err(reason) => {
@@ -432,7 +432,7 @@ impl InstanceState {
 
     /// Answers behind the turns that are under way: the answer may rest on them.
     pub(super) fn answer(&mut self, answer: Answer) {
-        self.hand_on_now(Entry::Answer(Box::new(answer)));
+        self.pass_on_now(Entry::Answer(Box::new(answer)));
     }
 
     /// Ends a parked instance: its code is not asked, so it need not fit. What its log says of others

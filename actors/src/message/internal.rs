@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::event::ExternalEvent;
 use super::reply::Reply;
-use crate::activity::KnownCall;
+use crate::activity::EndedCall;
 use crate::admission::Place;
 use crate::error::Result;
 use crate::message::OpenCalls;
@@ -35,7 +35,7 @@ pub(crate) enum Internal {
         id: CorrelationId,
         result: Result<Payload, ActivityError>,
         /// The attempt is not taken again before this is durable.
-        known: KnownCall,
+        known: EndedCall,
     },
     /// Record that an attempt of an activity begins, for the host may die of it. Answered when that is
     /// durable, and not at all when the attempt is not to run.
@@ -66,7 +66,7 @@ pub(crate) enum Internal {
     /// Something woke the code from outside a turn.
     ForeignWake,
     /// What is open? Told when that is durable.
-    TellOpen(oneshot::Sender<OpenCalls>),
+    ReportOpen(oneshot::Sender<OpenCalls>),
     /// Another instance tells this one something.
     FromAnother(Box<FromAnother>),
     /// What this one has told another has arrived, or never will.
@@ -97,12 +97,12 @@ pub(crate) enum Internal {
 #[derive(Debug)]
 pub(crate) struct FromAnother {
     pub(crate) from: InstanceId,
-    pub(crate) tell: Tell,
+    pub(crate) content: Content,
     pub(crate) reply: Reply,
 }
 
 #[derive(Debug)]
-pub(crate) enum Tell {
+pub(crate) enum Content {
     /// Something has happened.
     Event { name: Name, data: Payload, key: EventKey },
     /// To a child: end.

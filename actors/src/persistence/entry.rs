@@ -6,7 +6,7 @@ use reenact_core::{Action, InstanceId, Sealed};
 use reenact_providers::{ProviderError, TurnRecord};
 use tokio::sync::oneshot;
 
-use crate::activity::KnownCall;
+use crate::activity::EndedCall;
 use crate::error::{Error, ParkReason};
 use crate::message::{Answer, OpenCalls};
 use crate::run::Run;
@@ -21,7 +21,7 @@ pub(crate) struct PendingTurn {
     pub(crate) actions: Sealed<Vec<Action>>,
     pub(crate) answer: Option<Answer>,
     /// The attempt of an activity that ended in it.
-    pub(crate) known: Option<KnownCall>,
+    pub(crate) known: Option<EndedCall>,
     /// The turns that are never in another append: those in which the next execution begins, when this
     /// one continues as new; the event that comes with a start.
     pub(crate) successor: Vec<PendingTurn>,

@@ -8,7 +8,7 @@ use reenact_core::{Action, InstanceId, Receipt};
 use tokio::sync::oneshot;
 
 use super::entry::{Entry, PendingTurn};
-use crate::activity::KnownCall;
+use crate::activity::EndedCall;
 use crate::context::ShardContext;
 use crate::error::ParkReason;
 use crate::message::Answer;
@@ -42,7 +42,7 @@ enum Step {
     Begin(Run),
     Act(Run, vec::IntoIter<Action>),
     /// The end of an attempt is durable.
-    LetGo(KnownCall),
+    LetGo(EndedCall),
     Answer(Answer, Arc<Receipt>),
     Park(ParkReason),
     Tell(oneshot::Sender<()>),

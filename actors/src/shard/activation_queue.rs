@@ -9,7 +9,7 @@ use crate::message::{Begin, Due};
 
 /// Each instance is here once: with what was sent to it, or because it is due.
 #[derive(Default)]
-pub(super) struct Line {
+pub(super) struct ActivationQueue {
     /// In the order in which the first message came. Some may have come into memory by now.
     asked: VecDeque<InstanceId>,
     /// What was sent to these.
@@ -28,7 +28,7 @@ pub(super) struct Waiting {
     pub(super) messages: Vec<Stashed>,
 }
 
-impl Line {
+impl ActivationQueue {
     /// What was sent to an instance that waits here.
     pub(super) fn waiting_for(&mut self, instance: &InstanceId) -> Option<&mut Waiting> {
         self.waiting.get_mut(instance)

@@ -45,10 +45,10 @@ impl ShardState {
             Stashed::Message(message) => message.begin(),
             Stashed::Locate(_) => Begin::Activate,
         };
-        let begin = self.line.begin_of(&instance, begin);
+        let begin = self.queue.begin_of(&instance, begin);
         match what.take_place() {
             None => {
-                self.line.push(instance, begin, what);
+                self.queue.push(instance, begin, what);
                 self.admit(myself).await
             }
             place => {
@@ -59,18 +59,18 @@ impl ShardState {
     }
 
     /// Adds to what waits for an instance; gives it back when nothing does.
-    pub(super) async fn add_to_line(
+    pub(super) async fn add_to_queue(
         &mut self,
         myself: &ActorRef<ShardMessage>,
         instance: &InstanceId,
         what: Stashed,
     ) -> Result<Option<Stashed>, ActorProcessingErr> {
-        let Some(waiting) = self.line.waiting_for(instance) else { return Ok(Some(what)) };
+        let Some(waiting) = self.queue.waiting_for(instance) else { return Ok(Some(what)) };
         waiting.messages.push(what);
         // It may bring a place, which all of them have waited for.
         let place = waiting.messages.last_mut().and_then(Stashed::take_place);
         if place.is_some()
-            && let Some(waiting) = self.line.take(instance)
+            && let Some(waiting) = self.queue.take(instance)
         {
             let entering = Entering { begin: waiting.begin, place, coming: None, is_due: false };
             self.enter(myself, instance.clone(), entering, waiting.messages).await?;
@@ -87,7 +87,7 @@ impl ShardState {
         if self.draining {
             return Ok(());
         }
-        due.into_iter().for_each(|due| self.line.push_due(due));
+        due.into_iter().for_each(|due| self.queue.push_due(due));
         self.admit(myself).await
     }
 
@@ -100,7 +100,7 @@ impl ShardState {
             let asked = self.admit_asked(myself).await?;
             let due = self.admit_due(myself).await?;
             if !(asked || due) {
-                self.context.is_due_waiting.store(self.line.is_anyone_due(), Ordering::Relaxed);
+                self.context.is_due_waiting.store(self.queue.is_anyone_due(), Ordering::Relaxed);
                 return Ok(());
             }
         }
@@ -134,7 +134,7 @@ impl ShardState {
         &mut self,
         myself: &ActorRef<ShardMessage>,
     ) -> Result<bool, ActorProcessingErr> {
-        if !self.line.is_anyone_asked() || self.waits.asked.is_some() {
+        if !self.queue.is_anyone_asked() || self.waits.asked.is_some() {
             return Ok(false);
         }
         if !self.waits.asked_pace.has_room() {
@@ -152,7 +152,7 @@ impl ShardState {
         &mut self,
         myself: &ActorRef<ShardMessage>,
     ) -> Result<bool, ActorProcessingErr> {
-        if !self.line.is_anyone_due()
+        if !self.queue.is_anyone_due()
             || self.waits.due.is_some()
             || !self.waits.due_pace.has_room()
             || self.is_too_much_in_memory(myself)
@@ -176,7 +176,7 @@ impl ShardState {
         myself: &ActorRef<ShardMessage>,
         place: Option<Place>,
     ) -> Result<(), ActorProcessingErr> {
-        let Some((instance, waiting)) = self.line.next_asked() else { return Ok(()) };
+        let Some((instance, waiting)) = self.queue.next_asked() else { return Ok(()) };
         let coming = Some(self.waits.asked_pace.begin_anyhow());
         let entering = Entering { begin: waiting.begin, place, coming, is_due: false };
         self.enter(myself, instance, entering, waiting.messages).await
@@ -187,7 +187,7 @@ impl ShardState {
         myself: &ActorRef<ShardMessage>,
         place: Option<Place>,
     ) -> Result<(), ActorProcessingErr> {
-        let Some((instance, begin)) = self.line.next_due() else { return Ok(()) };
+        let Some((instance, begin)) = self.queue.next_due() else { return Ok(()) };
         let message = match begin {
             Begin::Recover => Internal::Recover,
             Begin::Fresh | Begin::Claim | Begin::Activate | Begin::Resume => Internal::Activate,
@@ -201,7 +201,7 @@ impl ShardState {
             return Ok(());
         }
         // Where it is in memory by now, whatever it handles lets happen what is due.
-        let Some(what) = self.hand_over(&instance, what) else { return Ok(()) };
+        let Some(what) = self.pass_to_actor(&instance, what) else { return Ok(()) };
         if self.context.host.routes.actor(&instance).is_some() {
             self.stashed.insert(instance, vec![what]);
             return Ok(());
@@ -222,7 +222,7 @@ impl ShardState {
         self.spawn(myself, instance.clone(), entering).await?;
         let mut messages = messages.into_iter();
         for what in messages.by_ref() {
-            if let Some(what) = self.hand_over(&instance, what) {
+            if let Some(what) = self.pass_to_actor(&instance, what) {
                 // It had nothing to do, and is about to go.
                 self.stashed.insert(instance, std::iter::once(what).chain(messages).collect());
                 return Ok(());
@@ -296,7 +296,7 @@ impl ShardState {
     pub(super) fn park_stalled(&mut self) {
         let at = self.context.now();
         for instance in self.context.host.routes.stalled_in(self.shard) {
-            self.line.push_due(Due { at, instance, is_recovered: false });
+            self.queue.push_due(Due { at, instance, is_recovered: false });
         }
     }
 
@@ -313,7 +313,7 @@ impl ShardState {
             for InstanceSummary { instance, wake_at, .. } in recovered.by_ref().take(IN_A_ROW) {
                 let at = wake_at.unwrap_or(now);
                 if at <= now {
-                    self.line.push_due(Due { at, instance, is_recovered: true });
+                    self.queue.push_due(Due { at, instance, is_recovered: true });
                 } else {
                     later.push((at, Timer { instance, fire: None }));
                 }
@@ -321,7 +321,7 @@ impl ShardState {
             timers.cast(TimerMessage::ArmAll(later))?;
             let_others_run().await;
         }
-        self.context.is_due_waiting.store(self.line.is_anyone_due(), Ordering::Relaxed);
+        self.context.is_due_waiting.store(self.queue.is_anyone_due(), Ordering::Relaxed);
         Ok(())
     }
 }

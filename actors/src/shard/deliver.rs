@@ -23,9 +23,9 @@ impl ShardState {
             stashed.push(what);
             return Ok(());
         }
-        let Some(what) = self.add_to_line(myself, &instance, what).await? else { return Ok(()) };
+        let Some(what) = self.add_to_queue(myself, &instance, what).await? else { return Ok(()) };
         let Some(what) = self.refuse_parked(&instance, what) else { return Ok(()) };
-        let Some(what) = self.hand_over(&instance, what) else { return Ok(()) };
+        let Some(what) = self.pass_to_actor(&instance, what) else { return Ok(()) };
         if self.context.host.routes.actor(&instance).is_some() {
             // Its actor takes no more messages and is about to go.
             self.stashed.insert(instance, vec![what]);
@@ -72,7 +72,7 @@ impl ShardState {
     }
 
     /// Gives it to the instance's actor, if there is one that takes messages.
-    pub(super) fn hand_over(&self, instance: &InstanceId, what: Stashed) -> Option<Stashed> {
+    pub(super) fn pass_to_actor(&self, instance: &InstanceId, what: Stashed) -> Option<Stashed> {
         match what {
             Stashed::Message(message) => {
                 let refused = self.context.host.routes.try_deliver(instance, message);

@@ -13,11 +13,11 @@ use crate::persistence::Entry;
 impl ShardState {
     pub(super) async fn drain(&mut self) {
         self.draining = true;
-        if self.context.host.store.remote.is_some() {
+        if self.context.host.store.queue_client.is_some() {
             // What comes from now on waits in the queue for the next owner.
             self.context.host.routes.set_leaving(self.shard);
         }
-        for what in self.line.clear() {
+        for what in self.queue.clear() {
             if let Stashed::Message(message) = what {
                 message.refuse(|| Error::ShuttingDown);
             }

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use ractor::{ActorId, ActorRef};
 use reenact_core::{InstanceId, ShardId, Timestamp};
 
-use super::activation_queue::Line;
+use super::activation_queue::ActivationQueue;
 use super::stashed::Stashed;
 use super::waits::Waits;
 use crate::admission::Place;
 use crate::context::ShardContext;
 use crate::message::{Asked, InstanceMessage};
-use crate::pump::Pump;
+use crate::queue_consumer::QueueConsumer;
 use crate::task::Task;
 
 pub(crate) struct ShardState {
@@ -22,7 +22,7 @@ pub(crate) struct ShardState {
     /// Those that are in memory, by their actors: in the order in which these began.
     pub(super) instances: BTreeMap<ActorId, Member>,
     /// Those that wait to come into memory.
-    pub(super) line: Line,
+    pub(super) queue: ActivationQueue,
     pub(super) waits: Waits,
     /// What came for an instance whose actor is about to go.
     pub(super) stashed: HashMap<InstanceId, Vec<Stashed>>,
@@ -31,7 +31,7 @@ pub(crate) struct ShardState {
     pub(super) broken: HashSet<InstanceId>,
     pub(super) draining: bool,
     /// Takes what comes from other hosts, where the store is shared.
-    pub(super) pump: Option<Pump>,
+    pub(super) queue_consumer: Option<QueueConsumer>,
     /// Shared with the questions that are under way.
     pub(super) asked: Asked,
     pub(super) sweeping: Option<Sweep>,

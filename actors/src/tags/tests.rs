@@ -1,4 +1,4 @@
-//! Both sides of the queues of tags, without the instances that call and the pumps that answer.
+//! Both sides of the queues of tags, without the instances that call and the queue consumers that answer.
 
 use std::collections::HashMap;
 use std::future::{Future, pending};
@@ -17,8 +17,8 @@ use reenact_providers::{
 };
 use tokio::sync::Notify;
 
-use super::run::MAX_DELIVERIES_WITHOUT_CODE;
-use super::{Posts, Takers};
+use super::received_call::MAX_DELIVERIES_WITHOUT_CODE;
+use super::{TagReceiver, TagSender};
 use crate::activity::{ActivityCall, ActivityContext, Attempt};
 use crate::options::ShardThreads;
 use crate::registry::Registry;
@@ -54,7 +54,7 @@ struct Stage {
 /// A host that declares `gpu`, as far as it takes calls.
 struct Taking {
     workers: Workers,
-    takers: Takers,
+    tag_receiver: TagReceiver,
 }
 
 impl Stage {
@@ -77,8 +77,9 @@ impl Stage {
         let (registry, routes) = (Arc::new(registry), routes());
         let workers = Workers::new(registry, routes, self.clock(), grace, limits, runtimes);
         let (sharing, router) = (self.sharing.clone(), self.router.clone());
-        let takers = Takers::begin(vec![gpu()], sharing, router, self.clock(), workers.clone(), 1);
-        Taking { workers, takers }
+        let tag_receiver =
+            TagReceiver::begin(vec![gpu()], sharing, router, self.clock(), workers.clone(), 1);
+        Taking { workers, tag_receiver }
     }
 
     /// Puts a call of `train` into the queue, as its owner does.
@@ -191,8 +192,8 @@ async fn a_host_runs_what_is_called_with_its_tag_and_tells_the_owner() {
     assert_eq!(stage.told().await, completed(3, "cats 1"));
     stage.pass(VISIBILITY_TIME * 2).await;
     assert!(stage.is_nothing_visible().await, "it was acknowledged");
-    host.takers.close();
-    guard(host.takers.settled()).await;
+    host.tag_receiver.close();
+    guard(host.tag_receiver.settled()).await;
 }
 
 #[tokio::test]
@@ -242,7 +243,7 @@ async fn another_host_takes_what_one_had_that_died() {
     stage.call(3, "cats").await;
     settle().await;
     first.workers.abort();
-    first.takers.abort().await;
+    first.tag_receiver.abort().await;
     let _second = stage.host(9, trains(|_ctx, input| async move { Ok(input) }));
     stage.pass(VISIBILITY_TIME).await;
     assert_eq!(stage.told().await, completed(3, "cats"));
@@ -338,10 +339,10 @@ async fn a_host_that_ends_leaves_what_it_cannot_end_to_others() {
     let host = stage.host(1, trains(|_ctx, _| pending()));
     stage.call(3, "cats").await;
     settle().await;
-    host.takers.close();
+    host.tag_receiver.close();
     host.workers.close();
     host.workers.abort();
-    guard(host.takers.settled()).await;
+    guard(host.tag_receiver.settled()).await;
     stage.pass(VISIBILITY_TIME).await;
     assert!(!stage.is_nothing_visible().await);
 }
@@ -349,13 +350,13 @@ async fn a_host_that_ends_leaves_what_it_cannot_end_to_others() {
 #[tokio::test]
 async fn a_call_is_sent_once_for_each_attempt_while_it_is_under_way() {
     let stage = Stage::new();
-    let posts = Posts::new(stage.sharing.clone(), routes(), stage.clock());
+    let tag_sender = TagSender::new(stage.sharing.clone(), routes(), stage.clock());
     let call = ActivityCall { instance: instance(), run: RUN.into(), id: CorrelationId(3) };
     let send = |number: u32| {
         let name = Name::new("train").unwrap();
-        let attempt = Attempt { name, number, terms: None, news: None, local_input: None };
+        let attempt = Attempt { name, number, terms: None, reports: None, local_input: None };
         let tagged = Tagged { tag: gpu(), deadline: None };
-        posts.send(call.clone(), attempt, tagged, Payload::encode("cats").unwrap(), false);
+        tag_sender.send(call.clone(), attempt, tagged, Payload::encode("cats").unwrap(), false);
     };
     let next = || async {
         let delivery = stage.taken().await;
@@ -369,10 +370,10 @@ async fn a_call_is_sent_once_for_each_attempt_while_it_is_under_way() {
     assert!(stage.is_nothing_visible().await);
     send(2);
     assert_eq!(next().await.attempt, 2);
-    posts.forget_attempt(&call, 1);
+    tag_sender.forget_attempt(&call, 1);
     send(2);
     assert!(stage.is_nothing_visible().await, "that was another one");
-    posts.forget(&call);
+    tag_sender.forget(&call);
     send(2);
     let sent = next().await;
     assert_eq!((sent.run, sent.id, sent.attempt), (RUN, CorrelationId(3), 2));

@@ -26,7 +26,7 @@ pub(super) struct Queued<T> {
     /// By the run and the id of the call.
     pub(super) queue: FairQueue<(Run, CorrelationId), T>,
     /// Number of those that wait and came through the queues of tags.
-    pub(super) from_elsewhere: usize,
+    pub(super) remote: usize,
     /// Somebody waits until there is room.
     pub(super) room_wanted: bool,
     /// Somebody waits until nothing runs.
@@ -44,13 +44,8 @@ pub(super) struct Locked<'a, T> {
 impl<T> Places<T> {
     pub(super) fn new(queue: FairQueue<(Run, CorrelationId), T>) -> Self {
         let (limit, taken) = (queue.limit(), AtomicUsize::new(0));
-        let queued = Queued {
-            queue,
-            from_elsewhere: 0,
-            room_wanted: false,
-            idle_wanted: false,
-            closed: false,
-        };
+        let queued =
+            Queued { queue, remote: 0, room_wanted: false, idle_wanted: false, closed: false };
         let places = Self { limit, taken, queued: Mutex::new(queued) };
         // Names may have limits of their own.
         drop(places.lock());
@@ -88,7 +83,7 @@ impl<T> Queued<T> {
     /// is told when to ask again.
     pub(super) fn room(&mut self) -> Option<usize> {
         let free = self.queue.free();
-        let room = (free > 0 && self.from_elsewhere == 0).then_some(free);
+        let room = (free > 0 && self.remote == 0).then_some(free);
         self.room_wanted |= room.is_none();
         room
     }

@@ -8,7 +8,7 @@ use reenact_core::{ActivityError, ActivityErrorKind, Payload};
 
 use super::runs_on::RunsOn;
 use super::shared::{OfShard, ShardWorkers, Shared, Task};
-use crate::activity::{ActivityCode, ActivityContext, ActivityFuture, KnownCall, News};
+use crate::activity::{ActivityCode, ActivityContext, ActivityFuture, EndedCall, Report};
 use crate::message::Internal;
 use crate::panic::Caught;
 use crate::task::Task as Background;
@@ -20,7 +20,7 @@ impl Task {
         let blocks = code.as_ref().is_some_and(ActivityCode::is_blocking);
         let shared = &workers.own.shared;
         let thread = blocks.then(|| BlockingThread { workers: Arc::downgrade(shared) });
-        let runtime = workers.own.line.routes.thread_of(workers.own.shard);
+        let runtime = workers.own.link.routes.thread_of(workers.own.shard);
         context.begins_on(runtime.id());
         // Nothing of it runs before it is polled.
         let code = code.map(|code| Caught::new(code.run(context.clone(), input)));
@@ -37,14 +37,14 @@ pub(super) async fn run(
 ) {
     // The place goes to the next after the completion: who waits until nothing runs finds it on the way.
     let Place { workers, context } = &place;
-    let OfShard { shared, line, .. } = &*workers.own;
+    let OfShard { shared, link, .. } = &*workers.own;
     let suspects = &shared.suspects;
     let _recorded = match suspects.suspect(context.call()) {
         Some(suspect) => {
             // Boxed: the task of every activity would have to have room for it.
-            let recorded = Box::pin(suspects.record_start(suspect, context, &line.routes));
+            let recorded = Box::pin(suspects.record_start(suspect, context, &link.routes));
             // Without a record it does not run.
-            let Some(Some(recorded)) = context.until_cut_off(recorded, &line.clock).await else {
+            let Some(Some(recorded)) = context.until_cut_off(recorded, &link.clock).await else {
                 return;
             };
             Some(recorded)
@@ -57,7 +57,7 @@ pub(super) async fn run(
         Some(code) => {
             // Pinned here: each future that it went through by value would keep room for it.
             let ended = pin!(run_code(workers, context, shared.runtimes.of(thread), code));
-            match context.until_cut_off(ended, &line.clock).await {
+            match context.until_cut_off(ended, &link.clock).await {
                 // It stays scheduled in the log, as what is cut off.
                 Some(None) => return,
                 result => result.flatten(),
@@ -74,7 +74,7 @@ pub(super) async fn run(
         let result = result.unwrap_or_else(panicked);
         // What it needed may have ended first, a client of this host for one: it runs again later.
         if result.is_ok() || !workers.is_ending() {
-            tell_end(workers, context, result);
+            report_end(workers, context, result);
         }
     }
 }
@@ -98,7 +98,7 @@ where
         return output;
     }
     let (call, name) = (context.call(), context.activity_name());
-    let stalls = &workers.own.line.routes.stalls;
+    let stalls = &workers.own.link.routes.stalls;
     let watched = poll_fn(|cx| {
         let poll = || Pin::new(&mut code).poll(cx);
         stalls.watch_activity(call, name, poll)
@@ -139,36 +139,36 @@ impl Drop for Place {
 pub(super) fn watch(workers: &ShardWorkers, context: &ActivityContext) -> Option<Background> {
     context.terms().filter(|terms| terms.start_to_close.or(terms.heartbeat).is_some())?;
     let (workers, context) = (workers.clone(), context.clone());
-    let start = workers.own.line.clock.now();
+    let start = workers.own.link.clock.now();
     // Not on the thread of the shard: the activity may hold it.
-    let apart = workers.own.line.routes.thread_of_host().clone();
+    let apart = workers.own.link.routes.thread_of_host().clone();
     Some(Background::spawn_on(&apart, async move {
         let Some(terms) = context.terms() else { return };
-        let error = context.until_too_late(terms, start, &*workers.own.line.clock).await;
+        let error = context.until_too_late(terms, start, &*workers.own.link.clock).await;
         context.is_late(error.clone());
-        tell_end(&workers, &context, Err(error));
+        report_end(&workers, &context, Err(error));
         context.cancel_until(workers.end_of_grace());
     }))
 }
 
 /// Tells the instance how an attempt ended, unless that was told.
-pub(super) fn tell_end(
+pub(super) fn report_end(
     workers: &ShardWorkers,
     context: &ActivityContext,
     result: Result<Payload, ActivityError>,
 ) {
-    if !context.may_tell() {
+    if !context.may_report() {
         return;
     }
     let call = context.call();
-    let known = KnownCall::new(&workers.own.calls, context);
-    if context.is_from_elsewhere() {
+    let known = EndedCall::new(&workers.own.calls, context);
+    if context.is_remote() {
         // Those of one that succeeded are of no use to anybody.
         let details = result.as_ref().err().and_then(|_| known.take_details());
-        return context.tell(News::Ended { result, details, known: Box::new(known) });
+        return context.tell(Report::Ended { result, details, known: Box::new(known) });
     }
     let message = Internal::CompleteTask { run: call.run, id: call.id, result, known };
-    workers.own.line.routes.deliver(&call.instance, message.into());
+    workers.own.link.routes.deliver(&call.instance, message.into());
 }
 
 #[cfg(test)]

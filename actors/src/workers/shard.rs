@@ -5,28 +5,28 @@ use std::sync::{Arc, Weak};
 
 use reenact_core::{InstanceId, Payload, Timestamp};
 
-use super::run::tell_end;
-use super::shared::{Line, OfShard, ShardWorkers, Task};
+use super::run::report_end;
+use super::shared::{OfShard, ShardLink, ShardWorkers, Task};
 use crate::activity::{
-    ActivityCall, ActivityCode, ActivityContext, Attempt, HeartbeatSink, News, Taken,
+    ActivityCall, ActivityCode, ActivityContext, Attempt, HeartbeatSink, Report, Taken,
 };
 use crate::suspects::SuspectTable;
 
 impl ShardWorkers {
     /// Runs an activity as soon as there is a place.
     pub(crate) fn submit(&self, call: ActivityCall, attempt: Attempt, input: Payload) {
-        let OfShard { shared, calls, line, states, .. } = &*self.own;
+        let OfShard { shared, calls, link, states, .. } = &*self.own;
         let number = attempt.number;
         let context = |call| {
-            let sink: Weak<dyn HeartbeatSink> = Arc::<Line>::downgrade(line);
+            let sink: Weak<dyn HeartbeatSink> = Arc::<ShardLink>::downgrade(link);
             ActivityContext::new(call, attempt, Some(sink), states.clone())
         };
         let context = match calls.take(call, number, context) {
             Taken::Known(context) => {
                 // The thread on which its end was told may have been given up.
-                let is_ours = !context.is_from_elsewhere();
+                let is_ours = !context.is_remote();
                 if let Some(error) = is_ours.then(|| context.take_late()).flatten() {
-                    tell_end(self, &context, Err(error));
+                    report_end(self, &context, Err(error));
                 }
                 return;
             }
@@ -52,12 +52,12 @@ impl ShardWorkers {
         if places.closed {
             drop(places);
             self.own.calls.remove(context.call());
-            context.tell(News::Left);
+            context.tell(Report::Left);
             return;
         }
         let (name, instance) = (context.activity_name(), context.instance_id());
         let task = places.queue.push(name, instance, context.call().key(), task);
-        places.from_elsewhere += usize::from(task.is_none() && context.is_from_elsewhere());
+        places.remote += usize::from(task.is_none() && context.is_remote());
         drop(places);
         task.into_iter().for_each(Task::start);
     }
@@ -70,15 +70,15 @@ impl ShardWorkers {
         let (name, instance) = (context.activity_name(), context.instance_id());
         let mut places = self.own.shared.places.lock();
         let waited = places.queue.forget(name, instance, call.key());
-        if context.is_from_elsewhere() {
-            places.from_elsewhere -= waited;
+        if context.is_remote() {
+            places.remote -= waited;
         }
         drop(places);
         if waited > 0 {
             self.own.calls.remove(call);
         }
-        if context.is_from_elsewhere() {
-            context.tell(News::Unwanted);
+        if context.is_remote() {
+            context.tell(Report::Unwanted);
             self.own.shared.room.notify_waiters();
         }
     }
@@ -99,8 +99,8 @@ impl ShardWorkers {
             return;
         }
         // What was cut off stays scheduled in the log, and runs again; unless its end was told.
-        if context.may_tell() {
-            context.tell(News::Left);
+        if context.may_report() {
+            context.tell(Report::Left);
             self.own.calls.let_go(context);
         }
         self.own.calls.let_go(context);
@@ -129,6 +129,6 @@ impl ShardWorkers {
 
     /// When the grace ends that begins now.
     pub(super) fn end_of_grace(&self) -> Timestamp {
-        self.own.line.clock.now() + self.own.shared.grace
+        self.own.link.clock.now() + self.own.shared.grace
     }
 }

@@ -9,7 +9,7 @@ use reenact_core::{Name, Payload, ShardId, Timestamp};
 use reenact_providers::TimerScheduler;
 use tokio::sync::Notify;
 
-use super::held::HeldRuntimes;
+use super::blocked::BlockedRuntimes;
 use super::places::{Locked, Places};
 use super::runs_on::ActivityRuntimes;
 use crate::activity::{ActivityCall, ActivityCode, ActivityContext, Calls, HeartbeatSink};
@@ -51,7 +51,7 @@ pub(super) struct Shared {
     /// Told when there may be room for more from the queues of tags.
     pub(super) room: Notify,
     /// Threads that were given up and that an activity holds.
-    pub(super) held: HeldRuntimes,
+    pub(super) held: BlockedRuntimes,
 }
 
 /// What the activities of a shard share. Their handles are those of the shard: to count the clones of one that
@@ -61,17 +61,17 @@ pub(super) struct OfShard {
     pub(super) shared: Arc<Shared>,
     /// What is queued or running.
     pub(super) calls: Arc<Calls>,
-    pub(super) line: Arc<Line>,
+    pub(super) link: Arc<ShardLink>,
     pub(super) states: States,
 }
 
 /// The way of heartbeats from activities to the instances of a shard, and the time there.
-pub(super) struct Line {
+pub(super) struct ShardLink {
     pub(super) routes: Routes,
     pub(super) clock: Arc<dyn TimerScheduler>,
 }
 
-impl HeartbeatSink for Line {
+impl HeartbeatSink for ShardLink {
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -95,8 +95,8 @@ impl Shared {
     /// A place or a thread is free, and goes to `next`.
     pub(super) fn changed(&self, mut places: Locked<'_, Task>, next: Option<Task>) {
         let idle = places.queue.running() == 0;
-        let from_elsewhere = next.as_ref().is_some_and(|task| task.context.is_from_elsewhere());
-        places.from_elsewhere -= usize::from(from_elsewhere);
+        let remote = next.as_ref().is_some_and(|task| task.context.is_remote());
+        places.remote -= usize::from(remote);
         let room_wanted = std::mem::take(&mut places.room_wanted);
         if idle {
             // Who still waits says so again.

@@ -12,11 +12,11 @@ use reenact_providers::{
 };
 use tokio::sync::oneshot;
 
-use super::keys::DoneKeys;
+use super::seen_keys::SeenKeys;
 use super::verdict::Verdict;
 use crate::context::HostRef;
 use crate::error::{Error, Result};
-use crate::mail::{addressed, fate_of};
+use crate::local_delivery::{addressed, fate_of};
 use crate::message::{
     ExternalEvent, FromWorker, InstanceMessage, Internal, OnceMessage, Reply, RewindMessage,
     ShardMessage, StartMessage,
@@ -29,16 +29,16 @@ use crate::run::Run;
 const MAX_DELIVERIES: u32 = 10;
 
 /// Settles the messages of one shard.
-pub(super) struct Taker {
+pub(super) struct MessageHandler {
     host: HostRef,
     shard: ShardId,
     /// Of starts.
-    begun: Mutex<DoneKeys>,
+    begun: Mutex<SeenKeys>,
     /// Of commands; apart, so that many of the one make nobody forget the others.
-    done: Mutex<DoneKeys>,
+    done: Mutex<SeenKeys>,
 }
 
-impl Taker {
+impl MessageHandler {
     pub(super) fn new(host: HostRef, shard: ShardId) -> Self {
         Self { host, shard, begun: Mutex::default(), done: Mutex::default() }
     }
@@ -48,7 +48,7 @@ impl Taker {
     }
 
     pub(super) async fn receive(&self, limit: usize) -> Result<Vec<Delivery>, ProviderError> {
-        match &self.host.store.remote {
+        match &self.host.store.queue_client {
             Some(remote) => remote.router.receive(self.shard, limit).await,
             None => std::future::pending().await,
         }
@@ -209,7 +209,7 @@ impl Taker {
         }
         let (reply, answer) = oneshot::channel();
         let message = ShardMessage::Purge { instance, reply };
-        if self.host.routes.hand_to_supervisor(self.shard, message).is_err() {
+        if self.host.routes.try_send_to_supervisor(self.shard, message).is_err() {
             return Verdict::Again;
         }
         match answer.await {
@@ -246,13 +246,13 @@ impl Taker {
         let Ok(told) = addressed(&from, id, message.body, Reply::to_instance(port)) else {
             return refused("no key can be made for it");
         };
-        if self.host.routes.hand_over(to, told).is_err() {
+        if self.host.routes.deliver_or_return(to, told).is_err() {
             return Verdict::Again;
         }
         let Ok(answer) = answer.await else { return Verdict::Again };
         let reason = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
         match fate_of(id.kind, answer).told() {
-            Some(taken) => match self.host.mail.answer(&from, id, taken).await {
+            Some(taken) => match self.host.local_delivery.answer(&from, id, taken).await {
                 Ok(()) => Verdict::Done,
                 Err(_) => Verdict::Again,
             },
@@ -272,7 +272,7 @@ impl Taker {
         taken: std::result::Result<(), NotTaken>,
     ) -> Verdict {
         // First: what the answer makes the sender send must not be taken for this one.
-        self.host.mail.is_answered(to, message);
+        self.host.local_delivery.is_answered(to, message);
         let told =
             |reply| Internal::Answered { message, taken, sent_by: None, reply: Some(reply) }.into();
         match self.ask(to, told).await {
@@ -283,7 +283,7 @@ impl Taker {
     }
 
     /// A command that counts once. A second delivery is told by the key in the instance's log, and where
-    /// it has left none, as on a parked one, by this pump.
+    /// it has left none, as on a parked one, by this queue_consumer.
     async fn once(&self, delivery: &Delivery, command: RemoteCommand) -> Verdict {
         if keys(&self.done).contains(&delivery.message.key) {
             return Verdict::Done;
@@ -331,12 +331,12 @@ impl Taker {
         let (port, answer) = oneshot::channel();
         let message = message(Reply::to_instance(port));
         let interrupted = || Error::Interrupted { instance: instance.clone() };
-        self.host.routes.hand_over(instance, message).map_err(|_| interrupted())?;
+        self.host.routes.deliver_or_return(instance, message).map_err(|_| interrupted())?;
         answer.await.unwrap_or_else(|_| Err(interrupted()))
     }
 
     async fn quarantine(&self, delivery: &Delivery, reason: &str) -> Result<(), ProviderError> {
-        let Some(remote) = &self.host.store.remote else { return Ok(()) };
+        let Some(remote) = &self.host.store.queue_client else { return Ok(()) };
         let what = Quarantined {
             queue: QueueOf::Shard(self.shard),
             message: Some(delivery.message.clone()),
@@ -349,7 +349,7 @@ impl Taker {
     }
 
     async fn acknowledge(&self, delivery: &Delivery) {
-        let Some(remote) = &self.host.store.remote else { return };
+        let Some(remote) = &self.host.store.queue_client else { return };
         if let Err(error) = remote.router.acknowledge(self.shard, delivery.id).await {
             let instance = &delivery.message.to;
             tracing::warn!(%instance, %error, "a message comes again that has had its effect");
@@ -358,7 +358,7 @@ impl Taker {
 }
 
 /// Every change under the lock is whole.
-fn keys(known: &Mutex<DoneKeys>) -> MutexGuard<'_, DoneKeys> {
+fn keys(known: &Mutex<SeenKeys>) -> MutexGuard<'_, SeenKeys> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

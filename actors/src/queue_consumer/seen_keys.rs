@@ -8,13 +8,13 @@ const REMEMBERED: usize = 4_096;
 /// Tells a second delivery of a command that leaves no key in the log; or of a start, whose instance and
 /// its log may be gone.
 #[derive(Debug, Default)]
-pub(super) struct DoneKeys {
+pub(super) struct SeenKeys {
     known: HashSet<String>,
     /// Oldest first.
     order: VecDeque<String>,
 }
 
-impl DoneKeys {
+impl SeenKeys {
     pub(super) fn contains(&self, key: &str) -> bool {
         self.known.contains(key)
     }
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn the_newest_keys_are_known_and_the_oldest_are_forgotten() {
-        let mut keys = DoneKeys::default();
+        let mut keys = SeenKeys::default();
         (0..=REMEMBERED).for_each(|key| keys.remember(&key.to_string()));
         assert!(!keys.contains("0"));
         assert!(keys.contains("1") && keys.contains(&REMEMBERED.to_string()));

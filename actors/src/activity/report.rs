@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 /// What becomes of an attempt that came through the queue of a tag, as it runs here.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(crate) enum Report {
     /// How far it is.
     Heartbeat(Payload),
     /// It has ended.
@@ -25,4 +25,4 @@ pub(crate) enum News {
 }
 
 /// Never full: heartbeats are far apart, and all else comes once.
-pub(crate) type NewsSender = mpsc::UnboundedSender<News>;
+pub(crate) type ReportSender = mpsc::UnboundedSender<Report>;

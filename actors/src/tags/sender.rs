@@ -25,7 +25,7 @@ const BEFORE_SENT_AGAIN: Duration = Duration::from_secs(2);
 /// second time, so that an instance whose actor begins anew can ask for all that is open. It goes with
 /// its shard, and is then sent again by whoever has that.
 #[derive(Clone)]
-pub(crate) struct Posts {
+pub(crate) struct TagSender {
     shared: Arc<Shared>,
 }
 
@@ -43,7 +43,7 @@ struct Post {
     _sending: Task,
 }
 
-impl Posts {
+impl TagSender {
     pub(crate) fn new(
         sharing: Arc<dyn Sharing>,
         routes: Routes,

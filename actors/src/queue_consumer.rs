@@ -1,7 +1,7 @@
 //! Takes what comes for a shard through its queue, and gives it to the instances.
 
-mod keys;
-mod take;
+mod handle;
+mod seen_keys;
 mod verdict;
 
 use std::collections::{HashMap, VecDeque};
@@ -20,7 +20,7 @@ use crate::context::HostRef;
 use crate::message::ShardMessage;
 use crate::panic::Caught;
 use crate::task::end_for_panic;
-use take::Taker;
+use handle::MessageHandler;
 use verdict::Verdict;
 
 /// Most messages of a shard that are in hand at a time.
@@ -32,13 +32,13 @@ const RECEIVED_AT_ONCE: usize = 32;
 /// The time before a queue is asked again that could not be read.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// The pump of one shard. Dropping it stops it where it is: what it has in hand comes again.
-pub(crate) struct Pump {
+/// The queue consumer of one shard. Dropping it stops it where it is: what it has in hand comes again.
+pub(crate) struct QueueConsumer {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
-impl Pump {
+impl QueueConsumer {
     /// Begins, for a shard that is up.
     pub(crate) fn begin(
         host: HostRef,
@@ -46,7 +46,8 @@ impl Pump {
         supervisor: &ActorRef<ShardMessage>,
     ) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let running = Running { taker: Taker::new(host, shard), in_hand: InHand::default() };
+        let running =
+            Running { handler: MessageHandler::new(host, shard), in_hand: InHand::default() };
         let lost = end_for_panic(supervisor, "what takes from its queue");
         let run = async move {
             if let Err(panic) = Caught::new(Box::pin(running.run(stopped))).await {
@@ -65,14 +66,14 @@ impl Pump {
     }
 }
 
-impl Drop for Pump {
+impl Drop for QueueConsumer {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 struct Running {
-    taker: Taker,
+    handler: MessageHandler,
     in_hand: InHand,
 }
 
@@ -124,10 +125,10 @@ impl InHand {
 
 impl Running {
     async fn run(self, mut stopped: oneshot::Receiver<()>) {
-        let Self { taker, mut in_hand } = self;
-        let taker = &taker;
+        let Self { handler, mut in_hand } = self;
+        let handler = &handler;
         let mut under_way = FuturesUnordered::new();
-        let mut receiving = Some(receive(taker, in_hand.room()));
+        let mut receiving = Some(receive(handler, in_hand.room()));
         let mut stops = false;
         while !(stops && under_way.is_empty()) {
             tokio::select! {
@@ -144,18 +145,18 @@ impl Running {
                         }
                         Verdict::Done | Verdict::Refused(_) => in_hand.settle(&instance),
                     };
-                    under_way.extend(next.map(|next| taker.settle(next)));
+                    under_way.extend(next.map(|next| handler.settle(next)));
                     if receiving.is_none() && !stops && in_hand.room() > 0 {
-                        receiving = Some(receive(taker, in_hand.room()));
+                        receiving = Some(receive(handler, in_hand.room()));
                     }
                 }
                 deliveries = received(&mut receiving), if receiving.is_some() => {
                     for delivery in deliveries {
                         let ready = in_hand.take_in(delivery);
-                        under_way.extend(ready.map(|ready| taker.settle(ready)));
+                        under_way.extend(ready.map(|ready| handler.settle(ready)));
                     }
                     let room = in_hand.room();
-                    receiving = (room > 0).then(|| receive(taker, room));
+                    receiving = (room > 0).then(|| receive(handler, room));
                 }
             }
         }
@@ -163,13 +164,13 @@ impl Running {
 }
 
 /// A receive that goes on until it is over: what it takes out would be hidden for a while otherwise.
-fn receive(taker: &Taker, limit: usize) -> BoxFuture<'_, Vec<Delivery>> {
+fn receive(handler: &MessageHandler, limit: usize) -> BoxFuture<'_, Vec<Delivery>> {
     Box::pin(async move {
         loop {
-            match taker.receive(limit).await {
+            match handler.receive(limit).await {
                 Ok(deliveries) => return deliveries,
                 Err(error) => {
-                    let shard = taker.shard();
+                    let shard = handler.shard();
                     tracing::warn!(%shard, %error, "a queue could not be read; trying again");
                     tokio::time::sleep(pause_after(&error)).await;
                 }

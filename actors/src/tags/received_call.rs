@@ -12,8 +12,8 @@ use reenact_core::{
 use reenact_providers::{Delivery, DeliveryId, Message, ProviderError, Quarantined, QueueOf};
 use tokio::sync::mpsc;
 
-use super::takers::Hand;
-use crate::activity::{ActivityCall, Attempt, News};
+use super::receiver::Receiver;
+use crate::activity::{ActivityCall, Attempt, Report};
 use crate::patience::Patience;
 
 /// How often a call may be delivered to hosts that declare its tag, until it goes into quarantine when
@@ -26,8 +26,8 @@ pub(super) const MAX_DELIVERIES_WITHOUT_CODE: u32 = 100;
 const EXTENSIONS: u32 = 3;
 
 /// A call that runs here.
-struct Taken {
-    hand: Arc<Hand>,
+struct ReceivedCall {
+    receiver: Arc<Receiver>,
     tag: Name,
     call: ActivityCall,
     attempt: u32,
@@ -43,7 +43,7 @@ enum End {
     Left,
 }
 
-impl Hand {
+impl Receiver {
     /// Sees to one delivery.
     pub(super) async fn run(self: Arc<Self>, tag: Name, delivery: Delivery) {
         let activity = match codec::decode_activity(&delivery.message.bytes) {
@@ -67,7 +67,7 @@ impl Hand {
             Entry::Vacant(vacant) => drop(vacant.insert(vec![delivery.id])),
         }
         let attempt = activity.attempt;
-        Taken { hand: self, tag, call, attempt, beats: 0 }.run(activity).await;
+        ReceivedCall { receiver: self, tag, call, attempt, beats: 0 }.run(activity).await;
     }
 
     /// Another host may have the activity; when none had it for long, a person has to look.
@@ -106,23 +106,24 @@ impl Hand {
     }
 }
 
-impl Taken {
+impl ReceivedCall {
     async fn run(mut self, activity: RemoteActivity) {
         let RemoteActivity { name, input, attempt, terms, deadline, .. } = activity;
-        let (news, mut told) = mpsc::unbounded_channel();
-        let attempt = Attempt { name, number: attempt, terms, news: Some(news), local_input: None };
-        let hand = self.hand.clone();
-        hand.workers_of(&self.call).submit(self.call.clone(), attempt, input);
+        let (reports, mut told) = mpsc::unbounded_channel();
+        let attempt =
+            Attempt { name, number: attempt, terms, reports: Some(reports), local_input: None };
+        let receiver = self.receiver.clone();
+        receiver.workers_of(&self.call).submit(self.call.clone(), attempt, input);
         let (tag, key) = (self.tag.clone(), (self.call.clone(), self.attempt));
         let end = tokio::select! {
             biased;
             end = self.follow(&mut told) => end,
-            () = hand.keep(&tag, &key, deadline) => End::Left,
+            () = receiver.keep(&tag, &key, deadline) => End::Left,
         };
-        let held = hand.held.remove(&key).map(|(_, deliveries)| deliveries);
+        let held = receiver.held.remove(&key).map(|(_, deliveries)| deliveries);
         if let End::SeenTo(known) = end {
             for delivery in held.unwrap_or_default() {
-                hand.acknowledge(&tag, delivery).await;
+                receiver.acknowledge(&tag, delivery).await;
             }
             // Not before: the same attempt must not begin again here.
             drop(known);
@@ -130,15 +131,15 @@ impl Taken {
     }
 
     /// Tells the owner what becomes of the attempt, until its end.
-    async fn follow(&mut self, told: &mut mpsc::UnboundedReceiver<News>) -> End {
+    async fn follow(&mut self, told: &mut mpsc::UnboundedReceiver<Report>) -> End {
         loop {
             match told.recv().await {
-                Some(News::Heartbeat(details)) => self.beat(details).await,
-                Some(News::Ended { result, details, known }) => {
+                Some(Report::Heartbeat(details)) => self.beat(details).await,
+                Some(Report::Ended { result, details, known }) => {
                     return self.end(result, details, known).await;
                 }
-                Some(News::Unwanted) => return End::SeenTo(None),
-                Some(News::Left) | None => return End::Left,
+                Some(Report::Unwanted) => return End::SeenTo(None),
+                Some(Report::Left) | None => return End::Left,
             }
         }
     }
@@ -149,7 +150,7 @@ impl Taken {
         let (run, id, attempt) = (self.call.run.into(), self.call.id, self.attempt);
         let command = RemoteCommand::RecordHeartbeat { run, id, attempt, details };
         let key =
-            format!("{}/beat-{}-{}", self.key(), self.hand.clock.now().as_micros(), self.beats);
+            format!("{}/beat-{}-{}", self.key(), self.receiver.clock.now().as_micros(), self.beats);
         if let Err(error) = self.send(key, &command).await {
             tracing::debug!(call = ?self.call, %error, "a heartbeat was lost");
         }
@@ -174,7 +175,7 @@ impl Taken {
                     let error = ActivityError::of_kind(ActivityErrorKind::InvalidOutput, why);
                     command = self.completion(Err(error));
                 }
-                Err(error) => patience.wait(&error, &*self.hand.clock).await,
+                Err(error) => patience.wait(&error, &*self.receiver.clock).await,
             }
         }
     }
@@ -192,7 +193,7 @@ impl Taken {
             limit: codec::MAX_TURN_BYTES,
         })?;
         let message = Message { key, to: self.call.instance.clone(), bytes: bytes.into() };
-        self.hand.router.send(self.hand.shard_of(&self.call), message).await
+        self.receiver.router.send(self.receiver.shard_of(&self.call), message).await
     }
 
     /// Names the attempt in the keys of its messages.
@@ -202,7 +203,7 @@ impl Taken {
     }
 }
 
-impl Hand {
+impl Receiver {
     /// Hides the messages of a call from others for as long as it is asked for, and ends the call when
     /// its time is over.
     async fn keep(&self, tag: &Name, key: &(ActivityCall, u32), deadline: Option<Timestamp>) {

@@ -23,7 +23,7 @@ const LOOKED_AT_ONCE: usize = 100;
 const MOST_LOOKED_AT: usize = 1_000;
 
 /// The queues of a store that several hosts share.
-pub(crate) struct Remote {
+pub(crate) struct QueueClient {
     pub(crate) shards: u32,
     pub(crate) router: Arc<dyn ExternalEventRouter>,
     pub(crate) sharing: Arc<dyn Sharing>,
@@ -32,17 +32,17 @@ pub(crate) struct Remote {
 }
 
 /// A command on its way, under a key that stays the same however often it is sent.
-pub(crate) struct Parcel {
+pub(crate) struct KeyedCommand {
     pub(crate) key: String,
     pub(crate) command: RemoteCommand,
 }
 
-impl Remote {
+impl QueueClient {
     /// Puts a command into the queue of an instance's shard. Durable when it returns.
-    pub(crate) async fn send(&self, to: &InstanceId, parcel: &Parcel) -> Result<()> {
-        let bytes = codec::encode_command(&parcel.command)
+    pub(crate) async fn send(&self, to: &InstanceId, keyed_command: &KeyedCommand) -> Result<()> {
+        let bytes = codec::encode_command(&keyed_command.command)
             .map_err(|error| Error::OverLimit { what: error.to_string() })?;
-        let (key, to, bytes) = (parcel.key.clone(), to.clone(), Arc::from(bytes));
+        let (key, to, bytes) = (keyed_command.key.clone(), to.clone(), Arc::from(bytes));
         let message = Message { key, to, bytes };
         let shard = ShardId::of(&message.to, self.shards);
         let mut patience = Patience::new();
@@ -58,9 +58,9 @@ impl Remote {
     }
 
     /// A start as it goes into a queue.
-    pub(crate) fn start(&self, start: RemoteStart) -> Parcel {
+    pub(crate) fn start(&self, start: RemoteStart) -> KeyedCommand {
         let key = format!("start/{}", self.seeds.unique());
-        Parcel { key, command: RemoteCommand::Start(Box::new(start)) }
+        KeyedCommand { key, command: RemoteCommand::Start(Box::new(start)) }
     }
 
     /// An event as it goes into a queue: always with a key, so that it counts once.
@@ -73,18 +73,18 @@ impl Remote {
 
     /// What a client asks of an instance, as it goes into a queue; `None` for what only comes from
     /// within a host.
-    pub(crate) fn parcel(
+    pub(crate) fn keyed_command(
         &self,
         to: &InstanceId,
         message: InstanceMessage,
         created_at: Option<Timestamp>,
-    ) -> Result<Option<Parcel>> {
+    ) -> Result<Option<KeyedCommand>> {
         let (kind, command) = match message {
             InstanceMessage::RaiseEvent { event, .. } => {
                 let event = self.event(event)?;
                 // Two instances may get events of the same key.
                 let key = format!("event/{to}/{}", event.key);
-                return Ok(Some(Parcel { key, command: RemoteCommand::RaiseEvent(event) }));
+                return Ok(Some(KeyedCommand { key, command: RemoteCommand::RaiseEvent(event) }));
             }
             InstanceMessage::Runtime(RuntimeMessage(Internal::Start(start))) => {
                 return self.start_of(*start).map(|start| Some(self.start(start)));
@@ -114,8 +114,8 @@ impl Remote {
     }
 
     /// A command that is sent once.
-    pub(crate) fn once(&self, kind: &str, command: RemoteCommand) -> Parcel {
-        Parcel { key: format!("{kind}/{}", self.seeds.unique()), command }
+    pub(crate) fn once(&self, kind: &str, command: RemoteCommand) -> KeyedCommand {
+        KeyedCommand { key: format!("{kind}/{}", self.seeds.unique()), command }
     }
 
     fn start_of(&self, message: StartMessage) -> Result<RemoteStart> {
@@ -171,7 +171,7 @@ impl Remote {
     }
 }
 
-impl Parcel {
+impl KeyedCommand {
     /// What an instance tells another. The key is the same for the same message.
     pub(crate) fn tell(from: &InstanceId, message: reenact_core::Message) -> Self {
         let key = format!("tell/{from}/{}", key_of(message.id));

@@ -9,13 +9,13 @@ use crate::activity::ActivityContext;
 
 /// The runtimes of threads that were given up, each with the activity that holds it and goes on there.
 #[derive(Default)]
-pub(super) struct HeldRuntimes {
+pub(super) struct BlockedRuntimes {
     /// There may be some: mostly there are none, and whoever leaves does not look.
     any: AtomicBool,
     all: Mutex<Vec<(ActivityContext, Runtime)>>,
 }
 
-impl HeldRuntimes {
+impl BlockedRuntimes {
     /// Keeps a runtime until the activity has left that holds it.
     pub(super) fn keep(&self, holder: ActivityContext, runtime: Runtime) {
         let mut all = self.all();
@@ -52,7 +52,7 @@ impl HeldRuntimes {
 }
 
 /// A runtime that is dropped within another one would panic.
-impl Drop for HeldRuntimes {
+impl Drop for BlockedRuntimes {
     fn drop(&mut self) {
         self.end();
     }

@@ -1,6 +1,6 @@
 //! Carries messages from one instance to another.
 
-mod elsewhere;
+mod remote;
 #[cfg(test)]
 mod tests;
 
@@ -21,7 +21,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::error::{Error, Result};
 use crate::message::{
-    FromAnother, InstanceMessage, Internal, Reply, StartMessage, TakesAnswer, Tell,
+    Content, FromAnother, InstanceMessage, Internal, Reply, StartMessage, TakesAnswer,
 };
 use crate::routes::Routes;
 use crate::run::Run;
@@ -39,7 +39,7 @@ const SENT_AGAIN: Backoff = Backoff::new(Duration::from_millis(50), Duration::fr
 /// Nothing depends on it: what is lost here is still in the outbox of its sender, and is sent again
 /// when that comes into memory.
 #[derive(Clone)]
-pub(crate) struct Mail {
+pub(crate) struct LocalDelivery {
     shared: Arc<Shared>,
 }
 
@@ -58,19 +58,19 @@ struct Shared {
 /// How a message goes.
 enum UnderWay {
     /// To an instance of this host.
-    Here {
+    Local {
         /// Which of all that were sent it is: an answer to an earlier one says nothing.
         number: u64,
         to: ShardId,
         tries: u32,
     },
     /// To another host. Dropped when the answer has come.
-    Elsewhere { _answered: oneshot::Sender<()> },
+    Remote { _answered: oneshot::Sender<()> },
 }
 
 impl UnderWay {
     fn is(&self, sent: u64) -> bool {
-        matches!(self, Self::Here { number, .. } if *number == sent)
+        matches!(self, Self::Local { number, .. } if *number == sent)
     }
 }
 
@@ -84,7 +84,7 @@ pub(crate) enum Fate {
     NotYet,
 }
 
-impl Mail {
+impl LocalDelivery {
     pub(crate) fn new(routes: Routes, store: Arc<Store>, tasks: Tasks) -> Self {
         let closed = watch::Sender::new(false);
         let (under_way, sent) = (DashMap::new(), AtomicU64::new(0));
@@ -96,16 +96,16 @@ impl Mail {
     pub(crate) fn send(&self, from: &InstanceId, run: Run, message: Message, tries: u32) {
         let key = (from.clone(), message.id);
         let Entry::Vacant(vacant) = self.shared.under_way.entry(key.clone()) else { return };
-        if self.is_elsewhere(&message.to) {
+        if self.is_remote(&message.to) {
             let (_answered, answer) = oneshot::channel();
-            drop(vacant.insert(UnderWay::Elsewhere { _answered }));
+            drop(vacant.insert(UnderWay::Remote { _answered }));
             return self.post(key, message, tries, answer);
         }
         let (shared, number) =
             (self.shared.clone(), self.shared.sent.fetch_add(1, Ordering::Relaxed));
         let to = shared.routes.shard_of(&message.to);
         // Without the lock: a shard that is down answers at once.
-        drop(vacant.insert(UnderWay::Here { number, to, tries }));
+        drop(vacant.insert(UnderWay::Local { number, to, tries }));
         Unanswered { shared, key, number, run, tries, is_answered: false }.carry(to, message);
     }
 
@@ -141,7 +141,7 @@ impl Mail {
         let mut again = Vec::new();
         under_way.retain(|(from, message), under_way| match under_way {
             _ if shards.contains(&routes.shard_of(from)) => false,
-            UnderWay::Here { to, tries, .. } if shards.contains(to) => {
+            UnderWay::Local { to, tries, .. } if shards.contains(to) => {
                 again.push(((from.clone(), *message), *tries));
                 false
             }
@@ -178,7 +178,7 @@ impl Unanswered {
         let (shared, key, number) = (self.shared.clone(), self.key.clone(), self.number);
         let Ok(message) = addressed(&key.0, id, body, Reply::to_sender(self)) else { return };
         // Of a shared store another host may have it by now.
-        if shared.store.remote.is_some() || shared.routes.holds(shard) {
+        if shared.store.queue_client.is_some() || shared.routes.holds(shard) {
             return shared.routes.deliver(&to, message);
         }
         // Shards come up one by one, each on its thread.
@@ -301,7 +301,7 @@ pub(crate) fn addressed(
     body: MessageBody,
     reply: Reply,
 ) -> Result<InstanceMessage> {
-    let tell = match body {
+    let content = match body {
         MessageBody::Start { name, version, input, origin, not_before } => {
             let start = (name, version, input, not_before);
             return Ok(start_of(start, origin, Vec::new(), reply));
@@ -309,12 +309,14 @@ pub(crate) fn addressed(
         MessageBody::Replace { name, version, input, origin, not_before, instead_of } => {
             return Ok(start_of((name, version, input, not_before), origin, instead_of, reply));
         }
-        MessageBody::Event { name, data } => Tell::Event { name, data, key: id.event_key(from)? },
-        MessageBody::Cancel { reason } => Tell::Cancel { call: id, reason },
-        MessageBody::Result { lineage, id, result } => Tell::Result { lineage, id, result },
+        MessageBody::Event { name, data } => {
+            Content::Event { name, data, key: id.event_key(from)? }
+        }
+        MessageBody::Cancel { reason } => Content::Cancel { call: id, reason },
+        MessageBody::Result { lineage, id, result } => Content::Result { lineage, id, result },
     };
     let from = from.clone();
-    Ok(Internal::FromAnother(Box::new(FromAnother { from, tell, reply })).into())
+    Ok(Internal::FromAnother(Box::new(FromAnother { from, content, reply })).into())
 }
 
 fn start_of(

@@ -11,7 +11,9 @@ use crate::shard::testing::supervisor_that_tells;
 use crate::threads::Threads;
 
 /// Two shards, of which nobody is in memory.
-async fn mail(clock: &ManualClock) -> (Mail, Routes, mpsc::UnboundedReceiver<ShardMessage>) {
+async fn delivery_of_test(
+    clock: &ManualClock,
+) -> (LocalDelivery, Routes, mpsc::UnboundedReceiver<ShardMessage>) {
     let memory = InMemory::new().with_shards(2).with_clock(clock.clone());
     let threads = Threads::begin(ShardThreads::OnCallersRuntime, 2, &Handle::current()).unwrap();
     let routes = Routes::new(2, threads);
@@ -19,8 +21,9 @@ async fn mail(clock: &ManualClock) -> (Mail, Routes, mpsc::UnboundedReceiver<Sha
     for shard in [ShardId(0), ShardId(1)] {
         routes.set_supervisor(shard, supervisor_that_tells(told.clone()).await);
     }
-    let mail = Mail::new(routes.clone(), Arc::new(Store::of(&memory)), Tasks::new());
-    (mail, routes, telling)
+    let local_delivery =
+        LocalDelivery::new(routes.clone(), Arc::new(Store::of(&memory)), Tasks::new());
+    (local_delivery, routes, telling)
 }
 
 fn one_of(shard: u32, routes: &Routes) -> InstanceId {
@@ -54,20 +57,20 @@ async fn told(telling: &mut mpsc::UnboundedReceiver<ShardMessage>) -> (InstanceI
 #[tokio::test]
 async fn what_was_sent_to_a_thread_that_is_given_up_is_sent_again_and_a_late_answer_says_nothing() {
     let clock = ManualClock::default();
-    let (mail, routes, mut telling) = mail(&clock).await;
+    let (local_delivery, routes, mut telling) = delivery_of_test(&clock).await;
     let (from, to) = (one_of(0, &routes), one_of(1, &routes));
     let run = Run::of_test(ExecutionId::FIRST);
 
-    mail.send(&from, run, event(&to), 0);
-    mail.send(&from, run, event(&to), 0);
+    local_delivery.send(&from, run, event(&to), 0);
+    local_delivery.send(&from, run, event(&to), 0);
     let (instance, first) = told(&mut telling).await;
     assert_eq!(instance, to);
-    mail.give_up(&[ShardId(1)]);
+    local_delivery.give_up(&[ShardId(1)]);
     let (instance, again) = told(&mut telling).await;
     assert_eq!(instance, from);
     assert!(matches!(again, Internal::SendAgain { tries: 0, .. }), "{again:?}");
 
-    mail.send(&from, run, event(&to), 0);
+    local_delivery.send(&from, run, event(&to), 0);
     let (instance, second) = told(&mut telling).await;
     assert_eq!(instance, to);
     InstanceMessage::from(first).refuse(|| Error::NotFound { instance: to.clone() });
@@ -81,12 +84,12 @@ async fn what_was_sent_to_a_thread_that_is_given_up_is_sent_again_and_a_late_ans
 #[tokio::test]
 async fn what_nobody_answers_is_not_sent_twice_at_a_time_and_comes_again_after_a_pause() {
     let clock = ManualClock::default();
-    let (mail, routes, mut telling) = mail(&clock).await;
+    let (local_delivery, routes, mut telling) = delivery_of_test(&clock).await;
     let (from, to) = (one_of(0, &routes), one_of(1, &routes));
     let run = Run::of_test(ExecutionId::FIRST);
-    mail.send(&from, run, cancel(&to), 3);
+    local_delivery.send(&from, run, cancel(&to), 3);
     drop(told(&mut telling).await);
-    mail.send(&from, run, cancel(&to), 3);
+    local_delivery.send(&from, run, cancel(&to), 3);
     while telling.is_empty() {
         clock.advance(SENT_AGAIN.first);
         tokio::task::yield_now().await;

@@ -16,14 +16,14 @@ use crate::workers::{ShardWorkers, Workers};
 const TAKEN_AT_ONCE: usize = 32;
 
 /// Takes and runs the calls of the tags that a host declares.
-pub(crate) struct Takers {
+pub(crate) struct TagReceiver {
     closed: watch::Sender<bool>,
     /// One for each tag. Each ends when it is closed and nothing that it has taken runs any more.
     tasks: tokio::sync::Mutex<JoinSet<()>>,
 }
 
 /// What those of a host share.
-pub(super) struct Hand {
+pub(super) struct Receiver {
     pub(super) sharing: Arc<dyn Sharing>,
     pub(super) router: Arc<dyn ExternalEventRouter>,
     pub(super) clock: Arc<dyn TimerScheduler>,
@@ -33,7 +33,7 @@ pub(super) struct Hand {
     pub(super) held: DashMap<(ActivityCall, u32), Vec<DeliveryId>>,
 }
 
-impl Takers {
+impl TagReceiver {
     /// Begins to take calls of those tags.
     pub(crate) fn begin(
         tags: Vec<Name>,
@@ -44,10 +44,10 @@ impl Takers {
         shards: u32,
     ) -> Self {
         let (closed, held) = (watch::Sender::new(false), DashMap::new());
-        let hand = Arc::new(Hand { sharing, router, clock, workers, shards, held });
+        let receiver = Arc::new(Receiver { sharing, router, clock, workers, shards, held });
         let mut tasks = JoinSet::new();
         for tag in tags {
-            tasks.spawn(take(hand.clone(), tag, closed.subscribe()));
+            tasks.spawn(take(receiver.clone(), tag, closed.subscribe()));
         }
         Self { closed, tasks: tokio::sync::Mutex::new(tasks) }
     }
@@ -80,9 +80,9 @@ impl Takers {
 }
 
 /// Takes the calls of one tag, until it is closed; then waits for those that it has taken.
-async fn take(hand: Arc<Hand>, tag: Name, mut closed: watch::Receiver<bool>) {
+async fn take(receiver: Arc<Receiver>, tag: Name, mut closed: watch::Receiver<bool>) {
     let mut taken = JoinSet::new();
-    let mut next = Box::pin(hand.clone().next(tag.clone()));
+    let mut next = Box::pin(receiver.clone().next(tag.clone()));
     loop {
         tokio::select! {
             biased;
@@ -91,9 +91,9 @@ async fn take(hand: Arc<Hand>, tag: Name, mut closed: watch::Receiver<bool>) {
             Some(_) = taken.join_next() => {}
             deliveries = &mut next => {
                 for delivery in deliveries {
-                    taken.spawn(hand.clone().run(tag.clone(), delivery));
+                    taken.spawn(receiver.clone().run(tag.clone(), delivery));
                 }
-                next.set(hand.clone().next(tag.clone()));
+                next.set(receiver.clone().next(tag.clone()));
             }
         }
     }
@@ -101,7 +101,7 @@ async fn take(hand: Arc<Hand>, tag: Name, mut closed: watch::Receiver<bool>) {
     while taken.join_next().await.is_some() {}
 }
 
-impl Hand {
+impl Receiver {
     /// The next calls of a tag, once there is room for them.
     async fn next(self: Arc<Self>, tag: Name) -> Vec<Delivery> {
         let mut patience = Patience::new();

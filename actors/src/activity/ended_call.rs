@@ -10,12 +10,12 @@ use super::context::ActivityContext;
 
 /// Of an attempt whose end was told: it is known, and so not run again, until that is durable; and
 /// until it has ended in fact, so that it can still be cut off.
-pub(crate) struct KnownCall {
+pub(crate) struct EndedCall {
     calls: Arc<Calls>,
     context: ActivityContext,
 }
 
-impl KnownCall {
+impl EndedCall {
     pub(crate) fn new(calls: &Arc<Calls>, context: &ActivityContext) -> Self {
         Self { calls: calls.clone(), context: context.clone() }
     }
@@ -30,13 +30,13 @@ impl KnownCall {
     }
 }
 
-impl Drop for KnownCall {
+impl Drop for EndedCall {
     fn drop(&mut self) {
         self.calls.let_go(&self.context);
     }
 }
 
-impl fmt::Debug for KnownCall {
+impl fmt::Debug for EndedCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.context.fmt(f)
     }

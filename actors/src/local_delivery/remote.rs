@@ -7,27 +7,27 @@ use reenact_core::{
 };
 use reenact_providers::Backoff;
 
-use super::{Fate, Mail, Shared, UnderWay};
+use super::{Fate, LocalDelivery, Shared, UnderWay};
 use crate::error::Result;
 use crate::message::Internal;
-use crate::remote::Parcel;
+use crate::queue_client::KeyedCommand;
 
 /// The times before a message to another host is sent again that was not answered.
 const UNANSWERED: Backoff = Backoff::new(Duration::from_secs(60), Duration::from_secs(15 * 60));
 
-impl Mail {
+impl LocalDelivery {
     /// Whether what is for an instance goes by the queue of its shard.
-    pub(crate) fn is_elsewhere(&self, instance: &InstanceId) -> bool {
+    pub(crate) fn is_remote(&self, instance: &InstanceId) -> bool {
         let Shared { routes, store, .. } = &*self.shared;
-        store.remote.is_some() && !routes.holds(routes.shard_of(instance))
+        store.queue_client.is_some() && !routes.holds(routes.shard_of(instance))
     }
 
     /// The answer to a message that went to another host is here: the wait for it ends.
     pub(crate) fn is_answered(&self, from: &InstanceId, message: MessageId) {
         let key = (from.clone(), message);
         // One that is on its way on this host is answered here.
-        let is_elsewhere = |under_way: &UnderWay| matches!(under_way, UnderWay::Elsewhere { .. });
-        self.shared.under_way.remove_if(&key, |_, under_way| is_elsewhere(under_way));
+        let is_remote = |under_way: &UnderWay| matches!(under_way, UnderWay::Remote { .. });
+        self.shared.under_way.remove_if(&key, |_, under_way| is_remote(under_way));
     }
 
     /// Answers a message of an instance, wherever that is. An error when it cannot be told for now.
@@ -37,7 +37,7 @@ impl Mail {
         message: MessageId,
         taken: std::result::Result<(), NotTaken>,
     ) -> Result<()> {
-        let Some(remote) = self.shared.store.remote.as_ref().filter(|_| self.is_elsewhere(to))
+        let Some(remote) = self.shared.store.queue_client.as_ref().filter(|_| self.is_remote(to))
         else {
             self.is_answered(to, message);
             let answered = Internal::Answered { message, taken, sent_by: None, reply: None };
@@ -45,7 +45,7 @@ impl Mail {
             self.shared.routes.deliver(to, answered.into());
             return Ok(());
         };
-        remote.send(to, &Parcel::answer(message, taken)).await
+        remote.send(to, &KeyedCommand::answer(message, taken)).await
     }
 
     /// Tells a parent on another host how its child has ended. Durable when it returns.
@@ -55,13 +55,13 @@ impl Mail {
         origin: &Origin,
         result: std::result::Result<Payload, Box<ChildError>>,
     ) -> Result<()> {
-        let Some(remote) = &self.shared.store.remote else { return Ok(()) };
+        let Some(remote) = &self.shared.store.queue_client else { return Ok(()) };
         let Origin { instance: parent, lineage, id, attempt, .. } = origin;
         let (lineage, id, attempt) = (*lineage, *id, *attempt);
         let body = MessageBody::Result { lineage, id, result };
         let id = MessageId { lineage, id, attempt, kind: MessageKind::Result };
         let message = Message { id, to: parent.clone(), body };
-        remote.send(parent, &Parcel::tell(&child, message)).await
+        remote.send(parent, &KeyedCommand::tell(&child, message)).await
     }
 }
 
@@ -74,9 +74,9 @@ impl Shared {
         message: Message,
         tries: u32,
     ) -> std::result::Result<(), ()> {
-        let Some(remote) = &self.store.remote else { return Ok(()) };
+        let Some(remote) = &self.store.queue_client else { return Ok(()) };
         let to = message.to.clone();
-        let pause = match remote.send(&to, &Parcel::tell(from, message)).await {
+        let pause = match remote.send(&to, &KeyedCommand::tell(from, message)).await {
             Ok(()) => UNANSWERED.after(tries),
             Err(error) => {
                 tracing::warn!(%from, %to, %error, "a message could not be sent; trying again");
