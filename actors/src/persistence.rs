@@ -70,6 +70,8 @@ pub(crate) struct PersistenceState {
     /// The next portion of it has its message.
     releasing: bool,
     supervisor: ActorRef<ShardMessage>,
+    /// The newest commit of the shard that this one has a receipt of.
+    commit: u64,
     /// How many entries have been released, be it that they are not through.
     released: u64,
     /// Taken from the inbox, and too much for one append.
@@ -107,6 +109,7 @@ impl Actor for Persistence {
             releases: Releases::new(shard),
             releasing: false,
             supervisor,
+            commit: 0,
             released: 0,
             left: Vec::new(),
             spare: Vec::new(),
@@ -210,7 +213,9 @@ impl PersistenceState {
 
     async fn append(&mut self, myself: &ActorRef<PersistenceMessage>, mut entries: Vec<Entry>) {
         let mut turns = Vec::with_capacity(entries.len());
-        entries.iter_mut().for_each(|entry| entry.take_records(&mut turns));
+        for entry in &mut entries {
+            entry.go_into(&mut turns, self.shard, self.commit);
+        }
         let batch = Arc::new(Batch { shard: self.shard, epoch: self.epoch, turns });
         let medium = self.medium.clone();
         self.began = Instant::now();
@@ -239,6 +244,7 @@ impl PersistenceState {
     ) {
         match result {
             Ok(receipt) => {
+                self.commit = receipt.commit();
                 self.released += entries.len() as u64;
                 self.releases.release(entries.drain(..), receipt);
                 if entries.capacity() <= MOST_SPARE {

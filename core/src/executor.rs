@@ -401,8 +401,9 @@ impl Todo {
     fn add(&mut self, turn: Turn) {
         let events = turn.recorded.events;
         // A script is as durable as a test needs.
-        let receipt = Receipt::issue(ShardId(0), turn.number);
-        for action in turn.actions.release(&receipt) {
+        let mut actions = turn.actions;
+        actions.go_into(ShardId(0), turn.number);
+        for action in actions.release(&Receipt::issue(ShardId(0), turn.number + 1)) {
             match action {
                 Action::CallActivity { id, name, input, attempt, .. } => {
                     self.tasks.push_back(Call { id, name, input, attempt });

@@ -30,7 +30,8 @@ pub trait Provider: Send + Sync + 'static {
 /// The logs of all instances, by shard.
 #[async_trait]
 pub trait HistoryStore: Send + Sync + 'static {
-    /// Appends all turns of the batch or none. Durable when it returns; the receipt proves it.
+    /// Appends all turns of the batch or none. Durable when it returns; the receipt proves it. Its commit number
+    /// is at least 1, and higher than those of earlier receipts of the shard under the same lease.
     ///
     /// An empty batch is allowed: it proves that everything before it is durable.
     ///

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reenact_core::{Action, InstanceId, Sealed};
+use reenact_core::{Action, InstanceId, Sealed, ShardId};
 use reenact_providers::{ProviderError, TurnRecord};
 use tokio::sync::oneshot;
 
@@ -42,6 +42,12 @@ pub(crate) enum Entry {
 }
 
 impl PendingTurn {
+    fn go_into(&mut self, turns: &mut Vec<TurnRecord>, shard: ShardId, after: u64) {
+        turns.extend(self.record.take());
+        self.actions.go_into(shard, after);
+        self.successor.iter_mut().for_each(|turn| turn.go_into(turns, shard, after));
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.record.as_ref().map_or(0, |record| record.bytes.len())
     }
@@ -65,10 +71,11 @@ impl Entry {
         }
     }
 
-    pub(super) fn take_records(&mut self, into: &mut Vec<TurnRecord>) {
+    /// Its turns go into an append to the shard, whose newest commit is `after`: the receipt of a later one
+    /// opens its seals.
+    pub(super) fn go_into(&mut self, turns: &mut Vec<TurnRecord>, shard: ShardId, after: u64) {
         if let Self::Turn(turn) = self {
-            into.extend(turn.record.take());
-            into.extend(turn.successor.iter_mut().filter_map(|turn| turn.record.take()));
+            turn.go_into(turns, shard, after);
         }
     }
 

@@ -52,8 +52,9 @@ fn in_place(code: &OrchestrationCode) -> (Machine, Turn) {
     Machine::start(code, id, first, config, start(()), seconds(1_000)).expect("it starts")
 }
 
-fn released(turn: Turn) -> Vec<Action> {
-    turn.actions.release(&Receipt::issue(ShardId(0), 0))
+fn released(mut turn: Turn) -> Vec<Action> {
+    turn.actions.go_into(ShardId(0), 0);
+    turn.actions.release(&Receipt::issue(ShardId(0), 1))
 }
 
 #[test]

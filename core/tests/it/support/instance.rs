@@ -220,8 +220,9 @@ impl Instance {
 
 impl Answer {
     pub(crate) fn of(turn: Turn) -> Self {
-        let receipt = Receipt::issue(ShardId(0), turn.number);
-        let Turn { number, recorded, actions, outcome, local, .. } = turn;
+        let Turn { number, recorded, mut actions, outcome, local, .. } = turn;
+        actions.go_into(ShardId(0), number);
+        let receipt = Receipt::issue(ShardId(0), number + 1);
         assert!(local.is_empty(), "this shell does not run local activities in place");
         Self { number, recorded, actions: actions.release(&receipt), outcome }
     }
