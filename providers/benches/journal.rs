@@ -147,7 +147,7 @@ impl Direct {
             }
             last = end;
         });
-        self.checkpointer.checkpoint(last, &[]).unwrap();
+        self.checkpointer.checkpoint(last).unwrap();
         self.checkpointer.trim().unwrap();
         rate
     }

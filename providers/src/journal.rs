@@ -10,10 +10,10 @@
 //!
 //! ```
 //! # use std::sync::Arc;
-//! use reenact_core::ShardId;
+//! use reenact_core::{InstanceId, ShardId};
 //! use reenact_providers::Epoch;
 //! use reenact_providers::journal::{
-//!     Commit, Entry, Identity, JournalError, JournalId, Note, Options, Recovery,
+//!     Commit, Entry, Identity, JournalError, JournalId, Options, Recovery,
 //! };
 //! # fn main() -> Result<(), JournalError> {
 //! # let disk = reenact_testkit::disk::FakeDisk::new();
@@ -25,10 +25,10 @@
 //! let epoch = Epoch(recovered.epoch().0 + 1);
 //! let (mut journal, mut checkpointer) = recovered.begin(epoch, Options::default())?;
 //!
-//! let note = Note { kind: 0, bytes: Arc::from(*b"durable when append returns") };
-//! let position = journal.append(&[Entry::Note(note)])?;
+//! let purged = InstanceId::new("order-7").expect("a valid id");
+//! let position = journal.append(&[Entry::Purged(purged)])?; // durable when it returns
 //! // Once the archive holds everything up to there:
-//! checkpointer.checkpoint(position, b"what the archive wants to know")?;
+//! checkpointer.checkpoint(position)?;
 //! checkpointer.trim()?;
 //! # Ok(())
 //! # }
@@ -51,7 +51,7 @@ mod spare;
 
 pub use checkpoint::Checkpoint;
 pub use checkpointer::Checkpointer;
-pub use commit::{Commit, Entry, EntryRef, Note, TurnRef};
+pub use commit::{Commit, Entry, EntryRef, TurnRef};
 pub use error::{JournalError, Location};
 pub use identity::{Identity, InvalidJournalId, JournalId};
 pub use recover::{Recovered, Recovery};

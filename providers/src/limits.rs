@@ -39,15 +39,12 @@ pub const MAX_SHARDS: u32 = 4096;
 /// largest turn; and with it, all that reading a journal takes stays below 64 MiB.
 pub const MAX_COMMIT_BYTES: usize = 48 * 1024 * 1024;
 
-/// Most entries (turns, purges, notes) in one commit of a journal.
+/// Most entries (turns, purges) in one commit of a journal.
 pub const MAX_COMMIT_ENTRIES: usize = 16_384;
 
 /// Most bytes of a commit that are compressed; a larger one is stored as it is, so that what reading
 /// takes of memory stays bounded.
 pub const MAX_COMPRESSED_BYTES: usize = 16 * 1024 * 1024;
-
-/// Most bytes that a checkpoint of a journal keeps for the archive.
-pub const MAX_CHECKPOINT_BYTES: usize = 1024 * 1024;
 
 /// Size of the first segment of each opening of a journal, in bytes. Each further one is as large, or
 /// twice as large as the one before it where commits are large, so that small stores stay small.

@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use reenact_core::ShardId;
-use reenact_providers::Epoch;
+use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
 use reenact_providers::journal::{
-    Commit, Entry, Identity, JournalError, JournalId, Note, Options, Position, Recovery,
+    Commit, Entry, Identity, JournalError, JournalId, Options, Position, Recovery,
 };
 use reenact_providers::limits::MAX_COMMIT_BYTES;
 use reenact_providers::medium::{Directory, RealDisk};
+use reenact_providers::{Epoch, InstanceState, InstanceSummary, TurnRecord};
 
 const IDENTITY: Identity = Identity { journal: JournalId([1; 16]), shard: ShardId(0) };
 
@@ -75,12 +75,26 @@ fn assert_within(before: usize, what: &str) {
     assert!(taken <= ALLOWED, "{what} took {taken} bytes");
 }
 
+fn turn(bytes: &Arc<[u8]>) -> Entry {
+    let summary = InstanceSummary {
+        instance: InstanceId::new("i").unwrap(),
+        execution: ExecutionId::FIRST,
+        name: Name::new("n").unwrap(),
+        state: InstanceState::Running,
+        created_at: Timestamp::EPOCH,
+        updated_at: Timestamp::EPOCH,
+        turns: 1,
+        events: 1,
+        wake_at: None,
+    };
+    Entry::Turn(TurnRecord { number: 0, bytes: Arc::clone(bytes), summary, has_drawn_id: false })
+}
+
 fn write_largest(path: &std::path::Path) {
     let read = recovery(path).unwrap().replay(|_| Ok::<(), JournalError>(())).unwrap();
     let (mut journal, _) = read.begin(Epoch(1), Options::default()).unwrap();
-    let bytes: Arc<[u8]> = vec![1; MAX_COMMIT_BYTES - 64].into();
-    let note = |bytes: &Arc<[u8]>| Entry::Note(Note { kind: 0, bytes: Arc::clone(bytes) });
-    journal.append(&[note(&Arc::from([1; 8]))]).unwrap();
-    journal.append(&[note(&bytes)]).unwrap();
-    journal.append(&[note(&bytes)]).unwrap();
+    let bytes: Arc<[u8]> = vec![1; MAX_COMMIT_BYTES - 128].into();
+    journal.append(&[turn(&Arc::from([1; 8]))]).unwrap();
+    journal.append(&[turn(&bytes)]).unwrap();
+    journal.append(&[turn(&bytes)]).unwrap();
 }

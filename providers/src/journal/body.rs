@@ -31,6 +31,7 @@ const LZ4: u8 = 1;
 /// Kinds of entries. Never changed; new ones get new numbers.
 const TURN: u8 = 1;
 const PURGED: u8 = 2;
+/// Reserved: earlier versions could write it, with a byte and a text of bytes; no store ever did. It is read over.
 const NOTE: u8 = 3;
 
 /// How `wake_at` is written: the upper half of the byte that also holds the state.
@@ -55,7 +56,7 @@ mod tests {
 
     use super::*;
     use crate::journal::commit::Source;
-    use crate::journal::{Entry, EntryRef, Note};
+    use crate::journal::{Entry, EntryRef};
     use crate::{InstanceState, InstanceSummary, TurnRecord};
 
     fn turn(id: &str, number: u64, bytes: usize) -> TurnRecord {
@@ -106,9 +107,6 @@ mod tests {
                     assert_eq!(*turn.bytes, *read.bytes);
                 }
                 (Entry::Purged(id), EntryRef::Purged(read)) => assert_eq!(id, read),
-                (Entry::Note(note), EntryRef::Note { kind, bytes }) => {
-                    assert_eq!((note.kind, &*note.bytes), (*kind, *bytes));
-                }
                 _ => panic!("{pair:?} are of different kinds"),
             }
         }
@@ -137,7 +135,6 @@ mod tests {
         extreme.summary.updated_at = Timestamp::EPOCH;
         entries.push(Entry::Turn(extreme));
         entries.push(Entry::Purged(InstanceId::new("a").unwrap()));
-        entries.push(Entry::Note(Note { kind: 255, bytes: Arc::from(*b"note") }));
         entries
     }
 
@@ -199,8 +196,19 @@ mod tests {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             (random >> 56) as u8
         });
-        let entries = [Entry::Note(Note { kind: 1, bytes: bytes.collect() })];
+        let entries = [Entry::Turn(TurnRecord { bytes: bytes.collect(), ..turn("a", 0, 0) })];
         assert!(compact(&entries).len() <= encoded(&entries).len() + 1);
+    }
+
+    /// Earlier versions could write notes.
+    #[test]
+    fn a_note_is_read_over() {
+        let content = [2, NOTE, 7, 4, b'n', b'o', b't', b'e', PURGED, 0, 1, b'a'];
+        for head in [&[VERSION_1][..], &[VERSION, PLAIN]] {
+            let body = [head, &content].concat();
+            let read = decode(&body, &mut Vec::new()).unwrap().len();
+            assert_eq!(read, 1, "the entry after it");
+        }
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use reenact_core::ShardId;
 
 use super::{Identity, JournalError, JournalId, Location, Position};
-use crate::limits::MAX_CHECKPOINT_BYTES;
 
 /// The format of checkpoints that is written, and the newest that is read.
 const VERSION: u16 = 1;
@@ -11,28 +10,30 @@ const VERSION: u16 = 1;
 /// How a checkpoint begins in every version.
 const MAGIC: [u8; 8] = *b"reenactC";
 
-/// Bytes before the archive's bytes.
+/// Bytes of the fields.
 const FIELDS: usize = 60;
 
 /// Bytes of the checksum, which is the last thing in every version.
 const CHECKSUM: usize = 4;
 
+/// Most bytes after the fields. Earlier versions could store something of the archive's own there; no store ever
+/// did. It is read over.
+const MAX_RESERVED_BYTES: usize = 1024 * 1024;
+
 /// Most bytes of a stored checkpoint.
-pub(super) const MAX_STORED_BYTES: usize = FIELDS + MAX_CHECKPOINT_BYTES + CHECKSUM;
+pub(super) const MAX_STORED_BYTES: usize = FIELDS + MAX_RESERVED_BYTES + CHECKSUM;
 
 /// What recovery begins with, instead of the beginning of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Everything before it is in the archive.
     pub position: Position,
-    /// What the archive wants to know then.
-    pub archive: Vec<u8>,
 }
 
 impl Checkpoint {
-    /// The stored form. The archive's bytes must be within the limit.
+    /// The stored form.
     pub(super) fn encode(&self, identity: Identity) -> Vec<u8> {
-        let mut stored = Vec::with_capacity(FIELDS + self.archive.len() + CHECKSUM);
+        let mut stored = Vec::with_capacity(FIELDS + CHECKSUM);
         stored.extend_from_slice(&MAGIC);
         stored.extend_from_slice(&VERSION.to_le_bytes());
         stored.extend_from_slice(&[0; 2]);
@@ -41,9 +42,8 @@ impl Checkpoint {
         for number in [self.position.segment, self.position.offset, self.position.sequence] {
             stored.extend_from_slice(&number.to_le_bytes());
         }
-        // Lossless: the limit is below 4 GiB.
-        stored.extend_from_slice(&(self.archive.len() as u32).to_le_bytes());
-        stored.extend_from_slice(&self.archive);
+        // No reserved bytes follow.
+        stored.extend_from_slice(&0_u32.to_le_bytes());
         let checksum = crc32c::crc32c(&stored);
         stored.extend_from_slice(&checksum.to_le_bytes());
         stored
@@ -77,7 +77,7 @@ impl Checkpoint {
         if fields.0.len() != length as usize {
             return Err(corrupt("it is not as long as it says"));
         }
-        Ok(Self { position, archive: fields.0.to_vec() })
+        Ok(Self { position })
     }
 }
 
@@ -85,7 +85,7 @@ impl Checkpoint {
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
-    /// Whose it is, the position, and the length of the archive's bytes, which follow.
+    /// Whose it is, the position, and how many reserved bytes follow.
     fn version_1(&mut self) -> Option<(Identity, Position, u32)> {
         let _zero: [u8; 2] = self.take()?;
         let shard = ShardId(u32::from_le_bytes(self.take()?));

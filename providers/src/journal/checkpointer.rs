@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use super::checkpoint::MAX_STORED_BYTES;
 use super::{
-    CHECKPOINT, Checkpoint, Identity, JournalError, Position, check, segment_name, segment_numbers,
+    CHECKPOINT, Checkpoint, Identity, JournalError, Position, segment_name, segment_numbers,
 };
-use crate::limits::MAX_CHECKPOINT_BYTES;
 use crate::medium::{Medium, MediumError};
 
-/// Takes checkpoints of one journal, beside whoever appends to it: it shares nothing with the
+/// Takes checkpoints of one journal, beside its writer: it shares nothing with the
 /// writer but the medium, so no commit waits for it.
 #[derive(Debug)]
 pub struct Checkpointer<M> {
@@ -32,25 +31,23 @@ impl<M: Medium> Checkpointer<M> {
     }
 
     /// From now on recovery begins at `position`, which was returned by an append or is the end
-    /// that was recovered. Everything before it must be in the archive, and durable there;
-    /// `archive` is what the archive wants to know then. Durable when it returns.
+    /// that was recovered. Everything before it must be in the archive, and durable there. Durable when it
+    /// returns.
     ///
     /// # Errors
     /// - `Conflict`: the position is before the last checkpoint.
-    /// - `TooLarge`: `archive` is over [`MAX_CHECKPOINT_BYTES`].
     /// - `Full`, `Unavailable`: the last checkpoint is in force. Try again.
     /// - `Unknown`: one of the two is, and both are good. Try again.
     /// - `Fenced`.
-    pub fn checkpoint(&mut self, position: Position, archive: &[u8]) -> Result<(), JournalError> {
-        check("the archive's part of a checkpoint", archive.len(), MAX_CHECKPOINT_BYTES)?;
+    pub fn checkpoint(&mut self, position: Position) -> Result<(), JournalError> {
         if (position.sequence, position.segment) < (self.position.sequence, self.position.segment) {
             let reason = format!(
-                "a checkpoint at commit {} came behind one at commit {}",
+                "a checkpoint at commit {} came after one at commit {}",
                 position.sequence, self.position.sequence
             );
             return Err(JournalError::Conflict { reason });
         }
-        let stored = Checkpoint { position, archive: archive.to_vec() }.encode(self.identity);
+        let stored = Checkpoint { position }.encode(self.identity);
         self.replace(position, &stored)?;
         self.position = position;
         Ok(())
@@ -98,7 +95,7 @@ impl<M: Medium> Checkpointer<M> {
     /// Whether a stored checkpoint is newer than one at this position.
     fn is_newer(&self, stored: Option<Vec<u8>>, position: Position) -> Result<bool, JournalError> {
         let stored = stored.map(|stored| Checkpoint::decode(&stored, self.identity)).transpose()?;
-        Ok(stored.is_some_and(|Checkpoint { position: at, .. }| {
+        Ok(stored.is_some_and(|Checkpoint { position: at }| {
             (at.sequence, at.segment) > (position.sequence, position.segment)
         }))
     }

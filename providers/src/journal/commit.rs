@@ -14,8 +14,6 @@ pub enum Entry {
     Turn(TurnRecord),
     /// An instance was removed, with all of its executions.
     Purged(InstanceId),
-    /// Something of the provider's own.
-    Note(Note),
 }
 
 /// What an [`Entry`] is written from, wherever that is kept.
@@ -23,7 +21,6 @@ pub enum Entry {
 pub(super) enum Source<'a> {
     Turn(&'a TurnRecord),
     Purged(&'a InstanceId),
-    Note(&'a Note),
 }
 
 impl<'a> From<&'a Entry> for Source<'a> {
@@ -31,7 +28,6 @@ impl<'a> From<&'a Entry> for Source<'a> {
         match entry {
             Entry::Turn(turn) => Self::Turn(turn),
             Entry::Purged(instance) => Self::Purged(instance),
-            Entry::Note(note) => Self::Note(note),
         }
     }
 }
@@ -42,19 +38,8 @@ impl Source<'_> {
         match self {
             Self::Turn(turn) => turn.bytes.len(),
             Self::Purged(_) => 0,
-            Self::Note(note) => note.bytes.len(),
         }
     }
-}
-
-/// Something that the provider keeps in the journal for itself, a queued message for example. The
-/// journal does not look into it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    /// What it is, as the provider counts.
-    pub kind: u8,
-    /// What it says, in a form that the provider can read for ever.
-    pub bytes: Arc<[u8]>,
 }
 
 /// One commit out of the journal.
@@ -75,17 +60,10 @@ pub enum EntryRef<'a> {
     Turn(TurnRef<'a>),
     /// An instance was removed, with all of its executions.
     Purged(InstanceId),
-    /// Something of the provider's own.
-    Note {
-        /// What it is, as the provider counts.
-        kind: u8,
-        /// What it says.
-        bytes: &'a [u8],
-    },
 }
 
-/// A turn whose events are still in the buffer of whoever reads, so that those which are not kept
-/// are never copied.
+/// A turn whose events are still in the buffer of the reader, so that events which are not kept are never
+/// copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TurnRef<'a> {
     /// The number of the turn in its execution; the first is 0.

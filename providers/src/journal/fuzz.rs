@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use reenact_core::ShardId;
+use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
 
 use super::commit::Source;
 use super::head::Head;
@@ -14,9 +14,9 @@ use super::{
     Checkpoint, Commit, EntryRef, Identity, JournalError, JournalId, Position, Recovery, body,
     segment_name,
 };
-use crate::Epoch;
 use crate::medium::Directory;
 use crate::testkit::disk::FakeDisk;
+use crate::{Epoch, InstanceState, InstanceSummary, TurnRecord};
 
 /// How often each decoder is tried where nobody says otherwise.
 const RUNS: u32 = 4_000;
@@ -52,15 +52,30 @@ fn flip(bytes: &mut [u8], flips: &Flips) -> bool {
     before != bytes
 }
 
+/// A turn with these bytes.
+fn turn(bytes: &[u8]) -> TurnRecord {
+    let summary = InstanceSummary {
+        instance: InstanceId::new("i").unwrap(),
+        execution: ExecutionId::FIRST,
+        name: Name::new("n").unwrap(),
+        state: InstanceState::Running,
+        created_at: Timestamp::EPOCH,
+        updated_at: Timestamp::EPOCH,
+        turns: 1,
+        events: 1,
+        wake_at: None,
+    };
+    TurnRecord { number: 0, bytes: Arc::from(bytes), summary, has_drawn_id: false }
+}
+
 /// A segment of some records, and where each of them ends.
 fn segment(bodies: &[Vec<u8>], room: usize) -> (Vec<u8>, Vec<u64>) {
     let (head, seed) = Head::first(IDENTITY, Epoch(1)).encode();
     let mut stored = head.to_vec();
     let mut ends = Vec::new();
     for (index, bytes) in (0..).zip(bodies) {
-        let note = super::Note { kind: 0, bytes: Arc::from(&bytes[..]) };
         let mut encoded = Vec::new();
-        body::encode(&mut encoded, [Source::Note(&note)].into_iter());
+        body::encode(&mut encoded, [Source::Turn(&turn(bytes))].into_iter());
         let mut written = Vec::new();
         record::write(&mut written, seed, stored.len() as u64, index, &encoded);
         stored.extend_from_slice(&written);
@@ -70,21 +85,21 @@ fn segment(bodies: &[Vec<u8>], room: usize) -> (Vec<u8>, Vec<u64>) {
     (stored, ends)
 }
 
-/// The notes that a journal of this one segment has, and its end.
+/// The turns that a journal of this one segment has, and its end.
 fn recover(stored: &[u8]) -> Result<(Vec<Vec<u8>>, Position), JournalError> {
     let disk = FakeDisk::new();
     disk.put(&segment_name(1), stored);
-    let mut notes = Vec::new();
+    let mut turns = Vec::new();
     let recovery = Recovery::open(Arc::new(Directory::new(disk)), IDENTITY)?;
     let recovered = recovery.replay(|commit: Commit<'_>| {
         for entry in commit.entries {
-            if let EntryRef::Note { bytes, .. } = entry {
-                notes.push(bytes.to_vec());
+            if let EntryRef::Turn(turn) = entry {
+                turns.push(turn.bytes.to_vec());
             }
         }
         Ok::<(), JournalError>(())
     })?;
-    Ok((notes, recovered.end()))
+    Ok((turns, recovered.end()))
 }
 
 proptest! {
@@ -130,10 +145,10 @@ proptest! {
         let (mut stored, ends) = segment(&bodies, room);
         let changed = flip(&mut stored, &flips);
         match recover(&stored) {
-            Ok((notes, end)) => {
-                prop_assert!(bodies.starts_with(&notes), "nothing is read that was not written");
-                prop_assert!(changed || notes == bodies);
-                prop_assert!(notes.is_empty() || ends.contains(&end.offset));
+            Ok((turns, end)) => {
+                prop_assert!(bodies.starts_with(&turns), "nothing is read that was not written");
+                prop_assert!(changed || turns == bodies);
+                prop_assert!(turns.is_empty() || ends.contains(&end.offset));
             }
             Err(error) => prop_assert!(changed, "{}", error),
         }
@@ -143,18 +158,17 @@ proptest! {
     fn a_segment_of_any_bytes_behind_its_head_is_read_or_refused(bytes in bytes(2_000)) {
         let (mut stored, _) = segment(&[], 0);
         stored.extend_from_slice(&bytes);
-        if let Ok((notes, _)) = recover(&stored) {
-            prop_assert!(notes.len() <= bytes.len());
+        if let Ok((turns, _)) = recover(&stored) {
+            prop_assert!(turns.len() <= bytes.len());
         }
     }
 
     #[test]
     fn a_checkpoint_that_is_read_is_the_one_that_was_written(
         (segment, offset, sequence) in any::<(u64, u64, u64)>(),
-        archive in bytes(200),
         flips in flips(),
     ) {
-        let checkpoint = Checkpoint { position: Position { segment, offset, sequence }, archive };
+        let checkpoint = Checkpoint { position: Position { segment, offset, sequence } };
         let mut stored = checkpoint.encode(IDENTITY);
         let changed = flip(&mut stored, &flips);
         match Checkpoint::decode(&stored, IDENTITY) {

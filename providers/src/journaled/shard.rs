@@ -337,7 +337,7 @@ impl<M: Medium, A: Archive> Flusher<M, A> {
         };
         let checkpointed = self.checkpointer.position();
         if (archived.sequence, archived.segment) > (checkpointed.sequence, checkpointed.segment) {
-            self.checkpointer.checkpoint(archived, &[])?;
+            self.checkpointer.checkpoint(archived)?;
         }
         self.checkpointer.trim()?;
         // Last: it may take long, and nothing depends on it.

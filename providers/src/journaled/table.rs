@@ -86,7 +86,6 @@ impl Table {
                 self.purge(&instance);
                 Ok(())
             }
-            EntryRef::Note { kind, .. } => Err(format!("a note of the unknown kind {kind}")),
         }
     }
 }

@@ -3,7 +3,7 @@
 use reenact_providers::journal::Position;
 use reenact_testkit::disk::FakeDisk;
 
-use super::kit::{SMALL, bytes, bytes_of, corrupt_at, note, open, recover, segment, written};
+use super::kit::{SMALL, bytes, bytes_of, commit_of, corrupt_at, open, recover, segment, written};
 
 const HEAD: usize = 512;
 
@@ -55,7 +55,7 @@ fn a_cut_at_any_byte_drops_the_incomplete_record_and_nothing_else() {
 
             // The next append survives a crash that takes along all that it can.
             let mut opened = open(&disk, SMALL).unwrap();
-            opened.journal.append(&note(b"next")).unwrap();
+            opened.journal.append(&commit_of(b"next")).unwrap();
             let (seen, _) = recover(&disk.after_crash(|| false)).unwrap();
             assert_eq!(bytes_of(&seen[..kept]), commits[..kept]);
             assert_eq!(bytes_of(&seen[kept..]), [b"next"]);
@@ -74,7 +74,7 @@ fn a_cut_at_any_byte_of_what_was_appended_after_a_cut_does_the_same_again() {
         let mut journal = open(&disk, SMALL).unwrap().journal;
         let later: Vec<_> = (100..104).map(|number| bytes(number, 150)).collect();
         let later_ends: Vec<_> =
-            later.iter().map(|bytes| journal.append(&note(bytes)).unwrap()).collect();
+            later.iter().map(|bytes| journal.append(&commit_of(bytes)).unwrap()).collect();
         for at in HEAD..=later_ends[3].offset as usize {
             let disk = cut(&disk, &segment(2), at, how);
             let kept = later_ends.iter().filter(|end| end.offset <= at as u64).count();
@@ -82,7 +82,7 @@ fn a_cut_at_any_byte_of_what_was_appended_after_a_cut_does_the_same_again() {
             assert_eq!(bytes_of(&seen), [&commits[..first], &later[..kept]].concat());
 
             let mut journal = open(&disk, SMALL).unwrap().journal;
-            journal.append(&note(b"again")).unwrap();
+            journal.append(&commit_of(b"again")).unwrap();
             let (seen, _) = recover(&disk.after_crash(|| false)).unwrap();
             assert_eq!(seen.len(), first + kept + 1);
         }
@@ -106,7 +106,7 @@ fn a_cut_in_a_segment_that_others_follow_is_rot() {
     let disk = FakeDisk::new();
     let mut journal = open(&disk, SMALL).unwrap().journal;
     let ends: Vec<_> =
-        (0..9).map(|number| journal.append(&note(&bytes(number, 500))).unwrap()).collect();
+        (0..9).map(|number| journal.append(&commit_of(&bytes(number, 500))).unwrap()).collect();
     assert!(ends[8].segment > 2);
     let in_first = ends.iter().filter(|end| end.segment == 1);
     let starts: Vec<u64> =

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use reenact_providers::journal::JournalError;
 use reenact_testkit::disk::{Effect, FakeDisk, Fault, Op};
 
-use super::kit::{Random, SMALL, bytes, note, open};
+use super::kit::{Random, SMALL, bytes, commit_of, open};
 use super::scenario::Promises;
 
 const EFFECTS: [Effect; 3] = [Effect::Nothing, Effect::Half, Effect::Whole];
@@ -107,14 +107,14 @@ fn a_journal_whose_write_or_sync_has_failed_takes_nothing_more_until_it_is_opene
         for effect in EFFECTS {
             let disk = FakeDisk::new();
             let mut journal = open(&disk, SMALL).unwrap().journal;
-            journal.append(&note(b"before")).unwrap();
+            journal.append(&commit_of(b"before")).unwrap();
             let error = ErrorKind::Other;
             disk.fail(Fault { op, at: 0, forever: false, error, effect });
-            let failed = journal.append(&note(b"failed")).unwrap_err();
+            let failed = journal.append(&commit_of(b"failed")).unwrap_err();
             assert!(matches!(failed, JournalError::Unknown { .. }), "{failed}");
             let steps = disk.steps();
             for _ in 0..2 {
-                let refused = journal.append(&note(b"after")).unwrap_err();
+                let refused = journal.append(&commit_of(b"after")).unwrap_err();
                 assert!(matches!(refused, JournalError::Poisoned { .. }), "{refused}");
                 assert!(refused.to_string().contains("opened again"), "{refused}");
                 let refused = journal.append(&[]).unwrap_err();
@@ -128,7 +128,7 @@ fn a_journal_whose_write_or_sync_has_failed_takes_nothing_more_until_it_is_opene
                 opened.seen.len(),
                 if effect == Effect::Whole || op == Op::Sync { 2 } else { 1 }
             );
-            opened.journal.append(&note(b"after")).unwrap();
+            opened.journal.append(&commit_of(b"after")).unwrap();
         }
     }
 }
@@ -139,16 +139,16 @@ fn a_full_disk_refuses_a_commit_and_takes_the_same_one_once_there_is_room() {
     for op in [Op::Create, Op::Write, Op::Sync] {
         let disk = FakeDisk::new();
         let mut journal = open(&disk, SMALL).unwrap().journal;
-        journal.append(&note(&bytes(1, 1200))).unwrap();
+        journal.append(&commit_of(&bytes(1, 1200))).unwrap();
         let error = ErrorKind::StorageFull;
         disk.fail(Fault { op, at: 0, forever: true, error, effect: Effect::Half });
         for _ in 0..3 {
-            let refused = journal.append(&note(&bytes(2, 1200))).unwrap_err();
+            let refused = journal.append(&commit_of(&bytes(2, 1200))).unwrap_err();
             assert!(matches!(refused, JournalError::Full { .. }), "{refused}");
             assert!(!disk.names().contains(&"spare".to_owned()), "it gives its room back");
         }
         disk.heal();
-        journal.append(&note(&bytes(2, 1200))).unwrap();
+        journal.append(&commit_of(&bytes(2, 1200))).unwrap();
         assert_eq!(open(&disk.after_crash(|| false), SMALL).unwrap().seen.len(), 2);
     }
 }

@@ -8,7 +8,7 @@ use reenact_providers::Epoch;
 use reenact_providers::journal::{Checkpointer, Journal, JournalError, Options, Recovery};
 use reenact_providers::medium::{Directory, Disk, RealDisk};
 
-use super::kit::{IDENTITY, SMALL, Seen, bytes, bytes_of, note, segment};
+use super::kit::{IDENTITY, SMALL, Seen, bytes, bytes_of, commit_of, segment};
 
 /// A path that nothing is at, and nothing is at in the end.
 struct Scratch(PathBuf);
@@ -50,14 +50,14 @@ fn what_was_appended_is_there_when_it_is_opened_again() {
         assert_eq!(bytes_of(&seen), expected);
         for number in 0..10 {
             let bytes = bytes(round * 10 + number, 400);
-            journal.append(&note(&bytes)).unwrap();
+            journal.append(&commit_of(&bytes)).unwrap();
             if journal.wants_spare() {
                 journal.prepare_in_background();
             }
             expected.push(bytes);
         }
         if round == 1 {
-            checkpointer.checkpoint(journal.end(), b"archive").unwrap();
+            checkpointer.checkpoint(journal.end()).unwrap();
             assert!(checkpointer.trim().unwrap() > 1);
             expected.clear();
         }
@@ -70,7 +70,7 @@ fn default_segments_are_written_full_of_zeros_and_grow() {
     let options = Options { compress: false, ..Options::default() };
     let (_, mut journal, _) = open(&scratch.0, options).unwrap();
     for number in 0..3 {
-        journal.append(&note(&bytes(number, 900 * 1024))).unwrap();
+        journal.append(&commit_of(&bytes(number, 900 * 1024))).unwrap();
     }
     let sizes = [1, 2].map(|n| fs::metadata(scratch.0.join(segment(n))).unwrap().len());
     assert_eq!(sizes, [1 << 20, 2 << 20]);
@@ -83,8 +83,8 @@ fn everything_is_private_to_its_owner() {
 
     let scratch = Scratch::new("private");
     let (_, mut journal, mut checkpointer) = open(&scratch.0, SMALL).unwrap();
-    journal.append(&note(b"secret")).unwrap();
-    checkpointer.checkpoint(journal.end(), b"").unwrap();
+    journal.append(&commit_of(b"secret")).unwrap();
+    checkpointer.checkpoint(journal.end()).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&scratch.0), 0o700);
     let files: Vec<_> = fs::read_dir(&scratch.0).unwrap().map(|entry| entry.unwrap()).collect();

@@ -4,7 +4,7 @@ use reenact_providers::journal::{JournalError, Location};
 use reenact_testkit::disk::FakeDisk;
 
 use super::kit::{
-    IDENTITY, SHARD, SMALL, bytes, bytes_of, corrupt_at, medium, note, open, recover, segment,
+    IDENTITY, SHARD, SMALL, bytes, bytes_of, commit_of, corrupt_at, medium, open, recover, segment,
     written,
 };
 
@@ -69,7 +69,7 @@ fn each_flipped_bit_of_a_log_of_several_segments_is_corrupt() {
     let disk = FakeDisk::new();
     let mut journal = open(&disk, SMALL).unwrap().journal;
     let ends: Vec<_> =
-        (0..12).map(|number| journal.append(&note(&bytes(number, 450))).unwrap()).collect();
+        (0..12).map(|number| journal.append(&commit_of(&bytes(number, 450))).unwrap()).collect();
     let last = ends[11].segment;
     assert!(last > 2);
     for number in 1..=last {
@@ -122,8 +122,8 @@ fn lost_sectors_in_the_middle_are_never_taken_for_the_end() {
 fn each_flipped_bit_of_a_checkpoint_is_corrupt() {
     let disk = FakeDisk::new();
     let mut opened = open(&disk, SMALL).unwrap();
-    let position = opened.journal.append(&note(b"one")).unwrap();
-    opened.checkpointer.checkpoint(position, b"what the archive knows").unwrap();
+    let position = opened.journal.append(&commit_of(b"one")).unwrap();
+    opened.checkpointer.checkpoint(position).unwrap();
     let length = disk.contents("CHECKPOINT").unwrap().len();
     flip_each(&disk, "CHECKPOINT", 0..length, |at, disk| {
         let refused = reenact_providers::journal::Recovery::open(medium(disk), IDENTITY);

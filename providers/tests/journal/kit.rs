@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use reenact_core::ShardId;
-use reenact_providers::Epoch;
+use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
 use reenact_providers::journal::{
     Checkpointer, Commit, Entry, EntryRef, Identity, Journal, JournalError, JournalId, Location,
-    Note, Options, Position, Recovered, Recovery,
+    Options, Position, Recovered, Recovery, TurnRef,
 };
 use reenact_providers::medium::Directory;
+use reenact_providers::{Epoch, InstanceState, InstanceSummary, TurnRecord};
 use reenact_testkit::disk::FakeDisk;
 
 pub(crate) const IDENTITY: Identity =
@@ -59,9 +59,25 @@ pub(crate) fn open(disk: &FakeDisk, options: Options) -> Result<Opened, JournalE
     Ok(Opened { seen, journal, checkpointer })
 }
 
-/// A commit of one note.
-pub(crate) fn note(bytes: &[u8]) -> [Entry; 1] {
-    [Entry::Note(Note { kind: 7, bytes: Arc::from(bytes) })]
+/// A commit of one turn with these events.
+pub(crate) fn commit_of(bytes: &[u8]) -> [Entry; 1] {
+    [turn_of(Arc::from(bytes))]
+}
+
+/// A turn with these events, always of the same instance: the journal looks into neither.
+pub(crate) fn turn_of(bytes: Arc<[u8]>) -> Entry {
+    let summary = InstanceSummary {
+        instance: InstanceId::new("i").unwrap(),
+        execution: ExecutionId::FIRST,
+        name: Name::new("n").unwrap(),
+        state: InstanceState::Running,
+        created_at: Timestamp::EPOCH,
+        updated_at: Timestamp::EPOCH,
+        turns: 1,
+        events: 1,
+        wake_at: None,
+    };
+    Entry::Turn(TurnRecord { number: 0, bytes, summary, has_drawn_id: false })
 }
 
 /// Bytes that tell where they come from: never the same for two numbers.
@@ -80,7 +96,7 @@ pub(crate) fn written(segment_bytes: u64, commits: &[Vec<u8>]) -> (FakeDisk, Vec
         compress: false,
     };
     let mut journal = open(&disk, options).unwrap().journal;
-    let append = |commit: &Vec<u8>| journal.append(&note(commit)).unwrap();
+    let append = |commit: &Vec<u8>| journal.append(&commit_of(commit)).unwrap();
     let positions = commits.iter().map(append).collect();
     (disk, positions)
 }
@@ -105,7 +121,7 @@ pub(crate) fn segment(number: u64) -> String {
 
 impl Seen {
     pub(crate) fn of(commit: &Commit<'_>) -> Self {
-        let [EntryRef::Note { kind: 7, bytes }] = commit.entries[..] else {
+        let [EntryRef::Turn(TurnRef { bytes, .. })] = commit.entries[..] else {
             panic!("{commit:?} is none of ours");
         };
         Self { position: commit.position, epoch: commit.epoch, bytes: bytes.to_vec() }

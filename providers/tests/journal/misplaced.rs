@@ -7,14 +7,14 @@ use reenact_providers::journal::{
 };
 use reenact_testkit::disk::FakeDisk;
 
-use super::kit::{IDENTITY, SMALL, bytes, corrupt_at, medium, note, open, recover, segment};
+use super::kit::{IDENTITY, SMALL, bytes, commit_of, corrupt_at, medium, open, recover, segment};
 
 /// A journal of several segments; with the positions of its commits.
 fn several_segments() -> (FakeDisk, Vec<Position>) {
     let disk = FakeDisk::new();
     let mut journal = open(&disk, SMALL).unwrap().journal;
     let ends: Vec<_> =
-        (0..12).map(|number| journal.append(&note(&bytes(number, 700))).unwrap()).collect();
+        (0..12).map(|number| journal.append(&commit_of(&bytes(number, 700))).unwrap()).collect();
     assert!(ends[11].segment >= 4);
     (disk, ends)
 }
@@ -74,7 +74,7 @@ fn a_journal_of_before_notes_its_newest_segment_from_now_on() {
 fn a_journal_that_was_trimmed_is_incomplete_without_its_checkpoint() {
     let (disk, ends) = several_segments();
     let mut opened = open(&disk, SMALL).unwrap();
-    opened.checkpointer.checkpoint(ends[11], b"").unwrap();
+    opened.checkpointer.checkpoint(ends[11]).unwrap();
     assert_eq!(opened.checkpointer.trim().unwrap() as u64, ends[11].segment - 1);
     assert_eq!(recover(&disk).unwrap().0, []);
     disk.take_away("CHECKPOINT");
@@ -85,7 +85,7 @@ fn a_journal_that_was_trimmed_is_incomplete_without_its_checkpoint() {
 fn a_checkpoint_without_its_segments_is_told() {
     let (disk, ends) = several_segments();
     let mut opened = open(&disk, SMALL).unwrap();
-    opened.checkpointer.checkpoint(ends[5], b"").unwrap();
+    opened.checkpointer.checkpoint(ends[5]).unwrap();
     for number in ends[5].segment..=opened.journal.end().segment {
         disk.take_away(&segment(number));
     }
@@ -96,7 +96,7 @@ fn a_checkpoint_without_its_segments_is_told() {
 fn a_checkpoint_that_is_not_between_two_commits_is_told() {
     let (disk, ends) = several_segments();
     let mut opened = open(&disk, SMALL).unwrap();
-    opened.checkpointer.checkpoint(ends[1], b"").unwrap();
+    opened.checkpointer.checkpoint(ends[1]).unwrap();
     assert_eq!(recover(&disk).unwrap().0.len(), 10);
     for at in [40, 48] {
         for change in [1, 7, u64::MAX - 7, u64::MAX] {
@@ -114,7 +114,7 @@ fn a_checkpoint_that_is_not_between_two_commits_is_told() {
 #[test]
 fn a_file_of_another_store_or_shard_is_foreign() {
     let (disk, _) = several_segments();
-    open(&disk, SMALL).unwrap().checkpointer.checkpoint(Position::START, b"").unwrap();
+    open(&disk, SMALL).unwrap().checkpointer.checkpoint(Position::START).unwrap();
     let others = [
         Identity { journal: JournalId::random(), ..IDENTITY },
         Identity { shard: ShardId(4), ..IDENTITY },
@@ -128,7 +128,7 @@ fn a_file_of_another_store_or_shard_is_foreign() {
         let refused = read_as(&disk, other).unwrap_err();
         let at = Location::Segment { shard: other.shard, segment: 1, offset: 0 };
         assert!(matches!(&refused, JournalError::Foreign { at: found, .. } if *found == at));
-        open(&disk, SMALL).unwrap().checkpointer.checkpoint(Position::START, b"").unwrap();
+        open(&disk, SMALL).unwrap().checkpointer.checkpoint(Position::START).unwrap();
     }
 }
 
@@ -219,7 +219,7 @@ fn an_epoch_that_is_not_newer_is_refused() {
 #[test]
 fn a_newer_format_is_told_with_its_version() {
     let (disk, _) = several_segments();
-    open(&disk, SMALL).unwrap().checkpointer.checkpoint(Position::START, b"").unwrap();
+    open(&disk, SMALL).unwrap().checkpointer.checkpoint(Position::START).unwrap();
     for name in ["CHECKPOINT".to_owned(), segment(1), segment(2)] {
         let disk = disk.copy();
         rewrite(&disk, &name, |contents| contents[8..10].copy_from_slice(&[2, 0]));
@@ -236,9 +236,9 @@ fn a_newer_format_is_told_with_its_version() {
 fn a_segment_that_has_lost_its_end_is_told_once_another_follows() {
     let disk = FakeDisk::new();
     let mut opened = open(&disk, SMALL).unwrap();
-    opened.journal.append(&note(b"one")).unwrap();
+    opened.journal.append(&commit_of(b"one")).unwrap();
     let old = disk.contents(&segment(1)).unwrap();
-    let end = opened.journal.append(&note(b"two")).unwrap();
+    let end = opened.journal.append(&commit_of(b"two")).unwrap();
     open(&disk, SMALL).unwrap();
     disk.put(&segment(1), &old);
     let (found, offset) = corrupt_at(&recover(&disk).unwrap_err());
@@ -254,7 +254,7 @@ fn other_files_are_left_alone() {
     }
     let mut opened = open(&disk, Options::default()).unwrap();
     assert_eq!(opened.seen.len(), 12);
-    opened.checkpointer.checkpoint(opened.journal.end(), b"").unwrap();
+    opened.checkpointer.checkpoint(opened.journal.end()).unwrap();
     opened.checkpointer.trim().unwrap();
     assert_eq!(disk.contents("notes.txt").unwrap(), b"not ours");
     assert_eq!(disk.contents("segment-000000000002.bak").unwrap(), b"not ours");

@@ -3,7 +3,9 @@
 use reenact_providers::journal::Recovery;
 use reenact_testkit::disk::FakeDisk;
 
-use super::kit::{IDENTITY, Random, SMALL, bytes, medium, note, open, recover, segment, written};
+use super::kit::{
+    IDENTITY, Random, SMALL, bytes, commit_of, medium, open, recover, segment, written,
+};
 
 /// Changes some bytes at random: single bits, bytes, runs, whole sectors, and what is moved.
 fn mutate(contents: &mut Vec<u8>, random: &mut Random) {
@@ -56,7 +58,7 @@ fn a_mutated_segment_in_the_middle_of_others_is_refused_or_shows_everything() {
     let mut journal = open(&disk, SMALL).unwrap().journal;
     let commits: Vec<_> = (0..9).map(|number| bytes(number, 600)).collect();
     for commit in &commits {
-        journal.append(&note(commit)).unwrap();
+        journal.append(&commit_of(commit)).unwrap();
     }
     let whole = disk.contents(&segment(2)).unwrap();
     let mut random = Random::new(12);
@@ -74,8 +76,8 @@ fn a_mutated_segment_in_the_middle_of_others_is_refused_or_shows_everything() {
 fn a_mutated_checkpoint_is_refused() {
     let disk = FakeDisk::new();
     let mut opened = open(&disk, SMALL).unwrap();
-    let position = opened.journal.append(&note(b"one")).unwrap();
-    opened.checkpointer.checkpoint(position, &bytes(1, 300)).unwrap();
+    let position = opened.journal.append(&commit_of(b"one")).unwrap();
+    opened.checkpointer.checkpoint(position).unwrap();
     let whole = disk.contents("CHECKPOINT").unwrap();
     let mut random = Random::new(13);
     for _ in 0..20_000 {

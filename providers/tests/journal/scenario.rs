@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reenact_providers::journal::{JournalError, Options, Position, Recovery};
 use reenact_testkit::disk::FakeDisk;
 
-use super::kit::{IDENTITY, Opened, SMALL, bytes, medium, note, open, recover};
+use super::kit::{IDENTITY, Opened, SMALL, bytes, commit_of, medium, open, recover};
 
 /// What was promised so far.
 #[derive(Clone, Debug, Default)]
@@ -83,7 +83,7 @@ impl Promises {
         self.number += 1;
         let bytes = bytes(self.number, size);
         self.in_doubt = Some(bytes.clone());
-        let position = opened.journal.append(&note(&bytes))?;
+        let position = opened.journal.append(&commit_of(&bytes))?;
         self.in_doubt = None;
         self.durable.insert(position.sequence, bytes);
         Ok(())
@@ -92,7 +92,7 @@ impl Promises {
     fn checkpoint(&mut self, opened: &mut Opened) -> Result<(), JournalError> {
         let position = opened.journal.end();
         self.tried_checkpoint = Some(position);
-        opened.checkpointer.checkpoint(position, &position.sequence.to_le_bytes())?;
+        opened.checkpointer.checkpoint(position)?;
         self.checkpoint = Some(position);
         self.tried_checkpoint = None;
         Ok(())
@@ -101,10 +101,7 @@ impl Promises {
     /// Nothing that was acknowledged is lost, and nothing half done can be seen.
     pub(crate) fn verify(&self, disk: &FakeDisk) {
         let recovery = Recovery::open(medium(disk), IDENTITY).unwrap();
-        let checkpoint = recovery.checkpoint().map(|checkpoint| {
-            assert_eq!(checkpoint.archive, checkpoint.position.sequence.to_le_bytes());
-            checkpoint.position
-        });
+        let checkpoint = recovery.checkpoint().map(|checkpoint| checkpoint.position);
         let is_known = checkpoint == self.checkpoint
             || checkpoint == self.tried_checkpoint
             || (checkpoint.is_none() && self.checkpoint == Some(Position::START));

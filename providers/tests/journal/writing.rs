@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use reenact_core::{ExecutionId, InstanceId, Name, Timestamp};
 use reenact_providers::journal::{
-    Commit, Entry, EntryRef, JournalError, Note, Options, Recovery, TurnRef,
+    Commit, Entry, EntryRef, JournalError, Options, Recovery, TurnRef,
 };
-use reenact_providers::limits::{MAX_CHECKPOINT_BYTES, MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES};
+use reenact_providers::limits::{MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES};
 use reenact_providers::{InstanceState, InstanceSummary, ProviderError, TurnRecord};
 use reenact_testkit::disk::{FakeDisk, Op};
 
-use super::kit::{IDENTITY, SMALL, bytes, bytes_of, medium, note, open, recover, segment};
+use super::kit::{
+    IDENTITY, SMALL, bytes, bytes_of, commit_of, medium, open, recover, segment, turn_of,
+};
 
 fn turn(id: &str, number: u64) -> TurnRecord {
     let summary = InstanceSummary {
@@ -67,7 +69,7 @@ fn an_append_is_one_write_and_one_sync() {
     let disk = FakeDisk::new();
     let mut journal = open(&disk, SMALL).unwrap().journal;
     let before = (disk.count(Op::Write), disk.count(Op::Sync), disk.steps());
-    journal.append(&note(&bytes(1, 900))).unwrap();
+    journal.append(&commit_of(&bytes(1, 900))).unwrap();
     let after = (disk.count(Op::Write), disk.count(Op::Sync), disk.steps());
     assert_eq!(after, (before.0 + 1, before.1 + 1, before.2 + 2));
     journal.append(&[]).unwrap();
@@ -79,43 +81,42 @@ fn a_prepared_segment_leaves_little_to_do_when_it_is_needed() {
     let disk = FakeDisk::new();
     let mut journal = open(&disk, SMALL).unwrap().journal;
     assert!(!journal.wants_spare());
-    journal.append(&note(&bytes(1, 1000))).unwrap();
+    journal.append(&commit_of(&bytes(1, 1000))).unwrap();
     assert!(journal.wants_spare());
     journal.prepare_in_background();
     assert!(!journal.wants_spare(), "one at a time");
-    journal.append(&note(&bytes(2, 2000))).unwrap();
+    journal.append(&commit_of(&bytes(2, 2000))).unwrap();
     assert_eq!(journal.end().segment, 2);
     // And the note of the newest.
     assert_eq!(disk.count(Op::Create), 2 + 1, "the second segment is the one that was prepared");
 
     // A prepared one that is too small is not used, and does no harm.
     journal.prepare_in_background();
-    let end = journal.append(&note(&bytes(3, 9000))).unwrap();
+    let end = journal.append(&commit_of(&bytes(3, 9000))).unwrap();
     let size = disk.contents(&segment(end.segment)).unwrap().len() as u64;
     assert_eq!(size, end.offset.next_multiple_of(512), "it was prepared for the large commit");
     assert_eq!(bytes_of(&recover(&disk).unwrap().0)[2], bytes(3, 9000));
 }
 
 #[test]
-fn recovery_begins_at_the_checkpoint_and_gives_the_archive_its_word() {
+fn recovery_begins_at_the_checkpoint() {
     let disk = FakeDisk::new();
     let mut opened = open(&disk, SMALL).unwrap();
     for number in 0..6 {
-        let end = opened.journal.append(&note(&bytes(number, 900))).unwrap();
-        opened.checkpointer.checkpoint(end, &number.to_le_bytes()).unwrap();
+        let end = opened.journal.append(&commit_of(&bytes(number, 900))).unwrap();
+        opened.checkpointer.checkpoint(end).unwrap();
         opened.checkpointer.trim().unwrap();
         let recovery = Recovery::open(medium(&disk), IDENTITY).unwrap();
         let checkpoint = recovery.checkpoint().unwrap();
         assert_eq!(checkpoint.position, end);
-        assert_eq!(checkpoint.archive, number.to_le_bytes());
         assert_eq!(recover(&disk).unwrap().0, []);
     }
     let earlier = opened.checkpointer.position();
-    opened.journal.append(&note(b"tail")).unwrap();
+    opened.journal.append(&commit_of(b"tail")).unwrap();
     assert_eq!(bytes_of(&recover(&disk).unwrap().0), [b"tail"]);
-    let end = opened.journal.append(&note(b"tail")).unwrap();
-    opened.checkpointer.checkpoint(end, b"").unwrap();
-    let refused = opened.checkpointer.checkpoint(earlier, b"").unwrap_err();
+    let end = opened.journal.append(&commit_of(b"tail")).unwrap();
+    opened.checkpointer.checkpoint(end).unwrap();
+    let refused = opened.checkpointer.checkpoint(earlier).unwrap_err();
     assert!(matches!(refused, JournalError::Conflict { .. }), "{refused}");
 }
 
@@ -123,22 +124,16 @@ fn recovery_begins_at_the_checkpoint_and_gives_the_archive_its_word() {
 fn what_is_over_a_limit_is_refused_and_what_is_at_it_is_not() {
     let disk = FakeDisk::new();
     let mut opened = open(&disk, Options::default()).unwrap();
-    let large: Arc<[u8]> = vec![0; MAX_COMMIT_BYTES - 16].into();
-    let entry = |bytes| Entry::Note(Note { kind: 7, bytes });
-    opened.journal.append(&[entry(Arc::clone(&large))]).unwrap();
-    let over = [entry(Arc::clone(&large)), entry(Arc::from([0; 32]))];
+    let large: Arc<[u8]> = vec![0; MAX_COMMIT_BYTES - 32].into();
+    opened.journal.append(&[turn_of(Arc::clone(&large))]).unwrap();
+    let over = [turn_of(Arc::clone(&large)), turn_of(Arc::from([0; 32]))];
     assert_too_large(opened.journal.append(&over).map(drop));
     // The sum is far more than there is memory for.
-    assert_too_large(opened.journal.append(&vec![entry(large); 10_000]).map(drop));
-    let many = vec![entry(Arc::from([1])); MAX_COMMIT_ENTRIES];
+    assert_too_large(opened.journal.append(&vec![turn_of(large); 10_000]).map(drop));
+    let many = vec![turn_of(Arc::from([1])); MAX_COMMIT_ENTRIES];
     opened.journal.append(&many).unwrap();
     let too_many = [&many[..], &many[..1]].concat();
     assert_too_large(opened.journal.append(&too_many).map(drop));
-
-    let (position, archive) = (opened.journal.end(), vec![0; MAX_CHECKPOINT_BYTES + 1]);
-    assert_too_large(opened.checkpointer.checkpoint(position, &archive));
-    opened.checkpointer.checkpoint(position, &archive[1..]).unwrap();
-    assert_eq!(recover(&disk).unwrap().1.end(), position);
 }
 
 fn assert_too_large(refused: Result<(), JournalError>) {

@@ -68,10 +68,10 @@ fn decode_entries(
     let mut reader = Reader { bytes, summaries };
     let mut entries = Vec::with_capacity(count);
     for _ in 0..count {
-        entries.push(reader.entry()?);
+        entries.extend(reader.entry()?);
     }
     if !reader.bytes.0.is_empty() {
-        return Err(BodyError::Malformed("bytes are left over behind its entries"));
+        return Err(BodyError::Malformed("there are bytes after its entries"));
     }
     Ok(entries)
 }
@@ -82,11 +82,16 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn entry(&mut self) -> Result<EntryRef<'a>, BodyError> {
+    /// `None`: it means nothing.
+    fn entry(&mut self) -> Result<Option<EntryRef<'a>>, BodyError> {
         match self.bytes.byte()? {
-            TURN => Ok(EntryRef::Turn(self.turn()?)),
-            PURGED => Ok(EntryRef::Purged(self.summaries.take_id(&mut self.bytes)?)),
-            NOTE => Ok(EntryRef::Note { kind: self.bytes.byte()?, bytes: self.bytes.counted()? }),
+            TURN => Ok(Some(EntryRef::Turn(self.turn()?))),
+            PURGED => Ok(Some(EntryRef::Purged(self.summaries.take_id(&mut self.bytes)?))),
+            NOTE => {
+                self.bytes.byte()?;
+                self.bytes.counted()?;
+                Ok(None)
+            }
             _ => Err(BodyError::Malformed("it has an entry of an unknown kind")),
         }
     }

@@ -7,7 +7,7 @@ use reenact_core::{InstanceId, Timestamp};
 use uuid::Uuid;
 
 use super::varint::{difference, put};
-use super::{LZ4, NOTE, PLAIN, PURGED, TURN, VERSION, VERSION_1, WAKE_LATER, WAKE_NONE, WAKE_NOW};
+use super::{LZ4, PLAIN, PURGED, TURN, VERSION, VERSION_1, WAKE_LATER, WAKE_NONE, WAKE_NOW};
 use crate::InstanceSummary;
 use crate::journal::commit::Source;
 use crate::limits::MAX_COMPRESSED_BYTES;
@@ -68,10 +68,6 @@ fn put_entries<'a>(
             Source::Purged(id) => {
                 writer.body.push(PURGED);
                 writer.summaries.put_id(writer.body, id);
-            }
-            Source::Note(note) => {
-                writer.body.extend_from_slice(&[NOTE, note.kind]);
-                put_bytes(writer.body, &note.bytes);
             }
         }
     }
