@@ -13,7 +13,7 @@ use super::port::{
 };
 use super::random::jittered;
 use crate::medium::MediumError;
-use crate::{Place, ProviderError};
+use crate::{Backoff, Place, ProviderError};
 
 /// How often an operation is tried.
 const MAX_TRIES: u32 = 6;
@@ -279,7 +279,7 @@ impl Client {
     }
 
     const fn patience(&self) -> Patience {
-        Patience { first_pause: self.first_pause, tries: 0 }
+        Patience { backoff: Backoff::new(self.first_pause, LONGEST_PAUSE), tries: 0 }
     }
 }
 
@@ -299,7 +299,7 @@ fn broken_off<T>(error: JoinError) -> Result<T, ProviderError> {
 
 /// What is left of it for one operation.
 struct Patience {
-    first_pause: Duration,
+    backoff: Backoff,
     tries: u32,
 }
 
@@ -319,8 +319,8 @@ impl Patience {
         if self.tries == MAX_TRIES {
             return Err(error);
         }
-        // Behind what was asked for as well: others were asked for the same.
-        let pause = asked + jittered(self.first_pause * (1 << (self.tries - 1))).min(LONGEST_PAUSE);
+        // It comes after what the service asked for as well: others were asked for the same.
+        let pause = asked + jittered(self.backoff.after(self.tries - 1)).min(LONGEST_PAUSE);
         tracing::debug!(%error, tries = self.tries, ?pause, "trying a request again");
         tokio::time::sleep(pause).await;
         Ok(())

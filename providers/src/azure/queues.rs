@@ -17,7 +17,9 @@ use super::client::{Client, shard_name};
 use super::members::Members;
 use super::port::{PortError, PortErrorKind, QueueMessage};
 use crate::limits::check_message;
-use crate::{Delivery, DeliveryId, Message, ProviderError, Quarantined, QueueOf, TimerScheduler};
+use crate::{
+    Backoff, Delivery, DeliveryId, Message, ProviderError, Quarantined, QueueOf, TimerScheduler,
+};
 
 /// Most messages in one answer of the service.
 const MAX_AT_ONCE: usize = 32;
@@ -152,7 +154,8 @@ impl Queues {
     ) -> Result<Vec<Delivery>, ProviderError> {
         let queue = self.name_of(&from);
         let bell = self.members.bell(&queue);
-        let mut pause = FIRST_PAUSE;
+        let backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut pause = backoff.first;
         loop {
             let rung = bell.notified();
             tokio::pin!(rung);
@@ -164,8 +167,8 @@ impl Queues {
             }
             tokio::select! {
                 biased;
-                () = rung => pause = FIRST_PAUSE,
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+                () = rung => pause = backoff.first,
+                () = tokio::time::sleep(pause) => pause = backoff.longer_than(pause),
             }
             // By now nothing can be hidden in the queue of a shard, which nobody else receives from.
             let is_quiet = pause == LONGEST_PAUSE && self.visibility <= LONGEST_PAUSE;
