@@ -3,6 +3,7 @@
 //!
 //!     cargo run --example local_activities
 
+use reenact::EventKind;
 use reenact::prelude::*;
 
 /// Reads a price list: quick, and changes nothing.
@@ -56,7 +57,7 @@ async fn main() -> reenact::Result<()> {
     // The history has them as any activity, with a mark.
     let history = host.history(instance.id()).await?;
     print!("{history}");
-    let local = history.events().filter(|event| event.event.kind() == "TaskLocal");
+    let local = history.events().filter(|event| event.event.kind() == EventKind::TaskLocal);
     assert_eq!(local.count(), 2);
     host.shutdown().await
 }

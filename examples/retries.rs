@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use reenact::EventKind;
 use reenact::prelude::*;
 
 /// How often the bank was asked: the world outside.
@@ -70,7 +71,8 @@ async fn main() -> reenact::Result<()> {
     // Of the attempts that failed, the history has the last.
     let history = host.history(instance.id()).await?;
     print!("{history}");
-    let failed = history.events().filter(|event| event.event.kind() == "TaskAttemptFailed");
+    let failed =
+        history.events().filter(|event| event.event.kind() == EventKind::TaskAttemptFailed);
     assert_eq!(failed.count(), 2, "one of each activity");
     host.shutdown().await
 }

@@ -31,6 +31,7 @@ use crate::shutdown::ShutdownHandle;
 /// for itself keeps the store open, on purpose: it can start another host on that clone.
 ///
 /// [`Local`]: reenact_providers::Local
+#[must_use = "a host ends when it is dropped"]
 pub struct Host {
     client: Client,
     /// Taken when it has ended.

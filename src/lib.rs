@@ -134,8 +134,8 @@ pub use reenact_macros::{activities, activity, orchestration};
 
 // What is in histories and in statuses.
 pub use reenact_core::{
-    CorrelationId, Event, EventKey, ExecutionId, History, HistoryEvent, InstanceId, Name,
-    OpenActivity, OpenChild, Outcome, Payload, Timestamp, ToInstanceId, Uuid, Version,
+    CorrelationId, Event, EventKey, EventKind, ExecutionId, Guid, History, HistoryEvent,
+    InstanceId, Name, OpenActivity, OpenChild, Outcome, Payload, Timestamp, ToInstanceId, Version,
 };
 
 // What can go wrong.

@@ -107,7 +107,7 @@ impl Log<'_> {
         let mut deaths = RunDeaths::default();
         let take = |page: Vec<StoredTurn>| {
             let mut turns = page.iter().map(decode);
-            turns.try_for_each(|turn| turn.map(|turn| deaths.take_in(&turn)))
+            turns.try_for_each(|turn| turn.map(|turn| deaths.apply(&turn)))
         };
         let read = self.each_page(of, of.turns, take).await?;
         Ok(read.map(|()| deaths))

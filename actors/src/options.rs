@@ -85,7 +85,6 @@ impl HostOptions {
     }
 
     /// The name of the host, for leases and logs.
-    #[must_use]
     pub fn host_name(mut self, name: impl Into<String>) -> Self {
         self.host_name = name.into();
         self
@@ -95,14 +94,12 @@ impl HostOptions {
     /// default they have threads of their own, one for each core of the machine
     /// ([`ShardThreads::PerCore`]). A test whose time is paused (`#[tokio::test(start_paused = true)]`)
     /// needs [`ShardThreads::OnCallersRuntime`].
-    #[must_use]
     pub const fn threads(mut self, threads: ShardThreads) -> Self {
         self.threads = threads;
         self
     }
 
     /// Most activities that run at a time on this host.
-    #[must_use]
     pub const fn max_activities(mut self, max_activities: usize) -> Self {
         self.max_activities = max_activities;
         self
@@ -110,14 +107,12 @@ impl HostOptions {
 
     /// Most activities of one name that run at a time on this host; for names that are not here,
     /// `max_activities` alone counts.
-    #[must_use]
     pub fn max_activities_of(mut self, name: impl Into<String>, most: usize) -> Self {
         self.max_activities_of.insert(name.into(), most);
         self
     }
 
     /// Where activities run that do not block: on the thread of their shard, by default.
-    #[must_use]
     pub fn activity_threads(mut self, activity_threads: ActivityThreads) -> Self {
         self.activity_threads = activity_threads;
         self
@@ -138,7 +133,6 @@ impl HostOptions {
     /// wait for it: tokio lets that time jump when the runtime of the test has nothing to do. A shutdown does not wait for
     /// threads that are blocked at its deadline, nor does a host that is dropped: they go on until they return, or
     /// the process ends.
-    #[must_use]
     pub fn blocking_activities(mut self, names: impl IntoIterator<Item: Into<String>>) -> Self {
         self.blocking_activities = names.into_iter().map(Into::into).collect();
         self
@@ -152,7 +146,6 @@ impl HostOptions {
     ///
     /// 512 by default, and no more than [`MAX_BLOCKING_THREADS`]. When the system gives no more threads, they
     /// wait for one of those that are there.
-    #[must_use]
     pub const fn max_blocking_activities(mut self, max_blocking_activities: usize) -> Self {
         self.max_blocking_activities = max_blocking_activities;
         self
@@ -162,7 +155,6 @@ impl HostOptions {
     /// [with one of them](reenact_core::ActivityOptions::tag), whichever host has their instances. They
     /// take places of `max_activities` like all others. On a store that the host has alone they mean
     /// nothing: it runs everything.
-    #[must_use]
     pub fn tags(mut self, tags: impl IntoIterator<Item: Into<String>>) -> Self {
         self.tags = tags.into_iter().map(Into::into).collect();
         self
@@ -170,7 +162,6 @@ impl HostOptions {
 
     /// An instance that has been idle for so long, by the provider's clock, goes from memory. Not
     /// while it has activities under way.
-    #[must_use]
     pub const fn passivate_after(mut self, passivate_after: Duration) -> Self {
         self.passivate_after = passivate_after;
         self
@@ -184,7 +175,6 @@ impl HostOptions {
     /// Where all places are those of instances that have something under way, it may wait for what waits:
     /// so 16 messages of a shard are let in beyond the bound every 20 ms, and after a second without a place
     /// one instance whose timer is due. Those go as soon as they are idle.
-    #[must_use]
     pub const fn max_instances(mut self, max_instances: usize) -> Self {
         self.max_instances = max_instances;
         self
@@ -196,21 +186,18 @@ impl HostOptions {
     /// memory, the largest first; those that are not go as soon as they are. What is due, or is recovered
     /// as the host starts, waits meanwhile, for a second at most. So the bound can be passed by what is
     /// under way, and no start is refused for it. `usize::MAX` is no bound.
-    #[must_use]
     pub const fn max_instance_bytes(mut self, max_instance_bytes: usize) -> Self {
         self.max_instance_bytes = max_instance_bytes;
         self
     }
 
     /// Most messages from clients in flight, in units of one message plus one for each KiB.
-    #[must_use]
     pub const fn max_messages(mut self, max_messages: u32) -> Self {
         self.max_messages = max_messages;
         self
     }
 
     /// What happens to a client when one of these is used up.
-    #[must_use]
     pub const fn when_busy(mut self, when_busy: WhenBusy) -> Self {
         self.when_busy = when_busy;
         self
@@ -221,7 +208,6 @@ impl HostOptions {
     /// dropped at its next await. Its token tells it; its result no longer counts. One that does not
     /// await cannot be dropped. A shutdown has
     /// [a deadline](Self::shutdown_deadline) of its own.
-    #[must_use]
     pub const fn cancellation_grace(mut self, cancellation_grace: Duration) -> Self {
         self.cancellation_grace = cancellation_grace;
         self
@@ -232,7 +218,6 @@ impl HostOptions {
     /// what the code ends with. What the code asks for is always compared: activities, children and
     /// their inputs, lengths of timers, events, their recipients and data, the input of the next
     /// execution.
-    #[must_use]
     pub const fn strict_replay(mut self, strict_replay: bool) -> Self {
         self.strict_replay = strict_replay;
         self
@@ -240,7 +225,6 @@ impl HostOptions {
 
     /// How long a shutdown waits: for running activities first, then, for what is left of it and at
     /// least a second, until what has come is durable.
-    #[must_use]
     pub const fn shutdown_deadline(mut self, shutdown_deadline: Duration) -> Self {
         self.shutdown_deadline = shutdown_deadline;
         self
@@ -249,7 +233,6 @@ impl HostOptions {
     /// How long the start of a host waits for shards that another host still holds, or that the store
     /// cannot give for now. A shard that is lost later is tried for as long as the host lives. Of no
     /// meaning where hosts share the store: a start does not wait for shards then.
-    #[must_use]
     pub const fn lease_patience(mut self, lease_patience: Duration) -> Self {
         self.lease_patience = lease_patience;
         self
@@ -264,14 +247,12 @@ impl HostOptions {
     /// few milliseconds, where the append was slow and has let others go on. Nor does what only
     /// asks whether everything is durable: an instance that comes into memory, a start under the
     /// caller's own id, a shutdown. It takes along what has gathered.
-    #[must_use]
     pub const fn commit_linger(mut self, commit_linger: Duration) -> Self {
         self.commit_linger = commit_linger;
         self
     }
 
     /// Which finished instances are kept. By default all are, for ever.
-    #[must_use]
     pub const fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
         self
@@ -283,7 +264,6 @@ impl HostOptions {
     /// [`Access::stalled`](crate::Access::stalled). It is not stopped: nothing can do that from outside.
     /// A second by default. Activities that [block](Self::blocking_activities) or run on a
     /// [runtime of the caller's](ActivityThreads::On) hold up no shard, and are not looked at.
-    #[must_use]
     pub const fn stalls_after(mut self, stalls_after: Duration) -> Self {
         self.stalls_after = stalls_after;
         self
@@ -308,7 +288,6 @@ impl HostOptions {
     /// so at a time; an error in the log says so when there are more, and the shards wait then. A runtime that
     /// is not the host's own ([`ShardThreads::OnCallersRuntime`]) cannot be replaced: only a shard that is to
     /// move to another host does so in spite of such code.
-    #[must_use]
     pub const fn replace_threads_after(mut self, replace_threads_after: Duration) -> Self {
         self.replace_threads_after = replace_threads_after;
         self
@@ -329,7 +308,6 @@ impl HostOptions {
     /// is recorded that its code is about to run, until that has made a step. With so many hosts that died
     /// of it, the instance is parked, with [`ParkReason::HostDied`](crate::ParkReason::HostDied). Its code
     /// does not run before somebody resumes it.
-    #[must_use]
     pub const fn max_host_deaths(mut self, max_host_deaths: u32) -> Self {
         self.max_host_deaths = max_host_deaths;
         self

@@ -70,6 +70,7 @@ type Versions = BTreeMap<Version, OrchestrationCode>;
 /// # let _ = order;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "it does nothing until it is registered"]
 pub struct Named<'a> {
     name: &'a str,
     version: Option<&'a str>,
@@ -82,7 +83,6 @@ impl<'a> Named<'a> {
     }
 
     /// Of that [version](Version).
-    #[must_use]
     pub const fn version(self, version: &'a str) -> Self {
         Self { version: Some(version), ..self }
     }

@@ -147,7 +147,7 @@ impl Store {
         let (mut activities, mut outbox) =
             (OpenActivities::default(), Outbox::of(summary.instance.clone(), []));
         let follow = |_, turn: RecordedTurn| {
-            activities.take_in(&turn);
+            activities.apply(&turn);
             turn.events.iter().for_each(|event| drop(outbox.follow(event)));
         };
         let read = self.log().each(summary, follow).await?;

@@ -119,7 +119,7 @@ fn main() {
         let mut replay = Replay::new(&code, id(), ExecutionId::FIRST, config());
         for turn in &stored {
             let turn = codec::decode_turn(turn).expect("a turn");
-            replay.take_in(&turn).expect("the same steps");
+            replay.apply(&turn).expect("the same steps");
         }
         black_box(replay.finish().expect("a log"));
     });

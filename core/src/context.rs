@@ -2,11 +2,9 @@
 
 use core::fmt;
 
-use uuid::Uuid;
-
 use crate::action::Action;
 use crate::error::bounded_message;
-use crate::ids::{ExecutionId, InstanceId};
+use crate::ids::{ExecutionId, Guid, InstanceId};
 use crate::state::Shared;
 use crate::time::Timestamp;
 
@@ -71,11 +69,11 @@ impl OrchestrationContext {
     }
 
     /// A random (version 4) UUID, the same at every replay. Needs no event.
-    pub fn new_guid(&self) -> Uuid {
+    pub fn new_guid(&self) -> Guid {
         let mut state = self.shared.lock();
         let (high, low) = (state.draw(), state.draw());
         let bits = (u128::from(high) << 64) | u128::from(low);
-        uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
+        Guid::of_random(bits.to_be_bytes())
     }
 
     /// Whether the code is being re-enacted. Good for leaving out logging and metrics; never branch

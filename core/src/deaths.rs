@@ -18,7 +18,7 @@ pub struct RunDeaths {
 
 impl RunDeaths {
     /// Goes on with a turn.
-    pub fn take_in(&mut self, turn: &RecordedTurn) {
+    pub fn apply(&mut self, turn: &RecordedTurn) {
         match turn.events.first() {
             Some(Event::RunAnnounced { died }) => (self.died, self.running) = (*died, true),
             Some(Event::RunSurvived) => self.running = false,

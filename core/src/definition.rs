@@ -132,6 +132,7 @@ pub trait ActivityDefinition: Send + Sync + 'static {
 
 /// An activity with options. See [`ActivityDefinition::with`].
 #[derive(Clone, Copy, Debug)]
+#[must_use = "it does nothing until it is called"]
 pub struct WithOptions<A> {
     options: ActivityOptions,
     _activity: A,
@@ -155,6 +156,7 @@ impl<A: ActivityDefinition> ActivityDefinition for WithOptions<A> {
 
 /// An orchestration and how it is called as a child: [`Orchestration::with`].
 #[derive(Clone, Debug)]
+#[must_use = "it does nothing until it is called"]
 pub struct OrchestrationWith<O> {
     orchestration: PhantomData<fn() -> O>,
     options: ChildOptions,

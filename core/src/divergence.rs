@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use crate::ids::{CorrelationId, Name};
 
 /// The code did something else than its history says, or something that no history can repeat.
@@ -28,12 +28,11 @@ impl Nondeterminism {
 
 /// One step of an execution, as far as replay compares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Step {
     /// An event of the log, or the one that the code would have caused.
     Event {
         /// Its kind.
-        kind: &'static str,
+        kind: EventKind,
         /// Its correlation id.
         id: Option<CorrelationId>,
         /// The name of what it is about.
@@ -71,7 +70,7 @@ impl Step {
 
     pub(crate) fn started(name: &Name) -> Self {
         let name = Some(name.clone());
-        Self::Event { kind: "ExecutionStarted", id: None, name, detail: None }
+        Self::Event { kind: EventKind::ExecutionStarted, id: None, name, detail: None }
     }
 
     pub(crate) fn with_detail(event: &Event, detail: String) -> Self {
@@ -88,7 +87,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Event { kind, id, name, detail } => {
-                f.write_str(kind)?;
+                f.write_str(kind.name())?;
                 if let Some(id) = id {
                     write!(f, " {id}")?;
                 }

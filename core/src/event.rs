@@ -1,5 +1,6 @@
 //! What happened: the events of the log, in the past tense, stored for ever.
 
+mod kind;
 mod kinds;
 
 use alloc::boxed::Box;
@@ -16,6 +17,8 @@ use crate::options::{ParentClose, RecordedOptions, RecordedRetry};
 use crate::payload::Payload;
 use crate::time::Timestamp;
 use crate::version::Version;
+
+pub use self::kind::EventKind;
 
 /// One thing that happened to an execution.
 ///

@@ -55,6 +55,7 @@ use crate::version::InvalidDefinition;
 ///     .unwrap();
 /// assert_eq!(run.output::<String>(), Some("Hello, Ada! now".into()));
 /// ```
+#[must_use = "an executor does nothing until it is driven"]
 pub struct Executor {
     code: OrchestrationCode,
     activities: BTreeMap<String, ScriptedActivity>,
@@ -150,7 +151,6 @@ impl Executor {
     }
 
     /// Scripts an activity.
-    #[must_use]
     pub fn activity<I, O>(
         mut self,
         name: impl Display,
@@ -172,7 +172,6 @@ impl Executor {
 
     /// Scripts an orchestration that is called as a child. Detached ones need no script: they are
     /// started, and that is all.
-    #[must_use]
     pub fn orchestration<I, O>(
         mut self,
         name: impl Display,
@@ -194,7 +193,6 @@ impl Executor {
 
     /// Scripts an external event. Events are raised in this order, each as soon as the orchestration
     /// waits for its name.
-    #[must_use]
     pub fn event<T: Serialize + ?Sized>(mut self, name: impl Display, data: &T) -> Self {
         match scripted_event(&name.to_string(), data) {
             Ok(event) => self.events.push_back(event),
@@ -206,14 +204,12 @@ impl Executor {
     /// Scripts a cancel. It comes as soon as the orchestration has called an activity of that name, or
     /// waits for an event of that name, and before the script answers that. When the orchestration
     /// never does, it is not cancelled.
-    #[must_use]
     pub fn cancel_at(mut self, name: impl Display, reason: impl Display) -> Self {
         self.cancel = Some(ScriptedCancel { at: name.to_string(), reason: reason.to_string() });
         self
     }
 
     /// Takes another configuration of the machine, for instance to catch panics.
-    #[must_use]
     pub fn config(mut self, config: MachineConfig) -> Self {
         self.config = config;
         self

@@ -1,6 +1,7 @@
 //! Who is who: ids of instances, executions, shards and correlations, and checked names.
 
 mod argument;
+mod guid;
 mod invalid;
 mod text;
 
@@ -13,6 +14,7 @@ use serde::de::Deserializer;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::argument::ToInstanceId;
+pub use self::guid::{Guid, InvalidGuid};
 pub use self::invalid::InvalidName;
 use self::invalid::check;
 use self::text::Text;
@@ -42,8 +44,8 @@ impl Name {
 }
 
 impl InstanceId {
-    pub(crate) fn of_uuid(uuid: uuid::Uuid) -> Self {
-        Self(Arc::from(&*uuid.hyphenated().encode_lower(&mut [0; 36])))
+    pub(crate) fn of_guid(guid: Guid) -> Self {
+        Self(Arc::from(guid.write(&mut [0; 36])))
     }
 }
 

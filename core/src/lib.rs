@@ -121,13 +121,14 @@ pub use error::{
     ActivityError, ActivityErrorKind, BoxError, Cancelled, ChildError, EventError,
     OrchestrationError, OrchestrationErrorKind, ResultExt, SendError, TimedOut,
 };
-pub use event::Event;
+pub use event::{Event, EventKind};
 pub use event_name::{DeclaredEvent, EventName, NamesEvent};
 pub use executor::{DriveError, Executor, Run};
 pub use future::DurableFuture;
 pub use history::{History, HistoryEvent, RecordedTurn};
 pub use ids::{
-    CorrelationId, EventKey, ExecutionId, InstanceId, InvalidName, Name, ShardId, ToInstanceId,
+    CorrelationId, EventKey, ExecutionId, Guid, InstanceId, InvalidGuid, InvalidName, Name,
+    ShardId, ToInstanceId,
 };
 pub use machine::{
     ApplyError, CatchPanic, Machine, MachineConfig, Replay, ReplayError, RunTurnError, Successor,
@@ -152,6 +153,5 @@ pub use remote::{RemoteActivity, RemoteCommand, RemoteEvent, RemoteRun, RemoteSt
 pub use replace::{Replacement, has_ended_by_itself};
 pub use rewind::{NoSuchPosition, Rewind, Rewound};
 pub use time::Timestamp;
-pub use uuid::Uuid;
 pub use version::{InvalidDefinition, InvalidVersion, Version};
 pub use wake::ForeignWakeHook;

@@ -1,13 +1,13 @@
 //! One execution: its log, its correlation buffer and its live future.
 
-mod admit;
-mod admitted;
+mod accept;
+mod accepted;
+mod apply_event;
 mod children;
 mod config;
 mod interrupt;
 mod memory;
 mod phase;
-mod react;
 mod renewal;
 mod replay;
 mod run_turn;
@@ -34,7 +34,7 @@ use crate::time::Timestamp;
 use crate::version::Version;
 use crate::wake::TurnWaker;
 
-use admitted::Admitted;
+use accepted::Accepted;
 use phase::{Ended, Phase};
 
 pub use config::{CatchPanic, MachineConfig};
@@ -132,10 +132,10 @@ impl Machine {
             unstarted.origin = start.origin.take();
         }
         let at = now.max(self.shared.lock().now);
-        let mut actions = match self.admit(command, at)? {
-            Admitted::Input(input) => return self.take_in(input, at),
-            Admitted::Action(action) => Vec::from([action]),
-            Admitted::Nothing => Vec::new(),
+        let mut actions = match self.accept(command, at)? {
+            Accepted::Input(input) => return self.apply_input(input, at),
+            Accepted::Action(action) => Vec::from([action]),
+            Accepted::Nothing => Vec::new(),
         };
         let in_place = self.config.local_in_place;
         let (local, can_wait) = self.shared.lock().sort_out_local(&mut actions, in_place);
@@ -145,10 +145,10 @@ impl Machine {
     }
 
     /// A turn of this input, and of what the code does about it.
-    fn take_in(&mut self, input: Event, at: Timestamp) -> Result<Turn, ApplyError> {
+    fn apply_input(&mut self, input: Event, at: Timestamp) -> Result<Turn, ApplyError> {
         let number = self.turns;
         self.begin_turn(at, Mode::Live, &input);
-        self.advance(input)?;
+        self.apply_event(input)?;
         if let Some(nondeterminism) = self.foreign_wake() {
             return Err(nondeterminism.into());
         }
@@ -178,12 +178,12 @@ impl Machine {
         };
         self.check_name(&input)?;
         self.begin_turn(turn.at, Mode::Replay(events.collect()), &input);
-        let advanced = self.advance(input);
+        let applied = self.apply_event(input);
         let mut state = self.shared.lock();
-        if advanced.is_ok() {
+        if applied.is_ok() {
             state.pass_over_markers();
         }
-        if let (Ok(()), Mode::Replay(expected)) = (&advanced, &state.mode)
+        if let (Ok(()), Mode::Replay(expected)) = (&applied, &state.mode)
             && let Some(missing) = expected.front()
         {
             let (position, expected) = (state.written.position, Step::of(missing));
@@ -193,10 +193,10 @@ impl Machine {
         state.mode = next;
         drop(state);
         self.waker.end_turn();
-        match advanced {
+        match applied {
             Ok(()) => Ok(()),
             Err(ApplyError::Nondeterministic(nondeterminism)) => Err(nondeterminism.into()),
-            // Neither can happen at replay: nothing is admitted, and no catalog is asked.
+            // Neither can happen at replay: nothing is accepted, and no catalog is asked.
             Err(
                 ApplyError::Rejected(_)
                 | ApplyError::UnregisteredActivity { .. }

@@ -157,7 +157,6 @@ pub enum Relation {
 
 /// Why the other instance does not take a message, and never will.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
 pub enum NotTaken {
     /// There is no such instance.
     NotFound,

@@ -77,7 +77,7 @@ pub struct OpenActivities {
 
 impl OpenActivities {
     /// Goes on with a turn.
-    pub fn take_in(&mut self, turn: &RecordedTurn) {
+    pub fn apply(&mut self, turn: &RecordedTurn) {
         turn.events.iter().for_each(|event| self.follow(event));
     }
 

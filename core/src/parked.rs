@@ -26,7 +26,7 @@ use crate::time::Timestamp;
 /// # use reenact_core::*;
 /// # fn example(log: &[RecordedTurn], now: Timestamp) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut parked = ParkedExecution::default();
-/// log.iter().for_each(|turn| parked.take_in(turn));
+/// log.iter().for_each(|turn| parked.apply(turn));
 /// let turns = parked.raise(Name::new("Paid")?, Payload::encode(&7)?, None, now)?;
 /// // To be appended, in this order.
 /// # drop(turns);
@@ -73,7 +73,7 @@ impl OfName {
 
 impl ParkedExecution {
     /// Goes on with a turn.
-    pub fn take_in(&mut self, turn: &RecordedTurn) {
+    pub fn apply(&mut self, turn: &RecordedTurn) {
         self.at = turn.at;
         turn.events.iter().for_each(|event| self.follow(event));
     }
@@ -98,12 +98,12 @@ impl ParkedExecution {
         let at = now.max(self.at);
         let overdue = iter::from_fn(|| {
             let turn = one_event(at, self.overdue(at)?);
-            self.take_in(&turn);
+            self.apply(&turn);
             Some(turn)
         });
         let mut turns: Vec<_> = overdue.collect();
         let raised = one_event(at, Event::ExternalRaised { name, data, key });
-        self.take_in(&raised);
+        self.apply(&raised);
         turns.push(raised);
         Ok(turns)
     }

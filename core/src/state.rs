@@ -152,7 +152,7 @@ impl State {
     }
 
     /// Moves what is here into another state; this one is closed.
-    pub(crate) fn go_on_in_another(&mut self) -> Self {
+    pub(crate) fn take_and_close(&mut self) -> Self {
         let closed = Self::new(self.instance.clone(), self.execution, self.strict, None);
         core::mem::replace(self, Self { mode: Mode::Closed, ..closed })
     }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use reenact_actors::{Error, ExternalEvent, Result, StartRequest};
-use reenact_core::{InstanceId, Name, NamesEvent, Payload, PayloadError, Version};
+use reenact_core::{InstanceId, Name, NamesEvent, Payload, PayloadError, ToInstanceId, Version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -58,8 +58,8 @@ impl<T> StartNew<T> {
     }
 
     /// Under an id of your own; otherwise one is made, a UUID that sorts by time.
-    pub fn id(mut self, id: impl AsRef<str>) -> Self {
-        self.id = Some(InstanceId::new(id).map_err(Error::from));
+    pub fn id(mut self, id: impl ToInstanceId) -> Self {
+        self.id = Some(id.to_instance_id().map_err(Error::from));
         self
     }
 
@@ -109,8 +109,8 @@ impl<T> StartNew<T> {
 
     /// An idempotency key for the event of [`and_raise`](Self::and_raise): see
     /// [`RaiseEvent::key`](crate::RaiseEvent::key). Of no meaning without an event.
-    pub fn event_key(mut self, key: &str) -> Self {
-        self.event = self.event.map(|event| event.and_then(|event| event.with_key(key)));
+    pub fn event_key(mut self, key: impl AsRef<str>) -> Self {
+        self.event = self.event.map(|event| event.and_then(|event| event.with_key(key.as_ref())));
         self
     }
 

@@ -8,7 +8,7 @@ use reenact::prelude::*;
 use reenact::providers::{Provider, TimerScheduler};
 use reenact::testing::ManualClock;
 use reenact::{
-    CorrelationId, Error, InstanceState, OpenChild, OrchestrationByName, Timestamp, Uuid,
+    CorrelationId, Error, Guid, InstanceState, OpenChild, OrchestrationByName, Timestamp,
 };
 
 /// A minute, two, four and so on between the attempts.
@@ -19,7 +19,7 @@ fn policy(attempts: u32) -> RetryPolicy {
 /// The attempts whose code ran: when, and the first of their random ids. Clones are the same.
 #[derive(Clone)]
 struct Attempts {
-    began: Arc<Mutex<Vec<(Timestamp, Uuid)>>>,
+    began: Arc<Mutex<Vec<(Timestamp, Guid)>>>,
     clock: ManualClock,
 }
 
@@ -45,7 +45,7 @@ impl Attempts {
         began.windows(2).map(|two| two[1].0.since(two[0].0).as_secs() / 60).collect()
     }
 
-    fn guids(&self) -> std::collections::BTreeSet<Uuid> {
+    fn guids(&self) -> std::collections::BTreeSet<Guid> {
         self.began.lock().unwrap().iter().map(|(_, guid)| *guid).collect()
     }
 }

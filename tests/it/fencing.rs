@@ -51,7 +51,10 @@ async fn a_second_host_waits_for_the_lease_of_the_first() {
     assert!(reason.contains("first holds shard"), "it names the owner: {reason}");
     clock.advance(LEASE_TIME / 2);
     guard(first.shutdown()).await.unwrap();
-    guard(host(memory, "second", &Gate::open(), &runs).start()).await.expect("the lease is free");
+    guard(host(memory, "second", &Gate::open(), &runs).start())
+        .await
+        .map(drop)
+        .expect("the lease is free");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,7 @@
 
 use crate::kit::{guard, id, options, store, stored};
 use reenact::prelude::*;
-use reenact::{Error, InstanceFilter, PageRequest, limits};
+use reenact::{Error, Guid, InstanceFilter, InstanceState, PageRequest, limits};
 
 /// Ends with the number that comes.
 #[orchestration]
@@ -123,4 +123,24 @@ async fn a_list_is_refused_by_a_name_or_an_id_that_nothing_can_have() {
     for refused in refused {
         assert!(matches!(refused, Err(Error::InvalidName(_))), "{refused:?}");
     }
+}
+
+/// Calls a child under an id that it draws.
+#[orchestration]
+async fn parent(ctx: OrchestrationContext) -> Result<String, OrchestrationError> {
+    let drawn = ctx.new_guid();
+    let options = ChildOptions::new().id(drawn);
+    let child = teller.with(options);
+    Ok(format!("{drawn} {:?}", ctx.call_orchestration(child, "a\nb".into()).await.is_err()))
+}
+
+#[tokio::test]
+async fn an_id_is_drawn_by_an_orchestration_and_given_as_it_is() {
+    let host = Host::builder().provider(store().0).options(options());
+    let host = host.orchestration(parent).orchestration(teller).start().await.unwrap();
+    let told = guard(host.run_to_completion("parent", parent, ())).await.unwrap();
+    let (drawn, failed) = told.split_once(' ').unwrap();
+    assert_eq!(failed, "true");
+    let child: Guid = drawn.parse().unwrap();
+    assert_eq!(host.get_status(child).await.unwrap().state, InstanceState::Failed);
 }

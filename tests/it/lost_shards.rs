@@ -220,7 +220,7 @@ async fn the_first_start_of_a_host_is_patient_and_then_says_why_it_gave_up() {
     });
     until_tried(&faulty, faulty.acquisitions.came() + 4).await;
     faulty.mend_shard(BROKEN);
-    guard(starting).await.unwrap().expect("it was only away for a while");
+    guard(starting).await.unwrap().map(drop).expect("it was only away for a while");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use crate::kit::{HOUR, events, guard, id, options, store, stored, until, until_parked};
 use reenact::core::Step;
 use reenact::prelude::*;
-use reenact::{CorrelationId, Error, HostBuilder, InstanceState, ParkReason};
+use reenact::{CorrelationId, Error, EventKind, HostBuilder, InstanceState, ParkReason};
 
 const ORDER: &str = "order";
 
@@ -70,7 +70,7 @@ async fn changed_code_is_found_and_parks_the_instance_with_expected_found_and_po
     let Some(ParkReason::Nondeterministic(why)) = status.parked else { panic!("{status:?}") };
     assert_eq!(why.position, 1);
     let step = |name: &str| Step::Event {
-        kind: "TaskScheduled",
+        kind: EventKind::TaskScheduled,
         id: Some(CorrelationId(1)),
         name: Some(name.try_into().unwrap()),
         detail: None,

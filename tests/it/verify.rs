@@ -8,7 +8,9 @@ use crate::kit::{Faulty, guard, id, options, pass_time_until, store, until_parke
 use reenact::core::{RecordedTurn, ShardId, Step, codec};
 use reenact::prelude::*;
 use reenact::providers::{Batch, Provider, StoredTurn, TurnRecord};
-use reenact::{Error, ExecutionId, HostBuilder, InstanceSummary, ParkReason, Timestamp, Unfit};
+use reenact::{
+    Error, EventKind, ExecutionId, HostBuilder, InstanceSummary, ParkReason, Timestamp, Unfit,
+};
 
 const ORDER: &str = "order";
 
@@ -124,7 +126,7 @@ async fn changed_code_does_not_fit_those_that_have_passed_the_change() {
         assert_eq!(name.as_str(), ORDER);
         let ParkReason::Nondeterministic(why) = reason else { panic!("{reason}") };
         let activity = |step: &Step| match step {
-            Step::Event { kind: "TaskScheduled", name, .. } => name.clone(),
+            Step::Event { kind: EventKind::TaskScheduled, name, .. } => name.clone(),
             other => panic!("{other}"),
         };
         assert_eq!(activity(&why.expected).unwrap().as_str(), "charge");

@@ -203,7 +203,7 @@ impl InstanceState {
         let Ok(turns) = self.shard.log().history(&summary).await? else { return Ok(()) };
         let mut execution = ParkedExecution::default();
         let history: History = turns.into_iter().collect();
-        history.turns().iter().for_each(|turn| execution.take_in(turn));
+        history.turns().iter().for_each(|turn| execution.apply(turn));
         if let Phase::Parked(parked) = &mut self.phase {
             parked.execution = Some(Box::new(execution));
         }

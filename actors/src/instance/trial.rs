@@ -74,7 +74,7 @@ impl InstanceState {
                 // Nor does its summary fit.
                 return Ok(Judgement::Free);
             }
-            deaths.take_in(&turn);
+            deaths.apply(&turn);
         }
         let (died, code_ran) = (deaths.known(), deaths.is_running());
         if died >= self.shard.host.options.max_host_deaths.max(1) {

@@ -70,7 +70,7 @@ impl<'a> Recovery<'a> {
             self.replay = State::Scanned;
         }
         if let State::Under(replay) = &mut self.replay
-            && let Err(error) = replay.take_in(&turn)
+            && let Err(error) = replay.apply(&turn)
         {
             self.replay = State::Unfit(reason_of(error));
         }

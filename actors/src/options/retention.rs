@@ -23,7 +23,6 @@ impl Retention {
     }
 
     /// Keep those that finished no longer ago than this, by the provider's clock.
-    #[must_use]
     pub const fn finished_for(mut self, time: Duration) -> Self {
         self.finished_for = Some(time);
         self
@@ -31,7 +30,6 @@ impl Retention {
 
     /// Of each orchestration that is registered on the host, keep so many: those that finished
     /// last. They are counted over the whole store. Instances of other orchestrations are kept.
-    #[must_use]
     pub const fn finished_per_orchestration(mut self, most: u64) -> Self {
         self.finished_per_orchestration = Some(most);
         self

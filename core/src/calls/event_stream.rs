@@ -11,6 +11,7 @@ use crate::error::EventError;
 use crate::event_name::NamesEvent;
 
 /// External events of one name, as they come. See [`OrchestrationContext::events`].
+#[must_use = "it takes no event until `next` is awaited"]
 pub struct Events<T> {
     ctx: OrchestrationContext,
     name: String,

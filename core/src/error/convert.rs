@@ -86,8 +86,7 @@ from_errors! {
     core::array::TryFromSliceError,
     core::net::AddrParseError,
     FromUtf8Error,
-    uuid::Error,
-    serde_json::Error,
+    crate::ids::InvalidGuid,
     crate::ids::InvalidName,
     crate::version::InvalidVersion,
 }

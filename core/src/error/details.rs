@@ -28,7 +28,7 @@ pub(super) fn join(sources: &[String], details: Option<Payload>) -> Option<Paylo
     Payload::from_bytes(bytes).ok().or(details)
 }
 
-/// The sources in a field, outermost first.
+/// The sources in a field, outermost first. A field that was read [is whole](is_whole).
 pub(super) fn sources(field: Option<&Payload>) -> Vec<String> {
     parts(field).and_then(|(list, _)| list.decode().ok()).unwrap_or_default()
 }
@@ -39,6 +39,12 @@ pub(super) fn details(field: Option<&Payload>) -> Option<Payload> {
         None => field.cloned(),
         Some((_, details)) => Some(details).filter(|details| !details.is_empty()),
     }
+}
+
+/// Whether a field that was read is what [`join`] writes: what has the mark has a list of texts after it.
+pub(super) fn is_whole(field: Option<&Payload>) -> bool {
+    let is_marked = field.is_some_and(|field| field.as_bytes().first() == Some(&MARK));
+    !is_marked || parts(field).is_some_and(|(list, _)| list.decode::<Vec<String>>().is_ok())
 }
 
 /// `None` when the field is nothing but details.

@@ -65,6 +65,9 @@ macro_rules! two_forms {
                 if !deserializer.is_human_readable() {
                     let ReadStored { kind, message, details } =
                         ReadStored::deserialize(deserializer)?;
+                    if !details::is_whole(details.as_ref()) {
+                        return Err(D::Error::custom("the sources of an error do not decode"));
+                    }
                     return Ok(Self::restored(kind, message, details));
                 }
                 let ReadShown { kind, message, sources, details } =
@@ -116,5 +119,16 @@ mod tests {
                     .unwrap();
             assert_eq!(read, error);
         }
+    }
+
+    #[test]
+    fn sources_that_do_not_decode_are_refused_and_not_taken_for_none() {
+        let config = bincode::config::standard();
+        let mut stored = bincode::serde::encode_to_vec(declined(), config).unwrap();
+        let quote = stored.iter().position(|&byte| byte == b'[').unwrap();
+        stored[quote] = b'{';
+        let read = bincode::serde::decode_from_slice::<ActivityError, _>(&stored, config);
+        let refused = read.unwrap_err().to_string();
+        assert!(refused.contains("the sources of an error do not decode"), "{refused}");
     }
 }

@@ -21,7 +21,10 @@ impl Event {
                 Some(Outcome::Cancelled { reason: reason.clone() })
             }
             Self::ExecutionContinued { input } => Some(Outcome::Continued { input: input.clone() }),
-            _ => None,
+            other => {
+                debug_assert!(!other.is_terminal(), "an end has an outcome");
+                None
+            }
         }
     }
 
@@ -83,64 +86,6 @@ impl Event {
         )
     }
 
-    /// The event's kind, as it is called in the log.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::ExecutionStarted { .. } => "ExecutionStarted",
-            Self::TaskScheduled { .. } => "TaskScheduled",
-            Self::TaskCompleted { .. } => "TaskCompleted",
-            Self::TaskFailed { .. } => "TaskFailed",
-            Self::TaskCancelRequested { .. } => "TaskCancelRequested",
-            Self::TaskRefused { .. } => "TaskRefused",
-            Self::TimerCreated { .. } => "TimerCreated",
-            Self::TimerFired { .. } => "TimerFired",
-            Self::TimerCancelled { .. } => "TimerCancelled",
-            Self::ExternalSubscribed { .. } => "ExternalSubscribed",
-            Self::ExternalRaised { .. } => "ExternalRaised",
-            Self::ExternalUnsubscribed { .. } => "ExternalUnsubscribed",
-            Self::SideEffectRecorded { .. } => "SideEffectRecorded",
-            Self::ExecutionCompleted { .. } => "ExecutionCompleted",
-            Self::ExecutionFailed { .. } => "ExecutionFailed",
-            Self::ExecutionTerminated { .. } => "ExecutionTerminated",
-            Self::StatusSet { .. } => "StatusSet",
-            Self::ExecutionContinued { .. } => "ExecutionContinued",
-            Self::EventKeysCarried { .. } => "EventKeysCarried",
-            Self::CancelRequested { .. } => "CancelRequested",
-            Self::ExecutionCancelled { .. } => "ExecutionCancelled",
-            Self::ExecutionSuspended { .. } => "ExecutionSuspended",
-            Self::ExecutionResumed => "ExecutionResumed",
-            Self::TaskConfigured { .. } => "TaskConfigured",
-            Self::TaskAttemptFailed { .. } => "TaskAttemptFailed",
-            Self::TaskHeartbeat { .. } => "TaskHeartbeat",
-            Self::VersionSelected { .. } => "VersionSelected",
-            Self::PatchMarked { .. } => "PatchMarked",
-            Self::ExecutionRewound { .. } => "ExecutionRewound",
-            Self::StartedBy { .. } => "StartedBy",
-            Self::ChildScheduled { .. } => "ChildScheduled",
-            Self::ChildCompleted { .. } => "ChildCompleted",
-            Self::ChildFailed { .. } => "ChildFailed",
-            Self::ChildCancelRequested { .. } => "ChildCancelRequested",
-            Self::StartRequested { .. } => "StartRequested",
-            Self::CallRefused { .. } => "CallRefused",
-            Self::EventSent { .. } => "EventSent",
-            Self::MessagesDelivered { .. } => "MessagesDelivered",
-            Self::MessageRefused { .. } => "MessageRefused",
-            Self::OutboxCarried { .. } => "OutboxCarried",
-            Self::ChildAttemptFailed { .. } => "ChildAttemptFailed",
-            Self::TaskTagged { .. } => "TaskTagged",
-            Self::ChildrenSuperseded { .. } => "ChildrenSuperseded",
-            Self::CommandsReceived { .. } => "CommandsReceived",
-            Self::TaskStarted { .. } => "TaskStarted",
-            Self::TaskStopped { .. } => "TaskStopped",
-            Self::ExecutionRenewed { .. } => "ExecutionRenewed",
-            Self::RunAnnounced { .. } => "RunAnnounced",
-            Self::RunSurvived => "RunSurvived",
-            Self::ExecutionParked { .. } => "ExecutionParked",
-            Self::ExecutionUnparked => "ExecutionUnparked",
-            Self::TaskLocal { .. } => "TaskLocal",
-        }
-    }
-
     /// The correlation id, of events that have one.
     pub const fn correlation(&self) -> Option<CorrelationId> {
         match self {
@@ -170,7 +115,32 @@ impl Event {
             | Self::StartRequested { id, .. }
             | Self::CallRefused { id, .. }
             | Self::EventSent { id, .. } => Some(*id),
-            _ => None,
+            Self::ExecutionStarted { .. }
+            | Self::ExternalRaised { .. }
+            | Self::ExecutionCompleted { .. }
+            | Self::ExecutionFailed { .. }
+            | Self::ExecutionTerminated { .. }
+            | Self::StatusSet { .. }
+            | Self::ExecutionContinued { .. }
+            | Self::EventKeysCarried { .. }
+            | Self::CancelRequested { .. }
+            | Self::ExecutionCancelled { .. }
+            | Self::ExecutionSuspended { .. }
+            | Self::ExecutionResumed
+            | Self::VersionSelected { .. }
+            | Self::PatchMarked { .. }
+            | Self::ExecutionRewound { .. }
+            | Self::StartedBy { .. }
+            | Self::MessagesDelivered { .. }
+            | Self::MessageRefused { .. }
+            | Self::OutboxCarried { .. }
+            | Self::ChildrenSuperseded { .. }
+            | Self::CommandsReceived { .. }
+            | Self::ExecutionRenewed { .. }
+            | Self::RunAnnounced { .. }
+            | Self::RunSurvived
+            | Self::ExecutionParked { .. }
+            | Self::ExecutionUnparked => None,
         }
     }
 
@@ -187,7 +157,48 @@ impl Event {
             | Self::StartRequested { name, .. }
             | Self::CallRefused { name, .. }
             | Self::EventSent { name, .. } => Some(name),
-            _ => None,
+            Self::TaskCompleted { .. }
+            | Self::TaskFailed { .. }
+            | Self::TaskCancelRequested { .. }
+            | Self::TimerCreated { .. }
+            | Self::TimerFired { .. }
+            | Self::TimerCancelled { .. }
+            | Self::ExternalUnsubscribed { .. }
+            | Self::SideEffectRecorded { .. }
+            | Self::ExecutionCompleted { .. }
+            | Self::ExecutionFailed { .. }
+            | Self::ExecutionTerminated { .. }
+            | Self::StatusSet { .. }
+            | Self::ExecutionContinued { .. }
+            | Self::EventKeysCarried { .. }
+            | Self::CancelRequested { .. }
+            | Self::ExecutionCancelled { .. }
+            | Self::ExecutionSuspended { .. }
+            | Self::ExecutionResumed
+            | Self::TaskConfigured { .. }
+            | Self::TaskAttemptFailed { .. }
+            | Self::TaskHeartbeat { .. }
+            | Self::VersionSelected { .. }
+            | Self::ExecutionRewound { .. }
+            | Self::StartedBy { .. }
+            | Self::ChildCompleted { .. }
+            | Self::ChildFailed { .. }
+            | Self::ChildCancelRequested { .. }
+            | Self::MessagesDelivered { .. }
+            | Self::MessageRefused { .. }
+            | Self::OutboxCarried { .. }
+            | Self::ChildAttemptFailed { .. }
+            | Self::TaskTagged { .. }
+            | Self::ChildrenSuperseded { .. }
+            | Self::CommandsReceived { .. }
+            | Self::TaskStarted { .. }
+            | Self::TaskStopped { .. }
+            | Self::ExecutionRenewed { .. }
+            | Self::RunAnnounced { .. }
+            | Self::RunSurvived
+            | Self::ExecutionParked { .. }
+            | Self::ExecutionUnparked
+            | Self::TaskLocal { .. } => None,
         }
     }
 
@@ -259,7 +270,7 @@ impl Event {
 /// One line: the kind, the correlation id, the name. No user data.
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind())?;
+        f.write_str(self.kind().name())?;
         if let Some(id) = self.correlation() {
             write!(f, " {id}")?;
         }

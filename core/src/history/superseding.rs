@@ -3,12 +3,9 @@
 use alloc::collections::BTreeMap;
 
 use super::RecordedTurn;
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use crate::ids::CorrelationId;
 use crate::message::MessageId;
-
-/// The kind of what says of one start only that it has arrived.
-const START_DELIVERED: &str = "MessagesDelivered";
 
 /// Goes over the turns of a log, and finds those that a later one has
 /// [superseded](Event::is_superseded_by_the_next). Keeps a `T` for each turn that may still be
@@ -16,7 +13,7 @@ const START_DELIVERED: &str = "MessagesDelivered";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Superseding<T> {
     /// By the id and the kind of the event.
-    newest: BTreeMap<(CorrelationId, &'static str), T>,
+    newest: BTreeMap<(CorrelationId, EventKind), T>,
     /// The run, in messages.
     lineage: u64,
 }
@@ -55,7 +52,9 @@ impl<T> Superseding<T> {
         let Some(id) = by.correlation() else { return (None, None) };
         let before = self.newest.insert((id, by.kind()), what);
         let begun = match by {
-            Event::ChildAttemptFailed { .. } => self.newest.remove(&(id, START_DELIVERED)),
+            Event::ChildAttemptFailed { .. } => {
+                self.newest.remove(&(id, EventKind::MessagesDelivered))
+            }
             _ => None,
         };
         (before, begun)
@@ -66,7 +65,7 @@ impl<T> Superseding<T> {
         if let [message] = messages
             && message.is_start_of(self.lineage)
         {
-            self.newest.insert((message.id, START_DELIVERED), what);
+            self.newest.insert((message.id, EventKind::MessagesDelivered), what);
         }
     }
 }

@@ -4,10 +4,10 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::sync::Arc;
 
-use super::{InstanceId, InvalidName};
+use super::{Guid, InstanceId, InvalidName};
 
 /// What may be given where an instance id is wanted: an [`InstanceId`], or its text as a `&str` or
-/// a `String`; a UUID as well. References to these will do.
+/// a `String`; a [`Guid`] as well. References to these will do.
 ///
 /// A text is checked where it is given, before anything is stored.
 ///
@@ -65,9 +65,9 @@ impl ToInstanceId for Cow<'_, str> {
     }
 }
 
-impl ToInstanceId for uuid::Uuid {
+impl ToInstanceId for Guid {
     fn to_instance_id(&self) -> Result<InstanceId, InvalidName> {
-        Ok(InstanceId::of_uuid(*self))
+        Ok(InstanceId::of_guid(*self))
     }
 }
 
@@ -112,8 +112,8 @@ mod tests {
         for given in given {
             assert_eq!(given.to_instance_id(), Ok(id.clone()));
         }
-        let uuid = uuid::Uuid::from_u128(7);
-        assert_eq!(uuid.to_instance_id().unwrap().as_str(), "00000000-0000-0000-0000-000000000007");
+        let guid = Guid::from_bytes(7_u128.to_be_bytes());
+        assert_eq!(guid.to_instance_id().unwrap().as_str(), "00000000-0000-0000-0000-000000000007");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::correlation_buffer::Scheduled;
 use crate::error::{ChildError, SendError};
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use crate::ids::{CorrelationId, InstanceId};
 use crate::machine::{ApplyError, Machine};
 use crate::message::{Message, MessageId, NotTaken, Origin};
@@ -51,7 +51,10 @@ impl Machine {
         id: CorrelationId,
         result: Result<Payload, Box<ChildError>>,
     ) -> Result<(), ApplyError> {
-        let kind = if result.is_ok() { "ChildCompleted" } else { "ChildFailed" };
+        let kind = match &result {
+            Ok(_) => EventKind::ChildCompleted,
+            Err(_) => EventKind::ChildFailed,
+        };
         let mut state = self.shared.lock();
         let Some(child) = state.buffer.open_child(id).cloned() else {
             // At replay only.
@@ -61,7 +64,7 @@ impl Machine {
         };
         drop(state);
         self.complete(id, DurableOutput::Child(result.map(|output| (child, output))), kind);
-        self.go_on()
+        self.run_code()
     }
 
     /// The code has nothing to do about it; the outbox has the next attempt already.
@@ -70,14 +73,14 @@ impl Machine {
         let next = state.outbox.child(id).cloned();
         if !next.is_some_and(|next| state.buffer.next_attempt_of_child(id, next)) {
             // At replay only.
-            state.complete_in_vain(id, "ChildAttemptFailed");
+            state.complete_in_vain(id, EventKind::ChildAttemptFailed);
         }
         drop(state);
         self.halted()
     }
 
     /// The child that is waited for has ended; it may be tried again.
-    pub(super) fn admit_end_of_child(
+    pub(super) fn accept_end_of_child(
         &self,
         id: CorrelationId,
         result: Result<Payload, Box<ChildError>>,
@@ -118,10 +121,10 @@ impl Machine {
         for (message, taken) in messages {
             let output = self.shared.lock().answer_to(message, taken);
             if let Some(output) = output {
-                self.complete(message.id, output, "MessagesDelivered");
+                self.complete(message.id, output, EventKind::MessagesDelivered);
             }
         }
-        self.go_on()
+        self.run_code()
     }
 }
 

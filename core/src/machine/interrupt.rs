@@ -10,7 +10,7 @@ use crate::machine::{ApplyError, Machine};
 
 impl Machine {
     /// Lets the code react to what has woken it. While it is suspended, that is remembered.
-    pub(super) fn go_on(&mut self) -> Result<(), ApplyError> {
+    pub(super) fn run_code(&mut self) -> Result<(), ApplyError> {
         let Some(running) = self.phase.running_mut() else { return self.halted() };
         running.woken |= self.waker.take_woken();
         if running.is_held_up() {
@@ -40,7 +40,7 @@ impl Machine {
         // It need not wait for its delay to end.
         let ends = self.cancelled_before_it_began().is_some();
         self.note(|running| running.woken |= ends);
-        self.go_on()
+        self.run_code()
     }
 
     pub(super) fn suspend(&mut self) -> Result<(), ApplyError> {
@@ -50,7 +50,7 @@ impl Machine {
 
     pub(super) fn resume(&mut self) -> Result<(), ApplyError> {
         self.note(|running| running.suspended = false);
-        self.go_on()
+        self.run_code()
     }
 
     pub(super) fn park(&mut self) -> Result<(), ApplyError> {
@@ -60,7 +60,7 @@ impl Machine {
 
     pub(super) fn unpark(&mut self) -> Result<(), ApplyError> {
         self.note(|running| running.parked = false);
-        self.go_on()
+        self.run_code()
     }
 
     /// Code that has done nothing has nothing to clean up, and never runs. That of a later execution

@@ -37,7 +37,7 @@ impl Machine {
         // What the code has dropped in its last poll is called off as well, and is no step.
         state.call_off_all();
         state.record(Event::ExecutionRenewed { input: input.clone(), taken });
-        let mut next = state.go_on_in_another();
+        let mut next = state.take_and_close();
         drop(state);
         let wakers = next.begin_anew();
         next.begin_renewed_run();
@@ -80,7 +80,7 @@ impl Machine {
     }
 
     /// Goes on as new after what was gone over. `last_id` is the newest correlation id in it.
-    pub(super) fn go_on_behind(&mut self, passed: Passed, last_id: u64) {
+    pub(super) fn continue_after(&mut self, passed: Passed, last_id: u64) {
         let Passed { untaken, seed, input, start_at, counted, .. } = passed;
         self.seed = seed;
         let mut state = self.shared.lock();

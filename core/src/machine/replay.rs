@@ -49,7 +49,7 @@ impl Replay {
     /// [`ReplayError::Nondeterministic`] when the code does not do what the log says;
     /// [`ReplayError::Malformed`] when nothing can have written the log. What was re-enacted so far is
     /// to be dropped then.
-    pub fn take_in(&mut self, turn: &RecordedTurn) -> Result<(), ReplayError> {
+    pub fn apply(&mut self, turn: &RecordedTurn) -> Result<(), ReplayError> {
         self.log.check(turn)?;
         let number = self.machine.turns();
         match &mut self.passing {
@@ -58,7 +58,7 @@ impl Replay {
         }
         self.machine.note_turn(turn);
         if let Some((passed, _)) = self.passing.take_if(|(_, renewed)| number >= *renewed) {
-            self.machine.go_on_behind(*passed, self.log.last_id());
+            self.machine.continue_after(*passed, self.log.last_id());
         }
         Ok(())
     }
@@ -92,7 +92,7 @@ impl Machine {
         if let Some(renewed) = history.iter().rposition(RecordedTurn::is_renewal) {
             replay = replay.renewed_in(renewed as u64);
         }
-        history.iter().try_for_each(|turn| replay.take_in(turn))?;
+        history.iter().try_for_each(|turn| replay.apply(turn))?;
         replay.finish()
     }
 }

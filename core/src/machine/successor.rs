@@ -62,22 +62,22 @@ impl Machine {
         let mut turns = Vec::with_capacity(6 + events.len());
         turns.push(machine.apply(Command::Start(self.next_start(input.clone(), origin)), at)?);
         if !keys.is_empty() {
-            turns.push(machine.take_in(Event::EventKeysCarried { keys }, at)?);
+            turns.push(machine.apply_input(Event::EventKeysCarried { keys }, at)?);
         }
         if !messages.is_empty() {
-            turns.push(machine.take_in(Event::OutboxCarried { messages }, at)?);
+            turns.push(machine.apply_input(Event::OutboxCarried { messages }, at)?);
         }
         if !children.is_empty() {
-            turns.push(machine.take_in(Event::ChildrenSuperseded { children }, at)?);
+            turns.push(machine.apply_input(Event::ChildrenSuperseded { children }, at)?);
         }
         if !commands.is_empty() {
-            turns.push(machine.take_in(Event::CommandsReceived { keys: commands }, at)?);
+            turns.push(machine.apply_input(Event::CommandsReceived { keys: commands }, at)?);
         }
         if let Some(reason) = cancelled {
-            turns.push(machine.take_in(Event::CancelRequested { reason }, at)?);
+            turns.push(machine.apply_input(Event::CancelRequested { reason }, at)?);
         }
         for (name, BufferedEvent { data, key, .. }) in events {
-            turns.push(machine.take_in(Event::ExternalRaised { name, data, key }, at)?);
+            turns.push(machine.apply_input(Event::ExternalRaised { name, data, key }, at)?);
         }
         Ok(Some(Successor { machine, turns }))
     }

@@ -50,7 +50,6 @@ impl ActivityOptions {
     }
 
     /// Tries it again when it fails.
-    #[must_use]
     pub const fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = Some(policy);
         self
@@ -60,7 +59,6 @@ impl ActivityOptions {
     /// [`TimedOut`](crate::ActivityErrorKind::TimedOut), which the policy retries. The activity is
     /// told that it is cancelled, and dropped at its next await. An attempt that is run again, because
     /// its host has died, has all of its time again.
-    #[must_use]
     pub const fn start_to_close(mut self, limit: Duration) -> Self {
         self.start_to_close = Some(limit);
         self
@@ -70,7 +68,6 @@ impl ActivityOptions {
     /// not complete so long after its scheduling, whatever is under way then. A result that comes
     /// later is late, also when no host was there at the end of the time, and the activity is not run
     /// again then.
-    #[must_use]
     pub const fn schedule_to_close(mut self, limit: Duration) -> Self {
         self.schedule_to_close = Some(limit);
         self
@@ -78,7 +75,6 @@ impl ActivityOptions {
 
     /// Fails an attempt that goes for longer without a heartbeat, as
     /// [`start_to_close`](Self::start_to_close) does.
-    #[must_use]
     pub const fn heartbeat(mut self, limit: Duration) -> Self {
         self.heartbeat = Some(limit);
         self
@@ -89,7 +85,6 @@ impl ActivityOptions {
     ///
     /// A tag means something only where several hosts share a store. On a store that one host has
     /// alone, that host runs everything.
-    #[must_use]
     pub const fn tag(mut self, tag: &'static str) -> Self {
         self.tag = Some(tag);
         self

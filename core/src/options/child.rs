@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::invalid::InvalidOptions;
 use super::retry::{RecordedRetry, RetryPolicy};
 use crate::error::ChildError;
-use crate::ids::{InstanceId, InvalidName};
+use crate::ids::{InstanceId, InvalidName, ToInstanceId};
 use crate::version::{InvalidVersion, Version};
 
 /// What becomes of a child that has not ended when its parent ends: by a return, an error, a panic, a
@@ -36,6 +36,7 @@ pub enum ParentClose {
 /// # drop(options);
 /// ```
 #[derive(Clone, Debug, Default)]
+#[must_use = "options do nothing until an orchestration is called with them"]
 pub struct ChildOptions {
     pub(crate) id: Option<Result<InstanceId, InvalidName>>,
     pub(crate) version: Option<Result<Version, InvalidVersion>>,
@@ -52,16 +53,14 @@ impl ChildOptions {
 
     /// Under an id of your own, which must be free. Otherwise one is made out of the parent's id: it
     /// is new in each run of the parent.
-    #[must_use]
-    pub fn id(mut self, id: impl AsRef<str>) -> Self {
-        self.id = Some(InstanceId::new(id));
+    pub fn id(mut self, id: impl ToInstanceId) -> Self {
+        self.id = Some(id.to_instance_id());
         self
     }
 
     /// Of this version of the orchestration, such as `1.2.0`; otherwise of the newest that the host has
     /// which starts it. One that does not parse gives [`ChildError::InvalidOptions`]; one that is not
     /// registered parks this instance, as an orchestration that is not.
-    #[must_use]
     pub fn version(mut self, version: impl AsRef<str>) -> Self {
         self.version = Some(Version::new(version));
         self
@@ -69,7 +68,6 @@ impl ChildOptions {
 
     /// What becomes of it when the parent ends first, or continues as new. Of no meaning to a
     /// detached one.
-    #[must_use]
     pub fn parent_close(mut self, parent_close: ParentClose) -> Self {
         self.parent_close = parent_close;
         self
@@ -101,7 +99,6 @@ impl ChildOptions {
     ///     });
     /// # drop(patient);
     /// ```
-    #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = Some(policy);
         self
@@ -111,7 +108,6 @@ impl ChildOptions {
     /// not recorded: at replay the code gives it again. It is asked once for each failure, when that
     /// comes; when it panics, the error is not retried. Of no meaning without a
     /// [policy](Self::retry).
-    #[must_use]
     pub fn retry_if(mut self, retry_if: fn(&ChildError) -> bool) -> Self {
         self.retry_if = Some(retry_if);
         self

@@ -16,6 +16,7 @@ use crate::ids::Name;
 /// assert_eq!(charge.name(), "charge");
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[must_use = "it does nothing until it is called"]
 pub struct NamedActivity<'a> {
     name: &'a str,
     options: ActivityOptions,
@@ -28,7 +29,6 @@ impl<'a> NamedActivity<'a> {
     }
 
     /// Calls it with these options, and no others.
-    #[must_use]
     pub const fn with(mut self, options: ActivityOptions) -> Self {
         self.options = options;
         self
@@ -71,6 +71,7 @@ impl fmt::Display for NamedActivity<'_> {
 /// An orchestration that is known by name only, and how it is called as a child. A text is one with
 /// the default options.
 #[derive(Clone, Debug)]
+#[must_use = "it does nothing until it is called"]
 pub struct OrchestrationByName {
     pub(crate) name: String,
     pub(crate) options: ChildOptions,

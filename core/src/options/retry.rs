@@ -19,6 +19,7 @@ use crate::limits::MAX_RETRY_FACTOR;
 /// The attempt that is under way and the delay are durable: after a crash the same attempt begins at
 /// the same time. An attempt that a crash or a shutdown cut off runs again under its own number.
 #[derive(Clone, Copy, Debug)]
+#[must_use = "a policy does nothing until options get it"]
 pub struct RetryPolicy {
     max_attempts: u32,
     first_delay: Duration,
@@ -48,7 +49,6 @@ impl RetryPolicy {
     }
 
     /// The delay after the first attempt. Zero is allowed, and then all delays are zero.
-    #[must_use]
     pub const fn first_delay(mut self, delay: Duration) -> Self {
         self.first_delay = delay;
         self
@@ -56,14 +56,12 @@ impl RetryPolicy {
 
     /// How many times longer each delay is than the one before: 1 to
     /// [`MAX_RETRY_FACTOR`], in thousandths.
-    #[must_use]
     pub const fn factor(mut self, factor: f64) -> Self {
         self.factor = factor;
         self
     }
 
     /// The longest delay.
-    #[must_use]
     pub const fn max_delay(mut self, delay: Duration) -> Self {
         self.max_delay = delay;
         self
@@ -73,7 +71,6 @@ impl RetryPolicy {
     /// with a jitter of 0.2 is between 8 s and 10 s. The chance is the execution's own, so it is the
     /// same whenever the history is re-enacted; it draws none of the code's
     /// [random numbers](crate::OrchestrationContext::random).
-    #[must_use]
     pub const fn jitter(mut self, jitter: f64) -> Self {
         self.jitter = jitter;
         self
@@ -82,7 +79,6 @@ impl RetryPolicy {
     /// The time for all attempts together, from the scheduling on. A retry that would begin after it
     /// does not: the call fails at once, with the last error. An attempt of an activity that runs then
     /// is ended, with [`TimedOut`](crate::ActivityErrorKind::TimedOut); one of a child goes on.
-    #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
@@ -92,7 +88,6 @@ impl RetryPolicy {
     /// not recorded: at replay the code gives it again. It is asked once for each failure, when that
     /// comes; when it panics, the error is not retried. For activities; children have
     /// [one of their own](crate::ChildOptions::retry_if).
-    #[must_use]
     pub const fn retry_if(mut self, retry_if: fn(&ActivityError) -> bool) -> Self {
         self.retry_if = Some(retry_if);
         self

@@ -2,7 +2,7 @@
 
 use alloc::format;
 
-use crate::ids::{CorrelationId, InstanceId};
+use crate::ids::{CorrelationId, Guid, InstanceId};
 use crate::message::fnv;
 
 /// The id of a child that was given none: readable, and another one in each run of the parent.
@@ -16,8 +16,7 @@ pub(crate) fn generated_id(parent: &InstanceId, lineage: u64, id: CorrelationId)
 pub(super) fn short_id(of: &InstanceId, lineage: u64, number: u64) -> InstanceId {
     let high = u128::from(fnv(of.as_str().as_bytes()) ^ lineage) << 64;
     let bits = high | u128::from(lineage.rotate_left(17) ^ number);
-    let uuid = uuid::Builder::from_custom_bytes(bits.to_be_bytes()).into_uuid();
-    InstanceId::of_uuid(uuid)
+    InstanceId::of_guid(Guid::of_custom(bits.to_be_bytes()))
 }
 
 /// The id of a further attempt: that of the first one, and the number. Attempts that were made before a

@@ -6,7 +6,7 @@ use core::fmt;
 
 use crate::divergence::{Nondeterminism, Step};
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use crate::history::limit_exceeded;
 use crate::ids::CorrelationId;
 use crate::payload::{Payload, PayloadError};
@@ -51,7 +51,7 @@ impl State {
     }
 
     /// The log completes what is not open by now: code that was shielded is so no longer.
-    pub(crate) fn complete_in_vain(&mut self, id: CorrelationId, kind: &'static str) {
+    pub(crate) fn complete_in_vain(&mut self, id: CorrelationId, kind: EventKind) {
         let expected = Step::Event { kind, id: Some(id), name: None, detail: None };
         let position = self.written.position - 1;
         self.halt(Halt::Diverged(Nondeterminism::new(position, expected, Step::NotOpen)));

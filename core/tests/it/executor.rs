@@ -37,7 +37,7 @@ fn a_script_drives_a_typed_orchestration_to_its_end() {
         .expect("it ends");
     assert_eq!(run.output::<String>().as_deref(), Some("Hello, Ada! now"));
     assert_eq!(run.output::<u64>(), None, "it is no number");
-    let kinds: Vec<_> = run.history.events().map(|event| event.event.kind()).collect();
+    let kinds: Vec<_> = run.history.events().map(|event| event.event.kind().name()).collect();
     assert_eq!(
         kinds,
         [
@@ -186,7 +186,7 @@ fn an_event_is_not_raised_for_a_wait_that_was_dropped() {
         Ok((before, ctx.wait_external::<u64>("Go").await?))
     });
     let run = Executor::new(code).event("Go", &7).drive_to_completion(&()).expect("it ends");
-    let kinds: Vec<_> = run.history.events().map(|event| event.event.kind()).collect();
+    let kinds: Vec<_> = run.history.events().map(|event| event.event.kind().name()).collect();
     assert_eq!(kinds[4..6], ["TimerFired", "ExternalSubscribed"]);
     assert_eq!(run.output::<(u64, u64)>(), Some((1_000_000, 7)));
 }
@@ -253,7 +253,7 @@ fn a_scripted_cancel_comes_before_the_activity_or_the_event_that_it_names() {
     assert_eq!(run("nothing of that name").output(), Some((true, true, 2_u64)));
     // Nobody waited for the event before.
     let history = run("Paid").history;
-    let kinds: Vec<_> = history.events().map(|event| event.event.kind()).collect();
+    let kinds: Vec<_> = history.events().map(|event| event.event.kind().name()).collect();
     let place = |kind| kinds.iter().position(|found| *found == kind).expect("it is there");
     assert!(place("TimerFired") < place("ExternalRaised"), "{kinds:?}");
 }

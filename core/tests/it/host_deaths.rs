@@ -157,7 +157,7 @@ fn a_run_that_nothing_comes_of_was_the_end_of_its_host() {
     let mut instance = Instance::start(code, ());
     let deaths = |instance: &Instance| {
         let mut deaths = RunDeaths::default();
-        instance.turns().iter().for_each(|turn| deaths.take_in(turn));
+        instance.turns().iter().for_each(|turn| deaths.apply(turn));
         (deaths.known(), deaths.is_running())
     };
     assert_eq!(deaths(&instance), (0, false));
@@ -183,9 +183,9 @@ fn deaths_are_known_while_an_execution_is_parked_and_forgotten_when_it_goes_on()
     assert!(!parked.runs_code());
     let mut deaths = RunDeaths::default();
     for turn in [turn(Event::RunAnnounced { died: 4 }), parked, raised(), raised()] {
-        deaths.take_in(&turn);
+        deaths.apply(&turn);
         assert_eq!(deaths.known(), 5);
     }
-    deaths.take_in(&turn(Event::ExecutionUnparked));
+    deaths.apply(&turn(Event::ExecutionUnparked));
     assert_eq!((deaths.known(), deaths.is_running()), (0, false));
 }

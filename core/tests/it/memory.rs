@@ -89,7 +89,7 @@ fn a_log_is_re_enacted_turn_by_turn_in_little_memory() {
         let mut replay = Replay::new(&code, instance_id(), ExecutionId::FIRST, lean());
         for turn in &stored {
             let turn = codec::decode_turn(turn).expect("a turn");
-            replay.take_in(&turn).expect("the same steps");
+            replay.apply(&turn).expect("the same steps");
         }
         replayed = Some(replay.finish().expect("a whole log"));
     });

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::support::instance::{self, Instance, code, divergence, start, task};
 use reenact_core::{
-    CorrelationId, MachineConfig, Nondeterminism, OrchestrationCode, OrchestrationContext,
-    OrchestrationError, Step,
+    CorrelationId, EventKind, MachineConfig, Nondeterminism, OrchestrationCode,
+    OrchestrationContext, OrchestrationError, Step,
 };
 
 /// What the orchestrations here are made of.
@@ -137,7 +137,7 @@ fn every_changed_step_is_found_where_it_is() {
 fn the_error_has_its_parts_as_fields_and_reads_as_a_sentence() {
     let divergence = replayed_with(&original(), &one_after_the_other(&[Call("book")]));
     let step = |name| Step::Event {
-        kind: "TaskScheduled",
+        kind: EventKind::TaskScheduled,
         id: Some(CorrelationId(1)),
         name: Some(instance::name(name)),
         detail: None,

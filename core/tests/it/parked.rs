@@ -37,7 +37,7 @@ impl Log {
         let mut turns = instance.turns().to_vec();
         turns.push(RecordedTurn::parked(seconds(at), "no code"));
         let mut parked = ParkedExecution::default();
-        turns.iter().for_each(|turn| parked.take_in(turn));
+        turns.iter().for_each(|turn| parked.apply(turn));
         Self { turns, parked }
     }
 

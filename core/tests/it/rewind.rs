@@ -246,7 +246,7 @@ fn random_numbers_are_others_from_there_on_and_differ_each_time() {
         task(&ctx, "b").await?;
         Ok((before, after))
     });
-    type Guids = (reenact_core::Uuid, reenact_core::Uuid);
+    type Guids = (reenact_core::Guid, reenact_core::Guid);
     let finish = |mut instance: Instance| -> Guids {
         instance.apply(complete(1, 0));
         instance.apply(complete(2, 0));

@@ -217,7 +217,7 @@ async fn run_of(instance: &InstanceHandle<u64>) -> RemoteRun {
 
 async fn has(instance: &InstanceHandle<u64>, kind: &str) -> bool {
     let history = instance.history().await.unwrap();
-    history.events().any(|event| event.event.kind() == kind)
+    history.events().any(|event| event.event.kind().name() == kind)
 }
 
 /// Puts a command into the queue of an instance, as the host would that ran its activity.

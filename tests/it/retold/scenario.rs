@@ -230,7 +230,7 @@ impl Stage {
 fn is_noted(turn: &StoredTurn) -> bool {
     let turn = codec::decode_turn(&turn.bytes).expect("a stored turn decodes");
     let noted = ["TaskStarted", "TaskStopped", "RunAnnounced", "RunSurvived"];
-    turn.events.first().is_some_and(|event| noted.contains(&event.kind()))
+    turn.events.first().is_some_and(|event| noted.contains(&event.kind().name()))
 }
 
 /// The bytes of a turn under another number: it may say of itself that it sets the status.

@@ -244,7 +244,7 @@ fn pass_step_by_step(instance: &mut Instance, seconds: u64) -> Vec<CorrelationId
 /// cancel has left open, the log does not say.
 fn due_without_code(turns: &[RecordedTurn], now: Timestamp) -> Option<Vec<CorrelationId>> {
     let mut parked = ParkedExecution::default();
-    turns.iter().for_each(|turn| parked.take_in(turn));
+    turns.iter().for_each(|turn| parked.apply(turn));
     let mut events = turns.iter().flat_map(|turn| turn.events.iter());
     if events.any(|event| matches!(event, Event::CancelRequested { .. })) {
         return None;

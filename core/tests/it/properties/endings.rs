@@ -103,7 +103,7 @@ proptest! {
         let history = course.instance.machine.history();
         let of = |wanted: CorrelationId, kind: &str| {
             history.events().any(|event| {
-                event.event.kind() == kind && event.event.correlation() == Some(wanted)
+                event.event.kind().name() == kind && event.event.correlation() == Some(wanted)
             })
         };
         let told = |wanted: CorrelationId, kind: MessageKind| {

@@ -183,7 +183,7 @@ impl Instance {
         let replayed = Self::try_replay(&self.code, &self.config, &turns).expect("it replays");
         assert_same(&self.machine, &replayed);
         let mut open = OpenActivities::default();
-        turns.iter().for_each(|turn| open.take_in(turn));
+        turns.iter().for_each(|turn| open.apply(turn));
         let (mut open, known) = (open.first(usize::MAX), self.machine.open_activities(usize::MAX));
         if self.machine.cancel_requested().is_some() {
             // Which calls a cancel has ended, only the code knows.

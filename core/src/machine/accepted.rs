@@ -4,7 +4,7 @@ use crate::action::Action;
 use crate::event::Event;
 
 /// What a command is to an execution.
-pub(super) enum Admitted {
+pub(super) enum Accepted {
     /// Something that happened to it.
     Input(Event),
     /// Something to do that follows from its log, and from the time.
@@ -13,7 +13,7 @@ pub(super) enum Admitted {
     Nothing,
 }
 
-impl From<Option<Event>> for Admitted {
+impl From<Option<Event>> for Accepted {
     fn from(input: Option<Event>) -> Self {
         input.map_or(Self::Nothing, Self::Input)
     }

@@ -15,7 +15,7 @@ use crate::code::OrchestrationCode;
 use crate::context::OrchestrationContext;
 use crate::divergence::Step;
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use crate::event_queue::BufferedEvent;
 use crate::ids::CorrelationId;
 use crate::limits::MAX_IDLE_POLLS;
@@ -29,7 +29,7 @@ use crate::state::{Halt, Mode};
 
 impl Machine {
     /// Applies one input, live or at replay, and lets the code react until nothing is woken.
-    pub(super) fn advance(&mut self, input: Event) -> Result<(), ApplyError> {
+    pub(super) fn apply_event(&mut self, input: Event) -> Result<(), ApplyError> {
         let limit = self.shared.lock().limit_of_input(&input);
         if let Some(error) = limit {
             return self.finish(Err(error));
@@ -57,7 +57,7 @@ impl Machine {
                 drop(state);
                 // Code of another version is not asked.
                 self.halted()?;
-                self.go_on()
+                self.run_code()
             }
             Event::ExecutionRewound { seed, .. } => {
                 let mut state = self.shared.lock();
@@ -78,22 +78,22 @@ impl Machine {
             Event::TimerFired { id: CorrelationId::START } => {
                 self.note(|running| running.rewound = false);
                 let id = CorrelationId::START;
-                self.complete(id, DurableOutput::Timer, "TimerFired");
+                self.complete(id, DurableOutput::Timer, EventKind::TimerFired);
                 let mut state = self.shared.lock();
                 let taken = state.buffer.take(id);
                 state.note_begun();
                 drop(state);
                 drop(taken);
                 self.note(|running| running.woken = true);
-                self.go_on()
+                self.run_code()
             }
             Event::TaskCompleted { id, output } => {
-                self.complete(id, DurableOutput::Task(Ok(output)), "TaskCompleted");
-                self.go_on()
+                self.complete(id, DurableOutput::Task(Ok(output)), EventKind::TaskCompleted);
+                self.run_code()
             }
             Event::TaskFailed { id, error } => {
-                self.complete(id, DurableOutput::Task(Err(error)), "TaskFailed");
-                self.go_on()
+                self.complete(id, DurableOutput::Task(Err(error)), EventKind::TaskFailed);
+                self.run_code()
             }
             Event::TaskAttemptFailed { id, attempt, error, retry_at } => {
                 let mut state = self.shared.lock();
@@ -116,8 +116,8 @@ impl Machine {
                 Ok(())
             }
             Event::TimerFired { id } => {
-                self.complete(id, DurableOutput::Timer, "TimerFired");
-                self.go_on()
+                self.complete(id, DurableOutput::Timer, EventKind::TimerFired);
+                self.run_code()
             }
             Event::ExternalRaised { name, data, key } => {
                 let mut state = self.shared.lock();
@@ -125,7 +125,7 @@ impl Machine {
                 let waker = state.buffer.raise(name, BufferedEvent { position, data, key });
                 drop(state);
                 self.wake(waker);
-                self.go_on()
+                self.run_code()
             }
             Event::EventKeysCarried { keys } => {
                 let known = &mut self.shared.lock().buffer.keys;
@@ -186,11 +186,11 @@ impl Machine {
         }
     }
 
-    pub(super) fn complete(&self, id: CorrelationId, output: DurableOutput, event: &'static str) {
+    pub(super) fn complete(&self, id: CorrelationId, output: DurableOutput, event: EventKind) {
         let mut state = self.shared.lock();
         let position = state.written.position;
         let Some((waker, deadline)) = state.buffer.complete(id, position, output) else {
-            // At replay only: live, no such completion is admitted.
+            // At replay only: live, no such completion is accepted.
             return state.complete_in_vain(id, event);
         };
         if let Some(fire_at) = deadline {

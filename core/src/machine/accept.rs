@@ -10,7 +10,7 @@ use crate::event_name::DeclaredEvent;
 use crate::ids::{CorrelationId, Name};
 use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS, MAX_TIMER};
 use crate::machine::Machine;
-use crate::machine::admitted::Admitted;
+use crate::machine::accepted::Accepted;
 use crate::output::DurableOutput;
 use crate::payload::{Payload, PayloadError};
 use crate::state::State;
@@ -18,12 +18,12 @@ use crate::time::Timestamp;
 
 impl Machine {
     /// What becomes of a command at a time.
-    pub(super) fn admit(&self, command: Command, at: Timestamp) -> Result<Admitted, Rejected> {
+    pub(super) fn accept(&self, command: Command, at: Timestamp) -> Result<Accepted, Rejected> {
         let started = self.turns > 0;
         let running = !self.has_ended();
         let input = match command {
             Command::Start(_) if started => return Err(Rejected::AlreadyStarted),
-            Command::Start(start) => Some(self.admit_start(start)?),
+            Command::Start(start) => Some(self.accept_start(start)?),
             _ if !started => return Err(Rejected::NotStarted),
             Command::CompleteTask { .. }
             | Command::RecordHeartbeat { .. }
@@ -38,7 +38,7 @@ impl Machine {
                 None
             }
             Command::CompleteTask { id, attempt, result } => {
-                self.admit_completion(id, attempt, result, at)
+                self.accept_completion(id, attempt, result, at)
             }
             Command::RecordHeartbeat { id, attempt, details } => {
                 let is_attempt = self.shared.lock().buffer.is_attempt(id, attempt);
@@ -51,7 +51,7 @@ impl Machine {
             }
             Command::AnnounceRun { died } => Some(Event::RunAnnounced { died }),
             Command::SurviveRun => Some(Event::RunSurvived),
-            Command::LoseTask { id, most } => self.admit_loss(id, most, at),
+            Command::LoseTask { id, most } => self.accept_loss(id, most, at),
             // Of a parent that has ended, nothing depends on it any more.
             Command::CompleteChild { .. } if !running => None,
             Command::CompleteChild { .. }
@@ -63,7 +63,7 @@ impl Machine {
             }
             Command::CompleteChild { lineage, id, child, result } => {
                 let is_awaited = self.shared.lock().awaits_child(id, lineage, &child);
-                is_awaited.then(|| self.admit_end_of_child(id, result, at))
+                is_awaited.then(|| self.accept_end_of_child(id, result, at))
             }
             Command::KnowCommand { key } => {
                 if self.shared.lock().buffer.commands.contains(&key) {
@@ -76,19 +76,19 @@ impl Machine {
             }
             Command::ConfirmDelivery { messages } => self.shared.lock().delivered(messages),
             Command::RefuseMessage { message, why } => self.shared.lock().refused(message, why),
-            Command::FireTimer { id } => return Ok(self.shared.lock().admit_firing(id, at)),
+            Command::FireTimer { id } => return Ok(self.shared.lock().accept_firing(id, at)),
             Command::RaiseEvent { .. }
             | Command::Terminate { .. }
             | Command::Cancel { .. }
             | Command::Suspend { .. }
             | Command::Unpark
-            | Command::Resume => self.admit_from_outside(command)?,
+            | Command::Resume => self.accept_from_outside(command)?,
         };
         Ok(input.into())
     }
 
     /// What clients send.
-    fn admit_from_outside(&self, command: Command) -> Result<Option<Event>, Rejected> {
+    fn accept_from_outside(&self, command: Command) -> Result<Option<Event>, Rejected> {
         // Without the lock: it may run code of the user's.
         let declared = if let Command::RaiseEvent { name, data, .. } = &command {
             self.is_declared(name, data)
@@ -151,7 +151,7 @@ impl Machine {
         checked.map_err(|why| Rejected::InvalidEventData { event: name.clone(), why })
     }
 
-    fn admit_start(&self, start: Start) -> Result<Event, Rejected> {
+    fn accept_start(&self, start: Start) -> Result<Event, Rejected> {
         let Start { input, seed, delay, .. } = start;
         if delay.is_some_and(|delay| delay > MAX_TIMER) {
             let why = alloc::format!("the start delay is longer than {MAX_TIMER:?}");
@@ -161,7 +161,7 @@ impl Machine {
     }
 
     /// An attempt has ended. That of another than the one under way counts for nothing.
-    fn admit_completion(
+    fn accept_completion(
         &self,
         id: CorrelationId,
         attempt: u32,
@@ -194,7 +194,7 @@ impl Machine {
     }
 
     /// An attempt has gone with its host.
-    fn admit_loss(&self, id: CorrelationId, most: u32, at: Timestamp) -> Option<Event> {
+    fn accept_loss(&self, id: CorrelationId, most: u32, at: Timestamp) -> Option<Event> {
         let state = self.shared.lock();
         let attempts = state.buffer.started(id)?;
         if attempts.due(at) == Some(Due::End) {
@@ -241,18 +241,18 @@ impl State {
 
     /// A timer is due: one of the code, or of an activity. That of an activity has no event: whether
     /// its attempt has begun follows from the time, and it may be asked for more than once.
-    fn admit_firing(&self, id: CorrelationId, at: Timestamp) -> Admitted {
+    fn accept_firing(&self, id: CorrelationId, at: Timestamp) -> Accepted {
         if self.buffer.is_open(id, &DurableOutput::Timer) {
-            return Admitted::Input(Event::TimerFired { id });
+            return Accepted::Input(Event::TimerFired { id });
         }
-        let Some(Some(attempts)) = self.buffer.open_task(id) else { return Admitted::Nothing };
+        let Some(Some(attempts)) = self.buffer.open_task(id) else { return Accepted::Nothing };
         match attempts.due(at) {
-            Some(Due::End) => Admitted::Input(Event::TaskFailed { id, error: attempts.too_late() }),
-            Some(Due::Attempt) => self.buffer.call(id).map_or(Admitted::Nothing, Admitted::Action),
+            Some(Due::End) => Accepted::Input(Event::TaskFailed { id, error: attempts.too_late() }),
+            Some(Due::Attempt) => self.buffer.call(id).map_or(Accepted::Nothing, Accepted::Action),
             Some(Due::Nothing { until }) => {
-                Admitted::Action(Action::CreateTimer { id, fire_at: until })
+                Accepted::Action(Action::CreateTimer { id, fire_at: until })
             }
-            None => Admitted::Nothing,
+            None => Accepted::Nothing,
         }
     }
 }
