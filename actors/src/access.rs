@@ -1,4 +1,4 @@
-//! What a client can ask of instances, on a host or without one.
+//! What a client can do with instances, on a host or without one.
 
 mod interrupt;
 mod quarantine;
@@ -113,7 +113,7 @@ impl Access {
     /// [`Error::NotFound`], [`Error::Finished`], [`Error::Parked`], [`Error::TooManyEvents`],
     /// [`Error::OverLimit`] when the events that wait would take too much, [`Error::Busy`],
     /// [`Error::ShuttingDown`], [`Error::Interrupted`], [`Error::Store`]. Of an instance on another
-    /// host [`Error::Parked`] and those behind it are not known here: then the event is in quarantine
+    /// host [`Error::Parked`] and the errors after it in this list are not known here: then the event is in quarantine
     /// after a while.
     ///
     /// Cancelled, it may or may not have raised the event.

@@ -1,4 +1,4 @@
-//! Who is let in: memory stays bounded, whatever clients do, and whatever is due.
+//! Admission: bounds what is in flight and in memory, whatever clients do and whatever is due.
 
 mod places;
 

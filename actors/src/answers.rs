@@ -1,4 +1,4 @@
-//! The way of an answer to a client on another thread.
+//! Carries answers to clients on another thread: many at a time, so that the thread is woken once.
 
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};

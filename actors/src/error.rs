@@ -1,4 +1,4 @@
-//! What can go wrong, told apart by what the caller can do.
+//! The errors of the runtime, told apart by what the caller can do.
 
 mod kind;
 
@@ -17,14 +17,15 @@ use crate::state::MissingState;
 /// The result of most calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a call did not do what it was asked. [`kind`](Self::kind) says what a program can do about it. Unless a variant says otherwise, nothing was stored.
+/// Why a call did not do what it was asked to do. [`kind`](Self::kind) says what a program can do about it.
+/// Unless a variant says otherwise, nothing was stored.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// An id, a name or a key is none.
+    /// An id, a name or a key is invalid.
     #[error(transparent)]
     InvalidName(#[from] InvalidName),
-    /// A host cannot declare such a tag.
+    /// A host declares an invalid tag.
     #[error("a host cannot declare the tag {tag:?}: {source}")]
     InvalidTag {
         /// The tag.
@@ -33,7 +34,7 @@ pub enum Error {
         #[source]
         source: InvalidName,
     },
-    /// A version is none.
+    /// A version is invalid.
     #[error(transparent)]
     InvalidVersion(#[from] InvalidVersion),
     /// A value does not encode or decode, or is too large.
@@ -54,8 +55,10 @@ pub enum Error {
         /// The version, of an orchestration that has one.
         version: Option<Version>,
     },
-    /// This host has no such orchestration.
-    #[error("orchestration `{name}` is not registered on this host")]
+    /// This host does not have the orchestration.
+    #[error(
+        "orchestration `{name}` is not registered on this host; register it, or use a host that has it"
+    )]
     UnknownOrchestration {
         /// The name.
         name: Name,
@@ -70,8 +73,10 @@ pub enum Error {
         /// The versions that the host has, oldest first.
         registered: Vec<Version>,
     },
-    /// A limit is set for an activity that this host has not, or it is named as one that blocks.
-    #[error("activity `{name}` is not registered on this host")]
+    /// An option names an activity that this host does not have: as one with a limit, or as one that blocks.
+    #[error(
+        "activity `{name}` is not registered on this host, but an option names it; register it, or correct the name"
+    )]
     UnknownActivity {
         /// The name.
         name: Name,
@@ -94,7 +99,9 @@ pub enum Error {
     },
     /// The id is taken, by an instance that runs or has finished. Choose another id, or purge the
     /// finished one.
-    #[error("instance `{instance}` exists already")]
+    #[error(
+        "instance `{instance}` exists already; choose another id, or purge it once it has finished"
+    )]
     AlreadyExists {
         /// Its id.
         instance: InstanceId,
@@ -111,8 +118,8 @@ pub enum Error {
         /// Its id.
         instance: InstanceId,
     },
-    /// There is no event in that place of the instance's history, or it is in the first turn: without
-    /// that nothing is left. To begin anew, purge the instance and start it again.
+    /// The history of the instance has no event at that position, or the event is in the first turn, which
+    /// must stay. To begin anew, purge the instance and start it again.
     #[error(
         "instance `{instance}` cannot be rewound to before event {position} of {length}: the first \
          turn must stay"
@@ -125,17 +132,21 @@ pub enum Error {
         /// Number of events in its history.
         length: u64,
     },
-    /// The instance has finished, and others have yet to hear of it: its parent, its children, or
-    /// whom it has sent events. It is told them by itself; purge it later.
+    /// The instance has finished, but messages of it are not delivered yet: to its parent, to its children,
+    /// or to instances to which it has sent events. They are delivered without your help; purge it later.
     #[error(
-        "instance `{instance}` has finished, but others have yet to hear from it; try again later"
+        "instance `{instance}` has finished, but messages of it to other instances are not delivered yet; \
+         purge it later"
     )]
     NotTold {
         /// Its id.
         instance: InstanceId,
     },
-    /// A start with an event needs an id of your own: without one there is no instance to be found.
-    #[error("a start that raises event `{event}` needs an id of your own")]
+    /// A start with an event needs an id of your own: without one, a second start would not find the
+    /// instance of the first.
+    #[error(
+        "a start that raises event `{event}` needs an id of your own; give it one with `.id(..)`"
+    )]
     NoId {
         /// The event.
         event: Name,
@@ -152,7 +163,7 @@ pub enum Error {
     },
     /// The code cannot do its first turn: it does what no history can repeat, or calls an activity
     /// that is not registered. There is no instance.
-    #[error("the instance was not started: {reason}")]
+    #[error("the instance was not started, and nothing is stored: {reason}")]
     NotStarted {
         /// Why.
         reason: ParkReason,
@@ -182,7 +193,7 @@ pub enum Error {
         /// Why, in their words.
         reason: String,
     },
-    /// So many events wait in the instance that it takes no more for now.
+    /// The instance has as many waiting events as it may have, and takes no more for now.
     #[error("instance `{instance}` has {limit} events waiting already; raise it again later")]
     TooManyEvents {
         /// Its id.
@@ -210,18 +221,21 @@ pub enum Error {
         /// Which value, which limit.
         what: String,
     },
-    /// So much is in flight that nothing more is let in; and the host is set not to wait.
+    /// The host has as much in flight as it may have, and its options say that it refuses more.
     #[error("the host is busy ({what}); try again later")]
     Busy {
         /// What there is too much of.
         what: &'static str,
     },
     /// The host is shutting down or has been dropped.
-    #[error("the host is shutting down")]
+    #[error("the host is shutting down; send the request to another host, or to the next one")]
     ShuttingDown,
     /// The part of the host that had the request was restarted. Whether it counted is not known:
     /// look at the status, or raise the event again with the same key.
-    #[error("instance `{instance}`: interrupted; look at its status before trying again")]
+    #[error(
+        "instance `{instance}`: its shard was restarted, and whether the request counted is not known; look at \
+         its status before you try again"
+    )]
     Interrupted {
         /// Its id.
         instance: InstanceId,
@@ -250,7 +264,10 @@ pub enum Error {
     },
     /// A host could not take what was sent, for good: it is in quarantine, where people can look at it
     /// and send it again.
-    #[error("instance `{instance}`: what was sent is in quarantine: {reason}")]
+    #[error(
+        "instance `{instance}`: a host could not take the message, which is in quarantine; mend the cause and \
+         send it again from there: {reason}"
+    )]
     Quarantined {
         /// Its id.
         instance: InstanceId,
@@ -258,7 +275,9 @@ pub enum Error {
         reason: String,
     },
     /// The instance is of a shard that another host has: it has no actor here.
-    #[error("instance `{instance}` is on another host; it has no actor here")]
+    #[error(
+        "instance `{instance}` is on another host, and has no actor here; ask the host that has its shard"
+    )]
     OnAnotherHost {
         /// Its id.
         instance: InstanceId,
@@ -271,7 +290,9 @@ pub enum Error {
         source: Arc<OpenError>,
     },
     /// What is stored of the instance does not decode.
-    #[error("instance `{instance}`: its stored history is not readable: {reason}")]
+    #[error(
+        "instance `{instance}`: its stored history is not readable, put back a good copy of the store: {reason}"
+    )]
     Unreadable {
         /// Its id.
         instance: InstanceId,
@@ -333,7 +354,7 @@ fn or_version(version: &Option<Version>) -> &'static str {
     if version.is_some() { " or version" } else { "" }
 }
 
-/// The versions that there are in the place of one that is missing.
+/// The versions that the host has instead of the missing one.
 fn instead(registered: &[Version]) -> String {
     let registered: Vec<_> = registered.iter().map(Version::to_string).collect();
     format!("which has {}", registered.join(", "))
@@ -385,8 +406,8 @@ impl From<ProviderError> for Error {
     }
 }
 
-/// Why an instance is parked. Its log is as it was before the command that it could not take, and says
-/// behind that that it is parked.
+/// Why an instance is parked. Its log is as it was before the command that it could not take; after that, it
+/// only says that the instance is parked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParkReason {
@@ -397,7 +418,7 @@ pub enum ParkReason {
     /// The history is one that no execution can have written.
     #[error("{0}")]
     Malformed(MalformedHistory),
-    /// This host has no such orchestration. It goes on by itself on one that has it.
+    /// This host does not have the orchestration. The instance goes on by itself on a host that has it.
     #[error("orchestration `{name}` is not registered on this host; start one that has it")]
     UnknownOrchestration {
         /// The orchestration.
@@ -414,7 +435,7 @@ pub enum ParkReason {
         /// The versions that the host has, oldest first.
         registered: Vec<Version>,
     },
-    /// The code called an activity that this host has not, or waits for one. It goes on by itself on
+    /// The code called an activity that this host does not have, or waits for one. It goes on by itself on
     /// a host that has it.
     #[error("activity `{name}` is not registered on this host; start one that has it")]
     UnknownActivity {
@@ -422,13 +443,17 @@ pub enum ParkReason {
         name: Name,
     },
     /// What is stored does not decode.
-    #[error("its stored history is not readable: {reason}")]
+    #[error(
+        "its stored history is not readable; put back a good copy of the store, or terminate it: {reason}"
+    )]
     Unreadable {
         /// What is wrong, and where.
         reason: String,
     },
     /// The actor that runs the instance crashed again and again.
-    #[error("its actor crashed {times} times in a row, at last with: {last}")]
+    #[error(
+        "its actor crashed {times} times in a row; mend the cause and resume it. The last crash: {last}"
+    )]
     Crashed {
         /// How often.
         times: u32,
@@ -444,8 +469,8 @@ pub enum ParkReason {
         /// How many, since the code made a step.
         times: u32,
     },
-    /// A host has parked it, which is not this one, or has started again since: this one has not
-    /// looked at it. What it was parked for is in its log.
+    /// Another host has parked it, or this one before its last start; this host has not tried it since. The
+    /// reason is from its log.
     #[error("{reason}")]
     Recorded {
         /// Why, as the other host has put it.

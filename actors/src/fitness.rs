@@ -1,4 +1,4 @@
-//! A host looks in the background for what it cannot run, and for what it can run again.
+//! Finds, in the background, the instances that this host cannot run, and those that it can run again.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -55,11 +55,14 @@ pub(crate) fn begin(host: &HostRef) -> Task {
             let now = host.store.clock.now();
             let mut look = Look { host: &host, shards, since: now, budget, passed_over: 0 };
             if let Err(error) = look.all().await {
-                tracing::warn!(%error, "instances could not be looked at; they are when they are used");
+                tracing::warn!(%error, "instances could not be checked at the start; each is checked when it is used");
             }
             if look.passed_over > 0 {
                 let instances = look.passed_over;
-                tracing::info!(instances, "not replayed at the start; they are when they are used");
+                tracing::info!(
+                    instances,
+                    "these instances were not replayed at the start; each is replayed when it is used"
+                );
             }
         }
     })
@@ -106,7 +109,7 @@ impl Look<'_> {
                     self.one(summary).await?;
                 }
             }
-            // A store in memory never waits, and others want the thread too.
+            // A store in memory never waits, and other tasks need the thread too.
             tokio::task::yield_now().await;
             next = page.next.map(|after| request.after(after));
         }

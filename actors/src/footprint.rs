@@ -9,7 +9,7 @@ use reenact_core::InstanceId;
 /// What an instance takes in memory besides its history, about: its actor and its machine.
 const INSTANCE_BYTES: usize = 4 * 1024;
 
-/// An instance says anew what it holds when that has changed by so many bytes.
+/// An instance reports what it holds when that has changed by this number of bytes.
 const WORTH_TELLING_BYTES: usize = 1024;
 
 /// Instances that hold less than this are not asked to go one by one. When there is too much in
@@ -28,7 +28,7 @@ pub(crate) struct Footprints {
 }
 
 impl Footprints {
-    /// Of a host whose instances are to hold at most so many bytes.
+    /// Of a host whose instances are to hold at most `limit` bytes.
     pub(crate) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             most,

@@ -1,4 +1,4 @@
-//! The way to a store, for as long as its host uses it.
+//! The gate to the store: all calls of a host pass it, and it lets go of the store when the host ends.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,7 +22,7 @@ pub(crate) struct Gate {
     store: RwLock<Option<Arc<Held>>>,
     /// The calls that did not end at once.
     calls: Mutex<Calls>,
-    /// Held while the store is dropped: whoever closes it a second time waits for that.
+    /// Held while the store is dropped: a second call of `close` waits for that.
     closing: Mutex<()>,
 }
 

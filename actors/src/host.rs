@@ -1,4 +1,4 @@
-//! The root of a host's actors: keeps its shards up. Where hosts share a store, those of its share.
+//! The supervisor of a host: keeps its shards up. Where hosts share a store, the shards of its share.
 
 mod blocked_threads;
 mod message;
@@ -181,7 +181,7 @@ impl Actor for HostSupervisor {
             if state.share.contains(&shard) {
                 tracing::error!(%shard, why, "a shard went down; it starts again from its log");
             } else {
-                tracing::info!(%shard, why, "a shard was given up");
+                tracing::info!(%shard, why, "this host has released a shard");
             }
             state.host.routes.clear(shard);
             state.is_down(&myself, shard, RESTART_DELAY);
@@ -248,7 +248,7 @@ impl HostState {
             if let Some(Standing::Up(actor)) = self.shards.get(shard)
                 && !self.share.contains(shard)
             {
-                tracing::warn!(%shard, "a shard whose thread is held is given up");
+                tracing::warn!(%shard, "a shard is released although user code blocks its thread");
                 actor.kill();
                 self.host.routes.clear(*shard);
                 self.is_down(myself, *shard, RESTART_DELAY);
@@ -298,7 +298,7 @@ async fn first_start(
     match spawn(host, myself, arguments).await {
         Ok(actor) => Ok((shard, Standing::Up(actor))),
         Err(SpawnErr::StartupFailed(why)) if is_shared && is_held(&*why) => {
-            tracing::info!(%shard, %why, "waiting for the lease");
+            tracing::info!(%shard, %why, "another host has the lease of this shard; waiting for it");
             Ok((shard, Standing::Down))
         }
         Err(error) => Err(not_started(shard, error).into()),
@@ -391,7 +391,7 @@ fn is_held(why: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
 
 /// Asks a shard to end gracefully, so that another host can have it.
 fn drain(shard: ShardId, actor: &ActorRef<ShardMessage>) {
-    tracing::info!(%shard, "giving up a shard");
+    tracing::info!(%shard, "releasing a shard, which another host is to have");
     // That it has ended shows by itself. One that has gone already has ended.
     let (reply, _) = oneshot::channel();
     let _ = actor.cast(ShardMessage::Drain { reply });
@@ -456,7 +456,7 @@ fn failed(host: &HostContext, shard: ShardId, error: SpawnErr, last: Duration) -
     };
     let delay = match &why {
         ProviderError::Conflict { .. } => {
-            tracing::info!(%shard, error = %why, "waiting for the lease");
+            tracing::info!(%shard, error = %why, "another host has the lease of this shard; waiting for it");
             if host.store.queue_client.is_some() {
                 // Nobody is refused: what is for the shard goes to the one that holds it.
                 host.routes.set_leaving(shard);
@@ -465,7 +465,7 @@ fn failed(host: &HostContext, shard: ShardId, error: SpawnErr, last: Duration) -
             HELD_DELAY
         }
         ProviderError::Corrupt { .. } => {
-            tracing::error!(%shard, error = %why, "a shard stays down until its log is mended");
+            tracing::error!(%shard, error = %why, "a shard stays down because its log is rotten; put back a good copy of the store");
             ROTTEN_DELAY
         }
         _ => {

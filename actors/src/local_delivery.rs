@@ -91,7 +91,7 @@ impl LocalDelivery {
         Self { shared: Arc::new(Shared { routes, store, tasks, under_way, sent, closed }) }
     }
 
-    /// Sends a message of an instance, in which it is durable, for a run of it. It was sent so many times
+    /// Sends a message of an instance, in which it is durable, for a run of it. It was sent `tries` times
     /// before.
     pub(crate) fn send(&self, from: &InstanceId, run: Run, message: Message, tries: u32) {
         let key = (from.clone(), message.id);

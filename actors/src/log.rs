@@ -1,4 +1,4 @@
-//! Executions out of their logs: for instances that come into memory, and for those who only look.
+//! Reads the logs of executions, and replays them. The only reader of whole logs.
 
 mod decode;
 mod recovery;
@@ -68,7 +68,7 @@ impl Log<'_> {
         self.patiently(|| self.store.list(filter, page)).await
     }
 
-    /// The machine of an unfinished instance, out of its history up to so many turns; or why there
+    /// The machine of an unfinished instance, from the first `turns` turns of its history; or why there
     /// can be none. The log is read and re-enacted a page at a time; the first one may be there already.
     pub(crate) async fn replay(
         &self,
@@ -237,7 +237,7 @@ impl Log<'_> {
         self.each_page(of, u64::MAX, take_page).await
     }
 
-    /// Reads so many turns of an execution, in order, a page at a time.
+    /// Reads the first `turns` turns of an execution, in order, a page at a time.
     async fn each_page(
         &self,
         of: &InstanceSummary,

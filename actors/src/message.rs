@@ -1,4 +1,4 @@
-//! What the actors tell each other.
+//! The messages that the actors send each other.
 
 mod begin;
 mod event;
@@ -169,7 +169,7 @@ impl InstanceMessage {
         }
     }
 
-    /// Whoever waits for an answer.
+    /// The reply that its sender waits for.
     pub(crate) fn reply(self) -> Option<Reply> {
         match self {
             Self::RaiseEvent { reply, .. }

@@ -1,4 +1,4 @@
-//! How a host behaves.
+//! The options of a host.
 
 mod retention;
 mod threads;
@@ -294,7 +294,7 @@ impl HostOptions {
     }
 
     /// What takes down host after host is stopped. An activity fails for good, with
-    /// [`ActivityErrorKind::HostDied`](reenact_core::ActivityErrorKind::HostDied), once so many hosts are
+    /// [`ActivityErrorKind::HostDied`](reenact_core::ActivityErrorKind::HostDied), once that many hosts are
     /// known to have died while it ran: by itself, or by what ran beside it. Five by default.
     ///
     /// An activity that was open when a host died is started again by the next. From then on each start
@@ -305,7 +305,7 @@ impl HostOptions {
     /// kills its host is told from its neighbours.
     ///
     /// The same holds for the code of an orchestration. Of an instance that a host takes up as it starts it
-    /// is recorded that its code is about to run, until that has made a step. With so many hosts that died
+    /// is recorded that its code is about to run, until that has made a step. When that many hosts died
     /// of it, the instance is parked, with [`ParkReason::HostDied`](crate::ParkReason::HostDied). Its code
     /// does not run before somebody resumes it.
     pub const fn max_host_deaths(mut self, max_host_deaths: u32) -> Self {

@@ -1,4 +1,4 @@
-//! How many are on their way at a time.
+//! Bounds how many things are on their way at a time.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ractor::ActorId;
 
-/// Lets so many be on their way at a time, and tells when there is room for more after there was none.
+/// Lets a bounded number of things be on their way at a time, and reports when there is room again.
 pub(crate) struct Pace {
     most: usize,
     count: AtomicUsize,
@@ -86,7 +86,7 @@ impl Ending {
         drop(ended);
     }
 
-    /// Every change under the lock is whole, so a panic elsewhere does not spoil it.
+    /// Every change under the lock is complete, so a panic while it is held leaves it usable.
     fn actors(&self) -> MutexGuard<'_, HashMap<ActorId, OnItsWay>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    /// Panics in its destructor, so many times in a row.
+    /// Panics in its destructor, this number of times in a row.
     struct Stubborn(u32);
 
     impl Drop for Stubborn {

@@ -1,4 +1,4 @@
-//! Patience with a store: trying again where that can help.
+//! Tries again what a store has refused, where that can help.
 
 use std::time::Duration;
 

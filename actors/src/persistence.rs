@@ -1,4 +1,4 @@
-//! Makes turns durable, many at a time, and lets their effects go.
+//! The persistence actor: makes turns durable, many in one append, and releases their effects.
 
 mod append;
 mod entry;
@@ -36,7 +36,7 @@ const MAX_TURNS_PER_APPEND: usize = 4_096;
 /// Most bytes in one append of several turns. A single turn is smaller than what a store takes.
 const MAX_BYTES_PER_APPEND: usize = MAX_BATCH_BYTES / 2;
 
-/// Room for so many entries is kept for the next append.
+/// The capacity that is kept for the next append, in entries.
 const MOST_SPARE: usize = 1_024;
 
 /// An append that took so long is slow: what it has released is given time to come along with the next.
@@ -171,8 +171,8 @@ impl PersistenceState {
     }
 
     /// How long the next append waits for what these have to say once they are released, or `None`: by
-    /// itself each would go into the append behind the next, so that a shard has two crowds of turns
-    /// that take turns, and twice as many appends. One alone, and what is too much for one append, waits
+    /// itself each would go into the append after the next, so that the turns of a shard fall into two
+    /// groups that alternate, with twice as many appends. One alone, and what is too much for one append, waits
     /// for nobody; nor does a medium that is quick.
     fn time_for_followers(&self, released: &[Entry]) -> Option<Duration> {
         let took = self.began.elapsed();
@@ -271,7 +271,7 @@ impl PersistenceState {
     fn lose(&mut self, entries: Vec<Entry>, error: ProviderError) {
         let (shard, error) = (self.shard, Arc::new(error));
         if !matches!(*error, ProviderError::Closed) {
-            tracing::error!(%shard, %error, "the log cannot be appended to");
+            tracing::error!(%shard, %error, "an append failed for good; the shard starts again from its log");
         }
         // Ahead of what follows from the refusals: no instance is to blame for them.
         self.supervisor.stop(Some(format!("its log was lost: {error}")));

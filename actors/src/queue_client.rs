@@ -1,4 +1,4 @@
-//! The way to the instances of shards that another host has: their queues.
+//! The queue client: sends commands into the queues of shards that other hosts have.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Takes what comes for a shard through its queue, and gives it to the instances.
+//! The queue consumer of a shard: receives messages from its queue and passes them to the instances.
 
 mod handle;
 mod seen_keys;
@@ -57,8 +57,8 @@ impl QueueConsumer {
         Self { stop: Some(stop), task: tokio::spawn(run) }
     }
 
-    /// Receives nothing more, and returns when what is in hand is settled: whoever has the shard next
-    /// goes on behind it.
+    /// Receives nothing more, and returns when what is in hand is settled: the next owner of the
+    /// shard goes on after it.
     pub(crate) async fn finish(mut self) {
         drop(self.stop.take());
         // It does not panic by itself; if it did, what it had comes again.
@@ -78,7 +78,7 @@ struct Running {
 }
 
 /// What was received and is not settled. Of each instance one message is under way at a time: the
-/// rest waits behind it, in its order.
+/// rest waits after it, in its order.
 #[derive(Default)]
 struct InHand {
     waiting: HashMap<InstanceId, VecDeque<Delivery>>,
@@ -111,7 +111,7 @@ impl InHand {
         next
     }
 
-    /// The message that was under way for an instance comes again: those behind it as well, so that
+    /// The message that was under way for an instance comes again: those after it as well, so that
     /// they do not overtake it by more than they must.
     fn let_go(&mut self, instance: &InstanceId) {
         let behind = self.waiting.remove(instance).unwrap_or_default();

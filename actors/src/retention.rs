@@ -13,7 +13,7 @@ use crate::task::Task;
 /// The time from the end of a round to the next one, by the provider's clock.
 const RETENTION_EVERY: Duration = Duration::from_secs(60);
 
-/// Most instances in one purge: appends of the shard may wait behind it.
+/// Most instances in one purge: appends of the shard may wait for it.
 const PURGED_AT_ONCE: usize = 512;
 
 /// Instances that are looked at, and sorted by shard, at a time.

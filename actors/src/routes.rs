@@ -1,4 +1,4 @@
-//! The way of a message to an instance.
+//! The routing tables: from an instance to its actor, or to the supervisor of its shard.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

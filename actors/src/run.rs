@@ -1,4 +1,4 @@
-//! Which run of an instance something belongs to.
+//! Identifies a run of an instance: an execution with its seed.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What a program holds of a running host.
+//! A running host, as a program holds it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -70,7 +70,7 @@ impl Runtime {
     /// [`Error::UnknownActivity`] when a limit is set for one that is not registered, or it is said to block;
     /// [`Error::ActivityRuntimeEnded`] when activities are to run on a runtime that has ended;
     /// [`Error::MissingState`] when an activity needs a value that was not given;
-    /// [`Error::InvalidTag`] when a tag is declared that is none;
+    /// [`Error::InvalidTag`] when a declared tag is invalid;
     /// [`Error::Store`] when a shared store cannot be joined;
     /// [`Error::Startup`] when a shard cannot be acquired or recovered.
     ///
@@ -195,7 +195,7 @@ impl Runtime {
         let left = (deadline - began.elapsed().min(deadline)).max(LEAST_DRAIN);
         if tokio::time::timeout(left, drained).await.is_err() {
             tracing::warn!(
-                "not everything was durable at the shutdown deadline; nobody was told so"
+                "not everything was durable at the shutdown deadline; no client got an `Ok` for what was not"
             );
         }
         self.end_root().await;
@@ -246,7 +246,9 @@ impl Runtime {
         let Some(tag_receiver) = &self.tag_receiver else { return };
         let left = (deadline - began.elapsed().min(deadline)).max(LEAST_DRAIN);
         if tokio::time::timeout(left, tag_receiver.settled()).await.is_err() {
-            tracing::warn!("not every end of an activity could be told; these will run again");
+            tracing::warn!(
+                "not every end of an activity could be recorded; these activities will run again"
+            );
         }
         tag_receiver.abort().await;
     }
@@ -298,7 +300,7 @@ impl Runtime {
         for Stalled { instance, code, since, .. } in stalled {
             tracing::warn!(
                 %instance, %code, %since,
-                "the host has ended, and user code still holds a thread of it: it takes that, and memory, until it \
+                "the host has ended, and user code still blocks a thread of it: that thread and memory stay in use until it \
                  returns or the process ends"
             );
         }

@@ -1,4 +1,4 @@
-//! Where the runtime's own randomness comes from.
+//! The randomness of the runtime: seeds, ids and keys.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;

@@ -1,4 +1,4 @@
-//! The supervisor of a shard: owns the lease, brings instances into memory, mends what breaks.
+//! The supervisor of a shard: owns the lease, brings instances into memory, and restarts what crashes.
 
 mod activation_queue;
 mod admit;
@@ -166,7 +166,7 @@ impl Actor for ShardSupervisor {
                     return Ok(());
                 }
                 state.drain().await;
-                // Whoever asked may have given up.
+                // The caller may have given up.
                 let _ = reply.send(());
                 myself.stop(None);
                 Ok(())

@@ -1,4 +1,4 @@
-//! How an instance is, as far as it is durable.
+//! The status of an instance, as far as it is durable.
 
 use reenact_core::limits::{MAX_ACTIVITIES_SHOWN, MAX_CHILDREN_SHOWN};
 use reenact_core::{
@@ -212,7 +212,7 @@ impl Store {
         }
     }
 
-    /// The turn in which the instance ended; the last one, where it has not. Those behind the end say
+    /// The turn in which the instance ended; the last one, where it has not. The turns after the end say
     /// which one it is.
     async fn ending_turn(&self, summary: &InstanceSummary) -> Result<StoredTurn> {
         let last = self.turn(summary, summary.turns.saturating_sub(1)).await?;

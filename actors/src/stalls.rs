@@ -1,6 +1,6 @@
 //! Finds user code that does not give its thread back: an endless loop, or work that blocks.
 //!
-//! Whoever runs user code says so in a slot of its thread. A thread of the operating system looks into the
+//! Each thread has a slot that says which user code runs on it. A thread of the operating system looks into the
 //! slots: it works when the workers of the runtime are all blocked. Nobody reads a clock for it in a turn.
 
 use std::cell::RefCell;
@@ -354,7 +354,7 @@ impl Watchdog {
             seen.holds = true;
             tracing::warn!(
                 %instance, %code, kind, ?took,
-                "user code holds its thread, and the shards on it wait: say of an activity that it blocks \
+                "user code blocks its thread, and the shards on that thread wait: mark an activity that blocks \
                  (`#[activity(blocking)]`, or by its name in `HostOptions::blocking_activities`)"
             );
             (self.on_hold)();
@@ -372,7 +372,7 @@ impl Watchdog {
             seen.stalled = true;
             tracing::error!(
                 %instance, %code, kind, ?took,
-                "user code does not give its thread back; whatever else is on that thread waits"
+                "user code does not give its thread back, and everything else on that thread waits; mend the code"
             );
         }
         let what = Stalled { instance, code, is_activity, since: seen.since };
@@ -396,7 +396,7 @@ impl Watchdog {
     }
 }
 
-/// Every change under these locks is whole, so a panic elsewhere does not spoil it.
+/// Every change under these locks is complete, so a panic while it is held leaves it usable.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! A store as everybody sees it, whether they have shards of it or not.
+//! The store of a host or a client: reads instances, and has the queue client where hosts share it.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Activities of which a host may have died: they were open when their instance came into memory, and ran
+//! Activities that an earlier host may have died of: they were open when their instance came into memory, and ran
 //! nowhere. The start of each is recorded before it runs.
 
 use std::sync::Arc;

@@ -20,7 +20,7 @@ impl Task {
     }
 
     /// A task that its owner cannot do without. When it panics, `lost` is told the message: otherwise nobody
-    /// would notice, and whoever waits for it would wait for ever.
+    /// would notice, and a wait for it would never end.
     pub(crate) fn vital(
         future: impl Future<Output = ()> + Send + 'static,
         lost: impl FnOnce(String) + Send + 'static,

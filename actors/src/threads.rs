@@ -1,4 +1,4 @@
-//! The threads that a host runs on.
+//! The threads of a host: those of its shards, and one for all else.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -78,10 +78,10 @@ pub(crate) struct GivenUp {
 /// Why a thread is not replaced.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotReplaced {
-    /// It is none of the host's own, or was replaced before.
+    /// It is not a thread of the host, or was replaced before.
     #[error("it is no thread of the host's own")]
     NotOwn,
-    /// So many of those that were given up have not ended.
+    /// Too many of the threads that were given up have not ended.
     #[error("{MAX_REPLACED_THREADS} threads are held already that were replaced")]
     TooMany,
     /// The system gives none.
@@ -247,7 +247,7 @@ impl Drop for Runtimes {
     }
 }
 
-/// After so many polls of tasks, a thread takes a task from the global queue of its runtime. What comes from other
+/// After this number of polls of tasks, a thread takes a task from the global queue of its runtime. What comes from other
 /// threads is there, and what the thread's own queue of 256 tasks had no room for. At tokio's default, 61, a task of
 /// many that are ready waited there while others ran thousands of times.
 const LOOK_AT_GLOBAL_QUEUE: u32 = 2;
@@ -282,7 +282,7 @@ fn threads(which: ShardThreads, shards: u32) -> Result<usize> {
     }
 }
 
-/// Every change under these locks is whole, so a panic elsewhere does not spoil it.
+/// Every change under these locks is complete, so a panic while it is held leaves it usable.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

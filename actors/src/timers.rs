@@ -1,4 +1,4 @@
-//! Wakes instances when their timers are due.
+//! The timer actor of a shard: fires timers when they are due.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::routes::Routes;
 use crate::run::Run;
 use crate::task::{Task, end_for_panic, let_others_run};
 
-/// Most timers that have fired and are not handled by their instances yet. Others want the thread too.
+/// Most timers that have fired and are not handled by their instances yet. Other tasks need the thread too.
 const FIRED_AT_A_TIME: usize = 128;
 
 /// So long they wait for each other at most: one of these instances may not take messages for a while.

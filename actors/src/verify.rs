@@ -1,4 +1,4 @@
-//! Looks whether code fits the histories of a store, before a host runs it.
+//! Checks whether code fits the histories of a store, before a host runs it.
 
 use std::fmt;
 
@@ -80,7 +80,7 @@ impl Check<'_> {
             let page = self.log.list(&filter, &request).await?;
             for summary in page.instances {
                 unfit.extend(self.one(summary).await?);
-                // A store in memory never waits, and others want the thread too.
+                // A store in memory never waits, and other tasks need the thread too.
                 tokio::task::yield_now().await;
             }
             match page.next {

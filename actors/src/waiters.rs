@@ -1,4 +1,4 @@
-//! Those who wait for the end of an instance, or for a change of its status.
+//! Clients that wait for the end of an instance, or for a change of its status.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,7 +35,7 @@ struct Client<T> {
     runtime: Option<Arc<ClientRuntime>>,
 }
 
-/// One wait. Dropping it leaves nothing behind.
+/// One wait. Dropping it removes every trace of it.
 pub(crate) struct Waiter<T> {
     waiting: Waiting<T>,
     instance: InstanceId,
@@ -45,7 +45,7 @@ pub(crate) struct Waiter<T> {
 }
 
 impl Waiters {
-    /// Of a host with so many shards.
+    /// Of a host with `shards` shards.
     pub(crate) fn new(shards: u32) -> Self {
         Self { ends: Waiting::new(shards), changes: Waiting::new(shards) }
     }
@@ -158,7 +158,7 @@ impl<T> Clone for Waiting<T> {
     }
 }
 
-/// Every change under these locks is whole, so a panic elsewhere does not spoil it.
+/// Every change under these locks is complete, so a panic while it is held leaves it usable.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

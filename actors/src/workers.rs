@@ -1,4 +1,4 @@
-//! Runs activities: so many at a time, fairly, each in a task of its own.
+//! Runs activities: a bounded number at a time, fairly, each in a task of its own.
 
 mod blocked;
 mod give_up;

@@ -97,7 +97,10 @@ async fn a_name_of_an_orchestration_that_is_none_is_refused() {
 async fn an_orchestration_that_is_not_registered_is_refused() {
     let host = host().await;
     let refused = guard(host.start_new_by_name::<()>("nowhere", "")).await.unwrap_err();
-    assert_eq!(refused.to_string(), "orchestration `nowhere` is not registered on this host");
+    assert_eq!(
+        refused.to_string(),
+        "orchestration `nowhere` is not registered on this host; register it, or use a host that has it"
+    );
     assert!(matches!(refused, Error::UnknownOrchestration { .. }));
     assert_eq!(stored(&host).await, 0);
 }

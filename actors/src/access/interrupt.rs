@@ -1,4 +1,4 @@
-//! What people do to an instance that runs.
+//! Cancels, terminates, suspends and resumes instances.
 
 use reenact_core::InstanceId;
 

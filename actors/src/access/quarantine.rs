@@ -1,4 +1,4 @@
-//! What the hosts of a shared store could not take.
+//! Lists, sends again and discards the messages in quarantine.
 
 use reenact_providers::{QuarantineId, Quarantined};
 
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::queue_client::QueueClient;
 
 impl Access {
-    /// Up to `limit` of the messages in quarantine behind `after`, ordered by their ids: those that a
+    /// Up to `limit` of the messages in quarantine after `after`, ordered by their ids: those that a
     /// host could not take, for good, and nobody else was told.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! How instances are started.
+//! Starts instances, on this host or through a queue.
 
 use std::time::Duration;
 

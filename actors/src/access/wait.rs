@@ -1,4 +1,4 @@
-//! Waiting for instances: told by their host where that is this one, and by looking otherwise.
+//! Waits for instances: their host reports the end, or the store is asked again and again.
 
 use std::future::pending;
 use std::time::Duration;

@@ -91,7 +91,7 @@ impl Calls {
         }
     }
 
-    /// Every change under the lock is whole, so a panic elsewhere does not spoil it.
+    /// Every change under the lock is complete, so a panic while it is held leaves it usable.
     fn newest(
         &self,
     ) -> MutexGuard<'_, HashMap<ActivityCall, ActivityContext, BuildHasherDefault<OfSeed>>> {

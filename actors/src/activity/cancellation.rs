@@ -1,4 +1,4 @@
-//! Tells an activity that nobody waits for it, and cuts it off.
+//! The cancellation of an activity: it can be awaited, and in the end the activity is cut off.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

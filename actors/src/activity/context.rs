@@ -173,10 +173,10 @@ impl ActivityContext {
         self.call.reports.is_some()
     }
 
-    /// Tells whoever took it from the queue of a tag, if it came through one.
+    /// Reports to the task that received it from the queue of a tag, if it came through one.
     pub(crate) fn tell(&self, reports: Report) {
         if let Some(to) = self.report_sender() {
-            // Whoever is gone wants to know nothing.
+            // A task that has gone needs no report.
             let _ = to.send(reports);
         }
     }
@@ -186,7 +186,7 @@ impl ActivityContext {
         Arc::ptr_eq(&self.call, &other.call)
     }
 
-    /// Whoever is first to ask tells the end of the attempt.
+    /// Whether the caller is the first to ask, and is to report the end of the attempt.
     pub(crate) fn may_report(&self) -> bool {
         !self.call.told.swap(true, Ordering::AcqRel)
     }
@@ -220,7 +220,7 @@ impl ActivityContext {
         self.call.thread.get() == Some(&thread)
     }
 
-    /// Whoever is first to ask gives its place back.
+    /// Whether the caller is the first to ask, and is to give its place back.
     pub(crate) fn may_leave(&self) -> bool {
         !self.call.has_left.swap(true, Ordering::AcqRel)
     }

@@ -108,7 +108,7 @@ impl Pulse {
         self.beats().kept.take()
     }
 
-    /// Every change under the lock is whole, so a panic elsewhere does not spoil it.
+    /// Every change under the lock is complete, so a panic while it is held leaves it usable.
     fn beats(&self) -> std::sync::MutexGuard<'_, Beats> {
         self.beats.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! What becomes of an attempt that came through the queue of a tag.
+//! Reports of an attempt that came through the queue of a tag.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Places for instances in memory: so many, and who waits gets one in turn.
+//! A bounded number of places for instances in memory, and a queue for each kind that waits.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-/// Those who gave up waiting are looked for when there are so many more who wait than after the last look.
+/// Waits that were given up are removed when the queue has grown by this number since the last time.
 const LOOKED_FOR_AT: usize = 64;
 
 /// For whom a place is. Those of one kind get places in the order in which they came, and the kinds take
@@ -51,7 +51,7 @@ struct Queue {
     looked_at: usize,
 }
 
-/// A place. Whoever drops it gives it to the next.
+/// A place. Dropping it gives it to the next that waits.
 #[derive(Debug)]
 pub(crate) struct Place {
     /// `None` once it is given back.
@@ -91,8 +91,8 @@ impl Places {
         Some(self.place())
     }
 
-    /// Waits for a place; `None` for a start once none is let in any more. Whoever gives up leaves nothing
-    /// behind.
+    /// Waits for a place; `None` for a start once none is let in any more. Dropping the wait removes
+    /// every trace of it.
     pub(crate) async fn take(&self, kind: Kind) -> Option<Place> {
         if let Some(place) = self.try_take(kind) {
             return Some(place);
@@ -117,7 +117,7 @@ impl Places {
             state.free -= 1;
             let place = self.place();
             drop(state);
-            // Whoever gave up gives it back.
+            // A wait that was given up gives it back.
             drop(sender.send(place));
             return;
         }
@@ -165,7 +165,7 @@ impl Places {
         }
     }
 
-    /// Every change under the lock is whole, so a panic elsewhere does not spoil it.
+    /// Every change under the lock is complete, so a panic while it is held leaves it usable.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -25,7 +25,7 @@ impl ShardContext {
             // Nothing else can tell what was under way.
             self.workers.cancel_all(instance);
             self.tag_sender.iter().for_each(|tag_sender| tag_sender.forget_all(instance));
-            // What it was parked for has ended with it; whoever is answered finds it so.
+            // It ended, so it is not parked any more; a client that gets the answer finds it so.
             self.host.routes.unpark(instance);
         }
     }
@@ -97,9 +97,9 @@ impl ShardContext {
         self.tag_sender.iter().for_each(|tag_sender| tag_sender.forget_attempt(call, attempt));
     }
 
-    /// An instance cannot go on. Whoever waits for it is told.
+    /// An instance cannot go on: it is parked, and clients that wait for it get the reason.
     pub(crate) fn park(&self, instance: &InstanceId, reason: ParkReason) {
-        tracing::error!(%instance, %reason, "parked");
+        tracing::error!(%instance, %reason, "an instance is parked");
         // What comes back from parking asks for all that is open; what came meanwhile was refused.
         self.tag_sender.iter().for_each(|tag_sender| tag_sender.forget_all(instance));
         self.host.routes.park(instance.clone(), reason.clone());

@@ -88,7 +88,7 @@ pub(crate) struct HostContext {
     pub(crate) ended: AtomicBool,
     /// By shard: whether its idle instances have been asked to make room, and have yet to answer.
     pub(crate) making_room: Box<[AtomicBool]>,
-    /// Held for writing by purges, and for reading by whoever builds on a finished instance.
+    /// Held for writing by purges, and for reading by what builds on a finished instance.
     pub(crate) purges: Arc<RwLock<()>>,
     /// Those that it had, if only for a while.
     pub(crate) shards_had: DashSet<ShardId>,
@@ -172,7 +172,7 @@ impl HostContext {
         async move {
             let Some((_, lease)) = held else { return };
             if let Err(error) = leases.release(&lease).await {
-                tracing::warn!(%shard, %error, "a lease could not be released");
+                tracing::warn!(%shard, %error, "a lease could not be released; another host gets the shard when the lease ends");
             }
         }
     }
@@ -187,7 +187,7 @@ impl HostContext {
         if let Some(membership) = self.take_membership()
             && let Err(error) = membership.leave().await
         {
-            tracing::warn!(%error, "the other hosts could not be told of the end of this one");
+            tracing::warn!(%error, "this host could not announce its end; the others notice it when its leases end");
         }
     }
 
@@ -219,8 +219,8 @@ impl HostContext {
         self.tasks.end();
     }
 
-    /// Gives up all shards and the store, where that takes no time; otherwise whoever else ends the
-    /// host does so. What is being written is waited for.
+    /// Gives up all shards and the store, where that takes no time; otherwise the task that
+    /// ends the host does so. What is being written is waited for.
     pub(crate) fn let_go_now(&self) {
         if self.release_all().now_or_never().is_some() {
             self.gate.close();

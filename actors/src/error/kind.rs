@@ -1,4 +1,4 @@
-//! Errors by what a program does about them.
+//! Groups errors by what a program can do about them.
 
 use std::fmt;
 

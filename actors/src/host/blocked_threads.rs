@@ -1,4 +1,4 @@
-//! Threads that code does not give back: others take over their shards.
+//! Replaces threads that user code does not give back; other threads take over their shards.
 
 use ractor::ActorRef;
 
@@ -35,7 +35,7 @@ fn lose(host: &HostContext, root: &ActorRef<HostMessage>, held: BlockedThread) {
         Err(why) => {
             tracing::error!(
                 %instance, %code, ?held_for, %why,
-                "user code holds a thread that cannot be replaced, and its shards wait: mend the code, and start \
+                "user code blocks a thread that cannot be replaced, and its shards wait: mend the code, and start \
                  the process again"
             );
             // Shards that are for other hosts do not need it.
@@ -46,8 +46,8 @@ fn lose(host: &HostContext, root: &ActorRef<HostMessage>, held: BlockedThread) {
     let kind = if call.is_some() { "activity" } else { "orchestration" };
     tracing::error!(
         %instance, %code, kind, ?held_for, ?shards,
-        "user code holds its thread too long: another thread takes over, and these shards start again. Mend \
-         the code: it still takes this thread, and memory"
+        "user code blocks its thread too long: another thread takes over, and these shards start again. Mend \
+         the code: it still uses this thread and memory"
     );
     let GivenUp { runtime: old, tenants } = given_up;
     if call.is_none() {

@@ -1,4 +1,4 @@
-//! What the supervisor of a host understands.
+//! The messages that the supervisor of a host understands.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

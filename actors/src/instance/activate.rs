@@ -1,4 +1,4 @@
-//! Into memory: by replay of the log.
+//! Brings an instance into memory, by replay of its log.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ impl InstanceState {
         self.activate_from_log(myself, is_through).await
     }
 
-    /// Comes into memory anew, behind what this actor has handed in.
+    /// Comes into memory anew, after what this actor has passed on.
     pub(super) async fn activate(
         &mut self,
         myself: &ActorRef<InstanceMessage>,
@@ -138,7 +138,7 @@ impl InstanceState {
         MachineConfig { local_in_place, ..self.shard.machine_config(myself) }
     }
 
-    /// Lets the code go on that fits again. What was overdue meanwhile is behind it by now.
+    /// Lets the code go on that fits again, after what was overdue meanwhile.
     fn unpark(&mut self) {
         if matches!(&self.phase, Phase::Live(live) if live.machine.is_parked()) {
             self.apply(Command::Unpark, None);

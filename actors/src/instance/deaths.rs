@@ -1,4 +1,4 @@
-//! Hosts that die while activities run: such a start is recorded, and counts as an attempt.
+//! Counts the hosts that died while an activity ran: its start is recorded, and counts as an attempt.
 
 use reenact_core::{Command, CorrelationId};
 
@@ -24,7 +24,7 @@ impl InstanceState {
             gone.filter(|(id, attempt)| !self.runs_here(run, *id, *attempt)).collect();
         for (id, attempt) in gone {
             let instance = &self.instance;
-            tracing::warn!(%instance, activity = %id, attempt, "a host has died while it ran");
+            tracing::warn!(%instance, activity = %id, attempt, "a host died while this attempt of the activity ran; it counts as failed");
             self.apply(Command::LoseTask { id, most }, None);
         }
         let Phase::Live(live) = &mut self.phase else { return };

@@ -1,4 +1,4 @@
-//! Turns as they are stored.
+//! Encodes turns into the form in which they are stored.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ thread_local! {
     static ENCODED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The place for encoded turns is kept up to so many bytes, in each thread.
+/// The largest buffer for encoded turns that each thread keeps, in bytes.
 const KEPT_ENCODED_BYTES: usize = 64 * 1024;
 
 /// The stored form of a turn, in one allocation.

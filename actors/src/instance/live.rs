@@ -45,7 +45,7 @@ impl Live {
         })
     }
 
-    /// What is to be done without anything new to be stored: behind the turns that are under way.
+    /// What is to be done without anything new to be stored: after the turns that are under way.
     pub(super) fn pending_without_record(&self, actions: Sealed<Vec<Action>>) -> PendingTurn {
         PendingTurn {
             instance: self.summary.instance.clone(),
@@ -84,7 +84,7 @@ impl Live {
         self.summary.events = self.summary.events.min(self.machine.events());
         if before < WARN_HISTORY_EVENTS && self.summary.events >= WARN_HISTORY_EVENTS {
             let (instance, events) = (&self.summary.instance, self.summary.events);
-            tracing::warn!(%instance, events, "the history grows long");
+            tracing::warn!(%instance, events, "the history of this instance is long; continue as new to keep replays short");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an instance tells others, and what others tell it.
+//! Messages between instances: what this one sends, and what it receives.
 
 use std::mem;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl InstanceState {
             // Whether it was taken or not, nobody asks any more.
             (Phase::Closing(closing), _) => {
                 closing.arrived.push(message);
-                // Behind what is in the mailbox already: one turn for all of it.
+                // After what is in the mailbox already: one turn for all of it.
                 let is_first = closing.arrived.len() == 1;
                 if is_first && myself.cast(Internal::Settle.into()).is_err() {
                     self.settle();
@@ -174,7 +174,7 @@ impl InstanceState {
             Ok(turns) => turns,
             Err(reason) => {
                 let instance = &self.instance;
-                tracing::error!(%instance, %reason, "what it has to tell others is not readable");
+                tracing::error!(%instance, %reason, "the messages that it has yet to send cannot be read from its log");
                 return Ok(());
             }
         };
@@ -183,8 +183,8 @@ impl InstanceState {
             let instance = &self.instance;
             tracing::error!(
                 %instance,
-                "its summary says that it has ended, and its log does not: what it has to tell others is \
-                 not known; put back a copy of the store that is known to be good"
+                "its summary says that it has ended, and its log does not: the messages that it has yet to send \
+                 are not known; put back a copy of the store that is known to be good"
             );
             return Ok(());
         };

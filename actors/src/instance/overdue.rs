@@ -1,4 +1,4 @@
-//! What was due first happens first, however long nobody looked.
+//! Applies what is overdue in the order in which it was due, before anything else.
 
 use reenact_core::{Action, Command};
 
@@ -7,10 +7,10 @@ use super::state::InstanceState;
 use crate::run::Run;
 use crate::task::let_others_run;
 
-/// So many turns are made of what is overdue before others have the thread.
+/// How many turns are made of what is overdue before other tasks get the thread.
 const TURNS_IN_A_ROW: usize = 64;
 
-/// So much of what was open is taken up before others have the thread.
+/// How many open actions are taken up before other tasks get the thread.
 const TAKEN_UP_IN_A_ROW: usize = 256;
 
 impl InstanceState {

@@ -1,4 +1,4 @@
-//! An instance that is parked: its log says so, and takes what needs no code.
+//! A parked instance: its log says that it is parked, and it takes what needs no code.
 
 use ractor::{ActorProcessingErr, ActorRef};
 use reenact_core::{ApplyError, Command, Event, History, ParkedExecution, RecordedTurn};
@@ -87,14 +87,14 @@ impl InstanceState {
                 Ok(turn) => self.shard.make_durable(Entry::Turn(Box::new(turn))),
                 Err(error) => {
                     let instance = &self.instance;
-                    tracing::error!(%instance, %error, "its log cannot be told that it is parked");
+                    tracing::error!(%instance, %error, "that it is parked cannot be recorded in its log");
                 }
             }
         }
         self.phase = Phase::Parked(Box::new(parked));
     }
 
-    /// Behind the turns that are under way: without them there would be nothing to park for.
+    /// After the turns that are under way: without them there would be nothing to park for.
     fn announce_parked(&self) {
         if let Phase::Parked(parked) = &self.phase {
             self.shard.make_durable(Entry::Park(self.instance.clone(), Box::new(parked.reason())));
@@ -198,7 +198,7 @@ impl InstanceState {
             Phase::Parked(parked) if parked.execution.is_none() => parked.summary(),
             _ => return Ok(()),
         };
-        // What it was parked behind may still be on its way.
+        // Turns from before it was parked may still be on their way.
         self.shard.everything_is_durable(&self.instance).await?;
         let Ok(turns) = self.shard.log().history(&summary).await? else { return Ok(()) };
         let mut execution = ParkedExecution::default();

@@ -27,7 +27,7 @@ impl InstanceState {
                 // Otherwise it would be woken for them after a crash, again and again.
                 self.apply(reenact_core::Command::ConfirmDelivery { messages }, None);
             }
-            // What comes from now on brings it back, behind what is handled before the end. An
+            // What comes from now on brings it back, after what is handled before the end. An
             // actor that is draining already needs no second word.
             let _ = myself.drain();
         }

@@ -1,4 +1,4 @@
-//! The phases of an instance: what there is exists in its phase only.
+//! The phases of an instance: each owns what exists in that phase only.
 
 use reenact_core::{Machine, MessageId, ParkedExecution, RecordedTurn, Sealed, codec};
 use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
@@ -31,7 +31,7 @@ pub(super) enum Phase {
 pub(super) struct Live {
     pub(super) machine: Machine,
     pub(super) run: Run,
-    /// Without the turns that are being made durable it would be behind; so it is kept here.
+    /// With the turns that are being made durable, which the store does not have yet.
     pub(super) summary: InstanceSummary,
     /// Messages that have arrived, where it can wait that this is recorded.
     pub(super) arrived: Vec<MessageId>,

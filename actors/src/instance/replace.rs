@@ -1,4 +1,4 @@
-//! A child in the place of an earlier one, which its parent has undone.
+//! Begins a child in the place of an earlier one, whose call its parent has undone.
 
 use std::time::Duration;
 

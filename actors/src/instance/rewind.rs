@@ -1,4 +1,4 @@
-//! Back to an earlier place: the next execution of the instance is what is kept of this one.
+//! Rewinds an instance: its next execution is what is kept of this one.
 
 use std::sync::Arc;
 
@@ -155,7 +155,7 @@ fn next_execution(
     Ok(records.collect())
 }
 
-/// What is kept as it is stored, and what is added behind it.
+/// What is kept as it is stored, and what is added after it.
 fn encoded(
     of: &InstanceSummary,
     kept: Vec<StoredTurn>,

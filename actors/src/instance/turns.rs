@@ -1,4 +1,4 @@
-//! Commands into turns, turns to the persistence actor.
+//! Turns commands into turns, and passes these to the persistence actor.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -430,7 +430,7 @@ impl InstanceState {
         }
     }
 
-    /// Answers behind the turns that are under way: the answer may rest on them.
+    /// Answers after the turns that are under way: the answer may rest on them.
     pub(super) fn answer(&mut self, answer: Answer) {
         self.pass_on_now(Entry::Answer(Box::new(answer)));
     }
@@ -456,7 +456,7 @@ impl InstanceState {
             }
         };
         let outcome = recorded.outcome();
-        // What it was parked behind may still be on its way.
+        // Turns from before it was parked may still be on their way.
         self.shard.everything_is_durable(&self.instance).await?;
         let turns = match self.shard.log().history(&summary).await? {
             Ok(turns) => turns,
@@ -464,8 +464,8 @@ impl InstanceState {
                 let instance = &self.instance;
                 tracing::error!(
                     %instance, %reason,
-                    "terminated although its log cannot be read: who started it and what it has started \
-                     is not known, and is not told; look for them, and end them by their ids"
+                    "terminated although its log cannot be read: its parent and its children are not known, \
+                     and get no message; find them, and end them by their ids"
                 );
                 Vec::new()
             }

@@ -50,7 +50,7 @@ impl<'a> Recovery<'a> {
         Self { replay: State::Unread, renewed: None, known: Some(renewed), ..self }
     }
 
-    /// Takes in the next turns. Those behind which nothing more can come of it give the reason.
+    /// Takes in the next turns. An error says why the log cannot be replayed, whatever comes later.
     pub(super) fn take_in(&mut self, page: Vec<StoredTurn>) -> Result<(), ParkReason> {
         let (of, stalls) = (self.of, self.stalls);
         let mut take = || page.iter().try_for_each(|stored| self.take_in_turn(stored));

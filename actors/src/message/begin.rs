@@ -1,4 +1,4 @@
-//! How an actor comes by its instance.
+//! How an actor begins with its instance: from a start, or from the log.
 
 /// How an actor comes by its instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

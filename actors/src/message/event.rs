@@ -33,7 +33,7 @@ impl ExternalEvent {
     /// [`CARRIED_EVENT_KEYS`](reenact_core::limits::CARRIED_EVENT_KEYS) keys go on to count.
     ///
     /// # Errors
-    /// [`Error::InvalidName`] when the key is none.
+    /// [`Error::InvalidName`] when the key is invalid.
     pub fn with_key(mut self, key: &str) -> Result<Self> {
         self.key = Some(EventKey::new(key)?);
         Ok(self)

@@ -1,4 +1,4 @@
-//! What only the runtime sends to the actor of an instance.
+//! The messages that only the runtime sends to the actor of an instance.
 
 use std::sync::Arc;
 
@@ -127,7 +127,7 @@ pub(crate) type Asked = Arc<()>;
 #[derive(Debug)]
 pub(crate) struct StartMessage {
     pub(crate) name: Name,
-    /// The newest where there is none.
+    /// `None` means the newest.
     pub(crate) version: Option<Version>,
     pub(crate) start: Start,
     /// When its code may run, if not at once.

@@ -1,4 +1,4 @@
-//! What an instance has called that has not ended.
+//! The activities and children of an instance that have not ended.
 
 use reenact_core::limits::{MAX_ACTIVITIES_SHOWN, MAX_CHILDREN_SHOWN};
 use reenact_core::{Machine, OpenActivity, OpenChild};

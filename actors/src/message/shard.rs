@@ -1,4 +1,4 @@
-//! What the supervisor of a shard understands.
+//! The messages that the supervisor of a shard understands.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ impl ShardMessage {
     /// Answers without having done anything: the shard is down.
     pub(crate) fn refuse(self, why: Arc<ProviderError>) {
         let down = Error::from(why);
-        // Whoever asked may have given up.
+        // The caller may have given up.
         match self {
             Self::Deliver { message, .. } => message.refuse(|| down),
             Self::Locate { reply, .. } => drop(reply.send(Err(down))),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Which finished instances are kept. Those that are not are purged in the background, with their
-/// histories, for good; whoever asks for one then gets [`Error::NotFound`](crate::Error::NotFound),
+/// histories, for good; a call for one then gets [`Error::NotFound`](crate::Error::NotFound),
 /// and its id is free. An instance has to be kept by each rule that is set; the default sets none,
 /// and keeps all. What has not finished is never touched.
 ///
@@ -28,7 +28,7 @@ impl Retention {
         self
     }
 
-    /// Of each orchestration that is registered on the host, keep so many: those that finished
+    /// Keep this number of instances of each orchestration that is registered on the host: those that finished
     /// last. They are counted over the whole store. Instances of other orchestrations are kept.
     pub const fn finished_per_orchestration(mut self, most: u64) -> Self {
         self.finished_per_orchestration = Some(most);

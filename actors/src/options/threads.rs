@@ -17,7 +17,7 @@ pub enum ShardThreads {
     /// one instance at a time waits longer for each: its thread has to be woken.
     #[default]
     PerCore,
-    /// So many threads, from 1 to [`MAX_SHARD_THREADS`], and no more than shards.
+    /// This number of threads, from 1 to [`MAX_SHARD_THREADS`], and no more than shards.
     Exactly(usize),
     /// None: the host runs on the runtime that it is started on, and stands still while that does. For tests
     /// whose time is paused: tokio lets that time jump as soon as the runtime of the test has nothing to do,

@@ -1,4 +1,4 @@
-//! One append: tried again where that can help, read back where its outcome is not known.
+//! One append: tried again where that can help, and read back where its outcome is not known.
 
 use std::sync::Arc;
 

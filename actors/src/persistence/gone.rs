@@ -1,4 +1,4 @@
-//! Which instances have gone from memory while something of theirs is still on its way.
+//! Remembers which instances have left memory while entries of theirs are still on their way.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,7 @@ pub(crate) struct Gone {
 #[derive(Debug)]
 struct State {
     when: HashMap<InstanceId, u64>,
-    /// With so many, those that are through are forgotten.
+    /// When this number is reached, those that are through are forgotten.
     full_from: usize,
 }
 

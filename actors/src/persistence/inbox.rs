@@ -1,4 +1,4 @@
-//! Where turns wait for the next append.
+//! The inbox: turns wait here for the next append.
 
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,7 +33,7 @@ impl Default for Inbox {
 
 impl Inbox {
     /// Puts something in; whether it was empty, so that the actor must be told. Drops it when the
-    /// actor has gone: whoever waits for it is told so.
+    /// actor has gone: what waits for it gets an error.
     pub(crate) fn put(&self, entry: Entry) -> bool {
         let mut entries = self.entries();
         let Some(waiting) = entries.as_mut() else {
@@ -71,7 +71,7 @@ impl Inbox {
         self.shared.through.load(Ordering::Acquire)
     }
 
-    /// So many are through.
+    /// This number of entries is through.
     pub(crate) fn is_through(&self, count: u64) {
         self.shared.through.store(count, Ordering::Release);
     }

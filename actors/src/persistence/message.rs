@@ -1,4 +1,4 @@
-//! What the persistence actor understands.
+//! The messages that the persistence actor understands.
 
 use reenact_core::Receipt;
 use reenact_providers::ProviderError;

@@ -1,4 +1,4 @@
-//! Lets the effects of durable turns go: of many, a portion at a time.
+//! Releases the effects of durable turns; of many, one portion at a time.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -153,13 +153,13 @@ fn release_turn(shard: &ShardContext, turn: PendingTurn, receipt: &Receipt) {
     // Not before: what was asked for twice ahead of this turn is still not run twice.
     drop(known);
     successor.into_iter().for_each(|turn| release_turn(shard, turn, receipt));
-    // Whoever is told finds it done.
+    // A client that gets the answer finds it done.
     if let Some(answer) = answer {
         answer.give(receipt);
     }
 }
 
-/// Takes the next steps of an instance, up to so many actions; how many are left of these.
+/// Takes the next steps of an instance, up to `left` actions; returns how many of these are left.
 fn go_on(
     shard: &ShardContext,
     instance: &InstanceId,

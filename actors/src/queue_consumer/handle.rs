@@ -1,4 +1,4 @@
-//! What is done about one message out of a queue.
+//! Handles one message from a queue, until it is durable, comes again, or is in quarantine.
 
 use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -59,9 +59,9 @@ impl MessageHandler {
         let mut verdict = self.take(&delivery).await;
         if let Verdict::Refused(reason) = &verdict {
             let instance = &delivery.message.to;
-            tracing::error!(%instance, reason, "a message cannot be taken; it is in quarantine");
+            tracing::error!(%instance, reason, "a message can never be taken; it goes into quarantine");
             if let Err(error) = self.quarantine(&delivery, reason).await {
-                tracing::warn!(%instance, %error, "quarantine cannot be reached; it comes again");
+                tracing::warn!(%instance, %error, "the quarantine could not be written; the message comes again");
                 verdict = Verdict::Again;
             }
         }
@@ -159,7 +159,7 @@ impl MessageHandler {
             Internal::Start(Box::new(message)).into()
         };
         match (self.ask(&delivery.message.to, message).await, key) {
-            // Whoever has sent it looks whose start it is that has the id.
+            // The sender finds out whose start has the id.
             (Err(Error::AlreadyExists { .. }), _) => Verdict::Done,
             (answer, Some(key)) => self.of_an_event(delivery, answer, &key).await,
             (answer, None) => verdict_of(delivery, answer),
@@ -258,7 +258,7 @@ impl MessageHandler {
             },
             None if delivery.attempt > MAX_DELIVERIES => {
                 // Its sender has it, and sends it again: nothing is lost.
-                tracing::warn!(%from, %to, reason, "a message is not taken for long; letting it go");
+                tracing::warn!(%from, %to, reason, "a message was refused at each delivery; its sender will send it again");
                 Verdict::Done
             }
             None => Verdict::Again,
@@ -352,7 +352,7 @@ impl MessageHandler {
         let Some(remote) = &self.host.store.queue_client else { return };
         if let Err(error) = remote.router.acknowledge(self.shard, delivery.id).await {
             let instance = &delivery.message.to;
-            tracing::warn!(%instance, %error, "a message comes again that has had its effect");
+            tracing::warn!(%instance, %error, "a message could not be acknowledged after it was handled; it comes again, and counts once");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The keys of what was done a short while ago.
+//! The keys of commands that were handled a short while ago.
 
 use std::collections::{HashSet, VecDeque};
 

@@ -26,7 +26,7 @@ pub struct ActivitySet<'a> {
 }
 
 impl ActivitySet<'_> {
-    /// Adds one activity. The first that cannot be added is told by whoever registers the struct.
+    /// Adds one activity. The first error is returned by the call that registers the struct.
     pub fn add<A: Activity>(&mut self, _activity: A) {
         if self.added.is_ok() {
             self.added = self.registry.add_activity::<A>();

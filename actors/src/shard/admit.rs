@@ -1,4 +1,4 @@
-//! Lets instances come into memory: at a bounded pace, and to places that are free.
+//! Lets instances come into memory, at a bounded pace and as there are free places.
 
 use std::pin::pin;
 use std::sync::atomic::Ordering;
@@ -24,13 +24,13 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// that have something under way: they may wait for it.
 const WAIT_WHILE_BUSY: Duration = Duration::from_millis(20);
 
-/// So many of those come without a place then.
+/// How many instances then come without a place.
 const WITHOUT_PLACE: usize = 16;
 
 /// How often it is looked whether instances still hold too much in memory.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// So many that are due are put in line before others have the thread.
+/// How many due instances are queued before other tasks get the thread.
 const IN_A_ROW: usize = 1_024;
 
 impl ShardState {

@@ -1,4 +1,4 @@
-//! Brings a message to an instance that had no actor when it was sent.
+//! Brings a message to an instance that had no actor when the message was sent.
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use reenact_core::InstanceId;
@@ -83,7 +83,7 @@ impl ShardState {
                 let taken =
                     self.context.host.routes.try_deliver(instance, Internal::Activate.into());
                 match self.context.host.routes.actor(instance).filter(|_| taken.is_ok()) {
-                    // Whoever asked may have given up.
+                    // The caller may have given up.
                     Some(actor) => drop(reply.send(Ok(actor))),
                     None => return Some(Stashed::Locate(reply)),
                 }
@@ -127,7 +127,7 @@ impl ShardState {
             let alone = host.purges.write().await;
             let purged = host.store.histories.purge(std::slice::from_ref(&instance), &lease).await;
             drop(alone);
-            // Whoever asked may have given up.
+            // The caller may have given up.
             let _ = reply.send(match purged {
                 Ok(0) => Err(Error::NotFound { instance }),
                 Ok(_) => Ok(()),

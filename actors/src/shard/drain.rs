@@ -1,4 +1,4 @@
-//! A graceful end: everything that has come is handled and durable, then the lease is given up.
+//! Ends a shard gracefully: everything that has come is handled and durable, then the lease is released.
 
 use ractor::ActorRef;
 use reenact_core::InstanceId;
@@ -52,7 +52,7 @@ impl ShardState {
                 let (shard, held_for) = (self.shard, self.context.host.options.replace_threads_after);
                 tracing::error!(
                     %shard, %instance, %code,
-                    "user code does not give its thread back; its shard is given up all the same. Mend the code"
+                    "user code does not give its thread back; its shard is released nevertheless. Mend the code"
                 );
                 actor.kill();
                 // Should the shard come back to this host.

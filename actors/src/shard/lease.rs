@@ -28,7 +28,9 @@ pub(super) async fn acquire(
         match host.leases.acquire(shard, &host.options.host_name).await {
             Ok(lease) => return Ok(lease),
             Err(error) if patience.is_zero() || !may_pass(&error) => return Err(error.into()),
-            Err(error) => tracing::info!(%shard, %error, "waiting for the lease"),
+            Err(error) => {
+                tracing::info!(%shard, %error, "another host has the lease of this shard; waiting for it")
+            }
         }
         let pause = ACQUIRE_EVERY.min(patience);
         patience -= pause;
@@ -56,7 +58,7 @@ pub(super) fn renewals(myself: &ActorRef<ShardMessage>, host: &HostRef, lease: L
                     host.leases_held.insert(lease.shard, lease.clone());
                 }
                 Err(error) if error.is_transient() => {
-                    tracing::warn!(shard = %lease.shard, %error, "the lease could not be renewed");
+                    tracing::warn!(shard = %lease.shard, %error, "the lease could not be renewed; trying again");
                 }
                 Err(error) => return myself.stop(Some(format!("its lease is lost: {error}"))),
             }

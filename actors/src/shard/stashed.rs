@@ -1,4 +1,4 @@
-//! What waits for an instance that has no actor that takes it.
+//! What waits for an instance whose actor takes nothing more.
 
 use ractor::ActorRef;
 use tokio::sync::oneshot;

@@ -1,4 +1,4 @@
-//! Asks the instances of a shard to go from memory, so many at a time.
+//! Asks the instances of a shard to leave memory, a bounded number at a time.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::task::{Task, end_for_panic};
 /// When to ask again where instances have not answered yet.
 const MAKE_ROOM_AGAIN: Duration = Duration::from_millis(10);
 
-/// So many are asked that have not answered yet. Others want the thread too.
+/// Most instances that are asked and have not answered yet. Other tasks need the thread too.
 const ASKED_AT_A_TIME: usize = 256;
 
 /// When to look again whether they have.
@@ -34,7 +34,7 @@ impl ShardState {
         if self.is_asking() {
             myself.send_after(MAKE_ROOM_AGAIN, || ShardMessage::MakeRoom);
         } else {
-            // First: whoever asks from now on may mean what becomes idle behind the questions.
+            // First: a later request may be about instances that become idle after these questions.
             self.context.host.room_was_made(self.shard);
             self.begin_sweep(myself, Duration::ZERO, true);
         }

@@ -1,4 +1,4 @@
-//! For tests: what takes the place of a shard's supervisor.
+//! For tests: an actor in the place of the supervisor of a shard.
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::mpsc::UnboundedSender;

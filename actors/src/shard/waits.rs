@@ -1,4 +1,4 @@
-//! For what the next instance waits that is to come into memory.
+//! What the next instance waits for before it comes into memory: pace, a place, or room.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ impl Waits {
 }
 
 /// Most instances of a shard that come into memory at a time for what somebody has sent them: each reads its
-/// log and replays it, and others want the thread too. Those that clients start are not counted: they have
+/// log and replays it, and other tasks need the thread too. Those that clients start are not counted: they have
 /// nothing to read.
 pub(super) const ASKED_AT_A_TIME: usize = 256;
 

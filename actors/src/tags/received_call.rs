@@ -1,4 +1,4 @@
-//! One call that was taken from the queue of a tag: hidden from others while it runs here; what becomes
+//! One call that was received from the queue of a tag: hidden from others while it runs here; what becomes
 //! of it goes to the owner of the instance.
 
 use std::fmt;
@@ -39,7 +39,7 @@ struct ReceivedCall {
 enum End {
     /// What became of it is durable, or nobody wants to know.
     SeenTo(Option<Box<dyn fmt::Debug + Send + Sync>>),
-    /// It comes again, here or elsewhere, when its message is visible again.
+    /// It comes again, to this host or another, when its message is visible again.
     Left,
 }
 
@@ -74,7 +74,7 @@ impl Receiver {
     async fn leave(&self, tag: Name, delivery: Delivery, activity: &Name) {
         let attempts = delivery.attempt;
         if attempts < MAX_DELIVERIES_WITHOUT_CODE {
-            tracing::warn!(%tag, %activity, attempts, "not registered here; left to other hosts");
+            tracing::warn!(%tag, %activity, attempts, "a call was received for an activity that is not registered here; it is left to other hosts");
             return;
         }
         let reason = format!(
@@ -152,7 +152,7 @@ impl ReceivedCall {
         let key =
             format!("{}/beat-{}-{}", self.key(), self.receiver.clock.now().as_micros(), self.beats);
         if let Err(error) = self.send(key, &command).await {
-            tracing::debug!(call = ?self.call, %error, "a heartbeat was lost");
+            tracing::debug!(call = ?self.call, %error, "a heartbeat could not be sent, and is lost; the next one says more");
         }
     }
 
@@ -237,13 +237,15 @@ impl Receiver {
         match self.sharing.extend(tag, delivery).await {
             Ok(()) => {}
             Err(ProviderError::Conflict { .. }) => {
-                // It may run elsewhere too by now. It goes on here: the first end counts.
-                tracing::warn!(%tag, call = ?key.0, "a call ran out, and may run twice");
+                // It may run on another host too by now. It goes on here: the first end counts.
+                tracing::warn!(%tag, call = ?key.0, "the message of a call became visible to other hosts while it runs here; it may run twice");
                 if let Some(mut held) = self.held.get_mut(key) {
                     held.retain(|held| *held != delivery);
                 }
             }
-            Err(error) => tracing::warn!(%tag, %error, "a call could not be extended"),
+            Err(error) => {
+                tracing::warn!(%tag, %error, "the message of a call could not be kept hidden; trying again")
+            }
         }
     }
 }

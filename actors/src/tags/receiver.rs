@@ -1,4 +1,4 @@
-//! The side of the hosts that declare tags: takes calls from their queues as there is room for them.
+//! Receives the calls of the tags that this host declares, as there is room for them.
 
 use std::sync::Arc;
 
@@ -86,7 +86,7 @@ async fn take(receiver: Arc<Receiver>, tag: Name, mut closed: watch::Receiver<bo
     loop {
         tokio::select! {
             biased;
-            // Whoever could close it is gone with the host.
+            // An error means that the host is gone.
             _ = closed.wait_for(|closed| *closed) => break,
             Some(_) = taken.join_next() => {}
             deliveries = &mut next => {
@@ -127,7 +127,7 @@ impl Receiver {
         let mut patience = Patience::new();
         while let Err(error) = self.sharing.acknowledge_from(tag, delivery).await {
             if let Err(error) = patience.wait_after(error, &*self.clock).await {
-                tracing::warn!(%tag, %error, "a call that was seen to may come again");
+                tracing::warn!(%tag, %error, "a call could not be acknowledged after it was handled; it may come again, and counts once");
                 return;
             }
         }

@@ -1,4 +1,4 @@
-//! The owner's side: sends calls to the hosts that declare their tags.
+//! Sends calls with a tag to the hosts that declare it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ const BEFORE_SENT_AGAIN: Duration = Duration::from_secs(2);
 
 /// The calls with a tag that the instances of a shard have under way. A call that is here is not sent a
 /// second time, so that an instance whose actor begins anew can ask for all that is open. It goes with
-/// its shard, and is then sent again by whoever has that.
+/// its shard, and is then sent again by the next owner of the shard.
 #[derive(Clone)]
 pub(crate) struct TagSender {
     shared: Arc<Shared>,
@@ -79,7 +79,7 @@ impl TagSender {
                 return;
             };
             // It is too large, and would be so the next time.
-            tracing::error!(instance = %call.instance, %error, "a call could not be sent");
+            tracing::error!(instance = %call.instance, %error, "a call with a tag could not be sent");
             let ActivityCall { instance, run, id } = call;
             // Nobody else has to know.
             let (reply, _) = oneshot::channel();

@@ -27,7 +27,7 @@ use crate::threads::Threads;
 use crate::workers::runs_on::ActivityRuntimes;
 use crate::workers::{Limits, Workers};
 
-/// Longer than any test takes; whoever waits longer hangs.
+/// Longer than any test takes; a test that waits longer hangs.
 const HANGS: Duration = Duration::from_secs(30);
 
 const RUN: RemoteRun = RemoteRun { execution: ExecutionId::FIRST, seed: 7 };
@@ -69,7 +69,7 @@ impl Stage {
         Arc::new(self.clock.clone())
     }
 
-    /// With at most so many activities at a time.
+    /// With at most `activities` at a time.
     fn host(&self, limit: usize, registry: Registry) -> Taking {
         let grace = Duration::from_secs(10);
         let limits = Limits { at_a_time: limit, of_names: HashMap::new(), blocking: 1 };
@@ -134,7 +134,7 @@ impl Stage {
     }
 }
 
-/// On one thread: whoever can do something does it.
+/// On one thread: each task that can go on does.
 async fn settle() {
     for _ in 0..50 {
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! Activities on threads that were given up.
+//! Keeps the runtimes of threads that were given up, until the activity that blocks each has ended.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use crate::activity::ActivityContext;
 /// The runtimes of threads that were given up, each with the activity that holds it and goes on there.
 #[derive(Default)]
 pub(super) struct BlockedRuntimes {
-    /// There may be some: mostly there are none, and whoever leaves does not look.
+    /// Whether there may be some: mostly there are none, and an activity that ends need not look.
     any: AtomicBool,
     all: Mutex<Vec<(ActivityContext, Runtime)>>,
 }
@@ -45,7 +45,7 @@ impl BlockedRuntimes {
         all.into_iter().for_each(|(_, runtime)| runtime.shutdown_background());
     }
 
-    /// Every change under the lock is whole, so a panic elsewhere does not spoil it.
+    /// Every change under the lock is complete, so a panic while it is held leaves it usable.
     fn all(&self) -> MutexGuard<'_, Vec<(ActivityContext, Runtime)>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }

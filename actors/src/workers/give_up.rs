@@ -1,4 +1,4 @@
-//! Gives up a thread that an activity does not give back, and what else began there.
+//! Gives up a thread that an activity blocks, and cuts off what else began there.
 
 use reenact_core::ShardId;
 use tokio::runtime::{Id as RuntimeId, Runtime};

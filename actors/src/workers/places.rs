@@ -1,4 +1,4 @@
-//! Places for the activities that run on a host: counted without a lock as long as nobody waits for one.
+//! Places for activities, counted without a lock as long as nobody waits for one.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -68,7 +68,7 @@ impl<T> Places<T> {
     }
 
     pub(super) fn lock(&self) -> Locked<'_, T> {
-        // Every change under the lock is whole, so a panic elsewhere does not spoil it.
+        // Every change under the lock is complete, so a panic while it is held leaves it usable.
         let mut queued = self.queued.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = self.taken.fetch_or(BY_QUEUE, Ordering::AcqRel);
         if taken & BY_QUEUE == 0 {
@@ -79,7 +79,7 @@ impl<T> Places<T> {
 }
 
 impl<T> Queued<T> {
-    /// How many more can run, if none that came through the queue of a tag waits. Otherwise whoever asks
+    /// How many more can run, if none that came through the queue of a tag waits. Otherwise the caller
     /// is told when to ask again.
     pub(super) fn room(&mut self) -> Option<usize> {
         let free = self.queue.free();
@@ -88,7 +88,7 @@ impl<T> Queued<T> {
         room
     }
 
-    /// Whether nothing runs. Otherwise whoever asks is told when to ask again.
+    /// Whether nothing runs. Otherwise the caller is told when to ask again.
     pub(super) fn is_idle(&mut self) -> bool {
         let is_idle = self.queue.running() == 0;
         self.idle_wanted |= !is_idle;

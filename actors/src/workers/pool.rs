@@ -1,4 +1,4 @@
-//! Threads that activities may block.
+//! A pool of threads that activities may block.
 
 use std::future::Future;
 use std::pin::pin;
@@ -28,7 +28,7 @@ pub(crate) struct BlockingPool {
 }
 
 impl BlockingPool {
-    /// A pool for so many activities at a time. It has no threads for them before they come.
+    /// A pool for this number of activities at a time. It has no threads before activities come.
     ///
     /// # Errors
     /// [`Error::Startup`] when the system gives no thread.
@@ -63,7 +63,10 @@ impl BlockingPool {
         };
         if let Err(error) = catch(|| drop(runtime.spawn_blocking(run))) {
             // It is in the line of the pool all the same.
-            tracing::error!(error, "no thread for an activity that blocks; it waits for one");
+            tracing::error!(
+                error,
+                "the system gave no thread for an activity that blocks; the activity waits for one"
+            );
         }
     }
 }

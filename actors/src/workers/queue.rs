@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use reenact_core::{InstanceId, Name};
 
-/// So many instances of a name may have their turn to come though nothing of them waits any more,
+/// How many instances of a name may keep a turn although nothing of them waits any more,
 /// besides half of all that have one.
 const EMPTY_TURNS: usize = 64;
 
@@ -62,7 +62,7 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
         Self { limit, running: 0, limited, names, turns, threads, waiting: 0 }
     }
 
-    /// Tasks of these names take one of so many threads, besides their place.
+    /// Tasks of these names take one of a bounded number of threads, besides their place.
     pub(crate) fn with_threads_for(
         mut self,
         blocking: impl IntoIterator<Item = Name>,
@@ -158,7 +158,7 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
         self.limit
     }
 
-    /// So many run by now, as some have begun and ended elsewhere.
+    /// How many run by now: some have begun and ended without the queue.
     pub(crate) fn set_running(&mut self, running: usize) {
         self.running = running;
     }

@@ -1,7 +1,7 @@
 //! Where an activity runs: on the thread of its shard, on a runtime of the caller's, or on a thread that it
 //! may block.
 //!
-//! Its task is on the thread of its shard in any case. Where the activity runs elsewhere, that task waits for
+//! Its task is on the thread of its shard in any case. Where the activity runs on another thread, that task waits for
 //! it, and all else of a call stays as it is: time-outs, the grace, places, and what is told.
 
 use std::future::Future;
@@ -65,13 +65,13 @@ impl ActivityRuntimes {
     pub(super) fn callers_has_ended(&self) {
         if !self.has_ended.swap(true, Ordering::Relaxed) {
             tracing::error!(
-                "the runtime has ended that activities run on (`HostOptions::activity_threads`): they wait until \
-                 a host starts again"
+                "the runtime of the activities (`HostOptions::activity_threads`) has ended: they wait until a \
+                 host starts with one that lives longer"
             );
         }
     }
 
-    /// Every change under the lock is whole, so a panic elsewhere does not spoil it.
+    /// Every change under the lock is complete, so a panic while it is held leaves it usable.
     fn pool(&self) -> std::sync::MutexGuard<'_, Option<Arc<BlockingPool>>> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
