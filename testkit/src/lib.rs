@@ -54,12 +54,12 @@
 //! | each shard has one owner, and an owner that lost its shard can write nothing | [`lease`](conformance::lease), [`fence`](conformance::fence) |
 //! | nothing of a purged instance is left | [`purge`](conformance::purge) |
 //! | a new owner learns which instances must be woken | [`recovery`](conformance::recovery) |
-//! | a message to a shard arrives at least once, and in order | [`queue`](conformance::queue) |
 //! | time comes from the clock that the store was given | [`timers`](conformance::timers) |
+//! | a message to a shard arrives at least once, and in order | [`queue`](conformance::queue) |
 //! | hosts that share a store have equal parts of the shards | [`members`](conformance::members) |
 //! | tagged messages go to one host each; messages in quarantine are kept | [`tags`](conformance::tags), [`quarantine`](conformance::quarantine) |
 //!
-//! The last two rows are checked by [`sharing_conformance_tests!`] and [`conformance::check_sharing`].
+//! The last three rows are checked by [`sharing_conformance_tests!`] and [`conformance::check_sharing`].
 //!
 //! The suite opens a store again after everything of it was dropped. It does **not** check what happens when a
 //! process is killed, a disk loses what was not synced, a request fails or stored bytes rot, and it measures no

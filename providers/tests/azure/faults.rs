@@ -106,7 +106,7 @@ fn ground() -> (FaultyPort, Ground) {
 
 /// One scenario, and whoever comes afterwards.
 async fn run(port: &FaultyPort, ground: &Ground, was: &Promise) {
-    let record = Life::live(ground.clone()).await;
+    let record = Life::live(ground.clone(), was).await;
     port.heal();
     let mut after = Life::begin(ground.clone(), record).await;
     after.record.check(&after.provider).await;
@@ -119,7 +119,7 @@ fn whichever_request_fails_in_whatever_way_what_was_said_holds() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (port, fair) = ground();
     let requests = runtime().block_on(async {
-        let record = Life::live(fair.clone()).await;
+        let record = Life::live(fair.clone(), &Promise::default()).await;
         let requests = port.requests();
         let after = Life::begin(fair, record).await;
         after.record.check(&after.provider).await;

@@ -96,9 +96,11 @@ impl Life {
         life
     }
 
-    /// All of it.
-    pub(crate) async fn live(ground: Ground) -> Record {
+    /// Does all of it, on a service that behaves as `was` says. What a second provider has recorded in the end.
+    pub(crate) async fn live(ground: Ground, was: &Promise) -> Record {
+        let was_misled = was.is_false && was.is_lossy;
         let mut life = Self::begin(ground.clone(), Record::default()).await;
+        life.record.was_misled = was_misled;
         for _ in 0..3 {
             life.append(0, "a", InstanceState::Running).await;
             life.append(1, "b", InstanceState::Running).await;

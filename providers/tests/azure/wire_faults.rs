@@ -79,7 +79,7 @@ impl Wire {
 
 /// One scenario, and whoever comes afterwards.
 async fn run(wire: &Wire, was: &Promise) {
-    let record = Life::live(wire.behind.clone()).await;
+    let record = Life::live(wire.behind.clone(), was).await;
     let mut after = Life::begin(wire.direct.clone(), record).await;
     after.record.check(&after.provider).await;
     after.check_messages(&QueueOf::Shard(ShardId(0)), was).await;

@@ -14,13 +14,13 @@ use super::kit::{SHARD, assert_too_large, id_on, poll_once, within};
 use super::{Hub, Stage};
 
 /// The queue of one shard.
-struct Mail {
+struct ShardQueue {
     router: Arc<dyn ExternalEventRouter>,
     shard: ShardId,
     shards: u32,
 }
 
-impl Mail {
+impl ShardQueue {
     fn of(shard: ShardId, provider: &impl Provider) -> Self {
         let sharing = provider.sharing().expect("a store that hosts share says so");
         Self { router: sharing.router(), shard, shards: provider.shards() }
@@ -80,11 +80,11 @@ fn keys(deliveries: &[Delivery]) -> Vec<&str> {
 
 /// Messages are delivered in the order of arrival, each with attempt 1 and an id of its own.
 pub async fn messages_are_delivered_in_order_of_arrival<H: Hub>(stage: &Stage<H>) {
-    let mail = Mail::of(SHARD, &stage.open().await);
+    let queue = ShardQueue::of(SHARD, &stage.open().await);
     for key in ["c", "a", "b"] {
-        mail.send(key).await;
+        queue.send(key).await;
     }
-    let deliveries = mail.receive_all(3).await;
+    let deliveries = queue.receive_all(3).await;
     assert_eq!(keys(&deliveries), ["c", "a", "b"], "messages are delivered as they arrived");
     assert!(deliveries.iter().all(|delivery| delivery.attempt == 1), "{deliveries:?}");
     let ids: BTreeSet<u64> = deliveries.iter().map(|delivery| delivery.id.0).collect();
@@ -93,12 +93,12 @@ pub async fn messages_are_delivered_in_order_of_arrival<H: Hub>(stage: &Stage<H>
 
 /// A call delivers at most as many messages as it asks for, and the others stay in the queue.
 pub async fn no_more_messages_are_delivered_than_asked_for<H: Hub>(stage: &Stage<H>) {
-    let mail = Mail::of(SHARD, &stage.open().await);
+    let queue = ShardQueue::of(SHARD, &stage.open().await);
     for key in ["1", "2", "3", "4"] {
-        mail.send(key).await;
+        queue.send(key).await;
     }
     for (limit, at_most) in [(1, 1), (2, 2), (0, 1)] {
-        let deliveries = mail.receive(limit).await;
+        let deliveries = queue.receive(limit).await;
         assert!(deliveries.len() <= at_most, "{limit} were asked for (0 counts as 1)");
     }
 }
@@ -106,45 +106,45 @@ pub async fn no_more_messages_are_delivered_than_asked_for<H: Hub>(stage: &Stage
 /// A message whose key is in the queue is dropped, whether the first one waits or is being handled. A
 /// router that cannot look into its queue delivers both, the first one first.
 pub async fn a_key_that_is_in_the_queue_is_not_taken_twice<H: Hub>(stage: &Stage<H>) {
-    let mail = Mail::of(SHARD, &stage.open().await);
-    mail.send("twice").await;
-    let other = Message { bytes: Arc::from(*b"another"), ..mail.message("twice") };
-    let again = mail.router.send(SHARD, other.clone()).await;
+    let queue = ShardQueue::of(SHARD, &stage.open().await);
+    queue.send("twice").await;
+    let other = Message { bytes: Arc::from(*b"another"), ..queue.message("twice") };
+    let again = queue.router.send(SHARD, other.clone()).await;
     again.expect("sending a key again is no error");
-    mail.send("once").await;
+    queue.send("once").await;
     if !H::TAKES_A_KEY_ONCE {
-        return assert_taken_twice(&mail, &other).await;
+        return assert_taken_twice(&queue, &other).await;
     }
-    let deliveries = mail.receive_all(2).await;
+    let deliveries = queue.receive_all(2).await;
     assert_eq!(keys(&deliveries), ["twice", "once"], "a key is in the queue once");
 
-    mail.router.send(SHARD, other).await.expect("sending a key again is no error");
-    mail.assert_empty("marker", "a key that is being handled is still in the queue").await;
+    queue.router.send(SHARD, other).await.expect("sending a key again is no error");
+    queue.assert_empty("marker", "a key that is being handled is still in the queue").await;
 }
 
-async fn assert_taken_twice(mail: &Mail, other: &Message) {
+async fn assert_taken_twice(queue: &ShardQueue, other: &Message) {
     let mut messages = Vec::new();
     while messages.len() < 3 {
-        let receive = mail.router.receive(SHARD, 3 - messages.len());
+        let receive = queue.router.receive(SHARD, 3 - messages.len());
         let deliveries = within(receive, "what is in the queue is delivered").await;
         for delivery in deliveries.expect("a queue can be received from") {
-            mail.acknowledge(&delivery).await;
+            queue.acknowledge(&delivery).await;
             messages.push(delivery.message);
         }
     }
-    let expected = [mail.message("twice"), other.clone(), mail.message("once")];
+    let expected = [queue.message("twice"), other.clone(), queue.message("once")];
     assert_eq!(messages, expected, "each delivery is one of those that were sent, in their order");
-    mail.assert_empty("marker", "all of them are acknowledged, and nothing remains").await;
+    queue.assert_empty("marker", "all of them are acknowledged, and nothing remains").await;
 }
 
 /// After the acknowledgement, a message with the same key is a new message.
 pub async fn an_acknowledged_key_can_be_sent_again<H: Hub>(stage: &Stage<H>) {
-    let mail = Mail::of(SHARD, &stage.open().await);
-    mail.send("again").await;
-    let first = mail.receive(10).await;
-    mail.acknowledge(&first[0]).await;
-    mail.send("again").await;
-    let second = mail.receive(10).await;
+    let queue = ShardQueue::of(SHARD, &stage.open().await);
+    queue.send("again").await;
+    let first = queue.receive(10).await;
+    queue.acknowledge(&first[0]).await;
+    queue.send("again").await;
+    let second = queue.receive(10).await;
     assert_eq!(keys(&second), ["again"], "a key that left the queue may come back");
     assert_eq!(second[0].attempt, 1, "as a new message");
     assert_ne!(second[0].id, first[0].id, "each delivery has an id of its own");
@@ -154,11 +154,11 @@ pub async fn an_acknowledged_key_can_be_sent_again<H: Hub>(stage: &Stage<H>) {
 pub async fn what_is_not_acknowledged_is_delivered_again_with_a_higher_attempt<H: Hub>(
     stage: &Stage<H>,
 ) {
-    let mail = Mail::of(SHARD, &stage.open().await);
-    mail.send("m").await;
+    let queue = ShardQueue::of(SHARD, &stage.open().await);
+    queue.send("m").await;
     let mut ids = BTreeSet::new();
     for attempt in 1..=3 {
-        let deliveries = mail.receive(10).await;
+        let deliveries = queue.receive(10).await;
         assert_eq!(keys(&deliveries), ["m"]);
         assert_eq!(deliveries[0].attempt, attempt, "each delivery is counted");
         assert!(ids.insert(deliveries[0].id.0), "each delivery has an id of its own");
@@ -168,54 +168,54 @@ pub async fn what_is_not_acknowledged_is_delivered_again_with_a_higher_attempt<H
 
 /// An acknowledged message is not delivered again, and all others are.
 pub async fn what_is_acknowledged_is_never_delivered_again<H: Hub>(stage: &Stage<H>) {
-    let mail = Mail::of(SHARD, &stage.open().await);
+    let queue = ShardQueue::of(SHARD, &stage.open().await);
     for key in ["1", "2", "3"] {
-        mail.send(key).await;
+        queue.send(key).await;
     }
-    let deliveries = mail.receive_all(3).await;
-    mail.acknowledge(&deliveries[1]).await;
+    let deliveries = queue.receive_all(3).await;
+    queue.acknowledge(&deliveries[1]).await;
     stage.outwait().await;
-    let again = mail.receive_all(2).await;
+    let again = queue.receive_all(2).await;
     let again: BTreeSet<&str> = keys(&again).into_iter().collect();
     assert_eq!(again, ["1", "3"].into(), "what was not acknowledged comes again, the rest not");
 }
 
 /// An acknowledgement may come twice or late. It never removes another message.
 pub async fn acknowledging_twice_or_late_is_no_error<H: Hub>(stage: &Stage<H>) {
-    let mail = Mail::of(SHARD, &stage.open().await);
-    mail.send("1").await;
-    let done = mail.receive(1).await;
-    mail.acknowledge(&done[0]).await;
-    mail.acknowledge(&done[0]).await;
+    let queue = ShardQueue::of(SHARD, &stage.open().await);
+    queue.send("1").await;
+    let done = queue.receive(1).await;
+    queue.acknowledge(&done[0]).await;
+    queue.acknowledge(&done[0]).await;
 
-    mail.send("2").await;
-    let late = mail.receive(1).await;
+    queue.send("2").await;
+    let late = queue.receive(1).await;
     stage.outwait().await;
-    let newer = mail.receive(1).await;
-    mail.acknowledge(&late[0]).await;
-    mail.acknowledge(&newer[0]).await;
-    mail.acknowledge(&late[0]).await;
-    mail.send("3").await;
-    mail.acknowledge(&done[0]).await;
-    assert_eq!(keys(&mail.receive(10).await), ["3"], "an old acknowledgement hits nothing new");
+    let newer = queue.receive(1).await;
+    queue.acknowledge(&late[0]).await;
+    queue.acknowledge(&newer[0]).await;
+    queue.acknowledge(&late[0]).await;
+    queue.send("3").await;
+    queue.acknowledge(&done[0]).await;
+    assert_eq!(keys(&queue.receive(10).await), ["3"], "an old acknowledgement hits nothing new");
 }
 
 /// A call on an empty queue waits until a message arrives.
 pub async fn receiving_waits_until_a_message_arrives<H: Hub>(stage: &Stage<H>) {
-    let mail = Mail::of(SHARD, &stage.open().await);
-    let mut receive = pin!(mail.receive(10));
+    let queue = ShardQueue::of(SHARD, &stage.open().await);
+    let mut receive = pin!(queue.receive(10));
     let early = poll_once(receive.as_mut()).await;
     assert!(early.is_pending(), "there is nothing to receive yet: {early:?}");
-    mail.send("m").await;
+    queue.send("m").await;
     assert_eq!(keys(&receive.await), ["m"], "a message wakes a call that waits");
 }
 
 /// A call waits until a message that is being handled is visible again, without a further message.
 pub async fn receiving_waits_until_a_delivery_has_run_out<H: Hub>(stage: &Stage<H>) {
-    let mail = Mail::of(SHARD, &stage.open().await);
-    mail.send("m").await;
-    mail.receive(10).await;
-    let mut receive = pin!(mail.receive(10));
+    let queue = ShardQueue::of(SHARD, &stage.open().await);
+    queue.send("m").await;
+    queue.receive(10).await;
+    let mut receive = pin!(queue.receive(10));
     let early = poll_once(receive.as_mut()).await;
     assert!(early.is_pending(), "a message that is being handled is hidden: {early:?}");
     stage.outwait().await;
@@ -226,24 +226,24 @@ pub async fn receiving_waits_until_a_delivery_has_run_out<H: Hub>(stage: &Stage<
 
 /// A call that is dropped, at whatever point, loses no message.
 pub async fn a_dropped_receive_loses_nothing<H: Hub>(stage: &Stage<H>) {
-    let mail = Mail::of(SHARD, &stage.open().await);
+    let queue = ShardQueue::of(SHARD, &stage.open().await);
     {
-        let mut waiting = pin!(mail.receive(10));
+        let mut waiting = pin!(queue.receive(10));
         assert!(poll_once(waiting.as_mut()).await.is_pending());
-        mail.send("1").await;
+        queue.send("1").await;
     }
-    mail.send("2").await;
-    drop(mail.receive(10));
+    queue.send("2").await;
+    drop(queue.receive(10));
     let mut received = BTreeSet::new();
     {
-        let mut begun = pin!(mail.receive(10));
+        let mut begun = pin!(queue.receive(10));
         if let Poll::Ready(deliveries) = poll_once(begun.as_mut()).await {
             received.extend(deliveries.into_iter().map(|delivery| delivery.message.key));
         }
     }
     stage.outwait().await;
     while received.len() < 2 {
-        let deliveries = mail.receive(10).await;
+        let deliveries = queue.receive(10).await;
         received.extend(deliveries.into_iter().map(|delivery| delivery.message.key));
     }
     assert_eq!(received, ["1".to_owned(), "2".to_owned()].into(), "cancelling loses nothing");
@@ -252,7 +252,7 @@ pub async fn a_dropped_receive_loses_nothing<H: Hub>(stage: &Stage<H>) {
 /// Each shard has its own queue: the same key in two queues is two messages.
 pub async fn each_shard_has_its_own_queue<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
-    let (zero, one) = (Mail::of(SHARD, &provider), Mail::of(ShardId(1), &provider));
+    let (zero, one) = (ShardQueue::of(SHARD, &provider), ShardQueue::of(ShardId(1), &provider));
     zero.send("same").await;
     one.send("same").await;
     one.send("other").await;
@@ -267,20 +267,20 @@ pub async fn each_shard_has_its_own_queue<H: Hub>(stage: &Stage<H>) {
 pub async fn concurrent_senders_lose_nothing<H: Hub>(stage: &Stage<H>) {
     const SENDERS: usize = 4;
     const MESSAGES: usize = 50;
-    let mail = Arc::new(Mail::of(SHARD, &stage.open().await));
+    let queue = Arc::new(ShardQueue::of(SHARD, &stage.open().await));
     let mut senders = JoinSet::new();
     for sender in 0..SENDERS {
-        let mail = Arc::clone(&mail);
+        let queue = Arc::clone(&queue);
         senders.spawn(async move {
             for number in 0..MESSAGES {
-                mail.send(&format!("{sender}/{number:03}")).await;
+                queue.send(&format!("{sender}/{number:03}")).await;
             }
         });
     }
     let mut received = Vec::new();
     while received.len() < SENDERS * MESSAGES {
-        for delivery in mail.receive(7).await {
-            mail.acknowledge(&delivery).await;
+        for delivery in queue.receive(7).await {
+            queue.acknowledge(&delivery).await;
             received.push(delivery.message.key);
         }
     }
@@ -297,17 +297,17 @@ pub async fn concurrent_senders_lose_nothing<H: Hub>(stage: &Stage<H>) {
 
 /// A message is taken up to the limits of its bytes and its key, and refused over them.
 pub async fn an_overlarge_message_is_refused<H: Hub>(stage: &Stage<H>) {
-    let mail = Mail::of(SHARD, &stage.open().await);
-    let large = |bytes: usize| Message { bytes: Arc::from(vec![7; bytes]), ..mail.message("m") };
-    let over = mail.router.send(SHARD, large(MAX_ROUTED_BYTES + 1)).await;
+    let queue = ShardQueue::of(SHARD, &stage.open().await);
+    let large = |bytes: usize| Message { bytes: Arc::from(vec![7; bytes]), ..queue.message("m") };
+    let over = queue.router.send(SHARD, large(MAX_ROUTED_BYTES + 1)).await;
     assert_too_large(over, "a message over the limit is refused");
-    let long_key = mail.message(&"k".repeat(MAX_ROUTED_KEY_BYTES + 1));
-    assert_too_large(mail.router.send(SHARD, long_key).await, "so is one whose key is");
-    mail.assert_empty("marker", "what is refused is not in the queue").await;
+    let long_key = queue.message(&"k".repeat(MAX_ROUTED_KEY_BYTES + 1));
+    assert_too_large(queue.router.send(SHARD, long_key).await, "so is one whose key is");
+    queue.assert_empty("marker", "what is refused is not in the queue").await;
 
     let largest = Message { key: "k".repeat(MAX_ROUTED_KEY_BYTES), ..large(MAX_ROUTED_BYTES) };
-    mail.router.send(SHARD, largest.clone()).await.expect("a message at the limits is taken");
-    let receive = mail.router.receive(SHARD, 1);
+    queue.router.send(SHARD, largest.clone()).await.expect("a message at the limits is taken");
+    let receive = queue.router.receive(SHARD, 1);
     let deliveries = within(receive, "a message at the limits is delivered").await;
     assert_eq!(deliveries.expect("it arrives")[0].message, largest);
 }
@@ -315,22 +315,22 @@ pub async fn an_overlarge_message_is_refused<H: Hub>(stage: &Stage<H>) {
 /// Messages that wait and messages that were being handled are durable. Acknowledged ones do not come back.
 pub async fn a_queue_survives_reopening<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
-    let mail = Mail::of(SHARD, &provider);
+    let queue = ShardQueue::of(SHARD, &provider);
     for key in ["done", "in hand", "waiting"] {
-        mail.send(key).await;
+        queue.send(key).await;
     }
-    let deliveries = mail.receive_all(2).await;
-    mail.acknowledge(&deliveries[0]).await;
-    drop(mail);
+    let deliveries = queue.receive_all(2).await;
+    queue.acknowledge(&deliveries[0]).await;
+    drop(queue);
 
     let provider = stage.reopen(provider).await;
     stage.outwait().await;
-    let mail = Mail::of(SHARD, &provider);
+    let queue = ShardQueue::of(SHARD, &provider);
     if H::TAKES_A_KEY_ONCE {
-        mail.send("waiting").await;
+        queue.send("waiting").await;
     }
-    let deliveries = mail.receive_all(2).await;
+    let deliveries = queue.receive_all(2).await;
     let received: BTreeSet<&str> = keys(&deliveries).into_iter().collect();
     assert_eq!(received, ["in hand", "waiting"].into(), "a message that was sent is durable");
-    mail.assert_empty("marker", "what was acknowledged before the crash stays away").await;
+    queue.assert_empty("marker", "what was acknowledged before the crash stays away").await;
 }

@@ -74,11 +74,11 @@ fn keys(deliveries: &[Delivery]) -> BTreeSet<&str> {
 /// The messages of a tag are delivered only to calls for that tag.
 pub async fn messages_of_a_tag_go_to_those_who_ask_for_it<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
-    let (gpu, mail) = (Tagged::of("gpu", &provider), Tagged::of("mail", &provider));
+    let (gpu, print) = (Tagged::of("gpu", &provider), Tagged::of("print", &provider));
     gpu.send("a").await;
-    mail.send("b").await;
+    print.send("b").await;
     gpu.send("c").await;
-    assert_eq!(keys(&mail.receive(100).await), BTreeSet::from(["b"]));
+    assert_eq!(keys(&print.receive(100).await), BTreeSet::from(["b"]));
     assert_eq!(keys(&gpu.receive_all(2).await), BTreeSet::from(["a", "c"]));
 }
 
