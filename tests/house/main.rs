@@ -1,9 +1,10 @@
-//! The rules of this repository for its own files: their size and first lines, words that are no longer used,
+//! The rules of this repository for its own files: size, first lines, manifests, words that are no longer used,
 //! links of the documents, and what ARCHITECTURE.md says of the code.
 
 mod architecture;
 mod files;
 mod markdown;
+mod packages;
 mod pages;
 mod tree;
 mod words;
