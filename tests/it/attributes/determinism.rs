@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use reenact::prelude::*;
 
 mod time {
-    pub async fn sleep(_: std::time::Duration) {}
+    pub(super) async fn sleep(_: std::time::Duration) {}
 }
 
 #[orchestration]

@@ -1,6 +1,7 @@
 //! Functions that are orchestrations: names, versions, inputs, results.
 
 #![deny(warnings, clippy::all, clippy::pedantic)]
+#![allow(clippy::ignored_unit_patterns, reason = "what a program may write")]
 #![allow(unreachable_pub, reason = "what a program writes is public")]
 
 use reenact::prelude::*;
