@@ -14,6 +14,7 @@
 //! | queues `HUB-tag-...` | activities for the hosts that declare a tag |
 
 pub mod archive;
+pub mod blob_store;
 mod client;
 #[cfg(feature = "azure-wire")]
 pub mod connection;
@@ -33,7 +34,6 @@ mod queues;
 mod random;
 #[cfg(feature = "azure")]
 pub mod sdk;
-pub mod shelf;
 #[cfg(feature = "azure-wire")]
 mod wire;
 

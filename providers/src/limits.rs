@@ -87,7 +87,7 @@ pub const ARCHIVE_BLOCK_BYTES: usize = 32 * 1024;
 
 /// Size from which merging an archive in blobs begins the next blob, in bytes. A merge holds so much
 /// in memory, and a read buffer for each run that it merges; one instance with more makes a larger one.
-pub const ARCHIVE_PIECE_BYTES: usize = 16 * 1024 * 1024;
+pub const ARCHIVE_TABLE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Most runs of one level of an archive in blobs; more are merged into one run of the next level.
 pub const ARCHIVE_RUNS_PER_LEVEL: usize = 8;

@@ -1,8 +1,8 @@
 //! The messages in one queue, in memory.
 
-mod mailbox;
+mod shared_queue;
 
-pub(crate) use mailbox::Mailbox;
+pub(crate) use shared_queue::SharedQueue;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 

@@ -5,17 +5,17 @@ mod absorb;
 mod build;
 mod cache;
 mod filter;
-mod guide;
-mod home;
+mod lsm_tree;
 mod manifest;
 mod merge;
 mod row;
 mod scan;
 mod seal;
+mod shard_paths;
 mod table;
+mod table_index;
 #[cfg(test)]
 mod tests;
-mod tree;
 mod view;
 
 use std::collections::HashMap;
@@ -24,15 +24,15 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use reenact_core::{ExecutionId, InstanceId, ShardId};
 
 use self::cache::Cache;
-use self::home::Home;
+use self::lsm_tree::{LsmTree, Writing};
 use self::row::Row;
-use self::tree::{Tree, Writing};
-use super::shelf::Shelf;
+use self::shard_paths::ShardPaths;
+use super::blob_store::BlobStore;
 use crate::archive::{Archive, Archived, Part, Stretch};
 use crate::journal::{Identity, JournalId, Position};
 use crate::limits::{
-    ARCHIVE_BLOCK_BYTES, ARCHIVE_CACHE_BYTES, ARCHIVE_PIECE_BYTES, ARCHIVE_RUNS_PER_LEVEL,
-    ARCHIVE_STRETCH_BYTES, ARCHIVE_TURNS_STRETCH_BYTES,
+    ARCHIVE_BLOCK_BYTES, ARCHIVE_CACHE_BYTES, ARCHIVE_RUNS_PER_LEVEL, ARCHIVE_STRETCH_BYTES,
+    ARCHIVE_TABLE_BYTES, ARCHIVE_TURNS_STRETCH_BYTES,
 };
 use crate::{InstanceFilter, InstanceSummary, ProviderError};
 
@@ -52,12 +52,12 @@ use crate::{InstanceFilter, InstanceSummary, ProviderError};
 /// merges, and 16 MiB, or as much as the largest instance.
 #[derive(Debug)]
 pub struct BlobArchive {
-    shelf: Arc<dyn Shelf>,
+    blob_store: Arc<dyn BlobStore>,
     journal: JournalId,
     shards: u32,
     options: BlobArchiveOptions,
     cache: Arc<Cache>,
-    trees: Mutex<HashMap<ShardId, Arc<Tree>>>,
+    trees: Mutex<HashMap<ShardId, Arc<LsmTree>>>,
     /// Held by whoever merges: its memory is to be taken once.
     merging: Mutex<()>,
 }
@@ -68,7 +68,7 @@ pub struct BlobArchiveOptions {
     /// Size from which a block of rows is closed, in bytes.
     pub block_bytes: usize,
     /// Size from which merging begins the next blob, in bytes.
-    pub piece_bytes: usize,
+    pub table_bytes: usize,
     /// Most runs of one level. More are merged.
     pub runs_per_level: usize,
     /// Most bytes of rows that one request reads.
@@ -83,7 +83,7 @@ impl Default for BlobArchiveOptions {
     fn default() -> Self {
         Self {
             block_bytes: ARCHIVE_BLOCK_BYTES,
-            piece_bytes: ARCHIVE_PIECE_BYTES,
+            table_bytes: ARCHIVE_TABLE_BYTES,
             runs_per_level: ARCHIVE_RUNS_PER_LEVEL,
             stretch_bytes: ARCHIVE_STRETCH_BYTES,
             turns_stretch_bytes: ARCHIVE_TURNS_STRETCH_BYTES,
@@ -95,27 +95,27 @@ impl Default for BlobArchiveOptions {
 impl BlobArchive {
     /// The archive of a store of so many shards, at least 1. Asks nothing yet; an archive that is not
     /// there is empty.
-    pub fn new(shelf: Arc<dyn Shelf>, journal: JournalId, shards: u32) -> Self {
-        Self::with_options(shelf, journal, shards, BlobArchiveOptions::default())
+    pub fn new(blob_store: Arc<dyn BlobStore>, journal: JournalId, shards: u32) -> Self {
+        Self::with_options(blob_store, journal, shards, BlobArchiveOptions::default())
     }
 
     /// One that is laid out otherwise.
     pub fn with_options(
-        shelf: Arc<dyn Shelf>,
+        blob_store: Arc<dyn BlobStore>,
         journal: JournalId,
         shards: u32,
         options: BlobArchiveOptions,
     ) -> Self {
         let cache = Arc::new(Cache::new(options.cache_bytes));
         let (trees, merging) = (Mutex::default(), Mutex::default());
-        Self { shelf, journal, shards: shards.max(1), options, cache, trees, merging }
+        Self { blob_store, journal, shards: shards.max(1), options, cache, trees, merging }
     }
 
-    fn tree(&self, shard: ShardId) -> Arc<Tree> {
+    fn tree(&self, shard: ShardId) -> Arc<LsmTree> {
         let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
         let tree = trees.entry(shard).or_insert_with(|| {
-            Arc::new(Tree::new(Home {
-                shelf: Arc::clone(&self.shelf),
+            Arc::new(LsmTree::new(ShardPaths {
+                blob_store: Arc::clone(&self.blob_store),
                 identity: Identity { journal: self.journal, shard },
                 options: self.options,
                 cache: Arc::clone(&self.cache),
@@ -124,18 +124,18 @@ impl BlobArchive {
         Arc::clone(tree)
     }
 
-    fn tree_of(&self, instance: &InstanceId) -> Arc<Tree> {
+    fn tree_of(&self, instance: &InstanceId) -> Arc<LsmTree> {
         self.tree(ShardId::of(instance, self.shards))
     }
 
-    fn trees(&self) -> impl Iterator<Item = Arc<Tree>> {
+    fn trees(&self) -> impl Iterator<Item = Arc<LsmTree>> {
         (0..self.shards).map(|shard| self.tree(ShardId(shard)))
     }
 
     /// Removes what is worthless, and merges what is due.
     fn put_in_order(
         &self,
-        tree: &Tree,
+        tree: &LsmTree,
         writing: &mut Writing,
         has_time: &dyn Fn() -> bool,
     ) -> Result<(), ProviderError> {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::AzureOptions;
 use super::archive::BlobArchive;
+use super::blob_store::ContainerStore;
 use super::client::Client;
 use super::medium::BlobMedium;
 use super::members::Members;
 use super::port::{Metadata, Only, PortError, PortErrorKind};
 use super::queues::Queues;
-use super::shelf::BlobShelf;
 use crate::OpenError;
 use crate::identity::{self, StoreIdentity};
 use crate::journal::JournalId;
@@ -47,7 +47,7 @@ pub(super) async fn open(
     let media = (0..shards).map(|shard| {
         BlobMedium::new(client.clone(), Arc::clone(&members), reenact_core::ShardId(shard))
     });
-    let archive = BlobArchive::new(Arc::new(BlobShelf::new(client.clone())), journal, shards);
+    let archive = BlobArchive::new(Arc::new(ContainerStore::new(client.clone())), journal, shards);
     let clock = Arc::clone(&options.clock);
     let histories = Journaled::open(journal, media, archive, clock, options.journaled)?;
     Ok(Parts { histories, queues, members })

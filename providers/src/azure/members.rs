@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `live/host-ID` | that a process lives | by itself, three times in each lease time, if nobody else has written it; by another that takes it for dead |
 //! | `live/shard-0003` | who has the shard | by whoever claims or gives it up, if nobody else has written it since |
-//! | `live/bell-QUEUE` | that there is something in a queue | by whoever has put it there |
+//! | `live/bell-QUEUE` | that there is something in a queue | by the process that put it there |
 //!
 //! A process is dead when another, by its own clock, has seen its blob unchanged for a lease time, and
 //! then managed to write there that it is. Clocks need not agree, and one that lives again knows that
@@ -32,19 +32,19 @@ use super::random;
 use crate::balance;
 use crate::medium::Standing;
 
-/// Lists in one lease time. So often each process looks who lives and which bells have rung: twice for
+/// Lists in one lease time. So often each process looks who lives and which notices were written: twice for
 /// each beat, so that beats are as far apart as they may be.
 const LOOKS_PER_LEASE: u32 = 2 * BEATS_PER_LEASE;
 
 /// The longest time between two of them. With this one, an idle host causes less than one request in a
-/// second, and a message of another process waits for its bell for a bit over a second on average.
+/// second, and a message of another process waits for its notice for a bit over a second on average.
 const LONGEST_TICK: Duration = Duration::from_millis(2_500);
 
-/// The time between two of them for a while after a bell has rung: where there is one message, others
+/// The time between two of them for a while after a notice was written: where there is one message, others
 /// follow, and answers.
 const BUSY_TICK: Duration = Duration::from_millis(250);
 
-/// How long a bell keeps this process busy.
+/// How long a notice keeps this process busy.
 const BUSY_FOR: Duration = Duration::from_secs(5);
 
 /// Writes in one lease time by which a process says that it lives.
@@ -54,8 +54,8 @@ const BEATS_PER_LEASE: u32 = 3;
 /// taken for dead.
 const REQUESTS_PER_LEASE: u32 = 5;
 
-/// The shortest time between two rings of one bell.
-const RING_EVERY: Duration = Duration::from_millis(500);
+/// The shortest time between two writes of one notice.
+const NOTICE_EVERY: Duration = Duration::from_millis(500);
 
 /// This process among those that share the hub.
 pub(super) struct Members {
@@ -64,9 +64,9 @@ pub(super) struct Members {
     lease_time: Duration,
     state: Mutex<State>,
     share: watch::Sender<BTreeSet<ShardId>>,
-    /// Told when this process has rung a bell.
+    /// Notified when this process says that a queue has messages.
     stirred: Notify,
-    /// Held by whoever writes the blob of this process.
+    /// Held while the blob of this process is written.
     beating: tokio::sync::Mutex<()>,
 }
 
@@ -82,9 +82,9 @@ struct State {
     joined: Option<String>,
     /// Whether somebody looks and beats.
     is_ticking: bool,
-    bells: BTreeMap<String, Bell>,
-    /// When a bell has rung last that this process knows of.
-    rung_at: Option<Instant>,
+    notices: BTreeMap<String, QueueNotice>,
+    /// When a notice was written last that this process knows of.
+    noticed_at: Option<Instant>,
 }
 
 /// One life of this process.
@@ -96,13 +96,14 @@ struct Session {
     renewed: Instant,
 }
 
+/// What is known of the messages of a queue: a blob that is written says that it has some.
 #[derive(Default)]
-struct Bell {
-    rung: Arc<Notify>,
+struct QueueNotice {
+    noticed: Arc<Notify>,
     last: Option<Instant>,
     is_pending: bool,
-    /// Rings that are on their way.
-    ringing: usize,
+    /// Writes that are under way.
+    being_written: usize,
 }
 
 impl Members {
@@ -201,16 +202,16 @@ impl Members {
         self.share.send_replace(BTreeSet::new());
     }
 
-    /// Looks who lives, who has what, and which bells have rung.
+    /// Looks who lives, who has what, and which notices were written.
     pub(super) async fn look(&self) -> Result<(), PortError> {
         let began = Instant::now();
         let blobs = self.client.list(view::PREFIX).await?;
         let mut state = self.state();
-        let State { view, bells, rung_at, .. } = &mut *state;
+        let State { view, notices, noticed_at, .. } = &mut *state;
         for queue in view.update(blobs, began, Instant::now()) {
-            if let Some(bell) = bells.get(&queue) {
-                bell.rung.notify_waiters();
-                *rung_at = Some(began);
+            if let Some(notice) = notices.get(&queue) {
+                notice.noticed.notify_waiters();
+                *noticed_at = Some(began);
             }
         }
         let Some(session) = state.session.clone() else { return Ok(()) };
@@ -262,7 +263,8 @@ impl Members {
 
     /// Returns when it is time for another look.
     async fn until_next(&self, tick: Duration) {
-        let is_busy = || self.state().rung_at.is_some_and(|rung| rung.elapsed() < BUSY_FOR);
+        let is_busy =
+            || self.state().noticed_at.is_some_and(|noticed| noticed.elapsed() < BUSY_FOR);
         if is_busy() {
             return tokio::time::sleep(tick.min(BUSY_TICK)).await;
         }
@@ -290,12 +292,12 @@ impl Members {
     pub(super) async fn end(&self) -> Result<(), PortError> {
         let pending: Vec<String> = {
             let state = self.state();
-            let unheard = |bell: &Bell| bell.is_pending || bell.ringing > 0;
-            let pending = state.bells.iter().filter(|(_, bell)| unheard(bell));
+            let unheard = |notice: &QueueNotice| notice.is_pending || notice.being_written > 0;
+            let pending = state.notices.iter().filter(|(_, notice)| unheard(notice));
             pending.map(|(queue, _)| queue.clone()).collect()
         };
         for queue in pending {
-            self.ring_out(&queue).await;
+            self.write_notice(&queue).await;
         }
         let _alone = self.beating.lock().await;
         let Some(session) = self.state().session.take() else { return Ok(()) };
@@ -303,46 +305,46 @@ impl Members {
         self.client.delete(&blob, false).await
     }
 
-    /// Told when the bell of a queue has rung, by this process or another.
-    pub(super) fn bell(&self, queue: &str) -> Arc<Notify> {
-        Arc::clone(&self.state().bells.entry(queue.to_owned()).or_default().rung)
+    /// Notified when this process or another says that a queue has messages.
+    pub(super) fn notice(&self, queue: &str) -> Arc<Notify> {
+        Arc::clone(&self.state().notices.entry(queue.to_owned()).or_default().noticed)
     }
 
-    /// Rings the bell of a queue. A ring that fails is none: the queue is looked at all the same, a
-    /// while later.
-    pub(super) fn ring(self: &Arc<Self>, queue: &str) {
+    /// Says that a queue has messages, in this process and to the others. When the notice cannot be written, the
+    /// others look into the queue all the same, a while later.
+    pub(super) fn announce(self: &Arc<Self>, queue: &str) {
         let mut state = self.state();
-        state.rung_at = Some(Instant::now());
+        state.noticed_at = Some(Instant::now());
         self.stirred.notify_one();
-        let bell = state.bells.entry(queue.to_owned()).or_default();
-        bell.rung.notify_waiters();
-        if std::mem::replace(&mut bell.is_pending, true) {
+        let notice = state.notices.entry(queue.to_owned()).or_default();
+        notice.noticed.notify_waiters();
+        if std::mem::replace(&mut notice.is_pending, true) {
             return;
         }
         let pause =
-            bell.last.map_or(Duration::ZERO, |last| RING_EVERY.saturating_sub(last.elapsed()));
+            notice.last.map_or(Duration::ZERO, |last| NOTICE_EVERY.saturating_sub(last.elapsed()));
         drop(state);
         let (members, queue) = (Arc::clone(self), queue.to_owned());
         self.client.io().spawn(async move {
             tokio::time::sleep(pause).await;
-            members.ring_out(&queue).await;
+            members.write_notice(&queue).await;
         });
     }
 
-    /// Lets the other processes hear a bell.
-    async fn ring_out(&self, queue: &str) {
-        if let Some(bell) = self.state().bells.get_mut(queue) {
-            // What comes from now on may be too late for this ring.
-            bell.is_pending = false;
-            bell.last = Some(Instant::now());
-            bell.ringing += 1;
+    /// Tells the other processes that a queue has messages.
+    async fn write_notice(&self, queue: &str) {
+        if let Some(notice) = self.state().notices.get_mut(queue) {
+            // What comes from now on may be too late for this write.
+            notice.is_pending = false;
+            notice.last = Some(Instant::now());
+            notice.being_written += 1;
         }
-        let (blob, ring) = (view::bell_blob(queue), view::of_bell());
-        if let Err(error) = self.client.put(&blob, Vec::new(), &ring, &Only::Always).await {
-            tracing::debug!(%error, queue, "a bell did not ring");
+        let (blob, notice) = (view::notice_blob(queue), view::of_notice());
+        if let Err(error) = self.client.put(&blob, Vec::new(), &notice, &Only::Always).await {
+            tracing::debug!(%error, queue, "the notice of a queue was not written");
         }
-        if let Some(bell) = self.state().bells.get_mut(queue) {
-            bell.ringing -= 1;
+        if let Some(notice) = self.state().notices.get_mut(queue) {
+            notice.being_written -= 1;
         }
     }
 }

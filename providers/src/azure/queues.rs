@@ -1,6 +1,6 @@
 //! Messages on storage queues.
 
-mod letter;
+mod envelope;
 mod payloads;
 mod quarantine;
 
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use reenact_core::ShardId;
 
-use self::letter::{Letter, Unreadable};
+use self::envelope::{Envelope, Unreadable};
 use super::client::{Client, shard_name};
 use super::members::Members;
 use super::port::{PortError, PortErrorKind, QueueMessage};
@@ -25,10 +25,10 @@ use crate::{
 const MAX_AT_ONCE: usize = 32;
 
 /// The time until an empty queue is looked at again; each further one is twice as long, up to
-/// [`LONGEST_PAUSE`]. A bell ends it.
+/// [`LONGEST_PAUSE`]. A notice ends it.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// The longest time until an empty queue is looked at again, where no bell rings: a bell that was
+/// The longest time until an empty queue is looked at again, where no notice comes: a notice that was
 /// missed delays a message by so much.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
@@ -127,11 +127,11 @@ impl Queues {
     ) -> Result<(), ProviderError> {
         check_message(&message)?;
         let queue = self.name_of(&to);
-        let letter = Letter::of(&message);
-        let text = letter.text();
+        let envelope = Envelope::of(&message);
+        let text = envelope.text();
         let send = async || match &text {
             Some(text) => self.client.port().send(&queue, text).await,
-            None => self.send_elsewhere(&queue, &letter).await,
+            None => self.send_elsewhere(&queue, &envelope).await,
         };
         let sent = match self.client.send(&send).await {
             Err(error) if error.is_missing_queue() => {
@@ -142,7 +142,7 @@ impl Queues {
             sent => sent,
         };
         sent.map_err(PortError::into_provider_error)?;
-        self.members.ring(&queue);
+        self.members.announce(&queue);
         Ok(())
     }
 
@@ -153,13 +153,13 @@ impl Queues {
         limit: usize,
     ) -> Result<Vec<Delivery>, ProviderError> {
         let queue = self.name_of(&from);
-        let bell = self.members.bell(&queue);
+        let notice = self.members.notice(&queue);
         let backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         let mut pause = backoff.first;
         loop {
-            let rung = bell.notified();
-            tokio::pin!(rung);
-            rung.as_mut().enable();
+            let noticed = notice.notified();
+            tokio::pin!(noticed);
+            noticed.as_mut().enable();
 
             let deliveries = self.take_what_is_there(&from, &queue, limit).await?;
             if !deliveries.is_empty() {
@@ -167,7 +167,7 @@ impl Queues {
             }
             tokio::select! {
                 biased;
-                () = rung => pause = backoff.first,
+                () = noticed => pause = backoff.first,
                 () = tokio::time::sleep(pause) => pause = backoff.longer_than(pause),
             }
             // By now nothing can be hidden in the queue of a shard, which nobody else receives from.
@@ -219,26 +219,26 @@ impl Queues {
         received: QueueMessage,
     ) -> Result<Option<Delivery>, ProviderError> {
         let QueueMessage { id, receipt, attempt, text } = received;
-        let letter = Letter::from_text(&text);
+        let envelope = Envelope::from_text(&text);
         // What is kept of it if there is no message in it.
         let mut raw = text.into_bytes();
-        let (payload, letter) = match letter {
-            Ok(Letter::Elsewhere(blob)) => {
+        let (payload, envelope) = match envelope {
+            Ok(Envelope::Elsewhere(blob)) => {
                 let got = self.client.get(&blob, 0, None).await;
-                let letter = match got.map_err(PortError::into_provider_error)? {
+                let envelope = match got.map_err(PortError::into_provider_error)? {
                     Some(got) => {
                         raw = got.bytes;
-                        Letter::from_bytes(&raw)
+                        Envelope::from_bytes(&raw)
                     }
                     None => Err(Unreadable(format!("its payload {blob} is not there"))),
                 };
-                (Some(blob), letter)
+                (Some(blob), envelope)
             }
-            letter => (None, letter),
+            envelope => (None, envelope),
         };
         let in_hand =
             InHand { queue: queue.to_owned(), id, receipt, payload, since: Instant::now() };
-        match letter.and_then(|letter| letter.message()) {
+        match envelope.and_then(|envelope| envelope.message()) {
             Ok(message) => {
                 let id = self.deliveries.fetch_add(1, Ordering::Relaxed) + 1;
                 self.in_hand().insert(id, in_hand);

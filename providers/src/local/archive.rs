@@ -199,8 +199,8 @@ impl Archive for SqliteArchive {
     ) -> Result<Option<Stretch>, ProviderError> {
         self.reading(&self.lookups, |connection| {
             let found = find(connection, &self.known, instance)?;
-            let Some((home, archived)) = found else { return Ok(None) };
-            read(connection, home, &archived, Span { execution: Some(execution), from, limit })
+            let Some((stored_in, archived)) = found else { return Ok(None) };
+            read(connection, stored_in, &archived, Span { execution: Some(execution), from, limit })
         })
     }
 
@@ -315,7 +315,7 @@ fn position(connection: &Connection, shard: ShardId) -> Result<Position, Failure
 }
 
 /// Where an instance is stored.
-enum Home {
+enum StoredIn {
     /// As a row, which its turns know by this.
     Row(i64),
     Pack(Place),
@@ -326,12 +326,12 @@ fn find(
     connection: &Connection,
     known: &KnownPacks,
     instance: &InstanceId,
-) -> Result<Option<(Home, Archived)>, Failure> {
+) -> Result<Option<(StoredIn, Archived)>, Failure> {
     if let Some((key, archived)) = row::find(connection, instance)? {
-        return Ok(Some((Home::Row(key), archived)));
+        return Ok(Some((StoredIn::Row(key), archived)));
     }
     let place = packs::find(connection, known, instance)?;
-    Ok(place.map(|place| (Home::Pack(place.clone()), place.member().archived.clone())))
+    Ok(place.map(|place| (StoredIn::Pack(place.clone()), place.member().archived.clone())))
 }
 
 fn ask(
@@ -339,10 +339,10 @@ fn ask(
     known: &KnownPacks,
     question: &Question,
 ) -> Result<Option<Found>, Failure> {
-    let Some((home, archived)) = find(connection, known, &question.instance)? else {
+    let Some((stored_in, archived)) = find(connection, known, &question.instance)? else {
         return Ok(None);
     };
-    let read = question.turns.map(|span| read(connection, home, &archived, span));
+    let read = question.turns.map(|span| read(connection, stored_in, &archived, span));
     let stretch = read.transpose()?.flatten();
     Ok(Some(Found { archived, stretch }))
 }
@@ -360,7 +360,7 @@ const FROM: &str = "
 
 fn read(
     connection: &Connection,
-    home: Home,
+    stored_in: StoredIn,
     newest: &Archived,
     span: Span,
 ) -> Result<Option<Stretch>, Failure> {
@@ -375,9 +375,9 @@ fn read(
     if from >= length {
         return Ok(Some(Stretch { turns, length }));
     }
-    let key = match home {
-        Home::Row(key) => key,
-        Home::Pack(place) => {
+    let key = match stored_in {
+        StoredIn::Row(key) => key,
+        StoredIn::Pack(place) => {
             let run = packs::run_of(connection, &place)?;
             let numbered = (0..).zip(run.turns).map(|(number, bytes)| StoredTurn { number, bytes });
             let turns = numbered.skip_while(|turn| turn.number < from).take(limit).collect();

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::limits::{LEASE_TIME, VISIBILITY_TIME, check_message};
-use crate::queue::Mailbox;
+use crate::queue::SharedQueue;
 use crate::{
     Delivery, DeliveryId, ExternalEventRouter, Membership, Message, ProviderError, QuarantineId,
     Quarantined, Sharing, TimerScheduler, balance,
@@ -21,13 +21,13 @@ use crate::{
 pub(super) struct Shared {
     members: Arc<Members>,
     shards: Arc<ShardQueues>,
-    tags: Mutex<BTreeMap<Name, Arc<Mailbox>>>,
+    tags: Mutex<BTreeMap<Name, Arc<SharedQueue>>>,
     quarantine: Mutex<Quarantine>,
 }
 
 /// The queue of each shard.
 struct ShardQueues {
-    queues: Box<[Mailbox]>,
+    queues: Box<[SharedQueue]>,
     clock: Arc<dyn TimerScheduler>,
 }
 
@@ -73,14 +73,14 @@ struct Joined {
 
 impl Shared {
     pub(super) fn new(shards: u32, clock: Arc<dyn TimerScheduler>) -> Self {
-        let queues = (0..shards).map(|_| Mailbox::default()).collect();
+        let queues = (0..shards).map(|_| SharedQueue::default()).collect();
         let queues = Arc::new(ShardQueues { queues, clock: Arc::clone(&clock) });
         let (table, next_end) = (Mutex::default(), watch::Sender::new(None));
         let members = Arc::new(Members { shards, clock, table, next_end });
         Self { members, shards: queues, tags: Mutex::default(), quarantine: Mutex::default() }
     }
 
-    fn queue_of(&self, tag: &Name) -> Arc<Mailbox> {
+    fn queue_of(&self, tag: &Name) -> Arc<SharedQueue> {
         Arc::clone(lock(&self.tags).entry(tag.clone()).or_default())
     }
 
@@ -161,7 +161,7 @@ impl Sharing for Shared {
 }
 
 impl ShardQueues {
-    fn of(&self, shard: ShardId) -> Result<&Mailbox, ProviderError> {
+    fn of(&self, shard: ShardId) -> Result<&SharedQueue, ProviderError> {
         self.queues.get(shard.0 as usize).ok_or_else(|| ProviderError::Conflict {
             reason: format!("there is no shard {shard}, there are {}", self.queues.len()),
         })

@@ -7,7 +7,7 @@ use reenact_providers::archive::{Archive, Archived, Part, Stretch};
 use reenact_providers::azure::archive::{BlobArchive, BlobArchiveOptions};
 use reenact_providers::journal::Position;
 use reenact_providers::{InstanceFilter, InstanceSummary, ProviderError};
-use reenact_testkit::azure::shelf::FakeShelf;
+use reenact_testkit::azure::blob_store::FakeBlobStore;
 
 use crate::kit::{JOURNAL, SHARD};
 
@@ -17,7 +17,7 @@ struct OneShard(BlobArchive);
 
 impl OneShard {
     fn new(options: BlobArchiveOptions) -> Self {
-        Self(BlobArchive::with_options(Arc::new(FakeShelf::new()), JOURNAL, 1, options))
+        Self(BlobArchive::with_options(Arc::new(FakeBlobStore::new()), JOURNAL, 1, options))
     }
 }
 
@@ -95,7 +95,7 @@ mod merging_always {
 
     const TINY: BlobArchiveOptions = BlobArchiveOptions {
         block_bytes: 1,
-        piece_bytes: 100,
+        table_bytes: 100,
         runs_per_level: 1,
         stretch_bytes: 300,
         turns_stretch_bytes: 100,
@@ -111,7 +111,7 @@ mod merging_never {
 
     const PILED: BlobArchiveOptions = BlobArchiveOptions {
         block_bytes: 300,
-        piece_bytes: 1_000,
+        table_bytes: 1_000,
         runs_per_level: usize::MAX,
         stretch_bytes: 1,
         turns_stretch_bytes: 1,

@@ -185,25 +185,25 @@ async fn a_large_message_that_does_not_decode_is_kept_as_it_was() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_ends_behind_a_message_lets_it_be_heard() {
     let (port, provider) = open().await;
-    let rings = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&rings);
+    let notices = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&notices);
     port.plan(move |seen| {
-        let is_ring = seen.operation == "put" && seen.target.starts_with("live/bell");
-        counted.fetch_add(usize::from(is_ring), Ordering::SeqCst);
+        let is_notice = seen.operation == "put" && seen.target.starts_with("live/bell");
+        counted.fetch_add(usize::from(is_notice), Ordering::SeqCst);
         None
     });
     provider.send(ShardId(0), message()).await.unwrap();
-    while rings.load(Ordering::SeqCst) == 0 {
+    while notices.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
-    // So soon behind the first one, its bell has to wait.
+    // So soon behind the first one, its notice has to wait.
     provider.send(ShardId(0), message()).await.unwrap();
     drop(provider);
-    assert_eq!(rings.load(Ordering::SeqCst), 2);
+    assert_eq!(notices.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_payload_whose_letter_was_refused_is_removed() {
+async fn a_payload_whose_envelope_was_refused_is_removed() {
     let (port, provider) = open().await;
     go_wrong(&port, "the-hub-", vec![Wrong::denied()]);
     provider.send(ShardId(0), large()).await.unwrap_err();

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use reenact_core::InstanceId;
 
 use super::build::{Builder, Built};
-use super::home::{Home, Trouble, corrupt_instance};
+use super::lsm_tree::{LsmTree, Writing};
 use super::manifest::{Manifest, Run};
 use super::row::Row;
+use super::shard_paths::{ShardPaths, Trouble, corrupt_instance};
 use super::table::Table;
-use super::tree::{Tree, Writing};
 use super::view::View;
 use crate::ProviderError;
 use crate::archive::{Change, Growth, Part, TurnRun};
 use crate::azure::port::Only;
 
-impl Tree {
+impl LsmTree {
     /// All of a part or nothing: one write of a run, and one of the manifest. Whether it was not there
     /// already.
     pub(super) fn absorb(
@@ -43,9 +43,9 @@ impl Tree {
             Ok(begins) => begins,
             Err(trouble) => return Err(self.of_base(writing, trouble)),
         };
-        let built = build(&self.home, writing.number(), part, &begins);
+        let built = build(&self.paths, writing.number(), part, &begins);
         let table = built.map(|built| self.put(writing, built)).transpose()?;
-        let run = table.as_ref().map(|table| Run { level: 0, pieces: vec![table.piece.clone()] });
+        let run = table.as_ref().map(|table| Run { level: 0, tables: vec![table.info.clone()] });
         let committed = self.commit(writing, table.as_slice(), |before| {
             // An earlier try may have come so far after all.
             (before.position != part.end).then(|| {
@@ -59,16 +59,16 @@ impl Tree {
         committed
     }
 
-    /// Writes a piece, which nobody sees before a manifest names it.
+    /// Writes a table, which nobody sees before a manifest names it.
     pub(super) fn put(
         &self,
         writing: &mut Writing,
         built: Built,
     ) -> Result<Arc<Table>, ProviderError> {
-        let Built { piece, guide, bytes } = built;
-        let name = self.home.run(piece.number);
-        match self.home.shelf.put(&name, bytes, &Only::IfNew) {
-            Ok(_) => Ok(Arc::new(Table::new(&self.home, piece, Some(guide)))),
+        let Built { info, index, bytes } = built;
+        let name = self.paths.run(info.number);
+        match self.paths.blob_store.put(&name, bytes, &Only::IfNew) {
+            Ok(_) => Ok(Arc::new(Table::new(&self.paths, info, Some(index)))),
             Err(error) => {
                 // It may be there all the same, or another's is.
                 writing.litter = None;
@@ -84,14 +84,14 @@ impl Tree {
         }
     }
 
-    /// Looks which pieces there are, when some may be that no manifest names: new ones get numbers
+    /// Looks which tables there are, when some may be that no manifest names: new ones get numbers
     /// behind all of them.
     pub(super) fn survey(&self, writing: &mut Writing) -> Result<(), ProviderError> {
         if writing.litter.is_some() {
             return Ok(());
         }
-        let names = self.home.shelf.list(&self.home.runs())?;
-        let numbers = names.iter().filter_map(|name| self.home.number_of(name));
+        let names = self.paths.blob_store.list(&self.paths.runs())?;
+        let numbers = names.iter().filter_map(|name| self.paths.number_of(name));
         let behind = numbers.max().map_or(0, |last| last.saturating_add(1));
         writing.next = writing.next.max(behind);
         writing.litter = Some(names);
@@ -103,13 +103,13 @@ impl Tree {
     pub(super) fn sweep(&self, writing: &mut Writing) -> Result<(), ProviderError> {
         let Some(litter) = writing.litter.take() else { return Ok(()) };
         let base = self.base(writing)?;
-        let named: HashSet<u64> = base.manifest.pieces().map(|piece| piece.number).collect();
+        let named: HashSet<u64> = base.manifest.tables().map(|info| info.number).collect();
         let is_worthless = |name: &String| {
-            let number = self.home.number_of(name);
+            let number = self.paths.number_of(name);
             number.is_some_and(|number| number < base.manifest.next && !named.contains(&number))
         };
         for name in litter.iter().filter(|name| is_worthless(name)) {
-            self.home.shelf.delete(name)?;
+            self.paths.blob_store.delete(name)?;
         }
         writing.litter = Some(Vec::new());
         Ok(())
@@ -146,7 +146,7 @@ fn check(base: &View, part: &Part<'_>) -> Result<Begins, Trouble> {
             Change::Purged => may.then_some(false),
             Change::Grown(growth) => {
                 let there = row.as_ref().and_then(Option::as_ref);
-                check_growth(&base.home, instance, growth, there)?;
+                check_growth(&base.paths, instance, growth, there)?;
                 Some(if row.is_some() { there.is_none() } else { !may })
             }
         });
@@ -156,13 +156,13 @@ fn check(base: &View, part: &Part<'_>) -> Result<Begins, Trouble> {
 
 /// An error unless an instance grows by what follows on what is there.
 fn check_growth(
-    home: &Home,
+    paths: &ShardPaths,
     instance: &InstanceId,
     growth: &Growth,
     there: Option<&Row>,
 ) -> Result<(), ProviderError> {
     let TurnRun { execution, first, .. } = growth.run;
-    let corrupt = |reason| Err(corrupt_instance(home, instance, execution, reason));
+    let corrupt = |reason| Err(corrupt_instance(paths, instance, execution, reason));
     if growth.summary.execution != execution {
         let newest = growth.summary.execution.0;
         return corrupt(format!("the newest one is to be {newest}"));
@@ -185,8 +185,8 @@ fn check_growth(
 }
 
 /// The run of a part; `None` when it has no rows.
-fn build(home: &Home, number: u64, part: &Part<'_>, begins: &Begins) -> Option<Built> {
-    let mut builder = Builder::new(home, number);
+fn build(paths: &ShardPaths, number: u64, part: &Part<'_>, begins: &Begins) -> Option<Built> {
+    let mut builder = Builder::new(paths, number);
     for ((instance, change), begins) in part.changes.iter().zip(begins) {
         match (change, begins) {
             (_, None) => {}

@@ -1,10 +1,10 @@
-//! Making the blobs of runs.
+//! Building a table: from sorted rows to the bytes of a blob.
 
-use super::guide::{BlockPlace, Guide, Sizes, encode_footer};
-use super::home::Home;
-use super::manifest::Piece;
+use super::manifest::TableInfo;
 use super::row::{ChunkSize, Grown, Row, Wake, encode_rows, encode_wakes};
 use super::seal::{Seal, Section};
+use super::shard_paths::ShardPaths;
+use super::table_index::{BlockPlace, Sizes, TableIndex, encode_footer};
 use crate::InstanceSummary;
 use crate::archive::hash::hash;
 use crate::archive::{TurnRun, chunk};
@@ -32,18 +32,18 @@ pub(super) struct Builder {
 
 /// A blob that is made.
 pub(super) struct Built {
-    pub(super) piece: Piece,
-    pub(super) guide: Guide,
+    pub(super) info: TableInfo,
+    pub(super) index: TableIndex,
     pub(super) bytes: Vec<u8>,
 }
 
 impl Builder {
-    pub(super) fn new(home: &Home, number: u64) -> Self {
+    pub(super) fn new(paths: &ShardPaths, number: u64) -> Self {
         Self {
-            identity: home.identity,
+            identity: paths.identity,
             number,
-            seal: Seal::new(home.identity, number),
-            block_bytes: home.options.block_bytes,
+            seal: Seal::new(paths.identity, number),
+            block_bytes: paths.options.block_bytes,
             turns: Vec::new(),
             rows: Vec::new(),
             open: Vec::new(),
@@ -119,16 +119,16 @@ impl Builder {
             self.seal.close(&mut bytes, rows, Section::Wake, 0);
         }
         let wake = bytes.len();
-        let guide = Guide::new(self.blocks, &self.hashes);
-        guide.encode(&mut bytes, self.seal);
+        let index = TableIndex::new(self.blocks, &self.hashes);
+        index.encode(&mut bytes, self.seal);
         let sizes = Sizes {
             turns: turns as u64,
             rows: (rows - turns) as u64,
             wake: (wake - rows) as u64,
-            guide: (bytes.len() - wake) as u64,
+            index: (bytes.len() - wake) as u64,
         };
         encode_footer(&mut bytes, self.identity, self.number, sizes);
-        let piece = Piece { number: self.number, sizes, first, last };
-        Some(Built { piece, guide, bytes })
+        let info = TableInfo { number: self.number, sizes, first, last };
+        Some(Built { info, index, bytes })
     }
 }

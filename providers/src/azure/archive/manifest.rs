@@ -1,9 +1,9 @@
-//! Which runs count: the one blob of a shard that is ever written over.
+//! The manifest of a shard's archive: which tables count. It is the only blob that is written over.
 
 use reenact_core::InstanceId;
 
-use super::guide::Sizes;
 use super::seal::SUM_BYTES;
+use super::table_index::Sizes;
 use crate::journal::body::varint::put;
 use crate::journal::body::{BodyError, Bytes};
 use crate::journal::{Identity, Position};
@@ -17,7 +17,7 @@ const VERSION: u8 = 1;
 /// Bytes before its body: magic, version, journal, shard.
 const HEAD_BYTES: usize = 8 + 1 + 16 + 4;
 
-/// Fewest bytes of a run or a piece.
+/// Fewest bytes of a run or a table.
 const MIN_BYTES: usize = 2;
 
 /// What a shard has.
@@ -29,7 +29,7 @@ pub(super) struct Manifest {
     pub(super) nonce: u64,
     /// Up to where the journal is in it.
     pub(super) position: Position,
-    /// No piece has this number or a higher one.
+    /// No table has this number or a higher one.
     pub(super) next: u64,
     /// Newest first; their levels rise.
     pub(super) runs: Vec<Run>,
@@ -41,12 +41,12 @@ pub(super) struct Run {
     /// How often what is in it was merged.
     pub(super) level: u64,
     /// Ordered by id; at least one.
-    pub(super) pieces: Vec<Piece>,
+    pub(super) tables: Vec<TableInfo>,
 }
 
 /// One blob of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(super) struct TableInfo {
     pub(super) number: u64,
     pub(super) sizes: Sizes,
     /// The ids of its first and its last row.
@@ -60,8 +60,8 @@ impl Manifest {
         Self { version: 0, nonce: 0, position: Position::START, next: 1, runs: Vec::new() }
     }
 
-    pub(super) fn pieces(&self) -> impl Iterator<Item = &Piece> {
-        self.runs.iter().flat_map(|run| &run.pieces)
+    pub(super) fn tables(&self) -> impl Iterator<Item = &TableInfo> {
+        self.runs.iter().flat_map(|run| &run.tables)
     }
 
     pub(super) fn encode(&self, identity: Identity) -> Vec<u8> {
@@ -77,8 +77,8 @@ impl Manifest {
         }
         for run in &self.runs {
             put(&mut bytes, run.level);
-            put(&mut bytes, run.pieces.len() as u64);
-            run.pieces.iter().for_each(|piece| encode_piece(&mut bytes, piece));
+            put(&mut bytes, run.tables.len() as u64);
+            run.tables.iter().for_each(|info| encode_table_info(&mut bytes, info));
         }
         let sum = crc32c::crc32c(&bytes);
         bytes.extend_from_slice(&sum.to_le_bytes());
@@ -127,12 +127,12 @@ fn check_head(head: &[u8; HEAD_BYTES], identity: Identity) -> Result<(), String>
     Ok(())
 }
 
-fn encode_piece(bytes: &mut Vec<u8>, piece: &Piece) {
-    let Sizes { turns, rows, wake, guide } = piece.sizes;
-    for number in [piece.number, turns, rows, wake, guide] {
+fn encode_table_info(bytes: &mut Vec<u8>, info: &TableInfo) {
+    let Sizes { turns, rows, wake, index } = info.sizes;
+    for number in [info.number, turns, rows, wake, index] {
         put(bytes, number);
     }
-    for id in [&piece.first, &piece.last] {
+    for id in [&info.first, &info.last] {
         put(bytes, id.as_str().len() as u64);
         bytes.extend_from_slice(id.as_str().as_bytes());
     }
@@ -151,9 +151,9 @@ fn decode_body(body: &[u8]) -> Result<Manifest, BodyError> {
     for _ in 0..count(&mut bytes)? {
         let level = bytes.number()?;
         let count = count(&mut bytes)?;
-        let pieces: Vec<Piece> =
-            (0..count).map(|_| decode_piece(&mut bytes)).collect::<Result<_, _>>()?;
-        runs.push(Run { level, pieces });
+        let tables: Vec<TableInfo> =
+            (0..count).map(|_| decode_table_info(&mut bytes)).collect::<Result<_, _>>()?;
+        runs.push(Run { level, tables });
     }
     if !bytes.0.is_empty() {
         return Err(BodyError::Malformed("bytes are left over at its end"));
@@ -161,19 +161,19 @@ fn decode_body(body: &[u8]) -> Result<Manifest, BodyError> {
     Ok(Manifest { version, nonce, position, next, runs })
 }
 
-fn decode_piece(bytes: &mut Bytes<'_>) -> Result<Piece, BodyError> {
+fn decode_table_info(bytes: &mut Bytes<'_>) -> Result<TableInfo, BodyError> {
     let number = bytes.number()?;
     let sizes = Sizes {
         turns: bytes.number()?,
         rows: bytes.number()?,
         wake: bytes.number()?,
-        guide: bytes.number()?,
+        index: bytes.number()?,
     };
-    let all = [sizes.turns, sizes.rows, sizes.wake, sizes.guide];
+    let all = [sizes.turns, sizes.rows, sizes.wake, sizes.index];
     if all.iter().try_fold(0_u64, |sum, size| sum.checked_add(*size)).is_none() {
         return Err(BodyError::Malformed("a run has impossible sizes"));
     }
-    Ok(Piece { number, sizes, first: decode_id(bytes)?, last: decode_id(bytes)? })
+    Ok(TableInfo { number, sizes, first: decode_id(bytes)?, last: decode_id(bytes)? })
 }
 
 fn decode_id(bytes: &mut Bytes<'_>) -> Result<InstanceId, BodyError> {
@@ -202,11 +202,11 @@ mod tests {
 
     fn manifest() -> Manifest {
         let id = |id: &str| InstanceId::new(id).unwrap();
-        let sizes = Sizes { turns: 1 << 40, rows: 300, wake: 0, guide: 20 };
-        let piece = |number| Piece { number, sizes, first: id("a"), last: id("é") };
+        let sizes = Sizes { turns: 1 << 40, rows: 300, wake: 0, index: 20 };
+        let info = |number| TableInfo { number, sizes, first: id("a"), last: id("é") };
         let runs = vec![
-            Run { level: 0, pieces: vec![piece(9)] },
-            Run { level: 7, pieces: vec![piece(3), piece(4)] },
+            Run { level: 0, tables: vec![info(9)] },
+            Run { level: 7, tables: vec![info(3), info(4)] },
         ];
         let position = Position { segment: u64::MAX, offset: 1, sequence: 300 };
         Manifest { version: 5, nonce: u64::MAX, position, next: 10, runs }

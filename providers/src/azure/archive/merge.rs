@@ -4,17 +4,17 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::build::Builder;
-use super::home::{Home, Trouble};
+use super::lsm_tree::{LsmTree, Writing};
 use super::manifest::{Manifest, Run};
 use super::row::{Grown, Row};
 use super::scan::{Merged, Pace, Rows, Start};
+use super::shard_paths::{ShardPaths, Trouble};
 use super::table::{Table, TurnsReader};
-use super::tree::{Tree, Writing};
 use super::view::{View, follows, missing_turns, spanning};
 use crate::ProviderError;
 use crate::archive::TurnRun;
 
-impl Tree {
+impl LsmTree {
     /// Merges levels until none has too many runs, or there is no time for that any more.
     pub(super) fn merge_what_is_due(
         &self,
@@ -23,7 +23,7 @@ impl Tree {
     ) -> Result<(), ProviderError> {
         while has_time() {
             let base = self.base(writing)?;
-            let Some(due) = due(&base.manifest, self.home.options.runs_per_level) else {
+            let Some(due) = due(&base.manifest, self.paths.options.runs_per_level) else {
                 return Ok(());
             };
             self.survey(writing)?;
@@ -53,8 +53,8 @@ impl Tree {
             return Ok(());
         };
         let level = replaced.first().map_or(0, |run| run.level) + 1;
-        let pieces: Vec<_> = tables.iter().map(|table| table.piece.clone()).collect();
-        let run = (!pieces.is_empty()).then_some(Run { level, pieces });
+        let infos: Vec<_> = tables.iter().map(|table| table.info.clone()).collect();
+        let run = (!infos.is_empty()).then_some(Run { level, tables: infos });
         let committed = self.commit(writing, &tables, |before| {
             let at = before.runs.windows(replaced.len()).position(|runs| *runs == replaced)?;
             let mut runs = before.runs.clone();
@@ -66,13 +66,13 @@ impl Tree {
             writing.litter = None;
             return Ok(());
         }
-        let names = replaced.iter().flat_map(|run| &run.pieces);
-        let names = names.map(|piece| self.home.run(piece.number));
+        let names = replaced.iter().flat_map(|run| &run.tables);
+        let names = names.map(|info| self.paths.run(info.number));
         writing.litter.get_or_insert_default().extend(names);
         Ok(())
     }
 
-    /// Writes what is left of some runs, in pieces; `None` when there was no time for all.
+    /// Writes what is left of some runs, in tables; `None` when there was no time for all.
     fn write_merged(
         &self,
         writing: &mut Writing,
@@ -82,20 +82,20 @@ impl Tree {
     ) -> Result<Option<Vec<Arc<Table>>>, Trouble> {
         let is_lowest = runs.end == base.runs.len();
         let runs = &base.runs[runs];
-        let most = self.home.options.stretch_bytes;
+        let most = self.paths.options.stretch_bytes;
         let pace = Pace { first: most, most, keep: false };
         let mut rows = Merged::new(runs, Start { text: "", included: true }, pace)?;
-        let mut sources = Sources { home: &self.home, runs, readers: Vec::new() };
+        let mut sources = Sources { paths: &self.paths, runs, readers: Vec::new() };
         sources.readers.resize_with(runs.len(), || None);
         let mut tables = Vec::new();
-        let mut builder = Builder::new(&self.home, writing.number());
+        let mut builder = Builder::new(&self.paths, writing.number());
         while let Some(rows) = rows.next()? {
             if !has_time() {
                 return Ok(None);
             }
             sources.add(&mut builder, &rows, is_lowest)?;
-            if builder.bytes() >= self.home.options.piece_bytes {
-                let next = Builder::new(&self.home, writing.number());
+            if builder.bytes() >= self.paths.options.table_bytes {
+                let next = Builder::new(&self.paths, writing.number());
                 let full = std::mem::replace(&mut builder, next).finish();
                 tables.extend(full.map(|built| self.put(writing, built)).transpose()?);
             }
@@ -119,7 +119,7 @@ pub(super) fn due(manifest: &Manifest, most: usize) -> Option<Range<usize>> {
 
 /// Runs that are merged.
 struct Sources<'a> {
-    home: &'a Home,
+    paths: &'a ShardPaths,
     runs: &'a [Vec<Arc<Table>>],
     /// Of each run, the table that is read from.
     readers: Vec<Option<(&'a Table, TurnsReader<'a>)>>,
@@ -139,7 +139,7 @@ impl Sources<'_> {
             }
             return Ok(());
         };
-        let counted = counted(self.home, rows, begins)?;
+        let counted = counted(self.paths, rows, begins)?;
         let first = counted.last().map_or(grown.first, |(_, oldest)| oldest.first);
         let mut turns = Vec::new();
         for (run, grown) in counted.into_iter().rev() {
@@ -160,9 +160,9 @@ impl Sources<'_> {
         let Some(table) = spanning(&self.runs[run], &grown.summary.instance) else {
             return Ok(());
         };
-        let stretch = self.home.options.turns_stretch_bytes;
+        let stretch = self.paths.options.turns_stretch_bytes;
         let reader = match &mut self.readers[run] {
-            Some((of, reader)) if of.piece.number == table.piece.number => reader,
+            Some((of, reader)) if of.info.number == table.info.number => reader,
             other => &mut other.insert((table, TurnsReader::new(table, stretch))).1,
         };
         for place in grown.places() {
@@ -176,7 +176,7 @@ impl Sources<'_> {
 
 /// The rows of which the turns count, newest first.
 fn counted<'a>(
-    home: &Home,
+    paths: &ShardPaths,
     rows: &'a Rows,
     begins: bool,
 ) -> Result<Vec<(usize, &'a Grown)>, ProviderError> {
@@ -185,15 +185,15 @@ fn counted<'a>(
         match (counted.last(), grown) {
             (Some((_, newer)), _) if newer.first == 0 => break,
             (Some((_, newer)), Some(grown)) if !follows(grown, newer) => {
-                return Err(missing_turns(home, newer));
+                return Err(missing_turns(paths, newer));
             }
-            (Some((_, newer)), None) => return Err(missing_turns(home, newer)),
+            (Some((_, newer)), None) => return Err(missing_turns(paths, newer)),
             (_, Some(grown)) => counted.push((*run, grown)),
             (None, None) => break,
         }
     }
     match counted.last() {
-        Some((_, oldest)) if begins && oldest.first > 0 => Err(missing_turns(home, oldest)),
+        Some((_, oldest)) if begins && oldest.first > 0 => Err(missing_turns(paths, oldest)),
         _ => Ok(counted),
     }
 }

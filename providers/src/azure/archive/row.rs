@@ -29,7 +29,7 @@ pub(super) struct Grown {
     pub(super) chunks: Vec<ChunkSize>,
 }
 
-/// Some turns of an execution, as one piece of bytes.
+/// Some turns of an execution, as one table of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ChunkSize {
     pub(super) turns: u64,

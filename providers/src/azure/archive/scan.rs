@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use reenact_core::InstanceId;
 
-use super::home::Trouble;
 use super::row::Row;
+use super::shard_paths::Trouble;
 use super::table::{Block, Table};
 
 /// Where to begin.
@@ -52,15 +52,15 @@ pub(super) struct Cursor {
 
 impl Cursor {
     pub(super) fn new(run: &[Arc<Table>], start: Start<'_>, pace: Pace) -> Result<Self, Trouble> {
-        let tables = run.iter().filter(|table| start.is_before(&table.piece.last));
+        let tables = run.iter().filter(|table| start.is_before(&table.info.last));
         let tables: VecDeque<_> = tables.cloned().collect();
         let (held, stretch) = (VecDeque::new(), pace.first);
         let mut cursor = Self { tables, next: 0, held, at: 0, stretch, pace };
         let Some(table) = cursor.tables.front() else { return Ok(cursor) };
-        if start.is_before(&table.piece.first) {
+        if start.is_before(&table.info.first) {
             return Ok(cursor);
         }
-        cursor.next = table.guide()?.block_from(start.text);
+        cursor.next = table.index()?.block_from(start.text);
         while cursor.peek()?.is_some_and(|row| !start.is_before(&row.instance)) {
             cursor.at += 1;
         }
@@ -80,8 +80,8 @@ impl Cursor {
     /// Reads on. Whether there was anything.
     fn fill(&mut self) -> Result<bool, Trouble> {
         while let Some(table) = self.tables.front() {
-            let guide = table.guide()?;
-            let blocks = table.blocks(&guide, self.next, self.stretch, self.pace.keep)?;
+            let index = table.index()?;
+            let blocks = table.blocks(&index, self.next, self.stretch, self.pace.keep)?;
             if !blocks.is_empty() {
                 self.next += blocks.len();
                 self.stretch = self.stretch.saturating_mul(2).min(self.pace.most);

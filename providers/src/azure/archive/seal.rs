@@ -10,7 +10,7 @@ pub(super) const SUM_BYTES: usize = 4;
 pub(super) enum Section {
     Rows = 1,
     Wake = 2,
-    Guide = 3,
+    Index = 3,
 }
 
 /// Makes the checksums of one run, so that what belongs to another one, or elsewhere, is told.

@@ -1,15 +1,15 @@
-//! Reading one blob of a run.
+//! Reading a table: one blob of a sorted run, a block at a time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reenact_core::{ExecutionId, InstanceId};
 
 use super::cache::{Cached, Key};
-use super::guide::{BlockPlace, FOOTER_BYTES, Guide, check_footer};
-use super::home::{Home, Trouble, corrupt};
-use super::manifest::Piece;
+use super::manifest::TableInfo;
 use super::row::{ChunkPlace, Grown, Row, Wake, decode_rows, decode_wakes};
 use super::seal::{Seal, Section};
+use super::shard_paths::{ShardPaths, Trouble, corrupt};
+use super::table_index::{BlockPlace, FOOTER_BYTES, TableIndex, check_footer};
 use crate::archive::chunk;
 use crate::journal::body::BodyError;
 use crate::{ProviderError, StoredTurn};
@@ -20,62 +20,62 @@ pub(super) type Block = Arc<Vec<Row>>;
 /// One blob of a run. It never changes, so whatever was read of it stays right.
 #[derive(Debug)]
 pub(super) struct Table {
-    home: Arc<Home>,
-    pub(super) piece: Piece,
+    paths: Arc<ShardPaths>,
+    pub(super) info: TableInfo,
     name: String,
     seal: Seal,
     /// Read once, when something is looked for between its first and its last id.
-    guide: Mutex<Option<Arc<Guide>>>,
+    index: Mutex<Option<Arc<TableIndex>>>,
 }
 
 impl Table {
-    /// With its guide, if that is known.
-    pub(super) fn new(home: &Arc<Home>, piece: Piece, guide: Option<Guide>) -> Self {
-        let name = home.run(piece.number);
-        let seal = Seal::new(home.identity, piece.number);
-        let guide = Mutex::new(guide.map(Arc::new));
-        Self { home: Arc::clone(home), piece, name, seal, guide }
+    /// With its index, if that is known.
+    pub(super) fn new(paths: &Arc<ShardPaths>, info: TableInfo, index: Option<TableIndex>) -> Self {
+        let name = paths.run(info.number);
+        let seal = Seal::new(paths.identity, info.number);
+        let index = Mutex::new(index.map(Arc::new));
+        Self { paths: Arc::clone(paths), info, name, seal, index }
     }
 
     /// What is where in it.
-    pub(super) fn guide(&self) -> Result<Arc<Guide>, Trouble> {
-        let mut guide = self.guide.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(guide) = &*guide {
-            return Ok(Arc::clone(guide));
+    pub(super) fn index(&self) -> Result<Arc<TableIndex>, Trouble> {
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = &*index {
+            return Ok(Arc::clone(index));
         }
-        let read = Arc::new(self.read_guide()?);
-        *guide = Some(Arc::clone(&read));
+        let read = Arc::new(self.read_index()?);
+        *index = Some(Arc::clone(&read));
         Ok(read)
     }
 
-    fn read_guide(&self) -> Result<Guide, Trouble> {
-        let sizes = self.piece.sizes;
+    fn read_index(&self) -> Result<TableIndex, Trouble> {
+        let sizes = self.info.sizes;
         let offset = sizes.turns + sizes.rows + sizes.wake;
-        let bytes = self.get(offset, sizes.guide.saturating_add(FOOTER_BYTES as u64))?;
-        let at = usize::try_from(sizes.guide).unwrap_or(usize::MAX);
-        let (guide, footer) = bytes.split_at_checked(at).unwrap_or((&bytes, &[]));
-        check_footer(footer, self.home.identity, self.piece.number, sizes)
-            .map_err(|reason| corrupt(&self.name, offset + sizes.guide, reason))?;
-        let guide = Guide::decode(guide, self.seal, sizes.rows);
-        Ok(guide.ok_or_else(|| corrupt(&self.name, offset, "its index has rotted"))?)
+        let bytes = self.get(offset, sizes.index.saturating_add(FOOTER_BYTES as u64))?;
+        let at = usize::try_from(sizes.index).unwrap_or(usize::MAX);
+        let (index, footer) = bytes.split_at_checked(at).unwrap_or((&bytes, &[]));
+        check_footer(footer, self.paths.identity, self.info.number, sizes)
+            .map_err(|reason| corrupt(&self.name, offset + sizes.index, reason))?;
+        let index = TableIndex::decode(index, self.seal, sizes.rows);
+        Ok(index.ok_or_else(|| corrupt(&self.name, offset, "its index has rotted"))?)
     }
 
     /// Whether it can have an id at all. Costs nothing.
     pub(super) fn spans(&self, instance: &InstanceId) -> bool {
-        self.piece.first <= *instance && *instance <= self.piece.last
+        self.info.first <= *instance && *instance <= self.info.last
     }
 
     /// Whether it may have an id; seldom, it has not.
     pub(super) fn may_have(&self, instance: &InstanceId) -> Result<bool, Trouble> {
-        Ok(self.spans(instance) && self.guide()?.block_of(instance).is_some())
+        Ok(self.spans(instance) && self.index()?.block_of(instance).is_some())
     }
 
     /// The rows of some instances, which are in order and [spanned](Self::spans). What is close to
     /// each other is read at once.
     pub(super) fn find(&self, instances: &[&InstanceId]) -> Result<Vec<Option<Row>>, Trouble> {
-        let guide = self.guide()?;
+        let index = self.index()?;
         let wanted: Vec<Option<usize>> =
-            instances.iter().map(|instance| guide.block_of(instance)).collect();
+            instances.iter().map(|instance| index.block_of(instance)).collect();
         let mut found = Vec::with_capacity(instances.len());
         let mut held: (usize, Vec<Block>) = (0, Vec::new());
         for (at, instance) in instances.iter().enumerate() {
@@ -86,7 +86,7 @@ impl Table {
             let block = match number.checked_sub(held.0).and_then(|at| held.1.get(at)) {
                 Some(block) => Arc::clone(block),
                 None => {
-                    held = (number, self.blocks_for(&guide, number, &wanted[at..])?);
+                    held = (number, self.blocks_for(&index, number, &wanted[at..])?);
                     Arc::clone(&held.1[0])
                 }
             };
@@ -99,48 +99,48 @@ impl Table {
     /// A block, with those behind it that are wanted too, as far as one request goes.
     fn blocks_for(
         &self,
-        guide: &Guide,
+        index: &TableIndex,
         number: usize,
         wanted: &[Option<usize>],
     ) -> Result<Vec<Block>, Trouble> {
-        if let Some(block) = self.home.cache.rows(self.key(&guide.blocks[number])) {
+        if let Some(block) = self.paths.cache.rows(self.key(&index.blocks[number])) {
             return Ok(vec![block]);
         }
-        let limit = self.home.options.stretch_bytes;
-        let start = guide.blocks[number].offset;
-        let fits = |wanted: &usize| guide.blocks[*wanted].end() - start <= limit;
+        let limit = self.paths.options.stretch_bytes;
+        let start = index.blocks[number].offset;
+        let fits = |wanted: &usize| index.blocks[*wanted].end() - start <= limit;
         let last = wanted.iter().flatten().copied().take_while(fits).last().unwrap_or(number);
-        self.read_blocks(guide, number, last, true)
+        self.read_blocks(index, number, last, true)
     }
 
     /// Blocks from one on: those that are known, or about so many bytes of them; at least one.
     pub(super) fn blocks(
         &self,
-        guide: &Guide,
+        index: &TableIndex,
         number: usize,
         bytes: u64,
         keep: bool,
     ) -> Result<Vec<Block>, Trouble> {
-        let rest = guide.blocks.get(number..).unwrap_or_default();
+        let rest = index.blocks.get(number..).unwrap_or_default();
         let Some(first) = rest.first() else { return Ok(Vec::new()) };
-        if let Some(block) = self.home.cache.rows(self.key(first)) {
+        if let Some(block) = self.paths.cache.rows(self.key(first)) {
             return Ok(vec![block]);
         }
         let fits = |block: &&BlockPlace| block.end() - first.offset <= bytes;
         let count = rest.iter().take_while(fits).count().max(1);
-        self.read_blocks(guide, number, number + count - 1, keep)
+        self.read_blocks(index, number, number + count - 1, keep)
     }
 
     fn read_blocks(
         &self,
-        guide: &Guide,
+        index: &TableIndex,
         first: usize,
         last: usize,
         keep: bool,
     ) -> Result<Vec<Block>, Trouble> {
-        let places = &guide.blocks[first..=last];
-        let (start, end) = (guide.blocks[first].offset, guide.blocks[last].end());
-        let offset = self.piece.sizes.turns + start;
+        let places = &index.blocks[first..=last];
+        let (start, end) = (index.blocks[first].offset, index.blocks[last].end());
+        let offset = self.info.sizes.turns + start;
         let bytes = self.get(offset, end - start)?;
         let mut rest = &bytes[..];
         let mut blocks = Vec::with_capacity(places.len());
@@ -150,7 +150,7 @@ impl Table {
             rest = behind;
             let block = Arc::new(self.decode_block(place, bytes)?);
             if keep {
-                self.home.cache.keep(self.key(place), Cached::Rows(Arc::clone(&block)));
+                self.paths.cache.keep(self.key(place), Cached::Rows(Arc::clone(&block)));
             }
             blocks.push(block);
         }
@@ -158,15 +158,15 @@ impl Table {
     }
 
     fn decode_block(&self, place: &BlockPlace, bytes: &[u8]) -> Result<Vec<Row>, ProviderError> {
-        let at = self.piece.sizes.turns + place.offset;
+        let at = self.info.sizes.turns + place.offset;
         let payload = self.seal.open(bytes, Section::Rows, place.offset);
         let payload = payload.ok_or_else(|| self.rotten(at))?;
-        decode_rows(payload, self.piece.sizes.turns).map_err(|error| self.malformed(at, error))
+        decode_rows(payload, self.info.sizes.turns).map_err(|error| self.malformed(at, error))
     }
 
     /// What it says of what must wake.
     pub(super) fn wakes(&self) -> Result<Vec<Wake>, Trouble> {
-        let sizes = self.piece.sizes;
+        let sizes = self.info.sizes;
         if sizes.wake == 0 {
             return Ok(Vec::new());
         }
@@ -186,12 +186,12 @@ impl Table {
         let behind = from.saturating_add(limit as u64);
         let wanted = |place: &ChunkPlace| place.end() > from && place.first < behind;
         let places: Vec<ChunkPlace> = grown.places().filter(wanted).collect();
-        let mut reader = TurnsReader::new(self, self.home.options.turns_stretch_bytes);
+        let mut reader = TurnsReader::new(self, self.paths.options.turns_stretch_bytes);
         reader.until = places.last().map_or(0, |last| last.offset + last.bytes);
         let mut turns = Vec::new();
         for place in places {
             let key = Key { offset: place.offset, ..self.key_at(0) };
-            let chunk = match self.home.cache.turns(key) {
+            let chunk = match self.paths.cache.turns(key) {
                 Some(chunk) => chunk,
                 None => Arc::from(reader.read(place.offset, place.bytes)?),
             };
@@ -202,7 +202,7 @@ impl Table {
                 .extend(numbered.map(|(number, bytes)| StoredTurn { number, bytes: bytes.into() }));
             if place.end() > behind {
                 // The next page will ask for the rest of it.
-                self.home.cache.keep(key, Cached::Turns(chunk));
+                self.paths.cache.keep(key, Cached::Turns(chunk));
             }
         }
         Ok(turns)
@@ -227,7 +227,7 @@ impl Table {
         if bytes == 0 {
             return Ok(Vec::new());
         }
-        let read = self.home.shelf.get(&self.name, offset, Some(bytes))?;
+        let read = self.paths.blob_store.get(&self.name, offset, Some(bytes))?;
         let read = read.ok_or_else(|| Trouble::Gone(self.name.clone()))?;
         if read.len() as u64 != bytes {
             return Err(self.cut_off(offset).into());
@@ -236,11 +236,11 @@ impl Table {
     }
 
     fn key(&self, place: &BlockPlace) -> Key {
-        self.key_at(self.piece.sizes.turns + place.offset)
+        self.key_at(self.info.sizes.turns + place.offset)
     }
 
     fn key_at(&self, offset: u64) -> Key {
-        Key { shard: self.home.identity.shard.0, run: self.piece.number, offset }
+        Key { shard: self.paths.identity.shard.0, run: self.info.number, offset }
     }
 
     fn cut_off(&self, offset: u64) -> ProviderError {
@@ -275,7 +275,7 @@ pub(super) struct TurnsReader<'a> {
 impl<'a> TurnsReader<'a> {
     /// That reads so many bytes at a time, or a chunk that has more.
     pub(super) fn new(table: &'a Table, stretch: u64) -> Self {
-        let until = table.piece.sizes.turns;
+        let until = table.info.sizes.turns;
         Self { table, stretch, until, offset: 0, held: Vec::new() }
     }
 

@@ -1,4 +1,4 @@
-//! Tests of archives in blobs, on a shelf that counts and fails.
+//! Tests of archives in blobs, on a blob store that counts and fails.
 
 mod faults;
 mod fence;
@@ -16,15 +16,15 @@ use super::merge::due;
 use super::{BlobArchive, BlobArchiveOptions};
 use crate::archive::{Archive, Change, Growth, Part, TurnRun};
 use crate::journal::{JournalId, Position};
-use crate::testkit::azure::shelf::FakeShelf;
+use crate::testkit::azure::blob_store::FakeBlobStore;
 use crate::{InstanceState, InstanceSummary, ProviderError};
 
 const JOURNAL: JournalId = JournalId(*b"the test journal");
 
-/// Every other part makes it merge; each row has a block of its own, each instance a piece.
+/// Every other part makes it merge; each row has a block of its own, each instance a table.
 const TINY: BlobArchiveOptions = BlobArchiveOptions {
     block_bytes: 1,
-    piece_bytes: 60,
+    table_bytes: 60,
     runs_per_level: 1,
     stretch_bytes: 200,
     turns_stretch_bytes: 30,
@@ -56,8 +56,8 @@ impl OwnedPart {
     }
 }
 
-fn open(shelf: &FakeShelf, shards: u32, options: BlobArchiveOptions) -> BlobArchive {
-    BlobArchive::with_options(Arc::new(shelf.clone()), JOURNAL, shards, options)
+fn open(blob_store: &FakeBlobStore, shards: u32, options: BlobArchiveOptions) -> BlobArchive {
+    BlobArchive::with_options(Arc::new(blob_store.clone()), JOURNAL, shards, options)
 }
 
 fn id(id: &str) -> InstanceId {
@@ -126,15 +126,15 @@ fn part(sequence: u64, mut changes: Vec<(InstanceId, Change)>) -> OwnedPart {
 }
 
 /// The blobs that are there, and those that some manifest names.
-fn blobs(archive: &BlobArchive, shelf: &FakeShelf) -> (Vec<String>, Vec<String>) {
+fn blobs(archive: &BlobArchive, blob_store: &FakeBlobStore) -> (Vec<String>, Vec<String>) {
     let mut named = Vec::new();
     for tree in archive.trees() {
         let view = tree.load().unwrap();
-        named.extend(view.etag.as_ref().map(|_| tree.home.manifest()));
-        named.extend(view.manifest.pieces().map(|piece| tree.home.run(piece.number)));
+        named.extend(view.etag.as_ref().map(|_| tree.paths.manifest()));
+        named.extend(view.manifest.tables().map(|info| tree.paths.run(info.number)));
     }
     named.sort();
-    (shelf.names(), named)
+    (blob_store.names(), named)
 }
 
 /// Whether no level has too many runs: whether the merges that were due have succeeded.

@@ -1,14 +1,14 @@
-//! What a shard's archive says, as of one manifest.
+//! Reading the archive of a shard: look-ups, lists and counts over the tables of one manifest.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use reenact_core::{ExecutionId, InstanceId};
 
-use super::home::{Home, Trouble, corrupt_instance};
 use super::manifest::Manifest;
 use super::row::{Grown, Row};
 use super::scan::{Merged, Pace, Start};
+use super::shard_paths::{ShardPaths, Trouble, corrupt_instance};
 use super::table::Table;
 use crate::archive::Stretch;
 use crate::azure::port::Etag;
@@ -20,7 +20,7 @@ const ROW_BYTES: u64 = 128;
 /// A manifest, and the runs that it names.
 #[derive(Debug)]
 pub(super) struct View {
-    pub(super) home: Arc<Home>,
+    pub(super) paths: Arc<ShardPaths>,
     pub(super) manifest: Manifest,
     /// `None`: there is no manifest yet.
     pub(super) etag: Option<Etag>,
@@ -38,20 +38,20 @@ struct Found<'a> {
 impl View {
     /// Takes the tables that are there already over from `known`.
     pub(super) fn new(
-        home: &Arc<Home>,
+        paths: &Arc<ShardPaths>,
         manifest: Manifest,
         etag: Option<Etag>,
         known: impl IntoIterator<Item = Arc<Table>>,
     ) -> Self {
         let known: HashMap<u64, Arc<Table>> =
-            known.into_iter().map(|table| (table.piece.number, table)).collect();
-        let table = |piece: &super::manifest::Piece| match known.get(&piece.number) {
-            Some(known) if known.piece == *piece => Arc::clone(known),
-            _ => Arc::new(Table::new(home, piece.clone(), None)),
+            known.into_iter().map(|table| (table.info.number, table)).collect();
+        let table = |info: &super::manifest::TableInfo| match known.get(&info.number) {
+            Some(known) if known.info == *info => Arc::clone(known),
+            _ => Arc::new(Table::new(paths, info.clone(), None)),
         };
-        let runs = manifest.runs.iter().map(|run| run.pieces.iter().map(table).collect());
+        let runs = manifest.runs.iter().map(|run| run.tables.iter().map(table).collect());
         let runs = runs.collect();
-        Self { home: Arc::clone(home), manifest, etag, runs }
+        Self { paths: Arc::clone(paths), manifest, etag, runs }
     }
 
     /// All tables.
@@ -83,9 +83,9 @@ impl View {
     ) -> Result<Vec<Option<Row>>, Trouble> {
         let mut found: Vec<Option<Row>> = vec![None; instances.len()];
         for table in self.tables() {
-            let piece = &table.piece;
-            let start = instances.partition_point(|instance| **instance < piece.first);
-            let end = instances.partition_point(|instance| **instance <= piece.last);
+            let info = &table.info;
+            let start = instances.partition_point(|instance| **instance < info.first);
+            let end = instances.partition_point(|instance| **instance <= info.last);
             let missing: Vec<usize> = (start..end).filter(|at| found[*at].is_none()).collect();
             if missing.is_empty() {
                 continue;
@@ -132,7 +132,7 @@ impl View {
         while let Some((_, oldest)) = rows.last()
             && oldest.first > from
         {
-            let missing = || missing_turns(&self.home, oldest);
+            let missing = || missing_turns(&self.paths, oldest);
             let older = self.find(run + 1, instance)?.ok_or_else(missing)?;
             let grown = older.row.grown.filter(|grown| follows(grown, oldest));
             run = older.run;
@@ -159,7 +159,7 @@ impl View {
         if limit == 0 {
             return Ok(listed);
         }
-        let most = self.home.options.stretch_bytes;
+        let most = self.paths.options.stretch_bytes;
         let first = ROW_BYTES.saturating_mul(limit as u64).min(most);
         let pace = Pace { first, most, keep: true };
         self.each(filter, after, pace, |summary| {
@@ -174,7 +174,7 @@ impl View {
 
     /// How many instances pass the filter.
     pub(super) fn count(&self, filter: &InstanceFilter) -> Result<u64, Trouble> {
-        let most = self.home.options.stretch_bytes;
+        let most = self.paths.options.stretch_bytes;
         let mut count = 0;
         // Going through everything is not to take the place of what is asked for often.
         self.each(filter, None, Pace { first: most, most, keep: false }, |_| {
@@ -231,7 +231,7 @@ impl View {
 
 /// The table of a run that can have an id, if there is one.
 pub(super) fn spanning<'a>(run: &'a [Arc<Table>], instance: &InstanceId) -> Option<&'a Table> {
-    let at = run.partition_point(|table| table.piece.last < *instance);
+    let at = run.partition_point(|table| table.info.last < *instance);
     run.get(at).map(|table| &**table).filter(|table| table.spans(instance))
 }
 
@@ -241,8 +241,8 @@ pub(super) fn follows(older: &Grown, newer: &Grown) -> bool {
 }
 
 /// That what is before the turns of a row is not there.
-pub(super) fn missing_turns(home: &Home, grown: &Grown) -> crate::ProviderError {
+pub(super) fn missing_turns(paths: &ShardPaths, grown: &Grown) -> crate::ProviderError {
     let summary = &grown.summary;
     let reason = format!("the turns before turn {} are missing", grown.first);
-    corrupt_instance(home, &summary.instance, summary.execution, reason)
+    corrupt_instance(paths, &summary.instance, summary.execution, reason)
 }

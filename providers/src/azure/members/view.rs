@@ -14,7 +14,7 @@ pub(super) const PREFIX: &str = "live/";
 
 const HOST: &str = "live/host-";
 const SHARD: &str = "live/shard-";
-const BELL: &str = "live/bell-";
+const NOTICE: &str = "live/bell-";
 
 /// The state of a process that lives, as it says itself.
 pub(super) const ALIVE: &str = "alive";
@@ -30,7 +30,7 @@ const MAX_LABEL: usize = 200;
 pub(super) struct View {
     hosts: BTreeMap<String, Host>,
     claims: BTreeMap<ShardId, Claim>,
-    bells: BTreeMap<String, Etag>,
+    notices: BTreeMap<String, Etag>,
     /// When the look began that has shown it.
     pub(super) at: Option<Instant>,
 }
@@ -57,7 +57,7 @@ pub(super) struct Claim {
 
 impl View {
     /// Takes what a list has shown that was asked for at one time and had come at another. Tells which
-    /// bells have rung since the last one.
+    /// notices were written since the last one.
     pub(super) fn update(
         &mut self,
         blobs: Vec<BlobEntry>,
@@ -65,7 +65,7 @@ impl View {
         came: Instant,
     ) -> Vec<String> {
         let mut old = std::mem::take(self);
-        let mut rung = Vec::new();
+        let mut noticed = Vec::new();
         for BlobEntry { name, etag, metadata, .. } in blobs {
             if let Some(id) = name.strip_prefix(HOST) {
                 let before = old.hosts.remove(id).filter(|before| before.etag == etag);
@@ -74,17 +74,17 @@ impl View {
                 self.hosts.insert(id.to_owned(), Host { etag, metadata, since });
             } else if let Some(shard) = name.strip_prefix(SHARD).and_then(|n| n.parse().ok()) {
                 self.claims.insert(ShardId(shard), Claim::new(etag, &metadata, began));
-            } else if let Some(queue) = name.strip_prefix(BELL) {
-                if old.bells.get(queue) != Some(&etag) {
-                    rung.push(queue.to_owned());
+            } else if let Some(queue) = name.strip_prefix(NOTICE) {
+                if old.notices.get(queue) != Some(&etag) {
+                    noticed.push(queue.to_owned());
                 }
-                self.bells.insert(queue.to_owned(), etag);
+                self.notices.insert(queue.to_owned(), etag);
             }
         }
         // What this process has written while the list was made may not be in it.
         self.claims.extend(old.claims.into_iter().filter(|(_, claim)| claim.at > began));
         self.at = Some(began);
-        rung
+        noticed
     }
 
     /// The processes that share the shards, and have not been silent for so long.
@@ -171,7 +171,7 @@ pub(super) fn of_claim(owner: &str, label: &str) -> Metadata {
     metadata([("owner", owner.to_owned()), ("label", printable(label))])
 }
 
-pub(super) fn of_bell() -> Metadata {
+pub(super) fn of_notice() -> Metadata {
     metadata([])
 }
 
@@ -196,6 +196,6 @@ pub(super) fn shard_blob(shard: ShardId) -> String {
     format!("{SHARD}{}", shard_name(shard))
 }
 
-pub(super) fn bell_blob(queue: &str) -> String {
-    format!("{BELL}{queue}")
+pub(super) fn notice_blob(queue: &str) -> String {
+    format!("{NOTICE}{queue}")
 }

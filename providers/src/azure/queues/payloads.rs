@@ -1,4 +1,4 @@
-//! Messages that are too large for a queue: in blobs, which their letters name.
+//! Messages that are too large for a queue: in blobs, which their envelopes name.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 use reenact_core::Timestamp;
 
 use super::Queues;
-use super::letter::Letter;
+use super::envelope::Envelope;
 use crate::azure::port::{BlobEntry, Only, PortError, PortErrorKind};
 use crate::azure::random;
 
 /// Where the payloads of a queue are.
 const PREFIX: &str = "payload";
 
-/// Between its payload and its letter a sender needs seconds at most. What is so old and has no letter
+/// Between its payload and its envelope a sender needs seconds at most. What is so old and has no envelope
 /// never gets one.
 const ORPHANED_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// A letter that comes later behind its payload may come too late. Half of the time, for clocks differ.
+/// A envelope that comes later behind its payload may come too late. Half of the time, for clocks differ.
 const LATEST_SENT: Duration = Duration::from_secs(30 * 60);
 
 /// How often a quiet queue is swept.
@@ -30,11 +30,11 @@ impl Queues {
     pub(super) async fn send_elsewhere(
         &self,
         queue: &str,
-        letter: &Letter,
+        envelope: &Envelope,
     ) -> Result<(), PortError> {
         let stored_at = self.clock.now();
-        let blob = self.store(queue, letter.clone(), stored_at).await?;
-        if let Err(error) = self.client.port().send(queue, &Letter::elsewhere(&blob)).await {
+        let blob = self.store(queue, envelope.clone(), stored_at).await?;
+        if let Err(error) = self.client.port().send(queue, &Envelope::elsewhere(&blob)).await {
             if !error.may_have_happened()
                 && let Err(error) = self.client.delete(&blob, false).await
             {
@@ -51,10 +51,15 @@ impl Queues {
         Err(PortError { operation: "send", target: queue.to_owned(), kind })
     }
 
-    async fn store(&self, queue: &str, letter: Letter, at: Timestamp) -> Result<String, PortError> {
+    async fn store(
+        &self,
+        queue: &str,
+        envelope: Envelope,
+        at: Timestamp,
+    ) -> Result<String, PortError> {
         let blob = format!("{PREFIX}/{queue}/{}", random::name());
         let metadata = BTreeMap::from([("at".to_owned(), at.as_micros().to_string())]);
-        self.client.put(&blob, letter.into_bytes(), &metadata, &Only::Always).await?;
+        self.client.put(&blob, envelope.into_bytes(), &metadata, &Only::Always).await?;
         Ok(blob)
     }
 
@@ -118,8 +123,8 @@ mod tests {
         let to = InstanceId::new("i").unwrap();
         let message = Message { key: "k".to_owned(), to, bytes: Arc::from(vec![0; 100_000]) };
 
-        let letter = Letter::of(&message);
-        let store = async |queue| queues.store(queue, letter.clone(), clock.now()).await.unwrap();
+        let envelope = Envelope::of(&message);
+        let store = async |queue| queues.store(queue, envelope.clone(), clock.now()).await.unwrap();
         let old = store("hub-shard-0000").await;
         clock.advance(ORPHANED_AFTER);
         let (new, of_another) = (store("hub-shard-0000").await, store("hub-shard-0001").await);

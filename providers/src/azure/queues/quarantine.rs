@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reenact_core::{Name, ShardId, Timestamp};
 
 use super::Queues;
-use super::letter::Letter;
+use super::envelope::Envelope;
 use crate::azure::client::corrupt;
 use crate::azure::port::{BlobEntry, Metadata, Only, PortError};
 use crate::azure::random;
@@ -23,7 +23,7 @@ impl Queues {
         let Quarantined { queue, message, raw, reason, attempts, at } = what;
         tracing::error!(?queue, reason, "a message was put into quarantine");
         let (kind, bytes) = match &message {
-            Some(message) => ("message", Letter::of(message).into_bytes()),
+            Some(message) => ("message", Envelope::of(message).into_bytes()),
             None => ("raw", raw),
         };
         let queue = match queue {
@@ -88,7 +88,7 @@ fn read(blob: &BlobEntry, bytes: Vec<u8>) -> Result<Quarantined, ProviderError> 
     };
     let (message, raw) = match metadata.get("kind").map(String::as_str) {
         Some("message") => {
-            let message = Letter::from_bytes(&bytes).and_then(|letter| letter.message());
+            let message = Envelope::from_bytes(&bytes).and_then(|envelope| envelope.message());
             (Some(message.map_err(|error| corrupt(name, error.0))?), Vec::new())
         }
         _ => (None, bytes),

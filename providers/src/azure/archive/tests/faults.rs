@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::model::Model;
 use super::{BlobArchiveOptions, OwnedPart, TINY, blobs, is_merged, open, part, purged, scenario};
 use crate::ProviderError;
-use crate::testkit::azure::shelf::{FakeShelf, Fault};
+use crate::testkit::azure::blob_store::{FakeBlobStore, Fault};
 
 /// Who tries again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ enum Again {
 
 /// Gives a part until it is taken.
 fn absorb(
-    shelf: &FakeShelf,
+    blob_store: &FakeBlobStore,
     archive: &mut super::BlobArchive,
     part: &OwnedPart,
     model: &mut Model,
@@ -27,7 +27,7 @@ fn absorb(
     loop {
         let before = model.clone();
         let outcome = part.absorb_into(archive);
-        let seen = Model::seen(&open(&shelf.copy(), 1, archive.options)).unwrap();
+        let seen = Model::seen(&open(&blob_store.copy(), 1, archive.options)).unwrap();
         let mut after = before.clone();
         after.apply(part);
         match outcome {
@@ -44,30 +44,30 @@ fn absorb(
         tries += 1;
         assert!(tries < 3, "it goes on once the fault is over");
         if again == Again::Another {
-            *archive = open(shelf, 1, archive.options);
+            *archive = open(blob_store, 1, archive.options);
         }
     }
 }
 
 /// Goes through the scenario with one fault. Whether it came to that.
 fn happened(fault: Fault, others: u64, again: Again, options: BlobArchiveOptions) -> bool {
-    let shelf = FakeShelf::new();
-    let mut archive = open(&shelf, 1, options);
+    let blob_store = FakeBlobStore::new();
+    let mut archive = open(&blob_store, 1, options);
     let mut model = Model::new(1);
-    shelf.fail(others, fault);
+    blob_store.fail(others, fault);
     for part in scenario() {
-        absorb(&shelf, &mut archive, &part, &mut model, again);
+        absorb(&blob_store, &mut archive, &part, &mut model, again);
     }
-    if !shelf.has_failed() {
+    if !blob_store.has_failed() {
         return false;
     }
 
     // Two parts later, nothing that is worthless is left, whoever goes on.
     for sequence in [20, 21] {
         part(sequence, vec![purged("b")]).absorb_into(&archive).unwrap();
-        archive = open(&shelf, 1, options);
+        archive = open(&blob_store, 1, options);
     }
-    let (there, named) = blobs(&archive, &shelf);
+    let (there, named) = blobs(&archive, &blob_store);
     assert_eq!(there, named, "{fault:?} of request {others}");
     assert!(is_merged(&archive), "what could not be merged is, in the end");
     true
@@ -91,8 +91,8 @@ fn a_fault_of_any_request_leaves_all_of_a_part_or_nothing() {
 /// Goes through the scenario while putting in order is broken off at the question of that number, each
 /// time. Whether it came to that.
 fn broken_off(at: usize) -> bool {
-    let shelf = FakeShelf::new();
-    let archive = open(&shelf, 1, TINY);
+    let blob_store = FakeBlobStore::new();
+    let archive = open(&blob_store, 1, TINY);
     let (mut model, mut was_broken_off) = (Model::new(1), false);
     for part in scenario() {
         let asked = Cell::new(0);
@@ -103,12 +103,12 @@ fn broken_off(at: usize) -> bool {
         part.absorb_into_within(&archive, &has_time).unwrap();
         was_broken_off |= asked.get() > at;
         model.apply(&part);
-        assert_eq!(Model::seen(&open(&shelf.copy(), 1, TINY)).unwrap(), model);
+        assert_eq!(Model::seen(&open(&blob_store.copy(), 1, TINY)).unwrap(), model);
     }
     // With time, nothing that is worthless is left.
     part(20, vec![purged("b")]).absorb_into(&archive).unwrap();
     assert!(is_merged(&archive));
-    let (there, named) = blobs(&archive, &shelf);
+    let (there, named) = blobs(&archive, &blob_store);
     assert_eq!(there, named, "broken off at {at}");
     was_broken_off
 }

@@ -7,15 +7,15 @@ use super::{TINY, blobs, grown, id, open, part, scenario};
 use crate::ProviderError;
 use crate::archive::Archive;
 use crate::journal::Position;
-use crate::testkit::azure::shelf::{FakeShelf, Fault};
+use crate::testkit::azure::blob_store::{FakeBlobStore, Fault};
 
 const SHARD: ShardId = ShardId(0);
 
 #[test]
 fn whoever_has_lost_a_shard_is_fenced_and_destroys_nothing() {
     for taken in 1..scenario().len() {
-        let shelf = FakeShelf::new();
-        let (old, new) = (open(&shelf, 1, TINY), open(&shelf, 1, TINY));
+        let blob_store = FakeBlobStore::new();
+        let (old, new) = (open(&blob_store, 1, TINY), open(&blob_store, 1, TINY));
         let mut model = Model::new(1);
         for part in &scenario()[..taken] {
             part.absorb_into(&old).unwrap();
@@ -30,24 +30,24 @@ fn whoever_has_lost_a_shard_is_fenced_and_destroys_nothing() {
         for _ in 0..2 {
             let error = stale.absorb_into(&old).unwrap_err();
             assert!(matches!(error, ProviderError::Fenced { shard: SHARD }), "{error}");
-            assert_eq!(Model::seen(&open(&shelf, 1, TINY)).unwrap(), model);
+            assert_eq!(Model::seen(&open(&blob_store, 1, TINY)).unwrap(), model);
         }
         // It goes on undisturbed, and in the end nothing of the other is left.
         let next = part(32, vec![grown("new", 1, 1..2)]);
         next.absorb_into(&new).unwrap();
         model.apply(&next);
         assert_eq!(Model::seen(&new).unwrap(), model);
-        let last = open(&shelf, 1, TINY);
+        let last = open(&blob_store, 1, TINY);
         part(33, vec![grown("last", 1, 0..1)]).absorb_into(&last).unwrap();
-        let (there, named) = blobs(&last, &shelf);
+        let (there, named) = blobs(&last, &blob_store);
         assert_eq!(there, named);
     }
 }
 
 #[test]
 fn whoever_owns_a_shard_again_goes_on_behind_the_other() {
-    let shelf = FakeShelf::new();
-    let (one, other) = (open(&shelf, 1, TINY), open(&shelf, 1, TINY));
+    let blob_store = FakeBlobStore::new();
+    let (one, other) = (open(&blob_store, 1, TINY), open(&blob_store, 1, TINY));
     part(1, vec![grown("a", 1, 0..1)]).absorb_into(&one).unwrap();
     other.position(SHARD).unwrap();
     part(2, vec![grown("a", 1, 1..2)]).absorb_into(&other).unwrap();
@@ -62,13 +62,13 @@ fn whoever_owns_a_shard_again_goes_on_behind_the_other() {
 fn whoever_claims_a_shard_that_nobody_else_has_written_goes_on() {
     let mut fenced = 0;
     for others in 0.. {
-        let shelf = FakeShelf::new();
-        let archive = open(&shelf, 1, TINY);
+        let blob_store = FakeBlobStore::new();
+        let archive = open(&blob_store, 1, TINY);
         part(1, vec![grown("a", 1, 0..1)]).absorb_into(&archive).unwrap();
         let next = part(2, vec![grown("a", 1, 1..2)]);
-        shelf.fail(others, Fault::Contradicted);
+        blob_store.fail(others, Fault::Contradicted);
         let absorbed = next.absorb_into(&archive);
-        if !shelf.has_failed() {
+        if !blob_store.has_failed() {
             break;
         }
         if let Err(ProviderError::Fenced { .. }) = absorbed {
@@ -84,8 +84,8 @@ fn whoever_claims_a_shard_that_nobody_else_has_written_goes_on() {
 
 #[test]
 fn a_part_of_what_another_has_handed_on_already_is_fenced() {
-    let shelf = FakeShelf::new();
-    let archive = open(&shelf, 1, TINY);
+    let blob_store = FakeBlobStore::new();
+    let archive = open(&blob_store, 1, TINY);
     part(5, vec![grown("a", 1, 0..1)]).absorb_into(&archive).unwrap();
     let earlier = part(4, vec![grown("b", 1, 0..1)]);
     let mut same = part(5, vec![grown("b", 1, 0..1)]);
@@ -102,8 +102,8 @@ fn a_part_of_what_another_has_handed_on_already_is_fenced() {
 
 #[test]
 fn a_reader_whose_runs_were_merged_reads_the_newer_ones() {
-    let shelf = FakeShelf::new();
-    let (writer, reader) = (open(&shelf, 1, TINY), open(&shelf, 1, TINY));
+    let blob_store = FakeBlobStore::new();
+    let (writer, reader) = (open(&blob_store, 1, TINY), open(&blob_store, 1, TINY));
     let mut model = Model::new(1);
     for part in scenario() {
         assert_eq!(Model::seen(&reader).unwrap(), model);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::model::Model;
 use super::{BlobArchiveOptions, TINY, open, scenario};
-use crate::testkit::azure::shelf::FakeShelf;
+use crate::testkit::azure::blob_store::FakeBlobStore;
 
 const PREFIX: &str = "archive/shard-0000/";
 
@@ -22,26 +22,26 @@ fn path() -> PathBuf {
 
 #[test]
 fn an_archive_of_the_first_version_is_read() {
-    let shelf = FakeShelf::new();
+    let blob_store = FakeBlobStore::new();
     for file in fs::read_dir(path()).unwrap() {
         let file = file.unwrap();
         let name = file.file_name().into_string().unwrap();
-        shelf.replace(&format!("{PREFIX}{name}"), fs::read(file.path()).unwrap());
+        blob_store.replace(&format!("{PREFIX}{name}"), fs::read(file.path()).unwrap());
     }
     let mut model = Model::new(1);
     scenario().iter().for_each(|part| model.apply(part));
-    assert_eq!(Model::seen(&open(&shelf, 1, LAYOUT)).unwrap(), model);
+    assert_eq!(Model::seen(&open(&blob_store, 1, LAYOUT)).unwrap(), model);
 }
 
 #[test]
 #[ignore = "the fixture is there, and stays as it is"]
 fn write_the_fixture() {
-    let shelf = FakeShelf::new();
-    let archive = open(&shelf, 1, LAYOUT);
+    let blob_store = FakeBlobStore::new();
+    let archive = open(&blob_store, 1, LAYOUT);
     scenario().iter().for_each(|part| part.absorb_into(&archive).unwrap());
     fs::create_dir_all(path()).unwrap();
-    for blob in shelf.names() {
+    for blob in blob_store.names() {
         let name = blob.strip_prefix(PREFIX).unwrap();
-        fs::write(path().join(name), shelf.bytes(&blob).unwrap()).unwrap();
+        fs::write(path().join(name), blob_store.bytes(&blob).unwrap()).unwrap();
     }
 }

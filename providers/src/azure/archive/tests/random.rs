@@ -7,7 +7,7 @@ use super::model::Model;
 use super::{BlobArchive, BlobArchiveOptions, OwnedPart, TINY, end, grown, id, is_merged, open};
 use crate::InstanceState;
 use crate::archive::{Archive, Change};
-use crate::testkit::azure::shelf::{FakeShelf, Fault};
+use crate::testkit::azure::blob_store::{FakeBlobStore, Fault};
 
 const SHARDS: u32 = 2;
 const INSTANCES: usize = 12;
@@ -64,9 +64,9 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn options() -> impl Strategy<Value = BlobArchiveOptions> {
     (1..400_usize, 1..600_usize, 1..4_usize, 1..600_u64).prop_map(
-        |(block_bytes, piece_bytes, runs_per_level, stretch_bytes)| BlobArchiveOptions {
+        |(block_bytes, table_bytes, runs_per_level, stretch_bytes)| BlobArchiveOptions {
             block_bytes,
-            piece_bytes,
+            table_bytes,
             runs_per_level,
             stretch_bytes,
             ..TINY
@@ -128,14 +128,14 @@ proptest! {
         has_faults in any::<bool>(),
         steps in proptest::collection::vec(step(), 1..40),
     ) {
-        let shelf = FakeShelf::new();
-        let mut writer = open(&shelf, SHARDS, options);
-        let reader = open(&shelf, SHARDS, options);
+        let blob_store = FakeBlobStore::new();
+        let mut writer = open(&blob_store, SHARDS, options);
+        let reader = open(&blob_store, SHARDS, options);
         let mut models = vec![Model::new(SHARDS)];
         for step in &steps {
             match step {
-                Step::Reopen => writer = open(&shelf, SHARDS, options),
-                Step::Fault(others, fault) if has_faults => shelf.fail(*others, *fault),
+                Step::Reopen => writer = open(&blob_store, SHARDS, options),
+                Step::Fault(others, fault) if has_faults => blob_store.fail(*others, *fault),
                 Step::Fault(..) => {}
                 Step::Absorb(whats) => {
                     for part in parts(models.last().unwrap(), whats) {
@@ -145,19 +145,19 @@ proptest! {
                         models.push(model);
                     }
                     // The fault is over, or was not to come in this part.
-                    let calm = shelf.copy();
+                    let calm = blob_store.copy();
                     prop_assert_eq!(&Model::seen(&open(&calm, SHARDS, options)).unwrap(), models.last().unwrap());
                     if !has_faults {
                         prop_assert!(is_merged(&writer));
                     }
-                    if shelf.has_failed() {
+                    if blob_store.has_failed() {
                         prop_assert_eq!(&Model::seen(&writer).unwrap(), models.last().unwrap());
                         assert_sees_what_once_was(&reader, &models)?;
                     }
                 }
             }
         }
-        if shelf.has_failed() {
+        if blob_store.has_failed() {
             prop_assert_eq!(&Model::seen(&reader).unwrap(), models.last().unwrap());
         }
     }

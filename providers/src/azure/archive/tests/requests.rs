@@ -5,7 +5,7 @@ use reenact_core::{ExecutionId, InstanceId, ShardId};
 use super::{BlobArchive, BlobArchiveOptions, end, id, open, run, summary};
 use crate::InstanceFilter;
 use crate::archive::{Archive, Change, Growth, Part};
-use crate::testkit::azure::shelf::{FakeShelf, Requests};
+use crate::testkit::azure::blob_store::{FakeBlobStore, Requests};
 
 const SHARD: ShardId = ShardId(0);
 
@@ -30,10 +30,10 @@ fn absorb(archive: &BlobArchive, sequence: u64, names: &[InstanceId], first: u64
 }
 
 /// What something costs.
-fn cost(shelf: &FakeShelf, what: impl FnOnce()) -> Requests {
-    let before = shelf.requests();
+fn cost(blob_store: &FakeBlobStore, what: impl FnOnce()) -> Requests {
+    let before = blob_store.requests();
     what();
-    let after = shelf.requests();
+    let after = blob_store.requests();
     Requests {
         gets: after.gets - before.gets,
         puts: after.puts - before.puts,
@@ -44,20 +44,20 @@ fn cost(shelf: &FakeShelf, what: impl FnOnce()) -> Requests {
 }
 
 /// Eight runs of 1,000 instances each, of which the ends are known and nothing else.
-fn filled() -> (FakeShelf, BlobArchive) {
-    let (shelf, archive) = unknown();
+fn filled() -> (FakeBlobStore, BlobArchive) {
+    let (blob_store, archive) = unknown();
     assert_eq!(archive.position(SHARD).unwrap(), end(8));
     assert_eq!(archive.look_up(&names(33, 9)[5]).unwrap(), None);
-    (shelf, archive)
+    (blob_store, archive)
 }
 
 /// The same, in a process that has asked nothing yet.
-fn unknown() -> (FakeShelf, BlobArchive) {
-    let shelf = FakeShelf::new();
-    let archive = open(&shelf, 1, BlobArchiveOptions::default());
+fn unknown() -> (FakeBlobStore, BlobArchive) {
+    let blob_store = FakeBlobStore::new();
+    let archive = open(&blob_store, 1, BlobArchiveOptions::default());
     (1..=8).for_each(|part| absorb(&archive, part, &names(part, 1_000), 0));
-    let archive = open(&shelf, 1, BlobArchiveOptions::default());
-    (shelf, archive)
+    let archive = open(&blob_store, 1, BlobArchiveOptions::default());
+    (blob_store, archive)
 }
 
 /// Of nine runs their rows and their turns are read; one run is written, and one manifest.
@@ -67,29 +67,29 @@ const NONE: Requests = Requests { gets: 0, puts: 0, deletes: 0, lists: 0, loads:
 
 #[test]
 fn a_part_costs_two_requests_and_the_first_one_of_a_process_two_more() {
-    let shelf = FakeShelf::new();
-    let archive = open(&shelf, 1, BlobArchiveOptions::default());
-    let first = cost(&shelf, || absorb(&archive, 1, &names(1, 1_000), 0));
+    let blob_store = FakeBlobStore::new();
+    let archive = open(&blob_store, 1, BlobArchiveOptions::default());
+    let first = cost(&blob_store, || absorb(&archive, 1, &names(1, 1_000), 0));
     assert_eq!(first, Requests { puts: 2, lists: 1, loads: 1, ..NONE });
-    let new = cost(&shelf, || absorb(&archive, 2, &names(2, 1_000), 0));
+    let new = cost(&blob_store, || absorb(&archive, 2, &names(2, 1_000), 0));
     assert_eq!(new, Requests { puts: 2, ..NONE });
-    let nothing = cost(&shelf, || absorb(&archive, 3, &[], 0));
+    let nothing = cost(&blob_store, || absorb(&archive, 3, &[], 0));
     assert_eq!(nothing, Requests { puts: 1, ..NONE });
 }
 
 #[test]
 fn instances_that_grow_are_looked_up_together() {
-    let (shelf, archive) = filled();
-    let growing = cost(&shelf, || absorb(&archive, 9, &names(3, 1_000), 2));
+    let (blob_store, archive) = filled();
+    let growing = cost(&blob_store, || absorb(&archive, 9, &names(3, 1_000), 2));
     // The rows that they have so far are read once, for the merge as well.
     assert_eq!(growing, Requests { puts: 2 + MERGE.puts, lists: 1, ..MERGE });
 }
 
 #[test]
 fn ids_that_are_nowhere_cost_nothing() {
-    let (shelf, archive) = filled();
+    let (blob_store, archive) = filled();
     let unknown = names(33, 1_000);
-    let looked_up = cost(&shelf, || {
+    let looked_up = cost(&blob_store, || {
         for name in &unknown {
             assert_eq!(archive.look_up(name).unwrap(), None);
         }
@@ -99,20 +99,20 @@ fn ids_that_are_nowhere_cost_nothing() {
 
 #[test]
 fn another_process_reads_the_manifest_and_the_end_of_each_run_once() {
-    let (shelf, archive) = unknown();
-    let first = cost(&shelf, || assert_eq!(archive.look_up(&names(33, 9)[5]).unwrap(), None));
+    let (blob_store, archive) = unknown();
+    let first = cost(&blob_store, || assert_eq!(archive.look_up(&names(33, 9)[5]).unwrap(), None));
     assert_eq!(first, Requests { loads: 1, gets: 8, ..NONE });
-    let second = cost(&shelf, || assert_eq!(archive.look_up(&names(34, 9)[5]).unwrap(), None));
+    let second = cost(&blob_store, || assert_eq!(archive.look_up(&names(34, 9)[5]).unwrap(), None));
     assert_eq!(second, NONE);
 }
 
 #[test]
 fn what_is_there_costs_one_request_and_its_turns_another() {
-    let (shelf, archive) = filled();
+    let (blob_store, archive) = filled();
     let name = &names(3, 1_000)[500];
-    let found = cost(&shelf, || assert!(archive.look_up(name).unwrap().is_some()));
+    let found = cost(&blob_store, || assert!(archive.look_up(name).unwrap().is_some()));
     assert_eq!(found, Requests { gets: 1, ..NONE });
-    let read = cost(&shelf, || {
+    let read = cost(&blob_store, || {
         let stretch = archive.read(name, ExecutionId::FIRST, 0, 99).unwrap().unwrap();
         assert_eq!(stretch.turns.len(), 2);
     });
@@ -121,35 +121,35 @@ fn what_is_there_costs_one_request_and_its_turns_another() {
 
 #[test]
 fn a_page_costs_one_request_for_each_run_and_the_next_one_less() {
-    let (shelf, archive) = filled();
+    let (blob_store, archive) = filled();
     let filter = InstanceFilter::new();
     let mut last = None;
-    let first = cost(&shelf, || {
+    let first = cost(&blob_store, || {
         last = archive.list(&filter, None, 100).unwrap().pop();
     });
     assert_eq!(first, Requests { gets: 8, ..NONE });
-    let second = cost(&shelf, || {
+    let second = cost(&blob_store, || {
         let after = last.map(|last| last.instance);
         assert_eq!(archive.list(&filter, after.as_ref(), 100).unwrap().len(), 100);
     });
     assert_eq!(second, NONE);
-    let counted = cost(&shelf, || assert_eq!(archive.count(&filter).unwrap(), 8_000));
+    let counted = cost(&blob_store, || assert_eq!(archive.count(&filter).unwrap(), 8_000));
     assert!(counted.gets <= 16, "{counted:?}");
 }
 
 #[test]
 fn what_must_wake_is_found_without_looking_at_what_is_finished() {
-    let (shelf, archive) = filled();
-    let woken = cost(&shelf, || assert_eq!(archive.to_wake(SHARD).unwrap(), []));
+    let (blob_store, archive) = filled();
+    let woken = cost(&blob_store, || assert_eq!(archive.to_wake(SHARD).unwrap(), []));
     assert_eq!(woken, NONE, "no run has anything that wakes, or that hides such");
 }
 
 #[test]
 fn merging_reads_and_writes_each_byte_in_few_requests() {
-    let (shelf, archive) = filled();
-    let merge = cost(&shelf, || absorb(&archive, 9, &names(9, 1_000), 0));
+    let (blob_store, archive) = filled();
+    let merge = cost(&blob_store, || absorb(&archive, 9, &names(9, 1_000), 0));
     assert_eq!(merge, Requests { puts: 2 + MERGE.puts, lists: 1, ..MERGE });
-    let looked_up = cost(&shelf, || {
+    let looked_up = cost(&blob_store, || {
         for name in &names(33, 1_000) {
             assert_eq!(archive.look_up(name).unwrap(), None);
         }

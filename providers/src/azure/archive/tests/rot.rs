@@ -6,7 +6,7 @@ use reenact_core::{ExecutionId, ShardId};
 
 use super::{BlobArchive, BlobArchiveOptions, TINY, id, open, scenario};
 use crate::archive::Archive;
-use crate::testkit::azure::shelf::FakeShelf;
+use crate::testkit::azure::blob_store::FakeBlobStore;
 use crate::{InstanceFilter, ProviderError};
 
 /// All answers of an archive, as texts; of an error, its place.
@@ -35,22 +35,22 @@ fn answers(archive: &BlobArchive) -> Vec<Result<String, String>> {
     answers
 }
 
-fn written(options: BlobArchiveOptions) -> FakeShelf {
-    let shelf = FakeShelf::new();
-    let archive = open(&shelf, 1, options);
+fn written(options: BlobArchiveOptions) -> FakeBlobStore {
+    let blob_store = FakeBlobStore::new();
+    let archive = open(&blob_store, 1, options);
     scenario().iter().for_each(|part| part.absorb_into(&archive).unwrap());
-    shelf
+    blob_store
 }
 
 /// Compares what is answered with what was before one blob was changed. Whether that was told.
 fn was_told(
-    shelf: &FakeShelf,
+    blob_store: &FakeBlobStore,
     options: BlobArchiveOptions,
     blob: &str,
     bytes: Vec<u8>,
     before: &[Result<String, String>],
 ) -> bool {
-    let changed = shelf.copy();
+    let changed = blob_store.copy();
     changed.replace(blob, bytes);
     let mut told = false;
     for (after, before) in answers(&open(&changed, 1, options)).into_iter().zip(before) {
@@ -74,16 +74,16 @@ const LAYOUTS: [BlobArchiveOptions; 2] = [
 #[test]
 fn every_flipped_bit_is_told_or_disturbs_nothing() {
     for options in LAYOUTS {
-        let shelf = written(options);
-        let before = answers(&open(&shelf, 1, options));
+        let blob_store = written(options);
+        let before = answers(&open(&blob_store, 1, options));
         assert!(before.iter().all(Result::is_ok));
-        for blob in shelf.names() {
-            let bytes = shelf.bytes(&blob).unwrap();
+        for blob in blob_store.names() {
+            let bytes = blob_store.bytes(&blob).unwrap();
             let mut told = 0;
             for at in 0..bytes.len() {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 1 << (at % 8);
-                told += usize::from(was_told(&shelf, options, &blob, flipped, &before));
+                told += usize::from(was_told(&blob_store, options, &blob, flipped, &before));
             }
             // What nobody can see any more is not looked at.
             assert!(told > 100, "{told} of {} bytes of {blob}", bytes.len());
@@ -94,13 +94,13 @@ fn every_flipped_bit_is_told_or_disturbs_nothing() {
 #[test]
 fn every_cut_is_told_or_disturbs_nothing() {
     let options = LAYOUTS[0];
-    let shelf = written(options);
-    let before = answers(&open(&shelf, 1, options));
-    for blob in shelf.names() {
-        let bytes = shelf.bytes(&blob).unwrap();
+    let blob_store = written(options);
+    let before = answers(&open(&blob_store, 1, options));
+    for blob in blob_store.names() {
+        let bytes = blob_store.bytes(&blob).unwrap();
         for end in 0..bytes.len() {
             let cut = bytes[..end].to_vec();
-            assert!(was_told(&shelf, options, &blob, cut, &before), "{blob} cut at {end}");
+            assert!(was_told(&blob_store, options, &blob, cut, &before), "{blob} cut at {end}");
         }
     }
 }
@@ -108,27 +108,27 @@ fn every_cut_is_told_or_disturbs_nothing() {
 #[test]
 fn a_run_in_the_place_of_another_is_told() {
     let options = LAYOUTS[1];
-    let shelf = written(options);
-    let before = answers(&open(&shelf, 1, options));
-    let names = shelf.names();
+    let blob_store = written(options);
+    let before = answers(&open(&blob_store, 1, options));
+    let names = blob_store.names();
     for pair in names.windows(2) {
-        let bytes = shelf.bytes(&pair[0]).unwrap();
-        assert!(was_told(&shelf, options, &pair[1], bytes, &before), "{pair:?}");
+        let bytes = blob_store.bytes(&pair[0]).unwrap();
+        assert!(was_told(&blob_store, options, &pair[1], bytes, &before), "{pair:?}");
     }
 }
 
 #[test]
 fn a_run_that_is_missing_is_told_and_so_is_a_manifest_that_was_there() {
-    use crate::azure::shelf::Shelf;
-    let shelf = written(LAYOUTS[1]);
-    let archive = open(&shelf, 1, LAYOUTS[1]);
+    use crate::azure::blob_store::BlobStore;
+    let blob_store = written(LAYOUTS[1]);
+    let archive = open(&blob_store, 1, LAYOUTS[1]);
     archive.position(ShardId(0)).unwrap();
-    let run = shelf.names().pop().unwrap();
-    shelf.delete(&run).unwrap();
+    let run = blob_store.names().pop().unwrap();
+    blob_store.delete(&run).unwrap();
     let error = archive.count(&InstanceFilter::new()).unwrap_err();
     assert!(error.to_string().contains(&run), "{error}");
 
-    shelf.delete("archive/shard-0000/MANIFEST").unwrap();
+    blob_store.delete("archive/shard-0000/MANIFEST").unwrap();
     let error = archive.position(ShardId(0)).unwrap_err();
     assert!(matches!(error, ProviderError::Corrupt { .. }), "{error}");
 }
@@ -136,17 +136,17 @@ fn a_run_that_is_missing_is_told_and_so_is_a_manifest_that_was_there() {
 #[test]
 fn what_has_rotted_is_never_merged_into_what_has_not() {
     for options in [LAYOUTS[0], TINY] {
-        let mut shelf = written(options);
-        let blob = shelf.names().pop().unwrap();
-        let mut bytes = shelf.bytes(&blob).unwrap();
+        let mut blob_store = written(options);
+        let blob = blob_store.names().pop().unwrap();
+        let mut bytes = blob_store.bytes(&blob).unwrap();
         bytes[8] ^= 1;
-        shelf.replace(&blob, bytes);
-        let archive = open(&shelf, 1, options);
+        blob_store.replace(&blob, bytes);
+        let archive = open(&blob_store, 1, options);
         for sequence in 20..26 {
             // A part is taken over, or what has rotted is in its way.
             let _ = super::part(sequence, vec![super::grown("x", 1, 0..1)]).absorb_into(&archive);
         }
-        shelf = shelf.copy();
-        assert!(shelf.names().contains(&blob), "it is there for a person to look at");
+        blob_store = blob_store.copy();
+        assert!(blob_store.names().contains(&blob), "it is there for a person to look at");
     }
 }

@@ -1,4 +1,4 @@
-//! The end of a run: what is where in it.
+//! The index at the end of a table: where its blocks are, and which ids it does not have.
 
 use reenact_core::InstanceId;
 
@@ -25,12 +25,12 @@ pub(super) struct Sizes {
     pub(super) rows: u64,
     /// 0 when nothing is in it.
     pub(super) wake: u64,
-    pub(super) guide: u64,
+    pub(super) index: u64,
 }
 
 /// Where the rows of a run are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Guide {
+pub(super) struct TableIndex {
     /// Ordered by id, and so by place.
     pub(super) blocks: Vec<BlockPlace>,
     filter: Filter,
@@ -53,7 +53,7 @@ impl BlockPlace {
     }
 }
 
-impl Guide {
+impl TableIndex {
     /// For blocks in order, and the [`hash`]es of all ids in them.
     pub(super) fn new(blocks: Vec<BlockPlace>, hashes: &[u64]) -> Self {
         Self { blocks, filter: Filter::of(hashes) }
@@ -80,13 +80,13 @@ impl Guide {
             put(bytes, block.bytes);
         }
         bytes.extend_from_slice(self.filter.as_bytes());
-        seal.close(bytes, from, Section::Guide, 0);
+        seal.close(bytes, from, Section::Index, 0);
     }
 
     /// Reads what [`encode`](Self::encode) has written, for rows of so many bytes. `None` when it is
     /// not that.
     pub(super) fn decode(bytes: &[u8], seal: Seal, rows: u64) -> Option<Self> {
-        let mut bytes = Bytes(seal.open(bytes, Section::Guide, 0)?);
+        let mut bytes = Bytes(seal.open(bytes, Section::Index, 0)?);
         let count = bytes.number().ok()?;
         let (mut blocks, mut offset) = (Vec::<BlockPlace>::new(), 0_u64);
         for _ in 0..count {
@@ -111,7 +111,7 @@ pub(super) fn encode_footer(bytes: &mut Vec<u8>, identity: Identity, number: u64
     bytes.push(VERSION);
     bytes.extend_from_slice(&identity.journal.0);
     bytes.extend_from_slice(&identity.shard.0.to_le_bytes());
-    for number in [number, sizes.turns, sizes.rows, sizes.wake, sizes.guide] {
+    for number in [number, sizes.turns, sizes.rows, sizes.wake, sizes.index] {
         bytes.extend_from_slice(&number.to_le_bytes());
     }
     let sum = crc32c::crc32c(&bytes[from..]);

@@ -1,4 +1,4 @@
-//! A queue that can be waited for.
+//! A queue of messages in memory that several tasks share, and wait for.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,13 +9,13 @@ use crate::{Delivery, TimerScheduler};
 
 /// The queue of one shard, and whoever waits for it.
 #[derive(Default)]
-pub(crate) struct Mailbox {
+pub(crate) struct SharedQueue {
     queue: Mutex<Queue>,
     /// A message came into the queue.
     arrived: Notify,
 }
 
-impl Mailbox {
+impl SharedQueue {
     /// The queue, for a moment. Call [`announce`](Self::announce) after messages came into it.
     pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
         // Whoever panicked under the lock had checked before it changed anything.

@@ -1,8 +1,8 @@
-//! What an archive needs of a container of blobs.
+//! The trait of a container of blobs, as far as an archive needs it.
 
 mod blobs;
 
-pub(super) use blobs::BlobShelf;
+pub(super) use blobs::ContainerStore;
 
 use std::fmt::Debug;
 
@@ -11,7 +11,7 @@ use crate::ProviderError;
 
 /// Blobs, each read and written in one request. Calls block; they come from several threads at a
 /// time. A request costs money and some milliseconds, so whoever asks keeps them few.
-pub trait Shelf: Debug + Send + Sync + 'static {
+pub trait BlobStore: Debug + Send + Sync + 'static {
     /// Reads `length` bytes of a blob from `from` on, fewer when it ends before; all of the rest when
     /// there is no length. `None` when there is no such blob.
     ///

@@ -1,4 +1,4 @@
-//! What stands in a queue: a message, or where it is.
+//! The envelope in a storage queue: a message, or the name of the blob that has it.
 
 use std::sync::Arc;
 
@@ -11,29 +11,29 @@ use crate::Message;
 /// Most bytes of a text in a queue, as the service counts.
 const MAX_TEXT_BYTES: usize = 64 * 1024;
 
-/// The form of letters that is written, and the newest that is read.
+/// The form of envelopes that is written, and the newest that is read.
 const VERSION: u8 = 1;
 
 /// Behind the version: a message follows.
 const MESSAGE: u8 = 0;
 
-/// Behind the version: the name of the blob follows that holds a letter with the message.
+/// Behind the version: the name of the blob follows that holds a envelope with the message.
 const ELSEWHERE: u8 = 1;
 
 /// What stands in a queue.
 #[derive(Clone)]
-pub(super) enum Letter {
+pub(super) enum Envelope {
     /// A message, as it is written.
     Here(Vec<u8>),
     /// The blob that holds it.
     Elsewhere(String),
 }
 
-/// Why something is no letter.
+/// Why something is no envelope.
 #[derive(Debug)]
 pub(super) struct Unreadable(pub(super) String);
 
-impl Letter {
+impl Envelope {
     pub(super) fn of(message: &Message) -> Self {
         let Message { key, to, bytes } = message;
         let mut written = vec![VERSION, MESSAGE];
@@ -60,7 +60,7 @@ impl Letter {
         }
     }
 
-    /// What to put into a queue when the letter itself is in a blob.
+    /// What to put into a queue when the envelope itself is in a blob.
     pub(super) fn elsewhere(blob: &str) -> String {
         let mut written = vec![VERSION, ELSEWHERE];
         written.extend_from_slice(blob.as_bytes());
@@ -117,37 +117,38 @@ mod tests {
 
     #[test]
     fn a_message_is_read_as_it_was_written() {
-        let text = Letter::of(&message(100)).text().unwrap();
-        let read = Letter::from_text(&text).and_then(|letter| letter.message()).unwrap();
+        let text = Envelope::of(&message(100)).text().unwrap();
+        let read = Envelope::from_text(&text).and_then(|envelope| envelope.message()).unwrap();
         assert_eq!(read, message(100));
     }
 
     #[test]
     fn a_large_message_does_not_go_into_a_queue_and_its_place_does() {
-        let large = Letter::of(&message(60_000));
+        let large = Envelope::of(&message(60_000));
         assert!(large.text().is_none());
-        let read =
-            Letter::from_bytes(&large.into_bytes()).and_then(|letter| letter.message()).unwrap();
+        let read = Envelope::from_bytes(&large.into_bytes())
+            .and_then(|envelope| envelope.message())
+            .unwrap();
         assert_eq!(read, message(60_000));
-        let place = Letter::from_text(&Letter::elsewhere("payload/x")).unwrap();
-        assert!(matches!(place, Letter::Elsewhere(blob) if blob == "payload/x"));
+        let place = Envelope::from_text(&Envelope::elsewhere("payload/x")).unwrap();
+        assert!(matches!(place, Envelope::Elsewhere(blob) if blob == "payload/x"));
     }
 
     #[test]
-    fn whatever_is_no_letter_is_refused_with_a_reason() {
+    fn whatever_is_no_envelope_is_refused_with_a_reason() {
         for text in ["", "?", "AAAA", "/w==", &STANDARD.encode([VERSION]), "AQAB"] {
-            let refused = Letter::from_text(text).and_then(|letter| letter.message());
+            let refused = Envelope::from_text(text).and_then(|envelope| envelope.message());
             assert!(matches!(&refused, Err(Unreadable(reason)) if !reason.is_empty()), "{text}");
         }
-        let newer = Letter::from_bytes(&[VERSION + 1, 9]);
+        let newer = Envelope::from_bytes(&[VERSION + 1, 9]);
         assert!(matches!(newer, Err(Unreadable(reason)) if reason.contains("form 2")));
     }
 
     #[test]
     fn every_cut_is_refused_or_has_fewer_bytes() {
-        let whole = Letter::of(&message(4)).into_bytes();
+        let whole = Envelope::of(&message(4)).into_bytes();
         for end in 0..whole.len() {
-            let read = Letter::from_bytes(&whole[..end]).and_then(|letter| letter.message());
+            let read = Envelope::from_bytes(&whole[..end]).and_then(|envelope| envelope.message());
             assert!(read.is_err() || read.is_ok_and(|read| read.bytes.len() < 4), "{end}");
         }
     }

@@ -1,9 +1,9 @@
-//! The archive of one shard: what is read of it, and how its manifest goes from one to the next.
+//! The archive of one shard: a log-structured merge tree of tables, and the manifest that names them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::home::{Home, Trouble, corrupt};
 use super::manifest::Manifest;
+use super::shard_paths::{ShardPaths, Trouble, corrupt};
 use super::table::Table;
 use super::view::View;
 use crate::ProviderError;
@@ -18,8 +18,8 @@ const MAX_ADOPTIONS: u32 = 4;
 
 /// The archive of one shard.
 #[derive(Debug)]
-pub(super) struct Tree {
-    pub(super) home: Arc<Home>,
+pub(super) struct LsmTree {
+    pub(super) paths: Arc<ShardPaths>,
     /// The newest that was seen.
     view: Mutex<Option<Arc<View>>>,
     writing: Mutex<Writing>,
@@ -33,7 +33,7 @@ pub(super) struct Writing {
     base: Option<Arc<View>>,
     /// Others have written since.
     pub(super) lost: bool,
-    /// The number of the next piece, at least.
+    /// The number of the next table, at least.
     pub(super) next: u64,
     /// The blobs that were found and may be worthless; `None` when there may be more.
     pub(super) litter: Option<Vec<String>>,
@@ -41,9 +41,9 @@ pub(super) struct Writing {
     doubtful: Vec<u64>,
 }
 
-impl Tree {
-    pub(super) fn new(home: Home) -> Self {
-        Self { home: Arc::new(home), view: Mutex::default(), writing: Mutex::default() }
+impl LsmTree {
+    pub(super) fn new(paths: ShardPaths) -> Self {
+        Self { paths: Arc::new(paths), view: Mutex::default(), writing: Mutex::default() }
     }
 
     /// Whoever panicked under a lock had changed nothing by halves.
@@ -73,10 +73,10 @@ impl Tree {
     /// Reads the manifest, and shows it to readers.
     pub(super) fn load(&self) -> Result<Arc<View>, ProviderError> {
         let before = self.seen().clone();
-        let name = self.home.manifest();
-        let (manifest, etag) = match self.home.shelf.load(&name)? {
+        let name = self.paths.manifest();
+        let (manifest, etag) = match self.paths.blob_store.load(&name)? {
             Some((bytes, etag)) => {
-                let manifest = Manifest::decode(&bytes, self.home.identity);
+                let manifest = Manifest::decode(&bytes, self.paths.identity);
                 (manifest.map_err(|reason| corrupt(&name, 0, reason))?, Some(etag))
             }
             None => (Manifest::empty(), None),
@@ -92,7 +92,7 @@ impl Tree {
             return Err(corrupt(&name, 0, reason));
         }
         let known = before.iter().flat_map(|before| before.tables()).cloned();
-        let view = Arc::new(View::new(&self.home, manifest, etag, known));
+        let view = Arc::new(View::new(&self.paths, manifest, etag, known));
         self.show(&view);
         Ok(view)
     }
@@ -165,7 +165,7 @@ impl Tree {
     }
 
     /// Writes the manifest that `next` makes of the one before it, unless it makes none: then there
-    /// is nothing to do any more. Tables of new pieces are `new`. Whether it was written.
+    /// is nothing to do any more. Tables of new tables are `new`. Whether it was written.
     pub(super) fn commit(
         &self,
         writing: &mut Writing,
@@ -179,8 +179,8 @@ impl Tree {
             manifest.nonce = nonce();
             manifest.next = writing.next.max(manifest.next);
             let only = base.etag.clone().map_or(Only::IfNew, Only::IfMatch);
-            let bytes = manifest.encode(self.home.identity);
-            let etag = match self.home.shelf.put(&self.home.manifest(), bytes, &only) {
+            let bytes = manifest.encode(self.paths.identity);
+            let etag = match self.paths.blob_store.put(&self.paths.manifest(), bytes, &only) {
                 Ok(etag) => etag,
                 Err(ProviderError::Conflict { .. }) => {
                     if self.adopt_own(writing, manifest.nonce)? {
@@ -203,7 +203,7 @@ impl Tree {
                 Err(error) => return Err(error),
             };
             let known = base.tables().chain(new).cloned();
-            let view = Arc::new(View::new(&self.home, manifest, Some(etag), known));
+            let view = Arc::new(View::new(&self.paths, manifest, Some(etag), known));
             self.show(&view);
             writing.adopt(view);
             return Ok(true);
@@ -234,7 +234,7 @@ impl Tree {
     }
 
     fn fenced(&self) -> ProviderError {
-        ProviderError::Fenced { shard: self.home.identity.shard }
+        ProviderError::Fenced { shard: self.paths.identity.shard }
     }
 }
 
@@ -248,7 +248,7 @@ impl Writing {
         self.doubtful.clear();
     }
 
-    /// A number that no piece has.
+    /// A number that no table has.
     pub(super) fn number(&mut self) -> u64 {
         let number = self.next;
         self.next += 1;

@@ -1,23 +1,23 @@
-//! The container of a hub.
+//! The container of a hub in Azure Storage, as a store of blobs.
 
-use super::Shelf;
+use super::BlobStore;
 use crate::ProviderError;
 use crate::azure::client::Client;
 use crate::azure::port::{Etag, Metadata, Only, PortError};
 
 /// The blobs of a hub. For threads that may block.
 #[derive(Debug)]
-pub(in crate::azure) struct BlobShelf {
+pub(in crate::azure) struct ContainerStore {
     client: Client,
 }
 
-impl BlobShelf {
+impl ContainerStore {
     pub(in crate::azure) fn new(client: Client) -> Self {
         Self { client }
     }
 }
 
-impl Shelf for BlobShelf {
+impl BlobStore for ContainerStore {
     fn get(
         &self,
         name: &str,

@@ -1,24 +1,24 @@
-//! Where the blobs of a shard are, and how they are called.
+//! Names of the blobs of a shard's archive, and the store that they are in.
 
 use std::sync::Arc;
 
 use super::BlobArchiveOptions;
 use super::cache::Cache;
-use crate::azure::shelf::Shelf;
+use crate::azure::blob_store::BlobStore;
 use crate::journal::Identity;
 use crate::{Place, ProviderError};
 
 /// What everything of one shard's archive needs.
 #[derive(Debug)]
-pub(super) struct Home {
-    pub(super) shelf: Arc<dyn Shelf>,
+pub(super) struct ShardPaths {
+    pub(super) blob_store: Arc<dyn BlobStore>,
     pub(super) identity: Identity,
     pub(super) options: BlobArchiveOptions,
     /// That of all shards.
     pub(super) cache: Arc<Cache>,
 }
 
-impl Home {
+impl ShardPaths {
     pub(super) fn manifest(&self) -> String {
         format!("archive/shard-{:04}/MANIFEST", self.identity.shard.0)
     }
@@ -62,12 +62,12 @@ pub(super) fn corrupt(blob: &str, offset: u64, reason: impl Into<String>) -> Pro
 
 /// That an instance is not as it should be.
 pub(super) fn corrupt_instance(
-    home: &Home,
+    paths: &ShardPaths,
     instance: &reenact_core::InstanceId,
     execution: reenact_core::ExecutionId,
     reason: impl Into<String>,
 ) -> ProviderError {
-    let shard = home.identity.shard;
+    let shard = paths.identity.shard;
     let place = Place(format!(
         "the archive of shard {shard}, instance {instance}, execution {}",
         execution.0

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reenact_providers::ProviderError;
+use reenact_providers::azure::blob_store::BlobStore;
 use reenact_providers::azure::port::{Etag, Only};
-use reenact_providers::azure::shelf::Shelf;
 
-/// Blobs in memory. Clones are the same shelf.
+/// Blobs in memory. Clones are the same blob store.
 #[derive(Clone, Debug, Default)]
-pub struct FakeShelf(Arc<Mutex<State>>);
+pub struct FakeBlobStore(Arc<Mutex<State>>);
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,13 +61,13 @@ enum Write {
     Delete(String),
 }
 
-impl FakeShelf {
+impl FakeBlobStore {
     /// An empty one.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Another shelf with the same blobs, without faults.
+    /// Another blob store with the same blobs, without faults.
     #[must_use]
     pub fn copy(&self) -> Self {
         let state = self.state();
@@ -190,7 +190,7 @@ impl State {
     }
 }
 
-impl Shelf for FakeShelf {
+impl BlobStore for FakeBlobStore {
     fn get(
         &self,
         name: &str,
@@ -231,7 +231,7 @@ impl Shelf for FakeShelf {
 }
 
 fn refused() -> ProviderError {
-    ProviderError::Unavailable { reason: "the shelf refuses".to_owned(), source: None }
+    ProviderError::Unavailable { reason: "the blob_store refuses".to_owned(), source: None }
 }
 
 fn lost() -> ProviderError {
