@@ -1,4 +1,4 @@
-//! The local provider: a directory that keeps the contract, and refuses what it cannot be.
+//! The local provider keeps the contract, and refuses a directory that it cannot open.
 #![allow(clippy::unwrap_used, reason = "in a test, an error that nobody expects is to panic")]
 
 #[path = "local/conformance.rs"]

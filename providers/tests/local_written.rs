@@ -28,7 +28,7 @@ fn written() -> u64 {
     line.trim().parse().unwrap()
 }
 
-/// An id as the library draws them: of a time, and random behind it.
+/// An id as the library draws them: a time with random bytes after it.
 fn id(number: u64) -> InstanceId {
     let mut random = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     random = (random ^ (random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

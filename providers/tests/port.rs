@@ -1,5 +1,5 @@
-//! What the port promises, on everything that implements it: both adapters on the emulator, and the
-//! service in memory.
+//! The contract of the storage port, on each implementation: both adapters on the emulator, and the service in
+//! memory.
 #![allow(clippy::unwrap_used, reason = "in a test, an error that nobody expects is to panic")]
 
 #[path = "port/append.rs"]

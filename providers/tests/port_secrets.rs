@@ -1,5 +1,5 @@
-//! No secret of a connection is ever told: not in a log, not in an error, not in what is printed of
-//! anything. A program of its own, for it listens to all that is logged in its process.
+//! No secret of a connection is in a log, in an error or in debug output. This is a program of its own because it
+//! listens to everything that is logged in its process.
 #![allow(clippy::unwrap_used, reason = "in a test, an error that nobody expects is to panic")]
 
 #[path = "port/listener.rs"]
@@ -52,7 +52,7 @@ async fn no_secret_is_told_in_logs_errors_or_what_is_printed() {
     for form in forms() {
         if let Some(place) = told.find(&form) {
             let around = &told[floor(&told, place.saturating_sub(400))..place];
-            panic!("a secret was told as {form:?} behind: {around}");
+            panic!("a secret was printed as {form:?} after: {around}");
         }
     }
     // Nor what lets somebody else make the same request.

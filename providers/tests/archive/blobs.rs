@@ -1,4 +1,4 @@
-//! An archive in blobs is one, however small its limits are.
+//! An archive in blobs keeps the contract of an archive, however small its limits are.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Finished instances that are stored together are what they would be as rows.
+//! Packs: finished instances that are stored together are read as if each were a row.
 
 use std::path::Path;
 
@@ -261,7 +261,7 @@ fn an_archive_of_before_is_of_the_newer_version_before_anything_is_packed() {
     assert_eq!(archive.look_up(&summary("order 050").instance).unwrap().unwrap().length, 1);
 }
 
-/// What the process would leave if it died behind an absorb, and one that was broken off in it.
+/// What the process would leave if it died after an absorb, and one that was broken off in it.
 #[test]
 fn a_pack_is_there_as_a_whole_after_a_crash_or_not_at_all() {
     let scratch = Scratch::new();

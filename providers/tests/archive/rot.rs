@@ -1,4 +1,4 @@
-//! What is stored and not what was written is told, with its place.
+//! Rot in an archive is reported with its place.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! The contract, on the service in memory and on the emulator by way of each pair of crates.
+//! The conformance suite on the service in memory, and on the emulator through each pair of Azure crates.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What may have been done is never said not to have been.
+//! Requests with an unknown outcome: a provider never says that something was not done which may have been done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -196,7 +196,7 @@ async fn whoever_ends_behind_a_message_lets_it_be_heard() {
     while notices.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
-    // So soon behind the first one, its notice has to wait.
+    // So soon after the first one, its notice has to wait.
     provider.send(ShardId(0), message()).await.unwrap();
     drop(provider);
     assert_eq!(notices.load(Ordering::SeqCst), 2);

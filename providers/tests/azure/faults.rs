@@ -1,4 +1,4 @@
-//! Each request in turn fails in every way, and what was said holds: on the service in memory.
+//! Each request to the service in memory fails in turn, in every way, and all promises of the provider hold.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const OUTAGE: u64 = 7;
 #[derive(Clone, Debug)]
 struct Fault {
     name: String,
-    /// The request itself, and those behind it.
+    /// The request itself, and the ones after it.
     wrongs: Vec<Wrong>,
     promise: Promise,
     /// It is done to each so many-th request only.
@@ -56,7 +56,7 @@ fn wrongs() -> Vec<(Wrong, bool)> {
     honest.into_iter().chain(silent).chain(false_ones).collect()
 }
 
-/// One wrong of each kind; outages; and, at some of the requests, one wrong of each kind behind one
+/// One wrong of each kind; outages; and, at some of the requests, one wrong of each kind after one
 /// whose outcome is not known.
 fn faults() -> Vec<Fault> {
     let mut faults = Vec::new();
@@ -104,7 +104,7 @@ fn ground() -> (FaultyPort, Ground) {
     (port, ground)
 }
 
-/// One scenario, and whoever comes afterwards.
+/// One scenario, and a second provider after it.
 async fn run(port: &FaultyPort, ground: &Ground, was: &Promise) {
     let record = Life::live(ground.clone(), was).await;
     port.heal();

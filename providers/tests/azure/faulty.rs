@@ -1,4 +1,4 @@
-//! A port that does wrong as it is told.
+//! A port that fails as a test says.
 
 use std::fmt;
 use std::future::Future;
@@ -20,11 +20,11 @@ pub(crate) enum Wrong {
     Refused(PortErrorKind),
     /// It is carried out; nobody learns of that.
     Lost,
-    /// It is carried out after the request behind it; nobody learns of that.
+    /// It is carried out after the next request, and its outcome is unknown.
     Late,
     /// It is on its way until [`FaultyPort::let_go`]; nobody learns what becomes of it.
     Held,
-    /// Whoever makes it stands still until [`FaultyPort::go_on`]; then it is carried out.
+    /// The caller stands still until [`FaultyPort::go_on`]; then it is carried out.
     Waits,
 }
 

@@ -1,4 +1,4 @@
-//! A process among others says in time that it lives, and keeps nothing that it does not use.
+//! Hosts of a hub: each says in time that it lives, and gives up the shards that it does not use.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

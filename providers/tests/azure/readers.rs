@@ -1,5 +1,4 @@
-//! Two processes on one hub: one writes, and the other sees what was written; then the other way
-//! round.
+//! Two processes on one hub, by turns: one writes, and the other reads what was written.
 
 use std::sync::Arc;
 
@@ -28,7 +27,7 @@ impl Random {
     }
 }
 
-/// What is done to the hub by whoever has a shard is done to the model as well.
+/// Two processes on a hub. What the owner of a shard does to the hub is done to the model as well.
 struct Processes {
     hubs: [Azure; 2],
     model: InMemory,

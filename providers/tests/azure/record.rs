@@ -1,4 +1,4 @@
-//! What a provider has said, and whether the hub agrees.
+//! A record of what a provider has promised, and its comparison with the hub.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ struct Attempt {
     fate: Fate,
 }
 
-/// What was said to whoever worked with a provider.
+/// The answers that a provider gave.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
     attempts: Vec<Attempt>,
@@ -58,7 +58,7 @@ impl Record {
             return false;
         };
         let is_there = length > newest.from;
-        // It has an owner behind it by now: what has not come does not come any more.
+        // The shard has another owner by now: what has not come does not come any more.
         newest.fate = if is_there { Fate::Acknowledged } else { Fate::Refused };
         is_there
     }

@@ -1,4 +1,4 @@
-//! A provider's life on a hub, in which anything may fail; and what it was told meanwhile.
+//! A scenario in which a provider does everything on a hub while requests fail, and records its answers.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl Ground {
     }
 }
 
-/// Whoever works with a provider, and keeps to what it says.
+/// A program that works with a provider and keeps a record of its answers.
 pub(crate) struct Life {
     ground: Ground,
     pub(crate) provider: Azure,
@@ -416,7 +416,7 @@ impl Life {
         self.length(instance).await
     }
 
-    /// As [`check_writable`](Self::check_writable), without what only a whole life leaves behind.
+    /// As [`check_writable`](Self::check_writable), without what only a whole life leaves in the hub.
     pub(crate) async fn check_writable_alone(&mut self) {
         self.append(0, "a", InstanceState::Running).await;
         self.append(1, "b", InstanceState::Running).await;

@@ -1,4 +1,4 @@
-//! The emulator that the cases share.
+//! The emulator that all cases share, and connections to it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! A provider that was taken for dead changes nothing, whatever it has sent and however late it comes.
+//! Takeovers: after a provider was taken for dead, its late requests change nothing.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -107,7 +107,7 @@ async fn a_zombie_changes_nothing(
     slow.heal();
     let next = second.provider_length(&a).await;
     let late = first.try_append(0, &a, next, InstanceState::Running).await;
-    assert_eq!(late, Fate::Refused, "whoever lost the shard learns that");
+    assert_eq!(late, Fate::Refused, "a provider that lost the shard learns that");
     drop(first.provider);
     slow.let_go().await;
     second.check_writable_alone().await;
@@ -218,7 +218,7 @@ async fn a_segment_whose_name_is_free_again_is_none() {
     }
 }
 
-/// Somebody reads it while it is the second one's, and again behind that.
+/// A third process reads the shard while the second owns it, and again after that.
 async fn a_zombie_begins_a_segment_that_was_freed(appends_before_a_look: u64) {
     let hub = Hub::new(ONE_APPEND);
     let slow = hub.port();
@@ -278,7 +278,7 @@ async fn a_zombie_begins_a_segment_that_was_freed(appends_before_a_look: u64) {
     let acknowledged = fates.iter().filter(|fate| **fate == Fate::Acknowledged).count() as u64;
     assert_eq!(from + 2 * acknowledged, begun, "the second has all that was acknowledged");
     assert_eq!(second.provider_length(&a).await, begun + 8 * APPENDS, "and nothing else");
-    assert_eq!(listed(&reader).await, begun + 8 * APPENDS, "as whoever looks sees");
+    assert_eq!(listed(&reader).await, begun + 8 * APPENDS, "a reader sees the same");
     drop(first.provider);
 }
 
@@ -376,7 +376,7 @@ async fn an_append_whose_new_segment_cannot_be_looked_for_is_in_doubt() {
             fate => break fate,
         }
     };
-    // The head of the new segment is there: nothing else may come behind the one before.
+    // The head of the new segment is there: nothing may follow the segment before it.
     assert_eq!(fate, Fate::Doubtful);
     port.heal();
     life.acquire(0).await;

@@ -1,5 +1,5 @@
-//! Requests fail on the wire before the emulator, by way of each pair of crates: some of them, in every
-//! way. That each fails in turn is shown on the service in memory.
+//! Some requests to the emulator fail on the wire, in every way, through each pair of Azure crates. The tests on
+//! the service in memory let each request fail.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -49,10 +49,10 @@ fn faults() -> Vec<(Fault, Promise)> {
     ]
 }
 
-/// A hub that no other case has, behind proxies of its own.
+/// A hub of one case, with proxies of its own before it.
 struct Wire {
     proxies: [Proxy; 2],
-    behind: Ground,
+    proxied: Ground,
     direct: Ground,
 }
 
@@ -71,15 +71,15 @@ impl Wire {
             let port = connect(&connection, &hub, options).unwrap();
             Ground { port, hub: hub.clone(), clock: clock.clone(), segment_bytes: ONE_APPEND }
         };
-        let behind = ground(&through, REQUEST_TIMEOUT);
+        let proxied = ground(&through, REQUEST_TIMEOUT);
         let direct = ground(&emulator.connection_string(), Options::default().request_timeout);
-        Self { proxies: [blobs, queues], behind, direct }
+        Self { proxies: [blobs, queues], proxied, direct }
     }
 }
 
-/// One scenario, and whoever comes afterwards.
+/// One scenario, and a second provider after it.
 async fn run(wire: &Wire, was: &Promise) {
-    let record = Life::live(wire.behind.clone(), was).await;
+    let record = Life::live(wire.proxied.clone(), was).await;
     let mut after = Life::begin(wire.direct.clone(), record).await;
     after.record.check(&after.provider).await;
     after.check_messages(&QueueOf::Shard(ShardId(0)), was).await;
@@ -139,7 +139,7 @@ async fn requests_fail_on_the_wire(connect: Connect) {
 /// The first provider waits for the answer to an append when the second takes its shard.
 async fn who_waits_for_an_append_when_the_shard_is_taken_is_fenced(connect: Connect, fault: Fault) {
     let wire = Wire::new(connect).await;
-    let mut first = Life::begin(wire.behind.clone(), Record::default()).await;
+    let mut first = Life::begin(wire.proxied.clone(), Record::default()).await;
     first.append(0, "a", InstanceState::Running).await;
     // It is not heard of any more, and its append does not arrive or is not answered.
     let fault = Arc::new(fault);
@@ -171,7 +171,7 @@ async fn who_waits_for_an_append_when_the_shard_is_taken_is_fenced(connect: Conn
     second.append(0, "a", InstanceState::Running).await;
     let next = second.provider_length(&a).await;
     let late = first.try_append(0, &a, next, InstanceState::Running).await;
-    assert_eq!(late, Fate::Refused, "whoever lost the shard learns that");
+    assert_eq!(late, Fate::Refused, "a provider that lost the shard learns that");
     second.append(0, "a", InstanceState::Running).await;
     second.record.check_histories(&second.provider).await;
 }

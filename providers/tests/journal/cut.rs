@@ -1,4 +1,4 @@
-//! A log that is cut off anywhere: only the record that is cut is gone.
+//! Journals that are cut off anywhere: only the record at the cut is lost.
 
 use reenact_providers::journal::Position;
 use reenact_testkit::disk::FakeDisk;
@@ -118,7 +118,7 @@ fn a_cut_in_a_segment_that_others_follow_is_rot() {
             let start = starts.iter().rfind(|start| **start <= at as u64).unwrap();
             assert_eq!(corrupt_at(&refused), (1, *start), "cut at {at}");
         }
-        // Behind its end nothing counts.
+        // Nothing counts after its end.
         assert_eq!(recover(&cut(&disk, &segment(1), *end as usize, how)).unwrap().0.len(), 9);
     }
 }

@@ -1,4 +1,4 @@
-//! Each call to the disk fails, at each place of a scenario.
+//! Each call to the disk fails, at each step of a scenario.
 
 use std::io::ErrorKind;
 

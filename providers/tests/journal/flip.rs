@@ -1,4 +1,4 @@
-//! Rot: any flipped bit is told, with its place.
+//! Rot: any flipped bit is reported with its place.
 
 use reenact_providers::journal::{JournalError, Location};
 use reenact_testkit::disk::FakeDisk;

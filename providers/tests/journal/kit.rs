@@ -1,4 +1,4 @@
-//! What the tests of the journal share.
+//! Disks, journals and entries that the tests of the journal share.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Segments and checkpoints that are not where, or whose, they should be.
+//! Segments and checkpoints in the wrong place, or of another journal, are reported.
 
 use reenact_core::ShardId;
 use reenact_providers::Epoch;

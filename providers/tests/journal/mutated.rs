@@ -1,4 +1,4 @@
-//! Whatever the bytes are: no panic, no silence, and nothing that was not written.
+//! Mutated bytes: the reader does not panic, reports the damage, and never returns what was not written.
 
 use reenact_providers::journal::Recovery;
 use reenact_testkit::disk::FakeDisk;

@@ -1,4 +1,4 @@
-//! One scenario that does everything a journal can do, and what must be true of it at each moment.
+//! One scenario that does everything that a journal can do, and what must hold after each step.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub(crate) struct Promises {
     in_doubt: Option<Vec<u8>>,
     /// The last checkpoint.
     checkpoint: Option<Position>,
-    /// One that was tried behind it.
+    /// One that was tried after it.
     tried_checkpoint: Option<Position>,
     /// The newest epoch that was acknowledged.
     epoch: u64,

@@ -187,8 +187,8 @@ impl Both {
                 next = page.next;
             }
             assert_eq!(turns, expected.turns);
-            let behind = turns.len() as u64 + 1;
-            assert!(ours.read(instance, execution, behind, 1).await.is_err());
+            let past_the_end = turns.len() as u64 + 1;
+            assert!(ours.read(instance, execution, past_the_end, 1).await.is_err());
         }
     }
 }

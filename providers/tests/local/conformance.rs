@@ -1,4 +1,4 @@
-//! The contract, on real files.
+//! The conformance suite on real files.
 
 use reenact_providers::{Local, ManualClock};
 use reenact_testkit::conformance::Hub;

@@ -22,7 +22,7 @@ fn together() -> impl Iterator<Item = String> {
     (0..TOGETHER).map(|number| format!("together-{number:03}"))
 }
 
-/// Some of it in the archive, some in a segment behind the checkpoint, some in the newest segment.
+/// Some of it in the archive, some in a segment after the checkpoint, some in the newest segment.
 async fn write(path: &Path) {
     let owner = Owner::of(options(1).open(path).unwrap()).await;
     owner.append(&["done", "resting", "active"].map(|label| turn(label, 0, Running))).await;

@@ -1,4 +1,4 @@
-//! What the tests of the local provider share.
+//! Directories and helpers that the tests of the local provider share.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Stores that may not be written: refused before anything is promised, whoever runs the program.
+//! Stores that may not be written: they are refused before anything is promised, for any user.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -22,7 +22,7 @@ async fn what_nobody_may_write_is_refused_and_named() {
         owner.append(&[turn("a", number, Running), turn("b", number, Running)]).await;
     }
     drop(owner);
-    // As they are left behind by another user's program that was killed.
+    // As they are left by another user's program that was killed.
     for left in ["archive.db-wal", "archive.db-shm"] {
         fs::write(path.join(left), "").unwrap();
     }

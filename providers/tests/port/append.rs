@@ -1,4 +1,4 @@
-//! Append blobs and leases: what fences a log.
+//! Cases of append blobs and their leases, which fence a journal.
 
 use reenact_providers::azure::port::{Metadata, Only};
 

@@ -1,4 +1,4 @@
-//! Containers and blobs.
+//! Cases of containers and blobs.
 
 use reenact_providers::azure::port::{Etag, Metadata, Only};
 

@@ -1,4 +1,4 @@
-//! What cannot be connected, and what it is told as.
+//! Connections that cannot be made, and the errors for them.
 
 use reenact_providers::azure::connection::{
     Connection, Credential, Endpoints, Identity, InvalidConnection, Options,

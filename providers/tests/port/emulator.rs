@@ -1,4 +1,4 @@
-//! The emulator itself.
+//! The emulator: it restarts with its data, and it ends with the process that started it.
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Read};

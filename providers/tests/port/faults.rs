@@ -1,4 +1,4 @@
-//! What failures on the way to the service and back are told as.
+//! Failures on the way to the service and back, and the errors that the adapters make of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use reenact_testkit::azure::faults::{Fault, Kind, Proxy, Service};
 use crate::operations::OPERATIONS;
 use crate::stage::{ADAPTERS, Connect, emulator, lease, name_of, unique};
 
-/// A service behind proxies, by one adapter.
-struct Behind {
+/// A service with proxies before it, through one adapter.
+struct Proxied {
     adapter: &'static str,
     port: Arc<dyn StoragePort>,
     blobs: Proxy,
@@ -19,7 +19,7 @@ struct Behind {
     queue: String,
 }
 
-impl Behind {
+impl Proxied {
     async fn proxies(adapter: &'static str, connect: Connect, options: Options) -> Self {
         let emulator = emulator().await;
         let blobs = Proxy::start(Service::Blobs, emulator.blob_port()).await.unwrap();
@@ -92,35 +92,35 @@ async fn a_refusal_of_the_service_means_the_same_in_every_operation() {
         (400, "InvalidInput", "refused"),
         (302, "Found", "refused"),
     ];
-    for behind in Behind::each(&Options::default()).await {
+    for proxied in Proxied::each(&Options::default()).await {
         for (status, code, expected) in refusals {
-            behind.always(&Fault::answer(status, code));
+            proxied.always(&Fault::answer(status, code));
             // A queue that is there need not be made.
             let but: &[Kind] = if expected == "exists" { &[Kind::CreateQueue] } else { &[] };
-            behind.all_fail(but, |kind| name_of(kind) == expected).await;
+            proxied.all_fail(but, |kind| name_of(kind) == expected).await;
         }
     }
 }
 
 #[tokio::test]
 async fn how_long_the_service_asks_to_wait_is_passed_on() {
-    for behind in Behind::each(&Options::default()).await {
+    for proxied in Proxied::each(&Options::default()).await {
         let told = |seconds| PortErrorKind::Throttled { after: Some(Duration::from_secs(seconds)) };
-        behind.always(&Fault::busy(7));
-        behind.all_fail(&[], |kind| *kind == told(7)).await;
-        behind.always(&Fault::Answer { status: 429, code: "Slow", retry_after: Some(1) });
-        behind.all_fail(&[], |kind| *kind == told(1)).await;
-        behind.always(&Fault::answer(503, "ServerBusy"));
+        proxied.always(&Fault::busy(7));
+        proxied.all_fail(&[], |kind| *kind == told(7)).await;
+        proxied.always(&Fault::Answer { status: 429, code: "Slow", retry_after: Some(1) });
+        proxied.all_fail(&[], |kind| *kind == told(1)).await;
+        proxied.always(&Fault::answer(503, "ServerBusy"));
         let nothing_told = PortErrorKind::Throttled { after: None };
-        behind.all_fail(&[], |kind| *kind == nothing_told).await;
+        proxied.all_fail(&[], |kind| *kind == nothing_told).await;
     }
 }
 
 #[tokio::test]
 async fn a_connection_that_is_cut_leaves_the_outcome_unknown() {
-    for behind in Behind::each(&Options::default()).await {
-        behind.always(&Fault::CutBefore);
-        behind.all_fail(&[], |kind| name_of(kind) == "unknown").await;
+    for proxied in Proxied::each(&Options::default()).await {
+        proxied.always(&Fault::CutBefore);
+        proxied.all_fail(&[], |kind| name_of(kind) == "unknown").await;
     }
 }
 
@@ -128,10 +128,10 @@ async fn a_connection_that_is_cut_leaves_the_outcome_unknown() {
 async fn a_request_that_is_not_answered_in_time_leaves_the_outcome_unknown() {
     let request_timeout = Duration::from_millis(100);
     let options = Options { request_timeout, ..Options::default() };
-    for behind in Behind::each(&options).await {
+    for proxied in Proxied::each(&options).await {
         for fault in [Fault::HangBefore, Fault::HangAfter] {
-            behind.always(&fault);
-            behind.all_fail(&[], |kind| name_of(kind) == "unknown").await;
+            proxied.always(&fault);
+            proxied.all_fail(&[], |kind| name_of(kind) == "unknown").await;
         }
     }
 }
@@ -154,9 +154,9 @@ async fn a_service_that_is_not_there_cannot_be_reached_and_nothing_has_happened(
 
 #[tokio::test]
 async fn a_write_whose_answer_was_lost_was_carried_out_once() {
-    for behind in Behind::each(&Options::default()).await {
-        behind.made().await;
-        let Behind { port, blobs, queues, queue, .. } = &behind;
+    for proxied in Proxied::each(&Options::default()).await {
+        proxied.made().await;
+        let Proxied { port, blobs, queues, queue, .. } = &proxied;
         port.create_append_blob("log").await.unwrap();
         port.acquire_lease("log", &lease(1)).await.unwrap();
 
@@ -184,9 +184,9 @@ async fn a_write_whose_answer_was_lost_was_carried_out_once() {
 
 #[tokio::test]
 async fn an_answer_that_is_cut_is_no_answer() {
-    for behind in Behind::each(&Options::default()).await {
-        behind.made().await;
-        let Behind { port, blobs, queues, queue, .. } = &behind;
+    for proxied in Proxied::each(&Options::default()).await {
+        proxied.made().await;
+        let Proxied { port, blobs, queues, queue, .. } = &proxied;
         port.put("a", vec![7; 100_000], &Metadata::new(), &Only::IfNew).await.unwrap();
         port.send(queue, "text").await.unwrap();
         blobs.fail_next(Fault::CutBody);
@@ -204,8 +204,8 @@ async fn an_answer_that_is_cut_is_no_answer() {
 
 #[tokio::test]
 async fn one_call_is_one_request_however_large() {
-    for behind in Behind::each(&Options::default()).await {
-        let Behind { adapter, port, blobs, queues, queue, .. } = &behind;
+    for proxied in Proxied::each(&Options::default()).await {
+        let Proxied { adapter, port, blobs, queues, queue, .. } = &proxied;
         for operation in OPERATIONS {
             // The last two make up a receipt; they are refused by the service.
             let _ = (operation.run)(&**port, queue).await;
@@ -215,7 +215,7 @@ async fn one_call_is_one_request_however_large() {
             assert_eq!(blobs.count_of(kind) + queues.count_of(kind), 1, "{adapter} {kind:?}");
         }
         blobs.reset();
-        // Larger than any piece that the crates would make of it.
+        // Larger than any part into which the crates would divide it.
         let large = vec![7; 20 * 1024 * 1024];
         port.put("large", large.clone(), &Metadata::new(), &Only::IfNew).await.unwrap();
         assert_eq!(port.get("large", 0, None).await.unwrap().bytes.len(), large.len());
@@ -228,31 +228,31 @@ async fn one_call_is_one_request_however_large() {
 
 #[tokio::test]
 async fn what_cannot_be_written_as_a_request_is_not_sent() {
-    for behind in Behind::each(&Options::default()).await {
-        let Behind { port, .. } = &behind;
+    for proxied in Proxied::each(&Options::default()).await {
+        let Proxied { port, .. } = &proxied;
         let metadata = Metadata::from([("owner".to_owned(), "two\r\nlines".to_owned())]);
         let failure = port.put("a", vec![], &metadata, &Only::IfNew).await.unwrap_err();
         assert_eq!(name_of(&failure.kind), "unreachable");
         let failure = port.send("../other", "text").await.unwrap_err();
         assert_eq!(name_of(&failure.kind), "refused");
-        assert_eq!(behind.requests(), 0);
+        assert_eq!(proxied.requests(), 0);
     }
 }
 
 #[tokio::test]
 async fn requests_that_hang_end_when_they_are_cut() {
-    for behind in Behind::each(&Options::default()).await {
+    for proxied in Proxied::each(&Options::default()).await {
         let (hanging, mut hangs) = tokio::sync::mpsc::unbounded_channel();
-        behind.blobs.plan(move |_| {
+        proxied.blobs.plan(move |_| {
             hanging.send(()).unwrap();
             Some(Fault::HangBefore)
         });
-        let get = behind.port.get("a", 0, None);
+        let get = proxied.port.get("a", 0, None);
         let cut = async {
             hangs.recv().await;
             // The request may not wait yet when it has only just been seen.
             loop {
-                behind.blobs.cut();
+                proxied.blobs.cut();
                 tokio::task::yield_now().await;
             }
         };

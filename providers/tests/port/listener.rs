@@ -1,4 +1,4 @@
-//! Hears all that is logged in a process, however it is logged and however little it matters.
+//! A listener that keeps everything that is logged in a process, by any library and at any level.
 
 use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex};

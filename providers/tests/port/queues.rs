@@ -1,4 +1,4 @@
-//! Queues of messages, at the port.
+//! Cases of message queues.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the cases run on.
+//! The implementations of the port that the cases run on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
