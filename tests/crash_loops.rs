@@ -54,7 +54,7 @@ fn die() -> ! {
     std::process::abort()
 }
 
-/// Takes its host down in its own code, behind an activity.
+/// Takes its host down in its own code, after an activity.
 #[orchestration]
 async fn falls(ctx: OrchestrationContext) -> Result<String, OrchestrationError> {
     let slept = ctx.call_activity(nap, ()).await?;
@@ -171,15 +171,15 @@ fn an_activity_that_aborts_is_found_and_its_neighbours_complete() {
 }
 
 #[test]
-fn an_orchestration_that_aborts_behind_an_activity_is_parked_and_its_neighbours_complete() {
+fn an_orchestration_that_aborts_after_an_activity_is_parked_and_its_neighbours_complete() {
     let test =
-        "an_orchestration_that_aborts_behind_an_activity_is_parked_and_its_neighbours_complete";
+        "an_orchestration_that_aborts_after_an_activity_is_parked_and_its_neighbours_complete";
     check(test, "falls");
 }
 
 #[test]
-fn an_orchestration_that_aborts_behind_a_timer_is_parked_and_its_neighbours_complete() {
-    let test = "an_orchestration_that_aborts_behind_a_timer_is_parked_and_its_neighbours_complete";
+fn an_orchestration_that_aborts_after_a_timer_is_parked_and_its_neighbours_complete() {
+    let test = "an_orchestration_that_aborts_after_a_timer_is_parked_and_its_neighbours_complete";
     check(test, "falls_later");
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn written_bytes() -> u64 {
     of_file("/proc/self/io", "wchar:")
 }
 
-/// The number behind a word, in a file of the system's.
+/// The number after a word, in a file of the system's.
 fn of_file(path: &str, word: &str) -> u64 {
     let text = fs::read_to_string(path).expect("this bench needs Linux");
     let line = text.lines().find_map(|line| line.strip_prefix(word)).expect("a line for it");

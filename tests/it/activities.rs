@@ -173,7 +173,7 @@ fn patient(host: HostBuilder, came: &Gate, left: &Gate) -> HostBuilder {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_activity_whose_future_is_dropped_is_told_so() {
+async fn an_activity_whose_future_is_dropped_is_notified() {
     let (came, left) = (Gate::open(), Gate::open());
     let host = patient(host(options()), &came, &left)
         .register_orchestration("drops", |ctx: OrchestrationContext, ()| async move {
@@ -199,7 +199,7 @@ async fn an_activity_whose_future_is_dropped_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_activities_of_a_terminated_instance_are_told_so() {
+async fn the_activities_of_a_terminated_instance_are_notified() {
     let (came, left) = (Gate::open(), Gate::open());
     let host = patient(host(options()), &came, &left)
         .register_orchestration("calls", |ctx: OrchestrationContext, width: usize| async move {

@@ -39,7 +39,7 @@ fn number(number: u32) -> InstanceMessage {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_asks_for_what_is_not_there_is_told_so_and_not_interrupted() {
+async fn a_caller_that_asks_for_what_is_not_there_is_notified_and_not_interrupted() {
     let host = host(&Faulty::new(store().0)).start().await.unwrap();
     let done = guard(host.start_new_by_name::<()>("at_once", ()).id("done")).await.unwrap();
     guard(done.result()).await.unwrap();
@@ -89,7 +89,7 @@ async fn refused_starts_do_not_fill_the_mailboxes_of_those_that_run() {
         let refused = host.start_new_by_name::<()>("busy", ()).await.unwrap_err();
         assert!(matches!(refused, Error::Busy { .. }), "{refused}");
     }
-    // Each of those that run would be behind twenty thousand questions, and this would never come.
+    // Each of those that run would be after twenty thousand questions, and this would never come.
     guard(host.raise_event(&id("0"), "e", ())).await.unwrap();
     let unknown = guard(host.raise_event(&id("unknown"), "e", ())).await.unwrap_err();
     assert!(matches!(unknown, Error::NotFound { .. }), "{unknown}");
@@ -157,7 +157,7 @@ async fn a_refusal_waits_for_the_end_on_which_it_rests() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_is_told_of_a_park_that_rests_on_a_turn_which_is_lost() {
+async fn nobody_is_notified_of_a_park_that_rests_on_a_turn_which_is_lost() {
     let faulty = Faulty::new(store().0);
     let host = host(&faulty).start().await.unwrap();
     let instance = guard(host.start_new_by_name::<()>("fragile", ()).id("i")).await.unwrap();

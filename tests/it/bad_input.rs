@@ -64,7 +64,7 @@ fn too_large_as_payload(error: &Error) -> bool {
 }
 
 #[tokio::test]
-async fn an_id_that_is_none_is_refused() {
+async fn an_id_that_is_invalid_is_refused() {
     let host = host().await;
     let start = |id: String| host.start_new(waiting, String::new()).id(id);
     let empty = guard(start(String::new())).await.unwrap_err();
@@ -84,7 +84,7 @@ async fn an_id_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn a_name_of_an_orchestration_that_is_none_is_refused() {
+async fn a_name_of_an_orchestration_that_is_invalid_is_refused() {
     let host = host().await;
     for name in [String::new(), too_long(limits::MAX_NAME_BYTES), "a\tb".into()] {
         let refused = guard(host.start_new_by_name::<()>(&name, "")).await.unwrap_err();
@@ -344,7 +344,7 @@ async fn what_is_registered_twice_is_refused_at_the_start_of_the_host() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_none_cannot_be_registered() {
+async fn a_name_that_is_invalid_cannot_be_registered() {
     for name in ["", "a\nb", &too_long(limits::MAX_NAME_BYTES)] {
         let activity = builder().register_activity(name, |_, ()| async { Ok(()) });
         let refused = activity.start().await.expect_err("refused");

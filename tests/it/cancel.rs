@@ -1,4 +1,4 @@
-//! `cancel`: the code is told, cleans up behind a shield, and ends; whatever comes at the same moment.
+//! `cancel`: the code is told, cleans up under a shield, and ends; whatever comes at the same moment.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -147,7 +147,7 @@ async fn code_that_is_cancelled_during_the_delay_of_its_start_never_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cancel_that_races_with_a_completion_and_the_end_is_before_or_behind_it() {
+async fn a_cancel_that_races_with_a_completion_and_the_end_is_before_or_after_it() {
     let (memory, _) = store();
     let gate = Gate::closed();
     let passed = gate.clone();
@@ -263,7 +263,7 @@ async fn with_a_stubborn_activity(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_running_activity_is_told_and_has_a_time_of_grace() {
+async fn a_running_activity_is_notified_and_has_a_time_of_grace() {
     for how in ["cancel", "terminate", "drop"] {
         let (memory, clock) = store();
         let (host, order, told) = with_a_stubborn_activity(&memory).await;

@@ -378,7 +378,7 @@ async fn is_quiet(faulty: &Faulty) -> bool {
 }
 
 #[tokio::test]
-async fn a_crash_behind_any_append_loses_nothing_and_does_nothing_twice() {
+async fn a_crash_after_any_append_loses_nothing_and_does_nothing_twice() {
     let mut appends = 0;
     while !crashed_after(appends).await {
         appends += 1;

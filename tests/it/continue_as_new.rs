@@ -22,7 +22,7 @@ struct Books {
     executions: u64,
 }
 
-/// Notes one number in each execution, until it is told to close, behind all that came before.
+/// Notes one number in each execution, until it is told to close, after all that came before.
 #[orchestration]
 async fn accountant(
     ctx: OrchestrationContext,
@@ -192,7 +192,7 @@ async fn a_change_of_execution_is_stored_as_a_whole_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn what_was_scheduled_before_is_told_and_no_longer_counts() {
+async fn what_was_scheduled_before_is_called_off_and_no_longer_counts() {
     let (memory, clock) = store();
     let (gate, cancelled) = (Gate::closed(), Arc::new(Mutex::new(Vec::new())));
     let (pass, told) = (gate.clone(), cancelled.clone());
@@ -377,7 +377,7 @@ async fn telling(ctx: OrchestrationContext, round: u64) -> Result<(), Orchestrat
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_status_comes_along_and_whoever_waits_is_told_of_the_next_execution() {
+async fn the_status_comes_along_and_a_client_that_waits_is_notified_of_the_next_execution() {
     let provider = InMemory::new();
     let host = Host::builder().provider(provider).orchestration(telling).start().await.unwrap();
     let instance = guard(host.start_new(telling, 0)).await.unwrap();

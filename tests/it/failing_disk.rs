@@ -72,7 +72,7 @@ async fn host(store: Store) -> Host {
     host.orchestration(doubled).activity(double).start().await.unwrap()
 }
 
-/// Starts ten instances before the fault, one into it, and ends all that there are behind it.
+/// Starts ten instances before the fault, one into it, and ends all that there are after it.
 async fn goes_on_after(fault: Fault) {
     let (disk, clock) = (FakeDisk::new(), ManualClock::default());
     let host = host(store(&disk, &clock)).await;

@@ -143,7 +143,7 @@ async fn a_shutdown_ends_while_code_holds_a_thread() {
 }
 
 #[tokio::test]
-async fn so_many_threads_are_replaced_and_no_more_before_one_is_given_back() {
+async fn a_limited_number_of_threads_are_replaced_before_one_is_given_back() {
     let held = Held::default();
     let _at_the_end = held.let_go_at_the_end();
     let host = host(store().0.with_shards(1), &held, replaces()).start().await.unwrap();

@@ -62,7 +62,7 @@ async fn a_call_is_answered_when_the_event_is_durable() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_whose_event_could_not_be_stored_is_told_so() {
+async fn a_call_whose_event_could_not_be_stored_gets_the_error() {
     let faulty = Faulty::new(store().0);
     let host = host(faulty.clone()).start().await.unwrap();
     let (instance, actor) = guard(host.spawn(listening, 1)).await.unwrap();

@@ -66,7 +66,7 @@ async fn without_a_linger_nothing_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_gathered_behind_an_append_waits_for_no_more() {
+async fn what_gathered_after_an_append_waits_for_no_more() {
     let faulty = one_shard();
     let host = host(&faulty, LINGER).await;
     faulty.appends.close();
@@ -119,7 +119,7 @@ async fn a_shutdown_does_not_wait_and_what_came_before_it_is_durable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_that_is_lost_is_told_at_once_to_those_who_come_behind() {
+async fn the_loss_of_a_log_is_reported_at_once_to_those_who_come_later() {
     let faulty = one_shard();
     let host = host(&faulty, LINGER).await;
     faulty.fail_appends([crate::kit::AppendFault::Fatal]);

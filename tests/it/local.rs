@@ -135,7 +135,7 @@ async fn a_store_that_is_in_use_is_an_error_of_a_program_that_says_who_has_it() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_status_is_found_in_the_archive_whatever_came_behind_it() {
+async fn a_status_is_found_in_the_archive_whatever_came_after_it() {
     let (scratch, clock) = (Scratch::new(), ManualClock::default());
     let host_on = async |store: Local| {
         let host = Host::builder().provider(store).register_orchestration(

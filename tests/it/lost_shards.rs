@@ -144,7 +144,7 @@ async fn tries_grow_rarer_and_go_on_for_as_long_as_the_host_lives() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotten_log_is_told_to_those_who_wait_and_its_shard_comes_back_once_it_is_mended() {
+async fn a_rotten_log_is_reported_to_those_who_wait_and_its_shard_comes_back_once_it_is_mended() {
     let (faulty, _host, in_it, elsewhere) = scene().await;
     let waiting = tokio::spawn({
         let in_it = in_it.clone();
@@ -224,14 +224,14 @@ async fn the_first_start_of_a_host_is_patient_and_then_says_why_it_gave_up() {
 }
 
 #[tokio::test]
-async fn whoever_waits_for_an_end_hears_of_it_though_the_store_was_away_behind_it() {
+async fn a_client_that_waits_for_an_end_hears_of_it_though_the_store_was_away_after_it() {
     let (memory, clock) = store();
     let faulty = Faulty::new(memory);
     let host = start(&faulty, on_the_tests_runtime()).await.unwrap();
     let instance = host.start_new(adds, ()).id("i").await.unwrap();
     let looks = faulty.summaries.came();
     let waiting = tokio::spawn(async move { host.instance::<u64>(&id("i")).result().await });
-    // On one thread: behind its first look it waits to be told.
+    // On one thread: after its first look it waits to be told.
     crate::kit::until(|| faulty.summaries.came() > looks).await;
     // The end is stored. Nobody learns of it: not by its answer, not by reading it back, and not by the
     // next look either.

@@ -85,7 +85,7 @@ async fn what_one_instance_sends_to_another_arrives_in_order() {
 }
 
 #[tokio::test]
-async fn what_became_of_an_event_is_told_to_whoever_waits_for_it() {
+async fn what_became_of_an_event_is_reported_to_a_client_that_waits_for_it() {
     let host = host(store().0).start().await.unwrap();
     let ask = |to: &'static str| {
         let host = host.clone();
@@ -187,7 +187,7 @@ async fn an_event_for_a_parked_instance_is_kept_for_it_and_lets_its_sender_be_pu
 }
 
 #[tokio::test]
-async fn what_a_parked_sender_has_to_tell_is_told_when_it_is_terminated() {
+async fn what_a_parked_sender_has_to_send_is_sent_when_it_is_terminated() {
     let (memory, clock) = store();
     let first = host(memory.clone()).start().await.unwrap();
     start_takes(&first, 1).await;

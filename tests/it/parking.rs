@@ -319,15 +319,15 @@ async fn goes_on_by_itself<P: reenact::providers::Provider>(
     open: &dyn Fn() -> P,
     pass: impl Fn(std::time::Duration),
 ) {
-    async fn behind_a_completion(ctx: OrchestrationContext, (): ()) -> Outcome {
+    async fn after_a_completion(ctx: OrchestrationContext, (): ()) -> Outcome {
         let reserved: u64 = ctx.call_activity_by_name("reserve", &1_u64).await?;
         Ok(ctx.call_activity_by_name("late", &reserved).await?)
     }
-    async fn behind_a_timer(ctx: OrchestrationContext, (): ()) -> Outcome {
+    async fn after_a_timer(ctx: OrchestrationContext, (): ()) -> Outcome {
         ctx.timer(HOUR).await;
         Ok(ctx.call_activity_by_name("late", &2_u64).await?)
     }
-    async fn behind_an_event(ctx: OrchestrationContext, (): ()) -> Outcome {
+    async fn after_an_event(ctx: OrchestrationContext, (): ()) -> Outcome {
         ctx.wait_external::<()>("Go").await?;
         Ok(ctx.call_activity_by_name("late", &2_u64).await?)
     }
@@ -340,9 +340,9 @@ async fn goes_on_by_itself<P: reenact::providers::Provider>(
             .provider(open())
             .options(options())
             .register_activity("reserve", |_ctx, input: u64| async move { Ok(input + 1) })
-            .register_orchestration("completion", behind_a_completion)
-            .register_orchestration("timer", behind_a_timer)
-            .register_orchestration("event", behind_an_event)
+            .register_orchestration("completion", after_a_completion)
+            .register_orchestration("timer", after_a_timer)
+            .register_orchestration("event", after_an_event)
             .register_orchestration("under way", under_way);
         activities.iter().fold(host, |host, name| {
             host.register_activity(name, |_ctx, input: u64| async move { Ok(input * 10) })

@@ -258,7 +258,7 @@ async fn what_the_code_calls_as_it_catches_up_is_called_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_input_stands_behind_the_timers_that_were_due_before_it() {
+async fn every_input_stands_after_the_timers_that_were_due_before_it() {
     let (memory, clock) = store();
     let build = || {
         host(&memory, &Gate::open()).register_orchestration(

@@ -332,7 +332,7 @@ async fn activities_past_the_shutdown_deadline_are_cancelled_and_run_again_later
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_after_a_shutdown_are_told_that_the_host_has_ended() {
+async fn calls_after_a_shutdown_are_notified_that_the_host_has_ended() {
     let (memory, _) = store();
     let host = host(&memory, &Runs::default()).start().await.unwrap();
     let instance = host.start_new_by_name::<String>("story", "Ada").id("i").await.unwrap();

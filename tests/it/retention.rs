@@ -143,7 +143,7 @@ async fn what_has_not_finished_is_kept_however_old_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_waits_for_the_end_is_told_although_the_instance_goes_at_once() {
+async fn a_client_that_waits_for_the_end_is_notified_although_the_instance_goes_at_once() {
     let (memory, clock) = store();
     let host = host(memory, Retention::new().finished_per_orchestration(0)).await;
     let instance = host.start_new(order, ()).await.unwrap();

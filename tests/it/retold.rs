@@ -26,7 +26,7 @@ async fn an_activity_a_timer_and_an_event_one_after_the_other() {
     for event in 0..=2 {
         let mut steps = vec![Complete(1), Pass(HOUR)];
         steps.insert(event, Raise("Go", 5));
-        // The activity is behind the timer and the wait.
+        // The activity is after the timer and the wait.
         steps.push(Complete(4));
         let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
         assert_eq!(told.output::<u64>(), 150);

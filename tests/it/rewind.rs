@@ -308,7 +308,7 @@ async fn a_timer_that_had_fired_fires_again_and_one_that_had_not_keeps_its_time(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_terminated_instance_goes_on_and_whoever_waits_for_its_result_waits_anew() {
+async fn a_terminated_instance_goes_on_and_a_client_that_waits_for_its_result_waits_anew() {
     let (bank, (memory, _)) = (Bank::default(), store());
     bank.works.store(true, Ordering::SeqCst);
     let host = host(memory, &bank).start().await.unwrap();
@@ -355,7 +355,7 @@ async fn the_status_is_that_of_before() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_position_that_is_none_is_refused_with_nothing_stored() {
+async fn a_position_that_is_invalid_is_refused_with_nothing_stored() {
     let (bank, (memory, _)) = (Bank::default(), store());
     let host = host(memory, &bank).start().await.unwrap();
     failed_order(&host, "failed").await;

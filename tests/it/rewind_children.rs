@@ -251,7 +251,7 @@ async fn a_child_that_runs_is_replaced_when_its_parent_calls_it_again() {
 }
 
 #[tokio::test]
-async fn an_id_that_somebody_else_has_taken_is_taken_behind_a_rewind_too() {
+async fn an_id_that_somebody_else_has_taken_is_taken_after_a_rewind_too() {
     let (ships, (memory, _)) = (Ships::default(), store());
     ships.work.store(true, Ordering::SeqCst);
     let host = host(memory, &ships).start().await.unwrap();

@@ -54,7 +54,7 @@ fn is_unreadable(reason: &Option<ParkReason>) -> bool {
 }
 
 #[tokio::test]
-async fn a_parent_is_not_told_that_the_id_of_its_own_child_is_taken_while_that_is_rotten() {
+async fn a_parent_is_not_notified_that_the_id_of_its_own_child_is_taken_while_that_is_rotten() {
     let (faulty, clock, parent, child) = crashed_family().await;
     faulty.rot_first_turn_of(&child);
     let second = host(&faulty).start().await.unwrap();
@@ -85,7 +85,7 @@ async fn a_child_that_has_ended_and_is_rotten_is_not_said_to_be_taken() {
 }
 
 #[tokio::test]
-async fn a_sender_is_not_told_that_a_rotten_recipient_has_finished() {
+async fn a_sender_is_not_notified_that_a_rotten_recipient_has_finished() {
     let faulty = Faulty::new(store().0);
     let host = host(&faulty).start().await.unwrap();
     let ended = guard(host.start_new(waits, ()).id("ended")).await.unwrap();

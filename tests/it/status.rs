@@ -79,7 +79,7 @@ async fn an_instance_that_sets_none_has_none() {
 }
 
 #[tokio::test]
-async fn nobody_sees_a_status_or_is_told_of_it_before_it_is_durable() {
+async fn nobody_sees_a_status_or_is_notified_of_it_before_it_is_durable() {
     let faulty = Faulty::new(store().0);
     let host = host_on(faulty.clone()).await;
     let instance = begun(&host).await;
@@ -99,7 +99,7 @@ async fn nobody_sees_a_status_or_is_told_of_it_before_it_is_durable() {
 }
 
 #[tokio::test]
-async fn all_who_wait_for_a_change_are_told() {
+async fn all_who_wait_for_a_change_are_notified() {
     let host = host_on(store().0).await;
     let instance = begun(&host).await;
     let before = instance.status().await.unwrap();
@@ -115,7 +115,7 @@ async fn all_who_wait_for_a_change_are_told() {
 }
 
 #[tokio::test]
-async fn a_change_that_has_happened_is_told_at_once() {
+async fn a_change_that_has_happened_is_reported_at_once() {
     let host = host_on(store().0).await;
     let instance = begun(&host).await;
     let before = instance.status().await.unwrap();
@@ -125,7 +125,7 @@ async fn a_change_that_has_happened_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn who_waits_for_a_status_is_told_of_that_one() {
+async fn who_waits_for_a_status_is_notified_of_that_one() {
     let host = host_on(store().0).await;
     let instance = begun(&host).await;
     let mut looks = Vec::new();
@@ -149,7 +149,7 @@ async fn who_waits_for_a_status_is_told_of_that_one() {
 }
 
 #[tokio::test]
-async fn who_waits_for_a_status_that_never_comes_is_told_of_the_end() {
+async fn who_waits_for_a_status_that_never_comes_is_notified_of_the_end() {
     let host = host_on(store().0).await;
     let instance = begun(&host).await;
     let waiting = instance.wait_for_status(|_| false);
@@ -164,7 +164,7 @@ async fn who_waits_for_a_status_that_never_comes_is_told_of_the_end() {
 }
 
 #[tokio::test]
-async fn who_waits_is_told_when_the_instance_is_parked() {
+async fn a_client_that_waits_is_notified_when_the_instance_is_parked() {
     let host = host_on(store().0).await;
     let instance = begun(&host).await;
     let waiting = instance.wait_for_status(|_| false);
@@ -195,7 +195,7 @@ async fn who_waits_goes_on_waiting_while_the_shard_starts_again() {
 }
 
 #[tokio::test]
-async fn who_waits_is_told_when_the_host_shuts_down() {
+async fn a_client_that_waits_is_notified_when_the_host_shuts_down() {
     let host = host_on(store().0).await;
     let instance = begun(&host).await;
     let told = tokio::spawn(async move { instance.wait_for_status(|_| false).await });
@@ -212,7 +212,7 @@ async fn there_is_no_status_of_what_does_not_exist() {
 }
 
 #[tokio::test]
-async fn a_status_stays_behind_every_kind_of_end() {
+async fn a_status_stays_after_every_kind_of_end() {
     let host = host_on(store().0).await;
     let terminated = begun(&host).await;
     terminated.terminate("enough").await.unwrap();

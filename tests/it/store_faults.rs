@@ -128,7 +128,7 @@ async fn many_turns_share_an_append_when_the_store_is_slow() {
     let mut others = Box::pin(futures::future::join_all(others));
     // Polled once, all are on their way to the instance.
     assert!(futures::poll!(others.as_mut()).is_pending());
-    // The start comes behind them in the shard.
+    // The start comes after them in the shard.
     let marker = tokio::spawn(host.start_new_by_name::<u64>("adds", ()).into_future());
     faulty.appends.let_all_through();
     guard(first).await.unwrap().unwrap();
@@ -258,7 +258,7 @@ async fn a_log_that_is_lost_while_many_instances_come_back_parks_none_of_them() 
             tokio::spawn(async move { instance.result().await })
         })
         .collect();
-    // An append is under way; behind it the instances come back, go on, and wait for its end.
+    // An append is under way; after it the instances come back, go on, and wait for its end.
     faulty.appends.close();
     let came = faulty.appends.came();
     let starting = tokio::spawn(host.start_new_by_name::<u64>("adds", ()).into_future());

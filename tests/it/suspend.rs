@@ -263,7 +263,7 @@ async fn one_resume_is_for_a_suspended_instance_that_is_parked_too() {
 }
 
 #[tokio::test]
-async fn a_resume_right_behind_what_parks_an_instance_tries_it_again() {
+async fn a_resume_right_after_what_parks_an_instance_tries_it_again() {
     let (memory, _) = store();
     let (fits, gate) = (Arc::new(AtomicBool::new(true)), Gate::closed());
     let host = with_a_switch(&memory, &fits, &gate).await;

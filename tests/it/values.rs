@@ -1,4 +1,4 @@
-//! Values come out as they went in, live and behind a restart; what would not is refused before it is
+//! Values come out as they went in, live and after a restart; what would not is refused before it is
 //! stored, with an error that says so.
 
 use std::collections::HashMap;
@@ -131,7 +131,7 @@ async fn not_a_number(ctx: OrchestrationContext, _: ()) -> Result<f64, Orchestra
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_side_effect_is_the_same_live_and_behind_a_restart() {
+async fn a_side_effect_is_the_same_live_and_after_a_restart() {
     let (memory, _) = store();
     let host = || {
         let builder = Host::builder().provider(memory.clone()).options(options());
@@ -166,7 +166,7 @@ async fn polled(ctx: OrchestrationContext, _: ()) -> Result<u64, OrchestrationEr
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_status_with_a_map_is_the_same_behind_a_restart() {
+async fn a_status_with_a_map_is_the_same_after_a_restart() {
     for _ in 0..10 {
         let (memory, _) = store();
         let host = || {

@@ -206,7 +206,7 @@ fn turn(instance: &str, bytes: Arc<[u8]>) -> TurnRecord {
 }
 
 #[tokio::test]
-async fn histories_that_do_not_decode_or_cannot_have_been_written_are_told_apart() {
+async fn histories_that_do_not_decode_or_cannot_have_been_written_are_distinguished() {
     let memory = store().0.with_shards(1);
     let lease = memory.leases().acquire(ShardId(0), "whoever was there before").await.unwrap();
     let no_start = RecordedTurn::terminated(Timestamp::EPOCH, "before it began");

@@ -239,7 +239,7 @@ async fn continuing_as_new_moves_to_the_newest_version_unless_pinned() {
 }
 
 #[tokio::test]
-async fn whoever_waits_for_a_status_sees_the_version_of_each_execution() {
+async fn a_client_that_waits_for_a_status_sees_the_version_of_each_execution() {
     let status_of = |number: u64| {
         move |ctx: OrchestrationContext, ()| async move {
             ctx.set_status(&number);

@@ -49,7 +49,7 @@ impl ActivityCatalog for Empty {
 }
 
 #[test]
-fn an_input_of_another_type_is_refused_and_the_code_is_told() {
+fn an_input_of_another_type_is_refused_and_the_code_is_notified() {
     let code = code(async |ctx: OrchestrationContext, ()| {
         let refused = ctx.call_activity_by_name::<_, u64>("double", "text").await;
         let refused = refused.expect_err("no number");

@@ -28,7 +28,7 @@ fn timed_out() -> ActivityError {
 }
 
 #[test]
-fn each_attempt_is_told_how_long_it_may_run() {
+fn each_attempt_knows_how_long_it_may_run() {
     let (run, beat) = (Duration::from_secs(30), Duration::from_secs(10));
     let options = options().retry(RetryPolicy::new(2)).start_to_close(run).heartbeat(beat);
     let expected = AttemptTerms { start_to_close: Some(run), heartbeat: Some(beat), details: None };

@@ -345,7 +345,7 @@ fn code_that_has_not_begun_never_runs() {
 }
 
 #[test]
-fn a_cancel_that_comes_with_the_end_of_the_delay_is_before_or_behind_it() {
+fn a_cancel_that_comes_with_the_end_of_the_delay_is_before_or_after_it() {
     let mut behind = delayed();
     behind.fire(0);
     behind.apply(cancel("why"));
@@ -404,7 +404,7 @@ fn a_cancel_before_continuing_as_new_is_carried_over() {
 }
 
 #[test]
-fn a_cancel_behind_continuing_as_new_waits_for_the_code_of_the_next() {
+fn a_cancel_after_continuing_as_new_waits_for_the_code_of_the_next() {
     let mut instance = Instance::start(continues(), true);
     instance.raise("Go", 1);
     let (mut next, _) = successor(&instance);
@@ -413,7 +413,7 @@ fn a_cancel_behind_continuing_as_new_waits_for_the_code_of_the_next() {
 }
 
 #[test]
-fn a_shield_that_was_taken_away_is_noticed_by_the_completion_behind_it() {
+fn a_shield_that_was_taken_away_is_noticed_by_the_completion_after_it() {
     let with = |shielded: bool| {
         code(move |ctx: OrchestrationContext, ()| async move {
             let of_work = if shielded { ctx.shielded() } else { ctx.clone() };
@@ -435,7 +435,7 @@ fn a_shield_that_was_taken_away_is_noticed_by_the_completion_behind_it() {
 }
 
 #[test]
-fn a_cancel_that_nobody_heeds_replays_with_what_comes_behind_it() {
+fn a_cancel_that_nobody_heeds_replays_with_what_comes_after_it() {
     let code = code(async |ctx: OrchestrationContext, ()| {
         let (a, b) = (task(&ctx, "a"), task(&ctx.shielded(), "b"));
         let go = ctx.shielded().wait_external::<u64>("Go").await?;

@@ -169,7 +169,7 @@ fn what_is_set_after_the_cancel_never_completes_either() {
 }
 
 #[test]
-fn what_is_shielded_lets_the_code_go_on_and_the_end_comes_behind_it() {
+fn what_is_shielded_lets_the_code_go_on_and_the_end_comes_after_it() {
     let code = code(async |ctx: OrchestrationContext, ()| {
         let shielded = ctx.shielded();
         let work = async {
@@ -270,7 +270,7 @@ fn an_execution_that_goes_on_for_a_cancelled_one_ends_in_its_first_turn() {
 }
 
 #[test]
-fn an_instance_that_is_rewound_to_behind_its_cancel_ends_again() {
+fn an_instance_that_is_rewound_to_after_its_cancel_ends_again() {
     let code = code(async |ctx: OrchestrationContext, ()| {
         let _ = task(&ctx, "a").await;
         let _ = task(&ctx.shielded(), "b").await;

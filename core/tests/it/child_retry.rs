@@ -329,7 +329,7 @@ fn a_dropped_call_and_a_parent_that_ends_cancel_the_attempt_under_way() {
         parent.raise("Go", ());
         assert_eq!(parent.machine.outcome().is_none(), drops);
         assert!(parent.machine.open_children(9).is_empty());
-        // Behind its start.
+        // After its start.
         assert_eq!(parent.only_message(), second);
         let mut outbox = parent.machine.outbox();
         let end = parent.turns().len() as u64 - 1;

@@ -117,7 +117,7 @@ fn an_id_that_another_instance_has_is_an_error_and_no_wait_for_ever() {
 }
 
 #[test]
-fn a_child_whose_future_is_dropped_is_cancelled_behind_its_start() {
+fn a_child_whose_future_is_dropped_is_cancelled_after_its_start() {
     let code = code(|ctx, ()| async move {
         let child = ship(&ctx, 1);
         ctx.wait_external::<()>("Now").await?;
@@ -181,7 +181,7 @@ fn a_termination_cancels_them_too() {
 }
 
 #[test]
-fn a_cancel_of_the_parent_reaches_its_children_but_not_behind_a_shield() {
+fn a_cancel_of_the_parent_reaches_its_children_but_not_under_a_shield() {
     let code = code(|ctx, ()| async move {
         let shielded = ship(&ctx.shielded(), 2);
         let first = ship(&ctx, 1).await;

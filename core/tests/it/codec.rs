@@ -73,7 +73,7 @@ fn encoded_with_status() -> Vec<Vec<u8>> {
     turns_with_status().iter().map(encode).collect()
 }
 
-/// Turns one after the other, each behind its length (32 bit, little endian).
+/// Turns one after the other, each after its length (32 bit, little endian).
 fn write(turns: &[Vec<u8>]) -> Vec<u8> {
     let behind_length = |bytes: &Vec<u8>| {
         let length = u32::try_from(bytes.len()).expect("a short turn");
@@ -284,7 +284,7 @@ fn every_kind_of_event_comes_back_as_it_was() {
 #[test]
 fn the_kinds_above_are_all_that_there_are() {
     let next_kind = u8::try_from(every_event().len()).expect("few kinds");
-    // A turn at the epoch, with one event, of the kind behind the last.
+    // A turn at the epoch, with one event, of the kind after the last.
     let unknown = decode_turn(&[FORMAT_VERSION, 0, 1, next_kind]);
     assert!(matches!(unknown, Err(CodecError::Malformed(_))), "{unknown:?}");
 }

@@ -126,7 +126,7 @@ fn code_that_goes_through_a_hash_map_is_found() {
 }
 
 #[test]
-fn a_list_in_another_order_is_another_input_and_the_reason_says_what_may_be_behind_it() {
+fn a_list_in_another_order_is_another_input_and_the_reason_says_what_the_cause_may_be() {
     let gives = |list: [u32; 3]| {
         code(move |ctx: OrchestrationContext, ()| async move {
             Ok(ctx.call_activity_by_name::<_, u64>("a", &list).await?)

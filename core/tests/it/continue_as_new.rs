@@ -388,7 +388,7 @@ fn replay_compares_the_input_of_the_next_execution() {
 }
 
 #[test]
-fn a_panic_behind_the_call_changes_nothing() {
+fn a_panic_after_the_call_changes_nothing() {
     let code = code(async |ctx: OrchestrationContext, n: u64| {
         task(&ctx, "a").await?;
         let _: Result<(), _> = ctx.continue_as_new_untyped(&n);
@@ -410,7 +410,7 @@ fn a_panic_behind_the_call_changes_nothing() {
 }
 
 #[test]
-fn an_event_that_is_taken_behind_the_call_comes_along() {
+fn an_event_that_is_taken_after_the_call_comes_along() {
     let afterwards = code(async |ctx: OrchestrationContext, n: u64| {
         let kept = ctx.schedule_wait::<u64>("Kept");
         ctx.wait_external::<()>("Go").await?;

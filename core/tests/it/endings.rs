@@ -153,7 +153,7 @@ fn reasons(answer: &Answer) -> Vec<String> {
 }
 
 #[test]
-fn children_are_told_why_their_parent_was_cancelled_or_terminated() {
+fn children_learn_why_their_parent_was_cancelled_or_terminated() {
     let code = code(async |ctx: OrchestrationContext, ()| {
         let _shielded = child(&ctx.shielded(), "shielded", ParentClose::Cancel);
         Ok(child(&ctx, "one", ParentClose::Cancel).await?)
@@ -275,7 +275,7 @@ fn the_loser_of_a_race_that_is_decided_at_once_is_never_started() {
             () = std::future::ready(()) => true,
             _ = task(&ctx, "charge") => false,
         };
-        // The other is dropped unpolled, behind the winner.
+        // The other is dropped unpolled, after the winner.
         let lost = tokio::select! {
             biased;
             _ = task(&ctx, "charge") => true,
@@ -320,7 +320,7 @@ fn what_is_called_in_the_last_turn_is_never_started() {
 }
 
 #[test]
-fn what_waits_behind_a_start_that_never_leaves_takes_its_place() {
+fn what_waits_after_a_start_that_never_leaves_takes_its_place() {
     let code = code(async |ctx: OrchestrationContext, ()| {
         let never = child(&ctx, "other", ParentClose::Cancel);
         let other = reenact_core::InstanceId::new("other").expect("an id");
@@ -356,7 +356,7 @@ fn an_older_log_with_the_drops_of_its_last_poll_replays() {
 }
 
 #[test]
-fn a_patch_that_is_asked_for_behind_a_drop_is_found_in_the_log() {
+fn a_patch_that_is_asked_for_after_a_drop_is_found_in_the_log() {
     let with = |patched: bool| {
         code(move |ctx: OrchestrationContext, ()| async move {
             let held = task(&ctx, "a");
@@ -379,7 +379,7 @@ fn a_patch_that_is_asked_for_behind_a_drop_is_found_in_the_log() {
     assert!(patched.output::<bool>());
     patched.assert_replays_from_every_point();
 
-    // What ended before the patch was there had no step behind its drop.
+    // What ended before the patch was there had no step after its drop.
     let mut before = Instance::start(with(false), ());
     assert_eq!(before.raise("Go", ()).outputs(), ["ExecutionCompleted"]);
     let (first, config) = (ExecutionId::FIRST, MachineConfig::default());
@@ -404,7 +404,7 @@ fn what_an_activity_of_an_earlier_turn_leaves_is_called_off_at_the_end() {
 }
 
 #[test]
-fn a_status_or_an_event_behind_a_drop_is_found_in_the_log() {
+fn a_status_or_an_event_after_a_drop_is_found_in_the_log() {
     let code = code(async |ctx: OrchestrationContext, ()| {
         let other = reenact_core::InstanceId::new("other").expect("an id");
         ctx.set_status(&[1, 2]);

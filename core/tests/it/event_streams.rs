@@ -80,7 +80,7 @@ fn a_wait_that_is_given_up_leaves_its_event_to_the_next() {
 }
 
 #[test]
-fn data_of_another_type_is_an_error_and_the_next_event_is_behind_it() {
+fn data_of_another_type_is_an_error_and_the_next_event_is_after_it() {
     let code = code(async |ctx: OrchestrationContext, ()| {
         let mut events = ctx.events::<u64>("N");
         let odd = matches!(events.next().await, Err(EventError::InvalidData(_)));

@@ -201,7 +201,7 @@ fn a_wait_for_what_cannot_be_a_name_is_an_error_and_leaves_no_trace() {
 }
 
 #[test]
-fn what_is_waited_for_is_told_until_the_event_comes() {
+fn what_is_waited_for_is_shown_until_the_event_comes() {
     let code =
         code(async |ctx: OrchestrationContext, ()| Ok(ctx.wait_external::<u64>("Go").await?));
     let mut instance = Instance::start(code, ());

@@ -125,7 +125,7 @@ fn a_future_that_nothing_ever_wakes_is_found_on_the_same_turn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sleep_behind_a_durable_step_is_found_on_the_turn_that_comes_to_it() {
+async fn a_sleep_after_a_durable_step_is_found_on_the_turn_that_comes_to_it() {
     let code = code(async |ctx, ()| {
         let number = task(&ctx, "a").await?;
         sleep_a_second().await;

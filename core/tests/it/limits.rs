@@ -154,7 +154,7 @@ fn a_reason_that_is_too_long_is_cut() {
 }
 
 #[test]
-fn so_many_events_are_buffered_and_no_more() {
+fn a_limited_number_of_events_are_buffered() {
     let code = code(async |ctx: OrchestrationContext, ()| {
         task(&ctx, "a").await?;
         ctx.wait_external::<u64>("N").await?;
@@ -174,7 +174,7 @@ fn so_many_events_are_buffered_and_no_more() {
 }
 
 #[test]
-fn so_many_bytes_of_events_are_buffered_and_no_more() {
+fn a_limited_number_of_bytes_of_events_are_buffered() {
     let code = code(async |ctx: OrchestrationContext, ()| {
         task(&ctx, "a").await?;
         ctx.wait_external::<String>("N").await?;
@@ -279,7 +279,7 @@ fn fill_buffer(instance: &mut Instance) {
 }
 
 #[test]
-fn so_many_durable_futures_are_outstanding_and_no_more() {
+fn a_limited_number_of_durable_futures_are_outstanding() {
     let wide = |width: usize| {
         code(move |ctx: OrchestrationContext, ()| async move {
             let timers = (0..width).map(|_| ctx.timer(Duration::from_secs(1)));
@@ -298,7 +298,7 @@ fn so_many_durable_futures_are_outstanding_and_no_more() {
 }
 
 #[test]
-fn a_turn_holds_so_many_bytes_and_no_more() {
+fn a_turn_holds_a_limited_number_of_bytes() {
     let code = code(async |ctx: OrchestrationContext, ()| {
         let input = json_text(MAX_PAYLOAD_BYTES);
         let calls = (0..100).map(|_| ctx.schedule_activity_by_name::<_, ()>("a", &input));
@@ -355,7 +355,7 @@ fn at_the_brim(code: &OrchestrationCode, turns: &[RecordedTurn], command: Comman
 }
 
 #[test]
-fn a_history_holds_so_many_events_and_no_more() {
+fn a_history_holds_a_limited_number_of_events() {
     let code = code(async |ctx: OrchestrationContext, ()| {
         let (activity, _timer) = (task(&ctx, "a"), ctx.timer(Duration::from_secs(60)));
         activity.await?;
@@ -378,7 +378,7 @@ fn a_history_holds_so_many_events_and_no_more() {
 }
 
 #[test]
-fn a_history_holds_so_many_bytes_and_no_more() {
+fn a_history_holds_a_limited_number_of_bytes() {
     let code = code(async |ctx: OrchestrationContext, ()| {
         let (activity, _timer) = (task(&ctx, "a"), ctx.timer(Duration::from_secs(60)));
         activity.await?;

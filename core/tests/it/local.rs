@@ -89,7 +89,7 @@ fn a_shell_that_does_not_ask_for_them_gets_them_with_the_actions() {
 }
 
 #[test]
-fn a_shell_that_asks_for_them_gets_them_unsealed_and_is_told_what_can_wait() {
+fn a_shell_that_asks_for_them_gets_them_unsealed_and_is_shown_what_can_wait() {
     let (mut machine, turn) = in_place(&two_and_one());
     assert_eq!((&turn.local[..], turn.can_wait), (&[call(1, "one", 1, ())][..], true));
     assert_eq!(released(turn), []);

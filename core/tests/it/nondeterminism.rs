@@ -316,7 +316,7 @@ fn every_prefix_of_a_history_that_reaches_the_change_finds_it() {
 }
 
 #[test]
-fn code_may_change_behind_what_has_happened() {
+fn code_may_change_after_what_has_happened() {
     let mut history = Instance::start(one_after_the_other(&ORIGINAL), ());
     history.complete(1, 1);
     let longer = one_after_the_other(&[ORIGINAL[0], ORIGINAL[1], Call("new")]);
@@ -395,7 +395,7 @@ fn strict_replay_takes_recorded_side_effects_for_granted() {
 }
 
 #[test]
-fn a_history_of_another_orchestration_is_told() {
+fn a_history_of_another_orchestration_is_reported() {
     let other = OrchestrationCode::new("other", |_ctx, (): ()| async { Ok(()) }).unwrap();
     let found = replayed_with(&original(), &other);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! The outbox: what is under way, in which order, and what is left of it behind a crash or the end.
+//! The outbox: what is under way, in which order, and what is left of it after a crash or the end.
 
 use crate::support::instance::{Instance, code, instance_id, payload, turn};
 use crate::support::messages::{delivered, ended, sent};
@@ -49,7 +49,7 @@ fn one_message_at_a_time_is_under_way_to_each_instance() {
 }
 
 #[test]
-fn what_is_for_a_child_goes_behind_its_start_which_is_answered_again_for_that() {
+fn what_is_for_a_child_goes_after_its_start_which_is_answered_again_for_that() {
     let code = code(|ctx, ()| async move {
         let child = ctx.schedule_orchestration_by_name::<_, u64>("ship", &());
         ctx.wait_external::<u64>("Go").await?;
@@ -74,7 +74,7 @@ fn what_is_for_a_child_goes_behind_its_start_which_is_answered_again_for_that() 
 }
 
 #[test]
-fn more_than_so_many_messages_fail_the_instance() {
+fn more_messages_than_allowed_fail_the_instance() {
     let code = code(|ctx, many: usize| async move {
         (0..many as u64).for_each(|number| send(&ctx, "this", number));
         Ok(())
@@ -101,7 +101,7 @@ fn it_follows_from_the_log_without_the_code() {
 }
 
 #[test]
-fn behind_the_end_it_is_emptied_by_turns_that_know_the_end() {
+fn after_the_end_it_is_emptied_by_turns_that_know_the_end() {
     let mut sender = Instance::start(chatty(), ());
     sender.raise("Go", 1);
     assert_eq!(sender.machine.wake_at(), Some(Timestamp::EPOCH), "it has to tell others");
@@ -127,7 +127,7 @@ fn behind_the_end_it_is_emptied_by_turns_that_know_the_end() {
 }
 
 #[test]
-fn nothing_else_stands_behind_the_end_and_not_without_its_number() {
+fn nothing_else_stands_after_the_end_and_not_without_its_number() {
     let mut sender = Instance::start(chatty(), ());
     sender.raise("Go", 1);
     let end = sender.turns().len() as u64 - 1;

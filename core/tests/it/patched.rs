@@ -37,7 +37,7 @@ fn without_the_old(asks: bool) -> OrchestrationCode {
     })
 }
 
-/// Runs to the end with `a` = 1, and 10 for what comes behind it.
+/// Runs to the end with `a` = 1, and 10 for what comes after it.
 fn told(code: OrchestrationCode) -> Instance {
     let mut instance = Instance::start(code, ());
     instance.complete(1, 1);
@@ -252,7 +252,7 @@ fn the_next_execution_is_asked_anew() {
 }
 
 #[test]
-fn a_patch_whose_name_is_none_fails_the_instance() {
+fn a_patch_whose_name_is_invalid_fails_the_instance() {
     let code = code(async |ctx: OrchestrationContext, ()| Ok(ctx.patched("")));
     let instance = Instance::start(code, ());
     assert_eq!(instance.failure().kind(), OrchestrationErrorKind::LimitExceeded);

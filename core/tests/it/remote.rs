@@ -107,7 +107,7 @@ fn commands() -> Vec<RemoteCommand> {
     ]
 }
 
-/// Commands one after the other, each behind its length (32 bit, little endian).
+/// Commands one after the other, each after its length (32 bit, little endian).
 fn write(commands: &[Vec<u8>]) -> Vec<u8> {
     let behind_length = |bytes: &Vec<u8>| {
         let length = u32::try_from(bytes.len()).expect("a short command");

@@ -263,7 +263,7 @@ fn each_event_is_taken_once_and_in_its_order() {
         Instance::resumed(code, MachineConfig::default(), instance.assert_replays(), instance.now);
     let (calm, written) = drive(instance, Written::default());
     assert!(written.renewals > 30, "{}", written.renewals);
-    // The same, with a crash behind each turn.
+    // The same, with a crash after each turn.
     while crashing.machine.outcome().is_none() {
         crashing.fire(0);
         crashing = next_log(crashing, &mut Written::default());
@@ -303,7 +303,7 @@ fn a_rewind_to_before_a_renewal_gives_the_events_back() {
 }
 
 #[test]
-fn a_full_buffer_is_full_behind_a_renewal() {
+fn a_full_buffer_is_full_after_a_renewal() {
     let mut instance = with_backlog(adder(), MAX_BUFFERED_EVENTS);
     let too_many = Rejected::TooManyEvents { limit: MAX_BUFFERED_EVENTS };
     let one_more = || raise_once("Job", 0, "one more");
@@ -346,7 +346,7 @@ fn what_was_not_raised_cannot_have_been_taken() {
 }
 
 #[test]
-fn a_call_that_the_code_left_behind_is_never_overdue() {
+fn a_call_that_the_code_has_left_is_never_overdue() {
     let code = code(async |ctx: OrchestrationContext, (): ()| {
         let options = ActivityOptions::new().schedule_to_close(std::time::Duration::from_secs(5));
         let slow = NamedActivity::new("slow").with(options);

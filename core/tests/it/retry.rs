@@ -232,7 +232,7 @@ fn a_condition_that_panics_retries_nothing() {
 }
 
 #[test]
-fn a_retry_that_would_begin_behind_the_deadline_does_not() {
+fn a_retry_that_would_begin_after_the_deadline_does_not() {
     let policy = RetryPolicy::new(9).deadline(Duration::from_secs(5));
     let mut instance = started(ActivityOptions::new().retry(policy));
     assert_eq!(instance.actions()[0], timer(1_005));
@@ -306,7 +306,7 @@ fn the_recorded_options_count_whatever_the_code_gives_now() {
 }
 
 #[test]
-fn an_activity_behind_one_whose_options_went_away_keeps_its_own() {
+fn an_activity_after_one_whose_options_went_away_keeps_its_own() {
     let two = |first: ActivityOptions| {
         code(move |ctx: OrchestrationContext, ()| async move {
             let calls = [call(&ctx, first), call(&ctx, policy(2))];
@@ -399,7 +399,7 @@ fn thousands_that_are_tried_again_at_once_end_one_by_one() {
 }
 
 #[test]
-fn heartbeats_supersede_each_other_and_go_to_whoever_runs_next() {
+fn heartbeats_supersede_each_other_and_go_to_the_host_that_runs_it_next() {
     let mut instance = started(policy(3));
     instance.heartbeat(1, 1);
     instance.heartbeat(1, 2);

@@ -162,7 +162,7 @@ fn every_position_but_those_of_the_first_turn_can_be_rewound_to() {
 }
 
 #[test]
-fn code_that_differs_behind_the_position_goes_on() {
+fn code_that_differs_after_the_position_goes_on() {
     let failed = failed_order();
     let changed = code(async |ctx: OrchestrationContext, ()| {
         let reserved = task(&ctx, "reserve").await?;
@@ -223,7 +223,7 @@ fn keys_stay_known_and_events_keep_their_order() {
         instance.apply(raise_once("Number", number, &format!("key {number}")));
     }
     instance.raise("Other", 7);
-    // Some of them are behind the position and some are not.
+    // Some of them are after the position and some are not.
     for position in 2..instance.machine.history().len() {
         let mut again = rewound(&instance, position);
         for number in 0..4 {

@@ -62,7 +62,7 @@ fn a_start_and_an_event_that_were_not_answered_are_awaited_on() {
 }
 
 #[test]
-fn what_has_arrived_is_not_told_again() {
+fn what_has_arrived_is_not_sent_again() {
     let mut before = Instance::start(teller(), ());
     let start = before.only_message();
     before.apply(delivered(&start));
@@ -110,7 +110,7 @@ fn what_an_execution_before_has_to_tell_is_not_undone() {
 }
 
 #[test]
-fn what_stands_behind_the_end_belongs_to_it() {
+fn what_stands_after_the_end_belongs_to_it() {
     let code = code(async |ctx: OrchestrationContext, ()| {
         drop(ctx.raise_event(&other(), "Hello", &1));
         Ok(ctx.wait_external::<u64>("Go").await?)

@@ -8,7 +8,7 @@ use reenact_core::{
     Action, Event, MachineConfig, OrchestrationCode, OrchestrationContext, OrchestrationErrorKind,
 };
 
-/// Sets each of the statuses, with an activity behind each.
+/// Sets each of the statuses, with an activity after each.
 fn setting(statuses: &'static [&'static str]) -> OrchestrationCode {
     code(move |ctx: OrchestrationContext, ()| async move {
         for status in statuses {

@@ -42,7 +42,7 @@ fn attempt(number: u32, tagged: Option<Box<Tagged>>) -> Action {
 }
 
 #[test]
-fn the_tag_is_recorded_behind_the_call_and_goes_with_it() {
+fn the_tag_is_recorded_after_the_call_and_goes_with_it() {
     let mut instance = Instance::start(calls(gpu()), ());
     assert_eq!(instance.log()[1..], ["TaskScheduled #1 `train`", "TaskTagged #1 for `gpu`"]);
     assert_eq!(instance.actions(), [attempt(1, tagged("gpu"))]);
@@ -61,7 +61,7 @@ fn an_activity_without_one_leaves_nothing_of_it() {
 }
 
 #[test]
-fn every_attempt_has_it_and_so_has_the_first_behind_a_rewind() {
+fn every_attempt_has_it_and_so_has_the_first_after_a_rewind() {
     let retried = gpu().retry(RetryPolicy::new(3));
     let mut instance = Instance::start(calls(retried), ());
     assert_eq!(
@@ -102,7 +102,7 @@ fn the_recorded_tag_counts_whatever_the_code_gives_now() {
 }
 
 #[test]
-fn whoever_runs_it_is_told_when_all_of_it_must_be_over() {
+fn a_program_that_runs_it_is_notified_when_all_of_it_must_be_over() {
     let options = gpu().schedule_to_close(Duration::from_secs(60));
     let mut instance = Instance::start(calls(options), ());
     let by = Some(seconds(1_060));

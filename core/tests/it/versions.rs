@@ -61,7 +61,7 @@ fn successor(machine: &Machine) -> (Machine, Vec<Answer>) {
 }
 
 #[test]
-fn the_version_stands_directly_behind_the_start() {
+fn the_version_stands_directly_after_the_start() {
     let code = code(async |ctx: OrchestrationContext, ()| Ok(task(&ctx, "a").await?));
     let mut instance = Instance::start(code.of_version(version("1.2.0")), ());
     instance.complete(1, 7);
@@ -247,7 +247,7 @@ fn an_input_that_the_newest_version_does_not_take_fails_the_execution() {
 }
 
 #[test]
-fn a_version_that_is_none_is_no_definition() {
+fn a_version_that_is_invalid_is_no_definition() {
     struct Bad;
     impl Orchestration for Bad {
         type Input = ();

@@ -109,7 +109,7 @@ pub(crate) async fn order(
 }
 
 /// Each step has a name of its own. Events of one name arrive in the order in which a host takes them
-/// out of the queue, and what a host that dies has in hand comes again behind what was sent later.
+/// out of the queue, and what a host that dies has in hand comes again after what was sent later.
 pub(crate) fn name_of_event(step: u64) -> String {
     format!("say-{step}")
 }

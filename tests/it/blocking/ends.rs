@@ -86,7 +86,7 @@ async fn the_next_attempt_runs_beside_one_that_is_still_blocked() {
 }
 
 #[tokio::test]
-async fn one_that_nobody_waits_for_is_told_and_dropped_at_its_next_await() {
+async fn one_that_nobody_waits_for_is_notified_and_dropped_at_its_next_await() {
     /// Tells when it is dropped, and on which thread.
     struct Tells(mpsc::Sender<String>);
 

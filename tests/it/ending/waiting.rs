@@ -12,7 +12,7 @@ use super::scene::{echo, host, waits, works};
 use crate::kit::{Gate, guard, id, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn they_are_told_when_a_shutdown_begins_and_not_when_it_ends() {
+async fn they_are_notified_when_a_shutdown_begins_and_not_when_it_ends() {
     let gate = Gate::closed();
     let host = host(InMemory::new(), &gate).start().await.unwrap();
     let waiting = host.start_new(waits, ()).await.unwrap();
@@ -149,7 +149,7 @@ async fn an_activity_that_a_shutdown_makes_fail_runs_again_and_has_not_failed() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_of_an_ended_host_is_told_so_whatever_it_asks() {
+async fn a_client_of_an_ended_host_is_notified_whatever_it_asks() {
     let host = host(InMemory::new(), &Gate::open()).start().await.unwrap();
     let instance = host.start_new(waits, ()).await.unwrap();
     let (client, ending) = (host.client().clone(), host.shutdown_handle());

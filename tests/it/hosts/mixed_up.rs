@@ -20,7 +20,7 @@ use super::scene::{
 };
 use crate::kit::{events, guard, id};
 
-/// Gives each message a second time, behind what came later, and a batch from its end.
+/// Gives each message a second time, after what came later, and a batch from its end.
 #[derive(Clone)]
 struct MixedUp {
     inner: InMemory,
@@ -190,7 +190,7 @@ async fn children_whose_messages_come_twice_and_out_of_order_count_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_that_comes_again_behind_a_purge_begins_nothing() {
+async fn a_start_that_comes_again_after_a_purge_begins_nothing() {
     let (store, _) = shared_store();
     let mixed_up = MixedUp::new(store);
     let _host = guard(host(mixed_up.clone(), "host")).await;
@@ -207,7 +207,7 @@ async fn a_start_that_comes_again_behind_a_purge_begins_nothing() {
     .await;
 
     mixed_up.waits.store(false, Ordering::SeqCst);
-    // Behind what is for this one, what came before has come again.
+    // After what is for this one, what came before has come again.
     let marker = guard(client.start_new(adds, ()).id(in_shard_of("i"))).await.unwrap();
     guard(marker.raise_event("Add", 0_u64)).await.unwrap();
     assert_eq!(guard(marker.result()).await.unwrap(), 0);

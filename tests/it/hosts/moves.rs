@@ -277,7 +277,7 @@ async fn a_purge_is_not_for_a_host_that_lost_the_shard() {
     let message = Message { key: "purge".into(), to: id("i"), bytes };
     let router = store.sharing().unwrap().router();
     router.send(shard, message.clone()).await.unwrap();
-    // The first one does not know of any such instance. The rival may: so it comes again behind that.
+    // The first one does not know of any such instance. The rival may: so it comes again after that.
     let mut taken_here = 0;
     loop {
         let receiving = router.receive(shard, 1);

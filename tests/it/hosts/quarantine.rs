@@ -127,7 +127,7 @@ async fn a_rewind_that_comes_again_while_the_store_is_away_is_done_once() {
     put(&store, "second", &id("i"), rewind).await;
     until(|| faulty.read_faults_left() == 0).await;
     put(&store, "last", &id("i"), event("last", 0)).await;
-    // It comes behind the one that could not be looked at, which comes again.
+    // It comes after the one that could not be looked at, which comes again.
     pass_time_until(&clock, VISIBILITY_TIME, until_quarantined(&client)).await;
     assert_eq!(rewinds().await, 1);
 }

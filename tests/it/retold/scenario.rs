@@ -91,7 +91,7 @@ impl Scenario {
         whole
     }
 
-    /// Tells what comes behind the turns that are given.
+    /// Tells what comes after the turns that are given.
     async fn tell(&self, turns: &[TurnRecord]) -> Told {
         let clock = match turns.last() {
             Some(last) => ManualClock::new(last.summary.updated_at),

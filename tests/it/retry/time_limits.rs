@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_attempt_that_takes_too_long_is_told_so_dropped_and_tried_again() {
+async fn an_attempt_that_takes_too_long_is_notified_dropped_and_tried_again() {
     let (memory, clock) = store();
     let (attempts, gate) = (Attempts::new(&clock), Gate::closed());
     let work = {
@@ -73,7 +73,7 @@ async fn one_that_took_too_long_and_goes_on_all_the_same_ends_with_its_host() {
     clock.advance(HOUR);
     let failure = guard(instance.result()).await.unwrap_err().to_string();
     assert!(failure.contains("start-to-close"), "{failure}");
-    // Behind this, nothing of the shard knows of it any more.
+    // After this, nothing of the shard knows of it any more.
     guard(host.start_new_by_name::<u32>("calls", ())).await.unwrap();
     gate.until_came(2).await;
     assert_eq!(alive.load(Ordering::SeqCst), 2, "the first has its grace");

@@ -177,7 +177,7 @@ impl Wake for Clingy {
     fn wake(self: Arc<Self>) {}
 }
 
-/// A result at once; a trap when the future is dropped behind it.
+/// A result at once; a trap when the future is dropped after it.
 struct Ready {
     _trap: Trap,
 }

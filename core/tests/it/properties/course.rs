@@ -158,7 +158,7 @@ impl Course {
         assert!(self.instance.apply(command).is_empty());
     }
 
-    /// The run that a child was started by: another one behind a rewind.
+    /// The run that a child was started by: another one after a rewind.
     fn run_of(&self, child: &InstanceId) -> u64 {
         let under_way = self.under_way();
         let mut starts = under_way.iter().chain(self.settled.iter().rev());
