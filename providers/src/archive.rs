@@ -43,9 +43,9 @@ pub trait Archive: Debug + Send + Sync + 'static {
     /// `Unavailable`: it may or may not be taken over. Try again. `Corrupt`.
     fn absorb(&self, part: &Part<'_>) -> Result<(), ProviderError>;
 
-    /// Called now and then behind [`absorb`](Self::absorb), by the same thread: time to put things in
+    /// Called now and then after [`absorb`](Self::absorb), by the same thread: time to put things in
     /// order on which no answer depends. Readers do not wait for it, and commits only once memory has
-    /// no room for them. What fails, or is broken off, is tried again behind the next part.
+    /// no room for them. What fails, or is broken off, is tried again after the next part.
     ///
     /// `has_time` is to be asked now and then: somebody waits for the end of this once it says no.
     fn tidy(&self, _shard: ShardId, _has_time: &dyn Fn() -> bool) {}
@@ -103,7 +103,7 @@ pub trait Archive: Debug + Send + Sync + 'static {
         }
     }
 
-    /// The first `limit` instances behind `after` that pass the filter, ordered by id.
+    /// The first `limit` instances after `after` that pass the filter, ordered by id.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -229,7 +229,7 @@ pub struct TurnRun {
 }
 
 impl TurnRun {
-    /// The number of the turn behind them.
+    /// The number of the turn after them.
     pub fn end(&self) -> u64 {
         self.first + self.turns.len() as u64
     }

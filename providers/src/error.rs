@@ -10,9 +10,7 @@ use reenact_core::{InstanceId, ShardId};
 pub enum ProviderError {
     /// Another owner has the shard, or its log takes nothing more before it is acquired again. Drop
     /// everything of it that is in memory; write nothing more under this epoch.
-    #[error(
-        "shard {shard} must be acquired again, by whoever owns it now; this call wrote nothing"
-    )]
+    #[error("shard {shard} must be acquired again, by its owner; this call wrote nothing")]
     Fenced {
         /// The shard that was lost.
         shard: ShardId,

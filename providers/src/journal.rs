@@ -1,7 +1,7 @@
 //! The journal of one shard: what makes a commit durable.
 //!
 //! A journal is a sequence of segments, a segment is a sequence of records, and a record is one
-//! commit: all of it or nothing. [`Recovery`] reads the last checkpoint and the commits behind it,
+//! commit: all of it or nothing. [`Recovery`] reads the last checkpoint and the commits after it,
 //! a [`Journal`] appends further ones, and a [`Checkpointer`] frees what the archive has taken
 //! over. `JOURNAL.md` beside this crate's sources describes the stored form byte by byte, and why
 //! it tells a torn tail from rot.
@@ -148,7 +148,7 @@ struct OpenSegment<S> {
 }
 
 impl<M: Medium> Journal<M> {
-    /// Goes on behind `end`, in a new segment. `None`: there is nothing yet.
+    /// Goes on after `end`, in a new segment. `None`: there is nothing yet.
     fn begin(
         medium: Arc<M>,
         identity: Identity,

@@ -2,7 +2,7 @@
 //!
 //! Only the journals are written on the way of a commit: a batch is checked, becomes one record of
 //! its shard's journal, and is then kept in memory. When enough has come together there, it goes into
-//! the [`Archive`] beside the commits, recovery begins behind it from then on, and the segments
+//! the [`Archive`] beside the commits, recovery begins after it from then on, and the segments
 //! before it are removed. So memory and the time of recovery depend on what came last, not on how
 //! many instances there are; and whatever is asked for is answered out of both.
 
@@ -109,7 +109,7 @@ impl Default for Options {
 impl<M: Medium, A: Archive> Journaled<M, A> {
     /// Opens the journals of a store, one for each of its shards. First all of them are read, and
     /// nothing is changed unless all of them are whole. On a [shared](Medium::SHARED) medium nothing
-    /// is read: each is opened by whoever acquires its shard.
+    /// is read: each is opened when its shard is acquired.
     ///
     /// # Errors
     /// - `Damaged`: something that is stored is not what was written, or journals and archive do
@@ -135,7 +135,7 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
                 Shard::new(identity, Arc::new(medium), archive, ids, options.journal)
             })
             .collect();
-        // A journal that others may own is read by whoever acquires it.
+        // A journal that others may own is read when it is acquired.
         let read =
             shards.iter().map(|shard| (!M::SHARED).then(|| shard.read_journal()).transpose());
         let read: Vec<_> = read.collect::<Result<_, _>>()?;
@@ -456,7 +456,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
 
 #[async_trait]
 impl<M: Medium, A: Archive> ShardLease for Journaled<M, A> {
-    /// Opens the shard's journal anew, unless it was opened with the store: so whoever acquires it
+    /// Opens the shard's journal anew, unless it was opened with the store: so the process that acquires it
     /// has exactly what is in the log.
     async fn acquire(&self, shard: ShardId, owner: &str) -> Result<Lease, ProviderError> {
         self.thread(shard)?.lease(owner).await

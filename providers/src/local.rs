@@ -279,7 +279,7 @@ impl Site {
     }
 
     /// Makes a store; it is there once its identity is. What is found before that is only taken for
-    /// the beginnings of a store, and removed, behind a mark that says so.
+    /// the beginnings of a store, and removed, after a mark that says so.
     fn make(&self, root: &RealDisk, options: &LocalOptions) -> Result<StoreIdentity, OpenError> {
         let journal = JournalId::random();
         let identity = StoreIdentity { journal, shards: options.shards.clamp(1, MAX_SHARDS) };

@@ -41,8 +41,8 @@ pub trait Medium: Debug + Send + Sync + 'static {
     /// Whether other processes may write to it while this one has not claimed it.
     const SHARED: bool = false;
 
-    /// Makes this process the only one that can write: whoever wrote before can write nothing more
-    /// when this returns. Doing it again, by the one who has it, is no error. Nothing to do on a
+    /// Makes this process the only one that can write: the process that wrote before can write nothing more
+    /// when this returns. Doing it again, by the process that has it, is no error. Nothing to do on a
     /// medium that one process has alone.
     ///
     /// # Errors
@@ -179,7 +179,7 @@ pub trait Segment: Debug + Send + 'static {
     /// `Refused`.
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, MediumError>;
 
-    /// Writes behind what is written: `offset` is the end of the last append. Durable when it
+    /// Writes after what is written: `offset` is the end of the last append. Durable when it
     /// returns. A crash before that may leave any part of it, in sectors of 512 bytes.
     ///
     /// # Errors

@@ -136,7 +136,7 @@ impl std::fmt::Debug for InMemory {
     }
 }
 
-/// Whoever panicked under the lock had checked before it changed anything, so what it guards is
+/// A thread that panicked under the lock had checked before it changed anything, so what it guards is
 /// whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -26,7 +26,7 @@ pub(crate) struct Ownership {
     shard: ShardId,
     /// Of the newest lease, even if it was released: the next one must be higher.
     newest: Epoch,
-    /// Whoever took the newest lease and did not release it. Nobody before the first.
+    /// The process that took the newest lease and did not release it. Nobody before the first.
     holder: Option<Holder>,
 }
 

@@ -63,7 +63,7 @@ pub trait Sharing: Send + Sync + 'static {
     /// Those of the medium.
     async fn quarantine(&self, what: Quarantined) -> Result<(), ProviderError>;
 
-    /// Up to `limit` of the messages in quarantine behind `after`, ordered by their ids.
+    /// Up to `limit` of the messages in quarantine after `after`, ordered by their ids.
     ///
     /// # Errors
     /// Those of the medium.

@@ -42,7 +42,7 @@ use crate::{InstanceFilter, InstanceSummary, ProviderError};
 /// nowhere costs none, for one that is there one, or none if that was asked lately; its turns cost
 /// one more for each run that has some of them, and for every 4 MiB.
 ///
-/// Several processes may have it open. For each shard, one of them may write: whoever has asked for
+/// Several processes may have it open. For each shard, one of them may write: the process that has asked for
 /// its [`position`](Archive::position) last. Another that has written before is told so by `Fenced`,
 /// and harms nothing. Whatever else is asked is answered as of when the shard's position was asked
 /// last, or later.
@@ -58,7 +58,7 @@ pub struct BlobArchive {
     options: BlobArchiveOptions,
     cache: Arc<Cache>,
     trees: Mutex<HashMap<ShardId, Arc<LsmTree>>>,
-    /// Held by whoever merges: its memory is to be taken once.
+    /// Held by the process that merges: its memory is to be taken once.
     merging: Mutex<()>,
 }
 
@@ -193,7 +193,7 @@ impl Archive for BlobArchive {
     ) -> Result<Vec<InstanceSummary>, ProviderError> {
         let mut listed: Vec<InstanceSummary> = Vec::new();
         for tree in self.trees() {
-            // Behind the last of a whole page nothing is needed.
+            // After the last of a whole page nothing is needed.
             let last = listed.last().filter(|_| listed.len() == limit);
             let until = last.map(|last| last.instance.clone());
             let found = tree.reading(|view| view.list(filter, after, until.as_ref(), limit))?;

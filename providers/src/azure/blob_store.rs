@@ -10,7 +10,7 @@ use super::port::{Etag, Only};
 use crate::ProviderError;
 
 /// Blobs, each read and written in one request. Calls block; they come from several threads at a
-/// time. A request costs money and some milliseconds, so whoever asks keeps them few.
+/// time. A request costs money and some milliseconds, so the caller keeps them few.
 pub trait BlobStore: Debug + Send + Sync + 'static {
     /// Reads `length` bytes of a blob from `from` on, fewer when it ends before; all of the rest when
     /// there is no length. `None` when there is no such blob.

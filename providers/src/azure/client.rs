@@ -307,7 +307,7 @@ impl Patience {
     /// Returns when it is time for another try; gives the error back where that cannot help.
     async fn wait_after(&mut self, error: PortError) -> Result<(), PortError> {
         let asked = match &error.kind {
-            // Whoever asked for this knows better what to do with a long time.
+            // The caller knows better what to do with a long time.
             PortErrorKind::Throttled { after: Some(after) } if *after > LONGEST_PAUSE => {
                 return Err(error);
             }
@@ -376,7 +376,7 @@ impl PortError {
         matches!(self.kind, PortErrorKind::Unknown { .. })
     }
 
-    /// To whoever is to know what can be done about it.
+    /// The error that says what the caller can do about it.
     pub(super) fn into_provider_error(self) -> ProviderError {
         match &self.kind {
             PortErrorKind::Throttled { after } => {

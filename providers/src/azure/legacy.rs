@@ -31,7 +31,7 @@ use transport::Through;
 /// One container and the queues beside it. Nothing is sent.
 ///
 /// # Errors
-/// The container's name is none, or the connection has an identity of Entra ID.
+/// The container's name is invalid, or the connection has an identity of Entra ID.
 pub fn connect(
     connection: &Connection,
     container: &str,

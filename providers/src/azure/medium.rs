@@ -1,7 +1,7 @@
 //! The journal of a shard on append blobs.
 //!
 //! A segment is an append blob, and a commit is one block of it. Each segment is leased, for ever, to
-//! the owner under whom it is written; whoever claims the shard takes the lease of the last one from
+//! the owner under whom it is written; the process that claims the shard takes the lease of the last one from
 //! the owner before, and from then on the service refuses everything that one sends, however late it
 //! comes. So a block is accepted under the right lease and at the right position only.
 
@@ -57,8 +57,8 @@ impl BlobMedium {
         format!("{}{name}", self.prefix)
     }
 
-    /// Takes the newest segment from whoever writes it. That one may go on to another meanwhile; then
-    /// that is taken. The number of the one that may be begun behind it.
+    /// Takes the newest segment from the process that writes it. That one may go on to another meanwhile; then
+    /// that is taken. The number of the one that may be begun after it.
     async fn fence(&self, lease: &LeaseId) -> Result<u64, PortError> {
         let mut taken = None;
         for _ in 0..MAX_LOOKS {
@@ -83,7 +83,7 @@ impl BlobMedium {
         Ok(segments.max())
     }
 
-    /// Takes the lease of a blob, whoever has it.
+    /// Takes the lease of a blob, no matter which process has it.
     async fn take(&self, blob: &str, lease: &LeaseId) -> Result<(), PortError> {
         let port = self.client.port();
         for _ in 0..MAX_LOOKS {
@@ -101,7 +101,7 @@ impl BlobMedium {
         PortError { operation: "claim", target: self.prefix.clone(), kind }
     }
 
-    /// A crash may have left the blob of a segment behind that was never begun: it is used.
+    /// A crash may have left the blob of a segment that was never begun: it is used.
     async fn begin(
         &self,
         number: u64,
@@ -124,7 +124,7 @@ impl BlobMedium {
         }
         // Another owner may have written further ones meanwhile, and freed this one: then its name was
         // free again. The newest one is never freed. The head is there by now, so nothing else may come
-        // behind the segment before.
+        // after the segment before.
         let newest = self.newest().await.map_err(PortError::in_doubt)?.map(|(newest, _)| newest);
         Ok(if newest == Some(number) { Appended::Yes } else { Appended::Fenced })
     }
@@ -200,7 +200,7 @@ impl Medium for BlobMedium {
         Ok(())
     }
 
-    /// Only the one behind what this process has taken or written: where another was read meanwhile,
+    /// Only the one after what this process has taken or written: where another was read meanwhile,
     /// its writer can still write.
     fn create(&self, name: &str, (): (), head: &[u8]) -> Result<BlobSegment, MediumError> {
         let (lease, next) = {

@@ -6,7 +6,7 @@
 //! | blob | says | written |
 //! |---|---|---|
 //! | `live/host-ID` | that a process lives | by itself, three times in each lease time, if nobody else has written it; by another that takes it for dead |
-//! | `live/shard-0003` | who has the shard | by whoever claims or gives it up, if nobody else has written it since |
+//! | `live/shard-0003` | who has the shard | by the process that claims or gives it up, if nobody else has written it since |
 //! | `live/bell-QUEUE` | that there is something in a queue | by the process that put it there |
 //!
 //! A process is dead when another, by its own clock, has seen its blob unchanged for a lease time, and

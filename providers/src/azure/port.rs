@@ -1,7 +1,7 @@
 //! The operations of blobs and queues that a hub needs, whatever crate carries them out.
 //!
 //! One container and the queues beside it. Each operation is one request: it is not tried again
-//! underneath, so that whoever asks knows what may have happened.
+//! underneath, so that the caller knows what may have happened.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -20,7 +20,7 @@ pub trait StoragePort: Debug + Send + Sync + 'static {
     async fn list(&self, prefix: &str, marker: Option<&str>) -> Result<BlobPage, PortError>;
 
     /// Reads a blob from `from` on: `length` bytes, or fewer when it ends before; all of the rest when
-    /// there is no length. Reading at or behind the end gives nothing. `NotFound`.
+    /// there is no length. Reading at or after the end gives nothing. `NotFound`.
     async fn get(&self, blob: &str, from: u64, length: Option<u64>) -> Result<Got, PortError>;
 
     /// Writes a block blob as a whole. Its new etag. `Exists` or `Unmet` when the condition does not
@@ -53,7 +53,7 @@ pub trait StoragePort: Debug + Send + Sync + 'static {
     /// the same id is no error; `Unmet` when another has it.
     async fn acquire_lease(&self, blob: &str, id: &LeaseId) -> Result<(), PortError>;
 
-    /// Ends the lease of a blob at once, whoever has it. A blob that is not leased is no error.
+    /// Ends the lease of a blob at once, no matter which process has it. A blob that is not leased is no error.
     async fn break_lease(&self, blob: &str) -> Result<(), PortError>;
 
     /// Makes a queue. One that is there is no error.
@@ -169,7 +169,7 @@ pub struct PortError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PortErrorKind {
     /// There is no such blob, queue, message or container (404). Nothing has happened.
-    #[error("there is none ({code})")]
+    #[error("it does not exist ({code})")]
     NotFound {
         /// The service's code.
         code: String,
@@ -199,7 +199,7 @@ pub enum PortErrorKind {
         /// How long, if it says so.
         after: Option<Duration>,
     },
-    /// The service refuses whoever asks (401, 403).
+    /// The service refuses the caller (401, 403).
     #[error("the service refuses access ({code}); look at the credentials and their rights")]
     Denied {
         /// The service's code.

@@ -31,7 +31,7 @@ const NEVER_ENDING: i32 = -1;
 /// One container and the queues beside it. Nothing is sent.
 ///
 /// # Errors
-/// The container's name is none, or the credential cannot be used.
+/// The container's name is invalid, or the credential cannot be used.
 pub fn connect(
     connection: &Connection,
     container: &str,

@@ -192,7 +192,7 @@ impl From<JournalError> for ProviderError {
             JournalError::Unknown { source, .. } => {
                 Self::Unknown { reason, source: Some(Box::new(source)) }
             }
-            // To whoever appends, a poisoned journal is a shard that was lost: only a new owner
+            // To the caller that appends, a poisoned journal is a shard that was lost: only a new owner
             // can write, even if it is the same host.
             JournalError::Poisoned { shard, .. } | JournalError::Fenced { shard } => {
                 Self::Fenced { shard }

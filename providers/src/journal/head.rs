@@ -42,7 +42,7 @@ impl Head {
         Self { identity, number: segment, epoch, first_sequence: sequence + 1, previous_end: 0 }
     }
 
-    /// Of the segment behind the one that `end` is in.
+    /// Of the segment after the one that `end` is in.
     pub(super) const fn behind(end: Position, identity: Identity, epoch: Epoch) -> Self {
         let Position { segment, offset, sequence } = end;
         Self {

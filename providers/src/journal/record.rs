@@ -12,7 +12,7 @@ const END: u8 = 0xcb;
 
 /// Bytes of data in a record's head: begin, length, index, checksum, end.
 pub(super) const HEAD: u64 = 14;
-/// Bytes of data behind a record's body: checksum, end.
+/// Bytes of data after a record's body: checksum, end.
 const TAIL: u64 = 5;
 
 /// The head of a record: what it takes to find its end.

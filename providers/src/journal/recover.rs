@@ -1,4 +1,4 @@
-//! Reads a journal back: the last checkpoint, and the tail of the log behind it.
+//! Reads a journal back: the last checkpoint, and the tail of the log after it.
 
 use std::io;
 use std::sync::Arc;
@@ -91,7 +91,7 @@ impl<M: Medium> Recovery<M> {
         self.checkpoint.as_ref()
     }
 
-    /// Reads the commits behind the checkpoint, in order.
+    /// Reads the commits after the checkpoint, in order.
     ///
     /// # Errors
     /// - `Corrupt`: something in the log is not what was written, and it is not a last record
@@ -119,7 +119,7 @@ impl<M: Medium> Recovery<M> {
             at.enter(&head, Some(&head.number) == self.tail.first())?;
             at.segment = Some((head, seed));
             opened = next.map(|next| at.log.open_segment(*next)).transpose()?;
-            // The segment behind it tells where a segment ends; so that nothing can be lost there.
+            // The segment after it tells where a segment ends; so that nothing can be lost there.
             let limit = opened.as_ref().map(|(_, next, _)| next.previous_end);
             let reader =
                 SegmentReader::new(segment, seed).map_err(|error| at.log.unreadable(error))?;
@@ -150,7 +150,7 @@ impl<M: Medium> Recovered<M> {
         self.torn
     }
 
-    /// Reads what has been written since, by whoever owns the journal. Something may have been freed
+    /// Reads what has been written since, by the process that owns the journal. Something may have been freed
     /// that was not read: then nothing can be told from here, and the journal is to be read anew.
     ///
     /// # Errors
@@ -162,7 +162,7 @@ impl<M: Medium> Recovered<M> {
     ) -> Result<(), E> {
         while let Some((head, seed)) = self.segment {
             // In this order: segments are freed from the oldest on, so while this one is there, one
-            // that was not found behind it had not been there.
+            // that was not found after it had not been there.
             let next = self.log.find_segment(head.number + 1)?;
             let rest = self.log.rest_of(&head, self.end.offset)?;
             let reader =
@@ -204,7 +204,7 @@ impl<M: Medium> Recovered<M> {
         Ok((journal, checkpointer))
     }
 
-    /// Goes on in a segment: the one that the checkpoint is in, or the one behind the end so far.
+    /// Goes on in a segment: the one that the checkpoint is in, or the one after the end so far.
     fn enter(&mut self, head: &Head, is_first: bool) -> Result<(), JournalError> {
         let corrupt = |reason| self.log.corrupt(head.number, 0, reason);
         if head.epoch < self.epoch {
@@ -216,7 +216,7 @@ impl<M: Medium> Recovered<M> {
         let Position { offset, sequence, .. } = self.end;
         let is_within = is_first && offset != HEAD_BYTES;
         if is_within && head.first_sequence > sequence {
-            return Err(corrupt("it begins behind the checkpoint that is in it".to_owned()));
+            return Err(corrupt("it begins after the checkpoint that is in it".to_owned()));
         }
         let previous_end = match (is_first, head.number) {
             (true, 1) => 0,
@@ -267,7 +267,7 @@ impl<M: Medium> Recovered<M> {
             };
             let sequence = head.first_sequence.saturating_add(index.into());
             if self.end.sequence.checked_add(1) != Some(sequence) {
-                let reason = format!("commit {sequence} comes behind commit {}", self.end.sequence);
+                let reason = format!("commit {sequence} comes after commit {}", self.end.sequence);
                 return corrupt(&self.log, reason).map_err(E::from);
             }
             if limit.is_some_and(|limit| end > limit) {

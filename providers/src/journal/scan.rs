@@ -63,7 +63,7 @@ impl<S: Segment> SegmentReader<S> {
     }
 
     /// Nothing whole begins at `offset`, and something of it was never written. That is the end,
-    /// unless a whole record is behind it: a record is written only when the one before it is
+    /// unless a whole record is after it: a record is written only when the one before it is
     /// durable, so that one was, and has lost a part since.
     fn end(&mut self, offset: u64) -> Result<Next, MediumError> {
         let mut torn = !sector::is_blank(self.read(offset, (offset + 1).min(self.size))?);

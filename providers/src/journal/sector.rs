@@ -2,7 +2,7 @@
 //!
 //! A crash may leave any part of an unsynced write, in sectors of 512 bytes and in any order; what
 //! is not written stays 0. So the first byte of each sector is a mark that is not 0, and data
-//! takes the 511 bytes behind it.
+//! takes the 511 bytes after it.
 
 /// The unit in which a medium writes all or nothing, in bytes.
 pub(super) const SECTOR: u64 = 512;
@@ -14,7 +14,7 @@ pub(super) const WRITTEN: u8 = 0xa7;
 /// Bytes of data in a sector.
 const DATA: u64 = SECTOR - 1;
 
-/// The offset behind `count` bytes of data that begin at `offset`.
+/// The offset after `count` bytes of data that begin at `offset`.
 pub(super) const fn end_of(offset: u64, count: u64) -> u64 {
     if count == 0 {
         return offset;

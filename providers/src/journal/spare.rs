@@ -40,7 +40,7 @@ impl<M: Medium> SpareSlot<M> {
     }
 
     /// The prepared segment and its size, if it has room for `needed` bytes. Waits for one that is
-    /// coming: to begin another would take longer. One that failed is none; whoever needs it
+    /// coming: to begin another would take longer. One that failed is none; the one that needs it
     /// tries again and gets the error.
     pub(super) fn take(&mut self, needed: u64) -> Option<(M::Spare, u64)> {
         let Coming { size, thread } = self.coming.take()?;
@@ -49,7 +49,7 @@ impl<M: Medium> SpareSlot<M> {
     }
 }
 
-/// Nothing goes on behind the back of whoever opens the journal next.
+/// Nothing goes on behind the back of the next process that opens the journal.
 impl<M: Medium> Drop for SpareSlot<M> {
     fn drop(&mut self) {
         if let Some(coming) = self.coming.take() {

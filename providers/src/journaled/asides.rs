@@ -1,4 +1,4 @@
-//! Questions that are answered on threads of their own, and that the end of a store waits for.
+//! Threads that answer single questions, so that no task blocks; the end of a store waits for them.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 

@@ -35,7 +35,7 @@ impl From<ReadError> for ProviderError {
     }
 }
 
-/// To whoever opens a store.
+/// To the caller that opens a store.
 impl From<ReadError> for OpenError {
     fn from(error: ReadError) -> Self {
         match error {

@@ -114,7 +114,7 @@ impl Queue {
 
     fn answer(&self, archive: &dyn Archive) {
         while let Some(asked) = self.take() {
-            // Without an answer, whoever asked is told so.
+            // Without an answer, the caller gets an error.
             let answered = catch_unwind(AssertUnwindSafe(|| answer(archive, asked)));
             if answered.is_err() {
                 tracing::error!("the archive has panicked at a question");
@@ -154,7 +154,7 @@ fn answer(archive: &dyn Archive, asked: Vec<Asked>) {
         .map(|asked| (asked.question, asked.reply))
         .unzip();
     for (reply, answer) in replies.into_iter().zip(archive.ask(&questions)) {
-        // Whoever asked may have gone.
+        // The caller may have gone.
         let _ = reply.send(answer);
     }
 }

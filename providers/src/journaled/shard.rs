@@ -93,7 +93,7 @@ pub(super) struct Opened<M: Medium, A> {
     pub(super) flusher: Flusher<M, A>,
 }
 
-/// The one who appends.
+/// The process that appends.
 #[derive(Debug)]
 pub(super) struct Writer<M: Medium, A> {
     shard: Arc<Shard<M, A>>,
@@ -101,7 +101,7 @@ pub(super) struct Writer<M: Medium, A> {
     receipts: u64,
 }
 
-/// The one who hands on to the archive, beside whoever appends.
+/// The process that hands on to the archive, beside the writer.
 #[derive(Debug)]
 pub(super) struct Flusher<M, A> {
     shard: Arc<Shard<M, A>>,
@@ -136,7 +136,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         self.identity.shard.0 as usize
     }
 
-    /// Whoever panicked under the lock had checked before it changed anything, so what it guards
+    /// A thread that panicked under the lock had checked before it changed anything, so what it guards
     /// is whole.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -214,7 +214,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         ProviderError::Corrupt { place: Place(place.to_string()), reason: reason.to_owned() }
     }
 
-    /// Goes on writing behind what was read, under an ownership that nobody has had. From now on
+    /// Goes on writing after what was read, under an ownership that nobody has had. From now on
     /// what was read can be seen: it is durable.
     pub(super) fn begin(
         self: &Arc<Self>,
@@ -376,7 +376,7 @@ impl<M: Medium, A: Archive> Flusher<M, A> {
     }
 }
 
-/// Held by whoever must see each change in one place: in memory or in the archive.
+/// Held by the process that must see each change in one place: in memory or in the archive.
 pub(super) type Handover = std::sync::RwLock<()>;
 
 impl Layers {

@@ -61,7 +61,7 @@ impl Common {
 }
 
 impl ShardThread {
-    /// Begins to write behind what was read, if it was, and takes orders from then on.
+    /// Begins to write after what was read, if it was, and takes orders from then on.
     pub(super) fn start<M: Medium, A: Archive>(
         shard: Arc<Shard<M, A>>,
         read: Option<ReadShard<M>>,
@@ -171,7 +171,7 @@ enum Flushing<M, A> {
 /// A flush that has failed.
 struct Failed {
     reason: String,
-    /// Something of another owner has come in between. However late that was on its way, only whoever
+    /// Something of another owner has come in between. However late that was on its way, only the process that
     /// opens the journal anew can go on from there.
     is_fenced: bool,
     /// When to try again.
@@ -215,7 +215,7 @@ impl<M: Medium, A: Archive> Work<M, A> {
     }
 
     fn carry_out(&mut self, order: Order) {
-        // Whoever gave an order may have gone.
+        // The caller may have gone.
         match order {
             Order::Append(batch, reply) => {
                 let appended = self.with_room().and_then(|writer| writer.append(&batch));
@@ -413,7 +413,7 @@ fn refused(reason: &str) -> ProviderError {
     ProviderError::Unavailable { reason, source: None }
 }
 
-/// Nothing goes on behind the back of whoever opens the journal next.
+/// Nothing goes on behind the back of the next process that opens the journal.
 impl<M: Medium, A: Archive> Drop for Log<M, A> {
     fn drop(&mut self) {
         self.is_closing.store(true, Ordering::Relaxed);

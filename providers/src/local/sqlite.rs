@@ -76,7 +76,7 @@ pub(super) fn create(
         Err(error) => return Err(refused(error)),
     }
     let new = beside(path, ".new");
-    // What an earlier attempt has left behind.
+    // What an earlier attempt has left.
     for leftover in [&new, &beside(&new, "-journal")] {
         remove(leftover).map_err(refused)?;
     }
@@ -163,7 +163,7 @@ pub(super) fn upgrade(
     Ok(())
 }
 
-/// Makes durable what is in the log of changes: whoever has written it may not have lived to sync
+/// Makes durable what is in the log of changes: the process that has written it may not have lived to sync
 /// it, and after a sync that failed another one proves nothing. What is written to its place and
 /// synced there is durable. False when somebody keeps it from that.
 fn harden(connection: &Connection) -> rusqlite::Result<bool> {
@@ -241,7 +241,7 @@ fn inspect(path: &Path, kind: &Kind, journal: JournalId) -> Result<(), ArchiveEr
         Err(error) => return Err(ArchiveError::refused(path, error)),
     }
     let found = look(path, kind)?;
-    let hint = format!("its journal id {found:?} is none");
+    let hint = format!("its journal id {found:?} is not a valid id");
     let found = found.parse().map_err(|_| ArchiveError::not_an_archive(path, hint))?;
     if found != journal {
         return Err(ArchiveError::Foreign { path: path.to_owned(), found, expected: journal });
@@ -324,7 +324,7 @@ fn bytes(absolute: &Path) -> Option<Vec<u8>> {
     Some(format!("/{}", absolute.to_str()?.replace('\\', "/")).into_bytes())
 }
 
-/// The path with something behind it.
+/// The path with something after it.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut beside = path.as_os_str().to_owned();
     beside.push(suffix);
@@ -338,7 +338,7 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whoever panicked under a lock left a transaction, which was rolled back then.
+/// A thread that panicked under a lock left a transaction, which was rolled back then.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -14,14 +14,14 @@ const NEWEST: &str = "NEWEST";
 /// Most bytes of it.
 const MAX_NEWEST_BYTES: usize = 256;
 
-/// Behind the name of what is about to replace the thing of that name.
+/// After the name of what is about to replace the thing of that name.
 const NEW: &str = ".new";
 
 /// Zeros that are written at a time, in bytes.
 const ZEROS: usize = 1024 * 1024;
 
 /// Zeros after which a sync is made, in bytes: a commit that syncs its own file meanwhile waits
-/// behind no more than that.
+/// after no more than that.
 const ZEROS_PER_SYNC: u64 = 4 * 1024 * 1024;
 
 /// Bytes that are rewritten at a time.

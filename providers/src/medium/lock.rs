@@ -10,7 +10,7 @@ use crate::{OpenError, SystemClock, TimerScheduler};
 /// The file that is locked, and that names the holder.
 pub(crate) const LOCK: &str = "LOCK";
 
-/// Most bytes that are read of whoever holds the lock.
+/// Most bytes that are read of the text about the process that holds the lock.
 const MAX_HOLDER_BYTES: u64 = 1024;
 
 /// The exclusive right to a store's directory. It ends when this is dropped or the process dies.

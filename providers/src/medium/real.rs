@@ -29,7 +29,7 @@ impl RealDisk {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
             made => made?,
         }
-        // Whoever has made it may not have lived to do so. A path of one part is in the directory
+        // The one who has made it may not have lived to do so. A path of one part is in the directory
         // that the process runs in.
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         sync_directory(parent.unwrap_or(Path::new(".")))?;

@@ -283,7 +283,7 @@ impl Drop for Joined {
     }
 }
 
-/// Whoever panicked under the lock had changed nothing, or all.
+/// A thread that panicked under the lock had changed nothing, or all.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use super::Queue;
 use crate::{Delivery, TimerScheduler};
 
-/// The queue of one shard, and whoever waits for it.
+/// The queue of one shard, and the tasks that wait for it.
 #[derive(Default)]
 pub(crate) struct SharedQueue {
     queue: Mutex<Queue>,
@@ -18,7 +18,7 @@ pub(crate) struct SharedQueue {
 impl SharedQueue {
     /// The queue, for a moment. Call [`announce`](Self::announce) after messages came into it.
     pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
-        // Whoever panicked under the lock had checked before it changed anything.
+        // A thread that panicked under the lock had checked before it changed anything.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

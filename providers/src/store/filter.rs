@@ -71,7 +71,7 @@ impl InstanceFilter {
         self
     }
 
-    /// Whether an orchestration can have the name that was given. A store need not ask this: whoever
+    /// Whether an orchestration can have the name that was given. A store need not ask this: the one who
     /// calls a store has done so.
     ///
     /// # Errors
@@ -166,7 +166,7 @@ impl PageRequest {
         self
     }
 
-    /// Whether what was given as an id is one. A store need not ask this: whoever calls a store has done so.
+    /// Whether what was given as an id is one. A store need not ask this: the one who calls a store has done so.
     ///
     /// # Errors
     /// [`InvalidName`] when it is not.

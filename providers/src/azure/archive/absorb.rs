@@ -85,7 +85,7 @@ impl LsmTree {
     }
 
     /// Looks which tables there are, when some may be that no manifest names: new ones get numbers
-    /// behind all of them.
+    /// after all of them.
     pub(super) fn survey(&self, writing: &mut Writing) -> Result<(), ProviderError> {
         if writing.litter.is_some() {
             return Ok(());

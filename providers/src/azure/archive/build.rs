@@ -61,12 +61,12 @@ impl Builder {
         self.turns.len() + self.rows.len() + self.open_bytes
     }
 
-    /// Adds an instance that was purged, behind all that were added.
+    /// Adds an instance that was purged, after all that were added.
     pub(super) fn purged(&mut self, instance: reenact_core::InstanceId) {
         self.push(Row { instance, begins: false, grown: None });
     }
 
-    /// Adds an instance with some of its turns, behind all that were added.
+    /// Adds an instance with some of its turns, after all that were added.
     pub(super) fn grown(&mut self, begins: bool, summary: &InstanceSummary, run: &TurnRun) {
         let offset = self.turns.len() as u64;
         let mut chunks = Vec::new();

@@ -13,7 +13,7 @@ use crate::journal::JournalId;
 /// How often a read begins anew because another process has merged what it read.
 const MAX_RELOADS: u32 = 8;
 
-/// How often a commit goes on behind an earlier one of its own that has come late.
+/// How often a commit goes on after an earlier one of its own that has come late.
 const MAX_ADOPTIONS: u32 = 4;
 
 /// The archive of one shard.
@@ -25,7 +25,7 @@ pub(super) struct LsmTree {
     writing: Mutex<Writing>,
 }
 
-/// What whoever writes knows. Apart from what readers see: that others have written is to end its
+/// What the process that writes knows. Apart from what readers see: that others have written is to end its
 /// writing, not to go unnoticed.
 #[derive(Debug, Default)]
 pub(super) struct Writing {
@@ -46,7 +46,7 @@ impl LsmTree {
         Self { paths: Arc::new(paths), view: Mutex::default(), writing: Mutex::default() }
     }
 
-    /// Whoever panicked under a lock had changed nothing by halves.
+    /// A thread that panicked under a lock had changed nothing by halves.
     pub(super) fn writing(&self) -> MutexGuard<'_, Writing> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -55,7 +55,7 @@ impl LsmTree {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the manifest. Whoever writes from now on goes on behind it.
+    /// Reads the manifest. The process that writes from now on goes on after it.
     pub(super) fn claim(&self) -> Result<Arc<View>, ProviderError> {
         let view = self.load()?;
         let mut writing = self.writing();
@@ -147,7 +147,7 @@ impl LsmTree {
         Ok(view)
     }
 
-    /// What trouble with reading the base means for whoever writes.
+    /// What trouble with reading the base means for the process that writes.
     pub(super) fn of_base(&self, writing: &mut Writing, trouble: Trouble) -> ProviderError {
         let gone = match trouble {
             Trouble::Failed(error) => return error,
@@ -221,7 +221,7 @@ impl LsmTree {
         Ok(())
     }
 
-    /// Goes on behind the manifest that is there, if it is one of its own. Whether it is this one.
+    /// Goes on after the manifest that is there, if it is one of its own. Whether it is this one.
     fn adopt_own(&self, writing: &mut Writing, nonce: u64) -> Result<bool, ProviderError> {
         let stored = self.load()?;
         let found = stored.manifest.nonce;
@@ -239,7 +239,7 @@ impl LsmTree {
 }
 
 impl Writing {
-    /// Goes on behind this.
+    /// Goes on after this.
     fn adopt(&mut self, view: Arc<View>) {
         self.next = self.next.max(view.manifest.next);
         self.base = Some(view);

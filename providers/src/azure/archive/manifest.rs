@@ -25,7 +25,7 @@ const MIN_BYTES: usize = 2;
 pub(super) struct Manifest {
     /// How often it was written.
     pub(super) version: u64,
-    /// Drawn anew for each time, so that whoever has lost a reply knows what it has written.
+    /// Drawn anew for each time, so that the process that has lost a reply knows what it has written.
     pub(super) nonce: u64,
     /// Up to where the journal is in it.
     pub(super) position: Position,

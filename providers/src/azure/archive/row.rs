@@ -21,7 +21,7 @@ pub(super) struct Grown {
     pub(super) summary: InstanceSummary,
     /// The number of the first of the turns. When it is 0, nothing of older runs counts.
     pub(super) first: u64,
-    /// The number behind the last of the turns: how many the execution has.
+    /// The number after the last of the turns: how many the execution has.
     pub(super) end: u64,
     /// Where the first chunk is in the run.
     pub(super) offset: u64,
@@ -48,7 +48,7 @@ pub(super) struct ChunkPlace {
 }
 
 impl ChunkPlace {
-    /// The number behind its last turn.
+    /// The number after its last turn.
     pub(super) const fn end(&self) -> u64 {
         self.first + self.turns
     }

@@ -13,7 +13,7 @@ use super::table::{Block, Table};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start<'a> {
     pub(super) text: &'a str,
-    /// With what is called just so, or behind it.
+    /// With what is called just so, or after it.
     pub(super) included: bool,
 }
 

@@ -24,7 +24,7 @@ impl Seal {
         Self(crc32c::crc32c_append(sum, &number.to_le_bytes()))
     }
 
-    /// Puts the checksum behind what begins at `from`, and is so far from the section's start.
+    /// Puts the checksum after what begins at `from`, and is so far from the section's start.
     pub(super) fn close(self, bytes: &mut Vec<u8>, from: usize, section: Section, offset: u64) {
         let sum = self.sum(&bytes[from..], section, offset);
         bytes.extend_from_slice(&sum.to_le_bytes());

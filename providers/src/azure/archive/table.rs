@@ -96,7 +96,7 @@ impl Table {
         Ok(found)
     }
 
-    /// A block, with those behind it that are wanted too, as far as one request goes.
+    /// A block, with those after it that are wanted too, as far as one request goes.
     fn blocks_for(
         &self,
         index: &TableIndex,
@@ -265,7 +265,7 @@ impl Table {
 pub(super) struct TurnsReader<'a> {
     table: &'a Table,
     stretch: u64,
-    /// Nothing behind it is wanted.
+    /// Nothing after it is wanted.
     until: u64,
     /// Where what is held begins.
     offset: u64,

@@ -147,7 +147,7 @@ impl View {
         Ok(Some(Stretch { turns, length }))
     }
 
-    /// The first `limit` instances behind `after`, and up to `until`, that pass the filter.
+    /// The first `limit` instances after `after`, and up to `until`, that pass the filter.
     pub(super) fn list(
         &self,
         filter: &InstanceFilter,

@@ -26,11 +26,11 @@ pub enum Credential {
     /// The service account of a pod, out of `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and
     /// `AZURE_FEDERATED_TOKEN_FILE`.
     WorkloadIdentity,
-    /// Whoever is signed in with the Azure CLI (`az login`).
+    /// The user who is signed in with the Azure CLI (`az login`).
     Cli,
     /// What the environment tells of: [`Environment`](Self::Environment) when it has a secret,
     /// else [`WorkloadIdentity`](Self::WorkloadIdentity) when it has a token file, else the app
-    /// service's identity when it has one, else whoever is signed in with the Azure CLI or the
+    /// service's identity when it has one, else the user who is signed in with the Azure CLI or the
     /// Azure Developer CLI. The identity of a virtual machine leaves no trace in the environment:
     /// ask for [`ManagedIdentity`](Self::ManagedIdentity).
     Default,

@@ -29,7 +29,7 @@ pub(super) fn script() -> Result<PathBuf, EmulatorError> {
     let lock = done.with_extension("lock");
     let lock_file = File::create(&lock).map_err(|source| folder(&lock, source))?;
     lock_file.lock().map_err(|source| folder(&lock, source))?;
-    // Whoever had the lock before may have done it.
+    // The process that had the lock before may have done it.
     if !script.is_file() {
         let partly = done.with_extension("part");
         install_into(&partly)?;

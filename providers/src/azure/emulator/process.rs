@@ -13,7 +13,7 @@ use super::{EmulatorError, Ports};
 /// How much of what a program says is passed on, in characters.
 const LAST_WORDS: usize = 400;
 
-/// Runs the emulator's script and ends with whoever holds the other end of its input. A line means
+/// Runs the emulator's script and ends with the process that holds the other end of its input. A line means
 /// that it shall write everything and end; the end of the input that nobody needs its folder again.
 const WRAPPER: &str = r#"
 const [script, folder] = process.argv.slice(1, 3);

@@ -1,4 +1,4 @@
-//! The operations of blobs.
+//! Blob operations by the unofficial crates.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

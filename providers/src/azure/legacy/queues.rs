@@ -1,4 +1,4 @@
-//! The operations of queues.
+//! Queue operations by the unofficial crates.
 
 use std::time::Duration;
 

@@ -119,7 +119,7 @@ impl Members {
         Ok(())
     }
 
-    /// Removes one of the blobs that the dead have left behind.
+    /// Removes one of the blobs that the dead have left.
     pub(super) async fn bury(&self) -> Result<(), PortError> {
         let forgotten = {
             let state = self.state();

@@ -1,4 +1,4 @@
-//! What the last look has shown.
+//! What a process knows of the hub's other processes, from its last list of their blobs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

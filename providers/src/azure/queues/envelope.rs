@@ -14,10 +14,10 @@ const MAX_TEXT_BYTES: usize = 64 * 1024;
 /// The form of envelopes that is written, and the newest that is read.
 const VERSION: u8 = 1;
 
-/// Behind the version: a message follows.
+/// After the version: a message follows.
 const MESSAGE: u8 = 0;
 
-/// Behind the version: the name of the blob follows that holds a envelope with the message.
+/// After the version: the name of the blob follows that holds a envelope with the message.
 const ELSEWHERE: u8 = 1;
 
 /// What stands in a queue.
@@ -99,7 +99,7 @@ impl Envelope {
     }
 }
 
-/// A text with its length in front, and what is behind it.
+/// A text with its length in front, and what is after it.
 fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let (text, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;

@@ -18,7 +18,7 @@ const PREFIX: &str = "payload";
 /// never gets one.
 const ORPHANED_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// A envelope that comes later behind its payload may come too late. Half of the time, for clocks differ.
+/// A envelope that comes later after its payload may come too late. Half of the time, for clocks differ.
 const LATEST_SENT: Duration = Duration::from_secs(30 * 60);
 
 /// How often a quiet queue is swept.
@@ -26,7 +26,7 @@ const SWEPT_EVERY: Duration = Duration::from_secs(60 * 60);
 
 impl Queues {
     /// Puts a message into a blob, and its name into the queue. Each try has a blob of its own, because
-    /// whoever has taken one removes it.
+    /// the process that has taken one removes it.
     pub(super) async fn send_elsewhere(
         &self,
         queue: &str,
@@ -38,7 +38,7 @@ impl Queues {
             if !error.may_have_happened()
                 && let Err(error) = self.client.delete(&blob, false).await
             {
-                tracing::debug!(%error, blob, "a payload without a message is left behind");
+                tracing::debug!(%error, blob, "a payload without a message is left");
             }
             return Err(error);
         }
@@ -79,7 +79,7 @@ impl Queues {
         }
     }
 
-    /// Removes the payloads that crashes have left behind. Only while the queue is empty: a message that
+    /// Removes the payloads that crashes have left. Only while the queue is empty: a message that
     /// waits in it needs its own, however old.
     async fn sweep(&self, queue: &str) -> Result<(), PortError> {
         let payloads = self.client.list(&format!("{PREFIX}/{queue}/")).await?;

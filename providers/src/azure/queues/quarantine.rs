@@ -93,12 +93,14 @@ fn read(blob: &BlobEntry, bytes: Vec<u8>) -> Result<Quarantined, ProviderError> 
         }
         _ => (None, bytes),
     };
+    let attempts = number("attempts").and_then(|number| u32::try_from(number).ok());
     Ok(Quarantined {
         queue,
         message,
         raw,
+        // The service may leave out a value that is empty.
         reason: text("reason").unwrap_or_default(),
-        attempts: number("attempts").and_then(|n| u32::try_from(n).ok()).unwrap_or_default(),
+        attempts: attempts.ok_or_else(|| bad("attempts"))?,
         at: Timestamp::from_micros(number("at").ok_or_else(|| bad("time"))?),
     })
 }

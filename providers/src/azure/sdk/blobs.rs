@@ -1,4 +1,4 @@
-//! The operations of blobs.
+//! Blob operations by Microsoft's crates.
 
 use std::collections::HashMap;
 use std::num::NonZero;

@@ -1,4 +1,4 @@
-//! The operations of queues.
+//! Queue operations by Microsoft's crates.
 
 use std::time::Duration;
 

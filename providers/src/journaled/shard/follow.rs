@@ -11,7 +11,7 @@ use crate::journal::{JournalError, Recovered};
 use crate::journaled::error::ReadError;
 use crate::medium::{Medium, MediumError, Standing};
 
-/// What is known of a shard that others write is good for so long: whoever reads meanwhile causes no
+/// What is known of a shard that others write is good for so long: a reader that reads meanwhile causes no
 /// request. Each look that shows nothing new makes it twice as long, up to [`LONGEST_FRESH`].
 const FRESH_FOR: Duration = Duration::from_millis(100);
 
@@ -44,7 +44,7 @@ pub(crate) enum Look {
 }
 
 impl<M: Medium, A: Archive> Shard<M, A> {
-    /// Makes this process the writer, for whoever reads the journal next in order to write on.
+    /// Makes this process the writer, for a reader that reads the journal next in order to write on.
     pub(crate) fn claim(&self, owner: &str) -> Result<(), ProviderError> {
         self.medium.claim(owner).map_err(|error| self.failed(error, "claimed"))
     }
@@ -144,7 +144,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         read.is_ok()
     }
 
-    /// Reads the checkpoint and all behind it. The owner may free something in the middle of that;
+    /// Reads the checkpoint and all after it. The owner may free something in the middle of that;
     /// then it is tried again.
     fn read_anew(&self) -> Result<Follower<M>, ProviderError> {
         let mut tries = 0;

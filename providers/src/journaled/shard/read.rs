@@ -18,13 +18,13 @@ pub(in crate::journaled) enum Known {
     AskArchive { end: u64 },
 }
 
-/// Turns that are to be read from the archive, and maybe from memory behind it.
+/// Turns that are to be read from the archive, and maybe from memory after it.
 #[derive(Debug)]
 pub(in crate::journaled) struct Wanted {
     pub(in crate::journaled) execution: ExecutionId,
     pub(in crate::journaled) from: u64,
     pub(in crate::journaled) limit: usize,
-    /// So many there are at least: whoever asks has seen them before, in memory or in the archive.
+    /// So many there are at least: the caller that asks has seen them before, in memory or in the archive.
     pub(in crate::journaled) end: u64,
     /// How many the archive had when it was asked before.
     pub(in crate::journaled) seen: Option<u64>,

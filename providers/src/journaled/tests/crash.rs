@@ -90,7 +90,7 @@ fn a_crash_at_any_step_loses_nothing_that_was_promised_and_the_rest_can_be_done(
 #[test]
 fn so_does_a_crash_during_the_recovery_from_a_crash() {
     let (all, mut random) = (steps(), 0x2545_f491_4f6c_dd1d);
-    // Also during the flush that comes right behind it.
+    // Also during the flush that comes right after it.
     let then = [Step::Freeze, Step::Flush];
     for death in (0..).step_by(3) {
         let world = World::new();

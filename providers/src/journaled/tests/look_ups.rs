@@ -242,7 +242,7 @@ async fn questions_that_come_together_are_asked_together() {
         let journaled = store.journaled.clone();
         asked.spawn(async move { journaled.summary(&id).await.unwrap() });
     }
-    // Behind all of them in the runtime's queue: each has been asked by then.
+    // After all of them in the runtime's queue: each has been asked by then.
     tokio::task::yield_now().await;
     store.watch.questions.open();
     assert!(asked.join_all().await.iter().all(Option::is_some));
@@ -294,7 +294,7 @@ async fn ids_that_cannot_be_read_are_asked_for_until_they_can() {
     assert_conflict(store.append(vec![begun("i00003")]).await);
     store.append(vec![begun("first")]).await.unwrap();
     assert_eq!(store.watch.asked(), 2, "both are asked for");
-    // Behind the flush they are read.
+    // After the flush they are read.
     store.until_handed_on(2).await;
     store.append(vec![begun("second")]).await.unwrap();
     assert_eq!(store.watch.asked(), 2);

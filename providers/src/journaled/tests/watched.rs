@@ -25,7 +25,7 @@ pub(super) struct Watch {
     on_a_shards_thread: AtomicUsize,
     /// Instances that were asked for.
     asked: AtomicUsize,
-    /// Passed by who reads ids behind the first page.
+    /// Passed by who reads ids after the first page.
     pub(super) ids: Door,
     /// Passed by who asks about instances.
     pub(super) questions: Door,

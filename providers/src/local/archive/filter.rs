@@ -136,7 +136,7 @@ impl Selection {
     }
 }
 
-/// The first text behind all those that begin so; `None` when there is none. The order of texts is
+/// The first text after all those that begin so; `None` when there is none. The order of texts is
 /// that of their characters' numbers, and so that of their bytes.
 fn behind_prefix(prefix: &str) -> Option<String> {
     let kept = prefix.trim_end_matches(char::MAX);

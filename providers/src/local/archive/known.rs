@@ -10,13 +10,13 @@ use super::pack::{MAX_INSTANCES, Member};
 use crate::archive::bloom::Filter;
 use crate::archive::hash::hash;
 
-/// Packs of which the ids are known: some 4 KiB each, 64 MiB in all. In those behind them it is looked.
+/// Packs of which the ids are known: some 4 KiB each, 64 MiB in all. In those after them it is looked.
 const MAX_KNOWN: usize = 16 * 1024;
 
 /// Filters of the ids in packs, from when each pack is first read. The ids of a pack never change, and no
 /// number of a pack is used twice while the archive is open: what is known of a pack stays true.
 ///
-/// Ids are in all packs alike: without this, whoever asks for one that is in none decompresses all packs.
+/// Ids are in all packs alike: without this, the caller that asks for one that is in none decompresses all packs.
 #[derive(Debug, Default)]
 pub(super) struct KnownPacks {
     filters: RwLock<HashMap<i64, Filter>>,

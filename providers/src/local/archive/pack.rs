@@ -92,7 +92,7 @@ pub(super) fn members(pack: i64, stored: &[u8]) -> Result<Vec<Member>, &'static 
         members.push(Member { archived, turns: start..end });
         start = end;
     }
-    if bytes.0.is_empty() { Ok(members) } else { Err("bytes are left over behind its instances") }
+    if bytes.0.is_empty() { Ok(members) } else { Err("there are bytes after its instances") }
 }
 
 /// All turns of an instance of a pack, or what is wrong with them.

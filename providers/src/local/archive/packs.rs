@@ -254,7 +254,7 @@ pub(super) fn run_of(connection: &Connection, place: &Place) -> Result<TurnRun, 
     Ok(TurnRun { execution: member.summary().execution, first: 0, turns })
 }
 
-/// Adds those of packs that pass the filter to the first `limit` behind `after`, which are ordered by
+/// Adds those of packs that pass the filter to the first `limit` after `after`, which are ordered by
 /// id, and keeps them so.
 pub(super) fn list(
     connection: &Connection,

@@ -60,7 +60,7 @@ pub(super) fn values<'a>(
     values.into_iter().chain([checksum]).map(ToSqlOutput::Borrowed)
 }
 
-/// What is stored of an instance, behind what the other table knows it by.
+/// What is stored of an instance, after what the other table knows it by.
 pub(super) fn find(
     connection: &Connection,
     instance: &InstanceId,
@@ -78,7 +78,7 @@ pub(super) fn find(
     Ok(Some((row.get(12)?, archived)))
 }
 
-/// The first `limit` ids behind `after`. Reads nothing but the index.
+/// The first `limit` ids after `after`. Reads nothing but the index.
 pub(super) fn ids(
     connection: &Connection,
     after: Option<&InstanceId>,
@@ -92,7 +92,7 @@ pub(super) fn ids(
         let id =
             String::from_utf8_lossy(row.get_ref(0)?.as_bytes().unwrap_or_default()).into_owned();
         let corrupt =
-            || Failure::corrupt(format!("instance {}", id.escape_debug()), "its id is none");
+            || Failure::corrupt(format!("instance {}", id.escape_debug()), "its id is invalid");
         InstanceId::new(&*id).map_err(|_| corrupt())
     })?;
     ids.collect()
@@ -129,9 +129,9 @@ fn summary(row: &Row<'_>) -> Result<InstanceSummary, Failure> {
     let state = u8::try_from(row.get::<_, i64>(4)?).ok().and_then(InstanceState::from_number);
     let wake_at: Option<i64> = row.get(9)?;
     Ok(InstanceSummary {
-        instance: InstanceId::new(&*id).map_err(|_| corrupt("its id is none"))?,
+        instance: InstanceId::new(&*id).map_err(|_| corrupt("its id is invalid"))?,
         execution: ExecutionId(row.get(2)?),
-        name: Name::new(name).map_err(|_| corrupt("the name of its orchestration is none"))?,
+        name: Name::new(name).map_err(|_| corrupt("the name of its orchestration is invalid"))?,
         state: state.ok_or_else(|| corrupt("it is in an unknown state"))?,
         created_at: time(5)?,
         updated_at: time(6)?,

@@ -8,7 +8,7 @@ pub(in crate::local) fn checksum<'a>(values: impl IntoIterator<Item = ValueRef<'
     values.into_iter().fold(0, append)
 }
 
-/// Whether the column behind the first `covered` ones of a row is the checksum of those.
+/// Whether the column after the first `covered` ones of a row is the checksum of those.
 pub(in crate::local) fn is_whole(row: &Row<'_>, covered: usize) -> rusqlite::Result<bool> {
     let mut checksum = 0;
     for column in 0..covered {

@@ -62,7 +62,7 @@ fn happened(fault: Fault, others: u64, again: Again, options: BlobArchiveOptions
         return false;
     }
 
-    // Two parts later, nothing that is worthless is left, whoever goes on.
+    // Two parts later, nothing that is worthless is left, no matter which owner goes on.
     for sequence in [20, 21] {
         part(sequence, vec![purged("b")]).absorb_into(&archive).unwrap();
         archive = open(&blob_store, 1, options);

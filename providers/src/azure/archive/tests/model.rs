@@ -100,7 +100,7 @@ fn list_by_pages(
     }
 }
 
-/// The whole history. Neither another execution nor what is behind the end is there.
+/// The whole history. Neither another execution nor what is after the end is there.
 fn read_by_pages(
     archive: &BlobArchive,
     summary: &InstanceSummary,
