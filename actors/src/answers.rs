@@ -22,14 +22,14 @@ pub(crate) struct ClientRuntimes {
 #[derive(Debug)]
 pub(crate) struct ClientRuntime {
     handle: Handle,
-    held: Mutex<Held>,
+    deferred: Mutex<Deferred>,
 }
 
-/// What is held back until all that is ready has run.
+/// Answers that are deferred until all that is ready has run.
 #[derive(Default)]
-struct Held(Vec<Box<dyn FnOnce() + Send>>);
+struct Deferred(Vec<Box<dyn FnOnce() + Send>>);
 
-/// Hands over what is held, also when its task is dropped.
+/// Sends the deferred answers, also when its task is dropped.
 struct Flush(Arc<ClientRuntime>);
 
 impl ClientRuntimes {
@@ -53,14 +53,14 @@ impl ClientRuntimes {
         }
         // Those that nobody waits on.
         known.retain(|runtime| Arc::strong_count(runtime) > 1);
-        let runtime = Arc::new(ClientRuntime { handle, held: Mutex::default() });
+        let runtime = Arc::new(ClientRuntime { handle, deferred: Mutex::default() });
         known.push(runtime.clone());
         Some(runtime)
     }
 }
 
 impl ClientRuntimes {
-    /// Hands over all that is held: a shard that should do so is held up.
+    /// Sends all deferred answers: the shard that should do so is blocked.
     pub(crate) fn deliver_or_return(&self) {
         let Some(known) = &self.known else { return };
         let known = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -73,10 +73,10 @@ impl ClientRuntime {
     pub(crate) fn answer(self: &Arc<Self>, answer: impl FnOnce() + Send + 'static) {
         match Handle::try_current() {
             Ok(here) if here.id() != self.handle.id() => {
-                let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-                held.0.push(Box::new(answer));
-                let is_first = held.0.len() == 1;
-                drop(held);
+                let mut deferred = self.deferred.lock().unwrap_or_else(PoisonError::into_inner);
+                deferred.0.push(Box::new(answer));
+                let is_first = deferred.0.len() == 1;
+                drop(deferred);
                 if is_first {
                     let hand_over = Flush(self.clone());
                     here.spawn(async move {
@@ -93,13 +93,13 @@ impl ClientRuntime {
 
 impl Drop for Flush {
     fn drop(&mut self) {
-        let held = &self.0.held;
-        let held = mem::take(&mut *held.lock().unwrap_or_else(PoisonError::into_inner));
-        if held.0.is_empty() {
+        let deferred = &self.0.deferred;
+        let deferred = mem::take(&mut *deferred.lock().unwrap_or_else(PoisonError::into_inner));
+        if deferred.0.is_empty() {
             return;
         }
         self.0.handle.spawn(async move {
-            for answer in held.0 {
+            for answer in deferred.0 {
                 // What this wakes is the client's.
                 let _ = catch(answer);
             }
@@ -107,7 +107,7 @@ impl Drop for Flush {
     }
 }
 
-impl std::fmt::Debug for Held {
+impl std::fmt::Debug for Deferred {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} answers", self.0.len())
     }

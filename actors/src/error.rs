@@ -1,4 +1,4 @@
-//! The errors of the runtime, told apart by what the caller can do.
+//! The errors of the runtime, grouped by what the caller can do.
 
 mod kind;
 

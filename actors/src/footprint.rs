@@ -75,7 +75,7 @@ impl Footprints {
 pub(crate) struct Footprint {
     all: Arc<Footprints>,
     instance: InstanceId,
-    /// As it was told.
+    /// As it was last reported.
     bytes: usize,
     /// As it stands among the idle ones, until it was asked to go.
     listed: Option<usize>,
@@ -88,7 +88,7 @@ impl Footprint {
     }
 
     /// Says what the history of the instance takes.
-    pub(crate) fn tell(&mut self, history: usize) {
+    pub(crate) fn report(&mut self, history: usize) {
         let bytes = history + INSTANCE_BYTES;
         if bytes.abs_diff(self.bytes) < WORTH_TELLING_BYTES {
             return;
@@ -149,7 +149,7 @@ mod tests {
 
     fn idle(all: &Arc<Footprints>, name: &str, bytes: usize) -> Footprint {
         let mut footprint = Footprint::new(all.clone(), instance(name));
-        footprint.tell(bytes);
+        footprint.report(bytes);
         assert!(footprint.is_to_be_listed());
         footprint.list();
         footprint

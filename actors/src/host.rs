@@ -56,7 +56,7 @@ pub(crate) struct HostState {
     /// Follows the share, where the store is shared.
     _follow: Option<Task>,
     /// Replaces threads that code does not give back.
-    _held: Option<Task>,
+    _blocked: Option<Task>,
 }
 
 /// How far a shard of this host is.
@@ -86,7 +86,7 @@ impl Actor for HostSupervisor {
             None => (0..host.routes.shards()).map(ShardId).collect(),
         };
         // First: code may hold a thread that others are to start on.
-        let held = blocked_threads::follow(&host, &myself);
+        let blocked = blocked_threads::follow(&host, &myself);
         let starts = share.iter().map(|shard| first_start(&myself, &host, *shard));
         let mut shards = BTreeMap::new();
         for (shard, standing) in try_join_all(starts).await? {
@@ -107,7 +107,7 @@ impl Actor for HostSupervisor {
             retention,
             fitness,
             _follow: follow,
-            _held: held,
+            _blocked: blocked,
         })
     }
 
@@ -241,7 +241,7 @@ impl HostState {
         }
     }
 
-    /// The thread of these shards is held, and cannot be replaced. Those that are to move do so all the same:
+    /// The thread of these shards is blocked, and cannot be replaced. Those that are to move do so all the same:
     /// nobody there could give them up.
     fn cannot_drain(&mut self, myself: &ActorRef<HostMessage>, shards: &[ShardId]) {
         for shard in shards {
@@ -346,7 +346,7 @@ impl Drop for Start {
     fn drop(&mut self) {
         let Some(start) = self.0.take() else { return };
         start.abort();
-        // Its thread may be held for ever: nobody waits for that but this.
+        // Its thread may be blocked for ever: nobody waits for that but this.
         let Ok(here) = Handle::try_current() else { return };
         here.spawn(async move {
             if let Ok(Ok(actor)) = start.await {

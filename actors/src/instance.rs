@@ -34,7 +34,7 @@ use state::InstanceState;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// Applies commands to a machine, and hands the turns to the persistence actor. It never writes
+/// Applies commands to a machine, and passes the turns to the persistence actor. It never writes
 /// storage and never runs effects; it reads its log once, when it comes into memory.
 pub(crate) struct InstanceActor;
 
@@ -158,7 +158,7 @@ impl Actor for InstanceActor {
         if let Some(trial) = trial {
             Box::pin(state.survived(trial)).await?;
         }
-        // Whatever else holds: what it holds is always told.
+        // Always: what it holds in memory is reported after each message.
         let is_too_much = state.is_too_much_in_memory();
         let is_to_make_room = state.is_to_make_room();
         let coming = state.coming.take();

@@ -13,7 +13,7 @@
 //!                       └─▶ activity workers, timers, waiters ──command──▶ (back to the routes)
 //! ```
 //!
-//! - An instance actor applies commands to its machine and hands the turns on. It goes on with the
+//! - An instance actor applies commands to its machine and passes the turns on. It goes on with the
 //!   next command while a turn is being made durable.
 //! - The persistence actor of a shard gathers turns while an append is under way, and appends them
 //!   together. Only its receipt opens the actions.

@@ -172,7 +172,7 @@ impl Unanswered {
     fn carry(self, shard: ShardId, message: Message) {
         let Message { id, to, body } = message;
         if matches!(body, MessageBody::Event { .. }) && id.event_key(&self.key.0).is_err() {
-            // Without a key the event cannot be told from others.
+            // Without a key the event cannot be distinguished from others.
             return self.settle(Fate::NotTaken(NotTaken::NotFound));
         }
         let (shared, key, number) = (self.shared.clone(), self.key.clone(), self.number);
@@ -190,7 +190,7 @@ impl Unanswered {
     }
 
     fn settle(mut self, fate: Fate) {
-        let Some(taken) = fate.told() else { return };
+        let Some(taken) = fate.answer() else { return };
         self.is_answered = true;
         let Self { shared, key, number, run, .. } = &self;
         // First: what the answer makes the sender send must not be taken for this one.

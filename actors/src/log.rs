@@ -114,7 +114,7 @@ impl Log<'_> {
     }
 
     /// An activity that is open, though it be between two attempts, and is not registered, if there is
-    /// one: the code must not be told of a failure that another host would not have had. One with a tag
+    /// one: the code must not see a failure that another host would not have had. One with a tag
     /// runs where that is declared, if there may be other hosts.
     fn missing_activity(&self, machine: &Machine, registry: &Registry) -> Option<Name> {
         let open = machine.open_activities(usize::MAX).into_iter();

@@ -213,7 +213,7 @@ impl HostOptions {
         self
     }
 
-    /// At replay, compare also what is only told or was settled when it was recorded: statuses, how
+    /// At replay, compare also what is only reported or was settled when it was recorded: statuses, how
     /// children are called (what becomes of them with their parent, and their retry policies), and
     /// what the code ends with. What the code asks for is always compared: activities, children and
     /// their inputs, lengths of timers, events, their recipients and data, the input of the next
@@ -280,7 +280,7 @@ impl HostOptions {
     ///   the shard tries its code when something comes for the instance, and parks it in the same way.
     /// - An activity that holds the thread goes on. It is not started a second time by this host, and its
     ///   result counts when it comes.
-    /// - Other activities that had begun on the thread are told that they are cancelled, what they return no
+    /// - Other activities that had begun on the thread are cancelled, what they return no
     ///   longer counts, and they run again. Calls of clients that wait for an instance there get
     ///   [`Error::Interrupted`](crate::Error::Interrupted).
     ///
@@ -302,7 +302,7 @@ impl HostOptions {
     /// [policy](reenact_core::RetryPolicy) of the call, or, where it has none, up to this bound. The
     /// first start of all is not recorded, and does not count; nor does a shutdown, or one that only
     /// waited for its place. One with its last chance runs when no other such one does: so the one that
-    /// kills its host is told from its neighbours.
+    /// kills its host is distinguished from its neighbours.
     ///
     /// The same holds for the code of an orchestration. Of an instance that a host takes up as it starts it
     /// is recorded that its code is about to run, until that has made a step. When that many hosts died

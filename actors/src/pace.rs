@@ -11,7 +11,7 @@ use ractor::ActorId;
 pub(crate) struct Pace {
     most: usize,
     count: AtomicUsize,
-    /// Somebody wants to be told when there is room.
+    /// A message is due when there is room.
     held_up: AtomicBool,
     tell: Box<dyn Fn() + Send + Sync>,
 }
@@ -29,7 +29,7 @@ impl Pace {
         })
     }
 
-    /// One more, if there is room; otherwise it is told when there is.
+    /// One more, if there is room; otherwise a message comes when there is.
     pub(crate) fn begin(self: &Arc<Self>) -> Option<OnItsWay> {
         self.has_room().then(|| self.begin_anyhow())
     }
@@ -40,7 +40,7 @@ impl Pace {
         OnItsWay(self.clone())
     }
 
-    /// Whether there is room for one more; otherwise it is told when there is.
+    /// Whether there is room for one more; otherwise a message comes when there is.
     pub(crate) fn has_room(&self) -> bool {
         if self.count.load(Ordering::SeqCst) < self.most {
             return true;

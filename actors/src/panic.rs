@@ -66,7 +66,7 @@ impl<F> Caught<F> {
         Self { future: Some(future) }
     }
 
-    /// It is dropped as soon as it has ended: it must not hold anything when that is told.
+    /// It is dropped as soon as it has ended: it must not hold anything when its end is reported.
     fn end(&mut self) {
         let future = self.future.take();
         if let Err(panic) = catch(|| drop(future)) {

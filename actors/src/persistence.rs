@@ -132,7 +132,7 @@ impl Actor for Persistence {
                 return Ok(());
             }
             PersistenceMessage::Append | PersistenceMessage::AppendNow => {
-                // Those who are about to hand something in do so first: it goes along.
+                // Those who are about to pass something on do so first: it goes along.
                 let_others_run().await;
             }
             PersistenceMessage::Release => {

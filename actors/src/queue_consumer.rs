@@ -23,8 +23,8 @@ use crate::task::end_for_panic;
 use handle::MessageHandler;
 use verdict::Verdict;
 
-/// Most messages of a shard that are in hand at a time.
-const MAX_IN_HAND: usize = 256;
+/// Most messages of a shard that are received and not settled.
+const MAX_UNSETTLED: usize = 256;
 
 /// Most messages that are asked of a queue at a time.
 const RECEIVED_AT_ONCE: usize = 32;
@@ -32,7 +32,7 @@ const RECEIVED_AT_ONCE: usize = 32;
 /// The time before a queue is asked again that could not be read.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// The queue consumer of one shard. Dropping it stops it where it is: what it has in hand comes again.
+/// The queue consumer of one shard. Dropping it stops it where it is: what is received and not settled comes again.
 pub(crate) struct QueueConsumer {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
@@ -47,7 +47,7 @@ impl QueueConsumer {
     ) -> Self {
         let (stop, stopped) = oneshot::channel();
         let running =
-            Running { handler: MessageHandler::new(host, shard), in_hand: InHand::default() };
+            Running { handler: MessageHandler::new(host, shard), unsettled: Unsettled::default() };
         let lost = end_for_panic(supervisor, "what takes from its queue");
         let run = async move {
             if let Err(panic) = Caught::new(Box::pin(running.run(stopped))).await {
@@ -57,7 +57,7 @@ impl QueueConsumer {
         Self { stop: Some(stop), task: tokio::spawn(run) }
     }
 
-    /// Receives nothing more, and returns when what is in hand is settled: the next owner of the
+    /// Receives nothing more, and returns when what was received is settled: the next owner of the
     /// shard goes on after it.
     pub(crate) async fn finish(mut self) {
         drop(self.stop.take());
@@ -74,18 +74,18 @@ impl Drop for QueueConsumer {
 
 struct Running {
     handler: MessageHandler,
-    in_hand: InHand,
+    unsettled: Unsettled,
 }
 
 /// What was received and is not settled. Of each instance one message is under way at a time: the
 /// rest waits after it, in its order.
 #[derive(Default)]
-struct InHand {
+struct Unsettled {
     waiting: HashMap<InstanceId, VecDeque<Delivery>>,
     count: usize,
 }
 
-impl InHand {
+impl Unsettled {
     /// Takes a message in; gives it back when it can be under way at once.
     fn take_in(&mut self, delivery: Delivery) -> Option<Delivery> {
         self.count += 1;
@@ -119,16 +119,16 @@ impl InHand {
     }
 
     fn room(&self) -> usize {
-        MAX_IN_HAND.saturating_sub(self.count).min(RECEIVED_AT_ONCE)
+        MAX_UNSETTLED.saturating_sub(self.count).min(RECEIVED_AT_ONCE)
     }
 }
 
 impl Running {
     async fn run(self, mut stopped: oneshot::Receiver<()>) {
-        let Self { handler, mut in_hand } = self;
+        let Self { handler, mut unsettled } = self;
         let handler = &handler;
         let mut under_way = FuturesUnordered::new();
-        let mut receiving = Some(receive(handler, in_hand.room()));
+        let mut receiving = Some(receive(handler, unsettled.room()));
         let mut stops = false;
         while !(stops && under_way.is_empty()) {
             tokio::select! {
@@ -140,22 +140,22 @@ impl Running {
                 Some((instance, verdict)) = under_way.next(), if !under_way.is_empty() => {
                     let next = match verdict {
                         Verdict::Again => {
-                            in_hand.let_go(&instance);
+                            unsettled.let_go(&instance);
                             None
                         }
-                        Verdict::Done | Verdict::Refused(_) => in_hand.settle(&instance),
+                        Verdict::Done | Verdict::Refused(_) => unsettled.settle(&instance),
                     };
                     under_way.extend(next.map(|next| handler.settle(next)));
-                    if receiving.is_none() && !stops && in_hand.room() > 0 {
-                        receiving = Some(receive(handler, in_hand.room()));
+                    if receiving.is_none() && !stops && unsettled.room() > 0 {
+                        receiving = Some(receive(handler, unsettled.room()));
                     }
                 }
                 deliveries = received(&mut receiving), if receiving.is_some() => {
                     for delivery in deliveries {
-                        let ready = in_hand.take_in(delivery);
+                        let ready = unsettled.take_in(delivery);
                         under_way.extend(ready.map(|ready| handler.settle(ready)));
                     }
-                    let room = in_hand.room();
+                    let room = unsettled.room();
                     receiving = (room > 0).then(|| receive(handler, room));
                 }
             }

@@ -295,7 +295,7 @@ impl Routes {
     }
 
     pub(crate) fn park(&self, instance: InstanceId, reason: ParkReason) {
-        // First: nobody finds the table empty who is told of it.
+        // First: who hears of it does not find the table empty.
         self.shared.number_parked.fetch_add(1, Ordering::AcqRel);
         if self.shared.parked.insert(instance, reason).is_some() {
             self.shared.number_parked.fetch_sub(1, Ordering::AcqRel);

@@ -203,7 +203,7 @@ impl Runtime {
         self.let_go_of_the_store().await;
     }
 
-    /// Ends the host at once, as a crash would: nothing more is made durable, nobody is told. For
+    /// Ends the host at once, as a crash would: nothing more is made durable, and nobody gets an answer. For
     /// tests of what happens after a crash. The leases are given up, so that another host can start.
     ///
     /// When it returns, nothing of the host holds the store, clients included.
@@ -241,7 +241,7 @@ impl Runtime {
         self.host.stop_all();
     }
 
-    /// What ran for other hosts is told, for as long as there is time; then it is left to others.
+    /// Reports the ends of what ran for other hosts, for as long as there is time; the rest is left to others.
     async fn let_go_of_taken(&self, began: Instant, deadline: Duration) {
         let Some(tag_receiver) = &self.tag_receiver else { return };
         let left = (deadline - began.elapsed().min(deadline)).max(LEAST_DRAIN);
@@ -327,7 +327,7 @@ impl Drop for Starting {
     }
 }
 
-/// How many activities run at a time; those that block are told apart from then on.
+/// How many activities run at a time; those that block are counted separately from then on.
 fn limits(registry: &mut Registry, options: &HostOptions) -> Result<Limits> {
     registry.set_blocking(&options.blocking_activities)?;
     Ok(Limits {

@@ -131,7 +131,7 @@ impl Actor for ShardSupervisor {
             }
             ShardMessage::Wake(due, on_their_way) => {
                 state.wake(&myself, due).await?;
-                // They are in line: other timers may fire.
+                // They are queued: other timers may fire.
                 drop(on_their_way);
                 Ok(())
             }
@@ -156,7 +156,7 @@ impl Actor for ShardSupervisor {
             }
             ShardMessage::Drain { reply } => {
                 if let Some(queue_consumer) = state.queue_consumer.take() {
-                    // What it has in hand needs this actor.
+                    // What it has received and not settled needs this actor.
                     let myself = myself.clone();
                     state.context.host.tasks.spawn(async move {
                         queue_consumer.finish().await;

@@ -71,7 +71,7 @@ struct Shared {
     changed: Notify,
     watchdog: Mutex<Option<Thread>>,
     /// What the watchdog finds, until somebody follows that.
-    held: Mutex<Option<mpsc::UnboundedReceiver<BlockedThread>>>,
+    blocked: Mutex<Option<mpsc::UnboundedReceiver<BlockedThread>>>,
 }
 
 /// Something that has stalled, and where.
@@ -79,7 +79,7 @@ struct Shared {
 struct Found {
     what: Stalled,
     runtime: Option<RuntimeId>,
-    /// It has held its thread so long that it loses it.
+    /// It has blocked its thread so long that it loses it.
     is_too_long: bool,
 }
 
@@ -114,7 +114,7 @@ impl Stalls {
             stalled: Mutex::default(),
             changed: Notify::new(),
             watchdog: Mutex::default(),
-            held: Mutex::default(),
+            blocked: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -199,7 +199,7 @@ impl Stalls {
         }
     }
 
-    /// Returns when the code of an instance has held its thread so long that it loses it; what code that is.
+    /// Returns when the code of an instance has blocked its thread so long that it loses it; what code that is.
     pub(crate) async fn until_too_long(&self, instance: &InstanceId) -> Name {
         let is_it = |found: &Found| {
             found.is_too_long && found.what.instance == *instance && !found.what.is_activity
@@ -216,7 +216,7 @@ impl Stalls {
 
     /// The threads that code does not give back, as they are found. For one who follows them.
     pub(crate) fn take_blocked(&self) -> Option<mpsc::UnboundedReceiver<BlockedThread>> {
-        lock(&self.shared.held).take()
+        lock(&self.shared.blocked).take()
     }
 
     /// Begins to look, until the host has gone. `on_hold` is called when something holds its thread for long.
@@ -228,13 +228,13 @@ impl Stalls {
     ) {
         let (limit, lost_after) =
             (options.stalls_after, options.replace_threads_after.max(LONG_HOLD));
-        let (tell, held) = mpsc::unbounded_channel();
-        *lock(&self.shared.held) = Some(held);
+        let (sender, blocked) = mpsc::unbounded_channel();
+        *lock(&self.shared.blocked) = Some(blocked);
         let pause = (limit.min(LONG_HOLD) / LOOKS).max(SHORTEST_PAUSE);
         let shared = Arc::downgrade(&self.shared);
         let on_hold = Box::new(on_hold);
         let seen = HashMap::new();
-        let mut watchdog = Watchdog { limit, lost_after, clock, seen, on_hold, tell };
+        let mut watchdog = Watchdog { limit, lost_after, clock, seen, on_hold, sender };
         let look = move || {
             while let Some(shared) = shared.upgrade() {
                 watchdog.look(&shared);
@@ -282,8 +282,8 @@ impl Drop for End<'_> {
 struct Watchdog {
     limit: Duration,
     lost_after: Duration,
-    /// Who is told of what is lost.
-    tell: mpsc::UnboundedSender<BlockedThread>,
+    /// Gets the threads that are blocked for too long.
+    sender: mpsc::UnboundedSender<BlockedThread>,
     clock: Arc<dyn TimerScheduler>,
     /// By the address of the slot.
     seen: HashMap<usize, Seen>,
@@ -298,7 +298,7 @@ struct Seen {
     /// It holds its thread for long.
     holds: bool,
     stalled: bool,
-    /// How often it was told that it has held its thread too long.
+    /// How often it was reported that it has blocked its thread too long.
     told: u32,
 }
 
@@ -392,7 +392,7 @@ impl Watchdog {
         let call = call.map(|(run, id)| ActivityCall { instance: instance.clone(), run, id });
         let (instance, code) = (instance.clone(), code.clone());
         // Nobody follows once the host has ended.
-        let _ = self.tell.send(BlockedThread { runtime, instance, code, call, held_for });
+        let _ = self.sender.send(BlockedThread { runtime, instance, code, call, held_for });
     }
 }
 

@@ -16,7 +16,7 @@ use crate::routes::Routes;
 pub(crate) struct SuspectTable {
     calls: Arc<DashMap<ActivityCall, Suspect>>,
     number: Arc<AtomicUsize>,
-    /// Held by the one that runs of those with their last chance: so the one that kills its host is told
+    /// Held by the one that runs of those with their last chance: so the one that kills its host is distinguished
     /// from those that only ran beside it.
     last_chance: Arc<Mutex<()>>,
 }

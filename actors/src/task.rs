@@ -19,7 +19,7 @@ impl Task {
         Self(tokio::spawn(future))
     }
 
-    /// A task that its owner cannot do without. When it panics, `lost` is told the message: otherwise nobody
+    /// A task that its owner cannot do without. When it panics, `lost` gets the message: otherwise nobody
     /// would notice, and a wait for it would never end.
     pub(crate) fn vital(
         future: impl Future<Output = ()> + Send + 'static,

@@ -82,7 +82,7 @@ pub(crate) enum NotReplaced {
     #[error("it is no thread of the host's own")]
     NotOwn,
     /// Too many of the threads that were given up have not ended.
-    #[error("{MAX_REPLACED_THREADS} threads are held already that were replaced")]
+    #[error("{MAX_REPLACED_THREADS} threads that were replaced are still blocked by user code")]
     TooMany,
     /// The system gives none.
     #[error("{0}")]

@@ -171,7 +171,7 @@ impl TimersState {
 
     fn set_alarm(&mut self, myself: &ActorRef<TimerMessage>) {
         if !self.pace.has_room() {
-            // It is told when there is.
+            // A message comes when there is.
             let myself = myself.clone();
             self.held_up.get_or_insert_with(|| {
                 Task::spawn(async move {
@@ -209,14 +209,14 @@ mod tests {
 
     use super::*;
     use crate::options::ShardThreads;
-    use crate::shard::testing::supervisor_that_tells;
+    use crate::shard::testing::supervisor_that_forwards;
     use crate::threads::Threads;
 
     #[tokio::test]
     async fn timers_of_instances_that_are_not_in_memory_wait_until_those_before_are_in_line() {
         let threads = Threads::begin(ShardThreads::OnCallersRuntime, 1, &Handle::current());
         let (told, mut telling) = mpsc::unbounded_channel();
-        let supervisor = supervisor_that_tells(told).await;
+        let supervisor = supervisor_that_forwards(told).await;
         let clock = ManualClock::default();
         let (routes, now) = (Routes::new(1, threads.unwrap()), clock.now());
         let arguments = TimersArguments { routes, clock: Arc::new(clock), supervisor };

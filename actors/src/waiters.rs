@@ -22,7 +22,7 @@ pub(crate) struct Waiters {
 struct Waiting<T> {
     /// By shard: the thread of a shard meets its own clients there, and no others.
     shards: Arc<[Table<T>]>,
-    /// Nothing more will be told.
+    /// No more notifications will come.
     closed: Arc<AtomicBool>,
 }
 
@@ -40,8 +40,8 @@ pub(crate) struct Waiter<T> {
     waiting: Waiting<T>,
     instance: InstanceId,
     told: oneshot::Receiver<Result<T>>,
-    /// Who was told is not waiting any more.
-    is_told: bool,
+    /// A waiter that was notified does not wait any more.
+    is_notified: bool,
 }
 
 impl Waiters {
@@ -50,7 +50,7 @@ impl Waiters {
         Self { ends: Waiting::new(shards), changes: Waiting::new(shards) }
     }
 
-    /// Begins to wait for the end. Look at the store afterwards: what ended before now is not told.
+    /// Begins to wait for the end. Look at the store afterwards: an end before now is not reported.
     pub(crate) fn end_of(
         &self,
         instance: InstanceId,
@@ -60,7 +60,7 @@ impl Waiters {
     }
 
     /// Begins to wait for a change of the status, or for the end. Look at the store afterwards: what
-    /// changed before now is not told.
+    /// changed before now is not reported.
     pub(crate) fn change_of(
         &self,
         instance: InstanceId,
@@ -71,13 +71,13 @@ impl Waiters {
 
     /// The instance has ended, or cannot go on: tells everybody who waits for it.
     pub(crate) fn ended(&self, instance: &InstanceId, end: &Result<Outcome>) {
-        self.ends.tell(instance, end);
-        self.changes.tell(instance, &end.as_ref().map(|_| ()).map_err(Clone::clone));
+        self.ends.notify(instance, end);
+        self.changes.notify(instance, &end.as_ref().map(|_| ()).map_err(Clone::clone));
     }
 
     /// The status of the instance may have changed: tells those who wait for that to look again.
     pub(crate) fn changed(&self, instance: &InstanceId) {
-        self.changes.tell(instance, &Ok(()));
+        self.changes.notify(instance, &Ok(()));
     }
 
     /// The instances that somebody waits for.
@@ -88,7 +88,7 @@ impl Waiters {
         instances
     }
 
-    /// Tells everybody, now and later, that nothing more will be told.
+    /// Every wait, now and later, ends with an error: no more notifications will come.
     pub(crate) fn close(&self) {
         self.ends.close();
         self.changes.close();
@@ -122,10 +122,10 @@ impl<T: Clone + Send + 'static> Waiting<T> {
         if self.closed.load(Ordering::SeqCst) {
             drop(self.remove(&instance));
         }
-        Waiter { waiting: self.clone(), instance, told, is_told: false }
+        Waiter { waiting: self.clone(), instance, told, is_notified: false }
     }
 
-    fn tell(&self, instance: &InstanceId, what: &Result<T>) {
+    fn notify(&self, instance: &InstanceId, what: &Result<T>) {
         for Client { told, runtime } in self.remove(instance).into_iter().flatten() {
             let what = what.clone();
             // It may have gone. What this wakes is the client's.
@@ -164,16 +164,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<T> Waiter<T> {
-    pub(crate) async fn told(mut self) -> Result<T> {
+    pub(crate) async fn notified(mut self) -> Result<T> {
         let told = (&mut self.told).await;
-        self.is_told = true;
+        self.is_notified = true;
         told.unwrap_or(Err(Error::ShuttingDown))
     }
 }
 
 impl<T> Drop for Waiter<T> {
     fn drop(&mut self) {
-        if self.is_told {
+        if self.is_notified {
             return;
         }
         self.told.close();

@@ -45,9 +45,9 @@ impl Workers {
         let (idle, room) = (Notify::new(), Notify::new());
         let (suspects, is_ending) = (SuspectTable::default(), AtomicBool::new(false));
         let places = Places::new(queue);
-        let held = BlockedRuntimes::default();
+        let blocked = BlockedRuntimes::default();
         let shared =
-            Shared { registry, runtimes, grace, suspects, places, is_ending, idle, room, held };
+            Shared { registry, runtimes, grace, suspects, places, is_ending, idle, room, blocked };
         let shared = Arc::new(shared);
         let of_shard = |shard| {
             let link = ShardLink { routes: routes.clone(), clock: clock.clone() };
@@ -119,6 +119,6 @@ impl Workers {
         // This wakes code of the user's: not while a table is locked.
         calls.for_each(|context| context.cut_off());
         self.shared.runtimes.end();
-        self.shared.held.end();
+        self.shared.blocked.end();
     }
 }

@@ -8,7 +8,7 @@ use crate::queue_client::QueueClient;
 
 impl Access {
     /// Up to `limit` of the messages in quarantine after `after`, ordered by their ids: those that a
-    /// host could not take, for good, and nobody else was told.
+    /// host could not take, for good, and nobody else was notified.
     ///
     /// # Errors
     /// [`Error::NotShared`], [`Error::Store`].

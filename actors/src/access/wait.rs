@@ -62,7 +62,7 @@ impl Access {
             self.may_go_on(instance)?;
             tokio::select! {
                 biased;
-                outcome = told(waiter) => return outcome,
+                outcome = notified(waiter) => return outcome,
                 () = self.until_next_look(instance, &mut looks) => {}
             }
         }
@@ -97,7 +97,7 @@ impl Access {
             self.may_go_on(instance)?;
             tokio::select! {
                 biased;
-                told = told(waiter) => told?,
+                told = notified(waiter) => told?,
                 () = self.until_next_look(instance, &mut looks) => {}
             }
         }
@@ -116,9 +116,9 @@ impl Access {
     }
 }
 
-async fn told<T>(waiter: Option<Waiter<T>>) -> Result<T> {
+async fn notified<T>(waiter: Option<Waiter<T>>) -> Result<T> {
     match waiter {
-        Some(waiter) => waiter.told().await,
+        Some(waiter) => waiter.notified().await,
         None => pending().await,
     }
 }

@@ -84,7 +84,7 @@ impl Calls {
         self.newest().values().cloned().collect()
     }
 
-    /// Forgets an attempt that has ended, and whose end is durable where it was told.
+    /// Forgets an attempt that has ended, and whose end is durable where it was reported.
     pub(crate) fn let_go(&self, context: &ActivityContext) {
         if context.let_go() {
             self.remove_attempt(context);

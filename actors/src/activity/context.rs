@@ -36,13 +36,13 @@ struct Call {
     local_input: Option<Payload>,
     pulse: Pulse,
     states: States,
-    /// Who is told what becomes of it, where that is not an instance of this host.
+    /// Gets the reports of the attempt, where they are not for an instance of this host.
     reports: Option<ReportSender>,
-    /// Whether its end was told.
+    /// Whether its end was reported.
     told: AtomicBool,
     /// Its end, where it took too long: it may still be running when that was lost on the way.
     late: OnceLock<ActivityError>,
-    /// Whether one of the two has let it go that must: its run, and its end that was told.
+    /// Whether one of these two has released it: its run, and its reported end.
     let_go: AtomicBool,
     /// The thread that its task is on, once it has begun.
     thread: OnceLock<RuntimeId>,
@@ -82,7 +82,7 @@ impl ActivityContext {
         Self { call: Arc::new(call) }
     }
 
-    /// The same for every run and every attempt of this call, and no other call's: hand it to the services that you
+    /// The same for every run and every attempt of this call, and no other call's: pass it to the services that you
     /// call, so that they do the work once.
     ///
     /// That of a [local](reenact_core::OrchestrationContext::call_local) call has a hash of its name and
@@ -164,7 +164,7 @@ impl ActivityContext {
         &self.call.pulse
     }
 
-    /// Who is told what becomes of it, where it came through the queue of a tag.
+    /// Gets the reports of the attempt, where it came through the queue of a tag.
     pub(crate) fn report_sender(&self) -> Option<&ReportSender> {
         self.call.reports.as_ref()
     }
@@ -197,7 +197,7 @@ impl ActivityContext {
         let _ = self.call.late.set(error);
     }
 
-    /// Its end, where it took too long and that is to be told again.
+    /// Its end, where it took too long and that is to be reported again.
     pub(crate) fn take_late(&self) -> Option<ActivityError> {
         let late = self.call.late.get()?;
         self.call.told.store(false, Ordering::Release);

@@ -8,8 +8,8 @@ use reenact_core::Payload;
 use super::calls::Calls;
 use super::context::ActivityContext;
 
-/// Of an attempt whose end was told: it is known, and so not run again, until that is durable; and
-/// until it has ended in fact, so that it can still be cut off.
+/// Held for an attempt whose end was reported. Until it is dropped, the attempt does not run again. That is
+/// when the end is durable, and the attempt has ended in fact, so that it can still be cut off.
 pub(crate) struct EndedCall {
     calls: Arc<Calls>,
     context: ActivityContext,

@@ -63,9 +63,9 @@ type Record = Arc<Mutex<Vec<Payload>>>;
 #[derive(Default)]
 struct Beats {
     last: Option<Timestamp>,
-    /// When details were last handed on to be recorded.
+    /// When details were last passed on to be recorded.
     passed_on: Option<Timestamp>,
-    /// The newest details, as long as they were not handed on.
+    /// The newest details, as long as they were not passed on.
     kept: Option<Payload>,
 }
 
@@ -103,7 +103,7 @@ impl Pulse {
         self.beats().last
     }
 
-    /// The newest details, where they were not handed on.
+    /// The newest details, where they were not passed on.
     pub(crate) fn take_kept(&self) -> Option<Payload> {
         self.beats().kept.take()
     }

@@ -103,7 +103,7 @@ pub(crate) struct HostContext {
 
 impl HostContext {
     /// A shard could not be started again. Those who wait for an instance in it go on waiting
-    /// while that may pass by itself; otherwise they are told.
+    /// while that may pass by itself; otherwise they get the error.
     pub(crate) fn mark_down(&self, shard: ShardId, why: ProviderError) {
         let (is_rotten, why) = (is_rotten(&why), Arc::new(why));
         self.routes.set_down(shard, why.clone());

@@ -72,7 +72,7 @@ impl ShardContext {
     }
 
     /// Hands something to the persistence actor. When that has gone, the shard goes with it: the
-    /// log is as it was, and what waits for an answer is told that it was interrupted.
+    /// log is as it was, and what waits for an answer gets `Interrupted`.
     pub(crate) fn make_durable(&self, entry: Entry) {
         let message = entry.message();
         // Turns that linger have had their message.

@@ -12,24 +12,24 @@ use crate::threads::{GivenUp, NotReplaced};
 /// Replaces the threads of a host that code holds for too long, until this is dropped. It is on the thread of
 /// the host, and apart from its supervisor, which waits for shards to start at first.
 pub(crate) fn follow(host: &HostRef, root: &ActorRef<HostMessage>) -> Option<Task> {
-    let mut held = host.routes.stalls.take_blocked()?;
+    let mut blocked = host.routes.stalls.take_blocked()?;
     let (host, root) = (host.clone(), root.clone());
     Some(Task::spawn(async move {
-        while let Some(held) = held.recv().await {
+        while let Some(blocked) = blocked.recv().await {
             if !host.is_closing() && !host.has_ended() {
-                lose(&host, &root, held);
+                lose(&host, &root, blocked);
             }
         }
     }))
 }
 
-fn lose(host: &HostContext, root: &ActorRef<HostMessage>, held: BlockedThread) {
-    let BlockedThread { runtime, instance, code, call, held_for } = held;
+fn lose(host: &HostContext, root: &ActorRef<HostMessage>, blocked: BlockedThread) {
+    let BlockedThread { runtime, instance, code, call, held_for } = blocked;
     let shards = host.threads.shards_on(runtime);
     let supervisors: Vec<_> = shards.iter().map(|shard| host.routes.supervisor(*shard)).collect();
     let given_up = match host.threads.replace(runtime) {
         Ok(given_up) => given_up,
-        // Nothing can be done about a runtime of the caller; that it is held was said. Or it was given up
+        // Nothing can be done about a runtime of the caller; that it is blocked was reported. Or it was given up
         // before, and the code is still there.
         Err(NotReplaced::NotOwn) => return,
         Err(why) => {

@@ -18,7 +18,7 @@ pub(crate) enum HostMessage {
     Failed(ShardId, Duration),
     /// The thread of these shards was given up, and their supervisors with it.
     Lost(Vec<LostShard>),
-    /// The thread of these shards is held by code, and cannot be replaced.
+    /// The thread of these shards is blocked by code, and cannot be replaced.
     Blocked(Vec<ShardId>),
     /// The shards that are to be up here are others now.
     Share(BTreeSet<ShardId>),

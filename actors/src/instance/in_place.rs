@@ -11,7 +11,7 @@ use crate::run::Run;
 use crate::task::Task;
 use crate::workers::ShardWorkers;
 
-/// What the turns that were made since something was handed on want of local activities.
+/// What must be done for local activities, by the turns that were made since a turn was passed on.
 pub(super) struct Wanted {
     /// Calls, and timers for their next attempts and their ends.
     pub(super) actions: Vec<(Run, Action)>,

@@ -24,11 +24,11 @@ impl Live {
         stalls.watch(&summary.instance, &summary.name, || machine.apply(command, now))
     }
 
-    /// A turn as it is handed on.
+    /// A turn as it is passed on.
     pub(super) fn pending(&mut self, turn: Turn) -> Result<PendingTurn, ParkReason> {
         let Turn { number, recorded, actions, outcome, local, can_wait } = turn;
         self.wanted.add(self.run, local, can_wait);
-        // The first turns of a next execution are handed on when it has done all of them.
+        // The first turns of a next execution are passed on when it has done all of them.
         let status_turn = self.machine.status_turn().filter(|turn| *turn <= number);
         let bytes = encoded(&recorded, status_turn).map_err(unreadable)?;
         self.follow(&recorded, outcome.as_ref());

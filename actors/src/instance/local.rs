@@ -1,4 +1,4 @@
-//! Local activities run in place: before the turns that schedule them are handed on. These wait, for a
+//! Local activities run in place: before the turns that schedule them are passed on. These wait, for a
 //! moment, for what the activities return.
 
 use ractor::ActorProcessingErr;
@@ -15,7 +15,7 @@ use crate::run::Run;
 use crate::timers::{Timer, TimerMessage};
 
 impl InstanceState {
-    /// Hands something on to be made durable, after all that was handed on before. A turn waits while
+    /// Passes something on to be made durable, after all that was passed on before. A turn waits while
     /// local activities run that began with it, or with one that waits already, unless somebody waits for
     /// something else of it.
     pub(super) fn pass_on(&mut self, entry: Entry) {
@@ -57,7 +57,7 @@ impl InstanceState {
         }
     }
 
-    /// Returns when everything that was handed on before is durable.
+    /// Returns when everything that was passed on before is durable.
     pub(super) async fn everything_is_durable(&mut self) -> Result<(), ActorProcessingErr> {
         self.end_wait();
         self.shard.everything_is_durable(&self.instance).await
@@ -134,7 +134,7 @@ impl InstanceState {
         }
     }
 
-    /// Sets a timer of a call that runs in place, if it is due before the turns are handed on that set it
+    /// Sets a timer of a call that runs in place, if it is due before the turns are passed on that set it
     /// for good.
     fn set_timer(&self, run: Run, id: CorrelationId, fire_at: Timestamp, now: Timestamp) {
         if self.in_place.runs(run, id) && fire_at.since(now) <= LOCAL_HOLD {

@@ -95,7 +95,7 @@ impl InstanceState {
         }
     }
 
-    /// Another instance tells this one, which runs, something.
+    /// A message of another instance to this one, which runs.
     pub(super) fn handle_message(&mut self, message: FromAnother) {
         let Phase::Live(live) = &self.phase else { return };
         let FromAnother { from, content, reply } = message;
@@ -118,7 +118,7 @@ impl InstanceState {
         }
     }
 
-    /// Another instance tells this one, which has finished, something. It may have had an event
+    /// A message of another instance to this one, which has finished. It may have had an event
     /// before: then the answer was lost, and is the same again.
     pub(super) async fn handle_message_after_end(
         &mut self,
@@ -164,7 +164,7 @@ impl InstanceState {
         }
     }
 
-    /// Comes back into memory to tell others. What cannot be read cannot be told.
+    /// Comes back into memory to send what it has to send. From a log that cannot be read, nothing is sent.
     pub(super) async fn close_from_log(
         &mut self,
         summary: InstanceSummary,
@@ -200,7 +200,7 @@ impl InstanceState {
     }
 
     /// The one that started this instance asks for it again. A parent that was rewound to before the end
-    /// of a child does not know how that ended: it is told, before it hears that the child has begun.
+    /// of a child does not know how that ended: it gets the result before the answer that the child has begun.
     pub(super) async fn has_begun(&mut self, origin: Origin, reply: Reply) {
         let is_child = origin.relation == Relation::Child;
         if !is_child || matches!(self.phase, Phase::Live(_) | Phase::Parked(_)) {

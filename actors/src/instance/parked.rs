@@ -21,7 +21,7 @@ impl InstanceState {
         self.leave_place();
         let Phase::Live(live) = std::mem::replace(&mut self.phase, Phase::Absent) else { return };
         let Live { machine, summary, .. } = *live;
-        // That of the turn that is not handed on does not count.
+        // That of the turn that is not passed on does not count.
         let status_turn = machine.status_turn().filter(|turn| *turn < summary.turns);
         drop(machine);
         self.park_as(reason, summary, status_turn, true);
@@ -71,7 +71,7 @@ impl InstanceState {
         Ok(())
     }
 
-    /// The log is told, unless it knows.
+    /// The log gets a turn that says so, unless it has one.
     fn park_as(
         &mut self,
         reason: ParkReason,

@@ -63,10 +63,10 @@ impl InstanceState {
     pub(super) fn is_too_much_in_memory(&mut self) -> bool {
         let Phase::Live(live) = &mut self.phase else {
             // The machine is gone.
-            self.footprint.tell(0);
+            self.footprint.report(0);
             return false;
         };
-        self.footprint.tell(live.machine.held_bytes() + self.in_place.held_bytes());
+        self.footprint.report(live.machine.held_bytes() + self.in_place.held_bytes());
         if self.footprint.is_to_be_listed() && live.is_idle(self.now) {
             self.footprint.list();
         }

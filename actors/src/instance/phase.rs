@@ -40,9 +40,9 @@ pub(super) struct Live {
     /// How many hosts have died while its code ran, as long as that has not made a step on this one;
     /// known only of what was taken up as the host started.
     pub(super) unproven: Option<u32>,
-    /// What its turns want of local activities, until they are handed on.
+    /// What its turns want of local activities, until they are passed on.
     pub(super) wanted: Wanted,
-    /// It has begun under an id that was made for it, and its first turn is not handed on yet.
+    /// It has begun under an id that was made for it, and its first turn is not passed on yet.
     pub(super) has_drawn_id: bool,
 }
 
@@ -88,7 +88,7 @@ impl Parked {
         self.execution.is_some()
     }
 
-    /// A turn without code, as it is handed on.
+    /// A turn without code, as it is passed on.
     pub(super) fn pending(
         &mut self,
         turn: &RecordedTurn,

@@ -70,7 +70,7 @@ impl InstanceState {
         };
         match self.own_origin().await {
             Ok(Ok(Some(own))) if own == *origin => self.has_begun(*origin, message.reply).await,
-            // It may be the very one that asks: it is not told that the id is taken, and asks again.
+            // Its own parent may be asking: the answer must not be that the id is taken. It asks again.
             Ok(Err(reason)) => {
                 self.answer(message.reply.no(unreadable_log(&self.instance, &reason)));
             }
@@ -399,7 +399,7 @@ impl InstanceState {
             }
             return reply.into_iter().for_each(|reply| self.answer(reply.yes()));
         }
-        // What ends nothing is handed on as a whole, or changes nothing.
+        // What ends nothing is passed on as a whole, or changes nothing.
         let before = turn.outcome.is_some().then(|| live.summary.clone());
         let pending = live.pending(turn).and_then(|mut pending| {
             pending.successor = live.continue_as_new()?;
@@ -413,7 +413,7 @@ impl InstanceState {
                 self.close_if_ended();
             }
             Err(reason) => {
-                // Nothing of it is handed on.
+                // Nothing of it is passed on.
                 if let Some(before) = before {
                     live.summary = before;
                 }

@@ -30,7 +30,7 @@ impl LocalDelivery {
         self.shared.under_way.remove_if(&key, |_, under_way| is_remote(under_way));
     }
 
-    /// Answers a message of an instance, wherever that is. An error when it cannot be told for now.
+    /// Answers a message of an instance, wherever that is. An error when the answer cannot be sent for now.
     pub(crate) async fn answer(
         &self,
         to: &InstanceId,
@@ -88,8 +88,8 @@ impl Shared {
 }
 
 impl Fate {
-    /// What the sender of a message is told; nothing where another try may help.
-    pub(crate) fn told(self) -> Option<std::result::Result<(), NotTaken>> {
+    /// The answer to the sender of a message; `None` where another try may help.
+    pub(crate) fn answer(self) -> Option<std::result::Result<(), NotTaken>> {
         match self {
             Self::Taken => Some(Ok(())),
             Self::NotTaken(why) => Some(Err(why)),

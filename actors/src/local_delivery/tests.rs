@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::message::{RuntimeMessage, ShardMessage};
 use crate::options::ShardThreads;
-use crate::shard::testing::supervisor_that_tells;
+use crate::shard::testing::supervisor_that_forwards;
 use crate::threads::Threads;
 
 /// Two shards, of which nobody is in memory.
@@ -19,7 +19,7 @@ async fn delivery_of_test(
     let routes = Routes::new(2, threads);
     let (told, telling) = mpsc::unbounded_channel();
     for shard in [ShardId(0), ShardId(1)] {
-        routes.set_supervisor(shard, supervisor_that_tells(told.clone()).await);
+        routes.set_supervisor(shard, supervisor_that_forwards(told.clone()).await);
     }
     let local_delivery =
         LocalDelivery::new(routes.clone(), Arc::new(Store::of(&memory)), Tasks::new());

@@ -65,11 +65,11 @@ pub(crate) enum Internal {
     PassivateIfIdleSince(Timestamp, Asked),
     /// Something woke the code from outside a turn.
     ForeignWake,
-    /// What is open? Told when that is durable.
+    /// Report the open calls, once what they rest on is durable.
     ReportOpen(oneshot::Sender<OpenCalls>),
-    /// Another instance tells this one something.
+    /// A message of another instance.
     FromAnother(Box<FromAnother>),
-    /// What this one has told another has arrived, or never will.
+    /// A message of this instance has arrived, or never will.
     Answered {
         message: MessageId,
         taken: Result<(), NotTaken>,
@@ -78,7 +78,7 @@ pub(crate) enum Internal {
         /// Told when that is durable, or need not be. None where the answer is from this host.
         reply: Option<Reply>,
     },
-    /// An attempt of an activity that runs on another host has ended, or says how far it is.
+    /// An attempt of an activity that runs on another host has ended, or has sent a heartbeat.
     FromWorker(Box<FromWorker>),
     /// A command that may come again.
     Once(Box<OnceMessage>),
@@ -93,7 +93,7 @@ pub(crate) enum Internal {
     EndWait(u64),
 }
 
-/// What another instance tells this one.
+/// A message of another instance to this one.
 #[derive(Debug)]
 pub(crate) struct FromAnother {
     pub(crate) from: InstanceId,

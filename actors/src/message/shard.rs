@@ -26,7 +26,7 @@ pub(crate) enum ShardMessage {
     /// Ask the next instances whether they can go.
     SweepOn,
     /// Bring into memory what is due, by the time at which it was. With what lets other timers fire once it is
-    /// in line.
+    /// queued.
     Wake(Vec<Due>, Vec<OnItsWay>),
     /// There may be room for the next that wait to come into memory.
     Admit,

@@ -10,7 +10,7 @@ use crate::persistence::Inbox;
 /// Instances that are remembered before those are looked for that can be forgotten.
 const MIN_KEPT: usize = 1_024;
 
-/// Remembers of each instance whose actor has gone how much had been handed to the persistence actor by
+/// Remembers of each instance whose actor has gone how much had been passed to the persistence actor by
 /// then, until all of that is through. All others come into memory without waiting for it.
 #[derive(Debug)]
 pub(crate) struct Gone {
@@ -32,7 +32,7 @@ impl Default for Gone {
 }
 
 impl Gone {
-    /// The actor of an instance has ended: it hands in nothing more.
+    /// The actor of an instance has ended: it passes on nothing more.
     pub(crate) fn add(&self, instance: InstanceId, inbox: &Inbox) {
         let (put, through) = (inbox.put_so_far(), inbox.through());
         if put == through {
@@ -46,8 +46,8 @@ impl Gone {
         }
     }
 
-    /// Whether all that actors of an instance have handed in is through. The instance has no actor that
-    /// could hand in anything.
+    /// Whether all that actors of an instance have passed on is through. The instance has no actor that
+    /// could pass on anything.
     pub(crate) fn is_through(&self, instance: &InstanceId, inbox: &Inbox) -> bool {
         let mut state = self.state();
         let Some(put) = state.when.get(instance) else { return true };

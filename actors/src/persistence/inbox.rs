@@ -32,7 +32,7 @@ impl Default for Inbox {
 }
 
 impl Inbox {
-    /// Puts something in; whether it was empty, so that the actor must be told. Drops it when the
+    /// Puts an entry in; returns whether the inbox was empty, so that the actor needs a message. Drops it when the
     /// actor has gone: what waits for it gets an error.
     pub(crate) fn put(&self, entry: Entry) -> bool {
         let mut entries = self.entries();

@@ -21,7 +21,7 @@ pub(crate) enum PersistenceMessage {
 impl ractor::Message for PersistenceMessage {}
 
 impl Entry {
-    /// What the persistence actor is told when it comes first.
+    /// The message to the persistence actor when this entry is the first in the inbox.
     pub(crate) fn message(&self) -> PersistenceMessage {
         match self {
             Self::Turn(_) => PersistenceMessage::Append,

@@ -45,7 +45,7 @@ enum Step {
     LetGo(EndedCall),
     Answer(Answer, Arc<Receipt>),
     Park(ParkReason),
-    Tell(oneshot::Sender<()>),
+    Notify(oneshot::Sender<()>),
 }
 
 impl Releases {
@@ -89,7 +89,7 @@ impl Releases {
             }
         }
         if self.turns.is_empty() {
-            self.waiting.drain(..).for_each(tell);
+            self.waiting.drain(..).for_each(notify);
         }
     }
 
@@ -118,7 +118,7 @@ impl Releases {
         match entry {
             Entry::Turn(turn) => turn.into_steps(receipt, steps),
             Entry::Park(_, reason) => steps.push_back(Step::Park(*reason)),
-            Entry::Barrier(_, reply) => steps.push_back(Step::Tell(reply)),
+            Entry::Barrier(_, reply) => steps.push_back(Step::Notify(reply)),
             Entry::Answer(answer) => answer.give(receipt),
             Entry::Open(reply, open) => drop(reply.send(*open)),
         }
@@ -130,7 +130,7 @@ impl Releases {
             Entry::Answer(answer) => answer.give(receipt),
             Entry::Park(instance, reason) => self.shard.park(&instance, *reason),
             Entry::Barrier(None, reply) if self.is_under_way() => self.waiting.push(reply),
-            Entry::Barrier(_, reply) => tell(reply),
+            Entry::Barrier(_, reply) => notify(reply),
             // Nobody may wait any more.
             Entry::Open(reply, open) => drop(reply.send(*open)),
         }
@@ -180,7 +180,7 @@ fn go_on(
             Step::LetGo(known) => drop(known),
             Step::Answer(answer, receipt) => answer.give(&receipt),
             Step::Park(reason) => shard.park(instance, reason),
-            Step::Tell(reply) => tell(reply),
+            Step::Notify(reply) => notify(reply),
         }
     }
     left
@@ -195,7 +195,7 @@ fn last_calls_first(actions: &mut [Action]) {
     }
 }
 
-fn tell(reply: oneshot::Sender<()>) {
+fn notify(reply: oneshot::Sender<()>) {
     // Nobody may wait any more.
     let _ = reply.send(());
 }

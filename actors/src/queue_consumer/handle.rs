@@ -89,7 +89,9 @@ impl MessageHandler {
             RemoteCommand::Start(start) => self.start(delivery, *start).await,
             RemoteCommand::RaiseEvent(event) => self.raise(delivery, event).await,
             RemoteCommand::Purge { created_at } => self.purge(delivery, created_at).await,
-            RemoteCommand::Tell { from, message } => self.tell(delivery, from, *message).await,
+            RemoteCommand::Tell { from, message } => {
+                self.pass_message(delivery, from, *message).await
+            }
             RemoteCommand::Answer { message, taken } => self.answer(to, message, taken).await,
             RemoteCommand::CompleteTask { run, id, attempt, result } => {
                 let command = Command::CompleteTask { id, attempt, result };
@@ -239,8 +241,13 @@ impl MessageHandler {
         self.host.store.histories.append(nothing.into()).await.is_ok()
     }
 
-    /// Another instance tells one of this shard something. Its answer is durable before this is done.
-    async fn tell(&self, delivery: &Delivery, from: InstanceId, message: Message) -> Verdict {
+    /// A message of another instance to one of this shard. Its answer is durable before this is done.
+    async fn pass_message(
+        &self,
+        delivery: &Delivery,
+        from: InstanceId,
+        message: Message,
+    ) -> Verdict {
         let (port, answer) = oneshot::channel();
         let (id, to) = (message.id, &delivery.message.to);
         let Ok(told) = addressed(&from, id, message.body, Reply::to_instance(port)) else {
@@ -251,7 +258,7 @@ impl MessageHandler {
         }
         let Ok(answer) = answer.await else { return Verdict::Again };
         let reason = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
-        match fate_of(id.kind, answer).told() {
+        match fate_of(id.kind, answer).answer() {
             Some(taken) => match self.host.local_delivery.answer(&from, id, taken).await {
                 Ok(()) => Verdict::Done,
                 Err(_) => Verdict::Again,
@@ -282,7 +289,7 @@ impl MessageHandler {
         }
     }
 
-    /// A command that counts once. A second delivery is told by the key in the instance's log, and where
+    /// A command that counts once. A second delivery is recognised by the key in the instance's log, and where
     /// it has left none, as on a parked one, by this queue_consumer.
     async fn once(&self, delivery: &Delivery, command: RemoteCommand) -> Verdict {
         if keys(&self.done).contains(&delivery.message.key) {
@@ -297,7 +304,7 @@ impl MessageHandler {
                 Ok(false) | Err(_) => {}
             }
         }
-        let Some(message) = told(command, &delivery.message.key) else {
+        let Some(message) = as_message(command, &delivery.message.key) else {
             return refused("this host does not know such a command");
         };
         let verdict = match self.ask(to, message).await {
@@ -405,7 +412,7 @@ fn ends_as(command: &RemoteCommand) -> Option<InstanceState> {
 }
 
 /// A command that counts once, as an instance understands it; `None` for any other.
-fn told(command: RemoteCommand, key: &str) -> Option<impl FnOnce(Reply) -> InstanceMessage> {
+fn as_message(command: RemoteCommand, key: &str) -> Option<impl FnOnce(Reply) -> InstanceMessage> {
     let command = match command {
         RemoteCommand::Cancel { reason } => Command::Cancel { reason },
         RemoteCommand::Terminate { reason } => Command::Terminate { reason },

@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-/// How many keys are remembered: of more than a queue has in hand at a time.
+/// How many keys are remembered: more than a queue consumer has unsettled at a time.
 const REMEMBERED: usize = 4_096;
 
 /// Tells a second delivery of a command that leaves no key in the log; or of a start, whose instance and

@@ -34,7 +34,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const IN_A_ROW: usize = 1_024;
 
 impl ShardState {
-    /// Brings an instance into memory for what was sent to it, or puts it in line for that.
+    /// Brings an instance into memory for what was sent to it, or queues it for that.
     pub(super) async fn ask_in(
         &mut self,
         myself: &ActorRef<ShardMessage>,
@@ -292,7 +292,8 @@ impl ShardState {
         })
     }
 
-    /// Puts in line whose code has held a thread that was given up: their logs are to say that they are parked.
+    /// Queues the instances whose code has blocked a thread that was given up: their logs must say that they are
+    /// parked.
     pub(super) fn park_stalled(&mut self) {
         let at = self.context.now();
         for instance in self.context.host.routes.stalled_in(self.shard) {
@@ -300,7 +301,7 @@ impl ShardState {
         }
     }
 
-    /// Puts in line what the log says must be in memory now, and has armed what is due later.
+    /// Queues what must be in memory now, by the log, and arms the timers of what is due later.
     pub(super) async fn recover(
         &mut self,
         recovered: Vec<InstanceSummary>,

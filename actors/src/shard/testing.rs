@@ -5,16 +5,16 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::message::ShardMessage;
 
-/// A supervisor that hands on what it is told, and does nothing else.
-pub(crate) async fn supervisor_that_tells(
+/// A supervisor that forwards its messages to a channel, and does nothing else.
+pub(crate) async fn supervisor_that_forwards(
     told: UnboundedSender<ShardMessage>,
 ) -> ActorRef<ShardMessage> {
-    Actor::spawn(None, Telling, told).await.unwrap().0
+    Actor::spawn(None, Forwarding, told).await.unwrap().0
 }
 
-struct Telling;
+struct Forwarding;
 
-impl Actor for Telling {
+impl Actor for Forwarding {
     type Msg = ShardMessage;
     type State = UnboundedSender<ShardMessage>;
     type Arguments = UnboundedSender<ShardMessage>;

@@ -57,7 +57,7 @@ impl TagReceiver {
         self.closed.send_replace(true);
     }
 
-    /// Returns when nothing that was taken runs any more, and what became of it is told. Close it
+    /// Returns when nothing that was taken runs any more, and what became of it is reported. Close it
     /// before.
     pub(crate) async fn settled(&self) {
         let mut tasks = self.tasks.lock().await;

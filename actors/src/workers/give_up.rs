@@ -33,7 +33,7 @@ impl Workers {
             }
         }
         match holder {
-            Some(holder) => self.shared.held.keep(holder, runtime),
+            Some(holder) => self.shared.blocked.keep(holder, runtime),
             None => runtime.shutdown_background(),
         }
     }
@@ -57,7 +57,7 @@ mod tests {
     use crate::registry::Registry;
     use crate::routes::Routes;
     use crate::run::Run;
-    use crate::shard::testing::supervisor_that_tells;
+    use crate::shard::testing::supervisor_that_forwards;
     use crate::threads::Threads;
     use crate::workers::Limits;
     use crate::workers::runs_on::ActivityRuntimes;
@@ -73,7 +73,7 @@ mod tests {
         registry.register_activity("work", work).unwrap();
         let threads = Threads::begin(ShardThreads::OnCallersRuntime, 1, &Handle::current());
         let routes = Routes::new(1, threads.unwrap());
-        routes.set_supervisor(SHARD, supervisor_that_tells(told).await);
+        routes.set_supervisor(SHARD, supervisor_that_forwards(told).await);
         let limits = Limits { at_a_time: 1, of_names: HashMap::new(), blocking: 1 };
         let (clock, grace) = (Arc::new(ManualClock::default()), Duration::from_secs(10));
         let runtimes = ActivityRuntimes::new(None, None);

@@ -80,7 +80,7 @@ impl<T> Places<T> {
 
 impl<T> Queued<T> {
     /// How many more can run, if none that came through the queue of a tag waits. Otherwise the caller
-    /// is told when to ask again.
+    /// is notified when to ask again.
     pub(super) fn room(&mut self) -> Option<usize> {
         let free = self.queue.free();
         let room = (free > 0 && self.remote == 0).then_some(free);
@@ -88,7 +88,7 @@ impl<T> Queued<T> {
         room
     }
 
-    /// Whether nothing runs. Otherwise the caller is told when to ask again.
+    /// Whether nothing runs. Otherwise the caller is notified when to ask again.
     pub(super) fn is_idle(&mut self) -> bool {
         let is_idle = self.queue.running() == 0;
         self.idle_wanted |= !is_idle;

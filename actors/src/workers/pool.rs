@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::options::MAX_BLOCKING_THREADS;
 use crate::panic::catch;
 
-/// Most threads besides, for what activities hand to `tokio::task::spawn_blocking` in their turn: they never
+/// Most threads besides, for what activities pass to `tokio::task::spawn_blocking` in their turn: they never
 /// wait for the threads that they hold themselves.
 const THREADS_OF_THEIRS: usize = 512;
 
@@ -62,7 +62,7 @@ impl BlockingPool {
             drop(self);
         };
         if let Err(error) = catch(|| drop(runtime.spawn_blocking(run))) {
-            // It is in the line of the pool all the same.
+            // It is in the queue of the pool nevertheless.
             tracing::error!(
                 error,
                 "the system gave no thread for an activity that blocks; the activity waits for one"

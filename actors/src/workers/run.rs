@@ -134,8 +134,8 @@ impl Drop for Place {
     }
 }
 
-/// Ends an attempt that takes too long: it is told so, its failure is on its way at once, and it has
-/// its grace to end.
+/// Ends an attempt that takes too long: its failure is reported at once, it is cancelled, and it has its grace
+/// to end.
 pub(super) fn watch(workers: &ShardWorkers, context: &ActivityContext) -> Option<Background> {
     context.terms().filter(|terms| terms.start_to_close.or(terms.heartbeat).is_some())?;
     let (workers, context) = (workers.clone(), context.clone());
@@ -151,7 +151,7 @@ pub(super) fn watch(workers: &ShardWorkers, context: &ActivityContext) -> Option
     }))
 }
 
-/// Tells the instance how an attempt ended, unless that was told.
+/// Reports to the instance how an attempt ended, unless that was reported.
 pub(super) fn report_end(
     workers: &ShardWorkers,
     context: &ActivityContext,

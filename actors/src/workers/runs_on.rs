@@ -2,7 +2,7 @@
 //! may block.
 //!
 //! Its task is on the thread of its shard in any case. Where the activity runs on another thread, that task waits for
-//! it, and all else of a call stays as it is: time-outs, the grace, places, and what is told.
+//! it, and all else of a call stays as it is: time-outs, the grace, places, and reports.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -100,7 +100,7 @@ impl<B: Send + 'static> RunsOn<B> {
     }
 }
 
-/// Runs code until its output is told, or nobody waits for it.
+/// Runs code until its output is sent, or nobody waits for it.
 async fn until_unwanted<T>(code: impl Future<Output = T>, mut tell: oneshot::Sender<T>) {
     let output = tokio::select! {
         biased;

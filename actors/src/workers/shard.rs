@@ -23,7 +23,7 @@ impl ShardWorkers {
         };
         let context = match calls.take(call, number, context) {
             Taken::Known(context) => {
-                // The thread on which its end was told may have been given up.
+                // The thread on which its end was reported may have been given up.
                 let is_ours = !context.is_remote();
                 if let Some(error) = is_ours.then(|| context.take_late()).flatten() {
                     report_end(self, &context, Err(error));
@@ -98,14 +98,14 @@ impl ShardWorkers {
         if !context.may_leave() {
             return;
         }
-        // What was cut off stays scheduled in the log, and runs again; unless its end was told.
+        // What was cut off stays scheduled in the log, and runs again; unless its end was reported.
         if context.may_report() {
             context.tell(Report::Left);
             self.own.calls.let_go(context);
         }
         self.own.calls.let_go(context);
         self.finished(context);
-        self.own.shared.held.has_left(context);
+        self.own.shared.blocked.has_left(context);
     }
 
     pub(super) fn is_ending(&self) -> bool {

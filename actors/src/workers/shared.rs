@@ -51,7 +51,7 @@ pub(super) struct Shared {
     /// Told when there may be room for more from the queues of tags.
     pub(super) room: Notify,
     /// Threads that were given up and that an activity holds.
-    pub(super) held: BlockedRuntimes,
+    pub(super) blocked: BlockedRuntimes,
 }
 
 /// What the activities of a shard share. Their handles are those of the shard: to count the clones of one that
