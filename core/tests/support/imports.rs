@@ -3,6 +3,8 @@
 //! What a file only hands on (`pub use`) is no import of that file: who takes a name through it imports
 //! the file that defines the name. Tests and comments do not count.
 
+#![allow(dead_code, reason = "each crate's test takes what it needs")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
