@@ -39,7 +39,7 @@ const KILLED_AFTER: usize = ORDERS as usize * 3 / 2;
 /// otherwise: a shorter time costs more requests.
 const LEASE_TIME: Duration = Duration::from_secs(3);
 
-/// Tells the client what is done here.
+/// Reports to the client what is done here.
 fn report(ctx: &ActivityContext) {
     println!("ran {} {}", ctx.activity_name(), ctx.instance_id());
 }

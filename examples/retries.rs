@@ -26,7 +26,7 @@ async fn charge(ctx: ActivityContext, cents: u64) -> Result<String, ActivityErro
 }
 
 /// Copies a hundred pages. Its first attempt hangs in the middle: it is silent for too long, and the
-/// next one goes on from the last page that was told.
+/// next one goes on from the last page that was reported.
 #[activity]
 async fn copy(ctx: ActivityContext, pages: u32) -> Result<u32, ActivityError> {
     let first = ctx.heartbeat_details().unwrap_or(0);
@@ -34,7 +34,7 @@ async fn copy(ctx: ActivityContext, pages: u32) -> Result<u32, ActivityError> {
         if page == 60 && ctx.attempt() == 1 {
             println!("page {page}: hangs");
             ctx.cancelled().await;
-            return Err(ActivityError::retryable("told that it took too long"));
+            return Err(ActivityError::retryable("cancelled: it took too long"));
         }
         ctx.heartbeat(&(page + 1))?;
     }

@@ -40,7 +40,7 @@ async fn trip(ctx: OrchestrationContext, wishes: Vec<String>) -> Result<usize, O
     let mut done = Vec::new();
     let confirmed = book_all(&ctx, wishes, &mut done).await;
     if confirmed.is_err() {
-        // The compensation, last booking first. A crash in the middle of it loses nothing, and behind
+        // The compensation, last booking first. A crash in the middle of it loses nothing, and with
         // the shield a cancel does not touch it.
         let shielded = ctx.shielded();
         for wish in done.into_iter().rev() {

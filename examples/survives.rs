@@ -18,7 +18,7 @@ const PATIENCE: usize = 4;
 #[activity]
 async fn pack(ctx: ActivityContext, box_number: u32) -> Result<u32, ActivityError> {
     tokio::time::sleep(Duration::from_millis(30)).await;
-    // Whoever does the work for us gets the key, and does it once for each.
+    // The service that does the work gets the key, and does it once for each.
     println!("packed box {box_number} (key {})", ctx.idempotency_key());
     Ok(box_number)
 }

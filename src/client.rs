@@ -1,4 +1,4 @@
-//! What can be asked of instances.
+//! `Client`: starts instances, sends them events, and asks for their state.
 
 mod handle;
 mod raise_event;
@@ -161,7 +161,7 @@ impl Client {
     /// memory or not, however long the history is: the summary, the first turn, the last turn, and the
     /// turn that set the [custom status](InstanceStatus::custom_status), if that was another one. Which
     /// [activities](InstanceStatus::activities) are open is asked of the instance where it is in
-    /// memory, behind what is being made durable. Of one that is not, and waits for an activity or a
+    /// memory, after what is being made durable. Of one that is not, and waits for an activity or a
     /// time, the history is read; it does not come into memory for that.
     ///
     /// # Errors
@@ -187,7 +187,7 @@ impl Client {
     /// # }
     /// ```
     ///
-    /// Cancelling it is harmless. Only the host that has the instance is told of changes. On any other,
+    /// Cancelling it is harmless. Only the host that has the instance learns of changes at once. On any other,
     /// and without a host, the store is looked at, at first often, then once a second.
     ///
     /// # Errors
@@ -245,10 +245,10 @@ impl Client {
         self.access.count(filter).await
     }
 
-    /// Asks an instance to end. Its code is told at its current awaits, by errors and tokens; what it
+    /// Asks an instance to end. Its code learns of that at its current awaits, by errors and tokens; what it
     /// does about that is its own affair: see
     /// [`OrchestrationContext::shielded`](reenact_core::OrchestrationContext::shielded). Running
-    /// activities are told as well, and have
+    /// activities are informed as well, and have
     /// [a time of grace](reenact_actors::HostOptions::cancellation_grace). Durable when it returns: the
     /// cancel survives every crash, and reaches every later execution of the instance. The code may
     /// not have ended then; [`InstanceHandle::result`] waits for that.
@@ -296,7 +296,7 @@ impl Client {
         self.access.resume(&id.to_instance_id()?).await
     }
 
-    /// Ends an instance without asking its code: no compensation runs. Running activities are told
+    /// Ends an instance without asking its code: no compensation runs. Running activities are informed
     /// that nobody waits for them. Durable when it returns.
     ///
     /// # Errors
@@ -316,7 +316,7 @@ impl Client {
     }
 
     /// Takes an instance back to before the event at `position`, as [`history`](Self::history) numbers
-    /// them: the turn that holds it is undone, and all that came behind it. Durable when the await
+    /// them: the turn that holds it is undone, and all that came after it. Durable when the await
     /// returns.
     ///
     /// Good for an instance that failed, was terminated, or is parked for what its code did: mend the
@@ -328,7 +328,7 @@ impl Client {
     ///   acknowledged is lost, and its key stays known;
     /// - timers that had not fired then fire at their time, or at once when that is over;
     /// - activities that were under way then run again, under other
-    ///   [idempotency keys](crate::ActivityContext::idempotency_key); those that run now are told that
+    ///   [idempotency keys](crate::ActivityContext::idempotency_key); those that run now are informed that
     ///   nobody waits for them. What activities have done outside is not undone;
     /// - children that were called since are cancelled where they run, and are superseded: when the code
     ///   calls a child under the same id again, a new run takes the place of the old one, as that
@@ -378,7 +378,7 @@ impl Client {
         self.access.rewind(&id.to_instance_id()?, position, reason).await
     }
 
-    /// Up to `limit` of the messages in quarantine behind `after`, ordered by their ids. Those are there
+    /// Up to `limit` of the messages in quarantine that come after the id `after`, ordered by their ids. Those are there
     /// that the hosts of a shared store could not take, for good: an event for an instance that had
     /// finished by then, a start with an input that does not fit, a message that does not decode. Each
     /// says why. They stay until they are [discarded](Self::discard_quarantined) or

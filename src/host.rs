@@ -1,4 +1,4 @@
-//! Hosts: where orchestrations and activities run.
+//! `Host` and its builder: where orchestrations and activities run.
 
 use std::fmt;
 use std::future::Future;
@@ -129,7 +129,7 @@ impl Host {
     /// this returns, the [store is free](Self#who-keeps-a-store-open).
     ///
     /// # Errors
-    /// None as yet.
+    /// There are none at present; the type leaves room for them.
     pub async fn shutdown(mut self) -> Result<()> {
         if let Some(runtime) = &self.running {
             runtime.shutdown().await;
@@ -138,7 +138,7 @@ impl Host {
         Ok(())
     }
 
-    /// Ends the host at once, as a crash would: nothing more is made durable, nobody is told. For
+    /// Ends the host at once, as a crash would: nothing more is made durable, nobody is informed. For
     /// tests of what happens after a crash. When it returns, another host can start on the provider, and
     /// the [store is free](Self#who-keeps-a-store-open). Cancelling this does the same as dropping the host.
     pub async fn abort(mut self) {
@@ -149,12 +149,12 @@ impl Host {
     }
 
     /// Begins the shutdown, and returns at once: nobody is let in any more, and those who wait for
-    /// instances are told so. See [`ShutdownHandle::begin`].
+    /// instances get [`Error::ShuttingDown`]. See [`ShutdownHandle::begin`].
     pub fn begin_shutdown(&self) {
         self.client.access().begin_shutdown();
     }
 
-    /// Begins the shutdown from elsewhere: from the future that tells a web server to end, for example. See
+    /// Begins the shutdown from another place: from the future that ends a web server, for example. See
     /// [`ShutdownHandle`].
     pub fn shutdown_handle(&self) -> ShutdownHandle {
         ShutdownHandle::new(self.client.access().clone())

@@ -59,6 +59,26 @@
 //! 7. **The cost of a step does not grow with the history** while an instance is in memory: its
 //!    future is kept, and replay happens only when it comes into memory.
 //!
+//! # What is where
+//! The root has what programs name. The modules:
+//!
+//! | module | is for |
+//! |---|---|
+//! | [`prelude`] | what most files with orchestrations need |
+//! | [`guide`] | each feature, with a program that runs |
+//! | [`testing`] | unit tests without a host, and a clock that the test moves |
+//! | [`limits`] | every limit, with its unit |
+//! | [`providers`] | the traits of a store, and the stores |
+//! | [`core`](mod@core) | tools: the machine of one execution, its commands and actions, the stored form |
+//! | [`actor`] | programs that are made of ractor's actors |
+//! | [`attributes`] | code that implements the traits by hand, without the attributes |
+//!
+//! # Features
+//! - `local` (on by default): [`Local`], a store in a directory, with SQLite built in.
+//! - `azure`: `Azure`, a store in Azure Storage that many hosts share, on Microsoft's released crates.
+//! - `azure-legacy`: the same on the unofficial crates that came before them.
+//! - `cluster`: for programs that turn on ractor's own feature `cluster`.
+//!
 //! # Where the logs are
 //! [`Local`] keeps them in a directory, where they survive crashes of the process and of the machine:
 //! what is acknowledged was synced before. `Azure` (feature `azure`) keeps them in Azure Storage, where

@@ -141,7 +141,7 @@ fn azure(connection: Option<OsString>) -> Request {
     }
 }
 
-/// What stands behind a `=` is not printed: it may be a part of a connection string, and secret.
+/// What follows a `=` is not printed: it may be a part of a connection string, and secret.
 fn unknown(argument: &OsStr) -> Request {
     let text = argument.to_string_lossy();
     let shown =

@@ -1,4 +1,4 @@
-//! The beginning of a shutdown, from anywhere.
+//! `ShutdownHandle`: begins the shutdown of a host from anywhere.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What a shell must do once the events are durable, in the imperative.
+//! Actions: what a shell must do once the events of a turn are durable.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -36,7 +36,7 @@ pub enum Action {
         /// that was durable, may have had the same id.
         local: bool,
     },
-    /// Tell a running activity that nobody waits for it any more.
+    /// Inform a running activity that nobody waits for it any more.
     CancelActivity {
         /// Of the activity.
         id: CorrelationId,
@@ -61,12 +61,12 @@ pub enum Action {
         /// What to say.
         message: String,
     },
-    /// Tell another instance something, and when that has durably arrived there, or is refused for
+    /// Send a message to another instance, and when that has durably arrived there, or is refused for
     /// good, send a `ConfirmDelivery` or a `RefuseMessage`. It can come again.
     Send(Message),
-    /// The execution has another status: tell those who wait for that.
+    /// The execution has another status: wake those who wait for that.
     AnnounceStatus,
-    /// The instance has ended: tell those who wait for the result.
+    /// The instance has ended: give the result to those who wait for it.
     Reply {
         /// How it ended.
         outcome: Outcome,
@@ -90,7 +90,7 @@ pub struct AttemptTerms {
 pub struct Tagged {
     /// Those that declare this tag.
     pub tag: Name,
-    /// When all attempts must be over. The execution ends the call by itself then; whoever runs the
+    /// When all attempts must be over. The execution ends the call by itself then; whatever runs the
     /// activity need not go on.
     pub deadline: Option<Timestamp>,
 }

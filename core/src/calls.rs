@@ -1,4 +1,4 @@
-//! What code does on its context, one durable thing in each file.
+//! The calls that code makes on its context: one durable primitive in each file.
 
 mod activities;
 mod cancellation;

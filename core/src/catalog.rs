@@ -1,4 +1,4 @@
-//! What the core may ask about what is registered.
+//! The trait by which the core asks which activities and orchestrations are registered.
 
 use crate::error::ActivityError;
 use crate::ids::Name;

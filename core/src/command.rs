@@ -1,4 +1,4 @@
-//! What comes in, in the imperative.
+//! Commands: what a shell asks of an execution.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -10,7 +10,7 @@ use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
 use crate::message::{MessageId, NotTaken, Origin};
 use crate::payload::{Payload, PayloadError};
 
-/// What an execution is told. One command that is accepted makes one turn.
+/// What an execution is asked to do. One command that is accepted makes one turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Begin.
@@ -58,7 +58,7 @@ pub enum Command {
         /// Why, for people.
         reason: String,
     },
-    /// Do not let the code go on until told to.
+    /// Stop the code until a [`Resume`](Command::Resume).
     Suspend {
         /// Why, for people.
         reason: String,
@@ -94,7 +94,7 @@ pub enum Command {
     /// Know a command that comes next, and may come again, by its key. When the key is known, nothing
     /// happens, and the command is not to be applied.
     KnowCommand {
-        /// What tells it from others.
+        /// What distinguishes it from others.
         key: EventKey,
     },
     /// Record that an attempt of an activity begins, before it does: its host may die of it. Nothing
@@ -114,7 +114,7 @@ pub enum Command {
     LoseTask {
         /// Of the task that was scheduled.
         id: CorrelationId,
-        /// With so many hosts that died while it ran, the activity fails for good.
+        /// When this many hosts have died while it ran, the activity fails for good.
         most: u32,
     },
     /// Record that the code is about to run, before it does: its host may die of it.
@@ -151,7 +151,7 @@ pub enum Rejected {
     /// The execution has begun already.
     #[error("the instance has started already")]
     AlreadyStarted,
-    /// So many events are buffered that nobody has waited for.
+    /// The buffer for events that nobody waits for is full.
     #[error("{limit} external events are waiting already; the instance must take some first")]
     TooManyEvents {
         /// [`MAX_BUFFERED_EVENTS`](crate::limits::MAX_BUFFERED_EVENTS).

@@ -1,4 +1,4 @@
-//! What an orchestration's code has in its hands.
+//! `OrchestrationContext`: what an orchestration uses in place of a clock, randomness and I/O.
 
 use core::fmt;
 
@@ -34,7 +34,7 @@ impl OrchestrationContext {
         Self { shared, shielded: false, pinned: false }
     }
 
-    pub(crate) fn behind_shield(&self) -> Self {
+    pub(crate) fn with_shield(&self) -> Self {
         Self { shielded: true, ..self.clone() }
     }
 

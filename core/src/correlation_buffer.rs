@@ -1,4 +1,4 @@
-//! The correlation buffer: what was scheduled and not yet taken, by correlation id.
+//! The correlation buffer: by correlation id, what was scheduled and whose output the code has not taken.
 
 mod awaited;
 mod cancel;

@@ -1,9 +1,9 @@
-//! Hosts that died while the code of an execution ran, out of its log.
+//! Counts the hosts that died while the code of an execution ran, from its log alone.
 
 use crate::event::Event;
 use crate::history::RecordedTurn;
 
-/// How many hosts have died while the code of an execution ran, as far as its log tells. Takes in the
+/// How many hosts have died while the code of an execution ran, as far as its log says. Applies the
 /// turns of one execution, in order; the last ones will do, from the last step of the code on.
 ///
 /// A host records that the code is about to run ([`Event::RunAnnounced`]) where an earlier host may have

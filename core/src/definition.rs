@@ -1,4 +1,4 @@
-//! What an orchestration and an activity are to the rest: a name and types.
+//! The traits of typed orchestrations and activities: a name, and the types of input and output.
 
 use core::future::Future;
 use core::marker::PhantomData;

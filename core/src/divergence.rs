@@ -1,4 +1,4 @@
-//! Code and history disagree: where, what was expected, what was found.
+//! The error of a replay: at which event code and history disagree, and how.
 
 use alloc::boxed::Box;
 use alloc::string::String;

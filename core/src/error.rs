@@ -1,4 +1,4 @@
-//! Failures: of user code, as they are stored, and of what the code awaits.
+//! The errors of user code as they are stored, and the errors of durable futures.
 
 mod activity;
 mod awaited;

@@ -1,4 +1,4 @@
-//! What happened: the events of the log, in the past tense, stored for ever.
+//! Events: what happened to an execution. They are stored for ever.
 
 mod kind;
 mod kinds;
@@ -218,7 +218,7 @@ pub enum Event {
         /// Number of events that were undone.
         dropped: u64,
         /// Where the random numbers go on. Drawn, as counting rewinds would give the same numbers again
-        /// behind one that was undone itself.
+        /// after one that was undone itself.
         seed: u64,
     },
     /// Another instance started this one. Directly after the start, if at all. (output)
@@ -302,7 +302,7 @@ pub enum Event {
     MessagesDelivered {
         /// Those of the outbox.
         messages: Vec<MessageId>,
-        /// Behind the end: the number of the turn in which the execution ended.
+        /// After the end: the number of the turn in which the execution ended.
         end: Option<u64>,
     },
     /// A message was refused for good. (input)
@@ -339,7 +339,7 @@ pub enum Event {
         tag: Name,
     },
     /// These children were called in what a rewind has undone, or were cancelled in it: a call under
-    /// the same id takes the place of such a child. Behind a rewind, or at the beginning. (input)
+    /// the same id takes the place of such a child. After a rewind, or at the beginning. (input)
     ChildrenSuperseded {
         /// In the order of their calls.
         children: Vec<SupersededChild>,
@@ -368,7 +368,7 @@ pub enum Event {
         id: CorrelationId,
     },
     /// The code goes on as a new execution, and that stays in this log, because another one would have to
-    /// begin with a copy of too many events that nobody has taken. What is open is called off, as behind
+    /// begin with a copy of too many events that nobody has taken. What is open is called off, as after
     /// [`Event::ExecutionContinued`]; the timer of a start follows. (output)
     ExecutionRenewed {
         /// What the code is given next.

@@ -1,4 +1,4 @@
-//! External events of one name, and who waits for them.
+//! The buffered external events of one name, and the waits for them.
 
 use alloc::collections::VecDeque;
 
@@ -26,7 +26,7 @@ pub(crate) struct BufferedEvent {
 }
 
 impl EventQueue {
-    /// Takes in an event; tells which wait it makes ready.
+    /// Adds an event; returns the wait that it makes ready.
     pub(crate) fn raise(&mut self, event: BufferedEvent) -> Option<CorrelationId> {
         self.events.push_back(event);
         self.last_ready()
@@ -57,7 +57,7 @@ impl EventQueue {
         Some(event)
     }
 
-    /// Ends a wait that took nothing; tells which other wait gets its event.
+    /// Ends a wait that took nothing; returns the other wait that gets its event.
     pub(crate) fn unsubscribe(&mut self, id: CorrelationId) -> Option<CorrelationId> {
         let place = self.place(id)?;
         self.waits.remove(place);

@@ -33,7 +33,7 @@ use crate::version::InvalidDefinition;
 /// Activities are answered at once, in the order in which they were scheduled. One that fails is
 /// tried again by its [policy](crate::RetryPolicy), each attempt a call of its script, and so is a
 /// child. When nothing else can be done, the clock jumps to the next timer, or to the next attempt. An orchestration that continues as new has come
-/// to its end here: [`Run::continued_with`] tells what the next execution is given, which is a run of
+/// to its end here: [`Run::continued_with`] says what the next execution is given, which is a run of
 /// its own.
 ///
 /// ```

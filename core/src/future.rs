@@ -1,4 +1,4 @@
-//! The one kind of durable future.
+//! `DurableFuture`: the one future type of everything that an orchestration awaits.
 
 use alloc::format;
 use core::future::Future;

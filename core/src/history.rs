@@ -73,7 +73,7 @@ impl RecordedTurn {
         Self { at, events: Arc::new([Event::ExecutionParked { reason }]) }
     }
 
-    /// The version of the orchestration, as the first turn of an execution tells it.
+    /// The version of the orchestration, as the first turn of an execution has it.
     pub fn version(&self) -> Version {
         // Who started it comes first.
         let is_origin = |event: &&Event| matches!(event, Event::StartedBy { .. });
@@ -131,9 +131,9 @@ impl History {
 
     /// How the execution ended, if it has.
     pub fn outcome(&self) -> Option<Outcome> {
-        // Behind the end there may be word that others have been told of it.
-        let told = |event: &Event| matches!(event, Event::MessagesDelivered { .. });
-        self.turns.iter().rev().find(|turn| !turn.events.iter().all(told))?.outcome()
+        // After the end, the log may say that others have got the messages about it.
+        let is_delivery = |event: &Event| matches!(event, Event::MessagesDelivered { .. });
+        self.turns.iter().rev().find(|turn| !turn.events.iter().all(is_delivery))?.outcome()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who is who: ids of instances, executions, shards and correlations, and checked names.
+//! Ids of instances, executions, shards and correlations, and checked names.
 
 mod argument;
 mod guid;

@@ -1,8 +1,11 @@
-//! The deterministic core of reenact: what an orchestration does, and nothing of how that is stored,
-//! timed or carried out. No std, no clock, no randomness, no I/O: time and seeds are arguments.
+//! The deterministic core of reenact: one execution of an orchestration, without storage, clock, randomness or
+//! I/O. Time and seeds are arguments.
 //!
-//! A [`Machine`] is one execution of an orchestration: its log, its correlation buffer and its live
-//! future. It is told [`Command`]s and answers with [`Turn`]s:
+//! Programs depend on `reenact`, which has what they need at its root and this crate as `reenact::core`. This crate
+//! is for tools: a runtime of another kind, a viewer of histories, a test that drives executions by itself.
+//!
+//! # The ring
+//! A shell gives a [`Machine`] [`Command`]s, and the machine returns [`Turn`]s:
 //!
 //! ```text
 //! Command ──▶ Machine ──▶ Turn { recorded: events, actions: sealed, outcome }
@@ -10,22 +13,35 @@
 //!                          └──▶ store ──▶ Receipt ──┘ opens the seal
 //! ```
 //!
-//! - A turn is one input event and the outputs that the code caused by it. It is stored as a whole
-//!   or not at all, so that a history always ends where a turn ends.
-//! - What is to be done outside ([`Action`]) is [`Sealed`] until a store has given a [`Receipt`].
-//! - [`Machine::replay`] re-enacts a history. What the code does is compared with the log event by
-//!   event; a difference is a [`Nondeterminism`] that names the place, what was expected and what was
-//!   found.
+//! 1. The shell applies a command to the machine ([`Machine::apply`]).
+//! 2. It appends the events of the turn to the log of the instance. A turn is one input event and the outputs that
+//!    the code caused by it. It is stored as a whole or not at all.
+//! 3. The store confirms the append with a [`Receipt`], which opens the [`Sealed`] [`Action`]s of the turn.
+//! 4. The shell carries the actions out. Each of them leads to a further command: an activity has ended, a timer is
+//!    due, a message has arrived.
 //!
+//! After a crash, [`Machine::replay`] builds the machine from the log. The code runs from its start, and what it does
+//! is compared with the log, event by event. A difference is a [`Nondeterminism`], which names the place, what was
+//! expected and what was found.
+//!
+//! # Where to look
 //! | for | see |
 //! |---|---|
-//! | the code of an orchestration | [`OrchestrationContext`], [`DurableFuture`] |
-//! | how an activity is called | [`ActivityOptions`], [`RetryPolicy`] |
+//! | an execution | [`Machine`], [`MachineConfig`], [`Command`], [`Turn`], [`Action`], [`run_turn`] |
+//! | the code of an orchestration | [`OrchestrationContext`], [`DurableFuture`], [`OrchestrationCode`] |
+//! | options of calls | [`ActivityOptions`], [`ChildOptions`], [`RetryPolicy`] |
 //! | what is stored | [`Event`], [`RecordedTurn`], [`History`], [`codec`] |
-//! | unit tests | [`Executor`], [`run_turn`] |
+//! | what a log says without the code | [`Outbox`], [`OpenActivities`], [`ParkedExecution`], [`RunDeaths`], [`Rewind`] |
+//! | messages between instances and hosts | [`Message`], [`RemoteCommand`], [`RemoteActivity`] |
+//! | unit tests without a runtime | [`Executor`] |
 //! | limits | [`limits`] |
 //!
-//! Programs depend on `reenact`, which has all of this at its root.
+//! Enums of this crate that a tool has to handle completely (commands, actions, rejections) are exhaustive: with a new
+//! minor version a tool may need another arm.
+//!
+//! # Features
+//! - `std` (off by default): conversions by `?` from errors that only std has, such as `std::io::Error`, into
+//!   [`ActivityError`] and [`OrchestrationError`]. Nothing else uses std.
 #![no_std]
 #![warn(missing_docs)]
 

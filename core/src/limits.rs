@@ -33,7 +33,7 @@ pub const MAX_MESSAGE_BYTES: usize = 8 * 1024;
 /// out.
 pub const MAX_ERROR_SOURCES: usize = 32;
 
-/// Longest reason that a child is told when it is cancelled because its parent was cancelled or
+/// Longest reason that a child is given when it is cancelled because its parent was cancelled or
 /// terminated, in bytes of UTF-8. A parent can have many children, so this is shorter than
 /// [`MAX_MESSAGE_BYTES`]. A longer reason is cut, with a mark.
 pub const MAX_REASON_TOLD_BYTES: usize = 1024;
@@ -70,7 +70,7 @@ pub const MAX_CHILD_DEPTH: u32 = 32;
 /// a wait is open does not count, and is taken even when the buffer is full.
 pub const MAX_BUFFERED_EVENTS: usize = 10_000;
 
-/// So many external events that nobody has taken, or fewer, are copied to the next execution by each
+/// At most this many external events that nobody has taken are copied to the next execution by each
 /// [continuation](crate::OrchestrationContext::continue_as_new). Of more, no copy is made that is larger than
 /// what was written since the one before: until then the next execution goes on in the same history.
 pub const COPIED_EVENTS: usize = 64;
@@ -79,7 +79,7 @@ pub const COPIED_EVENTS: usize = 64;
 pub const COPIED_EVENT_BYTES: usize = 64 * 1024;
 
 /// Most external events that can be copied to the next execution, as one append takes no more. There are
-/// so many only while thousands of waits are open.
+/// that many only while thousands of waits are open.
 pub const MAX_CARRIED_EVENTS: usize = 16_000;
 
 /// Most bytes of data in the external events that one execution buffers before anybody waits for them,

@@ -43,7 +43,7 @@ pub use run_turn::run_turn;
 pub use successor::Successor;
 pub use turn::{ApplyError, ReplayError, RunTurnError, Turn};
 
-/// One execution of an orchestration. It is told [`Command`]s and the time, and answers with
+/// One execution of an orchestration. It is given [`Command`]s and the time, and returns
 /// [`Turn`]s; it does nothing else. While it lives it holds the code's future, so that a turn costs
 /// the same however long the history is.
 ///
@@ -326,7 +326,7 @@ impl Machine {
     }
 
     /// What a shell must have under way: for activation, when what ran before is gone. When the
-    /// execution has ended, only what is left to be told to others.
+    /// execution has ended, only the messages to others that are left.
     pub fn open_actions(&self) -> Vec<Action> {
         let state = self.shared.lock();
         let mut open = if self.has_ended() { Vec::new() } else { state.buffer.open_actions() };

@@ -1,4 +1,4 @@
-//! What one instance tells another.
+//! Messages between instances: starts, cancels, events, and their answers.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -14,7 +14,7 @@ use crate::random::SplitMix64;
 use crate::time::Timestamp;
 use crate::version::Version;
 
-/// Something that one instance tells another. It leaves when the events that it follows from are
+/// What one instance sends to another. It leaves when the events that it follows from are
 /// durable, arrives at least once, and counts once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {

@@ -1,4 +1,4 @@
-//! Which activities are open, out of a log alone: for those who have no code, or look from outside.
+//! The activities and children that are open, from a log alone, without the code.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -81,7 +81,7 @@ impl OpenActivities {
         turn.events.iter().for_each(|event| self.follow(event));
     }
 
-    /// Those that are open now, in the order in which they were scheduled, but no more than so many.
+    /// Those that are open now, in the order in which they were scheduled, at most `most` of them.
     pub fn first(&self, most: usize) -> Vec<OpenActivity> {
         self.open.values().take(most).cloned().collect()
     }

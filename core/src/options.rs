@@ -1,4 +1,4 @@
-//! How an activity, or a child, is called: how often it is tried, and how long it may take.
+//! The options of calls: retry policies, time limits, ids.
 
 mod activity;
 mod child;

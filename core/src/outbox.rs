@@ -1,4 +1,4 @@
-//! What an execution has to tell other instances, and does not know to have arrived.
+//! The outbox: messages to other instances that are not known to have arrived.
 
 mod attempts;
 mod child;
@@ -39,7 +39,7 @@ pub struct Outbox {
     /// Names the run in messages.
     lineage: u64,
     origin: Option<Box<Origin>>,
-    /// Only executions that tell others something have one.
+    /// Only executions that send something to others have one.
     content: Option<Box<Content>>,
 }
 
@@ -74,7 +74,7 @@ impl Outbox {
         self.content.as_ref().map_or(0, |content| content.held.messages + content.held.children)
     }
 
-    /// Whether nothing is left to be told.
+    /// Whether nothing is left to be sent.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -302,7 +302,7 @@ impl Outbox {
     }
 
     /// Of the children that are open it is no longer known whether they have begun, and how they ended:
-    /// whoever has begun says so again.
+    /// an instance that has begun says so again.
     fn start_again(&mut self) -> Vec<Message> {
         let Some(content) = &mut self.content else { return Vec::new() };
         content.open.values_mut().for_each(Child::begin_anew);
@@ -382,7 +382,7 @@ impl Outbox {
         self.put(Message { id, to: origin.instance, body })
     }
 
-    /// Puts a message behind those for the same instance.
+    /// Puts a message after those for the same instance.
     fn put(&mut self, message: Message) -> Vec<Message> {
         let (id, to) = (message.id, message.to.clone());
         let content = self.content();

@@ -1,4 +1,4 @@
-//! What a durable future gives before it is decoded.
+//! The output of a durable future before it is decoded.
 
 use alloc::boxed::Box;
 use alloc::format;

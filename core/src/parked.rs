@@ -1,4 +1,4 @@
-//! An execution whose code cannot run, out of its log alone: it takes what needs no code.
+//! An execution whose code cannot run: from its log alone, it applies what needs no code.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Durable before visible: what a turn wants done stays sealed until a store has answered.
+//! `Receipt` and `Sealed`: actions stay sealed until a store has confirmed their events.
 
 use crate::ids::ShardId;
 

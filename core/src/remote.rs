@@ -1,4 +1,4 @@
-//! What goes to an instance by way of a queue, from another host or from a client without one.
+//! Commands to an instance that go through a queue, from another host or from a client without a host.
 
 mod activity;
 
@@ -37,7 +37,7 @@ pub enum RemoteCommand {
         /// Why, for people.
         reason: String,
     },
-    /// Do not let the code go on until told to.
+    /// Stop the code until it is resumed.
     Suspend {
         /// Why, for people.
         reason: String,
@@ -58,14 +58,14 @@ pub enum RemoteCommand {
         /// When the instance was started that is meant: another one may have its id by then.
         created_at: Timestamp,
     },
-    /// Another instance tells this one something, and is to be answered.
+    /// A message of another instance, which waits for an answer.
     Tell {
         /// Who.
         from: InstanceId,
         /// What.
         message: Box<Message>,
     },
-    /// What this instance has told another has arrived, or never will.
+    /// A message of this instance has arrived, or never will.
     Answer {
         /// Of the message.
         message: MessageId,
@@ -110,11 +110,11 @@ pub enum RemoteCommand {
 pub struct RemoteStart {
     /// The orchestration.
     pub name: Name,
-    /// Its version; the newest of the host that takes it, where there is none.
+    /// Its version; `None` is the newest of the host that takes it.
     pub version: Option<Version>,
     /// Its input.
     pub input: Payload,
-    /// Where its random numbers begin; whoever starts it knows its start by this.
+    /// Where its random numbers begin; its caller recognises the start by this.
     pub seed: u64,
     /// When its code may run, if not at once.
     pub not_before: Option<Timestamp>,
@@ -138,7 +138,7 @@ pub struct RemoteEvent {
 pub struct RemoteRun {
     /// The execution.
     pub execution: ExecutionId,
-    /// Its seed: it tells the run from others under the same id.
+    /// Its seed: it distinguishes the run from others under the same id.
     pub seed: u64,
 }
 

@@ -52,12 +52,12 @@ impl Replacement {
         let messages = (!messages.is_empty()).then_some(Event::OutboxCarried { messages });
         let children = (!children.is_empty()).then_some(Event::ChildrenSuperseded { children });
         let first = self.first_turn(at);
-        let behind = messages.into_iter().chain(children).chain(keys).map(|event| vec![event]);
-        let turns = [first].into_iter().chain(behind);
+        let after = messages.into_iter().chain(children).chain(keys).map(|event| vec![event]);
+        let turns = [first].into_iter().chain(after);
         turns.map(|events| RecordedTurn { at, events: events.into() }).collect()
     }
 
-    /// As code would record it. It has a delay, if only of nothing: the turns behind it come first.
+    /// As code would record it. It has a delay, if only of nothing: the turns after it come first.
     fn first_turn(self, at: Timestamp) -> Vec<Event> {
         let Self { name, version, input, origin, delay } = self;
         let (seed, delay) = (origin.seed(), delay.unwrap_or(Duration::ZERO));

@@ -1,4 +1,4 @@
-//! A history without what is undone.
+//! Rewinding: the history of an execution without the turns that are undone.
 
 use alloc::format;
 use alloc::string::String;
@@ -101,9 +101,9 @@ impl History {
         let commands = commands_of(dropped);
         let commands = (!commands.is_empty()).then_some(Event::CommandsReceived { keys: commands });
         let before_events = carried.into_iter().chain(superseded).chain(commands).chain(told);
-        let behind = keys.into_iter().chain(before_events).chain(events);
-        let behind = behind.map(|event| turn(vec![event]));
-        let turns = [turn(first)].into_iter().chain(behind).collect();
+        let after = keys.into_iter().chain(before_events).chain(events);
+        let after = after.map(|event| turn(vec![event]));
+        let turns = [turn(first)].into_iter().chain(after).collect();
         Ok(Rewound { kept: kept.len(), turns })
     }
 
@@ -118,11 +118,11 @@ impl History {
         &self,
         position: u64,
     ) -> Result<(&[RecordedTurn], &[RecordedTurn]), NoSuchPosition> {
-        let mut behind = 0;
+        let mut end = 0;
         let holds = |turn: &RecordedTurn| {
             // What was superseded keeps its place.
-            behind += turn.events.len().max(1) as u64;
-            position < behind || turn.events.iter().any(Event::is_terminal)
+            end += turn.events.len().max(1) as u64;
+            position < end || turn.events.iter().any(Event::is_terminal)
         };
         let place = self.turns().iter().position(holds);
         match place.filter(|_| position < self.places()) {

@@ -1,4 +1,4 @@
-//! The keys of the external events that have come, and of the commands.
+//! The keys of external events and commands that have come already.
 
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;

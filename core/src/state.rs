@@ -1,4 +1,4 @@
-//! What the machine, the context and the durable futures of one execution share.
+//! The state that the machine, the context and the durable futures of one execution share.
 
 mod cancel;
 mod cancellation;

@@ -1,4 +1,4 @@
-//! Points in time. The core never asks what time it is; it is told.
+//! `Timestamp`: a point in time. The core never reads a clock.
 
 use core::fmt;
 use core::ops::{Add, Sub};

@@ -59,7 +59,7 @@ impl Version {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidVersion {
     /// It is no semantic version.
-    #[error("`{text}` is no version: {why}; give three numbers, such as `1.2.0`")]
+    #[error("`{text}` is not a version: {why}; give three numbers, such as `1.2.0`")]
     NotSemantic {
         /// The text.
         text: String,
@@ -140,7 +140,7 @@ mod tests {
         }
         assert_eq!(
             Version::new("1.2").unwrap_err().to_string(),
-            "`1.2` is no version: unexpected end of input while parsing minor version number; give \
+            "`1.2` is not a version: unexpected end of input while parsing minor version number; give \
              three numbers, such as `1.2.0`"
         );
         let long = format!("1.0.0-{}", "x".repeat(MAX_VERSION_BYTES));

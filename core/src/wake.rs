@@ -1,10 +1,10 @@
-//! Wakes inside a turn count; wakes from outside betray something that is not durable.
+//! The waker of an execution: a wake from outside a turn shows that the code awaits something that is not durable.
 
 use alloc::sync::Arc;
 use alloc::task::Wake;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Told of a wake from outside a turn.
+/// Called at a wake from outside a turn.
 pub type ForeignWakeHook = Arc<dyn Fn() + Send + Sync>;
 
 /// The waker of an execution's future.

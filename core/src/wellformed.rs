@@ -1,4 +1,4 @@
-//! Whether a history could have been written at all, whatever the code was.
+//! Checks whether any code could have written a history.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -30,12 +30,12 @@ pub(crate) struct WellFormed {
     turns: u64,
     at: Timestamp,
     last_id: u64,
-    /// Whether the version is told.
+    /// Whether the version has been recorded.
     versioned: bool,
     /// The newest turn in which it was rewound.
     rewound_in: Option<u64>,
     /// Whether the event before is that of a rewind, or lets the code go on as new.
-    behind_rewind: bool,
+    after_rewind: bool,
     open: BTreeMap<CorrelationId, Open>,
     cancelled: bool,
     suspended: bool,
@@ -78,7 +78,7 @@ impl WellFormed {
             self.has_origin |= matches!(event, Event::StartedBy { .. });
             let is_renewed = matches!(event, Event::ExecutionRenewed { .. });
             let is_rewound = matches!(event, Event::ExecutionRewound { .. });
-            self.behind_rewind = is_rewound || is_renewed;
+            self.after_rewind = is_rewound || is_renewed;
             if is_renewed {
                 // Nothing is open any more.
                 self.open.clear();
@@ -206,7 +206,7 @@ impl WellFormed {
         self.turns == 1 || self.rewound_in.is_some_and(|turn| self.turns == turn + 1)
     }
 
-    /// Whether messages and superseded children may be carried over: at the beginning, or behind what
+    /// Whether messages and superseded children may be carried over: at the beginning, or after what
     /// is carried over there.
     fn takes_outbox(&self) -> bool {
         self.is_beginning() || self.carried_in.is_some_and(|turn| self.turns == turn + 1)
@@ -331,13 +331,13 @@ impl WellFormed {
         event: &Event,
     ) -> Result<(), MalformedHistory> {
         let is_timer = what == Some(Open::Timer);
-        let behind_start = self.head() + u64::from(self.versioned);
+        let after_start = self.head() + u64::from(self.versioned);
         let lets_run = is_timer && id == CorrelationId::START;
-        if lets_run && self.behind_rewind && !self.open.contains_key(&id) {
+        if lets_run && self.after_rewind && !self.open.contains_key(&id) {
             self.open.insert(id, Open::Timer);
             return Ok(());
         }
-        let is_start_timer = lets_run && self.position == behind_start;
+        let is_start_timer = lets_run && self.position == after_start;
         let next = self.last_id + 1;
         if !is_start_timer && id.0 != next {
             return Err(self.malformed(&format!("the correlation id #{next}"), event));

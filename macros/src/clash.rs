@@ -72,8 +72,8 @@ impl Found {
         let tokens: Vec<_> = tokens.into_iter().collect();
         let mut at = 0;
         while at < tokens.len() {
-            if let Some((name, behind)) = binding(&tokens[at..]) {
-                let rest = &tokens[at + behind..];
+            if let Some((name, after)) = binding(&tokens[at..]) {
+                let rest = &tokens[at + after..];
                 let end = rest.iter().position(is_semicolon).unwrap_or(rest.len());
                 let value: TokenStream = rest[..end].iter().cloned().collect();
                 if calls(value.clone(), name) && !self.others.contains(name) {
@@ -82,7 +82,7 @@ impl Found {
                 self.read(value);
                 self.bound.push(name.clone());
                 self.others.push(name.clone());
-                at += behind + end;
+                at += after + end;
                 continue;
             }
             match &tokens[at] {
@@ -147,7 +147,7 @@ fn is_called(tokens: &[TokenTree], at: usize) -> bool {
     matches!(before, Some(TokenTree::Punct(punct)) if punct.as_char() == '.')
 }
 
-/// The arguments of a call behind the first name.
+/// The arguments of a call after the first name.
 fn without_called(arguments: TokenStream) -> TokenStream {
     arguments.into_iter().skip(1).collect()
 }

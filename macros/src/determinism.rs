@@ -1,4 +1,4 @@
-//! What plainly differs from run to run, and so must not stand in an orchestration.
+//! The calls that give another result at each run, which an orchestration must not make.
 //!
 //! The check reads names in tokens, so it looks into the arguments of macros too. What it cannot
 //! see (imports from outside the function, calls into others) is left to the runtime, which

@@ -1,4 +1,4 @@
-//! Errors side by side: the user sees every mistake at once, not one per build.
+//! Collects errors, so that the user sees all mistakes of a function at once.
 
 use syn::Error;
 

@@ -1,4 +1,4 @@
-//! From the function to the struct and the traits that it implements.
+//! Writes the struct and the traits that stand for a function.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};

@@ -1,4 +1,4 @@
-//! Which of the two attributes is at work.
+//! Whether the attribute is `#[activity]` or `#[orchestration]`.
 
 /// What the function is to become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What stands in the parentheses of an attribute.
+//! Parses the arguments in the parentheses of an attribute.
 
 use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt;
@@ -193,7 +193,7 @@ fn check_version(version: &str, span: Span) -> Result<(), Error> {
     }
     semver::Version::parse(version).map(drop).map_err(|why| {
         let message =
-            format!("`{version}` is no version: {why}; give three numbers, such as `1.2.0`");
+            format!("`{version}` is not a version: {why}; give three numbers, such as `1.2.0`");
         Error::new(span, message)
     })
 }

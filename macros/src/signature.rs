@@ -1,4 +1,4 @@
-//! What a function must look like, and what to say when it does not.
+//! Checks the signature of a function, and says what is wrong with it.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};

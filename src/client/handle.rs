@@ -1,4 +1,4 @@
-//! One instance, from outside.
+//! `InstanceHandle`: one instance, for a client.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -75,8 +75,8 @@ impl<T> InstanceHandle<T> {
     }
 
     /// Waits until the instance has another [custom status](InstanceStatus::custom_status) than it
-    /// had, or has ended; how it is then. Gives every change to whoever asks quickly enough, and the
-    /// newest to whoever does not:
+    /// had, or has ended; how it is then. A caller that asks quickly enough sees every change, and
+    /// another one the newest:
     ///
     /// ```
     /// # use reenact::prelude::*;

@@ -1,4 +1,4 @@
-//! How an external event is raised on an instance.
+//! `RaiseEvent`: the raising of an external event, with its key.
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;

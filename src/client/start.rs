@@ -1,4 +1,4 @@
-//! How an instance is started.
+//! `StartNew`: the start of an instance, with its options.
 
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;

@@ -1,4 +1,4 @@
-//! How an instance is.
+//! `InstanceStatus`: what a client sees of an instance.
 
 use reenact_actors::{ParkReason, Snapshot, Stalled};
 use reenact_core::{

@@ -53,7 +53,7 @@ async fn trip(ctx: OrchestrationContext, wishes: Vec<String>) -> Result<(), Orch
 
 /// Cancels a trip while it waits, and looks at what is left of it.
 pub(crate) async fn show(page: &mut Page, place: &Place) -> Held {
-    page.title(5, "A cancel: what waits ends, and what was done is undone behind a shield")?;
+    page.title(5, "A cancel: what waits ends, and what was done is undone under a shield")?;
     let host = place.host().orchestration(trip).activity(book).activity(undo).start().await?;
     let instance = host.start_new(trip, BOOKINGS.map(str::to_owned).to_vec()).await?;
     let mut follower = Follower::new(&instance);

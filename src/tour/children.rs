@@ -14,7 +14,7 @@ use super::texts::{self, Counts, LICENCE};
 /// Each gets its share of the lines.
 const CHILDREN: usize = 60;
 
-/// Counts the words of every so many lines.
+/// Counts the words of each part, of a fixed number of lines.
 #[activity]
 async fn count_share(
     _ctx: ActivityContext,

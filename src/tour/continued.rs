@@ -21,7 +21,7 @@ const NOTE: &str = "read by Ada";
 /// recorded is gone.
 const LAST_LOG: u64 = 9;
 
-/// Counts the words of every so many lines.
+/// Counts the words of each part, of a fixed number of lines.
 #[activity]
 async fn count_page(_ctx: ActivityContext, page: u32) -> Result<usize, ActivityError> {
     let lines = texts::text(LICENCE)?.lines().skip(page as usize - 1).step_by(EXECUTIONS as usize);

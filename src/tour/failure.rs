@@ -1,4 +1,4 @@
-//! When a step does not do what it says.
+//! The error of a step of the tour that does not do what it should.
 
 use std::error::Error;
 use std::fmt;

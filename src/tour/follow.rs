@@ -1,4 +1,4 @@
-//! Looks on while an instance runs.
+//! Prints the events of an instance while it runs.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use super::page::Page;
 use super::place::{Place, Site};
 use super::texts::{self, LICENCE};
 
-/// How the program is told to be a worker: with the place and the name of the run behind it.
+/// How the program is told to be a worker: with the place and the name of the run after it.
 pub(crate) const WORKER: &str = "--worker";
 
 /// Instances that the worker runs.
@@ -58,7 +58,7 @@ async fn count_parts(
     Ok(words)
 }
 
-/// A line to whoever has started this process.
+/// A line to the process that has started this one.
 fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     // Nobody may listen any more.
@@ -116,7 +116,7 @@ pub(crate) async fn show(page: &mut Page, place: &Place) -> Held {
     page.say("        a second time, under the same idempotency key.")
 }
 
-/// Runs a worker to its end, or until so many activities have run and it is killed. Tells how many
+/// Runs a worker to its end, or until a number of activities have run and it is killed. Tells how many
 /// have run.
 async fn worker(site: &Site, run: &str, killed_after: Option<usize>) -> Held<usize> {
     let program = std::env::current_exe()?;
@@ -130,7 +130,7 @@ async fn worker(site: &Site, run: &str, killed_after: Option<usize>) -> Held<usi
     listened.map_err(Failure::new)?
 }
 
-/// Does not outlive whoever listens to it.
+/// Ends when nobody reads its output any more.
 struct Worker(Child);
 
 impl Drop for Worker {

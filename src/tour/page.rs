@@ -1,4 +1,4 @@
-//! Where the tour is printed.
+//! Prints the tour.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Stdout, Write};

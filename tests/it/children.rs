@@ -92,7 +92,10 @@ async fn an_id_that_is_taken_is_an_error_and_changes_nothing_there() {
     let Err(Error::Failed { source, .. }) = end_of(&host, parent.id()).await else {
         panic!("the id is taken")
     };
-    assert_eq!(source.message(), "instance `taken` exists already; it is no child of this call");
+    assert_eq!(
+        source.message(),
+        "instance `taken` exists already, and is not a child of this call; choose another id"
+    );
     assert_eq!(events(&host, taken.id()).await, before);
 
     // The field's classic: an id that was used before, by an instance that has finished.

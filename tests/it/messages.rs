@@ -96,12 +96,15 @@ async fn what_became_of_an_event_is_reported_to_a_client_that_waits_for_it() {
     };
     assert_eq!(
         ask("nobody").await,
-        "event `Number` was not taken: instance `nobody` does not exist"
+        "external event `Number` was not delivered: instance `nobody` does not exist; start it first"
     );
     start_takes(&host, 1).await;
     assert_eq!(ask("takes").await, "delivered");
     guard(host.instance::<Vec<u64>>(&id("takes")).result()).await.unwrap();
-    assert_eq!(ask("takes").await, "event `Number` was not taken: instance `takes` has finished");
+    assert_eq!(
+        ask("takes").await,
+        "external event `Number` was not delivered: instance `takes` has finished"
+    );
 }
 
 #[tokio::test]

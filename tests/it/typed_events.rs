@@ -121,10 +121,13 @@ async fn another_instance_hears_of_what_is_not_declared() {
     let host = host().await;
     host.start_new(order, ()).id("order-7").await.unwrap();
     for (event, wanted) in [
-        ("Packed", "event `Packed` was not taken: instance `order-7` does not declare it"),
+        (
+            "Packed",
+            "external event `Packed` was not delivered: instance `order-7` does not declare it",
+        ),
         (
             "packed",
-            "event `packed` was not taken: its data is not what instance `order-7` declares",
+            "external event `packed` was not delivered: its data is not of the type that instance `order-7` declares",
         ),
     ] {
         let input = ("order-7".to_string(), event.to_string());

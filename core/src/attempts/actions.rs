@@ -1,4 +1,4 @@
-//! What a shell is to do about an attempt.
+//! The actions for an attempt of an activity: the call, and the timers of its time limits.
 
 use super::Attempts;
 use crate::action::Action;

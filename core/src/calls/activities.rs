@@ -1,4 +1,4 @@
-//! Activities, as code schedules them.
+//! The calls that schedule activities.
 
 use core::fmt;
 

@@ -1,4 +1,4 @@
-//! Being asked to end: how the code learns of it, and how it shields what must not be cut.
+//! The calls by which code learns of a cancel, and shields what a cancel must not end.
 
 use core::future::{Future, poll_fn};
 use core::pin::{Pin, pin};
@@ -15,7 +15,7 @@ use crate::output::DurableOutput;
 ///
 /// | what is open | ends with |
 /// |---|---|
-/// | an activity | an error of kind [`ActivityErrorKind::Cancelled`](crate::ActivityErrorKind::Cancelled); it is told, and its result no longer counts |
+/// | an activity | an error of kind [`ActivityErrorKind::Cancelled`](crate::ActivityErrorKind::Cancelled); it is informed, and its result no longer counts |
 /// | a wait for an event | [`EventError::Cancelled`](crate::EventError::Cancelled); the event goes to the next wait |
 /// | a child | [`ChildError::Cancelled`](crate::ChildError::Cancelled); it is cancelled too, with the reason, unless it is [abandoned](crate::ParentClose::Abandon): then it goes on, and its parent no longer waits for it |
 /// | a start or an event on its way to another instance | an error that says so; it goes on its way |
@@ -36,7 +36,7 @@ use crate::output::DurableOutput;
 /// [`trace`](Self::trace), and [`continue_as_new`](Self::continue_as_new): the next execution is
 /// cancelled from its beginning. A second cancel changes nothing.
 impl OrchestrationContext {
-    /// The same context behind a shield: what is called or scheduled on it is not touched by a
+    /// The same context with a shield: what is called or scheduled on it is not touched by a
     /// cancel, whether that comes before or after. For clean-up and compensation, and for steps that
     /// must not be cut.
     ///
@@ -65,16 +65,16 @@ impl OrchestrationContext {
     /// have been cancelled may no longer fit their histories.
     #[must_use]
     pub fn shielded(&self) -> Self {
-        self.behind_shield()
+        self.with_shield()
     }
 
-    /// Whether a cancel has come. The same behind a shield.
+    /// Whether a cancel has come. A shielded context gives the same answer.
     pub fn is_cancelled(&self) -> bool {
         self.shared().lock().cancellation.is_some()
     }
 
     /// Goes on when no cancel has come; for code between steps that are shielded.
-    /// The same behind a shield.
+    /// A shielded context gives the same answer.
     ///
     /// # Errors
     /// [`Cancelled`] when one has come, with its reason.
@@ -110,7 +110,7 @@ impl OrchestrationContext {
     ///
     /// The future is polled first: what was complete before the cancel counts, and so does what a cancel
     /// completes with an error, such as an activity. Otherwise the future is dropped, with whatever it
-    /// was about to do after the cancel. The same behind a shield.
+    /// was about to do after the cancel. A shielded context gives the same answer.
     ///
     /// # Errors
     /// The await gives [`Cancelled`] when a cancel has come and the future is not complete.
@@ -134,7 +134,7 @@ impl OrchestrationContext {
     }
 
     /// A future that is complete when a cancel has come; for races with what is shielded. It is no
-    /// event of the history. The same behind a shield.
+    /// event of the history. A shielded context gives the same answer.
     ///
     /// It counts among the durable futures that are
     /// [outstanding](crate::limits::MAX_OUTSTANDING).

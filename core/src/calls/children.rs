@@ -1,4 +1,4 @@
-//! Other orchestrations that this one starts: children, which it waits for, and detached ones.
+//! The calls that start other orchestrations: children, whose results are awaited, and detached ones.
 
 mod call;
 

@@ -1,4 +1,4 @@
-//! Going on as a new execution.
+//! The calls that end an execution and go on as a new one.
 
 use serde::Serialize;
 

@@ -30,7 +30,7 @@ impl OrchestrationContext {
     /// - The turns do not wait for ever: a host stores what there is when the calls take longer than
     ///   [`LOCAL_HOLD`](crate::limits::LOCAL_HOLD), at more than
     ///   [`MAX_HELD_TURNS`](crate::limits::MAX_HELD_TURNS), and at once where a turn has something else
-    ///   done: it schedules an activity, sets a timer, or tells another instance something. A result that
+    ///   done: it schedules an activity, sets a timer, or sends something to another instance. A result that
     ///   comes after that has a commit of its own. So a slow one costs what one costs that is scheduled.
     /// - It takes a place among the running activities of the host, as any other, and is shown in the
     ///   status of its instance as soon as it is durable that it was called.

@@ -1,4 +1,4 @@
-//! Changes of the code inside one version.
+//! The call that marks a change of the code inside one version.
 
 use alloc::format;
 
@@ -38,7 +38,7 @@ impl OrchestrationContext {
     ///    at once: a mark that the code does not ask for is passed over.
     /// 3. `new`, without the call. Do not use the name again while instances run that have its mark.
     ///
-    /// `HostBuilder::verify_histories` tells whether instances are left that need what is old.
+    /// `HostBuilder::verify_histories` finds instances that need what is old.
     ///
     /// A name that is empty, over [`MAX_NAME_BYTES`](crate::limits::MAX_NAME_BYTES) or has control
     /// characters fails the instance.

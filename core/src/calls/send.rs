@@ -1,4 +1,4 @@
-//! External events from one instance to another.
+//! The call that raises an external event on another instance.
 
 use alloc::boxed::Box;
 

@@ -1,4 +1,4 @@
-//! Values that are computed once, and recorded.
+//! The call that computes a value once, and records it.
 
 use alloc::string::ToString;
 use core::future::pending;

@@ -1,4 +1,4 @@
-//! The status that code sets for others to see.
+//! The call that sets the custom status of an instance.
 
 use serde::Serialize;
 

@@ -89,7 +89,7 @@ impl OrchestrationContext {
         }
     }
 
-    /// The timer of a time limit: behind a shield, and nothing that cancelled code can go on by.
+    /// The timer of a time limit: shielded, and nothing that cancelled code can go on by.
     fn schedule_limit(&self, after: Duration) -> DurableFuture<()> {
         let mut state = self.shared().lock();
         let fire_at = state.time_of_timer(after);

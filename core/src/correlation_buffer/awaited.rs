@@ -1,4 +1,4 @@
-//! What the code awaits, as far as that says whether it can go on.
+//! Whether what the code awaits lets it go on.
 
 use super::scheduled::Scheduled;
 

@@ -1,4 +1,4 @@
-//! When something is due of what is open.
+//! The time at which something open is due.
 
 use alloc::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What the slots hold in memory, and what the code may hold of what it has taken.
+//! The bytes that the correlation buffer holds, and those that the code may hold of what it has taken.
 
 use core::mem;
 

@@ -1,4 +1,4 @@
-//! What is open.
+//! The entries of the correlation buffer that are open: their actions, waits and children.
 
 use alloc::vec::Vec;
 

@@ -1,4 +1,4 @@
-//! What is scheduled, and what is known of it until the code has taken its output.
+//! One entry of the correlation buffer: what was scheduled, and its output.
 
 use alloc::boxed::Box;
 use core::task::Waker;

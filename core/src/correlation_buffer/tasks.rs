@@ -1,4 +1,4 @@
-//! The activities among the slots.
+//! The activities in the correlation buffer.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -145,7 +145,7 @@ impl CorrelationBuffer {
         Some(call(id, name.clone(), input.clone(), attempts.as_deref(), *local))
     }
 
-    /// The tasks that are open, in the order of scheduling, but no more than so many.
+    /// The tasks that are open, in the order of scheduling, at most `most` of them.
     pub(crate) fn open_activities(&self, most: usize) -> Vec<OpenActivity> {
         let tasks = self.all_open().filter_map(|(id, slot)| {
             let Scheduled::Task { name, attempts, .. } = &slot.scheduled else { return None };

@@ -1,4 +1,4 @@
-//! What of the completions the code can see, and who is woken by them.
+//! Which completions the code can see, and which futures they wake.
 
 use alloc::vec::Vec;
 use core::mem;

@@ -1,4 +1,4 @@
-//! What an activity failed with.
+//! `ActivityError`: the failure of an activity.
 
 use alloc::boxed::Box;
 use alloc::string::String;

@@ -50,10 +50,10 @@ impl From<TimedOut> for OrchestrationError {
 #[non_exhaustive]
 pub enum EventError {
     /// No event can have the name; nothing was recorded.
-    #[error("no external event can be called that: {0}")]
+    #[error("the name of the external event is invalid: {0}")]
     InvalidName(#[from] InvalidName),
     /// The event came, with data that is not of the wanted type. It is taken.
-    #[error("the external event's data is not of the wanted type: {0}")]
+    #[error("the data of the external event is not of the type that is awaited: {0}")]
     InvalidData(#[from] PayloadError),
     /// A cancel reached the orchestration while it waited, or before; no event is taken.
     #[error(transparent)]
@@ -71,12 +71,14 @@ impl From<EventError> for OrchestrationError {
     }
 }
 
-/// Why an event that was raised on another instance was not taken there.
+/// Why an event that was raised on another instance was not delivered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
     /// There is no such instance.
-    #[error("event `{event}` was not taken: instance `{to}` does not exist")]
+    #[error(
+        "external event `{event}` was not delivered: instance `{to}` does not exist; start it first"
+    )]
     NotFound {
         /// Whom it was for.
         to: InstanceId,
@@ -84,7 +86,7 @@ pub enum SendError {
         event: Name,
     },
     /// The instance has finished.
-    #[error("event `{event}` was not taken: instance `{to}` has finished")]
+    #[error("external event `{event}` was not delivered: instance `{to}` has finished")]
     Finished {
         /// Whom it was for.
         to: InstanceId,
@@ -92,7 +94,7 @@ pub enum SendError {
         event: Name,
     },
     /// The instance declares its events, and none of that name.
-    #[error("event `{event}` was not taken: instance `{to}` does not declare it")]
+    #[error("external event `{event}` was not delivered: instance `{to}` does not declare it")]
     UnknownEvent {
         /// Whom it was for.
         to: InstanceId,
@@ -100,7 +102,9 @@ pub enum SendError {
         event: Name,
     },
     /// The data is not what the instance declares that the event carries.
-    #[error("event `{event}` was not taken: its data is not what instance `{to}` declares")]
+    #[error(
+        "external event `{event}` was not delivered: its data is not of the type that instance `{to}` declares"
+    )]
     WrongData {
         /// Whom it was for.
         to: InstanceId,

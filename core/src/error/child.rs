@@ -1,4 +1,4 @@
-//! Why a child has no result to give.
+//! `ChildError`: why a child has no result.
 
 use alloc::string::String;
 
@@ -45,7 +45,9 @@ pub enum ChildError {
         reason: String,
     },
     /// Another instance has the id; nothing was started. Choose another id.
-    #[error("instance `{child}` exists already; it is no child of this call")]
+    #[error(
+        "instance `{child}` exists already, and is not a child of this call; choose another id"
+    )]
     AlreadyExists {
         /// The id.
         child: InstanceId,

@@ -1,4 +1,4 @@
-//! The sources and the details of an error, which are in one field.
+//! How the sources and the details of an error are stored together in one field.
 //!
 //! The sources are in front of the details. Stored errors have had three fields from the beginning, and
 //! stay readable so, here and by an older reenact (which sees no details then).

@@ -1,4 +1,4 @@
-//! What an orchestration failed with.
+//! `OrchestrationError`: the failure of an orchestration.
 
 use alloc::string::String;
 use alloc::vec::Vec;

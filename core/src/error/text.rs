@@ -11,7 +11,7 @@ pub(crate) fn bounded_message(message: impl fmt::Display) -> String {
     bounded(message, MAX_MESSAGE_BYTES)
 }
 
-/// A text that is cut to so many bytes, with a mark.
+/// A text, cut to a number of bytes, with a mark where it was cut.
 pub(crate) fn bounded(message: impl fmt::Display, most: usize) -> String {
     const MARK: &str = "… (cut)";
     let mut message = message.to_string();

@@ -1,4 +1,4 @@
-//! The limits of a history, and what an execution fails with that passes one.
+//! The limits of a history, and the error of an execution that passes one.
 
 use core::fmt;
 
@@ -11,13 +11,13 @@ pub(crate) fn limit_exceeded(message: impl fmt::Display) -> OrchestrationError {
     OrchestrationError::of_kind(OrchestrationErrorKind::LimitExceeded, message)
 }
 
-/// The limit that a turn of so many bytes passes.
+/// The limit that a turn with this number of bytes passes.
 pub(crate) fn turn_limit(bytes: u64) -> Option<OrchestrationError> {
     (bytes > MAX_TURN_PAYLOAD_BYTES)
         .then(|| limit_exceeded(format_args!("one turn would pass {MAX_TURN_PAYLOAD_BYTES} bytes")))
 }
 
-/// The limit that a history of so many events and bytes passes. Two places are kept: for an input
+/// The limit that a history with this number of events and bytes passes. Two places are kept: for an input
 /// and for the end.
 pub(crate) fn history_limit(events: u64, bytes: u64) -> Option<OrchestrationError> {
     if events + 2 > MAX_HISTORY_EVENTS {

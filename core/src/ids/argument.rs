@@ -1,4 +1,4 @@
-//! What may be given where an instance id is wanted.
+//! `ToInstanceId`: what a caller may give as an instance id.
 
 use alloc::borrow::Cow;
 use alloc::string::String;

@@ -1,4 +1,4 @@
-//! The random ids that orchestrations draw.
+//! `Guid`: the random ids that orchestrations draw.
 
 use alloc::string::String;
 use core::fmt;

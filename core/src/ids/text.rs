@@ -1,4 +1,4 @@
-//! Texts that are shared, or in the program.
+//! A text that is shared, or a part of the program.
 
 use alloc::sync::Arc;
 use core::cmp::Ordering;

@@ -1,4 +1,4 @@
-//! Which commands are accepted, and what becomes of them.
+//! Whether a command is accepted, and which event or action it becomes.
 #![deny(clippy::wildcard_enum_match_arm, reason = "each command needs a decision here")]
 
 use crate::action::Action;

@@ -1,4 +1,4 @@
-//! What a command is to an execution.
+//! What an accepted command becomes: an event, an action, or nothing.
 
 use crate::action::Action;
 use crate::event::Event;

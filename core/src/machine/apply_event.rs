@@ -1,4 +1,4 @@
-//! How an execution reacts to one input: the same live and at replay.
+//! Applies one input event and runs the code: the same live and at replay.
 #![deny(clippy::wildcard_enum_match_arm, reason = "each kind of event needs a decision here")]
 
 use alloc::boxed::Box;

@@ -1,4 +1,4 @@
-//! What an execution hears of other instances, and what it has to tell them.
+//! The ends of children and the answers of other instances, as an execution applies them.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -105,7 +105,7 @@ impl Machine {
         }
     }
 
-    /// The children that are open, in the order in which they were called, but no more than so many.
+    /// The children that are open, in the order in which they were called, at most `most` of them.
     /// None when the execution has ended.
     pub fn open_children(&self, most: usize) -> Vec<OpenChild> {
         self.shared.lock().outbox.open_children(most)

@@ -1,4 +1,4 @@
-//! What a machine takes from its shell.
+//! The configuration of a machine, and the functions that its shell provides.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -10,7 +10,7 @@ use crate::wake::ForeignWakeHook;
 /// What a [`Machine`](crate::Machine) takes from its shell. The default suits unit tests.
 #[derive(Clone)]
 pub struct MachineConfig {
-    /// At replay, compare also what is only told or was settled when it was recorded: statuses, how
+    /// At replay, compare also what is only reported or was settled when it was recorded: statuses, how
     /// children are called (close and retry policies), and what the code ends with. What the code asks
     /// for is always compared: kinds, names and ids, inputs, lengths of timers, versions and ids of
     /// children, recipients and data of events.
@@ -26,10 +26,10 @@ pub struct MachineConfig {
     /// The shell carries out [`Turn::local`](crate::Turn::local): it runs local activities before what
     /// schedules them is durable. Otherwise they come with the other actions.
     pub local_in_place: bool,
-    /// Tells threads apart, so that a wake from another thread is noticed even while a turn is under
+    /// Distinguishes threads, so that a wake from another thread is noticed even while a turn is under
     /// way. Without std there is no way to; then such a wake counts as the code's own.
     pub this_thread: Option<fn() -> u64>,
-    /// Told when something wakes the code from outside a turn. The shell then asks
+    /// Called when something wakes the code from outside a turn. The shell then asks
     /// [`Machine::foreign_wake`](crate::Machine::foreign_wake) and drops the machine.
     pub on_foreign_wake: Option<ForeignWakeHook>,
     /// Keep the [history](crate::Machine::history), so that it can be looked at: each event, with its

@@ -1,4 +1,4 @@
-//! What people do to an execution that runs: cancel, suspend, resume.
+//! Cancel, suspend and resume, and the run of the code that they hold back or let go on.
 
 use alloc::string::String;
 use core::mem;

@@ -1,4 +1,4 @@
-//! What an execution holds in memory.
+//! The bytes that an execution holds in memory.
 
 use core::mem;
 

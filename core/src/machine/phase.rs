@@ -1,4 +1,4 @@
-//! Where an execution stands: before its start, with its code alive, or at its end.
+//! The phases of an execution: before its start, with its code alive, and at its end.
 
 use alloc::boxed::Box;
 
@@ -77,7 +77,7 @@ impl Phase {
         }
     }
 
-    /// What the start is to record. Empty when it was taken, or there is none.
+    /// What the start is to record. Empty when it was taken, or when there was nothing.
     pub(super) fn take_unstarted(&mut self) -> Unstarted {
         match self {
             Self::Unstarted(unstarted) => core::mem::take(unstarted),

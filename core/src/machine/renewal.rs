@@ -42,7 +42,7 @@ impl Machine {
         let wakers = next.begin_anew();
         next.begin_renewed_run();
         let at = next.now;
-        // What the code has left behind sees the state from before, which is closed.
+        // What the code has not dropped sees the state from before, which is closed.
         let before = mem::replace(&mut self.shared, Shared::new(next));
         let before_it = mem::replace(&mut self.phase, Phase::unstarted(None));
         let mut future = before_it.into_future();

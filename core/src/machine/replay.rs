@@ -1,4 +1,4 @@
-//! A machine out of a log.
+//! Builds a machine from a log.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use crate::wellformed::WellFormed;
 /// as a whole. Nothing comes out: what the log implies was done.
 ///
 /// Where the code [went on as new](RecordedTurn::is_renewal) in its log, only what comes after the newest
-/// such turn is re-enacted. [`renewed_in`](Self::renewed_in) must be told which turn that is: a shell
+/// such turn is re-enacted. [`renewed_in`](Self::renewed_in) must be given that turn: a shell
 /// that does not know reads the log twice.
 #[derive(Debug)]
 pub struct Replay {

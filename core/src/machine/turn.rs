@@ -1,4 +1,4 @@
-//! What comes out of a machine.
+//! `Turn`, which a machine returns for each input, and the errors that it returns instead.
 
 use alloc::format;
 use alloc::string::String;
@@ -58,7 +58,7 @@ pub enum ApplyError {
     UnregisteredOrchestration {
         /// The orchestration.
         orchestration: Name,
-        /// The version that it asked for; the newest where there is none.
+        /// The version that it asked for; the newest when it named no version.
         version: Option<Version>,
     },
 }

@@ -1,4 +1,4 @@
-//! How an activity is called.
+//! `ActivityOptions`: the time limits, retries and tag of an activity.
 
 use core::time::Duration;
 
@@ -57,7 +57,7 @@ impl ActivityOptions {
 
     /// Fails an attempt that runs for longer, with
     /// [`TimedOut`](crate::ActivityErrorKind::TimedOut), which the policy retries. The activity is
-    /// told that it is cancelled, and dropped at its next await. An attempt that is run again, because
+    /// informed that it is cancelled, and dropped at its next await. An attempt that is run again, because
     /// its host has died, has all of its time again.
     pub const fn start_to_close(mut self, limit: Duration) -> Self {
         self.start_to_close = Some(limit);

@@ -1,4 +1,4 @@
-//! How a child is called, and what becomes of it when its parent ends first.
+//! `ChildOptions`: the id, version and retries of a child, and what happens to it when its parent ends first.
 
 use alloc::boxed::Box;
 
@@ -77,7 +77,7 @@ impl ChildOptions {
     /// meaning to a detached one.
     ///
     /// Each attempt is an instance of its own, with a history of its own and the same input. The second
-    /// one has the id of the first with `~2` behind it, the third `~3`, and so on (one that would be too
+    /// one has the id of the first with `~2` after it, the third `~3`, and so on (one that would be too
     /// long is made by the library); these must be free as well. The next attempt is started at once,
     /// and waits in its own instance until its time has come. So a restart changes nothing, and
     /// whatever ends the call in between cancels it before it has begun.

@@ -1,4 +1,4 @@
-//! Why an activity, or a child, cannot be called with some options.
+//! Why the options of a call are invalid.
 
 use core::time::Duration;
 
@@ -25,13 +25,13 @@ pub enum InvalidOptions {
         jitter: f64,
     },
     /// A time limit of less than a microsecond.
-    #[error("{what} is zero: nothing could be done within it")]
+    #[error("{what} is less than a microsecond; give it more time, or leave it out")]
     NoTime {
         /// Which.
         what: &'static str,
     },
-    /// The tag is no name.
-    #[error("an activity cannot have such a tag: {why}")]
+    /// The tag is not a valid name.
+    #[error("the tag of an activity is invalid: {why}")]
     Tag {
         /// What is wrong with it.
         why: InvalidName,
@@ -40,7 +40,7 @@ pub enum InvalidOptions {
     #[error("the condition of a retry policy is for activities; a child has its own")]
     ConditionOfActivities,
     /// An option that a [local](crate::OrchestrationContext::call_local) activity cannot have.
-    #[error("a local activity cannot have {what}; call it as an activity that is scheduled")]
+    #[error("a local activity cannot have {what}; call it with `call_activity` instead")]
     NotLocal {
         /// Which.
         what: &'static str,

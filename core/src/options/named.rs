@@ -1,4 +1,4 @@
-//! What is called by its name only, with options.
+//! Activities and orchestrations that are called by their name only, with options.
 
 use alloc::string::String;
 use core::fmt;

@@ -1,4 +1,4 @@
-//! How often, and when, something that failed is tried again.
+//! `RetryPolicy`: how often, and after which delays, something that failed is tried again.
 
 use core::fmt;
 use core::time::Duration;
@@ -34,7 +34,7 @@ pub struct RetryPolicy {
 pub(crate) type RetryIf = fn(&ActivityError) -> bool;
 
 impl RetryPolicy {
-    /// At most so many attempts, the first included. The delays are 1 s, 2 s, 4 s and so on, up to
+    /// At most this many attempts, the first included. The delays are 1 s, 2 s, 4 s and so on, up to
     /// 100 s, without jitter.
     pub const fn new(max_attempts: u32) -> Self {
         Self {

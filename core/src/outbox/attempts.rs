@@ -11,7 +11,7 @@ use crate::open::OpenChild;
 use crate::time::Timestamp;
 
 impl Outbox {
-    /// The children that are open, in the order in which they were called, but no more than so many.
+    /// The children that are open, in the order in which they were called, at most `most` of them.
     pub fn open_children(&self, most: usize) -> Vec<OpenChild> {
         let open = self.content.iter().flat_map(|content| &content.open);
         open.filter_map(|(id, child)| child.shown(*id)).take(most).collect()

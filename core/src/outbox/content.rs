@@ -1,4 +1,4 @@
-//! What is in an outbox: messages, open children, and what they take in memory.
+//! The content of an outbox: its messages and open children, and their bytes.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;

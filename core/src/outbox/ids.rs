@@ -20,7 +20,7 @@ pub(super) fn short_id(of: &InstanceId, lineage: u64, number: u64) -> InstanceId
 }
 
 /// The id of a further attempt: that of the first one, and the number. Attempts that were made before a
-/// rewind may have had the same number, so behind one the run is in it as well.
+/// rewind may have had the same number, so after a rewind the run is in it as well.
 pub(super) fn id_of_attempt(
     first: &InstanceId,
     attempt: u32,

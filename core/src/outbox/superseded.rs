@@ -18,7 +18,7 @@ use crate::options::ParentClose;
 const SUPERSEDED_BYTES: usize = 32;
 
 impl Outbox {
-    /// The children that no longer count once these turns behind this history are undone: those that
+    /// The children that no longer count once these turns after this history are undone: those that
     /// were called in them, and those of calls before them that were cancelled in them. Those of an
     /// instance that is replaced itself are all that it has called.
     pub(crate) fn superseded_by_undoing(self, dropped: &[RecordedTurn]) -> Vec<SupersededChild> {

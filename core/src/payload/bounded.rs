@@ -1,4 +1,4 @@
-//! Encodes no deeper than so many levels: a value that is nested for ever would use up the stack, and
+//! Encodes values up to a depth: a value that is nested for ever would use up the stack, and
 //! that is the end of the process.
 
 use core::cell::Cell;
@@ -10,7 +10,7 @@ use serde::ser::{
 };
 use serde::{Serialize, Serializer};
 
-/// A value that may have so many levels of lists and maps.
+/// A value, and how many levels of lists and maps it may have.
 pub(super) struct Bounded<'a, T: ?Sized> {
     pub(super) value: &'a T,
     pub(super) levels: usize,
@@ -22,7 +22,7 @@ pub(super) struct Bounded<'a, T: ?Sized> {
 pub(super) struct Found {
     /// It had more levels than it may have.
     pub(super) too_deep: Cell<bool>,
-    /// It has a number that is none in JSON: NaN, or an infinity. `null` is written for it.
+    /// It has a number that JSON does not have: NaN, or an infinity. `null` is written for it.
     pub(super) not_finite: Cell<bool>,
 }
 

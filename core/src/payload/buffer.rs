@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 
-/// So many bytes are kept without an allocation. A buffer is no larger for it than it is anyway.
+/// Up to this number of bytes is kept without an allocation. A buffer is no larger for it than it is anyway.
 const INLINE_BYTES: usize = 22;
 
-/// From so many bytes on, a vector is shared as it is, instead of copied into one allocation with its
+/// From this number of bytes on, a vector is shared as it is, instead of copied into one allocation with its
 /// counter.
 const LARGE_BYTES: usize = 4 * 1024;
 

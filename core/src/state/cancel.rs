@@ -1,4 +1,4 @@
-//! A cancel comes: what it ends, and what calls of the code end with after it.
+//! Applies a cancel to the state, and says how calls of the code end after it.
 
 use alloc::boxed::Box;
 use alloc::string::String;

@@ -1,4 +1,4 @@
-//! A cancel that has come.
+//! The record of a cancel that has come.
 
 use crate::error::Cancelled;
 

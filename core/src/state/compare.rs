@@ -1,4 +1,4 @@
-//! Whether what the code does is what the log says, and what to say where it is not.
+//! Compares an event of the code with the event in the log, and describes the difference.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -14,7 +14,7 @@ use crate::payload::Payload;
 const SHOWN_BYTES: usize = 200;
 
 /// What differs between the history and the code: its kind, name and correlation id, and what was
-/// asked for. When strict, also what is only told.
+/// asked for. When strict, also what is only reported.
 ///
 /// Payloads are in memory anyway, and equal ones are compared byte by byte, so a hash would save
 /// nothing.
@@ -58,7 +58,7 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             Event::TaskScheduled { input: one, .. } | Event::ExecutionContinued { input: one },
             Event::TaskScheduled { input: other, .. } | Event::ExecutionContinued { input: other },
         ) => values("with input", one, other),
-        // The delay of a start is none of the code's doing.
+        // The code does not set the delay of a start.
         (Event::TimerCreated { id: CorrelationId::START, .. }, _) => None,
         (Event::TimerCreated { fire_at: one, .. }, Event::TimerCreated { fire_at: other, .. }) => {
             unequal(one == other, || (format!("for {one}"), format!("for {other}")))

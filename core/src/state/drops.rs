@@ -1,4 +1,4 @@
-//! What the code lets go of: recorded when the code goes on, called off when it does not.
+//! Futures that the code drops: recorded when the code goes on, called off when it does not.
 
 use alloc::vec::Vec;
 

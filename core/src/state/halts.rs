@@ -1,4 +1,4 @@
-//! Why the code must not go on in the turn under way.
+//! The reasons for which the code must not go on in the current turn.
 
 use super::State;
 use super::mode::{Halt, Mode};

@@ -1,4 +1,4 @@
-//! The limits of an execution: where it fails because of one, live and at replay.
+//! The limits of an execution, checked live and at replay.
 
 use super::State;
 use super::mode::Mode;

@@ -1,4 +1,4 @@
-//! Where an execution stands: towards its log, and in the turn under way.
+//! The mode of the state: live, at replay, between turns, or closed.
 
 use alloc::collections::VecDeque;
 

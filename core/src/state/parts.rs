@@ -46,7 +46,7 @@ pub(crate) struct Status {
     pub(crate) turn: Option<u64>,
 }
 
-/// For so many events the place is kept from turn to turn: an input, and what the code does about it.
+/// Room for this many events is kept from turn to turn: an input, and what the code does about it.
 const KEPT_EVENTS: usize = 2;
 
 impl TurnUnderWay {

@@ -1,4 +1,4 @@
-//! Changes inside one version: markers in the log of what the code has learnt since.
+//! The patches of an execution: markers in the log for changes of the code.
 
 use super::State;
 use super::mode::Mode;

@@ -1,4 +1,4 @@
-//! Something open whose future was dropped, of which nothing is recorded yet.
+//! A dropped future of something open, for which nothing is recorded yet.
 
 use alloc::collections::VecDeque;
 

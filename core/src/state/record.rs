@@ -1,4 +1,4 @@
-//! What the code does is recorded, or compared with what is recorded.
+//! Records an event that the code causes, or compares it with the log at replay.
 
 use super::State;
 use super::compare::mismatch;
@@ -15,7 +15,7 @@ impl State {
         self.record_with(event, 0, 0)
     }
 
-    /// As [`record`](Self::record), of an event after which so many more come, of so many bytes: there
+    /// As [`record`](Self::record), of an event that is followed by a number of others, with their bytes: there
     /// is to be room for all of them in the history.
     pub(super) fn record_with(&mut self, event: Event, events: u64, bytes: usize) -> Recorded {
         self.record_drops();

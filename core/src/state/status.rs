@@ -1,4 +1,4 @@
-//! The code sets the status, and computes values that are recorded.
+//! Sets the custom status, and records values that the code computes.
 
 use super::State;
 use super::mode::{Halt, Mode};
@@ -38,7 +38,7 @@ impl State {
         self.act(Action::AnnounceStatus);
     }
 
-    /// Whether setting this status is a step. Live, the same value again is none. At replay the log
+    /// Whether setting this status is a step. Live, setting the same value again is not a step. At replay the log
     /// knows, as far as the order goes in which a map or a set was written.
     fn is_step(&mut self, status: &Payload) -> bool {
         if !self.is_replaying() {

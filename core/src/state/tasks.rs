@@ -1,4 +1,4 @@
-//! The code schedules an activity.
+//! Schedules activities.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

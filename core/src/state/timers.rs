@@ -1,4 +1,4 @@
-//! The code sets timers, and waits for external events.
+//! Creates timers, and waits for external events.
 
 use super::State;
 use super::record::Recorded;

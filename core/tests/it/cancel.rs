@@ -346,12 +346,12 @@ fn code_that_has_not_begun_never_runs() {
 
 #[test]
 fn a_cancel_that_comes_with_the_end_of_the_delay_is_before_or_after_it() {
-    let mut behind = delayed();
-    behind.fire(0);
-    behind.apply(cancel("why"));
-    behind.complete(1, 1);
-    assert_eq!(behind.machine.outcome(), Some(&cancelled("why")));
-    behind.assert_replays_from_every_point();
+    let mut after = delayed();
+    after.fire(0);
+    after.apply(cancel("why"));
+    after.complete(1, 1);
+    assert_eq!(after.machine.outcome(), Some(&cancelled("why")));
+    after.assert_replays_from_every_point();
 
     let mut before = delayed();
     before.apply(cancel("why"));

@@ -217,7 +217,8 @@ fn an_id_that_is_taken_is_not_retried_whichever_attempt_it_is_of() {
     let first = parent.only_message();
     let second = fail_and_go_on(&mut parent, &first, "no stock");
     parent.apply(Command::RefuseMessage { message: second.id, why: NotTaken::AlreadyExists });
-    let why = "instance `ship-7~2` exists already; it is no child of this call";
+    let why =
+        "instance `ship-7~2` exists already, and is not a child of this call; choose another id";
     assert_eq!(parent.failure().message(), why);
     parent.assert_replays_from_every_point();
 }
@@ -406,7 +407,7 @@ fn a_rewind_to_before_a_failure_cancels_the_attempt_that_it_led_to() {
     let answer = again.apply(messages::delivered(&under_way[1]));
     let [undone] = &sent(&answer.actions)[..] else { panic!("one message") };
     assert_eq!((undone.id.kind, &undone.to), (MessageKind::Cancel, &start.to));
-    // The first says again how it ended. Its second attempt is none of those that are undone.
+    // The first says again how it ended. Its second attempt is not among those that are undone.
     let second = fail_and_go_on(&mut again, &under_way[0], "no stock");
     assert_eq!(second.to.as_str(), "ship-7~2-00000063");
     again.fire(0);

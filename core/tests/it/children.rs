@@ -86,7 +86,7 @@ fn a_result_counts_once_and_only_in_the_run_that_called() {
     let second = parent.only_message();
     parent.apply(ended(&second, Ok(payload(20))));
     assert_eq!(parent.output::<u64>(), 30);
-    assert!(parent.apply(result).is_empty(), "behind the end it changes nothing");
+    assert!(parent.apply(result).is_empty(), "after the end it changes nothing");
     parent.assert_replays_from_every_point();
 }
 
@@ -111,7 +111,10 @@ fn an_id_that_another_instance_has_is_an_error_and_no_wait_for_ever() {
     assert_eq!(message.to.as_str(), "ship-7");
     parent.apply(Command::RefuseMessage { message: message.id, why: NotTaken::AlreadyExists });
     let output: String = parent.output();
-    assert_eq!(output, "instance `ship-7` exists already; it is no child of this call");
+    assert_eq!(
+        output,
+        "instance `ship-7` exists already, and is not a child of this call; choose another id"
+    );
     assert_eq!(parent.machine.outbox_len(), 0);
     parent.assert_replays_from_every_point();
 }
@@ -330,7 +333,10 @@ fn a_detached_orchestration_gives_its_id_when_it_has_started() {
     parent.apply(Command::RefuseMessage { message: second.id, why: NotTaken::AlreadyExists });
     let (id, taken): (String, String) = parent.output();
     assert_eq!(id, first.to.as_str());
-    assert_eq!(taken, "instance `taken` exists already; it is no child of this call");
+    assert_eq!(
+        taken,
+        "instance `taken` exists already, and is not a child of this call; choose another id"
+    );
     parent.assert_replays_from_every_point();
 }
 
@@ -344,7 +350,7 @@ fn dropping_a_start_or_an_event_only_forgets_the_answer() {
     });
     let parent = Instance::start(code, ());
     assert_eq!(parent.log()[3..], ["ExecutionCompleted"]);
-    assert_eq!(parent.machine.outbox_len(), 2, "they go on their way, behind the end too");
+    assert_eq!(parent.machine.outbox_len(), 2, "they go on their way, after the end too");
     assert_eq!(sent(&parent.machine.open_actions()).len(), 2);
     parent.assert_replays_from_every_point();
 }

@@ -75,11 +75,11 @@ fn encoded_with_status() -> Vec<Vec<u8>> {
 
 /// Turns one after the other, each after its length (32 bit, little endian).
 fn write(turns: &[Vec<u8>]) -> Vec<u8> {
-    let behind_length = |bytes: &Vec<u8>| {
+    let after_length = |bytes: &Vec<u8>| {
         let length = u32::try_from(bytes.len()).expect("a short turn");
         [length.to_le_bytes().to_vec(), bytes.clone()].concat()
     };
-    turns.iter().flat_map(behind_length).collect()
+    turns.iter().flat_map(after_length).collect()
 }
 
 fn split(mut bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -335,7 +335,7 @@ fn a_claimed_length_does_not_become_memory() {
     const U64: u8 = 253;
     let claim = |prefix: &[u8], length: u64| {
         let bytes = [prefix, &[U64], &length.to_le_bytes()].concat();
-        decode_turn(&bytes).expect_err("there is nothing behind it")
+        decode_turn(&bytes).expect_err("there is nothing after it")
     };
     let events: &[u8] = &[FORMAT_VERSION, 0];
     let name: &[u8] = &[FORMAT_VERSION, 0, 1, 0];

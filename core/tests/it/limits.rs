@@ -21,7 +21,7 @@ fn text(bytes: usize) -> String {
     "x".repeat(bytes)
 }
 
-/// A text whose JSON has so many bytes.
+/// A text whose JSON has this number of bytes.
 fn json_text(bytes: usize) -> String {
     text(bytes - 2)
 }
@@ -326,7 +326,7 @@ fn names_count_so_that_a_turn_that_is_within_its_limit_can_be_stored() {
     assert!(codec::encode_turn(&instance.turns()[0]).is_ok());
 }
 
-/// A history of so many events, most of them events that nobody waits for. Open are an activity,
+/// A history of this many events, most of them events that nobody waits for. Open are an activity,
 /// #1, and a timer, #2.
 fn long_history(events: u64, noise: Payload) -> Vec<RecordedTurn> {
     let started = Event::ExecutionStarted {

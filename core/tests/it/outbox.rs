@@ -134,8 +134,8 @@ fn nothing_else_stands_after_the_end_and_not_without_its_number() {
     let id = sent(&sender.machine.open_actions())[0].id;
     let with = |event: Event| {
         let last = sender.turns().last().expect("a turn").at;
-        let behind = RecordedTurn { at: last, events: [event].into() };
-        replay(&[sender.turns(), &[behind]].concat()).err()
+        let after = RecordedTurn { at: last, events: [event].into() };
+        replay(&[sender.turns(), &[after]].concat()).err()
     };
     assert_eq!(with(Event::MessagesDelivered { messages: vec![id], end: Some(end) }), None);
     let malformed = [

@@ -199,7 +199,7 @@ fn a_mark_that_is_not_asked_for_is_passed_over_wherever_it_stands() {
             let more = ctx.schedule_wait::<()>("More");
             let both = ctx.schedule_wait::<()>("Go");
             if asks {
-                ctx.patched("behind the last step");
+                ctx.patched("after the last step");
             }
             both.await?;
             more.await?;

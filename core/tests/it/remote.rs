@@ -109,11 +109,11 @@ fn commands() -> Vec<RemoteCommand> {
 
 /// Commands one after the other, each after its length (32 bit, little endian).
 fn write(commands: &[Vec<u8>]) -> Vec<u8> {
-    let behind_length = |bytes: &Vec<u8>| {
+    let after_length = |bytes: &Vec<u8>| {
         let length = u32::try_from(bytes.len()).expect("a short command");
         [length.to_le_bytes().to_vec(), bytes.clone()].concat()
     };
-    commands.iter().flat_map(behind_length).collect()
+    commands.iter().flat_map(after_length).collect()
 }
 
 /// Never written again, as the fixtures of turns: a new kind gets a file of its own. (Made with

@@ -350,7 +350,7 @@ fn a_call_that_the_code_has_left_is_never_overdue() {
     let code = code(async |ctx: OrchestrationContext, (): ()| {
         let options = ActivityOptions::new().schedule_to_close(std::time::Duration::from_secs(5));
         let slow = NamedActivity::new("slow").with(options);
-        let _left_behind = ctx.schedule_activity_by_name::<(), ()>(slow, &());
+        let _left_open = ctx.schedule_activity_by_name::<(), ()>(slow, &());
         ctx.wait_external::<u64>("Job").await?;
         // It goes on as new with the call in its hands.
         ctx.continue_as_new_untyped::<_, ()>(&()).or(std::future::pending().await)

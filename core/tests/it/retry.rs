@@ -202,7 +202,7 @@ fn the_code_says_which_errors_are_retried() {
         let retried = failed.log()[0].starts_with("TaskAttemptFailed");
         assert_eq!(retried, details == 503);
         if retried {
-            // Whoever replays it asks the same code.
+            // A replay asks the same code.
             let mut back = instance.assert_replays();
             let result = Err(with(404));
             let last = Command::CompleteTask { id: ID, attempt: 2, result };

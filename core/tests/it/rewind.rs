@@ -292,9 +292,9 @@ fn several_rewinds_may_follow_each_other() {
     let position = position_of(&again, "TaskFailed");
     let mut third = rewound(&again, position);
     assert_eq!(third.log().iter().filter(|e| e.starts_with("ExecutionRewound")).count(), 2);
-    let behind_the_timer = rewound(&third, third.machine.history().len() - 1);
-    assert_eq!(behind_the_timer.log().len(), third.log().len() + 1, "the rewind itself is undone");
-    assert!(behind_the_timer.log().contains(&"CommandsReceived".into()), "and known");
+    let after_the_timer = rewound(&third, third.machine.history().len() - 1);
+    assert_eq!(after_the_timer.log().len(), third.log().len() + 1, "the rewind itself is undone");
+    assert!(after_the_timer.log().contains(&"CommandsReceived".into()), "and known");
     third.fire(0);
     third.complete(3, 300);
     assert_eq!(third.output::<u64>(), 321);

@@ -163,7 +163,7 @@ fn a_child_that_is_called_again_takes_the_place_of_the_one_that_was_undone() {
     let new = again.only_message();
     assert_eq!((new.to.as_str(), replaces(&new)), ("ship-7", vec![(instance::SEED, false)]));
     let origin = new.body.origin().expect("it starts one");
-    assert_eq!(origin.lineage, 1, "a child of the run behind the rewind");
+    assert_eq!(origin.lineage, 1, "a child of the run after the rewind");
     again.apply(ended(&old, Ok(payload(1))));
     assert_eq!(again.machine.open_children(9).len(), 1, "what the old one says does not count");
     again.apply(ended(&new, Ok(payload(2))));

@@ -36,7 +36,7 @@ fn a_status_is_an_event_of_the_turn_that_sets_it() {
     assert_eq!(instance.complete(1, 0).outputs(), ["StatusSet", "TaskScheduled #2 `a`"]);
     assert_eq!(instance.machine.status_turn(), Some(1));
     instance.complete(2, 0);
-    assert_eq!(instance.machine.status_turn(), Some(1), "it stays behind the end");
+    assert_eq!(instance.machine.status_turn(), Some(1), "it stays after the end");
     assert_eq!(set(&instance), ["one", "two"]);
     instance.assert_replays_from_every_point();
     assert_eq!(instance.assert_replays().status_turn(), Some(1));

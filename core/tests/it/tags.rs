@@ -115,7 +115,7 @@ fn a_program_that_runs_it_is_notified_when_all_of_it_must_be_over() {
 }
 
 #[test]
-fn heartbeats_go_to_whoever_runs_it_next() {
+fn heartbeats_go_to_the_next_attempt() {
     let mut instance = Instance::start(calls(gpu()), ());
     instance.heartbeat(1, "half");
     let terms = AttemptTerms { details: Some(payload("half")), ..AttemptTerms::default() };

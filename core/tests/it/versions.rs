@@ -259,7 +259,7 @@ fn a_version_that_is_invalid_is_no_definition() {
         }
     }
     let refused = OrchestrationCode::of::<Bad>().expect_err("no version");
-    assert!(refused.to_string().starts_with("`1.0` is no version: "), "{refused}");
+    assert!(refused.to_string().starts_with("`1.0` is not a version: "), "{refused}");
 }
 
 #[test]

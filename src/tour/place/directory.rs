@@ -13,7 +13,7 @@ pub(crate) struct Directory {
 
 impl Directory {
     pub(super) fn scratch() -> Held<Self> {
-        // A tour that was broken off may have left one behind, under the same process id.
+        // A tour that was broken off may have left one, under the same process id.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
         let name = format!("reenact-tour-{}-{since}", std::process::id());
         let path = std::env::temp_dir().join(name);
@@ -34,7 +34,7 @@ impl Directory {
 impl Drop for Directory {
     fn drop(&mut self) {
         if self.is_ours {
-            // What cannot be removed is for whoever cleans the directory of temporary files.
+            // What cannot be removed is left to what cleans the directory of temporary files.
             let _ = std::fs::remove_dir_all(&self.path);
         }
     }

@@ -43,7 +43,7 @@ pub(crate) struct Way {
 pub(crate) struct Hub {
     store: Azure,
     way: Way,
-    /// Ends behind the store.
+    /// Ends after the store.
     emulator: Option<Emulator>,
 }
 

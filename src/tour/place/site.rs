@@ -15,7 +15,7 @@ use crate::tour::failure::Held;
 /// the machine.
 const CONNECTION: &str = "REENACT_TOUR_CONNECTION";
 
-/// Where workers work. There is none where all is in memory.
+/// Where workers work. `None` when all is in memory.
 pub(crate) enum Site {
     #[cfg(feature = "local")]
     Directory(std::path::PathBuf),

@@ -1,4 +1,4 @@
-//! The call of another orchestration: checked, recorded, or compared with the log.
+//! One call of another orchestration: checked, and recorded or compared with the log.
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};

@@ -186,7 +186,7 @@ impl Course {
         self.settled.push(message);
     }
 
-    /// Lets everything arrive that is left behind the end.
+    /// Lets everything arrive that is left open the end.
     pub(crate) fn tell_all(&mut self) {
         let (mut outbox, end) = (self.instance.machine.outbox(), self.instance.turns().len() - 1);
         while let Some(message) = outbox.under_way().pop() {

@@ -18,17 +18,17 @@ use super::program::{EVENTS, Leaf, Seen, Step, orchestration};
 use super::strategies::programs;
 use crate::support::instance::{Instance, name, payload, start};
 
-/// So many hosts may die while an activity runs.
+/// The number of hosts that may die while an activity runs.
 const MOST_DEATHS: u32 = 3;
 
 /// What happens next.
 #[derive(Clone, Debug)]
 enum Happening {
-    /// An input from outside, so many seconds later.
+    /// An input from outside, this many seconds later.
     Input(u64, Move),
     /// The starts of all attempts that are under way are recorded.
     CallsStart,
-    /// The host is down for so many seconds.
+    /// The host is down for this many seconds.
     Downtime(u64),
 }
 
@@ -122,14 +122,14 @@ impl<'a> Hosted<'a> {
                 return;
             }
             match happening {
-                Happening::Input(after, input) => self.take_in(*after, input),
+                Happening::Input(after, input) => self.apply(*after, input),
                 Happening::CallsStart => self.start_calls(),
                 Happening::Downtime(seconds) => self.be_down(*seconds),
             }
         }
     }
 
-    fn take_in(&mut self, after: u64, input: &Move) {
+    fn apply(&mut self, after: u64, input: &Move) {
         let instance = &mut self.course.instance;
         // As a host does: before each message.
         let last = instance.machine.last_scheduled();
@@ -311,7 +311,7 @@ impl Dues {
                 {
                     dues.happens(*id, turn.at);
                 }
-                input => dues.take_in(input, turn.at),
+                input => dues.apply(input, turn.at),
             }
             events.for_each(|event| dues.schedule(event, turn.at));
         }
@@ -347,7 +347,7 @@ impl Dues {
         self.happened.push((due.at, id, now));
     }
 
-    fn take_in(&mut self, input: Option<&Event>, now: Timestamp) {
+    fn apply(&mut self, input: Option<&Event>, now: Timestamp) {
         self.last_input = now;
         if let Some(
             Event::TaskCompleted { id, .. }

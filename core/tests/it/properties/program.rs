@@ -30,13 +30,13 @@ pub(crate) const DRAIN: &str = "drain";
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Leaf {
     Activity(u8),
-    /// With so many attempts at most, and perhaps a limit for all of them.
+    /// With at most this many attempts, and perhaps a limit for all of them.
     Retried {
         number: u8,
         attempts: u32,
         limited: bool,
     },
-    /// With so many seconds for all of it.
+    /// With this many seconds for all of it.
     Limited(u8, u8),
     /// For some hosts only, and perhaps with that and a policy.
     Tagged(u8, Option<u32>),
@@ -107,7 +107,7 @@ pub(crate) enum Seen {
     Note(String),
 }
 
-/// What was seen, for whoever looks from outside.
+/// What was seen, for those who look from outside.
 pub(crate) type SharedLog = Arc<Mutex<Vec<Seen>>>;
 
 type Log = SharedLog;
