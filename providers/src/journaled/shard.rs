@@ -93,7 +93,7 @@ pub(super) struct Opened<M: Medium, A> {
     pub(super) flusher: Flusher<M, A>,
 }
 
-/// The process that appends.
+/// Appends to the journal of a shard.
 #[derive(Debug)]
 pub(super) struct Writer<M: Medium, A> {
     shard: Arc<Shard<M, A>>,
@@ -101,7 +101,7 @@ pub(super) struct Writer<M: Medium, A> {
     receipts: u64,
 }
 
-/// The process that hands on to the archive, beside the writer.
+/// Moves what the journal has to the archive, beside the writer.
 #[derive(Debug)]
 pub(super) struct Flusher<M, A> {
     shard: Arc<Shard<M, A>>,
@@ -376,7 +376,7 @@ impl<M: Medium, A: Archive> Flusher<M, A> {
     }
 }
 
-/// Held by the process that must see each change in one place: in memory or in the archive.
+/// Held by a thread that must see each change in one place: in memory or in the archive.
 pub(super) type Handover = std::sync::RwLock<()>;
 
 impl Layers {

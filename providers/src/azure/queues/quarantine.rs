@@ -150,6 +150,7 @@ fn unescape(escaped: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::azure::port::Etag;
 
     #[test]
     fn any_text_comes_back_out_of_metadata() {
@@ -158,6 +159,20 @@ mod tests {
             assert!(escaped.bytes().all(|b| b == b' ' || b.is_ascii_graphic()), "{escaped}");
             assert_eq!(unescape(&escaped), text);
         }
+    }
+
+    #[test]
+    fn a_count_of_attempts_that_has_rotted_is_an_error_and_not_a_zero() {
+        let with_attempts = |attempts: &str| {
+            let fields = [("shard", "3"), ("at", "7"), ("attempts", attempts)];
+            let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let (name, etag) = (format!("{PREFIX}1"), Etag("1".into()));
+            let blob = BlobEntry { name, size: 0, etag, metadata: fields.into_iter().collect() };
+            read(&blob, Vec::new())
+        };
+        assert_eq!(with_attempts("5").unwrap().attempts, 5);
+        let rotten = with_attempts("x5").unwrap_err();
+        assert!(matches!(rotten, ProviderError::Corrupt { .. }), "{rotten}");
     }
 
     #[test]

@@ -108,7 +108,7 @@ fn a_pack_is_opened_once_for_all_ids_that_it_does_not_have() {
         absorb(&archive, sequence, &changes);
     }
     assert_eq!(archive.look_up(&id(2_500)).unwrap(), None);
-    // The process that opens a pack from here on fails.
+    // Opening a pack fails from here on.
     super::lock(&archive.writer).execute("DELETE FROM packed", []).unwrap();
     let is_told = |number| archive.look_up(&id(number)).is_ok_and(|found| found.is_none());
     let told = (1_100..3_000).filter(|number| is_told(*number)).count();

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::{Failure, OpenedFile, lock, reader};
 
-/// Most connections of a pool. The process that comes while all are in use waits for one.
+/// Most connections of a pool. A call that comes while all are in use waits for one.
 const MAX_READERS: usize = 4;
 
 /// Connections that never write. Made when they are needed, then kept.
