@@ -1,6 +1,7 @@
 //! The crate can be read from the ground up: its modules stand on floors, each of which imports only from
 //! itself and those below it.
 
+#[allow(dead_code, reason = "circles are not looked for here")]
 #[path = "../../core/tests/support/imports.rs"]
 mod imports;
 
