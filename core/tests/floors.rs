@@ -49,6 +49,16 @@ fn what_a_file_hands_on_is_no_import_of_it() {
     assert_eq!(imports.circles().len(), 1);
 }
 
+#[test]
+fn who_may_see_a_name_is_no_import() {
+    let imports = imports_of([
+        ("", "mod a;"),
+        ("a", "mod part;\nuse part::Part;"),
+        ("a::part", "pub(in crate::a) struct Part;\npub(in crate::a) use other::Other;"),
+    ]);
+    assert!(imports.circles().is_empty());
+}
+
 fn imports_of<const N: usize>(texts: [(&str, &str); N]) -> Imports {
     Imports::of(&texts.map(|(path, text)| (module(path), text.to_string())).into())
 }

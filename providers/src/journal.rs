@@ -43,6 +43,7 @@ mod error;
 mod fuzz;
 mod head;
 mod identity;
+mod position;
 mod record;
 mod recover;
 mod scan;
@@ -54,12 +55,14 @@ pub use checkpointer::Checkpointer;
 pub use commit::{Commit, Entry, EntryRef, TurnRef};
 pub use error::{JournalError, Location};
 pub use identity::{Identity, InvalidJournalId, JournalId};
+pub use position::Position;
 pub use recover::{Recovered, Recovery};
 
 use std::sync::Arc;
 
 use self::commit::Source;
-use self::head::{HEAD_BYTES, Head};
+use self::head::Head;
+use self::position::HEAD_BYTES;
 use self::spare::SpareSlot;
 use crate::limits::{FIRST_SEGMENT_BYTES, MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES, MAX_SEGMENT_BYTES};
 use crate::medium::{Medium, MediumError, Segment};
@@ -76,22 +79,6 @@ const CHECKPOINT: &str = "CHECKPOINT";
 
 /// How the names of segments begin; their number follows.
 const SEGMENT: &str = "segment-";
-
-/// A place between two commits of a journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
-    /// The segment's number; the first is 1.
-    pub segment: u64,
-    /// Bytes from the segment's start.
-    pub offset: u64,
-    /// The sequence number of the commit that ends here; the first commit is 1, and 0 is before it.
-    pub sequence: u64,
-}
-
-impl Position {
-    /// Before the first commit.
-    pub const START: Self = Self { segment: 1, offset: HEAD_BYTES, sequence: 0 };
-}
 
 /// How a journal is written: how large segments are, in bytes, and in which form commits are stored.
 /// A commit that is larger than a segment gets one of its own size.

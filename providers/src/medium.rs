@@ -14,6 +14,8 @@ pub(crate) mod lock;
 #[cfg(feature = "local")]
 pub(crate) mod opened;
 #[cfg(feature = "local")]
+pub(crate) mod private;
+#[cfg(feature = "local")]
 pub(crate) mod real;
 
 pub use directory::Directory;

@@ -192,7 +192,15 @@ fn read_folder(folder: &Path, module: &Module, texts: &mut BTreeMap<Module, Stri
 fn code_of(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-    Vec::from_iter(lines).join("\n")
+    Vec::from_iter(lines.map(without_scope)).join("\n")
+}
+
+/// A line whose `pub(in a::b)` is a mere `pub`: who may see a name is no import.
+fn without_scope(line: &str) -> String {
+    let scope = line.split_once("pub(in ").and_then(|(before, scope)| {
+        scope.split_once(')').map(|(_, after)| format!("{before}pub{after}"))
+    });
+    scope.unwrap_or_else(|| line.to_string())
 }
 
 /// What is used in a line that begins a `use`, and whether it is handed on.

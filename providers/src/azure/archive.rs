@@ -8,6 +8,7 @@ mod filter;
 mod lsm_tree;
 mod manifest;
 mod merge;
+mod options;
 mod row;
 mod scan;
 mod seal;
@@ -25,15 +26,12 @@ use reenact_core::{ExecutionId, InstanceId, ShardId};
 
 use self::cache::Cache;
 use self::lsm_tree::{LsmTree, Writing};
+pub use self::options::BlobArchiveOptions;
 use self::row::Row;
 use self::shard_paths::ShardPaths;
 use super::blob_store::BlobStore;
 use crate::archive::{Archive, Archived, Part, Stretch};
 use crate::journal::{Identity, JournalId, Position};
-use crate::limits::{
-    ARCHIVE_BLOCK_BYTES, ARCHIVE_CACHE_BYTES, ARCHIVE_RUNS_PER_LEVEL, ARCHIVE_STRETCH_BYTES,
-    ARCHIVE_TABLE_BYTES, ARCHIVE_TURNS_STRETCH_BYTES,
-};
 use crate::{InstanceFilter, InstanceSummary, ProviderError};
 
 /// An [`Archive`] in blobs.
@@ -60,36 +58,6 @@ pub struct BlobArchive {
     trees: Mutex<HashMap<ShardId, Arc<LsmTree>>>,
     /// Held by the process that merges: its memory is to be taken once.
     merging: Mutex<()>,
-}
-
-/// How an archive in blobs is laid out. What was written otherwise can be read all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BlobArchiveOptions {
-    /// Size from which a block of rows is closed, in bytes.
-    pub block_bytes: usize,
-    /// Size from which merging begins the next blob, in bytes.
-    pub table_bytes: usize,
-    /// Most runs of one level. More are merged.
-    pub runs_per_level: usize,
-    /// Most bytes of rows that one request reads.
-    pub stretch_bytes: u64,
-    /// Most bytes of turns that one request reads, unless one chunk has more.
-    pub turns_stretch_bytes: u64,
-    /// About how many bytes that were read are kept.
-    pub cache_bytes: usize,
-}
-
-impl Default for BlobArchiveOptions {
-    fn default() -> Self {
-        Self {
-            block_bytes: ARCHIVE_BLOCK_BYTES,
-            table_bytes: ARCHIVE_TABLE_BYTES,
-            runs_per_level: ARCHIVE_RUNS_PER_LEVEL,
-            stretch_bytes: ARCHIVE_STRETCH_BYTES,
-            turns_stretch_bytes: ARCHIVE_TURNS_STRETCH_BYTES,
-            cache_bytes: ARCHIVE_CACHE_BYTES,
-        }
-    }
 }
 
 impl BlobArchive {

@@ -4,17 +4,20 @@
 //! It is installed once with `npm` out of the lock file in this crate, into a folder that all
 //! programs share. It ends with the process that has started it, however that ends.
 
+mod error;
 mod install;
+mod ports;
 mod process;
 
-use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
+pub use error::EmulatorError;
+use ports::Ports;
 use process::Process;
 
 /// How long the emulator may take to start, in seconds. It takes 3 to 11.
@@ -42,68 +45,6 @@ pub struct Emulator {
     script: PathBuf,
     ports: Ports,
     process: Process,
-}
-
-/// Where it listens, on this machine only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Ports {
-    blob: u16,
-    queue: u16,
-    table: u16,
-}
-
-/// Why there is no emulator.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EmulatorError {
-    /// A program that it needs is not there.
-    #[error(
-        "the emulator of Azure Storage needs {program}, which cannot be run: {source}; \
-         install Node.js 20 or newer with npm"
-    )]
-    NoProgram {
-        /// Which one.
-        program: &'static str,
-        /// Why it cannot be run.
-        source: io::Error,
-    },
-    /// No port of this machine is free.
-    #[error("the emulator of Azure Storage found no free port: {source}")]
-    NoPort {
-        /// Why.
-        source: io::Error,
-    },
-    /// npm could not install it.
-    #[error(
-        "npm could not install the emulator of Azure Storage: {reason}; it needs the npm registry \
-         once, and a few hundred megabytes of room"
-    )]
-    Install {
-        /// The end of what npm says.
-        reason: String,
-    },
-    /// A folder cannot be used.
-    #[error("the emulator of Azure Storage cannot use {}: {source}", path.display())]
-    Folder {
-        /// Which one.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// It ended instead of starting.
-    #[error("the emulator of Azure Storage ended at its start: {reason}")]
-    Ended {
-        /// The end of what it says.
-        reason: String,
-    },
-    /// It did not start or stop in time.
-    #[error("the emulator of Azure Storage did not {what} within {limit:?}")]
-    TooSlow {
-        /// What it should do.
-        what: &'static str,
-        /// How long that may take.
-        limit: Duration,
-    },
 }
 
 impl Emulator {
@@ -188,20 +129,6 @@ impl Emulator {
             }
         }
         Ok(())
-    }
-}
-
-impl Ports {
-    /// Three that are free. All are held until all are found, so that they differ.
-    fn free() -> io::Result<Self> {
-        let held = [(); 3].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
-        let mut ports = [0; 3];
-        for (port, listener) in ports.iter_mut().zip(&held) {
-            let listener = listener.as_ref().map_err(|error| io::Error::from(error.kind()))?;
-            *port = listener.local_addr()?.port();
-        }
-        let [blob, queue, table] = ports;
-        Ok(Self { blob, queue, table })
     }
 }
 

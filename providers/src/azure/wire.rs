@@ -5,18 +5,19 @@
 //! sent once; it is not tried again here, and the crates' own retries are off.
 
 mod answer;
+mod call;
 mod failure;
 mod sign;
 mod values;
 
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue};
-use reqwest::{Method, Url};
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, HeaderValue};
 
 use super::connection::{Access, Options};
 pub(crate) use answer::Answer;
+pub(crate) use call::Call;
 pub(crate) use failure::Failure;
 use sign::signature;
 pub(crate) use values::{
@@ -33,18 +34,6 @@ pub(crate) struct Wire {
     client: reqwest::Client,
     access: Access,
     options: Options,
-}
-
-/// A request without its authorization.
-pub(crate) struct Call {
-    /// The method.
-    pub(crate) method: Method,
-    /// Where it goes, without a signature.
-    pub(crate) url: Url,
-    /// The headers that the crate above has set.
-    pub(crate) headers: HeaderMap,
-    /// What is sent.
-    pub(crate) body: Bytes,
 }
 
 impl Wire {

@@ -2,12 +2,9 @@
 
 use reenact_core::ShardId;
 
-use super::sector::SECTOR;
-use super::{Identity, JournalError, JournalId, Location, Position};
+use super::position::{HEAD_BYTES, Position};
+use super::{Identity, JournalError, JournalId, Location};
 use crate::Epoch;
-
-/// Bytes of a segment's head: one sector, which nothing else shares.
-pub(super) const HEAD_BYTES: u64 = SECTOR;
 
 /// The format of segments that is written, and the newest that is read.
 const VERSION: u16 = 1;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::body::{self, BodyError};
 use super::checkpoint::MAX_STORED_BYTES;
-use super::head::{HEAD_BYTES, Head};
+use super::head::Head;
+use super::position::HEAD_BYTES;
 use super::scan::{Next, SegmentReader};
 use super::{
     CHECKPOINT, Checkpoint, Checkpointer, Commit, Identity, Journal, JournalError, Location,

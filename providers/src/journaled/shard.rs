@@ -1,6 +1,8 @@
 //! One shard: its journal, and the part of it that is not in the archive yet.
 
+mod answers;
 mod follow;
+mod follower;
 mod load;
 mod look_up;
 mod read;
@@ -11,10 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reenact_core::{InstanceId, Receipt};
 
-use self::follow::Follower;
+pub(super) use self::answers::{Answers, Ordered};
 pub(super) use self::follow::Look;
+use self::follower::Follower;
 pub(super) use self::load::{Loading, question};
-pub(super) use self::look_up::{Answers, Ordered};
 pub(super) use self::read::{Known, Wanted};
 use super::error::ReadError;
 use super::ids::Ids;

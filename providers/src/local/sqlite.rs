@@ -22,7 +22,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, OptionalExtension};
 
 use crate::journal::JournalId;
-use crate::medium::real::{private_file, sync_directory};
+use crate::medium::private::{private_file, sync_directory};
 
 /// How long a statement waits for another connection. Only one process opens a store, and only one
 /// connection writes, so that it waits for next to nothing.

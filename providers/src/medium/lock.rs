@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::real::private_file;
+use super::private::private_file;
 use crate::{OpenError, SystemClock, TimerScheduler};
 
 /// The file that is locked, and that names the holder.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 #[cfg(not(unix))]
-use super::real::{private_file, sync_directory};
+use super::private::{private_file, sync_directory};
 
 /// A directory that was opened once. On Unix all that is done in it goes through its handle: when it is
 /// renamed and another one is put in its place, nothing is written into that one.

@@ -1,11 +1,12 @@
 //! Files of the operating system.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::opened::{Access, OpenDirectory};
+use super::private::{private_directory, sync_directory};
 use super::{Disk, DiskFile, StoreLock};
 
 /// A directory of the operating system. Files are readable for their owner only. On Unix it stays the
@@ -139,39 +140,4 @@ fn write_all(mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
     use std::io::{Seek, SeekFrom, Write};
     file.seek(SeekFrom::Start(offset))?;
     file.write_all(bytes)
-}
-
-#[cfg(unix)]
-pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
-/// Other systems have no such thing; their file systems log names by themselves.
-#[cfg(not(unix))]
-pub(crate) fn sync_directory(_path: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-/// Makes directories that are open to their owner only.
-fn private_directory() -> DirBuilder {
-    let builder = DirBuilder::new();
-    #[cfg(unix)]
-    let builder = {
-        let mut builder = builder;
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder
-    };
-    builder
-}
-
-/// Makes files that are open to their owner only.
-pub(crate) fn private_file() -> OpenOptions {
-    let options = OpenOptions::new();
-    #[cfg(unix)]
-    let options = {
-        let mut options = options;
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options
-    };
-    options
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::BlobArchiveOptions;
 use super::cache::Cache;
+use super::options::BlobArchiveOptions;
 use crate::azure::blob_store::BlobStore;
 use crate::journal::Identity;
 use crate::{Place, ProviderError};

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::EmulatorError;
+use super::error::EmulatorError;
 use super::process::end_of;
 
 const PACKAGE: &str = include_str!("../../../emulator/package.json");

@@ -8,7 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{EmulatorError, Ports};
+use super::error::EmulatorError;
+use super::ports::Ports;
 
 /// How much of what a program says is passed on, in characters.
 const LAST_WORDS: usize = 400;

@@ -4,10 +4,11 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::follower::Follower;
 use super::{Layers, ReadShard, Shard};
 use crate::ProviderError;
 use crate::archive::Archive;
-use crate::journal::{JournalError, Recovered};
+use crate::journal::JournalError;
 use crate::journaled::error::ReadError;
 use crate::medium::{Medium, MediumError, Standing};
 
@@ -23,16 +24,6 @@ const KEPT_BYTES: usize = 8 * 1024 * 1024;
 
 /// How often a journal is read anew whose owner frees parts of it at the same time.
 const MAX_TRIES: u32 = 4;
-
-/// How far a journal was read that others write. What was read is in the layers of the shard.
-#[derive(Debug)]
-pub(super) struct Follower<M> {
-    read: Recovered<M>,
-    at: Instant,
-    fresh_for: Duration,
-    /// That were in memory when the journal was read anew.
-    bytes: usize,
-}
 
 /// How much is to be known of what others have written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use reenact_core::InstanceId;
 
-use super::look_up::Asking;
+use super::answers::Asking;
 use super::read::Known;
 use super::{Layers, Shard, State};
 use crate::archive::{Archive, Archived, Found, Question, Span, Stretch};

@@ -4,42 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use reenact_core::{ExecutionId, InstanceId};
 
+use super::answers::{Answers, Asking, Ordered};
 use super::{Shard, State};
 use crate::archive::{Archive, Found, Question};
 use crate::medium::Medium;
 use crate::tip::{Tip, check_turns};
 use crate::{InstanceSummary, ProviderError, TurnRecord};
-
-/// A question to the archive that memory could not answer.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::journaled) struct Asking {
-    /// What the archive had handed on to it by then.
-    pub(super) version: u64,
-}
-
-/// What comes of an order that rests on where instances end. The thread of a shard never asks the archive
-/// for that: other commits would wait for the answer.
-#[derive(Debug)]
-pub(in crate::journaled) enum Ordered<T> {
-    /// It was carried out.
-    Done(T),
-    /// Nothing was done: the archive must be asked for these first.
-    AskFirst(Vec<InstanceId>),
-}
-
-/// What the archive has said of some instances.
-#[derive(Debug, Default)]
-pub(in crate::journaled) struct Answers {
-    /// Counts as long as the archive has not changed since.
-    version: u64,
-    summaries: HashMap<InstanceId, Option<InstanceSummary>>,
-}
-
-impl Answers {
-    fn of(&self, asking: Asking, instance: &InstanceId) -> Option<&Option<InstanceSummary>> {
-        self.summaries.get(instance).filter(|_| self.version == asking.version)
-    }
-}
 
 impl<M: Medium, A: Archive> Shard<M, A> {
     /// What is known of an instance without the archive; `Err` when the archive must be asked.

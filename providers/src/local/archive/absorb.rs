@@ -4,12 +4,12 @@ use reenact_core::{ExecutionId, InstanceId, ShardId};
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, TransactionBehavior, params, params_from_iter};
 
-use super::Failure;
 use super::known::KnownPacks;
 use super::packs::{self, Finder};
 use super::row::{self, corrupt, stored};
 use crate::archive::{Archived, Change, Growth, Part, TurnRun, chunk};
 use crate::journal::Position;
+use crate::local::sqlite::Failure;
 
 /// All of it or nothing; durable when it returns. From `packed_from` finished instances on they are
 /// stored together.

@@ -4,7 +4,8 @@ use reenact_core::InstanceId;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use super::{Failure, stored};
+use super::row::stored;
+use crate::local::sqlite::Failure;
 use crate::{InstanceFilter, InstanceState, TimeRange};
 
 /// As many instances that have finished in a range of time are sorted by id. More of them are so

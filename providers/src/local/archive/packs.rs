@@ -10,8 +10,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::known::KnownPacks;
 use super::pack::{self, Member};
 use super::row::{number, stored};
-use super::{Failure, sqlite};
 use crate::archive::{Growth, TurnRun};
+use crate::local::sqlite::{self, Failure};
 use crate::{InstanceFilter, InstanceState, InstanceSummary, TimeRange};
 
 /// Fewer finished instances of one flush are stored as rows: a pack of few saves nothing.

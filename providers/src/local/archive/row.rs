@@ -4,8 +4,8 @@ use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Params, Row, params_from_iter};
 
-use super::{Failure, sqlite};
 use crate::archive::Archived;
+use crate::local::sqlite::{self, Failure};
 use crate::{InstanceState, InstanceSummary};
 
 /// What a summary is read from, in this order. The last one is the checksum of the others.
