@@ -172,8 +172,8 @@ impl Client {
 
     /// Waits until an instance has a status that is wanted, or has ended; how it is then. It looks
     /// at once, and again whenever the code has
-    /// [set another status](reenact_core::OrchestrationContext::set_status) and that is durable. Of statuses that follow each other quickly it may see the last only. Nothing
-    /// else that changes makes it look, an attempt of an activity neither.
+    /// [set another status](reenact_core::OrchestrationContext::set_status) and that is durable. Of statuses that follow each other quickly it may see the
+    /// last only. Other changes, such as a new attempt of an activity, do not trigger a check.
     ///
     /// ```
     /// # use reenact::prelude::*;

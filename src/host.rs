@@ -184,7 +184,7 @@ impl fmt::Debug for Host {
 }
 
 impl HostBuilder {
-    /// Where the logs are. Needed.
+    /// Sets the store of the logs. Required.
     pub fn provider(mut self, provider: impl Provider) -> Self {
         self.provider = Some(Box::new(provider));
         self
@@ -357,8 +357,7 @@ impl HostBuilder {
     /// earlier turn, and one that is started meanwhile may be missed. `Local` is open in one
     /// process at a time: there, run it while no other process has the store open.
     ///
-    /// That an instance fits says that it comes into memory. What its code does next is not known
-    /// before it does it.
+    /// An instance that fits can be loaded into memory. This does not tell what its code does next.
     ///
     /// ```no_run
     /// # use reenact::prelude::*;

@@ -172,9 +172,10 @@ impl HostOptions {
     /// log says so as the host starts, or for a message. At most 256 of a shard come at a time for messages,
     /// and 128 that are due. Idle instances go for those who wait.
     ///
-    /// Where all places are those of instances that have something under way, it may wait for what waits:
-    /// so 16 messages of a shard are let in beyond the bound every 20 ms, and after a second without a place
-    /// one instance whose timer is due. Those go as soon as they are idle.
+    /// Where all places belong to instances that have something under way, such an instance may itself need
+    /// one of the instances that wait. Therefore 16 messages of a shard are let in beyond the bound every
+    /// 20 ms, and after a second without a place one instance whose timer is due. These leave memory as soon
+    /// as they are idle.
     pub const fn max_instances(mut self, max_instances: usize) -> Self {
         self.max_instances = max_instances;
         self
@@ -304,8 +305,8 @@ impl HostOptions {
     /// waited for its place. One with its last chance runs when no other such one does: so the one that
     /// kills its host is distinguished from its neighbours.
     ///
-    /// The same holds for the code of an orchestration. Of an instance that a host takes up as it starts it
-    /// is recorded that its code is about to run, until that has made a step. When that many hosts died
+    /// The same holds for the code of an orchestration. When a host starts and loads an instance, it first
+    /// records that the code is about to run, until the code has made a step. When that many hosts died
     /// of it, the instance is parked, with [`ParkReason::HostDied`](crate::ParkReason::HostDied). Its code
     /// does not run before somebody resumes it.
     pub const fn max_host_deaths(mut self, max_host_deaths: u32) -> Self {
