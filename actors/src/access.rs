@@ -384,10 +384,10 @@ impl Access {
             return Err(Error::Parked { instance: instance.clone(), reason });
         }
         let shard = self.store().shard_of(instance);
-        let elsewhere = || Error::OnAnotherHost { instance: instance.clone() };
-        let host = self.here().ok_or_else(elsewhere)?;
+        let remote = || Error::OnAnotherHost { instance: instance.clone() };
+        let host = self.here().ok_or_else(remote)?;
         if self.store().queue_client.is_some() && !host.routes.holds(shard) {
-            return Err(elsewhere());
+            return Err(remote());
         }
         let (reply, answer) = oneshot::channel();
         let answer = self.answer(instance, answer);
@@ -411,7 +411,7 @@ impl Access {
     /// What the instances in memory on this host hold, in bytes, as
     /// [`HostOptions::max_instance_bytes`](crate::HostOptions::max_instance_bytes) counts them.
     pub fn in_memory_bytes(&self) -> usize {
-        self.here().map_or(0, |host| host.footprints.held())
+        self.here().map_or(0, |host| host.footprints.bytes())
     }
 }
 

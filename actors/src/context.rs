@@ -4,5 +4,5 @@ mod dispatch;
 mod host;
 mod shard;
 
-pub(crate) use host::{HeldByActors, HostContext, HostRef};
+pub(crate) use host::{SharedByActors, HostContext, HostRef};
 pub(crate) use shard::ShardContext;

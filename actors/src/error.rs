@@ -482,13 +482,13 @@ pub enum ParkReason {
     /// does not run again on that host before somebody resumes the instance: mend it first. It can be
     /// terminated.
     #[error(
-        "`{code}` held its thread for {held_for:?} without awaiting anything; mend it and resume the instance, \
+        "`{code}` blocked its thread for {blocked_for:?} without awaiting anything; mend it and resume the instance, \
          or terminate it"
     )]
     Stalled {
         /// The orchestration.
         code: Name,
         /// How long, when that was given up.
-        held_for: Duration,
+        blocked_for: Duration,
     },
 }

@@ -187,13 +187,13 @@ impl Look<'_> {
 
     /// The instance finds out by itself: it is parked, or goes on. Returns when it has.
     async fn bring_into_memory(&self, instance: &InstanceId) {
-        let (reply, told) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
         let given_up = self.host.routes.until_given_up(instance);
         self.host.routes.deliver(instance, Internal::ReportOpen(reply).into());
         tokio::select! {
             biased;
             // One that is parked does not say.
-            _ = told => {}
+            _ = answer => {}
             () = given_up => {}
         }
     }

@@ -10,7 +10,7 @@ use reenact_core::InstanceId;
 const INSTANCE_BYTES: usize = 4 * 1024;
 
 /// An instance reports what it holds when that has changed by this number of bytes.
-const WORTH_TELLING_BYTES: usize = 1024;
+const WORTH_REPORTING_BYTES: usize = 1024;
 
 /// Instances that hold less than this are not asked to go one by one. When there is too much in
 /// memory, they go by themselves as soon as they are idle.
@@ -20,7 +20,7 @@ const WORTH_ASKING_BYTES: usize = 8 * 1024;
 #[derive(Debug)]
 pub(crate) struct Footprints {
     most: usize,
-    held: AtomicUsize,
+    bytes: AtomicUsize,
     /// Of those that were asked to go and have not answered.
     leaving: AtomicUsize,
     /// Those that were idle when they said so, by what they held.
@@ -32,14 +32,14 @@ impl Footprints {
     pub(crate) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             most,
-            held: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
             leaving: AtomicUsize::new(0),
             idle: Mutex::default(),
         })
     }
 
-    pub(crate) fn held(&self) -> usize {
-        self.held.load(Ordering::Relaxed)
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Whether there is too much, also when those have gone that were asked to.
@@ -48,7 +48,7 @@ impl Footprints {
     }
 
     fn excess(&self) -> usize {
-        let stays = self.held().saturating_sub(self.leaving.load(Ordering::Relaxed));
+        let stays = self.bytes().saturating_sub(self.leaving.load(Ordering::Relaxed));
         stays.saturating_sub(self.most)
     }
 
@@ -83,20 +83,20 @@ pub(crate) struct Footprint {
 
 impl Footprint {
     pub(crate) fn new(all: Arc<Footprints>, instance: InstanceId) -> Self {
-        all.held.fetch_add(INSTANCE_BYTES, Ordering::Relaxed);
+        all.bytes.fetch_add(INSTANCE_BYTES, Ordering::Relaxed);
         Self { all, instance, bytes: INSTANCE_BYTES, listed: None }
     }
 
     /// Says what the history of the instance takes.
     pub(crate) fn report(&mut self, history: usize) {
         let bytes = history + INSTANCE_BYTES;
-        if bytes.abs_diff(self.bytes) < WORTH_TELLING_BYTES {
+        if bytes.abs_diff(self.bytes) < WORTH_REPORTING_BYTES {
             return;
         }
         if bytes > self.bytes {
-            self.all.held.fetch_add(bytes - self.bytes, Ordering::Relaxed);
+            self.all.bytes.fetch_add(bytes - self.bytes, Ordering::Relaxed);
         } else {
-            self.all.held.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+            self.all.bytes.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
         }
         self.bytes = bytes;
     }
@@ -132,7 +132,7 @@ impl Footprint {
 impl Drop for Footprint {
     fn drop(&mut self) {
         // What it held is there no more before it is not leaving any more: nobody is asked in vain.
-        self.all.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.all.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
         self.answer();
     }
 }
@@ -167,7 +167,7 @@ mod tests {
         assert!(!all.is_over(), "it is leaving");
         assert_eq!(all.take_largest(), []);
         drop(large);
-        assert_eq!(all.held(), (20 + 30) * KIB + 2 * INSTANCE_BYTES);
+        assert_eq!(all.bytes(), (20 + 30) * KIB + 2 * INSTANCE_BYTES);
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
         two.answer();
         two.list();
         drop((one, two));
-        assert_eq!((all.held(), all.leaving.load(Ordering::Relaxed)), (0, 0));
+        assert_eq!((all.bytes(), all.leaving.load(Ordering::Relaxed)), (0, 0));
         assert!(all.idle().is_empty());
     }
 }

@@ -19,7 +19,7 @@ use reenact_providers::{
 /// included. Calls give [`ProviderError::Closed`] afterwards.
 pub(crate) struct Gate {
     /// `None` once it is closed. Held for reading while a call begins, which may be all of it.
-    store: RwLock<Option<Arc<Held>>>,
+    store: RwLock<Option<Arc<OpenStore>>>,
     /// The calls that did not end at once.
     calls: Mutex<Calls>,
     /// Held while the store is dropped: a second call of `close` waits for that.
@@ -32,7 +32,7 @@ struct Calls {
     next: u64,
 }
 
-struct Held {
+struct OpenStore {
     histories: Arc<dyn HistoryStore>,
     leases: Arc<dyn ShardLease>,
 }
@@ -69,8 +69,8 @@ trait Cut: Send + Sync {
 
 impl Gate {
     pub(crate) fn new(provider: &dyn Provider) -> Arc<Self> {
-        let held = Held { histories: provider.histories(), leases: provider.leases() };
-        let store = RwLock::new(Some(Arc::new(held)));
+        let open = OpenStore { histories: provider.histories(), leases: provider.leases() };
+        let store = RwLock::new(Some(Arc::new(open)));
         Arc::new(Self { store, calls: Mutex::default(), closing: Mutex::default() })
     }
 
@@ -87,7 +87,7 @@ impl Gate {
 
     async fn call<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(Arc<Held>) -> Asking<T>,
+        ask: impl FnOnce(Arc<OpenStore>) -> Asking<T>,
     ) -> Result<T, ProviderError> {
         let (mut ask, mut call) = (Some(ask), None);
         poll_fn(|cx| match (&mut call, ask.take()) {
@@ -107,15 +107,15 @@ impl Gate {
     /// Begins a call. A medium that is quick ends it at once: nobody else has to know of it then.
     fn begin<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(Arc<Held>) -> Asking<T>,
+        ask: impl FnOnce(Arc<OpenStore>) -> Asking<T>,
         cx: &mut Context<'_>,
     ) -> Begun<'_, T> {
         // It is locked for writing only to be closed.
         let Ok(store) = self.store.try_read() else {
             return Begun::Ended(Err(ProviderError::Closed));
         };
-        let Some(held) = store.clone() else { return Begun::Ended(Err(ProviderError::Closed)) };
-        let mut asking = ask(held);
+        let Some(open) = store.clone() else { return Begun::Ended(Err(ProviderError::Closed)) };
+        let mut asking = ask(open);
         if let Poll::Ready(result) = asking.as_mut().poll(cx) {
             return Begun::Ended(result);
         }
@@ -218,9 +218,9 @@ impl HistoryStore for Gate {
     fn unload(&self, instance: &InstanceId) {
         // Under the lock, so that the store is let go of after it.
         if let Ok(store) = self.store.try_read()
-            && let Some(held) = &*store
+            && let Some(open) = &*store
         {
-            held.histories.unload(instance);
+            open.histories.unload(instance);
         }
     }
 

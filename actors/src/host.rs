@@ -31,7 +31,7 @@ pub(crate) use message::HostMessage;
 const RESTART_DELAY: Duration = Duration::from_millis(100);
 
 /// The time between two tries to start a shard that another host holds.
-const HELD_DELAY: Duration = Duration::from_millis(250);
+const TAKEN_DELAY: Duration = Duration::from_millis(250);
 
 /// The times between tries to start a shard whose store is away.
 const STORE_AWAY: Backoff = Backoff::new(RESTART_DELAY, Duration::from_secs(10));
@@ -91,7 +91,7 @@ impl Actor for HostSupervisor {
         let mut shards = BTreeMap::new();
         for (shard, standing) in try_join_all(starts).await? {
             if matches!(standing, Standing::Down) {
-                try_again(&myself, shard, HELD_DELAY);
+                try_again(&myself, shard, TAKEN_DELAY);
             }
             shards.insert(shard, standing);
         }
@@ -297,7 +297,7 @@ async fn first_start(
     let arguments = (shard, patience, host.clone());
     match spawn(host, myself, arguments).await {
         Ok(actor) => Ok((shard, Standing::Up(actor))),
-        Err(SpawnErr::StartupFailed(why)) if is_shared && is_held(&*why) => {
+        Err(SpawnErr::StartupFailed(why)) if is_shared && is_taken(&*why) => {
             tracing::info!(%shard, %why, "another host has the lease of this shard; waiting for it");
             Ok((shard, Standing::Down))
         }
@@ -381,7 +381,7 @@ fn not_started(shard: ShardId, error: SpawnErr) -> Error {
     }
 }
 
-fn is_held(why: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+fn is_taken(why: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
     // Or was taken by another in the middle of the start.
     matches!(
         why.downcast_ref(),
@@ -460,9 +460,9 @@ fn failed(host: &HostContext, shard: ShardId, error: SpawnErr, last: Duration) -
             if host.store.queue_client.is_some() {
                 // Nobody is refused: what is for the shard goes to the one that holds it.
                 host.routes.set_leaving(shard);
-                return HELD_DELAY;
+                return TAKEN_DELAY;
             }
-            HELD_DELAY
+            TAKEN_DELAY
         }
         ProviderError::Corrupt { .. } => {
             tracing::error!(%shard, error = %why, "a shard stays down because its log is rotten; put back a good copy of the store");

@@ -12,20 +12,20 @@ pub(crate) struct Pace {
     most: usize,
     count: AtomicUsize,
     /// A message is due when there is room.
-    held_up: AtomicBool,
-    tell: Box<dyn Fn() + Send + Sync>,
+    is_waited_for: AtomicBool,
+    notify: Box<dyn Fn() + Send + Sync>,
 }
 
 /// One that is on its way, until this is dropped.
 pub(crate) struct OnItsWay(Arc<Pace>);
 
 impl Pace {
-    pub(crate) fn new(most: usize, tell: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
+    pub(crate) fn new(most: usize, notify: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             most,
             count: AtomicUsize::new(0),
-            held_up: AtomicBool::new(false),
-            tell: Box::new(tell),
+            is_waited_for: AtomicBool::new(false),
+            notify: Box::new(notify),
         })
     }
 
@@ -45,8 +45,8 @@ impl Pace {
         if self.count.load(Ordering::SeqCst) < self.most {
             return true;
         }
-        self.held_up.store(true, Ordering::SeqCst);
-        // One may have ended since the look, and found nobody to tell.
+        self.is_waited_for.store(true, Ordering::SeqCst);
+        // One may have ended since the look, and found nobody to notify.
         self.count.load(Ordering::SeqCst) < self.most
     }
 }
@@ -55,8 +55,8 @@ impl Drop for OnItsWay {
     fn drop(&mut self) {
         let Self(pace) = self;
         pace.count.fetch_sub(1, Ordering::SeqCst);
-        if pace.held_up.load(Ordering::SeqCst) && pace.held_up.swap(false, Ordering::SeqCst) {
-            (pace.tell)();
+        if pace.is_waited_for.load(Ordering::SeqCst) && pace.is_waited_for.swap(false, Ordering::SeqCst) {
+            (pace.notify)();
         }
     }
 }
@@ -82,7 +82,7 @@ impl Ending {
     /// The supervisor has seen that the actor has ended.
     pub(crate) fn remove(&self, actor: ActorId) {
         let ended = self.actors().remove(&actor);
-        // Without the lock: it tells others.
+        // Without the lock: it notifies others.
         drop(ended);
     }
 
@@ -97,19 +97,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_told_once_when_there_is_room_again() {
-        let told = Arc::new(AtomicUsize::new(0));
-        let telling = told.clone();
+    fn it_notifies_once_when_there_is_room_again() {
+        let times = Arc::new(AtomicUsize::new(0));
+        let count = times.clone();
         let pace = Pace::new(2, move || {
-            telling.fetch_add(1, Ordering::SeqCst);
+            count.fetch_add(1, Ordering::SeqCst);
         });
         let first = pace.begin().expect("there is room");
         let second = pace.begin().expect("there is room");
         assert!(pace.begin().is_none() && !pace.has_room());
         drop(first);
-        assert_eq!(told.load(Ordering::SeqCst), 1);
+        assert_eq!(times.load(Ordering::SeqCst), 1);
         drop(second);
-        assert_eq!(told.load(Ordering::SeqCst), 1, "nobody was held up since");
+        assert_eq!(times.load(Ordering::SeqCst), 1, "nobody has waited since");
         assert!(pace.has_room());
     }
 }

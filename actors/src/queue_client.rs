@@ -172,8 +172,8 @@ impl QueueClient {
 }
 
 impl KeyedCommand {
-    /// What an instance tells another. The key is the same for the same message.
-    pub(crate) fn tell(from: &InstanceId, message: reenact_core::Message) -> Self {
+    /// A message of an instance to another. The key is the same for the same message.
+    pub(crate) fn to_instance(from: &InstanceId, message: reenact_core::Message) -> Self {
         let key = format!("tell/{from}/{}", key_of(message.id));
         let (from, message) = (from.clone(), Box::new(message));
         Self { key, command: RemoteCommand::Tell { from, message } }

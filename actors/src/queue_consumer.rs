@@ -114,8 +114,8 @@ impl Unsettled {
     /// The message that was under way for an instance comes again: those after it as well, so that
     /// they do not overtake it by more than they must.
     fn let_go(&mut self, instance: &InstanceId) {
-        let behind = self.waiting.remove(instance).unwrap_or_default();
-        self.count -= 1 + behind.len();
+        let later = self.waiting.remove(instance).unwrap_or_default();
+        self.count -= 1 + later.len();
     }
 
     fn room(&self) -> usize {

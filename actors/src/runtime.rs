@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::access::Access;
 use crate::admission::Admission;
 use crate::answers::ClientRuntimes;
-use crate::context::{HeldByActors, HostContext};
+use crate::context::{SharedByActors, HostContext};
 use crate::error::{Error, Result};
 use crate::footprint::Footprints;
 use crate::gate::Gate;
@@ -47,8 +47,8 @@ const LEAST_DRAIN: Duration = Duration::from_secs(1);
 pub struct Runtime {
     host: Arc<HostContext>,
     /// Gone when no actor is left.
-    actors: Weak<HeldByActors>,
-    /// Told when no actor is left.
+    actors: Weak<SharedByActors>,
+    /// Notified when no actor is left.
     gone: Arc<Notify>,
     root: ActorRef<HostMessage>,
     root_task: Arc<Mutex<Option<JoinHandle<()>>>>,
@@ -138,7 +138,7 @@ impl Runtime {
         });
         let starting = Starting(Some(host.clone()));
         let gone = Arc::new(Notify::new());
-        let shared = HeldByActors::new(host.clone(), gone.clone());
+        let shared = SharedByActors::new(host.clone(), gone.clone());
         let actors = Arc::downgrade(&shared);
         let begun = host.threads.of_host().spawn(Actor::spawn(None, HostSupervisor, shared)).await;
         let begun = begun.unwrap_or_else(|error| Err(SpawnErr::StartupFailed(error.into())));
@@ -263,7 +263,7 @@ impl Runtime {
         for shard in 0..self.host.routes.shards() {
             self.host.routes.clear(ShardId(shard));
             // Code may hold what was to answer: who waits for that waits in vain.
-            self.host.threads.tell_given_up(ShardId(shard));
+            self.host.threads.notify_given_up(ShardId(shard));
         }
         self.host.release_all().await;
     }
@@ -401,14 +401,14 @@ fn not_started(error: SpawnErr) -> Error {
 }
 
 /// Returns when no actor is left.
-async fn until_gone(actors: &Weak<HeldByActors>, gone: &Notify) {
+async fn until_gone(actors: &Weak<SharedByActors>, gone: &Notify) {
     loop {
         // Enlisted before the look, so that the end is not missed in between.
-        let told = gone.notified();
+        let notified = gone.notified();
         if actors.strong_count() == 0 {
             return;
         }
-        told.await;
+        notified.await;
     }
 }
 

@@ -118,18 +118,18 @@ impl Store {
         if summary.state.is_finished() || (summary.wake_at.is_none() && !is_parked) {
             return Ok(OpenCalls::default());
         }
-        let (reply, told) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
         let question = Internal::ReportOpen(reply).into();
         if let Some(routes) = here
             && routes.try_deliver(&summary.instance, question).is_ok()
         {
-            let told = tokio::select! {
+            let answer = tokio::select! {
                 biased;
-                told = told => told.ok(),
+                answer = answer => answer.ok(),
                 // It answers nothing before its code gives its thread back; its log does.
                 () = routes.until_stalled(&summary.instance) => None,
             };
-            if let Some(open) = told {
+            if let Some(open) = answer {
                 return Ok(open);
             }
         }

@@ -55,7 +55,7 @@ pub(crate) struct BlockedThread {
     pub(crate) code: Name,
     /// The call, of an activity.
     pub(crate) call: Option<ActivityCall>,
-    pub(crate) held_for: Duration,
+    pub(crate) blocked_for: Duration,
 }
 
 /// What runs on the threads of a host. Clones are the same.
@@ -67,7 +67,7 @@ pub(crate) struct Stalls {
 struct Shared {
     slots: Mutex<Vec<Arc<Slot>>>,
     stalled: Mutex<Vec<Found>>,
-    /// Told when something new has stalled.
+    /// Notified when something new has stalled.
     changed: Notify,
     watchdog: Mutex<Option<Thread>>,
     /// What the watchdog finds, until somebody follows that.
@@ -299,7 +299,7 @@ struct Seen {
     holds: bool,
     stalled: bool,
     /// How often it was reported that it has blocked its thread too long.
-    told: u32,
+    reports: u32,
 }
 
 impl Watchdog {
@@ -322,7 +322,7 @@ impl Watchdog {
                         tracing::warn!(?took, "code that had stalled has given its thread back");
                     }
                     let since = self.clock.now();
-                    Seen { run, first: now, since, holds: false, stalled: false, told: 0 }
+                    Seen { run, first: now, since, holds: false, stalled: false, reports: 0 }
                 }
             };
             let seen = self.judge(seen, slot, now, &mut stalled);
@@ -361,9 +361,9 @@ impl Watchdog {
         }
         let is_too_long = took >= self.lost_after;
         // Again and again: it may not have been possible to replace the thread.
-        if is_too_long && took >= self.lost_after.saturating_mul(seen.told.saturating_add(1)) {
-            seen.told = seen.told.saturating_add(1);
-            self.tell_too_long(slot, &instance, &code, call, took);
+        if is_too_long && took >= self.lost_after.saturating_mul(seen.reports.saturating_add(1)) {
+            seen.reports = seen.reports.saturating_add(1);
+            self.report_too_long(slot, &instance, &code, call, took);
         }
         if took < self.limit && !is_too_long {
             return seen;
@@ -380,19 +380,19 @@ impl Watchdog {
         seen
     }
 
-    fn tell_too_long(
+    fn report_too_long(
         &self,
         slot: &Slot,
         instance: &InstanceId,
         code: &Name,
         call: Option<(Run, CorrelationId)>,
-        held_for: Duration,
+        blocked_for: Duration,
     ) {
         let Some(runtime) = slot.runtime else { return };
         let call = call.map(|(run, id)| ActivityCall { instance: instance.clone(), run, id });
         let (instance, code) = (instance.clone(), code.clone());
         // Nobody follows once the host has ended.
-        let _ = self.sender.send(BlockedThread { runtime, instance, code, call, held_for });
+        let _ = self.sender.send(BlockedThread { runtime, instance, code, call, blocked_for });
     }
 }
 

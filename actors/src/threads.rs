@@ -147,10 +147,10 @@ impl Threads {
     /// Returns when the thread that a shard has now was given up; what it was to answer by then it never will.
     /// Counts from when this is called. On the runtime of the caller only the end of the host counts.
     pub(crate) fn given_up(&self, shard: ShardId) -> Notified<'_> {
-        self.told_given_up(shard).notified()
+        self.given_up_notify(shard).notified()
     }
 
-    fn told_given_up(&self, shard: ShardId) -> &Notify {
+    fn given_up_notify(&self, shard: ShardId) -> &Notify {
         self.slot(shard).map_or(&self.callers.given_up, |slot| &slot.given_up)
     }
 
@@ -182,8 +182,8 @@ impl Threads {
 
     /// Tells those who wait for what was on the thread of a shard that was given up, or whose host has ended.
     /// Nothing may lead there any more.
-    pub(crate) fn tell_given_up(&self, shard: ShardId) {
-        self.told_given_up(shard).notify_waiters();
+    pub(crate) fn notify_given_up(&self, shard: ShardId) {
+        self.given_up_notify(shard).notify_waiters();
     }
 
     /// Ends all threads. What runs on them is dropped at its next await; this does not wait for that.

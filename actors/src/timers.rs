@@ -18,7 +18,7 @@ use crate::task::{Task, end_for_panic, let_others_run};
 const FIRED_AT_A_TIME: usize = 128;
 
 /// So long they wait for each other at most: one of these instances may not take messages for a while.
-const LONGEST_HELD_UP: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// Most timers of instances that are not in memory that are taken out in one go.
 const FIRE_AT_ONCE: usize = 256;
@@ -42,7 +42,7 @@ pub(crate) struct TimersState {
     /// Of those that have fired.
     pace: Arc<Pace>,
     /// Ends the wait for these.
-    held_up: Option<Task>,
+    wait_limit: Option<Task>,
     /// Sleeps until the earliest timer.
     alarm: Option<(Timestamp, Task)>,
 }
@@ -63,7 +63,7 @@ pub(crate) enum TimerMessage {
     /// It may be time.
     Due,
     /// Those that have fired take long.
-    HeldUp,
+    WaitedLong,
 }
 
 #[cfg(feature = "cluster")]
@@ -80,8 +80,8 @@ impl Actor for Timers {
         args: TimersArguments,
     ) -> Result<TimersState, ActorProcessingErr> {
         let TimersArguments { routes, clock, supervisor } = args;
-        let (armed, pace, held_up, alarm) = (BTreeSet::new(), pace(&myself), None, None);
-        Ok(TimersState { routes, clock, supervisor, armed, pace, held_up, alarm })
+        let (armed, pace, wait_limit, alarm) = (BTreeSet::new(), pace(&myself), None, None);
+        Ok(TimersState { routes, clock, supervisor, armed, pace, wait_limit, alarm })
     }
 
     async fn handle(
@@ -103,11 +103,11 @@ impl Actor for Timers {
             }
             TimerMessage::Due => {
                 state.alarm = None;
-                state.held_up = None;
+                state.wait_limit = None;
                 state.fire_due();
             }
-            TimerMessage::HeldUp => {
-                state.held_up = None;
+            TimerMessage::WaitedLong => {
+                state.wait_limit = None;
                 state.pace = pace(&myself);
                 state.fire_due();
             }
@@ -173,11 +173,11 @@ impl TimersState {
         if !self.pace.has_room() {
             // A message comes when there is.
             let myself = myself.clone();
-            self.held_up.get_or_insert_with(|| {
+            self.wait_limit.get_or_insert_with(|| {
                 Task::spawn(async move {
-                    tokio::time::sleep(LONGEST_HELD_UP).await;
+                    tokio::time::sleep(LONGEST_WAIT).await;
                     // An actor that has gone fires nothing more.
-                    let _ = myself.cast(TimerMessage::HeldUp);
+                    let _ = myself.cast(TimerMessage::WaitedLong);
                 })
             });
             return;
@@ -215,8 +215,8 @@ mod tests {
     #[tokio::test]
     async fn timers_of_instances_that_are_not_in_memory_wait_until_those_before_are_in_line() {
         let threads = Threads::begin(ShardThreads::OnCallersRuntime, 1, &Handle::current());
-        let (told, mut telling) = mpsc::unbounded_channel();
-        let supervisor = supervisor_that_forwards(told).await;
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let supervisor = supervisor_that_forwards(sender).await;
         let clock = ManualClock::default();
         let (routes, now) = (Routes::new(1, threads.unwrap()), clock.now());
         let arguments = TimersArguments { routes, clock: Arc::new(clock), supervisor };
@@ -229,19 +229,19 @@ mod tests {
         timers.cast(TimerMessage::ArmAll((0..all as u32).map(due).collect())).unwrap();
         let mut woken = 0;
         while woken < all {
-            let mut held = Vec::new();
-            while held.len() < FIRED_AT_A_TIME {
-                let Some(ShardMessage::Wake(due, on_their_way)) = telling.recv().await else {
+            let mut woken_now = Vec::new();
+            while woken_now.len() < FIRED_AT_A_TIME {
+                let Some(ShardMessage::Wake(due, on_their_way)) = receiver.recv().await else {
                     panic!("it is woken for nothing else");
                 };
                 assert_eq!(due.len(), on_their_way.len());
-                held.extend(on_their_way);
+                woken_now.extend(on_their_way);
             }
             for _ in 0..10 {
                 tokio::task::yield_now().await;
             }
-            assert!(telling.is_empty(), "more than may be on their way");
-            woken += held.len();
+            assert!(receiver.is_empty(), "more than may be on their way");
+            woken += woken_now.len();
         }
     }
 }

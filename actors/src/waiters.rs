@@ -30,7 +30,7 @@ type Table<T> = Mutex<HashMap<InstanceId, Vec<Client<T>>>>;
 
 /// A client that waits.
 struct Client<T> {
-    told: oneshot::Sender<Result<T>>,
+    sender: oneshot::Sender<Result<T>>,
     /// What it waits on, if answers go there together.
     runtime: Option<Arc<ClientRuntime>>,
 }
@@ -39,7 +39,7 @@ struct Client<T> {
 pub(crate) struct Waiter<T> {
     waiting: Waiting<T>,
     instance: InstanceId,
-    told: oneshot::Receiver<Result<T>>,
+    receiver: oneshot::Receiver<Result<T>>,
     /// A waiter that was notified does not wait any more.
     is_notified: bool,
 }
@@ -116,20 +116,20 @@ impl<T> Waiting<T> {
 
 impl<T: Clone + Send + 'static> Waiting<T> {
     fn wait_for(&self, instance: InstanceId, runtime: Option<Arc<ClientRuntime>>) -> Waiter<T> {
-        let (tell, told) = oneshot::channel();
-        let client = Client { told: tell, runtime };
+        let (sender, receiver) = oneshot::channel();
+        let client = Client { sender, runtime };
         self.table(&instance).entry(instance.clone()).or_default().push(client);
         if self.closed.load(Ordering::SeqCst) {
             drop(self.remove(&instance));
         }
-        Waiter { waiting: self.clone(), instance, told, is_notified: false }
+        Waiter { waiting: self.clone(), instance, receiver, is_notified: false }
     }
 
     fn notify(&self, instance: &InstanceId, what: &Result<T>) {
-        for Client { told, runtime } in self.remove(instance).into_iter().flatten() {
+        for Client { sender, runtime } in self.remove(instance).into_iter().flatten() {
             let what = what.clone();
             // It may have gone. What this wakes is the client's.
-            let send = move || drop(catch(|| told.send(what)));
+            let send = move || drop(catch(|| sender.send(what)));
             match runtime {
                 Some(runtime) => runtime.answer(send),
                 None => send(),
@@ -165,9 +165,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<T> Waiter<T> {
     pub(crate) async fn notified(mut self) -> Result<T> {
-        let told = (&mut self.told).await;
+        let answer = (&mut self.receiver).await;
         self.is_notified = true;
-        told.unwrap_or(Err(Error::ShuttingDown))
+        answer.unwrap_or(Err(Error::ShuttingDown))
     }
 }
 
@@ -176,10 +176,10 @@ impl<T> Drop for Waiter<T> {
         if self.is_notified {
             return;
         }
-        self.told.close();
+        self.receiver.close();
         let mut table = self.waiting.table(&self.instance);
         let Some(waiting) = table.get_mut(&self.instance) else { return };
-        let gone: Vec<_> = waiting.extract_if(.., |client| client.told.is_closed()).collect();
+        let gone: Vec<_> = waiting.extract_if(.., |client| client.sender.is_closed()).collect();
         if waiting.is_empty() {
             table.remove(&self.instance);
         }

@@ -79,7 +79,7 @@ impl Workers {
         drop(places);
         for Task { workers, context, .. } in waiting {
             workers.own.calls.remove(context.call());
-            context.tell(Report::Left);
+            context.report(Report::Left);
         }
     }
 

@@ -12,8 +12,8 @@ impl Access {
     /// # Errors
     /// As [`Access::raise_event`]; parked instances can be terminated.
     pub async fn terminate(&self, instance: &InstanceId, reason: &str) -> Result<()> {
-        let told = reason.to_owned();
-        let message = |reply| InstanceMessage::Terminate { reason: told, reply: Some(reply) };
+        let owned = reason.to_owned();
+        let message = |reply| InstanceMessage::Terminate { reason: owned, reply: Some(reply) };
         self.ask(instance, reason.len(), message).await
     }
 
@@ -22,8 +22,8 @@ impl Access {
     /// # Errors
     /// As [`Access::raise_event`].
     pub async fn cancel(&self, instance: &InstanceId, reason: &str) -> Result<()> {
-        let told = reason.to_owned();
-        let message = |reply| InstanceMessage::Cancel { reason: told, reply: Some(reply) };
+        let owned = reason.to_owned();
+        let message = |reply| InstanceMessage::Cancel { reason: owned, reply: Some(reply) };
         self.ask(instance, reason.len(), message).await
     }
 
@@ -32,8 +32,8 @@ impl Access {
     /// # Errors
     /// As [`Access::raise_event`].
     pub async fn suspend(&self, instance: &InstanceId, reason: &str) -> Result<()> {
-        let told = reason.to_owned();
-        let message = |reply| InstanceMessage::Suspend { reason: told, reply: Some(reply) };
+        let owned = reason.to_owned();
+        let message = |reply| InstanceMessage::Suspend { reason: owned, reply: Some(reply) };
         self.ask(instance, reason.len(), message).await
     }
 

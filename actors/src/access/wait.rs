@@ -97,7 +97,7 @@ impl Access {
             self.may_go_on(instance)?;
             tokio::select! {
                 biased;
-                told = notified(waiter) => told?,
+                changed = notified(waiter) => changed?,
                 () = self.until_next_look(instance, &mut looks) => {}
             }
         }

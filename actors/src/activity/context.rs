@@ -39,7 +39,7 @@ struct Call {
     /// Gets the reports of the attempt, where they are not for an instance of this host.
     reports: Option<ReportSender>,
     /// Whether its end was reported.
-    told: AtomicBool,
+    is_reported: AtomicBool,
     /// Its end, where it took too long: it may still be running when that was lost on the way.
     late: OnceLock<ActivityError>,
     /// Whether one of these two has released it: its run, and its reported end.
@@ -59,7 +59,7 @@ impl ActivityContext {
         states: States,
     ) -> Self {
         let Attempt { name, number, terms, reports, local_input } = attempt;
-        let (pulse, told, let_go) =
+        let (pulse, is_reported, let_go) =
             (Pulse::new(sink), AtomicBool::new(false), AtomicBool::new(false));
         let cancellation = Cancellation::default();
         let attempt = number;
@@ -72,7 +72,7 @@ impl ActivityContext {
             pulse,
             states,
             reports,
-            told,
+            is_reported,
             late: OnceLock::new(),
             let_go,
             thread: OnceLock::new(),
@@ -174,10 +174,10 @@ impl ActivityContext {
     }
 
     /// Reports to the task that received it from the queue of a tag, if it came through one.
-    pub(crate) fn tell(&self, reports: Report) {
+    pub(crate) fn report(&self, report: Report) {
         if let Some(to) = self.report_sender() {
             // A task that has gone needs no report.
-            let _ = to.send(reports);
+            let _ = to.send(report);
         }
     }
 
@@ -188,7 +188,7 @@ impl ActivityContext {
 
     /// Whether the caller is the first to ask, and is to report the end of the attempt.
     pub(crate) fn may_report(&self) -> bool {
-        !self.call.told.swap(true, Ordering::AcqRel)
+        !self.call.is_reported.swap(true, Ordering::AcqRel)
     }
 
     /// It has taken too long.
@@ -200,7 +200,7 @@ impl ActivityContext {
     /// Its end, where it took too long and that is to be reported again.
     pub(crate) fn take_late(&self) -> Option<ActivityError> {
         let late = self.call.late.get()?;
-        self.call.told.store(false, Ordering::Release);
+        self.call.is_reported.store(false, Ordering::Release);
         Some(late.clone())
     }
 

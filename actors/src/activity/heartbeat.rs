@@ -41,7 +41,7 @@ impl ActivityContext {
         let Some(sink) = self.pulse().sink() else { return Ok(()) };
         if let Some(details) = self.pulse().beat(sink.now(), details) {
             if self.is_remote() {
-                self.tell(Report::Heartbeat(details));
+                self.report(Report::Heartbeat(details));
                 return Ok(());
             }
             sink.record(self.call(), self.attempt(), details);

@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_in_a_test_says_what_it_was_told_to_say() {
+    fn a_call_in_a_test_does_what_the_test_has_set_up() {
         let call = TestCall::new().instance("order-7").unwrap().activity("charge").unwrap();
         let call = call.attempt(3).number(4).state(7_u8);
         let ctx = call.context();

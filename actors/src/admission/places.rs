@@ -128,9 +128,9 @@ impl Places {
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
-        let told = std::mem::take(&mut state.waiting[Kind::Start as usize]);
+        let refused = std::mem::take(&mut state.waiting[Kind::Start as usize]);
         drop(state);
-        drop(told);
+        drop(refused);
     }
 
     /// An instance with a place has something under way.
@@ -316,8 +316,8 @@ mod tests {
             (Box::pin(places.take(Kind::Start)), Box::pin(places.take(Kind::Asked)));
         assert!((&mut start).now_or_never().is_none() && (&mut asked).now_or_never().is_none());
         places.close();
-        assert!(start.now_or_never().expect("it is told").is_none());
-        assert!(places.take(Kind::Start).now_or_never().expect("it is told").is_none());
+        assert!(start.now_or_never().expect("it is answered").is_none());
+        assert!(places.take(Kind::Start).now_or_never().expect("it is answered").is_none());
         drop(held);
         assert!(asked.now_or_never().flatten().is_some());
     }

@@ -33,21 +33,21 @@ use crate::workers::Workers;
 
 /// How the actors of a host hold what they share: apart from its clients, so that a host that ends
 /// can wait until all of them have gone.
-pub(crate) type HostRef = Arc<HeldByActors>;
+pub(crate) type HostRef = Arc<SharedByActors>;
 
-pub(crate) struct HeldByActors {
+pub(crate) struct SharedByActors {
     host: Arc<HostContext>,
     /// Told when no actor is left.
     gone: Arc<Notify>,
 }
 
-impl HeldByActors {
+impl SharedByActors {
     pub(crate) fn new(host: Arc<HostContext>, gone: Arc<Notify>) -> HostRef {
         Arc::new(Self { host, gone })
     }
 }
 
-impl Deref for HeldByActors {
+impl Deref for SharedByActors {
     type Target = Arc<HostContext>;
 
     fn deref(&self) -> &Arc<HostContext> {
@@ -55,7 +55,7 @@ impl Deref for HeldByActors {
     }
 }
 
-impl Drop for HeldByActors {
+impl Drop for SharedByActors {
     fn drop(&mut self) {
         self.gone.notify_waiters();
     }
@@ -167,10 +167,10 @@ impl HostContext {
     /// Gives up a shard, if it is held.
     pub(crate) fn release(&self, shard: ShardId) -> impl Future<Output = ()> + Send + 'static {
         // At once, whenever it is awaited: a later lease is not meant.
-        let held = self.leases_held.remove(&shard);
+        let lease = self.leases_held.remove(&shard);
         let leases = self.leases.clone();
         async move {
-            let Some((_, lease)) = held else { return };
+            let Some((_, lease)) = lease else { return };
             if let Err(error) = leases.release(&lease).await {
                 tracing::warn!(%shard, %error, "a lease could not be released; another host gets the shard when the lease ends");
             }

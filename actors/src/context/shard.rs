@@ -78,8 +78,8 @@ impl ShardContext {
         // Turns that linger have had their message.
         let hurries = matches!(entry, Entry::Barrier(..));
         if self.inbox.put(entry) || hurries {
-            let told = self.persistence.get().map(|persistence| persistence.cast(message));
-            if told.is_none_or(|told| told.is_err()) {
+            let sent = self.persistence.get().map(|persistence| persistence.cast(message));
+            if sent.is_none_or(|sent| sent.is_err()) {
                 drop(self.inbox.take(Vec::new()));
             }
         }

@@ -24,7 +24,7 @@ pub(crate) fn follow(host: &HostRef, root: &ActorRef<HostMessage>) -> Option<Tas
 }
 
 fn lose(host: &HostContext, root: &ActorRef<HostMessage>, blocked: BlockedThread) {
-    let BlockedThread { runtime, instance, code, call, held_for } = blocked;
+    let BlockedThread { runtime, instance, code, call, blocked_for } = blocked;
     let shards = host.threads.shards_on(runtime);
     let supervisors: Vec<_> = shards.iter().map(|shard| host.routes.supervisor(*shard)).collect();
     let given_up = match host.threads.replace(runtime) {
@@ -34,7 +34,7 @@ fn lose(host: &HostContext, root: &ActorRef<HostMessage>, blocked: BlockedThread
         Err(NotReplaced::NotOwn) => return,
         Err(why) => {
             tracing::error!(
-                %instance, %code, ?held_for, %why,
+                %instance, %code, ?blocked_for, %why,
                 "user code blocks a thread that cannot be replaced, and its shards wait: mend the code, and start \
                  the process again"
             );
@@ -45,14 +45,14 @@ fn lose(host: &HostContext, root: &ActorRef<HostMessage>, blocked: BlockedThread
     };
     let kind = if call.is_some() { "activity" } else { "orchestration" };
     tracing::error!(
-        %instance, %code, kind, ?held_for, ?shards,
+        %instance, %code, kind, ?blocked_for, ?shards,
         "user code blocks its thread too long: another thread takes over, and these shards start again. Mend \
          the code: it still uses this thread and memory"
     );
     let GivenUp { runtime: old, tenants } = given_up;
     if call.is_none() {
         // First: it must not run again as the shard comes back.
-        host.routes.park_stalled(instance, ParkReason::Stalled { code, held_for });
+        host.routes.park_stalled(instance, ParkReason::Stalled { code, blocked_for });
     }
     let mut lost: Vec<LostShard> = Vec::new();
     for (shard, supervisor) in shards.iter().zip(supervisors) {
@@ -65,7 +65,7 @@ fn lose(host: &HostContext, root: &ActorRef<HostMessage>, blocked: BlockedThread
     host.workers.give_up(runtime, &shards, old, call.as_ref());
     host.admission.give_up(&tenants);
     // Nothing leads there any more: who waits for an answer waits in vain.
-    shards.iter().for_each(|shard| host.threads.tell_given_up(*shard));
+    shards.iter().for_each(|shard| host.threads.notify_given_up(*shard));
     // A root that has gone takes all shards with it.
     let _ = root.cast(HostMessage::Lost(lost));
 }

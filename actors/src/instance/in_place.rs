@@ -29,7 +29,7 @@ pub(super) struct InPlace {
     pub(super) place: u32,
     pub(super) running: Vec<Running>,
     /// In order.
-    pub(super) held: Vec<Entry>,
+    pub(super) waiting: Vec<Entry>,
     /// Of these.
     pub(super) bytes: usize,
     /// Ends the wait.
@@ -76,7 +76,7 @@ impl InPlace {
             workers,
             place,
             running: Vec::new(),
-            held: Vec::new(),
+            waiting: Vec::new(),
             bytes: 0,
             limit: None,
             waits: 0,
@@ -112,7 +112,7 @@ impl InPlace {
 
     /// Whether turns wait here.
     pub(super) fn is_holding(&self) -> bool {
-        !self.held.is_empty()
+        !self.waiting.is_empty()
     }
 
     /// What the turns take that wait here.
@@ -121,12 +121,12 @@ impl InPlace {
     }
 
     pub(super) fn has_room_for(&self, entry: &Entry) -> bool {
-        self.held.len() < MAX_HELD_TURNS && self.bytes + entry.bytes() <= MAX_HELD_BYTES
+        self.waiting.len() < MAX_HELD_TURNS && self.bytes + entry.bytes() <= MAX_HELD_BYTES
     }
 
     pub(super) fn hold(&mut self, entry: Entry) {
         self.bytes += entry.bytes();
-        self.held.push(entry);
+        self.waiting.push(entry);
         if self.limit.is_none() {
             self.waits += 1;
             let (myself, wait) = (self.myself.clone(), self.waits);
@@ -155,7 +155,7 @@ impl InPlace {
     pub(super) fn take_blocked(&mut self) -> Vec<Entry> {
         self.bytes = 0;
         self.limit = None;
-        std::mem::take(&mut self.held)
+        std::mem::take(&mut self.waiting)
     }
 }
 

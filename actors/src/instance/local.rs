@@ -45,8 +45,8 @@ impl InstanceState {
     /// Hands on the turns that wait.
     pub(super) fn end_wait(&mut self) {
         if self.in_place.is_holding() {
-            let held = self.in_place.take_blocked();
-            held.into_iter().for_each(|entry| self.shard.make_durable(entry));
+            let waiting = self.in_place.take_blocked();
+            waiting.into_iter().for_each(|entry| self.shard.make_durable(entry));
         }
     }
 
@@ -82,11 +82,11 @@ impl InstanceState {
             let id = call_of(action);
             id.is_some_and(|id| in_place.runs(run.in_place(in_place.place), id))
         };
-        let (here, elsewhere): (Vec<_>, Vec<_>) =
+        let (here, others): (Vec<_>, Vec<_>) =
             wanted.into_iter().partition(|(run, action)| runs(*run, action));
-        let elsewhere: Vec<_> = elsewhere.into_iter().map(|(_, action)| action).collect();
+        let others: Vec<_> = others.into_iter().map(|(_, action)| action).collect();
         let pending =
-            (!elsewhere.is_empty()).then(|| live.pending_without_record(Sealed::new(elsewhere)));
+            (!others.is_empty()).then(|| live.pending_without_record(Sealed::new(others)));
         self.begin_in_place(here);
         if let Some(pending) = pending {
             self.pass_on_now(Entry::Turn(Box::new(pending)));

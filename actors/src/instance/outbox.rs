@@ -229,7 +229,7 @@ impl InstanceState {
             return;
         }
         tasks.spawn(async move {
-            let (port, told) = oneshot::channel();
+            let (port, answer) = oneshot::channel();
             let Origin { instance: parent, lineage, id, .. } = origin;
             let (content, port) =
                 (Content::Result { lineage, id, result }, Reply::to_instance(port));
@@ -237,7 +237,7 @@ impl InstanceState {
                 Internal::FromAnother(Box::new(FromAnother { from, content, reply: port }));
             shard.host.routes.deliver(&parent, message.into());
             // Otherwise it asks again.
-            if let Ok(Ok(()) | Err(Error::Finished { .. } | Error::NotFound { .. })) = told.await {
+            if let Ok(Ok(()) | Err(Error::Finished { .. } | Error::NotFound { .. })) = answer.await {
                 shard.make_durable(Entry::Answer(Box::new(reply.yes())));
             }
         });

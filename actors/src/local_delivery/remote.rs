@@ -61,7 +61,7 @@ impl LocalDelivery {
         let body = MessageBody::Result { lineage, id, result };
         let id = MessageId { lineage, id, attempt, kind: MessageKind::Result };
         let message = Message { id, to: parent.clone(), body };
-        remote.send(parent, &KeyedCommand::tell(&child, message)).await
+        remote.send(parent, &KeyedCommand::to_instance(&child, message)).await
     }
 }
 
@@ -76,7 +76,7 @@ impl Shared {
     ) -> std::result::Result<(), ()> {
         let Some(remote) = &self.store.queue_client else { return Ok(()) };
         let to = message.to.clone();
-        let pause = match remote.send(&to, &KeyedCommand::tell(from, message)).await {
+        let pause = match remote.send(&to, &KeyedCommand::to_instance(from, message)).await {
             Ok(()) => UNANSWERED.after(tries),
             Err(error) => {
                 tracing::warn!(%from, %to, %error, "a message could not be sent; trying again");

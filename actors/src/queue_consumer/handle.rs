@@ -250,10 +250,10 @@ impl MessageHandler {
     ) -> Verdict {
         let (port, answer) = oneshot::channel();
         let (id, to) = (message.id, &delivery.message.to);
-        let Ok(told) = addressed(&from, id, message.body, Reply::to_instance(port)) else {
+        let Ok(message) = addressed(&from, id, message.body, Reply::to_instance(port)) else {
             return refused("no key can be made for it");
         };
-        if self.host.routes.deliver_or_return(to, told).is_err() {
+        if self.host.routes.deliver_or_return(to, message).is_err() {
             return Verdict::Again;
         }
         let Ok(answer) = answer.await else { return Verdict::Again };
@@ -280,9 +280,9 @@ impl MessageHandler {
     ) -> Verdict {
         // First: what the answer makes the sender send must not be taken for this one.
         self.host.local_delivery.is_answered(to, message);
-        let told =
+        let answered =
             |reply| Internal::Answered { message, taken, sent_by: None, reply: Some(reply) }.into();
-        match self.ask(to, told).await {
+        match self.ask(to, answered).await {
             Err(Error::Interrupted { .. } | Error::Store { .. }) => Verdict::Again,
             // Nobody waits for it any more; or it is asked for again.
             _ => Verdict::Done,
@@ -419,11 +419,11 @@ fn as_message(command: RemoteCommand, key: &str) -> Option<impl FnOnce(Reply) ->
         RemoteCommand::Suspend { reason } => Command::Suspend { reason },
         RemoteCommand::Resume => Command::Resume,
         RemoteCommand::Rewind { position, reason, seed } => {
-            let tell = move |reply| {
+            let rewind = move |reply| {
                 let rewind = Rewind { position, reason, seed };
                 Internal::Rewind(Box::new(RewindMessage { rewind, reply })).into()
             };
-            return Some(Box::new(tell) as Box<dyn FnOnce(Reply) -> InstanceMessage + Send>);
+            return Some(Box::new(rewind) as Box<dyn FnOnce(Reply) -> InstanceMessage + Send>);
         }
         RemoteCommand::Start(_)
         | RemoteCommand::RaiseEvent(_)

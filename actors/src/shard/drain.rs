@@ -49,14 +49,14 @@ impl ShardState {
             // An error means that it has gone.
             _ = actor.wait(None) => {}
             code = routes.stalls.until_too_long(&instance) => {
-                let (shard, held_for) = (self.shard, self.context.host.options.replace_threads_after);
+                let (shard, blocked_for) = (self.shard, self.context.host.options.replace_threads_after);
                 tracing::error!(
                     %shard, %instance, %code,
                     "user code does not give its thread back; its shard is released nevertheless. Mend the code"
                 );
                 actor.kill();
                 // Should the shard come back to this host.
-                routes.park_stalled(instance, ParkReason::Stalled { code, held_for });
+                routes.park_stalled(instance, ParkReason::Stalled { code, blocked_for });
             }
         }
     }

@@ -7,9 +7,9 @@ use crate::message::ShardMessage;
 
 /// A supervisor that forwards its messages to a channel, and does nothing else.
 pub(crate) async fn supervisor_that_forwards(
-    told: UnboundedSender<ShardMessage>,
+    sender: UnboundedSender<ShardMessage>,
 ) -> ActorRef<ShardMessage> {
-    Actor::spawn(None, Forwarding, told).await.unwrap().0
+    Actor::spawn(None, Forwarding, sender).await.unwrap().0
 }
 
 struct Forwarding;
@@ -22,17 +22,17 @@ impl Actor for Forwarding {
     async fn pre_start(
         &self,
         _myself: ActorRef<ShardMessage>,
-        told: UnboundedSender<ShardMessage>,
+        sender: UnboundedSender<ShardMessage>,
     ) -> Result<UnboundedSender<ShardMessage>, ActorProcessingErr> {
-        Ok(told)
+        Ok(sender)
     }
 
     async fn handle(
         &self,
         _myself: ActorRef<ShardMessage>,
         message: ShardMessage,
-        told: &mut UnboundedSender<ShardMessage>,
+        sender: &mut UnboundedSender<ShardMessage>,
     ) -> Result<(), ActorProcessingErr> {
-        Ok(told.send(message)?)
+        Ok(sender.send(message)?)
     }
 }

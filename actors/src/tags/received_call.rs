@@ -62,8 +62,8 @@ impl Receiver {
         if self.workers_of(&call).attempt(&call).is_some_and(|newest| newest > activity.attempt) {
             return self.acknowledge(&tag, delivery.id).await;
         }
-        match self.held.entry((call.clone(), activity.attempt)) {
-            Entry::Occupied(mut held) => return held.get_mut().push(delivery.id),
+        match self.running.entry((call.clone(), activity.attempt)) {
+            Entry::Occupied(mut running) => return running.get_mut().push(delivery.id),
             Entry::Vacant(vacant) => drop(vacant.insert(vec![delivery.id])),
         }
         let attempt = activity.attempt;
@@ -109,20 +109,20 @@ impl Receiver {
 impl ReceivedCall {
     async fn run(mut self, activity: RemoteActivity) {
         let RemoteActivity { name, input, attempt, terms, deadline, .. } = activity;
-        let (reports, mut told) = mpsc::unbounded_channel();
+        let (sender, mut reports) = mpsc::unbounded_channel();
         let attempt =
-            Attempt { name, number: attempt, terms, reports: Some(reports), local_input: None };
+            Attempt { name, number: attempt, terms, reports: Some(sender), local_input: None };
         let receiver = self.receiver.clone();
         receiver.workers_of(&self.call).submit(self.call.clone(), attempt, input);
         let (tag, key) = (self.tag.clone(), (self.call.clone(), self.attempt));
         let end = tokio::select! {
             biased;
-            end = self.follow(&mut told) => end,
+            end = self.follow(&mut reports) => end,
             () = receiver.keep(&tag, &key, deadline) => End::Left,
         };
-        let held = receiver.held.remove(&key).map(|(_, deliveries)| deliveries);
+        let deliveries = receiver.running.remove(&key).map(|(_, deliveries)| deliveries);
         if let End::SeenTo(known) = end {
-            for delivery in held.unwrap_or_default() {
+            for delivery in deliveries.unwrap_or_default() {
                 receiver.acknowledge(&tag, delivery).await;
             }
             // Not before: the same attempt must not begin again here.
@@ -131,9 +131,9 @@ impl ReceivedCall {
     }
 
     /// Tells the owner what becomes of the attempt, until its end.
-    async fn follow(&mut self, told: &mut mpsc::UnboundedReceiver<Report>) -> End {
+    async fn follow(&mut self, reports: &mut mpsc::UnboundedReceiver<Report>) -> End {
         loop {
-            match told.recv().await {
+            match reports.recv().await {
                 Some(Report::Heartbeat(details)) => self.beat(details).await,
                 Some(Report::Ended { result, details, known }) => {
                     return self.end(result, details, known).await;
@@ -220,8 +220,8 @@ impl Receiver {
         let extended = async {
             loop {
                 self.clock.sleep_until(self.clock.now() + pause).await;
-                let held = self.held.get(key).map(|held| held.clone()).unwrap_or_default();
-                for delivery in held {
+                let deliveries = self.running.get(key).map(|deliveries| deliveries.clone()).unwrap_or_default();
+                for delivery in deliveries {
                     self.extend(tag, key, delivery).await;
                 }
             }
@@ -239,8 +239,8 @@ impl Receiver {
             Err(ProviderError::Conflict { .. }) => {
                 // It may run on another host too by now. It goes on here: the first end counts.
                 tracing::warn!(%tag, call = ?key.0, "the message of a call became visible to other hosts while it runs here; it may run twice");
-                if let Some(mut held) = self.held.get_mut(key) {
-                    held.retain(|held| *held != delivery);
+                if let Some(mut deliveries) = self.running.get_mut(key) {
+                    deliveries.retain(|other| *other != delivery);
                 }
             }
             Err(error) => {

@@ -30,7 +30,7 @@ pub(super) struct Receiver {
     pub(super) workers: Workers,
     pub(super) shards: u32,
     /// What runs here, and by which deliveries: one call can be delivered more than once meanwhile.
-    pub(super) held: DashMap<(ActivityCall, u32), Vec<DeliveryId>>,
+    pub(super) running: DashMap<(ActivityCall, u32), Vec<DeliveryId>>,
 }
 
 impl TagReceiver {
@@ -43,8 +43,8 @@ impl TagReceiver {
         workers: Workers,
         shards: u32,
     ) -> Self {
-        let (closed, held) = (watch::Sender::new(false), DashMap::new());
-        let receiver = Arc::new(Receiver { sharing, router, clock, workers, shards, held });
+        let (closed, running) = (watch::Sender::new(false), DashMap::new());
+        let receiver = Arc::new(Receiver { sharing, router, clock, workers, shards, running });
         let mut tasks = JoinSet::new();
         for tag in tags {
             tasks.spawn(take(receiver.clone(), tag, closed.subscribe()));

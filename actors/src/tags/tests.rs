@@ -96,12 +96,12 @@ impl Stage {
         self.sharing.send_to(&gpu(), message).await.unwrap();
     }
 
-    /// What the owner of the instance is told next.
-    async fn told(&self) -> RemoteCommand {
-        let told = guard(self.router.receive(ShardId(0), 1)).await.unwrap().remove(0);
-        self.router.acknowledge(ShardId(0), told.id).await.unwrap();
-        assert_eq!(told.message.to, instance());
-        codec::decode_command(&told.message.bytes).unwrap()
+    /// What the owner of the instance is sent next.
+    async fn next_command(&self) -> RemoteCommand {
+        let delivery = guard(self.router.receive(ShardId(0), 1)).await.unwrap().remove(0);
+        self.router.acknowledge(ShardId(0), delivery.id).await.unwrap();
+        assert_eq!(delivery.message.to, instance());
+        codec::decode_command(&delivery.message.bytes).unwrap()
     }
 
     /// The next call that nobody has in hand.
@@ -179,7 +179,7 @@ fn waiting() -> (Registry, Arc<Notify>, Arc<AtomicU32>) {
 }
 
 #[tokio::test]
-async fn a_host_runs_what_is_called_with_its_tag_and_tells_the_owner() {
+async fn a_host_runs_what_is_called_with_its_tag_and_reports_to_the_owner() {
     let stage = Stage::new();
     let host = stage.host(
         9,
@@ -189,7 +189,7 @@ async fn a_host_runs_what_is_called_with_its_tag_and_tells_the_owner() {
         }),
     );
     stage.call(3, "cats").await;
-    assert_eq!(stage.told().await, completed(3, "cats 1"));
+    assert_eq!(stage.next_command().await, completed(3, "cats 1"));
     stage.pass(VISIBILITY_TIME * 2).await;
     assert!(stage.is_nothing_visible().await, "it was acknowledged");
     host.tag_receiver.close();
@@ -214,9 +214,9 @@ async fn a_failure_and_the_last_heartbeat_go_back_too() {
         attempt: 1,
         details: Payload::encode(details).unwrap(),
     };
-    assert_eq!(stage.told().await, beat("a third"));
-    assert_eq!(stage.told().await, beat("half"), "the last one goes with the failure");
-    let RemoteCommand::CompleteTask { result: Err(error), .. } = stage.told().await else {
+    assert_eq!(stage.next_command().await, beat("a third"));
+    assert_eq!(stage.next_command().await, beat("half"), "the last one goes with the failure");
+    let RemoteCommand::CompleteTask { result: Err(error), .. } = stage.next_command().await else {
         panic!("not failed");
     };
     assert!(error.is_retryable() && error.to_string().contains("no memory"), "{error}");
@@ -232,7 +232,7 @@ async fn a_long_one_is_hidden_from_others_while_it_runs() {
     stage.pass(VISIBILITY_TIME * 3).await;
     assert!(stage.is_nothing_visible().await);
     go.notify_one();
-    assert_eq!(stage.told().await, completed(3, "cats"));
+    assert_eq!(stage.next_command().await, completed(3, "cats"));
     assert_eq!(begun.load(Ordering::SeqCst), 1);
 }
 
@@ -246,7 +246,7 @@ async fn another_host_takes_what_one_had_that_died() {
     first.tag_receiver.abort().await;
     let _second = stage.host(9, trains(|_ctx, input| async move { Ok(input) }));
     stage.pass(VISIBILITY_TIME).await;
-    assert_eq!(stage.told().await, completed(3, "cats"));
+    assert_eq!(stage.next_command().await, completed(3, "cats"));
 }
 
 #[tokio::test]
@@ -260,9 +260,9 @@ async fn no_more_is_taken_than_can_run() {
     settle().await;
     assert_eq!(begun.load(Ordering::SeqCst), 1);
     go.notify_one();
-    assert_eq!(stage.told().await, completed(1, "cats"));
+    assert_eq!(stage.next_command().await, completed(1, "cats"));
     go.notify_one();
-    assert_eq!(stage.told().await, completed(2, "dogs"), "there is room for it now");
+    assert_eq!(stage.next_command().await, completed(2, "dogs"), "there is room for it now");
 }
 
 #[tokio::test]
@@ -275,7 +275,7 @@ async fn what_is_delivered_twice_meanwhile_runs_once() {
     stage.put("another key", &train(3, "cats")).await;
     settle().await;
     go.notify_one();
-    assert_eq!(stage.told().await, completed(3, "cats"));
+    assert_eq!(stage.next_command().await, completed(3, "cats"));
     stage.pass(VISIBILITY_TIME * 2).await;
     assert!(stage.is_nothing_visible().await, "both are acknowledged");
     assert_eq!(begun.load(Ordering::SeqCst), 1);

@@ -15,14 +15,14 @@ impl Workers {
         thread: RuntimeId,
         shards: &[ShardId],
         runtime: Runtime,
-        held_by: Option<&ActivityCall>,
+        blocked_by: Option<&ActivityCall>,
     ) {
         let mut holder = None;
         for workers in shards.iter().map(|shard| self.of_shard(*shard)) {
             let mut on_it = workers.own.calls.all();
             on_it.retain(|context| context.has_begun_on(thread));
             for context in on_it {
-                if held_by == Some(context.call()) {
+                if blocked_by == Some(context.call()) {
                     holder = Some(context);
                     continue;
                 }
@@ -67,13 +67,13 @@ mod tests {
     /// Longer than the test takes.
     const HANGS: Duration = Duration::from_secs(30);
 
-    async fn workers(told: mpsc::UnboundedSender<ShardMessage>) -> Workers {
+    async fn workers(sender: mpsc::UnboundedSender<ShardMessage>) -> Workers {
         let mut registry = Registry::default();
         let work = |_ctx, ()| async { Ok(()) };
         registry.register_activity("work", work).unwrap();
         let threads = Threads::begin(ShardThreads::OnCallersRuntime, 1, &Handle::current());
         let routes = Routes::new(1, threads.unwrap());
-        routes.set_supervisor(SHARD, supervisor_that_forwards(told).await);
+        routes.set_supervisor(SHARD, supervisor_that_forwards(sender).await);
         let limits = Limits { at_a_time: 1, of_names: HashMap::new(), blocking: 1 };
         let (clock, grace) = (Arc::new(ManualClock::default()), Duration::from_secs(10));
         let runtimes = ActivityRuntimes::new(None, None);
@@ -83,8 +83,8 @@ mod tests {
     /// Its end stands in the mailbox of an actor that nobody drives any more.
     #[tokio::test]
     async fn what_ended_on_a_thread_that_is_given_up_and_is_not_recorded_runs_again() {
-        let (told, mut telling) = mpsc::unbounded_channel();
-        let workers = workers(told).await;
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let workers = workers(sender).await;
         let instance = InstanceId::new("i").unwrap();
         let (run, id) = (Run::of_test(ExecutionId::FIRST), CorrelationId(1));
         let call = ActivityCall { instance, run, id };
@@ -97,22 +97,22 @@ mod tests {
         let mut unrecorded = Vec::new();
         for _ in 0..2 {
             submit();
-            let ended = tokio::time::timeout(HANGS, telling.recv()).await.unwrap().unwrap();
+            let ended = tokio::time::timeout(HANGS, receiver.recv()).await.unwrap().unwrap();
             assert!(is_completion(&ended), "{ended:?}");
             unrecorded.push(ended);
             workers.idle().await;
             // It is not taken a second time as long as that may be recorded.
             submit();
             tokio::task::yield_now().await;
-            assert!(telling.is_empty());
+            assert!(receiver.is_empty());
             let given_up = Builder::new_current_thread().build().unwrap();
             workers.give_up(Handle::current().id(), &[SHARD], given_up, None);
         }
         assert_eq!(unrecorded.len(), 2);
     }
 
-    fn is_completion(told: &ShardMessage) -> bool {
-        let ShardMessage::Deliver { message: InstanceMessage::Runtime(message), .. } = told else {
+    fn is_completion(message: &ShardMessage) -> bool {
+        let ShardMessage::Deliver { message: InstanceMessage::Runtime(message), .. } = message else {
             return false;
         };
         matches!(message, RuntimeMessage(Internal::CompleteTask { .. }))

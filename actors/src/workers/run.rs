@@ -165,7 +165,7 @@ pub(super) fn report_end(
     if context.is_remote() {
         // Those of one that succeeded are of no use to anybody.
         let details = result.as_ref().err().and_then(|_| known.take_details());
-        return context.tell(Report::Ended { result, details, known: Box::new(known) });
+        return context.report(Report::Ended { result, details, known: Box::new(known) });
     }
     let message = Internal::CompleteTask { run: call.run, id: call.id, result, known };
     workers.own.link.routes.deliver(&call.instance, message.into());

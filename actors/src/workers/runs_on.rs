@@ -89,24 +89,24 @@ impl<B: Send + 'static> RunsOn<B> {
         self,
         code: impl Future<Output = T> + Send + 'static,
     ) -> Pin<Box<dyn Future<Output = Option<T>> + Send>> {
-        let (tell, told) = oneshot::channel();
-        let code = until_unwanted(code, tell);
+        let (sender, output) = oneshot::channel();
+        let code = until_unwanted(code, sender);
         match self {
             Self::ItsShard | Self::Nowhere => drop(code),
             Self::Callers(runtime) => drop(runtime.spawn(code)),
             Self::Pool(pool, thread) => pool.run(code, thread),
         }
-        Box::pin(async { told.await.ok() })
+        Box::pin(async { output.await.ok() })
     }
 }
 
 /// Runs code until its output is sent, or nobody waits for it.
-async fn until_unwanted<T>(code: impl Future<Output = T>, mut tell: oneshot::Sender<T>) {
+async fn until_unwanted<T>(code: impl Future<Output = T>, mut sender: oneshot::Sender<T>) {
     let output = tokio::select! {
         biased;
-        () = tell.closed() => return,
+        () = sender.closed() => return,
         output = code => output,
     };
     // Its output may be unwanted by now.
-    let _ = tell.send(output);
+    let _ = sender.send(output);
 }

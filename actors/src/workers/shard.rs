@@ -52,7 +52,7 @@ impl ShardWorkers {
         if places.closed {
             drop(places);
             self.own.calls.remove(context.call());
-            context.tell(Report::Left);
+            context.report(Report::Left);
             return;
         }
         let (name, instance) = (context.activity_name(), context.instance_id());
@@ -78,7 +78,7 @@ impl ShardWorkers {
             self.own.calls.remove(call);
         }
         if context.is_remote() {
-            context.tell(Report::Unwanted);
+            context.report(Report::Unwanted);
             self.own.shared.room.notify_waiters();
         }
     }
@@ -100,7 +100,7 @@ impl ShardWorkers {
         }
         // What was cut off stays scheduled in the log, and runs again; unless its end was reported.
         if context.may_report() {
-            context.tell(Report::Left);
+            context.report(Report::Left);
             self.own.calls.let_go(context);
         }
         self.own.calls.let_go(context);
