@@ -4,5 +4,5 @@ mod dispatch;
 mod host;
 mod shard;
 
-pub(crate) use host::{SharedByActors, HostContext, HostRef};
+pub(crate) use host::{HostContext, HostRef, SharedByActors};
 pub(crate) use shard::ShardContext;

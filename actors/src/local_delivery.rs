@@ -1,4 +1,4 @@
-//! Carries messages from one instance to another.
+//! Delivers the messages of one instance to another.
 
 mod remote;
 #[cfg(test)]
@@ -28,16 +28,18 @@ use crate::run::Run;
 use crate::store::Store;
 use crate::task::Tasks;
 
-/// The times before a message is sent again that was not answered, or that its recipient does not take
+/// The pauses before a message is sent again that was not answered, or that its recipient cannot accept
 /// for now.
 const SENT_AGAIN: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(30));
 
-/// The messages of a host's instances that are under way. On this host each has its sender's address with it: the
-/// answer, that it is durable there or will never be, goes straight back. Where the recipient is on another host,
-/// the message goes by the queue of its shard, and the answer comes by that of the sender's; a task waits for it.
+/// The messages of a host's instances that are under way. If the recipient is on the same host, the
+/// message carries the address of its sender. The answer, that the message is durable there or never
+/// will be, goes back directly. If the recipient is on another host, the message goes through the queue
+/// of its shard, and the answer comes through the queue of the sender's shard, while a task waits for
+/// it.
 ///
-/// Nothing depends on it: what is lost here is still in the outbox of its sender, and is sent again
-/// when that comes into memory.
+/// Nothing depends on this state: a message that is lost here is still in the outbox of its sender, and
+/// is sent again when the sender comes into memory.
 #[derive(Clone)]
 pub(crate) struct LocalDelivery {
     shared: Arc<Shared>,
@@ -47,24 +49,24 @@ struct Shared {
     routes: Routes,
     store: Arc<Store>,
     tasks: Tasks,
-    /// By sender. What is here is not sent a second time meanwhile, so that no copy of a message is
-    /// still under way when its recipient is long gone.
+    /// By the sender. A message that is here is not sent a second time, so that no copy of it is still
+    /// under way long after its recipient has ended.
     under_way: DashMap<(InstanceId, MessageId), UnderWay>,
-    /// How many were ever sent on this host.
+    /// The number of messages that were ever sent on this host.
     sent: AtomicU64,
     closed: watch::Sender<bool>,
 }
 
-/// How a message goes.
+/// Where a message goes.
 enum UnderWay {
     /// To an instance of this host.
     Local {
-        /// Which of all that were sent it is: an answer to an earlier one says nothing.
+        /// The number of this sending: an answer to an earlier one is ignored.
         number: u64,
         to: ShardId,
         tries: u32,
     },
-    /// To another host. Dropped when the answer has come.
+    /// To another host. The sender is dropped when the answer has come.
     Remote { _answered: oneshot::Sender<()> },
 }
 
@@ -76,11 +78,11 @@ impl UnderWay {
 
 /// What became of a message.
 pub(crate) enum Fate {
-    /// It is durable there, or nobody needs it any more.
+    /// It is durable at the recipient, or is not needed any more.
     Taken,
-    /// It will never be taken.
+    /// The recipient will never accept it.
     NotTaken(NotTaken),
-    /// Another try may help.
+    /// The recipient does not accept it now, but may later.
     NotYet,
 }
 
@@ -91,7 +93,7 @@ impl LocalDelivery {
         Self { shared: Arc::new(Shared { routes, store, tasks, under_way, sent, closed }) }
     }
 
-    /// Sends a message of an instance, in which it is durable, for a run of it. It was sent `tries` times
+    /// Sends a message that is durable in its sender, for one run of the sender. It was sent `tries` times
     /// before.
     pub(crate) fn send(&self, from: &InstanceId, run: Run, message: Message, tries: u32) {
         let key = (from.clone(), message.id);
@@ -104,7 +106,7 @@ impl LocalDelivery {
         let (shared, number) =
             (self.shared.clone(), self.shared.sent.fetch_add(1, Ordering::Relaxed));
         let to = shared.routes.shard_of(&message.to);
-        // Without the lock: a shard that is down answers at once.
+        // The lock is released first: a shard that is down answers at once.
         drop(vacant.insert(UnderWay::Local { number, to, tries }));
         Unanswered { shared, key, number, run, tries, is_answered: false }.carry(to, message);
     }
@@ -120,12 +122,12 @@ impl LocalDelivery {
         self.shared.tasks.spawn(async move {
             tokio::select! {
                 biased;
-                // It has come by itself.
+                // The answer has come.
                 _ = answer => {}
                 posted = shared.post(&key.0, message, tries) => {
-                    // Otherwise the host ends.
+                    // An error means that the host ends.
                     if posted.is_ok() {
-                        // First, as where it is answered.
+                        // Removed first, so that sending it again is not taken for a second copy.
                         shared.under_way.remove(&key);
                         shared.send_again(&key, tries.saturating_add(1));
                     }
@@ -134,8 +136,9 @@ impl LocalDelivery {
         });
     }
 
-    /// The thread of these shards was given up; nothing leads there any more. What their instances have sent is
-    /// sent anew when they come into memory. What was sent to them is sent again: nobody is left who could answer.
+    /// The thread of these shards was given up, and no route leads there any more. Messages that their
+    /// instances have sent are sent again when these come into memory. Messages to their instances are sent
+    /// again now, because the old actors cannot answer any more.
     pub(crate) fn give_up(&self, shards: &[ShardId]) {
         let Shared { routes, under_way, .. } = &*self.shared;
         let mut again = Vec::new();
@@ -150,17 +153,17 @@ impl LocalDelivery {
         again.into_iter().for_each(|(key, tries)| self.shared.send_again(&key, tries));
     }
 
-    /// Nothing is sent again any more.
+    /// Stops all sending again.
     pub(crate) fn close(&self) {
         self.shared.closed.send_replace(true);
     }
 }
 
-/// A message that is under way on this host, as long as its recipient has not answered. The answer goes to its
-/// sender. One that is dropped without an answer is sent again after a while.
+/// A message that is under way on this host, until its recipient has answered. The answer goes to its
+/// sender. A message that is dropped without an answer is sent again after a while.
 pub(crate) struct Unanswered {
     shared: Arc<Shared>,
-    /// Its sender, and which of that one's messages it is.
+    /// The sender, and the id of the message there.
     key: (InstanceId, MessageId),
     number: u64,
     run: Run,
@@ -177,11 +180,11 @@ impl Unanswered {
         }
         let (shared, key, number) = (self.shared.clone(), self.key.clone(), self.number);
         let Ok(message) = addressed(&key.0, id, body, Reply::to_sender(self)) else { return };
-        // Of a shared store another host may have it by now.
+        // Where the store is shared, another host may have the shard by now.
         if shared.store.queue_client.is_some() || shared.routes.holds(shard) {
             return shared.routes.deliver(&to, message);
         }
-        // Shards come up one by one, each on its thread.
+        // Shards start one by one, each on its thread.
         shared.clone().tasks.spawn(async move {
             if shared.until_up(shard).await.is_ok() && shared.is_under_way(&key, number) {
                 shared.routes.deliver(&to, message);
@@ -193,7 +196,7 @@ impl Unanswered {
         let Some(taken) = fate.answer() else { return };
         self.is_answered = true;
         let Self { shared, key, number, run, .. } = &self;
-        // First: what the answer makes the sender send must not be taken for this one.
+        // Removed first: what the sender sends because of the answer must not be taken for this message.
         if shared.ends(key, *number) {
             let (message, sent_by) = (key.1, Some(*run));
             let answered = Internal::Answered { message, taken, sent_by, reply: None };
@@ -217,10 +220,11 @@ impl Drop for Unanswered {
         let Self { shared, key, number, tries, .. } = self;
         let (from, message) = (&key.0, key.1);
         tracing::debug!(%from, ?message, "a message was not taken; trying again");
-        // Outside of a runtime: the host has gone.
+        // Outside of a runtime, the host has gone.
         let Ok(runtime) = Handle::try_current() else { return };
         let (shared, key, number, tries) = (shared.clone(), key.clone(), *number, *tries);
-        // Not among the tasks of the host: one that they drop may hold this. It ends with the host all the same.
+        // It is not among the tasks of the host: when they are dropped, one of them may drop this message.
+        // It ends with the host all the same.
         runtime.spawn(async move {
             if shared.pause(tries).await.is_ok() && shared.ends(&key, number) {
                 shared.send_again(&key, tries.saturating_add(1));
@@ -242,18 +246,18 @@ impl Shared {
         self.under_way.get(key).is_some_and(|under_way| under_way.is(number))
     }
 
-    /// A message is under way no more; whether it was.
+    /// Ends the delivery of a message; returns whether it was still under way.
     fn ends(&self, key: &(InstanceId, MessageId), number: u64) -> bool {
         self.under_way.remove_if(key, |_, under_way| under_way.is(number)).is_some()
     }
 
-    /// Lets the sender of a message that is under way no more send it again, if it still has to.
+    /// Lets the sender of a message send it again, if that is still needed.
     fn send_again(&self, (from, message): &(InstanceId, MessageId), tries: u32) {
         let again = Internal::SendAgain { message: *message, tries };
         self.routes.deliver(from, again.into());
     }
 
-    /// Returns when a shard is up on this host; an error when the host ends before.
+    /// Returns when a shard is up on this host; an error means that the host ends first.
     async fn until_up(&self, shard: ShardId) -> std::result::Result<(), ()> {
         let mut closed = self.closed.subscribe();
         tokio::select! {
@@ -263,7 +267,7 @@ impl Shared {
         }
     }
 
-    /// Returns when it is time for another try; an error when there will be none.
+    /// Returns when it is time for another try; an error means that there will be none.
     async fn pause(&self, tries: u32) -> std::result::Result<(), ()> {
         self.wait(SENT_AGAIN.after(tries)).await
     }
@@ -278,7 +282,7 @@ impl Shared {
     }
 }
 
-/// What an answer to a message of this kind means to its sender.
+/// What the answer to a message of this kind means for its sender.
 pub(crate) fn fate_of(kind: MessageKind, answer: Result<()>) -> Fate {
     let (is_start, is_event) = (kind == MessageKind::Start, kind == MessageKind::Event);
     match answer {
@@ -288,13 +292,13 @@ pub(crate) fn fate_of(kind: MessageKind, answer: Result<()>) -> Fate {
         Err(Error::Finished { .. }) if is_event => Fate::NotTaken(NotTaken::Finished),
         Err(Error::UnknownEvent { .. }) if is_event => Fate::NotTaken(NotTaken::UnknownEvent),
         Err(Error::InvalidPayload { .. }) if is_event => Fate::NotTaken(NotTaken::InvalidEventData),
-        // To cancel what is gone, or to tell it a result, there is nothing to do.
+        // A cancellation or a result for an instance that has ended needs nothing more.
         Err(Error::NotFound { .. } | Error::Finished { .. }) if !is_start => Fate::Taken,
         Err(_) => Fate::NotYet,
     }
 }
 
-/// A message as its recipient's actor understands it.
+/// The message in the form that the recipient's actor understands.
 pub(crate) fn addressed(
     from: &InstanceId,
     id: MessageId,

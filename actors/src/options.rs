@@ -11,22 +11,22 @@ pub use self::threads::{
     ActivityThreads, MAX_BLOCKING_THREADS, MAX_REPLACED_THREADS, MAX_SHARD_THREADS, ShardThreads,
 };
 
-/// [`HostOptions::max_blocking_activities`] where nothing else is said.
+/// The default of [`HostOptions::max_blocking_activities`].
 const DEFAULT_MAX_BLOCKING_ACTIVITIES: usize = 512;
 
-/// [`HostOptions::cancellation_grace`] where nothing else is said.
+/// The default of [`HostOptions::cancellation_grace`].
 const DEFAULT_CANCELLATION_GRACE: Duration = Duration::from_secs(10);
 
-/// [`HostOptions::stalls_after`] where nothing else is said.
+/// The default of [`HostOptions::stalls_after`].
 const DEFAULT_STALLS_AFTER: Duration = Duration::from_secs(1);
 
-/// [`HostOptions::replace_threads_after`] where nothing else is said.
+/// The default of [`HostOptions::replace_threads_after`].
 const DEFAULT_REPLACE_THREADS_AFTER: Duration = Duration::from_secs(10);
 
-/// [`HostOptions::max_host_deaths`] where nothing else is said.
+/// The default of [`HostOptions::max_host_deaths`].
 const DEFAULT_MAX_HOST_DEATHS: u32 = 5;
 
-/// [`HostOptions::max_instance_bytes`] where nothing else is said: for a small machine.
+/// The default of [`HostOptions::max_instance_bytes`], chosen for a small machine.
 const DEFAULT_INSTANCE_BYTES: usize = 256 * 1024 * 1024;
 
 /// How a host behaves. The default suits most programs. A limit of 0 counts as 1.
@@ -68,7 +68,7 @@ pub struct HostOptions {
     pub(crate) max_host_deaths: u32,
 }
 
-/// What happens when so much is in flight that nothing more is let in.
+/// What happens when the host is at a limit and accepts nothing more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenBusy {
     /// The caller waits. Cancelling the wait is harmless.
@@ -99,53 +99,54 @@ impl HostOptions {
         self
     }
 
-    /// Most activities that run at a time on this host.
+    /// The maximum number of activities that run at a time on this host.
     pub const fn max_activities(mut self, max_activities: usize) -> Self {
         self.max_activities = max_activities;
         self
     }
 
-    /// Most activities of one name that run at a time on this host; for names that are not here,
+    /// The maximum number of activities of one name that run at a time on this host. For other names
     /// `max_activities` alone counts.
     pub fn max_activities_of(mut self, name: impl Into<String>, most: usize) -> Self {
         self.max_activities_of.insert(name.into(), most);
         self
     }
 
-    /// Where activities run that do not block: on the thread of their shard, by default.
+    /// Where activities run that do not block. By default they run on the thread of their shard.
     pub fn activity_threads(mut self, activity_threads: ActivityThreads) -> Self {
         self.activity_threads = activity_threads;
         self
     }
 
-    /// The names of activities that block their thread: they wait without `await`, or compute for long. These
-    /// run on threads that they have for themselves, and hold up nothing else. For code that others wrote and for
-    /// closures; your own says so by `#[activity(blocking)]`. A name that is not registered is an
-    /// [error](crate::Error::UnknownActivity).
+    /// The names of activities that block their thread: they wait without `await`, or compute for long.
+    /// They run on threads of their own, so nothing else waits for them. Use this for code that others
+    /// wrote and for closures; mark your own functions with `#[activity(blocking)]`. A name that is not
+    /// registered is an [error](crate::Error::UnknownActivity).
     ///
-    /// Such an activity is like any other, but for what it does when nobody waits for it any more (it is
-    /// cancelled, takes too long, or the host ends): it is dropped at its next await, as others are, and while
-    /// it blocks nothing can drop it. It keeps its thread then until it returns, and its place of
-    /// `max_activities` goes to another. What it returns does not count.
+    /// A blocking activity is like any other until its call is cancelled, it takes too long, or the host
+    /// ends. Like others it is then dropped at its next await, but nothing can drop it while it blocks. It
+    /// keeps its thread until it returns, its place of `max_activities` goes to another activity, and its
+    /// result does not count.
     ///
-    /// On its thread `tokio::time`, I/O and `tokio::spawn` work, on a runtime of the host that only these
-    /// activities have; and so does code that blocks on a runtime of its own. A test whose time is paused does not
-    /// wait for it: tokio lets that time jump when the runtime of the test has nothing to do. A shutdown does not wait for
-    /// threads that are blocked at its deadline, nor does a host that is dropped: they go on until they return, or
-    /// the process ends.
+    /// On such a thread `tokio::time`, I/O and `tokio::spawn` work, on a runtime that only the host's
+    /// blocking activities use. Code that blocks on a runtime of its own works too. A test whose time is
+    /// paused does not wait for a blocking activity: tokio lets that time jump when the runtime of the test
+    /// has nothing to do. A shutdown does not wait for threads that are blocked at its deadline, nor does a
+    /// host that is dropped: they go on until they return, or the process ends.
     pub fn blocking_activities(mut self, names: impl IntoIterator<Item: Into<String>>) -> Self {
         self.blocking_activities = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Most activities that block at a time on this host: each has a thread. A thread of one that was cut off
-    /// counts until it returns. The next one waits until a thread is free, and takes a place of
-    /// `max_activities` only then: so others do not wait for threads that are blocked. Its time limits for an
-    /// attempt begin when it starts. One that came with a [tag](Self::tags) and waits for a thread keeps this
-    /// host from taking others with tags, as one does that waits for a place.
+    /// The maximum number of blocking activities at a time on this host. Each has a thread. The thread of
+    /// an activity that was cut off counts until the activity returns. The next activity waits until a
+    /// thread is free, and takes a place of `max_activities` only then, so that others do not wait for
+    /// blocked threads. Its time limits for an attempt begin when it starts. A call that came with a
+    /// [tag](Self::tags) and waits for a thread keeps this host from taking others with tags, like a call
+    /// that waits for a place.
     ///
-    /// 512 by default, and no more than [`MAX_BLOCKING_THREADS`]. When the system gives no more threads, they
-    /// wait for one of those that are there.
+    /// The default is 512, and the limit is [`MAX_BLOCKING_THREADS`]. When the system gives no more
+    /// threads, activities wait for one of the existing threads.
     pub const fn max_blocking_activities(mut self, max_blocking_activities: usize) -> Self {
         self.max_blocking_activities = max_blocking_activities;
         self
@@ -160,55 +161,57 @@ impl HostOptions {
         self
     }
 
-    /// An instance that has been idle for so long, by the provider's clock, goes from memory. Not
-    /// while it has activities under way.
+    /// How long an instance must be idle, by the provider's clock, before it leaves memory. An instance
+    /// that has activities under way stays.
     pub const fn passivate_after(mut self, passivate_after: Duration) -> Self {
         self.passivate_after = passivate_after;
         self
     }
 
-    /// Most instances in memory. Starts by clients beyond it wait or are refused. An instance that comes
-    /// back into memory, or is started by another, waits for a place: because a timer is due, because its
-    /// log says so as the host starts, or for a message. At most 256 of a shard come at a time for messages,
-    /// and 128 that are due. Idle instances go for those who wait.
+    /// The maximum number of instances in memory. At the limit, starts by clients wait or are refused.
+    /// Other instances wait for a place too: those that another instance starts, and those that come back
+    /// because a timer is due, because their log says so as the host starts, or for a message. A shard
+    /// loads at most 256 instances at a time for messages, and 128 that are due. Idle instances leave
+    /// memory for those that wait.
     ///
-    /// Where all places belong to instances that have something under way, such an instance may itself need
-    /// one of the instances that wait. Therefore 16 messages of a shard are let in beyond the bound every
-    /// 20 ms, and after a second without a place one instance whose timer is due. These leave memory as soon
-    /// as they are idle.
+    /// When every instance in memory has something under way, it may wait for an instance that has no
+    /// place. So each shard lets in 16 instances with messages beyond the limit every 20 ms, and, after a
+    /// second without a place, one instance whose timer is due. These leave memory as soon as they are
+    /// idle.
     pub const fn max_instances(mut self, max_instances: usize) -> Self {
         self.max_instances = max_instances;
         self
     }
 
-    /// Most bytes that instances in memory hold: what they have scheduled and not taken, their inputs,
-    /// events and messages that wait, and about 4 KiB for each. Of what their code holds by itself, the
-    /// results of calls that were made together are counted, and nothing else is known. Over it, instances that are idle go from
-    /// memory, the largest first; those that are not go as soon as they are. What is due, or is recovered
-    /// as the host starts, waits meanwhile, for a second at most. So the bound can be passed by what is
-    /// under way, and no start is refused for it. `usize::MAX` is no bound.
+    /// The maximum number of bytes that instances in memory hold: what they have scheduled and not taken,
+    /// their inputs, events and messages that wait, and about 4 KiB for each instance. Of the values that
+    /// their code holds, only the results of calls that were made together count. Above the limit, idle
+    /// instances leave memory, the largest first, and others do so as soon as they are idle. Instances that
+    /// are due, or are recovered as the host starts, wait meanwhile, for a second at most. So work that is
+    /// under way can pass the limit, and no start is refused for it. `usize::MAX` means no limit.
     pub const fn max_instance_bytes(mut self, max_instance_bytes: usize) -> Self {
         self.max_instance_bytes = max_instance_bytes;
         self
     }
 
-    /// Most messages from clients in flight, in units of one message plus one for each KiB.
+    /// The maximum of messages from clients in flight, in units: one for each message, plus one for each
+    /// KiB.
     pub const fn max_messages(mut self, max_messages: u32) -> Self {
         self.max_messages = max_messages;
         self
     }
 
-    /// What happens to a client when one of these is used up.
+    /// What happens to a call of a client at one of these limits.
     pub const fn when_busy(mut self, when_busy: WhenBusy) -> Self {
         self.when_busy = when_busy;
         self
     }
 
-    /// What a running activity has, by the provider's clock, from when nobody waits for it any more
-    /// (its future was dropped, its instance was cancelled, has ended or continued as new) until it is
-    /// dropped at its next await. Its token tells it; its result no longer counts. One that does not
-    /// await cannot be dropped. A shutdown has
-    /// [a deadline](Self::shutdown_deadline) of its own.
+    /// How long an activity may go on, by the provider's clock, after its call has ended: its future was
+    /// dropped, or its instance was cancelled, has ended or continued as new. Its cancellation token says
+    /// so at once, and its result no longer counts. At the end of the grace it is dropped at its next
+    /// await; code that does not await cannot be dropped. A shutdown has [a
+    /// deadline](Self::shutdown_deadline) of its own.
     pub const fn cancellation_grace(mut self, cancellation_grace: Duration) -> Self {
         self.cancellation_grace = cancellation_grace;
         self
@@ -224,30 +227,30 @@ impl HostOptions {
         self
     }
 
-    /// How long a shutdown waits: for running activities first, then, for what is left of it and at
-    /// least a second, until what has come is durable.
+    /// How long a shutdown waits: first for running activities, then, for the rest of the time and at least
+    /// a second, until all commands that have come are durable.
     pub const fn shutdown_deadline(mut self, shutdown_deadline: Duration) -> Self {
         self.shutdown_deadline = shutdown_deadline;
         self
     }
 
     /// How long the start of a host waits for shards that another host still holds, or that the store
-    /// cannot give for now. A shard that is lost later is tried for as long as the host lives. Of no
-    /// meaning where hosts share the store: a start does not wait for shards then.
+    /// cannot give for now. A shard that is lost later is tried for as long as the host lives. It has no
+    /// effect where hosts share the store: a start does not wait for shards there.
     pub const fn lease_patience(mut self, lease_patience: Duration) -> Self {
         self.lease_patience = lease_patience;
         self
     }
 
-    /// How long the first turn that comes while a shard has no append under way waits for others,
-    /// so that they share one: for a store where an append is slow, or paid for by the piece. By the
-    /// host's own clock, not by the provider's. Zero, the default, appends at once.
+    /// How long the first turn that comes while a shard has no append under way waits for other turns, so
+    /// that they share one append. Use it for a store where an append is slow, or is paid for each time.
+    /// The time is that of the host's own clock, not the provider's. The default, zero, appends at once.
     ///
-    /// Every step of an instance takes so much longer on a host that has little to do; on a busy one
-    /// turns gather while an append is under way, and those wait for no more than the next
-    /// few milliseconds, where the append was slow and has let others go on. Nor does what only
-    /// asks whether everything is durable: an instance that comes into memory, a start under the
-    /// caller's own id, a shutdown. It takes along what has gathered.
+    /// It makes every step of an instance slower by this time on a host that has little to do. On a busy
+    /// host turns gather while an append is under way; they wait no more than the next few milliseconds,
+    /// and only after an append that was slow. What only asks whether everything is durable does not wait,
+    /// and takes along the turns that have gathered: an instance that comes into memory, a start under the
+    /// caller's own id, a shutdown.
     pub const fn commit_linger(mut self, commit_linger: Duration) -> Self {
         self.commit_linger = commit_linger;
         self
@@ -264,51 +267,52 @@ impl HostOptions {
     /// error of the log once, in the status of its instance for as long as it lasts, and by
     /// [`Access::stalled`](crate::Access::stalled). It is not stopped: nothing can do that from outside.
     /// A second by default. Activities that [block](Self::blocking_activities) or run on a
-    /// [runtime of the caller's](ActivityThreads::On) hold up no shard, and are not looked at.
+    /// [runtime of the caller's](ActivityThreads::On) block no shard, and are not watched.
     pub const fn stalls_after(mut self, stalls_after: Duration) -> Self {
         self.stalls_after = stalls_after;
         self
     }
 
-    /// Code that holds a thread of the host's own for longer than this, by the time of the machine, loses it:
-    /// another thread takes over the shards that are on it, which start again from their logs, here or, where
-    /// they are to move, on another host. Ten seconds by default; less than 100 ms counts as 100 ms, and
-    /// `Duration::MAX` means never.
+    /// Code that blocks a thread of the host's own for longer than this, by the time of the machine, loses
+    /// the thread. Another thread takes over the shards on it, which start again from their logs: here or,
+    /// if they are to move, on another host. The default is ten seconds; less than 100 ms counts as 100 ms,
+    /// and `Duration::MAX` means never.
     ///
-    /// - The instance whose orchestration holds the thread is parked
+    /// - The instance whose orchestration blocks the thread is parked
     ///   ([`ParkReason::Stalled`](crate::ParkReason::Stalled)), and its code does not run on this host before
     ///   somebody resumes it, or the host starts again. It can be terminated. Another host that takes over
     ///   the shard tries its code when something comes for the instance, and parks it in the same way.
-    /// - An activity that holds the thread goes on. It is not started a second time by this host, and its
+    /// - An activity that blocks the thread goes on. This host does not start it a second time, and its
     ///   result counts when it comes.
-    /// - Other activities that had begun on the thread are cancelled, what they return no
-    ///   longer counts, and they run again. Calls of clients that wait for an instance there get
+    /// - Other activities that had begun on the thread are cancelled; their results no longer count, and they
+    ///   run again. Calls of clients that wait for an instance there get
     ///   [`Error::Interrupted`](crate::Error::Interrupted).
     ///
-    /// What the code holds stays in memory until it returns. At most [`MAX_REPLACED_THREADS`] threads are held
-    /// so at a time; an error in the log says so when there are more, and the shards wait then. A runtime that
-    /// is not the host's own ([`ShardThreads::OnCallersRuntime`]) cannot be replaced: only a shard that is to
-    /// move to another host does so in spite of such code.
+    /// The memory of such code is free again only when the code returns. At most [`MAX_REPLACED_THREADS`]
+    /// replaced threads may be blocked at a time; beyond that an error is logged, and the shards wait. A
+    /// runtime that is not the host's own ([`ShardThreads::OnCallersRuntime`]) cannot be replaced: a shard
+    /// leaves such code only when it moves to another host.
     pub const fn replace_threads_after(mut self, replace_threads_after: Duration) -> Self {
         self.replace_threads_after = replace_threads_after;
         self
     }
 
-    /// What takes down host after host is stopped. An activity fails for good, with
-    /// [`ActivityErrorKind::HostDied`](reenact_core::ActivityErrorKind::HostDied), once that many hosts are
-    /// known to have died while it ran: by itself, or by what ran beside it. Five by default.
+    /// How many hosts may die of an activity or of an orchestration's code before it is stopped. The
+    /// default is five. At this number an activity fails for good, with
+    /// [`ActivityErrorKind::HostDied`](reenact_core::ActivityErrorKind::HostDied), whether it killed the
+    /// hosts itself or only ran when they died.
     ///
-    /// An activity that was open when a host died is started again by the next. From then on each start
-    /// is recorded before it runs, and one without an end counts as a failed attempt: by the
-    /// [policy](reenact_core::RetryPolicy) of the call, or, where it has none, up to this bound. The
-    /// first start of all is not recorded, and does not count; nor does a shutdown, or one that only
-    /// waited for its place. One with its last chance runs when no other such one does: so the one that
-    /// kills its host is distinguished from its neighbours.
+    /// An activity that was open when a host died is started again by the next host. From then on each
+    /// start is recorded before the activity runs, and a start without an end counts as a failed attempt.
+    /// The [policy](reenact_core::RetryPolicy) of the call limits these attempts or, if it has none, this
+    /// number. The very first start is not recorded and does not count; nor does a shutdown, or an activity
+    /// that only waited for a place. Activities on their last chance run one at a time, so that the one
+    /// that kills its host is distinguished from those that run beside it.
     ///
-    /// The same holds for the code of an orchestration. When a host starts and loads an instance, it first
-    /// records that the code is about to run, until the code has made a step. When that many hosts died
-    /// of it, the instance is parked, with [`ParkReason::HostDied`](crate::ParkReason::HostDied). Its code
-    /// does not run before somebody resumes it.
+    /// The same holds for the code of an orchestration. When a host loads an instance at its start, it first
+    /// records that the code is about to run, until the code has made a step. When this number of hosts
+    /// have died of it, the instance is parked with [`ParkReason::HostDied`](crate::ParkReason::HostDied).
+    /// Its code does not run before somebody resumes it.
     pub const fn max_host_deaths(mut self, max_host_deaths: u32) -> Self {
         self.max_host_deaths = max_host_deaths;
         self

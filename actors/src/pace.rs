@@ -55,7 +55,9 @@ impl Drop for OnItsWay {
     fn drop(&mut self) {
         let Self(pace) = self;
         pace.count.fetch_sub(1, Ordering::SeqCst);
-        if pace.is_waited_for.load(Ordering::SeqCst) && pace.is_waited_for.swap(false, Ordering::SeqCst) {
+        if pace.is_waited_for.load(Ordering::SeqCst)
+            && pace.is_waited_for.swap(false, Ordering::SeqCst)
+        {
             (pace.notify)();
         }
     }

@@ -30,26 +30,28 @@ pub(crate) use gone::Gone;
 pub(crate) use inbox::Inbox;
 pub(crate) use message::PersistenceMessage;
 
-/// Most turns in one append.
+/// The maximum number of turns in one append.
 const MAX_TURNS_PER_APPEND: usize = 4_096;
 
-/// Most bytes in one append of several turns. A single turn is smaller than what a store takes.
+/// The maximum number of bytes in one append of several turns. A single turn is smaller than the limit
+/// of a store.
 const MAX_BYTES_PER_APPEND: usize = MAX_BATCH_BYTES / 2;
 
 /// The capacity that is kept for the next append, in entries.
 const MOST_SPARE: usize = 1_024;
 
-/// An append that took so long is slow: what it has released is given time to come along with the next.
+/// An append that took this long is slow: the work that it has released gets time to join the next
+/// append.
 const SLOW_APPEND: Duration = Duration::from_millis(4);
 
-/// This part of the time that a slow append took is given.
+/// That time is the time that the slow append took, divided by this.
 const PART_FOR_FOLLOWERS: u32 = 8;
 
-/// The longest time that is given.
+/// The maximum of that time.
 const LONGEST_FOR_FOLLOWERS: Duration = Duration::from_millis(20);
 
-/// The persistence actor of a shard. One append is under way at a time; what comes meanwhile
-/// gathers in the inbox for the next. It never looks into events.
+/// The persistence actor of a shard. One append is under way at a time; what comes meanwhile waits in
+/// the inbox for the next. It never looks into events.
 pub(crate) struct Persistence;
 
 pub(crate) struct PersistenceArguments {
@@ -65,26 +67,26 @@ pub(crate) struct PersistenceState {
     medium: Arc<Medium>,
     /// How long turns wait for others while no append is under way.
     linger: Duration,
-    /// What is durable, and not all carried out.
+    /// Effects of durable turns that are not all carried out.
     releases: Releases,
-    /// The next portion of it has its message.
+    /// Whether the message for the next portion of effects was sent.
     releasing: bool,
     supervisor: ActorRef<ShardMessage>,
-    /// The newest commit of the shard that this one has a receipt of.
+    /// The newest commit of the shard for which this actor has a receipt.
     commit: u64,
-    /// How many entries have been released, be it that they are not through.
+    /// The number of entries that were released, although their effects may not all be carried out.
     released: u64,
-    /// Taken from the inbox, and too much for one append.
+    /// Entries from the inbox that were too much for one append.
     left: Vec<Entry>,
-    /// Empty, with the room of what was released.
+    /// An empty list with the capacity of one that was released.
     spare: Vec<Entry>,
-    /// The append that is under way, where it did not succeed at once.
+    /// The append that is under way, if it did not succeed at once.
     under_way: Option<Task>,
-    /// When the append that is under way, or was last, was begun.
+    /// When the append that is under way, or the last one, began.
     began: Instant,
-    /// Ends the wait for other turns.
+    /// The task that ends the wait for other turns.
     lingering: Option<Task>,
-    /// Nothing is appended any more: the shard is about to start again from its log.
+    /// Why nothing is appended any more: the shard is about to start again from its log.
     lost: Option<Arc<ProviderError>>,
 }
 
@@ -132,11 +134,11 @@ impl Actor for Persistence {
                 return Ok(());
             }
             PersistenceMessage::Append | PersistenceMessage::AppendNow => {
-                // Those who are about to pass something on do so first: it goes along.
+                // Other tasks that are about to pass something on run first, so that it joins this append.
                 let_others_run().await;
             }
             PersistenceMessage::Release => {
-                // What others have to append goes first, and has its own message.
+                // Other tasks that have something to append run first; releasing goes on with its own message.
                 let_others_run().await;
                 state.releases.go_on();
                 state.releasing = false;
@@ -164,16 +166,16 @@ impl Actor for Persistence {
 }
 
 impl PersistenceState {
-    /// Whether what has come may wait for others. While an append is under way it does so anyway.
+    /// Whether the new turns may wait for others. While an append is under way they wait anyway.
     fn may_linger(&self) -> bool {
         let lingers = !self.linger.is_zero() || self.lingering.is_some();
         lingers && self.under_way.is_none() && self.lost.is_none()
     }
 
-    /// How long the next append waits for what these have to say once they are released, or `None`: by
-    /// itself each would go into the append after the next, so that the turns of a shard fall into two
-    /// groups that alternate, with twice as many appends. One alone, and what is too much for one append, waits
-    /// for nobody; nor does a medium that is quick.
+    /// How long the next append waits for the turns that these entries cause when they are released, or
+    /// `None`. Without the wait each of those turns would go into the append after the next: the turns of a
+    /// shard would fall into two groups that alternate, with twice as many appends. A single turn does not
+    /// wait, nor does more than one append can take, nor does anything on a quick medium.
     fn time_for_followers(&self, released: &[Entry]) -> Option<Duration> {
         let took = self.began.elapsed();
         let pays = took >= SLOW_APPEND && released.len() > 1 && self.left.is_empty();
@@ -182,7 +184,7 @@ impl PersistenceState {
 
     fn linger(&mut self, myself: &ActorRef<PersistenceMessage>, linger: Duration) {
         let myself = myself.clone();
-        // What is waiting already came first.
+        // The wait that has begun goes on.
         self.lingering.get_or_insert_with(|| {
             Task::spawn(async move {
                 tokio::time::sleep(linger).await;
@@ -192,7 +194,7 @@ impl PersistenceState {
         });
     }
 
-    /// What goes into the next append; `None` when there is nothing.
+    /// The entries of the next append; `None` when there are none.
     fn next_append(&mut self) -> Option<Vec<Entry>> {
         let mut entries = mem::take(&mut self.left);
         if entries.is_empty() {
@@ -220,7 +222,7 @@ impl PersistenceState {
         let medium = self.medium.clone();
         self.began = Instant::now();
         let mut appending = Box::pin(async move { append(&medium, batch).await });
-        // A medium that is quick needs no task; a slow one must not block the mailbox.
+        // A quick medium needs no task; a slow one must not block the mailbox.
         match poll_fn(|cx| Poll::Ready(appending.as_mut().poll(cx))).await {
             Poll::Ready(result) => self.appended(myself, entries, result),
             Poll::Pending => {
@@ -256,24 +258,24 @@ impl PersistenceState {
         }
     }
 
-    /// Sees to it that what is durable and was too much to be carried out at once goes on.
+    /// Sends the message for the next portion of effects, if any are left.
     fn go_on_releasing(&mut self, myself: &ActorRef<PersistenceMessage>) {
         if !self.releases.is_under_way() {
             self.inbox.is_through(self.released);
         }
         if self.releases.is_under_way() && !self.releasing {
-            // An actor that is about to go leaves it to the log.
+            // An actor that is about to end leaves the effects to the log.
             self.releasing = myself.cast(PersistenceMessage::Release).is_ok();
         }
     }
 
-    /// The instances in memory are ahead of the log: the supervisor starts the shard again.
+    /// The instances in memory are ahead of the log, so the supervisor starts the shard again.
     fn lose(&mut self, entries: Vec<Entry>, error: ProviderError) {
         let (shard, error) = (self.shard, Arc::new(error));
         if !matches!(*error, ProviderError::Closed) {
             tracing::error!(%shard, %error, "an append failed for good; the shard starts again from its log");
         }
-        // Ahead of what follows from the refusals: no instance is to blame for them.
+        // It stops before the refusals have an effect: the instances are not to blame for them.
         self.supervisor.stop(Some(format!("its log was lost: {error}")));
         entries.into_iter().for_each(|entry| entry.refuse(&error));
         self.lost = Some(error);

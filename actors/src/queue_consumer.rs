@@ -23,23 +23,24 @@ use crate::task::end_for_panic;
 use handle::MessageHandler;
 use verdict::Verdict;
 
-/// Most messages of a shard that are received and not settled.
+/// The maximum number of messages of a shard that are received and not settled.
 const MAX_UNSETTLED: usize = 256;
 
-/// Most messages that are asked of a queue at a time.
+/// The maximum number of messages that are received from a queue at a time.
 const RECEIVED_AT_ONCE: usize = 32;
 
-/// The time before a queue is asked again that could not be read.
+/// The pause before a queue that could not be read is read again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// The queue consumer of one shard. Dropping it stops it where it is: what is received and not settled comes again.
+/// The queue consumer of one shard. Dropping it stops it at once: what was received and not settled is
+/// delivered again.
 pub(crate) struct QueueConsumer {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
 impl QueueConsumer {
-    /// Begins, for a shard that is up.
+    /// Begins to receive messages, for a shard that is up.
     pub(crate) fn begin(
         host: HostRef,
         shard: ShardId,
@@ -57,11 +58,11 @@ impl QueueConsumer {
         Self { stop: Some(stop), task: tokio::spawn(run) }
     }
 
-    /// Receives nothing more, and returns when what was received is settled: the next owner of the
-    /// shard goes on after it.
+    /// Receives nothing more, and returns when everything that was received is settled: the next owner of
+    /// the shard goes on from there.
     pub(crate) async fn finish(mut self) {
         drop(self.stop.take());
-        // It does not panic by itself; if it did, what it had comes again.
+        // It does not panic by itself; if it did, the messages that it had are delivered again.
         let _ = (&mut self.task).await;
     }
 }
@@ -77,8 +78,8 @@ struct Running {
     unsettled: Unsettled,
 }
 
-/// What was received and is not settled. Of each instance one message is under way at a time: the
-/// rest waits after it, in its order.
+/// The messages that were received and are not settled. One message of each instance is under way at a
+/// time; the others wait in order.
 #[derive(Default)]
 struct Unsettled {
     waiting: HashMap<InstanceId, VecDeque<Delivery>>,
@@ -86,7 +87,7 @@ struct Unsettled {
 }
 
 impl Unsettled {
-    /// Takes a message in; gives it back when it can be under way at once.
+    /// Adds a message; returns it when it can be under way at once.
     fn take_in(&mut self, delivery: Delivery) -> Option<Delivery> {
         self.count += 1;
         match self.waiting.get_mut(&delivery.message.to) {
@@ -101,7 +102,7 @@ impl Unsettled {
         }
     }
 
-    /// The message that was under way for an instance is settled; the next one, if there is one.
+    /// The message that was under way for an instance is settled; returns the next one, if there is one.
     fn settle(&mut self, instance: &InstanceId) -> Option<Delivery> {
         self.count -= 1;
         let next = self.waiting.get_mut(instance).and_then(VecDeque::pop_front);
@@ -111,8 +112,8 @@ impl Unsettled {
         next
     }
 
-    /// The message that was under way for an instance comes again: those after it as well, so that
-    /// they do not overtake it by more than they must.
+    /// The message that was under way for an instance is delivered again later. The messages after it are
+    /// delivered again too, so that they do not overtake it more than necessary.
     fn let_go(&mut self, instance: &InstanceId) {
         let later = self.waiting.remove(instance).unwrap_or_default();
         self.count -= 1 + later.len();
@@ -163,7 +164,8 @@ impl Running {
     }
 }
 
-/// A receive that goes on until it is over: what it takes out would be hidden for a while otherwise.
+/// Receives without being cancelled: messages that a cancelled call had received would be hidden for a
+/// while.
 fn receive(handler: &MessageHandler, limit: usize) -> BoxFuture<'_, Vec<Delivery>> {
     Box::pin(async move {
         loop {

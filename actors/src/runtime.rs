@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::access::Access;
 use crate::admission::Admission;
 use crate::answers::ClientRuntimes;
-use crate::context::{SharedByActors, HostContext};
+use crate::context::{HostContext, SharedByActors};
 use crate::error::{Error, Result};
 use crate::footprint::Footprints;
 use crate::gate::Gate;

@@ -32,18 +32,18 @@ use supervise::Failure;
 use sweep::sweeps;
 use waits::Waits;
 
-/// The supervisor of a shard. Messages to instances in memory pass it by; it sees misses,
-/// terminations and failures.
+/// The supervisor of a shard. Messages to instances in memory do not pass through it; it handles
+/// messages to other instances, and the end and failure of actors.
 pub(crate) struct ShardSupervisor;
 
 impl Actor for ShardSupervisor {
     type Msg = ShardMessage;
     type State = ShardState;
-    /// With how long to wait for another that still holds the shard.
+    /// The time is how long to wait for another host that still holds the shard.
     type Arguments = (ShardId, Duration, HostRef);
 
-    /// Acquires the lease, starts the actors of the shard, and wakes what the log says must be
-    /// awake.
+    /// Acquires the lease, starts the actors of the shard, and loads the instances that must be in memory
+    /// by the log.
     async fn pre_start(
         &self,
         myself: ActorRef<ShardMessage>,
@@ -58,7 +58,7 @@ impl Actor for ShardSupervisor {
         let recovered = match host.store.histories.recover(&lease).await {
             Ok(recovered) => recovered,
             Err(error) => {
-                // Others may have more luck.
+                // Another host may succeed.
                 host.release(shard).await;
                 return Err(error.into());
             }
@@ -84,12 +84,12 @@ impl Actor for ShardSupervisor {
         let (persistence, _) =
             Actor::spawn_linked(None, Persistence, arguments, myself.get_cell()).await?;
         context.set_persistence(persistence);
-        // A request that the supervisor before this one had is gone with it.
+        // A request for room that the previous supervisor had is gone with it.
         host.room_was_made(shard);
         host.routes.set_supervisor(shard, myself.clone());
         host.notify_waiters_of(shard);
         host.new_shards.add(shard);
-        // What came while nobody had the shard waits in its queue.
+        // Messages that came while no host had the shard wait in its queue.
         let queue_consumer = host
             .store
             .queue_client
@@ -131,7 +131,7 @@ impl Actor for ShardSupervisor {
             }
             ShardMessage::Wake(due, on_their_way) => {
                 state.wake(&myself, due).await?;
-                // They are queued: other timers may fire.
+                // The instances are queued, so other timers may fire.
                 drop(on_their_way);
                 Ok(())
             }
@@ -156,7 +156,7 @@ impl Actor for ShardSupervisor {
             }
             ShardMessage::Drain { reply } => {
                 if let Some(queue_consumer) = state.queue_consumer.take() {
-                    // What it has received and not settled needs this actor.
+                    // Messages that were received and not settled need this actor.
                     let myself = myself.clone();
                     state.context.host.tasks.spawn(async move {
                         queue_consumer.finish().await;

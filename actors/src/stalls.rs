@@ -1,7 +1,8 @@
 //! Finds user code that does not give its thread back: an endless loop, or work that blocks.
 //!
-//! Each thread has a slot that says which user code runs on it. A thread of the operating system looks into the
-//! slots: it works when the workers of the runtime are all blocked. Nobody reads a clock for it in a turn.
+//! Each thread has a slot that says which user code runs on it. A thread of the operating system looks
+//! into the slots: it works when the workers of the runtime are all blocked. No turn reads a clock for
+//! it.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -19,10 +20,10 @@ use crate::activity::ActivityCall;
 use crate::options::HostOptions;
 use crate::run::Run;
 
-/// Code that holds the thread of a shard for so long is named in a warning.
+/// Code that blocks the thread of a shard for this long is named in a warning.
 const LONG_HOLD: Duration = Duration::from_millis(100);
 
-/// Between two looks, in parts of the time after which code counts as stalled.
+/// The time between two looks is the time after which code counts as stalled, divided by this.
 const LOOKS: u32 = 4;
 
 /// The watchdog looks no more often than this.
@@ -38,27 +39,28 @@ pub struct Stalled {
     pub instance: InstanceId,
     /// The name of the orchestration or the activity.
     pub code: Name,
-    /// Whether it is an activity.
+    /// Whether the code is an activity.
     pub is_activity: bool,
-    /// Since when, by the provider's clock. A moment late: as the watchdog saw it first.
+    /// Since when it has blocked its thread, by the provider's clock: when the watchdog first saw it, a
+    /// moment late.
     pub since: Timestamp,
 }
 
-/// Code that holds its thread for longer than
+/// Code that blocks its thread for longer than
 /// [`HostOptions::replace_threads_after`](crate::HostOptions::replace_threads_after).
 #[derive(Clone, Debug)]
 pub(crate) struct BlockedThread {
-    /// That of the thread.
+    /// The runtime of the thread.
     pub(crate) runtime: RuntimeId,
     pub(crate) instance: InstanceId,
     /// The name of the orchestration or the activity.
     pub(crate) code: Name,
-    /// The call, of an activity.
+    /// The call, if the code is an activity.
     pub(crate) call: Option<ActivityCall>,
     pub(crate) blocked_for: Duration,
 }
 
-/// What runs on the threads of a host. Clones are the same.
+/// What runs on the threads of a host. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Stalls {
     shared: Arc<Shared>,
@@ -70,7 +72,7 @@ struct Shared {
     /// Notified when something new has stalled.
     changed: Notify,
     watchdog: Mutex<Option<Thread>>,
-    /// What the watchdog finds, until somebody follows that.
+    /// The blocked threads that the watchdog finds, until [`Stalls::take_blocked`] is called.
     blocked: Mutex<Option<mpsc::UnboundedReceiver<BlockedThread>>>,
 }
 
@@ -79,18 +81,18 @@ struct Shared {
 struct Found {
     what: Stalled,
     runtime: Option<RuntimeId>,
-    /// It has blocked its thread so long that it loses it.
+    /// Whether it has blocked its thread for so long that the thread is replaced.
     is_too_long: bool,
 }
 
 /// What runs on one thread.
 #[derive(Default)]
 struct Slot {
-    /// That of the thread.
+    /// The runtime of the thread.
     runtime: Option<RuntimeId>,
-    /// Odd while something runs; never the same for two runs.
+    /// Odd while code runs; never the same for two runs.
     run: AtomicU64,
-    /// What runs now, or ran last.
+    /// The code that runs now, or ran last.
     what: Mutex<Option<Running>>,
 }
 
@@ -98,7 +100,7 @@ struct Slot {
 struct Running {
     instance: InstanceId,
     code: Name,
-    /// Of an activity.
+    /// The call, if the code is an activity.
     call: Option<(Run, CorrelationId)>,
 }
 
@@ -143,7 +145,7 @@ impl Stalls {
     ) -> T {
         let slot = self.slot();
         if slot.is_running() {
-            // Part of what is watched already.
+            // This code is called by user code that is watched already.
             return run();
         }
         *lock(&slot.what) = Some(Running { instance: of.clone(), code: code.clone(), call });
@@ -159,7 +161,7 @@ impl Stalls {
             if let Some((_, slot)) = own {
                 return slot.clone();
             }
-            // Those of hosts that have gone.
+            // Slots of hosts that have ended are removed.
             slots.retain(|(host, _)| host.strong_count() > 0);
             let runtime = Handle::try_current().ok().map(|runtime| runtime.id());
             let slot = Arc::new(Slot { runtime, ..Slot::default() });
@@ -169,12 +171,12 @@ impl Stalls {
         })
     }
 
-    /// All that has stalled.
+    /// All code that has stalled.
     pub(crate) fn all(&self) -> Vec<Stalled> {
         lock(&self.shared.stalled).iter().map(|found| found.what.clone()).collect()
     }
 
-    /// Whether the code of an instance has stalled, or else an activity of it.
+    /// The stalled code of an instance: its orchestration or, if that has not stalled, an activity.
     pub(crate) fn of(&self, instance: &InstanceId) -> Option<Stalled> {
         let stalled = lock(&self.shared.stalled);
         let all = stalled.iter().map(|found| &found.what);
@@ -182,8 +184,8 @@ impl Stalls {
         own.clone().find(|stalled| !stalled.is_activity).or_else(|| own.next()).cloned()
     }
 
-    /// Returns when the actor of an instance answers nothing for now: its code has stalled, or something else
-    /// on the thread of its shard.
+    /// Returns when the actor of an instance cannot answer for now: its code has stalled, or other code has
+    /// stalled on the thread of its shard.
     pub(crate) async fn until_stalled(&self, instance: &InstanceId, thread: Option<RuntimeId>) {
         let is_it = |found: &Found| {
             let is_own = found.what.instance == *instance && !found.what.is_activity;
@@ -199,7 +201,8 @@ impl Stalls {
         }
     }
 
-    /// Returns when the code of an instance has blocked its thread so long that it loses it; what code that is.
+    /// Returns the code of an instance when it has blocked its thread for so long that the thread is
+    /// replaced.
     pub(crate) async fn until_too_long(&self, instance: &InstanceId) -> Name {
         let is_it = |found: &Found| {
             found.is_too_long && found.what.instance == *instance && !found.what.is_activity
@@ -214,12 +217,13 @@ impl Stalls {
         }
     }
 
-    /// The threads that code does not give back, as they are found. For one who follows them.
+    /// The blocked threads, as they are found. The first caller follows them; later callers get `None`.
     pub(crate) fn take_blocked(&self) -> Option<mpsc::UnboundedReceiver<BlockedThread>> {
         lock(&self.shared.blocked).take()
     }
 
-    /// Begins to look, until the host has gone. `on_hold` is called when something holds its thread for long.
+    /// Starts the watchdog, which ends with the host. It calls `on_hold` when code blocks its thread for
+    /// long.
     pub(crate) fn begin(
         &self,
         options: &HostOptions,
@@ -260,7 +264,7 @@ impl Drop for Shared {
 }
 
 impl Slot {
-    /// Only its own thread counts: that needs no atomic addition.
+    /// Only the slot's own thread changes the number, so an atomic addition is not needed.
     fn count(&self) {
         self.run.store(self.run.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
     }
@@ -270,7 +274,7 @@ impl Slot {
     }
 }
 
-/// What the code ran in has been given back, also by a panic.
+/// Ends a run when it is dropped, also by a panic.
 struct End<'a>(&'a Slot);
 
 impl Drop for End<'_> {
@@ -282,23 +286,23 @@ impl Drop for End<'_> {
 struct Watchdog {
     limit: Duration,
     lost_after: Duration,
-    /// Gets the threads that are blocked for too long.
+    /// Sends the threads that are blocked for too long.
     sender: mpsc::UnboundedSender<BlockedThread>,
     clock: Arc<dyn TimerScheduler>,
-    /// By the address of the slot.
+    /// What was seen in each slot, by its address.
     seen: HashMap<usize, Seen>,
     on_hold: Box<dyn Fn() + Send>,
 }
 
-/// What was seen in a slot.
+/// What the watchdog has seen in a slot.
 struct Seen {
     run: u64,
     first: Instant,
     since: Timestamp,
-    /// It holds its thread for long.
+    /// Whether it was reported that the code blocks its thread for long.
     holds: bool,
     stalled: bool,
-    /// How often it was reported that it has blocked its thread too long.
+    /// How often it was reported that the code has blocked its thread for too long.
     reports: u32,
 }
 
@@ -306,7 +310,7 @@ impl Watchdog {
     fn look(&mut self, shared: &Shared) {
         let slots = {
             let mut slots = lock(&shared.slots);
-            // Nobody but this list has those of threads that have gone.
+            // The slot of a thread that has ended is in this list only.
             slots.retain(|slot| Arc::strong_count(slot) > 1);
             slots.clone()
         };
@@ -345,7 +349,7 @@ impl Watchdog {
             return seen;
         };
         if slot.run.load(Ordering::Acquire) != seen.run {
-            // What was read may be of the next.
+            // The instance and the code may be of the next run.
             return seen;
         }
         let is_activity = call.is_some();
@@ -360,7 +364,7 @@ impl Watchdog {
             (self.on_hold)();
         }
         let is_too_long = took >= self.lost_after;
-        // Again and again: it may not have been possible to replace the thread.
+        // Reported again and again, because the thread may not have been replaced.
         if is_too_long && took >= self.lost_after.saturating_mul(seen.reports.saturating_add(1)) {
             seen.reports = seen.reports.saturating_add(1);
             self.report_too_long(slot, &instance, &code, call, took);
@@ -391,7 +395,7 @@ impl Watchdog {
         let Some(runtime) = slot.runtime else { return };
         let call = call.map(|(run, id)| ActivityCall { instance: instance.clone(), run, id });
         let (instance, code) = (instance.clone(), code.clone());
-        // Nobody follows once the host has ended.
+        // The receiver is gone once the host has ended.
         let _ = self.sender.send(BlockedThread { runtime, instance, code, call, blocked_for });
     }
 }

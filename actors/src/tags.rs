@@ -1,9 +1,9 @@
 //! Activities with a tag, on a store that several hosts share. The owner of an instance sends their
-//! calls into the queue of the tag; the hosts that declare it take them from there, run them, and send
-//! back what becomes of them through the queue of the instance's shard.
+//! calls to the queue of the tag. The hosts that declare the tag receive them from there, run them, and
+//! send the results and heartbeats back through the queue of the instance's shard.
 //!
-//! All of it follows from the log of the instance: what is lost here is sent again when the instance
-//! comes into memory, so a call may arrive twice, and the log takes the first end of each attempt.
+//! Everything here follows from the log of the instance. A call that is lost is sent again when the
+//! instance comes into memory, so it may arrive twice; the log accepts the first end of each attempt.
 
 mod received_call;
 mod receiver;

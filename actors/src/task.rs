@@ -19,8 +19,8 @@ impl Task {
         Self(tokio::spawn(future))
     }
 
-    /// A task that its owner cannot do without. When it panics, `lost` gets the message: otherwise nobody
-    /// would notice, and a wait for it would never end.
+    /// Starts a task that its owner cannot do without. When it panics, `lost` gets the message: otherwise
+    /// the panic would go unnoticed, and a wait for the task would never end.
     pub(crate) fn vital(
         future: impl Future<Output = ()> + Send + 'static,
         lost: impl FnOnce(String) + Send + 'static,
@@ -62,7 +62,7 @@ pub(crate) fn end_for_panic<M: ractor::Message>(
     }
 }
 
-/// The tasks of a host that nobody waits for. Clones are the same set.
+/// Background tasks of a host. Clones are the same set.
 #[derive(Clone, Debug)]
 pub(crate) struct Tasks {
     /// `None` once the host has ended.
@@ -74,27 +74,27 @@ impl Tasks {
         Self { running: Arc::new(Mutex::new(Some(JoinSet::new()))) }
     }
 
-    /// Runs a task until its end or that of the host. Does nothing when the host has ended.
+    /// Runs a task until it ends or the host does. Does nothing when the host has ended.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = &mut *running {
-            // Those that have ended take no memory any more.
+            // Tasks that have ended are removed, so that they take no memory.
             while running.try_join_next().is_some() {}
             running.spawn(future);
         }
     }
 
-    /// Aborts all of them, and takes no more.
+    /// Aborts all tasks, and takes no more.
     pub(crate) fn end(&self) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Without the lock: a task may hold this.
+        // The lock is released first: a task that is dropped may need it.
         drop(running);
     }
 }
 
-/// Lets other tasks have the thread, those that are ready now. Unlike `tokio::task::yield_now`, which puts a
-/// task aside on its own thread until that has looked for I/O, this leaves it where other threads can take
-/// it: code of a user's that blocks this thread next does not hold it up.
+/// Lets other tasks that are ready run first. `tokio::task::yield_now` puts a task aside on its own
+/// thread until that thread has looked for I/O. This function leaves the task where other threads can
+/// take it, so it goes on even if user code blocks this thread next.
 pub(crate) async fn let_others_run() {
     let mut has_yielded = false;
     poll_fn(|cx| {

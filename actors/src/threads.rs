@@ -1,4 +1,4 @@
-//! The threads of a host: those of its shards, and one for all else.
+//! The threads of a host: those of its shards, and one for everything else.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -14,24 +14,24 @@ use crate::admission::Tenants;
 use crate::error::{Error, Result};
 use crate::options::{MAX_REPLACED_THREADS, MAX_SHARD_THREADS, ShardThreads};
 
-/// The threads of a host: one for each group of shards, on which all of their actors and, by default, their
-/// activities run; and one for what belongs to no shard. Clones are the same.
+/// The threads of a host. Each group of shards has one, on which all of their actors run and, by
+/// default, their activities. One more runs what belongs to no shard. Clones are the same threads.
 ///
-/// Each is a runtime with one worker. Unlike the runtime of tokio for the current thread it is woken by others
-/// only when it sleeps, and lets code call `block_in_place`.
+/// Each thread is a runtime with one worker. Unlike tokio's runtime for the current thread, it is woken
+/// by other threads only when it sleeps, and it lets code call `block_in_place`.
 #[derive(Clone, Debug)]
 pub(crate) struct Threads {
-    /// Of the host: no code of orchestrations or activities runs there.
+    /// The host's own thread. No code of orchestrations or activities runs on it.
     own: Handle,
     count: u32,
-    /// Shard `n` is on the thread `n % shards.len()`. Empty where all runs on the runtime of the caller.
+    /// Shard `n` runs on the thread `n % shards.len()`. Empty when all shards run on the caller's runtime.
     shards: Arc<[Slot]>,
     runtimes: Arc<Runtimes>,
-    /// Of a host without threads of its own.
+    /// What a host needs that runs on the caller's runtime.
     callers: Arc<Callers>,
 }
 
-/// What there is of the runtime of the caller.
+/// What a host keeps for the caller's runtime when it has no threads of its own.
 #[derive(Debug, Default)]
 struct Callers {
     tenants: Arc<Tenants>,
@@ -42,7 +42,7 @@ struct Callers {
 #[derive(Debug)]
 struct Slot {
     thread: Mutex<ShardThread>,
-    /// Told when a thread was given up, and nothing leads to what is on it any more.
+    /// Notified after a thread was given up, when no route leads to what is on it any more.
     given_up: Notify,
 }
 
@@ -50,13 +50,13 @@ struct Slot {
 #[derive(Clone, Debug)]
 struct ShardThread {
     handle: Handle,
-    /// The instances in memory on it.
+    /// The instances in memory on this thread.
     tenants: Arc<Tenants>,
-    /// Gone once it has ended.
+    /// No longer upgrades once the thread has ended.
     alive: Weak<()>,
 }
 
-/// `None` once they are to end.
+/// The runtimes of the threads; `None` once they are to end.
 #[derive(Debug, Default)]
 struct Runtimes(Mutex<Option<All>>);
 
@@ -65,11 +65,11 @@ struct All {
     host: Runtime,
     /// In the order of their slots.
     shards: Vec<Runtime>,
-    /// Those that were given up, as long as they are there.
+    /// Threads that were given up and have not ended.
     given_up: Vec<Weak<()>>,
 }
 
-/// A thread that was given up. Another one has its place.
+/// A thread that was given up, and that another has replaced.
 pub(crate) struct GivenUp {
     pub(crate) runtime: Runtime,
     pub(crate) tenants: Arc<Tenants>,
@@ -84,7 +84,7 @@ pub(crate) enum NotReplaced {
     /// Too many of the threads that were given up have not ended.
     #[error("{MAX_REPLACED_THREADS} threads that were replaced are still blocked by user code")]
     TooMany,
-    /// The system gives none.
+    /// The operating system gives no thread.
     #[error("{0}")]
     NoThread(Error),
 }
@@ -93,8 +93,8 @@ impl Threads {
     /// Begins the threads of a host that is started on the runtime `caller`.
     ///
     /// # Errors
-    /// [`Error::InvalidThreads`] when there are to be none or too many; [`Error::Startup`] when the system
-    /// gives none.
+    /// [`Error::InvalidThreads`] when the number of threads is zero or too large; [`Error::Startup`] when the
+    /// operating system gives no thread.
     pub(crate) fn begin(which: ShardThreads, count: u32, caller: &Handle) -> Result<Self> {
         let threads = threads(which, count)?;
         let callers = Arc::default();
@@ -118,12 +118,12 @@ impl Threads {
         })
     }
 
-    /// Where what belongs to no shard runs.
+    /// The runtime for what belongs to no shard.
     pub(crate) const fn of_host(&self) -> &Handle {
         &self.own
     }
 
-    /// Where a shard runs.
+    /// The runtime of a shard.
     pub(crate) fn of_shard(&self, shard: ShardId) -> Handle {
         self.slot(shard).map_or_else(|| self.own.clone(), |slot| lock(&slot.thread).handle.clone())
     }
@@ -139,13 +139,13 @@ impl Threads {
         !self.shards.is_empty()
     }
 
-    /// Names the thread of a shard. `None` on the runtime of the caller, which may have several.
+    /// The id of a shard's thread. `None` on the caller's runtime, which may have several threads.
     pub(crate) fn id_of(&self, shard: ShardId) -> Option<Id> {
         self.are_own().then(|| self.of_shard(shard).id())
     }
 
-    /// Returns when the thread that a shard has now was given up; what it was to answer by then it never will.
-    /// Counts from when this is called. On the runtime of the caller only the end of the host counts.
+    /// Returns when the present thread of a shard is given up: what ran on it will never answer. The wait
+    /// covers everything from this call on. On the caller's runtime it ends only with the host.
     pub(crate) fn given_up(&self, shard: ShardId) -> Notified<'_> {
         self.given_up_notify(shard).notified()
     }
@@ -154,13 +154,13 @@ impl Threads {
         self.slot(shard).map_or(&self.callers.given_up, |slot| &slot.given_up)
     }
 
-    /// The shards that are on a thread; none where it is not, or no longer, one of them.
+    /// The shards on a thread; empty when the thread is not, or is no longer, one of this host's.
     pub(crate) fn shards_on(&self, thread: Id) -> Vec<ShardId> {
         let Some(index) = self.index_of(thread) else { return Vec::new() };
         (index as u32..self.count).step_by(self.shards.len()).map(ShardId).collect()
     }
 
-    /// Puts another thread in the place of one that code does not give back.
+    /// Replaces a thread that user code does not give back.
     pub(crate) fn replace(&self, thread: Id) -> std::result::Result<GivenUp, NotReplaced> {
         let mut all = lock(&self.runtimes.0);
         let (Some(all), Some(index)) = (&mut *all, self.index_of(thread)) else {
@@ -180,8 +180,8 @@ impl Threads {
         Ok(GivenUp { runtime, tenants: before.tenants })
     }
 
-    /// Tells those who wait for what was on the thread of a shard that was given up, or whose host has ended.
-    /// Nothing may lead there any more.
+    /// Notifies those who wait for something on a shard's thread: the thread was given up, or the host has
+    /// ended. Call it when no route leads there any more.
     pub(crate) fn notify_given_up(&self, shard: ShardId) {
         self.given_up_notify(shard).notify_waiters();
     }
@@ -191,8 +191,8 @@ impl Threads {
         self.runtimes.stop();
     }
 
-    /// As [`stop`](Self::stop), and waits until they have ended, or for so long. Blocks its thread, which
-    /// must be none of them.
+    /// Like [`stop`](Self::stop), and waits until the threads have ended, at most for `patience`. It blocks
+    /// the calling thread, which must not be one of them.
     pub(crate) fn end(&self, patience: Duration) {
         let all = lock(&self.runtimes.0).take();
         let runtimes = all.into_iter().flat_map(All::runtimes);
@@ -218,7 +218,7 @@ impl ShardThread {
             tenants: Arc::default(),
             alive: Arc::downgrade(&alive),
         };
-        // Dropped with all that is on the thread, when that has ended.
+        // Dropped when the thread has ended, with everything that is on it.
         runtime.spawn(async move {
             let _alive = alive;
             pending::<()>().await;
@@ -247,9 +247,10 @@ impl Drop for Runtimes {
     }
 }
 
-/// After this number of polls of tasks, a thread takes a task from the global queue of its runtime. What comes from other
-/// threads is there, and what the thread's own queue of 256 tasks had no room for. At tokio's default, 61, a task of
-/// many that are ready waited there while others ran thousands of times.
+/// After this number of polls of tasks, a thread takes a task from the global queue of its runtime.
+/// Tasks that other threads wake are in that queue, and those that did not fit into the thread's own
+/// queue of 256 tasks. At tokio's default, 61, a task in the global queue waited while others ran
+/// thousands of times.
 const LOOK_AT_GLOBAL_QUEUE: u32 = 2;
 
 fn begin(name: String) -> Result<Runtime> {
@@ -266,7 +267,7 @@ fn begin(name: String) -> Result<Runtime> {
         .map_err(failed)
 }
 
-/// How many threads there are for the shards.
+/// The number of threads for the shards.
 fn threads(which: ShardThreads, shards: u32) -> Result<usize> {
     let shards = shards.max(1) as usize;
     match which {

@@ -60,17 +60,17 @@ impl Workers {
         Self { shared, shards }
     }
 
-    /// Those for the instances of a shard.
+    /// The workers for the instances of a shard.
     pub(crate) fn of_shard(&self, shard: ShardId) -> &ShardWorkers {
         &self.shards[shard.0 as usize % self.shards.len()]
     }
 
-    /// The host has begun to shut down: what fails from now on is taken for broken off.
+    /// The host has begun to shut down: an activity that fails from now on counts as interrupted.
     pub(crate) fn begin_shutdown(&self) {
         self.shared.is_ending.store(true, Ordering::Release);
     }
 
-    /// Starts nothing any more; what waits stays scheduled in the log.
+    /// Starts nothing more. Activities that wait stay scheduled in the log.
     pub(crate) fn close(&self) {
         let mut places = self.shared.places.lock();
         places.closed = true;
@@ -83,8 +83,8 @@ impl Workers {
         }
     }
 
-    /// Waits until more can run, and none that came through a queue waits for a place; how many can.
-    /// None of them can be kept: others may have them by then.
+    /// Waits until more activities can run and no call from the queue of a tag waits for a place; returns
+    /// how many can run. The places are not reserved: others may take them first.
     pub(crate) async fn room(&self) -> usize {
         loop {
             // Enlisted before the look, so that no change is missed in between.
@@ -112,11 +112,11 @@ impl Workers {
         }
     }
 
-    /// Tells every running activity that nobody waits for it, and drops it at its next await.
+    /// Cancels every running activity, and drops it at its next await.
     pub(crate) fn abort(&self) {
         self.close();
         let calls = self.shards.iter().flat_map(|workers| workers.own.calls.all());
-        // This wakes code of the user's: not while a table is locked.
+        // This wakes code of the user's, so no table may be locked.
         calls.for_each(|context| context.cut_off());
         self.shared.runtimes.end();
         self.shared.blocked.end();

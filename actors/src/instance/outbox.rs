@@ -237,7 +237,8 @@ impl InstanceState {
                 Internal::FromAnother(Box::new(FromAnother { from, content, reply: port }));
             shard.host.routes.deliver(&parent, message.into());
             // Otherwise it asks again.
-            if let Ok(Ok(()) | Err(Error::Finished { .. } | Error::NotFound { .. })) = answer.await {
+            if let Ok(Ok(()) | Err(Error::Finished { .. } | Error::NotFound { .. })) = answer.await
+            {
                 shard.make_durable(Entry::Answer(Box::new(reply.yes())));
             }
         });

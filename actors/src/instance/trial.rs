@@ -1,5 +1,5 @@
-//! Hosts that die while the code of an instance runs: that it is about to run is recorded, where an
-//! earlier host may have died of it, until it has made a step.
+//! Protects hosts from code that kills them. Where an earlier host may have died of an instance's code,
+//! it is recorded that the code is about to run, until it has made a step.
 
 use std::time::Duration;
 
@@ -18,39 +18,40 @@ use crate::run::Run;
 /// How long an instance waits to be alone with its last chance.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// Of code that is about to run, though hosts may have died of it.
+/// A run of code that hosts may have died of.
 pub(super) struct Trial {
-    /// How many are known to have died.
+    /// How many hosts are known to have died.
     died: u32,
-    /// Number of turns before it.
+    /// Number of turns before the run.
     turns: u64,
     /// Whether the code ran when the last host died: then it did not die of an activity.
     pub(super) code_ran: bool,
-    /// Held where it is its last chance.
+    /// Locked while the code runs with its last chance: no other such code runs meanwhile.
     alone: Option<OwnedMutexGuard<()>>,
 }
 
-/// Whether the code of an instance may run that was taken up from another host, or is parked.
+/// Whether the code may run of an instance that this host has taken over, or that is parked.
 pub(super) enum Judgement {
-    /// Nothing speaks against it.
+    /// The code may run.
     Free,
-    /// It is announced.
+    /// The code may run, and that is recorded before.
     OnTrial(Trial),
     /// Too many hosts have died.
     Condemned {
-        /// How many.
+        /// How many have died.
         died: u32,
     },
 }
 
 impl InstanceState {
-    /// Of an instance that a host takes up as it starts, and of one that is parked: before its code runs,
-    /// that is recorded. Somebody who resumes one that is parked has the last word.
+    /// Judges an instance that a host takes over as it starts, or that is parked: that its code will run is
+    /// recorded before it does. When somebody resumes a parked instance, its code runs in any case.
     pub(super) async fn judge(
         &mut self,
         summary: &mut InstanceSummary,
     ) -> Result<Judgement, ActorProcessingErr> {
-        // One that is parked is tried by whatever comes first, also where this host had it before.
+        // A parked instance is judged by the first message that comes, even if this host has had it
+        // before.
         let is_parked = summary.state == State::Parked;
         let is_tried = is_parked && self.begin != Begin::Resume;
         let is_taken_up = self.begin == Begin::Recover && self.shard.is_new;
@@ -58,7 +59,7 @@ impl InstanceState {
             return Ok(Judgement::Free);
         }
         let stored = if is_parked {
-            // What it was parked for may be long ago: events are recorded meanwhile.
+            // Events are recorded while an instance is parked, so its last turn says nothing of why.
             match self.shard.log().stored(summary).await? {
                 Ok((stored, _)) => stored,
                 Err(_) => return Ok(Judgement::Free),
@@ -68,10 +69,10 @@ impl InstanceState {
         };
         let mut deaths = RunDeaths::default();
         for turn in &stored {
-            // One that does not decode is found by the replay.
+            // The replay finds a turn that does not decode.
             let Ok(turn) = codec::decode_turn(&turn.bytes) else { return Ok(Judgement::Free) };
             if turn.outcome().is_some() {
-                // Nor does its summary fit.
+                // The summary does not fit the log either: the replay finds that.
                 return Ok(Judgement::Free);
             }
             deaths.apply(&turn);
@@ -108,7 +109,7 @@ impl InstanceState {
         Ok(Judgement::OnTrial(Trial { died, turns, code_ran, alone }))
     }
 
-    /// Records that the code is about to run, where it has not made a step since it was taken up.
+    /// Records that the code is about to run, unless it has made a step since this host took it over.
     pub(super) async fn announce_run(
         &mut self,
         may_run: bool,
@@ -131,7 +132,7 @@ impl InstanceState {
     pub(super) async fn survived(&mut self, trial: Trial) -> Result<(), ActorProcessingErr> {
         let Trial { died, turns, alone, .. } = trial;
         if let Phase::Live(live) = &mut self.phase {
-            // The next execution has begun with steps of this one.
+            // The next execution has begun in turns of this one.
             let is_another = live.machine.turns() < turns;
             if !is_another && !live.machine.has_run_since(turns) {
                 live.unproven = Some(died);
@@ -139,7 +140,7 @@ impl InstanceState {
             }
         }
         if alone.is_some() {
-            // Before the next has its chance, it is known that this was not the end.
+            // The success is durable before the next code gets its last chance.
             self.everything_is_durable().await?;
         }
         Ok(())
@@ -149,14 +150,14 @@ impl InstanceState {
         let last_chance = died.saturating_add(1) >= self.shard.host.options.max_host_deaths.max(1);
         let own = matches!(&self.phase, Phase::Live(live) if live.suspects.have_a_last_chance());
         if !last_chance || own {
-            // An activity of its own may hold it, and wait for this actor.
+            // An activity of this instance may have the lock, and wait for this actor.
             return None;
         }
-        // Others come into memory meanwhile.
+        // Other instances may come into memory meanwhile.
         self.coming = None;
         let workers = self.shard.workers.clone();
         let alone = workers.suspects().alone_if(last_chance);
-        // What runs may wait for this instance.
+        // The code that has the lock may wait for this instance.
         tokio::time::timeout(LONGEST_WAIT, alone).await.ok().flatten()
     }
 }

@@ -1,4 +1,4 @@
-//! Turns commands into turns, and passes these to the persistence actor.
+//! Applies commands to an instance, and passes the turns on to the persistence actor.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,9 +33,9 @@ impl InstanceState {
     ) -> Result<(), ActorProcessingErr> {
         match self.phase {
             Phase::Fresh => self.begin(myself, *message),
-            // Of a start that was refused there is nothing.
+            // The start was refused: there is no instance here.
             Phase::Absent => self.leave_to_the_next(message),
-            // Here for another message: since it looked, the id may have become free.
+            // This actor came into memory for another message; since it looked, the id may have become free.
             Phase::Finished
                 if matches!(self.begin, Begin::Activate | Begin::Recover | Begin::Resume) =>
             {
@@ -48,12 +48,12 @@ impl InstanceState {
         Ok(())
     }
 
-    /// This actor is about to go.
+    /// Leaves a start to the next actor of the instance: this one is about to end.
     fn leave_to_the_next(&self, message: Box<StartMessage>) {
         self.shard.host.routes.deliver_in_order(&self.instance, Internal::Start(message).into());
     }
 
-    /// A start of an instance that is there.
+    /// Answers a start of an instance that exists.
     async fn start_again(
         &mut self,
         myself: &ActorRef<InstanceMessage>,
@@ -70,7 +70,7 @@ impl InstanceState {
         };
         match self.own_origin().await {
             Ok(Ok(Some(own))) if own == *origin => self.has_begun(*origin, message.reply).await,
-            // Its own parent may be asking: the answer must not be that the id is taken. It asks again.
+            // The asker may be its own parent, so the answer must not be that the id is taken. It asks again.
             Ok(Err(reason)) => {
                 self.answer(message.reply.no(unreadable_log(&self.instance, &reason)));
             }
@@ -83,7 +83,7 @@ impl InstanceState {
                     None => self.answer(message.reply.no(taken)),
                 }
             }
-            // Purged since this actor looked: the id is free.
+            // The instance was purged since this actor looked: the id is free.
             Err(ProviderError::NotFound { .. }) if matches!(self.phase, Phase::Finished) => {
                 message.start.origin = Some(origin);
                 self.leave_to_the_next(Box::new(message));
@@ -96,7 +96,7 @@ impl InstanceState {
         Ok(())
     }
 
-    /// The event that comes with a start of an instance that is there.
+    /// Raises the event that comes with a start, on an instance that exists.
     async fn raise_instead(
         &mut self,
         event: ExternalEvent,
@@ -130,7 +130,7 @@ impl InstanceState {
             start.delay = (!delay.is_zero()).then_some(delay);
         }
         if event.is_some() {
-            // So that the event is there before the code is.
+            // The event is recorded before the code runs.
             start.delay = start.delay.or(Some(Duration::ZERO));
         }
         let by_another = start.origin.is_some();
@@ -138,7 +138,7 @@ impl InstanceState {
         if by_another
             && matches!(started, Err(ref error) if !matches!(error, ApplyError::Rejected(_)))
         {
-            // Stored it must be, so that people see it: it is parked in a turn of its own.
+            // The start is stored so that people see the instance: it is parked in a turn of its own.
             let delay = start.delay.or(Some(Duration::ZERO));
             started = self.begin_with(&code, myself, Start { delay, ..start });
         }
@@ -177,7 +177,7 @@ impl InstanceState {
         })
     }
 
-    /// Hands on a start and the event that comes with it, as one: both are stored or none.
+    /// Submits a start and the event that comes with it together: both are stored, or neither.
     fn submit_with_event(&mut self, start: Turn, event: ExternalEvent, reply: Reply) {
         let Phase::Live(live) = &mut self.phase else { return };
         let ExternalEvent { name, data, key } = event;
@@ -231,8 +231,8 @@ impl InstanceState {
         }
     }
 
-    /// Raises an event on the code. One that cannot go on for it is parked; then the event is kept, as
-    /// on any that is parked.
+    /// Raises an event. If the code cannot go on with it, the instance is parked, and the event is kept, as
+    /// for every parked instance.
     pub(super) fn raise(
         &mut self,
         myself: &ActorRef<InstanceMessage>,
@@ -266,7 +266,8 @@ impl InstanceState {
         self.apply_of(command, reply, None);
     }
 
-    /// An attempt of an activity has ended. It is known to the workers until that is durable.
+    /// Records the end of an attempt of an activity. The workers remember the attempt until that is
+    /// durable.
     pub(super) fn complete_task(
         &mut self,
         id: CorrelationId,
@@ -274,14 +275,14 @@ impl InstanceState {
         known: EndedCall,
     ) {
         let attempt = known.attempt();
-        // Those of one that succeeded are of no use to anybody.
+        // Only a retry can use the details of the last heartbeat.
         if let Some(details) = result.as_ref().err().and_then(|_| known.take_details()) {
             self.apply(Command::RecordHeartbeat { id, attempt, details }, None);
         }
         self.apply_of(Command::CompleteTask { id, attempt, result }, None, Some(known));
     }
 
-    /// What comes of an activity that runs on another host.
+    /// Applies what another host reports of an activity that runs there.
     pub(super) fn handle_worker_message(&mut self, message: FromWorker) {
         let FromWorker { run, command, reply } = message;
         if let Command::CompleteTask { id, attempt, .. } = &command {
@@ -300,7 +301,8 @@ impl InstanceState {
         }
     }
 
-    /// Applies a command that may come again, in one append with its key: so both count or neither.
+    /// Applies a command that may be delivered again. The command and its key go into one append: both
+    /// count, or neither.
     pub(super) fn apply_once(&mut self, message: OnceMessage) {
         let OnceMessage { key, command, reply } = message;
         let Phase::Live(live) = &mut self.phase else { return };
@@ -308,7 +310,7 @@ impl InstanceState {
         self.last_used = now;
         let before = live.summary.clone();
         let known = match live.machine.apply(Command::KnowCommand { key }, now) {
-            // It has come before, or the history has no room for it.
+            // It was applied before, or the history has no room for it.
             Ok(turn) if turn.recorded.events.is_empty() || turn.outcome.is_some() => {
                 return self.submit(turn, Some(reply), None);
             }
@@ -377,7 +379,7 @@ impl InstanceState {
                 Error::Parked { instance, reason }
             }
             ApplyError::UnregisteredOrchestration { orchestration, version } => {
-                // Which of the two it is that is missing, the registry says.
+                // The registry knows whether the name or the version is missing.
                 let code = self.shard.host.registry.code(&orchestration, version.as_ref());
                 let unknown = ParkReason::UnknownOrchestration { name: orchestration };
                 Error::Parked { instance, reason: code.err().map_or(unknown, ParkReason::from) }
@@ -385,11 +387,11 @@ impl InstanceState {
         }
     }
 
-    /// Hands a turn to the persistence actor, and goes on without waiting for it.
+    /// Passes a turn to the persistence actor, and goes on without waiting for it.
     fn submit(&mut self, turn: Turn, reply: Option<Reply>, known: Option<EndedCall>) {
         let Phase::Live(live) = &mut self.phase else { return };
         if turn.recorded.events.is_empty() {
-            // It was so before: what is to be done, and the answer, wait for what made it so.
+            // Nothing is recorded: the actions and the answer wait for the turns before them.
             live.wanted.add(live.run, turn.local, turn.can_wait);
             let pending =
                 (!turn.actions.is_empty()).then(|| live.pending_without_record(turn.actions));
@@ -399,7 +401,7 @@ impl InstanceState {
             }
             return reply.into_iter().for_each(|reply| self.answer(reply.yes()));
         }
-        // What ends nothing is passed on as a whole, or changes nothing.
+        // Only a turn that ends an execution can be refused after it has changed the summary.
         let before = turn.outcome.is_some().then(|| live.summary.clone());
         let pending = live.pending(turn).and_then(|mut pending| {
             pending.successor = live.continue_as_new()?;
@@ -413,7 +415,7 @@ impl InstanceState {
                 self.close_if_ended();
             }
             Err(reason) => {
-                // Nothing of it is passed on.
+                // The turn is not passed on, and leaves no trace in the summary.
                 if let Some(before) = before {
                     live.summary = before;
                 }
@@ -430,13 +432,13 @@ impl InstanceState {
         }
     }
 
-    /// Answers after the turns that are under way: the answer may rest on them.
+    /// Answers after the turns that are under way, because the answer may depend on them.
     pub(super) fn answer(&mut self, answer: Answer) {
         self.pass_on_now(Entry::Answer(Box::new(answer)));
     }
 
-    /// Ends a parked instance: its code is not asked, so it need not fit. What its log says of others
-    /// is still seen to; a log that does not decode says nothing.
+    /// Ends a parked instance without its code, which may not fit its log. Its children and its parent are
+    /// informed as its log says; of a log that does not decode they are not known.
     pub(super) async fn terminate_without_code(
         &mut self,
         mut summary: InstanceSummary,
@@ -456,7 +458,7 @@ impl InstanceState {
             }
         };
         let outcome = recorded.outcome();
-        // Turns from before it was parked may still be on their way.
+        // Turns from before it was parked may still be under way.
         self.shard.everything_is_durable(&self.instance).await?;
         let turns = match self.shard.log().history(&summary).await? {
             Ok(turns) => turns,
@@ -472,7 +474,7 @@ impl InstanceState {
         };
         let mut outbox = Outbox::of(self.instance.clone(), &turns);
         recorded.events.iter().for_each(|event| drop(outbox.follow(event)));
-        // What it had to tell before as well: while it was parked, nobody sent that.
+        // Messages from before it was parked are sent too: while it was parked, they were not.
         let mut actions: Vec<_> = outbox.under_way().into_iter().map(Action::Send).collect();
         let state = state_of(outcome.as_ref(), false);
         follow(&mut summary, &recorded, state, wake_at(&outbox));

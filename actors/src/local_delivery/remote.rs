@@ -12,25 +12,25 @@ use crate::error::Result;
 use crate::message::Internal;
 use crate::queue_client::KeyedCommand;
 
-/// The times before a message to another host is sent again that was not answered.
+/// The pauses before a message to another host is sent again that was not answered.
 const UNANSWERED: Backoff = Backoff::new(Duration::from_secs(60), Duration::from_secs(15 * 60));
 
 impl LocalDelivery {
-    /// Whether what is for an instance goes by the queue of its shard.
+    /// Whether messages to an instance go through the queue of its shard.
     pub(crate) fn is_remote(&self, instance: &InstanceId) -> bool {
         let Shared { routes, store, .. } = &*self.shared;
         store.queue_client.is_some() && !routes.holds(routes.shard_of(instance))
     }
 
-    /// The answer to a message that went to another host is here: the wait for it ends.
+    /// The answer to a message that went to another host has come: the wait for it ends.
     pub(crate) fn is_answered(&self, from: &InstanceId, message: MessageId) {
         let key = (from.clone(), message);
-        // One that is on its way on this host is answered here.
+        // A message that is under way on this host is answered here.
         let is_remote = |under_way: &UnderWay| matches!(under_way, UnderWay::Remote { .. });
         self.shared.under_way.remove_if(&key, |_, under_way| is_remote(under_way));
     }
 
-    /// Answers a message of an instance, wherever that is. An error when the answer cannot be sent for now.
+    /// Answers a message of an instance on any host. An error means that the answer cannot be sent for now.
     pub(crate) async fn answer(
         &self,
         to: &InstanceId,
@@ -41,14 +41,15 @@ impl LocalDelivery {
         else {
             self.is_answered(to, message);
             let answered = Internal::Answered { message, taken, sent_by: None, reply: None };
-            // What is lost of it is sent again, and answered again.
+            // If the answer is lost, the message is sent again, and answered again.
             self.shared.routes.deliver(to, answered.into());
             return Ok(());
         };
         remote.send(to, &KeyedCommand::answer(message, taken)).await
     }
 
-    /// Tells a parent on another host how its child has ended. Durable when it returns.
+    /// Reports to a parent on another host how its child has ended. The report is durable when this
+    /// returns.
     pub(crate) async fn send_result(
         &self,
         child: InstanceId,
@@ -66,7 +67,7 @@ impl LocalDelivery {
 }
 
 impl Shared {
-    /// Sends a message to another host, and returns when it is to be sent again; an error when that
+    /// Sends a message to another host, and returns when it is to be sent again; an error means that it
     /// will not be.
     pub(super) async fn post(
         &self,
@@ -88,7 +89,7 @@ impl Shared {
 }
 
 impl Fate {
-    /// The answer to the sender of a message; `None` where another try may help.
+    /// The answer to the sender of a message; `None` when another try may help.
     pub(crate) fn answer(self) -> Option<std::result::Result<(), NotTaken>> {
         match self {
             Self::Taken => Some(Ok(())),

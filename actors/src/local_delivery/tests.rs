@@ -10,7 +10,7 @@ use crate::options::ShardThreads;
 use crate::shard::testing::supervisor_that_forwards;
 use crate::threads::Threads;
 
-/// Two shards, of which nobody is in memory.
+/// Two shards without instances in memory.
 async fn delivery_of_test(
     clock: &ManualClock,
 ) -> (LocalDelivery, Routes, mpsc::UnboundedReceiver<ShardMessage>) {
@@ -44,7 +44,9 @@ fn event(to: &InstanceId) -> Message {
     Message { id, to: to.clone(), body: MessageBody::Event { name, data } }
 }
 
-async fn next_message(receiver: &mut mpsc::UnboundedReceiver<ShardMessage>) -> (InstanceId, Internal) {
+async fn next_message(
+    receiver: &mut mpsc::UnboundedReceiver<ShardMessage>,
+) -> (InstanceId, Internal) {
     match receiver.recv().await {
         Some(ShardMessage::Deliver {
             instance,

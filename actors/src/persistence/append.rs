@@ -1,4 +1,4 @@
-//! One append: tried again where that can help, and read back where its outcome is not known.
+//! One append. It is tried again where that can help, and read back when its outcome is not known.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use reenact_providers::{Batch, HistoryStore, ProviderError, TimerScheduler, Turn
 
 use crate::patience::Patience;
 
-/// Where turns are appended, and the time there.
+/// The store to append to, and its clock.
 pub(crate) struct Medium {
     pub(crate) store: Arc<dyn HistoryStore>,
     pub(crate) clock: Arc<dyn TimerScheduler>,
 }
 
-/// Appends a batch. An error means: for good, as far as this owner is concerned. Once the outcome of
-/// a try was not known, no later error says that nothing was written: it is `Unknown` then.
+/// Appends a batch. An error is final for this owner. When the outcome of one try was not known, every
+/// later error becomes `Unknown`, because the batch may have been written.
 pub(crate) async fn append(
     Medium { store, clock }: &Medium,
     batch: Arc<Batch>,
@@ -26,7 +26,7 @@ pub(crate) async fn append(
     })
 }
 
-/// Leaves in `doubt` why the outcome of a try was not known.
+/// Appends until the result is final. It stores in `doubt` why the outcome of a try was not known.
 async fn insist(
     store: &dyn HistoryStore,
     clock: &dyn TimerScheduler,
@@ -53,7 +53,8 @@ async fn insist(
 
 /// Whether a batch of unknown outcome is in the log. It is there as a whole or not at all.
 async fn is_there(store: &dyn HistoryStore, batch: &Batch) -> Result<bool, ProviderError> {
-    // The first may be of an execution whose place a later one of the batch has taken.
+    // The last turn is looked for, because the first may belong to an execution that a later turn of the
+    // batch has replaced.
     let Some(TurnRecord { number, bytes, summary, .. }) = batch.turns.last() else {
         return Ok(false);
     };

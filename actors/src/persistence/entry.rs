@@ -1,4 +1,4 @@
-//! What waits to be made durable: turns, and what rests on turns.
+//! What waits to be made durable: turns, and what depends on turns.
 
 use std::sync::Arc;
 
@@ -16,28 +16,30 @@ use crate::run::Run;
 pub(crate) struct PendingTurn {
     pub(crate) instance: InstanceId,
     pub(crate) run: Run,
-    /// `None` once it is in an append, and where nothing is to be appended.
+    /// `None` once it is in an append, and for a turn that has nothing to append.
     pub(crate) record: Option<TurnRecord>,
     pub(crate) actions: Sealed<Vec<Action>>,
     pub(crate) answer: Option<Answer>,
-    /// The attempt of an activity that ended in it.
+    /// The attempt of an activity that ended in this turn.
     pub(crate) known: Option<EndedCall>,
-    /// The turns that are never in another append: those in which the next execution begins, when this
-    /// one continues as new; the event that comes with a start.
+    /// Turns that must be in the same append: those that begin the next execution when this one continues
+    /// as new, or the event that comes with a start.
     pub(crate) successor: Vec<PendingTurn>,
 }
 
-/// Small, since most are turns, and each is moved from the inbox to its append and on.
+/// An entry of the inbox. It is small, because most entries are turns, and each is moved from the inbox
+/// to its append and on.
 #[derive(Debug)]
 pub(crate) enum Entry {
     Turn(Box<PendingTurn>),
-    /// An answer that rests on what came before.
+    /// An answer that depends on the entries before it.
     Answer(Box<Answer>),
-    /// An instance cannot go on from what came before.
+    /// Parks an instance that cannot go on after the entries before it.
     Park(InstanceId, Box<ParkReason>),
-    /// Told when what came before is durable, and of that instance, or of all, carried out as well.
+    /// Notified when the entries before it are durable, and the effects of this instance, or of all, are
+    /// carried out.
     Barrier(Option<InstanceId>, oneshot::Sender<()>),
-    /// What is open of an instance, as of what came before.
+    /// The open calls of an instance after the entries before it.
     Open(oneshot::Sender<OpenCalls>, Box<OpenCalls>),
 }
 
@@ -54,7 +56,7 @@ impl PendingTurn {
 }
 
 impl Entry {
-    /// How many turns it is; what is no turn takes the place of one.
+    /// How many turns it is; an entry that is not a turn counts as one.
     pub(super) fn turns(&self) -> usize {
         match self {
             Self::Turn(turn) => 1 + turn.successor.len(),
@@ -71,15 +73,15 @@ impl Entry {
         }
     }
 
-    /// Its turns go into an append to the shard, whose newest commit is `after`: the receipt of a later one
-    /// opens its seals.
+    /// Moves its turns into an append to the shard, whose newest commit is `after`. The receipt of a later
+    /// commit opens the seals of their actions.
     pub(super) fn go_into(&mut self, turns: &mut Vec<TurnRecord>, shard: ShardId, after: u64) {
         if let Self::Turn(turn) = self {
             turn.go_into(turns, shard, after);
         }
     }
 
-    /// The turn is not durable: its actions stay sealed for ever.
+    /// Refuses the turn, which is not durable: its actions stay sealed for ever.
     pub(super) fn refuse(self, error: &Arc<ProviderError>) {
         let answer = match self {
             Self::Turn(turn) => turn.answer,

@@ -1,4 +1,4 @@
-//! Remembers which instances have left memory while entries of theirs are still on their way.
+//! Remembers which instances have left memory while entries of theirs are still under way.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,11 +7,11 @@ use reenact_core::InstanceId;
 
 use crate::persistence::Inbox;
 
-/// Instances that are remembered before those are looked for that can be forgotten.
+/// The number of remembered instances from which on those that can be forgotten are looked for.
 const MIN_KEPT: usize = 1_024;
 
-/// Remembers of each instance whose actor has gone how much had been passed to the persistence actor by
-/// then, until all of that is through. All others come into memory without waiting for it.
+/// Remembers, for each instance whose actor has ended, how many entries were in the inbox by then,
+/// until all of them are carried out. All other instances come into memory without waiting.
 #[derive(Debug)]
 pub(crate) struct Gone {
     state: Mutex<State>,
@@ -20,7 +20,7 @@ pub(crate) struct Gone {
 #[derive(Debug)]
 struct State {
     when: HashMap<InstanceId, u64>,
-    /// When this number is reached, those that are through are forgotten.
+    /// When this number is reached, the instances whose entries are carried out are forgotten.
     full_from: usize,
 }
 
@@ -32,7 +32,7 @@ impl Default for Gone {
 }
 
 impl Gone {
-    /// The actor of an instance has ended: it passes on nothing more.
+    /// The actor of an instance has ended: it adds no more entries.
     pub(crate) fn add(&self, instance: InstanceId, inbox: &Inbox) {
         let (put, through) = (inbox.put_so_far(), inbox.through());
         if put == through {
@@ -46,8 +46,8 @@ impl Gone {
         }
     }
 
-    /// Whether all that actors of an instance have passed on is through. The instance has no actor that
-    /// could pass on anything.
+    /// Whether all entries of an instance's earlier actors are carried out. The instance must have no actor
+    /// now.
     pub(crate) fn is_through(&self, instance: &InstanceId, inbox: &Inbox) -> bool {
         let mut state = self.state();
         let Some(put) = state.when.get(instance) else { return true };

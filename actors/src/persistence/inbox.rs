@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::entry::Entry;
 
-/// Filled by the instances of a shard, emptied by its persistence actor. In order: what is put in
-/// first is appended first. One message to the actor is enough for all that comes before it looks.
+/// The inbox of a persistence actor. The instances of a shard fill it, and the actor empties it in
+/// order: what is put in first is appended first. One message to the actor is enough for all entries
+/// that come before it looks.
 #[derive(Clone, Debug)]
 pub(crate) struct Inbox {
     shared: Arc<Shared>,
@@ -15,11 +16,11 @@ pub(crate) struct Inbox {
 
 #[derive(Debug)]
 struct Shared {
-    /// `None` when nobody empties it any more.
+    /// `None` once the actor has ended.
     entries: Mutex<Option<Vec<Entry>>>,
-    /// How many entries were ever put in. Changes under the lock.
+    /// The number of entries that were ever put in. It changes under the lock.
     put: AtomicU64,
-    /// How many of these, from the first on, are durable, with all that they want done carried out.
+    /// How many of these entries, from the first on, are durable and have their effects carried out.
     through: AtomicU64,
 }
 
@@ -32,8 +33,8 @@ impl Default for Inbox {
 }
 
 impl Inbox {
-    /// Puts an entry in; returns whether the inbox was empty, so that the actor needs a message. Drops it when the
-    /// actor has gone: what waits for it gets an error.
+    /// Adds an entry; returns whether the inbox was empty, so that the actor needs a message. Drops the
+    /// entry when the actor has ended: what waits for it gets an error.
     pub(crate) fn put(&self, entry: Entry) -> bool {
         let mut entries = self.entries();
         let Some(waiting) = entries.as_mut() else {
@@ -46,7 +47,7 @@ impl Inbox {
         waiting.len() == 1
     }
 
-    /// Takes all that is in it. What comes next goes into `spare`, which is empty.
+    /// Takes all entries. The next ones go into `spare`, which is empty.
     pub(crate) fn take(&self, spare: Vec<Entry>) -> Vec<Entry> {
         match self.entries().as_mut() {
             Some(entries) => mem::replace(entries, spare),
@@ -54,24 +55,24 @@ impl Inbox {
         }
     }
 
-    /// Nobody empties it any more. An actor that waits for something in it keeps the inbox itself
-    /// alive, and one that drains is not killed with its shard: it would wait for ever.
+    /// Closes the inbox: its actor has ended. An actor that waits for an entry keeps the inbox itself
+    /// alive, and one that drains is not killed with its shard: without this it would wait for ever.
     pub(crate) fn close(&self) {
         let left = self.entries().take();
         drop(left);
     }
 
-    /// How many entries were ever put in.
+    /// The number of entries that were ever put in.
     pub(crate) fn put_so_far(&self) -> u64 {
         self.shared.put.load(Ordering::Acquire)
     }
 
-    /// How many of these, from the first on, are through: durable, and what they want done carried out.
+    /// How many of these entries, from the first on, are durable and have their effects carried out.
     pub(crate) fn through(&self) -> u64 {
         self.shared.through.load(Ordering::Acquire)
     }
 
-    /// This number of entries is through.
+    /// Sets how many entries are durable and carried out.
     pub(crate) fn is_through(&self, count: u64) {
         self.shared.through.store(count, Ordering::Release);
     }

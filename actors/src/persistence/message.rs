@@ -9,9 +9,9 @@ use super::entry::Entry;
 pub(crate) enum PersistenceMessage {
     /// There are turns in the inbox.
     Append,
-    /// What is in the inbox waits no longer for others.
+    /// Append what is in the inbox without waiting for other turns.
     AppendNow,
-    /// Carry out more of what is durable.
+    /// Carry out more effects of durable turns.
     Release,
     /// The append that was under way has ended.
     Appended(Vec<Entry>, Result<Receipt, ProviderError>),
@@ -21,7 +21,7 @@ pub(crate) enum PersistenceMessage {
 impl ractor::Message for PersistenceMessage {}
 
 impl Entry {
-    /// The message to the persistence actor when this entry is the first in the inbox.
+    /// The message that the persistence actor gets when this entry is the first in the inbox.
     pub(crate) fn message(&self) -> PersistenceMessage {
         match self {
             Self::Turn(_) => PersistenceMessage::Append,

@@ -14,34 +14,33 @@ use crate::error::ParkReason;
 use crate::message::Answer;
 use crate::run::Run;
 
-/// Most actions of one append that are carried out before the next append begins. Those of an entry
-/// that has more than is left of it go in portions.
+/// The maximum number of actions of one append that are carried out before the next append begins. The
+/// actions of a larger entry are carried out in portions.
 const AT_ONCE: usize = 1_024;
 
-/// Most actions that are carried out before other tasks have the thread, and what has come meanwhile
-/// is appended.
+/// The number of actions that are carried out before other tasks run, and new entries are appended.
 const PORTION: usize = 256;
 
-/// Carries out what the turns of a shard want done, once they are durable. The effects of an instance
-/// keep their order. Those of one instance do not wait for those of another.
+/// Carries out the effects of a shard's turns once they are durable. The effects of one instance keep
+/// their order, and do not wait for those of another.
 ///
-/// What is left here when the shard goes down follows from the log; the answers, which rest on what is
-/// durable, are given.
+/// Effects that are left when the shard goes down follow from the log. The answers, which depend on
+/// durable turns only, are given.
 pub(super) struct Releases {
     shard: Arc<ShardContext>,
-    /// What is not through, by instance.
+    /// The steps that are not carried out yet, by instance.
     under_way: HashMap<InstanceId, VecDeque<Step>>,
     /// Each of these instances once, in the order in which they go on.
     turns: VecDeque<InstanceId>,
-    /// Told when nothing is under way.
+    /// Notified when nothing is under way.
     waiting: Vec<oneshot::Sender<()>>,
 }
 
-/// A part of what an entry wants done. Its seal was opened by its receipt.
+/// A part of the effects of an entry. A receipt has opened its seal.
 enum Step {
     Begin(Run),
     Act(Run, vec::IntoIter<Action>),
-    /// The end of an attempt is durable.
+    /// Releases an attempt whose end is durable.
     LetGo(EndedCall),
     Answer(Answer, Arc<Receipt>),
     Park(ParkReason),
@@ -54,7 +53,7 @@ impl Releases {
         Self { shard, under_way, turns, waiting: Vec::new() }
     }
 
-    /// Releases what an append has made durable: at once, but for what is too much for that.
+    /// Releases what an append has made durable: at once, except for the part that is too much.
     pub(super) fn release(&mut self, entries: impl Iterator<Item = Entry>, receipt: Receipt) {
         let receipt = Arc::new(receipt);
         let mut left = AT_ONCE;
@@ -69,12 +68,12 @@ impl Releases {
         }
     }
 
-    /// Whether anything is left to be released.
+    /// Whether any effects are left.
     pub(super) fn is_under_way(&self) -> bool {
         !self.turns.is_empty()
     }
 
-    /// Releases the next portion.
+    /// Carries out the next portion.
     pub(super) fn go_on(&mut self) {
         let mut left = PORTION;
         while left > 0
@@ -93,7 +92,7 @@ impl Releases {
         }
     }
 
-    /// Whether it comes after something of its instance that is under way. An answer does not: it
+    /// Whether the entry must wait for effects of its instance that are under way. An answer need not: it
     /// says what is durable, and not what is carried out.
     fn must_wait(&self, entry: &Entry) -> bool {
         let Some(instance) = self.is_under_way().then(|| entry.instance()).flatten() else {
@@ -131,7 +130,7 @@ impl Releases {
             Entry::Park(instance, reason) => self.shard.park(&instance, *reason),
             Entry::Barrier(None, reply) if self.is_under_way() => self.waiting.push(reply),
             Entry::Barrier(_, reply) => notify(reply),
-            // Nobody may wait any more.
+            // The receiver may be gone.
             Entry::Open(reply, open) => drop(reply.send(*open)),
         }
     }
@@ -150,16 +149,17 @@ impl Drop for Releases {
 fn release_turn(shard: &ShardContext, turn: PendingTurn, receipt: &Receipt) {
     let PendingTurn { instance, run, actions, answer, known, successor, .. } = turn;
     shard.dispatch(&instance, run, actions.release(receipt));
-    // Not before: what was asked for twice ahead of this turn is still not run twice.
+    // Released only now: a call that was asked for again before this turn must not run a second time.
     drop(known);
     successor.into_iter().for_each(|turn| release_turn(shard, turn, receipt));
-    // A client that gets the answer finds it done.
+    // When a client gets the answer, the effects are carried out.
     if let Some(answer) = answer {
         answer.give(receipt);
     }
 }
 
-/// Takes the next steps of an instance, up to `left` actions; returns how many of these are left.
+/// Carries out the next steps of an instance, at most `left` actions; returns how many of these are
+/// left.
 fn go_on(
     shard: &ShardContext,
     instance: &InstanceId,
@@ -186,8 +186,8 @@ fn go_on(
     left
 }
 
-/// Calls that are called off together are so from the last to the first: those that run go last, so that
-/// none of the others begins in the place that they leave.
+/// Calls that are cancelled together are cancelled from the last to the first: those that run come
+/// last, so that no other call begins in the places that they leave.
 fn last_calls_first(actions: &mut [Action]) {
     let is_cancel = |action: &Action| matches!(action, Action::CancelActivity { .. });
     for several in actions.chunk_by_mut(|one, next| is_cancel(one) && is_cancel(next)) {
@@ -196,12 +196,12 @@ fn last_calls_first(actions: &mut [Action]) {
 }
 
 fn notify(reply: oneshot::Sender<()>) {
-    // Nobody may wait any more.
+    // The receiver may be gone.
     let _ = reply.send(());
 }
 
 impl PendingTurn {
-    /// In the order of [`release_turn`].
+    /// Its steps, in the order of [`release_turn`].
     fn into_steps(self, receipt: &Arc<Receipt>, steps: &mut VecDeque<Step>) {
         let Self { run, actions, answer, known, successor, .. } = self;
         steps.push_back(Step::Begin(run));
@@ -213,7 +213,7 @@ impl PendingTurn {
         steps.extend(answer.map(|answer| Step::Answer(answer, receipt.clone())));
     }
 
-    /// Whether anything is to be done for it, besides that it is answered.
+    /// Whether it has effects other than its answer.
     fn has_effects(&self) -> bool {
         self.run.is_without_code()
             || !self.actions.is_empty()
@@ -226,7 +226,7 @@ impl PendingTurn {
 }
 
 impl Entry {
-    /// Whose it is, where its order counts.
+    /// Its instance, if its order among the entries of the instance counts.
     fn instance(&self) -> Option<&InstanceId> {
         match self {
             Self::Turn(turn) => Some(&turn.instance),

@@ -1,4 +1,4 @@
-//! Handles one message from a queue, until it is durable, comes again, or is in quarantine.
+//! Handles one message from a queue until it is durable, is to be delivered again, or is in quarantine.
 
 use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,17 +24,18 @@ use crate::message::{
 use crate::panic::catch;
 use crate::run::Run;
 
-/// A message that was delivered more often than this, and is still refused for a reason of its
-/// instance's own, goes into quarantine.
+/// A message goes into quarantine when it was delivered more often than this, and the instance still
+/// refuses it.
 const MAX_DELIVERIES: u32 = 10;
 
 /// Settles the messages of one shard.
 pub(super) struct MessageHandler {
     host: HostRef,
     shard: ShardId,
-    /// Of starts.
+    /// The keys of starts.
     begun: Mutex<SeenKeys>,
-    /// Of commands; apart, so that many of the one make nobody forget the others.
+    /// The keys of commands. They are kept apart from starts, so that many of one kind do not push out the
+    /// other.
     done: Mutex<SeenKeys>,
 }
 
@@ -54,7 +55,7 @@ impl MessageHandler {
         }
     }
 
-    /// Sees to a message until it is durable, or in quarantine; then it leaves the queue.
+    /// Handles a message until it is durable, or in quarantine; then it leaves the queue.
     pub(super) async fn settle(&self, delivery: Delivery) -> (InstanceId, Verdict) {
         let mut verdict = self.take(&delivery).await;
         if let Verdict::Refused(reason) = &verdict {
@@ -116,7 +117,7 @@ impl MessageHandler {
         }
     }
 
-    /// An instance that began with it may be purged by now: it does not begin again.
+    /// The instance that this start began may be purged by now: it does not begin again.
     async fn start(&self, delivery: &Delivery, start: RemoteStart) -> Verdict {
         let key = &delivery.message.key;
         if keys(&self.begun).contains(key) {
@@ -144,7 +145,7 @@ impl MessageHandler {
         let key = event.as_ref().map(|event| event.key.clone());
         let event = event.map(external);
         let start = Start { input, seed, delay: None, origin: None };
-        // It may be here already, by an earlier delivery of the same: so the id is never taken for free.
+        // An earlier delivery may have started the instance, so the id is never assumed to be free.
         let (own_id, place) = (true, None);
         let message = |reply| {
             let message = StartMessage {
@@ -175,7 +176,7 @@ impl MessageHandler {
         self.of_an_event(delivery, answer, &key).await
     }
 
-    /// An instance that has finished may have had the event before: then that was its first delivery.
+    /// An instance that has finished may have received the event before: then that was its first delivery.
     async fn of_an_event(
         &self,
         delivery: &Delivery,
@@ -192,7 +193,7 @@ impl MessageHandler {
         }
     }
 
-    /// What the end of an instance has made pointless is no refusal.
+    /// A command that is pointless because the instance has ended is not refused.
     async fn of_an_activity(&self, delivery: &Delivery, run: Run, command: Command) -> Verdict {
         let message =
             |reply| Internal::FromWorker(Box::new(FromWorker { run, command, reply })).into();
@@ -221,27 +222,27 @@ impl MessageHandler {
         }
     }
 
-    /// Whether the instance of that id is the one that began then. Otherwise that is gone, and another
-    /// one may have its id. An error when what is known here is not all there is.
+    /// Whether the instance of this id is the one that was created at this time. Otherwise that one is
+    /// gone, and another may have its id. An error means that this host does not know everything about it.
     async fn is_of(&self, instance: &InstanceId, created_at: Timestamp) -> Result<bool> {
         let lease = self.host.leases_held.get(&self.shard).map(|lease| lease.clone());
         match self.host.store.find(instance).await? {
             Some(summary) if summary.created_at == created_at => Ok(true),
-            // Unless that is what another host's instance looks like from here.
+            // If the lease has changed meanwhile, an instance of another host may look like this from here.
             _ if self.has_still(lease).await => Ok(false),
             _ => Err(Error::Interrupted { instance: instance.clone() }),
         }
     }
 
-    /// Whether nobody else has had the shard under another lease since: only then is what was known of it
-    /// here all there is.
+    /// Whether this host has had the shard without a break since then: only then does it know everything
+    /// about it.
     async fn has_still(&self, lease: Option<Lease>) -> bool {
         let Some(Lease { shard, epoch, .. }) = lease else { return false };
         let nothing = Batch { shard, epoch, turns: Vec::new() };
         self.host.store.histories.append(nothing.into()).await.is_ok()
     }
 
-    /// A message of another instance to one of this shard. Its answer is durable before this is done.
+    /// Passes a message of another instance to one of this shard. The answer is durable when this returns.
     async fn pass_message(
         &self,
         delivery: &Delivery,
@@ -264,7 +265,7 @@ impl MessageHandler {
                 Err(_) => Verdict::Again,
             },
             None if delivery.attempt > MAX_DELIVERIES => {
-                // Its sender has it, and sends it again: nothing is lost.
+                // Its sender still has it, and sends it again: nothing is lost.
                 tracing::warn!(%from, %to, reason, "a message was refused at each delivery; its sender will send it again");
                 Verdict::Done
             }
@@ -278,19 +279,19 @@ impl MessageHandler {
         message: MessageId,
         taken: std::result::Result<(), NotTaken>,
     ) -> Verdict {
-        // First: what the answer makes the sender send must not be taken for this one.
+        // Ended first: what the sender sends because of the answer must not be taken for this message.
         self.host.local_delivery.is_answered(to, message);
         let answered =
             |reply| Internal::Answered { message, taken, sent_by: None, reply: Some(reply) }.into();
         match self.ask(to, answered).await {
             Err(Error::Interrupted { .. } | Error::Store { .. }) => Verdict::Again,
-            // Nobody waits for it any more; or it is asked for again.
+            // The answer is not needed any more, or the message will be sent again.
             _ => Verdict::Done,
         }
     }
 
-    /// A command that counts once. A second delivery is recognised by the key in the instance's log, and where
-    /// it has left none, as on a parked one, by this queue_consumer.
+    /// Handles a command that counts once. The key in the instance's log shows a second delivery. Where the
+    /// first has left none, as on a parked instance, this queue consumer remembers the key.
     async fn once(&self, delivery: &Delivery, command: RemoteCommand) -> Verdict {
         if keys(&self.done).contains(&delivery.message.key) {
             return Verdict::Done;
@@ -300,7 +301,7 @@ impl MessageHandler {
             match self.was_rewound_with(to, *seed).await {
                 Ok(true) => return Verdict::Done,
                 Err(error) if error.is_of_a_store_that_is_away() => return Verdict::Again,
-                // Whatever it is, the instance says so.
+                // The instance reports what is wrong.
                 Ok(false) | Err(_) => {}
             }
         }
@@ -308,7 +309,7 @@ impl MessageHandler {
             return refused("this host does not know such a command");
         };
         let verdict = match self.ask(to, message).await {
-            // That end may be of an earlier delivery.
+            // An earlier delivery may have ended the instance.
             Err(Error::Finished { .. }) if delivery.attempt > 1 => Verdict::Done,
             Err(finished @ Error::Finished { .. }) if state.is_some() => {
                 match self.host.store.find(to).await {
@@ -373,19 +374,19 @@ fn refused(reason: impl Display) -> Verdict {
     Verdict::Refused(reason.to_string())
 }
 
-/// What an answer means to the message that was answered.
+/// What the answer of an instance means for the message.
 fn verdict_of(delivery: &Delivery, answer: Result<()>) -> Verdict {
     let error = match answer {
         Ok(()) => return Verdict::Done,
         Err(error) => error,
     };
     match error {
-        // Of this host or of the store: no fault of the message.
+        // The reason is in this host or in the store, not in the message.
         Error::Interrupted { .. }
         | Error::ShuttingDown
         | Error::Store { .. }
         | Error::Busy { .. } => Verdict::Again,
-        // Of the instance, and may pass.
+        // The reason is in the instance, and may pass.
         Error::Parked { .. }
         | Error::TooManyEvents { .. }
         | Error::OverLimit { .. }
@@ -411,7 +412,7 @@ fn ends_as(command: &RemoteCommand) -> Option<InstanceState> {
     }
 }
 
-/// A command that counts once, as an instance understands it; `None` for any other.
+/// A command that counts once, in the form that an instance understands; `None` for any other.
 fn as_message(command: RemoteCommand, key: &str) -> Option<impl FnOnce(Reply) -> InstanceMessage> {
     let command = match command {
         RemoteCommand::Cancel { reason } => Command::Cancel { reason },
@@ -434,7 +435,7 @@ fn as_message(command: RemoteCommand, key: &str) -> Option<impl FnOnce(Reply) ->
         | RemoteCommand::RecordHeartbeat { .. }
         | RemoteCommand::ToInstanceOf { .. } => return None,
     };
-    // The senders of this crate make none that is no key of an event as well.
+    // The senders of this crate use only keys that an event may have too.
     let key = EventKey::new(key).ok()?;
     Some(Box::new(move |reply| {
         Internal::Once(Box::new(OnceMessage { key, command, reply })).into()

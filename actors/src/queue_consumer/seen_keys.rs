@@ -5,12 +5,12 @@ use std::collections::{HashSet, VecDeque};
 /// How many keys are remembered: more than a queue consumer has unsettled at a time.
 const REMEMBERED: usize = 4_096;
 
-/// Tells a second delivery of a command that leaves no key in the log; or of a start, whose instance and
-/// its log may be gone.
+/// Recognises a second delivery of a command that leaves no key in the log, or of a start whose
+/// instance may be purged with its log.
 #[derive(Debug, Default)]
 pub(super) struct SeenKeys {
     known: HashSet<String>,
-    /// Oldest first.
+    /// The oldest key is first.
     order: VecDeque<String>,
 }
 

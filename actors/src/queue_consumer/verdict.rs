@@ -3,10 +3,10 @@
 /// What became of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Its effect is durable, or it has none and never will: it leaves the queue.
+    /// Its effect is durable, or it never has one: the message leaves the queue.
     Done,
-    /// It comes again.
+    /// The message is delivered again.
     Again,
-    /// It can never be taken: it goes into quarantine.
+    /// The message can never be accepted: it goes into quarantine.
     Refused(String),
 }

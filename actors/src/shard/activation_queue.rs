@@ -7,14 +7,14 @@ use reenact_core::{InstanceId, Timestamp};
 use super::stashed::Stashed;
 use crate::message::{Begin, Due};
 
-/// Each instance is here once: with what was sent to it, or because it is due.
+/// The queue. Each instance is in it once: with what was sent to it, or because it is due.
 #[derive(Default)]
 pub(super) struct ActivationQueue {
-    /// In the order in which the first message came. Some may have come into memory by now.
+    /// In the order in which the first message came. Some of these may be in memory by now.
     asked: VecDeque<InstanceId>,
-    /// What was sent to these.
+    /// The messages for these instances.
     waiting: HashMap<InstanceId, Waiting>,
-    /// What was due first comes into memory first.
+    /// The instance that was due first comes into memory first.
     due: BTreeSet<(Timestamp, InstanceId)>,
     /// When each of these is due, and how it begins.
     begins: HashMap<InstanceId, (Timestamp, Begin)>,
@@ -29,22 +29,22 @@ pub(super) struct Waiting {
 }
 
 impl ActivationQueue {
-    /// What was sent to an instance that waits here.
+    /// The messages of an instance that waits here.
     pub(super) fn waiting_for(&mut self, instance: &InstanceId) -> Option<&mut Waiting> {
         self.waiting.get_mut(instance)
     }
 
-    /// Something was sent to an instance for which nothing waits here.
+    /// Adds an instance without waiting messages, for a first one.
     pub(super) fn push(&mut self, instance: InstanceId, begin: Begin, what: Stashed) {
         self.asked.push_back(instance.clone());
         self.waiting.insert(instance, Waiting { begin, messages: vec![what] });
     }
 
-    /// An instance is due.
+    /// Adds an instance that is due.
     pub(super) fn push_due(&mut self, due: Due) {
         let Due { at, instance, is_recovered } = due;
         let begin = if is_recovered { Begin::Recover } else { Begin::Activate };
-        // It comes all the same for what was sent to it, or was due before.
+        // The instance comes into memory anyway, for a message or because it was due before.
         if self.waiting.contains_key(&instance) || self.begins.contains_key(&instance) {
             return;
         }
@@ -52,8 +52,8 @@ impl ActivationQueue {
         self.begins.insert(instance, (at, begin));
     }
 
-    /// How an instance begins for what was sent to it, that would begin so by itself. It is not due any
-    /// more: it comes now.
+    /// How the actor of an instance begins that is now loaded for a message, and would begin as `begin`
+    /// without this queue. The instance is taken off the list of those that are due.
     pub(super) fn begin_of(&mut self, instance: &InstanceId, begin: Begin) -> Begin {
         let Some((at, due)) = self.begins.remove(instance) else { return begin };
         self.due.remove(&(at, instance.clone()));
@@ -63,7 +63,7 @@ impl ActivationQueue {
         }
     }
 
-    /// Takes out what waits for an instance.
+    /// Takes out the messages that wait for an instance.
     pub(super) fn take(&mut self, instance: &InstanceId) -> Option<Waiting> {
         self.waiting.remove(instance)
     }
@@ -71,7 +71,7 @@ impl ActivationQueue {
     pub(super) fn next_asked(&mut self) -> Option<(InstanceId, Waiting)> {
         loop {
             let instance = self.asked.pop_front()?;
-            // Unless it was taken out of its turn.
+            // An instance may have been taken out before its turn.
             if let Some(waiting) = self.waiting.remove(&instance) {
                 return Some((instance, waiting));
             }
@@ -92,7 +92,7 @@ impl ActivationQueue {
         !self.due.is_empty()
     }
 
-    /// Takes out what was sent, and forgets what is due: its log knows.
+    /// Takes out all messages, and forgets the instances that are due: their logs know.
     pub(super) fn clear(&mut self) -> Vec<Stashed> {
         (self.due, self.begins) = Default::default();
         let asked = std::mem::take(&mut self.asked).into_iter();

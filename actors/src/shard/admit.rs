@@ -1,4 +1,4 @@
-//! Lets instances come into memory, at a bounded pace and as there are free places.
+//! Lets instances come into memory, at a bounded pace and as places are free.
 
 use std::pin::pin;
 use std::sync::atomic::Ordering;
@@ -16,25 +16,26 @@ use crate::message::{Begin, Due, Internal, ShardMessage};
 use crate::task::{Task, let_others_run};
 use crate::timers::{Timer, TimerMessage};
 
-/// Who has waited so long for a place, or for room in memory, comes without: what holds the places may wait
-/// for it. So few instances of a shard pass the bound in this time.
+/// An instance that has waited this long for a place, or for room in memory, comes without: the
+/// instances that have the places may wait for it. So few instances of a shard pass the limit in this
+/// time.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// What was sent something waits no longer than this for a place where all places are those of instances
+/// An instance with messages waits no longer than this for a place when all places belong to instances
 /// that have something under way: they may wait for it.
 const WAIT_WHILE_BUSY: Duration = Duration::from_millis(20);
 
-/// How many instances then come without a place.
+/// How many instances come without a place after that time.
 const WITHOUT_PLACE: usize = 16;
 
-/// How often it is looked whether instances still hold too much in memory.
+/// The time between two looks whether instances still hold too much in memory.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// How many due instances are queued before other tasks get the thread.
+/// How many due instances are queued before other tasks run.
 const IN_A_ROW: usize = 1_024;
 
 impl ShardState {
-    /// Brings an instance into memory for what was sent to it, or queues it for that.
+    /// Brings an instance into memory for a message, or queues it for that.
     pub(super) async fn ask_in(
         &mut self,
         myself: &ActorRef<ShardMessage>,
@@ -58,7 +59,7 @@ impl ShardState {
         }
     }
 
-    /// Adds to what waits for an instance; gives it back when nothing does.
+    /// Adds a message to those that wait for an instance; returns it when there are none.
     pub(super) async fn add_to_queue(
         &mut self,
         myself: &ActorRef<ShardMessage>,
@@ -67,7 +68,7 @@ impl ShardState {
     ) -> Result<Option<Stashed>, ActorProcessingErr> {
         let Some(waiting) = self.queue.waiting_for(instance) else { return Ok(Some(what)) };
         waiting.messages.push(what);
-        // It may bring a place, which all of them have waited for.
+        // The message may bring a place, for which all of them have waited.
         let place = waiting.messages.last_mut().and_then(Stashed::take_place);
         if place.is_some()
             && let Some(waiting) = self.queue.take(instance)
@@ -78,7 +79,7 @@ impl ShardState {
         Ok(None)
     }
 
-    /// Instances are due.
+    /// Queues instances that are due.
     pub(super) async fn wake(
         &mut self,
         myself: &ActorRef<ShardMessage>,
@@ -91,7 +92,7 @@ impl ShardState {
         self.admit(myself).await
     }
 
-    /// Lets in who can come now: in turns, those who were sent something, and those that are due.
+    /// Lets in the instances that can come now: those with messages and those that are due take turns.
     pub(super) async fn admit(
         &mut self,
         myself: &ActorRef<ShardMessage>,
@@ -106,7 +107,7 @@ impl ShardState {
         }
     }
 
-    /// A place was found for the next of its kind, or it comes without.
+    /// A place was found for the next instance of its kind, or it comes without one.
     pub(super) async fn place_found(
         &mut self,
         myself: &ActorRef<ShardMessage>,
@@ -160,7 +161,7 @@ impl ShardState {
             return Ok(false);
         }
         if self.context.host.admission.is_closed() {
-            // The host ends: what is due stays in the log.
+            // The host ends: the log still says what is due.
             return Ok(false);
         }
         let Some(place) = self.context.host.admission.try_place(Kind::Due) else {
@@ -200,7 +201,7 @@ impl ShardState {
         if self.context.host.routes.parked(&instance).is_some() {
             return Ok(());
         }
-        // Where it is in memory by now, whatever it handles lets happen what is due.
+        // If the instance is in memory by now, any message makes it handle what is due.
         let Some(what) = self.pass_to_actor(&instance, what) else { return Ok(()) };
         if self.context.host.routes.actor(&instance).is_some() {
             self.stashed.insert(instance, vec![what]);
@@ -211,7 +212,7 @@ impl ShardState {
         self.enter(myself, instance, entering, vec![what]).await
     }
 
-    /// Begins an actor, and gives it what waits for it.
+    /// Begins an actor, and gives it the messages that wait for it.
     async fn enter(
         &mut self,
         myself: &ActorRef<ShardMessage>,
@@ -223,7 +224,7 @@ impl ShardState {
         let mut messages = messages.into_iter();
         for what in messages.by_ref() {
             if let Some(what) = self.pass_to_actor(&instance, what) {
-                // It had nothing to do, and is about to go.
+                // The actor had nothing to do, and is about to end.
                 self.stashed.insert(instance, std::iter::once(what).chain(messages).collect());
                 return Ok(());
             }
@@ -231,8 +232,8 @@ impl ShardState {
         Ok(())
     }
 
-    /// What is due does not come while instances hold too much in memory. Those that are idle are asked to
-    /// go.
+    /// Whether instances hold too much in memory for one that is due to come. If so, idle instances are
+    /// asked to leave.
     fn is_too_much_in_memory(&mut self, myself: &ActorRef<ShardMessage>) -> bool {
         if !self.context.host.footprints.is_over() {
             self.waits.looks = None;
@@ -252,7 +253,7 @@ impl ShardState {
         }
     }
 
-    /// It is time for another look whether there is still too much in memory.
+    /// Looks again whether there is still too much in memory.
     pub(super) async fn look_at_memory(
         &mut self,
         myself: &ActorRef<ShardMessage>,
@@ -267,7 +268,7 @@ impl ShardState {
         let myself = myself.clone();
         let next = Task::spawn(async move {
             tokio::time::sleep(LOOK_AGAIN).await;
-            // A supervisor that has gone lets nobody in.
+            // A supervisor that has gone admits nothing.
             let _ = myself.cast(ShardMessage::LookAtMemory);
         });
         self.waits.looks = Some((looks, next));
@@ -287,13 +288,13 @@ impl ShardState {
                     break None;
                 }
             };
-            // A supervisor that has gone lets nobody in.
+            // A supervisor that has gone admits nothing.
             let _ = myself.cast(ShardMessage::PlaceFound(kind, found));
         })
     }
 
-    /// Queues the instances whose code has blocked a thread that was given up: their logs must say that they are
-    /// parked.
+    /// Queues the instances whose code has blocked a thread that was given up: their logs must say that
+    /// they are parked.
     pub(super) fn park_stalled(&mut self) {
         let at = self.context.now();
         for instance in self.context.host.routes.stalled_in(self.shard) {
@@ -301,7 +302,8 @@ impl ShardState {
         }
     }
 
-    /// Queues what must be in memory now, by the log, and arms the timers of what is due later.
+    /// Queues the instances that must be in memory now, by the log, and arms the timers of those that are
+    /// due later.
     pub(super) async fn recover(
         &mut self,
         recovered: Vec<InstanceSummary>,

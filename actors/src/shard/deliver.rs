@@ -27,7 +27,7 @@ impl ShardState {
         let Some(what) = self.refuse_parked(&instance, what) else { return Ok(()) };
         let Some(what) = self.pass_to_actor(&instance, what) else { return Ok(()) };
         if self.context.host.routes.actor(&instance).is_some() {
-            // Its actor takes no more messages and is about to go.
+            // The actor of the instance takes no more messages, and is about to end.
             self.stashed.insert(instance, vec![what]);
             return Ok(());
         }
@@ -40,7 +40,8 @@ impl ShardState {
         self.ask_in(myself, instance, what).await
     }
 
-    /// What is parked is not replayed again for every message. Some are for its actor all the same.
+    /// Refuses a message to a parked instance, which is not replayed for every message. Some messages are
+    /// for its actor all the same.
     pub(super) fn refuse_parked(
         &mut self,
         instance: &InstanceId,
@@ -71,7 +72,8 @@ impl ShardState {
         self.broken.contains(instance)
     }
 
-    /// Gives it to the instance's actor, if there is one that takes messages.
+    /// Passes the message to the instance's actor, if there is one that takes messages; otherwise returns
+    /// it.
     pub(super) fn pass_to_actor(&self, instance: &InstanceId, what: Stashed) -> Option<Stashed> {
         match what {
             Stashed::Message(message) => {
@@ -79,7 +81,7 @@ impl ShardState {
                 refused.err().map(Stashed::Message)
             }
             Stashed::Locate(reply) => {
-                // One that takes this takes messages.
+                // An actor that takes this question takes messages.
                 let taken =
                     self.context.host.routes.try_deliver(instance, Internal::Activate.into());
                 match self.context.host.routes.actor(instance).filter(|_| taken.is_ok()) {
@@ -109,7 +111,7 @@ impl ShardState {
             coming,
             is_due,
         };
-        // It reads its log after the start, so this does not wait.
+        // The actor reads its log after the start, so this does not wait.
         let (actor, _) =
             Actor::spawn_linked(None, InstanceActor, arguments, myself.get_cell()).await?;
         let member = Member { instance: instance.clone(), actor: actor.clone(), place };

@@ -14,7 +14,7 @@ impl ShardState {
     pub(super) async fn drain(&mut self) {
         self.draining = true;
         if self.context.host.store.queue_client.is_some() {
-            // What comes from now on waits in the queue for the next owner.
+            // Messages that come from now on wait in the queue for the next owner.
             self.context.host.routes.set_leaving(self.shard);
         }
         for what in self.queue.clear() {
@@ -25,9 +25,9 @@ impl ShardState {
         let members = self.instances.values();
         let actors: Vec<_> = members.map(|m| (m.instance.clone(), m.actor.clone())).collect();
         for (_, actor) in &actors {
-            // One that is draining takes no more messages, and has nothing that runs.
+            // An actor that is draining takes no more messages, and has no running code.
             let _ = actor.cast(Internal::HostStops.into());
-            // One that is draining already needs no second word.
+            // An actor that is draining already may be asked again.
             let _ = actor.drain();
         }
         for (instance, actor) in actors {
@@ -40,8 +40,9 @@ impl ShardState {
         self.context.host.release(self.shard).await;
     }
 
-    /// Returns when an actor has gone, or cannot go: its code holds a thread that is not the host's own. On
-    /// one of these, this supervisor would be held as well, and be given up with the thread.
+    /// Returns when an actor has gone, or cannot go because its code blocks a thread that is not the host's
+    /// own. On one of the host's own threads this supervisor would be blocked as well, and would be given
+    /// up with the thread.
     async fn until_gone(&self, instance: InstanceId, actor: ActorRef<InstanceMessage>) {
         let routes = &self.context.host.routes;
         tokio::select! {
@@ -55,7 +56,7 @@ impl ShardState {
                     "user code does not give its thread back; its shard is released nevertheless. Mend the code"
                 );
                 actor.kill();
-                // Should the shard come back to this host.
+                // It counts if the shard comes back to this host.
                 routes.park_stalled(instance, ParkReason::Stalled { code, blocked_for });
             }
         }

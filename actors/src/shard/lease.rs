@@ -1,4 +1,4 @@
-//! Holds the lease of a shard: acquired at its start, and renewed as long as it is up.
+//! Keeps the lease of a shard: acquires it at the start, and renews it as long as the shard is up.
 
 use std::time::Duration;
 
@@ -16,8 +16,9 @@ pub(super) const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// How often an acquisition is tried while another holds the lease.
 pub(super) const ACQUIRE_EVERY: Duration = Duration::from_millis(250);
 
-/// Takes the shard, and waits for another that still holds it as long as there is patience. What an
-/// earlier supervisor of this host held is given up first: it has gone, and its epoch with it.
+/// Acquires the shard, and waits for another host that still holds it as long as `patience` lasts. A
+/// lease that an earlier supervisor of this host held is given up first: that supervisor has gone, and
+/// its epoch with it.
 pub(super) async fn acquire(
     host: &HostContext,
     shard: ShardId,
@@ -38,13 +39,13 @@ pub(super) async fn acquire(
     }
 }
 
-/// Whether another try may acquire the lease: the holder may give it up, or the store come back.
+/// Whether another try may acquire the lease: its holder may give it up, or the store may come back.
 pub(super) fn may_pass(error: &ProviderError) -> bool {
     error.is_transient()
         || matches!(error, ProviderError::Conflict { .. } | ProviderError::Unknown { .. })
 }
 
-/// Extends the lease, for as long as that can be done; then the shard ends.
+/// Renews the lease as long as that is possible; then the shard ends.
 pub(super) fn renewals(myself: &ActorRef<ShardMessage>, host: &HostRef, lease: Lease) -> Task {
     let (myself, host) = (myself.clone(), host.clone());
     let lost = end_for_panic(&myself, "the renewal of its lease");

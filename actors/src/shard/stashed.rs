@@ -1,4 +1,4 @@
-//! What waits for an instance whose actor takes nothing more.
+//! Messages that wait for an instance whose actor takes no more.
 
 use ractor::ActorRef;
 use tokio::sync::oneshot;
@@ -12,7 +12,7 @@ pub(super) struct Entering {
     pub(super) begin: Begin,
     pub(super) place: Option<Place>,
     pub(super) coming: Option<OnItsWay>,
-    /// For no message but its log.
+    /// Whether it is loaded because its log says so, and for no message.
     pub(super) is_due: bool,
 }
 

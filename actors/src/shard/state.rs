@@ -1,4 +1,4 @@
-//! What the supervisor of a shard holds.
+//! The state of a shard's supervisor.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
@@ -19,23 +19,23 @@ use crate::task::Task;
 pub(crate) struct ShardState {
     pub(super) shard: ShardId,
     pub(super) context: Arc<ShardContext>,
-    /// Those that are in memory, by their actors: in the order in which these began.
+    /// The instances in memory by their actors, in the order in which these began.
     pub(super) instances: BTreeMap<ActorId, Member>,
-    /// Those that wait to come into memory.
+    /// The instances that wait to come into memory.
     pub(super) queue: ActivationQueue,
     pub(super) waits: Waits,
-    /// What came for an instance whose actor is about to go.
+    /// Messages for instances whose actors are about to end.
     pub(super) stashed: HashMap<InstanceId, Vec<Stashed>>,
     pub(super) crashes: HashMap<InstanceId, Crashes>,
-    /// Parked ones that crash without their code as well.
+    /// Parked instances that crash even without their code.
     pub(super) broken: HashSet<InstanceId>,
     pub(super) draining: bool,
-    /// Takes what comes from other hosts, where the store is shared.
+    /// Receives messages from other hosts, where the store is shared.
     pub(super) queue_consumer: Option<QueueConsumer>,
     /// Shared with the questions that are under way.
     pub(super) asked: Asked,
     pub(super) sweeping: Option<Sweep>,
-    /// Renewal and sweeps.
+    /// The tasks that renew the lease and begin sweeps.
     pub(super) _background: [Task; 2],
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct ShardState {
 pub(super) struct Member {
     pub(super) instance: InstanceId,
     pub(super) actor: ActorRef<InstanceMessage>,
-    /// Its place among those of the host, until its actor has gone.
+    /// Its place among the instances of the host, until its actor has ended.
     pub(super) place: Option<Place>,
 }
 
@@ -52,15 +52,15 @@ pub(super) struct Crashes {
     pub(super) last: Timestamp,
 }
 
-/// Goes through the instances in the order in which their actors began. Nothing is copied at its begin: of very
-/// many, that would hold up others.
+/// A pass over the instances in the order in which their actors began. The list is not copied at the
+/// start: with very many instances that would delay other tasks.
 pub(super) struct Sweep {
-    /// Those up to here have been asked.
+    /// The last actor that was asked.
     pub(super) after: Bound<ActorId>,
-    /// The newest at the begin. What comes into memory meanwhile is not asked.
+    /// The newest actor when the sweep began. Instances that come into memory later are not asked.
     pub(super) last: ActorId,
-    /// They go if they have been idle since then.
+    /// An instance leaves memory if it has been idle since then.
     pub(super) then: Timestamp,
-    /// It is for those who want room, and ends when nobody does.
+    /// Whether the sweep makes room for waiting instances, and ends when none waits.
     pub(super) makes_room: bool,
 }

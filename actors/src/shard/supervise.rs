@@ -11,10 +11,10 @@ use super::state::{Crashes, Member, ShardState};
 use crate::error::{Error, ParkReason};
 use crate::message::{Begin, ShardMessage};
 
-/// An instance whose actor crashes so often in a row is parked.
+/// An instance is parked when its actor has crashed this often in a row.
 const MAX_CRASHES: u32 = 3;
 
-/// Crashes that are further apart are not in a row.
+/// Crashes that are further apart do not count as in a row.
 const CRASH_WINDOW: Duration = Duration::from_secs(60);
 
 /// Why an actor of the shard failed.
@@ -35,8 +35,8 @@ impl Failure {
 }
 
 impl ShardState {
-    /// An actor has ended: of an instance, which may have to come back; or of the shard itself,
-    /// which starts again from its log then.
+    /// An actor has ended. If it was of an instance, that may have to come back. If it was of the shard
+    /// itself, the shard starts again from its log.
     pub(super) async fn ended(
         &mut self,
         myself: &ActorRef<ShardMessage>,
@@ -60,25 +60,25 @@ impl ShardState {
             && !self.draining
         {
             if failure.is_of_the_store {
-                // No fault of the instance: it comes back, for as long as it takes.
+                // The instance is not to blame: it is tried again for as long as it takes.
                 tracing::warn!(%instance, error = failure.message, "the log of this instance could not be read for now; trying again");
             } else if let Some(reason) = self.context.host.routes.parked(&instance) {
-                // It crashes without its code as well: it is not tried again by itself.
+                // It crashes without its code as well, so it is not tried again by itself.
                 tracing::error!(%instance, failure = failure.message, "a parked instance crashed without its code; it is not tried again until somebody resumes it");
                 refuse(&instance, &reason, stashed);
                 self.broken.insert(instance);
                 return Ok(());
             } else if let Some(reason) = self.crashed(&instance, failure.message) {
-                // Its next actor tells its log, and does not run its code.
+                // The next actor records this in the log, and does not run the code.
                 self.context.park(&instance, reason);
             }
-            // What its log implies goes on, whether anybody sends it something or not.
+            // The effects that follow from its log go on, also when no message comes.
             let begin = Begin::Activate;
             let place = place.take();
             let entering = Entering { begin, place, coming: None, is_due: false };
             self.spawn(myself, instance.clone(), entering).await?;
         }
-        // Those who wait come first.
+        // The instances that wait come first.
         drop(place);
         for what in stashed {
             self.deliver(myself, instance.clone(), what).await?;
@@ -90,7 +90,7 @@ impl ShardState {
         self.crashes.retain(|_, crashes| now.since(crashes.last) <= CRASH_WINDOW);
     }
 
-    /// Counts a crash; the reason to park, when it was one too many.
+    /// Counts a crash; returns the reason to park when there were too many.
     fn crashed(&mut self, instance: &InstanceId, failure: String) -> Option<ParkReason> {
         tracing::error!(%instance, failure, "the actor of this instance crashed; it starts again from its log");
         let now = self.context.now();

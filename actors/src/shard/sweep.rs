@@ -11,18 +11,19 @@ use crate::context::HostContext;
 use crate::message::{Internal, ShardMessage};
 use crate::task::{Task, end_for_panic};
 
-/// When to ask again where instances have not answered yet.
+/// When to ask again while instances have not answered yet.
 const MAKE_ROOM_AGAIN: Duration = Duration::from_millis(10);
 
-/// Most instances that are asked and have not answered yet. Other tasks need the thread too.
+/// The maximum number of instances that were asked and have not answered yet. Other tasks need the
+/// thread too.
 const ASKED_AT_A_TIME: usize = 256;
 
-/// When to look again whether they have.
+/// When to look again whether they have answered.
 const ASK_MORE: Duration = Duration::from_millis(1);
 
 impl ShardState {
-    /// Asks what is in memory whether it has been idle for so long. Not while earlier questions are
-    /// under way: they are as good, and mailboxes must not fill with them.
+    /// Asks the instances in memory whether they have been idle for the time `idle`. Does nothing while
+    /// earlier questions are under way: they serve as well, and mailboxes must not fill with questions.
     pub(super) fn sweep(&mut self, myself: &ActorRef<ShardMessage>, idle: Duration) {
         if !self.is_asking() {
             self.begin_sweep(myself, idle, false);
@@ -34,7 +35,7 @@ impl ShardState {
         if self.is_asking() {
             myself.send_after(MAKE_ROOM_AGAIN, || ShardMessage::MakeRoom);
         } else {
-            // First: a later request may be about instances that become idle after these questions.
+            // Called first: a later request may be about instances that become idle after these questions.
             self.context.host.room_was_made(self.shard);
             self.begin_sweep(myself, Duration::ZERO, true);
         }
@@ -47,7 +48,7 @@ impl ShardState {
         self.sweep_on(myself);
     }
 
-    /// Asks the next ones.
+    /// Asks the next instances.
     pub(super) fn sweep_on(&mut self, myself: &ActorRef<ShardMessage>) {
         let Some(sweep) = &mut self.sweeping else { return };
         let unanswered = Arc::strong_count(&self.asked) - 1;
@@ -55,7 +56,7 @@ impl ShardState {
         let left = |after| self.instances.range((after, Bound::Included(sweep.last)));
         for (id, member) in left(sweep.after).take(many) {
             let message = Internal::PassivateIfIdleSince(sweep.then, self.asked.clone());
-            // One that has gone in the meantime is not in memory.
+            // An instance whose actor has gone is not in memory.
             let _ = member.actor.cast(message.into());
             sweep.after = Bound::Excluded(*id);
         }

@@ -8,16 +8,17 @@ use crate::message::ShardMessage;
 use crate::pace::Pace;
 use crate::task::Task;
 
-/// For what the next of a kind waits.
+/// The waits that the next instance of each kind needs.
 pub(super) struct Waits {
-    /// Of those that come for what was sent to them.
+    /// The pace of instances that come for a message.
     pub(super) asked_pace: Arc<Pace>,
-    /// Of those that are due.
+    /// The pace of instances that are due.
     pub(super) due_pace: Arc<Pace>,
-    /// For a place.
+    /// The wait for a place, for an instance with messages.
     pub(super) asked: Option<Task>,
+    /// The wait for a place, for an instance that is due.
     pub(super) due: Option<Task>,
-    /// Number of looks since there was too much in memory, and the next one.
+    /// The number of looks since there was too much in memory, and the task of the next one.
     pub(super) looks: Option<(u32, Task)>,
 }
 
@@ -25,7 +26,7 @@ impl Waits {
     pub(super) fn new(myself: &ActorRef<ShardMessage>) -> Self {
         let pace = |most| {
             let myself = myself.clone();
-            // A supervisor that has gone lets nobody in.
+            // A supervisor that has gone admits nothing.
             Pace::new(most, move || drop(myself.cast(ShardMessage::Admit)))
         };
         Self {
@@ -38,10 +39,10 @@ impl Waits {
     }
 }
 
-/// Most instances of a shard that come into memory at a time for what somebody has sent them: each reads its
-/// log and replays it, and other tasks need the thread too. Those that clients start are not counted: they have
-/// nothing to read.
+/// The maximum number of instances of a shard that come into memory at a time for a message: each reads
+/// its log and replays it, and other tasks need the thread too. Instances that clients start do not
+/// count: they have nothing to read.
 pub(super) const ASKED_AT_A_TIME: usize = 256;
 
-/// As [`ASKED_AT_A_TIME`], of those that are due. Nobody waits for them.
+/// Like [`ASKED_AT_A_TIME`], for instances that are due. No caller waits for these.
 pub(super) const DUE_AT_A_TIME: usize = 128;

@@ -1,5 +1,5 @@
-//! One call that was received from the queue of a tag: hidden from others while it runs here; what becomes
-//! of it goes to the owner of the instance.
+//! Runs a call that was received from the queue of a tag. It is hidden from other hosts while it runs
+//! here, and its results and heartbeats go to the owner of the instance.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,13 +16,14 @@ use super::receiver::Receiver;
 use crate::activity::{ActivityCall, Attempt, Report};
 use crate::patience::Patience;
 
-/// How often a call may be delivered to hosts that declare its tag, until it goes into quarantine when
-/// one of them does not have the activity. A tag may be declared by hosts that are not all of one
-/// version; meanwhile a call comes to one after the other, in each
+/// How often a call may be delivered to hosts that declare its tag but do not have its activity, until
+/// it goes into quarantine. Hosts of different versions may declare the same tag; the call is delivered
+/// to one after the other, once in each
 /// [visibility time](reenact_providers::Sharing::visibility_time).
 pub(super) const MAX_DELIVERIES_WITHOUT_CODE: u32 = 100;
 
-/// How often a message is extended in the time for which it is hidden, while its call runs.
+/// How often the time for which a message is hidden is extended within one visibility time, while its
+/// call runs.
 const EXTENSIONS: u32 = 3;
 
 /// A call that runs here.
@@ -31,27 +32,28 @@ struct ReceivedCall {
     tag: Name,
     call: ActivityCall,
     attempt: u32,
-    /// Tells its messages apart: each is sent once, and again only when that failed.
+    /// The number of the next heartbeat message. It makes the message's key unique: each is sent once, and
+    /// again only when that failed.
     beats: u64,
 }
 
-/// How a call that was taken has come to its end here.
+/// How the run of a received call has ended on this host.
 enum End {
-    /// What became of it is durable, or nobody wants to know.
+    /// The result is durable, or is not needed any more.
     SeenTo(Option<Box<dyn fmt::Debug + Send + Sync>>),
-    /// It comes again, to this host or another, when its message is visible again.
+    /// The call is delivered again, to this host or another, when its message is visible again.
     Left,
 }
 
 impl Receiver {
-    /// Sees to one delivery.
+    /// Handles one delivery.
     pub(super) async fn run(self: Arc<Self>, tag: Name, delivery: Delivery) {
         let activity = match codec::decode_activity(&delivery.message.bytes) {
             Ok(activity) => activity,
             Err(error) => return self.quarantine(tag, delivery, error.to_string()).await,
         };
         if activity.deadline.is_some_and(|deadline| deadline <= self.clock.now()) {
-            // Its execution has ended it.
+            // The execution that called it has ended.
             return self.acknowledge(&tag, delivery.id).await;
         }
         if !self.workers.can_run(&activity.name) {
@@ -70,7 +72,7 @@ impl Receiver {
         ReceivedCall { receiver: self, tag, call, attempt, beats: 0 }.run(activity).await;
     }
 
-    /// Another host may have the activity; when none had it for long, a person has to look.
+    /// Another host may have the activity. When no host had it for long, a person has to look.
     async fn leave(&self, tag: Name, delivery: Delivery, activity: &Name) {
         let attempts = delivery.attempt;
         if attempts < MAX_DELIVERIES_WITHOUT_CODE {
@@ -125,12 +127,12 @@ impl ReceivedCall {
             for delivery in deliveries.unwrap_or_default() {
                 receiver.acknowledge(&tag, delivery).await;
             }
-            // Not before: the same attempt must not begin again here.
+            // Released only now: the same attempt must not begin again here before.
             drop(known);
         }
     }
 
-    /// Tells the owner what becomes of the attempt, until its end.
+    /// Sends the reports of the attempt to the owner of the instance, until the attempt ends.
     async fn follow(&mut self, reports: &mut mpsc::UnboundedReceiver<Report>) -> End {
         loop {
             match reports.recv().await {
@@ -144,7 +146,7 @@ impl ReceivedCall {
         }
     }
 
-    /// A heartbeat that cannot be sent is lost; the next says more.
+    /// A heartbeat that cannot be sent is lost; the next one says more.
     async fn beat(&mut self, details: Payload) {
         self.beats += 1;
         let (run, id, attempt) = (self.call.run.into(), self.call.id, self.attempt);
@@ -185,7 +187,7 @@ impl ReceivedCall {
         RemoteCommand::CompleteTask { run, id, attempt, result }
     }
 
-    /// Into the queue of the instance's shard.
+    /// Sends a command to the queue of the instance's shard.
     async fn send(&self, key: String, command: &RemoteCommand) -> Result<(), ProviderError> {
         let bytes = codec::encode_command(command).map_err(|_| ProviderError::TooLarge {
             what: "the end of an activity",
@@ -196,7 +198,7 @@ impl ReceivedCall {
         self.receiver.router.send(self.receiver.shard_of(&self.call), message).await
     }
 
-    /// Names the attempt in the keys of its messages.
+    /// The name of the attempt in the keys of its messages.
     fn key(&self) -> String {
         let ActivityCall { instance, run, id } = &self.call;
         format!("{instance}/{run}/{}/{}", id.0, self.attempt)
@@ -204,15 +206,15 @@ impl ReceivedCall {
 }
 
 impl Receiver {
-    /// Hides the messages of a call from others for as long as it is asked for, and ends the call when
-    /// its time is over.
+    /// Hides the messages of a call from other hosts until it is dropped, and cancels the call at its
+    /// deadline.
     async fn keep(&self, tag: &Name, key: &(ActivityCall, u32), deadline: Option<Timestamp>) {
         let deadline = async {
             match deadline {
                 Some(deadline) => self.clock.sleep_until(deadline).await,
                 None => std::future::pending().await,
             }
-            // Its execution has ended it, or does so now.
+            // The execution that called it has ended, or does so now.
             self.workers_of(&key.0).cancel(&key.0);
             std::future::pending::<()>().await;
         };
@@ -220,7 +222,8 @@ impl Receiver {
         let extended = async {
             loop {
                 self.clock.sleep_until(self.clock.now() + pause).await;
-                let deliveries = self.running.get(key).map(|deliveries| deliveries.clone()).unwrap_or_default();
+                let deliveries =
+                    self.running.get(key).map(|deliveries| deliveries.clone()).unwrap_or_default();
                 for delivery in deliveries {
                     self.extend(tag, key, delivery).await;
                 }

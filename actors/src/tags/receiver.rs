@@ -1,4 +1,4 @@
-//! Receives the calls of the tags that this host declares, as there is room for them.
+//! Receives the calls with the tags that this host declares, as there is room for them.
 
 use std::sync::Arc;
 
@@ -12,29 +12,30 @@ use crate::activity::ActivityCall;
 use crate::patience::Patience;
 use crate::workers::{ShardWorkers, Workers};
 
-/// Most calls that are taken from a queue at once.
+/// The maximum number of calls that are received from a queue at once.
 const TAKEN_AT_ONCE: usize = 32;
 
-/// Takes and runs the calls of the tags that a host declares.
+/// Receives and runs the calls with the tags that a host declares.
 pub(crate) struct TagReceiver {
     closed: watch::Sender<bool>,
-    /// One for each tag. Each ends when it is closed and nothing that it has taken runs any more.
+    /// One task for each tag. It ends when the receiver is closed and no call that it has received runs any
+    /// more.
     tasks: tokio::sync::Mutex<JoinSet<()>>,
 }
 
-/// What those of a host share.
+/// What the tasks of all tags share.
 pub(super) struct Receiver {
     pub(super) sharing: Arc<dyn Sharing>,
     pub(super) router: Arc<dyn ExternalEventRouter>,
     pub(super) clock: Arc<dyn TimerScheduler>,
     pub(super) workers: Workers,
     pub(super) shards: u32,
-    /// What runs here, and by which deliveries: one call can be delivered more than once meanwhile.
+    /// The attempts that run here, with their deliveries: a call may be delivered again while it runs.
     pub(super) running: DashMap<(ActivityCall, u32), Vec<DeliveryId>>,
 }
 
 impl TagReceiver {
-    /// Begins to take calls of those tags.
+    /// Begins to receive calls with these tags.
     pub(crate) fn begin(
         tags: Vec<Name>,
         sharing: Arc<dyn Sharing>,
@@ -52,41 +53,41 @@ impl TagReceiver {
         Self { closed, tasks: tokio::sync::Mutex::new(tasks) }
     }
 
-    /// Takes nothing any more.
+    /// Receives nothing more.
     pub(crate) fn close(&self) {
         self.closed.send_replace(true);
     }
 
-    /// Returns when nothing that was taken runs any more, and what became of it is reported. Close it
-    /// before.
+    /// Returns when no received call runs any more, and all results are sent. Close the receiver first.
     pub(crate) async fn settled(&self) {
         let mut tasks = self.tasks.lock().await;
         while tasks.join_next().await.is_some() {}
     }
 
-    /// Lets go of everything at once, and does not wait for that.
+    /// Drops everything at once, without waiting until that is done.
     pub(crate) fn abort_soon(&self) {
         self.close();
-        // Somebody who waits for them here is about to abort them as well.
+        // A lock that is taken means that another caller waits here, and is about to abort the tasks as
+        // well.
         if let Ok(mut tasks) = self.tasks.try_lock() {
             tasks.abort_all();
         }
     }
 
-    /// Lets go of everything at once, as a crash would.
+    /// Drops everything at once, as a crash would.
     pub(crate) async fn abort(&self) {
         self.tasks.lock().await.shutdown().await;
     }
 }
 
-/// Takes the calls of one tag, until it is closed; then waits for those that it has taken.
+/// Receives the calls with one tag until it is closed, then waits for those that run.
 async fn take(receiver: Arc<Receiver>, tag: Name, mut closed: watch::Receiver<bool>) {
     let mut taken = JoinSet::new();
     let mut next = Box::pin(receiver.clone().next(tag.clone()));
     loop {
         tokio::select! {
             biased;
-            // An error means that the host is gone.
+            // An error means that the host has gone.
             _ = closed.wait_for(|closed| *closed) => break,
             Some(_) = taken.join_next() => {}
             deliveries = &mut next => {
@@ -102,7 +103,7 @@ async fn take(receiver: Arc<Receiver>, tag: Name, mut closed: watch::Receiver<bo
 }
 
 impl Receiver {
-    /// The next calls of a tag, once there is room for them.
+    /// The next calls with a tag, once there is room for them.
     async fn next(self: Arc<Self>, tag: Name) -> Vec<Delivery> {
         let mut patience = Patience::new();
         loop {
@@ -122,7 +123,7 @@ impl Receiver {
         ShardId::of(&call.instance, self.shards)
     }
 
-    /// Removes a message that has been seen to. One that cannot be removed comes again.
+    /// Removes a message that was handled. One that cannot be removed is delivered again.
     pub(super) async fn acknowledge(&self, tag: &Name, delivery: DeliveryId) {
         let mut patience = Patience::new();
         while let Err(error) = self.sharing.acknowledge_from(tag, delivery).await {

@@ -17,13 +17,13 @@ use crate::patience::Patience;
 use crate::routes::Routes;
 use crate::task::Task;
 
-/// How long a call waits that may have been sent before, by the host's own clock: its end may be in the
-/// queue of the shard already, and then it would run once more for nothing.
+/// How long a call waits that may have been sent before, by the host's own clock. Its end may be in the
+/// queue of the shard already, and then the call would run once more without need.
 const BEFORE_SENT_AGAIN: Duration = Duration::from_secs(2);
 
 /// The calls with a tag that the instances of a shard have under way. A call that is here is not sent a
-/// second time, so that an instance whose actor begins anew can ask for all that is open. It goes with
-/// its shard, and is then sent again by the next owner of the shard.
+/// second time, so an instance whose actor begins anew can ask for all of its open calls. This state
+/// goes with its shard; the next owner of the shard then sends the calls again.
 #[derive(Clone)]
 pub(crate) struct TagSender {
     shared: Arc<Shared>,
@@ -33,13 +33,13 @@ struct Shared {
     sharing: Arc<dyn Sharing>,
     routes: Routes,
     clock: Arc<dyn TimerScheduler>,
-    /// Of each call the newest attempt.
+    /// The newest attempt of each call.
     under_way: DashMap<ActivityCall, Post>,
 }
 
 struct Post {
     attempt: u32,
-    /// Has ended when the queue has the call.
+    /// The task that sends the call; it ends when the queue has it.
     _sending: Task,
 }
 
@@ -53,8 +53,8 @@ impl TagSender {
         Self { shared: Arc::new(Shared { sharing, routes, clock, under_way }) }
     }
 
-    /// Sends an attempt to the hosts that declare its tag, unless that was done. `again`: whether it may
-    /// have been done before the instance came into memory.
+    /// Sends an attempt to the hosts that declare its tag, unless that was done. `again` says that it may
+    /// have been sent before the instance came into memory.
     pub(crate) fn send(
         &self,
         call: ActivityCall,
@@ -78,40 +78,40 @@ impl TagSender {
             let Err(error) = put(&*sharing, &*clock, &call, attempt, tagged, input).await else {
                 return;
             };
-            // It is too large, and would be so the next time.
+            // The call is too large, and would be too large the next time.
             tracing::error!(instance = %call.instance, %error, "a call with a tag could not be sent");
             let ActivityCall { instance, run, id } = call;
-            // Nobody else has to know.
+            // No one waits for the answer.
             let (reply, _) = oneshot::channel();
             let reply = Reply::to_instance(reply);
             let command = Command::CompleteTask { id, attempt: number, result: Err(error) };
             let message = Internal::FromWorker(Box::new(FromWorker { run, command, reply }));
             routes.deliver(&instance, message.into());
         });
-        // An attempt before it that is still being sent ends with that.
+        // The task that still sends an earlier attempt is dropped.
         entry.insert(Post { attempt: number, _sending: sending });
     }
 
-    /// Nobody waits for the call any more. What is in the queue stays there: its result will not count.
+    /// Forgets a call that was cancelled. Its message stays in the queue, and its result will not count.
     pub(crate) fn forget(&self, call: &ActivityCall) {
-        // Mostly there is nothing: the look costs nothing then.
+        // Mostly there is no call with a tag: the check is cheap then.
         if !self.shared.under_way.is_empty() {
             self.shared.under_way.remove(call);
         }
     }
 
-    /// An attempt of a call has ended.
+    /// Forgets an attempt that has ended.
     pub(crate) fn forget_attempt(&self, call: &ActivityCall, attempt: u32) {
         self.shared.under_way.remove_if(call, |_, post| post.attempt == attempt);
     }
 
-    /// Nobody waits for anything of the instance any more.
+    /// Forgets all calls of an instance.
     pub(crate) fn forget_all(&self, instance: &InstanceId) {
         self.shared.under_way.retain(|call, _| call.instance != *instance);
     }
 }
 
-/// Puts an attempt into the queue of its tag, however long that takes.
+/// Sends an attempt to the queue of its tag, however long that takes.
 async fn put(
     sharing: &dyn Sharing,
     clock: &dyn TimerScheduler,

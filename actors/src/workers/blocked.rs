@@ -7,16 +7,16 @@ use tokio::runtime::Runtime;
 
 use crate::activity::ActivityContext;
 
-/// The runtimes of threads that were given up, each with the activity that holds it and goes on there.
+/// The runtimes of threads that were given up, each with the activity that blocks it and goes on there.
 #[derive(Default)]
 pub(super) struct BlockedRuntimes {
-    /// Whether there may be some: mostly there are none, and an activity that ends need not look.
+    /// Whether there may be any. Mostly there are not, and then an activity that ends need not look.
     any: AtomicBool,
     all: Mutex<Vec<(ActivityContext, Runtime)>>,
 }
 
 impl BlockedRuntimes {
-    /// Keeps a runtime until the activity has left that holds it.
+    /// Keeps a runtime until the activity that blocks it has ended.
     pub(super) fn keep(&self, holder: ActivityContext, runtime: Runtime) {
         let mut all = self.all();
         self.any.store(true, Ordering::Release);
@@ -27,7 +27,7 @@ impl BlockedRuntimes {
         }
     }
 
-    /// An activity has left its place: a runtime that was kept for it ends.
+    /// An activity has ended: the runtime that was kept for it ends too.
     pub(super) fn has_left(&self, context: &ActivityContext) {
         if !self.any.load(Ordering::Acquire) {
             return;
@@ -39,7 +39,7 @@ impl BlockedRuntimes {
         ended.into_iter().for_each(|(_, runtime)| runtime.shutdown_background());
     }
 
-    /// Ends all of them, each as soon as its code gives the thread back.
+    /// Ends all of the runtimes, each as soon as its code gives the thread back.
     pub(super) fn end(&self) {
         let all = std::mem::take(&mut *self.all());
         all.into_iter().for_each(|(_, runtime)| runtime.shutdown_background());

@@ -7,9 +7,9 @@ use super::shared::Workers;
 use crate::activity::ActivityCall;
 
 impl Workers {
-    /// A thread is given up. The activity that holds it goes on, and its result counts. All else that has
-    /// begun there is cut off, and forgotten: its instances ask for it again. What ended there may not have
-    /// been recorded, so it is forgotten as well.
+    /// A thread is given up. The activity that blocks it goes on, and its result counts. All other
+    /// activities that have begun there are cut off and forgotten: their instances ask for them again.
+    /// Activities that have ended there may not be recorded, so they are forgotten as well.
     pub(crate) fn give_up(
         &self,
         thread: RuntimeId,
@@ -26,7 +26,7 @@ impl Workers {
                     holder = Some(context);
                     continue;
                 }
-                // This wakes code of the user's: not while a table is locked.
+                // This wakes code of the user's, so no table may be locked.
                 context.cut_off();
                 workers.own.calls.remove_attempt(&context);
                 workers.leave(&context);
@@ -80,7 +80,7 @@ mod tests {
         Workers::new(Arc::new(registry), routes, clock, grace, limits, runtimes)
     }
 
-    /// Its end stands in the mailbox of an actor that nobody drives any more.
+    /// The end of the activity is in the mailbox of an actor that no longer runs.
     #[tokio::test]
     async fn what_ended_on_a_thread_that_is_given_up_and_is_not_recorded_runs_again() {
         let (sender, mut receiver) = mpsc::unbounded_channel();
@@ -101,7 +101,7 @@ mod tests {
             assert!(is_completion(&ended), "{ended:?}");
             unrecorded.push(ended);
             workers.idle().await;
-            // It is not taken a second time as long as that may be recorded.
+            // It is not taken a second time while the first may still be recorded.
             submit();
             tokio::task::yield_now().await;
             assert!(receiver.is_empty());
@@ -112,7 +112,8 @@ mod tests {
     }
 
     fn is_completion(message: &ShardMessage) -> bool {
-        let ShardMessage::Deliver { message: InstanceMessage::Runtime(message), .. } = message else {
+        let ShardMessage::Deliver { message: InstanceMessage::Runtime(message), .. } = message
+        else {
             return false;
         };
         matches!(message, RuntimeMessage(Internal::CompleteTask { .. }))

@@ -1,4 +1,4 @@
-//! Places for activities, counted without a lock as long as nobody waits for one.
+//! Places for activities, counted without a lock while no activity waits for one.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,33 +9,33 @@ use reenact_core::CorrelationId;
 use super::queue::FairQueue;
 use crate::run::Run;
 
-/// Set in the number of taken places while it does not count: that in the queue does then.
+/// Set in the number of taken places when the queue counts them instead.
 const BY_QUEUE: usize = 1 << (usize::BITS - 1);
 
-/// The places of a host. All of its shards pass here, each for two changes of one number, unless something
-/// needs the queue: somebody waits, a name has a limit of its own, or the host ends.
+/// The places of a host. All of its shards use them, each with two changes of one number, unless the
+/// queue is needed: an activity waits, a name has a limit of its own, or the host ends.
 pub(super) struct Places<T> {
     limit: usize,
-    /// Number of taken places, or [`BY_QUEUE`].
+    /// The number of taken places, or [`BY_QUEUE`].
     taken: AtomicUsize,
     queued: Mutex<Queued<T>>,
 }
 
-/// What is under the lock.
+/// What the lock protects.
 pub(super) struct Queued<T> {
     /// By the run and the id of the call.
     pub(super) queue: FairQueue<(Run, CorrelationId), T>,
-    /// Number of those that wait and came through the queues of tags.
+    /// The number of waiting activities that came through the queues of tags.
     pub(super) remote: usize,
-    /// Somebody waits until there is room.
+    /// A task waits until there is room.
     pub(super) room_wanted: bool,
-    /// Somebody waits until nothing runs.
+    /// A task waits until nothing runs.
     pub(super) idle_wanted: bool,
     /// Nothing starts any more.
     pub(super) closed: bool,
 }
 
-/// The lock. While it is held, the queue counts the places.
+/// The locked queue. While it is locked, the queue counts the places.
 pub(super) struct Locked<'a, T> {
     places: &'a Places<T>,
     queued: MutexGuard<'a, Queued<T>>,
@@ -47,17 +47,17 @@ impl<T> Places<T> {
         let queued =
             Queued { queue, remote: 0, room_wanted: false, idle_wanted: false, closed: false };
         let places = Self { limit, taken, queued: Mutex::new(queued) };
-        // Names may have limits of their own.
+        // Names may have limits of their own, and the queue counts the places then.
         drop(places.lock());
         places
     }
 
-    /// Takes a place, if that needs no look at the queue and one is free.
+    /// Takes a place if one is free and the queue is not needed.
     pub(super) fn take_at_once(&self) -> bool {
         self.change(|taken| (taken < self.limit).then(|| taken + 1))
     }
 
-    /// Gives a place back, if that needs no look at the queue.
+    /// Gives a place back if the queue is not needed.
     pub(super) fn give_back_at_once(&self) -> bool {
         self.change(|taken| taken.checked_sub(1))
     }
@@ -79,8 +79,8 @@ impl<T> Places<T> {
 }
 
 impl<T> Queued<T> {
-    /// How many more can run, if none that came through the queue of a tag waits. Otherwise the caller
-    /// is notified when to ask again.
+    /// How many more activities can run, if no call from the queue of a tag waits. Otherwise the caller is
+    /// notified when to ask again.
     pub(super) fn room(&mut self) -> Option<usize> {
         let free = self.queue.free();
         let room = (free > 0 && self.remote == 0).then_some(free);
@@ -177,7 +177,7 @@ mod tests {
         let (places, most) = (places(LIMIT, HashMap::new()), AtomicUsize::new(0));
         let running = AtomicUsize::new(0);
         let ran = AtomicUsize::new(0);
-        // What runs gives its place to the next, which runs in its turn.
+        // Each activity gives its place to the next, which then runs.
         let run = || {
             let mut runs = true;
             while runs {

@@ -13,22 +13,23 @@ use crate::error::{Error, Result};
 use crate::options::MAX_BLOCKING_THREADS;
 use crate::panic::catch;
 
-/// Most threads besides, for what activities pass to `tokio::task::spawn_blocking` in their turn: they never
-/// wait for the threads that they hold themselves.
+/// The maximum number of additional threads, for what activities pass to `tokio::task::spawn_blocking`:
+/// they never wait for the threads that they block themselves.
 const THREADS_OF_THEIRS: usize = 512;
 
-/// A runtime whose threads may be blocked: one for each activity on it, and a worker for their timers, their
-/// I/O and what they spawn. Not that of the store: an activity that never returns takes nothing from it.
+/// A runtime whose threads may be blocked: one thread for each activity on it, and a worker for their
+/// timers, their I/O and what they spawn. The store does not run on it, so an activity that never
+/// returns takes nothing from the store.
 ///
-/// It ends when the host has let go of it and the last activity has returned: what these need is there for as
-/// long as they run.
+/// It ends when the host has released it and the last activity has returned: it is there for as long as
+/// activities need it.
 pub(crate) struct BlockingPool {
-    /// Taken at its end.
+    /// Taken out when the pool is dropped.
     runtime: Option<Runtime>,
 }
 
 impl BlockingPool {
-    /// A pool for this number of activities at a time. It has no threads before activities come.
+    /// Begins a pool for this number of activities at a time. It has no threads before activities come.
     ///
     /// # Errors
     /// [`Error::Startup`] when the system gives no thread.
@@ -47,7 +48,7 @@ impl BlockingPool {
         Ok(Self { runtime: Some(runtime) })
     }
 
-    /// Runs code on a thread of its own, which it has as long as it runs.
+    /// Runs code on a thread that it has to itself for as long as it runs.
     pub(super) fn run(
         self: Arc<Self>,
         code: impl Future<Output = ()> + Send + 'static,
@@ -62,7 +63,7 @@ impl BlockingPool {
             drop(self);
         };
         if let Err(error) = catch(|| drop(runtime.spawn_blocking(run))) {
-            // It is in the queue of the pool nevertheless.
+            // The activity is in the queue of the pool nevertheless.
             tracing::error!(
                 error,
                 "the system gave no thread for an activity that blocks; the activity waits for one"
@@ -71,21 +72,22 @@ impl BlockingPool {
     }
 }
 
-/// Does not wait for what still runs there, which may be dropped on a thread of the pool.
+/// A pool that is dropped does not wait for what still runs on it, and may be dropped on one of its own
+/// threads.
 impl Drop for BlockingPool {
     fn drop(&mut self) {
         self.runtime.take().into_iter().for_each(Runtime::shutdown_background);
     }
 }
 
-/// Runs a future on this thread. Unlike `Handle::block_on` it leaves the thread outside of the runtime's tasks: code
-/// that blocks on a runtime of its own, as blocking clients of HTTP and databases do, would panic there.
+/// Runs a future on this thread. Unlike `Handle::block_on` it does not enter the runtime: code that
+/// blocks on a runtime of its own, as blocking clients of HTTP and databases do, would panic in one.
 fn block_on<F: Future>(future: F) -> F::Output {
     let woken = Arc::new(Woken { thread: thread::current(), is_woken: AtomicBool::new(true) });
     let waker = Waker::from(woken.clone());
     let mut future = pin!(future);
     loop {
-        // The code may park and unpark its thread as well: the flag counts.
+        // The code may park and unpark its thread as well, so only the flag counts.
         while !woken.is_woken.swap(false, Ordering::Acquire) {
             thread::park();
         }
@@ -95,7 +97,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// A thread that waits, and whether it has been woken.
+/// A waiting thread, and whether it has been woken.
 struct Woken {
     thread: Thread,
     is_woken: AtomicBool,
@@ -125,7 +127,7 @@ mod tests {
                 return Poll::Ready(());
             }
             cx.waker().wake_by_ref();
-            // As code does that parks its thread for reasons of its own.
+            // Like code that parks its thread for reasons of its own.
             thread::park();
             Poll::Pending
         });

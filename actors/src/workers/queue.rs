@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use reenact_core::{InstanceId, Name};
 
-/// How many instances of a name may keep a turn although nothing of them waits any more,
-/// besides half of all that have one.
+/// How many instances of a name may keep a turn although they have no waiting tasks, in addition to
+/// half of all instances that have a turn.
 const EMPTY_TURNS: usize = 64;
 
-/// Tasks that wait for a place. Within a name, instances take turns, so that one with ten thousand
-/// branches does not hold up the others; names take turns too. Within an instance, tasks go in the
-/// order of their keys. Every operation costs the logarithm of what waits.
+/// Tasks that wait for a place. Names take turns, and within a name instances do, so that one with ten
+/// thousand branches does not delay the others. Within an instance, tasks go in the order of their
+/// keys. Every operation costs the logarithm of the number of waiting tasks.
 #[derive(Debug)]
 pub(crate) struct FairQueue<K, T> {
     limit: usize,
@@ -18,15 +18,16 @@ pub(crate) struct FairQueue<K, T> {
     /// Whether names have limits of their own.
     limited: bool,
     names: HashMap<Name, OfName<K, T>>,
-    /// Names with instances that have a turn to come, each once.
+    /// The names with instances that have a turn to come, each once.
     turns: VecDeque<Name>,
-    /// The threads that tasks take which block.
+    /// The threads for tasks that block.
     threads: Threads,
-    /// Number of all that wait.
+    /// The number of all waiting tasks.
     waiting: usize,
 }
 
-/// Threads for tasks that block, apart from places: such a task starts when both are free.
+/// Threads for tasks that block. They are counted apart from places: such a task starts when both are
+/// free.
 #[derive(Debug, Default)]
 struct Threads {
     /// 0 where no name blocks.
@@ -36,21 +37,22 @@ struct Threads {
 
 #[derive(Debug)]
 struct OfName<K, T> {
-    /// Its tasks take a thread each.
+    /// Whether its tasks take a thread each.
     blocks: bool,
     limit: usize,
     running: usize,
-    /// It is among the names that have a turn to come.
+    /// Whether it is among the names that have a turn to come.
     has_turn: bool,
-    /// Number of tasks.
+    /// The number of waiting tasks.
     tasks: usize,
-    /// The tasks of each instance that has a turn to come. Those of one key in the order of coming.
+    /// The tasks of each instance that has a turn to come. Tasks of one key are in the order in which they
+    /// came.
     waiting: HashMap<InstanceId, BTreeMap<(K, u64), T>>,
-    /// Each of these instances once.
+    /// Each of these instances, once.
     turns: VecDeque<InstanceId>,
-    /// Number of those that have no tasks any more.
+    /// The number of these instances that have no waiting tasks any more.
     empty: usize,
-    /// Number of tasks that have come.
+    /// The number of tasks that have ever come.
     come: u64,
 }
 
@@ -112,8 +114,8 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
         self.next()
     }
 
-    /// A task that blocks has given its thread back, which may be long after its place: that goes to the
-    /// next that may take it.
+    /// A task that blocks has given its thread back, which may be long after its place. The thread goes to
+    /// the next task that may take it.
     pub(crate) fn thread_is_free(&mut self) -> Option<T> {
         self.threads.taken = self.threads.taken.saturating_sub(1);
         self.next()
@@ -123,8 +125,8 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
         if self.turns.is_empty() || self.running >= self.limit {
             return None;
         }
-        // Names at their own limit are passed over, and keep their turn; as do those of which nothing
-        // waits any more.
+        // Names at their own limit are passed over and keep their turn; so are names without waiting
+        // tasks.
         let free = |of: &OfName<K, T>| of.has_room(&self.threads) && of.tasks > 0;
         let at = self.turns.iter().position(|name| self.names.get(name).is_some_and(free))?;
         let name = self.turns.remove(at)?;
@@ -141,15 +143,15 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
         Some(task)
     }
 
-    /// Forgets the waiting tasks of an instance that have that key; how many there were.
+    /// Forgets the waiting tasks of an instance that have this key; returns how many there were.
     pub(crate) fn forget(&mut self, name: &Name, instance: &InstanceId, key: K) -> usize {
         let forgotten = self.names.get_mut(name).map_or(0, |of_name| of_name.forget(instance, key));
         self.waiting -= forgotten;
         forgotten
     }
 
-    /// Whether a task that does not block must come here: others wait, or its name may have a limit. Where
-    /// not, it is enough to know how many [run](Self::set_running).
+    /// Whether a task that does not block must go through the queue: other tasks wait, or its name may have
+    /// a limit. Otherwise it is enough to report how many [run](Self::set_running).
     pub(crate) fn is_needed(&self) -> bool {
         self.limited || self.waiting > 0
     }
@@ -158,13 +160,13 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
         self.limit
     }
 
-    /// How many run by now: some have begun and ended without the queue.
+    /// Sets how many tasks run: some have begun and ended without the queue.
     pub(crate) fn set_running(&mut self, running: usize) {
         self.running = running;
     }
 
-    /// How many more may run, of names that are not at a limit of their own. One at a time where names
-    /// have limits, or block and no thread is free: what comes next may be of such a name.
+    /// How many more tasks may run, of names below a limit of their own. It is one at a time where names
+    /// have limits, or block and no thread is free: the next task may be of such a name.
     pub(crate) fn free(&self) -> usize {
         let free = self.limit.saturating_sub(self.running);
         match self.threads {
@@ -252,8 +254,8 @@ impl<K: Copy + Ord, T> OfName<K, T> {
         }
     }
 
-    /// An instance of which nothing waits any more keeps its turn for a while: to look for it among the
-    /// others each time would cost as much as there are.
+    /// An instance without waiting tasks keeps its turn for a while: finding it among the others each time
+    /// would take time in proportion to their number.
     fn forget(&mut self, instance: &InstanceId, key: K) -> usize {
         let Some(waiting) = self.waiting.get_mut(instance) else { return 0 };
         let mut forgotten = 0;
@@ -321,7 +323,7 @@ mod tests {
         assert_eq!(queue.push(&file, &one, 2, 2), None, "there is one thread");
         assert_eq!(queue.push(&quick, &one, 3, 3), Some(3), "which this one does not need");
         assert_eq!(queue.push(&quick, &one, 4, 4), None);
-        // The first is cut off: others have its place, but nobody its thread.
+        // The first is cut off: another takes its place, but none takes its thread.
         assert_eq!(queue.finished(&file), Some(4));
         assert_eq!(queue.finished(&quick), None);
         assert_eq!(queue.free(), 1, "what comes next may block");

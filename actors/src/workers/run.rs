@@ -1,4 +1,4 @@
-//! Runs one attempt of an activity, from the place that it got to its end.
+//! Runs one attempt of an activity, from the moment it has a place to its end.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -14,7 +14,7 @@ use crate::panic::Caught;
 use crate::task::Task as Background;
 
 impl Task {
-    /// It has a place, and runs on the thread that its shard has now.
+    /// Starts the attempt, which has a place, on the present thread of its shard.
     pub(super) fn start(self) {
         let Self { workers, context, input, code } = self;
         let blocks = code.as_ref().is_some_and(ActivityCode::is_blocking);
@@ -22,10 +22,10 @@ impl Task {
         let thread = blocks.then(|| BlockingThread { workers: Arc::downgrade(shared) });
         let runtime = workers.own.link.routes.thread_of(workers.own.shard);
         context.begins_on(runtime.id());
-        // Nothing of it runs before it is polled.
+        // The code does not begin before it is polled.
         let code = code.map(|code| Caught::new(code.run(context.clone(), input)));
         let place = Place { workers, context };
-        // One that has ended drops it, and so the place goes to the next.
+        // A runtime that has ended drops the task, and so the place goes to the next activity.
         runtime.spawn(run(place, thread, code));
     }
 }
@@ -35,15 +35,16 @@ pub(super) async fn run(
     thread: Option<BlockingThread>,
     code: Option<Caught<ActivityFuture>>,
 ) {
-    // The place goes to the next after the completion: who waits until nothing runs finds it on the way.
+    // The place is given back after the completion is sent: when nothing runs any more, all completions
+    // are on their way.
     let Place { workers, context } = &place;
     let OfShard { shared, link, .. } = &*workers.own;
     let suspects = &shared.suspects;
     let _recorded = match suspects.suspect(context.call()) {
         Some(suspect) => {
-            // Boxed: the task of every activity would have to have room for it.
+            // Boxed, so that the task of an ordinary activity has no room for it.
             let recorded = Box::pin(suspects.record_start(suspect, context, &link.routes));
-            // Without a record it does not run.
+            // Without a record the attempt does not run.
             let Some(Some(recorded)) = context.until_cut_off(recorded, &link.clock).await else {
                 return;
             };
@@ -51,19 +52,19 @@ pub(super) async fn run(
         }
         None => None,
     };
-    // Apart from it, so that one that blocks its thread is found out too.
+    // The watch runs apart from the code, so that it also works when the code blocks its thread.
     let _watch = watch(workers, context);
     let result = match code {
         Some(code) => {
-            // Pinned here: each future that it went through by value would keep room for it.
+            // Pinned here: each function that took it by value would need room for it in its own future.
             let ended = pin!(run_code(workers, context, shared.runtimes.of(thread), code));
             match context.until_cut_off(ended, &link.clock).await {
-                // It stays scheduled in the log, as what is cut off.
+                // The call stays scheduled in the log, as if it was cut off.
                 Some(None) => return,
                 result => result.flatten(),
             }
         }
-        // Scheduled when it was registered, by a host that had it.
+        // The call was scheduled while the activity was registered, or by a host that has it.
         None => {
             let why = format!("activity `{}` is not registered here", context.activity_name());
             Some(Ok(Err(ActivityError::retryable(why))))
@@ -72,14 +73,15 @@ pub(super) async fn run(
     if let Some(result) = result {
         let panicked = |message| Err(ActivityError::of_kind(ActivityErrorKind::Panicked, message));
         let result = result.unwrap_or_else(panicked);
-        // What it needed may have ended first, a client of this host for one: it runs again later.
+        // Something that it needed, such as a client of this host, may have ended first. It runs again
+        // later.
         if result.is_ok() || !workers.is_ending() {
             report_end(workers, context, result);
         }
     }
 }
 
-/// Runs the code of an activity where it is to run. `None` when that has ended before.
+/// Runs the code of an activity on the runtime meant for it. `None` when that runtime has ended before.
 pub(super) async fn run_code<F>(
     workers: &ShardWorkers,
     context: &ActivityContext,
@@ -106,10 +108,11 @@ where
     Some(watched.await)
 }
 
-/// The thread of an activity that blocks, from before it starts until it has returned. It may have lost its
-/// place long before: what was cut off cannot be dropped in the middle of a call that blocks.
+/// The thread of an activity that blocks, from before it starts until it has returned. Its place may be
+/// lost long before: an activity that was cut off cannot be dropped in the middle of a call that
+/// blocks.
 pub(crate) struct BlockingThread {
-    /// Gone with the host: code that never returns holds nothing of it.
+    /// Weak, so that code that never returns does not keep the host in memory.
     pub(super) workers: Weak<Shared>,
 }
 
@@ -122,7 +125,7 @@ impl Drop for BlockingThread {
     }
 }
 
-/// The place of an activity that runs. However it ends, this goes to the next.
+/// The place of a running activity. However the activity ends, the place goes to the next one.
 pub(super) struct Place {
     pub(super) workers: ShardWorkers,
     pub(super) context: ActivityContext,
@@ -134,13 +137,13 @@ impl Drop for Place {
     }
 }
 
-/// Ends an attempt that takes too long: its failure is reported at once, it is cancelled, and it has its grace
-/// to end.
+/// Ends an attempt that takes too long: its failure is reported at once, it is cancelled, and its grace
+/// begins.
 pub(super) fn watch(workers: &ShardWorkers, context: &ActivityContext) -> Option<Background> {
     context.terms().filter(|terms| terms.start_to_close.or(terms.heartbeat).is_some())?;
     let (workers, context) = (workers.clone(), context.clone());
     let start = workers.own.link.clock.now();
-    // Not on the thread of the shard: the activity may hold it.
+    // It does not run on the thread of the shard, because the activity may block that.
     let apart = workers.own.link.routes.thread_of_host().clone();
     Some(Background::spawn_on(&apart, async move {
         let Some(terms) = context.terms() else { return };
@@ -151,7 +154,7 @@ pub(super) fn watch(workers: &ShardWorkers, context: &ActivityContext) -> Option
     }))
 }
 
-/// Reports to the instance how an attempt ended, unless that was reported.
+/// Reports to the instance how an attempt ended, unless that was reported before.
 pub(super) fn report_end(
     workers: &ShardWorkers,
     context: &ActivityContext,
@@ -163,7 +166,7 @@ pub(super) fn report_end(
     let call = context.call();
     let known = EndedCall::new(&workers.own.calls, context);
     if context.is_remote() {
-        // Those of one that succeeded are of no use to anybody.
+        // Only a retry can use the details of the last heartbeat.
         let details = result.as_ref().err().and_then(|_| known.take_details());
         return context.report(Report::Ended { result, details, known: Box::new(known) });
     }
@@ -175,7 +178,7 @@ pub(super) fn report_end(
 mod tests {
     use super::*;
 
-    /// Of the future of a function.
+    /// The size of the future that a function returns.
     fn size<A, B, C, F>(_: fn(A, B, C) -> F) -> usize {
         size_of::<F>()
     }

@@ -1,8 +1,8 @@
 //! Where an activity runs: on the thread of its shard, on a runtime of the caller's, or on a thread that it
 //! may block.
 //!
-//! Its task is on the thread of its shard in any case. Where the activity runs on another thread, that task waits for
-//! it, and all else of a call stays as it is: time-outs, the grace, places, and reports.
+//! The task of a call is always on the thread of its shard. If the activity runs on another thread, the
+//! task waits for it, and handles time-outs, the grace, places and reports as for any other call.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,9 +16,9 @@ use super::pool::BlockingPool;
 
 /// The runtimes that the activities of a host run on, where that is not the thread of their shard.
 pub(crate) struct ActivityRuntimes {
-    /// That of the caller, for all that do not block.
+    /// The caller's runtime, for all activities that do not block.
     callers: Option<Handle>,
-    /// It has been said that it has ended.
+    /// Whether it was logged that the caller's runtime has ended.
     has_ended: AtomicBool,
     /// `None` where no activity blocks, and once the host has ended.
     pool: Mutex<Option<Arc<BlockingPool>>>,
@@ -26,11 +26,11 @@ pub(crate) struct ActivityRuntimes {
 
 /// Where one activity runs.
 pub(crate) enum RunsOn<T> {
-    /// On the thread of its shard, as a part of the task that asks.
+    /// On the thread of its shard, in the task that asks.
     ItsShard,
     /// On a runtime of the caller's.
     Callers(Handle),
-    /// On a thread that it may block, with what it holds as long as it has that.
+    /// On a thread that it may block. The value is kept until the activity has returned.
     Pool(Arc<BlockingPool>, T),
     /// Nowhere: the host has ended.
     Nowhere,
@@ -42,7 +42,8 @@ impl ActivityRuntimes {
         Self { callers, has_ended: AtomicBool::new(false), pool }
     }
 
-    /// Where an activity runs that has a thread for itself, or whose task is on the current one.
+    /// Where an activity runs: `thread` is given to one that blocks, and the task of all others is on the
+    /// current thread.
     pub(crate) fn of<T>(&self, thread: Option<T>) -> RunsOn<T> {
         match (thread, &self.callers) {
             (Some(thread), _) => match self.pool().clone() {
@@ -54,14 +55,14 @@ impl ActivityRuntimes {
         }
     }
 
-    /// Starts nothing on the pool any more. It ends when the last activity on it has returned.
+    /// Starts nothing more on the pool. The pool ends when the last activity on it has returned.
     pub(crate) fn end(&self) {
         let pool = self.pool().take();
-        // Without the lock.
+        // The lock is released first.
         drop(pool);
     }
 
-    /// An activity has not run to its end, because the runtime of the caller has ended. Says so, once.
+    /// An activity did not run to its end because the caller's runtime has ended. This is logged once.
     pub(super) fn callers_has_ended(&self) {
         if !self.has_ended.swap(true, Ordering::Relaxed) {
             tracing::error!(
@@ -77,14 +78,14 @@ impl ActivityRuntimes {
     }
 }
 
-/// Whether it is the runtime that this runs on.
+/// Whether the current thread belongs to this runtime.
 fn is_current(runtime: &Handle) -> bool {
     Handle::try_current().is_ok_and(|current| current.id() == runtime.id())
 }
 
 impl<B: Send + 'static> RunsOn<B> {
-    /// Runs code there, not on this thread. `None` when its runtime ended before. When this is dropped, the code
-    /// is too, at its next await.
+    /// Runs code on the chosen runtime, not on this thread. `None` when the runtime ended before the code
+    /// did. When the returned future is dropped, so is the code, at its next await.
     pub(crate) fn run<T: Send + 'static>(
         self,
         code: impl Future<Output = T> + Send + 'static,
@@ -100,13 +101,13 @@ impl<B: Send + 'static> RunsOn<B> {
     }
 }
 
-/// Runs code until its output is sent, or nobody waits for it.
+/// Runs code until its output is sent, or its receiver is gone.
 async fn until_unwanted<T>(code: impl Future<Output = T>, mut sender: oneshot::Sender<T>) {
     let output = tokio::select! {
         biased;
         () = sender.closed() => return,
         output = code => output,
     };
-    // Its output may be unwanted by now.
+    // The receiver may be gone by now.
     let _ = sender.send(output);
 }

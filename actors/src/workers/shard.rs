@@ -1,4 +1,4 @@
-//! The activity workers of one shard: calls are submitted, queued and cancelled.
+//! The activity workers of one shard: here calls are submitted, queued and cancelled.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -31,7 +31,7 @@ impl ShardWorkers {
                 return;
             }
             Taken::New(context, before) => {
-                // The one before has failed, and may still be on its way out: its grace is over.
+                // The attempt before this one has failed, and may still be running: its grace is over.
                 before.iter().for_each(ActivityContext::cut_off);
                 context
             }
@@ -45,7 +45,7 @@ impl ShardWorkers {
         }
     }
 
-    /// Runs an activity when it is its turn, which may be now.
+    /// Runs an activity when its turn comes, which may be at once.
     pub(super) fn queue(&self, task: Task) {
         let mut places = self.own.shared.places.lock();
         let context = task.context.clone();
@@ -62,8 +62,8 @@ impl ShardWorkers {
         task.into_iter().for_each(Task::start);
     }
 
-    /// Nobody waits for the call any more: it does not start, or its context says so, and it has its
-    /// grace to end.
+    /// Cancels a call. If it has not started, it never does; otherwise its context says so, and its grace
+    /// begins.
     pub(crate) fn cancel(&self, call: &ActivityCall) {
         let Some(context) = self.own.calls.get(call) else { return };
         context.cancel_until(self.end_of_grace());
@@ -93,12 +93,12 @@ impl ShardWorkers {
         shared.changed(places, next);
     }
 
-    /// An attempt that had a place runs no more, or does not count any more.
+    /// An attempt that had a place has ended, or no longer counts.
     pub(super) fn leave(&self, context: &ActivityContext) {
         if !context.may_leave() {
             return;
         }
-        // What was cut off stays scheduled in the log, and runs again; unless its end was reported.
+        // A call that was cut off stays scheduled in the log and runs again, unless its end was reported.
         if context.may_report() {
             context.report(Report::Left);
             self.own.calls.let_go(context);
@@ -112,22 +112,22 @@ impl ShardWorkers {
         self.own.shared.is_ending.load(Ordering::Acquire)
     }
 
-    /// Those whose start is recorded before they run.
+    /// The attempts whose start is recorded before they run.
     pub(crate) fn suspects(&self) -> &SuspectTable {
         &self.own.shared.suspects
     }
 
-    /// The attempt of a call that is queued or running, or has ended and is not let go.
+    /// The attempt of a call that is queued or running, or has ended and is not released.
     pub(crate) fn attempt(&self, call: &ActivityCall) -> Option<u32> {
         self.own.calls.attempt(call)
     }
 
-    /// Nobody waits for anything of the instance any more.
+    /// Cancels all calls of an instance.
     pub(crate) fn cancel_all(&self, instance: &InstanceId) {
         self.own.calls.of(instance).iter().for_each(|call| self.cancel(call));
     }
 
-    /// When the grace ends that begins now.
+    /// When a grace ends that begins now.
     pub(super) fn end_of_grace(&self) -> Timestamp {
         self.own.link.clock.now() + self.own.shared.grace
     }

@@ -26,9 +26,9 @@ pub(crate) struct Workers {
     pub(super) shards: Arc<[ShardWorkers]>,
 }
 
-/// The activity workers of a host for the instances of one shard, which are on one thread mostly. A call that
-/// is queued or running is not taken a second time, so that an instance that comes back into memory can ask
-/// for all that is open.
+/// The activity workers of a host for the instances of one shard, which are mostly on one thread. A
+/// call that is queued or running is not taken a second time, so an instance that comes back into
+/// memory can ask for all of its open calls.
 #[derive(Clone)]
 pub(crate) struct ShardWorkers {
     pub(super) own: Arc<OfShard>,
@@ -37,25 +37,25 @@ pub(crate) struct ShardWorkers {
 /// What the activities of all shards share.
 pub(super) struct Shared {
     pub(super) registry: Arc<Registry>,
-    /// Where they run.
+    /// The runtimes on which activities run.
     pub(super) runtimes: ActivityRuntimes,
-    /// How long an activity may go on that nobody waits for.
+    /// How long an activity may go on after it was cancelled.
     pub(super) grace: Duration,
-    /// Those whose start is recorded before they run.
+    /// The attempts whose start is recorded before they run.
     pub(super) suspects: SuspectTable,
     pub(super) places: Places<Task>,
-    /// The host has begun to shut down.
+    /// Whether the host has begun to shut down.
     pub(super) is_ending: AtomicBool,
-    /// Told when the last running activity has ended.
+    /// Notified when the last running activity has ended.
     pub(super) idle: Notify,
-    /// Told when there may be room for more from the queues of tags.
+    /// Notified when there may be room for more calls from the queues of tags.
     pub(super) room: Notify,
-    /// Threads that were given up and that an activity holds.
+    /// Threads that were given up and that an activity blocks.
     pub(super) blocked: BlockedRuntimes,
 }
 
-/// What the activities of a shard share. Their handles are those of the shard: to count the clones of one that
-/// all threads share would cost each of them more than what it is for.
+/// What the activities of a shard share. Each shard has handles of its own, because threads that count
+/// the clones of one shared handle slow each other down.
 pub(super) struct OfShard {
     pub(super) shard: ShardId,
     pub(super) shared: Arc<Shared>,
@@ -65,7 +65,7 @@ pub(super) struct OfShard {
     pub(super) states: States,
 }
 
-/// The way of heartbeats from activities to the instances of a shard, and the time there.
+/// What leads heartbeats from activities to the instances of a shard, and the clock there.
 pub(super) struct ShardLink {
     pub(super) routes: Routes,
     pub(super) clock: Arc<dyn TimerScheduler>,
@@ -87,19 +87,19 @@ pub(super) struct Task {
     pub(super) workers: ShardWorkers,
     pub(super) context: ActivityContext,
     pub(super) input: Payload,
-    /// `None` where it is not registered here.
+    /// The code; `None` when the activity is not registered here.
     pub(super) code: Option<ActivityCode>,
 }
 
 impl Shared {
-    /// A place or a thread is free, and goes to `next`.
+    /// A place or a thread has become free, and goes to `next`.
     pub(super) fn changed(&self, mut places: Locked<'_, Task>, next: Option<Task>) {
         let idle = places.queue.running() == 0;
         let remote = next.as_ref().is_some_and(|task| task.context.is_remote());
         places.remote -= usize::from(remote);
         let room_wanted = std::mem::take(&mut places.room_wanted);
         if idle {
-            // Who still waits says so again.
+            // A task that still waits sets this again.
             places.idle_wanted = false;
         }
         drop(places);
@@ -113,10 +113,10 @@ impl Shared {
     }
 }
 
-/// How many activities run at a time.
+/// The limits on how many activities run at a time.
 pub(crate) struct Limits {
     pub(crate) at_a_time: usize,
     pub(crate) of_names: HashMap<Name, usize>,
-    /// Threads for those that block.
+    /// The number of threads for activities that block.
     pub(crate) blocking: usize,
 }
