@@ -32,7 +32,7 @@ const GENERATIONS: u64 = 100_000;
 const SETTLED: u64 = 10_000;
 
 /// What it may take more at the end than when it had settled, in bytes: measured are 2 MiB. A hundred
-/// bytes that are left behind by each generation are more.
+/// bytes that each generation leaves are more.
 const MOST_MEMORY: u64 = 8 * 1_024 * 1_024;
 
 /// What may be in the directory at the end, in bytes: the journal is in a segment of 32 MiB then, and

@@ -73,7 +73,7 @@ const ROWS: [(Workload, u64); 24] = [
 
 const WIDTHS: [usize; 11] = [20, 11, 10, 10, 6, 9, 9, 9, 9, 7, 8];
 
-/// Turns that one row may leave behind, about.
+/// About how many turns one row may leave in the store.
 const MAX_TURNS: u64 = 5_000_000;
 
 fn main() -> ExitCode {

@@ -22,7 +22,7 @@ const ACTIVE: u64 = 50_000;
 /// Instances that are passivated.
 const PASSIVATED: u64 = 200_000;
 
-/// So many are started before they are passivated, so that what is freed is used again.
+/// This many are started before they are passivated, so that what is freed is used again.
 const AT_A_TIME: u64 = 1_000;
 
 /// What each may cost, in bytes.

@@ -66,7 +66,7 @@ struct Row {
 
 #[derive(Clone, Copy)]
 enum Aim {
-    /// So many a second, or more.
+    /// This many a second, or more.
     PerSecond(f64),
     /// No longer than this.
     Within(Duration),
@@ -187,7 +187,7 @@ const ROWS: [Row; 21] = {
     ]
 };
 
-/// Turns that one row may leave behind, about.
+/// About how many turns one row may leave in the store.
 const MAX_TURNS: u64 = 5_000_000;
 
 /// How long a row is measured whose figure settles late, at least.

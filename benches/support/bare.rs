@@ -13,7 +13,7 @@ pub(crate) const RECORD: usize = 256;
 /// Size of the file, which is written full before; the loop begins again at its start.
 const FILE_BYTES: u64 = 32 * 1024 * 1024;
 
-/// Syncs per second of loops that each write so many records per sync to a file of their own: as
+/// Syncs per second of loops that each write this many records per sync to a file of their own: as
 /// many loops at a time as a store has shards.
 pub(crate) fn syncs_per_second(
     directory: &Path,

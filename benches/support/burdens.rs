@@ -15,7 +15,7 @@ pub(crate) const WIDE: u64 = 90_000;
 /// Instances that are due at once.
 pub(crate) const DUE: u64 = 100_000;
 
-/// So many are started at a time before that.
+/// This many are started at a time before that.
 const AT_A_TIME: usize = 1_000;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -63,13 +63,13 @@ async fn sleeper(ctx: OrchestrationContext, n: u64) -> Result<u64, Orchestration
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Burden {
     None,
-    /// So many activities of one instance.
+    /// This many activities of one instance.
     FanOut(u64),
-    /// So many that one instance calls, and calls off in its next turn.
+    /// This many that one instance calls, and calls off in its next turn.
     CalledOff(u64),
-    /// So many timers of instances in memory.
+    /// This many timers of instances in memory.
     Timers(u64),
-    /// The start of a host on a store with so many instances that are due.
+    /// The start of a host on a store with this many instances that are due.
     Start(u64),
 }
 
@@ -200,7 +200,7 @@ async fn start_sleepers(host: &Host, many: u64) -> reenact::Result<()> {
     Ok(())
 }
 
-/// Returns when so many sleepers have woken. Not by a count of the store, which would hold up others.
+/// Returns when this many sleepers have woken. Not by a count of the store, which would hold up others.
 async fn until_woken(many: u64) -> reenact::Result<()> {
     while WOKEN.load(Ordering::Relaxed) < many {
         tokio::time::sleep(Duration::from_millis(10)).await;

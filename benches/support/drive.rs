@@ -1,4 +1,4 @@
-//! Keeps so many instances outstanding for so long, and measures.
+//! Keeps a number of instances outstanding for some time, and measures.
 #![allow(dead_code, reason = "each bench takes what it needs")]
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::process::cpu_time;
 use super::workloads::{Workload, activities_run, host_with};
 
-/// How much is to be run: until the time is over, or so many instances have been started. Each of
+/// How much is to be run: until the time is over, or this many instances have been started. Each of
 /// the outstanding ones runs at least once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
@@ -79,7 +79,7 @@ pub(crate) async fn drive(
     Ok(measured)
 }
 
-/// As [`drive`], on a runtime with so many workers that ends with it: as a program would, in a task.
+/// As [`drive`], on a runtime with this many workers that ends with it: as a program would, in a task.
 ///
 /// # Panics
 /// As [`drive`], and when the system gives no threads.
@@ -98,7 +98,7 @@ pub(crate) fn drive_alone(
     })
 }
 
-/// A runtime with so many workers.
+/// A runtime with this many workers.
 ///
 /// # Panics
 /// When the system gives no threads.

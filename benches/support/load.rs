@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench load -- [FILTER..] [--seconds N | --quick] [--outstanding N] [--workers N] [--threads own|caller|N]`
 //!
-//! Each row runs on a fresh host and a fresh store, keeps so many instances outstanding for so long,
+//! Each row runs on a fresh host and a fresh store, keeps a number of instances outstanding for some time,
 //! and checks every result and the number of activities that ran. A filter is a part of a
 //! workload's name. Of instances that continue as new or have children, the executions are counted in
 //! the place of the activities. `--threads` says where the host runs: on threads of its own, one for each core or so

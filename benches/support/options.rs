@@ -1,4 +1,4 @@
-//! What a load test can be told.
+//! The options of a load test.
 #![allow(dead_code, reason = "each bench takes what it needs")]
 
 use std::process::ExitCode;
@@ -72,7 +72,7 @@ impl Options {
         self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter.as_str()))
     }
 
-    /// What hosts are told.
+    /// The options of hosts.
     pub(crate) fn of_hosts(&self) -> HostOptions {
         let default = HostOptions::new();
         match self.threads {

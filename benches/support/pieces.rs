@@ -19,10 +19,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::workloads::long_history;
 
-/// Of so many rounds the median counts.
+/// The median of this many rounds counts.
 const ROUNDS: usize = 9;
 
-/// So many of a kind are under way together: instances, actors, tasks.
+/// This many of a kind are under way together: instances, actors, tasks.
 const TOGETHER: usize = 64;
 
 /// Nanoseconds for one of the `times` that a round does.

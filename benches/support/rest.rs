@@ -36,7 +36,7 @@ async fn waiting(ctx: OrchestrationContext, n: u64) -> Result<u64, Orchestration
     Ok(n + data)
 }
 
-/// Leaves a tail of about so many bytes.
+/// Leaves a tail of about this many bytes.
 #[orchestration]
 async fn recording(_ctx: OrchestrationContext, text: String) -> Result<(), OrchestrationError> {
     drop(text);
@@ -57,7 +57,7 @@ pub(crate) async fn measure(options: HostOptions, instances: u64) -> reenact::Re
     recovered(&options, &path).await
 }
 
-/// Events to instances that are chosen at random out of so many that wait, most of them at rest.
+/// Events to instances that are chosen at random out of this many that wait, most of them at rest.
 pub(crate) async fn events_per_second(
     options: HostOptions,
     instances: u64,
@@ -80,7 +80,7 @@ impl Woken {
     }
 }
 
-/// Makes a store with so many that wait.
+/// Makes a store with this many instances that wait.
 async fn started(options: &HostOptions, path: &Path, instances: u64) -> reenact::Result<()> {
     let host = host(options, Local::open(path)?).await?;
     let (start, written) = (Instant::now(), written_bytes());
@@ -169,7 +169,7 @@ async fn recovered(of_host: &HostOptions, path: &Path) -> reenact::Result<()> {
     let store = options.open(path)?;
     let took = start.elapsed();
     drop(store);
-    eprintln!("opened behind a crash with a tail of {} MiB in {}", tail >> 20, time(took));
+    eprintln!("opened after a crash with a tail of {} MiB in {}", tail >> 20, time(took));
     Ok(())
 }
 

@@ -15,11 +15,11 @@ const RESULTS: u64 = 20_000;
 /// Bytes of each.
 const BYTES: usize = 8 * 1_024;
 
-/// Instances that have so many each and then wait, at the same time: what the process holds beside them counts
-/// the less.
+/// Instances that have this many results each and then wait, at the same time: what the process holds
+/// beside them counts the less.
 const WAITING: u64 = 8;
 
-/// Each of these shares its results with so many instances that come one after the other and end. They run
+/// Each of these shares its results with this many instances that come one after the other and end. They run
 /// before: what the store and the allocator keep for such work is there by then.
 const BEFORE: u64 = 400;
 
@@ -37,7 +37,7 @@ async fn page(_ctx: ActivityContext, n: u64) -> Result<String, ActivityError> {
     Ok(letter.to_string().repeat(BYTES))
 }
 
-/// Reads so many pages, and then waits if it is told to.
+/// Reads this many pages, and then waits if its input says so.
 #[orchestration]
 async fn reader(
     ctx: OrchestrationContext,

@@ -19,15 +19,15 @@ pub(crate) enum Workload {
     Sequence,
     /// Five local activities, one after the other.
     Local,
-    /// So many activities at once.
+    /// This many activities at once.
     FanOut(u64),
-    /// So many children at once.
+    /// This many children at once.
     Children(u64),
     /// Wait for an event, which is raised at once.
     Event,
-    /// So many activities, one after the other.
+    /// This many activities, one after the other.
     LongHistory(u64),
-    /// Continue as new, so many times.
+    /// Continue as new, this many times.
     ContinueAsNew(u64),
 }
 
@@ -124,7 +124,7 @@ pub(crate) async fn host_on(store: impl Provider) -> reenact::Result<Host> {
     host_with(store, HostOptions::new()).await
 }
 
-/// A fresh host on this store, as it is told to be.
+/// A fresh host on this store, with these options.
 pub(crate) async fn host_with(store: impl Provider, options: HostOptions) -> reenact::Result<Host> {
     Host::builder()
         .options(options)

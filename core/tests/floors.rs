@@ -13,8 +13,8 @@ const ROOT: &str = include_str!("../src/lib.rs");
 fn no_files_import_each_other_in_a_circle() {
     let imports = Imports::of_crate();
     let circles = imports.circles();
-    let told: Vec<_> = circles.iter().map(|circle| imports.describe(circle)).collect();
-    assert!(circles.is_empty(), "files that import each other:\n{}", told.join("\n\n"));
+    let described: Vec<_> = circles.iter().map(|circle| imports.describe(circle)).collect();
+    assert!(circles.is_empty(), "files that import each other:\n{}", described.join("\n\n"));
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_circle_is_found_and_named_with_what_ties_it() {
 }
 
 #[test]
-fn what_a_file_hands_on_is_no_import_of_it() {
+fn what_a_file_exports_again_is_no_import_of_it() {
     let imports = imports_of([
         ("a", "mod part;\npub(crate) use part::{Part, Whole};"),
         ("a::part", "use super::super::b::B;\npub(crate) struct Part(B);"),

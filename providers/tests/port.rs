@@ -47,7 +47,7 @@ macro_rules! suite {
                 nothing_can_be_done_in_a_container_that_is_not_there,
                 what_was_put_is_read,
                 a_range_is_read,
-                a_read_at_or_behind_the_end_gives_nothing,
+                a_read_at_or_after_the_end_gives_nothing,
                 an_empty_blob_is_read_as_nothing,
                 what_is_read_says_which_version_it_is,
                 a_blob_that_is_not_there_is_not_found,
@@ -62,7 +62,7 @@ macro_rules! suite {
                 names_with_folders_and_strange_characters_are_kept,
             ],
             append: [
-                appended_blocks_stand_one_behind_the_other,
+                appended_blocks_stand_one_after_the_other,
                 an_append_blob_is_made_once_and_never_emptied,
                 an_append_at_another_place_is_refused,
                 an_append_without_the_lease_being_taken_is_refused,

@@ -30,7 +30,7 @@ const CANARY: &str = "CANARY-27182818284";
 const GARBAGE: &[u8] = b"HTTP/9.9 what? \r\n\x00\xff\xfe: \r\n\r\nnonsense";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_secret_is_told_in_logs_errors_or_what_is_printed() {
+async fn no_secret_is_in_logs_errors_or_what_is_printed() {
     let heard = listener::listen();
     tracing::trace!("heard over tracing");
     log::trace!("heard over log");
@@ -38,25 +38,25 @@ async fn no_secret_is_told_in_logs_errors_or_what_is_printed() {
     let garbage = garbage_port().await;
     let emulator = emulator().await;
     let ports = [(dead, dead), (garbage, garbage), (emulator.blob_port(), emulator.queue_port())];
-    let mut told = String::new();
+    let mut printed = String::new();
     for (blob, queue) in ports {
         for connection in connections(blob, queue) {
-            use_it(&connection, &mut told).await;
+            use_it(&connection, &mut printed).await;
         }
     }
     let heard = heard.all();
     assert!(heard.contains("heard over tracing") && heard.contains("heard over log"));
     // The crates themselves were heard, down to the one that makes connections.
     assert!(heard.contains("hyper_util") && heard.contains("azure_core"), "{heard}");
-    let told = told + &heard;
+    let printed = printed + &heard;
     for form in forms() {
-        if let Some(place) = told.find(&form) {
-            let around = &told[floor(&told, place.saturating_sub(400))..place];
+        if let Some(place) = printed.find(&form) {
+            let around = &printed[floor(&printed, place.saturating_sub(400))..place];
             panic!("a secret was printed as {form:?} after: {around}");
         }
     }
     // Nor what lets somebody else make the same request.
-    assert!(!told.contains("SharedKey devstoreaccount1:"), "a signature was told");
+    assert!(!printed.contains("SharedKey devstoreaccount1:"), "a signature was printed");
 }
 
 /// Every kind of right, with a secret that the emulator does not take.
@@ -79,23 +79,23 @@ fn connections(blob: u16, queue: u16) -> Vec<Connection> {
 }
 
 /// All that can be done with it, and what is printed meanwhile.
-async fn use_it(connection: &Connection, told: &mut String) {
-    writeln!(told, "{connection} {connection:?} {connection:#?}").unwrap();
+async fn use_it(connection: &Connection, printed: &mut String) {
+    writeln!(printed, "{connection} {connection:?} {connection:#?}").unwrap();
     for (_, connect) in ADAPTERS {
         let port = match connect(connection, &unique("secrets"), Options::default()) {
             Ok(port) => port,
             Err(error) => {
-                writeln!(told, "{error} {error:?}").unwrap();
+                writeln!(printed, "{error} {error:?}").unwrap();
                 continue;
             }
         };
-        writeln!(told, "{port:?} {port:#?}").unwrap();
+        writeln!(printed, "{port:?} {port:#?}").unwrap();
         for operation in OPERATIONS {
             let error = (operation.run)(&*port, "secrets").await.unwrap_err();
-            writeln!(told, "{error} {error:?} {error:#?}").unwrap();
+            writeln!(printed, "{error} {error:?} {error:#?}").unwrap();
             let mut source = error.source();
             while let Some(error) = source {
-                writeln!(told, "{error} {error:?}").unwrap();
+                writeln!(printed, "{error} {error:?}").unwrap();
                 source = error.source();
             }
         }
@@ -139,7 +139,7 @@ async fn garbage_port() -> u16 {
         while let Ok((mut client, _)) = listener.accept().await {
             tokio::spawn(async move {
                 let mut request = vec![0; 64 * 1024];
-                // Whether it can still be told anything does not matter.
+                // Whether it still receives anything does not matter.
                 let _ = client.read(&mut request).await;
                 let _ = client.write_all(GARBAGE).await;
             });

@@ -181,7 +181,7 @@ macro_rules! conformance_tests {
         ]);
         $crate::conformance_tests!(@subject $make, read, [
             pages_of_every_size_give_the_same_history,
-            reading_begins_where_it_is_told_to,
+            reading_begins_at_the_given_turn,
             loading_gives_the_summary_and_the_first_turns,
             reading_at_the_end_gives_an_empty_page,
             reading_past_the_end_is_a_conflict,
@@ -200,7 +200,7 @@ macro_rules! conformance_tests {
             a_shard_that_was_never_acquired_can_not_be_written,
             an_epoch_that_nobody_was_given_can_write_nothing,
             an_empty_batch_is_fenced_as_well,
-            whoever_lost_a_race_to_the_new_owner_learns_that_it_is_fenced,
+            an_owner_that_lost_a_race_to_the_new_one_learns_that_it_is_fenced,
             an_epoch_from_before_the_reopening_is_fenced,
         ]);
         $crate::conformance_tests!(@subject $make, lease, [

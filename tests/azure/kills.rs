@@ -27,7 +27,7 @@ struct Wire {
 }
 
 impl Wire {
-    /// Of so many requests one goes wrong, in one way after the other.
+    /// One of this many requests goes wrong, in one way after the other.
     const EVERY: u64 = 40;
 
     async fn before(emulator: &Emulator) -> Self {

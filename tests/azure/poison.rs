@@ -28,7 +28,7 @@ const HANGS: Duration = Duration::from_secs(30);
 /// How often it is looked whether something has come into quarantine.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Adds so many numbers that come as "Add", in whatever order.
+/// Adds this many numbers that come as "Add", in whatever order.
 #[orchestration]
 async fn collects(ctx: OrchestrationContext, many: u32) -> Result<u64, OrchestrationError> {
     let mut sum = 0;

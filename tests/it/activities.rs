@@ -1,4 +1,4 @@
-//! How activities run: so many at a time, fairly, with a token that says when nobody waits for them.
+//! How activities run: up to a number at a time, fairly, with a token that says when nobody waits for them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -33,7 +33,7 @@ impl Crowd {
     }
 }
 
-/// Calls an activity of that name so many times at once, with the numbers from 0.
+/// Calls an activity of that name this many times at once, with the numbers from 0.
 async fn fan_out(
     ctx: OrchestrationContext,
     (name, width): (String, u64),
@@ -157,7 +157,7 @@ async fn a_name_at_its_limit_does_not_hold_up_another() {
     assert_eq!(guard(slow.result()).await.unwrap(), 1_225);
 }
 
-/// An activity that runs until it is told that nobody waits for it.
+/// An activity that runs until its token says that nobody waits for it.
 fn patient(host: HostBuilder, came: &Gate, left: &Gate) -> HostBuilder {
     let (came, left) = (came.clone(), left.clone());
     host.register_activity("patient", move |ctx: ActivityContext, ()| {

@@ -118,7 +118,7 @@ async fn a_start_beyond_the_most_instances_waits_for_a_place() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_that_gives_up_waiting_leaves_nothing_behind() {
+async fn a_start_that_gives_up_waiting_leaves_nothing() {
     let gate = Gate::closed();
     let host = host(store().0, &gate, narrow(1, WhenBusy::Wait)).start().await.unwrap();
     let held = start_held(&host, 1, &gate).await;

@@ -182,8 +182,8 @@ async fn nobody_is_notified_of_a_park_that_rests_on_a_turn_which_is_lost() {
     assert!(!waiting.is_finished(), "it is not parked");
     assert_eq!(instance.status().await.unwrap().parked, None);
     guard(instance.terminate("enough")).await.unwrap();
-    let told = guard(waiting).await.unwrap().unwrap_err();
-    assert!(matches!(told, Error::Terminated { .. }), "{told}");
+    let error = guard(waiting).await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Terminated { .. }), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -22,7 +22,7 @@ async fn charge(_ctx: ActivityContext, cents: u64) -> Result<u64, ActivityError>
     }
 }
 
-/// Calls what is nowhere, once it is told to.
+/// Calls what is nowhere, once the event says so.
 #[orchestration]
 async fn lost(ctx: OrchestrationContext) -> Result<(), OrchestrationError> {
     ctx.wait_external::<()>("Go").await?;

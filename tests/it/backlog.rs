@@ -41,7 +41,7 @@ async fn host(provider: impl Provider) -> Host {
     host.orchestration(adds).orchestration(works).activity(double).start().await.unwrap()
 }
 
-/// Gathers so many jobs under these names while the instance is suspended.
+/// Gathers this many jobs under these names while the instance is suspended.
 async fn gather(instance: &InstanceHandle<u64>, names: &[&str], jobs: usize) {
     guard(instance.suspend("gather")).await.unwrap();
     let job = |number: usize| {

@@ -61,7 +61,7 @@ async fn start(host: &Host, instance: &str, activity: &str) -> InstanceHandle<u6
     guard(host.start_new(call, input).id(instance)).await.unwrap()
 }
 
-/// Runs so many instances to their end, each with a few steps.
+/// Runs this many instances to their end, each with a few steps.
 async fn run_neighbours(host: &Host, called: &str, many: u64) {
     for n in 0..many {
         let instance = start(host, &format!("{called}-{n}"), "quick").await;

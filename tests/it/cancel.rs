@@ -1,4 +1,4 @@
-//! `cancel`: the code is told, cleans up under a shield, and ends; whatever comes at the same moment.
+//! `cancel`: the code learns of it, cleans up under a shield, and ends; whatever comes at the same moment.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -239,8 +239,8 @@ async fn with_a_stubborn_activity(
     memory: &InMemory,
 ) -> (Host, InstanceHandle<()>, Arc<AtomicUsize>) {
     let options = options().max_activities(1);
-    let (began, told) = (Gate::open(), Arc::new(AtomicUsize::new(0)));
-    let (came, counted) = (began.clone(), told.clone());
+    let (began, noticed) = (Gate::open(), Arc::new(AtomicUsize::new(0)));
+    let (came, counted) = (began.clone(), noticed.clone());
     let host = host(memory)
         .options(options)
         .register_orchestration(ORDER, works)
@@ -259,21 +259,21 @@ async fn with_a_stubborn_activity(
         .unwrap();
     let order = guard(host.start_new_by_name::<()>(ORDER, ()).id("o")).await.unwrap();
     began.until_came(1).await;
-    (host, order, told)
+    (host, order, noticed)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_running_activity_is_notified_and_has_a_time_of_grace() {
     for how in ["cancel", "terminate", "drop"] {
         let (memory, clock) = store();
-        let (host, order, told) = with_a_stubborn_activity(&memory).await;
+        let (host, order, noticed) = with_a_stubborn_activity(&memory).await;
         match how {
             "cancel" => guard(order.cancel("no stock")).await.unwrap(),
             "terminate" => guard(order.terminate("no stock")).await.unwrap(),
             _ => guard(order.raise_event("Drop", ())).await.unwrap(),
         }
-        // It is told at once, and keeps its place.
-        until(|| told.load(Ordering::Relaxed) == 1).await;
+        // Its token says so at once, and it keeps its place.
+        until(|| noticed.load(Ordering::Relaxed) == 1).await;
         let next = guard(host.start_new_by_name::<u64>("saga", "a car")).await.unwrap();
         clock.advance(GRACE / 2);
         assert_eq!(events(&host, next.id()).await.len(), 2, "its activity waits for the place");

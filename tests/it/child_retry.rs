@@ -50,7 +50,7 @@ impl Attempts {
     }
 }
 
-/// A host whose orchestration "i" calls the child "ship", which fails until so many attempts were made.
+/// A host whose orchestration "i" calls the child "ship", which fails until this many attempts were made.
 async fn host(
     provider: impl Provider,
     attempts: &Attempts,
@@ -274,7 +274,7 @@ async fn parent_and_child_go_from_memory_in_a_delay_and_come_back_for_the_attemp
     let instance = start(&host).await;
     for next in 2..=3 {
         let open = until_next_is(&host, next).await;
-        // With what they tell each other told, too. A status reads no log for children alone.
+        // Not before their messages to each other are sent. A status reads no log for children alone.
         let emptied = async {
             while host.in_memory() > 0 || !children(&host).await.is_empty() {
                 tokio::task::yield_now().await;

@@ -19,7 +19,7 @@ async fn waits(ctx: OrchestrationContext, _: ()) -> Result<u64, OrchestrationErr
     Ok(ctx.wait_external("Go").await?)
 }
 
-/// The sum of so many children.
+/// The sum of this many children.
 #[orchestration]
 async fn fan_out(ctx: OrchestrationContext, many: u64) -> Result<u64, OrchestrationError> {
     let children = (1..=many).map(|input| ctx.schedule_orchestration(tenfold, input));
@@ -310,15 +310,15 @@ async fn a_child_that_cannot_do_its_first_turn_is_there_and_parked() {
 /// Calls two children, tells an instance that waits, and starts a detached one.
 async fn story(ctx: OrchestrationContext, _: ()) -> Result<u64, OrchestrationError> {
     let first = ctx.call_orchestration(tenfold, 1).await?;
-    let told = ctx.raise_event(&id("waits"), "Go", &first).await;
-    told.map_err(OrchestrationError::from)?;
+    let raised = ctx.raise_event(&id("waits"), "Go", &first).await;
+    raised.map_err(OrchestrationError::from)?;
     let detached = ChildOptions::new().id("detached");
     ctx.start_orchestration(tenfold.with(detached), 5).await?;
     let second = ctx.call_orchestration(tenfold, 2).await?;
     Ok(first + second)
 }
 
-/// Crashes the host when so many appends have happened; whether there were as many.
+/// Crashes the host when this many appends have happened; whether there were as many.
 async fn crashed_after(appends: usize) -> bool {
     let faulty = Faulty::new(store().0);
     let builder = || host(faulty.clone()).register_orchestration("story", story);
@@ -405,5 +405,5 @@ async fn both_ends_of_a_call_are_seen_as_soon_as_they_are_durable() {
     .await;
     let status = host.get_status(&child).await.unwrap();
     assert_eq!(status.state, InstanceState::Completed);
-    assert_eq!(end_of(&host, &child).await.unwrap(), 10, "behind its end it still says how");
+    assert_eq!(end_of(&host, &child).await.unwrap(), 10, "after its end it still says how");
 }

@@ -80,8 +80,8 @@ async fn a_terminated_instance_ends_with_the_reason_and_without_its_code() {
         async move { instance.result().await }
     });
     guard(instance.terminate("enough")).await.unwrap();
-    let told = guard(waiter).await.unwrap().unwrap_err();
-    assert_eq!(told.to_string(), "instance `i` was terminated: enough");
+    let error = guard(waiter).await.unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "instance `i` was terminated: enough");
     let status = instance.status().await.unwrap();
     assert_eq!(status.state, InstanceState::Terminated);
     assert_eq!(status.outcome, Some(Outcome::Terminated { reason: "enough".into() }));

@@ -22,7 +22,7 @@ struct Books {
     executions: u64,
 }
 
-/// Notes one number in each execution, until it is told to close, after all that came before.
+/// Notes one number in each execution, until an event says close, after all that came before.
 #[orchestration]
 async fn accountant(
     ctx: OrchestrationContext,
@@ -38,7 +38,7 @@ async fn accountant(
     ctx.continue_as_new(accountant, books)
 }
 
-/// Goes on as new so many times, without ever waiting for anything.
+/// Goes on as new this many times, without ever waiting for anything.
 #[orchestration]
 async fn countdown(ctx: OrchestrationContext, left: u64) -> Result<u32, OrchestrationError> {
     match left {
@@ -195,7 +195,7 @@ async fn a_change_of_execution_is_stored_as_a_whole_or_not_at_all() {
 async fn what_was_scheduled_before_is_called_off_and_no_longer_counts() {
     let (memory, clock) = store();
     let (gate, cancelled) = (Gate::closed(), Arc::new(Mutex::new(Vec::new())));
-    let (pass, told) = (gate.clone(), cancelled.clone());
+    let (pass, seen) = (gate.clone(), cancelled.clone());
     // The first activity is not cut off before it answers.
     let options = options().cancellation_grace(HOUR * 10);
     let host = Host::builder()
@@ -213,11 +213,11 @@ async fn what_was_scheduled_before_is_called_off_and_no_longer_counts() {
             Ok(answer)
         })
         .register_activity("answer", move |ctx, execution: u32| {
-            let (pass, told) = (pass.clone(), told.clone());
+            let (pass, seen) = (pass.clone(), seen.clone());
             async move {
                 // The first run sees that nobody waits for it, and answers all the same.
                 pass.pass().await;
-                told.lock().unwrap().push((execution, ctx.is_cancelled(), ctx.idempotency_key()));
+                seen.lock().unwrap().push((execution, ctx.is_cancelled(), ctx.idempotency_key()));
                 Ok(execution)
             }
         })

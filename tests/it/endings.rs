@@ -13,7 +13,7 @@ async fn leaf(ctx: OrchestrationContext, _: ()) -> Result<u64, OrchestrationErro
     Ok(ctx.wait_external("Go").await?)
 }
 
-/// Holds an abandoned child with the id "leaf", and ends as it is told.
+/// Holds an abandoned child with the id "leaf", and ends as its input says.
 #[orchestration]
 async fn abandons(ctx: OrchestrationContext, _: ()) -> Result<u64, OrchestrationError> {
     let abandoned = ChildOptions::new().id("leaf").parent_close(ParentClose::Abandon);

@@ -4,7 +4,7 @@ use crate::kit::{events, guard, id, options, store};
 use reenact::prelude::*;
 use reenact::{Error, limits};
 
-/// Takes events of the names that it is told, one after the other; begins when "Begin" comes.
+/// Takes events of the names in its input, one after the other; begins when "Begin" comes.
 #[orchestration]
 async fn taking(
     ctx: OrchestrationContext,

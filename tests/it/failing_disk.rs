@@ -1,5 +1,5 @@
-//! A host on a journaled store whose disk fails under it: what was acknowledged is there, whoever
-//! could not be told is told so, and all of it goes on once the disk is well.
+//! A host on a journaled store whose disk fails under it: what was acknowledged is
+//! there, callers without an answer receive an error, and everything goes on once the disk is well.
 #![cfg(feature = "local")]
 
 use std::io::ErrorKind;

@@ -19,8 +19,8 @@ async fn the_neighbours_of_code_that_loops_go_on_and_it_is_parked_by_name() {
     begin_waiting(&host, "loops", "i").await;
     begin_waiting(&host, "adds", "neighbour").await;
     let waits = host.instance::<u64>("i");
-    let (told, result) = tokio::join!(raise(&host, "i"), guard(waits.result()));
-    let interrupted = told.unwrap_err();
+    let (raised, result) = tokio::join!(raise(&host, "i"), guard(waits.result()));
+    let interrupted = raised.unwrap_err();
     assert!(matches!(interrupted, Error::Interrupted { .. }), "{interrupted}");
     let parked = result.unwrap_err();
     let Error::Parked { reason: ParkReason::Stalled { code, .. }, .. } = &parked else {
@@ -69,7 +69,7 @@ async fn what_was_parked_so_goes_on_when_somebody_resumes_it_and_its_code_no_lon
     surely(async || host.raise_event(&id("i"), "Note", 1).await).await;
     assert_eq!(held.came(), 1);
     surely(async || host.resume(&id("i")).await).await;
-    // The turn in which it looped was lost, and so was the event: whoever raised it was told so.
+    // The turn in which it looped was lost, and so was the event: the caller that raised it received an error.
     raise_surely(&host, "i").await;
     assert_eq!(guard(host.instance::<u64>("i").result()).await.unwrap(), 7);
     guard(host.shutdown()).await.unwrap();

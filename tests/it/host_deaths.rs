@@ -68,7 +68,7 @@ async fn host(memory: &InMemory, began: &Began, options: HostOptions) -> Host {
     host.start().await.unwrap()
 }
 
-/// A host that dies as soon as so many attempts have begun, all in all.
+/// A host that dies as soon as this many attempts have begun in all.
 async fn die_after(memory: &InMemory, began: &Began, count: usize) {
     let host = host(memory, began, options()).await;
     until(|| began.count() >= count).await;
@@ -89,7 +89,7 @@ async fn an_activity_that_takes_down_host_after_host_fails_at_the_bound() {
     }
     // The first start is not recorded, so it is the same attempt again.
     assert_eq!(began.numbers(), [1, 1, 2, 3, 4, 5]);
-    assert_eq!(began.keys().len(), 1, "it is the same call for whoever is called");
+    assert_eq!(began.keys().len(), 1, "it is the same call for the service that is called");
     let last = host(&memory, &began, options()).await;
     let said = guard(last.instance::<String>("i").result()).await.unwrap();
     assert_eq!(said, "the host died: 5 times, each time while an attempt of the activity ran");
@@ -350,7 +350,7 @@ async fn a_host_that_looks_at_what_waits_records_it_first_where_a_host_has_died_
     });
     let log = log.await;
     assert!(log[log.len() - 2].starts_with("RunAnnounced"), "{log:?}");
-    assert_eq!(ran.times(), 1, "behind the announcement only");
+    assert_eq!(ran.times(), 1, "only after the announcement");
     guard(host.raise_event(id("i"), "Go", 7)).await.unwrap();
     assert_eq!(guard(host.instance::<u64>("i").result()).await.unwrap(), 7);
 }

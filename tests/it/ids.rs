@@ -138,8 +138,8 @@ async fn parent(ctx: OrchestrationContext) -> Result<String, OrchestrationError>
 async fn an_id_is_drawn_by_an_orchestration_and_given_as_it_is() {
     let host = Host::builder().provider(store().0).options(options());
     let host = host.orchestration(parent).orchestration(teller).start().await.unwrap();
-    let told = guard(host.run_to_completion("parent", parent, ())).await.unwrap();
-    let (drawn, failed) = told.split_once(' ').unwrap();
+    let output = guard(host.run_to_completion("parent", parent, ())).await.unwrap();
+    let (drawn, failed) = output.split_once(' ').unwrap();
     assert_eq!(failed, "true");
     let child: Guid = drawn.parse().unwrap();
     assert_eq!(host.get_status(child).await.unwrap().state, InstanceState::Failed);

@@ -6,7 +6,7 @@ use reenact::prelude::*;
 use reenact::providers::Provider;
 use reenact::{Error, HostBuilder, InstanceState};
 
-/// Collects so many texts that come by the event "Say".
+/// Collects this many texts that come by the event "Say".
 #[orchestration]
 async fn listening(
     ctx: OrchestrationContext,

@@ -174,8 +174,8 @@ async fn an_instance_that_crashes_again_and_again_is_parked_and_the_others_go_on
         matches!(refused, Error::Parked { reason: ParkReason::Crashed { .. }, .. }),
         "{refused}"
     );
-    let told = guard(waiting).await.unwrap().unwrap_err();
-    assert!(matches!(told, Error::Parked { .. }), "{told}");
+    let error = guard(waiting).await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Parked { .. }), "{error}");
 
     let healthy = host.instance::<u64>(&id("healthy"));
     guard(healthy.raise_event("Add", 0)).await.unwrap();
@@ -286,9 +286,9 @@ async fn a_wake_from_outside_parks_the_instance_and_tells_those_who_wait() {
     let before = events(&host, &id("i")).await;
     wake.send(()).expect("it listens");
 
-    let told = guard(waiting).await.unwrap().unwrap_err();
-    let Error::Parked { reason: ParkReason::Nondeterministic(why), .. } = &told else {
-        panic!("{told}")
+    let error = guard(waiting).await.unwrap().unwrap_err();
+    let Error::Parked { reason: ParkReason::Nondeterministic(why), .. } = &error else {
+        panic!("{error}")
     };
     assert!(why.to_string().contains("a wake from outside a turn"), "{why}");
     assert!(instance.status().await.unwrap().parked.is_some());

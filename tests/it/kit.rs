@@ -1,4 +1,4 @@
-//! What the scenarios have in common: hang guards, gates, and stores that fail when they are told.
+//! What the scenarios have in common: hang guards, gates, and stores that fail on demand.
 
 mod complaints;
 mod door;
@@ -20,7 +20,7 @@ pub(crate) use gate::Gate;
 /// An hour, for manual clocks.
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// Longer than any test takes; whoever waits longer hangs.
+/// Longer than any test takes; a test that waits longer hangs.
 const HANGS: Duration = Duration::from_secs(30);
 
 /// Awaits something that must happen.

@@ -22,7 +22,7 @@ fn one_shard() -> Faulty {
     Faulty::new(store().0.with_shards(1))
 }
 
-/// So many starts, each begun some time after the one before it.
+/// This many starts, each begun some time after the one before it.
 async fn starts(host: &Host, many: u32, apart: Duration) {
     let starts = (0..many).map(|number| async move {
         tokio::time::sleep(apart * number).await;

@@ -24,7 +24,7 @@ struct Work {
     gate: Gate,
     /// Each run, by idempotency key and input.
     runs: Arc<Mutex<Vec<(String, u64)>>>,
-    /// The inputs of those that were told that nobody waits for them.
+    /// The inputs of activities whose token said that nobody waits for them.
     cancelled: Arc<Mutex<Vec<u64>>>,
 }
 
@@ -74,7 +74,7 @@ fn local(ctx: &OrchestrationContext, input: u64) -> DurableFuture<Result<u64, Ac
     ctx.call_local_by_name("work", &input)
 }
 
-/// So many, one after the other.
+/// Makes this many calls, one after the other.
 #[orchestration]
 async fn row(ctx: OrchestrationContext, many: u64) -> Result<u64, OrchestrationError> {
     let mut sum = 0;
@@ -400,7 +400,7 @@ async fn a_host_that_dies_of_one_is_counted_as_of_any_activity() {
     let keys = work.keys();
     assert!(
         keys.iter().all(|key| *key == keys[0]),
-        "it is the same call for whoever is called: {keys:?}"
+        "it is the same call for the service that is called: {keys:?}"
     );
 }
 

@@ -1,5 +1,5 @@
 //! A shard whose log is lost comes back once it can, for as long as the host lives; meanwhile the
-//! others go on, and whoever asks for something of it is told why not.
+//! others go on, and calls for its instances fail with the reason.
 
 use crate::kit::{AppendFault, Breakage, Faulty, HOUR, guard, id, on_the_tests_runtime, store};
 use futures::FutureExt;
@@ -112,13 +112,13 @@ async fn whatever_is_asked_of_a_shard_that_is_down_is_refused_with_the_reason() 
     break_it(&faulty, &in_it, Breakage::Full).await;
     until_tried(&faulty, faulty.acquisitions.came() + 1).await;
     let reason = "the store failed: the store is unavailable: ordered by a test";
-    let told = |refused: reenact::Result<()>| refused.unwrap_err().to_string();
-    assert_eq!(told(guard(in_it.raise_event("Add", 1)).await), reason);
-    assert_eq!(told(guard(in_it.terminate("enough")).await), reason);
-    assert_eq!(told(guard(host.purge(in_it.id())).await), reason);
-    assert_eq!(told(guard(host.actor(in_it.id())).await.map(drop)), reason);
+    let reason_of = |refused: reenact::Result<()>| refused.unwrap_err().to_string();
+    assert_eq!(reason_of(guard(in_it.raise_event("Add", 1)).await), reason);
+    assert_eq!(reason_of(guard(in_it.terminate("enough")).await), reason);
+    assert_eq!(reason_of(guard(host.purge(in_it.id())).await), reason);
+    assert_eq!(reason_of(guard(host.actor(in_it.id())).await.map(drop)), reason);
     let new = in_shard(BROKEN, "new");
-    assert_eq!(told(guard(host.start_new(adds, ()).id(new)).await.map(drop)), reason);
+    assert_eq!(reason_of(guard(host.start_new(adds, ()).id(new)).await.map(drop)), reason);
 }
 
 #[tokio::test(start_paused = true)]
@@ -161,12 +161,12 @@ async fn a_rotten_log_is_reported_to_those_who_wait_and_its_shard_comes_back_onc
     break_it(&faulty, &in_it, Breakage::Rotten).await;
     let broken_at = Instant::now();
     pass_time_until(|| waiting.is_finished() && watching.is_finished()).await;
-    let told = watching.await.unwrap().unwrap_err();
-    assert!(matches!(why(&told), ProviderError::Corrupt { .. }), "{told}");
-    for told in [waiting.await.unwrap(), guard(in_it.result()).await] {
-        let told = told.unwrap_err();
+    let error = watching.await.unwrap().unwrap_err();
+    assert!(matches!(why(&error), ProviderError::Corrupt { .. }), "{error}");
+    for result in [waiting.await.unwrap(), guard(in_it.result()).await] {
+        let error = result.unwrap_err();
         assert_eq!(
-            told.to_string(),
+            error.to_string(),
             "the store failed: stored data is corrupt at segment 7: ordered by a test"
         );
     }
@@ -231,7 +231,7 @@ async fn a_client_that_waits_for_an_end_hears_of_it_though_the_store_was_away_af
     let instance = host.start_new(adds, ()).id("i").await.unwrap();
     let looks = faulty.summaries.came();
     let waiting = tokio::spawn(async move { host.instance::<u64>(&id("i")).result().await });
-    // On one thread: after its first look it waits to be told.
+    // On one thread: after its first look it waits for a notice.
     crate::kit::until(|| faulty.summaries.came() > looks).await;
     // The end is stored. Nobody learns of it: not by its answer, not by reading it back, and not by the
     // next look either.

@@ -87,7 +87,7 @@ async fn a_shard_whose_append_panics_after_a_wait_starts_again() {
     an_append_panics(true).await;
 }
 
-/// Panics so many times when somebody wants to sleep.
+/// Panics this many times when somebody wants to sleep.
 #[derive(Clone)]
 struct Panicky {
     clock: ManualClock,

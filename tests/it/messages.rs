@@ -5,7 +5,7 @@ use reenact::prelude::*;
 use reenact::providers::Provider;
 use reenact::{HostBuilder, InstanceState};
 
-/// Takes so many numbers, and gives them in the order in which they came.
+/// Takes this many numbers, and gives them in the order in which they came.
 #[orchestration]
 async fn takes(ctx: OrchestrationContext, many: usize) -> Result<Vec<u64>, OrchestrationError> {
     let mut taken = Vec::new();
@@ -58,7 +58,7 @@ async fn start_takes(host: &Host, many: usize) -> InstanceHandle<Vec<u64>> {
 }
 
 /// Returns when all of the instance's messages are known to have arrived.
-async fn until_told(host: &Host, instance: &InstanceId) {
+async fn until_all_arrived(host: &Host, instance: &InstanceId) {
     guard(async {
         while !is_over(host, instance).await {
             tokio::task::yield_now().await;
@@ -80,7 +80,7 @@ async fn what_one_instance_sends_to_another_arrives_in_order() {
         let sender = guard(host.start_new(sends, 50)).await.unwrap();
         guard(sender.result()).await.unwrap();
         assert_eq!(guard(taking.result()).await.unwrap(), (0..50).collect::<Vec<_>>());
-        until_told(&host, sender.id()).await;
+        until_all_arrived(&host, sender.id()).await;
     }
 }
 
@@ -114,7 +114,7 @@ async fn executions_that_follow_each_other_send_in_order_too() {
     let renewing = guard(host.start_new(renews, 20)).await.unwrap();
     guard(renewing.result()).await.unwrap();
     assert_eq!(guard(taking.result()).await.unwrap(), (1..=20).rev().collect::<Vec<_>>());
-    until_told(&host, renewing.id()).await;
+    until_all_arrived(&host, renewing.id()).await;
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn a_sender_that_is_over_when_its_host_crashes_is_heard_all_the_same() {
     let second = host(faulty).start().await.unwrap();
     let taking = second.instance::<Vec<u64>>(&id("takes"));
     assert_eq!(guard(taking.result()).await.unwrap(), [0, 1, 2]);
-    until_told(&second, &id("sends")).await;
+    until_all_arrived(&second, &id("sends")).await;
     assert_eq!(second.get_status(&id("sends")).await.unwrap().state, InstanceState::Completed);
 }
 
@@ -147,7 +147,7 @@ async fn a_crash_before_each_append_of_a_conversation_changes_nothing() {
         faulty.appends.close();
         (0..=appends).for_each(|_| faulty.appends.let_one_through());
         guard(first.start_new(sends, 3).id("sends")).await.unwrap();
-        // The next one stands before the gate, or there is none.
+        // The next one waits at the gate, or nothing is left.
         for _ in 0..10_000 {
             if faulty.appends.came() > before + 1 + appends {
                 break;
@@ -159,7 +159,7 @@ async fn a_crash_before_each_append_of_a_conversation_changes_nothing() {
         let second = host(faulty).start().await.unwrap();
         let taking = second.instance::<Vec<u64>>(&id("takes"));
         assert_eq!(guard(taking.result()).await.unwrap(), [0, 1, 2], "after {appends}");
-        until_told(&second, &id("sends")).await;
+        until_all_arrived(&second, &id("sends")).await;
     }
 }
 
@@ -176,7 +176,7 @@ async fn an_event_for_a_parked_instance_is_kept_for_it_and_lets_its_sender_be_pu
     crate::kit::until_parked(&second, &id("takes")).await;
     let sender = guard(second.start_new(sends, 1).id("sends")).await.unwrap();
     guard(sender.result()).await.unwrap();
-    until_told(&second, &id("sends")).await;
+    until_all_arrived(&second, &id("sends")).await;
     assert_eq!(
         events(&second, &id("takes")).await.last().map(String::as_str),
         Some("ExternalRaised `Number`")
@@ -221,7 +221,7 @@ async fn what_a_parked_sender_has_to_send_is_sent_when_it_is_terminated() {
     let taking = third.instance::<Vec<u64>>(&id("takes"));
     let taken = pass_time_until(&clock, Duration::from_secs(1), taking.result()).await;
     assert_eq!(taken.unwrap(), [1]);
-    until_told(&third, &id("asks")).await;
+    until_all_arrived(&third, &id("asks")).await;
 }
 
 #[tokio::test]
@@ -275,7 +275,7 @@ async fn an_event_that_was_taken_counts_once_although_its_sender_forgot() {
     let second = host(faulty).start().await.unwrap();
     let asking = second.instance::<String>(asking.id());
     assert_eq!(guard(asking.result()).await.unwrap(), "delivered");
-    until_told(&second, &id("asks")).await;
+    until_all_arrived(&second, &id("asks")).await;
     let log = events(&second, &id("takes")).await;
     let raised = log.iter().filter(|event| event.starts_with("ExternalRaised")).count();
     assert_eq!(raised, 1, "{log:?}");

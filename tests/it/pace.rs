@@ -47,7 +47,7 @@ async fn noop(_ctx: OrchestrationContext, n: u64) -> Result<u64, OrchestrationEr
     Ok(n)
 }
 
-/// Starts so many children at once, and waits for them.
+/// Starts this many children at once, and waits for them.
 #[orchestration]
 async fn parent(ctx: OrchestrationContext, children: u64) -> Result<u64, OrchestrationError> {
     let calls: Vec<_> = (0..children).map(|n| ctx.schedule_orchestration(noop, n)).collect();
@@ -143,7 +143,7 @@ async fn ended(host: &Host) -> u64 {
     host.count(&filter).await.unwrap()
 }
 
-/// Returns when so many have ended; the most that were in memory meanwhile.
+/// Returns when this many have ended; the most that were in memory meanwhile.
 async fn most_until_ended(watched: &Watched, many: u64) -> usize {
     guard(async {
         while ended(&watched.host).await < many {

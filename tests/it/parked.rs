@@ -50,7 +50,7 @@ fn of(state: InstanceState) -> InstanceFilter {
     InstanceFilter::new().states([state])
 }
 
-/// Returns when so many instances are in a state.
+/// Returns when this many instances are in a state.
 async fn until_counted(host: &Client, state: InstanceState, many: u64) {
     guard(async {
         while host.count(&of(state)).await.unwrap() != many {
@@ -104,8 +104,8 @@ async fn a_host_that_starts_parks_what_does_not_fit_its_code_and_says_why() {
     let status = third.get_status(&id("i1")).await.unwrap();
     assert_eq!(status.state, InstanceState::Parked);
     assert_eq!(status.parked.unwrap().to_string(), why.to_string(), "also before it looked");
-    let told = guard(third.instance::<u64>(&id("i1")).result()).await.unwrap_err();
-    assert!(matches!(told, Error::Parked { .. }), "{told}");
+    let error = guard(third.instance::<u64>(&id("i1")).result()).await.unwrap_err();
+    assert!(matches!(error, Error::Parked { .. }), "{error}");
     // That its code was tried is noted down, in case the host had died of it.
     let mut after = events(&third, &id("i1")).await;
     after.retain(|event| !event.starts_with("Run"));

@@ -77,8 +77,8 @@ async fn changed_code_is_found_and_parks_the_instance_with_expected_found_and_po
     };
     assert_eq!((*why.expected, *why.found), (step("reserve"), step("charge")));
 
-    let told = guard(waiting).await.unwrap().unwrap_err();
-    assert!(matches!(told, Error::Parked { .. }), "{told}");
+    let error = guard(waiting).await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Parked { .. }), "{error}");
     let asked = guard(host.instance::<u64>(&id("i")).result()).await.unwrap_err();
     assert!(matches!(asked, Error::Parked { .. }), "{asked}");
     let refused = guard(host.cancel(&id("i"), "why")).await.unwrap_err();
@@ -180,9 +180,9 @@ async fn a_call_of_an_activity_that_is_not_registered_parks_with_nothing_done() 
     let before = events(&without, &id("i")).await;
     clock.advance(HOUR);
 
-    let told = guard(instance.result()).await.unwrap_err();
-    let Error::Parked { reason: ParkReason::UnknownActivity { name }, .. } = told else {
-        panic!("{told}")
+    let error = guard(instance.result()).await.unwrap_err();
+    let Error::Parked { reason: ParkReason::UnknownActivity { name }, .. } = error else {
+        panic!("{error}")
     };
     assert_eq!(name.as_str(), "added later");
     let mut after = events(&without, &id("i")).await;

@@ -12,7 +12,7 @@ use reenact::{HostBuilder, Timestamp};
 const IDLE: Duration = Duration::from_secs(30);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Collects so many numbers that come by the event "Add".
+/// Collects this many numbers that come by the event "Add".
 #[orchestration]
 async fn collecting(
     ctx: OrchestrationContext,

@@ -84,7 +84,7 @@ enum End {
 }
 
 /// Runs the story, ends the host after the steps for which `ends` says so, and goes on with another.
-async fn told_with(ends: impl Fn(usize) -> Option<End>, pause: usize) {
+async fn run_with(ends: impl Fn(usize) -> Option<End>, pause: usize) {
     let (memory, clock) = store();
     let runs = Runs::default();
     let mut running = host(&memory, &runs).start().await.unwrap();
@@ -104,8 +104,8 @@ async fn told_with(ends: impl Fn(usize) -> Option<End>, pause: usize) {
     // Where a host was cut off at last, the timer began later.
     clock.advance(HOUR * 2);
     let waiting = running.instance::<String>(&id("i"));
-    let told = crate::kit::pass_time_until(&clock, HOUR, waiting.result()).await.unwrap();
-    assert_eq!(told, "<A of Ada>, <B of Grace>, xyz");
+    let error = crate::kit::pass_time_until(&clock, HOUR, waiting.result()).await.unwrap();
+    assert_eq!(error, "<A of Ada>, <B of Grace>, xyz");
 
     // However often they ran, they ran under two keys.
     let inputs: Vec<String> = runs.calls().into_values().collect();
@@ -128,7 +128,7 @@ async fn told_with(ends: impl Fn(usize) -> Option<End>, pause: usize) {
 async fn a_story_is_the_same_wherever_the_host_crashes() {
     for crash in 0..STEPS {
         for pause in [0, 1, 3, 10, 30, 100] {
-            told_with(|step| (step == crash).then_some(End::Crash), pause).await;
+            run_with(|step| (step == crash).then_some(End::Crash), pause).await;
         }
     }
 }
@@ -137,7 +137,7 @@ async fn a_story_is_the_same_wherever_the_host_crashes() {
 async fn a_story_is_the_same_wherever_the_host_shuts_down() {
     for end in 0..STEPS {
         for pause in [0, 1, 3, 10, 30, 100] {
-            told_with(|step| (step == end).then_some(End::Shutdown), pause).await;
+            run_with(|step| (step == end).then_some(End::Shutdown), pause).await;
         }
     }
 }
@@ -145,9 +145,9 @@ async fn a_story_is_the_same_wherever_the_host_shuts_down() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_story_is_the_same_when_the_host_ends_after_every_step() {
     for pause in [0, 1, 3, 10, 30, 100] {
-        told_with(|_| Some(End::Crash), pause).await;
-        told_with(|_| Some(End::Shutdown), pause).await;
-        told_with(|step| Some(if step % 2 == 0 { End::Crash } else { End::Shutdown }), pause).await;
+        run_with(|_| Some(End::Crash), pause).await;
+        run_with(|_| Some(End::Shutdown), pause).await;
+        run_with(|step| Some(if step % 2 == 0 { End::Crash } else { End::Shutdown }), pause).await;
     }
 }
 
@@ -167,7 +167,7 @@ fn gated(memory: &InMemory, runs: &Runs, gate: &Gate) -> HostBuilder {
         .register_orchestration("wide", wide)
 }
 
-/// Calls "work" so many times at once.
+/// Calls "work" this many times at once.
 async fn wide(ctx: OrchestrationContext, width: u64) -> Result<u64, OrchestrationError> {
     let work = |number| ctx.schedule_activity_by_name::<u64, u64>("work", &number);
     let mut sum = 0;
@@ -217,8 +217,8 @@ async fn a_host_that_is_dropped_ends_as_in_a_crash() {
     let instance = dropped.start_new_by_name::<u64>("wide", 3_u64).id("i").await.unwrap();
     gate.until_came(3).await;
     drop(dropped);
-    let told = guard(instance.result()).await.unwrap_err();
-    assert!(matches!(told, Error::ShuttingDown), "{told}");
+    let error = guard(instance.result()).await.unwrap_err();
+    assert!(matches!(error, Error::ShuttingDown), "{error}");
 
     let patient = options().lease_patience(Duration::from_secs(20));
     let after = Runs::default();
@@ -241,8 +241,8 @@ async fn a_shutdown_waits_for_running_activities_and_loses_nothing() {
     assert!(!ending.is_finished(), "activities are running");
     gate.let_all_through();
     guard(ending).await.unwrap().unwrap();
-    let told = instance.status().await.unwrap_err();
-    assert!(matches!(told, Error::ShuttingDown), "its client knows nothing more: {told}");
+    let error = instance.status().await.unwrap_err();
+    assert!(matches!(error, Error::ShuttingDown), "its client knows nothing more: {error}");
     let stored = memory.histories().summary(instance.id()).await.unwrap().unwrap();
     assert_eq!(stored.state, InstanceState::Completed, "their results were still taken");
 
@@ -343,8 +343,8 @@ async fn calls_after_a_shutdown_are_notified_that_the_host_has_ended() {
     let client = host.client().clone();
     guard(host.shutdown()).await.unwrap();
 
-    let told = guard(waiting).await.unwrap().unwrap_err();
-    assert!(matches!(told, Error::ShuttingDown), "who waits: {told}");
+    let error = guard(waiting).await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::ShuttingDown), "the caller that waits: {error}");
     let start = guard(client.start_new_by_name::<String>("story", "Ada")).await.unwrap_err();
     assert!(matches!(start, Error::ShuttingDown), "start: {start}");
     let raise = guard(instance.raise_event("Note", "x")).await.unwrap_err();

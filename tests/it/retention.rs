@@ -9,7 +9,7 @@ use reenact::{Error, InstanceFilter, PageRequest, Retention};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Ends when it is told to.
+/// Ends when an event says so.
 #[orchestration]
 async fn order(ctx: OrchestrationContext) -> Result<u64, OrchestrationError> {
     Ok(ctx.wait_external("Go").await?)
@@ -42,14 +42,14 @@ async fn ids(host: &Host) -> Vec<String> {
     page.instances.iter().map(|summary| summary.instance.to_string()).collect()
 }
 
-/// Returns when only so many are left.
+/// Returns when only this many are left.
 async fn are_left(host: &Host, many: u64) {
     while host.count(&InstanceFilter::new()).await.unwrap() > many {
         tokio::task::yield_now().await;
     }
 }
 
-/// Lets time pass in small steps until only so many are left.
+/// Lets time pass in small steps until only this many are left.
 async fn until_left(host: &Host, clock: &ManualClock, many: u64) {
     pass_time_until(clock, Duration::from_millis(100), are_left(host, many)).await;
 }

@@ -203,16 +203,16 @@ async fn what_still_does_not_fit_is_parked_again() {
 async fn a_running_instance_is_rewound_and_loses_nothing_that_is_on_the_way() {
     let (memory, clock) = store();
     let (gate, cancelled) = (Gate::closed(), Arc::new(Mutex::new(Vec::new())));
-    let (pass, told) = (gate.clone(), cancelled.clone());
+    let (pass, seen) = (gate.clone(), cancelled.clone());
     let host = Host::builder()
         .provider(memory)
         // The one that nobody waits for has time to say so, however far the clock is set.
         .options(options().cancellation_grace(2 * HOUR))
         .register_activity("work", move |ctx: ActivityContext, (): ()| {
-            let (pass, told) = (pass.clone(), told.clone());
+            let (pass, seen) = (pass.clone(), seen.clone());
             async move {
                 pass.pass().await;
-                told.lock().unwrap().push(ctx.is_cancelled());
+                seen.lock().unwrap().push(ctx.is_cancelled());
                 Ok(1_u64)
             }
         })
@@ -257,9 +257,9 @@ async fn a_running_instance_is_rewound_and_loses_nothing_that_is_on_the_way() {
         }
     })
     .await;
-    let mut told = cancelled.lock().unwrap().clone();
-    told.sort_unstable();
-    assert_eq!(told, [false, true], "the first is told that nobody waits for it");
+    let mut seen = cancelled.lock().unwrap().clone();
+    seen.sort_unstable();
+    assert_eq!(seen, [false, true], "the token of the first says that nobody waits for it");
     guard(host.shutdown()).await.unwrap();
 }
 

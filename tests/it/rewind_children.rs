@@ -285,7 +285,7 @@ async fn children_are_replaced_once_wherever_the_host_dies() {
         let faulty = Faulty::new(memory.clone());
         let second = host(faulty.clone(), &ships).start().await.unwrap();
         faulty.stop_at(faulty.appended() + append);
-        let told = async {
+        let course = async {
             second.rewind(&id("p"), undone, "mended").await.unwrap();
             raise(&second, "kept", "Arrived", 100).await;
             second.instance::<u64>(&id("p")).result().await.unwrap()
@@ -294,7 +294,7 @@ async fn children_are_replaced_once_wherever_the_host_dies() {
             tokio::select! {
                 biased;
                 () = faulty.stopped() => true,
-                output = told => {
+                output = course => {
                     assert_eq!(output, 171);
                     false
                 }

@@ -123,7 +123,7 @@ async fn an_activity_that_blocks_its_thread_is_named() {
 
 #[test]
 fn it_is_found_when_the_only_thread_of_the_runtime_is_blocked() {
-    let (enough, (tell, told)) = (Enough::default(), mpsc::channel());
+    let (enough, (tell, received)) = (Enough::default(), mpsc::channel());
     let running = thread::spawn({
         let enough = enough.clone();
         move || {
@@ -137,12 +137,12 @@ fn it_is_found_when_the_only_thread_of_the_runtime_is_blocked() {
             });
         }
     });
-    let host = told.recv().unwrap();
+    let host = received.recv().unwrap();
     let stalled = loop {
         if let Some(stalled) = host.stalled().pop() {
             break stalled;
         }
-        assert!(!running.is_finished(), "it ends when it is told, and not before");
+        assert!(!running.is_finished(), "it ends when the test lets it, and not before");
         thread::yield_now();
     };
     assert_eq!(stalled.code.as_str(), "spins");

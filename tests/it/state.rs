@@ -114,7 +114,7 @@ fn payments() -> Payments {
 #[tokio::test]
 async fn an_activity_takes_what_the_host_was_given() {
     let pool = Pool::default();
-    // The order in which a builder is told does not matter.
+    // The order of calls of a builder does not matter.
     let host = builder().state(pool.clone()).orchestration(counting);
     let host = host.activity(count).activity(both).state(7_u32).start().await.unwrap();
     for (counted, times_seven) in [(3, 21), (6, 42)] {

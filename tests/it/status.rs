@@ -1,4 +1,4 @@
-//! The status that an orchestration sets: seen when it is durable, told to those who wait for it.
+//! The status that an orchestration sets: seen when it is durable, and sent to those who wait for it.
 
 use crate::kit::{
     AppendFault, Faulty, guard, id, on_the_tests_runtime, options, store, until_parked,
@@ -87,13 +87,13 @@ async fn nobody_sees_a_status_or_is_notified_of_it_before_it_is_durable() {
     faulty.appends.close();
     let came = faulty.appends.came();
     let (watching, raising) = (instance.clone(), instance.raise_event("Status", "more"));
-    let told = tokio::spawn(async move { watching.status_changed(&before).await });
+    let waiting_task = tokio::spawn(async move { watching.status_changed(&before).await });
     let raised = tokio::spawn(raising.into_future());
     faulty.appends.until_came(came + 1).await;
     assert_eq!(seen(&instance).await.as_deref(), Some("begun"));
-    assert!(!told.is_finished() && !raised.is_finished());
+    assert!(!waiting_task.is_finished() && !raised.is_finished());
     faulty.appends.let_all_through();
-    let status = guard(told).await.unwrap().unwrap();
+    let status = guard(waiting_task).await.unwrap().unwrap();
     assert_eq!(shown(&status).as_deref(), Some("more"));
     guard(raised).await.unwrap().unwrap();
 }
@@ -104,12 +104,12 @@ async fn all_who_wait_for_a_change_are_notified() {
     let instance = begun(&host).await;
     let before = instance.status().await.unwrap();
     let waiting = join_all((0..50).map(|_| instance.status_changed(&before)));
-    let (told, raised) = guard(async {
+    let (statuses, raised) = guard(async {
         tokio::join!(waiting, instance.raise_event("Status", "more").into_future())
     })
     .await;
     raised.unwrap();
-    for status in told {
+    for status in statuses {
         assert_eq!(shown(&status.unwrap()).as_deref(), Some("more"));
     }
 }
@@ -169,10 +169,10 @@ async fn a_client_that_waits_is_notified_when_the_instance_is_parked() {
     let instance = begun(&host).await;
     let waiting = instance.wait_for_status(|_| false);
     let parking = instance.raise_event("Status", "park").into_future();
-    let (told, _) = guard(async { tokio::join!(waiting, parking) }).await;
-    assert!(matches!(told.unwrap_err(), Error::Parked { .. }));
-    let told = guard(instance.wait_for_status(|_| false)).await.unwrap_err();
-    assert!(matches!(told, Error::Parked { .. }), "also when it was before");
+    let (refused, _) = guard(async { tokio::join!(waiting, parking) }).await;
+    assert!(matches!(refused.unwrap_err(), Error::Parked { .. }));
+    let refused = guard(instance.wait_for_status(|_| false)).await.unwrap_err();
+    assert!(matches!(refused, Error::Parked { .. }), "also when it was before");
 }
 
 #[tokio::test(start_paused = true)]
@@ -181,34 +181,34 @@ async fn who_waits_goes_on_waiting_while_the_shard_starts_again() {
     let host = host_with(faulty.clone(), on_the_tests_runtime()).await;
     let instance = begun(&host).await;
     let watching = instance.clone();
-    let told = tokio::spawn(async move {
+    let waiting_task = tokio::spawn(async move {
         watching.wait_for_status(|status| shown(status).as_deref() == Some("more")).await
     });
     faulty.fail_appends([AppendFault::Fatal]);
     guard(instance.raise_event("Status", "more")).await.unwrap_err();
     assert_eq!(seen(&instance).await.as_deref(), Some("begun"), "that turn was lost");
-    assert!(!told.is_finished());
+    assert!(!waiting_task.is_finished());
     while guard(instance.raise_event("Status", "more")).await.is_err() {
         tokio::time::advance(Duration::from_millis(50)).await;
     }
-    assert_eq!(shown(&guard(told).await.unwrap().unwrap()).as_deref(), Some("more"));
+    assert_eq!(shown(&guard(waiting_task).await.unwrap().unwrap()).as_deref(), Some("more"));
 }
 
 #[tokio::test]
 async fn a_client_that_waits_is_notified_when_the_host_shuts_down() {
     let host = host_on(store().0).await;
     let instance = begun(&host).await;
-    let told = tokio::spawn(async move { instance.wait_for_status(|_| false).await });
+    let waiting_task = tokio::spawn(async move { instance.wait_for_status(|_| false).await });
     let shut_down = guard(host.shutdown()).await;
     shut_down.unwrap();
-    assert!(matches!(guard(told).await.unwrap().unwrap_err(), Error::ShuttingDown));
+    assert!(matches!(guard(waiting_task).await.unwrap().unwrap_err(), Error::ShuttingDown));
 }
 
 #[tokio::test]
 async fn there_is_no_status_of_what_does_not_exist() {
     let host = host_on(store().0).await;
-    let told = guard(host.wait_for_status(&id("nobody"), |_| true)).await.unwrap_err();
-    assert!(matches!(told, Error::NotFound { .. }));
+    let error = guard(host.wait_for_status(&id("nobody"), |_| true)).await.unwrap_err();
+    assert!(matches!(error, Error::NotFound { .. }));
 }
 
 #[tokio::test]

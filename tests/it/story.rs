@@ -35,7 +35,7 @@ async fn host(memory: InMemory) -> Host {
     host.orchestration(welcome).activity(greet).activity(shout).start().await.unwrap()
 }
 
-async fn told() -> (Host, History) {
+async fn finished_story() -> (Host, History) {
     let (memory, clock) = store();
     let host = host(memory).await;
     let instance = host.start_new(welcome, "Ada".to_string()).id("i").await.unwrap();
@@ -66,7 +66,7 @@ fn replay(turns: &[RecordedTurn]) -> Result<Machine, ReplayError> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_history_has_every_step_in_the_order_in_which_it_happened() {
-    let (_, history) = told().await;
+    let (_, history) = finished_story().await;
     let events: Vec<String> = history.events().map(|event| event.event.to_string()).collect();
     assert_eq!(
         events,
@@ -117,7 +117,7 @@ async fn the_status_tells_how_it_stands_all_along() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replay_of_the_history_has_the_same_end_and_nothing_to_do() {
-    let (host, history) = told().await;
+    let (host, history) = finished_story().await;
     let replayed = replay(history.turns()).unwrap();
     assert_eq!(replayed.outcome(), history.outcome().as_ref());
     let Some(Outcome::Completed(output)) = replayed.outcome() else { panic!("{replayed:?}") };
@@ -129,7 +129,7 @@ async fn a_replay_of_the_history_has_the_same_end_and_nothing_to_do() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replay_of_a_part_of_the_history_stands_where_the_instance_stood() {
-    let (_, history) = told().await;
+    let (_, history) = finished_story().await;
     for end in 0..history.turns().len() {
         let part = &history.turns()[..end];
         let replayed = replay(part).unwrap();

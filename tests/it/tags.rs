@@ -154,7 +154,7 @@ async fn outputs(client: &Client, ids: &[InstanceId]) -> Vec<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_attempt_runs_on_the_host_that_declares_the_tag_whoever_has_the_instance() {
+async fn every_attempt_runs_on_the_host_that_declares_the_tag_whichever_host_has_the_instance() {
     let (store, _) = shared();
     let plain = plain(&store).await;
     let (gpu, trained) = with_gpu(&store, "gpu", &Gate::open()).await;
@@ -185,7 +185,7 @@ async fn heartbeats_reach_the_log_of_the_instance() {
     let (_gpu, _) = with_gpu(&store, "gpu", &gate).await;
     let ids = begin(&plain, 21).await;
     for id in &ids {
-        let told = async {
+        let course = async {
             loop {
                 let status = plain.get_status(id).await.expect("it is there");
                 match status.activities[0].heartbeat.clone() {
@@ -194,7 +194,7 @@ async fn heartbeats_reach_the_log_of_the_instance() {
                 }
             }
         };
-        assert_eq!(guard(told).await, 21);
+        assert_eq!(guard(course).await, 21);
     }
     gate.let_all_through();
     assert_eq!(outputs(&plain, &ids).await, [42; SHARDS as usize]);

@@ -12,7 +12,7 @@ use reenact::{Error, HostBuilder, ShardThreads};
 /// The threads that activities have run on.
 type Seen = Arc<Mutex<BTreeSet<String>>>;
 
-/// Calls "work" so many times, one after the other.
+/// Calls "work" this many times, one after the other.
 #[orchestration]
 async fn row(ctx: OrchestrationContext, steps: u64) -> Result<u64, OrchestrationError> {
     let mut sum = 0;
@@ -77,7 +77,7 @@ async fn no_threads_and_too_many_are_refused_before_anything_starts() {
 #[test]
 fn a_host_goes_on_while_the_runtime_that_it_was_started_on_stands_still() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (tell, told) = mpsc::channel::<ThreadId>();
+    let (tell, received) = mpsc::channel::<ThreadId>();
     let host = runtime.block_on(async {
         let host = Host::builder().provider(store().0.with_shards(1));
         let host = host.options(options().threads(ShardThreads::PerCore));
@@ -91,7 +91,7 @@ fn a_host_goes_on_while_the_runtime_that_it_was_started_on_stands_still() {
     });
     // Nobody drives the runtime now.
     for _ in 0..3 {
-        assert_ne!(told.recv().unwrap(), thread::current().id());
+        assert_ne!(received.recv().unwrap(), thread::current().id());
     }
     runtime.block_on(async {
         assert_eq!(guard(host.instance::<u64>("i").result()).await.unwrap(), 3);

@@ -34,8 +34,8 @@ async fn teller(
     ctx: OrchestrationContext,
     (to, event): (String, String),
 ) -> Result<String, OrchestrationError> {
-    let told = ctx.raise_event(&to, &event, &7).await;
-    Ok(told.map_or_else(|error| error.to_string(), |()| "told".to_string()))
+    let raised = ctx.raise_event(&to, &event, &7).await;
+    Ok(raised.map_or_else(|error| error.to_string(), |()| "raised".to_string()))
 }
 
 /// Tells an order of an event by its typed name.

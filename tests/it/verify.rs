@@ -68,7 +68,7 @@ async fn store_with_orders() -> InMemory {
     memory
 }
 
-/// Returns when the instance has so many turns.
+/// Returns when the instance has this many turns.
 async fn until_turns(host: &Host, instance: &str, turns: usize) {
     guard(async {
         while host.history(&id(instance)).await.unwrap().turns().len() < turns {
@@ -208,7 +208,7 @@ fn turn(instance: &str, bytes: Arc<[u8]>) -> TurnRecord {
 #[tokio::test]
 async fn histories_that_do_not_decode_or_cannot_have_been_written_are_distinguished() {
     let memory = store().0.with_shards(1);
-    let lease = memory.leases().acquire(ShardId(0), "whoever was there before").await.unwrap();
+    let lease = memory.leases().acquire(ShardId(0), "an earlier host").await.unwrap();
     let no_start = RecordedTurn::terminated(Timestamp::EPOCH, "before it began");
     let no_start = codec::encode_turn(&no_start).unwrap().into();
     let turns = vec![turn("a malformed", no_start), turn("b rotten", Arc::new([0xff; 9]))];

@@ -108,9 +108,9 @@ async fn a_version_can_be_asked_for() {
         .orchestration(greeting_1_10)
         .orchestration(greeting_2);
     let host = host.start().await.unwrap();
-    let told = guard(host.start_new(greeting_1, "Ada".into()).version("1.0.0")).await.unwrap();
-    guard(told.raise_event("Go", ())).await.unwrap();
-    assert_eq!(guard(told.result()).await.unwrap(), "Hello, Ada!");
+    let older = guard(host.start_new(greeting_1, "Ada".into()).version("1.0.0")).await.unwrap();
+    guard(older.raise_event("Go", ())).await.unwrap();
+    assert_eq!(guard(older.result()).await.unwrap(), "Hello, Ada!");
     let by_name = host.start_new_by_name::<u64>("greeting", 3).version("2.0.0-beta.1");
     assert_eq!(guard(guard(by_name).await.unwrap().result()).await.unwrap(), 3);
 

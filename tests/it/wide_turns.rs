@@ -20,7 +20,7 @@ async fn noop(_ctx: OrchestrationContext, n: u64) -> Result<u64, OrchestrationEr
     Ok(n)
 }
 
-/// Calls `work` so many times at once, and adds up what comes.
+/// Calls `work` this many times at once, and adds up what comes.
 #[orchestration]
 async fn wide(ctx: OrchestrationContext, width: u64) -> Result<u64, OrchestrationError> {
     let calls: Vec<_> =
@@ -32,9 +32,9 @@ async fn wide(ctx: OrchestrationContext, width: u64) -> Result<u64, Orchestratio
     Ok(sum)
 }
 
-/// As `wide`, until it is told to stop.
+/// As `wide`, until an event says stop.
 #[orchestration]
-async fn until_told(ctx: OrchestrationContext, width: u64) -> Result<u64, OrchestrationError> {
+async fn until_stopped(ctx: OrchestrationContext, width: u64) -> Result<u64, OrchestrationError> {
     let calls: Vec<_> =
         (0..width).map(|n| ctx.schedule_activity_by_name::<_, u64>("work", &n)).collect();
     ctx.wait_external::<()>("Stop").await?;
@@ -42,7 +42,7 @@ async fn until_told(ctx: OrchestrationContext, width: u64) -> Result<u64, Orches
     Ok(width)
 }
 
-/// Starts so many children at once, and waits for them.
+/// Starts this many children at once, and waits for them.
 #[orchestration]
 async fn parent(ctx: OrchestrationContext, children: u64) -> Result<u64, OrchestrationError> {
     let calls: Vec<_> = (0..children).map(|n| ctx.schedule_orchestration(noop, n)).collect();
@@ -58,7 +58,7 @@ async fn parent(ctx: OrchestrationContext, children: u64) -> Result<u64, Orchest
 struct Work {
     begun: Arc<AtomicUsize>,
     running: Arc<AtomicUsize>,
-    /// Closed when all may end: so many wait here that no other gate would do.
+    /// Closed when all may end: more wait here than another gate could bear.
     may_end: Arc<Semaphore>,
 }
 
@@ -112,7 +112,7 @@ fn host(store: &InMemory, work: &Work, max_activities: usize) -> HostBuilder {
         )
         .orchestration(noop)
         .orchestration(wide)
-        .orchestration(until_told)
+        .orchestration(until_stopped)
         .orchestration(parent)
         .register_activity("work", move |_ctx: ActivityContext, n: u64| work.clone().run(n))
 }
@@ -169,7 +169,7 @@ async fn neighbours_begin_and_end_while_what_was_open_in_a_log_is_taken_up() {
 async fn what_is_called_off_before_it_was_begun_never_begins() {
     let work = Work::held();
     let host = host(&one_shard(), &work, 1).start().await.unwrap();
-    let instance = guard(host.start_new(until_told, WIDTH)).await.unwrap();
+    let instance = guard(host.start_new(until_stopped, WIDTH)).await.unwrap();
     // Its calls are still being begun.
     guard(instance.raise_event("Stop", ())).await.unwrap();
     assert_eq!(guard(instance.result()).await.unwrap(), WIDTH);
@@ -209,7 +209,7 @@ async fn a_host_that_ends_between_two_portions_loses_nothing() {
             first.abort().await;
         }
         assert!(work.begun() < WIDTH as usize, "it ended too late: {}", work.begun());
-        // Whether its caller was told or not.
+        // Whether its caller had a reply or not.
         drop(starting.await);
 
         let second = host(&store, &Work::quick(), 64).start().await.unwrap();

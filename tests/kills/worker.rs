@@ -58,7 +58,8 @@ impl Order {
     }
 
     fn raised(&self) -> BTreeSet<(u64, u64)> {
-        let text = std::fs::read_to_string(self.directory.join(RAISED)).expect("it was told");
+        let text = std::fs::read_to_string(self.directory.join(RAISED))
+            .expect("the file of raised events is readable");
         let event = |line: &str| {
             let (number, event) = line.split_once(' ')?;
             Some((number.parse().ok()?, event.parse().ok()?))
@@ -190,7 +191,7 @@ async fn finish(host: &Host, raised: &BTreeSet<(u64, u64)>) -> reenact::Result<(
             if summary.state == InstanceState::Running {
                 for event in (0..EVENTS).filter(|event| !raised.contains(&(number, *event))) {
                     match raise(host, number, event).await {
-                        // It was in the log although nobody was told so, and has had all by now.
+                        // It was in the log although nobody had a reply, and all of it is there by now.
                         Ok(()) | Err(Error::Finished { .. }) => {}
                         Err(error) => return Err(error),
                     }

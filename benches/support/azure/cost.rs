@@ -47,12 +47,12 @@ const PER_MERGED_RUN: f64 = 3.0;
 const PER_MERGE: f64 = 2.0;
 
 impl Hub {
-    /// Requests for so many turns.
+    /// Requests for this many turns.
     pub(crate) fn requests(&self, turns: f64) -> f64 {
         let commits = turns / self.turns_per_commit;
         let segments = commits / self.commits_per_segment;
         let flushes = turns / self.turns_per_flush;
-        // Each level is merged out of so many runs of the one before.
+        // Each level is merged from this many runs of the one before.
         let merged: f64 = (1..=self.levels as i32)
             .map(|level| {
                 let merges = flushes / self.runs_per_merge.powi(level);
@@ -74,7 +74,7 @@ pub(crate) struct DurableFunctions {
 }
 
 impl DurableFunctions {
-    /// Requests for one orchestration of so many activities, one after the other. Looks that find
+    /// Requests for one orchestration of this many activities, one after the other. Looks that find
     /// nothing, leases and retries come on top.
     pub(crate) fn requests(&self, steps: f64) -> f64 {
         let episodes = steps + 1.0;

@@ -15,7 +15,7 @@ use reenact::{Azure, Client};
 use super::Setting;
 use super::table::{line, time};
 
-/// How a process is told that it is a host, and where.
+/// How a process learns that it is a host, and where.
 const CONNECTION: &str = "REENACT_BENCH_CONNECTION";
 
 const HUB: &str = "hosts";
@@ -53,22 +53,22 @@ struct Said {
 
 pub(crate) async fn measure(setting: &Setting<'_>) -> reenact::Result<()> {
     line(&WIDTHS, ["two processes, lease of 15 s", "first", "last", "aim"]);
-    let (tell, told) = channel();
+    let (tell, heard) = channel();
     let mut first = Started::begin(setting, 0, tell.clone());
-    ready(&told, 0);
+    ready(&heard, 0);
     let client = Client::connect(setting.hub(HUB).await)?;
     try_join_all((0..INSTANCES).map(|n| client.start_new(ticking, n).into_future())).await?;
-    let ran_at_first = who_ticks(&told, 0, PATIENCE, |seen| seen.len() as u64 == INSTANCES);
+    let ran_at_first = who_ticks(&heard, 0, PATIENCE, |seen| seen.len() as u64 == INSTANCES);
     println!("  {} of {INSTANCES} instances go on at the first host", ran_at_first.len());
     let second = Started::begin(setting, 1, tell);
-    let joined = ready(&told, 1);
-    let moved = who_ticks(&told, 1, QUIET, |_| false);
+    let joined = ready(&heard, 1);
+    let moved = who_ticks(&heard, 1, QUIET, |_| false);
     row("until a host that joins has its part", joined, &moved, 2 * LEASE_TIME);
     let left = ran_at_first.into_keys().filter(|n| !moved.contains_key(n));
     let left: Vec<u64> = left.collect();
     let killed = Instant::now();
     first.kill();
-    let taken = who_ticks(&told, 1, PATIENCE, |seen| left.iter().all(|n| seen.contains_key(n)));
+    let taken = who_ticks(&heard, 1, PATIENCE, |seen| left.iter().all(|n| seen.contains_key(n)));
     let taken = taken.into_iter().filter(|(n, _)| left.contains(n)).collect();
     row(
         "until the instances of a killed host go on",
@@ -88,9 +88,9 @@ fn row(what: &str, since: Instant, seen: &HashMap<u64, Instant>, aim: Duration) 
 }
 
 /// Waits until a host is ready; when it was.
-fn ready(told: &Receiver<Said>, host: usize) -> Instant {
+fn ready(heard: &Receiver<Said>, host: usize) -> Instant {
     loop {
-        let said = told.recv_timeout(PATIENCE).expect("a host starts");
+        let said = heard.recv_timeout(PATIENCE).expect("a host starts");
         if said.host == host && said.instance.is_none() {
             return said.at;
         }
@@ -100,14 +100,14 @@ fn ready(told: &Receiver<Said>, host: usize) -> Instant {
 /// When each instance did something on a host for the first time; until it is enough, or nothing new
 /// was said for so long. What was said while nobody listened counts as of when it was said.
 fn who_ticks(
-    told: &Receiver<Said>,
+    heard: &Receiver<Said>,
     host: usize,
     quiet: Duration,
     is_enough: impl Fn(&HashMap<u64, Instant>) -> bool,
 ) -> HashMap<u64, Instant> {
     let (mut seen, mut newest, begun) = (HashMap::new(), None::<Instant>, Instant::now());
     while begun.elapsed() < PATIENCE && !is_enough(&seen) {
-        let Ok(said) = told.recv_timeout(QUIET) else { continue };
+        let Ok(said) = heard.recv_timeout(QUIET) else { continue };
         if let Some(instance) = said.instance.filter(|_| said.host == host) {
             seen.entry(instance).or_insert_with(|| *newest.insert(said.at));
         }
@@ -163,7 +163,7 @@ pub(crate) fn be_a_host() -> Option<ExitCode> {
         let host = Host::builder().provider(hub).orchestration(ticking).activity(tick);
         let _host = host.start().await?;
         println!("{READY}");
-        std::io::stdout().flush().expect("whoever listens is there");
+        std::io::stdout().flush().expect("the parent process reads");
         std::future::pending().await
     });
     if let Err(error) = ran {

@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 use reenact::{Azure, Client};
 
 use super::Setting;
-use super::rows::{since, told};
+use super::rows::{in_words, since};
 use super::table::{line, thousands, time};
 use super::workloads::{event, host_on};
 
@@ -66,7 +66,7 @@ async fn row(setting: &Setting<'_>, name: &str, waiting: u64) -> reenact::Result
         format!("{:.2}", spent.total() as f64 / elapsed.as_secs_f64()),
     ];
     host.shutdown().await?;
-    Ok(Idle { cells, kinds: told(&spent) })
+    Ok(Idle { cells, kinds: in_words(&spent) })
 }
 
 async fn wait_for_events(client: &Client, count: u64) -> reenact::Result<()> {

@@ -33,7 +33,7 @@ const LINGER: Duration = Duration::from_millis(20);
 
 const WIDTHS: [usize; 13] = [20, 11, 7, 11, 12, 6, 6, 8, 10, 10, 10, 10, 10];
 
-/// A row ends in any case when so many instances were started.
+/// A row ends in any case when this many instances were started.
 const MAX_INSTANCES: u64 = 5_000_000;
 
 /// Instances that are run before it counts: enough that each shard has some, most likely.
@@ -140,7 +140,7 @@ impl Row {
             time(measured.latency(0.99)),
         ];
         line(&WIDTHS, cells);
-        println!("  {}", told(spent));
+        println!("  {}", in_words(spent));
     }
 }
 
@@ -159,7 +159,7 @@ pub(crate) fn since(before: Transactions, after: Transactions) -> Transactions {
 }
 
 /// Requests by kind, in words.
-pub(crate) fn told(spent: &Transactions) -> String {
+pub(crate) fn in_words(spent: &Transactions) -> String {
     let Transactions { appends, writes, reads, lists, others, sends, receives, settles } = *spent;
     let kinds = [
         (appends, "appends"),

@@ -1,4 +1,4 @@
-//! How long an activity may take: what a worker is told of it, and what the log decides.
+//! How long an activity may take: what a worker learns of it, and what the log decides.
 
 use std::time::Duration;
 
@@ -35,14 +35,14 @@ fn each_attempt_knows_how_long_it_may_run() {
     let mut instance = started(options);
     instance.fail(1, timed_out());
     instance.fire(1);
-    let told = |action: &Action| match action {
+    let limits = |action: &Action| match action {
         Action::CallActivity { attempt, terms, .. } => {
             terms.clone().map(|terms| (*attempt, *terms))
         }
         _ => None,
     };
-    let told: Vec<_> = instance.actions().iter().filter_map(told).collect();
-    assert_eq!(told, [(1, expected.clone()), (2, expected)]);
+    let limits: Vec<_> = instance.actions().iter().filter_map(limits).collect();
+    assert_eq!(limits, [(1, expected.clone()), (2, expected)]);
 }
 
 #[test]

@@ -290,7 +290,7 @@ fn code_that_does_not_heed_a_cancel_is_ended() {
     }
 }
 
-/// Makes so many calls that a cancel ends, in each of two turns.
+/// Makes this many calls that a cancel ends, in each of two turns.
 fn calls(many: u32) -> Instance {
     let code = code(async |ctx: OrchestrationContext, many: u32| {
         for _ in 0..2 {

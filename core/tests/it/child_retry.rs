@@ -175,7 +175,7 @@ fn only_the_attempt_under_way_can_end_the_call() {
     let mut parent = Instance::start(patient(), ());
     let first = parent.only_message();
     let second = fail_and_go_on(&mut parent, &first, "no stock");
-    assert!(fail(&mut parent, &first, "told twice").is_empty());
+    assert!(fail(&mut parent, &first, "sent twice").is_empty());
     assert!(parent.apply(ended(&first, Ok(payload(1)))).is_empty());
     assert!(parent.apply(messages::delivered(&first)).is_empty(), "its start is no longer here");
     assert_eq!(parent.only_message(), second, "the other one is");
@@ -302,8 +302,8 @@ fn a_cancel_in_a_back_off_reaches_the_attempt_that_waits() {
     let second = fail_and_go_on(&mut parent, &first, "no stock");
     parent.apply(messages::delivered(&second));
     let answer = parent.apply(cancel("fraud"));
-    let told: Result<u64, String> = parent.output();
-    assert_eq!(told, Err("child `ship-7~2` was cancelled: fraud".into()));
+    let output: Result<u64, String> = parent.output();
+    assert_eq!(output, Err("child `ship-7~2` was cancelled: fraud".into()));
     let [cancel] = &sent(&answer.actions)[..] else { panic!("one message") };
     assert_eq!((cancel.id.kind, &cancel.to), (MessageKind::Cancel, &second.to));
     let MessageBody::Start { origin, .. } = &second.body else { panic!("a start") };

@@ -163,8 +163,8 @@ fn the_end_of_the_parent_cancels_its_children_unless_they_are_abandoned() {
         let end = parent.raise("Go", ());
         let cancels = sent(&end.actions);
         assert!(cancels.iter().all(|message| message.id.kind == MessageKind::Cancel));
-        let told: Vec<_> = cancels.iter().map(|message| message.to.as_str()).collect();
-        assert_eq!(told, ["one"]);
+        let cancelled: Vec<_> = cancels.iter().map(|message| message.to.as_str()).collect();
+        assert_eq!(cancelled, ["one"]);
         assert_eq!(parent.machine.wake_at(), Some(reenact_core::Timestamp::EPOCH));
         parent.assert_replays_from_every_point();
     }

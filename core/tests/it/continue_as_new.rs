@@ -86,7 +86,7 @@ fn an_execution_ends_and_the_next_one_begins_with_the_new_input() {
     let outcome = Outcome::Continued { input: payload(3) };
     assert_eq!(last.outcome.as_ref(), Some(&outcome));
     assert_eq!(first.machine.history().outcome(), Some(outcome));
-    assert_eq!(last.actions, [], "nobody is told of an end: the instance has none");
+    assert_eq!(last.actions, [], "no message reports an end: the instance goes on");
     first.assert_replays_from_every_point();
 
     let (mut next, begun) = successor(&first);

@@ -26,8 +26,8 @@ fn child(
     ctx.schedule_orchestration_by_name(OrchestrationByName::new("leaf", options), &())
 }
 
-/// To whom messages are, and what sort they are.
-fn told(messages: &[Message]) -> Vec<(&str, MessageKind)> {
+/// The recipients of messages, and their kinds.
+fn sent_to(messages: &[Message]) -> Vec<(&str, MessageKind)> {
     messages.iter().map(|message| (message.to.as_str(), message.id.kind)).collect()
 }
 
@@ -54,7 +54,7 @@ fn start_catching(code: OrchestrationCode, how: &str) -> Instance {
     Instance::start_with(code, config, instance::start(how))
 }
 
-/// One child of each policy in its hands, and an activity and a timer; ends as it is told when an event
+/// One child of each policy in its hands, and an activity and a timer; ends as its input says when an event
 /// comes.
 fn ends(how: &str) -> Instance {
     let code = code(async |ctx: OrchestrationContext, how: String| {
@@ -94,7 +94,7 @@ fn an_abandoned_child_goes_on_however_its_parent_ends() {
         let answer = parent.raise("Go", ());
         assert_eq!(answer.outputs().len(), 1, "{how}: its end, and no drop: {:?}", answer.log());
         assert!(parent.machine.outcome().is_some(), "{how}");
-        assert_eq!(told(&sent(&answer.actions)), [("cancelled", MessageKind::Cancel)], "{how}");
+        assert_eq!(sent_to(&sent(&answer.actions)), [("cancelled", MessageKind::Cancel)], "{how}");
         assert!(is_about(&answer, 3) && is_about(&answer, 4), "{how}: the others are called off");
         parent.assert_replays_from_every_point();
     }
@@ -104,7 +104,7 @@ fn an_abandoned_child_goes_on_however_its_parent_ends() {
 fn an_abandoned_child_goes_on_when_its_parent_is_terminated() {
     let mut parent = ends("returns");
     let answer = parent.apply(instance::terminate("enough"));
-    assert_eq!(told(&sent(&answer.actions)), [("cancelled", MessageKind::Cancel)]);
+    assert_eq!(sent_to(&sent(&answer.actions)), [("cancelled", MessageKind::Cancel)]);
     parent.assert_replays_from_every_point();
 }
 
@@ -123,7 +123,7 @@ fn an_abandoned_child_goes_on_when_its_parent_is_cancelled() {
     starts.iter().for_each(|start| drop(parent.apply(delivered(start))));
     let answer = parent.apply(instance::cancel("no stock"));
     assert_eq!(answer.outputs(), ["ChildCancelRequested #1", "TaskScheduled #3 `undo`"]);
-    assert_eq!(told(&sent(&answer.actions)), [("cancelled", MessageKind::Cancel)]);
+    assert_eq!(sent_to(&sent(&answer.actions)), [("cancelled", MessageKind::Cancel)]);
     let late = parent.apply(ended(&starts[1], Ok(payload(7))));
     assert!(late.is_empty(), "the parent no longer waits for it");
     parent.complete(3, 3);
@@ -204,7 +204,7 @@ fn an_abandoned_child_that_is_dropped_while_the_code_goes_on_is_cancelled() {
         parent.apply(delivered(&start));
         let answer = parent.raise("Go", ());
         assert_eq!(answer.outputs()[0], "ChildCancelRequested #1");
-        assert_eq!(told(&sent(&answer.actions)), [("abandoned", MessageKind::Cancel)]);
+        assert_eq!(sent_to(&sent(&answer.actions)), [("abandoned", MessageKind::Cancel)]);
         parent.assert_replays_from_every_point();
     }
 }
@@ -312,7 +312,7 @@ fn what_is_called_in_the_last_turn_is_never_started() {
         let answer = instance.raise("Go", ());
         let ids = (1..=5).filter(|id| is_about(&answer, *id));
         assert_eq!(ids.count(), 0, "{:?}", answer.actions);
-        assert_eq!(told(&sent(&answer.actions)), [("abandoned", MessageKind::Start)]);
+        assert_eq!(sent_to(&sent(&answer.actions)), [("abandoned", MessageKind::Start)]);
         let left = Outbox::of(instance_id(), instance.turns()).under_way();
         assert_eq!(left, sent(&answer.actions), "the log alone says the same");
         instance.assert_replays_from_every_point();
@@ -329,7 +329,7 @@ fn what_waits_after_a_start_that_never_leaves_takes_its_place() {
         Ok(raised.await?)
     });
     let instance = Instance::start(code, ());
-    assert_eq!(told(&sent(&instance.actions())), [("other", MessageKind::Event)]);
+    assert_eq!(sent_to(&sent(&instance.actions())), [("other", MessageKind::Event)]);
     instance.assert_replays_from_every_point();
 }
 

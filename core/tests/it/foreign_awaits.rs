@@ -46,15 +46,15 @@ where
     })
 }
 
-/// A shell that waits to be told of foreign wakes.
+/// A shell that waits for notices of foreign wakes.
 fn telling() -> (MachineConfig, Arc<Notify>) {
-    let told = Arc::new(Notify::new());
-    let hook = told.clone();
+    let woken = Arc::new(Notify::new());
+    let hook = woken.clone();
     let config = MachineConfig {
         on_foreign_wake: Some(Arc::new(move || hook.notify_one())),
         ..MachineConfig::default()
     };
-    (config, told)
+    (config, woken)
 }
 
 /// A shell that counts foreign wakes.
@@ -167,10 +167,10 @@ async fn a_spawned_task_that_is_raced_with_a_durable_timer_is_found_when_it_wake
 }
 
 async fn assert_wake_is_found(code: OrchestrationCode) {
-    let (config, told) = telling();
+    let (config, woken) = telling();
     let mut instance = Instance::start_with(code, config, start(()));
     assert_eq!(instance.machine.foreign_wake(), None);
-    told.notified().await;
+    woken.notified().await;
     let wake = instance.machine.foreign_wake().expect("a wake");
     assert_eq!((wake.position, &*wake.expected), (2, &Step::DurableFuture));
     assert_eq!(*wake.found, Step::ForeignWake);

@@ -163,7 +163,7 @@ fn code_that_panics_while_it_is_let_go_changes_nothing() {
     failed.assert_replays_from_every_point();
 }
 
-/// A waker of the code's own. It panics when it is woken, and, if it is told, when it is dropped.
+/// A waker of the code's own. It panics when it is woken, and, if it is so set, when it is dropped.
 struct Startled {
     clings: bool,
 }

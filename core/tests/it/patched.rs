@@ -38,7 +38,7 @@ fn without_the_old(asks: bool) -> OrchestrationCode {
 }
 
 /// Runs to the end with `a` = 1, and 10 for what comes after it.
-fn told(code: OrchestrationCode) -> Instance {
+fn run_to_end(code: OrchestrationCode) -> Instance {
     let mut instance = Instance::start(code, ());
     instance.complete(1, 1);
     instance.raise("Go", ());
@@ -55,7 +55,7 @@ fn goes_on_with(instance: &Instance, code: OrchestrationCode, turns: usize) -> I
 
 #[test]
 fn what_comes_to_the_call_does_what_is_new_and_says_so() {
-    let instance = told(patched());
+    let instance = run_to_end(patched());
     assert_eq!(
         instance.log()[4..],
         [
@@ -72,7 +72,7 @@ fn what_comes_to_the_call_does_what_is_new_and_says_so() {
 
 #[test]
 fn what_had_passed_the_place_before_goes_on_as_it_began() {
-    let before = told(original());
+    let before = run_to_end(original());
     for turns in 3..=before.turns().len() {
         let mut after = goes_on_with(&before, patched(), turns);
         if turns == 3 {
@@ -85,7 +85,7 @@ fn what_had_passed_the_place_before_goes_on_as_it_began() {
 
 #[test]
 fn what_had_not_come_to_the_place_does_what_is_new() {
-    let before = told(original());
+    let before = run_to_end(original());
     for turns in 1..=2 {
         let mut after = goes_on_with(&before, patched(), turns);
         if turns == 1 {
@@ -93,14 +93,14 @@ fn what_had_not_come_to_the_place_does_what_is_new() {
         }
         after.raise("Go", ());
         after.complete(3, 10);
-        assert_eq!(after.log(), told(patched()).log());
+        assert_eq!(after.log(), run_to_end(patched()).log());
         after.assert_replays();
     }
 }
 
 #[test]
 fn when_what_is_old_has_gone_marks_are_taken_or_passed_over() {
-    let marked = told(patched());
+    let marked = run_to_end(patched());
     for asks in [true, false] {
         for turns in 0..=marked.turns().len() {
             let config = MachineConfig::default();
@@ -116,7 +116,7 @@ fn when_what_is_old_has_gone_marks_are_taken_or_passed_over() {
 
 #[test]
 fn what_is_old_and_has_gone_is_found_where_it_is_needed() {
-    let before = told(original());
+    let before = run_to_end(original());
     let config = MachineConfig::default();
     for asks in [true, false] {
         let found =
@@ -223,7 +223,7 @@ fn a_mark_that_is_not_asked_for_is_passed_over_wherever_it_stands() {
 
 #[test]
 fn a_strict_replay_passes_over_marks_too() {
-    let marked = told(patched());
+    let marked = run_to_end(patched());
     let strict = MachineConfig { strict: true, ..MachineConfig::default() };
     Instance::try_replay(&without_the_old(false), &strict, marked.turns()).expect("it fits");
 }

@@ -108,7 +108,7 @@ proptest! {
         for other in OTHERS.map(|other| InstanceId::new(other).expect("an id")) {
             prop_assert_eq!(arrived.get(&other), written.get(&other));
         }
-        // A start comes before its cancel; each child and each detached one was told once.
+        // A start comes before its cancel; each child and each detached instance had one message.
         for (to, ids) in arrived {
             if !OTHERS.contains(&to.as_str()) {
                 let kinds: Vec<_> = ids.iter().map(|id| id.kind).collect();

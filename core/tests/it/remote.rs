@@ -61,7 +61,7 @@ fn commands() -> Vec<RemoteCommand> {
     let run = RemoteRun { execution: ExecutionId(2), seed: 77 };
     let (call, attempt) = (CorrelationId(5), 3);
     let from = id("parent");
-    let told =
+    let message_command =
         |kind, body| RemoteCommand::Tell { from: from.clone(), message: message(kind, body) };
     let begin = MessageBody::Start {
         name: name("ship"),
@@ -88,10 +88,10 @@ fn commands() -> Vec<RemoteCommand> {
         RemoteCommand::Resume,
         RemoteCommand::Rewind { position: 12, reason: reason.clone(), seed: 34 },
         RemoteCommand::Purge { created_at: Timestamp::from_micros(99) },
-        told(MessageKind::Start, begin),
-        told(MessageKind::Cancel, MessageBody::Cancel { reason }),
-        told(MessageKind::Event, raised),
-        told(MessageKind::Result, ended),
+        message_command(MessageKind::Start, begin),
+        message_command(MessageKind::Cancel, MessageBody::Cancel { reason }),
+        message_command(MessageKind::Event, raised),
+        message_command(MessageKind::Result, ended),
         RemoteCommand::Answer {
             message: MessageId { lineage: 9, id: call, attempt: 1, kind: MessageKind::Start },
             taken: Err(NotTaken::AlreadyExists),

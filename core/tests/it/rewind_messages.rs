@@ -41,9 +41,9 @@ fn named(id: &str) -> OrchestrationByName {
 fn teller() -> OrchestrationCode {
     code(async |ctx: OrchestrationContext, ()| {
         let started = ctx.start_orchestration_by_name(named("ship-7"), &1).await;
-        let told = ctx.raise_event(&other(), "Hello", &1).await;
+        let raised = ctx.raise_event(&other(), "Hello", &1).await;
         let () = ctx.wait_external("Go").await?;
-        Ok((started.is_ok(), told.is_ok()))
+        Ok((started.is_ok(), raised.is_ok()))
     })
 }
 
@@ -68,8 +68,8 @@ fn what_has_arrived_is_not_sent_again() {
     before.apply(delivered(&start));
     let mut again = rewound(&before, "MessagesDelivered");
     assert_eq!(sent(&again.machine.open_actions()), [], "what it started may be long gone");
-    let told = again.fire(0);
-    let event = sent(&told.actions);
+    let raised = again.fire(0);
+    let event = sent(&raised.actions);
     assert!(matches!(&event[..], [event] if event.to == other()), "{event:?}");
 }
 

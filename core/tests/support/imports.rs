@@ -1,6 +1,6 @@
 //! Which file of the crate imports which, read from the `use` lines and the paths in its code.
 //!
-//! What a file only hands on (`pub use`) is no import of that file: who takes a name through it imports
+//! What a file only exports again (`pub use`) is no import of that file: who takes a name through it imports
 //! the file that defines the name. Tests and comments do not count.
 
 #![allow(dead_code, reason = "each crate's test takes what it needs")]
@@ -13,8 +13,8 @@ use std::path::Path;
 type Module = Vec<String>;
 
 struct Source {
-    /// Names that the module hands on, with the paths that they stand for.
-    handed_on: BTreeMap<String, Module>,
+    /// Names that the module exports again, with the paths that they stand for.
+    exported_again: BTreeMap<String, Module>,
     /// Paths that the code of the module names, from the root.
     named: Vec<Module>,
 }
@@ -117,7 +117,7 @@ impl Imports {
 impl Source {
     fn read(module: &Module, text: &str, texts: &BTreeMap<Module, String>) -> Self {
         let text = code_of(text);
-        let (mut handed_on, mut named) = (BTreeMap::new(), Vec::new());
+        let (mut exported_again, mut named) = (BTreeMap::new(), Vec::new());
         let mut rest = String::new();
         let mut lines = text.lines();
         while let Some(line) = lines.next() {
@@ -133,7 +133,7 @@ impl Source {
             for path in paths_of(statement.trim_end().trim_end_matches(';')) {
                 let Some(path) = from_root(module, &path, texts) else { continue };
                 if is_public {
-                    handed_on.insert(path.last().cloned().unwrap_or_default(), path);
+                    exported_again.insert(path.last().cloned().unwrap_or_default(), path);
                 } else {
                     named.push(path);
                 }
@@ -146,7 +146,7 @@ impl Source {
             let path: Vec<_> = path.split("::").map(String::from).collect();
             named.extend(from_root(module, &path, texts));
         }
-        Self { handed_on, named }
+        Self { exported_again, named }
     }
 }
 
@@ -203,7 +203,7 @@ fn without_scope(line: &str) -> String {
     scope.unwrap_or_else(|| line.to_string())
 }
 
-/// What is used in a line that begins a `use`, and whether it is handed on.
+/// What is used in a line that begins a `use`, and whether it is exported again.
 fn use_line(line: &str) -> Option<(bool, &str)> {
     let line = line.trim_start();
     let inner = line.strip_prefix("pub(crate) ").or_else(|| line.strip_prefix("pub(super) "));
@@ -266,7 +266,7 @@ fn definer(path: &Module, sources: &BTreeMap<&Module, Source>) -> (Module, Strin
             continue;
         }
         module.pop();
-        return match sources[&module].handed_on.get(name) {
+        return match sources[&module].exported_again.get(name) {
             Some(target) => definer(target, sources),
             None => (module, name.clone()),
         };

@@ -109,7 +109,7 @@ fn one_that_goes_on_becomes_a_row() {
 }
 
 #[test]
-fn what_has_rotted_is_told_with_its_place() {
+fn what_has_rotted_is_reported_with_its_place() {
     for sql in [
         "UPDATE packs SET live = 99",
         "UPDATE packs SET first = 'order 001'",
@@ -141,7 +141,7 @@ fn what_has_rotted_is_told_with_its_place() {
 }
 
 #[test]
-fn turns_that_have_rotted_are_told_where_they_are_read() {
+fn turns_that_have_rotted_are_reported_where_they_are_read() {
     let scratch = Scratch::new();
     let path = scratch.path("archive.db");
     let archive = archive(&path);

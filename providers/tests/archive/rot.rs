@@ -41,7 +41,7 @@ fn read_all(archive: &SqliteArchive, instance: &InstanceId) -> Result<(), Provid
 }
 
 #[test]
-fn turns_that_have_rotted_are_told() {
+fn turns_that_have_rotted_are_reported() {
     for sql in [
         "UPDATE turns SET bytes = CAST(substr(bytes, 1, 99) || x'00' || substr(bytes, 101) AS BLOB)
          WHERE first = 1024",
@@ -72,7 +72,7 @@ fn turns_before_those_that_have_rotted_can_be_read() {
 }
 
 #[test]
-fn turns_of_another_instance_are_told() {
+fn turns_of_another_instance_are_reported() {
     let scratch = Scratch::new();
     let (path, archive) = changed(&scratch, "");
     grow(&archive, grown("order 8", run("order 8", 1, 0..2001))).unwrap();
@@ -87,7 +87,7 @@ fn turns_of_another_instance_are_told() {
 
 /// The row of the instance says how many there should be.
 #[test]
-fn turns_that_are_gone_at_the_end_are_told() {
+fn turns_that_are_gone_at_the_end_are_reported() {
     for (sql, left) in [
         ("DELETE FROM turns WHERE first = 2000", 2000),
         ("DELETE FROM turns WHERE first >= 1024", 1024),
@@ -103,7 +103,7 @@ fn turns_that_are_gone_at_the_end_are_told() {
 }
 
 #[test]
-fn turns_behind_the_last_one_are_told() {
+fn turns_after_the_last_one_are_reported() {
     let scratch = Scratch::new();
     let (path, archive) = changed(&scratch, "CREATE TABLE before AS SELECT * FROM instances");
     grow(&archive, grown("order 7", run("order 7", 1, 2001..2002))).unwrap();
@@ -113,7 +113,7 @@ fn turns_behind_the_last_one_are_told() {
 
 /// Whether another value is a sensible one or not.
 #[test]
-fn an_instance_of_which_anything_has_rotted_is_told() {
+fn an_instance_of_which_anything_has_rotted_is_reported() {
     for change in [
         "id = 'order 6'",
         "shard = 2",
@@ -144,7 +144,7 @@ fn an_instance_of_which_anything_has_rotted_is_told() {
 }
 
 #[test]
-fn an_instance_that_is_to_wake_and_has_rotted_is_told() {
+fn an_instance_that_is_to_wake_and_has_rotted_is_reported() {
     let scratch = Scratch::new();
     let (_, archive) = changed(&scratch, "UPDATE instances SET wake_at = 0");
     assert_corrupt(archive.to_wake(SHARD), "instance order 7");
@@ -168,7 +168,7 @@ fn an_instance_that_has_rotted_neither_grows_nor_is_removed() {
 }
 
 #[test]
-fn a_file_that_has_rotted_is_told() {
+fn a_file_that_has_rotted_is_reported() {
     let scratch = Scratch::new();
     let (path, archive) = changed(&scratch, "");
     drop(archive);

@@ -183,7 +183,7 @@ async fn a_large_message_that_does_not_decode_is_kept_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_ends_behind_a_message_lets_it_be_heard() {
+async fn a_host_that_ends_after_a_message_lets_others_receive_it() {
     let (port, provider) = open().await;
     let notices = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&notices);

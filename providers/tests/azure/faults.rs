@@ -26,7 +26,7 @@ struct Fault {
     /// The request itself, and the ones after it.
     wrongs: Vec<Wrong>,
     promise: Promise,
-    /// It is done to each so many-th request only.
+    /// Only every n-th request is changed.
     every: u64,
 }
 

@@ -146,7 +146,7 @@ async fn check(flush_bytes: usize, seed: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_does_not_have_a_shard_sees_what_its_owner_wrote_to_the_journal() {
+async fn a_reader_without_the_shard_sees_what_its_owner_wrote_to_the_journal() {
     for seed in 0..8 {
         check(usize::MAX / 2, seed * 1_000_003).await;
     }
@@ -170,7 +170,7 @@ async fn and_what_is_here_and_there() {
 const MOVES: u32 = 2_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_reads_while_a_shard_is_given_up_sees_all_of_it() {
+async fn a_reader_while_a_shard_is_given_up_sees_all_of_it() {
     let mut processes = Processes::new(usize::MAX / 2, 1).await;
     for _ in 0..20 {
         processes.append().await;

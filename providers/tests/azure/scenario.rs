@@ -60,7 +60,7 @@ impl Ground {
             .lease_time(SHORTEST_LEASE_TIME)
             .visibility_time(SHORTEST_VISIBILITY_TIME)
             .first_pause(Duration::from_micros(50));
-        // Each commit is handed on.
+        // Each commit is passed on.
         options = options.flush_bytes(1);
         options = options.segment_bytes(self.segment_bytes, self.segment_bytes);
         options

@@ -163,8 +163,8 @@ async fn segments_that_are_removed_after_the_next_owner_are_not_needed_by_it() {
 }
 
 /// The second provider stands still between taking the newest segment and reading the log. The first,
-/// whom nothing has told yet, goes on in a segment of its own. Tells whether it did.
-async fn what_is_begun_behind_a_claim_is_read(appends_before: usize) -> bool {
+/// who does not know it yet, goes on in a segment of its own. Returns whether it did.
+async fn what_is_begun_after_a_claim_is_read(appends_before: usize) -> bool {
     // With room for more than one, so that what was begun can be gone on with.
     let hub = Hub::new(2 * ONE_APPEND);
     let (slow, other) = (hub.port(), hub.port());
@@ -206,7 +206,7 @@ async fn what_is_begun_behind_a_claim_is_read(appends_before: usize) -> bool {
 async fn an_owner_that_goes_on_while_another_takes_its_shard_loses_nothing() {
     let mut went_on = 0;
     for appends_before in 0..4 {
-        went_on += u32::from(what_is_begun_behind_a_claim_is_read(appends_before).await);
+        went_on += u32::from(what_is_begun_after_a_claim_is_read(appends_before).await);
     }
     assert!(went_on > 0, "it went on, at least where a segment had ended");
 }
@@ -225,7 +225,7 @@ async fn a_zombie_begins_a_segment_that_was_freed(appends_before_a_look: u64) {
     let mut first = hub.begin(&slow, Record::default()).await;
     first.append(0, "a", InstanceState::Running).await;
     let record = first.record.clone();
-    let (tell, told) = mpsc::channel();
+    let (tell, received) = mpsc::channel();
     let mut has_stood = false;
     slow.plan(move |seen| {
         let begins = is_journal(seen) && seen.operation == "make an append blob";
@@ -263,7 +263,7 @@ async fn a_zombie_begins_a_segment_that_was_freed(appends_before_a_look: u64) {
             assert_eq!(fate, Fate::Acknowledged);
             next += 2;
         }
-        let about_to_begin = told.try_recv().expect("it was told before it stood still");
+        let about_to_begin = received.try_recv().expect("the message came before it stood still");
         let freeing = async {
             // In the order of their names.
             while hub.segments().await.first().is_none_or(|first| *first <= about_to_begin) {
@@ -319,7 +319,7 @@ async fn a_checkpoint_that_comes_late_does_not_stop_those_of_the_next_owner() {
     let mut next = second.provider_length(&a).await;
     for _ in 0..8 * APPENDS {
         let fate = second.try_append(0, &a, next, InstanceState::Running).await;
-        assert_eq!(fate, Fate::Acknowledged, "what is handed on is freed");
+        assert_eq!(fate, Fate::Acknowledged, "what is transferred is freed");
         next += 2;
     }
     assert!((hub.segments().await.len() as u64) < 4 * APPENDS, "and its segments are removed");
@@ -328,7 +328,7 @@ async fn a_checkpoint_that_comes_late_does_not_stop_those_of_the_next_owner() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_checkpoint_that_is_there_though_its_answer_was_lost_stops_none_behind_it() {
+async fn a_checkpoint_that_is_there_though_its_answer_was_lost_stops_no_later_one() {
     let hub = Hub::new(ONE_APPEND);
     let port = hub.port();
     let mut life = hub.begin(&port, Record::default()).await;
@@ -385,7 +385,7 @@ async fn an_append_whose_new_segment_cannot_be_looked_for_is_in_doubt() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_tries_in_vain_to_get_a_shard_goes_on_reading_it() {
+async fn a_host_that_tries_in_vain_to_get_a_shard_goes_on_reading_it() {
     let hub = Hub::new(ONE_APPEND);
     let mut owner = hub.begin(&hub.port(), Record::default()).await;
     owner.append(0, "a", InstanceState::Running).await;

@@ -19,7 +19,7 @@ use crate::stage::{self, Connect};
 /// Scenarios at a time: the emulator answers some hundred requests in a second.
 const AT_ONCE: usize = 8;
 
-/// Each kind of fault is tried on each so many-th request for blobs, and on each so many-th for queues.
+/// Each kind of fault is tried on every n-th request for blobs, and on every n-th for queues.
 const EVERY: [u64; 2] = [200, 27];
 
 /// So short that what hangs is found out soon.

@@ -5,9 +5,9 @@ use reenact_testkit::disk::FakeDisk;
 use super::kit::Random;
 use super::scenario::Promises;
 
-/// Up to so many undecided changes, each choice among them is tried.
+/// Up to this many undecided changes, each choice among them is tried.
 const EXHAUSTIVE: usize = 9;
-/// Otherwise so many choices, besides all and nothing.
+/// Otherwise this many choices, besides all and nothing.
 const SAMPLES: usize = 24;
 
 /// Calls back with disks that may be found after a crash now.

@@ -31,7 +31,7 @@ fn path(version: Version) -> PathBuf {
 /// The number of the commits that are before the checkpoint.
 const CHECKPOINTED: usize = 2;
 
-/// The commits. Where there is none here, it has notes, which are no longer written.
+/// The commits. `None` stands for notes, which are no longer written.
 fn commits(version: Version) -> Vec<Vec<Entry>> {
     let last = match version {
         Version::Plain => "Zoë",

@@ -53,7 +53,7 @@ fn each_flipped_bit_of_a_log_is_corrupt_at_the_record_it_is_in() {
 }
 
 #[test]
-fn a_flipped_bit_behind_the_log_takes_nothing_away() {
+fn a_flipped_bit_after_the_log_takes_nothing_away() {
     let commits = commits();
     let (disk, ends) = written(8 * 1024, &commits);
     let end = ends[15].offset as usize;

@@ -87,7 +87,7 @@ pub(crate) fn bytes(number: u64, count: usize) -> Vec<u8> {
     bytes
 }
 
-/// Begins a journal of one segment of so many bytes, and appends these commits.
+/// Begins a journal of one segment of this many bytes, and appends these commits.
 pub(crate) fn written(segment_bytes: u64, commits: &[Vec<u8>]) -> (FakeDisk, Vec<Position>) {
     let disk = FakeDisk::new();
     let options = Options {
@@ -122,7 +122,7 @@ pub(crate) fn segment(number: u64) -> String {
 impl Seen {
     pub(crate) fn of(commit: &Commit<'_>) -> Self {
         let [EntryRef::Turn(TurnRef { bytes, .. })] = commit.entries[..] else {
-            panic!("{commit:?} is none of ours");
+            panic!("{commit:?} is not one of ours");
         };
         Self { position: commit.position, epoch: commit.epoch, bytes: bytes.to_vec() }
     }

@@ -35,7 +35,7 @@ fn rewrite(disk: &FakeDisk, name: &str, change: impl FnOnce(&mut [u8])) {
 }
 
 #[test]
-fn a_missing_segment_is_told_whichever_it_is() {
+fn a_missing_segment_is_reported_whichever_it_is() {
     let (disk, ends) = several_segments();
     for missing in 1..=ends[11].segment {
         let disk = disk.copy();
@@ -82,7 +82,7 @@ fn a_journal_that_was_trimmed_is_incomplete_without_its_checkpoint() {
 }
 
 #[test]
-fn a_checkpoint_without_its_segments_is_told() {
+fn a_checkpoint_without_its_segments_is_reported() {
     let (disk, ends) = several_segments();
     let mut opened = open(&disk, SMALL).unwrap();
     opened.checkpointer.checkpoint(ends[5]).unwrap();
@@ -93,7 +93,7 @@ fn a_checkpoint_without_its_segments_is_told() {
 }
 
 #[test]
-fn a_checkpoint_that_is_not_between_two_commits_is_told() {
+fn a_checkpoint_that_is_not_between_two_commits_is_reported() {
     let (disk, ends) = several_segments();
     let mut opened = open(&disk, SMALL).unwrap();
     opened.checkpointer.checkpoint(ends[1]).unwrap();
@@ -149,7 +149,7 @@ fn a_single_segment_of_another_store_is_foreign() {
 }
 
 #[test]
-fn a_segment_under_the_number_of_another_is_told() {
+fn a_segment_under_the_number_of_another_is_reported() {
     let (disk, ends) = several_segments();
     let last = ends[11].segment;
     for from in 1..=last {
@@ -163,7 +163,7 @@ fn a_segment_under_the_number_of_another_is_told() {
 
 /// Segments without records, so that a head can be changed and nothing else is wrong.
 #[test]
-fn a_head_that_does_not_follow_on_the_one_before_it_is_told() {
+fn a_head_that_does_not_continue_the_one_before_it_is_reported() {
     let disk = FakeDisk::new();
     for _ in 0..3 {
         open(&disk, SMALL).unwrap();
@@ -217,7 +217,7 @@ fn an_epoch_that_is_not_newer_is_refused() {
 }
 
 #[test]
-fn a_newer_format_is_told_with_its_version() {
+fn a_newer_format_is_reported_with_its_version() {
     let (disk, _) = several_segments();
     open(&disk, SMALL).unwrap().checkpointer.checkpoint(Position::START).unwrap();
     for name in ["CHECKPOINT".to_owned(), segment(1), segment(2)] {
@@ -233,7 +233,7 @@ fn a_newer_format_is_told_with_its_version() {
 
 /// Somebody has put an old copy of the last segment back.
 #[test]
-fn a_segment_that_has_lost_its_end_is_told_once_another_follows() {
+fn a_segment_that_has_lost_its_end_is_reported_once_another_follows() {
     let disk = FakeDisk::new();
     let mut opened = open(&disk, SMALL).unwrap();
     opened.journal.append(&commit_of(b"one")).unwrap();

@@ -105,7 +105,7 @@ impl Promises {
         let is_known = checkpoint == self.checkpoint
             || checkpoint == self.tried_checkpoint
             || (checkpoint.is_none() && self.checkpoint == Some(Position::START));
-        assert!(is_known, "{checkpoint:?} is none of {self:?}");
+        assert!(is_known, "{checkpoint:?} is not one of {self:?}");
 
         let (seen, recovered) = recover(disk).unwrap();
         assert!(recovered.epoch().0 >= self.epoch);

@@ -50,7 +50,7 @@ async fn an_append_that_nobody_waits_for_any_more_is_made_all_the_same() {
 }
 
 #[tokio::test]
-async fn an_archive_that_takes_nothing_is_told_once_memory_is_full_and_made_up_for_later() {
+async fn an_archive_that_takes_nothing_is_reported_once_memory_is_full_and_filled_later() {
     let disks = Disks::new(ManualClock::default(), 2_000);
     let store = disks.store();
     let lease = store.histories.acquire(ShardId(0), "test").await.unwrap();

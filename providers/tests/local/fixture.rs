@@ -14,7 +14,7 @@ fn fixture(version: u32) -> PathBuf {
     fixtures.join(format!("local_v{version}"))
 }
 
-/// Instances of the second version that ended before they were archived: of each of two shards so many
+/// Instances of the second version that ended before they were archived: of each of two shards this many
 /// that they are stored together.
 const TOGETHER: usize = 100;
 

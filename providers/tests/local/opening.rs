@@ -244,7 +244,7 @@ async fn a_store_that_has_lost_its_name_is_not_taken_for_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_newer_format_is_told() {
+async fn a_newer_format_is_reported() {
     let scratch = Scratch::new();
     let path = made(&scratch, "store", ARCHIVE_AT_ONCE).await;
     let text = "reenact store\nformat 2\nand more\n";
@@ -255,7 +255,7 @@ async fn a_newer_format_is_told() {
 }
 
 #[tokio::test]
-async fn a_damaged_name_is_told() {
+async fn a_damaged_name_is_reported() {
     let scratch = Scratch::new();
     let path = made(&scratch, "store", ARCHIVE_AT_ONCE).await;
     let text = fs::read_to_string(path.join("STORE")).unwrap();
@@ -356,7 +356,7 @@ async fn no_archive_at_all_but_a_text_is_damage() {
     }
 }
 
-/// In a child of this process: it may write files of so many blocks of 512 bytes only.
+/// In a child of this process: it may write files of this many blocks of 512 bytes only.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_disk_that_takes_no_more_refuses_the_making_and_the_opening() {

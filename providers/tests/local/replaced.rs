@@ -111,7 +111,7 @@ async fn an_archive_that_is_put_in_the_place_of_the_open_one_is_not_read() {
 }
 
 #[tokio::test]
-async fn a_store_behind_a_link_goes_on_where_the_link_leads_to_it() {
+async fn a_store_at_the_end_of_a_link_goes_on_where_the_link_leads_to_it() {
     let scratch = Scratch::new();
     let (path, link, other) = (scratch.join("store"), scratch.join("link"), scratch.join("other"));
     drop(options(1).open(&path).unwrap());

@@ -4,7 +4,7 @@ use reenact_providers::azure::port::{Metadata, Only};
 
 use crate::stage::{Stage, failure, lease, unmet};
 
-pub(crate) async fn appended_blocks_stand_one_behind_the_other(stage: &Stage) {
+pub(crate) async fn appended_blocks_stand_one_after_the_other(stage: &Stage) {
     leased(stage).await;
     append(stage, b"one", 0).await;
     append(stage, b"two", 3).await;

@@ -33,7 +33,7 @@ pub(crate) async fn a_range_is_read(stage: &Stage) {
     assert_eq!(read(stage, 0, Some(u64::MAX)).await, b"0123456789");
 }
 
-pub(crate) async fn a_read_at_or_behind_the_end_gives_nothing(stage: &Stage) {
+pub(crate) async fn a_read_at_or_after_the_end_gives_nothing(stage: &Stage) {
     put(stage, "a", b"0123456789", &Only::Always).await;
     for from in [10, 11, 1_000_000] {
         for length in [None, Some(0), Some(1), Some(1_000_000)] {

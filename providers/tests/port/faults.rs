@@ -105,14 +105,15 @@ async fn a_refusal_of_the_service_means_the_same_in_every_operation() {
 #[tokio::test]
 async fn how_long_the_service_asks_to_wait_is_passed_on() {
     for proxied in Proxied::each(&Options::default()).await {
-        let told = |seconds| PortErrorKind::Throttled { after: Some(Duration::from_secs(seconds)) };
+        let throttled =
+            |seconds| PortErrorKind::Throttled { after: Some(Duration::from_secs(seconds)) };
         proxied.always(&Fault::busy(7));
-        proxied.all_fail(&[], |kind| *kind == told(7)).await;
+        proxied.all_fail(&[], |kind| *kind == throttled(7)).await;
         proxied.always(&Fault::Answer { status: 429, code: "Slow", retry_after: Some(1) });
-        proxied.all_fail(&[], |kind| *kind == told(1)).await;
+        proxied.all_fail(&[], |kind| *kind == throttled(1)).await;
         proxied.always(&Fault::answer(503, "ServerBusy"));
-        let nothing_told = PortErrorKind::Throttled { after: None };
-        proxied.all_fail(&[], |kind| *kind == nothing_told).await;
+        let no_delay_named = PortErrorKind::Throttled { after: None };
+        proxied.all_fail(&[], |kind| *kind == no_delay_named).await;
     }
 }
 

@@ -49,13 +49,13 @@ pub fn each_shard_has_its_own_position(archive: &impl Archive) {
 
 /// The turns of an instance are all there, and its summary is the newest.
 pub fn an_instance_grows(archive: &impl Archive) {
-    for (first, behind) in [(0, 2), (2, 3), (3, 3), (3, 9)] {
-        let mut growth = grown("a", run("a", 1, first..behind));
-        growth.summary.updated_at = at(behind);
+    for (first, end) in [(0, 2), (2, 3), (3, 3), (3, 9)] {
+        let mut growth = grown("a", run("a", 1, first..end));
+        growth.summary.updated_at = at(end);
         grow(archive, growth.clone()).unwrap();
         let found = archive.look_up(&id("a")).unwrap().unwrap();
-        assert_eq!((found.summary, found.length), (growth.summary, behind));
-        assert_eq!(read(archive, "a", 1, 0, 99), Some(((0..behind).collect(), behind)));
+        assert_eq!((found.summary, found.length), (growth.summary, end));
+        assert_eq!(read(archive, "a", 1, 0, 99), Some(((0..end).collect(), end)));
     }
     assert_eq!(archive.count(&InstanceFilter::new()).unwrap(), 1);
 }

@@ -14,8 +14,8 @@ pub fn turns_are_read_from_any_number_on(archive: &impl Archive) {
     grow(archive, grown("a", run("a", 1, 4..6))).unwrap();
     for from in 0..6 {
         for limit in 0..8 {
-            let behind = 6.min(from + limit.max(1) as u64);
-            let expected = Some(((from..behind).collect(), 6));
+            let end = 6.min(from + limit.max(1) as u64);
+            let expected = Some(((from..end).collect(), 6));
             assert_eq!(read(archive, "a", 1, from, limit), expected, "{limit} from {from}");
         }
     }

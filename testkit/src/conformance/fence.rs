@@ -83,7 +83,7 @@ pub async fn an_empty_batch_is_fenced_as_well<H: Hub>(stage: &Stage<H>) {
 
 /// The fence is checked before the numbers of the turns: an old owner gets `Fenced`, and not `Conflict`,
 /// where the new owner has already stored a turn of that number.
-pub async fn whoever_lost_a_race_to_the_new_owner_learns_that_it_is_fenced<H: Hub>(
+pub async fn an_owner_that_lost_a_race_to_the_new_one_learns_that_it_is_fenced<H: Hub>(
     stage: &Stage<H>,
 ) {
     let provider = stage.open().await;

@@ -39,7 +39,7 @@ pub async fn pages_of_every_size_give_the_same_history<H: Hub>(stage: &Stage<H>)
 }
 
 /// Reading begins at any turn.
-pub async fn reading_begins_where_it_is_told_to<H: Hub>(stage: &Stage<H>) {
+pub async fn reading_begins_at_the_given_turn<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let instance = owner.id("i");
     for number in 0..4 {

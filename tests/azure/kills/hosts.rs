@@ -66,7 +66,7 @@ impl Hosts {
     fn signal(&self, name: &str, signal: &str) {
         let id = self.running[name].id().to_string();
         let status = Command::new("kill").args([signal, &id]).status();
-        assert!(status.expect("there is a `kill`").success(), "{name} can be told {signal}");
+        assert!(status.expect("there is a `kill`").success(), "{name} can receive {signal}");
     }
 
     pub(crate) async fn until_it_has_shards(&self, name: &str) {

@@ -1,4 +1,4 @@
-//! Nothing can drop an activity in the middle of a call that blocks. It is told, what it returns does not count,
+//! Nothing can drop an activity in the middle of a call that blocks. Its token says so, what it returns does not count,
 //! and nobody waits for it.
 
 use std::sync::mpsc;
@@ -106,7 +106,7 @@ async fn one_that_nobody_waits_for_is_notified_and_dropped_at_its_next_await() {
     }
 
     let door = Door::closed();
-    let (tell, told) = mpsc::channel();
+    let (tell, received) = mpsc::channel();
     let way = door.way();
     let (store, clock) = store();
     let host = Host::builder()
@@ -134,7 +134,7 @@ async fn one_that_nobody_waits_for_is_notified_and_dropped_at_its_next_await() {
     door.until_left(1).await;
     let dropped_on = pass_time_until(&clock, SECOND, async {
         loop {
-            match told.try_recv() {
+            match received.try_recv() {
                 Ok(name) => return name,
                 Err(_) => tokio::task::yield_now().await,
             }

@@ -29,10 +29,10 @@ fn a_host_that_is_dropped_outside_of_its_runtime_ends_and_frees_its_directory() 
         let (host, waiting) = runtime.block_on(busy(&scratch, &gate));
         drop(host);
         drop(scratch.open().expect("the directory is free"));
-        let told = runtime.block_on(guard_in(waiting.result()));
-        assert!(matches!(told, Err(Error::ShuttingDown)), "{told:?}");
-        let told = runtime.block_on(guard_in(waiting.status()));
-        assert!(matches!(told, Err(Error::ShuttingDown)), "{told:?}");
+        let answer = runtime.block_on(guard_in(waiting.result()));
+        assert!(matches!(answer, Err(Error::ShuttingDown)), "{answer:?}");
+        let answer = runtime.block_on(guard_in(waiting.status()));
+        assert!(matches!(answer, Err(Error::ShuttingDown)), "{answer:?}");
 
         let next = runtime.block_on(async {
             let next = host_again(&scratch).await;

@@ -24,16 +24,16 @@ async fn they_are_notified_when_a_shutdown_begins_and_not_when_it_ends() {
         async move { working.wait_for_status(|_| false).await }
     });
     let ending = tokio::spawn(host.shutdown());
-    let told = guard(result).await.unwrap();
-    assert!(matches!(told, Err(Error::ShuttingDown)), "{told:?}");
-    let told = guard(status).await.unwrap();
-    assert!(matches!(told, Err(Error::ShuttingDown)), "{told:?}");
+    let answer = guard(result).await.unwrap();
+    assert!(matches!(answer, Err(Error::ShuttingDown)), "{answer:?}");
+    let answer = guard(status).await.unwrap();
+    assert!(matches!(answer, Err(Error::ShuttingDown)), "{answer:?}");
     assert!(!ending.is_finished(), "the activity runs");
     gate.let_all_through();
     guard(ending).await.unwrap().unwrap();
 }
 
-/// A web server that ends as those of axum do: when it is told to, it takes no more requests, and waits
+/// A web server that ends as those of axum do: when it is asked to, it takes no more requests, and waits
 /// for its handlers.
 async fn serve(
     requests: Vec<InstanceHandle<u64>>,
@@ -62,15 +62,15 @@ async fn a_server_whose_handlers_wait_for_results_ends_before_its_host() {
     for n in 0..3 {
         requests.push(before.start_new(waits, ()).id(format!("w{n}")).await.unwrap());
     }
-    let (ending, told) = (before.shutdown_handle(), Arc::new(Notify::new()));
+    let (ending, ending_began) = (before.shutdown_handle(), Arc::new(Notify::new()));
     let signal = {
-        let told = told.clone();
+        let ending_began = ending_began.clone();
         async move {
-            told.notified().await;
+            ending_began.notified().await;
             ending.begin();
         }
     };
-    told.notify_one();
+    ending_began.notify_one();
     let mut answers = guard(serve(requests, signal)).await;
     answers.sort_unstable();
     assert_eq!(answers[1..], [503, 503, 503]);
@@ -155,7 +155,7 @@ async fn a_client_of_an_ended_host_is_notified_whatever_it_asks() {
     let (client, ending) = (host.client().clone(), host.shutdown_handle());
     guard(host.shutdown()).await.unwrap();
     ending.begin();
-    let told = [
+    let answers = [
         guard(instance.result()).await.map(drop),
         guard(instance.status()).await.map(drop),
         guard(instance.history()).await.map(drop),
@@ -163,7 +163,7 @@ async fn a_client_of_an_ended_host_is_notified_whatever_it_asks() {
         guard(client.count(&Default::default())).await.map(drop),
         guard(client.start_new(echo, 1)).await.map(drop),
     ];
-    for told in told {
-        assert!(matches!(told, Err(Error::ShuttingDown)), "{told:?}");
+    for answer in answers {
+        assert!(matches!(answer, Err(Error::ShuttingDown)), "{answer:?}");
     }
 }

@@ -13,7 +13,7 @@ use reenact::providers::{
 use reenact::{InMemory, Name};
 use tokio::sync::watch;
 
-/// Shows an empty share while its host is taken for dead: then the host is none of the members.
+/// Shows an empty share while its host is taken for dead: then the host is not a member.
 #[derive(Clone)]
 pub(crate) struct Absent {
     inner: InMemory,

@@ -58,8 +58,8 @@ async fn events_to_instances_on_other_hosts_arrive_or_are_refused() {
         ] {
             let asked = (to.clone(), numbers);
             let from = guard(first.start_new(raises, asked).id(from)).await.unwrap();
-            let told = guard(from.result()).await.unwrap();
-            assert_eq!(told.len(), refused, "{told:?}");
+            let replies = guard(from.result()).await.unwrap();
+            assert_eq!(replies.len(), refused, "{replies:?}");
         }
         assert_eq!(guard(first.instance::<u64>(&to).result()).await.unwrap(), 10);
         let asked = (id(&format!("nobody-{to}")), vec![1]);

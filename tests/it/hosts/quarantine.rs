@@ -39,7 +39,7 @@ async fn a_message_that_does_not_decode_is_kept_and_the_queue_goes_on() {
     assert_eq!(what.message.as_ref().unwrap().key, "poison");
     host.discard_quarantined(poison).await.unwrap();
     assert_eq!(host.quarantined(None, 10).await.unwrap(), []);
-    assert!(!host.requeue(poison).await.unwrap(), "there is none any more");
+    assert!(!host.requeue(poison).await.unwrap(), "it is not there any more");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,7 +103,7 @@ async fn a_rewind_that_comes_again_while_the_store_is_away_is_done_once() {
     let (store, clock) = shared_store();
     let faulty = Faulty::new(store.clone());
     let host = guard(host(faulty.clone(), "host")).await;
-    // Whoever looks does not read by way of the faults.
+    // Those who look do not read through the faults.
     let client = Client::connect(store.clone()).unwrap();
     let instance = guard(host.start_new(adds, ()).id("i")).await.unwrap();
     guard(instance.raise_event("Add", 0)).await.unwrap();

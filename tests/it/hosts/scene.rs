@@ -27,7 +27,7 @@ pub(crate) async fn adds(ctx: OrchestrationContext) -> Result<u64, Orchestration
     }
 }
 
-/// Adds so many numbers that come as "Add", in whatever order.
+/// Adds this many numbers that come as "Add", in whatever order.
 #[orchestration]
 pub(crate) async fn collects(
     ctx: OrchestrationContext,
@@ -177,7 +177,7 @@ pub(crate) async fn held_by(store: &InMemory, names: &[&str]) -> Vec<usize> {
     held
 }
 
-/// Returns when these hosts hold so many shards each.
+/// Returns when these hosts hold this many shards each.
 pub(crate) async fn until_held(store: &InMemory, names: &[&str], many: &[usize]) {
     crate::kit::guard(async {
         while held_by(store, names).await != many {
@@ -201,7 +201,7 @@ pub(crate) async fn until_quarantined(client: &Client) -> Vec<(reenact::Quaranti
     .await
 }
 
-/// Returns when so many events of a kind are in the log.
+/// Returns when this many events of a kind are in the log.
 pub(crate) async fn until_events(client: &Client, instance: &InstanceId, kind: &str, many: usize) {
     let is_it = |event: &&String| event.starts_with(kind);
     guard(async {

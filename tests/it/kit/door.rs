@@ -5,7 +5,7 @@ use std::thread;
 
 use super::until;
 
-/// Whoever comes blocks its thread until it is let through. Clones are the same door. It opens when the one that
+/// A caller blocks its thread until it is let through. Clones are the same door. It opens when the one that
 /// [`Door::closed`] gave is dropped, so that no thread is left when a test fails.
 #[derive(Clone)]
 pub(crate) struct Door {
@@ -49,12 +49,12 @@ impl Door {
         self.shared.with(|state| state.came.clone())
     }
 
-    /// Returns when so many have come.
+    /// Returns when this many callers have come.
     pub(crate) async fn until_came(&self, many: usize) {
         until(|| self.came().len() >= many).await;
     }
 
-    /// Returns when so many have been let through and gone on.
+    /// Returns when this many callers have been let through and have gone on.
     pub(crate) async fn until_left(&self, many: usize) {
         until(|| self.shared.with(|state| state.left) >= many).await;
     }

@@ -36,7 +36,7 @@ pub(crate) struct Faulty {
     appended_bytes: Arc<AtomicUsize>,
     released: Arc<AtomicUsize>,
     turns_read: Arc<AtomicUsize>,
-    /// So many appends happen, and then no more: whoever appends waits for ever.
+    /// This many appends happen, and then no more: later appends wait for ever.
     stops_at: Arc<watch::Sender<(usize, bool)>>,
 }
 
@@ -119,7 +119,7 @@ impl Faulty {
         self.orders().appends.extend(faults);
     }
 
-    /// The next reads of the instance's whole history panic, so many times. Clients that ask for its
+    /// The next reads of the instance's whole history panic, this many times. Clients that ask for its
     /// status read single turns.
     pub(crate) fn panic_at_reads_of(&self, instance: &InstanceId, times: usize) {
         self.orders().poisoned.insert(instance.clone(), times);
@@ -135,7 +135,7 @@ impl Faulty {
         self.orders().rotten.remove(instance);
     }
 
-    /// The next reads of histories fail, so many times; they may work later.
+    /// The next reads of histories fail, this many times; they may work later.
     pub(crate) fn fail_reads(&self, times: usize) {
         self.orders().failing_reads = times;
     }
@@ -145,7 +145,7 @@ impl Faulty {
         self.orders().failing_reads
     }
 
-    /// The next recoveries of shards fail, so many times.
+    /// The next recoveries of shards fail, this many times.
     pub(crate) fn fail_recoveries(&self, times: usize) {
         self.orders().failing_recoveries = times;
     }
@@ -160,12 +160,12 @@ impl Faulty {
         self.orders().broken.remove(&shard);
     }
 
-    /// The next lists fail, so many times; they may work later.
+    /// The next lists fail, this many times; they may work later.
     pub(crate) fn fail_lists(&self, times: usize) {
         self.orders().failing_lists = times;
     }
 
-    /// The next purges fail, so many times; they may work later.
+    /// The next purges fail, this many times; they may work later.
     pub(crate) fn fail_purges(&self, times: usize) {
         self.orders().failing_purges = times;
     }
@@ -210,7 +210,7 @@ impl Faulty {
 /// The failure that the faults of this file give as their reason.
 pub(crate) const REASON: &str = "ordered by a test";
 
-/// Fails, if that is ordered so many times or more.
+/// Fails, if this many failures or more are ordered.
 fn fails(times: &mut usize) -> Result<(), ProviderError> {
     if *times == 0 {
         return Ok(());

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::guard;
 
-/// Whoever comes waits until it is let through, in the order of coming. Clones are the same gate.
+/// A caller waits until it is let through, in the order of coming. Clones are the same gate.
 #[derive(Clone)]
 pub(crate) struct Gate {
     state: Arc<watch::Sender<State>>,
@@ -47,7 +47,7 @@ impl Gate {
         self.state.borrow().came
     }
 
-    /// Returns when so many have come.
+    /// Returns when this many callers have come.
     pub(crate) async fn until_came(&self, many: usize) {
         let mut states = self.state.subscribe();
         let came = guard(states.wait_for(|state| state.came >= many)).await;

@@ -11,7 +11,7 @@ async fn a_crash_in_the_middle_leaves_nothing_and_they_run_again_under_the_same_
     work.until_run(1).await;
     guard(first.abort()).await;
     guard(raised).await.unwrap().unwrap_err();
-    assert_eq!(faulty.appended(), 1, "nobody was told that the event is there");
+    assert_eq!(faulty.appended(), 1, "nobody had a reply that the event is there");
 
     work.gate.let_all_through();
     let second = host(&faulty, &work).await;

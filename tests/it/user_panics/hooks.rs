@@ -112,7 +112,7 @@ fn explode(kind: u8) -> ! {
     }
 }
 
-/// The payload of a panic; its destructor panics with another one, so many times.
+/// The payload of a panic; its destructor panics with another one, this many times.
 struct Stubborn(u8);
 
 impl Drop for Stubborn {

@@ -106,15 +106,15 @@ proptest! {
                 event.event.kind().name() == kind && event.event.correlation() == Some(wanted)
             })
         };
-        let told = |wanted: CorrelationId, kind: MessageKind| {
+        let sent = |wanted: CorrelationId, kind: MessageKind| {
             course.settled.iter().any(|m| m.id.id == wanted && m.id.kind == kind)
         };
         for event in history.events() {
             let Event::ChildScheduled { id, parent_close, .. } = event.event else { continue };
             if *parent_close == ParentClose::Abandon && !of(*id, "ChildCancelRequested") {
-                prop_assert!(!told(*id, MessageKind::Cancel), "{} was cancelled", id);
+                prop_assert!(!sent(*id, MessageKind::Cancel), "{} was cancelled", id);
                 let has_ended = of(*id, "ChildCompleted") || of(*id, "ChildFailed");
-                prop_assert!(has_ended || told(*id, MessageKind::Start), "{} never began", id);
+                prop_assert!(has_ended || sent(*id, MessageKind::Start), "{} never began", id);
             }
         }
     }

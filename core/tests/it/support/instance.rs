@@ -17,7 +17,7 @@ pub(crate) const SEED: u64 = 7;
 
 const PACE: Duration = Duration::from_secs(1);
 
-/// The machine, and everything that it was told and answered. Each command comes a second after the
+/// The machine, and everything that it received and answered. Each command comes a second after the
 /// one before it, unless the test says otherwise.
 pub(crate) struct Instance {
     pub(crate) code: OrchestrationCode,
@@ -147,7 +147,7 @@ impl Instance {
         self.steps.iter().filter_map(|step| step.answer.as_ref().ok())
     }
 
-    /// Everything that a shell was told to do so far.
+    /// Every action that a shell received so far.
     pub(crate) fn actions(&self) -> Vec<Action> {
         self.answers().flat_map(|answer| answer.actions.clone()).collect()
     }

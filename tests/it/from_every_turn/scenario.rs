@@ -1,4 +1,4 @@
-//! Scenarios that are told again from every turn of their history.
+//! Scenarios that run again from every turn of their history.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub(crate) enum Step {
 }
 
 /// How a scenario went: the turns as they were stored, and the end.
-pub(crate) struct Told {
+pub(crate) struct FinishedRun {
     turns: Vec<TurnRecord>,
     outcome: Option<Outcome>,
 }
@@ -76,23 +76,23 @@ impl Scenario {
         Self { orchestration: Box::new(orchestration), steps: steps.into_iter().collect() }
     }
 
-    /// Tells it once as a whole. Then, for each turn of its history: puts the history up to there
-    /// into a store of its own, starts a host on that, and tells the rest. The end is the same each
-    /// time, and the history, but for times and seeds. Gives how it went.
-    pub(crate) async fn is_the_same_from_every_turn(&self) -> Told {
-        let whole = self.tell(&[]).await;
+    /// Runs all of it once. Then, for each turn of its history: puts the history up to there into a
+    /// store of its own, starts a host on that store, and runs the rest. The end is the same each
+    /// time, and so is the history, except for times and seeds. Returns how it went.
+    pub(crate) async fn is_the_same_from_every_turn(&self) -> FinishedRun {
+        let whole = self.run_from(&[]).await;
         assert_eq!(whole.turns.len(), self.steps.len() + 1, "a turn for each step");
         assert!(whole.outcome.is_some(), "the steps lead to the end");
         for turns in 1..=whole.turns.len() {
-            let told = self.tell(&whole.turns[..turns]).await;
-            assert_eq!(told.outcome, whole.outcome, "from turn {turns}");
-            assert_eq!(told.shape(), whole.shape(), "from turn {turns}");
+            let run = self.run_from(&whole.turns[..turns]).await;
+            assert_eq!(run.outcome, whole.outcome, "from turn {turns}");
+            assert_eq!(run.shape(), whole.shape(), "from turn {turns}");
         }
         whole
     }
 
-    /// Tells what comes after the turns that are given.
-    async fn tell(&self, turns: &[TurnRecord]) -> Told {
+    /// Runs what comes after the given turns.
+    async fn run_from(&self, turns: &[TurnRecord]) -> FinishedRun {
         let clock = match turns.last() {
             Some(last) => ManualClock::new(last.summary.updated_at),
             None => ManualClock::default(),
@@ -118,7 +118,7 @@ impl Scenario {
         }
         let outcome = host.get_status(&id("i")).await.expect("it is there").outcome;
         guard(host.abort()).await;
-        Told { turns, outcome }
+        FinishedRun { turns, outcome }
     }
 
     fn host(&self, stage: &Stage) -> HostBuilder {
@@ -151,7 +151,7 @@ impl Scenario {
     }
 }
 
-/// Where a scenario is told.
+/// Where a scenario runs.
 struct Stage {
     memory: InMemory,
     clock: ManualClock,
@@ -206,9 +206,9 @@ impl Stage {
                         tokio::task::yield_now().await;
                         continue;
                     }
-                    let (noted, told): (Vec<_>, Vec<_>) = stored.into_iter().partition(is_noted);
-                    if let Some(turn) = told.get(number as usize) {
-                        assert_eq!(told.len() as u64, number + 1, "each step makes one turn");
+                    let (noted, turns): (Vec<_>, Vec<_>) = stored.into_iter().partition(is_noted);
+                    if let Some(turn) = turns.get(number as usize) {
+                        assert_eq!(turns.len() as u64, number + 1, "each step makes one turn");
                         summary.turns = number + 1;
                         summary.events -= noted.len() as u64;
                         return TurnRecord {
@@ -259,13 +259,13 @@ async fn end_child(host: &Host, child: &InstanceId, with: Option<u64>) {
 /// Puts a history into an empty store.
 async fn put(memory: &InMemory, turns: &[TurnRecord]) {
     let (shard, leases) = (ShardId(0), memory.leases());
-    let lease = leases.acquire(shard, "whoever was there before").await.expect("it is free");
+    let lease = leases.acquire(shard, "an earlier host").await.expect("it is free");
     let batch = Batch { shard, epoch: lease.epoch, turns: turns.to_vec() };
     let _ = memory.histories().append(batch.into()).await.expect("a history fits");
     leases.release(&lease).await.expect("it was held");
 }
 
-impl Told {
+impl FinishedRun {
     /// The history, a line for each event.
     pub(crate) fn events(&self) -> Vec<String> {
         let turns = self.turns.iter().map(decoded);

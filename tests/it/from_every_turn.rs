@@ -1,4 +1,4 @@
-//! Scenarios that are told again from every turn of their history, by a host that was not there
+//! Scenarios that run again from every turn of their history, by a host that was not there
 //! before: the end is the same, and the history.
 
 mod scenario;
@@ -28,8 +28,8 @@ async fn an_activity_a_timer_and_an_event_one_after_the_other() {
         steps.insert(event, Raise("Go", 5));
         // The activity is after the timer and the wait.
         steps.push(Complete(4));
-        let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
-        assert_eq!(told.output::<u64>(), 150);
+        let run = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+        assert_eq!(run.output::<u64>(), 150);
     }
 }
 
@@ -50,8 +50,8 @@ async fn a_fan_out_whose_results_are_taken_as_they_come() {
     for order in [[1, 2, 3, 4], [4, 3, 2, 1], [3, 1, 4, 2]] {
         let completions = order.map(Complete);
         let steps = [&completions[..], &[Raise("More", 0); 4]].concat();
-        let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
-        assert_eq!(told.output::<Vec<u64>>(), order.map(|input| input * 10));
+        let run = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+        assert_eq!(run.output::<Vec<u64>>(), order.map(|input| input * 10));
     }
 }
 
@@ -63,14 +63,14 @@ async fn a_time_limit_that_is_kept_and_one_that_is_not() {
         Ok((limited.ok().transpose()?, work(&ctx, 3).await?))
     };
     let kept = [Complete(2), Complete(3), Complete(4)];
-    let told = Scenario::new(code, kept).is_the_same_from_every_turn().await;
-    assert_eq!(told.output::<(Option<u64>, u64)>(), (Some(30), 30));
-    assert!(told.events().contains(&"TimerCancelled #1".to_string()));
+    let run = Scenario::new(code, kept).is_the_same_from_every_turn().await;
+    assert_eq!(run.output::<(Option<u64>, u64)>(), (Some(30), 30));
+    assert!(run.events().contains(&"TimerCancelled #1".to_string()));
 
     let late = [Complete(2), Pass(HOUR), Complete(4)];
-    let told = Scenario::new(code, late).is_the_same_from_every_turn().await;
-    assert_eq!(told.output::<(Option<u64>, u64)>(), (None, 30));
-    assert!(told.events().contains(&"TaskCancelRequested #3".to_string()));
+    let run = Scenario::new(code, late).is_the_same_from_every_turn().await;
+    assert_eq!(run.output::<(Option<u64>, u64)>(), (None, 30));
+    assert!(run.events().contains(&"TaskCancelRequested #3".to_string()));
 }
 
 #[tokio::test]
@@ -84,12 +84,12 @@ async fn a_time_limit_whose_end_and_whose_future_came_before_anybody_looked() {
         Ok((in_time, late))
     };
     let in_time = [Raise("Paid", 7), Pass(HOUR), Raise("Look", 0)];
-    let told = Scenario::new(code, in_time).is_the_same_from_every_turn().await;
-    assert_eq!(told.output::<(bool, u64)>(), (true, 0));
+    let run = Scenario::new(code, in_time).is_the_same_from_every_turn().await;
+    assert_eq!(run.output::<(bool, u64)>(), (true, 0));
 
     let late = [Pass(HOUR), Raise("Paid", 7), Raise("Look", 0)];
-    let told = Scenario::new(code, late).is_the_same_from_every_turn().await;
-    assert_eq!(told.output::<(bool, u64)>(), (false, 7));
+    let run = Scenario::new(code, late).is_the_same_from_every_turn().await;
+    assert_eq!(run.output::<(bool, u64)>(), (false, 7));
 }
 
 #[tokio::test]
@@ -113,8 +113,8 @@ async fn events_of_a_name_with_work_and_time_limits_between_them() {
         Pass(HOUR),
         Raise("Number", 3),
     ];
-    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
-    assert_eq!(told.output::<Vec<u64>>(), [10, 20, 3]);
+    let run = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    assert_eq!(run.output::<Vec<u64>>(), [10, 20, 3]);
 }
 
 /// Whatever was there of the children before: those that have yet to end are started again.
@@ -131,13 +131,13 @@ async fn children_that_end_in_any_order_between_other_steps() {
         Ok((first.index, first.output?, ten, late.into_iter().sum::<Result<u64, _>>()?))
     };
     let in_order = [EndChild("a", 3), Complete(3), EndChild("b", 4)];
-    let told = Scenario::new(code, in_order).is_the_same_from_every_turn().await;
-    assert_eq!(told.output::<(usize, u64, u64, u64)>(), (0, 30, 10, 40));
+    let run = Scenario::new(code, in_order).is_the_same_from_every_turn().await;
+    assert_eq!(run.output::<(usize, u64, u64, u64)>(), (0, 30, 10, 40));
 
     let the_other_first = [EndChild("b", 4), EndChild("a", 3), Complete(3)];
-    let told = Scenario::new(code, the_other_first).is_the_same_from_every_turn().await;
-    assert_eq!(told.output::<(usize, u64, u64, u64)>(), (1, 40, 10, 30));
-    assert!(told.events().contains(&"ChildScheduled #2 `child` as `b`".to_string()));
+    let run = Scenario::new(code, the_other_first).is_the_same_from_every_turn().await;
+    assert_eq!(run.output::<(usize, u64, u64, u64)>(), (1, 40, 10, 30));
+    assert!(run.events().contains(&"ChildScheduled #2 `child` as `b`".to_string()));
 }
 
 /// The attempts that are over by then are not started again.
@@ -152,8 +152,8 @@ async fn a_child_that_fails_twice_before_it_returns() {
         Ok((ten, child.await?))
     };
     let steps = [FailChild("a"), Complete(2), FailChild("a~2"), EndChild("a~3", 4)];
-    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
-    assert_eq!(told.output::<(u64, u64)>(), (10, 40));
+    let run = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    assert_eq!(run.output::<(u64, u64)>(), (10, 40));
 }
 
 #[tokio::test]
@@ -168,10 +168,10 @@ async fn statuses_that_are_set_between_steps() {
         Ok(())
     };
     let steps = [Complete(1), Complete(2), Complete(3)];
-    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
-    let set = told.events().iter().filter(|event| *event == "StatusSet").count();
+    let run = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    let set = run.events().iter().filter(|event| *event == "StatusSet").count();
     assert_eq!(set, 3);
-    told.output::<()>();
+    run.output::<()>();
 }
 
 #[tokio::test]
@@ -192,16 +192,16 @@ async fn a_saga_that_is_cancelled_and_undoes_what_it_did() {
     };
     // During the timer, and during the wait.
     let early = [Complete(1), Cancel("no stock"), Pass(HOUR), Complete(4)];
-    let told = Scenario::new(code, early).is_the_same_from_every_turn().await;
-    assert_eq!(told.cancelled(), "no stock");
+    let run = Scenario::new(code, early).is_the_same_from_every_turn().await;
+    assert_eq!(run.cancelled(), "no stock");
 
     let late = [Complete(1), Pass(HOUR), Cancel("no stock"), Pass(HOUR), Complete(5)];
-    let told = Scenario::new(code, late).is_the_same_from_every_turn().await;
-    assert_eq!(told.cancelled(), "no stock");
+    let run = Scenario::new(code, late).is_the_same_from_every_turn().await;
+    assert_eq!(run.cancelled(), "no stock");
 
     let never = [Complete(1), Pass(HOUR), Raise("Paid", 7)];
-    let told = Scenario::new(code, never).is_the_same_from_every_turn().await;
-    assert_eq!(told.output::<u64>(), 7);
+    let run = Scenario::new(code, never).is_the_same_from_every_turn().await;
+    assert_eq!(run.output::<u64>(), 7);
 }
 
 #[tokio::test]
@@ -212,13 +212,13 @@ async fn a_suspension_during_which_everything_comes() {
     };
     // #1 is the wait, #2 the time limit, #3 the work.
     let in_time = [Suspend("audit"), Raise("Go", 5), Pass(HOUR), Resume, Complete(3)];
-    let told = Scenario::new(code, in_time).is_the_same_from_every_turn().await;
-    assert_eq!(told.output::<(bool, u64)>(), (true, 10));
+    let run = Scenario::new(code, in_time).is_the_same_from_every_turn().await;
+    assert_eq!(run.output::<(bool, u64)>(), (true, 10));
 
     let late = [Suspend("audit"), Pass(HOUR), Raise("Go", 5), Resume, Suspend("again")];
     let late = [&late[..], &[Complete(3), Resume]].concat();
-    let told = Scenario::new(code, late).is_the_same_from_every_turn().await;
-    assert_eq!(told.output::<(bool, u64)>(), (false, 10));
+    let run = Scenario::new(code, late).is_the_same_from_every_turn().await;
+    assert_eq!(run.output::<(bool, u64)>(), (false, 10));
 }
 
 #[tokio::test]
@@ -229,11 +229,11 @@ async fn a_cancel_during_a_suspension() {
         Ok(cut?)
     };
     let steps = [Suspend("audit"), Cancel("fraud"), Resume, Complete(2)];
-    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
-    assert_eq!(told.cancelled(), "fraud");
+    let run = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    assert_eq!(run.cancelled(), "fraud");
     let steps = [Suspend("audit"), Complete(1), Cancel("fraud"), Resume, Complete(2)];
-    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
-    assert_eq!(told.output::<u64>(), 10);
+    let run = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    assert_eq!(run.output::<u64>(), 10);
 }
 
 #[tokio::test]
@@ -251,10 +251,10 @@ async fn activities_that_are_tried_again_while_others_go_on() {
     };
     // The one fails for good with its third attempt; the other has its second.
     let steps = [Fail(1), Fail(2), Raise("Go", 5), Fail(1), Complete(2), Fail(1), Complete(4)];
-    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
-    let output = told.output::<(Result<u64, String>, u64, u64)>();
+    let run = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    let output = run.output::<(Result<u64, String>, u64, u64)>();
     assert_eq!(output, (Err("not yet".into()), 20, 50));
-    let failed = told.events().iter().filter(|e| e.starts_with("TaskAttemptFailed #1")).count();
+    let failed = run.events().iter().filter(|e| e.starts_with("TaskAttemptFailed #1")).count();
     assert_eq!(failed, 2, "the log has what the history does not show any more");
 }
 
@@ -268,9 +268,9 @@ async fn an_activity_with_a_tag_on_a_store_that_one_host_has() {
         Ok(first + work(&ctx, 2).await?)
     };
     let steps = [Fail(1), Complete(1), Complete(2)];
-    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
-    assert_eq!(told.output::<u64>(), 30);
-    let tags = told.events().into_iter().filter(|event| event.starts_with("TaskTagged"));
+    let run = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    assert_eq!(run.output::<u64>(), 30);
+    let tags = run.events().into_iter().filter(|event| event.starts_with("TaskTagged"));
     assert_eq!(tags.collect::<Vec<_>>(), ["TaskTagged #1 for `gpu`"]);
 }
 
@@ -285,9 +285,9 @@ async fn a_patch_whose_mark_is_in_the_log() {
         Ok(first + added + again)
     };
     let steps = [Complete(1), Raise("Go", 0), Complete(2)];
-    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
-    assert_eq!(told.output::<u64>(), 31);
-    let marks = told.events().iter().filter(|event| event.starts_with("PatchMarked")).count();
+    let run = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    assert_eq!(run.output::<u64>(), 31);
+    let marks = run.events().iter().filter(|event| event.starts_with("PatchMarked")).count();
     assert_eq!(marks, 1);
 }
 
@@ -305,8 +305,8 @@ async fn local_activities_in_a_row_beside_one_that_is_scheduled_and_retried() {
         Ok(scheduled.await? + two + three + local(event).await?)
     };
     let steps = [Complete(2), Fail(3), Complete(1), Complete(3), Raise("Go", 4), Complete(5)];
-    let told = Scenario::new(code, steps).is_the_same_from_every_turn().await;
-    assert_eq!(told.output::<u64>(), 100);
-    let local = told.events().into_iter().filter(|event| event.starts_with("TaskLocal"));
+    let run = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    assert_eq!(run.output::<u64>(), 100);
+    let local = run.events().into_iter().filter(|event| event.starts_with("TaskLocal"));
     assert_eq!(local.collect::<Vec<_>>(), ["TaskLocal #2", "TaskLocal #3", "TaskLocal #5"]);
 }
