@@ -19,14 +19,16 @@ pub struct RunDeaths {
 impl RunDeaths {
     /// Goes on with a turn.
     pub fn apply(&mut self, turn: &RecordedTurn) {
-        match turn.events.first() {
-            Some(Event::RunAnnounced { died }) => (self.died, self.running) = (*died, true),
-            Some(Event::RunSurvived) => self.running = false,
-            Some(Event::ExecutionParked { .. }) => self.parked = true,
-            Some(Event::ExecutionUnparked) => *self = Self::default(),
-            _ if self.parked => {}
-            _ if turn.runs_code() => *self = Self::default(),
-            _ => {}
+        let Some(input) = turn.events.first() else { return };
+        if matches!(input, Event::ExecutionUnparked) || (turn.runs_code() && !self.parked) {
+            *self = Self::default();
+        } else if let Event::RunAnnounced { died } = input {
+            self.died = *died;
+            self.running = true;
+        } else if matches!(input, Event::RunSurvived) {
+            self.running = false;
+        } else if matches!(input, Event::ExecutionParked { .. }) {
+            self.parked = true;
         }
     }
 
@@ -45,20 +47,60 @@ impl RecordedTurn {
     /// Whether the code may react to the turn, or has: otherwise it is about something that the code is
     /// not told.
     pub fn runs_code(&self) -> bool {
-        !matches!(
-            self.events.first(),
-            None | Some(
-                Event::TaskAttemptFailed { .. }
-                    | Event::TaskHeartbeat { .. }
-                    | Event::TaskStarted { .. }
-                    | Event::TaskStopped { .. }
-                    | Event::ChildAttemptFailed { .. }
-                    | Event::RunAnnounced { .. }
-                    | Event::RunSurvived
-                    | Event::CommandsReceived { .. }
-                    | Event::ExecutionSuspended { .. }
-                    | Event::ExecutionParked { .. }
-            )
-        )
+        let Some(input) = self.events.first() else { return false };
+        match input {
+            Event::TaskAttemptFailed { .. }
+            | Event::TaskHeartbeat { .. }
+            | Event::TaskStarted { .. }
+            | Event::TaskStopped { .. }
+            | Event::ChildAttemptFailed { .. }
+            | Event::RunAnnounced { .. }
+            | Event::RunSurvived
+            | Event::CommandsReceived { .. }
+            | Event::ExecutionSuspended { .. }
+            | Event::ExecutionParked { .. } => false,
+            Event::ExecutionStarted { .. }
+            | Event::TaskScheduled { .. }
+            | Event::TaskCompleted { .. }
+            | Event::TaskFailed { .. }
+            | Event::TaskCancelRequested { .. }
+            | Event::TaskRefused { .. }
+            | Event::TimerCreated { .. }
+            | Event::TimerFired { .. }
+            | Event::TimerCancelled { .. }
+            | Event::ExternalSubscribed { .. }
+            | Event::ExternalRaised { .. }
+            | Event::ExternalUnsubscribed { .. }
+            | Event::SideEffectRecorded { .. }
+            | Event::ExecutionCompleted { .. }
+            | Event::ExecutionFailed { .. }
+            | Event::ExecutionTerminated { .. }
+            | Event::StatusSet { .. }
+            | Event::ExecutionContinued { .. }
+            | Event::EventKeysCarried { .. }
+            | Event::CancelRequested { .. }
+            | Event::ExecutionCancelled { .. }
+            | Event::ExecutionResumed
+            | Event::TaskConfigured { .. }
+            | Event::VersionSelected { .. }
+            | Event::PatchMarked { .. }
+            | Event::ExecutionRewound { .. }
+            | Event::StartedBy { .. }
+            | Event::ChildScheduled { .. }
+            | Event::ChildCompleted { .. }
+            | Event::ChildFailed { .. }
+            | Event::ChildCancelRequested { .. }
+            | Event::StartRequested { .. }
+            | Event::CallRefused { .. }
+            | Event::EventSent { .. }
+            | Event::MessagesDelivered { .. }
+            | Event::MessageRefused { .. }
+            | Event::OutboxCarried { .. }
+            | Event::TaskTagged { .. }
+            | Event::ChildrenSuperseded { .. }
+            | Event::ExecutionRenewed { .. }
+            | Event::ExecutionUnparked
+            | Event::TaskLocal { .. } => true,
+        }
     }
 }

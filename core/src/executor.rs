@@ -305,7 +305,11 @@ impl Executor {
                 let result = script(&input).map_err(failed);
                 Ok(Command::CompleteChild { lineage: id.lineage, id: id.id, child, result })
             }
-            _ => Ok(Command::ConfirmDelivery { messages: vec![id] }),
+            MessageBody::Start { .. }
+            | MessageBody::Cancel { .. }
+            | MessageBody::Event { .. }
+            | MessageBody::Result { .. }
+            | MessageBody::Replace { .. } => Ok(Command::ConfirmDelivery { messages: vec![id] }),
         }
     }
 }
@@ -314,11 +318,12 @@ impl Run {
     /// Every external event of that name that was raised on other instances: on which, and its data,
     /// as far as it is a `T`.
     pub fn sent<T: DeserializeOwned>(&self, event: &str) -> Vec<(String, T)> {
-        let sent = self.history.events().filter_map(|recorded| match recorded.event {
-            Event::EventSent { to, name, data, .. } if name.as_str() == event => {
-                Some((to.to_string(), data.decode().ok()?))
+        let sent = self.history.events().filter_map(|recorded| {
+            let Event::EventSent { to, name, data, .. } = recorded.event else { return None };
+            if name.as_str() != event {
+                return None;
             }
-            _ => None,
+            Some((to.to_string(), data.decode().ok()?))
         });
         sent.collect()
     }
@@ -327,15 +332,18 @@ impl Run {
     pub fn output<T: DeserializeOwned>(&self) -> Option<T> {
         match &self.outcome {
             Outcome::Completed(output) => output.decode().ok(),
-            _ => None,
+            Outcome::Failed(_)
+            | Outcome::Terminated { .. }
+            | Outcome::Cancelled { .. }
+            | Outcome::Continued { .. } => None,
         }
     }
 
     /// Every status that the orchestration set, in order, as far as it is a `T`.
     pub fn statuses<T: DeserializeOwned>(&self) -> Vec<T> {
-        let set = self.history.events().filter_map(|event| match event.event {
-            Event::StatusSet { status } => status.decode().ok(),
-            _ => None,
+        let set = self.history.events().filter_map(|recorded| {
+            let Event::StatusSet { status } = recorded.event else { return None };
+            status.decode().ok()
         });
         set.collect()
     }
@@ -344,7 +352,10 @@ impl Run {
     pub fn continued_with<I: DeserializeOwned>(&self) -> Option<I> {
         match &self.outcome {
             Outcome::Continued { input } => input.decode().ok(),
-            _ => None,
+            Outcome::Completed(_)
+            | Outcome::Failed(_)
+            | Outcome::Terminated { .. }
+            | Outcome::Cancelled { .. } => None,
         }
     }
 }

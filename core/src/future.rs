@@ -87,8 +87,8 @@ impl<T> DurableFuture<T> {
     /// The correlation id in the history; `None` when nothing was scheduled.
     pub fn id(&self) -> Option<CorrelationId> {
         match self.source {
-            Source::Slot { id, .. } if id.is_recorded() => Some(id),
-            _ => None,
+            Source::Slot { id, .. } => Some(id).filter(|id| id.is_recorded()),
+            Source::Refused { .. } | Source::Taken => None,
         }
     }
 
@@ -198,7 +198,14 @@ impl Called {
                 let attempts = attempts.as_ref().map_or(1, |attempts| attempts.attempt());
                 error.of_call(name.clone(), Some(called.id), attempts)
             }
-            _ => error,
+            Scheduled::Timer { .. }
+            | Scheduled::Wait { .. }
+            | Scheduled::Child { .. }
+            | Scheduled::Start { .. }
+            | Scheduled::Send { .. }
+            | Scheduled::Refused
+            | Scheduled::Cancellation
+            | Scheduled::Stopped => error,
         })
     }
 
@@ -219,7 +226,12 @@ impl Called {
     fn name_output(output: DurableOutput, called: &Self) -> DurableOutput {
         match output {
             DurableOutput::Task(result) => DurableOutput::Task(Self::name_task(result, called)),
-            other => other,
+            DurableOutput::Timer
+            | DurableOutput::External(_)
+            | DurableOutput::Child(_)
+            | DurableOutput::Started(_)
+            | DurableOutput::Sent(_)
+            | DurableOutput::Cancelled => output,
         }
     }
 }

@@ -77,10 +77,9 @@ impl RecordedTurn {
     pub fn version(&self) -> Version {
         // Who started it comes first.
         let is_origin = |event: &&Event| matches!(event, Event::StartedBy { .. });
-        match self.events.iter().skip(1).find(|event| !is_origin(event)) {
-            Some(Event::VersionSelected { version }) => version.clone(),
-            _ => Version::NONE,
-        }
+        let after_origin = self.events.iter().skip(1).find(|event| !is_origin(event));
+        let Some(Event::VersionSelected { version }) = after_origin else { return Version::NONE };
+        version.clone()
     }
 
     /// How the execution ended in this turn, if it did.

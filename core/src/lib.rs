@@ -44,6 +44,8 @@
 //!   [`ActivityError`] and [`OrchestrationError`]. Nothing else uses std.
 #![no_std]
 #![warn(missing_docs)]
+// A new kind of event, or a new variant of any enum, must be thought of in each place that looks at it.
+#![warn(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
 
 extern crate alloc;
 #[cfg(any(test, feature = "std"))]

@@ -207,13 +207,13 @@ impl Machine {
 
     /// Whether a history is one of this orchestration.
     fn check_name(&self, input: &Event) -> Result<(), Nondeterminism> {
-        match input {
-            Event::ExecutionStarted { name, .. } if name != self.code.name() => {
-                let found = Step::started(self.code.name());
-                Err(Nondeterminism::new(0, Step::of(input), found))
-            }
-            _ => Ok(()),
+        if let Event::ExecutionStarted { name, .. } = input
+            && name != self.code.name()
+        {
+            let found = Step::started(self.code.name());
+            return Err(Nondeterminism::new(0, Step::of(input), found));
         }
+        Ok(())
     }
 
     fn begin_turn(&mut self, at: Timestamp, mode: Mode, input: &Event) {

@@ -235,6 +235,16 @@ impl MessageId {
         self.kind == MessageKind::Start && self.lineage == lineage
     }
 
+    /// The child that a turn is about which says no more than that its start in this run has arrived. The
+    /// next failed attempt of the child supersedes such a turn.
+    pub(crate) fn child_whose_start_arrived(
+        arrived: &[Self],
+        lineage: u64,
+    ) -> Option<CorrelationId> {
+        let [message] = arrived else { return None };
+        message.is_start_of(lineage).then_some(message.id)
+    }
+
     /// The idempotency key of an event from an instance, as the other one remembers it.
     ///
     /// # Errors

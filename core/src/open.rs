@@ -114,9 +114,50 @@ impl OpenActivities {
             Event::ExecutionRewound { .. } => {
                 self.open.values_mut().for_each(OpenActivity::begin_anew);
             }
-            Event::ExecutionRenewed { .. } => self.open.clear(),
-            event if event.is_terminal() => self.open.clear(),
-            _ => {}
+            Event::ExecutionRenewed { .. }
+            | Event::ExecutionCompleted { .. }
+            | Event::ExecutionFailed { .. }
+            | Event::ExecutionTerminated { .. }
+            | Event::ExecutionContinued { .. }
+            | Event::ExecutionCancelled { .. } => self.open.clear(),
+            Event::ExecutionStarted { .. }
+            | Event::TaskRefused { .. }
+            | Event::TimerCreated { .. }
+            | Event::TimerFired { .. }
+            | Event::TimerCancelled { .. }
+            | Event::ExternalSubscribed { .. }
+            | Event::ExternalRaised { .. }
+            | Event::ExternalUnsubscribed { .. }
+            | Event::SideEffectRecorded { .. }
+            | Event::StatusSet { .. }
+            | Event::EventKeysCarried { .. }
+            | Event::CancelRequested { .. }
+            | Event::ExecutionSuspended { .. }
+            | Event::ExecutionResumed
+            | Event::TaskConfigured { .. }
+            | Event::VersionSelected { .. }
+            | Event::PatchMarked { .. }
+            | Event::StartedBy { .. }
+            | Event::ChildScheduled { .. }
+            | Event::ChildCompleted { .. }
+            | Event::ChildFailed { .. }
+            | Event::ChildCancelRequested { .. }
+            | Event::StartRequested { .. }
+            | Event::CallRefused { .. }
+            | Event::EventSent { .. }
+            | Event::MessagesDelivered { .. }
+            | Event::MessageRefused { .. }
+            | Event::OutboxCarried { .. }
+            | Event::ChildAttemptFailed { .. }
+            | Event::ChildrenSuperseded { .. }
+            | Event::CommandsReceived { .. }
+            | Event::TaskStarted { .. }
+            | Event::TaskStopped { .. }
+            | Event::RunAnnounced { .. }
+            | Event::RunSurvived
+            | Event::ExecutionParked { .. }
+            | Event::ExecutionUnparked
+            | Event::TaskLocal { .. } => {}
         }
     }
 }

@@ -152,7 +152,7 @@ impl Outbox {
                     start: start.clone(),
                     called_in: self.lineage,
                     parent_close: *parent_close,
-                    is_told: false,
+                    has_arrived: false,
                     retried: None,
                 };
                 let content = self.content();
@@ -198,8 +198,42 @@ impl Outbox {
             }
             Event::ChildrenSuperseded { children } => return self.supersede(children),
             Event::ExecutionRenewed { .. } => return self.close_children(PARENT_GOES_ON),
-            event if event.is_terminal() => return self.close(event),
-            _ => {}
+            Event::ExecutionCompleted { .. }
+            | Event::ExecutionFailed { .. }
+            | Event::ExecutionTerminated { .. }
+            | Event::ExecutionContinued { .. }
+            | Event::ExecutionCancelled { .. } => return self.close(event),
+            Event::TaskScheduled { .. }
+            | Event::TaskCompleted { .. }
+            | Event::TaskFailed { .. }
+            | Event::TaskCancelRequested { .. }
+            | Event::TaskRefused { .. }
+            | Event::TimerCreated { .. }
+            | Event::TimerFired { .. }
+            | Event::TimerCancelled { .. }
+            | Event::ExternalSubscribed { .. }
+            | Event::ExternalRaised { .. }
+            | Event::ExternalUnsubscribed { .. }
+            | Event::SideEffectRecorded { .. }
+            | Event::StatusSet { .. }
+            | Event::EventKeysCarried { .. }
+            | Event::ExecutionSuspended { .. }
+            | Event::ExecutionResumed
+            | Event::TaskConfigured { .. }
+            | Event::TaskAttemptFailed { .. }
+            | Event::TaskHeartbeat { .. }
+            | Event::VersionSelected { .. }
+            | Event::PatchMarked { .. }
+            | Event::CallRefused { .. }
+            | Event::TaskTagged { .. }
+            | Event::CommandsReceived { .. }
+            | Event::TaskStarted { .. }
+            | Event::TaskStopped { .. }
+            | Event::RunAnnounced { .. }
+            | Event::RunSurvived
+            | Event::ExecutionParked { .. }
+            | Event::ExecutionUnparked
+            | Event::TaskLocal { .. } => {}
         }
         Vec::new()
     }
@@ -285,11 +319,12 @@ impl Outbox {
             let kept = kept.content.as_ref().and_then(|kept| kept.open.get(&id.id));
             kept.is_some_and(|child| child.start.id == id)
         };
-        left.retain(|message| match &message.body {
-            _ if is_kept(message.id) => false,
-            _ if !self.is_own(message.id.lineage) => true,
+        left.retain(|message| {
+            if is_kept(message.id) || !self.is_own(message.id.lineage) {
+                return !is_kept(message.id);
+            }
             // Its cancel must not overtake it.
-            body => body.starts_child() || matches!(body, MessageBody::Cancel { .. }),
+            message.body.starts_child() || matches!(message.body, MessageBody::Cancel { .. })
         });
         let Some(content) = &mut self.content else { return left };
         let undone = content.open.iter().filter(|open| !known(open));

@@ -39,10 +39,10 @@ impl DurableOutput {
     /// a `T`, or not an activity's.
     pub fn into_task<T: DeserializeOwned>(self) -> Result<T, ActivityError> {
         let invalid = |why| ActivityError::of_kind(ActivityErrorKind::InvalidOutput, why);
-        match self {
-            Self::Task(result) => result?.decode().map_err(|e| invalid(format!("{e}"))),
-            other => Err(invalid(format!("it is not of an activity: {other:?}"))),
-        }
+        let Self::Task(result) = self else {
+            return Err(invalid(format!("it is not of an activity: {self:?}")));
+        };
+        result?.decode().map_err(|e| invalid(format!("{e}")))
     }
 
     /// An external event's data as its type.
@@ -50,13 +50,11 @@ impl DurableOutput {
     /// # Errors
     /// [`EventError::InvalidData`] when the data is not a `T`, or not an event's.
     pub fn into_external<T: DeserializeOwned>(self) -> Result<T, EventError> {
-        match self {
-            Self::External(data) => Ok(data?.decode()?),
-            other => {
-                let why = format!("it is not of an external event: {other:?}");
-                Err(PayloadError::Decode(why).into())
-            }
-        }
+        let Self::External(data) = self else {
+            let why = format!("it is not of an external event: {self:?}");
+            return Err(PayloadError::Decode(why).into());
+        };
+        Ok(data?.decode()?)
     }
 
     /// A child's output as its type.
@@ -65,13 +63,11 @@ impl DurableOutput {
     /// What the child ended with; [`ChildError::InvalidOutput`] when the output is not a `T`, or not
     /// a child's.
     pub fn into_child<T: DeserializeOwned>(self) -> Result<T, ChildError> {
-        let (child, output) = match self {
-            Self::Child(ended) => ended.map_err(|error| *error)?,
-            other => {
-                let why = format!("it is not of a child: {other:?}");
-                return Err(ChildError::InvalidInput { orchestration: "?".into(), why });
-            }
+        let Self::Child(ended) = self else {
+            let why = format!("it is not of a child: {self:?}");
+            return Err(ChildError::InvalidInput { orchestration: "?".into(), why });
         };
+        let (child, output) = ended.map_err(|error| *error)?;
         output.decode().map_err(|why| ChildError::InvalidOutput { child, why: why.to_string() })
     }
 
@@ -80,13 +76,11 @@ impl DurableOutput {
     /// # Errors
     /// Why it was not started; [`ChildError::InvalidInput`] when it is the output of something else.
     pub fn into_started(self) -> Result<InstanceId, ChildError> {
-        match self {
-            Self::Started(started) => started.map_err(|error| *error),
-            other => {
-                let why = format!("it is not of a start: {other:?}");
-                Err(ChildError::InvalidInput { orchestration: "?".into(), why })
-            }
-        }
+        let Self::Started(started) = self else {
+            let why = format!("it is not of a start: {self:?}");
+            return Err(ChildError::InvalidInput { orchestration: "?".into(), why });
+        };
+        started.map_err(|error| *error)
     }
 
     /// What became of an event that was raised on another instance.
@@ -94,12 +88,10 @@ impl DurableOutput {
     /// # Errors
     /// [`SendError`]; [`SendError::InvalidData`] when it is the output of something else.
     pub fn into_sent(self) -> Result<(), SendError> {
-        match self {
-            Self::Sent(sent) => sent.map_err(|error| *error),
-            other => {
-                let why = format!("it is not of an event that was sent: {other:?}");
-                Err(PayloadError::Decode(why).into())
-            }
-        }
+        let Self::Sent(sent) = self else {
+            let why = format!("it is not of an event that was sent: {self:?}");
+            return Err(PayloadError::Decode(why).into());
+        };
+        sent.map_err(|error| *error)
     }
 }

@@ -196,7 +196,43 @@ impl ParkedExecution {
                 all.for_each(|of_name| of_name.waits = of_name.waits.min(of_name.bytes.len()));
             }
             Event::CancelRequested { .. } => self.is_cancelled = true,
-            _ => {}
+            Event::ExecutionStarted { .. }
+            | Event::TaskScheduled { .. }
+            | Event::TaskRefused { .. }
+            | Event::SideEffectRecorded { .. }
+            | Event::ExecutionCompleted { .. }
+            | Event::ExecutionFailed { .. }
+            | Event::ExecutionTerminated { .. }
+            | Event::StatusSet { .. }
+            | Event::ExecutionContinued { .. }
+            | Event::ExecutionCancelled { .. }
+            | Event::ExecutionSuspended { .. }
+            | Event::ExecutionResumed
+            | Event::TaskHeartbeat { .. }
+            | Event::VersionSelected { .. }
+            | Event::PatchMarked { .. }
+            | Event::StartedBy { .. }
+            | Event::ChildScheduled { .. }
+            | Event::ChildCompleted { .. }
+            | Event::ChildFailed { .. }
+            | Event::ChildCancelRequested { .. }
+            | Event::StartRequested { .. }
+            | Event::CallRefused { .. }
+            | Event::EventSent { .. }
+            | Event::MessagesDelivered { .. }
+            | Event::MessageRefused { .. }
+            | Event::OutboxCarried { .. }
+            | Event::ChildAttemptFailed { .. }
+            | Event::TaskTagged { .. }
+            | Event::ChildrenSuperseded { .. }
+            | Event::CommandsReceived { .. }
+            | Event::TaskStarted { .. }
+            | Event::TaskStopped { .. }
+            | Event::RunAnnounced { .. }
+            | Event::RunSurvived
+            | Event::ExecutionParked { .. }
+            | Event::ExecutionUnparked
+            | Event::TaskLocal { .. } => {}
         }
     }
 }

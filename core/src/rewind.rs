@@ -48,12 +48,12 @@ impl History {
     /// Whether the instance was rewound with that seed; a rewind that was itself undone counts.
     pub fn was_rewound_with(&self, seed: u64) -> bool {
         let key = key_of_rewind(seed);
-        self.events().any(|HistoryEvent { event, .. }| match event {
-            Event::ExecutionRewound { seed: drawn, .. } => *drawn == seed,
-            Event::CommandsReceived { keys } => {
+        self.events().any(|HistoryEvent { event, .. }| {
+            if let Event::CommandsReceived { keys } = event {
                 keys.iter().any(|known| Some(known) == key.as_ref())
+            } else {
+                matches!(event, Event::ExecutionRewound { seed: drawn, .. } if *drawn == seed)
             }
-            _ => false,
         })
     }
 
@@ -135,9 +135,8 @@ impl History {
 /// The messages of which it became known in turns that are undone that they have arrived.
 fn arrived_in(dropped: &[RecordedTurn]) -> Vec<MessageId> {
     let events = dropped.iter().flat_map(|turn| Arc::as_ref(&turn.events));
-    let arrived = events.filter_map(|event| match event {
-        Event::MessagesDelivered { messages, .. } => Some(messages),
-        _ => None,
+    let arrived = events.filter_map(|event| {
+        if let Event::MessagesDelivered { messages, .. } = event { Some(messages) } else { None }
     });
     arrived.flatten().copied().collect()
 }
@@ -146,12 +145,15 @@ fn arrived_in(dropped: &[RecordedTurn]) -> Vec<MessageId> {
 /// known by their seeds otherwise.
 pub(crate) fn commands_of(turns: &[RecordedTurn]) -> Vec<EventKey> {
     let events = turns.iter().flat_map(|turn| Arc::as_ref(&turn.events));
-    let keys = events.flat_map(|event| match event {
-        Event::CommandsReceived { keys } => keys.clone(),
-        Event::ExecutionRewound { seed, .. } => key_of_rewind(*seed).into_iter().collect(),
-        _ => Vec::new(),
-    });
-    keys.collect()
+    let mut keys = Vec::new();
+    for event in events {
+        if let Event::CommandsReceived { keys: received } = event {
+            keys.extend_from_slice(received);
+        } else if let Event::ExecutionRewound { seed, .. } = event {
+            keys.extend(key_of_rewind(*seed));
+        }
+    }
+    keys
 }
 
 /// By which a rewind is known that was undone itself.
@@ -171,9 +173,9 @@ fn dropped_inputs(dropped: &[RecordedTurn]) -> impl Iterator<Item = Event> {
 /// Whether the code waits for the timer that lets it run.
 fn is_held(turns: &[RecordedTurn]) -> bool {
     let events = turns.iter().flat_map(|turn| Arc::as_ref(&turn.events));
-    events.fold(false, |held, event| match event {
-        Event::TimerCreated { id: CorrelationId::START, .. } => true,
-        Event::TimerFired { id: CorrelationId::START } => false,
-        _ => held,
+    events.fold(false, |held, event| {
+        let is_set = matches!(event, Event::TimerCreated { id: CorrelationId::START, .. });
+        let has_fired = matches!(event, Event::TimerFired { id: CorrelationId::START });
+        is_set || (held && !has_fired)
     })
 }

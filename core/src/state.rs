@@ -136,10 +136,10 @@ impl State {
 
     /// What an event supersedes: number of events, and their payload bytes.
     fn superseded_by(&self, event: &Event) -> (u64, usize) {
-        match event {
-            Event::ChildAttemptFailed { id, .. } => self.outbox.superseded_by_failure(*id),
-            event => self.buffer.superseded_by(event).map_or((0, 0), |bytes| (1, bytes)),
+        if let Event::ChildAttemptFailed { id, .. } = event {
+            return self.outbox.superseded_by_failure(*id);
         }
+        self.buffer.superseded_by(event).map_or((0, 0), |bytes| (1, bytes))
     }
 
     /// The code runs, for the first time in this log if that is not noted yet.
@@ -238,10 +238,10 @@ impl State {
     /// Who started the instance, where another one did: the first thing that is recorded.
     pub(crate) fn record_origin(&mut self, origin: Option<Box<Origin>>) {
         let recorded = match &self.mode {
-            Mode::Replay(expected) => match expected.front() {
-                Some(Event::StartedBy { origin }) => Some(origin.clone()),
-                _ => None,
-            },
+            Mode::Replay(expected) => {
+                let Some(Event::StartedBy { origin }) = expected.front() else { return };
+                Some(origin.clone())
+            }
             Mode::Between | Mode::Live | Mode::Closed => origin,
         };
         if let Some(origin) = recorded {

@@ -64,16 +64,16 @@ impl WellFormed {
             return Err(self.malformed(&format!("no time before {}", self.at), turn.at));
         }
         self.at = turn.at;
-        (self.just_scheduled, self.just_configured) = (None, None);
+        self.just_scheduled = None;
+        self.just_configured = None;
         for (index, event) in turn.events.iter().enumerate() {
             self.check_place(index, event)?;
             self.check_correlation(event)?;
             self.check_interrupt(event)?;
-            (self.just_scheduled, self.just_configured) = match event {
-                Event::TaskScheduled { id, .. } => (Some(*id), Some(*id)),
-                Event::TaskConfigured { id, .. } => (None, Some(*id)),
-                _ => (None, None),
-            };
+            let is_scheduled = matches!(event, Event::TaskScheduled { .. });
+            let is_configured = matches!(event, Event::TaskConfigured { .. });
+            self.just_scheduled = event.correlation().filter(|_| is_scheduled);
+            self.just_configured = event.correlation().filter(|_| is_scheduled || is_configured);
             self.versioned |= matches!(event, Event::VersionSelected { .. });
             self.has_origin |= matches!(event, Event::StartedBy { .. });
             let is_renewed = matches!(event, Event::ExecutionRenewed { .. });
@@ -190,15 +190,64 @@ impl WellFormed {
             Event::ExecutionFailed { .. }
             | Event::TimerCreated { id: CorrelationId::START, .. }
             | Event::ChildCancelRequested { .. } => {}
-            event if self.suspended && !event.is_input() => {
-                return Err(self.malformed("no step while it is suspended", event));
-            }
-            event if self.parked && !event.is_input() => {
-                return Err(self.malformed("no step while it is parked", event));
-            }
-            _ => {}
+            Event::ExecutionStarted { .. }
+            | Event::TaskScheduled { .. }
+            | Event::TaskCompleted { .. }
+            | Event::TaskFailed { .. }
+            | Event::TaskCancelRequested { .. }
+            | Event::TaskRefused { .. }
+            | Event::TimerCreated { .. }
+            | Event::TimerFired { .. }
+            | Event::TimerCancelled { .. }
+            | Event::ExternalSubscribed { .. }
+            | Event::ExternalRaised { .. }
+            | Event::ExternalUnsubscribed { .. }
+            | Event::SideEffectRecorded { .. }
+            | Event::ExecutionCompleted { .. }
+            | Event::ExecutionTerminated { .. }
+            | Event::StatusSet { .. }
+            | Event::ExecutionContinued { .. }
+            | Event::EventKeysCarried { .. }
+            | Event::ExecutionCancelled { .. }
+            | Event::TaskConfigured { .. }
+            | Event::TaskAttemptFailed { .. }
+            | Event::TaskHeartbeat { .. }
+            | Event::VersionSelected { .. }
+            | Event::PatchMarked { .. }
+            | Event::ExecutionRewound { .. }
+            | Event::StartedBy { .. }
+            | Event::ChildScheduled { .. }
+            | Event::ChildCompleted { .. }
+            | Event::ChildFailed { .. }
+            | Event::StartRequested { .. }
+            | Event::CallRefused { .. }
+            | Event::EventSent { .. }
+            | Event::MessagesDelivered { .. }
+            | Event::MessageRefused { .. }
+            | Event::OutboxCarried { .. }
+            | Event::ChildAttemptFailed { .. }
+            | Event::TaskTagged { .. }
+            | Event::ChildrenSuperseded { .. }
+            | Event::CommandsReceived { .. }
+            | Event::TaskStarted { .. }
+            | Event::TaskStopped { .. }
+            | Event::ExecutionRenewed { .. }
+            | Event::RunAnnounced { .. }
+            | Event::RunSurvived
+            | Event::TaskLocal { .. } => return self.check_step(event),
         }
         Ok(())
+    }
+
+    /// An execution that does not go on makes no step.
+    fn check_step(&self, event: &Event) -> Result<(), MalformedHistory> {
+        if self.suspended && !event.is_input() {
+            Err(self.malformed("no step while it is suspended", event))
+        } else if self.parked && !event.is_input() {
+            Err(self.malformed("no step while it is parked", event))
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether it is the turn after the start, or after a rewind.

@@ -92,17 +92,13 @@ impl InstanceStatus {
 
     /// What the orchestration returned, when it did and it is a `T`.
     pub fn output<T: DeserializeOwned>(&self) -> Option<T> {
-        match &self.outcome {
-            Some(Outcome::Completed(output)) => output.decode().ok(),
-            _ => None,
-        }
+        let Some(Outcome::Completed(output)) = &self.outcome else { return None };
+        output.decode().ok()
     }
 
     /// How the orchestration failed, if it did.
     pub fn failure(&self) -> Option<&OrchestrationError> {
-        match &self.outcome {
-            Some(Outcome::Failed(error)) => Some(error),
-            _ => None,
-        }
+        let Some(Outcome::Failed(error)) = &self.outcome else { return None };
+        Some(error)
     }
 }

@@ -67,13 +67,11 @@ impl CorrelationBuffer {
     /// The next attempt of a child is under way; whether the child is open.
     pub(crate) fn next_attempt_of_child(&mut self, id: CorrelationId, next: InstanceId) -> bool {
         let slot = self.slots.get_mut(&id).filter(|slot| slot.output.is_none());
-        match slot.map(|slot| &mut slot.scheduled) {
-            Some(Scheduled::Child { instance, .. }) => {
-                *instance = next;
-                true
-            }
-            _ => false,
-        }
+        let Some(Scheduled::Child { instance, .. }) = slot.map(|slot| &mut slot.scheduled) else {
+            return false;
+        };
+        *instance = next;
+        true
     }
 
     pub(super) fn all_open(&self) -> impl Iterator<Item = (&CorrelationId, &Slot)> {

@@ -38,12 +38,12 @@ impl CorrelationBuffer {
 
     /// Payload bytes of what an event supersedes; `None` when it supersedes nothing.
     pub(crate) fn superseded_by(&self, event: &Event) -> Option<usize> {
-        match event {
-            Event::TaskAttemptFailed { id, .. } => self.open_task(*id)??.failure_bytes,
-            Event::TaskHeartbeat { id, .. } => {
-                self.open_task(*id)??.details.as_ref().map(Payload::len)
-            }
-            _ => None,
+        if let Event::TaskAttemptFailed { id, .. } = event {
+            self.open_task(*id)??.failure_bytes
+        } else if let Event::TaskHeartbeat { id, .. } = event {
+            self.open_task(*id)??.details.as_ref().map(Payload::len)
+        } else {
+            None
         }
     }
 

@@ -21,8 +21,54 @@ impl Event {
                 Some(Outcome::Cancelled { reason: reason.clone() })
             }
             Self::ExecutionContinued { input } => Some(Outcome::Continued { input: input.clone() }),
-            other => {
-                debug_assert!(!other.is_terminal(), "an end has an outcome");
+            Self::ExecutionStarted { .. }
+            | Self::TaskScheduled { .. }
+            | Self::TaskCompleted { .. }
+            | Self::TaskFailed { .. }
+            | Self::TaskCancelRequested { .. }
+            | Self::TaskRefused { .. }
+            | Self::TimerCreated { .. }
+            | Self::TimerFired { .. }
+            | Self::TimerCancelled { .. }
+            | Self::ExternalSubscribed { .. }
+            | Self::ExternalRaised { .. }
+            | Self::ExternalUnsubscribed { .. }
+            | Self::SideEffectRecorded { .. }
+            | Self::StatusSet { .. }
+            | Self::EventKeysCarried { .. }
+            | Self::CancelRequested { .. }
+            | Self::ExecutionSuspended { .. }
+            | Self::ExecutionResumed
+            | Self::TaskConfigured { .. }
+            | Self::TaskAttemptFailed { .. }
+            | Self::TaskHeartbeat { .. }
+            | Self::VersionSelected { .. }
+            | Self::PatchMarked { .. }
+            | Self::ExecutionRewound { .. }
+            | Self::StartedBy { .. }
+            | Self::ChildScheduled { .. }
+            | Self::ChildCompleted { .. }
+            | Self::ChildFailed { .. }
+            | Self::ChildCancelRequested { .. }
+            | Self::StartRequested { .. }
+            | Self::CallRefused { .. }
+            | Self::EventSent { .. }
+            | Self::MessagesDelivered { .. }
+            | Self::MessageRefused { .. }
+            | Self::OutboxCarried { .. }
+            | Self::ChildAttemptFailed { .. }
+            | Self::TaskTagged { .. }
+            | Self::ChildrenSuperseded { .. }
+            | Self::CommandsReceived { .. }
+            | Self::TaskStarted { .. }
+            | Self::TaskStopped { .. }
+            | Self::ExecutionRenewed { .. }
+            | Self::RunAnnounced { .. }
+            | Self::RunSurvived
+            | Self::ExecutionParked { .. }
+            | Self::ExecutionUnparked
+            | Self::TaskLocal { .. } => {
+                debug_assert!(!self.is_terminal(), "an end has an outcome");
                 None
             }
         }
@@ -30,36 +76,60 @@ impl Event {
 
     /// Whether it came from outside; otherwise the code caused it.
     pub const fn is_input(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::ExecutionStarted { .. }
-                | Self::TaskCompleted { .. }
-                | Self::TaskFailed { .. }
-                | Self::TimerFired { .. }
-                | Self::ExternalRaised { .. }
-                | Self::ExecutionTerminated { .. }
-                | Self::EventKeysCarried { .. }
-                | Self::CancelRequested { .. }
-                | Self::ExecutionSuspended { .. }
-                | Self::ExecutionResumed
-                | Self::TaskAttemptFailed { .. }
-                | Self::TaskHeartbeat { .. }
-                | Self::ExecutionRewound { .. }
-                | Self::ChildCompleted { .. }
-                | Self::ChildFailed { .. }
-                | Self::MessagesDelivered { .. }
-                | Self::MessageRefused { .. }
-                | Self::OutboxCarried { .. }
-                | Self::ChildAttemptFailed { .. }
-                | Self::ChildrenSuperseded { .. }
-                | Self::CommandsReceived { .. }
-                | Self::TaskStarted { .. }
-                | Self::TaskStopped { .. }
-                | Self::RunAnnounced { .. }
-                | Self::RunSurvived
-                | Self::ExecutionParked { .. }
-                | Self::ExecutionUnparked
-        )
+            | Self::TaskCompleted { .. }
+            | Self::TaskFailed { .. }
+            | Self::TimerFired { .. }
+            | Self::ExternalRaised { .. }
+            | Self::ExecutionTerminated { .. }
+            | Self::EventKeysCarried { .. }
+            | Self::CancelRequested { .. }
+            | Self::ExecutionSuspended { .. }
+            | Self::ExecutionResumed
+            | Self::TaskAttemptFailed { .. }
+            | Self::TaskHeartbeat { .. }
+            | Self::ExecutionRewound { .. }
+            | Self::ChildCompleted { .. }
+            | Self::ChildFailed { .. }
+            | Self::MessagesDelivered { .. }
+            | Self::MessageRefused { .. }
+            | Self::OutboxCarried { .. }
+            | Self::ChildAttemptFailed { .. }
+            | Self::ChildrenSuperseded { .. }
+            | Self::CommandsReceived { .. }
+            | Self::TaskStarted { .. }
+            | Self::TaskStopped { .. }
+            | Self::RunAnnounced { .. }
+            | Self::RunSurvived
+            | Self::ExecutionParked { .. }
+            | Self::ExecutionUnparked => true,
+            Self::TaskScheduled { .. }
+            | Self::TaskCancelRequested { .. }
+            | Self::TaskRefused { .. }
+            | Self::TimerCreated { .. }
+            | Self::TimerCancelled { .. }
+            | Self::ExternalSubscribed { .. }
+            | Self::ExternalUnsubscribed { .. }
+            | Self::SideEffectRecorded { .. }
+            | Self::ExecutionCompleted { .. }
+            | Self::ExecutionFailed { .. }
+            | Self::StatusSet { .. }
+            | Self::ExecutionContinued { .. }
+            | Self::ExecutionCancelled { .. }
+            | Self::TaskConfigured { .. }
+            | Self::VersionSelected { .. }
+            | Self::PatchMarked { .. }
+            | Self::StartedBy { .. }
+            | Self::ChildScheduled { .. }
+            | Self::ChildCancelRequested { .. }
+            | Self::StartRequested { .. }
+            | Self::CallRefused { .. }
+            | Self::EventSent { .. }
+            | Self::TaskTagged { .. }
+            | Self::ExecutionRenewed { .. }
+            | Self::TaskLocal { .. } => false,
+        }
     }
 
     /// Whether the execution has ended with it: nothing can come after it but
@@ -309,7 +379,38 @@ impl fmt::Display for Event {
             Self::ExecutionRewound { reason, dropped, .. } => {
                 write!(f, " by {dropped} events: {reason}")
             }
-            _ => Ok(()),
+            Self::ExecutionStarted { .. }
+            | Self::TaskScheduled { .. }
+            | Self::TaskCompleted { .. }
+            | Self::TaskCancelRequested { .. }
+            | Self::TaskRefused { .. }
+            | Self::TimerFired { .. }
+            | Self::TimerCancelled { .. }
+            | Self::ExternalSubscribed { .. }
+            | Self::ExternalRaised { .. }
+            | Self::ExternalUnsubscribed { .. }
+            | Self::SideEffectRecorded { .. }
+            | Self::ExecutionCompleted { .. }
+            | Self::StatusSet { .. }
+            | Self::ExecutionContinued { .. }
+            | Self::EventKeysCarried { .. }
+            | Self::ExecutionResumed
+            | Self::TaskConfigured { .. }
+            | Self::TaskHeartbeat { .. }
+            | Self::PatchMarked { .. }
+            | Self::StartedBy { .. }
+            | Self::ChildCompleted { .. }
+            | Self::ChildCancelRequested { .. }
+            | Self::CallRefused { .. }
+            | Self::MessagesDelivered { .. }
+            | Self::OutboxCarried { .. }
+            | Self::ChildrenSuperseded { .. }
+            | Self::CommandsReceived { .. }
+            | Self::TaskStopped { .. }
+            | Self::ExecutionRenewed { .. }
+            | Self::RunSurvived
+            | Self::ExecutionUnparked
+            | Self::TaskLocal { .. } => Ok(()),
         }
     }
 }

@@ -32,12 +32,11 @@ pub(crate) fn history_limit(events: u64, bytes: u64) -> Option<OrchestrationErro
 /// The limit that ended an execution in the middle of a turn, or the value that could not be recorded.
 pub(crate) fn limit_that_ended(recorded: &Event) -> Option<OrchestrationError> {
     use OrchestrationErrorKind::{InvalidValue, LimitExceeded};
-    match recorded {
-        Event::ExecutionFailed { error }
-            if matches!(error.kind(), LimitExceeded | InvalidValue) =>
-        {
-            Some(error.clone())
-        }
-        _ => None,
+    if let Event::ExecutionFailed { error } = recorded
+        && matches!(error.kind(), LimitExceeded | InvalidValue)
+    {
+        Some(error.clone())
+    } else {
+        None
     }
 }

@@ -33,39 +33,36 @@ impl<T> Superseding<T> {
         turn: &RecordedTurn,
         what: T,
     ) -> impl Iterator<Item = T> + use<T> {
-        let (before, begun) = match &*turn.events {
-            [event, ..] if event.is_superseded_by_the_next() => self.supersede(event, what),
-            [Event::MessagesDelivered { messages, end: None }] => {
-                self.note_delivery(messages, what);
-                (None, None)
-            }
-            [Event::ExecutionStarted { seed, .. } | Event::ExecutionRewound { seed, .. }, ..] => {
-                self.lineage = *seed;
-                (None, None)
-            }
-            _ => (None, None),
-        };
+        let mut superseded = (None, None);
+        if let Some(event) = turn.events.first().filter(|event| event.is_superseded_by_the_next()) {
+            superseded = self.supersede(event, what);
+        } else if let [Event::MessagesDelivered { messages, end: None }] = &*turn.events {
+            self.note_delivery(messages, what);
+        } else if let Some(
+            Event::ExecutionStarted { seed, .. } | Event::ExecutionRewound { seed, .. },
+        ) = turn.events.first()
+        {
+            self.lineage = *seed;
+        }
+        let (before, begun) = superseded;
         before.into_iter().chain(begun)
     }
 
     fn supersede(&mut self, by: &Event, what: T) -> (Option<T>, Option<T>) {
         let Some(id) = by.correlation() else { return (None, None) };
         let before = self.newest.insert((id, by.kind()), what);
-        let begun = match by {
-            Event::ChildAttemptFailed { .. } => {
-                self.newest.remove(&(id, EventKind::MessagesDelivered))
-            }
-            _ => None,
+        let begun = if matches!(by, Event::ChildAttemptFailed { .. }) {
+            self.newest.remove(&(id, EventKind::MessagesDelivered))
+        } else {
+            None
         };
         (before, begun)
     }
 
     /// That a start has arrived is of no interest any more when what was started has failed.
     fn note_delivery(&mut self, messages: &[MessageId], what: T) {
-        if let [message] = messages
-            && message.is_start_of(self.lineage)
-        {
-            self.newest.insert((message.id, EventKind::MessagesDelivered), what);
+        if let Some(child) = MessageId::child_whose_start_arrived(messages, self.lineage) {
+            self.newest.insert((child, EventKind::MessagesDelivered), what);
         }
     }
 }

@@ -315,7 +315,14 @@ impl Machine {
     pub(super) fn halted(&self) -> Result<(), ApplyError> {
         match self.shared.lock().halt.take() {
             Some(Halt::Diverged(nondeterminism)) => Err(nondeterminism.into()),
-            _ => Ok(()),
+            Some(
+                Halt::Failed(_)
+                | Halt::Cancelled(_)
+                | Halt::Continued { .. }
+                | Halt::UnregisteredOrchestration(..)
+                | Halt::Unregistered(_),
+            )
+            | None => Ok(()),
         }
     }
 

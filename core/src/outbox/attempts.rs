@@ -31,17 +31,16 @@ impl Outbox {
     pub(crate) fn superseded_by_failure(&self, id: CorrelationId) -> (u64, usize) {
         let Some(child) = self.open_child(id) else { return (0, 0) };
         let failures = child.retried.as_ref().map(|retried| retried.bytes);
-        let events = u64::from(failures.is_some()) + u64::from(child.is_told);
+        let events = u64::from(failures.is_some()) + u64::from(child.has_arrived);
         (events, failures.unwrap_or_default())
     }
 
-    /// As the [`History`](crate::History) does: the next failure takes the place of that as well.
+    /// Messages have arrived: remembers it of a child, as its next failure supersedes that.
     pub(super) fn note_delivery(&mut self, messages: &[MessageId]) {
-        let [message] = messages else { return };
-        let (lineage, content) = (self.lineage, self.content.as_mut());
-        let child = content.and_then(|content| content.open.get_mut(&message.id));
-        if let Some(child) = child.filter(|_| message.is_start_of(lineage)) {
-            child.is_told = true;
+        let child = MessageId::child_whose_start_arrived(messages, self.lineage);
+        let open = self.content.as_mut().map(|content| &mut content.open);
+        if let Some(child) = open.zip(child).and_then(|(open, child)| open.get_mut(&child)) {
+            child.has_arrived = true;
         }
     }
 

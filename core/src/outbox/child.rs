@@ -18,7 +18,7 @@ pub(super) struct Child {
     pub(super) called_in: u64,
     pub(super) parent_close: ParentClose,
     /// That its start has arrived is an event of its own in the log.
-    pub(super) is_told: bool,
+    pub(super) has_arrived: bool,
     /// Of those of which an attempt has failed.
     pub(super) retried: Option<Box<Retried>>,
 }
@@ -64,7 +64,7 @@ impl Child {
         let Some(retried) = &self.retried else { return };
         let attempt = retried.failed.saturating_add(1);
         let rewound_to = (retried.lineage != lineage).then_some(lineage);
-        self.is_told = false;
+        self.has_arrived = false;
         self.start.to = id_of_attempt(&retried.first, attempt, rewound_to);
         self.start.id = MessageId { lineage, attempt, ..self.start.id };
         if let MessageBody::Start { origin, not_before, .. }

@@ -82,7 +82,7 @@ impl Outbox {
 impl Child {
     /// Its start becomes one of this run, in the place of what another run has started.
     fn begin_in(&mut self, lineage: u64, instead_of: SupersededCall) {
-        self.is_told = false;
+        self.has_arrived = false;
         self.start.id.lineage = lineage;
         self.start.replace_superseded(Vec::from([instead_of]));
         if let MessageBody::Replace { origin, .. } = &mut self.start.body {
@@ -141,9 +141,55 @@ impl Undoing {
                 children.iter().for_each(|child| self.undo_superseding(child));
             }
             Event::ChildCancelRequested { id } => self.undo_cancel(*id),
-            Event::ExecutionRenewed { .. } => self.undo_end(),
-            event if event.is_terminal() => self.undo_end(),
-            _ => {}
+            Event::ExecutionRenewed { .. }
+            | Event::ExecutionCompleted { .. }
+            | Event::ExecutionFailed { .. }
+            | Event::ExecutionTerminated { .. }
+            | Event::ExecutionContinued { .. }
+            | Event::ExecutionCancelled { .. } => self.undo_end(),
+            Event::ExecutionStarted { .. }
+            | Event::TaskScheduled { .. }
+            | Event::TaskCompleted { .. }
+            | Event::TaskFailed { .. }
+            | Event::TaskCancelRequested { .. }
+            | Event::TaskRefused { .. }
+            | Event::TimerCreated { .. }
+            | Event::TimerFired { .. }
+            | Event::TimerCancelled { .. }
+            | Event::ExternalSubscribed { .. }
+            | Event::ExternalRaised { .. }
+            | Event::ExternalUnsubscribed { .. }
+            | Event::SideEffectRecorded { .. }
+            | Event::StatusSet { .. }
+            | Event::EventKeysCarried { .. }
+            | Event::CancelRequested { .. }
+            | Event::ExecutionSuspended { .. }
+            | Event::ExecutionResumed
+            | Event::TaskConfigured { .. }
+            | Event::TaskAttemptFailed { .. }
+            | Event::TaskHeartbeat { .. }
+            | Event::VersionSelected { .. }
+            | Event::PatchMarked { .. }
+            | Event::ExecutionRewound { .. }
+            | Event::StartedBy { .. }
+            | Event::ChildCompleted { .. }
+            | Event::ChildFailed { .. }
+            | Event::StartRequested { .. }
+            | Event::CallRefused { .. }
+            | Event::EventSent { .. }
+            | Event::MessagesDelivered { .. }
+            | Event::MessageRefused { .. }
+            | Event::OutboxCarried { .. }
+            | Event::ChildAttemptFailed { .. }
+            | Event::TaskTagged { .. }
+            | Event::CommandsReceived { .. }
+            | Event::TaskStarted { .. }
+            | Event::TaskStopped { .. }
+            | Event::RunAnnounced { .. }
+            | Event::RunSurvived
+            | Event::ExecutionParked { .. }
+            | Event::ExecutionUnparked
+            | Event::TaskLocal { .. } => {}
         }
         drop(self.outbox.follow(event));
     }

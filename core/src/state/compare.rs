@@ -43,11 +43,10 @@ pub(super) fn mismatch(recorded: &Event, found: &Event, strict: bool) -> Option<
 /// An end that the history does not have, with its reason: code that could not read what it was given
 /// ends in this way.
 fn with_reason(found: &Event) -> Step {
-    match found {
-        Event::ExecutionFailed { error } => {
-            Step::with_detail(found, format!("with error: {error}"))
-        }
-        _ => Step::of(found),
+    if let Event::ExecutionFailed { error } = found {
+        Step::with_detail(found, format!("with error: {error}"))
+    } else {
+        Step::of(found)
     }
 }
 
@@ -87,20 +86,75 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
         }
         // It was computed then, and is taken from the log now.
         (Event::SideEffectRecorded { .. }, _) => None,
-        _ if !strict => None,
-        (Event::StatusSet { status: one }, Event::StatusSet { status: other }) => {
+        (Event::StatusSet { status: one }, Event::StatusSet { status: other }) if strict => {
             let is_same = one.is_same_value_or_set(other);
             unequal(is_same, || excerpts("to", one, other))
         }
         (
             Event::ExecutionCompleted { output: one },
             Event::ExecutionCompleted { output: other },
-        ) => values("with output", one, other),
-        (Event::ExecutionFailed { error: one }, Event::ExecutionFailed { error: other }) => {
+        ) if strict => values("with output", one, other),
+        (Event::ExecutionFailed { error: one }, Event::ExecutionFailed { error: other })
+            if strict =>
+        {
             let text = |error| format!("with error: {error}");
             unequal(one == other, || (text(one), text(other)))
         }
-        _ => None,
+        // Of different kinds, or nothing else that counts.
+        (
+            Event::ExecutionStarted { .. }
+            | Event::TaskScheduled { .. }
+            | Event::TaskCompleted { .. }
+            | Event::TaskFailed { .. }
+            | Event::TaskCancelRequested { .. }
+            | Event::TaskRefused { .. }
+            | Event::TimerCreated { .. }
+            | Event::TimerFired { .. }
+            | Event::TimerCancelled { .. }
+            | Event::ExternalSubscribed { .. }
+            | Event::ExternalRaised { .. }
+            | Event::ExternalUnsubscribed { .. }
+            | Event::ExecutionCompleted { .. }
+            | Event::ExecutionFailed { .. }
+            | Event::ExecutionTerminated { .. }
+            | Event::StatusSet { .. }
+            | Event::ExecutionContinued { .. }
+            | Event::EventKeysCarried { .. }
+            | Event::CancelRequested { .. }
+            | Event::ExecutionCancelled { .. }
+            | Event::ExecutionSuspended { .. }
+            | Event::ExecutionResumed
+            | Event::TaskConfigured { .. }
+            | Event::TaskAttemptFailed { .. }
+            | Event::TaskHeartbeat { .. }
+            | Event::VersionSelected { .. }
+            | Event::PatchMarked { .. }
+            | Event::ExecutionRewound { .. }
+            | Event::StartedBy { .. }
+            | Event::ChildScheduled { .. }
+            | Event::ChildCompleted { .. }
+            | Event::ChildFailed { .. }
+            | Event::ChildCancelRequested { .. }
+            | Event::StartRequested { .. }
+            | Event::CallRefused { .. }
+            | Event::EventSent { .. }
+            | Event::MessagesDelivered { .. }
+            | Event::MessageRefused { .. }
+            | Event::OutboxCarried { .. }
+            | Event::ChildAttemptFailed { .. }
+            | Event::TaskTagged { .. }
+            | Event::ChildrenSuperseded { .. }
+            | Event::CommandsReceived { .. }
+            | Event::TaskStarted { .. }
+            | Event::TaskStopped { .. }
+            | Event::ExecutionRenewed { .. }
+            | Event::RunAnnounced { .. }
+            | Event::RunSurvived
+            | Event::ExecutionParked { .. }
+            | Event::ExecutionUnparked
+            | Event::TaskLocal { .. },
+            _,
+        ) => None,
     }
 }
 

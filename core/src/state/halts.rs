@@ -15,13 +15,12 @@ impl State {
     /// What an execution failed for that was to continue, as the log knows it.
     pub(crate) fn replayed_refusal_to_continue(&mut self) -> Option<OrchestrationError> {
         use OrchestrationErrorKind::{InvalidInput, InvalidValue, LimitExceeded};
-        match self.next_recorded()? {
-            Event::ExecutionFailed { error }
-                if matches!(error.kind(), InvalidInput | InvalidValue | LimitExceeded) =>
-            {
-                Some(error.clone())
-            }
-            _ => None,
+        if let Event::ExecutionFailed { error } = self.next_recorded()?
+            && matches!(error.kind(), InvalidInput | InvalidValue | LimitExceeded)
+        {
+            Some(error.clone())
+        } else {
+            None
         }
     }
 

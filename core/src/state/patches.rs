@@ -71,8 +71,5 @@ impl State {
 }
 
 fn marked(event: &Event) -> Option<&Name> {
-    match event {
-        Event::PatchMarked { name } => Some(name),
-        _ => None,
-    }
+    if let Event::PatchMarked { name } = event { Some(name) } else { None }
 }

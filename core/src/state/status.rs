@@ -46,12 +46,11 @@ impl State {
         }
         let is_set =
             self.status.newest.as_ref().is_some_and(|set| set.is_same_value_or_set(status));
-        match self.next_recorded() {
+        if let Some(Event::StatusSet { status: recorded }) = self.next_recorded() {
             // It may be that of a later call, and this one have set nothing new.
-            Some(Event::StatusSet { status: recorded }) => {
-                !is_set || recorded.is_same_value_or_set(status)
-            }
-            _ => !is_set,
+            !is_set || recorded.is_same_value_or_set(status)
+        } else {
+            !is_set
         }
     }
 
@@ -59,10 +58,10 @@ impl State {
     /// delays the start, where the code has not run yet: so it cannot be one that the code has set.
     pub(crate) fn carry_status(&mut self, given: Option<Payload>) {
         let carried = match &self.mode {
-            Mode::Replay(expected) => match expected.front() {
-                Some(Event::StatusSet { status }) => Some(status.clone()),
-                _ => None,
-            },
+            Mode::Replay(expected) => {
+                let Some(Event::StatusSet { status }) = expected.front() else { return };
+                Some(status.clone())
+            }
             Mode::Between | Mode::Live | Mode::Closed => given,
         };
         let Some(status) = carried else { return };

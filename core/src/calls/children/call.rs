@@ -136,28 +136,22 @@ impl State {
         condition: Option<RetryChildIf>,
         shielded: bool,
     ) {
-        let relation = match &event {
-            Event::ChildScheduled { .. } => Relation::Child,
-            _ => Relation::Detached,
-        };
+        let is_child = matches!(event, Event::ChildScheduled { .. });
+        let relation = if is_child { Relation::Child } else { Relation::Detached };
         let recorded = match self.record(event.clone()) {
             Recorded::Halted => return,
             // The recorded id and policy count.
             Recorded::Before(recorded) => recorded,
             Recorded::Now => event,
         };
-        match recorded {
-            Event::ChildScheduled { instance, retry, parent_close, .. } => {
-                let retry =
-                    retry.map(|policy| Box::new(ChildRetry::new(*policy, condition, self.now)));
-                let scheduled = Scheduled::Child { instance, retry, parent_close };
-                self.buffer_slot(id, scheduled, shielded);
-            }
-            Event::StartRequested { instance, .. } => {
-                self.buffer_slot(id, Scheduled::Start { instance }, shielded);
-            }
-            Event::CallRefused { error, .. } => self.refuse_call(id, relation, error),
-            _ => {}
+        if let Event::ChildScheduled { instance, retry, parent_close, .. } = recorded {
+            let retry = retry.map(|policy| Box::new(ChildRetry::new(*policy, condition, self.now)));
+            let scheduled = Scheduled::Child { instance, retry, parent_close };
+            self.buffer_slot(id, scheduled, shielded);
+        } else if let Event::StartRequested { instance, .. } = recorded {
+            self.buffer_slot(id, Scheduled::Start { instance }, shielded);
+        } else if let Event::CallRefused { error, .. } = recorded {
+            self.refuse_call(id, relation, error);
         }
     }
 
