@@ -331,7 +331,12 @@ impl Site {
             OpenError::Refused { place, source } => {
                 OpenError::Refused { place: within(place), source }
             }
-            other => other,
+            // These name the store or the path of a part of it already.
+            OpenError::InUse { .. }
+            | OpenError::NotAStore { .. }
+            | OpenError::Missing { .. }
+            | OpenError::NoRoom { .. }
+            | OpenError::ReadOnly { .. } => error,
         }
     }
 }

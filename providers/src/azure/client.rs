@@ -313,7 +313,12 @@ impl Patience {
             }
             PortErrorKind::Throttled { after } => after.unwrap_or_default(),
             PortErrorKind::Unreachable { .. } | PortErrorKind::Unknown { .. } => Duration::ZERO,
-            _ => return Err(error),
+            PortErrorKind::NotFound { .. }
+            | PortErrorKind::Exists { .. }
+            | PortErrorKind::Unmet { .. }
+            | PortErrorKind::TooLarge { .. }
+            | PortErrorKind::Denied { .. }
+            | PortErrorKind::Refused { .. } => return Err(error),
         };
         self.tries += 1;
         if self.tries == MAX_TRIES {
@@ -388,7 +393,11 @@ impl PortError {
             PortErrorKind::Unmet { .. } | PortErrorKind::Exists { .. } => {
                 ProviderError::Conflict { reason: self.to_string() }
             }
-            _ => ProviderError::Unavailable {
+            PortErrorKind::NotFound { .. }
+            | PortErrorKind::TooLarge { .. }
+            | PortErrorKind::Denied { .. }
+            | PortErrorKind::Unreachable { .. }
+            | PortErrorKind::Refused { .. } => ProviderError::Unavailable {
                 reason: self.to_string(),
                 source: Some(Box::new(self)),
             },
@@ -397,12 +406,12 @@ impl PortError {
 
     /// To a journal. `Unmet` must have been looked at before.
     pub(super) fn into_medium_error(self) -> MediumError {
-        let kind = match &self.kind {
-            PortErrorKind::Unknown { .. } => {
-                return MediumError::Unknown(std::io::Error::other(self));
-            }
-            _ if self.is_missing_blob() => std::io::ErrorKind::NotFound,
-            _ => std::io::ErrorKind::Other,
+        if self.may_have_happened() {
+            return MediumError::Unknown(std::io::Error::other(self));
+        }
+        let kind = match self.is_missing_blob() {
+            true => std::io::ErrorKind::NotFound,
+            false => std::io::ErrorKind::Other,
         };
         MediumError::Refused(std::io::Error::new(kind, self))
     }

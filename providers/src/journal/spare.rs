@@ -5,6 +5,9 @@ use std::thread::{self, JoinHandle};
 
 use crate::medium::{Medium, MediumError};
 
+/// What becomes of a segment that was not prepared, for people who read the log.
+const LATER: &str = "the writer prepares it when it needs it";
+
 /// Has room for one prepared segment.
 #[derive(Debug)]
 pub(super) struct SpareSlot<M: Medium> {
@@ -34,8 +37,13 @@ impl<M: Medium> SpareSlot<M> {
             let medium = Arc::clone(medium);
             let thread = thread::Builder::new().name("reenact-spare".to_owned());
             let thread = thread.spawn(move || medium.prepare(size));
-            // Without a thread the writer prepares it when it needs it.
-            self.coming = thread.ok().map(|thread| Coming { size, thread });
+            self.coming = match thread {
+                Ok(thread) => Some(Coming { size, thread }),
+                Err(error) => {
+                    tracing::warn!(%error, "there is no thread that prepares the next segment; {LATER}");
+                    None
+                }
+            };
         }
     }
 
@@ -44,8 +52,15 @@ impl<M: Medium> SpareSlot<M> {
     /// tries again and gets the error.
     pub(super) fn take(&mut self, needed: u64) -> Option<(M::Spare, u64)> {
         let Coming { size, thread } = self.coming.take()?;
-        let spare = thread.join().ok()?.ok()?;
-        (size >= needed).then_some((spare, size))
+        match thread.join() {
+            Ok(Ok(spare)) => (size >= needed).then_some((spare, size)),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the next segment could not be prepared; {LATER}");
+                None
+            }
+            // The panic was printed.
+            Err(_) => None,
+        }
     }
 }
 

@@ -72,8 +72,8 @@ impl View {
                 // It may have been written when the answer was about to leave, and not a moment sooner.
                 let since = before.map_or(came, |before| before.since);
                 self.hosts.insert(id.to_owned(), Host { etag, metadata, since });
-            } else if let Some(shard) = name.strip_prefix(SHARD).and_then(|n| n.parse().ok()) {
-                self.claims.insert(ShardId(shard), Claim::new(etag, &metadata, began));
+            } else if let Some(shard) = shard_of(&name) {
+                self.claims.insert(shard, Claim::new(etag, &metadata, began));
             } else if let Some(queue) = name.strip_prefix(NOTICE) {
                 if old.notices.get(queue) != Some(&etag) {
                     noticed.push(queue.to_owned());
@@ -196,6 +196,30 @@ pub(super) fn shard_blob(shard: ShardId) -> String {
     format!("{SHARD}{}", shard_name(shard))
 }
 
+/// The shard that a blob has the claim of; `None` for any other name, also one that means the same number.
+fn shard_of(blob: &str) -> Option<ShardId> {
+    let shard = ShardId(blob.strip_prefix(SHARD)?.parse().ok()?);
+    (shard_blob(shard) == blob).then_some(shard)
+}
+
 pub(super) fn notice_blob(queue: &str) -> String {
     format!("{NOTICE}{queue}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_of_a_similar_name_does_not_hide_who_has_a_shard() {
+        let now = Instant::now();
+        let blob = |name: &str, owner: &str| {
+            let (name, etag) = (name.to_owned(), Etag(owner.to_owned()));
+            BlobEntry { name, size: 0, etag, metadata: of_claim(owner, "") }
+        };
+        let blobs = vec![blob("live/shard-0001", "a"), blob("live/shard-1", "b")];
+        let mut view = View::default();
+        view.update(blobs, now, now);
+        assert_eq!(view.owner_of(ShardId(1)), Some("a"));
+    }
 }

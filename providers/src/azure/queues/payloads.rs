@@ -18,7 +18,7 @@ const PREFIX: &str = "payload";
 /// never gets one.
 const ORPHANED_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// A envelope that comes later after its payload may come too late. Half of the time, for clocks differ.
+/// An envelope that comes later after its payload may come too late. Half of the time, for clocks differ.
 const LATEST_SENT: Duration = Duration::from_secs(30 * 60);
 
 /// How often a quiet queue is swept.
@@ -93,8 +93,11 @@ impl Queues {
 }
 
 fn is_orphaned(payload: &BlobEntry, now: Timestamp) -> bool {
-    let at = payload.metadata.get("at").and_then(|at| at.parse().ok());
-    at.is_some_and(|at| now.since(Timestamp::from_micros(at)) >= ORPHANED_AFTER)
+    let Some(at) = payload.metadata.get("at").and_then(|at| at.parse().ok()) else {
+        tracing::warn!(blob = payload.name, "a payload does not say when it was stored; it stays");
+        return false;
+    };
+    now.since(Timestamp::from_micros(at)) >= ORPHANED_AFTER
 }
 
 #[cfg(test)]

@@ -17,14 +17,20 @@ const PREFIX: &str = "quarantine/";
 /// Most characters of a reason, escaped: the service takes 8 KiB of metadata.
 const MAX_REASON: usize = 2_048;
 
+/// Says that a message is kept that could be read.
+const MESSAGE: &str = "message";
+
+/// Says that what is kept could not be read as a message.
+const RAW: &str = "raw";
+
 impl Queues {
     /// Keeps a message.
     pub(in crate::azure) async fn keep(&self, what: Quarantined) -> Result<(), ProviderError> {
         let Quarantined { queue, message, raw, reason, attempts, at } = what;
         tracing::error!(?queue, reason, "a message was put into quarantine");
         let (kind, bytes) = match &message {
-            Some(message) => ("message", Envelope::of(message).into_bytes()),
-            None => ("raw", raw),
+            Some(message) => (MESSAGE, Envelope::of(message).into_bytes()),
+            None => (RAW, raw),
         };
         let queue = match queue {
             QueueOf::Shard(shard) => ("shard", shard.0.to_string()),
@@ -87,11 +93,12 @@ fn read(blob: &BlobEntry, bytes: Vec<u8>) -> Result<Quarantined, ProviderError> 
         (None, None) => return Err(bad("queue")),
     };
     let (message, raw) = match metadata.get("kind").map(String::as_str) {
-        Some("message") => {
+        Some(MESSAGE) => {
             let message = Envelope::from_bytes(&bytes).and_then(|envelope| envelope.message());
             (Some(message.map_err(|error| corrupt(name, error.0))?), Vec::new())
         }
-        _ => (None, bytes),
+        Some(RAW) => (None, bytes),
+        _ => return Err(bad("kind that this reenact knows")),
     };
     let attempts = number("attempts").and_then(|number| u32::try_from(number).ok());
     Ok(Quarantined {
@@ -163,16 +170,29 @@ mod tests {
 
     #[test]
     fn a_count_of_attempts_that_has_rotted_is_an_error_and_not_a_zero() {
-        let with_attempts = |attempts: &str| {
-            let fields = [("shard", "3"), ("at", "7"), ("attempts", attempts)];
-            let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
-            let (name, etag) = (format!("{PREFIX}1"), Etag("1".into()));
-            let blob = BlobEntry { name, size: 0, etag, metadata: fields.into_iter().collect() };
-            read(&blob, Vec::new())
+        let with_attempts = |attempts| {
+            read_with([("kind", RAW), ("shard", "3"), ("at", "7"), ("attempts", attempts)])
         };
         assert_eq!(with_attempts("5").unwrap().attempts, 5);
         let rotten = with_attempts("x5").unwrap_err();
         assert!(matches!(rotten, ProviderError::Corrupt { .. }), "{rotten}");
+    }
+
+    #[test]
+    fn a_message_whose_kind_has_rotted_is_an_error_and_not_taken_for_bytes() {
+        let with_kind =
+            |kind| read_with([("kind", kind), ("shard", "3"), ("at", "7"), ("attempts", "5")]);
+        assert!(with_kind(RAW).is_ok());
+        let rotten = with_kind("messagf").unwrap_err();
+        assert!(matches!(rotten, ProviderError::Corrupt { .. }), "{rotten}");
+    }
+
+    /// What is read of an empty blob with these metadata.
+    fn read_with<const N: usize>(fields: [(&str, &str); N]) -> Result<Quarantined, ProviderError> {
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let (name, etag) = (format!("{PREFIX}1"), Etag("1".into()));
+        let blob = BlobEntry { name, size: 0, etag, metadata: fields.into_iter().collect() };
+        read(&blob, Vec::new())
     }
 
     #[test]

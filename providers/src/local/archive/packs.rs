@@ -351,7 +351,7 @@ impl Fit {
         match (self, other) {
             (Self::None, _) | (_, Self::None) => Self::None,
             (Self::All, Self::All) => Self::All,
-            _ => Self::Some,
+            (Self::Some, _) | (_, Self::Some) => Self::Some,
         }
     }
 }
