@@ -20,7 +20,7 @@ use crate::{InstanceFilter, InstanceSummary, ProviderError, StoredTurn};
 /// Ids that are shown at a time, about.
 pub(crate) const IDS_AT_ONCE: usize = 4_096;
 
-/// Keeps what the journals of a store have handed on, and answers for it. A commit writes nothing to
+/// Keeps what the journals of a store have given to it, and answers for it. A commit writes nothing to
 /// it, and asks it for one thing only: where an instance ends of which memory does not know that, so
 /// that nothing is appended to what is not there, and no id is used twice. Calls block; they come from
 /// threads that may, several at a time; for one shard, one [`absorb`](Self::absorb) at a time.
@@ -172,7 +172,7 @@ pub struct Span {
     pub execution: Option<ExecutionId>,
     /// The number of the first one.
     pub from: u64,
-    /// At most so many; 0 counts as 1.
+    /// The most turns to give; 0 counts as 1.
     pub limit: usize,
 }
 

@@ -7,7 +7,7 @@
 //! | `HUB` | what it is: format, name of the store, number of shards |
 //! | `live/...` | which processes live, who has which shard, which queues have something |
 //! | `journal/0003/...` | the journal of each shard: append blobs, and a checkpoint |
-//! | `archive/...` | the histories that the journals have handed on |
+//! | `archive/...` | the histories that the journals have given to the archive |
 //! | `payload/...` | messages that are too large for a queue |
 //! | `quarantine/...` | messages that can never be taken |
 //! | queues `HUB-shard-0003` | messages to the owner of each shard |
@@ -273,12 +273,12 @@ impl Drop for Inner {
         self.histories = None;
         let Some(io) = self.io.take() else { return };
         let members = Arc::clone(&self.members);
-        let (tell, told) = std::sync::mpsc::channel();
+        let (report, reported) = std::sync::mpsc::channel();
         io.spawn(async move {
             // Without it the others wait until this process is taken for dead.
-            let _ = tell.send(members.end().await);
+            let _ = report.send(members.end().await);
         });
-        if let Ok(Err(error)) = told.recv_timeout(LAST_WORDS) {
+        if let Ok(Err(error)) = reported.recv_timeout(LAST_WORDS) {
             tracing::warn!(%error, "the hub does not know yet that this process has gone");
         }
         io.shutdown_background();

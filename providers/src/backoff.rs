@@ -20,7 +20,7 @@ impl Backoff {
         Self { first, longest }
     }
 
-    /// The time to wait before the next try, when so many have failed besides the last one: `after(0)` is
+    /// The time to wait before the next try, when this number has failed besides the last one: `after(0)` is
     /// [`first`](Self::first).
     pub fn after(self, failed: u32) -> Duration {
         self.first.saturating_mul(1 << failed.min(MOST_DOUBLINGS)).min(self.longest)

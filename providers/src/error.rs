@@ -1,10 +1,10 @@
-//! What can go wrong in a store, told apart by what the caller can do.
+//! What can go wrong in a store, by what the caller can do about it.
 
 use std::time::Duration;
 
 use reenact_core::{InstanceId, ShardId};
 
-/// A failure of a provider. The variants tell what the caller can do.
+/// A failure of a provider. The variants say what the caller can do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProviderError {

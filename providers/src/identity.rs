@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_format_is_told() {
+    fn a_newer_format_is_reported() {
         let text = "reenact store\nformat 2\nwhatever else\n";
         let text = format!("{text}checksum {:08x}\n", crc32c::crc32c(text.as_bytes()));
         let refused = StoreIdentity::decode(text.as_bytes(), "STORE").unwrap_err();

@@ -68,7 +68,7 @@ use crate::limits::{FIRST_SEGMENT_BYTES, MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES, M
 use crate::medium::{Medium, MediumError, Segment};
 use crate::{Epoch, TurnRecord};
 
-/// So many of its largest commits a segment is to have room for.
+/// Of its largest commits, how many a segment is to have room for.
 const COMMITS_PER_SEGMENT: u64 = 64;
 
 /// Largest buffer that is kept for the next commit, in bytes.
@@ -144,7 +144,7 @@ impl<M: Medium> Journal<M> {
         end: Option<Position>,
     ) -> Result<Self, JournalError> {
         let head = match end {
-            Some(end) => Head::behind(end, identity, epoch),
+            Some(end) => Head::after(end, identity, epoch),
             None => Head::first(identity, epoch),
         };
         let failed = |error| JournalError::of_medium(error, identity.shard, "begun");
@@ -279,7 +279,7 @@ impl<M: Medium> Journal<M> {
             Some(prepared) => Ok(prepared),
             None => self.medium.prepare(size).map(|spare| (spare, size)),
         };
-        let head = Head::behind(self.end, self.identity, self.epoch);
+        let head = Head::after(self.end, self.identity, self.epoch);
         let open = prepared
             .and_then(|(spare, size)| OpenSegment::create(&*self.medium, spare, size, &head));
         self.open = open.map_err(|error| self.failed(error, "continued in a new segment"))?;
@@ -339,7 +339,7 @@ pub(crate) fn segment_number(name: &str) -> Option<u64> {
     (number > 0 && segment_name(number) == name).then_some(number)
 }
 
-/// The numbers of all segments among some names, in order. What is called otherwise is none.
+/// The numbers of all segments among some names, in order. Other names are left out.
 fn segment_numbers(names: &[String]) -> Vec<u64> {
     let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment_number(name)).collect();
     numbers.sort_unstable();

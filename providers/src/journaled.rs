@@ -28,7 +28,7 @@ use self::asides::Asides;
 use self::budget::Budget;
 use self::ids::Ids;
 use self::reader::Reader;
-use self::shard::{Answers, Handover, Known, Loading, Look, Ordered, Shard, Wanted, question};
+use self::shard::{Answers, ArchivingLock, Known, Loading, Look, Ordered, Shard, Wanted, question};
 use self::thread::{Common, ShardThread};
 use crate::archive::{Archive, Found, Question};
 use crate::journal::{self, Identity, JournalId};
@@ -72,7 +72,7 @@ struct Inner<M: Medium, A: Archive> {
     archive: Arc<A>,
     /// Dropped last: the media may hold the lock of the store.
     shards: Box<[Arc<Shard<M, A>>]>,
-    handover: Arc<Handover>,
+    archiving: Arc<ArchivingLock>,
     clock: Arc<dyn TimerScheduler>,
 }
 
@@ -125,7 +125,7 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         options: Options,
     ) -> Result<Self, OpenError> {
         let archive = Arc::new(archive);
-        let (handover, ids) = (Arc::new(Handover::default()), Arc::new(Ids::default()));
+        let (archiving, ids) = (Arc::new(ArchivingLock::default()), Arc::new(Ids::default()));
         let shards: Box<[_]> = (0..)
             .map(ShardId)
             .zip(media)
@@ -142,7 +142,7 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         let budget = Budget::new(options.memory_bytes, shards.len());
         let threads = shards.iter().zip(read).map(|(shard, read)| {
             let common = Common {
-                handover: Arc::clone(&handover),
+                archiving: Arc::clone(&archiving),
                 clock: Arc::clone(&clock),
                 flush_bytes: options.flush_bytes.max(1),
                 budget: Arc::clone(&budget),
@@ -154,7 +154,7 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         if !M::SHARED {
             ids.tend(&archive);
         }
-        let inner = Arc::new(Inner { threads, reader, ids, shards, archive, handover, clock });
+        let inner = Arc::new(Inner { threads, reader, ids, shards, archive, archiving, clock });
         Ok(Self { handle: Arc::new(Handle { inner, asides: Arc::default() }) })
     }
 
@@ -187,9 +187,9 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
 
     /// Lets memory know what others have written.
     async fn catch_up(&self, shard: &Arc<Shard<M, A>>, look: Look) -> Result<(), ProviderError> {
-        if shard.is_behind() {
-            let behind = shard.index();
-            self.aside(move |inner| inner.shards[behind].catch_up(look)).await?;
+        if shard.may_lag() {
+            let index = shard.index();
+            self.aside(move |inner| inner.shards[index].catch_up(look)).await?;
         }
         Ok(())
     }
@@ -351,7 +351,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
             self.catch_up(shard, Look::Recent).await?;
             let read = match self.read_of(shard, instance, execution, from, limit).await {
                 // It may have begun since.
-                Err(ProviderError::NotFound { .. }) if shard.is_behind() => {
+                Err(ProviderError::NotFound { .. }) if shard.may_lag() => {
                     self.catch_up(shard, Look::Anew).await?;
                     self.read_of(shard, instance, execution, from, limit).await
                 }
@@ -373,7 +373,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
             self.catch_up(shard, Look::Recent).await?;
             let summary = match self.summary_of(shard, instance).await? {
                 // It may have begun since.
-                None if shard.is_behind() => {
+                None if shard.may_lag() => {
                     self.catch_up(shard, Look::Anew).await?;
                     self.summary_of(shard, instance).await?
                 }
@@ -396,7 +396,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
             self.catch_up(shard, Look::Recent).await?;
             let loaded = match self.load_of(shard, instance, limit).await {
                 // It may have begun since, or gone on as another execution.
-                Ok(None) | Err(ProviderError::NotFound { .. }) if shard.is_behind() => {
+                Ok(None) | Err(ProviderError::NotFound { .. }) if shard.may_lag() => {
                     self.catch_up(shard, Look::Anew).await?;
                     self.load_of(shard, instance, limit).await
                 }

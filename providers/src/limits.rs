@@ -85,7 +85,7 @@ pub const DEFAULT_AZURE_SHARDS: u32 = 16;
 /// block.
 pub const ARCHIVE_BLOCK_BYTES: usize = 32 * 1024;
 
-/// Size from which merging an archive in blobs begins the next blob, in bytes. A merge holds so much
+/// Size from which merging an archive in blobs begins the next blob, in bytes. A merge holds this much
 /// in memory, and a read buffer for each run that it merges; one instance with more makes a larger one.
 pub const ARCHIVE_TABLE_BYTES: usize = 16 * 1024 * 1024;
 

@@ -5,7 +5,7 @@
 //! | `STORE` | what it is: format, name of the store, number of shards |
 //! | `LOCK` | locked by the one process that has it open, and says which |
 //! | `shard-0000`, ... | the journal of each shard: see `JOURNAL.md` |
-//! | `archive.db` | the histories that the journals have handed on: see `ARCHIVE.md` |
+//! | `archive.db` | the histories that the journals have given to the archive: see `ARCHIVE.md` |
 //!
 //! A directory of an earlier version also has `messages.db`, a queue of messages that nothing ever sent or
 //! received. It is left alone: it is neither read nor written, and may be removed.

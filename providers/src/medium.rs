@@ -103,7 +103,7 @@ pub trait Medium: Debug + Send + Sync + 'static {
         self.open(name)
     }
 
-    /// The first bytes of a segment, so many if it has them.
+    /// The first `count` bytes of a segment, or all if it has fewer.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -114,7 +114,7 @@ pub trait Medium: Debug + Send + Sync + 'static {
         Ok(bytes)
     }
 
-    /// Does the slow part of making a segment of so many bytes. Nothing of it can be seen; what
+    /// Does the slow part of making a segment of `size` bytes. Nothing of it can be seen; what
     /// an earlier call prepared and nobody used may be gone.
     ///
     /// # Errors
@@ -174,7 +174,7 @@ pub trait Segment: Debug + Send + 'static {
         false
     }
 
-    /// Reads from `offset` on. Fills the buffer unless the segment ends before; tells how many
+    /// Reads from `offset` on. Fills the buffer unless the segment ends before; returns how many
     /// bytes it has read.
     ///
     /// # Errors

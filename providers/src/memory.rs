@@ -75,7 +75,7 @@ impl InMemory {
         Self::empty(self.shard_count(), Arc::clone(&self.hub.clock), true)
     }
 
-    /// An empty store like this one, with so many shards: 0 counts as 1, and more than
+    /// An empty store like this one, with this number of shards: 0 counts as 1, and more than
     /// [`MAX_SHARDS`] as that. What this one holds is not taken along, so choose before use.
     #[must_use]
     pub fn with_shards(self, shards: u32) -> Self {

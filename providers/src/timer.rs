@@ -45,7 +45,7 @@ impl TimerScheduler for SystemClock {
     }
 }
 
-/// A clock that moves only when it is told to: a year passes in a test within milliseconds.
+/// A clock that moves only when a test advances it: a year passes in a test within milliseconds.
 /// Clones show the same time.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
@@ -93,7 +93,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Polls once, and tells whether it is over.
+    /// Polls once, and says whether it is over.
     async fn is_over(mut sleep: Pin<&mut impl Future<Output = ()>>) -> bool {
         poll_fn(|context| Poll::Ready(sleep.as_mut().poll(context).is_ready())).await
     }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn advancing_a_manual_clock_wakes_whoever_sleeps_in_another_task() {
+    async fn advancing_a_manual_clock_wakes_a_sleeper_in_another_task() {
         let clock = ManualClock::default();
         let year = Duration::from_secs(365 * 24 * 60 * 60);
         let due = clock.now() + year;

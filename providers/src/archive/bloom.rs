@@ -27,7 +27,7 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// An empty one in which there is room for so many, and for more in further parts.
+    /// An empty filter with room for this number of ids, and for more in further parts.
     pub(crate) fn with_room_for(count: u64) -> Self {
         Self { parts: vec![Part::with_room_for(count)], len: 0 }
     }

@@ -23,9 +23,9 @@ pub(crate) const MAX_BYTES: usize = 1024 * 1024;
 pub(crate) fn chunks(run: &TurnRun) -> impl Iterator<Item = (u64, &[Arc<[u8]>])> {
     let (mut first, mut rest) = (run.first, &run.turns[..]);
     std::iter::from_fn(move || {
-        let (chunk, behind) = rest.split_at(chunk_length(rest));
+        let (chunk, tail) = rest.split_at(chunk_length(rest));
         let number = first;
-        (first, rest) = (first + chunk.len() as u64, behind);
+        (first, rest) = (first + chunk.len() as u64, tail);
         (!chunk.is_empty()).then_some((number, chunk))
     })
 }
@@ -77,10 +77,10 @@ pub(crate) fn decode<'a>(
     let mut turns = Vec::new();
     while !rest.is_empty() {
         let turn = varint::take(rest)
-            .and_then(|(length, behind)| behind.split_at_checked(usize::try_from(length).ok()?));
-        let (turn, behind) = turn.ok_or("turns are cut off")?;
+            .and_then(|(length, tail)| tail.split_at_checked(usize::try_from(length).ok()?));
+        let (turn, tail) = turn.ok_or("turns are cut off")?;
         turns.push(turn);
-        rest = behind;
+        rest = tail;
     }
     if turns.len() as u64 != count {
         return Err("there are more or fewer turns than it says");
@@ -88,7 +88,7 @@ pub(crate) fn decode<'a>(
     Ok(turns)
 }
 
-/// Of the turns and of where they belong, so that a chunk in another's place is told.
+/// Of the turns and of where they belong, so that a chunk in another's place is recognized.
 fn checksum(instance: &InstanceId, execution: ExecutionId, first: u64, turns: &[u8]) -> u32 {
     let id = instance.as_str().as_bytes();
     let mut checksum = crc32c::crc32c(&[VERSION]);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_and_every_cut_is_told() {
+    fn every_flipped_bit_and_every_cut_is_reported() {
         let turns = turns(&[3, 0, 130]);
         let blob = encoded(&turns);
         for bit in 0..blob.len() * 8 {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_in_the_place_of_another_is_told() {
+    fn a_chunk_in_the_place_of_another_is_reported() {
         let blob = encoded(&turns(&[3, 4]));
         let other = InstanceId::new("order-18").unwrap();
         assert!(decode(&other, ExecutionId(2), 7, 2, &blob).is_err());

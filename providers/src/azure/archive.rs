@@ -40,9 +40,9 @@ use crate::{InstanceFilter, InstanceSummary, ProviderError};
 /// nowhere costs none, for one that is there one, or none if that was asked lately; its turns cost
 /// one more for each run that has some of them, and for every 4 MiB.
 ///
-/// Several processes may have it open. For each shard, one of them may write: the process that has asked for
-/// its [`position`](Archive::position) last. Another that has written before is told so by `Fenced`,
-/// and harms nothing. Whatever else is asked is answered as of when the shard's position was asked
+/// Several processes may have it open. For each shard one of them may write, which is the one that has
+/// asked for its [`position`](Archive::position) last. Another that has written before gets `Fenced`, and
+/// harms nothing. Whatever else is asked is answered as of when the shard's position was asked
 /// last, or later.
 ///
 /// It keeps in memory what was read lately (32 MiB), and of each blob that was asked an index: about
@@ -56,12 +56,12 @@ pub struct BlobArchive {
     options: BlobArchiveOptions,
     cache: Arc<Cache>,
     trees: Mutex<HashMap<ShardId, Arc<LsmTree>>>,
-    /// Held by the process that merges: its memory is to be taken once.
+    /// Held by the thread that merges, so that the memory for it is taken once.
     merging: Mutex<()>,
 }
 
 impl BlobArchive {
-    /// The archive of a store of so many shards, at least 1. Asks nothing yet; an archive that is not
+    /// The archive of a store of `shards` shards, at least 1. Asks nothing yet; an archive that is not
     /// there is empty.
     pub fn new(blob_store: Arc<dyn BlobStore>, journal: JournalId, shards: u32) -> Self {
         Self::with_options(blob_store, journal, shards, BlobArchiveOptions::default())

@@ -104,7 +104,7 @@ async fn make(
     }
 }
 
-/// A container that has something else in it is none to put a hub into.
+/// A hub is not put into a container that has something else in it.
 async fn check_empty(client: &Client, hub: &str) -> Result<(), OpenError> {
     let blobs = client.list("").await.map_err(|error| refused(hub, error))?;
     match blobs.iter().find(|blob| blob.name != HUB) {

@@ -29,7 +29,7 @@ const MAX_AT_ONCE: usize = 32;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The longest time until an empty queue is looked at again, where no notice comes: a notice that was
-/// missed delays a message by so much.
+/// missed delays a message by this time.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
 /// The queues of a hub.

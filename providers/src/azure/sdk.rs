@@ -101,15 +101,15 @@ impl fmt::Debug for Storage {
 #[async_trait]
 impl StoragePort for Storage {
     async fn create_container(&self) -> Result<(), PortError> {
-        told("create", "the container", blobs::create_container(self).await)
+        with_context("create", "the container", blobs::create_container(self).await)
     }
 
     async fn list(&self, prefix: &str, marker: Option<&str>) -> Result<BlobPage, PortError> {
-        told("list", prefix, blobs::list(self, prefix, marker).await)
+        with_context("list", prefix, blobs::list(self, prefix, marker).await)
     }
 
     async fn get(&self, blob: &str, from: u64, length: Option<u64>) -> Result<Got, PortError> {
-        told("get", blob, blobs::get(self, blob, from, length).await)
+        with_context("get", blob, blobs::get(self, blob, from, length).await)
     }
 
     async fn put(
@@ -119,15 +119,15 @@ impl StoragePort for Storage {
         metadata: &Metadata,
         only: &Only,
     ) -> Result<Etag, PortError> {
-        told("put", blob, blobs::put(self, blob, bytes, metadata, only).await)
+        with_context("put", blob, blobs::put(self, blob, bytes, metadata, only).await)
     }
 
     async fn delete(&self, blob: &str) -> Result<(), PortError> {
-        told("delete", blob, blobs::delete(self, blob).await)
+        with_context("delete", blob, blobs::delete(self, blob).await)
     }
 
     async fn create_append_blob(&self, blob: &str) -> Result<(), PortError> {
-        told("create", blob, blobs::create_append_blob(self, blob).await)
+        with_context("create", blob, blobs::create_append_blob(self, blob).await)
     }
 
     async fn append(
@@ -137,23 +137,23 @@ impl StoragePort for Storage {
         position: u64,
         lease: &LeaseId,
     ) -> Result<(), PortError> {
-        told("append to", blob, blobs::append(self, blob, bytes, position, lease).await)
+        with_context("append to", blob, blobs::append(self, blob, bytes, position, lease).await)
     }
 
     async fn acquire_lease(&self, blob: &str, id: &LeaseId) -> Result<(), PortError> {
-        told("lease", blob, blobs::acquire_lease(self, blob, id).await)
+        with_context("lease", blob, blobs::acquire_lease(self, blob, id).await)
     }
 
     async fn break_lease(&self, blob: &str) -> Result<(), PortError> {
-        told("break the lease of", blob, blobs::break_lease(self, blob).await)
+        with_context("break the lease of", blob, blobs::break_lease(self, blob).await)
     }
 
     async fn create_queue(&self, queue: &str) -> Result<(), PortError> {
-        told("create", queue, queues::create(self, queue).await)
+        with_context("create", queue, queues::create(self, queue).await)
     }
 
     async fn send(&self, queue: &str, text: &str) -> Result<(), PortError> {
-        told("send to", queue, queues::send(self, queue, text).await)
+        with_context("send to", queue, queues::send(self, queue, text).await)
     }
 
     async fn receive(
@@ -162,7 +162,7 @@ impl StoragePort for Storage {
         limit: u32,
         visibility: Duration,
     ) -> Result<Vec<QueueMessage>, PortError> {
-        told("receive from", queue, queues::receive(self, queue, limit, visibility).await)
+        with_context("receive from", queue, queues::receive(self, queue, limit, visibility).await)
     }
 
     async fn extend(
@@ -172,15 +172,15 @@ impl StoragePort for Storage {
         receipt: &str,
         visibility: Duration,
     ) -> Result<String, PortError> {
-        told("extend", queue, queues::extend(self, queue, id, receipt, visibility).await)
+        with_context("extend", queue, queues::extend(self, queue, id, receipt, visibility).await)
     }
 
     async fn remove(&self, queue: &str, id: &str, receipt: &str) -> Result<(), PortError> {
-        told("remove", queue, queues::remove(self, queue, id, receipt).await)
+        with_context("remove", queue, queues::remove(self, queue, id, receipt).await)
     }
 }
 
-fn told<T>(
+fn with_context<T>(
     operation: &'static str,
     target: &str,
     result: Result<T, PortErrorKind>,

@@ -22,7 +22,7 @@ pub(crate) use failure::Failure;
 use sign::signature;
 pub(crate) use values::{
     etag, existing_is_no_error, got, messages, no_lease_is_no_error, no_such_name,
-    nothing_behind_the_end, quoted, range, seconds,
+    nothing_after_the_end, quoted, range, seconds,
 };
 
 /// How long a connection is kept that nobody uses, in seconds. Under the five seconds after which

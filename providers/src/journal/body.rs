@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_version_is_told() {
+    fn a_newer_version_is_reported() {
         let mut body = encoded(&all_kinds());
         body[0] = VERSION + 1;
         assert_eq!(error_of(&body), Some(BodyError::NewerVersion(VERSION + 1)));

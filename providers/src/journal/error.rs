@@ -1,4 +1,4 @@
-//! What can go wrong with a journal, told apart by what to do.
+//! What can go wrong with a journal, by what the caller can do about it.
 
 use std::fmt;
 use std::io;

@@ -155,7 +155,7 @@ proptest! {
     }
 
     #[test]
-    fn a_segment_of_any_bytes_behind_its_head_is_read_or_refused(bytes in bytes(2_000)) {
+    fn a_segment_of_any_bytes_after_its_head_is_read_or_refused(bytes in bytes(2_000)) {
         let (mut stored, _) = segment(&[], 0);
         stored.extend_from_slice(&bytes);
         if let Ok((turns, _)) = recover(&stored) {

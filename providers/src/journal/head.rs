@@ -40,7 +40,7 @@ impl Head {
     }
 
     /// Of the segment after the one that `end` is in.
-    pub(super) const fn behind(end: Position, identity: Identity, epoch: Epoch) -> Self {
+    pub(super) const fn after(end: Position, identity: Identity, epoch: Epoch) -> Self {
         let Position { segment, offset, sequence } = end;
         Self {
             identity,

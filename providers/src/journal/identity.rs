@@ -9,7 +9,7 @@ use reenact_core::ShardId;
 
 use super::{JournalError, Location};
 
-/// Names a store for good: it is in each file, so that files of another one are told apart.
+/// Names a store for good: it is in each file, so that files of another one are recognized.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct JournalId(pub [u8; 16]);
 

@@ -151,8 +151,8 @@ impl<M: Medium> Recovered<M> {
         self.torn
     }
 
-    /// Reads what has been written since, by the process that owns the journal. Something may have been freed
-    /// that was not read: then nothing can be told from here, and the journal is to be read anew.
+    /// Reads what the owner of the journal has written since. Something may have been freed
+    /// that was not read: then this reader cannot go on, and the journal is to be read anew.
     ///
     /// # Errors
     /// - `Unavailable`, `Corrupt`: read the journal anew.

@@ -31,7 +31,7 @@ impl<M: Medium> SpareSlot<M> {
         self.coming.is_none()
     }
 
-    /// Begins to prepare a segment of so many bytes, unless one is coming.
+    /// Begins to prepare a segment of `size` bytes, unless one is coming.
     pub(super) fn fill_in_background(&mut self, medium: &Arc<M>, size: u64) {
         if self.is_empty() {
             let medium = Arc::clone(medium);
@@ -48,8 +48,8 @@ impl<M: Medium> SpareSlot<M> {
     }
 
     /// The prepared segment and its size, if it has room for `needed` bytes. Waits for one that is
-    /// coming: to begin another would take longer. One that failed is none; the one that needs it
-    /// tries again and gets the error.
+    /// coming: to begin another would take longer. One that failed is left out; the writer
+    /// prepares another then and gets the error.
     pub(super) fn take(&mut self, needed: u64) -> Option<(M::Spare, u64)> {
         let Coming { size, thread } = self.coming.take()?;
         match thread.join() {
@@ -64,7 +64,7 @@ impl<M: Medium> SpareSlot<M> {
     }
 }
 
-/// Nothing goes on behind the back of the next process that opens the journal.
+/// Nothing of this one goes on when the journal is opened again.
 impl<M: Medium> Drop for SpareSlot<M> {
     fn drop(&mut self) {
         if let Some(coming) = self.coming.take() {

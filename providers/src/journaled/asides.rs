@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub(super) struct Asides {
     state: Mutex<State>,
-    /// Told when one has ended.
+    /// Notified when one has ended.
     ended: Condvar,
 }
 

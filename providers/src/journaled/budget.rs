@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// One for all shards of a store. A shard that holds its part of it or more gives it to the archive once
-/// all of them together hold so much: the fullest ones do, and the flushes are as large as they can be.
+/// all of them together hold too much: the fullest ones do, and the flushes are as large as they can be.
 #[derive(Debug)]
 pub(super) struct Budget {
     bytes: usize,
@@ -15,14 +15,14 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// So many bytes for so many shards.
+    /// A budget of some bytes for a number of shards.
     pub(super) fn new(bytes: usize, shards: usize) -> Arc<Self> {
         let bytes = bytes.max(1);
         let part = (bytes / shards.max(1)).max(1);
         Arc::new(Self { bytes, held: AtomicUsize::new(0), part })
     }
 
-    /// Whether it is for a shard that holds so much to give it away: all hold `times` the budget.
+    /// Whether a shard that holds `own` bytes is to give them away: all hold `times` the budget.
     pub(super) fn is_exceeded_by(&self, own: usize, times: usize) -> bool {
         own >= self.part && self.held.load(Ordering::Relaxed) >= self.bytes.saturating_mul(times)
     }
@@ -40,7 +40,7 @@ impl Share {
         Self { budget, held: 0 }
     }
 
-    /// The shard holds so much by now.
+    /// Sets what the shard holds by now.
     pub(super) fn set(&mut self, held: usize) {
         // In this order: the sum is never below 0.
         self.budget.held.fetch_add(held, Ordering::Relaxed);

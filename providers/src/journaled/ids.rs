@@ -1,4 +1,4 @@
-//! Which ids the archive does not have, told from memory.
+//! A filter in memory that says which ids the archive does not have.
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,7 +68,7 @@ impl Ids {
         }
     }
 
-    /// The archive has so many fewer.
+    /// The archive has fewer ids, by this number.
     pub(super) fn are_purged(&self, count: u64) {
         self.write().purged += count;
     }
@@ -112,7 +112,7 @@ impl Ids {
     pub(in crate::journaled) fn wait(&self) {
         let builder = self.builder.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(builder) = builder {
-            // If it has panicked, that was told.
+            // A panic was printed.
             let _ = builder.join();
         }
     }

@@ -31,7 +31,7 @@ pub(super) struct Reader {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: Mutex<Waiting>,
-    /// Told when something has come, or nothing comes any more.
+    /// Notified when something has come, or nothing comes any more.
     came: Condvar,
 }
 

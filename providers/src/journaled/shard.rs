@@ -229,7 +229,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         let (journal, checkpointer) = read.recovered.begin(Epoch(newest.0 + 1), self.options)?;
         let mut state = self.state();
         if let Some(frozen) = &state.layers.frozen {
-            // The archive may have it although nobody was told so; then it was not read again.
+            // The archive may have it although it reported a failure; then it was not read again.
             self.ids.add(frozen.table.iter().map(|(instance, _)| instance));
         }
         state.layers = Layers { live: read.table, ..Layers::default() };
@@ -320,19 +320,19 @@ impl<M: Medium, A: Archive> Writer<M, A> {
 }
 
 impl<M: Medium, A: Archive> Flusher<M, A> {
-    /// Hands on what is frozen, and frees the journal of it. Can be done again after any error. What can
-    /// wait is not done once there is no time for it any more.
+    /// Moves what is frozen into the archive, and frees the journal of it. Can be done again after any error.
+    /// What can wait is not done once there is no time for it any more.
     pub(super) fn flush(
         &mut self,
-        handover: &Handover,
+        archiving: &ArchivingLock,
         has_time: &dyn Fn() -> bool,
     ) -> Result<(), ProviderError> {
         let shard = self.shard.identity.shard;
-        let handed_on = self.hand_on(handover)?;
+        let moved = self.archive_frozen(archiving)?;
         if !M::SHARED {
             self.shard.ids.tend(&self.shard.archive);
         }
-        let archived = match handed_on {
+        let archived = match moved {
             Some(end) => end,
             // What an earlier flush could not free is freed.
             None => self.shard.archive.position(shard)?,
@@ -347,12 +347,15 @@ impl<M: Medium, A: Archive> Flusher<M, A> {
         Ok(())
     }
 
-    /// Where what was handed on ends; `None` when there was nothing.
-    fn hand_on(&mut self, handover: &Handover) -> Result<Option<Position>, ProviderError> {
+    /// Moves what is frozen into the archive, and returns where that ends; `None` when there was nothing.
+    fn archive_frozen(
+        &mut self,
+        archiving: &ArchivingLock,
+    ) -> Result<Option<Position>, ProviderError> {
         let Some(frozen) = self.shard.state().layers.frozen.clone() else { return Ok(None) };
         let shard = self.shard.identity.shard;
         let part = Part { shard, end: frozen.end, changes: frozen.table.sorted() };
-        let _exclusive = handover.write().unwrap_or_else(PoisonError::into_inner);
+        let _exclusive = archiving.write().unwrap_or_else(PoisonError::into_inner);
         frozen.in_doubt.store(true, Ordering::Relaxed);
         self.shard.archive.absorb(&part)?;
         // Until the layer has gone, nobody asks for what is in it.
@@ -379,7 +382,7 @@ impl<M: Medium, A: Archive> Flusher<M, A> {
 }
 
 /// Held by a thread that must see each change in one place: in memory or in the archive.
-pub(super) type Handover = std::sync::RwLock<()>;
+pub(super) type ArchivingLock = std::sync::RwLock<()>;
 
 impl Layers {
     /// The newest change of an instance.
@@ -395,7 +398,7 @@ impl Layers {
 
     /// Whether something is on its way into the archive.
     #[cfg(test)]
-    pub(super) const fn is_handing_on(&self) -> bool {
+    pub(super) const fn is_archiving(&self) -> bool {
         self.frozen.is_some()
     }
 

@@ -11,7 +11,7 @@ use reenact_core::{InstanceId, Receipt, ShardId};
 use tokio::sync::oneshot;
 
 use super::budget::{Budget, Share};
-use super::shard::{Answers, Flusher, Handover, Opened, Ordered, ReadShard, Shard, Writer};
+use super::shard::{Answers, ArchivingLock, Flusher, Opened, Ordered, ReadShard, Shard, Writer};
 use crate::archive::Archive;
 use crate::medium::Medium;
 use crate::{Batch, Epoch, Lease, ProviderError, TimerScheduler};
@@ -44,7 +44,7 @@ enum Order {
 /// What all shards of a store have in common.
 #[derive(Clone)]
 pub(super) struct Common {
-    pub(super) handover: Arc<Handover>,
+    pub(super) archiving: Arc<ArchivingLock>,
     pub(super) clock: Arc<dyn TimerScheduler>,
     /// Bytes in memory of a shard from which on they go into the archive.
     pub(super) flush_bytes: usize,
@@ -53,7 +53,7 @@ pub(super) struct Common {
 }
 
 impl Common {
-    /// Whether a shard that holds so many bytes holds `times` as much as it may, by itself or together
+    /// Whether a shard that holds `own` bytes holds `times` as much as it may, by itself or together
     /// with the others.
     fn is_exceeded_by(&self, own: usize, times: usize) -> bool {
         own >= self.flush_bytes.saturating_mul(times) || self.budget.is_exceeded_by(own, times)
@@ -133,7 +133,7 @@ impl Drop for ShardThread {
     fn drop(&mut self) {
         drop(self.orders.take());
         if let Some(thread) = self.thread.take() {
-            // It was told if it has panicked.
+            // A panic was printed.
             let _ = thread.join();
         }
     }
@@ -171,7 +171,7 @@ enum Flushing<M, A> {
 /// A flush that has failed.
 struct Failed {
     reason: String,
-    /// Something of another owner has come in between. However late that was on its way, only the process that
+    /// Something of another owner has come in between. However late that was on its way, only an owner that
     /// opens the journal anew can go on from there.
     is_fenced: bool,
     /// When to try again.
@@ -362,14 +362,14 @@ impl<M: Medium, A: Archive> Log<M, A> {
         };
         self.writer.freeze();
         self.share.set(self.writer.unarchived_bytes());
-        let handover = Arc::clone(&common.handover);
+        let archiving = Arc::clone(&common.archiving);
         // Given to the thread once there is one, so that it is not lost when there is none.
         let (give, given) = mpsc::channel();
         let is_closing = Arc::clone(&self.is_closing);
         let flush = move || {
             let mut flusher: Flusher<M, A> = given.recv().ok()?;
             let has_time = || !is_closing.load(Ordering::Relaxed);
-            let flushed = flusher.flush(&handover, &has_time);
+            let flushed = flusher.flush(&archiving, &has_time);
             Some((flusher, flushed))
         };
         let thread = thread::Builder::new().name("reenact-flush".to_owned()).spawn(flush);
@@ -388,7 +388,7 @@ impl<M: Medium, A: Archive> Log<M, A> {
             Flushing::Busy(thread) => {
                 let Ok(Some((flusher, flushed))) = thread.join() else { return Err(lost()) };
                 if let Err(error) = &flushed {
-                    tracing::warn!(%error, "the journal could not be handed on to the archive");
+                    tracing::warn!(%error, "the journal could not be moved into the archive");
                 }
                 let failed = flushed.as_ref().err().map(Failed::of_flush);
                 self.flushing = Flushing::Idle { flusher, failed };
@@ -409,11 +409,11 @@ fn lost() -> ProviderError {
 }
 
 fn refused(reason: &str) -> ProviderError {
-    let reason = format!("the journal cannot be handed on to the archive: {reason}");
+    let reason = format!("the journal cannot be moved into the archive: {reason}");
     ProviderError::Unavailable { reason, source: None }
 }
 
-/// Nothing goes on behind the back of the next process that opens the journal.
+/// Nothing of this one goes on when the journal is opened again.
 impl<M: Medium, A: Archive> Drop for Log<M, A> {
     fn drop(&mut self) {
         self.is_closing.store(true, Ordering::Relaxed);

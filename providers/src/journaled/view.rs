@@ -45,7 +45,7 @@ impl<M: Medium, A: Archive> Inner<M, A> {
         let limit = page.limit.max(1);
         // One more tells whether another page follows.
         let needed = limit.saturating_add(1);
-        let _in_one_place = self.handover.read().unwrap_or_else(PoisonError::into_inner);
+        let _in_one_place = self.archiving.read().unwrap_or_else(PoisonError::into_inner);
         let mut known = FirstById { wanted: needed, found: BinaryHeap::new() };
         let mut hidden = HashSet::new();
         for state in self.states() {
@@ -93,7 +93,7 @@ impl<M: Medium, A: Archive> Inner<M, A> {
     }
 
     pub(super) fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
-        let _in_one_place = self.handover.read().unwrap_or_else(PoisonError::into_inner);
+        let _in_one_place = self.archiving.read().unwrap_or_else(PoisonError::into_inner);
         let (mut known, mut hidden) = (0, Vec::new());
         for state in self.states() {
             for (instance, change) in state.layers().all_newest() {
@@ -120,7 +120,7 @@ impl<M: Medium, A: Archive> Inner<M, A> {
         &self,
         shard: &Shard<M, A>,
     ) -> Result<Vec<InstanceSummary>, ProviderError> {
-        let _in_one_place = self.handover.read().unwrap_or_else(PoisonError::into_inner);
+        let _in_one_place = self.archiving.read().unwrap_or_else(PoisonError::into_inner);
         let mut found = self.archive.to_wake(shard.identity.shard)?;
         let state = shard.state();
         let layers = state.layers();

@@ -55,7 +55,7 @@ pub struct SqliteArchive {
     lookups: Pool,
     /// For what may take long.
     lists: Pool,
-    /// From so many finished instances of a part on they go into packs.
+    /// How many finished instances of a part there must be for them to go into packs.
     packed_from: usize,
     known: KnownPacks,
     /// Closed last.
@@ -85,8 +85,8 @@ impl SqliteArchive {
         Ok(archive)
     }
 
-    /// From so many instances on that began and ended between two parts they are stored together;
-    /// fewer of them are rows.
+    /// Stores instances that began and ended between two parts together when there are at least this number
+    /// of them; fewer become rows.
     #[must_use]
     pub fn packed_from(mut self, instances: usize) -> Self {
         self.packed_from = instances;

@@ -59,7 +59,7 @@ pub(super) struct Kind {
     pub(super) schema: &'static str,
 }
 
-/// Each kind has it, so that files of another store are told apart.
+/// Each kind has it, so that files of another store are recognized.
 const META: &str = "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;";
 
@@ -163,7 +163,7 @@ pub(super) fn upgrade(
     Ok(())
 }
 
-/// Makes durable what is in the log of changes: the process that has written it may not have lived to sync
+/// Makes durable what is in the log of changes: an earlier process may not have lived to sync
 /// it, and after a sync that failed another one proves nothing. What is written to its place and
 /// synced there is durable. False when somebody keeps it from that.
 fn harden(connection: &Connection) -> rusqlite::Result<bool> {

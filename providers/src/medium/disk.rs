@@ -62,7 +62,7 @@ pub trait DiskFile: Debug + Send + 'static {
     /// Those of the system.
     fn size(&self) -> io::Result<u64>;
 
-    /// Reads until the buffer is full or the file ends; tells how many bytes it has read.
+    /// Reads until the buffer is full or the file ends; returns how many bytes it has read.
     ///
     /// # Errors
     /// Those of the system.

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_second_learns_who_was_first_until_that_one_has_gone() {
+    fn the_second_process_learns_who_was_first_until_that_one_has_gone() {
         let scratch = Scratch::new("second");
         let first = StoreLock::acquire(&scratch.0).unwrap();
         let refused = StoreLock::acquire(&scratch.0).unwrap_err().to_string();

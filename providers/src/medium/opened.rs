@@ -77,7 +77,7 @@ impl OpenDirectory {
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.handle)? {
-            // A name that is no text is none of ours.
+            // A name that is no text is not ours.
             if let Ok(name) = entry?.file_name().to_str()
                 && name != "."
                 && name != ".."

@@ -150,8 +150,8 @@ impl Sharing for Shared {
     ) -> Result<Vec<(QuarantineId, Quarantined)>, ProviderError> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let quarantine = lock(&self.quarantine);
-        let behind = quarantine.entries.range::<QuarantineId, _>((start, Bound::Unbounded));
-        Ok(behind.take(limit).map(|(id, what)| (id.clone(), what.clone())).collect())
+        let later = quarantine.entries.range::<QuarantineId, _>((start, Bound::Unbounded));
+        Ok(later.take(limit).map(|(id, what)| (id.clone(), what.clone())).collect())
     }
 
     async fn discard(&self, id: &QuarantineId) -> Result<(), ProviderError> {

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_nothing_can_have_lets_nothing_pass_and_is_told_by_check() {
+    fn a_name_that_nothing_can_have_lets_nothing_pass_and_is_reported_by_check() {
         let invalid = InstanceFilter::new().name("");
         assert!(!invalid.matches(&order_7()));
         assert_eq!(invalid.check(), Err(InvalidName::Empty { what: "the name" }));

@@ -32,8 +32,8 @@ impl LsmTree {
             let reason = "the changes of a part are not in the order of their ids".to_owned();
             return Err(ProviderError::Conflict { reason });
         }
-        if is_behind(&base.manifest, part) {
-            // Somebody else has handed on more of this journal.
+        if is_archived(&base.manifest, part) {
+            // Another owner has archived more of this journal.
             return Err(ProviderError::Fenced { shard: part.shard });
         }
         if !part.changes.is_empty() {
@@ -92,8 +92,8 @@ impl LsmTree {
         }
         let names = self.paths.blob_store.list(&self.paths.runs())?;
         let numbers = names.iter().filter_map(|name| self.paths.number_of(name));
-        let behind = numbers.max().map_or(0, |last| last.saturating_add(1));
-        writing.next = writing.next.max(behind);
+        let next = numbers.max().map_or(0, |last| last.saturating_add(1));
+        writing.next = writing.next.max(next);
         writing.litter = Some(names);
         Ok(())
     }
@@ -117,7 +117,7 @@ impl LsmTree {
 }
 
 /// Whether a part is of what is in the archive already, and not the last part that it took over.
-fn is_behind(manifest: &Manifest, part: &Part<'_>) -> bool {
+fn is_archived(manifest: &Manifest, part: &Part<'_>) -> bool {
     let there = manifest.position.sequence;
     // What holds no commits can end where the last one did, in the next segment.
     part.end.sequence < there || part.end.sequence == there && !part.changes.is_empty()

@@ -45,7 +45,7 @@ struct Entry {
 }
 
 impl Cache {
-    /// One that keeps about so many bytes.
+    /// A cache that keeps about this number of bytes.
     pub(super) fn new(limit: usize) -> Self {
         Self { limit, state: Mutex::default() }
     }

@@ -1,4 +1,4 @@
-//! Which ids a run does not have, told without reading it.
+//! A filter that says which ids a run does not have, without reading the run.
 
 /// Bits for each id. With [`PROBES`] of them, about one of 15,000 ids that a run does not have is
 /// taken for one that it may have: a request for nothing. There are many new ids, and some ten runs.
@@ -26,7 +26,7 @@ impl Filter {
         filter
     }
 
-    /// As it was stored; `None` when it is none.
+    /// Reads a stored filter; `None` when the bytes are not one.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         (!bytes.is_empty()).then(|| Self(bytes.to_vec()))
     }

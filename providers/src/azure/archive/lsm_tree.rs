@@ -25,7 +25,7 @@ pub(super) struct LsmTree {
     writing: Mutex<Writing>,
 }
 
-/// What the process that writes knows. Apart from what readers see: that others have written is to end its
+/// What the writer knows. Apart from what readers see: that others have written is to end its
 /// writing, not to go unnoticed.
 #[derive(Debug, Default)]
 pub(super) struct Writing {
@@ -55,7 +55,7 @@ impl LsmTree {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the manifest. The process that writes from now on goes on after it.
+    /// Reads the manifest. What is written from now on goes on after it.
     pub(super) fn claim(&self) -> Result<Arc<View>, ProviderError> {
         let view = self.load()?;
         let mut writing = self.writing();
@@ -147,7 +147,7 @@ impl LsmTree {
         Ok(view)
     }
 
-    /// What trouble with reading the base means for the process that writes.
+    /// What trouble with reading the base means for the writer.
     pub(super) fn of_base(&self, writing: &mut Writing, trouble: Trouble) -> ProviderError {
         let gone = match trouble {
             Trouble::Failed(error) => return error,

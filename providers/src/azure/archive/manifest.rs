@@ -25,7 +25,7 @@ const MIN_BYTES: usize = 2;
 pub(super) struct Manifest {
     /// How often it was written.
     pub(super) version: u64,
-    /// Drawn anew for each time, so that the process that has lost a reply knows what it has written.
+    /// Drawn anew for each time, so that a writer that has lost a reply knows what it has written.
     pub(super) nonce: u64,
     /// Up to where the journal is in it.
     pub(super) position: Position,
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_and_every_cut_is_told() {
+    fn every_flipped_bit_and_every_cut_is_reported() {
         let stored = manifest().encode(IDENTITY);
         for bit in 0..stored.len() * 8 {
             let mut flipped = stored.clone();
@@ -233,13 +233,13 @@ mod tests {
     }
 
     #[test]
-    fn that_of_another_store_shard_or_version_is_told_as_such() {
+    fn that_of_another_store_shard_or_version_is_reported_as_such() {
         let stored = manifest().encode(IDENTITY);
         let journal = Identity { journal: JournalId(*b"another journal!"), ..IDENTITY };
         let shard = Identity { shard: ShardId(4), ..IDENTITY };
-        let told = |identity| Manifest::decode(&stored, identity).unwrap_err();
-        assert!(told(journal).contains("another store"));
-        assert!(told(shard).contains("another shard"));
+        let refused = |identity| Manifest::decode(&stored, identity).unwrap_err();
+        assert!(refused(journal).contains("another store"));
+        assert!(refused(shard).contains("another shard"));
         let mut newer = stored[..stored.len() - SUM_BYTES].to_vec();
         newer[8] = 2;
         let sum = crc32c::crc32c(&newer);

@@ -126,7 +126,7 @@ struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// Adds what is left of an instance. What is purged or replaced must be told only as long as
+    /// Adds what is left of an instance. What is purged or replaced must be written only as long as
     /// something older may be there.
     fn add(&mut self, builder: &mut Builder, rows: &Rows, is_lowest: bool) -> Result<(), Trouble> {
         let (Some((_, newest)), Some((_, oldest))) = (rows.first(), rows.last()) else {

@@ -70,7 +70,7 @@ impl Grown {
     }
 }
 
-/// An instance in the part of a run that tells what must wake: its summary, or only that whatever
+/// An instance in the part of a run that lists what must wake: its summary, or only that whatever
 /// older runs say of it does not count.
 pub(super) type Wake = (InstanceId, Option<InstanceSummary>);
 
@@ -288,7 +288,7 @@ mod tests {
         let (mut rows_bytes, mut wakes_bytes) = (Vec::new(), Vec::new());
         encode_rows(&mut rows_bytes, &rows());
         let wakes: Vec<Wake> = rows().iter().filter_map(Row::wake).collect();
-        assert_eq!(wakes.len(), 3, "what begins and waits for nothing is not told");
+        assert_eq!(wakes.len(), 3, "what begins and waits for nothing has no row");
         encode_wakes(&mut wakes_bytes, &wakes);
         assert_eq!(decode_wakes(&wakes_bytes), Ok(wakes));
         [rows_bytes, wakes_bytes]

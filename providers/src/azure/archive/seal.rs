@@ -13,7 +13,7 @@ pub(super) enum Section {
     Index = 3,
 }
 
-/// Makes the checksums of one run, so that what belongs to another one, or elsewhere, is told.
+/// Makes the checksums of one run, so that what belongs to another one, or elsewhere, is recognized.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seal(u32);
 

@@ -113,7 +113,7 @@ impl Table {
         self.read_blocks(index, number, last, true)
     }
 
-    /// Blocks from one on: those that are known, or about so many bytes of them; at least one.
+    /// Blocks from one on: those that are known, or about as many as one request reads; at least one.
     pub(super) fn blocks(
         &self,
         index: &TableIndex,
@@ -146,8 +146,8 @@ impl Table {
         let mut blocks = Vec::with_capacity(places.len());
         for place in places {
             let at = usize::try_from(place.bytes).unwrap_or(usize::MAX);
-            let (bytes, behind) = rest.split_at_checked(at).ok_or_else(|| self.cut_off(offset))?;
-            rest = behind;
+            let (bytes, tail) = rest.split_at_checked(at).ok_or_else(|| self.cut_off(offset))?;
+            rest = tail;
             let block = Arc::new(self.decode_block(place, bytes)?);
             if keep {
                 self.paths.cache.keep(self.key(place), Cached::Rows(Arc::clone(&block)));
@@ -183,8 +183,8 @@ impl Table {
         from: u64,
         limit: usize,
     ) -> Result<Vec<StoredTurn>, Trouble> {
-        let behind = from.saturating_add(limit as u64);
-        let wanted = |place: &ChunkPlace| place.end() > from && place.first < behind;
+        let to = from.saturating_add(limit as u64);
+        let wanted = |place: &ChunkPlace| place.end() > from && place.first < to;
         let places: Vec<ChunkPlace> = grown.places().filter(wanted).collect();
         let mut reader = TurnsReader::new(self, self.paths.options.turns_stretch_bytes);
         reader.until = places.last().map_or(0, |last| last.offset + last.bytes);
@@ -197,10 +197,10 @@ impl Table {
             };
             let decoded = self.decode_turns(&grown.summary, place, &chunk)?;
             let numbered = (place.first..).zip(decoded);
-            let numbered = numbered.filter(|(number, _)| (from..behind).contains(number));
+            let numbered = numbered.filter(|(number, _)| (from..to).contains(number));
             turns
                 .extend(numbered.map(|(number, bytes)| StoredTurn { number, bytes: bytes.into() }));
-            if place.end() > behind {
+            if place.end() > to {
                 // The next page will ask for the rest of it.
                 self.paths.cache.keep(key, Cached::Turns(chunk));
             }
@@ -273,7 +273,7 @@ pub(super) struct TurnsReader<'a> {
 }
 
 impl<'a> TurnsReader<'a> {
-    /// That reads so many bytes at a time, or a chunk that has more.
+    /// A reader of this number of bytes at a time, or of a chunk that has more.
     pub(super) fn new(table: &'a Table, stretch: u64) -> Self {
         let until = table.info.sizes.turns;
         Self { table, stretch, until, offset: 0, held: Vec::new() }

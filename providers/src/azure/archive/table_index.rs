@@ -61,8 +61,8 @@ impl TableIndex {
 
     /// The number of the block that may have an id; `None` when there is none.
     pub(super) fn block_of(&self, instance: &InstanceId) -> Option<usize> {
-        let behind = self.blocks.partition_point(|block| block.first <= *instance);
-        behind.checked_sub(1).filter(|_| self.filter.may_have(hash(instance)))
+        let after = self.blocks.partition_point(|block| block.first <= *instance);
+        after.checked_sub(1).filter(|_| self.filter.may_have(hash(instance)))
     }
 
     /// The number of the block in which what comes from a text on begins.
@@ -83,7 +83,7 @@ impl TableIndex {
         seal.close(bytes, from, Section::Index, 0);
     }
 
-    /// Reads what [`encode`](Self::encode) has written, for rows of so many bytes. `None` when it is
+    /// Reads what [`encode`](Self::encode) has written, for `rows` bytes of rows. `None` when it is
     /// not that.
     pub(super) fn decode(bytes: &[u8], seal: Seal, rows: u64) -> Option<Self> {
         let mut bytes = Bytes(seal.open(bytes, Section::Index, 0)?);

@@ -28,7 +28,7 @@ pub enum Credential {
     WorkloadIdentity,
     /// The user who is signed in with the Azure CLI (`az login`).
     Cli,
-    /// What the environment tells of: [`Environment`](Self::Environment) when it has a secret,
+    /// What the environment says: [`Environment`](Self::Environment) when it has a secret,
     /// else [`WorkloadIdentity`](Self::WorkloadIdentity) when it has a token file, else the app
     /// service's identity when it has one, else the user who is signed in with the Azure CLI or the
     /// Azure Developer CLI. The identity of a virtual machine leaves no trace in the environment:

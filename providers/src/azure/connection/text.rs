@@ -130,9 +130,9 @@ mod tests {
         ];
         for (text, part) in cases {
             let error = parse(&text).unwrap_err();
-            let told = format!("{error} {error:?}");
-            assert!(told.contains(part), "{text}: {told}");
-            assert!(!told.contains("canary") && !told.contains(SECRET), "{told}");
+            let printed = format!("{error} {error:?}");
+            assert!(printed.contains(part), "{text}: {printed}");
+            assert!(!printed.contains("canary") && !printed.contains(SECRET), "{printed}");
         }
     }
 
@@ -142,8 +142,8 @@ mod tests {
         let of_sas = format!("AccountName=shop;SharedAccessSignature=sv=1&sig={SECRET}");
         for text in [of_key, of_sas] {
             let connection = parse(&text).unwrap();
-            let told = format!("{connection} {connection:?} {connection:#?}");
-            assert!(!told.contains(SECRET) && !told.contains("secret-canary"), "{told}");
+            let printed = format!("{connection} {connection:?} {connection:#?}");
+            assert!(!printed.contains(SECRET) && !printed.contains("secret-canary"), "{printed}");
         }
     }
 }

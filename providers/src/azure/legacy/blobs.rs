@@ -59,12 +59,12 @@ pub(super) async fn get(
     length: Option<u64>,
 ) -> Result<Got, PortErrorKind> {
     let asked = wire::range(from, length);
-    // One piece, so that one call is one request.
-    let piece = asked.end - asked.start;
-    let mut pieces = blob(storage, name).get().range(asked).chunk_size(piece).into_stream();
-    let answer = match pieces.next().await {
+    // One chunk, so that one call is one request.
+    let chunk = asked.end - asked.start;
+    let mut chunks = blob(storage, name).get().range(asked).chunk_size(chunk).into_stream();
+    let answer = match chunks.next().await {
         Some(Ok(answer)) => answer,
-        Some(Err(error)) => return wire::nothing_behind_the_end(meaning(&error)),
+        Some(Err(error)) => return wire::nothing_after_the_end(meaning(&error)),
         None => return Err(unreadable("no blob")),
     };
     let etag = wire::etag(answer.blob.properties.etag.as_ref());

@@ -91,8 +91,8 @@ impl Members {
         PortError { operation: "join", target: view::PREFIX.to_owned(), kind }
     }
 
-    /// `Held` while the owner of a claim lives. An owner that was silent for too long is told that it
-    /// is dead; if it can be told, it is.
+    /// `Held` while the owner of a claim lives. An owner that was silent for too long is declared
+    /// dead; once that is written, it is.
     async fn see_whether_it_is_free(&self, claim: &Claim) -> Result<(), MediumError> {
         let Some(owner) = self.state().view.host(&claim.owner).cloned() else { return Ok(()) };
         if owner.is_dead() {
@@ -102,16 +102,16 @@ impl Members {
         if !owner.is_silent(self.lease_time) {
             return Err(held());
         }
-        let told = self.declare_dead(&claim.owner, owner.etag).await;
+        let declared = self.declare_dead(&claim.owner, owner.etag).await;
         self.state().view.at = None;
-        match told {
+        match declared {
             Ok(()) => Ok(()),
             Err(error) if error.is_unmet() => Err(held()),
             Err(error) => Err(error.into_medium_error()),
         }
     }
 
-    /// Tells a silent process that it is dead, unless it has spoken since.
+    /// Declares a silent process dead, unless it has spoken since.
     async fn declare_dead(&self, id: &str, etag: Etag) -> Result<(), PortError> {
         let (blob, dead) = (view::host_blob(id), view::of_host(None, DEAD));
         self.client.put(&blob, Vec::new(), &dead, &Only::IfMatch(etag)).await?;

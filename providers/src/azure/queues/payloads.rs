@@ -26,7 +26,7 @@ const SWEPT_EVERY: Duration = Duration::from_secs(60 * 60);
 
 impl Queues {
     /// Puts a message into a blob, and its name into the queue. Each try has a blob of its own, because
-    /// the process that has taken one removes it.
+    /// the consumer that has taken one removes it.
     pub(super) async fn send_elsewhere(
         &self,
         queue: &str,

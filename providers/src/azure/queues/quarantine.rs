@@ -137,17 +137,17 @@ fn escape(text: &str, limit: usize) -> String {
 
 fn unescape(escaped: &str) -> String {
     let (mut bytes, mut rest) = (Vec::new(), escaped.as_bytes());
-    while let Some((byte, behind)) = rest.split_first() {
-        let digits = (*byte == b'%').then(|| behind.get(..2)).flatten();
+    while let Some((byte, tail)) = rest.split_first() {
+        let digits = (*byte == b'%').then(|| tail.get(..2)).flatten();
         let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
         match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(escaped) => {
                 bytes.push(escaped);
-                rest = &behind[2..];
+                rest = &tail[2..];
             }
             None => {
                 bytes.push(*byte);
-                rest = behind;
+                rest = tail;
             }
         }
     }

@@ -17,8 +17,8 @@ use super::{NEVER_ENDING, Storage, meaning, unreadable};
 use crate::azure::port::{BlobEntry, BlobPage, Etag, Got, LeaseId, Metadata, Only, PortErrorKind};
 use crate::azure::wire;
 
-/// Blobs are read and written in one piece, so that one call is one request.
-const ONE_PIECE: NonZero<usize> = NonZero::<usize>::MAX;
+/// Blobs are read and written whole, so that one call is one request.
+const WHOLE: NonZero<usize> = NonZero::<usize>::MAX;
 
 fn blob(storage: &Storage, name: &str) -> BlobClient {
     storage.blobs.blob_client(name)
@@ -69,13 +69,13 @@ pub(super) async fn get(
     let asked = wire::range(from, length);
     let options = BlobClientDownloadOptions {
         parallel: Some(NonZero::<usize>::MIN),
-        partition_size: Some(ONE_PIECE),
+        partition_size: Some(WHOLE),
         range: Some(HttpRange::new(asked.start, asked.end - asked.start)),
         ..Default::default()
     };
     let answer = match blob(storage, name).download(Some(options)).await {
         Ok(answer) => answer,
-        Err(error) => return wire::nothing_behind_the_end(meaning(&error)),
+        Err(error) => return wire::nothing_after_the_end(meaning(&error)),
     };
     let etag = answer.properties.etag.map(|etag| wire::etag(etag.as_ref()));
     let bytes = answer.body.collect().await.map_err(|error| meaning(&error))?;

@@ -9,7 +9,7 @@ use crate::azure::port::{Etag, Got, PortErrorKind};
 const MESSAGES: u32 = 32;
 
 /// Where a read ends that goes to the end of the blob, in bytes. No blob is as large.
-const BEHIND_EVERY_END: u64 = i64::MAX as u64;
+const AFTER_EVERY_END: u64 = i64::MAX as u64;
 
 /// The version of a blob. Lists give it without the quotes that it has elsewhere.
 pub(crate) fn etag(text: &str) -> Etag {
@@ -23,9 +23,9 @@ pub(crate) fn quoted(etag: &Etag) -> String {
 
 /// The bytes to ask for. No request asks for none: of those that want none the answer is cut.
 pub(crate) fn range(from: u64, length: Option<u64>) -> Range<u64> {
-    let from = from.min(BEHIND_EVERY_END - 1);
-    let end = length.map_or(BEHIND_EVERY_END, |length| from.saturating_add(length.max(1)));
-    from..end.min(BEHIND_EVERY_END)
+    let from = from.min(AFTER_EVERY_END - 1);
+    let end = length.map_or(AFTER_EVERY_END, |length| from.saturating_add(length.max(1)));
+    from..end.min(AFTER_EVERY_END)
 }
 
 /// At most as many bytes as were asked for, and which version they are of.
@@ -44,7 +44,7 @@ pub(crate) fn seconds(duration: Duration) -> i32 {
 }
 
 /// A read at the end of a blob is answered with 416.
-pub(crate) fn nothing_behind_the_end(kind: PortErrorKind) -> Result<Got, PortErrorKind> {
+pub(crate) fn nothing_after_the_end(kind: PortErrorKind) -> Result<Got, PortErrorKind> {
     match kind {
         PortErrorKind::Refused { status: 416, .. } => Ok(Got::default()),
         kind => Err(kind),
@@ -91,10 +91,10 @@ mod tests {
     fn no_read_asks_for_nothing_or_beyond_all_numbers() {
         assert_eq!(range(3, Some(4)), 3..7);
         assert_eq!(range(3, Some(0)), 3..4);
-        assert_eq!(range(0, None), 0..BEHIND_EVERY_END);
+        assert_eq!(range(0, None), 0..AFTER_EVERY_END);
         for (from, length) in [(u64::MAX, None), (u64::MAX, Some(u64::MAX)), (5, Some(u64::MAX))] {
             let range = range(from, length);
-            assert!(range.start < range.end && range.end <= BEHIND_EVERY_END, "{range:?}");
+            assert!(range.start < range.end && range.end <= AFTER_EVERY_END, "{range:?}");
         }
     }
 

@@ -118,7 +118,7 @@ impl SummaryReader {
         Self { ids, names, now: 0 }
     }
 
-    /// Of what a writer has written that was told to be [compact](super::SummaryWriter::compact).
+    /// A reader of what a [compact](super::SummaryWriter::compact) writer has written.
     pub(crate) fn compact() -> Self {
         let mut reader = Self::new();
         reader.ids.is_compact = true;

@@ -90,7 +90,7 @@ pub(crate) struct SummaryWriter<'a> {
 }
 
 impl<'a> SummaryWriter<'a> {
-    /// With room for so many ids.
+    /// A writer with room for this number of ids.
     pub(crate) fn with_capacity(ids: usize) -> Self {
         Self { ids: Texts { seen: HashMap::with_capacity(ids) }, ..Self::default() }
     }

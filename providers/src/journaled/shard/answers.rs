@@ -9,7 +9,7 @@ use crate::InstanceSummary;
 /// A question to the archive that memory could not answer.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::journaled) struct Asking {
-    /// What the archive had handed on to it by then.
+    /// The version of what the archive had been given by then.
     pub(super) version: u64,
 }
 

@@ -84,7 +84,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
     }
 
     /// Whether memory may know less than the log says.
-    pub(crate) fn is_behind(&self) -> bool {
+    pub(crate) fn may_lag(&self) -> bool {
         M::SHARED && !self.state().is_writing
     }
 
@@ -92,7 +92,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
     pub(crate) fn catch_up(&self, look: Look) -> Result<(), ProviderError> {
         let asked = Instant::now();
         let mut follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.is_behind() {
+        if !self.may_lag() {
             return Ok(());
         }
         if let Some(mut known) = follower.take() {

@@ -14,7 +14,7 @@ use crate::{Place, ProviderError, StoredTurn, TurnPage};
 pub(in crate::journaled) enum Known {
     /// All of it.
     Page(Result<TurnPage, ProviderError>),
-    /// The archive must be asked. It and memory have so many turns, or more.
+    /// The archive must be asked. It and memory have `end` turns, or more.
     AskArchive { end: u64 },
 }
 
@@ -24,7 +24,7 @@ pub(in crate::journaled) struct Wanted {
     pub(in crate::journaled) execution: ExecutionId,
     pub(in crate::journaled) from: u64,
     pub(in crate::journaled) limit: usize,
-    /// So many there are at least: the caller that asks has seen them before, in memory or in the archive.
+    /// How many there are at least: the caller has seen them before, in memory or in the archive.
     pub(in crate::journaled) end: u64,
     /// How many the archive had when it was asked before.
     pub(in crate::journaled) seen: Option<u64>,

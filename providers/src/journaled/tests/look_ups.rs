@@ -50,17 +50,17 @@ impl Store {
     }
 
     /// Returns when what was appended is in the archive.
-    async fn until_handed_on(&self, sequence: u64) {
+    async fn until_archived(&self, sequence: u64) {
         let archive = &self.journaled.inner().archive.archive;
-        while archive.position(SHARD).unwrap().sequence < sequence || self.is_handing_on() {
+        while archive.position(SHARD).unwrap().sequence < sequence || self.is_archiving() {
             // An order without turns lets the shard's thread look after its flush.
             self.append(Vec::new()).await.unwrap();
             tokio::task::yield_now().await;
         }
     }
 
-    fn is_handing_on(&self) -> bool {
-        self.journaled.inner().shards[0].state().layers().is_handing_on()
+    fn is_archiving(&self) -> bool {
+        self.journaled.inner().shards[0].state().layers().is_archiving()
     }
 
     fn until_ids_are_read(&self) {
@@ -76,7 +76,7 @@ fn begun(label: &str) -> TurnRecord {
     turn(label, 1, 0, Running)
 }
 
-/// Puts so many instances into the archive, with ids from `i00000` on.
+/// Puts this number of instances into the archive, with ids from `i00000` on.
 async fn filled(count: usize) -> World {
     let world = World::new();
     let store = Store::open(&world, AT_ONCE).await;
@@ -86,7 +86,7 @@ async fn filled(count: usize) -> World {
         store.append(ids.map(|id| begun(&id)).collect()).await.unwrap();
         commits += 1;
     }
-    store.until_handed_on(commits).await;
+    store.until_archived(commits).await;
     drop(store);
     world
 }
@@ -113,17 +113,17 @@ async fn a_start_under_an_id_that_the_archive_has_is_refused() {
         assert_conflict(store.append(vec![begun(&format!("i{n:05}"))]).await);
     }
     store.append(vec![begun("new")]).await.unwrap();
-    store.until_handed_on(2).await;
+    store.until_archived(2).await;
     assert_conflict(store.append(vec![begun("new")]).await);
 }
 
 #[tokio::test]
-async fn an_instance_that_goes_on_behind_a_flush_is_not_looked_up() {
+async fn an_instance_that_goes_on_after_a_flush_is_not_looked_up() {
     let world = World::new();
     let store = Store::open(&world, AT_ONCE).await;
     for number in 0..5 {
         store.append(vec![turn("long", 1, number, Running)]).await.unwrap();
-        store.until_handed_on(number + 1).await;
+        store.until_archived(number + 1).await;
     }
     assert_eq!(store.watch.asked(), 0);
     assert_conflict(store.append(vec![turn("long", 1, 4, Running)]).await);
@@ -150,13 +150,13 @@ async fn an_instance_is_known_as_long_as_it_is_in_memory_and_no_longer() {
     // Flushes, in which other instances come and go.
     for n in 0..20 {
         store.append(vec![begun(&format!("other-{n}"))]).await.unwrap();
-        store.until_handed_on(n + 2).await;
+        store.until_archived(n + 2).await;
     }
     let before = store.watch.asked();
     store.append(vec![turn("i00003", 1, 1, Running)]).await.unwrap();
-    store.until_handed_on(22).await;
+    store.until_archived(22).await;
     store.append(vec![turn("i00003", 1, 2, Running)]).await.unwrap();
-    store.until_handed_on(23).await;
+    store.until_archived(23).await;
     assert_eq!(store.watch.asked(), before);
     store.journaled.unload(&id("i00003"));
     store.append(vec![turn("i00003", 1, 3, Running)]).await.unwrap();
@@ -171,7 +171,7 @@ async fn what_goes_from_memory_before_it_is_in_the_archive_is_forgotten_there() 
     store.journaled.unload(&id("gone"));
     store.journaled.unload(&id("back"));
     assert!(store.journaled.load(&id("back"), 100).await.unwrap().is_some());
-    store.until_handed_on(1).await;
+    store.until_archived(1).await;
     let shard = &store.journaled.inner().shards[0];
     assert!(shard.remembers(&id("stays")) && !shard.remembers(&id("gone")));
     assert!(shard.remembers(&id("back")));
@@ -200,7 +200,7 @@ async fn the_thread_that_commits_never_asks_the_archive() {
             store.append(vec![turn(&format!("i{:05}", 150 + n), 1, 1, Completed)]).await.unwrap();
             commits += 1;
         }
-        store.until_handed_on(commits).await;
+        store.until_archived(commits).await;
     }
     let over: Vec<_> = (150..200).map(|n| id(&format!("i{n:05}"))).collect();
     assert_eq!(store.journaled.purge(&over, &store.lease).await.unwrap(), 50);
@@ -257,10 +257,10 @@ async fn an_id_is_free_again_once_its_instance_was_purged_and_taken_once_it_is_u
     let mut commits = 0;
     for _ in 0..3 {
         store.append(vec![turn("again", 1, 0, Completed)]).await.unwrap();
-        store.until_handed_on(commits + 1).await;
+        store.until_archived(commits + 1).await;
         assert_conflict(store.append(vec![begun("again")]).await);
         assert_eq!(store.journaled.purge(&[id("again")], &store.lease).await.unwrap(), 1);
-        store.until_handed_on(commits + 2).await;
+        store.until_archived(commits + 2).await;
         assert_eq!(store.journaled.summary(&id("again")).await.unwrap(), None);
         assert_eq!(store.journaled.purge(&[id("again")], &store.lease).await.unwrap(), 0);
         commits += 2;
@@ -295,7 +295,7 @@ async fn ids_that_cannot_be_read_are_asked_for_until_they_can() {
     store.append(vec![begun("first")]).await.unwrap();
     assert_eq!(store.watch.asked(), 2, "both are asked for");
     // After the flush they are read.
-    store.until_handed_on(2).await;
+    store.until_archived(2).await;
     store.append(vec![begun("second")]).await.unwrap();
     assert_eq!(store.watch.asked(), 2);
     assert_conflict(store.append(vec![begun("i00004")]).await);
@@ -313,7 +313,7 @@ async fn while_many_ids_are_read_each_is_asked_for_and_none_is_missed() {
     assert_conflict(store.append(vec![begun("i05999")]).await);
     // Its place among the ids was passed already.
     store.append(vec![begun("a new one")]).await.unwrap();
-    store.until_handed_on(4).await;
+    store.until_archived(4).await;
     assert_conflict(store.append(vec![begun("a new one")]).await);
     watch.ids.open();
     store.until_ids_are_read();

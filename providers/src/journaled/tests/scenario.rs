@@ -8,7 +8,7 @@ use super::model::Model;
 use super::{FakeOpened, FakeShard, World, id, turn};
 use crate::InstanceState::{self, Completed, Failed, Running};
 use crate::archive::{Archive, Question};
-use crate::journaled::shard::{Answers, Handover, Ordered};
+use crate::journaled::shard::{Answers, ArchivingLock, Ordered};
 use crate::{Batch, ProviderError, TurnRecord};
 
 /// One thing that is done.
@@ -64,14 +64,14 @@ pub(super) struct Process {
     world: World,
     shard: Arc<FakeShard>,
     opened: Option<FakeOpened>,
-    handover: Handover,
+    archiving: ArchivingLock,
 }
 
 impl Process {
     pub(super) fn start(world: &World) -> Result<Self, ProviderError> {
         let (shard, opened) = world.open()?;
-        let (world, handover) = (world.clone(), Handover::default());
-        Ok(Self { world, shard, opened: Some(opened), handover })
+        let (world, archiving) = (world.clone(), ArchivingLock::default());
+        Ok(Self { world, shard, opened: Some(opened), archiving })
     }
 
     pub(super) fn carry_out(&mut self, step: &Step) -> Result<(), ProviderError> {
@@ -92,7 +92,7 @@ impl Process {
                 order(&self.shard, purge)?;
             }
             Step::Freeze => opened.writer.freeze(),
-            Step::Flush => opened.flusher.flush(&self.handover, &|| true)?,
+            Step::Flush => opened.flusher.flush(&self.archiving, &|| true)?,
             Step::Reopen => {}
         }
         Ok(())
@@ -126,7 +126,7 @@ fn order<T>(
 }
 
 #[test]
-fn what_was_done_is_seen_at_each_step_and_after_a_crash_behind_it() {
+fn what_was_done_is_seen_at_each_step_and_after_a_crash_that_follows() {
     let world = World::new();
     let mut process = Process::start(&world).unwrap();
     let mut model = Model::default();

@@ -126,7 +126,7 @@ impl Selection {
         if !prefix.is_empty() {
             self.compare("id >=", prefix);
         }
-        if let Some(end) = behind_prefix(prefix) {
+        if let Some(end) = after_prefix(prefix) {
             self.compare("id <", &end);
         }
     }
@@ -139,7 +139,7 @@ impl Selection {
 
 /// The first text after all those that begin so; `None` when there is none. The order of texts is
 /// that of their characters' numbers, and so that of their bytes.
-fn behind_prefix(prefix: &str) -> Option<String> {
+fn after_prefix(prefix: &str) -> Option<String> {
     let kept = prefix.trim_end_matches(char::MAX);
     let last = kept.chars().next_back()?;
     let next = match last {
@@ -189,12 +189,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn behind_a_prefix_is_the_first_text_that_does_not_begin_so() {
-        assert_eq!(behind_prefix("").as_deref(), None);
-        assert_eq!(behind_prefix("ab").as_deref(), Some("ac"));
-        assert_eq!(behind_prefix("a\u{7f}").as_deref(), Some("a\u{80}"));
-        assert_eq!(behind_prefix("a\u{d7ff}").as_deref(), Some("a\u{e000}"));
-        assert_eq!(behind_prefix("a\u{10ffff}\u{10ffff}").as_deref(), Some("b"));
-        assert_eq!(behind_prefix("\u{10ffff}").as_deref(), None);
+    fn after_a_prefix_is_the_first_text_that_does_not_begin_so() {
+        assert_eq!(after_prefix("").as_deref(), None);
+        assert_eq!(after_prefix("ab").as_deref(), Some("ac"));
+        assert_eq!(after_prefix("a\u{7f}").as_deref(), Some("a\u{80}"));
+        assert_eq!(after_prefix("a\u{d7ff}").as_deref(), Some("a\u{e000}"));
+        assert_eq!(after_prefix("a\u{10ffff}\u{10ffff}").as_deref(), Some("b"));
+        assert_eq!(after_prefix("\u{10ffff}").as_deref(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Which ids the packs do not have, told from memory.
+//! Filters in memory that say which ids the packs do not have.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -106,10 +106,10 @@ pub(super) fn turns(
     let mut turns = Vec::new();
     while !rest.is_empty() {
         let turn = take(rest)
-            .and_then(|(length, behind)| behind.split_at_checked(usize::try_from(length).ok()?));
-        let (turn, behind) = turn.ok_or("turns are cut off")?;
+            .and_then(|(length, tail)| tail.split_at_checked(usize::try_from(length).ok()?));
+        let (turn, tail) = turn.ok_or("turns are cut off")?;
         turns.push(turn.into());
-        rest = behind;
+        rest = tail;
     }
     if turns.len() as u64 != member.archived.length {
         return Err("there are more or fewer turns than it says");
@@ -155,7 +155,7 @@ fn open(pack: i64, blob: Blob, stored: &[u8]) -> Result<Vec<u8>, &'static str> {
     }
 }
 
-/// Of what is stored and of where it belongs, so that a blob in another's place is told.
+/// Of what is stored and of where it belongs, so that a blob in another's place is recognized.
 fn checksum(pack: i64, blob: Blob, stored: &[u8]) -> u32 {
     let checksum = crc32c::crc32c(&[VERSION, blob as u8]);
     let checksum = crc32c::crc32c_append(checksum, &pack.to_le_bytes());
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_and_every_cut_is_told() {
+    fn every_flipped_bit_and_every_cut_is_reported() {
         let (_, heads, bytes) = encoded(40);
         let member = members(7, &heads).unwrap().remove(3);
         let is_read = |blob: Blob, stored: &[u8]| match blob {
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_in_the_place_of_another_is_told() {
+    fn a_blob_in_the_place_of_another_is_reported() {
         let (_, heads, bytes) = encoded(40);
         assert!(members(8, &heads).is_err());
         assert!(members(7, &bytes).is_err());

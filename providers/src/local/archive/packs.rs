@@ -275,8 +275,8 @@ pub(super) fn list(
     let mut statement = connection.prepare_cached(&sql)?;
     let mut packs = statement.query_and_then([after, prefix], Pack::read)?;
     while let Some(pack) = packs.next().transpose()? {
-        let is_behind = |last: &InstanceSummary| last.instance.as_str() < pack.first.as_str();
-        let has_enough = limit == 0 || found.get(limit - 1).is_some_and(is_behind);
+        let precedes = |last: &InstanceSummary| last.instance.as_str() < pack.first.as_str();
+        let has_enough = limit == 0 || found.get(limit - 1).is_some_and(precedes);
         // Nor does any that follows have what begins so.
         let is_past_prefix = pack.first.as_str() > prefix && !pack.first.starts_with(prefix);
         if has_enough || is_past_prefix {

@@ -16,7 +16,7 @@ fn id(number: u64) -> InstanceId {
     InstanceId::new(format!("order-{number}")).unwrap()
 }
 
-/// An instance that waits, with so many turns.
+/// An instance that waits, with this number of turns.
 fn grown(number: u64, turns: u64) -> (InstanceId, Change) {
     let summary = InstanceSummary {
         instance: id(number),
@@ -110,9 +110,9 @@ fn a_pack_is_opened_once_for_all_ids_that_it_does_not_have() {
     assert_eq!(archive.look_up(&id(2_500)).unwrap(), None);
     // Opening a pack fails from here on.
     super::lock(&archive.writer).execute("DELETE FROM packed", []).unwrap();
-    let is_told = |number| archive.look_up(&id(number)).is_ok_and(|found| found.is_none());
-    let told = (1_100..3_000).filter(|number| is_told(*number)).count();
-    assert!(told > 1_850, "{told} of 1,900");
+    let is_answered = |number| archive.look_up(&id(number)).is_ok_and(|found| found.is_none());
+    let answered = (1_100..3_000).filter(|number| is_answered(*number)).count();
+    assert!(answered > 1_850, "{answered} of 1,900");
     for number in 0..400 {
         assert!(archive.look_up(&id(number)).is_err(), "{number} is in a pack");
     }

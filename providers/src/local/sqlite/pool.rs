@@ -74,13 +74,13 @@ impl Reader<'_> {
 impl Deref for Reader<'_> {
     type Target = Connection;
     fn deref(&self) -> &Connection {
-        self.connection.as_ref().expect("whoever sees a reader has a connection")
+        self.connection.as_ref().expect("a reader has its connection until it is dropped")
     }
 }
 
 impl DerefMut for Reader<'_> {
     fn deref_mut(&mut self) -> &mut Connection {
-        self.connection.as_mut().expect("whoever sees a reader has a connection")
+        self.connection.as_mut().expect("a reader has its connection until it is dropped")
     }
 }
 

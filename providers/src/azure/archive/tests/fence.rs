@@ -12,7 +12,7 @@ use crate::testkit::azure::blob_store::{FakeBlobStore, Fault};
 const SHARD: ShardId = ShardId(0);
 
 #[test]
-fn whoever_has_lost_a_shard_is_fenced_and_destroys_nothing() {
+fn a_process_that_has_lost_a_shard_is_fenced_and_destroys_nothing() {
     for taken in 1..scenario().len() {
         let blob_store = FakeBlobStore::new();
         let (old, new) = (open(&blob_store, 1, TINY), open(&blob_store, 1, TINY));
@@ -45,7 +45,7 @@ fn whoever_has_lost_a_shard_is_fenced_and_destroys_nothing() {
 }
 
 #[test]
-fn whoever_owns_a_shard_again_goes_on_behind_the_other() {
+fn a_process_that_owns_a_shard_again_goes_on_after_the_other() {
     let blob_store = FakeBlobStore::new();
     let (one, other) = (open(&blob_store, 1, TINY), open(&blob_store, 1, TINY));
     part(1, vec![grown("a", 1, 0..1)]).absorb_into(&one).unwrap();
@@ -57,9 +57,10 @@ fn whoever_owns_a_shard_again_goes_on_behind_the_other() {
     assert_eq!(one.look_up(&id("a")).unwrap().unwrap().length, 3);
 }
 
-/// One that the service told wrongly that another had written took no more, however often it claimed the shard.
+/// A process to which the service said wrongly that another had written took no more, however often it
+/// claimed the shard.
 #[test]
-fn whoever_claims_a_shard_that_nobody_else_has_written_goes_on() {
+fn a_process_that_claims_a_shard_that_nobody_else_has_written_goes_on() {
     let mut fenced = 0;
     for others in 0.. {
         let blob_store = FakeBlobStore::new();
@@ -83,7 +84,7 @@ fn whoever_claims_a_shard_that_nobody_else_has_written_goes_on() {
 }
 
 #[test]
-fn a_part_of_what_another_has_handed_on_already_is_fenced() {
+fn a_part_of_what_another_has_archived_already_is_fenced() {
     let blob_store = FakeBlobStore::new();
     let archive = open(&blob_store, 1, TINY);
     part(5, vec![grown("a", 1, 0..1)]).absorb_into(&archive).unwrap();

@@ -163,7 +163,7 @@ proptest! {
     }
 }
 
-/// A reader that nobody told of anything may be late, and sees nothing that never was.
+/// A reader that got no notice may be late, and sees nothing that never was.
 fn assert_sees_what_once_was(reader: &BlobArchive, models: &[Model]) -> Result<(), TestCaseError> {
     for instance in (0..INSTANCES).map(|number| id(&format!("i{number}"))) {
         let seen = reader.look_up(&instance).unwrap().map(|archived| archived.summary);

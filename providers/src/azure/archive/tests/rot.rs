@@ -1,4 +1,4 @@
-//! What is stored and not what was written is told, with its place, or disturbs nothing.
+//! What is stored and not what was written is reported, with its place, or disturbs nothing.
 
 use std::fmt::Debug;
 
@@ -42,8 +42,8 @@ fn written(options: BlobArchiveOptions) -> FakeBlobStore {
     blob_store
 }
 
-/// Compares what is answered with what was before one blob was changed. Whether that was told.
-fn was_told(
+/// Compares what is answered with what was before one blob was changed. Whether that was reported.
+fn was_reported(
     blob_store: &FakeBlobStore,
     options: BlobArchiveOptions,
     blob: &str,
@@ -52,17 +52,17 @@ fn was_told(
 ) -> bool {
     let changed = blob_store.copy();
     changed.replace(blob, bytes);
-    let mut told = false;
+    let mut reported = false;
     for (after, before) in answers(&open(&changed, 1, options)).into_iter().zip(before) {
         match after {
             Ok(answer) => assert_eq!(Ok(&answer), before.as_ref(), "{blob}"),
             Err(place) => {
                 assert!(place.contains(blob), "{place} is not {blob}");
-                told = true;
+                reported = true;
             }
         }
     }
-    told
+    reported
 }
 
 /// Large blocks, and small ones.
@@ -72,27 +72,28 @@ const LAYOUTS: [BlobArchiveOptions; 2] = [
 ];
 
 #[test]
-fn every_flipped_bit_is_told_or_disturbs_nothing() {
+fn every_flipped_bit_is_reported_or_disturbs_nothing() {
     for options in LAYOUTS {
         let blob_store = written(options);
         let before = answers(&open(&blob_store, 1, options));
         assert!(before.iter().all(Result::is_ok));
         for blob in blob_store.names() {
             let bytes = blob_store.bytes(&blob).unwrap();
-            let mut told = 0;
+            let mut reported = 0;
             for at in 0..bytes.len() {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 1 << (at % 8);
-                told += usize::from(was_told(&blob_store, options, &blob, flipped, &before));
+                reported +=
+                    usize::from(was_reported(&blob_store, options, &blob, flipped, &before));
             }
             // What nobody can see any more is not looked at.
-            assert!(told > 100, "{told} of {} bytes of {blob}", bytes.len());
+            assert!(reported > 100, "{reported} of {} bytes of {blob}", bytes.len());
         }
     }
 }
 
 #[test]
-fn every_cut_is_told_or_disturbs_nothing() {
+fn every_cut_is_reported_or_disturbs_nothing() {
     let options = LAYOUTS[0];
     let blob_store = written(options);
     let before = answers(&open(&blob_store, 1, options));
@@ -100,25 +101,25 @@ fn every_cut_is_told_or_disturbs_nothing() {
         let bytes = blob_store.bytes(&blob).unwrap();
         for end in 0..bytes.len() {
             let cut = bytes[..end].to_vec();
-            assert!(was_told(&blob_store, options, &blob, cut, &before), "{blob} cut at {end}");
+            assert!(was_reported(&blob_store, options, &blob, cut, &before), "{blob} cut at {end}");
         }
     }
 }
 
 #[test]
-fn a_run_in_the_place_of_another_is_told() {
+fn a_run_in_the_place_of_another_is_reported() {
     let options = LAYOUTS[1];
     let blob_store = written(options);
     let before = answers(&open(&blob_store, 1, options));
     let names = blob_store.names();
     for pair in names.windows(2) {
         let bytes = blob_store.bytes(&pair[0]).unwrap();
-        assert!(was_told(&blob_store, options, &pair[1], bytes, &before), "{pair:?}");
+        assert!(was_reported(&blob_store, options, &pair[1], bytes, &before), "{pair:?}");
     }
 }
 
 #[test]
-fn a_run_that_is_missing_is_told_and_so_is_a_manifest_that_was_there() {
+fn a_run_that_is_missing_is_reported_and_so_is_a_manifest_that_was_there() {
     use crate::azure::blob_store::BlobStore;
     let blob_store = written(LAYOUTS[1]);
     let archive = open(&blob_store, 1, LAYOUTS[1]);
