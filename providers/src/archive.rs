@@ -190,7 +190,7 @@ pub struct Found {
 pub struct Part<'a> {
     /// The shard.
     pub shard: ShardId,
-    /// Where it ends in the journal.
+    /// The place in the journal at which the part ends.
     pub end: Position,
     /// What happened to which instance, ordered by id.
     pub changes: Vec<(&'a InstanceId, &'a Change)>,

@@ -56,7 +56,7 @@ pub enum ProviderError {
     /// Stored bytes are not what was written. Stop, keep the data, look at the place.
     #[error("stored data is corrupt at {place}: {reason}")]
     Corrupt {
-        /// Where.
+        /// The place.
         place: Place,
         /// What is wrong there.
         reason: String,
@@ -96,7 +96,7 @@ pub enum OpenError {
     InUse {
         /// The store.
         place: String,
-        /// Who has it.
+        /// The process that has it.
         holder: String,
     },
     /// There is something else. Choose a place that is empty or does not exist yet.
@@ -104,7 +104,7 @@ pub enum OpenError {
         "{place} is no store of reenact: {reason}; choose one that is empty or is not there yet"
     )]
     NotAStore {
-        /// Where the store should be.
+        /// The place at which the store should be.
         place: String,
         /// What is there instead.
         reason: String,
@@ -133,7 +133,7 @@ pub enum OpenError {
     Foreign {
         /// What does not belong here.
         place: String,
-        /// Whose it is, and whose it should be.
+        /// The store that it is of, and the one that it should be of.
         reason: String,
     },
     /// What is stored is not what was written. Keep a copy of it, and put back what is known to be
@@ -142,7 +142,7 @@ pub enum OpenError {
         "{place} is damaged: {reason}; keep a copy of it, and put back what is known to be good"
     )]
     Damaged {
-        /// Where.
+        /// The place.
         place: String,
         /// What is wrong there.
         reason: String,

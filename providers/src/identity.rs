@@ -24,7 +24,7 @@ pub(crate) const MAX_BYTES: usize = 4096;
 /// Names a store, and fixes what must never change in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoreIdentity {
-    /// In each file of the store.
+    /// The id that stands in each file of the store.
     pub(crate) journal: JournalId,
     /// How many shards there are.
     pub(crate) shards: u32,

@@ -68,7 +68,7 @@ use crate::limits::{FIRST_SEGMENT_BYTES, MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES, M
 use crate::medium::{Medium, MediumError, Segment};
 use crate::{Epoch, TurnRecord};
 
-/// Of its largest commits, how many a segment is to have room for.
+/// How many of its largest commits a segment is to have room for.
 const COMMITS_PER_SEGMENT: u64 = 64;
 
 /// Largest buffer that is kept for the next commit, in bytes.
@@ -87,7 +87,7 @@ pub struct Options {
     /// The first one of this opening. Each further one is as large, or twice as large as the one before
     /// it if that had no room for 64 commits as large as its largest.
     pub first_segment_bytes: u64,
-    /// From here on they grow no further.
+    /// The size from which on they grow no further.
     pub max_segment_bytes: u64,
     /// Whether commits are compressed. A reenact that is too old to read them refuses the journal as
     /// one of a newer format, so hosts that share a journal with older ones must not.
@@ -207,7 +207,7 @@ impl<M: Medium> Journal<M> {
         self.epoch
     }
 
-    /// Where the last commit ends.
+    /// The place at which the last commit ends.
     pub const fn end(&self) -> Position {
         self.end
     }

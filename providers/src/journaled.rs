@@ -85,7 +85,7 @@ impl<M: Medium, A: Archive> Drop for Inner<M, A> {
 /// How a journaled store behaves.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Of the journals.
+    /// The options of the journals.
     pub journal: journal::Options,
     /// Bytes that a shard holds in memory until they go into the archive. At twice as many, appends
     /// wait for that. 0 counts as 1.

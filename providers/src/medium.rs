@@ -212,7 +212,7 @@ pub enum MediumError {
     /// Nothing has changed: somebody else has the shard, and lives.
     #[error("{by} has the shard")]
     Held {
-        /// Who, for people.
+        /// The name of the owner, for people.
         by: String,
     },
     /// Nothing has changed: the directory that was opened is no longer at its path.

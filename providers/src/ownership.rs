@@ -50,7 +50,7 @@ impl Ownership {
         Err(ProviderError::Fenced { shard: self.shard })
     }
 
-    /// Of the newest lease; 0 before the first.
+    /// The epoch of the newest lease; 0 before the first.
     #[cfg(feature = "journal")]
     pub(crate) const fn newest(&self) -> Epoch {
         self.newest

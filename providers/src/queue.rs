@@ -14,13 +14,13 @@ use crate::{Delivery, DeliveryId, Message, ProviderError};
 /// A queue in which a message is either waiting, or handed out and hidden for a while.
 #[derive(Default)]
 pub(crate) struct Queue {
-    /// By arrival, so that what comes back from its handler is in its old place again.
+    /// The messages by arrival, so that what comes back from its handler is in its old place again.
     waiting: BTreeMap<Arrival, Queued>,
-    /// By delivery.
+    /// The messages that are handed out, by delivery.
     handed_out: BTreeMap<u64, HandedOut>,
-    /// Of the deliveries, by the time at which they run out.
+    /// The deliveries, by the time at which they run out.
     ends: BTreeSet<(Timestamp, u64)>,
-    /// Of all messages, waiting or handed out.
+    /// The keys of all messages, waiting or handed out.
     keys: HashSet<String>,
     arrivals: u64,
     deliveries: u64,

@@ -29,14 +29,14 @@ pub trait ExternalEventRouter: Send + Sync + 'static {
     /// router's visibility time is delivered again. Cancelling the call loses nothing.
     ///
     /// # Errors
-    /// Those of the medium.
+    /// The errors of the medium.
     async fn receive(&self, shard: ShardId, limit: usize) -> Result<Vec<Delivery>, ProviderError>;
 
     /// Removes a delivered message for good. Doing it again, or for a delivery that has run out,
     /// is no error.
     ///
     /// # Errors
-    /// Those of the medium.
+    /// The errors of the medium.
     async fn acknowledge(&self, shard: ShardId, delivery: DeliveryId) -> Result<(), ProviderError>;
 }
 
@@ -45,7 +45,7 @@ pub trait ExternalEventRouter: Send + Sync + 'static {
 pub struct Message {
     /// Chosen by the sender; the same for the same message, however often it is sent.
     pub key: String,
-    /// Whom it is for.
+    /// The instance that it is for.
     pub to: InstanceId,
     /// The encoded command: for the core to read.
     pub bytes: Arc<[u8]>,
@@ -58,7 +58,7 @@ pub struct DeliveryId(pub u64);
 /// A message in the hands of the shard's owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// To acknowledge it by.
+    /// The receipt that acknowledges it.
     pub id: DeliveryId,
     /// How often it has been delivered, this time included.
     pub attempt: u32,

@@ -21,7 +21,7 @@ pub trait Sharing: Send + Sync + 'static {
     /// the same.
     ///
     /// # Errors
-    /// Those of the medium.
+    /// The errors of the medium.
     async fn join(&self, host: &str) -> Result<Arc<dyn Membership>, ProviderError>;
 
     /// Puts an activity into the queue of a tag, for the hosts that declare it. Durable when it
@@ -36,7 +36,7 @@ pub trait Sharing: Send + Sync + 'static {
     /// time is delivered again, to any host. Cancelling the call loses nothing.
     ///
     /// # Errors
-    /// Those of the medium.
+    /// The errors of the medium.
     async fn receive_from(&self, tag: &Name, limit: usize) -> Result<Vec<Delivery>, ProviderError>;
 
     /// How long a delivered message of a tag is hidden from others, unless it is extended.
@@ -52,7 +52,7 @@ pub trait Sharing: Send + Sync + 'static {
     /// out, is no error.
     ///
     /// # Errors
-    /// Those of the medium.
+    /// The errors of the medium.
     async fn acknowledge_from(&self, tag: &Name, delivery: DeliveryId)
     -> Result<(), ProviderError>;
 
@@ -60,13 +60,13 @@ pub trait Sharing: Send + Sync + 'static {
     /// the delivery is to be acknowledged then. The same message may be there twice.
     ///
     /// # Errors
-    /// Those of the medium.
+    /// The errors of the medium.
     async fn quarantine(&self, what: Quarantined) -> Result<(), ProviderError>;
 
-    /// Up to `limit` of the messages in quarantine after `after`, ordered by their ids.
+    /// Returns up to `limit` of the messages in quarantine after `after`, ordered by their ids.
     ///
     /// # Errors
-    /// Those of the medium.
+    /// The errors of the medium.
     async fn quarantined(
         &self,
         after: Option<&QuarantineId>,
@@ -76,7 +76,7 @@ pub trait Sharing: Send + Sync + 'static {
     /// Removes a message from quarantine for good. One that is not there is no error.
     ///
     /// # Errors
-    /// Those of the medium.
+    /// The errors of the medium.
     async fn discard(&self, id: &QuarantineId) -> Result<(), ProviderError>;
 }
 
@@ -92,7 +92,7 @@ pub trait Membership: Send + Sync + 'static {
     /// the shards before.
     ///
     /// # Errors
-    /// Those of the medium. The others find out by themselves then.
+    /// The errors of the medium. The others find out by themselves then.
     async fn leave(&self) -> Result<(), ProviderError>;
 }
 
@@ -103,7 +103,7 @@ pub struct QuarantineId(pub String);
 /// A message that can never be taken, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantined {
-    /// Whose queue it came from.
+    /// The queue that it came from.
     pub queue: QueueOf,
     /// The message; `None` when what was in the queue is no message at all.
     pub message: Option<Message>,
@@ -113,16 +113,16 @@ pub struct Quarantined {
     pub reason: String,
     /// How often it was delivered.
     pub attempts: u32,
-    /// When it came into quarantine.
+    /// The time at which it came into quarantine.
     pub at: Timestamp,
 }
 
-/// Whose queue something is in.
+/// The kind of queue that something is in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum QueueOf {
-    /// That of the owner of a shard.
+    /// The queue of the owner of a shard.
     Shard(ShardId),
-    /// That of the hosts which declare a tag.
+    /// The queue of the hosts that declare a tag.
     Tag(Name),
 }
 

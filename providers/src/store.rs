@@ -21,7 +21,7 @@ pub trait Provider: Send + Sync + 'static {
     fn histories(&self) -> Arc<dyn HistoryStore>;
     /// The clock that timers run on.
     fn timers(&self) -> Arc<dyn TimerScheduler>;
-    /// Who owns which shard.
+    /// The store of leases: it knows which host owns which shard.
     fn leases(&self) -> Arc<dyn ShardLease>;
     /// What it offers to hosts that share it; `None` when one host has all of its shards.
     fn sharing(&self) -> Option<Arc<dyn Sharing>>;
@@ -67,7 +67,7 @@ pub trait HistoryStore: Send + Sync + 'static {
     /// The newest summary of one instance; `None` when there is no such instance.
     ///
     /// # Errors
-    /// Those of the medium.
+    /// The errors of the medium.
     async fn summary(
         &self,
         instance: &InstanceId,
@@ -113,7 +113,7 @@ pub trait HistoryStore: Send + Sync + 'static {
     /// Instances that pass the filter, ordered by id, a page at a time.
     ///
     /// # Errors
-    /// Those of the medium.
+    /// The errors of the medium.
     async fn list(
         &self,
         filter: &InstanceFilter,
@@ -123,7 +123,7 @@ pub trait HistoryStore: Send + Sync + 'static {
     /// How many instances pass the filter: as many as a list at the same instant would give.
     ///
     /// # Errors
-    /// Those of the medium.
+    /// The errors of the medium.
     async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError>;
 
     /// Removes finished instances that have no `wake_at` with their histories; all of them or none. Durable when
@@ -159,9 +159,9 @@ pub struct Lease {
     pub shard: ShardId,
     /// The fence: an append under an older epoch fails.
     pub epoch: Epoch,
-    /// Who owns it, for people.
+    /// The name of the owner, for people.
     pub owner: String,
-    /// From then on another may take it; `None` when it never runs out by itself.
+    /// The time from which on another may take it; `None` when it never runs out by itself.
     pub expires: Option<Timestamp>,
 }
 
@@ -183,7 +183,7 @@ pub trait ShardLease: Send + Sync + 'static {
     /// Gives a shard up at once. Doing it again, or for a lease that was lost, is no error.
     ///
     /// # Errors
-    /// Those of the medium.
+    /// The errors of the medium.
     async fn release(&self, lease: &Lease) -> Result<(), ProviderError>;
 }
 
@@ -248,9 +248,9 @@ pub struct InstanceSummary {
     pub execution: ExecutionId,
     /// The orchestration's name.
     pub name: Name,
-    /// Where it stands.
+    /// Its state.
     pub state: InstanceState,
-    /// When it was started.
+    /// The time at which it was started.
     pub created_at: Timestamp,
     /// The time of its newest turn. For a finished one: when it finished.
     pub updated_at: Timestamp,
@@ -258,7 +258,7 @@ pub struct InstanceSummary {
     pub turns: u64,
     /// Number of events in the execution's history.
     pub events: u64,
-    /// When a host must have it in memory even if nobody sends it anything: the epoch itself when
+    /// The time at which a host must have it in memory even if nobody sends it anything: the epoch itself when
     /// it has unfinished work, the next timer when it only waits for that, `None` when only a
     /// message can move it. Of a finished one: the epoch while it has something to tell others.
     pub wake_at: Option<Timestamp>,
@@ -286,7 +286,7 @@ impl InstanceSummary {
     }
 }
 
-/// Where an instance stands in the log.
+/// The state of an instance, by its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InstanceState {
@@ -317,7 +317,7 @@ impl InstanceState {
 /// How states are stored.
 #[cfg(feature = "journal")]
 impl InstanceState {
-    /// By their number. Never changed; new ones go to the end.
+    /// All states by their number. Never changed; new ones go to the end.
     pub(crate) const BY_NUMBER: [Self; 7] = [
         Self::Running,
         Self::Completed,

@@ -29,7 +29,7 @@ pub(crate) fn check_turns(
     Ok(())
 }
 
-/// Where an instance ends.
+/// The place at which an instance ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tip {
     pub(crate) execution: ExecutionId,
@@ -38,7 +38,7 @@ pub(crate) struct Tip {
 }
 
 impl Tip {
-    /// That of an instance in an archive.
+    /// The tip of an instance in an archive.
     #[cfg(feature = "journal")]
     pub(crate) const fn of(archived: &crate::archive::Archived) -> Self {
         Self { execution: archived.summary.execution, next: archived.length }

@@ -88,7 +88,7 @@ pub(crate) fn decode<'a>(
     Ok(turns)
 }
 
-/// Of the turns and of where they belong, so that a chunk in another's place is recognized.
+/// The checksum of the turns and of where they belong, so that a chunk in another's place is recognized.
 fn checksum(instance: &InstanceId, execution: ExecutionId, first: u64, turns: &[u8]) -> u32 {
     let id = instance.as_str().as_bytes();
     let mut checksum = crc32c::crc32c(&[VERSION]);

@@ -66,7 +66,7 @@ impl Client {
         &*self.port
     }
 
-    /// Where requests are carried out.
+    /// The runtime that carries out requests.
     pub(super) fn io(&self) -> &Handle {
         &self.io
     }
@@ -404,7 +404,7 @@ impl PortError {
         }
     }
 
-    /// To a journal. `Unmet` must have been looked at before.
+    /// Makes it an error of a journal's medium. `Unmet` must have been looked at before.
     pub(super) fn into_medium_error(self) -> MediumError {
         if self.may_have_happened() {
             return MediumError::Unknown(std::io::Error::other(self));

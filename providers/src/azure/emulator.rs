@@ -94,22 +94,22 @@ impl Emulator {
         self.ready().await
     }
 
-    /// To connect to it.
+    /// The connection string of the emulator.
     pub fn connection_string(&self) -> String {
         connection_string(self.ports.blob, self.ports.queue)
     }
 
-    /// To connect to it through others, for example proxies.
+    /// A connection string that leads through other ports, for example those of proxies.
     pub fn connection_string_through(&self, blob_port: u16, queue_port: u16) -> String {
         connection_string(blob_port, queue_port)
     }
 
-    /// Where the blobs are.
+    /// The port of the blobs.
     pub fn blob_port(&self) -> u16 {
         self.ports.blob
     }
 
-    /// Where the queues are.
+    /// The port of the queues.
     pub fn queue_port(&self) -> u16 {
         self.ports.queue
     }

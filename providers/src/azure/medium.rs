@@ -36,7 +36,7 @@ pub struct BlobMedium {
 struct Held {
     /// Under which this process writes.
     lease: Option<LeaseId>,
-    /// Of the checkpoint that was read or written last.
+    /// The etag of the checkpoint that was read or written last.
     checkpoint: Option<Etag>,
     /// The number of the one segment that may be begun next: what is there already was fenced, or
     /// written by this process.
@@ -186,7 +186,7 @@ impl Medium for BlobMedium {
         })
     }
 
-    /// Of what may be large no more than this is read.
+    /// The most bytes that are read of what may be large.
     fn peek(&self, name: &str, length: usize) -> Result<Vec<u8>, MediumError> {
         let blob = self.blob(name);
         let got = self.client.block_on(self.client.get(&blob, 0, Some(length as u64)));
@@ -271,7 +271,7 @@ impl Medium for BlobMedium {
 pub struct BlobSegment {
     client: Client,
     blob: String,
-    /// Of one that is being written.
+    /// What the writer knows of a segment that is being written.
     written: Option<Written>,
     /// What was read when it was opened to be read, and from where on.
     bytes: Vec<u8>,

@@ -83,7 +83,7 @@ struct State {
     /// Whether somebody looks and beats.
     is_ticking: bool,
     notices: BTreeMap<String, QueueNotice>,
-    /// When a notice was written last that this process knows of.
+    /// The time at which a notice was written last that this process knows of.
     noticed_at: Option<Instant>,
 }
 
@@ -92,7 +92,7 @@ struct State {
 struct Session {
     id: String,
     etag: Etag,
-    /// When the last write that succeeded was begun.
+    /// The time at which the last write that succeeded was begun.
     renewed: Instant,
 }
 

@@ -97,14 +97,14 @@ pub struct Etag(pub String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseId(pub String);
 
-/// When a blob may be written.
+/// The condition under which a blob may be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Only {
     /// Whatever is there.
     Always,
-    /// When there is no such blob.
+    /// There must be no such blob.
     IfNew,
-    /// When it is this version.
+    /// It must be this version.
     IfMatch(Etag),
 }
 
@@ -144,7 +144,7 @@ pub struct BlobEntry {
 pub struct QueueMessage {
     /// Its id.
     pub id: String,
-    /// To extend or remove it by.
+    /// The receipt that extends or removes it.
     pub receipt: String,
     /// How often it was received, this time included.
     pub attempt: u32,

@@ -42,7 +42,7 @@ pub(super) struct Queues {
     visibility: Duration,
     in_hand: Mutex<HashMap<u64, InHand>>,
     deliveries: AtomicU64,
-    /// When the payloads of which queue were last swept.
+    /// The times at which the payloads of each queue were last swept.
     swept: Mutex<HashMap<String, Instant>>,
 }
 

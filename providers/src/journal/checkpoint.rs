@@ -85,7 +85,7 @@ impl Checkpoint {
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
-    /// Whose it is, the position, and how many reserved bytes follow.
+    /// Reads the identity, the position, and how many reserved bytes follow.
     fn version_1(&mut self) -> Option<(Identity, Position, u32)> {
         let _zero: [u8; 2] = self.take()?;
         let shard = ShardId(u32::from_le_bytes(self.take()?));

@@ -14,7 +14,7 @@ use crate::medium::{Medium, MediumError};
 pub struct Checkpointer<M> {
     medium: Arc<M>,
     identity: Identity,
-    /// Of the last checkpoint that is known to be durable.
+    /// The position of the last checkpoint that is known to be durable.
     position: Position,
     /// Whether a newer owner's was found in its place. Then it writes none any more.
     is_fenced: bool,
@@ -25,7 +25,7 @@ impl<M: Medium> Checkpointer<M> {
         Self { medium, identity, position, is_fenced: false }
     }
 
-    /// Where recovery begins.
+    /// The position at which recovery begins.
     pub const fn position(&self) -> Position {
         self.position
     }

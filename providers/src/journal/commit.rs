@@ -45,7 +45,7 @@ impl Source<'_> {
 /// One commit out of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit<'a> {
-    /// Where it ends, and its sequence number.
+    /// The place at which it ends, and its sequence number.
     pub position: Position,
     /// The ownership under which it was written.
     pub epoch: Epoch,

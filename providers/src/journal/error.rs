@@ -16,7 +16,7 @@ pub enum JournalError {
     /// put back what is known to be good.
     #[error("the journal is corrupt at {at}: {reason}; nothing was changed")]
     Corrupt {
-        /// Where.
+        /// The place.
         at: Location,
         /// What is wrong there.
         reason: String,
@@ -25,15 +25,15 @@ pub enum JournalError {
     /// it back where it came from.
     #[error("{at} does not belong here: {reason}; nothing was changed")]
     Foreign {
-        /// Where.
+        /// The place.
         at: Location,
-        /// Whose it is, and whose it should be.
+        /// The store that it is of, and the one that it should be of.
         reason: String,
     },
     /// A newer reenact has written it. Nothing was changed. Open it with that one.
     #[error("{at} has format version {found}, this reenact reads up to {supported}")]
     NewerFormat {
-        /// Where.
+        /// The place.
         at: Location,
         /// The version that is there.
         found: u16,
@@ -121,7 +121,7 @@ pub enum JournalError {
 /// A place in the journal of one shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Location {
-    /// In a segment.
+    /// A place in a segment.
     Segment {
         /// The shard.
         shard: ShardId,
@@ -130,7 +130,7 @@ pub enum Location {
         /// Bytes from the segment's start.
         offset: u64,
     },
-    /// In the checkpoint.
+    /// The checkpoint.
     Checkpoint {
         /// The shard.
         shard: ShardId,
@@ -149,7 +149,7 @@ impl fmt::Display for Location {
 }
 
 impl JournalError {
-    /// That of a medium, when the journal of `shard` was to be `doing`.
+    /// Makes the error of a medium one of the journal, when the journal of `shard` was to be `doing`.
     pub(crate) fn of_medium(error: MediumError, shard: ShardId, doing: &'static str) -> Self {
         match error {
             MediumError::Refused(source) if is_full(&source) => Self::Full { shard, source },

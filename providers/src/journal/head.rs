@@ -28,18 +28,18 @@ pub(super) struct Head {
     pub(super) epoch: Epoch,
     /// The sequence number of its first commit.
     pub(super) first_sequence: u64,
-    /// Where the last record of the segment before it ends. 0 in the first segment.
+    /// The offset at which the last record of the segment before it ends. 0 in the first segment.
     pub(super) previous_end: u64,
 }
 
 impl Head {
-    /// Of the first segment of a journal.
+    /// The head of the first segment of a journal.
     pub(super) const fn first(identity: Identity, epoch: Epoch) -> Self {
         let Position { segment, sequence, .. } = Position::START;
         Self { identity, number: segment, epoch, first_sequence: sequence + 1, previous_end: 0 }
     }
 
-    /// Of the segment after the one that `end` is in.
+    /// The head of the segment after the one that `end` is in.
     pub(super) const fn after(end: Position, identity: Identity, epoch: Epoch) -> Self {
         let Position { segment, offset, sequence } = end;
         Self {

@@ -17,6 +17,6 @@ pub struct Position {
 }
 
 impl Position {
-    /// Before the first commit.
+    /// The place before the first commit.
     pub const START: Self = Self { segment: 1, offset: HEAD_BYTES, sequence: 0 };
 }

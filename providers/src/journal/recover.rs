@@ -48,7 +48,7 @@ pub struct Recovered<M> {
     segment: Option<(Head, u32)>,
 }
 
-/// Where a record is.
+/// The place of a record.
 #[derive(Clone, Copy, Debug)]
 struct Written {
     segment: u64,
@@ -136,7 +136,7 @@ impl<M: Medium> Recovered<M> {
         self.epoch
     }
 
-    /// Where the last commit ends.
+    /// The place at which the last commit ends.
     pub const fn end(&self) -> Position {
         self.end
     }
@@ -146,7 +146,7 @@ impl<M: Medium> Recovered<M> {
         self.is_new
     }
 
-    /// Where a record was dropped that was never complete, and so never acknowledged.
+    /// The place at which a record was dropped that was never complete, and so never acknowledged.
     pub const fn torn(&self) -> Option<Location> {
         self.torn
     }

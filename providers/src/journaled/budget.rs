@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug)]
 pub(super) struct Budget {
     bytes: usize,
-    /// Held by all shards.
+    /// The bytes that all shards hold.
     held: AtomicUsize,
-    /// Of one shard, if all hold the same.
+    /// The bytes of one shard, if all hold the same.
     part: usize,
 }
 

@@ -39,12 +39,12 @@ const READS: u32 = 3;
 pub(super) struct Shard<M, A> {
     pub(super) identity: Identity,
     pub(super) archive: Arc<A>,
-    /// Those that the archive has, of all shards.
+    /// The ids that the archive has, of all shards.
     pub(super) ids: Arc<Ids>,
     medium: Arc<M>,
     options: Options,
     state: Mutex<State>,
-    /// Of a shard that others write: where reading has come to. Locked before `state`.
+    /// How far a shard that others write was read. Locked before `state`.
     follower: Mutex<Option<Follower<M>>>,
     /// Counts how often what was in memory was thrown away: who has read meanwhile reads again.
     stood_down: AtomicU64,
@@ -54,7 +54,7 @@ pub(super) struct Shard<M, A> {
 pub(super) struct State {
     pub(super) ownership: Ownership,
     layers: Layers,
-    /// Of the archive, while this process writes the journal.
+    /// The ends of instances in the archive, while this process writes the journal.
     tips: Tips,
     /// Whether this process writes the journal, so that the layers are what it says.
     is_writing: bool,
@@ -75,7 +75,7 @@ pub(super) struct Layers {
 #[derive(Debug)]
 struct Frozen {
     table: Table,
-    /// Where it ends in the journal.
+    /// The place in the journal at which it ends.
     end: Position,
     /// The archive may have it already, although it said that it has failed.
     in_doubt: AtomicBool,
@@ -375,7 +375,7 @@ impl<M: Medium, A: Archive> Flusher<M, A> {
         Ok(Some(frozen.end))
     }
 
-    /// Where recovery begins.
+    /// The segment at which recovery begins.
     pub(super) const fn first_segment(&self) -> u64 {
         self.checkpointer.position().segment
     }

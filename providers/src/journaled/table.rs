@@ -91,7 +91,7 @@ impl Table {
 }
 
 impl Change {
-    /// Where the instance ends; `None` when it is gone.
+    /// The place at which the instance ends; `None` when it is gone.
     pub(super) fn tip(&self) -> Option<Tip> {
         let Self::Grown(growth) = self else { return None };
         Some(Tip { execution: growth.summary.execution, next: growth.run.end() })

@@ -48,7 +48,7 @@ pub(super) struct Common {
     pub(super) clock: Arc<dyn TimerScheduler>,
     /// Bytes in memory of a shard from which on they go into the archive.
     pub(super) flush_bytes: usize,
-    /// And of all shards.
+    /// What all shards together may hold in memory.
     pub(super) budget: Arc<Budget>,
 }
 
@@ -162,7 +162,7 @@ type Flushed<M, A> = Option<(Flusher<M, A>, Result<(), ProviderError>)>;
 enum Flushing<M, A> {
     /// Nothing is on its way, or the last try has failed.
     Idle { flusher: Flusher<M, A>, failed: Option<Failed> },
-    /// On a thread of its own.
+    /// A thread of its own does it.
     Busy(JoinHandle<Flushed<M, A>>),
     /// It has panicked: the journal must be opened again.
     Lost,
@@ -174,7 +174,7 @@ struct Failed {
     /// Something of another owner has come in between. However late that was on its way, only an owner that
     /// opens the journal anew can go on from there.
     is_fenced: bool,
-    /// When to try again.
+    /// The time at which to try again.
     again: Instant,
 }
 

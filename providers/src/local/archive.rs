@@ -51,9 +51,9 @@ const ADDED: &str = "
 /// or takes.
 pub struct SqliteArchive {
     file: Arc<OpenedFile>,
-    /// For what reads one instance: commits wait for it.
+    /// Connections for what reads one instance: commits wait for it.
     lookups: Pool,
-    /// For what may take long.
+    /// Connections for what may take long.
     lists: Pool,
     /// How many finished instances of a part there must be for them to go into packs.
     packed_from: usize,
@@ -314,14 +314,14 @@ fn position(connection: &Connection, shard: ShardId) -> Result<Position, Failure
     Ok(position.unwrap_or(Position::START))
 }
 
-/// Where an instance is stored.
+/// The place in which an instance is stored.
 enum StoredIn {
     /// As a row, which its turns know by this.
     Row(i64),
     Pack(Place),
 }
 
-/// Where an instance is, and what is stored of it.
+/// Looks up where an instance is, and what is stored of it.
 fn find(
     connection: &Connection,
     known: &KnownPacks,
@@ -351,7 +351,7 @@ fn ask(
 const FROM_THE_FIRST: &str = "
     SELECT first, count, bytes FROM turns WHERE instance = ? AND execution = ? ORDER BY first";
 
-/// Those from the one that has some turn.
+/// The chunks from the one that has some turn.
 const FROM: &str = "
     SELECT first, count, bytes FROM turns
     WHERE instance = ?1 AND execution = ?2 AND first >= (

@@ -14,7 +14,7 @@ const NEWEST: &str = "NEWEST";
 /// Most bytes of it.
 const MAX_NEWEST_BYTES: usize = 256;
 
-/// After the name of what is about to replace the thing of that name.
+/// The ending of the name of a file that is about to replace the one without it.
 const NEW: &str = ".new";
 
 /// Zeros that are written at a time, in bytes.

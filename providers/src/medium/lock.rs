@@ -52,7 +52,7 @@ fn write(file: &mut File) -> io::Result<()> {
     writeln!(file, "process {process} on {host} since {now}")
 }
 
-/// Who has the lock, by what it has written. It may not have come to that yet.
+/// Reads who has the lock, by what that process has written. It may not have come to that yet.
 fn read(file: &File) -> String {
     let mut holder = String::new();
     match file.take(MAX_HOLDER_BYTES).read_to_string(&mut holder) {

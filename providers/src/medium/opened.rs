@@ -51,7 +51,7 @@ impl OpenDirectory {
     /// place. Always so where the system has no identity of directories.
     ///
     /// # Errors
-    /// Those of the system, except that there is nothing at the path.
+    /// The errors of the system, except that there is nothing at the path.
     pub(crate) fn is_in_its_place(&self) -> io::Result<bool> {
         #[cfg(unix)]
         return is_same(&self.path, &self.handle.metadata()?);

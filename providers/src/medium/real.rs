@@ -23,7 +23,7 @@ impl RealDisk {
     /// for good when this returns.
     ///
     /// # Errors
-    /// Those of the system.
+    /// The errors of the system.
     pub fn make(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         match private_directory().create(&path) {

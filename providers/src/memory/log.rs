@@ -14,7 +14,7 @@ use crate::{InstanceFilter, InstanceSummary, ProviderError, StoredTurn, TurnPage
 pub(super) struct Log {
     /// Boxed, so that the table moves pointers when it grows.
     rows: HashMap<InstanceId, Box<Row>>,
-    /// In order, for listing; appends to existing instances leave it alone.
+    /// The ids in order, for listing; appends to existing instances leave it alone.
     ids: BTreeSet<InstanceId>,
 }
 
@@ -24,7 +24,7 @@ type Turns = Vec<Arc<[u8]>>;
 /// One instance.
 struct Row {
     summary: InstanceSummary,
-    /// Of the newest execution; the ones before it are gone.
+    /// The turns of the newest execution; the ones before it are gone.
     turns: Turns,
 }
 

@@ -31,12 +31,12 @@ struct ShardQueues {
     clock: Arc<dyn TimerScheduler>,
 }
 
-/// Those who share the shards.
+/// The hosts that share the shards.
 struct Members {
     shards: u32,
     clock: Arc<dyn TimerScheduler>,
     table: Mutex<Table>,
-    /// When the next of those that died is no longer counted.
+    /// The time at which the next of the hosts that died is no longer counted.
     next_end: watch::Sender<Option<Timestamp>>,
 }
 
@@ -52,7 +52,7 @@ struct MemberId(u64);
 
 struct Member {
     share: watch::Sender<BTreeSet<ShardId>>,
-    /// Of one that died: when the others take notice.
+    /// The time at which the others notice that a host has died.
     ends: Option<Timestamp>,
 }
 

@@ -93,7 +93,7 @@ impl InstanceFilter {
     }
 }
 
-/// From one instant to another. The default has no ends.
+/// A range from one instant to another. The default has no ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeRange {
     /// The first instant that is in it.
@@ -139,7 +139,7 @@ impl From<RangeTo<Timestamp>> for TimeRange {
 pub struct PageRequest {
     /// Begin after this id; at the first one when `None`.
     pub after: Option<InstanceId>,
-    /// At most this many; 0 counts as 1.
+    /// The most instances of a page; 0 counts as 1.
     pub limit: usize,
     invalid: Option<InvalidName>,
 }
@@ -160,7 +160,7 @@ impl PageRequest {
         self
     }
 
-    /// At most this many; 0 counts as 1.
+    /// The most instances of a page; 0 counts as 1.
     pub const fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
         self

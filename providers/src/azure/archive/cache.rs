@@ -31,7 +31,7 @@ pub(super) enum Cached {
 #[derive(Debug, Default)]
 struct State {
     entries: HashMap<Key, Entry>,
-    /// By when they were used last.
+    /// The keys by when they were used last.
     uses: BTreeMap<u64, Key>,
     clock: u64,
     bytes: usize,

@@ -27,7 +27,7 @@ pub(super) struct Manifest {
     pub(super) version: u64,
     /// Drawn anew for each time, so that a writer that has lost a reply knows what it has written.
     pub(super) nonce: u64,
-    /// Up to where the journal is in it.
+    /// The position up to which the journal is in it.
     pub(super) position: Position,
     /// No table has this number or a higher one.
     pub(super) next: u64,
@@ -55,7 +55,7 @@ pub(super) struct TableInfo {
 }
 
 impl Manifest {
-    /// Before anything was written.
+    /// The manifest before anything was written.
     pub(super) const fn empty() -> Self {
         Self { version: 0, nonce: 0, position: Position::START, next: 1, runs: Vec::new() }
     }

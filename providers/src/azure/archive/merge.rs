@@ -121,7 +121,7 @@ pub(super) fn due(manifest: &Manifest, most: usize) -> Option<Range<usize>> {
 struct Sources<'a> {
     paths: &'a ShardPaths,
     runs: &'a [Vec<Arc<Table>>],
-    /// Of each run, the table that is read from.
+    /// The table of each run that is read from.
     readers: Vec<Option<(&'a Table, TurnsReader<'a>)>>,
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Grown {
     pub(super) first: u64,
     /// The number after the last of the turns: how many the execution has.
     pub(super) end: u64,
-    /// Where the first chunk is in the run.
+    /// The place of the first chunk in the run.
     pub(super) offset: u64,
     /// They follow on each other.
     pub(super) chunks: Vec<ChunkSize>,
@@ -36,13 +36,13 @@ pub(super) struct ChunkSize {
     pub(super) bytes: u64,
 }
 
-/// Where a chunk is.
+/// The place of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ChunkPlace {
     /// The number of the first turn.
     pub(super) first: u64,
     pub(super) turns: u64,
-    /// From the start of the run.
+    /// The offset from the start of the run.
     pub(super) offset: u64,
     pub(super) bytes: u64,
 }
@@ -64,7 +64,7 @@ impl Grown {
         })
     }
 
-    /// Where the bytes of its turns end in the run.
+    /// The offset in the run at which the bytes of its turns end.
     fn bytes_end(&self) -> u64 {
         self.offset + self.chunks.iter().map(|chunk| chunk.bytes).sum::<u64>()
     }

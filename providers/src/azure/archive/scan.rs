@@ -9,11 +9,11 @@ use super::row::Row;
 use super::shard_paths::Trouble;
 use super::table::{Block, Table};
 
-/// Where to begin.
+/// The id at which a scan begins.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start<'a> {
     pub(super) text: &'a str,
-    /// With what is called just so, or after it.
+    /// Whether the id itself is included, or only those after it.
     pub(super) included: bool,
 }
 

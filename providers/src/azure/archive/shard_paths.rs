@@ -14,7 +14,7 @@ pub(super) struct ShardPaths {
     pub(super) blob_store: Arc<dyn BlobStore>,
     pub(super) identity: Identity,
     pub(super) options: BlobArchiveOptions,
-    /// That of all shards.
+    /// The cache of all shards.
     pub(super) cache: Arc<Cache>,
 }
 
@@ -54,13 +54,13 @@ impl From<ProviderError> for Trouble {
     }
 }
 
-/// That what is stored in a blob is not what was written.
+/// The error that what is stored in a blob is not what was written.
 pub(super) fn corrupt(blob: &str, offset: u64, reason: impl Into<String>) -> ProviderError {
     let place = Place(format!("blob {blob}, offset {offset}"));
     ProviderError::Corrupt { place, reason: reason.into() }
 }
 
-/// That an instance is not as it should be.
+/// The error that an instance is not as it should be.
 pub(super) fn corrupt_instance(
     paths: &ShardPaths,
     instance: &reenact_core::InstanceId,

@@ -29,7 +29,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// With its index, if that is known.
+    /// A run; with its index, if that is known.
     pub(super) fn new(paths: &Arc<ShardPaths>, info: TableInfo, index: Option<TableIndex>) -> Self {
         let name = paths.run(info.number);
         let seal = Seal::new(paths.identity, info.number);
@@ -176,7 +176,7 @@ impl Table {
         Ok(decode_wakes(payload).map_err(|error| self.malformed(at, error))?)
     }
 
-    /// At most `limit` turns of a row from a number on.
+    /// Reads at most `limit` turns of a row from a number on.
     pub(super) fn turns(
         &self,
         grown: &Grown,
@@ -267,7 +267,7 @@ pub(super) struct TurnsReader<'a> {
     stretch: u64,
     /// Nothing after it is wanted.
     until: u64,
-    /// Where what is held begins.
+    /// The offset at which what is held begins.
     offset: u64,
     held: Vec<u8>,
 }

@@ -28,7 +28,7 @@ pub(super) struct Sizes {
     pub(super) index: u64,
 }
 
-/// Where the rows of a run are.
+/// An index: where the rows of a run are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TableIndex {
     /// Ordered by id, and so by place.
@@ -36,14 +36,14 @@ pub(super) struct TableIndex {
     filter: Filter,
 }
 
-/// Where a block of rows is.
+/// The place of a block of rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BlockPlace {
     /// The id of its first row.
     pub(super) first: InstanceId,
-    /// From the start of the rows.
+    /// The offset from the start of the rows.
     pub(super) offset: u64,
-    /// With its checksum.
+    /// The length, with its checksum.
     pub(super) bytes: u64,
 }
 

@@ -24,7 +24,7 @@ pub(super) struct View {
     pub(super) manifest: Manifest,
     /// `None`: there is no manifest yet.
     pub(super) etag: Option<Etag>,
-    /// As in the manifest.
+    /// The runs, in the order of the manifest.
     pub(super) runs: Vec<Vec<Arc<Table>>>,
 }
 
@@ -240,7 +240,7 @@ pub(super) fn follows(older: &Grown, newer: &Grown) -> bool {
     older.summary.execution == newer.summary.execution && older.end == newer.first
 }
 
-/// That what is before the turns of a row is not there.
+/// The error that what is before the turns of a row is missing.
 pub(super) fn missing_turns(paths: &ShardPaths, grown: &Grown) -> crate::ProviderError {
     let summary = &grown.summary;
     let reason = format!("the turns before turn {} are missing", grown.first);

@@ -54,11 +54,11 @@ pub enum Identity {
     /// Its own.
     #[default]
     System,
-    /// One that was assigned to it, by the client's id.
+    /// An identity that was assigned to it, by the client's id.
     Client(String),
-    /// One that was assigned to it, by the object's id.
+    /// An identity that was assigned to it, by the object's id.
     Object(String),
-    /// One that was assigned to it, by the id of its resource.
+    /// An identity that was assigned to it, by the id of its resource.
     Resource(String),
 }
 
@@ -104,7 +104,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// By what right requests are made.
+/// The right by which requests are made.
 #[derive(Clone, Debug)]
 pub(crate) enum Access {
     /// Each request is signed with the account's key.

@@ -9,7 +9,7 @@ use super::{InvalidConnection, malformed};
 /// The domain of accounts in the public cloud.
 const PUBLIC_CLOUD: &str = "core.windows.net";
 
-/// Where the blobs and the queues of an account are.
+/// The URLs of the blobs and the queues of an account.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoints {
     blob: Url,
@@ -17,12 +17,12 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Of an account in the public cloud, by its name.
+    /// The endpoints of an account in the public cloud, by its name.
     pub fn of_account(name: &str) -> Result<Self, InvalidConnection> {
         Self::in_cloud("https", name, PUBLIC_CLOUD)
     }
 
-    /// Of the URL of the account's blobs or queues, `https://NAME.blob.SUFFIX`: the other one is
+    /// The endpoints by the URL of the account's blobs or queues, `https://NAME.blob.SUFFIX`: the other one is
     /// beside it.
     pub fn of_url(url: &str) -> Result<Self, InvalidConnection> {
         const PART: &str = "the account's URL";
@@ -71,12 +71,12 @@ impl Endpoints {
         Ok(())
     }
 
-    /// Of the blobs, without a slash at its end.
+    /// The URL of the blobs, without a slash at its end.
     pub(crate) fn blob(&self) -> &Url {
         &self.blob
     }
 
-    /// Of the queues, without a slash at its end.
+    /// The URL of the queues, without a slash at its end.
     pub(crate) fn queue(&self) -> &Url {
         &self.queue
     }

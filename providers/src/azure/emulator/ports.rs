@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 
-/// Where an emulator listens, on this machine only.
+/// The ports on which an emulator listens, on this machine only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ports {
     pub(super) blob: u16,

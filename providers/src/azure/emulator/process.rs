@@ -77,7 +77,7 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// For the one that starts next.
+    /// Gives away its folder, for the process that starts next.
     pub(super) fn take_folder(&mut self) -> Option<PathBuf> {
         self.folder.take()
     }

@@ -31,7 +31,7 @@ pub(super) struct View {
     hosts: BTreeMap<String, Host>,
     claims: BTreeMap<ShardId, Claim>,
     notices: BTreeMap<String, Etag>,
-    /// When the look began that has shown it.
+    /// The time at which the look began that has shown it.
     pub(super) at: Option<Instant>,
 }
 
@@ -44,14 +44,14 @@ pub(super) struct Host {
     since: Instant,
 }
 
-/// Who has a shard.
+/// A claim: which process has a shard.
 #[derive(Clone)]
 pub(super) struct Claim {
     pub(super) etag: Etag,
     /// Empty when it was given up.
     pub(super) owner: String,
     pub(super) label: String,
-    /// When it was known to be so.
+    /// The time at which it was known to be so.
     at: Instant,
 }
 
@@ -119,12 +119,12 @@ impl View {
         claims.map(|(shard, claim)| (*shard, claim))
     }
 
-    /// Who has a shard, alive or dead.
+    /// The process that has a shard, alive or dead.
     pub(super) fn owner_of(&self, shard: ShardId) -> Option<&str> {
         self.claims.get(&shard).map(|claim| claim.owner.as_str())
     }
 
-    /// Who has which shard, alive or dead.
+    /// The process of each shard that has one, alive or dead.
     pub(super) fn owned(&self) -> BTreeMap<ShardId, String> {
         let claims = self.claims.iter().filter(|(_, claim)| !claim.owner.is_empty());
         claims.map(|(shard, claim)| (*shard, claim.owner.clone())).collect()
@@ -166,7 +166,7 @@ pub(super) fn of_host(label: Option<&str>, state: &str) -> Metadata {
     ])
 }
 
-/// What the one says who claims a shard, or gives it up.
+/// The metadata of a claim; the owner is empty when the shard is given up.
 pub(super) fn of_claim(owner: &str, label: &str) -> Metadata {
     metadata([("owner", owner.to_owned()), ("label", printable(label))])
 }

@@ -14,10 +14,10 @@ const MAX_TEXT_BYTES: usize = 64 * 1024;
 /// The form of envelopes that is written, and the newest that is read.
 const VERSION: u8 = 1;
 
-/// After the version: a message follows.
+/// Stands after the version, and says that a message follows.
 const MESSAGE: u8 = 0;
 
-/// After the version: the name of the blob follows that holds a envelope with the message.
+/// Stands after the version, and says that the name of a blob follows which holds an envelope with the message.
 const ELSEWHERE: u8 = 1;
 
 /// What stands in a queue.

@@ -11,7 +11,7 @@ use super::envelope::Envelope;
 use crate::azure::port::{BlobEntry, Only, PortError, PortErrorKind};
 use crate::azure::random;
 
-/// Where the payloads of a queue are.
+/// How the names of the payloads of a queue begin.
 const PREFIX: &str = "payload";
 
 /// Between its payload and its envelope a sender needs seconds at most. What is so old and has no envelope

@@ -8,7 +8,7 @@ use reqwest::{Method, Url};
 pub(crate) struct Call {
     /// The method.
     pub(crate) method: Method,
-    /// Where it goes, without a signature.
+    /// The URL that it goes to, without a signature.
     pub(crate) url: Url,
     /// The headers that the crate above has set.
     pub(crate) headers: HeaderMap,

@@ -28,7 +28,7 @@ pub(crate) fn range(from: u64, length: Option<u64>) -> Range<u64> {
     from..end.min(AFTER_EVERY_END)
 }
 
-/// At most as many bytes as were asked for, and which version they are of.
+/// Cuts an answer to the bytes that were asked for, and adds which version they are of.
 pub(crate) fn got(mut bytes: Vec<u8>, length: Option<u64>, etag: Option<Etag>) -> Got {
     if let Some(length) = length.and_then(|length| usize::try_from(length).ok()) {
         bytes.truncate(length);
@@ -37,7 +37,7 @@ pub(crate) fn got(mut bytes: Vec<u8>, length: Option<u64>, etag: Option<Etag>) -
     Got { bytes, etag }
 }
 
-/// Whole seconds, as the service counts them; no part of one is lost.
+/// Rounds up to whole seconds, as the service counts them.
 pub(crate) fn seconds(duration: Duration) -> i32 {
     let rounded_up = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
     i32::try_from(rounded_up).unwrap_or(i32::MAX)

@@ -219,7 +219,7 @@ impl<'a> Bytes<'a> {
         Ok(*array)
     }
 
-    /// As many bytes as the number before them says.
+    /// Takes as many bytes as the number before them says.
     pub(crate) fn counted(&mut self) -> Result<&'a [u8], BodyError> {
         let count = usize::try_from(self.number()?).map_err(|_| CUT_OFF)?;
         let (counted, rest) = self.0.split_at_checked(count).ok_or(CUT_OFF)?;

@@ -10,6 +10,6 @@ pub(super) struct Follower<M> {
     pub(super) read: Recovered<M>,
     pub(super) at: Instant,
     pub(super) fresh_for: Duration,
-    /// That were in memory when the journal was read anew.
+    /// The bytes that were in memory when the journal was read anew.
     pub(super) bytes: usize,
 }

@@ -61,7 +61,7 @@ struct Absorber<'a> {
     packed: Finder<'a>,
 }
 
-/// Where an instance that is stored ends.
+/// The place at which an instance that is stored ends.
 #[derive(Clone, Copy)]
 struct End {
     execution: ExecutionId,
@@ -181,7 +181,7 @@ impl Absorber<'_> {
     }
 }
 
-/// Where an instance ends once it has grown; an error unless that follows on what is stored.
+/// Computes where an instance ends once it has grown; an error unless that follows on what is stored.
 fn end_of(instance: &InstanceId, stored: Option<End>, growth: &Growth) -> Result<End, Failure> {
     let TurnRun { execution, first, .. } = growth.run;
     let newest = growth.summary.execution;

@@ -8,7 +8,7 @@ use super::row::stored;
 use crate::local::sqlite::Failure;
 use crate::{InstanceFilter, InstanceState, TimeRange};
 
-/// As many instances that have finished in a range of time are sorted by id. More of them are so
+/// The most instances that have finished in a range of time and are sorted by id. More of them are so
 /// dense among the others that going through all by id finds a page soon.
 const MAX_SORTED: u32 = 10_000;
 
@@ -153,7 +153,7 @@ fn after_prefix(prefix: &str) -> Option<String> {
 /// The times of a range.
 enum Times {
     All,
-    /// From the first to the last.
+    /// The times from the first to the last.
     Between(u64, u64),
 }
 
@@ -171,7 +171,7 @@ impl Times {
         (first <= last).then_some(Self::Between(first, last))
     }
 
-    /// That a time is one of them; `None` when every one is.
+    /// The condition that a time is one of them; `None` when every one is.
     fn within(&self, column: &str) -> Option<String> {
         let Self::Between(first, last) = self else { return None };
         let (first, last) = (stored(*first), stored(*last));

@@ -41,7 +41,7 @@ pub(super) enum Blob {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Member {
     pub(super) archived: Archived,
-    /// Where its turns are among all of the pack.
+    /// The place of its turns among all of the pack.
     turns: Range<usize>,
 }
 
@@ -155,7 +155,7 @@ fn open(pack: i64, blob: Blob, stored: &[u8]) -> Result<Vec<u8>, &'static str> {
     }
 }
 
-/// Of what is stored and of where it belongs, so that a blob in another's place is recognized.
+/// The checksum of what is stored and of where it belongs, so that a blob in another's place is recognized.
 fn checksum(pack: i64, blob: Blob, stored: &[u8]) -> u32 {
     let checksum = crc32c::crc32c(&[VERSION, blob as u8]);
     let checksum = crc32c::crc32c_append(checksum, &pack.to_le_bytes());

@@ -36,7 +36,7 @@ struct Pack {
     last: String,
     instances: u32,
     live: u32,
-    /// Of the orchestration, if it is one for all.
+    /// The name of the orchestration, if it is one for all.
     name: Option<String>,
     created: (u64, u64),
     finished: (u64, u64),
@@ -137,7 +137,7 @@ fn add_one(
     Ok(())
 }
 
-/// Where an instance is; `None` when it is in no pack.
+/// Finds the place of an instance; `None` when it is in no pack.
 pub(super) fn find(
     connection: &Connection,
     known: &KnownPacks,
@@ -158,7 +158,7 @@ impl<'a> Finder<'a> {
         Self { kept: HashMap::new(), known }
     }
 
-    /// Where an instance is; `None` when it is in no pack.
+    /// Finds the place of an instance; `None` when it is in no pack.
     pub(super) fn find(
         &mut self,
         connection: &Connection,

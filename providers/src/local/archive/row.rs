@@ -26,7 +26,7 @@ pub(super) const fn number(stored: i64) -> u64 {
     stored.cast_unsigned()
 }
 
-/// That something is wrong with an execution.
+/// The error that something is wrong with an execution.
 pub(super) fn corrupt(
     instance: &InstanceId,
     execution: ExecutionId,

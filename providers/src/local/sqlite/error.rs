@@ -27,9 +27,9 @@ pub enum ArchiveError {
     Foreign {
         /// The file.
         path: PathBuf,
-        /// Whose it is.
+        /// The store that it is of.
         found: JournalId,
-        /// Whose it should be.
+        /// The store that it should be of.
         expected: JournalId,
     },
     /// A newer reenact has written it. Nothing was changed. Open it with that one.
@@ -122,7 +122,7 @@ pub(in crate::local) enum Failure {
     Moved,
     /// What is stored is not what was written.
     Corrupt {
-        /// Where in the file.
+        /// The place in the file.
         at: String,
         /// What is wrong there.
         reason: String,

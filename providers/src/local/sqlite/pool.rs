@@ -22,7 +22,7 @@ pub(in crate::local) struct Pool {
 #[derive(Debug, Default)]
 struct State {
     idle: Vec<Connection>,
-    /// Those in use included.
+    /// The number of connections, those in use included.
     open: usize,
 }
 
