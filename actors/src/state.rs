@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use reenact_core::{ActivityError, Name};
 
-/// A type of which an activity needs a value: see [`Activity::states`].
+/// A type of which an activity needs a value: see [`Activity::states`](crate::Activity::states).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StateType {
     id: TypeId,

@@ -22,7 +22,7 @@ use crate::state::{MissingState, Owner, StateType};
 ///
 /// An activity takes it after its context and before its input. There may be several, of
 /// different types. `HostBuilder::state` gives the value; where it is missing, the host does not start
-/// ([`Error::MissingState`]). What is expensive to clone belongs in an `Arc`.
+/// ([`Error::MissingState`](crate::Error::MissingState)). What is expensive to clone belongs in an `Arc`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct State<T>(pub T);
 

@@ -41,7 +41,7 @@ impl fmt::Debug for ActivitySet<'_> {
 }
 
 impl Registry {
-    /// Adds a value that activities take as [`State`].
+    /// Adds a value that activities take as [`State`](crate::State).
     ///
     /// # Errors
     /// [`Error::StateGivenTwice`]: there is one of its type.
