@@ -14,6 +14,7 @@ mod passivate;
 mod phase;
 mod replace;
 mod rewind;
+mod start;
 mod state;
 mod summary;
 mod trial;

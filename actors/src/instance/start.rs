@@ -1,0 +1,225 @@
+//! Starts an instance, or answers a start of one that exists.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{ActorProcessingErr, ActorRef};
+use reenact_core::{
+    ApplyError, Command, ExecutionId, Machine, OrchestrationCode, RecordedTurn, Start, Turn,
+};
+use reenact_providers::{InstanceState as State, InstanceSummary, ProviderError};
+
+use super::live::unreadable;
+use super::phase::{Live, Phase};
+use super::state::InstanceState;
+use crate::error::Error;
+use crate::message::{Begin, ExternalEvent, InstanceMessage, Internal, Reply, StartMessage};
+use crate::persistence::Entry;
+use crate::store::unreadable as unreadable_log;
+
+impl InstanceState {
+    pub(super) async fn start(
+        &mut self,
+        myself: &ActorRef<InstanceMessage>,
+        message: Box<StartMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        match self.phase {
+            Phase::Fresh => self.begin(myself, *message),
+            // The start was refused: there is no instance here.
+            Phase::Absent => self.leave_to_the_next(message),
+            // This actor came into memory for another message; since it looked, the id may have become free.
+            Phase::Finished
+                if matches!(self.begin, Begin::Activate | Begin::Recover | Begin::Resume) =>
+            {
+                self.leave_to_the_next(message);
+            }
+            Phase::Finished | Phase::Live(_) | Phase::Closing(_) | Phase::Parked(_) => {
+                Box::pin(self.start_again(myself, *message)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves a start to the next actor of the instance: this one is about to end.
+    fn leave_to_the_next(&self, message: Box<StartMessage>) {
+        self.shard.host.routes.deliver_in_order(&self.instance, Internal::Start(message).into());
+    }
+
+    /// Answers a start of an instance that exists.
+    async fn start_again(
+        &mut self,
+        myself: &ActorRef<InstanceMessage>,
+        mut message: StartMessage,
+    ) -> Result<(), ActorProcessingErr> {
+        if let Some(event) = message.event.take() {
+            self.raise_instead(event, message.reply).await?;
+            return Ok(());
+        }
+        let taken = Error::AlreadyExists { instance: self.instance.clone() };
+        let Some(origin) = message.start.origin.take() else {
+            self.answer(message.reply.no(taken));
+            return Ok(());
+        };
+        match self.own_origin().await {
+            Ok(Ok(Some(own))) if own == *origin => self.has_begun(*origin, message.reply).await,
+            // The asker may be its own parent, so the answer must not be that the id is taken. It asks again.
+            Ok(Err(reason)) => {
+                self.answer(message.reply.no(unreadable_log(&self.instance, &reason)));
+            }
+            Ok(Ok(own)) => {
+                let mut undone = message.instead_of.iter().copied();
+                let superseded = own
+                    .and_then(|own| undone.find(|call| call.has_started(&own, &origin.instance)));
+                match superseded {
+                    Some(call) => return self.replace(myself, message, *origin, call).await,
+                    None => self.answer(message.reply.no(taken)),
+                }
+            }
+            // The instance was purged since this actor looked: the id is free.
+            Err(ProviderError::NotFound { .. }) if matches!(self.phase, Phase::Finished) => {
+                message.start.origin = Some(origin);
+                self.leave_to_the_next(Box::new(message));
+            }
+            Err(error) => {
+                let error = Error::from(Arc::new(error));
+                self.answer(message.reply.no(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Raises the event that comes with a start, on an instance that exists.
+    async fn raise_instead(
+        &mut self,
+        event: ExternalEvent,
+        reply: Reply,
+    ) -> Result<(), ActorProcessingErr> {
+        let instance = self.instance.clone();
+        match &self.phase {
+            Phase::Live(_) => {
+                let ExternalEvent { name, data, key } = event;
+                self.apply(Command::RaiseEvent { name, data, key }, Some(reply));
+            }
+            Phase::Parked(_) => self.keep_event(event, Some(reply)).await?,
+            Phase::Fresh | Phase::Absent | Phase::Finished | Phase::Closing(_) => {
+                self.answer(reply.no(Error::Finished { instance }));
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, myself: &ActorRef<InstanceMessage>, message: StartMessage) {
+        let StartMessage { name, version, mut start, not_before, event, reply, .. } = message;
+        let code = match self.shard.host.registry.code(&name, version.as_ref()) {
+            Ok(code) => code.clone(),
+            Err(missing) => {
+                self.phase = Phase::Absent;
+                return reply.refuse(missing.into());
+            }
+        };
+        if let Some(time) = not_before {
+            let delay = time.since(self.shard.now());
+            start.delay = (!delay.is_zero()).then_some(delay);
+        }
+        if event.is_some() {
+            // The event is recorded before the code runs.
+            start.delay = start.delay.or(Some(Duration::ZERO));
+        }
+        let by_another = start.origin.is_some();
+        let mut started = self.begin_with(&code, myself, start.clone());
+        if by_another
+            && matches!(started, Err(ref error) if !matches!(error, ApplyError::Rejected(_)))
+        {
+            // The start is stored so that people see the instance: it is parked in a turn of its own.
+            let delay = start.delay.or(Some(Duration::ZERO));
+            started = self.begin_with(&code, myself, Start { delay, ..start });
+        }
+        match started {
+            Ok((machine, turn)) => {
+                let summary = self.new_summary(name, machine.execution_id(), &turn.recorded);
+                let has_drawn_id = self.begin == Begin::Fresh;
+                let live = Live { has_drawn_id, ..Live::new(machine, summary) };
+                self.phase = Phase::Live(Box::new(live));
+                match event {
+                    Some(event) => self.submit_with_event(turn, event, reply),
+                    None => self.submit(turn, Some(reply), None),
+                }
+            }
+            Err(error) => {
+                // Nothing was stored: there is no instance, and nothing to park.
+                self.phase = Phase::Absent;
+                reply.refuse(match self.refusal(error) {
+                    Error::Parked { reason, .. } => Error::NotStarted { reason },
+                    other => other,
+                });
+            }
+        }
+    }
+
+    fn begin_with(
+        &self,
+        code: &OrchestrationCode,
+        myself: &ActorRef<InstanceMessage>,
+        start: Start,
+    ) -> Result<(Machine, Turn), ApplyError> {
+        let config = self.machine_config(myself);
+        let (instance, now) = (self.instance.clone(), self.shard.now());
+        self.shard.host.routes.stalls.watch(&self.instance, code.name(), || {
+            Machine::start(code, instance, ExecutionId::FIRST, config, start, now)
+        })
+    }
+
+    /// Submits a start and the event that comes with it together: both are stored, or neither.
+    fn submit_with_event(&mut self, start: Turn, event: ExternalEvent, reply: Reply) {
+        let Phase::Live(live) = &mut self.phase else { return };
+        let ExternalEvent { name, data, key } = event;
+        let command = Command::RaiseEvent { name, data, key };
+        let at = start.recorded.at;
+        let raised = match live.apply(&self.shard.host.routes.stalls, command, at) {
+            Ok(raised) => raised,
+            Err(ApplyError::Rejected(rejected)) => {
+                let refusal = self.refusal(ApplyError::Rejected(rejected));
+                self.phase = Phase::Absent;
+                return reply.refuse(refusal);
+            }
+            Err(error) => {
+                let reason = unreadable(error);
+                self.phase = Phase::Absent;
+                return reply.refuse(Error::NotStarted { reason });
+            }
+        };
+        let pending = live.pending(start).and_then(|mut pending| {
+            pending.successor = vec![live.pending(raised)?];
+            Ok(pending)
+        });
+        match pending {
+            Ok(mut pending) => {
+                pending.answer = Some(reply.yes());
+                self.pass_on(Entry::Turn(Box::new(pending)));
+            }
+            Err(reason) => {
+                self.phase = Phase::Absent;
+                reply.refuse(Error::NotStarted { reason });
+            }
+        }
+    }
+
+    fn new_summary(
+        &self,
+        name: reenact_core::Name,
+        execution: ExecutionId,
+        first: &RecordedTurn,
+    ) -> InstanceSummary {
+        InstanceSummary {
+            instance: self.instance.clone(),
+            execution,
+            name,
+            state: State::Running,
+            created_at: first.at,
+            updated_at: first.at,
+            turns: 0,
+            events: 0,
+            wake_at: None,
+        }
+    }
+}
