@@ -7,25 +7,25 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::panic::catch;
 
-/// The runtimes that clients of a host wait on. Clones are the same.
+/// The runtimes on which clients of a host wait. Clones are the same.
 ///
-/// To wake a client on another thread costs two switches of threads, more than a whole step. So a shard hands
-/// over what it has for the clients of a runtime when it has done what is to be done at the moment, all at
-/// once.
+/// Waking a client on another thread costs two switches of threads, more than a whole step. So a shard
+/// collects its answers for the clients of a runtime while it has other work, and then sends them
+/// together.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientRuntimes {
-    /// `None` where the shards have no threads of their own.
+    /// `None` when the shards have no threads of their own.
     known: Option<Arc<Mutex<Vec<Arc<ClientRuntime>>>>>,
 }
 
-/// A runtime that clients wait on.
+/// A runtime on which clients wait.
 #[derive(Debug)]
 pub(crate) struct ClientRuntime {
     handle: Handle,
     deferred: Mutex<Deferred>,
 }
 
-/// Answers that are deferred until all that is ready has run.
+/// Answers that are deferred until all tasks that are ready have run.
 #[derive(Default)]
 struct Deferred(Vec<Box<dyn FnOnce() + Send>>);
 
@@ -33,13 +33,13 @@ struct Deferred(Vec<Box<dyn FnOnce() + Send>>);
 struct Flush(Arc<ClientRuntime>);
 
 impl ClientRuntimes {
-    /// Those of a host whose shards have threads of their own, or not.
+    /// The runtimes of a host whose shards have threads of their own, or not.
     pub(crate) fn new(own_threads: bool) -> Self {
         Self { known: own_threads.then(Arc::default) }
     }
 
-    /// The runtime of the caller, if its tasks run whatever the caller does; `None` means that each answer
-    /// goes its own way.
+    /// The caller's runtime, if its tasks run whatever the caller does; `None` means that each answer is
+    /// sent by itself.
     pub(crate) fn of_caller(&self) -> Option<Arc<ClientRuntime>> {
         let known = self.known.as_ref()?;
         let handle = Handle::try_current().ok()?;
@@ -51,7 +51,7 @@ impl ClientRuntimes {
         if let Some(runtime) = known.iter().find(|runtime| runtime.handle.id() == id) {
             return Some(runtime.clone());
         }
-        // Those that nobody waits on.
+        // Runtimes without waiting clients are removed.
         known.retain(|runtime| Arc::strong_count(runtime) > 1);
         let runtime = Arc::new(ClientRuntime { handle, deferred: Mutex::default() });
         known.push(runtime.clone());
@@ -80,7 +80,7 @@ impl ClientRuntime {
                 if is_first {
                     let hand_over = Flush(self.clone());
                     here.spawn(async move {
-                        // After all that is ready now.
+                        // Sent after all tasks that are ready now.
                         tokio::task::yield_now().await;
                         drop(hand_over);
                     });
@@ -100,7 +100,7 @@ impl Drop for Flush {
         }
         self.0.handle.spawn(async move {
             for answer in deferred.0 {
-                // What this wakes is the client's.
+                // This wakes code of the client's.
                 let _ = catch(answer);
             }
         });

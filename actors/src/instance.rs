@@ -43,11 +43,14 @@ pub(crate) struct InstanceArguments {
     pub(crate) shard: Arc<ShardContext>,
     pub(crate) instance: InstanceId,
     pub(crate) begin: Begin,
-    /// It has a place among the instances in memory. One without goes as soon as it is idle.
+    /// Whether it has a place among the instances in memory. One without a place leaves memory as soon as
+    /// it is idle.
     pub(crate) has_place: bool,
-    /// Until it has handled what it comes for, and has gone if that was its end.
+    /// Kept until it has handled the message for which it was loaded and, if that was its end, has left
+    /// memory.
     pub(crate) coming: Option<OnItsWay>,
-    /// It comes for no message but its log, and goes again where others wait for that.
+    /// Whether it was loaded because its log says so, and for no message. It leaves memory when others wait
+    /// for a place.
     pub(crate) is_due: bool,
 }
 
@@ -104,7 +107,7 @@ impl Actor for InstanceActor {
     ) -> Result<(), ActorProcessingErr> {
         state.leave_place();
         if !matches!(state.phase, Phase::Finished) {
-            // Of what is over, a store remembers nothing.
+            // A store need not remember an instance that has ended.
             state.shard.host.store.histories.unload(&state.instance);
         }
         state.phase = Phase::Absent;
@@ -129,7 +132,7 @@ impl Actor for InstanceActor {
             None
         };
         if message.asks_to_passivate() {
-            // Also of one that has ended or is parked: it may stay.
+            // Also when it has ended or is parked, because it may stay in memory.
             state.footprint.answer();
         }
         if state.is_anything_overdue() {
@@ -144,10 +147,10 @@ impl Actor for InstanceActor {
                 state.end_wait_if(wait);
             }
             InstanceMessage::Runtime(RuntimeMessage(Internal::Rewind(rewind))) => {
-                // Boxed: every message would pay for the room that this takes.
+                // Boxed: otherwise the future of every message would have room for this.
                 Box::pin(state.rewind(&myself, *rewind)).await?;
             }
-            // It has gone on already, and has come to its end with that.
+            // It has gone on already, and has ended since.
             message if message.is_resume() && state.has_ended_unparked() => {
                 message.reply().into_iter().for_each(|reply| state.answer(reply.yes()));
             }
@@ -159,7 +162,7 @@ impl Actor for InstanceActor {
         if let Some(trial) = trial {
             Box::pin(state.survived(trial)).await?;
         }
-        // Always: what it holds in memory is reported after each message.
+        // Called for every message: the memory that it holds is reported after each.
         let is_too_much = state.is_too_much_in_memory();
         let is_to_make_room = state.is_to_make_room();
         let coming = state.coming.take();
@@ -167,7 +170,7 @@ impl Actor for InstanceActor {
             if let Some(coming) = coming {
                 state.shard.ending.add(myself.get_id(), coming);
             }
-            // What is in the mailbox is still handled; what comes later finds another actor.
+            // Messages in the mailbox are still handled; later ones go to another actor.
             myself.drain()?;
         } else if is_too_much || is_to_make_room {
             state.passivate_if_idle(&myself, state.last_used);
@@ -228,7 +231,7 @@ impl InstanceState {
                 Internal::FromWorker(message) => self.answer(message.reply.yes()),
                 Internal::Once(once) => self.apply_once(*once),
                 Internal::SendAgain { message, tries } => self.send_again(message, tries),
-                // For a run that is over, or nothing to do but to be here.
+                // The run is over, or the message only keeps the instance in memory.
                 Internal::CompleteTask { .. }
                 | Internal::RecordHeartbeat { .. }
                 | Internal::RecordStart { .. }
@@ -243,7 +246,7 @@ impl InstanceState {
         }
     }
 
-    /// A message for an instance that does not run.
+    /// Handles a message for an instance that does not run.
     async fn rest(
         &mut self,
         myself: &ActorRef<InstanceMessage>,
@@ -322,7 +325,7 @@ impl InstanceState {
             && self.in_place.runs(run, id)
     }
 
-    /// Whether only what is in the mailbox already may still concern this actor.
+    /// Whether only messages in the mailbox may still concern this actor.
     fn has_nothing_to_do(&self) -> bool {
         match &self.phase {
             Phase::Fresh => false,
@@ -333,7 +336,8 @@ impl InstanceState {
         }
     }
 
-    /// Something woke the code from outside a turn: its next step could not be repeated.
+    /// Parks the instance if something woke its code from outside a turn: its next step could not be
+    /// repeated.
     fn park_if_misled(&mut self) {
         let Phase::Live(live) = &self.phase else { return };
         if let Some(nondeterminism) = live.machine.foreign_wake() {

@@ -38,15 +38,15 @@ use crate::workers::pool::BlockingPool;
 use crate::workers::runs_on::ActivityRuntimes;
 use crate::workers::{Limits, Workers};
 
-/// What a shutdown has at least for what is under way, when its activities took all of its time; and
-/// how long a host that ends waits for its actors.
+/// The least time that a shutdown has for commands that are under way when its activities took all of
+/// its time; and how long a host that ends waits for its actors.
 const LEAST_DRAIN: Duration = Duration::from_secs(1);
 
 /// A running host: its actors. Cheap to clone. The ways in are its [`Access`].
 #[derive(Clone)]
 pub struct Runtime {
     host: Arc<HostContext>,
-    /// Gone when no actor is left.
+    /// No longer upgrades when no actor is left.
     actors: Weak<SharedByActors>,
     /// Notified when no actor is left.
     gone: Arc<Notify>,
@@ -148,7 +148,7 @@ impl Runtime {
                 host.stop_all();
                 host.release_all().await;
                 host.leave().await;
-                // One that runs code which does not return is not waited for.
+                // A host does not wait for an actor whose code does not return.
                 let _ = tokio::time::timeout(LEAST_DRAIN, until_gone(&actors, &gone)).await;
                 close(&host).await;
                 host.threads.stop();
@@ -166,10 +166,10 @@ impl Runtime {
         Access::of_host(self.host.clone())
     }
 
-    /// Ends the host gracefully: lets nobody in, starts no more activities, waits for those that
-    /// run up to the deadline, makes everything durable that has come, and gives up the leases.
-    /// What is left goes on when a host starts again; an activity that was cut off runs again.
-    /// Those who wait for results get [`Error::ShuttingDown`] at once. Doing it again is no error.
+    /// Ends the host gracefully: admits nothing more, starts no more activities, waits for running ones up
+    /// to the deadline, makes durable what has come, and gives up the leases. What is left goes on when a
+    /// host starts again; an activity that was cut off runs again. Calls that wait for results get
+    /// [`Error::ShuttingDown`] at once. Calling it again is no error.
     ///
     /// When it returns, nothing of the host holds the store, clients included.
     pub async fn shutdown(&self) {
@@ -184,7 +184,7 @@ impl Runtime {
         }
         self.host.workers.abort();
         self.let_go_of_taken(began, deadline).await;
-        // Failures while closing: the host is gone already.
+        // A failure means that the host has ended already.
         let _ = self.root.cast(HostMessage::Closing);
         let drained = (0..self.host.routes.shards()).map(|shard| {
             let (reply, drained) = oneshot::channel();
@@ -203,8 +203,8 @@ impl Runtime {
         self.let_go_of_the_store().await;
     }
 
-    /// Ends the host at once, as a crash would: nothing more is made durable, and nobody gets an answer. For
-    /// tests of what happens after a crash. The leases are given up, so that another host can start.
+    /// Ends the host at once, as a crash would: nothing more is made durable, and no call gets its answer.
+    /// For tests of what happens after a crash. The leases are given up, so that another host can start.
     ///
     /// When it returns, nothing of the host holds the store, clients included.
     pub async fn abort(&self) {
@@ -213,7 +213,7 @@ impl Runtime {
             tag_receiver.abort().await;
         }
         self.end_root().await;
-        // As a crash would: the others find out by themselves.
+        // As after a crash, the other hosts find out by themselves.
         drop(self.host.take_membership());
         self.let_go_of_the_store().await;
     }
@@ -228,11 +228,11 @@ impl Runtime {
             self.host.let_go_now();
         }
         let this = self.clone();
-        // A runtime that has ended drops it, as it has dropped the actors.
+        // A runtime that has ended drops the task, as it has dropped the actors.
         self.host.threads.of_host().spawn(async move { this.abort().await });
     }
 
-    /// Nothing goes on that can be stopped without waiting.
+    /// Stops everything that can be stopped without waiting.
     fn stop(&self) {
         if let Some(tag_receiver) = &self.tag_receiver {
             tag_receiver.abort_soon();
@@ -241,7 +241,8 @@ impl Runtime {
         self.host.stop_all();
     }
 
-    /// Reports the ends of what ran for other hosts, for as long as there is time; the rest is left to others.
+    /// Reports the ends of calls that ran for other hosts, while there is time; the others are left to
+    /// other hosts.
     async fn let_go_of_taken(&self, began: Instant, deadline: Duration) {
         let Some(tag_receiver) = &self.tag_receiver else { return };
         let left = (deadline - began.elapsed().min(deadline)).max(LEAST_DRAIN);
@@ -257,12 +258,12 @@ impl Runtime {
         self.stop();
         let task = self.root_task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
-            // The root does not panic by itself; if it did, it is gone all the same.
+            // The root does not panic by itself; if it did, it has ended all the same.
             let _ = task.await;
         }
         for shard in 0..self.host.routes.shards() {
             self.host.routes.clear(ShardId(shard));
-            // Code may hold what was to answer: who waits for that waits in vain.
+            // Code may block the actors that were to answer, so the waits for them end.
             self.host.threads.notify_given_up(ShardId(shard));
         }
         self.host.release_all().await;
@@ -273,11 +274,12 @@ impl Runtime {
         let is_shared = self.host.store.queue_client.is_some();
         if tokio::time::timeout(LEAST_DRAIN, all_gone).await.is_ok() {
             close(&self.host).await;
-            // What is left on them are activities that were cut off.
+            // Only activities that were cut off are left on the threads.
             let threads = self.host.threads.clone();
             let _ = tokio::task::spawn_blocking(move || threads.end(LEAST_DRAIN)).await;
         } else if is_shared && self.host.routes.stalls.all().is_empty() {
-            // Nobody waits for such a store to be free. What is being acquired can still be given up.
+            // No caller waits until such a store is free. A lease that is being acquired can still be given
+            // up.
             let this = self.clone();
             self.host.threads.of_host().spawn(async move {
                 until_gone(&this.actors, &this.gone).await;
@@ -291,7 +293,7 @@ impl Runtime {
         }
     }
 
-    /// Says why actors of the host have not ended.
+    /// Logs why actors of the host have not ended.
     fn name_what_holds(&self) {
         let stalled = self.host.routes.stalls.all();
         if stalled.is_empty() {
@@ -307,7 +309,7 @@ impl Runtime {
     }
 }
 
-/// A host that starts. Dropped before it has, it ends what has begun.
+/// A host that starts. If it is dropped before that is done, it ends what has begun.
 struct Starting(Option<Arc<HostContext>>);
 
 impl Starting {
@@ -327,7 +329,7 @@ impl Drop for Starting {
     }
 }
 
-/// How many activities run at a time; those that block are counted separately from then on.
+/// The limits on how many activities run at a time; those that block are counted separately.
 fn limits(registry: &mut Registry, options: &HostOptions) -> Result<Limits> {
     registry.set_blocking(&options.blocking_activities)?;
     Ok(Limits {
@@ -337,7 +339,7 @@ fn limits(registry: &mut Registry, options: &HostOptions) -> Result<Limits> {
     })
 }
 
-/// The runtimes for activities: that of the caller, and threads for those that block, if there are any.
+/// The runtimes for activities: the caller's, and threads for activities that block, if there are any.
 fn activity_runtimes(
     registry: &Registry,
     options: &HostOptions,
@@ -357,16 +359,16 @@ fn activity_runtimes(
 
 /// Whether a runtime takes no tasks any more.
 fn has_ended(runtime: &Handle) -> bool {
-    // There is no other way to ask: one that has ended drops it at once. One that runs may do so only after
-    // it was aborted.
+    // There is no other way to ask. A runtime that has ended drops a task at once; one that runs may do so
+    // only after the task was aborted.
     let probe = runtime.spawn(std::future::pending::<()>());
     let has_ended = probe.is_finished();
     probe.abort();
     has_ended
 }
 
-/// Becomes one of the hosts that share the store, where it is shared. What that needs goes on on the thread
-/// of the host.
+/// Joins the hosts that share the store, if it is shared. Its background tasks run on the thread of the
+/// host.
 async fn join(
     provider: &dyn Provider,
     options: &HostOptions,
@@ -379,7 +381,7 @@ async fn join(
     Ok(Some(joined.map_err(failed)??))
 }
 
-/// The runtime that this runs on, if it has what hosts need.
+/// The current runtime, if it has what a host needs.
 fn runtime_with_time() -> Result<Handle> {
     let no_runtime = |_| Error::NoRuntime { missing: "there is none here" };
     let tokio = Handle::try_current().map_err(no_runtime)?;
@@ -389,7 +391,7 @@ fn runtime_with_time() -> Result<Handle> {
     Ok(tokio)
 }
 
-/// Why the root has not started: what it says itself, without what the actors make of it.
+/// Why the root has not started: its own error, without what the actors add.
 fn not_started(error: SpawnErr) -> Error {
     match error {
         SpawnErr::StartupFailed(why) => match why.downcast::<Error>() {
@@ -412,12 +414,12 @@ async fn until_gone(actors: &Weak<SharedByActors>, gone: &Notify) {
     }
 }
 
-/// Lets go of the store. That may take as long as something is being written.
+/// Releases the store. That may take as long as a write that is under way.
 async fn close(host: &Arc<HostContext>) {
     let closing = host.clone();
     let closed = tokio::task::spawn_blocking(move || closing.gate.close()).await;
     if closed.is_err() {
-        // The runtime ends, and runs nothing more.
+        // The runtime has ended, and runs nothing more.
         host.gate.close();
     }
 }
@@ -431,13 +433,13 @@ fn tags(options: &HostOptions) -> Result<Vec<Name>> {
     tags.collect()
 }
 
-/// Begins to run the calls of these tags, where there may be others who make them.
+/// Begins to receive calls with these tags, if there may be other hosts that send them.
 fn tag_receiver(host: &HostContext, tags: Vec<Name>) -> Option<Arc<TagReceiver>> {
     let remote = host.store.queue_client.as_ref().filter(|_| !tags.is_empty())?;
     let (sharing, router) = (remote.sharing.clone(), remote.router.clone());
     let (workers, clock) = (host.workers.clone(), host.store.clock.clone());
     let shards = host.routes.shards();
-    // The calls run where the shards of their instances would: here, code would hold up the host.
+    // The calls run on the threads of their instances' shards: on this one, code would block the host.
     let _entered = host.threads.of_host().enter();
     Some(Arc::new(TagReceiver::begin(tags, sharing, router, clock, workers, shards)))
 }

@@ -7,7 +7,7 @@ use reenact_core::{AttemptTerms, CorrelationId, InstanceId, Name, Payload};
 use super::report::ReportSender;
 use crate::run::Run;
 
-/// Names one activity call in a store.
+/// The unique name of an activity call in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ActivityCall {
     pub(crate) instance: InstanceId,
@@ -16,7 +16,7 @@ pub(crate) struct ActivityCall {
 }
 
 impl ActivityCall {
-    /// Names it among those of its instance, in the order in which they were scheduled.
+    /// The unique name of the call within its instance, in the order in which calls were scheduled.
     pub(crate) const fn key(&self) -> (Run, CorrelationId) {
         (self.run, self.id)
     }
@@ -27,14 +27,14 @@ pub(crate) struct Attempt {
     pub(crate) name: Name,
     pub(crate) number: u32,
     pub(crate) terms: Option<Box<AttemptTerms>>,
-    /// Of one that came through the queue of a tag.
+    /// Where the reports of an attempt go that came through the queue of a tag.
     pub(crate) reports: Option<ReportSender>,
-    /// The input, of a local one: its idempotency key depends on it.
+    /// The input of a local call: its idempotency key depends on it.
     pub(crate) local_input: Option<Payload>,
 }
 
 impl Attempt {
-    /// Of a local activity.
+    /// An attempt of a local activity.
     pub(crate) fn local(
         name: Name,
         number: u32,
@@ -45,8 +45,8 @@ impl Attempt {
     }
 }
 
-/// By the seed of the run, which is drawn at random, and the number of the call: nobody outside has a say in
-/// where these land in a table.
+/// Hashes the seed of the run, which is drawn at random, and the number of the call: no one outside can
+/// choose where calls land in a table.
 impl Hash for ActivityCall {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.run.seed());

@@ -10,23 +10,23 @@ use reenact_core::InstanceId;
 use super::call::ActivityCall;
 use super::context::ActivityContext;
 
-/// Those of the instances of one shard: of each call the newest attempt. The thread of the shard is alone with
-/// it mostly. It outlives the actors of the shard: what runs is known when they come again.
+/// The newest attempt of each call of the instances of one shard. Mostly only the thread of the shard
+/// uses it. It outlives the actors of the shard, so running calls are known when the actors come again.
 #[derive(Default)]
 pub(crate) struct Calls {
     newest: Mutex<HashMap<ActivityCall, ActivityContext, BuildHasherDefault<OfSeed>>>,
 }
 
-/// What became of an attempt that is to run.
+/// The result of adding an attempt.
 pub(crate) enum Taken {
-    /// It is known, and so it does not run twice.
+    /// The attempt is known, so it does not run a second time.
     Known(ActivityContext),
-    /// It is the newest now. An attempt before it may still be on its way out.
+    /// The attempt is the newest now. The attempt before it may still be running.
     New(ActivityContext, Option<ActivityContext>),
 }
 
 impl Calls {
-    /// Takes in an attempt of a call, unless it is known.
+    /// Adds an attempt of a call, unless it is known.
     pub(crate) fn take(
         &self,
         call: ActivityCall,
@@ -61,11 +61,11 @@ impl Calls {
     /// Forgets a call.
     pub(crate) fn remove(&self, call: &ActivityCall) {
         let removed = self.newest().remove(call);
-        // Without the lock.
+        // The lock is released first.
         drop(removed);
     }
 
-    /// Forgets an attempt, unless another has its place.
+    /// Forgets an attempt, unless a newer one has replaced it.
     pub(crate) fn remove_attempt(&self, context: &ActivityContext) {
         let mut newest = self.newest();
         if newest.get(context.call()).is_some_and(|known| known.is(context)) {
@@ -84,7 +84,7 @@ impl Calls {
         self.newest().values().cloned().collect()
     }
 
-    /// Forgets an attempt that has ended, and whose end is durable where it was reported.
+    /// Forgets an attempt that has ended, once its end is durable if it was reported.
     pub(crate) fn let_go(&self, context: &ActivityContext) {
         if context.let_go() {
             self.remove_attempt(context);
@@ -99,7 +99,7 @@ impl Calls {
     }
 }
 
-/// Mixes numbers of which one is random.
+/// A hasher for numbers of which one is random.
 #[derive(Default)]
 struct OfSeed(u64);
 
@@ -113,7 +113,7 @@ impl Hasher for OfSeed {
     }
 
     fn write_u64(&mut self, number: u64) {
-        // That of SplitMix64.
+        // The multiplier is that of SplitMix64.
         let mixed = (self.0.rotate_left(29) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.0 = mixed ^ (mixed >> 32);
     }

@@ -6,15 +6,15 @@ use futures_util::task::AtomicWaker;
 use reenact_core::Timestamp;
 use tokio::sync::Notify;
 
-/// A flag that can be awaited; and the end of all patience.
+/// The cancellation of an activity, which can be awaited, and the end of its grace.
 #[derive(Default)]
 pub(super) struct Cancellation {
     pub(super) requested: AtomicBool,
     pub(super) changed: Notify,
-    /// When it is cut off that was cancelled, in microseconds; 0 when that is not known.
+    /// When the grace of a cancelled activity ends, in microseconds; 0 when that is not known.
     pub(super) grace_ends: AtomicU64,
     pub(super) cut_off: AtomicBool,
-    /// Of the task that runs the activity.
+    /// Wakes the task that runs the activity.
     pub(super) task: AtomicWaker,
 }
 

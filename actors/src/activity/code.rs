@@ -24,7 +24,7 @@ pub(crate) struct ActivityCode {
     is_blocking: bool,
 }
 
-/// An activity that runs, once it is polled.
+/// The future of an activity, which does not begin before it is polled.
 pub(crate) type ActivityFuture =
     Pin<Box<dyn Future<Output = Result<Payload, ActivityError>> + Send>>;
 
@@ -44,7 +44,7 @@ impl ActivityCode {
         Self::encoding::<_, _, _, _, Unchecked>(name, code)
     }
 
-    /// An activity whose outputs are encoded in this way: what is refused there is not stored.
+    /// An activity whose outputs `E` encodes: an output that it refuses is not stored.
     fn encoding<I, O, F, R, E>(name: &str, code: F) -> Result<(Name, Self), InvalidName>
     where
         I: DeserializeOwned + Send + 'static,
@@ -66,7 +66,7 @@ impl ActivityCode {
         Ok((name, Self { run: Arc::new(run), check, states: Vec::new, is_blocking: false }))
     }
 
-    /// The types of which it needs a value.
+    /// The types of the values that it needs.
     pub(crate) fn states(&self) -> Vec<StateType> {
         (self.states)()
     }
@@ -80,7 +80,7 @@ impl ActivityCode {
         self.is_blocking = true;
     }
 
-    /// Nothing of it runs before the future is polled.
+    /// The activity does not begin before the future is polled.
     pub(crate) fn run(&self, ctx: ActivityContext, input: Payload) -> ActivityFuture {
         (self.run)(ctx, input)
     }

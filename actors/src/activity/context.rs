@@ -32,19 +32,19 @@ struct Call {
     name: Name,
     attempt: u32,
     terms: Option<Box<AttemptTerms>>,
-    /// The input, of a local one.
+    /// The input of a local call.
     local_input: Option<Payload>,
     pulse: Pulse,
     states: States,
-    /// Gets the reports of the attempt, where they are not for an instance of this host.
+    /// Where its reports go, if it came through the queue of a tag.
     reports: Option<ReportSender>,
     /// Whether its end was reported.
     is_reported: AtomicBool,
-    /// Its end, where it took too long: it may still be running when that was lost on the way.
+    /// Its end, if it took too long: the attempt may still run when the report of that is lost.
     late: OnceLock<ActivityError>,
-    /// Whether one of these two has released it: its run, and its reported end.
+    /// Whether one of its two holders has released it: its run, and its reported end.
     let_go: AtomicBool,
-    /// The thread that its task is on, once it has begun.
+    /// The runtime on which its task runs, once it has begun.
     thread: OnceLock<RuntimeId>,
     /// Whether its place was given back.
     has_left: AtomicBool,
@@ -85,9 +85,9 @@ impl ActivityContext {
     /// The same for every run and every attempt of this call, and no other call's: pass it to the services that you
     /// call, so that they do the work once.
     ///
-    /// That of a [local](reenact_core::OrchestrationContext::call_local) call has a hash of its name and
-    /// input behind that: after a crash that the history knows nothing of, the orchestration may go another
-    /// way, and another call have its number.
+    /// The key of a [local](reenact_core::OrchestrationContext::call_local) call ends with a hash of its
+    /// name and input: after a crash that the history does not show, the orchestration may take another
+    /// way, and another call may have its number.
     pub fn idempotency_key(&self) -> String {
         let ActivityCall { instance, run, id } = &self.call.key;
         match &self.call.local_input {
@@ -127,9 +127,9 @@ impl ActivityContext {
         self.terms()?.details.as_ref()?.decode().ok()
     }
 
-    /// Whether nobody waits for the result any more: the orchestration dropped the future, the
-    /// instance was cancelled or has ended, the attempt took too long, or the host's shutdown deadline
-    /// has passed. Clean up and return then: after
+    /// Whether the result is not wanted any more: the orchestration dropped the future, the instance was
+    /// cancelled or has ended, the attempt took too long, or the host's shutdown deadline has passed. Clean
+    /// up and return then: after
     /// [`HostOptions::cancellation_grace`](crate::HostOptions::cancellation_grace) the activity is
     /// dropped, and at once when its next attempt begins.
     pub fn is_cancelled(&self) -> bool {
@@ -164,7 +164,7 @@ impl ActivityContext {
         &self.call.pulse
     }
 
-    /// Gets the reports of the attempt, where it came through the queue of a tag.
+    /// Where the reports of the attempt go, if it came through the queue of a tag.
     pub(crate) fn report_sender(&self) -> Option<&ReportSender> {
         self.call.reports.as_ref()
     }
@@ -173,10 +173,10 @@ impl ActivityContext {
         self.call.reports.is_some()
     }
 
-    /// Reports to the task that received it from the queue of a tag, if it came through one.
+    /// Reports to the task that received the call from the queue of a tag, if it came through one.
     pub(crate) fn report(&self, report: Report) {
         if let Some(to) = self.report_sender() {
-            // A task that has gone needs no report.
+            // A task that has ended needs no report.
             let _ = to.send(report);
         }
     }
@@ -191,25 +191,25 @@ impl ActivityContext {
         !self.call.is_reported.swap(true, Ordering::AcqRel)
     }
 
-    /// It has taken too long.
+    /// Records that the attempt has taken too long.
     pub(crate) fn is_late(&self, error: ActivityError) {
         // The first time counts.
         let _ = self.call.late.set(error);
     }
 
-    /// Its end, where it took too long and that is to be reported again.
+    /// Its end, if it took too long and is to be reported again.
     pub(crate) fn take_late(&self) -> Option<ActivityError> {
         let late = self.call.late.get()?;
         self.call.is_reported.store(false, Ordering::Release);
         Some(late.clone())
     }
 
-    /// Whether nothing holds the attempt any more, now that one of the two has let it go.
+    /// Releases one of its two holders; returns whether the other one was released before.
     pub(crate) fn let_go(&self) -> bool {
         self.call.let_go.swap(true, Ordering::AcqRel)
     }
 
-    /// Its task begins on a thread.
+    /// Records on which runtime its task begins.
     pub(crate) fn begins_on(&self, thread: RuntimeId) {
         // It begins once.
         let _ = self.call.thread.set(thread);
@@ -232,7 +232,7 @@ impl ActivityContext {
 
     /// Drops the activity at its next await.
     pub(crate) fn cut_off(&self) {
-        // First: what it returns because it is cancelled does not count.
+        // Set first: what it returns because of the cancellation does not count.
         self.call.cancellation.cut_off.store(true, Ordering::Release);
         self.cancel();
         self.call.cancellation.task.wake();
@@ -272,11 +272,10 @@ impl ActivityContext {
         .await
     }
 
-    /// Says that nobody waits any more, and drops the activity at its next await from then on. The
-    /// first time counts.
+    /// Cancels the activity; at the time `end` it is dropped at its next await. The first call counts.
     pub(crate) fn cancel_until(&self, end: Timestamp) {
         let ends = &self.call.cancellation.grace_ends;
-        // The epoch is over in any case.
+        // 0 means that there is no end; every end is later than the epoch.
         let end = end.as_micros().max(1);
         let _ = ends.compare_exchange(0, end, Ordering::AcqRel, Ordering::Acquire);
         self.cancel();
@@ -287,13 +286,14 @@ impl ActivityContext {
         self.call.cancellation.requested.store(true, Ordering::Release);
         let woken = catch(|| self.call.cancellation.changed.notify_waiters());
         if let Err(panic) = woken {
-            // Whatever it has polled is a part of this activity alone.
+            // The waker belongs to something that this activity alone has polled.
             tracing::warn!(activity = %self.call.name, panic, "a waker of an activity panicked");
         }
     }
 }
 
-/// The 64-bit FNV-1a hash of parts, one after the other. It stands in idempotency keys, so it never changes.
+/// The 64-bit FNV-1a hash of parts, one after the other. Idempotency keys contain it, so it never
+/// changes.
 fn fnv1a(parts: &[&[u8]]) -> u64 {
     let bytes = parts.iter().copied().flatten();
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
@@ -394,7 +394,7 @@ mod tests {
         let context = context();
         let clock: Arc<dyn TimerScheduler> = Arc::new(ManualClock::default());
         let returns = poll_fn(|_| {
-            // As another thread may do in the middle.
+            // As another thread may do meanwhile.
             context.cut_off();
             Poll::Ready(7)
         });

@@ -8,8 +8,8 @@ use reenact_core::Payload;
 use super::calls::Calls;
 use super::context::ActivityContext;
 
-/// Held for an attempt whose end was reported. Until it is dropped, the attempt does not run again. That is
-/// when the end is durable, and the attempt has ended in fact, so that it can still be cut off.
+/// Kept for an attempt whose end was reported. Until it is dropped, the attempt does not run again: it
+/// is dropped when the end is durable and the run has ended, so that the run can still be cut off.
 pub(crate) struct EndedCall {
     calls: Arc<Calls>,
     context: ActivityContext,
@@ -24,7 +24,7 @@ impl EndedCall {
         self.context.attempt()
     }
 
-    /// The details of the last heartbeat, where they are not on their way already.
+    /// The details of the last heartbeat, unless they were sent before.
     pub(crate) fn take_details(&self) -> Option<Payload> {
         self.context.pulse().take_kept()
     }

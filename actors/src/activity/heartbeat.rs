@@ -12,8 +12,8 @@ use super::pulse::HeartbeatError;
 use super::report::Report;
 
 impl ActivityContext {
-    /// Says that the activity is alive, and how far it is. Cheap, and never waits: call it as often as
-    /// you like.
+    /// Reports that the activity is alive, and how far it is. It is cheap and never waits: call it as often
+    /// as you like.
     ///
     /// An activity with a [heartbeat time-out](reenact_core::ActivityOptions::heartbeat) has to call
     /// it that often. The details go to the attempt that comes next
@@ -37,7 +37,7 @@ impl ActivityContext {
         if let Some(record) = self.pulse().record.get() {
             record.lock().unwrap_or_else(PoisonError::into_inner).push(details.clone());
         }
-        // A host that has gone wants to know nothing.
+        // A host that has ended needs no report.
         let Some(sink) = self.pulse().sink() else { return Ok(()) };
         if let Some(details) = self.pulse().beat(sink.now(), details) {
             if self.is_remote() {
@@ -49,8 +49,8 @@ impl ActivityContext {
         Ok(())
     }
 
-    /// Returns when the attempt has run for too long, or gone without a heartbeat for too long; why it
-    /// fails then.
+    /// Returns when the attempt has run for too long, or gone without a heartbeat for too long, with the
+    /// error of the attempt.
     pub(crate) async fn until_too_late(
         &self,
         terms: &AttemptTerms,

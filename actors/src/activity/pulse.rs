@@ -7,7 +7,7 @@ use reenact_core::{ActivityError, Name, Payload, PayloadError, Timestamp};
 
 use super::call::ActivityCall;
 
-/// Why a heartbeat was not taken. What was taken before still counts.
+/// Why a heartbeat was not accepted. Earlier heartbeats still count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeartbeatError {
@@ -33,14 +33,14 @@ pub enum HeartbeatError {
     },
 }
 
-/// Fatal: another attempt would say the same.
+/// Fatal: another attempt would fail in the same way.
 impl From<HeartbeatError> for ActivityError {
     fn from(error: HeartbeatError) -> Self {
         Self::fatal(error)
     }
 }
 
-/// Takes the heartbeats that are to be recorded in the log of an instance.
+/// Receives the heartbeats that are to be recorded in the log of an instance.
 pub(crate) trait HeartbeatSink: Send + Sync {
     /// The time.
     fn now(&self) -> Timestamp;
@@ -51,10 +51,10 @@ pub(crate) trait HeartbeatSink: Send + Sync {
 
 /// The heartbeats of one attempt.
 pub(crate) struct Pulse {
-    /// `None` of a call in a unit test.
+    /// `None` for a call in a unit test.
     sink: Option<Weak<dyn HeartbeatSink>>,
     beats: Mutex<Beats>,
-    /// Where all are kept, of a call in a unit test.
+    /// Keeps all details, for a call in a unit test.
     pub(super) record: OnceLock<Record>,
 }
 
@@ -65,7 +65,7 @@ struct Beats {
     last: Option<Timestamp>,
     /// When details were last passed on to be recorded.
     passed_on: Option<Timestamp>,
-    /// The newest details, as long as they were not passed on.
+    /// The newest details, until they are passed on.
     kept: Option<Payload>,
 }
 
@@ -74,17 +74,17 @@ impl Pulse {
         Self { sink, beats: Mutex::default(), record: OnceLock::new() }
     }
 
-    /// Where heartbeats go, as long as the host is there.
+    /// The sink of heartbeats, while the host exists.
     pub(super) fn sink(&self) -> Option<Arc<dyn HeartbeatSink>> {
         self.sink.as_ref()?.upgrade()
     }
 
-    /// Keeps the details of all heartbeats from now on.
+    /// Keeps the details of all later heartbeats.
     pub(crate) fn record_into(&self, record: Record) {
         let _ = self.record.set(record);
     }
 
-    /// Takes details; gives them back when it is time to record them.
+    /// Accepts details; returns them when it is time to record them.
     pub(super) fn beat(&self, now: Timestamp, details: Payload) -> Option<Payload> {
         let mut beats = self.beats();
         beats.last = Some(now);
@@ -103,7 +103,7 @@ impl Pulse {
         self.beats().last
     }
 
-    /// The newest details, where they were not passed on.
+    /// The newest details, unless they were passed on.
     pub(crate) fn take_kept(&self) -> Option<Payload> {
         self.beats().kept.take()
     }

@@ -5,24 +5,24 @@ use std::fmt;
 use reenact_core::{ActivityError, Payload};
 use tokio::sync::mpsc;
 
-/// What becomes of an attempt that came through the queue of a tag, as it runs here.
+/// A report of an attempt that came through the queue of a tag and runs here.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// How far it is.
+    /// The details of a heartbeat.
     Heartbeat(Payload),
-    /// It has ended.
+    /// The attempt has ended.
     Ended {
         result: Result<Payload, ActivityError>,
-        /// The details of its last heartbeat, where it failed and they are not on their way already.
+        /// The details of its last heartbeat, if it failed and they were not sent before.
         details: Option<Payload>,
-        /// Held until the end is durable: before that the attempt is not taken again.
+        /// Kept until the end is durable: before that the attempt is not taken again.
         known: Box<dyn fmt::Debug + Send + Sync>,
     },
-    /// Nobody waits for it any more.
+    /// The call was cancelled.
     Unwanted,
-    /// It was cut off, or will not begin: another host may take it.
+    /// The attempt was cut off, or will not begin: another host may take it.
     Left,
 }
 
-/// Never full: heartbeats are far apart, and all else comes once.
+/// Unbounded, which is safe: heartbeats are far apart, and each other report comes once.
 pub(crate) type ReportSender = mpsc::UnboundedSender<Report>;

@@ -124,7 +124,7 @@ impl TestCall {
         self.context.get_or_init(|| self.begin()).clone()
     }
 
-    /// Says to the activity that nobody waits for it any more.
+    /// Cancels the activity.
     pub fn cancel(&self) {
         self.context().cancel();
     }

@@ -19,18 +19,18 @@ impl ShardContext {
         self.carry_out_all(instance, run, actions);
     }
 
-    /// What comes before the actions of a turn.
+    /// Prepares for the actions of a turn.
     pub(crate) fn begin_actions(&self, instance: &InstanceId, run: Run) {
         if run.is_without_code() {
-            // Nothing else can tell what was under way.
+            // The log alone does not say what was under way.
             self.workers.cancel_all(instance);
             self.tag_sender.iter().for_each(|tag_sender| tag_sender.forget_all(instance));
-            // It ended, so it is not parked any more; a client that gets the answer finds it so.
+            // The instance has ended, so it is not parked any more; a client that gets the answer finds it so.
             self.host.routes.unpark(instance);
         }
     }
 
-    /// Carries out actions of a turn that [has begun](Self::begin_actions); how many.
+    /// Carries out actions of a turn that [has begun](Self::begin_actions); returns how many.
     pub(crate) fn carry_out_all(
         &self,
         instance: &InstanceId,
@@ -41,8 +41,8 @@ impl ShardContext {
         actions.map(|action| self.carry_out(instance, run, action, false)).count()
     }
 
-    /// As [`dispatch`](Self::dispatch), of what an instance has open that comes into memory: it may have
-    /// been done before.
+    /// Like [`dispatch`](Self::dispatch), for the open actions of an instance that comes into memory: they
+    /// may have been carried out before.
     pub(crate) fn dispatch_open(
         &self,
         instance: &InstanceId,
@@ -71,7 +71,7 @@ impl ShardContext {
             Action::CancelActivity { id } => {
                 let call = call(id);
                 self.tag_sender.iter().for_each(|tag_sender| tag_sender.forget(&call));
-                // One with a tag may run here too.
+                // A call with a tag may run on this host too.
                 self.workers.cancel(&call);
             }
             Action::CreateTimer { id, fire_at } => {
@@ -92,15 +92,15 @@ impl ShardContext {
         }
     }
 
-    /// An attempt of a call has ended on another host.
+    /// Forgets an attempt of a call that has ended on another host.
     pub(crate) fn has_ended(&self, call: &ActivityCall, attempt: u32) {
         self.tag_sender.iter().for_each(|tag_sender| tag_sender.forget_attempt(call, attempt));
     }
 
-    /// An instance cannot go on: it is parked, and clients that wait for it get the reason.
+    /// Parks an instance that cannot go on; clients that wait for it get the reason.
     pub(crate) fn park(&self, instance: &InstanceId, reason: ParkReason) {
         tracing::error!(%instance, %reason, "an instance is parked");
-        // What comes back from parking asks for all that is open; what came meanwhile was refused.
+        // When the instance goes on, it asks for all of its open calls again.
         self.tag_sender.iter().for_each(|tag_sender| tag_sender.forget_all(instance));
         self.host.routes.park(instance.clone(), reason.clone());
         let parked = Error::Parked { instance: instance.clone(), reason };
@@ -108,7 +108,7 @@ impl ShardContext {
     }
 
     fn send_to_timers(&self, message: TimerMessage) {
-        // Timers that have gone take their shard with them; the log sets them again.
+        // If the timer actor has gone, its shard ends with it; the log sets the timers again.
         let _ = self.timers.cast(message);
     }
 }

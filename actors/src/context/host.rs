@@ -31,13 +31,13 @@ use crate::threads::Threads;
 use crate::waiters::Waiters;
 use crate::workers::Workers;
 
-/// How the actors of a host hold what they share: apart from its clients, so that a host that ends
-/// can wait until all of them have gone.
+/// The handle with which the actors of a host share its state. It is separate from the handle of
+/// clients, so that a host that ends can wait until all of its actors have ended.
 pub(crate) type HostRef = Arc<SharedByActors>;
 
 pub(crate) struct SharedByActors {
     host: Arc<HostContext>,
-    /// Told when no actor is left.
+    /// Notified when no actor is left.
     gone: Arc<Notify>,
 }
 
@@ -67,43 +67,43 @@ pub(crate) struct HostContext {
     pub(crate) options: HostOptions,
     pub(crate) registry: Arc<Registry>,
     pub(crate) store: Arc<Store>,
-    /// Through which all of the host reaches the store.
+    /// The access of the whole host to the store.
     pub(crate) gate: Arc<Gate>,
     pub(crate) leases: Arc<dyn ShardLease>,
     pub(crate) routes: Routes,
-    /// What it runs on.
+    /// The threads on which it runs.
     pub(crate) threads: Threads,
     pub(crate) workers: Workers,
     pub(crate) local_delivery: LocalDelivery,
     pub(crate) waiters: Waiters,
-    /// What clients wait on.
+    /// The runtimes on which its clients wait.
     pub(crate) clients: ClientRuntimes,
     pub(crate) admission: Arc<Admission>,
-    /// What the instances in memory hold.
+    /// The memory that its instances hold.
     pub(crate) footprints: Arc<Footprints>,
     pub(crate) tasks: Tasks,
-    /// The host ends gracefully: that its shards end is no failure.
+    /// Whether the host ends gracefully: the end of its shards is no failure then.
     pub(crate) closing: AtomicBool,
-    /// The host ends now: whatever begins gives up what it holds.
+    /// Whether the host ends at once: an operation that begins gives up what it has.
     pub(crate) ended: AtomicBool,
-    /// By shard: whether its idle instances have been asked to make room, and have yet to answer.
+    /// For each shard, whether its idle instances were asked to make room and have not answered.
     pub(crate) making_room: Box<[AtomicBool]>,
-    /// Held for writing by purges, and for reading by what builds on a finished instance.
+    /// Locked for writing by purges, and for reading by operations that build on a finished instance.
     pub(crate) purges: Arc<RwLock<()>>,
-    /// Those that it had, if only for a while.
+    /// The shards that it has or had.
     pub(crate) shards_had: DashSet<ShardId>,
-    /// To give them back when there is no time to ask the shards.
+    /// The leases that it holds, to give them back when there is no time to ask the shards.
     pub(crate) leases_held: DashMap<ShardId, Lease>,
-    /// Those that are to be looked at.
+    /// The shards whose instances are to be checked against the code of this host.
     pub(crate) new_shards: NewShards,
-    /// As one of the hosts that share the store, until this one ends. None where it has the store for
-    /// itself.
+    /// Its membership of the hosts that share the store, until this host ends. None where it has the store
+    /// for itself.
     pub(crate) membership: Mutex<Option<Arc<dyn Membership>>>,
 }
 
 impl HostContext {
-    /// A shard could not be started again. Those who wait for an instance in it go on waiting
-    /// while that may pass by itself; otherwise they get the error.
+    /// A shard could not be started again. Clients that wait for an instance in it go on waiting if the
+    /// cause may pass by itself; otherwise they get the error.
     pub(crate) fn mark_down(&self, shard: ShardId, why: ProviderError) {
         let (is_rotten, why) = (is_rotten(&why), Arc::new(why));
         self.routes.set_down(shard, why.clone());
@@ -114,18 +114,18 @@ impl HostContext {
         }
     }
 
-    /// Why an instance cannot go on before a person has mended its shard, if that is so.
+    /// Why an instance cannot go on before a person has mended its shard, if so.
     pub(crate) fn rot_of(&self, instance: &InstanceId) -> Option<Arc<ProviderError>> {
         self.routes.why_down(self.routes.shard_of(instance)).filter(|why| is_rotten(why))
     }
 
-    /// The instances of a shard that somebody waits for.
+    /// The instances of a shard for which clients wait.
     fn waiting_for(&self, shard: ShardId) -> Vec<InstanceId> {
         let waiting = self.waiters.instances().into_iter();
         waiting.filter(|instance| self.routes.shard_of(instance) == shard).collect()
     }
 
-    /// Reads the logs of its instances, and watches the code that a replay runs.
+    /// The reader of its instances' logs, which also watches the code that a replay runs.
     pub(crate) fn log(&self) -> Log<'_> {
         let stalls = Some(&self.routes.stalls);
         Log { stalls, ..self.store.log() }
@@ -140,33 +140,33 @@ impl HostContext {
         }
     }
 
-    /// The ways of a shard's calls to hosts that declare their tags, if there may be others.
+    /// A sender of a shard's calls to hosts that declare their tags, if the store is shared.
     pub(crate) fn tag_sender(&self) -> Option<TagSender> {
         let remote = self.store.queue_client.as_ref()?;
         let (sharing, clock) = (remote.sharing.clone(), self.store.clock.clone());
         Some(TagSender::new(sharing, self.routes.clone(), clock))
     }
 
-    /// Asks idle instances to go from memory.
+    /// Asks idle instances to leave memory.
     pub(crate) fn make_room(&self) {
         for (shard, making_room) in (0..).zip(&self.making_room) {
-            // One request at a time: however many ask, the work is done once.
+            // One request at a time is enough for all that ask.
             if !making_room.swap(true, Ordering::AcqRel) {
                 self.routes.send_to_supervisor(ShardId(shard), ShardMessage::MakeRoom);
             }
         }
     }
 
-    /// The idle instances of a shard are being asked to make room.
+    /// The idle instances of a shard are being asked to make room, so the next request counts again.
     pub(crate) fn room_was_made(&self, shard: ShardId) {
         if let Some(making_room) = self.making_room.get(shard.0 as usize) {
             making_room.store(false, Ordering::Release);
         }
     }
 
-    /// Gives up a shard, if it is held.
+    /// Gives up the lease of a shard, if this host has it.
     pub(crate) fn release(&self, shard: ShardId) -> impl Future<Output = ()> + Send + 'static {
-        // At once, whenever it is awaited: a later lease is not meant.
+        // The lease is taken at once, not at the first await: a later lease is not meant.
         let lease = self.leases_held.remove(&shard);
         let leases = self.leases.clone();
         async move {
@@ -177,12 +177,12 @@ impl HostContext {
         }
     }
 
-    /// Takes out that this host is one of those that share the store.
+    /// Takes out the membership of this host.
     pub(crate) fn take_membership(&self) -> Option<Arc<dyn Membership>> {
         self.membership.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Is no longer one of the hosts that share the store, and tells the others so.
+    /// Leaves the hosts that share the store, and lets the others know.
     pub(crate) async fn leave(&self) {
         if let Some(membership) = self.take_membership()
             && let Err(error) = membership.leave().await
@@ -197,15 +197,15 @@ impl HostContext {
         membership.as_ref().map(|membership| membership.share())
     }
 
-    /// Lets nobody in any more, and tells those who wait for instances. What is in memory goes on.
+    /// Admits nothing more, and ends the waits of clients with an error. Instances in memory go on.
     pub(crate) fn begin_shutdown(&self) {
-        // First: an activity that is refused something by the next steps has not failed.
+        // Called first: an activity that fails because of the next steps counts as interrupted.
         self.workers.begin_shutdown();
         self.admission.close();
         self.waiters.close();
     }
 
-    /// Ends all that can be ended without waiting.
+    /// Ends everything that can be ended without waiting.
     pub(crate) fn stop_all(&self) {
         self.begin_shutdown();
         self.ended.store(true, Ordering::Release);
@@ -219,8 +219,8 @@ impl HostContext {
         self.tasks.end();
     }
 
-    /// Gives up all shards and the store, where that takes no time; otherwise the task that
-    /// ends the host does so. What is being written is waited for.
+    /// Gives up all shards and the store where that takes no time; otherwise the task that ends the host
+    /// does so. It waits for writes that are under way.
     pub(crate) fn let_go_now(&self) {
         if self.release_all().now_or_never().is_some() {
             self.gate.close();
@@ -236,15 +236,15 @@ impl HostContext {
         self.ended.load(Ordering::Acquire)
     }
 
-    /// Gives up all shards that are held.
+    /// Gives up the leases of all shards.
     pub(crate) async fn release_all(&self) {
         for shard in 0..self.routes.shards() {
             self.release(ShardId(shard)).await;
         }
     }
 
-    /// Tells those who wait for instances of a shard that ended, or may have another status, since
-    /// the shard went down: a receipt may have been lost on the way.
+    /// Notifies clients that wait for instances of a shard which ended or changed their status around the
+    /// time when the shard went down: a receipt may have been lost.
     pub(crate) fn notify_waiters_of(self: &Arc<Self>, shard: ShardId) {
         let waiting = self.waiting_for(shard);
         if waiting.is_empty() {
@@ -258,7 +258,7 @@ impl HostContext {
         });
     }
 
-    /// They go on waiting while the store is away, up to the end of the host.
+    /// The clients go on waiting while the store is away, up to the end of the host.
     async fn notify_waiters_of_one(&self, instance: &InstanceId) {
         let mut patience = Patience::new();
         while !self.admission.is_closed() {

@@ -14,30 +14,30 @@ use crate::tags::TagSender;
 use crate::timers::TimerMessage;
 use crate::workers::ShardWorkers;
 
-/// What the actors of a shard share: what belongs to the shard, and their host.
+/// What the actors of a shard share: the parts of the shard, and its host.
 pub(crate) struct ShardContext {
     pub(crate) host: HostRef,
     pub(crate) shard: ShardId,
     pub(crate) workers: ShardWorkers,
     pub(crate) timers: ActorRef<TimerMessage>,
-    /// The way to hosts that declare tags, where the store is shared.
+    /// Sends calls to hosts that declare tags, where the store is shared.
     pub(crate) tag_sender: Option<TagSender>,
     pub(crate) inbox: Inbox,
     pub(crate) gone: Gone,
-    /// Empties the inbox. Set before the first instance begins.
+    /// The persistence actor, which empties the inbox. It is set before the first instance begins.
     persistence: OnceLock<ActorRef<PersistenceMessage>>,
     pub(crate) ending: Ending,
-    /// There are instances that are due and wait for a place. What has come because it was due goes once
-    /// it is idle.
+    /// Whether instances that are due wait for a place. Those that were loaded because they were due leave
+    /// memory as soon as they are idle then.
     pub(crate) is_due_waiting: AtomicBool,
-    /// This host did not have the shard before. One that had it has not died of it.
+    /// Whether this host did not have the shard before: a host that had it has not died of it.
     pub(crate) is_new: bool,
     /// The instances on the same thread.
     pub(crate) tenants: Arc<Tenants>,
 }
 
 impl ShardContext {
-    /// Of a shard that begins on a host.
+    /// The context of a shard that begins on a host.
     pub(crate) fn new(host: HostRef, shard: ShardId, timers: ActorRef<TimerMessage>) -> Arc<Self> {
         Arc::new(Self {
             workers: host.workers.of_shard(shard).clone(),
@@ -55,9 +55,9 @@ impl ShardContext {
         })
     }
 
-    /// The persistence actor of the shard is there.
+    /// Sets the persistence actor of the shard.
     pub(crate) fn set_persistence(&self, persistence: ActorRef<PersistenceMessage>) {
-        // A shard has one.
+        // A shard has only one.
         let _ = self.persistence.set(persistence);
     }
 
@@ -66,13 +66,14 @@ impl ShardContext {
         self.host.store.clock.now()
     }
 
-    /// Whether nothing is under way of an instance that has no actor, or has just got one.
+    /// Whether no entry of earlier actors of an instance is under way. The instance must have no actor, or
+    /// a new one.
     pub(crate) fn is_through(&self, instance: &InstanceId) -> bool {
         self.gone.is_through(instance, &self.inbox)
     }
 
-    /// Hands something to the persistence actor. When that has gone, the shard goes with it: the
-    /// log is as it was, and what waits for an answer gets `Interrupted`.
+    /// Passes an entry to the persistence actor. When that actor has gone, the shard ends too: the log is
+    /// as it was, and callers that wait for an answer get `Interrupted`.
     pub(crate) fn make_durable(&self, entry: Entry) {
         let message = entry.message();
         // Turns that linger have had their message.

@@ -59,19 +59,19 @@ impl InstanceState {
             self.phase = Phase::Fresh;
         }
         if !matches!(self.phase, Phase::Parked(_)) {
-            // Whatever it was parked for is gone.
+            // Any reason to be parked is gone.
             self.shard.host.routes.unpark(&self.instance);
         }
         if matches!(self.phase, Phase::Parked(_)) {
-            // It is here for what is in its mailbox, and longer if that has to be kept.
+            // It is here for the messages in its mailbox, and longer if one of them has to be kept.
             myself.cast(Internal::Activate.into())?;
         } else if self.has_nothing_to_do() {
             if is_at_once {
-                // What it is here for is about to come: before that it must not go, or another would
-                // come in its place, and go as soon.
+                // The message for which it was loaded is about to come. If it left memory before, another actor
+                // would be loaded in its place, and leave again as soon.
                 self.shard.everything_is_durable(&self.instance).await?;
             }
-            // It is here for what is in its mailbox.
+            // It is here for the messages in its mailbox.
             myself.drain()?;
         }
         Ok(())
@@ -87,13 +87,13 @@ impl InstanceState {
             return self.park_condemned(reason, summary).await;
         }
         if summary.state == State::Parked || (self.begin == Begin::Recover && self.shard.is_new) {
-            // A host may have died of what it called.
+            // A host may have died of the activities that it called.
             self.in_place.be_careful();
         }
         let trial = match self.judge(&mut summary).await? {
             Judgement::Free => None,
             Judgement::OnTrial(trial) => {
-                // There is a turn more by now.
+                // The log has one more turn by now.
                 first = None;
                 Some(trial)
             }
@@ -132,13 +132,13 @@ impl InstanceState {
 }
 
 impl InstanceState {
-    /// What its machine takes from this actor.
+    /// The configuration of its machine, as far as this actor gives it.
     pub(super) fn machine_config(&self, myself: &ActorRef<InstanceMessage>) -> MachineConfig {
         let local_in_place = self.may_run_in_place && !self.in_place.is_careful();
         MachineConfig { local_in_place, ..self.shard.machine_config(myself) }
     }
 
-    /// Lets the code go on that fits again, after what was overdue meanwhile.
+    /// Lets code that fits again go on, after everything that was due meanwhile.
     fn unpark(&mut self) {
         if matches!(&self.phase, Phase::Live(live) if live.machine.is_parked()) {
             self.apply(Command::Unpark, None);
@@ -148,8 +148,8 @@ impl InstanceState {
 }
 
 impl ShardContext {
-    /// Returns when everything that was handed to the persistence actor before is durable, and what that
-    /// wants done of this instance has been carried out.
+    /// Returns when everything that was passed to the persistence actor before is durable, and the effects
+    /// of this instance are carried out.
     pub(super) async fn everything_is_durable(
         &self,
         of: &InstanceId,

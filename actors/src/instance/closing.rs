@@ -10,7 +10,7 @@ use super::summary::wake_at;
 use crate::persistence::PendingTurn;
 use crate::run::Run;
 
-/// An instance that has ended, and has yet to tell others. Its code is not needed.
+/// An instance that has ended and still has messages to deliver. Its code is not needed.
 pub(super) struct Closing {
     pub(super) outbox: Outbox,
     pub(super) run: Run,
@@ -19,7 +19,7 @@ pub(super) struct Closing {
     pub(super) end: u64,
     /// The time of the last turn.
     pub(super) at: Timestamp,
-    /// What has arrived, and is not recorded yet.
+    /// The messages that have arrived, and are not recorded yet.
     pub(super) arrived: Vec<MessageId>,
 }
 
@@ -37,8 +37,8 @@ impl Closing {
         self.outbox.is_empty()
     }
 
-    /// The turn that records what has arrived; `None` when that is known. After an error, what is here is
-    /// ahead of the log.
+    /// The turn that records the messages that have arrived; `None` when there is nothing to record. After
+    /// an error this state is ahead of the log.
     pub(super) fn settle(&mut self, now: Timestamp) -> Result<Option<PendingTurn>, CodecError> {
         let arrived = mem::take(&mut self.arrived);
         self.at = now.max(self.at);

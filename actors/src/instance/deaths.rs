@@ -10,8 +10,8 @@ use crate::run::Run;
 use crate::suspects::Suspect;
 
 impl InstanceState {
-    /// Of an instance that comes into memory: what had started, and runs nowhere on this host, has gone
-    /// with an earlier one. From now on the starts of what is open are recorded before it runs.
+    /// For an instance that comes into memory: activities that had started and do not run on this host have
+    /// ended with an earlier host. From now on each start of an open activity is recorded before it runs.
     pub(super) fn lose_what_has_gone(&mut self, run: Run, last: CorrelationId, code_ran: bool) {
         let Phase::Live(live) = &self.phase else { return };
         if live.run != run {
@@ -47,8 +47,8 @@ impl InstanceState {
         self.shard.workers.attempt(&call) == Some(attempt)
     }
 
-    /// An attempt has its place, and is to begin once that is recorded. One that is not under way is
-    /// not answered.
+    /// Records the start of an attempt that has its place and begins once that is durable. It is not
+    /// answered when the attempt is not open.
     pub(super) fn record_start(&mut self, id: CorrelationId, attempt: u32, reply: Reply) {
         let Phase::Live(live) = &self.phase else { return };
         if live.machine.is_attempt(id, attempt) {
@@ -56,7 +56,7 @@ impl InstanceState {
         }
     }
 
-    /// What runs is stopped by a shutdown: its host does not die of it.
+    /// Records that a shutdown stops the running activities: its host does not die of them.
     pub(super) fn record_stops(&mut self) {
         let Phase::Live(live) = &self.phase else { return };
         for (id, _) in live.machine.started_tasks() {

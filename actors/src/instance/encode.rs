@@ -7,7 +7,7 @@ use reenact_core::RecordedTurn;
 use reenact_core::codec::{self, CodecError};
 
 thread_local! {
-    /// Turns are encoded into it: how large one is shows when it is encoded.
+    /// The buffer into which turns are encoded: the size of a turn is known only then.
     static ENCODED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -11,40 +11,40 @@ use crate::run::Run;
 use crate::task::Task;
 use crate::workers::ShardWorkers;
 
-/// What must be done for local activities, by the turns that were made since a turn was passed on.
+/// The actions for local activities that the turns want that were made since a turn was last passed on.
 pub(super) struct Wanted {
     /// Calls, and timers for their next attempts and their ends.
     pub(super) actions: Vec<(Run, Action)>,
-    /// Whether nobody waits for anything else.
+    /// Whether no caller waits for anything else.
     pub(super) can_wait: bool,
 }
 
-/// The local activities of an instance that run in place, and the turns that wait for them. They live and
-/// die with the actor: what becomes of one that its actor did not outlive counts for nothing.
+/// The local activities of an instance that run in place, and the turns that wait for them. They belong
+/// to the actor: the result of an activity that outlives its actor does not count.
 pub(super) struct InPlace {
     pub(super) myself: ActorRef<InstanceMessage>,
     pub(super) instance: InstanceId,
     pub(super) workers: ShardWorkers,
-    /// Tells the calls of this actor from those of all others.
+    /// Distinguishes the calls of this actor from those of all other actors.
     pub(super) place: u32,
     pub(super) running: Vec<Running>,
-    /// In order.
+    /// The turns that wait, in order.
     pub(super) waiting: Vec<Entry>,
-    /// Of these.
+    /// The size of these turns.
     pub(super) bytes: usize,
-    /// Ends the wait.
+    /// The task that ends the wait.
     pub(super) limit: Option<Task>,
-    /// Number of waits so far.
+    /// The number of waits so far.
     pub(super) waits: u64,
-    /// Nothing runs in place here: a host may have died of it, and nobody would know.
+    /// Whether nothing runs in place here: a host may have died of it, and the log would not say so.
     pub(super) is_careful: bool,
 }
 
-/// A call that is open.
+/// An open call.
 pub(super) struct Running {
     pub(super) run: Run,
     pub(super) id: CorrelationId,
-    /// Its last attempt has ended.
+    /// Whether its last attempt has ended.
     pub(super) has_ended: bool,
 }
 
@@ -55,7 +55,7 @@ impl Default for Wanted {
 }
 
 impl Wanted {
-    /// What a turn of that run wants.
+    /// Adds the actions that a turn of this run wants.
     pub(super) fn add(&mut self, run: Run, actions: Vec<Action>, can_wait: bool) {
         self.actions.extend(actions.into_iter().map(|action| (run, action)));
         self.can_wait &= can_wait;
@@ -68,7 +68,8 @@ impl InPlace {
         instance: InstanceId,
         workers: ShardWorkers,
     ) -> Self {
-        // 0 is no place. That two actors have the same is possible if four billion have come between them.
+        // 0 means no place. Two actors can have the same number only if four billion have begun between
+        // them.
         let place = (myself.get_id().pid() % u64::from(u32::MAX)) as u32 + 1;
         Self {
             myself,
@@ -93,7 +94,7 @@ impl InPlace {
         self.is_careful
     }
 
-    /// Whether that call runs in place.
+    /// Whether this call runs in place.
     pub(super) fn runs(&self, run: Run, id: CorrelationId) -> bool {
         self.is_here(run) && self.running.iter().any(|call| call.run == run && call.id == id)
     }
@@ -115,7 +116,7 @@ impl InPlace {
         !self.waiting.is_empty()
     }
 
-    /// What the turns take that wait here.
+    /// The size of the turns that wait here.
     pub(super) fn held_bytes(&self) -> usize {
         self.bytes
     }
@@ -132,13 +133,13 @@ impl InPlace {
             let (myself, wait) = (self.myself.clone(), self.waits);
             self.limit = Some(Task::spawn(async move {
                 tokio::time::sleep(LOCAL_HOLD).await;
-                // An actor that has gone holds nothing.
+                // An actor that has gone has no waiting turns.
                 let _ = myself.cast(Internal::EndWait(wait).into());
             }));
         }
     }
 
-    /// Nobody waits for it any more.
+    /// Cancels the activity of a call that is not open any more.
     pub(super) fn call_off(&self, call: &Running) {
         if !call.has_ended {
             let Running { run, id, .. } = *call;

@@ -13,7 +13,7 @@ use crate::run::Run;
 use crate::stalls::Stalls;
 
 impl Live {
-    /// Applies a command, and watches the code that this runs.
+    /// Applies a command, and watches the code that it runs.
     pub(super) fn apply(
         &mut self,
         stalls: &Stalls,
@@ -24,11 +24,11 @@ impl Live {
         stalls.watch(&summary.instance, &summary.name, || machine.apply(command, now))
     }
 
-    /// A turn as it is passed on.
+    /// A turn in the form in which it is passed on.
     pub(super) fn pending(&mut self, turn: Turn) -> Result<PendingTurn, ParkReason> {
         let Turn { number, recorded, actions, outcome, local, can_wait } = turn;
         self.wanted.add(self.run, local, can_wait);
-        // The first turns of a next execution are passed on when it has done all of them.
+        // The first turns of a next execution are passed on after the machine has made all of them.
         let status_turn = self.machine.status_turn().filter(|turn| *turn <= number);
         let bytes = encoded(&recorded, status_turn).map_err(unreadable)?;
         self.follow(&recorded, outcome.as_ref());
@@ -45,7 +45,8 @@ impl Live {
         })
     }
 
-    /// What is to be done without anything new to be stored: after the turns that are under way.
+    /// The actions of turns that have nothing new to store; they are carried out after the turns that are
+    /// under way.
     pub(super) fn pending_without_record(&self, actions: Sealed<Vec<Action>>) -> PendingTurn {
         PendingTurn {
             instance: self.summary.instance.clone(),
@@ -58,8 +59,8 @@ impl Live {
         }
     }
 
-    /// Goes on with the next execution, when the newest has continued as new; the turns in which
-    /// that begins. What comes from now on is for the new one.
+    /// Goes on with the next execution when the newest has continued as new; returns the turns that begin
+    /// it. Later commands are for the new execution.
     pub(super) fn continue_as_new(&mut self) -> Result<Vec<PendingTurn>, ParkReason> {
         let successor = self.machine.successor().map_err(unreadable)?;
         let Some(Successor { machine, turns }) = successor else { return Ok(Vec::new()) };
@@ -70,17 +71,17 @@ impl Live {
         turns.into_iter().map(|turn| self.pending(turn)).collect()
     }
 
-    /// Keeps the summary up with a turn.
+    /// Updates the summary with a turn.
     pub(super) fn follow(&mut self, turn: &RecordedTurn, outcome: Option<&Outcome>) {
         let before = self.summary.events;
         let state = match outcome {
             None if self.machine.is_parked() => State::Parked,
             outcome => state_of(outcome, self.machine.is_suspended()),
         };
-        // What is parked is looked at when a host starts.
+        // A parked instance is looked at when a host starts.
         let wake_at = self.machine.wake_at().filter(|_| state != State::Parked);
         follow(&mut self.summary, turn, state, wake_at);
-        // What the turn superseded does not count.
+        // Events that the turn has replaced do not count.
         self.summary.events = self.summary.events.min(self.machine.events());
         if before < WARN_HISTORY_EVENTS && self.summary.events >= WARN_HISTORY_EVENTS {
             let (instance, events) = (&self.summary.instance, self.summary.events);

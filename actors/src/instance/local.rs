@@ -1,5 +1,5 @@
-//! Local activities run in place: before the turns that schedule them are passed on. These wait, for a
-//! moment, for what the activities return.
+//! Local activities run in place, before the turns that schedule them are passed on. These turns wait a
+//! moment for the results of the activities.
 
 use ractor::ActorProcessingErr;
 use reenact_core::limits::LOCAL_HOLD;
@@ -15,13 +15,13 @@ use crate::run::Run;
 use crate::timers::{Timer, TimerMessage};
 
 impl InstanceState {
-    /// Passes something on to be made durable, after all that was passed on before. A turn waits while
-    /// local activities run that began with it, or with one that waits already, unless somebody waits for
-    /// something else of it.
+    /// Passes an entry on to be made durable, after all entries that were passed on before. A turn waits
+    /// while local activities run that began with it, or with a turn that waits already, unless a caller
+    /// waits for something else in it.
     pub(super) fn pass_on(&mut self, entry: Entry) {
         let Phase::Live(live) = &mut self.phase else { return self.pass_on_now(entry) };
         if live.wanted.actions.is_empty() && self.in_place.running.is_empty() {
-            // Most have no local activities.
+            // Most instances have no local activities.
             live.wanted.can_wait = true;
             return self.shard.make_durable(entry);
         }
@@ -42,7 +42,7 @@ impl InstanceState {
         self.shard.make_durable(entry);
     }
 
-    /// Hands on the turns that wait.
+    /// Passes the turns on that wait.
     pub(super) fn end_wait(&mut self) {
         if self.in_place.is_holding() {
             let waiting = self.in_place.take_blocked();
@@ -50,7 +50,7 @@ impl InstanceState {
         }
     }
 
-    /// That wait has lasted long enough, if it still lasts.
+    /// Ends this wait, which has lasted long enough, unless it is over.
     pub(super) fn end_wait_if(&mut self, wait: u64) {
         if self.in_place.waits == wait {
             self.end_wait();
@@ -63,14 +63,14 @@ impl InstanceState {
         self.shard.everything_is_durable(&self.instance).await
     }
 
-    /// The machine is about to go: what runs in place, runs for nobody.
+    /// The machine is about to be dropped: what runs in place runs in vain.
     pub(super) fn leave_place(&mut self) {
         self.end_wait();
         self.in_place.call_off_all();
     }
 
-    /// Goes on with calls that are open already: with an attempt that is due, or a timer. What does not run
-    /// in place waits for what made it so.
+    /// Goes on with calls that are open already: with an attempt that is due, or a timer. Actions that do
+    /// not run in place wait for the turns before them.
     pub(super) fn take_up_in_place(&mut self) {
         let Phase::Live(live) = &mut self.phase else { return };
         if live.wanted.actions.is_empty() {
@@ -93,11 +93,11 @@ impl InstanceState {
         }
     }
 
-    /// Begins what is wanted; whether an activity was among it.
+    /// Begins the wanted actions; returns whether an activity is among them.
     fn begin_in_place(&mut self, actions: Vec<(Run, Action)>) -> bool {
         let mut begins = false;
         let now = self.now;
-        // Those whose timers come first among the actions.
+        // The timers of these activities come first among the actions.
         for (run, action) in &actions {
             if let Action::CallActivity { id, .. } = action {
                 self.note_running(*run, *id);
@@ -113,7 +113,7 @@ impl InstanceState {
                     self.shard.workers.submit(call, attempt, input);
                 }
                 Action::CreateTimer { id, fire_at } => self.set_timer(run, id, fire_at, now),
-                // A turn wants nothing else of local activities.
+                // A turn wants no other action of local activities.
                 Action::CancelActivity { .. }
                 | Action::CancelTimer { .. }
                 | Action::Trace { .. }
@@ -134,17 +134,17 @@ impl InstanceState {
         }
     }
 
-    /// Sets a timer of a call that runs in place, if it is due before the turns are passed on that set it
-    /// for good.
+    /// Sets a timer of a call that runs in place, if it is due before the turns are passed on that set the
+    /// timer durably.
     fn set_timer(&self, run: Run, id: CorrelationId, fire_at: Timestamp, now: Timestamp) {
         if self.in_place.runs(run, id) && fire_at.since(now) <= LOCAL_HOLD {
             let timer = Timer { instance: self.instance.clone(), fire: Some((run, id)) };
-            // Timers that have gone take their shard with them.
+            // If the timer actor has gone, its shard ends with it.
             let _ = self.shard.timers.cast(TimerMessage::Arm(fire_at, timer));
         }
     }
 
-    /// Forgets the calls that are not open any more, and calls off what still runs of them.
+    /// Forgets the calls that are not open any more, and cancels the activities of them that still run.
     fn forget_closed(&mut self) {
         let Phase::Live(live) = &self.phase else { return };
         let is_open =
@@ -156,8 +156,8 @@ impl InstanceState {
 }
 
 impl InstanceMessage {
-    /// Whether its sender sends it again by itself, when the host dies of it. Then what it brings about must
-    /// leave a trace before it runs: local activities that it begins are scheduled as any other.
+    /// Whether the sender of the message sends it again by itself if the host dies of it. Then its effects
+    /// must be recorded before they run: local activities that it begins are scheduled like any others.
     pub(super) fn comes_again(&self) -> bool {
         match self {
             Self::RaiseEvent { event, reply } => {

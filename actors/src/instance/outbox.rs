@@ -24,7 +24,7 @@ use crate::store::unreadable;
 type ChildResult = Result<Payload, ChildError>;
 
 impl InstanceState {
-    /// A message of this instance has arrived, or never will.
+    /// Records that a message of this instance has arrived, or never will.
     pub(super) fn answered(
         &mut self,
         myself: &ActorRef<InstanceMessage>,
@@ -41,17 +41,17 @@ impl InstanceState {
                 let command = Command::ConfirmDelivery { messages: vec![message] };
                 return self.apply(command, reply);
             }
-            // A refusal is of its time: since then it was rewound, and asks again.
+            // The refusal is for an earlier run: the instance was rewound since, and asks again.
             (Phase::Live(live), Err(_)) if sent_by.is_some_and(|run| run != live.run) => {
                 self.send_again(message, 0);
             }
             (Phase::Live(_), Err(why)) => {
                 return self.apply(Command::RefuseMessage { message, why }, reply);
             }
-            // Whether it was taken or not, nobody asks any more.
+            // Accepted or refused, the message needs no other try.
             (Phase::Closing(closing), _) => {
                 closing.arrived.push(message);
-                // After what is in the mailbox already: one turn for all of it.
+                // It is recorded after the messages in the mailbox, so that one turn records all answers.
                 let is_first = closing.arrived.len() == 1;
                 if is_first && myself.cast(Internal::Settle.into()).is_err() {
                     self.settle();
@@ -59,11 +59,11 @@ impl InstanceState {
             }
             (Phase::Fresh | Phase::Absent | Phase::Finished | Phase::Parked(_), _) => {}
         }
-        // What is lost of this before it is recorded is sent again, and answered again.
+        // If this is lost before it is recorded, the message is sent again, and answered again.
         reply.into_iter().for_each(|reply| self.answer(reply.yes()));
     }
 
-    /// Records what has arrived since the end.
+    /// Records the messages that have arrived since the end.
     pub(super) fn settle(&mut self) {
         let now = self.shard.now();
         let Phase::Closing(closing) = &mut self.phase else { return };
@@ -77,7 +77,7 @@ impl InstanceState {
                     "what has arrived of its messages cannot be recorded; they are sent again when it \
                      comes back into memory"
                 );
-                // What this actor knows is not what the log says any more.
+                // What this actor knows is no longer what the log says.
                 self.phase = Phase::Finished;
             }
         }
@@ -95,7 +95,7 @@ impl InstanceState {
         }
     }
 
-    /// A message of another instance to this one, which runs.
+    /// Handles a message of another instance to this one, which runs.
     pub(super) fn handle_message(&mut self, message: FromAnother) {
         let Phase::Live(live) = &self.phase else { return };
         let FromAnother { from, content, reply } = message;
@@ -113,13 +113,13 @@ impl InstanceState {
             {
                 self.apply(Command::Cancel { reason }, Some(reply));
             }
-            // Another instance has the id by now.
+            // Another instance has this id by now.
             Content::Cancel { .. } => self.answer(reply.yes()),
         }
     }
 
-    /// A message of another instance to this one, which has finished. It may have had an event
-    /// before: then the answer was lost, and is the same again.
+    /// Handles a message of another instance to this one, which has finished. An event may have come
+    /// before: then its answer was lost, and is given again.
     pub(super) async fn handle_message_after_end(
         &mut self,
         message: FromAnother,
@@ -137,7 +137,7 @@ impl InstanceState {
         Ok(())
     }
 
-    /// Whether an event with that key is in the log of this instance, which has finished; or why that
+    /// Whether an event with this key is in the log of this instance, which has finished; or why the log
     /// cannot be read.
     async fn has_had(
         &mut self,
@@ -147,7 +147,7 @@ impl InstanceState {
         Ok(self.shard.log().has_event(&self.instance, key).await?)
     }
 
-    /// When the instance has ended and has something to tell others, only that is left of it.
+    /// Drops the code of an instance that has ended. What is left are its messages to other instances.
     pub(super) fn close_if_ended(&mut self) {
         let is_closing =
             |live: &Live| live.machine.outcome().is_some() && live.machine.outbox_len() > 0;
@@ -164,7 +164,8 @@ impl InstanceState {
         }
     }
 
-    /// Comes back into memory to send what it has to send. From a log that cannot be read, nothing is sent.
+    /// Comes back into memory to deliver messages after its end. If the log cannot be read, nothing is
+    /// sent.
     pub(super) async fn close_from_log(
         &mut self,
         summary: InstanceSummary,
@@ -199,8 +200,8 @@ impl InstanceState {
         Ok(())
     }
 
-    /// The one that started this instance asks for it again. A parent that was rewound to before the end
-    /// of a child does not know how that ended: it gets the result before the answer that the child has begun.
+    /// Answers a start by the instance that started this one. A parent that was rewound to before the end
+    /// of its child does not know the result: it gets that before the answer that the child has begun.
     pub(super) async fn has_begun(&mut self, origin: Origin, reply: Reply) {
         let is_child = origin.relation == Relation::Child;
         if !is_child || matches!(self.phase, Phase::Live(_) | Phase::Parked(_)) {
@@ -221,7 +222,8 @@ impl InstanceState {
             (self.shard.host.local_delivery.clone(), self.shard.host.tasks.clone());
         if local_delivery.is_remote(&origin.instance) {
             tasks.spawn(async move {
-                // In the queue of the parent it is ahead of this answer. Otherwise it asks again.
+                // The result is in the parent's queue before this answer. If it cannot be sent, the parent asks
+                // again.
                 if local_delivery.send_result(from, &origin, result).await.is_ok() {
                     shard.make_durable(Entry::Answer(Box::new(reply.yes())));
                 }
@@ -236,7 +238,7 @@ impl InstanceState {
             let message =
                 Internal::FromAnother(Box::new(FromAnother { from, content, reply: port }));
             shard.host.routes.deliver(&parent, message.into());
-            // Otherwise it asks again.
+            // If the parent does not accept it, it asks again.
             if let Ok(Ok(()) | Err(Error::Finished { .. } | Error::NotFound { .. })) = answer.await
             {
                 shard.make_durable(Entry::Answer(Box::new(reply.yes())));
@@ -244,7 +246,7 @@ impl InstanceState {
         });
     }
 
-    /// How this instance ended, as a parent sees it; `None` when its log does not say. Or why the log
+    /// The result of this instance for its parent; `None` when its log does not say it. Or why the log
     /// cannot be read.
     async fn result(&mut self) -> Result<Result<Option<ChildResult>, ParkReason>, ProviderError> {
         let Some(summary) = self.shard.log().summary(&self.instance).await? else {
@@ -257,8 +259,8 @@ impl InstanceState {
         }))
     }
 
-    /// Who started this instance, which runs or has run, if another one did; or why its log cannot be
-    /// read.
+    /// The instance that started this one, which runs or has run, if another one did; or why the log cannot
+    /// be read.
     pub(super) async fn own_origin(
         &mut self,
     ) -> Result<Result<Option<Origin>, ParkReason>, ProviderError> {
@@ -273,8 +275,8 @@ impl InstanceState {
 }
 
 impl Live {
-    /// That a child has begun is recorded when the instance goes from memory, if then it still
-    /// counts: what comes from the child says so as well.
+    /// Notes that a child has begun. It is recorded when the instance leaves memory, if it still counts:
+    /// other messages of the child say the same.
     fn note_arrival(&mut self, message: MessageId) {
         if self.machine.message(message).is_some() {
             self.arrived.push(message);
@@ -284,8 +286,7 @@ impl Live {
         }
     }
 
-    /// Whether nothing of what it tells others is under way; what has arrived is recorded for that.
-    /// Whether nothing is lost when it goes from memory at this time but what comes back by itself.
+    /// Whether everything that would be lost if it left memory now comes back by itself.
     pub(super) fn is_idle(&mut self, now: Timestamp) -> bool {
         !self.machine.has_open_tasks(now) && self.has_delivered_all()
     }

@@ -7,26 +7,26 @@ use super::state::InstanceState;
 use crate::run::Run;
 use crate::task::let_others_run;
 
-/// How many turns are made of what is overdue before other tasks get the thread.
+/// The number of turns that are made of overdue commands before other tasks run.
 const TURNS_IN_A_ROW: usize = 64;
 
-/// How many open actions are taken up before other tasks get the thread.
+/// The number of open actions that are taken up before other tasks run.
 const TAKEN_UP_IN_A_ROW: usize = 256;
 
 impl InstanceState {
-    /// Reads the clock, and says whether something is due that has not happened.
+    /// Reads the clock, and returns whether something is overdue.
     pub(super) fn is_anything_overdue(&mut self) -> bool {
         self.now = self.shard.now();
         matches!(&self.phase, Phase::Live(live) if live.machine.overdue(self.now).is_some())
     }
 
-    /// Lets happen what is overdue, in the order in which it was due: before the message that is
-    /// handled next, and before anything that is open is started again.
+    /// Applies what is overdue, in the order in which it was due: before the next message is handled, and
+    /// before open actions are started again.
     pub(super) async fn catch_up(&mut self) {
         let Phase::Live(live) = &self.phase else { return };
         let (run, last) = (live.run, live.machine.last_scheduled());
         let mut turns = 0;
-        // What is scheduled meanwhile is not overdue.
+        // Timers that are set meanwhile are not overdue.
         while let Some(command) = self.overdue(run).filter(|command| is_of(command, last)) {
             self.apply(command.clone(), None);
             if self.overdue(run).as_ref() == Some(&command) {
@@ -39,7 +39,7 @@ impl InstanceState {
         }
     }
 
-    /// What was due first, while that run goes on.
+    /// The command that was due first, while this run goes on.
     fn overdue(&self, run: Run) -> Option<Command> {
         match &self.phase {
             Phase::Live(live) if live.run == run => live.machine.overdue(self.now),
@@ -47,8 +47,8 @@ impl InstanceState {
         }
     }
 
-    /// Takes up what was open in the log of an instance that comes into memory, as far as it still is.
-    /// What has been scheduled since is not durable yet, and comes by its own turns.
+    /// Takes up the actions that were open in the log of an instance that comes into memory, and still are.
+    /// Later actions are not durable yet, and come with their own turns.
     pub(super) async fn take_up(&mut self, run: Run, mut open: Vec<Action>) {
         open.retain(|action| match (&self.phase, action) {
             (Phase::Live(live), Action::Send(_)) => live.machine.is_still_open(action),
@@ -57,7 +57,7 @@ impl InstanceState {
             (Phase::Closing(_), _)
             | (Phase::Fresh | Phase::Absent | Phase::Finished | Phase::Parked(_), _) => false,
         });
-        // Timers that are due fire as they are set: the earliest is set first.
+        // Timers that are due fire when they are set, so the earliest is set first.
         open.sort_by_key(|action| match action {
             Action::CreateTimer { fire_at, .. } => Some(*fire_at),
             _ => None,
@@ -74,7 +74,7 @@ impl InstanceState {
     }
 }
 
-/// Whether it is about something that was scheduled by then.
+/// Whether the command is about an action that was scheduled by then.
 fn is_of(command: &Command, last: reenact_core::CorrelationId) -> bool {
     matches!(command, Command::FireTimer { id } if *id <= last)
 }

@@ -13,7 +13,7 @@ use crate::message::{
 use crate::persistence::Entry;
 
 impl InstanceState {
-    /// Lets go of the code, which cannot go on from the log.
+    /// Drops the code, which cannot go on from the log.
     pub(super) fn park(&mut self, reason: ParkReason) {
         if !matches!(self.phase, Phase::Live(_)) {
             return;
@@ -21,14 +21,14 @@ impl InstanceState {
         self.leave_place();
         let Phase::Live(live) = std::mem::replace(&mut self.phase, Phase::Absent) else { return };
         let Live { machine, summary, .. } = *live;
-        // That of the turn that is not passed on does not count.
+        // The status of a turn that is not passed on does not count.
         let status_turn = machine.status_turn().filter(|turn| *turn < summary.turns);
         drop(machine);
         self.park_as(reason, summary, status_turn, true);
         self.announce_parked();
     }
 
-    /// The log that was read is not one from which the code can go on. Where a run was announced, the
+    /// Parks an instance whose code cannot go on from the log that was read. If its run was announced, the
     /// host has survived it.
     pub(super) async fn park_unfit(
         &mut self,
@@ -48,7 +48,8 @@ impl InstanceState {
         Ok(())
     }
 
-    /// Too many hosts have died of its code, which is not tried again before somebody resumes it.
+    /// Parks an instance of whose code too many hosts have died. The code does not run before somebody
+    /// resumes the instance.
     pub(super) async fn park_condemned(
         &mut self,
         reason: ParkReason,
@@ -60,7 +61,7 @@ impl InstanceState {
         Ok(())
     }
 
-    /// Comes into memory for an instance that this host has parked before.
+    /// Loads an instance that this host has parked before.
     pub(super) async fn stay_parked(
         &mut self,
         reason: ParkReason,
@@ -71,7 +72,7 @@ impl InstanceState {
         Ok(())
     }
 
-    /// The log gets a turn that says so, unless it has one.
+    /// Adds a turn to the log that says so, unless the log ends with one.
     fn park_as(
         &mut self,
         reason: ParkReason,
@@ -94,14 +95,15 @@ impl InstanceState {
         self.phase = Phase::Parked(Box::new(parked));
     }
 
-    /// After the turns that are under way: without them there would be nothing to park for.
+    /// Reports the reason after the turns that are under way: without them there would be no reason to
+    /// park.
     fn announce_parked(&self) {
         if let Phase::Parked(parked) = &self.phase {
             self.shard.make_durable(Entry::Park(self.instance.clone(), Box::new(parked.reason())));
         }
     }
 
-    /// A message for a parked instance.
+    /// Handles a message for a parked instance.
     pub(super) async fn handle_parked(
         &mut self,
         myself: &ActorRef<InstanceMessage>,
@@ -118,14 +120,14 @@ impl InstanceState {
             InstanceMessage::Runtime(RuntimeMessage(Internal::Once(once)))
                 if matches!(once.command, Command::Terminate { .. }) =>
             {
-                // It keeps no key: the end says that it has come.
+                // The command leaves no key: the end of the instance shows that it has come.
                 let OnceMessage { command, reply, .. } = *once;
                 let Command::Terminate { reason } = command else { return Ok(()) };
                 let summary = parked.summary();
                 self.terminate_without_code(summary, reason, Some(reply)).await?;
             }
             message if parked.untried && message.is_resume() => {
-                // An actor of its own tries it again.
+                // A new actor tries the instance again.
                 self.shard.host.routes.unpark(&self.instance);
                 self.shard.host.routes.deliver_in_order(&self.instance, message);
                 myself.drain()?;
@@ -141,7 +143,7 @@ impl InstanceState {
             InstanceMessage::Runtime(RuntimeMessage(Internal::PassivateIfIdleSince(then, _))) => {
                 self.passivate_if_idle(myself, then);
             }
-            // What asks the code cannot be taken; its sender has it, and tries again.
+            // A message that needs the code cannot be accepted; its sender has it, and sends it again.
             message => {
                 let instance = self.instance.clone();
                 self.refuse(message, Error::Parked { instance, reason });
@@ -179,7 +181,7 @@ impl InstanceState {
             }
         };
         self.last_used = now;
-        // No event is as large as what cannot be encoded.
+        // No event is too large to be encoded.
         let turns = turns?;
         let mut answer = reply.map(Reply::yes);
         let last = turns.len().saturating_sub(1);
@@ -187,18 +189,18 @@ impl InstanceState {
             turn.answer = if place == last { answer.take() } else { None };
             self.shard.make_durable(Entry::Turn(Box::new(turn)));
         }
-        // It is there already.
+        // The event is in the log already.
         answer.into_iter().for_each(|answer| self.answer(answer));
         Ok(())
     }
 
-    /// Reads the log, once. One that cannot be read takes nothing.
+    /// Reads the log, once. An instance whose log cannot be read accepts nothing.
     async fn read_parked(&mut self) -> Result<(), ActorProcessingErr> {
         let summary = match &self.phase {
             Phase::Parked(parked) if parked.execution.is_none() => parked.summary(),
             _ => return Ok(()),
         };
-        // Turns from before it was parked may still be on their way.
+        // Turns from before it was parked may still be under way.
         self.shard.everything_is_durable(&self.instance).await?;
         let Ok(turns) = self.shard.log().history(&summary).await? else { return Ok(()) };
         let mut execution = ParkedExecution::default();

@@ -24,17 +24,17 @@ impl InstanceState {
         if self.last_used <= then && !self.in_place.is_holding() && live.is_idle(now) {
             let messages = std::mem::take(&mut live.arrived);
             if !messages.is_empty() {
-                // Otherwise it would be woken for them after a crash, again and again.
+                // Otherwise it would be loaded for these messages after each crash.
                 self.apply(reenact_core::Command::ConfirmDelivery { messages }, None);
             }
-            // What comes from now on brings it back, after what is handled before the end. An
-            // actor that is draining already needs no second word.
+            // Later messages bring it back, after those that are handled before the end. An actor that is
+            // draining already may be asked again.
             let _ = myself.drain();
         }
     }
 
-    /// Whether it is to go as soon as it is idle. Where others wait for a place, says whether they can
-    /// have that of this one.
+    /// Whether it is to leave memory as soon as it is idle. When others wait for a place, it reports
+    /// whether they can have the place of this one.
     pub(super) fn is_to_make_room(&mut self) -> bool {
         let wants_room = self.shard.host.admission.wants_room();
         if wants_room || self.busy.is_some() {
@@ -58,11 +58,11 @@ impl InstanceState {
         }
     }
 
-    /// Says what it holds. Where all instances hold too much, asks the largest idle ones to go; whether
-    /// that is not enough.
+    /// Reports the memory that it holds. When all instances hold too much, asks the largest idle ones to
+    /// leave; returns whether that is not enough.
     pub(super) fn is_too_much_in_memory(&mut self) -> bool {
         let Phase::Live(live) = &mut self.phase else {
-            // The machine is gone.
+            // The machine is dropped.
             self.footprint.report(0);
             return false;
         };
@@ -76,7 +76,7 @@ impl InstanceState {
         }
         for instance in all.take_largest() {
             let message = Internal::PassivateIfIdleSince(self.now, Asked::default());
-            // One that has gone in the meantime is not in memory.
+            // An instance whose actor has gone is not in memory.
             let _ = self.shard.host.routes.try_deliver(&instance, message.into());
         }
         all.is_over()

@@ -11,13 +11,13 @@ use crate::persistence::PendingTurn;
 use crate::run::Run;
 use crate::suspects::Suspects;
 
-/// What there is exists in its phase only.
+/// The phase of an instance. What exists in one phase only belongs to that phase.
 pub(super) enum Phase {
     /// Nothing has happened yet.
     Fresh,
-    /// It goes on.
+    /// Its code can go on.
     Live(Box<Live>),
-    /// It has finished, and has yet to tell others.
+    /// It has finished, and still has messages to deliver.
     Closing(Box<Closing>),
     /// There is no such instance.
     Absent,
@@ -31,18 +31,18 @@ pub(super) enum Phase {
 pub(super) struct Live {
     pub(super) machine: Machine,
     pub(super) run: Run,
-    /// With the turns that are being made durable, which the store does not have yet.
+    /// It includes the turns that are being made durable, which the store does not have yet.
     pub(super) summary: InstanceSummary,
-    /// Messages that have arrived, where it can wait that this is recorded.
+    /// Messages that have arrived, for which the record can wait.
     pub(super) arrived: Vec<MessageId>,
-    /// Activities that were open when it came into memory, and ran on no known host.
+    /// Activities that were open when it came into memory, and did not run on this host.
     pub(super) suspects: Suspects,
-    /// How many hosts have died while its code ran, as long as that has not made a step on this one;
-    /// known only of what was taken up as the host started.
+    /// How many hosts have died while its code ran, until the code has made a step on this host. Known only
+    /// of an instance that was loaded as the host started.
     pub(super) unproven: Option<u32>,
-    /// What its turns want of local activities, until they are passed on.
+    /// The actions for local activities that its turns want, until the turns are passed on.
     pub(super) wanted: Wanted,
-    /// It has begun under an id that was made for it, and its first turn is not passed on yet.
+    /// Whether it has begun under a generated id, and its first turn is not passed on yet.
     pub(super) has_drawn_id: bool,
 }
 
@@ -64,13 +64,13 @@ impl Live {
 /// An instance whose code cannot go on from its log.
 pub(super) struct Parked {
     pub(super) reason: ParkReason,
-    /// With the turns that are being made durable.
+    /// It includes the turns that are being made durable.
     pub(super) summary: InstanceSummary,
     /// The turn that set the newest status.
     pub(super) status_turn: Option<u64>,
-    /// Its log was not replayed since.
+    /// Whether its log was not replayed since it was parked.
     pub(super) untried: bool,
-    /// What its log says, once that was asked.
+    /// The content of its log, once it was read.
     pub(super) execution: Option<Box<ParkedExecution>>,
 }
 
@@ -83,12 +83,12 @@ impl Parked {
         self.summary.clone()
     }
 
-    /// Whether it stays in memory while it is used, as it has read its log.
+    /// Whether it stays in memory while it is used, because it has read its log.
     pub(super) fn is_in_use(&self) -> bool {
         self.execution.is_some()
     }
 
-    /// A turn without code, as it is passed on.
+    /// A turn without code, in the form in which it is passed on.
     pub(super) fn pending(
         &mut self,
         turn: &RecordedTurn,

@@ -17,9 +17,9 @@ use crate::persistence::Entry;
 use crate::store::unreadable;
 
 impl InstanceState {
-    /// Begins a new run under this id, as the next execution: the call that has started the earlier one
-    /// was undone. Whatever the phase of that is, it ends here. Where only its cancel was undone, and it
-    /// had ended without one, its result counts instead.
+    /// Begins a new run under this id as the next execution, because the call that started the earlier one
+    /// was undone. The earlier run ends here, in any phase. If only its cancellation was undone, and it had
+    /// ended before that, its result counts instead.
     pub(super) async fn replace(
         &mut self,
         myself: &ActorRef<InstanceMessage>,
@@ -28,11 +28,11 @@ impl InstanceState {
         superseded: SupersededCall,
     ) -> Result<(), ActorProcessingErr> {
         let purges = self.shard.host.purges.clone();
-        // A purge of the earlier one would take away what this is built on.
+        // A purge of the earlier run would remove what the new one is built on.
         let not_purged = purges.read().await;
         self.everything_is_durable().await?;
         let Some(summary) = self.shard.log().summary(&self.instance).await? else {
-            // Purged since. The start comes again, and finds the id free.
+            // The earlier run was purged since. The start comes again, and finds the id free.
             let instance = self.instance.clone();
             self.answer(message.reply.no(Error::Interrupted { instance }));
             return Ok(());
@@ -40,7 +40,7 @@ impl InstanceState {
         let before = match self.shard.log().history(&summary).await? {
             Ok(before) => before,
             Err(reason) => {
-                // What it has started, and whether it has ended, is not known.
+                // What the earlier run has started, and whether it has ended, is not known.
                 self.answer(message.reply.no(unreadable(&self.instance, &reason)));
                 return Ok(());
             }
@@ -64,12 +64,12 @@ impl InstanceState {
                 let Some(mut pending) = self.pending_execution(records) else { return Ok(()) };
                 pending.answer = Some(message.reply.yes());
                 self.shard.make_durable(Entry::Turn(Box::new(pending)));
-                // Of the run that is no more.
+                // The local activities belong to the run that is replaced.
                 self.leave_place();
                 self.phase = Phase::Absent;
                 self.shard.host.routes.unpark(&self.instance);
                 self.everything_is_durable().await?;
-                // Before its code runs, which may hold its thread for ever.
+                // Released before the code runs, which may block its thread for ever.
                 drop(not_purged);
                 self.activate(myself).await?;
             }
@@ -99,7 +99,7 @@ impl InstanceState {
     }
 }
 
-/// The turns as the next execution of the instance.
+/// The turns in the form of the next execution of the instance.
 fn records(
     before: InstanceSummary,
     message: &StartMessage,
@@ -115,7 +115,7 @@ fn records(
         turns: 0,
         events: 0,
         updated_at: turns.first().map_or(before.updated_at, |turn| turn.at),
-        // It has a timer at least.
+        // It has at least a timer.
         wake_at: Some(reenact_core::Timestamp::EPOCH),
         ..before
     };

@@ -17,8 +17,8 @@ use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
 
 impl InstanceState {
-    /// Does with the log what is wanted, whatever the phase, and comes into memory anew. What is in the
-    /// mailbox is for the execution that comes out.
+    /// Rewrites the log as wanted, in any phase, and loads the instance anew. The messages in the mailbox
+    /// are for the new execution.
     pub(super) async fn rewind(
         &mut self,
         myself: &ActorRef<InstanceMessage>,
@@ -26,7 +26,7 @@ impl InstanceState {
     ) -> Result<(), ActorProcessingErr> {
         let RewindMessage { rewind, reply } = message;
         let purges = self.shard.host.purges.clone();
-        // A purge of a finished instance would take away what is about to be built on.
+        // A purge of a finished instance would remove what the new execution is built on.
         let not_purged = purges.read().await;
         self.everything_is_durable().await?;
         let Some(summary) = self.shard.log().summary(&self.instance).await? else {
@@ -54,13 +54,13 @@ impl InstanceState {
                 let Some(mut pending) = pending else { return Ok(()) };
                 pending.answer = Some(reply.yes());
                 self.shard.make_durable(Entry::Turn(Box::new(pending)));
-                // Of the execution that is no more.
+                // The local activities belong to the execution that is replaced.
                 self.leave_place();
                 self.phase = Phase::Absent;
-                // It is tried again, whatever it was parked for.
+                // It is tried again, for whatever reason it was parked.
                 self.shard.host.routes.unpark(&self.instance);
                 self.everything_is_durable().await?;
-                // Before its code runs, which may hold its thread for ever.
+                // Released before the code runs, which may block its thread for ever.
                 drop(not_purged);
                 self.activate(myself).await?;
             }
@@ -72,7 +72,7 @@ impl InstanceState {
         Error::Unreadable { instance: self.instance.clone(), reason: reason.to_string() }
     }
 
-    /// The turns as one append, which calls off what is under way of the execution before.
+    /// The turns as one append, which cancels what is under way of the execution before.
     pub(super) fn pending_execution(&self, records: Vec<TurnRecord>) -> Option<PendingTurn> {
         let (run, mut actions) = match &self.phase {
             Phase::Live(live) => (live.run, live.machine.cancel_actions()),
@@ -100,7 +100,7 @@ impl InstanceState {
     }
 }
 
-/// All turns of the execution that comes out of a rewind.
+/// All turns of the execution that a rewind makes.
 fn next_execution(
     before: InstanceSummary,
     mut stored: Vec<StoredTurn>,
@@ -128,7 +128,7 @@ fn next_execution(
         turns: 0,
         events: 0,
         updated_at: turns.first().map_or(before.updated_at, |turn| turn.at),
-        // Whatever it waits for: it knows when it is in memory.
+        // What it waits for is known once it is in memory.
         wake_at: Some(Timestamp::EPOCH),
         ..before
     };
@@ -155,7 +155,7 @@ fn next_execution(
     Ok(records.collect())
 }
 
-/// What is kept as it is stored, and what is added after it.
+/// The turns that are kept, as they are stored, and the turns that are added after them.
 fn encoded(
     of: &InstanceSummary,
     kept: Vec<StoredTurn>,
@@ -165,7 +165,7 @@ fn encoded(
         instance: of.instance.clone(),
         reason: error.to_string(),
     };
-    // The newest status is the one that was set before.
+    // The newest status is the one that was set in the turns that are kept.
     let status_turn = kept.last().map(|last| codec::status_turn(&last.bytes));
     let status_turn = status_turn.transpose().map_err(unreadable)?.flatten();
     let mut bytes: Vec<Arc<[u8]>> = kept.into_iter().map(|turn| turn.bytes).collect();

@@ -1,4 +1,4 @@
-//! What the actor of an instance holds.
+//! The state of an instance's actor.
 
 use std::sync::Arc;
 
@@ -18,20 +18,20 @@ pub(crate) struct InstanceState {
     pub(super) begin: Begin,
     pub(super) phase: Phase,
     pub(super) last_used: Timestamp,
-    /// The time of what is being handled. Read once for each message: nothing becomes due between what
-    /// is overdue and the message.
+    /// The time at which the current message is handled. It is read once for each message, so that nothing
+    /// becomes due between what is overdue and the message.
     pub(super) now: Timestamp,
-    /// It was parked, and goes on since it came into memory, or has come to its end so.
+    /// Whether it was parked, and has gone on or ended since it came into memory.
     pub(super) unparked: bool,
     /// Its local activities that run before their schedule is durable.
     pub(super) in_place: InPlace,
-    /// Whether what is being handled may begin some.
+    /// Whether the current message may begin local activities in place.
     pub(super) may_run_in_place: bool,
-    /// What it holds in memory.
+    /// The memory that it holds.
     pub(super) footprint: Footprint,
-    /// It has a place among the instances in memory.
+    /// Whether it has a place among the instances in memory.
     pub(super) has_place: bool,
-    /// It keeps that while others wait for places.
+    /// It keeps its place while others wait for one.
     pub(super) busy: Option<Busy>,
     pub(super) coming: Option<OnItsWay>,
     pub(super) is_due: bool,
