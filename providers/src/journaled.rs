@@ -28,7 +28,9 @@ use self::asides::Asides;
 use self::budget::Budget;
 use self::ids::Ids;
 use self::reader::Reader;
-use self::shard::{Answers, ArchivingLock, Known, Loading, Look, Ordered, Shard, Wanted, question};
+use self::shard::{
+    Answers, ArchivingLock, Loading, Look, Ordered, ReadResult, Shard, Wanted, question,
+};
 use self::thread::{Common, ShardThread};
 use crate::archive::{Archive, Found, Question};
 use crate::journal::{self, Identity, JournalId};
@@ -203,8 +205,8 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         limit: usize,
     ) -> Result<TurnPage, ProviderError> {
         let end = match shard.read_known(instance, execution, from, limit) {
-            Known::Page(page) => return page,
-            Known::AskArchive { end } => end,
+            ReadResult::Page(page) => return page,
+            ReadResult::AskArchive { end } => end,
         };
         let mut wanted = Wanted { execution, from, limit, end, seen: None };
         loop {
@@ -347,7 +349,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
     ) -> Result<TurnPage, ProviderError> {
         loop {
             let shard = self.shard_of(instance);
-            let before = shard.times_stood_down();
+            let before = shard.times_stepped_down();
             self.catch_up(shard, Look::Recent).await?;
             let read = match self.read_of(shard, instance, execution, from, limit).await {
                 // It may have begun since.
@@ -357,7 +359,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
                 }
                 read => read,
             };
-            if shard.times_stood_down() == before {
+            if shard.times_stepped_down() == before {
                 return read;
             }
         }
@@ -369,7 +371,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
     ) -> Result<Option<InstanceSummary>, ProviderError> {
         loop {
             let shard = self.shard_of(instance);
-            let before = shard.times_stood_down();
+            let before = shard.times_stepped_down();
             self.catch_up(shard, Look::Recent).await?;
             let summary = match self.summary_of(shard, instance).await? {
                 // It may have begun since.
@@ -379,7 +381,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
                 }
                 summary => summary,
             };
-            if shard.times_stood_down() == before {
+            if shard.times_stepped_down() == before {
                 return Ok(summary);
             }
         }
@@ -392,7 +394,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
     ) -> Result<Option<LoadedInstance>, ProviderError> {
         loop {
             let shard = self.shard_of(instance);
-            let before = shard.times_stood_down();
+            let before = shard.times_stepped_down();
             self.catch_up(shard, Look::Recent).await?;
             let loaded = match self.load_of(shard, instance, limit).await {
                 // It may have begun since, or gone on as another execution.
@@ -402,7 +404,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
                 }
                 loaded => loaded,
             };
-            if shard.times_stood_down() == before {
+            if shard.times_stepped_down() == before {
                 return loaded;
             }
         }

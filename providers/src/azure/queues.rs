@@ -131,7 +131,7 @@ impl Queues {
         let text = envelope.text();
         let send = async || match &text {
             Some(text) => self.client.port().send(&queue, text).await,
-            None => self.send_elsewhere(&queue, &envelope).await,
+            None => self.send_in_blob(&queue, &envelope).await,
         };
         let sent = match self.client.send(&send).await {
             Err(error) if error.is_missing_queue() => {
@@ -223,7 +223,7 @@ impl Queues {
         // What is kept of it if there is no message in it.
         let mut raw = text.into_bytes();
         let (payload, envelope) = match envelope {
-            Ok(Envelope::Elsewhere(blob)) => {
+            Ok(Envelope::InBlob(blob)) => {
                 let got = self.client.get(&blob, 0, None).await;
                 let envelope = match got.map_err(PortError::into_provider_error)? {
                     Some(got) => {

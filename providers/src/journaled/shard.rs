@@ -17,7 +17,7 @@ pub(super) use self::answers::{Answers, Ordered};
 pub(super) use self::follow::Look;
 use self::follower::Follower;
 pub(super) use self::load::{Loading, question};
-pub(super) use self::read::{Known, Wanted};
+pub(super) use self::read::{ReadResult, Wanted};
 use super::error::ReadError;
 use super::ids::Ids;
 use super::table::Table;
@@ -47,7 +47,7 @@ pub(super) struct Shard<M, A> {
     /// How far a shard that others write was read. Locked before `state`.
     follower: Mutex<Option<Follower<M>>>,
     /// Counts how often what was in memory was thrown away: who has read meanwhile reads again.
-    stood_down: AtomicU64,
+    stepped_down: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -123,8 +123,8 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         let (layers, tips) = (Layers::default(), Tips::default());
         let state = Mutex::new(State { ownership, layers, tips, is_writing: false });
         let follower = Mutex::new(None);
-        let stood_down = AtomicU64::new(0);
-        Arc::new(Self { identity, archive, ids, medium, options, state, follower, stood_down })
+        let stepped_down = AtomicU64::new(0);
+        Arc::new(Self { identity, archive, ids, medium, options, state, follower, stepped_down })
     }
 
     /// Whether its journal is still where it was opened.

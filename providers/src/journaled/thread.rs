@@ -280,7 +280,7 @@ impl<M: Medium, A: Archive> Work<M, A> {
     fn close(&mut self) {
         self.log = None;
         if M::SHARED {
-            self.shard.stand_down();
+            self.shard.step_down();
         }
     }
 

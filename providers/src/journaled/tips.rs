@@ -21,13 +21,13 @@ const CHANGED_AT_ONCE: usize = 256;
 /// It may know nothing of an instance; what it knows is what the archive has.
 #[derive(Debug, Default)]
 pub(super) struct Tips {
-    newer: Known,
+    newer: KnownTips,
     /// Goes when the newer ones are full.
-    older: Known,
+    older: KnownTips,
     version: u64,
 }
 
-pub(super) type Known = HashMap<InstanceId, Option<Tip>>;
+pub(super) type KnownTips = HashMap<InstanceId, Option<Tip>>;
 
 impl Tips {
     /// Where an instance ends in the archive; `None` when that is not remembered.

@@ -26,12 +26,13 @@ impl<M: Medium, A: Archive> Inner<M, A> {
         &self,
         ask: impl Fn() -> Result<T, ProviderError>,
     ) -> Result<T, ProviderError> {
-        let stood_down = || self.shards.iter().map(|shard| shard.times_stood_down()).sum::<u64>();
+        let stepped_down =
+            || self.shards.iter().map(|shard| shard.times_stepped_down()).sum::<u64>();
         loop {
-            let before = stood_down();
+            let before = stepped_down();
             self.shards.iter().try_for_each(|shard| shard.catch_up(Look::Anew))?;
             let answer = ask();
-            if stood_down() == before {
+            if stepped_down() == before {
                 return answer;
             }
         }

@@ -17,8 +17,9 @@ const VERSION: u8 = 1;
 /// Stands after the version, and says that a message follows.
 const MESSAGE: u8 = 0;
 
-/// Stands after the version, and says that the name of a blob follows which holds an envelope with the message.
-const ELSEWHERE: u8 = 1;
+/// Stands after the version, and says that the name of a blob follows, which holds an envelope with the
+/// message.
+const IN_BLOB: u8 = 1;
 
 /// What stands in a queue.
 #[derive(Clone)]
@@ -26,7 +27,7 @@ pub(super) enum Envelope {
     /// A message, as it is written.
     Here(Vec<u8>),
     /// The blob that holds it.
-    Elsewhere(String),
+    InBlob(String),
 }
 
 /// Why something is no envelope.
@@ -56,13 +57,13 @@ impl Envelope {
     pub(super) fn into_bytes(self) -> Vec<u8> {
         match self {
             Self::Here(written) => written,
-            Self::Elsewhere(blob) => blob.into_bytes(),
+            Self::InBlob(blob) => blob.into_bytes(),
         }
     }
 
     /// What to put into a queue when the envelope itself is in a blob.
-    pub(super) fn elsewhere(blob: &str) -> String {
-        let mut written = vec![VERSION, ELSEWHERE];
+    pub(super) fn in_blob(blob: &str) -> String {
+        let mut written = vec![VERSION, IN_BLOB];
         written.extend_from_slice(blob.as_bytes());
         STANDARD.encode(written)
     }
@@ -75,8 +76,8 @@ impl Envelope {
     pub(super) fn from_bytes(written: &[u8]) -> Result<Self, Unreadable> {
         match written {
             [VERSION, MESSAGE, ..] => Ok(Self::Here(written.to_vec())),
-            [VERSION, ELSEWHERE, blob @ ..] => match std::str::from_utf8(blob) {
-                Ok(blob) => Ok(Self::Elsewhere(blob.to_owned())),
+            [VERSION, IN_BLOB, blob @ ..] => match std::str::from_utf8(blob) {
+                Ok(blob) => Ok(Self::InBlob(blob.to_owned())),
                 Err(_) => Err(Unreadable("it names no blob".to_owned())),
             },
             [version, ..] if *version > VERSION => Err(Unreadable(format!(
@@ -130,8 +131,8 @@ mod tests {
             .and_then(|envelope| envelope.message())
             .unwrap();
         assert_eq!(read, message(60_000));
-        let place = Envelope::from_text(&Envelope::elsewhere("payload/x")).unwrap();
-        assert!(matches!(place, Envelope::Elsewhere(blob) if blob == "payload/x"));
+        let place = Envelope::from_text(&Envelope::in_blob("payload/x")).unwrap();
+        assert!(matches!(place, Envelope::InBlob(blob) if blob == "payload/x"));
     }
 
     #[test]

@@ -27,14 +27,14 @@ const SWEPT_EVERY: Duration = Duration::from_secs(60 * 60);
 impl Queues {
     /// Puts a message into a blob, and its name into the queue. Each try has a blob of its own, because
     /// the consumer that has taken one removes it.
-    pub(super) async fn send_elsewhere(
+    pub(super) async fn send_in_blob(
         &self,
         queue: &str,
         envelope: &Envelope,
     ) -> Result<(), PortError> {
         let stored_at = self.clock.now();
         let blob = self.store(queue, envelope.clone(), stored_at).await?;
-        if let Err(error) = self.client.port().send(queue, &Envelope::elsewhere(&blob)).await {
+        if let Err(error) = self.client.port().send(queue, &Envelope::in_blob(&blob)).await {
             if !error.may_have_happened()
                 && let Err(error) = self.client.delete(&blob, false).await
             {

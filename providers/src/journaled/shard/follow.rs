@@ -41,7 +41,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
     }
 
     /// Nothing is written any more; what is in memory because it was is thrown away.
-    pub(crate) fn stand_down(&self) {
+    pub(crate) fn step_down(&self) {
         // Nobody but the caller changes that; and who reads is not to be waited for without need.
         if !self.state().is_writing {
             return;
@@ -52,12 +52,12 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         state.layers = Layers::default();
         state.tips.forget_all();
         *follower = None;
-        self.stood_down.fetch_add(1, Ordering::SeqCst);
+        self.stepped_down.fetch_add(1, Ordering::SeqCst);
     }
 
     /// How often what was in memory was thrown away.
-    pub(crate) fn times_stood_down(&self) -> u64 {
-        self.stood_down.load(Ordering::SeqCst)
+    pub(crate) fn times_stepped_down(&self) -> u64 {
+        self.stepped_down.load(Ordering::SeqCst)
     }
 
     /// Lets others have the shard at once.

@@ -3,7 +3,7 @@
 use reenact_core::InstanceId;
 
 use super::answers::Asking;
-use super::read::Known;
+use super::read::ReadResult;
 use super::{Layers, Shard, State};
 use crate::archive::{Archive, Archived, Found, Question, Span, Stretch};
 use crate::medium::Medium;
@@ -35,10 +35,10 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         };
         let Some(summary) = change.summary().cloned() else { return Loading::Known(Ok(None)) };
         match state.layers.read(instance, summary.execution, 0, limit) {
-            Known::Page(page) => {
+            ReadResult::Page(page) => {
                 Loading::Known(page.map(|turns| Some(LoadedInstance { summary, turns })))
             }
-            Known::AskArchive { .. } => Loading::WithoutTurns(summary),
+            ReadResult::AskArchive { .. } => Loading::WithoutTurns(summary),
         }
     }
 

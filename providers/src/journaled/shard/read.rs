@@ -11,7 +11,7 @@ use crate::{Place, ProviderError, StoredTurn, TurnPage};
 
 /// What memory has of what is to be read.
 #[derive(Debug)]
-pub(in crate::journaled) enum Known {
+pub(in crate::journaled) enum ReadResult {
     /// All of it.
     Page(Result<TurnPage, ProviderError>),
     /// The archive must be asked. It and memory have `end` turns, or more.
@@ -44,7 +44,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         execution: ExecutionId,
         from: u64,
         limit: usize,
-    ) -> Known {
+    ) -> ReadResult {
         self.state().layers.read(instance, execution, from, limit)
     }
 
@@ -69,16 +69,16 @@ impl<M: Medium, A: Archive> Shard<M, A> {
             return Ok(Some(TurnPage { turns, next: (at < length.max(end)).then_some(at) }));
         }
         match self.read_known(instance, execution, at, left) {
-            Known::Page(page) => {
+            ReadResult::Page(page) => {
                 let TurnPage { turns: further, next } = page?;
                 turns.extend(further);
                 Ok(Some(TurnPage { turns, next }))
             }
-            Known::AskArchive { .. } if wanted.seen == Some(length) => {
+            ReadResult::AskArchive { .. } if wanted.seen == Some(length) => {
                 Err(missing(instance, execution, at))
             }
             // It has gone over to the archive meanwhile.
-            Known::AskArchive { .. } => {
+            ReadResult::AskArchive { .. } => {
                 wanted.seen = Some(length);
                 Ok(None)
             }
@@ -94,7 +94,7 @@ impl Layers {
         execution: ExecutionId,
         from: u64,
         limit: usize,
-    ) -> Known {
+    ) -> ReadResult {
         let mut runs: Vec<&TurnRun> = Vec::new();
         let mut hides = false;
         for change in self.oldest_first(instance) {
@@ -106,12 +106,12 @@ impl Layers {
         }
         match (runs.first(), runs.last()) {
             (Some(first), Some(last)) if from >= first.first => {
-                Known::Page(page_of(&runs, last.end(), instance, execution, from, limit))
+                ReadResult::Page(page_of(&runs, last.end(), instance, execution, from, limit))
             }
             (None, _) if hides => {
-                Known::Page(Err(ProviderError::NotFound { instance: instance.clone() }))
+                ReadResult::Page(Err(ProviderError::NotFound { instance: instance.clone() }))
             }
-            (_, last) => Known::AskArchive { end: last.map_or(0, |last| last.end()) },
+            (_, last) => ReadResult::AskArchive { end: last.map_or(0, |last| last.end()) },
         }
     }
 }

@@ -8,7 +8,7 @@ use reenact_core::{ExecutionId, InstanceId};
 use super::FakeShard;
 use super::scenario::Step;
 use crate::archive::Archive;
-use crate::journaled::shard::{Known, Wanted};
+use crate::journaled::shard::{ReadResult, Wanted};
 use crate::{InstanceSummary, ProviderError, TurnPage};
 
 /// The instances of a shard.
@@ -75,8 +75,8 @@ fn history(
     let mut next = Some(0);
     while let Some(from) = next {
         let page = match shard.read_known(instance, execution, from, 2) {
-            Known::Page(page) => page?,
-            Known::AskArchive { end } => from_archive(shard, instance, execution, from, end)?,
+            ReadResult::Page(page) => page?,
+            ReadResult::AskArchive { end } => from_archive(shard, instance, execution, from, end)?,
         };
         assert!(page.turns.iter().map(|turn| turn.number).eq(from..from + page.turns.len() as u64));
         turns.extend(page.turns.into_iter().map(|turn| turn.bytes));

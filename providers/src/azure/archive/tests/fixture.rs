@@ -1,7 +1,7 @@
 //! An archive that was written by the first version of the format. It is read for ever.
 //!
-//! It was made by [`write_the_fixture`], which is not to be run again: what matters is that these
-//! very bytes can be read.
+//! It holds what the scenario of these tests had written then. It is never written again: what matters is
+//! that these very bytes can be read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,17 +31,4 @@ fn an_archive_of_the_first_version_is_read() {
     let mut model = Model::new(1);
     scenario().iter().for_each(|part| model.apply(part));
     assert_eq!(Model::seen(&open(&blob_store, 1, LAYOUT)).unwrap(), model);
-}
-
-#[test]
-#[ignore = "the fixture is there, and stays as it is"]
-fn write_the_fixture() {
-    let blob_store = FakeBlobStore::new();
-    let archive = open(&blob_store, 1, LAYOUT);
-    scenario().iter().for_each(|part| part.absorb_into(&archive).unwrap());
-    fs::create_dir_all(path()).unwrap();
-    for blob in blob_store.names() {
-        let name = blob.strip_prefix(PREFIX).unwrap();
-        fs::write(path().join(name), blob_store.bytes(&blob).unwrap()).unwrap();
-    }
 }
