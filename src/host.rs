@@ -357,7 +357,7 @@ impl HostBuilder {
     /// earlier turn, and one that is started meanwhile may be missed. `Local` is open in one
     /// process at a time: there, run it while no other process has the store open.
     ///
-    /// An instance that fits can be loaded into memory. This does not tell what its code does next.
+    /// An instance that fits can be loaded into memory. This does not say what its code does next.
     ///
     /// ```no_run
     /// # use reenact::prelude::*;

@@ -54,12 +54,12 @@ enum Request {
 async fn main() -> ExitCode {
     match request(std::env::args_os().skip(1)) {
         Request::Tour(choice) => tour::run(&choice).await,
-        Request::Work { place, run } => match Site::told(place) {
+        Request::Work { place, run } => match Site::given(place) {
             Some(site) => tour::work(&site, &run).await,
             None => misused("a worker has nothing to work on in memory"),
         },
-        Request::Help => tell(USAGE),
-        Request::Version => tell(concat!("reenact ", env!("CARGO_PKG_VERSION"))),
+        Request::Help => print(USAGE),
+        Request::Version => print(concat!("reenact ", env!("CARGO_PKG_VERSION"))),
         #[cfg(not(any(feature = "azure", feature = "azure-legacy")))]
         Request::Rebuilt(connection) => rebuilt(&connection),
         Request::Misused(how) => misused(&how),
@@ -149,7 +149,7 @@ fn unknown(argument: &OsStr) -> Request {
     Request::Misused(format!("unknown argument `{shown}`"))
 }
 
-fn tell(text: &str) -> ExitCode {
+fn print(text: &str) -> ExitCode {
     match writeln!(io::stdout(), "{text}") {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,

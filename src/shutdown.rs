@@ -9,8 +9,8 @@ use reenact_actors::Error;
 #[cfg(doc)]
 use crate::Host;
 
-/// Begins the shutdown of a host, from a place that does not own it: the future that tells a web server
-/// to end, for example. Cheap to clone. Get one with [`Host::shutdown_handle`].
+/// Begins the shutdown of a host, from a place that does not own it: the future that makes a web
+/// server end, for example. Cheap to clone. Get one with [`Host::shutdown_handle`].
 ///
 /// A web server that ends gracefully waits for its handlers, and those may wait for
 /// [results](crate::InstanceHandle::result) that come in an hour. So [`begin`](Self::begin) first: such
@@ -32,14 +32,14 @@ use crate::Host;
 /// #         }
 /// #     }
 /// # }
-/// # async fn until_told_to_end() {}
+/// # async fn until_asked_to_end() {}
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let host = Host::builder().provider(InMemory::new()).start().await?;
 ///
 /// let ending = host.shutdown_handle();
 /// let signal = async move {
-///     until_told_to_end().await; // such as `tokio::signal::ctrl_c()`
+///     until_asked_to_end().await; // such as `tokio::signal::ctrl_c()`
 ///     ending.begin();
 /// };
 /// # /*

@@ -34,7 +34,7 @@ const STEP_LIMIT: Duration = Duration::from_secs(60);
 /// The emulator of Azure Storage may have to be installed first.
 const BEGIN_LIMIT: Duration = Duration::from_secs(300);
 
-/// Runs the tour. The exit code tells whether every step held.
+/// Runs the tour. The exit code says whether every step held.
 pub(crate) async fn run(choice: &Choice) -> ExitCode {
     let mut page = Page::new();
     match all_steps(&mut page, choice).await {

@@ -81,8 +81,12 @@ impl Attempts {
     pub(crate) fn begin_anew(&mut self, now: Timestamp) {
         let limit = self.options.as_deref().and_then(time_in_all);
         self.deadline = limit.map(|limit| now + limit);
-        (self.failed, self.last_error, self.retry_at) = (0, None, None);
-        (self.started, self.died, self.died_before_start) = (false, 0, 0);
+        self.failed = 0;
+        self.last_error = None;
+        self.retry_at = None;
+        self.started = false;
+        self.died = 0;
+        self.died_before_start = 0;
     }
 
     /// What all of this takes in memory, in bytes, about.
@@ -173,7 +177,8 @@ impl Attempts {
     /// Why it ends when it has taken too long.
     pub(crate) fn too_late(&self) -> ActivityError {
         let limit = self.options.as_ref().and_then(|options| time_in_all(options));
-        let (limit, attempt) = (limit.unwrap_or_default(), self.attempt());
+        let limit = limit.unwrap_or_default();
+        let attempt = self.attempt();
         let error = match &self.last_error {
             None => {
                 format!("schedule-to-close: not complete after {limit:?}, in attempt {attempt}")

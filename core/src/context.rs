@@ -71,7 +71,8 @@ impl OrchestrationContext {
     /// A random (version 4) UUID, the same at every replay. Needs no event.
     pub fn new_guid(&self) -> Guid {
         let mut state = self.shared.lock();
-        let (high, low) = (state.draw(), state.draw());
+        let high = state.draw();
+        let low = state.draw();
         let bits = (u128::from(high) << 64) | u128::from(low);
         Guid::of_random(bits.to_be_bytes())
     }

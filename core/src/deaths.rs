@@ -44,8 +44,8 @@ impl RunDeaths {
 }
 
 impl RecordedTurn {
-    /// Whether the code may react to the turn, or has: otherwise it is about something that the code is
-    /// not told.
+    /// Whether the code may react to the turn, or has: otherwise it is about something that the code
+    /// does not see.
     pub fn runs_code(&self) -> bool {
         let Some(input) = self.events.first() else { return false };
         match input {

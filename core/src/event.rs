@@ -312,7 +312,7 @@ pub enum Event {
         /// Why.
         why: NotTaken,
     },
-    /// The execution goes on for an earlier one, and has these messages of it to see to. A turn of
+    /// The execution goes on for an earlier one, and has these messages of it to deliver. A turn of
     /// the beginning, if at all. (input)
     OutboxCarried {
         /// In order, for each instance.

@@ -229,7 +229,8 @@ impl Executor {
         let start = Start { input: Payload::encode(input)?, seed: 0, delay: None, origin: None };
         let id = InstanceId::new("scripted")?;
         let mut now = Timestamp::EPOCH;
-        let (first, config) = (ExecutionId::FIRST, self.config.clone());
+        let first = ExecutionId::FIRST;
+        let config = self.config.clone();
         let (mut machine, turn) = Machine::start(&self.code, id, first, config, start, now)?;
         let mut todo = Todo::default();
         todo.add(turn);

@@ -155,7 +155,8 @@ impl Machine {
         let Done { events, actions, local, can_wait } = self.end_turn();
         let recorded = RecordedTurn { at, events };
         self.note_turn(&recorded);
-        let (actions, outcome) = (Sealed::new(actions), self.outcome().cloned());
+        let actions = Sealed::new(actions);
+        let outcome = self.outcome().cloned();
         Ok(Turn { number, recorded, actions, outcome, local, can_wait })
     }
 
@@ -186,7 +187,8 @@ impl Machine {
         if let (Ok(()), Mode::Replay(expected)) = (&applied, &state.mode)
             && let Some(missing) = expected.front()
         {
-            let (position, expected) = (state.written.position, Step::of(missing));
+            let position = state.written.position;
+            let expected = Step::of(missing);
             return Err(Nondeterminism::new(position, expected, Step::Nothing).into());
         }
         let next = if self.has_ended() { Mode::Closed } else { Mode::Between };
@@ -234,7 +236,8 @@ impl Machine {
         if !state.is_closed() {
             state.mode = Mode::Between;
         }
-        let (events, mut actions) = (state.turn.take_events(), mem::take(&mut state.turn.actions));
+        let events = state.turn.take_events();
+        let mut actions = mem::take(&mut state.turn.actions);
         actions.retain(|action| state.is_to_be_done(action));
         let (local, can_wait) = state.sort_out_local(&mut actions, self.config.local_in_place);
         Done { events, actions, local, can_wait }

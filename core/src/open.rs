@@ -54,13 +54,18 @@ pub struct OpenChild {
 
 impl OpenActivity {
     pub(crate) const fn new(id: CorrelationId, name: Name) -> Self {
-        let (tag, last_error, retry_at, heartbeat) = (None, None, None, None);
+        let tag = None;
+        let last_error = None;
+        let retry_at = None;
+        let heartbeat = None;
         Self { id, name, tag, attempt: 1, last_error, retry_at, heartbeat }
     }
 
     /// After a rewind: with its first attempt.
     fn begin_anew(&mut self) {
-        (self.attempt, self.last_error, self.retry_at) = (1, None, None);
+        self.attempt = 1;
+        self.last_error = None;
+        self.retry_at = None;
     }
 }
 

@@ -173,7 +173,7 @@ impl Outbox {
                 return self.start_next(*id, *attempt, error, *retry_at);
             }
             Event::CancelRequested { reason } => {
-                self.content().cancelled = Some(told("cancelled", reason));
+                self.content().cancelled = Some(reason_for_children("cancelled", reason));
             }
             Event::ChildCancelRequested { id } => {
                 let reason = self.why_cancelled().unwrap_or_else(|| PARENT_GAVE_UP.into());
@@ -293,17 +293,17 @@ impl Outbox {
         self.lineage == lineage || self.content.as_deref().is_some_and(of_earlier)
     }
 
-    /// Of messages that arrived since this was what an execution had to tell, those that it need not
-    /// tell again: all but the starts of children, which are to say how they ended.
-    pub(crate) fn told_since(&self, mut arrived: Vec<MessageId>) -> Vec<MessageId> {
+    /// Of messages of this outbox that have arrived since, those that are not sent again: all but the
+    /// starts of children, which are sent again so that the children report how they ended.
+    pub(crate) fn not_sent_again(&self, mut arrived: Vec<MessageId>) -> Vec<MessageId> {
         let is_start_of_child = |message: &Message| message.body.starts_child();
         arrived.retain(|id| self.message(*id).is_some_and(|message| !is_start_of_child(message)));
         arrived
     }
 
     /// What has been undone with the end of this history, for children that were called in it and not
-    /// in what is `kept` of it: they are cancelled. What is left to be told to others is undone too,
-    /// unless an execution before had to tell it.
+    /// in what is `kept` of it: they are cancelled. Messages that are still to be sent to others are
+    /// undone too, unless they are of an execution before.
     pub(crate) fn cancels_of_undone(mut self, kept: &Self) -> Vec<Message> {
         let known = |(id, child): &(&CorrelationId, &Child)| {
             let kept = kept.content.as_ref().and_then(|kept| kept.open.get(id));
@@ -356,9 +356,12 @@ impl Outbox {
             Relation::Child => self.origin().map_or(0, |origin| origin.depth) + 1,
             Relation::Detached => 0,
         };
-        let (instance, lineage) = (self.instance.clone(), self.lineage);
+        let instance = self.instance.clone();
+        let lineage = self.lineage;
         let origin = Box::new(Origin { instance, lineage, id, attempt: 1, depth, relation });
-        let (name, version, input) = (name.clone(), version.clone(), input.clone());
+        let name = name.clone();
+        let version = version.clone();
+        let input = input.clone();
         let body = MessageBody::Start { name, version, input, origin, not_before: None };
         Message { id: self.id(id, MessageKind::Start), to: to.clone(), body }
     }
@@ -382,7 +385,7 @@ impl Outbox {
         let Some(outcome) = event.outcome() else { return Vec::new() };
         let reason = match &outcome {
             Outcome::Continued { .. } => PARENT_GOES_ON.into(),
-            Outcome::Terminated { reason } => told("terminated", reason),
+            Outcome::Terminated { reason } => reason_for_children("terminated", reason),
             Outcome::Completed(_) | Outcome::Failed(_) | Outcome::Cancelled { .. } => {
                 self.why_cancelled().unwrap_or_else(|| PARENT_HAS_ENDED.into())
             }
@@ -419,7 +422,8 @@ impl Outbox {
 
     /// Puts a message after those for the same instance.
     fn put(&mut self, message: Message) -> Vec<Message> {
-        let (id, to) = (message.id, message.to.clone());
+        let id = message.id;
+        let to = message.to.clone();
         let content = self.content();
         if content.places.insert(id, to.clone()).is_some() {
             return Vec::new();
@@ -452,7 +456,7 @@ impl Outbox {
     }
 }
 
-/// What happened to the parent, and why, as far as its children are told.
-fn told(what: &str, why: &str) -> String {
+/// What happened to the parent, and why, as its children are given it for the reason of their cancel.
+fn reason_for_children(what: &str, why: &str) -> String {
     bounded(format_args!("its parent was {what}: {why}"), MAX_REASON_TOLD_BYTES)
 }

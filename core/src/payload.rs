@@ -179,7 +179,8 @@ fn is_deeper(json: &[u8], limit: usize) -> bool {
     if json.len() <= 2 * limit {
         return false;
     }
-    let (mut depth, mut at) = (0_usize, 0);
+    let mut depth = 0_usize;
+    let mut at = 0;
     while let Some(&byte) = json.get(at) {
         at += 1;
         match byte {

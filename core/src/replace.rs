@@ -35,8 +35,9 @@ impl Replacement {
     /// one. `before` is the history of the execution whose place it takes.
     ///
     /// Children that the earlier one has called are cancelled, and are superseded in turn: so the new one
-    /// can call them under the same ids. What an execution before that had to tell others is still told.
-    /// The keys of commands stay known. Nothing else is carried over: events that were raised on the earlier one went with it.
+    /// can call them under the same ids. Messages to others of an
+    /// execution before that are still sent. The keys of commands stay known. Nothing else is carried
+    /// over: events that were raised on the earlier one went with it.
     pub fn begin(
         self,
         instance: &InstanceId,
@@ -60,7 +61,8 @@ impl Replacement {
     /// As code would record it. It has a delay, if only of nothing: the turns after it come first.
     fn first_turn(self, at: Timestamp) -> Vec<Event> {
         let Self { name, version, input, origin, delay } = self;
-        let (seed, delay) = (origin.seed(), delay.unwrap_or(Duration::ZERO));
+        let seed = origin.seed();
+        let delay = delay.unwrap_or(Duration::ZERO);
         let mut events = vec![
             Event::ExecutionStarted { name, input, seed, delay: Some(delay) },
             Event::StartedBy { origin },

@@ -90,9 +90,9 @@ impl History {
         let messages = outbox(self.turns()).cancels_of_undone(&kept_outbox);
         let children = kept_outbox.clone().superseded_by_undoing(dropped);
         let superseded = (!children.is_empty()).then_some(Event::ChildrenSuperseded { children });
-        let told = kept_outbox.told_since(arrived_in(dropped));
-        let told =
-            (!told.is_empty()).then_some(Event::MessagesDelivered { messages: told, end: None });
+        let delivered = kept_outbox.not_sent_again(arrived_in(dropped));
+        let delivered = (!delivered.is_empty())
+            .then_some(Event::MessagesDelivered { messages: delivered, end: None });
         let carried = (!messages.is_empty()).then_some(Event::OutboxCarried { messages });
         let mut first = vec![Event::ExecutionRewound { reason, dropped: dropped_events, seed }];
         if !is_held(kept) {
@@ -100,7 +100,7 @@ impl History {
         }
         let commands = commands_of(dropped);
         let commands = (!commands.is_empty()).then_some(Event::CommandsReceived { keys: commands });
-        let before_events = carried.into_iter().chain(superseded).chain(commands).chain(told);
+        let before_events = carried.into_iter().chain(superseded).chain(commands).chain(delivered);
         let after = keys.into_iter().chain(before_events).chain(events);
         let after = after.map(|event| turn(vec![event]));
         let turns = [turn(first)].into_iter().chain(after).collect();

@@ -168,7 +168,9 @@ impl State {
 
     /// Counts what a log has that was gone over.
     pub(crate) fn count_anew(&mut self, events: u64, bytes: u64, last_id: u64) {
-        (self.written.events, self.written.bytes, self.last_id) = (events, bytes, last_id);
+        self.written.events = events;
+        self.written.bytes = bytes;
+        self.last_id = last_id;
     }
 
     /// What is held of what was scheduled and set, in bytes, about.

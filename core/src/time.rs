@@ -51,10 +51,14 @@ impl Sub<Duration> for Timestamp {
 /// RFC 3339, in UTC, with microseconds: `2026-11-23T17:16:00.000000Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, micros) = (self.0 / 1_000_000, self.0 % 1_000_000);
-        let (day, second) = (seconds / 86_400, seconds % 86_400);
+        let seconds = self.0 / 1_000_000;
+        let micros = self.0 % 1_000_000;
+        let day = seconds / 86_400;
+        let second = seconds % 86_400;
         let (year, month, date) = civil(day);
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        let hour = second / 3600;
+        let minute = second / 60 % 60;
+        let second = second % 60;
         write!(f, "{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
     }
 }
@@ -69,7 +73,8 @@ impl fmt::Debug for Timestamp {
 fn civil(day: u64) -> (u64, u64, u64) {
     // Count from 0000-03-01, so that the leap day is the last of its year.
     let day = day + 719_468;
-    let (era, of_era) = (day / 146_097, day % 146_097);
+    let era = day / 146_097;
+    let of_era = day % 146_097;
     let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year + year / 4 - year / 100);
     let march_month = (5 * of_year + 2) / 153;

@@ -123,7 +123,8 @@ impl WellFormed {
     pub(crate) fn finish(self) -> Result<(), MalformedHistory> {
         match self.unexplained {
             Some(position) => {
-                let (expected, found) = ("an event".into(), "an empty turn".into());
+                let expected = "an event".into();
+                let found = "an empty turn".into();
                 Err(MalformedHistory { position, expected, found })
             }
             None => Ok(()),

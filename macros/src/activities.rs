@@ -45,7 +45,9 @@ fn parse_block(item: TokenStream) -> Result<ItemImpl, Error> {
 }
 
 fn definitions(mut block: ItemImpl) -> Result<TokenStream, Error> {
-    let (mut markers, mut names, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+    let mut markers = Vec::new();
+    let mut names = Vec::new();
+    let mut errors = Vec::new();
     let owner = (*block.self_ty).clone();
     for item in &mut block.items {
         let ImplItem::Fn(method) = item else { continue };
@@ -103,7 +105,8 @@ fn definition(
     let name = options.name_or(|| format!("{}::{}", type_name(owner), plain(ident)), ident)?;
     let signature = Signature::of(Kind::Activity, &options, &method.sig, Place::Method)?;
     let Attributes { documentation, everywhere, .. } = Attributes::sort(&method.attrs);
-    let (vis, body) = (&method.vis, body_of(ident));
+    let vis = &method.vis;
+    let body = body_of(ident);
     let input = signature.input.map_or_else(|| quote!(()), |input| quote!(#input));
     let output = signature.output;
     let run = run(owner, &body, &signature);

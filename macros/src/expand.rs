@@ -50,7 +50,8 @@ fn definition(kind: Kind, options: &Options, function: &ItemFn) -> Result<TokenS
 
 fn unit_struct(function: &ItemFn, attributes: &Attributes) -> TokenStream {
     let ItemFn { vis, sig, .. } = function;
-    let (ident, Attributes { documentation, everywhere, .. }) = (&sig.ident, attributes);
+    let ident = &sig.ident;
+    let Attributes { documentation, everywhere, .. } = attributes;
     quote! {
         #(#documentation)*
         #(#everywhere)*

@@ -179,7 +179,9 @@ impl<T: DeserializeOwned> InstanceHandle<T> {
 
 impl<T> Clone for InstanceHandle<T> {
     fn clone(&self) -> Self {
-        let (client, id, invalid) = (self.client.clone(), self.id.clone(), self.invalid.clone());
+        let client = self.client.clone();
+        let id = self.id.clone();
+        let invalid = self.invalid.clone();
         Self { client, id, invalid, output: PhantomData }
     }
 }

@@ -53,7 +53,10 @@ impl<T> StartNew<T> {
         input_of: Option<&'static str>,
     ) -> Self {
         let name = Name::new(name).map_err(Error::from);
-        let (id, delay, version, event) = (None, None, None, None);
+        let id = None;
+        let delay = None;
+        let version = None;
+        let event = None;
         Self { client, name, input, id, delay, version, input_of, event, output: PhantomData }
     }
 
@@ -121,7 +124,9 @@ impl<T> StartNew<T> {
 
     async fn start(self) -> Result<InstanceHandle<T>> {
         let Self { client, name, input, id, delay, version, input_of, event, .. } = self;
-        let (name, instance, version) = (name?, id.transpose()?, version.transpose()?);
+        let name = name?;
+        let instance = id.transpose()?;
+        let version = version.transpose()?;
         let event = event.transpose()?;
         let invalid = |source| Error::InvalidPayload {
             what: format!("the input of orchestration `{name}`"),

@@ -55,7 +55,7 @@ pub struct InstanceStatus {
     /// and as which instance, what the one before failed with, when the next begins. The first
     /// [`MAX_CHILDREN_SHOWN`](reenact_core::limits::MAX_CHILDREN_SHOWN) of them, and otherwise as the
     /// activities. Empty once the instance has gone from memory and waits for nothing but its children:
-    /// a status of it reads no more than a few turns; its [history](crate::Client::history) tells.
+    /// a status of it reads no more than a few turns; its [history](crate::Client::history) has them.
     pub children: Vec<OpenChild>,
 }
 

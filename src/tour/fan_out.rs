@@ -91,7 +91,8 @@ async fn watch(page: &mut Page, instance: &InstanceHandle<usize>, total: usize) 
 
 /// How many activities and words there must be.
 fn expected(files: [&str; 2]) -> Held<(usize, usize)> {
-    let (mut activities, mut words) = (0, 0);
+    let mut activities = 0;
+    let mut words = 0;
     for file in files {
         let text = texts::text(file)?;
         activities += 1 + text.lines().count();

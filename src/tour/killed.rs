@@ -12,7 +12,7 @@ use super::page::Page;
 use super::place::{Place, Site};
 use super::texts::{self, LICENCE};
 
-/// How the program is told to be a worker: with the place and the name of the run after it.
+/// The argument that makes the program a worker: with the place and the name of the run after it.
 pub(crate) const WORKER: &str = "--worker";
 
 /// Instances that the worker runs.
@@ -116,13 +116,13 @@ pub(crate) async fn show(page: &mut Page, place: &Place) -> Held {
     page.say("        a second time, under the same idempotency key.")
 }
 
-/// Runs a worker to its end, or until a number of activities have run and it is killed. Tells how many
-/// have run.
+/// Runs a worker to its end, or until a number of activities have run and it is killed. Returns how
+/// many have run.
 async fn worker(site: &Site, run: &str, killed_after: Option<usize>) -> Held<usize> {
     let program = std::env::current_exe()?;
     let mut command = Command::new(program);
     command.arg(WORKER);
-    site.tell(&mut command);
+    site.give(&mut command);
     command.arg(run).stdout(Stdio::piped());
     let child = command.spawn()?;
     // Its lines are waited for where that holds nobody up.
@@ -144,7 +144,9 @@ impl Drop for Worker {
 fn listen(child: Child, killed_after: Option<usize>) -> Held<usize> {
     let Worker(child) = &mut Worker(child);
     let out = child.stdout.take().ok_or_else(|| Failure::new("the worker says nothing"))?;
-    let (mut worked, mut started, mut ended) = (0, false, false);
+    let mut worked = 0;
+    let mut started = false;
+    let mut ended = false;
     for line in BufReader::new(out).lines() {
         match &*line? {
             STARTED => started = true,
@@ -158,7 +160,7 @@ fn listen(child: Child, killed_after: Option<usize>) -> Held<usize> {
     }
     child.wait()?;
     if !started || ended != killed_after.is_none() {
-        return Err(Failure::new("the worker did not do what it was told to"));
+        return Err(Failure::new("the worker did not run to where it was to end"));
     }
     Ok(worked)
 }

@@ -47,7 +47,8 @@ async fn races(ctx: OrchestrationContext, name: String) -> Result<Results, Orche
     let Winner { output: second, rest: slow_timer, .. } = ctx.when_any([word, patience]).await;
 
     let mut late = ctx.when_all(slow_activity.into_iter().chain(slow_timer)).await.into_iter();
-    let (counts, timer) = (late.next(), late.next());
+    let counts = late.next();
+    let timer = late.next();
     let late_counts = counts.ok_or("the first race had no loser")?.into_task()?;
     let timer = timer.ok_or("the second race had no loser")?;
     Ok(Results {

@@ -26,7 +26,8 @@ pub(crate) async fn show(page: &mut Page, recorded: &History) -> Held {
     let Some(Outcome::Completed(output)) = machine.outcome() else {
         return Err(Failure::new("the replay has no output"));
     };
-    let (before, after) = (recorded.len(), machine.history().len());
+    let before = recorded.len();
+    let after = machine.history().len();
     page.say(format_args!(
         "Events before: {before}, after: {after}. Actions: 0. Activities run: 0."
     ))?;
@@ -38,13 +39,14 @@ pub(crate) async fn show(page: &mut Page, recorded: &History) -> Held {
 fn replay(recorded: &History, turns: usize) -> Held<Machine> {
     let code = OrchestrationCode::of::<survey>()?;
     let config = MachineConfig { strict: true, ..MachineConfig::default() };
-    let (id, first) = (InstanceId::new("survey")?, ExecutionId::FIRST);
+    let id = InstanceId::new("survey")?;
+    let first = ExecutionId::FIRST;
     let log = recorded.turns()[..turns].iter().cloned();
     let replayed: Result<Machine, ReplayError> = Machine::replay(&code, id, first, config, log);
     Ok(replayed?)
 }
 
-/// What the instance was told in a turn.
+/// The command that led to a turn.
 fn command_of(turn: &RecordedTurn) -> Held<Command> {
     match turn.events.first().cloned() {
         Some(Event::TaskCompleted { id, output }) => {

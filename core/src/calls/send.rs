@@ -74,7 +74,9 @@ impl State {
         if let Some(cancelled) = self.refuses(shielded) {
             return Err(cancelled.into());
         }
-        let (to, name, data) = (to?, Name::new(name)?, data?);
+        let to = to?;
+        let name = Name::new(name)?;
+        let data = data?;
         if !self.log_has(|event| matches!(event, Event::EventSent { .. })) {
             data.check_depth()?;
         }

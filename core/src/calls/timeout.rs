@@ -16,7 +16,7 @@ impl OrchestrationContext {
     /// timer.
     ///
     /// When the time is over, the future is dropped, which cancels what it stands for. When the
-    /// future is complete in time, the timer is cancelled. To keep a future that was late, hand over
+    /// future is complete in time, the timer is cancelled. To keep a future that was late, pass
     /// `&mut future`.
     ///
     /// **The order of the history decides**, even when both were complete before anybody asked. If

@@ -28,7 +28,9 @@ impl CorrelationBuffer {
             .iter()
             .filter(|(id, slot)| !slot.shielded && self.completed_at(**id).is_none());
         let reached: Vec<_> = reached.map(|(id, slot)| (*id, slot.scheduled.clone())).collect();
-        let (mut actions, mut children, mut wakers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut actions = Vec::new();
+        let mut children = Vec::new();
+        let mut wakers = Vec::new();
         for (id, scheduled) in reached {
             actions.extend(call_off(id, &scheduled));
             let output = match scheduled {

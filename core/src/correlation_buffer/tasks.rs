@@ -57,7 +57,7 @@ impl CorrelationBuffer {
     ) {
         let Some(attempts) = attempts_of(self.slots.get_mut(&id)) else { return };
         self.due.remove_retry(id, attempts);
-        // The failure before this one is superseded, and a death that it tells of with it: what counts
+        // The failure before this one is superseded, and a death that it reports with it: what counts
         // is what the newest start says, as at a replay without it.
         let has_died = error.kind() == ActivityErrorKind::HostDied;
         attempts.died = attempts.died_before_start + u32::from(has_died);
@@ -95,7 +95,9 @@ impl CorrelationBuffer {
     /// The start of an attempt is recorded.
     pub(crate) fn task_started(&mut self, id: CorrelationId, died: u32) {
         if let Some(attempts) = attempts_of(self.slots.get_mut(&id)) {
-            (attempts.started, attempts.died, attempts.died_before_start) = (true, died, died);
+            attempts.started = true;
+            attempts.died = died;
+            attempts.died_before_start = died;
         }
     }
 

@@ -16,7 +16,8 @@ use crate::payload::PayloadError;
 /// What goes into the list of an error: the texts of what is below it, and of what is below that. An
 /// [`ActivityError`] or an [`OrchestrationError`] below it brings its own list.
 fn below(error: &(dyn Error + 'static)) -> Vec<String> {
-    let (mut texts, mut next) = (kept_by(error), error.source());
+    let mut texts = kept_by(error);
+    let mut next = error.source();
     while let Some(source) = next {
         texts.push(text(source));
         texts.extend(kept_by(source));

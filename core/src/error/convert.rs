@@ -119,7 +119,7 @@ impl From<BoxError> for OrchestrationError {
 /// For what `#[activity]` and `#[orchestration]` write: the error that a function returns, of a type
 /// that only the compiler knows, becomes an error of ours in the first of these ways that its type has.
 ///
-/// The compiler tells the ways apart by how many references it takes to find them, which the compiler counts.
+/// The compiler chooses among the ways by the number of references that it takes to find them.
 #[doc(hidden)]
 pub mod returned {
     use core::error::Error;

@@ -111,7 +111,8 @@ impl OrchestrationError {
 
 impl fmt::Debug for OrchestrationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (sources, details) = (self.sources(), details::details(self.details.as_ref()));
+        let sources = self.sources();
+        let details = details::details(self.details.as_ref());
         let mut shown = f.debug_struct("OrchestrationError");
         shown.field("kind", &self.kind).field("message", &self.message);
         shown.field("sources", &sources).field("details", &details).finish()

@@ -55,7 +55,8 @@ macro_rules! two_forms {
                 if !serializer.is_human_readable() {
                     return Stored { kind, message, details }.serialize(serializer);
                 }
-                let (sources, details) = (self.sources(), details::details(details.as_ref()));
+                let sources = self.sources();
+                let details = details::details(details.as_ref());
                 Shown { kind, message, sources, details }.serialize(serializer)
             }
         }

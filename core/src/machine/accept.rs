@@ -200,7 +200,8 @@ impl Machine {
         if attempts.due(at) == Some(Due::End) {
             return Some(Event::TaskFailed { id, error: attempts.too_late() });
         }
-        let (attempt, error) = (attempts.attempt(), attempts.lost());
+        let attempt = attempts.attempt();
+        let error = attempts.lost();
         if attempts.died.saturating_add(1) >= most {
             return Some(Event::TaskFailed { id, error });
         }

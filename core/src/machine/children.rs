@@ -40,7 +40,7 @@ impl Machine {
         self.shared.lock().outbox.awaits(id)
     }
 
-    /// All messages that are not known to have arrived: for a shell to see to once the execution has
+    /// All messages that are not known to have arrived: for a shell to deliver once the execution has
     /// ended.
     pub fn outbox(&self) -> Outbox {
         self.shared.lock().outbox.clone()
@@ -168,7 +168,8 @@ impl State {
                 Some(DurableOutput::Started(taken.map(|()| child.clone()).map_err(exists)))
             }
             Scheduled::Send { to, event } => {
-                let (to, event) = (to.clone(), event.clone());
+                let to = to.clone();
+                let event = event.clone();
                 Some(DurableOutput::Sent(taken.map_err(|why| {
                     Box::new(match why {
                         NotTaken::Finished => SendError::Finished { to, event },

@@ -64,7 +64,7 @@ impl Machine {
     }
 
     /// Goes over a turn of a log up to that in which the code was renewed the last time. The code
-    /// that ran before does not run: what it did has no effect any more but what the log tells. So it
+    /// that ran before does not run: what it did has no effect any more but what the log holds. So it
     /// need not fit code that has changed since, as with a log of its own.
     pub(super) fn pass_turn(
         &mut self,
@@ -108,7 +108,7 @@ impl RecordedTurn {
     }
 }
 
-/// What a log tells without its code.
+/// What is known from a log without its code.
 #[derive(Debug, Default)]
 pub(super) struct Passed {
     /// The events that nobody has taken, by their places.
@@ -169,7 +169,9 @@ impl Passed {
             Event::TimerFired { id: CorrelationId::START } => state.note_begun(),
             Event::ExternalRaised { name, data, key } => {
                 key.iter().for_each(|key| state.buffer.keys.remember(key));
-                let (position, data, key) = (state.written.position, data.clone(), key.clone());
+                let position = state.written.position;
+                let data = data.clone();
+                let key = key.clone();
                 self.untaken.insert(place, (name.clone(), BufferedEvent { position, data, key }));
             }
             Event::EventKeysCarried { keys } => {

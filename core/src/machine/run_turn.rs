@@ -19,7 +19,8 @@ pub fn run_turn(
     command: Command,
     now: Timestamp,
 ) -> Result<Turn, RunTurnError> {
-    let (first, config) = (ExecutionId::FIRST, MachineConfig::default());
+    let first = ExecutionId::FIRST;
+    let config = MachineConfig::default();
     let mut machine = Machine::replay(code, instance, first, config, history)?;
     Ok(machine.apply(command, now)?)
 }

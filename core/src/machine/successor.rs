@@ -43,13 +43,15 @@ impl Machine {
             return Ok(None);
         };
         let state = self.shared.lock();
-        let (instance, at) = (state.instance.clone(), state.now);
+        let instance = state.instance.clone();
+        let at = state.now;
         let cancelled = state.cancellation.as_ref().map(|come| come.cancelled.reason.clone());
         let events = state.buffer.untaken();
         let keys =
             state.buffer.keys.carried(events.iter().filter_map(|(_, raised)| raised.key.as_ref()));
         let commands = state.buffer.commands.carried(iter::empty());
-        let (origin, messages) = (state.outbox.origin().cloned(), state.outbox.carried());
+        let origin = state.outbox.origin().cloned();
+        let messages = state.outbox.carried();
         let children = state.outbox.carried_superseded();
         let status = state.newest_status();
         // An execution that has no next one does not continue.

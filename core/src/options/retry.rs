@@ -254,7 +254,9 @@ mod tests {
     fn no_numbers_that_are_read_make_it_panic() {
         for (factor, jitter) in [(u32::MAX, u32::MAX), (0, u32::MAX), (1_001, 0)] {
             let max = Duration::MAX;
-            let (first_delay, max_delay, deadline) = (max, max, Some(max));
+            let first_delay = max;
+            let max_delay = max;
+            let deadline = Some(max);
             let max_attempts = u32::MAX;
             let rotten =
                 RecordedRetry { max_attempts, first_delay, factor, max_delay, jitter, deadline };

@@ -70,7 +70,8 @@ impl Child {
         if let MessageBody::Start { origin, not_before, .. }
         | MessageBody::Replace { origin, not_before, .. } = &mut self.start.body
         {
-            (origin.lineage, origin.attempt) = (lineage, attempt);
+            origin.lineage = lineage;
+            origin.attempt = attempt;
             *not_before = Some(retry_at);
         }
     }
@@ -78,7 +79,9 @@ impl Child {
     /// After a rewind: the attempt under way counts as the first one.
     pub(super) fn begin_anew(&mut self) {
         if let Some(retried) = &mut self.retried {
-            (retried.failed, retried.last_error, retried.retry_at) = (0, None, None);
+            retried.failed = 0;
+            retried.last_error = None;
+            retried.retry_at = None;
         }
     }
 

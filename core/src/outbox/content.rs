@@ -22,7 +22,7 @@ pub(super) struct Content {
     pub(super) superseded: BTreeMap<InstanceId, Vec<SupersededCall>>,
     /// The newest child.
     pub(super) newest: Option<CorrelationId>,
-    /// Why the execution was cancelled, if it was, as its children are told.
+    /// Why the execution was cancelled, if it was, as its children are given it.
     pub(super) cancelled: Option<String>,
     /// The newest child of the turns that are over: the start of a later one has not left yet.
     pub(super) started: Option<CorrelationId>,

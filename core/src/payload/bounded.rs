@@ -209,7 +209,8 @@ macro_rules! part_by_part {
                     value: &T,
                 ) -> Result<(), S::Error> {
                     let Self { inner, levels, found } = self;
-                    let (levels, found) = (*levels, *found);
+                    let levels = *levels;
+                    let found = *found;
                     inner.$method($($key,)? &Bounded { value, levels, found })
                 }
             )+

@@ -8,7 +8,7 @@ const MAX_DEPTH: usize = 256;
 
 /// Numbers with a fraction are the same when they differ by less than this part of them: less than 50
 /// steps of a `f64`. Histories from before `f64`s came back bit for bit need it: what the code was
-/// given then was off by such a step, and so was what it handed on.
+/// given then was off by such a step, and so was what it passed on.
 const TOLERANCE: f64 = 1e-14;
 
 /// Whether the order of a list counts.

@@ -42,7 +42,7 @@ impl State {
 
     /// What a call of the code ends with at once, because a cancel has come.
     pub(crate) fn refuses(&mut self, shielded: bool) -> Option<Cancelled> {
-        // A call that does not count is told so in another place.
+        // A call that does not count is refused in another place.
         let counts = self.halt.is_none() && matches!(self.mode, Mode::Live | Mode::Replay(_));
         let cancellation = self.cancellation.as_mut().filter(|_| counts && !shielded)?;
         cancellation.calls += 1;

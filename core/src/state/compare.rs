@@ -193,7 +193,8 @@ fn values(what: &str, one: &Payload, other: &Payload) -> Option<(String, String)
 
 /// Both payloads; of large ones, what stands around the first difference.
 fn excerpts(what: &str, one: &Payload, other: &Payload) -> (String, String) {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let one = one.as_bytes();
+    let other = other.as_bytes();
     let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();
     let excerpt = |json: &[u8]| {
         if json.len() <= SHOWN_BYTES {

@@ -12,7 +12,7 @@ use crate::ids::CorrelationId;
 
 /// A drop is a step of the code only if the code goes on after it. What is dropped in the poll in which
 /// the execution ends (by a return, by `?`, by a panic, for a limit) is dropped because it ends: that
-/// is no step, and what was open follows the policy for the end. Nobody can tell beforehand, so a drop
+/// is no step, and what was open follows the policy for the end. This is not known beforehand, so a drop
 /// waits for what comes next: another step, or the end of the poll.
 impl State {
     /// The code dropped the future of something that was open.

@@ -65,7 +65,8 @@ impl State {
     pub(crate) fn halt(&mut self, halt: Halt) {
         let halt = match self.mode {
             Mode::Between => {
-                let (expected, found) = (Step::Nothing, Step::ForeignCall);
+                let expected = Step::Nothing;
+                let found = Step::ForeignCall;
                 Halt::Diverged(Nondeterminism::new(self.written.position, expected, found))
             }
             Mode::Live | Mode::Replay(_) | Mode::Closed => halt,

@@ -99,7 +99,8 @@ impl State {
     /// The value that was just replayed is not of the type that the code asks for.
     pub(crate) fn diverge_by_type(&mut self, value: Payload, why: String) {
         let event = Event::SideEffectRecorded { id: CorrelationId(self.last_id), value };
-        let (position, found) = (self.written.position - 1, Step::OtherType(why));
+        let position = self.written.position - 1;
+        let found = Step::OtherType(why);
         self.halt(Halt::Diverged(Nondeterminism::new(position, Step::of(&event), found)));
     }
 }

@@ -59,7 +59,8 @@ fn scan_path<'a>(
         match after_separator(rest) {
             Some([TokenTree::Ident(next), after @ ..]) => {
                 path = join(&path, next);
-                (last, rest) = (next, after);
+                last = next;
+                rest = after;
             }
             Some([TokenTree::Group(tree), after @ ..]) if tree.delimiter() == Delimiter::Brace => {
                 scan_use_tree(&path, tree, found);

@@ -24,8 +24,8 @@ pub(crate) enum Site {
 }
 
 impl Site {
-    /// What the process was told by [`tell`](Self::tell).
-    pub(crate) fn told(name: OsString) -> Option<Self> {
+    /// Where the process works, as [`give`](Self::give) has given it.
+    pub(crate) fn given(name: OsString) -> Option<Self> {
         #[cfg(any(feature = "azure", feature = "azure-legacy"))]
         if let Ok(connection) = std::env::var(CONNECTION) {
             return Some(Self::Hub(Way { connection, hub: name.into_string().ok()? }));
@@ -39,8 +39,8 @@ impl Site {
         }
     }
 
-    /// Tells a process that is to be started where to work.
-    pub(crate) fn tell(&self, command: &mut Command) {
+    /// Gives a process that is to be started the place where it works.
+    pub(crate) fn give(&self, command: &mut Command) {
         command.env_remove(CONNECTION);
         match *self {
             #[cfg(feature = "local")]

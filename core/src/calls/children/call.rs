@@ -89,13 +89,15 @@ impl State {
         let invalid = |why: String| {
             Box::new(ChildError::InvalidInput { orchestration: orchestration.clone(), why })
         };
-        let (name, input) = (name.map_err(invalid)?, input.map_err(invalid)?);
+        let name = name.map_err(invalid)?;
+        let input = input.map_err(invalid)?;
         let invalid_options = |why: String| {
             Box::new(ChildError::InvalidOptions { orchestration: orchestration.clone(), why })
         };
         let retry = options.recorded_retry().map_err(|e| invalid_options(e.to_string()))?;
         let own_id = options.id.transpose().map_err(|e| {
-            let (orchestration, why) = (orchestration.clone(), e.to_string());
+            let orchestration = orchestration.clone();
+            let why = e.to_string();
             Box::new(ChildError::InvalidId { orchestration, why })
         })?;
         let version = options.version.transpose().map_err(|e| invalid_options(e.to_string()))?;
@@ -115,7 +117,8 @@ impl State {
         }
         let instance = own_id.unwrap_or_else(|| generated_id(&self.instance, self.lineage(), id));
         if is_child {
-            let (parent_close, condition) = (options.parent_close, options.retry_if);
+            let parent_close = options.parent_close;
+            let condition = options.retry_if;
             self.schedule_call(
                 Event::ChildScheduled { id, name, version, input, instance, parent_close, retry },
                 id,
