@@ -30,7 +30,7 @@ use crate::store::Store;
 
 pub use start::StartRequest;
 
-/// The ways to the instances of a store. Cheap to clone.
+/// The access to the instances of a store. Cheap to clone.
 ///
 /// That of a host reaches the instances of its own shards by their actors. Where the store is shared,
 /// the instances of all other shards are reached by their queues; so are all of them for one without a
@@ -56,8 +56,7 @@ impl Access {
         Self { ways: Ways::OfHost(host) }
     }
 
-    /// The ways to the instances of a shared store, without a host. Needs a tokio runtime with time
-    /// enabled.
+    /// Access to the instances of a shared store, without a host. Needs a tokio runtime with time enabled.
     ///
     /// # Errors
     /// [`Error::NotShared`] when one host has the store for itself.
@@ -76,7 +75,7 @@ impl Access {
         }
     }
 
-    /// The host, if it is that of one.
+    /// The host, if this is the access of a host.
     fn here(&self) -> Option<&Arc<HostContext>> {
         match &self.ways {
             Ways::OfHost(host) => Some(host),
@@ -84,9 +83,9 @@ impl Access {
         }
     }
 
-    /// Begins the graceful end of the host, without waiting for it: nobody is let in any more, and those
-    /// who wait for instances get [`Error::ShuttingDown`]. What is in memory goes on, activities
-    /// included, until the host is shut down. Nothing happens without a host.
+    /// Begins the graceful end of the host, without waiting for it: nothing more is admitted, and calls
+    /// that wait for instances get [`Error::ShuttingDown`]. Instances in memory go on, activities included,
+    /// until the host is shut down. Does nothing without a host.
     pub fn begin_shutdown(&self) {
         if let Some(host) = self.here() {
             host.begin_shutdown();
@@ -141,7 +140,8 @@ impl Access {
         .await
     }
 
-    /// Sends a message to an instance, and waits for the answer; or until it is durable in its queue.
+    /// Sends a message to an instance, and waits for the answer, or until the message is durable in its
+    /// queue.
     async fn ask(
         &self,
         instance: &InstanceId,
@@ -159,12 +159,12 @@ impl Access {
         }
     }
 
-    /// What the caller waits on.
+    /// The runtime on which the caller waits.
     fn client(&self) -> Option<Arc<ClientRuntime>> {
         self.here().and_then(|host| host.clients.of_caller())
     }
 
-    /// A place among the messages in flight on this host.
+    /// A permit for a message in flight on this host.
     async fn let_in(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>> {
         match self.here() {
             Some(host) => host.admission.message(bytes).await.map(Some),
@@ -172,7 +172,7 @@ impl Access {
         }
     }
 
-    /// Gives a message to an instance whose shard is here; otherwise gives it back.
+    /// Passes a message to an instance whose shard is here; otherwise returns it.
     fn deliver_or_return(
         &self,
         instance: &InstanceId,
@@ -184,8 +184,8 @@ impl Access {
         }
     }
 
-    /// Sends what nobody here takes to the queue of the instance's shard; refuses it where there is
-    /// none.
+    /// Sends a message that this host cannot deliver to the queue of the instance's shard; refuses it if
+    /// there is no queue.
     async fn send(
         &self,
         instance: &InstanceId,
@@ -209,8 +209,8 @@ impl Access {
         }
     }
 
-    /// Refuses what is certain to be refused. Gives when the instance began that a message is for; a
-    /// rewind names it by its history.
+    /// Refuses a message that is certain to be refused. Returns when its instance was created; a rewind
+    /// names the instance by its history.
     async fn check(
         &self,
         instance: &InstanceId,
@@ -233,8 +233,8 @@ impl Access {
         })
     }
 
-    /// The answer to a message, which is sent after this is called. None comes when the thread of the instance
-    /// is given up meanwhile.
+    /// The answer to a message that is sent after this call. If the thread of the instance is given up
+    /// meanwhile, no answer comes.
     fn answer<'a, T: Send>(
         &'a self,
         instance: &'a InstanceId,
@@ -254,7 +254,7 @@ impl Access {
         }
     }
 
-    /// Nobody is left who could answer.
+    /// The error for a call whose answer will never come.
     fn interrupted(&self, instance: &InstanceId) -> Error {
         if self.here().is_some_and(|host| host.admission.is_closed()) {
             Error::ShuttingDown
@@ -348,7 +348,7 @@ impl Access {
         };
         if let Some(message) = given_back {
             match (&self.store().queue_client, self.here()) {
-                (Some(remote), _) => return self.purge_elsewhere(remote, instance).await,
+                (Some(remote), _) => return self.purge_remote(remote, instance).await,
                 (None, Some(host)) => host.routes.refuse_for(shard, message),
                 (None, None) => return Err(Error::NotShared),
             }
@@ -356,7 +356,7 @@ impl Access {
         answer.await
     }
 
-    async fn purge_elsewhere(&self, remote: &QueueClient, instance: &InstanceId) -> Result<()> {
+    async fn purge_remote(&self, remote: &QueueClient, instance: &InstanceId) -> Result<()> {
         let summary = self.store().summary(instance).await?;
         if !summary.is_over() {
             let instance = instance.clone();

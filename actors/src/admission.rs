@@ -120,13 +120,13 @@ impl Admission {
         self.waiting.load(Ordering::Acquire) > 0
     }
 
-    /// Lets nobody in any more, those who wait included.
+    /// Admits nothing more; waits end too.
     pub(crate) fn close(&self) {
         self.messages.close();
         self.instances.close();
     }
 
-    /// Whether nobody is let in any more.
+    /// Whether nothing more is admitted.
     pub(crate) fn is_closed(&self) -> bool {
         self.messages.is_closed()
     }

@@ -84,7 +84,7 @@ pub enum Error {
     /// An activity needs a value that the host was not given.
     #[error(transparent)]
     MissingState(#[from] MissingState),
-    /// The host was given two values of one type, so that activities could not tell them apart. Wrap
+    /// The host was given two values of one type, so that activities could not distinguish them. Wrap
     /// one of them in a type of its own.
     #[error("the host was given two values of type `{state}`; wrap one in a type of its own")]
     StateGivenTwice {

@@ -42,7 +42,7 @@ pub(crate) fn begin(host: &HostRef) -> Task {
         loop {
             let mut shards = host.new_shards.take().await;
             if host.store.queue_client.is_none() {
-                // Nobody else has had them, and this host's code is as it was.
+                // No other host has had them since, and the code of this host is the same.
                 shards.retain(|shard| seen.insert(*shard));
             }
             if shards.is_empty() {

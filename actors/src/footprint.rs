@@ -131,7 +131,8 @@ impl Footprint {
 
 impl Drop for Footprint {
     fn drop(&mut self) {
-        // What it held is there no more before it is not leaving any more: nobody is asked in vain.
+        // Its memory is subtracted before it stops counting as leaving, so that no instance is asked in
+        // vain.
         self.all.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
         self.answer();
     }

@@ -18,11 +18,12 @@ use reenact_providers::{
 /// [`close`](Self::close) takes the store away from all of them, those that wait for an answer
 /// included. Calls give [`ProviderError::Closed`] afterwards.
 pub(crate) struct Gate {
-    /// `None` once it is closed. Held for reading while a call begins, which may be all of it.
+    /// `None` once it is closed. It is locked for reading while a call begins, which may be all of the
+    /// call.
     store: RwLock<Option<Arc<OpenStore>>>,
     /// The calls that did not end at once.
     calls: Mutex<Calls>,
-    /// Held while the store is dropped: a second call of `close` waits for that.
+    /// Locked while the store is dropped: a second call of `close` waits for that.
     closing: Mutex<()>,
 }
 
@@ -104,7 +105,7 @@ impl Gate {
         .await
     }
 
-    /// Begins a call. A medium that is quick ends it at once: nobody else has to know of it then.
+    /// Begins a call. A quick medium ends it at once, and then it need not be registered.
     fn begin<T: Send + 'static>(
         &self,
         ask: impl FnOnce(Arc<OpenStore>) -> Asking<T>,

@@ -30,7 +30,7 @@ pub(crate) use message::HostMessage;
 /// How long a shard stays down before it is started again.
 const RESTART_DELAY: Duration = Duration::from_millis(100);
 
-/// The time between two tries to start a shard that another host holds.
+/// The time between two tries to start a shard that another host has.
 const TAKEN_DELAY: Duration = Duration::from_millis(250);
 
 /// The times between tries to start a shard whose store is away.
@@ -44,25 +44,25 @@ pub(crate) struct HostSupervisor;
 
 pub(crate) struct HostState {
     host: HostRef,
-    /// The shards that are to be up here.
+    /// The shards that are to run here.
     share: BTreeSet<ShardId>,
-    /// Those that are, or come, or go.
+    /// The shards that run, start or end here.
     shards: BTreeMap<ShardId, Standing>,
     closing: bool,
-    /// Purges what is not kept, until the host ends.
+    /// Purges finished instances that are not kept, until the host ends.
     retention: Option<Task>,
-    /// Looks for what this host cannot run, until it ends.
+    /// Looks for instances that this host cannot run, until it ends.
     fitness: Option<Task>,
     /// Follows the share, where the store is shared.
     _follow: Option<Task>,
-    /// Replaces threads that code does not give back.
+    /// Replaces threads that code blocks for too long.
     _blocked: Option<Task>,
 }
 
-/// How far a shard of this host is.
+/// The state of a shard on this host.
 #[derive(Debug)]
 enum Standing {
-    /// It is being started, by this task.
+    /// This task starts it.
     Starting(#[expect(dead_code, reason = "held for its drop")] Task),
     /// It has a supervisor, and may be about to end.
     Up(ActorRef<ShardMessage>),
@@ -85,7 +85,7 @@ impl Actor for HostSupervisor {
             Some(share) => share.borrow_and_update().clone(),
             None => (0..host.routes.shards()).map(ShardId).collect(),
         };
-        // First: code may hold a thread that others are to start on.
+        // Begun first: code may block a thread on which a shard is to start.
         let blocked = blocked_threads::follow(&host, &myself);
         let starts = share.iter().map(|shard| first_start(&myself, &host, *shard));
         let mut shards = BTreeMap::new();
@@ -121,12 +121,12 @@ impl Actor for HostSupervisor {
             HostMessage::Restart(shard, delay) if !state.closing => {
                 state.restart(&myself, shard, delay);
             }
-            // It may have ended before its name was known here.
+            // The shard may have ended before its name was known here.
             HostMessage::Up(shard, actor) if actor.get_status() >= ActorStatus::Stopping => {
                 state.host.routes.clear(shard);
                 state.is_down(&myself, shard, RESTART_DELAY);
             }
-            // Its thread was given up since.
+            // The thread of the shard was given up since.
             HostMessage::Up(shard, actor) if !state.is_known(shard, &actor) => {
                 actor.kill();
                 if matches!(state.shards.get(&shard), Some(Standing::Starting(_))) {
@@ -136,7 +136,7 @@ impl Actor for HostSupervisor {
             HostMessage::Up(shard, actor) => state.is_up(shard, actor),
             HostMessage::Lost(lost) if !state.closing => {
                 if lost.iter().any(|(shard, _)| *shard == ShardId(0)) {
-                    // It was on that thread.
+                    // The check of instances ran on that thread.
                     state.fitness = Some(fitness::begin(&state.host));
                 }
                 lost.into_iter().for_each(|(shard, actor)| state.is_lost(&myself, shard, actor));
@@ -211,7 +211,7 @@ impl HostState {
         self.shards.insert(shard, Standing::Up(actor));
     }
 
-    /// A shard has ended, or could not begin: it comes back after a while, where it is to be up here.
+    /// A shard has ended, or could not begin: it starts again after a while, if it is to run here.
     fn is_down(&mut self, myself: &ActorRef<HostMessage>, shard: ShardId, delay: Duration) {
         if self.share.contains(&shard) {
             self.shards.insert(shard, Standing::Down);
@@ -227,22 +227,22 @@ impl HostState {
         known.is_some_and(|known| known.get_id() == actor.get_id())
     }
 
-    /// The thread of a shard was given up. Its supervisor there cannot say that it ends.
+    /// The thread of a shard was given up, so its supervisor cannot report its end.
     fn is_lost(&mut self, myself: &ActorRef<HostMessage>, shard: ShardId, lost: Option<ActorId>) {
         match self.shards.get(&shard) {
             Some(Standing::Up(actor)) if lost.is_none_or(|lost| lost == actor.get_id()) => {
                 actor.kill();
                 self.shards.insert(shard, Standing::Down);
-                // At once: nothing is wrong with it.
+                // It starts again soon: nothing is wrong with it.
                 self.restart(myself, shard, RESTART_DELAY);
             }
-            // One that starts does so on the new thread.
+            // A shard that is starting does so on the new thread.
             _ => {}
         }
     }
 
-    /// The thread of these shards is blocked, and cannot be replaced. Those that are to move do so all the same:
-    /// nobody there could give them up.
+    /// The thread of these shards is blocked, and cannot be replaced. Shards that are to move to other
+    /// hosts are released nevertheless, because their supervisors cannot do so.
     fn cannot_drain(&mut self, myself: &ActorRef<HostMessage>, shards: &[ShardId]) {
         for shard in shards {
             if let Some(Standing::Up(actor)) = self.shards.get(shard)
@@ -256,21 +256,21 @@ impl HostState {
         }
     }
 
-    /// A shard is down, and not for this host any more. One that was not given up gracefully is still
-    /// held; and why it could not be started is its next owner's business.
+    /// Releases a shard that is down, and is not for this host any more. Its lease is still there if it did
+    /// not end gracefully; why it could not be started is for its next owner to find out.
     fn let_others_have(&mut self, shard: ShardId) {
         self.shards.remove(&shard);
         self.host.routes.set_leaving(shard);
         let (release, host) = (self.host.release(shard), self.host.clone());
-        // The host waits for it at its end.
+        // The host waits for this at its end.
         tokio::spawn(async move {
             release.await;
             drop(host);
         });
     }
 
-    /// Takes what is new, and gives away what is for others. What is on its way up or down is looked
-    /// at when it has come there.
+    /// Starts shards that are new in the share, and drains those that left it. Shards that are starting or
+    /// ending are looked at afterwards.
     fn share_is(&mut self, myself: &ActorRef<HostMessage>, share: BTreeSet<ShardId>) {
         tracing::info!(shards = ?share, "the share of this host has changed");
         let before = mem::replace(&mut self.share, share);
@@ -286,7 +286,7 @@ impl HostState {
     }
 }
 
-/// Starts a shard with the host. One that another host holds is no failure where hosts share them.
+/// Starts a shard with the host. When hosts share shards, a shard that another host has is no failure.
 async fn first_start(
     myself: &ActorRef<HostMessage>,
     host: &HostRef,
@@ -305,7 +305,7 @@ async fn first_start(
     }
 }
 
-/// Starts the supervisor of a shard on the thread of that shard, where all that it starts is then.
+/// Starts the supervisor of a shard on the thread of that shard, on which all of its actors run then.
 async fn spawn(
     host: &HostContext,
     myself: &ActorRef<HostMessage>,
@@ -322,13 +322,13 @@ async fn spawn(
         tokio::select! {
             biased;
             started = start.ended() => return started,
-            // Code holds the thread: there is another one now.
+            // Code blocks the thread: another one has replaced it.
             () = given_up => {}
         }
     }
 }
 
-/// The start of a shard. Dropped before it has ended, it comes to nothing.
+/// The start of a shard. If it is dropped before it has ended, the shard is stopped.
 struct Start(Option<JoinHandle<Result<ActorRef<ShardMessage>, SpawnErr>>>);
 
 impl Start {
@@ -346,7 +346,7 @@ impl Drop for Start {
     fn drop(&mut self) {
         let Some(start) = self.0.take() else { return };
         start.abort();
-        // Its thread may be blocked for ever: nobody waits for that but this.
+        // Its thread may be blocked for ever, so only this task waits for it.
         let Ok(here) = Handle::try_current() else { return };
         here.spawn(async move {
             if let Ok(Ok(actor)) = start.await {
@@ -356,7 +356,7 @@ impl Drop for Start {
     }
 }
 
-/// Why a host does not start: what keeps one of its shards from that, and what can be done.
+/// Why a host does not start: what keeps one of its shards from starting, and what to do.
 fn not_started(shard: ShardId, error: SpawnErr) -> Error {
     let why = match error {
         SpawnErr::StartupFailed(why) => why,
@@ -382,7 +382,7 @@ fn not_started(shard: ShardId, error: SpawnErr) -> Error {
 }
 
 fn is_taken(why: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    // Or was taken by another in the middle of the start.
+    // Another host may have taken it in the middle of the start.
     matches!(
         why.downcast_ref(),
         Some(ProviderError::Conflict { .. } | ProviderError::Fenced { .. })
@@ -392,12 +392,12 @@ fn is_taken(why: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
 /// Asks a shard to end gracefully, so that another host can have it.
 fn drain(shard: ShardId, actor: &ActorRef<ShardMessage>) {
     tracing::info!(%shard, "releasing a shard, which another host is to have");
-    // That it has ended shows by itself. One that has gone already has ended.
+    // The end of the shard shows by itself. A supervisor that has gone has ended.
     let (reply, _) = oneshot::channel();
     let _ = actor.cast(ShardMessage::Drain { reply });
 }
 
-/// Tells the supervisor when the share changes, until the host is no longer one of those who share.
+/// Notifies the supervisor when the share changes, until the host leaves those that share the store.
 fn follow(myself: &ActorRef<HostMessage>, mut share: watch::Receiver<BTreeSet<ShardId>>) -> Task {
     let myself = myself.clone();
     Task::spawn(async move {
@@ -410,7 +410,7 @@ fn follow(myself: &ActorRef<HostMessage>, mut share: watch::Receiver<BTreeSet<Sh
     })
 }
 
-/// Starts a shard without holding up the others; tries again for as long as the host lives.
+/// Starts a shard without delaying the others; tries again for as long as the host lives.
 fn restart(
     myself: &ActorRef<HostMessage>,
     host: &HostRef,
@@ -419,7 +419,7 @@ fn restart(
 ) -> Task {
     let (myself, host) = (myself.clone(), host.clone());
     Task::spawn(async move {
-        // Without patience of its own: the tries are paced here.
+        // It does not wait for the lease itself: the tries are paced here.
         let arguments = (shard, Duration::ZERO, host.clone());
         match spawn(&host, &myself, arguments).await {
             Ok(actor) => {
@@ -439,8 +439,8 @@ fn try_again(myself: &ActorRef<HostMessage>, shard: ShardId, delay: Duration) {
     myself.send_after(delay, move || HostMessage::Restart(shard, delay));
 }
 
-/// Says why a shard could not be started, to those whom it concerns. How long to wait for the next
-/// try.
+/// Logs why a shard could not be started, and reports it to waiting clients; returns how long to wait
+/// for the next try.
 fn failed(host: &HostContext, shard: ShardId, error: SpawnErr, last: Duration) -> Duration {
     let longer = STORE_AWAY.longer_than(last);
     let why = match error {
@@ -458,7 +458,7 @@ fn failed(host: &HostContext, shard: ShardId, error: SpawnErr, last: Duration) -
         ProviderError::Conflict { .. } => {
             tracing::info!(%shard, error = %why, "another host has the lease of this shard; waiting for it");
             if host.store.queue_client.is_some() {
-                // Nobody is refused: what is for the shard goes to the one that holds it.
+                // No message is refused: messages for the shard go to the host that has it.
                 host.routes.set_leaving(shard);
                 return TAKEN_DELAY;
             }

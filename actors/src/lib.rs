@@ -15,17 +15,21 @@
 //!
 //! - An instance actor applies commands to its machine and passes the turns on. It goes on with the
 //!   next command while a turn is being made durable.
-//! - The persistence actor of a shard gathers turns while an append is under way, and appends them
-//!   together. Only its receipt opens the actions.
-//! - The dispatcher, a part of what a shard has, carries the actions out.
-//! - Messages between instances have a task each, which waits until the recipient says that they are
-//!   durable there, and tells the sender. What is lost there is still in the outbox of the sender.
-//! - Where hosts share a store, what is for a shard of another one goes through the queue of that shard.
-//!   The queue consumer of that shard takes it out there, gives it to the instance, and acknowledges it when it is durable.
-//! - The supervisor of a shard holds the lease, brings instances into memory, and mends what breaks.
-//!   A message for an instance that is in memory passes it by: the routing table is shared.
+//! - The persistence actor of a shard collects turns while an append is under way, and appends them
+//!   together. Only its receipt opens the actions of a turn.
+//! - The dispatcher, a part of the context of a shard, carries the actions out.
+//! - Local delivery sends a message of one instance to another on the same host. The recipient answers
+//!   when the message is durable there, and the answer goes to the sender. A message that is lost on
+//!   the way is still in the outbox of its sender, and is sent again.
+//! - Where hosts share a store, the queue client sends commands for other hosts' shards to the queues of
+//!   these shards. The queue consumer of a shard receives them there, passes each to its instance, and
+//!   acknowledges it when it is durable.
+//! - The tag sender sends calls with a tag to the queue of the tag. The tag receiver of a host that
+//!   declares the tag runs them.
+//! - The supervisor of a shard holds the lease, brings instances into memory, and restarts what crashes.
+//!   Messages for an instance in memory do not pass through it: the routing tables are shared.
 //!
-//! Nothing depends on a mailbox surviving. Truth is in the log.
+//! Nothing depends on a mailbox surviving a crash: all state follows from the log.
 
 // The floors of the crate, from the ground up: a module imports from its own floor and those below it
 // only, and no two files import each other. The test `floors` reads this list.
@@ -44,7 +48,7 @@ mod seeds;
 mod state;
 mod task;
 
-// Floor 2: errors, places, and those who wait.
+// Floor 2: errors, places, and the waits of clients.
 
 mod admission;
 mod answers;
@@ -71,7 +75,7 @@ mod snapshot;
 mod store;
 mod verify;
 
-// Floor 6: what carries actions out.
+// Floor 6: the parts that carry actions out.
 
 mod local_delivery;
 mod suspects;
@@ -79,7 +83,7 @@ mod tags;
 mod timers;
 mod workers;
 
-// Floor 7: what a host has and what a shard has; turns become durable.
+// Floor 7: the contexts of hosts and of shards; turns become durable.
 
 mod context;
 mod persistence;
@@ -93,7 +97,7 @@ mod queue_consumer;
 mod retention;
 mod shard;
 
-// Floor 9: what a client calls.
+// Floor 9: the interface for clients.
 
 mod access;
 mod runtime;

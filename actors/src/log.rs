@@ -84,7 +84,7 @@ impl Log<'_> {
         }
         let mut recovery = Recovery::new(of, registry, config, self.stalls);
         let take_in = |page| recovery.take_in(page);
-        let mut read = self.each_page_behind(first, of, turns, take_in).await?;
+        let mut read = self.each_page_after(first, of, turns, take_in).await?;
         if let (Ok(()), Some(renewed)) = (&read, recovery.renewed) {
             // What comes before the newest renewal is gone over without code.
             recovery = recovery.again(renewed);
@@ -98,7 +98,7 @@ impl Log<'_> {
         }))
     }
 
-    /// How many hosts are known to have died while the code of an instance ran, as its log tells; or why
+    /// How many hosts are known to have died while the code of an instance ran, by its log; or why
     /// it cannot be read.
     pub(crate) async fn deaths(
         &self,
@@ -244,11 +244,11 @@ impl Log<'_> {
         turns: u64,
         take: impl FnMut(Vec<StoredTurn>) -> Result<(), ParkReason>,
     ) -> Result<Result<(), ParkReason>, ProviderError> {
-        self.each_page_behind(None, of, turns, take).await
+        self.each_page_after(None, of, turns, take).await
     }
 
     /// As [`each_page`](Self::each_page); the first page may be there already.
-    async fn each_page_behind(
+    async fn each_page_after(
         &self,
         mut first: Option<TurnPage>,
         of: &InstanceSummary,

@@ -24,7 +24,7 @@ pub use reply::Reply;
 pub(crate) use reply::{Answer, TakesAnswer};
 pub(crate) use shard::{Due, ShardMessage};
 
-/// What the actor of an instance understands.
+/// A message to the actor of an instance.
 ///
 /// A host program that is itself a ractor program gets an `ActorRef<InstanceMessage>` and sends
 /// external events as messages: with `cast` and no reply port, or with `call` and the port that it
@@ -37,40 +37,40 @@ pub(crate) use shard::{Due, ShardMessage};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum InstanceMessage {
-    /// Something happened outside.
+    /// Something happened outside: raise an event.
     RaiseEvent {
-        /// What.
+        /// The event.
         event: ExternalEvent,
-        /// Told when it is durable, or why it is refused.
+        /// Answered when it is durable, or with why it is refused.
         reply: Option<Reply>,
     },
     /// End the instance now, without asking its code.
     Terminate {
         /// Why, for people.
         reason: String,
-        /// Told when it is durable, or why it is refused.
+        /// Answered when it is durable, or with why it is refused.
         reply: Option<Reply>,
     },
     /// Ask the instance to end.
     Cancel {
         /// Why, for people.
         reason: String,
-        /// Told when it is durable, or why it is refused.
+        /// Answered when it is durable, or with why it is refused.
         reply: Option<Reply>,
     },
     /// Do not let the instance's code go on until it is resumed.
     Suspend {
         /// Why, for people.
         reason: String,
-        /// Told when it is durable, or why it is refused.
+        /// Answered when it is durable, or with why it is refused.
         reply: Option<Reply>,
     },
     /// Let the instance's code go on. One that is parked is tried again.
     Resume {
-        /// Told when it is durable, or why it is refused.
+        /// Answered when it is durable, or with why it is refused.
         reply: Option<Reply>,
     },
-    /// From within the runtime.
+    /// A message from within the runtime.
     #[doc(hidden)]
     Runtime(RuntimeMessage),
 }
@@ -82,8 +82,8 @@ impl From<Internal> for InstanceMessage {
 }
 
 impl InstanceMessage {
-    /// Whether a client begins an instance with it, and it is of no use to one that is there. A start by
-    /// another instance may be of the very one that is there.
+    /// Whether a client begins an instance with it, so that it is useless for an instance that exists. A
+    /// start by another instance may be of the very instance that exists.
     pub(crate) fn is_start_by_client(&self) -> bool {
         matches!(
             self,
@@ -92,7 +92,7 @@ impl InstanceMessage {
         )
     }
 
-    /// What an actor begins with that is spawned for it.
+    /// How an actor begins that is started for this message.
     pub(crate) fn begin(&self) -> Begin {
         match self {
             Self::Runtime(RuntimeMessage(Internal::Start(start))) if start.own_id => Begin::Claim,
@@ -108,8 +108,8 @@ impl InstanceMessage {
         }
     }
 
-    /// Whether it can do something about an instance that is parked: what needs no code, is kept, or
-    /// tries it again; or is a start by the instance that has started it.
+    /// Whether it concerns a parked instance: it needs no code, is kept, or tries the instance again; or it
+    /// is a start by the instance that started this one.
     pub(crate) fn is_for_parked(&self) -> bool {
         match self {
             Self::RaiseEvent { .. }
@@ -137,7 +137,7 @@ impl InstanceMessage {
         }
     }
 
-    /// Whether it asks an instance to go from memory.
+    /// Whether it asks an instance to leave memory.
     pub(crate) const fn asks_to_passivate(&self) -> bool {
         matches!(self, Self::Runtime(RuntimeMessage(Internal::PassivateIfIdleSince(..))))
     }
@@ -151,7 +151,7 @@ impl InstanceMessage {
         }
     }
 
-    /// Whether a person does something about an instance that is parked.
+    /// Whether a person sends it to help a parked instance.
     pub(crate) fn is_repair(&self) -> bool {
         matches!(
             self,
@@ -161,7 +161,7 @@ impl InstanceMessage {
         )
     }
 
-    /// How the instance is to be rewound, if it is.
+    /// How the instance is to be rewound, if this is a rewind.
     pub(crate) fn rewind(&self) -> Option<&Rewind> {
         match self {
             Self::Runtime(RuntimeMessage(Internal::Rewind(message))) => Some(&message.rewind),
@@ -187,7 +187,7 @@ impl InstanceMessage {
         }
     }
 
-    /// Answers without having done anything.
+    /// Answers with an error; nothing was done.
     pub(crate) fn refuse(self, error: impl FnOnce() -> Error) {
         if let Some(reply) = self.reply() {
             reply.refuse(error());

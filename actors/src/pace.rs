@@ -46,7 +46,7 @@ impl Pace {
             return true;
         }
         self.is_waited_for.store(true, Ordering::SeqCst);
-        // One may have ended since the look, and found nobody to notify.
+        // One may have ended since the look, and found no one to notify.
         self.count.load(Ordering::SeqCst) < self.most
     }
 }

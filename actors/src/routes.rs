@@ -32,8 +32,8 @@ struct Shared {
     parked: DashMap<InstanceId, ParkReason>,
     /// How many are parked: mostly nothing is, and the look costs nothing then.
     number_parked: AtomicUsize,
-    /// Those whose code has held a thread that was given up, until somebody lets them go on. Unlike what is
-    /// parked, this outlives the supervisors of shards: the code must not run again.
+    /// The instances whose code has blocked a thread that was given up, until they are resumed. Unlike the
+    /// table of parked instances, this outlives the supervisors of shards: the code must not run again.
     stalled: DashMap<InstanceId, ParkReason>,
     number_stalled: AtomicUsize,
     /// Counts how often shards have come and gone, for those who wait for that.
@@ -50,10 +50,10 @@ struct Slot {
 
 type Actors = HashMap<InstanceId, ActorRef<InstanceMessage>>;
 
-/// Who takes what is for a shard.
+/// Where messages for a shard go.
 enum Shard {
     Up(ActorRef<ShardMessage>),
-    /// Nobody for now; and why it could not be started again, once that was tried.
+    /// Nowhere for now; and why the shard could not be started again, once that was tried.
     Down(Option<Arc<ProviderError>>),
 }
 
@@ -295,7 +295,7 @@ impl Routes {
     }
 
     pub(crate) fn park(&self, instance: InstanceId, reason: ParkReason) {
-        // First: who hears of it does not find the table empty.
+        // Counted first: a caller that sees the number does not find the table empty.
         self.shared.number_parked.fetch_add(1, Ordering::AcqRel);
         if self.shared.parked.insert(instance, reason).is_some() {
             self.shared.number_parked.fetch_sub(1, Ordering::AcqRel);
@@ -311,7 +311,7 @@ impl Routes {
         }
     }
 
-    /// The code of an instance has held a thread that is given up now.
+    /// The code of an instance has blocked a thread that is given up now.
     pub(crate) fn park_stalled(&self, instance: InstanceId, reason: ParkReason) {
         if self.shared.stalled.insert(instance, reason).is_none() {
             self.shared.number_stalled.fetch_add(1, Ordering::AcqRel);

@@ -5,7 +5,7 @@ use std::fmt;
 use reenact_core::{ExecutionId, Machine, RemoteRun};
 
 /// One run of an instance: its execution, and the seed that was drawn when it started. The seed
-/// tells it from a run under the same id before a purge.
+/// distinguishes it from a run under the same id before a purge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Run {
     execution: ExecutionId,

@@ -11,14 +11,14 @@ use crate::answers::ClientRuntime;
 use crate::error::{Error, Result};
 use crate::panic::catch;
 
-/// Who waits for what of which instance.
+/// The clients that wait for the end or a change of an instance.
 #[derive(Clone)]
 pub(crate) struct Waiters {
     ends: Waiting<Outcome>,
     changes: Waiting<()>,
 }
 
-/// Who waits for a `T` of which instance. Clones are the same.
+/// The clients that wait for a `T` of an instance. Clones are the same.
 struct Waiting<T> {
     /// By shard: the thread of a shard meets its own clients there, and no others.
     shards: Arc<[Table<T>]>,
@@ -31,7 +31,7 @@ type Table<T> = Mutex<HashMap<InstanceId, Vec<Client<T>>>>;
 /// A client that waits.
 struct Client<T> {
     sender: oneshot::Sender<Result<T>>,
-    /// What it waits on, if answers go there together.
+    /// The runtime on which it waits, if answers go there together.
     runtime: Option<Arc<ClientRuntime>>,
 }
 
@@ -69,18 +69,18 @@ impl Waiters {
         self.changes.wait_for(instance, client)
     }
 
-    /// The instance has ended, or cannot go on: tells everybody who waits for it.
+    /// The instance has ended, or cannot go on: notifies all clients that wait for it.
     pub(crate) fn ended(&self, instance: &InstanceId, end: &Result<Outcome>) {
         self.ends.notify(instance, end);
         self.changes.notify(instance, &end.as_ref().map(|_| ()).map_err(Clone::clone));
     }
 
-    /// The status of the instance may have changed: tells those who wait for that to look again.
+    /// The status of the instance may have changed: notifies the clients that wait for that to look again.
     pub(crate) fn changed(&self, instance: &InstanceId) {
         self.changes.notify(instance, &Ok(()));
     }
 
-    /// The instances that somebody waits for.
+    /// The instances for which clients wait.
     pub(crate) fn instances(&self) -> Vec<InstanceId> {
         let mut instances = [self.ends.instances(), self.changes.instances()].concat();
         instances.sort_unstable();
@@ -109,7 +109,7 @@ impl<T> Waiting<T> {
 
     fn remove(&self, instance: &InstanceId) -> Option<Vec<Client<T>>> {
         let mut table = self.table(instance);
-        // Mostly nobody waits for changes.
+        // Mostly no client waits for changes.
         if table.is_empty() { None } else { table.remove(instance) }
     }
 }

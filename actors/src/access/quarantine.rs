@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::queue_client::QueueClient;
 
 impl Access {
-    /// Up to `limit` of the messages in quarantine after `after`, ordered by their ids: those that a
-    /// host could not take, for good, and nobody else was notified.
+    /// Up to `limit` of the messages in quarantine after `after`, ordered by their ids: messages that a
+    /// host could never accept, and whose senders were not notified.
     ///
     /// # Errors
     /// [`Error::NotShared`], [`Error::Store`].

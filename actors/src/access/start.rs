@@ -61,7 +61,7 @@ impl Access {
             Some(instance) => instance,
             None => self.store().seeds.instance_id(self.store().clock.now())?,
         };
-        // In this order: who waits for a place does not hold up the messages that may free one.
+        // In this order: a start that waits for a place does not delay the messages that may free one.
         let mut place = match self.here() {
             Some(host) if self.is_here(&instance) => {
                 Some(host.admission.instance(|| host.make_room()).await?)
@@ -94,7 +94,7 @@ impl Access {
         match self.deliver_or_return(&instance, Internal::Start(Box::new(message)).into()) {
             Ok(()) => answer.await?,
             Err(message) => match &self.store().queue_client {
-                Some(remote) => self.start_elsewhere(remote, &instance, message).await?,
+                Some(remote) => self.start_remote(remote, &instance, message).await?,
                 None => self.send(&instance, message, answer).await?,
             },
         }
@@ -108,7 +108,7 @@ impl Access {
     }
 
     /// Sends a start to the queue of the instance's shard, and waits until a host has taken it.
-    async fn start_elsewhere(
+    async fn start_remote(
         &self,
         remote: &QueueClient,
         instance: &InstanceId,

@@ -103,8 +103,8 @@ impl Access {
         }
     }
 
-    /// Returns when it is time to look at an instance again that nobody here tells of. Never while its
-    /// shard is up here.
+    /// Returns when it is time to look again at an instance that another host has. It never returns while
+    /// the instance's shard is up here, because changes are reported then.
     async fn until_next_look(&self, instance: &InstanceId, looks: &mut Looks) {
         if self.store().queue_client.is_none() {
             return pending().await;

@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_awaits_the_cancellation_is_woken_by_it() {
+    fn a_task_that_awaits_the_cancellation_is_woken_by_it() {
         let context = context();
         let mut cancelled = spawn(context.cancelled());
         assert_pending!(cancelled.poll());

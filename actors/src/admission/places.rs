@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn who_gives_up_leaves_nothing_behind() {
+    fn a_wait_that_is_given_up_leaves_no_trace() {
         let places = Places::new(1);
         let held = places.try_take(Kind::Start).unwrap();
         for _ in 0..100_000 {

@@ -9,8 +9,8 @@ use crate::stalls::BlockedThread;
 use crate::task::Task;
 use crate::threads::{GivenUp, NotReplaced};
 
-/// Replaces the threads of a host that code holds for too long, until this is dropped. It is on the thread of
-/// the host, and apart from its supervisor, which waits for shards to start at first.
+/// Replaces the threads of a host that code blocks for too long, until this is dropped. It runs on the
+/// thread of the host, apart from the supervisor, which at first waits for shards to start.
 pub(crate) fn follow(host: &HostRef, root: &ActorRef<HostMessage>) -> Option<Task> {
     let mut blocked = host.routes.stalls.take_blocked()?;
     let (host, root) = (host.clone(), root.clone());
@@ -29,8 +29,8 @@ fn lose(host: &HostContext, root: &ActorRef<HostMessage>, blocked: BlockedThread
     let supervisors: Vec<_> = shards.iter().map(|shard| host.routes.supervisor(*shard)).collect();
     let given_up = match host.threads.replace(runtime) {
         Ok(given_up) => given_up,
-        // Nothing can be done about a runtime of the caller; that it is blocked was reported. Or it was given up
-        // before, and the code is still there.
+        // A runtime of the caller cannot be replaced; that it is blocked was reported. Or the thread was
+        // given up before, and the code still runs.
         Err(NotReplaced::NotOwn) => return,
         Err(why) => {
             tracing::error!(
@@ -38,7 +38,7 @@ fn lose(host: &HostContext, root: &ActorRef<HostMessage>, blocked: BlockedThread
                 "user code blocks a thread that cannot be replaced, and its shards wait: mend the code, and start \
                  the process again"
             );
-            // Shards that are for other hosts do not need it.
+            // Shards that stay on this host do not need it.
             let _ = root.cast(HostMessage::Blocked(shards));
             return;
         }
@@ -51,20 +51,20 @@ fn lose(host: &HostContext, root: &ActorRef<HostMessage>, blocked: BlockedThread
     );
     let GivenUp { runtime: old, tenants } = given_up;
     if call.is_none() {
-        // First: it must not run again as the shard comes back.
+        // Recorded first: the code must not run again as the shard comes back.
         host.routes.park_stalled(instance, ParkReason::Stalled { code, blocked_for });
     }
     let mut lost: Vec<LostShard> = Vec::new();
     for (shard, supervisor) in shards.iter().zip(supervisors) {
         host.routes.clear(*shard);
-        // It cannot hear that before the code returns; nor can it do anything.
+        // It cannot handle that before the code returns, nor do anything else.
         supervisor.iter().for_each(|supervisor| supervisor.kill());
         lost.push((*shard, supervisor.map(|supervisor| supervisor.get_id())));
     }
     host.local_delivery.give_up(&shards);
     host.workers.give_up(runtime, &shards, old, call.as_ref());
     host.admission.give_up(&tenants);
-    // Nothing leads there any more: who waits for an answer waits in vain.
+    // No route leads there any more, so waits for answers from there end.
     shards.iter().for_each(|shard| host.threads.notify_given_up(*shard));
     // A root that has gone takes all shards with it.
     let _ = root.cast(HostMessage::Lost(lost));

@@ -1,6 +1,6 @@
 //! How an actor begins with its instance: from a start, or from the log.
 
-/// How an actor comes by its instance.
+/// How an actor begins with its instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Begin {
     /// The first message starts it, under an id that was made for it.
@@ -9,8 +9,8 @@ pub(crate) enum Begin {
     Claim,
     /// From the log.
     Activate,
-    /// From the log, as its host starts: an earlier one may have died of it.
+    /// From the log, as its host starts: an earlier host may have died of it.
     Recover,
-    /// As [`Activate`](Self::Activate), for somebody who lets it go on.
+    /// Like [`Activate`](Self::Activate), for a caller that resumes the instance.
     Resume,
 }

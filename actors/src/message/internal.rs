@@ -17,7 +17,7 @@ use crate::message::OpenCalls;
 use crate::pace::OnItsWay;
 use crate::run::Run;
 
-/// What only the runtime sends to an instance.
+/// A message that only the runtime sends to an instance.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct RuntimeMessage(pub(crate) Internal);
@@ -28,16 +28,16 @@ pub(crate) enum Internal {
     Start(Box<StartMessage>),
     /// Go back to an earlier place.
     Rewind(Box<RewindMessage>),
-    /// Nothing to do but to be in memory.
+    /// Be in memory; there is nothing else to do.
     Activate,
     CompleteTask {
         run: Run,
         id: CorrelationId,
         result: Result<Payload, ActivityError>,
-        /// The attempt is not taken again before this is durable.
+        /// Kept until this is durable: before that the attempt is not taken again.
         known: EndedCall,
     },
-    /// Record that an attempt of an activity begins, for the host may die of it. Answered when that is
+    /// Record that an attempt of an activity begins, because the host may die of it. Answered when that is
     /// durable, and not at all when the attempt is not to run.
     RecordStart {
         run: Run,
@@ -45,7 +45,7 @@ pub(crate) enum Internal {
         attempt: u32,
         reply: Reply,
     },
-    /// Be in memory, now that the host starts: an earlier one may have died of it.
+    /// Be in memory, because the host starts: an earlier host may have died of this instance.
     Recover,
     /// The host ends by a shutdown, and what runs on it is stopped.
     HostStops,
@@ -58,14 +58,14 @@ pub(crate) enum Internal {
     FireTimer {
         run: Run,
         id: CorrelationId,
-        /// Until it is handled.
+        /// Kept until the message is handled.
         fired: OnItsWay,
     },
-    /// Go from memory, unless something happened since then or is under way.
+    /// Leave memory, unless something has happened since then or is under way.
     PassivateIfIdleSince(Timestamp, Asked),
     /// Something woke the code from outside a turn.
     ForeignWake,
-    /// Report the open calls, once what they rest on is durable.
+    /// Report the open calls, once the turns are durable that opened them.
     ReportOpen(oneshot::Sender<OpenCalls>),
     /// A message of another instance.
     FromAnother(Box<FromAnother>),
@@ -73,23 +73,23 @@ pub(crate) enum Internal {
     Answered {
         message: MessageId,
         taken: Result<(), NotTaken>,
-        /// The run that sent it, where the answer is from this host.
+        /// The run that sent the message, if the answer is from this host.
         sent_by: Option<Run>,
-        /// Told when that is durable, or need not be. None where the answer is from this host.
+        /// Answered when that is durable, or need not be. `None` if the answer is from this host.
         reply: Option<Reply>,
     },
     /// An attempt of an activity that runs on another host has ended, or has sent a heartbeat.
     FromWorker(Box<FromWorker>),
-    /// A command that may come again.
+    /// A command that may be delivered again.
     Once(Box<OnceMessage>),
-    /// Try to tell another something again.
+    /// Send a message again.
     SendAgain {
         message: MessageId,
         tries: u32,
     },
-    /// Record what has arrived.
+    /// Record the messages that have arrived.
     Settle,
-    /// That wait of turns for local activities has lasted long enough.
+    /// This wait of turns for local activities has lasted long enough.
     EndWait(u64),
 }
 
@@ -103,24 +103,24 @@ pub(crate) struct FromAnother {
 
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// Something has happened.
+    /// An event.
     Event { name: Name, data: Payload, key: EventKey },
-    /// To a child: end.
+    /// A parent asks its child to end.
     Cancel { call: MessageId, reason: String },
-    /// To a parent: how a child has ended.
+    /// The result of a child for its parent.
     Result { lineage: u64, id: CorrelationId, result: Result<Payload, Box<ChildError>> },
 }
 
-/// What comes of an activity that runs on another host.
+/// A report of an activity that runs on another host.
 #[derive(Debug)]
 pub(crate) struct FromWorker {
-    /// The run that called it; of an earlier one it changes nothing.
+    /// The run that called it; the report changes nothing in a later run.
     pub(crate) run: Run,
     pub(crate) command: Command,
     pub(crate) reply: Reply,
 }
 
-/// Held by a question that is under way.
+/// Kept by a question that is under way.
 pub(crate) type Asked = Arc<()>;
 
 /// How an instance begins.
@@ -132,24 +132,24 @@ pub(crate) struct StartMessage {
     pub(crate) start: Start,
     /// When its code may run, if not at once.
     pub(crate) not_before: Option<Timestamp>,
-    /// The id is the caller's own, and may be taken.
+    /// Whether the id is the caller's own, and may be taken.
     pub(crate) own_id: bool,
     /// A place among the instances in memory, for one that a client starts. It goes to the supervisor of
     /// the shard, which keeps it until the actor has gone.
     pub(crate) place: Option<Place>,
-    /// Raised with the start, or on the instance that is there.
+    /// An event that is raised with the start, or on the instance that exists.
     pub(crate) event: Option<ExternalEvent>,
-    /// Calls of the same parent that were undone: what they have started makes room.
+    /// Calls of the same parent that were undone: the instances that they started are replaced.
     pub(crate) instead_of: Vec<SupersededCall>,
     pub(crate) reply: Reply,
 }
 
-/// A command that may come again, and counts once.
+/// A command that may be delivered again, and counts once.
 #[derive(Debug)]
 pub(crate) struct OnceMessage {
-    /// Tells it from others.
+    /// The key that distinguishes it from other commands.
     pub(crate) key: EventKey,
-    /// To suspend, resume, cancel or terminate.
+    /// Suspend, resume, cancel or terminate.
     pub(crate) command: Command,
     pub(crate) reply: Reply,
 }

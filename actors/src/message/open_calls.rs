@@ -3,7 +3,7 @@
 use reenact_core::limits::{MAX_ACTIVITIES_SHOWN, MAX_CHILDREN_SHOWN};
 use reenact_core::{Machine, OpenActivity, OpenChild};
 
-/// What an instance has called that has not ended, as far as a status shows it.
+/// The open calls of an instance, as far as a status shows them.
 #[derive(Debug, Default)]
 pub(crate) struct OpenCalls {
     pub(crate) activities: Vec<OpenActivity>,

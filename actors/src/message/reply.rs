@@ -1,4 +1,4 @@
-//! The answer to a message, which waits until what it rests on is durable.
+//! The answer to a message, which is sent when the turns that it depends on are durable.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub struct Reply {
     way: Way,
     /// The client's place among the messages in flight; given back with the answer.
     permit: Option<OwnedSemaphorePermit>,
-    /// What the client waits on, if answers go there together.
+    /// The runtime on which the client waits, if answers go there together.
     client: Option<Arc<ClientRuntime>>,
 }
 
@@ -28,7 +28,7 @@ pub(crate) trait TakesAnswer: fmt::Debug + Send + Sync {
     fn answer(self: Box<Self>, answer: Result<()>);
 }
 
-/// The way of an answer.
+/// Where an answer goes.
 #[derive(Debug)]
 enum Way {
     Port(RpcReplyPort<Result<()>>),
@@ -37,7 +37,7 @@ enum Way {
 }
 
 impl Reply {
-    /// To a client of this host, which has a place; one without a host needs none.
+    /// An answer to a client of this host, which has a permit; a client without a host needs none.
     pub(crate) fn admitted(
         port: oneshot::Sender<Result<()>>,
         permit: Option<OwnedSemaphorePermit>,
@@ -46,12 +46,12 @@ impl Reply {
         Self { way: Way::Port(port.into()), permit, client }
     }
 
-    /// To the sender of a message that is no client, and takes no place of one.
+    /// An answer to a sender that is not a client, and needs no permit.
     pub(crate) fn to_instance(port: oneshot::Sender<Result<()>>) -> Self {
         Self { way: Way::Port(port.into()), permit: None, client: None }
     }
 
-    /// Straight to the instance that sent the message, on this host.
+    /// An answer directly to the instance that sent the message, on this host.
     pub(crate) fn to_sender(message: impl TakesAnswer + 'static) -> Self {
         Self { way: Way::Sender(Box::new(message)), permit: None, client: None }
     }
@@ -61,12 +61,12 @@ impl Reply {
         self.permit.is_some()
     }
 
-    /// To say yes, once it is durable.
+    /// An answer that says yes, once it is durable.
     pub(crate) fn yes(self) -> Answer {
         Answer { reply: self, answer: Ok(()) }
     }
 
-    /// To say no, once that on which the refusal rests is durable.
+    /// An answer that says no, once the turns are durable that the refusal depends on.
     pub(crate) fn no(self, error: Error) -> Answer {
         Answer { reply: self, answer: Err(error) }
     }
@@ -75,14 +75,14 @@ impl Reply {
         self.send(Err(error));
     }
 
-    /// The place is free before the client knows: it may want it again at once.
+    /// The permit is given back before the client gets the answer: it may need it again at once.
     fn send(self, answer: Result<()>) {
         drop(self.permit);
         let port = match self.way {
             Way::Port(port) => port,
             Way::Sender(message) => return message.answer(answer),
         };
-        // Nobody may wait any more. What this wakes is the client's.
+        // The client may be gone. What this wakes is the client's.
         let send = move || drop(catch(|| port.send(answer)));
         match self.client {
             Some(client) => client.answer(send),
@@ -103,7 +103,7 @@ impl Answer {
         self.reply.send(self.answer);
     }
 
-    /// It did not become durable.
+    /// The answer did not become durable.
     pub(crate) fn refuse(self, error: Error) {
         self.reply.refuse(error);
     }

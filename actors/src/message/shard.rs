@@ -12,31 +12,31 @@ use crate::admission::{Kind, Place};
 use crate::error::{Error, Result};
 use crate::pace::OnItsWay;
 
-/// What a shard supervisor understands.
+/// A message to the supervisor of a shard.
 #[derive(Debug)]
 pub(crate) enum ShardMessage {
-    /// For an instance that had no actor when it was sent.
+    /// A message for an instance that had no actor when it was sent.
     Deliver { instance: InstanceId, message: InstanceMessage },
     /// Bring the instance into memory and give its actor.
     Locate { instance: InstanceId, reply: oneshot::Sender<Result<ActorRef<InstanceMessage>>> },
-    /// Let go from memory what has been idle for this long.
+    /// Remove from memory the instances that have been idle for this long.
     Sweep { idle: std::time::Duration },
-    /// Let go from memory what is idle now.
+    /// Remove from memory the instances that are idle now.
     MakeRoom,
-    /// Ask the next instances whether they can go.
+    /// Ask the next instances whether they can leave.
     SweepOn,
-    /// Bring into memory what is due, by the time at which it was. With what lets other timers fire once it is
-    /// queued.
+    /// Load the instances that are due, in the order in which they were. The second list is kept until they
+    /// are queued, and then lets other timers fire.
     Wake(Vec<Due>, Vec<OnItsWay>),
-    /// There may be room for the next that wait to come into memory.
+    /// There may be room for the next instances that wait to come into memory.
     Admit,
-    /// Whether instances still hold too much in memory.
+    /// Look whether instances still hold too much in memory.
     LookAtMemory,
-    /// The place that was waited for is there; `None` where the next one does without.
+    /// The place that was waited for is free; `None` when the next instance comes without one.
     PlaceFound(Kind, Option<Place>),
     /// Remove a finished instance.
     Purge { instance: InstanceId, reply: oneshot::Sender<Result<()>> },
-    /// Handle what has come, let everything go, give up the lease.
+    /// Handle what has come, end all actors, and give up the lease.
     Drain { reply: oneshot::Sender<()> },
 }
 
@@ -45,12 +45,12 @@ pub(crate) enum ShardMessage {
 pub(crate) struct Due {
     pub(crate) at: Timestamp,
     pub(crate) instance: InstanceId,
-    /// The host has just started: an earlier one may have died of it.
+    /// Whether the host has just started: an earlier host may have died of the instance.
     pub(crate) is_recovered: bool,
 }
 
 impl ShardMessage {
-    /// Answers without having done anything: the shard is down.
+    /// Answers with an error, because the shard is down.
     pub(crate) fn refuse(self, why: Arc<ProviderError>) {
         let down = Error::from(why);
         // The caller may have given up.

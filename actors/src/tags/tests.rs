@@ -104,7 +104,7 @@ impl Stage {
         codec::decode_command(&delivery.message.bytes).unwrap()
     }
 
-    /// The next call that nobody has in hand.
+    /// The next call in the queue that is not hidden.
     async fn taken(&self) -> Delivery {
         guard(self.sharing.receive_from(&gpu(), 1)).await.unwrap().remove(0)
     }

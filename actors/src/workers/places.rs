@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn no_place_is_taken_twice_or_lost_whoever_takes_and_waits_at_once() {
+    fn no_place_is_taken_twice_or_lost_when_many_take_and_wait_at_once() {
         const LIMIT: usize = 3;
         let (places, most) = (places(LIMIT, HashMap::new()), AtomicUsize::new(0));
         let running = AtomicUsize::new(0);

@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn instances_of_which_nothing_waits_any_more_leave_no_turns_behind() {
+    fn instances_without_waiting_tasks_keep_no_turns() {
         let work = name("work");
         let mut queue = FairQueue::new(1, HashMap::new());
         assert_eq!(queue.push(&work, &instance("runs"), 0, 0), Some(0));
