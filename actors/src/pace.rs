@@ -7,16 +7,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ractor::ActorId;
 
-/// Lets a bounded number of things be on their way at a time, and reports when there is room again.
+/// Lets a bounded number of things be under way at a time, and notifies when there is room again.
 pub(crate) struct Pace {
     most: usize,
     count: AtomicUsize,
-    /// A message is due when there is room.
+    /// Whether a notification is due when there is room.
     is_waited_for: AtomicBool,
     notify: Box<dyn Fn() + Send + Sync>,
 }
 
-/// One that is on its way, until this is dropped.
+/// One thing under way, until this is dropped.
 pub(crate) struct OnItsWay(Arc<Pace>);
 
 impl Pace {
@@ -29,12 +29,12 @@ impl Pace {
         })
     }
 
-    /// One more, if there is room; otherwise a message comes when there is.
+    /// Begins one more, if there is room; otherwise a notification comes when there is.
     pub(crate) fn begin(self: &Arc<Self>) -> Option<OnItsWay> {
         self.has_room().then(|| self.begin_anyhow())
     }
 
-    /// One more, whether there is room or not.
+    /// Begins one more, whether there is room or not.
     pub(crate) fn begin_anyhow(self: &Arc<Self>) -> OnItsWay {
         self.count.fetch_add(1, Ordering::SeqCst);
         OnItsWay(self.clone())
@@ -69,9 +69,9 @@ impl fmt::Debug for OnItsWay {
     }
 }
 
-/// Those that are on their way and have nothing more to do, until their supervisor has seen that their actors
-/// have ended. It sees ends before messages: without a bound on them, messages would wait for as long as
-/// instances end.
+/// Things under way that have nothing more to do, until their supervisor has seen that their actors
+/// have ended. The supervisor sees ends before messages: without a bound on ends, messages would wait
+/// for as long as instances end.
 #[derive(Debug, Default)]
 pub(crate) struct Ending(Mutex<HashMap<ActorId, OnItsWay>>);
 
@@ -84,7 +84,7 @@ impl Ending {
     /// The supervisor has seen that the actor has ended.
     pub(crate) fn remove(&self, actor: ActorId) {
         let ended = self.actors().remove(&actor);
-        // Without the lock: it notifies others.
+        // The lock is released first, because this notifies others.
         drop(ended);
     }
 

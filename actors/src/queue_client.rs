@@ -16,10 +16,10 @@ use crate::message::{ExternalEvent, InstanceMessage, Internal, RuntimeMessage, S
 use crate::patience::Patience;
 use crate::seeds::Seeds;
 
-/// Messages in quarantine that are looked at, at a time.
+/// The number of messages in quarantine that are read at a time.
 const LOOKED_AT_ONCE: usize = 100;
 
-/// Most messages in quarantine that a start which waits looks through for itself.
+/// The maximum number of messages in quarantine that a waiting start looks through.
 const MOST_LOOKED_AT: usize = 1_000;
 
 /// The queues of a store that several hosts share.
@@ -31,14 +31,14 @@ pub(crate) struct QueueClient {
     pub(crate) seeds: Arc<Seeds>,
 }
 
-/// A command on its way, under a key that stays the same however often it is sent.
+/// A command with a key that stays the same however often the command is sent.
 pub(crate) struct KeyedCommand {
     pub(crate) key: String,
     pub(crate) command: RemoteCommand,
 }
 
 impl QueueClient {
-    /// Puts a command into the queue of an instance's shard. Durable when it returns.
+    /// Sends a command to the queue of an instance's shard. It is durable when this returns.
     pub(crate) async fn send(&self, to: &InstanceId, keyed_command: &KeyedCommand) -> Result<()> {
         let bytes = codec::encode_command(&keyed_command.command)
             .map_err(|error| Error::OverLimit { what: error.to_string() })?;
@@ -57,13 +57,13 @@ impl QueueClient {
         }
     }
 
-    /// A start as it goes into a queue.
+    /// A start in the form that goes into a queue.
     pub(crate) fn start(&self, start: RemoteStart) -> KeyedCommand {
         let key = format!("start/{}", self.seeds.unique());
         KeyedCommand { key, command: RemoteCommand::Start(Box::new(start)) }
     }
 
-    /// An event as it goes into a queue: always with a key, so that it counts once.
+    /// An event in the form that goes into a queue: always with a key, so that it counts once.
     pub(crate) fn event(&self, event: ExternalEvent) -> Result<RemoteEvent> {
         let ExternalEvent { name, data, key } = event;
         let made = || EventKey::new(format!("raised {}", self.seeds.unique()));
@@ -71,7 +71,7 @@ impl QueueClient {
         Ok(RemoteEvent { name, data, key })
     }
 
-    /// What a client asks of an instance, as it goes into a queue; `None` for what only comes from
+    /// A message of a client in the form that goes into a queue; `None` for messages that only come from
     /// within a host.
     pub(crate) fn keyed_command(
         &self,
@@ -82,7 +82,7 @@ impl QueueClient {
         let (kind, command) = match message {
             InstanceMessage::RaiseEvent { event, .. } => {
                 let event = self.event(event)?;
-                // Two instances may get events of the same key.
+                // Two instances may get events with the same key.
                 let key = format!("event/{to}/{}", event.key);
                 return Ok(Some(KeyedCommand { key, command: RemoteCommand::RaiseEvent(event) }));
             }
@@ -126,7 +126,7 @@ impl QueueClient {
         Ok(RemoteStart { name, version, input, seed, not_before, event })
     }
 
-    /// Why the message of that key is in quarantine, if it is there.
+    /// Why the message with this key is in quarantine, if it is there.
     pub(crate) async fn why_quarantined(&self, key: &str) -> Result<Option<String>> {
         let (mut after, mut seen) = (None, 0);
         while seen < MOST_LOOKED_AT {
@@ -144,7 +144,7 @@ impl QueueClient {
         Ok(None)
     }
 
-    /// Sends a message in quarantine again, and takes it out. Whether there was one.
+    /// Sends a message in quarantine again, and takes it out; returns whether it was there.
     pub(crate) async fn requeue(&self, id: &QuarantineId) -> Result<bool> {
         let Some(Quarantined { queue, message: Some(message), .. }) = self.find(id).await? else {
             return Ok(false);
@@ -153,7 +153,7 @@ impl QueueClient {
             QueueOf::Shard(shard) => self.router.send(shard, message).await?,
             QueueOf::Tag(tag) => self.sharing.send_to(&tag, message).await?,
         }
-        // Not before: what is lost in between would be lost for good.
+        // Removed only now: a message that is lost in between would be lost for good.
         self.sharing.discard(id).await?;
         Ok(true)
     }
@@ -179,7 +179,7 @@ impl KeyedCommand {
         Self { key, command: RemoteCommand::Tell { from, message } }
     }
 
-    /// The answer to that. Its recipient is the sender, so that need not be in the key.
+    /// The answer to such a message. It goes to the sender, so the key need not name that.
     pub(crate) fn answer(message: MessageId, taken: Result<(), NotTaken>) -> Self {
         let key = format!("answer/{}", key_of(message));
         Self { key, command: RemoteCommand::Answer { message, taken } }

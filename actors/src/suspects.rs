@@ -11,24 +11,24 @@ use crate::activity::{ActivityCall, ActivityContext};
 use crate::message::{Internal, Reply};
 use crate::routes::Routes;
 
-/// All of a host. Clones are the same.
+/// The suspects of a host. Clones are the same.
 #[derive(Clone, Default)]
 pub(crate) struct SuspectTable {
     calls: Arc<DashMap<ActivityCall, Suspect>>,
     number: Arc<AtomicUsize>,
-    /// Held by the one that runs of those with their last chance: so the one that kills its host is distinguished
-    /// from those that only ran beside it.
+    /// Locked by the activity that runs with its last chance, so that the one that kills its host is
+    /// distinguished from those that only run beside it.
     last_chance: Arc<Mutex<()>>,
 }
 
-/// What is known of one.
+/// What is known of a suspect.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Suspect {
     /// When another host dies while it runs, it fails for good.
     pub(crate) last_chance: bool,
 }
 
-/// Those of an instance, as long as that is in memory.
+/// The suspects of an instance, as long as it is in memory.
 #[derive(Default)]
 pub(crate) struct Suspects {
     table: SuspectTable,
@@ -36,14 +36,14 @@ pub(crate) struct Suspects {
     last_chance: bool,
 }
 
-/// That a start is recorded; held while the activity runs.
+/// Shows that a start is recorded; kept while the activity runs.
 pub(crate) struct Recorded {
     _alone: Option<OwnedMutexGuard<()>>,
 }
 
 impl SuspectTable {
-    /// What is known of a call, if an earlier host may have died of it. Most hosts know of none: that is
-    /// found out without a look into the table.
+    /// What is known of a call, if an earlier host may have died of it. Most hosts have no suspects, and
+    /// find that out without a look into the table.
     pub(crate) fn suspect(&self, call: &ActivityCall) -> Option<Suspect> {
         if self.number.load(Ordering::Acquire) == 0 {
             return None;
@@ -69,7 +69,7 @@ impl SuspectTable {
 }
 
 impl SuspectTable {
-    /// Waits until nothing else runs that has its last chance, where this has.
+    /// Waits until no other activity with its last chance runs, if this one has its last chance.
     pub(crate) async fn alone_if(&self, last_chance: bool) -> Option<OwnedMutexGuard<()>> {
         match last_chance {
             true => Some(self.last_chance.clone().lock_owned().await),
@@ -88,7 +88,7 @@ impl Suspects {
         self.calls.push(call);
     }
 
-    /// Whether one of them has its last chance.
+    /// Whether one of these has its last chance.
     pub(crate) fn have_a_last_chance(&self) -> bool {
         self.last_chance
     }

@@ -14,23 +14,25 @@ use crate::routes::Routes;
 use crate::run::Run;
 use crate::task::{Task, end_for_panic, let_others_run};
 
-/// Most timers that have fired and are not handled by their instances yet. Other tasks need the thread too.
+/// The maximum number of timers that have fired and are not handled by their instances yet. Other tasks
+/// need the thread too.
 const FIRED_AT_A_TIME: usize = 128;
 
-/// So long they wait for each other at most: one of these instances may not take messages for a while.
+/// The longest time for which timers wait for others: an instance may not handle messages for a while.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
-/// Most timers of instances that are not in memory that are taken out in one go.
+/// The maximum number of timers that are taken out at once for instances that are not in memory.
 const FIRE_AT_ONCE: usize = 256;
 
-/// The timer actor of a shard. Its timers follow from the log: setting one twice is setting it
+/// The timer actor of a shard. Its timers follow from the log, so a timer that is set twice is the same
+/// timer.
 /// once.
 pub(crate) struct Timers;
 
 pub(crate) struct TimersArguments {
     pub(crate) routes: Routes,
     pub(crate) clock: Arc<dyn TimerScheduler>,
-    /// Brings into memory what is not there.
+    /// Loads instances that are not in memory.
     pub(crate) supervisor: ActorRef<ShardMessage>,
 }
 
@@ -39,9 +41,9 @@ pub(crate) struct TimersState {
     clock: Arc<dyn TimerScheduler>,
     supervisor: ActorRef<ShardMessage>,
     armed: BTreeSet<(Timestamp, Timer)>,
-    /// Of those that have fired.
+    /// Bounds the timers that have fired and are not handled.
     pace: Arc<Pace>,
-    /// Ends the wait for these.
+    /// The task that ends a wait for these.
     wait_limit: Option<Task>,
     /// Sleeps until the earliest timer.
     alarm: Option<(Timestamp, Task)>,
@@ -51,7 +53,7 @@ pub(crate) struct TimersState {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timer {
     pub(crate) instance: InstanceId,
-    /// The timer to fire; `None` to bring the instance into memory, where it knows its timers.
+    /// The timer to fire; `None` to load the instance, which knows its timers.
     pub(crate) fire: Option<(Run, CorrelationId)>,
 }
 
@@ -60,9 +62,9 @@ pub(crate) enum TimerMessage {
     Arm(Timestamp, Timer),
     ArmAll(Vec<(Timestamp, Timer)>),
     Disarm(Timestamp, Timer),
-    /// It may be time.
+    /// A timer may be due.
     Due,
-    /// Those that have fired take long.
+    /// The timers that have fired take long to be handled.
     WaitedLong,
 }
 
@@ -117,7 +119,7 @@ impl Actor for Timers {
     }
 }
 
-/// Counts timers that have fired from now on.
+/// Counts the timers that have fired from now on.
 fn pace(myself: &ActorRef<TimerMessage>) -> Arc<Pace> {
     let myself = myself.clone();
     // An actor that has gone fires nothing more.
@@ -125,8 +127,8 @@ fn pace(myself: &ActorRef<TimerMessage>) -> Arc<Pace> {
 }
 
 impl TimersState {
-    /// Fires what is due, in order. An instance that is not in memory comes there, and lets happen what
-    /// is due by itself.
+    /// Fires the timers that are due, in order. An instance that is not in memory is loaded, and applies by
+    /// itself what is due.
     fn fire_due(&mut self) {
         let now = self.clock.now();
         let (mut absent, mut on_their_way) = (Vec::new(), Vec::new());
@@ -149,7 +151,7 @@ impl TimersState {
         }
     }
 
-    /// Straight to an instance in memory. An error where it is not there.
+    /// Fires the timer of an instance in memory; an error means that the instance is not there.
     fn fire(
         &self,
         instance: &InstanceId,
@@ -171,7 +173,7 @@ impl TimersState {
 
     fn set_alarm(&mut self, myself: &ActorRef<TimerMessage>) {
         if !self.pace.has_room() {
-            // A message comes when there is.
+            // A message comes when there is room.
             let myself = myself.clone();
             self.wait_limit.get_or_insert_with(|| {
                 Task::spawn(async move {
