@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::options::WhenBusy;
 
 use places::Places;
-pub(crate) use places::{Busy, Kind, Place, Tenants};
+pub(crate) use places::{Busy, InstancesOfThread, Kind, Place};
 
 /// Bytes of message data that count as one unit; each message counts as one more.
 const UNIT_BYTES: usize = 1024;
@@ -101,7 +101,7 @@ impl Admission {
     }
 
     /// The thread of these instances is given up: others get their places.
-    pub(crate) fn give_up(&self, tenants: &Tenants) {
+    pub(crate) fn give_up(&self, tenants: &InstancesOfThread) {
         self.instances.give_up(tenants);
     }
 

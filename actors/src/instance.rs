@@ -23,8 +23,8 @@ mod turns;
 use crate::context::ShardContext;
 use crate::error::{Error, ParkReason};
 use crate::footprint::Footprint;
+use crate::in_flight::InFlight;
 use crate::message::{Begin, InstanceMessage, Internal, OpenCalls, RuntimeMessage};
-use crate::pace::OnItsWay;
 use crate::persistence::Entry;
 use crate::run::Run;
 use in_place::InPlace;
@@ -48,7 +48,7 @@ pub(crate) struct InstanceArguments {
     pub(crate) has_place: bool,
     /// Kept until it has handled the message for which it was loaded and, if that was its end, has left
     /// memory.
-    pub(crate) coming: Option<OnItsWay>,
+    pub(crate) coming: Option<InFlight>,
     /// Whether it was loaded because its log says so, and for no message. It leaves memory when others wait
     /// for a place.
     pub(crate) is_due: bool,

@@ -38,9 +38,9 @@
 
 mod footprint;
 mod gate;
+mod in_flight;
 mod new_shards;
 mod options;
-mod pace;
 mod panic;
 mod patience;
 mod run;

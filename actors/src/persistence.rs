@@ -1,8 +1,8 @@
 //! The persistence actor: makes turns durable, many in one append, and releases their effects.
 
 mod append;
+mod departed;
 mod entry;
-mod gone;
 mod inbox;
 mod message;
 mod release;
@@ -22,11 +22,11 @@ use tokio::time::Instant;
 use crate::context::ShardContext;
 use crate::message::ShardMessage;
 use crate::task::{Task, end_for_panic, let_others_run};
-use append::{Medium, append};
+use append::{AppendTarget, append};
 use release::Releases;
 
+pub(crate) use departed::DepartedInstances;
 pub(crate) use entry::{Entry, PendingTurn};
-pub(crate) use gone::Gone;
 pub(crate) use inbox::Inbox;
 pub(crate) use message::PersistenceMessage;
 
@@ -64,7 +64,7 @@ pub(crate) struct PersistenceState {
     inbox: Inbox,
     shard: ShardId,
     epoch: Epoch,
-    medium: Arc<Medium>,
+    target: Arc<AppendTarget>,
     /// How long turns wait for others while no append is under way.
     linger: Duration,
     /// Effects of durable turns that are not all carried out.
@@ -106,7 +106,7 @@ impl Actor for Persistence {
             inbox: shard.inbox.clone(),
             shard: shard.shard,
             epoch,
-            medium: Arc::new(Medium { store, clock }),
+            target: Arc::new(AppendTarget { store, clock }),
             linger: shard.host.options.commit_linger,
             releases: Releases::new(shard),
             releasing: false,
@@ -219,9 +219,9 @@ impl PersistenceState {
             entry.go_into(&mut turns, self.shard, self.commit);
         }
         let batch = Arc::new(Batch { shard: self.shard, epoch: self.epoch, turns });
-        let medium = self.medium.clone();
+        let target = self.target.clone();
         self.began = Instant::now();
-        let mut appending = Box::pin(async move { append(&medium, batch).await });
+        let mut appending = Box::pin(async move { append(&target, batch).await });
         // A quick medium needs no task; a slow one must not block the mailbox.
         match poll_fn(|cx| Poll::Ready(appending.as_mut().poll(cx))).await {
             Poll::Ready(result) => self.appended(myself, entries, result),

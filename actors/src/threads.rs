@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Handle, Id, Runtime};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use crate::admission::Tenants;
+use crate::admission::InstancesOfThread;
 use crate::error::{Error, Result};
 use crate::options::{MAX_REPLACED_THREADS, MAX_SHARD_THREADS, ShardThreads};
 
@@ -34,7 +34,7 @@ pub(crate) struct Threads {
 /// What a host keeps for the caller's runtime when it has no threads of its own.
 #[derive(Debug, Default)]
 struct Callers {
-    tenants: Arc<Tenants>,
+    tenants: Arc<InstancesOfThread>,
     given_up: Notify,
 }
 
@@ -51,7 +51,7 @@ struct Slot {
 struct ShardThread {
     handle: Handle,
     /// The instances in memory on this thread.
-    tenants: Arc<Tenants>,
+    tenants: Arc<InstancesOfThread>,
     /// No longer upgrades once the thread has ended.
     alive: Weak<()>,
 }
@@ -72,7 +72,7 @@ struct All {
 /// A thread that was given up, and that another has replaced.
 pub(crate) struct GivenUp {
     pub(crate) runtime: Runtime,
-    pub(crate) tenants: Arc<Tenants>,
+    pub(crate) tenants: Arc<InstancesOfThread>,
 }
 
 /// Why a thread is not replaced.
@@ -129,7 +129,7 @@ impl Threads {
     }
 
     /// The instances in memory on the thread of a shard.
-    pub(crate) fn tenants_of(&self, shard: ShardId) -> Arc<Tenants> {
+    pub(crate) fn tenants_of(&self, shard: ShardId) -> Arc<InstancesOfThread> {
         let slot = self.slot(shard);
         slot.map_or_else(|| self.callers.tenants.clone(), |slot| lock(&slot.thread).tenants.clone())
     }

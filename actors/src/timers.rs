@@ -8,8 +8,8 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use reenact_core::{CorrelationId, InstanceId, Timestamp};
 use reenact_providers::TimerScheduler;
 
+use crate::in_flight::{InFlight, InFlightLimit};
 use crate::message::{Due, InstanceMessage, Internal, RuntimeMessage, ShardMessage};
-use crate::pace::{OnItsWay, Pace};
 use crate::routes::Routes;
 use crate::run::Run;
 use crate::task::{Task, end_for_panic, let_others_run};
@@ -42,7 +42,7 @@ pub(crate) struct TimersState {
     supervisor: ActorRef<ShardMessage>,
     armed: BTreeSet<(Timestamp, Timer)>,
     /// Bounds the timers that have fired and are not handled.
-    pace: Arc<Pace>,
+    fired: Arc<InFlightLimit>,
     /// The task that ends a wait for these.
     wait_limit: Option<Task>,
     /// Sleeps until the earliest timer.
@@ -82,8 +82,8 @@ impl Actor for Timers {
         args: TimersArguments,
     ) -> Result<TimersState, ActorProcessingErr> {
         let TimersArguments { routes, clock, supervisor } = args;
-        let (armed, pace, wait_limit, alarm) = (BTreeSet::new(), pace(&myself), None, None);
-        Ok(TimersState { routes, clock, supervisor, armed, pace, wait_limit, alarm })
+        let (armed, fired, wait_limit, alarm) = (BTreeSet::new(), limit(&myself), None, None);
+        Ok(TimersState { routes, clock, supervisor, armed, fired, wait_limit, alarm })
     }
 
     async fn handle(
@@ -110,7 +110,7 @@ impl Actor for Timers {
             }
             TimerMessage::WaitedLong => {
                 state.wait_limit = None;
-                state.pace = pace(&myself);
+                state.fired = limit(&myself);
                 state.fire_due();
             }
         }
@@ -120,10 +120,10 @@ impl Actor for Timers {
 }
 
 /// Counts the timers that have fired from now on.
-fn pace(myself: &ActorRef<TimerMessage>) -> Arc<Pace> {
+fn limit(myself: &ActorRef<TimerMessage>) -> Arc<InFlightLimit> {
     let myself = myself.clone();
     // An actor that has gone fires nothing more.
-    Pace::new(FIRED_AT_A_TIME, move || drop(myself.cast(TimerMessage::Due)))
+    InFlightLimit::new(FIRED_AT_A_TIME, move || drop(myself.cast(TimerMessage::Due)))
 }
 
 impl TimersState {
@@ -137,7 +137,7 @@ impl TimersState {
                 Some((at, _)) if *at <= now => {}
                 _ => break,
             }
-            let Some(fired) = self.pace.begin() else { break };
+            let Some(fired) = self.fired.begin() else { break };
             if let Some((at, Timer { instance, fire })) = self.armed.pop_first()
                 && let Err(fired) = self.fire(&instance, fire, fired)
             {
@@ -156,8 +156,8 @@ impl TimersState {
         &self,
         instance: &InstanceId,
         fire: Option<(Run, CorrelationId)>,
-        fired: OnItsWay,
-    ) -> Result<(), Option<OnItsWay>> {
+        fired: InFlight,
+    ) -> Result<(), Option<InFlight>> {
         let Some((run, id)) = fire else {
             let recovers = self.routes.try_deliver(instance, Internal::Recover.into());
             return recovers.map_err(|_| Some(fired));
@@ -172,7 +172,7 @@ impl TimersState {
     }
 
     fn set_alarm(&mut self, myself: &ActorRef<TimerMessage>) {
-        if !self.pace.has_room() {
+        if !self.fired.has_room() {
             // A message comes when there is room.
             let myself = myself.clone();
             self.wait_limit.get_or_insert_with(|| {

@@ -6,10 +6,10 @@
 //! before it are removed. So memory and the time of recovery depend on what came last, not on how
 //! many instances there are; and whatever is asked for is answered out of both.
 
-mod asides;
 mod budget;
 mod error;
 mod ids;
+mod look_up_threads;
 mod reader;
 mod shard;
 mod table;
@@ -24,9 +24,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
 
-use self::asides::Asides;
 use self::budget::Budget;
 use self::ids::Ids;
+use self::look_up_threads::LookUpThreads;
 use self::reader::Reader;
 use self::shard::{
     Answers, ArchivingLock, Loading, Look, Ordered, ReadResult, Shard, Wanted, question,
@@ -52,7 +52,7 @@ pub struct Journaled<M: Medium, A: Archive> {
 /// the last clone closes the store, and not whatever question ends last.
 struct Handle<M: Medium, A: Archive> {
     inner: Arc<Inner<M, A>>,
-    asides: Arc<Asides>,
+    look_ups: Arc<LookUpThreads>,
 }
 
 /// When this has gone, nothing of the store goes on: its files can be opened again.
@@ -60,7 +60,7 @@ impl<M: Medium, A: Archive> Drop for Handle<M, A> {
     fn drop(&mut self) {
         // On a shared medium nobody waits for files to be free, and a question may take long.
         if !M::SHARED {
-            self.asides.close();
+            self.look_ups.close();
         }
     }
 }
@@ -157,7 +157,7 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
             ids.tend(&archive);
         }
         let inner = Arc::new(Inner { threads, reader, ids, shards, archive, archiving, clock });
-        Ok(Self { handle: Arc::new(Handle { inner, asides: Arc::default() }) })
+        Ok(Self { handle: Arc::new(Handle { inner, look_ups: Arc::default() }) })
     }
 
     /// The number of shards.
@@ -299,10 +299,11 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         ask: impl FnOnce(&Inner<M, A>) -> Result<T, ProviderError> + Send + 'static,
     ) -> Result<T, ProviderError> {
         // One that has to wait for a thread does not keep the store open.
-        let (inner, asides) = (Arc::downgrade(&self.handle.inner), Arc::clone(&self.handle.asides));
+        let (inner, look_ups) =
+            (Arc::downgrade(&self.handle.inner), Arc::clone(&self.handle.look_ups));
         let asked = tokio::task::spawn_blocking(move || {
             let answer = || inner.upgrade().map(|inner| ask(&inner));
-            asides.run(answer).flatten().unwrap_or(Err(ProviderError::Closed))
+            look_ups.run(answer).flatten().unwrap_or(Err(ProviderError::Closed))
         });
         asked.await.unwrap_or_else(|error| {
             let reason = "a question to the archive was broken off".to_owned();

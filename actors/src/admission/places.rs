@@ -57,13 +57,13 @@ pub(crate) struct Place {
     /// `None` once it is given back.
     places: Option<Places>,
     /// Those on whose thread its instance is.
-    tenants: Option<Arc<Tenants>>,
+    tenants: Option<Arc<InstancesOfThread>>,
 }
 
 /// The instances in memory on one thread. When that is given up, their places go to others at once, while what
 /// holds the thread may keep these instances in memory for ever.
 #[derive(Debug, Default)]
-pub(crate) struct Tenants {
+pub(crate) struct InstancesOfThread {
     /// Number of their places, or [`GIVEN_UP`].
     places: AtomicUsize,
 }
@@ -144,7 +144,7 @@ impl Places {
     }
 
     /// The thread of these instances is given up: others get their places.
-    pub(crate) fn give_up(&self, tenants: &Tenants) {
+    pub(crate) fn give_up(&self, tenants: &InstancesOfThread) {
         let places = tenants.places.swap(GIVEN_UP, Ordering::AcqRel);
         let places = if places == GIVEN_UP { 0 } else { places };
         (0..places).for_each(|_| self.give_back());
@@ -196,14 +196,14 @@ impl Queue {
 
 impl Place {
     /// Its instance is on the thread of these.
-    pub(crate) fn move_in(&mut self, tenants: &Arc<Tenants>) {
+    pub(crate) fn move_in(&mut self, tenants: &Arc<InstancesOfThread>) {
         if self.tenants.is_none() && tenants.count(|places| places + 1) {
             self.tenants = Some(tenants.clone());
         }
     }
 }
 
-impl Tenants {
+impl InstancesOfThread {
     /// Whether their thread was given up.
     pub(crate) fn are_given_up(&self) -> bool {
         self.places.load(Ordering::Acquire) == GIVEN_UP
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn places_on_a_thread_that_is_given_up_go_to_others_once() {
-        let (places, tenants) = (Places::new(2), Arc::new(Tenants::default()));
+        let (places, tenants) = (Places::new(2), Arc::new(InstancesOfThread::default()));
         let mut held = [Kind::Start, Kind::Due].map(|kind| places.try_take(kind).unwrap());
         held.iter_mut().for_each(|place| place.move_in(&tenants));
         let waits = Box::pin(places.take(Kind::Start));

@@ -7,9 +7,9 @@ use ractor::ActorRef;
 use reenact_core::{InstanceId, ShardId, Timestamp};
 
 use super::host::HostRef;
-use crate::admission::Tenants;
-use crate::pace::Ending;
-use crate::persistence::{Entry, Gone, Inbox, PersistenceMessage};
+use crate::admission::InstancesOfThread;
+use crate::in_flight::Ending;
+use crate::persistence::{DepartedInstances, Entry, Inbox, PersistenceMessage};
 use crate::tags::TagSender;
 use crate::timers::TimerMessage;
 use crate::workers::ShardWorkers;
@@ -23,7 +23,7 @@ pub(crate) struct ShardContext {
     /// Sends calls to hosts that declare tags, where the store is shared.
     pub(crate) tag_sender: Option<TagSender>,
     pub(crate) inbox: Inbox,
-    pub(crate) gone: Gone,
+    pub(crate) gone: DepartedInstances,
     /// The persistence actor, which empties the inbox. It is set before the first instance begins.
     persistence: OnceLock<ActorRef<PersistenceMessage>>,
     pub(crate) ending: Ending,
@@ -33,7 +33,7 @@ pub(crate) struct ShardContext {
     /// Whether this host did not have the shard before: a host that had it has not died of it.
     pub(crate) is_new: bool,
     /// The instances on the same thread.
-    pub(crate) tenants: Arc<Tenants>,
+    pub(crate) tenants: Arc<InstancesOfThread>,
 }
 
 impl ShardContext {
@@ -48,7 +48,7 @@ impl ShardContext {
             shard,
             timers,
             inbox: Inbox::default(),
-            gone: Gone::default(),
+            gone: DepartedInstances::default(),
             persistence: OnceLock::new(),
             ending: Ending::default(),
             is_due_waiting: AtomicBool::new(false),

@@ -9,8 +9,8 @@ use super::phase::Phase;
 use crate::admission::Busy;
 use crate::context::ShardContext;
 use crate::footprint::Footprint;
+use crate::in_flight::InFlight;
 use crate::message::Begin;
-use crate::pace::OnItsWay;
 
 pub(crate) struct InstanceState {
     pub(super) shard: Arc<ShardContext>,
@@ -33,6 +33,6 @@ pub(crate) struct InstanceState {
     pub(super) has_place: bool,
     /// It keeps its place while others wait for one.
     pub(super) busy: Option<Busy>,
-    pub(super) coming: Option<OnItsWay>,
+    pub(super) coming: Option<InFlight>,
     pub(super) is_due: bool,
 }

@@ -13,8 +13,8 @@ use super::reply::Reply;
 use crate::activity::EndedCall;
 use crate::admission::Place;
 use crate::error::Result;
+use crate::in_flight::InFlight;
 use crate::message::OpenCalls;
-use crate::pace::OnItsWay;
 use crate::run::Run;
 
 /// A message that only the runtime sends to an instance.
@@ -59,7 +59,7 @@ pub(crate) enum Internal {
         run: Run,
         id: CorrelationId,
         /// Kept until the message is handled.
-        fired: OnItsWay,
+        fired: InFlight,
     },
     /// Leave memory, unless something has happened since then or is under way.
     PassivateIfIdleSince(Timestamp, Asked),

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::InstanceMessage;
 use crate::admission::{Kind, Place};
 use crate::error::{Error, Result};
-use crate::pace::OnItsWay;
+use crate::in_flight::InFlight;
 
 /// A message to the supervisor of a shard.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) enum ShardMessage {
     SweepOn,
     /// Load the instances that are due, in the order in which they were. The second list is kept until they
     /// are queued, and then lets other timers fire.
-    Wake(Vec<Due>, Vec<OnItsWay>),
+    Wake(Vec<Due>, Vec<InFlight>),
     /// There may be room for the next instances that wait to come into memory.
     Admit,
     /// Look whether instances still hold too much in memory.

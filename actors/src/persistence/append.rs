@@ -8,7 +8,7 @@ use reenact_providers::{Batch, HistoryStore, ProviderError, TimerScheduler, Turn
 use crate::patience::Patience;
 
 /// The store to append to, and its clock.
-pub(crate) struct Medium {
+pub(crate) struct AppendTarget {
     pub(crate) store: Arc<dyn HistoryStore>,
     pub(crate) clock: Arc<dyn TimerScheduler>,
 }
@@ -16,7 +16,7 @@ pub(crate) struct Medium {
 /// Appends a batch. An error is final for this owner. When the outcome of one try was not known, every
 /// later error becomes `Unknown`, because the batch may have been written.
 pub(crate) async fn append(
-    Medium { store, clock }: &Medium,
+    AppendTarget { store, clock }: &AppendTarget,
     batch: Arc<Batch>,
 ) -> Result<Receipt, ProviderError> {
     let mut doubt = None;

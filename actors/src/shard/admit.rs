@@ -138,7 +138,7 @@ impl ShardState {
         if !self.queue.is_anyone_asked() || self.waits.asked.is_some() {
             return Ok(false);
         }
-        if !self.waits.asked_pace.has_room() {
+        if !self.waits.asked_limit.has_room() {
             return Ok(false);
         }
         let Some(place) = self.context.host.admission.try_place(Kind::Asked) else {
@@ -155,7 +155,7 @@ impl ShardState {
     ) -> Result<bool, ActorProcessingErr> {
         if !self.queue.is_anyone_due()
             || self.waits.due.is_some()
-            || !self.waits.due_pace.has_room()
+            || !self.waits.due_limit.has_room()
             || self.is_too_much_in_memory(myself)
         {
             return Ok(false);
@@ -178,7 +178,7 @@ impl ShardState {
         place: Option<Place>,
     ) -> Result<(), ActorProcessingErr> {
         let Some((instance, waiting)) = self.queue.next_asked() else { return Ok(()) };
-        let coming = Some(self.waits.asked_pace.begin_anyhow());
+        let coming = Some(self.waits.asked_limit.begin_anyhow());
         let entering = Entering { begin: waiting.begin, place, coming, is_due: false };
         self.enter(myself, instance, entering, waiting.messages).await
     }
@@ -207,7 +207,7 @@ impl ShardState {
             self.stashed.insert(instance, vec![what]);
             return Ok(());
         }
-        let coming = Some(self.waits.due_pace.begin_anyhow());
+        let coming = Some(self.waits.due_limit.begin_anyhow());
         let entering = Entering { begin, place, coming, is_due: true };
         self.enter(myself, instance, entering, vec![what]).await
     }

@@ -4,14 +4,14 @@ use ractor::ActorRef;
 use tokio::sync::oneshot;
 
 use crate::admission::Place;
+use crate::in_flight::InFlight;
 use crate::message::{Begin, InstanceMessage};
-use crate::pace::OnItsWay;
 
 /// How an instance comes into memory.
 pub(super) struct Entering {
     pub(super) begin: Begin,
     pub(super) place: Option<Place>,
-    pub(super) coming: Option<OnItsWay>,
+    pub(super) coming: Option<InFlight>,
     /// Whether it is loaded because its log says so, and for no message.
     pub(super) is_due: bool,
 }

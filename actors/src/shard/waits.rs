@@ -1,19 +1,19 @@
-//! What the next instance waits for before it comes into memory: pace, a place, or room.
+//! What the next instance waits for before it comes into memory: a limit, a place, or room.
 
 use std::sync::Arc;
 
 use ractor::ActorRef;
 
+use crate::in_flight::InFlightLimit;
 use crate::message::ShardMessage;
-use crate::pace::Pace;
 use crate::task::Task;
 
 /// The waits that the next instance of each kind needs.
 pub(super) struct Waits {
-    /// The pace of instances that come for a message.
-    pub(super) asked_pace: Arc<Pace>,
-    /// The pace of instances that are due.
-    pub(super) due_pace: Arc<Pace>,
+    /// The limit of instances that come for a message.
+    pub(super) asked_limit: Arc<InFlightLimit>,
+    /// The limit of instances that are due.
+    pub(super) due_limit: Arc<InFlightLimit>,
     /// The wait for a place, for an instance with messages.
     pub(super) asked: Option<Task>,
     /// The wait for a place, for an instance that is due.
@@ -24,14 +24,14 @@ pub(super) struct Waits {
 
 impl Waits {
     pub(super) fn new(myself: &ActorRef<ShardMessage>) -> Self {
-        let pace = |most| {
+        let limit = |most| {
             let myself = myself.clone();
             // A supervisor that has gone admits nothing.
-            Pace::new(most, move || drop(myself.cast(ShardMessage::Admit)))
+            InFlightLimit::new(most, move || drop(myself.cast(ShardMessage::Admit)))
         };
         Self {
-            asked_pace: pace(ASKED_AT_A_TIME),
-            due_pace: pace(DUE_AT_A_TIME),
+            asked_limit: limit(ASKED_AT_A_TIME),
+            due_limit: limit(DUE_AT_A_TIME),
             asked: None,
             due: None,
             looks: None,

@@ -30,12 +30,12 @@ impl Budget {
 
 /// What one shard holds; nothing any more once this is dropped.
 #[derive(Debug)]
-pub(super) struct Share {
+pub(super) struct MemoryShare {
     budget: Arc<Budget>,
     held: usize,
 }
 
-impl Share {
+impl MemoryShare {
     pub(super) const fn of(budget: Arc<Budget>) -> Self {
         Self { budget, held: 0 }
     }
@@ -49,7 +49,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for MemoryShare {
     fn drop(&mut self) {
         self.set(0);
     }
@@ -62,7 +62,8 @@ mod tests {
     #[test]
     fn the_fullest_shards_give_it_away_once_all_hold_too_much() {
         let budget = Budget::new(100, 4);
-        let mut shares: Vec<Share> = (0..4).map(|_| Share::of(Arc::clone(&budget))).collect();
+        let mut shares: Vec<MemoryShare> =
+            (0..4).map(|_| MemoryShare::of(Arc::clone(&budget))).collect();
         for (share, held) in shares.iter_mut().zip([60, 20, 10, 9]) {
             share.set(held);
         }
@@ -78,8 +79,8 @@ mod tests {
     fn one_of_the_shards_holds_its_part_whenever_all_hold_too_much() {
         for shards in 1..20_usize {
             let budget = Budget::new(1_000, shards);
-            let mut shares: Vec<Share> =
-                (0..shards).map(|_| Share::of(Arc::clone(&budget))).collect();
+            let mut shares: Vec<MemoryShare> =
+                (0..shards).map(|_| MemoryShare::of(Arc::clone(&budget))).collect();
             shares.iter_mut().for_each(|share| share.set(1_000_usize.div_ceil(shards)));
             assert!(budget.is_exceeded_by(1_000_usize.div_ceil(shards), 1), "{shards}");
         }

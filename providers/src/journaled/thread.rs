@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use reenact_core::{InstanceId, Receipt, ShardId};
 use tokio::sync::oneshot;
 
-use super::budget::{Budget, Share};
+use super::budget::{Budget, MemoryShare};
 use super::shard::{Answers, ArchivingLock, Flusher, Opened, Ordered, ReadShard, Shard, Writer};
 use crate::archive::Archive;
 use crate::medium::Medium;
@@ -153,7 +153,7 @@ struct Log<M: Medium, A: Archive> {
     /// Whether somebody waits for it to be closed.
     is_closing: Arc<AtomicBool>,
     /// What it holds in memory.
-    share: Share,
+    share: MemoryShare,
 }
 
 /// What a flush gives back; `None` when it never began.
@@ -321,7 +321,7 @@ impl<M: Medium, A: Archive> Log<M, A> {
     fn new(opened: Opened<M, A>, common: &Common) -> Self {
         let Opened { writer, flusher } = opened;
         let flushing = Flushing::Idle { flusher, failed: None };
-        let share = Share::of(Arc::clone(&common.budget));
+        let share = MemoryShare::of(Arc::clone(&common.budget));
         Self { writer, flushing, is_closing: Arc::default(), share }
     }
 

@@ -13,7 +13,7 @@ const MIN_KEPT: usize = 1_024;
 /// Remembers, for each instance whose actor has ended, how many entries were in the inbox by then,
 /// until all of them are carried out. All other instances come into memory without waiting.
 #[derive(Debug)]
-pub(crate) struct Gone {
+pub(crate) struct DepartedInstances {
     state: Mutex<State>,
 }
 
@@ -24,14 +24,14 @@ struct State {
     full_from: usize,
 }
 
-impl Default for Gone {
+impl Default for DepartedInstances {
     fn default() -> Self {
         let state = State { when: HashMap::new(), full_from: MIN_KEPT };
         Self { state: Mutex::new(state) }
     }
 }
 
-impl Gone {
+impl DepartedInstances {
     /// The actor of an instance has ended: it adds no more entries.
     pub(crate) fn add(&self, instance: InstanceId, inbox: &Inbox) {
         let (put, through) = (inbox.put_so_far(), inbox.through());
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn an_instance_waits_for_what_was_handed_in_before_its_actor_ended() {
-        let (gone, inbox) = (Gone::default(), Inbox::default());
+        let (gone, inbox) = (DepartedInstances::default(), Inbox::default());
         put(&inbox);
         put(&inbox);
         gone.add(id(1), &inbox);
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn what_is_through_is_forgotten() {
-        let (gone, inbox) = (Gone::default(), Inbox::default());
+        let (gone, inbox) = (DepartedInstances::default(), Inbox::default());
         for number in 1..10_000 {
             put(&inbox);
             gone.add(id(number), &inbox);

@@ -4,7 +4,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Counts the questions that are being answered.
 #[derive(Debug, Default)]
-pub(super) struct Asides {
+pub(super) struct LookUpThreads {
     state: Mutex<State>,
     /// Notified when one has ended.
     ended: Condvar,
@@ -16,7 +16,7 @@ struct State {
     closed: bool,
 }
 
-impl Asides {
+impl LookUpThreads {
     /// Answers a question; `None` when the store is closed.
     pub(super) fn run<T>(&self, answer: impl FnOnce() -> T) -> Option<T> {
         let mut state = self.state();
@@ -44,7 +44,7 @@ impl Asides {
 }
 
 /// Ends a question, also one that has panicked.
-struct Running<'a>(&'a Asides);
+struct Running<'a>(&'a LookUpThreads);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {

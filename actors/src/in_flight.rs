@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ractor::ActorId;
 
 /// Lets a bounded number of things be under way at a time, and notifies when there is room again.
-pub(crate) struct Pace {
+pub(crate) struct InFlightLimit {
     most: usize,
     count: AtomicUsize,
     /// Whether a notification is due when there is room.
@@ -17,9 +17,9 @@ pub(crate) struct Pace {
 }
 
 /// One thing under way, until this is dropped.
-pub(crate) struct OnItsWay(Arc<Pace>);
+pub(crate) struct InFlight(Arc<InFlightLimit>);
 
-impl Pace {
+impl InFlightLimit {
     pub(crate) fn new(most: usize, notify: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             most,
@@ -30,14 +30,14 @@ impl Pace {
     }
 
     /// Begins one more, if there is room; otherwise a notification comes when there is.
-    pub(crate) fn begin(self: &Arc<Self>) -> Option<OnItsWay> {
+    pub(crate) fn begin(self: &Arc<Self>) -> Option<InFlight> {
         self.has_room().then(|| self.begin_anyhow())
     }
 
     /// Begins one more, whether there is room or not.
-    pub(crate) fn begin_anyhow(self: &Arc<Self>) -> OnItsWay {
+    pub(crate) fn begin_anyhow(self: &Arc<Self>) -> InFlight {
         self.count.fetch_add(1, Ordering::SeqCst);
-        OnItsWay(self.clone())
+        InFlight(self.clone())
     }
 
     /// Whether there is room for one more; otherwise a message comes when there is.
@@ -51,21 +51,21 @@ impl Pace {
     }
 }
 
-impl Drop for OnItsWay {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        let Self(pace) = self;
-        pace.count.fetch_sub(1, Ordering::SeqCst);
-        if pace.is_waited_for.load(Ordering::SeqCst)
-            && pace.is_waited_for.swap(false, Ordering::SeqCst)
+        let Self(limit) = self;
+        limit.count.fetch_sub(1, Ordering::SeqCst);
+        if limit.is_waited_for.load(Ordering::SeqCst)
+            && limit.is_waited_for.swap(false, Ordering::SeqCst)
         {
-            (pace.notify)();
+            (limit.notify)();
         }
     }
 }
 
-impl fmt::Debug for OnItsWay {
+impl fmt::Debug for InFlight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OnItsWay")
+        f.write_str("InFlight")
     }
 }
 
@@ -73,11 +73,11 @@ impl fmt::Debug for OnItsWay {
 /// have ended. The supervisor sees ends before messages: without a bound on ends, messages would wait
 /// for as long as instances end.
 #[derive(Debug, Default)]
-pub(crate) struct Ending(Mutex<HashMap<ActorId, OnItsWay>>);
+pub(crate) struct Ending(Mutex<HashMap<ActorId, InFlight>>);
 
 impl Ending {
     /// The actor is about to end.
-    pub(crate) fn add(&self, actor: ActorId, on_its_way: OnItsWay) {
+    pub(crate) fn add(&self, actor: ActorId, on_its_way: InFlight) {
         self.actors().insert(actor, on_its_way);
     }
 
@@ -89,7 +89,7 @@ impl Ending {
     }
 
     /// Every change under the lock is complete, so a panic while it is held leaves it usable.
-    fn actors(&self) -> MutexGuard<'_, HashMap<ActorId, OnItsWay>> {
+    fn actors(&self) -> MutexGuard<'_, HashMap<ActorId, InFlight>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -102,16 +102,16 @@ mod tests {
     fn it_notifies_once_when_there_is_room_again() {
         let times = Arc::new(AtomicUsize::new(0));
         let count = times.clone();
-        let pace = Pace::new(2, move || {
+        let limit = InFlightLimit::new(2, move || {
             count.fetch_add(1, Ordering::SeqCst);
         });
-        let first = pace.begin().expect("there is room");
-        let second = pace.begin().expect("there is room");
-        assert!(pace.begin().is_none() && !pace.has_room());
+        let first = limit.begin().expect("there is room");
+        let second = limit.begin().expect("there is room");
+        assert!(limit.begin().is_none() && !limit.has_room());
         drop(first);
         assert_eq!(times.load(Ordering::SeqCst), 1);
         drop(second);
         assert_eq!(times.load(Ordering::SeqCst), 1, "nobody has waited since");
-        assert!(pace.has_room());
+        assert!(limit.has_room());
     }
 }
