@@ -5,19 +5,20 @@
 //!
 //! ```text
 //! client ──command──▶ routes ──command──▶ instance actor (machine: log, buffer, live future)
-//!   ▲                   ▲                      │ one turn: events and sealed actions
-//!   │ answer            │ command              ▼
-//!   └─────────────── dispatcher ◀──actions── persistence actor (one append for many turns)
-//!                       │                      ▲
-//!                       │                      └ receipt from the store
-//!                       └─▶ activity workers, timers, waiters ──command──▶ (back to the routes)
+//!   ▲                   ▲                      │ a turn: events, sealed actions, the answer
+//!   │                   │                      ▼
+//!   │◀──── answer ──────│─────────────── persistence actor (one append for many turns) ◀──receipt── store
+//!   │                   │                      │ actions
+//!   │ result            │ command              ▼
+//!   └─── waiters ◀──────│────────────────── dispatch
+//!                       └─── activity workers, timers, messages to other instances ◀──┘
 //! ```
 //!
 //! - An instance actor applies commands to its machine and passes the turns on. It goes on with the
 //!   next command while a turn is being made durable.
 //! - The persistence actor of a shard collects turns while an append is under way, and appends them
 //!   together. Only its receipt opens the actions of a turn.
-//! - The dispatcher, a part of the context of a shard, carries the actions out.
+//! - Dispatch, a function of the shard's context, carries the actions out.
 //! - Local delivery sends a message of one instance to another on the same host. The recipient answers
 //!   when the message is durable there, and the answer goes to the sender. A message that is lost on
 //!   the way is still in the outbox of its sender, and is sent again.
