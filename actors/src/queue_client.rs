@@ -130,7 +130,14 @@ impl QueueClient {
     pub(crate) async fn why_quarantined(&self, key: &str) -> Result<Option<String>> {
         let (mut after, mut seen) = (None, 0);
         while seen < MOST_LOOKED_AT {
-            let page = self.sharing.quarantined(after.as_ref(), LOOKED_AT_ONCE).await?;
+            let page = match self.sharing.quarantined(after.as_ref(), LOOKED_AT_ONCE).await {
+                // What waits for this message must not end for an entry of another.
+                Err(error @ ProviderError::Corrupt { .. }) => {
+                    tracing::error!(%error, "an entry of the quarantine is not readable: discard it by its id");
+                    return Ok(None);
+                }
+                page => page?,
+            };
             let is_it = |what: &Quarantined| what.message.as_ref().is_some_and(|m| m.key == key);
             if let Some((_, what)) = page.iter().find(|(_, what)| is_it(what)) {
                 return Ok(Some(what.reason.clone()));

@@ -420,11 +420,17 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
         filter: &InstanceFilter,
         page: &PageRequest,
     ) -> Result<InstancePage, ProviderError> {
+        if filter.check().is_err() || page.check().is_err() {
+            return Ok(InstancePage { instances: Vec::new(), next: None });
+        }
         let (filter, page) = (filter.clone(), page.clone());
         self.aside(move |inner| inner.undisturbed(|| inner.list(&filter, &page))).await
     }
 
     async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
+        if filter.check().is_err() {
+            return Ok(0);
+        }
         let filter = filter.clone();
         self.aside(move |inner| inner.undisturbed(|| inner.count(&filter))).await
     }

@@ -205,6 +205,9 @@ impl HistoryStore for InMemory {
         filter: &InstanceFilter,
         page: &PageRequest,
     ) -> Result<InstancePage, ProviderError> {
+        if page.check().is_err() {
+            return Ok(InstancePage { instances: Vec::new(), next: None });
+        }
         let limit = page.limit.max(1);
         // All of the page, and the one that tells whether another follows, may be of one shard.
         let needed = limit.saturating_add(1);

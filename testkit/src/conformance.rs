@@ -223,6 +223,7 @@ macro_rules! conformance_tests {
             each_filter_lets_through_what_it_says,
             filters_by_time_let_through_what_they_say,
             filters_combine,
+            a_filter_or_a_page_that_is_invalid_lists_nothing,
             pages_of_a_filtered_list_are_full,
             a_list_may_begin_after_an_id_that_does_not_exist,
             a_list_is_stable_while_instances_are_appended,

@@ -58,13 +58,15 @@ async fn an_append_panics(waits: bool) {
     if waits {
         faulty.appends.close();
     }
-    let mut raised = Box::pin(host.raise_event(&hit, "Go", 7).into_future());
-    assert!(futures::poll!(raised.as_mut()).is_pending());
-    if waits {
-        faulty.appends.until_came(came + 1).await;
-        faulty.appends.let_all_through();
-    }
-    let interrupted = guard(raised).await.unwrap_err();
+    let let_through = async {
+        if waits {
+            faulty.appends.until_came(came + 1).await;
+            faulty.appends.let_all_through();
+        }
+    };
+    let raised = host.raise_event(&hit, "Go", 7).into_future();
+    let (raised, ()) = guard(futures::future::join(raised, let_through)).await;
+    let interrupted = raised.unwrap_err();
     assert!(matches!(interrupted, Error::Interrupted { .. }), "{interrupted}");
     // The other one has not gone from memory.
     assert!(host.in_memory() >= 1);

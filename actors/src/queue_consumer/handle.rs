@@ -390,6 +390,7 @@ fn verdict_of(delivery: &Delivery, answer: Result<()>) -> Verdict {
         Error::Parked { .. }
         | Error::TooManyEvents { .. }
         | Error::OverLimit { .. }
+        | Error::Unreadable { .. }
         | Error::NotTold { .. }
             if delivery.attempt <= MAX_DELIVERIES =>
         {
@@ -440,4 +441,24 @@ fn as_message(command: RemoteCommand, key: &str) -> Option<impl FnOnce(Reply) ->
     Some(Box::new(move |reply| {
         Internal::Once(Box::new(OnceMessage { key, command, reply })).into()
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use reenact_providers::{DeliveryId, Message};
+
+    use super::*;
+
+    #[test]
+    fn a_message_for_an_instance_that_is_not_readable_for_now_is_delivered_again() {
+        let instance = InstanceId::new("i").unwrap();
+        let verdict = |attempt| {
+            let message = Message { key: "k".into(), to: instance.clone(), bytes: [].into() };
+            let delivery = Delivery { id: DeliveryId(1), attempt, message };
+            let error = Error::Unreadable { instance: instance.clone(), reason: "rot".into() };
+            verdict_of(&delivery, Err(error))
+        };
+        assert_eq!(verdict(MAX_DELIVERIES), Verdict::Again);
+        assert!(matches!(verdict(MAX_DELIVERIES + 1), Verdict::Refused(_)));
+    }
 }

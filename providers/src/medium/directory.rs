@@ -21,7 +21,7 @@ const NEW: &str = ".new";
 const ZEROS: usize = 1024 * 1024;
 
 /// Zeros after which a sync is made, in bytes: a commit that syncs its own file meanwhile waits
-/// after no more than that.
+/// for no more than that.
 const ZEROS_PER_SYNC: u64 = 4 * 1024 * 1024;
 
 /// Bytes that are rewritten at a time.

@@ -231,7 +231,7 @@ impl BlobStore for FakeBlobStore {
 }
 
 fn refused() -> ProviderError {
-    ProviderError::Unavailable { reason: "the blob_store refuses".to_owned(), source: None }
+    ProviderError::Unavailable { reason: "the blob store refuses".to_owned(), source: None }
 }
 
 fn lost() -> ProviderError {

@@ -203,6 +203,18 @@ pub async fn filters_combine<H: Hub>(stage: &Stage<H>) {
     store.assert_filtered(&all, filter, passes).await;
 }
 
+/// A name or an id that can never be one lets nothing through, wherever the instances are.
+pub async fn a_filter_or_a_page_that_is_invalid_lists_nothing<H: Hub>(stage: &Stage<H>) {
+    let (store, _) = Populated::new(stage).await;
+    let (all, page) = (InstanceFilter::new(), PageRequest::new());
+    let none = all.clone().name("");
+    assert_eq!(store.histories.count(&none).await.expect("a count"), 0);
+    for (filter, page) in [(none, page.clone()), (all, page.after("a\nb"))] {
+        let listed = store.histories.list(&filter, &page).await.expect("a page");
+        assert_eq!((listed.instances, listed.next), (Vec::new(), None));
+    }
+}
+
 /// What a filter excludes takes no room in a page. The newest state counts.
 pub async fn pages_of_a_filtered_list_are_full<H: Hub>(stage: &Stage<H>) {
     let (store, all) = Populated::new(stage).await;

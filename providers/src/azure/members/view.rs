@@ -14,6 +14,7 @@ pub(super) const PREFIX: &str = "live/";
 
 const HOST: &str = "live/host-";
 const SHARD: &str = "live/shard-";
+/// The name of a queue notice as it is stored: it never changes.
 const NOTICE: &str = "live/bell-";
 
 /// The state of a process that lives, as it says itself.

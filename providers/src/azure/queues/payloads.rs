@@ -18,7 +18,7 @@ const PREFIX: &str = "payload";
 /// never gets one.
 const ORPHANED_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// An envelope that comes later after its payload may come too late. Half of the time, for clocks differ.
+/// An envelope that comes later than this after its payload may come too late. Half of the time, for clocks differ.
 const LATEST_SENT: Duration = Duration::from_secs(30 * 60);
 
 /// How often a quiet queue is swept.
