@@ -414,6 +414,19 @@ impl Client {
     }
 }
 
+/// What tools are built on, such as the console.
+impl From<Client> for Access {
+    fn from(client: Client) -> Self {
+        client.access
+    }
+}
+
+impl From<&Client> for Access {
+    fn from(client: &Client) -> Self {
+        client.access.clone()
+    }
+}
+
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").finish_non_exhaustive()

@@ -174,6 +174,9 @@ pub use reenact_providers::azure::{Azure, AzureOptions, connection::Connection};
 #[cfg(feature = "local")]
 pub use reenact_providers::{Local, LocalOptions};
 
+/// The JSON API and the web console, as a router of axum.
+#[cfg(feature = "console")]
+pub use reenact_console as console;
 /// The deterministic core, for those who build tools: the machine that runs one execution, its commands,
 /// turns and actions, the outbox, the stored form of turns.
 pub use reenact_core as core;

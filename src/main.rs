@@ -1,4 +1,4 @@
-//! The `reenact` program: a tour of what the library does, on real input.
+//! The `reenact-tour` program: a tour of what the library does, on real input.
 
 mod tour;
 
@@ -11,7 +11,7 @@ use tour::Account;
 use tour::{Choice, Site};
 
 const USAGE: &str = "\
-Usage: reenact [OPTIONS]
+Usage: reenact-tour [OPTIONS]
 
 Runs a tour of reenact and prints what it does. The exit code is 0 only if
 every step did what it should, and 1 otherwise.

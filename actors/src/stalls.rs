@@ -315,7 +315,7 @@ impl Watchdog {
             slots.clone()
         };
         let mut before = std::mem::take(&mut self.seen);
-        let (now, mut stalled) = (Instant::now(), Vec::new());
+        let (now, mut stalled, mut too_long) = (Instant::now(), Vec::new(), Vec::new());
         for slot in &slots {
             let (key, run) = (Arc::as_ptr(slot) as usize, slot.run.load(Ordering::Acquire));
             let seen = match before.remove(&key) {
@@ -329,7 +329,7 @@ impl Watchdog {
                     Seen { run, first: now, since, holds: false, stalled: false, reports: 0 }
                 }
             };
-            let seen = self.judge(seen, slot, now, &mut stalled);
+            let seen = self.judge(seen, slot, now, &mut stalled, &mut too_long);
             self.seen.insert(key, seen);
         }
         let mut known = lock(&shared.stalled);
@@ -339,9 +339,21 @@ impl Watchdog {
         if is_new {
             shared.changed.notify_waiters();
         }
+        // After that: who sees that a thread was replaced finds the code of it in the list.
+        for blocked in too_long {
+            // The receiver is gone once the host has ended.
+            let _ = self.sender.send(blocked);
+        }
     }
 
-    fn judge(&self, mut seen: Seen, slot: &Slot, now: Instant, stalled: &mut Vec<Found>) -> Seen {
+    fn judge(
+        &self,
+        mut seen: Seen,
+        slot: &Slot,
+        now: Instant,
+        stalled: &mut Vec<Found>,
+        too_long: &mut Vec<BlockedThread>,
+    ) -> Seen {
         let (runs, took) = (seen.run % 2 == 1, now - seen.first);
         let Some(Running { instance, code, call }) =
             lock(&slot.what).clone().filter(|_| runs && took >= self.limit.min(LONG_HOLD))
@@ -367,7 +379,7 @@ impl Watchdog {
         // Reported again and again, because the thread may not have been replaced.
         if is_too_long && took >= self.lost_after.saturating_mul(seen.reports.saturating_add(1)) {
             seen.reports = seen.reports.saturating_add(1);
-            self.report_too_long(slot, &instance, &code, call, took);
+            too_long.extend(blocked_thread(slot, &instance, &code, call, took));
         }
         if took < self.limit && !is_too_long {
             return seen;
@@ -383,21 +395,25 @@ impl Watchdog {
         stalled.push(Found { what, runtime: slot.runtime, is_too_long });
         seen
     }
+}
 
-    fn report_too_long(
-        &self,
-        slot: &Slot,
-        instance: &InstanceId,
-        code: &Name,
-        call: Option<(Run, CorrelationId)>,
-        blocked_for: Duration,
-    ) {
-        let Some(runtime) = slot.runtime else { return };
-        let call = call.map(|(run, id)| ActivityCall { instance: instance.clone(), run, id });
-        let (instance, code) = (instance.clone(), code.clone());
-        // The receiver is gone once the host has ended.
-        let _ = self.sender.send(BlockedThread { runtime, instance, code, call, blocked_for });
-    }
+/// `None` for a thread that cannot be replaced.
+fn blocked_thread(
+    slot: &Slot,
+    instance: &InstanceId,
+    code: &Name,
+    call: Option<(Run, CorrelationId)>,
+    blocked_for: Duration,
+) -> Option<BlockedThread> {
+    let runtime = slot.runtime?;
+    let call = call.map(|(run, id)| ActivityCall { instance: instance.clone(), run, id });
+    Some(BlockedThread {
+        runtime,
+        instance: instance.clone(),
+        code: code.clone(),
+        call,
+        blocked_for,
+    })
 }
 
 /// Every change under these locks is complete, so a panic while it is held leaves it usable.

@@ -1,0 +1,3 @@
+//! `reenact`: the command line.
+
+fn main() {}
