@@ -118,7 +118,7 @@ fn definition(
         #(#everywhere)*
         #[allow(non_camel_case_types)]
         #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
-        pub struct #ident;
+        #vis struct #ident;
         #(#everywhere)*
         impl #owner {
             #(#documentation)*

@@ -41,11 +41,19 @@ fn an_example_that_needs_a_feature_says_so() {
     let manifest = tree::read("Cargo.toml");
     for path in tree::files(&["rs"]).iter().filter(|path| path.starts_with("examples/")) {
         let name = path.trim_start_matches("examples/").trim_end_matches(".rs");
+        // An example of several files is a folder.
+        let name = name.split('/').next().unwrap_or(name);
+        let entry = format!("[[example]]\nname = \"{name}\"\nrequired-features = ");
+        let features = manifest.split(&entry).nth(1).and_then(|rest| rest.lines().next());
         let text = tree::read(path);
-        for (needs, feature) in [("Local::", "local"), ("Azure::", "azure")] {
-            let entry = format!("name = \"{name}\"\nrequired-features = [\"{feature}\"");
-            let says_so = !text.contains(needs) || manifest.contains(&entry);
-            assert!(says_so, "{path} needs the feature `{feature}`: say so in Cargo.toml");
+        for (needs, feature) in
+            [("Local::", "local"), ("Azure::", "azure"), ("reenact::console", "console")]
+        {
+            let says_so = features.is_some_and(|list| list.contains(&format!("\"{feature}\"")));
+            assert!(
+                says_so || !text.contains(needs),
+                "{path} needs the feature `{feature}`: say so in Cargo.toml"
+            );
         }
     }
 }

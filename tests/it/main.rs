@@ -51,6 +51,8 @@ mod rewind;
 mod rewind_children;
 mod rot;
 mod runtimes;
+#[cfg(all(unix, feature = "console", feature = "local"))]
+mod shop;
 mod stalls;
 mod start_with_event;
 mod state;

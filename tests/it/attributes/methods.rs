@@ -92,6 +92,29 @@ fn methods_become_activities() {
     assert_eq!(name_of::<_, u64, u64>(Payments::charge), "Payments::charge");
     assert_eq!(name_of::<_, (u64, u64), String>(Payments::pair), "payments.pair");
     assert_eq!(name_of::<_, (), ()>(Payments::run), "Payments::run");
+    let _ = Host::builder().activities(of_this_module::Purse);
     assert_eq!(name_of::<_, (), String>(states::read), "read");
     assert_eq!(name_of::<_, u8, u8>(states::of_the_user::keep), "keep");
+}
+
+/// What an activity is given and returns need not be visible elsewhere.
+mod of_this_module {
+    use super::{ActivityContext, ActivityError, activities};
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Cents(u64);
+
+    pub(crate) struct Purse;
+
+    #[activities]
+    impl Purse {
+        #[activity]
+        async fn double(
+            &self,
+            _ctx: ActivityContext,
+            cents: Cents,
+        ) -> Result<Cents, ActivityError> {
+            Ok(Cents(cents.0 * 2))
+        }
+    }
 }

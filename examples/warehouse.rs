@@ -1,7 +1,7 @@
-//! A shop: a warehouse that is given to the host once, payments as methods of a struct, `?` on any error,
+//! A warehouse that is given to the host once, payments as methods of a struct, `?` on any error,
 //! and events whose names know what they carry.
 //!
-//! `cargo run --example shop`
+//! `cargo run --example warehouse`
 
 use std::collections::BTreeMap;
 use std::fmt;
