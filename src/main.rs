@@ -17,8 +17,8 @@ Runs a tour of reenact and prints what it does. The exit code is 0 only if
 every step did what it should, and 1 otherwise.
 
 Options:
-      --data DIR  Keep the state in DIR; without it, in a directory that is
-                  removed at the end
+      --data DIR  Keep the state in DIR; without it, in a new directory
+                  among the temporary files
       --memory    Keep the state in memory
       --azure CONNECTION
                   Keep the state in a new hub in Azure Storage. CONNECTION is

@@ -61,7 +61,8 @@ async fn all_steps(page: &mut Page, choice: &Choice) -> Result<(), (u32, Failure
     if let Place::Azure(hub) = &place {
         step(9, async { hub.conclude(page) }).await?;
     }
-    page.line("\nAll steps held.").map_err(|failure| (9, failure))
+    let concluded = page.line("\nAll steps held.").and_then(|()| place.say_how_to_look(page));
+    concluded.map_err(|failure| (9, failure))
 }
 
 async fn begin(page: &mut Page, choice: &Choice) -> Held<Place> {

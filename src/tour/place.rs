@@ -31,10 +31,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 pub(crate) enum Choice {
     /// In memory: it goes with the process.
     Memory,
-    /// In a directory that the tour makes and removes.
+    /// In a directory among the temporary files.
     #[cfg(feature = "local")]
-    Scratch,
-    /// In this directory, which stays.
+    Temporary,
+    /// In this directory.
     #[cfg(feature = "local")]
     Directory(PathBuf),
     /// In a hub that the tour makes in this account.
@@ -42,7 +42,7 @@ pub(crate) enum Choice {
     Azure(Account),
 }
 
-/// A place for the state of the tour. What it has made on this machine it removes when it is dropped.
+/// A place for the state of the tour.
 pub(crate) enum Place {
     Memory(InMemory),
     #[cfg(feature = "local")]
@@ -54,7 +54,7 @@ pub(crate) enum Place {
 impl Default for Choice {
     fn default() -> Self {
         #[cfg(feature = "local")]
-        return Self::Scratch;
+        return Self::Temporary;
         #[cfg(not(feature = "local"))]
         return Self::Memory;
     }
@@ -65,9 +65,9 @@ impl Place {
         match choice {
             Choice::Memory => Ok(Self::Memory(InMemory::new())),
             #[cfg(feature = "local")]
-            Choice::Scratch => Self::in_directory(Directory::scratch()?),
+            Choice::Temporary => Self::in_directory(Directory::temporary()?),
             #[cfg(feature = "local")]
-            Choice::Directory(path) => Self::in_directory(Directory::kept(path)?),
+            Choice::Directory(path) => Self::in_directory(Directory::given(path)?),
             #[cfg(any(feature = "azure", feature = "azure-legacy"))]
             Choice::Azure(account) => Ok(Self::Azure(Hub::make(account).await?)),
         }
@@ -75,7 +75,7 @@ impl Place {
 
     #[cfg(feature = "local")]
     fn in_directory(directory: Directory) -> Held<Self> {
-        Ok(Self::Local(Local::open(directory.path().join("tour"))?, directory))
+        Ok(Self::Local(Local::open(directory.store())?, directory))
     }
 
     /// A host that is to be, on the tour's store.
@@ -111,6 +111,28 @@ impl Place {
             }
             #[cfg(any(feature = "azure", feature = "azure-legacy"))]
             Self::Azure(hub) => hub.describe(page),
+        }
+    }
+
+    /// Says how people can look into what the tour has done, once it has ended.
+    pub(crate) fn say_how_to_look(&self, page: &mut Page) -> Held {
+        match self {
+            Self::Memory(_) => Ok(()),
+            // It says so itself, where the hub stays.
+            #[cfg(any(feature = "azure", feature = "azure-legacy"))]
+            Self::Azure(_) => Ok(()),
+            #[cfg(feature = "local")]
+            Self::Local(_, directory) => {
+                let store = directory.store();
+                page.line("\nLook into what it has done, in the terminal or in a browser:")?;
+                for command in ["list", "console"] {
+                    page.line(format_args!(
+                        "  cargo run --release -p reenact-cli -- {command} --store {}",
+                        store.display()
+                    ))?;
+                }
+                Ok(())
+            }
         }
     }
 

@@ -5,37 +5,31 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::tour::failure::Held;
 
-/// A directory, which goes when it is dropped, if the tour has made it.
-pub(crate) struct Directory {
-    path: PathBuf,
-    is_ours: bool,
-}
+/// A directory. It stays after the tour, so that people can look into what the tour has done.
+pub(crate) struct Directory(PathBuf);
 
 impl Directory {
-    pub(super) fn scratch() -> Held<Self> {
-        // A tour that was broken off may have left one, under the same process id.
+    /// A new one, among the temporary files of this machine.
+    pub(super) fn temporary() -> Held<Self> {
+        // An earlier tour may have left one, under the same process id.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
         let name = format!("reenact-tour-{}-{since}", std::process::id());
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir(&path)?;
-        Ok(Self { path, is_ours: true })
+        Ok(Self(path))
     }
 
-    pub(super) fn kept(path: &Path) -> Held<Self> {
+    pub(super) fn given(path: &Path) -> Held<Self> {
         std::fs::create_dir_all(path)?;
-        Ok(Self { path: path.to_owned(), is_ours: false })
+        Ok(Self(path.to_owned()))
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        &self.0
     }
-}
 
-impl Drop for Directory {
-    fn drop(&mut self) {
-        if self.is_ours {
-            // What cannot be removed is left to what cleans the directory of temporary files.
-            let _ = std::fs::remove_dir_all(&self.path);
-        }
+    /// The store of the steps that run in this process.
+    pub(super) fn store(&self) -> PathBuf {
+        self.0.join("tour")
     }
 }
