@@ -1,0 +1,93 @@
+//! What changes instances: the bodies of requests, and their answers.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// How an instance is to begin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// The orchestration.
+    pub orchestration: String,
+    /// Its input; `null` when it is left out.
+    #[serde(default)]
+    pub input: Value,
+    /// The id; otherwise one is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The version; otherwise the newest that the host has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Run the code only after this time, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u64>,
+    /// Raise this event on the instance. Where it is there already, it gets the event and is not started. Needs an
+    /// `id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<StartEvent>,
+}
+
+/// An event that comes with a start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartEvent {
+    /// Its name.
+    pub name: String,
+    /// What it carries; `null` when it is left out.
+    #[serde(default)]
+    pub data: Value,
+}
+
+/// The instance that was started. The start is durable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Started {
+    /// Its id.
+    pub id: String,
+}
+
+/// An event to be raised.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Raise {
+    /// Its name.
+    pub name: String,
+    /// What it carries; `null` when it is left out.
+    #[serde(default)]
+    pub data: Value,
+    /// Of the events with one key the first counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// Why something is done: it stands in the history.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// The reason, for people. A long one is cut.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// To which place an instance is to be taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rewind {
+    /// The event before which it is to stand: the turn that holds it is undone, and all that came after it.
+    pub position: u64,
+    /// Why, for people.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// It is done, and durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Done {
+    /// Always `true`.
+    pub done: bool,
+}
+
+impl Done {
+    /// It is done.
+    pub(crate) const DONE: Self = Self { done: true };
+}

@@ -1,0 +1,135 @@
+//! Instances, in lists and one by one.
+
+use reenact_providers::{InstanceState, InstanceSummary};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{Action, Time};
+
+/// The state of an instance: in JSON its name in small letters, such as `running`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ToSchema)]
+#[schema(value_type = String, examples("running", "parked"))]
+pub struct StateText(pub InstanceState);
+
+impl StateText {
+    /// Its name in small letters.
+    pub fn name(self) -> String {
+        self.0.name().to_ascii_lowercase()
+    }
+}
+
+impl Serialize for StateText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for StateText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        InstanceState::deserialize(deserializer).map(Self)
+    }
+}
+
+/// What a list shows of an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InstanceRow {
+    /// Its id.
+    pub id: String,
+    /// The number of its newest execution; the first is 1.
+    pub execution: u32,
+    /// The name of its orchestration.
+    pub orchestration: String,
+    /// Its state.
+    pub state: StateText,
+    /// When it was started.
+    pub created_at: Time,
+    /// When something happened to it last; of a finished one, when it finished.
+    pub updated_at: Time,
+    /// Turns in the history of its newest execution.
+    pub turns: u64,
+    /// Events in the history of its newest execution.
+    pub events: u64,
+    /// Whether it has finished.
+    pub is_finished: bool,
+    /// Whether it has finished and nobody needs it any more: it can be purged.
+    pub can_be_purged: bool,
+}
+
+impl From<&InstanceSummary> for InstanceRow {
+    fn from(summary: &InstanceSummary) -> Self {
+        Self {
+            id: summary.instance.to_string(),
+            execution: summary.execution.0,
+            orchestration: summary.name.to_string(),
+            state: StateText(summary.state),
+            created_at: summary.created_at.into(),
+            updated_at: summary.updated_at.into(),
+            turns: summary.turns,
+            events: summary.events,
+            is_finished: summary.state.is_finished(),
+            can_be_purged: summary.is_over(),
+        }
+    }
+}
+
+/// A page of a list, ordered by id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InstanceList {
+    /// The instances.
+    pub instances: Vec<InstanceRow>,
+    /// The `after` of the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// How many instances pass a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Count {
+    /// How many.
+    pub count: u64,
+}
+
+/// How many instances there are of each state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Counts {
+    /// Of each state, in the order in which states come into being.
+    pub states: Vec<StateCount>,
+    /// Of all states.
+    pub total: u64,
+}
+
+/// How many instances there are of one state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StateCount {
+    /// The state.
+    pub state: StateText,
+    /// How many.
+    pub count: u64,
+}
+
+/// One instance: how it is, why it waits, and what can be done to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct InstanceDetail {
+    /// What lists show of it.
+    #[serde(flatten)]
+    pub row: InstanceRow,
+    /// The version of its orchestration; absent when it has none, or when its log cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What its code set as its status last; absent when it has set none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_status: Option<Value>,
+    /// How it ended; absent when it has not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Value>,
+    /// Why it cannot go on; absent when it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked: Option<String>,
+    /// Its open activities: the first hundred.
+    pub activities: Vec<Value>,
+    /// Its open children.
+    pub children: Vec<Value>,
+    /// What can be done to it now.
+    pub actions: Vec<Action>,
+}

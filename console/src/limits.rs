@@ -1,0 +1,78 @@
+//! Every limit of the console, with its unit.
+
+use std::time::Duration;
+
+/// Most instances on one page of a list.
+pub const MAX_PAGE: usize = 1_000;
+
+/// Instances on one page of a list when nobody asks for another number.
+pub const DEFAULT_PAGE: usize = 100;
+
+/// Most events on one page of a history, and most spans on one page of a timeline.
+pub const MAX_EVENTS_PAGE: usize = 5_000;
+
+/// Events on one page of a history when nobody asks for another number.
+pub const DEFAULT_EVENTS_PAGE: usize = 500;
+
+/// Most bytes in the body of a request: the largest payload with what goes around it, written with escapes.
+pub const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
+
+/// Most bytes in the part of an address after the `?`. The longest valid filter has less.
+pub const MAX_QUERY_BYTES: usize = 8 * 1024;
+
+/// Fewest bytes of a token that a program chooses itself.
+pub const MIN_TOKEN_BYTES: usize = 16;
+
+/// Random bytes in a token that is drawn.
+pub const DRAWN_TOKEN_BYTES: usize = 32;
+
+/// How long a wrong token waits for its answer.
+pub const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(300);
+
+/// Most wrong tokens that wait for their answer at one time; one more is answered at once, with 429.
+pub const MAX_WRONG_TOKENS_WAITING: usize = 64;
+
+/// How long a login is valid.
+pub const LOGIN_LASTS: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// How long a form that was sent to a browser can be sent back.
+pub const FORM_LASTS: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// Most streams of server-sent events at one time.
+pub const MAX_STREAMS: usize = 64;
+
+/// How often a stream looks for changes.
+pub const STREAM_LOOKS_EVERY: Duration = Duration::from_millis(500);
+
+/// How often a stream without changes says that it is alive.
+pub const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Most bulk actions that are prepared and have not run, at one time. One more takes the place of the oldest.
+pub const MAX_PREPARED: usize = 64;
+
+/// How long a bulk action that is prepared can be run.
+pub const PREPARED_LASTS: Duration = Duration::from_secs(10 * 60);
+
+/// Most instances that a bulk action changes. For more, narrow the filter, and do it in parts.
+pub const MAX_BULK: u64 = 1_000_000;
+
+/// Instances that a prepared bulk action shows as a sample.
+pub const BULK_SAMPLE: usize = 10;
+
+/// Instances that a bulk action changes at one time.
+pub const BULK_CONCURRENCY: usize = 16;
+
+/// Most bulk actions that run at one time.
+pub const MAX_BULKS_RUNNING: usize = 4;
+
+/// Most messages on one page of the quarantine.
+pub const MAX_QUARANTINE_PAGE: usize = 1_000;
+
+/// Most instances in a tree.
+pub const MAX_TREE: usize = 500;
+
+/// How long open requests may take when a console that serves by itself is shut down.
+pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Seconds after which a client is asked to try again what was refused for now.
+pub const RETRY_AFTER_SECONDS: u64 = 1;

@@ -1,0 +1,188 @@
+//! `Params`: the part of an address after the `?`, read strictly.
+
+use std::str::FromStr;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use reenact_core::{InstanceId, Timestamp};
+use reenact_providers::{InstanceFilter, InstanceState, TimeRange};
+
+use crate::dto::Time;
+use crate::limits::{DEFAULT_PAGE, MAX_PAGE, MAX_QUERY_BYTES};
+use crate::problem::Problem;
+
+/// The parameters of a request. Each is taken once; what is left at the end is not known, and refused.
+#[derive(Debug)]
+pub(crate) struct Params {
+    pairs: Vec<(String, String)>,
+    taken: Vec<&'static str>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Params {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::parse(parts.uri.query().unwrap_or_default())
+    }
+}
+
+impl Params {
+    /// Reads the part of an address after the `?`.
+    pub(crate) fn parse(query: &str) -> Result<Self, Problem> {
+        if query.len() > MAX_QUERY_BYTES {
+            return Err(Problem::invalid(format!(
+                "the address has {} bytes after the `?`; at most {MAX_QUERY_BYTES} are allowed",
+                query.len()
+            )));
+        }
+        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        Ok(Self { pairs, taken: Vec::new() })
+    }
+
+    /// All values of a parameter that may stand there more than once.
+    pub(crate) fn all(&mut self, name: &'static str) -> Vec<String> {
+        self.taken.push(name);
+        let (values, rest) = self.pairs.drain(..).partition(|(key, _)| key == name);
+        self.pairs = rest;
+        values.into_iter().map(|(_, value): (String, String)| value).collect()
+    }
+
+    /// The value of a parameter. An empty one counts as absent, as forms send it so.
+    pub(crate) fn text(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
+        let mut values = self.all(name);
+        if values.len() > 1 {
+            return Err(Problem::invalid(format!("the parameter `{name}` is given twice")));
+        }
+        Ok(values.pop().filter(|value| !value.is_empty()))
+    }
+
+    /// The value of a parameter, read as something.
+    pub(crate) fn parsed<T: FromStr>(
+        &mut self,
+        name: &'static str,
+        what: &str,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let parsed = text.parse();
+        parsed
+            .map(Some)
+            .map_err(|_| Problem::invalid(format!("the parameter `{name}` must be {what}")))
+    }
+
+    /// The id of an instance, in `id`.
+    pub(crate) fn id(&mut self) -> Result<InstanceId, Problem> {
+        let text = self.text("id")?;
+        let text = text.ok_or_else(|| Problem::invalid("the parameter `id` is missing"))?;
+        Ok(InstanceId::new(text)?)
+    }
+
+    /// The size of a page, in `limit`.
+    pub(crate) fn limit(&mut self, default: usize, most: usize) -> Result<usize, Problem> {
+        let limit = self.parsed("limit", "a number")?.unwrap_or(default);
+        if limit == 0 || limit > most {
+            let detail = format!("the parameter `limit` must be from 1 to {most}");
+            return Err(Problem::invalid(detail));
+        }
+        Ok(limit)
+    }
+
+    /// The page of a list, in `after` and `limit`.
+    pub(crate) fn page(&mut self) -> Result<(Option<InstanceId>, usize), Problem> {
+        let after = self.text("after")?.map(InstanceId::new).transpose()?;
+        Ok((after, self.limit(DEFAULT_PAGE, MAX_PAGE)?))
+    }
+
+    /// The filter of a list or a count.
+    pub(crate) fn filter(&mut self) -> Result<InstanceFilter, Problem> {
+        let mut filter = InstanceFilter::new().states(self.states()?);
+        if let Some(name) = self.text("name")? {
+            filter = filter.name(name);
+        }
+        if let Some(prefix) = self.text("prefix")? {
+            filter = filter.id_prefix(prefix);
+        }
+        filter = filter.created(self.range("created_from", "created_until")?);
+        filter = filter.finished(self.range("finished_from", "finished_until")?);
+        filter.check()?;
+        Ok(filter)
+    }
+
+    fn states(&mut self) -> Result<Vec<InstanceState>, Problem> {
+        let texts = self.all("state").into_iter().filter(|text| !text.is_empty());
+        let parsed = texts.map(|text| text.parse::<InstanceState>());
+        parsed.map(|state| state.map_err(|error| Problem::invalid(error.to_string()))).collect()
+    }
+
+    fn range(&mut self, from: &'static str, until: &'static str) -> Result<TimeRange, Problem> {
+        let (from, until) = (self.time(from)?, self.time(until)?);
+        if let (Some(from), Some(until)) = (from, until)
+            && until <= from
+        {
+            let detail = format!("the range from {from} until {until} has nothing in it");
+            return Err(Problem::invalid(detail));
+        }
+        Ok(TimeRange { from, until })
+    }
+
+    fn time(&mut self, name: &'static str) -> Result<Option<Timestamp>, Problem> {
+        let what = "a time of RFC 3339, such as 2026-11-29T23:00:00Z";
+        Ok(self.parsed::<Time>(name, what)?.map(|time| time.0))
+    }
+
+    /// Refuses what is left.
+    pub(crate) fn end(self) -> Result<(), Problem> {
+        let Some((name, _)) = self.pairs.first() else { return Ok(()) };
+        let known: Vec<_> = self.taken.iter().map(|name| format!("`{name}`")).collect();
+        Err(Problem::invalid(match known.is_empty() {
+            true => format!("there is no parameter `{name}`; this request takes none"),
+            false => {
+                format!("there is no parameter `{name}`; this request takes {}", known.join(", "))
+            }
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(query: &str) -> String {
+        let mut params = Params::parse(query).unwrap();
+        let read = params.filter().and_then(|_| params.page()).and_then(|_| params.end());
+        read.expect_err("it is refused").detail
+    }
+
+    #[test]
+    fn a_filter_is_read_with_all_of_its_parts() {
+        let query = "state=failed&state=Parked&name=order&prefix=a%2F..%2F&created_from=\
+                     2026-11-29T23:00:00%2B01:00&finished_until=2026-12-01T00:00:00Z&limit=7&after=x";
+        let mut params = Params::parse(query).unwrap();
+        let filter = params.filter().unwrap();
+        assert_eq!(filter.states, [InstanceState::Failed, InstanceState::Parked]);
+        assert_eq!(filter.id_prefix.as_deref(), Some("a/../"));
+        let from = filter.created.from.expect("it has a beginning");
+        assert_eq!(from.to_string(), "2026-11-29T22:00:00.000000Z");
+        assert_eq!(params.page().unwrap(), (Some(InstanceId::new("x").unwrap()), 7));
+        params.end().unwrap();
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_filter_is_said() {
+        assert!(refused("state=asleep").contains("`asleep` is no state"));
+        assert!(refused("created_from=yesterday").contains("`created_from` must be a time"));
+        assert!(refused("limit=0").contains("from 1 to"));
+        assert!(refused("limit=many").contains("`limit` must be a number"));
+        assert!(refused("after=a%0Ab").contains("control character"));
+        assert!(refused("nmae=order").contains("no parameter `nmae`; this request takes `state`"));
+        assert!(refused("name=a&name=b").contains("given twice"));
+        let reversed = "created_from=2026-01-02T00:00:00Z&created_until=2026-01-01T00:00:00Z";
+        assert!(refused(reversed).contains("nothing in it"));
+    }
+
+    #[test]
+    fn what_a_form_leaves_empty_is_absent() {
+        let mut params = Params::parse("state=&name=&prefix=&created_from=").unwrap();
+        let filter = params.filter().unwrap();
+        assert!(filter.states.is_empty() && filter.name.is_none() && filter.id_prefix.is_none());
+    }
+}
