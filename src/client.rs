@@ -1,6 +1,7 @@
 //! `Client`: starts instances, sends them events, and asks for their state.
 
 mod handle;
+mod inspect;
 mod raise_event;
 mod start;
 mod status;

@@ -111,6 +111,7 @@
 //! | events, one after the other | [`wait_external`](OrchestrationContext::wait_external), [`events`](OrchestrationContext::events) |
 //! | events that know what they carry | [`EventName`], [`orchestration`] (`events`) |
 //! | changes while instances run | [`orchestration`] (`version`), [`patched`](OrchestrationContext::patched), [`Version`] |
+//! | looking into them | [`Client::view`], [`Client::view_after`], [`Client::history_page`], [`inspect`] |
 //! | mending what failed | [`rewind`](Client::rewind) |
 //! | before a new binary takes over | [`verify_histories`](HostBuilder::verify_histories), [`Unfit`] |
 //! | failures | [`ActivityError`], [`BoxError`], [`ResultExt`], [`ErrorKind`], [`ChildError`], [`SendError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
@@ -174,6 +175,8 @@ pub use reenact_providers::azure::{Azure, AzureOptions, connection::Connection};
 #[cfg(feature = "local")]
 pub use reenact_providers::{Local, LocalOptions};
 
+/// What [`Client::view`] and its like return: values that show an instance without its code.
+pub use reenact_actors::inspect;
 /// The JSON API and the web console, as a router of axum.
 #[cfg(feature = "console")]
 pub use reenact_console as console;

@@ -1,17 +1,19 @@
 //! The errors of the runtime, grouped by what the caller can do.
 
 mod kind;
+mod park;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use reenact_core::{
-    InstanceId, InvalidDefinition, InvalidName, InvalidVersion, MalformedHistory, Name,
-    Nondeterminism, OrchestrationError, PayloadError, Version,
+    ExecutionId, InstanceId, InvalidDefinition, InvalidName, InvalidVersion, Name,
+    OrchestrationError, PayloadError, Version,
 };
 use reenact_providers::{OpenError, ProviderError};
 
 pub use self::kind::ErrorKind;
+use self::park::instead;
+pub use self::park::{Mismatch, MismatchSide, ParkReason};
 use crate::state::MissingState;
 
 /// The result of most calls.
@@ -131,6 +133,32 @@ pub enum Error {
         position: u64,
         /// Number of events in its history.
         length: u64,
+    },
+    /// The history of the instance has no event at that position, or no page there.
+    #[error(
+        "the history of instance `{instance}` has {length} events, and none at position {position}"
+    )]
+    PastTheEnd {
+        /// Its id.
+        instance: InstanceId,
+        /// The position.
+        position: u64,
+        /// Number of events in its history, as far as that is known.
+        length: u64,
+    },
+    /// The history that a page was read from is gone: the instance has gone on as a new execution, or was
+    /// rewound. Read its history from the beginning.
+    #[error(
+        "instance `{instance}` is in its execution {}, and the history of execution {} is gone; read its \
+         history from the beginning", newest.0, asked.0
+    )]
+    OtherExecution {
+        /// Its id.
+        instance: InstanceId,
+        /// The execution that the page was of.
+        asked: ExecutionId,
+        /// The one that it is in.
+        newest: ExecutionId,
     },
     /// The instance has finished, but messages of it are not delivered yet: to its parent, to its children,
     /// or to instances to which it has sent events. They are delivered without your help; purge it later.
@@ -354,12 +382,6 @@ fn or_version(version: &Option<Version>) -> &'static str {
     if version.is_some() { " or version" } else { "" }
 }
 
-/// The versions that the host has instead of the missing one.
-fn instead(registered: &[Version]) -> String {
-    let registered: Vec<_> = registered.iter().map(Version::to_string).collect();
-    format!("which has {}", registered.join(", "))
-}
-
 impl From<InvalidDefinition> for Error {
     fn from(source: InvalidDefinition) -> Self {
         match source {
@@ -404,91 +426,4 @@ impl From<ProviderError> for Error {
             source => Self::Store { source: Arc::new(source) },
         }
     }
-}
-
-/// Why an instance is parked. Its log is as it was before the command that it could not take; after that, it
-/// only says that the instance is parked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ParkReason {
-    /// The code does not do what the history says, or did what no history can repeat. Start a host
-    /// with the code that made the history.
-    #[error("{0}")]
-    Nondeterministic(Nondeterminism),
-    /// The history is one that no execution can have written.
-    #[error("{0}")]
-    Malformed(MalformedHistory),
-    /// This host does not have the orchestration. The instance goes on by itself on a host that has it.
-    #[error("orchestration `{name}` is not registered on this host; start one that has it")]
-    UnknownOrchestration {
-        /// The orchestration.
-        name: Name,
-    },
-    /// This host has the orchestration, but not in the version that the instance is of. It goes on by
-    /// itself on one that has it.
-    #[error("orchestration `{name}` is not registered in version {version} on this host, {}; start one that has it", instead(.registered))]
-    UnknownVersion {
-        /// The orchestration.
-        name: Name,
-        /// The version of the instance; [`Version::NONE`] when it was started without one.
-        version: Version,
-        /// The versions that the host has, oldest first.
-        registered: Vec<Version>,
-    },
-    /// The code called an activity that this host does not have, or waits for one. It goes on by itself on
-    /// a host that has it.
-    #[error("activity `{name}` is not registered on this host; start one that has it")]
-    UnknownActivity {
-        /// The activity.
-        name: Name,
-    },
-    /// What is stored does not decode.
-    #[error(
-        "its stored history is not readable; put back a good copy of the store, or terminate it: {reason}"
-    )]
-    Unreadable {
-        /// What is wrong, and where.
-        reason: String,
-    },
-    /// The actor that runs the instance crashed again and again.
-    #[error(
-        "its actor crashed {times} times in a row; mend the cause and resume it. The last crash: {last}"
-    )]
-    Crashed {
-        /// How often.
-        times: u32,
-        /// The last crash.
-        last: String,
-    },
-    /// Host after host has died while its code ran, or was about to: by the code itself, or by what ran
-    /// beside it. Its code does not run before somebody resumes it: mend it first. It can be terminated.
-    #[error(
-        "{times} hosts died while its code ran; mend it and resume the instance, or terminate it"
-    )]
-    HostDied {
-        /// How many, since the code made a step.
-        times: u32,
-    },
-    /// Another host has parked it, or this one before its last start; this host has not tried it since. The
-    /// reason is from its log.
-    #[error("{reason}")]
-    Recorded {
-        /// Why, as the other host has put it.
-        reason: String,
-    },
-    /// Its code has held a thread of the host for longer than
-    /// [`HostOptions::replace_threads_after`](crate::HostOptions::replace_threads_after), and that host has
-    /// given up the thread. The code may still be running there, and nothing that it does since then counts. It
-    /// does not run again on that host before somebody resumes the instance: mend it first. It can be
-    /// terminated.
-    #[error(
-        "`{code}` blocked its thread for {blocked_for:?} without awaiting anything; mend it and resume the instance, \
-         or terminate it"
-    )]
-    Stalled {
-        /// The orchestration.
-        code: Name,
-        /// How long, when that was given up.
-        blocked_for: Duration,
-    },
 }

@@ -70,6 +70,7 @@ mod routes;
 
 // Floor 5: logs and stores.
 
+pub mod inspect;
 mod log;
 mod queue_client;
 mod snapshot;

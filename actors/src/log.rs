@@ -2,6 +2,7 @@
 
 mod decode;
 mod recovery;
+mod walk;
 
 use std::future::Future;
 

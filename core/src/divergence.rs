@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
+use serde::Serialize;
+
 use crate::event::{Event, EventKind};
 use crate::ids::{CorrelationId, Name};
 
@@ -27,7 +29,7 @@ impl Nondeterminism {
 }
 
 /// One step of an execution, as far as replay compares it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Step {
     /// An event of the log, or the one that the code would have caused.
     Event {

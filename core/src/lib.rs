@@ -31,7 +31,7 @@
 //! | the code of an orchestration | [`OrchestrationContext`], [`DurableFuture`], [`OrchestrationCode`] |
 //! | options of calls | [`ActivityOptions`], [`ChildOptions`], [`RetryPolicy`] |
 //! | what is stored | [`Event`], [`RecordedTurn`], [`History`], [`codec`] |
-//! | what a log says without the code | [`Outbox`], [`OpenActivities`], [`ParkedExecution`], [`RunDeaths`], [`Rewind`] |
+//! | what a log says without the code | [`Viewer`], [`Outbox`], [`OpenActivities`], [`ParkedExecution`], [`RunDeaths`], [`Rewind`] |
 //! | messages between instances and hosts | [`Message`], [`RemoteCommand`], [`RemoteActivity`] |
 //! | unit tests without a runtime | [`Executor`] |
 //! | limits | [`limits`] |
@@ -99,6 +99,7 @@ mod parked;
 mod replace;
 mod rewind;
 mod seen_keys;
+mod view;
 
 // Floor 6: the state of an execution.
 
@@ -172,4 +173,8 @@ pub use replace::{Replacement, has_ended_by_itself};
 pub use rewind::{NoSuchPosition, Rewind, Rewound};
 pub use time::Timestamp;
 pub use version::{InvalidDefinition, InvalidVersion, Version};
+pub use view::{
+    ExecutionView, Listed, Since, ViewedActivity, ViewedChild, ViewedEvent, ViewedMessage,
+    ViewedRewind, ViewedTimer, ViewedWait, Viewer,
+};
 pub use wake::ForeignWakeHook;

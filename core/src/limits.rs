@@ -119,6 +119,15 @@ pub const MAX_ACTIVITIES_SHOWN: usize = 100;
 /// Most open children that a status shows: those that were called first.
 pub const MAX_CHILDREN_SHOWN: usize = 100;
 
+/// Most items in each list of the view of an instance: the first ones.
+pub const MAX_ITEMS_VIEWED: usize = 100;
+
+/// Most events on a page of a history.
+pub const MAX_EVENTS_PER_PAGE: usize = 1_000;
+
+/// A page of a history ends with the turn in which it has taken this many stored bytes.
+pub const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
+
 /// Most turns in the history of an execution that is rewound, with those that are added: all of them
 /// are stored at once.
 pub const MAX_REWOUND_TURNS: usize = 16_000;

@@ -91,7 +91,21 @@ impl OpenActivities {
         self.open.values().take(most).cloned().collect()
     }
 
-    fn follow(&mut self, event: &Event) {
+    /// Those that are open now, in the order in which they were scheduled.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &OpenActivity> {
+        self.open.values()
+    }
+
+    pub(crate) fn get(&self, id: CorrelationId) -> Option<&OpenActivity> {
+        self.open.get(&id)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Goes on with an event.
+    pub(crate) fn follow(&mut self, event: &Event) {
         match event {
             Event::TaskScheduled { id, name, .. } => {
                 self.open.insert(*id, OpenActivity::new(*id, name.clone()));

@@ -86,8 +86,13 @@ impl Outbox {
 
     /// The messages that are to be under way: the first for each instance.
     pub fn under_way(&self) -> Vec<Message> {
+        self.first_of_each().cloned().collect()
+    }
+
+    /// The first message for each instance.
+    pub(crate) fn first_of_each(&self) -> impl Iterator<Item = &Message> {
         let queues = self.content.iter().flat_map(|content| content.queues.values());
-        queues.filter_map(|queue| queue.front().cloned()).collect()
+        queues.filter_map(VecDeque::front)
     }
 
     /// A message, if it is still here.

@@ -28,6 +28,7 @@ mod held_threads;
 mod host_deaths;
 mod hosts;
 mod ids;
+mod inspect;
 mod instance_actors;
 mod isolation;
 mod kit;

@@ -59,6 +59,8 @@ impl Error {
             | Self::InvalidVersion(_)
             | Self::InvalidPayload { .. }
             | Self::NoSuchPosition { .. }
+            | Self::PastTheEnd { .. }
+            | Self::OtherExecution { .. }
             | Self::NoId { .. }
             | Self::UnknownEvent { .. }
             | Self::OverLimit { .. } => ErrorKind::InvalidArgument,

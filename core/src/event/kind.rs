@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use serde::{Serialize, Serializer};
+
 use super::Event;
 
 /// All kinds, in the order of [`Event`]. One that is missing here does not compile.
@@ -23,6 +25,13 @@ macro_rules! kinds {
                 match self {
                     $(Self::$kind => stringify!($kind),)+
                 }
+            }
+        }
+
+        /// As its [name](EventKind::name).
+        impl Serialize for EventKind {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.name())
             }
         }
 

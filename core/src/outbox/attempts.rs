@@ -17,6 +17,10 @@ impl Outbox {
         open.filter_map(|(id, child)| child.shown(*id)).take(most).collect()
     }
 
+    pub(crate) fn number_of_open_children(&self) -> usize {
+        self.content.as_ref().map_or(0, |content| content.open.len())
+    }
+
     /// The instance of the attempt under way, of a child that is open.
     pub(crate) fn child(&self, id: CorrelationId) -> Option<&InstanceId> {
         Some(&self.open_child(id)?.start.to)

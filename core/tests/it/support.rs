@@ -2,3 +2,4 @@
 
 pub(crate) mod instance;
 pub(crate) mod messages;
+pub(crate) mod view;

@@ -7,10 +7,12 @@ use reenact_core::{
     Action, ActivityError, ApplyError, Command, CorrelationId, Event, EventKey, ExecutionId,
     InstanceId, Machine, MachineConfig, Name, Nondeterminism, OpenActivities, OrchestrationCode,
     OrchestrationContext, OrchestrationError, Outbox, Outcome, Payload, Receipt, RecordedTurn,
-    Rejected, ReplayError, ShardId, Start, Timestamp, Turn, codec,
+    Rejected, ReplayError, ShardId, Start, Timestamp, Turn, Viewer, codec,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use super::view::assert_view;
 
 /// Where the random numbers of the tests begin.
 pub(crate) const SEED: u64 = 7;
@@ -190,6 +192,9 @@ impl Instance {
             open.retain(|open| known.iter().any(|known| known.id == open.id));
         }
         assert_eq!(open, known, "the log alone says the same");
+        let mut viewer = Viewer::new(instance_id());
+        turns.iter().for_each(|turn| viewer.apply(turn));
+        assert_view(&viewer, &self.machine);
         let outbox = Outbox::of(instance_id(), &turns);
         let known = self.machine.open_children(usize::MAX);
         assert_eq!(outbox.open_children(usize::MAX), known, "the log alone says the same");
@@ -200,13 +205,15 @@ impl Instance {
     /// answers, duplicates and refusals included.
     pub(crate) fn assert_replays_from_every_point(&self) {
         let mut live = Self::try_replay(&self.code, &self.config, &[]).expect("nothing to replay");
-        let mut turns = Vec::new();
+        let (mut turns, mut viewer) = (Vec::new(), Viewer::new(instance_id()));
         for (done, step) in self.steps.iter().enumerate() {
             assert_answer(&mut live, step);
             // What was superseded by now may be there or not.
             let without_superseded = live.history().turns().to_vec();
             let answer = step.answer.iter().filter(|answer| !answer.recorded.events.is_empty());
             turns.extend(answer.map(|answer| stored_and_read(&answer.recorded)));
+            turns[viewer.view(0).turns as usize..].iter().for_each(|turn| viewer.apply(turn));
+            assert_view(&viewer, &live);
             let mut resumed =
                 Self::try_replay(&self.code, &self.config, &turns).expect("the prefix replays");
             assert_same(&live, &resumed);

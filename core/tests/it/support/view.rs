@@ -1,0 +1,62 @@
+//! The view of a log says what the machine of its execution knows.
+
+use reenact_core::{Action, CorrelationId, Machine, Viewer};
+
+/// As far as a log alone can know it: after a cancel a view has more, in doubt.
+pub(crate) fn assert_view(viewer: &Viewer, machine: &Machine) {
+    let view = viewer.view(usize::MAX);
+    assert_eq!(view.turns, machine.turns());
+    assert_eq!(view.outcome.as_ref(), machine.outcome());
+    assert_eq!(view.ended_at.is_some(), machine.outcome().is_some());
+    assert_eq!(view.parent, machine.origin());
+    if machine.outcome().is_none() {
+        assert_eq!(view.suspended.is_some(), machine.is_suspended());
+        assert_eq!(view.parked.is_some(), machine.is_parked());
+        let cancelled = view.cancel_requested.as_ref().map(|since| since.reason.to_string());
+        assert_eq!(cancelled, machine.cancel_requested());
+    }
+
+    let known = machine.open_activities(usize::MAX);
+    let shown = view.activities.items.iter().map(|activity| {
+        let fields = (&activity.name, &activity.tag, activity.attempt, &activity.last_error);
+        (activity.id, activity.in_doubt, (fields, activity.begins_at, &activity.heartbeat))
+    });
+    let known = known.iter().map(|open| {
+        let fields = (&open.name, &open.tag, open.attempt, &open.last_error);
+        (open.id, (fields, open.retry_at, &open.heartbeat))
+    });
+    assert_same("activities", shown, known);
+
+    let known = machine.open_waits();
+    let shown = view.waits.items.iter().map(|wait| (wait.id, wait.in_doubt, wait.name.clone()));
+    assert_same("waits", shown, known.into_iter());
+
+    let is_timer = |id: CorrelationId| view.activities.items.iter().all(|one| one.id != id);
+    let known = machine.open_actions().into_iter().filter_map(|action| match action {
+        Action::CreateTimer { id, fire_at } if is_timer(id) => Some((id, fire_at)),
+        _ => None,
+    });
+    let mut known: Vec<_> = known.collect();
+    known.sort_unstable();
+    let shown = view.timers.items.iter().map(|timer| (timer.id, timer.in_doubt, timer.fire_at));
+    assert_same("timers", shown, known.into_iter());
+
+    let known = machine.open_children(usize::MAX);
+    let known: Vec<_> = known.into_iter().map(|open| (open.id, open.instance)).collect();
+    let shown = view.children.items.iter().map(|child| (child.id, child.instance.clone()));
+    assert_eq!(shown.collect::<Vec<_>>(), known);
+    assert_eq!(view.messages.total, machine.outbox_len() as u64);
+}
+
+/// What is shown without a doubt is known, and what is known is shown.
+fn assert_same<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    shown: impl Iterator<Item = (CorrelationId, bool, T)>,
+    known: impl Iterator<Item = (CorrelationId, T)>,
+) {
+    let known: Vec<_> = known.collect();
+    let is_known = |id: CorrelationId| known.iter().any(|(of, _)| *of == id);
+    let shown = shown.filter(|(id, in_doubt, _)| !in_doubt || is_known(*id));
+    let shown: Vec<_> = shown.map(|(id, _, shown)| (id, shown)).collect();
+    assert_eq!(shown, known, "{what}: the log alone says the same");
+}

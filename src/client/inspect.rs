@@ -1,0 +1,86 @@
+//! Looks into instances: their histories by pages, and what they do and wait for.
+
+use reenact_actors::Result;
+use reenact_actors::inspect::{HistoryCursor, HistoryPage, InstanceView, StateAfter};
+use reenact_core::ToInstanceId;
+
+use super::Client;
+
+#[cfg(doc)]
+use crate::Error;
+
+impl Client {
+    /// How an instance is, what it does and what it waits for, as far as it is durable: open activities with
+    /// their attempts, timers, waits, events that nobody has taken, children; who started it; why it is
+    /// suspended or parked. Goes once over the log of its newest execution, without its code.
+    ///
+    /// ```
+    /// # use reenact::prelude::*;
+    /// # #[orchestration]
+    /// # async fn order(ctx: OrchestrationContext, _item: String) -> Result<(), OrchestrationError> {
+    /// #     ctx.wait_external::<()>("Paid").await?;
+    /// #     Ok(())
+    /// # }
+    /// # #[tokio::main]
+    /// # async fn main() -> reenact::Result<()> {
+    /// # let host = Host::builder().provider(InMemory::new()).orchestration(order).start().await?;
+    /// host.start_new(order, "tea".to_string()).id("order-7").await?;
+    ///
+    /// let view = host.view("order-7").await?;
+    /// let wait = &view.execution.waits.items[0];
+    /// println!("{} waits for `{}` since {}", view.summary.instance, wait.name, wait.since);
+    /// # assert_eq!(wait.name.as_str(), "Paid");
+    ///
+    /// let page = host.history_page("order-7", None, 100).await?;
+    /// for event in &page.events {
+    ///     println!("{:>5}  {}  {}", event.position, event.at, event.event);
+    /// }
+    /// # assert_eq!(page.events.len(), 2);
+    /// # host.shutdown().await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn view(&self, id: impl ToInstanceId) -> Result<InstanceView> {
+        self.access.view(&id.to_instance_id()?).await
+    }
+
+    /// How an instance was directly after the event at `position` of its newest execution: what was open,
+    /// awaited and buffered then.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::PastTheEnd`] when there is no such event; [`Error::Unreadable`],
+    /// [`Error::Store`].
+    pub async fn view_after(&self, id: impl ToInstanceId, position: u64) -> Result<StateAfter> {
+        self.access.view_after(&id.to_instance_id()?, position).await
+    }
+
+    /// A page of the history of an instance's newest execution: at most `limit` events, from a place on that
+    /// an earlier page gave, or from the first one. Nothing before that place is read.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::OtherExecution`] when the instance has gone on as a new execution since
+    /// the earlier page; [`Error::PastTheEnd`], [`Error::Unreadable`], [`Error::Store`].
+    pub async fn history_page(
+        &self,
+        id: impl ToInstanceId,
+        from: Option<HistoryCursor>,
+        limit: usize,
+    ) -> Result<HistoryPage> {
+        self.access.history_page(&id.to_instance_id()?, from, limit).await
+    }
+
+    /// Where a [page](Self::history_page) begins with the event at `position`. Goes once over what stands
+    /// before it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::PastTheEnd`], [`Error::Unreadable`], [`Error::Store`].
+    pub async fn history_cursor(
+        &self,
+        id: impl ToInstanceId,
+        position: u64,
+    ) -> Result<HistoryCursor> {
+        self.access.history_cursor(&id.to_instance_id()?, position).await
+    }
+}
