@@ -145,7 +145,7 @@ impl ParkReason {
         }
     }
 
-    /// Which reason it is, in one word for programs: the name of the variant in small letters with
+    /// Which reason it is, in one word for programs: the name of the variant in lower case, with
     /// underscores, such as `unknown_activity`.
     pub const fn name(&self) -> &'static str {
         match self {
