@@ -71,6 +71,27 @@ impl Client {
         Access::connect(&provider).map(Self::new)
     }
 
+    /// A client without a host that only reads: lists, counts, statuses and histories as they are in the store.
+    /// Each change gives [`Error::ReadOnly`], and nothing is changed. For a directory on which no host runs, open
+    /// it with `Local::open_read_only`, which writes nothing.
+    ///
+    /// ```
+    /// # use reenact::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> reenact::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("reenact-reads-{}", std::process::id()));
+    /// # drop(Local::open(&path)?);
+    /// let client = Client::read_only(Local::open_read_only(&path)?);
+    /// let page = client.list(&Default::default(), &Default::default()).await?;
+    /// assert!(page.instances.is_empty());
+    /// # std::fs::remove_dir_all(path).expect("it is there");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn read_only(provider: impl Provider) -> Self {
+        Self::new(Access::read_only(&provider))
+    }
+
     /// Starts an instance, of the newest version of the orchestration that the host has: the type that
     /// is given stands for its name. Durable when the await returns; see [`StartNew`] for its options and
     /// errors.

@@ -8,6 +8,7 @@ mod wait;
 
 use std::fmt;
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 
 use ractor::ActorRef;
@@ -50,6 +51,8 @@ enum Ways {
     OfHost(Arc<HostContext>),
     /// Without a host: by queues only.
     OfStore(Arc<Store>),
+    /// Without a host, and without any change.
+    ReadOnly(Arc<Store>),
 }
 
 impl Access {
@@ -69,10 +72,49 @@ impl Access {
         Ok(Self { ways: Ways::OfStore(store) })
     }
 
+    /// Access to a store without a host, to read it only: a directory that was opened with
+    /// `Local::open_read_only`, or any other store. Lists, counts, summaries, histories and snapshots are what is
+    /// durable; each change gives [`Error::ReadOnly`], and nothing is changed. Waits look again and again.
+    ///
+    /// ```
+    /// # use reenact_actors::{Access, ErrorKind};
+    /// # use reenact_core::InstanceId;
+    /// # use reenact_providers::{InMemory, InstanceFilter};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let access = Access::read_only(&InMemory::new());
+    /// assert_eq!(access.count(&InstanceFilter::new()).await?, 0);
+    /// let refused = access.cancel(&InstanceId::new("order-7")?, "too late").await.unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::ReadOnly);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn read_only(provider: &dyn Provider) -> Self {
+        Self { ways: Ways::ReadOnly(Arc::new(Store::of(provider))) }
+    }
+
+    /// Whether each change gives [`Error::ReadOnly`].
+    pub const fn is_read_only(&self) -> bool {
+        matches!(self.ways, Ways::ReadOnly(_))
+    }
+
+    /// The directory that the store is in, as an absolute path; `None` when it is not in one.
+    pub fn directory(&self) -> Option<&Path> {
+        self.store().directory.as_deref()
+    }
+
+    /// Refuses what would change something.
+    fn may_change(&self) -> Result<()> {
+        match &self.ways {
+            Ways::OfHost(_) | Ways::OfStore(_) => Ok(()),
+            Ways::ReadOnly(store) => Err(Error::ReadOnly { directory: store.directory.clone() }),
+        }
+    }
+
     fn store(&self) -> &Store {
         match &self.ways {
             Ways::OfHost(host) => &host.store,
-            Ways::OfStore(store) => store,
+            Ways::OfStore(store) | Ways::ReadOnly(store) => store,
         }
     }
 
@@ -80,7 +122,7 @@ impl Access {
     fn here(&self) -> Option<&Arc<HostContext>> {
         match &self.ways {
             Ways::OfHost(host) => Some(host),
-            Ways::OfStore(_) => None,
+            Ways::OfStore(_) | Ways::ReadOnly(_) => None,
         }
     }
 
@@ -149,6 +191,7 @@ impl Access {
         bytes: usize,
         message: impl FnOnce(Reply) -> InstanceMessage,
     ) -> Result<()> {
+        self.may_change()?;
         let permit = self.let_in(bytes).await?;
         let (reply, answer) = oneshot::channel();
         let answer = self.answer(instance, answer);
@@ -337,6 +380,7 @@ impl Access {
     /// [`Error::NotFound`], [`Error::NotFinished`], [`Error::NotTold`], [`Error::Interrupted`],
     /// [`Error::Store`].
     pub async fn purge(&self, instance: &InstanceId) -> Result<()> {
+        self.may_change()?;
         let (reply, answer) = oneshot::channel();
         let answer = self.answer(instance, answer);
         let message = ShardMessage::Purge { instance: instance.clone(), reply };
@@ -378,6 +422,7 @@ impl Access {
     /// [`Error::NotFound`], [`Error::Finished`], [`Error::Parked`], [`Error::Interrupted`],
     /// [`Error::Store`]; [`Error::OnAnotherHost`] when another host has it.
     pub async fn actor(&self, instance: &InstanceId) -> Result<ActorRef<InstanceMessage>> {
+        self.may_change()?;
         if self.summary(instance).await?.state.is_finished() {
             return Err(Error::Finished { instance: instance.clone() });
         }

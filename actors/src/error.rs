@@ -3,6 +3,7 @@
 mod kind;
 mod park;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use reenact_core::{
@@ -279,6 +280,17 @@ pub enum Error {
     /// that host. Use a client of the host.
     #[error("the store is not shared: use a client of the host that has it")]
     NotShared,
+    /// This access only reads. Nothing was changed. Use a client of the host that has the store; or, where no
+    /// host runs, start one on it.
+    #[error(
+        "this access only reads{}, and nothing was changed; use a client of the host that has the store, or \
+         start a host on it",
+        .directory.as_ref().map(|directory| format!(" {}", directory.display())).unwrap_or_default()
+    )]
+    ReadOnly {
+        /// The directory of the store, if it is in one.
+        directory: Option<PathBuf>,
+    },
     /// The start is durable in the queue of the instance's shard, but no host has taken it yet. It
     /// starts when one does. Look at its status; or start it again under the same id, which starts it
     /// once.

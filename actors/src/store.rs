@@ -1,5 +1,6 @@
 //! The store of a host or a client: reads instances, and has the queue client where hosts share it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use reenact_core::{Event, EventKey, History, InstanceId, RemoteRun, ShardId};
@@ -14,6 +15,8 @@ use crate::seeds::Seeds;
 /// shards through their queues where the store is shared.
 pub(crate) struct Store {
     shards: u32,
+    /// The directory that it is in, if it is in one.
+    pub(crate) directory: Option<PathBuf>,
     pub(crate) histories: Arc<dyn HistoryStore>,
     pub(crate) clock: Arc<dyn TimerScheduler>,
     pub(crate) seeds: Arc<Seeds>,
@@ -28,6 +31,7 @@ impl Store {
 
     /// The same, whose logs are read through something else.
     pub(crate) fn through(histories: Arc<dyn HistoryStore>, provider: &dyn Provider) -> Self {
+        let directory = provider.directory();
         let (shards, clock, seeds) = (provider.shards(), provider.timers(), Arc::new(Seeds::new()));
         let queue_client = provider.sharing().map(|sharing| QueueClient {
             shards,
@@ -36,7 +40,7 @@ impl Store {
             clock: clock.clone(),
             seeds: seeds.clone(),
         });
-        Self { shards, histories, clock, seeds, queue_client }
+        Self { shards, directory, histories, clock, seeds, queue_client }
     }
 
     pub(crate) fn shard_of(&self, instance: &InstanceId) -> ShardId {

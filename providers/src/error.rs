@@ -72,6 +72,16 @@ pub enum ProviderError {
         /// The path.
         place: Place,
     },
+    /// The store was opened to read it only. Nothing was written. Open it to write, once nobody else has
+    /// it open.
+    #[error(
+        "{place} was opened to read it only, and nothing was written; to change it, open it for writing, \
+         with a host"
+    )]
+    ReadOnly {
+        /// The store.
+        place: Place,
+    },
     /// The host that used the store has ended, and this call with it. What it was to write may have
     /// been written. Start another host.
     #[error("the host that used this store has ended")]
@@ -92,7 +102,10 @@ pub enum ProviderError {
 #[non_exhaustive]
 pub enum OpenError {
     /// Somebody else has it open. Stop that one first.
-    #[error("{place} is in use by {holder}; stop it first, one process at a time can open a store")]
+    #[error(
+        "{place} is in use by {holder}; stop it first: one process at a time can write to a store, and no other \
+         can read it meanwhile"
+    )]
     InUse {
         /// The store.
         place: String,
@@ -108,6 +121,28 @@ pub enum OpenError {
         place: String,
         /// What is there instead.
         reason: String,
+    },
+    /// There is no store, and one that is only read is not made. Give the directory of one.
+    #[error("{place} is no store of reenact: {reason}; give the directory of one")]
+    NoStore {
+        /// The place at which the store should be.
+        place: String,
+        /// What is there instead.
+        reason: String,
+    },
+    /// An older reenact has written it, and it is brought up to date only where it can be written. Open it
+    /// once for writing.
+    #[error(
+        "{place} has format version {found}, and can only be read from version {needed} on; open it once \
+         with a host, which brings it up to date"
+    )]
+    OlderFormat {
+        /// What has the format.
+        place: String,
+        /// The version that is there.
+        found: u32,
+        /// The oldest version that can be read without bringing it up to date.
+        needed: u32,
     },
     /// A newer reenact has written it. Open it with that one.
     #[error(

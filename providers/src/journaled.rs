@@ -10,6 +10,8 @@ mod budget;
 mod error;
 mod ids;
 mod look_up_threads;
+mod options;
+mod read_only;
 mod reader;
 mod shard;
 mod table;
@@ -27,6 +29,7 @@ use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
 use self::budget::Budget;
 use self::ids::Ids;
 use self::look_up_threads::LookUpThreads;
+pub use self::options::Options;
 use self::reader::Reader;
 use self::shard::{
     Answers, ArchivingLock, Loading, Look, Ordered, ReadResult, Shard, Wanted, question,
@@ -34,12 +37,12 @@ use self::shard::{
 use self::thread::{Common, ShardThread};
 use crate::archive::{Archive, Found, Question};
 use crate::journal::{self, Identity, JournalId};
-use crate::limits::{MEMORY_BYTES, check_batch, check_purge};
+use crate::limits::{check_batch, check_purge};
 use crate::medium::Medium;
 use crate::ownership::check_shard;
 use crate::{
     Batch, HistoryStore, InstanceFilter, InstancePage, InstanceSummary, Lease, LoadedInstance,
-    OpenError, PageRequest, ProviderError, ShardLease, TimerScheduler, TurnPage,
+    OpenError, PageRequest, Place, ProviderError, ShardLease, TimerScheduler, TurnPage,
 };
 
 /// The logs of all instances of a store, and who owns its shards. Clones are the same store; the
@@ -76,35 +79,13 @@ struct Inner<M: Medium, A: Archive> {
     shards: Box<[Arc<Shard<M, A>>]>,
     archiving: Arc<ArchivingLock>,
     clock: Arc<dyn TimerScheduler>,
+    /// Where it is, if it was opened to read it only.
+    only_read: Option<Place>,
 }
 
 impl<M: Medium, A: Archive> Drop for Inner<M, A> {
     fn drop(&mut self) {
         self.ids.close();
-    }
-}
-
-/// How a journaled store behaves.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// The options of the journals.
-    pub journal: journal::Options,
-    /// Bytes that a shard holds in memory until they go into the archive. At twice as many, appends
-    /// wait for that. 0 counts as 1.
-    pub flush_bytes: usize,
-    /// Bytes that all shards together hold in memory until the fullest of them, those that hold the
-    /// average or more, give theirs to the archive. At twice as many, appends to those wait for that.
-    /// What is on its way into the archive is in memory as well, and does not count. 0 counts as 1.
-    pub memory_bytes: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            journal: journal::Options::default(),
-            flush_bytes: MEMORY_BYTES,
-            memory_bytes: MEMORY_BYTES,
-        }
     }
 }
 
@@ -128,15 +109,7 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
     ) -> Result<Self, OpenError> {
         let archive = Arc::new(archive);
         let (archiving, ids) = (Arc::new(ArchivingLock::default()), Arc::new(Ids::default()));
-        let shards: Box<[_]> = (0..)
-            .map(ShardId)
-            .zip(media)
-            .map(|(shard, medium)| {
-                let identity = Identity { journal, shard };
-                let (archive, ids) = (Arc::clone(&archive), Arc::clone(&ids));
-                Shard::new(identity, Arc::new(medium), archive, ids, options.journal)
-            })
-            .collect();
+        let shards = shards(journal, media, &archive, &ids, options.journal);
         // A journal that others may own is read when it is acquired.
         let read =
             shards.iter().map(|shard| (!M::SHARED).then(|| shard.read_journal()).transpose());
@@ -156,8 +129,13 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         if !M::SHARED {
             ids.tend(&archive);
         }
-        let inner = Arc::new(Inner { threads, reader, ids, shards, archive, archiving, clock });
-        Ok(Self { handle: Arc::new(Handle { inner, look_ups: Arc::default() }) })
+        let only_read = None;
+        let inner = Inner { threads, reader, ids, shards, archive, archiving, clock, only_read };
+        Ok(Self::of(inner))
+    }
+
+    fn of(inner: Inner<M, A>) -> Self {
+        Self { handle: Arc::new(Handle { inner: Arc::new(inner), look_ups: Arc::default() }) }
     }
 
     /// The number of shards.
@@ -175,6 +153,9 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
     }
 
     fn thread(&self, shard: ShardId) -> Result<&ShardThread, ProviderError> {
+        if let Some(place) = &self.inner().only_read {
+            return Err(ProviderError::ReadOnly { place: place.clone() });
+        }
         self.inner().threads.get(shard.0 as usize).ok_or_else(|| self.no_such(shard))
     }
 
@@ -310,6 +291,21 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
             Err(ProviderError::Unavailable { reason, source: Some(Box::new(error)) })
         })
     }
+}
+
+/// Shards of which nothing is known yet.
+fn shards<M: Medium, A: Archive>(
+    journal: JournalId,
+    media: impl IntoIterator<Item = M>,
+    archive: &Arc<A>,
+    ids: &Arc<Ids>,
+    options: journal::Options,
+) -> Box<[Arc<Shard<M, A>>]> {
+    let shard = |(shard, medium)| {
+        let identity = Identity { journal, shard };
+        Shard::new(identity, Arc::new(medium), Arc::clone(archive), Arc::clone(ids), options)
+    };
+    (0..).map(ShardId).zip(media).map(shard).collect()
 }
 
 impl<M: Medium, A: Archive> Clone for Journaled<M, A> {

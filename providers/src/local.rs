@@ -11,6 +11,7 @@
 //! received. It is left alone: it is neither read nor written, and may be removed.
 
 mod archive;
+mod read_only;
 mod sqlite;
 mod writable;
 
@@ -71,6 +72,7 @@ const SHARD: &str = "shard-";
 pub struct Local {
     histories: Journaled<Directory<RealDisk>, SqliteArchive>,
     clock: Arc<dyn TimerScheduler>,
+    path: PathBuf,
 }
 
 /// How a local store is opened.
@@ -100,6 +102,34 @@ impl Local {
     /// [`OpenError`]; what is stored is as it was then.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         LocalOptions::default().open(path)
+    }
+
+    /// Opens a store to read it, while no other process writes to it; several may read it at the same time, and
+    /// a process that is to write to it is refused meanwhile. The same as [`LocalOptions::open_read_only`]
+    /// with the default.
+    ///
+    /// # Errors
+    /// [`OpenError`], as there. Nothing is changed.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), reenact_providers::OpenError> {
+    /// # let scratch = std::env::temp_dir().join(format!("reenact-read-{}", std::process::id()));
+    /// # let path = &scratch;
+    /// use reenact_providers::{Local, OpenError};
+    ///
+    /// let writer = Local::open(path)?;
+    /// assert!(matches!(Local::open_read_only(path), Err(OpenError::InUse { .. })));
+    /// drop(writer);
+    /// let reader = Local::open_read_only(path)?;
+    /// let beside = Local::open_read_only(path)?;
+    /// assert!(matches!(Local::open(path), Err(OpenError::InUse { .. })));
+    /// # drop((reader, beside));
+    /// # std::fs::remove_dir_all(path).expect("it is there");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        LocalOptions::default().open_read_only(path)
     }
 }
 
@@ -186,21 +216,13 @@ impl LocalOptions {
         identity: StoreIdentity,
         lock: &Arc<StoreLock>,
     ) -> Result<Local, OpenError> {
-        let StoreIdentity { journal, shards } = identity;
-        let mut media = Vec::new();
-        for shard in 0..shards {
-            let path = site.shard(shard);
-            let disk = RealDisk::open(&path).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => OpenError::Missing { place: path.display().to_string() },
-                _ => refused(&path, error),
-            })?;
-            media.push(Directory::new(disk.under(lock)));
-        }
+        let journal = identity.journal;
+        let media = site.media(identity, lock)?;
         let archive = SqliteArchive::open(&site.path.join(ARCHIVE), journal)?;
         let clock = Arc::clone(&self.clock);
         let histories =
             Journaled::open(journal, media, archive, Arc::clone(&clock), self.journaled)?;
-        Ok(Local { histories, clock })
+        Ok(Local { histories, clock, path: site.path.clone() })
     }
 }
 
@@ -233,6 +255,23 @@ impl Found {
 impl Site {
     fn shard(&self, shard: u32) -> PathBuf {
         self.path.join(format!("{SHARD}{shard:04}"))
+    }
+
+    /// The journals, which keep the store locked.
+    fn media(
+        &self,
+        identity: StoreIdentity,
+        lock: &Arc<StoreLock>,
+    ) -> Result<Vec<Directory<RealDisk>>, OpenError> {
+        let medium = |shard| {
+            let path = self.shard(shard);
+            let disk = RealDisk::open(&path).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => OpenError::Missing { place: path.display().to_string() },
+                _ => refused(&path, error),
+            })?;
+            Ok(Directory::new(disk.under(lock)))
+        };
+        (0..identity.shards).map(medium).collect()
     }
 
     /// What is there. Changes nothing.
@@ -325,6 +364,9 @@ impl Site {
             OpenError::NewerFormat { place, found, supported } => {
                 OpenError::NewerFormat { place: within(place), found, supported }
             }
+            OpenError::OlderFormat { place, found, needed } => {
+                OpenError::OlderFormat { place: within(place), found, needed }
+            }
             OpenError::Refused { place, source } if is_no_room(&*source) => {
                 OpenError::NoRoom { place: within(place), source }
             }
@@ -334,6 +376,7 @@ impl Site {
             // These name the store or the path of a part of it already.
             OpenError::InUse { .. }
             | OpenError::NotAStore { .. }
+            | OpenError::NoStore { .. }
             | OpenError::Missing { .. }
             | OpenError::NoRoom { .. }
             | OpenError::ReadOnly { .. } => error,
@@ -374,6 +417,10 @@ impl Provider for Local {
 
     fn sharing(&self) -> Option<Arc<dyn Sharing>> {
         None
+    }
+
+    fn directory(&self) -> Option<PathBuf> {
+        Some(self.path.clone())
     }
 }
 

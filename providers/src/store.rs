@@ -3,6 +3,7 @@
 mod filter;
 mod state;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -25,6 +26,10 @@ pub trait Provider: Send + Sync + 'static {
     fn leases(&self) -> Arc<dyn ShardLease>;
     /// What it offers to hosts that share it; `None` when one host has all of its shards.
     fn sharing(&self) -> Option<Arc<dyn Sharing>>;
+    /// The directory that it is in, as an absolute path; `None` when it is not in one, as by default.
+    fn directory(&self) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// The logs of all instances, by shard.

@@ -9,6 +9,8 @@ mod fixture;
 mod kit;
 #[path = "local/opening.rs"]
 mod opening;
+#[path = "local/read_only.rs"]
+mod read_only;
 #[cfg(unix)]
 #[path = "local/replaced.rs"]
 mod replaced;

@@ -39,6 +39,7 @@ mod lost_shards;
 mod lost_tasks;
 mod memory_bound;
 mod messages;
+mod offline;
 mod pace;
 mod parked;
 mod parking;

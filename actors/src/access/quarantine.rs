@@ -25,6 +25,7 @@ impl Access {
     /// # Errors
     /// [`Error::NotShared`], [`Error::Store`].
     pub async fn discard_quarantined(&self, id: &QuarantineId) -> Result<()> {
+        self.may_change()?;
         Ok(self.remote()?.sharing.discard(id).await?)
     }
 
@@ -34,6 +35,7 @@ impl Access {
     /// # Errors
     /// [`Error::NotShared`]; [`Error::Store`]: then it may be in both places, and counts once.
     pub async fn requeue(&self, id: &QuarantineId) -> Result<bool> {
+        self.may_change()?;
         self.remote()?.requeue(id).await
     }
 

@@ -51,6 +51,7 @@ impl Access {
     ///
     /// Cancelled, it may or may not have started the instance.
     pub async fn start_instance(&self, request: StartRequest) -> Result<InstanceId> {
+        self.may_change()?;
         let StartRequest { name, version, input, instance, delay, event } = request;
         self.orchestration(&name, version.as_ref())?;
         if let Some(event) = event.as_ref().filter(|_| instance.is_none()) {

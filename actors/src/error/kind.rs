@@ -44,6 +44,9 @@ pub enum ErrorKind {
     Store,
     /// What is stored does not decode. A person has to look.
     Unreadable,
+    /// Nothing can be changed here: the store was opened, or the access was made, to read only. Use a client of
+    /// a host that has the store.
+    ReadOnly,
     /// The program is not put together well: what it registers, gives or asks for does not fit. Change
     /// it.
     Setup,
@@ -80,6 +83,10 @@ impl Error {
             Self::Store { source } if matches!(**source, ProviderError::Unknown { .. }) => {
                 ErrorKind::Uncertain
             }
+            Self::ReadOnly { .. } => ErrorKind::ReadOnly,
+            Self::Store { source } if matches!(**source, ProviderError::ReadOnly { .. }) => {
+                ErrorKind::ReadOnly
+            }
             Self::Store { .. } | Self::Open { .. } | Self::Startup { .. } => ErrorKind::Store,
             Self::Unreadable { .. } => ErrorKind::Unreadable,
             Self::InvalidTag { .. }
@@ -115,6 +122,7 @@ impl fmt::Display for ErrorKind {
             Self::Uncertain => "whether it counted is not known",
             Self::Store => "the store failed",
             Self::Unreadable => "what is stored is not readable",
+            Self::ReadOnly => "nothing can be changed here",
             Self::Setup => "the program is not put together well",
             Self::Quarantined => "it is in quarantine",
         })

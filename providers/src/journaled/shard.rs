@@ -216,6 +216,11 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         ProviderError::Corrupt { place: Place(place.to_string()), reason: reason.to_owned() }
     }
 
+    /// Shows what was read, of a journal that nobody writes.
+    pub(super) fn show(&self, read: ReadShard<M>) {
+        self.state().layers = Layers { live: read.table, ..Layers::default() };
+    }
+
     /// Goes on writing after what was read, under an ownership that nobody has had. From now on
     /// what was read can be seen: it is durable.
     pub(super) fn begin(

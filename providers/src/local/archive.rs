@@ -21,7 +21,7 @@ use self::filter::Selection;
 use self::known::KnownPacks;
 use self::packs::Place;
 use self::row::{number, stored};
-use super::sqlite::{self, ArchiveError, Failure, Kind, OpenedFile, Pool, lock};
+use super::sqlite::{self, ArchiveError, Failure, Kind, OpenedFile, Pool, Reading, lock};
 use crate::archive::{Archive, Archived, Found, IDS_AT_ONCE, Part, Question, Span, Stretch, chunk};
 use crate::journal::{JournalId, Position};
 use crate::{InstanceFilter, InstanceSummary, ProviderError, StoredTurn};
@@ -58,8 +58,8 @@ pub struct SqliteArchive {
     /// How many finished instances of a part there must be for them to go into packs.
     packed_from: usize,
     known: KnownPacks,
-    /// Closed last.
-    writer: Mutex<Connection>,
+    /// Closed last. `None` where it is only read.
+    writer: Option<Mutex<Connection>>,
 }
 
 impl SqliteArchive {
@@ -79,10 +79,22 @@ impl SqliteArchive {
     /// Any [`ArchiveError`] but `Exists`.
     pub fn open(path: &Path, journal: JournalId) -> Result<Self, ArchiveError> {
         let archive = Self::on(path, sqlite::open(path, &KIND, journal)?)?;
-        let added = lock(&archive.writer).execute_batch(ADDED);
-        added.map_err(|error| ArchiveError::refused(path, error))?;
-        sqlite::upgrade(&lock(&archive.writer), path, &KIND, PACKS)?;
+        if let Some(writer) = archive.writer.as_ref().map(lock) {
+            let added = writer.execute_batch(ADDED);
+            added.map_err(|error| ArchiveError::refused(path, error))?;
+            sqlite::upgrade(&writer, path, &KIND, PACKS)?;
+        }
         Ok(archive)
+    }
+
+    /// Opens the archive of a store that nobody writes, to read it. Nothing on the disk is changed, and
+    /// nothing is made beside it. [`absorb`](Archive::absorb) refuses.
+    ///
+    /// # Errors
+    /// Any [`ArchiveError`] but `Exists`; `OlderFormat` for one of version 1.
+    pub fn open_read_only(path: &Path, journal: JournalId) -> Result<Self, ArchiveError> {
+        let reading = sqlite::open_to_read(path, &KIND, journal)?;
+        Self::read_by(path, reading, None)
     }
 
     /// Stores instances that began and ended between two parts together when there are at least this number
@@ -94,14 +106,22 @@ impl SqliteArchive {
     }
 
     fn on(path: &Path, writer: Connection) -> Result<Self, ArchiveError> {
+        Self::read_by(path, Reading::BesideAWriter, Some(Mutex::new(writer)))
+    }
+
+    fn read_by(
+        path: &Path,
+        reading: Reading,
+        writer: Option<Mutex<Connection>>,
+    ) -> Result<Self, ArchiveError> {
         let file = OpenedFile::at(path).map_err(|error| ArchiveError::refused(path, error))?;
         let file = Arc::new(file);
         Ok(Self {
-            lookups: Pool::new(file.clone()),
-            lists: Pool::new(file.clone()),
+            lookups: Pool::new(file.clone(), reading),
+            lists: Pool::new(file.clone(), reading),
             packed_from: packs::MIN_INSTANCES,
             known: KnownPacks::default(),
-            writer: Mutex::new(writer),
+            writer,
             file,
         })
     }
@@ -159,7 +179,9 @@ impl Drop for Snapshot<'_> {
 
 impl Drop for SqliteArchive {
     fn drop(&mut self) {
-        sqlite::before_the_last_is_closed(&lock(&self.writer), &self.file);
+        if let Some(writer) = &self.writer {
+            sqlite::before_the_last_is_closed(&lock(writer), &self.file);
+        }
     }
 }
 
@@ -175,7 +197,10 @@ impl Archive for SqliteArchive {
     }
 
     fn absorb(&self, part: &Part<'_>) -> Result<(), ProviderError> {
-        let mut writer = lock(&self.writer);
+        let writer = self.writer.as_ref().ok_or_else(|| ProviderError::ReadOnly {
+            place: crate::Place(self.path().display().to_string()),
+        })?;
+        let mut writer = lock(writer);
         let absorbed = self.file.check();
         let absorbed = absorbed
             .and_then(|()| absorb::absorb(&mut writer, &self.known, part, self.packed_from));

@@ -5,12 +5,14 @@ mod checksum;
 mod error;
 mod file;
 mod pool;
+mod reading;
 
 pub(super) use checksum::{checksum, is_whole};
 pub use error::ArchiveError;
 pub(super) use error::{Failure, is_no_room};
 pub(super) use file::OpenedFile;
 pub(super) use pool::Pool;
+pub(super) use reading::{Reading, open_to_read};
 
 use std::fs;
 use std::io;
@@ -172,15 +174,6 @@ fn harden(connection: &Connection) -> rusqlite::Result<bool> {
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(!is_busy)
-}
-
-/// Opens a file that is open for writing already, to read it.
-fn reader(path: &Path) -> rusqlite::Result<Connection> {
-    let uri = uri(path, "mode=rw").ok_or_else(|| rusqlite::Error::InvalidPath(path.to_owned()))?;
-    let connection = Connection::open_with_flags(uri, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))?;
-    tune(&connection, READER_CACHE_KIB)?;
-    connection.pragma_update(None, "query_only", true)?;
-    Ok(connection)
 }
 
 /// Lets the connection that is closed last take the log of changes away, as SQLite does it: by its path.

@@ -96,7 +96,7 @@ fn a_statement_is_not_parsed_again_for_each_instance_that_is_read_or_absorbed() 
     for sql in [find.as_str(), FROM, FROM_THE_FIRST] {
         assert_eq!(parsed_again(&reader, sql), 0, "{sql}");
     }
-    assert_eq!(parsed_again(&super::lock(&archive.writer), &find), 0);
+    assert_eq!(parsed_again(&writer(&archive), &find), 0);
 }
 
 #[test]
@@ -109,11 +109,15 @@ fn a_pack_is_opened_once_for_all_ids_that_it_does_not_have() {
     }
     assert_eq!(archive.look_up(&id(2_500)).unwrap(), None);
     // Opening a pack fails from here on.
-    super::lock(&archive.writer).execute("DELETE FROM packed", []).unwrap();
+    writer(&archive).execute("DELETE FROM packed", []).unwrap();
     let is_answered = |number| archive.look_up(&id(number)).is_ok_and(|found| found.is_none());
     let answered = (1_100..3_000).filter(|number| is_answered(*number)).count();
     assert!(answered > 1_850, "{answered} of 1,900");
     for number in 0..400 {
         assert!(archive.look_up(&id(number)).is_err(), "{number} is in a pack");
     }
+}
+
+fn writer(archive: &SqliteArchive) -> std::sync::MutexGuard<'_, rusqlite::Connection> {
+    super::lock(archive.writer.as_ref().unwrap())
 }

@@ -45,6 +45,20 @@ pub enum ArchiveError {
         /// The newest version that can be read.
         supported: u32,
     },
+    /// An older reenact has written it, and it was opened to read it only. Open it for writing once.
+    #[error(
+        "{} has format version {found}, and can only be read from version {needed} on; open it for \
+         writing once",
+        path.display()
+    )]
+    OlderFormat {
+        /// The file.
+        path: PathBuf,
+        /// The version that is there.
+        found: u32,
+        /// The oldest version that can be read.
+        needed: u32,
+    },
     /// Something else is in its place, or its beginning has rotted. Nothing was changed.
     #[error("{} is not what belongs there: {reason}; nothing was changed", path.display())]
     NotAnArchive {
@@ -94,6 +108,9 @@ impl From<ArchiveError> for OpenError {
             },
             ArchiveError::NewerFormat { path, found, supported } => {
                 Self::NewerFormat { place: shown(&path), found, supported }
+            }
+            ArchiveError::OlderFormat { path, found, needed } => {
+                Self::OlderFormat { place: shown(&path), found, needed }
             }
             ArchiveError::NotAnArchive { path, reason } => {
                 Self::Damaged { place: shown(&path), reason }

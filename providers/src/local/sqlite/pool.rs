@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
-use super::{Failure, OpenedFile, lock, reader};
+use super::{Failure, OpenedFile, Reading, lock};
 
 /// Most connections of a pool. A call that comes while all are in use waits for one.
 const MAX_READERS: usize = 4;
@@ -14,6 +14,7 @@ const MAX_READERS: usize = 4;
 #[derive(Debug)]
 pub(in crate::local) struct Pool {
     file: Arc<OpenedFile>,
+    reading: Reading,
     state: Mutex<State>,
     /// One was given back.
     returned: Condvar,
@@ -27,8 +28,8 @@ struct State {
 }
 
 impl Pool {
-    pub(in crate::local) fn new(file: Arc<OpenedFile>) -> Self {
-        Self { file, state: Mutex::default(), returned: Condvar::new() }
+    pub(in crate::local) fn new(file: Arc<OpenedFile>, reading: Reading) -> Self {
+        Self { file, reading, state: Mutex::default(), returned: Condvar::new() }
     }
 
     /// A connection, until the guard is dropped. Never ask for a second one while holding one.
@@ -49,7 +50,7 @@ impl Pool {
         let mut reader = Reader { pool: self, connection: None };
         // Before, so that nothing else is opened; and after, as it may have been replaced in between.
         self.file.check()?;
-        let connection = self::reader(self.file.path())?;
+        let connection = self.reading.connect(self.file.path())?;
         self.file.check()?;
         reader.connection = Some(connection);
         Ok(reader)
