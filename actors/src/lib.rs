@@ -63,11 +63,10 @@ mod activity;
 mod registry;
 mod stalls;
 
-// Floor 4: messages and their addresses; what is reported of instances.
+// Floor 4: messages and their addresses.
 
 mod message;
 mod routes;
-mod telemetry;
 
 // Floor 5: logs and stores.
 

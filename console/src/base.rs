@@ -31,6 +31,13 @@ impl Base {
     }
 }
 
+impl Base {
+    /// Whether relative links work as they are.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl fmt::Display for Base {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

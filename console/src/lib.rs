@@ -49,9 +49,7 @@ pub fn router(access: impl Into<Access>, options: ConsoleOptions) -> Router {
 pub(crate) fn router_of(shared: &Shared) -> Router {
     pages::routes()
         .merge(api::routes())
-        .fallback(|| async {
-            Problem::new(ProblemKind::NotFound, "the console has nothing at this address")
-        })
+        .fallback(pages::not_found)
         .method_not_allowed_fallback(|| async {
             Problem::invalid(
                 "this address does not take that method; what changes something is a POST",

@@ -6,6 +6,5 @@ mod files;
 mod markdown;
 mod packages;
 mod pages;
-mod telemetry;
 mod tree;
 mod words;

@@ -62,7 +62,6 @@ impl Closing {
             answer: None,
             known: None,
             successor: Vec::new(),
-            story: None,
         }))
     }
 }

@@ -1,0 +1,32 @@
+//! `Form`: what a form of a page has sent, once its token is known to be of this console.
+
+use super::page::Page;
+use crate::problem::Problem;
+
+/// The fields of a form.
+#[derive(Debug)]
+pub(crate) struct Form {
+    fields: Vec<(String, String)>,
+}
+
+impl Form {
+    /// Reads the body of a request.
+    ///
+    /// # Errors
+    /// When the token is missing, too old, or of another console: nothing may be changed then.
+    pub(crate) fn read(page: &Page, body: &[u8]) -> Result<Self, Problem> {
+        let form = Self { fields: form_urlencoded::parse(body).into_owned().collect() };
+        page.shared.forms().check(&page.headers, form.text("form_token"))?;
+        Ok(form)
+    }
+
+    /// The value of a field; empty when it is absent.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// The value of a field without spaces around it, unless nothing is left.
+    pub(crate) fn filled(&self, name: &str) -> Option<&str> {
+        Some(self.text(name).trim()).filter(|value| !value.is_empty())
+    }
+}

@@ -1,0 +1,165 @@
+//! The page of an instance: its head, why it waits, what helps, its timeline, its history, its values.
+
+mod events;
+mod header;
+mod open;
+mod parked;
+mod slider;
+mod why;
+
+use axum::response::Response;
+use maud::{Markup, html};
+use reenact_actors::inspect::{HistoryCursor, InstanceView, StateAfter};
+use reenact_core::{InstanceId, Payload};
+
+use self::events::Events;
+use self::open::Place;
+use super::address::Address;
+use super::deeds::named;
+use super::limits::EVENTS_PAGE;
+use super::page::{Page, View};
+use super::parts::{self, Card};
+use super::shell::Tab;
+use crate::problem::Problem;
+
+/// How often the page looks for changes besides the stream, in milliseconds.
+const LOOKS_EVERY_MS: u64 = 10_000;
+
+/// Events that "the last events" shows.
+const LAST_EVENTS: u64 = 50;
+
+/// `GET instance?id=..`
+pub(crate) async fn instance(page: Page) -> Response {
+    let view = view(&page).await;
+    page.answer(view)
+}
+
+/// What the address asks for.
+struct Asked {
+    id: InstanceId,
+    from: Option<HistoryCursor>,
+    near: Option<u64>,
+    after: Option<u64>,
+    /// Only this part, for the script.
+    part: Option<String>,
+    did: Option<String>,
+}
+
+fn asked(page: &Page) -> Result<Asked, Problem> {
+    let mut params = page.params()?;
+    let asked = Asked {
+        id: params.id()?,
+        from: params.parsed("from", "a place from a page of the history, such as 1.40.0.93")?,
+        near: params.parsed("near", "the number of an event")?,
+        after: params.parsed("after", "the number of an event")?,
+        part: params.text("part")?,
+        did: params.text("did")?,
+    };
+    params.end()?;
+    Ok(asked)
+}
+
+async fn view(page: &Page) -> Result<View, Problem> {
+    let asked = asked(page)?;
+    let access = page.shared.access();
+    let id = asked.id.as_str();
+    let after = match asked.after {
+        Some(position) => Some(access.view_after(&asked.id, position).await?),
+        None => None,
+    };
+    if asked.part.as_deref() == Some("after") {
+        let content = slider::state(page, id, after.as_ref())?;
+        return Ok(View::new(Tab::Instances, id, content));
+    }
+    let view = access.view(&asked.id).await?;
+    let content = html! {
+        (header::title(&view))
+        (said(asked.did.as_deref()))
+        (why::sentence(&view, page.now))
+        (header::buttons(page, &view))
+        (jump())
+        (unreadable(&view))
+        (parked::card(page, &view))
+        (open_card(page, &view))
+        div.grid2 { (header::facts(page, &view)) (header::values(page, &view)) }
+        (slider::card(page, &view, after.as_ref())?)
+        (events(page, &asked, &view, after.as_ref()).await?)
+    };
+    let watch = Address::page("api/watch/instance").with("id", id);
+    let view = View::new(Tab::Instances, parts::middle_cut(id), content);
+    Ok(view.live(Some(watch), LOOKS_EVERY_MS))
+}
+
+/// That what was asked for is done.
+fn said(did: Option<&str>) -> Markup {
+    let Some(action) = did.and_then(named) else { return html! {} };
+    let done = match action.name() {
+        "raise" => "The event is raised: it is in the history, or on its way there.",
+        "cancel" => "The instance is asked to end.",
+        "suspend" => "The instance is suspended.",
+        "resume" => "The instance goes on.",
+        "terminate" => "The instance is terminated.",
+        "rewind" => "The instance is rewound.",
+        _ => return html! {},
+    };
+    html! { div.note.done id="did" role="status" { (done) } }
+}
+
+fn jump() -> Markup {
+    let places = [
+        ("open", "Open now"),
+        ("timeline", "Timeline"),
+        ("after", "Through the history"),
+        ("events", "Events"),
+        ("values", "Values"),
+    ];
+    html! {
+        nav aria-label="On this page" {
+            ul.jump { @for (place, name) in places { li { a href={ "#" (place) } { (name) } } } }
+        }
+    }
+}
+
+fn unreadable(view: &InstanceView) -> Markup {
+    html! {
+        @if let Some(reason) = &view.unreadable {
+            div.note.problem role="alert" {
+                p { "Its history cannot be read to its end. Below is what the turns before that say." }
+                p.break { (reason) }
+            }
+        }
+    }
+}
+
+fn open_card(page: &Page, view: &InstanceView) -> Markup {
+    if view.summary.state.is_finished() && view.execution.buffered.total == 0 {
+        return html! {};
+    }
+    let id = view.summary.instance.as_str();
+    let place = Place { page, id, prefix: "open", is_now: true };
+    Card { id: "open", title: "Open now", live: true, aside: None }
+        .around(place.tables(&view.execution))
+}
+
+async fn events(
+    page: &Page,
+    asked: &Asked,
+    view: &InstanceView,
+    after: Option<&StateAfter>,
+) -> Result<Markup, Problem> {
+    let access = page.shared.access();
+    let from = match (asked.from, asked.near) {
+        (Some(from), _) => Some(from),
+        (None, Some(near)) => Some(access.history_cursor(&asked.id, near).await?),
+        (None, None) => None,
+    };
+    let history = access.history_page(&asked.id, from, EVENTS_PAGE).await?;
+    let all = view.execution.events;
+    let after = after.map(|after| after.position);
+    Events { page, id: asked.id.as_str(), history: &history, from, all, after }.card()
+}
+
+/// A payload as the JSON value that it is.
+fn json(payload: &Payload) -> serde_json::Value {
+    payload.decode().unwrap_or_default()
+}

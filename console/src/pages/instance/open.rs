@@ -1,0 +1,180 @@
+//! What is open in an execution, as a table: activities, waits, children, timers, and events that nobody has taken.
+
+use maud::{Markup, html};
+use reenact_actors::inspect::{
+    ExecutionView, ViewedActivity, ViewedChild, ViewedEvent, ViewedTimer, ViewedWait,
+};
+use reenact_core::CorrelationId;
+
+use super::super::address::Address;
+use super::super::page::Page;
+use super::super::parts::{self, payload, time};
+use super::json;
+use super::why::attempt;
+use crate::shown::Shown;
+
+/// Where the table stands: some things are offered for what is open now only.
+pub(super) struct Place<'a> {
+    /// The request.
+    pub(super) page: &'a Page,
+    /// The instance.
+    pub(super) id: &'a str,
+    /// In front of the ids of folded values, so that they are unique on the page.
+    pub(super) prefix: &'a str,
+    /// Whether it shows how the execution is now.
+    pub(super) is_now: bool,
+}
+
+impl Place<'_> {
+    fn shown(&self) -> Shown<'_> {
+        self.page.shared.shown(self.id)
+    }
+
+    /// The tables.
+    pub(super) fn tables(&self, execution: &ExecutionView) -> Markup {
+        let total = execution.activities.total
+            + execution.waits.total
+            + execution.children.total
+            + execution.timers.total;
+        let listed = execution.activities.items.len()
+            + execution.waits.items.len()
+            + execution.children.items.len()
+            + execution.timers.items.len();
+        html! {
+            @if total == 0 {
+                p.empty { "Nothing is open." }
+            } @else {
+                div.wide {
+                    table.stack {
+                        caption.hidden { "What is open" }
+                        thead { tr { th scope="col" { "What" } th scope="col" { "Name" } th scope="col" { "Since" } th scope="col" { "How far" } } }
+                        tbody {
+                            @for one in &execution.activities.items { (self.activity(one)) }
+                            @for one in &execution.waits.items { (self.wait(one)) }
+                            @for one in &execution.children.items { (self.child(one)) }
+                            @for one in &execution.timers.items { (self.timer(one)) }
+                        }
+                    }
+                }
+                @if total > listed as u64 { p.empty { "The first " (listed) " of " (parts::grouped(total)) "." } }
+            }
+            @if execution.buffered.total > 0 { (self.buffered(execution)) }
+        }
+    }
+
+    fn row(
+        &self,
+        kind: &str,
+        name: &Markup,
+        since: reenact_core::Timestamp,
+        how_far: &Markup,
+        in_doubt: bool,
+    ) -> Markup {
+        html! {
+            tr data-open=(kind) {
+                td.quiet data-label="What" { (kind) }
+                th scope="row" { (name) }
+                td.nowrap data-label="Since" { (time::ago(since, self.page.now)) }
+                td data-label="How far" {
+                    (how_far)
+                    @if in_doubt { " " span.quiet { "A cancel has come since: it has ended unless it is shielded." } }
+                }
+            }
+        }
+    }
+
+    fn activity(&self, one: &ViewedActivity) -> Markup {
+        let now = self.page.now;
+        let name = html! { b { (one.name) } " " span.quiet { "#" (one.id.0) } };
+        let heartbeat = one
+            .heartbeat
+            .as_ref()
+            .map(|value| self.shown().payload("heartbeat", Some(one.name.as_str()), json(value)));
+        let how_far = html! {
+            (attempt(one.attempt, one.max_attempts))
+            @if let Some(at) = one.begins_at {
+                @if at > now { ", next try " (time::ago(at, now)) } @else { ", begun " (time::ago(at, now)) }
+            }
+            @if one.local { ", local" }
+            @if let Some(tag) = &one.tag { ", on hosts with tag " b { (tag) } }
+            @if let Some(deadline) = one.deadline { ", must be over " (time::ago(deadline, now)) }
+            @if one.hosts_died > 0 { ", " (parts::count(one.hosts_died.into(), "host has", "hosts have")) " died while it ran" }
+            @if let Some(error) = &one.last_error { div.bad { "Last error: " (parts::text(&error.to_string())) } }
+            @if let Some(heartbeat) = heartbeat {
+                div { span.quiet { "Heartbeat" @if let Some(at) = one.heartbeat_at { " " (time::ago(at, now)) } ": " }
+                    (payload::value(&format!("{}-heartbeat-{}", self.prefix, one.id.0), &heartbeat)) }
+            }
+        };
+        self.row("activity", &name, one.since, &how_far, one.in_doubt)
+    }
+
+    fn wait(&self, one: &ViewedWait) -> Markup {
+        let name = html! { b { (one.name) } " " span.quiet { "#" (one.id.0) } };
+        let how_far = html! {
+            @if self.is_now && self.page.may_change() {
+                a.button data-raise=(one.name) href=(Address::act("raise", self.id).with("name", &one.name)) { "Raise it…" }
+            } @else { "none has come" }
+        };
+        self.row("event", &name, one.since, &how_far, one.in_doubt)
+    }
+
+    fn child(&self, one: &ViewedChild) -> Markup {
+        let now = self.page.now;
+        let name = html! { b { (one.name) } " " span.quiet { "#" (one.id.0) } " " (parts::instance(one.instance.as_str())) };
+        let how_far = html! {
+            (attempt(one.attempt, None))
+            @if let Some(at) = one.begins_at {
+                @if at > now { ", begins " (time::ago(at, now)) } @else { ", begun " (time::ago(at, now)) }
+            }
+            @if let Some(error) = &one.last_error { div.bad { "Last error: " (parts::text(&error.to_string())) } }
+        };
+        self.row("child", &name, one.since, &how_far, one.in_doubt)
+    }
+
+    fn timer(&self, one: &ViewedTimer) -> Markup {
+        let is_start = one.id == CorrelationId::START;
+        let name = html! { @if is_start { "lets the code begin" } @else { span.quiet { "#" (one.id.0) } } };
+        let how_far = html! { "fires " (time::ago(one.fire_at, self.page.now)) span.quiet { ", at " (time::exact(one.fire_at)) } };
+        self.row("timer", &name, one.since, &how_far, one.in_doubt)
+    }
+
+    fn buffered(&self, execution: &ExecutionView) -> Markup {
+        html! {
+            div.wide {
+                table.stack {
+                    caption.hidden { "Events that came and were not taken" }
+                    thead { tr { th scope="col" { "Buffered event" } th scope="col" { "Came" } th scope="col" { "Carries" } th scope="col" { "For" } } }
+                    tbody { @for one in &execution.buffered.items { (self.event(one)) } }
+                }
+            }
+            @if execution.buffered.total > execution.buffered.items.len() as u64 {
+                p.empty { "The first " (execution.buffered.items.len()) " of " (parts::grouped(execution.buffered.total)) "." }
+            }
+        }
+    }
+
+    fn event(&self, one: &ViewedEvent) -> Markup {
+        let data = one
+            .data
+            .as_ref()
+            .map(|data| self.shown().payload("data", Some(one.name.as_str()), json(data)));
+        html! {
+            tr data-open="buffered" {
+                th scope="row" { b { (one.name) } " " span.quiet { "event " (one.position) } }
+                td.nowrap data-label="Came" { (time::ago(one.at, self.page.now)) }
+                td data-label="Carries" {
+                    @match &data {
+                        Some(data) => (payload::value(&format!("{}-buffered-{}", self.prefix, one.position), data)),
+                        None => span.quiet { (payload::size(one.bytes as usize)) ", see event " (one.position) },
+                    }
+                }
+                td data-label="For" {
+                    @match one.awaited_by {
+                        Some(id) => { "wait #" (id.0) ", which takes it when the code runs" },
+                        None => span.quiet { "nobody waits for it yet" },
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Why an instance waits: one sentence, and what is open as a table.
+
+use maud::{Markup, html};
+use reenact_actors::inspect::{
+    ExecutionView, InstanceView, ViewedActivity, ViewedChild, ViewedTimer,
+};
+use reenact_core::{Outcome, Timestamp};
+use reenact_providers::InstanceState;
+
+use super::super::parts::{self, time};
+
+/// Most things that the sentence names; the others are in the table.
+const NAMED: usize = 3;
+
+/// The sentence, in a box.
+pub(super) fn sentence(view: &InstanceView, now: Timestamp) -> Markup {
+    let state = view.summary.state;
+    let class = match state {
+        InstanceState::Failed | InstanceState::Terminated => "problem",
+        InstanceState::Parked => "warn",
+        InstanceState::Completed => "done",
+        InstanceState::Suspended | InstanceState::Cancelled => "still",
+        _ => "why",
+    };
+    html! {
+        div.note.why.(class) id="why" data-live { p { (in_words(view, now)) } }
+    }
+}
+
+fn in_words(view: &InstanceView, now: Timestamp) -> Markup {
+    let (summary, execution) = (&view.summary, &view.execution);
+    let ended = time::ago(summary.updated_at, now);
+    match summary.state {
+        InstanceState::Completed => html! { "It returned a value " (ended) "." },
+        InstanceState::Failed => html! { "It failed " (ended) "." },
+        InstanceState::Terminated => match &execution.outcome {
+            Some(Outcome::Terminated { reason }) => {
+                html! { "It was terminated " (ended) (because(reason)) }
+            }
+            _ => html! { "It was terminated " (ended) "." },
+        },
+        InstanceState::Cancelled => match &execution.outcome {
+            Some(Outcome::Cancelled { reason }) => {
+                html! { "It ended " (ended) " because it was cancelled" (because(reason)) }
+            }
+            _ => html! { "It ended " (ended) " because it was cancelled." },
+        },
+        InstanceState::Parked => html! {
+            "It is parked" @if let Some(at) = view.parked.as_ref().and_then(|parked| parked.since) { " since " (time::ago(at, now)) }
+            ": its code does not fit its history, or is not there. What comes is recorded, and nothing is lost."
+        },
+        InstanceState::Suspended => match &execution.suspended {
+            Some(since) => {
+                html! { "It is suspended since " (time::ago(since.at, now)) (because(&since.reason)) " It goes on when it is resumed." }
+            }
+            None => html! { "It is suspended, and goes on when it is resumed." },
+        },
+        _ => html! {
+            @if let Some(cancel) = &execution.cancel_requested {
+                "It was asked to end " (time::ago(cancel.at, now)) (because(&cancel.reason)) " "
+            }
+            @if let Some(stalled) = &view.stalled {
+                strong { "Its code has not given its thread back for " (time::span(now.since(stalled.since))) ". " }
+            }
+            (waits(execution, now))
+        },
+    }
+}
+
+/// `: reason.`, or a full stop.
+fn because(reason: &str) -> Markup {
+    let reason = reason.trim();
+    html! { @if reason.is_empty() { "." } @else { ": “" span.break { (parts::start_of(reason, 200).unwrap_or(reason)) } "”." } }
+}
+
+fn waits(execution: &ExecutionView, now: Timestamp) -> Markup {
+    let mut things: Vec<Markup> = Vec::new();
+    things.extend(execution.activities.items.iter().map(|one| activity(one, now)));
+    things.extend(execution.waits.items.iter().map(|wait| {
+        html! { "the event " b { (wait.name) } " (" (ago_in_words(wait.since, now)) ")" }
+    }));
+    things.extend(execution.children.items.iter().map(child));
+    things.extend(execution.timers.items.iter().map(|one| timer(one, now)));
+    let all = execution.activities.total
+        + execution.waits.total
+        + execution.children.total
+        + execution.timers.total;
+    if things.is_empty() {
+        return html! { "Nothing is open: its code runs now, or is about to." };
+    }
+    let more = all.saturating_sub(things.len().min(NAMED) as u64);
+    let last = things.len().min(NAMED) - 1;
+    html! {
+        "It waits for "
+        @for (nth, thing) in things.iter().take(NAMED).enumerate() {
+            @if nth > 0 { @if nth == last && more == 0 { " and " } @else { ", " } }
+            (thing)
+        }
+        @if more > 0 { " and " (parts::grouped(more)) " more" }
+        "."
+    }
+}
+
+fn ago_in_words(since: Timestamp, now: Timestamp) -> Markup {
+    html! { "since " (time::ago(since, now)) }
+}
+
+fn activity(one: &ViewedActivity, now: Timestamp) -> Markup {
+    let attempt = attempt(one.attempt, one.max_attempts);
+    match one.begins_at {
+        Some(at) if at > now => {
+            html! { "the next try of activity " b { (one.name) } " (" (attempt) ", " (time::ago(at, now)) ")" }
+        }
+        Some(at) => {
+            html! { "activity " b { (one.name) } " (" (attempt) ", begun " (time::ago(at, now)) ")" }
+        }
+        None => html! { "activity " b { (one.name) } " (" (ago_in_words(one.since, now)) ")" },
+    }
+}
+
+fn child(one: &ViewedChild) -> Markup {
+    html! { "the child " b { (one.name) } " (" (parts::instance(one.instance.as_str())) ")" }
+}
+
+fn timer(one: &ViewedTimer, now: Timestamp) -> Markup {
+    let what = if one.id == reenact_core::CorrelationId::START { "its start" } else { "a timer" };
+    html! { (what) " (" (time::ago(one.fire_at, now)) ")" }
+}
+
+/// `attempt 3 of 5`.
+pub(super) fn attempt(attempt: u32, most: Option<u32>) -> String {
+    match most {
+        Some(most) => format!("attempt {attempt} of {most}"),
+        None => format!("attempt {attempt}"),
+    }
+}

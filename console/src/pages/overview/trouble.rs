@@ -1,0 +1,160 @@
+//! What needs somebody's attention: parked instances with their reasons, those without an event for longest, the
+//! newest failures.
+
+use std::time::Duration;
+
+use maud::{Markup, html};
+use reenact_core::Outcome;
+use reenact_providers::{InstanceFilter, InstanceState, InstanceSummary, PageRequest, TimeRange};
+
+use super::super::address::Address;
+use super::super::limits::{LOOKED_THROUGH, OVERVIEW_ROWS};
+use super::super::page::Page;
+use super::super::parts::{self, Card, time};
+use crate::dto::StateText;
+use crate::problem::Problem;
+
+/// Where failures are looked for, one after the other, until there are some.
+const FAILED_WITHIN: [Duration; 3] =
+    [Duration::from_secs(3600), Duration::from_secs(86_400), Duration::from_secs(30 * 86_400)];
+
+fn all_of(state: InstanceState) -> Address {
+    Address::page("instances").with("state", StateText(state).name())
+}
+
+fn aside(state: InstanceState, total: u64) -> Markup {
+    html! { span.more { a href=(all_of(state)) { "All " (parts::grouped(total)) } } }
+}
+
+/// Parked instances with their reasons.
+pub(super) async fn parked(page: &Page) -> Result<Markup, Problem> {
+    let access = page.shared.access();
+    let filter = InstanceFilter::new().states([InstanceState::Parked]);
+    let total = access.count(&filter).await?;
+    let found = access.list(&filter, &PageRequest::new().limit(OVERVIEW_ROWS)).await?;
+    let mut rows = Vec::new();
+    for summary in &found.instances {
+        let reason = match access.parked(&summary.instance) {
+            Some(reason) => Some(reason),
+            None => {
+                access.snapshot(&summary.instance).await.ok().and_then(|snapshot| snapshot.parked)
+            }
+        };
+        rows.push((summary, reason.map(|reason| reason.to_string())));
+    }
+    let card = Card {
+        id: "parked",
+        title: "Parked, and why",
+        live: true,
+        aside: (total > 0).then(|| aside(InstanceState::Parked, total)),
+    };
+    Ok(card.around(html! {
+        @if rows.is_empty() {
+            p.empty { "Nothing is parked: all code fits its history." }
+        } @else {
+            div.wide {
+                table.stack {
+                    caption.hidden { "Parked instances" }
+                    thead { tr { th scope="col" { "Id" } th scope="col" { "Why" } } }
+                    tbody {
+                        @for (summary, reason) in &rows {
+                            tr data-row=(summary.instance) data-mark="parked" {
+                                th.id scope="row" { (parts::instance(summary.instance.as_str())) div.quiet.small { (summary.name) ", " (time::ago(summary.updated_at, page.now)) } }
+                                td { @match reason { Some(reason) => (parts::text(reason)), None => span.quiet { "it goes on now" } } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }))
+}
+
+/// The running instances to which nothing has happened for longest.
+pub(super) async fn stuck(page: &Page) -> Result<Markup, Problem> {
+    let access = page.shared.access();
+    let filter = InstanceFilter::new().states([InstanceState::Running]);
+    let found = access.list(&filter, &PageRequest::new().limit(LOOKED_THROUGH)).await?;
+    let is_all = found.next.is_none();
+    let mut oldest = found.instances;
+    oldest.sort_by_key(|summary| summary.updated_at);
+    oldest.truncate(OVERVIEW_ROWS);
+    let aside = html! { @if !is_all { span.quiet.small { "among the first " (parts::grouped(LOOKED_THROUGH as u64)) " by id" } } };
+    Ok(Card { id: "stuck", title: "Running, without an event for longest", live: true, aside: Some(aside) }.around(html! {
+        @if oldest.is_empty() {
+            p.empty { "Nothing is running." }
+        } @else {
+            div.wide {
+                table.stack {
+                    caption.hidden { "Running instances without an event for longest" }
+                    thead { tr { th scope="col" { "Id" } th scope="col" { "Orchestration" } th scope="col" { "Last event" } } }
+                    tbody { @for summary in &oldest { (stuck_row(page, summary)) } }
+                }
+            }
+        }
+    }))
+}
+
+fn stuck_row(page: &Page, summary: &InstanceSummary) -> Markup {
+    html! {
+        tr data-row=(summary.instance) data-mark=(summary.events) {
+            th.id scope="row" { (parts::instance(summary.instance.as_str())) }
+            td data-label="Orchestration" { (summary.name) }
+            td.nowrap data-label="Last event" { (time::ago(summary.updated_at, page.now)) }
+        }
+    }
+}
+
+/// The newest failures with their errors.
+pub(super) async fn failures(page: &Page) -> Result<Markup, Problem> {
+    let access = page.shared.access();
+    let failed = InstanceFilter::new().states([InstanceState::Failed]);
+    let total = access.count(&failed).await?;
+    let mut found = Vec::new();
+    for within in FAILED_WITHIN {
+        let recent =
+            failed.clone().finished(TimeRange { from: Some(page.now - within), until: None });
+        found = access.list(&recent, &PageRequest::new().limit(LOOKED_THROUGH)).await?.instances;
+        if !found.is_empty() {
+            break;
+        }
+    }
+    found.sort_by_key(|summary| std::cmp::Reverse(summary.updated_at));
+    found.truncate(OVERVIEW_ROWS);
+    let mut rows = Vec::new();
+    for summary in &found {
+        let outcome =
+            access.snapshot(&summary.instance).await.ok().and_then(|snapshot| snapshot.outcome);
+        let error = match outcome {
+            Some(Outcome::Failed(error)) => error.to_string(),
+            _ => String::new(),
+        };
+        rows.push((summary, error));
+    }
+    let card = Card {
+        id: "failures",
+        title: "Newest failures",
+        live: true,
+        aside: (total > 0).then(|| aside(InstanceState::Failed, total)),
+    };
+    Ok(card.around(html! {
+        @if rows.is_empty() {
+            p.empty { "Nothing has failed in the last 30 days." }
+        } @else {
+            div.wide {
+                table.stack {
+                    caption.hidden { "Newest failures" }
+                    thead { tr { th scope="col" { "Id" } th scope="col" { "Error" } } }
+                    tbody {
+                        @for (summary, error) in &rows {
+                            tr data-row=(summary.instance) data-mark="failed" {
+                                th.id scope="row" { (parts::instance(summary.instance.as_str())) div.quiet.small { (summary.name) ", " (time::ago(summary.updated_at, page.now)) } }
+                                td { (parts::text(error)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }))
+}

@@ -1,0 +1,195 @@
+//! A host with a few instances, and somebody who opens pages and sends their forms.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use reenact_actors::{Access, ActivityContext, HostOptions, Registry, Runtime, StartRequest};
+use reenact_console::{ConsoleOptions, router};
+use reenact_core::{ActivityError, InstanceId, Name, OrchestrationContext, Payload};
+use reenact_providers::InMemory;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+/// A host with its console.
+pub(crate) struct Site {
+    pub(crate) runtime: Runtime,
+    pub(crate) access: Access,
+    pub(crate) console: Router,
+}
+
+/// A page that was opened.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) html: String,
+}
+
+impl Shown {
+    /// Whether a text stands on it.
+    #[track_caller]
+    pub(crate) fn has(&self, text: &str) -> &Self {
+        assert!(self.html.contains(text), "`{text}` is missing ({}):\n{}", self.status, self.html);
+        self
+    }
+
+    /// Whether a text is absent.
+    #[track_caller]
+    pub(crate) fn lacks(&self, text: &str) -> &Self {
+        assert!(!self.html.contains(text), "`{text}` is there ({}):\n{}", self.status, self.html);
+        self
+    }
+
+    /// Whether its status is this one.
+    #[track_caller]
+    pub(crate) fn is(&self, status: u16) -> &Self {
+        assert_eq!(self.status, status, "{}", self.html);
+        self
+    }
+
+    /// Where it leads, if it leads to another page.
+    pub(crate) fn leads_to(&self) -> &str {
+        assert_eq!(self.status, StatusCode::SEE_OTHER, "{}", self.html);
+        self.headers[header::LOCATION].to_str().expect("an address")
+    }
+
+    /// The values of an attribute, unescaped.
+    pub(crate) fn attributes(&self, name: &str) -> Vec<String> {
+        let start = format!(" {name}=\"");
+        let found = self.html.split(&start).skip(1);
+        found.map(|rest| unescaped(rest.split('"').next().unwrap_or_default())).collect()
+    }
+
+    /// The token of its forms.
+    pub(crate) fn form_token(&self) -> String {
+        let rest = self.html.split("name=\"form_token\" value=\"").nth(1).expect("a form");
+        rest.split('"').next().expect("a value").to_owned()
+    }
+}
+
+fn unescaped(text: &str) -> String {
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
+}
+
+/// The orchestrations of the tests: `echo` returns its input; `wait` waits for the event `Go`; `pay` calls an
+/// activity that fails for good; `order` calls `pay` as a child.
+fn registry() -> Registry {
+    let mut registry = Registry::default();
+    let echo = |_: OrchestrationContext, input: Value| async move { Ok(input) };
+    registry.register_orchestration("echo".into(), echo).expect("it is new");
+    let wait = |ctx: OrchestrationContext, _: Value| async move {
+        ctx.set_status(&json!({"step": "waiting"}));
+        Ok(ctx.wait_external::<Value>("Go").await?)
+    };
+    registry.register_orchestration("wait".into(), wait).expect("it is new");
+    let pay = |ctx: OrchestrationContext, cents: Value| async move {
+        Ok(ctx.call_activity_by_name::<_, Value>("charge", &cents).await?)
+    };
+    registry.register_orchestration("pay".into(), pay).expect("it is new");
+    let order = |ctx: OrchestrationContext, cents: Value| async move {
+        Ok(ctx.call_orchestration_by_name::<_, Value>("pay", &cents).await?)
+    };
+    registry.register_orchestration("order".into(), order).expect("it is new");
+    let charge = |_: ActivityContext, text: Value| async move {
+        let text = text.as_str().unwrap_or("declined").to_owned();
+        Err::<Value, _>(ActivityError::fatal(text))
+    };
+    registry.register_activity("charge", charge).expect("it is new");
+    registry
+}
+
+/// The id of an instance.
+pub(crate) fn id(text: &str) -> InstanceId {
+    InstanceId::new(text).expect("an id")
+}
+
+/// The address of a page with that id in its query.
+pub(crate) fn with_id(page: &str, id: &str) -> String {
+    let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
+    let mark = if page.contains('?') { '&' } else { '?' };
+    format!("/{page}{mark}id={id}")
+}
+
+impl Site {
+    /// A host on a store in memory, with a console that lets everybody in.
+    pub(crate) async fn open() -> Self {
+        Self::open_with(ConsoleOptions::new().guarded_by_layer()).await
+    }
+
+    /// The same, with these options.
+    pub(crate) async fn open_with(options: ConsoleOptions) -> Self {
+        let runtime = Runtime::start(&InMemory::new(), registry(), HostOptions::default()).await;
+        let runtime = runtime.expect("it starts");
+        let access = runtime.access();
+        let console = router(access.clone(), options);
+        Self { runtime, access, console }
+    }
+
+    /// Starts an instance.
+    pub(crate) async fn begin(&self, name: &str, instance: &str, input: Value) {
+        let request = StartRequest {
+            name: Name::new(name).expect("a name"),
+            version: None,
+            input: Payload::encode(&input).expect("a payload"),
+            instance: Some(id(instance)),
+            delay: None,
+            event: None,
+        };
+        self.access.start_instance(request).await.expect("it starts");
+    }
+
+    /// Starts an instance and waits for its end.
+    pub(crate) async fn run(&self, name: &str, instance: &str, input: Value) {
+        self.begin(name, instance, input).await;
+        self.access.outcome(&id(instance)).await.expect("it ends");
+    }
+
+    /// Opens a page.
+    pub(crate) async fn get(&self, address: &str) -> Shown {
+        show(&self.console, request(Method::GET, address, None)).await
+    }
+
+    /// Sends a form, with a token of this console.
+    pub(crate) async fn send(&self, address: &str, fields: &[(&str, &str)]) -> Shown {
+        let token = self.get("/instances").await.form_token();
+        self.send_with(address, &token, fields).await
+    }
+
+    /// Sends a form with that token.
+    pub(crate) async fn send_with(
+        &self,
+        address: &str,
+        token: &str,
+        fields: &[(&str, &str)],
+    ) -> Shown {
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        body.append_pair("form_token", token).extend_pairs(fields);
+        show(&self.console, request(Method::POST, address, Some(body.finish()))).await
+    }
+}
+
+/// A request of a browser.
+pub(crate) fn request(method: Method, address: &str, form: Option<String>) -> Request<Body> {
+    let request = Request::builder()
+        .method(method)
+        .uri(address)
+        .header(header::HOST, "localhost")
+        .header(header::ACCEPT, "text/html");
+    match form {
+        Some(form) => request
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::ORIGIN, "http://localhost")
+            .body(Body::from(form)),
+        None => request.body(Body::empty()),
+    }
+    .expect("a request")
+}
+
+/// Sends a request, and reads all of the answer.
+pub(crate) async fn show(console: &Router, request: Request<Body>) -> Shown {
+    let response = console.clone().oneshot(request).await.expect("a router answers");
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.expect("a whole body").to_vec();
+    let html = String::from_utf8(body).expect("text");
+    Shown { status: parts.status, headers: parts.headers, html }
+}

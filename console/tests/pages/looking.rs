@@ -1,0 +1,130 @@
+//! Each page has what people look for.
+
+use axum::http::{Method, header};
+use reenact_console::{ConsoleOptions, Token};
+use serde_json::json;
+
+use super::browsing::{Site, id, request, show, with_id};
+
+#[tokio::test]
+async fn the_overview_counts_states_and_shows_what_needs_somebody() {
+    let site = Site::open().await;
+    site.run("echo", "a", json!(1)).await;
+    site.begin("wait", "slow", json!(1)).await;
+    site.run("pay", "broke", json!("declined by the bank")).await;
+    let page = site.get("/overview").await;
+    page.is(200).has("<h1>Overview</h1>").has("data-state=\"running\"");
+    page.has("href=\"instances?state=parked\"").has("Nothing is parked");
+    page.has("declined by the bank").has("href=\"instance?id=slow\"");
+    site.get("/").await.is(200).has("<h1>Overview</h1>");
+}
+
+#[tokio::test]
+async fn a_list_keeps_its_filter_in_the_address_and_goes_on_by_next() {
+    let site = Site::open().await;
+    for nth in 0..5 {
+        site.run("echo", &format!("a{nth}"), json!(1)).await;
+    }
+    site.begin("wait", "b", json!(1)).await;
+    let page = site.get("/instances?state=completed&prefix=a&limit=3").await;
+    page.is(200).has("5 instances pass").has("data-row=\"a2\"").lacks("data-row=\"a3\"");
+    page.has("value=\"completed\" checked").has("name=\"prefix\" type=\"text\" value=\"a\"");
+    page.has("id=\"next\"").has("instances?state=completed&amp;prefix=a&amp;after=a2");
+    let page = site.get("/instances?state=completed&prefix=a&limit=3&after=a2").await;
+    page.has("data-row=\"a4\"").lacks("id=\"next\"").has("id=\"first\"");
+    site.get("/instances?after=zzz").await.is(200).has("after the last instance");
+    site.get("/instances?state=failed").await.is(200).has("No instance passes this filter");
+}
+
+#[tokio::test]
+async fn an_instance_says_why_it_waits_and_offers_that_event() {
+    let site = Site::open().await;
+    site.begin("wait", "w", json!({"for": "Go"})).await;
+    let page = site.get("/instance?id=w").await;
+    page.is(200).has("It waits for the event <b>Go</b>").has("data-state=\"running\"");
+    page.has("href=\"act?do=raise&amp;id=w&amp;name=Go\"")
+        .has("&quot;step&quot;: &quot;waiting&quot;");
+    page.has("data-kind=\"external_subscribed\"").has("id=\"after-range\"");
+    page.lacks("act?do=purge").lacks("act?do=resume");
+    site.run("echo", "e", json!("done")).await;
+    let page = site.get("/instance?id=e").await;
+    page.has("It returned a value").has("id=\"output\"").has("act?do=purge").lacks("act?do=cancel");
+}
+
+#[tokio::test]
+async fn the_slider_shows_what_was_open_after_an_event() {
+    let site = Site::open().await;
+    site.run("pay", "p", json!("no")).await;
+    let page = site.get("/instance?id=p&after=1").await;
+    page.is(200).has("data-after=\"1\"").has("<b>charge</b>").has("data-open=\"activity\"");
+    let page = site.get("/instance?id=p&after=2").await;
+    page.lacks("data-open=\"activity\"").has("Rewind to before it");
+    let part = site.get("/instance?id=p&after=1&part=after").await;
+    part.is(200).has("id=\"after-state\"").lacks("id=\"events\"");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said_plainly() {
+    let site = Site::open().await;
+    site.run("echo", "e", json!(1)).await;
+    let unknown = site.get("/instance?id=nobody").await;
+    unknown.is(404).has("nobody").has("All instances").has("data-kind=\"not_found\"");
+    for address in [
+        "/instance",
+        "/instances?state=asleep",
+        "/instances?limit=0",
+        "/act?do=dance&id=e",
+        "/instance?id=e&colour=red",
+    ] {
+        site.get(address).await.is(400).has("role=\"alert\"");
+    }
+    let beyond = site.get("/instance?id=e&after=999").await;
+    assert!(beyond.status.is_client_error());
+    beyond.has("role=\"alert\"");
+    site.get("/nothing").await.is(404).has("href=\"overview\"");
+    site.get("/nothing/deeper").await.is(404).has("href=\"../overview\"");
+    site.get("/assets/none.css").await.is(404);
+    assert!(site.access.summary(&id("nobody")).await.is_err());
+}
+
+#[tokio::test]
+async fn files_have_names_that_change_with_them_and_are_kept() {
+    let site = Site::open().await;
+    let page = site.get("/overview").await;
+    let style = page.attributes("href").into_iter().find(|href| href.ends_with(".css"));
+    let file = site.get(&format!("/{}", style.expect("a style sheet"))).await;
+    file.is(200);
+    assert_eq!(file.headers[header::CONTENT_TYPE], "text/css; charset=utf-8");
+    assert!(file.headers[header::CACHE_CONTROL].to_str().unwrap().contains("immutable"));
+    assert_eq!(page.headers[header::CACHE_CONTROL], "no-store");
+}
+
+#[tokio::test]
+async fn a_console_that_only_reads_offers_nothing_to_change() {
+    let site = Site::open_with(ConsoleOptions::new().guarded_by_layer().read_only(true)).await;
+    site.begin("wait", "w", json!(1)).await;
+    let page = site.get("/instance?id=w").await;
+    page.is(200).has("data-read-only").lacks("act?do=");
+    site.get("/instances").await.lacks("id=\"bulk\"");
+    site.get(&with_id("act?do=cancel", "w")).await.is(200).lacks("id=\"ask-form\"");
+}
+
+#[tokio::test]
+async fn one_logs_in_with_the_token_and_out_again() {
+    let token = "a-token-of-the-tests";
+    let options = ConsoleOptions::new().token(Token::new(token).expect("a token"));
+    let site = Site::open_with(options).await;
+    assert_eq!(site.get("/instances?state=failed").await.leads_to(), "login");
+    let login = site.get("/login").await;
+    login.is(200).has("type=\"password\"");
+    let wrong =
+        site.send_with("/login", &login.form_token(), &[("token", "a-wrong-token-here")]).await;
+    wrong.is(401).has("the token is wrong").lacks("a-wrong-token-here");
+    let right = site.send_with("/login", &login.form_token(), &[("token", token)]).await;
+    assert_eq!(right.leads_to(), "overview");
+    let cookie = right.headers[header::SET_COOKIE].to_str().unwrap().to_owned();
+    assert!(cookie.contains("HttpOnly; SameSite=Strict") && !cookie.contains(token));
+    let mut again = request(Method::GET, "/overview", None);
+    again.headers_mut().insert(header::COOKIE, cookie.split(';').next().unwrap().parse().unwrap());
+    show(&site.console, again).await.is(200).has("action=\"logout\"").lacks(token);
+}

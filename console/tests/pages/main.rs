@@ -1,0 +1,7 @@
+//! The pages, read as HTML over the router, without a socket and without a browser.
+
+mod browsing;
+mod changing;
+mod escaping;
+mod looking;
+mod markup;
