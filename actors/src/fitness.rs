@@ -55,11 +55,12 @@ pub(crate) fn begin(host: &HostRef) -> Task {
             let now = host.store.clock.now();
             let mut look = Look { host: &host, shards, since: now, budget, passed_over: 0 };
             if let Err(error) = look.all().await {
-                tracing::warn!(%error, "instances could not be checked at the start; each is checked when it is used");
+                tracing::warn!(target: "reenact::host", parent: None, %error, "instances could not be checked at the start; each is checked when it is used");
             }
             if look.passed_over > 0 {
                 let instances = look.passed_over;
                 tracing::info!(
+                    target: "reenact::host", parent: None,
                     instances,
                     "these instances were not replayed at the start; each is replayed when it is used"
                 );
@@ -171,8 +172,7 @@ impl Look<'_> {
             Ok(Ok(deaths)) if deaths.known() > 0 => Ok(Found::Suspect),
             Ok(Ok(_)) => {
                 let registry = &self.host.registry;
-                let replayed =
-                    self.log().replay(summary, None, registry, config, summary.turns).await;
+                let replayed = self.log().replay(summary, registry, config, summary.turns).await;
                 replayed.map(|replayed| replayed.map_or(Found::Unfit, |_| Found::Fit))
             }
             Ok(Err(_)) => Ok(Found::Unfit),

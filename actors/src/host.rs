@@ -179,9 +179,9 @@ impl Actor for HostSupervisor {
             && !state.host.is_closing()
         {
             if state.share.contains(&shard) {
-                tracing::error!(%shard, why, "a shard went down; it starts again from its log");
+                tracing::warn!(target: "reenact::shard", parent: None, %shard, reason = why, "a shard went down; it starts again from its log");
             } else {
-                tracing::info!(%shard, why, "this host has released a shard");
+                tracing::info!(target: "reenact::shard", parent: None, %shard, reason = why, "this host has released a shard");
             }
             state.host.routes.clear(shard);
             state.is_down(&myself, shard, RESTART_DELAY);
@@ -248,7 +248,7 @@ impl HostState {
             if let Some(Standing::Up(actor)) = self.shards.get(shard)
                 && !self.share.contains(shard)
             {
-                tracing::warn!(%shard, "a shard is released although user code blocks its thread");
+                tracing::warn!(target: "reenact::shard", parent: None, %shard, "a shard is released although user code blocks its thread");
                 actor.kill();
                 self.host.routes.clear(*shard);
                 self.is_down(myself, *shard, RESTART_DELAY);
@@ -272,7 +272,7 @@ impl HostState {
     /// Starts shards that are new in the share, and drains those that left it. Shards that are starting or
     /// ending are looked at afterwards.
     fn share_is(&mut self, myself: &ActorRef<HostMessage>, share: BTreeSet<ShardId>) {
-        tracing::info!(shards = ?share, "the share of this host has changed");
+        tracing::info!(target: "reenact::shard", parent: None, shards = ?share, "the share of this host has changed");
         let before = mem::replace(&mut self.share, share);
         for shard in before.difference(&self.share).copied().collect::<Vec<_>>() {
             match self.shards.get(&shard) {
@@ -298,7 +298,7 @@ async fn first_start(
     match spawn(host, myself, arguments).await {
         Ok(actor) => Ok((shard, Standing::Up(actor))),
         Err(SpawnErr::StartupFailed(why)) if is_shared && is_taken(&*why) => {
-            tracing::info!(%shard, %why, "another host has the lease of this shard; waiting for it");
+            tracing::info!(target: "reenact::shard", parent: None, %shard, error = %why, "another host has the lease of this shard; waiting for it");
             Ok((shard, Standing::Down))
         }
         Err(error) => Err(not_started(shard, error).into()),
@@ -391,7 +391,7 @@ fn is_taken(why: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
 
 /// Asks a shard to end gracefully, so that another host can have it.
 fn drain(shard: ShardId, actor: &ActorRef<ShardMessage>) {
-    tracing::info!(%shard, "releasing a shard, which another host is to have");
+    tracing::info!(target: "reenact::shard", parent: None, %shard, "releasing a shard, which another host is to have");
     // The end of the shard shows by itself. A supervisor that has gone has ended.
     let (reply, _) = oneshot::channel();
     let _ = actor.cast(ShardMessage::Drain { reply });
@@ -450,13 +450,13 @@ fn failed(host: &HostContext, shard: ShardId, error: SpawnErr, last: Duration) -
     let why = match why {
         Ok(why) => *why,
         Err(error) => {
-            tracing::error!(%shard, %error, "a shard could not be started; trying again");
+            tracing::warn!(target: "reenact::shard", parent: None, %shard, %error, "a shard could not be started; trying again");
             return longer;
         }
     };
     let delay = match &why {
         ProviderError::Conflict { .. } => {
-            tracing::info!(%shard, error = %why, "another host has the lease of this shard; waiting for it");
+            tracing::info!(target: "reenact::shard", parent: None, %shard, error = %why, "another host has the lease of this shard; waiting for it");
             if host.store.queue_client.is_some() {
                 // No message is refused: messages for the shard go to the host that has it.
                 host.routes.set_leaving(shard);
@@ -465,11 +465,11 @@ fn failed(host: &HostContext, shard: ShardId, error: SpawnErr, last: Duration) -
             TAKEN_DELAY
         }
         ProviderError::Corrupt { .. } => {
-            tracing::error!(%shard, error = %why, "a shard stays down because its log is rotten; put back a good copy of the store");
+            tracing::error!(target: "reenact::shard", parent: None, %shard, error = %why, "a shard stays down because its log is rotten; put back a good copy of the store");
             ROTTEN_DELAY
         }
         _ => {
-            tracing::warn!(%shard, error = %why, "a shard could not be started; trying again");
+            tracing::warn!(target: "reenact::shard", parent: None, %shard, error = %why, "a shard could not be started; trying again");
             longer
         }
     };

@@ -63,10 +63,11 @@ mod activity;
 mod registry;
 mod stalls;
 
-// Floor 4: messages and their addresses.
+// Floor 4: messages and their addresses; what is reported of instances.
 
 mod message;
 mod routes;
+mod telemetry;
 
 // Floor 5: logs and stores.
 

@@ -219,7 +219,7 @@ impl Drop for Unanswered {
         }
         let Self { shared, key, number, tries, .. } = self;
         let (from, message) = (&key.0, key.1);
-        tracing::debug!(%from, ?message, "a message was not taken; trying again");
+        tracing::debug!(target: "reenact::message", parent: None, %from, ?message, "a message was not taken; trying again");
         // Outside of a runtime, the host has gone.
         let Ok(runtime) = Handle::try_current() else { return };
         let (shared, key, number, tries) = (shared.clone(), key.clone(), *number, *tries);

@@ -19,6 +19,7 @@ use crate::error::ParkReason;
 use crate::patience::Patience;
 use crate::registry::Registry;
 use crate::stalls::Stalls;
+use crate::telemetry::Ledger;
 use decode::{decode, no_turns, readable};
 use recovery::Recovery;
 
@@ -70,20 +71,44 @@ impl Log<'_> {
     }
 
     /// The machine of an unfinished instance, from the first `turns` turns of its history; or why there
-    /// can be none. The log is read and re-enacted a page at a time; the first one may be there already.
+    /// can be none. The log is read and re-enacted a page at a time.
     pub(crate) async fn replay(
+        &self,
+        of: &InstanceSummary,
+        registry: &Registry,
+        config: MachineConfig,
+        turns: u64,
+    ) -> Result<Result<Machine, ParkReason>, ProviderError> {
+        let mut no_ledger = None;
+        let recovery = Recovery::new(of, registry, config, self.stalls, &mut no_ledger);
+        self.recover(recovery, None, turns).await
+    }
+
+    /// As [`replay`](Self::replay), of the whole history. The first page may be there already. The ledger,
+    /// if there is one, gets what is open at the end.
+    pub(crate) async fn replay_all(
         &self,
         of: &InstanceSummary,
         first: Option<TurnPage>,
         registry: &Registry,
         config: MachineConfig,
+        ledger: &mut Option<Box<Ledger>>,
+    ) -> Result<Result<Machine, ParkReason>, ProviderError> {
+        let recovery = Recovery::new(of, registry, config, self.stalls, ledger);
+        self.recover(recovery, first, u64::MAX).await
+    }
+
+    async fn recover(
+        &self,
+        mut recovery: Recovery<'_>,
+        first: Option<TurnPage>,
         turns: u64,
     ) -> Result<Result<Machine, ParkReason>, ProviderError> {
+        let (of, registry) = (recovery.of, recovery.registry);
         // Without the orchestration there is no need to read.
         if let Err(missing) = registry.code(&of.name, None) {
             return Ok(Err(missing.into()));
         }
-        let mut recovery = Recovery::new(of, registry, config, self.stalls);
         let take_in = |page| recovery.take_in(page);
         let mut read = self.each_page_after(first, of, turns, take_in).await?;
         if let (Ok(()), Some(renewed)) = (&read, recovery.renewed) {

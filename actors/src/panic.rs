@@ -70,7 +70,7 @@ impl<F> Caught<F> {
     fn end(&mut self) {
         let future = self.future.take();
         if let Err(panic) = catch(|| drop(future)) {
-            tracing::warn!(panic, "user code panicked in a destructor");
+            tracing::warn!(target: "reenact::instance", parent: None, panic, "user code panicked in a destructor");
         }
     }
 }

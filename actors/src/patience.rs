@@ -49,7 +49,7 @@ impl Patience {
             _ => own,
         };
         self.tries = self.tries.saturating_add(1);
-        tracing::warn!(%error, tries = self.tries, "the store failed; trying again");
+        tracing::warn!(target: "reenact::store", parent: None, %error, tries = self.tries, "the store failed; trying again");
         clock.sleep_until(clock.now() + pause).await;
     }
 }

@@ -273,7 +273,7 @@ impl PersistenceState {
     fn lose(&mut self, entries: Vec<Entry>, error: ProviderError) {
         let (shard, error) = (self.shard, Arc::new(error));
         if !matches!(*error, ProviderError::Closed) {
-            tracing::error!(%shard, %error, "an append failed for good; the shard starts again from its log");
+            tracing::warn!(target: "reenact::store", parent: None, %shard, %error, "an append failed for good; the shard starts again from its log");
         }
         // It stops before the refusals have an effect: the instances are not to blame for them.
         self.supervisor.stop(Some(format!("its log was lost: {error}")));

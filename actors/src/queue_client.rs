@@ -133,7 +133,7 @@ impl QueueClient {
             let page = match self.sharing.quarantined(after.as_ref(), LOOKED_AT_ONCE).await {
                 // What waits for this message must not end for an entry of another.
                 Err(error @ ProviderError::Corrupt { .. }) => {
-                    tracing::error!(%error, "an entry of the quarantine is not readable: discard it by its id");
+                    tracing::error!(target: "reenact::queue", parent: None, %error, "an entry of the quarantine is not readable: discard it by its id");
                     return Ok(None);
                 }
                 page => page?,

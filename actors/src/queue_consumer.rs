@@ -173,7 +173,7 @@ fn receive(handler: &MessageHandler, limit: usize) -> BoxFuture<'_, Vec<Delivery
                 Ok(deliveries) => return deliveries,
                 Err(error) => {
                     let shard = handler.shard();
-                    tracing::warn!(%shard, %error, "a queue could not be read; trying again");
+                    tracing::warn!(target: "reenact::queue", parent: None, %shard, %error, "a queue could not be read; trying again");
                     tokio::time::sleep(pause_after(&error)).await;
                 }
             }

@@ -206,6 +206,13 @@ impl Registry {
         names
     }
 
+    /// The names of the activities, in order.
+    pub(crate) fn activity_names(&self) -> Vec<Name> {
+        let mut names: Vec<_> = self.activities.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
     /// The host is to share its store with others.
     pub(crate) fn set_among_others(&mut self) {
         self.among_others = true;

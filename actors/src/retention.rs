@@ -33,7 +33,7 @@ pub(crate) fn begin(host: &HostRef) -> Option<Task> {
         loop {
             let mut round = Round { host: &host, failed: BTreeSet::new() };
             if let Err(error) = round.run(retention).await {
-                tracing::warn!(%error, "finished instances could not be listed; trying again later");
+                tracing::warn!(target: "reenact::host", parent: None, %error, "finished instances could not be listed; trying again later");
             }
             host.store.clock.sleep_until(host.store.clock.now() + RETENTION_EVERY).await;
         }
@@ -135,7 +135,7 @@ impl Round<'_> {
         match purge_finished(self.host, batch, &lease).await {
             Ok(purged) => purged,
             Err(error) => {
-                tracing::warn!(%shard, %error, "instances could not be purged; trying again later");
+                tracing::warn!(target: "reenact::host", parent: None, %shard, %error, "instances could not be purged; trying again later");
                 self.failed.insert(shard);
                 0
             }

@@ -32,6 +32,7 @@ use crate::stalls::Stalled;
 use crate::store::Store;
 use crate::tags::TagReceiver;
 use crate::task::Tasks;
+use crate::telemetry::{host_ends, host_has_ended, host_has_started};
 use crate::threads::Threads;
 use crate::waiters::Waiters;
 use crate::workers::pool::BlockingPool;
@@ -87,7 +88,8 @@ impl Runtime {
         let tags = tags(&options)?;
         let threads = Threads::begin(options.threads, provider.shards(), &caller)?;
         let membership = join(provider, &options, threads.of_host()).await?;
-        if membership.is_some() {
+        let is_shared = membership.is_some();
+        if is_shared {
             registry.set_among_others();
         }
         let registry = Arc::new(registry);
@@ -156,6 +158,8 @@ impl Runtime {
             }
         };
         starting.has_started();
+        let here = host.leases_held.len();
+        host_has_started(&host.options, &host.registry, provider.shards(), here, is_shared);
         let root_task = Arc::new(Mutex::new(Some(root_task)));
         let tag_receiver = tag_receiver(&host, tags);
         Ok(Self { host, actors, gone, root, root_task, tag_receiver })
@@ -173,6 +177,7 @@ impl Runtime {
     ///
     /// When it returns, nothing of the host holds the store, clients included.
     pub async fn shutdown(&self) {
+        host_ends(&self.host.options);
         self.host.begin_shutdown();
         self.host.closing.store(true, Ordering::Release);
         self.host.local_delivery.close();
@@ -180,7 +185,7 @@ impl Runtime {
         self.host.workers.close();
         let (began, deadline) = (Instant::now(), self.host.options.shutdown_deadline);
         if tokio::time::timeout(deadline, self.host.workers.idle()).await.is_err() {
-            tracing::warn!("activities still run at the shutdown deadline; they will run again");
+            tracing::warn!(target: "reenact::host", parent: None, "activities still run at the shutdown deadline; they will run again");
         }
         self.host.workers.abort();
         self.let_go_of_taken(began, deadline).await;
@@ -195,12 +200,14 @@ impl Runtime {
         let left = (deadline - began.elapsed().min(deadline)).max(LEAST_DRAIN);
         if tokio::time::timeout(left, drained).await.is_err() {
             tracing::warn!(
+                target: "reenact::host", parent: None,
                 "not everything was durable at the shutdown deadline; no client got an `Ok` for what was not"
             );
         }
         self.end_root().await;
         self.host.leave().await;
         self.let_go_of_the_store().await;
+        host_has_ended(&self.host.options);
     }
 
     /// Ends the host at once, as a crash would: nothing more is made durable, and no call gets its answer.
@@ -248,6 +255,7 @@ impl Runtime {
         let left = (deadline - began.elapsed().min(deadline)).max(LEAST_DRAIN);
         if tokio::time::timeout(left, tag_receiver.settled()).await.is_err() {
             tracing::warn!(
+                target: "reenact::host", parent: None,
                 "not every end of an activity could be recorded; these activities will run again"
             );
         }
@@ -297,10 +305,11 @@ impl Runtime {
     fn name_what_holds(&self) {
         let stalled = self.host.routes.stalls.all();
         if stalled.is_empty() {
-            tracing::warn!("an actor of the host has not ended: something in it does not return");
+            tracing::warn!(target: "reenact::host", parent: None, "an actor of the host has not ended: something in it does not return");
         }
         for Stalled { instance, code, since, .. } in stalled {
             tracing::warn!(
+                target: "reenact::host", parent: None,
                 %instance, %code, %since,
                 "the host has ended, and user code still blocks a thread of it: that thread and memory stay in use until it \
                  returns or the process ends"

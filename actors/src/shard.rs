@@ -95,6 +95,7 @@ impl Actor for ShardSupervisor {
             .queue_client
             .as_ref()
             .map(|_| QueueConsumer::begin(host.clone(), shard, &myself));
+        let epoch = lease.epoch.0;
         let mut state = ShardState {
             shard,
             instances: BTreeMap::new(),
@@ -113,6 +114,10 @@ impl Actor for ShardSupervisor {
         state.recover(recovered, &timers).await?;
         state.park_stalled();
         myself.cast(ShardMessage::Admit)?;
+        tracing::info!(
+            target: "reenact::shard", parent: None, %shard, host = state.context.host.options.host_name, epoch,
+            "this host has taken a shard"
+        );
         Ok(state)
     }
 

@@ -249,7 +249,7 @@ impl Stalls {
         match std::thread::Builder::new().name("reenact-watchdog".to_owned()).spawn(look) {
             Ok(thread) => *lock(&self.shared.watchdog) = Some(thread.thread().clone()),
             Err(error) => {
-                tracing::warn!(%error, "no thread for the watchdog: stalls are not found")
+                tracing::warn!(target: "reenact::host", parent: None, %error, "no thread for the watchdog: stalls are not found")
             }
         }
     }
@@ -323,7 +323,7 @@ impl Watchdog {
                 before => {
                     if let Some(before) = before.filter(|before| before.stalled) {
                         let took = now - before.first;
-                        tracing::warn!(?took, "code that had stalled has given its thread back");
+                        tracing::warn!(target: "reenact::host", parent: None, ?took, "code that had stalled has given its thread back");
                     }
                     let since = self.clock.now();
                     Seen { run, first: now, since, holds: false, stalled: false, reports: 0 }
@@ -369,6 +369,7 @@ impl Watchdog {
         if !seen.holds {
             seen.holds = true;
             tracing::warn!(
+                target: "reenact::host", parent: None,
                 %instance, %code, kind, ?took,
                 "user code blocks its thread, and the shards on that thread wait: mark an activity that blocks \
                  (`#[activity(blocking)]`, or by its name in `HostOptions::blocking_activities`)"
@@ -387,6 +388,7 @@ impl Watchdog {
         if !seen.stalled {
             seen.stalled = true;
             tracing::error!(
+                target: "reenact::host", parent: None,
                 %instance, %code, kind, ?took,
                 "user code does not give its thread back, and everything else on that thread waits; mend the code"
             );

@@ -53,7 +53,8 @@ pub(crate) fn end_for_panic<M: ractor::Message>(
 ) -> impl FnOnce(String) + Send + 'static {
     let actor = actor.clone();
     move |panic| {
-        tracing::error!(
+        tracing::warn!(
+            target: "reenact::shard", parent: None,
             task,
             panic,
             "a task of a shard panicked; the shard starts again from its log"

@@ -112,7 +112,7 @@ impl Check<'_> {
     /// Why an instance does not fit, if it does not.
     async fn reason(&self, of: &InstanceSummary) -> Result<Option<ParkReason>, ProviderError> {
         // What has come since the list was made may be its end.
-        let replayed = self.log.replay(of, None, self.registry, self.config(), of.turns).await?;
+        let replayed = self.log.replay(of, self.registry, self.config(), of.turns).await?;
         Ok(match replayed {
             Ok(machine) => {
                 let foreign = machine.foreign_wake().map(ParkReason::Nondeterministic);

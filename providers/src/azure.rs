@@ -279,7 +279,7 @@ impl Drop for Inner {
             let _ = report.send(members.end().await);
         });
         if let Ok(Err(error)) = reported.recv_timeout(LAST_WORDS) {
-            tracing::warn!(%error, "the hub does not know yet that this process has gone");
+            tracing::warn!(target: "reenact::store", parent: None, %error, "the hub does not know yet that this process has gone");
         }
         io.shutdown_background();
     }

@@ -6,5 +6,6 @@ mod files;
 mod markdown;
 mod packages;
 mod pages;
+mod telemetry;
 mod tree;
 mod words;

@@ -287,7 +287,7 @@ impl ActivityContext {
         let woken = catch(|| self.call.cancellation.changed.notify_waiters());
         if let Err(panic) = woken {
             // The waker belongs to something that this activity alone has polled.
-            tracing::warn!(activity = %self.call.name, panic, "a waker of an activity panicked");
+            tracing::warn!(target: "reenact::activity", parent: None, activity = %self.call.name, panic, "a waker of an activity panicked");
         }
     }
 }

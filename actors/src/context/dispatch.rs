@@ -81,7 +81,7 @@ impl ShardContext {
                 self.send_to_timers(TimerMessage::Disarm(fire_at, timer(id)));
             }
             Action::Trace { message } => {
-                tracing::info!(target: "reenact::orchestration", %instance, "{message}");
+                tracing::info!(target: "reenact::orchestration", parent: None, %instance, "{message}");
             }
             Action::Send(message) => self.host.local_delivery.send(instance, run, message, 0),
             Action::AnnounceStatus => self.host.waiters.changed(instance),
@@ -99,7 +99,7 @@ impl ShardContext {
 
     /// Parks an instance that cannot go on; clients that wait for it get the reason.
     pub(crate) fn park(&self, instance: &InstanceId, reason: ParkReason) {
-        tracing::error!(%instance, %reason, "an instance is parked");
+        tracing::error!(target: "reenact::instance", parent: None, %instance, %reason, "an instance is parked: start a host with code that fits its log, or resume, rewind or terminate it");
         // When the instance goes on, it asks for all of its open calls again.
         self.tag_sender.iter().for_each(|tag_sender| tag_sender.forget_all(instance));
         self.host.routes.park(instance.clone(), reason.clone());

@@ -171,8 +171,10 @@ impl HostContext {
         let leases = self.leases.clone();
         async move {
             let Some((_, lease)) = lease else { return };
-            if let Err(error) = leases.release(&lease).await {
-                tracing::warn!(%shard, %error, "a lease could not be released; another host gets the shard when the lease ends");
+            let released = leases.release(&lease).await;
+            tracing::info!(target: "reenact::shard", parent: None, %shard, "this host has given up a shard");
+            if let Err(error) = released {
+                tracing::warn!(target: "reenact::shard", parent: None, %shard, %error, "a lease could not be released; another host gets the shard when the lease ends");
             }
         }
     }
@@ -187,7 +189,7 @@ impl HostContext {
         if let Some(membership) = self.take_membership()
             && let Err(error) = membership.leave().await
         {
-            tracing::warn!(%error, "this host could not announce its end; the others notice it when its leases end");
+            tracing::warn!(target: "reenact::host", parent: None, %error, "this host could not announce its end; the others notice it when its leases end");
         }
     }
 

@@ -34,7 +34,8 @@ fn lose(host: &HostContext, root: &ActorRef<HostMessage>, blocked: BlockedThread
         Err(NotReplaced::NotOwn) => return,
         Err(why) => {
             tracing::error!(
-                %instance, %code, ?blocked_for, %why,
+                target: "reenact::host", parent: None,
+                %instance, %code, ?blocked_for, reason = %why,
                 "user code blocks a thread that cannot be replaced, and its shards wait: mend the code, and start \
                  the process again"
             );
@@ -45,6 +46,7 @@ fn lose(host: &HostContext, root: &ActorRef<HostMessage>, blocked: BlockedThread
     };
     let kind = if call.is_some() { "activity" } else { "orchestration" };
     tracing::error!(
+        target: "reenact::host", parent: None,
         %instance, %code, kind, ?blocked_for, ?shards,
         "user code blocks its thread too long: another thread takes over, and these shards start again. Mend \
          the code: it still uses this thread and memory"

@@ -16,6 +16,7 @@ use crate::log::Log;
 use crate::message::{Begin, InstanceMessage, Internal};
 use crate::panic::{catch_panic, this_thread};
 use crate::persistence::Entry;
+use crate::telemetry::is_followed;
 
 impl InstanceState {
     /// Comes into memory as the actor starts.
@@ -104,14 +105,16 @@ impl InstanceState {
         };
         let (registry, config) = (&self.shard.host.registry, self.machine_config(myself));
         let log = self.shard.log();
-        let replayed = log.replay(&summary, first, registry, config, u64::MAX).await?;
+        let mut ledger = is_followed().then(Box::default);
+        let replayed = log.replay_all(&summary, first, registry, config, &mut ledger);
+        let replayed = replayed.await?;
         if self.shard.tenants.are_given_up() {
             return Err("its code held the thread too long, and others took over the shard".into());
         }
         match replayed {
             Ok(machine) => {
                 let (last, open) = (machine.last_scheduled(), machine.open_actions());
-                let live = Live::new(machine, summary);
+                let live = Live { ledger, ..Live::new(machine, summary) };
                 let run = live.run;
                 self.phase = Phase::Live(Box::new(live));
                 if self.is_anything_overdue() {

@@ -62,6 +62,7 @@ impl Closing {
             answer: None,
             known: None,
             successor: Vec::new(),
+            story: None,
         }))
     }
 }

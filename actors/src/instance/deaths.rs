@@ -24,7 +24,7 @@ impl InstanceState {
             gone.filter(|(id, attempt)| !self.runs_here(run, *id, *attempt)).collect();
         for (id, attempt) in gone {
             let instance = &self.instance;
-            tracing::warn!(%instance, activity = %id, attempt, "a host died while this attempt of the activity ran; it counts as failed");
+            tracing::warn!(target: "reenact::activity", parent: None, %instance, activity = %id, attempt, "a host died while this attempt of the activity ran; it counts as failed");
             self.apply(Command::LoseTask { id, most }, None);
         }
         let Phase::Live(live) = &mut self.phase else { return };

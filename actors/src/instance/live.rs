@@ -11,6 +11,7 @@ use crate::error::ParkReason;
 use crate::persistence::PendingTurn;
 use crate::run::Run;
 use crate::stalls::Stalls;
+use crate::telemetry::Story;
 
 impl Live {
     /// Applies a command, and watches the code that it runs.
@@ -32,6 +33,7 @@ impl Live {
         let status_turn = self.machine.status_turn().filter(|turn| *turn <= number);
         let bytes = encoded(&recorded, status_turn).map_err(unreadable)?;
         self.follow(&recorded, outcome.as_ref());
+        let story = Story::of(&self.summary, &recorded, &mut self.ledger);
         let has_drawn_id = std::mem::take(&mut self.has_drawn_id);
         let record = TurnRecord { number, bytes, summary: self.summary.clone(), has_drawn_id };
         Ok(PendingTurn {
@@ -42,6 +44,7 @@ impl Live {
             answer: None,
             known: None,
             successor: Vec::new(),
+            story,
         })
     }
 
@@ -56,6 +59,7 @@ impl Live {
             answer: None,
             known: None,
             successor: Vec::new(),
+            story: None,
         }
     }
 
@@ -68,6 +72,7 @@ impl Live {
         self.summary.execution = machine.execution_id();
         (self.summary.turns, self.summary.events) = (0, 0);
         self.machine = machine;
+        self.ledger = None;
         turns.into_iter().map(|turn| self.pending(turn)).collect()
     }
 
@@ -85,7 +90,7 @@ impl Live {
         self.summary.events = self.summary.events.min(self.machine.events());
         if before < WARN_HISTORY_EVENTS && self.summary.events >= WARN_HISTORY_EVENTS {
             let (instance, events) = (&self.summary.instance, self.summary.events);
-            tracing::warn!(%instance, events, "the history of this instance is long; continue as new to keep replays short");
+            tracing::warn!(target: "reenact::instance", parent: None, %instance, events, "the history of this instance is long; continue as new to keep replays short");
         }
     }
 }

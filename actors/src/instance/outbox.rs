@@ -72,7 +72,8 @@ impl InstanceState {
             Ok(None) => {}
             Err(error) => {
                 let instance = &self.instance;
-                tracing::error!(
+                tracing::warn!(
+                    target: "reenact::instance", parent: None,
                     %instance, %error,
                     "what has arrived of its messages cannot be recorded; they are sent again when it \
                      comes back into memory"
@@ -175,7 +176,7 @@ impl InstanceState {
             Ok(turns) => turns,
             Err(reason) => {
                 let instance = &self.instance;
-                tracing::error!(%instance, %reason, "the messages that it has yet to send cannot be read from its log");
+                tracing::error!(target: "reenact::instance", parent: None, %instance, %reason, "the messages that it has yet to send cannot be read from its log: put back a copy of the store that is known to be good");
                 return Ok(());
             }
         };
@@ -183,6 +184,7 @@ impl InstanceState {
         let Some(end) = turns.iter().position(ends).map(|end| end as u64) else {
             let instance = &self.instance;
             tracing::error!(
+                target: "reenact::instance", parent: None,
                 %instance,
                 "its summary says that it has ended, and its log does not: the messages that it has yet to send \
                  are not known; put back a copy of the store that is known to be good"

@@ -88,7 +88,7 @@ impl InstanceState {
                 Ok(turn) => self.shard.make_durable(Entry::Turn(Box::new(turn))),
                 Err(error) => {
                     let instance = &self.instance;
-                    tracing::error!(%instance, %error, "that it is parked cannot be recorded in its log");
+                    tracing::warn!(target: "reenact::instance", parent: None, %instance, %error, "that this instance is parked cannot be recorded in its log; this host knows it all the same");
                 }
             }
         }

@@ -10,6 +10,8 @@ use crate::error::ParkReason;
 use crate::persistence::PendingTurn;
 use crate::run::Run;
 use crate::suspects::Suspects;
+use crate::telemetry::Ledger;
+use crate::telemetry::Story;
 
 /// The phase of an instance. What exists in one phase only belongs to that phase.
 pub(super) enum Phase {
@@ -44,6 +46,8 @@ pub(super) struct Live {
     pub(super) wanted: Wanted,
     /// Whether it has begun under a generated id, and its first turn is not passed on yet.
     pub(super) has_drawn_id: bool,
+    /// What it has open, for those that follow its life.
+    pub(super) ledger: Option<Box<Ledger>>,
 }
 
 impl Live {
@@ -57,6 +61,7 @@ impl Live {
             unproven: None,
             wanted: Wanted::default(),
             has_drawn_id: false,
+            ledger: None,
         }
     }
 }
@@ -111,6 +116,7 @@ impl Parked {
             answer: None,
             known: None,
             successor: Vec::new(),
+            story: Story::without_code(&self.summary, turn),
         })
     }
 }

@@ -53,6 +53,7 @@ impl InstanceState {
                 let pending = self.pending_execution(records);
                 let Some(mut pending) = pending else { return Ok(()) };
                 pending.answer = Some(reply.yes());
+                let execution = pending.record.as_ref().map(|turn| turn.summary.execution.0);
                 self.shard.make_durable(Entry::Turn(Box::new(pending)));
                 // The local activities belong to the execution that is replaced.
                 self.leave_place();
@@ -60,6 +61,8 @@ impl InstanceState {
                 // It is tried again, for whatever reason it was parked.
                 self.shard.host.routes.unpark(&self.instance);
                 self.everything_is_durable().await?;
+                let instance = &self.instance;
+                tracing::debug!(target: "reenact::instance", parent: None, %instance, execution, "an instance was rewound");
                 // Released before the code runs, which may block its thread for ever.
                 drop(not_purged);
                 self.activate(myself).await?;
@@ -89,6 +92,7 @@ impl InstanceState {
             answer: None,
             known: None,
             successor: Vec::new(),
+            story: None,
         });
         let first = turns.next()?;
         Some(PendingTurn { successor: turns.collect(), ..first })

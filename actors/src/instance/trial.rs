@@ -103,6 +103,7 @@ impl InstanceState {
             answer: None,
             known: None,
             successor: Vec::new(),
+            story: None,
         })));
         self.everything_is_durable().await?;
         let turns = summary.turns;

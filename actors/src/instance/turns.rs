@@ -16,6 +16,7 @@ use crate::error::{Error, ParkReason};
 use crate::message::{Answer, ExternalEvent, FromWorker, InstanceMessage, OnceMessage, Reply};
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
+use crate::telemetry::Story;
 
 impl InstanceState {
     /// Raises an event. If the code cannot go on with it, the instance is parked, and the event is kept, as
@@ -252,6 +253,7 @@ impl InstanceState {
             Err(reason) => {
                 let instance = &self.instance;
                 tracing::error!(
+                    target: "reenact::instance", parent: None,
                     %instance, %reason,
                     "terminated although its log cannot be read: its parent and its children are not known, \
                      and get no message; find them, and end them by their ids"
@@ -266,6 +268,7 @@ impl InstanceState {
         let state = state_of(outcome.as_ref(), false);
         follow(&mut summary, &recorded, state, wake_at(&outbox));
         actions.extend(outcome.map(|outcome| Action::Reply { outcome }));
+        let story = Story::without_code(&summary, &recorded);
         let record = TurnRecord { number, bytes, summary: summary.clone(), has_drawn_id: false };
         let turn = PendingTurn {
             instance: self.instance.clone(),
@@ -275,6 +278,7 @@ impl InstanceState {
             answer: reply.map(Reply::yes),
             known: None,
             successor: Vec::new(),
+            story,
         };
         self.shard.make_durable(Entry::Turn(Box::new(turn)));
         self.phase = if outbox.is_empty() {

@@ -80,7 +80,7 @@ impl Shared {
         let pause = match remote.send(&to, &KeyedCommand::to_instance(from, message)).await {
             Ok(()) => UNANSWERED.after(tries),
             Err(error) => {
-                tracing::warn!(%from, %to, %error, "a message could not be sent; trying again");
+                tracing::warn!(target: "reenact::message", parent: None, %from, %to, %error, "a message could not be sent; trying again");
                 UNANSWERED.first
             }
         };

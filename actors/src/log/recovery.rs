@@ -7,14 +7,15 @@ use super::decode::decode;
 use crate::error::ParkReason;
 use crate::registry::Registry;
 use crate::stalls::Stalls;
+use crate::telemetry::Ledger;
 
 /// Re-enacts a log as it is read.
 ///
 /// The log of an execution that has gone on as new in it is to be read twice: which of its turns is the
 /// newest renewal is known at its end only.
 pub(super) struct Recovery<'a> {
-    of: &'a InstanceSummary,
-    registry: &'a Registry,
+    pub(super) of: &'a InstanceSummary,
+    pub(super) registry: &'a Registry,
     config: MachineConfig,
     stalls: Option<&'a Stalls>,
     replay: State,
@@ -22,6 +23,8 @@ pub(super) struct Recovery<'a> {
     pub(super) renewed: Option<u64>,
     /// What is known of [`renewed`](Self::renewed) from before.
     known: Option<u64>,
+    /// Follows what is read, if anybody wants to know what is open.
+    ledger: &'a mut Option<Box<Ledger>>,
 }
 
 enum State {
@@ -40,13 +43,17 @@ impl<'a> Recovery<'a> {
         registry: &'a Registry,
         config: MachineConfig,
         stalls: Option<&'a Stalls>,
+        ledger: &'a mut Option<Box<Ledger>>,
     ) -> Self {
         let (replay, renewed, known) = (State::Unread, None, None);
-        Self { of, registry, config, stalls, replay, renewed, known }
+        Self { of, registry, config, stalls, replay, renewed, known, ledger }
     }
 
     /// Of the same log, from its start: its newest renewal is known now.
     pub(super) fn again(self, renewed: u64) -> Self {
+        if let Some(ledger) = self.ledger {
+            **ledger = Ledger::default();
+        }
         Self { replay: State::Unread, renewed: None, known: Some(renewed), ..self }
     }
 
@@ -62,6 +69,9 @@ impl<'a> Recovery<'a> {
 
     fn take_in_turn(&mut self, stored: &StoredTurn) -> Result<(), ParkReason> {
         let turn = decode(stored)?;
+        if let Some(ledger) = self.ledger {
+            ledger.replay(&turn);
+        }
         if let State::Unread = self.replay {
             self.replay = State::Under(Box::new(self.begin(&turn)?));
         }

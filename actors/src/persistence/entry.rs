@@ -10,6 +10,7 @@ use crate::activity::EndedCall;
 use crate::error::{Error, ParkReason};
 use crate::message::{Answer, OpenCalls};
 use crate::run::Run;
+use crate::telemetry::Story;
 
 /// A turn on its way to durability, with what waits for it.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct PendingTurn {
     /// Turns that must be in the same append: those that begin the next execution when this one continues
     /// as new, or the event that comes with a start.
     pub(crate) successor: Vec<PendingTurn>,
+    /// What is said of it once it is durable, if anybody listens.
+    pub(crate) story: Option<Box<Story>>,
 }
 
 /// An entry of the inbox. It is small, because most entries are turns, and each is moved from the inbox

@@ -13,6 +13,7 @@ use crate::context::ShardContext;
 use crate::error::ParkReason;
 use crate::message::Answer;
 use crate::run::Run;
+use crate::telemetry::Story;
 
 /// The maximum number of actions of one append that are carried out before the next append begins. The
 /// actions of a larger entry are carried out in portions.
@@ -38,6 +39,8 @@ pub(super) struct Releases {
 
 /// A part of the effects of an entry. A receipt has opened its seal.
 enum Step {
+    /// Reports the turn to those that follow the instance.
+    Report(Box<Story>),
     Begin(Run),
     Act(Run, vec::IntoIter<Action>),
     /// Releases an attempt whose end is durable.
@@ -147,7 +150,9 @@ impl Drop for Releases {
 }
 
 fn release_turn(shard: &ShardContext, turn: PendingTurn, receipt: &Receipt) {
-    let PendingTurn { instance, run, actions, answer, known, successor, .. } = turn;
+    let PendingTurn { instance, run, actions, answer, known, successor, story, .. } = turn;
+    // First: what its actions bring about comes after it.
+    story.iter().for_each(|story| story.report());
     shard.dispatch(&instance, run, actions.release(receipt));
     // Released only now: a call that was asked for again before this turn must not run a second time.
     drop(known);
@@ -176,6 +181,7 @@ fn go_on(
                     steps.push_front(Step::Act(run, actions));
                 }
             }
+            Step::Report(story) => story.report(),
             Step::Begin(run) => shard.begin_actions(instance, run),
             Step::LetGo(known) => drop(known),
             Step::Answer(answer, receipt) => answer.give(&receipt),
@@ -203,7 +209,8 @@ fn notify(reply: oneshot::Sender<()>) {
 impl PendingTurn {
     /// Its steps, in the order of [`release_turn`].
     fn into_steps(self, receipt: &Arc<Receipt>, steps: &mut VecDeque<Step>) {
-        let Self { run, actions, answer, known, successor, .. } = self;
+        let Self { run, actions, answer, known, successor, story, .. } = self;
+        steps.extend(story.map(Step::Report));
         steps.push_back(Step::Begin(run));
         let mut actions = actions.release(receipt);
         last_calls_first(&mut actions);

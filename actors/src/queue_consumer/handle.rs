@@ -60,9 +60,9 @@ impl MessageHandler {
         let mut verdict = self.take(&delivery).await;
         if let Verdict::Refused(reason) = &verdict {
             let instance = &delivery.message.to;
-            tracing::error!(%instance, reason, "a message can never be taken; it goes into quarantine");
+            tracing::error!(target: "reenact::queue", parent: None, %instance, reason, "a message can never be taken; it goes into quarantine: look at it with `Client::quarantined`, and requeue or discard it");
             if let Err(error) = self.quarantine(&delivery, reason).await {
-                tracing::warn!(%instance, %error, "the quarantine could not be written; the message comes again");
+                tracing::warn!(target: "reenact::queue", parent: None, %instance, %error, "the quarantine could not be written; the message comes again");
                 verdict = Verdict::Again;
             }
         }
@@ -266,7 +266,7 @@ impl MessageHandler {
             },
             None if delivery.attempt > MAX_DELIVERIES => {
                 // Its sender still has it, and sends it again: nothing is lost.
-                tracing::warn!(%from, %to, reason, "a message was refused at each delivery; its sender will send it again");
+                tracing::warn!(target: "reenact::queue", parent: None, %from, %to, reason, "a message was refused at each delivery; its sender will send it again");
                 Verdict::Done
             }
             None => Verdict::Again,
@@ -360,7 +360,7 @@ impl MessageHandler {
         let Some(remote) = &self.host.store.queue_client else { return };
         if let Err(error) = remote.router.acknowledge(self.shard, delivery.id).await {
             let instance = &delivery.message.to;
-            tracing::warn!(%instance, %error, "a message could not be acknowledged after it was handled; it comes again, and counts once");
+            tracing::warn!(target: "reenact::queue", parent: None, %instance, %error, "a message could not be acknowledged after it was handled; it comes again, and counts once");
         }
     }
 }

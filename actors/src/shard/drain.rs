@@ -52,6 +52,7 @@ impl ShardState {
             code = routes.stalls.until_too_long(&instance) => {
                 let (shard, blocked_for) = (self.shard, self.context.host.options.replace_threads_after);
                 tracing::error!(
+                    target: "reenact::shard", parent: None,
                     %shard, %instance, %code,
                     "user code does not give its thread back; its shard is released nevertheless. Mend the code"
                 );

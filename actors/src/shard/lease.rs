@@ -30,7 +30,7 @@ pub(super) async fn acquire(
             Ok(lease) => return Ok(lease),
             Err(error) if patience.is_zero() || !may_pass(&error) => return Err(error.into()),
             Err(error) => {
-                tracing::info!(%shard, %error, "another host has the lease of this shard; waiting for it")
+                tracing::info!(target: "reenact::shard", parent: None, %shard, %error, "another host has the lease of this shard; waiting for it")
             }
         }
         let pause = ACQUIRE_EVERY.min(patience);
@@ -59,7 +59,7 @@ pub(super) fn renewals(myself: &ActorRef<ShardMessage>, host: &HostRef, lease: L
                     host.leases_held.insert(lease.shard, lease.clone());
                 }
                 Err(error) if error.is_transient() => {
-                    tracing::warn!(shard = %lease.shard, %error, "the lease could not be renewed; trying again");
+                    tracing::warn!(target: "reenact::shard", parent: None, shard = %lease.shard, %error, "the lease could not be renewed; trying again");
                 }
                 Err(error) => return myself.stop(Some(format!("its lease is lost: {error}"))),
             }

@@ -61,10 +61,10 @@ impl ShardState {
         {
             if failure.is_of_the_store {
                 // The instance is not to blame: it is tried again for as long as it takes.
-                tracing::warn!(%instance, error = failure.message, "the log of this instance could not be read for now; trying again");
+                tracing::warn!(target: "reenact::instance", parent: None, %instance, error = failure.message, "the log of this instance could not be read for now; trying again");
             } else if let Some(reason) = self.context.host.routes.parked(&instance) {
                 // It crashes without its code as well, so it is not tried again by itself.
-                tracing::error!(%instance, failure = failure.message, "a parked instance crashed without its code; it is not tried again until somebody resumes it");
+                tracing::error!(target: "reenact::instance", parent: None, %instance, error = failure.message, "a parked instance crashed without its code; it is not tried again by itself: resume or terminate it");
                 refuse(&instance, &reason, stashed);
                 self.broken.insert(instance);
                 return Ok(());
@@ -92,7 +92,7 @@ impl ShardState {
 
     /// Counts a crash; returns the reason to park when there were too many.
     fn crashed(&mut self, instance: &InstanceId, failure: String) -> Option<ParkReason> {
-        tracing::error!(%instance, failure, "the actor of this instance crashed; it starts again from its log");
+        tracing::warn!(target: "reenact::instance", parent: None, %instance, error = failure, "the actor of this instance crashed; it starts again from its log");
         let now = self.context.now();
         let crashes =
             self.crashes.entry(instance.clone()).or_insert(Crashes { times: 0, last: now });

@@ -76,7 +76,7 @@ impl Receiver {
     async fn leave(&self, tag: Name, delivery: Delivery, activity: &Name) {
         let attempts = delivery.attempt;
         if attempts < MAX_DELIVERIES_WITHOUT_CODE {
-            tracing::warn!(%tag, %activity, attempts, "a call was received for an activity that is not registered here; it is left to other hosts");
+            tracing::warn!(target: "reenact::tag", parent: None, %tag, %activity, attempts, "a call was received for an activity that is not registered here; it is left to other hosts");
             return;
         }
         let reason = format!(
@@ -87,7 +87,7 @@ impl Receiver {
     }
 
     async fn quarantine(&self, tag: Name, delivery: Delivery, reason: String) {
-        tracing::error!(%tag, to = %delivery.message.to, reason, "a call goes into quarantine");
+        tracing::error!(target: "reenact::tag", parent: None, %tag, to = %delivery.message.to, reason, "a call can never be taken; it goes into quarantine: look at it with `Client::quarantined`, and requeue or discard it");
         let what = Quarantined {
             queue: QueueOf::Tag(tag.clone()),
             message: Some(delivery.message),
@@ -100,7 +100,7 @@ impl Receiver {
         while let Err(error) = self.sharing.quarantine(what.clone()).await {
             if let Err(error) = patience.wait_after(error, &*self.clock).await {
                 // It is still in its queue, and comes again.
-                tracing::warn!(%tag, %error, "a call could not be put into quarantine");
+                tracing::warn!(target: "reenact::tag", parent: None, %tag, %error, "a call could not be put into quarantine");
                 return;
             }
         }
@@ -154,7 +154,7 @@ impl ReceivedCall {
         let key =
             format!("{}/beat-{}-{}", self.key(), self.receiver.clock.now().as_micros(), self.beats);
         if let Err(error) = self.send(key, &command).await {
-            tracing::debug!(call = ?self.call, %error, "a heartbeat could not be sent, and is lost; the next one says more");
+            tracing::debug!(target: "reenact::tag", parent: None, call = ?self.call, %error, "a heartbeat could not be sent, and is lost; the next one says more");
         }
     }
 
@@ -241,13 +241,13 @@ impl Receiver {
             Ok(()) => {}
             Err(ProviderError::Conflict { .. }) => {
                 // It may run on another host too by now. It goes on here: the first end counts.
-                tracing::warn!(%tag, call = ?key.0, "the message of a call became visible to other hosts while it runs here; it may run twice");
+                tracing::warn!(target: "reenact::tag", parent: None, %tag, call = ?key.0, "the message of a call became visible to other hosts while it runs here; it may run twice");
                 if let Some(mut deliveries) = self.running.get_mut(key) {
                     deliveries.retain(|other| *other != delivery);
                 }
             }
             Err(error) => {
-                tracing::warn!(%tag, %error, "the message of a call could not be kept hidden; trying again")
+                tracing::warn!(target: "reenact::tag", parent: None, %tag, %error, "the message of a call could not be kept hidden; trying again")
             }
         }
     }

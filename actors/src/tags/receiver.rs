@@ -128,7 +128,7 @@ impl Receiver {
         let mut patience = Patience::new();
         while let Err(error) = self.sharing.acknowledge_from(tag, delivery).await {
             if let Err(error) = patience.wait_after(error, &*self.clock).await {
-                tracing::warn!(%tag, %error, "a call could not be acknowledged after it was handled; it may come again, and counts once");
+                tracing::warn!(target: "reenact::tag", parent: None, %tag, %error, "a call could not be acknowledged after it was handled; it may come again, and counts once");
                 return;
             }
         }

@@ -79,7 +79,7 @@ impl TagSender {
                 return;
             };
             // The call is too large, and would be too large the next time.
-            tracing::error!(instance = %call.instance, %error, "a call with a tag could not be sent");
+            tracing::warn!(target: "reenact::tag", parent: None, instance = %call.instance, %error, "a call with a tag could not be sent; its activity has failed");
             let ActivityCall { instance, run, id } = call;
             // No one waits for the answer.
             let (reply, _) = oneshot::channel();

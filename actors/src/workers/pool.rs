@@ -65,8 +65,9 @@ impl BlockingPool {
         if let Err(error) = catch(|| drop(runtime.spawn_blocking(run))) {
             // The activity is in the queue of the pool nevertheless.
             tracing::error!(
+                target: "reenact::activity", parent: None,
                 error,
-                "the system gave no thread for an activity that blocks; the activity waits for one"
+                "the system gave no thread for an activity that blocks; the activity waits for one: allow the process more threads"
             );
         }
     }

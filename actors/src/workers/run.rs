@@ -12,6 +12,7 @@ use crate::activity::{ActivityCode, ActivityContext, ActivityFuture, EndedCall, 
 use crate::message::Internal;
 use crate::panic::Caught;
 use crate::task::Task as Background;
+use crate::telemetry::attempt_begins;
 
 impl Task {
     /// Starts the attempt, which has a place, on the present thread of its shard.
@@ -52,6 +53,7 @@ pub(super) async fn run(
         }
         None => None,
     };
+    attempt_begins(context);
     // The watch runs apart from the code, so that it also works when the code blocks its thread.
     let _watch = watch(workers, context);
     let result = match code {

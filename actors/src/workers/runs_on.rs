@@ -66,8 +66,9 @@ impl ActivityRuntimes {
     pub(super) fn callers_has_ended(&self) {
         if !self.has_ended.swap(true, Ordering::Relaxed) {
             tracing::error!(
-                "the runtime of the activities (`HostOptions::activity_threads`) has ended: they wait until a \
-                 host starts with one that lives longer"
+                target: "reenact::activity", parent: None,
+                "the runtime of the activities (`HostOptions::activity_threads`) has ended: they wait until a host starts on one that lives \
+                 longer: start such a host"
             );
         }
     }

@@ -132,7 +132,7 @@ impl Archive for BlobArchive {
         let tree = self.tree(shard);
         let mut writing = tree.writing();
         if let Err(error) = self.put_in_order(&tree, &mut writing, has_time) {
-            tracing::warn!(%shard, %error, "the archive could not be merged; it will be tried again");
+            tracing::warn!(target: "reenact::store", parent: None, %shard, %error, "the archive could not be merged; it will be tried again");
         }
     }
 

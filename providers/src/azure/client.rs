@@ -326,7 +326,7 @@ impl Patience {
         }
         // It comes after what the service asked for as well: others were asked for the same.
         let pause = asked + jittered(self.backoff.after(self.tries - 1)).min(LONGEST_PAUSE);
-        tracing::debug!(%error, tries = self.tries, ?pause, "trying a request again");
+        tracing::debug!(target: "reenact::store", parent: None, %error, tries = self.tries, ?pause, "trying a request again");
         tokio::time::sleep(pause).await;
         Ok(())
     }

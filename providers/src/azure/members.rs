@@ -181,7 +181,7 @@ impl Members {
                 _ => break,
             }
         }
-        tracing::warn!(host = id, "this process was taken for dead; it begins anew");
+        tracing::warn!(target: "reenact::store", parent: None, host = id, "this process was taken for dead; it begins anew");
         self.lose();
         Ok(())
     }
@@ -218,7 +218,7 @@ impl Members {
         let lost = |shard: &ShardId| state.view.owner_of(*shard).is_some_and(|o| o != session.id);
         let lost: Vec<ShardId> = state.mine.iter().copied().filter(lost).collect();
         for shard in lost {
-            tracing::warn!(%shard, "another process has taken the shard");
+            tracing::warn!(target: "reenact::store", parent: None, %shard, "another process has taken the shard");
             state.mine.remove(&shard);
         }
         if state.joined.is_some() {
@@ -255,7 +255,7 @@ impl Members {
                 drop(waiting);
                 let Some(members) = members.upgrade() else { return };
                 if let Err(error) = members.tick(beat.saturating_sub(tick / 2)).await {
-                    tracing::warn!(%error, "the hub cannot be reached");
+                    tracing::warn!(target: "reenact::store", parent: None, %error, "the hub cannot be reached");
                 }
             }
         });
@@ -341,7 +341,7 @@ impl Members {
         }
         let (blob, notice) = (view::notice_blob(queue), view::of_notice());
         if let Err(error) = self.client.put(&blob, Vec::new(), &notice, &Only::Always).await {
-            tracing::debug!(%error, queue, "the notice of a queue was not written");
+            tracing::debug!(target: "reenact::store", parent: None, %error, queue, "the notice of a queue was not written");
         }
         if let Some(notice) = self.state().notices.get_mut(queue) {
             notice.being_written -= 1;

@@ -200,7 +200,7 @@ impl Queues {
                 Ok(delivery) => deliveries.extend(delivery),
                 // It comes again; the others need not.
                 Err(error) => {
-                    tracing::warn!(queue, %error, "a message could not be read to its end");
+                    tracing::warn!(target: "reenact::queue", parent: None, queue, %error, "a message could not be read to its end");
                     failed = Some(error);
                 }
             }

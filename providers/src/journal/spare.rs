@@ -5,9 +5,6 @@ use std::thread::{self, JoinHandle};
 
 use crate::medium::{Medium, MediumError};
 
-/// What becomes of a segment that was not prepared, for people who read the log.
-const LATER: &str = "the writer prepares it when it needs it";
-
 /// Has room for one prepared segment.
 #[derive(Debug)]
 pub(super) struct SpareSlot<M: Medium> {
@@ -40,7 +37,7 @@ impl<M: Medium> SpareSlot<M> {
             self.coming = match thread {
                 Ok(thread) => Some(Coming { size, thread }),
                 Err(error) => {
-                    tracing::warn!(%error, "there is no thread that prepares the next segment; {LATER}");
+                    tracing::warn!(target: "reenact::store", parent: None, %error, "there is no thread that prepares the next segment; the writer prepares it when it needs it");
                     None
                 }
             };
@@ -55,7 +52,7 @@ impl<M: Medium> SpareSlot<M> {
         match thread.join() {
             Ok(Ok(spare)) => (size >= needed).then_some((spare, size)),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the next segment could not be prepared; {LATER}");
+                tracing::warn!(target: "reenact::store", parent: None, %error, "the next segment could not be prepared; the writer prepares it when it needs it");
                 None
             }
             // The panic was printed.

@@ -158,7 +158,7 @@ impl Ids {
     }
 
     fn give_up(&self, error: &dyn std::error::Error) {
-        tracing::warn!(%error, "the ids of the archive could not be read; it is asked for each");
+        tracing::warn!(target: "reenact::store", parent: None, %error, "the ids of the archive could not be read; it is asked for each");
         self.write().growing = None;
     }
 

@@ -117,7 +117,7 @@ impl Queue {
             // Without an answer, the caller gets an error.
             let answered = catch_unwind(AssertUnwindSafe(|| answer(archive, asked)));
             if answered.is_err() {
-                tracing::error!("the archive has panicked at a question");
+                tracing::error!(target: "reenact::store", parent: None, "the archive has panicked at a question, whose caller gets an error: report it, with this line");
             }
         }
     }

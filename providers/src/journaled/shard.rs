@@ -152,7 +152,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
             match &read {
                 Err(error) if !M::SHARED && error.may_pass() => {
                     let shard = self.identity.shard;
-                    tracing::warn!(%shard, %error, "a journal could not be read; reading it again");
+                    tracing::warn!(target: "reenact::store", parent: None, %shard, %error, "a journal could not be read; reading it again");
                     read = self.read_journal_once();
                 }
                 _ => break,

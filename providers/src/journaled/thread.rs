@@ -209,7 +209,7 @@ impl<M: Medium, A: Archive> Work<M, A> {
     fn guarded(&mut self, work: impl FnOnce(&mut Self)) {
         if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
             let shard = self.shard.identity.shard;
-            tracing::error!(%shard, "the shard's thread has panicked; its journal is closed");
+            tracing::error!(target: "reenact::store", parent: None, %shard, "the shard's thread has panicked; its journal is closed: report it, with this line; if the shard does not come back, start the process again");
             self.log = None;
         }
     }
@@ -299,14 +299,14 @@ impl<M: Medium, A: Archive> Work<M, A> {
             self.shard.state().ownership.release(epoch);
         } else if let Err(error) = self.release(epoch) {
             let shard = self.shard.identity.shard;
-            tracing::warn!(%shard, %error, "a shard that nobody waits for is not given up");
+            tracing::warn!(target: "reenact::store", parent: None, %shard, %error, "a shard that nobody waits for is not given up");
         }
     }
 
     fn let_others_have_it(&self) {
         if let Err(error) = self.shard.give_up() {
             let shard = self.shard.identity.shard;
-            tracing::warn!(%shard, %error, "a shard that cannot be opened is not given up either");
+            tracing::warn!(target: "reenact::store", parent: None, %shard, %error, "a shard that cannot be opened is not given up either");
         }
     }
 
@@ -388,7 +388,7 @@ impl<M: Medium, A: Archive> Log<M, A> {
             Flushing::Busy(thread) => {
                 let Ok(Some((flusher, flushed))) = thread.join() else { return Err(lost()) };
                 if let Err(error) = &flushed {
-                    tracing::warn!(%error, "the journal could not be moved into the archive");
+                    tracing::warn!(target: "reenact::store", parent: None, %error, "the journal could not be moved into the archive");
                 }
                 let failed = flushed.as_ref().err().map(Failed::of_flush);
                 self.flushing = Flushing::Idle { flusher, failed };

@@ -50,7 +50,7 @@ impl<D: Disk> Directory<D> {
     fn note_newest(&self, name: &str) {
         let note = format!("{name} {:08x}\n", crc32c::crc32c(name.as_bytes()));
         if let Err(error) = self.write_in_place(NEWEST, note.as_bytes()) {
-            tracing::warn!(%error, segment = name, "which segment is the newest could not be noted");
+            tracing::warn!(target: "reenact::store", parent: None, %error, segment = name, "which segment is the newest could not be noted");
         }
     }
 

@@ -115,7 +115,7 @@ impl Members {
     async fn declare_dead(&self, id: &str, etag: Etag) -> Result<(), PortError> {
         let (blob, dead) = (view::host_blob(id), view::of_host(None, DEAD));
         self.client.put(&blob, Vec::new(), &dead, &Only::IfMatch(etag)).await?;
-        tracing::warn!(host = id, "a silent process was taken for dead");
+        tracing::warn!(target: "reenact::store", parent: None, host = id, "a silent process was taken for dead");
         Ok(())
     }
 

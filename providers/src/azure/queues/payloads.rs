@@ -38,7 +38,7 @@ impl Queues {
             if !error.may_have_happened()
                 && let Err(error) = self.client.delete(&blob, false).await
             {
-                tracing::debug!(%error, blob, "a payload without a message is left");
+                tracing::debug!(target: "reenact::queue", parent: None, %error, blob, "a payload without a message is left");
             }
             return Err(error);
         }
@@ -75,7 +75,7 @@ impl Queues {
             swept.insert(queue.to_owned(), Instant::now());
         }
         if let Err(error) = self.sweep(queue).await {
-            tracing::debug!(%error, queue, "payloads without messages could not be removed");
+            tracing::debug!(target: "reenact::queue", parent: None, %error, queue, "payloads without messages could not be removed");
         }
     }
 
@@ -85,7 +85,7 @@ impl Queues {
         let payloads = self.client.list(&format!("{PREFIX}/{queue}/")).await?;
         let now = self.clock.now();
         for payload in payloads.iter().filter(|payload| is_orphaned(payload, now)) {
-            tracing::info!(blob = payload.name, "a payload without a message is removed");
+            tracing::info!(target: "reenact::queue", parent: None, blob = payload.name, "a payload without a message is removed");
             self.client.delete(&payload.name, false).await?;
         }
         Ok(())
@@ -94,7 +94,7 @@ impl Queues {
 
 fn is_orphaned(payload: &BlobEntry, now: Timestamp) -> bool {
     let Some(at) = payload.metadata.get("at").and_then(|at| at.parse().ok()) else {
-        tracing::warn!(blob = payload.name, "a payload does not say when it was stored; it stays");
+        tracing::warn!(target: "reenact::queue", parent: None, blob = payload.name, "a payload does not say when it was stored; it stays");
         return false;
     };
     now.since(Timestamp::from_micros(at)) >= ORPHANED_AFTER

@@ -27,7 +27,7 @@ impl Queues {
     /// Keeps a message.
     pub(in crate::azure) async fn keep(&self, what: Quarantined) -> Result<(), ProviderError> {
         let Quarantined { queue, message, raw, reason, attempts, at } = what;
-        tracing::error!(?queue, reason, "a message was put into quarantine");
+        tracing::debug!(target: "reenact::queue", parent: None, ?queue, reason, "a message was put into quarantine");
         let (kind, bytes) = match &message {
             Some(message) => (MESSAGE, Envelope::of(message).into_bytes()),
             None => (RAW, raw),

@@ -156,7 +156,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
                 Err(error) if tries == MAX_TRIES => return Err(error.into()),
                 Err(error) => {
                     let shard = self.identity.shard;
-                    tracing::debug!(%shard, %error, "reading a shard of others again");
+                    tracing::debug!(target: "reenact::store", parent: None, %shard, %error, "reading a shard of others again");
                 }
             }
         }
