@@ -8,6 +8,7 @@ mod status;
 
 use std::fmt;
 
+use reenact_actors::metrics::HostMetrics;
 use reenact_actors::{Access, Error, ExternalEvent, Result};
 use reenact_core::{History, InstanceId, NamesEvent, Orchestration, Payload, ToInstanceId};
 use reenact_providers::{
@@ -37,6 +38,12 @@ impl Client {
 
     pub(crate) fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// What the host of this client counts, and how it is now; `None` for a client without a host. See
+    /// `Host::metrics`.
+    pub fn metrics(&self) -> Option<HostMetrics> {
+        self.access.metrics()
     }
 
     /// A client without a host, of a store that several hosts share: for a program that only asks. The

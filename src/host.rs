@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
 
+use reenact_actors::metrics::HostMetrics;
 use reenact_actors::{
     Activities, Activity, ActivityContext, Error, HostOptions, Named, Registry, Result, Runtime,
     Stalled, Unfit, verify_histories,
@@ -105,6 +106,30 @@ impl Host {
     /// instances are parked then, and can be terminated.
     pub fn stalled(&self) -> Vec<Stalled> {
         self.client.access().stalled()
+    }
+
+    /// What the host has counted since it started, and how it is now. It counts always; this reads it, and
+    /// needs no runtime.
+    ///
+    /// ```
+    /// # use reenact::prelude::*;
+    /// # #[orchestration]
+    /// # async fn welcome(_ctx: OrchestrationContext, name: String) -> Result<String, OrchestrationError> {
+    /// #     Ok(format!("Hello, {name}!"))
+    /// # }
+    /// # #[tokio::main]
+    /// # async fn main() -> reenact::Result<()> {
+    /// let host = Host::builder().provider(InMemory::new()).orchestration(welcome).start().await?;
+    /// host.start_new(welcome, "Ada".to_string()).await?.result().await?;
+    /// let metrics = host.metrics();
+    /// assert_eq!(metrics.orchestrations["welcome"].completed, 1);
+    /// assert!(metrics.to_prometheus().contains("reenact_turns_total 1\n"));
+    /// # host.shutdown().await
+    /// # }
+    /// ```
+    pub fn metrics(&self) -> HostMetrics {
+        // A host's own client has a host.
+        self.client.access().metrics().unwrap_or_default()
     }
 
     /// Number of instances in memory. What goes and what comes while they are counted may both be in it.

@@ -115,6 +115,7 @@
 //! | mending what failed | [`rewind`](Client::rewind) |
 //! | before a new binary takes over | [`verify_histories`](HostBuilder::verify_histories), [`Unfit`] |
 //! | failures | [`ActivityError`], [`BoxError`], [`ResultExt`], [`ErrorKind`], [`ChildError`], [`SendError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
+//! | what a host counts | [`Host::metrics`], [`metrics::HostMetrics`] |
 //! | unit tests without a host | [`testing::Executor`], [`testing::TestCall`] |
 //! | tests of time | [`testing::ManualClock`] |
 //! | limits | [`limits`], [`providers::limits`] |
@@ -177,6 +178,8 @@ pub use reenact_providers::{Local, LocalOptions};
 
 /// What [`Client::view`] and its like return: values that show an instance without its code.
 pub use reenact_actors::inspect;
+/// What a host counts: the snapshot that [`Host::metrics`] gives.
+pub use reenact_actors::metrics;
 /// The JSON API and the web console, as a router of axum.
 #[cfg(feature = "console")]
 pub use reenact_console as console;

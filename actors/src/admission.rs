@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use crate::error::{Error, Result};
+use crate::metrics::AdmissionRecorder;
 use crate::options::WhenBusy;
 
 use places::Places;
@@ -25,6 +26,7 @@ pub(crate) struct Admission {
     when_busy: WhenBusy,
     /// How many wait for a place for an instance.
     waiting: AtomicUsize,
+    recorder: Arc<AdmissionRecorder>,
 }
 
 /// One who waits for a place.
@@ -44,13 +46,19 @@ impl Drop for Waiting<'_> {
 }
 
 impl Admission {
-    pub(crate) fn new(message_units: u32, instances: usize, when_busy: WhenBusy) -> Self {
+    pub(crate) fn new(
+        message_units: u32,
+        instances: usize,
+        when_busy: WhenBusy,
+        recorder: Arc<AdmissionRecorder>,
+    ) -> Self {
         Self {
             messages: Arc::new(Semaphore::new(message_units as usize)),
             instances: Places::new(instances),
             message_units,
             when_busy,
             waiting: AtomicUsize::new(0),
+            recorder,
         }
     }
 
@@ -62,9 +70,11 @@ impl Admission {
             Ok(permit) => Ok(permit),
             Err(TryAcquireError::Closed) => Err(Error::ShuttingDown),
             Err(TryAcquireError::NoPermits) if self.when_busy == WhenBusy::Refuse => {
+                self.recorder.refusals.count();
                 Err(Error::Busy { what: "messages in flight" })
             }
             Err(TryAcquireError::NoPermits) => {
+                let _counted = self.recorder.message_waits();
                 let waiting = self.messages.clone().acquire_many_owned(units);
                 waiting.await.map_err(|_| Error::ShuttingDown)
             }
@@ -83,6 +93,7 @@ impl Admission {
         if self.when_busy == WhenBusy::Refuse {
             let _waiting = Waiting::begin(&self.waiting);
             make_room();
+            self.recorder.refusals.count();
             return Err(Error::Busy { what: "instances in memory" });
         }
         self.place(Kind::Start, make_room).await.ok_or(Error::ShuttingDown)
@@ -96,6 +107,7 @@ impl Admission {
     /// Waits for such a place, as [`instance`](Self::instance) does.
     pub(crate) async fn place(&self, kind: Kind, make_room: impl FnOnce()) -> Option<Place> {
         let _waiting = Waiting::begin(&self.waiting);
+        let _counted = self.recorder.instance_waits();
         make_room();
         self.instances.take(kind).await
     }

@@ -2,6 +2,7 @@
 
 mod dispatch;
 mod host;
+mod metrics;
 mod shard;
 
 pub(crate) use host::{HostContext, HostRef, SharedByActors};

@@ -2,6 +2,7 @@
 
 mod kind;
 mod park;
+mod park_kind;
 
 use std::path::PathBuf;
 use std::sync::Arc;

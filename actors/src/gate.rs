@@ -14,6 +14,8 @@ use reenact_providers::{
     PageRequest, Provider, ProviderError, ShardLease, TurnPage,
 };
 
+use crate::metrics::StoreRecorder;
+
 /// The only holder of a host's store. Actors, tasks and clients reach the store through it, so that
 /// [`close`](Self::close) takes the store away from all of them, those that wait for an answer
 /// included. Calls give [`ProviderError::Closed`] afterwards.
@@ -23,6 +25,8 @@ pub(crate) struct Gate {
     store: RwLock<Option<Arc<OpenStore>>>,
     /// The calls that did not end at once.
     calls: Mutex<Calls>,
+    /// Counts the calls that fail.
+    failures: Arc<StoreRecorder>,
     /// Locked while the store is dropped: a second call of `close` waits for that.
     closing: Mutex<()>,
 }
@@ -69,10 +73,11 @@ trait Cut: Send + Sync {
 }
 
 impl Gate {
-    pub(crate) fn new(provider: &dyn Provider) -> Arc<Self> {
+    pub(crate) fn new(provider: &dyn Provider, failures: Arc<StoreRecorder>) -> Arc<Self> {
         let open = OpenStore { histories: provider.histories(), leases: provider.leases() };
         let store = RwLock::new(Some(Arc::new(open)));
-        Arc::new(Self { store, calls: Mutex::default(), closing: Mutex::default() })
+        let (calls, closing) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { store, calls, failures, closing })
     }
 
     /// Lets go of the store: when this returns, nothing of the host holds it. Blocks while the store
@@ -86,7 +91,16 @@ impl Gate {
         drop(store);
     }
 
+    /// Calls the store, and counts a failure.
     async fn call<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(Arc<OpenStore>) -> Asking<T>,
+    ) -> Result<T, ProviderError> {
+        let result = self.call_uncounted(ask).await;
+        result.inspect_err(|error| self.failures.failed(error))
+    }
+
+    async fn call_uncounted<T: Send + 'static>(
         &self,
         ask: impl FnOnce(Arc<OpenStore>) -> Asking<T>,
     ) -> Result<T, ProviderError> {
@@ -225,6 +239,11 @@ impl HistoryStore for Gate {
         }
     }
 
+    fn unarchived_bytes(&self) -> Option<u64> {
+        let store = self.store.try_read().ok()?;
+        store.as_ref()?.histories.unarchived_bytes()
+    }
+
     async fn list(
         &self,
         filter: &InstanceFilter,
@@ -255,7 +274,15 @@ impl HistoryStore for Gate {
 impl ShardLease for Gate {
     async fn acquire(&self, shard: ShardId, owner: &str) -> Result<Lease, ProviderError> {
         let owner = owner.to_owned();
-        self.call(|store| Box::pin(async move { store.leases.acquire(shard, &owner).await })).await
+        let acquire = |store: Arc<OpenStore>| -> Asking<Lease> {
+            Box::pin(async move { store.leases.acquire(shard, &owner).await })
+        };
+        let acquired = self.call_uncounted(acquire).await;
+        acquired.inspect_err(|error| match error {
+            // Another host has the shard.
+            ProviderError::Conflict { .. } => {}
+            error => self.failures.failed(error),
+        })
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, ProviderError> {

@@ -179,6 +179,7 @@ impl Actor for HostSupervisor {
             && !state.host.is_closing()
         {
             if state.share.contains(&shard) {
+                state.host.recorder.shards_restarted.count();
                 tracing::warn!(target: "reenact::shard", parent: None, %shard, reason = why, "a shard went down; it starts again from its log");
             } else {
                 tracing::info!(target: "reenact::shard", parent: None, %shard, reason = why, "this host has released a shard");

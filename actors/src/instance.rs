@@ -17,6 +17,7 @@ mod rewind;
 mod start;
 mod state;
 mod summary;
+mod tally;
 mod trial;
 mod turns;
 
@@ -106,6 +107,9 @@ impl Actor for InstanceActor {
         state: &mut InstanceState,
     ) -> Result<(), ActorProcessingErr> {
         state.leave_place();
+        if matches!(&state.phase, Phase::Live(live) if live.machine.outcome().is_none()) {
+            state.shard.recorder.has_passivated();
+        }
         if !matches!(state.phase, Phase::Finished) {
             // A store need not remember an instance that has ended.
             state.shard.host.store.histories.unload(&state.instance);

@@ -40,6 +40,7 @@
 mod footprint;
 mod gate;
 mod in_flight;
+pub mod metrics;
 mod new_shards;
 mod options;
 mod panic;
@@ -71,6 +72,7 @@ mod telemetry;
 
 // Floor 5: logs and stores.
 
+mod counted_queues;
 pub mod inspect;
 mod log;
 mod queue_client;

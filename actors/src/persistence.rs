@@ -84,6 +84,8 @@ pub(crate) struct PersistenceState {
     under_way: Option<Task>,
     /// When the append that is under way, or the last one, began.
     began: Instant,
+    /// The number of its turns, and of their bytes.
+    size: (usize, usize),
     /// The task that ends the wait for other turns.
     lingering: Option<Task>,
     /// Why nothing is appended any more: the shard is about to start again from its log.
@@ -117,6 +119,7 @@ impl Actor for Persistence {
             spare: Vec::new(),
             under_way: None,
             began: Instant::now(),
+            size: (0, 0),
             lingering: None,
             lost: None,
         })
@@ -218,6 +221,7 @@ impl PersistenceState {
         for entry in &mut entries {
             entry.go_into(&mut turns, self.shard, self.commit);
         }
+        self.size = (turns.len(), turns.iter().map(|turn| turn.bytes.len()).sum());
         let batch = Arc::new(Batch { shard: self.shard, epoch: self.epoch, turns });
         let target = self.target.clone();
         self.began = Instant::now();
@@ -248,6 +252,8 @@ impl PersistenceState {
             Ok(receipt) => {
                 self.commit = receipt.commit();
                 self.released += entries.len() as u64;
+                let (turns, bytes) = self.size;
+                self.releases.has_appended(turns, bytes, self.began.elapsed());
                 self.releases.release(entries.drain(..), receipt);
                 if entries.capacity() <= MOST_SPARE {
                     self.spare = entries;
@@ -273,6 +279,7 @@ impl PersistenceState {
     fn lose(&mut self, entries: Vec<Entry>, error: ProviderError) {
         let (shard, error) = (self.shard, Arc::new(error));
         if !matches!(*error, ProviderError::Closed) {
+            self.releases.has_lost_append();
             tracing::warn!(target: "reenact::store", parent: None, %shard, %error, "an append failed for good; the shard starts again from its log");
         }
         // It stops before the refusals have an effect: the instances are not to blame for them.

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::activity::{Activity, ActivityCode, ActivityContext};
 use crate::error::{Error, ParkReason, Result};
+use crate::metrics::Labels;
 use crate::state::{MissingState, States};
 pub use activities::{Activities, ActivitySet};
 
@@ -211,6 +212,13 @@ impl Registry {
         let mut names: Vec<_> = self.activities.keys().cloned().collect();
         names.sort_unstable();
         names
+    }
+
+    /// Gives the activities their labels in the metrics of a host.
+    pub(crate) fn label_activities(&mut self) -> Labels {
+        let labels = Labels::of(self.activities.keys().cloned().collect());
+        self.activities.iter_mut().for_each(|(name, code)| code.set_label(labels.label(name)));
+        labels
     }
 
     /// The host is to share its store with others.

@@ -1,5 +1,6 @@
 //! The routing tables: from an instance to its actor, or to the supervisor of its shard.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -340,6 +341,18 @@ impl Routes {
         self.shared.number_parked.load(Ordering::Acquire) > 0
     }
 
+    /// The number of parked instances of each kind of reason that there is, by its text.
+    pub(crate) fn parked_by_kind(&self) -> BTreeMap<&'static str, u64> {
+        let mut numbers = BTreeMap::new();
+        if self.is_anything_parked() {
+            for parked in &self.shared.parked {
+                *numbers.entry(parked.value().kind().text()).or_default() += 1;
+            }
+        }
+        numbers
+    }
+
+    /// Why an instance is parked, if it is.
     pub(crate) fn parked(&self, instance: &InstanceId) -> Option<ParkReason> {
         if !self.is_anything_parked() {
             return None;

@@ -8,7 +8,7 @@ use dashmap::{DashMap, DashSet};
 use futures_util::future::join_all;
 use ractor::{Actor, ActorRef, SpawnErr};
 use reenact_core::{Name, ShardId};
-use reenact_providers::{Membership, Provider};
+use reenact_providers::{Membership, Provider, Sharing};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinError, JoinHandle};
@@ -18,12 +18,14 @@ use crate::access::Access;
 use crate::admission::Admission;
 use crate::answers::ClientRuntimes;
 use crate::context::{HostContext, SharedByActors};
+use crate::counted_queues::CountedQueues;
 use crate::error::{Error, Result};
 use crate::footprint::Footprints;
 use crate::gate::Gate;
 use crate::host::{HostMessage, HostSupervisor};
 use crate::local_delivery::LocalDelivery;
 use crate::message::ShardMessage;
+use crate::metrics::{HostRecorder, Labels};
 use crate::new_shards::NewShards;
 use crate::options::{ActivityThreads, HostOptions, MAX_BLOCKING_THREADS};
 use crate::registry::Registry;
@@ -92,16 +94,18 @@ impl Runtime {
         if is_shared {
             registry.set_among_others();
         }
+        let recorder = recorder(&mut registry, provider);
         let registry = Arc::new(registry);
         let routes = Routes::new(provider.shards(), threads.clone());
-        let gate = Gate::new(provider);
-        let store = Arc::new(Store::through(gate.clone(), provider));
+        let gate = Gate::new(provider, recorder.store.clone());
+        let store = store(provider, &gate, &recorder);
         let clients = ClientRuntimes::new(threads.are_own());
         let held_up = clients.clone();
         let on_hold = move || held_up.deliver_or_return();
         routes.stalls.begin(&options, store.clock.clone(), on_hold);
         let workers = Workers::new(
             registry.clone(),
+            &recorder,
             routes.clone(),
             provider.timers(),
             options.cancellation_grace,
@@ -112,6 +116,7 @@ impl Runtime {
             options.max_messages.max(1),
             options.max_instances.max(1),
             options.when_busy,
+            recorder.admission.clone(),
         );
         let tasks = Tasks::new();
         let host = Arc::new(HostContext {
@@ -126,6 +131,7 @@ impl Runtime {
             routes,
             admission: Arc::new(admission),
             footprints: Footprints::new(options.max_instance_bytes.max(1)),
+            recorder,
             tasks,
             threads,
             closing: AtomicBool::new(false),
@@ -431,6 +437,22 @@ async fn close(host: &Arc<HostContext>) {
         // The runtime has ended, and runs nothing more.
         host.gate.close();
     }
+}
+
+/// The store of a host. What passes its queues is counted.
+fn store(provider: &dyn Provider, gate: &Arc<Gate>, recorder: &HostRecorder) -> Arc<Store> {
+    let counted = |sharing| -> Arc<dyn Sharing> {
+        CountedQueues::new(sharing, recorder.queues.clone(), recorder.store.clone())
+    };
+    Arc::new(Store::through(gate.clone(), provider.sharing().map(counted), provider))
+}
+
+/// The counters of a host.
+fn recorder(registry: &mut Registry, provider: &dyn Provider) -> Arc<HostRecorder> {
+    let (activities, orchestrations) =
+        (registry.label_activities(), Labels::of(registry.orchestrations()));
+    let (shards, now) = (provider.shards(), provider.timers().now());
+    HostRecorder::new(activities, orchestrations, shards, now)
 }
 
 /// The tags that a host declares.

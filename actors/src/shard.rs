@@ -70,6 +70,7 @@ impl Actor for ShardSupervisor {
                 routes: host.routes.clone(),
                 clock: host.store.clock.clone(),
                 supervisor: myself.clone(),
+                recorder: host.recorder.of_shard(shard).clone(),
             },
             myself.get_cell(),
         )
@@ -96,6 +97,7 @@ impl Actor for ShardSupervisor {
             .as_ref()
             .map(|_| QueueConsumer::begin(host.clone(), shard, &myself));
         let epoch = lease.epoch.0;
+        host.recorder.shards_taken.count();
         let mut state = ShardState {
             shard,
             instances: BTreeMap::new(),

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use reenact_core::{Event, EventKey, History, InstanceId, RemoteRun, ShardId};
-use reenact_providers::{HistoryStore, InstanceSummary, Provider, ProviderError, TimerScheduler};
+use reenact_providers::{
+    HistoryStore, InstanceSummary, Provider, ProviderError, Sharing, TimerScheduler,
+};
 
 use crate::error::{Error, ParkReason, Result};
 use crate::log::Log;
@@ -26,14 +28,18 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn of(provider: &dyn Provider) -> Self {
-        Self::through(provider.histories(), provider)
+        Self::through(provider.histories(), provider.sharing(), provider)
     }
 
-    /// The same, whose logs are read through something else.
-    pub(crate) fn through(histories: Arc<dyn HistoryStore>, provider: &dyn Provider) -> Self {
+    /// The same, of which a part is reached through something else.
+    pub(crate) fn through(
+        histories: Arc<dyn HistoryStore>,
+        sharing: Option<Arc<dyn Sharing>>,
+        provider: &dyn Provider,
+    ) -> Self {
         let directory = provider.directory();
         let (shards, clock, seeds) = (provider.shards(), provider.timers(), Arc::new(Seeds::new()));
-        let queue_client = provider.sharing().map(|sharing| QueueClient {
+        let queue_client = sharing.map(|sharing| QueueClient {
             shards,
             router: sharing.router(),
             sharing,

@@ -10,6 +10,7 @@ use reenact_providers::TimerScheduler;
 
 use crate::in_flight::{InFlight, InFlightLimit};
 use crate::message::{Due, InstanceMessage, Internal, RuntimeMessage, ShardMessage};
+use crate::metrics::ShardRecorder;
 use crate::routes::Routes;
 use crate::run::Run;
 use crate::task::{Task, end_for_panic, let_others_run};
@@ -34,12 +35,14 @@ pub(crate) struct TimersArguments {
     pub(crate) clock: Arc<dyn TimerScheduler>,
     /// Loads instances that are not in memory.
     pub(crate) supervisor: ActorRef<ShardMessage>,
+    pub(crate) recorder: Arc<ShardRecorder>,
 }
 
 pub(crate) struct TimersState {
     routes: Routes,
     clock: Arc<dyn TimerScheduler>,
     supervisor: ActorRef<ShardMessage>,
+    recorder: Arc<ShardRecorder>,
     armed: BTreeSet<(Timestamp, Timer)>,
     /// Bounds the timers that have fired and are not handled.
     fired: Arc<InFlightLimit>,
@@ -81,9 +84,10 @@ impl Actor for Timers {
         myself: ActorRef<TimerMessage>,
         args: TimersArguments,
     ) -> Result<TimersState, ActorProcessingErr> {
-        let TimersArguments { routes, clock, supervisor } = args;
+        let TimersArguments { routes, clock, supervisor, recorder } = args;
         let (armed, fired, wait_limit, alarm) = (BTreeSet::new(), limit(&myself), None, None);
-        Ok(TimersState { routes, clock, supervisor, armed, fired, wait_limit, alarm })
+        recorder.are_armed(0);
+        Ok(TimersState { routes, clock, supervisor, recorder, armed, fired, wait_limit, alarm })
     }
 
     async fn handle(
@@ -114,6 +118,7 @@ impl Actor for Timers {
                 state.fire_due();
             }
         }
+        state.recorder.are_armed(state.armed.len());
         state.set_alarm(&myself);
         Ok(())
     }
@@ -205,11 +210,13 @@ impl TimersState {
 
 #[cfg(test)]
 mod tests {
+    use reenact_core::ShardId;
     use reenact_providers::ManualClock;
     use tokio::runtime::Handle;
     use tokio::sync::mpsc;
 
     use super::*;
+    use crate::metrics::HostRecorder;
     use crate::options::ShardThreads;
     use crate::shard::testing::supervisor_that_forwards;
     use crate::threads::Threads;
@@ -221,7 +228,8 @@ mod tests {
         let supervisor = supervisor_that_forwards(sender).await;
         let clock = ManualClock::default();
         let (routes, now) = (Routes::new(1, threads.unwrap()), clock.now());
-        let arguments = TimersArguments { routes, clock: Arc::new(clock), supervisor };
+        let recorder = HostRecorder::of_test().of_shard(ShardId(0)).clone();
+        let arguments = TimersArguments { routes, clock: Arc::new(clock), supervisor, recorder };
         let (timers, _) = Actor::spawn(None, Timers, arguments).await.unwrap();
         let due = |n: u32| {
             let instance = InstanceId::new(n.to_string()).unwrap();

@@ -19,6 +19,7 @@ use reenact_providers::TimerScheduler;
 use tokio::sync::Notify;
 
 use crate::activity::Report;
+use crate::metrics::HostRecorder;
 use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::suspects::SuspectTable;
@@ -33,6 +34,7 @@ pub(crate) use shared::{Limits, ShardWorkers, Workers};
 impl Workers {
     pub(crate) fn new(
         registry: Arc<Registry>,
+        recorder: &HostRecorder,
         routes: Routes,
         clock: Arc<dyn TimerScheduler>,
         grace: Duration,
@@ -52,8 +54,9 @@ impl Workers {
         let of_shard = |shard| {
             let link = ShardLink { routes: routes.clone(), clock: clock.clone() };
             let (link, states) = (Arc::new(link), states.apart());
+            let recorder = recorder.of_shard(ShardId(shard)).clone();
             let (shard, shared, calls) = (ShardId(shard), shared.clone(), Arc::default());
-            let own = OfShard { shard, shared, calls, link, states };
+            let own = OfShard { shard, shared, calls, link, states, recorder };
             ShardWorkers { own: Arc::new(own) }
         };
         let shards = (0..routes.shards().max(1)).map(of_shard).collect();
@@ -94,6 +97,11 @@ impl Workers {
             }
             changed.await;
         }
+    }
+
+    /// The names of which attempts wait for a place, with their number.
+    pub(crate) fn waiting(&self) -> Vec<(Name, usize)> {
+        self.shared.places.lock().queue.waiting()
     }
 
     /// Whether the host has the code of an activity.

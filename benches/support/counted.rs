@@ -105,6 +105,10 @@ impl HistoryStore for Histories {
         self.store.unload(instance);
     }
 
+    fn unarchived_bytes(&self) -> Option<u64> {
+        self.store.unarchived_bytes()
+    }
+
     async fn list(
         &self,
         filter: &InstanceFilter,

@@ -6,6 +6,7 @@ mod apply_event;
 mod children;
 mod config;
 mod interrupt;
+mod look_up;
 mod memory;
 mod phase;
 mod renewal;

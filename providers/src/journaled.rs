@@ -411,6 +411,12 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
         self.shard_of(instance).unload(instance);
     }
 
+    fn unarchived_bytes(&self) -> Option<u64> {
+        let shards = self.inner().shards.iter();
+        let own = shards.map(|shard| shard.state()).filter(|state| state.is_writing());
+        Some(own.map(|state| state.layers().bytes() as u64).sum())
+    }
+
     async fn list(
         &self,
         filter: &InstanceFilter,

@@ -115,6 +115,13 @@ pub trait HistoryStore: Send + Sync + 'static {
         let _ = instance;
     }
 
+    /// About how many bytes its journals have, of the shards that are open for writing here, that its archive
+    /// does not have yet: what would be read again after a crash. `None` of a store without an archive. It
+    /// does not wait for anything. The default is `None`.
+    fn unarchived_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// Instances that pass the filter, ordered by id, a page at a time.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::Activity;
 use super::context::ActivityContext;
+use crate::metrics::Label;
 use crate::state::StateType;
 
 /// An activity with its types erased. Cheap to clone.
@@ -22,6 +23,7 @@ pub(crate) struct ActivityCode {
     check: fn(&Payload) -> Result<(), PayloadError>,
     states: fn() -> Vec<StateType>,
     is_blocking: bool,
+    label: Label,
 }
 
 /// The future of an activity, which does not begin before it is polled.
@@ -63,7 +65,16 @@ impl ActivityCode {
             })
         };
         let check = |input: &Payload| input.decode::<I>().map(drop);
-        Ok((name, Self { run: Arc::new(run), check, states: Vec::new, is_blocking: false }))
+        Ok((
+            name,
+            Self {
+                run: Arc::new(run),
+                check,
+                states: Vec::new,
+                is_blocking: false,
+                label: Label::OTHER,
+            },
+        ))
     }
 
     /// The types of the values that it needs.
@@ -78,6 +89,15 @@ impl ActivityCode {
 
     pub(crate) const fn set_blocking(&mut self) {
         self.is_blocking = true;
+    }
+
+    /// Its label in the metrics of the host.
+    pub(crate) const fn label(&self) -> Label {
+        self.label
+    }
+
+    pub(crate) const fn set_label(&mut self, label: Label) {
+        self.label = label;
     }
 
     /// The activity does not begin before the future is polled.

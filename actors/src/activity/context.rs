@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Poll;
 
@@ -18,6 +18,7 @@ use super::call::{ActivityCall, Attempt};
 use super::cancellation::Cancellation;
 use super::pulse::{HeartbeatSink, Pulse};
 use super::report::{Report, ReportSender};
+use crate::metrics::Label;
 use crate::panic::catch;
 use crate::state::States;
 
@@ -48,6 +49,11 @@ struct Call {
     thread: OnceLock<RuntimeId>,
     /// Whether its place was given back.
     has_left: AtomicBool,
+    label: Label,
+    /// When it began, in microseconds; 0 before.
+    began: AtomicU64,
+    /// Whether the end of its call is in the metrics.
+    is_counted: AtomicBool,
     cancellation: Cancellation,
 }
 
@@ -57,6 +63,7 @@ impl ActivityContext {
         attempt: Attempt,
         sink: Option<Weak<dyn HeartbeatSink>>,
         states: States,
+        label: Label,
     ) -> Self {
         let Attempt { name, number, terms, reports, local_input } = attempt;
         let (pulse, is_reported, let_go) =
@@ -77,6 +84,9 @@ impl ActivityContext {
             let_go,
             thread: OnceLock::new(),
             has_left: AtomicBool::new(false),
+            label,
+            began: AtomicU64::new(0),
+            is_counted: AtomicBool::new(false),
             cancellation,
         };
         Self { call: Arc::new(call) }
@@ -209,8 +219,26 @@ impl ActivityContext {
         self.call.let_go.swap(true, Ordering::AcqRel)
     }
 
-    /// Records on which runtime its task begins.
-    pub(crate) fn begins_on(&self, thread: RuntimeId) {
+    /// The label of the activity, for the metrics.
+    pub(crate) fn label(&self) -> Label {
+        self.call.label
+    }
+
+    /// When it began.
+    pub(crate) fn began(&self) -> Timestamp {
+        Timestamp::from_micros(self.call.began.load(Ordering::Relaxed))
+    }
+
+    /// Records that the end of its call is in the metrics; returns whether it was so before.
+    pub(crate) fn is_counted(&self) -> bool {
+        let before = self.call.is_counted.load(Ordering::Relaxed);
+        self.call.is_counted.store(true, Ordering::Relaxed);
+        before
+    }
+
+    /// Records when, and on which runtime, its task begins.
+    pub(crate) fn begins_on(&self, thread: RuntimeId, now: Timestamp) {
+        self.call.began.store(now.as_micros(), Ordering::Relaxed);
         // It begins once.
         let _ = self.call.thread.set(thread);
     }
@@ -350,7 +378,7 @@ mod tests {
             reports: None,
             local_input,
         };
-        ActivityContext::new(key, attempt, None, States::default())
+        ActivityContext::new(key, attempt, None, States::default(), Label::OTHER)
     }
 
     #[test]

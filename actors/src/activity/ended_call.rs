@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use reenact_core::Payload;
+use reenact_core::{Payload, Timestamp};
 
 use super::calls::Calls;
 use super::context::ActivityContext;
+use crate::metrics::Label;
 
 /// Kept for an attempt whose end was reported. Until it is dropped, the attempt does not run again: it
 /// is dropped when the end is durable and the run has ended, so that the run can still be cut off.
@@ -22,6 +23,12 @@ impl EndedCall {
 
     pub(crate) fn attempt(&self) -> u32 {
         self.context.attempt()
+    }
+
+    /// The label of the activity and when the attempt began, for the metrics: its call is counted.
+    pub(crate) fn counted(&self) -> (Label, Timestamp) {
+        self.context.is_counted();
+        (self.context.label(), self.context.began())
     }
 
     /// The details of the last heartbeat, unless they were sent before.

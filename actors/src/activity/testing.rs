@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{ActivityCall, ActivityContext, Attempt};
+use crate::metrics::Label;
 use crate::run::Run;
 use crate::state::States;
 
@@ -149,7 +150,7 @@ impl TestCall {
             local_input: None,
         };
         let key = ActivityCall { instance, run, id };
-        let context = ActivityContext::new(key, attempt, None, self.states.clone());
+        let context = ActivityContext::new(key, attempt, None, self.states.clone(), Label::OTHER);
         context.pulse().record_into(self.heartbeats.clone());
         context
     }

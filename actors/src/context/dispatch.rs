@@ -72,7 +72,7 @@ impl ShardContext {
                 let call = call(id);
                 self.tag_sender.iter().for_each(|tag_sender| tag_sender.forget(&call));
                 // A call with a tag may run on this host too.
-                self.workers.cancel(&call);
+                self.workers.cancel_and_count(&call);
             }
             Action::CreateTimer { id, fire_at } => {
                 self.send_to_timers(TimerMessage::Arm(fire_at, timer(id)));
@@ -100,6 +100,7 @@ impl ShardContext {
     /// Parks an instance that cannot go on; clients that wait for it get the reason.
     pub(crate) fn park(&self, instance: &InstanceId, reason: ParkReason) {
         tracing::error!(target: "reenact::instance", parent: None, %instance, %reason, "an instance is parked: start a host with code that fits its log, or resume, rewind or terminate it");
+        self.recorder.has_parked(reason.kind());
         // When the instance goes on, it asks for all of its open calls again.
         self.tag_sender.iter().for_each(|tag_sender| tag_sender.forget_all(instance));
         self.host.routes.park(instance.clone(), reason.clone());

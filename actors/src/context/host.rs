@@ -19,6 +19,7 @@ use crate::gate::Gate;
 use crate::local_delivery::LocalDelivery;
 use crate::log::Log;
 use crate::message::ShardMessage;
+use crate::metrics::HostRecorder;
 use crate::new_shards::NewShards;
 use crate::options::HostOptions;
 use crate::patience::Patience;
@@ -81,6 +82,8 @@ pub(crate) struct HostContext {
     pub(crate) admission: Arc<Admission>,
     /// The memory that its instances hold.
     pub(crate) footprints: Arc<Footprints>,
+    /// What the host counts.
+    pub(crate) recorder: Arc<HostRecorder>,
     pub(crate) tasks: Tasks,
     /// Whether the host ends gracefully: the end of its shards is no failure then.
     pub(crate) closing: AtomicBool,
@@ -168,9 +171,10 @@ impl HostContext {
     pub(crate) fn release(&self, shard: ShardId) -> impl Future<Output = ()> + Send + 'static {
         // The lease is taken at once, not at the first await: a later lease is not meant.
         let lease = self.leases_held.remove(&shard);
-        let leases = self.leases.clone();
+        let (leases, recorder) = (self.leases.clone(), self.recorder.clone());
         async move {
             let Some((_, lease)) = lease else { return };
+            recorder.shards_given_up.count();
             let released = leases.release(&lease).await;
             tracing::info!(target: "reenact::shard", parent: None, %shard, "this host has given up a shard");
             if let Err(error) = released {

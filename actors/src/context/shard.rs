@@ -9,6 +9,7 @@ use reenact_core::{InstanceId, ShardId, Timestamp};
 use super::host::HostRef;
 use crate::admission::InstancesOfThread;
 use crate::in_flight::Ending;
+use crate::metrics::ShardRecorder;
 use crate::persistence::{DepartedInstances, Entry, Inbox, PersistenceMessage};
 use crate::tags::TagSender;
 use crate::timers::TimerMessage;
@@ -23,6 +24,8 @@ pub(crate) struct ShardContext {
     /// Sends calls to hosts that declare tags, where the store is shared.
     pub(crate) tag_sender: Option<TagSender>,
     pub(crate) inbox: Inbox,
+    /// What its actors count.
+    pub(crate) recorder: Arc<ShardRecorder>,
     pub(crate) gone: DepartedInstances,
     /// The persistence actor, which empties the inbox. It is set before the first instance begins.
     persistence: OnceLock<ActorRef<PersistenceMessage>>,
@@ -44,6 +47,7 @@ impl ShardContext {
             tag_sender: host.tag_sender(),
             is_new: host.shards_had.insert(shard),
             tenants: host.threads.tenants_of(shard),
+            recorder: host.recorder.of_shard(shard).clone(),
             host,
             shard,
             timers,

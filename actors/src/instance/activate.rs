@@ -1,6 +1,7 @@
 //! Brings an instance into memory, by replay of its log.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use ractor::{ActorProcessingErr, ActorRef};
 use reenact_core::{Command, InstanceId, MachineConfig};
@@ -104,6 +105,7 @@ impl InstanceState {
             }
         };
         let (registry, config) = (&self.shard.host.registry, self.machine_config(myself));
+        let began = Instant::now();
         let log = self.shard.log();
         let mut ledger = is_followed().then(Box::default);
         let replayed = log.replay_all(&summary, first, registry, config, &mut ledger);
@@ -113,8 +115,10 @@ impl InstanceState {
         }
         match replayed {
             Ok(machine) => {
+                self.shard.recorder.has_replayed(summary.events, began.elapsed());
                 let (last, open) = (machine.last_scheduled(), machine.open_actions());
-                let live = Live { ledger, ..Live::new(machine, summary) };
+                let label = self.shard.host.recorder.orchestration(&summary.name);
+                let live = Live { ledger, ..Live::new(machine, summary, label) };
                 let run = live.run;
                 self.phase = Phase::Live(Box::new(live));
                 if self.is_anything_overdue() {

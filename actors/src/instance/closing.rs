@@ -7,6 +7,7 @@ use reenact_core::{Action, MessageId, Outbox, Sealed, Timestamp, codec};
 use reenact_providers::{InstanceSummary, TurnRecord};
 
 use super::summary::wake_at;
+use crate::metrics::Tally;
 use crate::persistence::PendingTurn;
 use crate::run::Run;
 
@@ -61,6 +62,7 @@ impl Closing {
             actions: Sealed::new(released.into_iter().map(Action::Send).collect()),
             answer: None,
             known: None,
+            tally: Tally::NOTHING,
             successor: Vec::new(),
             story: None,
         }))

@@ -8,6 +8,7 @@ use super::encode::encoded;
 use super::phase::Live;
 use super::summary::{follow, state_of};
 use crate::error::ParkReason;
+use crate::metrics::Tally;
 use crate::persistence::PendingTurn;
 use crate::run::Run;
 use crate::stalls::Stalls;
@@ -27,6 +28,7 @@ impl Live {
 
     /// A turn in the form in which it is passed on.
     pub(super) fn pending(&mut self, turn: Turn) -> Result<PendingTurn, ParkReason> {
+        let tally = self.tally(&turn);
         let Turn { number, recorded, actions, outcome, local, can_wait } = turn;
         self.wanted.add(self.run, local, can_wait);
         // The first turns of a next execution are passed on after the machine has made all of them.
@@ -43,6 +45,7 @@ impl Live {
             actions,
             answer: None,
             known: None,
+            tally,
             successor: Vec::new(),
             story,
         })
@@ -58,6 +61,7 @@ impl Live {
             actions,
             answer: None,
             known: None,
+            tally: Tally::NOTHING,
             successor: Vec::new(),
             story: None,
         }

@@ -17,6 +17,7 @@ impl InstanceState {
     /// Reads the clock, and returns whether something is overdue.
     pub(super) fn is_anything_overdue(&mut self) -> bool {
         self.now = self.shard.now();
+        self.shard.recorder.set_now(self.now);
         matches!(&self.phase, Phase::Live(live) if live.machine.overdue(self.now).is_some())
     }
 

@@ -1,12 +1,15 @@
 //! The phases of an instance: each owns what exists in that phase only.
 
-use reenact_core::{Machine, MessageId, ParkedExecution, RecordedTurn, Sealed, codec};
+use reenact_core::{
+    Machine, MessageId, Name, ParkedExecution, RecordedTurn, Sealed, Timestamp, codec,
+};
 use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
 
 use super::closing::Closing;
 use super::in_place::Wanted;
 use super::summary::follow;
 use crate::error::ParkReason;
+use crate::metrics::{Label, Tally};
 use crate::persistence::PendingTurn;
 use crate::run::Run;
 use crate::suspects::Suspects;
@@ -44,14 +47,28 @@ pub(super) struct Live {
     pub(super) unproven: Option<u32>,
     /// The actions for local activities that its turns want, until the turns are passed on.
     pub(super) wanted: Wanted,
+    /// The label of its orchestration, for the metrics.
+    pub(super) label: Label,
+    /// What the command is about that is applied, for the metrics of its turn.
+    pub(super) subject: Subject,
     /// Whether it has begun under a generated id, and its first turn is not passed on yet.
     pub(super) has_drawn_id: bool,
     /// What it has open, for those that follow its life.
     pub(super) ledger: Option<Box<Ledger>>,
 }
 
+/// What a command is about, as far as the turn that it makes does not say so.
+#[derive(Debug)]
+pub(super) enum Subject {
+    Nothing,
+    /// A timer that was to fire at this time.
+    Timer(Timestamp),
+    /// An activity of which no attempt ended on this host.
+    Activity(Name),
+}
+
 impl Live {
-    pub(super) fn new(machine: Machine, summary: InstanceSummary) -> Self {
+    pub(super) fn new(machine: Machine, summary: InstanceSummary, label: Label) -> Self {
         Self {
             run: Run::of(&machine),
             machine,
@@ -60,6 +77,8 @@ impl Live {
             suspects: Suspects::default(),
             unproven: None,
             wanted: Wanted::default(),
+            label,
+            subject: Subject::Nothing,
             has_drawn_id: false,
             ledger: None,
         }
@@ -115,6 +134,7 @@ impl Parked {
             actions: Sealed::new(Vec::new()),
             answer: None,
             known: None,
+            tally: Tally::NOTHING,
             successor: Vec::new(),
             story: Story::without_code(&self.summary, turn),
         })

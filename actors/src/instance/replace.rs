@@ -62,6 +62,8 @@ impl InstanceState {
             Err(error) => self.answer(message.reply.no(error)),
             Ok(records) => {
                 let Some(mut pending) = self.pending_execution(records) else { return Ok(()) };
+                pending.tally.has_started = true;
+                pending.tally.orchestration = self.shard.host.recorder.orchestration(&message.name);
                 pending.answer = Some(message.reply.yes());
                 self.shard.make_durable(Entry::Turn(Box::new(pending)));
                 // The local activities belong to the run that is replaced.

@@ -13,6 +13,7 @@ use super::phase::Phase;
 use super::state::InstanceState;
 use crate::error::{Error, ParkReason, Result};
 use crate::message::{InstanceMessage, RewindMessage};
+use crate::metrics::Tally;
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
 
@@ -91,6 +92,7 @@ impl InstanceState {
             actions: Sealed::new(actions.take().unwrap_or_default()),
             answer: None,
             known: None,
+            tally: Tally::NOTHING,
             successor: Vec::new(),
             story: None,
         });

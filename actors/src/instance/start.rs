@@ -138,7 +138,8 @@ impl InstanceState {
             Ok((machine, turn)) => {
                 let summary = self.new_summary(name, machine.execution_id(), &turn.recorded);
                 let has_drawn_id = self.begin == Begin::Fresh;
-                let live = Live { has_drawn_id, ..Live::new(machine, summary) };
+                let label = self.shard.host.recorder.orchestration(&summary.name);
+                let live = Live { has_drawn_id, ..Live::new(machine, summary, label) };
                 self.phase = Phase::Live(Box::new(live));
                 match event {
                     Some(event) => self.submit_with_event(turn, event, reply),

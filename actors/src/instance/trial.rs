@@ -12,6 +12,7 @@ use super::phase::Phase;
 use super::state::InstanceState;
 use super::summary::follow;
 use crate::message::{Begin, InstanceMessage, Internal, RuntimeMessage};
+use crate::metrics::Tally;
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
 
@@ -102,6 +103,7 @@ impl InstanceState {
             actions: Sealed::new(Vec::new()),
             answer: None,
             known: None,
+            tally: Tally::NOTHING,
             successor: Vec::new(),
             story: None,
         })));

@@ -8,12 +8,13 @@ use reenact_core::{
 use reenact_providers::{InstanceSummary, TurnRecord};
 
 use super::closing::Closing;
-use super::phase::Phase;
+use super::phase::{Phase, Subject};
 use super::state::InstanceState;
 use super::summary::{follow, state_of, wake_at};
 use crate::activity::{ActivityCall, EndedCall};
 use crate::error::{Error, ParkReason};
 use crate::message::{Answer, ExternalEvent, FromWorker, InstanceMessage, OnceMessage, Reply};
+use crate::metrics::{ExecutionEnd, Tally};
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
 use crate::telemetry::Story;
@@ -83,6 +84,11 @@ impl InstanceState {
     fn apply_of(&mut self, command: Command, reply: Option<Reply>, known: Option<EndedCall>) {
         let Phase::Live(live) = &mut self.phase else { return };
         self.last_used = self.now;
+        // Of an attempt that ended on this host, what is known of it says more.
+        live.subject = match known {
+            Some(_) => Subject::Nothing,
+            None => live.subject_of(&command),
+        };
         match live.apply(&self.shard.host.routes.stalls, command, self.now) {
             Ok(turn) => self.submit(turn, reply, known),
             Err(error) => self.refuse_command(error, reply),
@@ -268,6 +274,13 @@ impl InstanceState {
         let state = state_of(outcome.as_ref(), false);
         follow(&mut summary, &recorded, state, wake_at(&outbox));
         actions.extend(outcome.map(|outcome| Action::Reply { outcome }));
+        let tally = Tally {
+            orchestration: self.shard.host.recorder.orchestration(&summary.name),
+            end: Some(ExecutionEnd::Terminated),
+            at,
+            created_at: summary.created_at,
+            ..Tally::NOTHING
+        };
         let story = Story::without_code(&summary, &recorded);
         let record = TurnRecord { number, bytes, summary: summary.clone(), has_drawn_id: false };
         let turn = PendingTurn {
@@ -277,6 +290,7 @@ impl InstanceState {
             actions: Sealed::new(actions),
             answer: reply.map(Reply::yes),
             known: None,
+            tally,
             successor: Vec::new(),
             story,
         };

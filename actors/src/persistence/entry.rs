@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use crate::activity::EndedCall;
 use crate::error::{Error, ParkReason};
 use crate::message::{Answer, OpenCalls};
+use crate::metrics::Tally;
 use crate::run::Run;
 use crate::telemetry::Story;
 
@@ -23,6 +24,8 @@ pub(crate) struct PendingTurn {
     pub(crate) answer: Option<Answer>,
     /// The attempt of an activity that ended in this turn.
     pub(crate) known: Option<EndedCall>,
+    /// What it counts once it is durable.
+    pub(crate) tally: Tally,
     /// Turns that must be in the same append: those that begin the next execution when this one continues
     /// as new, or the event that comes with a start.
     pub(crate) successor: Vec<PendingTurn>,

@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 use std::vec;
 
 use reenact_core::{Action, InstanceId, Receipt};
 use tokio::sync::oneshot;
 
 use super::entry::{Entry, PendingTurn};
-use crate::activity::EndedCall;
+use crate::activity::{ActivityCall, EndedCall};
 use crate::context::ShardContext;
 use crate::error::ParkReason;
 use crate::message::Answer;
@@ -61,6 +62,9 @@ impl Releases {
         let receipt = Arc::new(receipt);
         let mut left = AT_ONCE;
         for entry in entries {
+            if let Entry::Turn(turn) = &entry {
+                self.count(turn);
+            }
             let actions = entry.actions();
             if actions > left || self.must_wait(&entry) {
                 self.put_off(entry, &receipt);
@@ -69,6 +73,18 @@ impl Releases {
                 self.release_now(entry, &receipt);
             }
         }
+    }
+
+    /// Counts an append, and what the clock says after it: the activities that it releases begin now.
+    pub(super) fn has_appended(&self, turns: usize, bytes: usize, took: Duration) {
+        let recorder = &self.shard.recorder;
+        recorder.appended(turns, bytes, took);
+        recorder.set_now(self.shard.now());
+    }
+
+    /// Counts an append that has failed for good. Its turns count nothing.
+    pub(super) fn has_lost_append(&self) {
+        self.shard.recorder.has_lost_append();
     }
 
     /// Whether any effects are left.
@@ -107,6 +123,19 @@ impl Releases {
             Entry::Answer(_) | Entry::Open(..) => false,
         };
         has_effects && self.under_way.contains_key(instance)
+    }
+
+    /// Counts what a durable turn has ended or begun.
+    fn count(&self, turn: &PendingTurn) {
+        let PendingTurn { instance, run, tally, known, .. } = turn;
+        if let (Some(ended), None) = (&tally.activity, known) {
+            // An attempt may still wait or run; its call has its end.
+            let call = ActivityCall { instance: instance.clone(), run: *run, id: ended.id };
+            self.shard.workers.is_counted(&call);
+        }
+        let attempt = known.as_ref().map(EndedCall::counted);
+        self.shard.recorder.count(tally, self.shard.host.recorder.activities(), attempt);
+        turn.successor.iter().for_each(|turn| self.count(turn));
     }
 
     fn put_off(&mut self, entry: Entry, receipt: &Arc<Receipt>) {

@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 use super::received_call::MAX_DELIVERIES_WITHOUT_CODE;
 use super::{TagReceiver, TagSender};
 use crate::activity::{ActivityCall, ActivityContext, Attempt};
+use crate::metrics::HostRecorder;
 use crate::options::ShardThreads;
 use crate::registry::Registry;
 use crate::routes::Routes;
@@ -75,7 +76,9 @@ impl Stage {
         let limits = Limits { at_a_time: limit, of_names: HashMap::new(), blocking: 1 };
         let runtimes = ActivityRuntimes::new(None, None);
         let (registry, routes) = (Arc::new(registry), routes());
-        let workers = Workers::new(registry, routes, self.clock(), grace, limits, runtimes);
+        let recorder = HostRecorder::of_test();
+        let workers =
+            Workers::new(registry, &recorder, routes, self.clock(), grace, limits, runtimes);
         let (sharing, router) = (self.sharing.clone(), self.router.clone());
         let tag_receiver =
             TagReceiver::begin(vec![gpu()], sharing, router, self.clock(), workers.clone(), 1);

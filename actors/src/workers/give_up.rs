@@ -53,6 +53,7 @@ mod tests {
     use super::*;
     use crate::activity::Attempt;
     use crate::message::{InstanceMessage, Internal, RuntimeMessage, ShardMessage};
+    use crate::metrics::HostRecorder;
     use crate::options::ShardThreads;
     use crate::registry::Registry;
     use crate::routes::Routes;
@@ -77,7 +78,8 @@ mod tests {
         let limits = Limits { at_a_time: 1, of_names: HashMap::new(), blocking: 1 };
         let (clock, grace) = (Arc::new(ManualClock::default()), Duration::from_secs(10));
         let runtimes = ActivityRuntimes::new(None, None);
-        Workers::new(Arc::new(registry), routes, clock, grace, limits, runtimes)
+        let recorder = HostRecorder::of_test();
+        Workers::new(Arc::new(registry), &recorder, routes, clock, grace, limits, runtimes)
     }
 
     /// The end of the activity is in the mailbox of an actor that no longer runs.

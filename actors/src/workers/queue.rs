@@ -180,6 +180,12 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
         self.running
     }
 
+    /// The names of which tasks wait, with their number.
+    pub(crate) fn waiting(&self) -> Vec<(Name, usize)> {
+        let waiting = self.names.iter().filter(|(_, of_name)| of_name.tasks > 0);
+        waiting.map(|(name, of_name)| (name.clone(), of_name.tasks)).collect()
+    }
+
     /// Takes out all waiting tasks.
     pub(crate) fn clear(&mut self) -> Vec<T> {
         self.turns.clear();

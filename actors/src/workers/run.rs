@@ -17,12 +17,22 @@ use crate::telemetry::attempt_begins;
 impl Task {
     /// Starts the attempt, which has a place, on the present thread of its shard.
     pub(super) fn start(self) {
-        let Self { workers, context, input, code } = self;
+        let Self { workers, context, input, code, waits_since } = self;
         let blocks = code.as_ref().is_some_and(ActivityCode::is_blocking);
         let shared = &workers.own.shared;
         let thread = blocks.then(|| BlockingThread { workers: Arc::downgrade(shared) });
         let runtime = workers.own.link.routes.thread_of(workers.own.shard);
-        context.begins_on(runtime.id());
+        let recorder = &workers.own.recorder;
+        let now = match waits_since {
+            None => recorder.now(),
+            Some(since) => {
+                let now = workers.own.link.clock.now();
+                recorder.attempt_waited(context.label(), now.since(since));
+                now
+            }
+        };
+        recorder.attempt_begins(context.label());
+        context.begins_on(runtime.id(), now);
         // The code does not begin before it is polled.
         let code = code.map(|code| Caught::new(code.run(context.clone(), input)));
         let place = Place { workers, context };
@@ -170,6 +180,8 @@ pub(super) fn report_end(
     if context.is_remote() {
         // Only a retry can use the details of the last heartbeat.
         let details = result.as_ref().err().and_then(|_| known.take_details());
+        let (label, began) = known.counted();
+        workers.own.recorder.attempt_took(label, workers.own.link.clock.now().since(began));
         return context.report(Report::Ended { result, details, known: Box::new(known) });
     }
     let message = Internal::CompleteTask { run: call.run, id: call.id, result, known };

@@ -10,6 +10,7 @@ use super::shared::{OfShard, ShardLink, ShardWorkers, Task};
 use crate::activity::{
     ActivityCall, ActivityCode, ActivityContext, Attempt, HeartbeatSink, Report, Taken,
 };
+use crate::metrics::Label;
 use crate::suspects::SuspectTable;
 
 impl ShardWorkers {
@@ -17,9 +18,11 @@ impl ShardWorkers {
     pub(crate) fn submit(&self, call: ActivityCall, attempt: Attempt, input: Payload) {
         let OfShard { shared, calls, link, states, .. } = &*self.own;
         let number = attempt.number;
+        let code = shared.registry.activity(&attempt.name).cloned();
+        let label = code.as_ref().map_or(Label::OTHER, ActivityCode::label);
         let context = |call| {
             let sink: Weak<dyn HeartbeatSink> = Arc::<ShardLink>::downgrade(link);
-            ActivityContext::new(call, attempt, Some(sink), states.clone())
+            ActivityContext::new(call, attempt, Some(sink), states.clone(), label)
         };
         let context = match calls.take(call, number, context) {
             Taken::Known(context) => {
@@ -36,9 +39,12 @@ impl ShardWorkers {
                 context
             }
         };
-        let code = shared.registry.activity(context.activity_name()).cloned();
         let blocks = code.as_ref().is_some_and(ActivityCode::is_blocking);
-        let task = Task { workers: self.clone(), context, input, code };
+        if context.is_remote() {
+            // It comes from the queue of a tag, and nobody has read the clock for it.
+            self.own.recorder.set_now(link.clock.now());
+        }
+        let task = Task { workers: self.clone(), context, input, code, waits_since: None };
         match !blocks && shared.places.take_at_once() {
             true => task.start(),
             false => self.queue(task),
@@ -46,7 +52,8 @@ impl ShardWorkers {
     }
 
     /// Runs an activity when its turn comes, which may be at once.
-    pub(super) fn queue(&self, task: Task) {
+    pub(super) fn queue(&self, mut task: Task) {
+        task.waits_since = Some(self.own.link.clock.now());
         let mut places = self.own.shared.places.lock();
         let context = task.context.clone();
         if places.closed {
@@ -63,9 +70,9 @@ impl ShardWorkers {
     }
 
     /// Cancels a call. If it has not started, it never does; otherwise its context says so, and its grace
-    /// begins.
-    pub(crate) fn cancel(&self, call: &ActivityCall) {
-        let Some(context) = self.own.calls.get(call) else { return };
+    /// begins. Returns the context, if the call was known.
+    pub(crate) fn cancel(&self, call: &ActivityCall) -> Option<ActivityContext> {
+        let context = self.own.calls.get(call)?;
         context.cancel_until(self.end_of_grace());
         let (name, instance) = (context.activity_name(), context.instance_id());
         let mut places = self.own.shared.places.lock();
@@ -80,6 +87,23 @@ impl ShardWorkers {
         if context.is_remote() {
             context.report(Report::Unwanted);
             self.own.shared.room.notify_waiters();
+        }
+        Some(context)
+    }
+
+    /// Cancels a call because its log says so, and counts that unless its end is in the metrics.
+    pub(crate) fn cancel_and_count(&self, call: &ActivityCall) {
+        if let Some(context) = self.cancel(call)
+            && !context.is_counted()
+        {
+            self.own.recorder.call_is_cancelled(context.label());
+        }
+    }
+
+    /// The end of a call is in the metrics: what is cancelled of it does not count.
+    pub(crate) fn is_counted(&self, call: &ActivityCall) {
+        if let Some(context) = self.own.calls.get(call) {
+            context.is_counted();
         }
     }
 
@@ -104,6 +128,7 @@ impl ShardWorkers {
             self.own.calls.let_go(context);
         }
         self.own.calls.let_go(context);
+        self.own.recorder.attempt_leaves(context.label());
         self.finished(context);
         self.own.shared.blocked.has_left(context);
     }
@@ -124,7 +149,7 @@ impl ShardWorkers {
 
     /// Cancels all calls of an instance.
     pub(crate) fn cancel_all(&self, instance: &InstanceId) {
-        self.own.calls.of(instance).iter().for_each(|call| self.cancel(call));
+        self.own.calls.of(instance).iter().for_each(|call| self.cancel_and_count(call));
     }
 
     /// When a grace ends that begins now.

@@ -14,6 +14,7 @@ use super::places::{Locked, Places};
 use super::runs_on::ActivityRuntimes;
 use crate::activity::{ActivityCall, ActivityCode, ActivityContext, Calls, HeartbeatSink};
 use crate::message::Internal;
+use crate::metrics::ShardRecorder;
 use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::state::States;
@@ -63,6 +64,8 @@ pub(super) struct OfShard {
     pub(super) calls: Arc<Calls>,
     pub(super) link: Arc<ShardLink>,
     pub(super) states: States,
+    /// What is counted of its activities.
+    pub(super) recorder: Arc<ShardRecorder>,
 }
 
 /// What leads heartbeats from activities to the instances of a shard, and the clock there.
@@ -89,6 +92,8 @@ pub(super) struct Task {
     pub(super) input: Payload,
     /// The code; `None` when the activity is not registered here.
     pub(super) code: Option<ActivityCode>,
+    /// Since when it has waited for a place; `None` if there was one at once.
+    pub(super) waits_since: Option<Timestamp>,
 }
 
 impl Shared {

@@ -74,6 +74,10 @@ impl HistoryStore for Azure {
         self.journaled().unload(instance);
     }
 
+    fn unarchived_bytes(&self) -> Option<u64> {
+        self.journaled().unarchived_bytes()
+    }
+
     async fn list(
         &self,
         filter: &InstanceFilter,

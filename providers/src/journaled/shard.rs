@@ -390,6 +390,12 @@ impl<M: Medium, A: Archive> Flusher<M, A> {
 pub(super) type ArchivingLock = std::sync::RwLock<()>;
 
 impl Layers {
+    /// About how many bytes the archive does not have.
+    pub(super) fn bytes(&self) -> usize {
+        let frozen = self.frozen.as_ref().map_or(0, |frozen| frozen.table.bytes());
+        self.live.bytes() + frozen
+    }
+
     /// The newest change of an instance.
     pub(super) fn newest(&self, instance: &InstanceId) -> Option<&Change> {
         let frozen = || self.frozen.as_ref().and_then(|frozen| frozen.table.get(instance));
@@ -426,6 +432,11 @@ impl Layers {
 }
 
 impl State {
+    /// Whether the shard belongs to a host of this process.
+    pub(super) const fn is_writing(&self) -> bool {
+        self.is_writing
+    }
+
     pub(super) const fn layers(&self) -> &Layers {
         &self.layers
     }

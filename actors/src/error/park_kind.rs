@@ -1,0 +1,21 @@
+//! The kinds of the reasons to park, for the metrics.
+
+use super::park::ParkReason;
+use crate::metrics::ParkKind;
+
+impl ParkReason {
+    pub(crate) const fn kind(&self) -> ParkKind {
+        match self {
+            Self::Nondeterministic(_) => ParkKind::Nondeterministic,
+            Self::Malformed(_) => ParkKind::Malformed,
+            Self::UnknownOrchestration { .. } => ParkKind::UnknownOrchestration,
+            Self::UnknownVersion { .. } => ParkKind::UnknownVersion,
+            Self::UnknownActivity { .. } => ParkKind::UnknownActivity,
+            Self::Unreadable { .. } => ParkKind::Unreadable,
+            Self::Crashed { .. } => ParkKind::Crashed,
+            Self::HostDied { .. } => ParkKind::HostDied,
+            Self::Recorded { .. } => ParkKind::Recorded,
+            Self::Stalled { .. } => ParkKind::Stalled,
+        }
+    }
+}

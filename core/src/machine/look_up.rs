@@ -1,0 +1,31 @@
+//! What is open under an id: for shells that count what ends.
+
+use super::Machine;
+use crate::correlation_buffer::Scheduled;
+use crate::ids::{CorrelationId, Name};
+use crate::time::Timestamp;
+
+impl Machine {
+    /// When the timer fires that is open under that id; `None` when no timer is.
+    pub fn timer_fires_at(&self, id: CorrelationId) -> Option<Timestamp> {
+        self.look_up(id, |scheduled| match scheduled {
+            Scheduled::Timer { fire_at, .. } => Some(*fire_at),
+            _ => None,
+        })
+    }
+
+    /// The name of the activity that is open under that id; `None` when no activity is.
+    pub fn activity_name(&self, id: CorrelationId) -> Option<Name> {
+        self.look_up(id, |scheduled| match scheduled {
+            Scheduled::Task { name, .. } => Some(name.clone()),
+            _ => None,
+        })
+    }
+
+    fn look_up<T>(&self, id: CorrelationId, what: fn(&Scheduled) -> Option<T>) -> Option<T> {
+        if self.has_ended() {
+            return None;
+        }
+        self.shared.lock().buffer.open(id).and_then(what)
+    }
+}
