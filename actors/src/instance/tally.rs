@@ -1,8 +1,6 @@
 //! What a turn counts once it is durable.
 
-use reenact_core::{
-    ActivityErrorKind, Command, Event, ExecutionId, Outcome, Turn,
-};
+use reenact_core::{ActivityErrorKind, Command, Event, ExecutionId, Outcome, Turn};
 
 use super::phase::{Live, Subject};
 use crate::metrics::{ActivityEnd, ExecutionEnd, Tally, TallyOfActivity};
