@@ -1,5 +1,6 @@
 //! What a client can do with instances, on a host or without one.
 
+mod about;
 mod inspect;
 mod interrupt;
 mod quarantine;

@@ -182,6 +182,16 @@ impl Registry {
         Ok(self.code(name, version)?)
     }
 
+    /// The orchestrations, ordered by name, each with its versions, oldest first.
+    pub(crate) fn names(&self) -> Vec<(Name, Vec<Version>)> {
+        let of = |(name, versions): (&Name, &Versions)| {
+            (name.clone(), versions.keys().cloned().collect())
+        };
+        let mut names: Vec<_> = self.orchestrations.iter().map(of).collect();
+        names.sort();
+        names
+    }
+
     /// The same, with what is missing.
     pub(crate) fn code(
         &self,

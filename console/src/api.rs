@@ -1,19 +1,27 @@
 //! The JSON API: its endpoints, and what handlers have in common.
 
 mod body;
+mod bulk;
+mod change;
 mod history;
 mod info;
+mod instance;
+mod lines;
 mod list;
+mod openapi;
+mod quarantine;
+mod watch;
 
 use axum::Router;
 use axum::http::Method;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 
 use crate::shared::Shared;
 
 /// An endpoint of the API.
 pub(crate) struct Endpoint {
     /// Its method.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the test of the description"))]
     pub(crate) method: Method,
     /// Its path below the console's.
     pub(crate) path: &'static str,
@@ -23,13 +31,32 @@ pub(crate) struct Endpoint {
 /// All endpoints. The router is made of this list, and the test of the description goes through it.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let reads = |path, handler| Endpoint { method: Method::GET, path, handler };
+    let changes = |path, handler| Endpoint { method: Method::POST, path, handler };
     vec![
         reads("/api/info", get(info::info)),
+        reads("/api/openapi.json", get(openapi::document)),
         reads("/api/instances", get(list::instances)),
         reads("/api/count", get(list::count)),
         reads("/api/counts", get(list::counts)),
-        reads("/api/instance", get(list::instance)),
+        reads("/api/instance", get(instance::instance)),
+        reads("/api/state", get(instance::state)),
         reads("/api/history", get(history::page)),
+        reads("/api/history.jsonl", get(history::download)),
+        reads("/api/watch", get(watch::list)),
+        reads("/api/watch/instance", get(watch::instance)),
+        changes("/api/start", post(change::start)),
+        changes("/api/raise", post(change::raise)),
+        changes("/api/cancel", post(change::cancel)),
+        changes("/api/suspend", post(change::suspend)),
+        changes("/api/resume", post(change::resume)),
+        changes("/api/terminate", post(change::terminate)),
+        changes("/api/rewind", post(change::rewind)),
+        changes("/api/purge", post(change::purge)),
+        changes("/api/bulk/prepare", post(bulk::prepare)),
+        changes("/api/bulk/run", post(bulk::run)),
+        reads("/api/quarantine", get(quarantine::list)),
+        changes("/api/quarantine/requeue", post(quarantine::requeue)),
+        changes("/api/quarantine/discard", post(quarantine::discard)),
     ]
 }
 

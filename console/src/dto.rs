@@ -3,16 +3,28 @@
 //! Times are texts of RFC 3339 in UTC, with microseconds. Durations are numbers of milliseconds. Payloads are
 //! the JSON values that they are.
 
+mod bulk;
 mod change;
+mod filter;
 mod history;
 mod info;
 mod instance;
+mod quarantine;
 mod time;
+mod view;
 
+pub use self::bulk::{BulkAction, BulkPrepare, BulkPrepared, BulkProgress, BulkRun};
 pub use self::change::{Done, Raise, Reason, Rewind, Start, StartEvent, Started};
+pub use self::filter::Filter;
 pub use self::history::{EventRow, HistoryPage};
 pub use self::info::{Action, Info, RegisteredOrchestration};
 pub use self::instance::{
-    Count, Counts, InstanceDetail, InstanceList, InstanceRow, StateCount, StateText,
+    Count, Counts, InstanceList, InstanceRow, ListChange, StateCount, StateText,
 };
-pub use self::time::Time;
+pub use self::quarantine::{QuarantineList, QuarantinedMessage};
+pub use self::time::{InvalidTime, Time};
+pub use self::view::{
+    BufferedEvent, ExecutionState, Failure, InstanceDetail, Listed, Mismatch, MismatchSide,
+    OpenActivity, OpenChild, OpenMessage, OpenTimer, OpenWait, OutcomeOf, Parent, Parked, Rewound,
+    Since, Stalled, StateAfter,
+};

@@ -15,6 +15,7 @@
 
 mod api;
 mod base;
+mod bulk;
 pub mod dto;
 mod guard;
 pub mod limits;
@@ -43,7 +44,7 @@ use crate::shared::Shared;
 /// Without a token and without a login of the program's own, the router must know where a request comes from: serve
 /// it with `into_make_service_with_connect_info::<SocketAddr>()`. Otherwise it refuses all of them.
 pub fn router(access: impl Into<Access>, options: ConsoleOptions) -> Router {
-    router_of(&Shared::new(access.into(), options))
+    router_of(&Shared::new(access.into(), options, None))
 }
 
 pub(crate) fn router_of(shared: &Shared) -> Router {

@@ -9,7 +9,7 @@ pub const MAX_PAGE: usize = 1_000;
 pub const DEFAULT_PAGE: usize = 100;
 
 /// Most events on one page of a history, and most spans on one page of a timeline.
-pub const MAX_EVENTS_PAGE: usize = 5_000;
+pub const MAX_EVENTS_PAGE: usize = reenact_core::limits::MAX_EVENTS_PER_PAGE;
 
 /// Events on one page of a history when nobody asks for another number.
 pub const DEFAULT_EVENTS_PAGE: usize = 500;

@@ -4,10 +4,10 @@ use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use reenact_core::{InstanceId, Timestamp};
-use reenact_providers::{InstanceFilter, InstanceState, TimeRange};
+use reenact_core::InstanceId;
+use reenact_providers::InstanceState;
 
-use crate::dto::Time;
+use crate::dto::{Filter, StateText, Time};
 use crate::limits::{DEFAULT_PAGE, MAX_PAGE, MAX_QUERY_BYTES};
 use crate::problem::Problem;
 
@@ -93,40 +93,30 @@ impl Params {
     }
 
     /// The filter of a list or a count.
-    pub(crate) fn filter(&mut self) -> Result<InstanceFilter, Problem> {
-        let mut filter = InstanceFilter::new().states(self.states()?);
-        if let Some(name) = self.text("name")? {
-            filter = filter.name(name);
-        }
-        if let Some(prefix) = self.text("prefix")? {
-            filter = filter.id_prefix(prefix);
-        }
-        filter = filter.created(self.range("created_from", "created_until")?);
-        filter = filter.finished(self.range("finished_from", "finished_until")?);
-        filter.check()?;
-        Ok(filter)
+    pub(crate) fn filter(&mut self) -> Result<Filter, Problem> {
+        Ok(Filter {
+            state: self.states()?,
+            name: self.text("name")?,
+            prefix: self.text("prefix")?,
+            created_from: self.time("created_from")?,
+            created_until: self.time("created_until")?,
+            finished_from: self.time("finished_from")?,
+            finished_until: self.time("finished_until")?,
+        })
     }
 
-    fn states(&mut self) -> Result<Vec<InstanceState>, Problem> {
+    fn states(&mut self) -> Result<Vec<StateText>, Problem> {
         let texts = self.all("state").into_iter().filter(|text| !text.is_empty());
         let parsed = texts.map(|text| text.parse::<InstanceState>());
-        parsed.map(|state| state.map_err(|error| Problem::invalid(error.to_string()))).collect()
+        let checked = parsed.map(|state| match state {
+            Ok(state) => Ok(StateText(state)),
+            Err(error) => Err(Problem::invalid(error.to_string())),
+        });
+        checked.collect()
     }
 
-    fn range(&mut self, from: &'static str, until: &'static str) -> Result<TimeRange, Problem> {
-        let (from, until) = (self.time(from)?, self.time(until)?);
-        if let (Some(from), Some(until)) = (from, until)
-            && until <= from
-        {
-            let detail = format!("the range from {from} until {until} has nothing in it");
-            return Err(Problem::invalid(detail));
-        }
-        Ok(TimeRange { from, until })
-    }
-
-    fn time(&mut self, name: &'static str) -> Result<Option<Timestamp>, Problem> {
-        let what = "a time of RFC 3339, such as 2026-11-29T23:00:00Z";
-        Ok(self.parsed::<Time>(name, what)?.map(|time| time.0))
+    fn time(&mut self, name: &'static str) -> Result<Option<Time>, Problem> {
+        self.parsed(name, "a time of RFC 3339, such as 2026-11-29T23:00:00Z")
     }
 
     /// Refuses what is left.
@@ -148,7 +138,8 @@ mod tests {
 
     fn refused(query: &str) -> String {
         let mut params = Params::parse(query).unwrap();
-        let read = params.filter().and_then(|_| params.page()).and_then(|_| params.end());
+        let read = params.filter().and_then(|filter| filter.checked());
+        let read = read.and_then(|_| params.page()).and_then(|_| params.end());
         read.expect_err("it is refused").detail
     }
 
@@ -157,13 +148,16 @@ mod tests {
         let query = "state=failed&state=Parked&name=order&prefix=a%2F..%2F&created_from=\
                      2026-11-29T23:00:00%2B01:00&finished_until=2026-12-01T00:00:00Z&limit=7&after=x";
         let mut params = Params::parse(query).unwrap();
-        let filter = params.filter().unwrap();
+        let read = params.filter().unwrap();
+        let filter = read.checked().unwrap();
         assert_eq!(filter.states, [InstanceState::Failed, InstanceState::Parked]);
         assert_eq!(filter.id_prefix.as_deref(), Some("a/../"));
         let from = filter.created.from.expect("it has a beginning");
         assert_eq!(from.to_string(), "2026-11-29T22:00:00.000000Z");
         assert_eq!(params.page().unwrap(), (Some(InstanceId::new("x").unwrap()), 7));
         params.end().unwrap();
+        let written = Params::parse(&read.query()).unwrap().filter().unwrap();
+        assert_eq!(written, read);
     }
 
     #[test]
@@ -182,7 +176,6 @@ mod tests {
     #[test]
     fn what_a_form_leaves_empty_is_absent() {
         let mut params = Params::parse("state=&name=&prefix=&created_from=").unwrap();
-        let filter = params.filter().unwrap();
-        assert!(filter.states.is_empty() && filter.name.is_none() && filter.id_prefix.is_none());
+        assert_eq!(params.filter().unwrap(), Filter::default());
     }
 }

@@ -204,6 +204,7 @@ impl From<Error> for Problem {
         let problem = match &error {
             Error::InvalidPayload { .. }
             | Error::NoSuchPosition { .. }
+            | Error::PastTheEnd { .. }
             | Error::UnknownEvent { .. }
             | Error::OverLimit { .. } => problem.with_status(StatusCode::UNPROCESSABLE_ENTITY),
             Error::Store { source } if !source.is_transient() => {
@@ -260,6 +261,8 @@ fn instance_of(error: &Error) -> Option<&InstanceId> {
         | Error::NotFinished { instance }
         | Error::NotTold { instance }
         | Error::NoSuchPosition { instance, .. }
+        | Error::PastTheEnd { instance, .. }
+        | Error::OtherExecution { instance, .. }
         | Error::Parked { instance, .. }
         | Error::Failed { instance, .. }
         | Error::Terminated { instance, .. }

@@ -113,7 +113,7 @@ impl Console {
             None => None,
         };
         let (ending, ended) = watch::channel(false);
-        let shared = Shared::new(access, options);
+        let shared = Shared::new(access, options, Some(ended.clone()));
         let service = crate::router_of(&shared).into_make_service_with_connect_info::<SocketAddr>();
         let serving = tokio::spawn(
             axum::serve(listener, service).with_graceful_shutdown(until_ended(ended)).into_future(),

@@ -4,8 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use reenact_actors::Access;
+use tokio::sync::{Semaphore, watch};
 
+use crate::bulk::Bulks;
 use crate::guard::{Forms, WrongTokens};
+use crate::limits::MAX_STREAMS;
 use crate::options::ConsoleOptions;
 use crate::shown::Shown;
 
@@ -20,13 +23,57 @@ struct Inner {
     options: ConsoleOptions,
     forms: Forms,
     wrong_tokens: WrongTokens,
+    bulks: Bulks,
+    streams: Arc<Semaphore>,
+    /// Whether the console ends. Its sender is with the one who serves it; a router in a program has none.
+    ending: Option<watch::Receiver<bool>>,
 }
 
 impl Shared {
-    pub(crate) fn new(access: Access, options: ConsoleOptions) -> Self {
+    pub(crate) fn new(
+        access: Access,
+        options: ConsoleOptions,
+        ending: Option<watch::Receiver<bool>>,
+    ) -> Self {
         let forms = Forms::new(&options.guard);
-        let wrong_tokens = WrongTokens::default();
-        Self { inner: Arc::new(Inner { access, options, forms, wrong_tokens }) }
+        let inner = Inner {
+            access,
+            options,
+            forms,
+            wrong_tokens: WrongTokens::default(),
+            bulks: Bulks::default(),
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            ending,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Whether the console, or its host, ends: then what is open is to end soon.
+    pub(crate) fn is_ending(&self) -> bool {
+        let ends = self.inner.ending.as_ref().is_some_and(|ending| {
+            // Without a sender, the console was dropped.
+            *ending.borrow() || ending.has_changed().is_err()
+        });
+        ends || self.access().is_shutting_down()
+    }
+
+    /// Returns when the console ends. The end of its host is to be looked for.
+    pub(crate) async fn until_ended(&self) {
+        match self.inner.ending.clone() {
+            // An error says that the console was dropped.
+            Some(mut ending) => drop(ending.wait_for(|is_ending| *is_ending).await),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The bulk actions.
+    pub(crate) fn bulks(&self) -> &Bulks {
+        &self.inner.bulks
+    }
+
+    /// The places for streams.
+    pub(crate) fn streams(&self) -> &Arc<Semaphore> {
+        &self.inner.streams
     }
 
     /// The instances.

@@ -3,6 +3,7 @@
 
 use reenact_core::Timestamp;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::options::{ConsoleOptions, PayloadOf};
@@ -12,7 +13,7 @@ use crate::problem::{Problem, ProblemKind};
 const PAYLOADS: &[&str] = &["input", "output", "data", "value", "status", "details", "heartbeat"];
 
 /// The fields that hold an instant, besides those that end in `_at`.
-const TIMES: &[&str] = &["at", "since", "from", "until"];
+const TIMES: &[&str] = &["at", "since", "deadline", "status_since"];
 
 /// The fields whose text is the name of a variant.
 const VARIANTS: &[&str] = &["kind", "parent_close", "why", "state"];
@@ -33,10 +34,17 @@ impl<'a> Shown<'a> {
     /// A value as JSON: names in small letters, times as texts, durations in milliseconds, payloads after the
     /// redaction.
     pub(crate) fn value(self, value: &impl Serialize) -> Result<Value, Problem> {
-        let json = serde_json::to_value(value).map_err(|error| {
-            Problem::new(ProblemKind::Internal, format!("a value does not encode: {error}"))
-        })?;
-        Ok(self.walk(json))
+        Ok(self.walk(encode(value)?))
+    }
+
+    /// A value as JSON, read as that type.
+    pub(crate) fn read<T: DeserializeOwned>(self, value: &impl Serialize) -> Result<T, Problem> {
+        serde_json::from_value(self.value(value)?).map_err(|error| {
+            Problem::new(
+                ProblemKind::Internal,
+                format!("a value is not as it is described: {error}"),
+            )
+        })
     }
 
     /// One payload, which stands in that field beside that name.
@@ -46,10 +54,7 @@ impl<'a> Shown<'a> {
 
     /// The name of an enum's variant, and what it has.
     pub(crate) fn variant(self, value: &impl Serialize) -> Result<(String, Value), Problem> {
-        let json = serde_json::to_value(value).map_err(|error| {
-            Problem::new(ProblemKind::Internal, format!("a value does not encode: {error}"))
-        })?;
-        Ok(match json {
+        Ok(match encode(value)? {
             Value::String(name) => (snake_case(&name), Value::Object(Map::new())),
             Value::Object(one) => match one.into_iter().next() {
                 Some((name, fields)) => (snake_case(&name), self.walk(fields)),
@@ -77,10 +82,14 @@ impl<'a> Shown<'a> {
                     payload => self.payload(&key, name.as_deref(), payload),
                 };
                 shown.insert(key, value);
+            } else if key == "outcome" {
+                shown.insert(key, self.outcome(value));
             } else if let Some(millis) = duration(&value) {
                 shown.insert(format!("{key}_ms"), millis);
-            } else if key.ends_with("_at") || TIMES.contains(&key.as_str()) {
-                shown.insert(key, time(value));
+            } else if (key.ends_with("_at") || TIMES.contains(&key.as_str()))
+                && let Some(micros) = value.as_u64()
+            {
+                shown.insert(key, Timestamp::from_micros(micros).to_string().into());
             } else if VARIANTS.contains(&key.as_str())
                 && let Some(text) = value.as_str()
             {
@@ -95,19 +104,39 @@ impl<'a> Shown<'a> {
     }
 }
 
+impl Shown<'_> {
+    /// How an execution ended: its kind, and beside it what belongs to the kind.
+    fn outcome(self, value: Value) -> Value {
+        let Value::Object(one) = value else { return value };
+        let Some((name, value)) = one.into_iter().next() else { return Value::Null };
+        let mut shown = match name.as_str() {
+            "Completed" => Map::from_iter([("output".to_string(), value)]),
+            "Failed" => Map::from_iter([("error".to_string(), value)]),
+            _ => match value {
+                Value::Object(fields) => fields,
+                _ => Map::new(),
+            },
+        };
+        shown = match self.object(shown) {
+            Value::Object(shown) => shown,
+            _ => Map::new(),
+        };
+        shown.insert("kind".to_string(), snake_case(&name).into());
+        Value::Object(shown)
+    }
+}
+
+fn encode(value: &impl Serialize) -> Result<Value, Problem> {
+    serde_json::to_value(value).map_err(|error| {
+        Problem::new(ProblemKind::Internal, format!("a value does not encode: {error}"))
+    })
+}
+
 /// A duration, as serde writes it, in milliseconds.
 fn duration(value: &Value) -> Option<Value> {
     let fields = value.as_object().filter(|fields| fields.len() == 2)?;
     let (seconds, nanos) = (fields.get("secs")?.as_u64()?, fields.get("nanos")?.as_u64()?);
     Some(Value::from(seconds.saturating_mul(1_000).saturating_add(nanos / 1_000_000)))
-}
-
-/// An instant, as serde writes it, as a text.
-fn time(value: Value) -> Value {
-    match value.as_u64() {
-        Some(micros) => Timestamp::from_micros(micros).to_string().into(),
-        None => value,
-    }
 }
 
 /// `TaskScheduled` as `task_scheduled`.

@@ -30,5 +30,7 @@ pub struct HistoryPage {
     pub events: Vec<EventRow>,
     /// The `from` of the next page; absent on the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<u64>,
+    pub next: Option<String>,
+    /// The `from` at which later events will be.
+    pub end: String,
 }

@@ -2,10 +2,9 @@
 
 use reenact_providers::{InstanceState, InstanceSummary};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{Action, Time};
+use super::Time;
 
 /// The state of an instance: in JSON its name in small letters, such as `running`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ToSchema)]
@@ -108,28 +107,14 @@ pub struct StateCount {
     pub count: u64,
 }
 
-/// One instance: how it is, why it waits, and what can be done to it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct InstanceDetail {
-    /// What lists show of it.
-    #[serde(flatten)]
-    pub row: InstanceRow,
-    /// The version of its orchestration; absent when it has none, or when its log cannot be read.
+/// What is new on a page of a list that is watched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ListChange {
+    /// The instances that are new on the page, or have changed.
+    pub changed: Vec<InstanceRow>,
+    /// The ids of those that are no longer on it.
+    pub gone: Vec<String>,
+    /// The `after` of the next page; absent on the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// What its code set as its status last; absent when it has set none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub custom_status: Option<Value>,
-    /// How it ended; absent when it has not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<Value>,
-    /// Why it cannot go on; absent when it can.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parked: Option<String>,
-    /// Its open activities: the first hundred.
-    pub activities: Vec<Value>,
-    /// Its open children.
-    pub children: Vec<Value>,
-    /// What can be done to it now.
-    pub actions: Vec<Action>,
+    pub next: Option<String>,
 }

@@ -5,14 +5,15 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use reenact_actors::{Access, ExternalEvent, HostOptions, Registry, Runtime, StartRequest};
 use reenact_console::{ConsoleOptions, router};
-use reenact_core::{ActivityError, InstanceId, Name, OrchestrationContext, Payload};
+use reenact_core::{ActivityError, InstanceId, Name, OrchestrationContext, Outcome, Payload};
 use reenact_providers::InMemory;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 /// A host, and what it is made of.
 pub(crate) struct Program {
-    pub(crate) runtime: Runtime,
+    /// It ends when this is dropped.
+    _runtime: Runtime,
     pub(crate) access: Access,
 }
 
@@ -79,7 +80,7 @@ impl Program {
         let runtime =
             Runtime::start(&InMemory::new(), registry(), options).await.expect("it starts");
         let access = runtime.access();
-        Self { runtime, access }
+        Self { _runtime: runtime, access }
     }
 
     /// Starts an instance.
@@ -99,6 +100,30 @@ impl Program {
     pub(crate) async fn run(&self, name: &str, id: &str, input: Value) {
         self.begin(name, id, input).await;
         self.access.outcome(&InstanceId::new(id).expect("an id")).await.expect("it ends");
+    }
+
+    /// Waits for the end of an instance that completes; what it returned.
+    pub(crate) async fn ended(&self, id: &str) -> Value {
+        let id = InstanceId::new(id).expect("an id");
+        match self.access.outcome(&id).await.expect("it ends") {
+            Outcome::Completed(output) => output.decode().expect("JSON"),
+            other => panic!("it ended otherwise: {other:?}"),
+        }
+    }
+
+    /// Waits until an instance is over, so that it can be purged.
+    pub(crate) async fn over(&self, id: &str) {
+        let id = InstanceId::new(id).expect("an id");
+        self.access.outcome(&id).await.expect("it ends");
+        while !self.access.summary(&id).await.expect("it is there").is_over() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Removes an instance that is over.
+    pub(crate) async fn purge(&self, id: &str) {
+        self.over(id).await;
+        self.access.purge(&InstanceId::new(id).expect("an id")).await.expect("it goes");
     }
 
     /// Raises an event.

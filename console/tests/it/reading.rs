@@ -34,11 +34,78 @@ async fn an_instance_shows_its_status_and_its_history() {
     program.begin("wait", "order-7", json!(1)).await;
     let console = program.console();
     let detail = get(&console, "/api/instance?id=order-7").await.ok();
-    assert_eq!(detail["custom_status"], json!({"step": "waiting", "secret": 51}));
+    assert_eq!(detail["view"]["status"], json!({"step": "waiting", "secret": 51}));
     assert_eq!(detail["orchestration"], "wait");
+    assert_eq!(detail["view"]["waits"]["items"][0]["name"], "Go");
+    assert!(detail["view"].get("version").is_none(), "it has none");
     let history = get(&console, "/api/history?id=order-7").await.ok();
     assert_eq!(history["events"][0]["kind"], "execution_started");
     assert_eq!(history["events"][0]["data"]["input"], 1);
+}
+
+#[tokio::test]
+async fn a_history_is_read_a_page_at_a_time_and_downloaded_as_a_whole() {
+    let program = Program::start().await;
+    program.run("pay", "a", json!(51)).await;
+    let console = program.console();
+    let (mut events, mut from) = (Vec::new(), String::new());
+    loop {
+        let page = get(&console, &format!("/api/history?id=a&limit=2&from={from}")).await.ok();
+        events.extend(page["events"].as_array().unwrap().clone());
+        let Some(next) = page["next"].as_str() else { break };
+        from = next.to_string();
+    }
+    let positions: Vec<_> = events.iter().map(|event| event["position"].as_u64()).collect();
+    assert_eq!(positions, (0..events.len() as u64).map(Some).collect::<Vec<_>>());
+    let download = get(&console, "/api/history.jsonl?id=a").await;
+    assert_eq!(download.headers["content-type"], "application/x-ndjson");
+    assert_eq!(download.headers["content-disposition"], "attachment; filename=\"history.jsonl\"");
+    let lines = String::from_utf8(download.body).unwrap();
+    let lines: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines, events);
+    let by_position = get(&console, "/api/history?id=a&from=2&limit=1").await.ok();
+    assert_eq!(by_position["events"][0], events[2]);
+    let beyond = get(&console, "/api/history?id=a&from=1000").await.problem(422);
+    assert_eq!(beyond["kind"], "invalid_argument");
+    get(&console, "/api/history?id=a&from=nowhere").await.problem(400);
+    get(&console, "/api/history?id=a&limit=1000000").await.problem(400);
+}
+
+#[tokio::test]
+async fn the_state_after_an_event_shows_what_was_open_then() {
+    let program = Program::start().await;
+    program.run("pay", "a", json!(51)).await;
+    let console = program.console();
+    let history = get(&console, "/api/history?id=a").await.ok();
+    let scheduled = history["events"].as_array().unwrap().iter();
+    let scheduled = scheduled.clone().find(|event| event["kind"] == "task_scheduled").unwrap();
+    let position = scheduled["position"].as_u64().unwrap();
+    let state = get(&console, &format!("/api/state?id=a&after={position}")).await.ok();
+    assert_eq!(&state["event"], scheduled);
+    assert_eq!(state["view"]["activities"]["items"][0]["name"], "charge");
+    let page = format!("/api/history?id=a&limit=1&from={}", state["from"].as_str().unwrap());
+    assert_eq!(&get(&console, &page).await.ok()["events"][0], scheduled);
+    get(&console, "/api/state?id=a&after=1000").await.problem(422);
+    get(&console, "/api/state?id=a&after=-1").await.problem(400);
+    get(&console, "/api/state?id=a").await.problem(400);
+}
+
+#[tokio::test]
+async fn the_console_says_what_it_is() {
+    let program = Program::start().await;
+    let info = get(&program.console(), "/api/info").await.ok();
+    assert_eq!(info["has_host"], true);
+    let names: Vec<_> = info["orchestrations"].as_array().unwrap().iter().collect();
+    assert_eq!(names[0], &json!({"name": "echo", "versions": []}));
+    let described = get(&program.console(), "/api/openapi.json").await.ok();
+    assert!(described["openapi"].as_str().unwrap().starts_with("3."), "{described}");
+}
+
+#[tokio::test]
+async fn a_store_of_one_host_has_no_quarantine() {
+    let program = Program::start().await;
+    assert_eq!(get(&program.console(), "/api/quarantine").await.problem(409)["kind"], "setup");
 }
 
 #[tokio::test]
