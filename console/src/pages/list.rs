@@ -44,7 +44,7 @@ struct Listed {
 
 async fn view(page: &Page) -> Result<View, Problem> {
     let mut params = page.params()?;
-    let filter = params.filter()?;
+    let filter = params.filter()?.checked()?;
     let after = params.text("after")?.map(InstanceId::new).transpose()?;
     let limit = params.limit(LIST_PAGE, crate::limits::MAX_PAGE)?;
     let did = params.text("did")?;
