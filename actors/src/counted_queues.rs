@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use reenact_core::{Name, ShardId};
 use reenact_providers::{
     Delivery, DeliveryId, ExternalEventRouter, Membership, Message, ProviderError, QuarantineId,
-    Quarantined, Sharing,
+    Quarantined, Sharing, SharingHost,
 };
 
 use crate::metrics::{QueueRecorder, StoreRecorder};
@@ -131,5 +131,9 @@ impl Sharing for CountedQueues {
 
     async fn discard(&self, id: &QuarantineId) -> Result<(), ProviderError> {
         self.counts.checked(self.sharing.discard(id).await)
+    }
+
+    async fn hosts(&self) -> Result<Vec<SharingHost>, ProviderError> {
+        self.counts.checked(self.sharing.hosts().await)
     }
 }

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
 use reenact_providers::{
     Batch, HistoryStore, InstanceFilter, InstancePage, InstanceSummary, Lease, LoadedInstance,
-    PageRequest, Provider, ProviderError, ShardLease, TurnPage,
+    PageRequest, Provider, ProviderError, ShardHolder, ShardLease, TurnPage,
 };
 
 use crate::metrics::StoreRecorder;
@@ -293,5 +293,9 @@ impl ShardLease for Gate {
     async fn release(&self, lease: &Lease) -> Result<(), ProviderError> {
         let lease = lease.clone();
         self.call(|store| Box::pin(async move { store.leases.release(&lease).await })).await
+    }
+
+    async fn holders(&self) -> Result<Vec<ShardHolder>, ProviderError> {
+        self.call(|store| Box::pin(async move { store.leases.holders().await })).await
     }
 }

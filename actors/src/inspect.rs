@@ -1,14 +1,26 @@
-//! Looks into instances without their code: pages of a history, and what an instance is doing and waits for.
+//! Looks into instances without their code: pages of a history, what an instance is doing and waits for, its
+//! timeline, its parents and children, why it failed; and who has which shard.
 
 mod cursor;
+mod failure;
+mod fold;
 mod history;
+mod shards;
+mod timeline;
+mod tree;
 mod view;
 
 pub use crate::error::{Mismatch, MismatchSide};
 pub use cursor::{HistoryCursor, InvalidCursor};
+pub use failure::FailureLink;
 pub use history::{HistoryPage, PlacedEvent};
 pub use reenact_core::{
-    ExecutionView, Listed, Since, ViewedActivity, ViewedChild, ViewedEvent, ViewedMessage,
+    AttemptSpan, CalledChild, ChildEnd, ExecutionView, FailedCall, FailureCause, Listed, Since,
+    Span, SpanEnd, SpanKind, Timeline, ViewedActivity, ViewedChild, ViewedEvent, ViewedMessage,
     ViewedRewind, ViewedTimer, ViewedWait,
 };
+pub use reenact_providers::SharingHost;
+pub use shards::ShardInfo;
+pub use timeline::InstanceTimeline;
+pub use tree::{Ancestor, InstanceTree, TreeNode};
 pub use view::{InstanceView, StateAfter, ViewedPark};

@@ -289,6 +289,11 @@ impl Routes {
         shards.map(|actors| actors.len()).sum()
     }
 
+    /// Number of instances of a shard in memory.
+    pub(crate) fn in_memory_of(&self, shard: ShardId) -> usize {
+        self.actors(shard).map_or(0, |actors| actors.len())
+    }
+
     /// The actors of a shard that there is.
     fn actors(&self, shard: ShardId) -> Option<MutexGuard<'_, Actors>> {
         let slot = self.shared.shards.get(shard.0 as usize)?;

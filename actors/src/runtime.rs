@@ -444,7 +444,8 @@ fn store(provider: &dyn Provider, gate: &Arc<Gate>, recorder: &HostRecorder) -> 
     let counted = |sharing| -> Arc<dyn Sharing> {
         CountedQueues::new(sharing, recorder.queues.clone(), recorder.store.clone())
     };
-    Arc::new(Store::through(gate.clone(), provider.sharing().map(counted), provider))
+    let sharing = provider.sharing().map(counted);
+    Arc::new(Store::through(gate.clone(), gate.clone(), sharing, provider))
 }
 
 /// The counters of a host.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use reenact_core::{Event, EventKey, History, InstanceId, RemoteRun, ShardId};
 use reenact_providers::{
-    HistoryStore, InstanceSummary, Provider, ProviderError, Sharing, TimerScheduler,
+    HistoryStore, InstanceSummary, Provider, ProviderError, ShardLease, Sharing, TimerScheduler,
 };
 
 use crate::error::{Error, ParkReason, Result};
@@ -20,6 +20,8 @@ pub(crate) struct Store {
     /// The directory that it is in, if it is in one.
     pub(crate) directory: Option<PathBuf>,
     pub(crate) histories: Arc<dyn HistoryStore>,
+    /// To show who has which shard.
+    pub(crate) leases: Arc<dyn ShardLease>,
     pub(crate) clock: Arc<dyn TimerScheduler>,
     pub(crate) seeds: Arc<Seeds>,
     /// The ways to other hosts; none where one host has the store for itself.
@@ -28,12 +30,13 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn of(provider: &dyn Provider) -> Self {
-        Self::through(provider.histories(), provider.sharing(), provider)
+        Self::through(provider.histories(), provider.leases(), provider.sharing(), provider)
     }
 
     /// The same, of which a part is reached through something else.
     pub(crate) fn through(
         histories: Arc<dyn HistoryStore>,
+        leases: Arc<dyn ShardLease>,
         sharing: Option<Arc<dyn Sharing>>,
         provider: &dyn Provider,
     ) -> Self {
@@ -46,7 +49,12 @@ impl Store {
             clock: clock.clone(),
             seeds: seeds.clone(),
         });
-        Self { shards, directory, histories, clock, seeds, queue_client }
+        Self { shards, directory, histories, leases, clock, seeds, queue_client }
+    }
+
+    /// Number of shards.
+    pub(crate) const fn shards(&self) -> u32 {
+        self.shards
     }
 
     pub(crate) fn shard_of(&self, instance: &InstanceId) -> ShardId {

@@ -31,7 +31,7 @@
 //! | the code of an orchestration | [`OrchestrationContext`], [`DurableFuture`], [`OrchestrationCode`] |
 //! | options of calls | [`ActivityOptions`], [`ChildOptions`], [`RetryPolicy`] |
 //! | what is stored | [`Event`], [`RecordedTurn`], [`History`], [`codec`] |
-//! | what a log says without the code | [`Viewer`], [`Outbox`], [`OpenActivities`], [`ParkedExecution`], [`RunDeaths`], [`Rewind`] |
+//! | what a log says without the code | [`Viewer`], [`TimelineBuilder`], [`Family`], [`CauseFinder`], [`Outbox`], [`OpenActivities`], [`ParkedExecution`], [`RunDeaths`], [`Rewind`] |
 //! | messages between instances and hosts | [`Message`], [`RemoteCommand`], [`RemoteActivity`] |
 //! | unit tests without a runtime | [`Executor`] |
 //! | limits | [`limits`] |
@@ -174,7 +174,9 @@ pub use rewind::{NoSuchPosition, Rewind, Rewound};
 pub use time::Timestamp;
 pub use version::{InvalidDefinition, InvalidVersion, Version};
 pub use view::{
-    ExecutionView, Listed, Since, ViewedActivity, ViewedChild, ViewedEvent, ViewedMessage,
-    ViewedRewind, ViewedTimer, ViewedWait, Viewer,
+    AttemptSpan, CalledChild, CauseFinder, ChildEnd, ExecutionView, FailedCall, FailureCause,
+    Family, FamilyView, Listed, Since, Span, SpanEnd, SpanKind, Timeline, TimelineBuilder,
+    ViewedActivity, ViewedChild, ViewedEvent, ViewedMessage, ViewedRewind, ViewedTimer, ViewedWait,
+    Viewer,
 };
 pub use wake::ForeignWakeHook;

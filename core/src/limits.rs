@@ -122,6 +122,16 @@ pub const MAX_CHILDREN_SHOWN: usize = 100;
 /// Most items in each list of the view of an instance: the first ones.
 pub const MAX_ITEMS_VIEWED: usize = 100;
 
+/// Most spans of a timeline that are shown at a time.
+pub const MAX_SPANS_VIEWED: usize = 1_000;
+
+/// Most instances in a tree of parents and children that are shown.
+pub const MAX_TREE_NODES: usize = 1_000;
+
+/// How many generations of parents a tree goes up, and how many failures a chain of failures has, at most.
+/// Instances that were started detached can have more.
+pub const MAX_ANCESTORS: usize = 64;
+
 /// Most events on a page of a history.
 pub const MAX_EVENTS_PER_PAGE: usize = 1_000;
 

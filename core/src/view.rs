@@ -1,9 +1,12 @@
 //! What an execution is doing and what it waits for, from its log alone, without the code.
 
 mod activities;
+mod cause;
 mod execution;
+mod family;
 mod follow;
 mod queues;
+mod timeline;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -19,11 +22,14 @@ use crate::time::Timestamp;
 use crate::version::Version;
 
 use activities::Activities;
+pub use cause::{CauseFinder, FailedCall, FailureCause};
 pub use execution::{
     ExecutionView, Listed, Since, ViewedActivity, ViewedChild, ViewedEvent, ViewedMessage,
     ViewedRewind, ViewedTimer, ViewedWait,
 };
+pub use family::{CalledChild, ChildEnd, Family, FamilyView};
 use queues::Queues;
+pub use timeline::{AttemptSpan, Span, SpanEnd, SpanKind, Timeline, TimelineBuilder};
 
 /// Goes over the log of one execution, and knows at each event what is open, what is awaited and what is
 /// buffered. No code is needed. What it holds follows from what is open, and from the number of external

@@ -42,7 +42,8 @@ use crate::medium::Medium;
 use crate::ownership::check_shard;
 use crate::{
     Batch, HistoryStore, InstanceFilter, InstancePage, InstanceSummary, Lease, LoadedInstance,
-    OpenError, PageRequest, Place, ProviderError, ShardLease, TimerScheduler, TurnPage,
+    OpenError, PageRequest, Place, ProviderError, ShardHolder, ShardLease, TimerScheduler,
+    TurnPage,
 };
 
 /// The logs of all instances of a store, and who owns its shards. Clones are the same store; the
@@ -487,5 +488,10 @@ impl<M: Medium, A: Archive> ShardLease for Journaled<M, A> {
         // The journal stays open: the next owner is in this process as well.
         self.shard(lease.shard)?.state().ownership.release(lease.epoch);
         Ok(())
+    }
+
+    async fn holders(&self) -> Result<Vec<ShardHolder>, ProviderError> {
+        let (now, shards) = (self.inner().clock.now(), self.inner().shards.iter());
+        Ok(shards.filter_map(|shard| shard.state().ownership.holder(now)).collect())
     }
 }

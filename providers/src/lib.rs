@@ -86,10 +86,10 @@ pub use error::{OpenError, Place, ProviderError};
 pub use local::{Local, LocalOptions};
 pub use memory::InMemory;
 pub use router::{Delivery, DeliveryId, ExternalEventRouter, Message};
-pub use sharing::{Membership, QuarantineId, Quarantined, QueueOf, Sharing, balance};
+pub use sharing::{Membership, QuarantineId, Quarantined, QueueOf, Sharing, SharingHost, balance};
 pub use store::{
     Batch, Epoch, HistoryStore, InstanceFilter, InstancePage, InstanceState, InstanceSummary,
-    Lease, LoadedInstance, PageRequest, Provider, ShardLease, StoredTurn, TimeRange, TurnPage,
-    TurnRecord, UnknownState,
+    Lease, LoadedInstance, PageRequest, Provider, ShardHolder, ShardLease, StoredTurn, TimeRange,
+    TurnPage, TurnRecord, UnknownState,
 };
 pub use timer::{ManualClock, SystemClock, TimerScheduler};

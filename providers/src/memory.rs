@@ -14,7 +14,8 @@ use crate::limits::{DEFAULT_SHARDS, MAX_SHARDS, check_batch, check_purge};
 use crate::ownership::{Ownership, check_shard};
 use crate::{
     Batch, HistoryStore, InstanceFilter, InstancePage, InstanceSummary, Lease, PageRequest,
-    Provider, ProviderError, ShardLease, Sharing, SystemClock, TimerScheduler, TurnPage,
+    Provider, ProviderError, ShardHolder, ShardLease, Sharing, SystemClock, TimerScheduler,
+    TurnPage,
 };
 
 /// A store that lives as long as its last clone: for tests, and for programs that need not survive
@@ -261,6 +262,11 @@ impl ShardLease for InMemory {
     async fn release(&self, lease: &Lease) -> Result<(), ProviderError> {
         lock(&self.shard(lease.shard)?.state).ownership.release(lease.epoch);
         Ok(())
+    }
+
+    async fn holders(&self) -> Result<Vec<ShardHolder>, ProviderError> {
+        let (now, shards) = (self.hub.clock.now(), self.hub.shards.iter());
+        Ok(shards.filter_map(|shard| lock(&shard.state).ownership.holder(now)).collect())
     }
 }
 

@@ -3,7 +3,7 @@
 use reenact_core::{InstanceId, ShardId, Timestamp};
 
 use crate::limits::LEASE_TIME;
-use crate::{Epoch, Lease, ProviderError};
+use crate::{Epoch, Lease, ProviderError, ShardHolder};
 
 /// `Conflict` unless an instance is of the shard that something is of.
 pub(crate) fn check_shard(
@@ -76,6 +76,13 @@ impl Ownership {
             return Err(ProviderError::Conflict { reason });
         }
         Ok(())
+    }
+
+    /// Who holds it now.
+    pub(crate) fn holder(&self, now: Timestamp) -> Option<ShardHolder> {
+        let holder = self.holder.as_ref().filter(|holder| now < holder.expires)?;
+        let (shard, owner, expires) = (self.shard, holder.owner.clone(), Some(holder.expires));
+        Some(ShardHolder { shard, owner, expires })
     }
 
     pub(crate) fn renew(&mut self, epoch: Epoch, now: Timestamp) -> Result<Lease, ProviderError> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reenact_core::{Name, ShardId, Timestamp};
+use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::{Delivery, DeliveryId, ExternalEventRouter, Message, ProviderError};
@@ -78,6 +79,28 @@ pub trait Sharing: Send + Sync + 'static {
     /// # Errors
     /// The errors of the medium.
     async fn discard(&self, id: &QuarantineId) -> Result<(), ProviderError>;
+
+    /// The hosts that share the shards, for people, ordered by their ids. Changes nothing. It may be a moment
+    /// old. The default knows none.
+    ///
+    /// # Errors
+    /// The errors of the medium.
+    async fn hosts(&self) -> Result<Vec<SharingHost>, ProviderError> {
+        Ok(Vec::new())
+    }
+}
+
+/// A host as one of those that share the shards, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SharingHost {
+    /// Names it among them.
+    pub id: String,
+    /// The name that it has given itself. Two hosts may have the same.
+    pub name: String,
+    /// Whether it lives, as far as is known. One that has died is there until the others have noticed.
+    pub is_alive: bool,
+    /// The shards that it has, or is to have.
+    pub shards: Vec<ShardId>,
 }
 
 /// A host as one of those that share the shards. Dropping it leaves as a crash would.

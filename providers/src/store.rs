@@ -197,6 +197,26 @@ pub trait ShardLease: Send + Sync + 'static {
     /// # Errors
     /// The errors of the medium.
     async fn release(&self, lease: &Lease) -> Result<(), ProviderError>;
+
+    /// Who has which shard now, for people: the shards that somebody has, in order. Changes nothing. It may be
+    /// a moment old, and nothing but a page that shows it should depend on it. The default knows nobody.
+    ///
+    /// # Errors
+    /// The errors of the medium.
+    async fn holders(&self) -> Result<Vec<ShardHolder>, ProviderError> {
+        Ok(Vec::new())
+    }
+}
+
+/// Who has a shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShardHolder {
+    /// The shard.
+    pub shard: ShardId,
+    /// The name of the owner, for people. Two owners may have the same.
+    pub owner: String,
+    /// The time from which on another may take it; `None` when it does not run out by itself.
+    pub expires: Option<Timestamp>,
 }
 
 /// Turns that become durable together or not at all.

@@ -1,7 +1,10 @@
 //! Looks into instances: their histories by pages, and what they do and wait for.
 
 use reenact_actors::Result;
-use reenact_actors::inspect::{HistoryCursor, HistoryPage, InstanceView, StateAfter};
+use reenact_actors::inspect::{
+    FailureLink, HistoryCursor, HistoryPage, InstanceTimeline, InstanceTree, InstanceView,
+    ShardInfo, SharingHost, StateAfter,
+};
 use reenact_core::ToInstanceId;
 
 use super::Client;
@@ -82,5 +85,60 @@ impl Client {
         position: u64,
     ) -> Result<HistoryCursor> {
         self.access.history_cursor(&id.to_instance_id()?, position).await
+    }
+
+    /// What the newest execution of an instance did, and when: activities with their attempts, timers, waits,
+    /// children, external events, stretches in which it was suspended or parked. At most `limit` spans that
+    /// begin with the event at `from_position` or after it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn timeline(
+        &self,
+        id: impl ToInstanceId,
+        from_position: u64,
+        limit: usize,
+    ) -> Result<InstanceTimeline> {
+        self.access.timeline(&id.to_instance_id()?, from_position, limit).await
+    }
+
+    /// Who started an instance, and whom its newest execution started: `depth` generations below it, and at
+    /// most `limit` instances.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unreadable`], [`Error::Store`].
+    pub async fn tree(
+        &self,
+        id: impl ToInstanceId,
+        depth: usize,
+        limit: usize,
+    ) -> Result<InstanceTree> {
+        self.access.tree(&id.to_instance_id()?, depth, limit).await
+    }
+
+    /// Why an instance failed: its failure first, then that of the child that it came of, and so on down to the
+    /// activity, or the code, that failed first. Empty for one that has not failed.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn failure_chain(&self, id: impl ToInstanceId) -> Result<Vec<FailureLink>> {
+        self.access.failure_chain(&id.to_instance_id()?).await
+    }
+
+    /// All shards of the store: which are on this host, who has them, and how many instances of each are in
+    /// memory here.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn shards(&self) -> Result<Vec<ShardInfo>> {
+        self.access.shards().await
+    }
+
+    /// The hosts that share the store, with their shards.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn hosts(&self) -> Result<Vec<SharingHost>> {
+        self.access.hosts().await
     }
 }

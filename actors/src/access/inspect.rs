@@ -1,10 +1,13 @@
 //! Looks into instances: their histories by pages, and what they do and wait for.
 
-use reenact_core::InstanceId;
+use reenact_core::{InstanceId, ShardId};
 
 use super::Access;
 use crate::error::Result;
-use crate::inspect::{HistoryCursor, HistoryPage, InstanceView, StateAfter};
+use crate::inspect::{
+    FailureLink, HistoryCursor, HistoryPage, InstanceTimeline, InstanceTree, InstanceView,
+    ShardInfo, SharingHost, StateAfter,
+};
 
 #[cfg(doc)]
 use crate::Error;
@@ -60,5 +63,75 @@ impl Access {
     /// [`Error::NotFound`], [`Error::PastTheEnd`], [`Error::Unreadable`], [`Error::Store`].
     pub async fn view_after(&self, instance: &InstanceId, position: u64) -> Result<StateAfter> {
         self.store().view_after(instance, position).await
+    }
+
+    /// What the newest execution of an instance did, and when: activities with their attempts, timers, waits,
+    /// children, external events, stretches in which it was suspended or parked. At most `limit` spans, and
+    /// at most [`MAX_SPANS_VIEWED`](reenact_core::limits::MAX_SPANS_VIEWED), that begin with the event at that
+    /// position or after it. Goes once over the log.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn timeline(
+        &self,
+        instance: &InstanceId,
+        from_position: u64,
+        limit: usize,
+    ) -> Result<InstanceTimeline> {
+        self.store().timeline(instance, from_position, limit).await
+    }
+
+    /// Who started an instance, and whom its newest execution started: so many generations below it as
+    /// `depth` says, and at most `limit` instances with it, at most
+    /// [`MAX_TREE_NODES`](reenact_core::limits::MAX_TREE_NODES). Goes once over the log of each instance that
+    /// is not at the lowest level.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unreadable`] when the first turn of it or of an ancestor does not decode;
+    /// [`Error::Store`].
+    pub async fn tree(
+        &self,
+        instance: &InstanceId,
+        depth: usize,
+        limit: usize,
+    ) -> Result<InstanceTree> {
+        self.store().tree(instance, depth, limit).await
+    }
+
+    /// Why an instance failed: its failure first, then that of the child that it came of, and so on down to the
+    /// activity, or the code, that failed first. Empty for an instance that has not failed, was not cancelled
+    /// and not terminated. Goes once over the log of each.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn failure_chain(&self, instance: &InstanceId) -> Result<Vec<FailureLink>> {
+        self.store().failure_chain(instance).await
+    }
+
+    /// All shards: which are here, who has them as far as the store knows, and how many instances of each are
+    /// in memory here.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn shards(&self) -> Result<Vec<ShardInfo>> {
+        self.store().shard_infos(self.routes()).await
+    }
+
+    /// The hosts that share the store. Where one host has a store for itself it is that one, with the shards
+    /// that are up; none for a store that nobody shares, seen without its host.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn hosts(&self) -> Result<Vec<SharingHost>> {
+        let shared = self.store().sharing_hosts().await?;
+        match self.here() {
+            Some(host) if self.store().queue_client.is_none() => {
+                let all = (0..host.routes.shards()).map(ShardId);
+                let name = host.options.host_name.clone();
+                let shards = all.filter(|shard| host.routes.holds(*shard)).collect();
+                Ok(vec![SharingHost { id: name.clone(), name, is_alive: true, shards }])
+            }
+            _ => Ok(shared),
+        }
     }
 }

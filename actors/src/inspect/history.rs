@@ -8,7 +8,7 @@ use reenact_providers::{InstanceSummary, ProviderError, StoredTurn};
 use serde::Serialize;
 
 use super::cursor::HistoryCursor;
-use crate::error::{Error, ParkReason, Result};
+use crate::error::{Error, Result};
 use crate::store::{Store, unreadable};
 
 /// Some events of the history of an instance's newest execution, and where to go on.
@@ -175,14 +175,5 @@ impl PageUnderWay {
         }
         let next = (end.turn < summary.turns).then_some(end);
         Ok(HistoryPage { execution: summary.execution, events, next, end })
-    }
-}
-
-/// What was read of a log, as far as it can be read; and why not further.
-pub(super) fn as_far(read: Result<(), ParkReason>) -> Option<String> {
-    match read {
-        Ok(()) => None,
-        Err(ParkReason::Unreadable { reason }) => Some(reason),
-        Err(other) => Some(other.to_string()),
     }
 }

@@ -8,7 +8,7 @@ use reenact_providers::{InstanceSummary, ProviderError, StoredTurn};
 use serde::Serialize;
 
 use super::cursor::HistoryCursor;
-use super::history::{as_far, past_the_end};
+use super::history::past_the_end;
 use crate::error::{Mismatch, ParkReason, Result};
 use crate::routes::Routes;
 use crate::stalls::Stalled;
@@ -80,24 +80,9 @@ impl Store {
         instance: &InstanceId,
         here: Option<&Routes>,
     ) -> Result<InstanceView> {
-        loop {
-            let summary = self.summary(instance).await?;
-            let mut viewer = Viewer::new(instance.clone());
-            let take = |_: &StoredTurn, turn: RecordedTurn| {
-                viewer.apply(&turn);
-                ControlFlow::Continue(())
-            };
-            match self.log().walk(&summary, 0, usize::MAX, take).await {
-                // The next execution has taken its place since.
-                Err(ProviderError::NotFound { .. })
-                    if self.summary(instance).await?.execution != summary.execution => {}
-                read => {
-                    let unreadable = as_far(read?);
-                    let execution = viewer.view(MAX_ITEMS_VIEWED);
-                    return Ok(self.viewed(summary, execution, unreadable, here));
-                }
-            }
-        }
+        let folded = self.fold(instance, || Viewer::new(instance.clone()), Viewer::apply).await?;
+        let execution = folded.fold.view(MAX_ITEMS_VIEWED);
+        Ok(self.viewed(folded.summary, execution, folded.unreadable, here))
     }
 
     fn viewed(

@@ -70,12 +70,18 @@ pub struct ExecutionView {
 }
 
 /// The first of several things, and how many there are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Listed<T> {
     /// The first ones.
     pub items: Vec<T>,
     /// How many there are, with those that are left out.
     pub total: u64,
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), total: 0 }
+    }
 }
 
 impl<T> Listed<T> {

@@ -28,7 +28,7 @@ impl Viewer {
             Event::ExternalSubscribed { id, name } => {
                 self.queues.subscribe(*id, name, (position, at));
             }
-            Event::ExternalUnsubscribed { id } => self.queues.unsubscribe(*id),
+            Event::ExternalUnsubscribed { id } => drop(self.queues.unsubscribe(*id)),
             Event::ExternalRaised { name, data, .. } => {
                 let is_held = self.is_held();
                 self.queues.raise(name, (position, at), data, is_held);

@@ -43,45 +43,50 @@ struct Raised {
 }
 
 impl Queues {
-    /// An event has come. `is_held`: the code cannot run for now.
+    /// An event has come; the wait that it is there for. `is_held`: the code cannot run for now.
     pub(super) fn raise(
         &mut self,
         name: &Name,
         (position, at): (u64, Timestamp),
         data: &Payload,
         is_held: bool,
-    ) {
+    ) -> Option<CorrelationId> {
         let queue = self.by_name.entry(name.clone()).or_default();
         let wait = queue.waits.get(queue.events.len());
         if is_held || wait.is_none_or(|wait| wait.in_doubt) {
             self.data.insert(position, data.clone());
         }
+        let ready = wait.map(|wait| wait.id);
         queue.events.push(Raised { position, at, bytes: data.len() as u64 });
+        ready
     }
 
-    /// The code has begun to wait.
+    /// The code has begun to wait; the place of the event that is there for it.
     pub(super) fn subscribe(
         &mut self,
         id: CorrelationId,
         name: &Name,
         (position, since): (u64, Timestamp),
-    ) {
+    ) -> Option<u64> {
         self.names.insert(id, name.clone());
         let queue = self.by_name.entry(name.clone()).or_default();
-        if let Some(event) = queue.events.get(queue.waits.len()) {
-            self.data.remove(&event.position);
-        }
+        let event = queue.events.get(queue.waits.len()).map(|event| event.position);
+        event.iter().for_each(|event| drop(self.data.remove(event)));
         queue.waits.push(Wait { id, position, since, in_doubt: false });
+        event
     }
 
-    /// The code has dropped a wait that took nothing.
-    pub(super) fn unsubscribe(&mut self, id: CorrelationId) {
-        let Some(name) = self.names.remove(&id) else { return };
-        let Some(queue) = self.by_name.get_mut(&name) else { return };
+    /// The code has dropped a wait that took nothing; the wait that gets the event that was there for it.
+    pub(super) fn unsubscribe(&mut self, id: CorrelationId) -> Option<CorrelationId> {
+        let name = self.names.remove(&id)?;
+        let queue = self.by_name.get_mut(&name)?;
         // Ids rise in the order of the waits.
-        if let Ok(place) = queue.waits.binary_search_by_key(&id, |wait| wait.id) {
-            queue.waits.remove(place);
+        let place = queue.waits.binary_search_by_key(&id, |wait| wait.id).ok()?;
+        queue.waits.remove(place);
+        if place >= queue.events.len() {
+            return None;
         }
+        queue.waits.get(queue.events.len() - 1).map(|wait| wait.id)
     }
 
     /// The code runs again: it takes what has come for its waits.

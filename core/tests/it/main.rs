@@ -47,3 +47,4 @@ mod timeout;
 mod user_code;
 mod values;
 mod versions;
+mod view;

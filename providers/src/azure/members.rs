@@ -31,6 +31,7 @@ use super::port::{Etag, Only, PortError};
 use super::random;
 use crate::balance;
 use crate::medium::Standing;
+use crate::{ShardHolder, SharingHost};
 
 /// Lists in one lease time. So often each process looks who lives and which notices were written: twice for
 /// each beat, so that beats are as far apart as they may be.
@@ -231,6 +232,16 @@ impl Members {
             });
         }
         Ok(())
+    }
+
+    /// Who has which shard, as of the last look.
+    pub(super) fn holders(&self) -> Vec<ShardHolder> {
+        self.state().view.holders(self.lease_time)
+    }
+
+    /// The hosts that share the shards, as of the last look.
+    pub(super) fn hosts(&self) -> Vec<SharingHost> {
+        self.state().view.shown(self.lease_time)
     }
 
     fn share_of(&self, me: &String, view: &View) -> BTreeSet<ShardId> {

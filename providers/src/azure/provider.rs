@@ -13,8 +13,8 @@ use super::port::PortError;
 use crate::{
     Batch, Delivery, DeliveryId, ExternalEventRouter, HistoryStore, InstanceFilter, InstancePage,
     InstanceSummary, Lease, LoadedInstance, Membership, Message, PageRequest, Provider,
-    ProviderError, QuarantineId, Quarantined, QueueOf, ShardLease, Sharing, TimerScheduler,
-    TurnPage,
+    ProviderError, QuarantineId, Quarantined, QueueOf, ShardHolder, ShardLease, Sharing,
+    SharingHost, TimerScheduler, TurnPage,
 };
 
 impl Provider for Azure {
@@ -112,6 +112,13 @@ impl ShardLease for Azure {
     async fn release(&self, lease: &Lease) -> Result<(), ProviderError> {
         self.journaled().release(lease).await
     }
+
+    async fn holders(&self) -> Result<Vec<ShardHolder>, ProviderError> {
+        let members = Arc::clone(&self.inner.members);
+        let looked = async move { members.look().await.map_err(PortError::into_provider_error) };
+        self.inner.client.run(looked).await?;
+        Ok(self.inner.members.holders())
+    }
 }
 
 #[async_trait]
@@ -191,6 +198,13 @@ impl Sharing for Azure {
     async fn discard(&self, id: &QuarantineId) -> Result<(), ProviderError> {
         let (queues, id) = (Arc::clone(&self.inner.queues), id.clone());
         self.inner.client.run(async move { queues.discard(&id).await }).await
+    }
+
+    async fn hosts(&self) -> Result<Vec<SharingHost>, ProviderError> {
+        let members = Arc::clone(&self.inner.members);
+        let looked = async move { members.look().await.map_err(PortError::into_provider_error) };
+        self.inner.client.run(looked).await?;
+        Ok(self.inner.members.hosts())
     }
 }
 

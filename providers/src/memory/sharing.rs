@@ -14,7 +14,7 @@ use crate::limits::{LEASE_TIME, VISIBILITY_TIME, check_message};
 use crate::queue::SharedQueue;
 use crate::{
     Delivery, DeliveryId, ExternalEventRouter, Membership, Message, ProviderError, QuarantineId,
-    Quarantined, Sharing, TimerScheduler, balance,
+    Quarantined, Sharing, SharingHost, TimerScheduler, balance,
 };
 
 /// What the hosts of one store share, besides its shards.
@@ -51,6 +51,7 @@ struct Table {
 struct MemberId(u64);
 
 struct Member {
+    name: String,
     share: watch::Sender<BTreeSet<ShardId>>,
     /// The time at which the others notice that a host has died.
     ends: Option<Timestamp>,
@@ -95,9 +96,9 @@ impl Sharing for Shared {
         Arc::clone(&self.shards) as Arc<dyn ExternalEventRouter>
     }
 
-    async fn join(&self, _host: &str) -> Result<Arc<dyn Membership>, ProviderError> {
+    async fn join(&self, host: &str) -> Result<Arc<dyn Membership>, ProviderError> {
         let members = Arc::clone(&self.members);
-        let (id, share) = members.add();
+        let (id, share) = members.add(host.to_owned());
         let watch = tokio::spawn({
             let members = Arc::clone(&members);
             async move { members.watch().await }
@@ -158,6 +159,21 @@ impl Sharing for Shared {
         lock(&self.quarantine).entries.remove(id);
         Ok(())
     }
+
+    async fn hosts(&self) -> Result<Vec<SharingHost>, ProviderError> {
+        let table = lock(&self.members.table);
+        let shown = |(id, member): (&MemberId, &Member)| {
+            let of_it = table.assigned.iter().filter(|(_, owner)| *owner == id);
+            SharingHost {
+                // As long as each other, so that their order is that of their numbers.
+                id: format!("{:016x}", id.0),
+                name: member.name.clone(),
+                is_alive: member.ends.is_none(),
+                shards: of_it.map(|(shard, _)| *shard).collect(),
+            }
+        };
+        Ok(table.members.iter().map(shown).collect())
+    }
 }
 
 impl ShardQueues {
@@ -189,12 +205,12 @@ impl ExternalEventRouter for ShardQueues {
 }
 
 impl Members {
-    fn add(&self) -> (MemberId, watch::Receiver<BTreeSet<ShardId>>) {
+    fn add(&self, name: String) -> (MemberId, watch::Receiver<BTreeSet<ShardId>>) {
         let mut table = lock(&self.table);
         table.joined += 1;
         let (id, share) = (MemberId(table.joined), watch::Sender::default());
         let shown = share.subscribe();
-        table.members.insert(id, Member { share, ends: None });
+        table.members.insert(id, Member { name, share, ends: None });
         self.share_out(&mut table);
         (id, shown)
     }

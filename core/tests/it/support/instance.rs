@@ -12,7 +12,7 @@ use reenact_core::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::view::assert_view;
+use super::view::{assert_timeline, assert_view};
 
 /// Where the random numbers of the tests begin.
 pub(crate) const SEED: u64 = 7;
@@ -214,6 +214,7 @@ impl Instance {
             turns.extend(answer.map(|answer| stored_and_read(&answer.recorded)));
             turns[viewer.view(0).turns as usize..].iter().for_each(|turn| viewer.apply(turn));
             assert_view(&viewer, &live);
+            assert_timeline(&turns, &viewer);
             let mut resumed =
                 Self::try_replay(&self.code, &self.config, &turns).expect("the prefix replays");
             assert_same(&live, &resumed);

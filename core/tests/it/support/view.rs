@@ -1,6 +1,13 @@
 //! The view of a log says what the machine of its execution knows.
 
-use reenact_core::{Action, CorrelationId, Machine, Viewer};
+use std::collections::BTreeSet;
+
+use reenact_core::{
+    Action, CorrelationId, Family, Machine, RecordedTurn, SpanEnd, SpanKind, TimelineBuilder,
+    Viewer,
+};
+
+use super::instance::instance_id;
 
 /// As far as a log alone can know it: after a cancel a view has more, in doubt.
 pub(crate) fn assert_view(viewer: &Viewer, machine: &Machine) {
@@ -59,4 +66,39 @@ fn assert_same<T: PartialEq + std::fmt::Debug>(
     let shown = shown.filter(|(id, in_doubt, _)| !in_doubt || is_known(*id));
     let shown: Vec<_> = shown.map(|(id, _, shown)| (id, shown)).collect();
     assert_eq!(shown, known, "{what}: the log alone says the same");
+}
+
+/// The timeline and the family of a log have open what its view has open.
+pub(crate) fn assert_timeline(turns: &[RecordedTurn], viewer: &Viewer) {
+    let mut timeline = TimelineBuilder::new(instance_id(), 0, usize::MAX);
+    let mut family = Family::new(instance_id(), usize::MAX);
+    for turn in turns {
+        timeline.apply(turn);
+        family.apply(turn);
+    }
+    let (view, family, timeline) = (viewer.view(usize::MAX), family.finish(), timeline.finish());
+    let open = |kind| {
+        let open = timeline.spans.iter().filter(move |span| span.kind == kind);
+        let open = open.filter(|span| span.end.is_none()).filter_map(|span| span.id);
+        open.collect::<BTreeSet<CorrelationId>>()
+    };
+    let ids = |ids: &mut dyn Iterator<Item = CorrelationId>| ids.collect::<BTreeSet<_>>();
+    let activities = ids(&mut view.activities.items.iter().map(|activity| activity.id));
+    assert_eq!(open(SpanKind::Activity), activities);
+    assert_eq!(open(SpanKind::Timer), ids(&mut view.timers.items.iter().map(|timer| timer.id)));
+    assert_eq!(open(SpanKind::Wait), ids(&mut view.waits.items.iter().map(|wait| wait.id)));
+    assert_eq!(open(SpanKind::Child), ids(&mut view.children.items.iter().map(|child| child.id)));
+    assert_eq!(family.open, view.children.total);
+    let ended = family.completed + family.failed + family.cancelled + family.left;
+    assert_eq!(family.children.total, family.open + ended);
+
+    assert_eq!((timeline.total, timeline.next), (timeline.spans.len() as u64, None));
+    assert_eq!(timeline.ended_at, view.ended_at);
+    assert!(timeline.running <= timeline.at.since(timeline.begin));
+    for span in &timeline.spans {
+        assert!(span.end.is_none_or(|end| end >= span.begin), "{span:?}");
+        assert_eq!(span.end.is_none(), span.outcome == SpanEnd::Open, "{span:?}");
+        let attempts: Vec<_> = span.attempts.iter().collect();
+        assert!(attempts.windows(2).all(|two| two[0].end <= Some(two[1].begin)), "{span:?}");
+    }
 }

@@ -8,6 +8,7 @@ use reenact_core::ShardId;
 use crate::azure::client::shard_name;
 use crate::azure::port::{BlobEntry, Etag, Metadata};
 use crate::azure::random;
+use crate::{ShardHolder, SharingHost};
 
 /// What the names of all of these blobs begin with.
 pub(super) const PREFIX: &str = "live/";
@@ -112,6 +113,34 @@ impl View {
         let is_silent = |host: &Host| host.since.elapsed() >= silence;
         let owns = |id: &String| self.claims.values().any(|claim| claim.owner == *id);
         self.hosts.iter().find(|(id, host)| is_silent(host) && !owns(id))
+    }
+
+    /// Who has which shard, of the processes that live.
+    pub(super) fn holders(&self, lease_time: Duration) -> Vec<ShardHolder> {
+        let lives = |claim: &&Claim| {
+            let host = self.hosts.get(&claim.owner);
+            host.is_some_and(|host| !host.is_silent(lease_time))
+        };
+        let held = self.claims.iter().filter(|(_, claim)| lives(claim));
+        let owner = |claim: &Claim| match claim.label.is_empty() {
+            true => claim.owner.clone(),
+            false => claim.label.clone(),
+        };
+        held.map(|(shard, claim)| ShardHolder { shard: *shard, owner: owner(claim), expires: None })
+            .collect()
+    }
+
+    /// The processes that share the shards, those that are silent included.
+    pub(super) fn shown(&self, lease_time: Duration) -> Vec<SharingHost> {
+        let sharing = self.hosts.iter().filter(|(_, host)| host.says("shares", "yes"));
+        sharing
+            .map(|(id, host)| SharingHost {
+                id: id.clone(),
+                name: host.metadata.get("label").cloned().unwrap_or_default(),
+                is_alive: !host.is_silent(lease_time),
+                shards: self.claims_of(id).map(|(shard, _)| shard).collect(),
+            })
+            .collect()
     }
 
     /// What a process has claimed.
