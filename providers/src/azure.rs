@@ -99,6 +99,7 @@ pub struct AzureOptions {
     lease_time: Duration,
     visibility_time: Duration,
     first_pause: Duration,
+    must_exist: bool,
     journaled: journaled::Options,
 }
 
@@ -116,6 +117,7 @@ impl Default for AzureOptions {
             lease_time: LEASE_TIME,
             visibility_time: LEASE_TIME,
             first_pause: client::FIRST_PAUSE,
+            must_exist: false,
             journaled: journaled::Options {
                 journal,
                 flush_bytes: FLUSH_BYTES,
@@ -168,6 +170,12 @@ impl AzureOptions {
         self
     }
 
+    /// Opens a hub only if it is there, and makes none: for tools, where a name that is mistyped is an error.
+    pub const fn must_exist(mut self, must_exist: bool) -> Self {
+        self.must_exist = must_exist;
+        self
+    }
+
     /// Bytes that a shard holds in memory until they go into the archive. At twice as many, appends
     /// wait for that. 0 counts as 1.
     pub const fn flush_bytes(mut self, bytes: usize) -> Self {
@@ -193,7 +201,7 @@ impl AzureOptions {
     /// Opens a hub on whatever carries out the operations, and makes it if it is not there.
     ///
     /// # Errors
-    /// [`OpenError`]; what is stored is as it was then.
+    /// [`OpenError`], with [`OpenError::NoStore`] where it [must exist](Self::must_exist) and does not; what is stored is as it was then.
     pub async fn open(&self, port: Arc<dyn StoragePort>, hub: &str) -> Result<Azure, OpenError> {
         let io = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(IO_THREADS)

@@ -38,6 +38,10 @@ pub(super) async fn open(
     check_name(hub)?;
     let identity = match find(client, hub).await? {
         Some(identity) => identity,
+        None if options.must_exist => {
+            let reason = format!("the account has no container `{hub}` with a `{HUB}` in it");
+            return Err(OpenError::NoStore { place: format!("hub {hub}"), reason });
+        }
         None => make(options, client, hub).await?,
     };
     let StoreIdentity { journal, shards } = identity;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
+use reenact_providers::azure::port::StoragePort;
 use reenact_providers::azure::{Azure, AzureOptions};
 use reenact_providers::{
-    Batch, HistoryStore, InMemory, InstanceFilter, InstanceState, InstanceSummary, Lease,
+    Batch, HistoryStore, InMemory, InstanceFilter, InstanceState, InstanceSummary, Lease, OpenError,
     PageRequest, ProviderError, ShardLease, SystemClock, TurnRecord,
 };
 use reenact_testkit::azure::storage::FakeStorage;
@@ -201,4 +202,15 @@ async fn a_reader_while_a_shard_is_given_up_sees_all_of_it() {
     }
     assert!(!reading.is_finished(), "it saw everything all the time");
     reading.abort();
+}
+
+#[tokio::test]
+async fn a_hub_that_must_exist_is_opened_and_never_made() {
+    let storage = FakeStorage::new(Arc::new(SystemClock));
+    let existing = AzureOptions::new().must_exist(true);
+    let missing = existing.open(Arc::new(storage.clone()), "the-hub").await;
+    assert!(matches!(missing, Err(OpenError::NoStore { .. })));
+    assert!(storage.create_container().await.is_ok(), "nothing was made");
+    drop(AzureOptions::new().open(Arc::new(storage.clone()), "the-hub").await.unwrap());
+    assert!(existing.open(Arc::new(storage), "the-hub").await.is_ok());
 }

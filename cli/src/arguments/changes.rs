@@ -1,0 +1,113 @@
+//! The arguments of the commands that change instances.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::filter::Filter;
+use super::moment::duration;
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  reenact start greet '\"Ada\"'
+  reenact start order @order.json --id order-7
+  jq .order mail.json | reenact start order - --id order-7 --delay 2h
+  reenact start order @order.json --wait
+
+Without a host on the directory, the instance begins when the next host runs.")]
+pub(crate) struct Start {
+    /// The name of the orchestration
+    pub(crate) orchestration: String,
+    /// Its input: JSON, `@FILE`, or `-` for the standard input
+    pub(crate) input: Option<String>,
+    /// The id of the instance; without it, one is made
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// The version of the orchestration; without it, the newest
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+    /// It begins so much later
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) delay: Option<Duration>,
+    /// An event that it finds when it begins
+    #[arg(long, value_name = "NAME[=JSON]")]
+    pub(crate) event: Option<String>,
+    /// Waits until it has ended; the exit code is 1 if it has not completed
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  reenact raise order-7 Approved true
+  reenact raise order-7 Paid @payment.json --key payment-4711")]
+pub(crate) struct Raise {
+    /// The id of the instance
+    pub(crate) id: String,
+    /// The name of the event
+    pub(crate) name: String,
+    /// Its data: JSON, `@FILE`, or `-` for the standard input
+    pub(crate) data: Option<String>,
+    /// Raised again with the same key, the event counts once
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+}
+
+/// Instances by their ids, or by conditions.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+More than one instance, and every purge: it asks first on a terminal, and needs
+`--yes` where it cannot ask. What was shown is what is changed.
+
+Examples:
+  reenact resume order-7
+  reenact resume order-7 order-8 --yes
+  reenact purge --state completed --finished-before 30d --yes")]
+pub(crate) struct Chosen {
+    /// The ids of the instances
+    #[arg(value_name = "ID", conflicts_with = "filter", required_unless_present = "filter")]
+    pub(crate) ids: Vec<String>,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+}
+
+/// Instances, and why they are changed.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+More than one instance, and every terminate: it asks first on a terminal, and needs
+`--yes` where it cannot ask. What was shown is what is changed.
+
+Examples:
+  reenact cancel order-7 --reason \"the customer has called\"
+  reenact terminate order-7 --yes
+  reenact suspend --name order --state running --yes")]
+pub(crate) struct WithReason {
+    /// The ids of the instances
+    #[arg(value_name = "ID", conflicts_with = "filter", required_unless_present = "filter")]
+    pub(crate) ids: Vec<String>,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// Why; it is in the history for ever
+    #[arg(long, short, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+`reenact history ID` shows the positions. What came at and after the position is
+superseded; the instance goes on from there with the code that its host has now.
+
+Examples:
+  reenact rewind order-7 --to 12 --reason \"the price was wrong\" --yes")]
+pub(crate) struct Rewind {
+    /// The id of the instance
+    pub(crate) id: String,
+    /// To before the event at this position of the history
+    #[arg(long, value_name = "POSITION", required = true)]
+    pub(crate) to: u64,
+    /// Why; it is in the history for ever
+    #[arg(long, short, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}

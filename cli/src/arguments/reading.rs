@@ -1,0 +1,122 @@
+//! The arguments of the commands that only read.
+
+use clap::Args;
+
+use super::filter::Filter;
+use crate::limits;
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  reenact list --state parked,failed
+  reenact list --name order --created-after 2h --limit 20
+  reenact list --all --jsonl | jq -r .id")]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// So many at most
+    #[arg(long, short = 'n', value_name = "N", default_value_t = limits::LISTED, conflicts_with = "all")]
+    pub(crate) limit: usize,
+    /// All of them, however many there are
+    #[arg(long, short)]
+    pub(crate) all: bool,
+    /// Only ids after this one: where the list before has ended
+    #[arg(long, value_name = "ID")]
+    pub(crate) after: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  reenact count
+  reenact count --by-state
+  reenact count --state failed --finished-after 1d
+  test \"$(reenact count --state parked)\" = 0")]
+pub(crate) struct Count {
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// How many there are in each state
+    #[arg(long, conflicts_with = "filter")]
+    pub(crate) by_state: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  reenact show order-7
+  reenact show order-7 --failure
+  reenact show order-7 --tree
+  reenact show order-7 --json | jq .state")]
+pub(crate) struct Show {
+    /// The id of the instance
+    pub(crate) id: String,
+    /// Its children and their children, with their states
+    #[arg(long, conflicts_with = "failure")]
+    pub(crate) tree: bool,
+    /// Its failure, down through the children that caused it
+    #[arg(long)]
+    pub(crate) failure: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  reenact history order-7
+  reenact history order-7 --payloads --from 100 --limit 20
+  reenact history order-7 --state-after 12
+  reenact history order-7 --jsonl > order-7.jsonl")]
+pub(crate) struct History {
+    /// The id of the instance
+    pub(crate) id: String,
+    /// The payloads of the events as well
+    #[arg(long, short)]
+    pub(crate) payloads: bool,
+    /// From the event at this position on, or from where a part of the history has ended
+    #[arg(long, value_name = "POSITION")]
+    pub(crate) from: Option<String>,
+    /// So many events at most; all without it
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Not the events: what was open, awaited and buffered after the event at this position
+    #[arg(long, value_name = "POSITION", conflicts_with_all = ["payloads", "from", "limit"])]
+    pub(crate) state_after: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  reenact timeline order-7
+  reenact timeline order-7 --from 1000 --limit 50")]
+pub(crate) struct Timeline {
+    /// The id of the instance
+    pub(crate) id: String,
+    /// From the event at this position on
+    #[arg(long, value_name = "POSITION", default_value_t = 0)]
+    pub(crate) from: u64,
+    /// So many lines at most
+    #[arg(long, short = 'n', value_name = "N", default_value_t = limits::SPANS)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+On a terminal the page is drawn again whenever something changes; in a pipe, each
+change is a line. Ctrl-C ends it.
+
+Examples:
+  reenact watch
+  reenact watch --state parked,failed
+  reenact watch order-7 --until-done && echo completed")]
+pub(crate) struct Watch {
+    /// The id of one instance; without it, a list
+    #[arg(conflicts_with = "filter")]
+    pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// Until the instance has ended; the exit code is 1 if it has not completed
+    #[arg(long, requires = "id")]
+    pub(crate) until_done: bool,
+    /// So many instances at most
+    #[arg(long, short = 'n', value_name = "N", default_value_t = limits::LISTED)]
+    pub(crate) limit: usize,
+}

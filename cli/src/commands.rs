@@ -1,0 +1,62 @@
+//! The commands, a file for each or for each pair.
+
+mod bulk;
+mod change;
+mod completions;
+mod console;
+mod history;
+mod list;
+mod metrics;
+mod quarantine;
+mod show;
+mod start;
+mod watch;
+
+use reenact::console::dto::Action;
+
+use crate::arguments::Command;
+use crate::failure::Done;
+use crate::tool::Tool;
+
+/// What Ctrl-C is for a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stops {
+    /// It breaks the command off.
+    Broken,
+    /// It is how the command is meant to end.
+    AsMeant,
+    /// The command hears it itself, and ends gracefully.
+    ByItself,
+}
+
+/// What Ctrl-C is for this command.
+pub(crate) fn stops(command: &Command) -> Stops {
+    match command {
+        Command::Watch(watch) if !watch.until_done => Stops::AsMeant,
+        Command::Console(_) => Stops::ByItself,
+        _ => Stops::Broken,
+    }
+}
+
+pub(crate) async fn run(command: Command, tool: &mut Tool) -> Done {
+    match command {
+        Command::List(given) => list::list(given, tool).await,
+        Command::Count(given) => list::count(given, tool).await,
+        Command::Show(given) => show::show(given, tool).await,
+        Command::History(given) => history::history(given, tool).await,
+        Command::Watch(given) => watch::watch(given, tool).await,
+        Command::Start(given) => start::start(given, tool).await,
+        Command::Raise(given) => start::raise(given, tool).await,
+        Command::Cancel(given) => change::with_reason(Action::Cancel, given, tool).await,
+        Command::Suspend(given) => change::with_reason(Action::Suspend, given, tool).await,
+        Command::Resume(given) => change::chosen(Action::Resume, given, tool).await,
+        Command::Terminate(given) => change::with_reason(Action::Terminate, given, tool).await,
+        Command::Rewind(given) => change::rewind(given, tool).await,
+        Command::Purge(given) => change::chosen(Action::Purge, given, tool).await,
+        Command::Quarantine(given) => quarantine::quarantine(given, tool).await,
+        Command::Console(given) => console::console(given, tool).await,
+        Command::Metrics(given) => metrics::metrics(given, tool).await,
+        Command::Completions(given) => completions::completions(&given, tool),
+        _ => Ok(()),
+    }
+}

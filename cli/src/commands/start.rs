@@ -1,0 +1,83 @@
+//! `start` and `raise`: an instance begins, or gets an event.
+
+use reenact::console::dto::{Raise as RaiseBody, Start as StartBody, StartEvent, Started};
+use serde_json::Value;
+
+use super::watch;
+use crate::api::of;
+use crate::arguments::changes::{Raise, Start};
+use crate::arguments::payload::payload;
+use crate::failure::{Code, Done, Failure};
+use crate::output::text::printable;
+use crate::tool::Tool;
+
+pub(crate) async fn start(arguments: Start, tool: &mut Tool) -> Done {
+    let event = arguments.event.as_deref().map(event).transpose()?;
+    if event.is_some() && arguments.id.is_none() {
+        return Err(
+            Failure::misused("`--event` needs to know the instance").remedy("add `--id ID`")
+        );
+    }
+    let delay_ms = arguments.delay.map(|delay| u64::try_from(delay.as_millis())).transpose();
+    let body = StartBody {
+        orchestration: arguments.orchestration,
+        input: typed(arguments.input).await?,
+        id: arguments.id,
+        version: arguments.version,
+        delay_ms: delay_ms.map_err(|_| Failure::misused("the delay is too long"))?,
+        event,
+    };
+    let opened = tool.changing().await?;
+    let started: Started = opened.api.post("api/start", &[], &value(&body)?).await?;
+    if !tool.out.is_for_people() {
+        tool.out.value(&started)?;
+    } else if tool.out.is_terminal() {
+        tool.out.line(format_args!("started {}", printable(&started.id)))?;
+    } else {
+        // For a variable of a script.
+        tool.out.line(&started.id)?;
+    }
+    tool.out.flush()?;
+    if !opened.has_host() {
+        tool.remark("no host runs on this store: it begins when one does");
+    }
+    if arguments.wait {
+        watch::until_done(&opened.api, &started.id, tool).await?;
+    }
+    opened.close().await
+}
+
+pub(crate) async fn raise(arguments: Raise, tool: &mut Tool) -> Done {
+    let body =
+        RaiseBody { name: arguments.name, data: typed(arguments.data).await?, key: arguments.key };
+    let opened = tool.changing().await?;
+    let query = of(&arguments.id);
+    let answer: Value = opened.api.post("api/raise", &query, &value(&body)?).await?;
+    if tool.out.is_for_people() {
+        let (name, id) = (printable(&body.name), printable(&arguments.id));
+        tool.out.line(format_args!("raised {name} on {id}"))?;
+    } else {
+        tool.out.value(&answer)?;
+    }
+    opened.close().await
+}
+
+/// What was typed as a payload, or stands where it says.
+async fn typed(given: Option<String>) -> Done<Value> {
+    let read = tokio::task::spawn_blocking(move || payload(given.as_deref())).await;
+    read.unwrap_or_else(|_| Err(Failure::Said(Code::Interrupted)))
+}
+
+/// `NAME` or `NAME=JSON`.
+fn event(given: &str) -> Done<StartEvent> {
+    let (name, data) = match given.split_once('=') {
+        Some((name, data)) => (name, Some(data)),
+        None => (given, None),
+    };
+    Ok(StartEvent { name: name.to_owned(), data: payload(data)? })
+}
+
+/// The body of a request.
+pub(super) fn value(body: &impl serde::Serialize) -> Done<Value> {
+    serde_json::to_value(body).map_err(|error| Failure::new(Code::Failed, error))
+}

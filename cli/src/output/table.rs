@@ -1,0 +1,213 @@
+//! Tables for people: aligned, as wide as the terminal at most, and cut nowhere else.
+
+use anstyle::Style;
+
+use super::styles::{FAINT, PLAIN, STRONG, paint};
+use super::text::{cut, printable, width};
+use crate::limits::MIN_COLUMN;
+
+/// Between two columns.
+const GAP: usize = 2;
+
+/// A column of a table.
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    title: &'static str,
+    is_number: bool,
+    may_shrink: bool,
+    width: usize,
+}
+
+/// A cell: its text as it is, without any style, and its style.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    text: String,
+    style: Style,
+}
+
+/// A table that is written in portions: each portion has columns at least as wide as the one before.
+#[derive(Debug)]
+pub(crate) struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<Cell>>,
+    has_head: bool,
+}
+
+impl Column {
+    /// Text, which is never cut.
+    pub(crate) fn text(title: &'static str) -> Self {
+        Self { title, is_number: false, may_shrink: false, width: width(title) }
+    }
+
+    /// Text that is cut where the terminal is too narrow.
+    pub(crate) fn long(title: &'static str) -> Self {
+        Self { may_shrink: true, ..Self::text(title) }
+    }
+
+    /// A number, at the right.
+    pub(crate) fn number(title: &'static str) -> Self {
+        Self { is_number: true, ..Self::text(title) }
+    }
+}
+
+impl Cell {
+    pub(crate) fn new(style: Style, text: impl AsRef<str>) -> Self {
+        Self { text: printable(text.as_ref()), style }
+    }
+}
+
+impl<T: AsRef<str>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self::new(PLAIN, text)
+    }
+}
+
+impl Table {
+    pub(crate) fn new(columns: Vec<Column>) -> Self {
+        Self { columns, rows: Vec::new(), has_head: true }
+    }
+
+    pub(crate) fn row(&mut self, cells: Vec<Cell>) {
+        debug_assert_eq!(cells.len(), self.columns.len(), "a cell for each column");
+        self.rows.push(cells);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Takes the rows so far as lines, after the head if that was not taken before. Without a width,
+    /// nothing is cut.
+    pub(crate) fn take_lines(&mut self, terminal: Option<usize>) -> Vec<String> {
+        for row in &self.rows {
+            for (column, cell) in self.columns.iter_mut().zip(row) {
+                column.width = column.width.max(width(&cell.text));
+            }
+        }
+        if let Some(terminal) = terminal {
+            self.shrink(terminal);
+        }
+        let mut lines = Vec::new();
+        if std::mem::take(&mut self.has_head) {
+            let head: Vec<_> =
+                self.columns.iter().map(|column| Cell::new(STRONG, column.title)).collect();
+            lines.push(self.line(&head));
+        }
+        let rows = std::mem::take(&mut self.rows);
+        lines.extend(rows.iter().map(|row| self.line(row)));
+        lines
+    }
+
+    /// Takes columns from the widest that may be cut, until all fit or none can give any more.
+    fn shrink(&mut self, terminal: usize) {
+        let gaps = GAP * self.columns.len().saturating_sub(1);
+        loop {
+            let total: usize = self.columns.iter().map(|column| column.width).sum();
+            let over = (total + gaps).saturating_sub(terminal);
+            let widest = self.columns.iter_mut().filter(|column| column.may_shrink);
+            let Some(widest) = widest.max_by_key(|column| column.width) else { return };
+            if over == 0 || widest.width <= MIN_COLUMN {
+                return;
+            }
+            widest.width -= 1;
+        }
+    }
+
+    fn line(&self, cells: &[Cell]) -> String {
+        let mut line = String::new();
+        let last = cells.len().saturating_sub(1);
+        for (at, (column, cell)) in self.columns.iter().zip(cells).enumerate() {
+            let text = cut(&cell.text, column.width);
+            let room = " ".repeat(column.width - width(&text));
+            let painted = paint(cell.style, text);
+            match (column.is_number, at == last) {
+                (true, _) => line.extend([room.as_str(), painted.as_str()]),
+                (false, true) => line.push_str(&painted),
+                (false, false) => line.extend([painted.as_str(), room.as_str()]),
+            }
+            if at != last {
+                line.push_str(&" ".repeat(GAP));
+            }
+        }
+        line
+    }
+}
+
+/// Lines of a name and a value, aligned; a value of several lines stays in its column.
+pub(crate) fn fields(pairs: &[(&str, String)]) -> Vec<String> {
+    let longest = pairs.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
+    let longest = longest.min(crate::limits::MAX_FIELD_NAME);
+    let mut lines = Vec::new();
+    for (name, value) in pairs {
+        for (at, line) in value.split('\n').enumerate() {
+            let name = if at == 0 { name } else { "" };
+            let room = " ".repeat(longest.saturating_sub(width(name)) + GAP);
+            lines.push(format!("{}{room}{line}", paint(FAINT, name)));
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instances() -> Table {
+        let mut table =
+            Table::new(vec![Column::long("ID"), Column::text("STATE"), Column::number("EVENTS")]);
+        table.row(vec!["order-1".into(), "running".into(), "7".into()]);
+        table.row(vec!["a-very-long-id-of-an-order".into(), "failed".into(), "1234".into()]);
+        table
+    }
+
+    fn bare(lines: &[String]) -> Vec<String> {
+        lines.iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect()
+    }
+
+    #[test]
+    fn columns_are_aligned_and_nothing_is_cut_in_a_pipe() {
+        let lines = instances().take_lines(None);
+        assert_eq!(
+            bare(&lines),
+            [
+                "ID                          STATE    EVENTS",
+                "order-1                     running       7",
+                "a-very-long-id-of-an-order  failed     1234",
+            ]
+        );
+    }
+
+    #[test]
+    fn long_cells_are_cut_to_the_terminal() {
+        let lines = bare(&instances().take_lines(Some(30)));
+        assert_eq!(lines[2], "a-very-long-…  failed     1234");
+        assert!(lines.iter().all(|line| width(line) <= 30), "{lines:?}");
+    }
+
+    #[test]
+    fn a_terminal_that_is_too_narrow_gets_more_than_its_width() {
+        let lines = bare(&instances().take_lines(Some(10)));
+        assert_eq!(lines[1], "order-1   running       7");
+    }
+
+    #[test]
+    fn the_head_comes_once() {
+        let mut table = instances();
+        table.take_lines(None);
+        table.row(vec!["b".into(), "running".into(), "1".into()]);
+        assert_eq!(table.take_lines(None).len(), 1);
+    }
+
+    #[test]
+    fn an_id_cannot_colour_the_table() {
+        let mut table = Table::new(vec![Column::text("ID")]);
+        table.row(vec!["\u{1b}[31m".into()]);
+        assert_eq!(table.take_lines(None)[1], "\\u{1b}[31m");
+    }
+
+    #[test]
+    fn fields_are_aligned() {
+        let lines = bare(&fields(&[("id", "a".to_owned()), ("state", "b\nc".to_owned())]));
+        assert_eq!(lines, ["id     a", "state  b", "       c"]);
+    }
+}

@@ -1,0 +1,140 @@
+//! While a host runs: its console is found, and asked; a directory is never taken from it.
+
+use std::path::Path;
+
+use reenact::console::{Console, ConsoleOptions, Token};
+
+use crate::support::{Scratch, fill, host, on, program, ran, run, until_free};
+
+async fn serve(host: &reenact::Host, options: ConsoleOptions) -> Console {
+    Console::serve(host.client(), "127.0.0.1:0", options).await.unwrap()
+}
+
+fn with_file(directory: &Path) -> ConsoleOptions {
+    ConsoleOptions::new().announce_in(directory)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_without_a_console_keeps_its_directory() {
+    let scratch = Scratch::new();
+    let directory = scratch.path("orders");
+    let host = host(&directory).await;
+    for command in [&["list"][..], &["raise", "a", "Go"], &["doctor"]] {
+        let error = on(&directory, command).await.refused(5);
+        let process = format!("process {}", std::process::id());
+        assert!(error.contains(&process) && error.contains("console"), "{error}");
+    }
+    host.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_console_of_a_host_is_found_in_its_directory() {
+    let scratch = Scratch::new();
+    let directory = scratch.path("orders");
+    let host = host(&directory).await;
+    fill(&host).await;
+    let console = serve(&host, with_file(&directory)).await;
+    assert_eq!(on(&directory, &["count"]).await.fine(), "4\n");
+    on(&directory, &["raise", "order-1", "Approved", "true"]).await.fine();
+    let result: String = host.client().instance("order-1").result().await.unwrap();
+    assert!(result.ends_with("approved: true"));
+    let started = on(&directory, &["start", "greet", "\"Eve\"", "--wait"]).await.fine();
+    assert!(started.contains("Hello, Eve!"), "{started}");
+    console.shutdown().await;
+    host.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_leads_nowhere_is_reported_and_passed_over() {
+    let scratch = Scratch::new();
+    let directory = scratch.path("orders");
+    let host = host(&directory).await;
+    fill(&host).await;
+    host.shutdown().await.unwrap();
+    until_free(&directory).await;
+    for text in [
+        r#"{"address":"http://127.0.0.1:1/","token":"0123456789abcdef","pid":1,"version":"0"}"#,
+        "{",
+    ] {
+        std::fs::write(directory.join("console.json"), text).unwrap();
+        let counted = on(&directory, &["count"]).await;
+        assert!(counted.error.contains("console.json"), "{counted:?}");
+        assert_eq!(counted.fine(), "4\n");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_needed_where_the_console_wants_one() {
+    let scratch = Scratch::new();
+    let host = host(&scratch.path("orders")).await;
+    let token = "a-token-that-nobody-guesses";
+    let options = ConsoleOptions::new().token(Token::new(token).unwrap());
+    let console = serve(&host, options).await;
+    let address = format!("http://{}", console.local_addr());
+    let asked = ["count", "--url", &address];
+
+    let error = run(&asked).await.refused(4);
+    assert!(error.contains("REENACT_TOKEN"), "{error}");
+    let mut wrong = program(&asked);
+    wrong.env("REENACT_TOKEN", "another-token-than-that");
+    ran(wrong).await.refused(4);
+    let mut right = program(&asked);
+    right.env("REENACT_TOKEN", token);
+    assert_eq!(ran(right).await.fine(), "0\n");
+
+    let file = scratch.path("token");
+    std::fs::write(&file, format!("{token}\n")).unwrap();
+    let file = file.to_str().unwrap();
+    assert_eq!(run(&["count", "--url", &address, "--token-file", file]).await.fine(), "0\n");
+    run(&["count", "--url", &address, "--token-file", "no-such-file"]).await.refused(2);
+    console.shutdown().await;
+    host.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_where_nothing_answers_is_unreachable() {
+    let error = run(&["list", "--url", "http://127.0.0.1:1/admin"]).await.refused(5);
+    assert!(error.contains("127.0.0.1:1"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_that_only_reads_refuses_changes() {
+    let scratch = Scratch::new();
+    let host = host(&scratch.path("orders")).await;
+    let console = serve(&host, ConsoleOptions::new().read_only(true)).await;
+    let address = format!("http://{}", console.local_addr());
+    run(&["start", "greet", "\"Ada\"", "--url", &address]).await.refused(4);
+    assert_eq!(run(&["count", "--url", &address]).await.fine(), "0\n");
+    console.shutdown().await;
+    host.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_host_does_not_know_is_not_found() {
+    let scratch = Scratch::new();
+    let host = host(&scratch.path("orders")).await;
+    let console = serve(&host, ConsoleOptions::new()).await;
+    let address = format!("http://{}", console.local_addr());
+    run(&["start", "nothing", "--url", &address]).await.refused(3);
+    run(&["start", "greet", "7", "--url", &address]).await.refused(2);
+    run(&["start", "greet", "\"Ada\"", "--id", "one", "--url", &address]).await.fine();
+    run(&["start", "greet", "\"Ada\"", "--id", "one", "--url", &address]).await.refused(4);
+    console.shutdown().await;
+    host.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_those_of_the_host() {
+    let scratch = Scratch::new();
+    let host = host(&scratch.path("orders")).await;
+    fill(&host).await;
+    let console = serve(&host, ConsoleOptions::new()).await;
+    let address = format!("http://{}", console.local_addr());
+    let text = run(&["metrics", "--prometheus", "--url", &address]).await.fine();
+    assert!(text.contains("# TYPE "), "{text}");
+    run(&["metrics", "--json", "--url", &address]).await.json();
+    let table = run(&["metrics", "--url", &address]).await.fine();
+    assert!(table.contains("reserve"), "{table}");
+    console.shutdown().await;
+    host.shutdown().await.unwrap();
+}
