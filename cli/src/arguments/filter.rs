@@ -74,7 +74,8 @@ impl Filter {
 
     /// As a store takes it.
     pub(crate) fn instances(&self, now: SystemTime) -> Done<InstanceFilter> {
-        let states: Result<Vec<InstanceState>, _> = self.state.iter().map(|state| state.parse()).collect();
+        let states: Result<Vec<InstanceState>, _> =
+            self.state.iter().map(|state| state.parse()).collect();
         let mut filter = InstanceFilter::new().states(states.map_err(Failure::misused)?);
         if let Some(name) = &self.name {
             filter = filter.name(name);

@@ -6,8 +6,8 @@ use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
 use reenact_providers::azure::port::StoragePort;
 use reenact_providers::azure::{Azure, AzureOptions};
 use reenact_providers::{
-    Batch, HistoryStore, InMemory, InstanceFilter, InstanceState, InstanceSummary, Lease, OpenError,
-    PageRequest, ProviderError, ShardLease, SystemClock, TurnRecord,
+    Batch, HistoryStore, InMemory, InstanceFilter, InstanceState, InstanceSummary, Lease,
+    OpenError, PageRequest, ProviderError, ShardLease, SystemClock, TurnRecord,
 };
 use reenact_testkit::azure::storage::FakeStorage;
 
