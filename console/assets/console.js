@@ -12,13 +12,15 @@
     const at = document.activeElement;
     return part.contains(at) && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName);
   };
+  // By what an element is found again in a newer copy.
+  const name = (element) => element.id || element.dataset.zoom || element.getAttribute("href") || element.tagName;
   const put = (fresh, ids) => {
-    for (const part of $$(ids ? ids : "[data-live]", fresh)) {
+    for (const part of $$(ids || "[data-live]", fresh)) {
       const old = part.id && document.getElementById(part.id);
       if (!old || busy(old) || old.innerHTML === part.innerHTML) continue;
       const open = opened(old);
       const focus = old.contains(document.activeElement) ? document.activeElement : null;
-      const place = focus && (focus.id || focus.getAttribute("href"));
+      const place = focus && name(focus);
       const scrolled = $$(".wide", old).map((wide) => wide.scrollLeft);
       const seen = new Map($$("[data-row]", old).map((row) => [row.dataset.row, row.dataset.mark]));
       const next = document.importNode(part, true);
@@ -28,26 +30,31 @@
       for (const row of $$("[data-row]", next)) {
         if (seen.size && seen.get(row.dataset.row) !== row.dataset.mark) row.classList.add("fresh");
       }
+      shown(next);
       if (place) {
         const again = $$("a, button, summary, input, [tabindex]", next)
-          .find((one) => one.id === place || one.getAttribute("href") === place);
+          .find((one) => name(one) === place) || $("[tabindex], a", next);
         if (again) again.focus({ preventScroll: true });
       }
     }
     tick();
   };
+  // What is of use with a script only.
+  const shown = (part) => { for (const one of $$("[data-copy], [data-script]", part)) one.hidden = false; };
   const fetched = async (address) => {
     const answer = await fetch(address, { headers: { accept: "text/html" }, credentials: "same-origin" });
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     return new DOMParser().parseFromString(await answer.text(), "text/html");
   };
   let turn = 0;
-  const show = async (address, ids, keep) => {
+  const show = async (address, ids, part) => {
     const mine = ++turn;
-    const fresh = await fetched(address);
+    const only = new URL(address, location.href);
+    only.searchParams.set("part", part);
+    const fresh = await fetched(only);
     if (mine !== turn) return;
     put(fresh, ids);
-    if (keep) history.replaceState(null, "", address);
+    history.replaceState(null, "", address);
   };
 
   // ---- Live: the server says that something has changed; the page fetches itself.
@@ -116,19 +123,19 @@
   document.addEventListener("input", (event) => {
     const range = event.target;
     if (!range.matches("#after-range")) return;
-    const shown = $("#after-shown");
-    if (shown) shown.textContent = range.value;
+    const number = $("#after-shown");
+    if (number) number.textContent = range.value;
     clearTimeout(range.wait);
     range.wait = setTimeout(() => {
       const address = new URL(location.href);
       address.searchParams.set("after", range.value);
-      show(address, "#after-state", true).catch(() => say("The state could not be fetched."));
+      show(address, "#after-state", "after").catch(() => say("The state could not be fetched."));
     }, 120);
   });
 
   // ---- Zoom of the timeline: by link, by key, and by a selection with the pointer.
   const parts = "#timeline";
-  const follow = (link) => link && show(new URL(link.getAttribute("href"), location.href), parts, true)
+  const follow = (link) => link && show(new URL(link.getAttribute("href"), location.href), parts, "timeline")
     .then(() => say($("#timeline-window")?.textContent || ""))
     .catch(() => { location.href = link.href; });
   document.addEventListener("click", (event) => {
@@ -188,7 +195,7 @@
     const address = new URL(location.href);
     address.searchParams.set("zoom_from", String(Math.round(begin + whole * Math.min(from, to))));
     address.searchParams.set("zoom_to", String(Math.round(begin + whole * Math.max(from, to))));
-    show(address, parts, true).catch(() => { location.href = address; });
+    show(address, parts, "timeline").catch(() => { location.href = address; });
   });
 
   // ---- Copy, and all boxes at once.
@@ -201,5 +208,5 @@
       button.textContent = "Copied";
     } catch { say("Not copied: the browser does not allow it."); }
   });
-  for (const button of $$("[data-copy]")) button.hidden = false;
+  shown(document);
 })();

@@ -3,6 +3,7 @@
 mod act;
 mod address;
 mod assets;
+mod bulk;
 mod deeds;
 mod form;
 mod instance;
@@ -13,6 +14,7 @@ mod overview;
 mod page;
 mod parts;
 mod quarantine;
+mod shards;
 mod shell;
 
 use axum::Router;
@@ -36,6 +38,8 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/instances", get(list::list))
         .route("/instance", get(instance::instance))
         .route("/act", get(act::ask).post(act::act))
+        .route("/bulk", get(bulk::again).post(bulk::bulk))
+        .route("/shards", get(shards::shards))
         .route("/quarantine", get(quarantine::list))
         .route("/quarantine-act", get(quarantine::ask).post(quarantine::act))
         .route("/login", get(login::login).post(login::log_in))

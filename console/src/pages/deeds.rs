@@ -10,7 +10,7 @@ pub(crate) struct Deed {
     pub(crate) effects: &'static [&'static str],
     /// Whether a reason is asked for, which stands in the history.
     pub(crate) has_reason: bool,
-    /// Whether it ends or removes something.
+    /// Whether it ends or removes an instance without asking its code.
     pub(crate) is_grave: bool,
 }
 
@@ -60,7 +60,7 @@ pub(crate) const fn deed(action: Action) -> Deed {
                 "The code learns of it, can clean up what it has done, and decides how it ends.",
             ],
             has_reason: true,
-            is_grave: true,
+            is_grave: false,
         },
         Action::Suspend => Deed {
             verb: "Suspend",
@@ -93,10 +93,11 @@ pub(crate) const fn deed(action: Action) -> Deed {
             verb: "Rewind",
             effects: &[
                 "The instance is taken back to before the turn of an event, and goes on from there with the code that the host has now.",
-                "What came after that is undone for the instance. What activities have done outside stands, and they may run again.",
+                "What the code did after that is undone. What activities have done outside stands, and they may run again.",
+                "External events that had come are kept, and come again.",
             ],
             has_reason: true,
-            is_grave: true,
+            is_grave: false,
         },
         Action::Purge => Deed {
             verb: "Purge",

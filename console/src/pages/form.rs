@@ -1,6 +1,7 @@
 //! `Form`: what a form of a page has sent, once its token is known to be of this console.
 
 use super::page::Page;
+use crate::params::Params;
 use crate::problem::Problem;
 
 /// The fields of a form.
@@ -25,8 +26,10 @@ impl Form {
         self.fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
 
-    /// The value of a field without spaces around it, unless nothing is left.
-    pub(crate) fn filled(&self, name: &str) -> Option<&str> {
-        Some(self.text(name).trim()).filter(|value| !value.is_empty())
+    /// The other fields, read as those of an address.
+    pub(crate) fn params(&self, without: &[&str]) -> Result<Params, Problem> {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.fields.iter().filter(|(key, _)| !without.contains(&key.as_str())));
+        Params::parse(&query.finish())
     }
 }

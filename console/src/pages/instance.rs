@@ -1,10 +1,12 @@
 //! The page of an instance: its head, why it waits, what helps, its timeline, its history, its values.
 
 mod events;
+mod family;
 mod header;
 mod open;
 mod parked;
 mod slider;
+mod timeline;
 mod why;
 
 use axum::response::Response;
@@ -14,9 +16,10 @@ use reenact_core::{InstanceId, Payload};
 
 use self::events::Events;
 use self::open::Place;
+use self::timeline::{Chart, Window};
 use super::address::Address;
 use super::deeds::named;
-use super::limits::EVENTS_PAGE;
+use super::limits::{EVENTS_PAGE, TIMELINE_ROWS, TREE_DEPTH, TREE_NODES};
 use super::page::{Page, View};
 use super::parts::{self, Card};
 use super::shell::Tab;
@@ -40,6 +43,7 @@ struct Asked {
     from: Option<HistoryCursor>,
     near: Option<u64>,
     after: Option<u64>,
+    window: Window,
     /// Only this part, for the script.
     part: Option<String>,
     did: Option<String>,
@@ -52,6 +56,7 @@ fn asked(page: &Page) -> Result<Asked, Problem> {
         from: params.parsed("from", "a place from a page of the history, such as 1.40.0.93")?,
         near: params.parsed("near", "the number of an event")?,
         after: params.parsed("after", "the number of an event")?,
+        window: Window::read(&mut params)?,
         part: params.text("part")?,
         did: params.text("did")?,
     };
@@ -68,19 +73,32 @@ async fn view(page: &Page) -> Result<View, Problem> {
         None => None,
     };
     if asked.part.as_deref() == Some("after") {
+        // The script takes over this part only.
         let content = slider::state(page, id, after.as_ref())?;
         return Ok(View::new(Tab::Instances, id, content));
     }
+    let chart = async || {
+        let shown = access.timeline(&asked.id, asked.window.from, TIMELINE_ROWS).await?;
+        Ok::<_, Problem>(Chart { page, id, shown: &shown, window: asked.window }.card())
+    };
+    if asked.part.as_deref() == Some("timeline") {
+        return Ok(View::new(Tab::Instances, id, chart().await?));
+    }
     let view = access.view(&asked.id).await?;
+    let failures = access.failure_chain(&asked.id).await.unwrap_or_default();
+    let tree = access.tree(&asked.id, TREE_DEPTH, TREE_NODES).await.ok();
     let content = html! {
         (header::title(&view))
         (said(asked.did.as_deref()))
         (why::sentence(&view, page.now))
         (header::buttons(page, &view))
-        (jump())
+        (jump(&view))
         (unreadable(&view))
         (parked::card(page, &view))
+        (family::failure(page, &failures))
         (open_card(page, &view))
+        (chart().await?)
+        @if let Some(tree) = &tree { (family::card(tree)) }
         div.grid2 { (header::facts(page, &view)) (header::values(page, &view)) }
         (slider::card(page, &view, after.as_ref())?)
         (events(page, &asked, &view, after.as_ref()).await?)
@@ -105,9 +123,9 @@ fn said(did: Option<&str>) -> Markup {
     html! { div.note.done id="did" role="status" { (done) } }
 }
 
-fn jump() -> Markup {
+fn jump(view: &InstanceView) -> Markup {
+    let waits = (!view.summary.state.is_finished()).then_some(("open", "Open now"));
     let places = [
-        ("open", "Open now"),
         ("timeline", "Timeline"),
         ("after", "Through the history"),
         ("events", "Events"),
@@ -115,7 +133,7 @@ fn jump() -> Markup {
     ];
     html! {
         nav aria-label="On this page" {
-            ul.jump { @for (place, name) in places { li { a href={ "#" (place) } { (name) } } } }
+            ul.jump { @for (place, name) in waits.into_iter().chain(places) { li { a href={ "#" (place) } { (name) } } } }
         }
     }
 }

@@ -30,3 +30,9 @@ pub(crate) const PLOT_POINTS: usize = 120;
 /// Instances that the overview looks through for those that are stuck longest, and for the newest failures. The
 /// store has no order but that of the ids.
 pub(crate) const LOOKED_THROUGH: usize = 1_000;
+
+/// How deep the tree of an instance is shown.
+pub(crate) const TREE_DEPTH: usize = 3;
+
+/// Most instances in the tree of an instance.
+pub(crate) const TREE_NODES: usize = 60;

@@ -58,7 +58,10 @@ async fn view(page: &Page) -> Result<View, Problem> {
     let rows = found.instances.iter().map(InstanceRow::from).collect();
     let count = access.count(&filter).await?;
     let listed = Listed { filter, after, rows, next: found.next, count };
-    let watch = listed.query(Address::page("api/watch"));
+    let watch = listed
+        .query(Address::page("api/watch"))
+        .with_some("after", listed.after.as_ref())
+        .with("limit", limit);
     let content = html! {
         div.head {
             h1 { "Instances" }

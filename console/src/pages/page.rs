@@ -115,6 +115,11 @@ impl Page {
         }
     }
 
+    /// The HTML of a view.
+    pub(crate) fn html(&self, view: &View) -> String {
+        self.shell(view).around(&view.content).into_string()
+    }
+
     /// Leads to another page of the console.
     pub(crate) fn go_to(&self, address: impl std::fmt::Display) -> Response {
         Redirect::to(&format!("{}{address}", self.base)).into_response()

@@ -188,7 +188,7 @@ impl Shell {
     fn live(&self, live: &Live) -> Markup {
         let watch = live.watch.as_ref().map(|address| format!("{}{address}", self.root));
         html! {
-            div.live id="live" hidden data-live-state="off" data-watch=[watch] data-every=(live.every_ms) {
+            div.live id="live" hidden data-live-state="off" data-watch=[watch] data-kinds="list change instance gone" data-every=(live.every_ms) {
                 button.plain type="button" aria-pressed="true" title="Pause or go on with live update" {
                     span data-live-text { "Live" }
                 }

@@ -51,7 +51,7 @@ async fn an_instance_is_suspended_resumed_cancelled_and_purged() {
     assert_eq!(state().await, InstanceState::Suspended);
     site.get("/instance?id=w")
         .await
-        .has("It is suspended")
+        .has("It was suspended")
         .has("a test of the pages")
         .has("act?do=resume");
     act("resume").await.leads_to();
@@ -79,8 +79,37 @@ async fn an_instance_is_rewound_to_before_an_event() {
         .has("The history has the events 0 to");
     let fields = [("do", "rewind"), ("id", "w"), ("position", "3"), ("reason", "once more")];
     assert_eq!(site.send("/act", &fields).await.leads_to(), "instance?id=w&did=rewind");
-    assert_eq!(site.access.summary(&id("w")).await.unwrap().state, InstanceState::Running);
-    site.get("/instance?id=w").await.has("once more").has("<b>Go</b>");
+    // The event that had come is there again.
+    site.access.outcome(&id("w")).await.expect("it ends again");
+    site.get("/instance?id=w")
+        .await
+        .has("2 events were undone")
+        .has("once more")
+        .has("execution rewound");
+}
+
+#[tokio::test]
+async fn a_bulk_action_shows_its_count_and_runs_when_that_is_confirmed() {
+    let site = Site::open().await;
+    for instance in ["w1", "w2", "other"] {
+        site.begin("wait", instance, json!(1)).await;
+    }
+    let state = async |instance: &str| site.access.summary(&id(instance)).await.unwrap().state;
+    let filter = [("prefix", "w"), ("do", "terminate"), ("reason", "a flood"), ("step", "prepare")];
+    let asked = site.send("/bulk", &filter).await;
+    asked.is(200).has("Terminate 2 instances?").has("data-count=\"2\"").has("id begins with `w`");
+    asked.has("a flood").has("data-row=\"w2\"").lacks("data-row=\"other\"");
+    assert_eq!(state("w1").await, InstanceState::Running, "it only asks");
+    let prepared = asked.html.split("name=\"prepared\" value=\"").nth(1).unwrap();
+    let prepared = prepared.split('"').next().unwrap().to_owned();
+    let run = [("step", "run"), ("do", "terminate"), ("prepared", prepared.as_str())];
+    let done = site.send("/bulk", &run).await;
+    done.is(200).has("data-over").has("2 of 2 done").has("</html>");
+    assert_eq!(state("w1").await, InstanceState::Terminated);
+    assert_eq!(state("other").await, InstanceState::Running);
+    site.send("/bulk", &run).await.is(404).has("prepare it again");
+    site.send("/bulk", &[("do", "dance"), ("step", "prepare")]).await.is(400);
+    assert_eq!(site.get("/bulk").await.leads_to(), "instances");
 }
 
 #[tokio::test]

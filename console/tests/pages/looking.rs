@@ -64,6 +64,54 @@ async fn the_slider_shows_what_was_open_after_an_event() {
 }
 
 #[tokio::test]
+async fn the_timeline_has_a_row_per_thing_and_can_be_zoomed_by_links() {
+    let site = Site::open().await;
+    site.run("order", "o", json!("declined")).await;
+    let page = site.get("/instance?id=o").await;
+    page.is(200)
+        .has("id=\"timeline\"")
+        .has("data-kind=\"child\"")
+        .has("data-zoom=\"in\"")
+        .has("✕ failed");
+    let zoom = page
+        .attributes("href")
+        .into_iter()
+        .find(|href| href.contains("zoom_from"))
+        .expect("a way in");
+    let zoomed = site.get(&format!("/{}", zoom.split('#').next().unwrap())).await;
+    zoomed.is(200).has("data-zoom=\"out\"").has("data-zoom=\"all\"");
+    site.get("/instance?id=o&scale=steps").await.is(200).has("By time");
+    let part = site.get("/instance?id=o&part=timeline").await;
+    part.is(200).has("id=\"timeline\"").lacks("id=\"events\"");
+    for wrong in ["scale=days", "zoom_from=7", "zoom_from=7&zoom_to=7", "span=x"] {
+        site.get(&format!("/instance?id=o&{wrong}")).await.is(400);
+    }
+    site.get("/instance?id=o&span=9999").await.is(200).has("from here on");
+    let far = "/instance?id=o&zoom_from=18446744073709551000&zoom_to=18446744073709551615";
+    site.get(far).await.is(200);
+}
+
+#[tokio::test]
+async fn a_failure_is_followed_down_to_its_first_cause() {
+    let site = Site::open().await;
+    site.run("order", "o", json!("the card has expired")).await;
+    let page = site.get("/instance?id=o").await;
+    page.is(200).has("id=\"failure\"").has("because of").has("activity <b>charge</b>");
+    page.has("the card has expired").has("id=\"tree\"");
+    let child = page.attributes("data-link").into_iter().nth(1).expect("the child");
+    let child = site.get(&with_id("instance", &child)).await;
+    child.is(200).has("Started by").has("started by ");
+}
+
+#[tokio::test]
+async fn hosts_and_shards_are_listed() {
+    let site = Site::open().await;
+    let page = site.get("/shards").await;
+    page.is(200).has("id=\"hosts\"").has("✓ yes").has("✓ on this host").has("data-row=\"0\"");
+    site.get("/quarantine").await.is(200).has("not shared by hosts");
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_said_plainly() {
     let site = Site::open().await;
     site.run("echo", "e", json!(1)).await;

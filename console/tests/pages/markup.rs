@@ -7,13 +7,15 @@ use serde_json::json;
 
 use super::browsing::{Shown, Site, request, show};
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 10] = [
     "overview",
     "instances",
     "instances?state=failed&prefix=p",
     "instance?id=p",
     "instance?id=w&after=2",
     "act?do=cancel&id=w",
+    "act?do=raise&id=w",
+    "shards",
     "quarantine",
     "instance?id=nobody",
 ];

@@ -1,5 +1,7 @@
 //! The events of a history as a table, a page at a time, with their values on demand.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 use reenact_actors::inspect::{HistoryCursor, HistoryPage, PlacedEvent};
 use serde_json::{Map, Value};
@@ -15,6 +17,9 @@ const LONG: [&str; 12] = [
     "input", "output", "data", "value", "status", "details", "error", "options", "origin",
     "messages", "children", "retry",
 ];
+
+/// Those of them that nobody reads at first.
+const FOLDED: [&str; 5] = ["options", "origin", "messages", "children", "retry"];
 
 /// A page of the events of an instance.
 pub(super) struct Events<'a> {
@@ -35,6 +40,7 @@ pub(super) struct Events<'a> {
 impl Events<'_> {
     /// The card.
     pub(super) fn card(&self) -> Result<Markup, Problem> {
+        let names = self.names();
         let rows: Result<Vec<_>, Problem> = self
             .history
             .events
@@ -42,7 +48,7 @@ impl Events<'_> {
             .enumerate()
             .map(|(nth, event)| {
                 let before = nth.checked_sub(1).and_then(|nth| self.history.events.get(nth));
-                self.row(before, event)
+                self.row(&names, before, event)
             })
             .collect();
         let rows = rows?;
@@ -79,7 +85,12 @@ impl Events<'_> {
         }))
     }
 
-    fn row(&self, before: Option<&PlacedEvent>, placed: &PlacedEvent) -> Result<Markup, Problem> {
+    fn row(
+        &self,
+        names: &BTreeMap<u64, &str>,
+        before: Option<&PlacedEvent>,
+        placed: &PlacedEvent,
+    ) -> Result<Markup, Problem> {
         let (kind, data) = self.page.shared.shown(self.id).variant(&placed.event)?;
         let empty = Map::new();
         let fields = data.as_object().unwrap_or(&empty);
@@ -96,20 +107,30 @@ impl Events<'_> {
                 td { (time::clock(placed.at, self.page.now)) }
                 td.num.quiet { @if let Some(after) = after { "+" (time::span(after)) } }
                 td.kind.nowrap { (parts::words(&kind)) }
-                td { (about(fields)) }
+                td { (about(names, fields)) }
                 td { (self.values(position, fields)) }
             }
         })
     }
 
+    /// The names of what was scheduled on this page, by its correlation id.
+    fn names(&self) -> BTreeMap<u64, &str> {
+        let named = self.history.events.iter().filter_map(|placed| {
+            Some((placed.event.correlation()?.0, placed.event.subject()?.as_str()))
+        });
+        named.collect()
+    }
+
     fn values(&self, position: u64, fields: &Map<String, Value>) -> Markup {
         html! {
             @for (name, value) in fields.iter().filter(|(name, value)| LONG.contains(&name.as_str()) && !value.is_null()) {
-                div {
+                @if FOLDED.contains(&name.as_str()) {
+                    details id={ "v" (position) "-" (name) } { summary { (parts::words(name)) } (payload::pretty(value)) }
+                } @else { div {
                     span.quiet { (parts::words(name)) " " }
                     @if let Some(message) = message_of(value) { span.bad { (parts::text(message)) } " " }
                     @else { (payload::value(&format!("v{position}-{name}"), value)) }
-                }
+                } }
             }
         }
     }
@@ -131,14 +152,21 @@ fn message_of(value: &Value) -> Option<&str> {
 }
 
 /// The name, the number and what else is short.
-fn about(fields: &Map<String, Value>) -> Markup {
+fn about(names: &BTreeMap<u64, &str>, fields: &Map<String, Value>) -> Markup {
+    let name = fields.get("name").and_then(Value::as_str);
+    let known = fields
+        .get("id")
+        .and_then(Value::as_u64)
+        .and_then(|id| names.get(&id))
+        .filter(|_| name.is_none());
     let short = fields.iter().filter(|(name, value)| {
         !LONG.contains(&name.as_str())
             && !matches!(name.as_str(), "name" | "id" | "instance" | "seed")
             && !value.is_null()
     });
     html! {
-        @if let Some(name) = fields.get("name").and_then(Value::as_str) { b { (name) } " " }
+        @if let Some(name) = name { b { (name) } " " }
+        @if let Some(name) = known { span.quiet { (name) " " } }
         @if let Some(id) = fields.get("id") { span.quiet { "#" (id) " " } }
         @if let Some(instance) = fields.get("instance").and_then(Value::as_str) { (parts::instance(instance)) " " }
         @for (name, value) in short {

@@ -29,7 +29,7 @@ pub(super) fn card(page: &Page, view: &InstanceView) -> Markup {
         }
         @if page.may_change() {
             h3 { "What helps" }
-            dl.facts id="remedies" {
+            dl.remedies id="remedies" {
                 (remedy(&Address::act("resume", id), "Resume…", "Once a host runs with code that fits the history. It goes on from where it stopped."))
                 @if let Some(position) = position.filter(|position| *position > 0) {
                     (remedy(&Address::act("rewind", id).with("position", position), &format!("Rewind to before event {position}…"),

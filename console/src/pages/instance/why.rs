@@ -46,12 +46,15 @@ fn in_words(view: &InstanceView, now: Timestamp) -> Markup {
             _ => html! { "It ended " (ended) " because it was cancelled." },
         },
         InstanceState::Parked => html! {
-            "It is parked" @if let Some(at) = view.parked.as_ref().and_then(|parked| parked.since) { " since " (time::ago(at, now)) }
+            @match view.parked.as_ref().and_then(|parked| parked.since) {
+                Some(at) => { "It was parked " (time::ago(at, now)) },
+                None => "It is parked",
+            }
             ": its code does not fit its history, or is not there. What comes is recorded, and nothing is lost."
         },
         InstanceState::Suspended => match &execution.suspended {
             Some(since) => {
-                html! { "It is suspended since " (time::ago(since.at, now)) (because(&since.reason)) " It goes on when it is resumed." }
+                html! { "It was suspended " (time::ago(since.at, now)) (because(&since.reason)) " It goes on when it is resumed." }
             }
             None => html! { "It is suspended, and goes on when it is resumed." },
         },
@@ -77,7 +80,7 @@ fn waits(execution: &ExecutionView, now: Timestamp) -> Markup {
     let mut things: Vec<Markup> = Vec::new();
     things.extend(execution.activities.items.iter().map(|one| activity(one, now)));
     things.extend(execution.waits.items.iter().map(|wait| {
-        html! { "the event " b { (wait.name) } " (" (ago_in_words(wait.since, now)) ")" }
+        html! { "the event " b { (wait.name) } " (the wait began " (time::ago(wait.since, now)) ")" }
     }));
     things.extend(execution.children.items.iter().map(child));
     things.extend(execution.timers.items.iter().map(|one| timer(one, now)));
@@ -101,10 +104,6 @@ fn waits(execution: &ExecutionView, now: Timestamp) -> Markup {
     }
 }
 
-fn ago_in_words(since: Timestamp, now: Timestamp) -> Markup {
-    html! { "since " (time::ago(since, now)) }
-}
-
 fn activity(one: &ViewedActivity, now: Timestamp) -> Markup {
     let attempt = attempt(one.attempt, one.max_attempts);
     match one.begins_at {
@@ -114,7 +113,9 @@ fn activity(one: &ViewedActivity, now: Timestamp) -> Markup {
         Some(at) => {
             html! { "activity " b { (one.name) } " (" (attempt) ", begun " (time::ago(at, now)) ")" }
         }
-        None => html! { "activity " b { (one.name) } " (" (ago_in_words(one.since, now)) ")" },
+        None => {
+            html! { "activity " b { (one.name) } " (scheduled " (time::ago(one.since, now)) ")" }
+        }
     }
 }
 

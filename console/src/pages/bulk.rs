@@ -1,0 +1,184 @@
+//! What is done to all instances of a filter: counted and shown first, done when that is confirmed, with its progress
+//! on the page while it goes on.
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use maud::{Markup, html};
+
+use super::deeds::{deed, named};
+use super::form::Form;
+use super::list::{filter_in_words, rows};
+use super::page::{Page, View};
+use super::parts;
+use super::shell::{Tab, token};
+use crate::bulk;
+use crate::dto::{Action, BulkAction, BulkPrepare, BulkPrepared, BulkProgress};
+use crate::problem::Problem;
+
+/// Most refusals that are listed one by one.
+const SHOWN_REFUSALS: u64 = 20;
+
+/// Lines of progress that a page gets, apart from refusals.
+const LINES: u64 = 20;
+
+/// Where the progress stands in the page.
+const HERE: &str = "<!--progress-->";
+
+/// `POST bulk`: prepares, or runs what was prepared.
+pub(crate) async fn bulk(page: Page, body: Bytes) -> Response {
+    let form = match Form::read(&page, &body) {
+        Ok(form) => form,
+        Err(problem) => return page.answer(Err(problem)),
+    };
+    if form.text("step") == "run" {
+        return match run(&page, &form).await {
+            Ok(response) => response,
+            Err(problem) => page.answer(Err(problem)),
+        };
+    }
+    let view = prepare(&page, &form).await;
+    page.answer(view)
+}
+
+/// `GET bulk`: somebody has loaded the page again; nothing is done twice.
+pub(crate) async fn again(page: Page) -> Response {
+    page.go_to("instances")
+}
+
+fn action(name: &str) -> Result<(Action, BulkAction), Problem> {
+    let action = named(name);
+    let of_many = match action {
+        Some(Action::Cancel) => Some(BulkAction::Cancel),
+        Some(Action::Suspend) => Some(BulkAction::Suspend),
+        Some(Action::Resume) => Some(BulkAction::Resume),
+        Some(Action::Terminate) => Some(BulkAction::Terminate),
+        Some(Action::Purge) => Some(BulkAction::Purge),
+        _ => None,
+    };
+    action
+        .zip(of_many)
+        .ok_or_else(|| Problem::invalid("choose what is to be done with the instances"))
+}
+
+async fn prepare(page: &Page, form: &Form) -> Result<View, Problem> {
+    let (action, of_many) = action(form.text("do"))?;
+    let reason = form.text("reason").trim().to_owned();
+    let mut params = form.params(&["form_token", "do", "reason", "step"])?;
+    let filter = params.filter()?;
+    params.end()?;
+    let in_words = filter_in_words(&filter.clone().checked()?);
+    let prepare = BulkPrepare { action: of_many, filter, reason: reason.clone() };
+    let prepared = bulk::prepare(&page.shared, prepare).await?;
+    Ok(View::new(
+        Tab::Instances,
+        format!("{}?", deed(action).verb),
+        question(page, action, &prepared, in_words.as_deref(), &reason),
+    ))
+}
+
+fn question(
+    page: &Page,
+    action: Action,
+    prepared: &BulkPrepared,
+    filter: Option<&str>,
+    reason: &str,
+) -> Markup {
+    let deed = deed(action);
+    let count = parts::count(prepared.count, "instance", "instances");
+    html! {
+        div id="ask" data-action=(action.name()) data-count=(prepared.count) {
+            p.crumb { a href="instances" { "Instances" } }
+            div.head { h1 { (deed.verb) " " (count) "?" } }
+            section.card aria-labelledby="ask-title" {
+                header { h2 id="ask-title" { "What it will do to each of them" } }
+                div.in {
+                    ul id="effects" { @for effect in deed.effects { li { (effect) } } }
+                    p { "Which ones: " b { (filter.unwrap_or("all instances there are")) } "." }
+                    @if !reason.is_empty() { p { "Reason, which stands in each history: " span.break { (reason) } } }
+                    p.quiet { "Instances that begin after this page are left alone. If there are more than shown when you confirm, nothing is done." }
+                    @if prepared.count == 0 {
+                        p { "There are none, so there is nothing to do." }
+                        a.button href="instances" { "Back" }
+                    } @else {
+                        form method="post" action="bulk" id="ask-form" {
+                            (token(&page.form_token()))
+                            input type="hidden" name="step" value="run";
+                            input type="hidden" name="do" value=(action.name());
+                            input type="hidden" name="prepared" value=(prepared.token);
+                            div.row {
+                                button.primary.danger[deed.is_grave] type="submit" { (deed.verb) " " (count) }
+                                a.button href="instances" { "Back, change nothing" }
+                            }
+                        }
+                    }
+                }
+            }
+            @if !prepared.sample.is_empty() {
+                section.card aria-labelledby="sample-title" {
+                    header {
+                        h2 id="sample-title" { "The first of them" }
+                        @if prepared.count > prepared.sample.len() as u64 { span.quiet.small { (prepared.sample.len()) " of " (count) } }
+                    }
+                    (rows(page, &prepared.sample))
+                }
+            }
+        }
+    }
+}
+
+async fn run(page: &Page, form: &Form) -> Result<Response, Problem> {
+    let (action, _) = action(form.text("do"))?;
+    let progress = bulk::run(&page.shared, form.text("prepared")).await?;
+    let content = html! {
+        div.head { h1 { (deed(action).verb) } }
+        section.card aria-labelledby="progress-title" {
+            header { h2 id="progress-title" { "Progress" } }
+            div.in { ol id="progress" role="log" aria-live="polite" { (maud::PreEscaped(HERE)) } }
+        }
+        p { a.button href="instances" { "To the instances" } }
+    };
+    let whole = page.html(&View::new(Tab::Instances, deed(action).verb, content));
+    let (before, after) = whole.split_once(HERE).unwrap_or((&whole, ""));
+    let state = Some((progress, after.to_owned(), 0));
+    let rest = stream::unfold(state, |state| async move {
+        let (mut progress, after, mut refusals) = state?;
+        loop {
+            let Some(bytes) = progress.recv().await else {
+                return Some((Ok::<_, std::convert::Infallible>(after), None));
+            };
+            // The lines of the API.
+            let Ok(line) = serde_json::from_slice::<BulkProgress>(&bytes) else { continue };
+            let is_refusal = line.error.is_some() && !line.is_over;
+            refusals += u64::from(is_refusal);
+            let is_shown = line.is_over
+                || (is_refusal && refusals <= SHOWN_REFUSALS)
+                || (line.done + line.failed).is_multiple_of((line.of / LINES).max(1));
+            if is_shown {
+                return Some((
+                    Ok(self::line(&line).into_string()),
+                    Some((progress, after, refusals)),
+                ));
+            }
+        }
+    });
+    let first = stream::iter([Ok(before.to_owned())]);
+    let body = Body::from_stream(futures_util::StreamExt::chain(first, rest));
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, html)], body).into_response())
+}
+
+fn line(progress: &BulkProgress) -> Markup {
+    let of = parts::grouped(progress.of);
+    html! {
+        li data-over[progress.is_over] {
+            @if progress.is_over { b { "Over: " } }
+            (parts::grouped(progress.done)) " of " (of) " done"
+            @if progress.failed > 0 { ", " (parts::grouped(progress.failed)) " refused" }
+            @if let Some(error) = &progress.error {
+                ": " @if let Some(last) = &progress.last { (parts::instance(last)) " " } span.bad { (error.detail) }
+            }
+        }
+    }
+}
