@@ -1,5 +1,8 @@
 //! `Host` and its builder: where orchestrations and activities run.
 
+#[cfg(feature = "console")]
+mod console;
+
 use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
@@ -37,6 +40,8 @@ pub struct Host {
     client: Client,
     /// Taken when it has ended.
     running: Option<Runtime>,
+    #[cfg(feature = "console")]
+    console: Option<reenact_console::Console>,
 }
 
 /// What a host is to be. See [`Host::builder`].
@@ -45,6 +50,8 @@ pub struct HostBuilder {
     provider: Option<Box<dyn Provider>>,
     registry: Result<Registry>,
     options: HostOptions,
+    #[cfg(feature = "console")]
+    console: Option<console::WantedConsole>,
 }
 
 impl Host {
@@ -84,6 +91,8 @@ impl Host {
             provider: None,
             registry: Ok(Registry::default()),
             options: HostOptions::new(),
+            #[cfg(feature = "console")]
+            console: None,
         }
     }
 
@@ -156,6 +165,8 @@ impl Host {
     /// # Errors
     /// There are none at present; the type leaves room for them.
     pub async fn shutdown(mut self) -> Result<()> {
+        #[cfg(feature = "console")]
+        self.end_console().await;
         if let Some(runtime) = &self.running {
             runtime.shutdown().await;
         }
@@ -367,8 +378,15 @@ impl HostBuilder {
     /// After an error, and when this is cancelled, nothing of the host runs or holds the provider.
     pub async fn start(self) -> Result<Host> {
         let provider = self.provider.ok_or(Error::NoProvider)?;
+        #[cfg(feature = "console")]
+        let listener = console::listen(self.console).await?;
         let runtime = Runtime::start(&*provider, self.registry?, self.options).await?;
-        Ok(Host { client: Client::new(runtime.access()), running: Some(runtime) })
+        Ok(Host {
+            #[cfg(feature = "console")]
+            console: listener.map(|it| console::serve(it, runtime.access())).transpose()?,
+            client: Client::new(runtime.access()),
+            running: Some(runtime),
+        })
     }
 
     /// Which unfinished instances of the provider could not go on with what is registered here,

@@ -77,6 +77,7 @@
 //! - `local` (on by default): [`Local`], a store in a directory, with SQLite built in.
 //! - `azure`: `Azure`, a store in Azure Storage that many hosts share, on Microsoft's released crates.
 //! - `azure-legacy`: the same on the unofficial crates that came before them.
+//! - `console`: the JSON API and the web console, as a router of axum or at an address of its own.
 //! - `cluster`: for programs that turn on ractor's own feature `cluster`.
 //!
 //! # Where the logs are
@@ -207,6 +208,9 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../docs/azure.md")]
     struct AzureStorage;
+    #[cfg(feature = "console")]
+    #[doc = include_str!("../docs/console.md")]
+    struct Console;
     #[doc = include_str!("../docs/operations.md")]
     struct Operations;
     #[doc = include_str!("../docs/stores.md")]

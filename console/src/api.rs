@@ -8,6 +8,7 @@ mod info;
 mod instance;
 mod lines;
 mod list;
+mod metrics;
 mod openapi;
 mod quarantine;
 mod watch;
@@ -54,6 +55,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         changes("/api/purge", post(change::purge)),
         changes("/api/bulk/prepare", post(bulk::prepare)),
         changes("/api/bulk/run", post(bulk::run)),
+        reads("/api/metrics", get(metrics::json)),
+        reads("/metrics", get(metrics::prometheus)),
         reads("/api/quarantine", get(quarantine::list)),
         changes("/api/quarantine/requeue", post(quarantine::requeue)),
         changes("/api/quarantine/discard", post(quarantine::discard)),

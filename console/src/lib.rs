@@ -35,11 +35,22 @@ use reenact_actors::Access;
 
 pub use self::options::{ConsoleOptions, PayloadOf};
 pub use self::problem::{PROBLEM_JSON, Problem, ProblemKind};
-pub use self::serve::{Announced, Console, ConsoleError};
+pub use self::serve::{Announced, Console, ConsoleError, ConsoleListener};
 pub use self::token::{InvalidToken, Token};
 use crate::shared::Shared;
 
-/// The API and the pages, to be nested under any path.
+/// The API and the pages, to be nested under any path: with `nest_service`, so that the path leads to it with a slash
+/// at its end and without one.
+///
+/// ```
+/// use axum::Router;
+/// use reenact_actors::Access;
+/// use reenact_console::{ConsoleOptions, router};
+///
+/// fn app(access: Access) -> Router {
+///     Router::new().nest_service("/admin", router(access, ConsoleOptions::new()))
+/// }
+/// ```
 ///
 /// Without a token and without a login of the program's own, the router must know where a request comes from: serve
 /// it with `into_make_service_with_connect_info::<SocketAddr>()`. Otherwise it refuses all of them.

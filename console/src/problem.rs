@@ -207,7 +207,10 @@ impl From<Error> for Problem {
             | Error::PastTheEnd { .. }
             | Error::UnknownEvent { .. }
             | Error::OverLimit { .. } => problem.with_status(StatusCode::UNPROCESSABLE_ENTITY),
-            Error::Store { source } if !source.is_transient() => {
+            Error::OtherExecution { .. } => Self::new(ProblemKind::Conflict, error.to_string()),
+            Error::Store { source }
+                if kind_of(&error) == ProblemKind::Store && !source.is_transient() =>
+            {
                 problem.with_status(StatusCode::INTERNAL_SERVER_ERROR)
             }
             _ => problem,
@@ -248,6 +251,7 @@ fn kind_of(error: &Error) -> ProblemKind {
         ErrorKind::Store => ProblemKind::Store,
         ErrorKind::Unreadable => ProblemKind::Unreadable,
         ErrorKind::Setup => ProblemKind::Setup,
+        ErrorKind::ReadOnly => ProblemKind::ReadOnly,
         ErrorKind::Quarantined => ProblemKind::Quarantined,
         _ => ProblemKind::Internal,
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use reenact_actors::Access;
 use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
@@ -29,6 +29,14 @@ pub struct Console {
     serving: JoinHandle<io::Result<()>>,
     /// Removed when the console ends.
     announcement: Option<Announcement>,
+}
+
+/// An address that a console has, and does not serve at yet. See [`Console::listen`].
+#[must_use = "it serves nothing until `serve` is called"]
+pub struct ConsoleListener {
+    listener: TcpListener,
+    address: SocketAddr,
+    options: ConsoleOptions,
 }
 
 /// Why a console does not serve. Nothing of it runs then.
@@ -84,24 +92,68 @@ impl Console {
     pub async fn serve(
         access: impl Into<Access>,
         address: impl ToSocketAddrs + fmt::Display,
-        mut options: ConsoleOptions,
+        options: ConsoleOptions,
     ) -> Result<Self, ConsoleError> {
-        let access = access.into();
+        Self::listen(address, options).await?.serve(access)
+    }
+
+    /// Takes an address, without serving yet: for a program that wants to know that it has the address before it
+    /// begins with something else. Connections that come wait.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve).
+    pub async fn listen(
+        address: impl ToSocketAddrs + fmt::Display,
+        options: ConsoleOptions,
+    ) -> Result<ConsoleListener, ConsoleError> {
         let wanted = address.to_string();
         let at = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => ConsoleError::AddressInUse { address: wanted.clone() },
             _ => ConsoleError::Address { address: wanted.clone(), source },
         };
         let addresses: Vec<SocketAddr> = lookup_host(address).await.map_err(&at)?.collect();
+        let is_open = |address: &&SocketAddr| !address.ip().to_canonical().is_loopback();
         if matches!(options.guard, Guard::Loopback)
-            && let Some(&address) =
-                addresses.iter().find(|address| !address.ip().to_canonical().is_loopback())
+            && let Some(&address) = addresses.iter().find(is_open)
         {
             return Err(ConsoleError::NotGuarded { address });
         }
         let listener = TcpListener::bind(&*addresses).await.map_err(&at)?;
         let address = listener.local_addr().map_err(&at)?;
-        let announcement = match options.announce_in.clone() {
+        Ok(ConsoleListener { listener, address, options })
+    }
+
+    /// The address at which it serves.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it gracefully: takes no more connections, ends open streams, and gives other open requests
+    /// [`SHUTDOWN_PATIENCE`] to end. Cancelled, it ends at once.
+    pub async fn shutdown(mut self) {
+        self.announcement = None;
+        self.ending.send_replace(true);
+        // Those that take longer are cut off when this is dropped.
+        let _ = tokio::time::timeout(SHUTDOWN_PATIENCE, &mut self.serving).await;
+    }
+}
+
+impl ConsoleListener {
+    /// The address.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Begins to serve. Must be called within a tokio runtime with time and I/O enabled.
+    ///
+    /// # Errors
+    /// [`ConsoleError::Announcement`], [`ConsoleError::Token`].
+    pub fn serve(self, access: impl Into<Access>) -> Result<Console, ConsoleError> {
+        let Self { listener, address, mut options } = self;
+        let access = access.into();
+        let directory = options.announce_in.clone();
+        let directory = directory.or_else(|| access.directory().map(Path::to_path_buf));
+        let announcement = match directory {
             Some(directory) => {
                 let token = match &options.guard {
                     Guard::Token(token) => token.clone(),
@@ -119,21 +171,13 @@ impl Console {
             axum::serve(listener, service).with_graceful_shutdown(until_ended(ended)).into_future(),
         );
         tracing::info!(target: "reenact::console", %address, "the console serves");
-        Ok(Self { address, ending, serving, announcement })
+        Ok(Console { address, ending, serving, announcement })
     }
+}
 
-    /// The address at which it serves.
-    pub const fn local_addr(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Ends it gracefully: takes no more connections, ends open streams, and gives other open requests
-    /// [`SHUTDOWN_PATIENCE`] to end. Cancelled, it ends at once.
-    pub async fn shutdown(mut self) {
-        self.announcement = None;
-        self.ending.send_replace(true);
-        // Those that take longer are cut off when this is dropped.
-        let _ = tokio::time::timeout(SHUTDOWN_PATIENCE, &mut self.serving).await;
+impl fmt::Debug for ConsoleListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsoleListener").field("address", &self.address).finish_non_exhaustive()
     }
 }
 

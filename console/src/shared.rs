@@ -32,9 +32,10 @@ struct Inner {
 impl Shared {
     pub(crate) fn new(
         access: Access,
-        options: ConsoleOptions,
+        mut options: ConsoleOptions,
         ending: Option<watch::Receiver<bool>>,
     ) -> Self {
+        options.read_only |= access.is_read_only();
         let forms = Forms::new(&options.guard);
         let inner = Inner {
             access,
@@ -87,7 +88,6 @@ impl Shared {
     }
 
     /// The tokens of forms.
-    #[allow(dead_code)]
     pub(crate) fn forms(&self) -> &Forms {
         &self.inner.forms
     }

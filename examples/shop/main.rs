@@ -106,7 +106,7 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     // Programs of this machine may use the console. If others can reach the address, put your own login in front
     // of it, or set a token: see `ConsoleOptions`.
     let admin = console::router(host.client(), ConsoleOptions::default());
-    let router = web::router(host.client().clone()).nest("/admin", admin);
+    let router = web::router(host.client().clone()).nest_service("/admin", admin);
     let address = listener.local_addr()?;
     println!("the shop is open on http://{address}/, its console is http://{address}/admin/");
 

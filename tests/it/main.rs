@@ -15,6 +15,8 @@ mod cancel;
 mod child_retry;
 mod children;
 mod clients;
+#[cfg(feature = "console")]
+mod console;
 mod continue_as_new;
 mod ending;
 mod endings;

@@ -7,7 +7,7 @@ use utoipa::openapi::{
 };
 use utoipa::{IntoParams, Modify, OpenApi};
 
-use super::{bulk, change, history, info, instance, list, quarantine, watch};
+use super::{bulk, change, history, info, instance, list, metrics, quarantine, watch};
 use crate::params::Params;
 use crate::problem::{PROBLEM_JSON, Problem};
 
@@ -36,6 +36,7 @@ pub(crate) struct Id {
         change::start, change::raise, change::cancel, change::suspend, change::resume,
         change::terminate, change::rewind, change::purge,
         bulk::prepare, bulk::run,
+        metrics::json, metrics::prometheus,
         quarantine::list, quarantine::requeue, quarantine::discard,
     ),
     components(schemas(Problem)),

@@ -79,9 +79,15 @@ async fn a_change_from_a_page_of_another_site_is_refused() {
 async fn the_console_works_under_any_prefix() {
     let program = Program::start().await;
     program.run("echo", "a", json!(1)).await;
-    let nested = Router::new().nest("/admin", program.console());
+    let without_slash = Router::new().nest("/admin", program.console());
+    assert_eq!(get(&without_slash, "/admin/api/count").await.ok()["count"], 1);
+    let nested: Router<()> = Router::new().nest_service("/admin", program.console());
     assert_eq!(get(&nested, "/admin/api/count").await.ok()["count"], 1);
     get(&nested, "/admin/api/none").await.problem(404);
+    for overview in ["/admin", "/admin/"] {
+        let page = get(&nested, overview).await;
+        assert!(page.status.is_success() || page.status.is_redirection(), "{overview}: {page:?}");
+    }
     let deep = Router::new().nest("/a/b", nested);
     assert_eq!(get(&deep, "/a/b/admin/api/instance?id=a").await.ok()["id"], "a");
 }

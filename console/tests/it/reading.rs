@@ -1,8 +1,11 @@
 //! Lists, counts, instances and histories.
 
+use reenact_actors::Access;
+use reenact_console::{ConsoleOptions, router};
+use reenact_providers::InMemory;
 use serde_json::json;
 
-use super::asking::{Program, get, with_id};
+use super::asking::{Program, get, post, with_id};
 
 #[tokio::test]
 async fn a_list_is_read_a_page_at_a_time() {
@@ -100,6 +103,32 @@ async fn the_console_says_what_it_is() {
     assert_eq!(names[0], &json!({"name": "echo", "versions": []}));
     let described = get(&program.console(), "/api/openapi.json").await.ok();
     assert!(described["openapi"].as_str().unwrap().starts_with("3."), "{described}");
+}
+
+#[tokio::test]
+async fn figures_are_read_as_json_and_by_prometheus() {
+    let program = Program::start().await;
+    program.run("echo", "a", json!(1)).await;
+    let console = program.console();
+    let figures = get(&console, "/api/metrics").await.ok();
+    assert_eq!(figures["orchestrations"]["echo"]["completed"], 1);
+    let text = get(&console, "/metrics").await;
+    assert!(
+        text.headers["content-type"].to_str().unwrap().starts_with("text/plain; version=0.0.4")
+    );
+    assert!(String::from_utf8(text.body).unwrap().contains("# TYPE reenact_turns_total counter"));
+}
+
+#[tokio::test]
+async fn a_store_without_a_host_is_read_and_not_changed() {
+    let store = InMemory::new();
+    let access = Access::read_only(&store);
+    let console = router(access, ConsoleOptions::new().guarded_by_layer());
+    let info = get(&console, "/api/info").await.ok();
+    assert_eq!((&info["read_only"], &info["has_host"]), (&json!(true), &json!(false)));
+    assert_eq!(get(&console, "/api/metrics").await.problem(409)["kind"], "setup");
+    let start = post(&console, "/api/start", json!({"orchestration": "echo"})).await;
+    assert_eq!(start.problem(403)["kind"], "read_only");
 }
 
 #[tokio::test]
