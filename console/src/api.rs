@@ -5,6 +5,7 @@ mod bulk;
 mod change;
 mod history;
 mod info;
+mod inspect;
 mod instance;
 mod lines;
 mod list;
@@ -43,6 +44,10 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         reads("/api/state", get(instance::state)),
         reads("/api/history", get(history::page)),
         reads("/api/history.jsonl", get(history::download)),
+        reads("/api/timeline", get(inspect::timeline)),
+        reads("/api/tree", get(inspect::tree)),
+        reads("/api/failure", get(inspect::failure)),
+        reads("/api/shards", get(inspect::shards)),
         reads("/api/watch", get(watch::list)),
         reads("/api/watch/instance", get(watch::instance)),
         changes("/api/start", post(change::start)),

@@ -5,16 +5,23 @@
 
 mod bulk;
 mod change;
+mod cluster;
+mod family;
 mod filter;
 mod history;
 mod info;
 mod instance;
 mod quarantine;
 mod time;
+mod timeline;
 mod view;
 
 pub use self::bulk::{BulkAction, BulkPrepare, BulkPrepared, BulkProgress, BulkRun};
 pub use self::change::{Done, Raise, Reason, Rewind, Start, StartEvent, Started};
+pub use self::cluster::{Cluster, HostRow, Shard};
+pub use self::family::{
+    Ancestor, Call, Cause, FailedCall, FailureChain, FailureLink, Tree, TreeNode,
+};
 pub use self::filter::Filter;
 pub use self::history::{EventRow, HistoryPage};
 pub use self::info::{Action, Info, RegisteredOrchestration};
@@ -23,6 +30,7 @@ pub use self::instance::{
 };
 pub use self::quarantine::{QuarantineList, QuarantinedMessage};
 pub use self::time::{InvalidTime, Time};
+pub use self::timeline::{Attempt, Span, SpanPage, Timeline};
 pub use self::view::{
     BufferedEvent, ExecutionState, Failure, InstanceDetail, Listed, Mismatch, MismatchSide,
     OpenActivity, OpenChild, OpenMessage, OpenTimer, OpenWait, OutcomeOf, Parent, Parked, Rewound,

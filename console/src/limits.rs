@@ -8,7 +8,7 @@ pub const MAX_PAGE: usize = 1_000;
 /// Instances on one page of a list when nobody asks for another number.
 pub const DEFAULT_PAGE: usize = 100;
 
-/// Most events on one page of a history, and most spans on one page of a timeline.
+/// Most events on one page of a history.
 pub const MAX_EVENTS_PAGE: usize = reenact_core::limits::MAX_EVENTS_PER_PAGE;
 
 /// Events on one page of a history when nobody asks for another number.
@@ -68,8 +68,20 @@ pub const MAX_BULKS_RUNNING: usize = 4;
 /// Most messages on one page of the quarantine.
 pub const MAX_QUARANTINE_PAGE: usize = 1_000;
 
+/// Most spans on one page of a timeline.
+pub const MAX_SPANS: usize = reenact_core::limits::MAX_SPANS_VIEWED;
+
+/// Spans on one page of a timeline when nobody asks for another number.
+pub const DEFAULT_SPANS: usize = 500;
+
 /// Most instances in a tree.
-pub const MAX_TREE: usize = 500;
+pub const MAX_TREE: usize = reenact_core::limits::MAX_TREE_NODES;
+
+/// Most generations in a tree.
+pub const MAX_TREE_DEPTH: usize = 32;
+
+/// Generations in a tree when nobody asks for another number.
+pub const DEFAULT_TREE_DEPTH: usize = 3;
 
 /// How long open requests may take when a console that serves by itself is shut down.
 pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);

@@ -13,10 +13,10 @@ use crate::problem::{Problem, ProblemKind};
 const PAYLOADS: &[&str] = &["input", "output", "data", "value", "status", "details", "heartbeat"];
 
 /// The fields that hold an instant, besides those that end in `_at`.
-const TIMES: &[&str] = &["at", "since", "deadline", "status_since"];
+const TIMES: &[&str] = &["at", "since", "deadline", "status_since", "begin", "end", "lease_until"];
 
 /// The fields whose text is the name of a variant.
-const VARIANTS: &[&str] = &["kind", "parent_close", "why", "state"];
+const VARIANTS: &[&str] = &["kind", "parent_close", "why", "relation", "outcome"];
 
 /// Shows values of one instance.
 #[derive(Clone, Copy)]

@@ -7,7 +7,7 @@ use utoipa::openapi::{
 };
 use utoipa::{IntoParams, Modify, OpenApi};
 
-use super::{bulk, change, history, info, instance, list, metrics, quarantine, watch};
+use super::{bulk, change, history, info, inspect, instance, list, metrics, quarantine, watch};
 use crate::params::Params;
 use crate::problem::{PROBLEM_JSON, Problem};
 
@@ -32,6 +32,7 @@ pub(crate) struct Id {
         info::info, document,
         list::instances, list::count, list::counts,
         instance::instance, instance::state, history::page, history::download,
+        inspect::timeline, inspect::tree, inspect::failure, inspect::shards,
         watch::list, watch::instance,
         change::start, change::raise, change::cancel, change::suspend, change::resume,
         change::terminate, change::rewind, change::purge,

@@ -51,7 +51,7 @@ impl Answer {
 }
 
 /// The orchestrations of the tests: `echo` returns its input, `wait` waits for the event `Go` and returns its data,
-/// `pay` calls an activity that fails for good.
+/// `pay` calls an activity that fails for good, `shop` calls `pay`.
 fn registry() -> Registry {
     let mut registry = Registry::default();
     let echo = |_: OrchestrationContext, input: Value| async move { Ok(input) };
@@ -65,6 +65,10 @@ fn registry() -> Registry {
         Ok(ctx.call_activity_by_name::<_, Value>("charge", &cents).await?)
     };
     registry.register_orchestration("pay".into(), pay).expect("it is new");
+    let shop = |ctx: OrchestrationContext, cents: u64| async move {
+        Ok(ctx.call_orchestration_by_name::<_, Value>("pay", &cents).await?)
+    };
+    registry.register_orchestration("shop".into(), shop).expect("it is new");
     let charge = |_: reenact_actors::ActivityContext, cents: u64| async move {
         let declined = ActivityError::fatal("declined").with_details(&json!({"card": cents}));
         Err::<Value, _>(declined)

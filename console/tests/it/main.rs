@@ -5,6 +5,7 @@ mod bulk;
 mod changing;
 mod guarding;
 mod hostile;
+mod inspecting;
 mod reading;
 mod serving;
 mod watching;
