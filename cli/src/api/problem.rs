@@ -11,7 +11,8 @@ pub(super) fn failure(status: StatusCode, body: &[u8], address: Option<&str>) ->
         return foreign(status, address);
     };
     let failure = Failure::new(code(problem.kind, status), sentence(&problem.detail));
-    match remedy(problem.kind, address.is_some()) {
+    let of_instance = problem.instance.is_some();
+    match remedy(problem.kind, of_instance, address.is_some()) {
         Some(remedy) => failure.remedy(remedy),
         None => failure,
     }
@@ -45,9 +46,9 @@ fn code(kind: ProblemKind, status: StatusCode) -> Code {
 }
 
 /// What can be done here; the detail says what is wrong.
-fn remedy(kind: ProblemKind, is_http: bool) -> Option<&'static str> {
+fn remedy(kind: ProblemKind, of_instance: bool, is_http: bool) -> Option<&'static str> {
     Some(match kind {
-        ProblemKind::NotFound => "`reenact list` shows what there is",
+        ProblemKind::NotFound if of_instance => "`reenact list` shows what there is",
         ProblemKind::NotRegistered => "`reenact metrics` and the log of the host name what it has",
         ProblemKind::AlreadyExists => "choose another id, or look at it with `reenact show ID`",
         ProblemKind::Finished => {

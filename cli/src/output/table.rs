@@ -115,19 +115,17 @@ impl Table {
 
     fn line(&self, cells: &[Cell]) -> String {
         let mut line = String::new();
-        let last = cells.len().saturating_sub(1);
-        for (at, (column, cell)) in self.columns.iter().zip(cells).enumerate() {
+        // White space that is due, where more follows it.
+        let mut due = 0;
+        for (column, cell) in self.columns.iter().zip(cells) {
             let text = cut(&cell.text, column.width);
-            let room = " ".repeat(column.width - width(&text));
-            let painted = paint(cell.style, text);
-            match (column.is_number, at == last) {
-                (true, _) => line.extend([room.as_str(), painted.as_str()]),
-                (false, true) => line.push_str(&painted),
-                (false, false) => line.extend([painted.as_str(), room.as_str()]),
+            let room = column.width - width(&text);
+            if !text.is_empty() {
+                line.push_str(&" ".repeat(due + if column.is_number { room } else { 0 }));
+                line.push_str(&paint(cell.style, &text));
+                due = 0;
             }
-            if at != last {
-                line.push_str(&" ".repeat(GAP));
-            }
+            due += GAP + if column.is_number && !text.is_empty() { 0 } else { room };
         }
         line
     }
@@ -188,6 +186,15 @@ mod tests {
     fn a_terminal_that_is_too_narrow_gets_more_than_its_width() {
         let lines = bare(&instances().take_lines(Some(10)));
         assert_eq!(lines[1], "order-1   running       7");
+    }
+
+    #[test]
+    fn no_line_ends_with_white_space() {
+        let mut table = Table::new(vec![Column::number("N"), Column::text("A"), Column::text("B")]);
+        table.row(vec!["".into(), "a".into(), "".into()]);
+        table.row(vec!["10".into(), "".into(), "b".into()]);
+        let lines = bare(&table.take_lines(None));
+        assert_eq!(lines, [" N  A  B", "    a", "10     b"]);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(crate) fn age(at: &str, now: SystemTime) -> String {
 }
 
 /// A duration in one unit: `5d`, `3h`, `12m`, `40s`.
-fn rough(time: Duration) -> String {
+pub(crate) fn rough(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..MINUTE => format!("{seconds}s"),
         seconds @ MINUTE..HOUR => format!("{}m", seconds / MINUTE),
@@ -64,11 +64,6 @@ pub(crate) fn to_the_millisecond(at: &str) -> String {
         (Some(day), Some(time)) => format!("{day} {}", time.trim_end_matches('Z')),
         _ => at.to_owned(),
     }
-}
-
-/// The microseconds since 1970 of an RFC 3339 instant.
-pub(crate) fn micros(at: &str) -> Option<u64> {
-    micros_of(humantime::parse_rfc3339_weak(at).ok()?)
 }
 
 /// The microseconds since 1970.
@@ -106,7 +101,6 @@ mod tests {
     fn an_instant_is_shown_to_the_second() {
         assert_eq!(second("2026-11-29T12:00:05.123456Z"), "2026-11-29 12:00:05");
         assert_eq!(to_the_millisecond("2026-11-29T12:00:05.123456Z"), "2026-11-29 12:00:05.123");
-        assert_eq!(micros("1970-01-01T00:00:01.000002Z"), Some(1_000_002));
         assert_eq!(second("?"), "?");
     }
 }

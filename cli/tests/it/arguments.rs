@@ -89,7 +89,7 @@ async fn what_may_be_a_secret_is_not_printed() {
     for arguments in [&[key][..], &["list", key], &["list", "--azure", key, "--hub", "orders"]] {
         let ran = run(arguments).await;
         assert!(!ran.error.contains("c2VjcmV0") && !ran.out.contains("c2VjcmV0"), "{ran:?}");
-        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(matches!(ran.code, 2 | 5), "{ran:?}");
     }
 }
 

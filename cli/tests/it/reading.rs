@@ -32,7 +32,7 @@ async fn an_instance_says_why_it_waits() {
     let (_scratch, directory) = store().await;
     let shown = on(&directory, &["show", "order-1"]).await.fine();
     assert!(shown.contains("running") && shown.contains("order"), "{shown}");
-    assert!(shown.contains("waits for the event Approved"), "{shown}");
+    assert!(shown.contains("for the event Approved"), "{shown}");
 }
 
 #[tokio::test]

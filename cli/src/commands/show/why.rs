@@ -1,6 +1,6 @@
 //! Why an instance waits, in plain sentences.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use reenact::console::dto::{
     BufferedEvent, ExecutionState, Listed, OpenActivity, OpenChild, OpenMessage, OpenTimer,
@@ -53,13 +53,22 @@ impl Said {
         times::age(&at.to_string(), self.now)
     }
 
+    /// `It has waited 2h`; of what has just begun, `It waits`.
+    fn waited(&self, since: Time) -> String {
+        let time = times::micros_of(self.now).unwrap_or(0).saturating_sub(since.0.as_micros());
+        match time {
+            0..1_000_000 => "It waits".to_owned(),
+            _ => format!("It has waited {}", times::rough(Duration::from_micros(time))),
+        }
+    }
+
     /// When something will be.
     fn due(&self, at: Time) -> String {
         format!("{} ({})", times::second(&at.to_string()), self.ago(at))
     }
 
     fn is_to_come(&self, at: Time) -> bool {
-        times::micros(&at.to_string()) > times::micros_of(self.now)
+        Some(at.0.as_micros()) > times::micros_of(self.now)
     }
 
     fn activity(&self, activity: &OpenActivity) -> String {
@@ -71,8 +80,8 @@ impl Said {
                 format!("It waits to try the activity {name} again{attempt}, at {due}")
             }
             begun => {
-                let since = self.ago(begun.unwrap_or(activity.since));
-                format!("It waits for the activity {name}{attempt}, since {since}")
+                let waited = self.waited(begun.unwrap_or(activity.since));
+                format!("{waited} for the activity {name}{attempt}")
             }
         };
         if let Some(tag) = &activity.tag {
@@ -103,17 +112,14 @@ impl Said {
                 let due = self.due(at);
                 format!("It waits to try the child {instance} ({name}) again{attempt}, at {due}")
             }
-            _ => format!(
-                "It waits for the child {instance} ({name}){attempt}, since {}",
-                self.ago(child.since)
-            ),
+            _ => format!("{} for the child {instance} ({name}){attempt}", self.waited(child.since)),
         };
         ended(said, child.in_doubt)
     }
 
     fn wait(&self, wait: &OpenWait) -> String {
-        let (name, since) = (printable(&wait.name), self.ago(wait.since));
-        ended(format!("It waits for the event {name}, since {since}"), wait.in_doubt)
+        let (name, waited) = (printable(&wait.name), self.waited(wait.since));
+        ended(format!("{waited} for the event {name}"), wait.in_doubt)
     }
 
     fn timer(&self, timer: &OpenTimer) -> String {
@@ -199,9 +205,9 @@ mod tests {
                 "It is suspended, 1m ago: stock is counted.",
                 "It waits to try the activity charge again, attempt 2 of 5, at 2026-11-29 12:00:30 \
                  (in 30s); the attempt before failed: declined.",
-                "It waits for the activity pack, since 5m ago.",
+                "It has waited 5m for the activity pack.",
                 "And 2 more open activities.",
-                "It waits for the event Approved, since 2h ago; it may have ended with the cancel.",
+                "It has waited 2h for the event Approved; it may have ended with the cancel.",
                 "It waits for a timer, due at 2026-11-29 14:00:00 (in 2h).",
             ]
         );
