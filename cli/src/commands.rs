@@ -10,6 +10,7 @@ mod metrics;
 mod quarantine;
 mod show;
 mod start;
+mod timeline;
 mod watch;
 
 use reenact::console::dto::Action;
@@ -44,6 +45,7 @@ pub(crate) async fn run(command: Command, tool: &mut Tool) -> Done {
         Command::Count(given) => list::count(given, tool).await,
         Command::Show(given) => show::show(given, tool).await,
         Command::History(given) => history::history(given, tool).await,
+        Command::Timeline(given) => timeline::timeline(given, tool).await,
         Command::Watch(given) => watch::watch(given, tool).await,
         Command::Start(given) => start::start(given, tool).await,
         Command::Raise(given) => start::raise(given, tool).await,

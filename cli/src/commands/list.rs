@@ -87,7 +87,7 @@ pub(crate) fn table() -> Table {
         Column::long("ORCHESTRATION"),
         Column::text("STATE"),
         Column::number("EVENTS"),
-        Column::text("CREATED (UTC)"),
+        Column::text("STARTED"),
         Column::text("LAST EVENT"),
     ])
 }
@@ -100,7 +100,7 @@ pub(crate) fn cells(row: &InstanceRow, now: std::time::SystemTime) -> Vec<Cell> 
         row.orchestration.as_str().into(),
         Cell::new(of_state(&state), &state),
         row.events.to_string().into(),
-        times::second(&row.created_at.to_string()).into(),
+        times::age(&row.created_at.to_string(), now).into(),
         times::age(&row.updated_at.to_string(), now).into(),
     ]
 }
