@@ -177,9 +177,7 @@ pub(crate) fn not_opened(directory: &Path, error: &OpenError) -> Failure {
         OpenError::InUse { holder, .. } => Failure::unreachable(format_args!(
             "{directory} is in use by {holder}, which has no console to ask"
         ))
-        .remedy(
-            "switch its console on (`Console::serve`), or stop it first; it is never taken from it",
-        ),
+        .remedy("switch its console on (`Host::builder().console(..)`), or stop it first"),
         OpenError::NoStore { .. } => Failure::unreachable(error)
             .remedy("check the path: the directory of a store has a file `STORE`"),
         _ => Failure::unreachable(causes(error)),

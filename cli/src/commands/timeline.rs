@@ -51,7 +51,10 @@ fn people(id: &str, page: &SpanPage, tool: &mut Tool) -> Done {
     tool.out.line(format_args!(
         "{}  {}",
         paint(STRONG, printable(id)),
-        paint(FAINT, format_args!("{} {until}, activities under way for {ran}", times::duration(all)))
+        paint(
+            FAINT,
+            format_args!("{} {until}, activities under way for {ran}", times::duration(all))
+        )
     ))?;
     if page.spans.is_empty() {
         return tool.out.line("nothing was scheduled or awaited");

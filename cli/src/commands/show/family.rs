@@ -52,7 +52,8 @@ fn branch(of: &TreeNode, first: &str, rest: &str, lines: &mut Vec<String>) {
 
 /// One instance: its id, its orchestration, its state.
 fn node(id: &str, name: &str, state: Option<String>, relation: &str) -> String {
-    let state = state.map_or_else(|| paint(FAINT, "not there"), |state| paint(of_state(&state), &state));
+    let state =
+        state.map_or_else(|| paint(FAINT, "not there"), |state| paint(of_state(&state), &state));
     let detached = if relation == "detached" { ", detached" } else { "" };
     format!("{}  {}  {state}{detached}", printable(id), paint(FAINT, printable(name)))
 }
@@ -79,7 +80,8 @@ fn link(link: &FailureLink, depth: usize, tool: &Tool) -> Vec<String> {
     let when = link.at.map_or_else(String::new, |at| {
         paint(FAINT, format_args!(" {}", times::age(&at.to_string(), tool.out.now())))
     });
-    let arrow = if depth == 0 { String::new() } else { format!("{}└─ ", "   ".repeat(depth - 1)) };
+    let arrow =
+        if depth == 0 { String::new() } else { format!("{}└─ ", "   ".repeat(depth - 1)) };
     let room = "   ".repeat(depth);
     let mut lines = vec![
         format!(
@@ -90,7 +92,8 @@ fn link(link: &FailureLink, depth: usize, tool: &Tool) -> Vec<String> {
         ),
         format!("{room}{}", paint(BAD, printable(&link.message))),
     ];
-    let sources = link.sources.iter().map(|source| format!("{room}caused by: {}", printable(source)));
+    let sources =
+        link.sources.iter().map(|source| format!("{room}caused by: {}", printable(source)));
     lines.extend(sources);
     if let Some(cause) = &link.cause {
         let named = if cause.is_named { "" } else { ", as it seems" };
@@ -102,7 +105,10 @@ fn link(link: &FailureLink, depth: usize, tool: &Tool) -> Vec<String> {
             FailedCall::Child { name, .. } => format!("the child {name}"),
         };
         let what = printable(&what);
-        lines.push(format!("{room}{}", paint(FAINT, format_args!("by {what}, event {}{named}", cause.position))));
+        lines.push(format!(
+            "{room}{}",
+            paint(FAINT, format_args!("by {what}, event {}{named}", cause.position))
+        ));
     }
     lines
 }
