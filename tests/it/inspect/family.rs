@@ -132,7 +132,7 @@ async fn a_chain_of_failures_goes_down_to_the_activity_that_failed_first() {
     let FailedCall::Activity { name, error, .. } = &last.what else { panic!("{last:?}") };
     assert_eq!((name.as_str(), error.message()), ("pay", "the card was declined"));
 
-    // What is gone is told by its parent.
+    // Of what is gone, its parent knows.
     guard(async {
         while matches!(host.purge("generation-1").await, Err(Error::NotTold { .. })) {
             tokio::task::yield_now().await;
