@@ -138,7 +138,7 @@ pub mod testing;
 pub use client::{Client, InstanceHandle, InstanceStatus, RaiseEvent, StartNew};
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
-    ActivityThreads, HostOptions, Named, Retention, ShardThreads, Stalled, Unfit, WhenBusy,
+    ActivityThreads, HostOptions, Named, Retention, ShardThreads, Stalled, Unfit, Watch, WhenBusy,
 };
 pub use reenact_providers::{
     InstanceFilter, InstancePage, InstanceState, InstanceSummary, PageRequest, QuarantineId,

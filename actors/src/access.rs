@@ -6,6 +6,7 @@ mod interrupt;
 mod quarantine;
 mod start;
 mod wait;
+mod watch;
 
 use std::fmt;
 use std::future::Future;
@@ -33,6 +34,7 @@ use crate::stalls::Stalled;
 use crate::store::Store;
 
 pub use start::StartRequest;
+pub use watch::Watch;
 
 /// The access to the instances of a store. Cheap to clone.
 ///

@@ -14,6 +14,7 @@ use reenact_providers::{
     PageRequest, Provider, ProviderError, ShardHolder, ShardLease, TurnPage,
 };
 
+use crate::changes::Changes;
 use crate::metrics::StoreRecorder;
 
 /// The only holder of a host's store. Actors, tasks and clients reach the store through it, so that
@@ -29,6 +30,8 @@ pub(crate) struct Gate {
     failures: Arc<StoreRecorder>,
     /// Locked while the store is dropped: a second call of `close` waits for that.
     closing: Mutex<()>,
+    /// What has become durable through it.
+    changes: Changes,
 }
 
 #[derive(Default)]
@@ -77,7 +80,12 @@ impl Gate {
         let open = OpenStore { histories: provider.histories(), leases: provider.leases() };
         let store = RwLock::new(Some(Arc::new(open)));
         let (calls, closing) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { store, calls, failures, closing })
+        let changes = Changes::new(provider.shards());
+        Arc::new(Self { store, calls, failures, closing, changes })
+    }
+
+    pub(crate) const fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// Lets go of the store: when this returns, nothing of the host holds it. Blocks while the store
@@ -195,7 +203,12 @@ impl fmt::Debug for Gate {
 #[async_trait]
 impl HistoryStore for Gate {
     async fn append(&self, batch: Arc<Batch>) -> Result<Receipt, ProviderError> {
-        self.call(|store| Box::pin(async move { store.histories.append(batch).await })).await
+        let shard = batch.shard;
+        let appended =
+            self.call(|store| Box::pin(async move { store.histories.append(batch).await })).await;
+        // It may be there although the call failed.
+        self.changes.note(shard);
+        appended
     }
 
     async fn read(
@@ -259,9 +272,12 @@ impl HistoryStore for Gate {
     }
 
     async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError> {
-        let (instances, lease) = (instances.to_vec(), lease.clone());
-        self.call(|store| Box::pin(async move { store.histories.purge(&instances, &lease).await }))
-            .await
+        let (instances, lease, shard) = (instances.to_vec(), lease.clone(), lease.shard);
+        let purged = self
+            .call(|store| Box::pin(async move { store.histories.purge(&instances, &lease).await }))
+            .await;
+        self.changes.note(shard);
+        purged
     }
 
     async fn recover(&self, lease: &Lease) -> Result<Vec<InstanceSummary>, ProviderError> {

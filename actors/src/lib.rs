@@ -37,6 +37,7 @@
 
 // Floor 1: values and tools.
 
+mod changes;
 mod footprint;
 mod gate;
 mod in_flight;
@@ -110,7 +111,7 @@ mod runtime;
 #[cfg(doc)]
 use reenact_core::Action;
 
-pub use access::{Access, StartRequest};
+pub use access::{Access, StartRequest, Watch};
 pub use activity::{Activity, ActivityContext, HeartbeatError, State, TestCall};
 pub use error::{Error, ErrorKind, ParkReason, Result};
 #[doc(hidden)]

@@ -1,10 +1,10 @@
 //! Looks into instances: their histories by pages, and what they do and wait for.
 
-use reenact_actors::Result;
 use reenact_actors::inspect::{
     FailureLink, HistoryCursor, HistoryPage, InstanceTimeline, InstanceTree, InstanceView,
     ShardInfo, SharingHost, StateAfter,
 };
+use reenact_actors::{Result, Watch};
 use reenact_core::ToInstanceId;
 
 use super::Client;
@@ -140,5 +140,34 @@ impl Client {
     /// [`Error::Store`].
     pub async fn hosts(&self) -> Result<Vec<SharingHost>> {
         self.access.hosts().await
+    }
+
+    /// Says when to look again at an instance: on the host that has it, whenever something has become durable
+    /// in its shard. Look after this call, and after each [`Watch::changed`].
+    ///
+    /// ```
+    /// # use reenact::prelude::*;
+    /// # async fn follow(client: &Client, id: &InstanceId) -> reenact::Result<()> {
+    /// let mut watch = client.watch(id)?;
+    /// loop {
+    ///     let view = client.view(id).await?;
+    ///     println!("{} events, {}", view.execution.events, view.summary.state);
+    ///     if view.summary.state.is_finished() {
+    ///         return Ok(());
+    ///     }
+    ///     watch.changed().await?;
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`].
+    pub fn watch(&self, id: impl ToInstanceId) -> Result<Watch> {
+        Ok(self.access.watch(Some(&id.to_instance_id()?)))
+    }
+
+    /// The same for all instances of the store: for those who follow a list.
+    pub fn watch_all(&self) -> Watch {
+        self.access.watch(None)
     }
 }

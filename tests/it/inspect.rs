@@ -4,6 +4,7 @@
 mod family;
 mod long;
 mod shards;
+mod watch;
 
 use std::time::Duration;
 

@@ -209,6 +209,7 @@ impl HostContext {
         self.workers.begin_shutdown();
         self.admission.close();
         self.waiters.close();
+        self.gate.changes().close();
     }
 
     /// Ends everything that can be ended without waiting.
