@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// follow after each [`changed`](Self::changed).
 ///
 /// On the host that has the instance's shard, it knows of each commit at once, and costs nothing in between.
-/// Elsewhere it returns again and again: at first often, then once a second.
+/// For other hosts' shards it returns again and again: at first often, then once a second.
 #[derive(Debug)]
 pub struct Watch {
     access: Access,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::kit::{guard, id, options, store};
 use reenact::inspect::{ChildEnd, FailedCall, SpanEnd, SpanKind, TreeNode};
 use reenact::prelude::*;
-use reenact::{Error, InstanceState};
+use reenact::{Error, ErrorKind, InstanceState};
 
 /// Calls children that call children, three generations deep; the last one fails where it is to.
 #[orchestration]
@@ -48,6 +48,17 @@ async fn host() -> Host {
     let host = Host::builder().provider(memory).options(options());
     let host = host.orchestration(nested).orchestration(many).orchestration(waits).activity(pay);
     host.start().await.unwrap()
+}
+
+/// Purges an instance, once all others have its messages.
+async fn purge(host: &Host, id: &str) {
+    guard(async {
+        while let Err(error) = host.purge(id).await {
+            assert_eq!(error.kind(), ErrorKind::NotYet, "{error}");
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 /// It and those below it, each before its own.
@@ -98,15 +109,8 @@ async fn a_tree_with_more_children_than_are_shown_counts_them() {
 async fn a_parent_that_is_gone_is_named_and_a_child_that_is_gone_too() {
     let host = host().await;
     guard(host.start_new(nested, (2, false)).id("top").await.unwrap().result()).await.unwrap();
-    guard(async {
-        while matches!(host.purge("top").await, Err(Error::NotTold { .. })) {
-            tokio::task::yield_now().await;
-        }
-        while matches!(host.purge("generation-1").await, Err(Error::NotTold { .. })) {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    purge(&host, "top").await;
+    purge(&host, "generation-1").await;
     let tree = host.tree("generation-2", 9, 99).await.unwrap();
     assert_eq!(tree.ancestors[0].instance, id("top"));
     assert!(tree.ancestors[0].summary.is_none());
@@ -133,12 +137,7 @@ async fn a_chain_of_failures_goes_down_to_the_activity_that_failed_first() {
     assert_eq!((name.as_str(), error.message()), ("pay", "the card was declined"));
 
     // Of what is gone, its parent knows.
-    guard(async {
-        while matches!(host.purge("generation-1").await, Err(Error::NotTold { .. })) {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    purge(&host, "generation-1").await;
     let chain = host.failure_chain("top").await.unwrap();
     assert_eq!((chain.len(), chain[2].state), (3, None));
     assert!(chain[2].message.contains("the card was declined"), "{:?}", chain[2]);
