@@ -161,6 +161,11 @@ pub use reenact_core::{
     InstanceId, Name, OpenActivity, OpenChild, Outcome, Payload, Timestamp, ToInstanceId, Version,
 };
 
+// The traces that instances belong to.
+#[cfg(feature = "otel")]
+pub use reenact_actors::otel;
+pub use reenact_core::{InvalidTraceContext, TraceContext};
+
 // What can go wrong.
 pub use reenact_actors::{Error, ErrorKind, HeartbeatError, MissingState, ParkReason, Result};
 pub use reenact_core::{

@@ -32,6 +32,7 @@ use crate::routes::Routes;
 use crate::snapshot::Snapshot;
 use crate::stalls::Stalled;
 use crate::store::Store;
+use crate::trace::current;
 
 pub use start::StartRequest;
 pub use watch::Watch;
@@ -164,6 +165,7 @@ impl Access {
     ///
     /// Cancelled, it may or may not have raised the event.
     pub async fn raise_event(&self, instance: &InstanceId, event: ExternalEvent) -> Result<()> {
+        let event = event.with_trace_of(current().as_ref());
         let bytes = event.bytes();
         let message = |reply| InstanceMessage::RaiseEvent { event, reply: Some(reply) };
         self.ask(instance, bytes, message).await

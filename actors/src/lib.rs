@@ -44,12 +44,15 @@ mod in_flight;
 pub mod metrics;
 mod new_shards;
 mod options;
+#[cfg(feature = "otel")]
+pub mod otel;
 mod panic;
 mod patience;
 mod run;
 mod seeds;
 mod state;
 mod task;
+mod trace;
 
 // Floor 2: errors, places, and the waits of clients.
 

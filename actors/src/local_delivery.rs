@@ -13,7 +13,7 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use reenact_core::{
     InstanceId, Message, MessageBody, MessageId, MessageKind, Name, NotTaken, Origin, Payload,
-    ShardId, Start, SupersededCall, Timestamp, Version,
+    ReceivedTrace, ShardId, Start, SupersededCall, Timestamp, TraceContext, Version,
 };
 use reenact_providers::Backoff;
 use tokio::runtime::Handle;
@@ -305,19 +305,25 @@ pub(crate) fn addressed(
     body: MessageBody,
     reply: Reply,
 ) -> Result<InstanceMessage> {
+    let (body, trace) = body.untraced();
     let content = match body {
         MessageBody::Start { name, version, input, origin, not_before } => {
             let start = (name, version, input, not_before);
-            return Ok(start_of(start, origin, Vec::new(), reply));
+            return Ok(start_of(start, (origin, trace), Vec::new(), reply));
         }
         MessageBody::Replace { name, version, input, origin, not_before, instead_of } => {
-            return Ok(start_of((name, version, input, not_before), origin, instead_of, reply));
+            let start = (name, version, input, not_before);
+            return Ok(start_of(start, (origin, trace), instead_of, reply));
         }
         MessageBody::Event { name, data } => {
             Content::Event { name, data, key: id.event_key(from)? }
         }
         MessageBody::Cancel { reason } => Content::Cancel { call: id, reason },
         MessageBody::Result { lineage, id, result } => Content::Result { lineage, id, result },
+        // It was taken out of its trace.
+        MessageBody::Traced { .. } => {
+            return Err(Error::OverLimit { what: "a message in two traces".into() });
+        }
     };
     let from = from.clone();
     Ok(Internal::FromAnother(Box::new(FromAnother { from, content, reply })).into())
@@ -325,11 +331,12 @@ pub(crate) fn addressed(
 
 fn start_of(
     (name, version, input, not_before): (Name, Option<Version>, Payload, Option<Timestamp>),
-    origin: Box<Origin>,
+    (origin, trace): (Box<Origin>, Option<Box<TraceContext>>),
     instead_of: Vec<SupersededCall>,
     reply: Reply,
 ) -> InstanceMessage {
-    let start = Start { input, seed: origin.seed(), delay: None, origin: Some(origin) };
+    let trace = trace.map(|context| Box::new(ReceivedTrace::of_caller(*context)));
+    let start = Start { input, seed: origin.seed(), delay: None, origin: Some(origin), trace };
     let start = StartMessage {
         name,
         version,

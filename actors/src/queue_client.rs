@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use reenact_core::{
     EventKey, InstanceId, MessageId, NotTaken, RemoteCommand, RemoteEvent, RemoteStart, ShardId,
-    Timestamp, codec,
+    Timestamp, TraceContext, codec,
 };
 use reenact_providers::{
     ExternalEventRouter, Message, ProviderError, QuarantineId, Quarantined, QueueOf, Sharing,
@@ -65,7 +65,7 @@ impl QueueClient {
 
     /// An event in the form that goes into a queue: always with a key, so that it counts once.
     pub(crate) fn event(&self, event: ExternalEvent) -> Result<RemoteEvent> {
-        let ExternalEvent { name, data, key } = event;
+        let ExternalEvent { name, data, key, .. } = event;
         let made = || EventKey::new(format!("raised {}", self.seeds.unique()));
         let key = key.map_or_else(made, Ok)?;
         Ok(RemoteEvent { name, data, key })
@@ -81,13 +81,18 @@ impl QueueClient {
     ) -> Result<Option<KeyedCommand>> {
         let (kind, command) = match message {
             InstanceMessage::RaiseEvent { event, .. } => {
+                let trace = event.trace.clone();
                 let event = self.event(event)?;
                 // Two instances may get events with the same key.
                 let key = format!("event/{to}/{}", event.key);
-                return Ok(Some(KeyedCommand { key, command: RemoteCommand::RaiseEvent(event) }));
+                let command = traced(RemoteCommand::RaiseEvent(event), trace);
+                return Ok(Some(KeyedCommand { key, command }));
             }
             InstanceMessage::Runtime(RuntimeMessage(Internal::Start(start))) => {
-                return self.start_of(*start).map(|start| Some(self.start(start)));
+                let received = start.start.trace.as_deref();
+                let trace = received.map(|received| Box::new(received.context.clone()));
+                let KeyedCommand { key, command } = self.start(self.start_of(*start)?);
+                return Ok(Some(KeyedCommand { key, command: traced(command, trace) }));
             }
             InstanceMessage::Cancel { reason, .. } => ("cancel", RemoteCommand::Cancel { reason }),
             InstanceMessage::Terminate { reason, .. } => {
@@ -190,6 +195,14 @@ impl KeyedCommand {
     pub(crate) fn answer(message: MessageId, taken: Result<(), NotTaken>) -> Self {
         let key = format!("answer/{}", key_of(message));
         Self { key, command: RemoteCommand::Answer { message, taken } }
+    }
+}
+
+/// A command with the trace in which it was asked for, if there is one.
+fn traced(command: RemoteCommand, trace: Option<Box<TraceContext>>) -> RemoteCommand {
+    match trace {
+        Some(context) => RemoteCommand::Traced { context, command: Box::new(command) },
+        None => command,
     }
 }
 

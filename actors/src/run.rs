@@ -38,6 +38,10 @@ impl Run {
         Self { execution, seed: 0, place: 0 }
     }
 
+    pub(crate) fn execution(self) -> ExecutionId {
+        self.execution
+    }
+
     /// Drawn at random, but for runs of which nothing is under way.
     pub(crate) fn seed(self) -> u64 {
         self.seed

@@ -91,6 +91,7 @@ fn machine() -> Machine {
         seed: 0,
         delay: None,
         origin: None,
+        trace: None,
     };
     let (config, first) = (MachineConfig::default(), ExecutionId::FIRST);
     let started = Machine::start(&code, id(0), first, config, start, Timestamp::EPOCH);

@@ -58,7 +58,7 @@ fn id() -> InstanceId {
 
 fn started(code: &OrchestrationCode) -> (Machine, Turn) {
     let input = Payload::encode(&u64::MAX).expect("a number");
-    let start = Start { input, seed: 1, delay: None, origin: None };
+    let start = Start { input, seed: 1, delay: None, origin: None, trace: None };
     Machine::start(code, id(), ExecutionId::FIRST, config(), start, Timestamp::EPOCH)
         .expect("a turn")
 }

@@ -9,6 +9,7 @@ use crate::error::{ActivityError, ChildError};
 use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
 use crate::message::{MessageId, NotTaken, Origin};
 use crate::payload::{Payload, PayloadError};
+use crate::trace_context::ReceivedTrace;
 
 /// What an execution is asked to do. One command that is accepted makes one turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,6 +138,8 @@ pub struct Start {
     pub delay: Option<Duration>,
     /// Another instance that starts this one.
     pub origin: Option<Box<Origin>>,
+    /// The trace in which it is started.
+    pub trace: Option<Box<ReceivedTrace>>,
 }
 
 /// Why a command changed nothing. The execution goes on as if it had never come.

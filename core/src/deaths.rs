@@ -100,7 +100,8 @@ impl RecordedTurn {
             | Event::ChildrenSuperseded { .. }
             | Event::ExecutionRenewed { .. }
             | Event::ExecutionUnparked
-            | Event::TaskLocal { .. } => true,
+            | Event::TaskLocal { .. }
+            | Event::TraceContextReceived { .. } => true,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::message::{Message, MessageId, NotTaken, Origin, SupersededChild};
 use crate::options::{ParentClose, RecordedOptions, RecordedRetry};
 use crate::payload::Payload;
 use crate::time::Timestamp;
+use crate::trace_context::ReceivedTrace;
 use crate::version::Version;
 
 pub use self::kind::EventKind;
@@ -399,5 +400,12 @@ pub enum Event {
     TaskLocal {
         /// Of the [`Event::TaskScheduled`].
         id: CorrelationId,
+    },
+    /// The trace in which somebody asked for the input before: of a start, the trace of the execution.
+    /// Directly after the start, with its origin and version, or after an [`Event::ExternalRaised`], if at
+    /// all. The code has no part in it. (output)
+    TraceContextReceived {
+        /// The context.
+        received: Box<ReceivedTrace>,
     },
 }

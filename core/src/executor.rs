@@ -226,7 +226,13 @@ impl Executor {
         if let Some(problem) = self.problem.take() {
             return Err(problem);
         }
-        let start = Start { input: Payload::encode(input)?, seed: 0, delay: None, origin: None };
+        let start = Start {
+            input: Payload::encode(input)?,
+            seed: 0,
+            delay: None,
+            origin: None,
+            trace: None,
+        };
         let id = InstanceId::new("scripted")?;
         let mut now = Timestamp::EPOCH;
         let first = ExecutionId::FIRST;
@@ -307,6 +313,7 @@ impl Executor {
                 Ok(Command::CompleteChild { lineage: id.lineage, id: id.id, child, result })
             }
             MessageBody::Start { .. }
+            | MessageBody::Traced { .. }
             | MessageBody::Cancel { .. }
             | MessageBody::Event { .. }
             | MessageBody::Result { .. }

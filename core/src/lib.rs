@@ -63,6 +63,7 @@ mod payload;
 mod random;
 mod receipt;
 mod time;
+mod trace_context;
 mod version;
 mod wake;
 
@@ -172,6 +173,7 @@ pub use remote::{RemoteActivity, RemoteCommand, RemoteEvent, RemoteRun, RemoteSt
 pub use replace::{Replacement, has_ended_by_itself};
 pub use rewind::{NoSuchPosition, Rewind, Rewound};
 pub use time::Timestamp;
+pub use trace_context::{InvalidTraceContext, ReceivedTrace, TraceContext, TraceRelation};
 pub use version::{InvalidDefinition, InvalidVersion, Version};
 pub use view::{
     AttemptSpan, CalledChild, CauseFinder, ChildEnd, ExecutionView, FailedCall, FailureCause,

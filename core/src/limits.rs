@@ -11,6 +11,9 @@ pub const MAX_NAME_BYTES: usize = 128;
 /// Longest [version](crate::Version) of an orchestration, in bytes of UTF-8.
 pub const MAX_VERSION_BYTES: usize = 64;
 
+/// Longest `tracestate` of a [trace context](crate::TraceContext), in bytes of UTF-8.
+pub const MAX_TRACE_STATE_BYTES: usize = 512;
+
 /// Longest idempotency key of an external event, in bytes of UTF-8.
 pub const MAX_EVENT_KEY_BYTES: usize = 256;
 

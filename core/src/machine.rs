@@ -15,6 +15,7 @@ mod run_turn;
 mod successor;
 mod turn;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -32,6 +33,7 @@ use crate::outcome::Outcome;
 use crate::receipt::Sealed;
 use crate::state::{Mode, Shared, State};
 use crate::time::Timestamp;
+use crate::trace_context::{ReceivedTrace, TraceContext, TraceRelation};
 use crate::version::Version;
 use crate::wake::TurnWaker;
 
@@ -68,6 +70,8 @@ pub struct Machine {
     history: History,
     /// Where the random numbers of the run began.
     seed: u64,
+    /// The trace of the command that is being applied.
+    given_trace: Option<Box<ReceivedTrace>>,
 }
 
 /// What a turn has come to.
@@ -113,6 +117,7 @@ impl Machine {
             ran_in: None,
             history: History::default(),
             seed: 0,
+            given_trace: None,
         }
     }
 
@@ -131,6 +136,7 @@ impl Machine {
             (&mut command, &mut self.phase)
         {
             unstarted.origin = start.origin.take();
+            unstarted.trace = start.trace.take();
         }
         let at = now.max(self.shared.lock().now);
         let mut actions = match self.accept(command, at)? {
@@ -143,6 +149,31 @@ impl Machine {
         let recorded = RecordedTurn { at, events: Arc::new([]) };
         let actions = Sealed::new(actions);
         Ok(Turn { number: self.turns, recorded, actions, outcome: None, local, can_wait })
+    }
+
+    /// As [`apply`](Self::apply) of a [`Command::RaiseEvent`], with the trace in which it was raised. It has no
+    /// effect on the code.
+    ///
+    /// # Errors
+    /// As [`Machine::apply`].
+    pub fn apply_traced(
+        &mut self,
+        command: Command,
+        trace: Option<Box<TraceContext>>,
+        now: Timestamp,
+    ) -> Result<Turn, ApplyError> {
+        let received = |context: Box<TraceContext>| {
+            Box::new(ReceivedTrace { context: *context, relation: TraceRelation::Caller })
+        };
+        self.given_trace = trace.map(received);
+        let turn = self.apply(command, now);
+        self.given_trace = None;
+        turn
+    }
+
+    /// The trace that the execution was started in, as its log has it.
+    pub fn received_trace(&self) -> Option<ReceivedTrace> {
+        self.shared.lock().trace.as_deref().cloned()
     }
 
     /// A turn of this input, and of what the code does about it.

@@ -12,6 +12,7 @@ use crate::ids::{CorrelationId, EventKey, InstanceId, InvalidName, Name};
 use crate::payload::Payload;
 use crate::random::SplitMix64;
 use crate::time::Timestamp;
+use crate::trace_context::TraceContext;
 use crate::version::Version;
 
 /// What one instance sends to another. It leaves when the events that it follows from are
@@ -106,6 +107,13 @@ pub enum MessageBody {
         /// Calls of the same parent that were undone.
         instead_of: Vec<SupersededCall>,
     },
+    /// Another message, and the trace in which it is sent. Only on its way: no outbox has it.
+    Traced {
+        /// The trace.
+        context: Box<TraceContext>,
+        /// The message.
+        body: Box<MessageBody>,
+    },
 }
 
 /// A call of a child that no longer counts, as the parent was rewound.
@@ -173,45 +181,61 @@ pub enum NotTaken {
 impl Message {
     /// Bytes of user data that it carries: of ids as well, which can be longer than the rest.
     pub(crate) fn payload_bytes(&self) -> usize {
-        let body = match &self.body {
+        Self::bytes_of(&self.to, &self.body)
+    }
+
+    fn bytes_of(to: &InstanceId, body: &MessageBody) -> usize {
+        let body = match body {
             MessageBody::Start { name, input, origin, .. }
             | MessageBody::Replace { name, input, origin, .. } => {
                 name.as_str().len() + input.len() + origin.instance.as_str().len()
             }
             MessageBody::Cancel { reason } => reason.len(),
             MessageBody::Event { name, data } => name.as_str().len() + data.len(),
+            MessageBody::Traced { body, .. } => return Self::bytes_of(to, body),
             MessageBody::Result { result, .. } => {
                 result.as_ref().map_or_else(|error| error.stored_bytes(), Payload::len)
             }
         };
-        self.to.as_str().len() + body
+        to.as_str().len() + body
     }
 }
 
 impl MessageBody {
     /// Who starts an instance by it, if it starts one.
-    pub const fn origin(&self) -> Option<&Origin> {
+    pub fn origin(&self) -> Option<&Origin> {
         match self {
             Self::Start { origin, .. } | Self::Replace { origin, .. } => Some(origin),
+            Self::Traced { body, .. } => body.origin(),
             Self::Cancel { .. } | Self::Event { .. } | Self::Result { .. } => None,
         }
     }
 
     /// Of which orchestration an instance is started by it, if one is, and in which version.
-    pub const fn starts(&self) -> Option<(&Name, Option<&Version>)> {
+    pub fn starts(&self) -> Option<(&Name, Option<&Version>)> {
         match self {
             Self::Start { name, version, .. } | Self::Replace { name, version, .. } => {
                 Some((name, version.as_ref()))
             }
+            Self::Traced { body, .. } => body.starts(),
             Self::Cancel { .. } | Self::Event { .. } | Self::Result { .. } => None,
         }
     }
 
     /// When the code may run of what is started by it, if not at once.
-    pub const fn not_before(&self) -> Option<Timestamp> {
+    pub fn not_before(&self) -> Option<Timestamp> {
         match self {
             Self::Start { not_before, .. } | Self::Replace { not_before, .. } => *not_before,
+            Self::Traced { body, .. } => body.not_before(),
             Self::Cancel { .. } | Self::Event { .. } | Self::Result { .. } => None,
+        }
+    }
+
+    /// The message without the trace in which it is sent, and that.
+    pub fn untraced(self) -> (Self, Option<Box<TraceContext>>) {
+        match self {
+            Self::Traced { context, body } => (body.untraced().0, Some(context)),
+            body => (body, None),
         }
     }
 

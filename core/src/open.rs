@@ -176,7 +176,8 @@ impl OpenActivities {
             | Event::RunSurvived
             | Event::ExecutionParked { .. }
             | Event::ExecutionUnparked
-            | Event::TaskLocal { .. } => {}
+            | Event::TaskLocal { .. }
+            | Event::TraceContextReceived { .. } => {}
         }
     }
 }

@@ -238,7 +238,8 @@ impl Outbox {
             | Event::RunSurvived
             | Event::ExecutionParked { .. }
             | Event::ExecutionUnparked
-            | Event::TaskLocal { .. } => {}
+            | Event::TaskLocal { .. }
+            | Event::TraceContextReceived { .. } => {}
         }
         Vec::new()
     }

@@ -13,6 +13,7 @@ use crate::message::{Message, MessageId, NotTaken};
 use crate::payload::Payload;
 use crate::random::next_seed;
 use crate::time::Timestamp;
+use crate::trace_context::TraceContext;
 use crate::version::Version;
 
 pub use activity::RemoteActivity;
@@ -99,6 +100,13 @@ pub enum RemoteCommand {
     ToInstanceOf {
         /// When the instance began.
         created_at: Timestamp,
+        /// The command.
+        command: Box<RemoteCommand>,
+    },
+    /// Another command, and the trace in which it was asked for.
+    Traced {
+        /// The trace.
+        context: Box<TraceContext>,
         /// The command.
         command: Box<RemoteCommand>,
     },

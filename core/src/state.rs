@@ -40,6 +40,7 @@ use crate::outbox::Outbox;
 use crate::payload::Payload;
 use crate::random::SplitMix64;
 use crate::time::Timestamp;
+use crate::trace_context::ReceivedTrace;
 use crate::version::Version;
 
 /// A handle on the state. The lock is held for a few lines at a time, never while user code runs:
@@ -65,6 +66,8 @@ pub(crate) struct State {
     pub(crate) random: SplitMix64,
     pub(crate) buffer: CorrelationBuffer,
     pub(crate) outbox: Outbox,
+    /// The trace that it was started in.
+    pub(crate) trace: Option<Box<ReceivedTrace>>,
     pub(crate) mode: Mode,
     pub(crate) halt: Option<Halt>,
     pub(crate) written: Written,
@@ -93,6 +96,7 @@ impl State {
     ) -> Self {
         Self {
             outbox: Outbox::new(instance.clone()),
+            trace: None,
             instance,
             execution,
             now: Timestamp::EPOCH,
@@ -248,6 +252,22 @@ impl State {
         };
         if let Some(origin) = recorded {
             self.record(Event::StartedBy { origin });
+        }
+    }
+
+    /// The trace in which the input of this turn was asked for, where the caller gave one.
+    pub(crate) fn record_trace(&mut self, given: Option<Box<ReceivedTrace>>) {
+        let recorded = match &self.mode {
+            Mode::Replay(expected) => {
+                let Some(Event::TraceContextReceived { received }) = expected.front() else {
+                    return;
+                };
+                Some(received.clone())
+            }
+            Mode::Between | Mode::Live | Mode::Closed => given,
+        };
+        if let Some(received) = recorded {
+            self.record(Event::TraceContextReceived { received });
         }
     }
 

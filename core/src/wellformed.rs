@@ -49,6 +49,8 @@ pub(crate) struct WellFormed {
     /// The same, where only its options stand between.
     just_configured: Option<CorrelationId>,
     has_origin: bool,
+    /// Whether the event before is one after which a trace context can stand.
+    takes_trace: bool,
     /// The newest turn with something that was carried over.
     carried_in: Option<u64>,
     /// The turn of the end.
@@ -75,6 +77,13 @@ impl WellFormed {
             self.just_scheduled = event.correlation().filter(|_| is_scheduled);
             self.just_configured = event.correlation().filter(|_| is_scheduled || is_configured);
             self.versioned |= matches!(event, Event::VersionSelected { .. });
+            self.takes_trace = matches!(
+                event,
+                Event::ExecutionStarted { .. }
+                    | Event::StartedBy { .. }
+                    | Event::VersionSelected { .. }
+                    | Event::ExternalRaised { .. }
+            );
             self.has_origin |= matches!(event, Event::StartedBy { .. });
             let is_renewed = matches!(event, Event::ExecutionRenewed { .. });
             let is_rewound = matches!(event, Event::ExecutionRewound { .. });
@@ -153,6 +162,8 @@ impl WellFormed {
             Err(self.malformed(expected, event))
         } else if matches!(event, Event::StartedBy { .. }) && self.position != 1 {
             Err(self.malformed("an origin directly after the start only", event))
+        } else if matches!(event, Event::TraceContextReceived { .. }) && !self.takes_trace {
+            Err(self.malformed("a trace context after a start or a raised event only", event))
         } else if matches!(event, Event::VersionSelected { .. }) && self.position != self.head() {
             Err(self.malformed("a version directly after the start only", event))
         } else if matches!(event, Event::OutboxCarried { .. }) && !self.takes_outbox() {
@@ -236,6 +247,8 @@ impl WellFormed {
             | Event::RunAnnounced { .. }
             | Event::RunSurvived
             | Event::TaskLocal { .. } => return self.check_step(event),
+            // It is about an input, and no step of the code.
+            Event::TraceContextReceived { .. } => {}
         }
         Ok(())
     }
@@ -353,7 +366,8 @@ impl WellFormed {
             | Event::RunSurvived
             | Event::ExecutionParked { .. }
             | Event::ExecutionUnparked
-            | Event::TaskLocal { .. } => Ok(()),
+            | Event::TaskLocal { .. }
+            | Event::TraceContextReceived { .. } => Ok(()),
         }
     }
 

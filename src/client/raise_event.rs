@@ -6,7 +6,7 @@ use std::pin::Pin;
 #[cfg(doc)]
 use reenact_actors::Error;
 use reenact_actors::{ExternalEvent, Result};
-use reenact_core::InstanceId;
+use reenact_core::{InstanceId, TraceContext};
 
 use super::Client;
 
@@ -48,6 +48,13 @@ impl RaiseEvent {
     /// events that it has not taken.
     pub fn key(mut self, key: impl AsRef<str>) -> Self {
         self.event = self.event.and_then(|event| event.with_key(key.as_ref()));
+        self
+    }
+
+    /// In the trace of this context: it goes into the log of the instance, next to the event. With the feature
+    /// `otel`, it is that of the current span where none is given.
+    pub fn trace_context(mut self, context: TraceContext) -> Self {
+        self.event = self.event.map(|event| event.with_trace(context));
         self
     }
 }

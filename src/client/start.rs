@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use reenact_actors::{Error, ExternalEvent, Result, StartRequest};
-use reenact_core::{InstanceId, Name, NamesEvent, Payload, PayloadError, ToInstanceId, Version};
+use reenact_core::{
+    InstanceId, Name, NamesEvent, Payload, PayloadError, ToInstanceId, TraceContext, Version,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -42,6 +44,7 @@ pub struct StartNew<T> {
     /// The version whose input it is, where that is known.
     input_of: Option<&'static str>,
     event: Option<Result<ExternalEvent>>,
+    trace: Option<TraceContext>,
     output: PhantomData<fn() -> T>,
 }
 
@@ -56,8 +59,8 @@ impl<T> StartNew<T> {
         let id = None;
         let delay = None;
         let version = None;
-        let event = None;
-        Self { client, name, input, id, delay, version, input_of, event, output: PhantomData }
+        let (event, trace, output) = (None, None, PhantomData);
+        Self { client, name, input, id, delay, version, input_of, event, trace, output }
     }
 
     /// Under an id of your own; otherwise one is made, a UUID that sorts by time.
@@ -117,13 +120,20 @@ impl<T> StartNew<T> {
         self
     }
 
+    /// In the trace of this context: it goes into the log of the instance, and on to its activities and children. With
+    /// the feature `otel`, it is that of the current span where none is given.
+    pub fn trace_context(mut self, context: TraceContext) -> Self {
+        self.trace = Some(context);
+        self
+    }
+
     pub(crate) fn under(mut self, id: Result<InstanceId>) -> Self {
         self.id = Some(id);
         self
     }
 
     async fn start(self) -> Result<InstanceHandle<T>> {
-        let Self { client, name, input, id, delay, version, input_of, event, .. } = self;
+        let Self { client, name, input, id, delay, version, input_of, event, trace, .. } = self;
         let name = name?;
         let instance = id.transpose()?;
         let version = version.transpose()?;
@@ -140,7 +150,7 @@ impl<T> StartNew<T> {
             code.check_input(&input).map_err(invalid)?;
         }
         let request = StartRequest { name, version, input, instance, delay, event };
-        let id = client.access().start_instance(request).await?;
+        let id = client.access().start_in_trace(request, trace).await?;
         Ok(InstanceHandle::new(client, id))
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reenact_core::limits::MAX_TIMER;
-use reenact_core::{InstanceId, Name, Payload, Start, Version};
+use reenact_core::{InstanceId, Name, Payload, ReceivedTrace, Start, TraceContext, Version};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -14,6 +14,7 @@ use crate::message::{
     ExternalEvent, InstanceMessage, Internal, Reply, RuntimeMessage, StartMessage,
 };
 use crate::queue_client::{KeyedCommand, QueueClient};
+use crate::trace::current;
 
 /// How long a start waits for a host to take it out of the queue.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -51,8 +52,25 @@ impl Access {
     ///
     /// Cancelled, it may or may not have started the instance.
     pub async fn start_instance(&self, request: StartRequest) -> Result<InstanceId> {
+        self.start_in_trace(request, None).await
+    }
+
+    /// As [`start_instance`](Self::start_instance), with the trace in which it is started. That goes into the log. When
+    /// it is not given, it is that of the current span, with the feature `otel`.
+    ///
+    /// # Errors
+    /// As [`start_instance`](Self::start_instance).
+    ///
+    /// Cancelled, it may or may not have started the instance.
+    pub async fn start_in_trace(
+        &self,
+        request: StartRequest,
+        trace: Option<TraceContext>,
+    ) -> Result<InstanceId> {
         self.may_change()?;
+        let trace = trace.or_else(current);
         let StartRequest { name, version, input, instance, delay, event } = request;
+        let event = event.map(|event| event.with_trace_of(trace.as_ref()));
         self.orchestration(&name, version.as_ref())?;
         if let Some(event) = event.as_ref().filter(|_| instance.is_none()) {
             return Err(Error::NoId { event: event.name.clone() });
@@ -77,7 +95,8 @@ impl Access {
         let seed = self.store().seeds.next();
         let (reply, answer) = oneshot::channel();
         let id = instance.clone();
-        let start = Start { input, seed, delay, origin: None };
+        let trace = trace.map(|context| Box::new(ReceivedTrace::of_caller(context)));
+        let start = Start { input, seed, delay, origin: None, trace };
         let answer = self.answer(&id, answer);
         let reply = Reply::admitted(reply, permit, self.client());
         let not_before = None;

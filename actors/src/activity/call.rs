@@ -6,6 +6,7 @@ use reenact_core::{AttemptTerms, CorrelationId, InstanceId, Name, Payload};
 
 use super::report::ReportSender;
 use crate::run::Run;
+use crate::trace::RunTrace;
 
 /// The unique name of an activity call in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(crate) struct Attempt {
     pub(crate) reports: Option<ReportSender>,
     /// The input of a local call: its idempotency key depends on it.
     pub(crate) local_input: Option<Payload>,
+    /// The trace of the run; `None` where that is not known.
+    pub(crate) trace: Option<RunTrace>,
 }
 
 impl Attempt {
@@ -40,8 +43,9 @@ impl Attempt {
         number: u32,
         terms: Option<Box<AttemptTerms>>,
         input: Payload,
+        trace: RunTrace,
     ) -> Self {
-        Self { name, number, terms, reports: None, local_input: Some(input) }
+        Self { name, number, terms, reports: None, local_input: Some(input), trace: Some(trace) }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::task::Poll;
 
 use reenact_core::{
-    ActivityError, AttemptTerms, CorrelationId, InstanceId, Name, Payload, Timestamp,
+    ActivityError, AttemptTerms, CorrelationId, InstanceId, Name, Payload, Timestamp, TraceContext,
 };
 use reenact_providers::TimerScheduler;
 use serde::de::DeserializeOwned;
@@ -21,6 +21,7 @@ use super::report::{Report, ReportSender};
 use crate::metrics::Label;
 use crate::panic::catch;
 use crate::state::States;
+use crate::trace::{RunTrace, SpanOf};
 
 /// What an activity knows of its call. Cheap to clone.
 #[derive(Clone)]
@@ -35,6 +36,8 @@ struct Call {
     terms: Option<Box<AttemptTerms>>,
     /// The input of a local call.
     local_input: Option<Payload>,
+    /// The trace of the run, if it is known.
+    trace: Option<RunTrace>,
     pulse: Pulse,
     states: States,
     /// Where its reports go, if it came through the queue of a tag.
@@ -65,7 +68,7 @@ impl ActivityContext {
         states: States,
         label: Label,
     ) -> Self {
-        let Attempt { name, number, terms, reports, local_input } = attempt;
+        let Attempt { name, number, terms, reports, local_input, trace } = attempt;
         let (pulse, is_reported, let_go) =
             (Pulse::new(sink), AtomicBool::new(false), AtomicBool::new(false));
         let cancellation = Cancellation::default();
@@ -76,6 +79,7 @@ impl ActivityContext {
             attempt,
             terms,
             local_input,
+            trace,
             pulse,
             states,
             reports,
@@ -129,6 +133,17 @@ impl ActivityContext {
     /// further death [counts as an attempt](crate::HostOptions::max_host_deaths).
     pub fn attempt(&self) -> u32 {
         self.call.attempt
+    }
+
+    /// The span of this attempt in the trace of its instance: pass it to the services that you call, as the headers
+    /// `traceparent` and `tracestate`. It is the same when the attempt runs again after a crash. The trace is that of
+    /// the caller that started the instance, if it gave one; otherwise one of the instance's own.
+    ///
+    /// `None` of an activity with a tag that runs on another host than its instance.
+    pub fn trace_context(&self) -> Option<TraceContext> {
+        let ActivityCall { instance, run, id } = &self.call.key;
+        let trace = self.call.trace.as_ref()?.of(instance, *run);
+        Some(trace.span(SpanOf::Activity, *id, self.call.attempt))
     }
 
     /// The details of the newest [heartbeat](Self::heartbeat) that is recorded, when there are any and
@@ -362,7 +377,7 @@ mod tests {
             InstanceId::new("order-7").unwrap(),
             reenact_core::ExecutionId::FIRST,
             reenact_core::MachineConfig::default(),
-            reenact_core::Start { input, seed: 11, delay: None, origin: None },
+            reenact_core::Start { input, seed: 11, delay: None, origin: None, trace: None },
             reenact_core::Timestamp::EPOCH,
         )
         .unwrap();
@@ -376,6 +391,7 @@ mod tests {
             number: 1,
             terms: None,
             reports: None,
+            trace: Some(RunTrace::default()),
             local_input,
         };
         ActivityContext::new(key, attempt, None, States::default(), Label::OTHER)

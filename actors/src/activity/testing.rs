@@ -14,6 +14,7 @@ use super::{ActivityCall, ActivityContext, Attempt};
 use crate::metrics::Label;
 use crate::run::Run;
 use crate::state::States;
+use crate::trace::RunTrace;
 
 /// A call of an activity in a unit test, without a host: what its context says, and what the activity
 /// does with it.
@@ -148,6 +149,7 @@ impl TestCall {
             terms,
             reports: None,
             local_input: None,
+            trace: Some(RunTrace::default()),
         };
         let key = ActivityCall { instance, run, id };
         let context = ActivityContext::new(key, attempt, None, self.states.clone(), Label::OTHER);

@@ -7,16 +7,18 @@ use crate::activity::{ActivityCall, Attempt};
 use crate::error::{Error, ParkReason};
 use crate::run::Run;
 use crate::timers::{Timer, TimerMessage};
+use crate::trace::RunTrace;
 
 impl ShardContext {
     pub(crate) fn dispatch(
         &self,
         instance: &InstanceId,
         run: Run,
+        trace: &RunTrace,
         actions: impl IntoIterator<Item = Action>,
     ) {
         self.begin_actions(instance, run);
-        self.carry_out_all(instance, run, actions);
+        self.carry_out_all(instance, run, trace, actions);
     }
 
     /// Prepares for the actions of a turn.
@@ -35,10 +37,11 @@ impl ShardContext {
         &self,
         instance: &InstanceId,
         run: Run,
+        trace: &RunTrace,
         actions: impl IntoIterator<Item = Action>,
     ) -> usize {
         let actions = actions.into_iter();
-        actions.map(|action| self.carry_out(instance, run, action, false)).count()
+        actions.map(|action| self.carry_out(instance, run, trace, action, false)).count()
     }
 
     /// Like [`dispatch`](Self::dispatch), for the open actions of an instance that comes into memory: they
@@ -47,20 +50,30 @@ impl ShardContext {
         &self,
         instance: &InstanceId,
         run: Run,
+        trace: &RunTrace,
         actions: impl IntoIterator<Item = Action>,
     ) {
         for action in actions {
-            self.carry_out(instance, run, action, true);
+            self.carry_out(instance, run, trace, action, true);
         }
     }
 
-    fn carry_out(&self, instance: &InstanceId, run: Run, action: Action, again: bool) {
+    fn carry_out(
+        &self,
+        instance: &InstanceId,
+        run: Run,
+        trace: &RunTrace,
+        action: Action,
+        again: bool,
+    ) {
         let call = |id| ActivityCall { instance: instance.clone(), run, id };
         let timer = |id| Timer { instance: instance.clone(), fire: Some((run, id)) };
         match action {
             Action::CallActivity { id, name, input, attempt, terms, tagged, local } => {
                 let local_input = local.then(|| input.clone());
-                let attempt = Attempt { name, number: attempt, terms, reports: None, local_input };
+                let trace = Some(trace.clone());
+                let attempt =
+                    Attempt { name, number: attempt, terms, reports: None, local_input, trace };
                 match (tagged, &self.tag_sender) {
                     (Some(tagged), Some(tag_sender)) => {
                         tag_sender.send(call(id), attempt, *tagged, input, again);
@@ -83,7 +96,10 @@ impl ShardContext {
             Action::Trace { message } => {
                 tracing::info!(target: "reenact::orchestration", parent: None, %instance, "{message}");
             }
-            Action::Send(message) => self.host.local_delivery.send(instance, run, message, 0),
+            Action::Send(message) => {
+                let message = trace.give(instance, run, message);
+                self.host.local_delivery.send(instance, run, message, 0);
+            }
             Action::AnnounceStatus => self.host.waiters.changed(instance),
             Action::Reply { outcome } => {
                 self.host.routes.unpark(instance);

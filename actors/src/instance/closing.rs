@@ -10,6 +10,7 @@ use super::summary::wake_at;
 use crate::metrics::Tally;
 use crate::persistence::PendingTurn;
 use crate::run::Run;
+use crate::trace::RunTrace;
 
 /// An instance that has ended and still has messages to deliver. Its code is not needed.
 pub(super) struct Closing {
@@ -64,6 +65,7 @@ impl Closing {
             known: None,
             tally: Tally::NOTHING,
             successor: Vec::new(),
+            trace: RunTrace::default(),
             story: None,
         }))
     }

@@ -1,7 +1,9 @@
 //! The machine of a live instance: commands into turns, turns into entries.
 
 use reenact_core::limits::WARN_HISTORY_EVENTS;
-use reenact_core::{Action, ApplyError, Command, Outcome, RecordedTurn, Sealed, Successor, Turn};
+use reenact_core::{
+    Action, ApplyError, Command, Outcome, RecordedTurn, Sealed, Successor, TraceContext, Turn,
+};
 use reenact_providers::{InstanceState as State, TurnRecord};
 
 use super::encode::encoded;
@@ -13,6 +15,7 @@ use crate::persistence::PendingTurn;
 use crate::run::Run;
 use crate::stalls::Stalls;
 use crate::telemetry::Story;
+use crate::trace::RunTrace;
 
 impl Live {
     /// Applies a command, and watches the code that it runs.
@@ -22,8 +25,23 @@ impl Live {
         command: Command,
         now: reenact_core::Timestamp,
     ) -> Result<Turn, ApplyError> {
+        self.apply_traced(stalls, command, None, now)
+    }
+
+    /// As [`apply`](Self::apply), with the trace in which the command was asked for.
+    pub(super) fn apply_traced(
+        &mut self,
+        stalls: &Stalls,
+        command: Command,
+        trace: Option<Box<TraceContext>>,
+        now: reenact_core::Timestamp,
+    ) -> Result<Turn, ApplyError> {
         let Self { machine, summary, .. } = self;
-        stalls.watch(&summary.instance, &summary.name, || machine.apply(command, now))
+        let apply = || match trace {
+            Some(_) => machine.apply_traced(command, trace, now),
+            None => machine.apply(command, now),
+        };
+        stalls.watch(&summary.instance, &summary.name, apply)
     }
 
     /// A turn in the form in which it is passed on.
@@ -47,6 +65,7 @@ impl Live {
             known: None,
             tally,
             successor: Vec::new(),
+            trace: self.trace.clone(),
             story,
         })
     }
@@ -63,6 +82,7 @@ impl Live {
             known: None,
             tally: Tally::NOTHING,
             successor: Vec::new(),
+            trace: self.trace.clone(),
             story: None,
         }
     }
@@ -73,6 +93,7 @@ impl Live {
         let successor = self.machine.successor().map_err(unreadable)?;
         let Some(Successor { machine, turns }) = successor else { return Ok(Vec::new()) };
         self.run = Run::of(&machine);
+        self.trace = RunTrace::new(machine.received_trace());
         self.summary.execution = machine.execution_id();
         (self.summary.turns, self.summary.events) = (0, 0);
         self.machine = machine;

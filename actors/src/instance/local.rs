@@ -13,6 +13,7 @@ use crate::message::{InstanceMessage, Internal, Reply};
 use crate::persistence::Entry;
 use crate::run::Run;
 use crate::timers::{Timer, TimerMessage};
+use crate::trace::RunTrace;
 
 impl InstanceState {
     /// Passes an entry on to be made durable, after all entries that were passed on before. A turn waits
@@ -97,6 +98,10 @@ impl InstanceState {
     fn begin_in_place(&mut self, actions: Vec<(Run, Action)>) -> bool {
         let mut begins = false;
         let now = self.now;
+        let trace = match &self.phase {
+            Phase::Live(live) => live.trace.clone(),
+            _ => RunTrace::default(),
+        };
         // The timers of these activities come first among the actions.
         for (run, action) in &actions {
             if let Action::CallActivity { id, .. } = action {
@@ -109,7 +114,8 @@ impl InstanceState {
             match action {
                 Action::CallActivity { id, name, input, attempt, terms, .. } => {
                     let call = ActivityCall { instance: self.instance.clone(), run, id };
-                    let attempt = Attempt::local(name, attempt, terms, input.clone());
+                    let attempt =
+                        Attempt::local(name, attempt, terms, input.clone(), trace.clone());
                     self.shard.workers.submit(call, attempt, input);
                 }
                 Action::CreateTimer { id, fire_at } => self.set_timer(run, id, fire_at, now),

@@ -87,7 +87,11 @@ impl InstanceState {
     /// Sends a message again, if it still has not arrived.
     pub(super) fn send_again(&self, message: MessageId, tries: u32) {
         let (run, message) = match &self.phase {
-            Phase::Live(live) => (live.run, live.machine.message(message)),
+            Phase::Live(live) => {
+                let message = live.machine.message(message);
+                let give = |message| live.trace.give(&self.instance, live.run, message);
+                (live.run, message.map(give))
+            }
             Phase::Closing(closing) => (closing.run, closing.outbox.message(message).cloned()),
             Phase::Fresh | Phase::Absent | Phase::Finished | Phase::Parked(_) => return,
         };

@@ -6,6 +6,7 @@ use super::phase::Phase;
 use super::state::InstanceState;
 use crate::run::Run;
 use crate::task::let_others_run;
+use crate::trace::RunTrace;
 
 /// The number of turns that are made of overdue commands before other tasks run.
 const TURNS_IN_A_ROW: usize = 64;
@@ -63,10 +64,14 @@ impl InstanceState {
             Action::CreateTimer { fire_at, .. } => Some(*fire_at),
             _ => None,
         });
+        let trace = match &self.phase {
+            Phase::Live(live) => live.trace.clone(),
+            _ => RunTrace::default(),
+        };
         let mut open = open.into_iter();
         loop {
             let portion = open.by_ref().take(TAKEN_UP_IN_A_ROW);
-            self.shard.dispatch_open(&self.instance, run, portion);
+            self.shard.dispatch_open(&self.instance, run, &trace, portion);
             if open.len() == 0 {
                 return;
             }

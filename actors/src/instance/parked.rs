@@ -136,7 +136,7 @@ impl InstanceState {
                 if matches!(message.content, Content::Event { .. }) =>
             {
                 if let Content::Event { name, data, key } = message.content {
-                    let event = ExternalEvent { name, data, key: Some(key) };
+                    let event = ExternalEvent { name, data, key: Some(key), trace: None };
                     self.keep_event(event, Some(message.reply)).await?;
                 }
             }
@@ -168,7 +168,7 @@ impl InstanceState {
             }
             return Ok(());
         };
-        let ExternalEvent { name, data, key } = event;
+        let ExternalEvent { name, data, key, .. } = event;
         let kept = execution.raise(name, data, key, now);
         let turns: Result<Vec<_>, _> = match kept {
             Ok(turns) => turns.iter().map(|turn| parked.pending(turn)).collect(),

@@ -13,8 +13,8 @@ use crate::metrics::{Label, Tally};
 use crate::persistence::PendingTurn;
 use crate::run::Run;
 use crate::suspects::Suspects;
-use crate::telemetry::Ledger;
-use crate::telemetry::Story;
+use crate::telemetry::{Ledger, Story};
+use crate::trace::RunTrace;
 
 /// The phase of an instance. What exists in one phase only belongs to that phase.
 pub(super) enum Phase {
@@ -36,6 +36,8 @@ pub(super) enum Phase {
 pub(super) struct Live {
     pub(super) machine: Machine,
     pub(super) run: Run,
+    /// The trace of the run.
+    pub(super) trace: RunTrace,
     /// It includes the turns that are being made durable, which the store does not have yet.
     pub(super) summary: InstanceSummary,
     /// Messages that have arrived, for which the record can wait.
@@ -71,6 +73,7 @@ impl Live {
     pub(super) fn new(machine: Machine, summary: InstanceSummary, label: Label) -> Self {
         Self {
             run: Run::of(&machine),
+            trace: RunTrace::new(machine.received_trace()),
             machine,
             summary,
             arrived: Vec::new(),
@@ -136,6 +139,7 @@ impl Parked {
             known: None,
             tally: Tally::NOTHING,
             successor: Vec::new(),
+            trace: RunTrace::default(),
             story: Story::without_code(&self.summary, turn),
         })
     }

@@ -16,6 +16,7 @@ use crate::message::{InstanceMessage, RewindMessage};
 use crate::metrics::Tally;
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
+use crate::trace::RunTrace;
 
 impl InstanceState {
     /// Rewrites the log as wanted, in any phase, and loads the instance anew. The messages in the mailbox
@@ -94,6 +95,7 @@ impl InstanceState {
             known: None,
             tally: Tally::NOTHING,
             successor: Vec::new(),
+            trace: RunTrace::default(),
             story: None,
         });
         let first = turns.next()?;

@@ -97,8 +97,7 @@ impl InstanceState {
         let instance = self.instance.clone();
         match &self.phase {
             Phase::Live(_) => {
-                let ExternalEvent { name, data, key } = event;
-                self.apply(Command::RaiseEvent { name, data, key }, Some(reply));
+                self.raise_known(event, reply);
             }
             Phase::Parked(_) => self.keep_event(event, Some(reply)).await?,
             Phase::Fresh | Phase::Absent | Phase::Finished | Phase::Closing(_) => {
@@ -173,10 +172,10 @@ impl InstanceState {
     /// Submits a start and the event that comes with it together: both are stored, or neither.
     fn submit_with_event(&mut self, start: Turn, event: ExternalEvent, reply: Reply) {
         let Phase::Live(live) = &mut self.phase else { return };
-        let ExternalEvent { name, data, key } = event;
+        let ExternalEvent { name, data, key, trace } = event;
         let command = Command::RaiseEvent { name, data, key };
         let at = start.recorded.at;
-        let raised = match live.apply(&self.shard.host.routes.stalls, command, at) {
+        let raised = match live.apply_traced(&self.shard.host.routes.stalls, command, trace, at) {
             Ok(raised) => raised,
             Err(ApplyError::Rejected(rejected)) => {
                 let refusal = self.refusal(ApplyError::Rejected(rejected));

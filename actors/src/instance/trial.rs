@@ -15,6 +15,7 @@ use crate::message::{Begin, InstanceMessage, Internal, RuntimeMessage};
 use crate::metrics::Tally;
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
+use crate::trace::RunTrace;
 
 /// How long an instance waits to be alone with its last chance.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -105,6 +106,7 @@ impl InstanceState {
             known: None,
             tally: Tally::NOTHING,
             successor: Vec::new(),
+            trace: RunTrace::default(),
             story: None,
         })));
         self.everything_is_durable().await?;

@@ -18,6 +18,7 @@ use crate::metrics::{ExecutionEnd, Tally};
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
 use crate::telemetry::Story;
+use crate::trace::RunTrace;
 
 impl InstanceState {
     /// Raises an event. If the code cannot go on with it, the instance is parked, and the event is kept, as
@@ -30,9 +31,9 @@ impl InstanceState {
     ) {
         let Phase::Live(live) = &mut self.phase else { return };
         self.last_used = self.now;
-        let ExternalEvent { name, data, key } = event.clone();
+        let ExternalEvent { name, data, key, trace } = event.clone();
         let command = Command::RaiseEvent { name, data, key };
-        match live.apply(&self.shard.host.routes.stalls, command, self.now) {
+        match live.apply_traced(&self.shard.host.routes.stalls, command, trace, self.now) {
             Ok(turn) => self.submit(turn, reply, None),
             Err(error) => match self.refusal(error) {
                 Error::Parked { reason, .. } => {
@@ -79,6 +80,18 @@ impl InstanceState {
             self.shard.has_ended(&call, *attempt);
         }
         self.apply(command, Some(reply));
+    }
+
+    /// Raises an event that comes with a start, on an instance that is there.
+    pub(super) fn raise_known(&mut self, event: ExternalEvent, reply: Reply) {
+        let Phase::Live(live) = &mut self.phase else { return };
+        self.last_used = self.now;
+        let ExternalEvent { name, data, key, trace } = event;
+        let command = Command::RaiseEvent { name, data, key };
+        match live.apply_traced(&self.shard.host.routes.stalls, command, trace, self.now) {
+            Ok(turn) => self.submit(turn, Some(reply), None),
+            Err(error) => self.refuse_command(error, Some(reply)),
+        }
     }
 
     fn apply_of(&mut self, command: Command, reply: Option<Reply>, known: Option<EndedCall>) {
@@ -292,6 +305,7 @@ impl InstanceState {
             known: None,
             tally,
             successor: Vec::new(),
+            trace: RunTrace::default(),
             story,
         };
         self.shard.make_durable(Entry::Turn(Box::new(turn)));

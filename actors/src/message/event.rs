@@ -1,6 +1,6 @@
 //! An external event, as its sender makes it.
 
-use reenact_core::{EventKey, Name, NamesEvent, Payload};
+use reenact_core::{EventKey, Name, NamesEvent, Payload, TraceContext};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -11,6 +11,8 @@ pub struct ExternalEvent {
     pub(crate) name: Name,
     pub(crate) data: Payload,
     pub(crate) key: Option<EventKey>,
+    /// The trace in which it is raised.
+    pub(crate) trace: Option<Box<TraceContext>>,
 }
 
 impl ExternalEvent {
@@ -25,7 +27,7 @@ impl ExternalEvent {
             what: format!("the data of event `{name}`"),
             source,
         })?;
-        Ok(Self { name, data, key: None })
+        Ok(Self { name, data, key: None, trace: None })
     }
 
     /// Gives it an idempotency key: of the events that are raised on an instance with one key, the
@@ -37,6 +39,20 @@ impl ExternalEvent {
     pub fn with_key(mut self, key: &str) -> Result<Self> {
         self.key = Some(EventKey::new(key)?);
         Ok(self)
+    }
+
+    /// Gives it the trace in which it is raised. That goes into the log, next to the event.
+    pub fn with_trace(mut self, context: TraceContext) -> Self {
+        self.trace = Some(Box::new(context));
+        self
+    }
+
+    /// With this trace, unless it has one.
+    pub(crate) fn with_trace_of(self, trace: Option<&TraceContext>) -> Self {
+        match trace {
+            Some(trace) if self.trace.is_none() => self.with_trace(trace.clone()),
+            _ => self,
+        }
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -12,6 +12,7 @@ use crate::message::{Answer, OpenCalls};
 use crate::metrics::Tally;
 use crate::run::Run;
 use crate::telemetry::Story;
+use crate::trace::RunTrace;
 
 /// A turn on its way to durability, with what waits for it.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct PendingTurn {
     /// Turns that must be in the same append: those that begin the next execution when this one continues
     /// as new, or the event that comes with a start.
     pub(crate) successor: Vec<PendingTurn>,
+    /// The trace of its run, for its actions.
+    pub(crate) trace: RunTrace,
     /// What is said of it once it is durable, if anybody listens.
     pub(crate) story: Option<Box<Story>>,
 }

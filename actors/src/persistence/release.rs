@@ -15,6 +15,7 @@ use crate::error::ParkReason;
 use crate::message::Answer;
 use crate::run::Run;
 use crate::telemetry::Story;
+use crate::trace::RunTrace;
 
 /// The maximum number of actions of one append that are carried out before the next append begins. The
 /// actions of a larger entry are carried out in portions.
@@ -43,7 +44,7 @@ enum Step {
     /// Reports the turn to those that follow the instance.
     Report(Box<Story>),
     Begin(Run),
-    Act(Run, vec::IntoIter<Action>),
+    Act(Run, RunTrace, vec::IntoIter<Action>),
     /// Releases an attempt whose end is durable.
     LetGo(EndedCall),
     Answer(Answer, Arc<Receipt>),
@@ -179,10 +180,10 @@ impl Drop for Releases {
 }
 
 fn release_turn(shard: &ShardContext, turn: PendingTurn, receipt: &Receipt) {
-    let PendingTurn { instance, run, actions, answer, known, successor, story, .. } = turn;
+    let PendingTurn { instance, run, actions, answer, known, successor, trace, story, .. } = turn;
     // First: what its actions bring about comes after it.
     story.iter().for_each(|story| story.report());
-    shard.dispatch(&instance, run, actions.release(receipt));
+    shard.dispatch(&instance, run, &trace, actions.release(receipt));
     // Released only now: a call that was asked for again before this turn must not run a second time.
     drop(known);
     successor.into_iter().for_each(|turn| release_turn(shard, turn, receipt));
@@ -204,10 +205,10 @@ fn go_on(
         && let Some(step) = steps.pop_front()
     {
         match step {
-            Step::Act(run, mut actions) => {
-                left -= shard.carry_out_all(instance, run, actions.by_ref().take(left));
+            Step::Act(run, trace, mut actions) => {
+                left -= shard.carry_out_all(instance, run, &trace, actions.by_ref().take(left));
                 if actions.len() > 0 {
-                    steps.push_front(Step::Act(run, actions));
+                    steps.push_front(Step::Act(run, trace, actions));
                 }
             }
             Step::Report(story) => story.report(),
@@ -238,12 +239,12 @@ fn notify(reply: oneshot::Sender<()>) {
 impl PendingTurn {
     /// Its steps, in the order of [`release_turn`].
     fn into_steps(self, receipt: &Arc<Receipt>, steps: &mut VecDeque<Step>) {
-        let Self { run, actions, answer, known, successor, story, .. } = self;
+        let Self { run, actions, answer, known, successor, trace, story, .. } = self;
         steps.extend(story.map(Step::Report));
         steps.push_back(Step::Begin(run));
         let mut actions = actions.release(receipt);
         last_calls_first(&mut actions);
-        steps.push_back(Step::Act(run, actions.into_iter()));
+        steps.push_back(Step::Act(run, trace, actions.into_iter()));
         steps.extend(known.map(Step::LetGo));
         successor.into_iter().for_each(|turn| turn.into_steps(receipt, steps));
         steps.extend(answer.map(|answer| Step::Answer(answer, receipt.clone())));

@@ -4,8 +4,9 @@ use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use reenact_core::{
-    Command, EventKey, InstanceId, Message, MessageId, NotTaken, PayloadError, RemoteCommand,
-    RemoteEvent, RemoteStart, Rewind, ShardId, Start, Timestamp, codec,
+    Command, EventKey, InstanceId, Message, MessageId, NotTaken, PayloadError, ReceivedTrace,
+    RemoteCommand, RemoteEvent, RemoteStart, Rewind, ShardId, Start, Timestamp, TraceContext,
+    codec,
 };
 use reenact_providers::{
     Batch, Delivery, InstanceState, Lease, ProviderError, Quarantined, QueueOf,
@@ -86,9 +87,11 @@ impl MessageHandler {
 
     async fn carry_out(&self, delivery: &Delivery, command: RemoteCommand) -> Verdict {
         let to = &delivery.message.to;
+        let (command, trace) = untraced(command);
         match command {
-            RemoteCommand::Start(start) => self.start(delivery, *start).await,
-            RemoteCommand::RaiseEvent(event) => self.raise(delivery, event).await,
+            RemoteCommand::Start(start) => self.start(delivery, *start, trace).await,
+            RemoteCommand::RaiseEvent(event) => self.raise(delivery, event, trace).await,
+            RemoteCommand::Traced { .. } => refused("a command in two traces"),
             RemoteCommand::Purge { created_at } => self.purge(delivery, created_at).await,
             RemoteCommand::Tell { from, message } => {
                 self.pass_message(delivery, from, *message).await
@@ -118,19 +121,19 @@ impl MessageHandler {
     }
 
     /// The instance that this start began may be purged by now: it does not begin again.
-    async fn start(&self, delivery: &Delivery, start: RemoteStart) -> Verdict {
+    async fn start(&self, delivery: &Delivery, start: RemoteStart, trace: Trace) -> Verdict {
         let key = &delivery.message.key;
         if keys(&self.begun).contains(key) {
             return Verdict::Done;
         }
-        let verdict = self.begin(delivery, start).await;
+        let verdict = self.begin(delivery, start, trace).await;
         if verdict == Verdict::Done {
             keys(&self.begun).remember(key);
         }
         verdict
     }
 
-    async fn begin(&self, delivery: &Delivery, start: RemoteStart) -> Verdict {
+    async fn begin(&self, delivery: &Delivery, start: RemoteStart, trace: Trace) -> Verdict {
         let RemoteStart { name, version, input, seed, not_before, event } = start;
         let code = match self.host.registry.orchestration(&name, version.as_ref()) {
             Ok(code) => code,
@@ -143,8 +146,9 @@ impl MessageHandler {
             return refused(Error::InvalidPayload { what, source });
         }
         let key = event.as_ref().map(|event| event.key.clone());
-        let event = event.map(external);
-        let start = Start { input, seed, delay: None, origin: None };
+        let event = event.map(|event| external(event, trace.clone()));
+        let trace = trace.map(|context| Box::new(ReceivedTrace::of_caller(*context)));
+        let start = Start { input, seed, delay: None, origin: None, trace };
         // An earlier delivery may have started the instance, so the id is never assumed to be free.
         let (own_id, place) = (true, None);
         let message = |reply| {
@@ -169,8 +173,8 @@ impl MessageHandler {
         }
     }
 
-    async fn raise(&self, delivery: &Delivery, event: RemoteEvent) -> Verdict {
-        let (key, event) = (event.key.clone(), external(event));
+    async fn raise(&self, delivery: &Delivery, event: RemoteEvent, trace: Trace) -> Verdict {
+        let (key, event) = (event.key.clone(), external(event, trace));
         let message = |reply| InstanceMessage::RaiseEvent { event, reply: Some(reply) };
         let answer = self.ask(&delivery.message.to, message).await;
         self.of_an_event(delivery, answer, &key).await
@@ -400,8 +404,19 @@ fn verdict_of(delivery: &Delivery, answer: Result<()>) -> Verdict {
     }
 }
 
-fn external(RemoteEvent { name, data, key }: RemoteEvent) -> ExternalEvent {
-    ExternalEvent { name, data, key: Some(key) }
+/// The trace in which a command was asked for.
+type Trace = Option<Box<TraceContext>>;
+
+/// A command without the trace in which it was asked for, and that.
+fn untraced(command: RemoteCommand) -> (RemoteCommand, Trace) {
+    match command {
+        RemoteCommand::Traced { context, command } => (*command, Some(context)),
+        command => (command, None),
+    }
+}
+
+fn external(RemoteEvent { name, data, key }: RemoteEvent, trace: Trace) -> ExternalEvent {
+    ExternalEvent { name, data, key: Some(key), trace }
 }
 
 /// The state of an instance that a command has ended.
@@ -428,6 +443,7 @@ fn as_message(command: RemoteCommand, key: &str) -> Option<impl FnOnce(Reply) ->
             return Some(Box::new(rewind) as Box<dyn FnOnce(Reply) -> InstanceMessage + Send>);
         }
         RemoteCommand::Start(_)
+        | RemoteCommand::Traced { .. }
         | RemoteCommand::RaiseEvent(_)
         | RemoteCommand::Purge { .. }
         | RemoteCommand::Tell { .. }

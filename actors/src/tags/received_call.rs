@@ -112,8 +112,14 @@ impl ReceivedCall {
     async fn run(mut self, activity: RemoteActivity) {
         let RemoteActivity { name, input, attempt, terms, deadline, .. } = activity;
         let (sender, mut reports) = mpsc::unbounded_channel();
-        let attempt =
-            Attempt { name, number: attempt, terms, reports: Some(sender), local_input: None };
+        let attempt = Attempt {
+            name,
+            number: attempt,
+            terms,
+            reports: Some(sender),
+            local_input: None,
+            trace: None,
+        };
         let receiver = self.receiver.clone();
         receiver.workers_of(&self.call).submit(self.call.clone(), attempt, input);
         let (tag, key) = (self.tag.clone(), (self.call.clone(), self.attempt));

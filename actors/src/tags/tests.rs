@@ -357,7 +357,8 @@ async fn a_call_is_sent_once_for_each_attempt_while_it_is_under_way() {
     let call = ActivityCall { instance: instance(), run: RUN.into(), id: CorrelationId(3) };
     let send = |number: u32| {
         let name = Name::new("train").unwrap();
-        let attempt = Attempt { name, number, terms: None, reports: None, local_input: None };
+        let attempt =
+            Attempt { name, number, terms: None, reports: None, local_input: None, trace: None };
         let tagged = Tagged { tag: gpu(), deadline: None };
         tag_sender.send(call.clone(), attempt, tagged, Payload::encode("cats").unwrap(), false);
     };

@@ -92,8 +92,14 @@ mod tests {
         let call = ActivityCall { instance, run, id };
         let submit = || {
             let name = Name::new("work").unwrap();
-            let attempt =
-                Attempt { name, number: 1, terms: None, reports: None, local_input: None };
+            let attempt = Attempt {
+                name,
+                number: 1,
+                terms: None,
+                reports: None,
+                local_input: None,
+                trace: None,
+            };
             workers.of_shard(SHARD).submit(call.clone(), attempt, Payload::encode(&()).unwrap());
         };
         let mut unrecorded = Vec::new();

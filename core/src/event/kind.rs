@@ -99,6 +99,7 @@ kinds! {
     ExecutionParked,
     ExecutionUnparked,
     TaskLocal,
+    TraceContextReceived,
 }
 
 impl fmt::Display for EventKind {

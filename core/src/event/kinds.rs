@@ -67,7 +67,8 @@ impl Event {
             | Self::RunSurvived
             | Self::ExecutionParked { .. }
             | Self::ExecutionUnparked
-            | Self::TaskLocal { .. } => {
+            | Self::TaskLocal { .. }
+            | Self::TraceContextReceived { .. } => {
                 debug_assert!(!self.is_terminal(), "an end has an outcome");
                 None
             }
@@ -128,7 +129,8 @@ impl Event {
             | Self::EventSent { .. }
             | Self::TaskTagged { .. }
             | Self::ExecutionRenewed { .. }
-            | Self::TaskLocal { .. } => false,
+            | Self::TaskLocal { .. }
+            | Self::TraceContextReceived { .. } => false,
         }
     }
 
@@ -210,7 +212,8 @@ impl Event {
             | Self::RunAnnounced { .. }
             | Self::RunSurvived
             | Self::ExecutionParked { .. }
-            | Self::ExecutionUnparked => None,
+            | Self::ExecutionUnparked
+            | Self::TraceContextReceived { .. } => None,
         }
     }
 
@@ -268,7 +271,8 @@ impl Event {
             | Self::RunSurvived
             | Self::ExecutionParked { .. }
             | Self::ExecutionUnparked
-            | Self::TaskLocal { .. } => None,
+            | Self::TaskLocal { .. }
+            | Self::TraceContextReceived { .. } => None,
         }
     }
 
@@ -333,6 +337,7 @@ impl Event {
             | Self::RunSurvived
             | Self::ExecutionUnparked
             | Self::TaskLocal { .. } => 0,
+            Self::TraceContextReceived { received } => received.context.state().len(),
         }
     }
 }
@@ -410,7 +415,8 @@ impl fmt::Display for Event {
             | Self::ExecutionRenewed { .. }
             | Self::RunSurvived
             | Self::ExecutionUnparked
-            | Self::TaskLocal { .. } => Ok(()),
+            | Self::TaskLocal { .. }
+            | Self::TraceContextReceived { .. } => Ok(()),
         }
     }
 }

@@ -37,7 +37,7 @@ impl Machine {
         match input {
             Event::ExecutionStarted { input, seed, delay, .. } => {
                 let context = OrchestrationContext::new(self.shared.clone());
-                let Unstarted { origin, status } = self.phase.take_unstarted();
+                let Unstarted { origin, status, trace } = self.phase.take_unstarted();
                 let input_bytes = input.len();
                 let running = Running::new(self.code.run(context, input), input_bytes);
                 self.phase = Phase::Running(Running { woken: delay.is_none(), ..running });
@@ -46,6 +46,7 @@ impl Machine {
                 state.begin_run(seed);
                 state.record_origin(origin);
                 state.select_version(self.code.version());
+                state.record_trace(trace);
                 match delay {
                     Some(delay) => {
                         let fire_at = state.now + delay;
@@ -123,6 +124,7 @@ impl Machine {
                 let mut state = self.shared.lock();
                 let position = state.written.position;
                 let waker = state.buffer.raise(name, BufferedEvent { position, data, key });
+                state.record_trace(self.given_trace.take());
                 drop(state);
                 self.wake(waker);
                 self.run_code()
@@ -182,7 +184,8 @@ impl Machine {
             | Event::EventSent { .. }
             | Event::TaskTagged { .. }
             | Event::ExecutionRenewed { .. }
-            | Event::TaskLocal { .. } => Ok(()),
+            | Event::TaskLocal { .. }
+            | Event::TraceContextReceived { .. } => Ok(()),
         }
     }
 

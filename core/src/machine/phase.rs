@@ -6,6 +6,7 @@ use crate::code::{CodeFuture, OrchestrationCode};
 use crate::message::Origin;
 use crate::outcome::Outcome;
 use crate::payload::Payload;
+use crate::trace_context::ReceivedTrace;
 
 /// The phase of an execution, with what exists in that phase only.
 pub(super) enum Phase {
@@ -24,6 +25,8 @@ pub(super) struct Unstarted {
     pub(super) origin: Option<Box<Origin>>,
     /// The status of the execution before this one.
     pub(super) status: Option<Payload>,
+    /// The trace in which it was asked for.
+    pub(super) trace: Option<Box<ReceivedTrace>>,
 }
 
 /// Code that is alive, and why it runs or does not.
@@ -53,7 +56,7 @@ pub(super) struct Ended {
 impl Phase {
     /// Before a start, which may be that of an execution that follows another one.
     pub(super) const fn unstarted(status: Option<Payload>) -> Self {
-        Self::Unstarted(Unstarted { origin: None, status })
+        Self::Unstarted(Unstarted { origin: None, status, trace: None })
     }
 
     pub(super) const fn running(&self) -> Option<&Running> {

@@ -237,7 +237,8 @@ impl Passed {
             | Event::RunSurvived
             | Event::ExecutionParked { .. }
             | Event::ExecutionUnparked
-            | Event::TaskLocal { .. } => {}
+            | Event::TaskLocal { .. }
+            | Event::TraceContextReceived { .. } => {}
         }
         Ok(())
     }

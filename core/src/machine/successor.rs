@@ -15,6 +15,7 @@ use crate::message::Origin;
 use crate::outcome::Outcome;
 use crate::payload::Payload;
 use crate::random::{SplitMix64, next_seed};
+use crate::trace_context::{ReceivedTrace, TraceRelation};
 
 /// The next execution of an instance, as it begins.
 #[derive(Debug)]
@@ -92,7 +93,11 @@ impl Machine {
     fn next_start(&self, input: Payload, origin: Option<Origin>) -> Start {
         let seed = next_seed(self.shared.lock().lineage());
         let origin = origin.map(Box::new);
-        Start { input, seed, delay: Some(Duration::ZERO), origin }
+        // Its trace is a new one, which is linked to the one before.
+        let trace = self
+            .received_trace()
+            .map(|trace| Box::new(ReceivedTrace { relation: TraceRelation::Predecessor, ..trace }));
+        Start { input, seed, delay: Some(Duration::ZERO), origin, trace }
     }
 }
 

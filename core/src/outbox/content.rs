@@ -56,7 +56,10 @@ fn bytes_of(message: &Message) -> usize {
 fn bytes_of_child(child: &Child) -> usize {
     let input = match &child.start.body {
         MessageBody::Start { input, .. } | MessageBody::Replace { input, .. } => input.len(),
-        MessageBody::Cancel { .. } | MessageBody::Event { .. } | MessageBody::Result { .. } => 0,
+        MessageBody::Traced { .. }
+        | MessageBody::Cancel { .. }
+        | MessageBody::Event { .. }
+        | MessageBody::Result { .. } => 0,
     };
     mem::size_of::<Child>() + input
 }

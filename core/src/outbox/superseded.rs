@@ -109,8 +109,10 @@ impl Message {
                     instead_of: calls,
                 };
             }
-            MessageBody::Cancel { .. } | MessageBody::Event { .. } | MessageBody::Result { .. } => {
-            }
+            MessageBody::Traced { .. }
+            | MessageBody::Cancel { .. }
+            | MessageBody::Event { .. }
+            | MessageBody::Result { .. } => {}
         }
     }
 }
@@ -189,7 +191,8 @@ impl Undoing {
             | Event::RunSurvived
             | Event::ExecutionParked { .. }
             | Event::ExecutionUnparked
-            | Event::TaskLocal { .. } => {}
+            | Event::TaskLocal { .. }
+            | Event::TraceContextReceived { .. } => {}
         }
         drop(self.outbox.follow(event));
     }

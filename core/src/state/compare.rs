@@ -152,7 +152,9 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             | Event::RunSurvived
             | Event::ExecutionParked { .. }
             | Event::ExecutionUnparked
-            | Event::TaskLocal { .. },
+            | Event::TaskLocal { .. }
+            // It is taken from the log.
+            | Event::TraceContextReceived { .. },
             _,
         ) => None,
     }

@@ -93,6 +93,9 @@ impl State {
         let bytes = event.payload_bytes() as u64;
         self.written.bytes += bytes;
         self.turn.bytes += bytes;
+        if let (0, Event::TraceContextReceived { received }) = (self.turn.number, event) {
+            self.trace = Some(received.clone());
+        }
         let released = self.outbox.follow(event);
         released.into_iter().for_each(|message| self.act(Action::Send(message)));
     }

@@ -95,7 +95,8 @@ impl Viewer {
             | Event::TaskStopped { .. }
             | Event::RunAnnounced { .. }
             | Event::RunSurvived
-            | Event::TaskLocal { .. } => {}
+            | Event::TaskLocal { .. }
+            | Event::TraceContextReceived { .. } => {}
         }
     }
 

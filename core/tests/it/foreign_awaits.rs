@@ -426,7 +426,13 @@ fn a_wake_from_another_thread_is_found_even_while_a_turn_is_under_way() {
         Ok(())
     });
     let config = MachineConfig { this_thread: Some(this_thread), ..MachineConfig::default() };
-    let start = Start { input: Payload::encode(&()).unwrap(), seed: 0, delay: None, origin: None };
+    let start = Start {
+        input: Payload::encode(&()).unwrap(),
+        seed: 0,
+        delay: None,
+        origin: None,
+        trace: None,
+    };
     let (id, first) = (InstanceId::new("instance").unwrap(), ExecutionId::FIRST);
     let started = Machine::start(&code, id, first, config, start, Timestamp::EPOCH);
     let Err(ApplyError::Nondeterministic(found)) = started else {

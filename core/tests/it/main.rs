@@ -44,6 +44,7 @@ mod support;
 mod suspend;
 mod tags;
 mod timeout;
+mod trace_context;
 mod user_code;
 mod values;
 mod versions;

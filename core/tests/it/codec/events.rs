@@ -19,7 +19,7 @@ pub(crate) fn every_event() -> Vec<Event> {
         vec![child_attempt_failed(), task_tagged(), children_superseded(), commands_received()];
     let newest =
         [newest, events_of_host_deaths(), vec![renewed()], events_of_announced_runs()].concat();
-    let newest = [newest, events_of_parking(), vec![task_local()]].concat();
+    let newest = [newest, events_of_parking(), vec![task_local(), trace_received()]].concat();
     [first.concat(), later.concat(), events_of_children(), newest].concat()
 }
 
@@ -165,6 +165,15 @@ pub(crate) fn task_tagged() -> Event {
 /// That which came with local activities.
 pub(crate) fn task_local() -> Event {
     Event::TaskLocal { id: CorrelationId(251) }
+}
+
+/// That which came with traces.
+pub(crate) fn trace_received() -> Event {
+    let context = crate::trace_context::context();
+    let relation = reenact_core::TraceRelation::Predecessor;
+    Event::TraceContextReceived {
+        received: Box::new(reenact_core::ReceivedTrace { context, relation }),
+    }
 }
 
 /// That which came with children that take the place of others.

@@ -320,7 +320,7 @@ pub(crate) const fn seconds(seconds: u64) -> Timestamp {
 }
 
 pub(crate) fn start(input: impl Serialize) -> Start {
-    Start { input: payload(input), seed: SEED, delay: None, origin: None }
+    Start { input: payload(input), seed: SEED, delay: None, origin: None, trace: None }
 }
 
 pub(crate) fn complete(id: u64, output: impl Serialize) -> Command {
