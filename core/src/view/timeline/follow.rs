@@ -142,7 +142,8 @@ impl TimelineBuilder {
             | Event::TaskStarted { .. }
             | Event::TaskStopped { .. }
             | Event::RunAnnounced { .. }
-            | Event::RunSurvived => {}
+            | Event::RunSurvived
+            | Event::TraceContextReceived { .. } => {}
         }
     }
 
