@@ -426,8 +426,13 @@ impl HostBuilder {
     /// Cancelling it is harmless.
     pub async fn verify_histories(&self) -> Result<Vec<Unfit>> {
         let provider = self.provider.as_deref().ok_or(Error::NoProvider)?;
-        let registry = self.registry.as_ref().map_err(Error::clone)?;
+        let registry = self.registry()?;
         verify_histories(provider, registry, &self.options).await
+    }
+
+    /// What was registered.
+    pub(crate) fn registry(&self) -> Result<&Registry> {
+        self.registry.as_ref().map_err(Error::clone)
     }
 
     /// The first mistake is kept until the builder is used.

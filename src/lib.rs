@@ -67,6 +67,8 @@
 //! | [`prelude`] | what most files with orchestrations need |
 //! | [`guide`] | each feature, with a program that runs |
 //! | [`testing`] | unit tests without a host, and a clock that the test moves |
+//! | [`transfer`], [`doctor`] | stores on which no host works: they are moved, and checked |
+//! | [`verify`] | a program of your own that checks exported histories against its code |
 //! | [`limits`] | every limit, with its unit |
 //! | [`providers`] | the traits of a store, and the stores |
 //! | [`core`](mod@core) | tools: the machine of one execution, its commands and actions, the stored form |
@@ -133,12 +135,14 @@ pub mod limits;
 pub mod prelude;
 mod shutdown;
 pub mod testing;
+pub mod verify;
 
 // To run hosts, and to ask them.
 pub use client::{Client, InstanceHandle, InstanceStatus, RaiseEvent, StartNew};
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
-    ActivityThreads, HostOptions, Named, Retention, ShardThreads, Stalled, Unfit, Watch, WhenBusy,
+    Access, ActivityThreads, HostOptions, Named, Retention, ShardThreads, Stalled, Unfit, Watch,
+    WhenBusy,
 };
 pub use reenact_providers::{
     InstanceFilter, InstancePage, InstanceState, InstanceSummary, PageRequest, QuarantineId,
@@ -182,10 +186,14 @@ pub use reenact_providers::azure::{Azure, AzureOptions, connection::Connection};
 #[cfg(feature = "local")]
 pub use reenact_providers::{Local, LocalOptions};
 
+/// Looks through a store: is each history whole, and does what the store says of it agree?
+pub use reenact_actors::doctor;
 /// What [`Client::view`] and its like return: values that show an instance without its code.
 pub use reenact_actors::inspect;
 /// What a host counts: the snapshot that [`Host::metrics`] gives.
 pub use reenact_actors::metrics;
+/// Moves histories between stores.
+pub use reenact_actors::transfer;
 /// The JSON API and the web console, as a router of axum.
 #[cfg(feature = "console")]
 pub use reenact_console as console;

@@ -17,12 +17,15 @@ use ractor::ActorRef;
 use reenact_core::{
     History, InstanceId, Name, OrchestrationCode, RemoteCommand, Rewind, Timestamp, Version,
 };
-use reenact_providers::{InstanceFilter, InstancePage, InstanceSummary, PageRequest, Provider};
+use reenact_providers::{
+    HistoryStore, InstanceFilter, InstancePage, InstanceSummary, PageRequest, Provider,
+};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::answers::ClientRuntime;
 use crate::context::HostContext;
 use crate::error::{Error, ParkReason, Result};
+use crate::log::Log;
 use crate::message::{
     ExternalEvent, InstanceMessage, Internal, Reply, RewindMessage, ShardMessage,
 };
@@ -106,6 +109,15 @@ impl Access {
     /// The directory that the store is in, as an absolute path; `None` when it is not in one.
     pub fn directory(&self) -> Option<&Path> {
         self.store().directory.as_deref()
+    }
+
+    /// The logs of the store.
+    pub(crate) fn histories(&self) -> &dyn HistoryStore {
+        &*self.store().histories
+    }
+
+    pub(crate) fn log(&self) -> Log<'_> {
+        self.store().log()
     }
 
     /// Refuses what would change something.

@@ -95,8 +95,9 @@ impl Actor for HostSupervisor {
             }
             shards.insert(shard, standing);
         }
-        let retention = retention::begin(&host);
-        let fitness = Some(fitness::begin(&host));
+        let is_dormant = host.options.dormant;
+        let retention = if is_dormant { None } else { retention::begin(&host) };
+        let fitness = begin_fitness(&host);
         let follow = shared.map(|share| follow(&myself, share));
         let closing = false;
         Ok(HostState {
@@ -137,7 +138,7 @@ impl Actor for HostSupervisor {
             HostMessage::Lost(lost) if !state.closing => {
                 if lost.iter().any(|(shard, _)| *shard == ShardId(0)) {
                     // The check of instances ran on that thread.
-                    state.fitness = Some(fitness::begin(&state.host));
+                    state.fitness = begin_fitness(&state.host);
                 }
                 lost.into_iter().for_each(|(shard, actor)| state.is_lost(&myself, shard, actor));
             }
@@ -285,6 +286,11 @@ impl HostState {
         let new: Vec<_> = self.share.difference(&before).copied().collect();
         new.into_iter().for_each(|shard| self.restart(myself, shard, RESTART_DELAY));
     }
+}
+
+/// Looks for what the host cannot run, and what it can run again; a dormant one runs nothing.
+fn begin_fitness(host: &HostRef) -> Option<Task> {
+    (!host.options.dormant).then(|| fitness::begin(host))
 }
 
 /// Starts a shard with the host. When hosts share shards, a shard that another host has is no failure.

@@ -5,6 +5,7 @@ mod closing;
 mod deaths;
 mod encode;
 mod in_place;
+mod interrupt;
 mod live;
 mod local;
 mod outbox;

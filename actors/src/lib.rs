@@ -109,7 +109,9 @@ mod shard;
 // Floor 9: the interface for clients.
 
 mod access;
+pub mod doctor;
 mod runtime;
+pub mod transfer;
 
 #[cfg(doc)]
 use reenact_core::Action;
@@ -129,4 +131,4 @@ pub use runtime::Runtime;
 pub use snapshot::Snapshot;
 pub use stalls::Stalled;
 pub use state::{MissingState, StateType};
-pub use verify::{Unfit, verify_histories};
+pub use verify::{Unfit, Verifier, verify_histories};

@@ -55,6 +55,8 @@ struct Shared {
     /// The number of messages that were ever sent on this host.
     sent: AtomicU64,
     closed: watch::Sender<bool>,
+    /// Whether nothing is sent: what is in an outbox is sent by the next host.
+    is_quiet: bool,
 }
 
 /// Where a message goes.
@@ -87,15 +89,20 @@ pub(crate) enum Fate {
 }
 
 impl LocalDelivery {
-    pub(crate) fn new(routes: Routes, store: Arc<Store>, tasks: Tasks) -> Self {
+    pub(crate) fn new(routes: Routes, store: Arc<Store>, tasks: Tasks, is_quiet: bool) -> Self {
         let closed = watch::Sender::new(false);
         let (under_way, sent) = (DashMap::new(), AtomicU64::new(0));
-        Self { shared: Arc::new(Shared { routes, store, tasks, under_way, sent, closed }) }
+        Self {
+            shared: Arc::new(Shared { routes, store, tasks, under_way, sent, closed, is_quiet }),
+        }
     }
 
     /// Sends a message that is durable in its sender, for one run of the sender. It was sent `tries` times
     /// before.
     pub(crate) fn send(&self, from: &InstanceId, run: Run, message: Message, tries: u32) {
+        if self.shared.is_quiet {
+            return;
+        }
         let key = (from.clone(), message.id);
         let Entry::Vacant(vacant) = self.shared.under_way.entry(key.clone()) else { return };
         if self.is_remote(&message.to) {

@@ -66,6 +66,7 @@ pub struct HostOptions {
     pub(crate) stalls_after: Duration,
     pub(crate) replace_threads_after: Duration,
     pub(crate) max_host_deaths: u32,
+    pub(crate) dormant: bool,
 }
 
 /// What happens when the host is at a limit and accepts nothing more.
@@ -256,6 +257,36 @@ impl HostOptions {
         self
     }
 
+    /// A host that runs no code, and on which no instance comes into memory by itself: no timer fires, no
+    /// activity starts, nothing is sent to other instances, nothing is purged because of its age. What is registered
+    /// on it is not used. For tools that change a store in which no host works; not for a store that hosts share,
+    /// where [`Access::connect`](crate::Access::connect) does the same.
+    ///
+    /// An instance for which a command comes is [parked](crate::ParkReason::Dormant), and takes it durably: an
+    /// event, a cancel, a suspension and its end, termination, a rewind, a purge. It goes on by itself when a host
+    /// with its code starts, and sees what has come. A cancel is refused while the instance has children that have
+    /// not ended, because its code knows which of them are to be cancelled too. Nothing can be started.
+    ///
+    /// ```
+    /// # use reenact_actors::{ErrorKind, HostOptions, Registry, Runtime};
+    /// # use reenact_core::InstanceId;
+    /// # use reenact_providers::InMemory;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let options = HostOptions::new().dormant();
+    /// let host = Runtime::start(&InMemory::new(), Registry::default(), options).await?;
+    /// let order = InstanceId::new("order-7")?;
+    /// let missing = host.access().terminate(&order, "not wanted").await.unwrap_err();
+    /// assert_eq!(missing.kind(), ErrorKind::NotFound);
+    /// host.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn dormant(mut self) -> Self {
+        self.dormant = true;
+        self
+    }
+
     /// Which finished instances are kept. By default all are, for ever.
     pub const fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
@@ -344,6 +375,7 @@ impl Default for HostOptions {
             stalls_after: DEFAULT_STALLS_AFTER,
             replace_threads_after: DEFAULT_REPLACE_THREADS_AFTER,
             max_host_deaths: DEFAULT_MAX_HOST_DEATHS,
+            dormant: false,
         }
     }
 }

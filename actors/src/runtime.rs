@@ -84,6 +84,15 @@ impl Runtime {
         options: HostOptions,
     ) -> Result<Self> {
         let caller = runtime_with_time()?;
+        if options.dormant {
+            if provider.sharing().is_some() {
+                let reason = "a dormant host is for a store that hosts do not share; use a client \
+                              without a host (`Access::connect`)";
+                return Err(Error::Startup { reason: reason.to_owned(), source: None });
+            }
+            // None of its code is to run.
+            registry = Registry::default();
+        }
         let limits = limits(&mut registry, &options)?;
         let runtimes = activity_runtimes(&registry, &options, limits.blocking)?;
         registry.check_states()?;
@@ -123,7 +132,12 @@ impl Runtime {
             registry,
             leases: gate.clone(),
             gate,
-            local_delivery: LocalDelivery::new(routes.clone(), store.clone(), tasks.clone()),
+            local_delivery: LocalDelivery::new(
+                routes.clone(),
+                store.clone(),
+                tasks.clone(),
+                options.dormant,
+            ),
             store,
             workers,
             waiters: Waiters::new(provider.shards()),

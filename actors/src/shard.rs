@@ -113,7 +113,9 @@ impl Actor for ShardSupervisor {
             _background: [renewals(&myself, host, lease), sweeps(&myself, host)],
             context,
         };
-        state.recover(recovered, &timers).await?;
+        if !state.context.host.options.dormant {
+            state.recover(recovered, &timers).await?;
+        }
         state.park_stalled();
         myself.cast(ShardMessage::Admit)?;
         tracing::info!(

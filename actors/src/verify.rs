@@ -1,10 +1,13 @@
 //! Checks whether code fits the histories of a store, before a host runs it.
 
+mod one_history;
+
 use std::fmt;
 
 use reenact_core::{Action, InstanceId, Machine, MachineConfig, Message, Name};
 use reenact_providers::{
     InstanceFilter, InstanceState, InstanceSummary, PageRequest, Provider, ProviderError,
+    StoredTurn, SystemClock,
 };
 
 use crate::error::{ParkReason, Result};
@@ -12,6 +15,7 @@ use crate::log::Log;
 use crate::options::HostOptions;
 use crate::panic::{catch_panic, this_thread};
 use crate::registry::Registry;
+use one_history::OneHistory;
 
 /// An instance that could not go on with the code that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +55,33 @@ pub async fn verify_histories(
     let log = Log { store: &*store, clock: &*clock, is_shared, stalls: None };
     let check = Check { log, registry };
     Ok(check.all().await?)
+}
+
+/// Holds histories against code, one at a time, without a store: those that were exported.
+pub struct Verifier<'a> {
+    registry: &'a Registry,
+}
+
+impl<'a> Verifier<'a> {
+    /// By what is registered.
+    pub const fn new(registry: &'a Registry) -> Self {
+        Self { registry }
+    }
+
+    /// Why code does not fit a history, if it does not; of a finished instance as well. Compares everything, as
+    /// [`verify_histories`] does.
+    ///
+    /// # Errors
+    /// [`Error::Store`](crate::Error::Store): the history has no order.
+    pub async fn unfit(
+        &self,
+        summary: InstanceSummary,
+        turns: Vec<StoredTurn>,
+    ) -> Result<Option<Unfit>> {
+        let (store, clock) = (OneHistory { summary: summary.clone(), turns }, SystemClock);
+        let log = Log { store: &store, clock: &clock, is_shared: false, stalls: None };
+        Ok(Check { log, registry: self.registry }.one(summary).await?)
+    }
 }
 
 /// The code, and the store that it is held against.

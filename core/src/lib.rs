@@ -182,3 +182,4 @@ pub use view::{
     Viewer,
 };
 pub use wake::ForeignWakeHook;
+pub use wellformed::check_history;

@@ -1,13 +1,14 @@
 //! An execution whose code cannot run: from its log alone, it applies what needs no code.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
-use alloc::string::ToString;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::iter;
 
 use crate::attempts::{Attempts, Due};
 use crate::command::Rejected;
+use crate::error::bounded_message;
 use crate::event::Event;
 use crate::history::{RecordedTurn, history_limit};
 use crate::ids::{CorrelationId, EventKey, Name};
@@ -17,10 +18,11 @@ use crate::seen_keys::SeenKeys;
 use crate::time::Timestamp;
 
 /// An execution that is parked ([`Event::ExecutionParked`]): its code cannot run, and its log goes on.
-/// An external event that is raised on it is recorded, and the code sees it once it can run again.
+/// An external event that is raised on it is recorded, and the code sees it once it can run again; so are a cancel, a
+/// suspension and its end.
 ///
-/// Takes in all turns of the execution, in order; no code is needed. What else comes (cancels,
-/// results of children, ends of activities) asks the code, and cannot be taken here.
+/// Takes in all turns of the execution, in order; no code is needed. What else comes (results of
+/// children, ends of activities) asks the code, and cannot be taken here.
 ///
 /// ```
 /// # use reenact_core::*;
@@ -42,6 +44,9 @@ pub struct ParkedExecution {
     bytes: u64,
     /// What a cancel has ended is not in the log.
     is_cancelled: bool,
+    is_suspended: bool,
+    /// Children that have not ended.
+    children: BTreeSet<CorrelationId>,
     keys: SeenKeys,
     queues: BTreeMap<Name, OfName>,
     waits: BTreeMap<CorrelationId, Name>,
@@ -95,6 +100,68 @@ impl ParkedExecution {
             return Ok(Vec::new());
         }
         self.has_room(&name, data.len())?;
+        Ok(self.record(Event::ExternalRaised { name, data, key }, now))
+    }
+
+    /// Records that somebody has asked it to end: the turns to append, in order. No turns when somebody has before.
+    /// `None` when it has children that have not ended: which of them are to be cancelled, only the code knows.
+    ///
+    /// # Errors
+    /// [`Rejected::OverLimit`] when the history is full. Nothing changed then.
+    pub fn cancel(
+        &mut self,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<Option<Vec<RecordedTurn>>, Rejected> {
+        if self.is_cancelled {
+            return Ok(Some(Vec::new()));
+        }
+        if !self.children.is_empty() {
+            return Ok(None);
+        }
+        let cancel = Event::CancelRequested { reason: bounded_message(reason) };
+        self.record_if(true, cancel, now).map(Some)
+    }
+
+    /// Records that it is not to go on before somebody resumes it: the turns to append, in order. No turns when
+    /// it is suspended already.
+    ///
+    /// # Errors
+    /// As [`cancel`](Self::cancel).
+    pub fn suspend(
+        &mut self,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<Vec<RecordedTurn>, Rejected> {
+        let suspend = Event::ExecutionSuspended { reason: bounded_message(reason) };
+        self.record_if(!self.is_suspended, suspend, now)
+    }
+
+    /// Records the end of a suspension: the turns to append, in order. No turns when it is not suspended.
+    ///
+    /// # Errors
+    /// As [`cancel`](Self::cancel).
+    pub fn resume(&mut self, now: Timestamp) -> Result<Vec<RecordedTurn>, Rejected> {
+        self.record_if(self.is_suspended, Event::ExecutionResumed, now)
+    }
+
+    fn record_if(
+        &mut self,
+        is_new: bool,
+        event: Event,
+        now: Timestamp,
+    ) -> Result<Vec<RecordedTurn>, Rejected> {
+        if !is_new {
+            return Ok(Vec::new());
+        }
+        match history_limit(self.events + 1, self.bytes) {
+            Some(full) => Err(Rejected::OverLimit(full.to_string())),
+            None => Ok(self.record(event, now)),
+        }
+    }
+
+    /// Records an input. What is overdue by then comes first.
+    fn record(&mut self, event: Event, now: Timestamp) -> Vec<RecordedTurn> {
         let at = now.max(self.at);
         let overdue = iter::from_fn(|| {
             let turn = one_event(at, self.overdue(at)?);
@@ -102,10 +169,10 @@ impl ParkedExecution {
             Some(turn)
         });
         let mut turns: Vec<_> = overdue.collect();
-        let raised = one_event(at, Event::ExternalRaised { name, data, key });
-        self.apply(&raised);
-        turns.push(raised);
-        Ok(turns)
+        let turn = one_event(at, event);
+        self.apply(&turn);
+        turns.push(turn);
+        turns
     }
 
     fn has_room(&self, name: &Name, bytes: usize) -> Result<(), Rejected> {
@@ -196,6 +263,14 @@ impl ParkedExecution {
                 all.for_each(|of_name| of_name.waits = of_name.waits.min(of_name.bytes.len()));
             }
             Event::CancelRequested { .. } => self.is_cancelled = true,
+            Event::ExecutionSuspended { .. } => self.is_suspended = true,
+            Event::ExecutionResumed => self.is_suspended = false,
+            Event::ChildScheduled { id, .. } => {
+                self.children.insert(*id);
+            }
+            Event::ChildCompleted { id, .. } | Event::ChildFailed { id, .. } => {
+                self.children.remove(id);
+            }
             Event::ExecutionStarted { .. }
             | Event::TaskScheduled { .. }
             | Event::TaskRefused { .. }
@@ -206,15 +281,10 @@ impl ParkedExecution {
             | Event::StatusSet { .. }
             | Event::ExecutionContinued { .. }
             | Event::ExecutionCancelled { .. }
-            | Event::ExecutionSuspended { .. }
-            | Event::ExecutionResumed
             | Event::TaskHeartbeat { .. }
             | Event::VersionSelected { .. }
             | Event::PatchMarked { .. }
             | Event::StartedBy { .. }
-            | Event::ChildScheduled { .. }
-            | Event::ChildCompleted { .. }
-            | Event::ChildFailed { .. }
             | Event::ChildCancelRequested { .. }
             | Event::StartRequested { .. }
             | Event::CallRefused { .. }

@@ -10,6 +10,18 @@ use crate::history::RecordedTurn;
 use crate::ids::CorrelationId;
 use crate::time::Timestamp;
 
+/// Whether some execution can have written these turns, in this order, from its first on. Whether some code makes
+/// them is not looked at.
+///
+/// # Errors
+/// The first event that is out of place.
+pub fn check_history<'a>(
+    turns: impl IntoIterator<Item = &'a RecordedTurn>,
+) -> Result<(), MalformedHistory> {
+    let mut log = WellFormed::default();
+    turns.into_iter().try_for_each(|turn| log.check(turn))
+}
+
 /// What was scheduled and is still open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Open {

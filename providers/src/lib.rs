@@ -38,6 +38,7 @@ pub mod testkit {
 
 mod backoff;
 mod error;
+mod finding;
 #[cfg(feature = "journal")]
 pub mod medium;
 mod timer;
@@ -82,8 +83,9 @@ mod memory;
 
 pub use backoff::Backoff;
 pub use error::{OpenError, Place, ProviderError};
+pub use finding::{Finding, Severity};
 #[cfg(feature = "local")]
-pub use local::{Local, LocalOptions};
+pub use local::{Local, LocalOptions, check_machine};
 pub use memory::InMemory;
 pub use router::{Delivery, DeliveryId, ExternalEventRouter, Message};
 pub use sharing::{Membership, QuarantineId, Quarantined, QueueOf, Sharing, SharingHost, balance};

@@ -11,11 +11,13 @@
 //! received. It is left alone: it is neither read nor written, and may be removed.
 
 mod archive;
+mod machine;
 mod read_only;
 mod sqlite;
 mod writable;
 
 pub use archive::SqliteArchive;
+pub use machine::check_machine;
 pub use sqlite::ArchiveError;
 
 use std::path::{Path, PathBuf};
@@ -30,8 +32,8 @@ use crate::limits::{DEFAULT_LOCAL_SHARDS, MAX_SHARDS};
 use crate::medium::lock::LOCK;
 use crate::medium::{Directory, Disk, DiskFile, Medium, MediumError, RealDisk, StoreLock};
 use crate::{
-    HistoryStore, OpenError, Place, Provider, ProviderError, ShardLease, Sharing, SystemClock,
-    TimerScheduler,
+    Finding, HistoryStore, OpenError, Place, Provider, ProviderError, ShardLease, Sharing,
+    SystemClock, TimerScheduler,
 };
 
 /// What the store says about itself.
@@ -421,6 +423,19 @@ impl Provider for Local {
 
     fn directory(&self) -> Option<PathBuf> {
         Some(self.path.clone())
+    }
+
+    /// Lets SQLite look through its file. The journals were looked through when it was opened.
+    fn check(&self) -> Vec<Finding> {
+        let place = self.path.join(ARCHIVE).display().to_string();
+        match self.histories.archive().check() {
+            Ok(()) => vec![Finding::info(place, "SQLite finds it whole")],
+            Err(error) => vec![Finding::error(
+                place,
+                error.to_string(),
+                "keep a copy of the store, and put back what is known to be good",
+            )],
+        }
     }
 }
 

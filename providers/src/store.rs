@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub use self::filter::{InstanceFilter, PageRequest, TimeRange};
 pub use self::state::UnknownState;
-use crate::{ProviderError, Sharing, TimerScheduler};
+use crate::{Finding, ProviderError, Sharing, TimerScheduler};
 
 /// A store for the hosts of one hub. Cloning a provider's handles is cheap; all of them are shared.
 pub trait Provider: Send + Sync + 'static {
@@ -24,6 +24,11 @@ pub trait Provider: Send + Sync + 'static {
     fn timers(&self) -> Arc<dyn TimerScheduler>;
     /// The store of leases: it knows which host owns which shard.
     fn leases(&self) -> Arc<dyn ShardLease>;
+    /// Looks through its files by means of its own: what is damaged there, and what is good to know. It may take long,
+    /// and blocks. By default it finds nothing.
+    fn check(&self) -> Vec<Finding> {
+        Vec::new()
+    }
     /// What it offers to hosts that share it; `None` when one host has all of its shards.
     fn sharing(&self) -> Option<Arc<dyn Sharing>>;
     /// The directory that it is in, as an absolute path; `None` when it is not in one, as by default.
@@ -49,7 +54,8 @@ pub trait HistoryStore: Send + Sync + 'static {
     /// # Errors
     /// - `Fenced`: the batch's epoch is not the shard's newest, or its lease was released.
     /// - `Conflict`: a turn's number is not the next one of its execution, its execution is neither
-    ///   the instance's newest nor (with the number 0) the one after that, a first turn's instance
+    ///   the instance's newest nor (with the number 0) the one after that; an instance that is not there begins
+    ///   with the turn 0 of any execution from 1 on, as an import brings it; a first turn's instance
     ///   exists already, a turn is of another shard, or there is no such shard.
     /// - `TooLarge`, `Throttled`, `Unavailable`: nothing was written.
     /// - `Unknown`: it may or may not have been written.

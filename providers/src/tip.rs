@@ -49,7 +49,8 @@ impl Tip {
     pub(crate) fn after(tip: Option<Self>, turn: &TurnRecord) -> Result<Self, ProviderError> {
         let (execution, number) = (turn.summary.execution, turn.number);
         let follows = match tip {
-            None => execution == ExecutionId::FIRST && number == 0,
+            // A later one comes with an import.
+            None => execution >= ExecutionId::FIRST && number == 0,
             Some(tip) if execution == tip.execution => number == tip.next,
             Some(tip) => Some(execution.0) == tip.execution.0.checked_add(1) && number == 0,
         };

@@ -173,7 +173,7 @@ macro_rules! conformance_tests {
             the_next_execution_begins_at_turn_0_in_the_place_of_the_earlier,
             a_batch_may_end_one_execution_and_begin_the_next,
             an_execution_cannot_be_left_out,
-            an_instance_begins_with_its_first_execution,
+            an_instance_begins_at_turn_0_of_an_execution,
             the_next_execution_begins_at_turn_0_only,
             an_earlier_execution_takes_no_more_turns,
             executions_survive_reopening,

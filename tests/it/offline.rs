@@ -1,4 +1,11 @@
 //! Stores on which no host works: they are read, changed, moved and checked.
 
+mod doctor;
+mod dormant;
+mod file;
+mod moved;
+mod parts;
 mod read_only;
+mod round_trip;
 mod scene;
+mod verify;

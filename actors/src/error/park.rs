@@ -41,6 +41,12 @@ pub enum ParkReason {
         /// The activity.
         name: Name,
     },
+    /// The host is [dormant](crate::HostOptions::dormant): it runs no code. The instance goes on by itself when
+    /// a host with its code starts.
+    #[error(
+        "the host that took a command for it runs no code; it goes on when one with its code starts"
+    )]
+    Dormant,
     /// What is stored does not decode.
     #[error(
         "its stored history is not readable; put back a good copy of the store, or terminate it: {reason}"
@@ -141,6 +147,7 @@ impl ParkReason {
             | Self::Crashed { .. }
             | Self::HostDied { .. }
             | Self::Recorded { .. }
+            | Self::Dormant
             | Self::Stalled { .. } => None,
         }
     }
@@ -158,6 +165,7 @@ impl ParkReason {
             Self::Crashed { .. } => "crashed",
             Self::HostDied { .. } => "host_died",
             Self::Recorded { .. } => "recorded",
+            Self::Dormant => "dormant",
             Self::Stalled { .. } => "stalled",
         }
     }

@@ -8,7 +8,8 @@ impl ParkReason {
         match self {
             Self::Nondeterministic(_) => ParkKind::Nondeterministic,
             Self::Malformed(_) => ParkKind::Malformed,
-            Self::UnknownOrchestration { .. } => ParkKind::UnknownOrchestration,
+            // A dormant host has the code of none.
+            Self::UnknownOrchestration { .. } | Self::Dormant => ParkKind::UnknownOrchestration,
             Self::UnknownVersion { .. } => ParkKind::UnknownVersion,
             Self::UnknownActivity { .. } => ParkKind::UnknownActivity,
             Self::Unreadable { .. } => ParkKind::Unreadable,

@@ -85,6 +85,9 @@ impl InstanceState {
         mut summary: InstanceSummary,
         mut first: Option<TurnPage>,
     ) -> Result<(), ActorProcessingErr> {
+        if self.shard.host.options.dormant {
+            return self.park_unfit(ParkReason::Dormant, summary, false).await;
+        }
         if let Some(reason) = self.shard.host.routes.why_stalled(&self.instance) {
             return self.park_condemned(reason, summary).await;
         }

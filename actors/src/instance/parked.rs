@@ -1,9 +1,10 @@
 //! A parked instance: its log says that it is parked, and it takes what needs no code.
 
 use ractor::{ActorProcessingErr, ActorRef};
-use reenact_core::{ApplyError, Command, Event, History, ParkedExecution, RecordedTurn};
+use reenact_core::{ApplyError, Command, Event, History, ParkedExecution, RecordedTurn, Rejected};
 use reenact_providers::{InstanceState as State, InstanceSummary};
 
+use super::interrupt::Interrupt;
 use super::phase::{Live, Parked, Phase};
 use super::state::InstanceState;
 use crate::error::{Error, ParkReason};
@@ -117,6 +118,9 @@ impl InstanceState {
                 self.terminate_without_code(summary, reason, reply).await?;
             }
             InstanceMessage::RaiseEvent { event, reply } => self.keep_event(event, reply).await?,
+            message if self.shard.host.options.dormant && Interrupt::of(&message).is_some() => {
+                self.keep_interrupt(message).await?;
+            }
             InstanceMessage::Runtime(RuntimeMessage(Internal::Once(once)))
                 if matches!(once.command, Command::Terminate { .. }) =>
             {
@@ -170,6 +174,16 @@ impl InstanceState {
         };
         let ExternalEvent { name, data, key, .. } = event;
         let kept = execution.raise(name, data, key, now);
+        self.keep(kept, reply)
+    }
+
+    /// Records what has come, or refuses it.
+    pub(super) fn keep(
+        &mut self,
+        kept: Result<Vec<RecordedTurn>, Rejected>,
+        reply: Option<Reply>,
+    ) -> Result<(), ActorProcessingErr> {
+        let Phase::Parked(parked) = &mut self.phase else { return Ok(()) };
         let turns: Result<Vec<_>, _> = match kept {
             Ok(turns) => turns.iter().map(|turn| parked.pending(turn)).collect(),
             Err(rejected) => {
@@ -180,7 +194,7 @@ impl InstanceState {
                 return Ok(());
             }
         };
-        self.last_used = now;
+        self.last_used = self.shard.now();
         // No event is too large to be encoded.
         let turns = turns?;
         let mut answer = reply.map(Reply::yes);
@@ -195,7 +209,7 @@ impl InstanceState {
     }
 
     /// Reads the log, once. An instance whose log cannot be read accepts nothing.
-    async fn read_parked(&mut self) -> Result<(), ActorProcessingErr> {
+    pub(super) async fn read_parked(&mut self) -> Result<(), ActorProcessingErr> {
         let summary = match &self.phase {
             Phase::Parked(parked) if parked.execution.is_none() => parked.summary(),
             _ => return Ok(()),

@@ -100,6 +100,7 @@ impl<'a> Recovery<'a> {
 
     /// The machine, when the whole log has been read.
     pub(super) fn finish(self) -> Result<Machine, ParkReason> {
+        let has_ended = self.of.state.is_finished();
         let replay = match self.replay {
             State::Under(replay) => replay,
             State::Unfit(reason) => return Err(reason),
@@ -111,6 +112,8 @@ impl<'a> Recovery<'a> {
         let machine = replay.finish().map_err(reason_of)?;
         match machine.outcome() {
             None => Ok(machine),
+            // It is only looked at.
+            Some(_) if has_ended => Ok(machine),
             Some(_) => {
                 let reason = "its history has an end, and its summary says that it goes on".into();
                 Err(ParkReason::Unreadable { reason })

@@ -49,6 +49,7 @@ impl ShardState {
     ) -> Option<Stashed> {
         let Some(reason) = self.context.host.routes.parked(instance) else { return Some(what) };
         match what {
+            what if self.context.host.options.dormant => Some(what),
             Stashed::Message(message)
                 if message.is_for_parked()
                     && (message.is_repair() || !self.is_broken(instance)) =>

@@ -126,6 +126,21 @@ impl SqliteArchive {
         })
     }
 
+    /// Lets SQLite look through the whole file. Takes long for a large one.
+    ///
+    /// # Errors
+    /// `Corrupt`: what SQLite has found. `Unavailable`.
+    pub(super) fn check(&self) -> Result<(), ProviderError> {
+        self.reading(&self.lists, |connection| {
+            let found: String =
+                connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            match &*found {
+                "ok" => Ok(()),
+                wrong => Err(Failure::corrupt("the file", wrong)),
+            }
+        })
+    }
+
     fn path(&self) -> &Path {
         self.file.path()
     }

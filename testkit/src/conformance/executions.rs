@@ -62,14 +62,24 @@ pub async fn an_execution_cannot_be_left_out<H: Hub>(stage: &Stage<H>) {
     owner.refuses(turn_of(&instance, THIRD, 0), "an execution follows on the one before").await;
 }
 
-/// The first execution of an instance has number 1.
-pub async fn an_instance_begins_with_its_first_execution<H: Hub>(stage: &Stage<H>) {
-    let owner = Owner::of(SHARD, &stage.open().await).await;
+/// An instance that is not there begins with turn 0; where it is imported, that is of a later execution than the
+/// first, which has number 1. It goes on and survives like any other.
+pub async fn an_instance_begins_at_turn_0_of_an_execution<H: Hub>(stage: &Stage<H>) {
+    let provider = stage.open().await;
+    let owner = Owner::of(SHARD, &provider).await;
     let instance = owner.id("i");
-    for execution in [ExecutionId(0), SECOND] {
-        let bad = turn_of(&instance, execution, 0);
-        owner.refuses(bad, "the first execution of an instance is number 1").await;
+    for bad in [turn_of(&instance, ExecutionId(0), 0), turn_of(&instance, SECOND, 1)] {
+        owner.refuses(bad, "an instance begins at turn 0 of an execution from 1 on").await;
     }
+    owner.store(vec![turn_of(&instance, SECOND, 0), turn_of(&instance, SECOND, 1)]).await;
+    owner.refuses(turn(&instance, 0), "an earlier execution is never begun").await;
+    assert_history(&*owner.histories, &instance, SECOND, 2).await;
+    drop(owner);
+
+    let owner = Owner::of(SHARD, &stage.reopen(provider).await).await;
+    assert_history(&*owner.histories, &instance, SECOND, 2).await;
+    owner.store(vec![turn_of(&instance, SECOND, 2), turn_of(&instance, THIRD, 0)]).await;
+    assert_history(&*owner.histories, &instance, THIRD, 1).await;
 }
 
 /// The next execution does not go on with the turn numbers of the one before.

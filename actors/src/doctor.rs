@@ -1,0 +1,214 @@
+//! Looks through a store: is each history whole, and does what the store says of it agree?
+
+use reenact_core::{Event, RecordedTurn, Timestamp, check_history};
+use reenact_providers::{
+    Finding, InstanceFilter, InstanceState, InstanceSummary, PageRequest, ProviderError,
+    SystemClock, TimerScheduler,
+};
+
+use crate::access::Access;
+use crate::error::{Error, Result};
+use crate::store::unreadable;
+
+/// Instances that are listed at a time.
+const LISTED_AT_ONCE: usize = 256;
+
+/// A clock that is this much before the newest event is wrong. Hosts may differ by less.
+const CLOCK_MAY_LAG: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// How far a look has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Looked {
+    /// Instances that were looked at.
+    pub instances: u64,
+    /// About how many there are.
+    pub of: u64,
+}
+
+/// Looks at every instance of a store: its history can be read and decoded, is one that an execution can have
+/// written, and agrees with its summary; lists and counts agree with each other; and the clock of this machine
+/// is not before the newest event. Changes nothing. `progress` is called after each instance.
+///
+/// What the store itself can say of its files is not part of this: see `Provider::check`. Instances that go on
+/// meanwhile are looked at again before something is said of them.
+///
+/// ```
+/// # use reenact_actors::{Access, doctor};
+/// # use reenact_providers::InMemory;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let access = Access::read_only(&InMemory::new());
+/// let findings = doctor::check_store(&access, |_| {}).await?;
+/// assert!(findings.iter().all(|finding| finding.advice.is_empty()), "it is healthy");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`Error::Store`] when the store cannot be reached. What is damaged is a finding, and no error.
+pub async fn check_store(
+    access: &Access,
+    mut progress: impl FnMut(&Looked),
+) -> Result<Vec<Finding>> {
+    let everything = InstanceFilter::new();
+    let mut looked = Looked { instances: 0, of: access.count(&everything).await? };
+    let (mut findings, mut newest) = (Vec::new(), Timestamp::EPOCH);
+    let mut next = Some(PageRequest::new().limit(LISTED_AT_ONCE));
+    while let Some(request) = next {
+        let page = match access.list(&everything, &request).await {
+            Ok(page) => page,
+            Err(error) => {
+                findings.push(damage("the list of instances", &error)?);
+                break;
+            }
+        };
+        for summary in page.instances {
+            newest = newest.max(summary.updated_at);
+            findings.extend(check_instance(access, summary).await?);
+            looked.instances += 1;
+            progress(&looked);
+        }
+        next = page.next.map(|after| request.after(after));
+    }
+    findings.extend(check_counts(access, looked).await?);
+    findings.extend(check_clock(newest, SystemClock.now()));
+    findings
+        .push(Finding::info("the store", format!("{} instances were looked at", looked.instances)));
+    Ok(findings)
+}
+
+/// What is wrong with one instance, if something is.
+async fn check_instance(access: &Access, mut summary: InstanceSummary) -> Result<Option<Finding>> {
+    loop {
+        let place = format!("instance `{}`", summary.instance);
+        let found = match read(access, &summary).await {
+            Ok(turns) => disagreement(&summary, &turns),
+            Err(Error::NotFound { .. }) => Some("its history is not there".to_owned()),
+            Err(error) => return damage(&place, &error).map(Some),
+        };
+        let Some(what) = found else { return Ok(None) };
+        // A host may have gone on with it meanwhile.
+        match access.summary(&summary.instance).await {
+            Ok(newer) if newer != summary => summary = newer,
+            Err(Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+            Ok(_) => {
+                let advice =
+                    "put back a good copy of the store; or terminate and purge the instance";
+                return Ok(Some(Finding::error(place, what, advice)));
+            }
+        }
+    }
+}
+
+/// The turns of an instance, as far as its summary goes.
+async fn read(access: &Access, of: &InstanceSummary) -> Result<Vec<RecordedTurn>> {
+    let turns = access.log().history(of).await?;
+    turns.map_err(|reason| unreadable(&of.instance, &reason))
+}
+
+/// Damage as a finding; any other failure ends the look.
+fn damage(place: &str, error: &Error) -> Result<Finding> {
+    let is_damage = match error {
+        Error::Unreadable { .. } => true,
+        Error::Store { source } => matches!(**source, ProviderError::Corrupt { .. }),
+        _ => false,
+    };
+    if !is_damage {
+        return Err(error.clone());
+    }
+    let advice = "keep a copy of the store, and put back what is known to be good";
+    Ok(Finding::error(place, error.to_string(), advice))
+}
+
+/// What of a history no execution can have written, or does not agree with what the store says of it.
+fn disagreement(summary: &InstanceSummary, turns: &[RecordedTurn]) -> Option<String> {
+    if let Err(malformed) = check_history(turns) {
+        return Some(malformed.to_string());
+    }
+    let count = turns.len() as u64;
+    if count != summary.turns {
+        return Some(format!("it has {count} turns, and the store says {}", summary.turns));
+    }
+    let events: u64 = turns.iter().map(|turn| turn.events.len() as u64).sum();
+    if events != summary.events {
+        return Some(format!("it has {events} events, and the store says {}", summary.events));
+    }
+    let first = turns.first().and_then(|turn| turn.events.first());
+    match first {
+        Some(Event::ExecutionStarted { name, .. }) if *name != summary.name => {
+            return Some(format!("it is of `{name}`, and the store says `{}`", summary.name));
+        }
+        _ => {}
+    }
+    let state = state_of(turns);
+    (state != summary.state)
+        .then(|| format!("it is {state} by its history, and the store says {}", summary.state))
+}
+
+/// The state of an instance by its history.
+fn state_of(turns: &[RecordedTurn]) -> InstanceState {
+    let (mut ended, mut parked, mut suspended) = (None, false, false);
+    for event in turns.iter().flat_map(|turn| turn.events.iter()) {
+        match event {
+            Event::ExecutionCompleted { .. } => ended = Some(InstanceState::Completed),
+            Event::ExecutionFailed { .. } => ended = Some(InstanceState::Failed),
+            Event::ExecutionTerminated { .. } => ended = Some(InstanceState::Terminated),
+            Event::ExecutionCancelled { .. } => ended = Some(InstanceState::Cancelled),
+            Event::ExecutionParked { .. } => parked = true,
+            Event::ExecutionUnparked => parked = false,
+            Event::ExecutionSuspended { .. } => suspended = true,
+            Event::ExecutionResumed => suspended = false,
+            _ => {}
+        }
+    }
+    match (ended, parked, suspended) {
+        (Some(ended), ..) => ended,
+        (None, true, _) => InstanceState::Parked,
+        (None, false, true) => InstanceState::Suspended,
+        (None, false, false) => InstanceState::Running,
+    }
+}
+
+/// Whether the index of each state counts what the list has shown. While hosts work, nothing is said.
+async fn check_counts(access: &Access, looked: Looked) -> Result<Option<Finding>> {
+    let (before, mut sum) = (access.count(&InstanceFilter::new()).await?, 0);
+    for state in InstanceState::ALL {
+        sum += access.count(&InstanceFilter::new().states([*state])).await?;
+    }
+    let listed = looked.instances;
+    let is_moving = !access.is_read_only();
+    if is_moving || (sum == before && listed == before) {
+        return Ok(None);
+    }
+    let what =
+        format!("{before} instances are counted, {sum} by their states, and {listed} are listed");
+    let advice = "keep a copy of the store, and put back what is known to be good";
+    Ok(Some(Finding::error("the indexes", what, advice)))
+}
+
+/// Whether the clock of this machine is before what has happened already.
+fn check_clock(newest: Timestamp, now: Timestamp) -> Option<Finding> {
+    (newest > now + CLOCK_MAY_LAG).then(|| {
+        Finding::warning(
+            "the clock",
+            format!("it is {now}, and the newest event is of {newest}"),
+            "set the clock: timers would fire late",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_before_the_newest_event_is_found() {
+        let now = Timestamp::from_micros(1_000_000_000);
+        assert_eq!(check_clock(now + Duration::from_secs(59), now), None);
+        assert!(check_clock(now + Duration::from_secs(3600), now).is_some());
+    }
+}

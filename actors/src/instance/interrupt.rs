@@ -1,0 +1,57 @@
+//! A cancel, a suspension or its end, for an instance whose code does not run on this host.
+
+use ractor::ActorProcessingErr;
+
+use super::phase::Phase;
+use super::state::InstanceState;
+use crate::error::Error;
+use crate::message::{InstanceMessage, Reply};
+
+/// What an instance takes without its code, on a host that runs none.
+pub(super) enum Interrupt {
+    Cancel(String),
+    Suspend(String),
+    Resume,
+}
+
+impl Interrupt {
+    /// `None` when a message is something else.
+    pub(super) fn of(message: &InstanceMessage) -> Option<Self> {
+        match message {
+            InstanceMessage::Cancel { reason, .. } => Some(Self::Cancel(reason.clone())),
+            InstanceMessage::Suspend { reason, .. } => Some(Self::Suspend(reason.clone())),
+            InstanceMessage::Resume { .. } => Some(Self::Resume),
+            _ => None,
+        }
+    }
+}
+
+impl InstanceState {
+    /// Records an interrupt, which the code sees once it goes on.
+    pub(super) async fn keep_interrupt(
+        &mut self,
+        message: InstanceMessage,
+    ) -> Result<(), ActorProcessingErr> {
+        let Some(interrupt) = Interrupt::of(&message) else { return Ok(()) };
+        let reply: Option<Reply> = message.reply();
+        self.read_parked().await?;
+        let (instance, now) = (self.instance.clone(), self.shard.now());
+        let Phase::Parked(parked) = &mut self.phase else { return Ok(()) };
+        let reason = parked.reason();
+        let kept = parked.execution.as_mut().map(|execution| match interrupt {
+            Interrupt::Cancel(reason) => execution.cancel(reason, now),
+            Interrupt::Suspend(reason) => execution.suspend(reason, now).map(Some),
+            Interrupt::Resume => execution.resume(now).map(Some),
+        });
+        match kept.map(Result::transpose) {
+            Some(Some(kept)) => self.keep(kept, reply)?,
+            // Its log cannot be read, or only its code knows.
+            None | Some(None) => {
+                if let Some(reply) = reply {
+                    self.answer(reply.no(Error::Parked { instance, reason }));
+                }
+            }
+        }
+        Ok(())
+    }
+}

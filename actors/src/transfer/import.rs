@@ -1,0 +1,161 @@
+//! Brings what was exported into a store on which no host works.
+
+use std::io::BufRead;
+
+use reenact_core::InstanceId;
+use reenact_providers::Provider;
+
+use super::append::{Appender, found, summary_of_part};
+use super::format::Checksum;
+use super::{Progress, Reader, Stage, TransferError, TransferredInstance};
+
+/// How an export is imported.
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use = "options do nothing until something is imported with them"]
+pub struct ImportOptions {
+    even_if_hosts_worked: bool,
+}
+
+impl ImportOptions {
+    /// The default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Also imports what was exported while hosts may have worked. Instances that send each other messages may
+    /// wait for each other for ever then.
+    pub const fn even_if_hosts_worked(mut self) -> Self {
+        self.even_if_hosts_worked = true;
+        self
+    }
+}
+
+/// What was imported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Imported {
+    /// Instances that were brought into the store.
+    pub imported: u64,
+    /// Instances that were there already, the same.
+    pub already_there: u64,
+    /// Turns of both.
+    pub turns: u64,
+}
+
+/// Brings all instances of an export into a store, with their ids, histories, timers and all that they have yet to
+/// send. The store may have another number of shards, and instances of its own. `progress` is called after each
+/// instance, and again as each is read back at the end and compared.
+///
+/// No host may work on the store: its shards are acquired, and given up at the end. Each instance is checked
+/// before anything of it is written, and becomes visible as a whole, or, if it is larger than one append takes,
+/// as one that was terminated until it is whole. After an error import the same again: what is there already is
+/// passed over.
+///
+/// Reading blocks the thread. Cancelled, it has imported some instances as a whole; the shards become free when
+/// the provider is dropped, or after the time of a lease.
+///
+/// # Errors
+/// Any [`TransferError`] but `Unwritable`.
+pub async fn import(
+    from: impl BufRead + Send,
+    provider: &dyn Provider,
+    options: ImportOptions,
+    progress: impl FnMut(&Progress) + Send,
+) -> Result<Imported, TransferError> {
+    let reader = Reader::new(from)?;
+    if !reader.header().at_rest && !options.even_if_hosts_worked {
+        return Err(TransferError::NotAtRest);
+    }
+    let appender = Appender::acquire(provider).await?;
+    let of = Some(reader.header().instances);
+    let done = Progress { of, ..Progress::default() };
+    let mut import = Import { provider, appender, progress, done, new: Vec::new() };
+    let imported = import.all(reader).await;
+    import.appender.release().await;
+    imported
+}
+
+struct Import<'a, P> {
+    provider: &'a dyn Provider,
+    appender: Appender,
+    progress: P,
+    done: Progress,
+    /// What was imported, with its checksum.
+    new: Vec<(InstanceId, String)>,
+}
+
+impl<P: FnMut(&Progress) + Send> Import<'_, P> {
+    async fn all(
+        &mut self,
+        mut reader: Reader<impl BufRead + Send>,
+    ) -> Result<Imported, TransferError> {
+        let mut imported = Imported::default();
+        while let Some(instance) = reader.next_instance()? {
+            self.done.add(&instance.turns);
+            imported.turns += instance.turns.len() as u64;
+            if self.one(instance).await? {
+                imported.imported += 1;
+            } else {
+                imported.already_there += 1;
+            }
+            (self.progress)(&self.done);
+        }
+        self.appender.flush().await?;
+        self.verify().await?;
+        Ok(imported)
+    }
+
+    /// Whether it was not there before.
+    async fn one(&mut self, instance: TransferredInstance) -> Result<bool, TransferError> {
+        let id = instance.summary.instance.clone();
+        let histories = self.provider.histories();
+        let there = match found(&*histories, &id).await? {
+            None => 0,
+            Some(there) if there == instance => return Ok(false),
+            Some(there) if is_part(&there, &instance) => there.summary.turns,
+            Some(_) => return Err(TransferError::Exists { instance: id }),
+        };
+        self.new.push((id, checksum(&instance)?));
+        self.appender.add(instance, there).await?;
+        Ok(true)
+    }
+
+    /// Reads back what was imported.
+    async fn verify(&mut self) -> Result<(), TransferError> {
+        let histories = self.provider.histories();
+        let of = Some(self.new.len() as u64);
+        self.done = Progress { stage: Stage::Verifying, of, ..Progress::default() };
+        for (instance, expected) in std::mem::take(&mut self.new) {
+            let different = |reason: &str| TransferError::NotVerified {
+                instance: instance.clone(),
+                reason: reason.to_owned(),
+            };
+            let there = found(&*histories, &instance).await?;
+            let there = there.ok_or_else(|| different("it is not there"))?;
+            if checksum(&there)? != expected {
+                return Err(different("its checksum is another"));
+            }
+            self.done.add(&there.turns);
+            (self.progress)(&self.done);
+        }
+        Ok(())
+    }
+}
+
+/// Whether an earlier import has brought the first turns of an instance, and did not come to the rest.
+fn is_part(there: &TransferredInstance, whole: &TransferredInstance) -> bool {
+    let turns = there.turns.len();
+    there.summary == summary_of_part(&whole.summary, turns as u64)
+        && turns < whole.turns.len()
+        && there.turns == whole.turns[..turns]
+}
+
+fn checksum(of: &TransferredInstance) -> Result<String, TransferError> {
+    let sum = Checksum::of(&of.summary);
+    let mut sum = sum.map_err(|error| TransferError::NotVerified {
+        instance: of.summary.instance.clone(),
+        reason: error.to_string(),
+    })?;
+    of.turns.iter().for_each(|turn| sum.add(turn));
+    Ok(sum.end())
+}

@@ -1,0 +1,84 @@
+//! An instance that one append does not take: until it is whole, nothing touches it, and an import that was broken off
+//! goes on.
+
+use reenact::core::ShardId;
+use reenact::prelude::*;
+use reenact::providers::{Batch, Provider, TurnRecord};
+use reenact::transfer::TransferError;
+use reenact::{InstanceState, InstanceSummary};
+
+use super::round_trip::{Numbers, fill, instance};
+use super::scene::{exported, imported};
+use crate::kit::id;
+
+/// More than one append takes.
+const TURNS: u64 = 10_000;
+
+async fn long() -> (InMemory, Vec<u8>) {
+    let store = InMemory::new();
+    fill(&store, instance("long", TURNS, &mut Numbers::new(7))).await.unwrap();
+    let (file, _) = exported(&store).await;
+    (store, file)
+}
+
+/// The first turns, as an import stores them that did not come to the last.
+async fn part_of(store: &InMemory, turns: u64, into: &InMemory) {
+    let instance = id("long");
+    let whole = store.histories().summary(&instance).await.unwrap().unwrap();
+    let limit = turns as usize;
+    let page = store.histories().read(&instance, whole.execution, 0, limit).await.unwrap();
+    let record = |turn: reenact::providers::StoredTurn| {
+        let summary = InstanceSummary {
+            state: InstanceState::Terminated,
+            turns: turn.number + 1,
+            events: 0,
+            wake_at: None,
+            ..whole.clone()
+        };
+        let (number, bytes) = (turn.number, turn.bytes);
+        TurnRecord { number, bytes, summary, has_drawn_id: false }
+    };
+    fill(into, page.turns.into_iter().map(record).collect()).await.unwrap();
+}
+
+#[tokio::test]
+async fn it_is_whole_in_the_end() {
+    let (_, file) = long().await;
+    let store = InMemory::new().with_shards(1);
+    imported(&file, &store).await.unwrap();
+    assert!(exported(&store).await.0 == file);
+}
+
+#[tokio::test]
+async fn an_import_that_was_broken_off_goes_on() {
+    let (whole, file) = long().await;
+    for turns in [1, 4_096, TURNS - 1] {
+        let store = InMemory::new();
+        part_of(&whole, turns, &store).await;
+        let came = imported(&file, &store).await.unwrap();
+        assert_eq!(came.imported, 1);
+        assert!(exported(&store).await.0 == file, "after {turns} turns");
+    }
+}
+
+#[tokio::test]
+async fn a_terminated_instance_is_not_taken_for_a_part() {
+    let (whole, file) = long().await;
+    let store = InMemory::new();
+    part_of(&whole, 100, &store).await;
+    // It has events, as each instance of a host has.
+    let instance = id("long");
+    let mut summary = store.histories().summary(&instance).await.unwrap().unwrap();
+    summary.events = 100;
+    summary.turns = 101;
+    let shard = ShardId::of(&instance, store.shards());
+    let lease = store.leases().acquire(shard, "test").await.unwrap();
+    let end = TurnRecord { number: 100, bytes: [1].into(), summary, has_drawn_id: false };
+    let batch = Batch { shard, epoch: lease.epoch, turns: vec![end] };
+    let _ = store.histories().append(batch.into()).await.unwrap();
+    store.leases().release(&lease).await.unwrap();
+    let before = exported(&store).await;
+    let refused = imported(&file, &store).await.unwrap_err();
+    assert!(matches!(refused, TransferError::Exists { .. }), "{refused}");
+    assert!(exported(&store).await == before, "nothing of it is changed");
+}
