@@ -42,7 +42,7 @@ async fn measure(name: &str, store: &dyn Provider, count: u64) -> Result<(), Box
         .for_each(|started| async { started.expect("it starts") })
         .await;
     let long = InstanceId::new("order-0000000")?;
-    for number in 0..20_000 {
+    for number in 0..9_900 {
         access.raise_event(&long, ExternalEvent::new("Note", &number)?).await?;
     }
     println!("{name}: {count} instances in {:.1} s\n", begun.elapsed().as_secs_f64());
@@ -63,7 +63,7 @@ async fn measure(name: &str, store: &dyn Provider, count: u64) -> Result<(), Box
         "/api/instance?id=order-0000000",
         "/api/history?id=order-0000000",
         "/api/timeline?id=order-0000000",
-        "/api/state?id=order-0000000&after=10000",
+        "/api/state?id=order-0000000&after=5000",
     ] {
         let (median, longest) = ask(&console, address).await?;
         println!("| `{address}` | {} | {} |", shown(median), shown(longest));

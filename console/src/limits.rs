@@ -41,8 +41,11 @@ pub const FORM_LASTS: Duration = Duration::from_secs(12 * 60 * 60);
 /// Most streams of server-sent events at one time.
 pub const MAX_STREAMS: usize = 64;
 
-/// How often a stream looks for changes.
-pub const STREAM_LOOKS_EVERY: Duration = Duration::from_millis(500);
+/// How long a stream pauses between two looks, however much changes.
+pub const STREAM_PAUSE: Duration = Duration::from_millis(300);
+
+/// How often a stream looks when no change was reported.
+pub const STREAM_LOOKS_EVERY: Duration = Duration::from_secs(2);
 
 /// How often a stream without changes says that it is alive.
 pub const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);

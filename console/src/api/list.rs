@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use futures_util::future::try_join_all;
 use reenact_providers::{InstanceFilter, InstanceState, PageRequest};
 
 use crate::dto::{Count, Counts, Filter, InstanceList, InstanceRow, StateCount, StateText};
@@ -72,11 +73,11 @@ pub(crate) async fn counts(
 
 /// How many instances there are of each state.
 pub(crate) async fn counts_of(shared: &Shared) -> Result<Counts, Problem> {
-    let mut states = Vec::new();
-    for &state in InstanceState::ALL {
+    let counted = InstanceState::ALL.iter().map(|&state| async move {
         let count = shared.access().count(&InstanceFilter::new().states([state])).await?;
-        states.push(StateCount { state: StateText(state), count });
-    }
+        Ok::<_, Problem>(StateCount { state: StateText(state), count })
+    });
+    let states = try_join_all(counted).await?;
     let total = states.iter().map(|of| of.count).sum();
     Ok(Counts { states, total })
 }

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::stream;
-use reenact_actors::Error;
+use reenact_actors::{Error, Watch};
 use reenact_core::InstanceId;
 use reenact_providers::{InstanceFilter, InstanceSummary, PageRequest};
 use serde::Serialize;
@@ -21,7 +21,7 @@ use super::instance::detail;
 use super::list::page_of;
 use super::openapi::Id;
 use crate::dto::{Filter, InstanceList, InstanceRow, ListChange};
-use crate::limits::{STREAM_KEEP_ALIVE, STREAM_LOOKS_EVERY};
+use crate::limits::{STREAM_KEEP_ALIVE, STREAM_LOOKS_EVERY, STREAM_PAUSE};
 use crate::params::Params;
 use crate::problem::{Problem, ProblemKind};
 use crate::shared::Shared;
@@ -119,13 +119,16 @@ enum Look {
 struct Streamed {
     shared: Shared,
     watched: Watched,
+    watch: Watch,
     is_first: bool,
     is_over: bool,
     _place: OwnedSemaphorePermit,
 }
 
 fn streamed(shared: Shared, place: OwnedSemaphorePermit, watched: Watched) -> Response {
-    let streamed = Streamed { shared, watched, is_first: true, is_over: false, _place: place };
+    let watch = shared.access().watch(watched.instance());
+    let streamed =
+        Streamed { shared, watched, watch, is_first: true, is_over: false, _place: place };
     let events = stream::unfold(streamed, |mut streamed| async move {
         let event = streamed.next().await?;
         Some((Ok::<_, Infallible>(event), streamed))
@@ -143,11 +146,17 @@ impl Streamed {
                 tokio::select! {
                     biased;
                     () = self.shared.until_ended() => return None,
-                    () = tokio::time::sleep(STREAM_LOOKS_EVERY) => {}
+                    () = until_next_look(&mut self.watch) => {}
+                }
+                if self.shared.is_ending() {
+                    return None;
                 }
             }
             match self.watched.look(&self.shared).await {
-                Look::Changed(event) => return Some(event),
+                Look::Changed(event) => {
+                    self.watch.found();
+                    return Some(event);
+                }
                 Look::Same => {}
                 Look::Last(event) => {
                     self.is_over = true;
@@ -158,7 +167,22 @@ impl Streamed {
     }
 }
 
+/// Returns when something may have changed, and not before a pause: a busy store changes all the time.
+async fn until_next_look(watch: &mut Watch) {
+    tokio::time::sleep(STREAM_PAUSE).await;
+    // A purge, and what another host does, may not be reported; and neither are the last moments of a host.
+    let _ = tokio::time::timeout(STREAM_LOOKS_EVERY, watch.changed()).await;
+}
+
 impl Watched {
+    /// The one instance that is looked at, if it is one.
+    const fn instance(&self) -> Option<&InstanceId> {
+        match self {
+            Self::List(..) => None,
+            Self::Instance(watched) => Some(&watched.id),
+        }
+    }
+
     async fn look(&mut self, shared: &Shared) -> Look {
         match self {
             Self::List(watched, first) => {
