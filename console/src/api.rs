@@ -62,6 +62,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         changes("/api/bulk/run", post(bulk::run)),
         reads("/api/metrics", get(metrics::json)),
         reads("/metrics", get(metrics::prometheus)),
+        reads("/api/metrics/hour", get(metrics::hour)),
         reads("/api/quarantine", get(quarantine::list)),
         changes("/api/quarantine/requeue", post(quarantine::requeue)),
         changes("/api/quarantine/discard", post(quarantine::discard)),

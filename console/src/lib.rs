@@ -18,6 +18,7 @@ mod base;
 mod bulk;
 pub mod dto;
 mod guard;
+pub mod hour;
 pub mod limits;
 mod options;
 mod pages;

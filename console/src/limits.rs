@@ -89,5 +89,11 @@ pub const DEFAULT_TREE_DEPTH: usize = 3;
 /// How long open requests may take when a console that serves by itself is shut down.
 pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 
+/// The time from one point of the last hour to the next.
+pub const HOUR_POINT_EVERY: Duration = Duration::from_secs(10);
+
+/// Most points of the last hour.
+pub const MAX_HOUR_POINTS: usize = 360;
+
 /// Seconds after which a client is asked to try again what was refused for now.
 pub const RETRY_AFTER_SECONDS: u64 = 1;

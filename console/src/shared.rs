@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::bulk::Bulks;
 use crate::guard::{Forms, WrongTokens};
+use crate::hour::HourKeeper;
 use crate::limits::MAX_STREAMS;
 use crate::options::ConsoleOptions;
 use crate::shown::Shown;
@@ -24,6 +25,7 @@ struct Inner {
     forms: Forms,
     wrong_tokens: WrongTokens,
     bulks: Bulks,
+    hour: HourKeeper,
     streams: Arc<Semaphore>,
     /// Whether the console ends. Its sender is with the one who serves it; a router in a program has none.
     ending: Option<watch::Receiver<bool>>,
@@ -43,9 +45,11 @@ impl Shared {
             forms,
             wrong_tokens: WrongTokens::default(),
             bulks: Bulks::default(),
+            hour: HourKeeper::default(),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             ending,
         };
+        inner.hour.begin(&inner.access);
         Self { inner: Arc::new(inner) }
     }
 
@@ -80,6 +84,12 @@ impl Shared {
     /// The instances.
     pub(crate) fn access(&self) -> &Access {
         &self.inner.access
+    }
+
+    /// The last hour of the host. It is kept from the first call within a runtime on.
+    pub(crate) fn hour(&self) -> &HourKeeper {
+        self.inner.hour.begin(&self.inner.access);
+        &self.inner.hour
     }
 
     /// What the console may do.

@@ -41,6 +41,7 @@ mod lost_shards;
 mod lost_tasks;
 mod memory_bound;
 mod messages;
+mod metrics;
 mod offline;
 mod pace;
 mod parked;

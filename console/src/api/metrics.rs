@@ -1,4 +1,4 @@
-//! What the host counts: as JSON, and for Prometheus.
+//! What the host counts: as JSON, for Prometheus, and over the last hour.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use reenact_actors::metrics::HostMetrics;
 
+use crate::hour::HourPoints;
 use crate::params::Params;
 use crate::problem::{Problem, ProblemKind};
 use crate::shared::Shared;
@@ -40,6 +41,22 @@ pub(crate) async fn prometheus(
     let mut response = shared.metrics()?.to_prometheus().into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROMETHEUS));
     Ok(response)
+}
+
+/// The last hour of the host: a point each ten seconds, oldest first. They are kept while the console is there. Without a
+/// host it is answered with 409.
+#[utoipa::path(
+    get, path = "/api/metrics/hour", tag = "console",
+    responses((status = 200, description = "The points", body = HourPoints))
+)]
+pub(crate) async fn hour(
+    State(shared): State<Shared>,
+    params: Params,
+) -> Result<Json<HourPoints>, Problem> {
+    params.end()?;
+    // Without a host there is no hour.
+    shared.metrics()?;
+    Ok(Json(shared.hour().points()))
 }
 
 impl Shared {

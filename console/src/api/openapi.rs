@@ -37,7 +37,7 @@ pub(crate) struct Id {
         change::start, change::raise, change::cancel, change::suspend, change::resume,
         change::terminate, change::rewind, change::purge,
         bulk::prepare, bulk::run,
-        metrics::json, metrics::prometheus,
+        metrics::json, metrics::prometheus, metrics::hour,
         quarantine::list, quarantine::requeue, quarantine::discard,
     ),
     components(schemas(Problem)),

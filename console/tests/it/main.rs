@@ -6,6 +6,7 @@ mod changing;
 mod guarding;
 mod hostile;
 mod inspecting;
+mod metrics;
 mod reading;
 mod serving;
 mod watching;

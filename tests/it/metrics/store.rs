@@ -1,0 +1,62 @@
+//! Shards, queues, the archive and failures of the store.
+
+use std::future::IntoFuture;
+
+use super::{builder, waits};
+use crate::kit::{AppendFault, Faulty, guard, pass_time_until, store};
+use reenact::prelude::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shards_are_held_until_the_host_has_ended() {
+    let host = builder(store().0.with_shards(3)).start().await.unwrap();
+    let client = host.client().clone();
+    let shards = host.metrics().shards;
+    assert_eq!((shards.held, shards.taken, shards.given_up, shards.restarted), (3, 3, 0, 0));
+    guard(host.shutdown()).await.unwrap();
+    let shards = client.metrics().unwrap().shards;
+    assert_eq!((shards.held, shards.taken, shards.given_up), (0, 3, 3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_of_a_queue_are_counted_and_what_nobody_can_take() {
+    let shared = store().0.shared();
+    let host = builder(shared.clone()).start().await.unwrap();
+    let client = Client::connect(shared).unwrap();
+    let instance = guard(client.start_new(waits, ()).id("i")).await.unwrap();
+    instance.raise_event("Go", 1).await.unwrap();
+    guard(instance.result()).await.unwrap();
+    let unknown = guard(client.start_new_by_name::<()>("unknown", ())).await.unwrap_err();
+    assert!(unknown.to_string().contains("unknown"), "{unknown}");
+    let queues = host.metrics().queues;
+    assert_eq!((queues.received, queues.redelivered, queues.quarantined), (3, 0, 1));
+    assert_eq!(queues.sent, 0, "the client has sent them, and not this host");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_away_for_a_moment_is_an_error_and_no_failed_append() {
+    let (memory, clock) = store();
+    let faulty = Faulty::new(memory);
+    let host = builder(faulty.clone()).start().await.unwrap();
+    faulty.fail_appends([AppendFault::Unavailable]);
+    let start = host.start_new(waits, ()).into_future();
+    pass_time_until(&clock, Duration::from_secs(1), start).await.unwrap();
+    let metrics = host.metrics();
+    assert_eq!(metrics.store.errors["unavailable"], 1);
+    assert_eq!((metrics.log.turns, metrics.log.failed_appends), (1, 0));
+}
+
+#[cfg(feature = "local")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_archive_does_not_have_yet_is_known_of_a_directory_and_not_of_memory() {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = path.join(format!("metrics-{}", std::process::id()));
+    let host = builder(Local::open(&path).unwrap()).start().await.unwrap();
+    assert_eq!(host.metrics().store.unarchived_bytes, Some(0));
+    guard(host.start_new(waits, ())).await.unwrap();
+    let bytes = host.metrics().store.unarchived_bytes.unwrap();
+    assert!(bytes > 0);
+    guard(host.shutdown()).await.unwrap();
+    std::fs::remove_dir_all(&path).unwrap();
+    let memory = builder(store().0).start().await.unwrap();
+    assert_eq!(memory.metrics().store.unarchived_bytes, None);
+}
