@@ -18,7 +18,7 @@ fn policy() -> ActivityOptions {
 async fn calls(ctx: OrchestrationContext, name: String) -> Result<String, OrchestrationError> {
     let activity = NamedActivity::new(&name).with(policy());
     let output = ctx.call_activity_by_name::<_, ()>(activity, &()).await;
-    Ok(output.map_or_else(|error| error.kind().to_string(), |()| "done".to_owned()))
+    Ok(output.map_or_else(|error| format!("{:?}", error.kind()), |()| "done".to_owned()))
 }
 
 struct Scene {

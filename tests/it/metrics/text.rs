@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{host, waits};
 use crate::kit::guard;
 use reenact::metrics::HostMetrics;
-use reenact::prelude::*;
 
 /// The page that lists the metrics.
 const PAGE: &str = include_str!("../../../docs/telemetry.md");
