@@ -226,6 +226,8 @@ mod pages {
     struct Console;
     #[doc = include_str!("../docs/operations.md")]
     struct Operations;
+    #[doc = include_str!("../docs/telemetry.md")]
+    struct Telemetry;
     #[doc = include_str!("../docs/stores.md")]
     struct Stores;
     #[doc = include_str!("../docs/testing.md")]

@@ -6,12 +6,16 @@
 mod emit;
 
 use std::cell::Cell;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{
+    FutureExt, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState,
+};
 use opentelemetry::{Context, trace};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use reenact_core::TraceContext;
+use tracing::Instrument;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 pub(crate) use emit::{FinishedSpan, How, emit};
@@ -84,7 +88,7 @@ pub(crate) fn current() -> Option<TraceContext> {
 }
 
 /// A context as OpenTelemetry has it.
-pub(crate) fn span_context(context: &TraceContext) -> SpanContext {
+fn span_context(context: &TraceContext) -> SpanContext {
     let state = context.state().parse::<TraceState>().unwrap_or_default();
     SpanContext::new(
         TraceId::from_bytes(context.trace_id()),
@@ -96,8 +100,20 @@ pub(crate) fn span_context(context: &TraceContext) -> SpanContext {
 }
 
 /// What runs under a span of the log.
-pub(crate) fn under(context: &TraceContext) -> Context {
+fn under(context: &TraceContext) -> Context {
     Context::new().with_remote_span_context(span_context(context))
+}
+
+/// The code of an activity, in a span of `tracing` and under a span of the log. What it calls hangs below.
+pub(crate) fn run_under<T>(
+    context: &TraceContext,
+    span: tracing::Span,
+    code: impl Future<Output = T> + Send + 'static,
+) -> Pin<Box<dyn Future<Output = T> + Send>> {
+    let context = under(context);
+    // A subscriber without a layer of OpenTelemetry has no use for it.
+    let _ = span.set_parent(context.clone());
+    Box::pin(code.instrument(span).with_context(context))
 }
 
 /// Builds a span under these ids.

@@ -23,6 +23,11 @@ impl Run {
         Self { execution: machine.execution_id(), seed: machine.seed(), place: 0 }
     }
 
+    /// The run of an execution that began with this seed.
+    pub(crate) fn new(execution: ExecutionId, seed: u64) -> Self {
+        Self { execution, seed, place: 0 }
+    }
+
     /// Of an instance whose code is not asked: nothing can be under way under this name.
     pub(crate) fn without_code(execution: ExecutionId) -> Self {
         Self { execution, seed: WITHOUT_CODE, place: 0 }

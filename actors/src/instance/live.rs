@@ -53,7 +53,7 @@ impl Live {
         let status_turn = self.machine.status_turn().filter(|turn| *turn <= number);
         let bytes = encoded(&recorded, status_turn).map_err(unreadable)?;
         self.follow(&recorded, outcome.as_ref());
-        let story = Story::of(&self.summary, &recorded, &mut self.ledger);
+        let story = Story::of(&self.summary, &recorded, &mut self.ledger, (self.run, &self.trace));
         let has_drawn_id = std::mem::take(&mut self.has_drawn_id);
         let record = TurnRecord { number, bytes, summary: self.summary.clone(), has_drawn_id };
         Ok(PendingTurn {

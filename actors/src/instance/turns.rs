@@ -212,6 +212,10 @@ impl InstanceState {
         let before = turn.outcome.is_some().then(|| live.summary.clone());
         let pending = live.pending(turn).and_then(|mut pending| {
             pending.successor = live.continue_as_new()?;
+            #[cfg(feature = "otel")]
+            if let Some(story) = pending.story.as_mut().filter(|_| !pending.successor.is_empty()) {
+                story.continues_as(live.run, &live.trace);
+            }
             Ok(pending)
         });
         match pending {
@@ -294,7 +298,7 @@ impl InstanceState {
             created_at: summary.created_at,
             ..Tally::NOTHING
         };
-        let story = Story::without_code(&summary, &recorded);
+        let story = Story::at_the_end(&summary, &turns, &recorded);
         let record = TurnRecord { number, bytes, summary: summary.clone(), has_drawn_id: false };
         let turn = PendingTurn {
             instance: self.instance.clone(),

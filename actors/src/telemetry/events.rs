@@ -3,7 +3,7 @@
 use reenact_core::{CorrelationId, Event, Name};
 use reenact_providers::InstanceSummary;
 
-use super::ledger::{Fact, Open};
+use super::ledger::{Fact, Taken};
 
 /// Says what an event of an instance says.
 pub(super) struct Reporter<'a> {
@@ -169,8 +169,8 @@ impl Reporter<'_> {
             }
             _ => {}
         }
-        if let Some((CorrelationId(id), Open { name, .. })) = &self.fact.taken_by {
-            let event = name.as_ref().map(Name::as_str);
+        if let Some(Taken { id: CorrelationId(id), wait, .. }) = &self.fact.taken_by {
+            let event = wait.name.as_ref().map(Name::as_str);
             tracing::debug!(target: "reenact::event", parent: None, %instance, execution, id, event, "a wait has its event");
         }
     }

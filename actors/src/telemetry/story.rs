@@ -7,8 +7,10 @@ use reenact_providers::InstanceSummary;
 use tracing::Level;
 
 use super::events::Reporter;
-use super::is_followed;
 use super::ledger::{Fact, Ledger};
+use super::{has_listeners, is_followed};
+use crate::run::Run;
+use crate::trace::RunTrace;
 
 /// What is to be said of a turn, once the store has it.
 #[derive(Debug)]
@@ -17,6 +19,9 @@ pub(crate) struct Story {
     events: Arc<[Event]>,
     /// What is known of each event beyond what it says itself. Empty when nobody listens to them.
     facts: Vec<Fact>,
+    /// The spans that end with it.
+    #[cfg(feature = "otel")]
+    spans: Vec<crate::otel::FinishedSpan>,
 }
 
 impl Story {
@@ -25,26 +30,60 @@ impl Story {
         summary: &InstanceSummary,
         turn: &RecordedTurn,
         ledger: &mut Option<Box<Ledger>>,
+        (run, trace): (Run, &RunTrace),
     ) -> Option<Box<Self>> {
-        if is_followed() {
-            let facts = ledger.get_or_insert_default().follow(turn);
-            return Some(Box::new(Self {
-                of: summary.clone(),
-                events: turn.events.clone(),
-                facts,
-            }));
+        if !is_followed() {
+            // What it has missed cannot be made up for.
+            *ledger = None;
+            return Self::of_failure(summary, turn);
         }
-        // What it has missed cannot be made up for.
-        *ledger = None;
-        Self::of_failure(summary, turn)
+        let ledger = ledger.get_or_insert_default();
+        let facts = ledger.follow(turn);
+        #[cfg(not(feature = "otel"))]
+        let _ = (run, trace);
+        Some(Box::new(Self {
+            #[cfg(feature = "otel")]
+            spans: super::spans::of_turn(summary, turn, (ledger, &facts), (run, trace)),
+            of: summary.clone(),
+            events: turn.events.clone(),
+            facts,
+        }))
     }
 
-    /// The story of a turn of an instance without its code.
+    /// The story of a turn of an instance without its code, which knows nothing of the turns before.
     pub(crate) fn without_code(
         summary: &InstanceSummary,
         turn: &RecordedTurn,
     ) -> Option<Box<Self>> {
-        Self::of(summary, turn, &mut None)
+        if !has_listeners() {
+            return Self::of_failure(summary, turn);
+        }
+        let facts = Ledger::default().follow(turn);
+        Some(Box::new(Self::new(summary, turn, facts)))
+    }
+
+    /// The story of the turn that ends an instance without its code, after these turns.
+    pub(crate) fn at_the_end(
+        summary: &InstanceSummary,
+        turns: &[RecordedTurn],
+        end: &RecordedTurn,
+    ) -> Option<Box<Self>> {
+        let first = turns.first().map(|turn| &*turn.events).unwrap_or_default();
+        let seed = first.iter().find_map(|event| match event {
+            Event::ExecutionStarted { seed, .. } => Some(*seed),
+            _ => None,
+        });
+        let Some(seed) = seed.filter(|_| is_followed()) else {
+            return Self::without_code(summary, end);
+        };
+        let received = first.iter().find_map(|event| match event {
+            Event::TraceContextReceived { received } => Some((**received).clone()),
+            _ => None,
+        });
+        let mut ledger = Some(Box::<Ledger>::default());
+        ledger.iter_mut().for_each(|ledger| turns.iter().for_each(|turn| ledger.replay(turn)));
+        let run = Run::new(summary.execution, seed);
+        Self::of(summary, end, &mut ledger, (run, &RunTrace::new(received)))
     }
 
     /// An instance that has failed is mentioned even when nobody follows its life.
@@ -53,8 +92,25 @@ impl Story {
         if !failed || !tracing::enabled!(target: "reenact::instance", Level::WARN) {
             return None;
         }
-        let (of, events) = (summary.clone(), turn.events.clone());
-        Some(Box::new(Self { of, events, facts: Vec::new() }))
+        Some(Box::new(Self::new(summary, turn, Vec::new())))
+    }
+
+    fn new(summary: &InstanceSummary, turn: &RecordedTurn, facts: Vec<Fact>) -> Self {
+        Self {
+            of: summary.clone(),
+            events: turn.events.clone(),
+            facts,
+            #[cfg(feature = "otel")]
+            spans: Vec::new(),
+        }
+    }
+
+    /// The execution that ends with it continues as this one.
+    #[cfg(feature = "otel")]
+    pub(crate) fn continues_as(&mut self, next: Run, trace: &RunTrace) {
+        if let Some(execution) = self.spans.last_mut() {
+            execution.links.push(trace.of(&self.of.instance, next).own);
+        }
     }
 
     /// Says it. Its turn is durable.
@@ -65,5 +121,7 @@ impl Story {
             let following = self.events.get(index + 1..).unwrap_or_default();
             Reporter { of: &self.of, fact, following }.report(event);
         }
+        #[cfg(feature = "otel")]
+        self.spans.iter().cloned().for_each(crate::otel::emit);
     }
 }

@@ -12,7 +12,7 @@ use crate::activity::{ActivityCode, ActivityContext, ActivityFuture, EndedCall, 
 use crate::message::Internal;
 use crate::panic::Caught;
 use crate::task::Task as Background;
-use crate::telemetry::attempt_begins;
+use crate::telemetry::{attempt_begins, in_span};
 
 impl Task {
     /// Starts the attempt, which has a place, on the present thread of its shard.
@@ -34,7 +34,8 @@ impl Task {
         recorder.attempt_begins(context.label());
         context.begins_on(runtime.id(), now);
         // The code does not begin before it is polled.
-        let code = code.map(|code| Caught::new(code.run(context.clone(), input)));
+        let code =
+            code.map(|code| Caught::new(in_span(&context, code.run(context.clone(), input))));
         let place = Place { workers, context };
         // A runtime that has ended drops the task, and so the place goes to the next activity.
         runtime.spawn(run(place, thread, code));

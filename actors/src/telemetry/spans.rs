@@ -1,0 +1,157 @@
+//! The spans that end with a turn.
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::SpanKind;
+use reenact_core::{CorrelationId, Event, Name, RecordedTurn, Timestamp, TraceContext};
+use reenact_providers::InstanceSummary;
+
+use super::ledger::{Fact, Ledger, Open, Taken};
+use crate::otel::{FinishedSpan, How, is_on};
+use crate::run::Run;
+use crate::trace::{ExecutionTrace, RunTrace, SpanOf};
+
+/// The spans that end with a turn, of which the ledger knows this. That of the execution is the last.
+pub(super) fn of_turn(
+    of: &InstanceSummary,
+    turn: &RecordedTurn,
+    (ledger, facts): (&Ledger, &[Fact]),
+    (run, trace): (Run, &RunTrace),
+) -> Vec<FinishedSpan> {
+    let ends = |(event, fact): (&Event, &Fact)| {
+        fact.taken_by.is_some() || fact.about.is_some() || event.is_terminal()
+    };
+    if !is_on() || !turn.events.iter().zip(facts).any(ends) {
+        return Vec::new();
+    }
+    let trace = trace.of(&of.instance, run);
+    let begun = ledger.begun.unwrap_or(of.created_at);
+    let maker = Maker { of, at: turn.at, trace, begun };
+    turn.events.iter().zip(facts).filter_map(|(event, fact)| maker.span(event, fact)).collect()
+}
+
+struct Maker<'a> {
+    of: &'a InstanceSummary,
+    at: Timestamp,
+    trace: ExecutionTrace,
+    /// When the execution began.
+    begun: Timestamp,
+}
+
+/// What a span says of its type.
+struct Type {
+    of: SpanOf,
+    name: &'static str,
+    kind: SpanKind,
+}
+
+const ACTIVITY: Type = Type { of: SpanOf::Activity, name: "activity", kind: SpanKind::Server };
+const CHILD: Type = Type { of: SpanOf::Child, name: "orchestration", kind: SpanKind::Client };
+const TIMER: Type = Type { of: SpanOf::Timer, name: "timer", kind: SpanKind::Internal };
+const EVENT: Type = Type { of: SpanOf::Event, name: "event", kind: SpanKind::Internal };
+
+impl Maker<'_> {
+    fn span(&self, event: &Event, fact: &Fact) -> Option<FinishedSpan> {
+        if let Some(Taken { id, wait, raised_in }) = &fact.taken_by {
+            let mut span = self.of_open(&EVENT, *id, wait, How::Well);
+            span.links.extend(raised_in.clone());
+            return Some(span);
+        }
+        if event.is_terminal() {
+            return Some(self.of_execution(event));
+        }
+        let open = fact.about.as_ref()?;
+        let (of, id, how) = match event {
+            Event::TaskCompleted { id, .. } => (&ACTIVITY, id, How::Well),
+            Event::TaskFailed { id, error } | Event::TaskAttemptFailed { id, error, .. } => {
+                (&ACTIVITY, id, How::Failed(error.to_string()))
+            }
+            Event::TaskCancelRequested { id } => (&ACTIVITY, id, How::CalledOff),
+            Event::ChildCompleted { id, .. } => (&CHILD, id, How::Well),
+            Event::ChildFailed { id, error } | Event::ChildAttemptFailed { id, error, .. } => {
+                (&CHILD, id, How::Failed(error.to_string()))
+            }
+            Event::ChildCancelRequested { id } => (&CHILD, id, How::CalledOff),
+            // It is the delay of the start.
+            Event::TimerFired { id: CorrelationId::START } => return None,
+            Event::TimerFired { id } => (&TIMER, id, How::Well),
+            Event::TimerCancelled { id } => (&TIMER, id, How::CalledOff),
+            Event::ExternalUnsubscribed { id } => (&EVENT, id, How::CalledOff),
+            _ => return None,
+        };
+        Some(self.of_open(of, *id, open, how))
+    }
+
+    /// The span of something that was open, and has ended.
+    fn of_open(&self, of: &Type, id: CorrelationId, open: &Open, how: How) -> FinishedSpan {
+        let own = open.name.as_ref().unwrap_or(&self.of.name);
+        let mut attributes = self.attributes(of.name, own, status_of(&how));
+        attributes.push(KeyValue::new("durabletask.task.task_id", number(id.0)));
+        if matches!(of.of, SpanOf::Activity | SpanOf::Child) {
+            attributes.push(KeyValue::new("reenact.attempt", i64::from(open.attempt)));
+        }
+        if let Some(fire_at) = open.fire_at {
+            attributes.push(KeyValue::new("durabletask.fire_at", fire_at.to_string()));
+        }
+        let name = match of.of {
+            SpanOf::Timer => format!("orchestration:{}:timer", self.of.name),
+            _ => format!("{}:{own}", of.name),
+        };
+        FinishedSpan {
+            own: self.trace.span(of.of, id, open.attempt),
+            parent: Some(self.trace.own.clone()),
+            links: Vec::new(),
+            name,
+            kind: of.kind.clone(),
+            // A retry begins when it is due, and may be called off before.
+            start: open.since.min(self.at),
+            end: self.at,
+            attributes,
+            how,
+        }
+    }
+
+    fn of_execution(&self, event: &Event) -> FinishedSpan {
+        let (status, how) = match event {
+            Event::ExecutionFailed { error } => ("Failed", How::Failed(error.to_string())),
+            Event::ExecutionTerminated { reason } => ("Terminated", How::Failed(reason.clone())),
+            Event::ExecutionCancelled { .. } => ("Canceled", How::CalledOff),
+            Event::ExecutionContinued { .. } => ("ContinuedAsNew", How::Well),
+            _ => ("Completed", How::Well),
+        };
+        let links: Vec<TraceContext> = self.trace.linked.iter().cloned().collect();
+        FinishedSpan {
+            own: self.trace.own.clone(),
+            parent: self.trace.parent.clone(),
+            links,
+            name: format!("orchestration:{}", self.of.name),
+            kind: SpanKind::Server,
+            start: self.begun,
+            end: self.at,
+            attributes: self.attributes("orchestration", &self.of.name, status),
+            how,
+        }
+    }
+
+    fn attributes(&self, of: &'static str, name: &Name, status: &'static str) -> Vec<KeyValue> {
+        vec![
+            KeyValue::new("durabletask.type", of),
+            KeyValue::new("durabletask.task.name", name.to_string()),
+            KeyValue::new("durabletask.task.instance_id", self.of.instance.to_string()),
+            KeyValue::new("durabletask.task.execution_id", self.of.execution.to_string()),
+            KeyValue::new("durabletask.task.status", status),
+        ]
+    }
+}
+
+const fn status_of(how: &How) -> &'static str {
+    match how {
+        How::Well => "Completed",
+        How::Failed(_) => "Failed",
+        How::CalledOff => "Canceled",
+    }
+}
+
+/// As OpenTelemetry has whole numbers.
+fn number(of: u64) -> i64 {
+    i64::try_from(of).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,10 @@
+//! Spans of OpenTelemetry: one trace from the request that starts an order to its last activity, through restarts
+//! and other hosts.
+
+#![allow(clippy::unwrap_used, reason = "what a test unwraps, it asserts")]
+
+mod collector;
+mod continued;
+mod killed;
+mod order;
+mod orders;
