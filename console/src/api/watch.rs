@@ -51,9 +51,10 @@ pub(crate) async fn list(
     let mut request = PageRequest::new().limit(limit);
     request.after = after;
     let place = shared.stream_place()?;
-    let first = page_of(&shared, &filter, &request).await?;
-    let watched = WatchedList { filter, request, before: None, seen: last_event_id(&headers) };
-    Ok(streamed(shared, place, Watched::List(watched, Some(first))))
+    let first = Some(page_of(&shared, &filter, &request).await?);
+    let seen = last_event_id(&headers);
+    let watched = WatchedList { filter, request, first, before: None, seen };
+    Ok(streamed(shared, place, Watched::List(Box::new(watched))))
 }
 
 /// An instance, whenever something has happened to it: events `instance` as `api/instance` answers, and an event
@@ -86,14 +87,15 @@ fn last_event_id(headers: &HeaderMap) -> Option<String> {
 
 /// What a stream looks at.
 enum Watched {
-    /// A page; and what it was at the beginning.
-    List(WatchedList, Option<InstanceList>),
+    List(Box<WatchedList>),
     Instance(WatchedInstance),
 }
 
 struct WatchedList {
     filter: InstanceFilter,
     request: PageRequest,
+    /// The page as it was when the request came, before the first look.
+    first: Option<InstanceList>,
     before: Option<InstanceList>,
     /// The id of the last event.
     seen: Option<String>,
@@ -178,15 +180,15 @@ impl Watched {
     /// The one instance that is looked at, if it is one.
     const fn instance(&self) -> Option<&InstanceId> {
         match self {
-            Self::List(..) => None,
+            Self::List(_) => None,
             Self::Instance(watched) => Some(&watched.id),
         }
     }
 
     async fn look(&mut self, shared: &Shared) -> Look {
         match self {
-            Self::List(watched, first) => {
-                let page = match first.take() {
+            Self::List(watched) => {
+                let page = match watched.first.take() {
                     Some(first) => Ok(first),
                     None => page_of(shared, &watched.filter, &watched.request).await,
                 };

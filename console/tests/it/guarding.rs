@@ -75,3 +75,55 @@ async fn a_read_only_console_changes_nothing() {
     assert_eq!(ask(&console, start).await.problem(403)["kind"], "read_only");
     assert_eq!(get(&console, "/api/info").await.ok()["allowed"], json!([]));
 }
+
+#[tokio::test]
+async fn a_login_is_kept_in_a_cookie_that_has_no_token_and_no_other_site_sends() {
+    let program = Program::start().await;
+    program.begin("wait", "a", json!(null)).await;
+    let token = Token::draw().unwrap();
+    let console = program.console_with(ConsoleOptions::new().token(token.clone()).https(true));
+    let page = get(&console, "/login").await;
+    let html = String::from_utf8(page.body).unwrap();
+    let (_, form) = html.split_once("name=\"form_token\" value=\"").expect("a form");
+    let (form_token, _) = form.split_once('"').expect("a value");
+    let mut fields = form_urlencoded::Serializer::new(String::new());
+    fields.append_pair("form_token", form_token).append_pair("token", token.expose());
+    let mut login = request(Method::POST, "/login", None);
+    *login.body_mut() = fields.finish().into();
+    let media = "application/x-www-form-urlencoded".parse().unwrap();
+    login.headers_mut().insert(header::CONTENT_TYPE, media);
+    let answer = ask(&console, login).await;
+    let cookie = answer.headers[header::SET_COOKIE].to_str().unwrap().to_string();
+    for part in ["; HttpOnly", "; SameSite=Strict", "; Secure", "; Max-Age="] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    assert!(!cookie.contains(token.expose()), "{cookie}");
+    let (cookie, _) = cookie.split_once(';').unwrap();
+    let with_cookie = |method, address: &str, body| {
+        let mut request = request(method, address, body);
+        request.headers_mut().insert(header::COOKIE, cookie.parse().unwrap());
+        request
+    };
+    ask(&console, with_cookie(Method::GET, "/api/info", None)).await.ok();
+    let mut forged = with_cookie(Method::POST, "/api/terminate?id=a", Some(json!({})));
+    forged.headers_mut().insert("sec-fetch-site", "cross-site".parse().unwrap());
+    ask(&console, forged).await.problem(403);
+    let mine = with_cookie(Method::POST, "/api/terminate?id=a", Some(json!({})));
+    ask(&console, mine).await.ok();
+}
+
+#[tokio::test]
+async fn a_browser_without_a_login_is_led_to_it_and_a_program_is_refused() {
+    let program = Program::start().await;
+    let options = ConsoleOptions::new().token(Token::draw().unwrap());
+    let nested: Router<()> = Router::new().nest_service("/admin", program.console_with(options));
+    for (address, login) in
+        [("/admin", "admin/login"), ("/admin/", "login"), ("/admin/instance?id=a", "login")]
+    {
+        let led = get(&nested, address).await;
+        assert_eq!(led.status, 303, "{address}");
+        assert_eq!(led.headers[header::LOCATION], login, "{address}");
+    }
+    get(&nested, "/admin/api/instances").await.problem(401);
+    get(&nested, "/admin/metrics").await.problem(401);
+}

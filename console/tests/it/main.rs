@@ -1,5 +1,7 @@
 //! The JSON API, asked as programs ask it: over the router, and over a socket where that matters.
 
+#![allow(clippy::unwrap_used, reason = "what a test unwraps, it asserts")]
+
 mod asking;
 mod bulk;
 mod changing;
@@ -7,6 +9,8 @@ mod guarding;
 mod hostile;
 mod inspecting;
 mod metrics;
+mod quarantine;
 mod reading;
 mod serving;
+mod typed;
 mod watching;

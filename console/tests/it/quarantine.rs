@@ -1,0 +1,81 @@
+//! Messages that no host could take, in a store that hosts share.
+
+use axum::Router;
+use reenact_actors::{Access, HostOptions, Registry, Runtime};
+use reenact_console::{ConsoleOptions, router};
+use reenact_core::{InstanceId, ShardId, Timestamp};
+use reenact_providers::{InMemory, Message, Provider, Quarantined, QueueOf};
+use serde_json::json;
+
+use super::asking::{get, post, with_id};
+
+/// A store with messages in quarantine, with a console on it that has no host.
+async fn shared(ids: &[&str]) -> (InMemory, Router) {
+    let store = InMemory::new().shared();
+    let sharing = store.sharing().expect("it is shared");
+    for id in ids {
+        let to = InstanceId::new(id).expect("an id");
+        let message = Message { key: format!("key of {id}"), to, bytes: [1, 2, 3].into() };
+        let quarantined = Quarantined {
+            queue: QueueOf::Shard(ShardId(0)),
+            message: Some(message),
+            raw: Vec::new(),
+            reason: "<b>it does not decode</b>".to_string(),
+            attempts: 10,
+            at: Timestamp::from_micros(1_000_000),
+        };
+        sharing.quarantine(quarantined).await.expect("it is kept");
+    }
+    let access = Access::connect(&store).expect("it is shared");
+    let console = router(access, ConsoleOptions::new().guarded_by_layer());
+    (store, console)
+}
+
+#[tokio::test]
+async fn messages_are_listed_a_page_at_a_time() {
+    let (_store, console) = shared(&["a", "../b", "c"]).await;
+    let first = get(&console, "/api/quarantine?limit=2").await.ok();
+    assert_eq!(first["messages"].as_array().map(Vec::len), Some(2));
+    let message = &first["messages"][0];
+    assert_eq!(message["reason"], "<b>it does not decode</b>");
+    assert_eq!(message["queue"], "shard 0");
+    assert_eq!(message["at"], "1970-01-01T00:00:01.000000Z");
+    assert_eq!(message["bytes"], 3);
+    let after = first["next"].as_str().expect("there is more");
+    let second = get(&console, &format!("/api/quarantine?limit=2&after={after}")).await.ok();
+    assert_eq!(second["messages"].as_array().map(Vec::len), Some(1));
+    assert!(second.get("next").is_none());
+}
+
+#[tokio::test]
+async fn a_message_is_sent_again_or_discarded() {
+    let (_store, console) = shared(&["a", "b"]).await;
+    let listed = get(&console, "/api/quarantine").await.ok();
+    let id = |at: usize| listed["messages"][at]["id"].as_str().unwrap().to_string();
+    post(&console, &with_id("/api/quarantine/requeue", &id(0)), json!({})).await.ok();
+    let again = post(&console, &with_id("/api/quarantine/requeue", &id(0)), json!({})).await;
+    assert_eq!(again.problem(404)["kind"], "not_found");
+    post(&console, &with_id("/api/quarantine/discard", &id(1)), json!({})).await.ok();
+    assert_eq!(get(&console, "/api/quarantine").await.ok()["messages"], json!([]));
+    post(&console, "/api/quarantine/discard", json!({})).await.problem(400);
+}
+
+#[tokio::test]
+async fn a_console_without_a_host_reaches_the_hosts_of_a_shared_store() {
+    let (store, console) = shared(&[]).await;
+    let mut registry = Registry::default();
+    let echo = |_: reenact_core::OrchestrationContext, input: u32| async move { Ok(input) };
+    registry.register_orchestration("echo".into(), echo).expect("it is new");
+    let host = Runtime::start(&store, registry, HostOptions::default()).await.expect("it starts");
+    let info = get(&console, "/api/info").await.ok();
+    assert_eq!((&info["has_host"], &info["read_only"]), (&json!(false), &json!(false)));
+    let start = json!({"orchestration": "echo", "id": "a", "input": 7});
+    post(&console, "/api/start", start).await.ok();
+    let a = InstanceId::new("a").expect("an id");
+    host.access().outcome(&a).await.expect("it ends");
+    let detail = get(&console, "/api/instance?id=a").await.ok();
+    assert_eq!(detail["view"]["outcome"], json!({"kind": "completed", "output": 7}));
+    let cluster = get(&console, "/api/shards").await.ok();
+    assert_eq!(cluster["hosts"].as_array().map(Vec::len), Some(1));
+    host.shutdown().await;
+}
