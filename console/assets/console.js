@@ -31,6 +31,7 @@
         if (seen.size && seen.get(row.dataset.row) !== row.dataset.mark) row.classList.add("fresh");
       }
       shown(next);
+      if (next.dataset.say !== undefined) say(next.textContent.trim());
       if (place) {
         const again = $$("a, button, summary, input, [tabindex]", next)
           .find((one) => name(one) === place) || $("[tabindex], a", next);

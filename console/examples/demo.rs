@@ -178,14 +178,21 @@ async fn main() -> Done {
         .start()
         .await?;
     fill(&host).await?;
+    let until_somebody_approves = Duration::from_millis(2_000);
+    tokio::time::sleep(until_somebody_approves).await;
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7070".to_owned());
     let console = Console::serve(host.client(), address, ConsoleOptions::new()).await?;
+    host.client()
+        .raise_event("order-2004", "Approve", json!({ "by": "grace", "approved": true }))
+        .await?;
     println!("http://{}/", console.local_addr());
-    // Something always happens.
+    // Something always happens, now more and now less.
     for nth in 0_u64.. {
-        let input = json!({ "cents": nth, "parcel": if nth % 7 == 3 { "glass" } else { "book" } });
-        host.start_new(order, input).await?;
-        tokio::time::sleep(Duration::from_millis(1500 + 700 * (nth % 5))).await;
+        let parcel = if nth % 23 == 3 { "glass" } else { "book" };
+        let id = format!("order-{}", 5001 + nth);
+        host.start_new(order, json!({ "cents": nth, "parcel": parcel })).id(id).await?;
+        let wave = (nth as f64 / 90.0).sin() + 0.5 * (nth as f64 / 17.0).sin();
+        tokio::time::sleep(Duration::from_millis((260.0 + 120.0 * wave) as u64)).await;
     }
     Ok(())
 }

@@ -64,6 +64,11 @@ async fn measure(name: &str, store: &dyn Provider, count: u64) -> Result<(), Box
         "/api/history?id=order-0000000",
         "/api/timeline?id=order-0000000",
         "/api/state?id=order-0000000&after=5000",
+        "/overview",
+        "/instances",
+        "/instance?id=order-0000007",
+        "/instance?id=order-0000000",
+        "/instance?id=order-0000000&after=5000&part=after",
     ] {
         let (median, longest) = ask(&console, address).await?;
         println!("| `{address}` | {} | {} |", shown(median), shown(longest));

@@ -23,7 +23,7 @@ use super::limits::{EVENTS_PAGE, TIMELINE_ROWS, TREE_DEPTH, TREE_NODES};
 use super::page::{Page, View};
 use super::parts::{self, Card};
 use super::shell::Tab;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemKind};
 
 /// How often the page looks for changes besides the stream, in milliseconds.
 const LOOKS_EVERY_MS: u64 = 10_000;
@@ -97,15 +97,26 @@ async fn view(page: &Page) -> Result<View, Problem> {
         (parked::card(page, &view))
         (family::failure(page, &failures))
         (open_card(page, &view))
-        (chart().await?)
+        (or_why_not("timeline", "Timeline", chart().await)?)
         @if let Some(tree) = &tree { (family::card(tree)) }
         div.grid2 { (header::facts(page, &view)) (header::values(page, &view)) }
         (slider::card(page, &view, after.as_ref())?)
-        (events(page, &asked, &view, after.as_ref()).await?)
+        (or_why_not("events", "Events", events(page, &asked, &view, after.as_ref()).await)?)
     };
     let watch = Address::page("api/watch/instance").with("id", id);
     let view = View::new(Tab::Instances, parts::middle_cut(id), content);
     Ok(view.live(Some(watch), LOOKS_EVERY_MS))
+}
+
+/// A part of the page; or, where what is stored cannot be read, why it is not there. The rest of the page is shown.
+fn or_why_not(id: &str, title: &str, part: Result<Markup, Problem>) -> Result<Markup, Problem> {
+    match part {
+        Err(problem) if problem.kind == ProblemKind::Unreadable => {
+            let why = html! { p.bad.break { (problem.detail) } };
+            Ok(Card { id, title, live: false, aside: None }.around_text(why))
+        }
+        part => part,
+    }
 }
 
 /// That what was asked for is done.
@@ -154,7 +165,7 @@ fn open_card(page: &Page, view: &InstanceView) -> Markup {
         return html! {};
     }
     let id = view.summary.instance.as_str();
-    let place = Place { page, id, prefix: "open", is_now: true };
+    let place = Place { page, id, prefix: "open", after: None };
     Card { id: "open", title: "Open now", live: true, aside: None }
         .around(place.tables(&view.execution))
 }

@@ -65,7 +65,7 @@ async fn view(page: &Page) -> Result<View, Problem> {
     let content = html! {
         div.head {
             h1 { "Instances" }
-            p.quiet id="matches" data-live { (parts::count(listed.count, "instance passes", "instances pass")) " the filter" }
+            p.quiet id="matches" data-live data-say { (parts::count(listed.count, "instance passes", "instances pass")) " the filter" }
         }
         @if did.as_deref() == Some("purge") { div.note.done role="status" { "The instance is purged." } }
         (listed.filters())

@@ -12,7 +12,8 @@ use tower::ServiceExt;
 
 /// A host with its console.
 pub(crate) struct Site {
-    pub(crate) runtime: Runtime,
+    /// Ends with the site.
+    _runtime: Option<Runtime>,
     pub(crate) access: Access,
     pub(crate) console: Router,
 }
@@ -122,7 +123,14 @@ impl Site {
         let runtime = runtime.expect("it starts");
         let access = runtime.access();
         let console = router(access.clone(), options);
-        Self { runtime, access, console }
+        Self { _runtime: Some(runtime), access, console }
+    }
+
+    /// A console that reaches a shared store without a host.
+    pub(crate) fn over(store: &InMemory) -> Self {
+        let access = Access::connect(store).expect("hosts share it");
+        let console = router(access.clone(), ConsoleOptions::new().guarded_by_layer());
+        Self { _runtime: None, access, console }
     }
 
     /// Starts an instance.

@@ -1,5 +1,6 @@
 //! Ids, values and errors are data on every page.
 
+use reenact_console::ConsoleOptions;
 use serde_json::json;
 
 use super::browsing::{Site, with_id};
@@ -44,4 +45,21 @@ async fn ids_that_look_like_paths_are_instances() {
     for href in page.attributes("href").into_iter().filter(|href| href.starts_with("instance?")) {
         site.get(&format!("/{href}")).await.is(200);
     }
+}
+
+#[tokio::test]
+async fn what_is_redacted_is_on_no_page() {
+    let options = ConsoleOptions::new().guarded_by_layer().redact(|_, _| json!("(not shown)"));
+    let site = Site::open_with(options).await;
+    site.begin("wait", "w", json!("secret-1")).await;
+    site.send("/act", &[("do", "suspend"), ("id", "w"), ("reason", "r")]).await.leads_to();
+    let event = [("do", "raise"), ("id", "w"), ("name", "Go"), ("data", "\"secret-2\"")];
+    site.send("/act", &event).await.leads_to();
+    site.run("echo", "e", json!("secret-3")).await;
+    let pages =
+        ["/overview", "/instances", "/instance?id=w", "/instance?id=w&after=4", "/instance?id=e"];
+    for page in pages {
+        site.get(page).await.is(200).lacks("secret-");
+    }
+    site.get("/instance?id=w").await.has("(not shown)");
 }

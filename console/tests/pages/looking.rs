@@ -15,6 +15,14 @@ async fn the_overview_counts_states_and_shows_what_needs_somebody() {
     let page = site.get("/overview").await;
     page.is(200).has("<h1>Overview</h1>").has("data-state=\"running\"");
     page.has("href=\"instances?state=parked\"").has("Nothing is parked");
+    site.run("order", "parent", json!("no money")).await;
+    let again = site.get("/overview").await;
+    let failed = again.html.split("id=\"failures\"").nth(1).expect("the newest failures");
+    assert!(
+        failed.contains("data-row=\"parent\"") && !failed.contains("data-row=\"parent/"),
+        "{failed}"
+    );
+    page.has("id=\"hour\"").lacks("id=\"no-metrics\"");
     page.has("declined by the bank").has("href=\"instance?id=slow\"");
     site.get("/").await.is(200).has("<h1>Overview</h1>");
 }

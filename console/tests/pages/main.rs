@@ -5,3 +5,4 @@ mod changing;
 mod escaping;
 mod looking;
 mod markup;
+mod quarantine;

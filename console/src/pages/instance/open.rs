@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use reenact_actors::inspect::{
     ExecutionView, ViewedActivity, ViewedChild, ViewedEvent, ViewedTimer, ViewedWait,
 };
-use reenact_core::CorrelationId;
+use reenact_core::{CorrelationId, Timestamp};
 
 use super::super::address::Address;
 use super::super::page::Page;
@@ -21,11 +21,23 @@ pub(super) struct Place<'a> {
     pub(super) id: &'a str,
     /// In front of the ids of folded values, so that they are unique on the page.
     pub(super) prefix: &'a str,
-    /// Whether it shows how the execution is now.
-    pub(super) is_now: bool,
+    /// The event after which it shows the execution; `None` shows it as it is now.
+    pub(super) after: Option<Timestamp>,
 }
 
 impl Place<'_> {
+    fn now(&self) -> Timestamp {
+        self.after.unwrap_or(self.page.now)
+    }
+
+    /// How long ago, or when on the clock where it is about an earlier time.
+    fn when(&self, at: Timestamp) -> Markup {
+        match self.after {
+            Some(_) => time::clock(at, self.page.now),
+            None => time::ago(at, self.page.now),
+        }
+    }
+
     fn shown(&self) -> Shown<'_> {
         self.page.shared.shown(self.id)
     }
@@ -66,7 +78,7 @@ impl Place<'_> {
         &self,
         kind: &str,
         name: &Markup,
-        since: reenact_core::Timestamp,
+        since: Timestamp,
         how_far: &Markup,
         in_doubt: bool,
     ) -> Markup {
@@ -74,7 +86,7 @@ impl Place<'_> {
             tr data-open=(kind) {
                 td.quiet data-label="What" { (kind) }
                 th scope="row" { (name) }
-                td.nowrap data-label="Since" { (time::ago(since, self.page.now)) }
+                td.nowrap data-label="Since" { (self.when(since)) }
                 td data-label="How far" {
                     (how_far)
                     @if in_doubt { " " span.quiet { "A cancel has come since: it has ended unless it is shielded." } }
@@ -84,7 +96,7 @@ impl Place<'_> {
     }
 
     fn activity(&self, one: &ViewedActivity) -> Markup {
-        let now = self.page.now;
+        let now = self.now();
         let name = html! { b { (one.name) } " " span.quiet { "#" (one.id.0) } };
         let heartbeat = one
             .heartbeat
@@ -93,15 +105,15 @@ impl Place<'_> {
         let how_far = html! {
             (attempt(one.attempt, one.max_attempts))
             @if let Some(at) = one.begins_at {
-                @if at > now { ", next try " (time::ago(at, now)) } @else { ", begun " (time::ago(at, now)) }
+                @if at > now { ", next try " (self.when(at)) } @else { ", begun " (self.when(at)) }
             }
             @if one.local { ", local" }
             @if let Some(tag) = &one.tag { ", on hosts with tag " b { (tag) } }
-            @if let Some(deadline) = one.deadline { ", must be over " (time::ago(deadline, now)) }
+            @if let Some(deadline) = one.deadline { ", must be over " (self.when(deadline)) }
             @if one.hosts_died > 0 { ", " (parts::count(one.hosts_died.into(), "host has", "hosts have")) " died while it ran" }
             @if let Some(error) = &one.last_error { div.bad { "Last error: " (parts::text(&error.to_string())) } }
             @if let Some(heartbeat) = heartbeat {
-                div { span.quiet { "Heartbeat" @if let Some(at) = one.heartbeat_at { " " (time::ago(at, now)) } ": " }
+                div { span.quiet { "Heartbeat" @if let Some(at) = one.heartbeat_at { " " (self.when(at)) } ": " }
                     (payload::value(&format!("{}-heartbeat-{}", self.prefix, one.id.0), &heartbeat)) }
             }
         };
@@ -111,7 +123,7 @@ impl Place<'_> {
     fn wait(&self, one: &ViewedWait) -> Markup {
         let name = html! { b { (one.name) } " " span.quiet { "#" (one.id.0) } };
         let how_far = html! {
-            @if self.is_now && self.page.may_change() {
+            @if self.after.is_none() && self.page.may_change() {
                 a.button data-raise=(one.name) href=(Address::act("raise", self.id).with("name", &one.name)) { "Raise it…" }
             } @else { "none has come" }
         };
@@ -119,12 +131,12 @@ impl Place<'_> {
     }
 
     fn child(&self, one: &ViewedChild) -> Markup {
-        let now = self.page.now;
+        let now = self.now();
         let name = html! { b { (one.name) } " " span.quiet { "#" (one.id.0) } " " (parts::instance(one.instance.as_str())) };
         let how_far = html! {
             (attempt(one.attempt, None))
             @if let Some(at) = one.begins_at {
-                @if at > now { ", begins " (time::ago(at, now)) } @else { ", begun " (time::ago(at, now)) }
+                @if at > now { ", begins " (self.when(at)) } @else { ", begun " (self.when(at)) }
             }
             @if let Some(error) = &one.last_error { div.bad { "Last error: " (parts::text(&error.to_string())) } }
         };
@@ -134,7 +146,7 @@ impl Place<'_> {
     fn timer(&self, one: &ViewedTimer) -> Markup {
         let is_start = one.id == CorrelationId::START;
         let name = html! { @if is_start { "lets the code begin" } @else { span.quiet { "#" (one.id.0) } } };
-        let how_far = html! { "fires " (time::ago(one.fire_at, self.page.now)) span.quiet { ", at " (time::exact(one.fire_at)) } };
+        let how_far = html! { "fires " (self.when(one.fire_at)) span.quiet { ", at " (time::exact(one.fire_at)) } };
         self.row("timer", &name, one.since, &how_far, one.in_doubt)
     }
 
@@ -161,7 +173,7 @@ impl Place<'_> {
         html! {
             tr data-open="buffered" {
                 th scope="row" { b { (one.name) } " " span.quiet { "event " (one.position) } }
-                td.nowrap data-label="Came" { (time::ago(one.at, self.page.now)) }
+                td.nowrap data-label="Came" { (self.when(one.at)) }
                 td data-label="Carries" {
                     @match &data {
                         Some(data) => (payload::value(&format!("{}-buffered-{}", self.prefix, one.position), data)),

@@ -52,7 +52,7 @@ pub(super) fn state(page: &Page, id: &str, after: Option<&StateAfter>) -> Result
         Some(event) => Some(page.shared.shown(id).variant(event)?),
         None => None,
     };
-    let place = Place { page, id, prefix: "after", is_now: false };
+    let place = Place { page, id, prefix: "after", after: Some(after.at) };
     let status = after.execution.status.as_ref().map(|status| {
         page.shared.shown(id).payload(
             "status",

@@ -23,7 +23,7 @@ pub(super) fn sentence(view: &InstanceView, now: Timestamp) -> Markup {
         _ => "why",
     };
     html! {
-        div.note.why.(class) id="why" data-live { p { (in_words(view, now)) } }
+        div.note.why.(class) id="why" data-live data-say { p { (in_words(view, now)) } }
     }
 }
 

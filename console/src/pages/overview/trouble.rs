@@ -1,6 +1,7 @@
 //! What needs somebody's attention: parked instances with their reasons, those without an event for longest, the
 //! newest failures.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use maud::{Markup, html};
@@ -105,6 +106,14 @@ fn stuck_row(page: &Page, summary: &InstanceSummary) -> Markup {
     }
 }
 
+/// Leaves out children whose parents are there as well: these name them in their errors. The id of a child begins with
+/// that of its parent, unless the code has chosen another.
+fn without_children(found: &mut Vec<InstanceSummary>) {
+    let all: BTreeSet<_> = found.iter().map(|summary| summary.instance.to_string()).collect();
+    let parent = |id: &str| id.rsplit_once('/').is_some_and(|(parent, _)| all.contains(parent));
+    found.retain(|summary| !parent(summary.instance.as_str()));
+}
+
 /// The newest failures with their errors.
 pub(super) async fn failures(page: &Page) -> Result<Markup, Problem> {
     let access = page.shared.access();
@@ -119,6 +128,7 @@ pub(super) async fn failures(page: &Page) -> Result<Markup, Problem> {
             break;
         }
     }
+    without_children(&mut found);
     found.sort_by_key(|summary| std::cmp::Reverse(summary.updated_at));
     found.truncate(OVERVIEW_ROWS);
     let mut rows = Vec::new();

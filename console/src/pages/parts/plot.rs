@@ -44,9 +44,6 @@ impl Plot<'_> {
             figure.plot id=(self.id) {
                 figcaption {
                     h3 { (self.title) }
-                    @if several {
-                        @for (nth, curve) in self.curves.iter().enumerate() { (key(nth, curve.name)) }
-                    }
                     b { (self.newest) }
                 }
                 div.canvas {
@@ -62,7 +59,13 @@ impl Plot<'_> {
                         }
                         (self.values_to_point_at())
                     }
-                    div.times { span { (self.times.0) } span { (self.times.1) } }
+                    div.times {
+                        span { (self.times.0) }
+                        @if several {
+                            @for (nth, curve) in self.curves.iter().enumerate() { (key(nth, curve.name)) }
+                        }
+                        span { (self.times.1) }
+                    }
                 }
             }
         }
