@@ -129,6 +129,7 @@
 
 pub mod actor;
 mod client;
+pub mod doctor;
 pub mod guide;
 mod host;
 pub mod limits;
@@ -186,8 +187,6 @@ pub use reenact_providers::azure::{Azure, AzureOptions, connection::Connection};
 #[cfg(feature = "local")]
 pub use reenact_providers::{Local, LocalOptions};
 
-/// Looks through a store: is each history whole, and does what the store says of it agree?
-pub use reenact_actors::doctor;
 /// What [`Client::view`] and its like return: values that show an instance without its code.
 pub use reenact_actors::inspect;
 /// What a host counts: the snapshot that [`Host::metrics`] gives.

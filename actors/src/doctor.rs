@@ -52,8 +52,15 @@ pub async fn check_store(
     mut progress: impl FnMut(&Looked),
 ) -> Result<Vec<Finding>> {
     let everything = InstanceFilter::new();
-    let mut looked = Looked { instances: 0, of: access.count(&everything).await? };
     let (mut findings, mut newest) = (Vec::new(), Timestamp::EPOCH);
+    let of = match access.count(&everything).await {
+        Ok(count) => count,
+        Err(error) => {
+            findings.push(damage("the number of instances", &error)?);
+            0
+        }
+    };
+    let mut looked = Looked { instances: 0, of };
     let mut next = Some(PageRequest::new().limit(LISTED_AT_ONCE));
     while let Some(request) = next {
         let page = match access.list(&everything, &request).await {
@@ -92,7 +99,7 @@ async fn check_instance(access: &Access, mut summary: InstanceSummary) -> Result
         match access.summary(&summary.instance).await {
             Ok(newer) if newer != summary => summary = newer,
             Err(Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error),
+            Err(error) => return damage(&place, &error).map(Some),
             Ok(_) => {
                 let advice =
                     "put back a good copy of the store; or terminate and purge the instance";
@@ -173,19 +180,28 @@ fn state_of(turns: &[RecordedTurn]) -> InstanceState {
 
 /// Whether the index of each state counts what the list has shown. While hosts work, nothing is said.
 async fn check_counts(access: &Access, looked: Looked) -> Result<Option<Finding>> {
-    let (before, mut sum) = (access.count(&InstanceFilter::new()).await?, 0);
-    for state in InstanceState::ALL {
-        sum += access.count(&InstanceFilter::new().states([*state])).await?;
-    }
+    let (all, sum) = match counts(access).await {
+        Ok(counts) => counts,
+        Err(error) => return damage("the indexes", &error).map(Some),
+    };
     let listed = looked.instances;
     let is_moving = !access.is_read_only();
-    if is_moving || (sum == before && listed == before) {
+    if is_moving || (sum == all && listed == all) {
         return Ok(None);
     }
     let what =
-        format!("{before} instances are counted, {sum} by their states, and {listed} are listed");
+        format!("{all} instances are counted, {sum} by their states, and {listed} are listed");
     let advice = "keep a copy of the store, and put back what is known to be good";
     Ok(Some(Finding::error("the indexes", what, advice)))
+}
+
+/// The number of all instances, and the sum of those of each state.
+async fn counts(access: &Access) -> Result<(u64, u64)> {
+    let mut sum = 0;
+    for state in InstanceState::ALL {
+        sum += access.count(&InstanceFilter::new().states([*state])).await?;
+    }
+    Ok((access.count(&InstanceFilter::new()).await?, sum))
 }
 
 /// Whether the clock of this machine is before what has happened already.

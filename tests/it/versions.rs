@@ -176,7 +176,7 @@ async fn what_cannot_be_registered_is_refused() {
     let none = builder(store().0).register_orchestration(Named::new("order").version("one"), code);
     let none = refused(none).await;
     assert!(matches!(&none, Error::InvalidVersion(_)), "{none}");
-    let long = "1.0.0-".to_string() + &"x".repeat(reenact::limits::MAX_VERSION_BYTES);
+    let long = format!("1.0.0-{}", "x".repeat(reenact::limits::MAX_VERSION_BYTES));
     let long = builder(store().0).register_orchestration(Named::new("order").version(&long), code);
     let long = refused(long).await;
     assert!(matches!(&long, Error::InvalidVersion(InvalidVersion::TooLong { .. })), "{long}");

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use reenact::core::{RecordedTurn, ShardId, codec};
+use reenact::doctor::{Finding, Severity};
 use reenact::prelude::*;
-use reenact::providers::{Batch, Finding, Provider, Severity, TurnRecord};
+use reenact::providers::{Batch, Provider, TurnRecord};
 use reenact::{
-    Access, Event, ExecutionId, InstanceState, InstanceSummary, Name, Timestamp, doctor,
+    Access, Error, Event, ExecutionId, InstanceState, InstanceSummary, Name, OpenError, Timestamp,
+    doctor,
 };
 
 use super::scene::{Scratch, countdown, host, long_order, order};
@@ -127,8 +129,53 @@ fn the_machine_is_looked_at_and_nothing_is_left() {
     let scratch = Scratch::new();
     let directory = scratch.store();
     std::fs::create_dir(&directory).unwrap();
-    let findings = reenact::providers::check_machine(&directory);
+    let findings = doctor::check_machine(&directory);
     assert!(findings.iter().any(|finding| finding.what.contains("syncs")), "{findings:?}");
     assert!(findings.iter().any(|finding| finding.what.contains("free")), "{findings:?}");
     assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_is_looked_through_with_its_files() {
+    let scratch = Scratch::new();
+    let absent = doctor::check_directory(scratch.store(), |_| {}).await.unwrap_err();
+    assert!(
+        matches!(&absent, Error::Open { source } if matches!(**source, OpenError::NoStore { .. }))
+    );
+
+    let options = LocalOptions::new().shards(1).flush_bytes(1);
+    let running = guard(host(options.open(scratch.store()).unwrap()).start()).await.unwrap();
+    let in_use = doctor::check_directory(scratch.store(), |_| {}).await.unwrap_err();
+    assert!(
+        matches!(&in_use, Error::Open { source } if matches!(**source, OpenError::InUse { .. }))
+    );
+    for number in 0..20 {
+        let instance =
+            running.start_new(order, number).id(format!("order-{number}")).await.unwrap();
+        instance.raise_event("Go", "now").await.unwrap();
+        guard(instance.result()).await.unwrap();
+    }
+    guard(running.shutdown()).await.unwrap();
+    let healthy = doctor::check_directory(scratch.store(), |_| {}).await.unwrap();
+    assert!(healthy.iter().all(|finding| finding.severity == Severity::Info), "{healthy:?}");
+    assert!(healthy.iter().any(|finding| finding.what.contains("SQLite")), "{healthy:?}");
+
+    // A page in the middle of the archive has rotted.
+    let archive = scratch.store().join("archive.db");
+    let whole = std::fs::read(&archive).unwrap();
+    let mut rotten = whole.clone();
+    let middle = rotten.len() / 2 / 8192 * 8192;
+    rotten[middle..middle + 64].fill(0xff);
+    std::fs::write(&archive, rotten).unwrap();
+    let found = doctor::check_directory(scratch.store(), |_| {}).await.unwrap();
+    let errors: Vec<_> =
+        found.iter().filter(|finding| finding.severity == Severity::Error).collect();
+    assert!(!errors.is_empty(), "{found:?}");
+    assert!(errors.iter().all(|finding| !finding.advice.is_empty()), "{errors:?}");
+    std::fs::write(&archive, whole).unwrap();
+
+    std::fs::remove_file(&archive).unwrap();
+    let found = doctor::check_directory(scratch.store(), |_| {}).await.unwrap();
+    assert_eq!((found.len(), found[0].severity), (1, Severity::Error), "{found:?}");
+    assert!(found[0].what.contains("archive.db is missing"), "{found:?}");
 }
