@@ -141,6 +141,13 @@ impl Host {
         self.client.access().metrics().unwrap_or_default()
     }
 
+    /// Makes an instrument of an OpenTelemetry meter for each figure of [`metrics`](Self::metrics). They are read
+    /// when the meter's reader collects, and observe nothing once the host has gone. Call it once for each meter.
+    #[cfg(feature = "otel")]
+    pub fn observe_metrics(&self, meter: &reenact_actors::metrics::Meter) {
+        self.client.access().observe_metrics(meter);
+    }
+
     /// Number of instances in memory. What goes and what comes while they are counted may both be in it.
     pub fn in_memory(&self) -> usize {
         self.client.access().in_memory()

@@ -3,6 +3,7 @@
 mod about;
 mod inspect;
 mod interrupt;
+mod metrics;
 mod quarantine;
 mod start;
 mod wait;
@@ -29,7 +30,6 @@ use crate::log::Log;
 use crate::message::{
     ExternalEvent, InstanceMessage, Internal, Reply, RewindMessage, ShardMessage,
 };
-use crate::metrics::HostMetrics;
 use crate::queue_client::QueueClient;
 use crate::routes::Routes;
 use crate::snapshot::Snapshot;
@@ -465,12 +465,6 @@ impl Access {
     /// all of its threads are blocked.
     pub fn stalled(&self) -> Vec<Stalled> {
         self.routes().map_or_else(Vec::new, |routes| routes.stalls.all())
-    }
-
-    /// What the host counts, and how it is now; `None` without a host. Needs no runtime. What it takes
-    /// depends on the number of names and shards, and of parked instances.
-    pub fn metrics(&self) -> Option<HostMetrics> {
-        self.here().map(|host| host.metrics())
     }
 
     /// Number of instances in memory on this host. What goes and what comes while they are counted may both be in it.

@@ -15,6 +15,8 @@ mod families;
 mod groups;
 mod histogram;
 mod names;
+#[cfg(feature = "otel")]
+mod otel;
 mod prometheus;
 mod recorder;
 mod shapes;
@@ -30,8 +32,12 @@ pub use groups::{
     QueueMetrics, ShardMetrics, StoreMetrics, TimerMetrics,
 };
 pub use histogram::Histogram;
+#[cfg(feature = "otel")]
+pub use opentelemetry::metrics::Meter;
 
 pub(crate) use names::{Label, Labels};
+#[cfg(feature = "otel")]
+pub(crate) use otel::register;
 pub(crate) use recorder::{AdmissionRecorder, HostRecorder, QueueRecorder, StoreRecorder};
 pub(crate) use shard::{
     ActivityEnd, ExecutionEnd, ParkKind, ShardRecorder, Tally, TallyOfActivity,
