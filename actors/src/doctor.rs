@@ -1,6 +1,6 @@
 //! Looks through a store: is each history whole, and does what the store says of it agree?
 
-use reenact_core::{Event, RecordedTurn, Timestamp, check_history};
+use reenact_core::{Event, History, RecordedTurn, Timestamp, check_history};
 use reenact_providers::{
     Finding, InstanceFilter, InstanceState, InstanceSummary, PageRequest, ProviderError,
     SystemClock, TimerScheduler,
@@ -138,7 +138,10 @@ fn disagreement(summary: &InstanceSummary, turns: &[RecordedTurn]) -> Option<Str
     if count != summary.turns {
         return Some(format!("it has {count} turns, and the store says {}", summary.turns));
     }
-    let events: u64 = turns.iter().map(|turn| turn.events.len() as u64).sum();
+    // A store counts without what later attempts have superseded.
+    let mut history = History::default();
+    turns.iter().for_each(|turn| history.push(turn.clone()));
+    let events = history.len();
     if events != summary.events {
         return Some(format!("it has {events} events, and the store says {}", summary.events));
     }

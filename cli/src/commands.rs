@@ -4,6 +4,7 @@ mod bulk;
 mod change;
 mod completions;
 mod console;
+mod doctor;
 mod history;
 mod list;
 mod metrics;
@@ -11,6 +12,8 @@ mod quarantine;
 mod show;
 mod start;
 mod timeline;
+mod transfer;
+mod verify;
 mod watch;
 
 use reenact::console::dto::Action;
@@ -59,6 +62,9 @@ pub(crate) async fn run(command: Command, tool: &mut Tool) -> Done {
         Command::Console(given) => console::console(given, tool).await,
         Command::Metrics(given) => metrics::metrics(given, tool).await,
         Command::Completions(given) => completions::completions(&given, tool),
-        _ => Ok(()),
+        Command::Export(given) => transfer::export(given, tool).await,
+        Command::Import(given) => transfer::import(given, tool).await,
+        Command::Verify(given) => verify::verify(given, tool).await,
+        Command::Doctor(given) => doctor::doctor(given, tool).await,
     }
 }

@@ -38,8 +38,8 @@ pub(crate) const WATCH_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// So often in a row a `watch` connects in vain before it gives up.
 pub(crate) const WATCH_ATTEMPTS: u32 = 30;
 
-/// The first column of a table of fields has at most this width.
-pub(crate) const MAX_FIELD_NAME: usize = 20;
+/// So many columns a short payload leaves free for the name before it.
+pub(crate) const FIELD_NAME: usize = 20;
 
 /// No column of a table is made narrower.
 pub(crate) const MIN_COLUMN: usize = 8;

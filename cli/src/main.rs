@@ -11,7 +11,7 @@ mod output;
 mod progress;
 mod tool;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
@@ -131,6 +131,12 @@ fn ended(done: Done) -> ExitCode {
                 paint(FAINT, format_args!("  → {}", printable_lines(remedy)))
             );
         }
+    }
+    if let Failure::Said(Code::Interrupted) = failure
+        && std::io::stderr().is_terminal()
+    {
+        // After the ^C of the terminal.
+        let _ = writeln!(anstream::stderr());
     }
     ExitCode::from(failure.code())
 }

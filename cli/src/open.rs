@@ -8,7 +8,7 @@ use std::path::Path;
 use reenact::console::dto::Info;
 use reenact::console::{ConsoleOptions, router};
 use reenact::providers::OpenError;
-use reenact::{Azure, AzureOptions, Client, Connection, Host, Local};
+use reenact::{Azure, AzureOptions, Client, Connection, Host, HostOptions, Local};
 
 use crate::api::Api;
 use crate::api::http::{Http, Token};
@@ -141,16 +141,22 @@ async fn in_process(client: Client, only_reads: bool, kept: Kept) -> Done<Opened
 }
 
 /// A client that only reads a directory.
-pub(crate) fn read_only(directory: &Path) -> Done<Client> {
-    let store = Local::open_read_only(directory).map_err(|error| not_opened(directory, &error))?;
-    Ok(Client::read_only(store))
+fn read_only(directory: &Path) -> Done<Client> {
+    directory_to_read(directory).map(Client::read_only)
+}
+
+/// A directory that is not written to.
+pub(crate) fn directory_to_read(directory: &Path) -> Done<Local> {
+    Local::open_read_only(directory).map_err(|error| not_opened(directory, &error))
 }
 
 /// A host on a directory that does nothing by itself.
 async fn dormant(directory: &Path) -> Done<Host> {
-    let directory = directory.display();
-    Err(Failure::unreachable(format_args!("no host with a console runs on {directory}"))
-        .remedy("start one: changes go through it"))
+    // What is no store is not made into one.
+    drop(directory_to_read(directory)?);
+    let store = Local::open(directory).map_err(|error| not_opened(directory, &error))?;
+    let host = Host::builder().provider(store).options(HostOptions::new().dormant());
+    host.start().await.map_err(Failure::unreachable)
 }
 
 /// A client of a hub, without a host.

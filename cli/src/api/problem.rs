@@ -49,7 +49,7 @@ fn code(kind: ProblemKind, status: StatusCode) -> Code {
 fn remedy(kind: ProblemKind, of_instance: bool, is_http: bool) -> Option<&'static str> {
     Some(match kind {
         ProblemKind::NotFound if of_instance => "`reenact list` shows what there is",
-        ProblemKind::NotRegistered => "`reenact metrics` and the log of the host name what it has",
+        ProblemKind::NotRegistered => "`reenact metrics` names what the host has",
         ProblemKind::AlreadyExists => "choose another id, or look at it with `reenact show ID`",
         ProblemKind::Finished => {
             "`reenact rewind` can take it back, `reenact start` begins another"

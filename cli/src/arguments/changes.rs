@@ -15,7 +15,7 @@ Examples:
   jq .order mail.json | reenact start order - --id order-7 --delay 2h
   reenact start order @order.json --wait
 
-Without a host on the directory, the instance begins when the next host runs.")]
+A start needs a host that has the orchestration: on a directory, one with its console on.")]
 pub(crate) struct Start {
     /// The name of the orchestration
     pub(crate) orchestration: String,

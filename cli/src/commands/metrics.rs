@@ -1,5 +1,6 @@
 //! `metrics`: what a running host has counted and measured.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reenact::metrics::{Histogram, HostMetrics};
@@ -8,8 +9,8 @@ use serde_json::Value;
 use crate::api::understood;
 use crate::arguments::stores::Metrics;
 use crate::failure::{Done, Failure};
-use crate::output::styles::{BAD, STRONG, WARN, paint};
-use crate::output::table::{Cell, Column, Table, fields};
+use crate::output::styles::{BAD, STRONG, WARN};
+use crate::output::table::{Cell, Column, Table, Value as Shown, fields};
 use crate::output::times;
 use crate::tool::Tool;
 
@@ -34,7 +35,7 @@ pub(crate) async fn metrics(given: Metrics, tool: &mut Tool) -> Done {
 }
 
 fn people(metrics: &HostMetrics, tool: &mut Tool) -> Done {
-    let lines = fields(&host(metrics));
+    let lines = fields(&host(metrics), tool.out.width());
     tool.out.lines(lines)?;
     if !metrics.orchestrations.is_empty() {
         tool.out.line("")?;
@@ -47,13 +48,13 @@ fn people(metrics: &HostMetrics, tool: &mut Tool) -> Done {
     Ok(())
 }
 
-fn host(metrics: &HostMetrics) -> Vec<(&'static str, String)> {
+fn host(metrics: &HostMetrics) -> Vec<(&'static str, Shown)> {
     let HostMetrics { log, instances, timers, admission, queues, shards, store, .. } = metrics;
     let up = Duration::from_micros(
         metrics.at.as_micros().saturating_sub(metrics.started_at.as_micros()),
     );
-    let mut pairs = vec![
-        ("host", format!("up for {}, {} shards", times::duration(up), shards.held)),
+    let mut pairs: Vec<(&'static str, Shown)> = vec![
+        ("host", format!("up for {}, {} shards", times::duration(up), shards.held).into()),
         (
             "instances",
             format!(
@@ -62,7 +63,8 @@ fn host(metrics: &HostMetrics) -> Vec<(&'static str, String)> {
                 bytes(instances.in_memory_bytes),
                 instances.activated,
                 instances.passivated
-            ),
+            )
+            .into(),
         ),
         (
             "log",
@@ -72,7 +74,8 @@ fn host(metrics: &HostMetrics) -> Vec<(&'static str, String)> {
                 log.appends,
                 bytes(log.bytes),
                 latency(&log.append_seconds)
-            ),
+            )
+            .into(),
         ),
         (
             "timers",
@@ -81,54 +84,61 @@ fn host(metrics: &HostMetrics) -> Vec<(&'static str, String)> {
                 timers.armed,
                 timers.fired,
                 latency(&timers.late_seconds)
-            ),
+            )
+            .into(),
         ),
     ];
     if queues.sent + queues.received > 0 {
-        pairs.push(("queues", format!("{} sent, {} received", queues.sent, queues.received)));
+        pairs
+            .push(("queues", format!("{} sent, {} received", queues.sent, queues.received).into()));
     }
     let waiting = admission.messages_waiting + admission.instances_waiting;
     if waiting + admission.busy_refusals > 0 {
         let refused = admission.busy_refusals;
         pairs.push((
             "admission",
-            paint(WARN, format_args!("{waiting} wait, {refused} refused as busy")),
+            Shown::new(WARN, format!("{waiting} wait, {refused} refused as busy")),
         ));
     }
-    if !instances.parked_now.is_empty() {
-        let kinds: Vec<_> =
-            instances.parked_now.iter().map(|(kind, number)| format!("{number} {kind}")).collect();
-        pairs.push(("parked", paint(WARN, kinds.join(", "))));
+    let parked = kinds(&instances.parked_now);
+    if !parked.is_empty() {
+        pairs.push(("parked", Shown::new(WARN, parked)));
     }
     if metrics.stalled > 0 {
         pairs.push((
             "stalled",
-            paint(BAD, format_args!("code keeps its thread in {} places", metrics.stalled)),
+            Shown::new(BAD, format!("code keeps its thread in {} places", metrics.stalled)),
         ));
     }
     if queues.quarantined > 0 {
-        pairs.push(("quarantine", paint(WARN, format_args!("{} messages", queues.quarantined))));
+        pairs.push(("quarantine", Shown::new(WARN, format!("{} messages", queues.quarantined))));
     }
     if let Some(unarchived) = store.unarchived_bytes {
-        pairs.push(("to archive", bytes(unarchived)));
+        pairs.push(("to archive", bytes(unarchived).into()));
     }
-    if !store.errors.is_empty() {
-        let kinds: Vec<_> =
-            store.errors.iter().map(|(kind, number)| format!("{number} {kind}")).collect();
-        pairs.push(("store errors", paint(BAD, kinds.join(", "))));
+    let errors = kinds(&store.errors);
+    if !errors.is_empty() {
+        pairs.push(("store errors", Shown::new(BAD, errors)));
     }
     pairs
+}
+
+/// `2 nondeterministic, 1 stalled`: those that there are.
+fn kinds(counted: &BTreeMap<String, u64>) -> String {
+    let there = counted.iter().filter(|(_, number)| **number > 0);
+    let kinds: Vec<_> = there.map(|(kind, number)| format!("{number} {kind}")).collect();
+    kinds.join(", ")
 }
 
 fn orchestrations(metrics: &HostMetrics) -> Table {
     let mut table = Table::new(vec![
         Column::long("ORCHESTRATION"),
         Column::number("STARTED"),
-        Column::number("COMPLETED"),
+        Column::number("DONE"),
         Column::number("FAILED"),
-        Column::number("CANCELLED"),
-        Column::number("TERMINATED"),
-        Column::text("TOOK (P50, P99)"),
+        Column::number("CANCELS"),
+        Column::number("ENDED"),
+        Column::text("P50, P99"),
     ]);
     for (name, of) in &metrics.orchestrations {
         table.row(vec![
@@ -147,13 +157,13 @@ fn orchestrations(metrics: &HostMetrics) -> Table {
 fn activities(metrics: &HostMetrics) -> Table {
     let mut table = Table::new(vec![
         Column::long("ACTIVITY"),
-        Column::number("RUNNING"),
-        Column::number("WAITING"),
-        Column::number("ATTEMPTS"),
-        Column::number("COMPLETED"),
+        Column::number("RUNS"),
+        Column::number("WAITS"),
+        Column::number("TRIES"),
+        Column::number("DONE"),
         Column::number("FAILED"),
-        Column::number("TIMED OUT"),
-        Column::text("TOOK (P50, P99)"),
+        Column::number("LATE"),
+        Column::text("P50, P99"),
     ]);
     for (name, of) in &metrics.activities {
         table.row(vec![

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::api::{Api, of, understood};
 use crate::arguments::stores::{Quarantine, QuarantineAction};
 use crate::confirm::confirm;
-use crate::failure::Done;
+use crate::failure::{Code, Done, Failure};
 use crate::limits::INSTANCES_PER_PAGE;
 use crate::output::table::{Cell, Column, Table};
 use crate::output::text::printable;
@@ -43,7 +43,7 @@ async fn list(tool: &mut Tool) -> Done {
     loop {
         let mut query = vec![("limit", INSTANCES_PER_PAGE.to_string())];
         query.extend(after.take().map(|after| ("after", after)));
-        let page: Value = opened.api.get("api/quarantine", &query).await?;
+        let page: Value = opened.api.get("api/quarantine", &query).await.map_err(of_no_hub)?;
         after = page["next"].as_str().map(str::to_owned);
         if tool.out.is_for_people() {
             let page: QuarantineList = understood(page)?;
@@ -97,5 +97,14 @@ async fn each(action: &str, past: &str, entries: &[String], tool: &mut Tool) -> 
 
 async fn one(api: &Api, action: &str, entry: &str) -> Done {
     let path = format!("api/quarantine/{action}");
-    api.post::<Value>(&path, &of(entry), &json!({})).await.map(drop)
+    api.post::<Value>(&path, &of(entry), &json!({})).await.map(drop).map_err(of_no_hub)
+}
+
+/// A store that one host has for itself has no queues.
+fn of_no_hub(failure: Failure) -> Failure {
+    if failure.code() == Code::Refused as u8 {
+        failure.remedy("only a hub, which several hosts share, has queues and a quarantine")
+    } else {
+        failure
+    }
 }

@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::api::{Api, of, understood};
 use crate::arguments::reading::Show;
 use crate::failure::Done;
-use crate::limits::MAX_FIELD_NAME;
+use crate::limits::FIELD_NAME;
 use crate::output::styles::{BAD, FAINT, STRONG, WARN, of_state, paint};
-use crate::output::table::fields;
+use crate::output::table::{Value as Shown, fields};
 use crate::output::text::{printable, printable_lines, wrap};
 use crate::output::times;
 use crate::tool::Tool;
@@ -55,29 +55,30 @@ pub(crate) fn lines(detail: &InstanceDetail, tool: &Tool) -> Vec<String> {
         .as_ref()
         .map_or_else(String::new, |parent| format!(" by {}", printable(&parent.instance)));
     let mut pairs = vec![
-        ("state", paint(of_state(&state), &state)),
-        ("orchestration", format!("{}{version}", printable(&row.orchestration))),
-        ("started", format!("{}{parent}", at(row.created_at))),
-        (if row.is_finished { "ended" } else { "last event" }, at(row.updated_at)),
+        ("state", Shown::new(of_state(&state), state.clone())),
+        ("orchestration", format!("{}{version}", printable(&row.orchestration)).into()),
+        ("started", format!("{}{parent}", at(row.created_at)).into()),
+        (if row.is_finished { "ended" } else { "last event" }, at(row.updated_at).into()),
         (
             "history",
-            format!("{} events in {} turns, execution {}", row.events, row.turns, row.execution),
+            format!("{} events in {} turns, execution {}", row.events, row.turns, row.execution)
+                .into(),
         ),
     ];
     if let Some(rewound) = &view.rewound {
         let reason = why::words(&rewound.since.reason);
-        pairs.push(("rewound", format!("{}; {reason}", at(rewound.since.at))));
+        pairs.push(("rewound", format!("{}; {reason}", at(rewound.since.at)).into()));
     }
     if let Some(status) = &view.status {
-        pairs.push(("status", payload(status, tool)));
+        pairs.push(("status", payload(status, tool).into()));
     }
-    pairs.push(("input", payload(&view.input, tool)));
+    pairs.push(("input", payload(&view.input, tool).into()));
     if let Some(unreadable) = &detail.unreadable {
-        pairs.push(("unreadable", paint(BAD, printable_lines(unreadable))));
+        pairs.push(("unreadable", Shown::new(BAD, printable_lines(unreadable))));
     }
     pairs.extend(view.outcome.as_ref().into_iter().flat_map(|outcome| ending(outcome, tool)));
     let mut lines = vec![paint(STRONG, printable(&row.id))];
-    lines.extend(fields(&pairs));
+    lines.extend(fields(&pairs, tool.out.width()));
     if let Some(parked) = &detail.parked {
         lines.push(String::new());
         lines.extend(why_parked(parked, tool));
@@ -109,25 +110,28 @@ fn paragraphs(said: &[String], tool: &Tool) -> Vec<String> {
 /// How it has ended; nothing while it has not.
 pub(crate) fn outcome(detail: &InstanceDetail, tool: &Tool) -> Vec<String> {
     let pairs = detail.view.outcome.as_ref().map(|outcome| ending(outcome, tool));
-    fields(&pairs.unwrap_or_default())
+    fields(&pairs.unwrap_or_default(), tool.out.width())
 }
 
-fn ending(outcome: &OutcomeOf, tool: &Tool) -> Vec<(&'static str, String)> {
+fn ending(outcome: &OutcomeOf, tool: &Tool) -> Vec<(&'static str, Shown)> {
     let mut pairs = Vec::new();
     if let Some(output) = &outcome.output {
-        pairs.push(("output", payload(output, tool)));
+        pairs.push(("output", payload(output, tool).into()));
     }
     if let Some(error) = &outcome.error {
-        pairs.push(("failure", paint(BAD, printable_lines(&error.message))));
+        pairs.push(("failure", Shown::new(BAD, printable_lines(&error.message))));
         pairs.extend(
-            error.sources.iter().map(|source| ("caused by", paint(BAD, printable_lines(source)))),
+            error
+                .sources
+                .iter()
+                .map(|source| ("caused by", Shown::new(BAD, printable_lines(source)))),
         );
         if !error.details.is_null() {
-            pairs.push(("details", payload(&error.details, tool)));
+            pairs.push(("details", payload(&error.details, tool).into()));
         }
     }
     if let Some(reason) = &outcome.reason {
-        pairs.push(("reason", printable_lines(reason)));
+        pairs.push(("reason", printable_lines(reason).into()));
     }
     pairs
 }
@@ -140,11 +144,12 @@ fn why_parked(parked: &Parked, tool: &Tool) -> Vec<String> {
     let mut lines = paragraphs(&[said], tool);
     if let Some(mismatch) = &parked.mismatch {
         let pairs = [
-            ("at event", mismatch.position.to_string()),
-            ("expected", paint(WARN, printable_lines(&mismatch.expected.text))),
-            ("found", paint(BAD, printable_lines(&mismatch.found.text))),
+            ("at event", mismatch.position.to_string().into()),
+            ("expected", Shown::new(WARN, printable_lines(&mismatch.expected.text))),
+            ("found", Shown::new(BAD, printable_lines(&mismatch.found.text))),
         ];
-        lines.extend(fields(&pairs).into_iter().map(|line| format!("  {line}")));
+        let width = tool.out.width().map(|width| width.saturating_sub(2));
+        lines.extend(fields(&pairs, width).into_iter().map(|line| format!("  {line}")));
     }
     lines
 }
@@ -152,7 +157,7 @@ fn why_parked(parked: &Parked, tool: &Tool) -> Vec<String> {
 /// A payload: on one line where it is short, indented otherwise.
 fn payload(payload: &Value, tool: &Tool) -> String {
     let short = payload.to_string();
-    let room = tool.out.width().unwrap_or(SENTENCE_WIDTH).saturating_sub(MAX_FIELD_NAME);
+    let room = tool.out.width().unwrap_or(SENTENCE_WIDTH).saturating_sub(FIELD_NAME);
     if short.chars().count() <= room {
         return printable(&short);
     }
@@ -170,12 +175,9 @@ pub(super) async fn state_after(api: &Api, id: &str, position: u64, tool: &mut T
     let state: StateAfter = understood(state)?;
     let at = state.at.to_string();
     let kind = state.event.map_or_else(String::new, |event| format!(" {}", printable(&event.kind)));
-    let last = state.events.saturating_sub(1);
-    tool.out.line(paint(STRONG, format_args!("{} after event {position}{kind}", printable(id))))?;
-    tool.out.line(paint(
-        FAINT,
-        format_args!("{}, of events 0 to {last}", times::to_the_millisecond(&at)),
-    ))?;
+    let title = format!("{} after event {position}{kind}", printable(id));
+    tool.out.line(paint(STRONG, title))?;
+    tool.out.line(paint(FAINT, times::to_the_millisecond(&at)))?;
     // How long ago things were is meant as seen from then.
     let then = humantime::parse_rfc3339_weak(&at).unwrap_or_else(|_| tool.out.now());
     let mut said = why::sentences(&state.view, then);

@@ -28,6 +28,12 @@ pub(crate) async fn start(arguments: Start, tool: &mut Tool) -> Done {
         event,
     };
     let opened = tool.changing().await?;
+    if !opened.is_live() {
+        return Err(Failure::refused(
+            "no host runs on this store, and a start needs one that has the orchestration",
+        )
+        .remedy("start the host with its console on, then run this again; nothing was changed"));
+    }
     let started: Started = opened.api.post("api/start", &[], &value(&body)?).await?;
     if !tool.out.is_for_people() {
         tool.out.value(&started)?;
@@ -38,9 +44,6 @@ pub(crate) async fn start(arguments: Start, tool: &mut Tool) -> Done {
         tool.out.line(&started.id)?;
     }
     tool.out.flush()?;
-    if !opened.has_host() {
-        tool.remark("no host runs on this store: it begins when one does");
-    }
     if arguments.wait {
         watch::until_done(&opened.api, &started.id, tool).await?;
     }

@@ -53,14 +53,14 @@ pub(crate) fn draw(
             let name = cut(&span.name, names);
             let room = " ".repeat(names - width(&name));
             let note = cut(&span.note, notes);
-            format!(
-                "{}{room}  {}  {}",
-                paint(span.style, name),
-                scale.line(&span.pieces),
-                paint(FAINT, note)
-            )
+            let bars = scale.line(&span.pieces);
+            let line = format!("{}{room}  {bars}", paint(span.style, name));
+            if note.is_empty() {
+                line.trim_end().to_owned()
+            } else {
+                format!("{line}  {}", paint(FAINT, note))
+            }
         })
-        .map(|line| line.trim_end().to_owned())
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use anstyle::Style;
 
 use super::styles::{FAINT, PLAIN, STRONG, paint};
-use super::text::{cut, printable, width};
+use super::text::{cut, printable, width, wrap};
 use crate::limits::MIN_COLUMN;
 
 /// Between two columns.
@@ -131,16 +131,40 @@ impl Table {
     }
 }
 
-/// Lines of a name and a value, aligned; a value of several lines stays in its column.
-pub(crate) fn fields(pairs: &[(&str, String)]) -> Vec<String> {
+/// The value of a field: printable text, of one or several lines, in a style.
+#[derive(Clone, Debug)]
+pub(crate) struct Value {
+    text: String,
+    style: Style,
+}
+
+impl Value {
+    pub(crate) fn new(style: Style, text: impl Into<String>) -> Self {
+        Self { text: text.into(), style }
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::new(PLAIN, text)
+    }
+}
+
+/// Lines of a name and a value, aligned; a value that takes several lines stays in its column.
+pub(crate) fn fields(pairs: &[(&str, Value)], terminal: Option<usize>) -> Vec<String> {
     let longest = pairs.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
-    let longest = longest.min(crate::limits::MAX_FIELD_NAME);
+    let room = terminal.map(|terminal| terminal.saturating_sub(longest + GAP).max(MIN_COLUMN));
     let mut lines = Vec::new();
     for (name, value) in pairs {
-        for (at, line) in value.split('\n').enumerate() {
+        let parts = value.text.split('\n').flat_map(|line| match room {
+            // What is indented keeps its form.
+            Some(room) if width(line) > room && !line.starts_with(' ') => wrap(line, room),
+            _ => vec![line.to_owned()],
+        });
+        for (at, line) in parts.enumerate() {
             let name = if at == 0 { name } else { "" };
-            let room = " ".repeat(longest.saturating_sub(width(name)) + GAP);
-            lines.push(format!("{}{room}{line}", paint(FAINT, name)));
+            let gap = " ".repeat(longest - width(name) + GAP);
+            lines.push(format!("{}{gap}{}", paint(FAINT, name), paint(value.style, line)));
         }
     }
     lines
@@ -213,8 +237,10 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_aligned() {
-        let lines = bare(&fields(&[("id", "a".to_owned()), ("state", "b\nc".to_owned())]));
-        assert_eq!(lines, ["id     a", "state  b", "       c"]);
+    fn fields_are_aligned_and_wrapped() {
+        let pairs = [("id", "a".to_owned().into()), ("state", "b\nc".to_owned().into())];
+        assert_eq!(bare(&fields(&pairs, None)), ["id     a", "state  b", "       c"]);
+        let long = [("why", Value::new(STRONG, "it waits for the event Go"))];
+        assert_eq!(bare(&fields(&long, Some(20))), ["why  it waits for", "     the event Go"]);
     }
 }

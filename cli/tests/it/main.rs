@@ -1,4 +1,5 @@
 //! The command line, run as people and programs run it: on stores with and without a host.
+#![allow(clippy::unwrap_used, reason = "in a test, an error that nobody expects is to panic")]
 
 mod support;
 
@@ -7,4 +8,5 @@ mod changes;
 mod forms;
 mod reading;
 mod terminal;
+mod transfer;
 mod with_host;

@@ -88,7 +88,7 @@ async fn reserve(_ctx: ActivityContext, item: String) -> Result<String, Activity
 
 #[activity]
 async fn charge(_ctx: ActivityContext, _amount: u64) -> Result<String, ActivityError> {
-    Err(ActivityError::fatal("the card is declined"))
+    Err(ActivityError::retryable("the card is declined"))
 }
 
 /// Reserves, and waits for somebody to approve.
@@ -105,10 +105,11 @@ async fn greet(_ctx: OrchestrationContext, name: String) -> Result<String, Orche
     Ok(format!("Hello, {name}!"))
 }
 
-/// Fails in its activity.
+/// Fails in its activity, at the third attempt.
 #[orchestration]
 async fn payment(ctx: OrchestrationContext, amount: u64) -> Result<String, OrchestrationError> {
-    Ok(ctx.call_activity(charge, amount).await?)
+    let again = RetryPolicy::new(3).first_delay(Duration::from_millis(1));
+    Ok(ctx.call_activity(charge.with(ActivityOptions::new().retry(again)), amount).await?)
 }
 
 /// Fails because its child does.
