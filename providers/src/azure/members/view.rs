@@ -252,4 +252,39 @@ mod tests {
         view.update(blobs, now, now);
         assert_eq!(view.owner_of(ShardId(1)), Some("a"));
     }
+
+    #[test]
+    fn a_shard_is_shown_with_its_owner_unless_that_is_dead_or_has_given_it_up() {
+        let blob = |name: &str, metadata: Metadata| {
+            let (name, etag) = (name.to_owned(), Etag(name.to_owned()));
+            BlobEntry { name, size: 0, etag, metadata }
+        };
+        let shard = |number: u32, owner: &str, label: &str| {
+            blob(&shard_blob(ShardId(number)), of_claim(owner, label))
+        };
+        let blobs = vec![
+            blob(&host_blob("a"), of_host(Some("first"), ALIVE)),
+            blob(&host_blob("b"), of_host(Some("second"), DEAD)),
+            blob(&host_blob("c"), of_host(None, ALIVE)),
+            shard(0, "a", "first"),
+            shard(1, "b", "second"),
+            shard(2, "", "first"),
+            shard(3, "gone", "third"),
+        ];
+        let (mut view, now, long) = (View::default(), Instant::now(), Duration::from_secs(3600));
+        view.update(blobs, now, now);
+        let owner = |shard, owner: &str| {
+            let (shard, owner) = (ShardId(shard), owner.to_owned());
+            ShardHolder { shard, owner, expires: None }
+        };
+        assert_eq!(view.holders(long), [owner(0, "first")]);
+        let host = |id: &str, name: &str, is_alive, shard| SharingHost {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            is_alive,
+            shards: vec![ShardId(shard)],
+        };
+        let hosts = [host("a", "first", true, 0), host("b", "second", false, 1)];
+        assert_eq!(view.shown(long), hosts, "a client is no host");
+    }
 }
