@@ -233,10 +233,8 @@ impl MessageBody {
 
     /// The message without the trace in which it is sent, and that.
     pub fn untraced(self) -> (Self, Option<Box<TraceContext>>) {
-        match self {
-            Self::Traced { context, body } => (body.untraced().0, Some(context)),
-            body => (body, None),
-        }
+        let Self::Traced { context, body } = self else { return (self, None) };
+        (body.untraced().0, Some(context))
     }
 
     pub(crate) fn starts_child(&self) -> bool {

@@ -8,17 +8,15 @@ use crate::time::Timestamp;
 impl Machine {
     /// When the timer fires that is open under that id; `None` when no timer is.
     pub fn timer_fires_at(&self, id: CorrelationId) -> Option<Timestamp> {
-        self.look_up(id, |scheduled| match scheduled {
-            Scheduled::Timer { fire_at, .. } => Some(*fire_at),
-            _ => None,
+        self.look_up(id, |scheduled| {
+            if let Scheduled::Timer { fire_at, .. } = scheduled { Some(*fire_at) } else { None }
         })
     }
 
     /// The name of the activity that is open under that id; `None` when no activity is.
     pub fn activity_name(&self, id: CorrelationId) -> Option<Name> {
-        self.look_up(id, |scheduled| match scheduled {
-            Scheduled::Task { name, .. } => Some(name.clone()),
-            _ => None,
+        self.look_up(id, |scheduled| {
+            if let Scheduled::Task { name, .. } = scheduled { Some(name.clone()) } else { None }
         })
     }
 
