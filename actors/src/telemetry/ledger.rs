@@ -82,7 +82,8 @@ impl Ledger {
                 Fact::default()
             }
             Event::TimerCreated { id, fire_at } => {
-                self.begins(*id, None, at).fire_at = Some(*fire_at);
+                let open = Open { name: None, attempt: 1, since: at, fire_at: Some(*fire_at) };
+                self.open.insert(*id, open);
                 Fact::default()
             }
             Event::ExternalSubscribed { id, name } => {
@@ -136,9 +137,9 @@ impl Ledger {
         }
     }
 
-    fn begins(&mut self, id: CorrelationId, name: Option<&Name>, since: Timestamp) -> &mut Open {
+    fn begins(&mut self, id: CorrelationId, name: Option<&Name>, since: Timestamp) {
         let open = Open { name: name.cloned(), attempt: 1, since, fire_at: None };
-        self.open.entry(id).insert_entry(open).into_mut()
+        self.open.insert(id, open);
     }
 
     /// The oldest wait for an event takes the oldest event of that name, if there are both.

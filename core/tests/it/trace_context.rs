@@ -104,7 +104,7 @@ fn a_trace_in_another_place_is_malformed() {
     let turns =
         [begin.recorded, turn(2, [Event::ExecutionSuspended { reason: "why".into() }, trace])];
     let replayed = Machine::replay(&waits(), id, first, config(), turns);
-    let error = replayed.err().expect("it is malformed").to_string();
+    let error = replayed.expect_err("it is malformed").to_string();
     assert!(error.contains("a trace context after a start"), "{error}");
 }
 
