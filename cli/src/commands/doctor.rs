@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use reenact::providers::{Finding, Provider, Severity, check_machine};
-use reenact::{Client, doctor};
+use reenact::doctor::{Finding, Looked, Severity, check_directory, check_machine, check_store};
+use reenact::providers::Provider;
+use reenact::{Client, Error};
 
 use crate::arguments::place::Chosen;
 use crate::arguments::stores::Doctor;
@@ -14,48 +15,57 @@ use crate::output::text::printable;
 use crate::progress::Progress;
 use crate::tool::Tool;
 
+/// What is shown while histories are read.
+const READING: &str = "reading histories";
+
 pub(crate) async fn doctor(given: Doctor, tool: &mut Tool) -> Done {
-    let (client, store, machine) = match tool.place.chosen(open::environment)? {
-        Chosen::Directory(directory) => {
-            let store = open::directory_to_read(&directory)?;
-            let client = Client::read_only(store.clone());
-            (client, Box::new(store) as Box<dyn Provider>, Some(beside(&directory)))
-        }
+    let mut findings = match tool.place.chosen(open::environment)? {
+        Chosen::Directory(directory) => of_directory(&directory, given.quick, tool).await?,
         Chosen::Hub { connection, hub } => {
             let store = open::hub_store(&connection, &hub).await?;
             let client = Client::connect(store.clone()).map_err(Failure::unreachable)?;
-            (client, Box::new(store) as Box<dyn Provider>, None)
+            let mut findings = blocking(move || store.check()).await?;
+            if !given.quick {
+                let progress = Progress::new(tool, READING, Some(0));
+                let access = client.into();
+                let read = check_store(&access, |looked| show_progress(&progress, looked));
+                findings.extend(
+                    read.await.map_err(|error| Failure::unreachable(open::causes(&error)))?,
+                );
+            }
+            findings
         }
         Chosen::Console(_) => {
-            return Err(Failure::misused("the doctor looks at the store itself, not at a console")
-                .remedy(
-                    "give `--store DIR` or `--azure CONNECTION --hub NAME`; \
-                         `reenact metrics` shows how a running host is",
-                ));
+            return Err(Failure::misused("the doctor looks at the store itself, not at a console").remedy(
+                "give `--store DIR` or `--azure CONNECTION --hub NAME`; `reenact metrics` shows how a running host is",
+            ));
         }
     };
-    let mut findings = blocking(move || {
-        let mut findings = machine.map_or_else(Vec::new, |directory| check_machine(&directory));
-        findings.extend(store.check());
-        findings
-    })
-    .await?;
-    if !given.quick {
-        findings.extend(histories(&client, tool).await?);
-    }
     findings.sort_by(|one, other| other.severity.cmp(&one.severity));
     show(&findings, tool)
 }
 
-/// Each history, with its progress.
-async fn histories(client: &Client, tool: &Tool) -> Done<Vec<Finding>> {
-    let progress = Progress::new(tool, "reading histories", Some(0));
-    let findings = doctor::check_store(&client.into(), |looked| {
-        progress.of(looked.of);
-        progress.at(looked.instances);
-    })
-    .await;
-    findings.map_err(|error| Failure::unreachable(open::causes(&error)))
+/// The machine, the files, and each history.
+async fn of_directory(directory: &Path, quick: bool, tool: &Tool) -> Done<Vec<Finding>> {
+    let machine = beside(directory);
+    let mut findings = if quick {
+        let store = open::directory_to_read(directory)?;
+        blocking(move || store.check()).await?
+    } else {
+        let progress = Progress::new(tool, READING, Some(0));
+        let looked = check_directory(directory, |looked| show_progress(&progress, looked)).await;
+        looked.map_err(|error| match &error {
+            Error::Open { source } => open::not_opened(directory, source),
+            _ => Failure::unreachable(open::causes(&error)),
+        })?
+    };
+    findings.extend(blocking(move || check_machine(&machine)).await?);
+    Ok(findings)
+}
+
+fn show_progress(progress: &Progress, looked: &Looked) {
+    progress.of(looked.of);
+    progress.at(looked.instances);
 }
 
 /// Where a file can be made to see what the disk does, without touching the store.

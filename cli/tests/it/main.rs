@@ -7,6 +7,7 @@ mod arguments;
 mod changes;
 mod forms;
 mod reading;
+mod serving;
 mod terminal;
 mod transfer;
 mod with_host;
