@@ -89,7 +89,7 @@ async fn under_a_prefix_every_link_leads_to_a_page_of_the_console() {
     let scene = Scene::begin().await;
     scene.host.start_new_by_name::<String>("waits", ()).id("order").await.unwrap();
     let console = console::router(scene.host.client(), ConsoleOptions::new());
-    let port = serve(Router::new().nest("/deep/admin", console)).await;
+    let port = serve(Router::new().nest_service("/deep/admin", console)).await;
     let base = format!("http://127.0.0.1:{port}/deep/admin/");
     scene.page().goto(&base).await.unwrap();
     let links = "return [...document.links].map((link) => link.href)";
@@ -101,7 +101,7 @@ async fn under_a_prefix_every_link_leads_to_a_page_of_the_console() {
         }
         assert!(address.starts_with(&base), "{address} is outside of the prefix");
         scene.page().goto(&address).await.unwrap();
-        let is_page = "return !!document.querySelector('main') && !document.querySelector('main .problem-page')";
+        let is_page = "return !!document.querySelector('main') && !document.getElementById('problem')";
         assert_eq!(
             scene.page().execute(is_page, vec![]).await.unwrap().json(),
             &json!(true),
