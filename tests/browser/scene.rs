@@ -24,7 +24,8 @@ async fn ship(_ctx: ActivityContext, what: String) -> Result<String, ActivityErr
     Ok(format!("{what} is shipped"))
 }
 
-/// A host on which `waits` waits for the event `Go` and then ships what that names, and `fails` fails.
+/// A host on which `waits` waits for the event `Go` and then ships what that names, `changed` waits for `Begin` and
+/// for `Go`, and `fails` fails.
 pub(crate) async fn host(store: InMemory) -> Host {
     let waits = |ctx: OrchestrationContext, _: serde_json::Value| async move {
         ctx.set_status("waits for somebody");
@@ -35,6 +36,11 @@ pub(crate) async fn host(store: InMemory) -> Host {
         .provider(store)
         .activity(ship)
         .register_orchestration("waits", waits)
+        .register_orchestration("changed", |ctx: OrchestrationContext, ()| async move {
+            ctx.wait_external::<()>("Begin").await?;
+            let what: String = ctx.wait_external("Go").await?;
+            Ok(what)
+        })
         .register_orchestration("fails", |_: OrchestrationContext, why: String| async move {
             Err::<(), _>(OrchestrationError::new(why))
         });
