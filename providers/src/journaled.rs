@@ -139,12 +139,6 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         Self { handle: Arc::new(Handle { inner: Arc::new(inner), look_ups: Arc::default() }) }
     }
 
-    /// The archive.
-    #[cfg(feature = "local")]
-    pub(crate) fn archive(&self) -> &A {
-        &self.inner().archive
-    }
-
     /// The number of shards.
     pub fn shards(&self) -> u32 {
         // Lossless: a shard's number has as many bits.

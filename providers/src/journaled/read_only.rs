@@ -38,4 +38,10 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         let inner = Inner { threads, reader, ids, shards, archive, archiving, clock, only_read };
         Ok(Self::of(inner))
     }
+
+    /// The archive.
+    #[cfg(feature = "local")]
+    pub(crate) fn archive(&self) -> &A {
+        &self.inner().archive
+    }
 }

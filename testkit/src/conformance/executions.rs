@@ -73,12 +73,13 @@ pub async fn an_instance_begins_at_turn_0_of_an_execution<H: Hub>(stage: &Stage<
     }
     owner.store(vec![turn_of(&instance, SECOND, 0), turn_of(&instance, SECOND, 1)]).await;
     owner.refuses(turn(&instance, 0), "an earlier execution is never begun").await;
-    assert_history(&*owner.histories, &instance, SECOND, 2).await;
+    // That has appended one more.
+    assert_history(&*owner.histories, &instance, SECOND, 3).await;
     drop(owner);
 
     let owner = Owner::of(SHARD, &stage.reopen(provider).await).await;
-    assert_history(&*owner.histories, &instance, SECOND, 2).await;
-    owner.store(vec![turn_of(&instance, SECOND, 2), turn_of(&instance, THIRD, 0)]).await;
+    assert_history(&*owner.histories, &instance, SECOND, 3).await;
+    owner.store(vec![turn_of(&instance, SECOND, 3), turn_of(&instance, THIRD, 0)]).await;
     assert_history(&*owner.histories, &instance, THIRD, 1).await;
 }
 
