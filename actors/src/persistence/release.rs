@@ -21,6 +21,9 @@ use crate::trace::RunTrace;
 /// actions of a larger entry are carried out in portions.
 const AT_ONCE: usize = 1_024;
 
+/// The metrics read the clock after an append that took this long: to read it costs more than a quick one would change.
+const WORTH_A_LOOK: Duration = Duration::from_micros(100);
+
 /// The number of actions that are carried out before other tasks run, and new entries are appended.
 const PORTION: usize = 256;
 
@@ -76,11 +79,14 @@ impl Releases {
         }
     }
 
-    /// Counts an append, and what the clock says after it: the activities that it releases begin now.
+    /// Counts an append. After one that took a while, the clock is read: the activities that it releases begin then.
+    /// Otherwise the time counts that the clock had for the turns.
     pub(super) fn has_appended(&self, turns: usize, bytes: usize, took: Duration) {
         let recorder = &self.shard.recorder;
         recorder.appended(turns, bytes, took);
-        recorder.set_now(self.shard.now());
+        if took >= WORTH_A_LOOK {
+            recorder.set_now(self.shard.now());
+        }
     }
 
     /// Counts an append that has failed for good. Its turns count nothing.
