@@ -8,7 +8,7 @@ mod info;
 mod inspect;
 mod instance;
 mod lines;
-mod list;
+pub(crate) mod list;
 mod metrics;
 mod openapi;
 mod quarantine;

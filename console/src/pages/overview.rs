@@ -6,13 +6,14 @@ mod trouble;
 
 use axum::response::Response;
 use maud::{Markup, html};
-use reenact_providers::{InstanceFilter, InstanceState};
+use reenact_providers::InstanceState;
 
 use super::address::Address;
 use super::list::STATES;
 use super::page::{Page, View};
 use super::parts;
 use super::shell::Tab;
+use crate::api::list::counts_of;
 use crate::dto::StateText;
 use crate::problem::Problem;
 
@@ -33,17 +34,16 @@ pub(crate) async fn overview(page: Page) -> Response {
 
 async fn view(page: &Page) -> Result<View, Problem> {
     page.params()?.end()?;
-    let mut counts = Vec::with_capacity(STATES.len());
-    for state in STATES {
-        let count = page.shared.access().count(&InstanceFilter::new().states([state])).await?;
-        counts.push((state, count));
-    }
+    let counts = counts_of(&page.shared).await?;
+    let of = |state| counts.states.iter().find(|of| of.state.0 == state).map_or(0, |of| of.count);
+    let counts = STATES.map(|state| (state, of(state)));
+    let (parked, failed) = (of(InstanceState::Parked), of(InstanceState::Failed));
     let content = html! {
         div.head { h1 { "Overview" } }
         (tiles(&counts))
         (hour::plots(page))
         div.grid2 {
-            div { (trouble::parked(page).await?) (trouble::failures(page).await?) }
+            div { (trouble::parked(page, parked).await?) (trouble::failures(page, failed).await?) }
             div { (trouble::stuck(page).await?) }
         }
     };

@@ -27,11 +27,10 @@ fn aside(state: InstanceState, total: u64) -> Markup {
     html! { span.more { a href=(all_of(state)) { "All " (parts::grouped(total)) } } }
 }
 
-/// Parked instances with their reasons.
-pub(super) async fn parked(page: &Page) -> Result<Markup, Problem> {
+/// Parked instances with their reasons; `total` is how many there are.
+pub(super) async fn parked(page: &Page, total: u64) -> Result<Markup, Problem> {
     let access = page.shared.access();
     let filter = InstanceFilter::new().states([InstanceState::Parked]);
-    let total = access.count(&filter).await?;
     let found = access.list(&filter, &PageRequest::new().limit(OVERVIEW_ROWS)).await?;
     let mut rows = Vec::new();
     for summary in &found.instances {
@@ -114,11 +113,10 @@ fn without_children(found: &mut Vec<InstanceSummary>) {
     found.retain(|summary| !parent(summary.instance.as_str()));
 }
 
-/// The newest failures with their errors.
-pub(super) async fn failures(page: &Page) -> Result<Markup, Problem> {
+/// The newest failures with their errors; `total` is how many there are in all.
+pub(super) async fn failures(page: &Page, total: u64) -> Result<Markup, Problem> {
     let access = page.shared.access();
     let failed = InstanceFilter::new().states([InstanceState::Failed]);
-    let total = access.count(&failed).await?;
     let mut found = Vec::new();
     for within in FAILED_WITHIN {
         let recent =
