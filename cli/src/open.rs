@@ -32,7 +32,7 @@ enum Kept {
     /// A directory, to read it.
     Directory,
     /// A directory with a host that does nothing by itself.
-    Dormant(Host),
+    Dormant(Box<Host>),
 }
 
 impl Opened {
@@ -81,7 +81,7 @@ async fn opened(place: &Place, only_reads: bool, quiet: bool) -> Done<Opened> {
         return in_process(read_only(&directory)?, true, Kept::Directory).await;
     }
     let host = dormant(&directory).await?;
-    in_process(host.client().clone(), false, Kept::Dormant(host)).await
+    in_process(host.client().clone(), false, Kept::Dormant(Box::new(host))).await
 }
 
 /// A client for a console that this process serves over a place without a host, and the dormant host that the

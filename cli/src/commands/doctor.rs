@@ -1,5 +1,6 @@
 //! `doctor`: what is wrong with a store or with its machine, and what to do.
 
+use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
 use reenact::doctor::{Finding, Looked, Severity, check_directory, check_machine, check_store};
@@ -41,7 +42,7 @@ pub(crate) async fn doctor(given: Doctor, tool: &mut Tool) -> Done {
             ));
         }
     };
-    findings.sort_by(|one, other| other.severity.cmp(&one.severity));
+    findings.sort_by_key(|finding| Reverse(finding.severity));
     show(&findings, tool)
 }
 
