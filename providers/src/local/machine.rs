@@ -113,9 +113,8 @@ fn of_room(place: &str, free: u64) -> Finding {
 #[cfg(target_os = "linux")]
 fn is_memory(directory: &Path) -> bool {
     /// Of `tmpfs` and `ramfs`.
-    const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
-    rustix::fs::statfs(directory)
-        .is_ok_and(|found| IN_MEMORY.contains(&i64::try_from(found.f_type).unwrap_or_default()))
+    const IN_MEMORY: [i128; 2] = [0x0102_1994, 0x8584_58f6];
+    rustix::fs::statfs(directory).is_ok_and(|found| IN_MEMORY.contains(&i128::from(found.f_type)))
 }
 
 #[cfg(not(target_os = "linux"))]
