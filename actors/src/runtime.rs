@@ -117,7 +117,6 @@ impl Runtime {
             &recorder,
             routes.clone(),
             provider.timers(),
-            options.cancellation_grace,
             limits,
             runtimes,
         );
@@ -363,6 +362,7 @@ fn limits(registry: &mut Registry, options: &HostOptions) -> Result<Limits> {
     registry.set_blocking(&options.blocking_activities)?;
     Ok(Limits {
         at_a_time: options.max_activities.max(1),
+        grace: options.cancellation_grace,
         of_names: registry.activity_limits(&options.max_activities_of)?,
         blocking: options.max_blocking_activities.clamp(1, MAX_BLOCKING_THREADS),
     })

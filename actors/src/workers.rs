@@ -12,7 +12,6 @@ mod shared;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use reenact_core::{Name, ShardId};
 use reenact_providers::TimerScheduler;
@@ -37,7 +36,6 @@ impl Workers {
         recorder: &HostRecorder,
         routes: Routes,
         clock: Arc<dyn TimerScheduler>,
-        grace: Duration,
         limits: Limits,
         runtimes: ActivityRuntimes,
     ) -> Self {
@@ -47,7 +45,7 @@ impl Workers {
         let (idle, room) = (Notify::new(), Notify::new());
         let (suspects, is_ending) = (SuspectTable::default(), AtomicBool::new(false));
         let places = Places::new(queue);
-        let blocked = BlockedRuntimes::default();
+        let (blocked, grace) = (BlockedRuntimes::default(), limits.grace);
         let shared =
             Shared { registry, runtimes, grace, suspects, places, is_ending, idle, room, blocked };
         let shared = Arc::new(shared);

@@ -73,12 +73,11 @@ impl Stage {
     /// With at most `activities` at a time.
     fn host(&self, limit: usize, registry: Registry) -> Taking {
         let grace = Duration::from_secs(10);
-        let limits = Limits { at_a_time: limit, of_names: HashMap::new(), blocking: 1 };
+        let limits = Limits { at_a_time: limit, grace, of_names: HashMap::new(), blocking: 1 };
         let runtimes = ActivityRuntimes::new(None, None);
         let (registry, routes) = (Arc::new(registry), routes());
         let recorder = HostRecorder::of_test();
-        let workers =
-            Workers::new(registry, &recorder, routes, self.clock(), grace, limits, runtimes);
+        let workers = Workers::new(registry, &recorder, routes, self.clock(), limits, runtimes);
         let (sharing, router) = (self.sharing.clone(), self.router.clone());
         let tag_receiver =
             TagReceiver::begin(vec![gpu()], sharing, router, self.clock(), workers.clone(), 1);

@@ -75,11 +75,12 @@ mod tests {
         let threads = Threads::begin(ShardThreads::OnCallersRuntime, 1, &Handle::current());
         let routes = Routes::new(1, threads.unwrap());
         routes.set_supervisor(SHARD, supervisor_that_forwards(sender).await);
-        let limits = Limits { at_a_time: 1, of_names: HashMap::new(), blocking: 1 };
-        let (clock, grace) = (Arc::new(ManualClock::default()), Duration::from_secs(10));
+        let grace = Duration::from_secs(10);
+        let limits = Limits { at_a_time: 1, grace, of_names: HashMap::new(), blocking: 1 };
+        let clock = Arc::new(ManualClock::default());
         let runtimes = ActivityRuntimes::new(None, None);
         let recorder = HostRecorder::of_test();
-        Workers::new(Arc::new(registry), &recorder, routes, clock, grace, limits, runtimes)
+        Workers::new(Arc::new(registry), &recorder, routes, clock, limits, runtimes)
     }
 
     /// The end of the activity is in the mailbox of an actor that no longer runs.

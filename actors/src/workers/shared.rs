@@ -118,9 +118,11 @@ impl Shared {
     }
 }
 
-/// The limits on how many activities run at a time.
+/// The limits on how many activities run at a time, and for how long after they were cancelled.
 pub(crate) struct Limits {
     pub(crate) at_a_time: usize,
+    /// How long an activity may go on after it was cancelled.
+    pub(crate) grace: Duration,
     pub(crate) of_names: HashMap<Name, usize>,
     /// The number of threads for activities that block.
     pub(crate) blocking: usize,
