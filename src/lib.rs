@@ -227,6 +227,8 @@ mod pages {
     struct Operations;
     #[doc = include_str!("../docs/telemetry.md")]
     struct Telemetry;
+    #[doc = include_str!("../docs/transfer.md")]
+    struct Transfer;
     #[doc = include_str!("../docs/stores.md")]
     struct Stores;
     #[doc = include_str!("../docs/testing.md")]
