@@ -85,6 +85,7 @@ async fn view(page: &Page) -> Result<View, Problem> {
         return Ok(View::new(Tab::Instances, id, chart().await?));
     }
     let view = access.view(&asked.id).await?;
+    let rewind_to = before_the_mismatch(page, &view).await;
     let failures = access.failure_chain(&asked.id).await.unwrap_or_default();
     let tree = access.tree(&asked.id, TREE_DEPTH, TREE_NODES).await.ok();
     let content = html! {
@@ -94,7 +95,7 @@ async fn view(page: &Page) -> Result<View, Problem> {
         (header::buttons(page, &view))
         (jump(&view))
         (unreadable(&view))
-        (parked::card(page, &view))
+        (parked::card(page, &view, rewind_to))
         (family::failure(page, &failures))
         (open_card(page, &view))
         (or_why_not("timeline", "Timeline", chart().await)?)
@@ -106,6 +107,13 @@ async fn view(page: &Page) -> Result<View, Problem> {
     let watch = Address::page("api/watch/instance").with("id", id);
     let view = View::new(Tab::Instances, parts::middle_cut(id), content);
     Ok(view.live(Some(watch), LOOKS_EVERY_MS))
+}
+
+/// The event to before whose turn a rewind would take a parked instance. The first turn of a history must stay.
+async fn before_the_mismatch(page: &Page, view: &InstanceView) -> Option<u64> {
+    let position = view.parked.as_ref()?.mismatch.as_ref()?.position;
+    let after = page.shared.access().view_after(&view.summary.instance, position).await.ok()?;
+    (after.turn > 0).then_some(position)
 }
 
 /// A part of the page; or, where what is stored cannot be read, why it is not there. The rest of the page is shown.

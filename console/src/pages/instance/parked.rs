@@ -7,11 +7,10 @@ use super::super::address::Address;
 use super::super::page::Page;
 use super::super::parts::{self, Card, time};
 
-/// The card; nothing when it is not parked.
-pub(super) fn card(page: &Page, view: &InstanceView) -> Markup {
+/// The card; nothing when it is not parked. `rewind_to` is the event to before which a rewind would help.
+pub(super) fn card(page: &Page, view: &InstanceView, rewind_to: Option<u64>) -> Markup {
     let Some(parked) = &view.parked else { return html! {} };
     let id = view.summary.instance.as_str();
-    let position = parked.mismatch.as_ref().map(|mismatch| mismatch.position);
     let content = html! {
         p {
             "Reason: " b id="parked-kind" { (parts::words(parked.kind)) }
@@ -31,7 +30,7 @@ pub(super) fn card(page: &Page, view: &InstanceView) -> Markup {
             h3 { "What helps" }
             dl.remedies id="remedies" {
                 (remedy(&Address::act("resume", id), "Resume…", "Once a host runs with code that fits the history. It goes on from where it stopped."))
-                @if let Some(position) = position.filter(|position| *position > 0) {
+                @if let Some(position) = rewind_to {
                     (remedy(&Address::act("rewind", id).with("position", position), &format!("Rewind to before event {position}…"),
                         "When today's code is right and may do this part again. What activities have done outside stands."))
                 }
