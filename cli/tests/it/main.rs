@@ -8,6 +8,5 @@ mod changes;
 mod forms;
 mod reading;
 mod serving;
-mod terminal;
 mod transfer;
 mod with_host;

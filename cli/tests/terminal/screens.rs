@@ -45,7 +45,7 @@ impl Terminal {
                 &line,
             ])
             .await;
-        assert_eq!(begun.as_deref(), Some(""), "tmux is needed: install it");
+        assert_eq!(begun.as_deref(), Some(""), "tmux is needed: `apt-get install tmux`");
         terminal
     }
 
