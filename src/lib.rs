@@ -216,6 +216,7 @@ pub mod attributes {
 /// stores; and the attributes' crate cannot test those that need `reenact`.
 #[cfg(all(doctest, feature = "local", feature = "azure"))]
 mod pages {
+    #[cfg(feature = "console")]
     #[doc = include_str!("../README.md")]
     struct Readme;
     #[doc = include_str!("../docs/azure.md")]

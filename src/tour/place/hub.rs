@@ -125,7 +125,9 @@ impl Hub {
             return page.line("The emulator goes, and the hub with it.");
         }
         page.line(format_args!(
-            "The hub stays: the container {0}, and the queues whose names begin so. Remove them.",
+            "The hub stays: the container {0}, and the queues whose names begin so. Remove them\n\
+             after you have looked into it, with the connection string in {ENVIRONMENT}:\n  \
+             cargo run --release -p reenact-cli -- list --azure env --hub {0}",
             self.way.hub
         ))
     }
