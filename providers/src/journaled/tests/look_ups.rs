@@ -294,8 +294,11 @@ async fn ids_that_cannot_be_read_are_asked_for_until_they_can() {
     assert_conflict(store.append(vec![begun("i00003")]).await);
     store.append(vec![begun("first")]).await.unwrap();
     assert_eq!(store.watch.asked(), 2, "both are asked for");
-    // After the flush they are read.
+    // After the flush they are read, by the thread that flushes.
     store.until_archived(2).await;
+    while !store.journaled.inner().ids.lack(&id("second")) {
+        tokio::task::yield_now().await;
+    }
     store.append(vec![begun("second")]).await.unwrap();
     assert_eq!(store.watch.asked(), 2);
     assert_conflict(store.append(vec![begun("i00004")]).await);
