@@ -6,6 +6,7 @@ mod faulty;
 mod gate;
 
 use std::future::{Future, IntoFuture};
+use std::panic::Location;
 use std::time::Duration;
 
 use reenact::prelude::*;
@@ -24,10 +25,14 @@ pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 const HANGS: Duration = Duration::from_secs(30);
 
 /// Awaits something that must happen.
-pub(crate) async fn guard<F: IntoFuture>(what: F) -> F::Output {
-    match tokio::time::timeout(HANGS, what.into_future()).await {
-        Ok(output) => output,
-        Err(_) => panic!("it hangs"),
+#[track_caller]
+pub(crate) fn guard<F: IntoFuture>(what: F) -> impl Future<Output = F::Output> {
+    let place = Location::caller();
+    async move {
+        match tokio::time::timeout(HANGS, what.into_future()).await {
+            Ok(output) => output,
+            Err(_) => panic!("it hangs: {place}"),
+        }
     }
 }
 

@@ -23,15 +23,8 @@ fn one_of_each() -> Vec<InstanceId> {
     (0..SHARDS).map(in_shard).collect()
 }
 
-/// When code that holds the threads of the first host gives them back.
-#[derive(PartialEq)]
-enum GivesBack {
-    AtTheEnd,
-    OnceTheOtherHostIsThere,
-}
-
 /// All of a host's shards have code that loops when another host comes, and gets its part of them.
-async fn move_shards(first: HostOptions, gives_back: GivesBack) {
+async fn move_shards(first: HostOptions) {
     let held = Held::default();
     let _at_the_end = held.let_go_at_the_end();
     let memory = InMemory::new().with_shards(SHARDS).with_clock(ManualClock::default()).shared();
@@ -57,9 +50,6 @@ async fn move_shards(first: HostOptions, gives_back: GivesBack) {
             Err(error) => panic!("{error}"),
         }
     }
-    if gives_back == GivesBack::OnceTheOtherHostIsThere {
-        held.let_go();
-    }
     guard(async {
         let here = async || second.client().shards().await.unwrap().into_iter();
         while here().await.filter(|shard| shard.is_here).count() < SHARDS as usize / 2 {
@@ -80,16 +70,16 @@ async fn move_shards(first: HostOptions, gives_back: GivesBack) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn shards_move_in_spite_of_code_that_holds_their_threads() {
-    move_shards(replaces(), GivesBack::AtTheEnd).await;
+    move_shards(replaces()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_thread_for_all_of_them_is_no_obstacle() {
-    move_shards(replaces().threads(ShardThreads::Exactly(1)), GivesBack::AtTheEnd).await;
+    move_shards(replaces().threads(ShardThreads::Exactly(1))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 12)]
-async fn shards_move_from_a_runtime_that_cannot_be_replaced_once_code_gives_its_threads_back() {
+async fn shards_move_from_a_runtime_that_cannot_be_replaced() {
     let on_callers = replaces().threads(ShardThreads::OnCallersRuntime);
-    move_shards(on_callers, GivesBack::OnceTheOtherHostIsThere).await;
+    move_shards(on_callers).await;
 }
