@@ -17,8 +17,10 @@ use crate::tool::Tool;
 pub(crate) async fn metrics(given: Metrics, tool: &mut Tool) -> Done {
     let opened = tool.reading().await?;
     if !opened.has_host() {
-        return Err(Failure::unreachable("no host runs here, and only a host has metrics")
-            .remedy("start the host with its console on, or give `--url ADDRESS` of one"));
+        return Err(Failure::unreachable("metrics are those of one host, and no host was asked")
+            .remedy(
+                "give `--url ADDRESS` of a host's console; `--store DIR` finds that of its host",
+            ));
     }
     if given.prometheus {
         let text = opened.api.bytes("metrics", &[]).await?;

@@ -1,5 +1,6 @@
 //! `quarantine`: messages that nobody could process.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use reenact::console::dto::{QuarantineList, QuarantinedMessage};
@@ -19,12 +20,42 @@ pub(crate) async fn quarantine(given: Quarantine, tool: &mut Tool) -> Done {
     match given.action.unwrap_or(QuarantineAction::List) {
         QuarantineAction::List => list(tool).await,
         QuarantineAction::Requeue { entries } => each("requeue", "requeued", &entries, tool).await,
-        QuarantineAction::Discard { entries } => {
-            let shown: Vec<_> = entries.iter().map(|entry| printable(entry)).collect();
-            confirm(tool, &format!("Discard {} for ever?", shown.join(", "))).await?;
-            each("discard", "discarded", &entries, tool).await
+        QuarantineAction::Discard { entries } => discard(&entries, tool).await,
+    }
+}
+
+/// Nothing is discarded before all of it was found and shown.
+async fn discard(entries: &[String], tool: &mut Tool) -> Done {
+    let opened = tool.reading().await?;
+    let mut left: BTreeSet<&str> = entries.iter().map(String::as_str).collect();
+    let (mut after, mut said) = (None, Vec::new());
+    loop {
+        let page = page(&opened.api, &mut after).await?;
+        let page: QuarantineList = understood(page)?;
+        for message in page.messages.iter().filter(|message| left.remove(&*message.id)) {
+            let instance = message.instance.as_deref().unwrap_or("?");
+            said.push(format!("{} for {}", printable(&message.id), printable(instance)));
+        }
+        if left.is_empty() || after.is_none() {
+            break;
         }
     }
+    opened.close().await?;
+    if let Some(absent) = left.first() {
+        return Err(Failure::new(Code::NotFound, format_args!("{absent} is not in quarantine"))
+            .remedy("`reenact quarantine` lists what is; nothing was discarded"));
+    }
+    confirm(tool, &format!("Discard {} for ever?", said.join(", "))).await?;
+    each("discard", "discarded", entries, tool).await
+}
+
+/// The next page, and where the one after it begins.
+async fn page(api: &Api, after: &mut Option<String>) -> Done<Value> {
+    let mut query = vec![("limit", INSTANCES_PER_PAGE.to_string())];
+    query.extend(after.take().map(|after| ("after", after)));
+    let page: Value = api.get("api/quarantine", &query).await.map_err(of_no_hub)?;
+    *after = page["next"].as_str().map(str::to_owned);
+    Ok(page)
 }
 
 async fn list(tool: &mut Tool) -> Done {
@@ -41,10 +72,7 @@ async fn list(tool: &mut Tool) -> Done {
     ]);
     tool.out.begin_list("messages")?;
     loop {
-        let mut query = vec![("limit", INSTANCES_PER_PAGE.to_string())];
-        query.extend(after.take().map(|after| ("after", after)));
-        let page: Value = opened.api.get("api/quarantine", &query).await.map_err(of_no_hub)?;
-        after = page["next"].as_str().map(str::to_owned);
+        let page = page(&opened.api, &mut after).await?;
         if tool.out.is_for_people() {
             let page: QuarantineList = understood(page)?;
             shown += page.messages.len();

@@ -44,13 +44,21 @@ async fn what_is_hard_to_undo_needs_a_yes_in_a_pipe() {
         &["cancel", "order-1", "ada"],
         &["purge", "--state", "completed"],
         &["suspend", "--name", "order"],
-        &["quarantine", "discard", "1"],
     ] {
         let error = on(&directory, command).await.refused(4);
         assert!(error.contains("--yes"), "{command:?}: {error}");
     }
     let count = on(&directory, &["count", "--by-state", "--json"]).await.json();
     assert_eq!(count["total"], 4);
+}
+
+#[tokio::test]
+async fn a_directory_has_no_quarantine() {
+    let (_scratch, directory) = store().await;
+    for command in [&["quarantine"][..], &["quarantine", "discard", "1", "--yes"]] {
+        let error = on(&directory, command).await.refused(4);
+        assert!(error.contains("only a hub"), "{error}");
+    }
 }
 
 #[tokio::test]

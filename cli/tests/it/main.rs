@@ -4,6 +4,7 @@
 mod support;
 
 mod arguments;
+mod azure;
 mod changes;
 mod forms;
 mod reading;

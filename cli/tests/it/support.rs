@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use reenact::Event;
 use reenact::prelude::*;
+use reenact::{Event, HostBuilder};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -118,12 +118,15 @@ async fn purchase(ctx: OrchestrationContext, amount: u64) -> Result<String, Orch
     Ok(ctx.call_orchestration(payment, amount).await?)
 }
 
+/// A host with all of that, on a store that is yet to be given.
+pub(crate) fn builder() -> HostBuilder {
+    let host = Host::builder().activity(reserve).activity(charge);
+    host.orchestration(order).orchestration(greet).orchestration(payment).orchestration(purchase)
+}
+
 /// A host with all of that, on a directory.
 pub(crate) async fn host(directory: &Path) -> Host {
-    let store = Local::open(directory).unwrap();
-    let host = Host::builder().provider(store).activity(reserve).activity(charge);
-    let host = host.orchestration(order).orchestration(greet);
-    host.orchestration(payment).orchestration(purchase).start().await.unwrap()
+    builder().provider(Local::open(directory).unwrap()).start().await.unwrap()
 }
 
 /// A directory for a test, which goes with it.
