@@ -17,6 +17,9 @@ pub const DEFAULT_EVENTS_PAGE: usize = 500;
 /// Most bytes in the body of a request: the largest payload with what goes around it, written with escapes.
 pub const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 
+/// Most bytes in a form of a page: the same, each byte of which may be written as three.
+pub const MAX_FORM_BYTES: usize = 3 * MAX_BODY_BYTES;
+
 /// Most bytes in the part of an address after the `?`. The longest valid filter has less.
 pub const MAX_QUERY_BYTES: usize = 8 * 1024;
 

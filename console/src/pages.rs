@@ -16,6 +16,7 @@ mod parts;
 mod quarantine;
 mod shards;
 mod shell;
+mod start;
 
 use axum::Router;
 use axum::extract::Path;
@@ -37,6 +38,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/overview", get(overview::overview))
         .route("/instances", get(list::list))
         .route("/instance", get(instance::instance))
+        .route("/start", get(start::form).post(start::start))
         .route("/act", get(act::ask).post(act::act))
         .route("/bulk", get(bulk::again).post(bulk::bulk))
         .route("/shards", get(shards::shards))

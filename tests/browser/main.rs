@@ -8,3 +8,4 @@ mod chromium;
 mod looking;
 mod mending;
 mod scene;
+mod starting;

@@ -1,8 +1,9 @@
 //! What a client can know of the host itself, without asking the store.
 
-use reenact_core::{Name, Version};
+use reenact_core::{InstanceId, Name, Version};
 
 use super::Access;
+use crate::error::Result;
 
 impl Access {
     /// Whether this is the access of a host. Otherwise it is one of a store.
@@ -13,6 +14,15 @@ impl Access {
     /// Whether the host is shutting down, or has ended: it admits nothing more.
     pub fn is_shutting_down(&self) -> bool {
         self.here().is_some_and(|host| host.admission.is_closed())
+    }
+
+    /// An id that no instance has: one as a start without an id draws it, for a caller who must know it before.
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`](crate::Error::InvalidName), when the clock is so wrong that none can be made.
+    pub fn draw_id(&self) -> Result<InstanceId> {
+        let store = self.store();
+        Ok(store.seeds.instance_id(store.clock.now())?)
     }
 
     /// The orchestrations that the host has, ordered by name, each with its versions, oldest first; none without a

@@ -167,7 +167,8 @@ impl Shared {
         Ok(self.access().start_instance(request).await?)
     }
 
-    fn input(
+    /// The input as it is stored, once it is known that the code of the orchestration takes it, where the host has it.
+    pub(crate) fn input(
         &self,
         name: &Name,
         version: Option<&Version>,

@@ -1,6 +1,5 @@
 //! What changes an instance: a page that asks first and says what it will do, and the form that does it.
 
-use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
@@ -10,7 +9,7 @@ use reenact_providers::InstanceSummary;
 
 use super::address::Address;
 use super::deeds::{deed, named};
-use super::form::Form;
+use super::form::{Form, FormBody};
 use super::page::{Page, View};
 use super::parts;
 use super::shell::{Tab, token};
@@ -53,7 +52,7 @@ fn action(name: Option<&str>) -> Result<Action, Problem> {
 }
 
 /// `POST act`: does it, and leads back to the instance.
-pub(crate) async fn act(page: Page, body: Bytes) -> Response {
+pub(crate) async fn act(page: Page, FormBody(body): FormBody) -> Response {
     match done(&page, &body).await {
         Ok(address) => page.go_to(address),
         Err(Refused::Plainly(problem)) => page.answer(Err(problem)),

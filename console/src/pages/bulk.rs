@@ -1,14 +1,14 @@
 //! What is done to all instances of a filter: counted and shown first, done when that is confirmed, with its progress
 //! on the page while it goes on.
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use maud::{Markup, html};
 
 use super::deeds::{deed, named};
-use super::form::Form;
+use super::form::{Form, FormBody};
 use super::list::{filter_in_words, rows};
 use super::page::{Page, View};
 use super::parts;
@@ -27,7 +27,7 @@ const LINES: u64 = 20;
 const HERE: &str = "<!--progress-->";
 
 /// `POST bulk`: prepares, or runs what was prepared.
-pub(crate) async fn bulk(page: Page, body: Bytes) -> Response {
+pub(crate) async fn bulk(page: Page, FormBody(body): FormBody) -> Response {
     let form = match Form::read(&page, &body) {
         Ok(form) => form,
         Err(problem) => return page.answer(Err(problem)),

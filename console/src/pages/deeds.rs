@@ -39,7 +39,10 @@ pub(crate) const fn deed(action: Action) -> Deed {
     match action {
         Action::Start => Deed {
             verb: "Start",
-            effects: &["A new instance begins."],
+            effects: &[
+                "A new instance begins. Its code runs on the host that has its shard.",
+                "It is there once, however often this is sent: its id is taken then.",
+            ],
             has_reason: false,
             is_grave: false,
         },

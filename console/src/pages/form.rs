@@ -1,8 +1,34 @@
 //! `Form`: what a form of a page has sent, once its token is known to be of this console.
 
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
+use axum::response::Response;
+
 use super::page::Page;
+use crate::limits::MAX_FORM_BYTES;
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::shared::Shared;
+
+/// The body of a form, whole. One that is too large is answered with a page that says so.
+pub(crate) struct FormBody(pub(crate) Bytes);
+
+impl FromRequest<Shared> for FormBody {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, shared: &Shared) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let Ok(page) = Page::from_request_parts(&mut parts, shared).await;
+        to_bytes(body, MAX_FORM_BYTES).await.map(Self).map_err(|_| {
+            let detail = format!(
+                "the form is not whole, or has more than {MAX_FORM_BYTES} bytes; nothing was changed"
+            );
+            let problem = Problem::invalid(detail).with_status(StatusCode::PAYLOAD_TOO_LARGE);
+            page.answer(Err(problem))
+        })
+    }
+}
 
 /// The fields of a form.
 #[derive(Debug)]

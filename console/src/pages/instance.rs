@@ -18,7 +18,6 @@ use self::events::Events;
 use self::open::Place;
 use self::timeline::{Chart, Window};
 use super::address::Address;
-use super::deeds::named;
 use super::limits::{EVENTS_PAGE, TIMELINE_ROWS, TREE_DEPTH, TREE_NODES};
 use super::page::{Page, View};
 use super::parts::{self, Card};
@@ -129,8 +128,8 @@ fn or_why_not(id: &str, title: &str, part: Result<Markup, Problem>) -> Result<Ma
 
 /// That what was asked for is done.
 fn said(did: Option<&str>) -> Markup {
-    let Some(action) = did.and_then(named) else { return html! {} };
-    let done = match action.name() {
+    let done = match did.unwrap_or_default() {
+        "start" => "The instance is started.",
         "raise" => "The event is raised: it is in the history, or on its way there.",
         "cancel" => "The instance is asked to end.",
         "suspend" => "The instance is suspended.",

@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use maud::{Markup, html};
-use reenact_core::InstanceId;
+use reenact_core::{InstanceId, Name};
 use reenact_providers::{InstanceFilter, InstanceState, PageRequest};
 
 use super::address::Address;
@@ -66,6 +66,7 @@ async fn view(page: &Page) -> Result<View, Problem> {
         div.head {
             h1 { "Instances" }
             p.quiet id="matches" data-live data-say { (parts::count(listed.count, "instance passes", "instances pass")) " the filter" }
+            (start_button(page, listed.filter.name.as_ref()))
         }
         @if did.as_deref() == Some("purge") { div.note.done role="status" { "The instance is purged." } }
         (listed.filters())
@@ -73,6 +74,14 @@ async fn view(page: &Page) -> Result<View, Problem> {
         (listed.bulk(page))
     };
     Ok(View::new(Tab::Instances, "Instances", content).live(Some(watch), LOOKS_EVERY_MS))
+}
+
+/// The way to a start, of this orchestration if one is given.
+pub(crate) fn start_button(page: &Page, orchestration: Option<&Name>) -> Markup {
+    let address = Address::page("start").with_some("orchestration", orchestration);
+    html! {
+        @if page.may_change() { a.button.aside data-action="start" href=(address) { "Start an instance…" } }
+    }
 }
 
 /// A filter as parts of an address.
@@ -186,7 +195,7 @@ impl Listed {
                 p.empty {
                     @if self.after.is_some() { "This page is after the last instance that passes the filter. " a href=(self.query(Address::page("instances"))) { "To the first page" } "." }
                     @else if filter_in_words(&self.filter).is_some() { "No instance passes this filter. " a href="instances" { "Show all" } "." }
-                    @else { "There are no instances yet. Start one with the client, the command line or the API, and it is here." }
+                    @else { "There are no instances yet. Start one, here or with the client, the command line or the API, and it is here." }
                 }
             } @else {
                 (rows(page, &self.rows))

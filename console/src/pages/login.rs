@@ -1,11 +1,10 @@
 //! The login with the console's token, and the switch of colours: what a browser keeps in cookies.
 
-use axum::body::Bytes;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use maud::{Markup, html};
 
-use super::form::Form;
+use super::form::{Form, FormBody};
 use super::page::{Page, THEME_COOKIE, View};
 use super::shell::{Tab, Theme, token};
 use crate::guard::Login;
@@ -49,7 +48,7 @@ fn view(page: &Page, problem: Option<&Problem>) -> View {
 }
 
 /// `POST login`
-pub(crate) async fn log_in(page: Page, body: Bytes) -> Response {
+pub(crate) async fn log_in(page: Page, FormBody(body): FormBody) -> Response {
     let cookie = match Form::read(&page, &body) {
         Ok(form) => Login::log_in(&page.shared, &page.headers, form.text("token")).await,
         Err(problem) => Err(problem),
@@ -67,7 +66,7 @@ pub(crate) async fn log_in(page: Page, body: Bytes) -> Response {
 }
 
 /// `POST logout`
-pub(crate) async fn log_out(page: Page, body: Bytes) -> Response {
+pub(crate) async fn log_out(page: Page, FormBody(body): FormBody) -> Response {
     let cookie = Form::read(&page, &body).and_then(|_| Login::log_out(&page.shared, &page.headers));
     match cookie {
         Ok(cookie) => with_cookie(page.go_to("login"), cookie),
@@ -76,7 +75,7 @@ pub(crate) async fn log_out(page: Page, body: Bytes) -> Response {
 }
 
 /// `POST theme`: keeps the look, and leads back.
-pub(crate) async fn theme(page: Page, body: Bytes) -> Response {
+pub(crate) async fn theme(page: Page, FormBody(body): FormBody) -> Response {
     let form = match Form::read(&page, &body) {
         Ok(form) => form,
         Err(problem) => return page.answer(Err(problem)),

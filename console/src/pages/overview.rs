@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use reenact_providers::InstanceState;
 
 use super::address::Address;
-use super::list::STATES;
+use super::list::{STATES, start_button};
 use super::page::{Page, View};
 use super::parts;
 use super::shell::Tab;
@@ -39,7 +39,7 @@ async fn view(page: &Page) -> Result<View, Problem> {
     let counts = STATES.map(|state| (state, of(state)));
     let (parked, failed) = (of(InstanceState::Parked), of(InstanceState::Failed));
     let content = html! {
-        div.head { h1 { "Overview" } }
+        div.head { h1 { "Overview" } (start_button(page, None)) }
         (tiles(&counts))
         (hour::plots(page))
         div.grid2 {

@@ -1,6 +1,5 @@
 //! The quarantine: messages that no host could accept, each with its reason, to be sent again or discarded.
 
-use axum::body::Bytes;
 use axum::response::Response;
 use maud::{Markup, html};
 use reenact_actors::Error;
@@ -8,7 +7,7 @@ use reenact_core::codec::decode_command;
 use reenact_providers::{QuarantineId, Quarantined, QueueOf};
 
 use super::address::Address;
-use super::form::Form;
+use super::form::{Form, FormBody};
 use super::page::{Page, View};
 use super::parts::{self, Card, time};
 use super::shell::{Tab, token};
@@ -162,7 +161,7 @@ fn question(page: &Page) -> Result<View, Problem> {
 }
 
 /// `POST quarantine-act`
-pub(crate) async fn act(page: Page, body: Bytes) -> Response {
+pub(crate) async fn act(page: Page, FormBody(body): FormBody) -> Response {
     match done(&page, &body).await {
         Ok(did) => page.go_to(Address::page("quarantine").with("did", did)),
         Err(problem) => page.answer(Err(problem)),

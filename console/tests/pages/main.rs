@@ -6,3 +6,4 @@ mod escaping;
 mod looking;
 mod markup;
 mod quarantine;
+mod starting;

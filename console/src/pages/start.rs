@@ -1,0 +1,232 @@
+//! A start: a form, a page that asks first and says what it will do, and the start itself.
+
+mod fields;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use maud::{Markup, html};
+use reenact_core::Version;
+
+use self::fields::{Checked, Fields, UNITS, Wrong};
+use super::address::Address;
+use super::deeds::deed;
+use super::form::{Form, FormBody};
+use super::page::{Page, View};
+use super::parts::{self, payload, time};
+use super::shell::{Tab, token};
+use crate::dto::{Action, Start};
+use crate::problem::{Problem, ProblemKind};
+
+/// `GET start`: the form. The orchestration, the version and the id may be in the address, and nothing else: an input
+/// may be a secret.
+pub(crate) async fn form(page: Page) -> Response {
+    let view = empty(&page);
+    page.answer(view)
+}
+
+fn empty(page: &Page) -> Result<View, Problem> {
+    let mut params = page.params()?;
+    let fields = Fields {
+        orchestration: params.text("orchestration")?.unwrap_or_default(),
+        version: params.text("version")?.unwrap_or_default(),
+        id: params.text("id")?.unwrap_or_default(),
+        ..Fields::default()
+    };
+    params.end()?;
+    Ok(to_fill_in(page, &fields, &[]))
+}
+
+/// `POST start`: asks, goes back to the form, or starts.
+pub(crate) async fn start(page: Page, FormBody(body): FormBody) -> Response {
+    match answered(&page, &body).await {
+        Ok(Answer::GoTo(address)) => page.go_to(address),
+        Ok(Answer::Show(view, status)) => {
+            let mut response = page.answer(Ok(*view));
+            *response.status_mut() = status;
+            response
+        }
+        Err(problem) => page.answer(Err(problem)),
+    }
+}
+
+enum Answer {
+    Show(Box<View>, StatusCode),
+    GoTo(Address),
+}
+
+async fn answered(page: &Page, body: &[u8]) -> Result<Answer, Problem> {
+    let form = Form::read(page, body)?;
+    let fields = Fields::of(&form);
+    let shown = |view, status| Ok(Answer::Show(Box::new(view), status));
+    if form.text("step") == "edit" {
+        return shown(to_fill_in(page, &fields, &[]), StatusCode::OK);
+    }
+    let checked = match fields.checked(page).await? {
+        Ok(checked) => checked,
+        Err(wrong) => return shown(to_fill_in(page, &fields, &wrong), StatusCode::BAD_REQUEST),
+    };
+    if form.text("step") != "start" {
+        return shown(question(page, &fields, &checked), StatusCode::OK);
+    }
+    let id = checked.id.clone();
+    let begun = page.shared.start(Start::from(checked)).await;
+    match begun {
+        Ok(id) => Ok(Answer::GoTo(Address::instance(id.as_str()).with("did", "start"))),
+        // It may be there: the page leads to it.
+        Err(problem) if problem.kind == ProblemKind::Uncertain => Err(problem.about(&id)),
+        Err(problem) => {
+            let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_REQUEST);
+            let wrong = [Wrong { field: fields::field_of(problem.kind), detail: problem.detail }];
+            shown(to_fill_in(page, &fields, &wrong), status)
+        }
+    }
+}
+
+fn shell(title: &str, content: Markup) -> View {
+    View::new(Tab::Instances, title, content)
+}
+
+fn to_fill_in(page: &Page, fields: &Fields, wrong: &[Wrong]) -> View {
+    let registered = page.shared.access().registered();
+    let of = |field: &str| wrong.iter().find(|wrong| wrong.field == Some(field));
+    let versions: Vec<&Version> =
+        registered.iter().flat_map(|(_, versions)| versions).filter(|v| !v.is_none()).collect();
+    let content = html! {
+        p.crumb { a href="instances" { "Instances" } }
+        div.head { h1 { "Start an instance" } }
+        @if !page.may_change() {
+            div.note.warn { p { "This console only reads: it starts nothing." } }
+        } @else {
+            @for wrong in wrong.iter().filter(|wrong| wrong.field.is_none()) {
+                div.note.problem role="alert" id="form-problem" { p.break { (wrong.detail) } }
+            }
+            section.card aria-label="What to start" {
+                form.in method="post" action="start" id="start-form" {
+                    (token(&page.form_token()))
+                    input type="hidden" name="step" value="ask";
+                    (field("orchestration", "Orchestration", of("orchestration"), |described| html! {
+                        input id="orchestration" name="orchestration" required value=(fields.orchestration) list="registered"
+                            aria-invalid=[described.invalid()] aria-describedby=(described.by) autocomplete="off" spellcheck="false";
+                        datalist id="registered" { @for (name, _) in &registered { option value=(name) {} } }
+                        p.hint id="orchestration-hint" { (known(&registered)) }
+                    }))
+                    (field("version", "Version (optional)", of("version"), |described| html! {
+                        input id="version" name="version" value=(fields.version) list="versions"
+                            aria-invalid=[described.invalid()] aria-describedby=(described.by) autocomplete="off" spellcheck="false";
+                        datalist id="versions" { @for version in versions { option value=(version) {} } }
+                        p.hint id="version-hint" { "Empty: the newest that the host has." }
+                    }))
+                    (field("id", "Id (optional)", of("id"), |described| html! {
+                        input id="id" name="id" value=(fields.id)
+                            aria-invalid=[described.invalid()] aria-describedby=(described.by) autocomplete="off" spellcheck="false";
+                        p.hint id="id-hint" { "Empty: one is drawn. An id is there once: a second start with it is refused." }
+                    }))
+                    (field("input", "Input (JSON)", of("input"), |described| html! {
+                        textarea id="input" name="input" spellcheck="false"
+                            aria-invalid=[described.invalid()] aria-describedby=(described.by) { (fields.input) }
+                        p.hint id="input-hint" { "Empty counts as " code { "null" } ". A text needs its quotation marks: " code { "\"yes\"" } "." }
+                    }))
+                    (field("delay", "Begin after (optional)", of("delay"), |described| html! {
+                        div.row {
+                            input id="delay" name="delay" inputmode="numeric" size="8" value=(fields.delay)
+                                aria-invalid=[described.invalid()] aria-describedby=(described.by) autocomplete="off";
+                            select name="unit" aria-label="Unit of the delay" {
+                                @for (unit, _) in UNITS { option value=(unit) selected[fields.unit == unit] { (unit) } }
+                            }
+                        }
+                        p.hint id="delay-hint" { "It is there at once; its code begins to run after this time." }
+                    }))
+                    div.row {
+                        button.primary type="submit" { "Check and ask" }
+                        a.button href="instances" { "Back, change nothing" }
+                    }
+                    p.quiet.small { "Nothing is started before you have seen what will be, and confirmed it." }
+                }
+            }
+        }
+    };
+    shell("Start an instance", content)
+}
+
+fn known(registered: &[(reenact_core::Name, Vec<Version>)]) -> Markup {
+    html! {
+        @if registered.is_empty() { "The console reaches no host that says which ones it has: write its name." }
+        @else {
+            "The host has "
+            @for (nth, (name, versions)) in registered.iter().enumerate() {
+                @if nth > 0 { ", " }
+                code { (name) }
+                @let versions: Vec<_> = versions.iter().filter(|version| !version.is_none()).map(ToString::to_string).collect();
+                @if !versions.is_empty() { " (" (versions.join(", ")) ")" }
+            }
+            "."
+        }
+    }
+}
+
+/// By what a field is described to those who do not see it.
+struct Described {
+    is_wrong: bool,
+    by: String,
+}
+
+impl Described {
+    fn invalid(&self) -> Option<&'static str> {
+        self.is_wrong.then_some("true")
+    }
+}
+
+/// A field with what is wrong with it beside it.
+fn field(
+    name: &str,
+    label: &str,
+    wrong: Option<&Wrong>,
+    content: impl FnOnce(Described) -> Markup,
+) -> Markup {
+    let by = match wrong {
+        Some(_) => format!("{name}-wrong {name}-hint"),
+        None => format!("{name}-hint"),
+    };
+    html! {
+        div.field {
+            label for=(name) { (label) }
+            @if let Some(wrong) = wrong { p.wrong.break id={ (name) "-wrong" } role="alert" { (wrong.detail) } }
+            (content(Described { is_wrong: wrong.is_some(), by }))
+        }
+    }
+}
+
+fn question(page: &Page, fields: &Fields, checked: &Checked) -> View {
+    let deed = deed(Action::Start);
+    let hidden = fields.hidden(&checked.id);
+    let version = checked.version.as_ref();
+    let content = html! {
+        div id="ask" data-action="start" {
+            p.crumb { a href="instances" { "Instances" } " / " span { "Start" } }
+            div.head { h1.break { "Start " span.mono { (checked.name) } "?" } }
+            section.card aria-labelledby="ask-title" {
+                header { h2 id="ask-title" { "What it will do" } }
+                div.in {
+                    ul id="effects" { @for effect in deed.effects { li { (effect) } } }
+                    (parts::facts(&[
+                        ("Orchestration", Some(html! { (checked.name) })),
+                        ("Version", Some(html! { @match version { Some(version) => (version), None => "the newest that the host has" } })),
+                        ("Id", Some(html! { span.mono.break { (parts::middle_cut(checked.id.as_str())) } @if fields.id.is_empty() { span.quiet { " (drawn)" } } })),
+                        ("Begins", Some(html! { @match checked.delay { Some(delay) => { "after " (time::span(delay)) }, None => "at once" } })),
+                    ]))
+                    h3 { "Input" }
+                    (payload::pretty(&checked.input))
+                    form method="post" action="start" id="ask-form" {
+                        (token(&page.form_token()))
+                        @for (name, value) in &hidden { input type="hidden" name=(name) value=(value); }
+                        div.row {
+                            button.primary type="submit" name="step" value="start" { (deed.verb) }
+                            button type="submit" name="step" value="edit" { "Back to the form" }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    shell(&format!("Start {}?", checked.name), content)
+}
