@@ -264,8 +264,8 @@ impl HostOptions {
     ///
     /// An instance for which a command comes is [parked](crate::ParkReason::Dormant), and takes it durably: an
     /// event, a cancel, a suspension and its end, termination, a rewind, a purge. It goes on by itself when a host
-    /// with its code starts, and sees what has come. A cancel is refused while the instance has children that have
-    /// not ended, because its code knows which of them are to be cancelled too. Nothing can be started.
+    /// with its code starts, and sees what has come; then a cancel reaches its children, too. Nothing can be started:
+    /// the code checks the input and chooses the version before a start is accepted.
     ///
     /// ```
     /// # use reenact_actors::{ErrorKind, HostOptions, Registry, Runtime};

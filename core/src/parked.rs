@@ -1,7 +1,7 @@
 //! An execution whose code cannot run: from its log alone, it applies what needs no code.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::iter;
@@ -45,8 +45,6 @@ pub struct ParkedExecution {
     /// What a cancel has ended is not in the log.
     is_cancelled: bool,
     is_suspended: bool,
-    /// Children that have not ended.
-    children: BTreeSet<CorrelationId>,
     keys: SeenKeys,
     queues: BTreeMap<Name, OfName>,
     waits: BTreeMap<CorrelationId, Name>,
@@ -104,7 +102,7 @@ impl ParkedExecution {
     }
 
     /// Records that somebody has asked it to end: the turns to append, in order. No turns when somebody has before.
-    /// `None` when it has children that have not ended: which of them are to be cancelled, only the code knows.
+    /// Its children are cancelled when its code goes on, which knows which of them are shielded.
     ///
     /// # Errors
     /// [`Rejected::OverLimit`] when the history is full. Nothing changed then.
@@ -112,15 +110,9 @@ impl ParkedExecution {
         &mut self,
         reason: String,
         now: Timestamp,
-    ) -> Result<Option<Vec<RecordedTurn>>, Rejected> {
-        if self.is_cancelled {
-            return Ok(Some(Vec::new()));
-        }
-        if !self.children.is_empty() {
-            return Ok(None);
-        }
+    ) -> Result<Vec<RecordedTurn>, Rejected> {
         let cancel = Event::CancelRequested { reason: bounded_message(reason) };
-        self.record_if(true, cancel, now).map(Some)
+        self.record_if(!self.is_cancelled, cancel, now)
     }
 
     /// Records that it is not to go on before somebody resumes it: the turns to append, in order. No turns when
@@ -265,12 +257,6 @@ impl ParkedExecution {
             Event::CancelRequested { .. } => self.is_cancelled = true,
             Event::ExecutionSuspended { .. } => self.is_suspended = true,
             Event::ExecutionResumed => self.is_suspended = false,
-            Event::ChildScheduled { id, .. } => {
-                self.children.insert(*id);
-            }
-            Event::ChildCompleted { id, .. } | Event::ChildFailed { id, .. } => {
-                self.children.remove(id);
-            }
             Event::ExecutionStarted { .. }
             | Event::TaskScheduled { .. }
             | Event::TaskRefused { .. }
@@ -285,6 +271,9 @@ impl ParkedExecution {
             | Event::VersionSelected { .. }
             | Event::PatchMarked { .. }
             | Event::StartedBy { .. }
+            | Event::ChildScheduled { .. }
+            | Event::ChildCompleted { .. }
+            | Event::ChildFailed { .. }
             | Event::ChildCancelRequested { .. }
             | Event::StartRequested { .. }
             | Event::CallRefused { .. }

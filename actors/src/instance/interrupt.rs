@@ -40,13 +40,13 @@ impl InstanceState {
         let reason = parked.reason();
         let kept = parked.execution.as_mut().map(|execution| match interrupt {
             Interrupt::Cancel(reason) => execution.cancel(reason, now),
-            Interrupt::Suspend(reason) => execution.suspend(reason, now).map(Some),
-            Interrupt::Resume => execution.resume(now).map(Some),
+            Interrupt::Suspend(reason) => execution.suspend(reason, now),
+            Interrupt::Resume => execution.resume(now),
         });
-        match kept.map(Result::transpose) {
-            Some(Some(kept)) => self.keep(kept, reply)?,
-            // Its log cannot be read, or only its code knows.
-            None | Some(None) => {
+        match kept {
+            Some(kept) => self.keep(kept, reply)?,
+            // Its log cannot be read.
+            None => {
                 if let Some(reply) = reply {
                     self.answer(reply.no(Error::Parked { instance, reason }));
                 }

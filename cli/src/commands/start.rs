@@ -30,7 +30,8 @@ pub(crate) async fn start(arguments: Start, tool: &mut Tool) -> Done {
     let opened = tool.changing().await?;
     if !opened.is_live() {
         return Err(Failure::refused(
-            "no host runs on this store, and a start needs one that has the orchestration",
+            "no host runs on this store, and a start needs one that has the orchestration: its code checks the \
+             input before anything is stored",
         )
         .remedy("start the host with its console on, then run this again; nothing was changed"));
     }

@@ -35,7 +35,7 @@ impl Machine {
 
     /// Asks the code to end.
     pub(super) fn cancel(&mut self, reason: String) -> Result<(), ApplyError> {
-        let wakers = self.shared.lock().cancel_open(reason);
+        let wakers = self.shared.lock().cancel_open(reason, self.is_parked());
         self.wake(wakers);
         // It need not wait for its delay to end.
         let ends = self.cancelled_before_it_began().is_some();
@@ -60,6 +60,7 @@ impl Machine {
 
     pub(super) fn unpark(&mut self) -> Result<(), ApplyError> {
         self.note(|running| running.parked = false);
+        self.shared.lock().cancel_owed();
         self.run_code()
     }
 

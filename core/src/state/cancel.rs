@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::mem;
 use core::task::Waker;
 
 use super::State;
@@ -16,11 +17,17 @@ use crate::limits::MAX_CANCELLED_CALLS;
 use crate::options::ParentClose;
 
 impl State {
-    /// Ends what is open and not shielded; gives the wakers to wake.
-    pub(crate) fn cancel_open(&mut self, reason: String) -> Vec<Waker> {
+    /// Ends what is open and not shielded; gives the wakers to wake. While the execution is parked, the cancels of
+    /// its children wait for [`cancel_owed`](Self::cancel_owed).
+    pub(crate) fn cancel_open(&mut self, reason: String, is_parked: bool) -> Vec<Waker> {
         let cancelled = Cancelled { reason };
         let (actions, children, wakers) = self.buffer.cancel(self.written.position, &cancelled);
+        let mut owed = Vec::new();
         for (id, parent_close) in children {
+            if is_parked {
+                owed.extend((parent_close == ParentClose::Cancel).then_some(id));
+                continue;
+            }
             let event = Event::ChildCancelRequested { id };
             match parent_close {
                 // In the log, because who is shielded is not.
@@ -30,14 +37,22 @@ impl State {
             }
         }
         actions.into_iter().for_each(|action| self.act(action));
-        self.cancellation = Some(Box::new(Cancellation { cancelled, calls: 0 }));
+        self.cancellation = Some(Box::new(Cancellation { cancelled, calls: 0, owed }));
         wakers
+    }
+
+    /// Cancels the children that a cancel has reached while the execution was parked.
+    pub(crate) fn cancel_owed(&mut self) {
+        let owed = self.cancellation.as_mut().map(|come| mem::take(&mut come.owed));
+        for id in owed.into_iter().flatten() {
+            self.record(Event::ChildCancelRequested { id });
+        }
     }
 
     /// A cancel has come, out of a log whose code is gone over.
     pub(crate) fn note_cancel(&mut self, reason: String) {
         let cancelled = Cancelled { reason };
-        self.cancellation = Some(Box::new(Cancellation { cancelled, calls: 0 }));
+        self.cancellation = Some(Box::new(Cancellation { cancelled, calls: 0, owed: Vec::new() }));
     }
 
     /// What a call of the code ends with at once, because a cancel has come.

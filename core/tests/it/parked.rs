@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use crate::support::instance::{self, Instance, cancel, code, name, payload, raise_once, seconds};
+use crate::support::messages::{ended, sent};
 use reenact_core::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS, MAX_PAYLOAD_BYTES};
 use reenact_core::{
-    ActivityOptions, Command, Event, EventKey, MachineConfig, NamedActivity, OrchestrationCode,
-    OrchestrationContext, ParkedExecution, Payload, RecordedTurn, Rejected, Timestamp,
+    ActivityOptions, ChildOptions, Command, Event, EventKey, MachineConfig, NamedActivity,
+    OrchestrationByName, OrchestrationCode, OrchestrationContext, ParentClose, ParkedExecution,
+    Payload, RecordedTurn, Rejected, Timestamp,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -195,4 +197,56 @@ fn a_rewind_keeps_what_was_raised_while_it_was_parked() {
     let kept = history.turns().iter().take(rewound.kept).chain(&rewound.turns);
     let raised = |turn: &&RecordedTurn| matches!(turn.events[0], Event::ExternalRaised { .. });
     assert_eq!(kept.filter(raised).count(), 1);
+}
+
+/// Three children, one of which is shielded, and one that is left alone; then what a cancel leaves to be done.
+fn calls_three() -> OrchestrationCode {
+    code(|ctx: OrchestrationContext, ()| async move {
+        let child = |id: &str, close: ParentClose| {
+            OrchestrationByName::new("ship", ChildOptions::new().id(id).parent_close(close))
+        };
+        let one = child("one", ParentClose::Cancel);
+        let one = ctx.schedule_orchestration_by_name::<_, u64>(one, &());
+        let two = child("two", ParentClose::Cancel);
+        let two = ctx.shielded().schedule_orchestration_by_name::<_, u64>(two, &());
+        let three = child("three", ParentClose::Abandon);
+        let three = ctx.schedule_orchestration_by_name::<_, u64>(three, &());
+        let ended = [one.await.is_ok(), three.await.is_ok()];
+        Ok((ended, two.await?))
+    })
+}
+
+#[test]
+fn a_cancel_reaches_the_children_when_the_code_goes_on() {
+    let code = calls_three();
+    let before = Instance::start(code.clone(), ());
+    let [_, start_of_two, _] = <[_; 3]>::try_from(sent(&before.actions())).expect("three starts");
+    let mut log = Log::parked(&before, 1_010);
+    let turns = log.parked.cancel("enough".into(), seconds(1_020)).expect("it is taken");
+    assert_eq!(turns.len(), 1);
+    log.turns.extend(turns);
+    assert_eq!(log.parked.cancel("again".into(), seconds(1_030)), Ok(Vec::new()));
+    let mut instance = log.taken_up(&code, 1_040);
+    // Only the one that is neither shielded nor left alone.
+    let events = instance.log();
+    let cancels: Vec<_> =
+        events.iter().filter(|event| event.starts_with("ChildCancelRequested")).collect();
+    assert_eq!(cancels, ["ChildCancelRequested #1"], "{events:?}");
+    instance.apply(ended(&start_of_two, Ok(payload(7))));
+    assert_eq!(instance.output::<([bool; 2], u64)>(), ([false, false], 7));
+    instance.assert_replays();
+}
+
+#[test]
+fn a_cancel_of_a_machine_that_is_parked_is_the_same_as_one_of_its_log() {
+    let code = calls_three();
+    let log = Log::parked(&Instance::start(code.clone(), ()), 1_010);
+    let config = MachineConfig::default();
+    let machine = Instance::try_replay(&code, &config, &log.turns).expect("it replays");
+    let mut instance = Instance::resumed(code, config, machine, seconds(1_020));
+    let cancelled = instance.apply(cancel("enough"));
+    assert!(cancelled.outputs().is_empty(), "a parked execution takes no step");
+    let unparked = instance.apply(Command::Unpark);
+    assert_eq!(unparked.outputs(), ["ChildCancelRequested #1"]);
+    instance.assert_replays();
 }

@@ -140,7 +140,7 @@ async fn what_it_takes_is_carried_out_by_the_next_host_and_nothing_else_moves() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cancel_of_an_instance_with_a_child_needs_its_code() {
+async fn a_cancel_reaches_the_child_when_a_host_has_the_code() {
     let (memory, _) = store();
     let charged = Arc::new(AtomicU32::new(0));
     let first = guard(host(&memory, &charged).start()).await.unwrap();
@@ -149,9 +149,30 @@ async fn a_cancel_of_an_instance_with_a_child_needs_its_code() {
     guard(first.abort()).await;
 
     let asleep = dormant(&memory).await;
-    let refused = guard(asleep.cancel("parent", "not wanted")).await.unwrap_err();
-    assert!(matches!(refused, Error::Parked { reason: ParkReason::Dormant, .. }), "{refused}");
-    // Its end is reported to the parent by the next host.
+    let before = events(&asleep, &id("child")).await;
+    guard(asleep.cancel("parent", "not wanted")).await.unwrap();
+    assert_eq!(events(&asleep, &id("child")).await, before, "nothing is sent yet");
+    guard(asleep.shutdown()).await.unwrap();
+
+    let last = guard(host(&memory, &charged).start()).await.unwrap();
+    for instance in ["parent", "child"] {
+        let cancelled = guard(last.instance::<String>(instance).result()).await.unwrap_err();
+        let Error::Cancelled { reason, .. } = &cancelled else { panic!("{cancelled}") };
+        assert!(reason.contains("not wanted"), "{reason}");
+    }
+    guard(last.shutdown()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_a_child_is_reported_by_the_next_host() {
+    let (memory, _) = store();
+    let charged = Arc::new(AtomicU32::new(0));
+    let first = guard(host(&memory, &charged).start()).await.unwrap();
+    first.start_new(parent, ()).id("parent").await.unwrap();
+    until_waiting(&first, "child").await;
+    guard(first.abort()).await;
+
+    let asleep = dormant(&memory).await;
     let before = events(&asleep, &id("parent")).await;
     guard(asleep.terminate("child", "over")).await.unwrap();
     let unpurged = guard(asleep.purge("child")).await.unwrap_err();
