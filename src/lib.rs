@@ -117,7 +117,7 @@
 //! | looking into them | [`Client::view`], [`Client::view_after`], [`Client::history_page`], [`inspect`] |
 //! | mending what failed | [`rewind`](Client::rewind) |
 //! | before a new binary takes over | [`verify_histories`](HostBuilder::verify_histories), [`Unfit`] |
-//! | failures | [`ActivityError`], [`BoxError`], [`ResultExt`], [`ErrorKind`], [`ChildError`], [`SendError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
+//! | failures | [`ActivityError`], [`BoxError`], [`ResultExt`], [`ErrorKind`], [`ChildError`], [`SendError`], [`CommandError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
 //! | what a host counts | [`Host::metrics`], [`metrics::HostMetrics`] |
 //! | unit tests without a host | [`testing::Executor`], [`testing::TestCall`] |
 //! | tests of time | [`testing::ManualClock`] |
@@ -174,9 +174,9 @@ pub use reenact_core::{InvalidTraceContext, TraceContext};
 // What can go wrong.
 pub use reenact_actors::{Error, ErrorKind, HeartbeatError, MissingState, ParkReason, Result};
 pub use reenact_core::{
-    ActivityError, ActivityErrorKind, BoxError, Cancelled, ChildError, EventError, InvalidName,
-    InvalidOptions, InvalidVersion, OrchestrationError, OrchestrationErrorKind, PayloadError,
-    ResultExt, SendError, TimedOut,
+    ActivityError, ActivityErrorKind, BoxError, Cancelled, ChildError, CommandError, EventError,
+    InvalidName, InvalidOptions, InvalidVersion, OrchestrationError, OrchestrationErrorKind,
+    PayloadError, ResultExt, SendError, TimedOut,
 };
 pub use reenact_providers::OpenError;
 

@@ -181,8 +181,9 @@ pub(crate) struct Unanswered {
 impl Unanswered {
     fn carry(self, shard: ShardId, message: Message) {
         let Message { id, to, body } = message;
-        if matches!(body, MessageBody::Event { .. }) && id.event_key(&self.key.0).is_err() {
-            // Without a key the event cannot be distinguished from others.
+        let needs_key = matches!(body, MessageBody::Event { .. } | MessageBody::Command { .. });
+        if needs_key && id.event_key(&self.key.0).is_err() {
+            // Without a key it cannot be distinguished from others.
             return self.settle(Fate::NotTaken(NotTaken::NotFound));
         }
         let (shared, key, number) = (self.shared.clone(), self.key.clone(), self.number);
@@ -292,11 +293,13 @@ impl Shared {
 /// What the answer to a message of this kind means for its sender.
 pub(crate) fn fate_of(kind: MessageKind, answer: Result<()>) -> Fate {
     let (is_start, is_event) = (kind == MessageKind::Start, kind == MessageKind::Event);
+    // Somebody waits to know.
+    let is_asked = is_event || kind == MessageKind::Command;
     match answer {
         Ok(()) => Fate::Taken,
         Err(Error::AlreadyExists { .. }) if is_start => Fate::NotTaken(NotTaken::AlreadyExists),
-        Err(Error::NotFound { .. }) if is_event => Fate::NotTaken(NotTaken::NotFound),
-        Err(Error::Finished { .. }) if is_event => Fate::NotTaken(NotTaken::Finished),
+        Err(Error::NotFound { .. }) if is_asked => Fate::NotTaken(NotTaken::NotFound),
+        Err(Error::Finished { .. }) if is_asked => Fate::NotTaken(NotTaken::Finished),
         Err(Error::UnknownEvent { .. }) if is_event => Fate::NotTaken(NotTaken::UnknownEvent),
         Err(Error::InvalidPayload { .. }) if is_event => Fate::NotTaken(NotTaken::InvalidEventData),
         // A cancellation or a result for an instance that has ended needs nothing more.
@@ -325,6 +328,7 @@ pub(crate) fn addressed(
         MessageBody::Event { name, data } => {
             Content::Event { name, data, key: id.event_key(from)? }
         }
+        MessageBody::Command { command } => Content::Command { command, key: id.event_key(from)? },
         MessageBody::Cancel { reason } => Content::Cancel { call: id, reason },
         MessageBody::Result { lineage, id, result } => Content::Result { lineage, id, result },
         // It was taken out of its trace.

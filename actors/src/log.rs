@@ -204,7 +204,9 @@ impl Log<'_> {
         let Some(summary) = self.summary(instance).await? else { return Ok(Ok(false)) };
         let is_it = |event: &Event| match event {
             Event::ExternalRaised { key: Some(known), .. } => known == key,
-            Event::EventKeysCarried { keys } => keys.contains(key),
+            Event::EventKeysCarried { keys } | Event::CommandsReceived { keys } => {
+                keys.contains(key)
+            }
             _ => false,
         };
         let turns = self.history(&summary).await?;

@@ -7,7 +7,7 @@ mod open_calls;
 mod reply;
 mod shard;
 
-use reenact_core::{Command, Rewind};
+use reenact_core::{Command, InstanceCommand, Rewind};
 
 use crate::admission::Place;
 use crate::error::Error;
@@ -120,7 +120,11 @@ impl InstanceMessage {
                 matches!(once.command, Command::Terminate { .. } | Command::Resume)
             }
             Self::Runtime(RuntimeMessage(Internal::FromAnother(message))) => {
-                matches!(message.content, Content::Event { .. })
+                matches!(
+                    message.content,
+                    Content::Event { .. }
+                        | Content::Command { command: InstanceCommand::Terminate { .. }, .. }
+                )
             }
             Self::Runtime(RuntimeMessage(Internal::Start(start))) => {
                 start.start.origin.is_some() || start.event.is_some()

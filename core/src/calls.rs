@@ -7,6 +7,7 @@ mod combinators;
 mod continue_as_new;
 mod event_stream;
 mod external_events;
+mod instances;
 mod local;
 mod patched;
 mod send;

@@ -77,6 +77,7 @@ impl CorrelationBuffer {
             Scheduled::Child { .. }
             | Scheduled::Start { .. }
             | Scheduled::Send { .. }
+            | Scheduled::Command { .. }
             | Scheduled::Refused
             | Scheduled::Cancellation
             | Scheduled::Stopped => {}
@@ -129,6 +130,7 @@ impl CorrelationBuffer {
                         | (Scheduled::Child { .. }, DurableOutput::Child(_))
                         | (Scheduled::Start { .. }, DurableOutput::Started(_))
                         | (Scheduled::Send { .. }, DurableOutput::Sent(_))
+                        | (Scheduled::Command { .. }, DurableOutput::Commanded(_))
                 )
         })
     }
@@ -160,6 +162,7 @@ impl CorrelationBuffer {
             | Scheduled::Child { .. }
             | Scheduled::Start { .. }
             | Scheduled::Send { .. }
+            | Scheduled::Command { .. }
             | Scheduled::Refused
             | Scheduled::Cancellation
             | Scheduled::Stopped => {}
@@ -224,6 +227,7 @@ impl CorrelationBuffer {
             Scheduled::Child { .. }
             | Scheduled::Start { .. }
             | Scheduled::Send { .. }
+            | Scheduled::Command { .. }
             | Scheduled::Refused
             | Scheduled::Cancellation
             | Scheduled::Stopped => None,

@@ -11,7 +11,7 @@ mod stored;
 mod text;
 
 pub use activity::{ActivityError, ActivityErrorKind};
-pub use awaited::{Cancelled, EventError, SendError, TimedOut};
+pub use awaited::{Cancelled, CommandError, EventError, SendError, TimedOut};
 pub use child::ChildError;
 pub use convert::{BoxError, ResultExt, returned};
 pub use orchestration::{OrchestrationError, OrchestrationErrorKind};

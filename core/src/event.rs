@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{ActivityError, ChildError, OrchestrationError};
 use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
-use crate::message::{Message, MessageId, NotTaken, Origin, SupersededChild};
+use crate::message::{InstanceCommand, Message, MessageId, NotTaken, Origin, SupersededChild};
 use crate::options::{ParentClose, RecordedOptions, RecordedRetry};
 use crate::payload::Payload;
 use crate::time::Timestamp;
@@ -407,5 +407,14 @@ pub enum Event {
     TraceContextReceived {
         /// The context.
         received: Box<ReceivedTrace>,
+    },
+    /// The code asks something of another instance: to end, to stop, to go on. (output)
+    CommandSent {
+        /// Joins it to the answer.
+        id: CorrelationId,
+        /// The other instance.
+        to: InstanceId,
+        /// What it is asked.
+        command: InstanceCommand,
     },
 }

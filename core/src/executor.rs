@@ -316,6 +316,7 @@ impl Executor {
             | MessageBody::Traced { .. }
             | MessageBody::Cancel { .. }
             | MessageBody::Event { .. }
+            | MessageBody::Command { .. }
             | MessageBody::Result { .. }
             | MessageBody::Replace { .. } => Ok(Command::ConfirmDelivery { messages: vec![id] }),
         }

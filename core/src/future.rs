@@ -203,6 +203,7 @@ impl Called {
             | Scheduled::Child { .. }
             | Scheduled::Start { .. }
             | Scheduled::Send { .. }
+            | Scheduled::Command { .. }
             | Scheduled::Refused
             | Scheduled::Cancellation
             | Scheduled::Stopped => error,
@@ -231,6 +232,7 @@ impl Called {
             | DurableOutput::Child(_)
             | DurableOutput::Started(_)
             | DurableOutput::Sent(_)
+            | DurableOutput::Commanded(_)
             | DurableOutput::Cancelled => output,
         }
     }

@@ -138,7 +138,7 @@ pub use divergence::{MalformedHistory, Nondeterminism, Step};
 #[doc(hidden)]
 pub use error::returned;
 pub use error::{
-    ActivityError, ActivityErrorKind, BoxError, Cancelled, ChildError, EventError,
+    ActivityError, ActivityErrorKind, BoxError, Cancelled, ChildError, CommandError, EventError,
     OrchestrationError, OrchestrationErrorKind, ResultExt, SendError, TimedOut,
 };
 pub use event::{Event, EventKind};
@@ -155,8 +155,8 @@ pub use machine::{
     Turn, run_turn,
 };
 pub use message::{
-    Message, MessageBody, MessageId, MessageKind, NotTaken, Origin, Relation, SupersededCall,
-    SupersededChild,
+    InstanceCommand, Message, MessageBody, MessageId, MessageKind, NotTaken, Origin, Relation,
+    SupersededCall, SupersededChild,
 };
 pub use open::{OpenActivities, OpenActivity, OpenChild};
 pub use options::{

@@ -1,4 +1,6 @@
-//! Messages between instances: starts, cancels, events, and their answers.
+//! Messages between instances: starts, cancels, events, commands, and their answers.
+
+mod command;
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -14,6 +16,8 @@ use crate::random::SplitMix64;
 use crate::time::Timestamp;
 use crate::trace_context::TraceContext;
 use crate::version::Version;
+
+pub use command::InstanceCommand;
 
 /// What one instance sends to another. It leaves when the events that it follows from are
 /// durable, arrives at least once, and counts once.
@@ -52,6 +56,8 @@ pub enum MessageKind {
     Event,
     /// [`MessageBody::Result`]
     Result,
+    /// [`MessageBody::Command`]
+    Command,
 }
 
 /// What a message says.
@@ -113,6 +119,11 @@ pub enum MessageBody {
         context: Box<TraceContext>,
         /// The message.
         body: Box<MessageBody>,
+    },
+    /// What the code of another instance asks of this one.
+    Command {
+        /// The command.
+        command: InstanceCommand,
     },
 }
 
@@ -191,6 +202,7 @@ impl Message {
                 name.as_str().len() + input.len() + origin.instance.as_str().len()
             }
             MessageBody::Cancel { reason } => reason.len(),
+            MessageBody::Command { command } => command.reason().map_or(0, str::len),
             MessageBody::Event { name, data } => name.as_str().len() + data.len(),
             MessageBody::Traced { body, .. } => return Self::bytes_of(to, body),
             MessageBody::Result { result, .. } => {
@@ -207,7 +219,10 @@ impl MessageBody {
         match self {
             Self::Start { origin, .. } | Self::Replace { origin, .. } => Some(origin),
             Self::Traced { body, .. } => body.origin(),
-            Self::Cancel { .. } | Self::Event { .. } | Self::Result { .. } => None,
+            Self::Cancel { .. }
+            | Self::Event { .. }
+            | Self::Result { .. }
+            | Self::Command { .. } => None,
         }
     }
 
@@ -218,7 +233,10 @@ impl MessageBody {
                 Some((name, version.as_ref()))
             }
             Self::Traced { body, .. } => body.starts(),
-            Self::Cancel { .. } | Self::Event { .. } | Self::Result { .. } => None,
+            Self::Cancel { .. }
+            | Self::Event { .. }
+            | Self::Result { .. }
+            | Self::Command { .. } => None,
         }
     }
 
@@ -227,7 +245,10 @@ impl MessageBody {
         match self {
             Self::Start { not_before, .. } | Self::Replace { not_before, .. } => *not_before,
             Self::Traced { body, .. } => body.not_before(),
-            Self::Cancel { .. } | Self::Event { .. } | Self::Result { .. } => None,
+            Self::Cancel { .. }
+            | Self::Event { .. }
+            | Self::Result { .. }
+            | Self::Command { .. } => None,
         }
     }
 
@@ -267,7 +288,7 @@ impl MessageId {
         message.is_start_of(lineage).then_some(message.id)
     }
 
-    /// The idempotency key of an event from an instance, as the other one remembers it.
+    /// The idempotency key of an event or a command from an instance, as the other one remembers it.
     ///
     /// # Errors
     /// None: it is short, and of letters that a key may have.

@@ -174,6 +174,11 @@ impl Outbox {
                 let id = self.id(*id, MessageKind::Event);
                 return self.put(Message { id, to: to.clone(), body });
             }
+            Event::CommandSent { id, to, command } => {
+                let body = MessageBody::Command { command: command.clone() };
+                let id = self.id(*id, MessageKind::Command);
+                return self.put(Message { id, to: to.clone(), body });
+            }
             Event::ChildAttemptFailed { id, attempt, error, retry_at } => {
                 return self.start_next(*id, *attempt, error, *retry_at);
             }

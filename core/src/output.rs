@@ -6,7 +6,9 @@ use alloc::string::ToString;
 
 use serde::de::DeserializeOwned;
 
-use crate::error::{ActivityError, ActivityErrorKind, ChildError, EventError, SendError};
+use crate::error::{
+    ActivityError, ActivityErrorKind, ChildError, CommandError, EventError, SendError,
+};
 use crate::ids::InstanceId;
 use crate::payload::{Payload, PayloadError};
 
@@ -29,6 +31,8 @@ pub enum DurableOutput {
     Sent(Result<(), Box<SendError>>),
     /// A cancel came, and was waited for: [`cancelled`](crate::OrchestrationContext::cancelled).
     Cancelled,
+    /// Another instance has taken a command, or never will.
+    Commanded(Result<(), Box<CommandError>>),
 }
 
 impl DurableOutput {
@@ -93,5 +97,16 @@ impl DurableOutput {
             return Err(PayloadError::Decode(why).into());
         };
         sent.map_err(|error| *error)
+    }
+
+    /// What became of a command to another instance.
+    ///
+    /// # Errors
+    /// [`CommandError`]; [`CommandError::OtherOutput`] when it is the output of something else.
+    pub fn into_commanded(self) -> Result<(), CommandError> {
+        let Self::Commanded(answer) = self else {
+            return Err(CommandError::OtherOutput(format!("{self:?}")));
+        };
+        answer.map_err(|error| *error)
     }
 }

@@ -278,6 +278,7 @@ impl ParkedExecution {
             | Event::StartRequested { .. }
             | Event::CallRefused { .. }
             | Event::EventSent { .. }
+            | Event::CommandSent { .. }
             | Event::MessagesDelivered { .. }
             | Event::MessageRefused { .. }
             | Event::OutboxCarried { .. }

@@ -246,6 +246,7 @@ impl WellFormed {
             | Event::StartRequested { .. }
             | Event::CallRefused { .. }
             | Event::EventSent { .. }
+            | Event::CommandSent { .. }
             | Event::MessagesDelivered { .. }
             | Event::MessageRefused { .. }
             | Event::OutboxCarried { .. }
@@ -307,7 +308,8 @@ impl WellFormed {
             | Event::SideEffectRecorded { id, .. }
             | Event::StartRequested { id, .. }
             | Event::CallRefused { id, .. }
-            | Event::EventSent { id, .. } => self.opens(*id, None, event),
+            | Event::EventSent { id, .. }
+            | Event::CommandSent { id, .. } => self.opens(*id, None, event),
             Event::ChildCompleted { id, .. }
             | Event::ChildFailed { id, .. }
             | Event::ChildCancelRequested { id } => self.closes(*id, Open::Child, event),

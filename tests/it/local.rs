@@ -52,8 +52,15 @@ async fn slow(ctx: OrchestrationContext, n: u64) -> Result<u64, OrchestrationErr
     Ok(ctx.call_activity(double, n + more).await?)
 }
 
+/// Cancels another instance, and tells whether it was there.
+#[orchestration]
+async fn recalls(ctx: OrchestrationContext, to: String) -> Result<bool, OrchestrationError> {
+    Ok(ctx.cancel_instance(to, "recalled").await.is_ok())
+}
+
 async fn host(store: Local) -> Host {
     let host = Host::builder().provider(store).orchestration(slow).activity(double);
+    let host = host.orchestration(recalls);
     host.start().await.unwrap()
 }
 
@@ -120,6 +127,29 @@ async fn an_instance_that_waits_leaves_memory_and_comes_back_from_the_archive() 
         guard(instance.raise_event("More", 1_u64)).await.unwrap();
         let result = pass_time_until(&clock, HOUR, instance.result()).await.unwrap();
         assert_eq!(result, 2 * (2 * n + 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_from_code_arrives_although_hosts_end_in_between() {
+    let (scratch, clock) = (Scratch::new(), ManualClock::default());
+    for n in 0..12 {
+        let (to, from) = (format!("slow-{n}"), format!("recalls-{n}"));
+        let first = host(scratch.open(&clock)).await;
+        guard(first.start_new(slow, n).id(&to)).await.unwrap();
+        guard(first.start_new(recalls, to.clone()).id(&from)).await.unwrap();
+        // Wherever the command is by now.
+        match n % 2 {
+            0 => guard(first.shutdown()).await.unwrap(),
+            _ => guard(first.abort()).await,
+        }
+        let second = host(scratch.open(&clock)).await;
+        let recall = second.instance::<bool>(&InstanceId::new(from).unwrap());
+        assert!(guard(recall.result()).await.unwrap(), "{to}");
+        let waiting = second.instance::<u64>(&InstanceId::new(to).unwrap());
+        let ended = guard(waiting.result()).await.unwrap_err();
+        assert!(matches!(ended, Error::Cancelled { .. }), "{ended}");
+        guard(second.shutdown()).await.unwrap();
     }
 }
 

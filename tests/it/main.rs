@@ -32,6 +32,7 @@ mod hosts;
 mod ids;
 mod inspect;
 mod instance_actors;
+mod instance_commands;
 mod isolation;
 mod kit;
 mod linger;

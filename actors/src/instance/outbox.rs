@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ractor::{ActorProcessingErr, ActorRef};
 use reenact_core::{
-    ChildError, Command, Event, EventKey, MessageId, NotTaken, Origin, Outbox, Payload,
-    RecordedTurn, Relation, Timestamp,
+    ChildError, Command, Event, EventKey, InstanceCommand, MessageId, NotTaken, Origin, Outbox,
+    Outcome, Payload, RecordedTurn, Relation, Timestamp,
 };
 use reenact_providers::{InstanceSummary, ProviderError};
 use tokio::sync::oneshot;
@@ -15,7 +15,7 @@ use super::closing::Closing;
 use super::phase::{Live, Phase};
 use super::state::InstanceState;
 use crate::error::{Error, ParkReason};
-use crate::message::{Content, FromAnother, InstanceMessage, Internal, Reply};
+use crate::message::{Content, FromAnother, InstanceMessage, Internal, OnceMessage, Reply};
 use crate::persistence::Entry;
 use crate::run::Run;
 use crate::store::unreadable;
@@ -109,6 +109,9 @@ impl InstanceState {
                 let command = Command::RaiseEvent { name, data, key: Some(key) };
                 self.apply(command, Some(reply));
             }
+            Content::Command { command, key } => {
+                self.apply_once(OnceMessage { key, command: command.into(), reply });
+            }
             Content::Result { lineage, id, result } => {
                 let command = Command::CompleteChild { lineage, id, child: from, result };
                 self.apply(command, Some(reply));
@@ -123,8 +126,8 @@ impl InstanceState {
         }
     }
 
-    /// Handles a message of another instance to this one, which has finished. An event may have come
-    /// before: then its answer was lost, and is given again.
+    /// Handles a message of another instance to this one, which has finished. An event or a command may
+    /// have come before: then its answer was lost, and is given again.
     pub(super) async fn handle_message_after_end(
         &mut self,
         message: FromAnother,
@@ -132,6 +135,11 @@ impl InstanceState {
         let FromAnother { content, reply, .. } = message;
         let is_known = match content {
             Content::Event { key, .. } => self.has_had(&key).await?,
+            Content::Command { command, key } => match self.has_had(&key).await? {
+                // It left no key, if the instance was parked.
+                Ok(false) => self.was_terminated_by(&command).await?,
+                known => known,
+            },
             Content::Cancel { .. } | Content::Result { .. } => Ok(false),
         };
         self.answer(match is_known {
@@ -142,7 +150,23 @@ impl InstanceState {
         Ok(())
     }
 
-    /// Whether an event with this key is in the log of this instance, which has finished; or why the log
+    /// Whether this instance, which has finished, was terminated with the words of this command; or why the
+    /// log cannot be read.
+    async fn was_terminated_by(
+        &mut self,
+        command: &InstanceCommand,
+    ) -> Result<Result<bool, ParkReason>, ActorProcessingErr> {
+        let InstanceCommand::Terminate { reason } = command else { return Ok(Ok(false)) };
+        let log = self.shard.log();
+        let Some(summary) = log.summary(&self.instance).await? else { return Ok(Ok(false)) };
+        let turns = log.history(&summary).await?;
+        Ok(turns.map(|turns| {
+            let outcome = turns.iter().rev().find_map(RecordedTurn::outcome);
+            matches!(outcome, Some(Outcome::Terminated { reason: given }) if given == *reason)
+        }))
+    }
+
+    /// Whether an event or a command with this key is in the log of this instance, which has finished; or why the log
     /// cannot be read.
     async fn has_had(
         &mut self,

@@ -1,7 +1,9 @@
 //! A parked instance: its log says that it is parked, and it takes what needs no code.
 
 use ractor::{ActorProcessingErr, ActorRef};
-use reenact_core::{ApplyError, Command, Event, History, ParkedExecution, RecordedTurn, Rejected};
+use reenact_core::{
+    ApplyError, Command, Event, History, InstanceCommand, ParkedExecution, RecordedTurn, Rejected,
+};
 use reenact_providers::{InstanceState as State, InstanceSummary};
 
 use super::interrupt::Interrupt;
@@ -9,7 +11,8 @@ use super::phase::{Live, Parked, Phase};
 use super::state::InstanceState;
 use crate::error::{Error, ParkReason};
 use crate::message::{
-    Content, ExternalEvent, InstanceMessage, Internal, OnceMessage, Reply, RuntimeMessage,
+    Content, ExternalEvent, FromAnother, InstanceMessage, Internal, OnceMessage, Reply,
+    RuntimeMessage,
 };
 use crate::persistence::Entry;
 
@@ -127,6 +130,22 @@ impl InstanceState {
                 // The command leaves no key: the end of the instance shows that it has come.
                 let OnceMessage { command, reply, .. } = *once;
                 let Command::Terminate { reason } = command else { return Ok(()) };
+                let summary = parked.summary();
+                self.terminate_without_code(summary, reason, Some(reply)).await?;
+            }
+            InstanceMessage::Runtime(RuntimeMessage(Internal::FromAnother(message)))
+                if matches!(
+                    message.content,
+                    Content::Command { command: InstanceCommand::Terminate { .. }, .. }
+                ) =>
+            {
+                // As above.
+                let FromAnother { content, reply, .. } = *message;
+                let Content::Command { command: InstanceCommand::Terminate { reason }, .. } =
+                    content
+                else {
+                    return Ok(());
+                };
                 let summary = parked.summary();
                 self.terminate_without_code(summary, reason, Some(reply)).await?;
             }

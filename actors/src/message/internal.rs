@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use reenact_core::{
-    ActivityError, ChildError, Command, CorrelationId, EventKey, InstanceId, MessageId, Name,
-    NotTaken, Payload, Rewind, Start, SupersededCall, Timestamp, Version,
+    ActivityError, ChildError, Command, CorrelationId, EventKey, InstanceCommand, InstanceId,
+    MessageId, Name, NotTaken, Payload, Rewind, Start, SupersededCall, Timestamp, Version,
 };
 use tokio::sync::oneshot;
 
@@ -105,6 +105,8 @@ pub(crate) struct FromAnother {
 pub(crate) enum Content {
     /// An event.
     Event { name: Name, data: Payload, key: EventKey },
+    /// What its code asks of this instance.
+    Command { command: InstanceCommand, key: EventKey },
     /// A parent asks its child to end.
     Cancel { call: MessageId, reason: String },
     /// The result of a child for its parent.

@@ -29,7 +29,8 @@ impl Reporter<'_> {
             Event::ExternalSubscribed { .. }
             | Event::ExternalRaised { .. }
             | Event::ExternalUnsubscribed { .. }
-            | Event::EventSent { .. } => self.report_external(event),
+            | Event::EventSent { .. }
+            | Event::CommandSent { .. } => self.report_external(event),
             Event::ChildScheduled { .. }
             | Event::ChildCompleted { .. }
             | Event::ChildAttemptFailed { .. }
@@ -166,6 +167,10 @@ impl Reporter<'_> {
             }
             Event::EventSent { id: CorrelationId(id), to, name, .. } => {
                 tracing::debug!(target: "reenact::event", parent: None, %instance, execution, id, event = %name, %to, "an instance raises an event on another one");
+            }
+            Event::CommandSent { id: CorrelationId(id), to, command } => {
+                let command = command.name();
+                tracing::debug!(target: "reenact::instance", parent: None, %instance, execution, id, command, %to, "an instance sends a command to another one");
             }
             _ => {}
         }

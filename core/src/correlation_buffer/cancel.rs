@@ -9,7 +9,7 @@ use super::CorrelationBuffer;
 use super::scheduled::Scheduled;
 use crate::action::Action;
 use crate::attempts::task_timers;
-use crate::error::{Cancelled, ChildError, SendError};
+use crate::error::{Cancelled, ChildError, CommandError, SendError};
 use crate::ids::CorrelationId;
 use crate::options::ParentClose;
 use crate::output::DurableOutput;
@@ -57,6 +57,10 @@ impl CorrelationBuffer {
                 Scheduled::Send { .. } => {
                     let cancelled = cancelled.clone();
                     DurableOutput::Sent(Err(Box::new(SendError::Cancelled(cancelled))))
+                }
+                Scheduled::Command { .. } => {
+                    let cancelled = cancelled.clone();
+                    DurableOutput::Commanded(Err(Box::new(CommandError::Cancelled(cancelled))))
                 }
                 Scheduled::Cancellation => DurableOutput::Cancelled,
                 Scheduled::Refused | Scheduled::Stopped => continue,
@@ -106,6 +110,7 @@ pub(crate) fn call_off(id: CorrelationId, scheduled: &Scheduled) -> Vec<Action> 
         | Scheduled::Child { .. }
         | Scheduled::Start { .. }
         | Scheduled::Send { .. }
+        | Scheduled::Command { .. }
         | Scheduled::Refused
         | Scheduled::Cancellation
         | Scheduled::Stopped => Vec::new(),

@@ -36,6 +36,7 @@ impl Held {
             Scheduled::Timer { .. }
             | Scheduled::Start { .. }
             | Scheduled::Send { .. }
+            | Scheduled::Command { .. }
             | Scheduled::Refused
             | Scheduled::Cancellation
             | Scheduled::Stopped => {}
@@ -86,6 +87,7 @@ impl Scheduled {
             | Self::Child { .. }
             | Self::Start { .. }
             | Self::Send { .. }
+            | Self::Command { .. }
             | Self::Refused
             | Self::Cancellation
             | Self::Stopped => 0,
@@ -103,6 +105,7 @@ fn output_bytes(output: &DurableOutput) -> usize {
         | DurableOutput::Timer
         | DurableOutput::Started(_)
         | DurableOutput::Sent(_)
+        | DurableOutput::Commanded(_)
         | DurableOutput::Cancelled => 0,
     }
 }

@@ -28,6 +28,7 @@ impl CorrelationBuffer {
                 | Scheduled::Child { .. }
                 | Scheduled::Start { .. }
                 | Scheduled::Send { .. }
+                | Scheduled::Command { .. }
                 | Scheduled::Refused
                 | Scheduled::Cancellation
                 | Scheduled::Stopped => {}

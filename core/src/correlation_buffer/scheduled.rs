@@ -46,6 +46,11 @@ pub(crate) enum Scheduled {
         to: InstanceId,
         event: Name,
     },
+    /// Of a command, to another instance.
+    Command {
+        to: InstanceId,
+        name: &'static str,
+    },
     Refused,
     /// A cancel, which is no step of the code.
     Cancellation,

@@ -137,3 +137,47 @@ impl From<SendError> for OrchestrationError {
         }
     }
 }
+
+/// Why another instance did not take a command.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// There is no such instance.
+    #[error("the {command} was not taken: instance `{to}` does not exist")]
+    NotFound {
+        /// Whom it was for.
+        to: InstanceId,
+        /// What it was: `cancel`, `terminate`, `suspend` or `resume`.
+        command: &'static str,
+    },
+    /// The instance has finished: nothing is left to be done.
+    #[error("the {command} was not taken: instance `{to}` has finished")]
+    Finished {
+        /// Whom it was for.
+        to: InstanceId,
+        /// What it was: `cancel`, `terminate`, `suspend` or `resume`.
+        command: &'static str,
+    },
+    /// No instance can have the id; nothing was recorded.
+    #[error("the command cannot be sent: {0}")]
+    InvalidName(#[from] InvalidName),
+    /// What was awaited is no command that was sent.
+    #[error("it is not of a command that was sent: {0}")]
+    OtherOutput(String),
+    /// This instance was cancelled. Before the call: nothing is sent. While it waited: the command goes
+    /// on its way, and nobody learns what becomes of it.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+impl From<CommandError> for OrchestrationError {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Cancelled(cancelled) => cancelled.into(),
+            other @ (CommandError::NotFound { .. }
+            | CommandError::Finished { .. }
+            | CommandError::InvalidName(_)
+            | CommandError::OtherOutput(_)) => Self::new(other),
+        }
+    }
+}

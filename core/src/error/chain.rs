@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::error::Error;
 
 use super::activity::{ActivityError, ActivityErrorKind};
-use super::awaited::{Cancelled, EventError, SendError, TimedOut};
+use super::awaited::{Cancelled, CommandError, EventError, SendError, TimedOut};
 use super::child::ChildError;
 use super::details::{details, join};
 use super::orchestration::OrchestrationError;
@@ -123,6 +123,7 @@ fn known(error: &(dyn Error + 'static)) -> Option<OrchestrationError> {
         .or_else(|| of::<EventError>(error))
         .or_else(|| of::<Cancelled>(error))
         .or_else(|| of::<SendError>(error))
+        .or_else(|| of::<CommandError>(error))
         .or_else(|| of::<TimedOut>(error))
         .or_else(|| of::<PayloadError>(error))
 }

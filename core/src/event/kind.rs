@@ -100,6 +100,7 @@ kinds! {
     ExecutionUnparked,
     TaskLocal,
     TraceContextReceived,
+    CommandSent,
 }
 
 impl fmt::Display for EventKind {

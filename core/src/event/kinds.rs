@@ -53,6 +53,7 @@ impl Event {
             | Self::StartRequested { .. }
             | Self::CallRefused { .. }
             | Self::EventSent { .. }
+            | Self::CommandSent { .. }
             | Self::MessagesDelivered { .. }
             | Self::MessageRefused { .. }
             | Self::OutboxCarried { .. }
@@ -127,6 +128,7 @@ impl Event {
             | Self::StartRequested { .. }
             | Self::CallRefused { .. }
             | Self::EventSent { .. }
+            | Self::CommandSent { .. }
             | Self::TaskTagged { .. }
             | Self::ExecutionRenewed { .. }
             | Self::TaskLocal { .. }
@@ -186,7 +188,8 @@ impl Event {
             | Self::ChildAttemptFailed { id, .. }
             | Self::StartRequested { id, .. }
             | Self::CallRefused { id, .. }
-            | Self::EventSent { id, .. } => Some(*id),
+            | Self::EventSent { id, .. }
+            | Self::CommandSent { id, .. } => Some(*id),
             Self::ExecutionStarted { .. }
             | Self::ExternalRaised { .. }
             | Self::ExecutionCompleted { .. }
@@ -272,6 +275,7 @@ impl Event {
             | Self::ExecutionParked { .. }
             | Self::ExecutionUnparked
             | Self::TaskLocal { .. }
+            | Self::CommandSent { .. }
             | Self::TraceContextReceived { .. } => None,
         }
     }
@@ -293,6 +297,7 @@ impl Event {
             | Self::ChildCompleted { output, .. }
             | Self::ExecutionCompleted { output } => output.len(),
             Self::ExternalRaised { data, .. } | Self::EventSent { data, .. } => data.len(),
+            Self::CommandSent { command, .. } => command.reason().map_or(0, str::len),
             Self::ChildFailed { error, .. }
             | Self::CallRefused { error, .. }
             | Self::ChildAttemptFailed { error, .. } => error.stored_bytes(),
@@ -370,6 +375,7 @@ impl fmt::Display for Event {
                 write!(f, ", attempt {attempt}, the next at {retry_at}: {error}")
             }
             Self::EventSent { to, .. } => write!(f, " to `{to}`"),
+            Self::CommandSent { to, command, .. } => write!(f, " to `{to}`: {command}"),
             Self::TaskTagged { tag, .. } => write!(f, " for `{tag}`"),
             Self::MessageRefused { message, why } => {
                 write!(f, " {:?} {}: {why:?}", message.kind, message.id)

@@ -182,6 +182,7 @@ impl Machine {
             | Event::StartRequested { .. }
             | Event::CallRefused { .. }
             | Event::EventSent { .. }
+            | Event::CommandSent { .. }
             | Event::TaskTagged { .. }
             | Event::ExecutionRenewed { .. }
             | Event::TaskLocal { .. }

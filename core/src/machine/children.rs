@@ -5,7 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::correlation_buffer::Scheduled;
-use crate::error::{ChildError, SendError};
+use crate::error::{ChildError, CommandError, SendError};
 use crate::event::{Event, EventKind};
 use crate::ids::{CorrelationId, InstanceId};
 use crate::machine::{ApplyError, Machine};
@@ -180,6 +180,17 @@ impl State {
                         }
                     })
                 })))
+            }
+            Scheduled::Command { to, name } => {
+                let (to, command) = (to.clone(), *name);
+                let refused = |why| match why {
+                    NotTaken::Finished => CommandError::Finished { to, command },
+                    NotTaken::NotFound
+                    | NotTaken::AlreadyExists
+                    | NotTaken::UnknownEvent
+                    | NotTaken::InvalidEventData => CommandError::NotFound { to, command },
+                };
+                Some(DurableOutput::Commanded(taken.map_err(|why| Box::new(refused(why)))))
             }
             Scheduled::Task { .. }
             | Scheduled::Timer { .. }

@@ -59,6 +59,7 @@ fn bytes_of_child(child: &Child) -> usize {
         MessageBody::Traced { .. }
         | MessageBody::Cancel { .. }
         | MessageBody::Event { .. }
+        | MessageBody::Command { .. }
         | MessageBody::Result { .. } => 0,
     };
     mem::size_of::<Child>() + input

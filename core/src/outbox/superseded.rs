@@ -112,6 +112,7 @@ impl Message {
             MessageBody::Traced { .. }
             | MessageBody::Cancel { .. }
             | MessageBody::Event { .. }
+            | MessageBody::Command { .. }
             | MessageBody::Result { .. } => {}
         }
     }
@@ -179,6 +180,7 @@ impl Undoing {
             | Event::StartRequested { .. }
             | Event::CallRefused { .. }
             | Event::EventSent { .. }
+            | Event::CommandSent { .. }
             | Event::MessagesDelivered { .. }
             | Event::MessageRefused { .. }
             | Event::OutboxCarried { .. }

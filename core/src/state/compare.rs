@@ -81,6 +81,15 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             unequal(to == now, || (format!("to `{to}`"), format!("to `{now}`")))
                 .or_else(|| values("with data", one, other))
         }
+        (
+            Event::CommandSent { to, command: one, .. },
+            Event::CommandSent { to: now, command: other, .. },
+        ) => {
+            // The reason is for people: it may be worded anew.
+            let is_same = one == other || !strict && one.name() == other.name();
+            unequal(to == now, || (format!("to `{to}`"), format!("to `{now}`")))
+                .or_else(|| unequal(is_same, || (format!("to {one}"), format!("to {other}"))))
+        }
         (Event::VersionSelected { version: one }, Event::VersionSelected { version: other }) => {
             unequal(one == other, || (format!("{one}"), format!("{other}")))
         }
@@ -138,6 +147,7 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             | Event::StartRequested { .. }
             | Event::CallRefused { .. }
             | Event::EventSent { .. }
+            | Event::CommandSent { .. }
             | Event::MessagesDelivered { .. }
             | Event::MessageRefused { .. }
             | Event::OutboxCarried { .. }

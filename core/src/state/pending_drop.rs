@@ -22,7 +22,7 @@ impl PendingDrop {
             Scheduled::Wait { .. } => Some(Event::ExternalUnsubscribed { id }),
             Scheduled::Child { .. } => Some(Event::ChildCancelRequested { id }),
             // They go on their way; only the answer is forgotten.
-            Scheduled::Start { .. } | Scheduled::Send { .. } => None,
+            Scheduled::Start { .. } | Scheduled::Send { .. } | Scheduled::Command { .. } => None,
             Scheduled::Refused | Scheduled::Cancellation | Scheduled::Stopped => None,
         }
     }

@@ -85,6 +85,7 @@ impl Viewer {
             | Event::StartRequested { .. }
             | Event::CallRefused { .. }
             | Event::EventSent { .. }
+            | Event::CommandSent { .. }
             | Event::MessagesDelivered { .. }
             | Event::MessageRefused { .. }
             | Event::OutboxCarried { .. }

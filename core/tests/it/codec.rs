@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use crate::support::instance::turn;
 use events::{
-    cancelled_errors, child_attempt_failed, children_superseded, commands_received,
+    cancelled_errors, child_attempt_failed, children_superseded, command_sent, commands_received,
     events_of_attempts, events_of_cancel_and_suspend, events_of_children,
     events_of_continue_as_new, events_of_parking, events_of_the_first_version,
     events_of_the_second_version, events_of_versions, every_event, further_events,
     further_events_of_attempts, further_events_of_child_attempts, further_events_of_children,
-    further_events_of_superseded_children, renewed, rewound, status_set, task_local, task_tagged,
-    trace_received,
+    further_events_of_commands_sent, further_events_of_superseded_children, renewed, rewound,
+    status_set, task_local, task_tagged, trace_received,
 };
 use reenact_core::codec::{
     ACTIVITY_FORMAT_VERSION, CodecError, FORMAT_VERSION, FORMAT_VERSION_WITH_STATUS,
@@ -198,6 +198,12 @@ fn what_version_1_wrote_of_traces_is_read_for_ever() {
 #[test]
 fn what_version_1_wrote_of_local_activities_is_read_for_ever() {
     assert_read_for_ever("turns_v1_local.bin", &each_and_all(&[task_local()]));
+}
+
+#[test]
+fn what_version_1_wrote_of_commands_from_code_is_read_for_ever() {
+    let events = [vec![command_sent()], further_events_of_commands_sent()].concat();
+    assert_read_for_ever("turns_v1_commands_sent.bin", &each_and_all(&events));
 }
 
 /// Calls of activities in the queues of tags.

@@ -19,6 +19,7 @@ mod external_events;
 mod fan_out;
 mod foreign_awaits;
 mod host_deaths;
+mod instance_commands;
 mod lifecycle;
 mod limits;
 mod local;

@@ -346,14 +346,17 @@ fn goes_on(event: &Event) -> bool {
     )
 }
 
-/// The events for others in the log, and the messages that they are.
+/// The events and the commands for others in the log, and the messages that they are.
 fn events_sent(instance: &Instance) -> Vec<(InstanceId, MessageId)> {
+    let message = |id: &reenact_core::CorrelationId, kind| MessageId {
+        lineage: SEED,
+        id: *id,
+        attempt: 1,
+        kind,
+    };
     let sent = instance.machine.history().events().filter_map(|event| match event.event {
-        Event::EventSent { id, to, .. } => {
-            let message =
-                MessageId { lineage: SEED, id: *id, attempt: 1, kind: MessageKind::Event };
-            Some((to.clone(), message))
-        }
+        Event::EventSent { id, to, .. } => Some((to.clone(), message(id, MessageKind::Event))),
+        Event::CommandSent { id, to, .. } => Some((to.clone(), message(id, MessageKind::Command))),
         _ => None,
     });
     sent.collect()
@@ -369,6 +372,7 @@ fn opens(event: &Event) -> bool {
             | Event::ChildScheduled { .. }
             | Event::StartRequested { .. }
             | Event::EventSent { .. }
+            | Event::CommandSent { .. }
     )
 }
 

@@ -9,10 +9,10 @@ use reenact::providers::{Message, Provider};
 use reenact::{CorrelationId, Error, Event, ExecutionId, Payload};
 
 use super::scene::{
-    SHARDS, adds, calls, host, in_shard, insists, one_of_each, raises, shared_store, sums,
-    until_held, waits,
+    SHARDS, adds, calls, commands, host, in_shard, insists, one_of_each, raises, shared_store,
+    sums, until_held, waits,
 };
-use crate::kit::{Gate, guard, id, options, pass_time_until};
+use crate::kit::{Gate, events, guard, id, options, pass_time_until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn children_on_other_hosts_tell_their_parents_how_they_ended() {
@@ -66,6 +66,31 @@ async fn events_to_instances_on_other_hosts_arrive_or_are_refused() {
         let from = guard(first.start_new(raises, asked)).await.unwrap();
         assert_eq!(guard(from.result()).await.unwrap().len(), 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_from_code_reach_instances_on_other_hosts_once() {
+    let (store, _) = shared_store();
+    let first = guard(host(store.clone(), "first")).await;
+    let _second = guard(host(store.clone(), "second")).await;
+    until_held(&store, &["first", "second"], &[2, 2]).await;
+    for shard in 0..SHARDS {
+        for from in one_of_each(&format!("from-{shard}")) {
+            let to = in_shard(shard, &format!("to-{from}"));
+            let nobody = in_shard(shard, &format!("nobody-{from}"));
+            let asking = guard(first.start_new(commands, nobody)).await.unwrap();
+            assert_eq!(guard(asking.result()).await.unwrap(), 0, "there is none");
+            guard(first.start_new(adds, ()).id(&to)).await.unwrap();
+            let asking = guard(first.start_new(commands, to.clone()).id(from)).await.unwrap();
+            assert_eq!(guard(asking.result()).await.unwrap(), 3);
+            let ended = guard(first.instance::<u64>(&to).result()).await.unwrap_err();
+            assert!(matches!(ended, Error::Cancelled { .. }), "{ended}");
+            let known = events(&first, &to).await;
+            let keys = known.iter().filter(|event| event.starts_with("CommandsReceived"));
+            assert_eq!(keys.count(), 3, "{known:?}");
+        }
+    }
+    assert_eq!(first.quarantined(None, 10).await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -132,6 +132,20 @@ pub(crate) async fn raises(
     Ok(refused)
 }
 
+/// Suspends another instance, resumes it, and cancels it: how many of these it took.
+#[orchestration]
+pub(crate) async fn commands(
+    ctx: OrchestrationContext,
+    to: InstanceId,
+) -> Result<u32, OrchestrationError> {
+    let answers = [
+        ctx.suspend_instance(&to, "audit").await,
+        ctx.resume_instance(&to).await,
+        ctx.cancel_instance(&to, "recalled").await,
+    ];
+    Ok(answers.iter().filter(|answer| answer.is_ok()).count() as u32)
+}
+
 /// A host with these orchestrations.
 pub(crate) async fn host(store: impl Provider, name: &str) -> Host {
     host_with(store, name, options()).await
@@ -144,7 +158,7 @@ pub(crate) async fn host_with(store: impl Provider, name: &str, options: HostOpt
     let host = host.orchestration(adds).orchestration(collects).orchestration(calls);
     let host = host.orchestration(doubles).orchestration(sums).orchestration(raises);
     let host = host.orchestration(waits).orchestration(insists).orchestration(fails_before);
-    let host = host.orchestration(renews);
+    let host = host.orchestration(renews).orchestration(commands);
     host.start().await.unwrap()
 }
 

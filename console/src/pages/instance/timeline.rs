@@ -378,6 +378,7 @@ const fn kind(kind: SpanKind) -> (&'static str, &'static str) {
         SpanKind::Event => ("event came", "●"),
         SpanKind::Start => ("detached start", "↗"),
         SpanKind::Send => ("event sent", "↗"),
+        SpanKind::Command => ("command sent", "↗"),
         SpanKind::Suspended => ("suspended", "‖"),
         SpanKind::Parked => ("parked", "⚠"),
         SpanKind::Cancel => ("cancel came", "⊘"),

@@ -87,6 +87,13 @@ impl TimelineBuilder {
                 self.sent(*id, SpanKind::Start, name, instance);
             }
             Event::EventSent { id, to, name, .. } => self.sent(*id, SpanKind::Send, name, to),
+            Event::CommandSent { id, to, command } => {
+                if let Some(span) = self.instant(SpanKind::Command) {
+                    span.id = Some(*id);
+                    span.instance = Some(to.clone());
+                    span.reason = Some(command.to_string());
+                }
+            }
             Event::CancelRequested { reason } => {
                 self.mark(SpanKind::Cancel, reason);
                 for place in self.open.values() {

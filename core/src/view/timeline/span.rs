@@ -30,7 +30,8 @@ pub struct Span {
     pub end_position: Option<u64>,
     /// How it ended.
     pub outcome: SpanEnd,
-    /// What it failed with; why it was suspended, parked, cancelled or rewound.
+    /// What it failed with; why it was suspended, parked, cancelled or rewound; what another instance was
+    /// asked, and why.
     pub reason: Option<String>,
     /// Of an activity or a child: its attempts, the last ones. Between two of them it waited for the next.
     pub attempts: VecDeque<AttemptSpan>,
@@ -38,7 +39,7 @@ pub struct Span {
     pub attempts_left_out: u64,
     /// For how long an attempt of an activity was under way, waiting for a place included.
     pub running: Duration,
-    /// The child, or the other instance that was started or sent an event.
+    /// The child, or the other instance that was started, or sent an event or a command.
     pub instance: Option<InstanceId>,
     /// Of a timer: when it is due.
     pub fire_at: Option<Timestamp>,
@@ -71,6 +72,8 @@ pub enum SpanKind {
     Start,
     /// An event was raised on another instance. Takes no time.
     Send,
+    /// Another instance was asked to end, to stop or to go on. Takes no time.
+    Command,
     /// It was suspended.
     Suspended,
     /// It was parked.

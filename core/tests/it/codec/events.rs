@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use reenact_core::{
-    ActivityError, ActivityErrorKind, ChildError, CorrelationId, Event, EventKey, InstanceId,
-    Message, MessageBody, MessageId, MessageKind, NotTaken, OrchestrationError,
+    ActivityError, ActivityErrorKind, ChildError, CorrelationId, Event, EventKey, InstanceCommand,
+    InstanceId, Message, MessageBody, MessageId, MessageKind, NotTaken, OrchestrationError,
     OrchestrationErrorKind, Origin, ParentClose, Payload, RecordedOptions, RecordedRetry, Relation,
     SupersededCall, SupersededChild, Timestamp, Version,
 };
@@ -19,7 +19,9 @@ pub(crate) fn every_event() -> Vec<Event> {
         vec![child_attempt_failed(), task_tagged(), children_superseded(), commands_received()];
     let newest =
         [newest, events_of_host_deaths(), vec![renewed()], events_of_announced_runs()].concat();
-    let newest = [newest, events_of_parking(), vec![task_local(), trace_received()]].concat();
+    let newest =
+        [newest, events_of_parking(), vec![task_local(), trace_received(), command_sent()]]
+            .concat();
     [first.concat(), later.concat(), events_of_children(), newest].concat()
 }
 
@@ -174,6 +176,26 @@ pub(crate) fn trace_received() -> Event {
     Event::TraceContextReceived {
         received: Box::new(reenact_core::ReceivedTrace { context, relation }),
     }
+}
+
+/// That which came with commands from code.
+pub(crate) fn command_sent() -> Event {
+    let to = InstanceId::new("order-7").expect("an id");
+    let command = InstanceCommand::Cancel { reason: "zurückgerufen".into() };
+    Event::CommandSent { id: CorrelationId(251), to, command }
+}
+
+/// The other commands, and the message that came with them.
+pub(crate) fn further_events_of_commands_sent() -> Vec<Event> {
+    let (id, to) = (CorrelationId(0), InstanceId::new("ü").expect("an id"));
+    let suspend = InstanceCommand::Suspend { reason: "wait".into() };
+    let terminate = InstanceCommand::Terminate { reason: String::new() };
+    let commands = [suspend.clone(), terminate, InstanceCommand::Resume];
+    let sent = commands.map(|command| Event::CommandSent { id, to: to.clone(), command });
+    let id = MessageId { lineage: 7, id, attempt: 1, kind: MessageKind::Command };
+    let body = MessageBody::Command { command: suspend };
+    [sent.to_vec(), vec![Event::OutboxCarried { messages: vec![Message { id, to, body }] }]]
+        .concat()
 }
 
 /// That which came with children that take the place of others.

@@ -178,7 +178,7 @@ impl Course {
     fn refuse(&mut self, message: Message) {
         let why = match message.id.kind {
             MessageKind::Start => NotTaken::AlreadyExists,
-            MessageKind::Event => NotTaken::NotFound,
+            MessageKind::Event | MessageKind::Command => NotTaken::NotFound,
             // Those are never refused.
             MessageKind::Cancel | MessageKind::Result => return self.deliver(message),
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, FutureExt, join_all, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use reenact_core::{
-    ActivityOptions, ChildOptions, DurableFuture, DurableOutput, InstanceId, NamedActivity,
+    ActivityOptions, ChildOptions, DurableFuture, DurableOutput, NamedActivity,
     OrchestrationByName, OrchestrationCode, OrchestrationContext, OrchestrationError, ParentClose,
     RetryPolicy, Timestamp,
 };
@@ -49,7 +49,7 @@ pub(crate) enum Leaf {
     Abandoned(u8),
     /// A detached orchestration.
     Start(u8),
-    /// An event for another instance.
+    /// An event for another instance, or a cancel of it.
     Send(u8),
 }
 
@@ -320,8 +320,11 @@ fn schedule(ctx: &OrchestrationContext, leaf: Leaf) -> Held {
             ctx.start_orchestration_by_name(format!("detached-{number}"), &number).into_output()
         }
         Leaf::Send(number) => {
-            let other = InstanceId::new(OTHERS[usize::from(number) % OTHERS.len()]);
-            ctx.raise_event(&other.expect("an id"), "Hello", &number).into_output()
+            let other = OTHERS[usize::from(number) % OTHERS.len()];
+            match number % 3 {
+                0 => ctx.cancel_instance(other, format!("{number}")).into_output(),
+                _ => ctx.raise_event(other, "Hello", &number).into_output(),
+            }
         }
     };
     Held { leaf, future }
