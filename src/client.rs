@@ -2,6 +2,7 @@
 
 mod handle;
 mod inspect;
+mod query;
 mod raise_event;
 mod start;
 mod status;

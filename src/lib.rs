@@ -142,8 +142,8 @@ pub mod verify;
 pub use client::{Client, InstanceHandle, InstanceStatus, RaiseEvent, StartNew};
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
-    Access, ActivityThreads, HostOptions, Named, Retention, ShardThreads, Stalled, Unfit, Watch,
-    WhenBusy,
+    Access, ActivityThreads, HostOptions, Named, Retention, ShardThreads, Stalled, Unfit, Values,
+    Watch, WhenBusy,
 };
 pub use reenact_providers::{
     InstanceFilter, InstancePage, InstanceState, InstanceSummary, PageRequest, QuarantineId,
@@ -224,6 +224,8 @@ mod pages {
     #[cfg(feature = "console")]
     #[doc = include_str!("../docs/console.md")]
     struct Console;
+    #[doc = include_str!("../docs/conversing.md")]
+    struct Conversing;
     #[doc = include_str!("../docs/operations.md")]
     struct Operations;
     #[doc = include_str!("../docs/telemetry.md")]

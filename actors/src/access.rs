@@ -6,6 +6,7 @@ mod interrupt;
 mod metrics;
 mod quarantine;
 mod start;
+mod values;
 mod wait;
 mod watch;
 
@@ -38,6 +39,7 @@ use crate::store::Store;
 use crate::trace::current;
 
 pub use start::StartRequest;
+pub use values::Values;
 pub use watch::Watch;
 
 /// The access to the instances of a store. Cheap to clone.

@@ -5,6 +5,7 @@ mod cursor;
 mod failure;
 mod fold;
 mod history;
+mod published;
 mod shards;
 mod timeline;
 mod tree;

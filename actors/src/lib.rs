@@ -79,6 +79,7 @@ mod telemetry;
 mod counted_queues;
 pub mod inspect;
 mod log;
+mod published;
 mod queue_client;
 mod snapshot;
 mod store;
@@ -116,7 +117,7 @@ pub mod transfer;
 #[cfg(doc)]
 use reenact_core::Action;
 
-pub use access::{Access, StartRequest, Watch};
+pub use access::{Access, StartRequest, Values, Watch};
 pub use activity::{Activity, ActivityContext, HeartbeatError, State, TestCall};
 pub use error::{Error, ErrorKind, ParkReason, Result};
 #[doc(hidden)]

@@ -10,6 +10,7 @@ use reenact_providers::{
 
 use crate::error::{Error, ParkReason, Result};
 use crate::log::Log;
+use crate::published::ValuesRead;
 use crate::queue_client::QueueClient;
 use crate::seeds::Seeds;
 
@@ -26,6 +27,8 @@ pub(crate) struct Store {
     pub(crate) seeds: Arc<Seeds>,
     /// The ways to other hosts; none where one host has the store for itself.
     pub(crate) queue_client: Option<QueueClient>,
+    /// What was read of published values.
+    pub(crate) values_read: ValuesRead,
 }
 
 impl Store {
@@ -49,7 +52,8 @@ impl Store {
             clock: clock.clone(),
             seeds: seeds.clone(),
         });
-        Self { shards, directory, histories, leases, clock, seeds, queue_client }
+        let values_read = ValuesRead::default();
+        Self { shards, directory, histories, leases, clock, seeds, queue_client, values_read }
     }
 
     /// Number of shards.

@@ -64,7 +64,7 @@ pub enum Action {
     /// Send a message to another instance, and when that has durably arrived there, or is refused for
     /// good, send a `ConfirmDelivery` or a `RefuseMessage`. It can come again.
     Send(Message),
-    /// The execution has another status: wake those who wait for that.
+    /// The execution has another status, or another published value: wake those who wait for that.
     AnnounceStatus,
     /// The instance has ended: give the result to those who wait for it.
     Reply {

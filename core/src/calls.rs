@@ -10,6 +10,7 @@ mod external_events;
 mod instances;
 mod local;
 mod patched;
+mod publish;
 mod send;
 mod side_effects;
 mod status;

@@ -76,6 +76,7 @@ impl RecordedTurn {
             | Event::ExecutionFailed { .. }
             | Event::ExecutionTerminated { .. }
             | Event::StatusSet { .. }
+            | Event::ValuePublished { .. }
             | Event::ExecutionContinued { .. }
             | Event::EventKeysCarried { .. }
             | Event::CancelRequested { .. }

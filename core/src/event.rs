@@ -417,4 +417,12 @@ pub enum Event {
         /// What it is asked.
         command: InstanceCommand,
     },
+    /// The code published a value that everybody can read, or cleared it. In the first turn: it was carried
+    /// over. (output)
+    ValuePublished {
+        /// Under which name.
+        name: Name,
+        /// The value; `None` when there is none any more.
+        value: Option<Payload>,
+    },
 }

@@ -27,6 +27,17 @@ pub const MAX_PAYLOAD_DEPTH: usize = 127;
 /// larger one fails.
 pub const MAX_STATUS_BYTES: usize = 16 * 1024;
 
+/// Most [values](crate::OrchestrationContext::publish) that one execution has published at a time. An
+/// execution that publishes more fails.
+pub const MAX_PUBLISHED_VALUES: usize = 100;
+
+/// Largest published value, in bytes. An execution that publishes a larger one fails.
+pub const MAX_PUBLISHED_BYTES: usize = 128 * 1024;
+
+/// Most bytes of all values that one execution has published at a time, with their names. An execution that
+/// publishes more fails.
+pub const MAX_ALL_PUBLISHED_BYTES: usize = 1024 * 1024;
+
 /// Longest message or reason that is stored (errors, panics, terminations,
 /// cancels, suspensions), in bytes of UTF-8.
 /// A longer one is cut, with a mark that says so.

@@ -38,7 +38,7 @@ use crate::version::Version;
 use crate::wake::TurnWaker;
 
 use accepted::Accepted;
-use phase::{Ended, Phase};
+use phase::{Ended, Phase, Unstarted};
 
 pub use config::{CatchPanic, MachineConfig};
 pub use replay::Replay;
@@ -112,7 +112,7 @@ impl Machine {
             code: code.clone(),
             waker: Arc::new(TurnWaker::new(config.this_thread, config.on_foreign_wake.clone())),
             config,
-            phase: Phase::unstarted(None),
+            phase: Phase::Unstarted(Unstarted::default()),
             turns: 0,
             ran_in: None,
             history: History::default(),
@@ -344,12 +344,6 @@ impl Machine {
         self.seed
     }
 
-    /// The number of the turn that has the newest status, if there is one: the code has set it there, or
-    /// it was carried over from the execution before.
-    pub fn status_turn(&self) -> Option<u64> {
-        self.shared.lock().status.turn
-    }
-
     /// The orchestration's name.
     pub fn name(&self) -> &Name {
         self.code.name()
@@ -482,7 +476,7 @@ impl Drop for Machine {
     fn drop(&mut self) {
         // What the drops wake is theirs alone; it betrays nothing.
         self.waker.begin_turn();
-        self.let_go(Phase::unstarted(None));
+        self.let_go(Phase::Unstarted(Unstarted::default()));
         self.let_go_of_wakers();
     }
 }

@@ -149,6 +149,7 @@ impl OpenActivities {
             | Event::ExternalUnsubscribed { .. }
             | Event::SideEffectRecorded { .. }
             | Event::StatusSet { .. }
+            | Event::ValuePublished { .. }
             | Event::EventKeysCarried { .. }
             | Event::CancelRequested { .. }
             | Event::ExecutionSuspended { .. }

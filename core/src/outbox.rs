@@ -226,6 +226,7 @@ impl Outbox {
             | Event::ExternalUnsubscribed { .. }
             | Event::SideEffectRecorded { .. }
             | Event::StatusSet { .. }
+            | Event::ValuePublished { .. }
             | Event::EventKeysCarried { .. }
             | Event::ExecutionSuspended { .. }
             | Event::ExecutionResumed

@@ -265,6 +265,7 @@ impl ParkedExecution {
             | Event::ExecutionFailed { .. }
             | Event::ExecutionTerminated { .. }
             | Event::StatusSet { .. }
+            | Event::ValuePublished { .. }
             | Event::ExecutionContinued { .. }
             | Event::ExecutionCancelled { .. }
             | Event::TaskHeartbeat { .. }

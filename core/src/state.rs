@@ -10,6 +10,7 @@ mod mode;
 mod parts;
 mod patches;
 mod pending_drop;
+mod published;
 mod record;
 mod status;
 mod tasks;
@@ -38,6 +39,7 @@ use crate::limits::{MAX_OUTBOX_MESSAGES, MAX_OUTSTANDING};
 use crate::message::Origin;
 use crate::outbox::Outbox;
 use crate::payload::Payload;
+use crate::published::PublishedValues;
 use crate::random::SplitMix64;
 use crate::time::Timestamp;
 use crate::trace_context::ReceivedTrace;
@@ -73,6 +75,7 @@ pub(crate) struct State {
     pub(crate) written: Written,
     pub(crate) turn: TurnUnderWay,
     pub(crate) status: Status,
+    pub(crate) published: PublishedValues,
     /// The cancel that has come.
     pub(crate) cancellation: Option<Box<Cancellation>>,
     /// Number of futures that have waited for one.
@@ -107,6 +110,7 @@ impl State {
             written: Written::default(),
             turn: TurnUnderWay::default(),
             status: Status::default(),
+            published: PublishedValues::default(),
             cancellation: None,
             last_cancellation: 0,
             patches: BTreeMap::new(),
@@ -161,7 +165,7 @@ impl State {
         core::mem::replace(self, Self { mode: Mode::Closed, ..closed })
     }
 
-    /// Forgets what belongs to the code that was let go; the status stays. Gives the wakers that it has
+    /// Forgets what belongs to the code that was let go; the status and what was published stay. Gives the wakers that it has
     /// left: they may be its own.
     pub(crate) fn begin_anew(&mut self) -> Vec<Waker> {
         self.patches.clear();
@@ -180,7 +184,7 @@ impl State {
     /// What is held of what was scheduled and set, in bytes, about.
     pub(crate) fn held_bytes(&self) -> usize {
         let status = self.status.newest.as_ref().map_or(0, Payload::len);
-        self.buffer.held_bytes() + self.outbox.held_bytes() + status
+        self.buffer.held_bytes() + self.outbox.held_bytes() + status + self.published.bytes()
     }
 
     /// Number of events in the log, without those that were superseded.

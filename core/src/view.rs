@@ -18,6 +18,7 @@ use crate::options::ParentClose;
 use crate::outbox::Outbox;
 use crate::outcome::Outcome;
 use crate::payload::Payload;
+use crate::published::PublishedValues;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -77,6 +78,7 @@ pub struct Viewer {
     started: Option<Started>,
     version: Version,
     status: Option<(Timestamp, Payload)>,
+    published: PublishedValues,
     patches: BTreeSet<Name>,
     suspended: Option<Since>,
     parked: Option<Since>,
@@ -119,6 +121,7 @@ impl Viewer {
             started: None,
             version: Version::NONE,
             status: None,
+            published: PublishedValues::default(),
             patches: BTreeSet::new(),
             suspended: None,
             parked: None,
@@ -177,6 +180,7 @@ impl Viewer {
             turns: self.turns,
             status: self.status.as_ref().map(|(_, status)| status.clone()),
             status_since: self.status.as_ref().map(|(since, _)| *since),
+            published: self.published.clone(),
             patches: self.patches.iter().cloned().collect(),
             renewals: self.renewals,
             rewound: self.rewound.clone(),

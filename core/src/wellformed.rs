@@ -230,6 +230,7 @@ impl WellFormed {
             | Event::ExecutionCompleted { .. }
             | Event::ExecutionTerminated { .. }
             | Event::StatusSet { .. }
+            | Event::ValuePublished { .. }
             | Event::ExecutionContinued { .. }
             | Event::EventKeysCarried { .. }
             | Event::ExecutionCancelled { .. }
@@ -359,6 +360,7 @@ impl WellFormed {
             | Event::ExecutionFailed { .. }
             | Event::ExecutionTerminated { .. }
             | Event::StatusSet { .. }
+            | Event::ValuePublished { .. }
             | Event::ExecutionContinued { .. }
             | Event::EventKeysCarried { .. }
             | Event::CancelRequested { .. }

@@ -175,6 +175,25 @@ async fn statuses_that_are_set_between_steps() {
 }
 
 #[tokio::test]
+async fn values_that_are_published_between_steps_and_read_back() {
+    let code = |ctx: OrchestrationContext| async move {
+        for number in 1..=3_u64 {
+            let before: u64 = ctx.published("sum")?.unwrap_or_default();
+            ctx.publish("sum", &(before + number));
+            ctx.publish("newest", &number);
+            work(&ctx, number).await?;
+            ctx.unpublish("newest");
+        }
+        Ok(ctx.published::<u64>("sum")?)
+    };
+    let steps = [Complete(1), Complete(2), Complete(3)];
+    let run = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    let published = run.events().iter().filter(|event| event.starts_with("ValuePublished")).count();
+    assert_eq!(published, 9);
+    assert_eq!(run.output::<Option<u64>>(), Some(6));
+}
+
+#[tokio::test]
 async fn a_saga_that_is_cancelled_and_undoes_what_it_did() {
     let code = |ctx: OrchestrationContext| async move {
         let booked = work(&ctx, 1).await?;

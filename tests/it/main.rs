@@ -48,6 +48,7 @@ mod pace;
 mod parked;
 mod parking;
 mod passivation;
+mod published;
 mod races;
 mod recovery_order;
 mod restart;

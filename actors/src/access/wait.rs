@@ -22,6 +22,10 @@ pub(super) struct Looks {
 }
 
 impl Looks {
+    pub(super) const fn is_not_first(&self) -> bool {
+        self.taken > 0
+    }
+
     /// Waits until the next look, by the host's own clock. Never for less than half of the time, so
     /// that those who began together do not look together for ever.
     pub(super) async fn pause(&mut self, seeds: &Seeds) {
@@ -83,9 +87,7 @@ impl Access {
         let (mut before, mut looks) = (None, Looks::default());
         loop {
             // Enlisted before the look, so that no change is missed in between.
-            let waiter = self
-                .here()
-                .map(|host| host.waiters.change_of(instance.clone(), host.clients.of_caller()));
+            let waiter = self.waiter_for_change(instance);
             match self.store().snapshot(instance, before.as_ref(), self.routes()).await {
                 Ok(snapshot) if snapshot.outcome.is_some() || is_wanted(&snapshot) => {
                     return Ok(snapshot);
@@ -94,12 +96,28 @@ impl Access {
                 Err(error) if looks.taken > 0 && error.is_of_a_store_that_is_away() => {}
                 Err(error) => return Err(error),
             }
-            self.may_go_on(instance)?;
-            tokio::select! {
-                biased;
-                changed = notified(waiter) => changed?,
-                () = self.until_next_look(instance, &mut looks) => {}
-            }
+            self.until_change(instance, waiter, &mut looks).await?;
+        }
+    }
+
+    /// A waiter for a change of what an instance shows, or for its end, on the host that may have it.
+    pub(super) fn waiter_for_change(&self, instance: &InstanceId) -> Option<Waiter<()>> {
+        let host = self.here()?;
+        Some(host.waiters.change_of(instance.clone(), host.clients.of_caller()))
+    }
+
+    /// Returns when the waiter was notified, or when it is time to look again.
+    pub(super) async fn until_change(
+        &self,
+        instance: &InstanceId,
+        waiter: Option<Waiter<()>>,
+        looks: &mut Looks,
+    ) -> Result<()> {
+        self.may_go_on(instance)?;
+        tokio::select! {
+            biased;
+            changed = notified(waiter) => changed,
+            () = self.until_next_look(instance, looks) => Ok(()),
         }
     }
 

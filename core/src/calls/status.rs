@@ -1,9 +1,10 @@
 //! The call that sets the custom status of an instance.
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::context::OrchestrationContext;
-use crate::payload::Payload;
+use crate::payload::{Payload, PayloadError};
 
 impl OrchestrationContext {
     /// Sets the status: a value of any type that people and programs can see while the instance
@@ -45,5 +46,15 @@ impl OrchestrationContext {
             Ok(status) => state.set_status(status),
             Err(why) => state.refuse_value("a status cannot be recorded", &why),
         }
+    }
+
+    /// The status that was [set](Self::set_status) last, as it is recorded; `None` when none was set.
+    ///
+    /// # Errors
+    /// [`PayloadError::Decode`] when it is not a `T`.
+    pub fn status<T: DeserializeOwned>(&self) -> Result<Option<T>, PayloadError> {
+        // Without the lock: a `Deserialize` may be code of the user's.
+        let newest = self.shared().lock().newest_status();
+        newest.map(|status| status.decode()).transpose()
     }
 }

@@ -101,6 +101,7 @@ kinds! {
     TaskLocal,
     TraceContextReceived,
     CommandSent,
+    ValuePublished,
 }
 
 impl fmt::Display for EventKind {

@@ -7,6 +7,7 @@ use super::Event;
 use crate::ids::{CorrelationId, Name};
 use crate::message::Message;
 use crate::outcome::Outcome;
+use crate::payload::Payload;
 
 impl Event {
     /// What it ends an execution with, if it does.
@@ -35,6 +36,7 @@ impl Event {
             | Self::ExternalUnsubscribed { .. }
             | Self::SideEffectRecorded { .. }
             | Self::StatusSet { .. }
+            | Self::ValuePublished { .. }
             | Self::EventKeysCarried { .. }
             | Self::CancelRequested { .. }
             | Self::ExecutionSuspended { .. }
@@ -117,6 +119,7 @@ impl Event {
             | Self::ExecutionCompleted { .. }
             | Self::ExecutionFailed { .. }
             | Self::StatusSet { .. }
+            | Self::ValuePublished { .. }
             | Self::ExecutionContinued { .. }
             | Self::ExecutionCancelled { .. }
             | Self::TaskConfigured { .. }
@@ -196,6 +199,7 @@ impl Event {
             | Self::ExecutionFailed { .. }
             | Self::ExecutionTerminated { .. }
             | Self::StatusSet { .. }
+            | Self::ValuePublished { .. }
             | Self::ExecutionContinued { .. }
             | Self::EventKeysCarried { .. }
             | Self::CancelRequested { .. }
@@ -232,7 +236,8 @@ impl Event {
             | Self::ChildScheduled { name, .. }
             | Self::StartRequested { name, .. }
             | Self::CallRefused { name, .. }
-            | Self::EventSent { name, .. } => Some(name),
+            | Self::EventSent { name, .. }
+            | Self::ValuePublished { name, .. } => Some(name),
             Self::TaskCompleted { .. }
             | Self::TaskFailed { .. }
             | Self::TaskCancelRequested { .. }
@@ -304,6 +309,7 @@ impl Event {
             Self::OutboxCarried { messages } => messages.iter().map(Message::payload_bytes).sum(),
             Self::SideEffectRecorded { value, .. } => value.len(),
             Self::StatusSet { status } => status.len(),
+            Self::ValuePublished { value, .. } => value.as_ref().map_or(0, Payload::len),
             Self::TaskFailed { error, .. }
             | Self::TaskRefused { error, .. }
             | Self::TaskAttemptFailed { error, .. } => error.stored_bytes(),
@@ -403,6 +409,7 @@ impl fmt::Display for Event {
             | Self::SideEffectRecorded { .. }
             | Self::ExecutionCompleted { .. }
             | Self::StatusSet { .. }
+            | Self::ValuePublished { .. }
             | Self::ExecutionContinued { .. }
             | Self::EventKeysCarried { .. }
             | Self::ExecutionResumed

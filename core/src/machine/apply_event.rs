@@ -37,7 +37,7 @@ impl Machine {
         match input {
             Event::ExecutionStarted { input, seed, delay, .. } => {
                 let context = OrchestrationContext::new(self.shared.clone());
-                let Unstarted { origin, status, trace } = self.phase.take_unstarted();
+                let Unstarted { origin, status, published, trace } = self.phase.take_unstarted();
                 let input_bytes = input.len();
                 let running = Running::new(self.code.run(context, input), input_bytes);
                 self.phase = Phase::Running(Running { woken: delay.is_none(), ..running });
@@ -52,6 +52,7 @@ impl Machine {
                         let fire_at = state.now + delay;
                         state.delay_start(fire_at);
                         state.carry_status(status);
+                        state.carry_published(&published);
                     }
                     None => state.note_beginning(0, 0),
                 }
@@ -171,6 +172,7 @@ impl Machine {
             | Event::ExecutionCompleted { .. }
             | Event::ExecutionFailed { .. }
             | Event::StatusSet { .. }
+            | Event::ValuePublished { .. }
             | Event::ExecutionContinued { .. }
             | Event::ExecutionCancelled { .. }
             | Event::TaskConfigured { .. }

@@ -1,8 +1,9 @@
-//! What is open under an id: for shells that count what ends.
+//! What is open under an id, for shells that count what ends; and what the code shows.
 
 use super::Machine;
 use crate::correlation_buffer::Scheduled;
 use crate::ids::{CorrelationId, Name};
+use crate::published::PublishedValues;
 use crate::time::Timestamp;
 
 impl Machine {
@@ -18,6 +19,17 @@ impl Machine {
         self.look_up(id, |scheduled| {
             if let Scheduled::Task { name, .. } = scheduled { Some(name.clone()) } else { None }
         })
+    }
+
+    /// The number of the turn that has the newest status, if there is one: the code has set it there, or
+    /// it was carried over from the execution before.
+    pub fn status_turn(&self) -> Option<u64> {
+        self.shared.lock().status.turn
+    }
+
+    /// The values that the code has published, those of turns that are not durable yet included.
+    pub fn published(&self) -> PublishedValues {
+        self.shared.lock().published.clone()
     }
 
     fn look_up<T>(&self, id: CorrelationId, what: fn(&Scheduled) -> Option<T>) -> Option<T> {

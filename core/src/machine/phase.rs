@@ -6,6 +6,7 @@ use crate::code::{CodeFuture, OrchestrationCode};
 use crate::message::Origin;
 use crate::outcome::Outcome;
 use crate::payload::Payload;
+use crate::published::PublishedValues;
 use crate::trace_context::ReceivedTrace;
 
 /// The phase of an execution, with what exists in that phase only.
@@ -25,6 +26,8 @@ pub(super) struct Unstarted {
     pub(super) origin: Option<Box<Origin>>,
     /// The status of the execution before this one.
     pub(super) status: Option<Payload>,
+    /// What it had published.
+    pub(super) published: PublishedValues,
     /// The trace in which it was asked for.
     pub(super) trace: Option<Box<ReceivedTrace>>,
 }
@@ -55,8 +58,8 @@ pub(super) struct Ended {
 
 impl Phase {
     /// Before a start, which may be that of an execution that follows another one.
-    pub(super) const fn unstarted(status: Option<Payload>) -> Self {
-        Self::Unstarted(Unstarted { origin: None, status, trace: None })
+    pub(super) fn unstarted(status: Option<Payload>, published: PublishedValues) -> Self {
+        Self::Unstarted(Unstarted { origin: None, status, published, trace: None })
     }
 
     pub(super) const fn running(&self) -> Option<&Running> {

@@ -13,7 +13,7 @@ use crate::event::Event;
 use crate::event_queue::BufferedEvent;
 use crate::history::{RecordedTurn, Superseding};
 use crate::ids::{CorrelationId, Name};
-use crate::machine::phase::{Phase, Running};
+use crate::machine::phase::{Phase, Running, Unstarted};
 use crate::machine::successor::renewed_seed;
 use crate::machine::{ApplyError, Machine, ReplayError};
 use crate::payload::Payload;
@@ -44,7 +44,7 @@ impl Machine {
         let at = next.now;
         // What the code has not dropped sees the state from before, which is closed.
         let before = mem::replace(&mut self.shared, Shared::new(next));
-        let before_it = mem::replace(&mut self.phase, Phase::unstarted(None));
+        let before_it = mem::replace(&mut self.phase, Phase::Unstarted(Unstarted::default()));
         let mut future = before_it.into_future();
         let _ = (self.config.catch_panic)(&mut || drop(future.take()));
         self.drop_each(wakers);
@@ -184,6 +184,9 @@ impl Passed {
                 key_of_rewind(*seed).iter().for_each(|key| state.buffer.commands.remember(key));
             }
             Event::StatusSet { status } => state.note_status(status.clone()),
+            Event::ValuePublished { name, value } => {
+                state.published.set(name.clone(), value.clone());
+            }
             Event::CancelRequested { reason } => state.note_cancel(reason.clone()),
             Event::ExecutionRenewed { input, taken } => {
                 for taken in taken {

@@ -55,13 +55,14 @@ impl Machine {
         let messages = state.outbox.carried();
         let children = state.outbox.carried_superseded();
         let status = state.newest_status();
+        let published = state.published.clone();
         // An execution that has no next one does not continue.
         let Some(execution) = state.execution.next() else {
             return Ok(None);
         };
         drop(state);
         let mut machine = Self::new(self.next_code(), instance, execution, self.config.clone());
-        machine.phase = Phase::unstarted(status);
+        machine.phase = Phase::unstarted(status, published);
         let mut turns = Vec::with_capacity(6 + events.len());
         turns.push(machine.apply(Command::Start(self.next_start(input.clone(), origin)), at)?);
         if !keys.is_empty() {

@@ -164,6 +164,7 @@ impl Undoing {
             | Event::ExternalUnsubscribed { .. }
             | Event::SideEffectRecorded { .. }
             | Event::StatusSet { .. }
+            | Event::ValuePublished { .. }
             | Event::EventKeysCarried { .. }
             | Event::CancelRequested { .. }
             | Event::ExecutionSuspended { .. }

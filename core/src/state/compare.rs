@@ -100,6 +100,14 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             unequal(is_same, || excerpts("to", one, other))
         }
         (
+            Event::ValuePublished { value: one, .. },
+            Event::ValuePublished { value: other, .. },
+        ) if strict || one.is_some() != other.is_some() => {
+            let null = Payload::default();
+            let (one, other) = (one.as_ref().unwrap_or(&null), other.as_ref().unwrap_or(&null));
+            unequal(one.is_same_value_or_set(other), || excerpts("as", one, other))
+        }
+        (
             Event::ExecutionCompleted { output: one },
             Event::ExecutionCompleted { output: other },
         ) if strict => values("with output", one, other),
@@ -127,6 +135,7 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             | Event::ExecutionFailed { .. }
             | Event::ExecutionTerminated { .. }
             | Event::StatusSet { .. }
+            | Event::ValuePublished { .. }
             | Event::ExecutionContinued { .. }
             | Event::EventKeysCarried { .. }
             | Event::CancelRequested { .. }

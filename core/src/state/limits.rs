@@ -34,7 +34,7 @@ impl State {
             )));
         }
         let status = self.newest_status().map_or(0, |status| status.len());
-        let carried = bytes + self.outbox.bytes_at_the_end() + status;
+        let carried = bytes + self.outbox.bytes_at_the_end() + status + self.published.bytes();
         turn_limit(self.turn.bytes + (2 * input.len() + carried) as u64)
     }
 }

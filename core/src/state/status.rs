@@ -41,16 +41,28 @@ impl State {
     /// Whether setting this status is a step. Live, setting the same value again is not a step. At replay the log
     /// knows, as far as the order goes in which a map or a set was written.
     fn is_step(&mut self, status: &Payload) -> bool {
+        let newest = self.status.newest.clone();
+        self.is_new(newest.as_ref(), status, |event| {
+            if let Event::StatusSet { status } = event { Some(status) } else { None }
+        })
+    }
+
+    /// Whether setting this value is a step, after the one before. `recorded` is the value that an event sets,
+    /// if it sets this one.
+    pub(super) fn is_new(
+        &mut self,
+        before: Option<&Payload>,
+        value: &Payload,
+        recorded: impl Fn(&Event) -> Option<&Payload>,
+    ) -> bool {
         if !self.is_replaying() {
-            return !self.status.newest.as_ref().is_some_and(|set| set.is_same_value(status));
+            return !before.is_some_and(|before| before.is_same_value(value));
         }
-        let is_set =
-            self.status.newest.as_ref().is_some_and(|set| set.is_same_value_or_set(status));
-        if let Some(Event::StatusSet { status: recorded }) = self.next_recorded() {
+        let is_set = before.is_some_and(|before| before.is_same_value_or_set(value));
+        match self.next_recorded().and_then(recorded) {
             // It may be that of a later call, and this one have set nothing new.
-            !is_set || recorded.is_same_value_or_set(status)
-        } else {
-            !is_set
+            Some(recorded) => !is_set || recorded.is_same_value_or_set(value),
+            None => !is_set,
         }
     }
 

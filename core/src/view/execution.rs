@@ -10,6 +10,7 @@ use crate::ids::{CorrelationId, InstanceId, Name};
 use crate::message::{MessageKind, Origin};
 use crate::outcome::Outcome;
 use crate::payload::Payload;
+use crate::published::PublishedValues;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -38,6 +39,8 @@ pub struct ExecutionView {
     pub status: Option<Payload>,
     /// When it set it.
     pub status_since: Option<Timestamp>,
+    /// The values that the code has published.
+    pub published: PublishedValues,
     /// The patches that the code goes by, in the order of their names.
     pub patches: Vec<Name>,
     /// How often the code has gone on as new in this log.

@@ -23,6 +23,9 @@ impl Viewer {
             Event::VersionSelected { version } => self.version = version.clone(),
             Event::PatchMarked { name } => drop(self.patches.insert(name.clone())),
             Event::StatusSet { status } => self.status = Some((at, status.clone())),
+            Event::ValuePublished { name, value } => {
+                self.published.set(name.clone(), value.clone());
+            }
             Event::TimerCreated { id, fire_at } => self.set_timer(*id, *fire_at),
             Event::TimerFired { id } | Event::TimerCancelled { id } => self.end_timer(*id),
             Event::ExternalSubscribed { id, name } => {

@@ -14,7 +14,7 @@ use events::{
     events_of_the_second_version, events_of_versions, every_event, further_events,
     further_events_of_attempts, further_events_of_child_attempts, further_events_of_children,
     further_events_of_commands_sent, further_events_of_superseded_children, renewed, rewound,
-    status_set, task_local, task_tagged, trace_received,
+    status_set, task_local, task_tagged, trace_received, value_published,
 };
 use reenact_core::codec::{
     ACTIVITY_FORMAT_VERSION, CodecError, FORMAT_VERSION, FORMAT_VERSION_WITH_STATUS,
@@ -193,6 +193,13 @@ fn what_version_1_wrote_of_parking_is_read_for_ever() {
 #[test]
 fn what_version_1_wrote_of_traces_is_read_for_ever() {
     assert_read_for_ever("turns_v1_traces.bin", &each_and_all(&[trace_received()]));
+}
+
+#[test]
+fn what_version_1_wrote_of_published_values_is_read_for_ever() {
+    let cleared = Event::ValuePublished { name: Name::new("v").expect("a name"), value: None };
+    let turns = each_and_all(&[value_published(), cleared]);
+    assert_read_for_ever("turns_v1_published.bin", &turns);
 }
 
 #[test]

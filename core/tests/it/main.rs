@@ -33,6 +33,7 @@ mod panics;
 mod parked;
 mod patched;
 mod properties;
+mod published;
 mod races;
 mod remote;
 mod renewal;

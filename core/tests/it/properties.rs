@@ -1,5 +1,6 @@
 //! Random programs under random courses of events: what holds for all of them.
 
+mod change;
 mod course;
 mod downtime;
 mod endings;
@@ -19,10 +20,9 @@ use reenact_core::{
 };
 
 use crate::support::instance::{Instance, SEED, instance_id, start, terminate};
+use change::{Change, change, change_policies};
 use course::{Course, Move};
-use program::{
-    Change, EVENTS, OTHERS, Seen, Step, change, change_policies, continuing, orchestration,
-};
+use program::{EVENTS, OTHERS, Seen, Step, continuing, orchestration};
 use strategies::{changes, courses, programs};
 
 /// The same cases in each run, unless others are asked for by `PROPTEST_RNG_SEED`. Found failures are

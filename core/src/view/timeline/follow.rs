@@ -135,6 +135,7 @@ impl TimelineBuilder {
             Event::ExecutionStarted { .. }
             | Event::SideEffectRecorded { .. }
             | Event::StatusSet { .. }
+            | Event::ValuePublished { .. }
             | Event::EventKeysCarried { .. }
             | Event::TaskConfigured { .. }
             | Event::TaskHeartbeat { .. }

@@ -19,9 +19,12 @@ pub(crate) fn every_event() -> Vec<Event> {
         vec![child_attempt_failed(), task_tagged(), children_superseded(), commands_received()];
     let newest =
         [newest, events_of_host_deaths(), vec![renewed()], events_of_announced_runs()].concat();
-    let newest =
-        [newest, events_of_parking(), vec![task_local(), trace_received(), command_sent()]]
-            .concat();
+    let newest = [
+        newest,
+        events_of_parking(),
+        vec![task_local(), trace_received(), command_sent(), value_published()],
+    ]
+    .concat();
     [first.concat(), later.concat(), events_of_children(), newest].concat()
 }
 
@@ -196,6 +199,11 @@ pub(crate) fn further_events_of_commands_sent() -> Vec<Event> {
     let body = MessageBody::Command { command: suspend };
     [sent.to_vec(), vec![Event::OutboxCarried { messages: vec![Message { id, to, body }] }]]
         .concat()
+}
+
+/// That which came with published values.
+pub(crate) fn value_published() -> Event {
+    Event::ValuePublished { name: name("Größe"), value: Some(payload(["tea"])) }
 }
 
 /// That which came with children that take the place of others.

@@ -3,8 +3,9 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::change::Change;
 use super::course::Move;
-use super::program::{Change, EVENTS, Leaf, Losers, Step};
+use super::program::{EVENTS, Leaf, Losers, Step};
 
 pub(crate) fn programs() -> impl Strategy<Value = Vec<Step>> {
     vec(step(), 1..6)
@@ -58,6 +59,8 @@ fn simple_step() -> impl Strategy<Value = Step> {
         1 => vec(leaf(), 0..4).prop_map(Step::All),
         1 => Just(Step::SideEffect),
         1 => (0..3_u8).prop_map(Step::SetStatus),
+        1 => (0..2_u8, proptest::option::of(0..3_u8))
+            .prop_map(|(name, value)| Step::Publish(name, value)),
         1 => Just(Step::NoteContext),
     ]
 }

@@ -265,6 +265,7 @@ fn assert_same(one: &Machine, other: &Machine) {
     assert_eq!(one.open_actions(), other.open_actions());
     assert_eq!(one.wake_at(), other.wake_at());
     assert_eq!(one.status_turn(), other.status_turn());
+    assert_eq!(one.published(), other.published());
     assert_eq!(one.open_activities(usize::MAX), other.open_activities(usize::MAX));
     assert_eq!(one.open_children(usize::MAX), other.open_children(usize::MAX));
     for now in one.wake_at().into_iter().chain([Timestamp::EPOCH, seconds(1 << 40)]) {
