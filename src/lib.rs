@@ -146,8 +146,8 @@ pub use reenact_actors::{
     Watch, WhenBusy,
 };
 pub use reenact_providers::{
-    InstanceFilter, InstancePage, InstanceState, InstanceSummary, PageRequest, QuarantineId,
-    Quarantined, QueueOf, TimeRange,
+    InstanceCounts, InstanceFilter, InstancePage, InstanceState, InstanceSummary, PageRequest,
+    QuarantineId, Quarantined, QueueOf, StateCounts, TimeOrder, TimeRange,
 };
 pub use shutdown::ShutdownHandle;
 

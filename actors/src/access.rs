@@ -3,6 +3,7 @@
 mod about;
 mod inspect;
 mod interrupt;
+mod lists;
 mod metrics;
 mod quarantine;
 mod start;
@@ -19,9 +20,7 @@ use ractor::ActorRef;
 use reenact_core::{
     History, InstanceId, Name, OrchestrationCode, RemoteCommand, Rewind, Timestamp, Version,
 };
-use reenact_providers::{
-    HistoryStore, InstanceFilter, InstancePage, InstanceSummary, PageRequest, Provider,
-};
+use reenact_providers::{HistoryStore, InstanceSummary, Provider};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::answers::ClientRuntime;
@@ -372,25 +371,6 @@ impl Access {
     /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
     pub async fn history(&self, instance: &InstanceId) -> Result<History> {
         self.store().history(instance).await
-    }
-
-    /// Instances that pass a filter, ordered by id, a page at a time.
-    ///
-    /// # Errors
-    /// [`Error::InvalidName`], [`Error::Store`].
-    pub async fn list(&self, filter: &InstanceFilter, page: &PageRequest) -> Result<InstancePage> {
-        filter.check()?;
-        page.check()?;
-        Ok(self.store().histories.list(filter, page).await?)
-    }
-
-    /// How many instances pass a filter.
-    ///
-    /// # Errors
-    /// [`Error::InvalidName`], [`Error::Store`].
-    pub async fn count(&self, filter: &InstanceFilter) -> Result<u64> {
-        filter.check()?;
-        Ok(self.store().histories.count(filter).await?)
     }
 
     /// Removes a finished instance and its history for good. Its id is free then. Of an instance on

@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
 use reenact_providers::{
-    Batch, HistoryStore, InstanceFilter, InstancePage, InstanceSummary, Lease, LoadedInstance,
-    PageRequest, Provider, ProviderError, ShardHolder, ShardLease, TurnPage,
+    Batch, HistoryStore, InstanceCounts, InstanceFilter, InstancePage, InstanceSummary, Lease,
+    LoadedInstance, PageRequest, Provider, ProviderError, ShardHolder, ShardLease, TimeOrder,
+    TurnPage,
 };
 
 use crate::changes::Changes;
@@ -269,6 +270,24 @@ impl HistoryStore for Gate {
     async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
         let filter = filter.clone();
         self.call(|store| Box::pin(async move { store.histories.count(&filter).await })).await
+    }
+
+    async fn list_by_time(
+        &self,
+        filter: &InstanceFilter,
+        order: TimeOrder,
+        limit: usize,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        let filter = filter.clone();
+        self.call(|store| {
+            Box::pin(async move { store.histories.list_by_time(&filter, order, limit).await })
+        })
+        .await
+    }
+
+    async fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, ProviderError> {
+        let filter = filter.clone();
+        self.call(|store| Box::pin(async move { store.histories.counts(&filter).await })).await
     }
 
     async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError> {

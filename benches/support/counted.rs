@@ -10,7 +10,8 @@ use reenact::providers::{
     TimerScheduler, TurnPage,
 };
 use reenact::{
-    ExecutionId, InstanceFilter, InstanceId, InstancePage, InstanceSummary, Local, PageRequest,
+    ExecutionId, InstanceCounts, InstanceFilter, InstanceId, InstancePage, InstanceSummary, Local,
+    PageRequest, TimeOrder,
 };
 
 /// What was written so far.
@@ -119,6 +120,19 @@ impl HistoryStore for Histories {
 
     async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
         self.store.count(filter).await
+    }
+
+    async fn list_by_time(
+        &self,
+        filter: &InstanceFilter,
+        order: TimeOrder,
+        limit: usize,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.store.list_by_time(filter, order, limit).await
+    }
+
+    async fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, ProviderError> {
+        self.store.counts(filter).await
     }
 
     async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError> {

@@ -26,7 +26,7 @@ pub use self::filter::Filter;
 pub use self::history::{EventRow, HistoryPage};
 pub use self::info::{Action, Info, RegisteredOrchestration};
 pub use self::instance::{
-    Count, Counts, InstanceList, InstanceRow, ListChange, StateCount, StateText,
+    Count, Counts, InstanceList, InstanceRow, ListChange, OrchestrationCount, StateCount, StateText,
 };
 pub use self::quarantine::{QuarantineList, QuarantinedMessage};
 pub use self::time::{InvalidTime, Time};

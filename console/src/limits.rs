@@ -8,6 +8,9 @@ pub const MAX_PAGE: usize = 1_000;
 /// Instances on one page of a list when nobody asks for another number.
 pub const DEFAULT_PAGE: usize = 100;
 
+/// Most orchestrations in an answer with counts: those with the most instances.
+pub const MAX_COUNTED_ORCHESTRATIONS: usize = 1_000;
+
 /// Most events on one page of a history.
 pub const MAX_EVENTS_PAGE: usize = reenact_core::limits::MAX_EVENTS_PER_PAGE;
 

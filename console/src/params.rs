@@ -5,7 +5,7 @@ use std::str::FromStr;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use reenact_core::InstanceId;
-use reenact_providers::InstanceState;
+use reenact_providers::{InstanceState, TimeOrder};
 
 use crate::dto::{Filter, StateText, Time};
 use crate::limits::{DEFAULT_PAGE, MAX_PAGE, MAX_QUERY_BYTES};
@@ -90,6 +90,29 @@ impl Params {
     pub(crate) fn page(&mut self) -> Result<(Option<InstanceId>, usize), Problem> {
         let after = self.text("after")?.map(InstanceId::new).transpose()?;
         Ok((after, self.limit(DEFAULT_PAGE, MAX_PAGE)?))
+    }
+
+    /// The order of a list, in `order`; `None` for that of the ids. A list by time has one page.
+    pub(crate) fn order(
+        &mut self,
+        after: Option<&InstanceId>,
+    ) -> Result<Option<TimeOrder>, Problem> {
+        let order = match self.text("order")?.as_deref() {
+            None | Some("id") => return Ok(None),
+            Some("oldest") => TimeOrder::OldestFirst,
+            Some("newest") => TimeOrder::NewestFirst,
+            Some(other) => {
+                let detail =
+                    format!("`{other}` is no order; there are `id`, `oldest` and `newest`");
+                return Err(Problem::invalid(detail));
+            }
+        };
+        if after.is_some() {
+            let detail =
+                "a list by time has no next pages: leave `after` out, and narrow the filter";
+            return Err(Problem::invalid(detail));
+        }
+        Ok(Some(order))
     }
 
     /// The filter of a list or a count.

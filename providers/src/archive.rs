@@ -15,7 +15,10 @@ use std::sync::Arc;
 use reenact_core::{ExecutionId, InstanceId, ShardId};
 
 use crate::journal::Position;
-use crate::{InstanceFilter, InstanceSummary, ProviderError, StoredTurn};
+use crate::{
+    FirstByTime, InstanceCounts, InstanceFilter, InstanceSummary, ProviderError, StoredTurn,
+    TimeOrder,
+};
 
 /// Ids that are shown at a time, about.
 pub(crate) const IDS_AT_ONCE: usize = 4_096;
@@ -120,11 +123,60 @@ pub trait Archive: Debug + Send + Sync + 'static {
     /// `Unavailable`, `Corrupt`.
     fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError>;
 
+    /// The first `limit` instances that pass the filter and are not to be skipped, in an order by the time of their
+    /// last event. The default goes through the whole list, some at a time.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    fn list_by_time(
+        &self,
+        filter: &InstanceFilter,
+        order: TimeOrder,
+        limit: usize,
+        skip: &dyn Fn(&InstanceId) -> bool,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        let mut first = FirstByTime::new(order, limit);
+        go_through(self, filter, |summary| {
+            if first.takes(summary.updated_at) && !skip(&summary.instance) {
+                first.offer(summary);
+            }
+        })?;
+        Ok(first.into_list())
+    }
+
+    /// How many instances pass the filter, by orchestration and state. The default goes through the whole list, some
+    /// at a time.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, ProviderError> {
+        let mut counts = InstanceCounts::default();
+        go_through(self, filter, |summary| counts.add_one(summary))?;
+        Ok(counts)
+    }
+
     /// The instances of a shard that have a `wake_at`, in any order.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     fn to_wake(&self, shard: ShardId) -> Result<Vec<InstanceSummary>, ProviderError>;
+}
+
+/// Shows all that pass the filter.
+fn go_through<A: Archive + ?Sized>(
+    archive: &A,
+    filter: &InstanceFilter,
+    mut show: impl FnMut(&InstanceSummary),
+) -> Result<(), ProviderError> {
+    let mut after = None;
+    loop {
+        let page = archive.list(filter, after.as_ref(), IDS_AT_ONCE)?;
+        page.iter().for_each(&mut show);
+        if page.len() < IDS_AT_ONCE {
+            return Ok(());
+        }
+        after = page.into_iter().last().map(|last| last.instance);
+    }
 }
 
 /// Asks about one instance until the answers are of the same instant.

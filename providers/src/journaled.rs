@@ -9,6 +9,7 @@
 mod budget;
 mod error;
 mod ids;
+mod leases;
 mod look_up_threads;
 mod options;
 mod read_only;
@@ -41,8 +42,8 @@ use crate::limits::{check_batch, check_purge};
 use crate::medium::Medium;
 use crate::ownership::check_shard;
 use crate::{
-    Batch, HistoryStore, InstanceFilter, InstancePage, InstanceSummary, Lease, LoadedInstance,
-    OpenError, PageRequest, Place, ProviderError, ShardHolder, ShardLease, TimerScheduler,
+    Batch, HistoryStore, InstanceCounts, InstanceFilter, InstancePage, InstanceSummary, Lease,
+    LoadedInstance, OpenError, PageRequest, Place, ProviderError, TimeOrder, TimerScheduler,
     TurnPage,
 };
 
@@ -438,6 +439,28 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
         self.aside(move |inner| inner.undisturbed(|| inner.count(&filter))).await
     }
 
+    async fn list_by_time(
+        &self,
+        filter: &InstanceFilter,
+        order: TimeOrder,
+        limit: usize,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        if filter.check().is_err() {
+            return Ok(Vec::new());
+        }
+        let filter = filter.clone();
+        let ask = move |inner: &Inner<M, A>| inner.list_by_time(&filter, order, limit);
+        self.aside(move |inner| inner.undisturbed(|| ask(inner))).await
+    }
+
+    async fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, ProviderError> {
+        if filter.check().is_err() {
+            return Ok(InstanceCounts::default());
+        }
+        let filter = filter.clone();
+        self.aside(move |inner| inner.undisturbed(|| inner.counts(&filter))).await
+    }
+
     async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError> {
         let thread = self.thread(lease.shard)?;
         check_purge(instances)?;
@@ -463,35 +486,5 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
             inner.to_wake(shard)
         })
         .await
-    }
-}
-
-#[async_trait]
-impl<M: Medium, A: Archive> ShardLease for Journaled<M, A> {
-    /// Opens the shard's journal anew, unless it was opened with the store: so the process that acquires it
-    /// has exactly what is in the log.
-    async fn acquire(&self, shard: ShardId, owner: &str) -> Result<Lease, ProviderError> {
-        self.thread(shard)?.lease(owner).await
-    }
-
-    async fn renew(&self, lease: &Lease) -> Result<Lease, ProviderError> {
-        let now = self.inner().clock.now();
-        let shard = self.shard(lease.shard)?;
-        shard.check_claim()?;
-        shard.state().ownership.renew(lease.epoch, now)
-    }
-
-    async fn release(&self, lease: &Lease) -> Result<(), ProviderError> {
-        if M::SHARED {
-            return self.thread(lease.shard)?.release(lease.epoch).await;
-        }
-        // The journal stays open: the next owner is in this process as well.
-        self.shard(lease.shard)?.state().ownership.release(lease.epoch);
-        Ok(())
-    }
-
-    async fn holders(&self) -> Result<Vec<ShardHolder>, ProviderError> {
-        let (now, shards) = (self.inner().clock.now(), self.inner().shards.iter());
-        Ok(shards.filter_map(|shard| shard.state().ownership.holder(now)).collect())
     }
 }

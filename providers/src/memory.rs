@@ -13,9 +13,9 @@ use self::sharing::Shared;
 use crate::limits::{DEFAULT_SHARDS, MAX_SHARDS, check_batch, check_purge};
 use crate::ownership::{Ownership, check_shard};
 use crate::{
-    Batch, HistoryStore, InstanceFilter, InstancePage, InstanceSummary, Lease, PageRequest,
-    Provider, ProviderError, ShardHolder, ShardLease, Sharing, SystemClock, TimerScheduler,
-    TurnPage,
+    Batch, FirstByTime, HistoryStore, InstanceCounts, InstanceFilter, InstancePage,
+    InstanceSummary, Lease, PageRequest, Provider, ProviderError, ShardHolder, ShardLease, Sharing,
+    SystemClock, TimeOrder, TimerScheduler, TurnPage,
 };
 
 /// A store that lives as long as its last clone: for tests, and for programs that need not survive
@@ -227,6 +227,28 @@ impl HistoryStore for InMemory {
         // All at once, so that the number is one of some instant.
         let states: Vec<_> = self.hub.shards.iter().map(|shard| lock(&shard.state)).collect();
         Ok(states.iter().map(|state| state.log.count(filter)).sum())
+    }
+
+    async fn list_by_time(
+        &self,
+        filter: &InstanceFilter,
+        order: TimeOrder,
+        limit: usize,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        let mut first = FirstByTime::new(order, limit);
+        for shard in &self.hub.shards {
+            lock(&shard.state).log.passing(filter).for_each(|summary| first.offer(summary));
+        }
+        Ok(first.into_list())
+    }
+
+    async fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, ProviderError> {
+        let states: Vec<_> = self.hub.shards.iter().map(|shard| lock(&shard.state)).collect();
+        let mut counts = InstanceCounts::default();
+        for state in &states {
+            state.log.passing(filter).for_each(|summary| counts.add_one(summary));
+        }
+        Ok(counts)
     }
 
     async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError> {

@@ -1,5 +1,7 @@
 //! The seam between the runtime and a medium.
 
+mod by_time;
+mod counts;
 mod filter;
 mod state;
 
@@ -10,9 +12,14 @@ use async_trait::async_trait;
 use reenact_core::{ExecutionId, InstanceId, Name, Receipt, ShardId, Timestamp};
 use serde::Serialize;
 
+pub use self::by_time::{FirstByTime, TimeOrder};
+pub use self::counts::{InstanceCounts, StateCounts};
 pub use self::filter::{InstanceFilter, PageRequest, TimeRange};
 pub use self::state::UnknownState;
 use crate::{Finding, ProviderError, Sharing, TimerScheduler};
+
+/// Instances of a page where the whole list is gone through.
+const LISTED_AT_ONCE: usize = 1_024;
 
 /// A store for the hosts of one hub. Cloning a provider's handles is cheap; all of them are shared.
 pub trait Provider: Send + Sync + 'static {
@@ -143,6 +150,43 @@ pub trait HistoryStore: Send + Sync + 'static {
     /// # Errors
     /// The errors of the medium.
     async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError>;
+
+    /// The first `limit` instances that pass the filter, in an order by the time of their last event. It holds no more
+    /// than those in memory. The default goes through the whole list, a page at a time.
+    ///
+    /// # Errors
+    /// The errors of the medium.
+    async fn list_by_time(
+        &self,
+        filter: &InstanceFilter,
+        order: TimeOrder,
+        limit: usize,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        let mut first = FirstByTime::new(order, limit);
+        let mut request = PageRequest::new().limit(LISTED_AT_ONCE);
+        loop {
+            let page = self.list(filter, &request).await?;
+            page.instances.iter().for_each(|summary| first.offer(summary));
+            let Some(next) = page.next else { return Ok(first.into_list()) };
+            request.after = Some(next);
+        }
+    }
+
+    /// How many instances pass the filter, by orchestration and state: as many as a list at the same instant would
+    /// give. The default goes through the whole list, a page at a time.
+    ///
+    /// # Errors
+    /// The errors of the medium.
+    async fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, ProviderError> {
+        let mut counts = InstanceCounts::default();
+        let mut request = PageRequest::new().limit(LISTED_AT_ONCE);
+        loop {
+            let page = self.list(filter, &request).await?;
+            page.instances.iter().for_each(|summary| counts.add_one(summary));
+            let Some(next) = page.next else { return Ok(counts) };
+            request.after = Some(next);
+        }
+    }
 
     /// Removes finished instances that have no `wake_at` with their histories; all of them or none. Durable when
     /// it returns. Tells how many there were: one that does not exist is passed over.

@@ -6,6 +6,7 @@ use reenact_actors::inspect::{
 };
 use reenact_actors::{Result, Watch};
 use reenact_core::ToInstanceId;
+use reenact_providers::{InstanceCounts, InstanceFilter, InstanceSummary, TimeOrder};
 
 use super::Client;
 
@@ -13,6 +14,30 @@ use super::Client;
 use crate::Error;
 
 impl Client {
+    /// How many instances pass the filter, by orchestration and state: in one look at the store.
+    ///
+    /// # Errors
+    /// As [`list`](Client::list).
+    pub async fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts> {
+        self.access.counts(filter).await
+    }
+
+    /// The first `limit` instances that pass the filter, by the time of their last event: those to which nothing has
+    /// happened for longest, or those that something has happened to last. In a
+    /// directory it takes about as long for many instances as for few; in memory and over a hub it goes through all that
+    /// there are.
+    ///
+    /// # Errors
+    /// As [`list`](Client::list).
+    pub async fn list_by_time(
+        &self,
+        filter: &InstanceFilter,
+        order: TimeOrder,
+        limit: usize,
+    ) -> Result<Vec<InstanceSummary>> {
+        self.access.list_by_time(filter, order, limit).await
+    }
+
     /// How an instance is, what it does and what it waits for, as far as it is durable: open activities with
     /// their attempts, timers, waits, events that nobody has taken, children; who started it; why it is
     /// suspended or parked. Goes once over the log of its newest execution, without its code.

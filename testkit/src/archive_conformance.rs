@@ -53,6 +53,7 @@ macro_rules! archive_conformance_tests {
             filters_by_state_and_name,
             filters_by_time,
             times_beyond_half_of_all_are_in_order,
+            the_first_by_time_are_found_among_many,
             a_list_by_time_is_ordered_by_id_however_many_there_are,
         ]);
     };

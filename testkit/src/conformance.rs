@@ -225,6 +225,8 @@ macro_rules! conformance_tests {
             filters_combine,
             a_filter_or_a_page_that_is_invalid_lists_nothing,
             pages_of_a_filtered_list_are_full,
+            instances_are_listed_by_the_time_of_their_last_event,
+            instances_are_counted_by_orchestration_and_state,
             a_list_may_begin_after_an_id_that_does_not_exist,
             a_list_is_stable_while_instances_are_appended,
         ]);

@@ -1,10 +1,11 @@
 //! Instances, in lists and one by one.
 
-use reenact_providers::{InstanceState, InstanceSummary};
+use reenact_providers::{InstanceCounts, InstanceState, InstanceSummary, StateCounts};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::Time;
+use crate::limits::MAX_COUNTED_ORCHESTRATIONS;
 
 /// The state of an instance: in JSON its name in small letters, such as `running`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ToSchema)]
@@ -72,7 +73,7 @@ impl From<&InstanceSummary> for InstanceRow {
     }
 }
 
-/// A page of a list, ordered by id.
+/// A page of a list, ordered by id; or the first by the time of their last event, where these were asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InstanceList {
     /// The instances.
@@ -89,13 +90,55 @@ pub struct Count {
     pub count: u64,
 }
 
-/// How many instances there are of each state.
+/// How many instances there are, by state and by orchestration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Counts {
     /// Of each state, in the order in which states come into being.
     pub states: Vec<StateCount>,
     /// Of all states.
     pub total: u64,
+    /// Of each orchestration, those with the most instances first: the first thousand.
+    #[serde(default)]
+    pub orchestrations: Vec<OrchestrationCount>,
+    /// How many orchestrations are left out.
+    #[serde(default)]
+    pub more_orchestrations: u64,
+}
+
+/// How many instances there are of one orchestration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrchestrationCount {
+    /// Its name.
+    pub orchestration: String,
+    /// Of all states.
+    pub total: u64,
+    /// Of each state of which there are any.
+    pub states: Vec<StateCount>,
+}
+
+impl From<&InstanceCounts> for Counts {
+    fn from(counts: &InstanceCounts) -> Self {
+        let of_states = |counts: StateCounts| {
+            let all = InstanceState::ALL.iter();
+            all.map(move |state| StateCount { state: StateText(*state), count: counts.of(*state) })
+        };
+        let named = counts.orchestrations().map(|(name, counts)| OrchestrationCount {
+            orchestration: name.to_string(),
+            total: counts.total(),
+            states: of_states(counts).filter(|of| of.count > 0).collect(),
+        });
+        let mut orchestrations: Vec<_> = named.collect();
+        orchestrations.sort_by_key(|of| std::cmp::Reverse(of.total));
+        let left_out = orchestrations.len().saturating_sub(MAX_COUNTED_ORCHESTRATIONS);
+        orchestrations.truncate(MAX_COUNTED_ORCHESTRATIONS);
+        let all = counts.all();
+        Self {
+            states: of_states(all).collect(),
+            total: all.total(),
+            orchestrations,
+            more_orchestrations: left_out as u64,
+        }
+    }
 }
 
 /// How many instances there are of one state.

@@ -27,9 +27,8 @@ pub(crate) const OVERVIEW_ROWS: usize = 8;
 /// Most points of a plot; more are put together.
 pub(crate) const PLOT_POINTS: usize = 120;
 
-/// Instances that the overview looks through for those that are stuck longest, and for the newest failures. The
-/// store has no order but that of the ids.
-pub(crate) const LOOKED_THROUGH: usize = 1_000;
+/// Newest failures among which the overview leaves out children that their parents name in their errors.
+pub(crate) const FAILURES_LOOKED_AT: usize = 64;
 
 /// How deep the tree of an instance is shown.
 pub(crate) const TREE_DEPTH: usize = 3;

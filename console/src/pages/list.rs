@@ -3,7 +3,7 @@
 use axum::response::Response;
 use maud::{Markup, html};
 use reenact_core::{InstanceId, Name};
-use reenact_providers::{InstanceFilter, InstanceState, PageRequest};
+use reenact_providers::{InstanceFilter, InstanceState, PageRequest, TimeOrder};
 
 use super::address::Address;
 use super::deeds::{IN_BULK, deed};
@@ -36,6 +36,7 @@ pub(crate) async fn list(page: Page) -> Response {
 
 struct Listed {
     filter: InstanceFilter,
+    order: Option<TimeOrder>,
     after: Option<InstanceId>,
     rows: Vec<InstanceRow>,
     next: Option<InstanceId>,
@@ -47,6 +48,7 @@ async fn view(page: &Page) -> Result<View, Problem> {
     let filter = params.filter()?.checked()?;
     let after = params.text("after")?.map(InstanceId::new).transpose()?;
     let limit = params.limit(LIST_PAGE, crate::limits::MAX_PAGE)?;
+    let order = params.order(after.as_ref())?;
     let did = params.text("did")?;
     params.end()?;
     let access = page.shared.access();
@@ -54,14 +56,21 @@ async fn view(page: &Page) -> Result<View, Problem> {
     if let Some(after) = after.clone() {
         request = request.after(after);
     }
-    let found = access.list(&filter, &request).await?;
-    let rows = found.instances.iter().map(InstanceRow::from).collect();
+    let (found, next) = match order {
+        Some(order) => (access.list_by_time(&filter, order, limit).await?, None),
+        None => {
+            let found = access.list(&filter, &request).await?;
+            (found.instances, found.next)
+        }
+    };
+    let rows = found.iter().map(InstanceRow::from).collect();
     let count = access.count(&filter).await?;
-    let listed = Listed { filter, after, rows, next: found.next, count };
-    let watch = listed
-        .query(Address::page("api/watch"))
-        .with_some("after", listed.after.as_ref())
-        .with("limit", limit);
+    let listed = Listed { filter, order, after, rows, next, count };
+    // The stream is of a list by id.
+    let watch = order.is_none().then(|| {
+        let watched = with_filter(Address::page("api/watch"), &listed.filter);
+        watched.with_some("after", listed.after.as_ref()).with("limit", limit)
+    });
     let content = html! {
         div.head {
             h1 { "Instances" }
@@ -73,7 +82,7 @@ async fn view(page: &Page) -> Result<View, Problem> {
         (listed.table(page))
         (listed.bulk(page))
     };
-    Ok(View::new(Tab::Instances, "Instances", content).live(Some(watch), LOOKS_EVERY_MS))
+    Ok(View::new(Tab::Instances, "Instances", content).live(watch, LOOKS_EVERY_MS))
 }
 
 /// The way to a start, of this orchestration if one is given.
@@ -81,6 +90,13 @@ pub(crate) fn start_button(page: &Page, orchestration: Option<&Name>) -> Markup 
     let address = Address::page("start").with_some("orchestration", orchestration);
     html! {
         @if page.may_change() { a.button.aside data-action="start" href=(address) { "Start an instance…" } }
+    }
+}
+
+const fn order_name(order: TimeOrder) -> &'static str {
+    match order {
+        TimeOrder::OldestFirst => "oldest",
+        TimeOrder::NewestFirst => "newest",
     }
 }
 
@@ -138,6 +154,25 @@ impl Listed {
         with_filter(address, &self.filter)
     }
 
+    /// The ways to the other orders.
+    fn orders(&self) -> Markup {
+        let orders = [
+            (None, "by id"),
+            (Some(TimeOrder::OldestFirst), "longest without an event"),
+            (Some(TimeOrder::NewestFirst), "newest event"),
+        ];
+        html! {
+            ul.orders aria-label="Order of the list" {
+                @for (order, words) in orders {
+                    li {
+                        a href=(self.query(Address::page("instances")).with_some("order", order.map(order_name)))
+                            aria-current=[(order == self.order).then_some("true")] { (words) }
+                    }
+                }
+            }
+        }
+    }
+
     fn filters(&self) -> Markup {
         let filter = &self.filter;
         let has_times = [
@@ -151,6 +186,7 @@ impl Listed {
         html! {
             section.card id="filter" aria-label="Filter" {
                 form.in method="get" action="instances" {
+                    @if let Some(order) = self.order { input type="hidden" name="order" value=(order_name(order)); }
                     fieldset.checks {
                         legend.hidden { "States" }
                         @for state in STATES {
@@ -184,12 +220,7 @@ impl Listed {
     }
 
     fn table(&self, page: &Page) -> Markup {
-        let card = Card {
-            id: "list",
-            title: "List",
-            live: true,
-            aside: Some(html! { span.quiet.small { "by id" } }),
-        };
+        let card = Card { id: "list", title: "List", live: true, aside: Some(self.orders()) };
         card.around(html! {
             @if self.rows.is_empty() {
                 p.empty {
@@ -199,6 +230,9 @@ impl Listed {
                 }
             } @else {
                 (rows(page, &self.rows))
+            }
+            @if self.order.is_some() && self.count > self.rows.len() as u64 {
+                p.empty { "The first " (parts::grouped(self.rows.len() as u64)) " of " (parts::grouped(self.count)) ". For others, narrow the filter, or go by id." }
             }
             @if self.next.is_some() || self.after.is_some() {
                 nav.pager aria-label="Pages of the list" {

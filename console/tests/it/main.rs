@@ -9,6 +9,7 @@ mod guarding;
 mod hostile;
 mod inspecting;
 mod metrics;
+mod ordering;
 mod quarantine;
 mod reading;
 mod serving;

@@ -28,6 +28,31 @@ async fn the_overview_counts_states_and_shows_what_needs_somebody() {
 }
 
 #[tokio::test]
+async fn of_many_that_run_the_overview_shows_those_without_an_event_for_longest_whatever_their_ids()
+{
+    let site = Site::open().await;
+    site.begin("wait", "zzz", json!(1)).await;
+    site.run("pay", "zz-fails", json!("declined")).await;
+    for nth in 0..1_100 {
+        site.begin("wait", &format!("a{nth:04}"), json!(1)).await;
+    }
+    let page = site.get("/overview").await;
+    let stuck = page.html.split("id=\"stuck\"").nth(1).expect("those without an event");
+    let first = stuck.split("data-row=\"").nth(1).expect("a row");
+    assert!(first.starts_with("zzz\""), "{first:.80}");
+    page.has("href=\"instances?state=running&amp;order=oldest\"").has("data-row=\"zz-fails\"");
+    page.has("href=\"instances?name=pay&amp;state=failed\"");
+    let list = site.get("/instances?state=running&order=oldest").await;
+    assert_eq!(list.attributes("data-row")[..2], ["zzz", "a0000"]);
+    list.has("The first 50 of 1\u{202f}101")
+        .has("aria-current=\"true\">longest")
+        .lacks("id=\"next\"");
+    list.has("name=\"order\" value=\"oldest\"");
+    site.get("/instances?order=newest").await.is(200).has("data-row=\"a1099\"");
+    site.get("/instances?order=oldest&after=a").await.is(400);
+}
+
+#[tokio::test]
 async fn a_list_keeps_its_filter_in_the_address_and_goes_on_by_next() {
     let site = Site::open().await;
     for nth in 0..5 {

@@ -32,7 +32,9 @@ use self::shard_paths::ShardPaths;
 use super::blob_store::BlobStore;
 use crate::archive::{Archive, Archived, Part, Stretch};
 use crate::journal::{Identity, JournalId, Position};
-use crate::{InstanceFilter, InstanceSummary, ProviderError};
+use crate::{
+    FirstByTime, InstanceCounts, InstanceFilter, InstanceSummary, ProviderError, TimeOrder,
+};
 
 /// An [`Archive`] in blobs.
 ///
@@ -178,6 +180,30 @@ impl Archive for BlobArchive {
             count += tree.reading(|view| view.count(filter))?;
         }
         Ok(count)
+    }
+
+    /// Goes through the rows of all instances: they are ordered by id only.
+    fn list_by_time(
+        &self,
+        filter: &InstanceFilter,
+        order: TimeOrder,
+        limit: usize,
+        skip: &dyn Fn(&InstanceId) -> bool,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        let mut first = FirstByTime::new(order, limit);
+        for tree in self.trees() {
+            let of_one = tree.reading(|view| view.list_by_time(filter, order, limit, skip))?;
+            of_one.iter().for_each(|summary| first.offer(summary));
+        }
+        Ok(first.into_list())
+    }
+
+    fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, ProviderError> {
+        let mut counts = InstanceCounts::default();
+        for tree in self.trees() {
+            counts.add_all(&tree.reading(|view| view.counts(filter))?);
+        }
+        Ok(counts)
     }
 
     fn to_wake(&self, shard: ShardId) -> Result<Vec<InstanceSummary>, ProviderError> {

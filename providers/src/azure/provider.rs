@@ -11,10 +11,10 @@ use tokio::sync::watch;
 use super::Azure;
 use super::port::PortError;
 use crate::{
-    Batch, Delivery, DeliveryId, ExternalEventRouter, HistoryStore, InstanceFilter, InstancePage,
-    InstanceSummary, Lease, LoadedInstance, Membership, Message, PageRequest, Provider,
-    ProviderError, QuarantineId, Quarantined, QueueOf, ShardHolder, ShardLease, Sharing,
-    SharingHost, TimerScheduler, TurnPage,
+    Batch, Delivery, DeliveryId, ExternalEventRouter, HistoryStore, InstanceCounts, InstanceFilter,
+    InstancePage, InstanceSummary, Lease, LoadedInstance, Membership, Message, PageRequest,
+    Provider, ProviderError, QuarantineId, Quarantined, QueueOf, ShardHolder, ShardLease, Sharing,
+    SharingHost, TimeOrder, TimerScheduler, TurnPage,
 };
 
 impl Provider for Azure {
@@ -88,6 +88,19 @@ impl HistoryStore for Azure {
 
     async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
         self.journaled().count(filter).await
+    }
+
+    async fn list_by_time(
+        &self,
+        filter: &InstanceFilter,
+        order: TimeOrder,
+        limit: usize,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.journaled().list_by_time(filter, order, limit).await
+    }
+
+    async fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, ProviderError> {
+        self.journaled().counts(filter).await
     }
 
     async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError> {

@@ -9,7 +9,10 @@ use super::Inner;
 use super::shard::{Look, Shard, State};
 use crate::archive::{Archive, Question};
 use crate::medium::Medium;
-use crate::{InstanceFilter, InstancePage, InstanceSummary, PageRequest, ProviderError};
+use crate::{
+    FirstByTime, InstanceCounts, InstanceFilter, InstancePage, InstanceSummary, PageRequest,
+    ProviderError, TimeOrder,
+};
 
 /// Instances that the archive is asked for at a time, where some of them may not count.
 const LISTED_AT_ONCE: usize = 1_024;
@@ -105,15 +108,74 @@ impl<M: Medium, A: Archive> Inner<M, A> {
             }
         }
         let mut archived = self.archive.count(filter)?;
-        for questions in hidden.chunks(LISTED_AT_ONCE) {
-            for outdated in self.archive.ask(questions) {
-                let counted =
-                    outdated?.is_some_and(|found| filter.matches(&found.archived.summary));
-                // The archive of a shard that others write may have lost it since it was counted.
-                archived = archived.saturating_sub(u64::from(counted));
+        self.each_outdated(filter, &hidden, |_| {
+            // The archive of a shard that others write may have lost it since it was counted.
+            archived = archived.saturating_sub(1);
+        })?;
+        Ok(known + archived)
+    }
+
+    pub(super) fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, ProviderError> {
+        let _in_one_place = self.archiving.read().unwrap_or_else(PoisonError::into_inner);
+        let (mut known, mut hidden) = (InstanceCounts::default(), Vec::new());
+        for state in self.states() {
+            for (instance, change) in state.layers().all_newest() {
+                if state.may_be_archived(instance) {
+                    hidden.push(Question::look_up(instance.clone()));
+                }
+                if let Some(summary) = change.summary().filter(|summary| filter.matches(summary)) {
+                    known.add_one(summary);
+                }
             }
         }
-        Ok(known + archived)
+        let mut counts = self.archive.counts(filter)?;
+        self.each_outdated(filter, &hidden, |summary| counts.subtract_one(summary))?;
+        counts.add_all(&known);
+        Ok(counts)
+    }
+
+    /// Shows what the archive has of those that memory knows better, where it passes the filter.
+    fn each_outdated(
+        &self,
+        filter: &InstanceFilter,
+        hidden: &[Question],
+        mut show: impl FnMut(&InstanceSummary),
+    ) -> Result<(), ProviderError> {
+        for questions in hidden.chunks(LISTED_AT_ONCE) {
+            for outdated in self.archive.ask(questions) {
+                if let Some(found) = outdated?
+                    && filter.matches(&found.archived.summary)
+                {
+                    show(&found.archived.summary);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn list_by_time(
+        &self,
+        filter: &InstanceFilter,
+        order: TimeOrder,
+        limit: usize,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        let _in_one_place = self.archiving.read().unwrap_or_else(PoisonError::into_inner);
+        let mut first = FirstByTime::new(order, limit);
+        let mut hidden = HashSet::new();
+        for state in self.states() {
+            for (instance, change) in state.layers().all_newest() {
+                if state.may_be_archived(instance) {
+                    hidden.insert(instance.clone());
+                }
+                if let Some(summary) = change.summary().filter(|summary| filter.matches(summary)) {
+                    first.offer(summary);
+                }
+            }
+        }
+        let skip = |instance: &InstanceId| hidden.contains(instance);
+        let archived = self.archive.list_by_time(filter, order, limit, &skip)?;
+        archived.iter().for_each(|summary| first.offer(summary));
+        Ok(first.into_list())
     }
 
     /// The instances of a shard that must be woken, earliest first.

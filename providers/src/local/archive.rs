@@ -2,9 +2,11 @@
 //! who look into it with other tools.
 
 mod absorb;
+mod by_time;
 mod filter;
 mod known;
 mod pack;
+mod pack_lists;
 mod packs;
 mod row;
 #[cfg(test)]
@@ -24,7 +26,10 @@ use self::row::{number, stored};
 use super::sqlite::{self, ArchiveError, Failure, Kind, OpenedFile, Pool, Reading, lock};
 use crate::archive::{Archive, Archived, Found, IDS_AT_ONCE, Part, Question, Span, Stretch, chunk};
 use crate::journal::{JournalId, Position};
-use crate::{InstanceFilter, InstanceSummary, ProviderError, StoredTurn};
+use crate::{
+    FirstByTime, InstanceCounts, InstanceFilter, InstanceSummary, ProviderError, StoredTurn,
+    TimeOrder,
+};
 
 const KIND: Kind = Kind {
     what: "an archive of reenact",
@@ -42,7 +47,8 @@ const ADDED: &str = "
     CREATE INDEX IF NOT EXISTS suspended ON instances (id) WHERE state = 5;
     CREATE INDEX IF NOT EXISTS parked ON instances (id) WHERE state = 6;
     CREATE INDEX IF NOT EXISTS telling ON instances (shard)
-        WHERE state <> 0 AND wake_at IS NOT NULL;";
+        WHERE state <> 0 AND wake_at IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS running_by_time ON instances (updated_at, name) WHERE state = 0;";
 
 /// An [`Archive`] in one file, with SQLite.
 ///
@@ -309,7 +315,7 @@ impl Archive for SqliteArchive {
                 selection.condition()
             );
             let mut found = row::summaries(connection, &sql, selection.values())?;
-            packs::list(connection, filter, after, limit, &mut found)?;
+            pack_lists::list(connection, filter, after, limit, &mut found)?;
             Ok(found)
         })
     }
@@ -322,7 +328,33 @@ impl Archive for SqliteArchive {
             let mut statement = connection.prepare_cached(&sql)?;
             let values = rusqlite::params_from_iter(selection.values());
             let rows: u64 = statement.query_row(values, |row| row.get(0).map(number))?;
-            Ok(rows + packs::count(connection, filter)?)
+            Ok(rows + pack_lists::count(connection, filter)?)
+        })
+    }
+
+    fn list_by_time(
+        &self,
+        filter: &InstanceFilter,
+        order: TimeOrder,
+        limit: usize,
+        skip: &dyn Fn(&InstanceId) -> bool,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.reading(&self.lists, |connection| {
+            let mut first = FirstByTime::new(order, limit);
+            by_time::list(connection, filter, skip, &mut first)?;
+            pack_lists::list_by_time(connection, filter, skip, &mut first)?;
+            Ok(first.into_list())
+        })
+    }
+
+    fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, ProviderError> {
+        let Some(selection) = Selection::of(filter, None) else {
+            return Ok(InstanceCounts::default());
+        };
+        self.reading(&self.lists, |connection| {
+            let mut counts = row::counts(connection, &selection.condition(), selection.values())?;
+            pack_lists::counts(connection, filter, &mut counts)?;
+            Ok(counts)
         })
     }
 

@@ -95,7 +95,16 @@ impl Log {
     }
 
     pub(super) fn count(&self, filter: &InstanceFilter) -> u64 {
-        self.rows.values().filter(|row| filter.matches(&row.summary)).count() as u64
+        self.passing(filter).count() as u64
+    }
+
+    /// What passes the filter, in no order.
+    pub(super) fn passing(
+        &self,
+        filter: &InstanceFilter,
+    ) -> impl Iterator<Item = &InstanceSummary> {
+        let summaries = self.rows.values().map(|row| &row.summary);
+        summaries.filter(move |summary| filter.matches(summary))
     }
 
     /// Removes those that there are; all of them or none. Tells how many.

@@ -6,7 +6,9 @@ use reenact_core::{ExecutionId, InstanceId, ShardId};
 use reenact_providers::archive::{Archive, Archived, Part, Stretch};
 use reenact_providers::azure::archive::{BlobArchive, BlobArchiveOptions};
 use reenact_providers::journal::Position;
-use reenact_providers::{InstanceFilter, InstanceSummary, ProviderError};
+use reenact_providers::{
+    InstanceCounts, InstanceFilter, InstanceSummary, ProviderError, TimeOrder,
+};
 use reenact_testkit::azure::blob_store::FakeBlobStore;
 
 use crate::kit::{JOURNAL, SHARD};
@@ -74,6 +76,20 @@ impl Archive for OneShard {
 
     fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
         self.0.count(filter)
+    }
+
+    fn list_by_time(
+        &self,
+        filter: &InstanceFilter,
+        order: TimeOrder,
+        limit: usize,
+        skip: &dyn Fn(&InstanceId) -> bool,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.0.list_by_time(filter, order, limit, skip)
+    }
+
+    fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, ProviderError> {
+        self.0.counts(filter)
     }
 
     fn to_wake(&self, shard: ShardId) -> Result<Vec<InstanceSummary>, ProviderError> {

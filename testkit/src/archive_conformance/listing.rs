@@ -1,8 +1,10 @@
 //! Lists and counts: filtered, ordered by id, a page at a time.
 
-use reenact_core::Name;
+use reenact_core::{InstanceId, Name};
 use reenact_providers::archive::Archive;
-use reenact_providers::{InstanceFilter, InstanceState, InstanceSummary, TimeRange};
+use reenact_providers::{
+    InstanceCounts, InstanceFilter, InstanceState, InstanceSummary, TimeOrder, TimeRange,
+};
 
 use super::parts::{absorb, at, id, ids, new, read, summary};
 
@@ -73,6 +75,35 @@ fn assert_filtered(archive: &impl Archive, all: &[InstanceSummary], filter: &Ins
         let page = archive.list(filter, Some(&first.instance), 2).unwrap();
         assert_eq!(page, rest[..rest.len().min(2)], "{filter:?}");
     }
+    let mut counts = InstanceCounts::default();
+    expected.iter().for_each(|summary| counts.add_one(summary));
+    assert_eq!(archive.counts(filter).unwrap(), counts, "{filter:?}");
+    for order in [TimeOrder::OldestFirst, TimeOrder::NewestFirst] {
+        assert_by_time(archive, &expected, filter, order);
+    }
+}
+
+/// The first by time are those that a sort gives, without those that are to be skipped.
+fn assert_by_time(
+    archive: &impl Archive,
+    passing: &[InstanceSummary],
+    filter: &InstanceFilter,
+    order: TimeOrder,
+) {
+    let mut sorted = passing.to_vec();
+    match order {
+        TimeOrder::OldestFirst => sorted.sort_by_key(|s| (s.updated_at, s.instance.clone())),
+        TimeOrder::NewestFirst => {
+            sorted.sort_by_key(|s| (std::cmp::Reverse(s.updated_at), s.instance.clone()));
+        }
+    }
+    let listed = archive.list_by_time(filter, order, usize::MAX, &|_| false).unwrap();
+    assert_eq!(listed, sorted, "{order:?} {filter:?}");
+    let skipped = sorted.first().map(|first| first.instance.clone());
+    let skip = |instance: &InstanceId| Some(instance) == skipped.as_ref();
+    let listed = archive.list_by_time(filter, order, 2, &skip).unwrap();
+    let rest = sorted.iter().skip(1).take(2).cloned().collect::<Vec<_>>();
+    assert_eq!(listed, rest, "{order:?} {filter:?}");
 }
 
 const STATES: [InstanceState; 7] = [
@@ -147,6 +178,23 @@ pub fn filters_by_time(archive: &impl Archive) {
     }
 }
 
+/// Of many, the first by time are found, in each state and in all of them.
+pub fn the_first_by_time_are_found_among_many(archive: &impl Archive) {
+    let all: Vec<_> = (0..22_000_u64)
+        .map(|number| InstanceSummary {
+            state: STATES[number as usize % 7],
+            updated_at: at(number * 7919 % 22_000 / 2),
+            ..summary(&format!("i{number:05}"))
+        })
+        .collect();
+    absorb(archive, 1, all.iter().cloned().map(new).collect()).unwrap();
+    for states in [&[][..], &STATES[..1], &STATES[1..2], &STATES[2..3], &STATES[2..], &STATES[6..]]
+    {
+        let filter = InstanceFilter::new().states(states.iter().copied());
+        assert_filtered(archive, &all, &filter);
+    }
+}
+
 /// Times beyond half of all numbers are ordered as numbers without a sign.
 pub fn times_beyond_half_of_all_are_in_order(archive: &impl Archive) {
     let half = 1 << 63;
@@ -161,6 +209,7 @@ pub fn times_beyond_half_of_all_are_in_order(archive: &impl Archive) {
         })
         .collect();
     absorb(archive, 1, all.iter().cloned().map(new).collect()).unwrap();
+    assert_filtered(archive, &all, &InstanceFilter::new());
     for range in ranges(&times) {
         assert_filtered(archive, &all, &InstanceFilter::new().created(range));
         assert_filtered(archive, &all, &InstanceFilter::new().finished(range));

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use reenact_core::{InstanceId, ShardId, Timestamp};
 use reenact_providers::{
-    HistoryStore, InstanceFilter, InstanceState, InstanceSummary, PageRequest, Provider, TimeRange,
-    TurnRecord,
+    HistoryStore, InstanceCounts, InstanceFilter, InstanceState, InstanceSummary, PageRequest,
+    Provider, TimeOrder, TimeRange, TurnRecord,
 };
 
 use super::kit::{Owner, id, name, turn};
@@ -98,6 +98,31 @@ impl Populated {
         for limit in [1, 2, 100] {
             let listed = self.list(&filter, limit).await;
             assert_eq!(listed, expected, "what passes {filter:?} is listed, in pages of {limit}");
+        }
+        self.assert_by_time(&expected, &filter).await;
+        let mut by_state = InstanceCounts::default();
+        expected.iter().for_each(|summary| by_state.add_one(summary));
+        let counts = self.histories.counts(&filter).await.expect("a store can be counted");
+        assert_eq!(
+            counts, by_state,
+            "what passes {filter:?} is counted by orchestration and state"
+        );
+    }
+
+    /// Asserts that exactly these are listed by the time of their last event, in both orders.
+    async fn assert_by_time(&self, expected: &[InstanceSummary], filter: &InstanceFilter) {
+        let mut oldest = expected.to_vec();
+        oldest.sort_by(|a, b| (a.updated_at, &a.instance).cmp(&(b.updated_at, &b.instance)));
+        let mut newest = expected.to_vec();
+        newest.sort_by(|a, b| b.updated_at.cmp(&a.updated_at).then(a.instance.cmp(&b.instance)));
+        for (order, sorted) in [(TimeOrder::OldestFirst, oldest), (TimeOrder::NewestFirst, newest)]
+        {
+            for limit in [0, 1, 3, usize::MAX] {
+                let listed = self.histories.list_by_time(filter, order, limit).await;
+                let listed = listed.expect("a store can be listed by time");
+                let first = &sorted[..limit.min(sorted.len())];
+                assert_eq!(listed, first, "the first {limit} that pass {filter:?}, {order:?}");
+            }
         }
     }
 }
@@ -235,6 +260,55 @@ pub async fn pages_of_a_filtered_list_are_full<H: Hub>(stage: &Stage<H>) {
         let filter = InstanceFilter::new().states([state]);
         store.assert_filtered(&now, filter, |summary| summary.state == state).await;
     }
+}
+
+/// By the time of their last event the newest summaries count, in both orders; of one time, the lower id is first.
+pub async fn instances_are_listed_by_the_time_of_their_last_event<H: Hub>(stage: &Stage<H>) {
+    let (store, mut all) = Populated::new(stage).await;
+    store.assert_by_time(&all, &InstanceFilter::new()).await;
+    // The oldest one that runs becomes the newest, and another comes in between.
+    let running = |summary: &&mut InstanceSummary| summary.state == InstanceState::Running;
+    let oldest = all.iter_mut().filter(running).min_by_key(|summary| summary.updated_at);
+    let oldest = oldest.expect("the case itself: one is running");
+    let mut next = turn(&oldest.instance, 1);
+    next.summary.name = oldest.name.clone();
+    next.summary.created_at = oldest.created_at;
+    next.summary.updated_at = Timestamp::from_micros(9_000);
+    *oldest = next.summary.clone();
+    store.append(next).await;
+    let mut new = turn(&id("new"), 0);
+    new.summary.updated_at = Timestamp::from_micros(2_001);
+    all.push(new.summary.clone());
+    store.append(new).await;
+    store.assert_by_time(&all, &InstanceFilter::new()).await;
+    let now: Vec<_> = all.iter().filter(|s| s.state == InstanceState::Running).cloned().collect();
+    store.assert_by_time(&now, &InstanceFilter::new().states([InstanceState::Running])).await;
+}
+
+/// Instances are counted by orchestration and state, each in its newest state.
+pub async fn instances_are_counted_by_orchestration_and_state<H: Hub>(stage: &Stage<H>) {
+    let (store, all) = Populated::new(stage).await;
+    let counts = async |filter: InstanceFilter| {
+        store.histories.counts(&filter).await.expect("a store can be counted")
+    };
+    assert_eq!(counts(InstanceFilter::new()).await.all().total(), all.len() as u64);
+    let ship = InstanceFilter::new().name(name("ship"));
+    let of_ship = counts(ship).await;
+    let names: Vec<_> = of_ship.orchestrations().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["ship"], "the filter counts");
+    assert_eq!(counts(InstanceFilter::new().name("none")).await, InstanceCounts::default());
+    let running = all.iter().find(|summary| summary.state == InstanceState::Running);
+    let running = running.expect("the case itself: one is running");
+    let mut finish = turn(&running.instance, 1);
+    finish.summary.state = InstanceState::Failed;
+    finish.summary.name = running.name.clone();
+    let mut expected = InstanceCounts::default();
+    for summary in &all {
+        let is_it = summary.instance == running.instance;
+        expected.add_one(if is_it { &finish.summary } else { summary });
+    }
+    store.append(finish).await;
+    assert_eq!(counts(InstanceFilter::new()).await, expected);
 }
 
 /// A page may begin after an id that does not exist: its instance may have been purged.

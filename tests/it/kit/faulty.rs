@@ -12,7 +12,8 @@ use reenact::providers::{
     TimerScheduler, TurnPage,
 };
 use reenact::{
-    ExecutionId, InMemory, InstanceFilter, InstanceId, InstancePage, InstanceSummary, PageRequest,
+    ExecutionId, InMemory, InstanceCounts, InstanceFilter, InstanceId, InstancePage,
+    InstanceSummary, PageRequest, TimeOrder,
 };
 use tokio::sync::watch;
 
@@ -311,6 +312,19 @@ impl HistoryStore for Faulty {
 
     async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
         self.inner.count(filter).await
+    }
+
+    async fn list_by_time(
+        &self,
+        filter: &InstanceFilter,
+        order: TimeOrder,
+        limit: usize,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.inner.list_by_time(filter, order, limit).await
+    }
+
+    async fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, ProviderError> {
+        self.inner.counts(filter).await
     }
 
     async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError> {

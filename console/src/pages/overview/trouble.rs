@@ -2,22 +2,17 @@
 //! newest failures.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use maud::{Markup, html};
 use reenact_core::Outcome;
-use reenact_providers::{InstanceFilter, InstanceState, InstanceSummary, PageRequest, TimeRange};
+use reenact_providers::{InstanceFilter, InstanceState, InstanceSummary, PageRequest, TimeOrder};
 
 use super::super::address::Address;
-use super::super::limits::{LOOKED_THROUGH, OVERVIEW_ROWS};
+use super::super::limits::{FAILURES_LOOKED_AT, OVERVIEW_ROWS};
 use super::super::page::Page;
 use super::super::parts::{self, Card, time};
 use crate::dto::StateText;
 use crate::problem::Problem;
-
-/// Where failures are looked for, one after the other, until there are some.
-const FAILED_WITHIN: [Duration; 3] =
-    [Duration::from_secs(3600), Duration::from_secs(86_400), Duration::from_secs(30 * 86_400)];
 
 fn all_of(state: InstanceState) -> Address {
     Address::page("instances").with("state", StateText(state).name())
@@ -70,17 +65,16 @@ pub(super) async fn parked(page: &Page, total: u64) -> Result<Markup, Problem> {
     }))
 }
 
-/// The running instances to which nothing has happened for longest.
-pub(super) async fn stuck(page: &Page) -> Result<Markup, Problem> {
-    let access = page.shared.access();
+/// The running instances to which nothing has happened for longest; `total` is how many run.
+pub(super) async fn stuck(page: &Page, total: u64) -> Result<Markup, Problem> {
     let filter = InstanceFilter::new().states([InstanceState::Running]);
-    let found = access.list(&filter, &PageRequest::new().limit(LOOKED_THROUGH)).await?;
-    let is_all = found.next.is_none();
-    let mut oldest = found.instances;
-    oldest.sort_by_key(|summary| summary.updated_at);
-    oldest.truncate(OVERVIEW_ROWS);
-    let aside = html! { @if !is_all { span.quiet.small { "among the first " (parts::grouped(LOOKED_THROUGH as u64)) " by id" } } };
-    Ok(Card { id: "stuck", title: "Running, without an event for longest", live: true, aside: Some(aside) }.around(html! {
+    let access = page.shared.access();
+    let oldest = access.list_by_time(&filter, TimeOrder::OldestFirst, OVERVIEW_ROWS).await?;
+    let aside = (total > 0).then(|| {
+        let all = all_of(InstanceState::Running).with("order", "oldest");
+        html! { span.more { a href=(all) { "All " (parts::grouped(total)) } } }
+    });
+    Ok(Card { id: "stuck", title: "Running, without an event for longest", live: true, aside }.around(html! {
         @if oldest.is_empty() {
             p.empty { "Nothing is running." }
         } @else {
@@ -117,17 +111,9 @@ fn without_children(found: &mut Vec<InstanceSummary>) {
 pub(super) async fn failures(page: &Page, total: u64) -> Result<Markup, Problem> {
     let access = page.shared.access();
     let failed = InstanceFilter::new().states([InstanceState::Failed]);
-    let mut found = Vec::new();
-    for within in FAILED_WITHIN {
-        let recent =
-            failed.clone().finished(TimeRange { from: Some(page.now - within), until: None });
-        found = access.list(&recent, &PageRequest::new().limit(LOOKED_THROUGH)).await?.instances;
-        if !found.is_empty() {
-            break;
-        }
-    }
+    let newest = TimeOrder::NewestFirst;
+    let mut found = access.list_by_time(&failed, newest, FAILURES_LOOKED_AT).await?;
     without_children(&mut found);
-    found.sort_by_key(|summary| std::cmp::Reverse(summary.updated_at));
     found.truncate(OVERVIEW_ROWS);
     let mut rows = Vec::new();
     for summary in &found {
@@ -143,11 +129,14 @@ pub(super) async fn failures(page: &Page, total: u64) -> Result<Markup, Problem>
         id: "failures",
         title: "Newest failures",
         live: true,
-        aside: (total > 0).then(|| aside(InstanceState::Failed, total)),
+        aside: (total > 0).then(|| {
+            let all = all_of(InstanceState::Failed).with("order", "newest");
+            html! { span.more { a href=(all) { "All " (parts::grouped(total)) } } }
+        }),
     };
     Ok(card.around(html! {
         @if rows.is_empty() {
-            p.empty { "Nothing has failed in the last 30 days." }
+            p.empty { "Nothing has failed." }
         } @else {
             div.wide {
                 table.stack {

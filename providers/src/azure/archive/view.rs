@@ -12,7 +12,7 @@ use super::shard_paths::{ShardPaths, Trouble, corrupt_instance};
 use super::table::Table;
 use crate::archive::Stretch;
 use crate::azure::port::Etag;
-use crate::{InstanceFilter, InstanceSummary};
+use crate::{FirstByTime, InstanceCounts, InstanceFilter, InstanceSummary, TimeOrder};
 
 /// About how many bytes of a block the row of an instance takes.
 const ROW_BYTES: u64 = 128;
@@ -174,14 +174,46 @@ impl View {
 
     /// How many instances pass the filter.
     pub(super) fn count(&self, filter: &InstanceFilter) -> Result<u64, Trouble> {
-        let most = self.paths.options.stretch_bytes;
         let mut count = 0;
-        // Going through everything is not to take the place of what is asked for often.
-        self.each(filter, None, Pace { first: most, most, keep: false }, |_| {
-            count += 1;
-            true
-        })?;
+        self.all(filter, |_| count += 1)?;
         Ok(count)
+    }
+
+    /// How many instances pass the filter, by orchestration and state.
+    pub(super) fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, Trouble> {
+        let mut counts = InstanceCounts::default();
+        self.all(filter, |summary| counts.add_one(&summary))?;
+        Ok(counts)
+    }
+
+    /// The first `limit` instances by time that pass the filter and are not to be skipped.
+    pub(super) fn list_by_time(
+        &self,
+        filter: &InstanceFilter,
+        order: TimeOrder,
+        limit: usize,
+        skip: &dyn Fn(&InstanceId) -> bool,
+    ) -> Result<Vec<InstanceSummary>, Trouble> {
+        let mut first = FirstByTime::new(order, limit);
+        self.all(filter, |summary| {
+            if first.takes(summary.updated_at) && !skip(&summary.instance) {
+                first.offer(&summary);
+            }
+        })?;
+        Ok(first.into_list())
+    }
+
+    /// Shows all that pass the filter. Going through everything is not to take the place of what is asked for often.
+    fn all(
+        &self,
+        filter: &InstanceFilter,
+        mut show: impl FnMut(InstanceSummary),
+    ) -> Result<(), Trouble> {
+        let most = self.paths.options.stretch_bytes;
+        self.each(filter, None, Pace { first: most, most, keep: false }, |summary| {
+            show(summary);
+            true
+        })
     }
 
     /// Shows what passes the filter, by id, until that is enough.

@@ -8,7 +8,7 @@ use reenact_core::{ExecutionId, InstanceId, ShardId};
 use crate::archive::{Archive, Archived, Found, Part, Question, Stretch};
 use crate::journal::Position;
 use crate::testkit::archive::FakeArchive;
-use crate::{InstanceFilter, InstanceSummary, ProviderError};
+use crate::{InstanceCounts, InstanceFilter, InstanceSummary, ProviderError, TimeOrder};
 
 /// An archive that counts what it is asked for, and can be held up.
 #[derive(Clone, Debug)]
@@ -143,6 +143,20 @@ impl Archive for Watched {
 
     fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
         self.archive.count(filter)
+    }
+
+    fn list_by_time(
+        &self,
+        filter: &InstanceFilter,
+        order: TimeOrder,
+        limit: usize,
+        skip: &dyn Fn(&InstanceId) -> bool,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.archive.list_by_time(filter, order, limit, skip)
+    }
+
+    fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, ProviderError> {
+        self.archive.counts(filter)
     }
 
     fn to_wake(&self, shard: ShardId) -> Result<Vec<InstanceSummary>, ProviderError> {

@@ -56,6 +56,41 @@ impl Selection {
         Some(selection)
     }
 
+    /// Those that are not running: for the index of their states, and for the index `finished`. `None` when nothing can
+    /// pass.
+    pub(super) fn of_others(filter: &InstanceFilter) -> Option<(Self, Self)> {
+        let is_other = |state: &&InstanceState| **state != InstanceState::Running;
+        let states: Vec<_> = filter.states.iter().filter(is_other).copied().collect();
+        if states.is_empty() && !filter.states.is_empty() {
+            return None;
+        }
+        let mut all = Self::of(&filter.clone().states([]), None)?;
+        all.terms.push("state <> 0".to_owned());
+        if !states.is_empty() {
+            all.terms.push(is_one_of(&states));
+        }
+        Some((Self::of(&filter.clone().states(states), None)?, all))
+    }
+
+    /// The index of the states, if there are few enough in it to sort them all.
+    pub(super) fn index_of_few(
+        &self,
+        connection: &Connection,
+    ) -> Result<Option<&'static str>, Failure> {
+        let (index, condition) = match self.index {
+            Index::All | Index::Running => return Ok(None),
+            Index::Failed => ("failed", "state >= 2"),
+            Index::Suspended => ("suspended", "state = 5"),
+            Index::Parked => ("parked", "state = 6"),
+        };
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM instances INDEXED BY {index}
+             WHERE {condition} LIMIT {MAX_SORTED})"
+        );
+        let count: u32 = connection.query_row(&sql, [], |row| row.get(0))?;
+        Ok((count < MAX_SORTED).then_some(index))
+    }
+
     /// The condition, with a question mark for each of the values.
     pub(super) fn condition(&self) -> String {
         if self.terms.is_empty() { "1".to_owned() } else { self.terms.join(" AND ") }
@@ -113,10 +148,7 @@ impl Selection {
             self.index = Index::Failed;
             self.terms.push("state >= 2".to_owned());
         }
-        let numbers: Vec<String> = numbers.iter().map(u8::to_string).collect();
-        // With a plus, or SQLite puts a single number in place of the column in all terms, and then
-        // sees no index that fits.
-        self.terms.push(format!("+state IN ({})", numbers.join(", ")));
+        self.terms.push(is_one_of(states));
     }
 
     fn ids(&mut self, prefix: &str, after: Option<&InstanceId>) {
@@ -135,6 +167,12 @@ impl Selection {
         self.terms.push(format!("{comparison} ?"));
         self.values.push(Value::Text(value.to_owned()));
     }
+}
+
+/// With a plus, or SQLite puts a single number in place of the column in all terms, and then sees no index that fits.
+fn is_one_of(states: &[InstanceState]) -> String {
+    let numbers: Vec<String> = states.iter().map(|state| state.number().to_string()).collect();
+    format!("+state IN ({})", numbers.join(", "))
 }
 
 /// The first text after all those that begin so; `None` when there is none. The order of texts is

@@ -12,7 +12,7 @@ use super::pack::{self, Member};
 use super::row::{number, stored};
 use crate::archive::{Growth, TurnRun};
 use crate::local::sqlite::{self, Failure};
-use crate::{InstanceFilter, InstanceState, InstanceSummary, TimeRange};
+use crate::{InstanceState, InstanceSummary};
 
 /// Fewer finished instances of one flush are stored as rows: a pack of few saves nothing.
 pub(super) const MIN_INSTANCES: usize = 32;
@@ -21,7 +21,7 @@ pub(super) const MIN_INSTANCES: usize = 32;
 const MAX_KEPT: usize = 256;
 
 /// What a pack is read from, in this order. The last one is the checksum of the others.
-const COLUMNS: &str = "pack, shard, first, last, instances, live, name, created_first, created_last, \
+pub(super) const COLUMNS: &str = "pack, shard, first, last, instances, live, name, created_first, created_last, \
      finished_first, finished_last, gone, checksum";
 
 /// How many columns the checksum is of.
@@ -29,17 +29,17 @@ const COVERED: usize = 12;
 
 /// What is known of a pack without its blobs.
 #[derive(Clone, Debug)]
-struct Pack {
+pub(super) struct Pack {
     pack: i64,
     shard: u32,
-    first: String,
-    last: String,
+    pub(super) first: String,
+    pub(super) last: String,
     instances: u32,
-    live: u32,
+    pub(super) live: u32,
     /// The name of the orchestration, if it is one for all.
-    name: Option<String>,
-    created: (u64, u64),
-    finished: (u64, u64),
+    pub(super) name: Option<String>,
+    pub(super) created: (u64, u64),
+    pub(super) finished: (u64, u64),
     /// A bit for each instance that was purged, or has gone on.
     gone: Vec<u8>,
 }
@@ -254,129 +254,8 @@ pub(super) fn run_of(connection: &Connection, place: &Place) -> Result<TurnRun, 
     Ok(TurnRun { execution: member.summary().execution, first: 0, turns })
 }
 
-/// Adds those of packs that pass the filter to the first `limit` after `after`, which are ordered by
-/// id, and keeps them so.
-pub(super) fn list(
-    connection: &Connection,
-    filter: &InstanceFilter,
-    after: Option<&InstanceId>,
-    limit: usize,
-    found: &mut Vec<InstanceSummary>,
-) -> Result<(), Failure> {
-    if !may_have_any(filter) {
-        return Ok(());
-    }
-    let after = after.map_or("", InstanceId::as_str);
-    let prefix = filter.id_prefix.as_deref().unwrap_or("");
-    let sql = format!(
-        "SELECT {COLUMNS} FROM packs INDEXED BY packs_by_first
-         WHERE last > ?1 AND last >= ?2 ORDER BY first"
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut packs = statement.query_and_then([after, prefix], Pack::read)?;
-    while let Some(pack) = packs.next().transpose()? {
-        let precedes = |last: &InstanceSummary| last.instance.as_str() < pack.first.as_str();
-        let has_enough = limit == 0 || found.get(limit - 1).is_some_and(precedes);
-        // Nor does any that follows have what begins so.
-        let is_past_prefix = pack.first.as_str() > prefix && !pack.first.starts_with(prefix);
-        if has_enough || is_past_prefix {
-            break;
-        }
-        if pack.fits(filter) == Fit::None {
-            continue;
-        }
-        let members = pack.members(connection)?.into_iter().enumerate();
-        let live = members.filter(|(slot, member)| {
-            member.id().as_str() > after && !pack.is_gone(*slot) && filter.matches(member.summary())
-        });
-        found.extend(live.map(|(_, member)| member.archived.summary));
-        found.sort_unstable_by(|a, b| a.instance.cmp(&b.instance));
-        found.truncate(limit);
-    }
-    Ok(())
-}
-
-/// How many in packs pass the filter.
-pub(super) fn count(connection: &Connection, filter: &InstanceFilter) -> Result<u64, Failure> {
-    if !may_have_any(filter) {
-        return Ok(0);
-    }
-    let sql = format!("SELECT {COLUMNS} FROM packs");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut packs = statement.query_and_then([], Pack::read)?;
-    let mut count = 0;
-    while let Some(pack) = packs.next().transpose()? {
-        count += match pack.fits(filter) {
-            Fit::None => 0,
-            Fit::All => u64::from(pack.live),
-            Fit::Some => {
-                let members = pack.members(connection)?.into_iter().enumerate();
-                let passes = |(slot, member): &(usize, Member)| {
-                    !pack.is_gone(*slot) && filter.matches(member.summary())
-                };
-                members.filter(passes).count() as u64
-            }
-        };
-    }
-    Ok(count)
-}
-
-/// Packs have completed instances only.
-fn may_have_any(filter: &InstanceFilter) -> bool {
-    filter.states.is_empty() || filter.states.contains(&InstanceState::Completed)
-}
-
-/// How many of a pack pass a filter, as far as that is known without its blobs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fit {
-    None,
-    Some,
-    All,
-}
-
-impl Fit {
-    fn of_span(range: TimeRange, (first, last): (u64, u64)) -> Self {
-        let (from, until) =
-            (range.from.map(|at| at.as_micros()), range.until.map(|at| at.as_micros()));
-        if from.is_some_and(|from| last < from) || until.is_some_and(|until| first >= until) {
-            return Self::None;
-        }
-        match from.is_none_or(|from| from <= first) && until.is_none_or(|until| last < until) {
-            true => Self::All,
-            false => Self::Some,
-        }
-    }
-
-    const fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::None, _) | (_, Self::None) => Self::None,
-            (Self::All, Self::All) => Self::All,
-            (Self::Some, _) | (_, Self::Some) => Self::Some,
-        }
-    }
-}
-
 impl Pack {
-    fn fits(&self, filter: &InstanceFilter) -> Fit {
-        let of_name = match (&filter.name, &self.name) {
-            (None, _) => Fit::All,
-            (Some(_), None) => Fit::Some,
-            (Some(wanted), Some(name)) if wanted.as_str() == name => Fit::All,
-            (Some(_), Some(_)) => Fit::None,
-        };
-        let of_prefix = match filter.id_prefix.as_deref() {
-            None => Fit::All,
-            Some(prefix) if self.first.starts_with(prefix) && self.last.starts_with(prefix) => {
-                Fit::All
-            }
-            Some(_) => Fit::Some,
-        };
-        let of_times = Fit::of_span(filter.created, self.created)
-            .and(Fit::of_span(filter.finished, self.finished));
-        of_name.and(of_prefix).and(of_times)
-    }
-
-    fn is_gone(&self, slot: usize) -> bool {
+    pub(super) fn is_gone(&self, slot: usize) -> bool {
         self.gone.get(slot / 8).is_some_and(|byte| byte & (1 << (slot % 8)) != 0)
     }
 
@@ -389,7 +268,7 @@ impl Pack {
         self.live = self.live.saturating_sub(1);
     }
 
-    fn members(&self, connection: &Connection) -> Result<Vec<Member>, Failure> {
+    pub(super) fn members(&self, connection: &Connection) -> Result<Vec<Member>, Failure> {
         let sql = "SELECT heads FROM packed WHERE pack = ?";
         let heads: Option<Vec<u8>> =
             connection.prepare_cached(sql)?.query_row([self.pack], |row| row.get(0)).optional()?;
@@ -428,7 +307,7 @@ impl Pack {
         Ok(())
     }
 
-    fn read(row: &Row<'_>) -> Result<Self, Failure> {
+    pub(super) fn read(row: &Row<'_>) -> Result<Self, Failure> {
         // Before all else: what has rotted may not even be of the type that is expected.
         if !sqlite::is_whole(row, COVERED)? {
             let pack = row.get_ref(0)?.as_i64().unwrap_or_default();

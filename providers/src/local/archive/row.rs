@@ -6,7 +6,7 @@ use rusqlite::{Connection, Params, Row, params_from_iter};
 
 use crate::archive::Archived;
 use crate::local::sqlite::{self, Failure};
-use crate::{InstanceState, InstanceSummary};
+use crate::{InstanceCounts, InstanceState, InstanceSummary};
 
 /// What a summary is read from, in this order. The last one is the checksum of the others.
 pub(super) const COLUMNS: &str = "id, shard, execution, name, state, created_at, updated_at, \
@@ -108,6 +108,30 @@ pub(super) fn summaries<V: rusqlite::ToSql>(
     collect(&mut statement, params_from_iter(values))
 }
 
+/// How many rows are selected, by orchestration and state.
+pub(super) fn counts<V: rusqlite::ToSql>(
+    connection: &Connection,
+    condition: &str,
+    values: impl IntoIterator<Item = V>,
+) -> Result<InstanceCounts, Failure> {
+    let sql = format!(
+        "SELECT name, state, count(*) FROM instances WHERE {condition} GROUP BY name, state"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    let mut counts = InstanceCounts::default();
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        let corrupt =
+            |reason| Failure::corrupt(format!("orchestration {}", name.escape_debug()), reason);
+        let state = u8::try_from(row.get::<_, i64>(1)?).ok().and_then(InstanceState::from_number);
+        let state = state.ok_or_else(|| corrupt("its instances are in an unknown state"))?;
+        let valid = Name::new(&name).map_err(|_| corrupt("its name is invalid"))?;
+        counts.add(&valid, state, number(row.get(2)?));
+    }
+    Ok(counts)
+}
+
 fn collect(
     statement: &mut rusqlite::Statement<'_>,
     values: impl Params,
@@ -115,7 +139,8 @@ fn collect(
     statement.query_and_then(values, summary)?.collect()
 }
 
-fn summary(row: &Row<'_>) -> Result<InstanceSummary, Failure> {
+/// What a row with [`COLUMNS`] says.
+pub(super) fn summary(row: &Row<'_>) -> Result<InstanceSummary, Failure> {
     let id = row.get_ref(0)?.as_bytes().unwrap_or_default();
     let id = String::from_utf8_lossy(id);
     let corrupt =

@@ -31,6 +31,7 @@ CREATE TABLE turns (
 
 CREATE UNIQUE INDEX by_id ON instances (id);
 CREATE INDEX running ON instances (id) WHERE state = 0;
+CREATE INDEX running_by_time ON instances (updated_at, name) WHERE state = 0;
 CREATE INDEX failed ON instances (id) WHERE state >= 2;
 CREATE INDEX suspended ON instances (id) WHERE state = 5;
 CREATE INDEX parked ON instances (id) WHERE state = 6;
