@@ -65,6 +65,7 @@ fn main() -> ExitCode {
         threads: None,
         rest: 1_000,
         is_quick: false,
+        is_encrypted: false,
     };
     options::main(defaults, |options| {
         let mut builder = tokio::runtime::Builder::new_multi_thread();

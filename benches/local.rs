@@ -85,6 +85,7 @@ fn main() -> ExitCode {
         threads: None,
         rest: 1_000_000,
         is_quick: false,
+        is_encrypted: false,
     };
     options::main(defaults, run)
 }

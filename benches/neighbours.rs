@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         threads: None,
         rest: 0,
         is_quick: false,
+        is_encrypted: false,
     };
     options::main(defaults, run)
 }

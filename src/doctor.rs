@@ -34,11 +34,24 @@ pub async fn check_directory(
     path: impl AsRef<std::path::Path>,
     progress: impl FnMut(&Looked),
 ) -> crate::Result<Vec<Finding>> {
-    use reenact_providers::{Local, OpenError, Provider};
+    check_directory_through(path, |store| store, progress).await
+}
+
+/// As [`check_directory`], of a store that is read through something: [`Encoded`](crate::Encoded).
+///
+/// # Errors
+/// As [`check_directory`].
+#[cfg(feature = "local")]
+pub async fn check_directory_through<P: reenact_providers::Provider>(
+    path: impl AsRef<std::path::Path>,
+    through: impl FnOnce(reenact_providers::Local) -> P,
+    progress: impl FnMut(&Looked),
+) -> crate::Result<Vec<Finding>> {
+    use reenact_providers::{Local, OpenError};
 
     let path = path.as_ref();
     let store = match Local::open_read_only(path) {
-        Ok(store) => store,
+        Ok(store) => through(store),
         Err(none @ (OpenError::InUse { .. } | OpenError::NoStore { .. })) => {
             return Err(none.into());
         }

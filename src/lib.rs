@@ -79,6 +79,7 @@
 //! - `local` (on by default): [`Local`], a store in a directory, with SQLite built in.
 //! - `azure`: `Azure`, a store in Azure Storage that many hosts share, on Microsoft's released crates.
 //! - `azure-legacy`: the same on the unofficial crates that came before them.
+//! - `encryption`, `compression`: what a store has is encrypted, or made smaller: [`codec`].
 //! - `console`: the JSON API and the web console, as a router of axum or at an address of its own.
 //! - `cluster`: for programs that turn on ractor's own feature `cluster`.
 //!
@@ -123,6 +124,7 @@
 //! | tests of time | [`testing::ManualClock`] |
 //! | limits | [`limits`], [`providers::limits`] |
 //! | ractor programs | [`actor`] |
+//! | stores that are encrypted or compressed | [`Encoded`], [`codec`] |
 //! | writing a store | [`providers`] |
 //! | tools that read histories or drive executions by themselves | [`core`](mod@core) |
 #![warn(missing_docs)]
@@ -181,9 +183,9 @@ pub use reenact_core::{
 pub use reenact_providers::OpenError;
 
 // Where the logs are.
-pub use reenact_providers::InMemory;
 #[cfg(any(feature = "azure", feature = "azure-legacy"))]
 pub use reenact_providers::azure::{Azure, AzureOptions, connection::Connection};
+pub use reenact_providers::{Encoded, InMemory};
 #[cfg(feature = "local")]
 pub use reenact_providers::{Local, LocalOptions};
 
@@ -201,6 +203,9 @@ pub use reenact_console as console;
 pub use reenact_core as core;
 /// The traits that a store implements, the stores of this repository, and their limits.
 pub use reenact_providers as providers;
+/// What is done with turns and messages on their way to an [`Encoded`] store: encryption, compression, and what
+/// you write yourself.
+pub use reenact_providers::codec;
 
 /// What the code that the attributes write names besides: for programs that implement the traits by hand.
 pub mod attributes {

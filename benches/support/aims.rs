@@ -202,6 +202,7 @@ pub(crate) fn main(allocator: Allocator) -> ExitCode {
         threads: None,
         rest: 400_000,
         is_quick: false,
+        is_encrypted: false,
     };
     options::main(defaults, |options| run(options, allocator))
 }

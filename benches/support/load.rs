@@ -1,12 +1,12 @@
 //! The load test: what this machine carries, in memory.
 //!
-//! `cargo bench --bench load -- [FILTER..] [--seconds N | --quick] [--outstanding N] [--workers N] [--threads own|caller|N]`
+//! `cargo bench --bench load -- [FILTER..] [--seconds N | --quick] [--outstanding N] [--workers N] [--threads own|caller|N] [--encrypted]`
 //!
 //! Each row runs on a fresh host and a fresh store, keeps a number of instances outstanding for some time,
 //! and checks every result and the number of activities that ran. A filter is a part of a
 //! workload's name. Of instances that continue as new or have children, the executions are counted in
 //! the place of the activities. `--threads` says where the host runs: on threads of its own, one for each core or so
-//! many, or on the runtime of the caller. `cpu` is the processor time of the whole process for one instance.
+//! many, or on the runtime of the caller. `--encrypted` (with `--features encryption`) encrypts what is stored. `cpu` is the processor time of the whole process for one instance.
 
 #[path = "drive.rs"]
 mod drive;
@@ -28,6 +28,8 @@ use std::time::Duration;
 use drive::{Bounds, Measured, drive_alone};
 use options::Options;
 use reenact::InMemory;
+#[cfg(feature = "encryption")]
+use reenact::providers::Provider;
 use table::{line, thousands, time};
 use workloads::Workload;
 
@@ -67,6 +69,7 @@ pub(crate) fn main() -> ExitCode {
         threads: None,
         rest: 0,
         is_quick: false,
+        is_encrypted: false,
     };
     options::main(defaults, run)
 }
@@ -101,8 +104,26 @@ fn run(options: &Options) -> reenact::Result<()> {
 
 fn row(options: &Options, workload: Workload, outstanding: u64) -> reenact::Result<Measured> {
     let bounds = Bounds { time: options.time, instances: MAX_TURNS / workload.turns() };
+    let (workers, hosts) = (options.workers, options.of_hosts());
     let store = InMemory::new();
-    drive_alone(options.workers, store, options.of_hosts(), workload, outstanding, bounds)
+    match options.is_encrypted {
+        true => drive_alone(workers, encrypted(store)?, hosts, workload, outstanding, bounds),
+        false => drive_alone(workers, store, hosts, workload, outstanding, bounds),
+    }
+}
+
+#[cfg(feature = "encryption")]
+fn encrypted(store: InMemory) -> reenact::Result<impl Provider> {
+    use reenact::codec::{Encryption, Keys};
+
+    let keys = Keys::new("bench", [7; 32]).expect("the id is short");
+    Ok(reenact::Encoded::new(store, Encryption::new(keys)))
+}
+
+#[cfg(not(feature = "encryption"))]
+fn encrypted(_: InMemory) -> reenact::Result<InMemory> {
+    eprintln!("`--encrypted` needs `--features encryption`");
+    std::process::exit(2)
 }
 
 fn print(workload: Workload, outstanding: u64, measured: &Measured) {

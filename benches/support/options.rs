@@ -16,6 +16,8 @@ pub(crate) struct Options {
     pub(crate) workers: usize,
     /// The threads of the host's shards, where the command line says it.
     pub(crate) threads: Option<ShardThreads>,
+    /// Whether what is stored is encrypted.
+    pub(crate) is_encrypted: bool,
     /// Instances at rest.
     pub(crate) rest: u64,
     /// Whether a glance is enough.
@@ -58,6 +60,7 @@ impl Options {
                 "--outstanding" => self.outstanding = vec![number()?.into()],
                 "--workers" => self.workers = number()? as usize,
                 "--threads" => self.threads = Some(threads(arguments.next())?),
+                "--encrypted" => self.is_encrypted = true,
                 "--rest" => self.rest = number()?.into(),
                 unknown if unknown.starts_with('-') => {
                     return Err(format!("there is no option {unknown}"));

@@ -2,6 +2,7 @@
 //! starts nothing for what changes something.
 
 mod announced;
+mod codec;
 
 use std::path::Path;
 
@@ -15,6 +16,7 @@ use crate::api::http::{Http, Token};
 use crate::api::way::Way;
 use crate::arguments::place::{Chosen, Place, TOKEN_VARIABLE};
 use crate::failure::{Code, Done, Failure};
+pub(crate) use codec::{Codecs, Readable, readable};
 
 /// The API of a place.
 pub(crate) struct Opened {
@@ -69,7 +71,7 @@ async fn opened(place: &Place, only_reads: bool, quiet: bool) -> Done<Opened> {
     let directory = match place.chosen(environment)? {
         Chosen::Console(address) => return console(&address, place).await,
         Chosen::Hub { connection, hub } => {
-            let client = hub_client(&connection, &hub).await?;
+            let client = hub_client(&connection, &hub, place).await?;
             return in_process(client, only_reads, Kept::Hub).await;
         }
         Chosen::Directory(directory) => directory,
@@ -78,9 +80,9 @@ async fn opened(place: &Place, only_reads: bool, quiet: bool) -> Done<Opened> {
         return Ok(Opened { api, info, kept: Kept::Nothing });
     }
     if only_reads {
-        return in_process(read_only(&directory)?, true, Kept::Directory).await;
+        return in_process(read_only(&directory, place)?, true, Kept::Directory).await;
     }
-    let host = dormant(&directory).await?;
+    let host = dormant(&directory, place).await?;
     in_process(host.client().clone(), false, Kept::Dormant(Box::new(host))).await
 }
 
@@ -92,20 +94,20 @@ pub(crate) async fn to_serve(place: &Place, writes: bool) -> Done<(Client, Optio
             Err(Failure::misused("`console` serves a store, not another console")
                 .remedy("open that address in a browser, or give `--store DIR`"))
         }
-        Chosen::Hub { connection, hub } => Ok((hub_client(&connection, &hub).await?, None)),
+        Chosen::Hub { connection, hub } => Ok((hub_client(&connection, &hub, place).await?, None)),
         Chosen::Directory(directory) if writes => {
-            let host = dormant(&directory).await?;
+            let host = dormant(&directory, place).await?;
             Ok((host.client().clone(), Some(host)))
         }
-        Chosen::Directory(directory) => Ok((read_only(&directory)?, None)),
+        Chosen::Directory(directory) => Ok((read_only(&directory, place)?, None)),
     }
 }
 
 /// A client that only reads a store, without a host in between.
 pub(crate) async fn store_to_read(place: &Place) -> Done<Client> {
     match place.chosen(environment)? {
-        Chosen::Directory(directory) => read_only(&directory),
-        Chosen::Hub { connection, hub } => hub_client(&connection, &hub).await,
+        Chosen::Directory(directory) => read_only(&directory, place),
+        Chosen::Hub { connection, hub } => hub_client(&connection, &hub, place).await,
         Chosen::Console(_) => Err(Failure::misused("this needs the store itself, not a console")
             .remedy("give `--store DIR` or `--azure CONNECTION --hub NAME`")),
     }
@@ -141,39 +143,47 @@ async fn in_process(client: Client, only_reads: bool, kept: Kept) -> Done<Opened
 }
 
 /// A client that only reads a directory.
-fn read_only(directory: &Path) -> Done<Client> {
-    directory_to_read(directory).map(Client::read_only)
+fn read_only(directory: &Path, place: &Place) -> Done<Client> {
+    directory_to_read(directory, place).map(Client::read_only)
 }
 
 /// A directory that is not written to.
-pub(crate) fn directory_to_read(directory: &Path) -> Done<Local> {
-    Local::open_read_only(directory).map_err(|error| not_opened(directory, &error))
+pub(crate) fn directory_to_read(directory: &Path, place: &Place) -> Done<Readable<Local>> {
+    let store = Local::open_read_only(directory).map_err(|error| not_opened(directory, &error))?;
+    readable(store, place)
+}
+
+/// A directory that is written to. It is made if it is not there.
+pub(crate) fn directory_to_write(directory: &Path, place: &Place) -> Done<Readable<Local>> {
+    let store = Local::open(directory).map_err(|error| not_opened(directory, &error))?;
+    readable(store, place)
 }
 
 /// A host on a directory that does nothing by itself.
-async fn dormant(directory: &Path) -> Done<Host> {
+async fn dormant(directory: &Path, place: &Place) -> Done<Host> {
     // What is no store is not made into one.
-    drop(directory_to_read(directory)?);
-    let store = Local::open(directory).map_err(|error| not_opened(directory, &error))?;
+    drop(directory_to_read(directory, place)?);
+    let store = directory_to_write(directory, place)?;
     let host = Host::builder().provider(store).options(HostOptions::new().dormant());
     host.start().await.map_err(Failure::unreachable)
 }
 
 /// A client of a hub, without a host.
-pub(crate) async fn hub_client(connection: &str, hub: &str) -> Done<Client> {
-    Client::connect(hub_store(connection, hub).await?).map_err(Failure::unreachable)
+async fn hub_client(connection: &str, hub: &str, place: &Place) -> Done<Client> {
+    Client::connect(hub_store(connection, hub, place).await?).map_err(Failure::unreachable)
 }
 
 /// A hub that is there.
-pub(crate) async fn hub_store(connection: &str, hub: &str) -> Done<Azure> {
+pub(crate) async fn hub_store(connection: &str, hub: &str, place: &Place) -> Done<Readable<Azure>> {
     let connection = Connection::parse(connection).map_err(|error| {
         Failure::misused(format_args!("the connection string is invalid: {error}"))
     })?;
     let opened = AzureOptions::new().must_exist(true).connect(&connection, hub).await;
-    opened.map_err(|error| match &error {
+    let store = opened.map_err(|error| match &error {
         OpenError::NoStore { .. } => Failure::new(Code::Unreachable, &error),
         _ => Failure::new(Code::Unreachable, causes(&error)),
-    })
+    })?;
+    readable(store, place)
 }
 
 /// Why a directory was not opened, and what to do.

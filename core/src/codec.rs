@@ -18,8 +18,8 @@ use alloc::vec::Vec;
 use bincode::config::{self, Configuration, Limit, LittleEndian, Varint};
 use bincode::enc::write::Writer;
 use bincode::error::{DecodeError, EncodeError};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
 use crate::history::RecordedTurn;
@@ -37,8 +37,46 @@ pub const COMMAND_FORMAT_VERSION: u8 = 1;
 /// The format of activities in the queues of tags.
 pub const ACTIVITY_FORMAT_VERSION: u8 = 1;
 
+/// What stands in front of a turn, a command or an activity that something between this and the store has
+/// encoded: encryption, compression. One byte with the length of a name follows, and the name of what encoded
+/// it. It is no format of this module: it must be decoded before.
+pub const ENCODED_FORMAT: u8 = 0xE0;
+
+/// What stands in front of a command or an activity that could not be decoded so. It is never stored: see
+/// [`Undecodable`].
+const UNDECODABLE_FORMAT: u8 = 0xE1;
+
 /// Most memory that decoding one turn may claim, in bytes. A larger turn cannot be written.
 pub const MAX_TURN_BYTES: usize = 64 * 1024 * 1024;
+
+/// A command or an activity that came out of a queue encoded, and that the codec of the store cannot decode. In
+/// this form it is given to the host, which finds out why when it decodes it, and back to the store,
+/// which keeps it as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undecodable {
+    /// The name of the codec that cannot.
+    pub codec: String,
+    /// Why, for people.
+    pub why: String,
+    /// What was in the queue.
+    pub stored: Vec<u8>,
+}
+
+impl Undecodable {
+    /// The form in which it is given to the host.
+    ///
+    /// # Errors
+    /// [`CodecError::Encode`] when it is larger than [`MAX_TURN_BYTES`].
+    pub fn encode(&self) -> Result<Vec<u8>, CodecError> {
+        encode(UNDECODABLE_FORMAT, self)
+    }
+
+    /// What such a form has; `None` when the bytes are something else.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        let (&UNDECODABLE_FORMAT, rest) = bytes.split_first()? else { return None };
+        decode(rest).ok()
+    }
+}
 
 const CONFIG: Configuration<LittleEndian, Varint, Limit<MAX_TURN_BYTES>> =
     config::standard().with_limit::<MAX_TURN_BYTES>();
@@ -76,6 +114,19 @@ pub enum CodecError {
         /// The version that is there.
         found: u8,
     },
+    /// Something between this and the store has [encoded](ENCODED_FORMAT) it, and it was not decoded: the
+    /// store is to be opened with the same codec.
+    #[error(
+        "it is encoded by the codec `{codec}`; open the store with that codec, as it was opened when this was \
+         written"
+    )]
+    Encoded {
+        /// The name of the codec.
+        codec: String,
+    },
+    /// The codec with which the store was opened could not decode it.
+    #[error("the codec of the store could not decode it: {0}")]
+    Undecodable(String),
     /// The bytes are not what their version says.
     #[error("stored bytes do not decode: {0}")]
     Malformed(String),
@@ -193,11 +244,10 @@ pub fn encode_command(command: &RemoteCommand) -> Result<Vec<u8>, CodecError> {
 /// [`CodecError::Empty`], [`CodecError::UnknownCommandVersion`] or [`CodecError::Malformed`]; never a
 /// panic. No length in the bytes is believed beyond [`MAX_TURN_BYTES`].
 pub fn decode_command(bytes: &[u8]) -> Result<RemoteCommand, CodecError> {
-    let (&version, body) = bytes.split_first().ok_or(CodecError::Empty)?;
-    if version != COMMAND_FORMAT_VERSION {
-        return Err(CodecError::UnknownCommandVersion { found: version });
+    match split(bytes)? {
+        (COMMAND_FORMAT_VERSION, body) => decode(body),
+        (found, _) => Err(CodecError::UnknownCommandVersion { found }),
     }
-    decode(body)
 }
 
 /// The form in which the call of an activity is in the queue of a tag.
@@ -214,11 +264,10 @@ pub fn encode_activity(activity: &RemoteActivity) -> Result<Vec<u8>, CodecError>
 /// [`CodecError::Empty`], [`CodecError::UnknownActivityVersion`] or [`CodecError::Malformed`]; never a
 /// panic. No length in the bytes is believed beyond [`MAX_TURN_BYTES`].
 pub fn decode_activity(bytes: &[u8]) -> Result<RemoteActivity, CodecError> {
-    let (&version, body) = bytes.split_first().ok_or(CodecError::Empty)?;
-    if version != ACTIVITY_FORMAT_VERSION {
-        return Err(CodecError::UnknownActivityVersion { found: version });
+    match split(bytes)? {
+        (ACTIVITY_FORMAT_VERSION, body) => decode(body),
+        (found, _) => Err(CodecError::UnknownActivityVersion { found }),
     }
-    decode(body)
 }
 
 fn encode<T: Serialize>(version: u8, value: &T) -> Result<Vec<u8>, CodecError> {
@@ -250,7 +299,7 @@ pub fn status_turn(bytes: &[u8]) -> Result<Option<u64>, CodecError> {
 
 /// The number of the turn that set the status, and the turn as version 1 has it.
 fn parts(bytes: &[u8]) -> Result<(Option<u64>, &[u8]), CodecError> {
-    let (&version, body) = bytes.split_first().ok_or(CodecError::Empty)?;
+    let (version, body) = split(bytes)?;
     match version {
         FORMAT_VERSION => Ok((None, body)),
         FORMAT_VERSION_WITH_STATUS => {
@@ -260,6 +309,22 @@ fn parts(bytes: &[u8]) -> Result<(Option<u64>, &[u8]), CodecError> {
             Ok((Some(number), turn))
         }
         found => Err(CodecError::UnknownVersion { found }),
+    }
+}
+
+/// The version, and what follows.
+fn split(bytes: &[u8]) -> Result<(u8, &[u8]), CodecError> {
+    match bytes.split_first().ok_or(CodecError::Empty)? {
+        (&ENCODED_FORMAT, rest) => {
+            let name = rest.split_first().and_then(|(&length, rest)| rest.get(..length.into()));
+            let codec = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
+            Err(CodecError::Encoded { codec })
+        }
+        (&UNDECODABLE_FORMAT, rest) => Err(match decode::<Undecodable>(rest) {
+            Ok(Undecodable { why, .. }) => CodecError::Undecodable(why),
+            Err(error) => error,
+        }),
+        (version, body) => Ok((*version, body)),
     }
 }
 

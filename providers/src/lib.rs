@@ -7,7 +7,8 @@
 //!
 //! [`InMemory`] is the reference model of all of them. `Local` (feature `local`) stores in a directory. It is made
 //! of journals and an archive, which other durable media can use as well (feature `journal`); `azure::Azure`
-//! does (features `azure` and `azure-legacy`).
+//! does (features `azure` and `azure-legacy`). [`Encoded`] wraps a store, to encrypt (feature `encryption`) or
+//! compress (feature `compression`) what is in it, or to do what a [`Codec`](codec::Codec) of your own does.
 //!
 //! The crate `reenact-testkit` has the tests that every provider must pass, and fakes that fail on demand.
 
@@ -51,6 +52,7 @@ mod store;
 
 // Floor 3: limits, and what the stores have in common.
 
+pub mod codec;
 pub mod limits;
 mod ownership;
 mod queue;
@@ -77,11 +79,13 @@ pub mod journaled;
 
 #[cfg(feature = "blobs")]
 pub mod azure;
+mod encoded;
 #[cfg(feature = "local")]
 pub mod local;
 mod memory;
 
 pub use backoff::Backoff;
+pub use encoded::Encoded;
 pub use error::{OpenError, Place, ProviderError};
 pub use finding::{Finding, Severity};
 #[cfg(feature = "local")]

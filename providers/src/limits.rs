@@ -13,6 +13,12 @@ pub const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
 /// Most bytes in one routed message: the largest payload, with room for what goes around it.
 pub const MAX_ROUTED_BYTES: usize = MAX_PAYLOAD_BYTES + 64 * 1024;
 
+/// Longest name of a [codec](crate::codec::Codec::name), in bytes.
+pub const MAX_CODEC_NAME_BYTES: usize = 64;
+
+/// Longest id of a key of an [encryption](crate::codec), in bytes of UTF-8.
+pub const MAX_KEY_ID_BYTES: usize = 64;
+
 /// Most instances in one purge.
 pub const MAX_PURGED_AT_ONCE: usize = 4_096;
 

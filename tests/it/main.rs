@@ -18,6 +18,8 @@ mod clients;
 #[cfg(feature = "console")]
 mod console;
 mod continue_as_new;
+#[cfg(all(feature = "compression", feature = "encryption", feature = "local"))]
+mod encoded;
 mod ending;
 mod endings;
 mod events;

@@ -15,6 +15,8 @@ pub(crate) const HUB_VARIABLE: &str = "REENACT_HUB";
 pub(crate) const URL_VARIABLE: &str = "REENACT_URL";
 /// The token of a console.
 pub(crate) const TOKEN_VARIABLE: &str = "REENACT_TOKEN";
+/// The path of the file with the keys of an encrypted store.
+pub(crate) const KEYS_VARIABLE: &str = "REENACT_KEYS";
 /// Where the Azure CLI and others look for a connection string as well.
 pub(crate) const CONNECTION_VARIABLE: &str = "AZURE_STORAGE_CONNECTION_STRING";
 
@@ -41,6 +43,12 @@ pub(crate) struct Place {
     /// The file with the token of the console; also REENACT_TOKEN has the token itself
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// The file with the keys of an encrypted store; also REENACT_KEYS has its path
+    ///
+    /// A line is the id of a key, a space, and 64 hexadecimal digits. What a command writes is
+    /// encrypted with the first key.
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "url")]
+    pub(crate) keys: Option<PathBuf>,
 }
 
 /// One place. No `Debug`: it may hold a secret.

@@ -3,7 +3,9 @@
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
-use reenact::doctor::{Finding, Looked, Severity, check_directory, check_machine, check_store};
+use reenact::doctor::{
+    Finding, Looked, Severity, check_directory_through, check_machine, check_store,
+};
 use reenact::providers::Provider;
 use reenact::{Client, Error};
 
@@ -23,7 +25,7 @@ pub(crate) async fn doctor(given: Doctor, tool: &mut Tool) -> Done {
     let mut findings = match tool.place.chosen(open::environment)? {
         Chosen::Directory(directory) => of_directory(&directory, given.quick, tool).await?,
         Chosen::Hub { connection, hub } => {
-            let store = open::hub_store(&connection, &hub).await?;
+            let store = open::hub_store(&connection, &hub, &tool.place).await?;
             let client = Client::connect(store.clone()).map_err(Failure::unreachable)?;
             let mut findings = blocking(move || store.check()).await?;
             if !given.quick {
@@ -50,11 +52,13 @@ pub(crate) async fn doctor(given: Doctor, tool: &mut Tool) -> Done {
 async fn of_directory(directory: &Path, quick: bool, tool: &Tool) -> Done<Vec<Finding>> {
     let machine = beside(directory);
     let mut findings = if quick {
-        let store = open::directory_to_read(directory)?;
+        let store = open::directory_to_read(directory, &tool.place)?;
         blocking(move || store.check()).await?
     } else {
         let progress = Progress::new(tool, READING, Some(0));
-        let looked = check_directory(directory, |looked| show_progress(&progress, looked)).await;
+        let codecs = open::Codecs::of(&tool.place)?;
+        let show = |looked: &Looked| show_progress(&progress, looked);
+        let looked = check_directory_through(directory, |store| codecs.read(store), show).await;
         looked.map_err(|error| match &error {
             Error::Open { source } => open::not_opened(directory, source),
             _ => Failure::unreachable(open::causes(&error)),

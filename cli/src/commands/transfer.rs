@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
 
+use reenact::Azure;
 use reenact::providers::Provider;
 use reenact::transfer::{
     self, ExportOptions, Exported, ImportOptions, Imported, Reader, Stage, TransferError,
 };
-use reenact::{Azure, Local};
 use serde_json::json;
 
 use crate::arguments::place::Chosen;
@@ -137,13 +137,12 @@ fn reader(path: &Path) -> Done<BufReader<File>> {
 async fn store_to_fill(tool: &Tool) -> Done<Box<dyn Provider>> {
     match tool.place.chosen(open::environment)? {
         Chosen::Directory(directory) => {
-            let store =
-                Local::open(&directory).map_err(|error| open::not_opened(&directory, &error))?;
-            Ok(Box::new(store))
+            Ok(Box::new(open::directory_to_write(&directory, &tool.place)?))
         }
         Chosen::Hub { connection, hub } => {
             let store = Azure::connect(&connection, &hub).await;
-            Ok(Box::new(store.map_err(|error| Failure::unreachable(open::causes(&error)))?))
+            let store = store.map_err(|error| Failure::unreachable(open::causes(&error)))?;
+            Ok(Box::new(open::readable(store, &tool.place)?))
         }
         Chosen::Console(_) => {
             Err(Failure::misused("an import needs the store itself, without a host")

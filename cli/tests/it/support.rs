@@ -51,6 +51,7 @@ pub(crate) fn program(arguments: &[&str]) -> Command {
         "REENACT_URL",
         "REENACT_HUB",
         "REENACT_TOKEN",
+        "REENACT_KEYS",
         "AZURE_STORAGE_CONNECTION_STRING",
         "NO_COLOR",
         "CLICOLOR_FORCE",
