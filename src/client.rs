@@ -2,6 +2,7 @@
 
 mod handle;
 mod inspect;
+mod interrupt;
 mod query;
 mod raise_event;
 mod start;
@@ -19,6 +20,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::handle::InstanceHandle;
+pub use self::interrupt::Interrupt;
+use self::interrupt::Kind;
 pub use self::raise_event::RaiseEvent;
 pub use self::start::StartNew;
 pub use self::status::InstanceStatus;
@@ -279,7 +282,7 @@ impl Client {
     /// does about that is its own affair: see
     /// [`OrchestrationContext::shielded`](reenact_core::OrchestrationContext::shielded). Running
     /// activities are informed as well, and have
-    /// [a time of grace](reenact_actors::HostOptions::cancellation_grace). Durable when it returns: the
+    /// [a time of grace](reenact_actors::HostOptions::cancellation_grace). Durable when the await returns: the
     /// cancel survives every crash, and reaches every later execution of the instance. The code may
     /// not have ended then; [`InstanceHandle::result`] waits for that.
     ///
@@ -295,8 +298,8 @@ impl Client {
     /// [`Error::NotFound`], [`Error::Finished`], [`Error::Parked`], [`Error::Busy`],
     /// [`Error::ShuttingDown`]: nothing was stored. [`Error::Interrupted`], [`Error::Store`]: whether
     /// it counted may not be known; cancel again.
-    pub async fn cancel(&self, id: impl ToInstanceId, reason: &str) -> Result<()> {
-        self.access.cancel(&id.to_instance_id()?, reason).await
+    pub fn cancel(&self, id: impl ToInstanceId, reason: &str) -> Interrupt {
+        self.interrupt(id, Kind::Cancel(reason.to_owned()))
     }
 
     /// Stops the code of an instance until it is [resumed](Self::resume). Durable when it returns.
@@ -310,8 +313,8 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::cancel`].
-    pub async fn suspend(&self, id: impl ToInstanceId, reason: &str) -> Result<()> {
-        self.access.suspend(&id.to_instance_id()?, reason).await
+    pub fn suspend(&self, id: impl ToInstanceId, reason: &str) -> Interrupt {
+        self.interrupt(id, Kind::Suspend(reason.to_owned()))
     }
 
     /// Lets the code of an instance go on that was [suspended](Self::suspend). Durable when it
@@ -322,8 +325,16 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::cancel`]; [`Error::Parked`] when it still cannot go on, with the reason.
-    pub async fn resume(&self, id: impl ToInstanceId) -> Result<()> {
-        self.access.resume(&id.to_instance_id()?).await
+    pub fn resume(&self, id: impl ToInstanceId) -> Interrupt {
+        self.interrupt(id, Kind::Resume)
+    }
+
+    fn interrupt(&self, id: impl ToInstanceId, kind: Kind) -> Interrupt {
+        self.interrupt_checked(id.to_instance_id().map_err(Error::from), kind)
+    }
+
+    pub(crate) fn interrupt_checked(&self, id: Result<InstanceId>, kind: Kind) -> Interrupt {
+        Interrupt::new(self.clone(), id, kind)
     }
 
     /// Ends an instance without asking its code: no compensation runs. Running activities are informed
@@ -332,8 +343,8 @@ impl Client {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Finished`], [`Error::Busy`], [`Error::ShuttingDown`],
     /// [`Error::Interrupted`], [`Error::Store`].
-    pub async fn terminate(&self, id: impl ToInstanceId, reason: &str) -> Result<()> {
-        self.access.terminate(&id.to_instance_id()?, reason).await
+    pub fn terminate(&self, id: impl ToInstanceId, reason: &str) -> Interrupt {
+        self.interrupt(id, Kind::Terminate(reason.to_owned()))
     }
 
     /// Removes a finished instance with its history, for good. Its id is free then. Through another

@@ -141,7 +141,7 @@ pub mod testing;
 pub mod verify;
 
 // To run hosts, and to ask them.
-pub use client::{Client, InstanceHandle, InstanceStatus, RaiseEvent, StartNew};
+pub use client::{Client, InstanceHandle, InstanceStatus, Interrupt, RaiseEvent, StartNew};
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
     Access, ActivityThreads, HostOptions, Named, Retention, ShardThreads, Stalled, Unfit, Values,

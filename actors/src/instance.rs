@@ -190,16 +190,18 @@ impl InstanceState {
             InstanceMessage::RaiseEvent { event, reply } => {
                 self.raise(myself, event, reply);
             }
-            InstanceMessage::Terminate { reason, reply } => {
-                self.apply(Command::Terminate { reason }, reply);
+            InstanceMessage::Terminate { reason, trace, reply } => {
+                self.apply_in(trace, Command::Terminate { reason }, reply);
             }
-            InstanceMessage::Cancel { reason, reply } => {
-                self.apply(Command::Cancel { reason }, reply);
+            InstanceMessage::Cancel { reason, trace, reply } => {
+                self.apply_in(trace, Command::Cancel { reason }, reply);
             }
-            InstanceMessage::Suspend { reason, reply } => {
-                self.apply(Command::Suspend { reason }, reply);
+            InstanceMessage::Suspend { reason, trace, reply } => {
+                self.apply_in(trace, Command::Suspend { reason }, reply);
             }
-            InstanceMessage::Resume { reply } => self.apply(Command::Resume, reply),
+            InstanceMessage::Resume { trace, reply } => {
+                self.apply_in(trace, Command::Resume, reply);
+            }
             InstanceMessage::Runtime(RuntimeMessage(message)) => match message {
                 Internal::CompleteTask { run, id, result, known } if self.is_of(run, id) => {
                     self.in_place.has_ended(run, id);

@@ -181,7 +181,7 @@ pub(crate) struct Unanswered {
 impl Unanswered {
     fn carry(self, shard: ShardId, message: Message) {
         let Message { id, to, body } = message;
-        let needs_key = matches!(body, MessageBody::Event { .. } | MessageBody::Command { .. });
+        let needs_key = matches!(id.kind, MessageKind::Event | MessageKind::Command);
         if needs_key && id.event_key(&self.key.0).is_err() {
             // Without a key it cannot be distinguished from others.
             return self.settle(Fate::NotTaken(NotTaken::NotFound));
@@ -326,9 +326,11 @@ pub(crate) fn addressed(
             return Ok(start_of(start, (origin, trace), instead_of, reply));
         }
         MessageBody::Event { name, data } => {
-            Content::Event { name, data, key: id.event_key(from)? }
+            Content::Event { name, data, key: id.event_key(from)?, trace }
         }
-        MessageBody::Command { command } => Content::Command { command, key: id.event_key(from)? },
+        MessageBody::Command { command } => {
+            Content::Command { command, key: id.event_key(from)?, trace }
+        }
         MessageBody::Cancel { reason } => Content::Cancel { call: id, reason },
         MessageBody::Result { lineage, id, result } => Content::Result { lineage, id, result },
         // It was taken out of its trace.

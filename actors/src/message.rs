@@ -7,7 +7,7 @@ mod open_calls;
 mod reply;
 mod shard;
 
-use reenact_core::{Command, InstanceCommand, Rewind};
+use reenact_core::{Command, InstanceCommand, Rewind, TraceContext};
 
 use crate::admission::Place;
 use crate::error::Error;
@@ -48,6 +48,8 @@ pub enum InstanceMessage {
     Terminate {
         /// Why, for people.
         reason: String,
+        /// The trace in which it is asked for. That goes into the log.
+        trace: Option<Box<TraceContext>>,
         /// Answered when it is durable, or with why it is refused.
         reply: Option<Reply>,
     },
@@ -55,6 +57,8 @@ pub enum InstanceMessage {
     Cancel {
         /// Why, for people.
         reason: String,
+        /// The trace in which it is asked for. That goes into the log.
+        trace: Option<Box<TraceContext>>,
         /// Answered when it is durable, or with why it is refused.
         reply: Option<Reply>,
     },
@@ -62,11 +66,15 @@ pub enum InstanceMessage {
     Suspend {
         /// Why, for people.
         reason: String,
+        /// The trace in which it is asked for. That goes into the log.
+        trace: Option<Box<TraceContext>>,
         /// Answered when it is durable, or with why it is refused.
         reply: Option<Reply>,
     },
     /// Let the instance's code go on. One that is parked is tried again.
     Resume {
+        /// The trace in which it is asked for. That goes into the log.
+        trace: Option<Box<TraceContext>>,
         /// Answered when it is durable, or with why it is refused.
         reply: Option<Reply>,
     },
@@ -180,7 +188,7 @@ impl InstanceMessage {
             | Self::Terminate { reply, .. }
             | Self::Cancel { reply, .. }
             | Self::Suspend { reply, .. }
-            | Self::Resume { reply } => reply,
+            | Self::Resume { reply, .. } => reply,
             Self::Runtime(RuntimeMessage(Internal::Start(start))) => Some(start.reply),
             Self::Runtime(RuntimeMessage(Internal::Rewind(rewind))) => Some(rewind.reply),
             Self::Runtime(RuntimeMessage(Internal::FromAnother(message))) => Some(message.reply),

@@ -18,7 +18,7 @@ use reenact_core::TraceContext;
 use tracing::Instrument;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-pub(crate) use emit::{FinishedSpan, How, emit};
+pub(crate) use emit::{FinishedSpan, How, SpanLink, emit};
 
 /// Whether a generator of ids was made: without one, no span has the id that follows from the log.
 static IS_ON: AtomicBool = AtomicBool::new(false);

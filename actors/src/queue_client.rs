@@ -79,7 +79,7 @@ impl QueueClient {
         message: InstanceMessage,
         created_at: Option<Timestamp>,
     ) -> Result<Option<KeyedCommand>> {
-        let (kind, command) = match message {
+        let (kind, trace, command) = match message {
             InstanceMessage::RaiseEvent { event, .. } => {
                 let trace = event.trace.clone();
                 let event = self.event(event)?;
@@ -94,18 +94,20 @@ impl QueueClient {
                 let KeyedCommand { key, command } = self.start(self.start_of(*start)?);
                 return Ok(Some(KeyedCommand { key, command: traced(command, trace) }));
             }
-            InstanceMessage::Cancel { reason, .. } => ("cancel", RemoteCommand::Cancel { reason }),
-            InstanceMessage::Terminate { reason, .. } => {
-                ("terminate", RemoteCommand::Terminate { reason })
+            InstanceMessage::Cancel { reason, trace, .. } => {
+                ("cancel", trace, RemoteCommand::Cancel { reason })
             }
-            InstanceMessage::Suspend { reason, .. } => {
-                ("suspend", RemoteCommand::Suspend { reason })
+            InstanceMessage::Terminate { reason, trace, .. } => {
+                ("terminate", trace, RemoteCommand::Terminate { reason })
             }
-            InstanceMessage::Resume { .. } => ("resume", RemoteCommand::Resume),
+            InstanceMessage::Suspend { reason, trace, .. } => {
+                ("suspend", trace, RemoteCommand::Suspend { reason })
+            }
+            InstanceMessage::Resume { trace, .. } => ("resume", trace, RemoteCommand::Resume),
             InstanceMessage::Runtime(RuntimeMessage(Internal::Rewind(message))) => {
                 let rewind = message.rewind;
                 let (position, reason, seed) = (rewind.position, rewind.reason, rewind.seed);
-                ("rewind", RemoteCommand::Rewind { position, reason, seed })
+                ("rewind", None, RemoteCommand::Rewind { position, reason, seed })
             }
             InstanceMessage::Runtime(_) => return Ok(None),
         };
@@ -115,7 +117,7 @@ impl QueueClient {
             }
             None => command,
         };
-        Ok(Some(self.once(kind, command)))
+        Ok(Some(self.once(kind, traced(command, trace))))
     }
 
     /// A command that is sent once.

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use reenact_core::{
-    CorrelationId, InstanceId, Message, MessageBody, MessageId, ReceivedTrace, TraceContext,
-    TraceRelation,
+    CorrelationId, Event, ExecutionId, InstanceId, Machine, Message, MessageBody, MessageId,
+    MessageKind, Outbox, ReceivedTrace, RecordedTurn, TraceContext, TraceRelation,
 };
 use sha2::{Digest, Sha256};
 
@@ -38,7 +38,13 @@ pub(crate) const fn is_on() -> bool {
 
 /// What a run has received of a trace; nothing, where nobody gave it one. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RunTrace(Option<Arc<ReceivedTrace>>);
+pub(crate) struct RunTrace {
+    received: Option<Arc<ReceivedTrace>>,
+    /// The run, where its code is gone, and only the log says which one it was.
+    run: Option<Run>,
+    /// The runs of executions before it of which messages are still to be sent; mostly none.
+    earlier: Option<Arc<[u64]>>,
+}
 
 /// The trace of an execution, with the span of the execution itself.
 #[derive(Clone, Debug)]
@@ -63,6 +69,8 @@ struct Seed([u8; 32]);
 pub(crate) enum SpanOf {
     Activity,
     Child,
+    /// What was asked of another instance: an event, or a command.
+    Sent,
     #[cfg(feature = "otel")]
     Timer,
     #[cfg(feature = "otel")]
@@ -70,15 +78,57 @@ pub(crate) enum SpanOf {
 }
 
 impl RunTrace {
-    pub(crate) fn new(received: Option<ReceivedTrace>) -> Self {
-        Self(received.map(Arc::new))
+    /// That of a run whose code is alive.
+    pub(crate) fn of_machine(machine: &Machine) -> Self {
+        let received = machine.received_trace().map(Arc::new);
+        Self { received, run: None, earlier: senders(machine.earlier_senders()) }
+    }
+
+    /// That of a run whose call goes to another host.
+    pub(crate) fn of_call(received: Option<Box<ReceivedTrace>>) -> Self {
+        Self { received: received.map(Arc::from), ..Self::default() }
+    }
+
+    /// That of a run whose code is gone, as its log says. Of a log that cannot be read, nothing is known.
+    pub(crate) fn of_log(execution: ExecutionId, turns: &[RecordedTurn], outbox: &Outbox) -> Self {
+        let first = turns.first().map(|turn| &*turn.events).unwrap_or_default();
+        let seed = first.iter().find_map(|event| match event {
+            Event::ExecutionStarted { seed, .. } => Some(*seed),
+            _ => None,
+        });
+        let received = first.iter().find_map(|event| match event {
+            Event::TraceContextReceived { received } => Some(Arc::from(received.clone())),
+            _ => None,
+        });
+        let run = seed.map(|seed| Run::new(execution, seed));
+        Self { received, run, earlier: senders(outbox.earlier_senders()) }
+    }
+
+    /// The run, where only its log says which one it was.
+    pub(crate) const fn run(&self) -> Option<Run> {
+        self.run
+    }
+
+    /// What the run has received, for the call of an activity that goes to another host.
+    pub(crate) fn received(&self) -> Option<Box<ReceivedTrace>> {
+        self.received.as_deref().cloned().map(Box::new)
+    }
+
+    /// Whether it is stored and sent: where nobody wants traces, there is not a byte more.
+    fn is_wanted(&self) -> bool {
+        self.received.is_some() || is_on()
+    }
+
+    /// The span of a run, for the execution that goes on for it.
+    pub(crate) fn for_successor(&self, instance: &InstanceId, run: Run) -> Option<TraceContext> {
+        self.is_wanted().then(|| self.of(instance, run).own)
     }
 
     /// The trace of a run. One without a caller's has a trace of its own.
     pub(crate) fn of(&self, instance: &InstanceId, run: Run) -> ExecutionTrace {
         let seed = Seed::of(instance, run);
         let span = seed.span(b"execution", 0, 0);
-        let received = self.0.as_deref();
+        let received = self.received.as_deref();
         let caller = received.filter(|received| received.relation == TraceRelation::Caller);
         let own = match caller {
             Some(received) => received.context.with_span(span),
@@ -95,16 +145,31 @@ impl RunTrace {
         ExecutionTrace { own, seed }
     }
 
-    /// A message of a run, with its trace if it starts an instance. Without a trace, a message is sent as it is.
+    /// A message of a run, with its trace if it starts an instance, raises an event or asks for something. Without a trace, a message is
+    /// sent as it is.
     pub(crate) fn give(&self, instance: &InstanceId, run: Run, mut message: Message) -> Message {
-        let is_traced = self.0.is_some() || is_on();
-        if is_traced && !run.is_without_code() && message.body.origin().is_some() {
-            let MessageId { id, attempt, .. } = message.id;
-            let context = Box::new(self.of(instance, run).span(SpanOf::Child, id, attempt));
-            message.body = MessageBody::Traced { context, body: Box::new(message.body) };
+        let run = self.run.unwrap_or(run);
+        if !self.is_wanted() || run.is_without_code() {
+            return message;
         }
+        let MessageId { lineage, id, attempt, kind } = message.id;
+        let of = match kind {
+            MessageKind::Start => SpanOf::Child,
+            MessageKind::Event | MessageKind::Command => SpanOf::Sent,
+            MessageKind::Cancel | MessageKind::Result => return message,
+        };
+        let trace = self.of(instance, run);
+        let is_earlier = self.earlier.as_ref().is_some_and(|earlier| earlier.contains(&lineage));
+        // The spans of an execution before are not known here: this one sends the message for it.
+        let context = if is_earlier { trace.own } else { trace.span(of, id, attempt) };
+        message.body =
+            MessageBody::Traced { context: Box::new(context), body: Box::new(message.body) };
         message
     }
+}
+
+fn senders(runs: Vec<u64>) -> Option<Arc<[u64]>> {
+    (!runs.is_empty()).then(|| runs.into())
 }
 
 impl ExecutionTrace {
@@ -113,6 +178,7 @@ impl ExecutionTrace {
         let name: &[u8] = match of {
             SpanOf::Activity => b"activity",
             SpanOf::Child => b"child",
+            SpanOf::Sent => b"sent",
             #[cfg(feature = "otel")]
             SpanOf::Timer => b"timer",
             #[cfg(feature = "otel")]
@@ -161,8 +227,6 @@ impl Seed {
 
 #[cfg(test)]
 mod tests {
-    use reenact_core::ExecutionId;
-
     use super::*;
 
     fn own() -> ExecutionTrace {
@@ -183,7 +247,7 @@ mod tests {
     #[test]
     fn each_span_has_an_id_of_its_own() {
         let trace = own();
-        let kinds = [SpanOf::Activity, SpanOf::Child];
+        let kinds = [SpanOf::Activity, SpanOf::Child, SpanOf::Sent];
         let ids = kinds.into_iter().flat_map(|of| (1..50).map(move |id| (of, CorrelationId(id))));
         let spans = ids.flat_map(|(of, id)| [1, 2].map(|attempt| trace.span(of, id, attempt)));
         let spans: Vec<_> = spans.map(|span| span.span_id()).collect();

@@ -34,8 +34,11 @@ pub const FORMAT_VERSION_WITH_STATUS: u8 = 2;
 /// The format of commands in queues.
 pub const COMMAND_FORMAT_VERSION: u8 = 1;
 
-/// The format of activities in the queues of tags.
+/// The format of activities in the queues of tags, of a run that was started in no trace.
 pub const ACTIVITY_FORMAT_VERSION: u8 = 1;
+
+/// The format of activities in the queues of tags, of a run with a trace: that stands after what the first has.
+pub const ACTIVITY_FORMAT_VERSION_WITH_TRACE: u8 = 2;
 
 /// What stands in front of a turn, a command or an activity that something between this and the store has
 /// encoded: encryption, compression. One byte with the length of a name follows, and the name of what encoded
@@ -108,7 +111,7 @@ pub enum CodecError {
     /// A newer reenact has sent it, or it is no call of an activity at all.
     #[error(
         "the call of an activity in a queue has format version {found}; this reenact reads up to \
-         {ACTIVITY_FORMAT_VERSION}"
+         {ACTIVITY_FORMAT_VERSION_WITH_TRACE}"
     )]
     UnknownActivityVersion {
         /// The version that is there.
@@ -255,7 +258,10 @@ pub fn decode_command(bytes: &[u8]) -> Result<RemoteCommand, CodecError> {
 /// # Errors
 /// [`CodecError::Encode`] when it is larger than [`MAX_TURN_BYTES`].
 pub fn encode_activity(activity: &RemoteActivity) -> Result<Vec<u8>, CodecError> {
-    encode(ACTIVITY_FORMAT_VERSION, activity)
+    match &activity.trace {
+        None => encode(ACTIVITY_FORMAT_VERSION, activity),
+        Some(trace) => encode(ACTIVITY_FORMAT_VERSION_WITH_TRACE, &(activity, trace)),
+    }
 }
 
 /// Reads the call of an activity of any version.
@@ -266,6 +272,10 @@ pub fn encode_activity(activity: &RemoteActivity) -> Result<Vec<u8>, CodecError>
 pub fn decode_activity(bytes: &[u8]) -> Result<RemoteActivity, CodecError> {
     match split(bytes)? {
         (ACTIVITY_FORMAT_VERSION, body) => decode(body),
+        (ACTIVITY_FORMAT_VERSION_WITH_TRACE, body) => {
+            let (activity, trace): (RemoteActivity, _) = decode(body)?;
+            Ok(RemoteActivity { trace: Some(trace), ..activity })
+        }
         (found, _) => Err(CodecError::UnknownActivityVersion { found }),
     }
 }

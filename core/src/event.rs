@@ -133,7 +133,7 @@ pub enum Event {
         /// Why.
         error: OrchestrationError,
     },
-    /// Somebody terminated the execution. The last event. (input)
+    /// Somebody terminated the execution. The last event, but for the trace of the caller. (input)
     ExecutionTerminated {
         /// Why, in their words.
         reason: String,
@@ -402,8 +402,8 @@ pub enum Event {
         id: CorrelationId,
     },
     /// The trace in which somebody asked for the input before: of a start, the trace of the execution.
-    /// Directly after the start, with its origin and version, or after an [`Event::ExternalRaised`], if at
-    /// all. The code has no part in it. (output)
+    /// Directly after the start, with its origin and version, or after an event that was raised, a cancel, an end
+    /// without asking the code, a suspension or its end, if at all. The code has no part in it. (output)
     TraceContextReceived {
         /// The context.
         received: Box<ReceivedTrace>,

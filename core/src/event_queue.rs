@@ -1,9 +1,11 @@
 //! The buffered external events of one name, and the waits for them.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use crate::ids::{CorrelationId, EventKey};
 use crate::payload::Payload;
+use crate::trace_context::ReceivedTrace;
 
 /// First event to first wait: the wait at place *n* is ready when there are more than *n* events.
 ///
@@ -23,6 +25,8 @@ pub(crate) struct BufferedEvent {
     pub(crate) position: u64,
     pub(crate) data: Payload,
     pub(crate) key: Option<EventKey>,
+    /// The trace in which it was raised.
+    pub(crate) trace: Option<Box<ReceivedTrace>>,
 }
 
 impl EventQueue {
@@ -36,6 +40,11 @@ impl EventQueue {
     pub(crate) fn subscribe(&mut self, id: CorrelationId) -> Option<&BufferedEvent> {
         self.waits.push_back(id);
         self.events.get(self.waits.len() - 1)
+    }
+
+    /// Whether a wait has taken nothing.
+    pub(crate) fn has_wait(&self, id: CorrelationId) -> bool {
+        self.place(id).is_some()
     }
 
     /// Whether a wait is open for the next event that comes.

@@ -3,6 +3,7 @@
 mod limits;
 mod superseding;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -13,6 +14,7 @@ use crate::error::bounded_message;
 use crate::event::Event;
 use crate::outcome::Outcome;
 use crate::time::Timestamp;
+use crate::trace_context::{ReceivedTrace, TraceContext};
 use crate::version::Version;
 
 pub(crate) use limits::{history_limit, limit_exceeded, limit_that_ended, turn_limit};
@@ -84,7 +86,18 @@ impl RecordedTurn {
 
     /// How the execution ended in this turn, if it did.
     pub fn outcome(&self) -> Option<Outcome> {
-        self.events.last()?.outcome()
+        // The trace in which somebody asked for the end stands after it.
+        let is_trace = |event: &Event| matches!(event, Event::TraceContextReceived { .. });
+        self.events.iter().rev().find(|event| !is_trace(event))?.outcome()
+    }
+
+    /// With the trace in which its input was asked for, where there is one. Its input is all that is in it.
+    #[must_use]
+    pub fn in_trace(self, trace: Option<&TraceContext>) -> Self {
+        let Some(context) = trace else { return self };
+        let received = Box::new(ReceivedTrace::of_caller(context.clone()));
+        let events = self.events.iter().cloned();
+        Self { events: events.chain([Event::TraceContextReceived { received }]).collect(), ..self }
     }
 }
 

@@ -33,7 +33,7 @@ use crate::outcome::Outcome;
 use crate::receipt::Sealed;
 use crate::state::{Mode, Shared, State};
 use crate::time::Timestamp;
-use crate::trace_context::{ReceivedTrace, TraceContext, TraceRelation};
+use crate::trace_context::{ReceivedTrace, TraceContext};
 use crate::version::Version;
 use crate::wake::TurnWaker;
 
@@ -151,8 +151,8 @@ impl Machine {
         Ok(Turn { number: self.turns, recorded, actions, outcome: None, local, can_wait })
     }
 
-    /// As [`apply`](Self::apply) of a [`Command::RaiseEvent`], with the trace in which it was raised. It has no
-    /// effect on the code.
+    /// As [`apply`](Self::apply) of what somebody asks for: an event, a cancel, an end, a suspension or the end of
+    /// one; with the trace in which it was asked for. It has no effect on the code, and stands after the input.
     ///
     /// # Errors
     /// As [`Machine::apply`].
@@ -162,10 +162,7 @@ impl Machine {
         trace: Option<Box<TraceContext>>,
         now: Timestamp,
     ) -> Result<Turn, ApplyError> {
-        let received = |context: Box<TraceContext>| {
-            Box::new(ReceivedTrace { context: *context, relation: TraceRelation::Caller })
-        };
-        self.given_trace = trace.map(received);
+        self.given_trace = trace.map(|context| Box::new(ReceivedTrace::of_caller(*context)));
         let turn = self.apply(command, now);
         self.given_trace = None;
         turn

@@ -305,6 +305,15 @@ impl Outbox {
         self.lineage == lineage || self.content.as_deref().is_some_and(of_earlier)
     }
 
+    /// The runs of executions before this one of which messages are still to be sent.
+    pub fn earlier_senders(&self) -> Vec<u64> {
+        let places = self.content.iter().flat_map(|content| content.places.keys());
+        let mut runs: Vec<_> =
+            places.map(|id| id.lineage).filter(|run| !self.is_own(*run)).collect();
+        runs.dedup();
+        runs
+    }
+
     /// Of messages of this outbox that have arrived since, those that are not sent again: all but the
     /// starts of children, which are sent again so that the children report how they ended.
     pub(crate) fn not_sent_again(&self, mut arrived: Vec<MessageId>) -> Vec<MessageId> {

@@ -16,6 +16,7 @@ use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS};
 use crate::payload::Payload;
 use crate::seen_keys::SeenKeys;
 use crate::time::Timestamp;
+use crate::trace_context::TraceContext;
 
 /// An execution that is parked ([`Event::ExecutionParked`]): its code cannot run, and its log goes on.
 /// An external event that is raised on it is recorded, and the code sees it once it can run again; so are a cancel, a
@@ -29,7 +30,7 @@ use crate::time::Timestamp;
 /// # fn example(log: &[RecordedTurn], now: Timestamp) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut parked = ParkedExecution::default();
 /// log.iter().for_each(|turn| parked.apply(turn));
-/// let turns = parked.raise(Name::new("Paid")?, Payload::encode(&7)?, None, now)?;
+/// let turns = parked.raise(Name::new("Paid")?, Payload::encode(&7)?, None, None, now)?;
 /// // To be appended, in this order.
 /// # drop(turns);
 /// # Ok(())
@@ -81,8 +82,8 @@ impl ParkedExecution {
         turn.events.iter().for_each(|event| self.follow(event));
     }
 
-    /// Records an external event at a time: the turns to append, in order. What is overdue by then
-    /// comes first. No turns when an event with that key is there.
+    /// Records an external event at a time, with the trace in which it was raised: the turns to append, in order.
+    /// What is overdue by then comes first. No turns when an event with that key is there.
     ///
     /// # Errors
     /// [`Rejected::TooManyEvents`], [`Rejected::TooManyEventBytes`] as on an execution that runs;
@@ -92,13 +93,14 @@ impl ParkedExecution {
         name: Name,
         data: Payload,
         key: Option<EventKey>,
+        trace: Option<&TraceContext>,
         now: Timestamp,
     ) -> Result<Vec<RecordedTurn>, Rejected> {
         if key.as_ref().is_some_and(|key| self.keys.contains(key)) {
             return Ok(Vec::new());
         }
         self.has_room(&name, data.len())?;
-        Ok(self.record(Event::ExternalRaised { name, data, key }, now))
+        Ok(self.record(Event::ExternalRaised { name, data, key }, trace, now))
     }
 
     /// Records that somebody has asked it to end: the turns to append, in order. No turns when somebody has before.
@@ -109,10 +111,11 @@ impl ParkedExecution {
     pub fn cancel(
         &mut self,
         reason: String,
+        trace: Option<&TraceContext>,
         now: Timestamp,
     ) -> Result<Vec<RecordedTurn>, Rejected> {
         let cancel = Event::CancelRequested { reason: bounded_message(reason) };
-        self.record_if(!self.is_cancelled, cancel, now)
+        self.record_if(!self.is_cancelled, cancel, trace, now)
     }
 
     /// Records that it is not to go on before somebody resumes it: the turns to append, in order. No turns when
@@ -123,24 +126,30 @@ impl ParkedExecution {
     pub fn suspend(
         &mut self,
         reason: String,
+        trace: Option<&TraceContext>,
         now: Timestamp,
     ) -> Result<Vec<RecordedTurn>, Rejected> {
         let suspend = Event::ExecutionSuspended { reason: bounded_message(reason) };
-        self.record_if(!self.is_suspended, suspend, now)
+        self.record_if(!self.is_suspended, suspend, trace, now)
     }
 
     /// Records the end of a suspension: the turns to append, in order. No turns when it is not suspended.
     ///
     /// # Errors
     /// As [`cancel`](Self::cancel).
-    pub fn resume(&mut self, now: Timestamp) -> Result<Vec<RecordedTurn>, Rejected> {
-        self.record_if(self.is_suspended, Event::ExecutionResumed, now)
+    pub fn resume(
+        &mut self,
+        trace: Option<&TraceContext>,
+        now: Timestamp,
+    ) -> Result<Vec<RecordedTurn>, Rejected> {
+        self.record_if(self.is_suspended, Event::ExecutionResumed, trace, now)
     }
 
     fn record_if(
         &mut self,
         is_new: bool,
         event: Event,
+        trace: Option<&TraceContext>,
         now: Timestamp,
     ) -> Result<Vec<RecordedTurn>, Rejected> {
         if !is_new {
@@ -148,12 +157,17 @@ impl ParkedExecution {
         }
         match history_limit(self.events + 1, self.bytes) {
             Some(full) => Err(Rejected::OverLimit(full.to_string())),
-            None => Ok(self.record(event, now)),
+            None => Ok(self.record(event, trace, now)),
         }
     }
 
-    /// Records an input. What is overdue by then comes first.
-    fn record(&mut self, event: Event, now: Timestamp) -> Vec<RecordedTurn> {
+    /// Records an input, with its trace if there is room for that. What is overdue by then comes first.
+    fn record(
+        &mut self,
+        event: Event,
+        trace: Option<&TraceContext>,
+        now: Timestamp,
+    ) -> Vec<RecordedTurn> {
         let at = now.max(self.at);
         let overdue = iter::from_fn(|| {
             let turn = one_event(at, self.overdue(at)?);
@@ -161,7 +175,11 @@ impl ParkedExecution {
             Some(turn)
         });
         let mut turns: Vec<_> = overdue.collect();
-        let turn = one_event(at, event);
+        let (events, bytes) = (self.events + 2, self.bytes + event.payload_bytes() as u64);
+        let has_room = |trace: &&TraceContext| {
+            history_limit(events, bytes + trace.state().len() as u64).is_none()
+        };
+        let turn = one_event(at, event).in_trace(trace.filter(has_room));
         self.apply(&turn);
         turns.push(turn);
         turns

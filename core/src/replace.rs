@@ -13,6 +13,7 @@ use crate::outbox::Outbox;
 use crate::payload::Payload;
 use crate::rewind::commands_of;
 use crate::time::Timestamp;
+use crate::trace_context::ReceivedTrace;
 use crate::version::Version;
 
 /// A child that begins under the id of an earlier one, which its parent has undone.
@@ -28,6 +29,8 @@ pub struct Replacement {
     pub origin: Box<Origin>,
     /// The time before its code runs, if not at once.
     pub delay: Option<Duration>,
+    /// The trace in which it is started.
+    pub trace: Option<Box<ReceivedTrace>>,
 }
 
 impl Replacement {
@@ -60,7 +63,7 @@ impl Replacement {
 
     /// As code would record it. It has a delay, if only of nothing: the turns after it come first.
     fn first_turn(self, at: Timestamp) -> Vec<Event> {
-        let Self { name, version, input, origin, delay } = self;
+        let Self { name, version, input, origin, delay, trace } = self;
         let seed = origin.seed();
         let delay = delay.unwrap_or(Duration::ZERO);
         let mut events = vec![
@@ -70,6 +73,7 @@ impl Replacement {
         if !version.is_none() {
             events.push(Event::VersionSelected { version });
         }
+        events.extend(trace.map(|received| Event::TraceContextReceived { received }));
         events.push(Event::TimerCreated { id: CorrelationId::START, fire_at: at + delay });
         events
     }

@@ -84,7 +84,7 @@ impl History {
         let dropped_events = dropped.iter().map(|turn| turn.events.len() as u64).sum();
         let reason = bounded_message(reason);
         let (keys, events): (Vec<_>, Vec<_>) = dropped_inputs(dropped)
-            .partition(|event| matches!(event, Event::EventKeysCarried { .. }));
+            .partition(|events| matches!(events.first(), Some(Event::EventKeysCarried { .. })));
         let outbox = |turns| Outbox::of(instance.clone(), turns);
         let kept_outbox = outbox(kept);
         let messages = outbox(self.turns()).cancels_of_undone(&kept_outbox);
@@ -101,9 +101,9 @@ impl History {
         let commands = commands_of(dropped);
         let commands = (!commands.is_empty()).then_some(Event::CommandsReceived { keys: commands });
         let before_events = carried.into_iter().chain(superseded).chain(commands).chain(delivered);
+        let before_events = before_events.map(|event| vec![event]);
         let after = keys.into_iter().chain(before_events).chain(events);
-        let after = after.map(|event| turn(vec![event]));
-        let turns = [turn(first)].into_iter().chain(after).collect();
+        let turns = [first].into_iter().chain(after).map(turn).collect();
         Ok(Rewound { kept: kept.len(), turns })
     }
 
@@ -161,13 +161,16 @@ pub(crate) fn key_of_rewind(seed: u64) -> Option<EventKey> {
     EventKey::new(format!("rewind {seed:016x}")).ok()
 }
 
-/// What came from outside in turns that are undone, and was acknowledged.
-fn dropped_inputs(dropped: &[RecordedTurn]) -> impl Iterator<Item = Event> {
-    let inputs = dropped.iter().filter_map(|turn| turn.events.first());
-    let counts = |event: &&Event| {
-        matches!(event, Event::ExternalRaised { .. } | Event::EventKeysCarried { .. })
-    };
-    inputs.filter(counts).cloned()
+/// What came from outside in turns that are undone, and was acknowledged; each with the trace in which it came.
+fn dropped_inputs(dropped: &[RecordedTurn]) -> impl Iterator<Item = Vec<Event>> {
+    dropped.iter().filter_map(|turn| {
+        let mut events = turn.events.iter();
+        let input = events.next().filter(|event| {
+            matches!(event, Event::ExternalRaised { .. } | Event::EventKeysCarried { .. })
+        })?;
+        let trace = events.next().filter(|next| matches!(next, Event::TraceContextReceived { .. }));
+        Some([input].into_iter().chain(trace).cloned().collect())
+    })
 }
 
 /// Whether the code waits for the timer that lets it run.

@@ -34,6 +34,7 @@ use crate::action::Action;
 use crate::catalog::ActivityCatalog;
 use crate::correlation_buffer::{CorrelationBuffer, Scheduled};
 use crate::event::Event;
+use crate::history::{history_limit, turn_limit};
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
 use crate::limits::{MAX_OUTBOX_MESSAGES, MAX_OUTSTANDING};
 use crate::message::Origin;
@@ -259,18 +260,30 @@ impl State {
         }
     }
 
-    /// The trace in which the input of this turn was asked for, where the caller gave one.
-    pub(crate) fn record_trace(&mut self, given: Option<Box<ReceivedTrace>>) {
-        let recorded = match &self.mode {
-            Mode::Replay(expected) => {
-                let Some(Event::TraceContextReceived { received }) = expected.front() else {
-                    return;
-                };
-                Some(received.clone())
-            }
-            Mode::Between | Mode::Live | Mode::Closed => given,
-        };
-        if let Some(received) = recorded {
+    /// The trace in which the input of this turn was asked for: at replay what the log has, otherwise what the
+    /// caller gave. It is left out where the history has no room for it: no execution fails for a trace.
+    pub(crate) fn trace_of_input(
+        &self,
+        given: Option<Box<ReceivedTrace>>,
+    ) -> Option<Box<ReceivedTrace>> {
+        match &self.mode {
+            Mode::Replay(expected) => match expected.front() {
+                Some(Event::TraceContextReceived { received }) => Some(received.clone()),
+                _ => None,
+            },
+            Mode::Between | Mode::Live | Mode::Closed => given.filter(|trace| self.has_room(trace)),
+        }
+    }
+
+    fn has_room(&self, trace: &ReceivedTrace) -> bool {
+        let bytes = trace.stored_bytes() as u64;
+        let limit = history_limit(self.written.events + 1, self.written.bytes + bytes);
+        limit.or_else(|| turn_limit(self.turn.bytes + bytes)).is_none()
+    }
+
+    /// Records the [trace of the input](Self::trace_of_input).
+    pub(crate) fn record_trace(&mut self, trace: Option<Box<ReceivedTrace>>) {
+        if let Some(received) = trace {
             self.record(Event::TraceContextReceived { received });
         }
     }

@@ -51,6 +51,16 @@ impl ReceivedTrace {
     pub const fn of_caller(context: TraceContext) -> Self {
         Self { context, relation: TraceRelation::Caller }
     }
+
+    /// A context of the execution that continues as this one.
+    pub const fn of_predecessor(context: TraceContext) -> Self {
+        Self { context, relation: TraceRelation::Predecessor }
+    }
+
+    /// Bytes of it that differ in length.
+    pub(crate) const fn stored_bytes(&self) -> usize {
+        self.context.state.len()
+    }
 }
 
 /// Why a text is not a trace context.

@@ -61,6 +61,8 @@ pub(crate) struct WellFormed {
     /// The same, where only its options stand between.
     just_configured: Option<CorrelationId>,
     has_origin: bool,
+    /// Whether it was started in a trace, which stands after the version.
+    starts_in_trace: bool,
     /// Whether the event before is one after which a trace context can stand.
     takes_trace: bool,
     /// The newest turn with something that was carried over.
@@ -95,7 +97,13 @@ impl WellFormed {
                     | Event::StartedBy { .. }
                     | Event::VersionSelected { .. }
                     | Event::ExternalRaised { .. }
+                    | Event::CancelRequested { .. }
+                    | Event::ExecutionTerminated { .. }
+                    | Event::ExecutionSuspended { .. }
+                    | Event::ExecutionResumed
             );
+            let is_trace = matches!(event, Event::TraceContextReceived { .. });
+            self.starts_in_trace |= is_trace && self.turns == 0;
             self.has_origin |= matches!(event, Event::StartedBy { .. });
             let is_renewed = matches!(event, Event::ExecutionRenewed { .. });
             let is_rewound = matches!(event, Event::ExecutionRewound { .. });
@@ -161,7 +169,8 @@ impl WellFormed {
                 false => Err(self.malformed("a turn of its own that knows of the end", event)),
             };
         }
-        if self.ended.is_some() {
+        let is_trace = matches!(event, Event::TraceContextReceived { .. });
+        if self.ended.is_some() && !(is_trace && self.takes_trace && index > 0) {
             Err(self.malformed("nothing after the end", event))
         } else if (self.position == 0) != is_start {
             let expected = if is_start { "one start only" } else { "ExecutionStarted" };
@@ -174,8 +183,9 @@ impl WellFormed {
             Err(self.malformed(expected, event))
         } else if matches!(event, Event::StartedBy { .. }) && self.position != 1 {
             Err(self.malformed("an origin directly after the start only", event))
-        } else if matches!(event, Event::TraceContextReceived { .. }) && !self.takes_trace {
-            Err(self.malformed("a trace context after a start or a raised event only", event))
+        } else if is_trace && !self.takes_trace {
+            let expected = "a trace context after a start, or what somebody else asked for, only";
+            Err(self.malformed(expected, event))
         } else if matches!(event, Event::VersionSelected { .. }) && self.position != self.head() {
             Err(self.malformed("a version directly after the start only", event))
         } else if matches!(event, Event::OutboxCarried { .. }) && !self.takes_outbox() {
@@ -411,7 +421,7 @@ impl WellFormed {
         event: &Event,
     ) -> Result<(), MalformedHistory> {
         let is_timer = what == Some(Open::Timer);
-        let after_start = self.head() + u64::from(self.versioned);
+        let after_start = self.head() + u64::from(self.versioned) + u64::from(self.starts_in_trace);
         let lets_run = is_timer && id == CorrelationId::START;
         if lets_run && self.after_rewind && !self.open.contains_key(&id) {
             self.open.insert(id, Open::Timer);

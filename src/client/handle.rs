@@ -8,7 +8,8 @@ use reenact_core::{History, InstanceId, InvalidName, NamesEvent, Outcome};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Client, InstanceStatus, RaiseEvent};
+use super::interrupt::Kind;
+use super::{Client, InstanceStatus, Interrupt, RaiseEvent};
 
 /// A handle on one instance, whose result is a `T`. Dropping it does nothing to the instance.
 pub struct InstanceHandle<T> {
@@ -109,32 +110,36 @@ impl<T> InstanceHandle<T> {
     ///
     /// # Errors
     /// As [`Client::terminate`].
-    pub async fn terminate(&self, reason: &str) -> Result<()> {
-        self.client.terminate(self.checked_id()?, reason).await
+    pub fn terminate(&self, reason: &str) -> Interrupt {
+        self.interrupt(Kind::Terminate(reason.to_owned()))
     }
 
     /// Asks the instance to end; see [`Client::cancel`].
     ///
     /// # Errors
     /// As [`Client::cancel`].
-    pub async fn cancel(&self, reason: &str) -> Result<()> {
-        self.client.cancel(self.checked_id()?, reason).await
+    pub fn cancel(&self, reason: &str) -> Interrupt {
+        self.interrupt(Kind::Cancel(reason.to_owned()))
     }
 
     /// Stops the instance's code until it is resumed; see [`Client::suspend`].
     ///
     /// # Errors
     /// As [`Client::suspend`].
-    pub async fn suspend(&self, reason: &str) -> Result<()> {
-        self.client.suspend(self.checked_id()?, reason).await
+    pub fn suspend(&self, reason: &str) -> Interrupt {
+        self.interrupt(Kind::Suspend(reason.to_owned()))
     }
 
     /// Lets the instance's code go on; see [`Client::resume`].
     ///
     /// # Errors
     /// As [`Client::resume`].
-    pub async fn resume(&self) -> Result<()> {
-        self.client.resume(self.checked_id()?).await
+    pub fn resume(&self) -> Interrupt {
+        self.interrupt(Kind::Resume)
+    }
+
+    fn interrupt(&self, kind: Kind) -> Interrupt {
+        self.client.interrupt_checked(self.checked_id().cloned(), kind)
     }
 
     /// Takes the instance back to before an event of its history; see [`Client::rewind`].

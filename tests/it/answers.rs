@@ -139,7 +139,9 @@ async fn a_refusal_waits_for_the_end_on_which_it_rests() {
     faulty.appends.close();
     // What parks it, what ends it, and what is refused then.
     actor.cast(number(2)).unwrap();
-    actor.cast(InstanceMessage::Terminate { reason: "enough".into(), reply: None }).unwrap();
+    actor
+        .cast(InstanceMessage::Terminate { reason: "enough".into(), trace: None, reply: None })
+        .unwrap();
     let event = ExternalEvent::new("Number", &1).unwrap();
     let refused = |port: ractor::RpcReplyPort<_>| InstanceMessage::RaiseEvent {
         event,

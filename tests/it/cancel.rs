@@ -361,7 +361,11 @@ async fn a_second_cancel_is_no_error_and_the_first_reason_counts() {
     guard(order.cancel("second")).await.unwrap();
     let actor = guard(order.actor()).await.unwrap();
     let answer = actor.call(
-        |port| InstanceMessage::Cancel { reason: "third".into(), reply: Some(port.into()) },
+        |port| InstanceMessage::Cancel {
+            reason: "third".into(),
+            trace: None,
+            reply: Some(port.into()),
+        },
         None,
     );
     guard(answer).await.unwrap().unwrap().unwrap();

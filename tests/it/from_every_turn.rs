@@ -329,3 +329,24 @@ async fn local_activities_in_a_row_beside_one_that_is_scheduled_and_retried() {
     let local = run.events().into_iter().filter(|event| event.starts_with("TaskLocal"));
     assert_eq!(local.collect::<Vec<_>>(), ["TaskLocal #2", "TaskLocal #3", "TaskLocal #5"]);
 }
+
+#[tokio::test]
+async fn whatever_somebody_asks_for_in_a_trace() {
+    let code = |ctx: OrchestrationContext| async move {
+        ctx.timer(HOUR).await;
+        let event: u64 = ctx.wait_external("Go").await?;
+        Ok(work(&ctx, event).await?)
+    };
+    let begin = [Suspend("a pause"), Raise("Go", 5), Pass(HOUR), Resume];
+    for (end, is_cancelled) in [(Complete(3), false), (Cancel("enough"), true)] {
+        let steps = [&begin[..], &[end]].concat();
+        let run = Scenario::new(code, steps).in_a_trace().is_the_same_from_every_turn().await;
+        let events = run.events();
+        let traced = events.iter().filter(|event| *event == "TraceContextReceived").count();
+        assert_eq!(traced, 4 + usize::from(is_cancelled), "{events:#?}");
+        match is_cancelled {
+            true => assert_eq!(run.cancelled(), "enough"),
+            false => assert_eq!(run.output::<u64>(), 50),
+        }
+    }
+}

@@ -88,7 +88,11 @@ async fn an_instance_can_be_terminated_through_its_actor() {
     let host = host(store().0).start().await.unwrap();
     let (instance, actor) = guard(host.spawn(listening, 1)).await.unwrap();
     let terminated = actor.call(
-        |port| InstanceMessage::Terminate { reason: "enough".into(), reply: Some(port.into()) },
+        |port| InstanceMessage::Terminate {
+            reason: "enough".into(),
+            trace: None,
+            reply: Some(port.into()),
+        },
         None,
     );
     guard(terminated).await.unwrap().expect("the actor answers").unwrap();

@@ -2,8 +2,11 @@
 //! and what is raised meanwhile is kept.
 
 use crate::kit::{HOUR, events, guard, id, options, store, until_parked};
+use reenact::core::Event;
 use reenact::prelude::*;
-use reenact::{Error, HostBuilder, InstanceFilter, InstanceState, PageRequest, ParkReason};
+use reenact::{
+    Error, HostBuilder, InstanceFilter, InstanceState, PageRequest, ParkReason, TraceContext,
+};
 use serde::{Deserialize, Serialize};
 
 const SUM: &str = "sum";
@@ -143,6 +146,36 @@ async fn what_is_raised_on_a_parked_instance_is_kept_until_it_goes_on() {
         let fits = fitting(&memory).await;
         assert_eq!(guard(fits.instance::<u64>(&id("i")).result()).await.unwrap(), 50_111);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_parked_instance_keeps_has_the_trace_in_which_it_was_asked_for() {
+    let caller = |id| TraceContext::new([id; 16], [id; 8], 1).unwrap();
+    let (memory, _) = store();
+    let first = fitting(&memory).await;
+    start(&first, ["kept".to_owned(), "ended".to_owned()]).await;
+    guard(first.shutdown()).await.unwrap();
+    let without = host(&memory).start().await.unwrap();
+    let raised = without.raise_event(&id("kept"), "Add", 0).trace_context(caller(1));
+    guard(raised.into_future()).await.unwrap();
+    let terminated = without.terminate(&id("ended"), "enough").trace_context(caller(2));
+    guard(terminated.into_future()).await.unwrap();
+    guard(without.shutdown()).await.unwrap();
+    let fits = fitting(&memory).await;
+    assert_eq!(guard(fits.instance::<u64>(&id("kept")).result()).await.unwrap(), 0);
+    for (instance, input, context) in
+        [("kept", "ExternalRaised `Add`", caller(1)), ("ended", "ExecutionTerminated", caller(2))]
+    {
+        let history = fits.history(&id(instance)).await.unwrap();
+        let mut events =
+            history.events().skip_while(|one| !one.event.to_string().starts_with(input));
+        let received = events.nth(1).map(|one| one.event.clone());
+        let Some(Event::TraceContextReceived { received }) = received else {
+            panic!("{instance}: {received:?} in {history}")
+        };
+        assert_eq!(received.context, context);
+    }
+    guard(fits.shutdown()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -273,7 +273,8 @@ async fn a_resume_right_after_what_parks_an_instance_tries_it_again() {
     // On one thread: both are in its mailbox before it sees the first.
     let event = ExternalEvent::new("Go", &()).unwrap();
     actor.cast(InstanceMessage::RaiseEvent { event, reply: None }).unwrap();
-    let resumed = actor.call(|port| InstanceMessage::Resume { reply: Some(port.into()) }, None);
+    let resumed =
+        actor.call(|port| InstanceMessage::Resume { trace: None, reply: Some(port.into()) }, None);
     let refused = guard(resumed).await.unwrap().unwrap();
     // The event parked it for an activity that nobody has; the replay finds the other difference.
     let Err(Error::Parked { reason, .. }) = refused else { panic!("{refused:?}") };

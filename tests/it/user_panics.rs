@@ -29,7 +29,7 @@ async fn run(host: &Host, clock: &ManualClock, name: &str, hook: Hook, kind: u8)
         let _ = guard(instance.raise_event("Go", kind)).await;
     }
     if hook.waits_for_its_end() {
-        pass_time_until(clock, SECOND, instance.terminate("enough")).await.unwrap();
+        pass_time_until(clock, SECOND, instance.terminate("enough").into_future()).await.unwrap();
     }
     let _ = pass_time_until(clock, SECOND, instance.result()).await;
     instance.status().await.unwrap()

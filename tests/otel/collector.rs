@@ -1,11 +1,13 @@
-//! Collects the spans of this process, and writes them on standard output where the process is to be killed.
+//! Collects spans: those of this process, and those that other processes send by OTLP.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use opentelemetry::global;
-use opentelemetry::trace::Status;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::trace::v1::Span as SentSpan;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 
@@ -14,30 +16,33 @@ use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 pub(crate) struct Span {
     pub(crate) trace: String,
     pub(crate) id: String,
+    /// Empty where there is none.
     pub(crate) parent: String,
     pub(crate) name: String,
+    /// `ok`, `unset`, or the error.
     pub(crate) status: String,
-    /// The trace of its first link, or nothing.
-    pub(crate) linked: String,
-    /// `key=value`, with `,` between them.
+    pub(crate) links: Vec<Link>,
+    /// `key=value`, with `,` after each.
     pub(crate) attributes: String,
 }
 
-/// The parent of a span that has none.
-pub(crate) const NO_PARENT: &str = "0000000000000000";
-
-/// How a line begins that has a span.
-const LINE: &str = "SPAN\t";
+/// A span that another one is linked to, with the attributes of the link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) trace: String,
+    pub(crate) id: String,
+    pub(crate) attributes: String,
+}
 
 static SPANS: Mutex<Vec<Span>> = Mutex::new(Vec::new());
 
-/// Makes this process collect spans. They are also written on standard output, if that is wanted.
-pub(crate) fn collect(is_written: bool) {
+/// Makes this process collect its spans.
+pub(crate) fn collect() {
     static BEGUN: Once = Once::new();
     BEGUN.call_once(|| {
         let provider = SdkTracerProvider::builder()
             .with_id_generator(reenact::otel::SpanIds::new())
-            .with_simple_exporter(Collector { is_written })
+            .with_simple_exporter(Collector)
             .build();
         global::set_tracer_provider(provider);
     });
@@ -73,53 +78,59 @@ fn spans() -> MutexGuard<'static, Vec<Span>> {
 }
 
 #[derive(Debug)]
-struct Collector {
-    is_written: bool,
-}
+struct Collector;
 
 impl SpanExporter for Collector {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        for span in batch.iter().map(Span::of) {
-            if self.is_written {
-                let mut out = std::io::stdout().lock();
-                let _ = writeln!(out, "{}", span.line()).and_then(|()| out.flush());
-            }
-            spans().push(span);
-        }
+        spans().extend(batch.into_iter().map(|data| Span::of(SentSpan::from(data))));
         Ok(())
     }
 }
 
 impl Span {
-    fn of(data: &SpanData) -> Self {
-        let attributes = data.attributes.iter().map(|one| format!("{}={},", one.key, one.value));
-        let link = data.links.links.first();
+    /// A span in the form in which it goes to a collector.
+    pub(crate) fn of(sent: SentSpan) -> Self {
+        let status = sent.status.unwrap_or_default();
+        let links = sent.links.into_iter().map(|link| Link {
+            trace: hex(&link.trace_id),
+            id: hex(&link.span_id),
+            attributes: text(&link.attributes),
+        });
         Self {
-            trace: data.span_context.trace_id().to_string(),
-            id: data.span_context.span_id().to_string(),
-            parent: data.parent_span_id.to_string(),
-            name: data.name.to_string(),
-            status: match &data.status {
-                Status::Unset => "unset".into(),
-                Status::Ok => "ok".into(),
-                Status::Error { description } => description.to_string(),
+            trace: hex(&sent.trace_id),
+            id: hex(&sent.span_id),
+            parent: hex(&sent.parent_span_id),
+            name: sent.name,
+            status: match status.code() {
+                StatusCode::Unset => "unset".into(),
+                StatusCode::Ok => "ok".into(),
+                StatusCode::Error => status.message,
             },
-            linked: link.map_or(String::new(), |link| link.span_context.trace_id().to_string()),
-            attributes: attributes.collect(),
+            links: links.collect(),
+            attributes: text(&sent.attributes),
         }
     }
 
-    fn line(&self) -> String {
-        let Self { trace, id, parent, name, status, linked, attributes } = self;
-        format!("{LINE}{trace}\t{id}\t{parent}\t{name}\t{status}\t{linked}\t{attributes}")
+    /// The ids of the spans that it is linked to, each with the attributes of the link.
+    pub(crate) fn linked(&self) -> Vec<(&str, &str, &str)> {
+        let links = self.links.iter();
+        links.map(|link| (&*link.trace, &*link.id, &*link.attributes)).collect()
     }
+}
 
-    /// Of a line of another process.
-    pub(crate) fn of_line(line: &str) -> Option<Self> {
-        let (_, fields) = line.split_once(LINE)?;
-        let fields: Vec<_> = fields.split('\t').map(str::to_owned).collect();
-        let [trace, id, parent, name, status, linked, attributes] =
-            <[String; 7]>::try_from(fields).ok()?;
-        Some(Self { trace, id, parent, name, status, linked, attributes })
+/// Nothing for an id that is zero: there is none.
+pub(crate) fn hex(id: &[u8]) -> String {
+    if id.iter().all(|byte| *byte == 0) {
+        return String::new();
     }
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn text(attributes: &[KeyValue]) -> String {
+    let value = |value: &Option<AnyValue>| match value.as_ref().and_then(|one| one.value.as_ref()) {
+        Some(Value::StringValue(text)) => text.clone(),
+        Some(Value::IntValue(number)) => number.to_string(),
+        other => format!("{other:?}"),
+    };
+    attributes.iter().map(|one| format!("{}={},", one.key, value(&one.value))).collect()
 }

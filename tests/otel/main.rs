@@ -4,7 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "what a test unwraps, it asserts")]
 
 mod collector;
+mod commands;
 mod continued;
 mod killed;
 mod order;
 mod orders;
+mod others;
+mod otlp;

@@ -18,7 +18,7 @@ pub(crate) async fn charge(ctx: ActivityContext, _id: String) -> Result<u32, Act
 /// Says what it is to hand to a service that it calls.
 #[activity]
 pub(crate) async fn header(ctx: ActivityContext, _id: String) -> Result<String, ActivityError> {
-    Ok(ctx.trace_context().map(|context| context.traceparent()).unwrap_or_default())
+    Ok(ctx.trace_context().traceparent())
 }
 
 #[orchestration]

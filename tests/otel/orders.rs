@@ -5,7 +5,7 @@ use opentelemetry::{Context, global};
 use reenact::prelude::*;
 use reenact::{InMemory, TraceContext};
 
-use crate::collector::{NO_PARENT, assert_none_twice, collect, of_instance, of_trace, one};
+use crate::collector::{assert_none_twice, collect, of_instance, of_trace, one};
 use crate::order::{assert_order, host, order};
 
 /// Starts an order within the span of a request, and lets it end. Returns the request and the header that the last
@@ -27,13 +27,13 @@ async fn order_in_a_request(host: &Host, id: &str) -> (SpanContext, String) {
 
 #[tokio::test]
 async fn an_order_is_one_trace_from_the_request_that_starts_it() {
-    collect(false);
+    collect();
     let host = host().provider(InMemory::new()).start().await.unwrap();
     let (request, header) = order_in_a_request(&host, "traced").await;
     host.shutdown().await.unwrap();
     let spans = of_trace(&request.trace_id().to_string());
     assert_order(&spans, "traced", &request.span_id().to_string());
-    assert_eq!(one(&spans, "POST /orders", "").parent, NO_PARENT);
+    assert_eq!(one(&spans, "POST /orders", "").parent, "");
     // What an activity hands on is its own span.
     let handed = TraceContext::from_traceparent(&header).unwrap();
     let span = u64::from_be_bytes(handed.span_id());
@@ -42,7 +42,7 @@ async fn an_order_is_one_trace_from_the_request_that_starts_it() {
 
 #[tokio::test]
 async fn an_order_without_a_caller_is_a_trace_of_its_own() {
-    collect(false);
+    collect();
     let host = host().provider(InMemory::new()).start().await.unwrap();
     let started = host.start_new(order, "alone".to_owned()).id("alone").await.unwrap();
     started.raise_event("Approved", "by Ada").await.unwrap();
@@ -50,12 +50,12 @@ async fn an_order_without_a_caller_is_a_trace_of_its_own() {
     host.shutdown().await.unwrap();
     let own = of_instance("alone");
     let execution = one(&own, "orchestration:order", "");
-    assert_order(&of_trace(&execution.trace), "alone", NO_PARENT);
+    assert_order(&of_trace(&execution.trace), "alone", "");
 }
 
 #[tokio::test]
 async fn a_replay_emits_nothing_again() {
-    collect(false);
+    collect();
     let store = InMemory::new();
     let first = host().provider(store.clone()).start().await.unwrap();
     let started = first.start_new(order, "again".to_owned()).id("again").await.unwrap();
@@ -72,12 +72,12 @@ async fn a_replay_emits_nothing_again() {
     second.shutdown().await.unwrap();
     let own = of_instance("again");
     let execution = one(&own, "orchestration:order", "");
-    assert_order(&of_trace(&execution.trace), "again", NO_PARENT);
+    assert_order(&of_trace(&execution.trace), "again", "");
 }
 
 #[tokio::test]
 async fn hosts_that_share_a_store_continue_one_trace() {
-    collect(false);
+    collect();
     let store = InMemory::new().with_shards(4).shared();
     let north = host().provider(store.clone()).start().await.unwrap();
     let south = host().provider(store).start().await.unwrap();

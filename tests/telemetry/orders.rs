@@ -169,3 +169,34 @@ async fn a_replay_says_nothing_again() {
     let taken = lines.iter().find(|line| line.message == "a wait has its event").unwrap();
     assert_eq!(taken.fields.get("event").map(String::as_str), Some("Approved"));
 }
+
+/// Begins to wait for "Go", and waits anew after "Skip".
+#[orchestration]
+async fn changes_its_mind(ctx: OrchestrationContext, _: ()) -> Result<String, OrchestrationError> {
+    let early = ctx.schedule_wait::<String>("Go");
+    ctx.wait_external::<()>("Skip").await?;
+    drop(early);
+    Ok(ctx.wait_external::<String>("Go").await?)
+}
+
+#[tokio::test]
+async fn a_wait_that_is_dropped_before_it_takes_its_event_never_has_it() {
+    let listener = Listener::begin();
+    let host = Host::builder().provider(InMemory::new()).orchestration(changes_its_mind);
+    let host = host.start().await.unwrap();
+    let started = host.start_new(changes_its_mind, ()).id("mind").await.unwrap();
+    started.raise_event("Go", "now").await.unwrap();
+    started.raise_event("Skip", ()).await.unwrap();
+    assert_eq!(started.result().await.unwrap(), "now");
+    host.shutdown().await.unwrap();
+    let of = |line: &str| {
+        let lines = listener.all();
+        let lines = lines.iter().filter(|one| one.message == line);
+        lines.map(|line| (line.fields["event"].clone(), line.fields["id"].clone())).collect()
+    };
+    let (go, skip) = ("Go".to_owned(), "Skip".to_owned());
+    let dropped: Vec<_> = of("an instance no longer waits for an event");
+    assert_eq!(dropped, [(go.clone(), "1".into())]);
+    let taken: Vec<_> = of("a wait has its event");
+    assert_eq!(taken, [(skip, "2".into()), (go, "3".into())]);
+}

@@ -1,10 +1,11 @@
 //! Cancels, terminates, suspends and resumes instances.
 
-use reenact_core::InstanceId;
+use reenact_core::{InstanceId, TraceContext};
 
 use super::Access;
 use crate::error::Result;
 use crate::message::InstanceMessage;
+use crate::trace::current;
 
 impl Access {
     /// Ends an instance without asking its code. Durable when it returns.
@@ -12,8 +13,23 @@ impl Access {
     /// # Errors
     /// As [`Access::raise_event`]; parked instances can be terminated.
     pub async fn terminate(&self, instance: &InstanceId, reason: &str) -> Result<()> {
-        let owned = reason.to_owned();
-        let message = |reply| InstanceMessage::Terminate { reason: owned, reply: Some(reply) };
+        self.terminate_in_trace(instance, reason, None).await
+    }
+
+    /// As [`terminate`](Self::terminate), with the trace in which it is asked for. That goes into the log. When there is none, it is
+    /// that of the caller's current span, with the feature `otel`.
+    ///
+    /// # Errors
+    /// As [`terminate`](Self::terminate).
+    pub async fn terminate_in_trace(
+        &self,
+        instance: &InstanceId,
+        reason: &str,
+        trace: Option<TraceContext>,
+    ) -> Result<()> {
+        let (owned, trace) = (reason.to_owned(), trace.or_else(current).map(Box::new));
+        let message =
+            |reply| InstanceMessage::Terminate { reason: owned, trace, reply: Some(reply) };
         self.ask(instance, reason.len(), message).await
     }
 
@@ -22,8 +38,22 @@ impl Access {
     /// # Errors
     /// As [`Access::raise_event`].
     pub async fn cancel(&self, instance: &InstanceId, reason: &str) -> Result<()> {
-        let owned = reason.to_owned();
-        let message = |reply| InstanceMessage::Cancel { reason: owned, reply: Some(reply) };
+        self.cancel_in_trace(instance, reason, None).await
+    }
+
+    /// As [`cancel`](Self::cancel), with the trace in which it is asked for. That goes into the log. When there is none, it is
+    /// that of the caller's current span, with the feature `otel`.
+    ///
+    /// # Errors
+    /// As [`cancel`](Self::cancel).
+    pub async fn cancel_in_trace(
+        &self,
+        instance: &InstanceId,
+        reason: &str,
+        trace: Option<TraceContext>,
+    ) -> Result<()> {
+        let (owned, trace) = (reason.to_owned(), trace.or_else(current).map(Box::new));
+        let message = |reply| InstanceMessage::Cancel { reason: owned, trace, reply: Some(reply) };
         self.ask(instance, reason.len(), message).await
     }
 
@@ -32,8 +62,22 @@ impl Access {
     /// # Errors
     /// As [`Access::raise_event`].
     pub async fn suspend(&self, instance: &InstanceId, reason: &str) -> Result<()> {
-        let owned = reason.to_owned();
-        let message = |reply| InstanceMessage::Suspend { reason: owned, reply: Some(reply) };
+        self.suspend_in_trace(instance, reason, None).await
+    }
+
+    /// As [`suspend`](Self::suspend), with the trace in which it is asked for. That goes into the log. When there is none, it is
+    /// that of the caller's current span, with the feature `otel`.
+    ///
+    /// # Errors
+    /// As [`suspend`](Self::suspend).
+    pub async fn suspend_in_trace(
+        &self,
+        instance: &InstanceId,
+        reason: &str,
+        trace: Option<TraceContext>,
+    ) -> Result<()> {
+        let (owned, trace) = (reason.to_owned(), trace.or_else(current).map(Box::new));
+        let message = |reply| InstanceMessage::Suspend { reason: owned, trace, reply: Some(reply) };
         self.ask(instance, reason.len(), message).await
     }
 
@@ -42,7 +86,21 @@ impl Access {
     /// # Errors
     /// As [`Access::raise_event`]; [`Error::Parked`](crate::Error::Parked) when it still cannot go on.
     pub async fn resume(&self, instance: &InstanceId) -> Result<()> {
-        let message = |reply| InstanceMessage::Resume { reply: Some(reply) };
+        self.resume_in_trace(instance, None).await
+    }
+
+    /// As [`resume`](Self::resume), with the trace in which it is asked for, as in
+    /// [`cancel_in_trace`](Self::cancel_in_trace).
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume).
+    pub async fn resume_in_trace(
+        &self,
+        instance: &InstanceId,
+        trace: Option<TraceContext>,
+    ) -> Result<()> {
+        let trace = trace.or_else(current).map(Box::new);
+        let message = |reply| InstanceMessage::Resume { trace, reply: Some(reply) };
         self.ask(instance, 0, message).await
     }
 }

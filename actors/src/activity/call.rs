@@ -32,8 +32,8 @@ pub(crate) struct Attempt {
     pub(crate) reports: Option<ReportSender>,
     /// The input of a local call: its idempotency key depends on it.
     pub(crate) local_input: Option<Payload>,
-    /// The trace of the run; `None` where that is not known.
-    pub(crate) trace: Option<RunTrace>,
+    /// The trace of the run.
+    pub(crate) trace: RunTrace,
 }
 
 impl Attempt {
@@ -45,7 +45,7 @@ impl Attempt {
         input: Payload,
         trace: RunTrace,
     ) -> Self {
-        Self { name, number, terms, reports: None, local_input: Some(input), trace: Some(trace) }
+        Self { name, number, terms, reports: None, local_input: Some(input), trace }
     }
 }
 

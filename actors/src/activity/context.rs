@@ -36,8 +36,8 @@ struct Call {
     terms: Option<Box<AttemptTerms>>,
     /// The input of a local call.
     local_input: Option<Payload>,
-    /// The trace of the run, if it is known.
-    trace: Option<RunTrace>,
+    /// The trace of the run.
+    trace: RunTrace,
     pulse: Pulse,
     states: States,
     /// Where its reports go, if it came through the queue of a tag.
@@ -138,12 +138,10 @@ impl ActivityContext {
     /// The span of this attempt in the trace of its instance: pass it to the services that you call, as the headers
     /// `traceparent` and `tracestate`. It is the same when the attempt runs again after a crash. The trace is that of
     /// the caller that started the instance, if it gave one; otherwise one of the instance's own.
-    ///
-    /// `None` of an activity with a tag that runs on another host than its instance.
-    pub fn trace_context(&self) -> Option<TraceContext> {
+    pub fn trace_context(&self) -> TraceContext {
         let ActivityCall { instance, run, id } = &self.call.key;
-        let trace = self.call.trace.as_ref()?.of(instance, *run);
-        Some(trace.span(SpanOf::Activity, *id, self.call.attempt))
+        let trace = self.call.trace.of(instance, *run);
+        trace.span(SpanOf::Activity, *id, self.call.attempt)
     }
 
     /// The details of the newest [heartbeat](Self::heartbeat) that is recorded, when there are any and
@@ -391,7 +389,7 @@ mod tests {
             number: 1,
             terms: None,
             reports: None,
-            trace: Some(RunTrace::default()),
+            trace: RunTrace::default(),
             local_input,
         };
         ActivityContext::new(key, attempt, None, States::default(), Label::OTHER)

@@ -149,7 +149,7 @@ impl TestCall {
             terms,
             reports: None,
             local_input: None,
-            trace: Some(RunTrace::default()),
+            trace: RunTrace::default(),
         };
         let key = ActivityCall { instance, run, id };
         let context = ActivityContext::new(key, attempt, None, self.states.clone(), Label::OTHER);

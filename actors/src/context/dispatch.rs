@@ -71,7 +71,7 @@ impl ShardContext {
         match action {
             Action::CallActivity { id, name, input, attempt, terms, tagged, local } => {
                 let local_input = local.then(|| input.clone());
-                let trace = Some(trace.clone());
+                let trace = trace.clone();
                 let attempt =
                     Attempt { name, number: attempt, terms, reports: None, local_input, trace };
                 match (tagged, &self.tag_sender) {

@@ -16,6 +16,7 @@ use crate::trace::RunTrace;
 pub(super) struct Closing {
     pub(super) outbox: Outbox,
     pub(super) run: Run,
+    pub(super) trace: RunTrace,
     pub(super) summary: InstanceSummary,
     /// The number of the turn in which it ended.
     pub(super) end: u64,
@@ -26,9 +27,14 @@ pub(super) struct Closing {
 }
 
 impl Closing {
-    pub(super) fn new(outbox: Outbox, run: Run, summary: InstanceSummary, end: u64) -> Self {
+    pub(super) fn new(
+        outbox: Outbox,
+        (run, trace): (Run, RunTrace),
+        summary: InstanceSummary,
+        end: u64,
+    ) -> Self {
         let at = summary.updated_at;
-        Self { outbox, run, summary, end, at, arrived: Vec::new() }
+        Self { outbox, run, trace, summary, end, at, arrived: Vec::new() }
     }
 
     pub(super) fn has_to_send(&self, message: MessageId) -> bool {
@@ -65,7 +71,7 @@ impl Closing {
             known: None,
             tally: Tally::NOTHING,
             successor: Vec::new(),
-            trace: RunTrace::default(),
+            trace: self.trace.clone(),
             story: None,
         }))
     }

@@ -1,6 +1,7 @@
 //! A cancel, a suspension or its end, for an instance whose code does not run on this host.
 
 use ractor::ActorProcessingErr;
+use reenact_core::TraceContext;
 
 use super::phase::Phase;
 use super::state::InstanceState;
@@ -9,18 +10,25 @@ use crate::message::{InstanceMessage, Reply};
 
 /// What an instance takes without its code, on a host that runs none.
 pub(super) enum Interrupt {
-    Cancel(String),
-    Suspend(String),
-    Resume,
+    Cancel(String, Trace),
+    Suspend(String, Trace),
+    Resume(Trace),
 }
+
+/// The trace in which it is asked for.
+type Trace = Option<Box<TraceContext>>;
 
 impl Interrupt {
     /// `None` when a message is something else.
     pub(super) fn of(message: &InstanceMessage) -> Option<Self> {
         match message {
-            InstanceMessage::Cancel { reason, .. } => Some(Self::Cancel(reason.clone())),
-            InstanceMessage::Suspend { reason, .. } => Some(Self::Suspend(reason.clone())),
-            InstanceMessage::Resume { .. } => Some(Self::Resume),
+            InstanceMessage::Cancel { reason, trace, .. } => {
+                Some(Self::Cancel(reason.clone(), trace.clone()))
+            }
+            InstanceMessage::Suspend { reason, trace, .. } => {
+                Some(Self::Suspend(reason.clone(), trace.clone()))
+            }
+            InstanceMessage::Resume { trace, .. } => Some(Self::Resume(trace.clone())),
             _ => None,
         }
     }
@@ -39,9 +47,9 @@ impl InstanceState {
         let Phase::Parked(parked) = &mut self.phase else { return Ok(()) };
         let reason = parked.reason();
         let kept = parked.execution.as_mut().map(|execution| match interrupt {
-            Interrupt::Cancel(reason) => execution.cancel(reason, now),
-            Interrupt::Suspend(reason) => execution.suspend(reason, now),
-            Interrupt::Resume => execution.resume(now),
+            Interrupt::Cancel(reason, trace) => execution.cancel(reason, trace.as_deref(), now),
+            Interrupt::Suspend(reason, trace) => execution.suspend(reason, trace.as_deref(), now),
+            Interrupt::Resume(trace) => execution.resume(trace.as_deref(), now),
         });
         match kept {
             Some(kept) => self.keep(kept, reply)?,

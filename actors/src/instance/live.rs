@@ -18,17 +18,7 @@ use crate::telemetry::Story;
 use crate::trace::RunTrace;
 
 impl Live {
-    /// Applies a command, and watches the code that it runs.
-    pub(super) fn apply(
-        &mut self,
-        stalls: &Stalls,
-        command: Command,
-        now: reenact_core::Timestamp,
-    ) -> Result<Turn, ApplyError> {
-        self.apply_traced(stalls, command, None, now)
-    }
-
-    /// As [`apply`](Self::apply), with the trace in which the command was asked for.
+    /// Applies a command with the trace in which it was asked for, and watches the code that it runs.
     pub(super) fn apply_traced(
         &mut self,
         stalls: &Stalls,
@@ -53,7 +43,8 @@ impl Live {
         let status_turn = self.machine.status_turn().filter(|turn| *turn <= number);
         let bytes = encoded(&recorded, status_turn).map_err(unreadable)?;
         self.follow(&recorded, outcome.as_ref());
-        let story = Story::of(&self.summary, &recorded, &mut self.ledger, (self.run, &self.trace));
+        let trace = (self.run, &self.trace);
+        let story = Story::of(&self.summary, &recorded, &mut self.ledger, &self.machine, trace);
         let has_drawn_id = std::mem::take(&mut self.has_drawn_id);
         let record = TurnRecord { number, bytes, summary: self.summary.clone(), has_drawn_id };
         Ok(PendingTurn {
@@ -88,12 +79,21 @@ impl Live {
     }
 
     /// Goes on with the next execution when the newest has continued as new; returns the turns that begin
-    /// it. Later commands are for the new execution.
-    pub(super) fn continue_as_new(&mut self) -> Result<Vec<PendingTurn>, ParkReason> {
-        let successor = self.machine.successor().map_err(unreadable)?;
+    /// it. Later commands are for the new execution. `last` is the turn that continues: the traces of the two are
+    /// linked both ways.
+    pub(super) fn continue_as_new(
+        &mut self,
+        last: &mut PendingTurn,
+    ) -> Result<Vec<PendingTurn>, ParkReason> {
+        let own = self.trace.for_successor(&self.summary.instance, self.run);
+        let successor = self.machine.successor(own).map_err(unreadable)?;
         let Some(Successor { machine, turns }) = successor else { return Ok(Vec::new()) };
         self.run = Run::of(&machine);
-        self.trace = RunTrace::new(machine.received_trace());
+        self.trace = RunTrace::of_machine(&machine);
+        #[cfg(feature = "otel")]
+        last.story.iter_mut().for_each(|story| story.continues_as(self.run, &self.trace));
+        #[cfg(not(feature = "otel"))]
+        let _ = last;
         self.summary.execution = machine.execution_id();
         (self.summary.turns, self.summary.events) = (0, 0);
         self.machine = machine;

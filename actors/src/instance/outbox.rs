@@ -19,6 +19,7 @@ use crate::message::{Content, FromAnother, InstanceMessage, Internal, OnceMessag
 use crate::persistence::Entry;
 use crate::run::Run;
 use crate::store::unreadable;
+use crate::trace::RunTrace;
 
 /// How a child ended, as its parent sees it.
 type ChildResult = Result<Payload, ChildError>;
@@ -92,7 +93,11 @@ impl InstanceState {
                 let give = |message| live.trace.give(&self.instance, live.run, message);
                 (live.run, message.map(give))
             }
-            Phase::Closing(closing) => (closing.run, closing.outbox.message(message).cloned()),
+            Phase::Closing(closing) => {
+                let message = closing.outbox.message(message).cloned();
+                let give = |message| closing.trace.give(&self.instance, closing.run, message);
+                (closing.run, message.map(give))
+            }
             Phase::Fresh | Phase::Absent | Phase::Finished | Phase::Parked(_) => return,
         };
         if let Some(message) = message {
@@ -105,12 +110,12 @@ impl InstanceState {
         let Phase::Live(live) = &self.phase else { return };
         let FromAnother { from, content, reply } = message;
         match content {
-            Content::Event { name, data, key } => {
+            Content::Event { name, data, key, trace } => {
                 let command = Command::RaiseEvent { name, data, key: Some(key) };
-                self.apply(command, Some(reply));
+                self.apply_in(trace, command, Some(reply));
             }
-            Content::Command { command, key } => {
-                self.apply_once(OnceMessage { key, command: command.into(), reply });
+            Content::Command { command, key, trace } => {
+                self.apply_once(OnceMessage { key, command: command.into(), trace, reply });
             }
             Content::Result { lineage, id, result } => {
                 let command = Command::CompleteChild { lineage, id, child: from, result };
@@ -135,7 +140,7 @@ impl InstanceState {
         let FromAnother { content, reply, .. } = message;
         let is_known = match content {
             Content::Event { key, .. } => self.has_had(&key).await?,
-            Content::Command { command, key } => match self.has_had(&key).await? {
+            Content::Command { command, key, .. } => match self.has_had(&key).await? {
                 // It left no key, if the instance was parked.
                 Ok(false) => self.was_terminated_by(&command).await?,
                 known => known,
@@ -184,9 +189,9 @@ impl InstanceState {
             return;
         }
         if let Phase::Live(live) = mem::replace(&mut self.phase, Phase::Finished) {
-            let Live { machine, run, summary, arrived, .. } = *live;
+            let Live { machine, run, trace, summary, arrived, .. } = *live;
             let end = summary.turns.saturating_sub(1);
-            let mut closing = Closing::new(machine.outbox(), run, summary, end);
+            let mut closing = Closing::new(machine.outbox(), (run, trace), summary, end);
             closing.arrived = arrived;
             self.phase = Phase::Closing(Box::new(closing));
             self.settle();
@@ -221,9 +226,11 @@ impl InstanceState {
         };
         let outbox = Outbox::of(self.instance.clone(), &turns);
         let run = Run::without_code(summary.execution);
-        let mut closing = Closing::new(outbox, run, summary, end);
+        let trace = RunTrace::of_log(summary.execution, &turns, &outbox);
+        let mut closing = Closing::new(outbox, (run, trace), summary, end);
         closing.at = turns.last().map_or(closing.at, |turn| turn.at);
         closing.outbox.under_way().into_iter().for_each(|message| {
+            let message = closing.trace.give(&self.instance, run, message);
             self.shard.host.local_delivery.send(&self.instance, run, message, 0);
         });
         self.phase = Phase::Closing(Box::new(closing));

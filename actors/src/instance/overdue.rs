@@ -66,6 +66,7 @@ impl InstanceState {
         });
         let trace = match &self.phase {
             Phase::Live(live) => live.trace.clone(),
+            Phase::Closing(closing) => closing.trace.clone(),
             _ => RunTrace::default(),
         };
         let mut open = open.into_iter();

@@ -116,9 +116,9 @@ impl InstanceState {
         let Phase::Parked(parked) = &self.phase else { return Ok(()) };
         let reason = parked.reason();
         match message {
-            InstanceMessage::Terminate { reason, reply } => {
+            InstanceMessage::Terminate { reason, trace, reply } => {
                 let summary = parked.summary();
-                self.terminate_without_code(summary, reason, reply).await?;
+                self.terminate_without_code(summary, (reason, trace), reply).await?;
             }
             InstanceMessage::RaiseEvent { event, reply } => self.keep_event(event, reply).await?,
             message if self.shard.host.options.dormant && Interrupt::of(&message).is_some() => {
@@ -128,10 +128,10 @@ impl InstanceState {
                 if matches!(once.command, Command::Terminate { .. }) =>
             {
                 // The command leaves no key: the end of the instance shows that it has come.
-                let OnceMessage { command, reply, .. } = *once;
+                let OnceMessage { command, trace, reply, .. } = *once;
                 let Command::Terminate { reason } = command else { return Ok(()) };
                 let summary = parked.summary();
-                self.terminate_without_code(summary, reason, Some(reply)).await?;
+                self.terminate_without_code(summary, (reason, trace), Some(reply)).await?;
             }
             InstanceMessage::Runtime(RuntimeMessage(Internal::FromAnother(message)))
                 if matches!(
@@ -141,13 +141,10 @@ impl InstanceState {
             {
                 // As above.
                 let FromAnother { content, reply, .. } = *message;
-                let Content::Command { command: InstanceCommand::Terminate { reason }, .. } =
-                    content
-                else {
-                    return Ok(());
-                };
+                let Content::Command { command, trace, .. } = content else { return Ok(()) };
+                let InstanceCommand::Terminate { reason } = command else { return Ok(()) };
                 let summary = parked.summary();
-                self.terminate_without_code(summary, reason, Some(reply)).await?;
+                self.terminate_without_code(summary, (reason, trace), Some(reply)).await?;
             }
             message if parked.untried && message.is_resume() => {
                 // A new actor tries the instance again.
@@ -158,8 +155,8 @@ impl InstanceState {
             InstanceMessage::Runtime(RuntimeMessage(Internal::FromAnother(message)))
                 if matches!(message.content, Content::Event { .. }) =>
             {
-                if let Content::Event { name, data, key } = message.content {
-                    let event = ExternalEvent { name, data, key: Some(key), trace: None };
+                if let Content::Event { name, data, key, trace } = message.content {
+                    let event = ExternalEvent { name, data, key: Some(key), trace };
                     self.keep_event(event, Some(message.reply)).await?;
                 }
             }
@@ -191,8 +188,8 @@ impl InstanceState {
             }
             return Ok(());
         };
-        let ExternalEvent { name, data, key, .. } = event;
-        let kept = execution.raise(name, data, key, now);
+        let ExternalEvent { name, data, key, trace } = event;
+        let kept = execution.raise(name, data, key, trace.as_deref(), now);
         self.keep(kept, reply)
     }
 

@@ -73,7 +73,7 @@ impl Live {
     pub(super) fn new(machine: Machine, summary: InstanceSummary, label: Label) -> Self {
         Self {
             run: Run::of(&machine),
-            trace: RunTrace::new(machine.received_trace()),
+            trace: RunTrace::of_machine(&machine),
             machine,
             summary,
             arrived: Vec::new(),

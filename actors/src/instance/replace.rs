@@ -95,6 +95,7 @@ impl InstanceState {
             input: message.start.input.clone(),
             origin: Box::new(origin),
             delay: Some(delay),
+            trace: message.start.trace.clone(),
         };
         let turns = replacement.begin(&self.instance, before, now.max(summary.updated_at));
         records(summary, message, &turns)

@@ -3,7 +3,7 @@
 use ractor::{ActorProcessingErr, ActorRef, MessagingErr};
 use reenact_core::{
     Action, ActivityError, ApplyError, Command, CorrelationId, Outbox, Payload, RecordedTurn,
-    Rejected, Sealed, Turn, codec,
+    Rejected, Sealed, TraceContext, Turn, codec,
 };
 use reenact_providers::{InstanceSummary, TurnRecord};
 
@@ -53,7 +53,17 @@ impl InstanceState {
     }
 
     pub(super) fn apply(&mut self, command: Command, reply: Option<Reply>) {
-        self.apply_of(command, reply, None);
+        self.apply_in(None, command, reply);
+    }
+
+    /// Applies what somebody asks for in a trace.
+    pub(super) fn apply_in(
+        &mut self,
+        trace: Option<Box<TraceContext>>,
+        command: Command,
+        reply: Option<Reply>,
+    ) {
+        self.apply_of(command, trace, reply, None);
     }
 
     /// Records the end of an attempt of an activity. The workers remember the attempt until that is
@@ -69,7 +79,7 @@ impl InstanceState {
         if let Some(details) = result.as_ref().err().and_then(|_| known.take_details()) {
             self.apply(Command::RecordHeartbeat { id, attempt, details }, None);
         }
-        self.apply_of(Command::CompleteTask { id, attempt, result }, None, Some(known));
+        self.apply_of(Command::CompleteTask { id, attempt, result }, None, None, Some(known));
     }
 
     /// Applies what another host reports of an activity that runs there.
@@ -94,7 +104,13 @@ impl InstanceState {
         }
     }
 
-    fn apply_of(&mut self, command: Command, reply: Option<Reply>, known: Option<EndedCall>) {
+    fn apply_of(
+        &mut self,
+        command: Command,
+        trace: Option<Box<TraceContext>>,
+        reply: Option<Reply>,
+        known: Option<EndedCall>,
+    ) {
         let Phase::Live(live) = &mut self.phase else { return };
         self.last_used = self.now;
         // Of an attempt that ended on this host, what is known of it says more.
@@ -102,7 +118,7 @@ impl InstanceState {
             Some(_) => Subject::Nothing,
             None => live.subject_of(&command),
         };
-        match live.apply(&self.shard.host.routes.stalls, command, self.now) {
+        match live.apply_traced(&self.shard.host.routes.stalls, command, trace, self.now) {
             Ok(turn) => self.submit(turn, reply, known),
             Err(error) => self.refuse_command(error, reply),
         }
@@ -111,7 +127,7 @@ impl InstanceState {
     /// Applies a command that may be delivered again. The command and its key go into one append: both
     /// count, or neither.
     pub(super) fn apply_once(&mut self, message: OnceMessage) {
-        let OnceMessage { key, command, reply } = message;
+        let OnceMessage { key, command, trace, reply } = message;
         let Phase::Live(live) = &mut self.phase else { return };
         let now = self.shard.now();
         self.last_used = now;
@@ -124,14 +140,16 @@ impl InstanceState {
             Ok(turn) => turn,
             Err(error) => return self.refuse_command(error, Some(reply)),
         };
-        let done = match live.apply(&self.shard.host.routes.stalls, command, now) {
+        let done = match live.apply_traced(&self.shard.host.routes.stalls, command, trace, now) {
             Ok(turn) => turn,
             Err(error) => return self.refuse_command(error, Some(reply)),
         };
         let pending = live.pending(known).and_then(|mut first| {
             if !done.recorded.events.is_empty() {
-                first.successor.push(live.pending(done)?);
-                first.successor.extend(live.continue_as_new()?);
+                let mut done = live.pending(done)?;
+                let next = live.continue_as_new(&mut done)?;
+                first.successor.push(done);
+                first.successor.extend(next);
             }
             Ok(first)
         });
@@ -211,11 +229,7 @@ impl InstanceState {
         // Only a turn that ends an execution can be refused after it has changed the summary.
         let before = turn.outcome.is_some().then(|| live.summary.clone());
         let pending = live.pending(turn).and_then(|mut pending| {
-            pending.successor = live.continue_as_new()?;
-            #[cfg(feature = "otel")]
-            if let Some(story) = pending.story.as_mut().filter(|_| !pending.successor.is_empty()) {
-                story.continues_as(live.run, &live.trace);
-            }
+            pending.successor = live.continue_as_new(&mut pending)?;
             Ok(pending)
         });
         match pending {
@@ -253,12 +267,12 @@ impl InstanceState {
     pub(super) async fn terminate_without_code(
         &mut self,
         mut summary: InstanceSummary,
-        reason: String,
+        (reason, trace): (String, Option<Box<TraceContext>>),
         reply: Option<Reply>,
     ) -> Result<(), ActorProcessingErr> {
         let (number, execution) = (summary.turns, summary.execution);
         let at = self.shard.now().max(summary.updated_at);
-        let recorded = RecordedTurn::terminated(at, reason);
+        let recorded = RecordedTurn::terminated(at, reason).in_trace(trace.as_deref());
         let bytes = match codec::encode_turn(&recorded) {
             Ok(bytes) => bytes.into(),
             Err(error) => {
@@ -298,7 +312,8 @@ impl InstanceState {
             created_at: summary.created_at,
             ..Tally::NOTHING
         };
-        let story = Story::at_the_end(&summary, &turns, &recorded);
+        let trace = RunTrace::of_log(execution, &turns, &outbox);
+        let story = Story::at_the_end(&summary, &turns, &recorded, &trace);
         let record = TurnRecord { number, bytes, summary: summary.clone(), has_drawn_id: false };
         let turn = PendingTurn {
             instance: self.instance.clone(),
@@ -309,7 +324,7 @@ impl InstanceState {
             known: None,
             tally,
             successor: Vec::new(),
-            trace: RunTrace::default(),
+            trace: trace.clone(),
             story,
         };
         self.shard.make_durable(Entry::Turn(Box::new(turn)));
@@ -317,7 +332,7 @@ impl InstanceState {
             Phase::Finished
         } else {
             let run = Run::without_code(execution);
-            Phase::Closing(Box::new(Closing::new(outbox, run, summary, number)))
+            Phase::Closing(Box::new(Closing::new(outbox, (run, trace), summary, number)))
         };
         Ok(())
     }

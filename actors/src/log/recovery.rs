@@ -110,6 +110,9 @@ impl<'a> Recovery<'a> {
             }
         };
         let machine = replay.finish().map_err(reason_of)?;
+        if let Some(ledger) = self.ledger {
+            ledger.forget_taken(|name, id| machine.has_wait(name, id));
+        }
         match machine.outcome() {
             None => Ok(machine),
             // It is only looked at.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use reenact_core::{
     ActivityError, ChildError, Command, CorrelationId, EventKey, InstanceCommand, InstanceId,
-    MessageId, Name, NotTaken, Payload, Rewind, Start, SupersededCall, Timestamp, Version,
+    MessageId, Name, NotTaken, Payload, Rewind, Start, SupersededCall, Timestamp, TraceContext,
+    Version,
 };
 use tokio::sync::oneshot;
 
@@ -104,9 +105,9 @@ pub(crate) struct FromAnother {
 #[derive(Debug)]
 pub(crate) enum Content {
     /// An event.
-    Event { name: Name, data: Payload, key: EventKey },
+    Event { name: Name, data: Payload, key: EventKey, trace: Option<Box<TraceContext>> },
     /// What its code asks of this instance.
-    Command { command: InstanceCommand, key: EventKey },
+    Command { command: InstanceCommand, key: EventKey, trace: Option<Box<TraceContext>> },
     /// A parent asks its child to end.
     Cancel { call: MessageId, reason: String },
     /// The result of a child for its parent.
@@ -153,6 +154,8 @@ pub(crate) struct OnceMessage {
     pub(crate) key: EventKey,
     /// Suspend, resume, cancel or terminate.
     pub(crate) command: Command,
+    /// The trace in which it was asked for.
+    pub(crate) trace: Option<Box<TraceContext>>,
     pub(crate) reply: Reply,
 }
 

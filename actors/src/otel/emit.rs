@@ -18,13 +18,27 @@ pub(crate) struct FinishedSpan {
     /// Its ids.
     pub(crate) own: TraceContext,
     pub(crate) parent: Option<TraceContext>,
-    pub(crate) links: Vec<TraceContext>,
+    pub(crate) links: Vec<SpanLink>,
     pub(crate) name: String,
     pub(crate) kind: SpanKind,
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,
     pub(crate) attributes: Vec<KeyValue>,
     pub(crate) how: How,
+}
+
+/// Another span that it has to do with.
+#[derive(Clone, Debug)]
+pub(crate) struct SpanLink {
+    pub(crate) to: TraceContext,
+    /// What somebody asked for there: `cancel`, `terminate`, `suspend` or `resume`.
+    pub(crate) command: Option<&'static str>,
+}
+
+impl SpanLink {
+    pub(crate) const fn to(to: TraceContext) -> Self {
+        Self { to, command: None }
+    }
 }
 
 /// How it has ended.
@@ -42,7 +56,7 @@ pub(crate) enum How {
 pub(crate) fn emit(span: FinishedSpan) {
     let FinishedSpan { own, parent, links, name, kind, start, end, attributes, how } = span;
     let parent = parent.as_ref().map_or_else(Context::new, under);
-    let links = links.iter().map(|link| Link::with_context(span_context(link))).collect();
+    let links = links.iter().map(link).collect();
     let builder = SpanBuilder::from_name(name)
         .with_kind(kind)
         .with_start_time(time(start))
@@ -56,6 +70,11 @@ pub(crate) fn emit(span: FinishedSpan) {
         How::CalledOff => Status::Unset,
     });
     span.end_with_timestamp(time(end));
+}
+
+fn link(SpanLink { to, command }: &SpanLink) -> Link {
+    let command = command.map(|command| KeyValue::new("reenact.command", command));
+    Link::new(span_context(to), command.into_iter().collect(), 0)
 }
 
 fn time(at: Timestamp) -> SystemTime {

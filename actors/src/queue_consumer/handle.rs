@@ -107,7 +107,7 @@ impl MessageHandler {
             }
             RemoteCommand::ToInstanceOf { created_at, command } => {
                 match self.is_of(to, created_at).await {
-                    Ok(true) => self.once(delivery, *command).await,
+                    Ok(true) => self.once(delivery, *command, trace).await,
                     Ok(false) => Verdict::Done,
                     Err(error) => verdict_of(delivery, Err(error)),
                 }
@@ -116,7 +116,7 @@ impl MessageHandler {
             | RemoteCommand::Terminate { .. }
             | RemoteCommand::Suspend { .. }
             | RemoteCommand::Resume
-            | RemoteCommand::Rewind { .. }) => self.once(delivery, once).await,
+            | RemoteCommand::Rewind { .. }) => self.once(delivery, once, trace).await,
         }
     }
 
@@ -296,7 +296,7 @@ impl MessageHandler {
 
     /// Handles a command that counts once. The key in the instance's log shows a second delivery. Where the
     /// first has left none, as on a parked instance, this queue consumer remembers the key.
-    async fn once(&self, delivery: &Delivery, command: RemoteCommand) -> Verdict {
+    async fn once(&self, delivery: &Delivery, command: RemoteCommand, trace: Trace) -> Verdict {
         if keys(&self.done).contains(&delivery.message.key) {
             return Verdict::Done;
         }
@@ -309,7 +309,7 @@ impl MessageHandler {
                 Ok(false) | Err(_) => {}
             }
         }
-        let Some(message) = as_message(command, &delivery.message.key) else {
+        let Some(message) = as_message(command, trace, &delivery.message.key) else {
             return refused("this host does not know such a command");
         };
         let verdict = match self.ask(to, message).await {
@@ -429,7 +429,11 @@ fn ends_as(command: &RemoteCommand) -> Option<InstanceState> {
 }
 
 /// A command that counts once, in the form that an instance understands; `None` for any other.
-fn as_message(command: RemoteCommand, key: &str) -> Option<impl FnOnce(Reply) -> InstanceMessage> {
+fn as_message(
+    command: RemoteCommand,
+    trace: Trace,
+    key: &str,
+) -> Option<impl FnOnce(Reply) -> InstanceMessage> {
     let command = match command {
         RemoteCommand::Cancel { reason } => Command::Cancel { reason },
         RemoteCommand::Terminate { reason } => Command::Terminate { reason },
@@ -455,7 +459,7 @@ fn as_message(command: RemoteCommand, key: &str) -> Option<impl FnOnce(Reply) ->
     // The senders of this crate use only keys that an event may have too.
     let key = EventKey::new(key).ok()?;
     Some(Box::new(move |reply| {
-        Internal::Once(Box::new(OnceMessage { key, command, reply })).into()
+        Internal::Once(Box::new(OnceMessage { key, command, trace, reply })).into()
     }))
 }
 

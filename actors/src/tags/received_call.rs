@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use super::receiver::Receiver;
 use crate::activity::{ActivityCall, Attempt, Report};
 use crate::patience::Patience;
+use crate::trace::RunTrace;
 
 /// How often a call may be delivered to hosts that declare its tag but do not have its activity, until
 /// it goes into quarantine. Hosts of different versions may declare the same tag; the call is delivered
@@ -110,7 +111,7 @@ impl Receiver {
 
 impl ReceivedCall {
     async fn run(mut self, activity: RemoteActivity) {
-        let RemoteActivity { name, input, attempt, terms, deadline, .. } = activity;
+        let RemoteActivity { name, input, attempt, terms, deadline, trace, .. } = activity;
         let (sender, mut reports) = mpsc::unbounded_channel();
         let attempt = Attempt {
             name,
@@ -118,7 +119,7 @@ impl ReceivedCall {
             terms,
             reports: Some(sender),
             local_input: None,
-            trace: None,
+            trace: RunTrace::of_call(trace),
         };
         let receiver = self.receiver.clone();
         receiver.workers_of(&self.call).submit(self.call.clone(), attempt, input);

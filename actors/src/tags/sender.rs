@@ -121,10 +121,11 @@ async fn put(
     input: Payload,
 ) -> Result<(), ActivityError> {
     let Tagged { tag, deadline } = tagged;
-    let Attempt { name, number: attempt, terms, .. } = attempt;
+    let Attempt { name, number: attempt, terms, trace, .. } = attempt;
     let key = format!("{}/{}/{}/{attempt}", call.instance, call.run, call.id.0);
     let (run, id) = (call.run.into(), call.id);
-    let activity = RemoteActivity { run, id, name, input, attempt, terms, deadline };
+    let trace = trace.received();
+    let activity = RemoteActivity { run, id, name, input, attempt, terms, deadline, trace };
     let unsent = |why: &dyn std::fmt::Display| {
         let why = format!("it cannot be sent to the hosts of tag `{tag}`: {why}");
         ActivityError::of_kind(ActivityErrorKind::InvalidInput, why)

@@ -25,6 +25,7 @@ use crate::options::ShardThreads;
 use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::threads::Threads;
+use crate::trace::RunTrace;
 use crate::workers::runs_on::ActivityRuntimes;
 use crate::workers::{Limits, Workers};
 
@@ -146,7 +147,7 @@ async fn settle() {
 fn train(id: u64, input: &str) -> RemoteActivity {
     let (id, name) = (CorrelationId(id), Name::new("train").unwrap());
     let (input, terms, deadline) = (Payload::encode(input).unwrap(), None, None);
-    RemoteActivity { run: RUN, id, name, input, attempt: 1, terms, deadline }
+    RemoteActivity { run: RUN, id, name, input, attempt: 1, terms, deadline, trace: None }
 }
 
 fn completed(id: u64, output: &str) -> RemoteCommand {
@@ -356,8 +357,14 @@ async fn a_call_is_sent_once_for_each_attempt_while_it_is_under_way() {
     let call = ActivityCall { instance: instance(), run: RUN.into(), id: CorrelationId(3) };
     let send = |number: u32| {
         let name = Name::new("train").unwrap();
-        let attempt =
-            Attempt { name, number, terms: None, reports: None, local_input: None, trace: None };
+        let attempt = Attempt {
+            name,
+            number,
+            terms: None,
+            reports: None,
+            local_input: None,
+            trace: RunTrace::default(),
+        };
         let tagged = Tagged { tag: gpu(), deadline: None };
         tag_sender.send(call.clone(), attempt, tagged, Payload::encode("cats").unwrap(), false);
     };

@@ -23,10 +23,8 @@ pub(crate) fn in_span(context: &ActivityContext, code: ActivityFuture) -> Activi
         activity = %context.activity_name(), attempt = context.attempt(),
     );
     #[cfg(feature = "otel")]
-    if crate::otel::is_on()
-        && let Some(trace) = context.trace_context()
-    {
-        return crate::otel::run_under(&trace, span, code);
+    if crate::otel::is_on() {
+        return crate::otel::run_under(&context.trace_context(), span, code);
     }
     if span.is_disabled() { code } else { Box::pin(code.instrument(span)) }
 }

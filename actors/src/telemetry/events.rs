@@ -40,6 +40,7 @@ impl Reporter<'_> {
             | Event::CallRefused { .. } => self.report_child(event),
             _ => self.report_instance(event),
         }
+        self.report_taken();
     }
 
     fn report_instance(&self, event: &Event) {
@@ -174,7 +175,12 @@ impl Reporter<'_> {
             }
             _ => {}
         }
-        if let Some(Taken { id: CorrelationId(id), wait, .. }) = &self.fact.taken_by {
+    }
+
+    /// Says which waits have their events: with whatever has let the code take them.
+    fn report_taken(&self) {
+        let (instance, execution) = (&self.of.instance, self.of.execution.0);
+        for Taken { id: CorrelationId(id), wait, .. } in &self.fact.taken_by {
             let event = wait.name.as_ref().map(Name::as_str);
             tracing::debug!(target: "reenact::event", parent: None, %instance, execution, id, event, "a wait has its event");
         }

@@ -1,22 +1,30 @@
 //! What an execution has open, as far as its events do not say it again when that ends.
 
+mod waits;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use reenact_core::{CorrelationId, Event, Name, RecordedTurn, Timestamp, TraceContext};
+
+use self::waits::{Ready, Waits};
 
 /// What an execution has open, followed event by event. Kept only while somebody
 /// [listens](super::is_followed).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     open: BTreeMap<CorrelationId, Open>,
-    /// The waits for each event that have not got one, oldest first.
-    waits: BTreeMap<Name, VecDeque<CorrelationId>>,
-    /// The events of each name that nobody has taken, with the traces in which they were raised.
-    buffered: BTreeMap<Name, VecDeque<Option<TraceContext>>>,
+    waits: Waits,
+    /// The place of the next event in the log.
+    place: u64,
+    /// What others asked for in traces of their own, since the execution began: the newest.
+    asked: VecDeque<Asked>,
     /// When the execution began.
     #[cfg(feature = "otel")]
     pub(super) begun: Option<Timestamp>,
 }
+
+/// The most commands in traces of their own that an execution remembers: a span has no more than 128 links.
+const MAX_ASKED: usize = 32;
 
 /// Something that was scheduled and has not ended.
 #[derive(Clone, Debug)]
@@ -37,11 +45,11 @@ pub(super) struct Open {
 pub(super) struct Fact {
     /// What the event is about.
     pub(super) about: Option<Open>,
-    /// The wait that takes an external event with it.
-    pub(super) taken_by: Option<Taken>,
+    /// The waits whose events the code has taken with it.
+    pub(super) taken_by: Vec<Taken>,
 }
 
-/// A wait that has its event.
+/// A wait whose event the code has taken.
 #[derive(Clone, Debug)]
 #[cfg_attr(not(feature = "otel"), allow(dead_code, reason = "spans are linked"))]
 pub(super) struct Taken {
@@ -51,64 +59,110 @@ pub(super) struct Taken {
     pub(super) raised_in: Option<TraceContext>,
 }
 
+/// What somebody has asked of an execution, in a trace.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "otel"), allow(dead_code, reason = "spans are linked"))]
+pub(super) struct Asked {
+    /// `cancel`, `terminate`, `suspend` or `resume`.
+    pub(super) command: &'static str,
+    pub(super) context: TraceContext,
+}
+
 impl Fact {
     fn about(open: Option<Open>) -> Self {
-        Self { about: open, taken_by: None }
+        Self { about: open, taken_by: Vec::new() }
     }
 }
 
 impl Ledger {
-    /// Follows a turn; returns what is known of each of its events.
-    pub(super) fn follow(&mut self, turn: &RecordedTurn) -> Vec<Fact> {
-        let events = turn.events.iter().enumerate();
-        let next = |index: usize| turn.events.get(index + 1);
-        events.map(|(index, event)| self.follow_event(turn.at, event, next(index))).collect()
+    /// A ledger that begins at that place of the log.
+    pub(super) fn at(place: u64) -> Self {
+        Self { place, ..Self::default() }
     }
 
-    /// Follows a turn of the past.
+    /// Follows a turn; returns what is known of each of its events. `has_wait` says whether a wait is still there
+    /// after the turn: the log does not say when the code takes an event.
+    pub(super) fn follow(
+        &mut self,
+        turn: &RecordedTurn,
+        has_wait: impl Fn(&Name, CorrelationId) -> bool,
+    ) -> Vec<Fact> {
+        let first = self.place;
+        let mut facts = self.follow_events(turn);
+        let ends = turn.events.iter().any(Event::is_terminal);
+        let is_there = |ready: &Ready| match ends {
+            // No wait is left after the end. What was ready before has been left by the code.
+            true => ready.since < first,
+            false => has_wait(&ready.name, ready.id),
+        };
+        for (Ready { since, id, .. }, raised_in) in self.waits.take(is_there) {
+            let index = usize::try_from(since.saturating_sub(first)).unwrap_or_default();
+            if let (Some(wait), Some(fact)) = (self.open.remove(&id), facts.get_mut(index)) {
+                fact.taken_by.push(Taken { id, wait, raised_in });
+            }
+        }
+        facts
+    }
+
+    /// Follows a turn of the past. What the code has taken is said with [`forget_taken`](Self::forget_taken).
     pub(crate) fn replay(&mut self, turn: &RecordedTurn) {
-        drop(self.follow(turn));
+        drop(self.follow_events(turn));
     }
 
-    fn follow_event(&mut self, at: Timestamp, event: &Event, next: Option<&Event>) -> Fact {
+    /// After a replay: the waits that are not there any more have taken their events.
+    pub(crate) fn forget_taken(&mut self, has_wait: impl Fn(&Name, CorrelationId) -> bool) {
+        for (ready, _) in self.waits.take(|ready| has_wait(&ready.name, ready.id)) {
+            self.open.remove(&ready.id);
+        }
+    }
+
+    /// What others have asked for in traces of their own.
+    #[cfg(feature = "otel")]
+    pub(super) fn asked(&self) -> impl Iterator<Item = &Asked> {
+        self.asked.iter()
+    }
+
+    fn follow_events(&mut self, turn: &RecordedTurn) -> Vec<Fact> {
+        if turn.events.is_empty() {
+            // What was superseded keeps its place.
+            self.place += 1;
+        }
+        let mut facts = Vec::with_capacity(turn.events.len());
+        for (index, event) in turn.events.iter().enumerate() {
+            let trace = match turn.events.get(index + 1) {
+                Some(Event::TraceContextReceived { received }) => Some(&received.context),
+                _ => None,
+            };
+            facts.push(self.follow_event(turn.at, event, trace));
+            self.place += 1;
+        }
+        facts
+    }
+
+    fn follow_event(&mut self, at: Timestamp, event: &Event, trace: Option<&TraceContext>) -> Fact {
         match event {
             #[cfg(feature = "otel")]
-            Event::ExecutionStarted { .. } => {
-                self.begun = Some(at);
-                Fact::default()
-            }
+            Event::ExecutionStarted { .. } => self.begun = Some(at),
             Event::TaskScheduled { id, name, .. } | Event::ChildScheduled { id, name, .. } => {
                 self.begins(*id, Some(name), at);
-                Fact::default()
             }
             Event::TimerCreated { id, fire_at } => {
                 let open = Open { name: None, attempt: 1, since: at, fire_at: Some(*fire_at) };
                 self.open.insert(*id, open);
-                Fact::default()
             }
             Event::ExternalSubscribed { id, name } => {
                 self.begins(*id, Some(name), at);
-                self.waits.entry(name.clone()).or_default().push_back(*id);
-                self.taken(name)
+                self.waits.subscribe(self.place, name, *id);
             }
             Event::ExternalRaised { name, .. } => {
-                let raised_in = match next {
-                    Some(Event::TraceContextReceived { received }) => {
-                        Some(received.context.clone())
-                    }
-                    _ => None,
-                };
-                self.buffered.entry(name.clone()).or_default().push_back(raised_in);
-                self.taken(name)
+                self.waits.raise(self.place, name, trace.cloned());
             }
             Event::ExternalUnsubscribed { id } => {
                 let about = self.open.remove(id);
-                if let Some(name) = about.as_ref().and_then(|open| open.name.as_ref())
-                    && let Some(waits) = self.waits.get_mut(name)
-                {
-                    waits.retain(|wait| wait != id);
+                if let Some(name) = about.as_ref().and_then(|open| open.name.as_ref()) {
+                    self.waits.unsubscribe(self.place, name, *id);
                 }
-                Fact::about(about)
+                return Fact::about(about);
             }
             Event::TaskAttemptFailed { id, retry_at, .. }
             | Event::ChildAttemptFailed { id, retry_at, .. } => {
@@ -117,9 +171,9 @@ impl Ledger {
                     open.attempt = open.attempt.saturating_add(1);
                     open.since = *retry_at;
                 }
-                Fact::about(about)
+                return Fact::about(about);
             }
-            Event::TaskHeartbeat { id, .. } => Fact::about(self.open.get(id).cloned()),
+            Event::TaskHeartbeat { id, .. } => return Fact::about(self.open.get(id).cloned()),
             Event::TaskCompleted { id, .. }
             | Event::TaskFailed { id, .. }
             | Event::TaskCancelRequested { id }
@@ -127,14 +181,18 @@ impl Ledger {
             | Event::TimerCancelled { id }
             | Event::ChildCompleted { id, .. }
             | Event::ChildFailed { id, .. }
-            | Event::ChildCancelRequested { id } => Fact::about(self.open.remove(id)),
-            Event::ExecutionRenewed { .. } => {
+            | Event::ChildCancelRequested { id } => return Fact::about(self.open.remove(id)),
+            Event::ExecutionRenewed { taken, .. } => {
                 self.open.clear();
-                self.waits.clear();
-                Fact::default()
+                self.waits.begin_anew(taken);
             }
-            _ => Fact::default(),
+            Event::CancelRequested { .. } => self.is_asked("cancel", trace),
+            Event::ExecutionTerminated { .. } => self.is_asked("terminate", trace),
+            Event::ExecutionSuspended { .. } => self.is_asked("suspend", trace),
+            Event::ExecutionResumed => self.is_asked("resume", trace),
+            _ => {}
         }
+        Fact::default()
     }
 
     fn begins(&mut self, id: CorrelationId, name: Option<&Name>, since: Timestamp) {
@@ -142,16 +200,11 @@ impl Ledger {
         self.open.insert(id, open);
     }
 
-    /// The oldest wait for an event takes the oldest event of that name, if there are both.
-    fn taken(&mut self, name: &Name) -> Fact {
-        let Some(buffered) = self.buffered.get_mut(name).filter(|events| !events.is_empty()) else {
-            return Fact::default();
-        };
-        let Some(id) = self.waits.get_mut(name).and_then(VecDeque::pop_front) else {
-            return Fact::default();
-        };
-        let raised_in = buffered.pop_front().flatten();
-        let taken = self.open.remove(&id).map(|wait| Taken { id, wait, raised_in });
-        Fact { about: None, taken_by: taken }
+    fn is_asked(&mut self, command: &'static str, trace: Option<&TraceContext>) {
+        let Some(context) = trace.cloned() else { return };
+        if self.asked.len() == MAX_ASKED {
+            self.asked.pop_front();
+        }
+        self.asked.push_back(Asked { command, context });
     }
 }

@@ -2,11 +2,11 @@
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
-use reenact_core::{CorrelationId, Event, Name, RecordedTurn, Timestamp, TraceContext};
+use reenact_core::{CorrelationId, Event, InstanceId, Name, RecordedTurn, Timestamp};
 use reenact_providers::InstanceSummary;
 
-use super::ledger::{Fact, Ledger, Open, Taken};
-use crate::otel::{FinishedSpan, How, is_on};
+use super::ledger::{Asked, Fact, Ledger, Open, Taken};
+use crate::otel::{FinishedSpan, How, SpanLink, is_on};
 use crate::run::Run;
 use crate::trace::{ExecutionTrace, RunTrace, SpanOf};
 
@@ -18,15 +18,21 @@ pub(super) fn of_turn(
     (run, trace): (Run, &RunTrace),
 ) -> Vec<FinishedSpan> {
     let ends = |(event, fact): (&Event, &Fact)| {
-        fact.taken_by.is_some() || fact.about.is_some() || event.is_terminal()
+        !fact.taken_by.is_empty()
+            || fact.about.is_some()
+            || event.is_terminal()
+            || matches!(
+                event,
+                Event::EventSent { .. } | Event::CommandSent { .. } | Event::StartRequested { .. }
+            )
     };
     if !is_on() || !turn.events.iter().zip(facts).any(ends) {
         return Vec::new();
     }
     let trace = trace.of(&of.instance, run);
     let begun = ledger.begun.unwrap_or(of.created_at);
-    let maker = Maker { of, at: turn.at, trace, begun };
-    turn.events.iter().zip(facts).filter_map(|(event, fact)| maker.span(event, fact)).collect()
+    let maker = Maker { of, at: turn.at, trace, begun, ledger };
+    turn.events.iter().zip(facts).flat_map(|(event, fact)| maker.spans(event, fact)).collect()
 }
 
 struct Maker<'a> {
@@ -35,6 +41,7 @@ struct Maker<'a> {
     trace: ExecutionTrace,
     /// When the execution began.
     begun: Timestamp,
+    ledger: &'a Ledger,
 }
 
 /// What a span says of its type.
@@ -48,16 +55,36 @@ const ACTIVITY: Type = Type { of: SpanOf::Activity, name: "activity", kind: Span
 const CHILD: Type = Type { of: SpanOf::Child, name: "orchestration", kind: SpanKind::Client };
 const TIMER: Type = Type { of: SpanOf::Timer, name: "timer", kind: SpanKind::Internal };
 const EVENT: Type = Type { of: SpanOf::Event, name: "event", kind: SpanKind::Internal };
+const SENT: Type = Type { of: SpanOf::Sent, name: "orchestration_event", kind: SpanKind::Producer };
+const COMMANDED: Type =
+    Type { of: SpanOf::Sent, name: "orchestration_command", kind: SpanKind::Producer };
+const STARTED: Type =
+    Type { of: SpanOf::Child, name: "create_orchestration", kind: SpanKind::Producer };
 
 impl Maker<'_> {
-    fn span(&self, event: &Event, fact: &Fact) -> Option<FinishedSpan> {
-        if let Some(Taken { id, wait, raised_in }) = &fact.taken_by {
+    /// The spans that end with an event. That of the execution is the last.
+    fn spans(&self, event: &Event, fact: &Fact) -> impl Iterator<Item = FinishedSpan> {
+        let taken = fact.taken_by.iter().map(|Taken { id, wait, raised_in }| {
             let mut span = self.of_open(&EVENT, *id, wait, How::Well);
-            span.links.extend(raised_in.clone());
-            return Some(span);
-        }
+            span.links.extend(raised_in.clone().map(SpanLink::to));
+            span
+        });
+        taken.chain(self.span(event, fact))
+    }
+
+    fn span(&self, event: &Event, fact: &Fact) -> Option<FinishedSpan> {
         if event.is_terminal() {
             return Some(self.of_execution(event));
+        }
+        if let Event::EventSent { id, to, name, .. } = event {
+            return Some(self.of_message(&SENT, *id, name, to));
+        }
+        if let Event::CommandSent { id, to, command } = event {
+            let name = Name::new(command.name()).ok()?;
+            return Some(self.of_message(&COMMANDED, *id, &name, to));
+        }
+        if let Event::StartRequested { id, instance, name, .. } = event {
+            return Some(self.of_message(&STARTED, *id, name, instance));
         }
         let open = fact.about.as_ref()?;
         let (of, id, how) = match event {
@@ -110,6 +137,20 @@ impl Maker<'_> {
         }
     }
 
+    /// The span of a message to another instance, which nobody waits for.
+    fn of_message(
+        &self,
+        of: &Type,
+        id: CorrelationId,
+        name: &Name,
+        to: &InstanceId,
+    ) -> FinishedSpan {
+        let open = Open { name: Some(name.clone()), attempt: 1, since: self.at, fire_at: None };
+        let mut span = self.of_open(of, id, &open, How::Well);
+        span.attributes.push(KeyValue::new("durabletask.event.target_instance_id", to.to_string()));
+        span
+    }
+
     fn of_execution(&self, event: &Event) -> FinishedSpan {
         let (status, how) = match event {
             Event::ExecutionFailed { error } => ("Failed", How::Failed(error.to_string())),
@@ -118,7 +159,12 @@ impl Maker<'_> {
             Event::ExecutionContinued { .. } => ("ContinuedAsNew", How::Well),
             _ => ("Completed", How::Well),
         };
-        let links: Vec<TraceContext> = self.trace.linked.iter().cloned().collect();
+        let before = self.trace.linked.iter().cloned().map(SpanLink::to);
+        let asked = self.ledger.asked().map(|Asked { command, context }| SpanLink {
+            to: context.clone(),
+            command: Some(command),
+        });
+        let links = before.chain(asked).collect();
         FinishedSpan {
             own: self.trace.own.clone(),
             parent: self.trace.parent.clone(),

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use reenact_core::{Event, RecordedTurn};
+use reenact_core::{Event, Machine, RecordedTurn};
 use reenact_providers::InstanceSummary;
 use tracing::Level;
 
 use super::events::Reporter;
 use super::ledger::{Fact, Ledger};
 use super::{has_listeners, is_followed};
+#[cfg(feature = "otel")]
+use crate::otel::SpanLink;
 use crate::run::Run;
 use crate::trace::RunTrace;
 
@@ -30,6 +32,7 @@ impl Story {
         summary: &InstanceSummary,
         turn: &RecordedTurn,
         ledger: &mut Option<Box<Ledger>>,
+        machine: &Machine,
         (run, trace): (Run, &RunTrace),
     ) -> Option<Box<Self>> {
         if !is_followed() {
@@ -37,17 +40,28 @@ impl Story {
             *ledger = None;
             return Self::of_failure(summary, turn);
         }
-        let ledger = ledger.get_or_insert_default();
-        let facts = ledger.follow(turn);
+        let ledger = ledger.get_or_insert_with(|| {
+            let begins = matches!(turn.events.first(), Some(Event::ExecutionStarted { .. }));
+            let place = machine.position().saturating_sub(turn.events.len() as u64);
+            Box::new(Ledger::at(if begins { 0 } else { place }))
+        });
+        let facts = ledger.follow(turn, |name, id| machine.has_wait(name, id));
+        Some(Box::new(Self::with_spans(summary, turn, (ledger, facts), (run, trace))))
+    }
+
+    fn with_spans(
+        summary: &InstanceSummary,
+        turn: &RecordedTurn,
+        (ledger, facts): (&Ledger, Vec<Fact>),
+        (run, trace): (Run, &RunTrace),
+    ) -> Self {
         #[cfg(not(feature = "otel"))]
-        let _ = (run, trace);
-        Some(Box::new(Self {
+        let _ = (ledger, run, trace);
+        Self {
             #[cfg(feature = "otel")]
             spans: super::spans::of_turn(summary, turn, (ledger, &facts), (run, trace)),
-            of: summary.clone(),
-            events: turn.events.clone(),
-            facts,
-        }))
+            ..Self::new(summary, turn, facts.clone())
+        }
     }
 
     /// The story of a turn of an instance without its code, which knows nothing of the turns before.
@@ -58,7 +72,7 @@ impl Story {
         if !has_listeners() {
             return Self::of_failure(summary, turn);
         }
-        let facts = Ledger::default().follow(turn);
+        let facts = Ledger::default().follow(turn, |_, _| true);
         Some(Box::new(Self::new(summary, turn, facts)))
     }
 
@@ -67,23 +81,15 @@ impl Story {
         summary: &InstanceSummary,
         turns: &[RecordedTurn],
         end: &RecordedTurn,
+        trace: &RunTrace,
     ) -> Option<Box<Self>> {
-        let first = turns.first().map(|turn| &*turn.events).unwrap_or_default();
-        let seed = first.iter().find_map(|event| match event {
-            Event::ExecutionStarted { seed, .. } => Some(*seed),
-            _ => None,
-        });
-        let Some(seed) = seed.filter(|_| is_followed()) else {
+        let Some(run) = trace.run().filter(|_| is_followed()) else {
             return Self::without_code(summary, end);
         };
-        let received = first.iter().find_map(|event| match event {
-            Event::TraceContextReceived { received } => Some((**received).clone()),
-            _ => None,
-        });
-        let mut ledger = Some(Box::<Ledger>::default());
-        ledger.iter_mut().for_each(|ledger| turns.iter().for_each(|turn| ledger.replay(turn)));
-        let run = Run::new(summary.execution, seed);
-        Self::of(summary, end, &mut ledger, (run, &RunTrace::new(received)))
+        let mut ledger = Ledger::default();
+        turns.iter().for_each(|turn| ledger.replay(turn));
+        let facts = ledger.follow(end, |_, _| true);
+        Some(Box::new(Self::with_spans(summary, end, (&ledger, facts), (run, trace))))
     }
 
     /// An instance that has failed is mentioned even when nobody follows its life.
@@ -109,7 +115,7 @@ impl Story {
     #[cfg(feature = "otel")]
     pub(crate) fn continues_as(&mut self, next: Run, trace: &RunTrace) {
         if let Some(execution) = self.spans.last_mut() {
-            execution.links.push(trace.of(&self.of.instance, next).own);
+            execution.links.push(SpanLink::to(trace.of(&self.of.instance, next).own));
         }
     }
 

@@ -60,6 +60,7 @@ mod tests {
     use crate::run::Run;
     use crate::shard::testing::supervisor_that_forwards;
     use crate::threads::Threads;
+    use crate::trace::RunTrace;
     use crate::workers::Limits;
     use crate::workers::runs_on::ActivityRuntimes;
 
@@ -99,7 +100,7 @@ mod tests {
                 terms: None,
                 reports: None,
                 local_input: None,
-                trace: None,
+                trace: RunTrace::default(),
             };
             workers.of_shard(SHARD).submit(call.clone(), attempt, Payload::encode(&()).unwrap());
         };

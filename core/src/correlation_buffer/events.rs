@@ -41,6 +41,11 @@ impl CorrelationBuffer {
         self.queues.get(name).is_some_and(EventQueue::awaits_next)
     }
 
+    /// Whether a wait for an event of that name has taken none.
+    pub(crate) fn has_wait(&self, name: &Name, id: CorrelationId) -> bool {
+        self.queues.get(name).is_some_and(|queue| queue.has_wait(id))
+    }
+
     pub(crate) fn unawaited(&self) -> Buffered {
         self.unawaited
     }

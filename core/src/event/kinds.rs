@@ -348,7 +348,7 @@ impl Event {
             | Self::RunSurvived
             | Self::ExecutionUnparked
             | Self::TaskLocal { .. } => 0,
-            Self::TraceContextReceived { received } => received.context.state().len(),
+            Self::TraceContextReceived { received } => received.stored_bytes(),
         }
     }
 }

@@ -46,6 +46,7 @@ impl Machine {
                 state.begin_run(seed);
                 state.record_origin(origin);
                 state.select_version(self.code.version());
+                let trace = state.trace_of_input(trace);
                 state.record_trace(trace);
                 match delay {
                     Some(delay) => {
@@ -124,8 +125,10 @@ impl Machine {
             Event::ExternalRaised { name, data, key } => {
                 let mut state = self.shared.lock();
                 let position = state.written.position;
-                let waker = state.buffer.raise(name, BufferedEvent { position, data, key });
-                state.record_trace(self.given_trace.take());
+                let trace = state.trace_of_input(self.given_trace.take());
+                let raised = BufferedEvent { position, data, key, trace: trace.clone() };
+                let waker = state.buffer.raise(name, raised);
+                state.record_trace(trace);
                 drop(state);
                 self.wake(waker);
                 self.run_code()
@@ -154,10 +157,7 @@ impl Machine {
             Event::ExecutionResumed => self.resume(),
             Event::ExecutionParked { .. } => self.park(),
             Event::ExecutionUnparked => self.unpark(),
-            Event::ExecutionTerminated { reason } => {
-                self.end(Ended { outcome: Outcome::Terminated { reason }, next: None });
-                Ok(())
-            }
+            Event::ExecutionTerminated { reason } => self.terminate(reason),
             // The outbox has followed them.
             Event::OutboxCarried { .. } | Event::ChildrenSuperseded { .. } => Ok(()),
             // Outputs are compared where the code causes them.
@@ -437,7 +437,7 @@ impl Machine {
     }
 
     /// Nothing more happens: what is open is called off, and the code is let go.
-    fn end(&mut self, ended: Ended) {
+    pub(super) fn end(&mut self, ended: Ended) {
         let outcome = &ended.outcome;
         let mut state = self.shared.lock();
         state.call_off_all();

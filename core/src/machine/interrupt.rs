@@ -1,12 +1,13 @@
-//! Cancel, suspend and resume, and the run of the code that they hold back or let go on.
+//! Cancel, terminate, suspend and resume, and the run of the code that they hold back or let go on.
 
 use alloc::string::String;
 use core::mem;
 
 use crate::error::Cancelled;
 use crate::ids::ExecutionId;
-use crate::machine::phase::Running;
+use crate::machine::phase::{Ended, Running};
 use crate::machine::{ApplyError, Machine};
+use crate::outcome::Outcome;
 
 impl Machine {
     /// Lets the code react to what has woken it. While it is suspended, that is remembered.
@@ -35,6 +36,7 @@ impl Machine {
 
     /// Asks the code to end.
     pub(super) fn cancel(&mut self, reason: String) -> Result<(), ApplyError> {
+        self.record_given_trace();
         let wakers = self.shared.lock().cancel_open(reason, self.is_parked());
         self.wake(wakers);
         // It need not wait for its delay to end.
@@ -43,12 +45,21 @@ impl Machine {
         self.run_code()
     }
 
+    /// Ends the execution without asking the code.
+    pub(super) fn terminate(&mut self, reason: String) -> Result<(), ApplyError> {
+        self.record_given_trace();
+        self.end(Ended { outcome: Outcome::Terminated { reason }, next: None });
+        Ok(())
+    }
+
     pub(super) fn suspend(&mut self) -> Result<(), ApplyError> {
+        self.record_given_trace();
         self.note(|running| running.suspended = true);
         self.halted()
     }
 
     pub(super) fn resume(&mut self) -> Result<(), ApplyError> {
+        self.record_given_trace();
         self.note(|running| running.suspended = false);
         self.run_code()
     }
@@ -62,6 +73,14 @@ impl Machine {
         self.note(|running| running.parked = false);
         self.shared.lock().cancel_owed();
         self.run_code()
+    }
+
+    /// The trace in which somebody asked for the input of this turn. It stands before what comes of that.
+    fn record_given_trace(&mut self) {
+        let given = self.given_trace.take();
+        let mut state = self.shared.lock();
+        let trace = state.trace_of_input(given);
+        state.record_trace(trace);
     }
 
     /// Code that has done nothing has nothing to clean up, and never runs. That of a later execution

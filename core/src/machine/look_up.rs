@@ -1,5 +1,7 @@
 //! What is open under an id, for shells that count what ends; and what the code shows.
 
+use alloc::vec::Vec;
+
 use super::Machine;
 use crate::correlation_buffer::Scheduled;
 use crate::ids::{CorrelationId, Name};
@@ -30,6 +32,22 @@ impl Machine {
     /// The values that the code has published, those of turns that are not durable yet included.
     pub fn published(&self) -> PublishedValues {
         self.shared.lock().published.clone()
+    }
+
+    /// Whether that wait for an event of that name is there, and the code has not taken its event, whether there
+    /// is one or not.
+    pub fn has_wait(&self, name: &Name, id: CorrelationId) -> bool {
+        !self.has_ended() && self.shared.lock().buffer.has_wait(name, id)
+    }
+
+    /// The place in the log after its last event.
+    pub fn position(&self) -> u64 {
+        self.shared.lock().written.position
+    }
+
+    /// The runs of executions before this one of which messages are still to be sent.
+    pub fn earlier_senders(&self) -> Vec<u64> {
+        self.shared.lock().outbox.earlier_senders()
     }
 
     fn look_up<T>(&self, id: CorrelationId, what: fn(&Scheduled) -> Option<T>) -> Option<T> {

@@ -172,7 +172,15 @@ impl Passed {
                 let position = state.written.position;
                 let data = data.clone();
                 let key = key.clone();
-                self.untaken.insert(place, (name.clone(), BufferedEvent { position, data, key }));
+                let raised = BufferedEvent { position, data, key, trace: None };
+                self.untaken.insert(place, (name.clone(), raised));
+            }
+            Event::TraceContextReceived { received } => {
+                // Where it follows an event, it is of that.
+                let raised = place.checked_sub(1).and_then(|place| self.untaken.get_mut(&place));
+                if let Some((_, raised)) = raised {
+                    raised.trace = Some(received.clone());
+                }
             }
             Event::EventKeysCarried { keys } => {
                 keys.iter().for_each(|key| state.buffer.keys.remember(key));
@@ -241,8 +249,7 @@ impl Passed {
             | Event::RunSurvived
             | Event::ExecutionParked { .. }
             | Event::ExecutionUnparked
-            | Event::TaskLocal { .. }
-            | Event::TraceContextReceived { .. } => {}
+            | Event::TaskLocal { .. } => {}
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use crate::message::Origin;
 use crate::outcome::Outcome;
 use crate::payload::Payload;
 use crate::random::{SplitMix64, next_seed};
-use crate::trace_context::{ReceivedTrace, TraceRelation};
+use crate::trace_context::{ReceivedTrace, TraceContext};
 
 /// The next execution of an instance, as it begins.
 #[derive(Debug)]
@@ -37,9 +37,11 @@ impl Machine {
     /// one's, where that was pinned, and where this machine was replayed to its end, which no store
     /// asks for.
     ///
+    /// `own` is the span of this execution, where it has one: the trace of the next one is linked to it.
+    ///
     /// # Errors
     /// As [`Machine::apply`], though no code runs that could cause one.
-    pub fn successor(&self) -> Result<Option<Successor>, ApplyError> {
+    pub fn successor(&self, own: Option<TraceContext>) -> Result<Option<Successor>, ApplyError> {
         let Some(Outcome::Continued { input }) = self.outcome() else {
             return Ok(None);
         };
@@ -64,7 +66,7 @@ impl Machine {
         let mut machine = Self::new(self.next_code(), instance, execution, self.config.clone());
         machine.phase = Phase::unstarted(status, published);
         let mut turns = Vec::with_capacity(6 + events.len());
-        turns.push(machine.apply(Command::Start(self.next_start(input.clone(), origin)), at)?);
+        turns.push(machine.apply(Command::Start(self.next_start(input.clone(), origin, own)), at)?);
         if !keys.is_empty() {
             turns.push(machine.apply_input(Event::EventKeysCarried { keys }, at)?);
         }
@@ -80,7 +82,8 @@ impl Machine {
         if let Some(reason) = cancelled {
             turns.push(machine.apply_input(Event::CancelRequested { reason }, at)?);
         }
-        for (name, BufferedEvent { data, key, .. }) in events {
+        for (name, BufferedEvent { data, key, trace, .. }) in events {
+            machine.given_trace = trace;
             turns.push(machine.apply_input(Event::ExternalRaised { name, data, key }, at)?);
         }
         Ok(Some(Successor { machine, turns }))
@@ -91,13 +94,16 @@ impl Machine {
         next.unwrap_or(&self.code)
     }
 
-    fn next_start(&self, input: Payload, origin: Option<Origin>) -> Start {
+    fn next_start(
+        &self,
+        input: Payload,
+        origin: Option<Origin>,
+        own: Option<TraceContext>,
+    ) -> Start {
         let seed = next_seed(self.shared.lock().lineage());
         let origin = origin.map(Box::new);
         // Its trace is a new one, which is linked to the one before.
-        let trace = self
-            .received_trace()
-            .map(|trace| Box::new(ReceivedTrace { relation: TraceRelation::Predecessor, ..trace }));
+        let trace = own.map(|own| Box::new(ReceivedTrace::of_predecessor(own)));
         Start { input, seed, delay: Some(Duration::ZERO), origin, trace }
     }
 }

@@ -9,6 +9,7 @@ use crate::action::AttemptTerms;
 use crate::ids::{CorrelationId, Name};
 use crate::payload::Payload;
 use crate::time::Timestamp;
+use crate::trace_context::ReceivedTrace;
 
 /// One attempt of an activity with a tag, in the queue of that tag. It is all that a host needs to run
 /// it, besides the instance, to which the message is addressed. What becomes of it goes back as
@@ -32,4 +33,7 @@ pub struct RemoteActivity {
     pub terms: Option<Box<AttemptTerms>>,
     /// When all attempts must be over: nobody waits for it then.
     pub deadline: Option<Timestamp>,
+    /// The trace that the run has received. The second format has it, and is written where there is one.
+    #[serde(skip)]
+    pub trace: Option<Box<ReceivedTrace>>,
 }

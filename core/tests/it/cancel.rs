@@ -374,7 +374,7 @@ fn continues() -> OrchestrationCode {
 
 /// The next execution, with the turns in which it begins.
 fn successor(instance: &Instance) -> (Instance, Vec<Answer>) {
-    let begun = instance.machine.successor().expect("nothing runs");
+    let begun = instance.machine.successor(None).expect("nothing runs");
     let Successor { machine, turns } = begun.expect("it has continued as new");
     let (code, config) = (instance.code.clone(), instance.config.clone());
     let next = Instance::resumed(code, config, machine, instance.now);

@@ -263,7 +263,7 @@ fn an_execution_that_goes_on_for_a_cancelled_one_ends_in_its_first_turn() {
     });
     let mut instance = Instance::start(code.clone(), true);
     instance.apply(cancel("why"));
-    let next = instance.machine.successor().expect("nothing runs").expect("it has continued");
+    let next = instance.machine.successor(None).expect("nothing runs").expect("it has continued");
     let config = MachineConfig::default();
     let mut next = Instance::resumed(code, config, next.machine, instance.now);
     assert_eq!(next.fire(0).outputs(), ["ExecutionCancelled: why"]);

@@ -418,7 +418,7 @@ fn continuing_as_new_closes_children_and_carries_what_is_on_its_way() {
     old.raise("Now", ());
     assert!(matches!(old.machine.outcome(), Some(Outcome::Continued { .. })));
     let under_way = sent(&old.actions());
-    let successor = old.machine.successor().expect("it goes on").expect("it goes on");
+    let successor = old.machine.successor(None).expect("it goes on").expect("it goes on");
     let mut new = successor.machine;
     assert_eq!(new.origin(), Some(origin(1)), "it is the same child");
     assert_eq!(new.outbox_len(), 4, "start, cancel and two events");

@@ -17,13 +17,13 @@ use events::{
     status_set, task_local, task_tagged, trace_received, value_published,
 };
 use reenact_core::codec::{
-    ACTIVITY_FORMAT_VERSION, CodecError, FORMAT_VERSION, FORMAT_VERSION_WITH_STATUS,
+    ACTIVITY_FORMAT_VERSION_WITH_TRACE, CodecError, FORMAT_VERSION, FORMAT_VERSION_WITH_STATUS,
     MAX_TURN_BYTES, decode_activity, decode_turn, encode_activity, encode_turn,
     encode_turn_with_status, status_turn,
 };
 use reenact_core::{
-    AttemptTerms, CorrelationId, Event, ExecutionId, Name, Payload, RecordedTurn, RemoteActivity,
-    RemoteRun, Timestamp, Version,
+    AttemptTerms, CorrelationId, Event, ExecutionId, Name, Payload, ReceivedTrace, RecordedTurn,
+    RemoteActivity, RemoteRun, Timestamp, Version,
 };
 
 /// The turns of the first fixture: one event each, and one turn with all of them.
@@ -224,6 +224,7 @@ fn calls() -> Vec<RemoteActivity> {
         attempt: 1,
         terms: None,
         deadline: None,
+        trace: None,
     };
     let terms = AttemptTerms {
         start_to_close: Some(Duration::from_millis(1_500)),
@@ -252,15 +253,36 @@ fn the_calls_that_version_1_sent_are_read_for_ever() {
     assert_eq!(encoded, stored, "and they are still written like this");
 }
 
+/// The same calls, of a run that was started in a trace.
+fn traced_calls() -> Vec<RemoteActivity> {
+    let trace = ReceivedTrace::of_caller(crate::trace_context::context());
+    let traced = |call| RemoteActivity { trace: Some(Box::new(trace.clone())), ..call };
+    calls().into_iter().map(traced).collect()
+}
+
+#[test]
+fn the_calls_that_version_2_sends_are_read_for_ever() {
+    let encode = |call| encode_activity(call).expect("a call encodes");
+    let encoded: Vec<_> = traced_calls().iter().map(encode).collect();
+    let stored = fixture("activities_v2.bin", &encoded);
+    let read = stored.iter().map(|bytes| decode_activity(bytes).expect("a call"));
+    assert_eq!(read.collect::<Vec<_>>(), traced_calls());
+    assert_eq!(encoded, stored, "and they are still written like this");
+}
+
 #[test]
 fn what_is_no_call_is_refused() {
-    for bytes in calls().iter().map(|call| encode_activity(call).expect("a call encodes")) {
+    for bytes in calls()
+        .iter()
+        .chain(&traced_calls())
+        .map(|call| encode_activity(call).expect("a call encodes"))
+    {
         for length in 0..bytes.len() {
             assert!(decode_activity(&bytes[..length]).is_err(), "it is not whole");
         }
         let longer = [&bytes[..], &[0]].concat();
         assert!(matches!(decode_activity(&longer), Err(CodecError::Malformed(_))));
-        let found = ACTIVITY_FORMAT_VERSION + 1;
+        let found = ACTIVITY_FORMAT_VERSION_WITH_TRACE + 1;
         let newer = [&[found], &bytes[1..]].concat();
         assert_eq!(decode_activity(&newer), Err(CodecError::UnknownActivityVersion { found }));
         for bit in 0..bytes.len() * 8 {

@@ -52,7 +52,7 @@ fn successor(instance: &Instance) -> (Instance, Vec<Answer>) {
 }
 
 fn successor_of(machine: &Machine) -> (Machine, Vec<Answer>) {
-    let begun = machine.successor().expect("nothing runs");
+    let begun = machine.successor(None).expect("nothing runs");
     let Successor { machine, turns } = begun.expect("it has continued as new");
     (machine, turns.into_iter().map(Answer::of).collect())
 }
@@ -344,9 +344,9 @@ fn a_crash_at_any_point_changes_nothing() {
 #[test]
 fn an_execution_that_has_not_continued_has_no_successor() {
     let mut instance = Instance::start(counter(), 1);
-    assert!(instance.machine.successor().expect("nothing runs").is_none());
+    assert!(instance.machine.successor(None).expect("nothing runs").is_none());
     instance.raise("Add", 0);
-    assert!(instance.machine.successor().expect("nothing runs").is_none());
+    assert!(instance.machine.successor(None).expect("nothing runs").is_none());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::instance::{
     Answer, Instance, SEED, code, complete, fire, name, payload, raise, raise_once, rejection,
-    seconds, start, task, terminate, turn,
+    seconds, start, suspend, task, terminate, turn,
 };
 use reenact_core::limits::{
     MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS, MAX_EVENT_KEY_BYTES, MAX_HISTORY_BYTES,
@@ -375,6 +375,32 @@ fn a_history_holds_a_limited_number_of_events() {
     let by_the_code = at_the_brim(&code, turns, complete(1, 1));
     assert_limit(by_the_code.outcome.as_ref(), message);
     assert_eq!(by_the_code.recorded.events.len(), 6, "what came in, four of ten, and the end");
+}
+
+#[test]
+fn a_trace_for_which_a_history_has_no_room_is_left_out() {
+    let code = code(async |ctx: OrchestrationContext, ()| {
+        let (activity, _timer) = (task(&ctx, "a"), ctx.timer(Duration::from_secs(60)));
+        Ok(activity.await?)
+    });
+    let full = long_history(MAX_HISTORY_EVENTS - 2, payload(()));
+    for (missing, kinds) in
+        [(2, &["ExecutionSuspended", "TraceContextReceived"][..]), (1, &["ExecutionSuspended"])]
+    {
+        let turns = &full[..full.len() - missing];
+        let config = MachineConfig::default();
+        let machine = Instance::try_replay(&code, &config, turns).expect("it replays");
+        let mut instance = Instance::resumed(code.clone(), config, machine, seconds(2));
+        let trace = crate::trace_context::context();
+        let suspended = instance.apply_in(&trace, suspend("a pause")).recorded;
+        assert_eq!(
+            suspended.events.iter().map(|event| event.kind().name()).collect::<Vec<_>>(),
+            kinds
+        );
+        assert_eq!(suspended.outcome(), None);
+        let turns = instance.machine.history().turns();
+        assert!(Instance::try_replay(&code, &instance.config, turns).is_ok());
+    }
 }
 
 #[test]

@@ -44,7 +44,7 @@ impl Log {
     }
 
     fn raise(&mut self, event: &str, data: Payload, at: Timestamp) -> Vec<String> {
-        let turns = self.parked.raise(name(event), data, None, at).expect("it is taken");
+        let turns = self.parked.raise(name(event), data, None, None, at).expect("it is taken");
         self.turns.extend(turns.clone());
         turns.iter().flat_map(|turn| &*turn.events).map(ToString::to_string).collect()
     }
@@ -120,7 +120,7 @@ fn an_event_with_a_known_key_is_not_recorded_again() {
     let mut log = Log::parked(&instance, 1_010);
     let mut raise = |key: &str| {
         let key = Some(EventKey::new(key).expect("a key"));
-        log.parked.raise(name("Note"), payload(1), key, seconds(1_020)).expect("taken").len()
+        log.parked.raise(name("Note"), payload(1), key, None, seconds(1_020)).expect("taken").len()
     };
     assert_eq!([raise("before"), raise("now"), raise("now")], [0, 1, 0]);
 }
@@ -132,7 +132,7 @@ fn as_many_events_are_kept_as_by_an_execution_that_runs() {
         log.raise("Note", payload(1), seconds(1_020));
     }
     let mut raise =
-        |event: &str| log.parked.raise(name(event), payload("go"), None, seconds(1_020));
+        |event: &str| log.parked.raise(name(event), payload("go"), None, None, seconds(1_020));
     let limit = MAX_BUFFERED_EVENTS;
     assert_eq!(raise("Note"), Err(Rejected::TooManyEvents { limit }));
     assert_eq!(raise("Go").expect("a wait is open for it").len(), 1);
@@ -146,7 +146,7 @@ fn as_many_bytes_are_kept_as_by_an_execution_that_runs() {
     for _ in 0..MAX_BUFFERED_EVENT_BYTES / MAX_PAYLOAD_BYTES {
         log.raise("Note", large.clone(), seconds(1_020));
     }
-    let refused = log.parked.raise(name("Note"), payload(1), None, seconds(1_020));
+    let refused = log.parked.raise(name("Note"), payload(1), None, None, seconds(1_020));
     let limit = MAX_BUFFERED_EVENT_BYTES;
     assert_eq!(refused, Err(Rejected::TooManyEventBytes { limit }));
 }
@@ -222,10 +222,10 @@ fn a_cancel_reaches_the_children_when_the_code_goes_on() {
     let before = Instance::start(code.clone(), ());
     let [_, start_of_two, _] = <[_; 3]>::try_from(sent(&before.actions())).expect("three starts");
     let mut log = Log::parked(&before, 1_010);
-    let turns = log.parked.cancel("enough".into(), seconds(1_020)).expect("it is taken");
+    let turns = log.parked.cancel("enough".into(), None, seconds(1_020)).expect("it is taken");
     assert_eq!(turns.len(), 1);
     log.turns.extend(turns);
-    assert_eq!(log.parked.cancel("again".into(), seconds(1_030)), Ok(Vec::new()));
+    assert_eq!(log.parked.cancel("again".into(), None, seconds(1_030)), Ok(Vec::new()));
     let mut instance = log.taken_up(&code, 1_040);
     // Only the one that is neither shielded nor left alone.
     let events = instance.log();

@@ -243,7 +243,7 @@ fn the_next_execution_is_asked_anew() {
     let mut first = goes_on_with(&before, new.clone(), 1);
     first.complete(1, 0);
     assert!(!first.log().iter().any(|line| line.starts_with("PatchMarked")));
-    let next = first.machine.successor().expect("nothing runs").expect("it continues");
+    let next = first.machine.successor(None).expect("nothing runs").expect("it continues");
     let config = MachineConfig::default();
     let mut next = Instance::resumed(new, config, next.machine, first.now);
     next.fire(0);

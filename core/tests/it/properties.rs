@@ -155,7 +155,7 @@ proptest! {
         if was_cancelled(&first) {
             return Ok(());
         }
-        let successor = first.instance.machine.successor().expect("no code runs");
+        let successor = first.instance.machine.successor(None).expect("no code runs");
         let next = successor.expect("it continues").machine;
         let (config, now) = (MachineConfig::default(), first.instance.now);
         prop_assert_eq!(next.outbox_len(), first.instance.machine.outbox_len());

@@ -224,7 +224,7 @@ fn the_next_execution_begins_with_the_values_and_reads_them() {
     let mut instance = Instance::start(code.clone(), 0);
     for _ in 1..=2 {
         let before = instance.machine.published();
-        let next = instance.machine.successor().expect("nothing runs").expect("it continues");
+        let next = instance.machine.successor(None).expect("nothing runs").expect("it continues");
         let config = MachineConfig::default();
         instance = Instance::resumed(code.clone(), config, next.machine, instance.now);
         assert_eq!(instance.machine.published(), before);

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use crate::support::instance::{
-    Answer, Instance, cancel, code, instance_id, name, payload, raise_once, rejection, seconds,
-    start, suspend, task, terminate, turn,
+    Answer, Instance, cancel, code, instance_id, name, payload, raise, raise_once, rejection,
+    seconds, start, suspend, task, terminate, turn,
 };
 use crate::support::messages::{delivered, ended, sent};
 use reenact_core::limits::{COPIED_EVENT_BYTES, COPIED_EVENTS, MAX_BUFFERED_EVENTS};
@@ -56,7 +56,7 @@ fn renewals(turn: &RecordedTurn) -> usize {
 
 /// The next execution, if it has a log of its own; otherwise the instance as it is.
 fn next_log(mut instance: Instance, written: &mut Written) -> Instance {
-    let successor = instance.machine.successor().expect("nothing runs");
+    let successor = instance.machine.successor(None).expect("nothing runs");
     if let Some(Successor { machine, turns }) = successor {
         turns.into_iter().for_each(|turn| written.add(&turn.recorded));
         written.logs += 1;
@@ -104,7 +104,11 @@ fn few_events_are_copied_to_a_log_of_the_next_execution() {
         // The one that is taken does not count.
         let mut instance = with_backlog(adder(), jobs + 1);
         instance.fire(0);
-        assert_eq!(instance.machine.successor().expect("nothing runs").is_some(), copied, "{jobs}");
+        assert_eq!(
+            instance.machine.successor(None).expect("nothing runs").is_some(),
+            copied,
+            "{jobs}"
+        );
         assert_eq!(instance.machine.outcome().is_some(), copied);
         assert_eq!(instance.machine.execution_id(), ExecutionId::FIRST);
     }
@@ -153,6 +157,30 @@ fn code_that_is_renewed_goes_on_from_every_point() {
 }
 
 /// Activities, timers, children, patches and random numbers; the status is what comes along.
+#[test]
+fn events_keep_their_traces_through_a_renewal_and_into_the_next_log() {
+    let how = Start { delay: Some(std::time::Duration::ZERO), ..start(0_u64) };
+    let mut instance = Instance::start_with(adder(), MachineConfig::default(), how);
+    let trace = crate::trace_context::context();
+    for _ in 0..COPIED_EVENTS + 2 {
+        instance.apply_in(&trace, raise("Job", 1));
+    }
+    instance.fire(0);
+    assert_eq!(instance.machine.outcome(), None, "it is renewed in its log");
+    let (code, config) = (instance.code.clone(), instance.config.clone());
+    let mut again = Instance::resumed(code, config, instance.assert_replays(), instance.now);
+    again.fire(0);
+    let next = again.machine.successor(None).expect("nothing runs").expect("it continues");
+    let raised = next.turns.iter().map(|turn| &turn.recorded.events);
+    let raised: Vec<_> = raised.filter(|turn| turn[0].kind().name() == "ExternalRaised").collect();
+    assert_eq!(raised.len(), COPIED_EVENTS);
+    let is_traced = |events: &[Event]| match &events[1] {
+        Event::TraceContextReceived { received } => received.context == trace,
+        _ => false,
+    };
+    assert!(raised.iter().all(|events| is_traced(events)));
+}
+
 #[test]
 fn nothing_of_the_code_before_is_left_but_what_comes_along() {
     let code = code(async |ctx: OrchestrationContext, run: u64| {

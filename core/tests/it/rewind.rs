@@ -326,7 +326,7 @@ fn keys_that_were_carried_over_are_carried_again() {
     let mut first = Instance::start(code.clone(), false);
     first.apply(raise_once("Early", 1, "key"));
     first.raise("Next", ());
-    let next = first.machine.successor().expect("nothing runs").expect("it continues");
+    let next = first.machine.successor(None).expect("nothing runs").expect("it continues");
     let second = Instance::resumed(code, MachineConfig::default(), next.machine, first.now);
     let mut again = rewound(&second, position_of(&second, "EventKeysCarried"));
     assert_eq!(
@@ -356,7 +356,7 @@ fn it_can_continue_as_new_and_be_terminated() {
     let terminated = rewound(&instance, position_of(&instance, "TaskFailed"));
     again.fire(0);
     again.complete(2, 0);
-    let next = again.machine.successor().expect("nothing runs").expect("it continues");
+    let next = again.machine.successor(None).expect("nothing runs").expect("it continues");
     assert_eq!(next.machine.execution_id(), ExecutionId(3));
 
     let mut terminated = terminated;

@@ -103,7 +103,7 @@ fn what_an_execution_before_has_to_tell_is_not_undone() {
     });
     let first = Instance::start(code.clone(), false);
     let under_way = sent(&first.actions());
-    let next = first.machine.successor().expect("nothing runs").expect("it continues");
+    let next = first.machine.successor(None).expect("nothing runs").expect("it continues");
     let second = Instance::resumed(code, MachineConfig::default(), next.machine, first.now);
     let again = rewound(&second, "OutboxCarried");
     assert_eq!(sent(&again.machine.open_actions()), under_way);
@@ -288,7 +288,7 @@ fn who_is_replaced_is_known_over_a_continuation() {
     before.apply(ended(&before.only_message(), Ok(payload(1))));
     let mut again = rewound_with(&before, "ExternalRaised", second);
     again.fire(0);
-    let next = again.machine.successor().expect("nothing runs").expect("it continues");
+    let next = again.machine.successor(None).expect("nothing runs").expect("it continues");
     let mut next = Instance::resumed(code, MachineConfig::default(), next.machine, again.now);
     next.fire(0);
     assert_eq!(replaces(&next.only_message()), [(first, false)]);
@@ -321,6 +321,7 @@ fn the_new_child_can_call_what_the_old_one_has_called() {
         input: payload(()),
         origin: Box::new(origin.clone()),
         delay: None,
+        trace: None,
     };
     let turns = replacement.begin(&instance_id(), old.turns(), old.now);
     let second = ExecutionId::FIRST.next().expect("few");
@@ -357,7 +358,7 @@ fn commands_and_rewinds_that_are_undone_stay_known() {
     third.fire(0);
     third.apply(Command::Resume);
     third.raise("Go", 5);
-    let next = third.machine.successor().expect("nothing runs").expect("it continues");
+    let next = third.machine.successor(None).expect("nothing runs").expect("it continues");
     for history in [third.machine.history(), next.machine.history()] {
         for (seed, was) in [(21, true), (22, true), (23, false)] {
             assert_eq!(history.was_rewound_with(seed), was, "{seed}");

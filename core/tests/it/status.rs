@@ -167,7 +167,7 @@ fn the_next_execution_begins_with_the_status_and_keeps_it_until_it_sets_another(
     });
     let mut instance = Instance::start(code.clone(), 0);
     for generation in 1..=2 {
-        let next = instance.machine.successor().expect("nothing runs").expect("it continues");
+        let next = instance.machine.successor(None).expect("nothing runs").expect("it continues");
         let config = MachineConfig::default();
         instance = Instance::resumed(code.clone(), config, next.machine, instance.now);
         assert_eq!(set(&instance), ["one"], "{generation}");

@@ -278,7 +278,7 @@ fn the_newest_commands_are_known_to_the_next_execution() {
     let mut instance = Instance::start(code.clone(), 0);
     (0..=CARRIED_EVENT_KEYS).for_each(|n| drop(instance.apply(known(&format!("k{n}")))));
     instance.raise("Next", ());
-    let next = instance.machine.successor().expect("nothing runs").expect("it continues");
+    let next = instance.machine.successor(None).expect("nothing runs").expect("it continues");
     let mut next = Instance::resumed(code, MachineConfig::default(), next.machine, instance.now);
     assert!(next.apply(known("k1")).is_empty());
     assert!(!next.apply(known("k0")).is_empty(), "that was long ago");

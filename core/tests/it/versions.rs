@@ -55,7 +55,7 @@ fn with_newest(newest: OrchestrationCode) -> (MachineConfig, Arc<Newest>) {
 }
 
 fn successor(machine: &Machine) -> (Machine, Vec<Answer>) {
-    let begun = machine.successor().expect("nothing runs");
+    let begun = machine.successor(None).expect("nothing runs");
     let Successor { machine, turns } = begun.expect("it has continued as new");
     (machine, turns.into_iter().map(Answer::of).collect())
 }

@@ -8,7 +8,7 @@ use reenact::core::{RecordedTurn, ShardId, codec};
 use reenact::prelude::*;
 use reenact::providers::{Batch, Provider, StoredTurn, TurnRecord};
 use reenact::testing::ManualClock;
-use reenact::{CorrelationId, Event, HostBuilder, Outcome, Timestamp};
+use reenact::{CorrelationId, Event, HostBuilder, Interrupt, Outcome, Timestamp, TraceContext};
 use tokio::sync::watch;
 
 use crate::kit::{guard, id, options};
@@ -17,6 +17,8 @@ use crate::kit::{guard, id, options};
 pub(crate) struct Scenario {
     orchestration: Register,
     steps: Vec<Step>,
+    /// The trace in which everything is asked for.
+    trace: Option<TraceContext>,
 }
 
 type Register = Box<dyn Fn(HostBuilder) -> HostBuilder>;
@@ -73,7 +75,14 @@ impl Scenario {
             let code = code.clone();
             host.register_orchestration(NAME, move |ctx: OrchestrationContext, ()| code(ctx))
         };
-        Self { orchestration: Box::new(orchestration), steps: steps.into_iter().collect() }
+        let steps = steps.into_iter().collect();
+        Self { orchestration: Box::new(orchestration), steps, trace: None }
+    }
+
+    /// The same, with everything asked for in a trace.
+    pub(crate) fn in_a_trace(self) -> Self {
+        let trace = TraceContext::new([1; 16], [2; 8], 1).expect("ids");
+        Self { trace: Some(trace), ..self }
     }
 
     /// Runs all of it once. Then, for each turn of its history: puts the history up to there into a
@@ -104,11 +113,15 @@ impl Scenario {
             clock,
             returned: Arc::default(),
             failed: Arc::default(),
+            trace: self.trace.clone(),
         };
         let host = guard(self.host(&stage).start()).await.expect("it starts");
         let mut turns = turns.to_vec();
         if turns.is_empty() {
-            let start = host.start_new_by_name::<()>(NAME, ()).id("i");
+            let mut start = host.start_new_by_name::<()>(NAME, ()).id("i");
+            if let Some(trace) = &self.trace {
+                start = start.trace_context(trace.clone());
+            }
             guard(start).await.expect("it starts");
             turns.push(stage.turn(0).await);
         }
@@ -159,6 +172,7 @@ struct Stage {
     returned: Arc<watch::Sender<BTreeSet<CorrelationId>>>,
     /// The activities that fail, and up to which attempt.
     failed: Arc<watch::Sender<BTreeMap<CorrelationId, u32>>>,
+    trace: Option<TraceContext>,
 }
 
 impl Stage {
@@ -178,16 +192,23 @@ impl Stage {
             Step::EndChild(child, number) => end_child(host, &id(child), Some(number)).await,
             Step::FailChild(child) => end_child(host, &id(child), None).await,
             Step::Raise(name, data) => {
-                guard(host.raise_event(&id("i"), name, data)).await.expect("it is taken");
+                let mut raised = host.raise_event(&id("i"), name, data);
+                if let Some(trace) = &self.trace {
+                    raised = raised.trace_context(trace.clone());
+                }
+                guard(raised).await.expect("it is taken");
             }
-            Step::Cancel(reason) => {
-                guard(host.cancel(&id("i"), reason)).await.expect("it is taken");
-            }
-            Step::Suspend(reason) => {
-                guard(host.suspend(&id("i"), reason)).await.expect("it is taken");
-            }
-            Step::Resume => guard(host.resume(&id("i"))).await.expect("it is taken"),
+            Step::Cancel(reason) => self.ask(host.cancel(&id("i"), reason)).await,
+            Step::Suspend(reason) => self.ask(host.suspend(&id("i"), reason)).await,
+            Step::Resume => self.ask(host.resume(&id("i"))).await,
         }
+    }
+
+    async fn ask(&self, mut interrupt: Interrupt) {
+        if let Some(trace) = &self.trace {
+            interrupt = interrupt.trace_context(trace.clone());
+        }
+        guard(interrupt).await.expect("it is taken");
     }
 
     /// A turn, once it is durable; it is the last then, but for what a host notes down for the case that it

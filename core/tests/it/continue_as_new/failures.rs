@@ -6,7 +6,7 @@ use super::*;
 fn assert_fails(instance: &Instance, kind: OrchestrationErrorKind, message: &str) {
     assert_eq!(instance.failure().kind(), kind);
     assert!(instance.failure().message().starts_with(message), "{}", instance.failure());
-    assert!(instance.machine.successor().expect("nothing runs").is_none());
+    assert!(instance.machine.successor(None).expect("nothing runs").is_none());
     instance.assert_replays();
 }
 

@@ -249,7 +249,7 @@ fn due_without_code(turns: &[RecordedTurn], now: Timestamp) -> Option<Vec<Correl
     if events.any(|event| matches!(event, Event::CancelRequested { .. })) {
         return None;
     }
-    let due = parked.raise(name("Other"), payload(()), None, now).expect("there is room");
+    let due = parked.raise(name("Other"), payload(()), None, None, now).expect("there is room");
     let due = due.iter().flat_map(|turn| turn.events.iter());
     Some(due.filter_map(Event::correlation).collect())
 }

@@ -7,7 +7,7 @@ use reenact_core::{
     Action, ActivityError, ApplyError, Command, CorrelationId, Event, EventKey, ExecutionId,
     InstanceId, Machine, MachineConfig, Name, Nondeterminism, OpenActivities, OrchestrationCode,
     OrchestrationContext, OrchestrationError, Outbox, Outcome, Payload, Receipt, RecordedTurn,
-    Rejected, ReplayError, ShardId, Start, Timestamp, Turn, Viewer, codec,
+    Rejected, ReplayError, ShardId, Start, Timestamp, TraceContext, Turn, Viewer, codec,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -105,6 +105,14 @@ impl Instance {
             }
         }
         answer
+    }
+
+    /// As `apply`, of what somebody asks for in a trace.
+    pub(crate) fn apply_in(&mut self, trace: &TraceContext, command: Command) -> Answer {
+        self.now = self.now + self.pace;
+        let trace = Some(Box::new(trace.clone()));
+        let turn = self.machine.apply_traced(command, trace, self.now);
+        Answer::of(turn.expect("the command is applied"))
     }
 
     pub(crate) fn apply(&mut self, command: Command) -> Answer {
