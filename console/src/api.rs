@@ -60,6 +60,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         changes("/api/purge", post(change::purge)),
         changes("/api/bulk/prepare", post(bulk::prepare)),
         changes("/api/bulk/run", post(bulk::run)),
+        changes("/api/bulk/stop", post(bulk::stop)),
         reads("/api/metrics", get(metrics::json)),
         reads("/metrics", get(metrics::prometheus)),
         reads("/api/metrics/hour", get(metrics::hour)),

@@ -1,5 +1,6 @@
 //! Bulk actions: what is prepared is counted and gets a token; what runs never does more than was counted.
 
+mod runs;
 mod work;
 
 use std::collections::VecDeque;
@@ -10,6 +11,7 @@ use reenact_providers::{InstanceFilter, PageRequest};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+pub(crate) use self::runs::{Run, stop};
 pub(crate) use self::work::run;
 use crate::dto::{BulkAction, BulkPrepare, BulkPrepared, InstanceRow, Time};
 use crate::guard::now;
@@ -23,6 +25,8 @@ use crate::token::Token;
 /// The bulk actions that are prepared, and the places for those that run.
 pub(crate) struct Bulks {
     prepared: Mutex<VecDeque<(Token, Prepared)>>,
+    /// Those that have begun, by the token that they began with.
+    runs: Mutex<VecDeque<(Token, Arc<Run>)>>,
     running: Arc<Semaphore>,
 }
 
@@ -39,7 +43,11 @@ pub(crate) struct Prepared {
 
 impl Default for Bulks {
     fn default() -> Self {
-        Self { prepared: Mutex::default(), running: Arc::new(Semaphore::new(MAX_BULKS_RUNNING)) }
+        Self {
+            prepared: Mutex::default(),
+            runs: Mutex::default(),
+            running: Arc::new(Semaphore::new(MAX_BULKS_RUNNING)),
+        }
     }
 }
 
@@ -58,11 +66,11 @@ impl Bulks {
     }
 
     /// What was prepared under that token. It is there once.
-    fn take(&self, token: &str) -> Result<Prepared, Problem> {
+    fn take(&self, token: &str) -> Result<(Token, Prepared), Problem> {
         let mut all = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         let place = all.iter().position(|(kept, _)| kept.is(token));
-        let prepared = place.and_then(|place| all.remove(place)).map(|(_, prepared)| prepared);
-        prepared.filter(|prepared| Instant::now() < prepared.expires).ok_or_else(|| {
+        let prepared = place.and_then(|place| all.remove(place));
+        prepared.filter(|(_, prepared)| Instant::now() < prepared.expires).ok_or_else(|| {
             let detail =
                 "nothing is prepared under this token: it has run, or is too old; prepare it again";
             Problem::new(ProblemKind::NotFound, detail)

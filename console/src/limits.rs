@@ -74,6 +74,12 @@ pub const BULK_CONCURRENCY: usize = 16;
 /// Most bulk actions that run at one time.
 pub const MAX_BULKS_RUNNING: usize = 4;
 
+/// Bulk actions of which it is known how far they came, those that are over as well.
+pub const MAX_BULKS_KNOWN: usize = 64;
+
+/// Refusals of a bulk action that are kept one by one.
+pub const MAX_BULK_REFUSALS: usize = 20;
+
 /// Most messages on one page of the quarantine.
 pub const MAX_QUARANTINE_PAGE: usize = 1_000;
 

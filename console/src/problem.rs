@@ -53,7 +53,7 @@ pub enum ProblemKind {
     Parked,
     /// The orchestration failed.
     Failed,
-    /// Somebody cancelled or terminated the instance.
+    /// Somebody cancelled or terminated the instance, or stopped the bulk action.
     Stopped,
     /// There is no room for now. Try again later.
     Busy,
@@ -105,7 +105,7 @@ impl ProblemKind {
             Self::NotYet => (StatusCode::CONFLICT, "not_yet", "It cannot be done yet"),
             Self::Parked => (StatusCode::CONFLICT, "parked", "The instance cannot go on as it is"),
             Self::Failed => (StatusCode::CONFLICT, "failed", "The orchestration failed"),
-            Self::Stopped => (StatusCode::CONFLICT, "stopped", "The instance was stopped"),
+            Self::Stopped => (StatusCode::CONFLICT, "stopped", "It was stopped"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "There is no room for now"),
             Self::ShuttingDown => {
                 (StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "The host is shutting down")

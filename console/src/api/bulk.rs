@@ -29,7 +29,7 @@ pub(crate) async fn prepare(
 
 /// Runs what was prepared under a token, and reports progress in lines of JSON. Refused with 409 when more instances
 /// match now than were shown; instances that were started since are never changed. It stops when the caller goes
-/// away.
+/// away, or when it is stopped.
 #[utoipa::path(
     post, path = "/api/bulk/run", tag = "bulk", request_body = BulkRun,
     responses((
@@ -49,4 +49,20 @@ pub(crate) async fn run(
         Some((Ok(line), progress))
     });
     Ok(json_lines(lines))
+}
+
+/// Stops a bulk action that runs, by the token that it began with. What was done stays. Answers once nothing of it is
+/// under way any more, with its last line; of one that is over as well.
+#[utoipa::path(
+    post, path = "/api/bulk/stop", tag = "bulk", request_body = BulkRun,
+    responses((status = 200, description = "How far it came", body = BulkProgress))
+)]
+pub(crate) async fn stop(
+    State(shared): State<Shared>,
+    params: Params,
+    JsonBody(BulkRun { token }): JsonBody<BulkRun>,
+) -> Result<Json<BulkProgress>, Problem> {
+    params.end()?;
+    let run = bulk::stop(&shared, &token).await?;
+    Ok(Json(run.progress()))
 }

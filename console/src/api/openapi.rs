@@ -36,7 +36,7 @@ pub(crate) struct Id {
         watch::list, watch::instance,
         change::start, change::raise, change::cancel, change::suspend, change::resume,
         change::terminate, change::rewind, change::purge,
-        bulk::prepare, bulk::run,
+        bulk::prepare, bulk::run, bulk::stop,
         metrics::json, metrics::prometheus, metrics::hour,
         quarantine::list, quarantine::requeue, quarantine::discard,
     ),

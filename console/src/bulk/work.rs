@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -10,7 +11,7 @@ use reenact_core::InstanceId;
 use reenact_providers::{InstanceFilter, PageRequest};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use super::Prepared;
+use super::{Prepared, Run};
 use crate::dto::{BulkAction, BulkProgress};
 use crate::limits::{BULK_CONCURRENCY, MAX_PAGE};
 use crate::problem::{Problem, ProblemKind};
@@ -23,12 +24,13 @@ const LINES: u64 = 200;
 const LINES_WAITING: usize = 64;
 
 /// Begins to run what was prepared under that token, and returns the lines of its progress. It stops early when
-/// nobody reads them any more, or when the console ends; an instance that it has begun with is finished then.
+/// it is [stopped](super::stop), when nobody reads them any more, or when the console ends; an instance that it has begun
+/// with is finished then.
 pub(crate) async fn run(shared: &Shared, token: &str) -> Result<mpsc::Receiver<Bytes>, Problem> {
     let place = shared.bulks().running.clone().try_acquire_owned().map_err(|_| {
         Problem::new(ProblemKind::Busy, "other bulk actions are running; try again later")
     })?;
-    let prepared = shared.bulks().take(token)?;
+    let (token, prepared) = shared.bulks().take(token)?;
     let now = shared.access().count(&prepared.filter).await?;
     if now > prepared.count {
         let detail = format!(
@@ -38,7 +40,8 @@ pub(crate) async fn run(shared: &Shared, token: &str) -> Result<mpsc::Receiver<B
         return Err(Problem::new(ProblemKind::Conflict, detail));
     }
     let (lines, progress) = mpsc::channel(LINES_WAITING);
-    tokio::spawn(Work::new(shared.clone(), prepared, lines, place).run());
+    let run = shared.bulks().begin(token, prepared.count);
+    tokio::spawn(Work::new(shared.clone(), prepared, run, lines, place).run());
     Ok(progress)
 }
 
@@ -47,6 +50,7 @@ struct Work {
     prepared: Prepared,
     ids: Ids,
     progress: BulkProgress,
+    run: Arc<Run>,
     lines: mpsc::Sender<Bytes>,
     _place: OwnedSemaphorePermit,
 }
@@ -96,19 +100,29 @@ impl Work {
     fn new(
         shared: Shared,
         prepared: Prepared,
+        run: Arc<Run>,
         lines: mpsc::Sender<Bytes>,
         place: OwnedSemaphorePermit,
     ) -> Self {
         let ids = Ids::of(&prepared);
-        let progress = BulkProgress {
-            done: 0,
-            failed: 0,
-            of: prepared.count,
-            last: None,
-            error: None,
-            is_over: false,
-        };
-        Self { shared, prepared, ids, progress, lines, _place: place }
+        let progress = run.progress();
+        Self { shared, prepared, ids, progress, run, lines, _place: place }
+    }
+
+    /// Why no other instance is begun with, if that is so.
+    fn why_stopped(&self) -> Option<Problem> {
+        if self.shared.is_ending() {
+            let detail = "the console ends; the rest was not changed";
+            return Some(Problem::new(ProblemKind::ShuttingDown, detail));
+        }
+        if self.run.is_stopped() {
+            let detail = "it was stopped; the rest was not changed";
+            return Some(Problem::new(ProblemKind::Stopped, detail));
+        }
+        self.lines.is_closed().then(|| {
+            let detail = "nobody reads its progress any more; the rest was not changed";
+            Problem::new(ProblemKind::Stopped, detail)
+        })
     }
 
     async fn run(mut self) {
@@ -117,12 +131,9 @@ impl Work {
         let mut is_at_end = false;
         let mut stopped = None;
         loop {
-            while under_way.len() < BULK_CONCURRENCY && !is_at_end && !self.lines.is_closed() {
-                if self.shared.is_ending() {
-                    stopped = Some(Problem::new(
-                        ProblemKind::ShuttingDown,
-                        "the console ends; the rest was not changed",
-                    ));
+            while under_way.len() < BULK_CONCURRENCY && !is_at_end {
+                if let Some(why) = self.why_stopped() {
+                    (is_at_end, stopped) = (true, Some(why));
                     break;
                 }
                 match self.ids.next(&self.shared).await {
@@ -138,13 +149,15 @@ impl Work {
             self.progress.last = Some(id.to_string());
             self.progress.error = result.err();
             let so_far = self.progress.done + self.progress.failed;
+            self.run.note(&self.progress);
             if is_failure || so_far.is_multiple_of(every) {
                 self.say().await;
             }
         }
         self.progress.error = stopped;
         self.progress.is_over = true;
-        self.say().await;
+        self.run.note(&self.progress);
+        let _ = self.lines.send(self.line()).await;
     }
 
     fn change(
@@ -165,10 +178,19 @@ impl Work {
         }
     }
 
-    /// Writes a line. When nobody reads any more, the work ends soon.
+    /// Writes a line. When nobody reads any more, the work ends soon; one who reads slowly is not waited for once it was
+    /// stopped.
     async fn say(&self) {
+        tokio::select! {
+            biased;
+            _ = self.lines.send(self.line()) => {}
+            () = self.run.until_stopped() => {}
+        }
+    }
+
+    fn line(&self) -> Bytes {
         let mut line = serde_json::to_vec(&self.progress).unwrap_or_default();
         line.push(b'\n');
-        let _ = self.lines.send(line.into()).await;
+        line.into()
     }
 }

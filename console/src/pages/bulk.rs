@@ -15,7 +15,7 @@ use super::parts;
 use super::shell::{Tab, token};
 use crate::bulk;
 use crate::dto::{Action, BulkAction, BulkPrepare, BulkPrepared, BulkProgress};
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemKind};
 
 /// Most refusals that are listed one by one.
 const SHOWN_REFUSALS: u64 = 20;
@@ -32,13 +32,14 @@ pub(crate) async fn bulk(page: Page, FormBody(body): FormBody) -> Response {
         Ok(form) => form,
         Err(problem) => return page.answer(Err(problem)),
     };
-    if form.text("step") == "run" {
-        return match run(&page, &form).await {
-            Ok(response) => response,
-            Err(problem) => page.answer(Err(problem)),
-        };
-    }
-    let view = prepare(&page, &form).await;
+    let view = match form.text("step") {
+        "run" => match run(&page, &form).await {
+            Ok(response) => return response,
+            Err(problem) => Err(problem),
+        },
+        "stop" => stop(&page, &form).await,
+        _ => prepare(&page, &form).await,
+    };
     page.answer(view)
 }
 
@@ -135,6 +136,15 @@ async fn run(page: &Page, form: &Form) -> Result<Response, Problem> {
         div.head { h1 { (deed(action).verb) } }
         section.card aria-labelledby="progress-title" {
             header { h2 id="progress-title" { "Progress" } }
+            form.in method="post" action="bulk" id="stop-form" {
+                (token(&page.form_token()))
+                input type="hidden" name="do" value=(action.name());
+                input type="hidden" name="prepared" value=(form.text("prepared"));
+                div.row {
+                    button.danger name="step" value="stop" { "Stop" }
+                    span.quiet { "What is done stays done; the rest is left as it is." }
+                }
+            }
             div.in { ol id="progress" role="log" aria-live="polite" { (maud::PreEscaped(HERE)) } }
         }
         p { a.button href="instances" { "To the instances" } }
@@ -167,6 +177,36 @@ async fn run(page: &Page, form: &Form) -> Result<Response, Problem> {
     let body = Body::from_stream(futures_util::StreamExt::chain(first, rest));
     let html = HeaderValue::from_static("text/html; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, html)], body).into_response())
+}
+
+/// Stops what runs, and shows how far it came.
+async fn stop(page: &Page, form: &Form) -> Result<View, Problem> {
+    let (action, _) = action(form.text("do"))?;
+    let run = bulk::stop(&page.shared, form.text("prepared")).await?;
+    let progress = run.progress();
+    let left = progress.of.saturating_sub(progress.done + progress.failed);
+    let refusals = run.refusals();
+    let verb = deed(action).verb;
+    let content = html! {
+        div.head { h1 { (verb) @if left > 0 { ": stopped" } @else { ": over" } } }
+        section.card aria-labelledby="progress-title" id="stopped" data-left=(left) {
+            header { h2 id="progress-title" { "How far it came" } }
+            div.in {
+                (parts::facts(&[
+                    ("Done", Some(html! { (parts::grouped(progress.done)) " of " (parts::grouped(progress.of)) })),
+                    ("Refused", Some(html! { (parts::grouped(progress.failed)) })),
+                    ("Left as they were", Some(html! { (parts::grouped(left)) })),
+                ]))
+                @if let Some(error) = progress.error.filter(|error| error.kind != ProblemKind::Stopped) { p.quiet { "It ended early: " (error.detail) "." } }
+                @if !refusals.is_empty() {
+                    h3 { "Refused" @if progress.failed > refusals.len() as u64 { span.quiet { ", the first " (refusals.len()) } } }
+                    ul.plain { @for (id, why) in &refusals { li { (parts::instance(id)) ": " span.bad.break { (why) } } } }
+                }
+            }
+        }
+        p { a.button href="instances" { "To the instances" } }
+    };
+    Ok(View::new(Tab::Instances, verb, content))
 }
 
 fn line(progress: &BulkProgress) -> Markup {

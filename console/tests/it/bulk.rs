@@ -1,9 +1,13 @@
 //! Bulk actions: what runs is never more than what was shown.
 
 use axum::Router;
+use axum::body::to_bytes;
+use axum::http::Method;
+use axum::response::Response;
 use serde_json::{Value, json};
+use tower::ServiceExt;
 
-use super::asking::{Program, get, post};
+use super::asking::{Program, get, post, request};
 
 async fn program() -> (Program, Router) {
     let program = Program::start().await;
@@ -107,4 +111,47 @@ async fn a_bulk_action_that_cannot_be_is_refused() {
     refused(json!({"action": "purge", "filter": {"state": ["asleep"]}})).await.problem(422);
     refused(json!({"action": "purge", "filter": {"nmae": "x"}})).await.problem(422);
     refused(json!({"action": "purge", "filter": {"name": ""}})).await.problem(400);
+}
+
+/// Begins to run what was prepared, and reads none of its lines: after those that wait to be read it goes no further.
+async fn begin(console: &Router, prepared: &Value) -> Response {
+    let body = json!({"token": prepared["token"]});
+    let request = request(Method::POST, "/api/bulk/run", Some(body));
+    console.clone().oneshot(request).await.expect("a router answers")
+}
+
+#[tokio::test]
+async fn a_bulk_action_that_runs_can_be_stopped_and_what_was_done_stays() {
+    let program = Program::start().await;
+    for number in 0..400 {
+        program.begin("wait", &format!("order-{number:03}"), json!(number)).await;
+    }
+    let console = program.console();
+    let prepared = prepare(&console, "terminate", json!({"prefix": "order-"})).await;
+    let running = begin(&console, &prepared).await;
+    let token = json!({"token": prepared["token"]});
+    let stopped = post(&console, "/api/bulk/stop", token.clone()).await.ok();
+    assert_eq!(stopped["is_over"], true);
+    assert_eq!(stopped["error"]["kind"], "stopped");
+    let done = stopped["done"].as_u64().unwrap();
+    assert!(done < 400, "{stopped}");
+    assert_eq!(count(&console, "terminated").await, done);
+    assert_eq!(count(&console, "running").await, 400 - done);
+    // Its own caller learns of it by the last line.
+    let lines = to_bytes(running.into_body(), usize::MAX).await.unwrap();
+    let last = lines.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty()).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(last).unwrap(), stopped);
+    // Stopped again it is as it was, and it does not run again.
+    assert_eq!(post(&console, "/api/bulk/stop", token.clone()).await.ok(), stopped);
+    post(&console, "/api/bulk/run", token).await.problem(404);
+    post(&console, "/api/bulk/stop", json!({"token": "guessed"})).await.problem(404);
+}
+
+#[tokio::test]
+async fn one_that_is_over_is_not_changed_by_a_stop() {
+    let (_program, console) = program().await;
+    let prepared = prepare(&console, "suspend", json!({"prefix": "order-"})).await;
+    let lines = run(&console, &prepared).await;
+    let stopped = post(&console, "/api/bulk/stop", json!({"token": prepared["token"]})).await.ok();
+    assert_eq!(Some(&stopped), lines.last());
 }

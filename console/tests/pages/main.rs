@@ -7,3 +7,4 @@ mod looking;
 mod markup;
 mod quarantine;
 mod starting;
+mod stopping;
