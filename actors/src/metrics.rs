@@ -19,6 +19,7 @@ mod names;
 mod otel;
 mod prometheus;
 mod recorder;
+mod seconds;
 mod shapes;
 mod shard;
 
@@ -57,9 +58,11 @@ pub const MAX_NAMES: usize = 500;
 #[serde(default)]
 #[non_exhaustive]
 pub struct HostMetrics {
-    /// When it was taken, by the clock of the store.
+    /// When it was taken, by the clock of the store; in JSON as seconds since 1970.
+    #[serde(with = "seconds")]
     pub at: Timestamp,
-    /// When the host started, by the same clock.
+    /// When the host started, by the same clock; in JSON as seconds since 1970.
+    #[serde(with = "seconds")]
     pub started_at: Timestamp,
     /// What was appended to the log.
     pub log: LogMetrics,

@@ -44,8 +44,24 @@
   const shown = (part) => { for (const one of $$("[data-copy], [data-script]", part)) one.hidden = false; };
   const fetched = async (address) => {
     const answer = await fetch(address, { headers: { accept: "text/html" }, credentials: "same-origin" });
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    if (!answer.ok) throw Object.assign(new Error(`status ${answer.status}`), { status: answer.status });
     return new DOMParser().parseFromString(await answer.text(), "text/html");
+  };
+  // What of an address is a place in a history, which a rewind or a continuation takes away.
+  const PLACES = ["from", "near", "after", "span", "zoom_from", "zoom_to"];
+  // The page as it is now: without the place in the history that its address names, once that is gone.
+  const current = async () => {
+    try {
+      return [await fetched(location.href), undefined];
+    } catch (error) {
+      const whole = new URL(location.href);
+      for (const place of PLACES) whole.searchParams.delete(place);
+      if (!(error.status >= 400 && error.status < 500) || whole.href === location.href) throw error;
+      const fresh = await fetched(whole);
+      history.replaceState(null, "", whole);
+      say("The history has changed: its place in the address is gone. The page shows it from its beginning.");
+      return [fresh, "[data-live], #after, #events"];
+    }
   };
   let turn = 0;
   const show = async (address, ids, part) => {
@@ -71,9 +87,11 @@
     if (pending || document.hidden) return;
     pending = true;
     try {
-      put(await fetched(location.href));
+      put(...await current());
       state("on", "Live");
-    } catch { state("lost", "No answer"); } finally { pending = false; }
+    } catch (error) {
+      if (error.status === 404) state("lost", "It is gone"); else state("lost", "No answer");
+    } finally { pending = false; }
   };
   const soon = () => { clearTimeout(timer); timer = setTimeout(refresh, 250); };
   const begin = () => {

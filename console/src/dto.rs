@@ -28,7 +28,7 @@ pub use self::info::{Action, Info, RegisteredOrchestration};
 pub use self::instance::{
     Count, Counts, InstanceList, InstanceRow, ListChange, OrchestrationCount, StateCount, StateText,
 };
-pub use self::quarantine::{QuarantineList, QuarantinedMessage};
+pub use self::quarantine::{QuarantineList, QuarantinedContent, QuarantinedMessage, Sender};
 pub use self::time::{InvalidTime, Time};
 pub use self::timeline::{Attempt, Span, SpanPage, Timeline};
 pub use self::view::{

@@ -24,6 +24,7 @@ mod options;
 mod pages;
 mod params;
 mod problem;
+mod quarantined;
 mod serve;
 mod shared;
 mod shown;

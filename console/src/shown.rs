@@ -82,6 +82,16 @@ impl<'a> Shown<'a> {
                     payload => self.payload(&key, name.as_deref(), payload),
                 };
                 shown.insert(key, value);
+            } else if key == "result"
+                && let Some(output) = value.get("Ok")
+            {
+                // Of an attempt or a child that returned a value.
+                let output = self.payload("output", name.as_deref(), output.clone());
+                shown.insert("output".to_owned(), output);
+            } else if key == "result"
+                && let Some(error) = value.get("Err")
+            {
+                shown.insert("error".to_owned(), self.walk(error.clone()));
             } else if key == "outcome" {
                 shown.insert(key, self.outcome(value));
             } else if let Some(millis) = duration(&value) {

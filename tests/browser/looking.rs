@@ -50,6 +50,27 @@ async fn a_page_shows_what_happens_meanwhile() {
 }
 
 #[tokio::test]
+async fn a_page_stays_live_when_a_rewind_takes_away_the_place_in_the_history_that_it_shows() {
+    let scene = Scene::begin().await;
+    scene.host.start_new_by_name::<String>("waits", ()).id("order").await.unwrap();
+    scene.host.raise_event("order", "Go", "a desk").await.unwrap();
+    scene.until_state("order", InstanceState::Completed).await;
+    let client = scene.host.client();
+    let cursor = client.history_page("order", None, 4).await.unwrap().next.unwrap();
+    let last = client.history_page("order", None, 100).await.unwrap().events.len() - 1;
+    scene.open(&format!("instance?id=order&from={cursor}&after={last}")).await;
+    scene.find("#events #events-first").await;
+    scene.find(&format!("#after-state[data-after='{last}']")).await;
+    client.rewind("order", 3, "once more").await.unwrap();
+    scene.until_text("#facts", "undone").await;
+    scene.until_text("#events", "execution rewound").await;
+    scene.until_text("#live", "Live").await;
+    let address = scene.page().current_url().await.unwrap();
+    assert_eq!(address.query(), Some("id=order"), "the place is not in the address any more");
+    scene.end().await;
+}
+
+#[tokio::test]
 async fn a_list_shows_what_begins_meanwhile() {
     let scene = Scene::begin().await;
     scene.open("instances").await;

@@ -10,6 +10,7 @@ use crate::dto::{Done, QuarantineList, QuarantinedMessage};
 use crate::limits::{DEFAULT_PAGE, MAX_QUARANTINE_PAGE};
 use crate::params::Params;
 use crate::problem::{Problem, ProblemKind};
+use crate::quarantined::content;
 use crate::shared::Shared;
 
 /// A page of the messages in quarantine. A store that one host has for itself has no quarantine, and is answered with
@@ -31,13 +32,20 @@ pub(crate) async fn list(
     params.end()?;
     let page = shared.access().quarantined(after.as_ref(), limit + 1).await?;
     let has_more = page.len() > limit;
-    let messages: Vec<_> = page.into_iter().take(limit).map(message).collect();
+    let shown = page.into_iter().take(limit).map(|entry| message(&shared, entry));
+    let messages: Vec<_> = shown.collect();
     let next = messages.last().filter(|_| has_more).map(|last| last.id.clone());
     Ok(Json(QuarantineList { messages, next }))
 }
 
-fn message((QuarantineId(id), quarantined): (QuarantineId, Quarantined)) -> QuarantinedMessage {
+fn message(
+    shared: &Shared,
+    (QuarantineId(id), quarantined): (QuarantineId, Quarantined),
+) -> QuarantinedMessage {
     let Quarantined { queue, message, raw, reason, attempts, at } = quarantined;
+    let says = message
+        .as_ref()
+        .and_then(|message| content(shared.shown(message.to.as_str()), &message.bytes));
     QuarantinedMessage {
         id,
         queue: match queue {
@@ -51,6 +59,7 @@ fn message((QuarantineId(id), quarantined): (QuarantineId, Quarantined)) -> Quar
         reason,
         attempts,
         at: at.into(),
+        content: says,
     }
 }
 

@@ -3,16 +3,16 @@
 use axum::response::Response;
 use maud::{Markup, html};
 use reenact_actors::Error;
-use reenact_core::codec::decode_command;
 use reenact_providers::{QuarantineId, Quarantined, QueueOf};
 
 use super::address::Address;
 use super::form::{Form, FormBody};
 use super::page::{Page, View};
-use super::parts::{self, Card, time};
+use super::parts::{self, Card, payload, time};
 use super::shell::{Tab, token};
+use crate::dto::Sender;
 use crate::problem::{Problem, ProblemKind};
-use crate::shown::Shown;
+use crate::quarantined::content;
 
 /// Messages on one page.
 const ROWS: usize = 50;
@@ -190,19 +190,32 @@ async fn done(page: &Page, body: &[u8]) -> Result<&'static str, Problem> {
     }
 }
 
-/// Whom the message is for, and what it says.
+/// What kind of message it is, for whom and from whom, and what it carries.
 fn payload_of(page: &Page, id: &QuarantineId, quarantined: &Quarantined) -> Markup {
     let Some(message) = &quarantined.message else {
         return html! { span.quiet { "no message: " } (parts::text(&String::from_utf8_lossy(&quarantined.raw))) };
     };
-    let shown = Shown::of(page.shared.options(), Some(message.to.as_str()));
-    let command =
-        decode_command(&message.bytes).ok().and_then(|command| shown.variant(&command).ok());
+    let shown = page.shared.shown(message.to.as_str());
+    let says = content(shown, &message.bytes);
     html! {
-        "to " (parts::instance(message.to.as_str())) " "
-        @match &command {
-            Some((kind, fields)) => { b { (parts::words(kind)) } " " (parts::payload::value(&format!("message-{}", id.0), fields)) },
-            None => span.quiet { "of a later version: it does not decode here" },
+        @if let Some(says) = &says {
+            b { (parts::words(&says.kind)) }
+            @if let Some(name) = &says.name { " " b { (name) } }
+            " "
+        }
+        span.quiet { "to " } (parts::instance(message.to.as_str()))
+        @match &says {
+            Some(says) => {
+                span.quiet { " from " }
+                @match (&says.from, says.sender) {
+                    (Some(from), _) => (parts::instance(from)),
+                    (None, Sender::Instance) => "another instance",
+                    (None, Sender::Client) => "a client",
+                    (None, Sender::Host) => "a host that ran an activity",
+                }
+                div { (payload::value(&format!("message-{}", id.0), &says.fields)) }
+            },
+            None => div.quiet { "It does not decode here: it may be of a later version (" (payload::size(message.bytes.len())) ")." },
         }
     }
 }

@@ -2,10 +2,14 @@
 
 use axum::Router;
 use reenact_actors::{Access, HostOptions, Registry, Runtime};
-use reenact_console::{ConsoleOptions, router};
-use reenact_core::{InstanceId, ShardId, Timestamp};
+use reenact_console::{ConsoleOptions, PayloadOf, router};
+use reenact_core::codec::encode_command;
+use reenact_core::{
+    CorrelationId, EventKey, ExecutionId, InstanceId, MessageBody, MessageId, MessageKind, Name,
+    Payload, RemoteCommand, RemoteEvent, RemoteRun, ShardId, Timestamp,
+};
 use reenact_providers::{InMemory, Message, Provider, Quarantined, QueueOf};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::asking::{get, post, with_id};
 
@@ -78,4 +82,77 @@ async fn a_console_without_a_host_reaches_the_hosts_of_a_shared_store() {
     let cluster = get(&console, "/api/shards").await.ok();
     assert_eq!(cluster["hosts"].as_array().map(Vec::len), Some(1));
     host.shutdown().await;
+}
+
+/// A command in quarantine, as the console shows what it says; payloads are redacted.
+async fn content(command: &RemoteCommand) -> Value {
+    let store = InMemory::new().shared();
+    let to = InstanceId::new("order-7").expect("an id");
+    let bytes = encode_command(command).expect("a command").into();
+    let quarantined = Quarantined {
+        queue: QueueOf::Shard(ShardId(0)),
+        message: Some(Message { key: "key".to_string(), to, bytes }),
+        raw: Vec::new(),
+        reason: "no host takes it".to_string(),
+        attempts: 10,
+        at: Timestamp::from_micros(1_000_000),
+    };
+    store.sharing().expect("it is shared").quarantine(quarantined).await.expect("it is kept");
+    let access = Access::connect(&store).expect("it is shared");
+    let hide = |of: PayloadOf<'_>, _: &Value| json!(["hidden", of.instance, of.field, of.name]);
+    let options = ConsoleOptions::new().guarded_by_layer().redact(hide);
+    let console = router(access, options);
+    let page = String::from_utf8(get(&console, "/quarantine").await.body).expect("text");
+    assert!(!page.contains("secret"), "{page}");
+    let listed = get(&console, "/api/quarantine").await.ok();
+    assert!(!listed.to_string().contains("secret"), "{listed}");
+    listed["messages"][0]["content"].clone()
+}
+
+fn payload() -> Payload {
+    Payload::encode("secret").expect("a payload")
+}
+
+#[tokio::test]
+async fn a_message_is_shown_with_its_kind_its_sender_and_what_it_carries_after_the_redaction() {
+    let event = RemoteEvent {
+        name: Name::new("Go").unwrap(),
+        data: payload(),
+        key: EventKey::new("k-1").unwrap(),
+    };
+    let created_at = Timestamp::from_micros(7);
+    let command = Box::new(RemoteCommand::RaiseEvent(event));
+    let shown = content(&RemoteCommand::ToInstanceOf { created_at, command }).await;
+    assert_eq!((&shown["kind"], &shown["sender"]), (&json!("raise_event"), &json!("client")));
+    assert_eq!((&shown["name"], &shown["fields"]["key"]), (&json!("Go"), &json!("k-1")));
+    assert_eq!(shown["fields"]["data"], json!(["hidden", "order-7", "data", "Go"]));
+
+    let run = RemoteRun { execution: ExecutionId::FIRST, seed: 5 };
+    let (id, attempt) = (CorrelationId(3), 2);
+    let result = Ok(payload());
+    let shown = content(&RemoteCommand::CompleteTask { run, id, attempt, result }).await;
+    assert_eq!((&shown["kind"], &shown["sender"]), (&json!("complete_task"), &json!("host")));
+    assert_eq!(shown["fields"]["output"], json!(["hidden", "order-7", "output", null]));
+}
+
+#[tokio::test]
+async fn a_message_of_another_instance_names_it() {
+    let kind = MessageKind::Result;
+    let id = MessageId { lineage: 9, id: CorrelationId(1), attempt: 1, kind };
+    let result = Ok(payload());
+    let body = MessageBody::Result { lineage: 9, id: CorrelationId(4), result };
+    let to = InstanceId::new("order-7").unwrap();
+    let from = InstanceId::new("order-7/1").unwrap();
+    let message = Box::new(reenact_core::Message { id, to, body });
+    let shown = content(&RemoteCommand::Tell { from, message }).await;
+    assert_eq!((&shown["kind"], &shown["sender"]), (&json!("result"), &json!("instance")));
+    assert_eq!(shown["from"], "order-7/1");
+    assert_eq!(shown["fields"]["output"], json!(["hidden", "order-7", "output", null]));
+}
+
+#[tokio::test]
+async fn what_does_not_decode_has_no_content() {
+    let (_store, console) = shared(&["a"]).await;
+    let listed = get(&console, "/api/quarantine").await.ok();
+    assert_eq!(listed["messages"][0].get("content"), None);
 }

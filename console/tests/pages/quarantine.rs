@@ -39,6 +39,7 @@ async fn messages_in_quarantine_are_listed_with_their_reasons() {
         .has("no such &lt;instance&gt;")
         .has("href=\"instance?id=order-7\"")
         .has("<b>cancel</b>");
+    page.has("from </span>a client");
     page.has("5 deliveries").has("it is no message").lacks("<script>").lacks("<b>late</b>");
     assert_eq!(
         page.html.matches("data-action=\"requeue\"").count(),
