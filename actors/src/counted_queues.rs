@@ -133,6 +133,10 @@ impl Sharing for CountedQueues {
         self.counts.checked(self.sharing.discard(id).await)
     }
 
+    async fn waiting(&self) -> Result<Option<u64>, ProviderError> {
+        self.counts.checked(self.sharing.waiting().await)
+    }
+
     async fn hosts(&self) -> Result<Vec<SharingHost>, ProviderError> {
         self.counts.checked(self.sharing.hosts().await)
     }

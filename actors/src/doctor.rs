@@ -1,11 +1,15 @@
 //! Looks through a store: is each history whole, and does what the store says of it agree?
 
-use reenact_core::{Event, History, RecordedTurn, Timestamp, check_history};
+mod agree;
+mod family;
+
+use reenact_core::{RecordedTurn, Timestamp};
 use reenact_providers::{
     Finding, InstanceFilter, InstanceState, InstanceSummary, PageRequest, ProviderError,
     SystemClock, TimerScheduler,
 };
 
+use self::agree::disagreement;
 use crate::access::Access;
 use crate::error::{Error, Result};
 use crate::store::unreadable;
@@ -27,8 +31,9 @@ pub struct Looked {
 }
 
 /// Looks at every instance of a store: its history can be read and decoded, is one that an execution can have
-/// written, and agrees with its summary; lists and counts agree with each other; and the clock of this machine
-/// is not before the newest event. Changes nothing. `progress` is called after each instance.
+/// written, and agrees with its summary, also on when it is to be woken; lists and counts agree with each other; and
+/// the clock of this machine is not before the newest event. Where no host works, parents and children agree as well:
+/// a child that is waited for is there, is of that parent, and has not ended. Changes nothing. `progress` is called after each instance.
 ///
 /// What the store itself can say of its files is not part of this: see `Provider::check`. Instances that go on
 /// meanwhile are looked at again before something is said of them.
@@ -53,6 +58,7 @@ pub async fn check_store(
 ) -> Result<Vec<Finding>> {
     let everything = InstanceFilter::new();
     let (mut findings, mut newest) = (Vec::new(), Timestamp::EPOCH);
+    let is_at_rest = is_at_rest(access).await?;
     let of = match access.count(&everything).await {
         Ok(count) => count,
         Err(error) => {
@@ -72,7 +78,7 @@ pub async fn check_store(
         };
         for summary in page.instances {
             newest = newest.max(summary.updated_at);
-            findings.extend(check_instance(access, summary).await?);
+            findings.extend(check_instance(access, summary, is_at_rest).await?);
             looked.instances += 1;
             progress(&looked);
         }
@@ -85,27 +91,60 @@ pub async fn check_store(
     Ok(findings)
 }
 
+/// Whether nothing is on its way between instances but what their histories say.
+async fn is_at_rest(access: &Access) -> Result<bool> {
+    if access.hosts().await?.iter().any(|host| host.is_alive) {
+        return Ok(false);
+    }
+    match access.waiting().await {
+        Err(Error::NotShared) => Ok(access.is_read_only()),
+        waiting => Ok(waiting? == Some(0)),
+    }
+}
+
 /// What is wrong with one instance, if something is.
-async fn check_instance(access: &Access, mut summary: InstanceSummary) -> Result<Option<Finding>> {
+async fn check_instance(
+    access: &Access,
+    mut summary: InstanceSummary,
+    is_at_rest: bool,
+) -> Result<Option<Finding>> {
     loop {
         let place = format!("instance `{}`", summary.instance);
+        if summary.state == InstanceState::Importing {
+            let what = "an import of it was broken off";
+            let advice = "import the same file again, to its end; or purge the instance";
+            return Ok(Some(Finding::warning(place, what, advice)));
+        }
         let found = match read(access, &summary).await {
-            Ok(turns) => disagreement(&summary, &turns),
-            Err(Error::NotFound { .. }) => Some("its history is not there".to_owned()),
+            Ok(turns) => match disagreement(&summary, &turns) {
+                None if is_at_rest => family::disagreement(access, &summary, &turns).await?,
+                found => found,
+            },
+            Err(Error::NotFound { .. }) => Some(Wrong::rot("its history is not there".to_owned())),
             Err(error) => return damage(&place, &error).map(Some),
         };
-        let Some(what) = found else { return Ok(None) };
+        let Some(Wrong { what, advice }) = found else { return Ok(None) };
         // A host may have gone on with it meanwhile.
         match access.summary(&summary.instance).await {
             Ok(newer) if newer != summary => summary = newer,
             Err(Error::NotFound { .. }) => return Ok(None),
             Err(error) => return damage(&place, &error).map(Some),
-            Ok(_) => {
-                let advice =
-                    "put back a good copy of the store; or terminate and purge the instance";
-                return Ok(Some(Finding::error(place, what, advice)));
-            }
+            Ok(_) => return Ok(Some(Finding::error(place, what, advice))),
         }
+    }
+}
+
+/// What is wrong with an instance, and what to do.
+struct Wrong {
+    what: String,
+    advice: &'static str,
+}
+
+impl Wrong {
+    /// Something that only a good copy mends.
+    fn rot(what: String) -> Self {
+        let advice = "put back a good copy of the store; or terminate and purge the instance";
+        Self { what, advice }
     }
 }
 
@@ -127,58 +166,6 @@ fn damage(place: &str, error: &Error) -> Result<Finding> {
     }
     let advice = "keep a copy of the store, and put back what is known to be good";
     Ok(Finding::error(place, error.to_string(), advice))
-}
-
-/// What of a history no execution can have written, or does not agree with what the store says of it.
-fn disagreement(summary: &InstanceSummary, turns: &[RecordedTurn]) -> Option<String> {
-    if let Err(malformed) = check_history(turns) {
-        return Some(malformed.to_string());
-    }
-    let count = turns.len() as u64;
-    if count != summary.turns {
-        return Some(format!("it has {count} turns, and the store says {}", summary.turns));
-    }
-    // A store counts without what later attempts have superseded.
-    let mut history = History::default();
-    turns.iter().for_each(|turn| history.push(turn.clone()));
-    let events = history.len();
-    if events != summary.events {
-        return Some(format!("it has {events} events, and the store says {}", summary.events));
-    }
-    let first = turns.first().and_then(|turn| turn.events.first());
-    match first {
-        Some(Event::ExecutionStarted { name, .. }) if *name != summary.name => {
-            return Some(format!("it is of `{name}`, and the store says `{}`", summary.name));
-        }
-        _ => {}
-    }
-    let state = state_of(turns);
-    (state != summary.state)
-        .then(|| format!("it is {state} by its history, and the store says {}", summary.state))
-}
-
-/// The state of an instance by its history.
-fn state_of(turns: &[RecordedTurn]) -> InstanceState {
-    let (mut ended, mut parked, mut suspended) = (None, false, false);
-    for event in turns.iter().flat_map(|turn| turn.events.iter()) {
-        match event {
-            Event::ExecutionCompleted { .. } => ended = Some(InstanceState::Completed),
-            Event::ExecutionFailed { .. } => ended = Some(InstanceState::Failed),
-            Event::ExecutionTerminated { .. } => ended = Some(InstanceState::Terminated),
-            Event::ExecutionCancelled { .. } => ended = Some(InstanceState::Cancelled),
-            Event::ExecutionParked { .. } => parked = true,
-            Event::ExecutionUnparked => parked = false,
-            Event::ExecutionSuspended { .. } => suspended = true,
-            Event::ExecutionResumed => suspended = false,
-            _ => {}
-        }
-    }
-    match (ended, parked, suspended) {
-        (Some(ended), ..) => ended,
-        (None, true, _) => InstanceState::Parked,
-        (None, false, true) => InstanceState::Suspended,
-        (None, false, false) => InstanceState::Running,
-    }
 }
 
 /// Whether the index of each state counts what the list has shown. While hosts work, nothing is said.

@@ -8,12 +8,13 @@ mod error;
 mod export;
 mod format;
 mod import;
+mod left;
 mod reader;
 
 use reenact_providers::{InstanceSummary, StoredTurn};
 
 pub use self::error::TransferError;
-pub use self::export::{ExportOptions, Exported, export};
+pub use self::export::{ExportOptions, Exported, export, export_instances};
 pub use self::format::FORMAT;
 pub use self::import::{ImportOptions, Imported, import};
 pub use self::reader::{Header, Reader};

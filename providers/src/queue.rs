@@ -68,6 +68,11 @@ impl Queue {
         deliveries
     }
 
+    /// How many messages it has, those that are handed out included.
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
     /// When the next message that is handed out becomes visible again.
     pub(crate) fn next_visible(&self) -> Option<Timestamp> {
         self.ends.first().map(|(end, _)| *end)

@@ -80,6 +80,15 @@ pub trait Sharing: Send + Sync + 'static {
     /// The errors of the medium.
     async fn discard(&self, id: &QuarantineId) -> Result<(), ProviderError>;
 
+    /// How many messages are in the queues of all shards, those in hand included: never fewer than there are. Takes
+    /// none of them. `None` where that is not known, which is the default.
+    ///
+    /// # Errors
+    /// The errors of the medium.
+    async fn waiting(&self) -> Result<Option<u64>, ProviderError> {
+        Ok(None)
+    }
+
     /// The hosts that share the shards, for people, ordered by their ids. Changes nothing. It may be a moment
     /// old. The default knows none.
     ///

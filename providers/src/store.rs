@@ -362,9 +362,11 @@ impl InstanceSummary {
         self.wake_at = newer.wake_at;
     }
 
-    /// Whether it has finished and nobody needs it any more: it can be purged.
+    /// Whether it has finished and nobody needs it any more, or an import has not come to its end: it can be
+    /// purged.
     pub const fn is_over(&self) -> bool {
-        self.state.is_finished() && self.wake_at.is_none()
+        let goes_on = !self.state.is_finished() && !matches!(self.state, InstanceState::Importing);
+        !goes_on && self.wake_at.is_none()
     }
 }
 
@@ -387,12 +389,15 @@ pub enum InstanceState {
     /// It is unfinished, and cannot go on: its code does not fit its log, or is not there. It goes on
     /// by itself once a host has code that fits.
     Parked,
+    /// An import has brought its first turns, and not come to the last ones. Nothing happens to it before the same
+    /// import has ended.
+    Importing,
 }
 
 impl InstanceState {
     /// Whether its code has come to its end.
     pub const fn is_finished(self) -> bool {
-        !matches!(self, Self::Running | Self::Suspended | Self::Parked)
+        !matches!(self, Self::Running | Self::Suspended | Self::Parked | Self::Importing)
     }
 }
 
@@ -400,7 +405,7 @@ impl InstanceState {
 #[cfg(feature = "journal")]
 impl InstanceState {
     /// All states by their number. Never changed; new ones go to the end.
-    pub(crate) const BY_NUMBER: [Self; 7] = [
+    pub(crate) const BY_NUMBER: [Self; 8] = [
         Self::Running,
         Self::Completed,
         Self::Failed,
@@ -408,6 +413,7 @@ impl InstanceState {
         Self::Cancelled,
         Self::Suspended,
         Self::Parked,
+        Self::Importing,
     ];
 
     /// A match, so that a new state asks for its number.
@@ -420,6 +426,7 @@ impl InstanceState {
             Self::Cancelled => 4,
             Self::Suspended => 5,
             Self::Parked => 6,
+            Self::Importing => 7,
         }
     }
 

@@ -303,6 +303,7 @@ macro_rules! sharing_conformance_tests {
             concurrent_senders_lose_nothing,
             an_overlarge_message_is_refused,
             a_queue_survives_reopening,
+            what_waits_is_counted_until_it_is_acknowledged,
         ]);
         $crate::conformance_tests!(@subject $make, tags, [
             messages_of_a_tag_go_to_those_who_ask_for_it,

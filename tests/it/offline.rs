@@ -2,6 +2,7 @@
 
 mod doctor;
 mod dormant;
+mod family;
 mod file;
 mod moved;
 mod parts;

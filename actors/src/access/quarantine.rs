@@ -39,6 +39,15 @@ impl Access {
         self.remote()?.requeue(id).await
     }
 
+    /// How many messages are in the queues of all shards, those in hand included: never fewer than there are. `None`
+    /// where the store does not know.
+    ///
+    /// # Errors
+    /// [`Error::NotShared`], [`Error::Store`].
+    pub async fn waiting(&self) -> Result<Option<u64>> {
+        Ok(self.remote()?.sharing.waiting().await?)
+    }
+
     fn remote(&self) -> Result<&QueueClient> {
         self.store().queue_client.as_ref().ok_or(Error::NotShared)
     }

@@ -47,6 +47,10 @@ pub enum ParkReason {
         "the host that took a command for it runs no code; it goes on when one with its code starts"
     )]
     Dormant,
+    /// An import has brought its first turns, and not come to the last ones. It goes on once the same file is
+    /// imported to its end.
+    #[error("an import of it was broken off; import the same file again, or purge it")]
+    Importing,
     /// What is stored does not decode.
     #[error(
         "its stored history is not readable; put back a good copy of the store, or terminate it: {reason}"
@@ -148,6 +152,7 @@ impl ParkReason {
             | Self::HostDied { .. }
             | Self::Recorded { .. }
             | Self::Dormant
+            | Self::Importing
             | Self::Stalled { .. } => None,
         }
     }
@@ -166,6 +171,7 @@ impl ParkReason {
             Self::HostDied { .. } => "host_died",
             Self::Recorded { .. } => "recorded",
             Self::Dormant => "dormant",
+            Self::Importing => "importing",
             Self::Stalled { .. } => "stalled",
         }
     }

@@ -12,7 +12,8 @@ impl ParkReason {
             Self::UnknownOrchestration { .. } | Self::Dormant => ParkKind::UnknownOrchestration,
             Self::UnknownVersion { .. } => ParkKind::UnknownVersion,
             Self::UnknownActivity { .. } => ParkKind::UnknownActivity,
-            Self::Unreadable { .. } => ParkKind::Unreadable,
+            // Its history is not all there.
+            Self::Unreadable { .. } | Self::Importing => ParkKind::Unreadable,
             Self::Crashed { .. } => ParkKind::Crashed,
             Self::HostDied { .. } => ParkKind::HostDied,
             Self::Recorded { .. } => ParkKind::Recorded,

@@ -50,6 +50,7 @@ impl InstanceState {
         let (summary, first) = self.shard.log().load(&self.instance).await?;
         match summary {
             None => self.phase = Phase::Absent,
+            Some(summary) if summary.state == State::Importing => self.keep_out(summary),
             Some(summary) if summary.is_over() => self.phase = Phase::Finished,
             Some(summary) if summary.state.is_finished() => self.close_from_log(summary).await?,
             Some(summary) => match self.shard.host.routes.parked(&self.instance) {

@@ -76,6 +76,19 @@ impl InstanceState {
         Ok(())
     }
 
+    /// Keeps an instance as it is of which an import has not brought all turns: its log takes nothing.
+    pub(super) fn keep_out(&mut self, summary: InstanceSummary) {
+        let reason = ParkReason::Importing;
+        let parked = Parked { reason, summary, status_turn: None, untried: false, execution: None };
+        self.phase = Phase::Parked(Box::new(parked));
+        self.announce_parked();
+    }
+
+    /// Whether an import has not brought all turns.
+    pub(super) fn is_importing(&self) -> bool {
+        matches!(&self.phase, Phase::Parked(parked) if parked.summary.state == State::Importing)
+    }
+
     /// Adds a turn to the log that says so, unless the log ends with one.
     fn park_as(
         &mut self,
@@ -116,6 +129,13 @@ impl InstanceState {
         let Phase::Parked(parked) = &self.phase else { return Ok(()) };
         let reason = parked.reason();
         match message {
+            InstanceMessage::Runtime(RuntimeMessage(Internal::PassivateIfIdleSince(then, _))) => {
+                self.passivate_if_idle(myself, then);
+            }
+            message if self.is_importing() => {
+                let instance = self.instance.clone();
+                self.refuse(message, Error::Parked { instance, reason });
+            }
             InstanceMessage::Terminate { reason, trace, reply } => {
                 let summary = parked.summary();
                 self.terminate_without_code(summary, (reason, trace), reply).await?;
@@ -159,9 +179,6 @@ impl InstanceState {
                     let event = ExternalEvent { name, data, key: Some(key), trace };
                     self.keep_event(event, Some(message.reply)).await?;
                 }
-            }
-            InstanceMessage::Runtime(RuntimeMessage(Internal::PassivateIfIdleSince(then, _))) => {
-                self.passivate_if_idle(myself, then);
             }
             // A message that needs the code cannot be accepted; its sender has it, and sends it again.
             message => {

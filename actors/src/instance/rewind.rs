@@ -36,6 +36,11 @@ impl InstanceState {
             self.answer(reply.no(Error::NotFound { instance }));
             return Ok(());
         };
+        if summary.state == State::Importing {
+            let (instance, reason) = (self.instance.clone(), ParkReason::Importing);
+            self.answer(reply.no(Error::Parked { instance, reason }));
+            return Ok(());
+        }
         let read = self.shard.log().stored(&summary).await?;
         let now = self.shard.now();
         let next = read.map_err(|reason| self.unreadable(reason)).and_then(|(stored, turns)| {

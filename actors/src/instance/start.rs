@@ -99,6 +99,10 @@ impl InstanceState {
             Phase::Live(_) => {
                 self.raise_known(event, reply);
             }
+            Phase::Parked(parked) if self.is_importing() => {
+                let reason = parked.reason();
+                self.answer(reply.no(Error::Parked { instance, reason }));
+            }
             Phase::Parked(_) => self.keep_event(event, Some(reply)).await?,
             Phase::Fresh | Phase::Absent | Phase::Finished | Phase::Closing(_) => {
                 self.answer(reply.no(Error::Finished { instance }));

@@ -117,8 +117,8 @@ impl Appender {
         Ok(())
     }
 
-    /// An instance that one append does not take. Until its last turns are there, it is stored as one that was
-    /// terminated: no host touches that, and another import goes on with it.
+    /// An instance that one append does not take. Until its last turns are there, its state says so: no host touches
+    /// it, and another import goes on with it.
     async fn add_in_parts(
         &mut self,
         shard: ShardId,
@@ -167,11 +167,10 @@ impl Appender {
     }
 }
 
-/// What a store knows of an instance of which not all turns are there. No instance of a host looks like this:
-/// each has events.
+/// What a store knows of an instance of which not all turns are there.
 pub(super) fn summary_of_part(whole: &InstanceSummary, turns: u64) -> InstanceSummary {
     InstanceSummary {
-        state: InstanceState::Terminated,
+        state: InstanceState::Importing,
         turns,
         events: 0,
         wake_at: None,

@@ -65,6 +65,18 @@ pub enum TransferError {
          and export again, or allow it with `ImportOptions::even_if_hosts_worked`"
     )]
     NotAtRest,
+    /// There are messages that belong to no instance, and would stay there: in the queues of a hub, or in its
+    /// quarantine. Nothing was written.
+    #[error(
+        "the hub has {what}, which belong to no instance and would stay there; {advice}, or leave them with \
+         `ExportOptions::leave_messages`"
+    )]
+    MessagesLeft {
+        /// How many there are, and where.
+        what: String,
+        /// How they are got rid of.
+        advice: &'static str,
+    },
     /// The store has another instance under this id. Nothing of it was changed. Purge it, or use another store.
     #[error(
         "instance `{instance}` is in the store already, and is not the same; purge it there, or use another \

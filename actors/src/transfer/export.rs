@@ -1,14 +1,19 @@
 //! Writes instances as lines of JSON.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use reenact_providers::{InstanceFilter, InstanceSummary, PageRequest, ProviderError};
+use reenact_core::InstanceId;
+use reenact_providers::{
+    InstanceFilter, InstanceState, InstanceSummary, PageRequest, ProviderError,
+};
 use serde::Serialize;
 
 use super::format::{
     Checksum, DroppedLine, EndLine, FORMAT, HeaderLine, InstanceLine, Total, TotalLine, WHAT,
     turn_line,
 };
+use super::left::left_there;
 use super::{Progress, TransferError};
 use crate::access::Access;
 
@@ -24,11 +29,12 @@ const TURNS_PER_READ: usize = 256;
 pub struct ExportOptions {
     at_rest: bool,
     readable: bool,
+    leaves_messages: bool,
 }
 
 impl Default for ExportOptions {
     fn default() -> Self {
-        Self { at_rest: false, readable: true }
+        Self { at_rest: false, readable: true, leaves_messages: false }
     }
 }
 
@@ -39,11 +45,27 @@ impl ExportOptions {
     }
 
     /// Says that no host works on the store, and none will until this has ended. That is known of a
-    /// directory that was opened to read it only; of any other store the caller has to know it. What is exported
+    /// directory that was opened to read it only; of any other store the caller has to know it. It is refused while a
+    /// host of a hub lives, and while messages are in its queues or in its quarantine. What is exported otherwise,
     /// while hosts work is for people and for tests: one instance may be newer than another that waits
     /// for a message from it.
     pub const fn at_rest(mut self) -> Self {
         self.at_rest = true;
+        self
+    }
+
+    pub(super) const fn is_at_rest(self) -> bool {
+        self.at_rest
+    }
+
+    pub(super) const fn leaves_messages(self) -> bool {
+        self.leaves_messages
+    }
+
+    /// Leaves the messages there that are in the queues of a hub and in its quarantine, and says so in
+    /// [`Exported::left`].
+    pub const fn leave_messages(mut self) -> Self {
+        self.leaves_messages = true;
         self
     }
 
@@ -73,52 +95,127 @@ pub struct Exported {
 /// called after each.
 ///
 /// Messages that wait in the queues of a hub, or are in its quarantine, are not part of any instance, and are not
-/// exported: [`Exported::left`] says so. What an instance has yet to send is part of its history, and is. End
-/// the hosts of a hub when nothing is under way any more.
+/// exported: an export [at rest](ExportOptions::at_rest) is refused while there are any. What an instance has yet to
+/// send is part of its history, and is exported. An instance of which an import was broken off is left out.
 ///
 /// Writing blocks the thread. Cancelled, it leaves a file that is not whole, which an import refuses.
 ///
 /// # Errors
-/// [`TransferError::Unwritable`], [`TransferError::Store`].
+/// [`TransferError::Unwritable`], [`TransferError::Store`]; at rest also [`TransferError::MessagesLeft`] and
+/// [`TransferError::InUse`].
 pub async fn export(
     access: &Access,
     filter: &InstanceFilter,
     options: ExportOptions,
     to: &mut (impl Write + Send + ?Sized),
-    mut progress: impl FnMut(&Progress) + Send,
+    progress: impl FnMut(&Progress) + Send,
 ) -> Result<Exported, TransferError> {
-    let count = access.count(filter).await?;
-    let is_locked = access.is_read_only() && access.directory().is_some();
-    let mut writer = Writer { to, readable: options.readable };
-    writer.line(&HeaderLine {
-        kind: "header",
-        what: WHAT,
-        format: FORMAT,
-        reenact: env!("CARGO_PKG_VERSION"),
-        at_rest: options.at_rest || is_locked,
-        instances: count,
-    })?;
-    let (mut total, mut done) =
-        (Total::default(), Progress { of: Some(count), ..Progress::default() });
+    let left = left_there(access, options).await?;
+    let mut export = Export::begin(access, options, to, progress, left);
+    export.header(access.count(filter).await?)?;
     let mut next = Some(PageRequest::new().limit(LISTED_AT_ONCE));
     while let Some(request) = next {
         let page = access.list(filter, &request).await?;
         for summary in page.instances {
-            let Some((checksum, turns, bytes)) = one(access, summary, &mut writer).await? else {
-                continue;
-            };
-            total.add(&checksum, turns);
-            done.instances += 1;
-            done.turns += turns;
-            done.bytes += bytes;
-            progress(&done);
+            export.add(summary).await?;
         }
         next = page.next.map(|after| request.after(after));
     }
-    let (instances, turns, checksum) = (total.instances, total.turns, total.checksum());
-    writer.line(&TotalLine { kind: "total", instances, turns, checksum: checksum.clone() })?;
-    writer.to.flush().map_err(unwritable)?;
-    Ok(Exported { instances, turns, checksum, left: left(access).await? })
+    export.end()
+}
+
+/// Writes the instances of these ids, as [`export`] does. Other instances that they wait for or belong to are not
+/// exported with them.
+///
+/// # Errors
+/// As [`export`]; and [`Error::NotFound`](crate::Error::NotFound) in [`TransferError::Store`] when there is no
+/// instance of an id, before anything is written.
+pub async fn export_instances(
+    access: &Access,
+    ids: &BTreeSet<InstanceId>,
+    options: ExportOptions,
+    to: &mut (impl Write + Send + ?Sized),
+    progress: impl FnMut(&Progress) + Send,
+) -> Result<Exported, TransferError> {
+    let left = left_there(access, options).await?;
+    for id in ids {
+        access.summary(id).await?;
+    }
+    let mut export = Export::begin(access, options, to, progress, left);
+    export.header(ids.len() as u64)?;
+    for id in ids {
+        match access.summary(id).await {
+            Ok(summary) => export.add(summary).await?,
+            // It was purged since.
+            Err(crate::Error::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    export.end()
+}
+
+/// An export that is being written.
+struct Export<'a, W: ?Sized, P> {
+    access: &'a Access,
+    writer: Writer<'a, W>,
+    is_at_rest: bool,
+    progress: P,
+    total: Total,
+    done: Progress,
+    left: Vec<String>,
+}
+
+impl<'a, W: Write + Send + ?Sized, P: FnMut(&Progress) + Send> Export<'a, W, P> {
+    fn begin(
+        access: &'a Access,
+        options: ExportOptions,
+        to: &'a mut W,
+        progress: P,
+        left: Vec<String>,
+    ) -> Self {
+        let is_locked = access.is_read_only() && access.directory().is_some();
+        let (total, done) = (Total::default(), Progress::default());
+        let writer = Writer { to, readable: options.readable };
+        let is_at_rest = options.at_rest || is_locked;
+        Self { access, writer, is_at_rest, progress, total, done, left }
+    }
+
+    fn header(&mut self, instances: u64) -> Result<(), TransferError> {
+        self.done.of = Some(instances);
+        self.writer.line(&HeaderLine {
+            kind: "header",
+            what: WHAT,
+            format: FORMAT,
+            reenact: env!("CARGO_PKG_VERSION"),
+            at_rest: self.is_at_rest,
+            instances,
+        })
+    }
+
+    async fn add(&mut self, summary: InstanceSummary) -> Result<(), TransferError> {
+        if summary.state == InstanceState::Importing {
+            let instance = summary.instance;
+            self.left.push(format!("instance `{instance}`, of which an import was broken off"));
+            return Ok(());
+        }
+        let written = one(self.access, summary, &mut self.writer).await?;
+        let Some((checksum, turns, bytes)) = written else { return Ok(()) };
+        self.total.add(&checksum, turns);
+        self.done.instances += 1;
+        self.done.turns += turns;
+        self.done.bytes += bytes;
+        (self.progress)(&self.done);
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<Exported, TransferError> {
+        let (instances, turns) = (self.total.instances, self.total.turns);
+        let checksum = self.total.checksum();
+        let total = TotalLine { kind: "total", instances, turns, checksum: checksum.clone() };
+        self.writer.line(&total)?;
+        self.writer.to.flush().map_err(unwritable)?;
+        Ok(Exported { instances, turns, checksum, left: self.left })
+    }
 }
 
 /// Writes one instance; its checksum, and how many turns and bytes it has. `None` when it was purged since.
@@ -171,27 +268,6 @@ async fn turns(
         next = page.next;
     }
     Ok((checksum.end(), bytes))
-}
-
-/// What of a hub is in no history.
-async fn left(access: &Access) -> Result<Vec<String>, TransferError> {
-    let mut left = Vec::new();
-    match access.quarantined(None, 1).await {
-        Err(crate::Error::NotShared) => return Ok(left),
-        Err(error) => return Err(error.into()),
-        Ok(found) if found.is_empty() => {}
-        Ok(_) => left.push(
-            "there are messages in quarantine, which are not exported: send them again or discard \
-             them first"
-                .to_owned(),
-        ),
-    }
-    left.push(
-        "messages that wait in the queues of the hub are not exported, and cannot be counted without taking \
-         them: let its hosts handle them before they end"
-            .to_owned(),
-    );
-    Ok(left)
 }
 
 struct Writer<'a, W: ?Sized> {

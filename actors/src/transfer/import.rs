@@ -48,7 +48,7 @@ pub struct Imported {
 ///
 /// No host may work on the store: its shards are acquired, and given up at the end. Each instance is checked
 /// before anything of it is written, and becomes visible as a whole, or, if it is larger than one append takes,
-/// as one that was terminated until it is whole. After an error import the same again: what is there already is
+/// as one that is [importing](reenact_providers::InstanceState::Importing) until it is whole. After an error import the same again: what is there already is
 /// passed over.
 ///
 /// Reading blocks the thread. Cancelled, it has imported some instances as a whole; the shards become free when

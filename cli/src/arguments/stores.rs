@@ -42,9 +42,13 @@ pub(crate) enum QuarantineAction {
 #[command(after_long_help = "\
 Examples:
   reenact export --store orders.reenact -o orders.jsonl
+  reenact export order-7 order-9 -o two.jsonl
   reenact export --state parked > parked.jsonl
   reenact export --azure env --hub orders --at-rest -o orders.jsonl")]
 pub(crate) struct Export {
+    /// Only these instances
+    #[arg(value_name = "ID", conflicts_with = "filter")]
+    pub(crate) ids: Vec<String>,
     #[command(flatten)]
     pub(crate) filter: Filter,
     /// The file; without it, the standard output
@@ -53,6 +57,9 @@ pub(crate) struct Export {
     /// Of a hub: no host works on it meanwhile, so that the export can be imported
     #[arg(long)]
     pub(crate) at_rest: bool,
+    /// Of a hub: leaves the messages there that are in its queues and in its quarantine
+    #[arg(long)]
+    pub(crate) leave_messages: bool,
     /// Without the events as JSON, which an import does not need: half the size
     #[arg(long)]
     pub(crate) compact: bool,

@@ -130,6 +130,10 @@ async fn by_state(api: &Api, tool: &mut Tool) -> Done {
     let mut table = Table::new(vec![Column::text("STATE"), Column::number("INSTANCES")]);
     for one in &counts.states {
         let state = one.state.name();
+        // Only while an import is broken off.
+        if state == "importing" && one.count == 0 {
+            continue;
+        }
         table.row(vec![Cell::new(of_state(&state), &state), one.count.to_string().into()]);
     }
     table.row(vec!["all".into(), counts.total.to_string().into()]);

@@ -1,14 +1,15 @@
 //! `export` and `import`: whole stores, or what meets conditions, as JSON lines.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
 
-use reenact::Azure;
 use reenact::providers::Provider;
 use reenact::transfer::{
     self, ExportOptions, Exported, ImportOptions, Imported, Reader, Stage, TransferError,
 };
+use reenact::{Access, Azure, Error, InstanceFilter, InstanceId};
 use serde_json::json;
 
 use crate::arguments::place::Chosen;
@@ -20,11 +21,14 @@ use crate::progress::Progress;
 use crate::tool::Tool;
 
 pub(crate) async fn export(given: Export, tool: &mut Tool) -> Done {
-    let filter = given.filter.instances(tool.out.now())?;
+    let what = What::of(&given, tool)?;
     let client = open::store_to_read(&tool.place).await?;
     let mut options = ExportOptions::new().readable(!given.compact);
     if given.at_rest {
         options = options.at_rest();
+    }
+    if given.leave_messages {
+        options = options.leave_messages();
     }
     let progress = Progress::new(tool, "exporting", Some(0));
     let show = |at: &transfer::Progress| {
@@ -37,8 +41,7 @@ pub(crate) async fn export(given: Export, tool: &mut Tool) -> Done {
             let partial = path.with_extension("partial");
             let file = File::create(&partial).map_err(|error| unwritable(&partial, &error))?;
             let mut file = BufWriter::new(file);
-            let exported = transfer::export(&access, &filter, options, &mut file, show).await;
-            let exported = exported.map_err(|error| failed(&error))?;
+            let exported = write(&access, &what, options, &mut file, show).await?;
             // What is under the name is whole.
             let synced = file
                 .into_inner()
@@ -51,8 +54,7 @@ pub(crate) async fn export(given: Export, tool: &mut Tool) -> Done {
         }
         None => {
             let mut out = BufWriter::new(io::stdout());
-            let exported = transfer::export(&access, &filter, options, &mut out, show).await;
-            let exported = exported.map_err(|error| failed(&error))?;
+            let exported = write(&access, &what, options, &mut out, show).await?;
             out.flush()?;
             exported
         }
@@ -61,10 +63,40 @@ pub(crate) async fn export(given: Export, tool: &mut Tool) -> Done {
     said(&exported, &given, tool)
 }
 
+/// Which instances are exported.
+enum What {
+    Those(InstanceFilter),
+    Named(BTreeSet<InstanceId>),
+}
+
+impl What {
+    fn of(given: &Export, tool: &Tool) -> Done<Self> {
+        if given.ids.is_empty() {
+            return given.filter.instances(tool.out.now()).map(Self::Those);
+        }
+        let ids = given.ids.iter().map(InstanceId::new).collect::<Result<_, _>>();
+        ids.map(Self::Named).map_err(Failure::misused)
+    }
+}
+
+async fn write(
+    access: &Access,
+    what: &What,
+    options: ExportOptions,
+    to: &mut (impl Write + Send),
+    show: impl FnMut(&transfer::Progress) + Send,
+) -> Done<Exported> {
+    let exported = match what {
+        What::Those(filter) => transfer::export(access, filter, options, to, show).await,
+        What::Named(ids) => transfer::export_instances(access, ids, options, to, show).await,
+    };
+    exported.map_err(|error| failed(&error))
+}
+
 fn said(exported: &Exported, given: &Export, tool: &mut Tool) -> Done {
     let Exported { instances, turns, checksum, left, .. } = exported;
     if !tool.look.quiet {
-        left.iter().for_each(|left| remark(format_args!("reenact: {left}")));
+        left.iter().for_each(|left| remark(format_args!("reenact: not exported: {left}")));
     }
     match &given.output {
         Some(_) if !tool.out.is_for_people() => tool.out.value(&json!({
@@ -161,8 +193,18 @@ pub(super) fn failed(error: &TransferError) -> Failure {
         TransferError::Unwritable { source } if source.kind() == io::ErrorKind::BrokenPipe => {
             return Failure::PipeClosed;
         }
+        TransferError::MessagesLeft { what, advice } => {
+            let what =
+                format!("the hub has {what}, which belong to no instance and would stay there");
+            return Failure::refused(what)
+                .remedy(format_args!("{advice}; or add `--leave-messages`"));
+        }
         TransferError::Exists { .. } | TransferError::InUse { .. } | TransferError::NotAtRest => {
             Code::Refused
+        }
+        TransferError::Store(error @ Error::NotFound { .. }) => {
+            return Failure::new(Code::NotFound, error)
+                .remedy("`reenact list` shows what there is; nothing was exported");
         }
         TransferError::NotAnExport { .. }
         | TransferError::NewerFormat { .. }

@@ -19,7 +19,7 @@ pub(crate) fn of_state(state: &str) -> Style {
         "completed" => GOOD,
         "failed" | "terminated" => BAD,
         "parked" => WARN.bold(),
-        "suspended" | "cancelled" => WARN,
+        "suspended" | "cancelled" | "importing" => WARN,
         _ => PLAIN,
     }
 }

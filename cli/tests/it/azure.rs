@@ -6,7 +6,7 @@ use reenact::core::ShardId;
 use reenact::prelude::*;
 use reenact::providers::{Message, Provider};
 use reenact::testing::Emulator;
-use reenact::{Azure, Connection};
+use reenact::{Access, Azure, Connection};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
@@ -152,6 +152,13 @@ async fn a_hub_moves_into_a_directory_and_into_another_hub() {
     let file = scratch.path("orders.jsonl");
     let path = file.to_str().unwrap();
     hub.run(&["export", "-o", path, "--quiet"]).await.fine();
+    hub.run(&["raise", "order-1", "Later"]).await.fine();
+    let error = hub.run(&["export", "--at-rest"]).await.refused(4);
+    assert!(error.contains("1 message in its queues") && error.contains("start a host"), "{error}");
+    let host = hub.host().await;
+    while Access::connect(&hub.store().await).unwrap().waiting().await.unwrap() != Some(0) {}
+    assert!(hub.run(&["export", "--at-rest"]).await.refused(4).contains("a host works"));
+    host.shutdown().await.unwrap();
     let directory = scratch.path("orders.reenact");
     let error = on(&directory, &["import", path]).await.refused(4);
     assert!(error.contains("hosts may have worked"), "{error}");

@@ -36,6 +36,19 @@ async fn an_export_in_a_pipe_is_the_file_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn some_instances_are_exported_by_their_ids() {
+    let (scratch, directory) = store().await;
+    let (file, other) = (scratch.path("two.jsonl"), scratch.path("other.reenact"));
+    let path = file.to_str().unwrap();
+    let exported = on(&directory, &["export", "order-1", "ada", "-o", path]).await.fine();
+    assert!(exported.contains("exported 2 instances"), "{exported}");
+    on(&other, &["import", path]).await.fine();
+    assert_eq!(on(&other, &["count"]).await.fine(), "2\n");
+    on(&directory, &["export", "ada", "nobody"]).await.refused(3);
+    assert_eq!(on(&directory, &["export", "ada", "--state", "failed"]).await.code, 2);
+}
+
+#[tokio::test]
 async fn a_damaged_or_foreign_file_brings_nothing_in() {
     let (scratch, directory) = store().await;
     let whole = on(&directory, &["export", "--quiet"]).await.fine();

@@ -60,6 +60,9 @@ fn actions(view: &InstanceView) -> Vec<Action> {
         let purge = view.summary.is_over().then_some(Action::Purge);
         return is_readable.then_some(Action::Rewind).into_iter().chain(purge).collect();
     }
+    if state == InstanceState::Importing {
+        return vec![Action::Purge];
+    }
     let is_held =
         matches!(state, InstanceState::Suspended | InstanceState::Parked) || view.parked.is_some();
     let all = [

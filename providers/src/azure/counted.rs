@@ -148,6 +148,11 @@ impl StoragePort for Counted {
         self.port.send(queue, text).await
     }
 
+    async fn queue_length(&self, queue: &str) -> Result<u64, PortError> {
+        count(&self.counters.others);
+        self.port.queue_length(queue).await
+    }
+
     async fn receive(
         &self,
         queue: &str,

@@ -143,6 +143,10 @@ impl StoragePort for Storage {
         with_context("send to", queue, queues::send(self, queue, text).await)
     }
 
+    async fn queue_length(&self, queue: &str) -> Result<u64, PortError> {
+        with_context("count", queue, queues::length(self, queue).await)
+    }
+
     async fn receive(
         &self,
         queue: &str,

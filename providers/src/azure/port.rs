@@ -62,6 +62,10 @@ pub trait StoragePort: Debug + Send + Sync + 'static {
     /// Puts a message into a queue, for ever. `NotFound` when there is no such queue.
     async fn send(&self, queue: &str, text: &str) -> Result<(), PortError>;
 
+    /// About how many messages a queue has, those that are hidden included: never less than there are.
+    /// `NotFound` when there is no such queue.
+    async fn queue_length(&self, queue: &str) -> Result<u64, PortError>;
+
     /// Takes up to `limit` messages (at most 32) that are visible, and hides them for so long.
     /// `NotFound` when there is no such queue.
     async fn receive(

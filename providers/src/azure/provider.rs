@@ -194,6 +194,10 @@ impl Sharing for Azure {
         self.inner.client.run(Arc::clone(&self.inner.queues).done(delivery)).await
     }
 
+    async fn waiting(&self) -> Result<Option<u64>, ProviderError> {
+        self.inner.client.run(Arc::clone(&self.inner.queues).waiting()).await.map(Some)
+    }
+
     async fn quarantine(&self, what: Quarantined) -> Result<(), ProviderError> {
         let queues = Arc::clone(&self.inner.queues);
         self.inner.client.run(async move { queues.keep(what).await }).await

@@ -315,6 +315,19 @@ impl Queues {
         }
     }
 
+    /// How many messages the queues of all shards have.
+    pub(super) async fn waiting(self: Arc<Self>) -> Result<u64, ProviderError> {
+        let mut waiting = 0;
+        for shard in (0..self.shards).map(ShardId) {
+            let queue = self.name_of(&QueueOf::Shard(shard));
+            match self.client.patiently(|| self.client.port().queue_length(&queue)).await {
+                Err(error) if error.is_missing_queue() => {}
+                length => waiting += length.map_err(PortError::into_provider_error)?,
+            }
+        }
+        Ok(waiting)
+    }
+
     /// What was delivered long ago is in other hands.
     fn forget_old(&self) {
         let old = self.visibility * 4;

@@ -166,6 +166,10 @@ impl Sharing for EncodedSharing {
         self.sharing.discard(id).await
     }
 
+    async fn waiting(&self) -> Result<Option<u64>, ProviderError> {
+        self.sharing.waiting().await
+    }
+
     async fn hosts(&self) -> Result<Vec<SharingHost>, ProviderError> {
         self.sharing.hosts().await
     }

@@ -121,6 +121,8 @@ mod tests {
             Some(Timestamp::from_micros(u64::MAX)),
             None,
             Some(Timestamp::from_micros(2)),
+            None,
+            None,
         ]) {
             let mut record = turn("a", u64::from(state as u8), 3);
             record.summary.state = state;

@@ -135,6 +135,10 @@ impl Sharing for Shared {
         Ok(())
     }
 
+    async fn waiting(&self) -> Result<Option<u64>, ProviderError> {
+        Ok(Some(self.shards.queues.iter().map(|queue| queue.queue().len() as u64).sum()))
+    }
+
     async fn quarantine(&self, what: Quarantined) -> Result<(), ProviderError> {
         let mut quarantine = lock(&self.quarantine);
         quarantine.taken_in += 1;

@@ -22,6 +22,7 @@ impl InstanceState {
         Self::Cancelled,
         Self::Suspended,
         Self::Parked,
+        Self::Importing,
     ];
 
     /// Its name, as it is written in code: `Running`.
@@ -34,6 +35,7 @@ impl InstanceState {
             Self::Cancelled => "Cancelled",
             Self::Suspended => "Suspended",
             Self::Parked => "Parked",
+            Self::Importing => "Importing",
         }
     }
 }

@@ -249,6 +249,11 @@ impl StoragePort for FaultyPort {
         self.request("send", queue, async move { port.send(&name, &text).await }).await
     }
 
+    async fn queue_length(&self, queue: &str) -> Result<u64, PortError> {
+        let (port, name) = (Arc::clone(&self.port), queue.to_owned());
+        self.request("count", queue, async move { port.queue_length(&name).await }).await
+    }
+
     async fn receive(
         &self,
         queue: &str,

@@ -19,7 +19,7 @@ pub(crate) struct Operation {
 
 /// In an order in which all of them succeed but for the receipts that they make up. The container
 /// must not be there; the queue is given.
-pub(crate) const OPERATIONS: [Operation; 14] = [
+pub(crate) const OPERATIONS: [Operation; 15] = [
     Operation { kind: Kind::CreateContainer, run: |port, _| port.create_container() },
     Operation { kind: Kind::Put, run: |port, _| Box::pin(async { put(port).await.map(drop) }) },
     Operation {
@@ -40,6 +40,10 @@ pub(crate) const OPERATIONS: [Operation; 14] = [
     Operation { kind: Kind::BreakLease, run: |port, _| port.break_lease("log") },
     Operation { kind: Kind::CreateQueue, run: |port, queue| port.create_queue(queue) },
     Operation { kind: Kind::Send, run: |port, queue| port.send(queue, "text") },
+    Operation {
+        kind: Kind::CountMessages,
+        run: |port, queue| Box::pin(async { port.queue_length(queue).await.map(drop) }),
+    },
     Operation {
         kind: Kind::Receive,
         run: |port, queue| Box::pin(async { port.receive(queue, 1, SECOND).await.map(drop) }),

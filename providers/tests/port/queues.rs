@@ -25,8 +25,20 @@ pub(crate) async fn a_queue_that_is_not_there_is_not_found(stage: &Stage) {
     let (port, queue) = (&stage.port, unique("none"));
     assert_eq!(failure(port.send(&queue, "one").await), "not found");
     assert_eq!(failure(port.receive(&queue, 1, LONG).await), "not found");
+    assert_eq!(failure(port.queue_length(&queue).await), "not found");
     assert_eq!(failure(port.remove(&queue, "id", "receipt").await), "not found");
     assert_eq!(failure(port.extend(&queue, "id", "receipt", LONG).await), "not found");
+}
+
+pub(crate) async fn hidden_messages_are_counted_and_removed_ones_are_not(stage: &Stage) {
+    let count = async || stage.port.queue_length(&stage.queue).await.unwrap();
+    assert_eq!(count().await, 0);
+    stage.port.send(&stage.queue, "one").await.unwrap();
+    stage.port.send(&stage.queue, "two").await.unwrap();
+    let received = receive(stage, 1, LONG).await.remove(0);
+    assert_eq!(count().await, 2);
+    stage.port.remove(&stage.queue, &received.id, &received.receipt).await.unwrap();
+    assert_eq!(count().await, 1);
 }
 
 pub(crate) async fn a_received_message_is_hidden(stage: &Stage) {

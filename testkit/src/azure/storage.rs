@@ -256,6 +256,12 @@ impl StoragePort for FakeStorage {
         Ok(())
     }
 
+    async fn queue_length(&self, queue: &str) -> Result<u64, PortError> {
+        let mut state = self.lock();
+        state.requests += 1;
+        Ok(state.queue("count", queue)?.len() as u64)
+    }
+
     async fn receive(
         &self,
         queue: &str,

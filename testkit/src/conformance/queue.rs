@@ -334,3 +334,19 @@ pub async fn a_queue_survives_reopening<H: Hub>(stage: &Stage<H>) {
     assert_eq!(received, ["in hand", "waiting"].into(), "a message that was sent is durable");
     queue.assert_empty("marker", "what was acknowledged before the crash stays away").await;
 }
+
+/// A store that can count what waits counts it all, also what is in hand, until it is acknowledged.
+pub async fn what_waits_is_counted_until_it_is_acknowledged<H: Hub>(stage: &Stage<H>) {
+    let provider = stage.open().await;
+    let sharing = provider.sharing().expect("a store that hosts share says so");
+    let waiting = async || sharing.waiting().await.expect("what waits can be counted");
+    let Some(before) = waiting().await else { return };
+    assert_eq!(before, 0, "nothing was sent");
+    let queue = ShardQueue::of(SHARD, &provider);
+    queue.send("one").await;
+    queue.send("two").await;
+    let deliveries = queue.receive_all(1).await;
+    assert_eq!(waiting().await, Some(2), "what is in hand counts");
+    queue.acknowledge(&deliveries[0]).await;
+    assert_eq!(waiting().await, Some(1), "what was acknowledged does not");
+}

@@ -116,6 +116,34 @@ async fn what_does_not_agree_is_named_with_its_place_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn an_instance_that_would_sleep_too_long_is_found() {
+    let due = Timestamp::from_micros(50);
+    let sleeping = async |wake_at: Option<u64>| {
+        let store = with(|summary, bytes| {
+            let mut turn = codec::decode_turn(bytes).unwrap();
+            let id = reenact::CorrelationId(1);
+            let timer = Event::TimerCreated { id, fire_at: due };
+            let mut events = turn.events.to_vec();
+            events.push(timer);
+            turn.events = events.into();
+            *bytes = codec::encode_turn(&turn).unwrap();
+            summary.events = turn.events.len() as u64;
+            summary.wake_at = wake_at.map(Timestamp::from_micros);
+        });
+        findings(&store.await).await
+    };
+    for early in [0, 49, 50] {
+        assert_eq!(sleeping(Some(early)).await, []);
+    }
+    for late in [None, Some(51)] {
+        let found = sleeping(late).await;
+        assert_eq!((found.len(), found[0].severity), (1, Severity::Error), "{found:?}");
+        assert!(found[0].what.contains("wakes it"), "{}", found[0]);
+        assert!(found[0].advice.contains("raise an event"), "{}", found[0]);
+    }
+}
+
+#[tokio::test]
 async fn a_clock_that_is_wrong_is_a_warning() {
     let future = Timestamp::from_micros(u64::MAX / 2);
     let store = with(|summary, _| summary.updated_at = future).await;

@@ -5,11 +5,13 @@ use reenact::core::ShardId;
 use reenact::prelude::*;
 use reenact::providers::{Batch, Provider, TurnRecord};
 use reenact::transfer::TransferError;
-use reenact::{InstanceState, InstanceSummary};
+use reenact::{
+    Access, Error, ErrorKind, InstanceFilter, InstanceState, InstanceSummary, ParkReason, doctor,
+};
 
 use super::round_trip::{Numbers, fill, instance};
-use super::scene::{exported, imported};
-use crate::kit::id;
+use super::scene::{exported, host, imported};
+use crate::kit::{guard, id};
 
 /// More than one append takes.
 const TURNS: u64 = 10_000;
@@ -29,7 +31,7 @@ async fn part_of(store: &InMemory, turns: u64, into: &InMemory) {
     let page = store.histories().read(&instance, whole.execution, 0, limit).await.unwrap();
     let record = |turn: reenact::providers::StoredTurn| {
         let summary = InstanceSummary {
-            state: InstanceState::Terminated,
+            state: InstanceState::Importing,
             turns: turn.number + 1,
             events: 0,
             wake_at: None,
@@ -81,4 +83,58 @@ async fn a_terminated_instance_is_not_taken_for_a_part() {
     let refused = imported(&file, &store).await.unwrap_err();
     assert!(matches!(refused, TransferError::Exists { .. }), "{refused}");
     assert!(exported(&store).await == before, "nothing of it is changed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn until_it_is_whole_it_is_importing_and_no_host_touches_it() {
+    let (whole, file) = long().await;
+    let (store, _) = crate::kit::store();
+    part_of(&whole, 4_096, &store).await;
+    let running = guard(host(store.clone()).start()).await.unwrap();
+    let importing = InstanceFilter::new().states([InstanceState::Importing]);
+    assert_eq!(running.count(&importing).await.unwrap(), 1);
+    let refusals = [
+        guard(running.raise_event("long", "Go", "now")).await,
+        guard(running.cancel("long", "why")).await,
+        guard(running.suspend("long", "why")).await,
+        guard(running.resume("long")).await,
+        guard(running.terminate("long", "why")).await,
+        guard(running.rewind("long", 1, "why")).await,
+    ];
+    for refused in refusals {
+        let refused = refused.unwrap_err();
+        let Error::Parked { reason: ParkReason::Importing, .. } = &refused else {
+            panic!("{refused}")
+        };
+        assert!(refused.to_string().contains("import the same file again"), "{refused}");
+    }
+    let taken = guard(running.start_new(super::scene::order, 1).id("long")).await.unwrap_err();
+    assert_eq!(taken.kind(), ErrorKind::AlreadyExists);
+    guard(running.shutdown()).await.unwrap();
+
+    let (again, of) = exported(&store).await;
+    assert_eq!(
+        (of.instances, of.left.len()),
+        (0, 1),
+        "it is left out, and said to be: {:?}",
+        of.left
+    );
+    assert!(again.len() < 1_000);
+    let findings = doctor::check_store(&Access::read_only(&store), |_| {}).await.unwrap();
+    let found: Vec<_> = findings.iter().filter(|finding| !finding.advice.is_empty()).collect();
+    assert!(found.len() == 1 && found[0].what.contains("broken off"), "{found:?}");
+
+    assert_eq!(imported(&file, &store).await.unwrap().imported, 1);
+    assert!(exported(&store).await.0 == file);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_that_nobody_ends_can_be_purged() {
+    let (whole, _) = long().await;
+    let (store, _) = crate::kit::store();
+    part_of(&whole, 100, &store).await;
+    let running = guard(host(store).start()).await.unwrap();
+    guard(running.purge("long")).await.unwrap();
+    guard(running.start_new(super::scene::order, 1).id("long")).await.unwrap();
+    guard(running.shutdown()).await.unwrap();
 }

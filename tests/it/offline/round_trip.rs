@@ -1,11 +1,18 @@
 //! Whatever is in a store comes out of an export as it was: any ids, executions, states, times and bytes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use reenact::core::ShardId;
 use reenact::prelude::*;
 use reenact::providers::{Batch, Lease, Provider, ProviderError, TurnRecord};
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
+use reenact::testing::ManualClock;
+use reenact::transfer::Exported;
 use reenact::{ExecutionId, InstanceState, InstanceSummary, Name, Timestamp};
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
+use reenact_testkit::azure::storage::FakeStorage;
 
 use super::scene::{Scratch, exported, imported};
 
@@ -25,9 +32,15 @@ impl Numbers {
     }
 }
 
+/// The states of instances that are whole.
+fn states() -> Vec<InstanceState> {
+    let whole = |state: &InstanceState| *state != InstanceState::Importing;
+    InstanceState::ALL.iter().copied().filter(whole).collect()
+}
+
 /// The turns of one instance, of which a store knows all that can be known.
 pub(super) fn instance(id: &str, turns: u64, numbers: &mut Numbers) -> Vec<TurnRecord> {
-    let states = InstanceState::ALL;
+    let states = states();
     let execution = ExecutionId(1 + numbers.below(5) as u32 * numbers.below(20_000) as u32);
     let created_at = Timestamp::from_micros(numbers.below(1 << 30));
     let record = |number| {
@@ -62,34 +75,112 @@ pub(super) async fn fill(
     store.leases().release(&lease).await
 }
 
-const IDS: [&str; 8] = ["..", "a/b", "order 7", "\"quoted\"", "<script>", "ä", "日本", "z"];
+/// What a store has of one instance, apart from its id.
+#[derive(Clone, Debug)]
+struct Stored {
+    execution: u32,
+    state: InstanceState,
+    times: (u64, u64, Option<u64>),
+    events: u64,
+    turns: Vec<Vec<u8>>,
+}
 
-#[tokio::test]
-async fn through_memory_a_directory_and_memory_again() {
-    for seed in 0..40 {
-        let mut numbers = Numbers::new(seed);
-        let store = InMemory::new().with_shards(1 + numbers.below(9) as u32);
-        for id in IDS.iter().take(numbers.below(9) as usize) {
-            let turns = 1 + numbers.below(30);
-            fill(&store, instance(id, turns, &mut numbers)).await.unwrap();
-        }
-        let (file, of_memory) = exported(&store).await;
+fn stored() -> impl Strategy<Value = Stored> {
+    let state = prop::sample::select(states());
+    let times = (any::<u32>(), any::<u64>(), prop::option::of(any::<u32>()));
+    let turns = prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 1..30);
+    let parts = (1..100_000_u32, state, times, any::<u32>(), turns);
+    parts.prop_map(|(execution, state, (created, updated, wake), events, turns)| Stored {
+        execution,
+        state,
+        times: (created.into(), updated, wake.map(u64::from)),
+        events: events.into(),
+        turns,
+    })
+}
 
-        let scratch = Scratch::new();
-        let options = LocalOptions::new().shards(1 + numbers.below(4) as u32);
-        let options = options.flush_bytes(1 + numbers.below(2_000) as usize);
-        let local = options.open(scratch.store()).unwrap();
-        let came = imported(&file, &local).await.unwrap();
-        assert_eq!((came.imported, came.turns), (of_memory.instances, of_memory.turns));
-        drop(local);
-        let (of_local, _) = exported(&Local::open_read_only(scratch.store()).unwrap()).await;
-        assert!(of_local == file, "seed {seed}: through a directory");
+/// Any instances: also with ids that other formats would have to escape.
+fn stores() -> impl Strategy<Value = BTreeMap<String, Stored>> {
+    let hard = ["..", "a/b", "order 7", "\"quoted\"", "<script>", "ä", "日本", "z\\"];
+    let id = prop_oneof![
+        prop::sample::select(hard.to_vec()).prop_map(str::to_owned),
+        "[ -~]{1,20}".prop_map(|id| format!("i{id}")),
+    ];
+    prop::collection::btree_map(id, stored(), 0..10)
+}
 
-        let memory = InMemory::new().with_shards(1 + numbers.below(9) as u32);
-        imported(&of_local, &memory).await.unwrap();
-        let (again, _) = exported(&memory).await;
-        assert!(again == file, "seed {seed}: in memory again");
-        let came = imported(&file, &memory).await.unwrap();
-        assert_eq!((came.imported, came.already_there), (0, of_memory.instances));
+fn records(id: &str, of: Stored) -> Vec<TurnRecord> {
+    let Stored { execution, state, times: (created, updated, wake), events, turns } = of;
+    let record = |(number, bytes): (usize, Vec<u8>)| {
+        let number = number as u64;
+        let summary = InstanceSummary {
+            instance: InstanceId::new(id).unwrap(),
+            execution: ExecutionId(execution),
+            name: Name::new("order").unwrap(),
+            state,
+            created_at: Timestamp::from_micros(created),
+            updated_at: Timestamp::from_micros(updated),
+            turns: number + 1,
+            events,
+            wake_at: wake.map(Timestamp::from_micros),
+        };
+        TurnRecord { number, bytes: Arc::from(bytes), summary, has_drawn_id: false }
+    };
+    turns.into_iter().enumerate().map(record).collect()
+}
+
+/// Imports a file, exports all of the store again, and compares by count, checksum and line.
+async fn comes_out_again(into: &impl Provider, file: &[u8], of: &Exported) {
+    let came = imported(file, into).await.unwrap();
+    assert_eq!((came.imported, came.turns), (of.instances, of.turns));
+    let (again, exported) = exported(into).await;
+    assert_eq!((exported.instances, exported.turns), (of.instances, of.turns));
+    assert_eq!(exported.checksum, of.checksum);
+    assert!(again == file, "line by line");
+    let came = imported(file, into).await.unwrap();
+    assert_eq!((came.imported, came.already_there), (0, of.instances));
+}
+
+async fn through_every_store(stores: BTreeMap<String, Stored>, shards: [u32; 4], flush: usize) {
+    let [first, local, hub, last] = shards;
+    let store = InMemory::new().with_shards(first);
+    for (id, of) in stores {
+        fill(&store, records(&id, of)).await.unwrap();
+    }
+    let (file, of) = exported(&store).await;
+
+    let scratch = Scratch::new();
+    let options = LocalOptions::new().shards(local).flush_bytes(flush);
+    let directory = options.open(scratch.store()).unwrap();
+    comes_out_again(&directory, &file, &of).await;
+    drop(directory);
+    let (reopened, _) = exported(&Local::open_read_only(scratch.store()).unwrap()).await;
+    assert!(reopened == file, "once it was opened again");
+
+    #[cfg(any(feature = "azure", feature = "azure-legacy"))]
+    {
+        let port = Arc::new(FakeStorage::new(Arc::new(ManualClock::default())));
+        let options = AzureOptions::new().shards(hub).flush_bytes(flush);
+        comes_out_again(&options.open(port.clone(), "hub").await.unwrap(), &file, &of).await;
+        let again = options.open(port, "hub").await.unwrap();
+        assert!(exported(&again).await.0 == file, "once another has opened the hub");
+    }
+
+    let shared = InMemory::new().with_shards(hub).shared();
+    comes_out_again(&shared, &file, &of).await;
+    comes_out_again(&InMemory::new().with_shards(last), &file, &of).await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_store_is_the_same_in_every_other(
+        stores in stores(),
+        shards in prop::array::uniform4(1..9_u32),
+        flush in 1..2_000_usize,
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        runtime.unwrap().block_on(through_every_store(stores, shards, flush));
     }
 }

@@ -103,11 +103,13 @@ pub(crate) fn possible(summary: &InstanceSummary) -> Vec<Action> {
     let state = summary.state;
     let is_possible = |action: &Action| match action {
         Action::Start => false,
-        Action::Rewind => summary.events > 1,
+        Action::Rewind => summary.events > 1 && state != InstanceState::Importing,
         Action::Purge => summary.is_over(),
         Action::Resume => matches!(state, InstanceState::Suspended | InstanceState::Parked),
         Action::Suspend => state == InstanceState::Running,
-        Action::Raise | Action::Cancel | Action::Terminate => !state.is_finished(),
+        Action::Raise | Action::Cancel | Action::Terminate => {
+            !state.is_finished() && state != InstanceState::Importing
+        }
     };
     OF_AN_INSTANCE.into_iter().filter(is_possible).collect()
 }

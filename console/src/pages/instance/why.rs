@@ -52,6 +52,9 @@ fn in_words(view: &InstanceView, now: Timestamp) -> Markup {
             }
             ": its code does not fit its history, or is not there. What comes is recorded, and nothing is lost."
         },
+        InstanceState::Importing => html! {
+            "An import of it was broken off. It goes on once the same file is imported to its end."
+        },
         InstanceState::Suspended => match &execution.suspended {
             Some(since) => {
                 html! { "It was suspended " (time::ago(since.at, now)) (because(&since.reason)) " It goes on when it is resumed." }

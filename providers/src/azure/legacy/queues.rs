@@ -32,6 +32,12 @@ pub(super) async fn send(storage: &Storage, name: &str, text: &str) -> Result<()
     put.into_future().await.map(drop).map_err(|error| meaning(&error))
 }
 
+pub(super) async fn length(storage: &Storage, name: &str) -> Result<u64, PortErrorKind> {
+    let metadata = queue(storage, name)?.get_metadata().into_future().await;
+    let count = metadata.map_err(|error| meaning(&error))?.approximate_messages_count;
+    u64::try_from(count).map_err(|_| unreadable("a number that is too large"))
+}
+
 pub(super) async fn receive(
     storage: &Storage,
     name: &str,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use azure_core::http::headers::HeaderName;
 use azure_storage_queue::QueueClient;
 use azure_storage_queue::models::{
-    QueueClientReceiveMessagesOptions, QueueClientSendMessageOptions, QueueMessage as Text,
-    ReceivedMessage,
+    QueueClientGetPropertiesResultHeaders, QueueClientReceiveMessagesOptions,
+    QueueClientSendMessageOptions, QueueMessage as Text, ReceivedMessage,
 };
 
 use super::{NEVER_ENDING, Storage, meaning, unreadable};
@@ -40,6 +40,13 @@ pub(super) async fn send(storage: &Storage, name: &str, text: &str) -> Result<()
     let message = message.try_into().map_err(|error| meaning(&error))?;
     let sent = queue(storage, name)?.send_message(message, Some(options)).await;
     sent.map(drop).map_err(|error| meaning(&error))
+}
+
+pub(super) async fn length(storage: &Storage, name: &str) -> Result<u64, PortErrorKind> {
+    let properties = queue(storage, name)?.get_properties(None).await;
+    let count = properties.map_err(|error| meaning(&error))?.approximate_messages_count();
+    let count = count.ok().flatten().and_then(|count| u64::try_from(count).ok());
+    count.ok_or_else(|| unreadable("no number of messages"))
 }
 
 pub(super) async fn receive(

@@ -36,6 +36,8 @@ pub enum Kind {
     CreateQueue,
     /// To put a message into a queue.
     Send,
+    /// How many messages a queue has.
+    CountMessages,
     /// To take messages out of a queue.
     Receive,
     /// To hide a message for another while.
@@ -83,6 +85,7 @@ fn of_queues(request: &Request) -> Kind {
     match request.method.as_str() {
         "POST" if messages => Kind::Send,
         "GET" if messages => Kind::Receive,
+        "GET" if request.parameter("comp") == Some("metadata") => Kind::CountMessages,
         "PUT" if message => Kind::Extend,
         "DELETE" if message => Kind::Remove,
         "PUT" if !messages => Kind::CreateQueue,
