@@ -7,6 +7,7 @@ mod query;
 mod raise_event;
 mod start;
 mod status;
+mod update;
 
 use std::fmt;
 
@@ -25,6 +26,7 @@ use self::interrupt::Kind;
 pub use self::raise_event::RaiseEvent;
 pub use self::start::StartNew;
 pub use self::status::InstanceStatus;
+pub use self::update::{StartWithUpdate, UpdateInstance};
 
 /// Starts instances, sends them events, and asks how they are. Cheap to clone.
 ///

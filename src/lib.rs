@@ -141,7 +141,10 @@ pub mod testing;
 pub mod verify;
 
 // To run hosts, and to ask them.
-pub use client::{Client, InstanceHandle, InstanceStatus, Interrupt, RaiseEvent, StartNew};
+pub use client::{
+    Client, InstanceHandle, InstanceStatus, Interrupt, RaiseEvent, StartNew, StartWithUpdate,
+    UpdateInstance,
+};
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
     Access, ActivityThreads, HostOptions, Named, Retention, ShardThreads, Stalled, Unfit, Values,
@@ -157,8 +160,9 @@ pub use shutdown::ShutdownHandle;
 pub use reenact_actors::{Activities, Activity, ActivityContext, State};
 pub use reenact_core::{
     ActivityDefinition, ActivityOptions, ChildOptions, DurableFuture, DurableOutput, EventName,
-    Events, NamedActivity, NamesEvent, Orchestration, OrchestrationByName, OrchestrationContext,
-    OrchestrationWith, ParentClose, RetryPolicy, WhenAny, Winner, WithOptions,
+    Events, NamedActivity, NamesEvent, NamesUpdate, Orchestration, OrchestrationByName,
+    OrchestrationContext, OrchestrationWith, ParentClose, PublishedValues, RetryPolicy, Update,
+    UpdateName, Updates, WhenAny, Winner, WithOptions,
 };
 pub use reenact_macros::{activities, activity, orchestration};
 
@@ -174,7 +178,9 @@ pub use reenact_actors::otel;
 pub use reenact_core::{InvalidTraceContext, TraceContext};
 
 // What can go wrong.
-pub use reenact_actors::{Error, ErrorKind, HeartbeatError, MissingState, ParkReason, Result};
+pub use reenact_actors::{
+    Error, ErrorKind, HeartbeatError, MissingState, ParkReason, Result, UpdateError,
+};
 pub use reenact_core::{
     ActivityError, ActivityErrorKind, BoxError, Cancelled, ChildError, CommandError, EventError,
     InvalidName, InvalidOptions, InvalidVersion, OrchestrationError, OrchestrationErrorKind,
@@ -211,10 +217,10 @@ pub use reenact_providers::codec;
 pub mod attributes {
     #[doc(inline)]
     pub use reenact_actors::{ActivitySet, StateType};
-    #[doc(inline)]
-    pub use reenact_core::DeclaredEvent;
     #[doc(hidden)]
     pub use reenact_core::returned;
+    #[doc(inline)]
+    pub use reenact_core::{DeclaredEvent, DeclaredUpdate};
 }
 
 /// The programs of the README, of the pages in `docs/` and of the attributes are tests. They need all kinds of

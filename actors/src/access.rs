@@ -7,6 +7,7 @@ mod lists;
 mod metrics;
 mod quarantine;
 mod start;
+mod update;
 mod values;
 mod wait;
 mod watch;

@@ -3,19 +3,21 @@
 mod kind;
 mod park;
 mod park_kind;
+mod update;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use reenact_core::{
-    ExecutionId, InstanceId, InvalidDefinition, InvalidName, InvalidVersion, Name,
-    OrchestrationError, PayloadError, Version,
+    EventKey, ExecutionId, InstanceId, InvalidDefinition, InvalidName, InvalidVersion, Name,
+    OrchestrationError, Payload, PayloadError, Version,
 };
 use reenact_providers::{OpenError, ProviderError};
 
 pub use self::kind::ErrorKind;
 use self::park::instead;
 pub use self::park::{Mismatch, MismatchSide, ParkReason};
+pub use self::update::UpdateError;
 use crate::state::MissingState;
 
 /// The result of most calls.
@@ -244,6 +246,32 @@ pub enum Error {
         event: Name,
         /// The names of the events that it declares.
         declared: Vec<&'static str>,
+    },
+    /// The code of the instance declares the update with a check, and that refuses it. Nothing was stored.
+    #[error("instance `{instance}` refuses update `{update}`: {reason}")]
+    UpdateRefused {
+        /// Its id.
+        instance: InstanceId,
+        /// The update.
+        update: Name,
+        /// Why: a value of the type of the update's refusals.
+        reason: Payload,
+    },
+    /// The instance has ended, and its code has not answered the update.
+    #[error("instance `{instance}` has ended without an answer to update `{key}`")]
+    NoAnswer {
+        /// Its id.
+        instance: InstanceId,
+        /// Of the update.
+        key: EventKey,
+    },
+    /// The update was answered in an earlier execution of the instance, and the answer is not kept any more.
+    #[error("instance `{instance}` has answered update `{key}`, too long ago to know the answer")]
+    AnswerForgotten {
+        /// Its id.
+        instance: InstanceId,
+        /// Of the update.
+        key: EventKey,
     },
     /// A value is over one of the [limits](reenact_core::limits).
     #[error("{what}")]

@@ -9,6 +9,7 @@ mod published;
 mod shards;
 mod timeline;
 mod tree;
+mod updates;
 mod view;
 
 pub use crate::error::{Mismatch, MismatchSide};
@@ -24,4 +25,5 @@ pub use reenact_providers::SharingHost;
 pub use shards::ShardInfo;
 pub use timeline::InstanceTimeline;
 pub use tree::{Ancestor, InstanceTree, TreeNode};
+pub(crate) use updates::UpdateRead;
 pub use view::{InstanceView, StateAfter, ViewedPark};

@@ -119,7 +119,7 @@ use reenact_core::Action;
 
 pub use access::{Access, StartRequest, Values, Watch};
 pub use activity::{Activity, ActivityContext, HeartbeatError, State, TestCall};
-pub use error::{Error, ErrorKind, ParkReason, Result};
+pub use error::{Error, ErrorKind, ParkReason, Result, UpdateError};
 #[doc(hidden)]
 pub use message::RuntimeMessage;
 pub use message::{ExternalEvent, InstanceMessage, Reply};

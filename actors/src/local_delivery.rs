@@ -301,7 +301,9 @@ pub(crate) fn fate_of(kind: MessageKind, answer: Result<()>) -> Fate {
         Err(Error::NotFound { .. }) if is_asked => Fate::NotTaken(NotTaken::NotFound),
         Err(Error::Finished { .. }) if is_asked => Fate::NotTaken(NotTaken::Finished),
         Err(Error::UnknownEvent { .. }) if is_event => Fate::NotTaken(NotTaken::UnknownEvent),
-        Err(Error::InvalidPayload { .. }) if is_event => Fate::NotTaken(NotTaken::InvalidEventData),
+        Err(Error::InvalidPayload { .. } | Error::UpdateRefused { .. }) if is_event => {
+            Fate::NotTaken(NotTaken::InvalidEventData)
+        }
         // A cancellation or a result for an instance that has ended needs nothing more.
         Err(Error::NotFound { .. } | Error::Finished { .. }) if !is_start => Fate::Taken,
         Err(_) => Fate::NotYet,

@@ -71,6 +71,12 @@ impl QueueClient {
         Ok(RemoteEvent { name, data, key })
     }
 
+    /// The key of the message with an event. Two instances may get events with the same key.
+    #[allow(clippy::unused_self, reason = "it is a form of this queue")]
+    pub(crate) fn key_of_event(&self, to: &InstanceId, key: &EventKey) -> String {
+        format!("event/{to}/{key}")
+    }
+
     /// A message of a client in the form that goes into a queue; `None` for messages that only come from
     /// within a host.
     pub(crate) fn keyed_command(
@@ -83,8 +89,7 @@ impl QueueClient {
             InstanceMessage::RaiseEvent { event, .. } => {
                 let trace = event.trace.clone();
                 let event = self.event(event)?;
-                // Two instances may get events with the same key.
-                let key = format!("event/{to}/{}", event.key);
+                let key = self.key_of_event(to, &event.key);
                 let command = traced(RemoteCommand::RaiseEvent(event), trace);
                 return Ok(Some(KeyedCommand { key, command }));
             }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use reenact_core::{InstanceId, Outcome, ShardId};
+use reenact_core::{EventKey, InstanceId, Outcome, ShardId, UpdateAnswer};
 use tokio::sync::oneshot;
 
 use crate::answers::ClientRuntime;
@@ -16,6 +16,16 @@ use crate::panic::catch;
 pub(crate) struct Waiters {
     ends: Waiting<Outcome>,
     changes: Waiting<()>,
+    answers: Waiting<AnswerReport>,
+}
+
+/// What a client that waits for the answer to an update is notified of.
+#[derive(Clone, Debug)]
+pub(crate) enum AnswerReport {
+    /// The answer.
+    Answered(UpdateAnswer),
+    /// The instance has ended, or the answer may have been lost on its way: the log knows.
+    Look,
 }
 
 /// The clients that wait for a `T` of an instance. Clones are the same.
@@ -33,6 +43,8 @@ struct Client<T> {
     sender: oneshot::Sender<Result<T>>,
     /// The runtime on which it waits, if answers go there together.
     runtime: Option<Arc<ClientRuntime>>,
+    /// Of the update whose answer it waits for.
+    key: Option<EventKey>,
 }
 
 /// One wait. Dropping it removes every trace of it.
@@ -47,7 +59,11 @@ pub(crate) struct Waiter<T> {
 impl Waiters {
     /// Of a host with `shards` shards.
     pub(crate) fn new(shards: u32) -> Self {
-        Self { ends: Waiting::new(shards), changes: Waiting::new(shards) }
+        Self {
+            ends: Waiting::new(shards),
+            changes: Waiting::new(shards),
+            answers: Waiting::new(shards),
+        }
     }
 
     /// Begins to wait for the end. Look at the store afterwards: an end before now is not reported.
@@ -56,7 +72,7 @@ impl Waiters {
         instance: InstanceId,
         client: Option<Arc<ClientRuntime>>,
     ) -> Waiter<Outcome> {
-        self.ends.wait_for(instance, client)
+        self.ends.wait_for(instance, client, None)
     }
 
     /// Begins to wait for a change of the status, or for the end. Look at the store afterwards: what
@@ -66,13 +82,30 @@ impl Waiters {
         instance: InstanceId,
         client: Option<Arc<ClientRuntime>>,
     ) -> Waiter<()> {
-        self.changes.wait_for(instance, client)
+        self.changes.wait_for(instance, client, None)
+    }
+
+    /// Begins to wait for the answer to an update. Send the update, or look at the store, afterwards: an answer
+    /// before now is not reported.
+    pub(crate) fn answer_to(
+        &self,
+        instance: InstanceId,
+        key: EventKey,
+        client: Option<Arc<ClientRuntime>>,
+    ) -> Waiter<AnswerReport> {
+        self.answers.wait_for(instance, client, Some(key))
     }
 
     /// The instance has ended, or cannot go on: notifies all clients that wait for it.
     pub(crate) fn ended(&self, instance: &InstanceId, end: &Result<Outcome>) {
         self.ends.notify(instance, end);
         self.changes.notify(instance, &end.as_ref().map(|_| ()).map_err(Clone::clone));
+        match end {
+            // It is answered when it goes on.
+            Err(Error::Parked { .. }) => {}
+            Err(error) => self.answers.notify(instance, &Err(error.clone())),
+            Ok(_) => self.answers.notify(instance, &Ok(AnswerReport::Look)),
+        }
     }
 
     /// The status of the instance may have changed: notifies the clients that wait for that to look again.
@@ -80,9 +113,22 @@ impl Waiters {
         self.changes.notify(instance, &Ok(()));
     }
 
+    /// An update of the instance has its answer.
+    pub(crate) fn answered(&self, instance: &InstanceId, key: &EventKey, answer: UpdateAnswer) {
+        let is_of = |client: &Client<AnswerReport>| client.key.as_ref() == Some(key);
+        self.answers.notify_those(instance, is_of, &Ok(AnswerReport::Answered(answer)));
+    }
+
+    /// What changed around now may not have been reported: notifies all clients to look again.
+    pub(crate) fn look_again(&self, instance: &InstanceId) {
+        self.changed(instance);
+        self.answers.notify(instance, &Ok(AnswerReport::Look));
+    }
+
     /// The instances for which clients wait.
     pub(crate) fn instances(&self) -> Vec<InstanceId> {
-        let mut instances = [self.ends.instances(), self.changes.instances()].concat();
+        let mut instances =
+            [self.ends.instances(), self.changes.instances(), self.answers.instances()].concat();
         instances.sort_unstable();
         instances.dedup();
         instances
@@ -92,6 +138,7 @@ impl Waiters {
     pub(crate) fn close(&self) {
         self.ends.close();
         self.changes.close();
+        self.answers.close();
     }
 }
 
@@ -115,9 +162,14 @@ impl<T> Waiting<T> {
 }
 
 impl<T: Clone + Send + 'static> Waiting<T> {
-    fn wait_for(&self, instance: InstanceId, runtime: Option<Arc<ClientRuntime>>) -> Waiter<T> {
+    fn wait_for(
+        &self,
+        instance: InstanceId,
+        runtime: Option<Arc<ClientRuntime>>,
+        key: Option<EventKey>,
+    ) -> Waiter<T> {
         let (sender, receiver) = oneshot::channel();
-        let client = Client { sender, runtime };
+        let client = Client { sender, runtime, key };
         self.table(&instance).entry(instance.clone()).or_default().push(client);
         if self.closed.load(Ordering::SeqCst) {
             drop(self.remove(&instance));
@@ -126,15 +178,24 @@ impl<T: Clone + Send + 'static> Waiting<T> {
     }
 
     fn notify(&self, instance: &InstanceId, what: &Result<T>) {
-        for Client { sender, runtime } in self.remove(instance).into_iter().flatten() {
-            let what = what.clone();
-            // It may have gone. What this wakes is the client's.
-            let send = move || drop(catch(|| sender.send(what)));
-            match runtime {
-                Some(runtime) => runtime.answer(send),
-                None => send(),
-            }
+        self.remove(instance).into_iter().flatten().for_each(|client| client.notify(what));
+    }
+
+    /// Notifies some of the clients; the others go on waiting.
+    fn notify_those(
+        &self,
+        instance: &InstanceId,
+        is_one: impl Fn(&Client<T>) -> bool,
+        what: &Result<T>,
+    ) {
+        let mut table = self.table(instance);
+        let Some(waiting) = table.get_mut(instance) else { return };
+        let those: Vec<_> = waiting.extract_if(.., |client| is_one(client)).collect();
+        if waiting.is_empty() {
+            table.remove(instance);
         }
+        drop(table);
+        those.into_iter().for_each(|client| client.notify(what));
     }
 
     fn instances(&self) -> Vec<InstanceId> {
@@ -148,6 +209,19 @@ impl<T: Clone + Send + 'static> Waiting<T> {
             // What this wakes is the client's: not while the table is locked.
             let waiting = self.remove(&instance);
             let _ = catch(|| drop(waiting));
+        }
+    }
+}
+
+impl<T: Clone + Send + 'static> Client<T> {
+    fn notify(self, what: &Result<T>) {
+        let Self { sender, runtime, .. } = self;
+        let what = what.clone();
+        // It may have gone. What this wakes is the client's.
+        let send = move || drop(catch(|| sender.send(what)));
+        match runtime {
+            Some(runtime) => runtime.answer(send),
+            None => send(),
         }
     }
 }

@@ -206,6 +206,7 @@ impl From<Error> for Problem {
             | Error::NoSuchPosition { .. }
             | Error::PastTheEnd { .. }
             | Error::UnknownEvent { .. }
+            | Error::UpdateRefused { .. }
             | Error::OverLimit { .. } => problem.with_status(StatusCode::UNPROCESSABLE_ENTITY),
             Error::OtherExecution { .. } => Self::new(ProblemKind::Conflict, error.to_string()),
             Error::Store { source }
@@ -273,6 +274,9 @@ fn instance_of(error: &Error) -> Option<&InstanceId> {
         | Error::Cancelled { instance, .. }
         | Error::TooManyEvents { instance, .. }
         | Error::UnknownEvent { instance, .. }
+        | Error::UpdateRefused { instance, .. }
+        | Error::NoAnswer { instance, .. }
+        | Error::AnswerForgotten { instance, .. }
         | Error::Interrupted { instance }
         | Error::Unanswered { instance }
         | Error::Quarantined { instance, .. }

@@ -6,11 +6,12 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CorrelationId, Name};
+use crate::ids::{CorrelationId, EventKey, Name};
 use crate::message::Message;
 use crate::outcome::Outcome;
 use crate::payload::Payload;
 use crate::time::Timestamp;
+use crate::update_answer::UpdateAnswer;
 
 /// Something to do outside. It comes out of a turn [sealed](crate::Sealed).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +67,14 @@ pub enum Action {
     Send(Message),
     /// The execution has another status, or another published value: wake those who wait for that.
     AnnounceStatus,
+    /// An update has its answer: give it to those who wait for it. It can come again, for those who ask
+    /// again with the same key.
+    AnswerUpdate {
+        /// Of the update.
+        key: EventKey,
+        /// The answer.
+        answer: UpdateAnswer,
+    },
     /// The instance has ended: give the result to those who wait for it.
     Reply {
         /// How it ended.

@@ -16,6 +16,8 @@ mod side_effects;
 mod status;
 mod timeout;
 mod timers;
+mod updates;
 
 pub use combinators::{WhenAny, Winner};
 pub use event_stream::Events;
+pub use updates::{Update, Updates};

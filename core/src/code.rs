@@ -15,6 +15,7 @@ use crate::error::{OrchestrationError, OrchestrationErrorKind};
 use crate::event_name::DeclaredEvent;
 use crate::ids::{InvalidName, Name};
 use crate::payload::{Payload, PayloadError};
+use crate::update_name::DeclaredUpdate;
 use crate::version::{InvalidDefinition, Version};
 
 /// The future of an orchestration, on encoded values.
@@ -29,6 +30,7 @@ pub struct OrchestrationCode {
     run: Arc<dyn Fn(OrchestrationContext, Payload) -> CodeFuture + Send + Sync>,
     check: fn(&Payload) -> Result<(), PayloadError>,
     events: &'static [DeclaredEvent],
+    updates: &'static [DeclaredUpdate],
 }
 
 impl OrchestrationCode {
@@ -38,7 +40,10 @@ impl OrchestrationCode {
     /// [`InvalidDefinition`] when its name or its version is invalid.
     pub fn of<O: Orchestration>() -> Result<Self, InvalidDefinition> {
         let code = Self::encoding::<_, _, _, _, Checked>(O::NAME, O::run);
-        Ok(code?.of_version(Version::new(O::VERSION)?).with_events(O::EVENTS))
+        Ok(code?
+            .of_version(Version::new(O::VERSION)?)
+            .with_events(O::EVENTS)
+            .with_updates(O::UPDATES))
     }
 
     /// Code for a name, from a closure. It has [no version](Version::NONE).
@@ -76,7 +81,7 @@ impl OrchestrationCode {
         };
         let (version, check) =
             (Arc::new(Version::NONE), |input: &Payload| input.decode::<I>().map(drop));
-        Ok(Self { name, version, run: Arc::new(run), check, events: &[] })
+        Ok(Self { name, version, run: Arc::new(run), check, events: &[], updates: &[] })
     }
 
     /// The same code, as a version of its orchestration.
@@ -89,6 +94,18 @@ impl OrchestrationCode {
     #[must_use]
     pub fn with_events(self, events: &'static [DeclaredEvent]) -> Self {
         Self { events, ..self }
+    }
+
+    /// The same code, which takes these updates, and besides them only the events that it
+    /// [declares](Self::with_events); all, when there are neither.
+    #[must_use]
+    pub fn with_updates(self, updates: &'static [DeclaredUpdate]) -> Self {
+        Self { updates, ..self }
+    }
+
+    /// The updates that it declares.
+    pub fn updates(&self) -> &'static [DeclaredUpdate] {
+        self.updates
     }
 
     /// The external events that it declares.

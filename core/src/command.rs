@@ -184,6 +184,14 @@ pub enum Rejected {
         /// What is wrong with it.
         why: PayloadError,
     },
+    /// The code [declares](crate::Orchestration::UPDATES) the update with a check, and that refuses it.
+    #[error("update `{event}` is refused: {reason}")]
+    Refused {
+        /// The update.
+        event: Name,
+        /// Why: a value of the type of the update's refusals.
+        reason: Payload,
+    },
     /// A delay or a reason is over its limit.
     #[error("{0}")]
     OverLimit(String),

@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 use core::mem;
 use core::task::Waker;
 
-use crate::event_queue::{BufferedEvent, EventQueue};
+use crate::event_queue::{BufferedEvent, EventQueue, KeyOfLast};
 use crate::ids::{CorrelationId, Name};
 use crate::output::DurableOutput;
 use crate::seen_keys::SeenKeys;
@@ -46,6 +46,8 @@ pub(crate) struct CorrelationBuffer {
     unawaited: Buffered,
     /// The places in the log of the events that were taken, since the code began.
     taken: Vec<u64>,
+    /// Of the event that was taken last, if it has one, and its place: it may be an update.
+    key_of_last: Option<KeyOfLast>,
     pub(crate) keys: SeenKeys,
     /// Of the commands that have come.
     pub(crate) commands: SeenKeys,
@@ -189,6 +191,7 @@ impl CorrelationBuffer {
                 self.untaken.remove(&event);
                 // A completion counts as after its event.
                 self.taken.push(event.position - 1);
+                self.key_of_last = event.key.map(|key| (event.position, key, event.trace));
                 if queue.is_idle() {
                     let name = name.clone();
                     self.queues.remove(&name);

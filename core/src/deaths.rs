@@ -76,6 +76,8 @@ impl RecordedTurn {
             | Event::ExecutionFailed { .. }
             | Event::ExecutionTerminated { .. }
             | Event::StatusSet { .. }
+            | Event::UpdateAnswered { .. }
+            | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
             | Event::ExecutionContinued { .. }
             | Event::EventKeysCarried { .. }

@@ -10,6 +10,7 @@ use crate::context::OrchestrationContext;
 use crate::error::OrchestrationError;
 use crate::event_name::DeclaredEvent;
 use crate::options::{ActivityOptions, ChildOptions};
+use crate::update_name::DeclaredUpdate;
 
 /// A typed orchestration. `#[orchestration]` writes this for an `async fn`.
 #[diagnostic::on_unimplemented(
@@ -33,6 +34,11 @@ pub trait Orchestration: Send + Sync + 'static {
     /// [`EventName`](crate::EventName). An event of another name, or with data that is not what is
     /// declared, is refused before anything is stored. None by default: then it takes all.
     const EVENTS: &'static [DeclaredEvent] = &[];
+
+    /// The updates that it takes, where it says so: `ADD.declared()` of each
+    /// [`UpdateName`](crate::UpdateName). They are refused as [events](Self::EVENTS) are; and what is in
+    /// neither list is refused where one of the lists has something.
+    const UPDATES: &'static [DeclaredUpdate] = &[];
 
     /// Runs from the start. Must be deterministic: the same history leads to the same calls.
     fn run(

@@ -17,6 +17,7 @@ use crate::options::{ParentClose, RecordedOptions, RecordedRetry};
 use crate::payload::Payload;
 use crate::time::Timestamp;
 use crate::trace_context::ReceivedTrace;
+use crate::update_answer::UpdateAnswer;
 use crate::version::Version;
 
 pub use self::kind::EventKind;
@@ -424,5 +425,18 @@ pub enum Event {
         name: Name,
         /// The value; `None` when there is none any more.
         value: Option<Payload>,
+    },
+    /// The code answered an update, or dropped it: a request that came as an external event with this key.
+    /// (output)
+    UpdateAnswered {
+        /// Of the [`Event::ExternalRaised`].
+        key: EventKey,
+        /// The answer.
+        answer: UpdateAnswer,
+    },
+    /// The execution goes on for an earlier one, and knows these answers of it. (input)
+    UpdateAnswersCarried {
+        /// The newest ones, oldest first.
+        answers: Vec<(EventKey, UpdateAnswer)>,
     },
 }

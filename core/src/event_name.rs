@@ -50,26 +50,28 @@ impl<T: ?Sized> EventName<T> {
     /// # Panics
     /// When no event can have the name. In a `const`, that is an error of the compiler.
     pub const fn new(name: &'static str) -> Self {
-        let bytes = name.as_bytes();
-        assert!(!bytes.is_empty(), "the name of an event is empty");
-        assert!(
-            bytes.len() <= MAX_NAME_BYTES,
-            "the name of an event is longer than MAX_NAME_BYTES"
-        );
-        let mut at = 0;
-        while at < bytes.len() {
-            // The second range of control characters, U+0080 to U+009F, begins with 0xC2 in UTF-8.
-            let second = bytes[at] == 0xc2 && bytes[at + 1] < 0xa0;
-            let control = bytes[at] < 0x20 || bytes[at] == 0x7f || second;
-            assert!(!control, "the name of an event has a control character");
-            at += 1;
-        }
+        check_name(name);
         Self { name, data: PhantomData }
     }
 
     /// The name.
     pub const fn as_str(&self) -> &'static str {
         self.name
+    }
+}
+
+/// Whether an event or an update can have the name.
+pub(crate) const fn check_name(name: &str) {
+    let bytes = name.as_bytes();
+    assert!(!bytes.is_empty(), "the name of an event is empty");
+    assert!(bytes.len() <= MAX_NAME_BYTES, "the name of an event is longer than MAX_NAME_BYTES");
+    let mut at = 0;
+    while at < bytes.len() {
+        // The second range of control characters, U+0080 to U+009F, begins with 0xC2 in UTF-8.
+        let second = bytes[at] == 0xc2 && bytes[at + 1] < 0xa0;
+        let control = bytes[at] < 0x20 || bytes[at] == 0x7f || second;
+        assert!(!control, "the name of an event has a control character");
+        at += 1;
     }
 }
 

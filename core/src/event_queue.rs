@@ -29,11 +29,20 @@ pub(crate) struct BufferedEvent {
     pub(crate) trace: Option<Box<ReceivedTrace>>,
 }
 
+/// What an update is of an event that was taken: its position, its key, and the trace in which it was raised.
+pub(crate) type KeyOfLast = (u64, EventKey, Option<Box<ReceivedTrace>>);
+
 impl EventQueue {
     /// Adds an event; returns the wait that it makes ready.
     pub(crate) fn raise(&mut self, event: BufferedEvent) -> Option<CorrelationId> {
         self.events.push_back(event);
         self.last_ready()
+    }
+
+    /// An event that was taken is there again, in front. The code begins anew: all waits are to
+    /// [end](Self::end_waits).
+    pub(crate) fn put_back(&mut self, event: BufferedEvent) {
+        self.events.push_front(event);
     }
 
     /// Adds a wait; gives the event that it takes from those which nobody waits for.

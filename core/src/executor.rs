@@ -430,7 +430,10 @@ impl Todo {
                     self.timers.retain(|timer| *timer != (fire_at, id));
                 }
                 Action::Send(message) => self.messages.push_back(message),
-                Action::Trace { .. } | Action::AnnounceStatus | Action::Reply { .. } => {}
+                Action::Trace { .. }
+                | Action::AnnounceStatus
+                | Action::AnswerUpdate { .. }
+                | Action::Reply { .. } => {}
             }
         }
         for event in &*events {

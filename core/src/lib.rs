@@ -74,6 +74,7 @@ mod error;
 mod options;
 mod outcome;
 mod output;
+mod update_answer;
 
 // Floor 3: the four words.
 
@@ -93,6 +94,7 @@ mod wellformed;
 
 // Floor 5: what follows from a log, without code.
 
+mod answers;
 mod attempts;
 mod open;
 mod outbox;
@@ -116,6 +118,7 @@ mod code;
 mod context;
 mod definition;
 mod future;
+mod update_name;
 
 // Floor 8: an execution.
 
@@ -126,7 +129,8 @@ mod machine;
 mod executor;
 
 pub use action::{Action, AttemptTerms, Tagged};
-pub use calls::{Events, WhenAny, Winner};
+pub use answers::{UpdateFate, UpdateFinder};
+pub use calls::{Events, Update, Updates, WhenAny, Winner};
 pub use catalog::{ActivityCatalog, OrchestrationRefusal, Refusal};
 #[doc(hidden)]
 pub use code::{Checked, EncodeOutput, Unchecked};
@@ -176,6 +180,8 @@ pub use replace::{Replacement, has_ended_by_itself};
 pub use rewind::{NoSuchPosition, Rewind, Rewound};
 pub use time::Timestamp;
 pub use trace_context::{InvalidTraceContext, ReceivedTrace, TraceContext, TraceRelation};
+pub use update_answer::UpdateAnswer;
+pub use update_name::{DeclaredUpdate, NamesUpdate, UpdateName};
 pub use version::{InvalidDefinition, InvalidVersion, Version};
 pub use view::{
     AttemptSpan, CalledChild, CauseFinder, ChildEnd, ExecutionView, FailedCall, FailureCause,

@@ -38,6 +38,13 @@ pub const MAX_PUBLISHED_BYTES: usize = 128 * 1024;
 /// publishes more fails.
 pub const MAX_ALL_PUBLISHED_BYTES: usize = 1024 * 1024;
 
+/// Number of the newest answers to updates that an execution keeps, for those who ask again with the same
+/// key, and that the next execution knows. The log has the older ones of the same execution.
+pub const MAX_KEPT_ANSWERS: usize = 256;
+
+/// Most bytes of these answers, with their keys. Of more, the oldest are not kept.
+pub const MAX_KEPT_ANSWER_BYTES: usize = 1024 * 1024;
+
 /// Longest message or reason that is stored (errors, panics, terminations,
 /// cancels, suspensions), in bytes of UTF-8.
 /// A longer one is cut, with a mark that says so.

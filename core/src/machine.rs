@@ -397,6 +397,7 @@ impl Machine {
             | Action::CancelTimer { .. }
             | Action::Trace { .. }
             | Action::AnnounceStatus
+            | Action::AnswerUpdate { .. }
             | Action::Reply { .. } => false,
         }
     }

@@ -149,6 +149,8 @@ impl OpenActivities {
             | Event::ExternalUnsubscribed { .. }
             | Event::SideEffectRecorded { .. }
             | Event::StatusSet { .. }
+            | Event::UpdateAnswered { .. }
+            | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
             | Event::EventKeysCarried { .. }
             | Event::CancelRequested { .. }

@@ -226,6 +226,8 @@ impl Outbox {
             | Event::ExternalUnsubscribed { .. }
             | Event::SideEffectRecorded { .. }
             | Event::StatusSet { .. }
+            | Event::UpdateAnswered { .. }
+            | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
             | Event::EventKeysCarried { .. }
             | Event::ExecutionSuspended { .. }

@@ -283,6 +283,8 @@ impl ParkedExecution {
             | Event::ExecutionFailed { .. }
             | Event::ExecutionTerminated { .. }
             | Event::StatusSet { .. }
+            | Event::UpdateAnswered { .. }
+            | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
             | Event::ExecutionContinued { .. }
             | Event::ExecutionCancelled { .. }

@@ -3,11 +3,12 @@
 use alloc::collections::BTreeMap;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::event::Event;
 use crate::history::RecordedTurn;
 use crate::ids::Name;
-use crate::payload::Payload;
+use crate::payload::{Payload, PayloadError};
 
 /// The values that an execution has [published](crate::OrchestrationContext::publish), by their names.
 ///
@@ -34,6 +35,14 @@ impl PublishedValues {
     /// The value of that name, if there is one.
     pub fn get(&self, name: &str) -> Option<&Payload> {
         self.values.get(name)
+    }
+
+    /// The value of that name as its type; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`PayloadError::Decode`] when it is not a `T`.
+    pub fn value<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, PayloadError> {
+        self.get(name).map(Payload::decode).transpose()
     }
 
     /// All of them, in the order of their names.

@@ -7,7 +7,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::error::bounded_message;
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use crate::history::{History, HistoryEvent, RecordedTurn};
 use crate::ids::{CorrelationId, EventKey, InstanceId};
 use crate::message::MessageId;
@@ -83,8 +83,11 @@ impl History {
         let turn = |events: Vec<Event>| RecordedTurn { at, events: events.into() };
         let dropped_events = dropped.iter().map(|turn| turn.events.len() as u64).sum();
         let reason = bounded_message(reason);
-        let (keys, events): (Vec<_>, Vec<_>) = dropped_inputs(dropped)
-            .partition(|events| matches!(events.first(), Some(Event::EventKeysCarried { .. })));
+        let is = |kind: EventKind, events: &[Event]| events.first().map(Event::kind) == Some(kind);
+        let (keys, others): (Vec<_>, Vec<_>) =
+            dropped_inputs(dropped).partition(|events| is(EventKind::EventKeysCarried, events));
+        let (answers, events): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|events| is(EventKind::UpdateAnswersCarried, events));
         let outbox = |turns| Outbox::of(instance.clone(), turns);
         let kept_outbox = outbox(kept);
         let messages = outbox(self.turns()).cancels_of_undone(&kept_outbox);
@@ -102,7 +105,7 @@ impl History {
         let commands = (!commands.is_empty()).then_some(Event::CommandsReceived { keys: commands });
         let before_events = carried.into_iter().chain(superseded).chain(commands).chain(delivered);
         let before_events = before_events.map(|event| vec![event]);
-        let after = keys.into_iter().chain(before_events).chain(events);
+        let after = keys.into_iter().chain(before_events).chain(answers).chain(events);
         let turns = [first].into_iter().chain(after).map(turn).collect();
         Ok(Rewound { kept: kept.len(), turns })
     }
@@ -166,7 +169,12 @@ fn dropped_inputs(dropped: &[RecordedTurn]) -> impl Iterator<Item = Vec<Event>> 
     dropped.iter().filter_map(|turn| {
         let mut events = turn.events.iter();
         let input = events.next().filter(|event| {
-            matches!(event, Event::ExternalRaised { .. } | Event::EventKeysCarried { .. })
+            matches!(
+                event,
+                Event::ExternalRaised { .. }
+                    | Event::EventKeysCarried { .. }
+                    | Event::UpdateAnswersCarried { .. }
+            )
         })?;
         let trace = events.next().filter(|next| matches!(next, Event::TraceContextReceived { .. }));
         Some([input].into_iter().chain(trace).cloned().collect())

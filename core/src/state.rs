@@ -7,6 +7,7 @@ mod drops;
 mod halts;
 mod limits;
 mod mode;
+mod open_updates;
 mod parts;
 mod patches;
 mod pending_drop;
@@ -15,6 +16,7 @@ mod record;
 mod status;
 mod tasks;
 mod timers;
+mod updates;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -25,6 +27,7 @@ use core::task::Waker;
 
 use cancellation::Cancellation;
 pub(crate) use mode::{Halt, Mode};
+use open_updates::OpenUpdates;
 use parts::{Status, TurnUnderWay, Written};
 pub(crate) use record::Recorded;
 use spin::{Mutex, MutexGuard};
@@ -77,6 +80,7 @@ pub(crate) struct State {
     pub(crate) turn: TurnUnderWay,
     pub(crate) status: Status,
     pub(crate) published: PublishedValues,
+    pub(crate) updates: OpenUpdates,
     /// The cancel that has come.
     pub(crate) cancellation: Option<Box<Cancellation>>,
     /// Number of futures that have waited for one.
@@ -112,6 +116,7 @@ impl State {
             turn: TurnUnderWay::default(),
             status: Status::default(),
             published: PublishedValues::default(),
+            updates: OpenUpdates::default(),
             cancellation: None,
             last_cancellation: 0,
             patches: BTreeMap::new(),
@@ -185,7 +190,8 @@ impl State {
     /// What is held of what was scheduled and set, in bytes, about.
     pub(crate) fn held_bytes(&self) -> usize {
         let status = self.status.newest.as_ref().map_or(0, Payload::len);
-        self.buffer.held_bytes() + self.outbox.held_bytes() + status + self.published.bytes()
+        let shown = status + self.published.bytes();
+        self.buffer.held_bytes() + self.outbox.held_bytes() + shown + self.updates.held_bytes()
     }
 
     /// Number of events in the log, without those that were superseded.

@@ -98,6 +98,11 @@ fn traits(
             const EVENTS: &'static [::reenact::attributes::DeclaredEvent] = &[#(#events.declared()),*];
         }
     });
+    let updates = options.updates().map(|updates| {
+        quote! {
+            const UPDATES: &'static [::reenact::attributes::DeclaredUpdate] = &[#(#updates),*];
+        }
+    });
     let everywhere = &attributes.everywhere;
     let output = signature.output;
     let input = signature.input.map_or_else(|| quote!(()), |input| quote!(#input));
@@ -112,7 +117,7 @@ fn traits(
     match kind {
         Kind::Orchestration => quote! {
             #(#everywhere)*
-            impl ::reenact::Orchestration for #ident { #types #version #events #run }
+            impl ::reenact::Orchestration for #ident { #types #version #events #updates #run }
         },
         Kind::Activity => quote! {
             #(#everywhere)*

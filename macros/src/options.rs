@@ -22,6 +22,7 @@ pub(crate) struct Options {
     version: Option<LitStr>,
     allow: Option<Vec<&'static Rule>>,
     events: Option<Vec<Path>>,
+    updates: Option<Vec<DeclaredUpdate>>,
     blocking: Option<()>,
 }
 
@@ -69,6 +70,11 @@ impl Options {
         self.events.as_deref()
     }
 
+    /// The names of the updates that it takes, if it says so.
+    pub(crate) fn updates(&self) -> Option<&[DeclaredUpdate]> {
+        self.updates.as_deref()
+    }
+
     /// Whether it blocks its thread, an activity.
     pub(crate) fn is_blocking(&self) -> bool {
         self.blocking.is_some()
@@ -82,7 +88,9 @@ impl Options {
         } else if option.path.is_ident("allow") && kind == Kind::Orchestration {
             set_once(&mut self.allow, allowed_rules(option)?, option)
         } else if option.path.is_ident("events") && kind == Kind::Orchestration {
-            set_once(&mut self.events, declared_events(option)?, option)
+            set_once(&mut self.events, declared(option, EVENTS_HELP)?, option)
+        } else if option.path.is_ident("updates") && kind == Kind::Orchestration {
+            set_once(&mut self.updates, declared(option, UPDATES_HELP)?, option)
         } else if option.path.is_ident("blocking") && kind == Kind::Activity {
             set_once(&mut self.blocking, without_value(option)?, option)
         } else {
@@ -132,18 +140,59 @@ fn allowed_rules(option: &ParseNestedMeta<'_>) -> Result<Vec<&'static Rule>, Err
 
 const EVENTS_HELP: &str = "say which events it takes, each a constant: `events(PACKED, CANCELLED)`";
 
-fn declared_events(option: &ParseNestedMeta<'_>) -> Result<Vec<Path>, Error> {
+const UPDATES_HELP: &str = "say which updates it takes, each a constant, perhaps with a function that checks \
+                            it: `updates(ADD, PAY if can_pay)`";
+
+/// An update that is declared: its name, and the function that checks it.
+pub(crate) struct DeclaredUpdate {
+    name: Path,
+    check: Option<Path>,
+}
+
+/// What stands in the parentheses of a declaration.
+trait Declared: Sized {
+    fn parse(input: syn::parse::ParseStream<'_>) -> Result<Self, Error>;
+}
+
+impl Declared for Path {
+    fn parse(input: syn::parse::ParseStream<'_>) -> Result<Self, Error> {
+        Self::parse_mod_style(input)
+    }
+}
+
+impl Declared for DeclaredUpdate {
+    fn parse(input: syn::parse::ParseStream<'_>) -> Result<Self, Error> {
+        let name = Path::parse_mod_style(input)?;
+        let is_checked = input.parse::<Option<syn::Token![if]>>()?.is_some();
+        let check = is_checked.then(|| Path::parse_mod_style(input)).transpose()?;
+        Ok(Self { name, check })
+    }
+}
+
+impl quote::ToTokens for DeclaredUpdate {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let name = &self.name;
+        tokens.extend(match &self.check {
+            None => quote::quote!(#name.declared()),
+            Some(check) => quote::quote! {
+                #name.declared_with(|request, published| #name.check(request, published, #check))
+            },
+        });
+    }
+}
+
+fn declared<T: Declared>(option: &ParseNestedMeta<'_>, help: &str) -> Result<Vec<T>, Error> {
     if !option.input.peek(syn::token::Paren) {
-        return Err(option.error(EVENTS_HELP));
+        return Err(option.error(help));
     }
     let content;
     let parenthesis = syn::parenthesized!(content in option.input);
-    let events = content
-        .parse_terminated(Path::parse_mod_style, syn::Token![,])
-        .map_err(|at| Error::new(at.span(), EVENTS_HELP))?;
-    match events.is_empty() {
-        true => Err(Error::new(parenthesis.span.join(), EVENTS_HELP)),
-        false => Ok(events.into_iter().collect()),
+    let declared = content
+        .parse_terminated(T::parse, syn::Token![,])
+        .map_err(|at| Error::new(at.span(), help))?;
+    match declared.is_empty() {
+        true => Err(Error::new(parenthesis.span.join(), help)),
+        false => Ok(declared.into_iter().collect()),
     }
 }
 
@@ -170,6 +219,9 @@ fn unknown_option(kind: Kind, path: &Path) -> String {
         Kind::Activity if name == "events" => {
             "`events` is an option of `#[orchestration]` only: activities take no events".into()
         }
+        Kind::Activity if name == "updates" => {
+            "`updates` is an option of `#[orchestration]` only: activities take no updates".into()
+        }
         Kind::Activity => {
             format!("unknown option `{name}`; `#[activity]` takes `name = \"…\"` and `blocking`")
         }
@@ -179,7 +231,7 @@ fn unknown_option(kind: Kind, path: &Path) -> String {
         }
         Kind::Orchestration => format!(
             "unknown option `{name}`; `#[orchestration]` takes `name = \"…\"`, \
-             `version = \"…\"`, `events(…)` and `allow(…)`"
+             `version = \"…\"`, `events(…)`, `updates(…)` and `allow(…)`"
         ),
     }
 }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::time::Duration;
 
-use reenact_actors::{Error, ExternalEvent, Result, StartRequest};
+use reenact_actors::{Access, Error, ExternalEvent, Result, StartRequest};
 use reenact_core::{
     InstanceId, Name, NamesEvent, Payload, PayloadError, ToInstanceId, TraceContext, Version,
 };
@@ -125,6 +125,15 @@ impl<T> StartNew<T> {
     pub fn trace_context(mut self, context: TraceContext) -> Self {
         self.trace = Some(context);
         self
+    }
+
+    /// With an event, which has a key.
+    pub(crate) fn with_event(self, event: ExternalEvent) -> Self {
+        Self { event: Some(Ok(event)), ..self }
+    }
+
+    pub(crate) fn access(&self) -> &Access {
+        self.client.access()
     }
 
     pub(crate) fn under(mut self, id: Result<InstanceId>) -> Self {

@@ -7,7 +7,9 @@ use crate::kit::HOUR;
 use reenact::OrchestrationByName;
 use reenact::prelude::*;
 
-use scenario::Step::{Cancel, Complete, EndChild, Fail, FailChild, Pass, Raise, Resume, Suspend};
+use scenario::Step::{
+    Ask, Cancel, Complete, EndChild, Fail, FailChild, Pass, Raise, Resume, Suspend,
+};
 use scenario::{CHILD, Scenario, WORK};
 
 fn work(ctx: &OrchestrationContext, input: u64) -> DurableFuture<Result<u64, ActivityError>> {
@@ -172,6 +174,27 @@ async fn statuses_that_are_set_between_steps() {
     let set = run.events().iter().filter(|event| *event == "StatusSet").count();
     assert_eq!(set, 3);
     run.output::<()>();
+}
+
+#[tokio::test]
+async fn updates_that_are_answered_at_once_later_and_not_at_all() {
+    let code = |ctx: OrchestrationContext| async move {
+        let mut asks = ctx.updates::<u64, u64, String>("ask");
+        let (one, two) = (asks.next().await?, asks.next().await?);
+        two.refuse(&"not now".to_string());
+        let ten = work(&ctx, *one.request()).await?;
+        one.reply(&ten);
+        drop(asks.next().await?);
+        let last = ctx.timeout(HOUR, asks.next()).await;
+        let _held = asks.next().await?;
+        Ok((ten, last.is_err()))
+    };
+    let steps =
+        [Ask("ask", 1), Ask("ask", 2), Complete(3), Ask("ask", 3), Pass(HOUR), Ask("ask", 4)];
+    let run = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    let answers = run.events().iter().filter(|event| *event == "UpdateAnswered").count();
+    assert_eq!(answers, 3, "the fourth is answered by the end");
+    assert_eq!(run.output::<(u64, bool)>(), (10, true));
 }
 
 #[tokio::test]

@@ -7,4 +7,4 @@ mod messages;
 mod mixed_up;
 mod moves;
 mod quarantine;
-mod scene;
+pub(crate) mod scene;

@@ -73,6 +73,7 @@ mod tags;
 mod threads;
 mod timers;
 mod typed_events;
+mod updates;
 mod user_panics;
 mod values;
 mod verify;

@@ -123,7 +123,7 @@ impl Access {
 
     /// Returns when it is time to look again at an instance that another host has. It never returns while
     /// the instance's shard is up here, because changes are reported then.
-    async fn until_next_look(&self, instance: &InstanceId, looks: &mut Looks) {
+    pub(super) async fn until_next_look(&self, instance: &InstanceId, looks: &mut Looks) {
         if self.store().queue_client.is_none() && !self.is_read_only() {
             return pending().await;
         }
@@ -134,7 +134,7 @@ impl Access {
     }
 }
 
-async fn notified<T>(waiter: Option<Waiter<T>>) -> Result<T> {
+pub(super) async fn notified<T>(waiter: Option<Waiter<T>>) -> Result<T> {
     match waiter {
         Some(waiter) => waiter.notified().await,
         None => pending().await,

@@ -101,6 +101,9 @@ impl ShardContext {
                 self.host.local_delivery.send(instance, run, message, 0);
             }
             Action::AnnounceStatus => self.host.waiters.changed(instance),
+            Action::AnswerUpdate { key, answer } => {
+                self.host.waiters.answered(instance, &key, answer);
+            }
             Action::Reply { outcome } => {
                 self.host.routes.unpark(instance);
                 self.host.waiters.ended(instance, &Ok(outcome));

@@ -270,7 +270,7 @@ impl HostContext {
         let mut patience = Patience::new();
         while !self.admission.is_closed() {
             match self.store.end_of(instance).await {
-                Ok(None) => return self.waiters.changed(instance),
+                Ok(None) => return self.waiters.look_again(instance),
                 Ok(Some(outcome)) => return self.waiters.ended(instance, &Ok(outcome)),
                 Err(Error::Store { source }) if source.is_transient() => {
                     patience.wait(&source, &*self.store.clock).await;

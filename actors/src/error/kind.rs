@@ -66,13 +66,16 @@ impl Error {
             | Self::OtherExecution { .. }
             | Self::NoId { .. }
             | Self::UnknownEvent { .. }
+            | Self::UpdateRefused { .. }
             | Self::OverLimit { .. } => ErrorKind::InvalidArgument,
             Self::UnknownOrchestration { .. } | Self::UnknownVersion { .. } => {
                 ErrorKind::NotRegistered
             }
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::AlreadyExists { .. } => ErrorKind::AlreadyExists,
-            Self::Finished { .. } => ErrorKind::Finished,
+            Self::Finished { .. } | Self::NoAnswer { .. } | Self::AnswerForgotten { .. } => {
+                ErrorKind::Finished
+            }
             Self::NotFinished { .. } | Self::NotTold { .. } => ErrorKind::NotYet,
             Self::Parked { .. } | Self::NotStarted { .. } => ErrorKind::Parked,
             Self::Failed { .. } => ErrorKind::Failed,

@@ -125,6 +125,7 @@ impl InstanceState {
                 | Action::Trace { .. }
                 | Action::Send(_)
                 | Action::AnnounceStatus
+                | Action::AnswerUpdate { .. }
                 | Action::Reply { .. } => {}
             }
         }
@@ -205,6 +206,7 @@ fn call_of(action: &Action) -> Option<CorrelationId> {
         | Action::Trace { .. }
         | Action::Send(_)
         | Action::AnnounceStatus
+        | Action::AnswerUpdate { .. }
         | Action::Reply { .. } => None,
     }
 }

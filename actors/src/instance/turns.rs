@@ -185,6 +185,9 @@ impl InstanceState {
             ApplyError::Rejected(Rejected::UnknownEvent { event, declared }) => {
                 Error::UnknownEvent { instance, event, declared }
             }
+            ApplyError::Rejected(Rejected::Refused { event: update, reason }) => {
+                Error::UpdateRefused { instance, update, reason }
+            }
             ApplyError::Rejected(Rejected::InvalidEventData { event, why: source }) => {
                 let what = format!("the data of event `{event}` for instance `{instance}`");
                 Error::InvalidPayload { what, source }

@@ -99,6 +99,7 @@ pub(crate) fn call_off(id: CorrelationId, scheduled: &Scheduled) -> Vec<Action> 
                 | Action::Trace { .. }
                 | Action::Send(_)
                 | Action::AnnounceStatus
+                | Action::AnswerUpdate { .. }
                 | Action::Reply { .. } => None,
             });
             iter::once(Action::CancelActivity { id }).chain(timers).collect()

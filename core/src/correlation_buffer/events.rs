@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::mem;
 use core::task::Waker;
 
-use crate::event_queue::{BufferedEvent, EventQueue};
+use crate::event_queue::{BufferedEvent, EventQueue, KeyOfLast};
 use crate::ids::{CorrelationId, Name};
 
 use super::CorrelationBuffer;
@@ -58,6 +58,17 @@ impl CorrelationBuffer {
     /// The places in the log of the events that were taken since the code began, which begins anew.
     pub(crate) fn forget_taken(&mut self) -> Vec<u64> {
         mem::take(&mut self.taken)
+    }
+
+    /// The key of the event that was taken last, if it has one, and its place.
+    pub(crate) fn take_key_of_last(&mut self) -> Option<KeyOfLast> {
+        self.key_of_last.take()
+    }
+
+    /// An event that was taken is there again, in front of the others of its name.
+    pub(crate) fn put_back(&mut self, name: Name, event: BufferedEvent) {
+        self.untaken.add(&event);
+        self.queues.entry(name).or_default().put_back(event);
     }
 
     /// The events that nobody has taken, in the order in which they came.

@@ -102,6 +102,8 @@ kinds! {
     TraceContextReceived,
     CommandSent,
     ValuePublished,
+    UpdateAnswered,
+    UpdateAnswersCarried,
 }
 
 impl fmt::Display for EventKind {

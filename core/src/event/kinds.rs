@@ -36,6 +36,8 @@ impl Event {
             | Self::ExternalUnsubscribed { .. }
             | Self::SideEffectRecorded { .. }
             | Self::StatusSet { .. }
+            | Self::UpdateAnswered { .. }
+            | Self::UpdateAnswersCarried { .. }
             | Self::ValuePublished { .. }
             | Self::EventKeysCarried { .. }
             | Self::CancelRequested { .. }
@@ -107,7 +109,8 @@ impl Event {
             | Self::RunAnnounced { .. }
             | Self::RunSurvived
             | Self::ExecutionParked { .. }
-            | Self::ExecutionUnparked => true,
+            | Self::ExecutionUnparked
+            | Self::UpdateAnswersCarried { .. } => true,
             Self::TaskScheduled { .. }
             | Self::TaskCancelRequested { .. }
             | Self::TaskRefused { .. }
@@ -119,6 +122,7 @@ impl Event {
             | Self::ExecutionCompleted { .. }
             | Self::ExecutionFailed { .. }
             | Self::StatusSet { .. }
+            | Self::UpdateAnswered { .. }
             | Self::ValuePublished { .. }
             | Self::ExecutionContinued { .. }
             | Self::ExecutionCancelled { .. }
@@ -199,6 +203,8 @@ impl Event {
             | Self::ExecutionFailed { .. }
             | Self::ExecutionTerminated { .. }
             | Self::StatusSet { .. }
+            | Self::UpdateAnswered { .. }
+            | Self::UpdateAnswersCarried { .. }
             | Self::ValuePublished { .. }
             | Self::ExecutionContinued { .. }
             | Self::EventKeysCarried { .. }
@@ -250,6 +256,8 @@ impl Event {
             | Self::ExecutionFailed { .. }
             | Self::ExecutionTerminated { .. }
             | Self::StatusSet { .. }
+            | Self::UpdateAnswered { .. }
+            | Self::UpdateAnswersCarried { .. }
             | Self::ExecutionContinued { .. }
             | Self::EventKeysCarried { .. }
             | Self::CancelRequested { .. }
@@ -309,6 +317,10 @@ impl Event {
             Self::OutboxCarried { messages } => messages.iter().map(Message::payload_bytes).sum(),
             Self::SideEffectRecorded { value, .. } => value.len(),
             Self::StatusSet { status } => status.len(),
+            Self::UpdateAnswered { key, answer } => key.as_str().len() + answer.bytes(),
+            Self::UpdateAnswersCarried { answers } => {
+                answers.iter().map(|(key, answer)| key.as_str().len() + answer.bytes()).sum()
+            }
             Self::ValuePublished { value, .. } => value.as_ref().map_or(0, Payload::len),
             Self::TaskFailed { error, .. }
             | Self::TaskRefused { error, .. }
@@ -409,6 +421,8 @@ impl fmt::Display for Event {
             | Self::SideEffectRecorded { .. }
             | Self::ExecutionCompleted { .. }
             | Self::StatusSet { .. }
+            | Self::UpdateAnswered { .. }
+            | Self::UpdateAnswersCarried { .. }
             | Self::ValuePublished { .. }
             | Self::ExecutionContinued { .. }
             | Self::EventKeysCarried { .. }

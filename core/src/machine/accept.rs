@@ -15,11 +15,16 @@ use crate::output::DurableOutput;
 use crate::payload::{Payload, PayloadError};
 use crate::state::State;
 use crate::time::Timestamp;
+use crate::update_answer::UpdateAnswer;
+use crate::update_name::DeclaredUpdate;
 
 impl Machine {
     /// What becomes of a command at a time.
     pub(super) fn accept(&self, command: Command, at: Timestamp) -> Result<Accepted, Rejected> {
         let started = self.turns > 0;
+        if let Some(answered) = self.accept_again(&command) {
+            return Ok(answered);
+        }
         let running = !self.has_ended();
         let input = match command {
             Command::Start(_) if started => return Err(Rejected::AlreadyStarted),
@@ -134,21 +139,55 @@ impl Machine {
         })
     }
 
-    /// Whether the code declares an event of that name, with such data. Code that declares none takes
-    /// all.
+    /// An update whose answer is known, and whose caller asks again with the same key.
+    fn accept_again(&self, command: &Command) -> Option<Accepted> {
+        let Command::RaiseEvent { key: Some(key), .. } = command else { return None };
+        let state = self.shared.lock();
+        let answer = state.updates.answers.get(key)?.clone();
+        Some(Accepted::Action(Action::AnswerUpdate { key: key.clone(), answer }))
+    }
+
+    /// Whether the code declares an event or an update of that name, with such data. Code that declares none
+    /// takes all.
     fn is_declared(&self, name: &Name, data: &Payload) -> Result<(), Rejected> {
-        let declared = self.code.events();
-        if declared.is_empty() {
+        let (declared, updates) = (self.code.events(), self.code.updates());
+        if declared.is_empty() && updates.is_empty() {
             return Ok(());
         }
+        if let Some(update) = updates.iter().find(|update| update.name() == name.as_str()) {
+            return self.is_allowed(update, name, data);
+        }
         let Some(event) = declared.iter().find(|event| event.name() == name.as_str()) else {
-            let declared = declared.iter().map(DeclaredEvent::name).collect();
+            let events = declared.iter().map(DeclaredEvent::name);
+            let declared = events.chain(updates.iter().map(DeclaredUpdate::name)).collect();
             return Err(Rejected::UnknownEvent { event: name.clone(), declared });
         };
         let mut checked = Ok(());
         let asked = (self.config.catch_panic)(&mut || checked = event.check(data));
         let checked = asked.map_err(PayloadError::Decode).and(checked);
         checked.map_err(|why| Rejected::InvalidEventData { event: name.clone(), why })
+    }
+
+    /// Whether the code takes such a request, as its declaration says.
+    fn is_allowed(
+        &self,
+        update: &DeclaredUpdate,
+        name: &Name,
+        request: &Payload,
+    ) -> Result<(), Rejected> {
+        let published = self.shared.lock().published.clone();
+        let mut checked = Ok(());
+        let asked = (self.config.catch_panic)(&mut || checked = update.check(request, &published));
+        let panicked = |why| UpdateAnswer::Invalid(alloc::format!("checking it panicked: {why}"));
+        let event = name.clone();
+        match asked.map_err(panicked).and(checked) {
+            Ok(()) => Ok(()),
+            Err(UpdateAnswer::Refused(reason)) => Err(Rejected::Refused { event, reason }),
+            Err(UpdateAnswer::Invalid(why)) => {
+                Err(Rejected::InvalidEventData { event, why: PayloadError::Decode(why) })
+            }
+            Err(UpdateAnswer::Replied(_) | UpdateAnswer::Dropped) => Ok(()),
+        }
     }
 
     fn accept_start(&self, start: Start) -> Result<Event, Rejected> {

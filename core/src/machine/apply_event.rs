@@ -143,6 +143,10 @@ impl Machine {
                 keys.iter().for_each(|key| known.remember(key));
                 Ok(())
             }
+            Event::UpdateAnswersCarried { answers } => {
+                self.shared.lock().updates.carry(answers);
+                Ok(())
+            }
             Event::ChildCompleted { id, output } => self.child_ended(id, Ok(output)),
             Event::ChildFailed { id, error } => self.child_ended(id, Err(error)),
             Event::ChildAttemptFailed { id, .. } => self.child_attempt_failed(id),
@@ -172,6 +176,7 @@ impl Machine {
             | Event::ExecutionCompleted { .. }
             | Event::ExecutionFailed { .. }
             | Event::StatusSet { .. }
+            | Event::UpdateAnswered { .. }
             | Event::ValuePublished { .. }
             | Event::ExecutionContinued { .. }
             | Event::ExecutionCancelled { .. }

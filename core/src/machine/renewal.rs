@@ -33,7 +33,7 @@ impl Machine {
     /// with the input in a turn of its own. The events that nobody has taken stay where they are.
     pub(super) fn renew(&mut self, input: Payload) -> Result<(), ApplyError> {
         let mut state = self.shared.lock();
-        let taken = state.buffer.forget_taken();
+        let taken = state.give_back_updates();
         // What the code has dropped in its last poll is called off as well, and is no step.
         state.call_off_all();
         state.record(Event::ExecutionRenewed { input: input.clone(), taken });
@@ -192,6 +192,10 @@ impl Passed {
                 key_of_rewind(*seed).iter().for_each(|key| state.buffer.commands.remember(key));
             }
             Event::StatusSet { status } => state.note_status(status.clone()),
+            Event::UpdateAnswered { key, answer } => {
+                state.updates.remember(key.clone(), answer.clone());
+            }
+            Event::UpdateAnswersCarried { answers } => state.updates.carry(answers.clone()),
             Event::ValuePublished { name, value } => {
                 state.published.set(name.clone(), value.clone());
             }

@@ -49,7 +49,11 @@ impl Machine {
         let instance = state.instance.clone();
         let at = state.now;
         let cancelled = state.cancellation.as_ref().map(|come| come.cancelled.reason.clone());
-        let events = state.buffer.untaken();
+        // The requests that have no answer are taken again.
+        let mut events = state.buffer.untaken();
+        events.extend(state.updates.open().cloned());
+        events.sort_by_key(|(_, raised)| raised.position);
+        let answers = state.updates.answers.carried();
         let keys =
             state.buffer.keys.carried(events.iter().filter_map(|(_, raised)| raised.key.as_ref()));
         let commands = state.buffer.commands.carried(iter::empty());
@@ -65,7 +69,7 @@ impl Machine {
         drop(state);
         let mut machine = Self::new(self.next_code(), instance, execution, self.config.clone());
         machine.phase = Phase::unstarted(status, published);
-        let mut turns = Vec::with_capacity(6 + events.len());
+        let mut turns = Vec::with_capacity(7 + events.len());
         turns.push(machine.apply(Command::Start(self.next_start(input.clone(), origin, own)), at)?);
         if !keys.is_empty() {
             turns.push(machine.apply_input(Event::EventKeysCarried { keys }, at)?);
@@ -78,6 +82,9 @@ impl Machine {
         }
         if !commands.is_empty() {
             turns.push(machine.apply_input(Event::CommandsReceived { keys: commands }, at)?);
+        }
+        if !answers.is_empty() {
+            turns.push(machine.apply_input(Event::UpdateAnswersCarried { answers }, at)?);
         }
         if let Some(reason) = cancelled {
             turns.push(machine.apply_input(Event::CancelRequested { reason }, at)?);

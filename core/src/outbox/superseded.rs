@@ -164,6 +164,8 @@ impl Undoing {
             | Event::ExternalUnsubscribed { .. }
             | Event::SideEffectRecorded { .. }
             | Event::StatusSet { .. }
+            | Event::UpdateAnswered { .. }
+            | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
             | Event::EventKeysCarried { .. }
             | Event::CancelRequested { .. }

@@ -100,6 +100,15 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             unequal(is_same, || excerpts("to", one, other))
         }
         (
+            Event::UpdateAnswered { key: one, answer: given },
+            Event::UpdateAnswered { key: other, answer: now },
+        ) => unequal(one == other, || (format!("of `{one}`"), format!("of `{other}`"))).or_else(|| {
+            let text = |answer| format!("with the answer {answer:?}");
+            let is_same = core::mem::discriminant(given) == core::mem::discriminant(now)
+                && (!strict || given == now);
+            unequal(is_same, || (text(given), text(now)))
+        }),
+        (
             Event::ValuePublished { value: one, .. },
             Event::ValuePublished { value: other, .. },
         ) if strict || one.is_some() != other.is_some() => {
@@ -135,6 +144,8 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             | Event::ExecutionFailed { .. }
             | Event::ExecutionTerminated { .. }
             | Event::StatusSet { .. }
+            | Event::UpdateAnswered { .. }
+            | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
             | Event::ExecutionContinued { .. }
             | Event::EventKeysCarried { .. }

@@ -9,6 +9,7 @@ use crate::action::Action;
 use crate::correlation_buffer::{Scheduled, call_off};
 use crate::event::Event;
 use crate::ids::CorrelationId;
+use crate::update_answer::UpdateAnswer;
 
 /// A drop is a step of the code only if the code goes on after it. What is dropped in the poll in which
 /// the execution ends (by a return, by `?`, by a panic, for a limit) is dropped because it ends: that
@@ -17,7 +18,7 @@ use crate::ids::CorrelationId;
 impl State {
     /// The code dropped the future of something that was open.
     pub(crate) fn drop_open(&mut self, id: CorrelationId, scheduled: Scheduled) {
-        let dropped = PendingDrop { id, scheduled };
+        let dropped = PendingDrop::Future { id, scheduled };
         if dropped.event().is_none() {
             return;
         }
@@ -41,8 +42,12 @@ impl State {
         if !self.record_alone(event, 0, 0).counts() {
             return false;
         }
-        if let Some(PendingDrop { id, scheduled }) = self.turn.drops.pop_front() {
-            self.call_off(id, call_off(id, &scheduled));
+        match self.turn.drops.pop_front() {
+            Some(PendingDrop::Future { id, scheduled }) => {
+                self.call_off(id, call_off(id, &scheduled));
+            }
+            Some(PendingDrop::Update { key }) => self.note_answer(key, UpdateAnswer::Dropped),
+            None => {}
         }
         true
     }
@@ -50,8 +55,11 @@ impl State {
     /// The execution has ended: what is open is called off, and what was dropped in the poll that was
     /// the last.
     pub(crate) fn call_off_all(&mut self) {
-        for PendingDrop { id, scheduled } in core::mem::take(&mut self.turn.drops) {
-            self.call_off(id, call_off(id, &scheduled));
+        for dropped in core::mem::take(&mut self.turn.drops) {
+            // An update stays open: its end is that of the execution, or it is taken again.
+            if let PendingDrop::Future { id, scheduled } = dropped {
+                self.call_off(id, call_off(id, &scheduled));
+            }
         }
         for (id, actions) in self.buffer.calls_off() {
             self.call_off(id, actions);
@@ -123,6 +131,7 @@ impl State {
             | Action::CancelTimer { .. }
             | Action::Trace { .. }
             | Action::AnnounceStatus
+            | Action::AnswerUpdate { .. }
             | Action::Reply { .. } => true,
         }
     }

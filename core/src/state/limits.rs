@@ -28,13 +28,15 @@ impl State {
             return Some(limit_exceeded("an instance cannot have more executions"));
         }
         let Buffered { events, bytes } = self.buffer.untaken_size();
-        if events > MAX_CARRIED_EVENTS {
+        if events + self.updates.len() > MAX_CARRIED_EVENTS {
             return Some(limit_exceeded(format_args!(
                 "more than {MAX_CARRIED_EVENTS} events wait"
             )));
         }
         let status = self.newest_status().map_or(0, |status| status.len());
-        let carried = bytes + self.outbox.bytes_at_the_end() + status + self.published.bytes();
+        let shown = status + self.published.bytes();
+        let updates = self.updates.open_bytes() + self.updates.answers.bytes();
+        let carried = bytes + self.outbox.bytes_at_the_end() + shown + updates;
         turn_limit(self.turn.bytes + (2 * input.len() + carried) as u64)
     }
 }

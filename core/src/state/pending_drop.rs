@@ -1,22 +1,33 @@
-//! A dropped future of something open, for which nothing is recorded yet.
+//! What the code has dropped while it was open, for which nothing is recorded yet.
 
 use alloc::collections::VecDeque;
 
 use crate::correlation_buffer::Scheduled;
 use crate::event::Event;
-use crate::ids::CorrelationId;
+use crate::ids::{CorrelationId, EventKey};
+use crate::update_answer::UpdateAnswer;
 
-/// Something open whose future was dropped, of which nothing is recorded yet.
-pub(super) struct PendingDrop {
-    pub(super) id: CorrelationId,
-    pub(super) scheduled: Scheduled,
+/// Something open that was dropped, of which nothing is recorded yet.
+pub(super) enum PendingDrop {
+    /// A durable future.
+    Future { id: CorrelationId, scheduled: Scheduled },
+    /// An update that has no answer.
+    Update { key: EventKey },
 }
 
 impl PendingDrop {
     /// What is recorded when the code goes on.
     pub(super) fn event(&self) -> Option<Event> {
-        let id = self.id;
-        match self.scheduled {
+        let (id, scheduled) = match self {
+            Self::Future { id, scheduled } => (*id, scheduled),
+            Self::Update { key } => {
+                return Some(Event::UpdateAnswered {
+                    key: key.clone(),
+                    answer: UpdateAnswer::Dropped,
+                });
+            }
+        };
+        match scheduled {
             Scheduled::Task { .. } => Some(Event::TaskCancelRequested { id }),
             Scheduled::Timer { .. } => Some(Event::TimerCancelled { id }),
             Scheduled::Wait { .. } => Some(Event::ExternalUnsubscribed { id }),

@@ -175,6 +175,7 @@ impl State {
             | Action::Trace { .. }
             | Action::Send(_)
             | Action::AnnounceStatus
+            | Action::AnswerUpdate { .. }
             | Action::Reply { .. } => false,
         });
         let mut local: Vec<_> = timers.cloned().collect();
@@ -192,7 +193,10 @@ impl State {
             | Action::CancelTimer { .. }
             | Action::Trace { .. }
             | Action::AnnounceStatus => true,
-            Action::CallActivity { .. } | Action::Send(_) | Action::Reply { .. } => false,
+            Action::CallActivity { .. }
+            | Action::Send(_)
+            | Action::AnswerUpdate { .. }
+            | Action::Reply { .. } => false,
         })
     }
 

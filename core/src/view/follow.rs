@@ -80,6 +80,8 @@ impl Viewer {
             | Event::TaskCancelRequested { .. }
             | Event::TaskRefused { .. }
             | Event::SideEffectRecorded { .. }
+            | Event::UpdateAnswered { .. }
+            | Event::UpdateAnswersCarried { .. }
             | Event::EventKeysCarried { .. }
             | Event::TaskConfigured { .. }
             | Event::TaskAttemptFailed { .. }

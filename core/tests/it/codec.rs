@@ -11,10 +11,11 @@ use events::{
     cancelled_errors, child_attempt_failed, children_superseded, command_sent, commands_received,
     events_of_attempts, events_of_cancel_and_suspend, events_of_children,
     events_of_continue_as_new, events_of_parking, events_of_the_first_version,
-    events_of_the_second_version, events_of_versions, every_event, further_events,
-    further_events_of_attempts, further_events_of_child_attempts, further_events_of_children,
-    further_events_of_commands_sent, further_events_of_superseded_children, renewed, rewound,
-    status_set, task_local, task_tagged, trace_received, value_published,
+    events_of_the_second_version, events_of_updates, events_of_versions, every_event,
+    further_events, further_events_of_attempts, further_events_of_child_attempts,
+    further_events_of_children, further_events_of_commands_sent,
+    further_events_of_superseded_children, renewed, rewound, status_set, task_local, task_tagged,
+    trace_received, value_published,
 };
 use reenact_core::codec::{
     ACTIVITY_FORMAT_VERSION_WITH_TRACE, CodecError, FORMAT_VERSION, FORMAT_VERSION_WITH_STATUS,
@@ -200,6 +201,11 @@ fn what_version_1_wrote_of_published_values_is_read_for_ever() {
     let cleared = Event::ValuePublished { name: Name::new("v").expect("a name"), value: None };
     let turns = each_and_all(&[value_published(), cleared]);
     assert_read_for_ever("turns_v1_published.bin", &turns);
+}
+
+#[test]
+fn what_version_1_wrote_of_updates_is_read_for_ever() {
+    assert_read_for_ever("turns_v1_updates.bin", &each_and_all(&events_of_updates()));
 }
 
 #[test]

@@ -47,6 +47,7 @@ mod suspend;
 mod tags;
 mod timeout;
 mod trace_context;
+mod updates;
 mod user_code;
 mod values;
 mod versions;

@@ -23,7 +23,7 @@ use crate::support::instance::{Instance, SEED, instance_id, start, terminate};
 use change::{Change, change, change_policies};
 use course::{Course, Move};
 use program::{EVENTS, OTHERS, Seen, Step, continuing, orchestration};
-use strategies::{changes, courses, programs};
+use strategies::{answering, asking, changes, courses, programs};
 
 /// The same cases in each run, unless others are asked for by `PROPTEST_RNG_SEED`. Found failures are
 /// turned into tests by name, not into files of seeds.
@@ -84,6 +84,30 @@ proptest! {
                 let closed = opened.get_mut(&id).expect("it was opened before");
                 *closed += 1;
                 prop_assert_eq!(*closed, 1, "{} closed twice", id);
+            }
+        }
+    }
+
+    #[test]
+    fn every_update_that_was_taken_is_answered_at_most_once(
+        program in answering(),
+        moves in asking(),
+    ) {
+        let course = finished(program, &moves);
+        course.instance.assert_replays_from_every_point();
+        let mut answers = BTreeMap::new();
+        for event in course.instance.machine.history().events() {
+            if let Event::UpdateAnswered { key, answer } = event.event {
+                prop_assert_eq!(answers.insert(key.clone(), answer.clone()), None, "{} twice", key);
+            }
+        }
+        prop_assert!(answers.len() as u64 <= course.asked);
+        // Those who have the answer have that which is in the log, however often they ask.
+        for answer in course.instance.answers() {
+            for action in &answer.actions {
+                if let Action::AnswerUpdate { key, answer } = action {
+                    prop_assert_eq!(answers.get(key), Some(answer));
+                }
             }
         }
     }
@@ -160,7 +184,7 @@ proptest! {
         let (config, now) = (MachineConfig::default(), first.instance.now);
         prop_assert_eq!(next.outbox_len(), first.instance.machine.outbox_len());
         let instance = Instance::resumed(code, config, next, now);
-        let mut course = Course { instance, raised: first.raised, settled: Vec::new() };
+        let mut course = Course { instance, raised: first.raised, asked: first.asked, settled: Vec::new() };
         course.go(&after);
         course.come_to_an_end();
         assert_each_taken_once(&course);
@@ -212,7 +236,8 @@ proptest! {
             let turns: Vec<_> = history.turns()[..kept].iter().cloned().chain(turns).collect();
             let machine = Instance::try_replay(&code, &config, &turns).expect("it fits");
             let instance = Instance::resumed(code, config, machine, now);
-            let mut again = Course { instance, raised, settled: Vec::new() };
+            let asked = course.asked;
+            let mut again = Course { instance, raised, asked, settled: Vec::new() };
             again.go(&after);
             again.come_to_an_end();
             again.instance.assert_replays();
@@ -242,7 +267,7 @@ proptest! {
         let (code, config) = (orchestration(program), MachineConfig::default());
         let machine = Instance::try_replay(&code, &config, &turns).expect("it fits");
         let instance = Instance::resumed(code, config, machine, now);
-        let mut course = Course { instance, raised: old.raised, settled: Vec::new() };
+        let mut course = Course { instance, raised: old.raised, asked: old.asked, settled: Vec::new() };
         course.go(&after);
         course.come_to_an_end();
         course.instance.assert_replays();
@@ -311,7 +336,8 @@ proptest! {
         let code = orchestration(changed(program, place, &how));
         if let Ok(machine) = Instance::try_replay(&code, &config, old.instance.turns()) {
             let instance = Instance::resumed(code, config, machine, old.instance.now);
-            let mut course = Course { instance, raised, settled: Vec::new() };
+            let asked = old.asked;
+            let mut course = Course { instance, raised, asked, settled: Vec::new() };
             course.come_to_an_end();
             course.instance.assert_replays();
         }

@@ -35,6 +35,8 @@ pub(crate) enum Step {
     Pass(Duration),
     /// Somebody raises an event.
     Raise(&'static str, u64),
+    /// A request of this name, with its number as its key, that may wait for its answer.
+    Ask(&'static str, u64),
     /// The child with that id returns ten times that number.
     EndChild(&'static str, u64),
     /// The child with that id fails.
@@ -191,6 +193,10 @@ impl Stage {
             Step::Pass(time) => self.clock.advance(time),
             Step::EndChild(child, number) => end_child(host, &id(child), Some(number)).await,
             Step::FailChild(child) => end_child(host, &id(child), None).await,
+            Step::Ask(name, request) => {
+                let raised = host.raise_event(&id("i"), name, request).key(request.to_string());
+                guard(raised).await.unwrap();
+            }
             Step::Raise(name, data) => {
                 let mut raised = host.raise_event(&id("i"), name, data);
                 if let Some(trace) = &self.trace {

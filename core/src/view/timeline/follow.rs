@@ -135,6 +135,8 @@ impl TimelineBuilder {
             Event::ExecutionStarted { .. }
             | Event::SideEffectRecorded { .. }
             | Event::StatusSet { .. }
+            | Event::UpdateAnswered { .. }
+            | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
             | Event::EventKeysCarried { .. }
             | Event::TaskConfigured { .. }

@@ -6,7 +6,7 @@ use reenact_core::{
     ActivityError, ActivityErrorKind, ChildError, CorrelationId, Event, EventKey, InstanceCommand,
     InstanceId, Message, MessageBody, MessageId, MessageKind, NotTaken, OrchestrationError,
     OrchestrationErrorKind, Origin, ParentClose, Payload, RecordedOptions, RecordedRetry, Relation,
-    SupersededCall, SupersededChild, Timestamp, Version,
+    SupersededCall, SupersededChild, Timestamp, UpdateAnswer, Version,
 };
 
 use crate::support::instance::{name, payload, seconds};
@@ -23,6 +23,7 @@ pub(crate) fn every_event() -> Vec<Event> {
         newest,
         events_of_parking(),
         vec![task_local(), trace_received(), command_sent(), value_published()],
+        events_of_updates(),
     ]
     .concat();
     [first.concat(), later.concat(), events_of_children(), newest].concat()
@@ -199,6 +200,19 @@ pub(crate) fn further_events_of_commands_sent() -> Vec<Event> {
     let body = MessageBody::Command { command: suspend };
     [sent.to_vec(), vec![Event::OutboxCarried { messages: vec![Message { id, to, body }] }]]
         .concat()
+}
+
+/// Those which came with updates.
+pub(crate) fn events_of_updates() -> Vec<Event> {
+    let key = |key| EventKey::new(key).expect("a key");
+    let answers = vec![
+        (key("größer"), UpdateAnswer::Replied(payload([1, 251]))),
+        (key("b"), UpdateAnswer::Refused(payload("no"))),
+        (key("c"), UpdateAnswer::Invalid("no number".into())),
+        (key("d"), UpdateAnswer::Dropped),
+    ];
+    let answered = Event::UpdateAnswered { key: key("a"), answer: answers[0].1.clone() };
+    vec![answered, Event::UpdateAnswersCarried { answers }]
 }
 
 /// That which came with published values.

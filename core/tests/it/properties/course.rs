@@ -6,7 +6,7 @@ use reenact_core::{
     NotTaken, OrchestrationError, Payload,
 };
 
-use super::program::{DRAIN, EVENTS};
+use super::program::{ASK, DRAIN, EVENTS};
 use crate::support::instance::{
     Instance, SEED, cancel, complete, fire, payload, raise, raise_once, suspend,
 };
@@ -23,6 +23,8 @@ pub(crate) enum Move {
     Fire(Index),
     Raise(usize),
     RaiseTheKeyAgain(usize),
+    /// Somebody sends an update, or the one before with its key again.
+    Ask(bool),
     /// Right, early, late or for something that never was.
     CompleteWhateverHasThatId(u64),
     EndChild(Index),
@@ -41,13 +43,15 @@ pub(crate) enum Move {
 pub(crate) struct Course {
     pub(crate) instance: Instance,
     pub(crate) raised: [u64; EVENTS.len()],
+    /// Number of updates that were sent.
+    pub(crate) asked: u64,
     /// What has arrived at others or was refused there, in this order.
     pub(crate) settled: Vec<Message>,
 }
 
 impl Course {
     pub(crate) fn new(instance: Instance) -> Self {
-        Self { instance, raised: [0; EVENTS.len()], settled: Vec::new() }
+        Self { instance, raised: [0; EVENTS.len()], asked: 0, settled: Vec::new() }
     }
 
     pub(crate) fn go(&mut self, moves: &[Move]) {
@@ -109,6 +113,7 @@ impl Course {
             }
             Move::Raise(event) => self.raise(*event),
             Move::RaiseTheKeyAgain(event) => self.raise_twice(*event),
+            Move::Ask(again) => self.ask(*again),
             Move::CompleteWhateverHasThatId(id) => self.complete_any(*id),
             Move::EndChild(which) => {
                 if let Some((id, child)) = pick(&self.open_children(), which) {
@@ -219,6 +224,15 @@ impl Course {
         self.raised[event] += 1;
     }
 
+    /// Sent again, it is no event. Its answer comes again, if it has one.
+    fn ask(&mut self, again: bool) {
+        self.asked += u64::from(!again || self.asked == 0);
+        let asked = self.asked;
+        let answer = self.instance.apply(raise_once(ASK, asked, &format!("ask-{asked}")));
+        let is_new = !answer.recorded.events.is_empty();
+        assert!(again || is_new, "{answer:?}");
+    }
+
     fn complete_any(&mut self, id: u64) {
         if self.open_drain() == Some(id) {
             return;
@@ -257,6 +271,13 @@ impl Course {
             EVENTS.iter().for_each(|event| drop(self.instance.raise(event, ())));
             self.instance.complete(drain, ());
         } else if tasks.is_empty() && timers.is_empty() {
+            let open = self.instance.machine.open_waits();
+            for _ in open.iter().filter(|(_, name)| name.as_str() == ASK) {
+                if self.is_over() {
+                    return;
+                }
+                self.ask(false);
+            }
             for event in self.open_waits() {
                 // One may have been enough.
                 if self.is_over() {

@@ -17,6 +17,9 @@ use crate::support::instance::code;
 /// The names of external events.
 pub(crate) const EVENTS: [&str; 3] = ["A", "B", "C"];
 
+/// The name of updates.
+pub(crate) const ASK: &str = "Ask";
+
 /// The instances that programs send events to.
 pub(crate) const OTHERS: [&str; 2] = ["this", "that"];
 
@@ -74,6 +77,8 @@ pub(crate) enum Step {
     SetStatus(u8),
     /// Under one of two names; without a value it is cleared. Reads it back first.
     Publish(u8, Option<u8>),
+    /// Takes an update, and replies, refuses, drops it, or replies after an activity.
+    Answer(u8),
     NoteContext,
     ByChance(Vec<Step>, Vec<Step>),
     Join(Vec<Vec<Step>>),
@@ -249,6 +254,7 @@ async fn run_step(ctx: &OrchestrationContext, step: Step, log: &Log, held: &mut 
                 None => ctx.unpublish(name),
             }
         }
+        Step::Answer(how) => answer(ctx, how, log).await,
         Step::NoteContext => note(log, format!("{} {}", ctx.now(), ctx.new_guid())),
         Step::ByChance(even, odd) => {
             branch(if ctx.random().is_multiple_of(2) { even } else { odd }).await;
@@ -276,6 +282,22 @@ async fn run_step(ctx: &OrchestrationContext, step: Step, log: &Log, held: &mut 
         Step::UntilCancelled(steps) => {
             let ended = ctx.until_cancelled(branch(steps)).await;
             note(log, format!("cancelled: {} {ended:?}", ctx.is_cancelled()));
+        }
+    }
+}
+
+async fn answer(ctx: &OrchestrationContext, how: u8, log: &Log) {
+    let Ok(ask) = ctx.updates::<u64, u64, String>(ASK).next().await else {
+        return note(log, "nobody asked".into());
+    };
+    note(log, format!("asked for {} as {:?}", ask.request(), ask.key()));
+    match how % 4 {
+        0 => ask.reply(&how.into()),
+        1 => ask.refuse(&"no".into()),
+        2 => drop(ask),
+        _ => {
+            take(schedule(ctx, Leaf::Activity(how)), log).await;
+            ask.reply(&how.into());
         }
     }
 }

@@ -15,6 +15,19 @@ pub(crate) fn courses() -> impl Strategy<Value = Vec<Move>> {
     vec(a_move(), 0..25)
 }
 
+/// Programs that answer updates, with courses that send some.
+pub(crate) fn answering() -> impl Strategy<Value = Vec<Step>> {
+    let answer = || (0..4_u8).prop_map(Step::Answer);
+    let answers = vec(answer(), 1..3);
+    let nested =
+        (answers, vec(step(), 0..3)).prop_map(|(answers, steps)| Step::Select(answers, steps));
+    vec(prop_oneof![2 => answer(), 1 => nested, 2 => step()], 1..7)
+}
+
+pub(crate) fn asking() -> impl Strategy<Value = Vec<Move>> {
+    vec(prop_oneof![1 => a_move(), 1 => any::<bool>().prop_map(Move::Ask)], 0..25)
+}
+
 pub(crate) fn changes() -> impl Strategy<Value = Change> {
     prop_oneof![
         Just(Change::Rename),

@@ -1,0 +1,140 @@
+//! Updates: requests whose answers callers wait for.
+
+use reenact_core::{EventKey, InstanceId, UpdateAnswer, UpdateFate};
+
+use super::Access;
+use super::wait::{Looks, notified};
+use crate::error::{Error, Result};
+use crate::inspect::UpdateRead;
+use crate::message::ExternalEvent;
+use crate::waiters::{AnswerReport, Waiter};
+
+impl Access {
+    /// Sends an update to an instance, and waits for its answer, which is durable. An update is an external event
+    /// with a key; one that has none gets one. With the key of an update that came before, it gets the answer of
+    /// that.
+    ///
+    /// # Errors
+    /// As [`raise_event`](Self::raise_event), and [`Error::UnknownEvent`], [`Error::InvalidPayload`],
+    /// [`Error::UpdateRefused`] when the code declares that it does not take it; then as
+    /// [`answer_to`](Self::answer_to).
+    ///
+    /// Cancelled, only the wait ends. The update may or may not have been sent, and may still be answered.
+    pub async fn update(
+        &self,
+        instance: &InstanceId,
+        update: ExternalEvent,
+    ) -> Result<UpdateAnswer> {
+        let may_be_known = update.key.is_some();
+        let (update, key) = self.keyed(update)?;
+        // Enlisted before it is sent, so that no answer is missed in between.
+        let waiter = self.waiter_for_answer(instance, &key);
+        match self.raise_event(instance, update).await {
+            Ok(()) if may_be_known => self.until_answered(instance, key, None).await,
+            Ok(()) => self.until_answered(instance, key, waiter).await,
+            // It may have answered before its end.
+            Err(Error::Finished { .. }) if may_be_known => {
+                match self.answer_to(instance, key).await {
+                    Err(Error::NoAnswer { instance, .. }) => Err(Error::Finished { instance }),
+                    answer => answer,
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits for the answer to an update that was sent with that key.
+    ///
+    /// # Errors
+    /// [`Error::NoAnswer`]: the instance has ended without one. [`Error::AnswerForgotten`];
+    /// [`Error::Quarantined`] when the host of the instance has refused it; [`Error::NotFound`],
+    /// [`Error::ShuttingDown`], [`Error::Unreadable`], [`Error::Store`].
+    ///
+    /// Cancelling it is harmless.
+    pub async fn answer_to(&self, instance: &InstanceId, key: EventKey) -> Result<UpdateAnswer> {
+        self.until_answered(instance, key, None).await
+    }
+
+    /// An update with a key, which is made where it has none.
+    pub fn keyed(&self, update: ExternalEvent) -> Result<(ExternalEvent, EventKey)> {
+        let key = match &update.key {
+            Some(key) => key.clone(),
+            None => EventKey::new(format!("update {}", self.store().seeds.unique()))?,
+        };
+        Ok((ExternalEvent { key: Some(key.clone()), ..update }, key))
+    }
+
+    fn waiter_for_answer(
+        &self,
+        instance: &InstanceId,
+        key: &EventKey,
+    ) -> Option<Waiter<AnswerReport>> {
+        let host = self.here()?;
+        let client = host.clients.of_caller();
+        Some(host.waiters.answer_to(instance.clone(), key.clone(), client))
+    }
+
+    /// Waits with a waiter that was enlisted before the update was sent, if there is one; otherwise looks at the
+    /// log first.
+    async fn until_answered(
+        &self,
+        instance: &InstanceId,
+        key: EventKey,
+        mut waiter: Option<Waiter<AnswerReport>>,
+    ) -> Result<UpdateAnswer> {
+        let (mut looks, mut read) = (Looks::default(), UpdateRead::new(key.clone()));
+        loop {
+            let waiting = match waiter.take() {
+                Some(waiter) => Some(waiter),
+                None => {
+                    // Enlisted before the look.
+                    let waiter = self.waiter_for_answer(instance, &key);
+                    match self.look_for_answer(instance, &key, &mut read).await {
+                        Ok(Some(answer)) => return Ok(answer),
+                        Ok(None) => {}
+                        Err(error)
+                            if looks.is_not_first() && error.is_of_a_store_that_is_away() => {}
+                        Err(error) => return Err(error),
+                    }
+                    waiter
+                }
+            };
+            tokio::select! {
+                biased;
+                report = notified(waiting) => if let AnswerReport::Answered(answer) = report? {
+                    return Ok(answer);
+                },
+                () = self.until_next_look(instance, &mut looks) => {}
+            }
+        }
+    }
+
+    async fn look_for_answer(
+        &self,
+        instance: &InstanceId,
+        key: &EventKey,
+        read: &mut UpdateRead,
+    ) -> Result<Option<UpdateAnswer>> {
+        let (summary, fate) = self.store().fate_of_update(instance, read).await?;
+        match fate {
+            UpdateFate::Answered(answer) => return Ok(Some(answer)),
+            UpdateFate::Forgotten => {
+                return Err(Error::AnswerForgotten {
+                    instance: instance.clone(),
+                    key: key.clone(),
+                });
+            }
+            UpdateFate::Open | UpdateFate::Unknown if summary.state.is_finished() => {
+                return Err(Error::NoAnswer { instance: instance.clone(), key: key.clone() });
+            }
+            UpdateFate::Open => return Ok(None),
+            UpdateFate::Unknown => {}
+        }
+        let Some(remote) = &self.store().queue_client else { return Ok(None) };
+        let reason = remote.why_quarantined(&remote.key_of_event(instance, key)).await?;
+        match reason {
+            Some(reason) => Err(Error::Quarantined { instance: instance.clone(), reason }),
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The updates that the code has taken, and its answers.
+
+use alloc::vec::Vec;
+
+use super::State;
+use super::mode::Mode;
+use super::pending_drop::PendingDrop;
+use super::record::Recorded;
+use crate::action::Action;
+use crate::event::Event;
+use crate::event_queue::BufferedEvent;
+use crate::ids::{EventKey, Name};
+use crate::payload::Payload;
+use crate::update_answer::UpdateAnswer;
+
+impl State {
+    /// The code has just taken an event as an update; the key under which it is to be answered. Nobody waits
+    /// for the answer to an event without one.
+    pub(crate) fn open_update(&mut self, name: &Name, data: &Payload) -> Option<EventKey> {
+        let (position, key, trace) = self.buffer.take_key_of_last()?;
+        let event = BufferedEvent { position, data: data.clone(), key: Some(key.clone()), trace };
+        self.updates.take(key.clone(), name.clone(), event);
+        Some(key)
+    }
+
+    /// The code answers an update.
+    pub(crate) fn answer_update(&mut self, key: EventKey, answer: UpdateAnswer) {
+        let answer =
+            match self.record(Event::UpdateAnswered { key: key.clone(), answer: answer.clone() }) {
+                Recorded::Halted => return,
+                Recorded::Before(Event::UpdateAnswered { answer, .. }) => answer,
+                Recorded::Before(_) | Recorded::Now => answer,
+            };
+        self.note_answer(key, answer);
+    }
+
+    pub(super) fn note_answer(&mut self, key: EventKey, answer: UpdateAnswer) {
+        self.updates.remember(key.clone(), answer.clone());
+        self.act(Action::AnswerUpdate { key, answer });
+    }
+
+    /// The code dropped an update without an answer. That is a step if it goes on; where the execution
+    /// ends, that end is the answer, and the next execution takes the request again.
+    pub(crate) fn drop_update(&mut self, key: EventKey) {
+        match self.mode {
+            Mode::Between => self.refuse_foreign_call(),
+            Mode::Closed => {}
+            Mode::Live | Mode::Replay(_) => self.turn.drops.push_back(PendingDrop::Update { key }),
+        }
+    }
+
+    /// The places of the events that were taken since the code began, which begins anew in the same log. The
+    /// requests without an answer are not among them: they are there to be taken again.
+    pub(crate) fn give_back_updates(&mut self) -> Vec<u64> {
+        let mut taken = self.buffer.forget_taken();
+        let mut open = self.updates.give_back();
+        if open.is_empty() {
+            return taken;
+        }
+        // A completion counts as after its event.
+        taken.retain(|place| !open.iter().any(|(_, event)| event.position == place + 1));
+        open.sort_unstable_by_key(|(_, event)| core::cmp::Reverse(event.position));
+        for (name, event) in open {
+            self.buffer.put_back(name, event);
+        }
+        taken
+    }
+}
