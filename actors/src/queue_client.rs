@@ -13,6 +13,7 @@ use reenact_providers::{
 
 use crate::error::{Error, Result};
 use crate::message::{ExternalEvent, InstanceMessage, Internal, RuntimeMessage, StartMessage};
+use crate::metrics::QueueRecorder;
 use crate::patience::Patience;
 use crate::seeds::Seeds;
 
@@ -29,6 +30,8 @@ pub(crate) struct QueueClient {
     pub(crate) sharing: Arc<dyn Sharing>,
     pub(crate) clock: Arc<dyn TimerScheduler>,
     pub(crate) seeds: Arc<Seeds>,
+    /// Counts the messages that are requeued.
+    pub(crate) recorder: Arc<QueueRecorder>,
 }
 
 /// A command with a key that stays the same however often the command is sent.
@@ -174,6 +177,7 @@ impl QueueClient {
         }
         // Removed only now: a message that is lost in between would be lost for good.
         self.sharing.discard(id).await?;
+        self.recorder.requeued.count();
         Ok(true)
     }
 

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::access::Access;
 use crate::admission::Admission;
 use crate::answers::ClientRuntimes;
-use crate::context::{HostContext, SharedByActors};
+use crate::context::{CountedInstances, HostContext, SharedByActors};
 use crate::counted_queues::CountedQueues;
 use crate::error::{Error, Result};
 use crate::footprint::Footprints;
@@ -145,6 +145,7 @@ impl Runtime {
             admission: Arc::new(admission),
             footprints: Footprints::new(options.max_instance_bytes.max(1)),
             recorder,
+            counted_instances: CountedInstances::new(Handle::current()),
             tasks,
             threads,
             closing: AtomicBool::new(false),
@@ -459,7 +460,8 @@ fn store(provider: &dyn Provider, gate: &Arc<Gate>, recorder: &HostRecorder) -> 
         CountedQueues::new(sharing, recorder.queues.clone(), recorder.store.clone())
     };
     let sharing = provider.sharing().map(counted);
-    Arc::new(Store::through(gate.clone(), gate.clone(), sharing, provider))
+    let queues = recorder.queues.clone();
+    Arc::new(Store::through(gate.clone(), gate.clone(), sharing.map(|one| (one, queues)), provider))
 }
 
 /// The counters of a host.

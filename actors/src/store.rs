@@ -10,6 +10,7 @@ use reenact_providers::{
 
 use crate::error::{Error, ParkReason, Result};
 use crate::log::Log;
+use crate::metrics::QueueRecorder;
 use crate::published::ValuesRead;
 use crate::queue_client::QueueClient;
 use crate::seeds::Seeds;
@@ -33,24 +34,26 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn of(provider: &dyn Provider) -> Self {
-        Self::through(provider.histories(), provider.leases(), provider.sharing(), provider)
+        let sharing = provider.sharing().map(|sharing| (sharing, Arc::default()));
+        Self::through(provider.histories(), provider.leases(), sharing, provider)
     }
 
-    /// The same, of which a part is reached through something else.
+    /// The same, of which a part is reached through something else; with what counts the messages that are requeued.
     pub(crate) fn through(
         histories: Arc<dyn HistoryStore>,
         leases: Arc<dyn ShardLease>,
-        sharing: Option<Arc<dyn Sharing>>,
+        sharing: Option<(Arc<dyn Sharing>, Arc<QueueRecorder>)>,
         provider: &dyn Provider,
     ) -> Self {
         let directory = provider.directory();
         let (shards, clock, seeds) = (provider.shards(), provider.timers(), Arc::new(Seeds::new()));
-        let queue_client = sharing.map(|sharing| QueueClient {
+        let queue_client = sharing.map(|(sharing, recorder)| QueueClient {
             shards,
             router: sharing.router(),
             sharing,
             clock: clock.clone(),
             seeds: seeds.clone(),
+            recorder,
         });
         let values_read = ValuesRead::default();
         Self { shards, directory, histories, leases, clock, seeds, queue_client, values_read }

@@ -11,6 +11,7 @@ use reenact_core::{InstanceId, ShardId};
 use reenact_providers::{Lease, Membership, ProviderError, ShardLease};
 use tokio::sync::{Notify, RwLock, watch};
 
+use super::CountedInstances;
 use crate::admission::Admission;
 use crate::answers::ClientRuntimes;
 use crate::error::Error;
@@ -84,6 +85,8 @@ pub(crate) struct HostContext {
     pub(crate) footprints: Arc<Footprints>,
     /// What the host counts.
     pub(crate) recorder: Arc<HostRecorder>,
+    /// What the store counts.
+    pub(crate) counted_instances: CountedInstances,
     pub(crate) tasks: Tasks,
     /// Whether the host ends gracefully: the end of its shards is no failure then.
     pub(crate) closing: AtomicBool,

@@ -1,5 +1,7 @@
 //! The metrics of a host: what its recorder has counted, and what its other parts know.
 
+use reenact_providers::InstanceState;
+
 use super::host::HostContext;
 use crate::metrics::{HostMetrics, OTHER};
 
@@ -11,6 +13,15 @@ impl HostContext {
         metrics.instances.in_memory_bytes = self.footprints.bytes() as u64;
         for (kind, number) in self.routes.parked_by_kind() {
             metrics.instances.parked_now.insert(kind.to_owned(), number);
+        }
+        let counts = self.counted_instances.look(&self.store.histories, metrics.at);
+        for (name, counts) in counts.iter().flat_map(|counts| counts.orchestrations()) {
+            let known = metrics.orchestrations.contains_key(name.as_str());
+            let name = if known { name.as_str() } else { OTHER };
+            let states = metrics.instances.by_state.entry(name.to_owned()).or_default();
+            for state in InstanceState::ALL {
+                *states.entry(state.name().to_owned()).or_default() += counts.of(*state);
+            }
         }
         for (name, number) in self.workers.waiting() {
             let activities = &mut metrics.activities;

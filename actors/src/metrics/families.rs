@@ -154,6 +154,12 @@ impl HostMetrics {
         let instances = &self.instances;
         let parked = by(&instances.parked, "reason");
         let parked_now = by(&instances.parked_now, "reason");
+        let by_state = instances.by_state.iter().flat_map(|(name, states)| {
+            states.iter().map(move |(state, number)| Point {
+                labels: vec![(ORCHESTRATION, name.as_str()), ("state", state.as_str())],
+                value: *number as f64,
+            })
+        });
         vec![
             gauge(
                 "reenact_instances_in_memory",
@@ -194,6 +200,11 @@ impl HostMetrics {
                 "reenact_instances_parked",
                 "Instances that are parked now as far as this host knows.",
                 parked_now,
+            ),
+            gauges(
+                "reenact_instances",
+                "Instances of the whole store, as it has said last.",
+                by_state.collect(),
             ),
             gauge(
                 "reenact_stalled",
@@ -262,6 +273,11 @@ impl HostMetrics {
                 "reenact_queue_quarantined_total",
                 "Messages that were put into quarantine.",
                 queues.quarantined,
+            ),
+            counter(
+                "reenact_queue_requeued_total",
+                "Messages that clients have taken out of quarantine and sent again.",
+                queues.requeued,
             ),
             gauge("reenact_shards_held", "Shards that the host has now.", shards.held as f64),
             counter("reenact_shards_taken_total", "Shards that were taken.", shards.taken),

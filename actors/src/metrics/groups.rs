@@ -118,6 +118,11 @@ pub struct InstanceMetrics {
     pub parked: BTreeMap<String, u64>,
     /// Instances that are parked now as far as this host knows, by the kind of the reason.
     pub parked_now: BTreeMap<String, u64>,
+    /// Instances of the whole store, by orchestration and then by the name of their state, as the store has said
+    /// last. Not only those of this host: hosts that share a store all say the same. The store is asked in the
+    /// background when somebody looks, every ten seconds at most. So the first look finds nothing, and the next
+    /// one finds the answer.
+    pub by_state: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 /// The durable timers.
@@ -165,6 +170,8 @@ pub struct QueueMetrics {
     pub redelivered: u64,
     /// Messages that this host has put into quarantine.
     pub quarantined: u64,
+    /// Messages that clients of this host have taken out of quarantine and sent again.
+    pub requeued: u64,
 }
 
 /// The shards of this host.

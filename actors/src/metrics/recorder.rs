@@ -185,6 +185,7 @@ pub(crate) struct QueueRecorder {
     received: Counter,
     redelivered: Counter,
     pub(crate) quarantined: Counter,
+    pub(crate) requeued: Counter,
 }
 
 impl QueueRecorder {
@@ -202,6 +203,7 @@ impl QueueRecorder {
             received: self.received.get(),
             redelivered: self.redelivered.get(),
             quarantined: self.quarantined.get(),
+            requeued: self.requeued.get(),
         }
     }
 }

@@ -8,8 +8,8 @@ use reenact_core::{ExecutionId, InstanceId, Receipt};
 use crate::codec::{self, Codec, EncodedThing};
 use crate::limits::check_batch;
 use crate::{
-    Batch, HistoryStore, InstanceFilter, InstancePage, InstanceSummary, Lease, LoadedInstance,
-    PageRequest, Place, ProviderError, StoredTurn, TurnPage, TurnRecord,
+    Batch, HistoryStore, InstanceCounts, InstanceFilter, InstancePage, InstanceSummary, Lease,
+    LoadedInstance, PageRequest, Place, ProviderError, StoredTurn, TimeOrder, TurnPage, TurnRecord,
 };
 
 pub(super) struct EncodedHistories {
@@ -122,6 +122,19 @@ impl HistoryStore for EncodedHistories {
 
     async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
         self.histories.count(filter).await
+    }
+
+    async fn list_by_time(
+        &self,
+        filter: &InstanceFilter,
+        order: TimeOrder,
+        limit: usize,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.histories.list_by_time(filter, order, limit).await
+    }
+
+    async fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, ProviderError> {
+        self.histories.counts(filter).await
     }
 
     async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError> {

@@ -1,6 +1,6 @@
 //! Instances in memory, replays, parked ones, and waits for a place.
 
-use super::{builder, waits};
+use super::{builder, fails_on_none, waits};
 use crate::kit::{Gate, guard, id, options, store, until, until_parked};
 use reenact::prelude::*;
 use reenact::{Error, WhenBusy};
@@ -96,4 +96,41 @@ async fn a_wait_for_a_place_and_a_refusal_are_counted() {
             assert_eq!((admission.instances_waiting, admission.wait_seconds.count()), (0, 1));
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_of_the_store_are_counted_by_orchestration_and_state() {
+    let (memory, clock) = store();
+    let before = builder(memory.clone());
+    let before = before.register_orchestration("unknown", |_ctx: OrchestrationContext, ()| async {
+        Ok::<_, OrchestrationError>(())
+    });
+    let before = before.start().await.unwrap();
+    guard(guard(before.start_new_by_name::<()>("unknown", ())).await.unwrap().result())
+        .await
+        .unwrap();
+    guard(before.start_new(fails_on_none, 0)).await.unwrap();
+    let suspended = guard(before.start_new(waits, ())).await.unwrap();
+    guard(suspended.suspend("a pause")).await.unwrap();
+    guard(before.shutdown()).await.unwrap();
+
+    let host = builder(memory).start().await.unwrap();
+    guard(host.start_new(waits, ())).await.unwrap();
+    let of = |name: &str, state: &str| {
+        let by_state = host.metrics().instances.by_state;
+        by_state.get(name).and_then(|states| states.get(state)).copied()
+    };
+    assert_eq!(of("waits", "Running"), None, "the store is asked now");
+    until(|| of("waits", "Running") == Some(1)).await;
+    assert_eq!(of("waits", "Suspended"), Some(1));
+    assert_eq!(of("fails_on_none", "Failed"), Some(1));
+    assert_eq!(of("other", "Completed"), Some(1), "it is not registered here");
+
+    guard(host.start_new(waits, ())).await.unwrap();
+    assert_eq!(of("waits", "Running"), Some(1), "the answer is not old");
+    clock.advance(Duration::from_secs(10));
+    until(|| of("waits", "Running") == Some(2)).await;
+    let text = host.metrics().to_prometheus();
+    let line = "reenact_instances{orchestration=\"waits\",state=\"Running\"} 2";
+    assert!(text.lines().any(|one| one == line), "{text}");
 }

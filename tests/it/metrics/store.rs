@@ -29,7 +29,17 @@ async fn messages_of_a_queue_are_counted_and_what_nobody_can_take() {
     assert!(unknown.to_string().contains("unknown"), "{unknown}");
     let queues = host.metrics().queues;
     assert_eq!((queues.received, queues.redelivered, queues.quarantined), (3, 0, 1));
-    assert_eq!(queues.sent, 0, "the client has sent them, and not this host");
+    assert_eq!(
+        (queues.sent, queues.requeued),
+        (0, 0),
+        "the client has sent them, and not this host"
+    );
+    let page = guard(host.quarantined(None, 1)).await.unwrap();
+    let (id, _) = page.first().unwrap();
+    assert!(guard(host.requeue(id)).await.unwrap());
+    assert_eq!(host.metrics().queues.requeued, 1);
+    assert!(!guard(host.requeue(id)).await.unwrap(), "it is not there any more");
+    assert_eq!(host.metrics().queues.requeued, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
