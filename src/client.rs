@@ -3,6 +3,7 @@
 mod handle;
 mod inspect;
 mod interrupt;
+mod outside;
 mod query;
 mod raise_event;
 mod start;

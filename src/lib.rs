@@ -168,8 +168,9 @@ pub use reenact_macros::{activities, activity, orchestration};
 
 // What is in histories and in statuses.
 pub use reenact_core::{
-    CorrelationId, Event, EventKey, EventKind, ExecutionId, Guid, History, HistoryEvent,
-    InstanceId, Name, OpenActivity, OpenChild, Outcome, Payload, Timestamp, ToInstanceId, Version,
+    ActivityToken, CorrelationId, Event, EventKey, EventKind, ExecutionId, Guid, History,
+    HistoryEvent, InstanceId, Name, OpenActivity, OpenChild, Outcome, Payload, Timestamp,
+    ToActivityToken, ToInstanceId, Version,
 };
 
 // The traces that instances belong to.
@@ -183,8 +184,8 @@ pub use reenact_actors::{
 };
 pub use reenact_core::{
     ActivityError, ActivityErrorKind, BoxError, Cancelled, ChildError, CommandError, EventError,
-    InvalidName, InvalidOptions, InvalidVersion, OrchestrationError, OrchestrationErrorKind,
-    PayloadError, ResultExt, SendError, TimedOut,
+    InvalidActivityToken, InvalidName, InvalidOptions, InvalidVersion, OrchestrationError,
+    OrchestrationErrorKind, PayloadError, ResultExt, SendError, TimedOut,
 };
 pub use reenact_providers::OpenError;
 

@@ -5,6 +5,7 @@ mod inspect;
 mod interrupt;
 mod lists;
 mod metrics;
+mod outside;
 mod quarantine;
 mod start;
 mod update;
@@ -280,6 +281,9 @@ impl Access {
         instance: &InstanceId,
         message: &InstanceMessage,
     ) -> Result<Option<Timestamp>> {
+        if let Some(outside) = message.as_outside() {
+            return self.is_awaited(&outside.token).await.map(|()| None);
+        }
         let Some(rewind) = message.rewind() else {
             let summary = self.store().summary(instance).await?;
             return if summary.state.is_finished() {

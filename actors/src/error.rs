@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use reenact_core::{
-    EventKey, ExecutionId, InstanceId, InvalidDefinition, InvalidName, InvalidVersion, Name,
-    OrchestrationError, Payload, PayloadError, Version,
+    CorrelationId, EventKey, ExecutionId, InstanceId, InvalidActivityToken, InvalidDefinition,
+    InvalidName, InvalidVersion, Name, OrchestrationError, Payload, PayloadError, Version,
 };
 use reenact_providers::{OpenError, ProviderError};
 
@@ -31,6 +31,27 @@ pub enum Error {
     /// An id, a name or a key is invalid.
     #[error(transparent)]
     InvalidName(#[from] InvalidName),
+    /// A text is no token of an activity.
+    #[error(transparent)]
+    InvalidToken(#[from] InvalidActivityToken),
+    /// The attempt of an activity was completed before, with this token or by itself. It counts once.
+    #[error("activity {id} of instance `{instance}` was completed before; a token counts once")]
+    TokenUsed {
+        /// The instance.
+        instance: InstanceId,
+        /// The call.
+        id: CorrelationId,
+    },
+    /// The attempt of an activity is over that was to be completed from outside.
+    #[error("activity {id} of instance `{instance}` cannot be completed any more: {why}")]
+    TooLate {
+        /// The instance.
+        instance: InstanceId,
+        /// The call.
+        id: CorrelationId,
+        /// Why: its time is over, or nobody waits for it.
+        why: String,
+    },
     /// A host declares an invalid tag.
     #[error("a host cannot declare the tag {tag:?}: {source}")]
     InvalidTag {

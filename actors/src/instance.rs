@@ -236,6 +236,7 @@ impl InstanceState {
                     self.handle_worker_message(*message);
                 }
                 Internal::FromWorker(message) => self.answer(message.reply.yes()),
+                Internal::FromOutside(message) => self.handle_outside(*message),
                 Internal::Once(once) => self.apply_once(*once),
                 Internal::SendAgain { message, tries } => self.send_again(message, tries),
                 // The run is over, or the message only keeps the instance in memory.

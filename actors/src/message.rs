@@ -17,7 +17,8 @@ pub use event::ExternalEvent;
 #[doc(hidden)]
 pub use internal::RuntimeMessage;
 pub(crate) use internal::{
-    Asked, Content, FromAnother, FromWorker, Internal, OnceMessage, RewindMessage, StartMessage,
+    Asked, Content, FromAnother, FromOutside, FromWorker, Internal, OnceMessage, Outside,
+    RewindMessage, StartMessage,
 };
 pub(crate) use open_calls::OpenCalls;
 pub use reply::Reply;
@@ -181,6 +182,14 @@ impl InstanceMessage {
         }
     }
 
+    /// What it says of an attempt of an activity, if it is from outside.
+    pub(crate) fn as_outside(&self) -> Option<&FromOutside> {
+        match self {
+            Self::Runtime(RuntimeMessage(Internal::FromOutside(message))) => Some(message),
+            _ => None,
+        }
+    }
+
     /// The reply that its sender waits for.
     pub(crate) fn reply(self) -> Option<Reply> {
         match self {
@@ -194,6 +203,7 @@ impl InstanceMessage {
             Self::Runtime(RuntimeMessage(Internal::FromAnother(message))) => Some(message.reply),
             Self::Runtime(RuntimeMessage(Internal::Answered { reply, .. })) => reply,
             Self::Runtime(RuntimeMessage(Internal::FromWorker(message))) => Some(message.reply),
+            Self::Runtime(RuntimeMessage(Internal::FromOutside(message))) => message.reply,
             Self::Runtime(RuntimeMessage(Internal::Once(once))) => Some(once.reply),
             Self::Runtime(_) => None,
         }

@@ -117,6 +117,11 @@ impl QueueClient {
                 let (position, reason, seed) = (rewind.position, rewind.reason, rewind.seed);
                 ("rewind", None, RemoteCommand::Rewind { position, reason, seed })
             }
+            // Its run is in it.
+            InstanceMessage::Runtime(RuntimeMessage(Internal::FromOutside(message))) => {
+                let (kind, command) = message.into_remote();
+                return Ok(Some(self.once(kind, command)));
+            }
             InstanceMessage::Runtime(_) => return Ok(None),
         };
         let command = match created_at {

@@ -268,6 +268,8 @@ fn instance_of(error: &Error) -> Option<&InstanceId> {
         | Error::NoSuchPosition { instance, .. }
         | Error::PastTheEnd { instance, .. }
         | Error::OtherExecution { instance, .. }
+        | Error::TokenUsed { instance, .. }
+        | Error::TooLate { instance, .. }
         | Error::Parked { instance, .. }
         | Error::Failed { instance, .. }
         | Error::Terminated { instance, .. }

@@ -45,6 +45,17 @@ pub(crate) struct Attempts {
     pub(crate) died_before_start: u32,
     /// Of the newest heartbeat.
     pub(crate) details: Option<Payload>,
+    /// Of an attempt that is completed from outside.
+    pub(crate) deferred: Option<Deferred>,
+}
+
+/// An attempt that has returned, and is completed from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deferred {
+    /// When it began.
+    pub(crate) began: Timestamp,
+    /// When its last heartbeat came, or when it began.
+    pub(crate) heard: Timestamp,
 }
 
 /// What a timer of an open activity is to bring about.
@@ -87,6 +98,8 @@ impl Attempts {
         self.started = false;
         self.died = 0;
         self.died_before_start = 0;
+        // It runs again, with another token.
+        self.deferred = None;
     }
 
     /// What all of this takes in memory, in bytes, about.
@@ -169,9 +182,40 @@ impl Attempts {
 
     pub(crate) fn due(&self, now: Timestamp) -> Option<Due> {
         let ends = self.deadline.filter(|deadline| *deadline <= now).map(|_| Due::End);
-        let until = self.retry_at.into_iter().chain(self.deadline).filter(|at| *at > now).min();
+        let times = self.retry_at.into_iter().chain(self.deadline).chain(self.limit());
+        let until = times.filter(|at| *at > now).min();
         let begins = self.retry_at.filter(|at| *at <= now).map(|_| Due::Attempt);
         ends.or(begins).or(until.map(|until| Due::Nothing { until }))
+    }
+
+    /// When the attempt has failed that is completed from outside, if it has a limit.
+    pub(crate) fn limit(&self) -> Option<Timestamp> {
+        let (options, deferred) = (self.options.as_ref()?, self.deferred?);
+        let end = options.start_to_close.map(|limit| deferred.began + limit);
+        let silent = options.heartbeat.map(|limit| deferred.heard + limit);
+        end.into_iter().chain(silent).min()
+    }
+
+    /// When there is something to do about an attempt that is completed from outside.
+    pub(crate) fn deferred_until(&self) -> Option<Timestamp> {
+        self.deferred?;
+        self.limit().into_iter().chain(self.deadline).min()
+    }
+
+    /// What an attempt has failed with that was not completed in time from outside.
+    pub(crate) fn missed(&self, now: Timestamp) -> Option<ActivityError> {
+        self.limit().filter(|limit| *limit <= now)?;
+        let (options, deferred) = (self.options.as_ref()?, self.deferred?);
+        let is_over = |limit: &Duration| deferred.began + *limit <= now;
+        let error = match (options.start_to_close.filter(is_over), options.heartbeat) {
+            (Some(limit), _) => {
+                format!("start-to-close: it was not completed from outside within {limit:?}")
+            }
+            (None, limit) => {
+                format!("heartbeat: there was none for {:?}", limit.unwrap_or_default())
+            }
+        };
+        Some(ActivityError::of_kind(ActivityErrorKind::TimedOut, error))
     }
 
     /// Why it ends when it has taken too long.

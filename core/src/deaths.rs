@@ -53,6 +53,7 @@ impl RecordedTurn {
             | Event::TaskHeartbeat { .. }
             | Event::TaskStarted { .. }
             | Event::TaskStopped { .. }
+            | Event::TaskDeferred { .. }
             | Event::ChildAttemptFailed { .. }
             | Event::RunAnnounced { .. }
             | Event::RunSurvived

@@ -439,4 +439,16 @@ pub enum Event {
         /// The newest ones, oldest first.
         answers: Vec<(EventKey, UpdateAnswer)>,
     },
+    /// An attempt of an activity has returned, and is completed [from outside](crate::ActivityToken): it
+    /// does not run again, and its time limits go on. (input)
+    TaskDeferred {
+        /// Of the [`Event::TaskScheduled`].
+        id: CorrelationId,
+        /// The attempt.
+        attempt: u32,
+        /// When it began: its limit counts from there.
+        began_at: Timestamp,
+        /// When its last heartbeat came, or when it began.
+        heard_at: Timestamp,
+    },
 }

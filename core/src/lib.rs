@@ -175,7 +175,10 @@ pub use parked::ParkedExecution;
 pub use payload::{Payload, PayloadError};
 pub use published::PublishedValues;
 pub use receipt::{Receipt, Sealed};
-pub use remote::{RemoteActivity, RemoteCommand, RemoteEvent, RemoteRun, RemoteStart};
+pub use remote::{
+    ActivityToken, InvalidActivityToken, RemoteActivity, RemoteCommand, RemoteEvent, RemoteRun,
+    RemoteStart, ToActivityToken,
+};
 pub use replace::{Replacement, has_ended_by_itself};
 pub use rewind::{NoSuchPosition, Rewind, Rewound};
 pub use time::Timestamp;

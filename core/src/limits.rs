@@ -118,6 +118,9 @@ pub const MAX_RETRY_FACTOR: f64 = 1_000.0;
 /// Largest details of one heartbeat of an activity, in bytes.
 pub const MAX_HEARTBEAT_BYTES: usize = 16 * 1024;
 
+/// Longest text of an [`ActivityToken`](crate::ActivityToken), in bytes.
+pub const MAX_ACTIVITY_TOKEN_BYTES: usize = 1024;
+
 /// How often the heartbeats of one activity are recorded: the first at once, and then the newest at
 /// most once in this time, by the provider's clock.
 pub const HEARTBEAT_RECORDED_EVERY: Duration = Duration::from_secs(5);

@@ -390,7 +390,7 @@ impl Machine {
         match action {
             Action::Send(message) => state.outbox.message(message.id).is_some(),
             Action::CallActivity { id, attempt, .. } => {
-                !self.has_ended() && state.buffer.is_attempt(*id, *attempt)
+                !self.has_ended() && state.buffer.is_to_run(*id, *attempt)
             }
             Action::CreateTimer { id, .. } => !self.has_ended() && state.buffer.open(*id).is_some(),
             Action::CancelActivity { .. }

@@ -31,6 +31,8 @@ pub struct OpenActivity {
     pub retry_at: Option<Timestamp>,
     /// The details of its newest heartbeat that is recorded.
     pub heartbeat: Option<Payload>,
+    /// Whether the attempt has returned, and is [completed from outside](crate::ActivityToken).
+    pub deferred: bool,
 }
 
 /// A child that was called and has not ended. An [`Outbox`](crate::Outbox) knows them without code, a
@@ -58,7 +60,7 @@ impl OpenActivity {
         let last_error = None;
         let retry_at = None;
         let heartbeat = None;
-        Self { id, name, tag, attempt: 1, last_error, retry_at, heartbeat }
+        Self { id, name, tag, attempt: 1, last_error, retry_at, heartbeat, deferred: false }
     }
 
     /// After a rewind: with its first attempt.
@@ -66,6 +68,7 @@ impl OpenActivity {
         self.attempt = 1;
         self.last_error = None;
         self.retry_at = None;
+        self.deferred = false;
     }
 }
 
@@ -123,6 +126,13 @@ impl OpenActivities {
                     activity.attempt = attempt.saturating_add(1);
                     activity.last_error = Some(error.clone());
                     activity.retry_at = Some(*retry_at);
+                    activity.deferred = false;
+                }
+            }
+            Event::TaskDeferred { id, .. } => {
+                if let Some(activity) = self.open.get_mut(id) {
+                    activity.retry_at = None;
+                    activity.deferred = true;
                 }
             }
             Event::TaskHeartbeat { id, details } => {

@@ -242,6 +242,7 @@ impl Outbox {
             | Event::CommandsReceived { .. }
             | Event::TaskStarted { .. }
             | Event::TaskStopped { .. }
+            | Event::TaskDeferred { .. }
             | Event::RunAnnounced { .. }
             | Event::RunSurvived
             | Event::ExecutionParked { .. }

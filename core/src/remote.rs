@@ -1,6 +1,7 @@
 //! Commands to an instance that go through a queue, from another host or from a client without a host.
 
 mod activity;
+mod token;
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -17,6 +18,7 @@ use crate::trace_context::TraceContext;
 use crate::version::Version;
 
 pub use activity::RemoteActivity;
+pub use token::{ActivityToken, InvalidActivityToken, ToActivityToken};
 
 /// A command on its way to the host that has the instance. It arrives at least once, and counts once.
 ///

@@ -269,6 +269,7 @@ impl WellFormed {
             | Event::CommandsReceived { .. }
             | Event::TaskStarted { .. }
             | Event::TaskStopped { .. }
+            | Event::TaskDeferred { .. }
             | Event::ExecutionRenewed { .. }
             | Event::RunAnnounced { .. }
             | Event::RunSurvived
@@ -361,7 +362,9 @@ impl WellFormed {
                 self.attempts.entry(*id).or_insert(0);
                 self.is_open(*id, Open::Task, event)
             }
-            Event::TaskStopped { id } => self.is_open(*id, Open::Task, event),
+            Event::TaskStopped { id } | Event::TaskDeferred { id, .. } => {
+                self.is_open(*id, Open::Task, event)
+            }
             Event::TaskHeartbeat { id, .. } => {
                 self.unexplained = None;
                 self.is_open(*id, Open::Task, event)

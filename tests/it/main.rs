@@ -46,6 +46,7 @@ mod memory_bound;
 mod messages;
 mod metrics;
 mod offline;
+mod outside;
 mod pace;
 mod parked;
 mod parking;

@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::task::Poll;
 
 use reenact_core::{
-    ActivityError, AttemptTerms, CorrelationId, InstanceId, Name, Payload, Timestamp, TraceContext,
+    ActivityError, ActivityErrorKind, ActivityToken, AttemptTerms, CorrelationId, InstanceId, Name,
+    Payload, Timestamp, TraceContext,
 };
 use reenact_providers::TimerScheduler;
 use serde::de::DeserializeOwned;
@@ -111,6 +112,24 @@ impl ActivityContext {
                 format!("{instance}/{run}/{}-{hash:016x}", id.0)
             }
         }
+    }
+
+    /// The token by which this attempt is completed from outside: pass it on, and return
+    /// [`ActivityError::later`]. Those who have it call `Client::complete_activity` or `fail_activity`, from any
+    /// process, even before the activity has returned. Another attempt has another token, and so has this one
+    /// after a rewind. A [local](reenact_core::OrchestrationContext::call_local) activity cannot be completed from
+    /// outside.
+    pub fn token(&self) -> ActivityToken {
+        let ActivityCall { instance, run, id } = &self.call.key;
+        ActivityToken::new(instance.clone(), (*run).into(), *id, self.call.attempt)
+    }
+
+    /// How the attempt has ended: one that is completed from outside says since when its time counts.
+    pub(crate) fn timed(&self, error: ActivityError) -> ActivityError {
+        if error.kind() != ActivityErrorKind::Later {
+            return error;
+        }
+        error.since(self.began(), self.pulse().last().unwrap_or_else(|| self.began()))
     }
 
     /// The instance that called.
@@ -247,6 +266,11 @@ impl ActivityContext {
         let before = self.call.is_counted.load(Ordering::Relaxed);
         self.call.is_counted.store(true, Ordering::Relaxed);
         before
+    }
+
+    /// Records when its time limits begin to count.
+    pub(crate) fn limits_count_from(&self, now: Timestamp) {
+        self.call.began.store(now.as_micros(), Ordering::Relaxed);
     }
 
     /// Records when, and on which runtime, its task begins.

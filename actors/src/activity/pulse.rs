@@ -99,7 +99,7 @@ impl Pulse {
     }
 
     /// When the last heartbeat came.
-    pub(super) fn last(&self) -> Option<Timestamp> {
+    pub(crate) fn last(&self) -> Option<Timestamp> {
         self.beats().last
     }
 

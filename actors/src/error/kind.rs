@@ -21,7 +21,7 @@ pub enum ErrorKind {
     NotFound,
     /// The id is taken. Where the start may have come twice, this says that it counted.
     AlreadyExists,
-    /// The instance has finished: nothing more can happen to it.
+    /// The instance has finished, or the attempt of an activity: nothing more can happen to it.
     Finished,
     /// It cannot be done yet: the instance has not finished, or others have yet to hear from it. Try
     /// again later.
@@ -59,6 +59,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::InvalidName(_)
+            | Self::InvalidToken(_)
             | Self::InvalidVersion(_)
             | Self::InvalidPayload { .. }
             | Self::NoSuchPosition { .. }
@@ -73,9 +74,11 @@ impl Error {
             }
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::AlreadyExists { .. } => ErrorKind::AlreadyExists,
-            Self::Finished { .. } | Self::NoAnswer { .. } | Self::AnswerForgotten { .. } => {
-                ErrorKind::Finished
-            }
+            Self::Finished { .. }
+            | Self::NoAnswer { .. }
+            | Self::AnswerForgotten { .. }
+            | Self::TokenUsed { .. }
+            | Self::TooLate { .. } => ErrorKind::Finished,
             Self::NotFinished { .. } | Self::NotTold { .. } => ErrorKind::NotYet,
             Self::Parked { .. } | Self::NotStarted { .. } => ErrorKind::Parked,
             Self::Failed { .. } => ErrorKind::Failed,

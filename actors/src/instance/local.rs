@@ -185,6 +185,7 @@ impl InstanceMessage {
                 | Internal::ReportOpen(_)
                 | Internal::Answered { .. }
                 | Internal::FromWorker(_)
+                | Internal::FromOutside(_)
                 | Internal::SendAgain { .. }
                 | Internal::Settle
                 | Internal::EndWait(_) => false,

@@ -13,7 +13,9 @@ use super::state::InstanceState;
 use super::summary::{follow, state_of, wake_at};
 use crate::activity::{ActivityCall, EndedCall};
 use crate::error::{Error, ParkReason};
-use crate::message::{Answer, ExternalEvent, FromWorker, InstanceMessage, OnceMessage, Reply};
+use crate::message::{
+    Answer, ExternalEvent, FromOutside, FromWorker, InstanceMessage, OnceMessage, Outside, Reply,
+};
 use crate::metrics::{ExecutionEnd, Tally};
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
@@ -90,6 +92,27 @@ impl InstanceState {
             self.shard.has_ended(&call, *attempt);
         }
         self.apply(command, Some(reply));
+    }
+
+    /// Applies what somebody outside says of an attempt of an activity, if that is under way. It may still run.
+    pub(super) fn handle_outside(&mut self, message: FromOutside) {
+        let Phase::Live(live) = &self.phase else { return };
+        let (run, id, attempt) =
+            (message.token.run().into(), message.token.id(), message.token.attempt());
+        if run != live.run || !live.machine.is_attempt(id, attempt) {
+            let why = "it is not under way".to_owned();
+            let error = Error::TooLate { instance: self.instance.clone(), id, why };
+            return message
+                .reply
+                .into_iter()
+                .for_each(|reply| self.answer(reply.no(error.clone())));
+        }
+        if matches!(message.what, Outside::Ended(_)) {
+            let call = ActivityCall { instance: self.instance.clone(), run, id };
+            self.shard.has_ended(&call, attempt);
+        }
+        let (command, reply) = message.into_command();
+        self.apply(command, reply);
     }
 
     /// Raises an event that comes with a start, on an instance that is there.

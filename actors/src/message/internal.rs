@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use reenact_core::{
-    ActivityError, ChildError, Command, CorrelationId, EventKey, InstanceCommand, InstanceId,
-    MessageId, Name, NotTaken, Payload, Rewind, Start, SupersededCall, Timestamp, TraceContext,
-    Version,
+    ActivityError, ActivityToken, ChildError, Command, CorrelationId, EventKey, InstanceCommand,
+    InstanceId, MessageId, Name, NotTaken, Payload, RemoteCommand, Rewind, Start, SupersededCall,
+    Timestamp, TraceContext, Version,
 };
 use tokio::sync::oneshot;
 
@@ -81,6 +81,8 @@ pub(crate) enum Internal {
     },
     /// An attempt of an activity that runs on another host has ended, or has sent a heartbeat.
     FromWorker(Box<FromWorker>),
+    /// Somebody outside completes an activity, or reports a heartbeat of it.
+    FromOutside(Box<FromOutside>),
     /// A command that may be delivered again.
     Once(Box<OnceMessage>),
     /// Send a message again.
@@ -121,6 +123,47 @@ pub(crate) struct FromWorker {
     pub(crate) run: Run,
     pub(crate) command: Command,
     pub(crate) reply: Reply,
+}
+
+/// What somebody outside says of an attempt of an activity.
+#[derive(Debug)]
+pub(crate) struct FromOutside {
+    pub(crate) token: ActivityToken,
+    pub(crate) what: Outside,
+    pub(crate) reply: Option<Reply>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Outside {
+    /// It has ended.
+    Ended(Result<Payload, ActivityError>),
+    /// It is alive, and so far.
+    Heartbeat(Payload),
+}
+
+impl FromOutside {
+    /// As an instance applies it.
+    pub(crate) fn into_command(self) -> (Command, Option<Reply>) {
+        let (id, attempt) = (self.token.id(), self.token.attempt());
+        let command = match self.what {
+            Outside::Ended(result) => Command::CompleteTask { id, attempt, result },
+            Outside::Heartbeat(details) => Command::RecordHeartbeat { id, attempt, details },
+        };
+        (command, self.reply)
+    }
+
+    /// As it goes into a queue, and what the key of the message begins with.
+    pub(crate) fn into_remote(self) -> (&'static str, RemoteCommand) {
+        let (run, id, attempt) = (self.token.run(), self.token.id(), self.token.attempt());
+        match self.what {
+            Outside::Ended(result) => {
+                ("complete", RemoteCommand::CompleteTask { run, id, attempt, result })
+            }
+            Outside::Heartbeat(details) => {
+                ("heartbeat", RemoteCommand::RecordHeartbeat { run, id, attempt, details })
+            }
+        }
+    }
 }
 
 /// Kept by a question that is under way.

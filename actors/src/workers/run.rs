@@ -156,6 +156,7 @@ pub(super) fn watch(workers: &ShardWorkers, context: &ActivityContext) -> Option
     context.terms().filter(|terms| terms.start_to_close.or(terms.heartbeat).is_some())?;
     let (workers, context) = (workers.clone(), context.clone());
     let start = workers.own.link.clock.now();
+    context.limits_count_from(start);
     // It does not run on the thread of the shard, because the activity may block that.
     let apart = workers.own.link.routes.thread_of_host().clone();
     Some(Background::spawn_on(&apart, async move {
@@ -176,6 +177,7 @@ pub(super) fn report_end(
     if !context.may_report() {
         return;
     }
+    let result = result.map_err(|error| context.timed(error));
     let call = context.call();
     let known = EndedCall::new(&workers.own.calls, context);
     if context.is_remote() {

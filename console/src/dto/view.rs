@@ -231,6 +231,9 @@ pub struct OpenActivity {
     /// When that was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat_at: Option<Time>,
+    /// Whether the attempt has returned, and is completed from outside.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deferred: bool,
     /// How many hosts are known to have died while an attempt of it ran.
     pub hosts_died: u32,
     /// Whether a cancel has come since it was scheduled: then it has ended unless it is shielded.

@@ -21,12 +21,14 @@ pub(crate) fn call(
     Action::CallActivity { id, name, input, attempt, terms, tagged, local }
 }
 
-/// The timers of an open task: for its next attempt, and for its end.
+/// The timers of an open task: for its next attempt, for the limit of one that is completed from outside,
+/// and for its end.
 pub(crate) fn task_timers(
     id: CorrelationId,
     attempts: Option<&Attempts>,
 ) -> impl Iterator<Item = Action> {
     let retry_at = attempts.and_then(|attempts| attempts.retry_at);
-    let times = retry_at.into_iter().chain(attempts.and_then(Attempts::deadline));
+    let limit = attempts.and_then(Attempts::limit);
+    let times = retry_at.into_iter().chain(limit).chain(attempts.and_then(Attempts::deadline));
     times.map(move |fire_at| Action::CreateTimer { id, fire_at })
 }

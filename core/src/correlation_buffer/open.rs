@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::action::Action;
-use crate::attempts::{ChildRetry, call, task_timers};
+use crate::attempts::{Attempts, ChildRetry, call, task_timers};
 use crate::ids::{CorrelationId, InstanceId, Name};
 
 use super::CorrelationBuffer;
@@ -17,7 +17,10 @@ impl CorrelationBuffer {
             match slot.scheduled.clone() {
                 Scheduled::Task { name, input, attempts, local } => {
                     actions.extend(task_timers(id, attempts.as_deref()));
-                    if attempts.as_ref().is_none_or(|attempts| attempts.retry_at.is_none()) {
+                    let waits = |attempts: &Attempts| {
+                        attempts.retry_at.is_some() || attempts.deferred.is_some()
+                    };
+                    if !attempts.as_deref().is_some_and(waits) {
                         actions.push(call(id, name, input, attempts.as_deref(), local));
                     }
                 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::CorrelationBuffer;
 use super::scheduled::{Scheduled, Slot};
 use crate::action::Action;
-use crate::attempts::{Attempts, call};
+use crate::attempts::{Attempts, Deferred, call};
 use crate::error::{ActivityError, ActivityErrorKind};
 use crate::event::Event;
 use crate::ids::{CorrelationId, Name};
@@ -57,6 +57,8 @@ impl CorrelationBuffer {
     ) {
         let Some(attempts) = attempts_of(self.slots.get_mut(&id)) else { return };
         self.due.remove_retry(id, attempts);
+        self.due.end_deferral(id, attempts);
+        attempts.deferred = None;
         // The failure before this one is superseded, and a death that it reports with it: what counts
         // is what the newest start says, as at a replay without it.
         let has_died = error.kind() == ActivityErrorKind::HostDied;
@@ -78,16 +80,73 @@ impl CorrelationBuffer {
     }
 
     /// A task said how far it is.
-    pub(crate) fn heartbeat(&mut self, id: CorrelationId, details: Payload) {
+    pub(crate) fn heartbeat(&mut self, id: CorrelationId, details: Payload, now: Timestamp) {
         if let Some(attempts) = attempts_of(self.slots.get_mut(&id)) {
             attempts.details = Some(details);
+            if let Some(deferred) = attempts.deferred {
+                self.due.end_deferral(id, attempts);
+                attempts.deferred = Some(Deferred { heard: now, ..deferred });
+                self.due.defer(id, attempts);
+            }
             self.recount(id);
         }
     }
 
+    /// An attempt has returned, and is completed from outside. Gives when it has failed, if it has a limit.
+    pub(crate) fn defer_task(
+        &mut self,
+        id: CorrelationId,
+        deferred: Deferred,
+    ) -> Option<Timestamp> {
+        let attempts = attempts_of(self.slots.get_mut(&id))?;
+        self.due.remove_retry(id, attempts);
+        self.due.end_deferral(id, attempts);
+        attempts.retry_at = None;
+        attempts.started = false;
+        attempts.deferred = Some(deferred);
+        self.due.defer(id, attempts);
+        self.recount(id);
+        self.open_task(id)??.limit()
+    }
+
+    /// An attempt has returned to be completed from outside: the event of that, unless it is known. A local
+    /// activity ends when it returns.
+    pub(crate) fn deferral_of(
+        &self,
+        id: CorrelationId,
+        attempt: u32,
+        later: &ActivityError,
+        at: Timestamp,
+    ) -> Option<Event> {
+        if self.is_open_local(id) {
+            let why = "a local activity ends when it returns, and cannot be completed from outside";
+            return Some(Event::TaskFailed { id, error: ActivityError::fatal(why) });
+        }
+        let since = later.details::<(u64, u64)>();
+        let since = since.map(|(began, heard)| [began, heard].map(Timestamp::from_micros));
+        let [began_at, heard_at] = since.unwrap_or([at, at]).map(|time| time.min(at));
+        let event = Event::TaskDeferred { id, attempt, began_at, heard_at };
+        (!self.is_deferred(id)).then_some(event)
+    }
+
+    /// Whether that attempt of a task is to run, or runs.
+    pub(crate) fn is_to_run(&self, id: CorrelationId, attempt: u32) -> bool {
+        self.is_attempt(id, attempt) && !self.is_deferred(id)
+    }
+
+    fn is_deferred(&self, id: CorrelationId) -> bool {
+        self.open_task(id).flatten().is_some_and(|attempts| attempts.deferred.is_some())
+    }
+
+    /// The attempt of a task that was not completed in time from outside, and what it has failed with.
+    pub(crate) fn missed(&self, id: CorrelationId, now: Timestamp) -> Option<(u32, ActivityError)> {
+        let attempts = self.open_task(id)??;
+        Some((attempts.attempt(), attempts.missed(now)?))
+    }
+
     /// The start of an attempt is to be recorded: the event, unless it is not under way, or is recorded.
     pub(crate) fn start_of(&self, id: CorrelationId, attempt: u32) -> Option<Event> {
-        let attempts = self.open_task(id).filter(|_| self.is_attempt(id, attempt))?;
+        let attempts = self.open_task(id).filter(|_| self.is_to_run(id, attempt))?;
         let (started, died) = attempts.map_or((false, 0), |known| (known.started, known.died));
         (!started).then_some(Event::TaskStarted { id, attempt, died })
     }
@@ -170,6 +229,7 @@ fn open_activity(id: CorrelationId, name: &Name, attempts: Option<&Attempts>) ->
         activity.last_error = attempts.last_error.clone();
         activity.retry_at = attempts.retry_at;
         activity.heartbeat = attempts.details.clone();
+        activity.deferred = attempts.deferred.is_some();
     }
     activity
 }

@@ -12,6 +12,7 @@ use super::details;
 use super::text::{bounded_message, show_sources};
 use crate::ids::{CorrelationId, Name};
 use crate::payload::Payload;
+use crate::time::Timestamp;
 
 /// What an activity failed with, as the orchestration sees it.
 ///
@@ -83,9 +84,26 @@ pub enum ActivityErrorKind {
     /// The host died while the activity ran, at least once, and again when it was started anew: by the
     /// activity itself, or by something else. The message says how often.
     HostDied,
+    /// No failure: the activity has returned, and is completed from outside. See
+    /// [`ActivityError::later`]. No call ends with it.
+    Later,
 }
 
 impl ActivityError {
+    /// What an activity returns that is completed from outside: `Err(ActivityError::later())`. It ends the
+    /// attempt without a result. Those who have the token of the attempt complete it, from any process,
+    /// in seconds or in months. Until then the attempt is under way: its time limits hold, and it does
+    /// not run again after a restart.
+    pub fn later() -> Self {
+        Self::of_kind(ActivityErrorKind::Later, "it is completed from outside")
+    }
+
+    /// For runtimes: [`later`](Self::later), with when the attempt began, and when its last heartbeat came.
+    #[must_use]
+    pub fn since(self, began: Timestamp, heard: Timestamp) -> Self {
+        self.with_details(&(began.as_micros(), heard.as_micros()))
+    }
+
     /// A failure that may pass: another attempt can help.
     pub fn retryable(message: impl fmt::Display) -> Self {
         Self::of_kind(ActivityErrorKind::Retryable, message)
@@ -187,7 +205,9 @@ impl ActivityError {
     /// The message, with what its kind adds to it.
     fn headline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
-            ActivityErrorKind::Retryable | ActivityErrorKind::Fatal => f.write_str(&self.message),
+            ActivityErrorKind::Retryable | ActivityErrorKind::Fatal | ActivityErrorKind::Later => {
+                f.write_str(&self.message)
+            }
             ActivityErrorKind::Panicked => write!(f, "the activity panicked: {}", self.message),
             ActivityErrorKind::InvalidInput => {
                 write!(f, "the activity's input is not valid: {}", self.message)

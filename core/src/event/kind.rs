@@ -104,6 +104,7 @@ kinds! {
     ValuePublished,
     UpdateAnswered,
     UpdateAnswersCarried,
+    TaskDeferred,
 }
 
 impl fmt::Display for EventKind {

@@ -67,6 +67,7 @@ impl Event {
             | Self::CommandsReceived { .. }
             | Self::TaskStarted { .. }
             | Self::TaskStopped { .. }
+            | Self::TaskDeferred { .. }
             | Self::ExecutionRenewed { .. }
             | Self::RunAnnounced { .. }
             | Self::RunSurvived
@@ -106,6 +107,7 @@ impl Event {
             | Self::CommandsReceived { .. }
             | Self::TaskStarted { .. }
             | Self::TaskStopped { .. }
+            | Self::TaskDeferred { .. }
             | Self::RunAnnounced { .. }
             | Self::RunSurvived
             | Self::ExecutionParked { .. }
@@ -181,6 +183,7 @@ impl Event {
             | Self::TaskHeartbeat { id, .. }
             | Self::TaskStarted { id, .. }
             | Self::TaskStopped { id }
+            | Self::TaskDeferred { id, .. }
             | Self::TaskRefused { id, .. }
             | Self::TimerCreated { id, .. }
             | Self::TimerFired { id }
@@ -282,6 +285,7 @@ impl Event {
             | Self::CommandsReceived { .. }
             | Self::TaskStarted { .. }
             | Self::TaskStopped { .. }
+            | Self::TaskDeferred { .. }
             | Self::ExecutionRenewed { .. }
             | Self::RunAnnounced { .. }
             | Self::RunSurvived
@@ -356,6 +360,7 @@ impl Event {
             | Self::MessageRefused { .. }
             | Self::TaskStarted { .. }
             | Self::TaskStopped { .. }
+            | Self::TaskDeferred { .. }
             | Self::RunAnnounced { .. }
             | Self::RunSurvived
             | Self::ExecutionUnparked
@@ -382,6 +387,7 @@ impl fmt::Display for Event {
                 write!(f, ", attempt {attempt}, the next at {retry_at}: {error}")
             }
             Self::RunAnnounced { died } => write!(f, ", after {died} hosts that died"),
+            Self::TaskDeferred { attempt, .. } => write!(f, ", attempt {attempt}"),
             Self::TaskStarted { attempt, died, .. } => {
                 write!(f, ", attempt {attempt}, after {died} hosts that died")
             }

@@ -4,7 +4,7 @@
 use crate::action::Action;
 use crate::attempts::Due;
 use crate::command::{Command, Rejected, Start};
-use crate::error::{ActivityError, bounded_message};
+use crate::error::{ActivityError, ActivityErrorKind, bounded_message};
 use crate::event::Event;
 use crate::event_name::DeclaredEvent;
 use crate::ids::{CorrelationId, Name};
@@ -81,7 +81,13 @@ impl Machine {
             }
             Command::ConfirmDelivery { messages } => self.shared.lock().delivered(messages),
             Command::RefuseMessage { message, why } => self.shared.lock().refused(message, why),
-            Command::FireTimer { id } => return Ok(self.shared.lock().accept_firing(id, at)),
+            Command::FireTimer { id } => {
+                let missed = self.shared.lock().buffer.missed(id, at);
+                let Some((attempt, error)) = missed else {
+                    return Ok(self.shared.lock().accept_firing(id, at));
+                };
+                self.accept_completion(id, attempt, Err(error), at)
+            }
             Command::RaiseEvent { .. }
             | Command::Terminate { .. }
             | Command::Cancel { .. }
@@ -216,9 +222,15 @@ impl Machine {
             // Its time was over before it said so.
             return Some(Event::TaskFailed { id, error: late.too_late() });
         }
-        let error = match result {
-            Ok(output) => return Some(Event::TaskCompleted { id, output }),
-            Err(error) => error,
+        // The same of an attempt that is completed from outside.
+        let missed = attempts.and_then(|attempts| attempts.missed(at));
+        let error = match (missed, result) {
+            (Some(missed), _) => missed,
+            (None, Ok(output)) => return Some(Event::TaskCompleted { id, output }),
+            (None, Err(error)) if error.kind() == ActivityErrorKind::Later => {
+                return state.buffer.deferral_of(id, attempt, &error, at);
+            }
+            (None, Err(error)) => error,
         };
         let next = attempts.filter(|_| error.is_retryable()).and_then(|attempts| {
             Some((attempts.retry_at(id, self.seed, at)?, attempts.condition()))

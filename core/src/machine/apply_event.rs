@@ -105,7 +105,13 @@ impl Machine {
                 Ok(())
             }
             Event::TaskHeartbeat { id, details } => {
-                self.shared.lock().buffer.heartbeat(id, details);
+                let mut state = self.shared.lock();
+                let now = state.now;
+                state.buffer.heartbeat(id, details, now);
+                Ok(())
+            }
+            Event::TaskDeferred { id, began_at, heard_at, .. } => {
+                self.shared.lock().defer_task(id, began_at, heard_at);
                 Ok(())
             }
             Event::TaskStarted { id, died, .. } => {

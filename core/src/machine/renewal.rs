@@ -249,6 +249,7 @@ impl Passed {
             | Event::ChildrenSuperseded { .. }
             | Event::TaskStarted { .. }
             | Event::TaskStopped { .. }
+            | Event::TaskDeferred { .. }
             | Event::RunAnnounced { .. }
             | Event::RunSurvived
             | Event::ExecutionParked { .. }

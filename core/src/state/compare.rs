@@ -177,6 +177,7 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             | Event::CommandsReceived { .. }
             | Event::TaskStarted { .. }
             | Event::TaskStopped { .. }
+            | Event::TaskDeferred { .. }
             | Event::ExecutionRenewed { .. }
             | Event::RunAnnounced { .. }
             | Event::RunSurvived

@@ -7,7 +7,7 @@ use super::State;
 use super::mode::{Halt, Mode};
 use super::record::Recorded;
 use crate::action::Action;
-use crate::attempts::{Attempts, call, task_timers};
+use crate::attempts::{Attempts, Deferred, call, task_timers};
 use crate::correlation_buffer::Scheduled;
 use crate::error::ActivityError;
 use crate::event::Event;
@@ -15,6 +15,7 @@ use crate::ids::{CorrelationId, Name};
 use crate::options::ActivityOptions;
 use crate::output::DurableOutput;
 use crate::payload::Payload;
+use crate::time::Timestamp;
 
 /// How the code calls an activity.
 pub(crate) struct Manner<'a> {
@@ -70,6 +71,13 @@ impl State {
         let action = call(id, name.clone(), input.clone(), attempts.as_deref(), local);
         self.schedule(id, Scheduled::Task { name, input, attempts, local }, shielded, action);
         id
+    }
+
+    /// An attempt has returned, and is completed from outside.
+    pub(crate) fn defer_task(&mut self, id: CorrelationId, began: Timestamp, heard: Timestamp) {
+        if let Some(fire_at) = self.buffer.defer_task(id, Deferred { began, heard }) {
+            self.act(Action::CreateTimer { id, fire_at });
+        }
     }
 
     /// Records the options of the activity that was just scheduled, and its tag. At replay the

@@ -111,6 +111,7 @@ impl Facts {
             deadline: self.attempts.as_ref().and_then(|attempts| attempts.deadline()),
             heartbeat: open.heartbeat.clone(),
             heartbeat_at: self.heartbeat_at,
+            deferred: open.deferred,
             hosts_died: self.hosts_died,
             in_doubt: self.in_doubt,
         }

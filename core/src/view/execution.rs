@@ -148,6 +148,8 @@ pub struct ViewedActivity {
     pub heartbeat: Option<Payload>,
     /// When that was recorded.
     pub heartbeat_at: Option<Timestamp>,
+    /// Whether the attempt has returned, and is [completed from outside](crate::ActivityToken).
+    pub deferred: bool,
     /// How many hosts are known to have died while an attempt of it ran.
     pub hosts_died: u32,
     /// Whether a cancel has come since it was scheduled: then it has ended unless it is shielded, and the log

@@ -99,6 +99,7 @@ impl Viewer {
             | Event::CommandsReceived { .. }
             | Event::TaskStarted { .. }
             | Event::TaskStopped { .. }
+            | Event::TaskDeferred { .. }
             | Event::RunAnnounced { .. }
             | Event::RunSurvived
             | Event::TaskLocal { .. }

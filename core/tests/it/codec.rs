@@ -14,8 +14,8 @@ use events::{
     events_of_the_second_version, events_of_updates, events_of_versions, every_event,
     further_events, further_events_of_attempts, further_events_of_child_attempts,
     further_events_of_children, further_events_of_commands_sent,
-    further_events_of_superseded_children, renewed, rewound, status_set, task_local, task_tagged,
-    trace_received, value_published,
+    further_events_of_superseded_children, renewed, rewound, status_set, task_deferred, task_local,
+    task_tagged, trace_received, value_published,
 };
 use reenact_core::codec::{
     ACTIVITY_FORMAT_VERSION_WITH_TRACE, CodecError, FORMAT_VERSION, FORMAT_VERSION_WITH_STATUS,
@@ -23,8 +23,8 @@ use reenact_core::codec::{
     encode_turn_with_status, status_turn,
 };
 use reenact_core::{
-    AttemptTerms, CorrelationId, Event, ExecutionId, Name, Payload, ReceivedTrace, RecordedTurn,
-    RemoteActivity, RemoteRun, Timestamp, Version,
+    ActivityError, ActivityErrorKind, AttemptTerms, CorrelationId, Event, ExecutionId, Name,
+    Payload, ReceivedTrace, RecordedTurn, RemoteActivity, RemoteRun, Timestamp, Version,
 };
 
 /// The turns of the first fixture: one event each, and one turn with all of them.
@@ -217,6 +217,13 @@ fn what_version_1_wrote_of_local_activities_is_read_for_ever() {
 fn what_version_1_wrote_of_commands_from_code_is_read_for_ever() {
     let events = [vec![command_sent()], further_events_of_commands_sent()].concat();
     assert_read_for_ever("turns_v1_commands_sent.bin", &each_and_all(&events));
+}
+
+#[test]
+fn what_version_1_wrote_of_deferred_activities_is_read_for_ever() {
+    let of_kind = ActivityError::of_kind(ActivityErrorKind::Later, "it is completed from outside");
+    let failed = Event::TaskFailed { id: CorrelationId(1), error: of_kind };
+    assert_read_for_ever("turns_v1_deferred.bin", &each_and_all(&[task_deferred(), failed]));
 }
 
 /// Calls of activities in the queues of tags.

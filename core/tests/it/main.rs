@@ -12,6 +12,7 @@ mod combinators;
 mod compared;
 mod context;
 mod continue_as_new;
+mod deferred;
 mod endings;
 mod event_streams;
 mod executor;

@@ -368,6 +368,7 @@ fn goes_on(event: &Event) -> bool {
             | Event::TaskLocal { .. }
             | Event::TaskAttemptFailed { .. }
             | Event::TaskHeartbeat { .. }
+            | Event::TaskDeferred { .. }
             | Event::ChildAttemptFailed { .. }
     )
 }

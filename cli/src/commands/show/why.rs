@@ -84,6 +84,9 @@ impl Said {
                 format!("{waited} for the activity {name}{attempt}")
             }
         };
+        if activity.deferred {
+            said.push_str(", which has returned and is completed from outside");
+        }
         if let Some(tag) = &activity.tag {
             said.push_str(&format!(", on a host with the tag {}", printable(tag)));
         }

@@ -108,6 +108,7 @@ impl Place<'_> {
                 @if at > now { ", next try " (self.when(at)) } @else { ", begun " (self.when(at)) }
             }
             @if one.local { ", local" }
+            @if one.deferred { ", has returned and is completed from outside" }
             @if let Some(tag) = &one.tag { ", on hosts with tag " b { (tag) } }
             @if let Some(deadline) = one.deadline { ", must be over " (self.when(deadline)) }
             @if one.hosts_died > 0 { ", " (parts::count(one.hosts_died.into(), "host has", "hosts have")) " died while it ran" }

@@ -151,6 +151,7 @@ impl TimelineBuilder {
             | Event::CommandsReceived { .. }
             | Event::TaskStarted { .. }
             | Event::TaskStopped { .. }
+            | Event::TaskDeferred { .. }
             | Event::RunAnnounced { .. }
             | Event::RunSurvived
             | Event::TraceContextReceived { .. } => {}

@@ -24,6 +24,7 @@ pub(crate) fn every_event() -> Vec<Event> {
         events_of_parking(),
         vec![task_local(), trace_received(), command_sent(), value_published()],
         events_of_updates(),
+        vec![task_deferred()],
     ]
     .concat();
     [first.concat(), later.concat(), events_of_children(), newest].concat()
@@ -213,6 +214,12 @@ pub(crate) fn events_of_updates() -> Vec<Event> {
     ];
     let answered = Event::UpdateAnswered { key: key("a"), answer: answers[0].1.clone() };
     vec![answered, Event::UpdateAnswersCarried { answers }]
+}
+
+/// That which came with activities that are completed from outside.
+pub(crate) fn task_deferred() -> Event {
+    let (began_at, heard_at) = (seconds(1_700_000_000), Timestamp::from_micros(u64::MAX));
+    Event::TaskDeferred { id: CorrelationId(251), attempt: 250, began_at, heard_at }
 }
 
 /// That which came with published values.

@@ -20,6 +20,8 @@ pub(crate) enum Move {
     /// With what may pass: it is tried again, where that is wanted.
     FailForNow(Index),
     Heartbeat(Index),
+    /// It has returned, and is completed from outside.
+    Defer(Index),
     Fire(Index),
     Raise(usize),
     RaiseTheKeyAgain(usize),
@@ -104,6 +106,11 @@ impl Course {
             Move::Heartbeat(which) => {
                 if let Some(id) = pick(&self.open_tasks(), which) {
                     self.instance.heartbeat(id, id);
+                }
+            }
+            Move::Defer(which) => {
+                if let Some(id) = pick(&self.open_tasks(), which) {
+                    self.instance.fail(id, ActivityError::later());
                 }
             }
             Move::Fire(which) => {

@@ -59,6 +59,7 @@ fn input() -> impl Strategy<Value = Move> {
         1 => any::<Index>().prop_map(Move::Fail),
         3 => any::<Index>().prop_map(Move::FailForNow),
         1 => any::<Index>().prop_map(Move::Heartbeat),
+        2 => any::<Index>().prop_map(Move::Defer),
         3 => (0..EVENTS.len()).prop_map(Move::Raise),
         3 => any::<Index>().prop_map(Move::EndChild),
         1 => any::<Index>().prop_map(Move::FailChildForNow),

@@ -99,6 +99,7 @@ fn a_move() -> impl Strategy<Value = Move> {
         6 => any::<prop::sample::Index>().prop_map(Move::Complete),
         1 => any::<prop::sample::Index>().prop_map(Move::Fail),
         4 => any::<prop::sample::Index>().prop_map(Move::FailForNow),
+        3 => any::<prop::sample::Index>().prop_map(Move::Defer),
         1 => any::<prop::sample::Index>().prop_map(Move::Heartbeat),
         3 => any::<prop::sample::Index>().prop_map(Move::Fire),
         4 => (0..EVENTS.len()).prop_map(Move::Raise),
