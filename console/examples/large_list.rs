@@ -21,6 +21,12 @@ use tower::ServiceExt;
 /// Starts that are under way at one time.
 const STARTS: usize = 512;
 
+/// Steps of the one with a long history; each is an event.
+const STEPS: u64 = 98_000;
+
+/// Steps from one turn of it to the next.
+const STEPS_OF_A_TURN: u64 = 100;
+
 /// How often each address is asked for; the table has the median and the longest.
 const TIMES: usize = 9;
 
@@ -42,10 +48,14 @@ async fn measure(name: &str, store: &dyn Provider, count: u64) -> Result<(), Box
         .for_each(|started| async { started.expect("it starts") })
         .await;
     let long = InstanceId::new("order-0000000")?;
-    for number in 0..9_900 {
-        access.raise_event(&long, ExternalEvent::new("Note", &number)?).await?;
-    }
-    println!("{name}: {count} instances in {:.1} s\n", begun.elapsed().as_secs_f64());
+    let go = ExternalEvent::new("Go", &STEPS)?;
+    access.raise_event(&long, go).await?;
+    access.outcome(&long).await?;
+    let events = access.summary(&long).await?.events;
+    println!(
+        "{name}: {count} instances, one of them with {events} events, in {:.1} s\n",
+        begun.elapsed().as_secs_f64()
+    );
     let console = router(access.clone(), ConsoleOptions::new().guarded_by_layer());
     println!("| address | median | longest |\n|---|---|---|");
     let last = format!("/api/instances?after=order-{:07}", count - 50);
@@ -55,6 +65,9 @@ async fn measure(name: &str, store: &dyn Provider, count: u64) -> Result<(), Box
         last.as_str(),
         "/api/instances?state=completed",
         "/api/instances?state=failed",
+        "/api/instances?state=running&order=oldest",
+        "/api/instances?state=failed&order=newest",
+        "/api/instances?order=newest",
         "/api/instances?name=order&prefix=order-00",
         "/api/count",
         "/api/count?state=running",
@@ -63,7 +76,7 @@ async fn measure(name: &str, store: &dyn Provider, count: u64) -> Result<(), Box
         "/api/instance?id=order-0000000",
         "/api/history?id=order-0000000",
         "/api/timeline?id=order-0000000",
-        "/api/state?id=order-0000000&after=5000",
+        "/api/state?id=order-0000000&after=50000",
         "/overview",
         "/instances",
         "/instance?id=order-0000007",
@@ -83,7 +96,14 @@ fn registry() -> Result<Registry, reenact_actors::Error> {
         if number.is_multiple_of(2) {
             return Ok(json!(number));
         }
-        Ok(ctx.wait_external::<Value>("Go").await?)
+        let go = ctx.wait_external::<Value>("Go").await?;
+        for step in 0..go.as_u64().unwrap_or_default() {
+            ctx.side_effect(|| step).await;
+            if step % STEPS_OF_A_TURN == 0 {
+                ctx.timer(Duration::from_micros(1)).await;
+            }
+        }
+        Ok(go)
     };
     registry.register_orchestration("order".into(), order)?;
     Ok(registry)

@@ -25,6 +25,7 @@ mod pages;
 mod params;
 mod problem;
 mod quarantined;
+mod quotes;
 mod serve;
 mod shared;
 mod shown;

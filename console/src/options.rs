@@ -91,7 +91,8 @@ impl ConsoleOptions {
 
     /// What is shown in the place of each payload: inputs, outputs, data of events, statuses, details of
     /// errors and heartbeats. It is called for all that leaves the console, in the API, in its streams and
-    /// on its pages. Messages of errors and reasons are text of the program, and pass as they are.
+    /// on its pages. Messages of errors and reasons are text of the program, and pass as they are; but where a host says
+    /// in which way code and history differ, what it quotes of payloads is left out.
     ///
     /// ```
     /// use reenact_console::ConsoleOptions;
@@ -117,6 +118,11 @@ impl ConsoleOptions {
     pub fn announce_in(mut self, directory: impl Into<PathBuf>) -> Self {
         self.announce_in = Some(directory.into());
         self
+    }
+
+    /// Whether something else may be shown in the place of payloads.
+    pub(crate) const fn redacts(&self) -> bool {
+        self.redact.is_some()
     }
 
     /// What is shown in the place of this payload.

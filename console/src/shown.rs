@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::options::{ConsoleOptions, PayloadOf};
 use crate::problem::{Problem, ProblemKind};
+use crate::quotes;
 
 /// The fields that hold a payload, wherever they stand.
 const PAYLOADS: &[&str] = &["input", "output", "data", "value", "status", "details", "heartbeat"];
@@ -52,6 +53,17 @@ impl<'a> Shown<'a> {
         self.options.shown(PayloadOf { instance: self.instance, field, name }, payload)
     }
 
+    /// A reason, without what it quotes of payloads where these are redacted.
+    pub(crate) fn reason(self, text: &str) -> String {
+        if self.options.redacts() { quotes::reason(text) } else { text.to_owned() }
+    }
+
+    /// A side of a mismatch in words, in the same way.
+    pub(crate) fn side(self, side: &impl Serialize) -> Result<String, Problem> {
+        let shown = self.value(side)?;
+        Ok(shown.get("text").and_then(Value::as_str).unwrap_or_default().to_owned())
+    }
+
     /// The name of an enum's variant, and what it has.
     pub(crate) fn variant(self, value: &impl Serialize) -> Result<(String, Value), Problem> {
         Ok(match encode(value)? {
@@ -72,7 +84,10 @@ impl<'a> Shown<'a> {
         }
     }
 
-    fn object(self, fields: Map<String, Value>) -> Value {
+    fn object(self, mut fields: Map<String, Value>) -> Value {
+        if self.options.redacts() && fields.contains_key("step") && fields.contains_key("text") {
+            fields = quotes::side(fields);
+        }
         let name = fields.get("name").and_then(Value::as_str).map(str::to_string);
         let mut shown = Map::new();
         for (key, value) in fields {
@@ -92,6 +107,10 @@ impl<'a> Shown<'a> {
                 && let Some(error) = value.get("Err")
             {
                 shown.insert("error".to_owned(), self.walk(error.clone()));
+            } else if key == "reason"
+                && let Some(text) = value.as_str()
+            {
+                shown.insert(key, self.reason(text).into());
             } else if key == "outcome" {
                 shown.insert(key, self.outcome(value));
             } else if let Some(millis) = duration(&value) {

@@ -11,6 +11,7 @@ mod inspecting;
 mod metrics;
 mod ordering;
 mod quarantine;
+mod quoting;
 mod reading;
 mod serving;
 mod typed;

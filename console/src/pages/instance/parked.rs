@@ -11,6 +11,8 @@ use super::super::parts::{self, Card, time};
 pub(super) fn card(page: &Page, view: &InstanceView, rewind_to: Option<u64>) -> Markup {
     let Some(parked) = &view.parked else { return html! {} };
     let id = view.summary.instance.as_str();
+    let shown = page.shared.shown(id);
+    let side = |side| shown.side(side).unwrap_or_default();
     let content = html! {
         p {
             "Reason: " b id="parked-kind" { (parts::words(parked.kind)) }
@@ -20,11 +22,11 @@ pub(super) fn card(page: &Page, view: &InstanceView, rewind_to: Option<u64>) -> 
             Some(mismatch) => {
                 p { "The two differ at event " a href=(near(id, mismatch.position)) { (mismatch.position) } ":" }
                 div.diff id="mismatch" {
-                    div.expected { h3 { "Expected" span.quiet { ": what the history has" } } p.mono.break { (mismatch.expected.text) } }
-                    div.found { h3 { "Found" span.quiet { ": what the code does" } } p.mono.break { (mismatch.found.text) } }
+                    div.expected { h3 { "Expected" span.quiet { ": what the history has" } } p.mono.break { (side(&mismatch.expected)) } }
+                    div.found { h3 { "Found" span.quiet { ": what the code does" } } p.mono.break { (side(&mismatch.found)) } }
                 }
             },
-            None => p.break { (parked.reason) },
+            None => p.break { (shown.reason(&parked.reason)) },
         }
         @if page.may_change() {
             h3 { "What helps" }

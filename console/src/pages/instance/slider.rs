@@ -74,7 +74,7 @@ pub(super) fn state(page: &Page, id: &str, after: Option<&StateAfter>) -> Result
                     ", turn " (after.turn) ", " (time::full(after.at, page.now)) ":"
                 }
                 @if let Some(since) = &after.execution.suspended { p { "It was suspended: " (parts::text(&since.reason)) } }
-                @if let Some(since) = &after.execution.parked { p { "It was parked: " (parts::text(&since.reason)) } }
+                @if let Some(since) = &after.execution.parked { p { "It was parked: " (parts::text(&page.shared.shown(id).reason(&since.reason))) } }
                 @if let Some(since) = &after.execution.cancel_requested { p { "It had been asked to end: " (parts::text(&since.reason)) } }
                 @if let Some(status) = &status { p { span.quiet { "Custom status " } (parts::payload::value("after-status", status)) } }
             }

@@ -351,7 +351,8 @@ impl Chart<'_> {
         let title = match (look, &span.reason, span.fire_at) {
             (Look::Instant, _, _) => format!("{word} at {}", time::time_of_day(span.begin)),
             (_, Some(reason), _) => {
-                format!("{word} {took}: {}", parts::start_of(reason, 120).unwrap_or(reason))
+                let reason = self.page.shared.shown(self.id).reason(reason);
+                format!("{word} {took}: {}", parts::start_of(&reason, 120).unwrap_or(&reason))
             }
             (_, None, Some(fire_at)) => format!("{word} {took}, due {}", time::exact(fire_at)),
             _ => format!("{word} {took}"),

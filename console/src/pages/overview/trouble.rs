@@ -35,7 +35,12 @@ pub(super) async fn parked(page: &Page, total: u64) -> Result<Markup, Problem> {
                 access.snapshot(&summary.instance).await.ok().and_then(|snapshot| snapshot.parked)
             }
         };
-        rows.push((summary, reason.map(|reason| reason.to_string())));
+        rows.push((
+            summary,
+            reason.map(|reason| {
+                page.shared.shown(summary.instance.as_str()).reason(&reason.to_string())
+            }),
+        ));
     }
     let card = Card {
         id: "parked",
