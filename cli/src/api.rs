@@ -49,6 +49,11 @@ impl Api {
         self.answer(Method::GET, path, query, None).await?.whole().await
     }
 
+    /// Reads whatever it is, in portions.
+    pub(crate) async fn stream(&self, path: &str, query: &Query<'_>) -> Done<Answer> {
+        self.answer(Method::GET, path, query, None).await
+    }
+
     /// Reads a stream of lines.
     pub(crate) async fn lines(&self, path: &str, query: &Query<'_>) -> Done<Lines> {
         Ok(self.answer(Method::GET, path, query, None).await?.lines())
@@ -87,7 +92,7 @@ impl Api {
     }
 }
 
-fn decoded<T: DeserializeOwned>(bytes: &[u8]) -> Done<T> {
+pub(crate) fn decoded<T: DeserializeOwned>(bytes: &[u8]) -> Done<T> {
     serde_json::from_slice(bytes).map_err(|error| foreign(&error))
 }
 

@@ -103,6 +103,17 @@ pub(crate) async fn to_serve(place: &Place, writes: bool) -> Done<(Client, Optio
     }
 }
 
+/// The console of a place, if it has one: that of an address, or of the host that has the directory open.
+pub(crate) async fn console_of(place: &Place, quiet: bool) -> Done<Option<Api>> {
+    match place.chosen(environment)? {
+        Chosen::Console(address) => Ok(Some(console(&address, place).await?.api)),
+        Chosen::Directory(directory) => {
+            Ok(announced::console(&directory, quiet).await?.map(|(api, _)| api))
+        }
+        Chosen::Hub { .. } => Ok(None),
+    }
+}
+
 /// A client that only reads a store, without a host in between.
 pub(crate) async fn store_to_read(place: &Place) -> Done<Client> {
     match place.chosen(environment)? {

@@ -3,6 +3,8 @@
 mod body;
 mod bulk;
 mod change;
+mod doctor;
+mod export;
 mod history;
 mod info;
 mod inspect;
@@ -44,6 +46,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         reads("/api/state", get(instance::state)),
         reads("/api/history", get(history::page)),
         reads("/api/history.jsonl", get(history::download)),
+        reads("/api/export", get(export::export)),
         reads("/api/timeline", get(inspect::timeline)),
         reads("/api/tree", get(inspect::tree)),
         reads("/api/failure", get(inspect::failure)),
@@ -61,6 +64,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         changes("/api/bulk/prepare", post(bulk::prepare)),
         changes("/api/bulk/run", post(bulk::run)),
         changes("/api/bulk/stop", post(bulk::stop)),
+        reads("/api/doctor", get(doctor::doctor)),
         reads("/api/metrics", get(metrics::json)),
         reads("/metrics", get(metrics::prometheus)),
         reads("/api/metrics/hour", get(metrics::hour)),

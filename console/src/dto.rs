@@ -6,6 +6,7 @@
 mod bulk;
 mod change;
 mod cluster;
+mod doctor;
 mod family;
 mod filter;
 mod history;
@@ -19,6 +20,7 @@ mod view;
 pub use self::bulk::{BulkAction, BulkPrepare, BulkPrepared, BulkProgress, BulkRun};
 pub use self::change::{Done, Raise, Reason, Rewind, Start, StartEvent, Started};
 pub use self::cluster::{Cluster, HostRow, Shard};
+pub use self::doctor::{Checked, FindingText};
 pub use self::family::{
     Ancestor, Call, Cause, FailedCall, FailureChain, FailureLink, Tree, TreeNode,
 };

@@ -44,6 +44,12 @@ pub const LOGIN_LASTS: Duration = Duration::from_secs(12 * 60 * 60);
 /// How long a form that was sent to a browser can be sent back.
 pub const FORM_LASTS: Duration = Duration::from_secs(12 * 60 * 60);
 
+/// Bytes of an export that are sent at a time, and more where a line ends later.
+pub const EXPORT_PORTION_BYTES: usize = 64 * 1024;
+
+/// Most portions of an export that are written before they are sent.
+pub const MAX_EXPORT_PORTIONS: usize = 8;
+
 /// Most streams of server-sent events at one time.
 pub const MAX_STREAMS: usize = 64;
 

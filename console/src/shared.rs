@@ -71,6 +71,11 @@ impl Shared {
         }
     }
 
+    /// Whether payloads are shown as the program of the console wants it, and not as they are.
+    pub(crate) fn redacts(&self) -> bool {
+        self.inner.options.redact.is_some()
+    }
+
     /// The bulk actions.
     pub(crate) fn bulks(&self) -> &Bulks {
         &self.inner.bulks

@@ -11,8 +11,16 @@ use super::moment::{Moment, moment};
 use crate::failure::{Done, Failure};
 
 /// The states, as they are written.
-const STATES: [&str; 7] =
-    ["running", "completed", "failed", "terminated", "cancelled", "suspended", "parked"];
+const STATES: [&str; 8] = [
+    "running",
+    "completed",
+    "failed",
+    "terminated",
+    "cancelled",
+    "suspended",
+    "parked",
+    "importing",
+];
 
 /// Conditions; an instance must meet all of them.
 #[derive(Clone, Debug, Default, Args)]

@@ -29,15 +29,19 @@ pub(crate) struct List {
 #[command(after_long_help = "\
 Examples:
   reenact count
-  reenact count --by-state
+  reenact count --by-state --name order
+  reenact count --by-name
   reenact count --state failed --finished-after 1d
   test \"$(reenact count --state parked)\" = 0")]
 pub(crate) struct Count {
     #[command(flatten)]
     pub(crate) filter: Filter,
     /// How many there are in each state
-    #[arg(long, conflicts_with = "filter")]
+    #[arg(long)]
     pub(crate) by_state: bool,
+    /// How many there are of each orchestration, those with the most first
+    #[arg(long, conflicts_with = "by_state")]
+    pub(crate) by_name: bool,
 }
 
 #[derive(Debug, Args)]
@@ -100,12 +104,13 @@ pub(crate) struct Timeline {
 
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-On a terminal the page is drawn again whenever something changes; in a pipe, each
-change is a line. Ctrl-C ends it.
+On a terminal the page is drawn again whenever something changes, and says how many
+instances do not fit; in a pipe, each change is a line. Ctrl-C ends it.
 
 Examples:
   reenact watch
   reenact watch --state parked,failed
+  reenact watch --after order-50
   reenact watch order-7 --until-done && echo completed")]
 pub(crate) struct Watch {
     /// The id of one instance; without it, a list
@@ -116,7 +121,10 @@ pub(crate) struct Watch {
     /// Until the instance has ended; the exit code is 1 if it has not completed
     #[arg(long, requires = "id")]
     pub(crate) until_done: bool,
-    /// So many instances at most
-    #[arg(long, short = 'n', value_name = "N", default_value_t = limits::LISTED)]
-    pub(crate) limit: usize,
+    /// So many instances at most; without it, as many as fit the terminal, and 50 in a pipe
+    #[arg(long, short = 'n', value_name = "N", conflicts_with = "id")]
+    pub(crate) limit: Option<usize>,
+    /// Only ids after this one: where the page before has ended
+    #[arg(long, value_name = "ID", conflicts_with = "id")]
+    pub(crate) after: Option<String>,
 }

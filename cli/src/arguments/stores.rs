@@ -128,11 +128,13 @@ pub(crate) struct Metrics {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Without a host on the directory it reads every journal, the archive and every
-history, and changes nothing. The exit code is 1 if it finds something.
+history, and changes nothing. Where a console answers, it looks at the histories
+through that. The exit code is 1 if it finds something.
 
 Examples:
   reenact doctor --store orders.reenact
-  reenact doctor --store orders.reenact --quick")]
+  reenact doctor --store orders.reenact --quick
+  reenact doctor --url http://localhost:9000/admin")]
 pub(crate) struct Doctor {
     /// Not every history: the store and the machine only
     #[arg(long)]

@@ -3,12 +3,14 @@
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
+use reenact::console::dto::Checked;
 use reenact::doctor::{
     Finding, Looked, Severity, check_directory_through, check_machine, check_store,
 };
 use reenact::providers::Provider;
 use reenact::{Client, Error};
 
+use crate::api::{Api, decoded};
 use crate::arguments::place::Chosen;
 use crate::arguments::stores::Doctor;
 use crate::failure::{Code, Done, Failure};
@@ -22,6 +24,11 @@ use crate::tool::Tool;
 const READING: &str = "reading histories";
 
 pub(crate) async fn doctor(given: Doctor, tool: &mut Tool) -> Done {
+    if let Some(api) = open::console_of(&tool.place, tool.look.quiet).await? {
+        let mut findings = through_console(&api, given.quick, tool).await?;
+        findings.sort_by_key(|finding| Reverse(finding.severity));
+        return show(&findings, tool);
+    }
     let mut findings = match tool.place.chosen(open::environment)? {
         Chosen::Directory(directory) => of_directory(&directory, given.quick, tool).await?,
         Chosen::Hub { connection, hub } => {
@@ -38,14 +45,46 @@ pub(crate) async fn doctor(given: Doctor, tool: &mut Tool) -> Done {
             }
             findings
         }
-        Chosen::Console(_) => {
-            return Err(Failure::misused("the doctor looks at the store itself, not at a console").remedy(
-                "give `--store DIR` or `--azure CONNECTION --hub NAME`; `reenact metrics` shows how a running host is",
-            ));
-        }
+        Chosen::Console(_) => Vec::new(),
     };
     findings.sort_by_key(|finding| Reverse(finding.severity));
     show(&findings, tool)
+}
+
+/// Each history, as a console reads it; the machine as well, if it is this one.
+async fn through_console(api: &Api, quick: bool, tool: &Tool) -> Done<Vec<Finding>> {
+    let directory = match tool.place.chosen(open::environment)? {
+        Chosen::Directory(directory) => Some(directory),
+        _ => None,
+    };
+    if quick && directory.is_none() {
+        return Err(Failure::misused("`--quick` leaves out all that a console can look at")
+            .remedy("leave it out, or run it on the machine of the store with `--store DIR`"));
+    }
+    let mut findings = Vec::new();
+    if !quick {
+        let progress = Progress::new(tool, READING, Some(0));
+        let mut lines = api.lines("api/doctor", &[]).await?;
+        let mut found = None;
+        while let Some(line) = lines.next().await? {
+            let Checked { looked, of, findings } = decoded(line.as_bytes())?;
+            progress.of(of);
+            progress.at(looked);
+            found = findings;
+        }
+        let found =
+            found.ok_or_else(|| Failure::unreachable("the look through the store broke off"))?;
+        findings.extend(found.into_iter().map(Finding::from));
+    }
+    findings.push(Finding::info(
+        "the files",
+        "they were not looked at, because a host works on them; `reenact doctor --store DIR` does without a host",
+    ));
+    if let Some(directory) = directory {
+        let machine = beside(&directory);
+        findings.extend(blocking(move || check_machine(&machine)).await?);
+    }
+    Ok(findings)
 }
 
 /// The machine, the files, and each history.

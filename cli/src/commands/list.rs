@@ -3,7 +3,7 @@
 use reenact::console::dto::{Count as Counted, Counts, InstanceList, InstanceRow};
 use serde_json::Value;
 
-use crate::api::Api;
+use crate::api::{Api, understood};
 use crate::arguments::reading::{Count, List};
 use crate::failure::Done;
 use crate::limits::INSTANCES_PER_PAGE;
@@ -107,10 +107,17 @@ pub(crate) fn cells(row: &InstanceRow, now: std::time::SystemTime) -> Vec<Cell> 
 
 pub(crate) async fn count(arguments: Count, tool: &mut Tool) -> Done {
     let opened = tool.reading().await?;
-    if arguments.by_state {
-        by_state(&opened.api, tool).await?;
+    let query = arguments.filter.query(tool.out.now());
+    if arguments.by_state || arguments.by_name {
+        let counts: Value = opened.api.get("api/counts", &query).await?;
+        if !tool.out.is_for_people() {
+            tool.out.value(&counts)?;
+        } else if arguments.by_state {
+            by_state(&understood(counts)?, tool)?;
+        } else {
+            by_name(&understood(counts)?, tool)?;
+        }
     } else {
-        let query = arguments.filter.query(tool.out.now());
         let counted: Counted = opened.api.get("api/count", &query).await?;
         if tool.out.is_for_people() {
             tool.out.line(counted.count)?;
@@ -121,12 +128,7 @@ pub(crate) async fn count(arguments: Count, tool: &mut Tool) -> Done {
     opened.close().await
 }
 
-async fn by_state(api: &Api, tool: &mut Tool) -> Done {
-    if !tool.out.is_for_people() {
-        let counts: Value = api.get("api/counts", &[]).await?;
-        return tool.out.value(&counts);
-    }
-    let counts: Counts = api.get("api/counts", &[]).await?;
+fn by_state(counts: &Counts, tool: &mut Tool) -> Done {
     let mut table = Table::new(vec![Column::text("STATE"), Column::number("INSTANCES")]);
     for one in &counts.states {
         let state = one.state.name();
@@ -138,4 +140,28 @@ async fn by_state(api: &Api, tool: &mut Tool) -> Done {
     }
     table.row(vec!["all".into(), counts.total.to_string().into()]);
     tool.out.rows(&mut table)
+}
+
+fn by_name(counts: &Counts, tool: &mut Tool) -> Done {
+    let mut table = Table::new(vec![
+        Column::long("ORCHESTRATION"),
+        Column::number("INSTANCES"),
+        Column::long("STATES"),
+    ]);
+    for of in &counts.orchestrations {
+        let states = of.states.iter().map(|one| format!("{} {}", one.count, one.state.name()));
+        let states: Vec<_> = states.collect();
+        table.row(vec![
+            of.orchestration.as_str().into(),
+            of.total.to_string().into(),
+            states.join(", ").as_str().into(),
+        ]);
+    }
+    table.row(vec!["all".into(), counts.total.to_string().into(), "".into()]);
+    tool.out.rows(&mut table)?;
+    if counts.more_orchestrations > 0 {
+        let more = counts.more_orchestrations;
+        tool.remark(format_args!("{more} more orchestrations have fewer instances"));
+    }
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! `export` and `import`: whole stores, or what meets conditions, as JSON lines.
 
+mod remote;
+
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
@@ -21,6 +23,9 @@ use crate::progress::Progress;
 use crate::tool::Tool;
 
 pub(crate) async fn export(given: Export, tool: &mut Tool) -> Done {
+    if let Some(api) = open::console_of(&tool.place, tool.look.quiet).await? {
+        return remote::export(&api, &given, tool).await;
+    }
     let what = What::of(&given, tool)?;
     let client = open::store_to_read(&tool.place).await?;
     let mut options = ExportOptions::new().readable(!given.compact);

@@ -4,7 +4,7 @@ mod screen;
 
 use std::collections::BTreeMap;
 
-use reenact::console::dto::{InstanceDetail, InstanceList, InstanceRow};
+use reenact::console::dto::{Count, InstanceDetail, InstanceList, InstanceRow};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -15,7 +15,8 @@ use crate::api::{Api, of, understood};
 use crate::arguments::reading::Watch;
 use crate::failure::{Code, Done, Failure};
 use crate::limits::{
-    DRAWN_AT_LEAST_EVERY, REDRAWN_AT_MOST_EVERY, WATCH_AGAIN_AFTER, WATCH_ATTEMPTS,
+    DRAWN_AT_LEAST_EVERY, INSTANCES_PER_PAGE, LISTED, REDRAWN_AT_MOST_EVERY, WATCH_AGAIN_AFTER,
+    WATCH_ATTEMPTS,
 };
 use crate::open::Opened;
 use crate::output::styles::{FAINT, of_state, paint};
@@ -26,7 +27,7 @@ use crate::tool::Tool;
 /// What is looked at.
 enum Subject {
     Instance(String),
-    List { conditions: Vec<(&'static str, String)>, limit: usize },
+    List { conditions: Vec<(&'static str, String)>, limit: Option<usize>, after: Option<String> },
 }
 
 pub(crate) async fn watch(given: Watch, tool: &mut Tool) -> Done {
@@ -39,7 +40,7 @@ pub(crate) async fn watch(given: Watch, tool: &mut Tool) -> Done {
         Some(id) => Subject::Instance(id),
         None => {
             let conditions = given.filter.query(tool.out.now());
-            Subject::List { conditions, limit: given.limit }
+            Subject::List { conditions, limit: given.limit, after: given.after }
         }
     };
     let mut watched = Watched { subject, until_done: given.until_done, seen: BTreeMap::new() };
@@ -170,13 +171,23 @@ impl Watched {
                 }
                 Ok(is_over)
             }
-            Subject::List { conditions, limit } => {
+            Subject::List { conditions, limit, after } => {
+                let fit = screen.rows(tool).unwrap_or(LISTED);
+                let limit = limit.unwrap_or(fit).clamp(1, INSTANCES_PER_PAGE);
                 let mut query = conditions.clone();
                 query.push(("limit", limit.to_string()));
+                query.extend(after.clone().map(|after| ("after", after)));
                 let page: InstanceList = api.get("api/instances", &query).await?;
+                let left = match &page.next {
+                    Some(next) => Some(Left::of(api, conditions, next).await?),
+                    None => None,
+                };
                 if screen.is_on() {
-                    screen.draw(&page_lines(&page, tool), tool)?;
+                    screen.draw(&page_lines(&page, left.as_ref(), tool), tool)?;
                 } else {
+                    if let Some(left) = left.filter(|_| self.seen.is_empty()) {
+                        tool.remark(left.said());
+                    }
                     page.instances.iter().try_for_each(|row| self.line(row, tool))?;
                 }
                 Ok(false)
@@ -206,8 +217,28 @@ impl Watched {
     }
 }
 
+/// The instances after a page.
+struct Left {
+    /// How many meet the conditions in all.
+    of: u64,
+    /// The last id of the page.
+    after: String,
+}
+
+impl Left {
+    async fn of(api: &Api, conditions: &[(&'static str, String)], after: &str) -> Done<Self> {
+        let Count { count } = api.get("api/count", conditions).await?;
+        Ok(Self { of: count, after: after.to_owned() })
+    }
+
+    fn said(&self) -> String {
+        let after = printable(&self.after);
+        format!("there are more, of {} in all: `--after '{after}'` watches the next", self.of)
+    }
+}
+
 /// The list, as a page for a terminal.
-fn page_lines(page: &InstanceList, tool: &Tool) -> Vec<String> {
+fn page_lines(page: &InstanceList, left: Option<&Left>, tool: &Tool) -> Vec<String> {
     let now = tool.out.now();
     let mut table = list::table();
     for row in &page.instances {
@@ -217,8 +248,6 @@ fn page_lines(page: &InstanceList, tool: &Tool) -> Vec<String> {
     if page.instances.is_empty() {
         lines.push("no instance".to_owned());
     }
-    if page.next.is_some() {
-        lines.push(paint(FAINT, "there are more"));
-    }
+    lines.extend(left.map(|left| paint(FAINT, left.said())));
     lines
 }

@@ -21,6 +21,13 @@ async fn a_list_has_pages_and_conditions() {
 #[tokio::test]
 async fn counts_are_by_state_too() {
     let (_scratch, directory) = store().await;
+    let by_name = on(&directory, &["count", "--by-name"]).await.fine();
+    assert!(
+        by_name.lines().any(|line| line.starts_with("payment") && line.contains("1 failed")),
+        "{by_name}"
+    );
+    let of_one = on(&directory, &["count", "--by-state", "--name", "order", "--json"]).await.json();
+    assert_eq!(of_one["total"], 1);
     let table = on(&directory, &["count", "--by-state"]).await.fine();
     for part in ["running", "completed", "failed", "all"] {
         assert!(table.contains(part), "{table}");

@@ -89,6 +89,15 @@ async fn each_change_is_a_line_in_a_pipe() {
     assert_eq!(next().await, "completed");
     assert_eq!(interrupted(child).await, Some(0));
 
+    // What is not watched is counted.
+    let mut command = program(&["watch", "--limit", "1", "--after", "ada", "--store"]);
+    command.arg(&directory).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut part = command.spawn().unwrap();
+    let mut said = BufReader::new(part.stderr.take().unwrap()).lines();
+    let said = said.next_line().await.unwrap().unwrap();
+    assert!(said.contains("of 4 in all") && said.contains("--after"), "{said}");
+    part.kill().await.unwrap();
+
     // Until it has ended, and how.
     on(&directory, &["watch", "ada", "--until-done"]).await.fine();
     let failed = on(&directory, &["watch", "bill", "--until-done"]).await;

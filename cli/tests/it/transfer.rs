@@ -1,6 +1,6 @@
 //! Export, import, verify and doctor.
 
-use crate::support::{Scratch, host, on, run, store};
+use crate::support::{host, on, run, store};
 
 #[tokio::test]
 async fn a_store_moves_as_a_whole() {
@@ -114,12 +114,16 @@ async fn the_doctor_finds_what_is_damaged() {
 }
 
 #[tokio::test]
-async fn the_doctor_and_an_export_need_the_store_itself() {
-    let scratch = Scratch::new();
+async fn an_import_needs_the_store_itself_and_nothing_is_read_where_nothing_answers() {
+    let (scratch, directory) = store().await;
+    let file = scratch.path("orders.jsonl");
+    let path = file.to_str().unwrap();
+    on(&directory, &["export", "-o", path]).await.fine();
+    let url = ["--url", "http://127.0.0.1:1/"];
+    let error = run(&[&["import", path][..], &url].concat()).await.refused(2);
+    assert!(error.contains("--store"), "{error}");
     for command in [&["doctor"][..], &["export"]] {
-        let url = ["--url", "http://127.0.0.1:1/"];
-        let error = run(&[command, &url].concat()).await.refused(2);
-        assert!(error.contains("--store"), "{error}");
+        run(&[command, &url].concat()).await.refused(5);
     }
     on(&scratch.path("none"), &["export"]).await.refused(5);
 }

@@ -138,3 +138,46 @@ async fn metrics_are_those_of_the_host() {
     console.shutdown().await;
     host.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn histories_are_exported_and_looked_at_through_the_console_of_the_host() {
+    let scratch = Scratch::new();
+    let directory = scratch.path("orders");
+    let host = host(&directory).await;
+    fill(&host).await;
+    let console = serve(&host, with_file(&directory)).await;
+    let found = on(&directory, &["doctor", "--json"]).await.fine();
+    for said in ["4 instances were looked at", "a host works on them", "syncs"] {
+        assert!(found.contains(said), "{said}: {found}");
+    }
+    on(&directory, &["doctor", "--quick"]).await.fine();
+
+    let file = scratch.path("orders.jsonl");
+    let path = file.to_str().unwrap();
+    let exported = on(&directory, &["export", "-o", path]).await.fine();
+    assert!(exported.contains("exported 4 instances"), "{exported}");
+    run(&["verify", path]).await.fine();
+    // A host worked, so it is not for an import.
+    let other = scratch.path("other");
+    on(&other, &["import", path]).await.refused(4);
+    let one = on(&directory, &["export", "ada"]).await;
+    assert!(one.error.contains("exported 1 instances"), "{one:?}");
+    assert_eq!(one.fine().lines().filter(|line| line.contains("\"kind\":\"instance\"")).count(), 1);
+    on(&directory, &["export", "nobody"]).await.refused(3);
+    on(&directory, &["export", "--at-rest"]).await.refused(4);
+    console.shutdown().await;
+
+    let hides = ConsoleOptions::new().token(Token::new("a-token-that-nobody-guesses").unwrap());
+    let hides = serve(&host, hides.redact(|_, _| serde_json::Value::Null)).await;
+    let address = format!("http://{}", hides.local_addr());
+    let asked = |command: &'static str| {
+        let mut program = program(&[command, "--url", &address]);
+        program.env("REENACT_TOKEN", "a-token-that-nobody-guesses");
+        ran(program)
+    };
+    assert!(asked("export").await.refused(4).contains("redacts"));
+    let found = asked("doctor").await.fine();
+    assert!(found.contains("4 instances were looked at") && !found.contains("syncs"), "{found}");
+    hides.shutdown().await;
+    host.shutdown().await.unwrap();
+}

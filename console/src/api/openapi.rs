@@ -7,7 +7,10 @@ use utoipa::openapi::{
 };
 use utoipa::{IntoParams, Modify, OpenApi};
 
-use super::{bulk, change, history, info, inspect, instance, list, metrics, quarantine, watch};
+use super::{
+    bulk, change, doctor, export, history, info, inspect, instance, list, metrics, quarantine,
+    watch,
+};
 use crate::params::Params;
 use crate::problem::{PROBLEM_JSON, Problem};
 
@@ -31,13 +34,13 @@ pub(crate) struct Id {
     paths(
         info::info, document,
         list::instances, list::count, list::counts,
-        instance::instance, instance::state, history::page, history::download,
+        instance::instance, instance::state, history::page, history::download, export::export,
         inspect::timeline, inspect::tree, inspect::failure, inspect::shards,
         watch::list, watch::instance,
         change::start, change::raise, change::cancel, change::suspend, change::resume,
         change::terminate, change::rewind, change::purge,
         bulk::prepare, bulk::run, bulk::stop,
-        metrics::json, metrics::prometheus, metrics::hour,
+        doctor::doctor, metrics::json, metrics::prometheus, metrics::hour,
         quarantine::list, quarantine::requeue, quarantine::discard,
     ),
     components(schemas(Problem)),

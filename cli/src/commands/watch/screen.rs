@@ -10,6 +10,9 @@ use crate::tool::Tool;
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l";
 const LEAVE: &[u8] = b"\x1b[?25h\x1b[?1049l";
 
+/// Lines of a page that are no rows: the head, what is said below, and an empty one.
+const AROUND_ROWS: usize = 3;
+
 /// To the first line; the rest of a line and of the screen are cleared as it is drawn.
 const HOME: &str = "\x1b[H";
 const CLEAR_LINE: &str = "\x1b[K";
@@ -44,6 +47,13 @@ impl Screen {
 
     pub(super) fn is_on(&self) -> bool {
         self.is_on
+    }
+
+    /// How many rows of a table fit, with its head above and a line below.
+    pub(super) fn rows(&self, tool: &mut Tool) -> Option<usize> {
+        tool.out.measure();
+        let height = tool.out.height().filter(|_| self.is_on)?;
+        Some(height.saturating_sub(AROUND_ROWS).max(1))
     }
 
     /// The terminal has another size. Never where there is none, or where the system does not say.
