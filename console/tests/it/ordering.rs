@@ -44,7 +44,7 @@ async fn instances_are_counted_by_orchestration_and_state_within_a_filter() {
     let echo = json!({"orchestration": "echo", "total": 3, "states": [completed]});
     assert_eq!(counts["orchestrations"][0], echo, "those with the most are first");
     assert_eq!(counts["orchestrations"].as_array().unwrap().len(), 3);
-    assert_eq!(counts["states"].as_array().unwrap().len(), 7, "each state, also without any");
+    assert_eq!(counts["states"].as_array().unwrap().len(), 8, "each state, also without any");
     let some = get(&console, "/api/counts?prefix=e&state=completed").await.ok();
     assert_eq!((&some["total"], &some["orchestrations"]), (&json!(3), &json!([echo])));
     get(&console, "/api/counts?by=orchestration").await.problem(400);
