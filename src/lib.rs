@@ -159,10 +159,10 @@ pub use shutdown::ShutdownHandle;
 // To write orchestrations and activities.
 pub use reenact_actors::{Activities, Activity, ActivityContext, State};
 pub use reenact_core::{
-    ActivityDefinition, ActivityOptions, ChildOptions, DurableFuture, DurableOutput, EventName,
-    Events, NamedActivity, NamesEvent, NamesUpdate, Orchestration, OrchestrationByName,
-    OrchestrationContext, OrchestrationWith, ParentClose, PublishedValues, RetryPolicy, Update,
-    UpdateName, Updates, WhenAny, Winner, WithOptions,
+    ActivityDefinition, ActivityOptions, AnyEvent, AnyEvents, ChildOptions, DurableFuture,
+    DurableOutput, EventName, Events, NamedActivity, NamesEvent, NamesUpdate, Orchestration,
+    OrchestrationByName, OrchestrationContext, OrchestrationWith, ParentClose, PublishedValues,
+    RetryPolicy, Update, UpdateName, Updates, WhenAny, Winner, WithOptions,
 };
 pub use reenact_macros::{activities, activity, orchestration};
 

@@ -1,6 +1,7 @@
 //! The calls that code makes on its context: one durable primitive in each file.
 
 mod activities;
+mod any_event;
 mod cancellation;
 mod children;
 mod combinators;
@@ -18,6 +19,7 @@ mod timeout;
 mod timers;
 mod updates;
 
+pub use any_event::{AnyEvent, AnyEvents};
 pub use combinators::{WhenAny, Winner};
 pub use event_stream::Events;
 pub use updates::{Update, Updates};

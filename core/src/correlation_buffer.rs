@@ -1,5 +1,6 @@
 //! The correlation buffer: by correlation id, what was scheduled and whose output the code has not taken.
 
+mod any_waits;
 mod awaited;
 mod cancel;
 mod due;
@@ -22,6 +23,7 @@ use crate::output::DurableOutput;
 use crate::seen_keys::SeenKeys;
 use crate::time::Timestamp;
 
+use any_waits::AnyWaits;
 use awaited::Awaited;
 pub(crate) use cancel::call_off;
 use due::Due;
@@ -39,6 +41,8 @@ pub(crate) struct CorrelationBuffer {
     /// The box of a slot that has gone.
     spare: Option<Box<Slot>>,
     queues: BTreeMap<Name, EventQueue>,
+    /// The waits for events of any name: none, in most programs.
+    any: Option<Box<AnyWaits>>,
     /// The events that no wait has taken.
     untaken: Buffered,
     /// Of these, the events for which no wait is open. The limits are for these alone: what the code
@@ -75,6 +79,11 @@ impl CorrelationBuffer {
                 if let Some(event) = queue.subscribe(id) {
                     self.unawaited.remove(event);
                 }
+                self.count_beside_any();
+            }
+            Scheduled::AnyWait => {
+                self.any.get_or_insert_default().subscribe(id, &self.queues);
+                self.count_beside_any();
             }
             Scheduled::Child { .. }
             | Scheduled::Start { .. }
@@ -161,6 +170,7 @@ impl CorrelationBuffer {
                 self.due.remove_timer(id, *fire_at);
             }
             Scheduled::Wait { .. }
+            | Scheduled::AnyWait
             | Scheduled::Child { .. }
             | Scheduled::Start { .. }
             | Scheduled::Send { .. }
@@ -186,17 +196,14 @@ impl CorrelationBuffer {
         let output = match (slot.output.take(), &slot.scheduled) {
             (Some((_, output)), _) => output,
             (None, Scheduled::Wait { name }) => {
-                let queue = self.queues.get_mut(name)?;
-                let event = queue.take(id)?;
-                self.untaken.remove(&event);
-                // A completion counts as after its event.
-                self.taken.push(event.position - 1);
-                self.key_of_last = event.key.map(|key| (event.position, key, event.trace));
-                if queue.is_idle() {
-                    let name = name.clone();
-                    self.queues.remove(&name);
-                }
-                DurableOutput::External(Ok(event.data))
+                let name = name.clone();
+                let event = self.take_event_of_wait(&name, id)?;
+                DurableOutput::External(Ok(self.note_event_taken(&name, event)))
+            }
+            (None, Scheduled::AnyWait) => {
+                let (name, event) = self.take_event_of_any(id)?;
+                let data = self.note_event_taken(&name, event);
+                DurableOutput::AnyExternal(Ok((name, data)))
             }
             (None, _) => return None,
         };
@@ -227,6 +234,7 @@ impl CorrelationBuffer {
                 None
             }
             Scheduled::Wait { name } => self.unsubscribe(name, id),
+            Scheduled::AnyWait => self.unsubscribe_any(id),
             Scheduled::Child { .. }
             | Scheduled::Start { .. }
             | Scheduled::Send { .. }
@@ -249,6 +257,7 @@ impl CorrelationBuffer {
         self.due = Due::default();
         self.horizon = None;
         self.asked_in_vain.clear();
+        self.any.iter_mut().for_each(|any| any.end_waits());
         self.queues.values_mut().for_each(EventQueue::end_waits);
         self.queues.retain(|_, queue| !queue.is_idle());
         self.unawaited = self.untaken;

@@ -72,6 +72,8 @@ impl RecordedTurn {
             | Event::ExternalSubscribed { .. }
             | Event::ExternalRaised { .. }
             | Event::ExternalUnsubscribed { .. }
+            | Event::AnySubscribed { .. }
+            | Event::ExternalTaken { .. }
             | Event::SideEffectRecorded { .. }
             | Event::ExecutionCompleted { .. }
             | Event::ExecutionFailed { .. }

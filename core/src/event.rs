@@ -451,4 +451,18 @@ pub enum Event {
         /// When its last heartbeat came, or when it began.
         heard_at: Timestamp,
     },
+    /// The code began to wait for an external event of any name. (output)
+    AnySubscribed {
+        /// Names the wait.
+        id: CorrelationId,
+    },
+    /// A wait for an event of any name has taken one. (output)
+    ExternalTaken {
+        /// Of the [`Event::AnySubscribed`].
+        id: CorrelationId,
+        /// The event.
+        name: Name,
+        /// Its place in the log.
+        place: u64,
+    },
 }

@@ -101,6 +101,65 @@ impl EventQueue {
         self.events.is_empty() && self.waits.is_empty()
     }
 
+    /// The wait at a place.
+    pub(crate) fn wait_at(&self, place: usize) -> Option<CorrelationId> {
+        self.waits.get(place).copied()
+    }
+
+    /// Of the events that are not claimed by others, the one at a place, and its index.
+    fn beside(&self, place: usize, claimed: &[u64]) -> Option<(usize, &BufferedEvent)> {
+        let all = self.events.iter().enumerate();
+        all.filter(|(_, event)| !claimed.contains(&event.position)).nth(place)
+    }
+
+    /// As [`ready`](Self::ready), where others have claimed some of the events.
+    pub(crate) fn ready_beside(&self, id: CorrelationId, claimed: &[u64]) -> Option<u64> {
+        self.beside(self.place(id)?, claimed).map(|(_, event)| event.position)
+    }
+
+    /// As [`take`](Self::take), where others have claimed some of the events.
+    pub(crate) fn take_beside(
+        &mut self,
+        id: CorrelationId,
+        claimed: &[u64],
+    ) -> Option<BufferedEvent> {
+        let place = self.place(id)?;
+        let (index, _) = self.beside(place, claimed)?;
+        self.waits.remove(place);
+        self.events.remove(index)
+    }
+
+    /// Takes the event with that position, for a wait that is not for this name.
+    pub(crate) fn take_at(&mut self, position: u64) -> Option<BufferedEvent> {
+        let index = self.events.iter().position(|event| event.position == position)?;
+        self.events.remove(index)
+    }
+
+    /// As [`awaits_next`](Self::awaits_next), where others have claimed some of the events.
+    pub(crate) fn awaits_next_beside(&self, claimed: &[u64]) -> bool {
+        self.waits.len() > self.unclaimed(claimed).count()
+    }
+
+    /// The waits that have an event, where others have claimed some of the events.
+    pub(crate) fn ready_waits_beside(
+        &self,
+        claimed: &[u64],
+    ) -> impl Iterator<Item = CorrelationId> {
+        self.waits.iter().copied().take(self.unclaimed(claimed).count())
+    }
+
+    /// The events that nobody waits for, where others have claimed some of them.
+    pub(crate) fn unawaited_beside<'a>(
+        &'a self,
+        claimed: &'a [u64],
+    ) -> impl Iterator<Item = &'a BufferedEvent> {
+        self.unclaimed(claimed).skip(self.waits.len())
+    }
+
+    fn unclaimed<'a>(&'a self, claimed: &'a [u64]) -> impl Iterator<Item = &'a BufferedEvent> {
+        self.events.iter().filter(|event| !claimed.contains(&event.position))
+    }
+
     /// Ids rise in the order of subscription.
     fn place(&self, id: CorrelationId) -> Option<usize> {
         self.waits.binary_search(&id).ok()

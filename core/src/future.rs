@@ -128,6 +128,7 @@ impl<T> DurableFuture<T> {
                     return Poll::Pending;
                 }
                 if let Some((output, scheduled, stale)) = state.buffer.take(id) {
+                    state.note_taken(id, &output);
                     drop(state);
                     drop(stale);
                     return Poll::Ready((output, Some(Called { id, scheduled })));
@@ -200,6 +201,7 @@ impl Called {
             }
             Scheduled::Timer { .. }
             | Scheduled::Wait { .. }
+            | Scheduled::AnyWait
             | Scheduled::Child { .. }
             | Scheduled::Start { .. }
             | Scheduled::Send { .. }
@@ -229,6 +231,7 @@ impl Called {
             DurableOutput::Task(result) => DurableOutput::Task(Self::name_task(result, called)),
             DurableOutput::Timer
             | DurableOutput::External(_)
+            | DurableOutput::AnyExternal(_)
             | DurableOutput::Child(_)
             | DurableOutput::Started(_)
             | DurableOutput::Sent(_)

@@ -36,6 +36,11 @@ pub struct Name(Text);
 pub struct EventKey(Arc<str>);
 
 impl Name {
+    /// How a wait for an event of any name is shown.
+    pub(crate) fn any_event() -> Self {
+        Self(Text::from("*"))
+    }
+
     /// Checks a text that is in the program, and refers to it.
     pub(crate) fn of_static(text: &'static str) -> Result<Self, InvalidName> {
         check(Self::WHAT, text, MAX_NAME_BYTES)?;

@@ -130,7 +130,7 @@ mod executor;
 
 pub use action::{Action, AttemptTerms, Tagged};
 pub use answers::{UpdateFate, UpdateFinder};
-pub use calls::{Events, Update, Updates, WhenAny, Winner};
+pub use calls::{AnyEvent, AnyEvents, Events, Update, Updates, WhenAny, Winner};
 pub use catalog::{ActivityCatalog, OrchestrationRefusal, Refusal};
 #[doc(hidden)]
 pub use code::{Checked, EncodeOutput, Unchecked};

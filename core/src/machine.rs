@@ -438,7 +438,8 @@ impl Machine {
         self.shared.lock().buffer.all_deaths()
     }
 
-    /// The waits for external events that have no event yet, in the order in which they began.
+    /// The waits for external events that have no event yet, in the order in which they began. One for events of
+    /// any name has the name `*`.
     pub fn open_waits(&self) -> Vec<(CorrelationId, Name)> {
         if self.has_ended() {
             return Vec::new();

@@ -157,6 +157,8 @@ impl OpenActivities {
             | Event::ExternalSubscribed { .. }
             | Event::ExternalRaised { .. }
             | Event::ExternalUnsubscribed { .. }
+            | Event::AnySubscribed { .. }
+            | Event::ExternalTaken { .. }
             | Event::SideEffectRecorded { .. }
             | Event::StatusSet { .. }
             | Event::UpdateAnswered { .. }

@@ -224,6 +224,8 @@ impl Outbox {
             | Event::ExternalSubscribed { .. }
             | Event::ExternalRaised { .. }
             | Event::ExternalUnsubscribed { .. }
+            | Event::AnySubscribed { .. }
+            | Event::ExternalTaken { .. }
             | Event::SideEffectRecorded { .. }
             | Event::StatusSet { .. }
             | Event::UpdateAnswered { .. }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{
     ActivityError, ActivityErrorKind, ChildError, CommandError, EventError, SendError,
 };
-use crate::ids::InstanceId;
+use crate::ids::{InstanceId, Name};
 use crate::payload::{Payload, PayloadError};
 
 /// What a durable future gives before it is decoded: the form in which different kinds can stand
@@ -23,6 +23,8 @@ pub enum DurableOutput {
     Timer,
     /// An external event came.
     External(Result<Payload, EventError>),
+    /// An external event came, of any name: its name, and what it carries.
+    AnyExternal(Result<(Name, Payload), EventError>),
     /// A child ended: which one, and what it returned.
     Child(Result<(InstanceId, Payload), Box<ChildError>>),
     /// A detached orchestration was started, or refused.
@@ -59,6 +61,18 @@ impl DurableOutput {
             return Err(PayloadError::Decode(why).into());
         };
         Ok(data?.decode()?)
+    }
+
+    /// An external event of any name.
+    ///
+    /// # Errors
+    /// [`EventError`]; [`EventError::InvalidData`] when it is the output of something else.
+    pub fn into_any_event(self) -> Result<(Name, Payload), EventError> {
+        let Self::AnyExternal(event) = self else {
+            let why = format!("it is not of an event of any name: {self:?}");
+            return Err(PayloadError::Decode(why).into());
+        };
+        event
     }
 
     /// A child's output as its type.

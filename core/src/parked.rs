@@ -1,7 +1,7 @@
 //! An execution whose code cannot run: from its log alone, it applies what needs no code.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::iter;
@@ -49,6 +49,8 @@ pub struct ParkedExecution {
     keys: SeenKeys,
     queues: BTreeMap<Name, OfName>,
     waits: BTreeMap<CorrelationId, Name>,
+    /// For events of any name.
+    any_waits: BTreeSet<CorrelationId>,
     timers: BTreeMap<CorrelationId, Timestamp>,
     /// Those with options.
     tasks: BTreeMap<CorrelationId, Box<Attempts>>,
@@ -194,6 +196,9 @@ impl ParkedExecution {
         }
         let unawaited = self.queues.values().map(OfName::unawaited);
         let (events, taken) = unawaited.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        if events < self.any_waits.len() {
+            return Ok(());
+        }
         if events >= MAX_BUFFERED_EVENTS {
             return Err(Rejected::TooManyEvents { limit: MAX_BUFFERED_EVENTS });
         }
@@ -236,7 +241,16 @@ impl ParkedExecution {
                 self.waits.insert(*id, name.clone());
                 self.queues.entry(name.clone()).or_default().waits += 1;
             }
+            Event::AnySubscribed { id } => {
+                self.any_waits.insert(*id);
+            }
+            Event::ExternalTaken { id, name, .. } => {
+                self.any_waits.remove(id);
+                // As if the wait had been for its name.
+                self.queues.entry(name.clone()).or_default().waits += 1;
+            }
             Event::ExternalUnsubscribed { id } => {
+                self.any_waits.remove(id);
                 let name = self.waits.remove(id);
                 if let Some(of_name) = name.and_then(|name| self.queues.get_mut(&name)) {
                     of_name.waits = of_name.waits.saturating_sub(1);
@@ -268,6 +282,7 @@ impl ParkedExecution {
                 self.timers.clear();
                 self.tasks.clear();
                 self.waits.clear();
+                self.any_waits.clear();
                 // A wait that had no event is over.
                 let all = self.queues.values_mut();
                 all.for_each(|of_name| of_name.waits = of_name.waits.min(of_name.bytes.len()));

@@ -236,6 +236,8 @@ impl WellFormed {
             | Event::ExternalSubscribed { .. }
             | Event::ExternalRaised { .. }
             | Event::ExternalUnsubscribed { .. }
+            | Event::AnySubscribed { .. }
+            | Event::ExternalTaken { .. }
             | Event::SideEffectRecorded { .. }
             | Event::ExecutionCompleted { .. }
             | Event::ExecutionTerminated { .. }
@@ -311,7 +313,9 @@ impl WellFormed {
         match event {
             Event::TaskScheduled { id, .. } => self.opens(*id, Some(Open::Task), event),
             Event::TimerCreated { id, .. } => self.opens(*id, Some(Open::Timer), event),
-            Event::ExternalSubscribed { id, .. } => self.opens(*id, Some(Open::Wait), event),
+            Event::ExternalSubscribed { id, .. } | Event::AnySubscribed { id } => {
+                self.opens(*id, Some(Open::Wait), event)
+            }
             Event::ChildScheduled { id, retry, .. } => {
                 if retry.is_some() {
                     self.attempts.insert(*id, 0);
@@ -333,7 +337,9 @@ impl WellFormed {
             Event::TimerFired { id } | Event::TimerCancelled { id } => {
                 self.closes(*id, Open::Timer, event)
             }
-            Event::ExternalUnsubscribed { id } => self.closes(*id, Open::Wait, event),
+            Event::ExternalUnsubscribed { id } | Event::ExternalTaken { id, .. } => {
+                self.closes(*id, Open::Wait, event)
+            }
             Event::TaskConfigured { id, options } => {
                 if self.just_scheduled != Some(*id) {
                     return Err(self.malformed("options after their activity only", event));

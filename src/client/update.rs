@@ -64,7 +64,7 @@ impl Client {
     /// const ADD: UpdateName<u32, u32, String> = UpdateName::new("add");
     ///
     /// #[orchestration(updates(ADD))]
-    /// async fn sum(ctx: OrchestrationContext, most: u32) -> Result<u32, OrchestrationError> {
+    /// async fn total(ctx: OrchestrationContext, most: u32) -> Result<u32, OrchestrationError> {
     ///     let (mut adds, mut sum) = (ctx.updates(ADD), 0);
     ///     while sum < most {
     ///         let add = adds.next().await?;
@@ -81,8 +81,8 @@ impl Client {
     ///
     /// # #[tokio::main]
     /// # async fn main() -> reenact::Result<()> {
-    /// let host = Host::builder().provider(InMemory::new()).orchestration(sum).start().await?;
-    /// host.start_new(sum, 10).id("sum-7").await?;
+    /// let host = Host::builder().provider(InMemory::new()).orchestration(total).start().await?;
+    /// host.start_new(total, 10).id("sum-7").await?;
     ///
     /// assert_eq!(host.update("sum-7", ADD, 4).await.unwrap(), 4);
     /// let refused = host.update("sum-7", ADD, 0).await.unwrap_err();
@@ -164,11 +164,11 @@ impl<T> StartNew<T> {
     /// # use reenact::{UpdateError, UpdateName};
     /// # const ADD: UpdateName<u32, u32, String> = UpdateName::new("add");
     /// # #[orchestration]
-    /// # async fn sum(ctx: OrchestrationContext, most: u32) -> Result<u32, OrchestrationError> {
+    /// # async fn total(ctx: OrchestrationContext, most: u32) -> Result<u32, OrchestrationError> {
     /// #     Ok(most)
     /// # }
     /// # async fn add(host: &Host) -> Result<(), UpdateError<String>> {
-    /// let (instance, sum) = host.start_new(sum, 10).id("sum-7").and_update(ADD, 4).await?;
+    /// let (instance, sum) = host.start_new(total, 10).id("sum-7").and_update(ADD, 4).await?;
     /// # Ok(())
     /// # }
     /// ```

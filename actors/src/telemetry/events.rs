@@ -29,6 +29,8 @@ impl Reporter<'_> {
             Event::ExternalSubscribed { .. }
             | Event::ExternalRaised { .. }
             | Event::ExternalUnsubscribed { .. }
+            | Event::AnySubscribed { .. }
+            | Event::ExternalTaken { .. }
             | Event::EventSent { .. }
             | Event::CommandSent { .. } => self.report_external(event),
             Event::ChildScheduled { .. }
@@ -161,6 +163,12 @@ impl Reporter<'_> {
             Event::ExternalRaised { name, key, .. } => {
                 let key = key.as_ref().map(tracing::field::display);
                 tracing::debug!(target: "reenact::event", parent: None, %instance, execution, event = %name, key, "an event was raised");
+            }
+            Event::AnySubscribed { id: CorrelationId(id) } => {
+                tracing::debug!(target: "reenact::event", parent: None, %instance, execution, id, "an instance waits for an event of any name");
+            }
+            Event::ExternalTaken { id: CorrelationId(id), name, .. } => {
+                tracing::debug!(target: "reenact::event", parent: None, %instance, execution, id, event = %name, "an instance takes an event that it did not wait for by name");
             }
             Event::ExternalUnsubscribed { id: CorrelationId(id) } => {
                 let event = self.name();

@@ -154,6 +154,11 @@ impl Ledger {
                 self.begins(*id, Some(name), at);
                 self.waits.subscribe(self.place, name, *id);
             }
+            Event::AnySubscribed { id } => self.begins(*id, None, at),
+            Event::ExternalTaken { id, name, place } => {
+                self.waits.take_event(name, *place);
+                return Fact::about(self.open.remove(id));
+            }
             Event::ExternalRaised { name, .. } => {
                 self.waits.raise(self.place, name, trace.cloned());
             }

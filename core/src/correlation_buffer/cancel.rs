@@ -45,6 +45,10 @@ impl CorrelationBuffer {
                     let _ = self.unsubscribe(&name, id);
                     DurableOutput::External(Err(cancelled.clone().into()))
                 }
+                Scheduled::AnyWait => {
+                    let _ = self.unsubscribe_any(id);
+                    DurableOutput::AnyExternal(Err(cancelled.clone().into()))
+                }
                 Scheduled::Child { instance: child, parent_close, .. } => {
                     children.push((id, parent_close));
                     let reason = cancelled.reason.clone();
@@ -108,6 +112,7 @@ pub(crate) fn call_off(id: CorrelationId, scheduled: &Scheduled) -> Vec<Action> 
             Vec::from([Action::CancelTimer { id, fire_at: *fire_at }])
         }
         Scheduled::Wait { .. }
+        | Scheduled::AnyWait
         | Scheduled::Child { .. }
         | Scheduled::Start { .. }
         | Scheduled::Send { .. }

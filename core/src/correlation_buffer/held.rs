@@ -32,7 +32,7 @@ impl Held {
                 self.begins_anew |= self.calls == 0;
                 self.calls += 1;
             }
-            Scheduled::Wait { .. } => self.begins_anew |= self.calls == 0,
+            Scheduled::Wait { .. } | Scheduled::AnyWait => self.begins_anew |= self.calls == 0,
             Scheduled::Timer { .. }
             | Scheduled::Start { .. }
             | Scheduled::Send { .. }
@@ -84,6 +84,7 @@ impl Scheduled {
             // What a child or another instance is sent is in the outbox.
             Self::Timer { .. }
             | Self::Wait { .. }
+            | Self::AnyWait
             | Self::Child { .. }
             | Self::Start { .. }
             | Self::Send { .. }
@@ -97,11 +98,14 @@ impl Scheduled {
 
 fn output_bytes(output: &DurableOutput) -> usize {
     match output {
-        DurableOutput::Task(Ok(payload)) | DurableOutput::External(Ok(payload)) => payload.len(),
+        DurableOutput::Task(Ok(payload))
+        | DurableOutput::External(Ok(payload))
+        | DurableOutput::AnyExternal(Ok((_, payload))) => payload.len(),
         DurableOutput::Task(Err(error)) => error.stored_bytes(),
         DurableOutput::Child(Ok((_, payload))) => payload.len(),
         DurableOutput::Child(Err(error)) => error.stored_bytes(),
         DurableOutput::External(Err(_))
+        | DurableOutput::AnyExternal(Err(_))
         | DurableOutput::Timer
         | DurableOutput::Started(_)
         | DurableOutput::Sent(_)

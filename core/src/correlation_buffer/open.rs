@@ -28,6 +28,7 @@ impl CorrelationBuffer {
                     actions.push(Action::CreateTimer { id, fire_at })
                 }
                 Scheduled::Wait { .. }
+                | Scheduled::AnyWait
                 | Scheduled::Child { .. }
                 | Scheduled::Start { .. }
                 | Scheduled::Send { .. }
@@ -40,14 +41,17 @@ impl CorrelationBuffer {
         actions
     }
 
-    /// The waits for which no event has come, in the order of scheduling.
+    /// The waits for which no event has come, in the order of scheduling. One for events of any name has the name
+    /// `*`.
     pub(crate) fn open_waits(&self) -> Vec<(CorrelationId, Name)> {
         let waits = self.all_open().filter_map(|(id, slot)| {
-            let Scheduled::Wait { name } = &slot.scheduled else { return None };
-            Some((*id, name))
+            if let Scheduled::Wait { name } = &slot.scheduled {
+                Some((*id, name.clone()))
+            } else {
+                matches!(slot.scheduled, Scheduled::AnyWait).then(|| (*id, Name::any_event()))
+            }
         });
-        let waits = waits.filter(|(id, _)| self.completed_at(*id).is_none());
-        waits.map(|(id, name)| (id, name.clone())).collect()
+        waits.filter(|(id, _)| self.completed_at(*id).is_none()).collect()
     }
 
     /// What is open under that id, if it is.

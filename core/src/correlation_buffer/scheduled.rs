@@ -30,6 +30,8 @@ pub(crate) enum Scheduled {
     Wait {
         name: Name,
     },
+    /// For an external event of any name.
+    AnyWait,
     Child {
         /// Of the attempt under way.
         instance: InstanceId,

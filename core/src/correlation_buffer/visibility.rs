@@ -20,7 +20,8 @@ impl CorrelationBuffer {
         let slot = self.slots.get(&id)?;
         match (&slot.output, &slot.scheduled) {
             (Some((position, _)), _) => Some(*position),
-            (None, Scheduled::Wait { name }) => self.queues.get(name)?.ready(id),
+            (None, Scheduled::Wait { name }) => self.event_of_wait(name, id),
+            (None, Scheduled::AnyWait) => self.claim_of(id).map(|claim| claim.position),
             (None, _) => None,
         }
     }

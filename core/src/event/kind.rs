@@ -105,6 +105,8 @@ kinds! {
     UpdateAnswered,
     UpdateAnswersCarried,
     TaskDeferred,
+    AnySubscribed,
+    ExternalTaken,
 }
 
 impl fmt::Display for EventKind {

@@ -34,6 +34,8 @@ impl Event {
             | Self::ExternalSubscribed { .. }
             | Self::ExternalRaised { .. }
             | Self::ExternalUnsubscribed { .. }
+            | Self::AnySubscribed { .. }
+            | Self::ExternalTaken { .. }
             | Self::SideEffectRecorded { .. }
             | Self::StatusSet { .. }
             | Self::UpdateAnswered { .. }
@@ -120,6 +122,8 @@ impl Event {
             | Self::TimerCancelled { .. }
             | Self::ExternalSubscribed { .. }
             | Self::ExternalUnsubscribed { .. }
+            | Self::AnySubscribed { .. }
+            | Self::ExternalTaken { .. }
             | Self::SideEffectRecorded { .. }
             | Self::ExecutionCompleted { .. }
             | Self::ExecutionFailed { .. }
@@ -190,6 +194,8 @@ impl Event {
             | Self::TimerCancelled { id }
             | Self::ExternalSubscribed { id, .. }
             | Self::ExternalUnsubscribed { id }
+            | Self::AnySubscribed { id }
+            | Self::ExternalTaken { id, .. }
             | Self::SideEffectRecorded { id, .. }
             | Self::ChildScheduled { id, .. }
             | Self::ChildCompleted { id, .. }
@@ -245,6 +251,7 @@ impl Event {
             | Self::ChildScheduled { name, .. }
             | Self::StartRequested { name, .. }
             | Self::CallRefused { name, .. }
+            | Self::ExternalTaken { name, .. }
             | Self::EventSent { name, .. }
             | Self::ValuePublished { name, .. } => Some(name),
             Self::TaskCompleted { .. }
@@ -254,6 +261,7 @@ impl Event {
             | Self::TimerFired { .. }
             | Self::TimerCancelled { .. }
             | Self::ExternalUnsubscribed { .. }
+            | Self::AnySubscribed { .. }
             | Self::SideEffectRecorded { .. }
             | Self::ExecutionCompleted { .. }
             | Self::ExecutionFailed { .. }
@@ -350,6 +358,8 @@ impl Event {
             | Self::TimerCancelled { .. }
             | Self::ExternalSubscribed { .. }
             | Self::ExternalUnsubscribed { .. }
+            | Self::AnySubscribed { .. }
+            | Self::ExternalTaken { .. }
             | Self::ExecutionResumed
             | Self::TaskConfigured { .. }
             | Self::VersionSelected { .. }
@@ -424,6 +434,8 @@ impl fmt::Display for Event {
             | Self::ExternalSubscribed { .. }
             | Self::ExternalRaised { .. }
             | Self::ExternalUnsubscribed { .. }
+            | Self::AnySubscribed { .. }
+            | Self::ExternalTaken { .. }
             | Self::SideEffectRecorded { .. }
             | Self::ExecutionCompleted { .. }
             | Self::StatusSet { .. }

@@ -178,6 +178,8 @@ impl Machine {
             | Event::TimerCancelled { .. }
             | Event::ExternalSubscribed { .. }
             | Event::ExternalUnsubscribed { .. }
+            | Event::AnySubscribed { .. }
+            | Event::ExternalTaken { .. }
             | Event::SideEffectRecorded { .. }
             | Event::ExecutionCompleted { .. }
             | Event::ExecutionFailed { .. }
@@ -378,17 +380,6 @@ impl Machine {
             None if is_renewed => self.renew(input),
             None => self.conclude(Event::ExecutionContinued { input }, next),
         }
-    }
-
-    /// The version that it continues as, where that is another one. At replay the next execution has
-    /// a log of its own, which knows.
-    fn newest_version(&self) -> Option<Box<OrchestrationCode>> {
-        let versions = self.config.versions.as_ref()?;
-        if self.shared.lock().is_replaying() {
-            return None;
-        }
-        let newest = versions.newest(self.code.name())?;
-        (newest.version() != self.code.version()).then(|| Box::new(newest))
     }
 
     /// Found out here, and not by the next execution: the history that led to it is still there.

@@ -195,6 +195,7 @@ impl State {
             Scheduled::Task { .. }
             | Scheduled::Timer { .. }
             | Scheduled::Wait { .. }
+            | Scheduled::AnyWait
             | Scheduled::Child { .. }
             | Scheduled::Refused
             | Scheduled::Cancellation

@@ -219,6 +219,8 @@ impl Passed {
             | Event::TimerCancelled { .. }
             | Event::ExternalSubscribed { .. }
             | Event::ExternalUnsubscribed { .. }
+            | Event::AnySubscribed { .. }
+            | Event::ExternalTaken { .. }
             | Event::SideEffectRecorded { .. }
             | Event::ExecutionCompleted { .. }
             | Event::ExecutionFailed { .. }

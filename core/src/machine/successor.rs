@@ -96,6 +96,17 @@ impl Machine {
         Ok(Some(Successor { machine, turns }))
     }
 
+    /// The version that it continues as, where that is another one. At replay the next execution has
+    /// a log of its own, which knows.
+    pub(super) fn newest_version(&self) -> Option<Box<OrchestrationCode>> {
+        let versions = self.config.versions.as_ref()?;
+        if self.shared.lock().is_replaying() {
+            return None;
+        }
+        let newest = versions.newest(self.code.name())?;
+        (newest.version() != self.code.version()).then(|| Box::new(newest))
+    }
+
     fn next_code(&self) -> &OrchestrationCode {
         let next = self.phase.ended().and_then(|ended| ended.next.as_deref());
         next.unwrap_or(&self.code)

@@ -162,6 +162,8 @@ impl Undoing {
             | Event::ExternalSubscribed { .. }
             | Event::ExternalRaised { .. }
             | Event::ExternalUnsubscribed { .. }
+            | Event::AnySubscribed { .. }
+            | Event::ExternalTaken { .. }
             | Event::SideEffectRecorded { .. }
             | Event::StatusSet { .. }
             | Event::UpdateAnswered { .. }

@@ -108,6 +108,10 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
                 && (!strict || given == now);
             unequal(is_same, || (text(given), text(now)))
         }),
+        (Event::ExternalTaken { place: one, .. }, Event::ExternalTaken { place: other, .. }) => {
+            let of = |place| format!("in place {place}");
+            unequal(one == other, || (of(one), of(other)))
+        }
         (
             Event::ValuePublished { value: one, .. },
             Event::ValuePublished { value: other, .. },
@@ -140,6 +144,8 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             | Event::ExternalSubscribed { .. }
             | Event::ExternalRaised { .. }
             | Event::ExternalUnsubscribed { .. }
+            | Event::AnySubscribed { .. }
+            | Event::ExternalTaken { .. }
             | Event::ExecutionCompleted { .. }
             | Event::ExecutionFailed { .. }
             | Event::ExecutionTerminated { .. }

@@ -30,7 +30,7 @@ impl PendingDrop {
         match scheduled {
             Scheduled::Task { .. } => Some(Event::TaskCancelRequested { id }),
             Scheduled::Timer { .. } => Some(Event::TimerCancelled { id }),
-            Scheduled::Wait { .. } => Some(Event::ExternalUnsubscribed { id }),
+            Scheduled::Wait { .. } | Scheduled::AnyWait => Some(Event::ExternalUnsubscribed { id }),
             Scheduled::Child { .. } => Some(Event::ChildCancelRequested { id }),
             // They go on their way; only the answer is forgotten.
             Scheduled::Start { .. } | Scheduled::Send { .. } | Scheduled::Command { .. } => None,

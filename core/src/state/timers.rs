@@ -10,6 +10,7 @@ use crate::correlation_buffer::Scheduled;
 use crate::event::Event;
 use crate::ids::{CorrelationId, Name};
 use crate::limits::MAX_TIMER;
+use crate::output::DurableOutput;
 use crate::time::Timestamp;
 
 impl State {
@@ -61,5 +62,21 @@ impl State {
             self.buffer_slot(id, Scheduled::Wait { name }, shielded);
         }
         id
+    }
+
+    pub(crate) fn schedule_any_wait(&mut self, shielded: bool) -> CorrelationId {
+        let id = self.next_id();
+        if self.record(Event::AnySubscribed { id }).counts() {
+            self.buffer_slot(id, Scheduled::AnyWait, shielded);
+        }
+        id
+    }
+
+    /// A future has given its output. Which event a wait for any has taken, the log cannot know otherwise.
+    pub(crate) fn note_taken(&mut self, id: CorrelationId, output: &DurableOutput) {
+        let DurableOutput::AnyExternal(Ok((name, _))) = output else { return };
+        if let Some(place) = self.buffer.last_taken() {
+            self.record(Event::ExternalTaken { id, name: name.clone(), place });
+        }
     }
 }

@@ -31,6 +31,10 @@ impl Viewer {
             Event::ExternalSubscribed { id, name } => {
                 self.queues.subscribe(*id, name, (position, at));
             }
+            Event::AnySubscribed { id } => {
+                self.queues.subscribe_any(*id, (position, at));
+            }
+            Event::ExternalTaken { id, place, .. } => self.queues.take_any(*id, *place),
             Event::ExternalUnsubscribed { id } => drop(self.queues.unsubscribe(*id)),
             Event::ExternalRaised { name, data, .. } => {
                 let is_held = self.is_held();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::support::instance::turn;
 use events::{
     cancelled_errors, child_attempt_failed, children_superseded, command_sent, commands_received,
-    events_of_attempts, events_of_cancel_and_suspend, events_of_children,
+    events_of_any, events_of_attempts, events_of_cancel_and_suspend, events_of_children,
     events_of_continue_as_new, events_of_parking, events_of_the_first_version,
     events_of_the_second_version, events_of_updates, events_of_versions, every_event,
     further_events, further_events_of_attempts, further_events_of_child_attempts,
@@ -206,6 +206,11 @@ fn what_version_1_wrote_of_published_values_is_read_for_ever() {
 #[test]
 fn what_version_1_wrote_of_updates_is_read_for_ever() {
     assert_read_for_ever("turns_v1_updates.bin", &each_and_all(&events_of_updates()));
+}
+
+#[test]
+fn what_version_1_wrote_of_waits_for_any_event_is_read_for_ever() {
+    assert_read_for_ever("turns_v1_any.bin", &each_and_all(&events_of_any()));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod activity_catalog;
 mod activity_timeouts;
+mod any_event;
 mod cancel;
 mod cancel_and_time;
 mod cancellation;

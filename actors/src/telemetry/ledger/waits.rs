@@ -56,6 +56,13 @@ impl Waits {
         }
     }
 
+    /// A wait for an event of any name has taken the event in that place.
+    pub(super) fn take_event(&mut self, name: &Name, place: u64) {
+        if let Some(of_name) = self.0.get_mut(name) {
+            of_name.events.retain(|event| event.place != place);
+        }
+    }
+
     /// Takes out the waits that are ready and not there any more; gives each with the trace of its event.
     pub(super) fn take(
         &mut self,

@@ -56,6 +56,14 @@ impl TimelineBuilder {
             Event::TimerFired { id } => self.end(*id, SpanEnd::Completed),
             Event::TimerCancelled { id } => self.end(*id, SpanEnd::Cancelled),
             Event::ExternalSubscribed { id, name } => self.subscribe(*id, name),
+            Event::AnySubscribed { id } => self.subscribe_any(*id),
+            Event::ExternalTaken { id, name, place } => {
+                self.queues.take_any(*id, *place);
+                if let Some(span) = self.shown(*id) {
+                    span.name = Some(name.clone());
+                }
+                self.answer(*id, Some(*place));
+            }
             Event::ExternalUnsubscribed { id } => self.unsubscribe(*id),
             Event::ExternalRaised { name, .. } => self.raise(name),
             Event::ChildScheduled { id, name, instance, .. } => {
@@ -229,6 +237,16 @@ impl TimelineBuilder {
         let taken = self.queues.subscribe(id, name, (self.position, self.at));
         if let Some(span) = self.open(id, SpanKind::Wait) {
             span.name = Some(name.clone());
+        }
+        if taken.is_some() {
+            self.answer(id, taken);
+        }
+    }
+
+    fn subscribe_any(&mut self, id: CorrelationId) {
+        let taken = self.queues.subscribe_any(id, (self.position, self.at));
+        if let Some(span) = self.open(id, SpanKind::Wait) {
+            span.name = Some(Name::any_event());
         }
         if taken.is_some() {
             self.answer(id, taken);

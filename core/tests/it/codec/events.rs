@@ -25,6 +25,7 @@ pub(crate) fn every_event() -> Vec<Event> {
         vec![task_local(), trace_received(), command_sent(), value_published()],
         events_of_updates(),
         vec![task_deferred()],
+        events_of_any(),
     ]
     .concat();
     [first.concat(), later.concat(), events_of_children(), newest].concat()
@@ -201,6 +202,15 @@ pub(crate) fn further_events_of_commands_sent() -> Vec<Event> {
     let body = MessageBody::Command { command: suspend };
     [sent.to_vec(), vec![Event::OutboxCarried { messages: vec![Message { id, to, body }] }]]
         .concat()
+}
+
+/// Those which came with waits for any event.
+pub(crate) fn events_of_any() -> Vec<Event> {
+    let id = CorrelationId(251);
+    vec![
+        Event::AnySubscribed { id },
+        Event::ExternalTaken { id, name: name("größer"), place: u64::MAX },
+    ]
 }
 
 /// Those which came with updates.
