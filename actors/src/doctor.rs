@@ -2,6 +2,7 @@
 
 mod agree;
 mod family;
+mod wrong;
 
 use reenact_core::{RecordedTurn, Timestamp};
 use reenact_providers::{
@@ -10,6 +11,7 @@ use reenact_providers::{
 };
 
 use self::agree::disagreement;
+use self::wrong::Wrong;
 use crate::access::Access;
 use crate::error::{Error, Result};
 use crate::store::unreadable;
@@ -131,20 +133,6 @@ async fn check_instance(
             Err(error) => return damage(&place, &error).map(Some),
             Ok(_) => return Ok(Some(Finding::error(place, what, advice))),
         }
-    }
-}
-
-/// What is wrong with an instance, and what to do.
-struct Wrong {
-    what: String,
-    advice: &'static str,
-}
-
-impl Wrong {
-    /// Something that only a good copy mends.
-    fn rot(what: String) -> Self {
-        let advice = "put back a good copy of the store; or terminate and purge the instance";
-        Self { what, advice }
     }
 }
 

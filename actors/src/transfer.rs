@@ -9,14 +9,16 @@ mod export;
 mod format;
 mod import;
 mod left;
+mod options;
 mod reader;
 
 use reenact_providers::{InstanceSummary, StoredTurn};
 
 pub use self::error::TransferError;
-pub use self::export::{ExportOptions, Exported, export, export_instances};
+pub use self::export::{Exported, export, export_instances};
 pub use self::format::FORMAT;
 pub use self::import::{ImportOptions, Imported, import};
+pub use self::options::ExportOptions;
 pub use self::reader::{Header, Reader};
 
 /// An instance on its way from one store to another.

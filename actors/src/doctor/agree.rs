@@ -3,7 +3,7 @@
 use reenact_core::{Event, ExecutionView, History, RecordedTurn, Timestamp, Viewer, check_history};
 use reenact_providers::{InstanceState, InstanceSummary};
 
-use super::Wrong;
+use super::wrong::Wrong;
 
 /// What of a history no execution can have written, or does not agree with what the store says of it.
 pub(super) fn disagreement(summary: &InstanceSummary, turns: &[RecordedTurn]) -> Option<Wrong> {

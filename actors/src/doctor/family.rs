@@ -3,7 +3,7 @@
 use reenact_core::{InstanceId, RecordedTurn, Viewer, codec};
 use reenact_providers::{InstanceState, InstanceSummary};
 
-use super::Wrong;
+use super::wrong::Wrong;
 use crate::access::Access;
 use crate::error::{Error, Result};
 

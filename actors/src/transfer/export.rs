@@ -14,6 +14,7 @@ use super::format::{
     turn_line,
 };
 use super::left::left_there;
+use super::options::ExportOptions;
 use super::{Progress, TransferError};
 use crate::access::Access;
 
@@ -22,60 +23,6 @@ const LISTED_AT_ONCE: usize = 256;
 
 /// Turns that are read at a time.
 const TURNS_PER_READ: usize = 256;
-
-/// How instances are exported.
-#[derive(Clone, Copy, Debug)]
-#[must_use = "options do nothing until something is exported with them"]
-pub struct ExportOptions {
-    at_rest: bool,
-    readable: bool,
-    leaves_messages: bool,
-}
-
-impl Default for ExportOptions {
-    fn default() -> Self {
-        Self { at_rest: false, readable: true, leaves_messages: false }
-    }
-}
-
-impl ExportOptions {
-    /// The default.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Says that no host works on the store, and none will until this has ended. That is known of a
-    /// directory that was opened to read it only; of any other store the caller has to know it. It is refused while a
-    /// host of a hub lives, and while messages are in its queues or in its quarantine. What is exported otherwise,
-    /// while hosts work is for people and for tests: one instance may be newer than another that waits
-    /// for a message from it.
-    pub const fn at_rest(mut self) -> Self {
-        self.at_rest = true;
-        self
-    }
-
-    pub(super) const fn is_at_rest(self) -> bool {
-        self.at_rest
-    }
-
-    pub(super) const fn leaves_messages(self) -> bool {
-        self.leaves_messages
-    }
-
-    /// Leaves the messages there that are in the queues of a hub and in its quarantine, and says so in
-    /// [`Exported::left`].
-    pub const fn leave_messages(mut self) -> Self {
-        self.leaves_messages = true;
-        self
-    }
-
-    /// Whether each turn also shows its events as JSON, for people and other tools. An import does not read
-    /// them. Otherwise the file is about half as large. They are shown by default.
-    pub const fn readable(mut self, readable: bool) -> Self {
-        self.readable = readable;
-        self
-    }
-}
 
 /// What was exported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,8 +122,8 @@ impl<'a, W: Write + Send + ?Sized, P: FnMut(&Progress) + Send> Export<'a, W, P> 
     ) -> Self {
         let is_locked = access.is_read_only() && access.directory().is_some();
         let (total, done) = (Total::default(), Progress::default());
-        let writer = Writer { to, readable: options.readable };
-        let is_at_rest = options.at_rest || is_locked;
+        let writer = Writer { to, readable: options.is_readable() };
+        let is_at_rest = options.is_at_rest() || is_locked;
         Self { access, writer, is_at_rest, progress, total, done, left }
     }
 

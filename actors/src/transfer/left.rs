@@ -1,6 +1,7 @@
 //! What of a hub is in no history: the messages in its queues and in its quarantine.
 
-use super::{ExportOptions, TransferError};
+use super::error::TransferError;
+use super::options::ExportOptions;
 use crate::access::Access;
 use crate::error::Error;
 

@@ -1,0 +1,15 @@
+//! What is wrong with one instance.
+
+/// What is wrong with an instance, and what to do.
+pub(super) struct Wrong {
+    pub(super) what: String,
+    pub(super) advice: &'static str,
+}
+
+impl Wrong {
+    /// Something that only a good copy mends.
+    pub(super) fn rot(what: String) -> Self {
+        let advice = "put back a good copy of the store; or terminate and purge the instance";
+        Self { what, advice }
+    }
+}
