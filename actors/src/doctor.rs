@@ -6,8 +6,8 @@ mod wrong;
 
 use reenact_core::{RecordedTurn, Timestamp};
 use reenact_providers::{
-    Finding, InstanceFilter, InstanceState, InstanceSummary, PageRequest, ProviderError,
-    SystemClock, TimerScheduler,
+    Finding, InstanceFilter, InstanceState, InstanceSummary, PageRequest, SystemClock,
+    TimerScheduler,
 };
 
 use self::agree::disagreement;
@@ -146,7 +146,7 @@ async fn read(access: &Access, of: &InstanceSummary) -> Result<Vec<RecordedTurn>
 fn damage(place: &str, error: &Error) -> Result<Finding> {
     let is_damage = match error {
         Error::Unreadable { .. } => true,
-        Error::Store { source } => matches!(**source, ProviderError::Corrupt { .. }),
+        Error::Store { source } => source.is_unreadable(),
         _ => false,
     };
     if !is_damage {

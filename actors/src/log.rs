@@ -56,7 +56,7 @@ impl Log<'_> {
             Ok(Some(LoadedInstance { summary, turns })) => Ok((Some(summary), Some(turns))),
             Ok(None) => Ok((None, None)),
             // It may be that only the turns are damaged: then the instance is parked.
-            Err(ProviderError::Corrupt { .. }) => Ok((self.summary(instance).await?, None)),
+            Err(error) if error.is_unreadable() => Ok((self.summary(instance).await?, None)),
             Err(error) => Err(error),
         }
     }

@@ -257,7 +257,7 @@ fn unreadable(summary: &InstanceSummary, reason: impl ToString) -> Error {
 fn is_rot(error: &Error) -> bool {
     match error {
         Error::Unreadable { .. } => true,
-        Error::Store { source } => matches!(**source, ProviderError::Corrupt { .. }),
+        Error::Store { source } => source.is_unreadable(),
         _ => false,
     }
 }

@@ -131,7 +131,7 @@ impl Store {
 /// The log of an instance cannot be read.
 pub(crate) fn unreadable(instance: &InstanceId, reason: &ParkReason) -> Error {
     let reason = match reason {
-        ParkReason::Unreadable { reason } => reason.clone(),
+        ParkReason::Unreadable { reason } | ParkReason::Undecodable { reason } => reason.clone(),
         other => other.to_string(),
     };
     Error::Unreadable { instance: instance.clone(), reason }

@@ -61,8 +61,8 @@ pub trait Codec: Send + Sync + 'static {
     /// Decodes what [`encode`](Self::encode) made of the same thing. It must not believe a length in the bytes.
     ///
     /// # Errors
-    /// Why that cannot be. An instance whose turn cannot be decoded is parked for it, and goes on when it is
-    /// resumed on a host that can decode it. A message goes to quarantine.
+    /// Why that cannot be. An instance whose turn cannot be decoded is parked for it in memory, and goes
+    /// on, on a host that can decode it. A message goes to quarantine.
     fn decode(&self, encoded: &[u8], thing: EncodedThing<'_>) -> Result<Vec<u8>, CodecError>;
 
     /// Whether what was stored without this codec is taken as it is. One that protects what is stored must

@@ -31,7 +31,7 @@ use sharing::EncodedSharing;
 /// and reasons. What the store itself works with is not: ids, names of orchestrations, states, times.
 ///
 /// A host or a client that opens the store without the codec finds turns that it cannot read. A host parks their
-/// instances, and nothing is lost: resume them once the host has the codec.
+/// instances in memory and writes nothing to them: they go on, on a host that has the codec.
 pub struct Encoded<P> {
     provider: P,
     codec: Arc<dyn Codec>,

@@ -61,6 +61,15 @@ pub enum ProviderError {
         /// What is wrong there.
         reason: String,
     },
+    /// Stored bytes are encoded, and the codec of the store cannot decode them. Open it with the codec and the
+    /// keys that it was written with; until then write nothing to that instance.
+    #[error("{place} cannot be decoded: {reason}")]
+    Undecodable {
+        /// The place.
+        place: Place,
+        /// Why not.
+        reason: String,
+    },
     /// What was opened is no longer at its path: it was renamed, removed or replaced while it was in use.
     /// Nothing was written, neither there nor in what is at the path now. Put it back, or end the
     /// process and look which of the two is right.
@@ -230,6 +239,11 @@ impl std::fmt::Display for Place {
 }
 
 impl ProviderError {
+    /// Whether what is stored cannot be read, until a person has done something about it.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Corrupt { .. } | Self::Undecodable { .. })
+    }
+
     /// Whether the same call may succeed later, with nothing to repair in between.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Throttled { .. } | Self::Unavailable { .. })

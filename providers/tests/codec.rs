@@ -100,7 +100,7 @@ async fn read(store: &impl Provider, id: &str) -> Result<Vec<StoredTurn>, Provid
 
 async fn why_unreadable(store: &impl Provider, id: &str) -> String {
     match read(store, id).await {
-        Err(ProviderError::Corrupt { place, reason }) => format!("{place}: {reason}"),
+        Err(ProviderError::Undecodable { place, reason }) => format!("{place}: {reason}"),
         other => panic!("it can be read: {other:?}"),
     }
 }

@@ -6,14 +6,15 @@ use std::path::Path;
 use crate::kit::{guard, id, options};
 use reenact::codec::{Compression, Encryption, Keys};
 use reenact::prelude::*;
-use reenact::{Encoded, ErrorKind, HostBuilder};
+use reenact::{Encoded, HostBuilder};
 
 const SECRET: &str = "4111-1111-1111-1111";
 
-/// Waits for a card, and charges it.
+/// Waits for a card, for a year at most, and charges it.
 async fn order(ctx: OrchestrationContext, name: String) -> Result<String, OrchestrationError> {
     ctx.set_status(&format!("{name} is to give a card"));
-    let card: String = ctx.wait_external("Card").await?;
+    let year = Duration::from_secs(365 * 24 * 60 * 60);
+    let card: String = ctx.timeout(year, ctx.wait_external("Card")).await??;
     Ok(ctx.call_activity_by_name("charge", &card).await?)
 }
 
@@ -77,23 +78,63 @@ async fn an_order_goes_through_restarts_and_nothing_of_it_is_in_the_directory() 
     std::fs::remove_dir_all(&directory).unwrap();
 }
 
-#[tokio::test]
-async fn with_a_wrong_key_an_instance_is_parked_and_with_the_right_one_it_goes_on() {
-    let store = InMemory::new();
+/// A host finds an order that it cannot decode: it says why, and the order is as it was.
+async fn cannot_decode(store: &InMemory, foreign: HostBuilder, why: &str) {
+    let before = turns(store, "order-7").await;
+    let foreign = foreign.start().await.unwrap();
+    let instance = foreign.instance::<String>(&id("order-7"));
+    let refusals = [
+        guard(instance.raise_event("Card", SECRET)).await,
+        guard(async { instance.cancel("too late").await }).await,
+        guard(async { instance.terminate("too late").await }).await,
+        guard(async { instance.resume().await }).await,
+        guard(foreign.rewind(&id("order-7"), 2, "again")).await,
+    ];
+    for refused in refusals {
+        let error = refused.unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    guard(foreign.shutdown()).await.unwrap();
+    assert_eq!(turns(store, "order-7").await, before, "nothing was written");
+}
+
+/// What a store has of an instance.
+async fn turns(store: &InMemory, id: &str) -> Vec<reenact::providers::StoredTurn> {
+    let histories = reenact::providers::Provider::histories(store);
+    let (instance, execution) = (self::id(id), reenact::ExecutionId(1));
+    histories.read(&instance, execution, 0, 100).await.unwrap().turns
+}
+
+/// An order that waits, with a timer, so that a host has it in memory as it starts.
+async fn one_order(store: &InMemory) {
     let first = host(encoded(store.clone(), 1)).start().await.unwrap();
     guard(first.start_new_by_name::<String>("order", "Ada").id("order-7")).await.unwrap();
     guard(first.shutdown()).await.unwrap();
+}
 
-    let wrong = host(encoded(store.clone(), 2)).start().await.unwrap();
-    let refused = guard(wrong.instance::<String>(&id("order-7")).raise_event("Card", SECRET)).await;
-    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Parked);
-    guard(wrong.shutdown()).await.unwrap();
-
+async fn goes_on(store: InMemory) {
     let right = host(encoded(store, 1)).start().await.unwrap();
     let instance = right.instance::<String>(&id("order-7"));
     guard(instance.raise_event("Card", SECRET)).await.unwrap();
     assert_eq!(guard(instance.result()).await.unwrap(), format!("{SECRET} is charged"));
     guard(right.shutdown()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_host_with_a_wrong_key_writes_nothing_to_what_it_cannot_decode() {
+    let store = InMemory::new();
+    one_order(&store).await;
+    cannot_decode(&store, host(encoded(store.clone(), 2)), "the key is another one of that id")
+        .await;
+    goes_on(store).await;
+}
+
+#[tokio::test]
+async fn a_host_without_the_codec_writes_nothing_to_what_it_cannot_decode() {
+    let store = InMemory::new();
+    one_order(&store).await;
+    cannot_decode(&store, host(store.clone()), "encoded by the codec `aes-256-gcm`").await;
+    goes_on(store).await;
 }
 
 #[tokio::test]

@@ -65,9 +65,11 @@ async fn until_viewed(
 ) -> InstanceView {
     guard(async {
         loop {
-            let view = client.view(id).await.unwrap();
-            if is_wanted(&view) {
-                return view;
+            match client.view(id).await {
+                Ok(view) if is_wanted(&view) => return view,
+                Ok(_) => {}
+                // A child is there once its start has arrived.
+                Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{error}"),
             }
             tokio::task::yield_now().await;
         }

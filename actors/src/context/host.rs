@@ -285,5 +285,5 @@ impl HostContext {
 }
 
 fn is_rotten(error: &ProviderError) -> bool {
-    matches!(error, ProviderError::Corrupt { .. })
+    error.is_unreadable()
 }

@@ -59,6 +59,17 @@ pub enum ParkReason {
         /// What is wrong, and where.
         reason: String,
     },
+    /// What is stored is encoded, and this host cannot decode it: it has not the codec or not the keys of the store
+    /// ([`codec`](reenact_providers::codec)). Nothing is written to its log meanwhile. It goes on by itself on
+    /// a host that has them.
+    #[error(
+        "its stored history cannot be decoded by this host; start one with the codec and the keys of the store: \
+         {reason}"
+    )]
+    Undecodable {
+        /// Why not, and where.
+        reason: String,
+    },
     /// The actor that runs the instance crashed again and again.
     #[error(
         "its actor crashed {times} times in a row; mend the cause and resume it. The last crash: {last}"
@@ -148,6 +159,7 @@ impl ParkReason {
             | Self::UnknownVersion { .. }
             | Self::UnknownActivity { .. }
             | Self::Unreadable { .. }
+            | Self::Undecodable { .. }
             | Self::Crashed { .. }
             | Self::HostDied { .. }
             | Self::Recorded { .. }
@@ -155,6 +167,11 @@ impl ParkReason {
             | Self::Importing
             | Self::Stalled { .. } => None,
         }
+    }
+
+    /// Whether nothing can be written to the log, not even that the instance is parked.
+    pub(crate) const fn takes_nothing(&self) -> bool {
+        matches!(self, Self::Importing | Self::Undecodable { .. })
     }
 
     /// Which reason it is, in one word for programs: the name of the variant in lower case, with
@@ -167,6 +184,7 @@ impl ParkReason {
             Self::UnknownVersion { .. } => "unknown_version",
             Self::UnknownActivity { .. } => "unknown_activity",
             Self::Unreadable { .. } => "unreadable",
+            Self::Undecodable { .. } => "undecodable",
             Self::Crashed { .. } => "crashed",
             Self::HostDied { .. } => "host_died",
             Self::Recorded { .. } => "recorded",

@@ -12,8 +12,10 @@ impl ParkReason {
             Self::UnknownOrchestration { .. } | Self::Dormant => ParkKind::UnknownOrchestration,
             Self::UnknownVersion { .. } => ParkKind::UnknownVersion,
             Self::UnknownActivity { .. } => ParkKind::UnknownActivity,
-            // Its history is not all there.
-            Self::Unreadable { .. } | Self::Importing => ParkKind::Unreadable,
+            // The history is not all there, or cannot be decoded here.
+            Self::Unreadable { .. } | Self::Undecodable { .. } | Self::Importing => {
+                ParkKind::Unreadable
+            }
             Self::Crashed { .. } => ParkKind::Crashed,
             Self::HostDied { .. } => ParkKind::HostDied,
             Self::Recorded { .. } => ParkKind::Recorded,

@@ -46,7 +46,7 @@ impl Store {
 fn why_not_further(read: Result<(), ParkReason>) -> Option<String> {
     match read {
         Ok(()) => None,
-        Err(ParkReason::Unreadable { reason }) => Some(reason),
+        Err(ParkReason::Unreadable { reason } | ParkReason::Undecodable { reason }) => Some(reason),
         Err(other) => Some(other.to_string()),
     }
 }

@@ -50,12 +50,17 @@ impl InstanceState {
         let (summary, first) = self.shard.log().load(&self.instance).await?;
         match summary {
             None => self.phase = Phase::Absent,
-            Some(summary) if summary.state == State::Importing => self.keep_out(summary),
+            Some(summary) if summary.state == State::Importing => {
+                self.keep_out(ParkReason::Importing, summary);
+            }
             Some(summary) if summary.is_over() => self.phase = Phase::Finished,
             Some(summary) if summary.state.is_finished() => self.close_from_log(summary).await?,
             Some(summary) => match self.shard.host.routes.parked(&self.instance) {
-                Some(reason) => self.stay_parked(reason, summary).await?,
-                None => self.replay(myself, summary, first).await?,
+                // What could not be decoded may be by now: a codec can ask others for its keys.
+                Some(reason) if !reason.takes_nothing() => {
+                    self.stay_parked(reason, summary).await?
+                }
+                Some(_) | None => self.replay(myself, summary, first).await?,
             },
         }
         if let (Begin::Claim, Phase::Absent) = (self.begin, &self.phase) {
@@ -135,6 +140,10 @@ impl InstanceState {
                     self.survived(trial).await?;
                 }
                 self.take_up(run, open).await;
+            }
+            // What was announced could be written, so this host has the codec, and lacks an old key at most.
+            Err(reason) if reason.takes_nothing() && trial.is_none() => {
+                self.keep_out(reason, summary);
             }
             Err(reason) => self.park_unfit(reason, summary, trial.is_some()).await?,
         }

@@ -76,17 +76,17 @@ impl InstanceState {
         Ok(())
     }
 
-    /// Keeps an instance as it is of which an import has not brought all turns: its log takes nothing.
-    pub(super) fn keep_out(&mut self, summary: InstanceSummary) {
-        let reason = ParkReason::Importing;
+    /// Keeps an instance as it is whose log takes nothing: an import has not brought all turns, or this host
+    /// cannot decode it, and so not write what another one could.
+    pub(super) fn keep_out(&mut self, reason: ParkReason, summary: InstanceSummary) {
         let parked = Parked { reason, summary, status_turn: None, untried: false, execution: None };
         self.phase = Phase::Parked(Box::new(parked));
         self.announce_parked();
     }
 
-    /// Whether an import has not brought all turns.
-    pub(super) fn is_importing(&self) -> bool {
-        matches!(&self.phase, Phase::Parked(parked) if parked.summary.state == State::Importing)
+    /// Whether its log takes nothing.
+    pub(super) fn is_kept_out(&self) -> bool {
+        matches!(&self.phase, Phase::Parked(parked) if parked.reason.takes_nothing())
     }
 
     /// Adds a turn to the log that says so, unless the log ends with one.
@@ -132,7 +132,7 @@ impl InstanceState {
             InstanceMessage::Runtime(RuntimeMessage(Internal::PassivateIfIdleSince(then, _))) => {
                 self.passivate_if_idle(myself, then);
             }
-            message if self.is_importing() => {
+            message if self.is_kept_out() => {
                 let instance = self.instance.clone();
                 self.refuse(message, Error::Parked { instance, reason });
             }

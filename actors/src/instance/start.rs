@@ -99,7 +99,7 @@ impl InstanceState {
             Phase::Live(_) => {
                 self.raise_known(event, reply);
             }
-            Phase::Parked(parked) if self.is_importing() => {
+            Phase::Parked(parked) if self.is_kept_out() => {
                 let reason = parked.reason();
                 self.answer(reply.no(Error::Parked { instance, reason }));
             }

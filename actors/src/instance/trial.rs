@@ -67,7 +67,11 @@ impl InstanceState {
                 Err(_) => return Ok(Judgement::Free),
             }
         } else {
-            self.shard.log().last_page(summary).await?
+            match self.shard.log().last_page(summary).await {
+                // The replay finds that.
+                Err(error) if error.is_unreadable() => return Ok(Judgement::Free),
+                page => page?,
+            }
         };
         let mut deaths = RunDeaths::default();
         for turn in &stored {

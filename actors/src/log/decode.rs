@@ -1,6 +1,7 @@
 //! Why a log cannot be read, or not be re-enacted on this host.
 
-use reenact_core::{RecordedTurn, codec};
+use reenact_core::RecordedTurn;
+use reenact_core::codec::{self, CodecError};
 use reenact_providers::{ProviderError, StoredTurn};
 
 use crate::error::ParkReason;
@@ -9,7 +10,12 @@ use crate::error::ParkReason;
 pub(super) fn decode(stored: &StoredTurn) -> Result<RecordedTurn, ParkReason> {
     codec::decode_turn(&stored.bytes).map_err(|error| {
         let reason = format!("turn {}: {error}", stored.number);
-        ParkReason::Unreadable { reason }
+        match error {
+            CodecError::Encoded { .. } | CodecError::Undecodable(_) => {
+                ParkReason::Undecodable { reason }
+            }
+            _ => ParkReason::Unreadable { reason },
+        }
     })
 }
 
@@ -21,6 +27,9 @@ pub(super) fn readable<T>(
         Ok(read) => Ok(Ok(read)),
         Err(error @ ProviderError::Corrupt { .. }) => {
             Ok(Err(ParkReason::Unreadable { reason: error.to_string() }))
+        }
+        Err(error @ ProviderError::Undecodable { .. }) => {
+            Ok(Err(ParkReason::Undecodable { reason: error.to_string() }))
         }
         Err(error) => Err(error),
     }

@@ -227,7 +227,7 @@ impl StoreRecorder {
             ProviderError::TooLarge { .. } => 2,
             ProviderError::Throttled { .. } => 3,
             ProviderError::Unavailable { .. } => 4,
-            ProviderError::Corrupt { .. } => 5,
+            ProviderError::Corrupt { .. } | ProviderError::Undecodable { .. } => 5,
             ProviderError::Moved { .. } => 6,
             // The enum may grow: what is not known of an error is not known of its call.
             ProviderError::Unknown { .. } => 7,

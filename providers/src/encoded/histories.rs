@@ -54,7 +54,7 @@ impl EncodedHistories {
         let number = turn.number;
         let thing = EncodedThing::Turn { instance, execution, number };
         let decoded = codec::decode(&*self.codec, &turn.bytes, thing);
-        let decoded = decoded.map_err(|error| ProviderError::Corrupt {
+        let decoded = decoded.map_err(|error| ProviderError::Undecodable {
             place: Place(format!("turn {number} of execution {execution} of {instance}")),
             reason: error.to_string(),
         })?;
