@@ -41,6 +41,7 @@ mod remote;
 mod renewal;
 mod retry;
 mod rewind;
+mod rewind_counts;
 mod rewind_messages;
 mod serde_values;
 mod status;

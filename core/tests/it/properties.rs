@@ -240,7 +240,7 @@ proptest! {
             let mut again = Course { instance, raised, asked, settled: Vec::new() };
             again.go(&after);
             again.come_to_an_end();
-            again.instance.assert_replays();
+            again.instance.assert_replays_with_and_without_superseded();
             if let Some(Outcome::Completed(_)) = again.instance.machine.outcome() {
                 assert_each_taken_once(&again);
             }
@@ -270,7 +270,7 @@ proptest! {
         let mut course = Course { instance, raised: old.raised, asked: old.asked, settled: Vec::new() };
         course.go(&after);
         course.come_to_an_end();
-        course.instance.assert_replays();
+        course.instance.assert_replays_with_and_without_superseded();
         if !was_cancelled(&course) {
             assert_each_taken_once(&course);
         }
@@ -339,7 +339,7 @@ proptest! {
             let asked = old.asked;
             let mut course = Course { instance, raised, asked, settled: Vec::new() };
             course.come_to_an_end();
-            course.instance.assert_replays();
+            course.instance.assert_replays_with_and_without_superseded();
         }
     }
 }

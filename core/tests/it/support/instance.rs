@@ -209,6 +209,13 @@ impl Instance {
         replayed
     }
 
+    /// Out of its log as it is, and without what was superseded.
+    pub(crate) fn assert_replays_with_and_without_superseded(&self) {
+        let replayed = self.assert_replays();
+        let short = Self::try_replay(&self.code, &self.config, replayed.history().turns());
+        assert_same(&self.machine, &short.expect("it replays without them"));
+    }
+
     /// After a crash at any point the rest of the commands leads to the same events, actions and
     /// answers, duplicates and refusals included.
     pub(crate) fn assert_replays_from_every_point(&self) {
