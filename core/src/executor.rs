@@ -192,7 +192,7 @@ impl Executor {
     }
 
     /// Scripts an external event. Events are raised in this order, each as soon as the orchestration
-    /// waits for its name.
+    /// waits for its name, or for any.
     pub fn event<T: Serialize + ?Sized>(mut self, name: impl Display, data: &T) -> Self {
         match scripted_event(&name.to_string(), data) {
             Ok(event) => self.events.push_back(event),
@@ -407,7 +407,7 @@ impl Todo {
     }
 
     fn waits_for(&self, name: &Name) -> bool {
-        self.waits.iter().any(|(_, awaited)| awaited == name)
+        self.waits.iter().any(|(_, awaited)| awaited == name || *awaited == Name::any_event())
     }
 
     fn names_waited_for(&self) -> Vec<Name> {

@@ -26,7 +26,7 @@ use crate::update_answer::UpdateAnswer;
 ///     while sum < most {
 ///         let add = adds.next().await?;
 ///         sum += add.request();
-///         add.reply(sum);
+///         add.reply(&sum);
 ///     }
 ///     Ok(sum)
 /// }
