@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::kit::{
-    AppendFault, Faulty, Gate, guard, id, options, pass_time_until, store, until, until_parked,
+    AppendFault, Faulty, Gate, guard, id, on_the_tests_runtime, options, pass_time_until, store,
+    until, until_parked,
 };
 use reenact::actor::{ExternalEvent, InstanceMessage};
 use reenact::prelude::*;
@@ -133,7 +134,7 @@ async fn no_activity_runs_twice_because_its_instance_went_from_memory_meanwhile(
 #[tokio::test]
 async fn a_refusal_waits_for_the_end_on_which_it_rests() {
     let faulty = Faulty::new(store().0);
-    let host = host(&faulty).start().await.unwrap();
+    let host = host(&faulty).options(on_the_tests_runtime()).start().await.unwrap();
     let instance = guard(host.start_new_by_name::<()>("fragile", ()).id("i")).await.unwrap();
     let actor = guard(instance.actor()).await.unwrap();
     faulty.appends.close();
@@ -161,7 +162,7 @@ async fn a_refusal_waits_for_the_end_on_which_it_rests() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_notified_of_a_park_that_rests_on_a_turn_which_is_lost() {
     let faulty = Faulty::new(store().0);
-    let host = host(&faulty).start().await.unwrap();
+    let host = host(&faulty).options(on_the_tests_runtime()).start().await.unwrap();
     let instance = guard(host.start_new_by_name::<()>("fragile", ()).id("i")).await.unwrap();
     let actor = guard(instance.actor()).await.unwrap();
     let waiting = tokio::spawn({
