@@ -137,7 +137,7 @@ impl EventQueue {
 
     /// As [`awaits_next`](Self::awaits_next), where others have claimed some of the events.
     pub(crate) fn awaits_next_beside(&self, claimed: &[u64]) -> bool {
-        self.waits.len() > self.unclaimed(claimed).count()
+        self.waits.len() > self.awaited_beside(claimed).count()
     }
 
     /// The waits that have an event, where others have claimed some of the events.
@@ -145,15 +145,22 @@ impl EventQueue {
         &self,
         claimed: &[u64],
     ) -> impl Iterator<Item = CorrelationId> {
-        self.waits.iter().copied().take(self.unclaimed(claimed).count())
+        let many = self.awaited_beside(claimed).count();
+        self.waits.iter().copied().take(many)
     }
 
-    /// The events that nobody waits for, where others have claimed some of them.
-    pub(crate) fn unawaited_beside<'a>(
+    /// The events that the waits would take, where others have claimed some. Goes over no more events than
+    /// waits and others want.
+    pub(crate) fn awaited_beside<'a>(
         &'a self,
         claimed: &'a [u64],
     ) -> impl Iterator<Item = &'a BufferedEvent> {
-        self.unclaimed(claimed).skip(self.waits.len())
+        self.unclaimed(claimed).take(self.waits.len())
+    }
+
+    /// The event with that position.
+    pub(crate) fn at(&self, position: u64) -> Option<&BufferedEvent> {
+        self.events.iter().find(|event| event.position == position)
     }
 
     fn unclaimed<'a>(&'a self, claimed: &'a [u64]) -> impl Iterator<Item = &'a BufferedEvent> {

@@ -142,13 +142,18 @@ impl CorrelationBuffer {
         claims.iter().map(|claim| claim.id).chain(named).collect()
     }
 
-    /// Counts anew the events that nobody waits for, where there are waits for any.
+    /// Counts anew the events that nobody waits for, where there are waits for any: all that were not taken, but
+    /// for those that waits would take. However many there are, it goes over the latter only.
     pub(super) fn count_beside_any(&mut self) {
         let Some(any) = &self.any else { return };
-        let places = claimed_places(&any.claims(&self.queues));
-        let all = self.queues.values().flat_map(|queue| queue.unawaited_beside(&places));
-        let mut unawaited = Buffered::default();
-        all.for_each(|event| unawaited.add(event));
+        let claims = any.claims(&self.queues);
+        let places = claimed_places(&claims);
+        let named = self.queues.values().flat_map(|queue| queue.awaited_beside(&places));
+        let of_any = claims.iter().filter_map(|claim| {
+            self.queues.get(&claim.name).and_then(|queue| queue.at(claim.position))
+        });
+        let mut unawaited = self.untaken;
+        named.chain(of_any).for_each(|event| unawaited.remove(event));
         self.unawaited = unawaited;
     }
 
