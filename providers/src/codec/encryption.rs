@@ -139,7 +139,7 @@ impl Keys {
 /// use reenact_providers::codec::Keys;
 ///
 /// let text = "\
-/// # made with: openssl rand -hex 32
+/// ## made with: openssl rand -hex 32
 /// february 4b1f6f0ae25f3d1d1c6f3c9f8a52b9c71e0e1a1d7f5b8c2d3e4f5061728394a5
 /// january  0c1d2e3f405162738495a6b7c8d9eafb0c1d2e3f405162738495a6b7c8d9eafb
 /// ";
