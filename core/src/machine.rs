@@ -5,6 +5,8 @@ mod accepted;
 mod apply_event;
 mod children;
 mod config;
+mod continue_as_new;
+mod end;
 mod interrupt;
 mod look_up;
 mod memory;

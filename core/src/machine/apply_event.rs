@@ -1,17 +1,12 @@
 //! Applies one input event and runs the code: the same live and at replay.
 #![deny(clippy::wildcard_enum_match_arm, reason = "each kind of event needs a decision here")]
 
-use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::task::Wake;
 use alloc::vec;
-use alloc::vec::Vec;
-use core::mem;
 use core::task::{Context, Poll, Waker};
 
 use crate::action::Action;
-use crate::code::OrchestrationCode;
 use crate::context::OrchestrationContext;
 use crate::divergence::Step;
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
@@ -19,13 +14,12 @@ use crate::event::{Event, EventKind};
 use crate::event_queue::BufferedEvent;
 use crate::ids::CorrelationId;
 use crate::limits::MAX_IDLE_POLLS;
-use crate::machine::phase::{Ended, Phase, Running, Unstarted};
+use crate::machine::phase::{Phase, Running, Unstarted};
 use crate::machine::{ApplyError, Machine};
-use crate::outcome::Outcome;
 use crate::output::DurableOutput;
 use crate::payload::Payload;
 use crate::rewind::key_of_rewind;
-use crate::state::{Halt, Mode};
+use crate::state::Halt;
 
 impl Machine {
     /// Applies one input, live or at replay, and lets the code react until nothing is woken.
@@ -342,146 +336,6 @@ impl Machine {
                 | Halt::Unregistered(_),
             )
             | None => Ok(()),
-        }
-    }
-
-    /// The code has come to its end.
-    pub(super) fn finish(
-        &mut self,
-        result: Result<Payload, OrchestrationError>,
-    ) -> Result<(), ApplyError> {
-        let event = match result {
-            Ok(output) => Event::ExecutionCompleted { output },
-            Err(error) => self.ended_by(error),
-        };
-        self.conclude(event, None)
-    }
-
-    /// Ending for a cancel is no failure, where one was requested.
-    fn ended_by(&self, error: OrchestrationError) -> Event {
-        let is_cancelled = error.kind() == OrchestrationErrorKind::Cancelled;
-        match self.cancel_requested().filter(|_| is_cancelled) {
-            Some(reason) => Event::ExecutionCancelled { reason },
-            None => Event::ExecutionFailed { error },
-        }
-    }
-
-    /// The code goes on as a new execution, if that can be.
-    fn continue_as_new(
-        &mut self,
-        orchestration: Option<&'static str>,
-        pinned: bool,
-        input: Payload,
-    ) -> Result<(), ApplyError> {
-        let next = if pinned { None } else { self.newest_version() };
-        let is_renewed = self.is_renewed(&input, next.as_deref());
-        match self.refusal_to_continue(orchestration, &input, next.as_deref(), is_renewed) {
-            Some(error) => self.finish(Err(error)),
-            None if is_renewed => self.renew(input),
-            None => self.conclude(Event::ExecutionContinued { input }, next),
-        }
-    }
-
-    /// Found out here, and not by the next execution: the history that led to it is still there.
-    fn refusal_to_continue(
-        &self,
-        orchestration: Option<&'static str>,
-        input: &Payload,
-        next: Option<&OrchestrationCode>,
-        is_renewed: bool,
-    ) -> Option<OrchestrationError> {
-        if let Some(error) = self.shared.lock().replayed_refusal_to_continue() {
-            return Some(error);
-        }
-        let own = self.code.name().as_str();
-        if let Some(other) = orchestration.filter(|name| *name != own) {
-            let why = format!("`{own}` cannot go on as another orchestration, `{other}`");
-            return Some(OrchestrationError::new(why));
-        }
-        let is_replaying = self.shared.lock().is_replaying();
-        if is_replaying {
-            // It is in the log that it went on.
-            return None;
-        }
-        if let Err(why) = self.check_next_input(input, next.unwrap_or(&self.code)) {
-            let why = match next {
-                None => format!("the next execution's input is not valid: {why}"),
-                Some(next) => {
-                    let version = next.version();
-                    format!("the next execution's input is not valid for version {version}: {why}")
-                }
-            };
-            return Some(OrchestrationError::of_kind(OrchestrationErrorKind::InvalidInput, why));
-        }
-        if is_renewed { None } else { self.shared.lock().limit_of_continuation(input) }
-    }
-
-    /// Whether the next execution takes its input. That is decoded by code of the user's, which may
-    /// panic.
-    fn check_next_input(&self, input: &Payload, next: &OrchestrationCode) -> Result<(), String> {
-        let mut checked = Ok(());
-        let caught = (self.config.catch_panic)(&mut || checked = next.check_input(input));
-        caught.map_err(|message| format!("decoding it panicked: {message}"))?;
-        checked.map_err(|why| why.to_string())
-    }
-
-    /// Records the last event. `next` is the code that it continues as, where that is another version.
-    fn conclude(
-        &mut self,
-        event: Event,
-        next: Option<Box<OrchestrationCode>>,
-    ) -> Result<(), ApplyError> {
-        let recorded = self.shared.lock().record_end(event);
-        if let Some(outcome) = recorded.outcome() {
-            self.end(Ended { outcome, next });
-        }
-        self.halted()
-    }
-
-    /// Nothing more happens: what is open is called off, and the code is let go.
-    pub(super) fn end(&mut self, ended: Ended) {
-        let outcome = &ended.outcome;
-        let mut state = self.shared.lock();
-        state.call_off_all();
-        // A caller that waits for the end waits for the instance's.
-        match outcome {
-            Outcome::Continued { .. } if state.status.turn.is_none() => {}
-            // It comes along, and the execution is another one.
-            Outcome::Continued { .. } => state.act(Action::AnnounceStatus),
-            Outcome::Completed(_)
-            | Outcome::Failed(_)
-            | Outcome::Terminated { .. }
-            | Outcome::Cancelled { .. } => state.act(Action::Reply { outcome: outcome.clone() }),
-        }
-        // At replay the rest of the turn is still to be compared.
-        if let Mode::Live = state.mode {
-            state.mode = Mode::Closed;
-        }
-        drop(state);
-        self.let_go(Phase::Ended(ended));
-    }
-
-    /// Drops the code's future as another phase begins; what the code drops is no step of it.
-    pub(super) fn let_go(&mut self, next: Phase) {
-        let mode = mem::replace(&mut self.shared.lock().mode, Mode::Closed);
-        let mut future = mem::replace(&mut self.phase, next).into_future();
-        // The code has no more say: what panics while it is dropped changes nothing.
-        let _ = (self.config.catch_panic)(&mut || drop(future.take()));
-        self.shared.lock().mode = mode;
-    }
-
-    /// Drops the wakers that the code has left. They may be its own, and own more of it: a context, and
-    /// so this execution, in a circle. Each is dropped for itself: two that panic in one go would be the
-    /// end of the process.
-    pub(super) fn let_go_of_wakers(&mut self) {
-        let mut buffer = mem::take(&mut self.shared.lock().buffer);
-        self.drop_each(buffer.take_wakers());
-    }
-
-    pub(super) fn drop_each(&self, wakers: Vec<Waker>) {
-        for waker in wakers {
-            let mut waker = Some(waker);
-            let _ = (self.config.catch_panic)(&mut || drop(waker.take()));
         }
     }
 }
