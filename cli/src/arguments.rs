@@ -131,6 +131,14 @@ pub(crate) enum Command {
     Start(changes::Start),
     /// Raises an event on an instance
     Raise(changes::Raise),
+    /// Shows the values that an instance has published
+    Query(reading::Query),
+    /// Sends an update to an instance, and shows its answer
+    Update(changes::Update),
+    /// Completes an activity that is completed from outside
+    Complete(changes::Complete),
+    /// Lets an activity fail that is completed from outside
+    Fail(changes::Fail),
     /// Cancels instances: their code is asked to end, and may clean up
     Cancel(changes::WithReason),
     /// Suspends instances: their code is not run until they are resumed

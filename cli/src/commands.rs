@@ -4,6 +4,7 @@ mod bulk;
 mod change;
 mod completions;
 mod console;
+mod converse;
 mod doctor;
 mod history;
 mod list;
@@ -52,6 +53,10 @@ pub(crate) async fn run(command: Command, tool: &mut Tool) -> Done {
         Command::Watch(given) => watch::watch(given, tool).await,
         Command::Start(given) => start::start(given, tool).await,
         Command::Raise(given) => start::raise(given, tool).await,
+        Command::Query(given) => converse::query(given, tool).await,
+        Command::Update(given) => converse::update(given, tool).await,
+        Command::Complete(given) => converse::complete(given, tool).await,
+        Command::Fail(given) => converse::fail(given, tool).await,
         Command::Cancel(given) => change::with_reason(Action::Cancel, given, tool).await,
         Command::Suspend(given) => change::with_reason(Action::Suspend, given, tool).await,
         Command::Resume(given) => change::chosen(Action::Resume, given, tool).await,

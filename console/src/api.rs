@@ -3,6 +3,7 @@
 mod body;
 mod bulk;
 mod change;
+mod converse;
 mod doctor;
 mod export;
 mod history;
@@ -44,6 +45,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         reads("/api/counts", get(list::counts)),
         reads("/api/instance", get(instance::instance)),
         reads("/api/state", get(instance::state)),
+        reads("/api/published", get(converse::published)),
         reads("/api/history", get(history::page)),
         reads("/api/history.jsonl", get(history::download)),
         reads("/api/export", get(export::export)),
@@ -55,6 +57,10 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         reads("/api/watch/instance", get(watch::instance)),
         changes("/api/start", post(change::start)),
         changes("/api/raise", post(change::raise)),
+        changes("/api/update", post(converse::update)),
+        changes("/api/activity/complete", post(converse::complete)),
+        changes("/api/activity/fail", post(converse::fail)),
+        changes("/api/activity/heartbeat", post(converse::heartbeat)),
         changes("/api/cancel", post(change::cancel)),
         changes("/api/suspend", post(change::suspend)),
         changes("/api/resume", post(change::resume)),

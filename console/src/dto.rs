@@ -6,6 +6,7 @@
 mod bulk;
 mod change;
 mod cluster;
+mod converse;
 mod doctor;
 mod family;
 mod filter;
@@ -20,6 +21,10 @@ mod view;
 pub use self::bulk::{BulkAction, BulkPrepare, BulkPrepared, BulkProgress, BulkRun};
 pub use self::change::{Done, Raise, Reason, Rewind, Start, StartEvent, Started};
 pub use self::cluster::{Cluster, HostRow, Shard};
+pub use self::converse::{
+    AnswerKind, CompleteActivity, FailActivity, HeartbeatActivity, Published, PublishedValue,
+    Update, UpdateAnswered,
+};
 pub use self::doctor::{Checked, FindingText};
 pub use self::family::{
     Ancestor, Call, Cause, FailedCall, FailureChain, FailureLink, Tree, TreeNode,

@@ -26,6 +26,13 @@ pub const MAX_FORM_BYTES: usize = 3 * MAX_BODY_BYTES;
 /// Most bytes in the part of an address after the `?`. The longest valid filter has less.
 pub const MAX_QUERY_BYTES: usize = 8 * 1024;
 
+/// How long the console waits for the answer to an update when nobody asks for another time.
+pub const UPDATE_WAIT: Duration = Duration::from_secs(30);
+
+/// How long the console waits for the answer to an update at most: less than the minute after which proxies and
+/// clients take a request for lost.
+pub const MAX_UPDATE_WAIT: Duration = Duration::from_secs(50);
+
 /// Fewest bytes of a token that a program chooses itself.
 pub const MIN_TOKEN_BYTES: usize = 16;
 

@@ -97,6 +97,10 @@ impl<'a> Shown<'a> {
                     payload => self.payload(&key, name.as_deref(), payload),
                 };
                 shown.insert(key, value);
+            } else if key == "published"
+                && let Value::Object(values) = value
+            {
+                shown.insert(key, self.published(values));
             } else if key == "result"
                 && let Some(output) = value.get("Ok")
             {
@@ -134,6 +138,15 @@ impl<'a> Shown<'a> {
 }
 
 impl Shown<'_> {
+    /// Published values by their names, which stay as they are.
+    fn published(self, values: Map<String, Value>) -> Value {
+        let shown = values.into_iter().map(|(name, value)| {
+            let value = self.payload("value", Some(&name), value);
+            (name, value)
+        });
+        Value::Object(shown.collect())
+    }
+
     /// How an execution ended: its kind, and beside it what belongs to the kind.
     fn outcome(self, value: Value) -> Value {
         let Value::Object(one) = value else { return value };

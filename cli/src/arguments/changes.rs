@@ -55,6 +55,58 @@ pub(crate) struct Raise {
     pub(crate) key: Option<String>,
 }
 
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+The answer is printed as JSON. The exit code is 1 when the update is refused,
+invalid or dropped.
+
+Examples:
+  reenact update cart-7 add '\"tea\"'
+  reenact update cart-7 add @item.json --key click-4711")]
+pub(crate) struct Update {
+    /// The id of the instance
+    pub(crate) id: String,
+    /// The name of the update
+    pub(crate) name: String,
+    /// The request: JSON, `@FILE`, or `-` for the standard input
+    pub(crate) data: Option<String>,
+    /// Sent again with the same key, the update counts once and has the same answer
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// How long to wait for the answer: at most 50s
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) wait: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+The activity passes its token on: `ctx.token()`.
+
+Examples:
+  reenact complete at1-1-feed-3-1-725d859e-order-7 true
+  reenact complete \"$TOKEN\" @result.json")]
+pub(crate) struct Complete {
+    /// The token of the attempt
+    pub(crate) token: String,
+    /// What the activity returns: JSON, `@FILE`, or `-` for the standard input
+    pub(crate) output: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  reenact fail \"$TOKEN\" \"the bank does not answer\"
+  reenact fail \"$TOKEN\" \"the account is closed\" --fatal")]
+pub(crate) struct Fail {
+    /// The token of the attempt
+    pub(crate) token: String,
+    /// Why it failed, for people
+    pub(crate) message: String,
+    /// It fails for good: there is no other attempt
+    #[arg(long)]
+    pub(crate) fatal: bool,
+}
+
 /// Instances by their ids, or by conditions.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\

@@ -47,6 +47,18 @@ pub(crate) struct Count {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
+  reenact query order-7
+  reenact query order-7 cart | jq .items")]
+pub(crate) struct Query {
+    /// The id of the instance
+    pub(crate) id: String,
+    /// Only the value of this name, as JSON
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
   reenact show order-7
   reenact show order-7 --failure
   reenact show order-7 --tree

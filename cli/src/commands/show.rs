@@ -72,6 +72,9 @@ pub(crate) fn lines(detail: &InstanceDetail, tool: &Tool) -> Vec<String> {
     if let Some(status) = &view.status {
         pairs.push(("status", payload(status, tool).into()));
     }
+    if !view.published.is_empty() {
+        pairs.push(("published", payload(&Value::Object(view.published.clone()), tool).into()));
+    }
     pairs.push(("input", payload(&view.input, tool).into()));
     if let Some(unreadable) = &detail.unreadable {
         pairs.push(("unreadable", Shown::new(BAD, printable_lines(unreadable))));

@@ -67,7 +67,7 @@ pub(crate) async fn raise(arguments: Raise, tool: &mut Tool) -> Done {
 }
 
 /// What was typed as a payload, or stands where it says.
-async fn typed(given: Option<String>) -> Done<Value> {
+pub(super) async fn typed(given: Option<String>) -> Done<Value> {
     let read = tokio::task::spawn_blocking(move || payload(given.as_deref())).await;
     read.unwrap_or(Err(Failure::Said(Code::Interrupted)))
 }

@@ -6,6 +6,7 @@ mod support;
 mod arguments;
 mod azure;
 mod changes;
+mod conversing;
 mod encrypted;
 mod forms;
 mod reading;

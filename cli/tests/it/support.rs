@@ -119,9 +119,41 @@ async fn purchase(ctx: OrchestrationContext, amount: u64) -> Result<String, Orch
     Ok(ctx.call_orchestration(payment, amount).await?)
 }
 
+/// Answers updates `add`, and publishes what it has.
+#[orchestration]
+async fn cart(ctx: OrchestrationContext, most: usize) -> Result<Vec<String>, OrchestrationError> {
+    let mut items = Vec::new();
+    let mut adds = ctx.updates::<String, usize, String>("add");
+    while items.len() < most {
+        let add = adds.next().await?;
+        if add.request() == "gold" {
+            add.refuse(&"out of stock".to_owned());
+            continue;
+        }
+        items.push(add.request().clone());
+        ctx.publish("cart", &items);
+        add.reply(&items.len());
+    }
+    Ok(items)
+}
+
+/// Its result comes from outside; its token is its heartbeat.
+#[activity]
+async fn sign(ctx: ActivityContext, _what: String) -> Result<String, ActivityError> {
+    ctx.heartbeat(&ctx.token().to_string())?;
+    Err(ActivityError::later())
+}
+
+/// Waits until somebody has signed.
+#[orchestration]
+async fn contract(ctx: OrchestrationContext, what: String) -> Result<String, OrchestrationError> {
+    Ok(ctx.call_activity(sign, what).await?)
+}
+
 /// A host with all of that, on a store that is yet to be given.
 pub(crate) fn builder() -> HostBuilder {
-    let host = Host::builder().activity(reserve).activity(charge);
+    let host = Host::builder().activity(reserve).activity(charge).activity(sign);
+    let host = host.orchestration(cart).orchestration(contract);
     host.orchestration(order).orchestration(greet).orchestration(payment).orchestration(purchase)
 }
 

@@ -8,8 +8,8 @@ use utoipa::openapi::{
 use utoipa::{IntoParams, Modify, OpenApi};
 
 use super::{
-    bulk, change, doctor, export, history, info, inspect, instance, list, metrics, quarantine,
-    watch,
+    bulk, change, converse, doctor, export, history, info, inspect, instance, list, metrics,
+    quarantine, watch,
 };
 use crate::params::Params;
 use crate::problem::{PROBLEM_JSON, Problem};
@@ -39,6 +39,8 @@ pub(crate) struct Id {
         watch::list, watch::instance,
         change::start, change::raise, change::cancel, change::suspend, change::resume,
         change::terminate, change::rewind, change::purge,
+        converse::published, converse::update,
+        converse::complete, converse::fail, converse::heartbeat,
         bulk::prepare, bulk::run, bulk::stop,
         doctor::doctor, metrics::json, metrics::prometheus, metrics::hour,
         quarantine::list, quarantine::requeue, quarantine::discard,

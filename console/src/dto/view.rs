@@ -1,7 +1,7 @@
 //! How an instance is, now or after an event of its history: what is open, what it waits for, and why.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{Action, EventRow, InstanceRow, Time};
@@ -83,6 +83,10 @@ pub struct ExecutionState {
     /// When it set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_since: Option<Time>,
+    /// The values that the code has published, by their names.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub published: Map<String, Value>,
     /// The patches that the code goes by.
     pub patches: Vec<String>,
     /// How often the code has gone on as new in this log.

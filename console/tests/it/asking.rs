@@ -52,6 +52,7 @@ impl Answer {
 
 /// The orchestrations of the tests: `echo` returns its input, `wait` waits for the event `Go` and returns its data,
 /// `pay` calls an activity that fails for good, `shop` calls `pay`.
+/// `shelf` answers updates `add` and publishes `cart`, `signed` calls an activity that is completed from outside.
 fn registry() -> Registry {
     let mut registry = Registry::default();
     let echo = |_: OrchestrationContext, input: Value| async move { Ok(input) };
@@ -69,6 +70,33 @@ fn registry() -> Registry {
         Ok(ctx.call_orchestration_by_name::<_, Value>("pay", &cents).await?)
     };
     registry.register_orchestration("shop".into(), shop).expect("it is new");
+    let cart = |ctx: OrchestrationContext, most: usize| async move {
+        let mut items = Vec::new();
+        let mut adds = ctx.updates::<String, usize, String>("add");
+        while items.len() < most {
+            let add = adds.next().await?;
+            match add.request().as_str() {
+                "gold" => add.refuse(&"out of stock".to_owned()),
+                "nothing" => drop(add),
+                item => {
+                    items.push(item.to_owned());
+                    ctx.publish("cart", &items);
+                    add.reply(&items.len());
+                }
+            }
+        }
+        Ok(items)
+    };
+    registry.register_orchestration("shelf".into(), cart).expect("it is new");
+    let approval = |ctx: OrchestrationContext, _: Value| async move {
+        Ok(ctx.call_activity_by_name::<_, Value>("ask", &()).await?)
+    };
+    registry.register_orchestration("signed".into(), approval).expect("it is new");
+    let ask = |ctx: reenact_actors::ActivityContext, (): ()| async move {
+        ctx.heartbeat(&ctx.token().to_string())?;
+        Err::<Value, _>(ActivityError::later())
+    };
+    registry.register_activity("ask", ask).expect("it is new");
     let charge = |_: reenact_actors::ActivityContext, cents: u64| async move {
         let declined = ActivityError::fatal("declined").with_details(&json!({"card": cents}));
         Err::<Value, _>(declined)

@@ -5,6 +5,7 @@
 mod asking;
 mod bulk;
 mod changing;
+mod conversing;
 mod guarding;
 mod hostile;
 mod inspecting;

@@ -71,7 +71,7 @@ pub(super) fn facts(page: &Page, view: &InstanceView) -> Markup {
     Card { id: "facts", title: "About it", live: true, aside: None }.around_text(content)
 }
 
-/// Input, custom status and output.
+/// Input, custom status, published values and output.
 pub(super) fn values(page: &Page, view: &InstanceView) -> Markup {
     let (summary, execution) = (&view.summary, &view.execution);
     let shown = page.shared.shown(summary.instance.as_str());
@@ -85,6 +85,15 @@ pub(super) fn values(page: &Page, view: &InstanceView) -> Markup {
         @if let Some(status) = &execution.status {
             h3 { "Custom status" @if let Some(at) = execution.status_since { " " span.quiet.small { "since " (time::ago(at, page.now)) } } }
             div id="custom-status" { (payload::pretty(&show("status", status))) }
+        }
+        @if !execution.published.is_empty() {
+            h3 { "Published values" }
+            dl id="published" {
+                @for (name, value) in execution.published.iter() {
+                    dt.mono.break { (name) }
+                    dd { (payload::pretty(&shown.payload("value", Some(name.as_str()), json(value)))) }
+                }
+            }
         }
         @if let Some(input) = &execution.input {
             h3 { "Input" }

@@ -60,6 +60,16 @@ pub(super) fn state(page: &Page, id: &str, after: Option<&StateAfter>) -> Result
             super::json(status),
         )
     });
+    let published: Vec<_> = after
+        .execution
+        .published
+        .iter()
+        .map(|(name, value)| {
+            let value =
+                page.shared.shown(id).payload("value", Some(name.as_str()), super::json(value));
+            (name, value)
+        })
+        .collect();
     Ok(html! {
         div.after id="after-state" data-after=(after.position) {
             div.in {
@@ -77,6 +87,9 @@ pub(super) fn state(page: &Page, id: &str, after: Option<&StateAfter>) -> Result
                 @if let Some(since) = &after.execution.parked { p { "It was parked: " (parts::text(&page.shared.shown(id).reason(&since.reason))) } }
                 @if let Some(since) = &after.execution.cancel_requested { p { "It had been asked to end: " (parts::text(&since.reason)) } }
                 @if let Some(status) = &status { p { span.quiet { "Custom status " } (parts::payload::value("after-status", status)) } }
+                @for (at, (name, value)) in published.iter().enumerate() {
+                    p { span.quiet { "Published " } b.break { (name) } " " (parts::payload::value(&format!("after-published-{at}"), value)) }
+                }
             }
             (place.tables(&after.execution))
             nav.pager aria-label="What to do with this event" {
