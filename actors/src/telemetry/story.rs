@@ -57,10 +57,12 @@ impl Story {
     ) -> Self {
         #[cfg(not(feature = "otel"))]
         let _ = (ledger, run, trace);
+        #[cfg(feature = "otel")]
+        let spans = super::spans::of_turn(summary, turn, (ledger, &facts), (run, trace));
         Self {
             #[cfg(feature = "otel")]
-            spans: super::spans::of_turn(summary, turn, (ledger, &facts), (run, trace)),
-            ..Self::new(summary, turn, facts.clone())
+            spans,
+            ..Self::new(summary, turn, facts)
         }
     }
 
