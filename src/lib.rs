@@ -118,7 +118,7 @@
 //! | looking into them | [`Client::view`], [`Client::view_after`], [`Client::history_page`], [`inspect`] |
 //! | mending what failed | [`rewind`](Client::rewind) |
 //! | before a new binary takes over | [`verify_histories`](HostBuilder::verify_histories), [`Unfit`] |
-//! | failures | [`ActivityError`], [`BoxError`], [`ResultExt`], [`ErrorKind`], [`ChildError`], [`SendError`], [`CommandError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
+//! | failures | [`ActivityError`], [`BoxError`], [`ResultExt`], [`ErrorKind`], [`ChildError`], [`SendError`], [`CallUpdateError`], [`CommandError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
 //! | what a host counts | [`Host::metrics`], [`metrics::HostMetrics`] |
 //! | unit tests without a host | [`testing::Executor`], [`testing::TestCall`] |
 //! | tests of time | [`testing::ManualClock`] |
@@ -162,7 +162,7 @@ pub use reenact_core::{
     ActivityDefinition, ActivityOptions, AnyEvent, AnyEvents, ChildOptions, DurableFuture,
     DurableOutput, EventName, Events, NamedActivity, NamesEvent, NamesUpdate, Orchestration,
     OrchestrationByName, OrchestrationContext, OrchestrationWith, ParentClose, PublishedValues,
-    RetryPolicy, Update, UpdateName, Updates, WhenAny, Winner, WithOptions,
+    Recipient, RetryPolicy, ToRecipient, Update, UpdateName, Updates, WhenAny, Winner, WithOptions,
 };
 pub use reenact_macros::{activities, activity, orchestration};
 
@@ -183,9 +183,9 @@ pub use reenact_actors::{
     Error, ErrorKind, HeartbeatError, MissingState, ParkReason, Result, UpdateError,
 };
 pub use reenact_core::{
-    ActivityError, ActivityErrorKind, BoxError, Cancelled, ChildError, CommandError, EventError,
-    InvalidActivityToken, InvalidName, InvalidOptions, InvalidVersion, OrchestrationError,
-    OrchestrationErrorKind, PayloadError, ResultExt, SendError, TimedOut,
+    ActivityError, ActivityErrorKind, BoxError, CallUpdateError, Cancelled, ChildError,
+    CommandError, EventError, InvalidActivityToken, InvalidName, InvalidOptions, InvalidVersion,
+    OrchestrationError, OrchestrationErrorKind, PayloadError, ResultExt, SendError, TimedOut,
 };
 pub use reenact_providers::OpenError;
 

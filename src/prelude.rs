@@ -6,10 +6,10 @@ pub use crate::ResultExt as _;
 
 pub use crate::{
     Activity, ActivityContext, ActivityDefinition, ActivityError, ActivityOptions, BoxError,
-    ChildError, ChildOptions, Client, CommandError, DurableFuture, DurableOutput, EventName, Host,
-    HostOptions, InMemory, InstanceHandle, InstanceId, InstanceStatus, NamedActivity,
-    Orchestration, OrchestrationContext, OrchestrationError, ParentClose, RetryPolicy, SendError,
-    State, TimedOut, activities, activity, orchestration,
+    CallUpdateError, ChildError, ChildOptions, Client, CommandError, DurableFuture, DurableOutput,
+    EventName, Host, HostOptions, InMemory, InstanceHandle, InstanceId, InstanceStatus,
+    NamedActivity, Orchestration, OrchestrationContext, OrchestrationError, ParentClose,
+    RetryPolicy, SendError, State, TimedOut, activities, activity, orchestration,
 };
 #[cfg(any(feature = "azure", feature = "azure-legacy"))]
 pub use crate::{Azure, AzureOptions};

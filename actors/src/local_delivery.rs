@@ -12,8 +12,9 @@ use std::time::Duration;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use reenact_core::{
-    InstanceId, Message, MessageBody, MessageId, MessageKind, Name, NotTaken, Origin, Payload,
-    ReceivedTrace, ShardId, Start, SupersededCall, Timestamp, TraceContext, Version,
+    InstanceId, Message, MessageBody, MessageId, MessageKind, Name, NotTaken, OrStart, Origin,
+    Payload, ReceivedTrace, Request, Requester, ShardId, Start, SupersededCall, Timestamp,
+    TraceContext, Version,
 };
 use reenact_providers::Backoff;
 use tokio::runtime::Handle;
@@ -21,7 +22,8 @@ use tokio::sync::{oneshot, watch};
 
 use crate::error::{Error, Result};
 use crate::message::{
-    Content, FromAnother, InstanceMessage, Internal, Reply, StartMessage, TakesAnswer,
+    Content, ExternalEvent, FromAnother, InstanceMessage, Internal, Reply, StartMessage,
+    TakesAnswer,
 };
 use crate::routes::Routes;
 use crate::run::Run;
@@ -181,7 +183,8 @@ pub(crate) struct Unanswered {
 impl Unanswered {
     fn carry(self, shard: ShardId, message: Message) {
         let Message { id, to, body } = message;
-        let needs_key = matches!(id.kind, MessageKind::Event | MessageKind::Command);
+        let needs_key =
+            matches!(id.kind, MessageKind::Event | MessageKind::Update | MessageKind::Command);
         if needs_key && id.event_key(&self.key.0).is_err() {
             // Without a key it cannot be distinguished from others.
             return self.settle(Fate::NotTaken(NotTaken::NotFound));
@@ -292,7 +295,8 @@ impl Shared {
 
 /// What the answer to a message of this kind means for its sender.
 pub(crate) fn fate_of(kind: MessageKind, answer: Result<()>) -> Fate {
-    let (is_start, is_event) = (kind == MessageKind::Start, kind == MessageKind::Event);
+    let (is_start, is_update) = (kind == MessageKind::Start, kind == MessageKind::Update);
+    let is_event = is_update || kind == MessageKind::Event;
     // Somebody waits to know.
     let is_asked = is_event || kind == MessageKind::Command;
     match answer {
@@ -301,6 +305,13 @@ pub(crate) fn fate_of(kind: MessageKind, answer: Result<()>) -> Fate {
         Err(Error::NotFound { .. }) if is_asked => Fate::NotTaken(NotTaken::NotFound),
         Err(Error::Finished { .. }) if is_asked => Fate::NotTaken(NotTaken::Finished),
         Err(Error::UnknownEvent { .. }) if is_event => Fate::NotTaken(NotTaken::UnknownEvent),
+        Err(Error::UpdateRefused { reason, .. }) if is_update => {
+            Fate::NotTaken(NotTaken::Refused(reason))
+        }
+        // Who waits for an answer gets one now, and decides by itself when to ask again.
+        Err(Error::TooManyEvents { .. } | Error::OverLimit { .. }) if is_update => {
+            Fate::NotTaken(NotTaken::Full)
+        }
         Err(Error::InvalidPayload { .. } | Error::UpdateRefused { .. }) if is_event => {
             Fate::NotTaken(NotTaken::InvalidEventData)
         }
@@ -328,8 +339,21 @@ pub(crate) fn addressed(
             return Ok(start_of(start, (origin, trace), instead_of, reply));
         }
         MessageBody::Event { name, data } => {
-            Content::Event { name, data, key: id.event_key(from)?, trace }
+            let key = Some(id.event_key(from)?);
+            Content::Event(ExternalEvent { name, data, key, trace, by: None })
         }
+        MessageBody::Request(request) => {
+            let Request { name, data, is_update, or_start } = *request;
+            let key = Some(id.event_key(from)?);
+            let (instance, lineage) = (from.clone(), id.lineage);
+            let by = is_update.then(|| Box::new(Requester { instance, lineage, id: id.id }));
+            let event = ExternalEvent { name, data, key, trace, by };
+            match or_start {
+                None => Content::Event(event),
+                Some(start) => return Ok(start_with(*start, id, event, reply)),
+            }
+        }
+        MessageBody::Return { lineage, id, answer } => Content::Return { lineage, id, answer },
         MessageBody::Command { command } => {
             Content::Command { command, key: id.event_key(from)?, trace }
         }
@@ -361,6 +385,31 @@ fn start_of(
         place: None,
         event: None,
         instead_of,
+        reply,
+    };
+    Internal::Start(Box::new(start)).into()
+}
+
+/// A start with the event that comes with it, or that event alone where the instance is there.
+fn start_with(
+    start: OrStart,
+    id: MessageId,
+    event: ExternalEvent,
+    reply: Reply,
+) -> InstanceMessage {
+    let OrStart { name, version, input } = start;
+    let trace = event.trace.as_deref().cloned().map(ReceivedTrace::of_caller).map(Box::new);
+    let seed = id.seed_of_started();
+    let start = Start { input, seed, delay: None, origin: None, trace };
+    let start = StartMessage {
+        name,
+        version,
+        start,
+        not_before: None,
+        own_id: true,
+        place: None,
+        event: Some(event),
+        instead_of: Vec::new(),
         reply,
     };
     Internal::Start(Box::new(start)).into()

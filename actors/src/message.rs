@@ -131,7 +131,7 @@ impl InstanceMessage {
             Self::Runtime(RuntimeMessage(Internal::FromAnother(message))) => {
                 matches!(
                     message.content,
-                    Content::Event { .. }
+                    Content::Event(_)
                         | Content::Command { command: InstanceCommand::Terminate { .. }, .. }
                 )
             }

@@ -155,8 +155,8 @@ impl RunTrace {
         let MessageId { lineage, id, attempt, kind } = message.id;
         let of = match kind {
             MessageKind::Start => SpanOf::Child,
-            MessageKind::Event | MessageKind::Command => SpanOf::Sent,
-            MessageKind::Cancel | MessageKind::Result => return message,
+            MessageKind::Event | MessageKind::Update | MessageKind::Command => SpanOf::Sent,
+            MessageKind::Cancel | MessageKind::Result | MessageKind::Return => return message,
         };
         let trace = self.of(instance, run);
         let is_earlier = self.earlier.as_ref().is_some_and(|earlier| earlier.contains(&lineage));

@@ -2,6 +2,7 @@
 
 mod activities;
 mod any_event;
+mod call_update;
 mod cancellation;
 mod children;
 mod combinators;
@@ -12,6 +13,7 @@ mod instances;
 mod local;
 mod patched;
 mod publish;
+mod recipient;
 mod send;
 mod side_effects;
 mod status;
@@ -22,4 +24,5 @@ mod updates;
 pub use any_event::{AnyEvent, AnyEvents};
 pub use combinators::{WhenAny, Winner};
 pub use event_stream::Events;
+pub use recipient::{Recipient, ToRecipient};
 pub use updates::{Update, Updates};

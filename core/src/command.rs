@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use crate::error::{ActivityError, ChildError};
 use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
-use crate::message::{MessageId, NotTaken, Origin};
+use crate::message::{MessageId, NotTaken, Origin, Requester, UpdateReturn};
 use crate::payload::{Payload, PayloadError};
 use crate::trace_context::ReceivedTrace;
 
@@ -48,6 +48,28 @@ pub enum Command {
         data: Payload,
         /// Of several with the same key, the first counts.
         key: Option<EventKey>,
+    },
+    /// An update of another instance has come, which waits for its answer.
+    TakeUpdate {
+        /// The update.
+        name: Name,
+        /// What is asked for.
+        data: Payload,
+        /// Of several with the same key, the first counts.
+        key: EventKey,
+        /// Who waits.
+        by: Box<Requester>,
+    },
+    /// Another instance has answered an update, or never will.
+    ReturnUpdate {
+        /// The run that sent it; of an earlier one it changes nothing.
+        lineage: u64,
+        /// Of the call.
+        id: CorrelationId,
+        /// The other instance.
+        from: InstanceId,
+        /// What it says.
+        answer: UpdateReturn,
     },
     /// End now, without asking the code.
     Terminate {

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use core::mem;
 use core::task::Waker;
 
-use crate::event_queue::{BufferedEvent, EventQueue, KeyOfLast};
+use crate::event_queue::{BufferedEvent, EventQueue, TakenLast};
 use crate::ids::{CorrelationId, Name};
 use crate::output::DurableOutput;
 use crate::seen_keys::SeenKeys;
@@ -51,7 +51,7 @@ pub(crate) struct CorrelationBuffer {
     /// The places in the log of the events that were taken, since the code began.
     taken: Vec<u64>,
     /// Of the event that was taken last, if it has one, and its place: it may be an update.
-    key_of_last: Option<KeyOfLast>,
+    key_of_last: Option<TakenLast>,
     pub(crate) keys: SeenKeys,
     /// Of the commands that have come.
     pub(crate) commands: SeenKeys,
@@ -89,6 +89,7 @@ impl CorrelationBuffer {
             | Scheduled::Start { .. }
             | Scheduled::Send { .. }
             | Scheduled::Command { .. }
+            | Scheduled::Update { .. }
             | Scheduled::Refused
             | Scheduled::Cancellation
             | Scheduled::Stopped => {}
@@ -142,6 +143,7 @@ impl CorrelationBuffer {
                         | (Scheduled::Start { .. }, DurableOutput::Started(_))
                         | (Scheduled::Send { .. }, DurableOutput::Sent(_))
                         | (Scheduled::Command { .. }, DurableOutput::Commanded(_))
+                        | (Scheduled::Update { .. }, DurableOutput::Updated(_))
                 )
         })
     }
@@ -175,6 +177,7 @@ impl CorrelationBuffer {
             | Scheduled::Start { .. }
             | Scheduled::Send { .. }
             | Scheduled::Command { .. }
+            | Scheduled::Update { .. }
             | Scheduled::Refused
             | Scheduled::Cancellation
             | Scheduled::Stopped => {}
@@ -239,6 +242,7 @@ impl CorrelationBuffer {
             | Scheduled::Start { .. }
             | Scheduled::Send { .. }
             | Scheduled::Command { .. }
+            | Scheduled::Update { .. }
             | Scheduled::Refused
             | Scheduled::Cancellation
             | Scheduled::Stopped => None,

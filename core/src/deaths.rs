@@ -100,6 +100,7 @@ impl RecordedTurn {
             | Event::CallRefused { .. }
             | Event::EventSent { .. }
             | Event::CommandSent { .. }
+            | Event::Request(_)
             | Event::MessagesDelivered { .. }
             | Event::MessageRefused { .. }
             | Event::OutboxCarried { .. }

@@ -2,6 +2,7 @@
 
 mod activity;
 mod awaited;
+mod call_update;
 mod chain;
 mod child;
 mod convert;
@@ -12,6 +13,7 @@ mod text;
 
 pub use activity::{ActivityError, ActivityErrorKind};
 pub use awaited::{Cancelled, CommandError, EventError, SendError, TimedOut};
+pub use call_update::CallUpdateError;
 pub use child::ChildError;
 pub use convert::{BoxError, ResultExt, returned};
 pub use orchestration::{OrchestrationError, OrchestrationErrorKind};

@@ -2,6 +2,7 @@
 
 mod kind;
 mod kinds;
+mod request;
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -21,6 +22,7 @@ use crate::update_answer::UpdateAnswer;
 use crate::version::Version;
 
 pub use self::kind::EventKind;
+pub use self::request::RequestEvent;
 
 /// One thing that happened to an execution.
 ///
@@ -465,4 +467,6 @@ pub enum Event {
         /// Its place in the log.
         place: u64,
     },
+    /// A request of one instance to another. (input or output)
+    Request(RequestEvent),
 }

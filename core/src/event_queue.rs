@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use crate::ids::{CorrelationId, EventKey};
+use crate::message::Requester;
 use crate::payload::Payload;
 use crate::trace_context::ReceivedTrace;
 
@@ -27,10 +28,18 @@ pub(crate) struct BufferedEvent {
     pub(crate) key: Option<EventKey>,
     /// The trace in which it was raised.
     pub(crate) trace: Option<Box<ReceivedTrace>>,
+    /// The other instance that waits for its answer, of an update that one has sent.
+    pub(crate) by: Option<Box<Requester>>,
 }
 
-/// What an update is of an event that was taken: its position, its key, and the trace in which it was raised.
-pub(crate) type KeyOfLast = (u64, EventKey, Option<Box<ReceivedTrace>>);
+/// What an update is of an event that was taken.
+#[derive(Debug)]
+pub(crate) struct TakenLast {
+    pub(crate) position: u64,
+    pub(crate) key: EventKey,
+    pub(crate) trace: Option<Box<ReceivedTrace>>,
+    pub(crate) by: Option<Box<Requester>>,
+}
 
 impl EventQueue {
     /// Adds an event; returns the wait that it makes ready.

@@ -21,11 +21,12 @@ use crate::event::Event;
 use crate::history::History;
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, InvalidName, Name, ShardId};
 use crate::machine::{ApplyError, Machine, MachineConfig, Turn};
-use crate::message::{Message, MessageBody, Relation};
+use crate::message::{Message, MessageBody, Relation, UpdateReturn};
 use crate::outcome::Outcome;
 use crate::payload::{Payload, PayloadError};
 use crate::receipt::Receipt;
 use crate::time::Timestamp;
+use crate::update_answer::UpdateAnswer;
 use crate::version::InvalidDefinition;
 
 /// Drives one orchestration to its end with scripted activities and events.
@@ -60,6 +61,7 @@ pub struct Executor {
     code: OrchestrationCode,
     activities: BTreeMap<String, ScriptedActivity>,
     orchestrations: BTreeMap<String, ScriptedOrchestration>,
+    updates: BTreeMap<String, ScriptedUpdate>,
     events: VecDeque<(Name, Payload)>,
     cancel: Option<ScriptedCancel>,
     config: MachineConfig,
@@ -73,6 +75,7 @@ struct ScriptedCancel {
 }
 
 type ScriptedOrchestration = Box<dyn FnMut(&Payload) -> Result<Payload, OrchestrationError>>;
+type ScriptedUpdate = Box<dyn FnMut(&Payload) -> UpdateAnswer>;
 type ScriptedActivity = Box<dyn FnMut(&Payload) -> Result<Payload, ActivityError>>;
 
 /// A run to the end: the outcome, and the history that led to it.
@@ -109,6 +112,12 @@ pub enum DriveError {
         /// The other one.
         orchestration: Name,
     },
+    /// The orchestration sent an update to another instance that the script has not.
+    #[error("the script has no update `{update}`")]
+    NoSuchUpdate {
+        /// The update.
+        update: Name,
+    },
     /// The orchestration waits for events only, and the script has no more of them.
     #[error("the orchestration waits for {}, and the script has no such event", names(.waits))]
     Stuck {
@@ -135,6 +144,7 @@ impl Executor {
             code,
             activities: BTreeMap::new(),
             orchestrations: BTreeMap::new(),
+            updates: BTreeMap::new(),
             events: VecDeque::new(),
             cancel: None,
             config: MachineConfig::default(),
@@ -188,6 +198,30 @@ impl Executor {
             })
         };
         self.orchestrations.insert(name.to_string(), Box::new(scripted));
+        self
+    }
+
+    /// Scripts how other instances answer the updates of that name that the orchestration sends: what they reply, or
+    /// refuse it with.
+    pub fn update<Q, A, E>(
+        mut self,
+        name: impl Display,
+        mut script: impl FnMut(Q) -> Result<A, E> + 'static,
+    ) -> Self
+    where
+        Q: DeserializeOwned,
+        A: Serialize,
+        E: Serialize,
+    {
+        let invalid = |why: PayloadError| UpdateAnswer::Invalid(why.to_string());
+        let scripted = move |request: &Payload| {
+            let answer = request.decode().map(&mut script).and_then(|answer| match answer {
+                Ok(reply) => Payload::encode(&reply).map(UpdateAnswer::Replied),
+                Err(reason) => Payload::encode(&reason).map(UpdateAnswer::Refused),
+            });
+            answer.unwrap_or_else(invalid)
+        };
+        self.updates.insert(name.to_string(), Box::new(scripted));
         self
     }
 
@@ -312,11 +346,19 @@ impl Executor {
                 let result = script(&input).map_err(failed);
                 Ok(Command::CompleteChild { lineage: id.lineage, id: id.id, child, result })
             }
-            MessageBody::Start { .. }
+            MessageBody::Request(request) if request.is_update => {
+                let script = self.updates.get_mut(request.name.as_str());
+                let script = script.ok_or(DriveError::NoSuchUpdate { update: request.name })?;
+                let answer = UpdateReturn::Answered(script(&request.data));
+                Ok(Command::ReturnUpdate { lineage: id.lineage, id: id.id, from: child, answer })
+            }
+            MessageBody::Request(_)
+            | MessageBody::Start { .. }
             | MessageBody::Traced { .. }
             | MessageBody::Cancel { .. }
             | MessageBody::Event { .. }
             | MessageBody::Command { .. }
+            | MessageBody::Return { .. }
             | MessageBody::Result { .. }
             | MessageBody::Replace { .. } => Ok(Command::ConfirmDelivery { messages: vec![id] }),
         }

@@ -206,6 +206,7 @@ impl Called {
             | Scheduled::Start { .. }
             | Scheduled::Send { .. }
             | Scheduled::Command { .. }
+            | Scheduled::Update { .. }
             | Scheduled::Refused
             | Scheduled::Cancellation
             | Scheduled::Stopped => error,
@@ -236,6 +237,7 @@ impl Called {
             | DurableOutput::Started(_)
             | DurableOutput::Sent(_)
             | DurableOutput::Commanded(_)
+            | DurableOutput::Updated(_)
             | DurableOutput::Cancelled => output,
         }
     }

@@ -130,7 +130,9 @@ mod executor;
 
 pub use action::{Action, AttemptTerms, Tagged};
 pub use answers::{UpdateFate, UpdateFinder};
-pub use calls::{AnyEvent, AnyEvents, Events, Update, Updates, WhenAny, Winner};
+pub use calls::{
+    AnyEvent, AnyEvents, Events, Recipient, ToRecipient, Update, Updates, WhenAny, Winner,
+};
 pub use catalog::{ActivityCatalog, OrchestrationRefusal, Refusal};
 #[doc(hidden)]
 pub use code::{Checked, EncodeOutput, Unchecked};
@@ -143,10 +145,11 @@ pub use divergence::{MalformedHistory, Nondeterminism, Step};
 #[doc(hidden)]
 pub use error::returned;
 pub use error::{
-    ActivityError, ActivityErrorKind, BoxError, Cancelled, ChildError, CommandError, EventError,
-    OrchestrationError, OrchestrationErrorKind, ResultExt, SendError, TimedOut,
+    ActivityError, ActivityErrorKind, BoxError, CallUpdateError, Cancelled, ChildError,
+    CommandError, EventError, OrchestrationError, OrchestrationErrorKind, ResultExt, SendError,
+    TimedOut,
 };
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, RequestEvent};
 pub use event_name::{DeclaredEvent, EventName, NamesEvent};
 pub use executor::{DriveError, Executor, Run};
 pub use future::DurableFuture;
@@ -160,8 +163,8 @@ pub use machine::{
     Turn, run_turn,
 };
 pub use message::{
-    InstanceCommand, Message, MessageBody, MessageId, MessageKind, NotTaken, Origin, Relation,
-    SupersededCall, SupersededChild,
+    InstanceCommand, Message, MessageBody, MessageId, MessageKind, NotTaken, OrStart, Origin,
+    Relation, Request, Requester, SupersededCall, SupersededChild, UpdateReturn,
 };
 pub use open::{OpenActivities, OpenActivity, OpenChild};
 pub use options::{

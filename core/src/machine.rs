@@ -13,6 +13,7 @@ mod memory;
 mod phase;
 mod renewal;
 mod replay;
+mod requests;
 mod run_turn;
 mod successor;
 mod turn;
@@ -30,6 +31,7 @@ use crate::divergence::{Nondeterminism, Step};
 use crate::event::Event;
 use crate::history::{History, RecordedTurn};
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
+use crate::message::Requester;
 use crate::open::OpenActivity;
 use crate::outcome::Outcome;
 use crate::receipt::Sealed;
@@ -74,6 +76,8 @@ pub struct Machine {
     seed: u64,
     /// The trace of the command that is being applied.
     given_trace: Option<Box<ReceivedTrace>>,
+    /// Who waits for the answer to the update that is being applied.
+    given_requester: Option<Box<Requester>>,
 }
 
 /// What a turn has come to.
@@ -120,6 +124,7 @@ impl Machine {
             history: History::default(),
             seed: 0,
             given_trace: None,
+            given_requester: None,
         }
     }
 
@@ -140,6 +145,7 @@ impl Machine {
             unstarted.origin = start.origin.take();
             unstarted.trace = start.trace.take();
         }
+        let command = self.take_requester(command);
         let at = now.max(self.shared.lock().now);
         let mut actions = match self.accept(command, at)? {
             Accepted::Input(input) => return self.apply_input(input, at),
@@ -416,28 +422,6 @@ impl Machine {
     /// Whether an activity is under way at that time. One whose next attempt begins later is not.
     pub fn has_open_tasks(&self, now: Timestamp) -> bool {
         !self.has_ended() && self.shared.lock().buffer.has_running_tasks(now)
-    }
-
-    /// The attempts whose [start](crate::Event::TaskStarted) is recorded and that have no end, by the id of
-    /// their activity. They run, or have gone with their host.
-    pub fn started_tasks(&self) -> Vec<(CorrelationId, u32)> {
-        if self.has_ended() {
-            return Vec::new();
-        }
-        self.shared.lock().buffer.all_started()
-    }
-
-    /// Whether that attempt of an activity is under way, or the next.
-    pub fn is_attempt(&self, id: CorrelationId, attempt: u32) -> bool {
-        !self.has_ended() && self.shared.lock().buffer.is_attempt(id, attempt)
-    }
-
-    /// The activities that are open, and how many hosts are known to have died while each ran.
-    pub fn deaths_of_tasks(&self) -> Vec<(CorrelationId, u32)> {
-        if self.has_ended() {
-            return Vec::new();
-        }
-        self.shared.lock().buffer.all_deaths()
     }
 
     /// The waits for external events that have no event yet, in the order in which they began. One for events of

@@ -1,6 +1,7 @@
 //! Messages between instances: starts, cancels, events, commands, and their answers.
 
 mod command;
+mod request;
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -18,6 +19,7 @@ use crate::trace_context::TraceContext;
 use crate::version::Version;
 
 pub use command::InstanceCommand;
+pub use request::{OrStart, Request, Requester, UpdateReturn};
 
 /// What one instance sends to another. It leaves when the events that it follows from are
 /// durable, arrives at least once, and counts once.
@@ -52,12 +54,16 @@ pub enum MessageKind {
     Start,
     /// [`MessageBody::Cancel`]
     Cancel,
-    /// [`MessageBody::Event`]
+    /// [`MessageBody::Event`], or a [`MessageBody::Request`] without an answer
     Event,
     /// [`MessageBody::Result`]
     Result,
     /// [`MessageBody::Command`]
     Command,
+    /// [`MessageBody::Request`], of an update
+    Update,
+    /// [`MessageBody::Return`]
+    Return,
 }
 
 /// What a message says.
@@ -125,6 +131,17 @@ pub enum MessageBody {
         /// The command.
         command: InstanceCommand,
     },
+    /// What the code of another instance asks of this one, or of the one that it starts.
+    Request(Box<Request>),
+    /// To the instance that has sent an update: what came of it.
+    Return {
+        /// That one's run.
+        lineage: u64,
+        /// Of the call.
+        id: CorrelationId,
+        /// What came of it.
+        answer: UpdateReturn,
+    },
 }
 
 /// A call of a child that no longer counts, as the parent was rewound.
@@ -175,7 +192,7 @@ pub enum Relation {
 }
 
 /// Why the other instance does not take a message, and never will.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NotTaken {
     /// There is no such instance.
     NotFound,
@@ -187,6 +204,30 @@ pub enum NotTaken {
     UnknownEvent,
     /// The data is not what its code declares that the event carries.
     InvalidEventData,
+    /// The check that its code declares refuses the update: a value of the type of its refusals.
+    Refused(Payload),
+    /// Too much waits for its code: it takes no more updates for now.
+    Full,
+}
+
+impl NotTaken {
+    /// What it is, in a word or two; no user data.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NotFound => "NotFound",
+            Self::Finished => "Finished",
+            Self::AlreadyExists => "AlreadyExists",
+            Self::UnknownEvent => "UnknownEvent",
+            Self::InvalidEventData => "InvalidEventData",
+            Self::Refused(_) => "Refused",
+            Self::Full => "Full",
+        }
+    }
+
+    /// Bytes of user data in it.
+    pub(crate) fn bytes(&self) -> usize {
+        if let Self::Refused(reason) = self { reason.len() } else { 0 }
+    }
 }
 
 impl Message {
@@ -204,6 +245,8 @@ impl Message {
             MessageBody::Cancel { reason } => reason.len(),
             MessageBody::Command { command } => command.reason().map_or(0, str::len),
             MessageBody::Event { name, data } => name.as_str().len() + data.len(),
+            MessageBody::Request(request) => request.name.as_str().len() + request.bytes(),
+            MessageBody::Return { answer, .. } => answer.bytes(),
             MessageBody::Traced { body, .. } => return Self::bytes_of(to, body),
             MessageBody::Result { result, .. } => {
                 result.as_ref().map_or_else(|error| error.stored_bytes(), Payload::len)
@@ -222,7 +265,9 @@ impl MessageBody {
             Self::Cancel { .. }
             | Self::Event { .. }
             | Self::Result { .. }
-            | Self::Command { .. } => None,
+            | Self::Command { .. }
+            | Self::Request(_)
+            | Self::Return { .. } => None,
         }
     }
 
@@ -236,7 +281,9 @@ impl MessageBody {
             Self::Cancel { .. }
             | Self::Event { .. }
             | Self::Result { .. }
-            | Self::Command { .. } => None,
+            | Self::Command { .. }
+            | Self::Request(_)
+            | Self::Return { .. } => None,
         }
     }
 
@@ -248,7 +295,9 @@ impl MessageBody {
             Self::Cancel { .. }
             | Self::Event { .. }
             | Self::Result { .. }
-            | Self::Command { .. } => None,
+            | Self::Command { .. }
+            | Self::Request(_)
+            | Self::Return { .. } => None,
         }
     }
 
@@ -256,6 +305,11 @@ impl MessageBody {
     pub fn untraced(self) -> (Self, Option<Box<TraceContext>>) {
         let Self::Traced { context, body } = self else { return (self, None) };
         (body.untraced().0, Some(context))
+    }
+
+    /// Whether what comes back says that it has arrived, so that this need not be recorded by itself.
+    pub(crate) fn comes_back(&self) -> bool {
+        self.starts_child() || matches!(self, Self::Request(request) if request.is_update)
     }
 
     pub(crate) fn starts_child(&self) -> bool {
@@ -288,7 +342,7 @@ impl MessageId {
         message.is_start_of(lineage).then_some(message.id)
     }
 
-    /// The idempotency key of an event or a command from an instance, as the other one remembers it.
+    /// The idempotency key of an event, an update or a command from an instance, as the other one remembers it.
     ///
     /// # Errors
     /// None: it is short, and of letters that a key may have.

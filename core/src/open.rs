@@ -180,6 +180,7 @@ impl OpenActivities {
             | Event::CallRefused { .. }
             | Event::EventSent { .. }
             | Event::CommandSent { .. }
+            | Event::Request(_)
             | Event::MessagesDelivered { .. }
             | Event::MessageRefused { .. }
             | Event::OutboxCarried { .. }

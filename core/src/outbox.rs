@@ -4,6 +4,8 @@ mod attempts;
 mod child;
 mod content;
 mod ids;
+mod owed;
+mod requests;
 mod superseded;
 
 use alloc::boxed::Box;
@@ -17,7 +19,9 @@ use crate::event::Event;
 use crate::history::RecordedTurn;
 use crate::ids::{CorrelationId, InstanceId, Name};
 use crate::limits::MAX_REASON_TOLD_BYTES;
-use crate::message::{Message, MessageBody, MessageId, MessageKind, Origin, Relation};
+use crate::message::{
+    Message, MessageBody, MessageId, MessageKind, Origin, Relation, UpdateReturn,
+};
 use crate::options::ParentClose;
 use crate::outcome::Outcome;
 use crate::payload::Payload;
@@ -106,11 +110,10 @@ impl Outbox {
     }
 
     /// Whether it must be recorded at once that a message has arrived: somebody waits for that, or
-    /// another message does. That a child has begun can be left to what comes from it.
+    /// another message does. That a child has begun, or an update has come, can be left to what comes back.
     pub fn awaits(&self, id: MessageId) -> bool {
         let Some(queue) = self.queue_of(id) else { return false };
-        let is_child_start = queue.front().is_some_and(|first| first.body.starts_child());
-        queue.len() > 1 || !is_child_start
+        queue.len() > 1 || !queue.front().is_some_and(|first| first.body.comes_back())
     }
 
     /// The turn that records, after the end of an execution, that messages have arrived; and the
@@ -179,6 +182,10 @@ impl Outbox {
                 let id = self.id(*id, MessageKind::Command);
                 return self.put(Message { id, to: to.clone(), body });
             }
+            Event::Request(request) => return self.follow_request(request),
+            Event::UpdateAnswered { key, answer } => {
+                return self.answer_update(key, UpdateReturn::Answered(answer.clone()));
+            }
             Event::ChildAttemptFailed { id, attempt, error, retry_at } => {
                 return self.start_next(*id, *attempt, error, *retry_at);
             }
@@ -228,7 +235,6 @@ impl Outbox {
             | Event::ExternalTaken { .. }
             | Event::SideEffectRecorded { .. }
             | Event::StatusSet { .. }
-            | Event::UpdateAnswered { .. }
             | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
             | Event::EventKeysCarried { .. }
@@ -261,7 +267,7 @@ impl Outbox {
         let left = content.queues.values().flatten().map(Message::payload_bytes);
         let cancels =
             content.open.values().map(|child| child.start.to.as_str().len() + CANCEL_BYTES);
-        left.chain(cancels).sum::<usize>() + self.superseded_bytes()
+        left.chain(cancels).sum::<usize>() + self.superseded_bytes() + self.owed_bytes()
     }
 
     /// Everything that is left, for the next execution.
@@ -327,41 +333,6 @@ impl Outbox {
         arrived
     }
 
-    /// What has been undone with the end of this history, for children that were called in it and not
-    /// in what is `kept` of it: they are cancelled. Messages that are still to be sent to others are
-    /// undone too, unless they are of an execution before.
-    pub(crate) fn cancels_of_undone(mut self, kept: &Self) -> Vec<Message> {
-        let known = |(id, child): &(&CorrelationId, &Child)| {
-            let kept = kept.content.as_ref().and_then(|kept| kept.open.get(id));
-            // A later attempt of a call that is kept is undone like any other child.
-            kept.is_some_and(|kept| kept.start.id == child.start.id)
-        };
-        self.end_turn();
-        let Some(content) = &mut self.content else { return Vec::new() };
-        let mut left: Vec<_> =
-            core::mem::take(&mut content.queues).into_values().flatten().collect();
-        // What is kept is started again by the rewind itself.
-        let is_kept = |id: MessageId| {
-            let kept = kept.content.as_ref().and_then(|kept| kept.open.get(&id.id));
-            kept.is_some_and(|child| child.start.id == id)
-        };
-        left.retain(|message| {
-            if is_kept(message.id) || !self.is_own(message.id.lineage) {
-                return !is_kept(message.id);
-            }
-            // Its cancel must not overtake it.
-            message.body.starts_child() || matches!(message.body, MessageBody::Cancel { .. })
-        });
-        let Some(content) = &mut self.content else { return left };
-        let undone = content.open.iter().filter(|open| !known(open));
-        let undone: Vec<_> = undone.map(|(id, _)| *id).collect();
-        content.places.clear();
-        for id in undone {
-            left.extend(self.cancel(id, PARENT_WAS_REWOUND));
-        }
-        left
-    }
-
     /// Of the children that are open it is no longer known whether they have begun, and how they ended:
     /// an instance that has begun says so again.
     fn start_again(&mut self) -> Vec<Message> {
@@ -417,6 +388,13 @@ impl Outbox {
             }
         };
         let mut released = self.close_children(&reason);
+        match outcome {
+            Outcome::Continued { .. } => self.leave_updates_to_next(),
+            Outcome::Completed(_)
+            | Outcome::Failed(_)
+            | Outcome::Terminated { .. }
+            | Outcome::Cancelled { .. } => released.extend(self.end_updates()),
+        }
         released.extend(self.tell_parent(outcome));
         released
     }
@@ -458,9 +436,10 @@ impl Outbox {
         let queue = content.queues.entry(to).or_default();
         queue.push_back(message);
         let is_first = queue.len() == 1;
-        // That a child has begun may be known without being recorded. Sent again, its start is
-        // answered again, and that is recorded: this one waits for it.
-        let waits = |first: &Message| queue.len() == 2 && first.id.kind == MessageKind::Start;
+        // That it has arrived may be known without being recorded. Sent again, it is answered again, and that is
+        // recorded: this one waits for it.
+        let is_noted = |id: MessageId| matches!(id.kind, MessageKind::Start | MessageKind::Update);
+        let waits = |first: &Message| queue.len() == 2 && is_noted(first.id);
         queue.front().filter(|first| is_first || waits(first)).cloned().into_iter().collect()
     }
 

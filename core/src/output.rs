@@ -7,7 +7,8 @@ use alloc::string::ToString;
 use serde::de::DeserializeOwned;
 
 use crate::error::{
-    ActivityError, ActivityErrorKind, ChildError, CommandError, EventError, SendError,
+    ActivityError, ActivityErrorKind, CallUpdateError, ChildError, CommandError, EventError,
+    SendError,
 };
 use crate::ids::{InstanceId, Name};
 use crate::payload::{Payload, PayloadError};
@@ -35,6 +36,8 @@ pub enum DurableOutput {
     Cancelled,
     /// Another instance has taken a command, or never will.
     Commanded(Result<(), Box<CommandError>>),
+    /// Another instance has answered an update, or never will: what it replied.
+    Updated(Result<Payload, Box<CallUpdateError<Payload>>>),
 }
 
 impl DurableOutput {
@@ -111,6 +114,21 @@ impl DurableOutput {
             return Err(PayloadError::Decode(why).into());
         };
         sent.map_err(|error| *error)
+    }
+
+    /// The answer of another instance to an update.
+    ///
+    /// # Errors
+    /// [`CallUpdateError`]; [`CallUpdateError::InvalidRequest`] when it is the output of something else.
+    pub fn into_updated<A: DeserializeOwned, E: DeserializeOwned>(
+        self,
+    ) -> Result<A, CallUpdateError<E>> {
+        let Self::Updated(answer) = self else {
+            let why = format!("it is not of an update that was sent: {self:?}");
+            return Err(PayloadError::Decode(why).into());
+        };
+        let reply = answer.map_err(|error| error.decoded())?;
+        reply.decode().map_err(CallUpdateError::WrongAnswer)
     }
 
     /// What became of a command to another instance.

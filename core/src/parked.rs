@@ -3,16 +3,18 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::iter;
 
 use crate::attempts::{Attempts, Due};
 use crate::command::Rejected;
 use crate::error::bounded_message;
-use crate::event::Event;
+use crate::event::{Event, RequestEvent};
 use crate::history::{RecordedTurn, history_limit};
 use crate::ids::{CorrelationId, EventKey, Name};
 use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS};
+use crate::message::Requester;
 use crate::payload::Payload;
 use crate::seen_keys::SeenKeys;
 use crate::time::Timestamp;
@@ -105,6 +107,27 @@ impl ParkedExecution {
         Ok(self.record(Event::ExternalRaised { name, data, key }, trace, now))
     }
 
+    /// Records an update of another instance that waits for its answer, as [`raise`](Self::raise) does an event.
+    ///
+    /// # Errors
+    /// As [`raise`](Self::raise).
+    pub fn take_update(
+        &mut self,
+        name: Name,
+        data: Payload,
+        (key, by): (EventKey, Requester),
+        trace: Option<&TraceContext>,
+        now: Timestamp,
+    ) -> Result<Vec<RecordedTurn>, Rejected> {
+        if self.keys.contains(&key) {
+            return Ok(Vec::new());
+        }
+        self.has_room(&name, data.len())?;
+        let asked = Event::Request(RequestEvent::Asked { key: key.clone(), by });
+        let raised = Event::ExternalRaised { name, data, key: Some(key) };
+        Ok(self.record_all([raised].into_iter().chain([asked]).collect(), trace, now))
+    }
+
     /// Records that somebody has asked it to end: the turns to append, in order. No turns when somebody has before.
     /// Its children are cancelled when its code goes on, which knows which of them are shielded.
     ///
@@ -170,6 +193,16 @@ impl ParkedExecution {
         trace: Option<&TraceContext>,
         now: Timestamp,
     ) -> Vec<RecordedTurn> {
+        self.record_all([event].into(), trace, now)
+    }
+
+    /// The same of an input, and of what is about it.
+    fn record_all(
+        &mut self,
+        input: Arc<[Event]>,
+        trace: Option<&TraceContext>,
+        now: Timestamp,
+    ) -> Vec<RecordedTurn> {
         let at = now.max(self.at);
         let overdue = iter::from_fn(|| {
             let turn = one_event(at, self.overdue(at)?);
@@ -177,11 +210,12 @@ impl ParkedExecution {
             Some(turn)
         });
         let mut turns: Vec<_> = overdue.collect();
-        let (events, bytes) = (self.events + 2, self.bytes + event.payload_bytes() as u64);
+        let bytes: u64 = input.iter().map(|event| event.payload_bytes() as u64).sum();
+        let (events, bytes) = (self.events + 1 + input.len() as u64, self.bytes + bytes);
         let has_room = |trace: &&TraceContext| {
             history_limit(events, bytes + trace.state().len() as u64).is_none()
         };
-        let turn = one_event(at, event).in_trace(trace.filter(has_room));
+        let turn = RecordedTurn { at, events: input }.in_trace(trace.filter(has_room));
         self.apply(&turn);
         turns.push(turn);
         turns
@@ -315,6 +349,7 @@ impl ParkedExecution {
             | Event::CallRefused { .. }
             | Event::EventSent { .. }
             | Event::CommandSent { .. }
+            | Event::Request(_)
             | Event::MessagesDelivered { .. }
             | Event::MessageRefused { .. }
             | Event::OutboxCarried { .. }

@@ -49,7 +49,7 @@ impl Replacement {
     ) -> Vec<RecordedTurn> {
         let at = before.last().map_or(at, |last| at.max(last.at));
         let nothing = Outbox::new(instance.clone());
-        let messages = Outbox::of(instance.clone(), before).cancels_of_undone(&nothing);
+        let messages = Outbox::of(instance.clone(), before).cancels_of_undone(&nothing, false);
         let children = nothing.superseded_by_undoing(before);
         let keys = commands_of(before);
         let keys = (!keys.is_empty()).then_some(Event::CommandsReceived { keys });

@@ -1,5 +1,6 @@
 //! Rewinding: the history of an execution without the turns that are undone.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -7,7 +8,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::error::bounded_message;
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, RequestEvent};
 use crate::history::{History, HistoryEvent, RecordedTurn};
 use crate::ids::{CorrelationId, EventKey, InstanceId};
 use crate::message::MessageId;
@@ -90,7 +91,7 @@ impl History {
             others.into_iter().partition(|events| is(EventKind::UpdateAnswersCarried, events));
         let outbox = |turns| Outbox::of(instance.clone(), turns);
         let kept_outbox = outbox(kept);
-        let messages = outbox(self.turns()).cancels_of_undone(&kept_outbox);
+        let messages = outbox(self.turns()).cancels_of_undone(&kept_outbox, true);
         let children = kept_outbox.clone().superseded_by_undoing(dropped);
         let superseded = (!children.is_empty()).then_some(Event::ChildrenSuperseded { children });
         let delivered = kept_outbox.not_sent_again(arrived_in(dropped));
@@ -164,20 +165,33 @@ pub(crate) fn key_of_rewind(seed: u64) -> Option<EventKey> {
     EventKey::new(format!("rewind {seed:016x}")).ok()
 }
 
-/// What came from outside in turns that are undone, and was acknowledged; each with the trace in which it came.
+/// What came from outside in turns that are undone, and was acknowledged; each with the trace in which it came, and
+/// with who waits for its answer.
 fn dropped_inputs(dropped: &[RecordedTurn]) -> impl Iterator<Item = Vec<Event>> {
-    dropped.iter().filter_map(|turn| {
+    let events = dropped.iter().flat_map(|turn| turn.events.iter());
+    let sent = events.filter_map(|event| {
+        let is_sent = matches!(event, Event::Request(RequestEvent::Sent { .. }));
+        event.correlation().filter(|_| is_sent)
+    });
+    let undone: BTreeSet<_> = sent.collect();
+    dropped.iter().filter_map(move |turn| {
         let mut events = turn.events.iter();
-        let input = events.next().filter(|event| {
-            matches!(
-                event,
-                Event::ExternalRaised { .. }
-                    | Event::EventKeysCarried { .. }
-                    | Event::UpdateAnswersCarried { .. }
-            )
+        let input = events.next().filter(|event| match event {
+            // It does not come again: the one that has answered knows that it has arrived.
+            Event::Request(RequestEvent::Returned { id, .. }) => !undone.contains(id),
+            Event::ExternalRaised { .. }
+            | Event::EventKeysCarried { .. }
+            | Event::UpdateAnswersCarried { .. } => true,
+            _ => false,
         })?;
-        let trace = events.next().filter(|next| matches!(next, Event::TraceContextReceived { .. }));
-        Some([input].into_iter().chain(trace).cloned().collect())
+        let is_about_it = |next: &&Event| {
+            matches!(
+                next,
+                Event::TraceContextReceived { .. } | Event::Request(RequestEvent::Asked { .. })
+            )
+        };
+        let about_it = events.take_while(is_about_it);
+        Some([input].into_iter().chain(about_it).cloned().collect())
     })
 }
 

@@ -13,6 +13,7 @@ mod patches;
 mod pending_drop;
 mod published;
 mod record;
+mod requests;
 mod status;
 mod tasks;
 mod timers;

@@ -1,11 +1,13 @@
 //! Checks whether any code could have written a history.
 
+mod correlations;
+
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 
 use crate::divergence::MalformedHistory;
-use crate::event::Event;
+use crate::event::{Event, RequestEvent};
 use crate::history::RecordedTurn;
 use crate::ids::CorrelationId;
 use crate::time::Timestamp;
@@ -29,6 +31,7 @@ enum Open {
     Timer,
     Wait,
     Child,
+    Update,
 }
 
 /// Reads a history turn by turn, and refuses what no execution can have written: completions
@@ -65,6 +68,8 @@ pub(crate) struct WellFormed {
     starts_in_trace: bool,
     /// Whether the event before is one after which a trace context can stand.
     takes_trace: bool,
+    /// Whether the event before is one that may be an update of another instance.
+    takes_asked: bool,
     /// The newest turn with something that was carried over.
     carried_in: Option<u64>,
     /// The turn of the end.
@@ -102,6 +107,9 @@ impl WellFormed {
                     | Event::ExecutionSuspended { .. }
                     | Event::ExecutionResumed
             );
+            self.takes_asked = matches!(event, Event::ExternalRaised { key: Some(_), .. });
+            let is_asked = matches!(event, Event::Request(RequestEvent::Asked { .. }));
+            self.takes_trace |= is_asked;
             let is_trace = matches!(event, Event::TraceContextReceived { .. });
             self.starts_in_trace |= is_trace && self.turns == 0;
             self.has_origin |= matches!(event, Event::StartedBy { .. });
@@ -169,6 +177,7 @@ impl WellFormed {
                 false => Err(self.malformed("a turn of its own that knows of the end", event)),
             };
         }
+        let is_asked = matches!(event, Event::Request(RequestEvent::Asked { .. }));
         let is_trace = matches!(event, Event::TraceContextReceived { .. });
         if self.ended.is_some() && !(is_trace && self.takes_trace && index > 0) {
             Err(self.malformed("nothing after the end", event))
@@ -183,6 +192,11 @@ impl WellFormed {
             Err(self.malformed(expected, event))
         } else if matches!(event, Event::StartedBy { .. }) && self.position != 1 {
             Err(self.malformed("an origin directly after the start only", event))
+        } else if is_asked && !self.takes_asked {
+            Err(self.malformed(
+                "who waits for an answer directly after an event with a key only",
+                event,
+            ))
         } else if is_trace && !self.takes_trace {
             let expected = "a trace context after a start, or what somebody else asked for, only";
             Err(self.malformed(expected, event))
@@ -276,8 +290,11 @@ impl WellFormed {
             | Event::RunAnnounced { .. }
             | Event::RunSurvived
             | Event::TaskLocal { .. } => return self.check_step(event),
-            // It is about an input, and no step of the code.
-            Event::TraceContextReceived { .. } => {}
+            Event::Request(RequestEvent::Sent { .. } | RequestEvent::Returned { .. }) => {
+                return self.check_step(event);
+            }
+            // They are about an input, and no step of the code.
+            Event::TraceContextReceived { .. } | Event::Request(RequestEvent::Asked { .. }) => {}
         }
         Ok(())
     }
@@ -307,174 +324,6 @@ impl WellFormed {
     /// The place after the start and its origin.
     fn head(&self) -> u64 {
         1 + u64::from(self.has_origin)
-    }
-
-    fn check_correlation(&mut self, event: &Event) -> Result<(), MalformedHistory> {
-        match event {
-            Event::TaskScheduled { id, .. } => self.opens(*id, Some(Open::Task), event),
-            Event::TimerCreated { id, .. } => self.opens(*id, Some(Open::Timer), event),
-            Event::ExternalSubscribed { id, .. } | Event::AnySubscribed { id } => {
-                self.opens(*id, Some(Open::Wait), event)
-            }
-            Event::ChildScheduled { id, retry, .. } => {
-                if retry.is_some() {
-                    self.attempts.insert(*id, 0);
-                }
-                self.opens(*id, Some(Open::Child), event)
-            }
-            Event::TaskRefused { id, .. }
-            | Event::SideEffectRecorded { id, .. }
-            | Event::StartRequested { id, .. }
-            | Event::CallRefused { id, .. }
-            | Event::EventSent { id, .. }
-            | Event::CommandSent { id, .. } => self.opens(*id, None, event),
-            Event::ChildCompleted { id, .. }
-            | Event::ChildFailed { id, .. }
-            | Event::ChildCancelRequested { id } => self.closes(*id, Open::Child, event),
-            Event::TaskCompleted { id, .. }
-            | Event::TaskFailed { id, .. }
-            | Event::TaskCancelRequested { id } => self.closes(*id, Open::Task, event),
-            Event::TimerFired { id } | Event::TimerCancelled { id } => {
-                self.closes(*id, Open::Timer, event)
-            }
-            Event::ExternalUnsubscribed { id } | Event::ExternalTaken { id, .. } => {
-                self.closes(*id, Open::Wait, event)
-            }
-            Event::TaskConfigured { id, options } => {
-                if self.just_scheduled != Some(*id) {
-                    return Err(self.malformed("options after their activity only", event));
-                }
-                if options.retry.is_some() {
-                    self.attempts.insert(*id, 0);
-                }
-                Ok(())
-            }
-            Event::TaskTagged { id, .. } if self.just_configured != Some(*id) => {
-                Err(self.malformed("a tag after its activity only", event))
-            }
-            Event::TaskLocal { id } if self.just_configured != Some(*id) => {
-                Err(self.malformed("a mark as local directly after its activity only", event))
-            }
-            Event::TaskAttemptFailed { id, attempt, .. } => {
-                self.is_open(*id, Open::Task, event)?;
-                self.follows_attempts(*id, *attempt, event)
-            }
-            Event::ChildAttemptFailed { id, attempt, .. } => {
-                self.is_open(*id, Open::Child, event)?;
-                self.follows_attempts(*id, *attempt, event)
-            }
-            Event::TaskStarted { id, .. } => {
-                // Without a policy there are further attempts when a host dies.
-                self.attempts.entry(*id).or_insert(0);
-                self.is_open(*id, Open::Task, event)
-            }
-            Event::TaskStopped { id } | Event::TaskDeferred { id, .. } => {
-                self.is_open(*id, Open::Task, event)
-            }
-            Event::TaskHeartbeat { id, .. } => {
-                self.unexplained = None;
-                self.is_open(*id, Open::Task, event)
-            }
-            Event::ExecutionStarted { .. }
-            | Event::ExternalRaised { .. }
-            | Event::ExecutionCompleted { .. }
-            | Event::ExecutionFailed { .. }
-            | Event::ExecutionTerminated { .. }
-            | Event::StatusSet { .. }
-            | Event::UpdateAnswered { .. }
-            | Event::UpdateAnswersCarried { .. }
-            | Event::ValuePublished { .. }
-            | Event::ExecutionContinued { .. }
-            | Event::EventKeysCarried { .. }
-            | Event::CancelRequested { .. }
-            | Event::ExecutionCancelled { .. }
-            | Event::ExecutionSuspended { .. }
-            | Event::ExecutionResumed
-            | Event::VersionSelected { .. }
-            | Event::PatchMarked { .. }
-            | Event::ExecutionRewound { .. }
-            | Event::StartedBy { .. }
-            | Event::MessagesDelivered { .. }
-            | Event::MessageRefused { .. }
-            | Event::OutboxCarried { .. }
-            | Event::TaskTagged { .. }
-            | Event::ChildrenSuperseded { .. }
-            | Event::CommandsReceived { .. }
-            | Event::ExecutionRenewed { .. }
-            | Event::RunAnnounced { .. }
-            | Event::RunSurvived
-            | Event::ExecutionParked { .. }
-            | Event::ExecutionUnparked
-            | Event::TaskLocal { .. }
-            | Event::TraceContextReceived { .. } => Ok(()),
-        }
-    }
-
-    fn follows_attempts(
-        &mut self,
-        id: CorrelationId,
-        attempt: u32,
-        event: &Event,
-    ) -> Result<(), MalformedHistory> {
-        self.unexplained = None;
-        match self.attempts.get_mut(&id) {
-            Some(last) if *last < attempt => {
-                *last = attempt;
-                Ok(())
-            }
-            Some(_) => Err(self.malformed("an attempt after the last one", event)),
-            None => Err(self.malformed("one attempt only", event)),
-        }
-    }
-
-    fn opens(
-        &mut self,
-        id: CorrelationId,
-        what: Option<Open>,
-        event: &Event,
-    ) -> Result<(), MalformedHistory> {
-        let is_timer = what == Some(Open::Timer);
-        let after_start = self.head() + u64::from(self.versioned) + u64::from(self.starts_in_trace);
-        let lets_run = is_timer && id == CorrelationId::START;
-        if lets_run && self.after_rewind && !self.open.contains_key(&id) {
-            self.open.insert(id, Open::Timer);
-            return Ok(());
-        }
-        let is_start_timer = lets_run && self.position == after_start;
-        let next = self.last_id + 1;
-        if !is_start_timer && id.0 != next {
-            return Err(self.malformed(&format!("the correlation id #{next}"), event));
-        }
-        self.last_id = id.0;
-        if let Some(what) = what {
-            self.open.insert(id, what);
-        }
-        Ok(())
-    }
-
-    fn closes(
-        &mut self,
-        id: CorrelationId,
-        what: Open,
-        event: &Event,
-    ) -> Result<(), MalformedHistory> {
-        self.is_open(id, what, event)?;
-        self.open.remove(&id);
-        self.attempts.remove(&id);
-        Ok(())
-    }
-
-    fn is_open(
-        &self,
-        id: CorrelationId,
-        what: Open,
-        event: &Event,
-    ) -> Result<(), MalformedHistory> {
-        if self.open.get(&id) != Some(&what) {
-            let expected = format!("a {what:?} {id} that is open").to_lowercase();
-            return Err(self.malformed(&expected, event));
-        }
-        Ok(())
     }
 
     fn malformed(&self, expected: &str, found: impl ToString) -> MalformedHistory {

@@ -11,6 +11,7 @@ mod attributes;
 mod backlog;
 mod bad_input;
 mod blocking;
+mod call_update;
 mod cancel;
 mod child_retry;
 mod children;

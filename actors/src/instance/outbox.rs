@@ -110,9 +110,13 @@ impl InstanceState {
         let Phase::Live(live) = &self.phase else { return };
         let FromAnother { from, content, reply } = message;
         match content {
-            Content::Event { name, data, key, trace } => {
-                let command = Command::RaiseEvent { name, data, key: Some(key) };
+            Content::Event(event) => {
+                let (command, trace) = event.into_command();
                 self.apply_in(trace, command, Some(reply));
+            }
+            Content::Return { lineage, id, answer } => {
+                let command = Command::ReturnUpdate { lineage, id, from, answer };
+                self.apply(command, Some(reply));
             }
             Content::Command { command, key, trace } => {
                 self.apply_once(OnceMessage { key, command: command.into(), trace, reply });
@@ -139,13 +143,16 @@ impl InstanceState {
     ) -> Result<(), ActorProcessingErr> {
         let FromAnother { content, reply, .. } = message;
         let is_known = match content {
-            Content::Event { key, .. } => self.has_had(&key).await?,
+            Content::Event(event) => match &event.key {
+                Some(key) => self.has_had(key).await?,
+                None => Ok(false),
+            },
             Content::Command { command, key, .. } => match self.has_had(&key).await? {
                 // It left no key, if the instance was parked.
                 Ok(false) => self.was_terminated_by(&command).await?,
                 known => known,
             },
-            Content::Cancel { .. } | Content::Result { .. } => Ok(false),
+            Content::Cancel { .. } | Content::Result { .. } | Content::Return { .. } => Ok(false),
         };
         self.answer(match is_known {
             Ok(true) => reply.yes(),
@@ -173,7 +180,7 @@ impl InstanceState {
 
     /// Whether an event or a command with this key is in the log of this instance, which has finished; or why the log
     /// cannot be read.
-    async fn has_had(
+    pub(super) async fn has_had(
         &mut self,
         key: &EventKey,
     ) -> Result<Result<bool, ParkReason>, ActorProcessingErr> {

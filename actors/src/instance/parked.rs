@@ -173,10 +173,9 @@ impl InstanceState {
                 myself.drain()?;
             }
             InstanceMessage::Runtime(RuntimeMessage(Internal::FromAnother(message)))
-                if matches!(message.content, Content::Event { .. }) =>
+                if matches!(message.content, Content::Event(_)) =>
             {
-                if let Content::Event { name, data, key, trace } = message.content {
-                    let event = ExternalEvent { name, data, key: Some(key), trace };
+                if let Content::Event(event) = message.content {
                     self.keep_event(event, Some(message.reply)).await?;
                 }
             }
@@ -205,8 +204,13 @@ impl InstanceState {
             }
             return Ok(());
         };
-        let ExternalEvent { name, data, key, trace } = event;
-        let kept = execution.raise(name, data, key, trace.as_deref(), now);
+        let ExternalEvent { name, data, key, trace, by } = event;
+        let kept = match (key, by) {
+            (Some(key), Some(by)) => {
+                execution.take_update(name, data, (key, *by), trace.as_deref(), now)
+            }
+            (key, _) => execution.raise(name, data, key, trace.as_deref(), now),
+        };
         self.keep(kept, reply)
     }
 

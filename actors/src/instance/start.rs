@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ractor::{ActorProcessingErr, ActorRef};
 use reenact_core::{
-    ApplyError, Command, ExecutionId, Machine, OrchestrationCode, RecordedTurn, Start, Turn,
+    ApplyError, ExecutionId, Machine, OrchestrationCode, RecordedTurn, Start, Turn,
 };
 use reenact_providers::{InstanceState as State, InstanceSummary, ProviderError};
 
@@ -105,7 +105,16 @@ impl InstanceState {
             }
             Phase::Parked(_) => self.keep_event(event, Some(reply)).await?,
             Phase::Fresh | Phase::Absent | Phase::Finished | Phase::Closing(_) => {
-                self.answer(reply.no(Error::Finished { instance }));
+                // It may have come before: then its answer was lost, and is given again.
+                let is_known = match &event.key {
+                    Some(key) => self.has_had(key).await?,
+                    None => Ok(false),
+                };
+                self.answer(match is_known {
+                    Ok(true) => reply.yes(),
+                    Ok(false) => reply.no(Error::Finished { instance }),
+                    Err(reason) => reply.no(unreadable_log(&instance, &reason)),
+                });
             }
         }
         Ok(())
@@ -176,8 +185,7 @@ impl InstanceState {
     /// Submits a start and the event that comes with it together: both are stored, or neither.
     fn submit_with_event(&mut self, start: Turn, event: ExternalEvent, reply: Reply) {
         let Phase::Live(live) = &mut self.phase else { return };
-        let ExternalEvent { name, data, key, trace } = event;
-        let command = Command::RaiseEvent { name, data, key };
+        let (command, trace) = event.into_command();
         let at = start.recorded.at;
         let raised = match live.apply_traced(&self.shard.host.routes.stalls, command, trace, at) {
             Ok(raised) => raised,

@@ -33,8 +33,7 @@ impl InstanceState {
     ) {
         let Phase::Live(live) = &mut self.phase else { return };
         self.last_used = self.now;
-        let ExternalEvent { name, data, key, trace } = event.clone();
-        let command = Command::RaiseEvent { name, data, key };
+        let (command, trace) = event.clone().into_command();
         match live.apply_traced(&self.shard.host.routes.stalls, command, trace, self.now) {
             Ok(turn) => self.submit(turn, reply, None),
             Err(error) => match self.refusal(error) {
@@ -119,8 +118,7 @@ impl InstanceState {
     pub(super) fn raise_known(&mut self, event: ExternalEvent, reply: Reply) {
         let Phase::Live(live) = &mut self.phase else { return };
         self.last_used = self.now;
-        let ExternalEvent { name, data, key, trace } = event;
-        let command = Command::RaiseEvent { name, data, key };
+        let (command, trace) = event.into_command();
         match live.apply_traced(&self.shard.host.routes.stalls, command, trace, self.now) {
             Ok(turn) => self.submit(turn, Some(reply), None),
             Err(error) => self.refuse_command(error, Some(reply)),

@@ -1,6 +1,6 @@
 //! An external event, as its sender makes it.
 
-use reenact_core::{EventKey, Name, NamesEvent, Payload, TraceContext};
+use reenact_core::{Command, EventKey, Name, NamesEvent, Payload, Requester, TraceContext};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -13,6 +13,8 @@ pub struct ExternalEvent {
     pub(crate) key: Option<EventKey>,
     /// The trace in which it is raised.
     pub(crate) trace: Option<Box<TraceContext>>,
+    /// The other instance that waits for its answer, of an update that one has sent.
+    pub(crate) by: Option<Box<Requester>>,
 }
 
 impl ExternalEvent {
@@ -27,7 +29,7 @@ impl ExternalEvent {
             what: format!("the data of event `{name}`"),
             source,
         })?;
-        Ok(Self { name, data, key: None, trace: None })
+        Ok(Self { name, data, key: None, trace: None, by: None })
     }
 
     /// Gives it an idempotency key: of the events that are raised on an instance with one key, the
@@ -53,6 +55,16 @@ impl ExternalEvent {
             Some(trace) if self.trace.is_none() => self.with_trace(trace.clone()),
             _ => self,
         }
+    }
+
+    /// As an instance applies it, and the trace in which it was raised.
+    pub(crate) fn into_command(self) -> (Command, Option<Box<TraceContext>>) {
+        let Self { name, data, key, trace, by } = self;
+        let command = match (key, by) {
+            (Some(key), Some(by)) => Command::TakeUpdate { name, data, key, by },
+            (key, _) => Command::RaiseEvent { name, data, key },
+        };
+        (command, trace)
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reenact_core::{
     ActivityError, ActivityToken, ChildError, Command, CorrelationId, EventKey, InstanceCommand,
     InstanceId, MessageId, Name, NotTaken, Payload, RemoteCommand, Rewind, Start, SupersededCall,
-    Timestamp, TraceContext, Version,
+    Timestamp, TraceContext, UpdateReturn, Version,
 };
 use tokio::sync::oneshot;
 
@@ -106,8 +106,10 @@ pub(crate) struct FromAnother {
 
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// An event.
-    Event { name: Name, data: Payload, key: EventKey, trace: Option<Box<TraceContext>> },
+    /// An event or an update: with a key.
+    Event(ExternalEvent),
+    /// What came of an update of this instance.
+    Return { lineage: u64, id: CorrelationId, answer: UpdateReturn },
     /// What its code asks of this instance.
     Command { command: InstanceCommand, key: EventKey, trace: Option<Box<TraceContext>> },
     /// A parent asks its child to end.

@@ -416,7 +416,7 @@ fn untraced(command: RemoteCommand) -> (RemoteCommand, Trace) {
 }
 
 fn external(RemoteEvent { name, data, key }: RemoteEvent, trace: Trace) -> ExternalEvent {
-    ExternalEvent { name, data, key: Some(key), trace }
+    ExternalEvent { name, data, key: Some(key), trace, by: None }
 }
 
 /// The state of an instance that a command has ended.

@@ -1,6 +1,6 @@
 //! One line for each event of a log that a person follows an instance by.
 
-use reenact_core::{CorrelationId, Event, Name};
+use reenact_core::{CorrelationId, Event, Name, RequestEvent, Requester, UpdateReturn};
 use reenact_providers::InstanceSummary;
 
 use super::ledger::{Fact, Taken};
@@ -32,6 +32,7 @@ impl Reporter<'_> {
             | Event::AnySubscribed { .. }
             | Event::ExternalTaken { .. }
             | Event::EventSent { .. }
+            | Event::Request(_)
             | Event::CommandSent { .. } => self.report_external(event),
             Event::ChildScheduled { .. }
             | Event::ChildCompleted { .. }
@@ -177,9 +178,31 @@ impl Reporter<'_> {
             Event::EventSent { id: CorrelationId(id), to, name, .. } => {
                 tracing::debug!(target: "reenact::event", parent: None, %instance, execution, id, event = %name, %to, "an instance raises an event on another one");
             }
+            Event::Request(request) => self.report_request(request),
             Event::CommandSent { id: CorrelationId(id), to, command } => {
                 let command = command.name();
                 tracing::debug!(target: "reenact::instance", parent: None, %instance, execution, id, command, %to, "an instance sends a command to another one");
+            }
+            _ => {}
+        }
+    }
+
+    fn report_request(&self, event: &RequestEvent) {
+        let (instance, execution) = (&self.of.instance, self.of.execution.0);
+        match event {
+            RequestEvent::Sent { id: CorrelationId(id), to, request } => {
+                let (name, update) = (&request.name, request.is_update);
+                tracing::debug!(target: "reenact::event", parent: None, %instance, execution, id, event = %name, update, %to, "an instance sends a request to another one");
+            }
+            RequestEvent::Asked {
+                by: Requester { instance: by, id: CorrelationId(id), .. },
+                ..
+            } => {
+                tracing::debug!(target: "reenact::event", parent: None, %instance, execution, %by, id, "another instance waits for the answer to an update");
+            }
+            RequestEvent::Returned { id: CorrelationId(id), answer } => {
+                let answered = *answer != UpdateReturn::Ended;
+                tracing::debug!(target: "reenact::event", parent: None, %instance, execution, id, answered, "what came of an update that was sent to another instance is known");
             }
             _ => {}
         }

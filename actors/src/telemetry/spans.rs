@@ -2,7 +2,7 @@
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
-use reenact_core::{CorrelationId, Event, InstanceId, Name, RecordedTurn, Timestamp};
+use reenact_core::{CorrelationId, Event, InstanceId, Name, RecordedTurn, RequestEvent, Timestamp};
 use reenact_providers::InstanceSummary;
 
 use super::ledger::{Asked, Fact, Ledger, Open, Taken};
@@ -23,7 +23,10 @@ pub(super) fn of_turn(
             || event.is_terminal()
             || matches!(
                 event,
-                Event::EventSent { .. } | Event::CommandSent { .. } | Event::StartRequested { .. }
+                Event::EventSent { .. }
+                    | Event::Request(RequestEvent::Sent { .. })
+                    | Event::CommandSent { .. }
+                    | Event::StartRequested { .. }
             )
     };
     if !is_on() || !turn.events.iter().zip(facts).any(ends) {
@@ -78,6 +81,9 @@ impl Maker<'_> {
         }
         if let Event::EventSent { id, to, name, .. } = event {
             return Some(self.of_message(&SENT, *id, name, to));
+        }
+        if let Event::Request(RequestEvent::Sent { id, to, request }) = event {
+            return Some(self.of_message(&SENT, *id, &request.name, to));
         }
         if let Event::CommandSent { id, to, command } = event {
             let name = Name::new(command.name()).ok()?;

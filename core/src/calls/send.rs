@@ -4,13 +4,15 @@ use alloc::boxed::Box;
 
 use serde::Serialize;
 
+use super::recipient::{Addressed, ToRecipient};
 use crate::context::OrchestrationContext;
 use crate::correlation_buffer::Scheduled;
 use crate::error::SendError;
-use crate::event::Event;
+use crate::event::{Event, RequestEvent};
 use crate::event_name::NamesEvent;
 use crate::future::DurableFuture;
-use crate::ids::{CorrelationId, InstanceId, InvalidName, Name, ToInstanceId};
+use crate::ids::{CorrelationId, Name};
+use crate::message::Request;
 use crate::output::DurableOutput;
 use crate::payload::{Payload, PayloadError};
 use crate::state::State;
@@ -21,7 +23,8 @@ impl OrchestrationContext {
     ///
     /// It leaves when the event of its sending is durable, and counts exactly once. What one instance
     /// sends to another arrives in the order in which it was sent. While the other one is parked, or
-    /// has too many events waiting, it is tried again for as long as it takes.
+    /// has too many events waiting, it is tried again for as long as it takes. A
+    /// [`Recipient`](crate::Recipient) can be started where it is absent, in one step with the event.
     ///
     /// ```
     /// # use reenact_core::{
@@ -41,14 +44,16 @@ impl OrchestrationContext {
     /// The future gives [`SendError`].
     pub fn raise_event<T: Serialize + ?Sized>(
         &self,
-        to: impl ToInstanceId,
+        to: impl ToRecipient,
         name: impl NamesEvent<T>,
         data: &T,
     ) -> DurableFuture<Result<(), SendError>> {
-        let to = to.to_instance_id();
+        let to = to.addressed();
         // Without the lock: a `Serialize` may be code of the user's.
         let data = Payload::write(data);
+        let halt = self.refusal_to_start(&to);
         let mut state = self.shared().lock();
+        halt.into_iter().for_each(|halt| state.halt(halt));
         match state.send_event(to, name.event_name(), data, self.is_shielded()) {
             Ok(id) => {
                 drop(state);
@@ -66,7 +71,7 @@ impl State {
     /// The code sends an event. An error: nothing is recorded.
     fn send_event(
         &mut self,
-        to: Result<InstanceId, InvalidName>,
+        to: Addressed,
         name: &str,
         data: Result<Payload, PayloadError>,
         shielded: bool,
@@ -74,15 +79,27 @@ impl State {
         if let Some(cancelled) = self.refuses(shielded) {
             return Err(cancelled.into());
         }
-        let to = to?;
+        let or_start = to.or_start;
+        let to = to.instance?;
+        let or_start = or_start.transpose()?;
         let name = Name::new(name)?;
         let data = data?;
-        if !self.log_has(|event| matches!(event, Event::EventSent { .. })) {
+        let is_sent = |event: &Event| {
+            matches!(event, Event::EventSent { .. } | Event::Request(RequestEvent::Sent { .. }))
+        };
+        if !self.log_has(is_sent) {
             data.check_depth()?;
+            or_start.iter().try_for_each(|start| start.input.check_depth())?;
         }
         let id = self.next_id();
         let event = name.clone();
-        if self.record(Event::EventSent { id, to: to.clone(), name, data }).counts() {
+        let sent = if or_start.is_some() {
+            let request = Request { name, data, is_update: false, or_start };
+            Event::Request(RequestEvent::Sent { id, to: to.clone(), request })
+        } else {
+            Event::EventSent { id, to: to.clone(), name, data }
+        };
+        if self.record(sent).counts() {
             self.buffer_slot(id, Scheduled::Send { to, event }, shielded);
         }
         Ok(id)

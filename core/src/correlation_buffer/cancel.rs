@@ -9,7 +9,7 @@ use super::CorrelationBuffer;
 use super::scheduled::Scheduled;
 use crate::action::Action;
 use crate::attempts::task_timers;
-use crate::error::{Cancelled, ChildError, CommandError, SendError};
+use crate::error::{CallUpdateError, Cancelled, ChildError, CommandError, SendError};
 use crate::ids::CorrelationId;
 use crate::options::ParentClose;
 use crate::output::DurableOutput;
@@ -66,6 +66,10 @@ impl CorrelationBuffer {
                     let cancelled = cancelled.clone();
                     DurableOutput::Commanded(Err(Box::new(CommandError::Cancelled(cancelled))))
                 }
+                Scheduled::Update { .. } => {
+                    let cancelled = cancelled.clone();
+                    DurableOutput::Updated(Err(Box::new(CallUpdateError::Cancelled(cancelled))))
+                }
                 Scheduled::Cancellation => DurableOutput::Cancelled,
                 Scheduled::Refused | Scheduled::Stopped => continue,
             };
@@ -117,6 +121,7 @@ pub(crate) fn call_off(id: CorrelationId, scheduled: &Scheduled) -> Vec<Action> 
         | Scheduled::Start { .. }
         | Scheduled::Send { .. }
         | Scheduled::Command { .. }
+        | Scheduled::Update { .. }
         | Scheduled::Refused
         | Scheduled::Cancellation
         | Scheduled::Stopped => Vec::new(),

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use core::mem;
 use core::task::Waker;
 
-use crate::event_queue::{BufferedEvent, EventQueue, KeyOfLast};
-use crate::ids::{CorrelationId, Name};
+use crate::event_queue::{BufferedEvent, EventQueue, TakenLast};
+use crate::ids::{CorrelationId, EventKey, Name};
 
 use super::CorrelationBuffer;
 use super::any_waits::{Claim, claimed_places};
@@ -121,11 +121,12 @@ impl CorrelationBuffer {
         // A completion counts as after its event.
         self.taken.push(event.position - 1);
         self.any.iter_mut().for_each(|any| any.has_gone(event.position));
-        self.key_of_last = event.key.map(|key| (event.position, key, event.trace));
+        let BufferedEvent { position, data, key, trace, by } = event;
+        self.key_of_last = key.map(|key| TakenLast { position, key, trace, by });
         if self.queues.get(name).is_some_and(EventQueue::is_idle) {
             self.queues.remove(name);
         }
-        event.data
+        data
     }
 
     /// The place of the event that was taken last.
@@ -176,8 +177,14 @@ impl CorrelationBuffer {
         mem::take(&mut self.taken)
     }
 
+    /// The key of the event that was taken last, if another instance waits for its answer.
+    pub(crate) fn key_owed_of_last(&self) -> Option<EventKey> {
+        let last = self.key_of_last.as_ref().filter(|last| last.by.is_some())?;
+        Some(last.key.clone())
+    }
+
     /// The key of the event that was taken last, if it has one, and its place.
-    pub(crate) fn take_key_of_last(&mut self) -> Option<KeyOfLast> {
+    pub(crate) fn take_key_of_last(&mut self) -> Option<TakenLast> {
         self.key_of_last.take()
     }
 

@@ -28,7 +28,7 @@ impl Held {
 
     pub(super) fn add(&mut self, slot: &mut Slot) {
         match &slot.scheduled {
-            Scheduled::Task { .. } | Scheduled::Child { .. } => {
+            Scheduled::Task { .. } | Scheduled::Child { .. } | Scheduled::Update { .. } => {
                 self.begins_anew |= self.calls == 0;
                 self.calls += 1;
             }
@@ -54,7 +54,11 @@ impl Held {
 
     pub(super) fn remove(&mut self, slot: &Slot) {
         self.slots = self.slots.saturating_sub(slot.held);
-        if matches!(slot.scheduled, Scheduled::Task { .. } | Scheduled::Child { .. }) {
+        let is_call = matches!(
+            slot.scheduled,
+            Scheduled::Task { .. } | Scheduled::Child { .. } | Scheduled::Update { .. }
+        );
+        if is_call {
             self.calls = self.calls.saturating_sub(1);
         }
     }
@@ -89,6 +93,7 @@ impl Scheduled {
             | Self::Start { .. }
             | Self::Send { .. }
             | Self::Command { .. }
+            | Self::Update { .. }
             | Self::Refused
             | Self::Cancellation
             | Self::Stopped => 0,
@@ -102,7 +107,10 @@ fn output_bytes(output: &DurableOutput) -> usize {
         | DurableOutput::External(Ok(payload))
         | DurableOutput::AnyExternal(Ok((_, payload))) => payload.len(),
         DurableOutput::Task(Err(error)) => error.stored_bytes(),
-        DurableOutput::Child(Ok((_, payload))) => payload.len(),
+        DurableOutput::Child(Ok((_, payload))) | DurableOutput::Updated(Ok(payload)) => {
+            payload.len()
+        }
+        DurableOutput::Updated(Err(error)) => error.bytes(),
         DurableOutput::Child(Err(error)) => error.stored_bytes(),
         DurableOutput::External(Err(_))
         | DurableOutput::AnyExternal(Err(_))

@@ -33,6 +33,7 @@ impl CorrelationBuffer {
                 | Scheduled::Start { .. }
                 | Scheduled::Send { .. }
                 | Scheduled::Command { .. }
+                | Scheduled::Update { .. }
                 | Scheduled::Refused
                 | Scheduled::Cancellation
                 | Scheduled::Stopped => {}

@@ -53,6 +53,13 @@ pub(crate) enum Scheduled {
         to: InstanceId,
         name: &'static str,
     },
+    /// Of an update, to another instance.
+    Update {
+        to: InstanceId,
+        update: Name,
+        /// The run that sent it.
+        lineage: u64,
+    },
     Refused,
     /// A cancel, which is no step of the code.
     Cancellation,

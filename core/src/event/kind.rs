@@ -107,6 +107,7 @@ kinds! {
     TaskDeferred,
     AnySubscribed,
     ExternalTaken,
+    Request,
 }
 
 impl fmt::Display for EventKind {

@@ -76,7 +76,8 @@ impl Event {
             | Self::ExecutionParked { .. }
             | Self::ExecutionUnparked
             | Self::TaskLocal { .. }
-            | Self::TraceContextReceived { .. } => {
+            | Self::TraceContextReceived { .. }
+            | Self::Request(_) => {
                 debug_assert!(!self.is_terminal(), "an end has an outcome");
                 None
             }
@@ -86,6 +87,7 @@ impl Event {
     /// Whether it came from outside; otherwise the code caused it.
     pub const fn is_input(&self) -> bool {
         match self {
+            Self::Request(request) => request.is_input(),
             Self::ExecutionStarted { .. }
             | Self::TaskCompleted { .. }
             | Self::TaskFailed { .. }
@@ -176,6 +178,7 @@ impl Event {
     /// The correlation id, of events that have one.
     pub const fn correlation(&self) -> Option<CorrelationId> {
         match self {
+            Self::Request(request) => request.correlation(),
             Self::TaskScheduled { id, .. }
             | Self::TaskCompleted { id, .. }
             | Self::TaskFailed { id, .. }
@@ -242,6 +245,7 @@ impl Event {
     /// The name of what it is about, of events that have one.
     pub const fn subject(&self) -> Option<&Name> {
         match self {
+            Self::Request(request) => request.subject(),
             Self::ExecutionStarted { name, .. }
             | Self::TaskScheduled { name, .. }
             | Self::TaskRefused { name, .. }
@@ -312,6 +316,8 @@ impl Event {
 
     fn payload_bytes_without_name(&self) -> usize {
         match self {
+            Self::Request(request) => request.payload_bytes(),
+            Self::MessageRefused { why, .. } => why.bytes(),
             Self::ExecutionStarted { input, .. }
             | Self::TaskScheduled { input, .. }
             | Self::ChildScheduled { input, .. }
@@ -367,7 +373,6 @@ impl Event {
             | Self::StartedBy { .. }
             | Self::ChildCancelRequested { .. }
             | Self::MessagesDelivered { .. }
-            | Self::MessageRefused { .. }
             | Self::TaskStarted { .. }
             | Self::TaskStopped { .. }
             | Self::TaskDeferred { .. }
@@ -412,8 +417,9 @@ impl fmt::Display for Event {
             Self::CommandSent { to, command, .. } => write!(f, " to `{to}`: {command}"),
             Self::TaskTagged { tag, .. } => write!(f, " for `{tag}`"),
             Self::MessageRefused { message, why } => {
-                write!(f, " {:?} {}: {why:?}", message.kind, message.id)
+                write!(f, " {:?} {}: {}", message.kind, message.id, why.name())
             }
+            Self::Request(request) => write!(f, "{request}"),
             Self::ExecutionFailed { error } => write!(f, ": {error}"),
             Self::ExecutionTerminated { reason }
             | Self::CancelRequested { reason }

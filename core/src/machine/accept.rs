@@ -5,7 +5,7 @@ use crate::action::Action;
 use crate::attempts::Due;
 use crate::command::{Command, Rejected, Start};
 use crate::error::{ActivityError, ActivityErrorKind, bounded_message};
-use crate::event::Event;
+use crate::event::{Event, RequestEvent};
 use crate::event_name::DeclaredEvent;
 use crate::ids::{CorrelationId, Name};
 use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS, MAX_TIMER};
@@ -57,8 +57,8 @@ impl Machine {
             Command::AnnounceRun { died } => Some(Event::RunAnnounced { died }),
             Command::SurviveRun => Some(Event::RunSurvived),
             Command::LoseTask { id, most } => self.accept_loss(id, most, at),
-            // Of a parent that has ended, nothing depends on it any more.
-            Command::CompleteChild { .. } if !running => None,
+            // Of one that has ended, nothing depends on it any more.
+            Command::CompleteChild { .. } | Command::ReturnUpdate { .. } if !running => None,
             Command::CompleteChild { .. }
             | Command::ConfirmDelivery { .. }
             | Command::RefuseMessage { .. }
@@ -69,6 +69,10 @@ impl Machine {
             Command::CompleteChild { lineage, id, child, result } => {
                 let is_awaited = self.shared.lock().awaits_child(id, lineage, &child);
                 is_awaited.then(|| self.accept_end_of_child(id, result, at))
+            }
+            Command::ReturnUpdate { lineage, id, from, answer } => {
+                let is_awaited = self.shared.lock().awaits_update(id, lineage, &from);
+                is_awaited.then_some(Event::Request(RequestEvent::Returned { id, answer }))
             }
             Command::KnowCommand { key } => {
                 if self.shared.lock().buffer.commands.contains(&key) {
@@ -89,6 +93,7 @@ impl Machine {
                 self.accept_completion(id, attempt, Err(error), at)
             }
             Command::RaiseEvent { .. }
+            | Command::TakeUpdate { .. }
             | Command::Terminate { .. }
             | Command::Cancel { .. }
             | Command::Suspend { .. }
@@ -134,6 +139,9 @@ impl Machine {
             | Command::RecordHeartbeat { .. }
             | Command::FireTimer { .. }
             | Command::CompleteChild { .. }
+            // It has become an event.
+            | Command::TakeUpdate { .. }
+            | Command::ReturnUpdate { .. }
             | Command::ConfirmDelivery { .. }
             | Command::RefuseMessage { .. }
             | Command::KnowCommand { .. }

@@ -10,7 +10,7 @@ use crate::action::Action;
 use crate::context::OrchestrationContext;
 use crate::divergence::Step;
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, RequestEvent};
 use crate::event_queue::BufferedEvent;
 use crate::ids::CorrelationId;
 use crate::limits::MAX_IDLE_POLLS;
@@ -24,7 +24,11 @@ use crate::state::Halt;
 impl Machine {
     /// Applies one input, live or at replay, and lets the code react until nothing is woken.
     pub(super) fn apply_event(&mut self, input: Event) -> Result<(), ApplyError> {
-        let limit = self.shared.lock().limit_of_input(&input);
+        let by = self.given_requester.take();
+        let mut state = self.shared.lock();
+        let by = state.record_requester(&input, by);
+        let limit = state.limit_of_input(&input);
+        drop(state);
         if let Some(error) = limit {
             return self.finish(Err(error));
         }
@@ -124,9 +128,11 @@ impl Machine {
             }
             Event::ExternalRaised { name, data, key } => {
                 let mut state = self.shared.lock();
-                let position = state.written.position;
+                // That somebody waits for its answer stands after it.
+                let position = state.written.position - u64::from(by.is_some());
                 let trace = state.trace_of_input(self.given_trace.take());
-                let raised = BufferedEvent { position, data, key, trace: trace.clone() };
+                let trace_of_event = trace.clone();
+                let raised = BufferedEvent { position, data, key, trace: trace_of_event, by };
                 let waker = state.buffer.raise(name, raised);
                 state.record_trace(trace);
                 drop(state);
@@ -155,6 +161,9 @@ impl Machine {
             }
             Event::MessageRefused { message, why } => {
                 self.messages_arrived(vec![(message, Err(why))])
+            }
+            Event::Request(RequestEvent::Returned { id, answer }) => {
+                self.update_returned(id, answer)
             }
             Event::CancelRequested { reason } => self.cancel(reason),
             Event::ExecutionSuspended { .. } => self.suspend(),
@@ -192,6 +201,7 @@ impl Machine {
             | Event::CallRefused { .. }
             | Event::EventSent { .. }
             | Event::CommandSent { .. }
+            | Event::Request(RequestEvent::Sent { .. } | RequestEvent::Asked { .. })
             | Event::TaskTagged { .. }
             | Event::ExecutionRenewed { .. }
             | Event::TaskLocal { .. }

@@ -8,8 +8,9 @@ use crate::correlation_buffer::Scheduled;
 use crate::error::{ChildError, CommandError, SendError};
 use crate::event::{Event, EventKind};
 use crate::ids::{CorrelationId, InstanceId};
+use crate::machine::requests::not_taken;
 use crate::machine::{ApplyError, Machine};
-use crate::message::{Message, MessageId, NotTaken, Origin};
+use crate::message::{Message, MessageId, MessageKind, NotTaken, Origin};
 use crate::open::OpenChild;
 use crate::outbox::Outbox;
 use crate::output::DurableOutput;
@@ -158,7 +159,8 @@ impl State {
 
     /// What somebody who waits for an answer to a message gets, if anybody does.
     fn answer_to(&self, message: MessageId, taken: Result<(), NotTaken>) -> Option<DurableOutput> {
-        if !self.outbox.is_own(message.lineage) {
+        // The number of an answer is no correlation id.
+        if !self.outbox.is_own(message.lineage) || message.kind == MessageKind::Return {
             return None;
         }
         match self.buffer.open(message.id)? {
@@ -175,9 +177,10 @@ impl State {
                         NotTaken::Finished => SendError::Finished { to, event },
                         NotTaken::UnknownEvent => SendError::UnknownEvent { to, event },
                         NotTaken::InvalidEventData => SendError::WrongData { to, event },
-                        NotTaken::NotFound | NotTaken::AlreadyExists => {
-                            SendError::NotFound { to, event }
-                        }
+                        NotTaken::NotFound
+                        | NotTaken::AlreadyExists
+                        | NotTaken::Refused(_)
+                        | NotTaken::Full => SendError::NotFound { to, event },
                     })
                 })))
             }
@@ -188,9 +191,16 @@ impl State {
                     NotTaken::NotFound
                     | NotTaken::AlreadyExists
                     | NotTaken::UnknownEvent
-                    | NotTaken::InvalidEventData => CommandError::NotFound { to, command },
+                    | NotTaken::InvalidEventData
+                    | NotTaken::Refused(_)
+                    | NotTaken::Full => CommandError::NotFound { to, command },
                 };
                 Some(DurableOutput::Commanded(taken.map_err(|why| Box::new(refused(why)))))
+            }
+            Scheduled::Update { to, update, .. } => {
+                let (to, update) = (to.clone(), update.clone());
+                let refused = |why| Box::new(not_taken(why, to, update));
+                Some(DurableOutput::Updated(Err(refused(taken.err()?))))
             }
             Scheduled::Task { .. }
             | Scheduled::Timer { .. }

@@ -50,6 +50,28 @@ impl Machine {
         self.shared.lock().outbox.earlier_senders()
     }
 
+    /// The attempts whose [start](crate::Event::TaskStarted) is recorded and that have no end, by the id of
+    /// their activity. They run, or have gone with their host.
+    pub fn started_tasks(&self) -> Vec<(CorrelationId, u32)> {
+        if self.has_ended() {
+            return Vec::new();
+        }
+        self.shared.lock().buffer.all_started()
+    }
+
+    /// Whether that attempt of an activity is under way, or the next.
+    pub fn is_attempt(&self, id: CorrelationId, attempt: u32) -> bool {
+        !self.has_ended() && self.shared.lock().buffer.is_attempt(id, attempt)
+    }
+
+    /// The activities that are open, and how many hosts are known to have died while each ran.
+    pub fn deaths_of_tasks(&self) -> Vec<(CorrelationId, u32)> {
+        if self.has_ended() {
+            return Vec::new();
+        }
+        self.shared.lock().buffer.all_deaths()
+    }
+
     fn look_up<T>(&self, id: CorrelationId, what: fn(&Scheduled) -> Option<T>) -> Option<T> {
         if self.has_ended() {
             return None;

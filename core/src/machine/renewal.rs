@@ -1,5 +1,6 @@
 //! Going on as new in the same log, where a log of its own would begin with too large a copy.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::ToString;
@@ -9,7 +10,7 @@ use crate::code::OrchestrationCode;
 use crate::context::OrchestrationContext;
 use crate::correlation_buffer::Scheduled;
 use crate::divergence::MalformedHistory;
-use crate::event::Event;
+use crate::event::{Event, RequestEvent};
 use crate::event_queue::BufferedEvent;
 use crate::history::{RecordedTurn, Superseding};
 use crate::ids::{CorrelationId, Name};
@@ -113,6 +114,8 @@ impl RecordedTurn {
 pub(super) struct Passed {
     /// The events that nobody has taken, by their places.
     untaken: BTreeMap<u64, (Name, BufferedEvent)>,
+    /// The place of the newest that says who waits for an answer.
+    asked_at: Option<u64>,
     /// Of the start.
     seed: u64,
     /// Of the newest renewal.
@@ -153,6 +156,11 @@ impl Passed {
         self.counted.bytes += counted.bytes;
     }
 
+    fn raised_before(&mut self, place: u64, by: u64) -> Option<&mut BufferedEvent> {
+        let (_, raised) = self.untaken.get_mut(&place.checked_sub(by)?)?;
+        Some(raised)
+    }
+
     fn pass(&mut self, state: &mut State, event: &Event) -> Result<(), ReplayError> {
         let place = state.written.position;
         state.count(event);
@@ -172,14 +180,20 @@ impl Passed {
                 let position = state.written.position;
                 let data = data.clone();
                 let key = key.clone();
-                let raised = BufferedEvent { position, data, key, trace: None };
+                let raised = BufferedEvent { position, data, key, trace: None, by: None };
                 self.untaken.insert(place, (name.clone(), raised));
             }
             Event::TraceContextReceived { received } => {
                 // Where it follows an event, it is of that.
-                let raised = place.checked_sub(1).and_then(|place| self.untaken.get_mut(&place));
-                if let Some((_, raised)) = raised {
+                let of_asked = u64::from(place.checked_sub(1) == self.asked_at);
+                if let Some(raised) = self.raised_before(place, 1 + of_asked) {
                     raised.trace = Some(received.clone());
+                }
+            }
+            Event::Request(RequestEvent::Asked { by, .. }) => {
+                self.asked_at = Some(place);
+                if let Some(raised) = self.raised_before(place, 1) {
+                    raised.by = Some(Box::new(by.clone()));
                 }
             }
             Event::EventKeysCarried { keys } => {
@@ -243,6 +257,7 @@ impl Passed {
             | Event::CallRefused { .. }
             | Event::EventSent { .. }
             | Event::CommandSent { .. }
+            | Event::Request(RequestEvent::Sent { .. } | RequestEvent::Returned { .. })
             | Event::MessagesDelivered { .. }
             | Event::MessageRefused { .. }
             | Event::OutboxCarried { .. }

@@ -89,8 +89,9 @@ impl Machine {
         if let Some(reason) = cancelled {
             turns.push(machine.apply_input(Event::CancelRequested { reason }, at)?);
         }
-        for (name, BufferedEvent { data, key, trace, .. }) in events {
+        for (name, BufferedEvent { data, key, trace, by, .. }) in events {
             machine.given_trace = trace;
+            machine.given_requester = by;
             turns.push(machine.apply_input(Event::ExternalRaised { name, data, key }, at)?);
         }
         Ok(Some(Successor { machine, turns }))

@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::child::Child;
-use crate::ids::{CorrelationId, InstanceId};
+use super::owed::Owed;
+use crate::ids::{CorrelationId, EventKey, InstanceId};
 use crate::message::{Message, MessageBody, MessageId, SupersededCall};
 
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,10 @@ pub(super) struct Content {
     pub(super) cancelled: Option<String>,
     /// The newest child of the turns that are over: the start of a later one has not left yet.
     pub(super) started: Option<CorrelationId>,
+    /// The answers to updates of other instances that are owed.
+    pub(super) owed: BTreeMap<EventKey, Owed>,
+    /// Number of updates of other instances that have come.
+    pub(super) asked: u64,
     pub(super) held: Held,
 }
 
@@ -60,6 +65,8 @@ fn bytes_of_child(child: &Child) -> usize {
         | MessageBody::Cancel { .. }
         | MessageBody::Event { .. }
         | MessageBody::Command { .. }
+        | MessageBody::Request(_)
+        | MessageBody::Return { .. }
         | MessageBody::Result { .. } => 0,
     };
     mem::size_of::<Child>() + input

@@ -5,9 +5,9 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::mem;
 
-use super::Outbox;
 use super::child::Child;
 use super::ids::generated_id;
+use super::{Outbox, PARENT_WAS_REWOUND};
 use crate::event::Event;
 use crate::history::RecordedTurn;
 use crate::ids::{CorrelationId, InstanceId};
@@ -26,6 +26,48 @@ impl Outbox {
         let events = dropped.iter().flat_map(|turn| turn.events.iter());
         events.for_each(|event| undoing.undo(event));
         undoing.finish()
+    }
+
+    /// What has been undone with the end of this history, for children that were called in it and not
+    /// in what is `kept` of it: they are cancelled. Messages that are still to be sent to others are
+    /// undone too, unless they are of an execution before; so are the answers to updates, if these are kept and
+    /// answered again. Otherwise those that have none get none.
+    pub(crate) fn cancels_of_undone(mut self, kept: &Self, keeps_requests: bool) -> Vec<Message> {
+        let known = |(id, child): &(&CorrelationId, &Child)| {
+            let kept = kept.content.as_ref().and_then(|kept| kept.open.get(id));
+            // A later attempt of a call that is kept is undone like any other child.
+            kept.is_some_and(|kept| kept.start.id == child.start.id)
+        };
+        self.end_turn();
+        if !keeps_requests {
+            drop(self.end_updates());
+        }
+        let Some(content) = &mut self.content else { return Vec::new() };
+        let mut left: Vec<_> =
+            core::mem::take(&mut content.queues).into_values().flatten().collect();
+        // What is kept is started again by the rewind itself.
+        let is_kept = |id: MessageId| {
+            let kept = kept.content.as_ref().and_then(|kept| kept.open.get(&id.id));
+            kept.is_some_and(|child| child.start.id == id)
+        };
+        left.retain(|message| {
+            if is_kept(message.id) || !self.is_own(message.id.lineage) {
+                return !is_kept(message.id);
+            }
+            let is_answer = matches!(message.body, MessageBody::Return { .. });
+            // Its cancel must not overtake it.
+            message.body.starts_child()
+                || matches!(message.body, MessageBody::Cancel { .. })
+                || is_answer && !keeps_requests
+        });
+        let Some(content) = &mut self.content else { return left };
+        let undone = content.open.iter().filter(|open| !known(open));
+        let undone: Vec<_> = undone.map(|(id, _)| *id).collect();
+        content.places.clear();
+        for id in undone {
+            left.extend(self.cancel(id, PARENT_WAS_REWOUND));
+        }
+        left
     }
 
     /// The children of undone calls, for the next execution.
@@ -113,6 +155,8 @@ impl Message {
             | MessageBody::Cancel { .. }
             | MessageBody::Event { .. }
             | MessageBody::Command { .. }
+            | MessageBody::Request(_)
+            | MessageBody::Return { .. }
             | MessageBody::Result { .. } => {}
         }
     }
@@ -186,6 +230,7 @@ impl Undoing {
             | Event::CallRefused { .. }
             | Event::EventSent { .. }
             | Event::CommandSent { .. }
+            | Event::Request(_)
             | Event::MessagesDelivered { .. }
             | Event::MessageRefused { .. }
             | Event::OutboxCarried { .. }

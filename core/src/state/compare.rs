@@ -5,8 +5,9 @@ use alloc::format;
 use alloc::string::{String, ToString};
 
 use crate::divergence::Step;
-use crate::event::Event;
+use crate::event::{Event, RequestEvent};
 use crate::ids::CorrelationId;
+use crate::message::Request;
 use crate::options::RecordedRetry;
 use crate::payload::Payload;
 
@@ -90,6 +91,7 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             unequal(to == now, || (format!("to `{to}`"), format!("to `{now}`")))
                 .or_else(|| unequal(is_same, || (format!("to {one}"), format!("to {other}"))))
         }
+        (Event::Request(one), Event::Request(other)) => requests(one, other),
         (Event::VersionSelected { version: one }, Event::VersionSelected { version: other }) => {
             unequal(one == other, || (format!("{one}"), format!("{other}")))
         }
@@ -174,6 +176,7 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             | Event::CallRefused { .. }
             | Event::EventSent { .. }
             | Event::CommandSent { .. }
+            | Event::Request(_)
             | Event::MessagesDelivered { .. }
             | Event::MessageRefused { .. }
             | Event::OutboxCarried { .. }
@@ -213,6 +216,26 @@ fn policies(recorded: &Event, found: &Event) -> Option<(String, String)> {
     };
     unequal(one == other, || (close(one), close(other)))
         .or_else(|| unequal(policy == another, || (retry(policy), retry(another))))
+}
+
+/// What differs between two events of requests. Of one kind only `Sent` is an output of code.
+fn requests(one: &RequestEvent, other: &RequestEvent) -> Option<(String, String)> {
+    let (
+        RequestEvent::Sent { to, request: one, .. },
+        RequestEvent::Sent { to: now, request: other, .. },
+    ) = (one, other)
+    else {
+        return Some((one.to_string(), other.to_string()));
+    };
+    let start = |request: &Request| match &request.or_start {
+        Some(start) => format!("that starts {start:?}"),
+        None => "that starts nothing".into(),
+    };
+    let what = |request: &Request| if request.is_update { "an update" } else { "an event" };
+    unequal(to == now, || (format!("to `{to}`"), format!("to `{now}`")))
+        .or_else(|| unequal(what(one) == what(other), || (what(one).into(), what(other).into())))
+        .or_else(|| unequal(one.or_start == other.or_start, || (start(one), start(other))))
+        .or_else(|| values("with the request", &one.data, &other.data))
 }
 
 fn unequal(is_same: bool, texts: impl FnOnce() -> (String, String)) -> Option<(String, String)> {

@@ -16,6 +16,11 @@ pub(super) enum PendingDrop {
 }
 
 impl PendingDrop {
+    /// Whether it is the update with that key.
+    pub(super) fn is_update(&self, key: &EventKey) -> bool {
+        matches!(self, Self::Update { key: dropped } if dropped == key)
+    }
+
     /// What is recorded when the code goes on.
     pub(super) fn event(&self) -> Option<Event> {
         let (id, scheduled) = match self {
@@ -33,7 +38,10 @@ impl PendingDrop {
             Scheduled::Wait { .. } | Scheduled::AnyWait => Some(Event::ExternalUnsubscribed { id }),
             Scheduled::Child { .. } => Some(Event::ChildCancelRequested { id }),
             // They go on their way; only the answer is forgotten.
-            Scheduled::Start { .. } | Scheduled::Send { .. } | Scheduled::Command { .. } => None,
+            Scheduled::Start { .. }
+            | Scheduled::Send { .. }
+            | Scheduled::Command { .. }
+            | Scheduled::Update { .. } => None,
             Scheduled::Refused | Scheduled::Cancellation | Scheduled::Stopped => None,
         }
     }

@@ -74,9 +74,16 @@ impl State {
 
     /// A future has given its output. Which event a wait for any has taken, the log cannot know otherwise.
     pub(crate) fn note_taken(&mut self, id: CorrelationId, output: &DurableOutput) {
-        let DurableOutput::AnyExternal(Ok((name, _))) = output else { return };
-        if let Some(place) = self.buffer.last_taken() {
+        if let DurableOutput::AnyExternal(Ok((name, _))) = output
+            && let Some(place) = self.buffer.last_taken()
+        {
             self.record(Event::ExternalTaken { id, name: name.clone(), place });
+        }
+        // Another instance waits for its answer: there will be none, unless it is taken as an update.
+        if let DurableOutput::External(Ok(_)) | DurableOutput::AnyExternal(Ok(_)) = output
+            && let Some(key) = self.buffer.key_owed_of_last()
+        {
+            self.drop_update(key);
         }
     }
 }

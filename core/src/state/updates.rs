@@ -8,7 +8,7 @@ use super::pending_drop::PendingDrop;
 use super::record::Recorded;
 use crate::action::Action;
 use crate::event::Event;
-use crate::event_queue::BufferedEvent;
+use crate::event_queue::{BufferedEvent, TakenLast};
 use crate::ids::{EventKey, Name};
 use crate::payload::Payload;
 use crate::update_answer::UpdateAnswer;
@@ -17,8 +17,11 @@ impl State {
     /// The code has just taken an event as an update; the key under which it is to be answered. Nobody waits
     /// for the answer to an event without one.
     pub(crate) fn open_update(&mut self, name: &Name, data: &Payload) -> Option<EventKey> {
-        let (position, key, trace) = self.buffer.take_key_of_last()?;
-        let event = BufferedEvent { position, data: data.clone(), key: Some(key.clone()), trace };
+        let TakenLast { position, key, trace, by } = self.buffer.take_key_of_last()?;
+        // It was not dropped: it is an update.
+        self.turn.drops.pop_back_if(|last| last.is_update(&key));
+        let data = data.clone();
+        let event = BufferedEvent { position, data, key: Some(key.clone()), trace, by };
         self.updates.take(key.clone(), name.clone(), event);
         Some(key)
     }

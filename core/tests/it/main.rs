@@ -3,6 +3,7 @@
 mod activity_catalog;
 mod activity_timeouts;
 mod any_event;
+mod call_update;
 mod cancel;
 mod cancel_and_time;
 mod cancellation;

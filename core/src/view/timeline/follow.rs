@@ -5,8 +5,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::{SpanEnd, SpanKind, TimelineBuilder};
-use crate::event::Event;
+use crate::event::{Event, RequestEvent};
 use crate::ids::{CorrelationId, InstanceId, Name};
+use crate::message::{MessageKind, UpdateReturn};
 use crate::payload::Payload;
 
 impl TimelineBuilder {
@@ -95,6 +96,11 @@ impl TimelineBuilder {
                 self.sent(*id, SpanKind::Start, name, instance);
             }
             Event::EventSent { id, to, name, .. } => self.sent(*id, SpanKind::Send, name, to),
+            Event::Request(request) => self.follow_request(request),
+            Event::MessageRefused { message, why } if message.kind == MessageKind::Update => {
+                self.give_reason(message.id, why.name().into());
+                self.end(message.id, SpanEnd::Failed);
+            }
             Event::CommandSent { id, to, command } => {
                 if let Some(span) = self.instant(SpanKind::Command) {
                     span.id = Some(*id);
@@ -163,6 +169,28 @@ impl TimelineBuilder {
             | Event::RunAnnounced { .. }
             | Event::RunSurvived
             | Event::TraceContextReceived { .. } => {}
+        }
+    }
+
+    fn follow_request(&mut self, event: &RequestEvent) {
+        match event {
+            RequestEvent::Sent { id, to, request } if request.is_update => {
+                if let Some(span) = self.open(*id, SpanKind::Update) {
+                    span.name = Some(request.name.clone());
+                    span.instance = Some(to.clone());
+                }
+            }
+            RequestEvent::Sent { id, to, request } => {
+                self.sent(*id, SpanKind::Send, &request.name, to);
+            }
+            RequestEvent::Asked { .. } => {}
+            RequestEvent::Returned { id, answer: UpdateReturn::Answered(_) } => {
+                self.end(*id, SpanEnd::Completed);
+            }
+            RequestEvent::Returned { id, answer: UpdateReturn::Ended } => {
+                self.give_reason(*id, "it has ended without an answer".into());
+                self.end(*id, SpanEnd::Failed);
+            }
         }
     }
 

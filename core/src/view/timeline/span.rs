@@ -74,6 +74,8 @@ pub enum SpanKind {
     Send,
     /// Another instance was asked to end, to stop or to go on. Takes no time.
     Command,
+    /// An update was sent to another instance.
+    Update,
     /// It was suspended.
     Suspended,
     /// It was parked.

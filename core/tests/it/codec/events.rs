@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use reenact_core::{
     ActivityError, ActivityErrorKind, ChildError, CorrelationId, Event, EventKey, InstanceCommand,
-    InstanceId, Message, MessageBody, MessageId, MessageKind, NotTaken, OrchestrationError,
-    OrchestrationErrorKind, Origin, ParentClose, Payload, RecordedOptions, RecordedRetry, Relation,
-    SupersededCall, SupersededChild, Timestamp, UpdateAnswer, Version,
+    InstanceId, Message, MessageBody, MessageId, MessageKind, NotTaken, OrStart,
+    OrchestrationError, OrchestrationErrorKind, Origin, ParentClose, Payload, RecordedOptions,
+    RecordedRetry, Relation, Request, RequestEvent, Requester, SupersededCall, SupersededChild,
+    Timestamp, UpdateAnswer, UpdateReturn, Version,
 };
 
 use crate::support::instance::{name, payload, seconds};
@@ -26,6 +27,8 @@ pub(crate) fn every_event() -> Vec<Event> {
         events_of_updates(),
         vec![task_deferred()],
         events_of_any(),
+        // One of its kind.
+        events_of_requests().into_iter().take(1).collect(),
     ]
     .concat();
     [first.concat(), later.concat(), events_of_children(), newest].concat()
@@ -202,6 +205,55 @@ pub(crate) fn further_events_of_commands_sent() -> Vec<Event> {
     let body = MessageBody::Command { command: suspend };
     [sent.to_vec(), vec![Event::OutboxCarried { messages: vec![Message { id, to, body }] }]]
         .concat()
+}
+
+/// Those which came with updates between instances.
+pub(crate) fn events_of_requests() -> Vec<Event> {
+    let (id, to) = (CorrelationId(251), InstanceId::new("größer").expect("an id"));
+    let start =
+        OrStart { name: name("o"), version: Version::new("1.2.3").ok(), input: payload([1]) };
+    let request = Request {
+        name: name("hinzufügen"),
+        data: payload(251),
+        is_update: true,
+        or_start: Some(Box::new(start)),
+    };
+    let key = EventKey::new("from x").expect("a key");
+    let by = Requester { instance: to.clone(), lineage: u64::MAX, id };
+    let answer = UpdateReturn::Answered(UpdateAnswer::Replied(payload("ja")));
+    let events = [
+        RequestEvent::Sent { id, to, request },
+        RequestEvent::Asked { key, by },
+        RequestEvent::Returned { id, answer },
+    ];
+    events.map(Event::Request).to_vec()
+}
+
+/// Further shapes of them, the messages, and the refusals that came with them.
+pub(crate) fn further_events_of_requests() -> Vec<Event> {
+    let (id, to) = (CorrelationId(0), InstanceId::new("s").expect("an id"));
+    let request = Request { name: name("e"), data: payload(()), is_update: false, or_start: None };
+    let returned = |answer| Event::Request(RequestEvent::Returned { id, answer });
+    let message = |kind, body| {
+        let id = MessageId { lineage: 7, id, attempt: 1, kind };
+        Message { id, to: to.clone(), body }
+    };
+    let answer = UpdateReturn::Ended;
+    let messages = vec![
+        message(MessageKind::Update, MessageBody::Request(Box::new(request.clone()))),
+        message(MessageKind::Return, MessageBody::Return { lineage: 7, id, answer }),
+    ];
+    let why = |why| Event::MessageRefused { message: messages[0].id, why };
+    vec![
+        Event::Request(RequestEvent::Sent { id, to: to.clone(), request }),
+        returned(UpdateReturn::Answered(UpdateAnswer::Dropped)),
+        returned(UpdateReturn::Ended),
+        why(NotTaken::UnknownEvent),
+        why(NotTaken::InvalidEventData),
+        why(NotTaken::Refused(payload("nein"))),
+        why(NotTaken::Full),
+        Event::OutboxCarried { messages },
+    ]
 }
 
 /// Those which came with waits for any event.

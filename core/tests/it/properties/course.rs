@@ -190,9 +190,11 @@ impl Course {
     fn refuse(&mut self, message: Message) {
         let why = match message.id.kind {
             MessageKind::Start => NotTaken::AlreadyExists,
-            MessageKind::Event | MessageKind::Command => NotTaken::NotFound,
+            MessageKind::Event | MessageKind::Update | MessageKind::Command => NotTaken::NotFound,
             // Those are never refused.
-            MessageKind::Cancel | MessageKind::Result => return self.deliver(message),
+            MessageKind::Cancel | MessageKind::Result | MessageKind::Return => {
+                return self.deliver(message);
+            }
         };
         self.instance.apply(Command::RefuseMessage { message: message.id, why });
         self.settled.push(message);
