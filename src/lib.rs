@@ -147,8 +147,8 @@ pub use client::{
 };
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
-    Access, ActivityThreads, HostOptions, Named, Retention, ShardThreads, Stalled, Unfit, Values,
-    Watch, WhenBusy,
+    Access, ActivityThreads, HostOptions, Named, Retention, ReusePolicy, ShardThreads, Stalled,
+    Unfit, Values, Watch, WhenBusy,
 };
 pub use reenact_providers::{
     InstanceCounts, InstanceFilter, InstancePage, InstanceState, InstanceSummary, PageRequest,

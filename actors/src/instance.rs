@@ -1,6 +1,7 @@
 //! The actor of one instance: owns its machine, and nothing else.
 
 mod activate;
+mod anew;
 mod closing;
 mod deaths;
 mod encode;

@@ -48,6 +48,7 @@ mod options;
 pub mod otel;
 mod panic;
 mod patience;
+mod reuse;
 mod run;
 mod seeds;
 mod state;
@@ -128,6 +129,7 @@ pub use options::{
     Retention, ShardThreads, WhenBusy,
 };
 pub use registry::{Activities, ActivitySet, Named, Registry};
+pub use reuse::ReusePolicy;
 pub use runtime::Runtime;
 pub use snapshot::Snapshot;
 pub use stalls::Stalled;

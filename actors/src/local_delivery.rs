@@ -25,6 +25,7 @@ use crate::message::{
     Content, ExternalEvent, FromAnother, InstanceMessage, Internal, Reply, StartMessage,
     TakesAnswer,
 };
+use crate::reuse::ReusePolicy;
 use crate::routes::Routes;
 use crate::run::Run;
 use crate::store::Store;
@@ -384,6 +385,7 @@ fn start_of(
         own_id: true,
         place: None,
         event: None,
+        reuse: ReusePolicy::new(),
         instead_of,
         reply,
     };
@@ -409,6 +411,7 @@ fn start_with(
         own_id: true,
         place: None,
         event: Some(event),
+        reuse: ReusePolicy::new(),
         instead_of: Vec::new(),
         reply,
     };

@@ -97,7 +97,9 @@ impl InstanceMessage {
         matches!(
             self,
             Self::Runtime(RuntimeMessage(Internal::Start(start)))
-                if start.event.is_none() && start.start.origin.is_none()
+                if start.event.is_none()
+                    && start.start.origin.is_none()
+                    && start.reuse.is_none()
         )
     }
 
@@ -136,7 +138,7 @@ impl InstanceMessage {
                 )
             }
             Self::Runtime(RuntimeMessage(Internal::Start(start))) => {
-                start.start.origin.is_some() || start.event.is_some()
+                start.start.origin.is_some() || start.event.is_some() || !start.reuse.is_none()
             }
             Self::Cancel { .. } | Self::Suspend { .. } | Self::Runtime(_) => false,
         }

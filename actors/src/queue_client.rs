@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use reenact_core::{
     EventKey, InstanceId, MessageId, NotTaken, RemoteCommand, RemoteEvent, RemoteStart, ShardId,
-    Timestamp, TraceContext, codec,
+    StartOption, Timestamp, TraceContext, codec,
 };
 use reenact_providers::{
     ExternalEventRouter, Message, ProviderError, QuarantineId, Quarantined, QueueOf, Sharing,
@@ -61,9 +61,14 @@ impl QueueClient {
     }
 
     /// A start in the form that goes into a queue.
-    pub(crate) fn start(&self, start: RemoteStart) -> KeyedCommand {
-        let key = format!("start/{}", self.seeds.unique());
-        KeyedCommand { key, command: RemoteCommand::Start(Box::new(start)) }
+    fn start(&self, start: RemoteStart, options: Vec<StartOption>) -> KeyedCommand {
+        let start = Box::new(start);
+        // As hosts of earlier versions know it.
+        let command = match options.is_empty() {
+            true => RemoteCommand::Start(start),
+            false => RemoteCommand::StartWith { start, options },
+        };
+        self.once("start", command)
     }
 
     /// An event in the form that goes into a queue: always with a key, so that it counts once.
@@ -99,7 +104,8 @@ impl QueueClient {
             InstanceMessage::Runtime(RuntimeMessage(Internal::Start(start))) => {
                 let received = start.start.trace.as_deref();
                 let trace = received.map(|received| Box::new(received.context.clone()));
-                let KeyedCommand { key, command } = self.start(self.start_of(*start)?);
+                let options = options_of(&start);
+                let KeyedCommand { key, command } = self.start(self.start_of(*start)?, options);
                 return Ok(Some(KeyedCommand { key, command: traced(command, trace) }));
             }
             InstanceMessage::Cancel { reason, trace, .. } => {
@@ -220,6 +226,12 @@ fn traced(command: RemoteCommand, trace: Option<Box<TraceContext>>) -> RemoteCom
         Some(context) => RemoteCommand::Traced { context, command: Box::new(command) },
         None => command,
     }
+}
+
+/// What a start says that an earlier version could not.
+fn options_of(start: &StartMessage) -> Vec<StartOption> {
+    let reuse = (!start.reuse.is_none()).then(|| StartOption::Reuse(start.reuse.into()));
+    reuse.into_iter().collect()
 }
 
 fn key_of(MessageId { lineage, id, attempt, kind }: MessageId) -> String {

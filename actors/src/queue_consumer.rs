@@ -2,6 +2,7 @@
 
 mod handle;
 mod seen_keys;
+mod starts;
 mod verdict;
 
 use std::collections::{HashMap, VecDeque};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use reenact_core::{Event, EventKey, History, InstanceId, RemoteRun, ShardId};
+use reenact_core::{Event, EventKey, History, InstanceId, RemoteRun, ShardId, knows_start};
 use reenact_providers::{
     HistoryStore, InstanceSummary, Provider, ProviderError, ShardLease, Sharing, TimerScheduler,
 };
@@ -13,6 +13,7 @@ use crate::log::Log;
 use crate::metrics::QueueRecorder;
 use crate::published::ValuesRead;
 use crate::queue_client::QueueClient;
+use crate::reuse::{Reuse, ReusePolicy};
 use crate::seeds::Seeds;
 
 /// What hosts and clients without one have in common: they read the logs, and reach the owners of
@@ -95,12 +96,14 @@ impl Store {
         }
     }
 
-    /// Whether an instance has begun, and then whether with the start of that seed.
+    /// Whether an instance has begun, and then whether with the start of that seed, and what the policy of that
+    /// says about it.
     pub(crate) async fn began_with(
         &self,
         instance: &InstanceId,
         seed: u64,
-    ) -> Result<Option<bool>> {
+        policy: ReusePolicy,
+    ) -> Result<Option<(bool, Reuse)>> {
         let Some(summary) = self.find(instance).await? else { return Ok(None) };
         let first = match self.log().first_turn(&summary).await {
             Ok(first) => first.map_err(|reason| unreadable(instance, &reason))?,
@@ -113,7 +116,12 @@ impl Store {
             return Err(unreadable(instance, &ParkReason::Unreadable { reason }));
         };
         let run = RemoteRun { execution: summary.execution, seed: *drawn };
-        Ok(Some(run.descends_from(seed)))
+        let reuse = policy.of(summary.state);
+        if run.descends_from(seed) || !policy.may_replace() {
+            return Ok(Some((run.descends_from(seed), reuse)));
+        }
+        // It may have begun, and have been replaced itself since.
+        Ok(Some((knows_start(self.history(instance).await?.turns(), seed), reuse)))
     }
 
     /// Whether an event with that key is in the log of an instance.

@@ -11,7 +11,9 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, header};
 use futures_util::{StreamExt, stream};
-use reenact_actors::{Access, ExternalEvent, HostOptions, Registry, Runtime, StartRequest};
+use reenact_actors::{
+    Access, ExternalEvent, HostOptions, Registry, ReusePolicy, Runtime, StartRequest,
+};
 use reenact_console::{ConsoleOptions, router};
 use reenact_core::{InstanceId, Name, OrchestrationContext, Payload};
 use reenact_providers::{Local, Provider};
@@ -118,6 +120,7 @@ async fn start(access: &Access, number: u64) -> Result<(), Box<dyn Error>> {
         instance: Some(InstanceId::new(format!("order-{number:07}"))?),
         delay: None,
         event: None,
+        reuse: ReusePolicy::new(),
     };
     access.start_instance(request).await?;
     Ok(())

@@ -29,6 +29,7 @@ fn of_command(shown: Shown<'_>, command: &RemoteCommand) -> Result<QuarantinedCo
             said(shown, command, Sender::Host, None)
         }
         RemoteCommand::Start(_)
+        | RemoteCommand::StartWith { .. }
         | RemoteCommand::RaiseEvent(_)
         | RemoteCommand::Cancel { .. }
         | RemoteCommand::Terminate { .. }

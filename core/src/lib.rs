@@ -179,10 +179,10 @@ pub use payload::{Payload, PayloadError};
 pub use published::PublishedValues;
 pub use receipt::{Receipt, Sealed};
 pub use remote::{
-    ActivityToken, InvalidActivityToken, RemoteActivity, RemoteCommand, RemoteEvent, RemoteRun,
-    RemoteStart, ToActivityToken,
+    ActivityToken, IdReuse, InvalidActivityToken, RemoteActivity, RemoteCommand, RemoteEvent,
+    RemoteRun, RemoteStart, StartOption, ToActivityToken,
 };
-pub use replace::{Replacement, has_ended_by_itself};
+pub use replace::{Anew, BegunAnew, Replacement, has_ended_by_itself, key_of_start, knows_start};
 pub use rewind::{NoSuchPosition, Rewind, Rewound};
 pub use time::Timestamp;
 pub use trace_context::{InvalidTraceContext, ReceivedTrace, TraceContext, TraceRelation};

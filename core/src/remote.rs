@@ -1,10 +1,12 @@
 //! Commands to an instance that go through a queue, from another host or from a client without a host.
 
 mod activity;
+mod start;
 mod token;
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +17,9 @@ use crate::payload::Payload;
 use crate::random::next_seed;
 use crate::time::Timestamp;
 use crate::trace_context::TraceContext;
-use crate::version::Version;
 
 pub use activity::RemoteActivity;
+pub use start::{IdReuse, RemoteStart, StartOption};
 pub use token::{ActivityToken, InvalidActivityToken, ToActivityToken};
 
 /// A command on its way to the host that has the instance. It arrives at least once, and counts once.
@@ -112,24 +114,13 @@ pub enum RemoteCommand {
         /// The command.
         command: Box<RemoteCommand>,
     },
-}
-
-/// How an instance begins that a client starts through a queue. Its id may be taken, if only by an
-/// earlier delivery of the same. What another instance starts is a [`RemoteCommand::Tell`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemoteStart {
-    /// The orchestration.
-    pub name: Name,
-    /// Its version; `None` is the newest of the host that takes it.
-    pub version: Option<Version>,
-    /// Its input.
-    pub input: Payload,
-    /// Where its random numbers begin; its caller recognises the start by this.
-    pub seed: u64,
-    /// When its code may run, if not at once.
-    pub not_before: Option<Timestamp>,
-    /// BufferedEvent with the start, or on the instance that is there.
-    pub event: Option<RemoteEvent>,
+    /// Begin, with more to say about it.
+    StartWith {
+        /// How.
+        start: Box<RemoteStart>,
+        /// What else there is to say.
+        options: Vec<StartOption>,
+    },
 }
 
 /// An external event. It always has a key: it may be delivered twice, and is to count once.

@@ -5,10 +5,11 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::time::Duration;
 
-use reenact_actors::{Access, Error, ExternalEvent, Result, StartRequest};
+use reenact_actors::{Access, Error, ExternalEvent, Result, ReusePolicy, StartRequest};
 use reenact_core::{
     InstanceId, Name, NamesEvent, Payload, PayloadError, ToInstanceId, TraceContext, Version,
 };
+use reenact_providers::InstanceState;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -22,7 +23,8 @@ use super::{Client, InstanceHandle};
 /// - [`Error::InvalidPayload`]: the input does not encode, is too large, or is not of the type that
 ///   the version which is started takes.
 /// - [`Error::UnknownOrchestration`], [`Error::UnknownVersion`]: this host has not got it.
-/// - [`Error::AlreadyExists`]: the id is taken, by a running instance or a finished one.
+/// - [`Error::AlreadyExists`]: the id is taken, by a running instance or a finished one; unless it is said what to do
+///   [then](Self::reuse).
 /// - [`Error::OverLimit`]: the delay is too long.
 /// - [`Error::NotStarted`]: the code cannot do its first turn, for it does what no history can repeat,
 ///   or calls an activity that is not registered. There is no instance then.
@@ -45,6 +47,7 @@ pub struct StartNew<T> {
     input_of: Option<&'static str>,
     event: Option<Result<ExternalEvent>>,
     trace: Option<TraceContext>,
+    reuse: ReusePolicy,
     output: PhantomData<fn() -> T>,
 }
 
@@ -59,8 +62,8 @@ impl<T> StartNew<T> {
         let id = None;
         let delay = None;
         let version = None;
-        let (event, trace, output) = (None, None, PhantomData);
-        Self { client, name, input, id, delay, version, input_of, event, trace, output }
+        let (event, trace, reuse, output) = (None, None, ReusePolicy::new(), PhantomData);
+        Self { client, name, input, id, delay, version, input_of, event, trace, reuse, output }
     }
 
     /// Under an id of your own; otherwise one is made, a UUID that sorts by time.
@@ -120,6 +123,69 @@ impl<T> StartNew<T> {
         self
     }
 
+    /// Takes the instance of the id that is there, if there is one, for the one that is to be started: the handle is of
+    /// that one, whether it runs or has ended. Nothing is stored then, and its orchestration and its input may be
+    /// others. Without an [id](Self::id) of your own it has no effect.
+    ///
+    /// The host that has the id decides: of several starts at the same time, from wherever, one starts the instance,
+    /// and the others get it.
+    ///
+    /// ```
+    /// # use reenact::prelude::*;
+    /// # #[orchestration]
+    /// # async fn order(_ctx: OrchestrationContext, id: u32) -> Result<u32, OrchestrationError> {
+    /// #     Ok(id)
+    /// # }
+    /// # #[tokio::main]
+    /// # async fn main() -> reenact::Result<()> {
+    /// let host = Host::builder().provider(InMemory::new()).orchestration(order).start().await?;
+    /// let first = host.start_new(order, 7).id("order-7").or_attach().await?;
+    /// let second = host.start_new(order, 7).id("order-7").or_attach().await?;
+    /// assert_eq!(first.result().await?, second.result().await?);
+    /// # host.shutdown().await
+    /// # }
+    /// ```
+    pub fn or_attach(mut self) -> Self {
+        self.reuse = self.reuse.or_attach();
+        self
+    }
+
+    /// Replaces the instance of the id that is there, if it is in one of these states: the new one begins under the same
+    /// id. With [`InstanceState::Running`](crate::InstanceState::Running), one that runs is terminated in the same
+    /// step. What becomes of the old one is said at [`ReusePolicy::replacing`].
+    ///
+    /// ```
+    /// # use reenact::prelude::*;
+    /// use reenact::InstanceState;
+    ///
+    /// # #[orchestration]
+    /// # async fn order(_ctx: OrchestrationContext, id: u32) -> Result<u32, OrchestrationError> {
+    /// #     Ok(id)
+    /// # }
+    /// # async fn again(host: &Host) -> reenact::Result<()> {
+    /// let failed = [InstanceState::Failed, InstanceState::Terminated];
+    /// let instance = host.start_new(order, 7).id("order-7").replacing(failed).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Besides those of every start, [`Error::Unreadable`]: the history of the one that is there does not decode, so
+    /// it is not known whom it has to inform. Purge it.
+    ///
+    /// Code that cannot do its first turn does not keep it from being started: it is parked.
+    pub fn replacing(mut self, states: impl IntoIterator<Item = InstanceState>) -> Self {
+        self.reuse = self.reuse.replacing(states);
+        self
+    }
+
+    /// Does this where there is an instance of the id: [`or_attach`](Self::or_attach) and
+    /// [`replacing`](Self::replacing) in one value.
+    pub fn reuse(mut self, policy: ReusePolicy) -> Self {
+        self.reuse = policy;
+        self
+    }
+
     /// In the trace of this context: it goes into the log of the instance, and on to its activities and children. With
     /// the feature `otel`, it is that of the current span where none is given.
     pub fn trace_context(mut self, context: TraceContext) -> Self {
@@ -142,7 +208,8 @@ impl<T> StartNew<T> {
     }
 
     async fn start(self) -> Result<InstanceHandle<T>> {
-        let Self { client, name, input, id, delay, version, input_of, event, trace, .. } = self;
+        let Self { client, name, input, id, delay, version, input_of, event, trace, reuse, .. } =
+            self;
         let name = name?;
         let instance = id.transpose()?;
         let version = version.transpose()?;
@@ -158,7 +225,7 @@ impl<T> StartNew<T> {
         {
             code.check_input(&input).map_err(invalid)?;
         }
-        let request = StartRequest { name, version, input, instance, delay, event };
+        let request = StartRequest { name, version, input, instance, delay, event, reuse };
         let id = client.access().start_in_trace(request, trace).await?;
         Ok(InstanceHandle::new(client, id))
     }

@@ -7,4 +7,5 @@ mod messages;
 mod mixed_up;
 mod moves;
 mod quarantine;
+mod reuse;
 pub(crate) mod scene;

@@ -58,6 +58,7 @@ mod recovery_order;
 mod restart;
 mod retention;
 mod retry;
+mod reuse;
 mod rewind;
 mod rewind_children;
 mod rot;

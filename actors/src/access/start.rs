@@ -14,6 +14,7 @@ use crate::message::{
     ExternalEvent, InstanceMessage, Internal, Reply, RuntimeMessage, StartMessage,
 };
 use crate::queue_client::{KeyedCommand, QueueClient};
+use crate::reuse::{Reuse, ReusePolicy};
 use crate::trace::current;
 
 /// How long a start waits for a host to take it out of the queue.
@@ -35,6 +36,8 @@ pub struct StartRequest {
     /// Raise this on the instance; where it is there already, it is not started but gets the event.
     /// Needs an id of the caller's own.
     pub event: Option<ExternalEvent>,
+    /// What happens where there is an instance of the id.
+    pub reuse: ReusePolicy,
 }
 
 impl Access {
@@ -69,7 +72,7 @@ impl Access {
     ) -> Result<InstanceId> {
         self.may_change()?;
         let trace = trace.or_else(current);
-        let StartRequest { name, version, input, instance, delay, event } = request;
+        let StartRequest { name, version, input, instance, delay, event, reuse } = request;
         let event = event.map(|event| event.with_trace_of(trace.as_ref()));
         self.orchestration(&name, version.as_ref())?;
         if let Some(event) = event.as_ref().filter(|_| instance.is_none()) {
@@ -108,6 +111,7 @@ impl Access {
             own_id,
             place,
             event,
+            reuse,
             instead_of: Vec::new(),
             reply,
         };
@@ -141,45 +145,49 @@ impl Access {
         check_delay(start.start.delay)?;
         let (seed, raises) = (start.start.seed, start.event.is_some());
         let found = if start.own_id { self.store().find(instance).await? } else { None };
-        match found {
-            Some(summary) if raises && summary.state.is_finished() => {
+        let reuse = start.reuse;
+        match found.as_ref().map(|summary| (reuse.of(summary.state), summary)) {
+            Some((Reuse::Replace, _)) | None => {}
+            Some((Reuse::Attach, _)) if !raises => return Ok(()),
+            Some((_, summary)) if raises && summary.state.is_finished() => {
                 return Err(Error::Finished { instance: instance.clone() });
             }
             Some(_) if !raises => {
                 return Err(Error::AlreadyExists { instance: instance.clone() });
             }
-            _ => {}
+            Some(_) => {}
         }
-        let is_there = found.is_some();
+        let gets_the_event = found.is_some_and(|found| reuse.of(found.state) != Reuse::Replace);
         let Some(keyed_command) =
             remote.keyed_command(instance, Internal::Start(start).into(), None)?
         else {
             return Err(self.interrupted(instance));
         };
         remote.send(instance, &keyed_command).await?;
-        if is_there {
+        if gets_the_event {
             // It gets the event, which is durable.
             return Ok(());
         }
-        let is_ours = self.until_begun(remote, instance, seed, &keyed_command).await?;
+        let is_ours = self.until_begun(remote, instance, (seed, reuse), &keyed_command).await?;
         if is_ours || raises {
             return Ok(());
         }
         Err(Error::AlreadyExists { instance: instance.clone() })
     }
 
-    /// Returns when there is an instance; whether it began with the start of that seed.
+    /// Returns when there is an instance that the start does not replace; whether it is the one that is wanted: it
+    /// began with the start of that seed, or is taken for it.
     async fn until_begun(
         &self,
         remote: &QueueClient,
         instance: &InstanceId,
-        seed: u64,
+        start: (u64, ReusePolicy),
         keyed_command: &KeyedCommand,
     ) -> Result<bool> {
         let deadline = Instant::now() + START_PATIENCE;
         let mut looks = Looks::default();
         loop {
-            match self.look_for_start(remote, instance, seed, keyed_command).await {
+            match self.look_for_start(remote, instance, start, keyed_command).await {
                 Ok(Some(is_ours)) => return Ok(is_ours),
                 Ok(None) => {}
                 // It is in the queue all the same.
@@ -200,11 +208,13 @@ impl Access {
         &self,
         remote: &QueueClient,
         instance: &InstanceId,
-        seed: u64,
+        start: (u64, ReusePolicy),
         keyed_command: &KeyedCommand,
     ) -> Result<Option<bool>> {
-        if let Some(is_ours) = self.store().began_with(instance, seed).await? {
-            return Ok(Some(is_ours));
+        let (seed, reuse) = start;
+        match self.store().began_with(instance, seed, reuse).await? {
+            None | Some((false, Reuse::Replace)) => {}
+            Some((is_ours, reuse)) => return Ok(Some(is_ours || reuse == Reuse::Attach)),
         }
         match remote.why_quarantined(&keyed_command.key).await? {
             Some(reason) => Err(Error::Quarantined { instance: instance.clone(), reason }),

@@ -61,7 +61,9 @@ impl InstanceState {
         match self.replacement(&code, &message, origin, summary, &before) {
             Err(error) => self.answer(message.reply.no(error)),
             Ok(records) => {
-                let Some(mut pending) = self.pending_execution(records) else { return Ok(()) };
+                let Some(mut pending) = self.pending_execution(records, Vec::new()) else {
+                    return Ok(());
+                };
                 pending.tally.has_started = true;
                 pending.tally.orchestration = self.shard.host.recorder.orchestration(&message.name);
                 pending.answer = Some(message.reply.yes());

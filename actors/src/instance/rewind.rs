@@ -57,7 +57,7 @@ impl InstanceState {
         match next {
             Err(error) => self.answer(reply.no(error)),
             Ok(records) => {
-                let pending = self.pending_execution(records);
+                let pending = self.pending_execution(records, Vec::new());
                 let Some(mut pending) = pending else { return Ok(()) };
                 pending.answer = Some(reply.yes());
                 let execution = pending.record.as_ref().map(|turn| turn.summary.execution.0);
@@ -82,13 +82,19 @@ impl InstanceState {
         Error::Unreadable { instance: self.instance.clone(), reason: reason.to_string() }
     }
 
-    /// The turns as one append, which cancels what is under way of the execution before.
-    pub(super) fn pending_execution(&self, records: Vec<TurnRecord>) -> Option<PendingTurn> {
+    /// The turns as one append, which cancels what is under way of the execution before, and does what else there
+    /// is to do about that.
+    pub(super) fn pending_execution(
+        &self,
+        records: Vec<TurnRecord>,
+        others: Vec<Action>,
+    ) -> Option<PendingTurn> {
         let (run, mut actions) = match &self.phase {
             Phase::Live(live) => (live.run, live.machine.cancel_actions()),
             // Its activities may still run.
             _ => (self.run_without_code(&records), Vec::new()),
         };
+        actions.extend(others);
         actions.push(Action::AnnounceStatus);
         let mut actions = Some(actions);
         let mut turns = records.into_iter().map(|record| PendingTurn {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use ractor::{ActorProcessingErr, ActorRef};
 use reenact_core::{
-    ApplyError, ExecutionId, Machine, OrchestrationCode, RecordedTurn, Start, Turn,
+    ApplyError, Command, EventKey, ExecutionId, Machine, OrchestrationCode, RecordedTurn, Start,
+    TraceContext, Turn, key_of_start,
 };
 use reenact_providers::{InstanceState as State, InstanceSummary, ProviderError};
 
@@ -15,6 +16,7 @@ use super::state::InstanceState;
 use crate::error::Error;
 use crate::message::{Begin, ExternalEvent, InstanceMessage, Internal, Reply, StartMessage};
 use crate::persistence::Entry;
+use crate::reuse::ReusePolicy;
 use crate::store::unreadable as unreadable_log;
 
 impl InstanceState {
@@ -41,7 +43,7 @@ impl InstanceState {
     }
 
     /// Leaves a start to the next actor of the instance: this one is about to end.
-    fn leave_to_the_next(&self, message: Box<StartMessage>) {
+    pub(super) fn leave_to_the_next(&self, message: Box<StartMessage>) {
         self.shard.host.routes.deliver_in_order(&self.instance, Internal::Start(message).into());
     }
 
@@ -51,6 +53,10 @@ impl InstanceState {
         myself: &ActorRef<InstanceMessage>,
         mut message: StartMessage,
     ) -> Result<(), ActorProcessingErr> {
+        if !message.reuse.is_none() {
+            let Some(refused) = self.reuse(myself, message).await? else { return Ok(()) };
+            message = refused;
+        }
         if let Some(event) = message.event.take() {
             self.raise_instead(event, message.reply).await?;
             return Ok(());
@@ -121,7 +127,8 @@ impl InstanceState {
     }
 
     fn begin(&mut self, myself: &ActorRef<InstanceMessage>, message: StartMessage) {
-        let StartMessage { name, version, mut start, not_before, event, reply, .. } = message;
+        let StartMessage { name, version, mut start, not_before, event, reuse, reply, .. } =
+            message;
         let code = match self.shard.host.registry.code(&name, version.as_ref()) {
             Ok(code) => code.clone(),
             Err(missing) => {
@@ -133,8 +140,9 @@ impl InstanceState {
             let delay = time.since(self.shard.now());
             start.delay = (!delay.is_zero()).then_some(delay);
         }
-        if event.is_some() {
-            // The event is recorded before the code runs.
+        let more = More { key: key_of(reuse, start.seed), event };
+        if !more.is_nothing() {
+            // It is recorded before the code runs.
             start.delay = start.delay.or(Some(Duration::ZERO));
         }
         let by_another = start.origin.is_some();
@@ -153,9 +161,10 @@ impl InstanceState {
                 let label = self.shard.host.recorder.orchestration(&summary.name);
                 let live = Live { has_drawn_id, ..Live::new(machine, summary, label) };
                 self.phase = Phase::Live(Box::new(live));
-                match event {
-                    Some(event) => self.submit_with_event(turn, event, reply),
-                    None => self.submit(turn, Some(reply), None),
+                if more.is_nothing() {
+                    self.submit(turn, Some(reply), None);
+                } else {
+                    self.submit_with(turn, more, reply);
                 }
             }
             Err(error) => {
@@ -182,26 +191,29 @@ impl InstanceState {
         })
     }
 
-    /// Submits a start and the event that comes with it together: both are stored, or neither.
-    fn submit_with_event(&mut self, start: Turn, event: ExternalEvent, reply: Reply) {
+    /// Submits a start and what comes with it together: all of it is stored, or nothing.
+    fn submit_with(&mut self, start: Turn, more: More, reply: Reply) {
         let Phase::Live(live) = &mut self.phase else { return };
-        let (command, trace) = event.into_command();
         let at = start.recorded.at;
-        let raised = match live.apply_traced(&self.shard.host.routes.stalls, command, trace, at) {
-            Ok(raised) => raised,
-            Err(ApplyError::Rejected(rejected)) => {
-                let refusal = self.refusal(ApplyError::Rejected(rejected));
-                self.phase = Phase::Absent;
-                return reply.refuse(refusal);
+        let mut turns = Vec::new();
+        for (command, trace) in more.commands() {
+            match live.apply_traced(&self.shard.host.routes.stalls, command, trace, at) {
+                Ok(turn) => turns.push(turn),
+                Err(ApplyError::Rejected(rejected)) => {
+                    let refusal = self.refusal(ApplyError::Rejected(rejected));
+                    self.phase = Phase::Absent;
+                    return reply.refuse(refusal);
+                }
+                Err(error) => {
+                    let reason = unreadable(error);
+                    self.phase = Phase::Absent;
+                    return reply.refuse(Error::NotStarted { reason });
+                }
             }
-            Err(error) => {
-                let reason = unreadable(error);
-                self.phase = Phase::Absent;
-                return reply.refuse(Error::NotStarted { reason });
-            }
-        };
+        }
         let pending = live.pending(start).and_then(|mut pending| {
-            pending.successor = vec![live.pending(raised)?];
+            let after = turns.into_iter().map(|turn| live.pending(turn));
+            pending.successor = after.collect::<Result<_, _>>()?;
             Ok(pending)
         });
         match pending {
@@ -234,4 +246,28 @@ impl InstanceState {
             wake_at: None,
         }
     }
+}
+
+/// What is stored with a start.
+struct More {
+    /// By which the start is known when it comes again.
+    key: Option<EventKey>,
+    event: Option<ExternalEvent>,
+}
+
+impl More {
+    const fn is_nothing(&self) -> bool {
+        self.key.is_none() && self.event.is_none()
+    }
+
+    fn commands(self) -> impl Iterator<Item = (Command, Option<Box<TraceContext>>)> {
+        let known = self.key.map(|key| (Command::KnowCommand { key }, None));
+        let raised = self.event.map(ExternalEvent::into_command);
+        known.into_iter().chain(raised)
+    }
+}
+
+/// The key of a start that would replace what it has started itself, if it came again.
+fn key_of(reuse: ReusePolicy, seed: u64) -> Option<EventKey> {
+    if reuse.may_replace() { key_of_start(seed) } else { None }
 }

@@ -16,6 +16,7 @@ use crate::admission::Place;
 use crate::error::Result;
 use crate::in_flight::InFlight;
 use crate::message::OpenCalls;
+use crate::reuse::ReusePolicy;
 use crate::run::Run;
 
 /// A message that only the runtime sends to an instance.
@@ -187,6 +188,8 @@ pub(crate) struct StartMessage {
     pub(crate) place: Option<Place>,
     /// An event that is raised with the start, or on the instance that exists.
     pub(crate) event: Option<ExternalEvent>,
+    /// What happens where there is an instance of the id.
+    pub(crate) reuse: ReusePolicy,
     /// Calls of the same parent that were undone: the instances that they started are replaced.
     pub(crate) instead_of: Vec<SupersededCall>,
     pub(crate) reply: Reply,

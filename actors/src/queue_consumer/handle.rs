@@ -4,9 +4,8 @@ use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use reenact_core::{
-    Command, EventKey, InstanceId, Message, MessageId, NotTaken, PayloadError, ReceivedTrace,
-    RemoteCommand, RemoteEvent, RemoteStart, Rewind, ShardId, Start, Timestamp, TraceContext,
-    codec,
+    Command, EventKey, InstanceId, Message, MessageId, NotTaken, RemoteCommand, RemoteEvent,
+    Rewind, ShardId, Timestamp, TraceContext, codec,
 };
 use reenact_providers::{
     Batch, Delivery, InstanceState, Lease, ProviderError, Quarantined, QueueOf,
@@ -20,9 +19,8 @@ use crate::error::{Error, Result};
 use crate::local_delivery::{addressed, fate_of};
 use crate::message::{
     ExternalEvent, FromWorker, InstanceMessage, Internal, OnceMessage, Reply, RewindMessage,
-    ShardMessage, StartMessage,
+    ShardMessage,
 };
-use crate::panic::catch;
 use crate::run::Run;
 
 /// A message goes into quarantine when it was delivered more often than this, and the instance still
@@ -31,10 +29,10 @@ const MAX_DELIVERIES: u32 = 10;
 
 /// Settles the messages of one shard.
 pub(super) struct MessageHandler {
-    host: HostRef,
+    pub(super) host: HostRef,
     shard: ShardId,
     /// The keys of starts.
-    begun: Mutex<SeenKeys>,
+    pub(super) begun: Mutex<SeenKeys>,
     /// The keys of commands. They are kept apart from starts, so that many of one kind do not push out the
     /// other.
     done: Mutex<SeenKeys>,
@@ -89,7 +87,10 @@ impl MessageHandler {
         let to = &delivery.message.to;
         let (command, trace) = untraced(command);
         match command {
-            RemoteCommand::Start(start) => self.start(delivery, *start, trace).await,
+            RemoteCommand::Start(start) => self.start(delivery, *start, &[], trace).await,
+            RemoteCommand::StartWith { start, options } => {
+                self.start(delivery, *start, &options, trace).await
+            }
             RemoteCommand::RaiseEvent(event) => self.raise(delivery, event, trace).await,
             RemoteCommand::Traced { .. } => refused("a command in two traces"),
             RemoteCommand::Purge { created_at } => self.purge(delivery, created_at).await,
@@ -120,59 +121,6 @@ impl MessageHandler {
         }
     }
 
-    /// The instance that this start began may be purged by now: it does not begin again.
-    async fn start(&self, delivery: &Delivery, start: RemoteStart, trace: Trace) -> Verdict {
-        let key = &delivery.message.key;
-        if keys(&self.begun).contains(key) {
-            return Verdict::Done;
-        }
-        let verdict = self.begin(delivery, start, trace).await;
-        if verdict == Verdict::Done {
-            keys(&self.begun).remember(key);
-        }
-        verdict
-    }
-
-    async fn begin(&self, delivery: &Delivery, start: RemoteStart, trace: Trace) -> Verdict {
-        let RemoteStart { name, version, input, seed, not_before, event } = start;
-        let code = match self.host.registry.orchestration(&name, version.as_ref()) {
-            Ok(code) => code,
-            Err(unknown) => return refused(unknown),
-        };
-        let checked = catch(|| code.check_input(&input))
-            .unwrap_or_else(|panic| Err(PayloadError::Decode(format!("it panicked: {panic}"))));
-        if let Err(source) = checked {
-            let what = format!("the input of orchestration `{name}`");
-            return refused(Error::InvalidPayload { what, source });
-        }
-        let key = event.as_ref().map(|event| event.key.clone());
-        let event = event.map(|event| external(event, trace.clone()));
-        let trace = trace.map(|context| Box::new(ReceivedTrace::of_caller(*context)));
-        let start = Start { input, seed, delay: None, origin: None, trace };
-        // An earlier delivery may have started the instance, so the id is never assumed to be free.
-        let (own_id, place) = (true, None);
-        let message = |reply| {
-            let message = StartMessage {
-                name,
-                version,
-                start,
-                not_before,
-                own_id,
-                place,
-                event,
-                instead_of: Vec::new(),
-                reply,
-            };
-            Internal::Start(Box::new(message)).into()
-        };
-        match (self.ask(&delivery.message.to, message).await, key) {
-            // The sender finds out whose start has the id.
-            (Err(Error::AlreadyExists { .. }), _) => Verdict::Done,
-            (answer, Some(key)) => self.of_an_event(delivery, answer, &key).await,
-            (answer, None) => verdict_of(delivery, answer),
-        }
-    }
-
     async fn raise(&self, delivery: &Delivery, event: RemoteEvent, trace: Trace) -> Verdict {
         let (key, event) = (event.key.clone(), external(event, trace));
         let message = |reply| InstanceMessage::RaiseEvent { event, reply: Some(reply) };
@@ -181,7 +129,7 @@ impl MessageHandler {
     }
 
     /// An instance that has finished may have received the event before: then that was its first delivery.
-    async fn of_an_event(
+    pub(super) async fn of_an_event(
         &self,
         delivery: &Delivery,
         answer: Result<()>,
@@ -335,7 +283,7 @@ impl MessageHandler {
     }
 
     /// Sends a message to an instance, and waits until its answer is durable.
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         instance: &InstanceId,
         message: impl FnOnce(Reply) -> InstanceMessage,
@@ -370,16 +318,16 @@ impl MessageHandler {
 }
 
 /// Every change under the lock is whole.
-fn keys(known: &Mutex<SeenKeys>) -> MutexGuard<'_, SeenKeys> {
+pub(super) fn keys(known: &Mutex<SeenKeys>) -> MutexGuard<'_, SeenKeys> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn refused(reason: impl Display) -> Verdict {
+pub(super) fn refused(reason: impl Display) -> Verdict {
     Verdict::Refused(reason.to_string())
 }
 
 /// What the answer of an instance means for the message.
-fn verdict_of(delivery: &Delivery, answer: Result<()>) -> Verdict {
+pub(super) fn verdict_of(delivery: &Delivery, answer: Result<()>) -> Verdict {
     let error = match answer {
         Ok(()) => return Verdict::Done,
         Err(error) => error,
@@ -405,7 +353,7 @@ fn verdict_of(delivery: &Delivery, answer: Result<()>) -> Verdict {
 }
 
 /// The trace in which a command was asked for.
-type Trace = Option<Box<TraceContext>>;
+pub(super) type Trace = Option<Box<TraceContext>>;
 
 /// A command without the trace in which it was asked for, and that.
 fn untraced(command: RemoteCommand) -> (RemoteCommand, Trace) {
@@ -415,7 +363,10 @@ fn untraced(command: RemoteCommand) -> (RemoteCommand, Trace) {
     }
 }
 
-fn external(RemoteEvent { name, data, key }: RemoteEvent, trace: Trace) -> ExternalEvent {
+pub(super) fn external(
+    RemoteEvent { name, data, key }: RemoteEvent,
+    trace: Trace,
+) -> ExternalEvent {
     ExternalEvent { name, data, key: Some(key), trace, by: None }
 }
 
@@ -447,6 +398,7 @@ fn as_message(
             return Some(Box::new(rewind) as Box<dyn FnOnce(Reply) -> InstanceMessage + Send>);
         }
         RemoteCommand::Start(_)
+        | RemoteCommand::StartWith { .. }
         | RemoteCommand::Traced { .. }
         | RemoteCommand::RaiseEvent(_)
         | RemoteCommand::Purge { .. }

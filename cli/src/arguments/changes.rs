@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 
-use super::filter::Filter;
+use super::filter::{Filter, STATES};
 use super::moment::duration;
 
 #[derive(Debug, Args)]
@@ -14,6 +15,7 @@ Examples:
   reenact start order @order.json --id order-7
   jq .order mail.json | reenact start order - --id order-7 --delay 2h
   reenact start order @order.json --wait
+  reenact start order @order.json --id order-7 --replace failed,terminated
 
 A start needs a host that has the orchestration: on a directory, one with its console on.")]
 pub(crate) struct Start {
@@ -33,6 +35,19 @@ pub(crate) struct Start {
     /// An event that it finds when it begins
     #[arg(long, value_name = "NAME[=JSON]")]
     pub(crate) event: Option<String>,
+    /// Where there is an instance of the id in one of these states, it makes room: it is terminated, if it has not
+    /// ended, and the new one begins. Several with commas
+    #[arg(
+        long,
+        value_name = "STATE",
+        value_delimiter = ',',
+        ignore_case = true,
+        value_parser = PossibleValuesParser::new(STATES)
+    )]
+    pub(crate) replace: Vec<String>,
+    /// Where there is an instance of the id, it is taken for the one to be started
+    #[arg(long)]
+    pub(crate) attach: bool,
     /// Waits until it has ended; the exit code is 1 if it has not completed
     #[arg(long)]
     pub(crate) wait: bool,

@@ -11,7 +11,7 @@ use super::moment::{Moment, moment};
 use crate::failure::{Done, Failure};
 
 /// The states, as they are written.
-const STATES: [&str; 8] = [
+pub(super) const STATES: [&str; 8] = [
     "running",
     "completed",
     "failed",

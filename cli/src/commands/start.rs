@@ -1,6 +1,8 @@
 //! `start` and `raise`: an instance begins, or gets an event.
 
-use reenact::console::dto::{Raise as RaiseBody, Start as StartBody, StartEvent, Started};
+use reenact::console::dto::{
+    Raise as RaiseBody, Start as StartBody, StartEvent, Started, StateText,
+};
 use serde_json::Value;
 
 use super::watch;
@@ -18,6 +20,11 @@ pub(crate) async fn start(arguments: Start, tool: &mut Tool) -> Done {
             Failure::misused("`--event` needs to know the instance").remedy("add `--id ID`")
         );
     }
+    let is_reusing = arguments.attach || !arguments.replace.is_empty();
+    if is_reusing && arguments.id.is_none() {
+        return Err(Failure::misused("`--attach` and `--replace` need to know the instance")
+            .remedy("add `--id ID`"));
+    }
     let delay_ms = arguments.delay.map(|delay| u64::try_from(delay.as_millis())).transpose();
     let body = StartBody {
         orchestration: arguments.orchestration,
@@ -26,6 +33,8 @@ pub(crate) async fn start(arguments: Start, tool: &mut Tool) -> Done {
         version: arguments.version,
         delay_ms: delay_ms.map_err(|_| Failure::misused("the delay is too long"))?,
         event,
+        replace: states(&arguments.replace)?,
+        attach: arguments.attach,
     };
     let opened = tool.changing().await?;
     if !opened.is_live() {
@@ -70,6 +79,11 @@ pub(crate) async fn raise(arguments: Raise, tool: &mut Tool) -> Done {
 pub(super) async fn typed(given: Option<String>) -> Done<Value> {
     let read = tokio::task::spawn_blocking(move || payload(given.as_deref())).await;
     read.unwrap_or(Err(Failure::Said(Code::Interrupted)))
+}
+
+fn states(given: &[String]) -> Done<Vec<StateText>> {
+    let parsed = given.iter().map(|state| state.parse().map(StateText).map_err(Failure::misused));
+    parsed.collect()
 }
 
 /// `NAME` or `NAME=JSON`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use reenact_actors::{Error, ExternalEvent, StartRequest};
+use reenact_actors::{Error, ExternalEvent, ReusePolicy, StartRequest};
 use reenact_core::{InstanceId, Name, Payload, Version};
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ use crate::shared::Shared;
 /// Starts an instance. It is durable when this answers.
 #[utoipa::path(
     post, path = "/api/start", tag = "changes", request_body = Start,
-    responses((status = 201, description = "The instance was started, or got the event", body = Started))
+    responses((status = 201, description = "The instance was started, got the event, or is taken for the one to be started", body = Started))
 )]
 pub(crate) async fn start(
     State(shared): State<Shared>,
@@ -155,7 +155,7 @@ pub(crate) struct Nothing {}
 impl Shared {
     /// Starts an instance. The input is checked against the code of the orchestration where the host has it.
     pub(crate) async fn start(&self, start: Start) -> Result<InstanceId, Problem> {
-        let Start { orchestration, input, id, version, delay_ms, event } = start;
+        let Start { orchestration, input, id, version, delay_ms, event, replace, attach } = start;
         let name = Name::new(orchestration)?;
         let version = version.map(Version::new).transpose()?;
         let instance = id.map(InstanceId::new).transpose()?;
@@ -163,7 +163,9 @@ impl Shared {
         let event = event.transpose()?;
         let input = self.input(&name, version.as_ref(), &input)?;
         let delay = delay_ms.map(Duration::from_millis);
-        let request = StartRequest { name, version, input, instance, delay, event };
+        let reuse = ReusePolicy::new().replacing(replace.iter().map(|state| state.0));
+        let reuse = if attach { reuse.or_attach() } else { reuse };
+        let request = StartRequest { name, version, input, instance, delay, event, reuse };
         Ok(self.access().start_instance(request).await?)
     }
 

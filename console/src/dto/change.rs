@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::StateText;
+
 /// How an instance is to begin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +28,14 @@ pub struct Start {
     /// `id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<StartEvent>,
+    /// Where there is an instance of the id in one of these states, it is replaced: terminated, if it has not ended, and
+    /// started anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replace: Vec<StateText>,
+    /// Where there is an instance of the id, and it is not replaced, it is taken for the one that is to be started,
+    /// whether it runs or has ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub attach: bool,
 }
 
 /// An event that comes with a start.

@@ -3,7 +3,9 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use reenact_actors::{Access, ExternalEvent, HostOptions, Registry, Runtime, StartRequest};
+use reenact_actors::{
+    Access, ExternalEvent, HostOptions, Registry, ReusePolicy, Runtime, StartRequest,
+};
 use reenact_console::{ConsoleOptions, router};
 use reenact_core::{ActivityError, InstanceId, Name, OrchestrationContext, Outcome, Payload};
 use reenact_providers::InMemory;
@@ -124,6 +126,7 @@ impl Program {
             instance: Some(InstanceId::new(id).expect("an id")),
             delay: None,
             event: None,
+            reuse: ReusePolicy::new(),
         };
         self.access.start_instance(request).await.expect("it starts");
     }

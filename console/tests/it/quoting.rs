@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use axum::Router;
 use reenact_actors::{
-    Access, ActivityContext, ExternalEvent, HostOptions, Registry, Runtime, StartRequest,
+    Access, ActivityContext, ExternalEvent, HostOptions, Registry, ReusePolicy, Runtime,
+    StartRequest,
 };
 use reenact_console::{ConsoleOptions, router};
 use reenact_core::{InstanceId, Name, OrchestrationContext, Payload};
@@ -57,6 +58,7 @@ async fn parked() -> Runtime {
         instance: Some(InstanceId::new("order-7").expect("an id")),
         delay: None,
         event: None,
+        reuse: ReusePolicy::new(),
     };
     before.access().start_instance(request).await.expect("it starts");
     until(&before.access(), |_, turns| turns == 2).await;

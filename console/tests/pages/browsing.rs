@@ -3,7 +3,9 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use reenact_actors::{Access, ActivityContext, HostOptions, Registry, Runtime, StartRequest};
+use reenact_actors::{
+    Access, ActivityContext, HostOptions, Registry, ReusePolicy, Runtime, StartRequest,
+};
 use reenact_console::{ConsoleOptions, router};
 use reenact_core::{ActivityError, InstanceId, Name, OrchestrationContext, Payload};
 use reenact_providers::InMemory;
@@ -142,6 +144,7 @@ impl Site {
             instance: Some(id(instance)),
             delay: None,
             event: None,
+            reuse: ReusePolicy::new(),
         };
         self.access.start_instance(request).await.expect("it starts");
     }

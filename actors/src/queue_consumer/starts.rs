@@ -1,0 +1,86 @@
+//! Handles the start of an instance from a queue.
+
+use reenact_core::{PayloadError, ReceivedTrace, RemoteStart, Start, StartOption};
+use reenact_providers::Delivery;
+
+use super::handle::{MessageHandler, Trace, external, keys, refused, verdict_of};
+use super::verdict::Verdict;
+use crate::error::Error;
+use crate::message::{Internal, StartMessage};
+use crate::panic::catch;
+use crate::reuse::ReusePolicy;
+
+impl MessageHandler {
+    /// The instance that this start began may be purged by now: it does not begin again.
+    pub(super) async fn start(
+        &self,
+        delivery: &Delivery,
+        start: RemoteStart,
+        options: &[StartOption],
+        trace: Trace,
+    ) -> Verdict {
+        let key = &delivery.message.key;
+        if keys(&self.begun).contains(key) {
+            return Verdict::Done;
+        }
+        let verdict = self.begin(delivery, start, options, trace).await;
+        if verdict == Verdict::Done {
+            keys(&self.begun).remember(key);
+        }
+        verdict
+    }
+
+    async fn begin(
+        &self,
+        delivery: &Delivery,
+        start: RemoteStart,
+        options: &[StartOption],
+        trace: Trace,
+    ) -> Verdict {
+        let RemoteStart { name, version, input, seed, not_before, event } = start;
+        let code = match self.host.registry.orchestration(&name, version.as_ref()) {
+            Ok(code) => code,
+            Err(unknown) => return refused(unknown),
+        };
+        let checked = catch(|| code.check_input(&input))
+            .unwrap_or_else(|panic| Err(PayloadError::Decode(format!("it panicked: {panic}"))));
+        if let Err(source) = checked {
+            let what = format!("the input of orchestration `{name}`");
+            return refused(Error::InvalidPayload { what, source });
+        }
+        let key = event.as_ref().map(|event| event.key.clone());
+        let event = event.map(|event| external(event, trace.clone()));
+        let trace = trace.map(|context| Box::new(ReceivedTrace::of_caller(*context)));
+        let start = Start { input, seed, delay: None, origin: None, trace };
+        // An earlier delivery may have started the instance, so the id is never assumed to be free.
+        let (own_id, place) = (true, None);
+        let message = |reply| {
+            let message = StartMessage {
+                name,
+                version,
+                start,
+                not_before,
+                own_id,
+                place,
+                event,
+                reuse: reuse_of(options),
+                instead_of: Vec::new(),
+                reply,
+            };
+            Internal::Start(Box::new(message)).into()
+        };
+        match (self.ask(&delivery.message.to, message).await, key) {
+            // The sender finds out whose start has the id.
+            (Err(Error::AlreadyExists { .. }), _) => Verdict::Done,
+            (answer, Some(key)) => self.of_an_event(delivery, answer, &key).await,
+            (answer, None) => verdict_of(delivery, answer),
+        }
+    }
+}
+
+fn reuse_of(options: &[StartOption]) -> ReusePolicy {
+    let reuse = options.iter().map(|option| match option {
+        StartOption::Reuse(reuse) => ReusePolicy::from(*reuse),
+    });
+    reuse.last().unwrap_or_default()
+}
