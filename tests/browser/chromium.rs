@@ -2,7 +2,9 @@
 
 use std::process::Stdio;
 
-use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
+use thirtyfour::{
+    CapabilitiesHelper, ChromiumLikeCapabilities, DesiredCapabilities, PageLoadStrategy, WebDriver,
+};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -25,8 +27,8 @@ pub(crate) struct Chromium {
 }
 
 impl Chromium {
-    /// Starts one with a window of this size in pixels.
-    pub(crate) async fn start(width: u32, height: u32) -> Self {
+    /// Starts one with a window of this size in pixels, which waits so long for each page.
+    pub(crate) async fn start(width: u32, height: u32, waits: PageLoadStrategy) -> Self {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -40,6 +42,7 @@ impl Chromium {
             wanted.add_arg(argument).expect("it is a text");
         }
         wanted.add_arg(&format!("--window-size={width},{height}")).expect("it is a text");
+        wanted.set_page_load_strategy(waits).expect("it is a text");
         let page = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await;
         Self { page: page.expect("chromium is installed"), driver }
     }

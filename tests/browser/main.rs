@@ -7,5 +7,7 @@ mod attacks;
 mod chromium;
 mod looking;
 mod mending;
+mod quarantine;
 mod scene;
 mod starting;
+mod stopping;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use reenact::console::{Console, ConsoleOptions};
 use reenact::prelude::*;
-use reenact::{InstanceState, InstanceStatus};
+use reenact::{HostBuilder, InstanceState, InstanceStatus};
+use thirtyfour::PageLoadStrategy;
 use thirtyfour::prelude::*;
 
 use crate::chromium::Chromium;
@@ -27,12 +28,17 @@ async fn ship(_ctx: ActivityContext, what: String) -> Result<String, ActivityErr
 /// A host on which `waits` waits for the event `Go` and then ships what that names, `changed` waits for `Begin` and
 /// for `Go`, and `fails` fails.
 pub(crate) async fn host(store: InMemory) -> Host {
+    builder(store).start().await.expect("it starts")
+}
+
+/// The same, for a test that adds to it.
+pub(crate) fn builder(store: InMemory) -> HostBuilder {
     let waits = |ctx: OrchestrationContext, _: serde_json::Value| async move {
         ctx.set_status("waits for somebody");
         let what: String = ctx.wait_external("Go").await?;
         ctx.call_activity(ship, what).await.map_err(OrchestrationError::from)
     };
-    let builder = Host::builder()
+    Host::builder()
         .provider(store)
         .activity(ship)
         .register_orchestration("waits", waits)
@@ -43,8 +49,7 @@ pub(crate) async fn host(store: InMemory) -> Host {
         })
         .register_orchestration("fails", |_: OrchestrationContext, why: String| async move {
             Err::<(), _>(OrchestrationError::new(why))
-        });
-    builder.start().await.expect("it starts")
+        })
 }
 
 impl Scene {
@@ -54,10 +59,15 @@ impl Scene {
 
     /// With a host that is there already.
     pub(crate) async fn on(host: Host) -> Self {
+        Self::with(host, PageLoadStrategy::Normal).await
+    }
+
+    /// With a browser that takes the next order before a page is there, or after.
+    pub(crate) async fn with(host: Host, waits: PageLoadStrategy) -> Self {
         let options = ConsoleOptions::new();
         let console =
             Console::serve(host.client(), "127.0.0.1:0", options).await.expect("it serves");
-        Self { host, console, chromium: Chromium::start(1_300, 1_000).await }
+        Self { host, console, chromium: Chromium::start(1_300, 1_000, waits).await }
     }
 
     pub(crate) fn page(&self) -> &WebDriver {

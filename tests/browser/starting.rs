@@ -9,6 +9,10 @@ use crate::scene::Scene;
 async fn an_instance_is_started_by_the_form_once_what_was_wrong_is_mended() {
     let scene = Scene::begin().await;
     scene.open("instances").await;
+    // A list without instances leads there as well.
+    scene.click("#list a[href=start]").await;
+    scene.find("#start-form").await;
+    scene.open("instances").await;
     scene.click("main a[data-action=start]").await;
     scene.write("#orchestration", "wait").await;
     scene.write("#id", "order").await;

@@ -74,7 +74,7 @@ async fn view(page: &Page) -> Result<View, Problem> {
     let content = html! {
         div.head {
             h1 { "Instances" }
-            p.quiet id="matches" data-live data-say { (parts::count(listed.count, "instance passes", "instances pass")) " the filter" }
+            p.quiet id="matches" data-live data-say { (listed.how_many()) }
             (start_button(page, listed.filter.name.as_ref()))
         }
         @if did.as_deref() == Some("purge") { div.note.done role="status" { "The instance is purged." } }
@@ -154,6 +154,19 @@ impl Listed {
         with_filter(address, &self.filter)
     }
 
+    fn is_filtered(&self) -> bool {
+        filter_in_words(&self.filter).is_some()
+    }
+
+    fn how_many(&self) -> String {
+        match self.is_filtered() {
+            true => {
+                parts::count(self.count, "instance passes the filter", "instances pass the filter")
+            }
+            false => parts::count(self.count, "instance", "instances"),
+        }
+    }
+
     /// The ways to the other orders.
     fn orders(&self) -> Markup {
         let orders = [
@@ -189,7 +202,9 @@ impl Listed {
                     @if let Some(order) = self.order { input type="hidden" name="order" value=(order_name(order)); }
                     fieldset.checks {
                         legend.hidden { "States" }
-                        @for state in STATES {
+                        // One that is being imported is rare: it is offered where it was asked for.
+                        @let importing = Some(InstanceState::Importing).filter(|state| filter.states.contains(state));
+                        @for state in STATES.into_iter().chain(importing) {
                             @let name = StateText(state).name();
                             label {
                                 input type="checkbox" name="state" value=(name) checked[filter.states.contains(&state)];
@@ -202,7 +217,7 @@ impl Listed {
                         (field("name", "Orchestration", "text", filter.name.as_ref().map(|name| name.as_str())))
                         div.row {
                             button.primary { "Filter" }
-                            a.button.plain href="instances" { "Show all" }
+                            @if self.is_filtered() { a.button.plain href="instances" { "Show all" } }
                         }
                     }
                     details id="times" open[has_times] {
@@ -225,8 +240,9 @@ impl Listed {
             @if self.rows.is_empty() {
                 p.empty {
                     @if self.after.is_some() { "This page is after the last instance that passes the filter. " a href=(self.query(Address::page("instances"))) { "To the first page" } "." }
-                    @else if filter_in_words(&self.filter).is_some() { "No instance passes this filter. " a href="instances" { "Show all" } "." }
-                    @else { "There are no instances yet. Start one, here or with the client, the command line or the API, and it is here." }
+                    @else if self.is_filtered() { "No instance passes this filter. " a href="instances" { "Show all" } "." }
+                    @else if page.may_change() { "There are no instances yet. " a href="start" { "Start one" } " here, or with the client, the command line or the API." }
+                    @else { "There are no instances yet." }
                 }
             } @else {
                 (rows(page, &self.rows))
@@ -258,7 +274,7 @@ impl Listed {
                     (token(&page.form_token()))
                     (hidden_filter(&self.filter))
                     div.row {
-                        label for="bulk-action" { "With all " (parts::grouped(self.count)) " that pass the filter:" }
+                        label for="bulk-action" { "With all " (parts::grouped(self.count)) @if self.is_filtered() { " that pass the filter" } ":" }
                         select id="bulk-action" name="do" required {
                             option value="" { "choose" }
                             @for action in IN_BULK { option value=(action.name()) { (deed(action).verb) } }

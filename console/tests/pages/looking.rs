@@ -66,7 +66,11 @@ async fn a_list_keeps_its_filter_in_the_address_and_goes_on_by_next() {
     let page = site.get("/instances?state=completed&prefix=a&limit=3&after=a2").await;
     page.has("data-row=\"a4\"").lacks("id=\"next\"").has("id=\"first\"");
     site.get("/instances?after=zzz").await.is(200).has("after the last instance");
-    site.get("/instances?state=failed").await.is(200).has("No instance passes this filter");
+    let none = site.get("/instances?state=failed").await;
+    none.is(200).has("No instance passes this filter").has("0 instances pass").has("Show all");
+    site.get("/instances?state=importing").await.is(200).has("value=\"importing\" checked");
+    let all = site.get("/instances").await;
+    all.is(200).has("6 instances<").lacks("Show all").lacks("value=\"importing\"");
 }
 
 #[tokio::test]
