@@ -27,13 +27,14 @@ pub fn what_was_absorbed_can_be_looked_up(archive: &impl Archive) {
         (InstanceState::Cancelled, 4),
         (InstanceState::Suspended, 5),
         (InstanceState::Parked, 6),
+        (InstanceState::Importing, 7),
     ] {
         let given = InstanceSummary { state, events: number, ..summary(&format!("i{number}")) };
         absorb(archive, number + 1, vec![new(given.clone())]).unwrap();
         let found = archive.look_up(&given.instance).unwrap();
         assert_eq!(found, Some(Archived { summary: given, length: 1 }));
     }
-    assert_eq!(archive.position(SHARD).unwrap(), end(7));
+    assert_eq!(archive.position(SHARD).unwrap(), end(8));
 }
 
 /// Each shard has its own position. A part may have no changes, only its end.

@@ -106,7 +106,7 @@ fn assert_by_time(
     assert_eq!(listed, rest, "{order:?} {filter:?}");
 }
 
-const STATES: [InstanceState; 7] = [
+const STATES: [InstanceState; 8] = [
     InstanceState::Running,
     InstanceState::Completed,
     InstanceState::Failed,
@@ -114,21 +114,22 @@ const STATES: [InstanceState; 7] = [
     InstanceState::Cancelled,
     InstanceState::Suspended,
     InstanceState::Parked,
+    InstanceState::Importing,
 ];
 
 /// Filters by state, name and prefix, in each combination.
 pub fn filters_by_state_and_name(archive: &impl Archive) {
     let all: Vec<_> = (0..28_u64)
         .map(|number| InstanceSummary {
-            state: STATES[number as usize % 7],
+            state: STATES[number as usize % STATES.len()],
             name: Name::new(if number % 3 == 0 { "pay" } else { "ship" }).unwrap(),
             ..summary(&format!("i{}", number * 9 % 28))
         })
         .collect();
     absorb(archive, 1, all.iter().cloned().map(new).collect()).unwrap();
-    for choice in 0..128_usize {
+    for choice in 0..1_usize << STATES.len() {
         let states: Vec<_> =
-            (0..7).filter(|bit| choice >> bit & 1 == 1).map(|bit| STATES[bit]).collect();
+            (0..STATES.len()).filter(|bit| choice >> bit & 1 == 1).map(|bit| STATES[bit]).collect();
         for name in [None, Some("pay"), Some("ship"), Some("other")] {
             for id_prefix in [None, Some("i1")] {
                 let mut filter =
@@ -152,7 +153,7 @@ fn ranges(ends: &[u64]) -> Vec<TimeRange> {
 pub fn filters_by_time(archive: &impl Archive) {
     let all: Vec<_> = (0..20)
         .map(|number| InstanceSummary {
-            state: STATES[number as usize % 7],
+            state: STATES[number as usize % STATES.len()],
             created_at: at(number),
             updated_at: at(number / 2 + 100),
             ..summary(&format!("i{}", number * 7 % 20))
@@ -167,6 +168,7 @@ pub fn filters_by_time(archive: &impl Archive) {
                 vec![InstanceState::Running],
                 vec![InstanceState::Suspended],
                 vec![InstanceState::Parked],
+                vec![InstanceState::Importing],
                 vec![InstanceState::Suspended, InstanceState::Cancelled],
                 vec![InstanceState::Parked, InstanceState::Completed],
             ] {
@@ -182,14 +184,21 @@ pub fn filters_by_time(archive: &impl Archive) {
 pub fn the_first_by_time_are_found_among_many(archive: &impl Archive) {
     let all: Vec<_> = (0..22_000_u64)
         .map(|number| InstanceSummary {
-            state: STATES[number as usize % 7],
+            state: STATES[number as usize % STATES.len()],
             updated_at: at(number * 7919 % 22_000 / 2),
             ..summary(&format!("i{number:05}"))
         })
         .collect();
     absorb(archive, 1, all.iter().cloned().map(new).collect()).unwrap();
-    for states in [&[][..], &STATES[..1], &STATES[1..2], &STATES[2..3], &STATES[2..], &STATES[6..]]
-    {
+    for states in [
+        &[][..],
+        &STATES[..1],
+        &STATES[1..2],
+        &STATES[2..3],
+        &STATES[2..],
+        &STATES[6..7],
+        &STATES[7..],
+    ] {
         let filter = InstanceFilter::new().states(states.iter().copied());
         assert_filtered(archive, &all, &filter);
     }

@@ -17,7 +17,7 @@ const IDS: [&str; 14] = [
     "日", "order_10",
 ];
 
-const STATES: [InstanceState; 7] = [
+const STATES: [InstanceState; 8] = [
     InstanceState::Running,
     InstanceState::Completed,
     InstanceState::Failed,
@@ -25,6 +25,7 @@ const STATES: [InstanceState; 7] = [
     InstanceState::Cancelled,
     InstanceState::Suspended,
     InstanceState::Parked,
+    InstanceState::Importing,
 ];
 
 /// A store with one owner for each of its shards.

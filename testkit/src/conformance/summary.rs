@@ -19,7 +19,9 @@ fn peculiar(mut turn: TurnRecord, state: InstanceState, wake_at: Option<u64>) ->
 
 /// The summary has each field as it was appended with the newest turn, in every state.
 pub async fn the_summary_is_that_of_the_newest_turn<H: Hub>(stage: &Stage<H>) {
-    use InstanceState::{Cancelled, Completed, Failed, Parked, Running, Suspended, Terminated};
+    use InstanceState::{
+        Cancelled, Completed, Failed, Importing, Parked, Running, Suspended, Terminated,
+    };
     let owner = Owner::of(SHARD, &stage.open().await).await;
     for (label, state) in [
         ("r", Running),
@@ -29,6 +31,7 @@ pub async fn the_summary_is_that_of_the_newest_turn<H: Hub>(stage: &Stage<H>) {
         ("x", Cancelled),
         ("s", Suspended),
         ("p", Parked),
+        ("i", Importing),
     ] {
         let instance = owner.id(label);
         for (number, wake_at) in [(0, Some(0)), (1, None), (2, Some(u64::MAX))] {
