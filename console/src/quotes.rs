@@ -1,4 +1,4 @@
-//! Texts of the host that may quote payloads, for a console that redacts them: without what they quote.
+//! Texts of the host that may quote payloads, for a console that redacts them.
 
 use serde_json::{Map, Value};
 
@@ -8,8 +8,15 @@ const DIFFERS: &str = "nondeterministic at event ";
 /// What stands in the place of what is quoted.
 const NOT_SHOWN: &str = "(not shown: payloads are redacted)";
 
-/// The beginnings of what differs that say in which payload, and do not quote it.
-const OF_PAYLOADS: [&str; 3] = ["with input", "with data", "with output"];
+/// The beginnings of what differs that say in which payload, each with the field that the payload stands in. The
+/// payload follows as JSON, or its beginning.
+const OF_PAYLOADS: [(&str, &str); 5] = [
+    ("with input", "input"),
+    ("with data", "data"),
+    ("with output", "output"),
+    ("to", "status"),
+    ("as", "value"),
+];
 
 /// A reason without what a replay expected and found.
 pub(crate) fn reason(text: &str) -> String {
@@ -18,9 +25,15 @@ pub(crate) fn reason(text: &str) -> String {
     format!("{before}{DIFFERS}{}; what differs is in its parts {NOT_SHOWN}", &after[..digits])
 }
 
-/// A side of a mismatch without what it quotes, in words and in its parts.
-pub(crate) fn side(mut side: Map<String, Value>) -> Map<String, Value> {
+/// A side of a mismatch, in words and in its parts. A payload that it quotes as a whole is as `show` has it, which gets
+/// its field and the name beside it; all else that it quotes is left out.
+pub(crate) fn side(
+    mut side: Map<String, Value>,
+    show: impl FnOnce(&str, Option<&str>, Value) -> Value,
+) -> Map<String, Value> {
     let Some(step) = side.get_mut("step").and_then(Value::as_object_mut) else { return side };
+    let name = step.get("Event").and_then(|event| event.get("name")).and_then(Value::as_str);
+    let name = name.map(str::to_owned);
     let quoted = match step.get_mut("Event").and_then(|event| event.get_mut("detail")) {
         Some(detail) => detail,
         None => match step.get_mut("OtherType") {
@@ -29,9 +42,16 @@ pub(crate) fn side(mut side: Map<String, Value>) -> Map<String, Value> {
         },
     };
     let Some(quote) = quoted.as_str().map(str::to_owned) else { return side };
-    let words = OF_PAYLOADS.into_iter().find(|words| quote.starts_with(words));
-    let instead = match words {
-        Some(words) => format!("{words} {NOT_SHOWN}"),
+    let of_payload = OF_PAYLOADS.into_iter().find_map(|(words, field)| {
+        let payload = quote.strip_prefix(words)?.strip_prefix(' ')?;
+        Some((words, field, serde_json::from_str::<Value>(payload).ok()))
+    });
+    let instead = match of_payload {
+        Some((words, field, Some(payload))) => {
+            let shown = show(field, name.as_deref(), payload.clone());
+            format!("{words} {}", in_place_of(&payload, shown))
+        }
+        Some((words, _, None)) => format!("{words} {NOT_SHOWN}"),
         None => NOT_SHOWN.to_owned(),
     };
     *quoted = Value::String(instead.clone());
@@ -40,6 +60,14 @@ pub(crate) fn side(mut side: Map<String, Value>) -> Map<String, Value> {
         side.insert("text".to_owned(), Value::String(text));
     }
     side
+}
+
+/// What is shown of a payload: as JSON, unless it is a remark in its place.
+fn in_place_of(payload: &Value, shown: Value) -> String {
+    match shown {
+        Value::String(remark) if payload.as_str() != Some(&remark) => remark,
+        shown => shown.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -63,12 +91,25 @@ mod tests {
     fn a_side_keeps_its_words_and_loses_what_is_quoted() {
         let of = |text: &str, step: Value| {
             let Value::Object(fields) = json!({"text": text, "step": step}) else { unreachable!() };
-            side(fields)
+            side(fields, |field, name, payload| match payload {
+                Value::Object(_) => json!({"field": field, "name": name}),
+                Value::Number(number) => number.into(),
+                _ => json!("(a secret)"),
+            })
         };
-        let event = json!({"Event": {"kind": "TaskScheduled", "detail": "with input \"secret\""}});
-        let shown = of("TaskScheduled #1 with input \"secret\"", event);
-        assert_eq!(shown["text"], format!("TaskScheduled #1 with input {NOT_SHOWN}"));
-        assert!(!Value::Object(shown).to_string().contains("secret"));
+        let event = |detail: &str| json!({"Event": {"kind": "K", "name": "pay", "detail": detail}});
+        let shown = of("K `pay` with input \"secret\"", event("with input \"secret\""));
+        assert_eq!(shown["text"], "K `pay` with input (a secret)");
+        assert!(!Value::Object(shown).to_string().contains("\"secret"));
+        let shown = of("K `pay` with data {\"a\":1}", event("with data {\"a\":1}"));
+        assert_eq!(shown["text"], "K `pay` with data {\"field\":\"data\",\"name\":\"pay\"}");
+        let shown = of("K to 7", event("to 7"));
+        assert_eq!(shown["step"]["Event"]["detail"], "to 7");
+        // Of one that is cut off, the hook cannot say what may be shown.
+        let shown = of("K with output \"sec...", event("with output \"sec..."));
+        assert_eq!(shown["text"], format!("K with output {NOT_SHOWN}"));
+        let shown = of("K with error: secret", event("with error: secret"));
+        assert_eq!(shown["text"], format!("K {NOT_SHOWN}"));
         let other = of("a value of another type (secret)", json!({"OtherType": "secret"}));
         assert!(!Value::Object(other).to_string().contains("secret"));
         let nothing = of("no further step in this turn", json!("Nothing"));

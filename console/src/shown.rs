@@ -86,7 +86,8 @@ impl<'a> Shown<'a> {
 
     fn object(self, mut fields: Map<String, Value>) -> Value {
         if self.options.redacts() && fields.contains_key("step") && fields.contains_key("text") {
-            fields = quotes::side(fields);
+            fields =
+                quotes::side(fields, |field, name, payload| self.payload(field, name, payload));
         }
         let name = fields.get("name").and_then(Value::as_str).map(str::to_string);
         let mut shown = Map::new();

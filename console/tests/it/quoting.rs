@@ -108,6 +108,21 @@ async fn with_a_hook_nothing_of_a_payload_is_quoted() {
 }
 
 #[tokio::test]
+async fn what_a_hook_lets_through_of_a_payload_is_quoted() {
+    let runtime = parked().await;
+    let options = ConsoleOptions::new().guarded_by_layer().redact(|of, payload| {
+        let text = payload.as_str().unwrap_or_default();
+        json!({"length": text.len(), "of": of.name, "as": of.field})
+    });
+    let console = router(runtime.access(), options);
+    let detail = get(&console, "/api/instance?id=order-7").await.ok();
+    let text = detail["parked"]["mismatch"]["found"]["text"].as_str().expect("a text");
+    for kept in ["`pay` with input {", "\"length\":8", "\"of\":\"pay\"", "\"as\":\"input\""] {
+        assert!(text.contains(kept) && !text.contains("secret"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_hook_both_payloads_are_quoted() {
     let runtime = parked().await;
     let console = router(runtime.access(), ConsoleOptions::new().guarded_by_layer());
