@@ -40,6 +40,10 @@ const MAX_BYTES_PER_APPEND: usize = MAX_BATCH_BYTES / 2;
 /// The capacity that is kept for the next append, in entries.
 const MOST_SPARE: usize = 1_024;
 
+/// After an append that the store finished at once, so many more are taken to take as long, without a look at the
+/// clock.
+const STANDS_FOR: u32 = 7;
+
 /// An append that took this long is slow: the work that it has released gets time to join the next
 /// append.
 const SLOW_APPEND: Duration = Duration::from_millis(4);
@@ -82,14 +86,31 @@ pub(crate) struct PersistenceState {
     spare: Vec<Entry>,
     /// The append that is under way, if it did not succeed at once.
     under_way: Option<Task>,
-    /// When the append that is under way, or the last one, began.
+    /// When the append that is under way, or the last one that was timed, began.
     began: Instant,
+    /// The last append that the store finished at once, as far as it stands for others.
+    at_once: Option<AtOnce>,
     /// The number of its turns, and of their bytes.
     size: (usize, usize),
     /// The task that ends the wait for other turns.
     lingering: Option<Task>,
     /// Why nothing is appended any more: the shard is about to start again from its log.
     lost: Option<Arc<ProviderError>>,
+}
+
+/// An append that the store finished at once. To time each of them costs a good part of what they take.
+struct AtOnce {
+    took: Duration,
+    /// How many of the next appends it still stands for.
+    others: u32,
+}
+
+impl AtOnce {
+    /// How long the next append takes, if this one stands for it.
+    fn stands_for(&mut self) -> Option<Duration> {
+        self.others = self.others.checked_sub(1)?;
+        Some(self.took)
+    }
 }
 
 impl Actor for Persistence {
@@ -119,6 +140,7 @@ impl Actor for Persistence {
             spare: Vec::new(),
             under_way: None,
             began: Instant::now(),
+            at_once: None,
             size: (0, 0),
             lingering: None,
             lost: None,
@@ -150,8 +172,9 @@ impl Actor for Persistence {
             }
             PersistenceMessage::Appended(entries, result) => {
                 state.under_way = None;
-                let followers = state.time_for_followers(&entries);
-                state.appended(&myself, entries, result);
+                let took = state.began.elapsed();
+                let followers = state.time_for_followers(&entries, took);
+                state.appended(&myself, entries, result, took);
                 if let Some(time) = followers.filter(|_| state.lost.is_none()) {
                     state.linger(&myself, time);
                     return Ok(());
@@ -179,8 +202,7 @@ impl PersistenceState {
     /// `None`. Without the wait each of those turns would go into the append after the next: the turns of a
     /// shard would fall into two groups that alternate, with twice as many appends. A single turn does not
     /// wait, nor does more than one append can take, nor does anything on a quick medium.
-    fn time_for_followers(&self, released: &[Entry]) -> Option<Duration> {
-        let took = self.began.elapsed();
+    fn time_for_followers(&self, released: &[Entry], took: Duration) -> Option<Duration> {
         let pays = took >= SLOW_APPEND && released.len() > 1 && self.left.is_empty();
         pays.then(|| (took / PART_FOR_FOLLOWERS).min(LONGEST_FOR_FOLLOWERS))
     }
@@ -224,12 +246,26 @@ impl PersistenceState {
         self.size = (turns.len(), turns.iter().map(|turn| turn.bytes.len()).sum());
         let batch = Arc::new(Batch { shard: self.shard, epoch: self.epoch, turns });
         let target = self.target.clone();
-        self.began = Instant::now();
+        let known = self.at_once.as_mut().and_then(AtOnce::stands_for);
+        if known.is_none() {
+            self.began = Instant::now();
+        }
         let mut appending = Box::pin(async move { append(&target, batch).await });
         // A quick medium needs no task; a slow one must not block the mailbox.
         match poll_fn(|cx| Poll::Ready(appending.as_mut().poll(cx))).await {
-            Poll::Ready(result) => self.appended(myself, entries, result),
+            Poll::Ready(result) => {
+                let took = known.unwrap_or_else(|| {
+                    let took = self.began.elapsed();
+                    self.at_once = Some(AtOnce { took, others: STANDS_FOR });
+                    took
+                });
+                self.appended(myself, entries, result, took);
+            }
             Poll::Pending => {
+                self.at_once = None;
+                if known.is_some() {
+                    self.began = Instant::now();
+                }
                 let myself = myself.clone();
                 let lost = end_for_panic(&myself, "an append");
                 let appending = async move {
@@ -247,13 +283,14 @@ impl PersistenceState {
         myself: &ActorRef<PersistenceMessage>,
         mut entries: Vec<Entry>,
         result: Result<Receipt, ProviderError>,
+        took: Duration,
     ) {
         match result {
             Ok(receipt) => {
                 self.commit = receipt.commit();
                 self.released += entries.len() as u64;
                 let (turns, bytes) = self.size;
-                self.releases.has_appended(turns, bytes, self.began.elapsed());
+                self.releases.has_appended(turns, bytes, took);
                 self.releases.release(entries.drain(..), receipt);
                 if entries.capacity() <= MOST_SPARE {
                     self.spare = entries;

@@ -17,7 +17,9 @@ use tokio::time::Instant;
 use crate::access::Access;
 use crate::admission::Admission;
 use crate::answers::ClientRuntimes;
-use crate::context::{CountedInstances, HostContext, SharedByActors};
+use crate::context::{
+    Asked, HostContext, INSTANCES_ASKED_AGAIN_AFTER, QUEUES_ASKED_AGAIN_AFTER, SharedByActors,
+};
 use crate::counted_queues::CountedQueues;
 use crate::error::{Error, Result};
 use crate::footprint::Footprints;
@@ -145,7 +147,8 @@ impl Runtime {
             admission: Arc::new(admission),
             footprints: Footprints::new(options.max_instance_bytes.max(1)),
             recorder,
-            counted_instances: CountedInstances::new(Handle::current()),
+            counted_instances: Asked::new(Handle::current(), INSTANCES_ASKED_AGAIN_AFTER),
+            queued: Asked::new(Handle::current(), QUEUES_ASKED_AGAIN_AFTER),
             tasks,
             threads,
             closing: AtomicBool::new(false),

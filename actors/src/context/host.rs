@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dashmap::{DashMap, DashSet};
 use futures_util::FutureExt;
 use reenact_core::{InstanceId, ShardId};
-use reenact_providers::{Lease, Membership, ProviderError, ShardLease};
+use reenact_providers::{InstanceCounts, Lease, Membership, ProviderError, ShardLease};
 use tokio::sync::{Notify, RwLock, watch};
 
-use super::CountedInstances;
+use super::Asked;
 use crate::admission::Admission;
 use crate::answers::ClientRuntimes;
 use crate::error::Error;
@@ -85,8 +85,10 @@ pub(crate) struct HostContext {
     pub(crate) footprints: Arc<Footprints>,
     /// What the host counts.
     pub(crate) recorder: Arc<HostRecorder>,
-    /// What the store counts.
-    pub(crate) counted_instances: CountedInstances,
+    /// How many instances the store has.
+    pub(crate) counted_instances: Asked<InstanceCounts>,
+    /// How many messages wait in the queues of all shards.
+    pub(crate) queued: Asked<u64>,
     pub(crate) tasks: Tasks,
     /// Whether the host ends gracefully: the end of its shards is no failure then.
     pub(crate) closing: AtomicBool,

@@ -1,9 +1,17 @@
 //! The metrics of a host: what its recorder has counted, and what its other parts know.
 
-use reenact_providers::InstanceState;
+use std::time::Duration;
+
+use reenact_providers::{InstanceFilter, InstanceState};
 
 use super::host::HostContext;
 use crate::metrics::{HostMetrics, OTHER};
+
+/// The store is asked again how many instances it has when its answer is as old as this.
+pub(crate) const INSTANCES_ASKED_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// The same, for the messages in queues: on Azure that is a request for each shard.
+pub(crate) const QUEUES_ASKED_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 impl HostContext {
     /// What the host has counted, and how it is now.
@@ -14,7 +22,10 @@ impl HostContext {
         for (kind, number) in self.routes.parked_by_kind() {
             metrics.instances.parked_now.insert(kind.to_owned(), number);
         }
-        let counts = self.counted_instances.look(&self.store.histories, metrics.at);
+        let counts = self.counted_instances.look(metrics.at, || {
+            let store = self.store.histories.clone();
+            async move { store.counts(&InstanceFilter::new()).await.ok() }
+        });
         for (name, counts) in counts.iter().flat_map(|counts| counts.orchestrations()) {
             let known = metrics.orchestrations.contains_key(name.as_str());
             let name = if known { name.as_str() } else { OTHER };
@@ -28,6 +39,13 @@ impl HostContext {
             let known = activities.contains_key(name.as_str());
             let name = if known { name.as_str() } else { OTHER };
             activities.entry(name.to_owned()).or_default().waiting += number as u64;
+        }
+        if let Some(queues) = &self.store.queue_client {
+            let queued = self.queued.look(metrics.at, || {
+                let sharing = queues.sharing.clone();
+                async move { sharing.waiting().await.ok().flatten() }
+            });
+            metrics.queues.waiting = queued.map(|messages| *messages);
         }
         metrics.store.unarchived_bytes = self.store.histories.unarchived_bytes();
         metrics.shards.held = self.leases_held.len() as u64;

@@ -255,9 +255,18 @@ impl HostMetrics {
 
     fn of_the_store(&self) -> Vec<Family<'_>> {
         let (queues, shards, store) = (&self.queues, &self.shards, &self.store);
-        let unarchived = store.unarchived_bytes.iter();
-        let unarchived = unarchived.map(|bytes| Point { labels: vec![], value: *bytes as f64 });
+        let known = |number: Option<u64>| {
+            number
+                .map(|number| Point { labels: vec![], value: number as f64 })
+                .into_iter()
+                .collect()
+        };
         vec![
+            gauges(
+                "reenact_queue_waiting",
+                "Messages in the queues of all shards, as the store has said last.",
+                known(queues.waiting),
+            ),
             counter("reenact_queue_sent_total", "Messages that were sent.", queues.sent),
             counter(
                 "reenact_queue_received_total",
@@ -290,7 +299,7 @@ impl HostMetrics {
             gauges(
                 "reenact_store_unarchived_bytes",
                 "Bytes in the journals that the archive does not have yet.",
-                unarchived.collect(),
+                known(store.unarchived_bytes),
             ),
             counters(
                 "reenact_store_errors_total",

@@ -162,6 +162,11 @@ pub struct AdmissionMetrics {
 #[serde(default)]
 #[non_exhaustive]
 pub struct QueueMetrics {
+    /// Messages in the queues of all shards, those in hand included, as the store has said last; `None` where the
+    /// store has no queues, or cannot count them. Not only those of this host: hosts that share a store all say the
+    /// same. The store is asked in the background when somebody looks, once a minute at most. So the first look
+    /// finds nothing, and the next one finds the answer.
+    pub waiting: Option<u64>,
     /// Messages that this host has sent.
     pub sent: u64,
     /// Messages that this host has received, those that came again included.

@@ -199,6 +199,7 @@ impl QueueRecorder {
 
     fn snapshot(&self) -> QueueMetrics {
         QueueMetrics {
+            waiting: None,
             sent: self.sent.get(),
             received: self.received.get(),
             redelivered: self.redelivered.get(),

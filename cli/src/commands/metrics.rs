@@ -90,9 +90,10 @@ fn host(metrics: &HostMetrics) -> Vec<(&'static str, Shown)> {
             .into(),
         ),
     ];
-    if queues.sent + queues.received > 0 {
-        pairs
-            .push(("queues", format!("{} sent, {} received", queues.sent, queues.received).into()));
+    if queues.sent + queues.received + queues.waiting.unwrap_or_default() > 0 {
+        let wait = queues.waiting.map(|waiting| format!(", {waiting} wait")).unwrap_or_default();
+        let text = format!("{} sent, {} received{wait}", queues.sent, queues.received);
+        pairs.push(("queues", text.into()));
     }
     let waiting = admission.messages_waiting + admission.instances_waiting;
     if waiting + admission.busy_refusals > 0 {

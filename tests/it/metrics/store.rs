@@ -3,8 +3,9 @@
 use std::future::IntoFuture;
 
 use super::{builder, waits};
-use crate::kit::{AppendFault, Faulty, guard, pass_time_until, store};
+use crate::kit::{AppendFault, Faulty, guard, pass_time_until, store, until};
 use reenact::prelude::*;
+use reenact::providers::Provider;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn shards_are_held_until_the_host_has_ended() {
@@ -40,6 +41,39 @@ async fn messages_of_a_queue_are_counted_and_what_nobody_can_take() {
     assert_eq!(host.metrics().queues.requeued, 1);
     assert!(!guard(host.requeue(id)).await.unwrap(), "it is not there any more");
     assert_eq!(host.metrics().queues.requeued, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_in_the_queues_of_the_store_is_known() {
+    let (memory, clock) = store();
+    let faulty = Faulty::new(memory.shared());
+    let host = builder(faulty.clone()).start().await.unwrap();
+    let client = Client::connect(faulty.clone()).unwrap();
+    let instance = guard(client.start_new(waits, ()).id("i")).await.unwrap();
+    // What is in hand waits as long as its effect is not durable.
+    faulty.appends.close();
+    guard(instance.raise_event("Go", 1)).await.unwrap();
+    assert_eq!(host.metrics().queues.waiting, None, "the store is asked now");
+    until(|| host.metrics().queues.waiting == Some(1)).await;
+    let text = host.metrics().to_prometheus();
+    assert!(text.lines().any(|line| line == "reenact_queue_waiting 1"), "{text}");
+    faulty.appends.let_all_through();
+    guard(instance.result()).await.unwrap();
+    let sharing = faulty.sharing().unwrap();
+    guard(async {
+        while sharing.waiting().await.unwrap() != Some(0) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(host.metrics().queues.waiting, Some(1), "the answer is not old");
+    clock.advance(Duration::from_secs(60));
+    until(|| host.metrics().queues.waiting == Some(0)).await;
+    guard(host.shutdown()).await.unwrap();
+    let alone = builder(store().0).start().await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(alone.metrics().queues.waiting, None, "it has no queues");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
