@@ -12,6 +12,7 @@ mod update;
 mod values;
 mod wait;
 mod watch;
+mod writable;
 
 use std::fmt;
 use std::future::Future;
@@ -42,6 +43,7 @@ use crate::trace::current;
 pub use start::StartRequest;
 pub use values::Values;
 pub use watch::Watch;
+pub(crate) use writable::Writable;
 
 /// The access to the instances of a store. Cheap to clone.
 ///
@@ -156,7 +158,7 @@ impl Access {
     }
 
     /// The code of an orchestration in this version, or in the newest that the host has; `None` without
-    /// a host.
+    /// a host, and on a [dormant](crate::HostOptions::dormant) one, which has the code of none.
     ///
     /// # Errors
     /// [`Error::UnknownOrchestration`], [`Error::UnknownVersion`].
@@ -165,7 +167,8 @@ impl Access {
         name: &Name,
         version: Option<&Version>,
     ) -> Result<Option<&OrchestrationCode>> {
-        self.here().map(|host| host.registry.orchestration(name, version)).transpose()
+        let with_code = self.here().filter(|host| !host.options.dormant);
+        with_code.map(|host| host.registry.orchestration(name, version)).transpose()
     }
 
     /// Raises an event on an instance. Durable when it returns: in its log, or in the queue of the host

@@ -264,8 +264,10 @@ impl HostOptions {
     ///
     /// An instance for which a command comes is [parked](crate::ParkReason::Dormant), and takes it durably: an
     /// event, a cancel, a suspension and its end, termination, a rewind, a purge. It goes on by itself when a host
-    /// with its code starts, and sees what has come; then a cancel reaches its children, too. Nothing can be started:
-    /// the code checks the input and chooses the version before a start is accepted.
+    /// with its code starts, and sees what has come; then a cancel reaches its children, too. A start is recorded, and
+    /// its code begins on that host, too. Nobody checks the input before: an instance whose input the code
+    /// does not take fails then. A start without a version is one of code that has none; where a host has no such
+    /// code, the instance stays parked.
     ///
     /// ```
     /// # use reenact_actors::{ErrorKind, HostOptions, Registry, Runtime};

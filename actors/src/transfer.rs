@@ -1,12 +1,13 @@
 //! Moves histories between stores, by way of lines of JSON: `docs/transfer.md` describes them.
 //!
-//! [`export`] writes instances with all that a store knows of them, [`import`] brings them into another store,
-//! and [`Reader`] reads them without any store.
+//! [`export`] writes instances with all that a store knows of them, [`import`] brings them into another store, by way of
+//! a client [`import_by`], and [`Reader`] reads them without any store.
 
 mod append;
 mod error;
 mod export;
 mod format;
+mod holding;
 mod import;
 mod left;
 mod options;
@@ -17,7 +18,7 @@ use reenact_providers::{InstanceSummary, StoredTurn};
 pub use self::error::TransferError;
 pub use self::export::{Exported, export, export_instances};
 pub use self::format::FORMAT;
-pub use self::import::{ImportOptions, Imported, import};
+pub use self::import::{ImportOptions, Imported, import, import_by};
 pub use self::options::ExportOptions;
 pub use self::reader::{Header, Reader};
 

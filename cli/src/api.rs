@@ -70,6 +70,22 @@ impl Api {
         decoded(&answer.whole().await?)
     }
 
+    /// Sends what is streamed, and waits for what is answered at its end.
+    pub(crate) async fn upload<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &Query<'_>,
+        body: reqwest::Body,
+    ) -> Done<T> {
+        let Way::Http(http) = &self.way else {
+            return Err(Failure::misused("what is streamed goes to a console"));
+        };
+        let question = Question { method: Method::POST, path, query, body: None };
+        let response = http.upload(&question, body).await?;
+        let answer = self.checked(Answer::of(response)).await?;
+        decoded(&answer.whole().await?)
+    }
+
     /// Asks for changes that are reported line by line.
     pub(crate) async fn post_lines(&self, path: &str, body: &Value) -> Done<Lines> {
         Ok(self.answer(Method::POST, path, &[], Some(body)).await?.lines())
@@ -83,6 +99,10 @@ impl Api {
         body: Option<&Value>,
     ) -> Done<Answer> {
         let answer = self.way.ask(&Question { method, path, query, body }).await?;
+        self.checked(answer).await
+    }
+
+    async fn checked(&self, answer: Answer) -> Done<Answer> {
         if answer.status.is_success() {
             return Ok(answer);
         }

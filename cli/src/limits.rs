@@ -52,3 +52,9 @@ pub(crate) const REDRAWN_AT_MOST_EVERY: Duration = Duration::from_millis(200);
 
 /// A page on which nothing changes is drawn again after this time: what it says of "ago" grows older.
 pub(crate) const DRAWN_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
+
+/// Lines of an import are sent when they have so many bytes together.
+pub(crate) const UPLOAD_PORTION_BYTES: usize = 64 * 1024;
+
+/// So many portions of an import are read before they are sent.
+pub(crate) const MAX_UPLOAD_PORTIONS: usize = 8;

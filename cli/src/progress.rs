@@ -41,6 +41,10 @@ impl Progress {
         self.bar.set_message(what);
     }
 
+    pub(crate) fn by(&self, done: u64) {
+        self.bar.inc(done);
+    }
+
     pub(crate) fn more(&self) {
         self.bar.inc(1);
     }

@@ -7,6 +7,7 @@ mod converse;
 mod doctor;
 mod export;
 mod history;
+mod import;
 mod info;
 mod inspect;
 mod instance;
@@ -21,6 +22,7 @@ use axum::Router;
 use axum::http::Method;
 use axum::routing::{MethodRouter, get, post};
 
+pub(crate) use self::lines::JSON_LINES;
 use crate::shared::Shared;
 
 /// An endpoint of the API.
@@ -55,6 +57,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         reads("/api/shards", get(inspect::shards)),
         reads("/api/watch", get(watch::list)),
         reads("/api/watch/instance", get(watch::instance)),
+        changes("/api/import", post(import::import)),
         changes("/api/start", post(change::start)),
         changes("/api/raise", post(change::raise)),
         changes("/api/update", post(converse::update)),

@@ -11,6 +11,7 @@ mod doctor;
 mod family;
 mod filter;
 mod history;
+mod imported;
 mod info;
 mod instance;
 mod quarantine;
@@ -31,6 +32,7 @@ pub use self::family::{
 };
 pub use self::filter::Filter;
 pub use self::history::{EventRow, HistoryPage};
+pub use self::imported::Imported;
 pub use self::info::{Action, Info, RegisteredOrchestration};
 pub use self::instance::{
     Count, Counts, InstanceList, InstanceRow, ListChange, OrchestrationCount, StateCount, StateText,

@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 pub(crate) use self::forms::Forms;
 pub(crate) use self::login::{Login, WrongTokens};
+use crate::api::JSON_LINES;
 use crate::base::Base;
 use crate::options::Guard;
 use crate::problem::{Problem, ProblemKind};
@@ -131,7 +132,12 @@ fn may_change(shared: &Shared, parts: &Parts) -> Result<(), Problem> {
 fn is_json(parts: &Parts) -> bool {
     let value = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media = value.and_then(|value| value.split(';').next());
-    media.is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+    // No form can send either of them to another site without asking.
+    media.is_some_and(|media| {
+        ["application/json", JSON_LINES]
+            .iter()
+            .any(|known| media.trim().eq_ignore_ascii_case(known))
+    })
 }
 
 /// The time since the Unix epoch: logins and forms last until then.

@@ -57,6 +57,15 @@ pub const EXPORT_PORTION_BYTES: usize = 64 * 1024;
 /// Most portions of an export that are written before they are sent.
 pub const MAX_EXPORT_PORTIONS: usize = 8;
 
+/// Most portions of an import that have come and are not read yet, as the network brings them.
+pub const MAX_IMPORT_PORTIONS: usize = 16;
+
+/// Most imports that run at one time.
+pub const MAX_IMPORTS_RUNNING: usize = 1;
+
+/// How long what still comes of an import that was refused is read and dropped, so that the client gets to know why.
+pub const IMPORT_REST_READ_FOR: Duration = Duration::from_secs(5);
+
 /// Most streams of server-sent events at one time.
 pub const MAX_STREAMS: usize = 64;
 

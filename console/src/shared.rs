@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::bulk::Bulks;
 use crate::guard::{Forms, WrongTokens};
 use crate::hour::HourKeeper;
-use crate::limits::MAX_STREAMS;
+use crate::limits::{MAX_IMPORTS_RUNNING, MAX_STREAMS};
 use crate::options::ConsoleOptions;
 use crate::shown::Shown;
 
@@ -27,6 +27,7 @@ struct Inner {
     bulks: Bulks,
     hour: HourKeeper,
     streams: Arc<Semaphore>,
+    imports: Arc<Semaphore>,
     /// Whether the console ends. Its sender is with the one who serves it; a router in a program has none.
     ending: Option<watch::Receiver<bool>>,
 }
@@ -47,6 +48,7 @@ impl Shared {
             bulks: Bulks::default(),
             hour: HourKeeper::default(),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            imports: Arc::new(Semaphore::new(MAX_IMPORTS_RUNNING)),
             ending,
         };
         inner.hour.begin(&inner.access);
@@ -84,6 +86,11 @@ impl Shared {
     /// The places for streams.
     pub(crate) fn streams(&self) -> &Arc<Semaphore> {
         &self.inner.streams
+    }
+
+    /// The places for imports.
+    pub(crate) fn imports(&self) -> &Arc<Semaphore> {
+        &self.inner.imports
     }
 
     /// The instances.

@@ -11,6 +11,11 @@ impl Access {
         self.here().is_some()
     }
 
+    /// Whether the host is [dormant](crate::HostOptions::dormant): what it takes is carried out by another one.
+    pub fn is_dormant(&self) -> bool {
+        self.here().is_some_and(|host| host.options.dormant)
+    }
+
     /// Whether the host is shutting down, or has ended: it admits nothing more.
     pub fn is_shutting_down(&self) -> bool {
         self.here().is_some_and(|host| host.admission.is_closed())

@@ -25,7 +25,8 @@ const START_PATIENCE: Duration = Duration::from_secs(30);
 pub struct StartRequest {
     /// The orchestration.
     pub name: Name,
-    /// Its version; otherwise the newest that the host has which takes it.
+    /// Its version; otherwise the newest that the host has which takes it. On a dormant host it has no version
+    /// then.
     pub version: Option<Version>,
     /// Its input.
     pub input: Payload,
@@ -43,6 +44,9 @@ pub struct StartRequest {
 impl Access {
     /// Starts an instance. Durable when it returns. One that belongs to another host is sent there, and
     /// waited for until it is in the store.
+    ///
+    /// On a [dormant](crate::HostOptions::dormant) host it begins when a host with its code starts. Until then
+    /// nobody knows whether there is such an orchestration, and whether it takes the input.
     ///
     /// # Errors
     /// [`Error::UnknownOrchestration`], [`Error::UnknownVersion`], [`Error::AlreadyExists`],

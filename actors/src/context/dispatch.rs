@@ -87,6 +87,8 @@ impl ShardContext {
                 // A call with a tag may run on this host too.
                 self.workers.cancel_and_count(&call);
             }
+            // It follows from the log on the host that has the code.
+            Action::CreateTimer { .. } if self.host.options.dormant => {}
             Action::CreateTimer { id, fire_at } => {
                 self.send_to_timers(TimerMessage::Arm(fire_at, timer(id)));
             }

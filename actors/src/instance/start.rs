@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use ractor::{ActorProcessingErr, ActorRef};
 use reenact_core::{
-    ApplyError, Command, EventKey, ExecutionId, Machine, OrchestrationCode, RecordedTurn, Start,
-    TraceContext, Turn, key_of_start,
+    ApplyError, Command, EventKey, ExecutionId, Machine, Name, OrchestrationCode, RecordedTurn,
+    Start, TraceContext, Turn, Version, key_of_start,
 };
 use reenact_providers::{InstanceState as State, InstanceSummary, ProviderError};
 
 use super::live::unreadable;
 use super::phase::{Live, Phase};
 use super::state::InstanceState;
-use crate::error::Error;
+use crate::error::{Error, ParkReason};
 use crate::message::{Begin, ExternalEvent, InstanceMessage, Internal, Reply, StartMessage};
 use crate::persistence::Entry;
 use crate::reuse::ReusePolicy;
@@ -129,11 +129,17 @@ impl InstanceState {
     fn begin(&mut self, myself: &ActorRef<InstanceMessage>, message: StartMessage) {
         let StartMessage { name, version, mut start, not_before, event, reuse, reply, .. } =
             message;
-        let code = match self.shard.host.registry.code(&name, version.as_ref()) {
-            Ok(code) => code.clone(),
-            Err(missing) => {
+        let is_dormant = self.shard.host.options.dormant;
+        let code = if is_dormant {
+            stand_in(&name, version)
+        } else {
+            self.shard.host.registry.code(&name, version.as_ref()).cloned().map_err(Error::from)
+        };
+        let code = match code {
+            Ok(code) => code,
+            Err(error) => {
                 self.phase = Phase::Absent;
-                return reply.refuse(missing.into());
+                return reply.refuse(error);
             }
         };
         if let Some(time) = not_before {
@@ -141,8 +147,8 @@ impl InstanceState {
             start.delay = (!delay.is_zero()).then_some(delay);
         }
         let more = More { key: key_of(reuse, start.seed), event };
-        if !more.is_nothing() {
-            // It is recorded before the code runs.
+        if !more.is_nothing() || is_dormant {
+            // It is recorded before the code runs, and the code may be on another host.
             start.delay = start.delay.or(Some(Duration::ZERO));
         }
         let by_another = start.origin.is_some();
@@ -165,6 +171,9 @@ impl InstanceState {
                     self.submit(turn, Some(reply), None);
                 } else {
                     self.submit_with(turn, more, reply);
+                }
+                if is_dormant {
+                    self.park(ParkReason::Dormant);
                 }
             }
             Err(error) => {
@@ -270,4 +279,11 @@ impl More {
 /// The key of a start that would replace what it has started itself, if it came again.
 fn key_of(reuse: ReusePolicy, seed: u64) -> Option<EventKey> {
     if reuse.may_replace() { key_of_start(seed) } else { None }
+}
+
+/// What stands in for the code that a dormant host does not have. A start with a delay polls no code, and the
+/// instance is parked before the delay can end.
+fn stand_in(name: &Name, version: Option<Version>) -> Result<OrchestrationCode, Error> {
+    let code = OrchestrationCode::new(name.as_str(), |_, ()| async { Ok(()) })?;
+    Ok(code.of_version(version.unwrap_or(Version::NONE)))
 }

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use reenact_core::{InstanceId, ShardId};
 use reenact_providers::{
-    Batch, HistoryStore, InstanceState, InstanceSummary, Lease, Provider, ProviderError,
-    ShardLease, StoredTurn, TurnRecord,
+    Batch, HistoryStore, InstanceState, InstanceSummary, ProviderError, StoredTurn, TurnRecord,
 };
-use tokio::time::Instant;
 
+use super::holding::Holding;
 use super::{TransferError, TransferredInstance};
 
 /// Most bytes of turns in one append, unless a single turn is larger.
@@ -22,19 +20,11 @@ const MAX_TURNS_AT_ONCE: usize = 4_096;
 /// Turns of all shards that wait for their append, in bytes, at most.
 const MAX_WAITING_BYTES: usize = 32 * 1024 * 1024;
 
-/// How often leases are renewed, by the clock of this process.
-const RENEW_EVERY: Duration = Duration::from_secs(4);
-
-/// Who holds the shards meanwhile, for people.
-const OWNER: &str = "an import";
-
 /// The shards of a store, and what waits to be appended to them.
 pub(super) struct Appender {
     histories: Arc<dyn HistoryStore>,
-    leases: Arc<dyn ShardLease>,
     shards: u32,
-    held: BTreeMap<ShardId, Lease>,
-    renewed: Instant,
+    holding: Holding,
     waiting: BTreeMap<ShardId, Waiting>,
     waiting_bytes: usize,
 }
@@ -46,38 +36,13 @@ struct Waiting {
 }
 
 impl Appender {
-    /// Acquires all shards. What was acquired is given up again when another holds one of them.
-    pub(super) async fn acquire(provider: &dyn Provider) -> Result<Self, TransferError> {
-        let mut appender = Self {
-            histories: provider.histories(),
-            leases: provider.leases(),
-            shards: provider.shards(),
-            held: BTreeMap::new(),
-            renewed: Instant::now(),
-            waiting: BTreeMap::new(),
-            waiting_bytes: 0,
-        };
-        for shard in (0..appender.shards).map(ShardId) {
-            match appender.leases.acquire(shard, OWNER).await {
-                Ok(lease) => drop(appender.held.insert(shard, lease)),
-                Err(error) => {
-                    appender.release().await;
-                    return Err(match error {
-                        ProviderError::Conflict { reason } => TransferError::InUse { reason },
-                        error => error.into(),
-                    });
-                }
-            }
-        }
-        Ok(appender)
+    pub(super) fn new(histories: Arc<dyn HistoryStore>, shards: u32, holding: Holding) -> Self {
+        Self { histories, shards, holding, waiting: BTreeMap::new(), waiting_bytes: 0 }
     }
 
-    /// Gives all shards up. One that was lost, or cannot be given up, runs out by itself.
-    pub(super) async fn release(&mut self) {
-        for lease in std::mem::take(&mut self.held).into_values() {
-            // One that cannot be given up becomes free by itself.
-            let _ = self.leases.release(&lease).await;
-        }
+    /// Gives up what it holds.
+    pub(super) async fn release(self) {
+        self.holding.release().await;
     }
 
     /// Adds an instance that is not in the store, or of which the first `there` turns are. It is in the store
@@ -151,16 +116,8 @@ impl Appender {
         shard: ShardId,
         turns: Vec<TurnRecord>,
     ) -> Result<(), TransferError> {
-        if self.renewed.elapsed() >= RENEW_EVERY {
-            for lease in self.held.values_mut() {
-                *lease = self.leases.renew(lease).await?;
-            }
-            self.renewed = Instant::now();
-        }
-        let Some(lease) = self.held.get(&shard) else {
-            return Err(ProviderError::Fenced { shard }.into());
-        };
-        let batch = Arc::new(Batch { shard, epoch: lease.epoch, turns });
+        let epoch = self.holding.epoch_of(shard).await?;
+        let batch = Arc::new(Batch { shard, epoch, turns });
         // Nothing acts on the receipt: what the instances want is in their logs.
         let _receipt = self.histories.append(batch).await?;
         Ok(())

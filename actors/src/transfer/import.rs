@@ -1,13 +1,16 @@
 //! Brings what was exported into a store on which no host works.
 
 use std::io::BufRead;
+use std::sync::Arc;
 
 use reenact_core::InstanceId;
-use reenact_providers::Provider;
+use reenact_providers::{HistoryStore, Provider};
 
 use super::append::{Appender, found, summary_of_part};
 use super::format::Checksum;
+use super::holding::Holding;
 use super::{Progress, Reader, Stage, TransferError, TransferredInstance};
+use crate::access::{Access, Writable};
 
 /// How an export is imported.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,20 +66,60 @@ pub async fn import(
     progress: impl FnMut(&Progress) + Send,
 ) -> Result<Imported, TransferError> {
     let reader = Reader::new(from)?;
-    if !reader.header().at_rest && !options.even_if_hosts_worked {
-        return Err(TransferError::NotAtRest);
-    }
-    let appender = Appender::acquire(provider).await?;
-    let of = Some(reader.header().instances);
-    let done = Progress { of, ..Progress::default() };
-    let mut import = Import { provider, appender, progress, done, new: Vec::new() };
-    let imported = import.all(reader).await;
-    import.appender.release().await;
-    imported
+    check(&reader, options)?;
+    let holding = Holding::acquire(provider.leases(), provider.shards()).await?;
+    let appender = Appender::new(provider.histories(), provider.shards(), holding);
+    Import::new(provider.histories(), appender, &reader, progress).run(reader).await
 }
 
-struct Import<'a, P> {
-    provider: &'a dyn Provider,
+/// As [`import`], into the store of a client: that of a [dormant](crate::HostOptions::dormant) host, or one that hosts
+/// share, while none of them works. Nothing of it begins before a host with the code starts. Commands of others
+/// are taken meanwhile, but for an instance of which a part is there.
+///
+/// Cancelled, it has imported some instances as a whole.
+///
+/// # Errors
+/// Any [`TransferError`] but `Unwritable`: [`InUse`](TransferError::InUse) when a host works on the store, and
+/// [`Error::ReadOnly`](crate::Error::ReadOnly) in `Store` for a client that only reads.
+pub async fn import_by(
+    from: impl BufRead + Send,
+    access: &Access,
+    options: ImportOptions,
+    progress: impl FnMut(&Progress) + Send,
+) -> Result<Imported, TransferError> {
+    let holding = match access.writable()? {
+        Writable::Free(leases) => Holding::acquire(leases, access.shard_count()).await?,
+        Writable::OfDormant(host) => Holding::OfDormant(host),
+        Writable::OfWorking => {
+            let reason = "it would run what is there before the rest has come, and an instance \
+                          that waits for another one could start that anew";
+            return Err(TransferError::InUse { reason: reason.to_owned() });
+        }
+    };
+    let appender = Appender::new(access.shared_histories(), access.shard_count(), holding);
+    let begun = Reader::new(from).and_then(|reader| check(&reader, options).map(|()| reader));
+    match begun {
+        Ok(reader) => {
+            let import = Import::new(access.shared_histories(), appender, &reader, progress);
+            import.run(reader).await
+        }
+        Err(error) => {
+            appender.release().await;
+            Err(error)
+        }
+    }
+}
+
+/// Refuses what hosts may have changed while it was written.
+fn check<R: BufRead>(reader: &Reader<R>, options: ImportOptions) -> Result<(), TransferError> {
+    match reader.header().at_rest || options.even_if_hosts_worked {
+        true => Ok(()),
+        false => Err(TransferError::NotAtRest),
+    }
+}
+
+struct Import<P> {
+    histories: Arc<dyn HistoryStore>,
     appender: Appender,
     progress: P,
     done: Progress,
@@ -84,7 +127,23 @@ struct Import<'a, P> {
     new: Vec<(InstanceId, String)>,
 }
 
-impl<P: FnMut(&Progress) + Send> Import<'_, P> {
+impl<P: FnMut(&Progress) + Send> Import<P> {
+    fn new<R: BufRead>(
+        histories: Arc<dyn HistoryStore>,
+        appender: Appender,
+        reader: &Reader<R>,
+        progress: P,
+    ) -> Self {
+        let done = Progress { of: Some(reader.header().instances), ..Progress::default() };
+        Self { histories, appender, progress, done, new: Vec::new() }
+    }
+
+    async fn run(mut self, reader: Reader<impl BufRead + Send>) -> Result<Imported, TransferError> {
+        let imported = self.all(reader).await;
+        self.appender.release().await;
+        imported
+    }
+
     async fn all(
         &mut self,
         mut reader: Reader<impl BufRead + Send>,
@@ -108,8 +167,7 @@ impl<P: FnMut(&Progress) + Send> Import<'_, P> {
     /// Whether it was not there before.
     async fn one(&mut self, instance: TransferredInstance) -> Result<bool, TransferError> {
         let id = instance.summary.instance.clone();
-        let histories = self.provider.histories();
-        let there = match found(&*histories, &id).await? {
+        let there = match found(&*self.histories, &id).await? {
             None => 0,
             Some(there) if there == instance => return Ok(false),
             Some(there) if is_part(&there, &instance) => there.summary.turns,
@@ -122,7 +180,6 @@ impl<P: FnMut(&Progress) + Send> Import<'_, P> {
 
     /// Reads back what was imported.
     async fn verify(&mut self) -> Result<(), TransferError> {
-        let histories = self.provider.histories();
         let of = Some(self.new.len() as u64);
         self.done = Progress { stage: Stage::Verifying, of, ..Progress::default() };
         for (instance, expected) in std::mem::take(&mut self.new) {
@@ -130,7 +187,7 @@ impl<P: FnMut(&Progress) + Send> Import<'_, P> {
                 instance: instance.clone(),
                 reason: reason.to_owned(),
             };
-            let there = found(&*histories, &instance).await?;
+            let there = found(&*self.histories, &instance).await?;
             let there = there.ok_or_else(|| different("it is not there"))?;
             if checksum(&there)? != expected {
                 return Err(different("its checksum is another"));

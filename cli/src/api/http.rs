@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use axum::http::header;
-use reqwest::{Client, Response, Url, redirect};
+use reqwest::{Body, Client, RequestBuilder, Response, Url, redirect};
 use tokio::time::timeout;
 
 use super::way::Question;
@@ -63,12 +63,24 @@ impl Http {
         &self.base
     }
 
-    pub(super) async fn ask(&self, question: &Question<'_>) -> Done<Response> {
+    fn request(&self, question: &Question<'_>) -> Done<RequestBuilder> {
         let url = question.address(&self.base)?;
-        let mut request = self.client.request(question.method.clone(), url);
-        if let Some(Token(token)) = &self.token {
-            request = request.bearer_auth(token);
-        }
+        let request = self.client.request(question.method.clone(), url);
+        Ok(match &self.token {
+            Some(Token(token)) => request.bearer_auth(token),
+            None => request,
+        })
+    }
+
+    /// Sends lines of JSON for as long as it takes.
+    pub(super) async fn upload(&self, question: &Question<'_>, body: Body) -> Done<Response> {
+        let request = self.request(question)?;
+        let request = request.header(header::CONTENT_TYPE, "application/x-ndjson").body(body);
+        request.send().await.map_err(|error| self.unanswered(&error))
+    }
+
+    pub(super) async fn ask(&self, question: &Question<'_>) -> Done<Response> {
+        let mut request = self.request(question)?;
         if question.method == axum::http::Method::POST {
             request = request.header(header::CONTENT_TYPE, "application/json");
             request = request.body(question.body.map_or_else(String::new, ToString::to_string));

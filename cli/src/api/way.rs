@@ -64,11 +64,7 @@ impl Question<'_> {
 impl Way {
     pub(crate) async fn ask(&self, question: &Question<'_>) -> Done<Answer> {
         match self {
-            Self::Http(http) => {
-                let response = http.ask(question).await?;
-                let status = response.status();
-                Ok(Answer { status, body: Portions::Http(Box::new(response)) })
-            }
+            Self::Http(http) => Ok(Answer::of(http.ask(question).await?)),
             Self::InProcess(router) => {
                 let response = router.clone().oneshot(request(question)?).await;
                 let (head, body) = response.unwrap_or_else(|never| match never {}).into_parts();
@@ -96,6 +92,10 @@ fn request(question: &Question<'_>) -> Done<Request<Body>> {
 }
 
 impl Answer {
+    pub(super) fn of(response: reqwest::Response) -> Self {
+        Self { status: response.status(), body: Portions::Http(Box::new(response)) }
+    }
+
     /// The next portion; `None` at the end.
     pub(crate) async fn portion(&mut self) -> Done<Option<Bytes>> {
         match &mut self.body {

@@ -17,7 +17,8 @@ Examples:
   reenact start order @order.json --wait
   reenact start order @order.json --id order-7 --replace failed,terminated
 
-A start needs a host that has the orchestration: on a directory, one with its console on.")]
+On a directory where no host runs, the instance begins when a host that has the orchestration starts.
+That checks the input then; without `--version`, it is of code that has no version.")]
 pub(crate) struct Start {
     /// The name of the orchestration
     pub(crate) orchestration: String,

@@ -72,7 +72,11 @@ or foreign file is found before anything is brought in.
 
 Examples:
   reenact import orders.jsonl --store new.reenact
-  reenact import orders.jsonl --azure env --hub orders")]
+  reenact import orders.jsonl --azure env --hub orders
+  reenact import orders.jsonl --url http://other-machine:9000
+
+No host may work on the store. A console is one over a store without a host,
+as `reenact console --write` serves it.")]
 pub(crate) struct Import {
     /// The exported file
     pub(crate) file: PathBuf,

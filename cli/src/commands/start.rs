@@ -10,6 +10,7 @@ use crate::api::of;
 use crate::arguments::changes::{Raise, Start};
 use crate::arguments::payload::payload;
 use crate::failure::{Code, Done, Failure};
+use crate::output::remark;
 use crate::output::text::printable;
 use crate::tool::Tool;
 
@@ -37,12 +38,11 @@ pub(crate) async fn start(arguments: Start, tool: &mut Tool) -> Done {
         attach: arguments.attach,
     };
     let opened = tool.changing().await?;
-    if !opened.is_live() {
+    if arguments.wait && !opened.is_live() {
         return Err(Failure::refused(
-            "no host runs on this store, and a start needs one that has the orchestration: its code checks the \
-             input before anything is stored",
+            "no host runs on this store, so an instance that is started now begins later: it cannot be waited for",
         )
-        .remedy("start the host with its console on, then run this again; nothing was changed"));
+        .remedy("leave `--wait` out, or start the host with its console on; nothing was changed"));
     }
     let started: Started = opened.api.post("api/start", &[], &value(&body)?).await?;
     if !tool.out.is_for_people() {
@@ -54,6 +54,12 @@ pub(crate) async fn start(arguments: Start, tool: &mut Tool) -> Done {
         tool.out.line(&started.id)?;
     }
     tool.out.flush()?;
+    if !opened.is_live() && !tool.look.quiet {
+        remark(format_args!(
+            "it begins when a host with `{}` starts, which checks its input then",
+            printable(&body.orchestration)
+        ));
+    }
     if arguments.wait {
         watch::until_done(&opened.api, &started.id, tool).await?;
     }

@@ -7,9 +7,10 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
 
+use reenact::console::dto::Imported;
 use reenact::providers::Provider;
 use reenact::transfer::{
-    self, ExportOptions, Exported, ImportOptions, Imported, Reader, Stage, TransferError,
+    self, ExportOptions, Exported, ImportOptions, Reader, Stage, TransferError,
 };
 use reenact::{Access, Azure, Error, InstanceFilter, InstanceId};
 use serde_json::json;
@@ -129,7 +130,10 @@ pub(crate) async fn import(given: Import, tool: &mut Tool) -> Done {
     if !header.at_rest && !given.even_if_hosts_worked {
         return Err(failed(&TransferError::NotAtRest));
     }
-    let store = store_to_fill(tool).await?;
+    let Some(store) = store_to_fill(tool).await? else {
+        let imported = remote::import(&given, &header, tool).await?;
+        return brought(&imported, tool);
+    };
     let progress = Progress::new(tool, "importing", Some(header.instances));
     let show = |at: &transfer::Progress| {
         progress.called(match at.stage {
@@ -141,8 +145,11 @@ pub(crate) async fn import(given: Import, tool: &mut Tool) -> Done {
     };
     let imported = transfer::import(read()?, &*store, options, show).await;
     drop(progress);
-    let Imported { imported, already_there, turns, .. } =
-        imported.map_err(|error| failed(&error))?;
+    brought(&imported.map_err(|error| failed(&error))?.into(), tool)
+}
+
+fn brought(imported: &Imported, tool: &mut Tool) -> Done {
+    let Imported { imported, already_there, turns } = imported;
     if !tool.out.is_for_people() {
         return tool.out.value(&json!({
             "imported": imported, "already_there": already_there, "turns": turns,
@@ -163,29 +170,26 @@ pub(super) fn check(path: &Path, tool: &Tool) -> Done<transfer::Header> {
     Ok(reader.header().clone())
 }
 
-fn reader(path: &Path) -> Done<BufReader<File>> {
+pub(super) fn reader(path: &Path) -> Done<BufReader<File>> {
     let file = File::open(path).map_err(|error| {
         Failure::misused(format_args!("{} cannot be read: {error}", path.display()))
     })?;
     Ok(BufReader::new(file))
 }
 
-/// The store that an import goes into. One that is not there is made.
-async fn store_to_fill(tool: &Tool) -> Done<Box<dyn Provider>> {
-    match tool.place.chosen(open::environment)? {
+/// The store that an import goes into; `None` for that of a console. One that is not there is made.
+async fn store_to_fill(tool: &Tool) -> Done<Option<Box<dyn Provider>>> {
+    Ok(match tool.place.chosen(open::environment)? {
         Chosen::Directory(directory) => {
-            Ok(Box::new(open::directory_to_write(&directory, &tool.place)?))
+            Some(Box::new(open::directory_to_write(&directory, &tool.place)?))
         }
         Chosen::Hub { connection, hub } => {
             let store = Azure::connect(&connection, &hub).await;
             let store = store.map_err(|error| Failure::unreachable(open::causes(&error)))?;
-            Ok(Box::new(open::readable(store, &tool.place)?))
+            Some(Box::new(open::readable(store, &tool.place)?))
         }
-        Chosen::Console(_) => {
-            Err(Failure::misused("an import needs the store itself, without a host")
-                .remedy("end the host, and give `--store DIR` or `--azure CONNECTION --hub NAME`"))
-        }
-    }
+        Chosen::Console(_) => None,
+    })
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {

@@ -14,11 +14,26 @@ async fn an_event_reaches_the_instance_when_a_host_runs() {
 }
 
 #[tokio::test]
-async fn a_start_needs_a_host_that_has_the_code() {
+async fn what_is_started_without_a_host_begins_when_one_with_its_code_starts() {
     let (_scratch, directory) = store().await;
-    let error = on(&directory, &["start", "greet", "\"Eve\"", "--id", "eve"]).await.refused(4);
+    let started = on(&directory, &["start", "greet", "\"Eve\"", "--id", "eve"]).await;
+    assert!(started.error.contains("begins when a host with `greet` starts"), "{started:?}");
+    assert_eq!(started.fine(), "eve\n");
+    on(&directory, &["start", "greet", "\"Eve\"", "--id", "eve"]).await.refused(4);
+    let shown = on(&directory, &["show", "eve"]).await.fine();
+    let words: Vec<_> = shown.split_whitespace().collect();
+    assert!(words.join(" ").contains("it goes on when one with its code starts"), "{shown}");
+    // Nobody checks the input before.
+    on(&directory, &["start", "greet", "7", "--id", "wrong"]).await.fine();
+    let error = on(&directory, &["start", "greet", "\"Eve\"", "--wait"]).await.refused(4);
     assert!(error.contains("no host runs"), "{error}");
-    assert_eq!(on(&directory, &["count"]).await.fine(), "4\n");
+    assert_eq!(on(&directory, &["count"]).await.fine(), "6\n");
+    let host = host(&directory).await;
+    let greeted: String = host.client().instance("eve").result().await.unwrap();
+    assert!(greeted.contains("Eve"), "{greeted}");
+    let wrong = host.client().instance::<String>("wrong").result().await.unwrap_err();
+    assert!(matches!(wrong, reenact::Error::Failed { .. }), "{wrong}");
+    host.shutdown().await.unwrap();
 }
 
 #[tokio::test]

@@ -61,6 +61,39 @@ async fn a_console_that_others_reach_has_a_token() {
 }
 
 #[tokio::test]
+async fn an_import_goes_through_a_console_over_a_store_without_a_host() {
+    let (scratch, directory) = store().await;
+    let file = scratch.path("orders.jsonl");
+    let path = file.to_str().unwrap();
+    on(&directory, &["export", "-o", path]).await.fine();
+    // A store without instances, which its directory does not have otherwise.
+    let other = scratch.path("other.reenact");
+    host(&other).await.shutdown().await.unwrap();
+    let mut command = program(&["console", "--write", "--store"]);
+    command.arg(&other);
+    let (child, mut lines) = spawned(command);
+    let address = lines.next_line().await.unwrap().unwrap();
+    let imported = run(&["import", path, "--url", &address]).await.fine();
+    assert!(imported.contains("imported 4 instances, 0 were there already"), "{imported}");
+    let again = run(&["import", path, "--url", &address, "--json"]).await.json();
+    assert_eq!((&again["imported"], &again["already_there"]), (&0.into(), &4.into()));
+    run(&["raise", "order-1", "Approved", "true", "--url", &address]).await.fine();
+    assert_eq!(interrupted(child).await, Some(0));
+    let working = host(&other).await;
+    let result: String = working.client().instance("order-1").result().await.unwrap();
+    assert!(result.ends_with("approved: true"), "{result}");
+    // A host that works takes none.
+    let options = ConsoleOptions::new();
+    let console = Console::serve(working.client(), "127.0.0.1:0", options).await.unwrap();
+    let address = format!("http://{}", console.local_addr());
+    let error = run(&["import", path, "--url", &address]).await.refused(4);
+    assert!(error.contains("a host works on the store"), "{error}");
+    run(&["import", path, "--url", "127.0.0.1:9"]).await.refused(5);
+    console.shutdown().await;
+    working.shutdown().await.unwrap();
+}
+
+#[tokio::test]
 async fn an_address_in_use_is_said_to_be_so() {
     let (_scratch, directory) = store().await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

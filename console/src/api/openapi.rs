@@ -8,8 +8,8 @@ use utoipa::openapi::{
 use utoipa::{IntoParams, Modify, OpenApi};
 
 use super::{
-    bulk, change, converse, doctor, export, history, info, inspect, instance, list, metrics,
-    quarantine, watch,
+    bulk, change, converse, doctor, export, history, import, info, inspect, instance, list,
+    metrics, quarantine, watch,
 };
 use crate::params::Params;
 use crate::problem::{PROBLEM_JSON, Problem};
@@ -29,12 +29,13 @@ pub(crate) struct Id {
         title = "reenact console",
         description = "Looks into durable orchestrations, and steers them. Ids of instances are in the query. What is \
             refused is answered with a problem document (RFC 9457). Changes are POST requests with the header \
-            `Content-Type: application/json`.",
+            `Content-Type: application/json`; that of an import may be `application/x-ndjson`.",
     ),
     paths(
         info::info, document,
         list::instances, list::count, list::counts,
         instance::instance, instance::state, history::page, history::download, export::export,
+        import::import,
         inspect::timeline, inspect::tree, inspect::failure, inspect::shards,
         watch::list, watch::instance,
         change::start, change::raise, change::cancel, change::suspend, change::resume,

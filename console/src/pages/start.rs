@@ -114,7 +114,7 @@ fn to_fill_in(page: &Page, fields: &Fields, wrong: &[Wrong]) -> View {
                         input id="version" name="version" value=(fields.version) list="versions"
                             aria-invalid=[described.invalid()] aria-describedby=(described.by) autocomplete="off" spellcheck="false";
                         datalist id="versions" { @for version in versions { option value=(version) {} } }
-                        p.hint id="version-hint" { "Empty: the newest that the host has." }
+                        p.hint id="version-hint" { "Empty: " (newest(page)) "." }
                     }))
                     (field("id", "Id (optional)", of("id"), |described| html! {
                         input id="id" name="id" value=(fields.id)
@@ -164,6 +164,14 @@ fn known(registered: &[(reenact_core::Name, Vec<Version>)]) -> Markup {
     }
 }
 
+/// Which version a start has that names none.
+fn newest(page: &Page) -> &'static str {
+    match page.shared.access().is_dormant() {
+        true => "that of code that has none",
+        false => "the newest that the host has",
+    }
+}
+
 /// By what a field is described to those who do not see it.
 struct Described {
     is_wrong: bool,
@@ -210,9 +218,12 @@ fn question(page: &Page, fields: &Fields, checked: &Checked) -> View {
                     ul id="effects" { @for effect in deed.effects { li { (effect) } } }
                     (parts::facts(&[
                         ("Orchestration", Some(html! { (checked.name) })),
-                        ("Version", Some(html! { @match version { Some(version) => (version), None => "the newest that the host has" } })),
+                        ("Version", Some(html! { @match version { Some(version) => (version), None => (newest(page)) } })),
                         ("Id", Some(html! { span.mono.break { (parts::middle_cut(checked.id.as_str())) } @if fields.id.is_empty() { span.quiet { " (drawn)" } } })),
-                        ("Begins", Some(html! { @match checked.delay { Some(delay) => { "after " (time::span(delay)) }, None => "at once" } })),
+                        ("Begins", Some(html! {
+                            @match checked.delay { Some(delay) => { "after " (time::span(delay)) }, None => "at once" }
+                            @if page.shared.access().is_dormant() { ", once a host that has it starts; that one checks the input" }
+                        })),
                     ]))
                     h3 { "Input" }
                     (payload::pretty(&checked.input))

@@ -110,25 +110,20 @@ fn registry() -> Registry {
 impl Program {
     /// A host on a store in memory.
     pub(crate) async fn start() -> Self {
+        Self::on(&InMemory::new()).await
+    }
+
+    /// A host on that store.
+    pub(crate) async fn on(store: &InMemory) -> Self {
         let options = HostOptions::default();
-        let runtime =
-            Runtime::start(&InMemory::new(), registry(), options).await.expect("it starts");
+        let runtime = Runtime::start(store, registry(), options).await.expect("it starts");
         let access = runtime.access();
         Self { _runtime: runtime, access }
     }
 
     /// Starts an instance.
     pub(crate) async fn begin(&self, name: &str, id: &str, input: Value) {
-        let request = StartRequest {
-            name: Name::new(name).expect("a name"),
-            version: None,
-            input: Payload::encode(&input).expect("a payload"),
-            instance: Some(InstanceId::new(id).expect("an id")),
-            delay: None,
-            event: None,
-            reuse: ReusePolicy::new(),
-        };
-        self.access.start_instance(request).await.expect("it starts");
+        self.access.start_instance(start(name, id, input)).await.expect("it starts");
     }
 
     /// Starts an instance and waits for its end.
@@ -176,6 +171,19 @@ impl Program {
     /// A console with these options.
     pub(crate) fn console_with(&self, options: ConsoleOptions) -> Router {
         router(self.access.clone(), options)
+    }
+}
+
+/// How an instance is to begin.
+pub(crate) fn start(name: &str, id: &str, input: Value) -> StartRequest {
+    StartRequest {
+        name: Name::new(name).expect("a name"),
+        version: None,
+        input: Payload::encode(&input).expect("a payload"),
+        instance: Some(InstanceId::new(id).expect("an id")),
+        delay: None,
+        event: None,
+        reuse: ReusePolicy::new(),
     }
 }
 

@@ -8,6 +8,7 @@ mod changing;
 mod conversing;
 mod guarding;
 mod hostile;
+mod importing;
 mod inspecting;
 mod metrics;
 mod ordering;

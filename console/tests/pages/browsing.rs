@@ -121,8 +121,17 @@ impl Site {
 
     /// The same, with these options.
     pub(crate) async fn open_with(options: ConsoleOptions) -> Self {
-        let runtime = Runtime::start(&InMemory::new(), registry(), HostOptions::default()).await;
-        let runtime = runtime.expect("it starts");
+        Self::of(HostOptions::default(), options).await
+    }
+
+    /// A host that runs no code.
+    pub(crate) async fn dormant() -> Self {
+        let options = ConsoleOptions::new().guarded_by_layer();
+        Self::of(HostOptions::new().dormant(), options).await
+    }
+
+    async fn of(host: HostOptions, options: ConsoleOptions) -> Self {
+        let runtime = Runtime::start(&InMemory::new(), registry(), host).await.expect("it starts");
         let access = runtime.access();
         let console = router(access.clone(), options);
         Self { _runtime: Some(runtime), access, console }

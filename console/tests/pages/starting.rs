@@ -130,6 +130,17 @@ async fn without_a_host_any_name_can_be_typed() {
 }
 
 #[tokio::test]
+async fn on_a_host_that_runs_no_code_the_question_says_when_it_begins() {
+    let site = Site::dormant().await;
+    site.get("/start").await.is(200).has("that of code that has none");
+    let asked = site.send("/start", &with("orchestration", "of-another-host")).await;
+    asked.is(200).has("at once, once a host that has it starts");
+    send(&site, &confirmed(&asked, "start")).await.leads_to();
+    let begun = site.access.summary(&id("w-1")).await.expect("it is there");
+    assert_eq!(begun.name.as_str(), "of-another-host");
+}
+
+#[tokio::test]
 async fn a_form_that_is_too_large_is_refused_with_a_page() {
     let site = Site::open().await;
     let input = "9".repeat(reenact_console::limits::MAX_FORM_BYTES);

@@ -187,19 +187,69 @@ async fn the_end_of_a_child_is_reported_by_the_next_host() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_needs_code_is_refused_with_what_to_do() {
+async fn what_is_registered_on_it_is_not_used_and_a_hub_has_no_such_host() {
     let (memory, _) = store();
-    // What is registered on it is not used.
     let charged = Arc::new(AtomicU32::new(0));
     let builder = host(&memory, &charged).options(options().dormant());
     let asleep = guard(builder.start()).await.unwrap();
-    let refused = guard(asleep.start_new(order, 5)).await.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::NotRegistered);
-    assert!(refused.to_string().contains("use a host that has it"), "{refused}");
+    let begun = guard(asleep.start_new(order, 5).id("order")).await.unwrap();
+    assert_eq!(begun.status().await.unwrap().parked, Some(ParkReason::Dormant));
     guard(asleep.shutdown()).await.unwrap();
+    assert_eq!(charged.load(Ordering::SeqCst), 0);
 
     let hub = InMemory::new().shared();
     let builder = Host::builder().provider(hub).options(options().dormant());
     let refused = guard(builder.start()).await.unwrap_err();
     assert!(refused.to_string().contains("client without a host"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_started_begins_on_the_next_host_that_has_its_code() {
+    let (memory, clock) = store();
+    let charged = Arc::new(AtomicU32::new(0));
+    let asleep = dormant(&memory).await;
+    let begin = async |orchestration: &str, instance: &str, input: serde_json::Value| {
+        let start = asleep.start_new_by_name::<String>(orchestration, input).id(instance);
+        guard(start).await.unwrap();
+    };
+    begin("order", "order", 5.into()).await;
+    begin("order", "cancelled", 5.into()).await;
+    begin("order", "wrong", "no number".into()).await;
+    begin("unknown", "unknown", 1.into()).await;
+    let delayed = asleep.start_new_by_name::<String>("order", 6).id("delayed").delay(HOUR);
+    guard(delayed).await.unwrap();
+    let versioned = asleep.start_new_by_name::<String>("order", 6).id("versioned");
+    guard(versioned.version("2.0.0")).await.unwrap();
+    let with_event = asleep.start_new_by_name::<String>("order", 7).id("with-event");
+    guard(with_event.and_raise("Go", "first")).await.unwrap();
+    // Each is there, takes what comes, and is there once.
+    let again = guard(asleep.start_new_by_name::<String>("order", 5).id("order")).await;
+    assert!(matches!(again.unwrap_err(), Error::AlreadyExists { .. }));
+    guard(asleep.raise_event("order", "Go", "later")).await.unwrap();
+    guard(asleep.cancel("cancelled", "not wanted")).await.unwrap();
+    let status = asleep.get_status("order").await.unwrap();
+    assert_eq!(status.parked, Some(ParkReason::Dormant));
+    // It ends as by a crash: what it said is durable. Time alone begins nothing.
+    guard(asleep.abort()).await;
+    let asleep = dormant(&memory).await;
+    clock.advance(HOUR / 2);
+    guard(asleep.raise_event("delayed", "Go", "at last")).await.unwrap();
+    guard(asleep.shutdown()).await.unwrap();
+    assert_eq!(charged.load(Ordering::SeqCst), 0, "no code runs");
+
+    let last = guard(host(&memory, &charged).start()).await.unwrap();
+    let result = async |instance: &str| guard(last.instance::<String>(instance).result()).await;
+    assert_eq!(result("order").await.unwrap(), "6 later");
+    assert_eq!(result("with-event").await.unwrap(), "8 first");
+    assert!(matches!(result("cancelled").await.unwrap_err(), Error::Cancelled { .. }));
+    assert!(matches!(result("wrong").await.unwrap_err(), Error::Failed { .. }));
+    for instance in ["unknown", "versioned"] {
+        let parked = result(instance).await.unwrap_err();
+        assert!(matches!(parked, Error::Parked { .. }), "{instance}: {parked}");
+    }
+    assert_eq!(charged.load(Ordering::SeqCst), 2, "the delay has not ended");
+    let delayed = last.instance::<String>("delayed");
+    let done = pass_time_until(&clock, Duration::from_secs(60), delayed.result()).await;
+    assert_eq!(done.unwrap(), "7 at last");
+    guard(last.shutdown()).await.unwrap();
 }

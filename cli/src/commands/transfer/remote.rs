@@ -1,17 +1,27 @@
-//! An export through a console.
+//! Exports and imports through a console.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
+use axum::body::Bytes;
+use http_body_util::channel::{Channel, Sender};
+use reenact::console::dto::Imported;
+use reenact::transfer::Header;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{check, unwritable};
+use super::{check, reader, unwritable};
 use crate::api::Api;
-use crate::arguments::stores::Export;
+use crate::arguments::stores::{Export, Import};
 use crate::failure::{Code, Done, Failure};
+use crate::limits::{MAX_UPLOAD_PORTIONS, UPLOAD_PORTION_BYTES};
+use crate::open;
+use crate::progress::Progress;
 use crate::tool::Tool;
+
+/// How the line begins that ends an instance.
+const END_OF_INSTANCE: &[u8] = b"{\"kind\":\"end\"";
 
 /// Most bytes at the end of an export among which its last line is looked for.
 const TAIL_BYTES: usize = 4 * 1024;
@@ -92,4 +102,58 @@ async fn download(api: &Api, query: &[(&'static str, String)], to: &mut impl Wri
         tail.strip_suffix(b"\n").and_then(|whole| whole.rsplit(|byte| *byte == b'\n').next());
     let total = last.and_then(|line| serde_json::from_slice(line).ok());
     total.ok_or_else(|| Failure::new(Code::Unreachable, "the export broke off: run it again"))
+}
+
+/// Sends an export, which was found to be whole, to a console.
+pub(super) async fn import(given: &Import, header: &Header, tool: &Tool) -> Done<Imported> {
+    let opened = open::changing(&tool.place, tool.look.quiet).await?;
+    let file = reader(&given.file)?;
+    let progress = Progress::new(tool, "sending", Some(header.instances));
+    let (sender, body) = Channel::new(MAX_UPLOAD_PORTIONS);
+    // The answer says why it is not read to its end.
+    tokio::spawn(send(file, sender, progress));
+    let flag = given.even_if_hosts_worked.then(|| ("even_if_hosts_worked", "true".to_owned()));
+    let query: Vec<_> = flag.into_iter().collect();
+    let imported = opened.api.upload("api/import", &query, reqwest::Body::wrap(body)).await?;
+    opened.close().await?;
+    Ok(imported)
+}
+
+/// Sends whole lines, as the other end takes them.
+async fn send(file: BufReader<File>, mut sender: Sender<Bytes, io::Error>, progress: Progress) {
+    let mut file = Some(file);
+    while let Some(mut reading) = file.take() {
+        let read =
+            tokio::task::spawn_blocking(move || portion(&mut reading).map(|it| (it, reading)));
+        match read.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok((Portion { bytes, .. }, _)) if bytes.is_empty() => return,
+            Ok((Portion { bytes, instances }, reading)) => {
+                if sender.send_data(bytes.into()).await.is_err() {
+                    return;
+                }
+                progress.by(instances);
+                file = Some(reading);
+            }
+            // What was sent is no whole export, and the other end finds that.
+            Err(error) => return sender.abort(error),
+        }
+    }
+}
+
+/// Some lines, and how many instances end in them.
+struct Portion {
+    bytes: Vec<u8>,
+    instances: u64,
+}
+
+fn portion(file: &mut BufReader<File>) -> io::Result<Portion> {
+    let mut portion = Portion { bytes: Vec::new(), instances: 0 };
+    while portion.bytes.len() < UPLOAD_PORTION_BYTES {
+        let begin = portion.bytes.len();
+        if file.read_until(b'\n', &mut portion.bytes)? == 0 {
+            break;
+        }
+        portion.instances += u64::from(portion.bytes[begin..].starts_with(END_OF_INSTANCE));
+    }
+    Ok(portion)
 }
