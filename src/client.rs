@@ -8,6 +8,7 @@ mod query;
 mod raise_event;
 mod start;
 mod status;
+mod streams;
 mod update;
 
 use std::fmt;

@@ -147,8 +147,8 @@ pub use client::{
 };
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
-    Access, ActivityThreads, HostOptions, Named, Retention, ReusePolicy, ShardThreads, Stalled,
-    Unfit, Values, Watch, WhenBusy,
+    Access, ActivityThreads, Emitted, HostOptions, ItemStream, Named, Retention, ReusePolicy,
+    ShardThreads, Stalled, Unfit, Values, Watch, WhenBusy,
 };
 pub use reenact_providers::{
     InstanceCounts, InstanceFilter, InstancePage, InstanceState, InstanceSummary, PageRequest,
@@ -162,15 +162,16 @@ pub use reenact_core::{
     ActivityDefinition, ActivityOptions, AnyEvent, AnyEvents, ChildOptions, DurableFuture,
     DurableOutput, EventName, Events, NamedActivity, NamesEvent, NamesUpdate, Orchestration,
     OrchestrationByName, OrchestrationContext, OrchestrationWith, ParentClose, PublishedValues,
-    Recipient, RetryPolicy, ToRecipient, Update, UpdateName, Updates, WhenAny, Winner, WithOptions,
+    Recipient, RetryPolicy, StreamWindow, ToRecipient, Update, UpdateName, Updates, WhenAny,
+    Winner, WithOptions,
 };
 pub use reenact_macros::{activities, activity, orchestration};
 
 // What is in histories and in statuses.
 pub use reenact_core::{
-    ActivityToken, CorrelationId, Event, EventKey, EventKind, ExecutionId, Guid, History,
-    HistoryEvent, InstanceId, Name, OpenActivity, OpenChild, Outcome, Payload, Timestamp,
-    ToActivityToken, ToInstanceId, Version,
+    ActivityToken, CarriedStream, CorrelationId, EmittedBy, Event, EventKey, EventKind,
+    ExecutionId, Guid, History, HistoryEvent, InstanceId, Name, OpenActivity, OpenChild, Outcome,
+    Payload, StreamEvent, StreamItem, Timestamp, ToActivityToken, ToInstanceId, Version,
 };
 
 // The traces that instances belong to.
@@ -180,7 +181,7 @@ pub use reenact_core::{InvalidTraceContext, TraceContext};
 
 // What can go wrong.
 pub use reenact_actors::{
-    Error, ErrorKind, HeartbeatError, MissingState, ParkReason, Result, UpdateError,
+    EmitError, Error, ErrorKind, HeartbeatError, MissingState, ParkReason, Result, UpdateError,
 };
 pub use reenact_core::{
     ActivityError, ActivityErrorKind, BoxError, CallUpdateError, Cancelled, ChildError,

@@ -8,6 +8,7 @@ mod metrics;
 mod outside;
 mod quarantine;
 mod start;
+mod streams;
 mod update;
 mod values;
 mod wait;
@@ -41,6 +42,7 @@ use crate::store::Store;
 use crate::trace::current;
 
 pub use start::StartRequest;
+pub use streams::{Emitted, ItemStream};
 pub use values::Values;
 pub use watch::Watch;
 pub(crate) use writable::Writable;

@@ -185,6 +185,33 @@ pub enum Error {
         /// The one that it is in.
         newest: ExecutionId,
     },
+    /// The items of a stream from that offset on are not there any more: the instance has continued as new, and
+    /// has kept the newest ones only. Read on from the first that is there.
+    #[error(
+        "item {offset} of the stream `{stream}` of instance `{instance}` was trimmed; the first item that is there \
+         has offset {first}"
+    )]
+    StreamTrimmed {
+        /// The instance.
+        instance: InstanceId,
+        /// The stream.
+        stream: Name,
+        /// The offset that was asked for.
+        offset: u64,
+        /// The first offset that is there.
+        first: u64,
+    },
+    /// The instance whose stream was read has been purged, and another one has its id. Its offsets are others.
+    #[error(
+        "instance `{instance}` whose stream `{stream}` was read was purged, and another one has its id; read the \
+         stream from its beginning"
+    )]
+    StreamReplaced {
+        /// The id of both.
+        instance: InstanceId,
+        /// The stream.
+        stream: Name,
+    },
     /// The instance has finished, but messages of it are not delivered yet: to its parent, to its children,
     /// or to instances to which it has sent events. They are delivered without your help; purge it later.
     #[error(

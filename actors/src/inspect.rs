@@ -7,6 +7,7 @@ mod fold;
 mod history;
 mod published;
 mod shards;
+mod streams;
 mod timeline;
 mod tree;
 mod updates;
@@ -18,11 +19,13 @@ pub use failure::FailureLink;
 pub use history::{HistoryPage, PlacedEvent};
 pub use reenact_core::{
     AttemptSpan, CalledChild, ChildEnd, ExecutionView, FailedCall, FailureCause, Listed, Since,
-    Span, SpanEnd, SpanKind, Timeline, ViewedActivity, ViewedChild, ViewedEvent, ViewedMessage,
-    ViewedRewind, ViewedTimer, ViewedWait,
+    Span, SpanEnd, SpanKind, StreamBounds, Timeline, ViewedActivity, ViewedChild, ViewedEvent,
+    ViewedMessage, ViewedRewind, ViewedTimer, ViewedWait,
 };
 pub use reenact_providers::SharingHost;
 pub use shards::ShardInfo;
+pub use streams::StreamPage;
+pub(crate) use streams::StreamPlace;
 pub use timeline::InstanceTimeline;
 pub use tree::{Ancestor, InstanceTree, TreeNode};
 pub(crate) use updates::UpdateRead;

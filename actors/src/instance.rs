@@ -211,6 +211,7 @@ impl InstanceState {
                 Internal::RecordHeartbeat { run, id, attempt, details } if self.is_of(run, id) => {
                     self.apply(Command::RecordHeartbeat { id, attempt, details }, None);
                 }
+                Internal::EmitItems(items) => self.emit_items(*items),
                 Internal::RecordStart { run, id, attempt, reply } if self.is_of(run, id) => {
                     self.record_start(id, attempt, reply);
                 }

@@ -118,8 +118,8 @@ pub mod transfer;
 #[cfg(doc)]
 use reenact_core::Action;
 
-pub use access::{Access, StartRequest, Values, Watch};
-pub use activity::{Activity, ActivityContext, HeartbeatError, State, TestCall};
+pub use access::{Access, Emitted, ItemStream, StartRequest, Values, Watch};
+pub use activity::{Activity, ActivityContext, EmitError, HeartbeatError, State, TestCall};
 pub use error::{Error, ErrorKind, ParkReason, Result, UpdateError};
 #[doc(hidden)]
 pub use message::RuntimeMessage;

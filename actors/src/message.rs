@@ -17,8 +17,8 @@ pub use event::ExternalEvent;
 #[doc(hidden)]
 pub use internal::RuntimeMessage;
 pub(crate) use internal::{
-    Asked, Content, FromAnother, FromOutside, FromWorker, Internal, OnceMessage, Outside,
-    RewindMessage, StartMessage,
+    Asked, Content, EmitItems, FromAnother, FromOutside, FromWorker, Internal, OnceMessage,
+    Outside, RewindMessage, StartMessage,
 };
 pub(crate) use open_calls::OpenCalls;
 pub use reply::Reply;
@@ -204,6 +204,7 @@ impl InstanceMessage {
             Self::Runtime(RuntimeMessage(Internal::Rewind(rewind))) => Some(rewind.reply),
             Self::Runtime(RuntimeMessage(Internal::FromAnother(message))) => Some(message.reply),
             Self::Runtime(RuntimeMessage(Internal::Answered { reply, .. })) => reply,
+            Self::Runtime(RuntimeMessage(Internal::EmitItems(items))) => Some(items.reply),
             Self::Runtime(RuntimeMessage(Internal::FromWorker(message))) => Some(message.reply),
             Self::Runtime(RuntimeMessage(Internal::FromOutside(message))) => message.reply,
             Self::Runtime(RuntimeMessage(Internal::Once(once))) => Some(once.reply),

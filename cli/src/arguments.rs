@@ -125,6 +125,8 @@ pub(crate) enum Command {
     History(reading::History),
     /// Draws what an instance did and waited for, over time
     Timeline(reading::Timeline),
+    /// Shows the items of a stream of an instance
+    Stream(reading::Stream),
     /// Shows instances, or one instance, as they change
     Watch(reading::Watch),
     /// Starts an instance

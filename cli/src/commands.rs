@@ -12,6 +12,7 @@ mod metrics;
 mod quarantine;
 mod show;
 mod start;
+mod stream;
 mod timeline;
 mod transfer;
 mod verify;
@@ -38,6 +39,7 @@ pub(crate) enum Stops {
 pub(crate) fn stops(command: &Command) -> Stops {
     match command {
         Command::Watch(watch) if !watch.until_done => Stops::AsMeant,
+        Command::Stream(stream) if stream.follow => Stops::AsMeant,
         Command::Console(_) => Stops::ByItself,
         _ => Stops::Broken,
     }
@@ -50,6 +52,7 @@ pub(crate) async fn run(command: Command, tool: &mut Tool) -> Done {
         Command::Show(given) => show::show(given, tool).await,
         Command::History(given) => history::history(given, tool).await,
         Command::Timeline(given) => timeline::timeline(given, tool).await,
+        Command::Stream(given) => stream::stream(given, tool).await,
         Command::Watch(given) => watch::watch(given, tool).await,
         Command::Start(given) => start::start(given, tool).await,
         Command::Raise(given) => start::raise(given, tool).await,

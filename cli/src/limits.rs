@@ -11,6 +11,9 @@ pub(crate) const INSTANCES_PER_PAGE: usize = 500;
 /// So many events are asked for in one page.
 pub(crate) const EVENTS_PER_PAGE: usize = 500;
 
+/// So many items of a stream are asked for in one page.
+pub(crate) const ITEMS_PER_PAGE: usize = 500;
+
 /// So many spans `timeline` draws when it is not asked for more.
 pub(crate) const SPANS: usize = 200;
 

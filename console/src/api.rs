@@ -11,6 +11,7 @@ mod import;
 mod info;
 mod inspect;
 mod instance;
+mod items;
 mod lines;
 pub(crate) mod list;
 mod metrics;
@@ -50,6 +51,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         reads("/api/published", get(converse::published)),
         reads("/api/history", get(history::page)),
         reads("/api/history.jsonl", get(history::download)),
+        reads("/api/stream", get(items::page)),
         reads("/api/export", get(export::export)),
         reads("/api/timeline", get(inspect::timeline)),
         reads("/api/tree", get(inspect::tree)),
@@ -58,6 +60,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         reads("/api/watch", get(watch::list)),
         reads("/api/watch/instance", get(watch::instance)),
         changes("/api/import", post(import::import)),
+        reads("/api/watch/stream", get(items::watch)),
         changes("/api/start", post(change::start)),
         changes("/api/raise", post(change::raise)),
         changes("/api/update", post(converse::update)),

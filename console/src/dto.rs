@@ -14,6 +14,7 @@ mod history;
 mod imported;
 mod info;
 mod instance;
+mod items;
 mod quarantine;
 mod time;
 mod timeline;
@@ -37,6 +38,7 @@ pub use self::info::{Action, Info, RegisteredOrchestration};
 pub use self::instance::{
     Count, Counts, InstanceList, InstanceRow, ListChange, OrchestrationCount, StateCount, StateText,
 };
+pub use self::items::{ItemPage, ItemRow, StreamBounds};
 pub use self::quarantine::{QuarantineList, QuarantinedContent, QuarantinedMessage, Sender};
 pub use self::time::{InvalidTime, Time};
 pub use self::timeline::{Attempt, Span, SpanPage, Timeline};

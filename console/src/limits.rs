@@ -17,6 +17,12 @@ pub const MAX_EVENTS_PAGE: usize = reenact_core::limits::MAX_EVENTS_PER_PAGE;
 /// Events on one page of a history when nobody asks for another number.
 pub const DEFAULT_EVENTS_PAGE: usize = 500;
 
+/// Most items on one page of a stream.
+pub const MAX_ITEMS_PAGE: usize = reenact_core::limits::MAX_ITEMS_PER_PAGE;
+
+/// Items on one page of a stream when nobody asks for another number.
+pub const DEFAULT_ITEMS_PAGE: usize = 100;
+
 /// Most bytes in the body of a request: the largest payload with what goes around it, written with escapes.
 pub const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 

@@ -205,10 +205,13 @@ impl From<Error> for Problem {
             Error::InvalidPayload { .. }
             | Error::NoSuchPosition { .. }
             | Error::PastTheEnd { .. }
+            | Error::StreamTrimmed { .. }
             | Error::UnknownEvent { .. }
             | Error::UpdateRefused { .. }
             | Error::OverLimit { .. } => problem.with_status(StatusCode::UNPROCESSABLE_ENTITY),
-            Error::OtherExecution { .. } => Self::new(ProblemKind::Conflict, error.to_string()),
+            Error::OtherExecution { .. } | Error::StreamReplaced { .. } => {
+                Self::new(ProblemKind::Conflict, error.to_string())
+            }
             Error::Store { source }
                 if kind_of(&error) == ProblemKind::Store && !source.is_transient() =>
             {
@@ -268,6 +271,8 @@ fn instance_of(error: &Error) -> Option<&InstanceId> {
         | Error::NoSuchPosition { instance, .. }
         | Error::PastTheEnd { instance, .. }
         | Error::OtherExecution { instance, .. }
+        | Error::StreamTrimmed { instance, .. }
+        | Error::StreamReplaced { instance, .. }
         | Error::TokenUsed { instance, .. }
         | Error::TooLate { instance, .. }
         | Error::Parked { instance, .. }

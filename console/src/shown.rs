@@ -13,6 +13,9 @@ use crate::quotes;
 /// The fields that hold a payload, wherever they stand.
 const PAYLOADS: &[&str] = &["input", "output", "data", "value", "status", "details", "heartbeat"];
 
+/// The fields that hold a list of payloads.
+const LISTS_OF_PAYLOADS: &[&str] = &["values"];
+
 /// The fields that hold an instant, besides those that end in `_at`.
 const TIMES: &[&str] = &["at", "since", "deadline", "status_since", "begin", "end", "lease_until"];
 
@@ -102,6 +105,12 @@ impl<'a> Shown<'a> {
                 && let Value::Object(values) = value
             {
                 shown.insert(key, self.published(values));
+            } else if LISTS_OF_PAYLOADS.contains(&key.as_str())
+                && let Value::Array(values) = value
+            {
+                let each = values.into_iter();
+                let each = each.map(|value| self.payload("value", name.as_deref(), value));
+                shown.insert(key, each.collect());
             } else if key == "result"
                 && let Some(output) = value.get("Ok")
             {

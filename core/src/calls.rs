@@ -17,6 +17,7 @@ mod recipient;
 mod send;
 mod side_effects;
 mod status;
+mod streams;
 mod timeout;
 mod timers;
 mod updates;

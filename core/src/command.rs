@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::error::{ActivityError, ChildError};
+use crate::event::EmittedBy;
 use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
 use crate::message::{MessageId, NotTaken, Origin, Requester, UpdateReturn};
 use crate::payload::{Payload, PayloadError};
@@ -34,6 +35,18 @@ pub enum Command {
         attempt: u32,
         /// How far it is.
         details: Payload,
+    },
+    /// An attempt of an activity emits items to a stream.
+    EmitItems {
+        /// Of the activity that was scheduled, and the attempt.
+        by: EmittedBy,
+        /// To which stream.
+        stream: Name,
+        /// The number of the first item among those that the attempt has emitted to the stream, from 0. What is
+        /// recorded already counts once.
+        number: u64,
+        /// The items, one after the other.
+        items: Vec<Payload>,
     },
     /// A timer is due.
     FireTimer {
@@ -214,7 +227,19 @@ pub enum Rejected {
         /// Why: a value of the type of the update's refusals.
         reason: Payload,
     },
-    /// A delay or a reason is over its limit.
+    /// The attempt of an activity that emits items is not under way any more.
+    #[error("the attempt of activity {id} is not under way any more")]
+    AttemptOver {
+        /// Of the activity that was scheduled.
+        id: CorrelationId,
+    },
+    /// An attempt of an activity emits items to a stream, and others that it has emitted before are missing.
+    #[error("{recorded} items of the attempt are recorded; others must come before these")]
+    ItemsMissing {
+        /// How many are recorded.
+        recorded: u64,
+    },
+    /// A delay, a reason, or items of a stream are over a limit.
     #[error("{0}")]
     OverLimit(String),
 }

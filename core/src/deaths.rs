@@ -59,7 +59,8 @@ impl RecordedTurn {
             | Event::RunSurvived
             | Event::CommandsReceived { .. }
             | Event::ExecutionSuspended { .. }
-            | Event::ExecutionParked { .. } => false,
+            | Event::ExecutionParked { .. }
+            | Event::Streamed(_) => false,
             Event::ExecutionStarted { .. }
             | Event::TaskScheduled { .. }
             | Event::TaskCompleted { .. }

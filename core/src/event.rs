@@ -3,6 +3,7 @@
 mod kind;
 mod kinds;
 mod request;
+mod stream;
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -23,6 +24,8 @@ use crate::version::Version;
 
 pub use self::kind::EventKind;
 pub use self::request::RequestEvent;
+pub(crate) use self::stream::bytes_of;
+pub use self::stream::{CarriedStream, EmittedBy, StreamEvent, StreamItem};
 
 /// One thing that happened to an execution.
 ///
@@ -469,4 +472,6 @@ pub enum Event {
     },
     /// A request of one instance to another. (input or output)
     Request(RequestEvent),
+    /// Something happened to the streams of the execution. (input or output: see there)
+    Streamed(StreamEvent),
 }

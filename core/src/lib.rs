@@ -103,6 +103,7 @@ mod published;
 mod replace;
 mod rewind;
 mod seen_keys;
+mod streams;
 mod view;
 
 // Floor 6: the state of an execution.
@@ -149,7 +150,9 @@ pub use error::{
     CommandError, EventError, OrchestrationError, OrchestrationErrorKind, ResultExt, SendError,
     TimedOut,
 };
-pub use event::{Event, EventKind, RequestEvent};
+pub use event::{
+    CarriedStream, EmittedBy, Event, EventKind, RequestEvent, StreamEvent, StreamItem,
+};
 pub use event_name::{DeclaredEvent, EventName, NamesEvent};
 pub use executor::{DriveError, Executor, Run};
 pub use future::DurableFuture;
@@ -169,7 +172,7 @@ pub use message::{
 pub use open::{OpenActivities, OpenActivity, OpenChild};
 pub use options::{
     ActivityOptions, ChildOptions, InvalidOptions, NamedActivity, OrchestrationByName, ParentClose,
-    RecordedOptions, RecordedRetry, RetryPolicy,
+    RecordedOptions, RecordedRetry, RetryPolicy, StreamWindow,
 };
 pub use outbox::Outbox;
 pub use outcome::Outcome;
@@ -184,6 +187,7 @@ pub use remote::{
 };
 pub use replace::{Anew, BegunAnew, Replacement, has_ended_by_itself, key_of_start, knows_start};
 pub use rewind::{NoSuchPosition, Rewind, Rewound};
+pub use streams::StreamBounds;
 pub use time::Timestamp;
 pub use trace_context::{InvalidTraceContext, ReceivedTrace, TraceContext, TraceRelation};
 pub use update_answer::UpdateAnswer;

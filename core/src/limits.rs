@@ -38,6 +38,35 @@ pub const MAX_PUBLISHED_BYTES: usize = 128 * 1024;
 /// publishes more fails.
 pub const MAX_ALL_PUBLISHED_BYTES: usize = 1024 * 1024;
 
+/// Most [streams](crate::OrchestrationContext::emit) of one instance. An execution that emits to more fails, and
+/// an activity is refused.
+pub const MAX_STREAMS: usize = 100;
+
+/// Largest item of a stream, in bytes. An execution that emits a larger one fails, and an activity is refused.
+pub const MAX_STREAM_ITEM_BYTES: usize = 128 * 1024;
+
+/// What an item of a stream counts for besides its value, in bytes: in a history, in a turn, and in what is
+/// kept.
+pub const STREAM_ITEM_BYTES: usize = 16;
+
+/// Number of the newest items of a stream that the next execution is given when the code
+/// [continues as new](crate::OrchestrationContext::continue_as_new), where the code has not
+/// [said otherwise](crate::OrchestrationContext::keep_stream).
+pub const STREAM_KEPT_ITEMS: u32 = 1_000;
+
+/// The same of their bytes.
+pub const STREAM_KEPT_BYTES: u32 = 64 * 1024;
+
+/// Most items of a stream that the next execution can be given.
+pub const MAX_STREAM_KEPT_ITEMS: u32 = 10_000;
+
+/// The same of their bytes.
+pub const MAX_STREAM_KEPT_BYTES: u32 = 1024 * 1024;
+
+/// Most bytes of items that the next execution is given, of all streams together. Of more, the oldest of the
+/// stream that grows are not kept.
+pub const MAX_ALL_STREAMS_KEPT_BYTES: usize = 4 * 1024 * 1024;
+
 /// Number of the newest answers to updates that an execution keeps, for those who ask again with the same
 /// key, and that the next execution knows. The log has the older ones of the same execution.
 pub const MAX_KEPT_ANSWERS: usize = 256;
@@ -112,6 +141,12 @@ pub const MAX_BUFFERED_EVENT_BYTES: usize = 16 * 1024 * 1024;
 /// those that it has yet to take.
 pub const CARRIED_EVENT_KEYS: usize = 256;
 
+/// Most items that an attempt of an activity has emitted and that are not durable: the next one waits.
+pub const MAX_EMITTED_UNDER_WAY: usize = 2_000;
+
+/// The same of their bytes.
+pub const MAX_EMITTED_BYTES_UNDER_WAY: usize = 512 * 1024;
+
 /// Largest factor by which the delays of a [`RetryPolicy`](crate::RetryPolicy) grow.
 pub const MAX_RETRY_FACTOR: f64 = 1_000.0;
 
@@ -155,6 +190,9 @@ pub const MAX_TREE_NODES: usize = 1_000;
 /// How many generations of parents a tree goes up, and how many failures a chain of failures has, at most.
 /// Instances that were started detached can have more.
 pub const MAX_ANCESTORS: usize = 64;
+
+/// Most items on a page of a stream.
+pub const MAX_ITEMS_PER_PAGE: usize = 1_000;
 
 /// Most events on a page of a history.
 pub const MAX_EVENTS_PER_PAGE: usize = 1_000;

@@ -221,11 +221,8 @@ impl Machine {
         if applied.is_ok() {
             state.pass_over_markers();
         }
-        if let (Ok(()), Mode::Replay(expected)) = (&applied, &state.mode)
-            && let Some(missing) = expected.front()
-        {
+        if let (Ok(()), Some(expected)) = (&applied, state.missing_step()) {
             let position = state.written.position;
-            let expected = Step::of(missing);
             return Err(Nondeterminism::new(position, expected, Step::Nothing).into());
         }
         let next = if self.has_ended() { Mode::Closed } else { Mode::Between };
@@ -261,6 +258,7 @@ impl Machine {
         state.now = at;
         state.turn.bytes = 0;
         state.forget_never_started();
+        state.forget_replayed_items();
         state.forget_refusals();
         state.turn.number = self.turns;
         state.mode = mode;

@@ -164,6 +164,7 @@ impl OpenActivities {
             | Event::UpdateAnswered { .. }
             | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
+            | Event::Streamed(_)
             | Event::EventKeysCarried { .. }
             | Event::CancelRequested { .. }
             | Event::ExecutionSuspended { .. }

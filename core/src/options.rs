@@ -5,6 +5,7 @@ mod child;
 mod invalid;
 mod named;
 mod retry;
+mod stream;
 
 pub use activity::{ActivityOptions, RecordedOptions};
 pub(crate) use child::RetryChildIf;
@@ -13,3 +14,4 @@ pub use invalid::InvalidOptions;
 pub use named::{NamedActivity, OrchestrationByName};
 pub(crate) use retry::RetryIf;
 pub use retry::{RecordedRetry, RetryPolicy};
+pub use stream::StreamWindow;

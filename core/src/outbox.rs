@@ -237,6 +237,7 @@ impl Outbox {
             | Event::StatusSet { .. }
             | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
+            | Event::Streamed(_)
             | Event::EventKeysCarried { .. }
             | Event::ExecutionSuspended { .. }
             | Event::ExecutionResumed

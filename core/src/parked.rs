@@ -335,6 +335,7 @@ impl ParkedExecution {
             | Event::UpdateAnswered { .. }
             | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
+            | Event::Streamed(_)
             | Event::ExecutionContinued { .. }
             | Event::ExecutionCancelled { .. }
             | Event::TaskHeartbeat { .. }

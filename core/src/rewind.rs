@@ -8,11 +8,12 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::error::bounded_message;
-use crate::event::{Event, EventKind, RequestEvent};
+use crate::event::{Event, EventKind, RequestEvent, StreamEvent};
 use crate::history::{History, HistoryEvent, RecordedTurn};
 use crate::ids::{CorrelationId, EventKey, InstanceId};
 use crate::message::MessageId;
 use crate::outbox::Outbox;
+use crate::streams::Streams;
 use crate::time::Timestamp;
 
 /// How an execution is rewound.
@@ -87,8 +88,11 @@ impl History {
         let is = |kind: EventKind, events: &[Event]| events.first().map(Event::kind) == Some(kind);
         let (keys, others): (Vec<_>, Vec<_>) =
             dropped_inputs(dropped).partition(|events| is(EventKind::EventKeysCarried, events));
-        let (answers, events): (Vec<_>, Vec<_>) =
+        let (answers, others): (Vec<_>, Vec<_>) =
             others.into_iter().partition(|events| is(EventKind::UpdateAnswersCarried, events));
+        let (mut streams, events): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|events| is(EventKind::Streamed, events));
+        streams.extend(offsets_go_on(self.turns(), kept, &streams));
         let outbox = |turns| Outbox::of(instance.clone(), turns);
         let kept_outbox = outbox(kept);
         let messages = outbox(self.turns()).cancels_of_undone(&kept_outbox, true);
@@ -106,7 +110,8 @@ impl History {
         let commands = (!commands.is_empty()).then_some(Event::CommandsReceived { keys: commands });
         let before_events = carried.into_iter().chain(superseded).chain(commands).chain(delivered);
         let before_events = before_events.map(|event| vec![event]);
-        let after = keys.into_iter().chain(before_events).chain(answers).chain(events);
+        let after =
+            keys.into_iter().chain(before_events).chain(streams).chain(answers).chain(events);
         let turns = [first].into_iter().chain(after).map(turn).collect();
         Ok(Rewound { kept: kept.len(), turns })
     }
@@ -134,6 +139,25 @@ impl History {
             Some(kept) => Ok(self.turns().split_at(kept)),
         }
     }
+}
+
+/// The offsets of items that are undone are not given again: a reader may have seen them, and would take other
+/// items under the same offsets for these. `carried` are turns that are added to those that are kept.
+fn offsets_go_on(
+    all: &[RecordedTurn],
+    kept: &[RecordedTurn],
+    carried: &[Vec<Event>],
+) -> Option<Vec<Event>> {
+    let streams_of = |turns: &[RecordedTurn]| {
+        let mut streams = Streams::default();
+        let events = turns.iter().flat_map(|turn| Arc::as_ref(&turn.events));
+        events.for_each(|event| streams.follow(event));
+        streams
+    };
+    let mut after = streams_of(kept);
+    carried.iter().flatten().for_each(|event| after.follow(event));
+    let streams = after.advanced_to(&streams_of(all));
+    (!streams.is_empty()).then(|| vec![Event::Streamed(StreamEvent::Carried { streams })])
 }
 
 /// The messages of which it became known in turns that are undone that they have arrived.
@@ -181,7 +205,8 @@ fn dropped_inputs(dropped: &[RecordedTurn]) -> impl Iterator<Item = Vec<Event>> 
             Event::Request(RequestEvent::Returned { id, .. }) => !undone.contains(id),
             Event::ExternalRaised { .. }
             | Event::EventKeysCarried { .. }
-            | Event::UpdateAnswersCarried { .. } => true,
+            | Event::UpdateAnswersCarried { .. }
+            | Event::Streamed(StreamEvent::Carried { .. }) => true,
             _ => false,
         })?;
         let is_about_it = |next: &&Event| {

@@ -13,8 +13,10 @@ mod patches;
 mod pending_drop;
 mod published;
 mod record;
+mod replayed_items;
 mod requests;
 mod status;
+mod streams;
 mod tasks;
 mod timers;
 mod updates;
@@ -32,6 +34,7 @@ use open_updates::OpenUpdates;
 use parts::{Status, TurnUnderWay, Written};
 pub(crate) use record::Recorded;
 use spin::{Mutex, MutexGuard};
+pub(crate) use streams::NOT_EMITTED;
 pub(crate) use tasks::Manner;
 
 use crate::action::Action;
@@ -46,6 +49,7 @@ use crate::outbox::Outbox;
 use crate::payload::Payload;
 use crate::published::PublishedValues;
 use crate::random::SplitMix64;
+use crate::streams::Streams;
 use crate::time::Timestamp;
 use crate::trace_context::ReceivedTrace;
 use crate::version::Version;
@@ -81,6 +85,7 @@ pub(crate) struct State {
     pub(crate) turn: TurnUnderWay,
     pub(crate) status: Status,
     pub(crate) published: PublishedValues,
+    pub(crate) streams: Streams,
     pub(crate) updates: OpenUpdates,
     /// The cancel that has come.
     pub(crate) cancellation: Option<Box<Cancellation>>,
@@ -117,6 +122,7 @@ impl State {
             turn: TurnUnderWay::default(),
             status: Status::default(),
             published: PublishedValues::default(),
+            streams: Streams::default(),
             updates: OpenUpdates::default(),
             cancellation: None,
             last_cancellation: 0,
@@ -191,7 +197,7 @@ impl State {
     /// What is held of what was scheduled and set, in bytes, about.
     pub(crate) fn held_bytes(&self) -> usize {
         let status = self.status.newest.as_ref().map_or(0, Payload::len);
-        let shown = status + self.published.bytes();
+        let shown = status + self.published.bytes() + self.streams.held_bytes();
         self.buffer.held_bytes() + self.outbox.held_bytes() + shown + self.updates.held_bytes()
     }
 

@@ -19,6 +19,7 @@ use crate::outbox::Outbox;
 use crate::outcome::Outcome;
 use crate::payload::Payload;
 use crate::published::PublishedValues;
+use crate::streams::Streams;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -79,6 +80,7 @@ pub struct Viewer {
     version: Version,
     status: Option<(Timestamp, Payload)>,
     published: PublishedValues,
+    streams: Streams,
     patches: BTreeSet<Name>,
     suspended: Option<Since>,
     parked: Option<Since>,
@@ -122,6 +124,7 @@ impl Viewer {
             version: Version::NONE,
             status: None,
             published: PublishedValues::default(),
+            streams: Streams::default(),
             patches: BTreeSet::new(),
             suspended: None,
             parked: None,
@@ -180,6 +183,7 @@ impl Viewer {
             turns: self.turns,
             status: self.status.as_ref().map(|(_, status)| status.clone()),
             status_since: self.status.as_ref().map(|(since, _)| *since),
+            streams: self.streams.bounds(),
             published: self.published.clone(),
             patches: self.patches.iter().cloned().collect(),
             renewals: self.renewals,

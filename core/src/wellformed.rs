@@ -1,6 +1,7 @@
 //! Checks whether any code could have written a history.
 
 mod correlations;
+mod streams;
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -9,7 +10,7 @@ use alloc::string::{String, ToString};
 use crate::divergence::MalformedHistory;
 use crate::event::{Event, RequestEvent};
 use crate::history::RecordedTurn;
-use crate::ids::CorrelationId;
+use crate::ids::{CorrelationId, Name};
 use crate::time::Timestamp;
 
 /// Whether some execution can have written these turns, in this order, from its first on. Whether some code makes
@@ -63,6 +64,8 @@ pub(crate) struct WellFormed {
     just_scheduled: Option<CorrelationId>,
     /// The same, where only its options stand between.
     just_configured: Option<CorrelationId>,
+    /// The offsets of the next items.
+    streams: BTreeMap<Name, u64>,
     has_origin: bool,
     /// Whether it was started in a trace, which stands after the version.
     starts_in_trace: bool,
@@ -259,6 +262,7 @@ impl WellFormed {
             | Event::UpdateAnswered { .. }
             | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
+            | Event::Streamed(_)
             | Event::ExecutionContinued { .. }
             | Event::EventKeysCarried { .. }
             | Event::ExecutionCancelled { .. }

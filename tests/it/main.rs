@@ -71,6 +71,7 @@ mod state;
 mod status;
 mod store_faults;
 mod story;
+mod streams;
 mod suspend;
 mod tags;
 mod threads;

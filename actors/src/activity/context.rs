@@ -17,6 +17,7 @@ use tokio::runtime::Id as RuntimeId;
 
 use super::call::{ActivityCall, Attempt};
 use super::cancellation::Cancellation;
+use super::emissions::Emissions;
 use super::pulse::{HeartbeatSink, Pulse};
 use super::report::{Report, ReportSender};
 use crate::metrics::Label;
@@ -40,6 +41,8 @@ struct Call {
     /// The trace of the run.
     trace: RunTrace,
     pulse: Pulse,
+    /// What it emits: most emit nothing.
+    emissions: OnceLock<Emissions>,
     states: States,
     /// Where its reports go, if it came through the queue of a tag.
     reports: Option<ReportSender>,
@@ -82,6 +85,7 @@ impl ActivityContext {
             local_input,
             trace,
             pulse,
+            emissions: OnceLock::new(),
             states,
             reports,
             is_reported,
@@ -204,6 +208,24 @@ impl ActivityContext {
 
     pub(crate) fn pulse(&self) -> &Pulse {
         &self.call.pulse
+    }
+
+    pub(crate) fn emissions(&self) -> &Emissions {
+        self.call.emissions.get_or_init(Emissions::default)
+    }
+
+    pub(crate) fn emissions_if_any(&self) -> Option<&Emissions> {
+        self.call.emissions.get()
+    }
+
+    /// What it emits is kept, for a call in a unit test.
+    pub(crate) fn record_emissions(&self, emissions: Emissions) {
+        let _ = self.call.emissions.set(emissions);
+    }
+
+    /// Whether it runs where its instance is, after what scheduled it is durable.
+    pub(crate) fn may_emit(&self) -> bool {
+        !self.is_remote() && self.call.local_input.is_none()
     }
 
     /// Where the reports of the attempt go, if it came through the queue of a tag.

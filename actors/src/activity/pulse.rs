@@ -4,8 +4,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use reenact_core::limits::{HEARTBEAT_RECORDED_EVERY, MAX_HEARTBEAT_BYTES};
 use reenact_core::{ActivityError, Name, Payload, PayloadError, Timestamp};
+use reenact_providers::TimerScheduler;
 
 use super::call::ActivityCall;
+use super::emissions::Batch;
+use crate::error::Result;
 
 /// Why a heartbeat was not accepted. Earlier heartbeats still count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,13 +43,22 @@ impl From<HeartbeatError> for ActivityError {
     }
 }
 
-/// Receives the heartbeats that are to be recorded in the log of an instance.
+/// Takes the answer to a batch of items. Dropped without one, the batch was lost.
+pub(crate) type ItemsAnswered = Box<dyn FnOnce(Result<()>) + Send + Sync>;
+
+/// Receives the heartbeats and items that are to be recorded in the log of an instance.
 pub(crate) trait HeartbeatSink: Send + Sync {
     /// The time.
     fn now(&self) -> Timestamp;
 
     /// Records the details of an attempt.
     fn record(&self, call: &ActivityCall, attempt: u32, details: Payload);
+
+    /// Records items that an attempt emits.
+    fn emit(&self, call: &ActivityCall, attempt: u32, batch: Batch, answered: ItemsAnswered);
+
+    /// The clock.
+    fn clock(&self) -> Arc<dyn TimerScheduler>;
 }
 
 /// The heartbeats of one attempt.
@@ -77,6 +89,11 @@ impl Pulse {
     /// The sink of heartbeats, while the host exists.
     pub(super) fn sink(&self) -> Option<Arc<dyn HeartbeatSink>> {
         self.sink.as_ref()?.upgrade()
+    }
+
+    /// Whether it is of a call in a unit test.
+    pub(super) const fn is_of_test(&self) -> bool {
+        self.sink.is_none()
     }
 
     /// Keeps the details of all later heartbeats.

@@ -10,6 +10,7 @@ use reenact_core::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::emissions::Emissions;
 use super::{ActivityCall, ActivityContext, Attempt};
 use crate::metrics::Label;
 use crate::run::Run;
@@ -49,6 +50,7 @@ pub struct TestCall {
     details: Option<Payload>,
     states: States,
     heartbeats: Arc<Mutex<Vec<Payload>>>,
+    emissions: Emissions,
     context: OnceLock<ActivityContext>,
 }
 
@@ -69,6 +71,7 @@ impl TestCall {
             details: None,
             states: States::default(),
             heartbeats: Arc::default(),
+            emissions: Emissions::of_test(),
             context: OnceLock::new(),
         }
     }
@@ -137,6 +140,12 @@ impl TestCall {
         heartbeats.iter().filter_map(|details| details.decode().ok()).collect()
     }
 
+    /// The items that the activity has emitted to a stream, in their order, that are a `T`.
+    pub fn emitted<T: DeserializeOwned>(&self, stream: &str) -> Vec<T> {
+        let items = self.emissions.recorded(stream);
+        items.iter().filter_map(|item| item.decode().ok()).collect()
+    }
+
     fn begin(&self) -> ActivityContext {
         let run = Run::of_test(ExecutionId::FIRST);
         let (instance, id) = (self.instance.clone(), CorrelationId(self.number));
@@ -154,6 +163,7 @@ impl TestCall {
         let key = ActivityCall { instance, run, id };
         let context = ActivityContext::new(key, attempt, None, self.states.clone(), Label::OTHER);
         context.pulse().record_into(self.heartbeats.clone());
+        context.record_emissions(self.emissions.clone());
         context
     }
 }
@@ -181,6 +191,17 @@ mod tests {
         assert_eq!((ctx.activity_name().as_str(), ctx.attempt()), ("charge", 3));
         assert_eq!(ctx.state::<u8>(), Ok(&7));
         assert!(ctx.state::<u16>().unwrap_err().to_string().contains("`charge` needs a `u16`"));
+    }
+
+    #[tokio::test]
+    async fn what_an_activity_emits_in_a_test_is_kept() {
+        let call = TestCall::new();
+        call.context().emit("tokens", "a").await.unwrap();
+        call.context().emit("other", &1).await.unwrap();
+        call.context().emit("tokens", "b").await.unwrap();
+        call.context().flush_emitted().await.unwrap();
+        assert_eq!(call.emitted::<String>("tokens"), ["a", "b"]);
+        assert_eq!(call.emitted::<u64>("other"), [1]);
     }
 
     #[test]

@@ -65,6 +65,8 @@ impl Error {
             | Self::NoSuchPosition { .. }
             | Self::PastTheEnd { .. }
             | Self::OtherExecution { .. }
+            | Self::StreamTrimmed { .. }
+            | Self::StreamReplaced { .. }
             | Self::NoId { .. }
             | Self::UnknownEvent { .. }
             | Self::UpdateRefused { .. }

@@ -179,6 +179,7 @@ impl InstanceMessage {
                 | Internal::Recover
                 | Internal::HostStops
                 | Internal::RecordHeartbeat { .. }
+                | Internal::EmitItems(_)
                 | Internal::FireTimer { .. }
                 | Internal::PassivateIfIdleSince(..)
                 | Internal::ForeignWake

@@ -179,6 +179,7 @@ pub(super) fn may_run_code(message: &InstanceMessage) -> bool {
         Internal::PassivateIfIdleSince(..)
             | Internal::ReportOpen(_)
             | Internal::RecordHeartbeat { .. }
+            | Internal::EmitItems(_)
             | Internal::RecordStart { .. }
             | Internal::HostStops
             | Internal::Activate

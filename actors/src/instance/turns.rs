@@ -11,10 +11,11 @@ use super::closing::Closing;
 use super::phase::{Phase, Subject};
 use super::state::InstanceState;
 use super::summary::{follow, state_of, wake_at};
-use crate::activity::{ActivityCall, EndedCall};
+use crate::activity::{ActivityCall, Batch, EndedCall};
 use crate::error::{Error, ParkReason};
 use crate::message::{
-    Answer, ExternalEvent, FromOutside, FromWorker, InstanceMessage, OnceMessage, Outside, Reply,
+    Answer, EmitItems, ExternalEvent, FromOutside, FromWorker, InstanceMessage, OnceMessage,
+    Outside, Reply,
 };
 use crate::metrics::{ExecutionEnd, Tally};
 use crate::persistence::{Entry, PendingTurn};
@@ -81,6 +82,16 @@ impl InstanceState {
             self.apply(Command::RecordHeartbeat { id, attempt, details }, None);
         }
         self.apply_of(Command::CompleteTask { id, attempt, result }, None, None, Some(known));
+    }
+
+    /// Records items that an attempt of an activity emits, if that is under way.
+    pub(super) fn emit_items(&mut self, items: EmitItems) {
+        let EmitItems { run, by, batch: Batch { stream, number, items }, reply } = items;
+        if self.is_current(run) {
+            return self.apply(Command::EmitItems { by, stream, number, items }, Some(reply));
+        }
+        let over = self.refusal(ApplyError::Rejected(Rejected::AttemptOver { id: by.id }));
+        self.answer(reply.no(over));
     }
 
     /// Applies what another host reports of an activity that runs there.
@@ -213,11 +224,17 @@ impl InstanceState {
                 let what = format!("the data of event `{event}` for instance `{instance}`");
                 Error::InvalidPayload { what, source }
             }
+            ApplyError::Rejected(Rejected::AttemptOver { id }) => {
+                let why = "the attempt is over, and what it emits is not wanted any more".into();
+                Error::TooLate { instance, id, why }
+            }
             ApplyError::Rejected(Rejected::Finished) => Error::Finished { instance },
             ApplyError::Rejected(Rejected::AlreadyStarted) => Error::AlreadyExists { instance },
             ApplyError::Rejected(Rejected::NotStarted) => Error::NotFound { instance },
             ApplyError::Rejected(
-                over @ (Rejected::TooManyEventBytes { .. } | Rejected::OverLimit(_)),
+                over @ (Rejected::TooManyEventBytes { .. }
+                | Rejected::OverLimit(_)
+                | Rejected::ItemsMissing { .. }),
             ) => Error::OverLimit { what: format!("instance `{instance}`: {over}") },
             ApplyError::Nondeterministic(nondeterminism) => {
                 let reason = ParkReason::Nondeterministic(nondeterminism);

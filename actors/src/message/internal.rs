@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use reenact_core::{
-    ActivityError, ActivityToken, ChildError, Command, CorrelationId, EventKey, InstanceCommand,
-    InstanceId, MessageId, Name, NotTaken, Payload, RemoteCommand, Rewind, Start, SupersededCall,
-    Timestamp, TraceContext, UpdateReturn, Version,
+    ActivityError, ActivityToken, ChildError, Command, CorrelationId, EmittedBy, EventKey,
+    InstanceCommand, InstanceId, MessageId, Name, NotTaken, Payload, RemoteCommand, Rewind, Start,
+    SupersededCall, Timestamp, TraceContext, UpdateReturn, Version,
 };
 use tokio::sync::oneshot;
 
 use super::event::ExternalEvent;
 use super::reply::Reply;
-use crate::activity::EndedCall;
+use crate::activity::{Batch, EndedCall};
 use crate::admission::Place;
 use crate::error::Result;
 use crate::in_flight::InFlight;
@@ -57,6 +57,8 @@ pub(crate) enum Internal {
         attempt: u32,
         details: Payload,
     },
+    /// Record items that an attempt of an activity emits.
+    EmitItems(Box<EmitItems>),
     FireTimer {
         run: Run,
         id: CorrelationId,
@@ -95,6 +97,16 @@ pub(crate) enum Internal {
     Settle,
     /// This wait of turns for local activities has lasted long enough.
     EndWait(u64),
+}
+
+/// Items that an attempt of an activity emits.
+#[derive(Debug)]
+pub(crate) struct EmitItems {
+    pub(crate) run: Run,
+    pub(crate) by: EmittedBy,
+    pub(crate) batch: Batch,
+    /// Answered when they are durable.
+    pub(crate) reply: Reply,
 }
 
 /// A message of another instance to this one.

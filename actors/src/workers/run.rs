@@ -86,6 +86,17 @@ pub(super) async fn run(
     if let Some(result) = result {
         let panicked = |message| Err(ActivityError::of_kind(ActivityErrorKind::Panicked, message));
         let result = result.unwrap_or_else(panicked);
+        let result = if context.emissions_if_any().is_some() {
+            // Boxed, so that the task of an ordinary activity has no room for it.
+            let flushed = Box::pin(context.flush_emitted());
+            match context.until_cut_off(flushed, &link.clock).await {
+                Some(Ok(())) => result,
+                Some(Err(error)) => result.and(Err(error.into())),
+                None => return,
+            }
+        } else {
+            result
+        };
         // Something that it needed, such as a client of this host, may have ended first. It runs again
         // later.
         if result.is_ok() || !workers.is_ending() {

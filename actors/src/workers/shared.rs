@@ -1,19 +1,23 @@
 //! What the activity workers of a host share, and what those of a shard share.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use reenact_core::{Name, Payload, ShardId, Timestamp};
+use reenact_core::{EmittedBy, Name, Payload, ShardId, Timestamp};
 use reenact_providers::TimerScheduler;
 use tokio::sync::Notify;
 
 use super::blocked::BlockedRuntimes;
 use super::places::{Locked, Places};
 use super::runs_on::ActivityRuntimes;
-use crate::activity::{ActivityCall, ActivityCode, ActivityContext, Calls, HeartbeatSink};
-use crate::message::Internal;
+use crate::activity::{
+    ActivityCall, ActivityCode, ActivityContext, Batch, Calls, HeartbeatSink, ItemsAnswered,
+};
+use crate::error::Result;
+use crate::message::{EmitItems, Internal, Reply, TakesAnswer};
 use crate::metrics::ShardRecorder;
 use crate::registry::Registry;
 use crate::routes::Routes;
@@ -82,6 +86,32 @@ impl HeartbeatSink for ShardLink {
     fn record(&self, call: &ActivityCall, attempt: u32, details: Payload) {
         let message = Internal::RecordHeartbeat { run: call.run, id: call.id, attempt, details };
         self.routes.deliver(&call.instance, message.into());
+    }
+
+    fn emit(&self, call: &ActivityCall, attempt: u32, batch: Batch, answered: ItemsAnswered) {
+        let by = EmittedBy::new(call.id, attempt);
+        let reply = Reply::to_sender(ToActivity(answered));
+        let message = Internal::EmitItems(Box::new(EmitItems { run: call.run, by, batch, reply }));
+        self.routes.deliver(&call.instance, message.into());
+    }
+
+    fn clock(&self) -> Arc<dyn TimerScheduler> {
+        self.clock.clone()
+    }
+}
+
+/// Takes the answer to items that an activity has emitted.
+struct ToActivity(ItemsAnswered);
+
+impl TakesAnswer for ToActivity {
+    fn answer(self: Box<Self>, answer: Result<()>) {
+        (self.0)(answer);
+    }
+}
+
+impl fmt::Debug for ToActivity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ToActivity")
     }
 }
 

@@ -101,6 +101,28 @@ pub(crate) struct History {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
+  reenact stream chat-1 tokens
+  reenact stream chat-1 tokens --from 100 --limit 20
+  reenact stream chat-1 tokens --follow")]
+pub(crate) struct Stream {
+    /// The id of the instance
+    pub(crate) id: String,
+    /// The name of the stream
+    pub(crate) name: String,
+    /// From the item with this offset on; without it, from the first that is there
+    #[arg(long, value_name = "OFFSET")]
+    pub(crate) from: Option<u64>,
+    /// So many items at most; all without it
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// The items that come as well, until the instance ends
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
   reenact timeline order-7
   reenact timeline order-7 --from 1000 --limit 50")]
 pub(crate) struct Timeline {

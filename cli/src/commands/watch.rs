@@ -82,7 +82,7 @@ fn ended(detail: &Value, tool: &mut Tool) -> Done {
 }
 
 /// A console that can say what changes. A directory without a host does not change.
-async fn live(tool: &Tool) -> Done<Opened> {
+pub(super) async fn live(tool: &Tool) -> Done<Opened> {
     let opened = tool.reading().await?;
     if opened.is_live() {
         return Ok(opened);

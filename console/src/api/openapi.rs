@@ -8,7 +8,7 @@ use utoipa::openapi::{
 use utoipa::{IntoParams, Modify, OpenApi};
 
 use super::{
-    bulk, change, converse, doctor, export, history, import, info, inspect, instance, list,
+    bulk, change, converse, doctor, export, history, import, info, inspect, instance, items, list,
     metrics, quarantine, watch,
 };
 use crate::params::Params;
@@ -37,6 +37,7 @@ pub(crate) struct Id {
         instance::instance, instance::state, history::page, history::download, export::export,
         import::import,
         inspect::timeline, inspect::tree, inspect::failure, inspect::shards,
+        items::page, items::watch,
         watch::list, watch::instance,
         change::start, change::raise, change::cancel, change::suspend, change::resume,
         change::terminate, change::rewind, change::purge,

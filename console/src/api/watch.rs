@@ -265,7 +265,7 @@ fn event(name: &str, id: &str, data: &impl Serialize) -> Option<Event> {
 
 impl Shared {
     /// A place for one more stream.
-    fn stream_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+    pub(super) fn stream_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
         self.streams().clone().try_acquire_owned().map_err(|_| {
             Problem::new(
                 ProblemKind::Busy,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{Action, EventRow, InstanceRow, Time};
+use super::{Action, EventRow, InstanceRow, StreamBounds, Time};
 
 /// One instance: how it is, why it waits, and what can be done to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -87,6 +87,9 @@ pub struct ExecutionState {
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = Object)]
     pub published: Map<String, Value>,
+    /// The streams that it emits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<StreamBounds>,
     /// The patches that the code goes by.
     pub patches: Vec<String>,
     /// How often the code has gone on as new in this log.

@@ -108,6 +108,7 @@ kinds! {
     AnySubscribed,
     ExternalTaken,
     Request,
+    Streamed,
 }
 
 impl fmt::Display for EventKind {

@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use super::Event;
+use super::{Event, StreamEvent};
 use crate::ids::{CorrelationId, Name};
 use crate::message::Message;
 use crate::outcome::Outcome;
@@ -41,6 +41,7 @@ impl Event {
             | Self::UpdateAnswered { .. }
             | Self::UpdateAnswersCarried { .. }
             | Self::ValuePublished { .. }
+            | Self::Streamed(_)
             | Self::EventKeysCarried { .. }
             | Self::CancelRequested { .. }
             | Self::ExecutionSuspended { .. }
@@ -117,6 +118,7 @@ impl Event {
             | Self::ExecutionParked { .. }
             | Self::ExecutionUnparked
             | Self::UpdateAnswersCarried { .. } => true,
+            Self::Streamed(event) => event.is_input(),
             Self::TaskScheduled { .. }
             | Self::TaskCancelRequested { .. }
             | Self::TaskRefused { .. }
@@ -209,6 +211,7 @@ impl Event {
             | Self::CallRefused { id, .. }
             | Self::EventSent { id, .. }
             | Self::CommandSent { id, .. } => Some(*id),
+            Self::Streamed(event) => event.correlation(),
             Self::ExecutionStarted { .. }
             | Self::ExternalRaised { .. }
             | Self::ExecutionCompleted { .. }
@@ -258,6 +261,7 @@ impl Event {
             | Self::ExternalTaken { name, .. }
             | Self::EventSent { name, .. }
             | Self::ValuePublished { name, .. } => Some(name),
+            Self::Streamed(event) => event.stream(),
             Self::TaskCompleted { .. }
             | Self::TaskFailed { .. }
             | Self::TaskCancelRequested { .. }
@@ -340,6 +344,7 @@ impl Event {
                 answers.iter().map(|(key, answer)| key.as_str().len() + answer.bytes()).sum()
             }
             Self::ValuePublished { value, .. } => value.as_ref().map_or(0, Payload::len),
+            Self::Streamed(event) => event.payload_bytes(),
             Self::TaskFailed { error, .. }
             | Self::TaskRefused { error, .. }
             | Self::TaskAttemptFailed { error, .. } => error.stored_bytes(),
@@ -397,6 +402,10 @@ impl fmt::Display for Event {
         }
         match self {
             Self::TimerCreated { fire_at, .. } => write!(f, " for {fire_at}"),
+            Self::Streamed(
+                StreamEvent::Emitted { first, values, .. }
+                | StreamEvent::TaskEmitted { first, values, .. },
+            ) => write!(f, ": {} items from {first}", values.len()),
             Self::TaskFailed { error, .. } => write!(f, ": {error}"),
             Self::TaskAttemptFailed { attempt, error, retry_at, .. } => {
                 write!(f, ", attempt {attempt}, the next at {retry_at}: {error}")
@@ -448,6 +457,7 @@ impl fmt::Display for Event {
             | Self::UpdateAnswered { .. }
             | Self::UpdateAnswersCarried { .. }
             | Self::ValuePublished { .. }
+            | Self::Streamed(StreamEvent::Carried { .. } | StreamEvent::WindowSet { .. })
             | Self::ExecutionContinued { .. }
             | Self::EventKeysCarried { .. }
             | Self::ExecutionResumed

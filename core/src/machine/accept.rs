@@ -30,6 +30,12 @@ impl Machine {
             Command::Start(_) if started => return Err(Rejected::AlreadyStarted),
             Command::Start(start) => Some(self.accept_start(start)?),
             _ if !started => return Err(Rejected::NotStarted),
+            Command::EmitItems { by, .. } if !running => {
+                return Err(Rejected::AttemptOver { id: by.id });
+            }
+            Command::EmitItems { by, stream, number, items } => {
+                self.shared.lock().accept_items(by, stream, number, items)?
+            }
             Command::CompleteTask { .. }
             | Command::RecordHeartbeat { .. }
             | Command::FireTimer { .. }
@@ -137,6 +143,7 @@ impl Machine {
             Command::Start(_)
             | Command::CompleteTask { .. }
             | Command::RecordHeartbeat { .. }
+            | Command::EmitItems { .. }
             | Command::FireTimer { .. }
             | Command::CompleteChild { .. }
             // It has become an event.

@@ -10,7 +10,7 @@ use crate::action::Action;
 use crate::context::OrchestrationContext;
 use crate::divergence::Step;
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
-use crate::event::{Event, EventKind, RequestEvent};
+use crate::event::{Event, EventKind, RequestEvent, StreamEvent};
 use crate::event_queue::BufferedEvent;
 use crate::ids::CorrelationId;
 use crate::limits::MAX_IDLE_POLLS;
@@ -171,8 +171,14 @@ impl Machine {
             Event::ExecutionParked { .. } => self.park(),
             Event::ExecutionUnparked => self.unpark(),
             Event::ExecutionTerminated { reason } => self.terminate(reason),
-            // The outbox has followed them.
-            Event::OutboxCarried { .. } | Event::ChildrenSuperseded { .. } => Ok(()),
+            Event::Streamed(StreamEvent::TaskEmitted { .. }) => {
+                self.shared.lock().act(Action::AnnounceStatus);
+                Ok(())
+            }
+            // The outbox and the streams have followed them.
+            Event::OutboxCarried { .. }
+            | Event::ChildrenSuperseded { .. }
+            | Event::Streamed(StreamEvent::Carried { .. }) => Ok(()),
             // Outputs are compared where the code causes them.
             Event::TaskScheduled { .. }
             | Event::TaskCancelRequested { .. }
@@ -189,6 +195,7 @@ impl Machine {
             | Event::StatusSet { .. }
             | Event::UpdateAnswered { .. }
             | Event::ValuePublished { .. }
+            | Event::Streamed(StreamEvent::Emitted { .. } | StreamEvent::WindowSet { .. })
             | Event::ExecutionContinued { .. }
             | Event::ExecutionCancelled { .. }
             | Event::TaskConfigured { .. }

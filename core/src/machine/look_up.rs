@@ -6,6 +6,7 @@ use super::Machine;
 use crate::correlation_buffer::Scheduled;
 use crate::ids::{CorrelationId, Name};
 use crate::published::PublishedValues;
+use crate::streams::StreamBounds;
 use crate::time::Timestamp;
 
 impl Machine {
@@ -32,6 +33,11 @@ impl Machine {
     /// The values that the code has published, those of turns that are not durable yet included.
     pub fn published(&self) -> PublishedValues {
         self.shared.lock().published.clone()
+    }
+
+    /// What is known of the streams, in the order of their names, with the items of turns that are not durable yet.
+    pub fn streams(&self) -> Vec<StreamBounds> {
+        self.shared.lock().streams.bounds()
     }
 
     /// Whether that wait for an event of that name is there, and the code has not taken its event, whether there

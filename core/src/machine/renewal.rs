@@ -271,7 +271,9 @@ impl Passed {
             | Event::RunSurvived
             | Event::ExecutionParked { .. }
             | Event::ExecutionUnparked
-            | Event::TaskLocal { .. } => {}
+            | Event::TaskLocal { .. }
+            // The state has followed it.
+            | Event::Streamed(_) => {}
         }
         Ok(())
     }

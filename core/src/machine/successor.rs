@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use crate::code::OrchestrationCode;
 use crate::command::{Command, Start};
-use crate::event::Event;
+use crate::event::{Event, StreamEvent};
 use crate::event_queue::BufferedEvent;
 use crate::machine::phase::Phase;
 use crate::machine::{ApplyError, Machine, Turn};
@@ -62,6 +62,7 @@ impl Machine {
         let children = state.outbox.carried_superseded();
         let status = state.newest_status();
         let published = state.published.clone();
+        let streams = state.streams.carried();
         // An execution that has no next one does not continue.
         let Some(execution) = state.execution.next() else {
             return Ok(None);
@@ -69,7 +70,7 @@ impl Machine {
         drop(state);
         let mut machine = Self::new(self.next_code(), instance, execution, self.config.clone());
         machine.phase = Phase::unstarted(status, published);
-        let mut turns = Vec::with_capacity(7 + events.len());
+        let mut turns = Vec::with_capacity(8 + events.len());
         turns.push(machine.apply(Command::Start(self.next_start(input.clone(), origin, own)), at)?);
         if !keys.is_empty() {
             turns.push(machine.apply_input(Event::EventKeysCarried { keys }, at)?);
@@ -85,6 +86,10 @@ impl Machine {
         }
         if !answers.is_empty() {
             turns.push(machine.apply_input(Event::UpdateAnswersCarried { answers }, at)?);
+        }
+        if !streams.is_empty() {
+            let carried = Event::Streamed(StreamEvent::Carried { streams });
+            turns.push(machine.apply_input(carried, at)?);
         }
         if let Some(reason) = cancelled {
             turns.push(machine.apply_input(Event::CancelRequested { reason }, at)?);

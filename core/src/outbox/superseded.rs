@@ -213,6 +213,7 @@ impl Undoing {
             | Event::UpdateAnswered { .. }
             | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
+            | Event::Streamed(_)
             | Event::EventKeysCarried { .. }
             | Event::CancelRequested { .. }
             | Event::ExecutionSuspended { .. }

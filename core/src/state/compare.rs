@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 
 use crate::divergence::Step;
-use crate::event::{Event, RequestEvent};
+use crate::event::{Event, RequestEvent, StreamEvent};
 use crate::ids::CorrelationId;
 use crate::message::Request;
 use crate::options::RecordedRetry;
@@ -122,6 +122,7 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             let (one, other) = (one.as_ref().unwrap_or(&null), other.as_ref().unwrap_or(&null));
             unequal(one.is_same_value_or_set(other), || excerpts("as", one, other))
         }
+        (Event::Streamed(one), Event::Streamed(other)) => streamed(one, other, strict),
         (
             Event::ExecutionCompleted { output: one },
             Event::ExecutionCompleted { output: other },
@@ -155,6 +156,7 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             | Event::UpdateAnswered { .. }
             | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
+            | Event::Streamed(_)
             | Event::ExecutionContinued { .. }
             | Event::EventKeysCarried { .. }
             | Event::CancelRequested { .. }
@@ -236,6 +238,28 @@ fn requests(one: &RequestEvent, other: &RequestEvent) -> Option<(String, String)
         .or_else(|| unequal(what(one) == what(other), || (what(one).into(), what(other).into())))
         .or_else(|| unequal(one.or_start == other.or_start, || (start(one), start(other))))
         .or_else(|| values("with the request", &one.data, &other.data))
+}
+
+fn streamed(recorded: &StreamEvent, found: &StreamEvent, strict: bool) -> Option<(String, String)> {
+    match (recorded, found) {
+        (StreamEvent::Emitted { values: one, .. }, StreamEvent::Emitted { values: other, .. }) => {
+            let (one, other) = one.first().filter(|_| strict).zip(other.first())?;
+            unequal(one.is_same_value_or_set(other), || excerpts("with the item", one, other))
+        }
+        (
+            StreamEvent::WindowSet { window: one, .. },
+            StreamEvent::WindowSet { window: other, .. },
+        ) => unequal(!strict || one == other, || (format!("as {one:?}"), format!("as {other:?}"))),
+        _ => {
+            let what = |event: &StreamEvent| match event {
+                StreamEvent::WindowSet { .. } => "with a window".into(),
+                StreamEvent::Emitted { .. }
+                | StreamEvent::TaskEmitted { .. }
+                | StreamEvent::Carried { .. } => "with items".into(),
+            };
+            Some((what(recorded), what(found)))
+        }
+    }
 }
 
 fn unequal(is_same: bool, texts: impl FnOnce() -> (String, String)) -> Option<(String, String)> {

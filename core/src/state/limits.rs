@@ -34,7 +34,8 @@ impl State {
             )));
         }
         let status = self.newest_status().map_or(0, |status| status.len());
-        let shown = status + self.published.bytes();
+        let (_, streams) = self.streams.carried_size();
+        let shown = status + self.published.bytes() + streams;
         let updates = self.updates.open_bytes() + self.updates.answers.bytes();
         let carried = bytes + self.outbox.bytes_at_the_end() + shown + updates;
         turn_limit(self.turn.bytes + (2 * input.len() + carried) as u64)
@@ -45,13 +46,16 @@ impl State {
 const EVENT_BYTES: u64 = 64;
 
 impl State {
-    /// Whether an execution that goes on as new stays in its log: the next log would begin with a copy of
-    /// the events that nobody has taken, and that would be larger than what was written since this one
-    /// began. So all the copies together are no larger than the rest, however many events there are. A
-    /// few of them are copied in any case.
+    /// Whether an execution that goes on as new stays in its log: the next log would begin with a copy of the
+    /// events that nobody has taken and of the newest items of its streams, and that would be larger than what was
+    /// written since this one began. So all the copies together are no larger than the rest, however many there
+    /// are. A few of them are copied in any case.
     pub(crate) fn is_renewed(&self, input: &Payload) -> bool {
         let Buffered { events, bytes } = self.buffer.untaken_size();
-        let are_few = events <= COPIED_EVENTS && bytes <= COPIED_EVENT_BYTES;
+        let too_many = events > MAX_CARRIED_EVENTS;
+        let (items, item_bytes) = self.streams.carried_size();
+        let bytes = bytes + item_bytes;
+        let are_few = events + items <= COPIED_EVENTS && bytes <= COPIED_EVENT_BYTES;
         let (events_before, bytes_before) = self.written.at_beginning.unwrap_or_default();
         let cost = |events: u64, bytes: u64| events * EVENT_BYTES + bytes;
         let written = cost(
@@ -60,7 +64,7 @@ impl State {
         );
         let copied = cost(events as u64, bytes as u64);
         !are_few
-            && (copied > written || events > MAX_CARRIED_EVENTS)
+            && (copied > written || too_many)
             && history_limit(self.written.events + 2, self.written.bytes + input.len() as u64)
                 .is_none()
             && turn_limit(self.turn.bytes + input.len() as u64).is_none()

@@ -1,10 +1,12 @@
 //! The parts of a state: what is written, the turn under way, the status.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::pending_drop::Drops;
+use super::replayed_items::ReplayedItems;
 use crate::action::Action;
 use crate::event::Event;
 use crate::ids::CorrelationId;
@@ -32,6 +34,8 @@ pub(crate) struct TurnUnderWay {
     pub(crate) actions: Vec<Action>,
     /// What the code has dropped in the poll under way, and is not recorded.
     pub(super) drops: Drops,
+    /// At replay: the event that the code is emitting the items of.
+    pub(super) replayed_items: Option<Box<ReplayedItems>>,
     /// What was scheduled in the turn, and called off in it.
     pub(super) never_started: BTreeSet<CorrelationId>,
     /// The newest id before the turn.
@@ -66,6 +70,7 @@ impl Default for TurnUnderWay {
             events: Vec::new(),
             actions: Vec::new(),
             drops: Drops::new(),
+            replayed_items: None,
             never_started: BTreeSet::new(),
             last_id_before: CorrelationId::START,
         }

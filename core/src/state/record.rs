@@ -51,6 +51,11 @@ impl State {
     }
 
     fn compare(&mut self, event: &Event) -> Recorded {
+        if let Some(missing) = self.missing_items() {
+            self.diverge(missing, Step::of(event));
+            return Recorded::Halted;
+        }
+        self.turn.replayed_items = None;
         self.pass_over_markers();
         let Mode::Replay(expected) = &mut self.mode else {
             return Recorded::Halted;
@@ -96,6 +101,7 @@ impl State {
         if let (0, Event::TraceContextReceived { received }) = (self.turn.number, event) {
             self.trace = Some(received.clone());
         }
+        self.streams.follow(event);
         let released = self.outbox.follow(event);
         released.into_iter().for_each(|message| self.act(Action::Send(message)));
     }

@@ -11,6 +11,7 @@ use crate::message::{MessageKind, Origin};
 use crate::outcome::Outcome;
 use crate::payload::Payload;
 use crate::published::PublishedValues;
+use crate::streams::StreamBounds;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -39,6 +40,8 @@ pub struct ExecutionView {
     pub status: Option<Payload>,
     /// When it set it.
     pub status_since: Option<Timestamp>,
+    /// The streams, in the order of their names.
+    pub streams: Vec<StreamBounds>,
     /// The values that the code has published.
     pub published: PublishedValues,
     /// The patches that the code goes by, in the order of their names.

@@ -26,6 +26,7 @@ impl Viewer {
             Event::ValuePublished { name, value } => {
                 self.published.set(name.clone(), value.clone());
             }
+            Event::Streamed(_) => self.streams.follow(event),
             Event::TimerCreated { id, fire_at } => self.set_timer(*id, *fire_at),
             Event::TimerFired { id } | Event::TimerCancelled { id } => self.end_timer(*id),
             Event::ExternalSubscribed { id, name } => {

@@ -76,6 +76,7 @@ impl WellFormed {
             Event::TaskStopped { id } | Event::TaskDeferred { id, .. } => {
                 self.is_open(*id, Open::Task, event)
             }
+            Event::Streamed(streamed) => self.check_streamed(streamed, event),
             Event::TaskHeartbeat { id, .. } => {
                 self.unexplained = None;
                 self.is_open(*id, Open::Task, event)
@@ -170,7 +171,7 @@ impl WellFormed {
         Ok(())
     }
 
-    fn is_open(
+    pub(super) fn is_open(
         &self,
         id: CorrelationId,
         what: Open,

@@ -46,6 +46,7 @@ mod rewind_counts;
 mod rewind_messages;
 mod serde_values;
 mod status;
+mod streams;
 mod support;
 mod suspend;
 mod tags;

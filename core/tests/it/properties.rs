@@ -369,6 +369,7 @@ fn goes_on(event: &Event) -> bool {
             | Event::TaskAttemptFailed { .. }
             | Event::TaskHeartbeat { .. }
             | Event::TaskDeferred { .. }
+            | Event::Streamed(_)
             | Event::ChildAttemptFailed { .. }
     )
 }

@@ -71,7 +71,7 @@ pub(super) fn facts(page: &Page, view: &InstanceView) -> Markup {
     Card { id: "facts", title: "About it", live: true, aside: None }.around_text(content)
 }
 
-/// Input, custom status, published values and output.
+/// Input, custom status, published values, streams and output.
 pub(super) fn values(page: &Page, view: &InstanceView) -> Markup {
     let (summary, execution) = (&view.summary, &view.execution);
     let shown = page.shared.shown(summary.instance.as_str());
@@ -98,6 +98,14 @@ pub(super) fn values(page: &Page, view: &InstanceView) -> Markup {
         @if let Some(input) = &execution.input {
             h3 { "Input" }
             div id="input" { (payload::pretty(&show("input", input))) }
+        }
+        @if !execution.streams.is_empty() {
+            h3 { "Streams" }
+            ul id="streams" {
+                @for stream in &execution.streams {
+                    li { code { (stream.name.as_str()) } ": " (parts::count(stream.next - stream.first, "item", "items")) ", from offset " (stream.first) }
+                }
+            }
         }
         @if let Some(output) = output {
             h3 { "Output" }

@@ -152,6 +152,7 @@ impl TimelineBuilder {
             | Event::UpdateAnswered { .. }
             | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
+            | Event::Streamed(_)
             | Event::EventKeysCarried { .. }
             | Event::TaskConfigured { .. }
             | Event::TaskHeartbeat { .. }

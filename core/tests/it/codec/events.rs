@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use reenact_core::{
-    ActivityError, ActivityErrorKind, ChildError, CorrelationId, Event, EventKey, InstanceCommand,
-    InstanceId, Message, MessageBody, MessageId, MessageKind, NotTaken, OrStart,
-    OrchestrationError, OrchestrationErrorKind, Origin, ParentClose, Payload, RecordedOptions,
-    RecordedRetry, Relation, Request, RequestEvent, Requester, SupersededCall, SupersededChild,
-    Timestamp, UpdateAnswer, UpdateReturn, Version,
+    ActivityError, ActivityErrorKind, CarriedStream, ChildError, CorrelationId, EmittedBy, Event,
+    EventKey, InstanceCommand, InstanceId, Message, MessageBody, MessageId, MessageKind, NotTaken,
+    OrStart, OrchestrationError, OrchestrationErrorKind, Origin, ParentClose, Payload,
+    RecordedOptions, RecordedRetry, Relation, Request, RequestEvent, Requester, StreamEvent,
+    StreamItem, StreamWindow, SupersededCall, SupersededChild, Timestamp, UpdateAnswer,
+    UpdateReturn, Version,
 };
 
 use crate::support::instance::{name, payload, seconds};
@@ -29,6 +30,7 @@ pub(crate) fn every_event() -> Vec<Event> {
         events_of_any(),
         // One of its kind.
         events_of_requests().into_iter().take(1).collect(),
+        events_of_streams()[..1].to_vec(),
     ]
     .concat();
     [first.concat(), later.concat(), events_of_children(), newest].concat()
@@ -282,6 +284,37 @@ pub(crate) fn events_of_updates() -> Vec<Event> {
 pub(crate) fn task_deferred() -> Event {
     let (began_at, heard_at) = (seconds(1_700_000_000), Timestamp::from_micros(u64::MAX));
     Event::TaskDeferred { id: CorrelationId(251), attempt: 250, began_at, heard_at }
+}
+
+/// Those which came with streams.
+pub(crate) fn events_of_streams() -> Vec<Event> {
+    let (stream, id) = (name("Größe"), CorrelationId(251));
+    let window = StreamWindow::default().items(251).bytes(65_536);
+    let values = vec![payload("a"), payload([1, 251])];
+    let by = EmittedBy::new(id, 250);
+    let item = |offset, emitted_by| StreamItem { offset, value: payload("c"), emitted_by };
+    let carried = CarriedStream {
+        stream: stream.clone(),
+        first: 65_536,
+        next: u64::MAX,
+        window: Some(window),
+        items: vec![item(65_536, None), item(65_540, Some(by))],
+    };
+    let bare =
+        CarriedStream { stream: name("b"), first: 0, next: 0, window: None, items: Vec::new() };
+    let emitted =
+        StreamEvent::Emitted { stream: stream.clone(), first: 251, values: values.clone() };
+    let by_task = StreamEvent::TaskEmitted {
+        id,
+        attempt: 250,
+        number: 65_536,
+        stream: stream.clone(),
+        first: 2,
+        values,
+    };
+    let carried = StreamEvent::Carried { streams: vec![carried, bare] };
+    let set = StreamEvent::WindowSet { stream, window };
+    [emitted, by_task, carried, set].map(Event::Streamed).into()
 }
 
 /// That which came with published values.

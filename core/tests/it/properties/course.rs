@@ -20,6 +20,8 @@ pub(crate) enum Move {
     /// With what may pass: it is tried again, where that is wanted.
     FailForNow(Index),
     Heartbeat(Index),
+    /// An activity emits items, the first of which may come again.
+    Emit(Index, u64),
     /// It has returned, and is completed from outside.
     Defer(Index),
     Fire(Index),
@@ -106,6 +108,12 @@ impl Course {
             Move::Heartbeat(which) => {
                 if let Some(id) = pick(&self.open_tasks(), which) {
                     self.instance.heartbeat(id, id);
+                }
+            }
+            Move::Emit(which, number) => {
+                if let Some(id) = pick(&self.open_tasks(), which) {
+                    // It may be refused, where others are missing.
+                    let _ = self.instance.emit(id, "stream-0", *number, &[id, *number]);
                 }
             }
             Move::Defer(which) => {

@@ -77,6 +77,8 @@ pub(crate) enum Step {
     SetStatus(u8),
     /// Under one of two names; without a value it is cleared. Reads it back first.
     Publish(u8, Option<u8>),
+    /// So many items, one after the other.
+    Emit(u8, u8),
     /// Takes an update, and replies, refuses, drops it, or replies after an activity.
     Answer(u8),
     NoteContext,
@@ -252,6 +254,13 @@ async fn run_step(ctx: &OrchestrationContext, step: Step, log: &Log, held: &mut 
             match value {
                 Some(value) => ctx.publish(name, &value),
                 None => ctx.unpublish(name),
+            }
+        }
+        Step::Emit(stream, items) => {
+            let stream = format!("stream-{stream}");
+            for item in 0..items {
+                ctx.emit(&stream, &item);
+                note(log, format!("{stream} goes on at {}", ctx.next_offset(&stream)));
             }
         }
         Step::Answer(how) => answer(ctx, how, log).await,

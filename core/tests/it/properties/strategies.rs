@@ -74,6 +74,7 @@ fn simple_step() -> impl Strategy<Value = Step> {
         1 => (0..3_u8).prop_map(Step::SetStatus),
         1 => (0..2_u8, proptest::option::of(0..3_u8))
             .prop_map(|(name, value)| Step::Publish(name, value)),
+        2 => (0..2_u8, 1..4_u8).prop_map(|(stream, items)| Step::Emit(stream, items)),
         1 => Just(Step::NoteContext),
     ]
 }
@@ -101,6 +102,8 @@ fn a_move() -> impl Strategy<Value = Move> {
         4 => any::<prop::sample::Index>().prop_map(Move::FailForNow),
         3 => any::<prop::sample::Index>().prop_map(Move::Defer),
         1 => any::<prop::sample::Index>().prop_map(Move::Heartbeat),
+        2 => (any::<prop::sample::Index>(), 0..4_u64)
+            .prop_map(|(which, number)| Move::Emit(which, number)),
         3 => any::<prop::sample::Index>().prop_map(Move::Fire),
         4 => (0..EVENTS.len()).prop_map(Move::Raise),
         1 => (0..EVENTS.len()).prop_map(Move::RaiseTheKeyAgain),

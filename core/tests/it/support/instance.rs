@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reenact_core::{
-    Action, ActivityError, ApplyError, Command, CorrelationId, Event, EventKey, ExecutionId,
-    InstanceId, Machine, MachineConfig, Name, Nondeterminism, OpenActivities, OrchestrationCode,
-    OrchestrationContext, OrchestrationError, Outbox, Outcome, Payload, Receipt, RecordedTurn,
-    Rejected, ReplayError, ShardId, Start, Timestamp, TraceContext, Turn, Viewer, codec,
+    Action, ActivityError, ApplyError, Command, CorrelationId, EmittedBy, Event, EventKey,
+    ExecutionId, InstanceId, Machine, MachineConfig, Name, Nondeterminism, OpenActivities,
+    OrchestrationCode, OrchestrationContext, OrchestrationError, Outbox, Outcome, Payload, Receipt,
+    RecordedTurn, Rejected, ReplayError, ShardId, Start, Timestamp, TraceContext, Turn, Viewer,
+    codec,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -132,6 +133,19 @@ impl Instance {
     pub(crate) fn fail(&mut self, id: u64, error: ActivityError) -> Answer {
         let (id, attempt) = (CorrelationId(id), self.attempt(id));
         self.apply(Command::CompleteTask { id, attempt, result: Err(error) })
+    }
+
+    /// An attempt that is under way emits items; `number` is that of the first.
+    pub(crate) fn emit(
+        &mut self,
+        id: u64,
+        stream: &str,
+        number: u64,
+        items: &[u64],
+    ) -> Result<Answer, ApplyError> {
+        let by = EmittedBy::new(CorrelationId(id), self.attempt(id));
+        let items = items.iter().map(payload).collect();
+        self.try_apply(Command::EmitItems { by, stream: name(stream), number, items })
     }
 
     pub(crate) fn heartbeat(&mut self, id: u64, details: impl Serialize) -> Answer {
@@ -281,6 +295,7 @@ fn assert_same(one: &Machine, other: &Machine) {
     assert_eq!(one.wake_at(), other.wake_at());
     assert_eq!(one.status_turn(), other.status_turn());
     assert_eq!(one.published(), other.published());
+    assert_eq!(one.streams(), other.streams());
     assert_eq!(one.open_activities(usize::MAX), other.open_activities(usize::MAX));
     assert_eq!(one.open_children(usize::MAX), other.open_children(usize::MAX));
     for now in one.wake_at().into_iter().chain([Timestamp::EPOCH, seconds(1 << 40)]) {

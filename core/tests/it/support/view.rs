@@ -17,6 +17,7 @@ pub(crate) fn assert_view(viewer: &Viewer, machine: &Machine) {
     assert_eq!(view.ended_at.is_some(), machine.outcome().is_some());
     assert_eq!(view.parent, machine.origin());
     assert_eq!(view.published, machine.published());
+    assert_eq!(view.streams, machine.streams());
     if machine.outcome().is_none() {
         assert_eq!(view.suspended.is_some(), machine.is_suspended());
         assert_eq!(view.parked.is_some(), machine.is_parked());
