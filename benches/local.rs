@@ -44,7 +44,7 @@ use workloads::Workload;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What is run, with how many outstanding.
-const ROWS: [(Workload, u64); 24] = [
+const ROWS: [(Workload, u64); 27] = [
     (Workload::Noop, 1),
     (Workload::Noop, 64),
     (Workload::Noop, 1_024),
@@ -65,6 +65,9 @@ const ROWS: [(Workload, u64); 24] = [
     (Workload::Event, 1),
     (Workload::Event, 64),
     (Workload::Event, 1_024),
+    (Workload::EntityCall, 1),
+    (Workload::EntityCall, 64),
+    (Workload::EntityCall, 1_024),
     (Workload::LongHistory(10_000), 1),
     (Workload::LongHistory(10_000), 64),
     (Workload::ContinueAsNew(100), 1),

@@ -1,5 +1,6 @@
 //! `Client`: starts instances, sends them events, and asks for their state.
 
+mod entity;
 mod handle;
 mod inspect;
 mod interrupt;
@@ -22,6 +23,7 @@ use reenact_providers::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use self::entity::{CallEntity, EntityPage, EntitySummary, SignalEntity};
 pub use self::handle::InstanceHandle;
 pub use self::interrupt::Interrupt;
 use self::interrupt::Kind;

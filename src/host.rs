@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::client::Client;
+use crate::entities::{Entity, code_of};
 use crate::shutdown::ShutdownHandle;
 
 /// A running host. It is also a [`Client`] of itself.
@@ -284,6 +285,12 @@ impl HostBuilder {
     /// ```
     pub fn activities<A: Activities>(mut self, activities: A) -> Self {
         self.add(|registry| registry.add_activities(activities));
+        self
+    }
+
+    /// Adds a type of entities: see [`#[entity]`](crate::entity).
+    pub fn entity<T: Entity>(mut self) -> Self {
+        self.add(|registry| registry.add_entity(T::NAME, code_of::<T>()?));
         self
     }
 

@@ -114,6 +114,7 @@
 //! | a start that comes with an event | [`and_raise`](StartNew::and_raise) |
 //! | events, one after the other | [`wait_external`](OrchestrationContext::wait_external), [`events`](OrchestrationContext::events) |
 //! | events that know what they carry | [`EventName`], [`orchestration`] (`events`) |
+//! | objects that many share | [`entity`], [`Client::entity`], [`EntityHandle`], [`EntityContext`] |
 //! | changes while instances run | [`orchestration`] (`version`), [`patched`](OrchestrationContext::patched), [`Version`] |
 //! | looking into them | [`Client::view`], [`Client::view_after`], [`Client::history_page`], [`inspect`] |
 //! | mending what failed | [`rewind`](Client::rewind) |
@@ -132,6 +133,7 @@
 pub mod actor;
 mod client;
 pub mod doctor;
+mod entities;
 pub mod guide;
 mod host;
 pub mod limits;
@@ -142,8 +144,8 @@ pub mod verify;
 
 // To run hosts, and to ask them.
 pub use client::{
-    Client, InstanceHandle, InstanceStatus, Interrupt, RaiseEvent, StartNew, StartWithUpdate,
-    UpdateInstance,
+    CallEntity, Client, EntityPage, EntitySummary, InstanceHandle, InstanceStatus, Interrupt,
+    RaiseEvent, SignalEntity, StartNew, StartWithUpdate, UpdateInstance,
 };
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
@@ -157,6 +159,7 @@ pub use reenact_providers::{
 pub use shutdown::ShutdownHandle;
 
 // To write orchestrations and activities.
+pub use entities::{CallEntities, Entity, EntityAnswer, EntityContext, EntityHandle, Signals};
 pub use reenact_actors::{Activities, Activity, ActivityContext, State};
 pub use reenact_core::{
     ActivityDefinition, ActivityOptions, AnyEvent, AnyEvents, ChildOptions, DurableFuture,
@@ -165,7 +168,7 @@ pub use reenact_core::{
     Recipient, RetryPolicy, StreamWindow, ToRecipient, Update, UpdateName, Updates, WhenAny,
     Winner, WithOptions,
 };
-pub use reenact_macros::{activities, activity, orchestration};
+pub use reenact_macros::{activities, activity, entity, orchestration};
 
 // What is in histories and in statuses.
 pub use reenact_core::{
@@ -181,7 +184,8 @@ pub use reenact_core::{InvalidTraceContext, TraceContext};
 
 // What can go wrong.
 pub use reenact_actors::{
-    EmitError, Error, ErrorKind, HeartbeatError, MissingState, ParkReason, Result, UpdateError,
+    EmitError, EntityCallError, EntityError, EntityFailure, EntityFailureKind, Error, ErrorKind,
+    HeartbeatError, MissingState, NoRefusal, ParkReason, Result, UpdateError,
 };
 pub use reenact_core::{
     ActivityError, ActivityErrorKind, BoxError, CallUpdateError, Cancelled, ChildError,
@@ -217,6 +221,9 @@ pub use reenact_providers::codec;
 
 /// What the code that the attributes write names besides: for programs that implement the traits by hand.
 pub mod attributes {
+    pub use crate::entities::{
+        EntityCaller, EntityOperations, EntitySignaller, EntityTarget, Operation, Outcome, When,
+    };
     #[doc(inline)]
     pub use reenact_actors::{ActivitySet, StateType};
     #[doc(hidden)]
@@ -249,6 +256,10 @@ mod pages {
     struct Stores;
     #[doc = include_str!("../docs/testing.md")]
     struct Testing;
+    #[doc = include_str!("../docs/entities.md")]
+    struct Entities;
+    #[doc = include_str!("../macros/src/entity.md")]
+    struct AttributeEntity;
     #[doc = include_str!("../macros/src/activities.md")]
     struct AttributeActivities;
     #[doc = include_str!("../macros/src/activity.md")]

@@ -2,14 +2,15 @@
 
 pub use std::time::Duration;
 
-pub use crate::ResultExt as _;
+pub use crate::{CallEntities as _, ResultExt as _};
 
 pub use crate::{
     Activity, ActivityContext, ActivityDefinition, ActivityError, ActivityOptions, BoxError,
     CallUpdateError, ChildError, ChildOptions, Client, CommandError, DurableFuture, DurableOutput,
-    EventName, Host, HostOptions, InMemory, InstanceHandle, InstanceId, InstanceStatus,
-    NamedActivity, Orchestration, OrchestrationContext, OrchestrationError, ParentClose,
-    RetryPolicy, SendError, State, TimedOut, activities, activity, orchestration,
+    Entity, EntityContext, EventName, Host, HostOptions, InMemory, InstanceHandle, InstanceId,
+    InstanceStatus, NamedActivity, Orchestration, OrchestrationContext, OrchestrationError,
+    ParentClose, RetryPolicy, SendError, State, TimedOut, activities, activity, entity,
+    orchestration,
 };
 #[cfg(any(feature = "azure", feature = "azure-legacy"))]
 pub use crate::{Azure, AzureOptions};

@@ -1,5 +1,6 @@
 //! The errors of the runtime, grouped by what the caller can do.
 
+mod entity;
 mod kind;
 mod park;
 mod park_kind;
@@ -14,6 +15,7 @@ use reenact_core::{
 };
 use reenact_providers::{OpenError, ProviderError};
 
+pub use self::entity::{EntityCallError, EntityError, EntityFailure, EntityFailureKind, NoRefusal};
 pub use self::kind::ErrorKind;
 use self::park::instead;
 pub use self::park::{Mismatch, MismatchSide, ParkReason};
@@ -321,6 +323,13 @@ pub enum Error {
         /// Of the update.
         key: EventKey,
     },
+    /// An operation of an entity was not done, and its state is as it was.
+    #[error(transparent)]
+    EntityFailed(EntityFailure),
+    /// Names and ids that begin with `@` are of entities.
+    #[error("there cannot be {what}: what begins with `@` is of entities; choose another name")]
+    #[allow(missing_docs)]
+    Reserved { what: String },
     /// A value is over one of the [limits](reenact_core::limits).
     #[error("{what}")]
     OverLimit {

@@ -59,6 +59,7 @@ mod trace;
 
 mod admission;
 mod answers;
+mod entity_id;
 mod error;
 mod threads;
 mod waiters;
@@ -120,7 +121,11 @@ use reenact_core::Action;
 
 pub use access::{Access, Emitted, ItemStream, StartRequest, Values, Watch};
 pub use activity::{Activity, ActivityContext, EmitError, HeartbeatError, State, TestCall};
-pub use error::{Error, ErrorKind, ParkReason, Result, UpdateError};
+pub use entity_id::EntityId;
+pub use error::{
+    EntityCallError, EntityError, EntityFailure, EntityFailureKind, Error, ErrorKind, NoRefusal,
+    ParkReason, Result, UpdateError,
+};
 #[doc(hidden)]
 pub use message::RuntimeMessage;
 pub use message::{ExternalEvent, InstanceMessage, Reply};
@@ -128,6 +133,8 @@ pub use options::{
     ActivityThreads, HostOptions, MAX_BLOCKING_THREADS, MAX_REPLACED_THREADS, MAX_SHARD_THREADS,
     Retention, ShardThreads, WhenBusy,
 };
+#[doc(hidden)]
+pub use panic::Caught;
 pub use registry::{Activities, ActivitySet, Named, Registry};
 pub use reuse::ReusePolicy;
 pub use runtime::Runtime;

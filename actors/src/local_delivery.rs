@@ -302,7 +302,9 @@ pub(crate) fn fate_of(kind: MessageKind, answer: Result<()>) -> Fate {
     let is_asked = is_event || kind == MessageKind::Command;
     match answer {
         Ok(()) => Fate::Taken,
-        Err(Error::AlreadyExists { .. }) if is_start => Fate::NotTaken(NotTaken::AlreadyExists),
+        Err(Error::AlreadyExists { .. } | Error::Reserved { .. }) if is_start => {
+            Fate::NotTaken(NotTaken::AlreadyExists)
+        }
         Err(Error::NotFound { .. }) if is_asked => Fate::NotTaken(NotTaken::NotFound),
         Err(Error::Finished { .. }) if is_asked => Fate::NotTaken(NotTaken::Finished),
         Err(Error::UnknownEvent { .. }) if is_event => Fate::NotTaken(NotTaken::UnknownEvent),

@@ -56,13 +56,14 @@ fn discard(mut panic: Box<dyn Any + Send>) {
 }
 
 /// A future of the user's. Panics in it are caught, those of its destructors included.
-pub(crate) struct Caught<F> {
+pub struct Caught<F> {
     /// None once it has ended.
     future: Option<F>,
 }
 
 impl<F> Caught<F> {
-    pub(crate) fn new(future: F) -> Self {
+    /// Takes over the future.
+    pub fn new(future: F) -> Self {
         Self { future: Some(future) }
     }
 

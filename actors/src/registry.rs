@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::activity::{Activity, ActivityCode, ActivityContext};
+use crate::entity_id::{check_orchestration, check_type};
 use crate::error::{Error, ParkReason, Result};
 use crate::metrics::Labels;
 use crate::state::{MissingState, States};
@@ -105,15 +106,27 @@ impl Registry {
     /// Adds a typed orchestration, in one of its versions.
     ///
     /// # Errors
-    /// [`Error::InvalidName`], [`Error::InvalidVersion`], [`Error::RegisteredTwice`].
+    /// [`Error::InvalidName`], [`Error::InvalidVersion`], [`Error::Reserved`], [`Error::RegisteredTwice`].
     pub fn add_orchestration<O: Orchestration>(&mut self) -> Result<()> {
-        self.insert_orchestration(OrchestrationCode::of::<O>()?)
+        let code = OrchestrationCode::of::<O>()?;
+        check_orchestration(code.name())?;
+        self.insert_orchestration(code)
+    }
+
+    /// Adds the code of the entities of a type.
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`], [`Error::Reserved`], [`Error::RegisteredTwice`].
+    #[doc(hidden)]
+    pub fn add_entity(&mut self, entity_type: &str, code: OrchestrationCode) -> Result<()> {
+        check_type(entity_type)?;
+        self.insert_orchestration(code)
     }
 
     /// Adds an orchestration by name, in one of its versions.
     ///
     /// # Errors
-    /// [`Error::InvalidName`], [`Error::InvalidVersion`], [`Error::RegisteredTwice`].
+    /// [`Error::InvalidName`], [`Error::InvalidVersion`], [`Error::Reserved`], [`Error::RegisteredTwice`].
     pub fn register_orchestration<I, T, F, R>(&mut self, named: Named<'_>, code: F) -> Result<()>
     where
         I: DeserializeOwned + Send + 'static,
@@ -122,6 +135,7 @@ impl Registry {
         R: Future<Output = Result<T, OrchestrationError>> + Send + 'static,
     {
         let code = OrchestrationCode::new(named.name, code)?;
+        check_orchestration(code.name())?;
         self.insert_orchestration(match named.version {
             Some(version) => code.of_version(Version::new(version)?),
             None => code,

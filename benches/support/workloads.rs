@@ -25,11 +25,16 @@ pub(crate) enum Workload {
     Children(u64),
     /// Wait for an event, which is raised at once.
     Event,
+    /// Call one of many entities, and have its answer.
+    EntityCall,
     /// This many activities, one after the other.
     LongHistory(u64),
     /// Continue as new, this many times.
     ContinueAsNew(u64),
 }
+
+/// Entities that are called in turn by a [`Workload::EntityCall`].
+const ENTITIES: u64 = 1_024;
 
 /// Activities in a [`Workload::Sequence`].
 const SEQUENCE: u64 = 5;
@@ -44,6 +49,7 @@ impl Workload {
             Self::FanOut(width) => format!("fan-out {width}"),
             Self::Children(width) => format!("children {width}"),
             Self::Event => "event".into(),
+            Self::EntityCall => "entity call".into(),
             Self::LongHistory(length) => format!("long history {length}"),
             Self::ContinueAsNew(times) => format!("continue as new {times}"),
         }
@@ -52,9 +58,12 @@ impl Workload {
     /// Activities that one instance runs.
     pub(crate) const fn activities(self) -> u64 {
         match self {
-            Self::Noop | Self::OwnId | Self::Event | Self::ContinueAsNew(_) | Self::Children(_) => {
-                0
-            }
+            Self::Noop
+            | Self::OwnId
+            | Self::Event
+            | Self::EntityCall
+            | Self::ContinueAsNew(_)
+            | Self::Children(_) => 0,
             Self::Sequence | Self::Local => SEQUENCE,
             Self::FanOut(count) | Self::LongHistory(count) => count,
         }
@@ -97,6 +106,10 @@ impl Workload {
                 instance.raise_event("Go", 1).await?;
                 (instance.result().await?, n + 1)
             }
+            Self::EntityCall => {
+                let counter = client.entity::<Counter>((n % ENTITIES).to_string());
+                (u64::from(counter.add(1).await? == 0), 0)
+            }
             Self::LongHistory(length) => {
                 (client.start_new(long_history, length).await?.result().await?, length)
             }
@@ -137,6 +150,7 @@ pub(crate) async fn host_with(store: impl Provider, options: HostOptions) -> ree
         .orchestration(event)
         .orchestration(long_history)
         .orchestration(eternal)
+        .entity::<Counter>()
         .activity(step)
         .start()
         .await
@@ -224,5 +238,19 @@ pub(crate) async fn eternal(
     match left {
         0 => Ok(n),
         left => ctx.continue_as_new(eternal, (left - 1, n)),
+    }
+}
+
+/// Adds numbers.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Counter {
+    sum: u64,
+}
+
+#[entity]
+impl Counter {
+    fn add(&mut self, number: u64) -> u64 {
+        self.sum += number;
+        self.sum
     }
 }

@@ -134,6 +134,8 @@ pub use answers::{UpdateFate, UpdateFinder};
 pub use calls::{
     AnyEvent, AnyEvents, Events, Recipient, ToRecipient, Update, Updates, WhenAny, Winner,
 };
+#[doc(hidden)]
+pub use calls::{NextRawUpdate, RawUpdate};
 pub use catalog::{ActivityCatalog, OrchestrationRefusal, Refusal};
 #[doc(hidden)]
 pub use code::{Checked, EncodeOutput, Unchecked};

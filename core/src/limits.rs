@@ -147,6 +147,26 @@ pub const MAX_EMITTED_UNDER_WAY: usize = 2_000;
 /// The same of their bytes.
 pub const MAX_EMITTED_BYTES_UNDER_WAY: usize = 512 * 1024;
 
+/// Largest state of an entity, in bytes: what can be published. An operation that leaves a larger one is not done.
+pub const MAX_ENTITY_STATE_BYTES: usize = MAX_PUBLISHED_BYTES;
+
+/// After this many operations an entity continues as new, so that its log stays short.
+pub const ENTITY_SNAPSHOT_OPERATIONS: usize = 256;
+
+/// It does so as well after this many bytes of requests, answers and states. Each operation that changes the
+/// state writes it as a whole.
+pub const ENTITY_SNAPSHOT_BYTES: usize = 2 * 1024 * 1024;
+
+/// Most signals for later that one entity keeps. More are not done.
+pub const MAX_LATER_SIGNALS: usize = 1_000;
+
+/// Most bytes of these signals, together.
+pub const MAX_LATER_SIGNAL_BYTES: usize = 1024 * 1024;
+
+/// Number of given back locks that an entity remembers whose requests have yet to come. Of more, the oldest are
+/// forgotten.
+pub const MAX_LOCKS_GIVEN_BACK: usize = 1_000;
+
 /// Largest factor by which the delays of a [`RetryPolicy`](crate::RetryPolicy) grow.
 pub const MAX_RETRY_FACTOR: f64 = 1_000.0;
 

@@ -36,6 +36,7 @@ pub(crate) use record::Recorded;
 use spin::{Mutex, MutexGuard};
 pub(crate) use streams::NOT_EMITTED;
 pub(crate) use tasks::Manner;
+pub(crate) use updates::RecordedAnswer;
 
 use crate::action::Action;
 use crate::catalog::ActivityCatalog;

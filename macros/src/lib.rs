@@ -1,10 +1,11 @@
-//! The attributes `#[orchestration]`, `#[activity]` and `#[activities]` of reenact.
+//! The attributes `#[orchestration]`, `#[activity]`, `#[activities]` and `#[entity]` of reenact.
 //!
 //! Depend on `reenact` and use them from there; what they write refers to `::reenact`.
 
 mod activities;
 mod clash;
 mod determinism;
+mod entity;
 mod errors;
 mod expand;
 mod kind;
@@ -31,4 +32,10 @@ pub fn activity(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn activities(options: TokenStream, item: TokenStream) -> TokenStream {
     activities::expand(options.into(), item.into()).into()
+}
+
+#[cfg_attr(not(doctest), doc = include_str!("entity.md"))]
+#[proc_macro_attribute]
+pub fn entity(options: TokenStream, item: TokenStream) -> TokenStream {
+    entity::expand(options.into(), item.into()).into()
 }

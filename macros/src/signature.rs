@@ -244,7 +244,7 @@ fn find_output(signature: &syn::Signature) -> Result<(&Type, Span), Error> {
 }
 
 /// What is stored must own its data and have a name.
-fn check_stored(what: &str, ty: &Type) -> Result<(), Error> {
+pub(crate) fn check_stored(what: &str, ty: &Type) -> Result<(), Error> {
     match find_unstorable(ty.to_token_stream()) {
         None => Ok(()),
         Some((span, advice)) => Err(Error::new(span, format!("{what} are stored; {advice}"))),
@@ -265,11 +265,11 @@ fn find_unstorable(ty: TokenStream) -> Option<(Span, &'static str)> {
     })
 }
 
-fn is_named(ty: &Type, name: &str) -> bool {
+pub(crate) fn is_named(ty: &Type, name: &str) -> bool {
     last_segment(ty).is_some_and(|last| last.ident == name)
 }
 
-fn last_segment(ty: &Type) -> Option<&PathSegment> {
+pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
     match ty {
         Type::Path(ty) => ty.path.segments.last(),
         Type::Group(ty) => last_segment(&ty.elem),
@@ -278,7 +278,7 @@ fn last_segment(ty: &Type) -> Option<&PathSegment> {
     }
 }
 
-fn type_arguments(segment: &PathSegment) -> Vec<&Type> {
+pub(crate) fn type_arguments(segment: &PathSegment) -> Vec<&Type> {
     let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
         return Vec::new();
     };

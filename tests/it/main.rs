@@ -23,6 +23,7 @@ mod continue_as_new;
 mod encoded;
 mod ending;
 mod endings;
+mod entities;
 mod events;
 mod failing_disk;
 mod failures;

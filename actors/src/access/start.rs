@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Access;
 use super::wait::Looks;
+use crate::entity_id::check_start;
 use crate::error::{Error, Result};
 use crate::message::{
     ExternalEvent, InstanceMessage, Internal, Reply, RuntimeMessage, StartMessage,
@@ -39,6 +40,16 @@ pub struct StartRequest {
     pub event: Option<ExternalEvent>,
     /// What happens where there is an instance of the id.
     pub reuse: ReusePolicy,
+}
+
+impl StartRequest {
+    /// The instance, and the event that it is to get in any case.
+    pub(super) fn instance_and_event(&self) -> Result<(InstanceId, ExternalEvent)> {
+        match (&self.instance, &self.event) {
+            (Some(instance), Some(event)) => Ok((instance.clone(), event.clone())),
+            _ => Err(Error::NoId { event: self.name.clone() }),
+        }
+    }
 }
 
 impl Access {
@@ -81,6 +92,9 @@ impl Access {
         self.orchestration(&name, version.as_ref())?;
         if let Some(event) = event.as_ref().filter(|_| instance.is_none()) {
             return Err(Error::NoId { event: event.name.clone() });
+        }
+        if let Some(instance) = &instance {
+            check_start(instance, &name)?;
         }
         let own_id = instance.is_some();
         let instance = match instance {

@@ -1,8 +1,9 @@
 //! Updates: requests whose answers callers wait for.
 
-use reenact_core::{EventKey, InstanceId, UpdateAnswer, UpdateFate};
+use reenact_core::{EventKey, InstanceId, Timestamp, UpdateAnswer, UpdateFate};
 
 use super::Access;
+use super::start::StartRequest;
 use super::wait::{Looks, notified};
 use crate::error::{Error, Result};
 use crate::inspect::UpdateRead;
@@ -41,6 +42,51 @@ impl Access {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// As [`update`](Self::update), of an instance that is started with the update where it is not there.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update) and [`start_instance`](Self::start_instance). [`Error::NoId`] without an id or an
+    /// event.
+    ///
+    /// Cancelled, only the wait ends, once it is sent.
+    pub async fn update_or_start(&self, mut request: StartRequest) -> Result<UpdateAnswer> {
+        let (instance, update) = request.instance_and_event()?;
+        let (update, key) = self.keyed(update)?;
+        match self.update(&instance, update.clone()).await {
+            Err(Error::NotFound { .. }) => {
+                request.event = Some(update);
+                self.start_instance(request).await?;
+                self.answer_to(&instance, key).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Raises an event on an instance, which is started with the event where it is not there. The event gets a key if it has
+    /// none.
+    ///
+    /// # Errors
+    /// As [`raise_event`](Self::raise_event) and [`start_instance`](Self::start_instance). [`Error::NoId`] without an
+    /// id or an event.
+    ///
+    /// Cancelled, it may or may not have raised the event.
+    pub async fn raise_or_start(&self, mut request: StartRequest) -> Result<()> {
+        let (instance, event) = request.instance_and_event()?;
+        let (event, _) = self.keyed(event)?;
+        match self.raise_event(&instance, event.clone()).await {
+            Err(Error::NotFound { .. }) => {
+                request.event = Some(event);
+                self.start_instance(request).await.map(drop)
+            }
+            raised => raised,
+        }
+    }
+
+    /// The time of the store's clock.
+    pub fn now(&self) -> Timestamp {
+        self.store().clock.now()
     }
 
     /// Waits for the answer to an update that was sent with that key.

@@ -70,6 +70,8 @@ impl Error {
             | Self::NoId { .. }
             | Self::UnknownEvent { .. }
             | Self::UpdateRefused { .. }
+            | Self::EntityFailed(_)
+            | Self::Reserved { .. }
             | Self::OverLimit { .. } => ErrorKind::InvalidArgument,
             Self::UnknownOrchestration { .. } | Self::UnknownVersion { .. } => {
                 ErrorKind::NotRegistered

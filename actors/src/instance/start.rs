@@ -13,6 +13,7 @@ use reenact_providers::{InstanceState as State, InstanceSummary, ProviderError};
 use super::live::unreadable;
 use super::phase::{Live, Phase};
 use super::state::InstanceState;
+use crate::entity_id::check_start;
 use crate::error::{Error, ParkReason};
 use crate::message::{Begin, ExternalEvent, InstanceMessage, Internal, Reply, StartMessage};
 use crate::persistence::Entry;
@@ -129,6 +130,10 @@ impl InstanceState {
     fn begin(&mut self, myself: &ActorRef<InstanceMessage>, message: StartMessage) {
         let StartMessage { name, version, mut start, not_before, event, reuse, reply, .. } =
             message;
+        if let Err(reserved) = check_start(&self.instance, &name) {
+            self.phase = Phase::Absent;
+            return reply.refuse(reserved);
+        }
         let is_dormant = self.shard.host.options.dormant;
         let code = if is_dormant {
             stand_in(&name, version)

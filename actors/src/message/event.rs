@@ -32,6 +32,14 @@ impl ExternalEvent {
         Ok(Self { name, data, key: None, trace: None, by: None })
     }
 
+    /// An event of that name with data that is encoded already.
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`].
+    pub fn of_payload(name: &str, data: Payload) -> Result<Self> {
+        Ok(Self { name: Name::new(name)?, data, key: None, trace: None, by: None })
+    }
+
     /// Gives it an idempotency key: of the events that are raised on an instance with one key, the
     /// first counts, for as long as the execution lasts. Of an instance that continues as new, the newest
     /// [`CARRIED_EVENT_KEYS`](reenact_core::limits::CARRIED_EVENT_KEYS) keys go on to count.

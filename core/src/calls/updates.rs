@@ -94,16 +94,15 @@ impl<Q: DeserializeOwned, A, E> Updates<Q, A, E> {
     pub async fn next(&mut self) -> Result<Update<Q, A, E>, EventError> {
         let name = Name::new(&self.name)?;
         loop {
-            let wait = self.ctx.schedule_wait::<()>(&self.name).into_output();
-            let next = NextRequest { wait, shared: self.ctx.shared().clone(), name: name.clone() };
-            let (data, key) = next.await?;
+            let (data, key) = NextRequest::of(&self.ctx, &name).await?;
             let shared = self.ctx.shared().clone();
             match data.decode() {
                 Ok(request) => return Ok(Update { shared, key, request, types: PhantomData }),
                 Err(why) => {
                     let answer = UpdateAnswer::Invalid(bounded_message(why.to_string()));
-                    key.into_iter()
-                        .for_each(|key| shared.lock().answer_update(key, answer.clone()));
+                    if let Some(key) = key {
+                        shared.lock().answer_update(key, answer);
+                    }
                 }
             }
         }
@@ -111,10 +110,17 @@ impl<Q: DeserializeOwned, A, E> Updates<Q, A, E> {
 }
 
 /// Waits for an event, and takes it as an update in the same moment.
-struct NextRequest {
+pub(super) struct NextRequest {
     wait: DurableFuture<DurableOutput>,
     shared: Shared,
     name: Name,
+}
+
+impl NextRequest {
+    pub(super) fn of(ctx: &OrchestrationContext, name: &Name) -> Self {
+        let wait = ctx.schedule_wait::<()>(name.as_str()).into_output();
+        Self { wait, shared: ctx.shared().clone(), name: name.clone() }
+    }
 }
 
 impl Future for NextRequest {
@@ -169,7 +175,9 @@ impl<Q, A, E> Update<Q, A, E> {
         let Some(key) = self.key.take() else { return };
         let mut state = self.shared.lock();
         match answer {
-            Ok(answer) => state.answer_update(key, answer),
+            Ok(answer) => {
+                state.answer_update(key, answer);
+            }
             Err(why) => state.refuse_value("the answer to an update cannot be recorded", &why),
         }
     }

@@ -125,10 +125,23 @@ impl CallUpdateError<Payload> {
 
     /// With the reason of a refusal as its type.
     pub(crate) fn decoded<E: DeserializeOwned>(self) -> CallUpdateError<E> {
-        match self {
-            Self::Refused(reason) => {
+        match self.into_refusal() {
+            Ok(reason) => {
                 reason.decode().map_or_else(CallUpdateError::WrongAnswer, CallUpdateError::Refused)
             }
+            Err(other) => other,
+        }
+    }
+}
+
+impl<E> CallUpdateError<E> {
+    /// The reason of the refusal, if it is one.
+    ///
+    /// # Errors
+    /// The same error otherwise. It has no such reason, so that can be of any type.
+    pub fn into_refusal<F>(self) -> Result<E, CallUpdateError<F>> {
+        Err(match self {
+            Self::Refused(reason) => return Ok(reason),
             Self::WrongRequest { to, update, why } => {
                 CallUpdateError::WrongRequest { to, update, why }
             }
@@ -142,7 +155,7 @@ impl CallUpdateError<Payload> {
             Self::InvalidName(why) => CallUpdateError::InvalidName(why),
             Self::InvalidRequest(why) => CallUpdateError::InvalidRequest(why),
             Self::Cancelled(cancelled) => CallUpdateError::Cancelled(cancelled),
-        }
+        })
     }
 }
 

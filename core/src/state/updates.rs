@@ -13,7 +13,33 @@ use crate::ids::{EventKey, Name};
 use crate::payload::Payload;
 use crate::update_answer::UpdateAnswer;
 
+/// What the log says that the code did with an update.
+pub(crate) struct RecordedAnswer {
+    /// The values that it published first, and the names that it cleared.
+    pub(crate) published: Vec<(Name, Option<Payload>)>,
+    pub(crate) answer: UpdateAnswer,
+}
+
 impl State {
+    /// What the code did with an update that it has just taken, in the turn that is replayed. `None` where it is
+    /// not replayed, and where the code did anything but to publish values and to answer.
+    pub(crate) fn recorded_answer(&self, update: &EventKey) -> Option<RecordedAnswer> {
+        let Mode::Replay(expected) = &self.mode else { return None };
+        let mut published = Vec::new();
+        for event in expected {
+            if let Event::ValuePublished { name, value } = event {
+                published.push((name.clone(), value.clone()));
+            } else if let Event::UpdateAnswered { key, answer } = event {
+                return (key == update)
+                    .then(|| RecordedAnswer { published, answer: answer.clone() });
+            } else if !matches!(event, Event::TimerCancelled { .. }) {
+                // A timer that was dropped before the code took the update is recorded only now.
+                return None;
+            }
+        }
+        None
+    }
+
     /// The code has just taken an event as an update; the key under which it is to be answered. Nobody waits
     /// for the answer to an event without one.
     pub(crate) fn open_update(&mut self, name: &Name, data: &Payload) -> Option<EventKey> {
@@ -26,15 +52,17 @@ impl State {
         Some(key)
     }
 
-    /// The code answers an update.
-    pub(crate) fn answer_update(&mut self, key: EventKey, answer: UpdateAnswer) {
+    /// The code answers an update. Gives the bytes of the answer, as it is recorded.
+    pub(crate) fn answer_update(&mut self, key: EventKey, answer: UpdateAnswer) -> usize {
         let answer =
             match self.record(Event::UpdateAnswered { key: key.clone(), answer: answer.clone() }) {
-                Recorded::Halted => return,
+                Recorded::Halted => return 0,
                 Recorded::Before(Event::UpdateAnswered { answer, .. }) => answer,
                 Recorded::Before(_) | Recorded::Now => answer,
             };
+        let bytes = answer.bytes();
         self.note_answer(key, answer);
+        bytes
     }
 
     pub(super) fn note_answer(&mut self, key: EventKey, answer: UpdateAnswer) {

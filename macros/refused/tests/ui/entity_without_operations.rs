@@ -1,0 +1,12 @@
+use reenact::prelude::*;
+
+struct Account;
+
+#[entity]
+impl Account {
+    fn new() -> Self {
+        Account
+    }
+}
+
+fn main() {}

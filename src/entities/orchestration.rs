@@ -1,0 +1,179 @@
+//! Entities, for the code of orchestrations, and the signals of entities to each other.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use reenact_actors::{EntityCallError, EntityId};
+use reenact_core::{
+    CallUpdateError, DurableFuture, InstanceId, OrchestrationContext, Recipient, SendError,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::handle::signals;
+use super::message::{OPERATIONS, Refusal, Request};
+use super::{
+    Entity, EntityCaller, EntityContext, EntityHandle, EntitySignaller, EntityTarget, Signals,
+};
+
+/// Entities, as the code of an orchestration calls them.
+pub trait CallEntities {
+    /// An entity, by its type and its key. Its operations are methods of what this gives, as for a client: a call gives
+    /// its answer, and [`signal`](EntityHandle::signal) sends without one. The entity is made if it is not there.
+    ///
+    /// ```
+    /// use reenact::prelude::*;
+    ///
+    /// #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// struct Account {
+    ///     cents: u64,
+    /// }
+    ///
+    /// #[entity]
+    /// impl Account {
+    ///     fn deposit(&mut self, cents: u64) -> u64 {
+    ///         self.cents += cents;
+    ///         self.cents
+    ///     }
+    /// }
+    ///
+    /// #[orchestration]
+    /// async fn salary(ctx: OrchestrationContext, cents: u64) -> Result<u64, OrchestrationError> {
+    ///     ctx.entity::<Account>("state").signal().deposit(cents / 2).await?;
+    ///     Ok(ctx.entity::<Account>("ada").deposit(cents - cents / 2).await?)
+    /// }
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> reenact::Result<()> {
+    /// let host = Host::builder().provider(InMemory::new()).entity::<Account>().orchestration(salary);
+    /// let host = host.start().await?;
+    /// assert_eq!(host.start_new(salary, 500).await?.result().await?, 250);
+    /// # host.shutdown().await
+    /// # }
+    /// ```
+    ///
+    /// A host that has no such entity parks the orchestration.
+    fn entity<T: Entity>(&self, key: impl AsRef<str>) -> EntityHandle<T, OrchestrationContext>;
+}
+
+impl CallEntities for OrchestrationContext {
+    fn entity<T: Entity>(&self, key: impl AsRef<str>) -> EntityHandle<T, Self> {
+        EntityHandle::new(self.clone(), key)
+    }
+}
+
+impl EntityContext {
+    /// Another entity, or this one, for signals: operations that are sent without waiting for an answer. They leave
+    /// when this operation's turn is durable, also if it is refused after that.
+    pub fn signal<T: Entity>(&self, key: impl AsRef<str>) -> EntityHandle<T, Signals<Self>> {
+        signals(self.clone(), key)
+    }
+}
+
+/// The answer of an entity, which an orchestration waits for. It was sent when the operation was called; dropping this
+/// does not undo it.
+#[must_use = "the answer is there once it is awaited"]
+pub struct EntityAnswer<A, E> {
+    answer: Sent<A, E>,
+}
+
+enum Sent<A, E> {
+    Not(Option<EntityCallError<E>>),
+    Yes(DurableFuture<Result<A, CallUpdateError<Refusal<E>>>>),
+}
+
+impl<A, E> Unpin for EntityAnswer<A, E> {}
+
+impl<A, E> Future for EntityAnswer<A, E> {
+    type Output = Result<A, EntityCallError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.answer {
+            Sent::Yes(answer) => Pin::new(answer).poll(cx).map_err(untangled),
+            // Polled again after its end, it waits for ever, as other futures do.
+            Sent::Not(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
+        }
+    }
+}
+
+impl<A, E> fmt::Debug for EntityAnswer<A, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntityAnswer").finish_non_exhaustive()
+    }
+}
+
+impl EntityCaller for OrchestrationContext {
+    type Call<A: DeserializeOwned, E: DeserializeOwned> = EntityAnswer<A, E>;
+
+    fn call<I: Serialize, A: DeserializeOwned, E: DeserializeOwned>(
+        target: &EntityTarget<Self>,
+        operation: &'static str,
+        arguments: &I,
+    ) -> EntityAnswer<A, E> {
+        let not_sent = |error| EntityAnswer { answer: Sent::Not(Some(error)) };
+        let ctx = target.caller();
+        let entity = match target.instance() {
+            Ok(entity) => entity,
+            Err(why) => return not_sent(EntityCallError::Call(why.into())),
+        };
+        let request = Request { op: operation, input: arguments, at: None };
+        let to = recipient(target.entity_type(), entity);
+        let answer = ctx.call_update(&to, OPERATIONS.as_str(), &request);
+        EntityAnswer { answer: Sent::Yes(answer) }
+    }
+}
+
+impl EntitySignaller for OrchestrationContext {
+    type Signal = DurableFuture<Result<(), SendError>>;
+
+    fn signal<I: Serialize>(
+        target: &EntityTarget<Signals<Self>>,
+        operation: &'static str,
+        arguments: &I,
+    ) -> Self::Signal {
+        send(target.caller().caller(), target, operation, arguments)
+    }
+}
+
+impl EntitySignaller for EntityContext {
+    type Signal = DurableFuture<Result<(), SendError>>;
+
+    fn signal<I: Serialize>(
+        target: &EntityTarget<Signals<Self>>,
+        operation: &'static str,
+        arguments: &I,
+    ) -> Self::Signal {
+        send(target.caller().caller().ctx(), target, operation, arguments)
+    }
+}
+
+fn send<C, I: Serialize>(
+    ctx: &OrchestrationContext,
+    target: &EntityTarget<Signals<C>>,
+    operation: &'static str,
+    arguments: &I,
+) -> DurableFuture<Result<(), SendError>> {
+    let at = target.caller().when().at(ctx.now());
+    let request = Request { op: operation, input: arguments, at };
+    let name = OPERATIONS.as_str();
+    match target.instance() {
+        Ok(entity) => ctx.raise_event(recipient(target.entity_type(), entity), name, &request),
+        // It is refused with the same words as every invalid id.
+        Err(_) => ctx.raise_event(target.invalid_id(), name, &request),
+    }
+}
+
+fn recipient(entity_type: &str, entity: &InstanceId) -> Recipient {
+    Recipient::new(entity).or_start_by_name(EntityId::orchestration_of(entity_type), &())
+}
+
+/// What an entity refuses with says whether the operation did.
+fn untangled<E>(error: CallUpdateError<Refusal<E>>) -> EntityCallError<E> {
+    match error.into_refusal() {
+        Ok(Refusal::Refused(error)) => EntityCallError::Refused(error),
+        Ok(Refusal::Failed(failure)) => EntityCallError::Failed(failure),
+        Err(other) => EntityCallError::Call(other),
+    }
+}
