@@ -162,11 +162,11 @@ pub use shutdown::ShutdownHandle;
 pub use entities::{CallEntities, Entity, EntityAnswer, EntityContext, EntityHandle, Signals};
 pub use reenact_actors::{Activities, Activity, ActivityContext, State};
 pub use reenact_core::{
-    ActivityDefinition, ActivityOptions, AnyEvent, AnyEvents, ChildOptions, DurableFuture,
-    DurableOutput, EventName, Events, NamedActivity, NamesEvent, NamesUpdate, Orchestration,
-    OrchestrationByName, OrchestrationContext, OrchestrationWith, ParentClose, PublishedValues,
-    Recipient, RetryPolicy, StreamWindow, ToRecipient, Update, UpdateName, Updates, WhenAny,
-    Winner, WithOptions,
+    ActivityDefinition, ActivityOptions, AnyEvent, AnyEvents, CalledChild, ChildEnd, ChildOptions,
+    DurableFuture, DurableOutput, EventName, Events, NamedActivity, NamesEvent, NamesUpdate,
+    Orchestration, OrchestrationByName, OrchestrationContext, OrchestrationWith, ParentClose,
+    PublishedValues, Recipient, RetryPolicy, StreamWindow, ToRecipient, Update, UpdateName,
+    Updates, WhenAny, Winner, WithOptions,
 };
 pub use reenact_macros::{activities, activity, entity, orchestration};
 

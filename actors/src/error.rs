@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use reenact_core::{
     CorrelationId, EventKey, ExecutionId, InstanceId, InvalidActivityToken, InvalidDefinition,
-    InvalidName, InvalidVersion, Name, OrchestrationError, Payload, PayloadError, Version,
+    InvalidName, InvalidOptions, InvalidVersion, Name, OrchestrationError, Payload, PayloadError,
+    Version,
 };
 use reenact_providers::{OpenError, ProviderError};
 
@@ -330,6 +331,9 @@ pub enum Error {
     #[error("there cannot be {what}: what begins with `@` is of entities; choose another name")]
     #[allow(missing_docs)]
     Reserved { what: String },
+    /// An option of the start is invalid: a time limit of no time, for example. Nothing was stored.
+    #[error(transparent)]
+    InvalidOptions(#[from] InvalidOptions),
     /// A value is over one of the [limits](reenact_core::limits).
     #[error("{what}")]
     OverLimit {

@@ -13,8 +13,8 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use reenact_core::{
     InstanceId, Message, MessageBody, MessageId, MessageKind, Name, NotTaken, OrStart, Origin,
-    Payload, ReceivedTrace, Request, Requester, ShardId, Start, SupersededCall, Timestamp,
-    TraceContext, Version,
+    Payload, ReceivedTrace, Request, Requester, ShardId, Start, SupersededCall, TimeLimits,
+    Timestamp, TraceContext, Version,
 };
 use reenact_providers::Backoff;
 use tokio::runtime::Handle;
@@ -332,14 +332,15 @@ pub(crate) fn addressed(
     reply: Reply,
 ) -> Result<InstanceMessage> {
     let (body, trace) = body.untraced();
+    let (body, limits) = body.unlimited();
     let content = match body {
         MessageBody::Start { name, version, input, origin, not_before } => {
             let start = (name, version, input, not_before);
-            return Ok(start_of(start, (origin, trace), Vec::new(), reply));
+            return Ok(start_of(start, (origin, trace, limits), Vec::new(), reply));
         }
         MessageBody::Replace { name, version, input, origin, not_before, instead_of } => {
             let start = (name, version, input, not_before);
-            return Ok(start_of(start, (origin, trace), instead_of, reply));
+            return Ok(start_of(start, (origin, trace, limits), instead_of, reply));
         }
         MessageBody::Event { name, data } => {
             let key = Some(id.event_key(from)?);
@@ -363,7 +364,7 @@ pub(crate) fn addressed(
         MessageBody::Cancel { reason } => Content::Cancel { call: id, reason },
         MessageBody::Result { lineage, id, result } => Content::Result { lineage, id, result },
         // It was taken out of its trace.
-        MessageBody::Traced { .. } => {
+        MessageBody::Traced { .. } | MessageBody::Limited { .. } => {
             return Err(Error::OverLimit { what: "a message in two traces".into() });
         }
     };
@@ -373,12 +374,13 @@ pub(crate) fn addressed(
 
 fn start_of(
     (name, version, input, not_before): (Name, Option<Version>, Payload, Option<Timestamp>),
-    (origin, trace): (Box<Origin>, Option<Box<TraceContext>>),
+    (origin, trace, limits): (Box<Origin>, Option<Box<TraceContext>>, TimeLimits),
     instead_of: Vec<SupersededCall>,
     reply: Reply,
 ) -> InstanceMessage {
     let trace = trace.map(|context| Box::new(ReceivedTrace::of_caller(*context)));
-    let start = Start { input, seed: origin.seed(), delay: None, origin: Some(origin), trace };
+    let seed = origin.seed();
+    let start = Start { input, seed, delay: None, origin: Some(origin), trace, limits };
     let start = StartMessage {
         name,
         version,
@@ -404,7 +406,8 @@ fn start_with(
     let OrStart { name, version, input } = start;
     let trace = event.trace.as_deref().cloned().map(ReceivedTrace::of_caller).map(Box::new);
     let seed = id.seed_of_started();
-    let start = Start { input, seed, delay: None, origin: None, trace };
+    let limits = TimeLimits::NONE;
+    let start = Start { input, seed, delay: None, origin: None, trace, limits };
     let start = StartMessage {
         name,
         version,

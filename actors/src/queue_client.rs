@@ -231,7 +231,9 @@ fn traced(command: RemoteCommand, trace: Option<Box<TraceContext>>) -> RemoteCom
 /// What a start says that an earlier version could not.
 fn options_of(start: &StartMessage) -> Vec<StartOption> {
     let reuse = (!start.reuse.is_none()).then(|| StartOption::Reuse(start.reuse.into()));
-    reuse.into_iter().collect()
+    let limits = start.start.limits;
+    let limits = (!limits.is_none()).then_some(StartOption::Limits(limits));
+    reuse.into_iter().chain(limits).collect()
 }
 
 fn key_of(MessageId { lineage, id, attempt, kind }: MessageId) -> String {

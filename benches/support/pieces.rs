@@ -92,6 +92,7 @@ fn machine() -> Machine {
         delay: None,
         origin: None,
         trace: None,
+        limits: Default::default(),
     };
     let (config, first) = (MachineConfig::default(), ExecutionId::FIRST);
     let started = Machine::start(&code, id(0), first, config, start, Timestamp::EPOCH);

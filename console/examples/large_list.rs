@@ -121,6 +121,7 @@ async fn start(access: &Access, number: u64) -> Result<(), Box<dyn Error>> {
         delay: None,
         event: None,
         reuse: ReusePolicy::new(),
+        limits: Default::default(),
     };
     access.start_instance(request).await?;
     Ok(())

@@ -208,7 +208,8 @@ impl From<Error> for Problem {
             | Error::StreamTrimmed { .. }
             | Error::UnknownEvent { .. }
             | Error::UpdateRefused { .. }
-            | Error::OverLimit { .. } => problem.with_status(StatusCode::UNPROCESSABLE_ENTITY),
+            | Error::OverLimit { .. }
+            | Error::InvalidOptions(_) => problem.with_status(StatusCode::UNPROCESSABLE_ENTITY),
             Error::OtherExecution { .. } | Error::StreamReplaced { .. } => {
                 Self::new(ProblemKind::Conflict, error.to_string())
             }

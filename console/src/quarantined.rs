@@ -43,7 +43,7 @@ fn of_command(shown: Shown<'_>, command: &RemoteCommand) -> Result<QuarantinedCo
 /// A message without the trace in which it was sent.
 fn peeled(body: &MessageBody) -> MessageBody {
     match body {
-        MessageBody::Traced { body, .. } => peeled(body),
+        MessageBody::Traced { body, .. } | MessageBody::Limited { body, .. } => peeled(body),
         body => body.clone(),
     }
 }

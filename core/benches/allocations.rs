@@ -58,7 +58,14 @@ fn id() -> InstanceId {
 
 fn started(code: &OrchestrationCode) -> (Machine, Turn) {
     let input = Payload::encode(&u64::MAX).expect("a number");
-    let start = Start { input, seed: 1, delay: None, origin: None, trace: None };
+    let start = Start {
+        input,
+        seed: 1,
+        delay: None,
+        origin: None,
+        trace: None,
+        limits: Default::default(),
+    };
     Machine::start(code, id(), ExecutionId::FIRST, config(), start, Timestamp::EPOCH)
         .expect("a turn")
 }

@@ -40,7 +40,14 @@ fn code() -> OrchestrationCode {
 
 fn start(code: &OrchestrationCode) -> Machine {
     let input = Payload::encode(&u64::MAX).expect("a number");
-    let start = Start { input, seed: 1, delay: None, origin: None, trace: None };
+    let start = Start {
+        input,
+        seed: 1,
+        delay: None,
+        origin: None,
+        trace: None,
+        limits: Default::default(),
+    };
     let config = MachineConfig::default();
     Machine::start(code, id(), ExecutionId::FIRST, config, start, Timestamp::EPOCH)
         .expect("a turn")

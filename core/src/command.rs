@@ -9,6 +9,7 @@ use crate::error::{ActivityError, ChildError};
 use crate::event::EmittedBy;
 use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
 use crate::message::{MessageId, NotTaken, Origin, Requester, UpdateReturn};
+use crate::options::TimeLimits;
 use crate::payload::{Payload, PayloadError};
 use crate::trace_context::ReceivedTrace;
 
@@ -175,6 +176,8 @@ pub struct Start {
     pub origin: Option<Box<Origin>>,
     /// The trace in which it is started.
     pub trace: Option<Box<ReceivedTrace>>,
+    /// How long it may take.
+    pub limits: TimeLimits,
 }
 
 /// Why a command changed nothing. The execution goes on as if it had never come.

@@ -110,7 +110,8 @@ impl RecordedTurn {
             | Event::ExecutionRenewed { .. }
             | Event::ExecutionUnparked
             | Event::TaskLocal { .. }
-            | Event::TraceContextReceived { .. } => true,
+            | Event::TraceContextReceived { .. }
+            | Event::TimeLimit(_) => true,
         }
     }
 }

@@ -4,6 +4,7 @@ mod kind;
 mod kinds;
 mod request;
 mod stream;
+mod time_limit;
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -26,6 +27,7 @@ pub use self::kind::EventKind;
 pub use self::request::RequestEvent;
 pub(crate) use self::stream::bytes_of;
 pub use self::stream::{CarriedStream, EmittedBy, StreamEvent, StreamItem};
+pub use self::time_limit::TimeLimitEvent;
 
 /// One thing that happened to an execution.
 ///
@@ -474,4 +476,6 @@ pub enum Event {
     Request(RequestEvent),
     /// Something happened to the streams of the execution. (input or output: see there)
     Streamed(StreamEvent),
+    /// About the time that the instance, or a child of it, may take.
+    TimeLimit(TimeLimitEvent),
 }

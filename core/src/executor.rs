@@ -22,6 +22,7 @@ use crate::history::History;
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, InvalidName, Name, ShardId};
 use crate::machine::{ApplyError, Machine, MachineConfig, Turn};
 use crate::message::{Message, MessageBody, Relation, UpdateReturn};
+use crate::options::TimeLimits;
 use crate::outcome::Outcome;
 use crate::payload::{Payload, PayloadError};
 use crate::receipt::Receipt;
@@ -266,6 +267,7 @@ impl Executor {
             delay: None,
             origin: None,
             trace: None,
+            limits: TimeLimits::NONE,
         };
         let id = InstanceId::new("scripted")?;
         let mut now = Timestamp::EPOCH;
@@ -334,7 +336,7 @@ impl Executor {
     /// What the other instance does about a message. Events and cancels arrive.
     fn answer(&mut self, message: Message) -> Result<Command, DriveError> {
         let Message { id, to: child, body } = message;
-        match body {
+        match body.unlimited().0 {
             MessageBody::Start { name, input, origin, .. }
             | MessageBody::Replace { name, input, origin, .. }
                 if origin.relation == Relation::Child =>
@@ -355,6 +357,7 @@ impl Executor {
             MessageBody::Request(_)
             | MessageBody::Start { .. }
             | MessageBody::Traced { .. }
+            | MessageBody::Limited { .. }
             | MessageBody::Cancel { .. }
             | MessageBody::Event { .. }
             | MessageBody::Command { .. }

@@ -77,6 +77,9 @@ impl CorrelationId {
     /// Reserved for the timer that delays the start of an execution.
     pub const START: Self = Self(0);
 
+    /// Reserved for the timer of the time limit of an instance.
+    pub const LIMIT: Self = Self(u64::MAX);
+
     /// Of a future that waits for a cancel. It is no event, so its number is from a row of its own:
     /// that of events goes on as if it were not there.
     pub(crate) const fn of_cancellation(number: u64) -> Self {

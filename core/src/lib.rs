@@ -102,6 +102,7 @@ mod parked;
 mod published;
 mod replace;
 mod rewind;
+mod running_limits;
 mod seen_keys;
 mod streams;
 mod view;
@@ -154,6 +155,7 @@ pub use error::{
 };
 pub use event::{
     CarriedStream, EmittedBy, Event, EventKind, RequestEvent, StreamEvent, StreamItem,
+    TimeLimitEvent,
 };
 pub use event_name::{DeclaredEvent, EventName, NamesEvent};
 pub use executor::{DriveError, Executor, Run};
@@ -174,7 +176,7 @@ pub use message::{
 pub use open::{OpenActivities, OpenActivity, OpenChild};
 pub use options::{
     ActivityOptions, ChildOptions, InvalidOptions, NamedActivity, OrchestrationByName, ParentClose,
-    RecordedOptions, RecordedRetry, RetryPolicy, StreamWindow,
+    RecordedOptions, RecordedRetry, RetryPolicy, StreamWindow, TimeLimit, TimeLimits,
 };
 pub use outbox::Outbox;
 pub use outcome::Outcome;

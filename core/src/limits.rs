@@ -198,6 +198,9 @@ pub const MAX_ACTIVITIES_SHOWN: usize = 100;
 /// Most open children that a status shows: those that were called first.
 pub const MAX_CHILDREN_SHOWN: usize = 100;
 
+/// Most children that code can list, besides those that are open: the newest.
+pub const MAX_LISTED_CHILDREN: usize = 1_000;
+
 /// Most items in each list of the view of an instance: the first ones.
 pub const MAX_ITEMS_VIEWED: usize = 100;
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ChildError;
 use crate::ids::{CorrelationId, EventKey, InstanceId, InvalidName, Name};
+use crate::options::TimeLimits;
 use crate::payload::Payload;
 use crate::random::SplitMix64;
 use crate::time::Timestamp;
@@ -142,6 +143,13 @@ pub enum MessageBody {
         /// What came of it.
         answer: UpdateReturn,
     },
+    /// A start, of an instance that has time limits.
+    Limited {
+        /// Which.
+        limits: TimeLimits,
+        /// The start.
+        body: Box<MessageBody>,
+    },
 }
 
 /// A call of a child that no longer counts, as the parent was rewound.
@@ -247,7 +255,9 @@ impl Message {
             MessageBody::Event { name, data } => name.as_str().len() + data.len(),
             MessageBody::Request(request) => request.name.as_str().len() + request.bytes(),
             MessageBody::Return { answer, .. } => answer.bytes(),
-            MessageBody::Traced { body, .. } => return Self::bytes_of(to, body),
+            MessageBody::Traced { body, .. } | MessageBody::Limited { body, .. } => {
+                return Self::bytes_of(to, body);
+            }
             MessageBody::Result { result, .. } => {
                 result.as_ref().map_or_else(|error| error.stored_bytes(), Payload::len)
             }
@@ -261,7 +271,7 @@ impl MessageBody {
     pub fn origin(&self) -> Option<&Origin> {
         match self {
             Self::Start { origin, .. } | Self::Replace { origin, .. } => Some(origin),
-            Self::Traced { body, .. } => body.origin(),
+            Self::Traced { body, .. } | Self::Limited { body, .. } => body.origin(),
             Self::Cancel { .. }
             | Self::Event { .. }
             | Self::Result { .. }
@@ -277,7 +287,7 @@ impl MessageBody {
             Self::Start { name, version, .. } | Self::Replace { name, version, .. } => {
                 Some((name, version.as_ref()))
             }
-            Self::Traced { body, .. } => body.starts(),
+            Self::Traced { body, .. } | Self::Limited { body, .. } => body.starts(),
             Self::Cancel { .. }
             | Self::Event { .. }
             | Self::Result { .. }
@@ -291,7 +301,7 @@ impl MessageBody {
     pub fn not_before(&self) -> Option<Timestamp> {
         match self {
             Self::Start { not_before, .. } | Self::Replace { not_before, .. } => *not_before,
-            Self::Traced { body, .. } => body.not_before(),
+            Self::Traced { body, .. } | Self::Limited { body, .. } => body.not_before(),
             Self::Cancel { .. }
             | Self::Event { .. }
             | Self::Result { .. }
@@ -310,6 +320,41 @@ impl MessageBody {
     /// Whether what comes back says that it has arrived, so that this need not be recorded by itself.
     pub(crate) fn comes_back(&self) -> bool {
         self.starts_child() || matches!(self, Self::Request(request) if request.is_update)
+    }
+
+    /// A start without its time limits, and those.
+    pub fn unlimited(self) -> (Self, TimeLimits) {
+        let Self::Limited { limits, body } = self else { return (self, TimeLimits::NONE) };
+        (body.unlimited().0, limits)
+    }
+
+    /// Without what is said besides.
+    pub(crate) fn inner(&self) -> &Self {
+        match self {
+            Self::Traced { body, .. } | Self::Limited { body, .. } => body.inner(),
+            Self::Start { .. }
+            | Self::Replace { .. }
+            | Self::Cancel { .. }
+            | Self::Event { .. }
+            | Self::Result { .. }
+            | Self::Command { .. }
+            | Self::Request(_)
+            | Self::Return { .. } => self,
+        }
+    }
+
+    pub(crate) fn inner_mut(&mut self) -> &mut Self {
+        match self {
+            Self::Traced { body, .. } | Self::Limited { body, .. } => body.inner_mut(),
+            Self::Start { .. }
+            | Self::Replace { .. }
+            | Self::Cancel { .. }
+            | Self::Event { .. }
+            | Self::Result { .. }
+            | Self::Command { .. }
+            | Self::Request(_)
+            | Self::Return { .. } => self,
+        }
     }
 
     pub(crate) fn starts_child(&self) -> bool {

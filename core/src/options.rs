@@ -6,6 +6,7 @@ mod invalid;
 mod named;
 mod retry;
 mod stream;
+mod time_limits;
 
 pub use activity::{ActivityOptions, RecordedOptions};
 pub(crate) use child::RetryChildIf;
@@ -15,3 +16,4 @@ pub use named::{NamedActivity, OrchestrationByName};
 pub(crate) use retry::RetryIf;
 pub use retry::{RecordedRetry, RetryPolicy};
 pub use stream::StreamWindow;
+pub use time_limits::{TimeLimit, TimeLimits};

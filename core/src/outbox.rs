@@ -7,6 +7,7 @@ mod ids;
 mod owed;
 mod requests;
 mod superseded;
+mod time_limits;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -15,7 +16,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::error::{ChildError, bounded};
-use crate::event::Event;
+use crate::event::{Event, TimeLimitEvent};
 use crate::history::RecordedTurn;
 use crate::ids::{CorrelationId, InstanceId, Name};
 use crate::limits::MAX_REASON_TOLD_BYTES;
@@ -154,8 +155,10 @@ impl Outbox {
             }
             Event::StartedBy { origin } => self.origin = Some(origin.clone()),
             Event::ChildScheduled { id, name, version, input, instance, parent_close, .. } => {
+                let limits = self.take_limits();
                 let mut start = self.start(*id, (name, version, input), instance, Relation::Child);
                 start.replace_superseded(self.take_superseded(instance));
+                start.limit(limits);
                 let child = Child {
                     start: start.clone(),
                     called_in: self.lineage,
@@ -170,7 +173,10 @@ impl Outbox {
             }
             Event::StartRequested { id, name, version, input, instance } => {
                 let what = (name, version, input);
-                return self.put(self.start(*id, what, instance, Relation::Detached));
+                let limits = self.take_limits();
+                let mut start = self.start(*id, what, instance, Relation::Detached);
+                start.limit(limits);
+                return self.put(start);
             }
             Event::EventSent { id, to, name, data } => {
                 let body = MessageBody::Event { name: name.clone(), data: data.clone() };
@@ -214,6 +220,9 @@ impl Outbox {
                 messages.iter().for_each(|message| drop(self.put(message.clone())));
             }
             Event::ChildrenSuperseded { children } => return self.supersede(children),
+            Event::TimeLimit(TimeLimitEvent::OfChild { limits, .. }) => {
+                self.content().limits_of_next = *limits;
+            }
             Event::ExecutionRenewed { .. } => return self.close_children(PARENT_GOES_ON),
             Event::ExecutionCompleted { .. }
             | Event::ExecutionFailed { .. }
@@ -257,7 +266,8 @@ impl Outbox {
             | Event::ExecutionParked { .. }
             | Event::ExecutionUnparked
             | Event::TaskLocal { .. }
-            | Event::TraceContextReceived { .. } => {}
+            | Event::TraceContextReceived { .. }
+            | Event::TimeLimit(_) => {}
         }
         Vec::new()
     }

@@ -366,7 +366,8 @@ impl ParkedExecution {
             | Event::ExecutionParked { .. }
             | Event::ExecutionUnparked
             | Event::TaskLocal { .. }
-            | Event::TraceContextReceived { .. } => {}
+            | Event::TraceContextReceived { .. }
+            | Event::TimeLimit(_) => {}
         }
     }
 }

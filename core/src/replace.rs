@@ -6,13 +6,15 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::event::Event;
+use crate::event::{Event, TimeLimitEvent};
 use crate::history::RecordedTurn;
 use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
 use crate::message::Origin;
+use crate::options::TimeLimits;
 use crate::outbox::Outbox;
 use crate::payload::Payload;
 use crate::rewind::commands_of;
+use crate::running_limits::RunningLimits;
 use crate::time::Timestamp;
 use crate::trace_context::{ReceivedTrace, TraceContext};
 use crate::version::Version;
@@ -32,6 +34,8 @@ pub struct Replacement {
     pub delay: Option<Duration>,
     /// The trace in which it is started.
     pub trace: Option<Box<ReceivedTrace>>,
+    /// How long it may take.
+    pub limits: TimeLimits,
 }
 
 impl Replacement {
@@ -56,9 +60,10 @@ impl Replacement {
         let keys = (!keys.is_empty()).then_some(Event::CommandsReceived { keys });
         let messages = (!messages.is_empty()).then_some(Event::OutboxCarried { messages });
         let children = (!children.is_empty()).then_some(Event::ChildrenSuperseded { children });
-        let Self { name, version, input, origin, delay, trace } = self;
+        let Self { name, version, input, origin, delay, trace, limits } = self;
         let seed = origin.seed();
-        let first = First { name, version, input, seed, origin: Some(origin), delay, trace };
+        let first =
+            First { name, version, input, seed, origin: Some(origin), delay, trace, limits };
         let after = messages.into_iter().chain(children).chain(keys);
         turns(first, after, at)
     }
@@ -79,6 +84,8 @@ pub struct Anew {
     pub delay: Option<Duration>,
     /// The trace in which it is started.
     pub trace: Option<Box<ReceivedTrace>>,
+    /// How long it may take.
+    pub limits: TimeLimits,
     /// An event that is raised with the start, and the trace in which that is.
     pub event: Option<(Event, Option<Box<TraceContext>>)>,
 }
@@ -109,12 +116,12 @@ impl Anew {
         let end = (!has_ended).then(|| RecordedTurn::terminated(at, MADE_ROOM));
         let messages = Outbox::of(instance.clone(), before.iter().chain(&end)).carried();
         let children = Outbox::new(instance.clone()).superseded_by_undoing(before);
-        let Self { name, version, input, seed, delay, trace, event } = self;
+        let Self { name, version, input, seed, delay, trace, limits, event } = self;
         let mut keys = commands_of(before);
         keys.extend(key_of_start(seed));
         let messages = (!messages.is_empty()).then_some(Event::OutboxCarried { messages });
         let children = (!children.is_empty()).then_some(Event::ChildrenSuperseded { children });
-        let first = First { name, version, input, seed, origin: None, delay, trace };
+        let first = First { name, version, input, seed, origin: None, delay, trace, limits };
         let after = messages.into_iter().chain(children);
         let mut turns = turns(first, after.chain([Event::CommandsReceived { keys }]), at);
         turns.extend(event.map(|(event, trace)| {
@@ -148,12 +155,13 @@ struct First {
     origin: Option<Box<Origin>>,
     delay: Option<Duration>,
     trace: Option<Box<ReceivedTrace>>,
+    limits: TimeLimits,
 }
 
 /// The first turn, as code would record it, and one for each of the others. It has a delay, if only of nothing:
 /// the others come before the code runs.
 fn turns(first: First, others: impl Iterator<Item = Event>, at: Timestamp) -> Vec<RecordedTurn> {
-    let First { name, version, input, seed, origin, delay, trace } = first;
+    let First { name, version, input, seed, origin, delay, trace, limits } = first;
     let delay = delay.unwrap_or(Duration::ZERO);
     let mut events = vec![Event::ExecutionStarted { name, input, seed, delay: Some(delay) }];
     events.extend(origin.map(|origin| Event::StartedBy { origin }));
@@ -161,6 +169,10 @@ fn turns(first: First, others: impl Iterator<Item = Event>, at: Timestamp) -> Ve
         events.push(Event::VersionSelected { version });
     }
     events.extend(trace.map(|received| Event::TraceContextReceived { received }));
+    if !limits.is_none() {
+        let total_ends_at = RunningLimits::total_end(limits, Some(delay), at);
+        events.push(Event::TimeLimit(TimeLimitEvent::Set { limits, total_ends_at }));
+    }
     events.push(Event::TimerCreated { id: CorrelationId::START, fire_at: at + delay });
     let turns = [events].into_iter().chain(others.map(|event| vec![event]));
     turns.map(|events| RecordedTurn { at, events: events.into() }).collect()

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod cancellation;
+mod children;
 mod compare;
 mod drops;
 mod halts;
@@ -18,6 +19,7 @@ mod requests;
 mod status;
 mod streams;
 mod tasks;
+mod time_limits;
 mod timers;
 mod updates;
 
@@ -50,10 +52,12 @@ use crate::outbox::Outbox;
 use crate::payload::Payload;
 use crate::published::PublishedValues;
 use crate::random::SplitMix64;
+use crate::running_limits::RunningLimits;
 use crate::streams::Streams;
 use crate::time::Timestamp;
 use crate::trace_context::ReceivedTrace;
 use crate::version::Version;
+use crate::view::CalledChildren;
 
 /// A handle on the state. The lock is held for a few lines at a time, never while user code runs:
 /// values are encoded and decoded without it, and wakers, which may be user code, are cloned, woken
@@ -88,6 +92,9 @@ pub(crate) struct State {
     pub(crate) published: PublishedValues,
     pub(crate) streams: Streams,
     pub(crate) updates: OpenUpdates,
+    pub(crate) time_limits: RunningLimits,
+    /// Those that it has called, once there are any.
+    children: Option<Box<CalledChildren>>,
     /// The cancel that has come.
     pub(crate) cancellation: Option<Box<Cancellation>>,
     /// Number of futures that have waited for one.
@@ -125,6 +132,8 @@ impl State {
             published: PublishedValues::default(),
             streams: Streams::default(),
             updates: OpenUpdates::default(),
+            time_limits: RunningLimits::default(),
+            children: None,
             cancellation: None,
             last_cancellation: 0,
             patches: BTreeMap::new(),
@@ -199,7 +208,9 @@ impl State {
     pub(crate) fn held_bytes(&self) -> usize {
         let status = self.status.newest.as_ref().map_or(0, Payload::len);
         let shown = status + self.published.bytes() + self.streams.held_bytes();
-        self.buffer.held_bytes() + self.outbox.held_bytes() + shown + self.updates.held_bytes()
+        let children = self.children.as_ref().map_or(0, |children| children.held_bytes());
+        let others = self.outbox.held_bytes() + children;
+        self.buffer.held_bytes() + others + shown + self.updates.held_bytes()
     }
 
     /// Number of events in the log, without those that were superseded.

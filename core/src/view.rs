@@ -19,6 +19,7 @@ use crate::outbox::Outbox;
 use crate::outcome::Outcome;
 use crate::payload::Payload;
 use crate::published::PublishedValues;
+use crate::running_limits::RunningLimits;
 use crate::streams::Streams;
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -29,6 +30,7 @@ pub use execution::{
     ExecutionView, Listed, Since, ViewedActivity, ViewedChild, ViewedEvent, ViewedMessage,
     ViewedRewind, ViewedTimer, ViewedWait,
 };
+pub(crate) use family::CalledChildren;
 pub use family::{CalledChild, ChildEnd, Family, FamilyView};
 use queues::Queues;
 pub use timeline::{AttemptSpan, Span, SpanEnd, SpanKind, Timeline, TimelineBuilder};
@@ -87,6 +89,7 @@ pub struct Viewer {
     cancel_requested: Option<Since>,
     rewound: Option<ViewedRewind>,
     renewals: u64,
+    time_limits: RunningLimits,
     outcome: Option<(Timestamp, Outcome)>,
     activities: Activities,
     timers: BTreeMap<CorrelationId, ViewedTimer>,
@@ -131,6 +134,7 @@ impl Viewer {
             cancel_requested: None,
             rewound: None,
             renewals: 0,
+            time_limits: RunningLimits::default(),
             outcome: None,
             activities: Activities::default(),
             timers: BTreeMap::new(),
@@ -171,7 +175,7 @@ impl Viewer {
 
     /// How the execution is now, with at most `most` items in each of its lists.
     pub fn view(&self, most: usize) -> ExecutionView {
-        let started = self.started.as_ref();
+        let (started, is_open) = (self.started.as_ref(), self.outcome.is_none());
         ExecutionView {
             orchestration: started.map(|started| started.name.clone()),
             version: self.version.clone(),
@@ -187,6 +191,8 @@ impl Viewer {
             published: self.published.clone(),
             patches: self.patches.iter().cloned().collect(),
             renewals: self.renewals,
+            execution_ends_at: self.time_limits.execution_ends_at.filter(|_| is_open),
+            total_ends_at: self.time_limits.total_ends_at.filter(|_| is_open),
             rewound: self.rewound.clone(),
             suspended: self.suspended.clone(),
             parked: self.parked.clone(),

@@ -2,6 +2,7 @@
 
 mod correlations;
 mod streams;
+mod time_limits;
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -12,6 +13,8 @@ use crate::event::{Event, RequestEvent};
 use crate::history::RecordedTurn;
 use crate::ids::{CorrelationId, Name};
 use crate::time::Timestamp;
+
+use time_limits::LimitsSeen;
 
 /// Whether some execution can have written these turns, in this order, from its first on. Whether some code makes
 /// them is not looked at.
@@ -77,6 +80,7 @@ pub(crate) struct WellFormed {
     carried_in: Option<u64>,
     /// The turn of the end.
     ended: Option<u64>,
+    time_limits: LimitsSeen,
 }
 
 impl WellFormed {
@@ -92,6 +96,7 @@ impl WellFormed {
         self.just_configured = None;
         for (index, event) in turn.events.iter().enumerate() {
             self.check_place(index, event)?;
+            self.check_time_limits(event)?;
             self.check_correlation(event)?;
             self.check_interrupt(event)?;
             let is_scheduled = matches!(event, Event::TaskScheduled { .. });
@@ -214,6 +219,14 @@ impl WellFormed {
         }
     }
 
+    fn check_time_limits(&mut self, event: &Event) -> Result<(), MalformedHistory> {
+        let is_first = self.turns == 0 && self.open.is_empty() && self.last_id == 0;
+        match self.time_limits.refusal(event, is_first) {
+            Some(expected) => Err(self.malformed(expected, event)),
+            None => Ok(()),
+        }
+    }
+
     /// Cancels, suspensions, and what they do not allow.
     fn check_interrupt(&mut self, event: &Event) -> Result<(), MalformedHistory> {
         match event {
@@ -298,7 +311,9 @@ impl WellFormed {
                 return self.check_step(event);
             }
             // They are about an input, and no step of the code.
-            Event::TraceContextReceived { .. } | Event::Request(RequestEvent::Asked { .. }) => {}
+            Event::TraceContextReceived { .. }
+            | Event::Request(RequestEvent::Asked { .. })
+            | Event::TimeLimit(_) => {}
         }
         Ok(())
     }

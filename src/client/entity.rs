@@ -214,6 +214,7 @@ fn request(
         delay: None,
         event: Some(event?),
         reuse: ReusePolicy::default(),
+        limits: Default::default(),
     })
 }
 

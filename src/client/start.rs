@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use reenact_actors::{Access, Error, ExternalEvent, Result, ReusePolicy, StartRequest};
 use reenact_core::{
-    InstanceId, Name, NamesEvent, Payload, PayloadError, ToInstanceId, TraceContext, Version,
+    InstanceId, Name, NamesEvent, Payload, PayloadError, TimeLimits, ToInstanceId, TraceContext,
+    Version,
 };
 use reenact_providers::InstanceState;
 use serde::Serialize;
@@ -25,7 +26,7 @@ use super::{Client, InstanceHandle};
 /// - [`Error::UnknownOrchestration`], [`Error::UnknownVersion`]: this host has not got it.
 /// - [`Error::AlreadyExists`]: the id is taken, by a running instance or a finished one; unless it is said what to do
 ///   [then](Self::reuse).
-/// - [`Error::OverLimit`]: the delay is too long.
+/// - [`Error::OverLimit`]: the delay is too long. [`Error::InvalidOptions`]: a time limit cannot be.
 /// - [`Error::NotStarted`]: the code cannot do its first turn, for it does what no history can repeat,
 ///   or calls an activity that is not registered. There is no instance then.
 /// - [`Error::Busy`], [`Error::ShuttingDown`]: the host does not take it.
@@ -48,6 +49,7 @@ pub struct StartNew<T> {
     event: Option<Result<ExternalEvent>>,
     trace: Option<TraceContext>,
     reuse: ReusePolicy,
+    limits: TimeLimits,
     output: PhantomData<fn() -> T>,
 }
 
@@ -62,8 +64,22 @@ impl<T> StartNew<T> {
         let id = None;
         let delay = None;
         let version = None;
-        let (event, trace, reuse, output) = (None, None, ReusePolicy::new(), PhantomData);
-        Self { client, name, input, id, delay, version, input_of, event, trace, reuse, output }
+        let (event, trace, output) = (None, None, PhantomData);
+        let (reuse, limits) = (ReusePolicy::new(), TimeLimits::NONE);
+        Self {
+            client,
+            name,
+            input,
+            id,
+            delay,
+            version,
+            input_of,
+            event,
+            trace,
+            reuse,
+            limits,
+            output,
+        }
     }
 
     /// Under an id of your own; otherwise one is made, a UUID that sorts by time.
@@ -76,6 +92,44 @@ impl<T> StartNew<T> {
     /// [`MAX_TIMER`](crate::limits::MAX_TIMER).
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = Some(delay);
+        self
+    }
+
+    /// How long each of its executions may take, from when the code may run: then it fails, and the code is not asked.
+    /// [`result`](InstanceHandle::result) gives [`Error::Failed`] with an error of the kind
+    /// [`TimedOut`](crate::OrchestrationErrorKind::TimedOut); so does a parent get it. Children go by their
+    /// [parent-close policies](crate::ParentClose). To clean up, put a limit around the work instead:
+    /// [`ctx.timeout`](crate::OrchestrationContext::timeout).
+    ///
+    /// The time goes on while no host runs, and while it is suspended. One that is parked ends when its code is there
+    /// again. When the code continues as new, the time begins anew; so it does after a rewind.
+    ///
+    /// ```
+    /// # use reenact::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// # #[orchestration]
+    /// # async fn order(_ctx: OrchestrationContext, id: u32) -> Result<u32, OrchestrationError> {
+    /// #     Ok(id)
+    /// # }
+    /// # async fn start(host: &Host) -> reenact::Result<()> {
+    /// let an_hour = Duration::from_secs(3_600);
+    /// host.start_new(order, 7).timeout(an_hour).total_timeout(24 * an_hour).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidOptions`]: less than a microsecond, or more than [`MAX_TIMER`](crate::limits::MAX_TIMER). Nothing is
+    /// stored.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.limits.execution = Some(limit);
+        self
+    }
+
+    /// As [`timeout`](Self::timeout), for all executions together: it counts on when the code continues as new.
+    pub fn total_timeout(mut self, limit: Duration) -> Self {
+        self.limits.total = Some(limit);
         self
     }
 
@@ -208,8 +262,8 @@ impl<T> StartNew<T> {
     }
 
     async fn start(self) -> Result<InstanceHandle<T>> {
-        let Self { client, name, input, id, delay, version, input_of, event, trace, reuse, .. } =
-            self;
+        let Self { client, name, input, id, delay, version, input_of, event, .. } = self;
+        let (trace, reuse, limits) = (self.trace, self.reuse, self.limits);
         let name = name?;
         let instance = id.transpose()?;
         let version = version.transpose()?;
@@ -225,7 +279,7 @@ impl<T> StartNew<T> {
         {
             code.check_input(&input).map_err(invalid)?;
         }
-        let request = StartRequest { name, version, input, instance, delay, event, reuse };
+        let request = StartRequest { name, version, input, instance, delay, event, reuse, limits };
         let id = client.access().start_in_trace(request, trace).await?;
         Ok(InstanceHandle::new(client, id))
     }

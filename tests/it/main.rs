@@ -76,6 +76,7 @@ mod streams;
 mod suspend;
 mod tags;
 mod threads;
+mod time_limits;
 mod timers;
 mod typed_events;
 mod updates;

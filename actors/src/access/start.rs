@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use reenact_core::limits::MAX_TIMER;
-use reenact_core::{InstanceId, Name, Payload, ReceivedTrace, Start, TraceContext, Version};
+use reenact_core::{
+    InstanceId, Name, Payload, ReceivedTrace, Start, TimeLimits, TraceContext, Version,
+};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -40,6 +42,8 @@ pub struct StartRequest {
     pub event: Option<ExternalEvent>,
     /// What happens where there is an instance of the id.
     pub reuse: ReusePolicy,
+    /// How long it may take.
+    pub limits: TimeLimits,
 }
 
 impl StartRequest {
@@ -62,7 +66,7 @@ impl Access {
     /// # Errors
     /// [`Error::UnknownOrchestration`], [`Error::UnknownVersion`], [`Error::AlreadyExists`],
     /// [`Error::Busy`], [`Error::ShuttingDown`], [`Error::OverLimit`], [`Error::Interrupted`],
-    /// [`Error::Store`]; [`Error::NotStarted`] when the code cannot do its first turn: then nothing was
+    /// [`Error::Store`], [`Error::InvalidOptions`]; [`Error::NotStarted`] when the code cannot do its first turn: then nothing was
     /// stored. With an event also [`Error::NoId`], [`Error::Finished`], [`Error::Parked`] and
     /// [`Error::TooManyEvents`], of the instance that is there. By way of another host:
     /// [`Error::Quarantined`] when that cannot take it; [`Error::Unanswered`] when none has taken it for
@@ -87,7 +91,8 @@ impl Access {
     ) -> Result<InstanceId> {
         self.may_change()?;
         let trace = trace.or_else(current);
-        let StartRequest { name, version, input, instance, delay, event, reuse } = request;
+        let StartRequest { name, version, input, instance, delay, event, reuse, limits } = request;
+        limits.check()?;
         let event = event.map(|event| event.with_trace_of(trace.as_ref()));
         self.orchestration(&name, version.as_ref())?;
         if let Some(event) = event.as_ref().filter(|_| instance.is_none()) {
@@ -117,7 +122,7 @@ impl Access {
         let (reply, answer) = oneshot::channel();
         let id = instance.clone();
         let trace = trace.map(|context| Box::new(ReceivedTrace::of_caller(context)));
-        let start = Start { input, seed, delay, origin: None, trace };
+        let start = Start { input, seed, delay, origin: None, trace, limits };
         let answer = self.answer(&id, answer);
         let reply = Reply::admitted(reply, permit, self.client());
         let not_before = None;

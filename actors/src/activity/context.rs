@@ -421,7 +421,14 @@ mod tests {
             InstanceId::new("order-7").unwrap(),
             reenact_core::ExecutionId::FIRST,
             reenact_core::MachineConfig::default(),
-            reenact_core::Start { input, seed: 11, delay: None, origin: None, trace: None },
+            reenact_core::Start {
+                input,
+                seed: 11,
+                delay: None,
+                origin: None,
+                trace: None,
+                limits: Default::default(),
+            },
             reenact_core::Timestamp::EPOCH,
         )
         .unwrap();

@@ -72,7 +72,8 @@ impl Error {
             | Self::UpdateRefused { .. }
             | Self::EntityFailed(_)
             | Self::Reserved { .. }
-            | Self::OverLimit { .. } => ErrorKind::InvalidArgument,
+            | Self::OverLimit { .. }
+            | Self::InvalidOptions(_) => ErrorKind::InvalidArgument,
             Self::UnknownOrchestration { .. } | Self::UnknownVersion { .. } => {
                 ErrorKind::NotRegistered
             }

@@ -183,6 +183,7 @@ fn anew(message: &StartMessage, version: reenact_core::Version, at: Timestamp) -
         seed: message.start.seed,
         delay: message.not_before.map(|time| time.since(at)).or(asked),
         trace: message.start.trace.clone(),
+        limits: message.start.limits,
         event,
     })
 }

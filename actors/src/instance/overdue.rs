@@ -1,6 +1,6 @@
 //! Applies what is overdue in the order in which it was due, before anything else.
 
-use reenact_core::{Action, Command};
+use reenact_core::{Action, Command, CorrelationId};
 
 use super::phase::Phase;
 use super::state::InstanceState;
@@ -81,7 +81,7 @@ impl InstanceState {
     }
 }
 
-/// Whether the command is about an action that was scheduled by then.
-fn is_of(command: &Command, last: reenact_core::CorrelationId) -> bool {
-    matches!(command, Command::FireTimer { id } if *id <= last)
+/// Whether the command is about an action that was scheduled by then, or about the time of the instance.
+fn is_of(command: &Command, last: CorrelationId) -> bool {
+    matches!(command, Command::FireTimer { id } if *id <= last || *id == CorrelationId::LIMIT)
 }

@@ -98,6 +98,7 @@ impl InstanceState {
             origin: Box::new(origin),
             delay: Some(delay),
             trace: message.start.trace.clone(),
+            limits: message.start.limits,
         };
         let turns = replacement.begin(&self.instance, before, now.max(summary.updated_at));
         records(summary, message, &turns)

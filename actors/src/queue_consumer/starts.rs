@@ -1,6 +1,6 @@
 //! Handles the start of an instance from a queue.
 
-use reenact_core::{PayloadError, ReceivedTrace, RemoteStart, Start, StartOption};
+use reenact_core::{PayloadError, ReceivedTrace, RemoteStart, Start, StartOption, TimeLimits};
 use reenact_providers::Delivery;
 
 use super::handle::{MessageHandler, Trace, external, keys, refused, verdict_of};
@@ -51,7 +51,8 @@ impl MessageHandler {
         let key = event.as_ref().map(|event| event.key.clone());
         let event = event.map(|event| external(event, trace.clone()));
         let trace = trace.map(|context| Box::new(ReceivedTrace::of_caller(*context)));
-        let start = Start { input, seed, delay: None, origin: None, trace };
+        let limits = limits_of(options);
+        let start = Start { input, seed, delay: None, origin: None, trace, limits };
         // An earlier delivery may have started the instance, so the id is never assumed to be free.
         let (own_id, place) = (true, None);
         let message = |reply| {
@@ -79,8 +80,17 @@ impl MessageHandler {
 }
 
 fn reuse_of(options: &[StartOption]) -> ReusePolicy {
-    let reuse = options.iter().map(|option| match option {
-        StartOption::Reuse(reuse) => ReusePolicy::from(*reuse),
+    let reuse = options.iter().filter_map(|option| match option {
+        StartOption::Reuse(reuse) => Some(ReusePolicy::from(*reuse)),
+        StartOption::Limits(_) => None,
     });
     reuse.last().unwrap_or_default()
+}
+
+fn limits_of(options: &[StartOption]) -> TimeLimits {
+    let limits = options.iter().filter_map(|option| match option {
+        StartOption::Limits(limits) => Some(*limits),
+        StartOption::Reuse(_) => None,
+    });
+    limits.last().unwrap_or_default()
 }

@@ -33,6 +33,12 @@ pub(crate) struct Start {
     /// It begins so much later
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) delay: Option<Duration>,
+    /// Each of its executions fails after this time
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// All of its executions together fail after this time
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) total_timeout: Option<Duration>,
     /// An event that it finds when it begins
     #[arg(long, value_name = "NAME[=JSON]")]
     pub(crate) event: Option<String>,

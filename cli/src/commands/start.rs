@@ -1,5 +1,7 @@
 //! `start` and `raise`: an instance begins, or gets an event.
 
+use std::time::Duration;
+
 use reenact::console::dto::{
     Raise as RaiseBody, Start as StartBody, StartEvent, Started, StateText,
 };
@@ -26,13 +28,14 @@ pub(crate) async fn start(arguments: Start, tool: &mut Tool) -> Done {
         return Err(Failure::misused("`--attach` and `--replace` need to know the instance")
             .remedy("add `--id ID`"));
     }
-    let delay_ms = arguments.delay.map(|delay| u64::try_from(delay.as_millis())).transpose();
     let body = StartBody {
         orchestration: arguments.orchestration,
         input: typed(arguments.input).await?,
         id: arguments.id,
         version: arguments.version,
-        delay_ms: delay_ms.map_err(|_| Failure::misused("the delay is too long"))?,
+        delay_ms: millis(arguments.delay, "the delay")?,
+        timeout_ms: millis(arguments.timeout, "the time limit")?,
+        total_timeout_ms: millis(arguments.total_timeout, "the time limit")?,
         event,
         replace: states(&arguments.replace)?,
         attach: arguments.attach,
@@ -85,6 +88,11 @@ pub(crate) async fn raise(arguments: Raise, tool: &mut Tool) -> Done {
 pub(super) async fn typed(given: Option<String>) -> Done<Value> {
     let read = tokio::task::spawn_blocking(move || payload(given.as_deref())).await;
     read.unwrap_or(Err(Failure::Said(Code::Interrupted)))
+}
+
+fn millis(given: Option<Duration>, what: &str) -> Done<Option<u64>> {
+    let millis = given.map(|given| u64::try_from(given.as_millis())).transpose();
+    millis.map_err(|_| Failure::misused(format!("{what} is too long")))
 }
 
 fn states(given: &[String]) -> Done<Vec<StateText>> {

@@ -40,6 +40,16 @@ async fn the_console_of_a_host_is_found_in_its_directory() {
     assert!(result.ends_with("approved: true"));
     let started = on(&directory, &["start", "greet", "\"Eve\"", "--wait"]).await.fine();
     assert!(started.contains("Hello, Eve!"), "{started}");
+    let eve = &["start", "greet", "\"Eve\"", "--id", "eve"];
+    let with = |options: &[&'static str]| [&eve[..], options].concat();
+    on(&directory, &with(&["--wait", "--timeout", "1h", "--total-timeout", "2d"])).await.fine();
+    on(&directory, &with(&[])).await.refused(4);
+    on(&directory, &with(&["--replace", "failed,cancelled"])).await.refused(4);
+    for options in [&["--attach"][..], &["--replace", "completed"]] {
+        assert_eq!(on(&directory, &with(options)).await.fine(), "eve\n");
+    }
+    on(&directory, &["start", "greet", "\"Eve\"", "--attach"]).await.refused(2);
+    on(&directory, &with(&["--timeout", "0s", "--attach"])).await.refused(2);
     console.shutdown().await;
     host.shutdown().await.unwrap();
 }

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use reenact_actors::{Error, ExternalEvent, ReusePolicy, StartRequest};
-use reenact_core::{InstanceId, Name, Payload, Version};
+use reenact_core::{InstanceId, Name, Payload, TimeLimits, Version};
 use serde_json::Value;
 
 use super::body::JsonBody;
@@ -155,7 +155,7 @@ pub(crate) struct Nothing {}
 impl Shared {
     /// Starts an instance. The input is checked against the code of the orchestration where the host has it.
     pub(crate) async fn start(&self, start: Start) -> Result<InstanceId, Problem> {
-        let Start { orchestration, input, id, version, delay_ms, event, replace, attach } = start;
+        let Start { orchestration, input, id, version, delay_ms, event, .. } = start;
         let name = Name::new(orchestration)?;
         let version = version.map(Version::new).transpose()?;
         let instance = id.map(InstanceId::new).transpose()?;
@@ -163,9 +163,13 @@ impl Shared {
         let event = event.transpose()?;
         let input = self.input(&name, version.as_ref(), &input)?;
         let delay = delay_ms.map(Duration::from_millis);
-        let reuse = ReusePolicy::new().replacing(replace.iter().map(|state| state.0));
-        let reuse = if attach { reuse.or_attach() } else { reuse };
-        let request = StartRequest { name, version, input, instance, delay, event, reuse };
+        let reuse = ReusePolicy::new().replacing(start.replace.iter().map(|state| state.0));
+        let reuse = if start.attach { reuse.or_attach() } else { reuse };
+        let limits = TimeLimits {
+            execution: start.timeout_ms.map(Duration::from_millis),
+            total: start.total_timeout_ms.map(Duration::from_millis),
+        };
+        let request = StartRequest { name, version, input, instance, delay, event, reuse, limits };
         Ok(self.access().start_instance(request).await?)
     }
 

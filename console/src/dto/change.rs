@@ -24,6 +24,12 @@ pub struct Start {
     /// Run the code only after this time, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
+    /// Each of its executions fails after this time, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// All of its executions together fail after this time, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_timeout_ms: Option<u64>,
     /// Raise this event on the instance. Where it is there already, it gets the event and is not started. Needs an
     /// `id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -94,6 +94,12 @@ pub struct ExecutionState {
     pub patches: Vec<String>,
     /// How often the code has gone on as new in this log.
     pub renewals: u64,
+    /// When this execution fails for its time limit, if it has one and has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_ends_at: Option<Time>,
+    /// When the instance fails for the time limit of all its executions, if it has one and has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_ends_at: Option<Time>,
     /// The newest rewind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rewound: Option<Rewound>,

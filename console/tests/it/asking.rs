@@ -184,6 +184,7 @@ pub(crate) fn start(name: &str, id: &str, input: Value) -> StartRequest {
         delay: None,
         event: None,
         reuse: ReusePolicy::new(),
+        limits: Default::default(),
     }
 }
 

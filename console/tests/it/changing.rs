@@ -47,6 +47,34 @@ async fn a_start_can_bring_an_event_for_one_that_may_be_there() {
 }
 
 #[tokio::test]
+async fn a_start_says_what_happens_where_its_id_is_taken() {
+    let program = Program::start().await;
+    let console = program.console();
+    let start = |attach: bool, replace: &[&str]| json!({"orchestration": "wait", "id": "a", "attach": attach, "replace": replace});
+    for attach in [false, true] {
+        post(&console, "/api/start", start(attach, &[])).await.ok();
+    }
+    post(&console, "/api/start", start(false, &["failed"])).await.problem(409);
+    post(&console, "/api/start", start(false, &["running"])).await.ok();
+    let detail = get(&console, "/api/instance?id=a").await.ok();
+    assert_eq!(detail["execution"], 2, "{detail}");
+    post(&console, "/api/start", start(false, &["gone"])).await.problem(422);
+}
+
+#[tokio::test]
+async fn a_start_can_have_time_limits_and_a_view_shows_when_they_pass() {
+    let program = Program::start().await;
+    let console = program.console();
+    let limited = |execution: u64, total: u64| json!({"orchestration": "wait", "id": "a", "timeout_ms": execution, "total_timeout_ms": total});
+    post(&console, "/api/start", limited(0, 1)).await.problem(422);
+    post(&console, "/api/start", limited(1, u64::MAX)).await.problem(422);
+    post(&console, "/api/start", limited(3_600_000, 7_200_000)).await.ok();
+    let view = &get(&console, "/api/instance?id=a").await.ok()["view"];
+    let ends = [&view["execution_ends_at"], &view["total_ends_at"]];
+    assert!(ends.iter().all(|at| at.is_string()) && ends[0] != ends[1], "{view}");
+}
+
+#[tokio::test]
 async fn a_start_that_cannot_be_is_refused_and_nothing_is_stored() {
     let program = Program::start().await;
     let console = program.console();

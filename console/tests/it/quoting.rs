@@ -59,6 +59,7 @@ async fn parked() -> Runtime {
         delay: None,
         event: None,
         reuse: ReusePolicy::new(),
+        limits: Default::default(),
     };
     before.access().start_instance(request).await.expect("it starts");
     until(&before.access(), |_, turns| turns == 2).await;

@@ -154,6 +154,7 @@ impl Site {
             delay: None,
             event: None,
             reuse: ReusePolicy::new(),
+            limits: Default::default(),
         };
         self.access.start_instance(request).await.expect("it starts");
     }

@@ -2,6 +2,8 @@
 
 mod call;
 
+use alloc::vec::Vec;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -13,6 +15,9 @@ use crate::ids::InstanceId;
 use crate::message::Relation;
 use crate::options::OrchestrationByName;
 use crate::output::DurableOutput;
+use crate::view::CalledChild;
+#[cfg(doc)]
+use crate::view::ChildEnd;
 
 use call::Call;
 
@@ -20,6 +25,35 @@ use call::Call;
 /// A child is an instance of its own, mostly in another shard. It is started when the event of its
 /// call is durable, exactly once, and its result comes exactly once, whatever crashes in between.
 impl OrchestrationContext {
+    /// The children that this code has called, and the detached orchestrations that it has started, in the order of the
+    /// calls: under which id each of them is, and whether it has ended, and how, as far as the log knows by now. The same at every
+    /// replay; needs no event. After continue-as-new, there are those of the new execution only.
+    ///
+    /// All are in it that are open, and of the others as many of the newest as there is room for among
+    /// [`MAX_LISTED_CHILDREN`](crate::limits::MAX_LISTED_CHILDREN). A future that was dropped cancels its child with the next step of the
+    /// code; until then it is open. One that is detached is [`ChildEnd::Left`] from its start.
+    ///
+    /// ```
+    /// # use reenact_core::{Executor, OrchestrationCode, OrchestrationContext, OrchestrationError};
+    /// use reenact_core::ChildEnd;
+    ///
+    /// async fn fleet(ctx: OrchestrationContext, ships: u32) -> Result<usize, OrchestrationError> {
+    ///     let call = |ship| ctx.schedule_orchestration_by_name::<_, u32>("ship", &ship);
+    ///     let mut under_way: Vec<_> = (0..ships).map(call).collect();
+    ///     under_way.remove(0).await?;
+    ///     Ok(ctx.children().iter().filter(|ship| ship.end == ChildEnd::Open).count())
+    /// }
+    ///
+    /// let run = Executor::new(OrchestrationCode::new("fleet", fleet).unwrap())
+    ///     .orchestration("ship", |ship: u32| Ok(ship))
+    ///     .drive_to_completion(&3)
+    ///     .unwrap();
+    /// assert!(run.output::<usize>().is_some_and(|open| open < 3));
+    /// ```
+    pub fn children(&self) -> Vec<CalledChild> {
+        self.shared().lock().listed_children()
+    }
+
     /// Starts a child now; the future has what it returns.
     ///
     /// `orchestration.with(options)` gives it an id of your own, or another

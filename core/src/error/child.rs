@@ -97,11 +97,12 @@ pub enum ChildError {
 }
 
 impl ChildError {
-    /// Whether a [policy](crate::ChildOptions::retry) starts it again: when it returned an error, or panicked.
+    /// Whether a [policy](crate::ChildOptions::retry) starts it again: when it returned an error, panicked, or took more
+    /// time than [it may](crate::ChildOptions::timeout).
     pub fn is_retryable(&self) -> bool {
-        use OrchestrationErrorKind::{Failed, Panicked};
+        use OrchestrationErrorKind::{Failed, Panicked, TimedOut};
         match self {
-            Self::Failed { error, .. } => matches!(error.kind(), Failed | Panicked),
+            Self::Failed { error, .. } => matches!(error.kind(), Failed | Panicked | TimedOut),
             Self::Terminated { .. }
             | Self::Cancelled { .. }
             | Self::NotCalled { .. }

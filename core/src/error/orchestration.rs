@@ -43,6 +43,8 @@ pub enum OrchestrationErrorKind {
     /// A value that the code gave cannot be recorded: it does not encode, or what it encodes to does
     /// not decode again. A `f64` that is not a number is such a value.
     InvalidValue,
+    /// The instance has taken as much time as it may: a [limit](crate::TimeLimits) of its start has passed.
+    TimedOut,
 }
 
 impl OrchestrationError {
@@ -130,7 +132,8 @@ impl fmt::Display for OrchestrationError {
             | OrchestrationErrorKind::InvalidInput
             | OrchestrationErrorKind::InvalidOutput
             | OrchestrationErrorKind::Cancelled
-            | OrchestrationErrorKind::InvalidValue => f.write_str(&self.message),
+            | OrchestrationErrorKind::InvalidValue
+            | OrchestrationErrorKind::TimedOut => f.write_str(&self.message),
         }?;
         show_sources(f, || self.sources())
     }

@@ -109,6 +109,7 @@ kinds! {
     ExternalTaken,
     Request,
     Streamed,
+    TimeLimit,
 }
 
 impl fmt::Display for EventKind {

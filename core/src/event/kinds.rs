@@ -78,7 +78,8 @@ impl Event {
             | Self::ExecutionUnparked
             | Self::TaskLocal { .. }
             | Self::TraceContextReceived { .. }
-            | Self::Request(_) => {
+            | Self::Request(_)
+            | Self::TimeLimit(_) => {
                 debug_assert!(!self.is_terminal(), "an end has an outcome");
                 None
             }
@@ -150,6 +151,7 @@ impl Event {
             | Self::ExecutionRenewed { .. }
             | Self::TaskLocal { .. }
             | Self::TraceContextReceived { .. } => false,
+            Self::TimeLimit(event) => event.is_input(),
         }
     }
 
@@ -241,6 +243,7 @@ impl Event {
             | Self::RunSurvived
             | Self::ExecutionParked { .. }
             | Self::ExecutionUnparked
+            | Self::TimeLimit(_)
             | Self::TraceContextReceived { .. } => None,
         }
     }
@@ -309,6 +312,7 @@ impl Event {
             | Self::ExecutionUnparked
             | Self::TaskLocal { .. }
             | Self::CommandSent { .. }
+            | Self::TimeLimit(_)
             | Self::TraceContextReceived { .. } => None,
         }
     }
@@ -384,7 +388,8 @@ impl Event {
             | Self::RunAnnounced { .. }
             | Self::RunSurvived
             | Self::ExecutionUnparked
-            | Self::TaskLocal { .. } => 0,
+            | Self::TaskLocal { .. }
+            | Self::TimeLimit(_) => 0,
             Self::TraceContextReceived { received } => received.stored_bytes(),
         }
     }
@@ -436,6 +441,7 @@ impl fmt::Display for Event {
             | Self::ExecutionSuspended { reason }
             | Self::ExecutionParked { reason } => write!(f, ": {reason}"),
             Self::VersionSelected { version } => write!(f, " {version}"),
+            Self::TimeLimit(event) => event.fmt(f),
             Self::ExecutionRewound { reason, dropped, .. } => {
                 write!(f, " by {dropped} events: {reason}")
             }

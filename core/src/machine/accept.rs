@@ -1,11 +1,13 @@
 //! Whether a command is accepted, and which event or action it becomes.
 #![deny(clippy::wildcard_enum_match_arm, reason = "each command needs a decision here")]
 
+use alloc::string::ToString;
+
 use crate::action::Action;
 use crate::attempts::Due;
 use crate::command::{Command, Rejected, Start};
 use crate::error::{ActivityError, ActivityErrorKind, bounded_message};
-use crate::event::{Event, RequestEvent};
+use crate::event::{Event, RequestEvent, TimeLimitEvent};
 use crate::event_name::DeclaredEvent;
 use crate::ids::{CorrelationId, Name};
 use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS, MAX_TIMER};
@@ -212,7 +214,8 @@ impl Machine {
     }
 
     fn accept_start(&self, start: Start) -> Result<Event, Rejected> {
-        let Start { input, seed, delay, .. } = start;
+        let Start { input, seed, delay, limits, .. } = start;
+        limits.check().map_err(|invalid| Rejected::OverLimit(invalid.to_string()))?;
         if delay.is_some_and(|delay| delay > MAX_TIMER) {
             let why = alloc::format!("the start delay is longer than {MAX_TIMER:?}");
             return Err(Rejected::OverLimit(why));
@@ -309,6 +312,12 @@ impl State {
     /// A timer is due: one of the code, or of an activity. That of an activity has no event: whether
     /// its attempt has begun follows from the time, and it may be asked for more than once.
     fn accept_firing(&self, id: CorrelationId, at: Timestamp) -> Accepted {
+        if id == CorrelationId::LIMIT {
+            // It may have been put off since its timer was set.
+            return self.passed_time_limit(at).map_or(Accepted::Nothing, |limit| {
+                Accepted::Input(Event::TimeLimit(TimeLimitEvent::Passed { limit }))
+            });
+        }
         if self.buffer.is_open(id, &DurableOutput::Timer) {
             return Accepted::Input(Event::TimerFired { id });
         }

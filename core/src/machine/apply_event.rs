@@ -10,7 +10,7 @@ use crate::action::Action;
 use crate::context::OrchestrationContext;
 use crate::divergence::Step;
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
-use crate::event::{Event, EventKind, RequestEvent, StreamEvent};
+use crate::event::{Event, EventKind, RequestEvent, StreamEvent, TimeLimitEvent};
 use crate::event_queue::BufferedEvent;
 use crate::ids::CorrelationId;
 use crate::limits::MAX_IDLE_POLLS;
@@ -35,7 +35,8 @@ impl Machine {
         match input {
             Event::ExecutionStarted { input, seed, delay, .. } => {
                 let context = OrchestrationContext::new(self.shared.clone());
-                let Unstarted { origin, status, published, trace } = self.phase.take_unstarted();
+                let Unstarted { origin, status, published, trace, limits, total_ends_at } =
+                    self.phase.take_unstarted();
                 let input_bytes = input.len();
                 let running = Running::new(self.code.run(context, input), input_bytes);
                 self.phase = Phase::Running(Running { woken: delay.is_none(), ..running });
@@ -46,6 +47,7 @@ impl Machine {
                 state.select_version(self.code.version());
                 let trace = state.trace_of_input(trace);
                 state.record_trace(trace);
+                state.begin_time_limits(limits, total_ends_at, delay);
                 match delay {
                     Some(delay) => {
                         let fire_at = state.now + delay;
@@ -69,6 +71,7 @@ impl Machine {
                     state.delay_start(now);
                 }
                 state.buffer.forget_attempts(now);
+                state.arm_time_limit();
                 if let Some(key) = key_of_rewind(seed) {
                     state.buffer.commands.remember(&key);
                 }
@@ -179,6 +182,10 @@ impl Machine {
             Event::OutboxCarried { .. }
             | Event::ChildrenSuperseded { .. }
             | Event::Streamed(StreamEvent::Carried { .. }) => Ok(()),
+            Event::TimeLimit(TimeLimitEvent::Passed { limit }) => {
+                let error = self.shared.lock().time_out(limit);
+                self.finish(Err(error))
+            }
             // Outputs are compared where the code causes them.
             Event::TaskScheduled { .. }
             | Event::TaskCancelRequested { .. }
@@ -212,7 +219,8 @@ impl Machine {
             | Event::TaskTagged { .. }
             | Event::ExecutionRenewed { .. }
             | Event::TaskLocal { .. }
-            | Event::TraceContextReceived { .. } => Ok(()),
+            | Event::TraceContextReceived { .. }
+            | Event::TimeLimit(_) => Ok(()),
         }
     }
 

@@ -4,9 +4,11 @@ use alloc::boxed::Box;
 
 use crate::code::{CodeFuture, OrchestrationCode};
 use crate::message::Origin;
+use crate::options::TimeLimits;
 use crate::outcome::Outcome;
 use crate::payload::Payload;
 use crate::published::PublishedValues;
+use crate::time::Timestamp;
 use crate::trace_context::ReceivedTrace;
 
 /// The phase of an execution, with what exists in that phase only.
@@ -30,6 +32,10 @@ pub(super) struct Unstarted {
     pub(super) published: PublishedValues,
     /// The trace in which it was asked for.
     pub(super) trace: Option<Box<ReceivedTrace>>,
+    /// How long it may take.
+    pub(super) limits: TimeLimits,
+    /// When it ends with all of its executions, of one that is not the first.
+    pub(super) total_ends_at: Option<Timestamp>,
 }
 
 /// Code that is alive, and why it runs or does not.
@@ -58,8 +64,12 @@ pub(super) struct Ended {
 
 impl Phase {
     /// Before a start, which may be that of an execution that follows another one.
-    pub(super) fn unstarted(status: Option<Payload>, published: PublishedValues) -> Self {
-        Self::Unstarted(Unstarted { origin: None, status, published, trace: None })
+    pub(super) fn unstarted(
+        status: Option<Payload>,
+        published: PublishedValues,
+        total_ends_at: Option<Timestamp>,
+    ) -> Self {
+        Self::Unstarted(Unstarted { status, published, total_ends_at, ..Unstarted::default() })
     }
 
     pub(super) const fn running(&self) -> Option<&Running> {

@@ -52,7 +52,10 @@ impl Machine {
         drop(before);
         self.waker.take_woken();
         self.begin_renewed(input);
-        self.shared.lock().delay_start(at);
+        let mut state = self.shared.lock();
+        state.delay_start(at);
+        state.arm_time_limit();
+        drop(state);
         self.halted()
     }
 
@@ -97,6 +100,7 @@ impl Machine {
                 true,
             );
         }
+        state.arm_time_limit();
         drop(state);
         self.begin_renewed(input);
     }
@@ -272,8 +276,9 @@ impl Passed {
             | Event::ExecutionParked { .. }
             | Event::ExecutionUnparked
             | Event::TaskLocal { .. }
-            // The state has followed it.
-            | Event::Streamed(_) => {}
+            // The state has followed them.
+            | Event::Streamed(_)
+            | Event::TimeLimit(_) => {}
         }
         Ok(())
     }

@@ -63,13 +63,14 @@ impl Machine {
         let status = state.newest_status();
         let published = state.published.clone();
         let streams = state.streams.carried();
+        let total_ends_at = state.time_limits.total_ends_at;
         // An execution that has no next one does not continue.
         let Some(execution) = state.execution.next() else {
             return Ok(None);
         };
         drop(state);
         let mut machine = Self::new(self.next_code(), instance, execution, self.config.clone());
-        machine.phase = Phase::unstarted(status, published);
+        machine.phase = Phase::unstarted(status, published, total_ends_at);
         let mut turns = Vec::with_capacity(8 + events.len());
         turns.push(machine.apply(Command::Start(self.next_start(input.clone(), origin, own)), at)?);
         if !keys.is_empty() {
@@ -124,11 +125,13 @@ impl Machine {
         origin: Option<Origin>,
         own: Option<TraceContext>,
     ) -> Start {
-        let seed = next_seed(self.shared.lock().lineage());
+        let state = self.shared.lock();
+        let (seed, limits) = (next_seed(state.lineage()), state.time_limits.limits);
+        drop(state);
         let origin = origin.map(Box::new);
         // Its trace is a new one, which is linked to the one before.
         let trace = own.map(|own| Box::new(ReceivedTrace::of_predecessor(own)));
-        Start { input, seed, delay: Some(Duration::ZERO), origin, trace }
+        Start { input, seed, delay: Some(Duration::ZERO), origin, trace, limits }
     }
 }
 

@@ -1,11 +1,13 @@
 //! `ChildOptions`: the id, version and retries of a child, and what happens to it when its parent ends first.
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::invalid::InvalidOptions;
 use super::retry::{RecordedRetry, RetryPolicy};
+use super::time_limits::TimeLimits;
 use crate::error::ChildError;
 use crate::ids::{InstanceId, InvalidName, ToInstanceId};
 use crate::version::{InvalidVersion, Version};
@@ -43,6 +45,7 @@ pub struct ChildOptions {
     pub(crate) parent_close: ParentClose,
     pub(crate) retry: Option<RetryPolicy>,
     pub(crate) retry_if: Option<RetryChildIf>,
+    pub(crate) limits: TimeLimits,
 }
 
 impl ChildOptions {
@@ -110,6 +113,32 @@ impl ChildOptions {
     /// [policy](Self::retry).
     pub fn retry_if(mut self, retry_if: fn(&ChildError) -> bool) -> Self {
         self.retry_if = Some(retry_if);
+        self
+    }
+
+    /// Its time limit: at the end of it, it fails with
+    /// [`OrchestrationErrorKind::TimedOut`](crate::OrchestrationErrorKind::TimedOut), and its code is not asked. For each
+    /// of its executions, if it continues as new, and for each attempt with a [policy](Self::retry). It counts from when
+    /// its code may run. Recorded with the call: that one counts at replay. Holds for a detached one as well.
+    ///
+    /// A limit of less than a microsecond, or over [`MAX_TIMER`](crate::limits::MAX_TIMER), gives
+    /// [`ChildError::InvalidOptions`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use reenact_core::ChildOptions;
+    ///
+    /// let hurried = ChildOptions::new().timeout(Duration::from_secs(3_600));
+    /// # drop(hurried);
+    /// ```
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.limits.execution = Some(limit);
+        self
+    }
+
+    /// As [`timeout`](Self::timeout), for all of its executions together.
+    pub fn total_timeout(mut self, limit: Duration) -> Self {
+        self.limits.total = Some(limit);
         self
     }
 

@@ -68,7 +68,7 @@ impl Child {
         self.start.to = id_of_attempt(&retried.first, attempt, rewound_to);
         self.start.id = MessageId { lineage, attempt, ..self.start.id };
         if let MessageBody::Start { origin, not_before, .. }
-        | MessageBody::Replace { origin, not_before, .. } = &mut self.start.body
+        | MessageBody::Replace { origin, not_before, .. } = self.start.body.inner_mut()
         {
             origin.lineage = lineage;
             origin.attempt = attempt;

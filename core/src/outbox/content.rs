@@ -9,6 +9,7 @@ use super::child::Child;
 use super::owed::Owed;
 use crate::ids::{CorrelationId, EventKey, InstanceId};
 use crate::message::{Message, MessageBody, MessageId, SupersededCall};
+use crate::options::TimeLimits;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Content {
@@ -31,6 +32,8 @@ pub(super) struct Content {
     pub(super) owed: BTreeMap<EventKey, Owed>,
     /// Number of updates of other instances that have come.
     pub(super) asked: u64,
+    /// The time limits of the call that comes next.
+    pub(super) limits_of_next: TimeLimits,
     pub(super) held: Held,
 }
 
@@ -59,9 +62,10 @@ fn bytes_of(message: &Message) -> usize {
 
 /// The same for all of its attempts.
 fn bytes_of_child(child: &Child) -> usize {
-    let input = match &child.start.body {
+    let input = match child.start.body.inner() {
         MessageBody::Start { input, .. } | MessageBody::Replace { input, .. } => input.len(),
         MessageBody::Traced { .. }
+        | MessageBody::Limited { .. }
         | MessageBody::Cancel { .. }
         | MessageBody::Event { .. }
         | MessageBody::Command { .. }

@@ -94,8 +94,8 @@ impl Outbox {
 
     /// The start of a call never left: the next call of that child takes the place of the undone ones.
     pub(super) fn give_back_superseded(&mut self, start: Message) {
-        if let MessageBody::Replace { instead_of, .. } = start.body {
-            self.content().superseded.insert(start.to, instead_of);
+        if let MessageBody::Replace { instead_of, .. } = start.body.inner() {
+            self.content().superseded.insert(start.to, instead_of.clone());
         }
     }
 
@@ -127,7 +127,7 @@ impl Child {
         self.has_arrived = false;
         self.start.id.lineage = lineage;
         self.start.replace_superseded(Vec::from([instead_of]));
-        if let MessageBody::Replace { origin, .. } = &mut self.start.body {
+        if let MessageBody::Replace { origin, .. } = self.start.body.inner_mut() {
             origin.lineage = lineage;
         }
     }
@@ -139,10 +139,11 @@ impl Message {
         if calls.is_empty() {
             return;
         }
-        match &mut self.body {
+        let body = self.body.inner_mut();
+        match body {
             MessageBody::Replace { instead_of, .. } => instead_of.extend(calls),
             MessageBody::Start { name, version, input, origin, not_before } => {
-                self.body = MessageBody::Replace {
+                *body = MessageBody::Replace {
                     name: name.clone(),
                     version: version.take(),
                     input: mem::take(input),
@@ -152,6 +153,7 @@ impl Message {
                 };
             }
             MessageBody::Traced { .. }
+            | MessageBody::Limited { .. }
             | MessageBody::Cancel { .. }
             | MessageBody::Event { .. }
             | MessageBody::Command { .. }
@@ -246,7 +248,8 @@ impl Undoing {
             | Event::ExecutionParked { .. }
             | Event::ExecutionUnparked
             | Event::TaskLocal { .. }
-            | Event::TraceContextReceived { .. } => {}
+            | Event::TraceContextReceived { .. }
+            | Event::TimeLimit(_) => {}
         }
         drop(self.outbox.follow(event));
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RemoteEvent;
 use crate::ids::Name;
+use crate::options::TimeLimits;
 use crate::payload::Payload;
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -34,6 +35,8 @@ pub struct RemoteStart {
 pub enum StartOption {
     /// What happens where there is an instance of the id.
     Reuse(IdReuse),
+    /// How long it may take.
+    Limits(TimeLimits),
 }
 
 /// What a start does where there is an instance of its id, by the state of that one. A set of states is a

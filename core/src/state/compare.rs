@@ -196,7 +196,8 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             | Event::ExecutionUnparked
             | Event::TaskLocal { .. }
             // It is taken from the log.
-            | Event::TraceContextReceived { .. },
+            | Event::TraceContextReceived { .. }
+            | Event::TimeLimit(_),
             _,
         ) => None,
     }

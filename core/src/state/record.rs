@@ -102,7 +102,9 @@ impl State {
             self.trace = Some(received.clone());
         }
         self.streams.follow(event);
+        self.time_limits.follow(event, self.now);
         let released = self.outbox.follow(event);
+        self.follow_children(event);
         released.into_iter().for_each(|message| self.act(Action::Send(message)));
     }
 }

@@ -48,6 +48,10 @@ pub struct ExecutionView {
     pub patches: Vec<Name>,
     /// How often the code has gone on as new in this log.
     pub renewals: u64,
+    /// When this execution fails for its [time limit](crate::TimeLimits), if it has one and has not ended.
+    pub execution_ends_at: Option<Timestamp>,
+    /// When the instance fails for the time limit of all its executions, if it has one and has not ended.
+    pub total_ends_at: Option<Timestamp>,
     /// The newest rewind that is in this log.
     pub rewound: Option<ViewedRewind>,
     /// That it is suspended, since when and why.

@@ -2,6 +2,7 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
+use core::mem;
 
 use serde::Serialize;
 
@@ -79,13 +80,8 @@ pub enum ChildEnd {
 /// stored; holds no more than it shows, and what is open.
 #[derive(Debug)]
 pub struct Family {
-    most: usize,
     position: u64,
-    at: Timestamp,
-    kept: BTreeMap<CorrelationId, (CalledChild, ParentClose)>,
-    /// Of these, those that have ended, in that order.
-    ended: VecDeque<CorrelationId>,
-    counts: FamilyView,
+    called: CalledChildren,
     /// Knows the instances of attempts.
     outbox: Outbox,
 }
@@ -93,6 +89,41 @@ pub struct Family {
 impl Family {
     /// Of an execution of an instance, before its first turn; shows at most `most` children.
     pub fn new(instance: InstanceId, most: usize) -> Self {
+        Self { position: 0, called: CalledChildren::new(most), outbox: Outbox::new(instance) }
+    }
+
+    /// Goes on with a turn.
+    pub fn apply(&mut self, turn: &RecordedTurn) {
+        self.position += u64::from(turn.events.is_empty());
+        for event in &*turn.events {
+            self.outbox.follow(event);
+            self.called.follow(event, &self.outbox, (self.position, turn.at));
+            self.position += 1;
+        }
+    }
+
+    /// The family, as far as the turns go.
+    pub fn finish(self) -> FamilyView {
+        let parent = self.outbox.origin().cloned();
+        FamilyView { parent, ..self.called.finish() }
+    }
+}
+
+/// The children that an execution has called: all that are open, and the newest of the others.
+#[derive(Debug)]
+pub(crate) struct CalledChildren {
+    most: usize,
+    position: u64,
+    at: Timestamp,
+    kept: BTreeMap<CorrelationId, (CalledChild, ParentClose)>,
+    /// Of these, those that have ended, in that order.
+    ended: VecDeque<CorrelationId>,
+    counts: FamilyView,
+}
+
+impl CalledChildren {
+    /// None so far; keeps at most `most`, and what is open.
+    pub(crate) fn new(most: usize) -> Self {
         Self {
             most,
             position: 0,
@@ -100,30 +131,35 @@ impl Family {
             kept: BTreeMap::new(),
             ended: VecDeque::new(),
             counts: FamilyView::default(),
-            outbox: Outbox::new(instance),
         }
     }
 
-    /// Goes on with a turn.
-    pub fn apply(&mut self, turn: &RecordedTurn) {
-        self.at = turn.at;
-        self.position += u64::from(turn.events.is_empty());
-        for event in &*turn.events {
-            self.follow(event);
-            self.position += 1;
-        }
+    /// Those that are kept, in the order of their calls.
+    pub(crate) fn list(&self) -> impl Iterator<Item = &CalledChild> {
+        self.kept.values().map(|(child, _)| child)
     }
 
-    /// The family, as far as the turns go.
-    pub fn finish(self) -> FamilyView {
+    /// What they take in memory, in bytes, about.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let texts =
+            self.list().map(|child| child.name.as_str().len() + child.instance.as_str().len());
+        texts.sum::<usize>() + self.kept.len() * mem::size_of::<(CalledChild, ParentClose)>()
+    }
+
+    fn finish(self) -> FamilyView {
         let items: Vec<_> = self.kept.into_values().map(|(child, _)| child).collect();
-        let parent = self.outbox.origin().cloned();
         let total = self.counts.children.total;
-        FamilyView { parent, children: Listed { items, total }, ..self.counts }
+        FamilyView { children: Listed { items, total }, ..self.counts }
     }
 
-    fn follow(&mut self, event: &Event) {
-        self.outbox.follow(event);
+    /// Goes on with an event in a place at a time, which the outbox has followed.
+    pub(crate) fn follow(
+        &mut self,
+        event: &Event,
+        outbox: &Outbox,
+        (position, at): (u64, Timestamp),
+    ) {
+        (self.position, self.at) = (position, at);
         if let Event::ChildScheduled { id, name, instance, parent_close, .. } = event {
             self.counts.open += 1;
             self.add(*id, name, instance, Relation::Child, *parent_close);
@@ -132,7 +168,7 @@ impl Family {
             self.add(*id, name, instance, Relation::Detached, ParentClose::Abandon);
             self.end(*id, ChildEnd::Left);
         } else if let Event::ChildAttemptFailed { id, attempt, .. } = event {
-            let next = self.outbox.child(*id).cloned();
+            let next = outbox.child(*id).cloned();
             if let (Some((child, _)), Some(next)) = (self.kept.get_mut(id), next) {
                 child.instance = next;
                 child.attempt = attempt.saturating_add(1);

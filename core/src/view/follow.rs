@@ -16,6 +16,7 @@ impl Viewer {
         let (position, at) = (self.position, self.at);
         self.outbox.follow(event);
         self.activities.follow(event, position, at);
+        self.time_limits.follow(event, at);
         match event {
             Event::ExecutionStarted { name, input, .. } => {
                 self.started = Some(Started { name: name.clone(), at, input: input.clone() });
@@ -109,7 +110,8 @@ impl Viewer {
             | Event::RunAnnounced { .. }
             | Event::RunSurvived
             | Event::TaskLocal { .. }
-            | Event::TraceContextReceived { .. } => {}
+            | Event::TraceContextReceived { .. }
+            | Event::TimeLimit(_) => {}
         }
     }
 

@@ -113,7 +113,8 @@ impl WellFormed {
             | Event::ExecutionParked { .. }
             | Event::ExecutionUnparked
             | Event::TaskLocal { .. }
-            | Event::TraceContextReceived { .. } => Ok(()),
+            | Event::TraceContextReceived { .. }
+            | Event::TimeLimit(_) => Ok(()),
         }
     }
 
@@ -141,7 +142,8 @@ impl WellFormed {
         event: &Event,
     ) -> Result<(), MalformedHistory> {
         let is_timer = what == Some(Open::Timer);
-        let after_start = self.head() + u64::from(self.versioned) + u64::from(self.starts_in_trace);
+        let said = [self.versioned, self.starts_in_trace, self.time_limits.is_set()];
+        let after_start = self.head() + said.into_iter().map(u64::from).sum::<u64>();
         let lets_run = is_timer && id == CorrelationId::START;
         if lets_run && self.after_rewind && !self.open.contains_key(&id) {
             self.open.insert(id, Open::Timer);

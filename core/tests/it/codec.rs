@@ -1,6 +1,7 @@
 //! The stored form: what was written is read for ever, and nothing that is read makes it panic.
 
 mod events;
+mod time_limits;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -24,8 +25,10 @@ use reenact_core::codec::{
 };
 use reenact_core::{
     ActivityError, ActivityErrorKind, AttemptTerms, CorrelationId, Event, ExecutionId, Name,
-    Payload, ReceivedTrace, RecordedTurn, RemoteActivity, RemoteRun, Timestamp, Version,
+    OrchestrationError, OrchestrationErrorKind, Payload, ReceivedTrace, RecordedTurn,
+    RemoteActivity, RemoteRun, Timestamp, Version,
 };
+use time_limits::events_of_time_limits;
 
 /// The turns of the first fixture: one event each, and one turn with all of them.
 fn turns() -> Vec<RecordedTurn> {
@@ -222,6 +225,14 @@ fn what_version_1_wrote_of_updates_between_instances_is_read_for_ever() {
 #[test]
 fn what_version_1_wrote_of_streams_is_read_for_ever() {
     assert_read_for_ever("turns_v1_streams.bin", &each_and_all(&events_of_streams()));
+}
+
+#[test]
+fn what_version_1_wrote_of_time_limits_is_read_for_ever() {
+    let kind = OrchestrationErrorKind::TimedOut;
+    let error = OrchestrationError::of_kind(kind, "the time limit of the instance has passed");
+    let events = [events_of_time_limits(), vec![Event::ExecutionFailed { error }]].concat();
+    assert_read_for_ever("turns_v1_time_limits.bin", &each_and_all(&events));
 }
 
 #[test]

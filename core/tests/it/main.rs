@@ -2,6 +2,7 @@
 
 mod activity_catalog;
 mod activity_timeouts;
+mod anew;
 mod any_event;
 mod call_update;
 mod cancel;
@@ -32,6 +33,7 @@ mod named_errors;
 mod nondeterminism;
 mod outbox;
 mod overdue;
+mod own_children;
 mod panics;
 mod parked;
 mod patched;
@@ -50,6 +52,7 @@ mod streams;
 mod support;
 mod suspend;
 mod tags;
+mod time_limits;
 mod timeout;
 mod trace_context;
 mod updates;

@@ -1,14 +1,15 @@
 //! What goes through queues: what was sent is read for ever, and a run knows where it comes from.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use reenact_core::codec::{
     COMMAND_FORMAT_VERSION, CodecError, MAX_TURN_BYTES, decode_command, encode_command,
 };
 use reenact_core::{
-    ActivityError, CorrelationId, EventKey, ExecutionId, InstanceId, Message, MessageBody,
+    ActivityError, CorrelationId, EventKey, ExecutionId, IdReuse, InstanceId, Message, MessageBody,
     MessageId, MessageKind, Name, NotTaken, Origin, Payload, Relation, RemoteCommand, RemoteEvent,
-    RemoteRun, RemoteStart, Timestamp, Version,
+    RemoteRun, RemoteStart, StartOption, TimeLimits, Timestamp, Version,
 };
 
 fn name(text: &str) -> Name {
@@ -142,6 +143,41 @@ fn what_version_1_sent_to_one_instance_only_is_read_for_ever() {
     let stored = [1, 12, 252, 64, 66, 15, 0, 4, 3, b'w', b'h', b'y'];
     assert_eq!(bytes, stored);
     assert_eq!(decode_command(&stored), Ok(command));
+}
+
+/// Never written again, as the other fixtures.
+#[test]
+fn what_version_1_said_of_starts_is_read_for_ever() {
+    let limits = TimeLimits { execution: Some(Duration::from_secs(60)), total: None };
+    let options = [
+        StartOption::Reuse(IdReuse { replaced: 0b101, attached: 0b111_1111 }),
+        StartOption::Limits(limits),
+    ];
+    let start = |options: &[StartOption]| RemoteCommand::StartWith {
+        start: Box::new(start()),
+        options: options.to_vec(),
+    };
+    let begin = MessageBody::Start {
+        name: name("ship"),
+        version: None,
+        input: payload(4),
+        origin: origin(),
+        not_before: None,
+    };
+    let limited = MessageBody::Limited { limits, body: Box::new(begin) };
+    let (from, message) = (id("parent"), message(MessageKind::Start, limited));
+    let commands = [start(&options[..1]), start(&options), RemoteCommand::Tell { from, message }];
+    let encoded: Vec<_> =
+        commands.iter().map(|c| encode_command(c).expect("a command encodes")).collect();
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/commands_v1_starts.bin");
+    if std::env::var_os("WRITE_FIXTURES").is_some() && !path.exists() {
+        std::fs::write(&path, write(&encoded)).expect("a writable directory");
+    }
+    assert_eq!(write(&encoded), std::fs::read(path).expect("the fixture is checked in"));
+    for (bytes, command) in encoded.iter().zip(commands) {
+        assert_eq!(decode_command(bytes), Ok(command));
+    }
 }
 
 #[test]

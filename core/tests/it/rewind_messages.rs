@@ -7,7 +7,7 @@ use reenact_core::{
     ChildError, ChildOptions, Command, CorrelationId, EventKey, ExecutionId, InstanceId, Machine,
     MachineConfig, Message, MessageBody, NotTaken, OrchestrationByName, OrchestrationCode,
     OrchestrationContext, OrchestrationError, Origin, Outcome, Relation, Replacement, Rewind,
-    Rewound, Start, Version,
+    Rewound, Start, TimeLimits, Version,
 };
 
 /// What a rewind of this instance to before the first event of a kind makes of it.
@@ -322,6 +322,7 @@ fn the_new_child_can_call_what_the_old_one_has_called() {
         origin: Box::new(origin.clone()),
         delay: None,
         trace: None,
+        limits: TimeLimits::NONE,
     };
     let turns = replacement.begin(&instance_id(), old.turns(), old.now);
     let second = ExecutionId::FIRST.next().expect("few");

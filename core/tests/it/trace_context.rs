@@ -11,8 +11,8 @@ use reenact_core::codec::{decode_command, encode_command};
 use reenact_core::{
     Command, CorrelationId, Event, ExecutionId, InstanceId, Machine, MachineConfig, MessageBody,
     Name, OrchestrationCode, Origin, Outcome, ParkedExecution, ReceivedTrace, RecordedTurn,
-    Relation, RemoteCommand, Replacement, Rewind, Start, Timestamp, TraceContext, TraceRelation,
-    Version, check_history,
+    Relation, RemoteCommand, Replacement, Rewind, Start, TimeLimits, Timestamp, TraceContext,
+    TraceRelation, Version, check_history,
 };
 
 const HEADER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -228,6 +228,7 @@ fn a_child_that_takes_the_place_of_another_has_the_trace_of_its_start() {
         origin: Box::new(origin),
         delay: None,
         trace: Some(Box::new(received(TraceRelation::Caller))),
+        limits: TimeLimits::NONE,
     };
     let turns = replacement.begin(&instance_id(), instance.turns(), instance.now);
     assert_eq!(context_of(&turns[0]), Some(&context()));

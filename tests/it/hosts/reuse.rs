@@ -113,3 +113,15 @@ async fn a_start_that_comes_twice_replaces_neither_what_it_began_nor_what_replac
     assert_eq!(guard(host.instance::<u64>("a").result()).await.unwrap(), 0);
     assert_eq!(execution().await, 2);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_time_limit_goes_with_a_start_through_a_queue() {
+    let (store, clock) = shared_store();
+    let _host = guard(host(store.clone(), "host")).await;
+    let client = Client::connect(store).unwrap();
+    let (second, limit) = (std::time::Duration::from_secs(1), std::time::Duration::from_secs(10));
+    let limited = guard(client.start_new(adds, ()).id("a").timeout(limit)).await.unwrap();
+    let ended = crate::kit::pass_time_until(&clock, second, limited.result()).await;
+    let Err(Error::Failed { source, .. }) = ended else { panic!("it failed: {ended:?}") };
+    assert_eq!(source.kind(), reenact::OrchestrationErrorKind::TimedOut);
+}

@@ -15,6 +15,8 @@ pub(super) fn sentences(view: &ExecutionState, now: SystemTime) -> Vec<String> {
     let mut said = Said { now, sentences: Vec::new() };
     said.since("It is suspended", view.suspended.as_ref());
     said.since("It was asked to end", view.cancel_requested.as_ref());
+    said.limit("execution", view.execution_ends_at);
+    said.limit("instance", view.total_ends_at);
     said.each(&view.activities, "open activities", Said::activity);
     said.each(&view.children, "open children", Said::child);
     said.each(&view.waits, "waits for events", Said::wait);
@@ -46,6 +48,11 @@ impl Said {
             "" => format!("{what}, {when}."),
             reason => format!("{what}, {when}: {}.", words(reason)),
         });
+    }
+
+    fn limit(&mut self, of: &str, at: Option<Time>) {
+        let Some(at) = at else { return };
+        self.sentences.push(format!("The time limit of the {of} passes {}.", self.due(at)));
     }
 
     /// How long ago something was, or how long it is until then.

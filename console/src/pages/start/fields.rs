@@ -184,6 +184,8 @@ impl From<Checked> for Start {
             version: version.map(|version| version.to_string()),
             delay_ms: delay.map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),
             event: None,
+            timeout_ms: None,
+            total_timeout_ms: None,
             replace: Vec::new(),
             attach: false,
         }

@@ -95,6 +95,7 @@ impl State {
             Box::new(ChildError::InvalidOptions { orchestration: orchestration.clone(), why })
         };
         let retry = options.recorded_retry().map_err(|e| invalid_options(e.to_string()))?;
+        options.limits.check().map_err(|e| invalid_options(e.to_string()))?;
         let own_id = options.id.transpose().map_err(|e| {
             let orchestration = orchestration.clone();
             let why = e.to_string();
@@ -116,6 +117,7 @@ impl State {
             }
         }
         let instance = own_id.unwrap_or_else(|| generated_id(&self.instance, self.lineage(), id));
+        self.limit_next_call(id, options.limits);
         if is_child {
             let parent_close = options.parent_close;
             let condition = options.retry_if;

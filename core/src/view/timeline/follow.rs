@@ -169,7 +169,8 @@ impl TimelineBuilder {
             | Event::TaskDeferred { .. }
             | Event::RunAnnounced { .. }
             | Event::RunSurvived
-            | Event::TraceContextReceived { .. } => {}
+            | Event::TraceContextReceived { .. }
+            | Event::TimeLimit(_) => {}
         }
     }
 

@@ -11,6 +11,7 @@ use reenact_core::{
     UpdateReturn, Version,
 };
 
+use super::time_limits::events_of_time_limits;
 use crate::support::instance::{name, payload, seconds};
 
 /// An event of each kind, in the order of the kinds.
@@ -31,6 +32,7 @@ pub(crate) fn every_event() -> Vec<Event> {
         // One of its kind.
         events_of_requests().into_iter().take(1).collect(),
         events_of_streams()[..1].to_vec(),
+        events_of_time_limits()[..1].to_vec(),
     ]
     .concat();
     [first.concat(), later.concat(), events_of_children(), newest].concat()

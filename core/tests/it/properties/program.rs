@@ -264,7 +264,13 @@ async fn run_step(ctx: &OrchestrationContext, step: Step, log: &Log, held: &mut 
             }
         }
         Step::Answer(how) => answer(ctx, how, log).await,
-        Step::NoteContext => note(log, format!("{} {}", ctx.now(), ctx.new_guid())),
+        Step::NoteContext => {
+            let children = ctx.children();
+            let children =
+                children.iter().map(|child| format!("{} {:?}", child.instance, child.end));
+            let children: Vec<_> = children.collect();
+            note(log, format!("{} {} {children:?}", ctx.now(), ctx.new_guid()));
+        }
         Step::ByChance(even, odd) => {
             branch(if ctx.random().is_multiple_of(2) { even } else { odd }).await;
         }
@@ -354,7 +360,9 @@ fn schedule(ctx: &OrchestrationContext, leaf: Leaf) -> Held {
             ctx.schedule_orchestration_by_name::<_, u64>(child, &number).into_output()
         }
         Leaf::Abandoned(number) => {
-            let options = ChildOptions::new().parent_close(ParentClose::Abandon);
+            // It has some hours.
+            let limit = Duration::from_secs(3_600 * (1 + u64::from(number)));
+            let options = ChildOptions::new().parent_close(ParentClose::Abandon).timeout(limit);
             let child = OrchestrationByName::new(format!("child-{number}"), options);
             ctx.schedule_orchestration_by_name::<_, u64>(child, &number).into_output()
         }

@@ -7,8 +7,8 @@ use reenact_core::{
     Action, ActivityError, ApplyError, Command, CorrelationId, EmittedBy, Event, EventKey,
     ExecutionId, InstanceId, Machine, MachineConfig, Name, Nondeterminism, OpenActivities,
     OrchestrationCode, OrchestrationContext, OrchestrationError, Outbox, Outcome, Payload, Receipt,
-    RecordedTurn, Rejected, ReplayError, ShardId, Start, Timestamp, TraceContext, Turn, Viewer,
-    codec,
+    RecordedTurn, Rejected, ReplayError, ShardId, Start, TimeLimits, Timestamp, TraceContext, Turn,
+    Viewer, codec,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -351,7 +351,14 @@ pub(crate) const fn seconds(seconds: u64) -> Timestamp {
 }
 
 pub(crate) fn start(input: impl Serialize) -> Start {
-    Start { input: payload(input), seed: SEED, delay: None, origin: None, trace: None }
+    Start {
+        input: payload(input),
+        seed: SEED,
+        delay: None,
+        origin: None,
+        trace: None,
+        limits: TimeLimits::NONE,
+    }
 }
 
 pub(crate) fn complete(id: u64, output: impl Serialize) -> Command {

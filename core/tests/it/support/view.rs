@@ -42,6 +42,7 @@ pub(crate) fn assert_view(viewer: &Viewer, machine: &Machine) {
 
     let is_timer = |id: CorrelationId| view.activities.items.iter().all(|one| one.id != id);
     let known = machine.open_actions().into_iter().filter_map(|action| match action {
+        Action::CreateTimer { id: CorrelationId::LIMIT, .. } => None,
         Action::CreateTimer { id, fire_at } if is_timer(id) => Some((id, fire_at)),
         _ => None,
     });
@@ -49,6 +50,13 @@ pub(crate) fn assert_view(viewer: &Viewer, machine: &Machine) {
     known.sort_unstable();
     let shown = view.timers.items.iter().map(|timer| (timer.id, timer.in_doubt, timer.fire_at));
     assert_same("timers", shown, known.into_iter());
+
+    let limit = machine.open_actions().into_iter().find_map(|action| match action {
+        Action::CreateTimer { id: CorrelationId::LIMIT, fire_at } => Some(fire_at),
+        _ => None,
+    });
+    let shown = view.execution_ends_at.into_iter().chain(view.total_ends_at).min();
+    assert_eq!(limit, shown, "the limit of its time");
 
     let known = machine.open_children(usize::MAX);
     let known: Vec<_> = known.into_iter().map(|open| (open.id, open.instance)).collect();
