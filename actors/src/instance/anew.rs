@@ -5,7 +5,8 @@ use std::time::Duration;
 use ractor::{ActorProcessingErr, ActorRef};
 use reenact_core::limits::MAX_TIMER;
 use reenact_core::{
-    Action, Anew, BegunAnew, Event, Outbox, RecordedTurn, RemoteRun, Timestamp, codec, knows_start,
+    Action, Anew, BegunAnew, Event, Outbox, RecordedTurn, RemoteRun, Timestamp, Version, codec,
+    knows_start,
 };
 use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
 
@@ -110,12 +111,17 @@ impl InstanceState {
     /// The end of the earlier instance, if it has not ended, and the beginning of the new one, as one append.
     fn replaced(&self, message: &StartMessage, found: Found) -> Result<Option<PendingTurn>> {
         let Found { mut summary, history } = found;
-        let code =
-            self.shard.host.registry.orchestration(&message.name, message.version.as_ref())?;
+        let host = &self.shard.host;
+        let version = if host.options.dormant {
+            // The host that has the code finds out whether it has that version.
+            message.version.clone().unwrap_or(Version::NONE)
+        } else {
+            host.registry.orchestration(&message.name, message.version.as_ref())?.version().clone()
+        };
         let now = self.shard.now().max(summary.updated_at);
         // Commands are for an instance of that id and this time: the two must not have the same.
         let at = now.max(summary.created_at + Duration::from_micros(1));
-        let anew = anew(message, code.version().clone(), at)?;
+        let anew = anew(message, version, at)?;
         let BegunAnew { end, turns } = anew.begin(&self.instance, &history, at);
         let mut records = Vec::new();
         let mut ended = None;
@@ -166,7 +172,7 @@ impl Found {
     }
 }
 
-fn anew(message: &StartMessage, version: reenact_core::Version, at: Timestamp) -> Result<Anew> {
+fn anew(message: &StartMessage, version: Version, at: Timestamp) -> Result<Anew> {
     let asked = message.start.delay;
     if let Some(delay) = asked.filter(|delay| *delay > MAX_TIMER) {
         let what = format!("a delay of {delay:?} is over {MAX_TIMER:?}");

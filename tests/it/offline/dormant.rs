@@ -207,6 +207,13 @@ async fn what_is_registered_on_it_is_not_used_and_a_hub_has_no_such_host() {
 async fn what_is_started_begins_on_the_next_host_that_has_its_code() {
     let (memory, clock) = store();
     let charged = Arc::new(AtomicU32::new(0));
+    let first = guard(host(&memory, &charged).start()).await.unwrap();
+    let done = guard(first.start_new(order, 1).id("done")).await.unwrap();
+    guard(done.raise_event("Go", "once")).await.unwrap();
+    assert_eq!(guard(done.result()).await.unwrap(), "2 once");
+    guard(first.shutdown()).await.unwrap();
+    let before = charged.load(Ordering::SeqCst);
+
     let asleep = dormant(&memory).await;
     let begin = async |orchestration: &str, instance: &str, input: serde_json::Value| {
         let start = asleep.start_new_by_name::<String>(orchestration, input).id(instance);
@@ -222,6 +229,8 @@ async fn what_is_started_begins_on_the_next_host_that_has_its_code() {
     guard(versioned.version("2.0.0")).await.unwrap();
     let with_event = asleep.start_new_by_name::<String>("order", 7).id("with-event");
     guard(with_event.and_raise("Go", "first")).await.unwrap();
+    let anew = asleep.start_new_by_name::<String>("order", 8).id("done");
+    guard(anew.replacing([InstanceState::Completed])).await.unwrap();
     // Each is there, takes what comes, and is there once.
     let again = guard(asleep.start_new_by_name::<String>("order", 5).id("order")).await;
     assert!(matches!(again.unwrap_err(), Error::AlreadyExists { .. }));
@@ -235,7 +244,7 @@ async fn what_is_started_begins_on_the_next_host_that_has_its_code() {
     clock.advance(HOUR / 2);
     guard(asleep.raise_event("delayed", "Go", "at last")).await.unwrap();
     guard(asleep.shutdown()).await.unwrap();
-    assert_eq!(charged.load(Ordering::SeqCst), 0, "no code runs");
+    assert_eq!(charged.load(Ordering::SeqCst), before, "no code runs");
 
     let last = guard(host(&memory, &charged).start()).await.unwrap();
     let result = async |instance: &str| guard(last.instance::<String>(instance).result()).await;
@@ -247,7 +256,9 @@ async fn what_is_started_begins_on_the_next_host_that_has_its_code() {
         let parked = result(instance).await.unwrap_err();
         assert!(matches!(parked, Error::Parked { .. }), "{instance}: {parked}");
     }
-    assert_eq!(charged.load(Ordering::SeqCst), 2, "the delay has not ended");
+    guard(last.raise_event("done", "Go", "again")).await.unwrap();
+    assert_eq!(result("done").await.unwrap(), "9 again");
+    assert_eq!(charged.load(Ordering::SeqCst), before + 3, "the delay has not ended");
     let delayed = last.instance::<String>("delayed");
     let done = pass_time_until(&clock, Duration::from_secs(60), delayed.result()).await;
     assert_eq!(done.unwrap(), "7 at last");
