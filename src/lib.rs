@@ -119,7 +119,7 @@
 //! | looking into them | [`Client::view`], [`Client::view_after`], [`Client::history_page`], [`inspect`] |
 //! | mending what failed | [`rewind`](Client::rewind) |
 //! | before a new binary takes over | [`verify_histories`](HostBuilder::verify_histories), [`Unfit`] |
-//! | failures | [`ActivityError`], [`BoxError`], [`ResultExt`], [`ErrorKind`], [`ChildError`], [`SendError`], [`CallUpdateError`], [`CommandError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
+//! | failures | [`ActivityError`], [`BoxError`], [`ResultExt`], [`ErrorKind`], [`ChildError`], [`SendError`], [`CallUpdateError`], [`LockError`], [`CommandError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
 //! | what a host counts | [`Host::metrics`], [`metrics::HostMetrics`] |
 //! | unit tests without a host | [`testing::Executor`], [`testing::TestCall`] |
 //! | tests of time | [`testing::ManualClock`] |
@@ -163,10 +163,10 @@ pub use entities::{CallEntities, Entity, EntityAnswer, EntityContext, EntityHand
 pub use reenact_actors::{Activities, Activity, ActivityContext, State};
 pub use reenact_core::{
     ActivityDefinition, ActivityOptions, AnyEvent, AnyEvents, CalledChild, ChildEnd, ChildOptions,
-    DurableFuture, DurableOutput, EventName, Events, NamedActivity, NamesEvent, NamesUpdate,
-    Orchestration, OrchestrationByName, OrchestrationContext, OrchestrationWith, ParentClose,
-    PublishedValues, Recipient, RetryPolicy, StreamWindow, ToRecipient, Update, UpdateName,
-    Updates, WhenAny, Winner, WithOptions,
+    DurableFuture, DurableOutput, EventName, Events, HeldLock, LockGuard, NamedActivity,
+    NamesEvent, NamesUpdate, Orchestration, OrchestrationByName, OrchestrationContext,
+    OrchestrationWith, ParentClose, PublishedValues, Recipient, RetryPolicy, StreamWindow,
+    ToRecipient, Update, UpdateName, Updates, WhenAny, Winner, WithOptions,
 };
 pub use reenact_macros::{activities, activity, entity, orchestration};
 
@@ -190,7 +190,8 @@ pub use reenact_actors::{
 pub use reenact_core::{
     ActivityError, ActivityErrorKind, BoxError, CallUpdateError, Cancelled, ChildError,
     CommandError, EventError, InvalidActivityToken, InvalidName, InvalidOptions, InvalidVersion,
-    OrchestrationError, OrchestrationErrorKind, PayloadError, ResultExt, SendError, TimedOut,
+    LockError, OrchestrationError, OrchestrationErrorKind, PayloadError, ResultExt, SendError,
+    TimedOut,
 };
 pub use reenact_providers::OpenError;
 

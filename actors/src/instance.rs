@@ -12,6 +12,7 @@ mod local;
 mod outbox;
 mod overdue;
 mod parked;
+mod parked_locks;
 mod passivate;
 mod phase;
 mod replace;
@@ -251,6 +252,7 @@ impl InstanceState {
                 | Internal::Start(_)
                 | Internal::Rewind(_)
                 | Internal::EndWait(_)
+                | Internal::GiveBackLocks
                 | Internal::Settle => {}
             },
         }

@@ -203,7 +203,7 @@ impl Executor {
     }
 
     /// Scripts how other instances answer the updates of that name that the orchestration sends: what they reply, or
-    /// refuse it with.
+    /// refuse it with. Requests for locks need no script.
     pub fn update<Q, A, E>(
         mut self,
         name: impl Display,
@@ -349,9 +349,13 @@ impl Executor {
                 Ok(Command::CompleteChild { lineage: id.lineage, id: id.id, child, result })
             }
             MessageBody::Request(request) if request.is_update => {
-                let script = self.updates.get_mut(request.name.as_str());
-                let script = script.ok_or(DriveError::NoSuchUpdate { update: request.name })?;
-                let answer = UpdateReturn::Answered(script(&request.data));
+                let answer = match self.updates.get_mut(request.name.as_str()) {
+                    Some(script) => script(&request.data),
+                    // Nobody else holds it.
+                    None if request.is_for_lock() => UpdateAnswer::Replied(Payload::encode(&())?),
+                    None => return Err(DriveError::NoSuchUpdate { update: request.name }),
+                };
+                let answer = UpdateReturn::Answered(answer);
                 Ok(Command::ReturnUpdate { lineage: id.lineage, id: id.id, from: child, answer })
             }
             MessageBody::Request(_)

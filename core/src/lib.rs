@@ -133,7 +133,8 @@ mod executor;
 pub use action::{Action, AttemptTerms, Tagged};
 pub use answers::{UpdateFate, UpdateFinder};
 pub use calls::{
-    AnyEvent, AnyEvents, Events, Recipient, ToRecipient, Update, Updates, WhenAny, Winner,
+    AnyEvent, AnyEvents, Events, HeldLock, LockGuard, Recipient, ToRecipient, Update, Updates,
+    WhenAny, Winner,
 };
 #[doc(hidden)]
 pub use calls::{NextRawUpdate, RawUpdate};
@@ -150,8 +151,8 @@ pub use divergence::{MalformedHistory, Nondeterminism, Step};
 pub use error::returned;
 pub use error::{
     ActivityError, ActivityErrorKind, BoxError, CallUpdateError, Cancelled, ChildError,
-    CommandError, EventError, OrchestrationError, OrchestrationErrorKind, ResultExt, SendError,
-    TimedOut,
+    CommandError, EventError, LockError, OrchestrationError, OrchestrationErrorKind, ResultExt,
+    SendError, TimedOut,
 };
 pub use event::{
     CarriedStream, EmittedBy, Event, EventKind, RequestEvent, StreamEvent, StreamItem,

@@ -20,6 +20,7 @@ use crate::trace_context::TraceContext;
 use crate::version::Version;
 
 pub use command::InstanceCommand;
+pub(crate) use request::{ATTEMPT_OF_UNLOCK, LOCK_UPDATE};
 pub use request::{OrStart, Request, Requester, UpdateReturn};
 
 /// What one instance sends to another. It leaves when the events that it follows from are
@@ -42,7 +43,7 @@ pub struct MessageId {
     pub lineage: u64,
     /// What it follows from in that run.
     pub id: CorrelationId,
-    /// Which attempt of a child it is about; 1 for everything else.
+    /// Which attempt of a child it is about; 2 for what gives back a lock, and 1 for everything else.
     pub attempt: u32,
     /// What sort of message it is.
     pub kind: MessageKind,
@@ -393,7 +394,12 @@ impl MessageId {
     /// None: it is short, and of letters that a key may have.
     pub fn event_key(self, from: &InstanceId) -> Result<EventKey, InvalidName> {
         let from = fnv(from.as_str().as_bytes());
-        EventKey::new(format!("from {from:016x}-{:016x}-{}", self.lineage, self.id.0))
+        let Self { lineage, id, attempt, .. } = self;
+        if attempt == 1 {
+            EventKey::new(format!("from {from:016x}-{lineage:016x}-{}", id.0))
+        } else {
+            EventKey::new(format!("from {from:016x}-{lineage:016x}-{}~{attempt}", id.0))
+        }
     }
 }
 

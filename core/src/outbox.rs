@@ -4,6 +4,7 @@ mod attempts;
 mod child;
 mod content;
 mod ids;
+mod locks;
 mod owed;
 mod requests;
 mod superseded;
@@ -151,7 +152,9 @@ impl Outbox {
             Event::ExecutionRewound { seed, .. } => {
                 let earlier = core::mem::replace(&mut self.lineage, *seed);
                 self.content().earlier.push(earlier);
-                return self.start_again();
+                let mut released = self.lose_locks();
+                released.extend(self.start_again());
+                return released;
             }
             Event::StartedBy { origin } => self.origin = Some(origin.clone()),
             Event::ChildScheduled { id, name, version, input, instance, parent_close, .. } => {
@@ -223,7 +226,12 @@ impl Outbox {
             Event::TimeLimit(TimeLimitEvent::OfChild { limits, .. }) => {
                 self.content().limits_of_next = *limits;
             }
-            Event::ExecutionRenewed { .. } => return self.close_children(PARENT_GOES_ON),
+            Event::ExecutionParked { .. } => return self.lose_locks(),
+            Event::ExecutionRenewed { .. } => {
+                let mut released = self.close_children(PARENT_GOES_ON);
+                released.extend(self.release_all_locks());
+                return released;
+            }
             Event::ExecutionCompleted { .. }
             | Event::ExecutionFailed { .. }
             | Event::ExecutionTerminated { .. }
@@ -263,7 +271,6 @@ impl Outbox {
             | Event::TaskDeferred { .. }
             | Event::RunAnnounced { .. }
             | Event::RunSurvived
-            | Event::ExecutionParked { .. }
             | Event::ExecutionUnparked
             | Event::TaskLocal { .. }
             | Event::TraceContextReceived { .. }
@@ -399,6 +406,7 @@ impl Outbox {
             }
         };
         let mut released = self.close_children(&reason);
+        released.extend(self.release_all_locks());
         match outcome {
             Outcome::Continued { .. } => self.leave_updates_to_next(),
             Outcome::Completed(_)

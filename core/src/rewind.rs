@@ -194,7 +194,10 @@ pub(crate) fn key_of_rewind(seed: u64) -> Option<EventKey> {
 fn dropped_inputs(dropped: &[RecordedTurn]) -> impl Iterator<Item = Vec<Event>> {
     let events = dropped.iter().flat_map(|turn| turn.events.iter());
     let sent = events.filter_map(|event| {
-        let is_sent = matches!(event, Event::Request(RequestEvent::Sent { .. }));
+        let is_sent = matches!(
+            event,
+            Event::Request(RequestEvent::Sent { .. } | RequestEvent::LockAsked { .. })
+        );
         event.correlation().filter(|_| is_sent)
     });
     let undone: BTreeSet<_> = sent.collect();

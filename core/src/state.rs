@@ -7,6 +7,7 @@ mod compare;
 mod drops;
 mod halts;
 mod limits;
+mod locks;
 mod mode;
 mod open_updates;
 mod parts;
@@ -31,6 +32,7 @@ use alloc::vec::Vec;
 use core::task::Waker;
 
 use cancellation::Cancellation;
+pub(crate) use locks::CodeLock;
 pub(crate) use mode::{Halt, Mode};
 use open_updates::OpenUpdates;
 use parts::{Status, TurnUnderWay, Written};
@@ -95,6 +97,8 @@ pub(crate) struct State {
     pub(crate) time_limits: RunningLimits,
     /// Those that it has called, once there are any.
     children: Option<Box<CalledChildren>>,
+    /// The lock that the code holds or asks for.
+    pub(crate) lock: Option<CodeLock>,
     /// The cancel that has come.
     pub(crate) cancellation: Option<Box<Cancellation>>,
     /// Number of futures that have waited for one.
@@ -134,6 +138,7 @@ impl State {
             updates: OpenUpdates::default(),
             time_limits: RunningLimits::default(),
             children: None,
+            lock: None,
             cancellation: None,
             last_cancellation: 0,
             patches: BTreeMap::new(),
@@ -192,6 +197,7 @@ impl State {
     /// left: they may be its own.
     pub(crate) fn begin_anew(&mut self) -> Vec<Waker> {
         self.patches.clear();
+        self.lock = None;
         self.last_cancellation = 0;
         self.forget_refusals();
         self.buffer.begin_anew()

@@ -307,9 +307,12 @@ impl WellFormed {
             | Event::RunAnnounced { .. }
             | Event::RunSurvived
             | Event::TaskLocal { .. } => return self.check_step(event),
-            Event::Request(RequestEvent::Sent { .. } | RequestEvent::Returned { .. }) => {
-                return self.check_step(event);
-            }
+            Event::Request(
+                RequestEvent::Sent { .. }
+                | RequestEvent::Returned { .. }
+                | RequestEvent::LockAsked { .. }
+                | RequestEvent::LockReleased { .. },
+            ) => return self.check_step(event),
             // They are about an input, and no step of the code.
             Event::TraceContextReceived { .. }
             | Event::Request(RequestEvent::Asked { .. })

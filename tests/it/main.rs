@@ -42,6 +42,7 @@ mod kit;
 mod linger;
 mod local;
 mod local_activities;
+mod locks;
 mod lost_shards;
 mod lost_tasks;
 mod memory_bound;

@@ -189,6 +189,7 @@ impl InstanceMessage {
                 | Internal::FromOutside(_)
                 | Internal::SendAgain { .. }
                 | Internal::Settle
+                | Internal::GiveBackLocks
                 | Internal::EndWait(_) => false,
             },
             Self::Terminate { .. }

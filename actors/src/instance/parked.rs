@@ -7,7 +7,7 @@ use reenact_core::{
 use reenact_providers::{InstanceState as State, InstanceSummary};
 
 use super::interrupt::Interrupt;
-use super::phase::{Live, Parked, Phase};
+use super::phase::{LeftLocks, Live, Parked, Phase};
 use super::state::InstanceState;
 use crate::error::{Error, ParkReason};
 use crate::message::{
@@ -25,11 +25,15 @@ impl InstanceState {
         self.leave_place();
         let Phase::Live(live) = std::mem::replace(&mut self.phase, Phase::Absent) else { return };
         let Live { machine, summary, .. } = *live;
+        let has_locks = machine.has_locks();
         // The status of a turn that is not passed on does not count.
         let status_turn = machine.status_turn().filter(|turn| *turn < summary.turns);
         drop(machine);
         self.park_as(reason, summary, status_turn, true);
         self.announce_parked();
+        if has_locks {
+            self.give_back_locks_later();
+        }
     }
 
     /// Parks an instance whose code cannot go on from the log that was read. If its run was announced, the
@@ -49,7 +53,7 @@ impl InstanceState {
             self.shard.make_durable(Entry::Turn(Box::new(turn)));
         }
         self.announce_parked();
-        Ok(())
+        self.give_back_locks().await
     }
 
     /// Parks an instance of whose code too many hosts have died. The code does not run before somebody
@@ -62,7 +66,7 @@ impl InstanceState {
         let status_turn = self.shard.log().status_turn(&summary).await?;
         self.park_as(reason, summary, status_turn, true);
         self.announce_parked();
-        Ok(())
+        self.give_back_locks().await
     }
 
     /// Loads an instance that this host has parked before.
@@ -79,7 +83,14 @@ impl InstanceState {
     /// Keeps an instance as it is whose log takes nothing: an import has not brought all turns, or this host
     /// cannot decode it, and so not write what another one could.
     pub(super) fn keep_out(&mut self, reason: ParkReason, summary: InstanceSummary) {
-        let parked = Parked { reason, summary, status_turn: None, untried: false, execution: None };
+        let parked = Parked {
+            reason,
+            summary,
+            status_turn: None,
+            untried: false,
+            execution: None,
+            locks: LeftLocks::None,
+        };
         self.phase = Phase::Parked(Box::new(parked));
         self.announce_parked();
     }
@@ -97,7 +108,8 @@ impl InstanceState {
         status_turn: Option<u64>,
         untried: bool,
     ) {
-        let mut parked = Parked { reason, summary, status_turn, untried, execution: None };
+        let locks = LeftLocks::None;
+        let mut parked = Parked { reason, summary, status_turn, untried, execution: None, locks };
         if parked.summary.state != State::Parked {
             let at = self.shard.now().max(parked.summary.updated_at);
             let turn = RecordedTurn::parked(at, &parked.reason);
@@ -131,6 +143,18 @@ impl InstanceState {
         match message {
             InstanceMessage::Runtime(RuntimeMessage(Internal::PassivateIfIdleSince(then, _))) => {
                 self.passivate_if_idle(myself, then);
+            }
+            InstanceMessage::Runtime(RuntimeMessage(Internal::GiveBackLocks)) => {
+                self.give_back_locks().await?;
+            }
+            InstanceMessage::Runtime(RuntimeMessage(Internal::SendAgain { message, tries })) => {
+                self.send_lock_again(message, tries);
+            }
+            InstanceMessage::Runtime(RuntimeMessage(Internal::Answered {
+                message, reply, ..
+            })) => {
+                self.lock_is_back(message);
+                reply.into_iter().for_each(|reply| self.answer(reply.yes()));
             }
             message if self.is_kept_out() => {
                 let instance = self.instance.clone();

@@ -1,7 +1,7 @@
 //! The phases of an instance: each owns what exists in that phase only.
 
 use reenact_core::{
-    Machine, MessageId, Name, ParkedExecution, RecordedTurn, Sealed, Timestamp, codec,
+    Machine, MessageId, Name, Outbox, ParkedExecution, RecordedTurn, Sealed, Timestamp, codec,
 };
 use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
 
@@ -88,6 +88,17 @@ impl Live {
     }
 }
 
+/// What is known of the locks that the code of a parked instance has left.
+pub(super) enum LeftLocks {
+    /// There are none, or all are given back.
+    None,
+    /// There may be some, which the log knows.
+    Unknown,
+    /// They are given back by messages of this outbox, which is ahead of the log: while the instance is parked,
+    /// it is not recorded that messages have arrived.
+    Left(Box<Outbox>),
+}
+
 /// An instance whose code cannot go on from its log.
 pub(super) struct Parked {
     pub(super) reason: ParkReason,
@@ -99,6 +110,8 @@ pub(super) struct Parked {
     pub(super) untried: bool,
     /// The content of its log, once it was read.
     pub(super) execution: Option<Box<ParkedExecution>>,
+    /// The locks that its code has left.
+    pub(super) locks: LeftLocks,
 }
 
 impl Parked {
@@ -110,9 +123,9 @@ impl Parked {
         self.summary.clone()
     }
 
-    /// Whether it stays in memory while it is used, because it has read its log.
+    /// Whether it stays in memory while it is used, because it has read its log, or gives back locks.
     pub(super) fn is_in_use(&self) -> bool {
-        self.execution.is_some()
+        self.execution.is_some() || !matches!(self.locks, LeftLocks::None)
     }
 
     /// A turn without code, in the form in which it is passed on.

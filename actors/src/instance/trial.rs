@@ -187,6 +187,7 @@ pub(super) fn may_run_code(message: &InstanceMessage) -> bool {
             | Internal::Answered { .. }
             | Internal::SendAgain { .. }
             | Internal::Settle
+            | Internal::GiveBackLocks
             | Internal::ForeignWake
             | Internal::EndWait(_)
     )

@@ -95,6 +95,8 @@ pub(crate) enum Internal {
     },
     /// Record the messages that have arrived.
     Settle,
+    /// Give back the locks that a parked instance has left.
+    GiveBackLocks,
     /// This wait of turns for local activities has lasted long enough.
     EndWait(u64),
 }

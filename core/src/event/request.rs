@@ -1,11 +1,12 @@
 //! Events of requests between instances.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
-use crate::message::{Request, Requester, UpdateReturn};
+use crate::message::{OrStart, Request, Requester, UpdateReturn};
 
 /// What happened to a request of one instance to another.
 ///
@@ -37,6 +38,22 @@ pub enum RequestEvent {
         /// What came back.
         answer: UpdateReturn,
     },
+    /// The code asks another instance for its lock. (output)
+    LockAsked {
+        /// Joins it to the answer.
+        id: CorrelationId,
+        /// The id of the first that was asked for the same lock: it names the lock.
+        lock: CorrelationId,
+        /// The other instance.
+        to: InstanceId,
+        /// What is started if no instance has the id.
+        or_start: Option<Box<OrStart>>,
+    },
+    /// The code gives back a lock, or asks for it no longer. (output)
+    LockReleased {
+        /// The lock.
+        lock: CorrelationId,
+    },
 }
 
 impl RequestEvent {
@@ -48,7 +65,10 @@ impl RequestEvent {
     /// The correlation id, if it has one.
     pub const fn correlation(&self) -> Option<CorrelationId> {
         match self {
-            Self::Sent { id, .. } | Self::Returned { id, .. } => Some(*id),
+            Self::Sent { id, .. } | Self::Returned { id, .. } | Self::LockAsked { id, .. } => {
+                Some(*id)
+            }
+            Self::LockReleased { lock } => Some(*lock),
             Self::Asked { .. } => None,
         }
     }
@@ -57,7 +77,10 @@ impl RequestEvent {
     pub const fn subject(&self) -> Option<&Name> {
         match self {
             Self::Sent { request, .. } => Some(&request.name),
-            Self::Asked { .. } | Self::Returned { .. } => None,
+            Self::Asked { .. }
+            | Self::Returned { .. }
+            | Self::LockAsked { .. }
+            | Self::LockReleased { .. } => None,
         }
     }
 
@@ -67,6 +90,10 @@ impl RequestEvent {
             Self::Sent { request, .. } => request.bytes(),
             Self::Asked { key, by } => key.as_str().len() + by.instance.as_str().len(),
             Self::Returned { answer, .. } => answer.bytes(),
+            Self::LockAsked { or_start, .. } => {
+                or_start.as_ref().map_or(0, |start| start.name.as_str().len() + start.input.len())
+            }
+            Self::LockReleased { .. } => 0,
         }
     }
 }
@@ -84,6 +111,8 @@ impl fmt::Display for RequestEvent {
                 }
             }
             Self::Asked { by, .. } => write!(f, ": `{}` {} waits", by.instance, by.id),
+            Self::LockAsked { to, lock, .. } => write!(f, ": lock {lock} of `{to}` asked for"),
+            Self::LockReleased { .. } => f.write_str(": lock released"),
             Self::Returned { answer: UpdateReturn::Answered(_), .. } => f.write_str(": answered"),
             Self::Returned { answer: UpdateReturn::Ended, .. } => f.write_str(": no answer"),
         }

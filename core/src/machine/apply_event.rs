@@ -215,7 +215,12 @@ impl Machine {
             | Event::CallRefused { .. }
             | Event::EventSent { .. }
             | Event::CommandSent { .. }
-            | Event::Request(RequestEvent::Sent { .. } | RequestEvent::Asked { .. })
+            | Event::Request(
+                RequestEvent::Sent { .. }
+                | RequestEvent::Asked { .. }
+                | RequestEvent::LockAsked { .. }
+                | RequestEvent::LockReleased { .. },
+            )
             | Event::TaskTagged { .. }
             | Event::ExecutionRenewed { .. }
             | Event::TaskLocal { .. }

@@ -197,6 +197,8 @@ impl State {
                 };
                 Some(DurableOutput::Commanded(taken.map_err(|why| Box::new(refused(why)))))
             }
+            // It gives back the lock that was asked for under the same id.
+            Scheduled::Update { .. } if message.kind != MessageKind::Update => None,
             Scheduled::Update { to, update, .. } => {
                 let (to, update) = (to.clone(), update.clone());
                 let refused = |why| Box::new(not_taken(why, to, update));

@@ -261,7 +261,12 @@ impl Passed {
             | Event::CallRefused { .. }
             | Event::EventSent { .. }
             | Event::CommandSent { .. }
-            | Event::Request(RequestEvent::Sent { .. } | RequestEvent::Returned { .. })
+            | Event::Request(
+                RequestEvent::Sent { .. }
+                | RequestEvent::Returned { .. }
+                | RequestEvent::LockAsked { .. }
+                | RequestEvent::LockReleased { .. },
+            )
             | Event::MessagesDelivered { .. }
             | Event::MessageRefused { .. }
             | Event::OutboxCarried { .. }

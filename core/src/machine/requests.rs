@@ -15,6 +15,11 @@ use crate::payload::Payload;
 use crate::state::State;
 
 impl Machine {
+    /// Whether it holds or asks for locks of other instances, as far as its turns that may not be durable say.
+    pub fn has_locks(&self) -> bool {
+        self.shared.lock().outbox.has_locks()
+    }
+
     /// The command without who waits for its answer: that stands in an event of its own.
     pub(super) fn take_requester(&mut self, command: Command) -> Command {
         self.given_requester = None;

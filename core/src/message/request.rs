@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use serde::{Deserialize, Serialize};
 
-use super::MessageId;
+use super::{Message, MessageId, MessageKind};
 use crate::ids::{CorrelationId, InstanceId, Name};
 use crate::payload::Payload;
 use crate::random::SplitMix64;
@@ -60,7 +60,15 @@ pub enum UpdateReturn {
     Ended,
 }
 
+/// The update that asks an instance for its lock.
+pub(crate) const LOCK_UPDATE: &str = "@op";
+
 impl Request {
+    /// Whether it may ask for a lock.
+    pub(crate) fn is_for_lock(&self) -> bool {
+        self.is_update && self.name.as_str() == LOCK_UPDATE
+    }
+
     /// Bytes of user data in it, without its name.
     pub(crate) fn bytes(&self) -> usize {
         let start = self.or_start.as_ref();
@@ -76,6 +84,16 @@ impl UpdateReturn {
             Self::Answered(answer) => answer.bytes(),
             Self::Ended => 0,
         }
+    }
+}
+
+/// The attempt in the id of a message that gives back a lock: that of the request for it is the first.
+pub(crate) const ATTEMPT_OF_UNLOCK: u32 = 2;
+
+impl Message {
+    /// Whether it gives back a lock.
+    pub(crate) fn is_unlock(&self) -> bool {
+        self.id.kind == MessageKind::Event && self.id.attempt == ATTEMPT_OF_UNLOCK
     }
 }
 

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::child::Child;
-use super::owed::Owed;
+use super::owed::{Lock, Owed};
 use crate::ids::{CorrelationId, EventKey, InstanceId};
 use crate::message::{Message, MessageBody, MessageId, SupersededCall};
 use crate::options::TimeLimits;
@@ -30,6 +30,8 @@ pub(super) struct Content {
     pub(super) started: Option<CorrelationId>,
     /// The answers to updates of other instances that are owed.
     pub(super) owed: BTreeMap<EventKey, Owed>,
+    /// The locks that the code holds or asks for, by their ids.
+    pub(super) locks: BTreeMap<CorrelationId, Lock>,
     /// Number of updates of other instances that have come.
     pub(super) asked: u64,
     /// The time limits of the call that comes next.

@@ -27,6 +27,10 @@ impl Outbox {
                 content.owed.insert(key.clone(), owed);
                 Vec::new()
             }
+            RequestEvent::LockAsked { id, lock, to, or_start } => {
+                self.ask_for_lock((*id, *lock), to, or_start.clone())
+            }
+            RequestEvent::LockReleased { lock } => self.release_lock(*lock),
             // What came back has come for what has arrived.
             RequestEvent::Returned { id, .. } => {
                 self.sent_update(*id).map_or_else(Vec::new, |message| self.take(message))

@@ -39,6 +39,7 @@ impl Outbox {
             kept.is_some_and(|kept| kept.start.id == child.start.id)
         };
         self.end_turn();
+        drop(self.release_all_locks());
         if !keeps_requests {
             drop(self.end_updates());
         }
@@ -58,6 +59,7 @@ impl Outbox {
             // Its cancel must not overtake it.
             message.body.starts_child()
                 || matches!(message.body, MessageBody::Cancel { .. })
+                || message.is_unlock()
                 || is_answer && !keeps_requests
         });
         let Some(content) = &mut self.content else { return left };

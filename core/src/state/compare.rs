@@ -7,7 +7,7 @@ use alloc::string::{String, ToString};
 use crate::divergence::Step;
 use crate::event::{Event, RequestEvent, StreamEvent};
 use crate::ids::CorrelationId;
-use crate::message::Request;
+use crate::message::{OrStart, Request};
 use crate::options::RecordedRetry;
 use crate::payload::Payload;
 
@@ -223,6 +223,15 @@ fn policies(recorded: &Event, found: &Event) -> Option<(String, String)> {
 
 /// What differs between two events of requests. Of one kind only `Sent` is an output of code.
 fn requests(one: &RequestEvent, other: &RequestEvent) -> Option<(String, String)> {
+    if let (
+        RequestEvent::LockAsked { to, or_start: one, .. },
+        RequestEvent::LockAsked { to: now, or_start: other, .. },
+    ) = (one, other)
+    {
+        let start = |start: &Option<Box<OrStart>>| format!("that starts {start:?}");
+        return unequal(to == now, || (format!("of `{to}`"), format!("of `{now}`")))
+            .or_else(|| unequal(one == other, || (start(one), start(other))));
+    }
     let (
         RequestEvent::Sent { to, request: one, .. },
         RequestEvent::Sent { to: now, request: other, .. },

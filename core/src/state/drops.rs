@@ -47,7 +47,7 @@ impl State {
                 self.call_off(id, call_off(id, &scheduled));
             }
             Some(PendingDrop::Update { key }) => self.note_answer(key, UpdateAnswer::Dropped),
-            None => {}
+            Some(PendingDrop::Lock { .. }) | None => {}
         }
         true
     }

@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 
 use crate::correlation_buffer::Scheduled;
-use crate::event::Event;
+use crate::event::{Event, RequestEvent};
 use crate::ids::{CorrelationId, EventKey};
 use crate::update_answer::UpdateAnswer;
 
@@ -13,6 +13,8 @@ pub(super) enum PendingDrop {
     Future { id: CorrelationId, scheduled: Scheduled },
     /// An update that has no answer.
     Update { key: EventKey },
+    /// The lock of other instances.
+    Lock { lock: CorrelationId },
 }
 
 impl PendingDrop {
@@ -25,6 +27,10 @@ impl PendingDrop {
     pub(super) fn event(&self) -> Option<Event> {
         let (id, scheduled) = match self {
             Self::Future { id, scheduled } => (*id, scheduled),
+            Self::Lock { lock } => {
+                let lock = *lock;
+                return Some(Event::Request(RequestEvent::LockReleased { lock }));
+            }
             Self::Update { key } => {
                 return Some(Event::UpdateAnswered {
                     key: key.clone(),

@@ -24,6 +24,9 @@ impl WellFormed {
             Event::Request(RequestEvent::Sent { id, request, .. }) => {
                 self.opens(*id, request.is_update.then_some(Open::Update), event)
             }
+            Event::Request(RequestEvent::LockAsked { id, .. }) => {
+                self.opens(*id, Some(Open::Update), event)
+            }
             Event::Request(RequestEvent::Returned { id, .. }) => {
                 self.closes(*id, Open::Update, event)
             }
@@ -81,7 +84,7 @@ impl WellFormed {
                 self.unexplained = None;
                 self.is_open(*id, Open::Task, event)
             }
-            Event::Request(RequestEvent::Asked { .. })
+            Event::Request(RequestEvent::Asked { .. } | RequestEvent::LockReleased { .. })
             | Event::ExecutionStarted { .. }
             | Event::ExternalRaised { .. }
             | Event::ExecutionCompleted { .. }

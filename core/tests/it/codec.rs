@@ -11,9 +11,9 @@ use crate::support::instance::turn;
 use events::{
     cancelled_errors, child_attempt_failed, children_superseded, command_sent, commands_received,
     events_of_any, events_of_attempts, events_of_cancel_and_suspend, events_of_children,
-    events_of_continue_as_new, events_of_parking, events_of_requests, events_of_streams,
-    events_of_the_first_version, events_of_the_second_version, events_of_updates,
-    events_of_versions, every_event, further_events, further_events_of_attempts,
+    events_of_continue_as_new, events_of_locks, events_of_parking, events_of_requests,
+    events_of_streams, events_of_the_first_version, events_of_the_second_version,
+    events_of_updates, events_of_versions, every_event, further_events, further_events_of_attempts,
     further_events_of_child_attempts, further_events_of_children, further_events_of_commands_sent,
     further_events_of_requests, further_events_of_superseded_children, renewed, rewound,
     status_set, task_deferred, task_local, task_tagged, trace_received, value_published,
@@ -220,6 +220,11 @@ fn what_version_1_wrote_of_waits_for_any_event_is_read_for_ever() {
 fn what_version_1_wrote_of_updates_between_instances_is_read_for_ever() {
     let events = [events_of_requests(), further_events_of_requests()].concat();
     assert_read_for_ever("turns_v1_requests.bin", &each_and_all(&events));
+}
+
+#[test]
+fn what_version_1_wrote_of_locks_is_read_for_ever() {
+    assert_read_for_ever("turns_v1_locks.bin", &each_and_all(&events_of_locks()));
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod instance_commands;
 mod lifecycle;
 mod limits;
 mod local;
+mod locks;
 mod malformed_history;
 mod memory;
 mod named_errors;

@@ -185,7 +185,12 @@ impl TimelineBuilder {
             RequestEvent::Sent { id, to, request } => {
                 self.sent(*id, SpanKind::Send, &request.name, to);
             }
-            RequestEvent::Asked { .. } => {}
+            RequestEvent::LockAsked { id, to, .. } => {
+                if let Some(span) = self.open(*id, SpanKind::Lock) {
+                    span.instance = Some(to.clone());
+                }
+            }
+            RequestEvent::Asked { .. } | RequestEvent::LockReleased { .. } => {}
             RequestEvent::Returned { id, answer: UpdateReturn::Answered(_) } => {
                 self.end(*id, SpanEnd::Completed);
             }

@@ -76,6 +76,8 @@ pub enum SpanKind {
     Command,
     /// An update was sent to another instance.
     Update,
+    /// Another instance was asked for its lock, which it gave at the end.
+    Lock,
     /// It was suspended.
     Suspended,
     /// It was parked.

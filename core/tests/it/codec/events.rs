@@ -233,6 +233,19 @@ pub(crate) fn events_of_requests() -> Vec<Event> {
     events.map(Event::Request).to_vec()
 }
 
+/// Those which came with locks.
+pub(crate) fn events_of_locks() -> Vec<Event> {
+    let (id, lock) = (CorrelationId(251), CorrelationId(250));
+    let to = InstanceId::new("@account@ada").expect("an id");
+    let start = OrStart { name: name("@account"), version: None, input: payload(()) };
+    let events = [
+        RequestEvent::LockAsked { id: lock, lock, to: to.clone(), or_start: None },
+        RequestEvent::LockAsked { id, lock, to, or_start: Some(Box::new(start)) },
+        RequestEvent::LockReleased { lock },
+    ];
+    events.map(Event::Request).to_vec()
+}
+
 /// Further shapes of them, the messages, and the refusals that came with them.
 pub(crate) fn further_events_of_requests() -> Vec<Event> {
     let (id, to) = (CorrelationId(0), InstanceId::new("s").expect("an id"));
