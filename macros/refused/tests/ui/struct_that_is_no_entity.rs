@@ -1,7 +1,0 @@
-use reenact::prelude::*;
-
-struct Account;
-
-fn main() {
-    let _ = Host::builder().entity::<Account>();
-}
