@@ -46,6 +46,8 @@ pub(super) struct Request<'a, I> {
     pub(super) input: &'a I,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
 }
 
 /// Why there is no answer.
@@ -62,7 +64,7 @@ pub(crate) fn event_of<I: Serialize>(
     input: &I,
     at: Option<Timestamp>,
 ) -> Result<ExternalEvent> {
-    let request = Request { op: operation, input, at };
+    let request = Request { op: operation, input, at, by: None };
     let data = Payload::encode(&request).map_err(|source| Error::InvalidPayload {
         what: format!("the arguments of operation `{operation}`"),
         source,

@@ -7,13 +7,14 @@ use std::task::{Context, Poll};
 
 use reenact_actors::{EntityCallError, EntityId};
 use reenact_core::{
-    CallUpdateError, DurableFuture, InstanceId, OrchestrationContext, Recipient, SendError,
+    CallUpdateError, DurableFuture, HeldLock, InstanceId, OrchestrationContext, Recipient,
+    SendError,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::handle::signals;
-use super::message::{OPERATIONS, Refusal, Request};
+use super::message::{HELD, OPERATIONS, Refusal, Request};
 use super::{
     Entity, EntityCaller, EntityContext, EntityHandle, EntitySignaller, EntityTarget, Signals,
 };
@@ -53,6 +54,9 @@ pub trait CallEntities {
     /// # host.shutdown().await
     /// # }
     /// ```
+    ///
+    /// Where this code holds the [lock](OrchestrationContext::lock) of the entity, the call goes ahead of those that
+    /// wait for it; a signal waits with them.
     ///
     /// A host that has no such entity parks the orchestration.
     fn entity<T: Entity>(&self, key: impl AsRef<str>) -> EntityHandle<T, OrchestrationContext>;
@@ -118,9 +122,20 @@ impl EntityCaller for OrchestrationContext {
             Ok(entity) => entity,
             Err(why) => return not_sent(EntityCallError::Call(why.into())),
         };
-        let request = Request { op: operation, input: arguments, at: None };
-        let to = recipient(target.entity_type(), entity);
-        let answer = ctx.call_update(&to, OPERATIONS.as_str(), &request);
+        let mut request = Request { op: operation, input: arguments, at: None, by: None };
+        let answer = match ctx.held_lock(entity) {
+            HeldLock::NotHeld => {
+                let to = recipient(target.entity_type(), entity);
+                ctx.call_update(&to, OPERATIONS.as_str(), &request)
+            }
+            HeldLock::Held(lock) => {
+                request.by = Some(lock);
+                ctx.call_update(entity, HELD.as_str(), &request)
+            }
+            HeldLock::Lost => {
+                return not_sent(EntityCallError::LockLost { entity: entity.clone() });
+            }
+        };
         EntityAnswer { answer: Sent::Yes(answer) }
     }
 }
@@ -156,7 +171,7 @@ fn send<C, I: Serialize>(
     arguments: &I,
 ) -> DurableFuture<Result<(), SendError>> {
     let at = target.caller().when().at(ctx.now());
-    let request = Request { op: operation, input: arguments, at };
+    let request = Request { op: operation, input: arguments, at, by: None };
     let name = OPERATIONS.as_str();
     match target.instance() {
         Ok(entity) => ctx.raise_event(recipient(target.entity_type(), entity), name, &request),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use reenact_core::{CallUpdateError, OrchestrationError};
+use reenact_core::{CallUpdateError, InstanceId, OrchestrationError};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
@@ -32,6 +32,15 @@ pub enum EntityCallError<E> {
     /// The operation could not be done, or did not come to its end. The state is as it was before.
     #[error(transparent)]
     Failed(#[from] EntityFailure),
+    /// The lock of the entity is not held any more, as this orchestration was parked or rewound since. Nothing was
+    /// sent: give the lock back, and take it again.
+    #[error(
+        "the lock of entity `{entity}` was lost, as this instance was parked or rewound; take it again"
+    )]
+    LockLost {
+        /// The entity.
+        entity: InstanceId,
+    },
     /// There is no answer: the error says why.
     #[error(transparent)]
     Call(CallUpdateError<NoRefusal>),
@@ -45,6 +54,9 @@ impl<E: fmt::Display> From<EntityCallError<E>> for OrchestrationError {
             }
             EntityCallError::Call(error) => error.into(),
             EntityCallError::Failed(failure) => Self::new(failure),
+            EntityCallError::LockLost { entity } => {
+                Self::new(format_args!("the lock of entity `{entity}` was lost"))
+            }
         }
     }
 }
