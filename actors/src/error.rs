@@ -1,5 +1,6 @@
 //! The errors of the runtime, grouped by what the caller can do.
 
+mod convert;
 mod entity;
 mod kind;
 mod park;
@@ -10,9 +11,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use reenact_core::{
-    CorrelationId, EventKey, ExecutionId, InstanceId, InvalidActivityToken, InvalidDefinition,
-    InvalidName, InvalidOptions, InvalidVersion, Name, OrchestrationError, Payload, PayloadError,
-    Version,
+    CorrelationId, EventKey, ExecutionId, InstanceId, InvalidActivityToken, InvalidName,
+    InvalidOptions, InvalidVersion, Name, OrchestrationError, Payload, PayloadError, Version,
 };
 use reenact_providers::{OpenError, ProviderError};
 
@@ -484,21 +484,6 @@ fn or_version(version: &Option<Version>) -> &'static str {
     if version.is_some() { " or version" } else { "" }
 }
 
-impl From<InvalidDefinition> for Error {
-    fn from(source: InvalidDefinition) -> Self {
-        match source {
-            InvalidDefinition::Name(invalid) => invalid.into(),
-            InvalidDefinition::Version(invalid) => invalid.into(),
-        }
-    }
-}
-
-impl From<OpenError> for Error {
-    fn from(source: OpenError) -> Self {
-        Self::Open { source: Arc::new(source) }
-    }
-}
-
 impl Error {
     /// Whether the store is away for now, and the same may succeed later.
     pub(crate) fn is_of_a_store_that_is_away(&self) -> bool {
@@ -507,25 +492,6 @@ impl Error {
                 source.is_transient() || matches!(**source, ProviderError::Unknown { .. })
             }
             _ => false,
-        }
-    }
-}
-
-impl From<Arc<ProviderError>> for Error {
-    fn from(source: Arc<ProviderError>) -> Self {
-        match *source {
-            ProviderError::Closed => Self::ShuttingDown,
-            _ => Self::Store { source },
-        }
-    }
-}
-
-impl From<ProviderError> for Error {
-    fn from(source: ProviderError) -> Self {
-        match source {
-            ProviderError::NotFound { instance } => Self::NotFound { instance },
-            ProviderError::Closed => Self::ShuttingDown,
-            source => Self::Store { source: Arc::new(source) },
         }
     }
 }

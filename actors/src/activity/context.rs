@@ -210,17 +210,9 @@ impl ActivityContext {
         &self.call.pulse
     }
 
-    pub(crate) fn emissions(&self) -> &Emissions {
-        self.call.emissions.get_or_init(Emissions::default)
-    }
-
-    pub(crate) fn emissions_if_any(&self) -> Option<&Emissions> {
-        self.call.emissions.get()
-    }
-
-    /// What it emits is kept, for a call in a unit test.
-    pub(crate) fn record_emissions(&self, emissions: Emissions) {
-        let _ = self.call.emissions.set(emissions);
+    /// What it emits, once it does.
+    pub(super) fn emissions_cell(&self) -> &OnceLock<Emissions> {
+        &self.call.emissions
     }
 
     /// Whether it runs where its instance is, after what scheduled it is durable.

@@ -48,7 +48,7 @@ impl ActivityContext {
         let context = self.clone();
         async move {
             let (stream, item) = item?;
-            let emissions = context.emissions().clone();
+            let emissions = context.emissions_cell().get_or_init(Emissions::default).clone();
             loop {
                 // Enlisted before the look, so that no change is missed in between.
                 let changed = emissions.changed().notified();
@@ -70,7 +70,7 @@ impl ActivityContext {
     ///
     /// Cancelling it is harmless.
     pub async fn flush_emitted(&self) -> Result<(), EmitError> {
-        let Some(emissions) = self.emissions_if_any() else { return Ok(()) };
+        let Some(emissions) = self.emissions_cell().get() else { return Ok(()) };
         loop {
             let changed = emissions.changed().notified();
             if emissions.is_flushed().map_err(|source| self.refused(source))? {
@@ -78,6 +78,11 @@ impl ActivityContext {
             }
             self.until_items_changed(emissions, changed).await?;
         }
+    }
+
+    /// Whether it has emitted anything.
+    pub(crate) fn has_emitted(&self) -> bool {
+        self.emissions_cell().get().is_some()
     }
 
     fn checked<T: Serialize + ?Sized>(

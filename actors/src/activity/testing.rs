@@ -163,7 +163,8 @@ impl TestCall {
         let key = ActivityCall { instance, run, id };
         let context = ActivityContext::new(key, attempt, None, self.states.clone(), Label::OTHER);
         context.pulse().record_into(self.heartbeats.clone());
-        context.record_emissions(self.emissions.clone());
+        // It is new.
+        let _ = context.emissions_cell().set(self.emissions.clone());
         context
     }
 }

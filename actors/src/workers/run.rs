@@ -86,7 +86,7 @@ pub(super) async fn run(
     if let Some(result) = result {
         let panicked = |message| Err(ActivityError::of_kind(ActivityErrorKind::Panicked, message));
         let result = result.unwrap_or_else(panicked);
-        let result = if context.emissions_if_any().is_some() {
+        let result = if context.has_emitted() {
             // Boxed, so that the task of an ordinary activity has no room for it.
             let flushed = Box::pin(context.flush_emitted());
             match context.until_cut_off(flushed, &link.clock).await {

@@ -54,6 +54,7 @@ impl Answer {
 
 /// The orchestrations of the tests: `echo` returns its input, `wait` waits for the event `Go` and returns its data,
 /// `pay` calls an activity that fails for good, `shop` calls `pay`.
+/// `speak` emits items, waits for the event `Go`, and emits another one.
 /// `shelf` answers updates `add` and publishes `cart`, `signed` calls an activity that is completed from outside.
 fn registry() -> Registry {
     let mut registry = Registry::default();
@@ -90,6 +91,13 @@ fn registry() -> Registry {
         Ok(items)
     };
     registry.register_orchestration("shelf".into(), cart).expect("it is new");
+    let speak = |ctx: OrchestrationContext, words: u64| async move {
+        (0..words).for_each(|word| ctx.emit("tokens", &json!({"word": word})));
+        ctx.wait_external::<Value>("Go").await?;
+        ctx.emit("tokens", "end");
+        Ok(())
+    };
+    registry.register_orchestration("speak".into(), speak).expect("it is new");
     let approval = |ctx: OrchestrationContext, _: Value| async move {
         Ok(ctx.call_activity_by_name::<_, Value>("ask", &()).await?)
     };

@@ -93,6 +93,42 @@ async fn an_instance_is_seen_while_it_goes_on_and_until_it_is_gone() {
 }
 
 #[tokio::test]
+async fn a_stream_is_read_by_pages_and_sent_as_it_grows_until_the_instance_ends() {
+    let program = Program::start().await;
+    program.begin("speak", "a", json!(3)).await;
+    let console = program.console();
+    let page = get(&console, "/api/stream?id=a&stream=tokens&limit=2").await.ok();
+    assert_eq!(page["items"][1], json!({"offset": 1, "value": {"word": 1}}));
+    assert_eq!((&page["next"], &page["has_more"]), (&json!(2), &json!(true)));
+    let rest = get(&console, "/api/stream?id=a&stream=tokens&from=2").await.ok();
+    assert_eq!(rest["items"][0]["value"], json!({"word": 2}));
+    let detail = get(&console, "/api/instance?id=a").await.ok();
+    assert_eq!(detail["view"]["streams"], json!([{"name": "tokens", "first": 0, "next": 3}]));
+
+    let address = "/api/watch/stream?id=a&stream=tokens";
+    let mut events = Events::open(&console, &format!("{address}&from=1"), None).await;
+    let (name, id, item) = events.next().await.unwrap();
+    assert_eq!((name.as_str(), id.as_str(), &item["offset"]), ("item", "1", &json!(1)));
+    let mut again = Events::open(&console, address, Some(&id)).await;
+    assert_eq!(again.next().await.unwrap().1, "2", "what was seen before does not come again");
+    assert_eq!(events.next().await.unwrap().1, "2");
+    program.raise("a", "Go", json!(1)).await;
+    assert_eq!(events.next().await.unwrap().2["value"], "end");
+    assert_eq!(events.next().await.unwrap().0, "end");
+    assert_eq!(events.next().await, None);
+
+    for (address, status) in [
+        ("/api/stream?id=none&stream=s", 404),
+        ("/api/stream?id=a", 400),
+        ("/api/stream?id=a&stream=a%0Ab", 400),
+        ("/api/stream?id=a&stream=s&from=-1", 400),
+        ("/api/watch/stream?id=none&stream=s", 404),
+    ] {
+        get(&console, address).await.problem(status);
+    }
+}
+
+#[tokio::test]
 async fn streams_are_bounded_and_what_is_unknown_has_none() {
     let program = Program::start().await;
     let console = program.console();
